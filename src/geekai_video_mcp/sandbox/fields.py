@@ -1,0 +1,96 @@
+"""One JSON object from a caller: typed reading, and a note of what nobody read.
+
+The sandbox takes every field that GeekAI has or will have. What it has no use for
+is named back to the caller as ignored, never silently dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import cast
+
+from .refusals import invalid
+
+
+class Fields:
+    """Reads each field once, by type; null is the same as absent."""
+
+    def __init__(self, raw: Mapping[str, object], *, prefix: str = "") -> None:
+        self._raw = {name: value for name, value in raw.items() if value is not None}
+        self._prefix = prefix
+        self._unread = dict.fromkeys(self._raw)
+
+    def value(self, name: str) -> object | None:
+        """The field as it came, or None."""
+        self._unread.pop(name, None)
+        return self._raw.get(name)
+
+    def text(self, name: str) -> str | None:
+        """The field as a string without blank ends; an empty one counts as absent."""
+        value = self.value(name)
+        if value is None:
+            return None
+        if not isinstance(value, str):
+            raise invalid(message=f"{self._prefix}{name} must be a string.")
+        if not is_unicode(value):
+            raise invalid(
+                message=f"{self._prefix}{name} holds half a character (a lone surrogate)."
+            )
+        return value.strip() or None
+
+    def flag(self, name: str) -> bool:
+        """The field as a boolean; absent means false, GeekAI's default for all of them."""
+        value = self.value(name)
+        if value is None:
+            return False
+        if not isinstance(value, bool):
+            raise invalid(message=f"{self._prefix}{name} must be true or false.")
+        return value
+
+    def number(self, name: str) -> float | None:
+        """The field as a number; a string that spells one is taken too."""
+        value = self.value(name)
+        if value is None:
+            return None
+        number = as_number(value)
+        if number is None:
+            raise invalid(message=f"{self._prefix}{name} must be a number.")
+        return number
+
+    def inner(self, name: str) -> Fields:
+        """The object in the field; absent means an empty one."""
+        value = self.value(name)
+        if value is None:
+            return Fields({}, prefix=f"{self._prefix}{name}.")
+        if not isinstance(value, dict):
+            raise invalid(message=f"{self._prefix}{name} must be an object.")
+        return Fields(cast("dict[str, object]", value), prefix=f"{self._prefix}{name}.")
+
+    def ignore(self, name: str) -> None:
+        """Note that the field was understood but changes nothing."""
+        if name in self._raw:
+            self._unread[name] = None
+
+    def ignored(self) -> list[str]:
+        """The full names of the fields that had no effect, in the caller's order."""
+        return [f"{self._prefix}{name}" for name in self._raw if name in self._unread]
+
+
+def is_unicode(text: str) -> bool:
+    """Whether *text* can be written as UTF-8: JSON may carry half a surrogate pair."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def as_number(value: object) -> float | None:
+    """*value* as a finite number, or None; booleans are not numbers here."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if abs(number) < float("inf") else None

@@ -1,0 +1,287 @@
+"""Tasks on disk: a folder for each, shared by every server process of this user.
+
+A task exists once its folder has its final name, and it has been charged by then.
+`books.lock` is held while tasks are added or removed; whoever renders holds
+`render.lock` and is the only one to change a task that exists. report.json, which the
+render child writes last, is the proof that a video is done, whatever task.json says.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import time
+import uuid
+from collections.abc import Callable, Generator, Mapping
+from pathlib import Path
+from typing import Final, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from .files import PRIVATE_FOLDER, locked, private_folder, sync_folder, write_durably, write_lightly
+
+Status = Literal["pending", "running", "succeed", "failed"]
+Shape = Literal["object", "array"]
+
+RESULTS: Final = {
+    "video.mp4": "video/mp4",
+    "cover.jpg": "image/jpeg",
+    "last-frame.png": "image/png",
+}
+"""The files of a task that may be fetched, with their content types."""
+
+
+class Report(BaseModel):
+    """The part of report.json that answers need; `bytes` is video.mp4's size."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    width: int
+    height: int
+    fps: float
+    seconds: float
+    bytes: int
+    ignored: tuple[str, ...] = ()
+
+
+class Trouble(BaseModel):
+    """Why a task failed, in GeekAI's two fields."""
+
+    model_config = ConfigDict(frozen=True)
+
+    code: str
+    message: str
+
+
+class Task(BaseModel):
+    """task.json. Times are Unix seconds, UTC.
+
+    `number` counts the charges before it, so it orders tasks without a clock;
+    `deaths` counts render children that this task outlived; `progress` is the child's
+    last word, kept in a file of its own.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    number: int
+    model: str
+    prompt: str
+    charged_at: float
+    shape: Shape
+    status: Status = "pending"
+    expected_seconds: float
+    last_frame: bool = False
+    ignored: tuple[str, ...] = ()
+    deaths: int = 0
+    started_at: float | None = None
+    finished_at: float | None = None
+    error: Trouble | None = None
+    report: Report | None = None
+    progress: float = 0.0
+
+    @property
+    def finished(self) -> bool:
+        return self.status in ("succeed", "failed")
+
+
+class Charge(NamedTuple):
+    """One accepted request. `prompt` is empty once the task has been pruned."""
+
+    task_id: str
+    prompt: str
+    charged_at: float
+
+
+class Draft(NamedTuple):
+    """What a new task is made of: its first record, and the files beside it."""
+
+    describe: Callable[[str, int], Task]
+    files: Mapping[str, bytes]
+
+
+class Store:
+    """Every call may block on the disk, and may raise OSError."""
+
+    def __init__(self, folder: Path, *, keep_finished: int) -> None:
+        self._folder = folder
+        self._tasks = folder / "tasks"
+        self._pruned = folder / "pruned.json"
+        self._keep_finished = keep_finished
+        # A finished task never changes again, so it is read once.
+        self._finished: dict[str, Task] = {}
+
+    @property
+    def render_lock(self) -> Path:
+        private_folder(self._folder)
+        return self._folder / "render.lock"
+
+    def folder_of(self, task_id: str) -> Path:
+        return self._tasks / task_id
+
+    def admit(self, draft: Draft, check: Callable[[int, list[Task]], None]) -> Task:
+        """Charge for a new task and make it, durably, in one step.
+
+        *check* sees the number of charges so far and the unfinished tasks; what it
+        raises leaves nothing behind. Calls from any number of processes take turns.
+        """
+        private_folder(self._folder)
+        private_folder(self._tasks)
+        with self._books():
+            charged = len(self.charges())
+            check(charged, self.unfinished())
+            task = draft.describe(str(uuid.uuid4()), charged)
+            staged = self._tasks / f".new-{task.id}"
+            staged.mkdir(mode=PRIVATE_FOLDER)
+            try:
+                for name, content in draft.files.items():
+                    write_durably(staged / name, content)
+                write_durably(staged / "task.json", task.model_dump_json().encode())
+                staged.rename(self.folder_of(task.id))
+            except BaseException:
+                shutil.rmtree(staged, ignore_errors=True)
+                raise
+            sync_folder(self._tasks)
+        return task
+
+    def load(self, task_id: str) -> Task | None:
+        """The task as it is now; None when there is none."""
+        if not is_task_id(task_id):
+            return None
+        folder = self.folder_of(task_id)
+        if task_id in self._finished and folder.exists():
+            return self._finished[task_id]
+        self._finished.pop(task_id, None)
+        try:
+            task = Task.model_validate_json((folder / "task.json").read_bytes())
+        except (FileNotFoundError, NotADirectoryError, ValidationError):
+            return None
+        if task.finished:
+            self._finished[task_id] = task
+            return task
+        done = self._done(task)
+        return done or task.model_copy(update={"progress": _progress(folder)})
+
+    def _done(self, task: Task) -> Task | None:
+        """*task* as succeeded, if the proof is there: its report and its whole video."""
+        folder = self.folder_of(task.id)
+        try:
+            report = Report.model_validate_json((folder / "report.json").read_bytes())
+            size_bytes = (folder / "video.mp4").stat().st_size
+            finished_at = (folder / "report.json").stat().st_mtime
+        except (FileNotFoundError, ValidationError):
+            return None
+        if size_bytes != report.bytes:
+            return None
+        return task.model_copy(
+            update={"status": "succeed", "report": report, "finished_at": finished_at}
+        )
+
+    def save(self, task: Task) -> None:
+        """Record a change. Only for whoever holds the render lock."""
+        write_durably(self.folder_of(task.id) / "task.json", task.model_dump_json().encode())
+
+    def note_progress(self, task_id: str, progress: float) -> None:
+        write_lightly(self.folder_of(task_id) / "progress", f"{progress:.4f}".encode())
+
+    def all(self) -> list[Task]:
+        """Every task, in the order in which they were accepted."""
+        try:
+            names = [path.name for path in self._tasks.iterdir()]
+        except FileNotFoundError:
+            return []
+        found = [task for name in names if (task := self.load(name)) is not None]
+        return sorted(found, key=lambda task: task.number)
+
+    def unfinished(self) -> list[Task]:
+        return [task for task in self.all() if not task.finished]
+
+    def unrecorded(self) -> list[Task]:
+        """Tasks that still need the worker: to be rendered, or to be written down as done.
+
+        The second kind is left by a child that finished while its parent died.
+        """
+        return [task for task in self.all() if task.id not in self._finished]
+
+    def result(self, task_id: str, name: str) -> Path | None:
+        """Where a file of a finished video is; None unless both names are known ones."""
+        if name not in RESULTS:
+            return None
+        task = self.load(task_id)
+        if task is None or task.status != "succeed":
+            return None
+        path = self.folder_of(task_id) / name
+        return path if path.is_file() else None
+
+    def charges(self) -> list[Charge]:
+        """Every charge ever made in this folder, oldest first, those of pruned tasks before."""
+        found = {task_id: Charge(task_id, "", at) for task_id, at in self._charges_of_pruned()}
+        found |= {task.id: Charge(task.id, task.prompt, task.charged_at) for task in self.all()}
+        return list(found.values())
+
+    def prune(self) -> None:
+        """Remove the oldest finished tasks above the limit; their charges stay known."""
+        finished = sorted(
+            (task for task in self.all() if task.finished),
+            key=lambda task: task.finished_at or 0.0,
+        )
+        surplus = finished[: max(0, len(finished) - self._keep_finished)]
+        if not surplus:
+            return
+        with self._books():
+            # Two processes may have chosen the same tasks; a dict counts each once.
+            gone = dict(self._charges_of_pruned())
+            gone |= {task.id: task.charged_at for task in surplus}
+            write_durably(self._pruned, PrunedCharges(charged_at=gone).model_dump_json().encode())
+            for task in surplus:
+                self._remove(task.id)
+
+    def _remove(self, task_id: str) -> None:
+        # Renamed first: a task is there with all its files, or not at all.
+        gone = self._tasks / f".gone-{task_id}"
+        with contextlib.suppress(OSError):
+            self.folder_of(task_id).rename(gone)
+            self._finished.pop(task_id, None)
+        shutil.rmtree(gone, ignore_errors=True)
+
+    def _charges_of_pruned(self) -> list[tuple[str, float]]:
+        try:
+            pruned = PrunedCharges.model_validate_json(self._pruned.read_bytes())
+        except FileNotFoundError:
+            return []
+        return list(pruned.charged_at.items())
+
+    @contextlib.contextmanager
+    def _books(self) -> Generator[None]:
+        with locked(self._folder / "books.lock"):
+            # Whoever holds the lock is alone, so a half-made folder is a dead process's.
+            for leftover in self._tasks.glob(".*-*"):
+                shutil.rmtree(leftover, ignore_errors=True)
+            yield
+
+
+class PrunedCharges(BaseModel):
+    """pruned.json: when each task that is no longer here was charged."""
+
+    charged_at: dict[str, float]
+
+
+def is_task_id(text: str) -> bool:
+    """Whether *text* is spelt as this sandbox spells its ids; nothing else reaches the disk."""
+    try:
+        parsed = uuid.UUID(text)
+    except ValueError:
+        return False
+    return parsed.version == 4 and str(parsed) == text  # noqa: PLR2004 - uuid4
+
+
+def now() -> float:
+    """Unix seconds, UTC. For people and estimates; no decision rests on it."""
+    return time.time()
+
+
+def _progress(folder: Path) -> float:
+    try:
+        return min(max(float((folder / "progress").read_text("ascii")), 0.0), 1.0)
+    except (FileNotFoundError, ValueError):
+        return 0.0

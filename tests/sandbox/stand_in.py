@@ -1,0 +1,95 @@
+"""A render child in miniature: keeps the contract, draws nothing, and obeys its prompt.
+
+    python stand_in.py JOURNAL FOLDER
+
+Each start, end and abandonment is a line in JOURNAL/renders. A prompt that begins
+with `hold` waits for JOURNAL/go, `die` dies without a word, `refuse` reports an error,
+`mute` says nothing for ever, `once` dies the first time only.
+"""
+
+import hashlib
+import json
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+VIDEO = b"\x00\x00\x00\x18ftypisom" + bytes(1000)
+PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x40\x00\x00\x00\x40\x08\x02\x00\x00\x00"
+
+
+def main(journal: Path, folder: Path) -> int:
+    plan = json.loads((folder / "plan.json").read_text("utf-8"))
+    note(journal, "begin", folder)
+    threading.Thread(target=leave_with_parent, args=(journal, folder), daemon=True).start()
+    say({"progress": 0.0})
+    prompt = str(plan["prompt"])
+    if prompt.startswith("die") or (prompt.startswith("once") and starts(journal, folder) == 1):
+        note(journal, "dead", folder)
+        os._exit(3)
+    if prompt.startswith("refuse"):
+        note(journal, "refused", folder)
+        sys.stdout.write("a line that is no JSON\n")
+        say({"error": {"code": "invalid_image", "message": "image cannot be decoded."}})
+        return 1
+    while prompt.startswith("mute"):
+        time.sleep(0.01)
+    while prompt.startswith("hold") and not (journal / "go").exists():
+        say({"progress": 0.5})
+        time.sleep(0.02)
+    draw(plan, folder)
+    note(journal, "end", folder)
+    return 0
+
+
+def draw(plan: dict[str, Any], folder: Path) -> None:
+    publish(folder, "cover.jpg", b"\xff\xd8\xff\xe0 a cover")
+    if plan["last_frame"]:
+        publish(folder, "last-frame.png", PNG)
+    publish(folder, "video.mp4", VIDEO)
+    report = {
+        **{name: plan[name] for name in ("width", "height", "fps", "seconds", "audio")},
+        "frames": round(plan["seconds"] * plan["fps"]),
+        "codec": "none",
+        "bytes": len(VIDEO),
+        "sha256": hashlib.sha256(VIDEO).hexdigest(),
+        "mood": "none",
+        "typeset": False,
+        "ignored": ["negative_prompt"],
+        "render_seconds": 0.0,
+    }
+    publish(folder, "report.json", json.dumps(report).encode())
+
+
+def publish(folder: Path, name: str, content: bytes) -> None:
+    part = folder / f".{name}.{os.getpid()}"
+    part.write_bytes(content)
+    part.replace(folder / name)
+
+
+def leave_with_parent(journal: Path, folder: Path) -> None:
+    while os.read(0, 1):
+        pass
+    note(journal, "orphaned", folder)
+    os._exit(75)
+
+
+def say(word: object) -> None:
+    sys.stdout.write(json.dumps(word) + "\n")
+    sys.stdout.flush()
+
+
+def note(journal: Path, event: str, folder: Path) -> None:
+    fd = os.open(journal / "renders", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.write(fd, f"{event} {folder.name} {os.getpid()}\n".encode())
+    os.close(fd)
+
+
+def starts(journal: Path, folder: Path) -> int:
+    return (journal / "renders").read_text("utf-8").count(f"begin {folder.name}")
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2])))
