@@ -1,0 +1,145 @@
+"""GeekAI over HTTP: one method per endpoint. Never waits between requests, never repeats a POST.
+
+Only this module and `artifacts` import httpx, and the server imports them when a task
+first needs them. What httpx raises is translated here, once. The line that matters runs
+between "surely not sent" and everything else, and httpx draws it with three classes:
+ConnectError, ConnectTimeout, PoolTimeout. A ReadError may come before or after the
+service has read the whole request, so it proves nothing.
+"""
+
+import json
+import logging
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import Final, Self
+from urllib.parse import quote, urlsplit
+
+import httpx
+from pydantic import SecretStr
+
+from geekai_video_mcp import wire
+from geekai_video_mcp.errors import ServiceUnavailable, SubmissionUnknown
+from geekai_video_mcp.lifecycle import Observation
+
+SUBMIT_TIMEOUT: Final = httpx.Timeout(connect=10.0, write=60.0, read=300.0, pool=10.0)
+"""Seconds. The read is as long as GeekAI keeps a connection (five minutes, read 2026-11-22):
+each minute more turns outcomes that would have been unknown into known ones."""
+LOOK_TIMEOUT: Final = httpx.Timeout(connect=10.0, write=10.0, read=30.0, pool=10.0)
+"""Seconds. A look that takes longer is worth less than the next one."""
+ANSWER_LIMIT: Final = 4 * 1024 * 1024
+"""Bytes of an answer that are read: a thousand times any answer seen."""
+
+NOT_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+
+# Both log whole URLs at INFO, query strings and signatures included.
+for _name in ("httpx", "httpcore"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
+
+
+class GeekAI:
+    """The service's endpoints, for one base URL and one key."""
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        api_key: SecretStr | None,
+        transport: httpx.AsyncBaseTransport | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._base_url = base_url
+        self._host = urlsplit(base_url).hostname or base_url
+        self._api_key = api_key
+        self._clock = clock
+        self._http = httpx.AsyncClient(transport=transport, follow_redirects=False)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._http.aclose()
+
+    async def create_video(self, body: dict[str, object]) -> Observation:
+        """POST /videos/generations. Costs money.
+
+        Raises:
+            RequestRefused, NotAuthorised: the service said no; nothing was charged.
+            ServiceUnavailable: it was not sent, or refused unexecuted; nothing was charged.
+            SubmissionUnknown: no usable answer came; it may have been charged.
+        """
+        with self._submitting():
+            reply = await self._ask("POST", "/videos/generations", SUBMIT_TIMEOUT, body)
+        return wire.read_creation(reply)
+
+    async def get_video(self, task_id: str) -> Observation:
+        """GET /videos/{task_id}: one look, free of charge.
+
+        Raises:
+            TaskNotFound, NotAuthorised: the service said no.
+            ServiceUnavailable: there was no answer; the task is what it was.
+        """
+        with self._looking():
+            reply = await self._ask("GET", f"/videos/{quote(task_id, safe='')}", LOOK_TIMEOUT)
+        return wire.read_task(reply, task_id=task_id)
+
+    async def _ask(
+        self, method: str, path: str, limits: httpx.Timeout, body: dict[str, object] | None = None
+    ) -> wire.Reply:
+        headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
+        if self._api_key is not None:
+            # On each request and never as a client default, so no other host can be sent it.
+            headers["Authorization"] = f"Bearer {self._api_key.get_secret_value()}"
+        content = None
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+            content = json.dumps(body, ensure_ascii=False).encode()
+        async with self._http.stream(
+            method, self._base_url + path, headers=headers, content=content, timeout=limits
+        ) as response:
+            return wire.Reply(
+                status_code=response.status_code,
+                body=await _capped(response),
+                at=self._clock(),
+                retry_after=response.headers.get("Retry-After"),
+            )
+
+    @contextmanager
+    def _submitting(self) -> Generator[None]:
+        try:
+            yield
+        except NOT_SENT as exc:
+            raise self._unreachable(exc) from exc
+        except httpx.HTTPError as exc:
+            reason = f"The request left for {self._host}, and no answer came ({_kind(exc)})."
+            raise SubmissionUnknown(reason) from exc
+
+    @contextmanager
+    def _looking(self) -> Generator[None]:
+        try:
+            yield
+        except NOT_SENT as exc:
+            raise self._unreachable(exc) from exc
+        except httpx.HTTPError as exc:
+            reason = f"{self._host} did not answer ({_kind(exc)})"
+            raise ServiceUnavailable(reason) from exc
+
+    def _unreachable(self, exc: httpx.HTTPError) -> ServiceUnavailable:
+        reason = f"{self._host} could not be reached ({_kind(exc)}); check the network"
+        return ServiceUnavailable(reason, code="unreachable")
+
+
+async def _capped(response: httpx.Response) -> bytes:
+    parts: list[bytes] = []
+    room = ANSWER_LIMIT
+    async for part in response.aiter_bytes():
+        parts.append(part[:room])
+        room -= len(part)
+        if room <= 0:
+            break
+    return b"".join(parts)
+
+
+def _kind(exc: httpx.HTTPError) -> str:
+    """The class alone: httpx puts whole URLs into some of its messages."""
+    return type(exc).__name__

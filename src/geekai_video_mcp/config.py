@@ -1,0 +1,158 @@
+"""The environment as a value: read once, checked whole, frozen.
+
+Nothing else reads `os.environ`. Every mistake is reported in one error, by variable name,
+and no value is ever repeated in it: one of them is a secret.
+"""
+
+import hashlib
+import ipaddress
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal, Self, TypeVar
+from urllib.parse import urlsplit
+
+import platformdirs
+from pydantic import SecretStr
+
+from geekai_video_mcp.errors import ConfigError
+
+GEEKAI: Final = "https://geekai.co/api/v1"
+"""The entry in China; https://geekai.dev/api/v1 is the one overseas. Read 2026-11-22."""
+SANDBOX: Final = "https://sandbox.invalid/api/v1"
+"""The in-process sandbox: a name that RFC 2606 keeps from ever existing."""
+FREE_MODEL: Final = "cogvideox-flash"
+"""Free of charge by GeekAI's reference page, read 2026-11-22."""
+SANDBOX_MODEL: Final = "sandbox"
+
+_T = TypeVar("_T")
+_D = TypeVar("_D")
+
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+_LEVELS: Final[tuple[LogLevel, ...]] = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything a person may configure."""
+
+    api_key: SecretStr | None
+    base_url: str
+    default_model: str
+    output_dir: Path
+    """Where finished videos are published."""
+    state_dir: Path
+    """The ledger, and the sandbox's tasks. Private to the user."""
+    log_level: LogLevel
+
+    @property
+    def sandbox(self) -> bool:
+        """Whether the service is the one in this process."""
+        return self.base_url == SANDBOX
+
+    @property
+    def service(self) -> str:
+        """Which service and which key a task belongs to; never the key."""
+        if self.api_key is None:
+            return self.base_url
+        secret = self.api_key.get_secret_value().encode()
+        return f"{self.base_url}#{hashlib.sha256(secret).hexdigest()[:12]}"
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> Self:
+        """Read every GEEKAI_* variable; an empty one counts as not set.
+
+        Raises:
+            ConfigError: naming every wrong variable at once.
+        """
+        reading = _Reading(environ)
+        key = reading.take("GEEKAI_API_KEY", _key, None)
+        url = reading.take("GEEKAI_BASE_URL", _base_url, GEEKAI if key else SANDBOX)
+        model = SANDBOX_MODEL if url == SANDBOX else FREE_MODEL
+        settings = cls(
+            api_key=key,
+            base_url=url,
+            default_model=reading.take("GEEKAI_DEFAULT_MODEL", str.strip, model),
+            output_dir=reading.take("GEEKAI_OUTPUT_DIR", _folder, _videos()),
+            state_dir=reading.take("GEEKAI_STATE_DIR", _folder, _state()),
+            log_level=reading.take("GEEKAI_LOG_LEVEL", _level, "WARNING"),
+        )
+        if reading.mistakes:
+            raise ConfigError(reading.mistakes)
+        return settings
+
+
+class _Reading:
+    """One pass over the environment, collecting what is wrong with it."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self.mistakes: dict[str, str] = {}
+
+    def take(self, name: str, read: Callable[[str], _T], default: _D) -> "_T | _D":
+        value = self._environ.get(name, "").strip()
+        if not value:
+            return default
+        try:
+            return read(value)
+        except ValueError as wrong:
+            self.mistakes[name] = str(wrong)
+            return default
+
+
+def _key(value: str) -> SecretStr:
+    if not value.isascii() or not value.isprintable() or " " in value:
+        what = "must be printable ASCII without spaces; copy the key again from GeekAI's console"
+        raise ValueError(what)
+    return SecretStr(value)
+
+
+def _base_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"https", "http"} or not parts.hostname:
+        what = f"must be an absolute URL such as {GEEKAI}"
+        raise ValueError(what)
+    if parts.username or parts.password or parts.query or parts.fragment:
+        what = "must hold no user name, query or fragment; the key goes into GEEKAI_API_KEY"
+        raise ValueError(what)
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
+        what = "must be https, or the key would travel in the clear; http is for loopback only"
+        raise ValueError(what)
+    return value.rstrip("/")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether *host*, a name or an address, can only be this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _folder(value: str) -> Path:
+    path = Path(value).expanduser()
+    if not path.is_absolute():
+        what = "must be an absolute path: a host may start the server from any folder"
+        raise ValueError(what)
+    if path.exists() and not path.is_dir():
+        what = "must be a folder; there is a file of this name"
+        raise ValueError(what)
+    return path
+
+
+def _level(value: str) -> LogLevel:
+    for level in _LEVELS:
+        if value.upper() == level:
+            return level
+    what = f"must be one of {', '.join(_LEVELS)}"
+    raise ValueError(what)
+
+
+def _videos() -> Path:
+    return platformdirs.user_videos_path() / "GeekAI"
+
+
+def _state() -> Path:
+    return platformdirs.user_state_path("geekai-video-mcp", appauthor=False)

@@ -1,0 +1,205 @@
+"""Record, submit, watch, wake whoever waits, fetch, resume.
+
+Everything that must outlive a tool call runs in the engine's own task group: a caller only
+waits for news, and giving up ends the waiting, never the payment. `submitting` is the one
+place where money moves, `watching` the one place that looks and fetches, and `Engine.follow`
+the one place where anyone waits.
+"""
+
+import logging
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any, Final, Self
+
+import anyio
+from anyio.abc import TaskGroup
+
+from geekai_video_mcp.engine.means import Fetcher, Means, Outside, Service
+from geekai_video_mcp.engine.submitting import Call, Submitting
+from geekai_video_mcp.engine.watching import Watching
+from geekai_video_mcp.errors import (
+    GeekAIVideoError,
+    ServiceUnavailable,
+    SubmissionUnknown,
+    TaskNotFound,
+)
+from geekai_video_mcp.ledger import Ledger, Owners
+from geekai_video_mcp.lifecycle import (
+    INTENT_LIFE,
+    Observation,
+    Status,
+    Task,
+    adopt,
+    advance,
+    intend,
+)
+from geekai_video_mcp.wire import VideoRequest
+
+__all__ = ["Engine", "Fetcher", "Outside", "Service"]
+
+logger = logging.getLogger(__name__)
+
+SUBMIT_PATIENCE: Final = 15.0
+"""Seconds a call waits for the service's answer to its POST; the POST itself goes on."""
+GLANCE: Final = 1.0
+"""Seconds between a waiter's looks into the ledger: another process may be the watcher."""
+HEARTBEAT: Final = 3.0
+"""Seconds between signs of life to whoever follows a task; clients want one in five."""
+SWEEP_EVERY: Final = 10.0
+"""Seconds between looks for tasks that a dead process left behind."""
+
+
+class Engine:
+    """All tasks of one service and key, carried to their end."""
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        owners: Owners,
+        service: str,
+        connect: Callable[[], Awaitable[Outside]],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._means = Means(
+            ledger=ledger, owners=owners, service=service, connect=connect, clock=clock
+        )
+        self._submitting = Submitting(self._means)
+        self._watching = Watching(self._means, start=self._start)
+        self._tasks: TaskGroup | None = None
+
+    @asynccontextmanager
+    async def running(self) -> AsyncGenerator[Self]:
+        """Carry tasks while the block lasts, those left by earlier processes included."""
+        async with anyio.create_task_group() as self._tasks:
+            self._tasks.start_soon(self._sweep)
+            try:
+                yield self
+            finally:
+                await self._submitting.last_words()
+                self._tasks.cancel_scope.cancel()
+
+    async def submit(self, request: VideoRequest) -> Task:
+        """Ask for a video. Costs money, at most once.
+
+        Returns when the service has answered, or after `SUBMIT_PATIENCE` seconds with the
+        task still `submitting`; in either case the task is durable by then.
+
+        How it ended, the task itself tells: `rejected` and nothing was charged, `unknown`
+        and it may have been, in the words of `error_message`.
+
+        Raises:
+            StorageUnavailable: the disk failed, before or after it was sent; it says which.
+        """
+        means, call = self._means, Call()
+        task = intend(
+            request=request.to_json(),
+            service=means.service,
+            owner=means.owners.me,
+            at=means.clock(),
+        )
+        self._start(self._carry, task, call)
+        await call.recorded.wait()
+        with anyio.move_on_after(SUBMIT_PATIENCE):
+            await call.answered.wait()
+        if call.error is not None:
+            raise call.error
+        return await self._known(task.id)
+
+    async def find(self, task_id: str) -> Task:
+        """The task of this id, ours or GeekAI's; one made elsewhere is taken in.
+
+        Raises:
+            TaskNotFound: neither the ledger nor the service knows it.
+            NotAuthorised, ServiceUnavailable: the service could not be asked.
+        """
+        task = await self._means.ledger.find(task_id)
+        if task is not None:
+            return task
+        outside = await self._means.outside()
+        seen = await outside.service.get_video(task_id)
+        task = adopt(seen, provider_task_id=task_id, service=self._means.service)
+        await self._means.ledger.add(task)
+        task = await self._known(task_id)
+        self._watching.begin(task.id)
+        return task
+
+    async def follow(self, task_id: str, *, at_most: float) -> AsyncGenerator[Task]:
+        """The task now, at each change of status, and every few seconds, until it settles.
+
+        Ends after *at_most* seconds in any case; the last one given is the newest known.
+        """
+        ends = anyio.current_time() + at_most
+        given: tuple[Status, float] | None = None
+        while True:
+            news = self._means.news.of(task_id)
+            task, now = await self._known(task_id), anyio.current_time()
+            over = task.settled or now >= ends
+            if over or given is None or given[0] != task.status or now - given[1] >= HEARTBEAT:
+                given = (task.status, now)
+                yield task
+            if over:
+                return
+            with anyio.move_on_after(min(GLANCE, ends - now)):
+                await news.wait()
+
+    async def _known(self, task_id: str) -> Task:
+        task = await self._means.ledger.find(task_id)
+        if task is None:
+            raise TaskNotFound(task_id)
+        return task
+
+    async def _carry(self, task: Task, call: Call) -> None:
+        await self._submitting.carry(task, call)
+        self._watching.begin(task.id)
+
+    async def _sweep(self) -> None:
+        """Take up what nobody carries: at start, and again whenever a process has died."""
+        while True:
+            try:
+                self._means.owners.sweep()
+                for task in await self._means.ledger.unfinished(self._means.service):
+                    await self._take_up(task)
+            except GeekAIVideoError as exc:
+                logger.warning("the sweep failed: %s", type(exc).__name__)
+            await anyio.sleep(SWEEP_EVERY)
+
+    async def _take_up(self, task: Task) -> None:
+        if task.status not in {Status.INTENDED, Status.SUBMITTING}:
+            return self._watching.begin(task.id)
+        if task.owner and self._means.owners.alive(task.owner):
+            return None
+        if task.status is Status.SUBMITTING:
+            why = "The server ended while the request was under way"
+            return await self._orphaned(task, Status.UNKNOWN, SubmissionUnknown(why))
+        if self._means.clock() - task.created_at > INTENT_LIFE:
+            why = "The server ended before the request was sent, too long ago to send it now"
+            return await self._orphaned(task, Status.REJECTED, ServiceUnavailable(why))
+        return self._start(self._resend, task)
+
+    async def _orphaned(self, task: Task, status: Status, why: GeekAIVideoError) -> None:
+        seen = Observation(
+            status=status,
+            at=self._means.clock(),
+            owner=task.owner,
+            attempt=task.attempt,
+            error_code="orphaned",
+            error_message=why.message,
+        )
+        await self._means.change(task.id, lambda now: advance(now, seen))
+
+    async def _resend(self, task: Task) -> None:
+        """Send an intent whose process died before a byte left."""
+        try:
+            await self._submitting.send(task)
+        except GeekAIVideoError as exc:
+            logger.warning("task %s could not be recorded: %s", task.id, type(exc).__name__)
+        self._watching.begin(task.id)
+
+    def _start(self, job: Callable[..., Coroutine[Any, Any, None]], *args: object) -> None:
+        if self._tasks is None:
+            what = "the engine is not running"
+            raise RuntimeError(what)
+        self._tasks.start_soon(partial(job, *args))

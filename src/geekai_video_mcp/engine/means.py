@@ -1,0 +1,84 @@
+"""What every part of the engine works with: the record, the clock, the way out, the news."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import anyio
+
+from geekai_video_mcp.errors import ServiceUnavailable
+from geekai_video_mcp.ledger import Ledger, Owners
+from geekai_video_mcp.lifecycle import FileFact, Observation, Task
+
+
+class Service(Protocol):
+    """GeekAI, as `client.GeekAI` is it."""
+
+    async def create_video(self, body: dict[str, object]) -> Observation: ...
+    async def get_video(self, task_id: str) -> Observation: ...
+
+
+class Fetcher(Protocol):
+    """The way of results onto disk, as `artifacts.Artifacts` is it."""
+
+    async def fetch(self, task: Task) -> FileFact: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outside:
+    """What lies beyond this process."""
+
+    service: Service
+    fetcher: Fetcher
+
+
+class News:
+    """Wakes whoever waits for a task; the ledger, not the news, says what happened."""
+
+    def __init__(self) -> None:
+        self._events: dict[str, anyio.Event] = {}
+
+    def of(self, task_id: str) -> anyio.Event:
+        """Set at the task's next change. Take it before reading the task, or miss one."""
+        return self._events.setdefault(task_id, anyio.Event())
+
+    def tell(self, task_id: str) -> None:
+        if event := self._events.pop(task_id, None):
+            event.set()
+
+
+@dataclass(kw_only=True)
+class Means:
+    """Shared by the parts of one engine."""
+
+    ledger: Ledger
+    owners: Owners
+    service: str
+    """Which service and key this engine works for; see `config.Settings.service`."""
+    connect: Callable[[], Awaitable[Outside]]
+    clock: Callable[[], float]
+    """Unix seconds, UTC."""
+    news: News = field(default_factory=News)
+    _outside: Outside | None = None
+    _turn: anyio.Lock = field(default_factory=anyio.Lock)
+
+    async def outside(self) -> Outside:
+        """The service and the way of results; made when first needed, for it is heavy.
+
+        Raises:
+            ServiceUnavailable: it cannot be made, as with a bad SSL_CERT_FILE.
+        """
+        async with self._turn:
+            if self._outside is None:
+                try:
+                    self._outside = await self.connect()
+                except OSError as exc:
+                    reason = f"No connection can be prepared ({exc.strerror or type(exc).__name__})"
+                    raise ServiceUnavailable(reason, code="unreachable") from exc
+            return self._outside
+
+    async def change(self, task_id: str, change: Callable[[Task], Task]) -> Task:
+        """`Ledger.change`, and word of it."""
+        task = await self.ledger.change(task_id, change)
+        self.news.tell(task_id)
+        return task

@@ -1,0 +1,158 @@
+"""From an intent to an answer: the only code that spends money.
+
+A row is durable before a byte leaves. The claim to send is given once for each attempt, by
+the ledger. The POST and the record of its answer stand in one shield, so no cancelling can
+come between. Only what surely did not run is attempted again.
+"""
+
+import logging
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+import anyio
+
+from geekai_video_mcp.engine.means import Means, Service
+from geekai_video_mcp.errors import (
+    GeekAIVideoError,
+    NotAuthorised,
+    RequestRefused,
+    ServiceUnavailable,
+    StorageUnavailable,
+    SubmissionUnknown,
+)
+from geekai_video_mcp.lifecycle import Observation, Status, Task, advance, send_again_after
+
+logger = logging.getLogger(__name__)
+
+LAST_WORDS: Final = 8.0
+"""Seconds that closing waits for the answer to a POST under way; a host soon kills us."""
+
+
+Spoken = RequestRefused | NotAuthorised | ServiceUnavailable | SubmissionUnknown
+"""The ends of a submission that say why, in a sentence the ledger keeps."""
+
+
+@dataclass
+class Call:
+    """What the caller of a submission waits for."""
+
+    recorded: anyio.Event = field(default_factory=anyio.Event)
+    answered: anyio.Event = field(default_factory=anyio.Event)
+    error: StorageUnavailable | None = None
+
+    def end(self, error: StorageUnavailable | None = None) -> None:
+        self.error = self.error or error
+        self.recorded.set()
+        self.answered.set()
+
+
+class Submitting:
+    """Sends the requests of this process."""
+
+    def __init__(self, means: Means) -> None:
+        self._means = means
+        self._posts: dict[anyio.CancelScope, anyio.Event] = {}
+
+    async def carry(self, task: Task, call: Call) -> None:
+        """Record a new task, then send it."""
+        try:
+            with anyio.CancelScope(shield=True):
+                await self._means.ledger.add(task)
+            call.recorded.set()
+            await self.send(task)
+        except StorageUnavailable as exc:
+            call.end(exc)
+        finally:
+            call.end()
+
+    async def send(self, task: Task) -> None:
+        """POST until it has left once, or surely will not; what came of it is in the ledger.
+
+        Raises:
+            StorageUnavailable: what came of it could not be recorded.
+        """
+        tried = {True: 0, False: 0}
+        while (claimed := await self._claim(task)) is not None:
+            try:
+                return await self._post(claimed)
+            except ServiceUnavailable as exc:
+                limited = exc.code == "rate_limited"
+                delay = send_again_after(
+                    tried=tried[limited],
+                    limited=limited,
+                    retry_after_seconds=exc.retry_after_seconds,
+                )
+                tried[limited] += 1
+                if delay is None:
+                    await self._record(claimed, Status.REJECTED, exc)
+                    return None
+                task = await self._record(claimed, Status.INTENDED, exc)
+            await anyio.sleep(delay)
+        return None
+
+    async def last_words(self) -> None:
+        """Give the answers to POSTs under way a moment to arrive, then let go of them."""
+        with anyio.move_on_after(LAST_WORDS, shield=True):
+            for answered in list(self._posts.values()):
+                await answered.wait()
+        for scope in self._posts:
+            scope.shield = False
+
+    async def _claim(self, task: Task) -> Task | None:
+        """The task, ours to send now; None if another process or an end has taken it."""
+        me, attempt = self._means.owners.me, task.attempt + 1
+        claim = Observation(
+            status=Status.SUBMITTING, at=self._means.clock(), owner=me, attempt=attempt
+        )
+        task = await self._means.change(task.id, lambda now: advance(now, claim))
+        mine = (Status.SUBMITTING, me, attempt)
+        return task if (task.status, task.owner, task.attempt) == mine else None
+
+    async def _post(self, task: Task) -> None:
+        # Reached for before the shield: what cannot be prepared has surely not been sent.
+        outside = await self._means.outside()
+        with anyio.CancelScope(shield=True) as scope:
+            self._posts[scope] = anyio.Event()
+            try:
+                seen = await self._ask(outside.service, task)
+            except (RequestRefused, NotAuthorised) as exc:
+                await self._record(task, Status.REJECTED, exc)
+            except SubmissionUnknown as exc:
+                await self._record(task, Status.UNKNOWN, exc, raw_reply=exc.raw_reply)
+            else:
+                await self._accept(task, seen)
+            finally:
+                self._posts.pop(scope).set()
+
+    async def _ask(self, service: Service, task: Task) -> Observation:
+        try:
+            return await service.create_video(dict(task.request))
+        except GeekAIVideoError:
+            raise
+        except Exception as exc:
+            # Whatever went wrong, bytes may have left: never to be sent again unasked.
+            logger.exception("the submission of task %s broke off", task.id)
+            what = f"The submission broke off ({type(exc).__name__})"
+            raise SubmissionUnknown(what) from exc
+
+    async def _accept(self, task: Task, seen: Observation) -> None:
+        seen = replace(seen, owner=task.owner, attempt=task.attempt)
+        try:
+            await self._means.change(task.id, lambda now: advance(now, seen))
+        except StorageUnavailable as exc:
+            what = f"The answer to task {task.id}, which GeekAI calls {seen.provider_task_id},"
+            raise StorageUnavailable(what, str(exc.__cause__), sent=True) from exc
+
+    async def _record(
+        self, task: Task, status: Status, why: Spoken, *, raw_reply: str | None = None
+    ) -> Task:
+        seen = Observation(
+            status=status,
+            at=self._means.clock(),
+            owner=task.owner,
+            attempt=task.attempt,
+            error_code=why.code,
+            error_message=why.message,
+            raw_reply=raw_reply,
+        )
+        return await self._means.change(task.id, lambda now: advance(now, seen))

@@ -1,0 +1,129 @@
+"""From an accepted task to a file on disk: one watcher per task, in all processes together.
+
+A look is free and harmless, so the lease that keeps watchers apart may be lost without
+loss. A look or a download that fails changes nothing but when to try again.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+import anyio
+
+from geekai_video_mcp.engine.means import Means
+from geekai_video_mcp.errors import (
+    GeekAIVideoError,
+    ServiceUnavailable,
+    StorageUnavailable,
+    TaskNotFound,
+)
+from geekai_video_mcp.lifecycle import (
+    LEASE,
+    WATCHED,
+    FileFact,
+    FileStatus,
+    Status,
+    Task,
+    advance,
+    due,
+    fetch_again_after,
+    keep,
+    lease,
+    overlook,
+)
+
+logger = logging.getLogger(__name__)
+
+MISSED_LOOK: Final = 10.0
+"""Seconds until the next look after one that was not answered, unless the service says."""
+
+
+class Watching:
+    """Watches tasks for this process."""
+
+    def __init__(self, means: Means, *, start: Callable[..., None]) -> None:
+        self._means = means
+        self._start = start
+        self._watched: set[str] = set()
+
+    def begin(self, task_id: str) -> None:
+        """Watch the task to its end in the background, unless this process already does."""
+        if task_id not in self._watched:
+            self._watched.add(task_id)
+            self._start(self._watch, task_id)
+
+    async def _watch(self, task_id: str) -> None:
+        try:
+            while (task := await self._leased(task_id)) is not None:
+                if task.status is Status.SUCCEED:
+                    await self._fetch(task)
+                elif due(task, at=self._means.clock()):
+                    await self._look(task)
+                else:
+                    ahead = (task.next_look_at or 0.0) - self._means.clock()
+                    await anyio.sleep(min(max(ahead, 0.0), LEASE / 2))
+        except GeekAIVideoError as exc:
+            # The ledger cannot be written. The next sweep starts over; nothing is lost.
+            logger.warning("watching task %s stopped: %s", task_id, type(exc).__name__)
+        except Exception:
+            logger.exception("watching task %s stopped", task_id)
+        finally:
+            self._watched.discard(task_id)
+
+    async def _leased(self, task_id: str) -> Task | None:
+        """The task, ours to watch now; None when another process does, or nobody needs to."""
+        owners, at = self._means.owners, self._means.clock()
+        task = await self._means.ledger.find(task_id)
+        if task is None or task.settled or task.status not in WATCHED | {Status.SUCCEED}:
+            return None
+        gone = task.watcher if task.watcher and not owners.alive(task.watcher) else None
+        task = await self._means.ledger.change(
+            task_id, lambda now: lease(now, watcher=owners.me, at=at, dead=gone)
+        )
+        return task if task.watcher == owners.me and not task.settled else None
+
+    async def _look(self, task: Task) -> None:
+        try:
+            outside = await self._means.outside()
+            seen = await outside.service.get_video(str(task.provider_task_id))
+        except ServiceUnavailable as exc:
+            delay = max(MISSED_LOOK, exc.retry_after_seconds or 0.0)
+            await self._missed(task, delay)
+        except GeekAIVideoError as exc:
+            # A key that was changed or a service that forgot: the task may still be running.
+            logger.warning("a look at task %s was refused: %s", task.id, type(exc).__name__)
+            await self._missed(task, MISSED_LOOK * 3)
+        else:
+            await self._means.change(task.id, lambda now: advance(now, seen))
+
+    async def _missed(self, task: Task, delay: float) -> None:
+        at = self._means.clock()
+        await self._means.change(task.id, lambda now: overlook(now, at=at, delay=delay))
+
+    async def _fetch(self, task: Task) -> None:
+        fact = await self._fetched(task)
+        task = await self._means.change(task.id, lambda now: keep(now, fact))
+        if not task.settled:
+            await anyio.sleep(fetch_again_after(task.fetches))
+
+    async def _fetched(self, task: Task) -> FileFact:
+        try:
+            fetcher = (await self._means.outside()).fetcher
+            fact = await fetcher.fetch(task)
+            if fact.status is FileStatus.LOST:
+                fact = await fetcher.fetch(await self._refreshed(task))
+        except ServiceUnavailable as exc:
+            return FileFact(status=FileStatus.NONE, problem=exc.reason)
+        except StorageUnavailable as exc:
+            return FileFact(status=FileStatus.NONE, problem=exc.message)
+        return fact
+
+    async def _refreshed(self, task: Task) -> Task:
+        """The task with the link that the service gives now: the old one is dead."""
+        service = (await self._means.outside()).service
+        try:
+            seen = await service.get_video(str(task.provider_task_id))
+        except TaskNotFound:
+            return task
+        return replace(task, result=seen.result or task.result)

@@ -1,0 +1,134 @@
+"""Every error raised on purpose. Ask of each: who moves next?
+
+GeekAIVideoError
+├── RequestRefused        the caller: these arguments will never work, better ones will
+├── TaskNotFound          the caller: no such task here or at the service
+├── NotAuthorised         the operator: the key or the balance; no call fixes it
+├── StorageUnavailable    the operator: a disk or a folder that cannot be written
+├── ServiceUnavailable    time: the same call may work later
+├── SubmissionUnknown     a person: no answer to the POST, so nobody may send it again unasked
+└── ConfigError           the operator: the environment; raised only at start-up
+
+Messages are read by models and people alike. Each says what happened, whether money
+was spent, in one of the two sentences below word for word, and what to do next.
+Nothing from outside enters a message unless `quoted` has made it data.
+"""
+
+import unicodedata
+from typing import Final
+
+NOT_CHARGED: Final = "Nothing was charged."
+MAYBE_CHARGED: Final = "It may have been charged."
+
+QUOTE_LIMIT: Final = 300
+"""Characters of outside text that a message repeats: enough for any error sentence seen."""
+
+
+class GeekAIVideoError(Exception):
+    """Anything this package raises on purpose; `str()` of it may be shown to anyone."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class RequestRefused(GeekAIVideoError):
+    """The arguments were refused, here or by the service, before anything was charged."""
+
+    def __init__(self, reason: str, *, code: str = "invalid_arguments") -> None:
+        super().__init__(f"{sentence(reason)} {NOT_CHARGED} Change the call and try again.")
+        self.code = code
+
+
+class TaskNotFound(GeekAIVideoError):
+    """No task of this id, neither in the ledger nor at the service."""
+
+    def __init__(self, task_id: str) -> None:
+        super().__init__(
+            f"No task {quoted(task_id, limit=64)} is known here or at the service. {NOT_CHARGED}"
+            " Use the task_id that generate_video returned, whole."
+        )
+        self.task_id = task_id
+
+
+class NotAuthorised(GeekAIVideoError):
+    """The key or the balance was refused; `status_code` is the service's HTTP status."""
+
+    def __init__(self, reason: str, *, status_code: int, way_out: str) -> None:
+        super().__init__(f"{sentence(reason)} {NOT_CHARGED} {way_out}")
+        self.status_code = status_code
+        self.code = {401: "unauthorized", 402: "insufficient_balance"}.get(status_code, "forbidden")
+
+
+class StorageUnavailable(GeekAIVideoError):
+    """A write to disk failed; `sent` tells whether a request had already left."""
+
+    def __init__(self, what: str, reason: str, *, sent: bool = False) -> None:
+        money = MAYBE_CHARGED if sent else NOT_CHARGED
+        super().__init__(
+            f"{what} could not be written: {sentence(reason)} {money}"
+            " Free some space or mend the folder's permissions, then make the same call again."
+        )
+
+
+class ServiceUnavailable(GeekAIVideoError):
+    """The service or the network failed in a way that charges nothing.
+
+    `retry_after_seconds` is the service's own wish, where it gave one.
+    """
+
+    def __init__(
+        self, reason: str, *, code: str = "unavailable", retry_after_seconds: float | None = None
+    ) -> None:
+        super().__init__(f"{sentence(reason)} {NOT_CHARGED} The same call may work later.")
+        self.reason = reason
+        self.code = code
+        self.retry_after_seconds = retry_after_seconds
+
+
+class SubmissionUnknown(GeekAIVideoError):
+    """The request left, and no usable answer came; only a person may send it again.
+
+    `raw_reply` is what did come back, capped, for the record and for no message.
+    """
+
+    def __init__(self, reason: str, *, raw_reply: str = "") -> None:
+        super().__init__(
+            f"{sentence(reason)} {MAYBE_CHARGED} Do not send it again on your own: ask the user,"
+            " who can see in GeekAI's console whether a video of this time exists."
+        )
+        self.code = "no_answer"
+        self.raw_reply = raw_reply
+
+
+class ConfigError(GeekAIVideoError):
+    """The environment is not usable; every mistake is in `mistakes`, by variable name."""
+
+    def __init__(self, mistakes: dict[str, str]) -> None:
+        lines = "".join(f"\n  {name}: {what}" for name, what in mistakes.items())
+        super().__init__(f"The environment is not usable:{lines}")
+        self.mistakes = mistakes
+
+
+def quoted(text: str, *, limit: int = QUOTE_LIMIT) -> str:
+    """Text from outside as data: one line, visible characters only, capped, in quotes."""
+    return f'"{plain(text, limit=limit)}"'
+
+
+def plain(text: str, *, limit: int = QUOTE_LIMIT) -> str:
+    """Outside text without control, bidi, zero-width or surrogate characters, in one line.
+
+    ANSI sequences lose their escape character, and with it their meaning.
+    """
+    # Cc controls, Cf format (bidi, zero-width), Cs surrogates, Co private, Cn unassigned.
+    kept = "".join(" " if unicodedata.category(ch) in _HIDDEN else ch for ch in text[: limit * 4])
+    line = " ".join(kept.split())
+    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
+
+
+def sentence(text: str) -> str:
+    """The text with a full stop, whatever it ended in."""
+    return text if text.endswith((".", "!", "?", "。", '."')) else f"{text}."
+
+
+_HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})

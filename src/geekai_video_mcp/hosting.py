@@ -1,0 +1,97 @@
+"""The server over HTTP: SSE, Streamable HTTP, or both on one port. Loopback only.
+
+One engine serves every connection: the SDK enters a server's lifespan once per SSE
+connection, and money must not depend on who is connected. Host and Origin are checked on
+every transport, or a web page could reach this machine's server by DNS rebinding.
+"""
+
+import socket
+from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Final, Literal
+
+from mcp.server.transport_security import TransportSecuritySettings
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from geekai_video_mcp import __version__
+from geekai_video_mcp.config import is_loopback
+from geekai_video_mcp.errors import ConfigError
+from geekai_video_mcp.server import Opener, build_server
+from geekai_video_mcp.tools import App
+
+Transport = Literal["sse", "streamable-http", "http"]
+
+_NAMES: Final = ("127.0.0.1", "localhost", "[::1]")
+SECURITY: Final = TransportSecuritySettings(
+    # With any port and with none: a client on port 80 sends none.
+    allowed_hosts=[*_NAMES, *(f"{name}:*" for name in _NAMES)],
+    allowed_origins=[f"http://{name}{port}" for name in _NAMES for port in ("", ":*")],
+)
+
+
+class _Shared:
+    """One `App`, opened by the HTTP application and lent to every connection."""
+
+    def __init__(self) -> None:
+        self.app: App | None = None
+
+    @asynccontextmanager
+    async def lend(self) -> AsyncGenerator[App]:
+        if self.app is None:
+            what = "the HTTP application is not running"
+            raise RuntimeError(what)
+        yield self.app
+
+
+def build_http(open_app: Opener, *, transport: Transport) -> Starlette:
+    """The ASGI application: /mcp, or /sse with /messages/, or all of them; and /health."""
+    shared = _Shared()
+    server = build_server(shared.lend)
+    routes: list[BaseRoute] = [Route("/health", _health)]
+    sessions: AbstractAsyncContextManager[None] | None = None
+    if transport != "sse":
+        routes += server.streamable_http_app(transport_security=SECURITY).routes
+        sessions = server.session_manager.run()
+    if transport != "streamable-http":
+        routes += server.sse_app(transport_security=SECURITY).routes
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncGenerator[None]:
+        async with open_app() as shared.app:
+            if sessions is None:
+                yield
+                return
+            async with sessions:
+                yield
+
+    return Starlette(routes=routes, lifespan=lifespan)
+
+
+async def _health(_: Request) -> Response:
+    return JSONResponse({"status": "ok", "version": __version__})
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket on loopback.
+
+    Raises:
+        ConfigError: the address is not loopback, or is taken.
+    """
+    if not is_loopback(host):
+        what = (
+            "is not a loopback address; this server has no authentication yet and serves"
+            " only this machine. Use 127.0.0.1, and a tunnel or a proxy that authenticates."
+        )
+        raise ConfigError({f"--host {host}": what})
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as exc:
+        listener.close()
+        raise ConfigError({f"--port {port}": f"cannot be used: {exc.strerror}"}) from exc
+    return listener

@@ -1,0 +1,252 @@
+"""What a caller may ask for: the tools' arguments as pydantic models. Pure.
+
+Field names are GeekAI's where it has one. What is checked here is what no model could
+make sense of; what a particular model takes is for the service to say, and sizes,
+resolutions, ratios, fps and durations go through in the caller's own spelling.
+"""
+
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
+
+from geekai_video_mcp.errors import RequestRefused, plain
+from geekai_video_mcp.wire import VideoRequest
+
+PROMPT_LIMIT: Final = 20_000
+"""Characters. The longest prompt limit of any model GeekAI offers is Wan 3's (read 2026-11-22)."""
+DATA_URI_LIMIT: Final = 8_000_000
+"""Characters. GeekAI's own limit is not documented; integrators stop at 8 MB (read 2026-11-22)."""
+WAIT_AT_MOST: Final = 45
+"""Seconds. Several clients give a call up after 60, and progress does not move them."""
+WAIT_BY_DEFAULT: Final = 15
+"""Seconds. Long enough to save a second call for a short clip; under every known patience."""
+
+WORD_LIMIT: Final = 128
+"""Characters of a setting such as a model id or a size: four times the longest known."""
+
+_HTTPS: Final = re.compile(r"https://[^\s\x00-\x1f]{1,4000}")
+_DATA_URI: Final = re.compile(r"data:image/(png|jpeg|jpg|webp);base64,", re.IGNORECASE)
+_RATIO: Final = re.compile(r"(\d{1,5})\s*:\s*(\d{1,5})")
+_SIZE: Final = re.compile(r"(\d{2,5})\s*[xX*×]\s*(\d{2,5})")
+_LINES: Final = re.compile(r"(\d{3,4})[pP]")
+RATIO_SLACK: Final = 0.03
+"""Share by which a size may differ from its ratio: 854x480 is meant to be 16:9."""
+
+
+def _clean(text: str) -> str:
+    """Text that every store and every JSON writer can hold."""
+    if "\0" in text:
+        what = "contains a NUL character; remove it"
+        raise ValueError(what)
+    return text
+
+
+def _unpaired(text: object) -> object:
+    """Lone surrogates come in through JSON escapes, and no UTF-8 writer takes them."""
+    if isinstance(text, str) and any("\ud800" <= ch <= "\udfff" for ch in text):
+        what = "contains half of a surrogate pair, which is no character; remove it"
+        raise ValueError(what)
+    return text
+
+
+def _link(text: str) -> str:
+    """A link the service can fetch; we never do."""
+    if _HTTPS.fullmatch(text):
+        return text
+    what = "give an https URL that GeekAI can fetch; paths and other schemes are not taken"
+    raise ValueError(what)
+
+
+def _picture(text: str) -> str:
+    """A link the service can fetch, or the picture itself."""
+    if text.startswith("data:"):
+        return _data_uri(text)
+    if _HTTPS.fullmatch(text):
+        return text
+    what = (
+        "give an https URL that GeekAI can fetch, or a data URI (data:image/png;base64,...);"
+        " paths and other schemes are not taken"
+    )
+    raise ValueError(what)
+
+
+def _data_uri(text: str) -> str:
+    if not _DATA_URI.match(text):
+        what = "a data URI must begin data:image/png;base64, (or jpeg, or webp)"
+        raise ValueError(what)
+    if len(text) > DATA_URI_LIMIT:
+        what = (
+            f"the data URI has {len(text):,} characters and at most {DATA_URI_LIMIT:,} are taken;"
+            " use a smaller picture or an https URL"
+        )
+        raise ValueError(what)
+    return text
+
+
+def _short(text: str) -> str:
+    """A setting's value; the limit is not worth its bytes in the published schema."""
+    if not 1 <= len(text) <= WORD_LIMIT:
+        what = f"must have 1 to {WORD_LIMIT} characters"
+        raise ValueError(what)
+    return text
+
+
+Text = Annotated[str, BeforeValidator(_unpaired), AfterValidator(_clean)]
+Word = Annotated[Text, AfterValidator(_short)]
+Picture = Annotated[Text, AfterValidator(_picture)]
+Link = Annotated[Text, AfterValidator(_link)]
+AnyOrText = Annotated[Any, WithJsonSchema({"type": "string"})]
+"""Documented as a string; the upstream makers take objects. Both are passed on."""
+
+
+class Arguments(BaseModel):
+    """Base of the tools' arguments: unknown names are refused, null is absent."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+    @classmethod
+    def read(cls, arguments: Mapping[str, Any]) -> Self:
+        """The arguments as a value.
+
+        Raises:
+            RequestRefused: naming every argument that is wrong, in one line.
+        """
+        try:
+            return cls.model_validate({k: v for k, v in arguments.items() if v is not None})
+        except ValidationError as refusal:
+            raise RequestRefused(_explain(refusal, cls)) from None
+
+
+class ExtraBody(BaseModel):
+    """Settings of single models; members not named here are passed on as they are."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    draft: bool | None = None
+    return_last_frame: bool | None = None
+    movement_amplitude: Word | None = Field(None, description="auto, small, medium, large")
+    camera_strength: Word | None = None
+    image_list: list[AnyOrText] | None = None
+    video_list: list[AnyOrText] | None = None
+    camera_control: AnyOrText | None = Field(None, description="Preset, or JSON {type, config}")
+    static_mask: AnyOrText | None = None
+
+
+class GenerateVideo(Arguments):
+    """Arguments of `generate_video`: every field of POST /videos/generations."""
+
+    prompt: Text = Field(
+        min_length=1, max_length=PROMPT_LIMIT, description="What happens, in any language"
+    )
+    model: Word | None = Field(None, description="GeekAI model id")
+    negative_prompt: Text | None = Field(None, description="What to avoid")
+    image: Picture | None = Field(None, description="First frame: https URL or data URI")
+    image_tail: Picture | None = Field(None, description="Last frame")
+    images: list[Picture] | None = Field(None, max_length=30, description="Reference images")
+    video: Link | None = Field(None, description="Reference video URL")
+    audio: list[Link] | None = Field(None, max_length=10, description="Reference audio URLs")
+    with_audio: bool | None = Field(None, description="Make sound")
+    size: Word | None = Field(None, description="WIDTHxHEIGHT")
+    resolution: Word | None = Field(None, description="720p, 1080p, ...")
+    aspect_ratio: Word | None = Field(None, description="16:9, 9:16, 1:1, ...")
+    quality: Word | None = Field(None, description="speed|quality, or std|pro")
+    duration: int | None = Field(None, ge=1, le=60, description="Seconds")
+    fps: int | None = Field(None, ge=1, le=120)
+    watermark: bool | None = None
+    async_: bool = Field(
+        default=True, alias="async", description=f"false: wait up to {WAIT_AT_MOST} s"
+    )
+    extra_body: ExtraBody | None = Field(None, description="Model-specific settings")
+    retries: int | None = Field(None, ge=0, le=10, description="GeekAI's own; may cost more")
+
+    @model_validator(mode="after")
+    def _no_conflicts(self) -> Self:
+        for problem in (self._shapes_differ(), self._lines_differ(), self._said_twice()):
+            if problem:
+                raise ValueError(problem)
+        return self
+
+    def _shapes_differ(self) -> str | None:
+        size = _SIZE.fullmatch(self.size or "")
+        ratio = _RATIO.fullmatch(self.aspect_ratio or "")
+        if not (size and ratio) or int(ratio[2]) == 0 or int(size[2]) == 0:
+            return None
+        asked, given = int(ratio[1]) / int(ratio[2]), int(size[1]) / int(size[2])
+        if asked and abs(given / asked - 1) <= RATIO_SLACK:
+            return None
+        return f"size {self.size} and aspect_ratio {self.aspect_ratio} differ; give one of them"
+
+    def _lines_differ(self) -> str | None:
+        size, lines = _SIZE.fullmatch(self.size or ""), _LINES.fullmatch(self.resolution or "")
+        if not (size and lines) or int(lines[1]) in (int(size[1]), int(size[2])):
+            return None
+        return f"size {self.size} and resolution {self.resolution} differ; give one of them"
+
+    def _said_twice(self) -> str | None:
+        extra = set(self.extra_body.model_extra or ()) if self.extra_body else set[str]()
+        twice = sorted(extra & set(_names(VideoRequest)))
+        if not twice:
+            return None
+        return f"extra_body holds {', '.join(twice)}; give it as an argument of its own"
+
+    def to_request(self, *, default_model: str) -> VideoRequest:
+        """The request to send: what the caller set, a model, and `async` always true.
+
+        GeekAI cuts a synchronous answer after five minutes, and with it the task id of a
+        job that goes on. The caller's `async: false` means "wait here", which is ours to do.
+        """
+        asked = self.model_dump(by_alias=True, exclude_none=True)
+        return VideoRequest.model_validate(
+            {**asked, "model": self.model or default_model, "async": True}
+        )
+
+
+class GetVideoTask(Arguments):
+    """Arguments of `get_video_task`."""
+
+    task_id: Word = Field(
+        description="From generate_video, or GeekAI's own",
+    )
+    wait_seconds: int = Field(
+        WAIT_BY_DEFAULT, ge=0, le=WAIT_AT_MOST, description="Answer when it is done, or after this"
+    )
+    preview: Literal["none", "cover", "frames"] = Field(
+        "frames", description="Picture of a finished video"
+    )
+
+
+def _names(model: type[BaseModel]) -> Sequence[str]:
+    return [info.alias or name for name, info in model.model_fields.items()]
+
+
+def _explain(refusal: ValidationError, model: type[BaseModel]) -> str:
+    """Every mistake, by argument, in one line; never the caller's value itself."""
+    told = [
+        _mistake(error["loc"], error["type"], error["msg"], model)
+        for error in refusal.errors(include_url=False, include_input=False, include_context=False)
+    ]
+    return "; ".join(dict.fromkeys(told))
+
+
+def _mistake(loc: tuple[int | str, ...], kind: str, what: str, model: type[BaseModel]) -> str:
+    where = plain(".".join(map(str, loc)), limit=64)
+    if kind == "extra_forbidden":
+        near = difflib.get_close_matches(where, _names(model), n=1)
+        hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(_names(model))}"
+        return f"{where}: no such argument; {hint}"
+    if kind == "missing":
+        return f"{where}: is needed"
+    message = what.removeprefix("Value error, ").removeprefix("Input ").removeprefix("String ")
+    return f"{where}: {message}" if where else message

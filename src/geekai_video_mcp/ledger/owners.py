@@ -1,0 +1,82 @@
+"""Which processes are alive: an OS file lock each, held for life.
+
+The system frees a lock when its process ends, however it ends. So a lock that can be
+taken means a dead owner, with no clock to trust and no PID to be reused.
+"""
+
+import os
+import secrets
+import sys
+from pathlib import Path
+from typing import Final, Self
+
+from geekai_video_mcp.errors import StorageUnavailable
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _try_lock(descriptor: int) -> bool:
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+else:
+    import fcntl
+
+    def _try_lock(descriptor: int) -> bool:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True
+
+
+_FOLDER: Final = "procs"
+
+
+class Owners:
+    """This process's lock, and a look at everyone else's, under one state folder."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self._folder = state_dir / _FOLDER
+        self.me: Final = secrets.token_hex(16)
+        try:
+            for folder in (state_dir, self._folder):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # Locked before it has its name: nobody may ever see it unlocked while we live.
+            unborn = self._folder / f"{self.me}.new"
+            self._descriptor = os.open(unborn, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+            _try_lock(self._descriptor)
+            unborn.rename(self._path(self.me))
+        except OSError as exc:
+            raise StorageUnavailable("The state folder", exc.strerror or "unknown error") from exc
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._path(self.me).unlink(missing_ok=True)
+        os.close(self._descriptor)
+
+    def alive(self, owner: str) -> bool:
+        """Whether the process of this name still runs. One without a file is gone."""
+        if owner == self.me:
+            return True
+        try:
+            descriptor = os.open(self._path(owner), os.O_RDWR)
+        except OSError:
+            return False
+        try:
+            return not _try_lock(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def sweep(self) -> None:
+        """Remove what dead processes left behind."""
+        for path in self._folder.glob("*.lock"):
+            if not self.alive(path.stem):
+                path.unlink(missing_ok=True)
+
+    def _path(self, owner: str) -> Path:
+        return self._folder / f"{owner}.lock"

@@ -1,0 +1,126 @@
+"""A task as a row: the schema, every statement, and the way between the two.
+
+The statements are plain SQL with named parameters; a second store would run the same.
+Column names are the fields of `lifecycle.Task`, so a new field is a new column and
+nothing else.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from typing import Any, Final
+
+from geekai_video_mcp.lifecycle import FileStatus, Result, Status, Task
+
+SCHEMA: Final = (
+    """
+    CREATE TABLE task (
+        id TEXT PRIMARY KEY,
+        created_at REAL NOT NULL,
+        service TEXT NOT NULL,
+        model TEXT NOT NULL,
+        request TEXT NOT NULL,
+        status TEXT NOT NULL,
+        owner TEXT,
+        attempt INTEGER NOT NULL,
+        submitted_at REAL,
+        provider_task_id TEXT,
+        result TEXT,
+        error_code TEXT,
+        error_message TEXT,
+        raw_reply TEXT,
+        ended_at REAL,
+        next_look_at REAL,
+        looks INTEGER NOT NULL,
+        stale_since REAL,
+        watcher TEXT,
+        watched_until REAL,
+        file_status TEXT NOT NULL,
+        file_path TEXT,
+        file_bytes INTEGER,
+        file_sha256 TEXT,
+        file_problem TEXT,
+        fetches INTEGER NOT NULL
+    ) STRICT
+    """,
+    # The provider's id is unique for one service; two services may use the same one.
+    "CREATE UNIQUE INDEX task_by_provider ON task (service, provider_task_id)",
+    "CREATE INDEX task_by_status ON task (service, status, file_status)",
+    """
+    CREATE TABLE event (
+        number INTEGER PRIMARY KEY,
+        at REAL NOT NULL,
+        task_id TEXT NOT NULL REFERENCES task (id),
+        status TEXT NOT NULL,
+        attempt INTEGER NOT NULL,
+        owner TEXT,
+        provider_task_id TEXT,
+        file_status TEXT NOT NULL,
+        error_code TEXT
+    ) STRICT
+    """,
+    "CREATE INDEX event_by_task ON event (task_id, number)",
+)
+
+_COLUMNS: Final = tuple(field.name for field in fields(Task))
+_KEY: Final = "id"
+
+GET: Final = "SELECT * FROM task WHERE id = :id"
+FIND: Final = """
+    SELECT * FROM task WHERE id = :id OR provider_task_id = :id
+    ORDER BY id = :id DESC LIMIT 1
+"""
+INSERT: Final = (
+    f"INSERT INTO task ({', '.join(_COLUMNS)})"  # noqa: S608 - names of our own dataclass
+    f" VALUES ({', '.join(f':{name}' for name in _COLUMNS)})"
+    # Two calls that take in the same stranger's task at once: the second finds the first's.
+    " ON CONFLICT (service, provider_task_id) DO NOTHING"
+)
+UPDATE: Final = (
+    f"UPDATE task SET {', '.join(f'{name} = :{name}' for name in _COLUMNS if name != _KEY)}"  # noqa: S608 - names of our own dataclass
+    f" WHERE {_KEY} = :{_KEY}"
+)
+UNFINISHED: Final = """
+    SELECT * FROM task
+    WHERE service = :service
+      AND (status IN ('intended', 'submitting', 'pending', 'running')
+           OR (status = 'succeed' AND file_status = 'none'))
+    ORDER BY created_at
+"""
+NOTE: Final = """
+    INSERT INTO event
+        (at, task_id, status, attempt, owner, provider_task_id, file_status, error_code)
+    VALUES
+        (:at, :task_id, :status, :attempt, :owner, :provider_task_id, :file_status, :error_code)
+"""
+
+
+def to_row(task: Task) -> dict[str, Any]:
+    """The columns of *task*."""
+    row = {name: getattr(task, name) for name in _COLUMNS}
+    row["request"] = json.dumps(dict(task.request), ensure_ascii=False)
+    row["result"] = json.dumps(asdict(task.result)) if task.result else None
+    row["status"], row["file_status"] = task.status.value, task.file_status.value
+    return row
+
+
+def from_row(row: Mapping[str, Any]) -> Task:
+    """The task of these columns; columns that a newer version added are left alone."""
+    known = {name: row[name] for name in _COLUMNS}
+    known["request"] = json.loads(known["request"])
+    known["result"] = Result(**json.loads(known["result"])) if known["result"] else None
+    known["status"], known["file_status"] = Status(row["status"]), FileStatus(row["file_status"])
+    return Task(**known)
+
+
+def story(task: Task) -> dict[str, Any]:
+    """The part of a task whose every change is an event, kept for good."""
+    return {
+        "task_id": task.id,
+        "status": task.status.value,
+        "attempt": task.attempt,
+        "owner": task.owner,
+        "provider_task_id": task.provider_task_id,
+        "file_status": task.file_status.value,
+        "error_code": task.error_code,
+    }

@@ -1,0 +1,341 @@
+"""What a task is, how it may change, and when to look at it again. Pure: no I/O, no clock.
+
+Rule 1: every change of a status goes through `advance`, and every allowed change is in
+`ALLOWED`. Nothing else assigns a status; the ledger only stores what `advance` returns.
+
+Rule 2: what the provider says of the video and what we have on disk are two facts in two
+fields. A video that succeeded and could not be downloaded is not a failed video.
+
+Rule 3: an observation made by an attempt that is no longer the task's own changes nothing.
+
+All times are Unix seconds, UTC. All durations are seconds.
+
+    intended → submitting → pending/running → succeed → (stored)
+       │  ↑        │   │           └→ failed
+       │  └────────┤   └→ unknown → (a late answer) pending/running/...
+       └→ rejected ┘
+"""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any, Final
+
+
+class Status(StrEnum):
+    """Where a task stands with the provider."""
+
+    INTENDED = "intended"
+    """Recorded, and no byte has left: safe to submit."""
+    SUBMITTING = "submitting"
+    """The POST may be under way. If its process dies here, the outcome is unknown."""
+    PENDING = "pending"
+    RUNNING = "running"
+    SUCCEED = "succeed"
+    FAILED = "failed"
+    """The provider took the task and gave up on it."""
+    REJECTED = "rejected"
+    """The provider refused the request, or it never left: nothing was charged."""
+    UNKNOWN = "unknown"
+    """The request left and no usable answer came. Only a person may send it again."""
+
+
+ALLOWED: Final[Mapping[Status, frozenset[Status]]] = {
+    Status.INTENDED: frozenset({Status.SUBMITTING, Status.REJECTED}),
+    Status.SUBMITTING: frozenset(
+        {
+            Status.INTENDED,  # surely not sent, or refused unexecuted (429)
+            Status.PENDING,
+            Status.RUNNING,
+            Status.SUCCEED,
+            Status.FAILED,
+            Status.REJECTED,
+            Status.UNKNOWN,
+        }
+    ),
+    Status.PENDING: frozenset({Status.RUNNING, Status.SUCCEED, Status.FAILED}),
+    Status.RUNNING: frozenset({Status.SUCCEED, Status.FAILED}),
+    # Late truth wins: the attempt that owns the POST may still hear its answer.
+    Status.UNKNOWN: frozenset({Status.PENDING, Status.RUNNING, Status.SUCCEED, Status.FAILED}),
+    Status.SUCCEED: frozenset(),
+    Status.FAILED: frozenset(),
+    Status.REJECTED: frozenset(),
+}
+
+TERMINAL: Final = frozenset({Status.SUCCEED, Status.FAILED, Status.REJECTED})
+"""Statuses with no way out."""
+
+WATCHED: Final = frozenset({Status.PENDING, Status.RUNNING})
+"""Statuses that only the service can change: somebody has to look."""
+
+
+class FileStatus(StrEnum):
+    """Where a succeeded video stands on our disk."""
+
+    NONE = "none"
+    STORED = "stored"
+    LOST = "lost"
+    """The service no longer has it, and neither do we."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What a succeeded task came to, in the provider's words."""
+
+    id: str | None = None
+    url: str | None = None
+    cover_image_url: str | None = None
+    last_frame_url: str | None = None
+    duration: float | None = None
+    revised_prompt: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """One request for a video, from the wish to the file."""
+
+    id: str
+    created_at: float
+    service: str
+    """Which service and key it belongs to; see `config.Settings.service`."""
+    model: str
+    request: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """The body as it is sent; empty for a task made elsewhere."""
+    status: Status = Status.INTENDED
+    owner: str | None = None
+    """The process that submits it; if it dies before an answer, so does what it knew."""
+    attempt: int = 0
+    submitted_at: float | None = None
+    provider_task_id: str | None = None
+    result: Result | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+    raw_reply: str | None = None
+    ended_at: float | None = None
+    next_look_at: float | None = None
+    looks: int = 0
+    stale_since: float | None = None
+    """Since when every look has failed; None while looks are answered."""
+    watcher: str | None = None
+    watched_until: float | None = None
+    """The lease of the process that looks and fetches; a double look would be harmless."""
+    file_status: FileStatus = FileStatus.NONE
+    file_path: str | None = None
+    file_bytes: int | None = None
+    file_sha256: str | None = None
+    file_problem: str | None = None
+    fetches: int = 0
+    """Downloads that failed so far."""
+
+    @property
+    def settled(self) -> bool:
+        """Whether waiting any longer could bring nothing new by itself."""
+        if self.status is Status.SUCCEED:
+            return self.file_status is not FileStatus.NONE
+        return self.status in TERMINAL or self.status is Status.UNKNOWN
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observation:
+    """One fact learned about a task. Fields left None say nothing."""
+
+    status: Status
+    at: float
+    owner: str | None = None
+    attempt: int | None = None
+    """With `owner`: the attempt that saw this. A stale attempt's word changes nothing."""
+    provider_task_id: str | None = None
+    model: str | None = None
+    result: Result | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+    raw_reply: str | None = None
+    estimated_seconds: float | None = None
+    """How much longer the service expects to need, where it says so."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileFact:
+    """One fact learned about a task's file."""
+
+    status: FileStatus
+    path: str | None = None
+    size_bytes: int | None = None
+    sha256: str | None = None
+    problem: str | None = None
+
+
+def intend(*, request: Mapping[str, Any], service: str, owner: str, at: float) -> Task:
+    """A new task: an unguessable id, and nothing sent. *owner* is the process that will."""
+    return Task(
+        id=secrets.token_hex(16),
+        owner=owner,
+        created_at=at,
+        service=service,
+        model=str(request.get("model", "")),
+        request=request,
+    )
+
+
+def adopt(seen: Observation, *, provider_task_id: str, service: str) -> Task:
+    """A task that was made elsewhere with the same key, first heard of in *seen*."""
+    stranger = Task(
+        id=secrets.token_hex(16),
+        created_at=seen.at,
+        service=service,
+        model=seen.model or "",
+        status=Status.PENDING,
+        provider_task_id=provider_task_id,
+    )
+    return advance(stranger, seen)
+
+
+def advance(task: Task, seen: Observation) -> Task:
+    """The task as *seen* leaves it; a late, stale or backward word changes nothing."""
+    if seen.status is Status.SUBMITTING:
+        return _claim(task, seen)
+    if seen.attempt is not None and (seen.owner, seen.attempt) != (task.owner, task.attempt):
+        return task
+    if seen.status is not task.status and seen.status not in ALLOWED[task.status]:
+        return task
+    ended = seen.status in TERMINAL
+    return replace(
+        task,
+        status=seen.status,
+        provider_task_id=task.provider_task_id or seen.provider_task_id,
+        model=task.model or seen.model or "",
+        result=seen.result or task.result,
+        error_code=_told(seen, seen.error_code, task.error_code),
+        error_message=_told(seen, seen.error_message, task.error_message),
+        raw_reply=_told(seen, seen.raw_reply, task.raw_reply),
+        ended_at=(task.ended_at or seen.at) if ended else None,
+        next_look_at=look_at(task, seen) if seen.status in WATCHED else None,
+        looks=task.looks + (task.status in WATCHED),
+        stale_since=None,
+    )
+
+
+def _claim(task: Task, seen: Observation) -> Task:
+    """The right to send: given once, to the next attempt of a task that is not under way."""
+    if Status.SUBMITTING not in ALLOWED[task.status] or seen.attempt != task.attempt + 1:
+        return task
+    return replace(
+        task,
+        status=Status.SUBMITTING,
+        owner=seen.owner,
+        attempt=seen.attempt,
+        submitted_at=seen.at,
+        error_code=None,
+        error_message=None,
+    )
+
+
+def _told(seen: Observation, new: str | None, old: str | None) -> str | None:
+    """Why it is so: kept while the status stands, gone once good news has arrived."""
+    return new if new is not None or seen.status in WATCHED | {Status.SUCCEED} else old
+
+
+def overlook(task: Task, *, at: float, delay: float) -> Task:
+    """The task after a look that was not answered: still what it was, and looked at later."""
+    if task.status not in WATCHED:
+        return task
+    return replace(
+        task, stale_since=task.stale_since or at, next_look_at=at + delay, looks=task.looks + 1
+    )
+
+
+def keep(task: Task, fact: FileFact) -> Task:
+    """The task as *fact* leaves its file; what is stored stays stored."""
+    if task.status is not Status.SUCCEED or task.file_status is FileStatus.STORED:
+        return task
+    return replace(
+        task,
+        file_status=fact.status,
+        file_path=fact.path,
+        file_bytes=fact.size_bytes,
+        file_sha256=fact.sha256,
+        file_problem=fact.problem,
+        fetches=task.fetches + (fact.status is not FileStatus.STORED),
+    )
+
+
+def lease(task: Task, *, watcher: str, at: float, dead: str | None = None) -> Task:
+    """The task watched by *watcher* for a while, unless someone else's lease still runs.
+
+    *dead* names a watcher known to be gone. A lease that ends later than any lease may
+    was written before the clock was set back, and does not count.
+    """
+    theirs = task.watcher not in {None, watcher, dead}
+    if theirs and at < (task.watched_until or at) <= at + LEASE:
+        return task
+    return replace(task, watcher=watcher, watched_until=at + LEASE)
+
+
+LEASE: Final = 60.0
+"""Seconds one process may watch a task unquestioned. Its death shows at once, by its lock;
+the lease is for a process that lives and does nothing any more."""
+
+FIRST_LOOK: Final = 10.0
+"""Seconds until the first look when nobody says better; no model is known to need less."""
+LOOK_EVERY: Final = 5.0
+"""Seconds between looks at first: twice as often would save 1.5 s and double the requests."""
+LOOK_AT_MOST: Final = 30.0
+"""Seconds between looks at a task that has run for five minutes or more."""
+LOOK_SHARE: Final = 0.1
+"""Of its age: the extra wait a slow task can bear without anyone noticing."""
+HINT_SLACK: Final = 0.15
+"""Seconds after the service's own estimate: a little late finds it done, early does not."""
+HINT_AT_LEAST: Final = 0.25
+"""Seconds between looks however short the estimate: an estimate that is stuck is no licence."""
+
+
+def look_at(task: Task, seen: Observation) -> float:
+    """When to look again, given what was just seen."""
+    if seen.estimated_seconds is not None:
+        hint = max(HINT_AT_LEAST, seen.estimated_seconds + HINT_SLACK)
+        return seen.at + min(hint, LOOK_AT_MOST)
+    if task.status not in WATCHED:
+        return seen.at + FIRST_LOOK
+    age = seen.at - (task.submitted_at or task.created_at)
+    return seen.at + min(max(LOOK_EVERY, age * LOOK_SHARE), LOOK_AT_MOST)
+
+
+def due(task: Task, *, at: float) -> bool:
+    """Whether to look now. A time further ahead than any schedule sets means a clock set back."""
+    if task.next_look_at is None:
+        return True
+    return task.next_look_at <= at or task.next_look_at > at + 4 * LOOK_AT_MOST
+
+
+RETRY_UNSENT: Final = (0.5, 1.0, 2.0)
+"""Seconds before each further attempt at a request that surely did not leave."""
+RETRY_LIMITED: Final = (5.0, 10.0, 20.0, 40.0)
+"""Seconds before each further attempt after a 429 that names no time: refused unexecuted."""
+LIMITED_AT_MOST: Final = 60.0
+"""Seconds a Retry-After may hold a submission; a longer wish is the caller's to wait for."""
+INTENT_LIFE: Final = 900.0
+"""Seconds after which an intent that never left is dropped: nobody expects it to spend then."""
+
+
+def send_again_after(
+    *, tried: int, limited: bool, retry_after_seconds: float | None
+) -> float | None:
+    """Seconds before the next attempt at a request that did not run; None to give up.
+
+    *tried* counts the attempts that ended this way before; *limited* tells a 429 from a
+    request that never left.
+    """
+    delays = RETRY_LIMITED if limited else RETRY_UNSENT
+    if tried >= len(delays) or (retry_after_seconds or 0.0) > LIMITED_AT_MOST:
+        return None
+    return max(delays[tried] if retry_after_seconds is None else 0.0, retry_after_seconds or 0.0)
+
+
+FETCH_AGAIN: Final = (1.0, 5.0, 30.0, 120.0, 300.0)
+"""Seconds before each further download of a result that would not come; the last repeats."""
+
+
+def fetch_again_after(fetches: int) -> float:
+    """Seconds before the next download, after *fetches* that failed."""
+    return FETCH_AGAIN[min(fetches, len(FETCH_AGAIN)) - 1] if fetches else 0.0

@@ -1,0 +1,69 @@
+"""A pydantic model's JSON schema in the one form that every client accepts.
+
+Clients and model APIs drop a tool, or all tools, over `$ref`, `anyOf` with null, titles,
+`default: null`, root combinators or enums of non-strings. So none of these is ever
+published; a field that may be left out is simply not required.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final, Literal, cast
+
+from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaValue
+from pydantic_core import core_schema
+
+_VERBATIM: Final = frozenset({"enum", "const", "default", "examples", "required"})
+_OPEN: Final = ("additionalProperties", True)
+"""Says what is so anyway, in a boolean schema that Gemini refuses."""
+_NAMED: Final = frozenset({"properties", "patternProperties"})
+
+
+def compact_schema(
+    model: type[BaseModel], *, mode: Literal["validation", "serialization"]
+) -> dict[str, Any]:
+    """The schema of *model*, flat and small: no `$ref`, no titles, no nulls.
+
+    Class docstrings are written for us; what a model needs to know stands on the fields.
+    """
+    made = model.model_json_schema(schema_generator=_Compact, mode=mode)
+    return {key: value for key, value in made.items() if key != "description"}
+
+
+class _Compact(GenerateJsonSchema):
+    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ANN401 - pydantic's own signature
+        del schema
+        return False
+
+    def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
+        return self.generate_inner(schema["schema"])
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        made = super().default_schema(schema)
+        if made.get("default", ...) is None:
+            del made["default"]
+        return made
+
+    def generate(self, schema: Any, mode: JsonSchemaMode = "validation") -> JsonSchemaValue:  # noqa: ANN401 - pydantic's own signature
+        root = super().generate(schema, mode)
+        return _inline(root, root.pop("$defs", {}))
+
+
+def _inline(node: Any, definitions: Mapping[str, Any]) -> Any:  # noqa: ANN401 - JSON is of any shape
+    """*node* with each reference replaced by what it names, and without titles."""
+    if isinstance(node, list):
+        return [_inline(item, definitions) for item in node]  # pyright: ignore[reportUnknownVariableType] - JSON
+    if not isinstance(node, dict):
+        return node
+    here = cast("dict[str, Any]", node)
+    if isinstance(reference := here.get("$ref"), str):
+        named = definitions[reference.removeprefix("#/$defs/")]
+        return _inline({**named, **{k: v for k, v in here.items() if k != "$ref"}}, definitions)
+    kept: dict[str, Any] = {}
+    for key, value in here.items():
+        if (key == "title" and isinstance(value, str)) or (key, value) == _OPEN:
+            continue
+        if key in _NAMED:
+            kept[key] = {name: _inline(inner, definitions) for name, inner in value.items()}
+        else:
+            kept[key] = value if key in _VERBATIM else _inline(value, definitions)
+    return kept

@@ -1,0 +1,152 @@
+"""The MCP server: everything it offers, in one visible list. Importing opens nothing.
+
+`open_app` is the composition root: it alone knows which service the engine talks to, and
+it alone starts the sandbox. What is heavy (HTTP, codecs) is imported when first needed, so
+that a client gets its answer to `initialize` before anything else is loaded.
+"""
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from mcp.server.caching import CacheHint
+from mcp.server.mcpserver import MCPServer
+from mcp_types import ToolAnnotations
+
+from geekai_video_mcp import __version__, tools
+from geekai_video_mcp.config import Settings
+from geekai_video_mcp.engine import Engine, Outside
+from geekai_video_mcp.inputs import WAIT_AT_MOST, GenerateVideo, GetVideoTask
+from geekai_video_mcp.ledger import Ledger, Owners
+from geekai_video_mcp.tools import App, tool
+
+if TYPE_CHECKING:
+    import httpx
+
+    from geekai_video_mcp.artifacts import Preview
+
+    Transport = Callable[[], httpx.AsyncBaseTransport]
+
+Opener = Callable[[], AbstractAsyncContextManager[App]]
+
+NAME: Final = "geekai-video-mcp"
+INSTRUCTIONS: Final = (
+    "Makes videos with GeekAI. 1. generate_video with a prompt; it returns a task_id at once."
+    f" 2. get_video_task with that task_id and wait_seconds {WAIT_AT_MOST}, repeated until"
+    " task_status is succeed or failed; a wait that runs out is normal and loses nothing."
+    " 3. Look at the frames that come with a finished video, and give the user the file."
+    " Every generate_video may cost the user money: never repeat one because it timed out or"
+    " because its status is unknown. Results marked sandbox are previews: tell the user so,"
+    " and that GEEKAI_API_KEY makes real videos."
+)
+LIST_LIFE_MS: Final = 3_600_000
+"""Milliseconds a client may keep the tool list: it only changes with the program."""
+
+
+def build_server(open_app: Opener) -> MCPServer[App]:
+    """A server that opens what it works with when it starts."""
+
+    @asynccontextmanager
+    async def lifespan(_: MCPServer[App]) -> AsyncGenerator[App]:
+        async with open_app() as app:
+            yield app
+
+    return MCPServer(
+        NAME,
+        title="GeekAI video",
+        version=__version__,
+        instructions=INSTRUCTIONS,
+        lifespan=lifespan,
+        log_level="WARNING",
+        cache_hints={"tools/list": CacheHint(ttl_ms=LIST_LIFE_MS, scope="public")},
+        tools=[
+            tool(
+                tools.generate_video,
+                GenerateVideo,
+                name="generate_video",
+                title="Generate video",
+                description=tools.GENERATE,
+                annotations=ToolAnnotations(
+                    read_only_hint=False,
+                    destructive_hint=False,
+                    idempotent_hint=False,
+                    open_world_hint=True,
+                ),
+            ),
+            tool(
+                tools.get_video_task,
+                GetVideoTask,
+                name="get_video_task",
+                title="Get video task",
+                description=tools.GET,
+                annotations=ToolAnnotations(
+                    read_only_hint=True,
+                    destructive_hint=False,
+                    idempotent_hint=True,
+                    open_world_hint=True,
+                ),
+            ),
+        ],
+    )
+
+
+@asynccontextmanager
+async def open_app(settings: Settings) -> AsyncGenerator[App]:
+    """Everything behind the tools, for the life of one process.
+
+    Raises:
+        StorageUnavailable: the state folder cannot be used.
+    """
+    async with AsyncExitStack() as stack:
+        owners = stack.enter_context(Owners(settings.state_dir))
+        ledger = await Ledger.open(settings.state_dir)
+        stack.push_async_callback(ledger.close)
+        transport = await _sandbox(settings, stack) if settings.sandbox else None
+
+        async def connect() -> Outside:
+            return await _connect(settings, stack, transport)
+
+        engine = Engine(ledger=ledger, owners=owners, service=settings.service, connect=connect)
+        yield App(
+            engine=await stack.enter_async_context(engine.running()),
+            default_model=settings.default_model,
+            sandbox=settings.sandbox,
+            preview=_preview,
+        )
+
+
+async def _connect(
+    settings: Settings, stack: AsyncExitStack, transport: "Transport | None"
+) -> Outside:
+    from geekai_video_mcp.artifacts import Artifacts
+    from geekai_video_mcp.client import GeekAI
+
+    made = transport() if transport else None
+    service = GeekAI(base_url=settings.base_url, api_key=settings.api_key, transport=made)
+    fetcher = Artifacts(settings.output_dir, service_url=settings.base_url, transport=made)
+    return Outside(
+        service=await stack.enter_async_context(service),
+        fetcher=await stack.enter_async_context(fetcher),
+    )
+
+
+async def _sandbox(settings: Settings, stack: AsyncExitStack) -> "Transport":
+    """Start the service in this process; the way to it is made when it is needed."""
+    from geekai_video_mcp.sandbox.app import Sandbox
+
+    sandbox = Sandbox(settings.state_dir / "sandbox", base_url=settings.base_url)
+    await stack.enter_async_context(sandbox)
+
+    def transport() -> "httpx.AsyncBaseTransport":
+        import httpx
+
+        return httpx.ASGITransport(sandbox.app)
+
+    return transport
+
+
+async def _preview(path: Path, kind: "Preview") -> bytes | None:
+    from geekai_video_mcp.artifacts import preview
+
+    return await preview(path, kind)

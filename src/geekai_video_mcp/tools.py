@@ -1,0 +1,150 @@
+"""The tools: a request from the model, carried to the engine and told back. Thin.
+
+Errors become speech here and nowhere else: `_spoken` turns ours into a result with
+`isError`, and every other kind is a fault of ours that the SDK withholds.
+"""
+
+import base64
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.tools import Tool
+from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetadata
+from mcp_types import CallToolResult, ImageContent, TextContent, ToolAnnotations
+from pydantic import ConfigDict
+
+from geekai_video_mcp import views
+from geekai_video_mcp.engine import Engine
+from geekai_video_mcp.errors import GeekAIVideoError
+from geekai_video_mcp.inputs import WAIT_AT_MOST, Arguments, GenerateVideo, GetVideoTask
+from geekai_video_mcp.lifecycle import FileStatus, Task
+from geekai_video_mcp.schema import compact_schema
+
+Picture = Callable[[Path, Any], Awaitable[bytes | None]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class App:
+    """What the tools work with; one for each process."""
+
+    engine: Engine
+    default_model: str
+    sandbox: bool
+    preview: Picture
+    """`artifacts.preview`, handed in: its module is heavy, and most calls need no picture."""
+    clock: Callable[[], float] = time.time
+
+
+A = TypeVar("A", bound=Arguments)
+Handler = Callable[[A, "Context[App]"], Awaitable[CallToolResult]]
+
+GENERATE: Final = (
+    "Make a video from a prompt, optionally from a first (image) and last (image_tail) frame."
+    " Costs the user money unless the result says sandbox, and takes minutes: it returns a"
+    " task_id at once; follow it with get_video_task. One call is one video: never repeat a"
+    " call that timed out, its task goes on."
+)
+GET: Final = (
+    "See how a video task stands and wait for it, free of charge. A finished video comes with"
+    " its file on this machine and a picture of its frames."
+)
+
+
+async def generate_video(asked: GenerateVideo, ctx: "Context[App]") -> CallToolResult:
+    """Submit; with `async` false, wait as well."""
+    app = _app(ctx)
+    task = await app.engine.submit(asked.to_request(default_model=app.default_model))
+    if not asked.async_:
+        task = await _wait(app, ctx, task, at_most=WAIT_AT_MOST)
+    return _told(app, task)
+
+
+async def get_video_task(asked: GetVideoTask, ctx: "Context[App]") -> CallToolResult:
+    """Look, wait if asked to, and show what came out."""
+    app = _app(ctx)
+    task = await app.engine.find(asked.task_id)
+    task = await _wait(app, ctx, task, at_most=asked.wait_seconds)
+    told = _told(app, task)
+    if asked.preview != "none" and task.file_status is FileStatus.STORED:
+        told.content.extend(await _pictures(app, task, asked.preview))
+    return told
+
+
+async def _wait(app: App, ctx: "Context[App]", task: Task, *, at_most: float) -> Task:
+    """The task when it settles or time is up, with a sign of life every few seconds."""
+    began, newest = app.clock(), task
+    async with aclosing(app.engine.follow(task.id, at_most=at_most)) as states:
+        async for newest in states:
+            now = app.clock()
+            await ctx.report_progress(max(0.0, now - began), None, views.progress(newest, at=now))
+    return newest
+
+
+async def _pictures(app: App, task: Task, kind: str) -> list[ImageContent]:
+    jpeg = await app.preview(Path(task.file_path or ""), kind)
+    if jpeg is None:
+        return []
+    return [ImageContent(data=base64.b64encode(jpeg).decode(), mime_type="image/jpeg")]
+
+
+def _told(app: App, task: Task) -> CallToolResult:
+    at = app.clock()
+    view = views.video_task(task, at=at, sandbox=app.sandbox)
+    return CallToolResult(
+        content=[TextContent(text=views.text(task, at=at, sandbox=app.sandbox))],
+        structured_content=view.model_dump(mode="json", exclude_none=True),
+        is_error=views.failed(task),
+    )
+
+
+def _app(ctx: "Context[App]") -> App:
+    return ctx.request_context.lifespan_context
+
+
+class _Untouched(ArgModelBase):
+    """Lets the arguments through whole: what is wrong with them is said by `Arguments.read`."""
+
+    model_config = ConfigDict(extra="allow")
+
+    def model_dump_one_level(self) -> dict[str, Any]:
+        return {"arguments": dict(self.__pydantic_extra__ or {})}
+
+
+def tool(
+    handler: "Handler[A]",
+    arguments: type[A],
+    *,
+    name: str,
+    title: str,
+    description: str,
+    annotations: ToolAnnotations,
+) -> Tool:
+    """A tool whose flat arguments and typed result are published in compact schemas."""
+
+    async def call(arguments: dict[str, Any], ctx: "Context[App]") -> CallToolResult:
+        try:
+            return await handler(reading.read(arguments), ctx)
+        except GeekAIVideoError as exc:
+            return CallToolResult(content=[TextContent(text=exc.message)], is_error=True)
+
+    reading = arguments
+    return Tool(
+        fn=call,
+        name=name,
+        title=title,
+        description=description,
+        is_async=True,
+        context_kwarg="ctx",
+        parameters=compact_schema(arguments, mode="validation"),
+        annotations=annotations,
+        fn_metadata=FuncMetadata(
+            arg_model=_Untouched,
+            output_model=views.VideoTask,
+            output_schema=compact_schema(views.VideoTask, mode="serialization"),
+        ),
+    )

@@ -1,0 +1,331 @@
+"""GeekAI's JSON, exactly as documented and as tolerantly as it is met. Pure: bytes in, facts out.
+
+What we send has every documented field in its documented spelling. What we read is a
+stranger's: unknown fields are ignored, known ones may come in any shape seen in the wild,
+and a word for a state that nobody has heard of means that the task still runs.
+
+Sources, read 2026-11-22: docs.geekai.co/en/api/video/create (the request and the answer),
+docs.geekai.co/cn/docs/video/txt2video.md (GET /videos/{task_id}, `video_result` as array),
+docs.geekai.co/en/docs/rate_limits (blank keep-alive lines, the five-minute cut) and
+docs.geekai.co/en/docs/error_codes (status codes, `error {code, message}`).
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Annotated, Any, Final, NoReturn, cast
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
+
+from geekai_video_mcp.errors import (
+    NotAuthorised,
+    RequestRefused,
+    ServiceUnavailable,
+    SubmissionUnknown,
+    TaskNotFound,
+    plain,
+    quoted,
+)
+from geekai_video_mcp.lifecycle import Observation, Result, Status
+
+RAW_REPLY_LIMIT: Final = 4096
+"""Characters of an unusable reply kept for the person who has to decide about it."""
+
+
+class VideoRequest(BaseModel):
+    """The body of POST /videos/generations. Only what was set is sent.
+
+    `images`, `video` and `audio` are newer than the reference page; GeekAI's model pages
+    for Veo 3.1 and Seedance name them.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    model: str
+    prompt: str
+    negative_prompt: str | None = None
+    image: str | None = None
+    image_tail: str | None = None
+    images: list[str] | None = None
+    video: str | None = None
+    audio: list[str] | None = None
+    with_audio: bool | None = None
+    size: str | None = None
+    resolution: str | None = None
+    aspect_ratio: str | None = None
+    quality: str | None = None
+    duration: int | None = None
+    fps: int | None = None
+    watermark: bool | None = None
+    async_: bool | None = Field(None, alias="async")
+    extra_body: dict[str, Any] | None = None
+    retries: int | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The body as it leaves."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def _or_none(value: object, handler: ValidatorFunctionWrapHandler) -> Any:  # noqa: ANN401 - any field's own type
+    """A field in a shape that cannot be read is a field that was not given."""
+    try:
+        return handler(value)
+    except ValidationError:
+        return None
+
+
+LenientText = Annotated[str | None, WrapValidator(_or_none)]
+LenientNumber = Annotated[float | None, WrapValidator(_or_none)]
+
+
+class VideoResult(BaseModel):
+    """`video_result`, or one entry of it where it comes as an array."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", coerce_numbers_to_str=True)
+
+    id: LenientText = None
+    url: LenientText = None
+    cover_image_url: LenientText = None
+    last_frame_url: LenientText = None
+    duration: LenientNumber = None
+    revised_prompt: LenientText = None
+
+
+class ErrorBody(BaseModel):
+    """`error`: an object by the documents, a string at times."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", coerce_numbers_to_str=True)
+
+    code: LenientText = None
+    message: LenientText = None
+
+
+def _entries(value: object) -> list[object]:
+    """`video_result`: an object by the reference page, an array by every recent sample."""
+    given = cast("list[object]", value) if isinstance(value, list) else [value]
+    return [entry for entry in given if isinstance(entry, Mapping)]
+
+
+def _error_object(value: object) -> object:
+    return cast("object", value) if isinstance(value, Mapping) else {"message": value}
+
+
+class VideoAnswer(BaseModel):
+    """An answer of either endpoint: the task as the service sees it now."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", coerce_numbers_to_str=True)
+
+    model: LenientText = None
+    task_id: LenientText = None
+    task_status: LenientText = None
+    video_result: Annotated[list[VideoResult], BeforeValidator(_entries)] = []
+    error: Annotated[ErrorBody, BeforeValidator(_error_object)] = ErrorBody()
+    message: LenientText = None
+    estimated_seconds: LenientNumber = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """What came back over HTTP. `at` is when, in Unix seconds."""
+
+    status_code: int
+    body: bytes
+    at: float
+    retry_after: str | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether the service took the request."""
+        return HTTPStatus.OK <= self.status_code < HTTPStatus.MULTIPLE_CHOICES
+
+
+_STATES: Final[Mapping[str, Status]] = {
+    "pending": Status.PENDING,
+    "queued": Status.PENDING,
+    "submitted": Status.PENDING,
+    "running": Status.RUNNING,
+    "succeed": Status.SUCCEED,
+    "succeeded": Status.SUCCEED,
+    "success": Status.SUCCEED,
+    "completed": Status.SUCCEED,
+    "fail": Status.FAILED,
+    "failed": Status.FAILED,
+    "error": Status.FAILED,
+    "expired": Status.FAILED,
+    "cancelled": Status.FAILED,
+    "canceled": Status.FAILED,
+}
+
+REFUSED: Final = frozenset({400, 404, 413, 415, 422})
+"""Refused before anything ran."""
+REDIRECTS: Final = range(300, 400)
+"""A refusal as well: a POST never follows a redirect, which could take the body anywhere."""
+
+_WAYS_OUT: Final[Mapping[int, str]] = {
+    401: "The operator sets a valid GEEKAI_API_KEY (geekai.co and geekai.dev keys may differ:"
+    " see GEEKAI_BASE_URL) and restarts the server.",
+    402: "The operator tops up the GeekAI account of this key; then the same call works.",
+    403: "The operator checks what this key may do, in GeekAI's console.",
+}
+
+
+def read_creation(reply: Reply) -> Observation:
+    """What the answer to POST /videos/generations means.
+
+    Raises:
+        RequestRefused: 400, 404, 413, 415, 422 or a redirect; nothing was charged.
+        NotAuthorised: 401, 402 or 403; nothing was charged.
+        ServiceUnavailable: 429; refused unexecuted, nothing was charged.
+        SubmissionUnknown: anything else but a usable 2xx; it may have been charged.
+    """
+    if reply.ok:
+        return _read_accepted(reply)
+    _raise_unless_executed(reply)
+    raise SubmissionUnknown(
+        f"GeekAI answered HTTP {reply.status_code}{_reason(reply)} to the request.",
+        raw_reply=_raw(reply),
+    )
+
+
+def _read_accepted(reply: Reply) -> Observation:
+    answer = _answer(reply.body)
+    if answer is None:
+        why = "GeekAI accepted the request and sent an answer that cannot be read."
+        raise SubmissionUnknown(why, raw_reply=_raw(reply))
+    seen = _observe(answer, reply)
+    if seen.provider_task_id is None and seen.status is not Status.FAILED:
+        why = f"GeekAI accepted the request and named no task{_reason(reply)}."
+        raise SubmissionUnknown(why, raw_reply=_raw(reply))
+    return seen
+
+
+def _raise_unless_executed(reply: Reply) -> None:
+    code, reason = reply.status_code, _reason(reply)
+    if code in _WAYS_OUT:
+        _raise_not_authorised(reply)
+    if code in REFUSED or code in REDIRECTS:
+        raise RequestRefused(
+            f"GeekAI refused the request with HTTP {code}{reason}",
+            code=_error_of(reply)[0] or str(code),
+        )
+    if code == HTTPStatus.TOO_MANY_REQUESTS:
+        raise ServiceUnavailable(
+            f"GeekAI is limiting the rate of requests (HTTP 429){reason}",
+            code="rate_limited",
+            retry_after_seconds=_seconds(reply.retry_after),
+        )
+
+
+def read_task(reply: Reply, *, task_id: str) -> Observation:
+    """What the answer to GET /videos/{task_id} means.
+
+    Raises:
+        TaskNotFound: the service knows no such task.
+        NotAuthorised: the key was refused.
+        ServiceUnavailable: anything else that is no answer; the task is what it was.
+    """
+    answer = _answer(reply.body)
+    says_failed = answer is not None and _status(answer) is Status.FAILED
+    if answer is not None and (reply.ok or says_failed):
+        if answer.task_status is not None or answer.video_result:
+            return _observe(answer, reply)
+        raise ServiceUnavailable(f"GeekAI's answer names no status{_reason(reply)}")
+    if reply.status_code == HTTPStatus.NOT_FOUND:
+        raise TaskNotFound(task_id)
+    if reply.status_code in _WAYS_OUT:
+        _raise_not_authorised(reply)
+    raise ServiceUnavailable(
+        f"GeekAI answered HTTP {reply.status_code}{_reason(reply)}",
+        retry_after_seconds=_seconds(reply.retry_after),
+    )
+
+
+def _raise_not_authorised(reply: Reply) -> NoReturn:
+    what = {401: "the key", 402: "the balance", 403: "the permission"}[reply.status_code]
+    raise NotAuthorised(
+        f"GeekAI refused {what} (HTTP {reply.status_code}){_reason(reply)}",
+        status_code=reply.status_code,
+        way_out=_WAYS_OUT[reply.status_code],
+    )
+
+
+def _observe(answer: VideoAnswer, reply: Reply) -> Observation:
+    status, result = _status(answer), _result(answer)
+    code, message = _error(answer)
+    if status is Status.SUCCEED and (result is None or result.url is None):
+        # Filtered Veo jobs come back "done" with no video; waiting would never end.
+        status, code = Status.FAILED, code or "no_video"
+        message = message or "It reports success and gives no video; often a content filter."
+    hint = answer.estimated_seconds
+    return Observation(
+        status=status,
+        at=reply.at,
+        provider_task_id=answer.task_id,
+        model=plain(answer.model) if answer.model else None,
+        result=result if status is Status.SUCCEED else None,
+        error_code=(code or "failed") if status is Status.FAILED else None,
+        error_message=message if status is Status.FAILED else None,
+        estimated_seconds=hint if hint is not None else _seconds(reply.retry_after),
+    )
+
+
+def _status(answer: VideoAnswer) -> Status:
+    if answer.task_status is None:
+        return Status.SUCCEED if _result(answer) else Status.RUNNING
+    return _STATES.get(answer.task_status.strip().lower(), Status.RUNNING)
+
+
+def _result(answer: VideoAnswer) -> Result | None:
+    """The first entry with a link."""
+    for entry in answer.video_result:
+        if entry.url:
+            return Result(**entry.model_dump())
+    return None
+
+
+def _answer(body: bytes) -> VideoAnswer | None:
+    """The JSON object in *body*, after any blank keep-alive lines; None if there is none."""
+    try:
+        return VideoAnswer.model_validate(json.loads(body))
+    except (ValueError, RecursionError):
+        return None
+
+
+def _error(answer: VideoAnswer) -> tuple[str | None, str | None]:
+    """The service's own (code, message), made plain."""
+    code = answer.error.code
+    message = answer.error.message or answer.message
+    return (plain(code, limit=64) if code else None, plain(message) if message else None)
+
+
+def _error_of(reply: Reply) -> tuple[str | None, str | None]:
+    answer = _answer(reply.body)
+    return _error(answer) if answer is not None else (None, None)
+
+
+def _reason(reply: Reply) -> str:
+    """The service's own words, as data; an HTML page has none worth repeating."""
+    code, message = _error_of(reply)
+    words = ": ".join(word for word in (code, message) if word)
+    return f": {quoted(words)}" if words else ""
+
+
+def _raw(reply: Reply) -> str:
+    return reply.body[: RAW_REPLY_LIMIT * 4].decode("utf-8", "replace")[:RAW_REPLY_LIMIT]
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    """`Retry-After` in its seconds form; its date form is not worth a clock."""
+    try:
+        return max(0.0, float(retry_after)) if retry_after else None
+    except ValueError:
+        return None

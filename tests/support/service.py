@@ -1,0 +1,151 @@
+"""GeekAI as a script: it charges before it replies, counts what it charged, and obeys a test.
+
+It stands behind `httpx.MockTransport`, so the real client, the real artifacts and
+everything above them are what is tested.
+"""
+
+import json
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import httpx
+
+BASE_URL = "https://geekai.test/api/v1"
+KEY = "sk-canary-0123456789"
+VIDEO = b"\x00\x00\x00\x18ftypmp42" + bytes(range(256)) * 64
+
+Answer = httpx.Response | Exception
+Script = Callable[[httpx.Request], Awaitable[Answer | None]]
+
+
+async def usual(_: httpx.Request) -> None:
+    """No word of its own: the service answers as documented."""
+
+
+@dataclass
+class Job:
+    """One charged request."""
+
+    id: str
+    body: dict[str, Any]
+    charged_at: float
+
+
+@dataclass
+class ScriptedGeekAI:
+    """A service whose jobs take `takes` seconds on the test's clock."""
+
+    clock: Callable[[], float]
+    takes: float = 30.0
+    on_create: Script = usual
+    """Asked after the charge; what it returns is the reply, None for the documented one."""
+    before_charge: Script = usual
+    """Asked before; what it returns is the reply, and nothing is charged."""
+    on_look: Script = usual
+    on_file: Script = usual
+    error: dict[str, str] | None = None
+    """What jobs fail with; None for success."""
+    as_array: bool = True
+    extras: dict[str, Any] = field(default_factory=dict[str, Any])
+    jobs: dict[str, Job] = field(default_factory=dict[str, Job])
+    requests: list[httpx.Request] = field(default_factory=list[httpx.Request])
+
+    @property
+    def charges(self) -> list[str]:
+        """The prompts that were paid for, in order."""
+        return [job.body["prompt"] for job in self.jobs.values()]
+
+    @property
+    def looks(self) -> int:
+        return sum(r.method == "GET" and "/videos/" in r.url.path for r in self.requests)
+
+    def transport(self) -> httpx.MockTransport:
+        return httpx.MockTransport(self._answer)
+
+    async def _answer(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        if request.url.path.startswith("/files/"):
+            return await _said(self.on_file, request) or file(VIDEO)
+        if request.headers.get("Authorization") != f"Bearer {KEY}":
+            return refusal(401, "unauthorized", "invalid token")
+        if request.method == "POST":
+            return await self._create(request)
+        return await _said(self.on_look, request) or self._look(request)
+
+    async def _create(self, request: httpx.Request) -> httpx.Response:
+        if reply := await _said(self.before_charge, request):
+            return reply
+        job = Job(
+            id=str(UUID(int=len(self.jobs) + 1)),
+            body=json.loads(request.content),
+            charged_at=self.clock(),
+        )
+        self.jobs[job.id] = job
+        return await _said(self.on_create, request) or httpx.Response(
+            200, json={"model": job.body["model"], "task_id": job.id, "task_status": "pending"}
+        )
+
+    def _look(self, request: httpx.Request) -> httpx.Response:
+        job = self.jobs.get(request.url.path.rsplit("/", 1)[-1])
+        if job is None:
+            return refusal(404, "not_found", "no such task")
+        answer: dict[str, Any] = {"model": job.body["model"], "task_id": job.id, **self.extras}
+        if self.clock() < job.charged_at + self.takes:
+            return httpx.Response(200, json={**answer, "task_status": "running"})
+        if self.error:
+            return httpx.Response(
+                200, json={**answer, "task_status": "failed", "error": self.error}
+            )
+        result = {"id": "v1", "url": f"https://geekai.test/files/{job.id}.mp4", "duration": 5}
+        return httpx.Response(
+            200,
+            json={
+                **answer,
+                "task_status": "succeed",
+                "video_result": [result] if self.as_array else result,
+            },
+        )
+
+
+async def _said(script: Script, request: httpx.Request) -> httpx.Response | None:
+    answer = await script(request)
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+def file(content: bytes, *, announced: int | None = None, chunk: int = 4096) -> httpx.Response:
+    """A download in chunks, announcing its own length or another one."""
+
+    async def chunks() -> AsyncGenerator[bytes]:
+        for start in range(0, len(content), chunk):
+            yield content[start : start + chunk]
+
+    length = str(len(content) if announced is None else announced)
+    return httpx.Response(200, content=chunks(), headers={"Content-Length": length})
+
+
+def refusal(status_code: int, code: str, message: str) -> httpx.Response:
+    """An error in GeekAI's documented shape."""
+    return httpx.Response(status_code, json={"error": {"code": code, "message": message}})
+
+
+def always(answer: Answer) -> Script:
+    """A script that always says *answer*."""
+
+    async def script(_: httpx.Request) -> Answer:
+        return answer
+
+    return script
+
+
+def once(answer: Answer) -> Script:
+    """A script that says *answer* the first time, and then lets the service speak."""
+    left = [answer]
+
+    async def script(_: httpx.Request) -> Answer | None:
+        return left.pop() if left else None
+
+    return script

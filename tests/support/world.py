@@ -1,0 +1,116 @@
+"""A world to act in: real server, real engine, real ledger on disk; scripted service and time."""
+
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import anyio
+from mcp import Client
+from mcp_types import CallToolResult, TextContent
+from pydantic import SecretStr
+
+from geekai_video_mcp.artifacts import Artifacts
+from geekai_video_mcp.client import GeekAI
+from geekai_video_mcp.engine import Engine, Outside
+from geekai_video_mcp.ledger import Ledger, Owners
+from geekai_video_mcp.lifecycle import Task
+from geekai_video_mcp.server import build_server
+from geekai_video_mcp.tools import App
+from support.service import BASE_URL, KEY, ScriptedGeekAI
+
+EPOCH = 1_790_000_000.0
+SERVICE = f"{BASE_URL}#test"
+Era = Literal["auto", "legacy"]
+
+
+def now() -> float:
+    """Unix seconds on the test's clock."""
+    return EPOCH + anyio.current_time()
+
+
+@dataclass
+class World:
+    """Everything that outlives a server: the disk and the service."""
+
+    folder: Path
+    era: Era = "auto"
+    service: ScriptedGeekAI = field(default_factory=lambda: ScriptedGeekAI(clock=now))
+
+    @property
+    def output(self) -> Path:
+        return self.folder / "videos"
+
+    @property
+    def state(self) -> Path:
+        return self.folder / "state"
+
+    @asynccontextmanager
+    async def app(self, *, key: str = KEY) -> AsyncGenerator[App]:
+        """What a server works with, opened as a new process would open it."""
+        async with AsyncExitStack() as stack:
+            owners = stack.enter_context(Owners(self.state))
+            ledger = await Ledger.open(self.state)
+            stack.push_async_callback(ledger.close)
+            transport = self.service.transport()
+
+            async def connect() -> Outside:
+                geekai = GeekAI(
+                    base_url=BASE_URL, api_key=SecretStr(key), transport=transport, clock=now
+                )
+                artifacts = Artifacts(self.output, service_url=BASE_URL, transport=transport)
+                return Outside(
+                    service=await stack.enter_async_context(geekai),
+                    fetcher=await stack.enter_async_context(artifacts),
+                )
+
+            engine = Engine(
+                ledger=ledger, owners=owners, service=SERVICE, connect=connect, clock=now
+            )
+            yield App(
+                engine=await stack.enter_async_context(engine.running()),
+                default_model="cogvideox-flash",
+                sandbox=False,
+                preview=_no_picture,
+                clock=now,
+            )
+
+    @asynccontextmanager
+    async def client(self, *, key: str = KEY) -> AsyncGenerator[Client]:
+        """An MCP client of a new server over the same disk and service."""
+        async with Client(build_server(lambda: self.app(key=key)), mode=self.era) as client:
+            yield client
+
+    async def tasks(self) -> list[Task]:
+        """What the ledger holds that is not finished."""
+        ledger = await Ledger.open(self.state)
+        try:
+            return await ledger.unfinished(SERVICE)
+        finally:
+            await ledger.close()
+
+    def files(self) -> list[str]:
+        """Names in the output folder, part files included."""
+        return sorted(path.name for path in self.output.iterdir()) if self.output.exists() else []
+
+
+async def _no_picture(_: Path, __: str) -> None:
+    """Pictures need codecs in a child process; their tests run in real time."""
+
+
+async def call(client: Client, tool: str, **arguments: Any) -> CallToolResult:  # noqa: ANN401 - JSON
+    """The result of a tool, bounded in time; ten minutes on the test's clock is for ever."""
+    with anyio.fail_after(600):
+        return await client.call_tool(tool, arguments)
+
+
+def text(result: CallToolResult) -> str:
+    """The words of a result."""
+    return " ".join(block.text for block in result.content if isinstance(block, TextContent))
+
+
+def told(result: CallToolResult) -> dict[str, Any]:
+    """The structured part of a result."""
+    assert result.structured_content is not None, text(result)
+    return result.structured_content
