@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+import anyio
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.tools import Tool
 from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetadata
@@ -77,11 +78,12 @@ async def get_video_task(asked: GetVideoTask, ctx: "Context[App]") -> CallToolRe
 
 async def _wait(app: App, ctx: "Context[App]", task: Task, *, at_most: float) -> Task:
     """The task when it settles or time is up, with a sign of life every few seconds."""
-    began, newest = app.clock(), task
+    began, told, newest = anyio.current_time(), 0.0, task
     async with aclosing(app.engine.follow(task.id, at_most=at_most)) as states:
         async for newest in states:
-            now = app.clock()
-            await ctx.report_progress(max(0.0, now - began), None, views.progress(newest, at=now))
+            # Strictly growing, by the specification, even when two things happen at once.
+            told = max(anyio.current_time() - began, told + 0.001)
+            await ctx.report_progress(told, None, views.progress(newest, at=app.clock()))
     return newest
 
 

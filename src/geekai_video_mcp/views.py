@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from geekai_video_mcp.errors import MAYBE_CHARGED, quoted, sentence
+from geekai_video_mcp.errors import MAYBE_CHARGED, NOT_CHARGED, quoted, sentence
 from geekai_video_mcp.inputs import WAIT_AT_MOST
 from geekai_video_mcp.lifecycle import FileStatus, Status, Task
 
@@ -135,7 +135,8 @@ def _headline(task: Task, *, at: float, sandbox: bool) -> str:
     if task.status is Status.SUCCEED:
         return _finished(task, sandbox=sandbox)
     if task.status is Status.FAILED:
-        return f"GeekAI could not make the video: {sentence(_why(task))} {MAYBE_CHARGED}"
+        money = NOT_CHARGED if sandbox else MAYBE_CHARGED
+        return f"GeekAI could not make the video: {sentence(_why(task))} {money}"
     if task.status in {Status.REJECTED, Status.UNKNOWN}:
         # Spoken when it happened, with what it cost and what to do.
         return task.error_message or "It was not accepted."

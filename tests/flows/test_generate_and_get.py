@@ -1,6 +1,10 @@
 """The main path, as a conversation between a client and the server."""
 
+from itertools import pairwise
 from pathlib import Path
+
+import anyio
+import pytest
 
 from support.service import VIDEO
 from support.world import World, call, text, told
@@ -16,3 +20,116 @@ async def test_a_prompt_becomes_a_file(world: World) -> None:
     assert Path(told(done)["file"]).read_bytes() == VIDEO
     assert not done.is_error
     assert told(done)["file"] in text(done)
+
+
+@pytest.mark.parametrize("as_array", [True, False])
+async def test_the_result_mirrors_geekai_in_either_documented_shape(
+    world: World, *, as_array: bool
+) -> None:
+    world.service.as_array = as_array
+    world.service.extras = {"billing": {"seen": "never"}}
+    async with world.client() as client:
+        started = told(await call(client, "generate_video", prompt="a fox", model="kling-video-v3"))
+        done = told(
+            await call(client, "get_video_task", task_id=started["task_id"], wait_seconds=45)
+        )
+
+    assert done["model"] == "kling-video-v3"
+    assert done["video_result"] == {
+        "id": "v1",
+        "url": f"https://geekai.test/files/{done['provider_task_id']}.mp4",
+        "duration": 5,
+    }
+    assert done["url_expires_at"].endswith("+00:00")
+    assert done["sandbox"] is False
+
+
+async def test_only_what_the_caller_set_is_sent_and_always_asynchronously(world: World) -> None:
+    async with world.client() as client:
+        await call(
+            client,
+            "generate_video",
+            prompt="彼得兔开小汽车",
+            duration=5,
+            with_audio=None,
+            extra_body={"camera_control": {"type": "simple"}, "seed": 7},
+        )
+
+    (job,) = world.service.jobs.values()
+    assert job.body == {
+        "model": "cogvideox-flash",
+        "prompt": "彼得兔开小汽车",
+        "duration": 5,
+        "async": True,
+        "extra_body": {"camera_control": {"type": "simple"}, "seed": 7},
+    }
+
+
+async def test_async_false_waits_here(world: World) -> None:
+    async with world.client() as client:
+        done = told(await call(client, "generate_video", **{"prompt": "a fox", "async": False}))
+
+    assert done["task_status"] == "succeed"
+    assert [job.body["async"] for job in world.service.jobs.values()] == [True]
+
+
+async def test_a_task_answers_to_geekais_id_as_well(world: World) -> None:
+    async with world.client() as client:
+        started = told(await call(client, "generate_video", prompt="a fox"))
+        found = told(await call(client, "get_video_task", task_id=started["provider_task_id"]))
+
+    assert found["task_id"] == started["task_id"]
+
+
+async def test_a_task_made_elsewhere_is_taken_in_and_fetched(world: World) -> None:
+    async with world.client() as client:
+        theirs = told(await call(client, "generate_video", prompt="a fox"))["provider_task_id"]
+    newcomer = World(world.folder / "elsewhere", era=world.era, service=world.service)
+    async with newcomer.client() as client:
+        done = told(await call(client, "get_video_task", task_id=theirs, wait_seconds=45))
+
+    assert done["provider_task_id"] == theirs
+    assert done["task_id"] != theirs
+    assert Path(done["file"]).read_bytes() == VIDEO
+
+
+async def test_two_waiters_share_one_watcher(world: World) -> None:
+    done: list[str] = []
+    async with world.client() as client:
+        task_id = told(await call(client, "generate_video", prompt="a fox"))["task_id"]
+        looks_before = world.service.looks
+
+        async def wait() -> None:
+            result = await call(client, "get_video_task", task_id=task_id, wait_seconds=45)
+            done.append(told(result)["task_status"])
+
+        async with anyio.create_task_group() as tasks:
+            for _ in range(5):
+                tasks.start_soon(wait)
+
+    assert done == ["succeed"] * 5
+    # At 10, 15, 20, 25 and 30 s; five watchers would have looked 25 times.
+    assert world.service.looks - looks_before <= 6
+
+
+async def test_waiting_shows_signs_of_life_that_only_grow(world: World) -> None:
+    heard: list[tuple[float, float | None, str | None]] = []
+
+    async def listen(progress: float, total: float | None, message: str | None) -> None:
+        heard.append((progress, total, message))
+
+    async with world.client() as client:
+        task_id = told(await call(client, "generate_video", prompt="a fox"))["task_id"]
+        await client.call_tool(
+            "get_video_task",
+            {"task_id": task_id, "wait_seconds": 45},
+            progress_callback=listen,
+        )
+
+    times = [progress for progress, _, _ in heard]
+    assert times == sorted(set(times))
+    assert max(later - sooner for sooner, later in pairwise(times)) <= 5
+    assert {total for _, total, _ in heard} == {None}
+    assert all(message for _, _, message in heard)
+    assert heard[-1][2] is not None
+    assert heard[-1][2].startswith("succeed")

@@ -21,7 +21,6 @@ from geekai_video_mcp.tools import App
 from support.service import BASE_URL, KEY, ScriptedGeekAI
 
 EPOCH = 1_790_000_000.0
-SERVICE = f"{BASE_URL}#test"
 Era = Literal["auto", "legacy"]
 
 
@@ -37,6 +36,8 @@ class World:
     folder: Path
     era: Era = "auto"
     service: ScriptedGeekAI = field(default_factory=lambda: ScriptedGeekAI(clock=now))
+    identity: str = "this key"
+    """Stands for the service and key; a ledger may hold tasks of several."""
 
     @property
     def output(self) -> Path:
@@ -66,7 +67,7 @@ class World:
                 )
 
             engine = Engine(
-                ledger=ledger, owners=owners, service=SERVICE, connect=connect, clock=now
+                ledger=ledger, owners=owners, service=self.identity, connect=connect, clock=now
             )
             yield App(
                 engine=await stack.enter_async_context(engine.running()),
@@ -86,7 +87,7 @@ class World:
         """What the ledger holds that is not finished."""
         ledger = await Ledger.open(self.state)
         try:
-            return await ledger.unfinished(SERVICE)
+            return await ledger.unfinished(self.identity)
         finally:
             await ledger.close()
 

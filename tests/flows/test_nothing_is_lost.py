@@ -1,0 +1,117 @@
+"""Promise 2: nothing paid for is lost."""
+
+from pathlib import Path
+
+import anyio
+import httpx
+
+from support.service import VIDEO, ScriptedGeekAI, always, file, once, refusal
+from support.world import World, call, told
+
+
+async def test_a_task_outlives_the_server_that_started_it(world: World) -> None:
+    async with world.client() as client:
+        task_id = told(await call(client, "generate_video", prompt="a fox"))["task_id"]
+    async with world.client() as client:
+        done = told(await call(client, "get_video_task", task_id=task_id, wait_seconds=45))
+
+    assert done["task_status"] == "succeed"
+    assert Path(done["file"]).read_bytes() == VIDEO
+
+
+async def test_a_video_is_fetched_though_nobody_asks_for_it(world: World) -> None:
+    async with world.client() as client:
+        await call(client, "generate_video", prompt="a fox")
+        await anyio.sleep(60)
+
+    assert [name.rsplit(".", 1)[-1] for name in world.files()] == ["mp4"]
+
+
+async def test_two_servers_on_one_disk_fetch_a_video_once(world: World) -> None:
+    async with world.client() as one, world.client() as other:
+        task_id = told(await call(one, "generate_video", prompt="a fox"))["task_id"]
+        done = told(await call(other, "get_video_task", task_id=task_id, wait_seconds=45))
+        await anyio.sleep(60)
+
+    assert done["task_status"] == "succeed"
+    assert len(world.files()) == 1
+
+
+async def test_one_server_ends_what_another_began_and_left(world: World) -> None:
+    async with world.client() as stays:
+        async with world.client() as leaves:
+            task_id = told(await call(leaves, "generate_video", prompt="a fox"))["task_id"]
+        done = told(await call(stays, "get_video_task", task_id=task_id, wait_seconds=45))
+
+    assert done["task_status"] == "succeed"
+
+
+async def test_looks_that_fail_change_nothing_and_are_told(world: World) -> None:
+    world.service.on_look = always(httpx.Response(502, text="<html>bad gateway</html>"))
+    async with world.client() as client:
+        task_id = told(await call(client, "generate_video", prompt="a fox"))["task_id"]
+        stale = told(await call(client, "get_video_task", task_id=task_id, wait_seconds=45))
+        world.service.on_look = always_usual
+        done = told(await call(client, "get_video_task", task_id=task_id, wait_seconds=45))
+
+    assert stale["task_status"] == "pending"
+    assert "stale_since" in stale
+    assert done["task_status"] == "succeed"
+    assert "stale_since" not in done
+
+
+async def test_a_key_that_stops_working_does_not_fail_a_running_task(world: World) -> None:
+    world.service.on_look = once(refusal(401, "unauthorized", "revoked"))
+    async with world.client() as client:
+        task_id = told(await call(client, "generate_video", prompt="a fox"))["task_id"]
+        await anyio.sleep(60)
+        done = told(await call(client, "get_video_task", task_id=task_id, wait_seconds=45))
+
+    assert done["task_status"] == "succeed"
+
+
+async def test_a_download_that_breaks_off_is_tried_again(world: World) -> None:
+    world.service.on_file = once(file(VIDEO[:500], announced=len(VIDEO)))
+    async with world.client() as client:
+        task_id = told(await call(client, "generate_video", prompt="a fox"))["task_id"]
+        done = told(await call(client, "get_video_task", task_id=task_id, wait_seconds=45))
+
+    assert Path(done["file"]).read_bytes() == VIDEO
+    assert len(world.files()) == 1
+
+
+async def test_an_expired_link_is_renewed(world: World) -> None:
+    world.service.on_file = once(httpx.Response(403, text="expired"))
+    async with world.client() as client:
+        task_id = told(await call(client, "generate_video", prompt="a fox"))["task_id"]
+        done = told(await call(client, "get_video_task", task_id=task_id, wait_seconds=45))
+
+    assert Path(done["file"]).read_bytes() == VIDEO
+
+
+async def test_a_link_that_stays_dead_is_told_and_is_no_failed_video(world: World) -> None:
+    world.service.on_file = always(httpx.Response(404))
+    async with world.client() as client:
+        task_id = told(await call(client, "generate_video", prompt="a fox"))["task_id"]
+        lost = await call(client, "get_video_task", task_id=task_id, wait_seconds=45)
+
+    assert lost.is_error
+    assert told(lost)["task_status"] == "succeed"
+    assert told(lost)["error"]["code"] == "result_lost"
+    assert world.files() == []
+
+
+async def test_two_keys_on_one_disk_do_not_see_to_each_others_tasks(world: World) -> None:
+    """Looking with the wrong key would be refused for ever."""
+    async with world.client() as client:
+        await call(client, "generate_video", prompt="a fox")
+    stranger = ScriptedGeekAI(clock=world.service.clock)
+    other = World(world.folder, era=world.era, service=stranger, identity="another key")
+    async with other.client():
+        await anyio.sleep(60)
+
+    assert stranger.looks == 0
+
+
+async def always_usual(_: httpx.Request) -> None:
+    """The service has recovered."""
