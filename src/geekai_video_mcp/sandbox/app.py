@@ -12,7 +12,7 @@ import math
 import re
 import sys
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, aclosing
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Literal, Self
@@ -45,6 +45,8 @@ KEEP_FINISHED: Final = 200
 KEEP_ALIVE_SECONDS: Final = 2.0
 SYNC_CUT_SECONDS: Final = 300.0
 """GeekAI closes a synchronous answer after five minutes (rate limits page, read 2026-11-22)."""
+GLANCE_SECONDS: Final = 0.25
+"""Between looks at a task that another process may be rendering."""
 SILENCE_SECONDS: Final = 120.0
 """A render child reports five times a second; a 4K frame takes a quarter of one."""
 
@@ -133,8 +135,11 @@ class Sandbox:
     async def _generate(self, request: Request) -> Response:
         self._check_key(request)
         body = await _read_body(request)
-        task, wait = await aside(self._take_in, body)
-        self._studio.ring()
+        try:
+            task, wait = await aside(self._take_in, body)
+        finally:
+            # Also for a caller who is gone: what was charged is rendered.
+            self._studio.ring()
         if wait:
             return StreamingResponse(self._answer_when_done(task), media_type="application/json")
         return JSONResponse(await aside(self._describe, task))
@@ -183,15 +188,25 @@ class Sandbox:
     async def _answer_when_done(self, task: Task) -> AsyncGenerator[bytes]:
         """Blank lines until the result, or until GeekAI would have hung up."""
         deadline = anyio.current_time() + self._sync_cut_seconds
-        while anyio.current_time() < deadline:
-            yield b"\n"
-            line_due = min(deadline, anyio.current_time() + self._keep_alive_seconds)
-            while (left := line_due - anyio.current_time()) > 0:
-                await self._studio.news(at_most=min(left, 0.25))
-                seen = await aside(self._store.load, task.id)
-                if seen is None or seen.finished:
-                    yield json.dumps(await aside(self._describe, seen or task)).encode()
+        try:
+            while anyio.current_time() < deadline:
+                yield b"\n"
+                line_due = min(deadline, anyio.current_time() + self._keep_alive_seconds)
+                if done := await self._finished(task, until=line_due):
+                    yield json.dumps(await aside(self._describe, done)).encode()
                     return
+        except OSError:
+            # The 200 is out already; what can still be said is said in the body.
+            yield json.dumps(error_answer(_disk_trouble())).encode()
+
+    async def _finished(self, task: Task, *, until: float) -> Task | None:
+        """The task once it is finished; None if it is not *until* then (the loop's clock)."""
+        while (left := until - anyio.current_time()) > 0:
+            await self._studio.news(at_most=min(left, GLANCE_SECONDS))
+            seen = await aside(self._store.load, task.id)
+            if seen is None or seen.finished:
+                return seen or task
+        return None
 
     async def _task(self, request: Request) -> Response:
         self._check_key(request)
@@ -246,10 +261,12 @@ async def _read_body(request: Request) -> bytes:
     if announced.isdigit() and int(announced) > MAX_BODY_BYTES:
         raise too_large
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            raise too_large
+    # Closed by hand: trio leaves a half-read generator to the garbage collector.
+    async with aclosing(request.stream()) as stream:
+        async for chunk in stream:
+            body += chunk
+            if len(body) > MAX_BODY_BYTES:
+                raise too_large
     return bytes(body)
 
 
@@ -280,5 +297,9 @@ async def _answer_http(request: Request, error: Exception) -> Response:
 
 
 async def _answer_disk(request: Request, _error: Exception) -> Response:
+    return await _answer_refusal(request, _disk_trouble())
+
+
+def _disk_trouble() -> Refused:
     message = "The sandbox could not use its folder; look at the disk's space and rights."
-    return await _answer_refusal(request, Refused(500, "internal_error", message))
+    return Refused(500, "internal_error", message)

@@ -102,7 +102,7 @@ def draw_plan(asked: Fields, extra: Fields, *, first: Still | None, tail: Still 
     )
     if plan.pixel_frames > MAX_PIXEL_FRAMES:
         raise invalid(
-            message=f"{width}x{height} for {plan.seconds:g} s at {plan.fps} fps is too much for the "
+            message=f"{width}x{height}, {plan.seconds:g} s at {plan.fps} fps is too much for the "
             "sandbox; its limit is 3840x2160 for 10 s at 60 fps, or as many pixels in all."
         )
     return plan
@@ -120,7 +120,7 @@ def _prompt(asked: Fields) -> str:
 def _model(asked: Fields) -> str:
     model = asked.text("model")
     if model is None:
-        raise invalid(message="model is required; any name will do, such as sandbox.")
+        raise invalid(message="model is required; any name will do, sandbox for one.")
     if len(model) > MAX_MODEL_CHARS:
         raise invalid(message=f"model is longer than {MAX_MODEL_CHARS} characters.")
     return model

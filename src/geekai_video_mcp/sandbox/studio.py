@@ -12,7 +12,7 @@ import logging
 import subprocess
 import sys
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, cast
 
 import anyio
@@ -157,7 +157,8 @@ class Studio:
             if isinstance(error, dict):
                 trouble = _trouble(cast("dict[str, object]", error))
             elif isinstance(progress, int | float):
-                await aside(self._store.note_progress, task.id, float(progress))
+                with suppress(OSError):
+                    await aside(self._store.note_progress, task.id, float(progress))
         with anyio.fail_after(self._silence_seconds):
             await child.wait()
         return trouble
