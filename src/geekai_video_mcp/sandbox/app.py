@@ -155,7 +155,8 @@ class Sandbox:
                 402, "insufficient_balance", "The balance is used up; nothing was rendered."
             )
         if sum(task.status == "pending" for task in unfinished) >= self._max_waiting:
-            seconds = seconds_until_done(unfinished[0].id, unfinished, now=now())
+            # A place is free when the first of them is done.
+            seconds = seconds_until_done("", unfinished[:1], now=now())
             raise Refused(
                 429,
                 "rate_limit_exceeded",
