@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from geekai_video_mcp.sandbox.app import Sandbox
+from geekai_video_mcp.sandbox.faults import Fault
 
 STAND_IN = Path(__file__).with_name("stand_in.py")
 BASE_URL = "http://sandbox.invalid/api/v1"
@@ -25,6 +26,7 @@ class Options(TypedDict, total=False):
     balance: int
     shape: Shape
     renderer: list[str]
+    faults: list[Fault | None]
     max_waiting: int
     keep_finished: int
     keep_alive_seconds: float

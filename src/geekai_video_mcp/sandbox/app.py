@@ -11,7 +11,7 @@ import json
 import math
 import re
 import sys
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import AsyncExitStack, aclosing
 from pathlib import Path
 from types import TracebackType
@@ -28,6 +28,7 @@ from starlette.routing import Route
 
 from .answers import Json, error_answer, task_answer
 from .estimates import seconds_until_done
+from .faults import Fault, Faults, after_charge, before_charge
 from .files import aside
 from .intake import Order, take_order
 from .models import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, model_detail, models_page
@@ -66,6 +67,7 @@ class Sandbox:
         balance: how many videos *folder* may ever charge for; None for no end.
         shape: of `video_result`; "both" alternates, the first task has an object.
         renderer: the command that renders a task's folder, which is appended to it.
+        faults: what goes wrong with each POST in turn, for tests of clients.
     """
 
     def __init__(
@@ -77,6 +79,7 @@ class Sandbox:
         balance: int | None = None,
         shape: Literal["object", "array", "both"] = "both",
         renderer: Sequence[str] = RENDERER,
+        faults: Iterable[Fault | None] = (),
         max_waiting: int = MAX_WAITING,
         keep_finished: int = KEEP_FINISHED,
         keep_alive_seconds: float = KEEP_ALIVE_SECONDS,
@@ -92,6 +95,7 @@ class Sandbox:
         self._sync_cut_seconds = sync_cut_seconds
         self._store = Store(folder, keep_finished=keep_finished)
         self._studio = Studio(self._store, renderer=renderer, silence_seconds=silence_seconds)
+        self._faults = Faults(faults)
         self._stack = AsyncExitStack()
         self.app: Final = Starlette(
             routes=self._routes(),
@@ -135,14 +139,17 @@ class Sandbox:
     async def _generate(self, request: Request) -> Response:
         self._check_key(request)
         body = await _read_body(request)
+        fault = self._faults.draw()
+        before_charge(fault)
         try:
             task, wait = await aside(self._take_in, body)
         finally:
             # Also for a caller who is gone: what was charged is rendered.
             self._studio.ring()
-        if wait:
+        if wait and fault is None:
             return StreamingResponse(self._answer_when_done(task), media_type="application/json")
-        return JSONResponse(await aside(self._describe, task))
+        answer = JSONResponse(await aside(self._describe, task))
+        return answer if fault is None else after_charge(fault, answer)
 
     def _take_in(self, body: bytes) -> tuple[Task, bool]:
         """Understand a POST and charge for it: all of it, or nothing. Blocks."""
