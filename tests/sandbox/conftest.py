@@ -12,16 +12,21 @@ import httpx
 import pytest
 
 from geekai_video_mcp.sandbox.app import Sandbox
+from geekai_video_mcp.sandbox.faults import Fault
 
 STAND_IN = Path(__file__).with_name("stand_in.py")
 BASE_URL = "http://sandbox.invalid/api/v1"
 
 
+Shape = Literal["object", "array", "both"]
+
+
 class Options(TypedDict, total=False):
     api_key: str
     balance: int
-    shape: Literal["object", "array", "both"]
+    shape: Shape
     renderer: list[str]
+    faults: list[Fault | None]
     max_waiting: int
     keep_finished: int
     keep_alive_seconds: float
@@ -69,6 +74,7 @@ class World:
         answer: dict[str, Any] = {}
 
         async def finished() -> bool:
+            answer.clear()
             answer.update((await client.get(f"videos/{task_id}")).json())
             return answer["task_status"] in ("succeed", "failed")
 

@@ -11,8 +11,8 @@ import json
 import math
 import re
 import sys
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import AsyncExitStack, aclosing
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Literal, Self
@@ -28,6 +28,7 @@ from starlette.routing import Route
 
 from .answers import Json, error_answer, task_answer
 from .estimates import seconds_until_done
+from .faults import Fault, Faults, after_charge, before_charge
 from .files import aside
 from .intake import Order, take_order
 from .models import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, model_detail, models_page
@@ -45,6 +46,8 @@ KEEP_FINISHED: Final = 200
 KEEP_ALIVE_SECONDS: Final = 2.0
 SYNC_CUT_SECONDS: Final = 300.0
 """GeekAI closes a synchronous answer after five minutes (rate limits page, read 2026-11-22)."""
+GLANCE_SECONDS: Final = 0.25
+"""Between looks at a task that another process may be rendering."""
 SILENCE_SECONDS: Final = 120.0
 """A render child reports five times a second; a 4K frame takes a quarter of one."""
 
@@ -64,6 +67,7 @@ class Sandbox:
         balance: how many videos *folder* may ever charge for; None for no end.
         shape: of `video_result`; "both" alternates, the first task has an object.
         renderer: the command that renders a task's folder, which is appended to it.
+        faults: what goes wrong with each POST in turn, for tests of clients.
     """
 
     def __init__(
@@ -75,6 +79,7 @@ class Sandbox:
         balance: int | None = None,
         shape: Literal["object", "array", "both"] = "both",
         renderer: Sequence[str] = RENDERER,
+        faults: Iterable[Fault | None] = (),
         max_waiting: int = MAX_WAITING,
         keep_finished: int = KEEP_FINISHED,
         keep_alive_seconds: float = KEEP_ALIVE_SECONDS,
@@ -90,6 +95,7 @@ class Sandbox:
         self._sync_cut_seconds = sync_cut_seconds
         self._store = Store(folder, keep_finished=keep_finished)
         self._studio = Studio(self._store, renderer=renderer, silence_seconds=silence_seconds)
+        self._faults = Faults(faults)
         self._stack = AsyncExitStack()
         self.app: Final = Starlette(
             routes=self._routes(),
@@ -133,11 +139,17 @@ class Sandbox:
     async def _generate(self, request: Request) -> Response:
         self._check_key(request)
         body = await _read_body(request)
-        task, wait = await aside(self._take_in, body)
-        self._studio.ring()
-        if wait:
+        fault = self._faults.draw()
+        before_charge(fault)
+        try:
+            task, wait = await aside(self._take_in, body)
+        finally:
+            # Also for a caller who is gone: what was charged is rendered.
+            self._studio.ring()
+        if wait and fault is None:
             return StreamingResponse(self._answer_when_done(task), media_type="application/json")
-        return JSONResponse(await aside(self._describe, task))
+        answer = JSONResponse(await aside(self._describe, task))
+        return answer if fault is None else after_charge(fault, answer)
 
     def _take_in(self, body: bytes) -> tuple[Task, bool]:
         """Understand a POST and charge for it: all of it, or nothing. Blocks."""
@@ -150,7 +162,8 @@ class Sandbox:
                 402, "insufficient_balance", "The balance is used up; nothing was rendered."
             )
         if sum(task.status == "pending" for task in unfinished) >= self._max_waiting:
-            seconds = seconds_until_done(unfinished[0].id, unfinished, now=now())
+            # A place is free when the first of them is done.
+            seconds = seconds_until_done("", unfinished[:1], now=now())
             raise Refused(
                 429,
                 "rate_limit_exceeded",
@@ -183,15 +196,25 @@ class Sandbox:
     async def _answer_when_done(self, task: Task) -> AsyncGenerator[bytes]:
         """Blank lines until the result, or until GeekAI would have hung up."""
         deadline = anyio.current_time() + self._sync_cut_seconds
-        while anyio.current_time() < deadline:
-            yield b"\n"
-            line_due = min(deadline, anyio.current_time() + self._keep_alive_seconds)
-            while (left := line_due - anyio.current_time()) > 0:
-                await self._studio.news(at_most=min(left, 0.25))
-                seen = await aside(self._store.load, task.id)
-                if seen is None or seen.finished:
-                    yield json.dumps(await aside(self._describe, seen or task)).encode()
+        try:
+            while anyio.current_time() < deadline:
+                yield b"\n"
+                line_due = min(deadline, anyio.current_time() + self._keep_alive_seconds)
+                if done := await self._finished(task, until=line_due):
+                    yield json.dumps(await aside(self._describe, done)).encode()
                     return
+        except OSError:
+            # The 200 is out already; what can still be said is said in the body.
+            yield json.dumps(error_answer(_disk_trouble())).encode()
+
+    async def _finished(self, task: Task, *, until: float) -> Task | None:
+        """The task once it is finished; None if it is not *until* then (the loop's clock)."""
+        while (left := until - anyio.current_time()) > 0:
+            await self._studio.news(at_most=min(left, GLANCE_SECONDS))
+            seen = await aside(self._store.load, task.id)
+            if seen is None or seen.finished:
+                return seen or task
+        return None
 
     async def _task(self, request: Request) -> Response:
         self._check_key(request)
@@ -246,10 +269,12 @@ async def _read_body(request: Request) -> bytes:
     if announced.isdigit() and int(announced) > MAX_BODY_BYTES:
         raise too_large
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            raise too_large
+    # Closed by hand: trio leaves a half-read generator to the garbage collector.
+    async with aclosing(request.stream()) as stream:
+        async for chunk in stream:
+            body += chunk
+            if len(body) > MAX_BODY_BYTES:
+                raise too_large
     return bytes(body)
 
 
@@ -280,5 +305,9 @@ async def _answer_http(request: Request, error: Exception) -> Response:
 
 
 async def _answer_disk(request: Request, _error: Exception) -> Response:
+    return await _answer_refusal(request, _disk_trouble())
+
+
+def _disk_trouble() -> Refused:
     message = "The sandbox could not use its folder; look at the disk's space and rights."
-    return await _answer_refusal(request, Refused(500, "internal_error", message))
+    return Refused(500, "internal_error", message)

@@ -7,15 +7,21 @@ is named back to the caller as ignored, never silently dropped.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import cast
+from typing import Final, cast
 
 from .refusals import invalid
+
+MAX_IGNORED: Final = 50
+MAX_NAME_CHARS: Final = 100
+"""A request of 48 MiB may be all names; an answer that repeats them should not be."""
 
 
 class Fields:
     """Reads each field once, by type; null is the same as absent."""
 
     def __init__(self, raw: Mapping[str, object], *, prefix: str = "") -> None:
+        if not all(is_unicode(name) for name in raw):
+            raise invalid(message="A field's name holds half a character (a lone surrogate).")
         self._raw = {name: value for name, value in raw.items() if value is not None}
         self._prefix = prefix
         self._unread = dict.fromkeys(self._raw)
@@ -73,7 +79,8 @@ class Fields:
 
     def ignored(self) -> list[str]:
         """The full names of the fields that had no effect, in the caller's order."""
-        return [f"{self._prefix}{name}" for name in self._raw if name in self._unread]
+        names = [name for name in self._raw if name in self._unread]
+        return [f"{self._prefix}{name[:MAX_NAME_CHARS]}" for name in names[:MAX_IGNORED]]
 
 
 def is_unicode(text: str) -> bool:

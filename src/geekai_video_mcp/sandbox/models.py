@@ -61,6 +61,7 @@ def models_page(page: int, page_size: int) -> Json:
         "total": len(MODELS),
         "page": page,
         "page_size": page_size,
+        "sandbox": True,
     }
 
 
@@ -77,7 +78,9 @@ def model_detail(name: str) -> Json | None:
                 "platform": model.owner,
                 "is_free": model.yuan == 0,
                 "price": _price(model),
-                "discounts": [],
+                "discounts": [
+                    {"channel": "sandbox", "discount": 1.0, "desc": "Rendered on this machine."}
+                ],
                 "sandbox": True,
             }
     return None

@@ -120,7 +120,7 @@ def _prompt(asked: Fields) -> str:
 def _model(asked: Fields) -> str:
     model = asked.text("model")
     if model is None:
-        raise invalid(message="model is required; any name will do, such as sandbox.")
+        raise invalid(message="model is required; any name will do, sandbox for one.")
     if len(model) > MAX_MODEL_CHARS:
         raise invalid(message=f"model is longer than {MAX_MODEL_CHARS} characters.")
     return model

@@ -19,7 +19,7 @@ MAX_STILL_BYTES: Final = 16 * 1024 * 1024
 MAX_STILL_PIXELS: Final = 100_000_000
 """A header may promise any size; decoding 100 million pixels takes 300 MB."""
 
-DATA_URI: Final = re.compile(r"data:[\w.+/-]*(?:;[\w=.+-]+)*,", re.ASCII)
+DATA_URI: Final = re.compile(r"data:[\w.+/-]{0,100}(?:;[\w=.+-]{1,100}){0,5},", re.ASCII)
 
 FindBytes = Callable[[str], bytes | None]
 """Reads the file behind a link this sandbox made; None for a link it did not make."""

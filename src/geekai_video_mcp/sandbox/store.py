@@ -247,7 +247,7 @@ class Store:
     def _charges_of_pruned(self) -> list[tuple[str, float]]:
         try:
             pruned = PrunedCharges.model_validate_json(self._pruned.read_bytes())
-        except FileNotFoundError:
+        except (FileNotFoundError, ValidationError):
             return []
         return list(pruned.charged_at.items())
 

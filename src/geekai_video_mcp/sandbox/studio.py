@@ -12,7 +12,7 @@ import logging
 import subprocess
 import sys
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, cast
 
 import anyio
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 LOOK_AGAIN_SECONDS: Final = 0.5
 """Between looks while another process renders; its work is no news to us otherwise."""
-DISK_TROUBLE_SECONDS: Final = 1.0
+DISK_TROUBLE_SECONDS: Final = 5.0
 MAX_DEATHS: Final = 3
 STOP_SECONDS: Final = 5.0
 """What a child is given to tidy up; it needs milliseconds."""
@@ -73,6 +73,7 @@ class Studio:
 
         Returns the seconds after which to look again; None for "when the bell rings".
         """
+        await aside(self._store.prune)
         if not await aside(self._store.unrecorded):
             return None
         lock = FileLock(self._store.render_lock)
@@ -99,14 +100,13 @@ class Studio:
         if task.finished:
             self._news.set()
             self._news = anyio.Event()
-            await aside(self._store.prune)
 
     async def _render(self, task: Task, lock: FileLock) -> Task:
         """The task as one child's life leaves it: finished, or with one more death."""
         try:
             async with self._child(task, lock) as child:
                 trouble = await self._listen(task, child)
-        except (FileNotFoundError, PermissionError, TimeoutError):
+        except (FileNotFoundError, PermissionError, TimeoutError, anyio.DelimiterNotFound):
             trouble = None
         seen = await aside(self._store.load, task.id)
         if seen is not None and seen.finished:
@@ -146,6 +146,7 @@ class Studio:
 
         Raises:
             TimeoutError: it fell silent.
+            DelimiterNotFound: it says something that is no line.
         """
         if child.stdout is None:  # pragma: no cover - it was opened with a pipe
             return None
@@ -157,7 +158,8 @@ class Studio:
             if isinstance(error, dict):
                 trouble = _trouble(cast("dict[str, object]", error))
             elif isinstance(progress, int | float):
-                await aside(self._store.note_progress, task.id, float(progress))
+                with suppress(OSError):
+                    await aside(self._store.note_progress, task.id, float(progress))
         with anyio.fail_after(self._silence_seconds):
             await child.wait()
         return trouble
@@ -166,7 +168,7 @@ class Studio:
         with anyio.fail_after(self._silence_seconds):
             try:
                 return await lines.receive_until(b"\n", MAX_LINE_BYTES)
-            except (anyio.IncompleteRead, anyio.DelimiterNotFound, anyio.EndOfStream):
+            except (anyio.IncompleteRead, anyio.EndOfStream, anyio.BrokenResourceError):
                 return None
 
 
