@@ -1,0 +1,93 @@
+"""The child program: render the plan in a folder, and speak JSON lines on standard output.
+
+It dies with its parent: standard input at its end means that nobody waits for the video.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from geekai_video_mcp.sandbox.render.workspace import Workspace
+
+PROGRESS_SECONDS: Final = 0.2
+"""At most five lines of progress a second."""
+
+EXIT_FAILED: Final = 1
+EXIT_USAGE: Final = 2
+
+
+def say(line: dict[str, Any]) -> None:
+    try:
+        sys.stdout.write(json.dumps(line) + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        pass  # who left before the end of the sentence is noticed by standard input
+
+
+class Progress:
+    """Says how far it is, now and then; the last word, 1.0, always."""
+
+    def __init__(self) -> None:
+        self._next = 0.0
+
+    def __call__(self, share: float) -> None:
+        now = time.monotonic()
+        if now >= self._next or share >= 1.0:
+            self._next = now + PROGRESS_SECONDS
+            say({"progress": round(share, 3)})
+
+
+def _watch_parent(workspace: Workspace) -> None:
+    # os.read, because a daemon thread inside a buffered reader aborts the interpreter's exit.
+    while os.read(0, 4096):
+        pass
+    workspace.abandon()
+
+
+def _attend(workspace: Workspace) -> None:
+    """Leave when told to, or when nobody is left to tell."""
+    signal.signal(signal.SIGTERM, lambda _number, _frame: workspace.abandon())
+    threading.Thread(target=_watch_parent, args=(workspace,), daemon=True).start()
+
+
+def _render(workspace: Workspace) -> dict[str, Any] | None:
+    """Render; return the error to report, if any."""
+    # Imported here: a plan that cannot be read, or a parent already gone, need not load a codec.
+    from geekai_video_mcp.sandbox.render.plan import PlanRefused, read_plan
+    from geekai_video_mcp.sandbox.render.still import InvalidImageError
+    from geekai_video_mcp.sandbox.render.studio import render
+
+    try:
+        render(read_plan(workspace.folder), workspace, Progress())
+    except PlanRefused as exc:
+        return {"code": "invalid_plan", "message": str(exc)}
+    except InvalidImageError as exc:
+        return {"code": "invalid_image", "message": str(exc)}
+    except Exception as exc:  # noqa: BLE001  the last line before the process ends; the parent must hear something
+        return {"code": "render_failed", "message": f"The preview could not be rendered: {exc}"}
+    return None
+
+
+def main(arguments: list[str]) -> int:
+    if len(arguments) != 1:
+        sys.stderr.write("usage: python -m geekai_video_mcp.sandbox.render FOLDER\n")
+        return EXIT_USAGE
+    workspace = Workspace(Path(arguments[0]))
+    _attend(workspace)
+    error = _render(workspace)
+    if error is None:
+        return 0
+    workspace.clear()
+    say({"error": error})
+    return EXIT_FAILED
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,71 @@
+"""How far the camera has gone: the plan's axes and gain as a pose at each moment.
+
+Landscape and still read the same pose, each with its own full scale, so an axis
+means the same thing in both. A pose starts at nothing: the first frame of a shot is
+where the shot before it ended.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+from geekai_video_mcp.sandbox.render.noise import generator
+from geekai_video_mcp.sandbox.render.plan import Camera, Plan
+
+AXIS_FULL: Final = 10.0
+"""The end of each of Kling's axes."""
+
+_LINEAR_SHARE: Final = 0.35
+"""How much of the ease is plain linear, so that a move neither stands still at its ends nor jerks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pose:
+    """Where the camera is; 1.0 on an axis is the whole of that axis at normal movement."""
+
+    x: float = 0.0
+    y: float = 0.0
+    pitch: float = 0.0
+    yaw: float = 0.0
+    roll: float = 0.0
+    zoom: float = 0.0
+
+
+def smooth(x: float) -> float:
+    """Return 0 to 1 with no corner at either end."""
+    x = min(1.0, max(0.0, x))
+    return x * x * x * (x * (x * 6 - 15) + 10)
+
+
+def settle(x: float) -> float:
+    """Return 0 to 1, quick at first and at rest by the end."""
+    return 1 - (1 - min(1.0, max(0.0, x))) ** 3
+
+
+def eased(progress: float) -> float:
+    wave = 0.5 - 0.5 * math.cos(math.pi * min(1.0, max(0.0, progress)))
+    return _LINEAR_SHARE * progress + (1 - _LINEAR_SHARE) * wave
+
+
+def chosen(plan: Plan) -> Camera:
+    """Return the plan's camera, or a gentle one of our own: a slow push that leans to a side."""
+    if plan.camera is not None:
+        return plan.camera
+    rng = generator(plan.prompt, "camera")
+    side = 1.0 if rng.random() < 0.5 else -1.0
+    return Camera(horizontal=1.3 * side, vertical=0.4, zoom=3.4)
+
+
+def pose(camera: Camera, *, movement: float, progress: float) -> Pose:
+    """Return the pose at *progress* (0 to 1; below 0 is the same move run up to its start)."""
+    gone = math.copysign(eased(abs(progress)), progress) * movement / AXIS_FULL
+    return Pose(
+        x=camera.horizontal * gone,
+        y=camera.vertical * gone,
+        pitch=camera.pan * gone,
+        yaw=camera.tilt * gone,
+        roll=camera.roll * gone,
+        zoom=camera.zoom * gone,
+    )

@@ -1,0 +1,175 @@
+"""The file: H.264 and AAC in an MP4 whose index comes first. The encoder's half of PyAV.
+
+Frames are encoded in one worker thread behind a short queue, while the next are drawn:
+libav releases the interpreter's lock. Sound goes through the same queue, so that the
+muxer never holds one track back for the other.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from fractions import Fraction
+from pathlib import Path
+from typing import Final, Self, cast
+
+import av
+import numpy as np
+from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
+from av.codec.context import ThreadType
+from av.container.output import OutputContainer
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from geekai_video_mcp.sandbox.render.colour import F32
+from geekai_video_mcp.sandbox.render.frames import BT709, LIMITED
+from geekai_video_mcp.sandbox.render.plan import Plan
+
+CODECS: Final = ("libx264", "libopenh264", "h264_videotoolbox", "h264_mf", "libvpx-vp9", "mpeg4")
+"""Encoders in order of preference: H.264 by any means, then what MP4 can hold."""
+
+SAMPLE_RATE: Final = 48_000
+AUDIO_CHUNK: Final = 1024
+"""Samples in one AAC frame; only the last chunk of a track may be shorter."""
+
+AUDIO_BITS: Final = 128_000
+KEY_SECONDS: Final = 2
+QUEUED_FRAMES: Final = 4
+"""Enough to ride over an uneven frame; each costs 1.5 bytes a pixel."""
+
+NOTICE: Final = "Sandbox preview, made on this machine. Not a generated video."
+
+_SPEED: Final = {"preset": "ultrafast", "crf": "19"}
+# aq-mode 3 spends bits on dark flat parts, which is where a sky bands first.
+_QUALITY: Final = {
+    "preset": "veryfast",
+    "crf": "18",
+    "profile": "high",
+    "x264-params": "aq-mode=3:aq-strength=1.1",
+}
+
+
+class NoEncoderError(Exception):
+    """This build of libav cannot write a video."""
+
+
+def choose_codec() -> str:
+    available = av.codec.codecs_available
+    found = next((name for name in CODECS if name in available), None)
+    if found is None:
+        message = "No video encoder in this build of PyAV; install av from PyPI."
+        raise NoEncoderError(message)
+    return found
+
+
+class Film:
+    """An MP4 being written; a context manager. Leaving it without an error completes the file."""
+
+    def __init__(self, path: Path, plan: Plan) -> None:
+        self._plan = plan
+        self._codec = choose_codec()
+        # The name ends in .part, so the format has to be said.
+        options = {"movflags": "+faststart"}
+        self._container = av.open(str(path), "w", format="mp4", options=options)
+        self._describe(plan)
+        self._video = self._video_stream(plan)
+        self._audio = self._audio_stream() if plan.audio else None
+        self._queue: queue.Queue[VideoFrame | AudioFrame | None] = queue.Queue(QUEUED_FRAMES)
+        self._failure: Exception | None = None
+        self._worker = threading.Thread(target=self._encode_all, daemon=True)
+        self._frames = 0
+        self._samples = 0
+
+    def __enter__(self) -> Self:
+        self._worker.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
+        self._queue.put(None)
+        self._worker.join()
+        if kind is None and self._failure is None:
+            self._flush()
+        self._container.close()
+        if kind is None and self._failure is not None:
+            raise self._failure
+
+    @property
+    def codec(self) -> str:
+        return self._codec
+
+    def add(self, frame: VideoFrame) -> None:
+        """Take the next frame; blocks while the encoder is behind. Do not touch it afterwards."""
+        frame.pts = self._frames
+        frame.time_base = Fraction(1, self._plan.fps)
+        self._frames += 1
+        self._offer(frame)
+
+    def add_sound(self, sound: F32, *, until: int) -> None:
+        """Take stereo samples from where the last call ended up to *until*, in whole chunks."""
+        last = until >= sound.shape[1]
+        while until - self._samples >= AUDIO_CHUNK or (last and self._samples < until):
+            chunk = sound[:, self._samples : min(until, self._samples + AUDIO_CHUNK)]
+            frame = AudioFrame.from_ndarray(
+                np.ascontiguousarray(chunk), format="fltp", layout="stereo"
+            )
+            frame.sample_rate = SAMPLE_RATE
+            frame.pts = self._samples
+            frame.time_base = Fraction(1, SAMPLE_RATE)
+            self._samples += chunk.shape[1]
+            self._offer(frame)
+
+    def _offer(self, frame: VideoFrame | AudioFrame) -> None:
+        if self._failure is not None:
+            raise self._failure
+        self._queue.put(frame)
+
+    def _encode_all(self) -> None:
+        while (frame := self._queue.get()) is not None:
+            if self._failure is not None:
+                continue  # empty the queue, or the painter would wait for room for ever
+            try:
+                self._encode(frame)
+            except Exception as exc:  # noqa: BLE001  handed to the painter's thread, which raises it
+                self._failure = exc
+
+    def _encode(self, frame: VideoFrame | AudioFrame) -> None:
+        if isinstance(frame, VideoFrame):
+            self._container.mux(self._video.encode(frame))
+        elif self._audio is not None:
+            self._container.mux(self._audio.encode(frame))
+
+    def _flush(self) -> None:
+        self._container.mux(self._video.encode(None))
+        if self._audio is not None:
+            self._container.mux(self._audio.encode(None))
+
+    def _describe(self, plan: Plan) -> None:
+        # A lone surrogate or a NUL cannot be written by the muxer.
+        prompt = plan.prompt.encode("utf-8", "replace").decode().replace("\0", " ")
+        self._container.metadata.update(
+            {"title": prompt[:120], "description": prompt, "comment": f"{NOTICE} Prompt: {prompt}"}
+        )
+
+    def _video_stream(self, plan: Plan) -> VideoStream:
+        options = (_SPEED if plan.fast else _QUALITY) if self._codec == "libx264" else {}
+        output: OutputContainer = self._container
+        stream = cast(
+            "VideoStream", output.add_stream(self._codec, rate=Fraction(plan.fps), options=options)
+        )
+        stream.width, stream.height, stream.pix_fmt = plan.width, plan.height, "yuv420p"
+        context = stream.codec_context
+        context.time_base = Fraction(1, plan.fps)
+        context.gop_size = max(1, plan.fps * KEY_SECONDS)
+        # PyAV's own default, slices, leaves a core idle in x264.
+        context.thread_type = ThreadType.AUTO
+        context.thread_count = 0
+        context.color_range = LIMITED
+        context.colorspace = context.color_primaries = context.color_trc = BT709
+        return stream
+
+    def _audio_stream(self) -> AudioStream:
+        stream = self._container.add_stream("aac", rate=SAMPLE_RATE)
+        stream.bit_rate = AUDIO_BITS
+        stream.layout = "stereo"
+        return stream

@@ -1,0 +1,83 @@
+"""Frames as libav holds them, and as arrays: the scaler's half of PyAV.
+
+BT.709 limited range everywhere, said aloud in every conversion: libav's own default
+for RGB is BT.601, which shifts every hue.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from av.video.frame import VideoFrame
+from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
+from PIL import Image
+
+from geekai_video_mcp.sandbox.render.canvas import Planes
+from geekai_video_mcp.sandbox.render.colour import U8
+
+BT709: Final = 1
+"""The code of BT.709 in ISO/IEC 23091-2: matrix, primaries and transfer alike."""
+
+LIMITED: Final = 1
+"""libav's AVCOL_RANGE_MPEG."""
+
+
+def new_frame(width: int, height: int) -> VideoFrame:
+    frame = VideoFrame(width, height, "yuv420p")
+    frame.color_range = LIMITED
+    frame.colorspace = BT709
+    return frame
+
+
+def planes_in(frame: VideoFrame) -> Planes:
+    """Return views onto *frame*'s own memory: what is written there is what gets encoded."""
+    return Planes(*(_view(frame, i) for i in range(3)))
+
+
+def _view(frame: VideoFrame, index: int) -> U8:
+    plane = frame.planes[index]
+    rows = np.frombuffer(plane, np.uint8)  # pyright: ignore[reportArgumentType]  has the C buffer protocol, which its stub cannot say before 3.12
+    return rows.reshape(-1, plane.line_size)[: plane.height, : plane.width]
+
+
+def planes_of(image: Image.Image) -> Planes:
+    """Return an RGB picture's planes; its size is even."""
+    source = VideoFrame.from_ndarray(np.asarray(image), format="rgb24")
+    frame = source.reformat(
+        format="yuv420p",
+        src_color_range=ColorRange.JPEG,
+        dst_colorspace=Colorspace.ITU709,
+        dst_color_range=ColorRange.MPEG,
+        interpolation=Interpolation.BICUBIC,
+    )
+    return planes_in(frame).copy()
+
+
+def image_of(frame: VideoFrame) -> Image.Image:
+    """Return *frame* as an RGB picture."""
+    shown = frame.reformat(
+        format="rgb24",
+        src_colorspace=Colorspace.ITU709,
+        src_color_range=ColorRange.MPEG,
+        dst_color_range=ColorRange.JPEG,
+        interpolation=Interpolation.BICUBIC,
+    )
+    pixels: npt.NDArray[np.uint8] = np.asarray(shown.to_ndarray(), np.uint8)
+    return Image.fromarray(pixels)
+
+
+class Enlarger:
+    """Scales frames to one size; keeps the scaler's tables between calls."""
+
+    def __init__(self, width: int, height: int) -> None:
+        self._width, self._height = width, height
+        self._scaler = VideoReformatter()
+
+    def __call__(self, frame: VideoFrame) -> VideoFrame:
+        larger = self._scaler.reformat(
+            frame, self._width, self._height, "yuv420p", interpolation=Interpolation.BICUBIC
+        )
+        larger.color_range, larger.colorspace = LIMITED, BT709
+        return larger

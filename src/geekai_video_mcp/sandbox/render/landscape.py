@@ -1,0 +1,227 @@
+"""Text to video: six sheets of cut paper under a sky, with a camera moving past them.
+
+Each sheet is an outline, a gradient from its edge down into haze, and a soft shadow on
+the sheet behind. The haze follows a smoothed outline: measured from the real one, it
+would run in streaks under every peak.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from geekai_video_mcp.sandbox.render.camera import Pose
+from geekai_video_mcp.sandbox.render.canvas import Canvas, Planes, halved
+from geekai_video_mcp.sandbox.render.colour import BLACK_LEVEL, F32, mix, rgb, yuv
+from geekai_video_mcp.sandbox.render.moods import MOODS, Mood
+from geekai_video_mcp.sandbox.render.noise import Noise, generator
+from geekai_video_mcp.sandbox.render.ridges import OUTLINES, Sheet, grass
+from geekai_video_mcp.sandbox.render.scenery import Birds, Flecks, Glitter, Ground, Road, windows
+from geekai_video_mcp.sandbox.render.sky import Light, paint_sky
+
+TRACK: Final = 0.42
+"""Frame heights the nearest sheet passes when the camera runs the whole of an axis sideways."""
+
+CRANE: Final = 0.13
+"""The same upward, in frame heights."""
+
+TURN: Final = 0.16
+"""Frame heights everything passes when the camera turns the whole of an axis."""
+
+SHADOW_STRENGTH: Final = 0.20
+"""How much of the light a sheet takes from the one right behind its edge."""
+
+SHADOW_REACH: Final = 0.030
+"""How far its shadow reaches, in frame heights."""
+
+_DAY_BIRDS: Final = frozenset({"meadow", "sea", "dunes", "hills", "road"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Paper:
+    """A sheet, where it stands, and its colours at the edge and in the haze below."""
+
+    sheet: Sheet
+    base: float
+    amplitude: float
+    offset: float
+    edge: F32
+    low: F32
+
+    @property
+    def depth(self) -> float:
+        """How much of the camera's travel it shows."""
+        return 0.10 + 0.90 * self.sheet.near**1.5
+
+
+class Landscape:
+    """The scene of one prompt at one size (both even), ready to be painted at any moment."""
+
+    def __init__(self, prompt: str, mood: str, *, width: int, height: int, sway: float) -> None:
+        self.mood: Mood = MOODS[mood]
+        self._size = (width, height)
+        self._sway = sway
+        rng = generator(prompt)
+        tall = height > width
+        self._horizon = 0.52 if tall else 0.47
+        self._light = self._place_light(rng, tall=tall)
+        self._papers = self._cut_papers(rng)
+        self._sky = paint_sky(
+            self.mood, rng, size=self._size, horizon=self._horizon, light=self._light
+        )
+        self._flecks, self._birds, self._glitter = Flecks(rng, self.mood), Birds(rng), Glitter(rng)
+        self._finish(rng)
+
+    def _place_light(self, rng: np.random.Generator, *, tall: bool) -> Light:
+        lift = (0.27 if self.mood.night else 0.20) + 0.05 * rng.random()
+        radius = (0.038 if tall else 0.060) * (1 + 0.3 * rng.random())
+        aside = 0.14 * rng.random()
+        x = 0.60 + aside if tall else 0.5 + (0.22 + aside) * (1 if rng.random() < 0.75 else -0.4)
+        return Light(x, self._horizon - lift, radius)
+
+    def _cut_papers(self, rng: np.random.Generator) -> list[_Paper]:
+        mood = self.mood
+        count = len(mood.sheets)
+        noises = [Noise(rng) for _ in range(count + 2)]
+        haze, sun = rgb(mood.haze), rgb(mood.light)
+        papers: list[_Paper] = []
+        for k, code in enumerate(mood.sheets):
+            near = k / (count - 1)
+            colour, far = rgb(code), 1 - near
+            papers.append(
+                _Paper(
+                    Sheet(k, near, noises[k], noises[k + 1], noises[k + 2], self._sway),
+                    base=self._base(near),
+                    amplitude=self._amplitude(near) * (1.0 + 0.35 * rng.random()),
+                    offset=rng.random() * 200,
+                    edge=yuv(mix(colour, sun, 0.10 * far)),
+                    low=yuv(mix(colour, haze, 0.62 * far**1.1 + 0.05)),
+                )
+            )
+        return papers
+
+    def _base(self, near: float) -> float:
+        top, bottom = self._horizon, 0.90
+        if self.mood.terrain == "sea":
+            return top + 0.035 + (bottom - top - 0.03) * near**1.35
+        return top + (bottom - top) * near**1.12
+
+    def _amplitude(self, near: float) -> float:
+        plain = 0.034 + 0.030 * near
+        gain = {"mountain": 2.3 - 1.35 * near, "dunes": 1.1}
+        return plain * gain.get(self.mood.terrain, 1.0)
+
+    def _finish(self, rng: np.random.Generator) -> None:
+        """Prepare the vignette and the dither, which close every frame in one multiply and one add."""
+        width, height = self._size
+        y = np.arange(height, dtype=np.float32)[:, None] / height - 0.5
+        x = np.arange(width, dtype=np.float32)[None] / width - 0.5
+        corner = np.clip((x * x * 1.25 + y * y * 1.35) * 2.0 - 0.18, 0, 1)
+        self._vignette = (1 - 0.15 * corner**1.2).astype(np.float32)
+        dither = rng.random((height, width), np.float32)
+        self._lift = BLACK_LEVEL * (1 - self._vignette) + dither
+        self._dither = dither[: height // 2, : width // 2]
+
+    def paint(self, planes: Planes, *, time: float, pose: Pose) -> None:
+        """Write the frame at *time* seconds into *planes*."""
+        canvas = self._sky.copy()
+        self._sun(canvas, time, pose)
+        if self.mood.terrain in _DAY_BIRDS:
+            self._birds.paint(canvas, time=time, level=float(self._papers[3].edge[0]))
+        grounds = [self._ground(paper, time, pose) for paper in self._papers]
+        for k, (paper, ground) in enumerate(zip(self._papers, grounds, strict=True)):
+            ahead = grounds[k + 1].heights.max() if k + 1 < len(grounds) else canvas.height
+            self._lay(canvas, paper, ground, until=int(ahead) + 3)
+            self._furnish(canvas, paper, ground, time)
+        light = float(yuv(rgb(self.mood.fleck))[0])
+        self._flecks.paint(canvas, time=time, level=light, sway=max(0.3, self._sway))
+        self._close(canvas, planes)
+
+    def _sun(self, canvas: Canvas, time: float, pose: Pose) -> None:
+        width, height = self._size
+        x = self._light.x * width - pose.yaw * TURN * height
+        y = self._light.y * height + (pose.pitch * TURN - 0.0022 * time * self._sway) * height
+        alpha = 0.93 if self.mood.night else 0.97
+        colour = yuv(np.clip(rgb(self.mood.light) * 1.02, 0, 1))
+        canvas.disc(colour, x=x, y=y, radius=self._light.radius * height, alpha=alpha)
+
+    def _ground(self, paper: _Paper, time: float, pose: Pose) -> Ground:
+        width, height = self._size
+        sheet, near = paper.sheet, paper.sheet.near
+        zoom = 1 + pose.zoom * (0.08 + 0.42 * near)
+        shift = pose.x * TRACK * paper.depth + pose.yaw * TURN
+        x = (np.arange(width, dtype=np.float32) + 0.5) / width - 0.5
+        u = x * (width / height / zoom) + (shift + paper.offset)
+        up = OUTLINES[self.mood.terrain](sheet, u.astype(np.float32), time) * paper.amplitude
+        row = sheet.index - 3
+        if self.mood.terrain == "meadow" and row >= 0:
+            up = up + grass(sheet, u.astype(np.float32), time, row=row)
+        centre = 0.5 + (paper.base - 0.5) * zoom + pose.y * CRANE * paper.depth + pose.pitch * TURN
+        heights = ((centre - up * zoom) * height).astype(np.float32)
+        return Ground(near, zoom, shift, heights)
+
+    def _lay(self, canvas: Canvas, paper: _Paper, ground: Ground, *, until: int) -> None:
+        """Lay one sheet over what is behind it, down to row *until*, where the next covers it."""
+        edge, haze = ground.heights, self._smoothed(ground.heights)
+        depth = canvas.height * (0.13 + 0.03 * paper.sheet.near)
+        self._shade(canvas.y, edge, strength=SHADOW_STRENGTH)
+        top = max(0, int(edge.min()) - 1) & ~1
+        low = min(canvas.height, (until + 1) & ~1)
+        if top >= low:
+            return
+        rows = np.arange(top, low, dtype=np.float32)[:, None] + 0.5
+        cover = np.clip(rows - edge + 0.5, 0, 1)
+        fall = np.clip((rows - haze) * (1 / depth), 0, 1)
+        part = canvas.y[top:low]
+        fill = fall * (paper.low[0] - paper.edge[0]) + paper.edge[0]
+        part += cover * (fill - part)
+        cover, fall = halved(cover), halved(fall)
+        for plane, i in ((canvas.u, 1), (canvas.v, 2)):
+            part = plane[top // 2 : low // 2]
+            fill = fall * (paper.low[i] - paper.edge[i]) + paper.edge[i]
+            part += cover * (fill - part)
+
+    def _shade(self, plane: F32, edge: F32, *, strength: float) -> None:
+        reach = SHADOW_REACH * plane.shape[0]
+        top = max(0, int(edge.min() - reach))
+        low = min(plane.shape[0], int(edge.max()) + 1)
+        if top >= low:
+            return
+        rows = np.arange(top, low, dtype=np.float32)[:, None] + 0.5
+        close = np.clip((rows - edge) * (1 / reach) + 1, 0, 1)
+        close *= close
+        close *= strength
+        part = plane[top:low]
+        part -= close * (part - BLACK_LEVEL)
+
+    def _smoothed(self, edge: F32) -> F32:
+        reach = max(8, len(edge) // 9)
+        padded = np.pad(edge.astype(np.float64), (reach + 1, reach), "edge")
+        total = np.cumsum(padded)
+        mean = (total[2 * reach :] - total[: -2 * reach]) / (2 * reach)
+        return (mean[: len(edge)] - self._size[1] * 0.006).astype(np.float32)
+
+    def _furnish(self, canvas: Canvas, paper: _Paper, ground: Ground, time: float) -> None:
+        terrain, index = self.mood.terrain, paper.sheet.index
+        if terrain == "city" and index >= 1:
+            windows(canvas, self.mood, paper.sheet.blades, ground, offset=paper.offset)
+        if terrain == "road" and index == len(self._papers) - 2:
+            road = Road(self.mood, self._papers[2].base + 0.012)
+            road.paint(canvas, time=time, zoom=ground.zoom, shift=ground.shift, sway=self._sway)
+        if terrain == "sea" and index == len(self._papers) - 2:
+            level = float(yuv(rgb(self.mood.light))[0])
+            self._glitter.paint(
+                canvas, time=time, sun_x=self._light.x, horizon=self._horizon, level=level
+            )
+
+    def _close(self, canvas: Canvas, planes: Planes) -> None:
+        canvas.y *= self._vignette
+        canvas.y += self._lift
+        planes.y[:] = canvas.y  # rounds down; the dither is 0 to 1
+        canvas.u += self._dither
+        planes.u[:] = canvas.u  # rounds down; the dither is 0 to 1
+        # Flipped, or both chroma planes would err the same way and the noise would be coloured.
+        canvas.v += self._dither[::-1]
+        planes.v[:] = canvas.v  # rounds down; the dither is 0 to 1

@@ -1,0 +1,148 @@
+"""Where a line may break, and where it should: kinsoku, Thai clusters, balanced lengths.
+
+Pure: widths come in as a function, so nothing here knows a font. A headline whose last
+line is one orphaned character is the commonest way for set type to look unset.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable
+from typing import Final
+
+Measure = Callable[[str], float]
+
+NO_START: Final = frozenset(
+    "，。、；：？！）》】」』〉”’…—·ー々〜～,.;:?!)]}%％"
+    "ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ゛゜ゝゞ"
+)
+"""Characters that must not begin a line."""
+
+NO_END: Final = frozenset("（《【「『〈“‘([{")
+"""Characters that must not end one."""
+
+_THAI_LEADING: Final = frozenset("เแโใไ")
+_THAI_TRAILING: Final = frozenset("ะาำๆฯๅ")
+
+_FULL_WIDTH: Final = dict(zip(",;:?!.()", "，；：？！。（）", strict=True))
+
+_JOINERS: Final = frozenset("\u200d\ufe0e\ufe0f")
+
+BALANCE_STEPS: Final = 10
+"""Halvings of the width tried; the tenth moves a line by a thousandth of it."""
+
+ELLIPSIS: Final = "…"
+
+
+def is_hangul(c: str) -> bool:
+    return "\uac00" <= c <= "\ud7af" or "\u1100" <= c <= "\u11ff" or "\u3130" <= c <= "\u318f"
+
+
+def is_cjk(c: str) -> bool:
+    """Return whether *c* is set on the square: Han, kana, Hangul and their punctuation."""
+    return (
+        is_hangul(c)
+        or "\u2e80" <= c <= "\u9fff"
+        or "\uf900" <= c <= "\ufaff"
+        or "\ufe30" <= c <= "\ufe4f"
+        or "\uff00" <= c <= "\uffef"
+        or "\U00020000" <= c <= "\U0003ffff"
+    )
+
+
+def mostly_cjk(text: str) -> bool:
+    letters = [c for c in text if not c.isspace()]
+    return sum(map(is_cjk, letters)) > len(letters) * 0.4
+
+
+def tidy(text: str) -> str:
+    """Return *text* on one line: no controls, one space at most, Chinese punctuation full width."""
+    # Cc and Cs cannot be drawn; Cf holds directional overrides, which could hide what a prompt says.
+    kept = "".join(" " if c.isspace() or unicodedata.category(c) == "Cc" else c for c in text)
+    kept = "".join(
+        c for c in kept if unicodedata.category(c) not in ("Cf", "Cs", "Cn", "Co") or c in _JOINERS
+    )
+    squeezed = unicodedata.normalize("NFC", " ".join(kept.split()))
+    result: list[str] = []
+    for i, c in enumerate(squeezed):
+        before, after = (
+            squeezed[i - 1] if i else "",
+            squeezed[i + 1] if i + 1 < len(squeezed) else "",
+        )
+        if c in _FULL_WIDTH and _is_han(before) and (not after or after == " " or _is_han(after)):
+            result.append(_FULL_WIDTH[c])
+        elif not (c == " " and result and _is_han(result[-1]) and _is_han(after)):
+            result.append(c)
+    return "".join(result)
+
+
+def _is_han(c: str) -> bool:
+    return bool(c) and is_cjk(c) and not is_hangul(c)
+
+
+def _is_thai(c: str) -> bool:
+    return "\u0e01" <= c <= "\u0e4f"
+
+
+def _glued(before: str, c: str) -> bool:
+    """Return whether nothing may come between *before* and *c*."""
+    if c in NO_START or before in NO_END:
+        return True
+    if c in _JOINERS or before == "\u200d" or unicodedata.category(c) in ("Mn", "Mc", "Me"):
+        return True
+    if "\U0001f3fb" <= c <= "\U0001f3ff":  # skin tones
+        return True
+    if _is_thai(before) and _is_thai(c):
+        return before in _THAI_LEADING or c in _THAI_TRAILING
+    return not (_breaks(before) or _breaks(c))
+
+
+def _breaks(c: str) -> bool:
+    """Return whether a line may break on either side of *c* without a space."""
+    return _is_han(c) or _is_thai(c) or unicodedata.category(c) == "So"
+
+
+def tokens(text: str) -> list[str]:
+    """Return the pieces that must not be split; a space ends the piece before it."""
+    pieces: list[str] = []
+    for c in text:
+        if pieces and (c == " " or (pieces[-1][-1] != " " and _glued(pieces[-1][-1], c))):
+            pieces[-1] += c
+        else:
+            pieces.append(c)
+    return pieces
+
+
+def wrap(pieces: list[str], width: float, measure: Measure) -> list[str]:
+    """Fill lines as full as *width* allows; a piece wider than that stands alone."""
+    lines: list[str] = []
+    line, used = "", 0.0
+    for piece in pieces:
+        bare, full = measure(piece.rstrip()), measure(piece)
+        if line and used + bare > width:
+            lines.append(line.rstrip())
+            line, used = "", 0.0
+        line, used = line + piece, used + full
+    return [*lines, line.rstrip()] if line.strip() else lines
+
+
+def balance(pieces: list[str], width: float, measure: Measure) -> list[str]:
+    """Return as few lines as *width* allows, as even as they can be."""
+    lines = wrap(pieces, width, measure)
+    low, high = 0.0, width
+    for _ in range(BALANCE_STEPS if len(lines) > 1 else 0):
+        middle = (low + high) / 2
+        tried = wrap(pieces, middle, measure)
+        if len(tried) <= len(lines) and max(map(measure, tried)) <= width:
+            high = middle
+        else:
+            low = middle
+    return wrap(pieces, high, measure)
+
+
+def clipped(lines: list[str], at_most: int) -> list[str]:
+    """Return the first lines, the last of them saying that there was more."""
+    if len(lines) <= at_most:
+        return lines
+    last = lines[at_most - 1].rstrip("，。、,. ")
+    return [*lines[: at_most - 1], last + ELLIPSIS]

@@ -1,0 +1,70 @@
+"""Chance that repeats: everything random here comes from a prompt's SHA-256.
+
+The same plan must make the same frames on any machine, so no clock, no process
+hash and no global generator may be used by anything that draws or plays.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from geekai_video_mcp.sandbox.render.colour import F32
+
+_TABLE: Final = 512
+"""Samples before one-dimensional noise repeats: several screens at every scale used here."""
+
+_GRID: Final = 64
+"""Side of the table behind two-dimensional noise."""
+
+
+def seed_of(*parts: str) -> int:
+    """Return 64 bits that depend on every part, and on where one ends and the next begins."""
+    digest = hashlib.sha256("\x1f".join(parts).encode("utf-8", "surrogatepass")).digest()
+    return int.from_bytes(digest[:8], "big")
+
+
+def generator(*parts: str) -> np.random.Generator:
+    return np.random.default_rng(seed_of(*parts))
+
+
+def _fade(t: F32) -> F32:
+    return t * t * t * (t * (t * 6 - 15) + 10)
+
+
+class Noise:
+    """Smooth value noise along a line, -1 to 1."""
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self.table: F32 = rng.random(_TABLE, np.float32) * 2 - 1
+
+    def __call__(self, u: F32) -> F32:
+        whole = np.floor(u)
+        i = whole.astype(np.int32)
+        t = _fade(u - whole)
+        a = self.table[i & (_TABLE - 1)]
+        return a + (self.table[(i + 1) & (_TABLE - 1)] - a) * t
+
+    def at(self, i: npt.NDArray[np.int32]) -> F32:
+        """Return the unsmoothed sample of each whole place, for things that stand in cells."""
+        return self.table[i & (_TABLE - 1)]
+
+
+class Noise2:
+    """Smooth value noise over a plane, -1 to 1."""
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self.table: F32 = rng.random((_GRID, _GRID), np.float32) * 2 - 1
+
+    def __call__(self, u: F32, v: F32) -> F32:
+        across, down = np.broadcast_arrays(u, v)
+        i, j = np.floor(across).astype(np.int32), np.floor(down).astype(np.int32)
+        s, t = _fade(across - i), _fade(down - j)
+        mask = _GRID - 1
+        i0, i1, j0, j1 = i & mask, (i + 1) & mask, j & mask, (j + 1) & mask
+        top = self.table[j0, i0] * (1 - s) + self.table[j0, i1] * s
+        low = self.table[j1, i0] * (1 - s) + self.table[j1, i1] * s
+        return (top * (1 - t) + low * t).astype(np.float32)

@@ -1,0 +1,198 @@
+"""Graphics over a moving picture: masks and scrims, blended into eight-bit planes.
+
+What does not change is prepared once as integers, so that a settled frame costs a
+multiply and an add for each pixel that has ink near it.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from geekai_video_mcp.sandbox.render.camera import settle, smooth
+from geekai_video_mcp.sandbox.render.canvas import Planes, halved
+from geekai_video_mcp.sandbox.render.colour import F32, U8, rgb, yuv
+from geekai_video_mcp.sandbox.render.typesetter import Mask
+
+INVISIBLE: Final = 0.004
+"""Opacity under one level of 255."""
+
+U16 = npt.NDArray[np.uint16]
+
+
+class Show(NamedTuple):
+    """When a graphic is on screen, in seconds; it fades in over `entering`, out over `leaving`."""
+
+    start: float = 0.0
+    entering: float = 0.0
+    end: float = math.inf
+    leaving: float = 0.0
+
+    def opacity(self, time: float) -> float:
+        come = (
+            settle((time - self.start) / self.entering)
+            if self.entering
+            else float(time >= self.start)
+        )
+        if time <= self.end:
+            return come
+        gone = smooth((time - self.end) / self.leaving) if self.leaving else 1.0
+        return come * (1 - gone)
+
+
+def _blend(part: U8, alpha: F32, level: float) -> None:
+    part[:] = part + alpha * (level - part) + 0.5
+
+
+class Ink:
+    """One mask in one colour, even in place and size, that may rise into place as it appears."""
+
+    def __init__(
+        self,
+        mask: Mask,
+        *,
+        x: float,
+        y: float,
+        colour: str,
+        opacity: float,
+        show: Show,
+        rise: float,
+    ) -> None:
+        left, top = round(x) - mask.left, round(y) - mask.baseline
+        inset_x, inset_y = left % 2, top % 2
+        height, width = mask.alpha.shape
+        # One more pair of rows: a rising mask reaches below its resting place by a part of a row.
+        alpha = np.zeros(((height + inset_y + 3) & ~1, (width + inset_x + 1) & ~1), np.float32)
+        alpha[inset_y : inset_y + height, inset_x : inset_x + width] = mask.alpha * opacity
+        self._left, self._top = left - inset_x, top - inset_y
+        self._alpha = alpha
+        self._colour = yuv(rgb(colour))
+        self._show, self._rise = show, rise
+        self._settled = self._cut(alpha)
+
+    def draw(self, planes: Planes, time: float) -> None:
+        opacity = self._show.opacity(time)
+        if opacity < INVISIBLE:
+            return
+        come = (
+            settle((time - self._show.start) / self._show.entering) if self._show.entering else 1.0
+        )
+        drop = self._rise * (1 - come)
+        alphas = self._settled if drop < 0.02 else self._cut(_lowered(self._alpha, drop))  # noqa: PLR2004  pixels
+        for i, (plane, alpha) in enumerate(zip(planes, alphas, strict=True)):
+            share = alpha if opacity >= 1 else alpha * np.float32(opacity)
+            part = _window(plane, self._top >> (i > 0), self._left >> (i > 0), share)
+            _blend(part[0], part[1], float(self._colour[i]))
+
+    def _cut(self, alpha: F32) -> tuple[F32, F32, F32]:
+        half = halved(alpha)
+        return alpha, half, half
+
+
+def _lowered(alpha: F32, drop: float) -> F32:
+    """Return *alpha* moved down by *drop* pixels, which need not be whole, on a taller array."""
+    whole, part = int(drop), drop - int(drop)
+    height = (alpha.shape[0] + whole + 2) & ~1
+    lowered = np.zeros((height, alpha.shape[1]), np.float32)
+    lowered[whole : whole + alpha.shape[0]] = alpha * (1 - part)
+    lowered[whole + 1 : whole + 1 + alpha.shape[0]] += (alpha * part)[: height - whole - 1]
+    return lowered
+
+
+def _window(plane: U8, top: int, left: int, alpha: F32) -> tuple[U8, F32]:
+    """Return the part of *plane* under *alpha*, and the part of *alpha* over the plane."""
+    height, width = plane.shape
+    y0, x0 = max(0, top), max(0, left)
+    y1, x1 = min(height, top + alpha.shape[0]), min(width, left + alpha.shape[1])
+    y1, x1 = max(y0, y1), max(x0, x1)
+    return plane[y0:y1, x0:x1], alpha[y0 - top : y1 - top, x0 - left : x1 - left]
+
+
+class Scrim:
+    """A veil from nothing to `strength` between two rows, tinted with the scene's own dark."""
+
+    def __init__(
+        self, *, clear: int, full: int, height: int, strength: float, tint: F32, show: Show
+    ) -> None:
+        rows = np.arange(height, dtype=np.float32)
+        share = np.clip((rows - clear) / (full - clear), 0, 1)
+        share = share * share * (3 - 2 * share) * strength
+        inked = np.nonzero(share > INVISIBLE)[0]
+        self._top = int(inked[0]) & ~1 if len(inked) else height
+        self._low = min(height, (int(inked[-1]) + 2) & ~1) if len(inked) else height
+        self._share = share[self._top : self._low, None]
+        self._tint = tint
+        self._show = show
+
+    def draw(self, planes: Planes, time: float) -> None:
+        opacity = self._show.opacity(time)
+        if opacity < INVISIBLE or self._top >= self._low:
+            return
+        for i, plane in enumerate(planes):
+            step = 1 + (i > 0)
+            gain = (self._share[::step] * (256 * opacity) + 0.5).astype(np.uint16)
+            part = plane[self._top // step : self._low // step]
+            toward = gain * np.uint16(round(float(self._tint[i])))
+            # At most 256 * 255 + 128, which is why sixteen bits are enough.
+            mixed: U16 = part * (np.uint16(256) - gain)
+            mixed += toward
+            mixed += np.uint16(128)
+            mixed >>= 8
+            part[:] = mixed
+
+
+class Hairline:
+    """The progress line: faint over its whole length, bright up to now."""
+
+    def __init__(self, *, left: int, right: int, y: int, thickness: int, show: Show) -> None:
+        self._left, self._right, self._y, self._thick = left, right, y, thickness
+        self._show = show
+
+    def draw(self, planes: Planes, time: float, progress: float) -> None:
+        opacity = self._show.opacity(time)
+        if opacity < INVISIBLE:
+            return
+        reached = self._left + (self._right - self._left) * min(1.0, progress)
+        self._stroke(planes, self._right, 0.30 * opacity)
+        self._stroke(planes, int(reached), 0.92 * opacity)
+
+    def _stroke(self, planes: Planes, right: int, opacity: float) -> None:
+        low = self._y + self._thick
+        luma = planes.y[self._y : low, self._left : right]
+        luma[:] = luma + opacity * (234.0 - luma) + 0.5
+        for plane in (planes.u, planes.v):
+            part = plane[self._y // 2 : (low + 1) // 2, self._left // 2 : right // 2]
+            part[:] = part + opacity * (128.0 - part) + 0.5
+
+
+class Timecode:
+    """Seconds and frames, from digits rasterised once; monospaced, so nothing shifts."""
+
+    def __init__(
+        self,
+        digits: dict[str, Mask],
+        *,
+        advance: float,
+        x: float,
+        baseline: int,
+        fps: int,
+        show: Show,
+    ) -> None:
+        self._digits, self._advance = digits, advance
+        self._x, self._baseline = x, baseline
+        self._fps, self._show = fps, show
+
+    def draw(self, planes: Planes, time: float) -> None:
+        opacity = self._show.opacity(time)
+        if opacity < INVISIBLE:
+            return
+        frame = round(time * self._fps)
+        text = f"{frame // self._fps:02d}:{frame % self._fps:02d}"
+        for place, character in enumerate(text):
+            mask = self._digits[character]
+            left = round(self._x + place * self._advance) - mask.left
+            part, alpha = _window(planes.y, self._baseline - mask.baseline, left, mask.alpha)
+            _blend(part, alpha * np.float32(opacity), 234.0)

@@ -1,0 +1,114 @@
+"""What the service asks for: plan.json as a frozen value.
+
+The service has already checked what a caller may ask; this checks only what would make
+the renderer fail late or lie, and says which field it was.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal, Self, cast
+
+Quality = Literal["speed", "quality"]
+
+FULL_HD_PIXELS: Final = 1920 * 1080
+"""Above this, x264's look-ahead alone would pass the memory a preview may take."""
+
+
+class PlanRefused(ValueError):
+    """The plan cannot be rendered as written; names the field."""
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """Kling's six axes, each -10..10, as the camera moves; the picture moves the other way.
+
+    horizontal: to the right. vertical: up. pan: turns to look up. tilt: turns to look
+    right. roll: turns clockwise about the lens. zoom: closer (Kling's own document has
+    positive as wider; the sandbox's service settles on closer and documents it).
+    """
+
+    horizontal: float = 0.0
+    vertical: float = 0.0
+    pan: float = 0.0
+    tilt: float = 0.0
+    roll: float = 0.0
+    zoom: float = 0.0
+
+    @classmethod
+    def of(cls, axes: Mapping[str, Any] | None) -> Self | None:
+        return None if axes is None else cls(**{name: float(axes[name]) for name in axes})
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One video to render. Lengths in pixels, times in seconds."""
+
+    prompt: str
+    model: str
+    width: int
+    height: int
+    fps: int
+    seconds: float
+    audio: bool = False
+    watermark: bool = False
+    quality: Quality = "speed"
+    image: str | None = None
+    image_tail: str | None = None
+    camera: Camera | None = None
+    movement: float = 1.0
+    last_frame: bool = False
+
+    def __post_init__(self) -> None:
+        if self.width < 2 or self.height < 2 or self.width % 2 or self.height % 2:
+            message = f"width and height must be even, not {self.width}x{self.height}."
+            raise PlanRefused(message)
+        if self.fps < 1 or not self.seconds > 0:
+            message = f"fps and seconds must be positive, not {self.fps} and {self.seconds}."
+            raise PlanRefused(message)
+
+    @property
+    def frames(self) -> int:
+        """How many frames: the nearest whole number, and never none."""
+        return max(1, int(self.seconds * self.fps + 0.5))
+
+    @property
+    def duration(self) -> float:
+        """Seconds on screen: what the frames make, which is what both tracks last."""
+        return self.frames / self.fps
+
+    @property
+    def fast(self) -> bool:
+        """Whether the encoder takes its quickest preset."""
+        return self.quality == "speed" or self.width * self.height > FULL_HD_PIXELS
+
+    @property
+    def ignored(self) -> list[str]:
+        """Fields that were set and change nothing, so that the report need not pretend."""
+        without_image = self.image is None
+        found = {
+            "image_tail": without_image and self.image_tail is not None,
+            # A layered landscape has no pixels outside its own frame to turn into view.
+            "camera.roll": without_image and self.camera is not None and self.camera.roll != 0,
+            "quality": self.quality == "quality" and self.fast,
+        }
+        return [field for field, unused in found.items() if unused]
+
+
+def read_plan(folder: Path) -> Plan:
+    """Read the plan in *folder*.
+
+    Raises:
+        PlanRefused: it is not JSON, misses a field, or asks for the impossible.
+    """
+    try:
+        fields = cast("dict[str, Any]", json.loads((folder / "plan.json").read_bytes()))
+        return Plan(**{**fields, "camera": Camera.of(fields.get("camera"))})
+    except PlanRefused:
+        raise
+    except (OSError, TypeError, ValueError, KeyError) as exc:
+        message = f"plan.json cannot be read: {exc}"
+        raise PlanRefused(message) from exc

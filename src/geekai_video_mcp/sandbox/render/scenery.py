@@ -1,0 +1,220 @@
+"""What lives in a landscape besides its paper: a road, lit windows, glitter, birds, motes.
+
+Each is a function of time alone, so a frame can be painted without the frame before it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from geekai_video_mcp.sandbox.render.canvas import Canvas, Dots, panes, soft_dots
+from geekai_video_mcp.sandbox.render.colour import F32, mix, rgb, yuv
+from geekai_video_mcp.sandbox.render.moods import Mood
+from geekai_video_mcp.sandbox.render.noise import Noise
+
+TAU: Final = 2 * math.pi
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """How a sheet's own coordinates fall on the frame: x = (u - offset - shift) / aspect * zoom + 0.5."""
+
+    near: float
+    zoom: float
+    shift: float
+    heights: F32
+    """The sheet's upper edge in pixels from the top, for each column."""
+
+
+def windows(canvas: Canvas, mood: Mood, parts: Noise, ground: Ground, *, offset: float) -> None:
+    """Light some windows of a sheet of towers, well inside its outline."""
+    width, height = canvas.width, canvas.height
+    aspect, near, zoom = width / height, ground.near, ground.zoom
+    pitch = 0.0080 + 0.0062 * near
+    storey = pitch * 1.32
+    reach = aspect / 2 / zoom
+    first = math.floor((offset + ground.shift - reach) / pitch)
+    bays = np.arange(first, first + int(2 * reach / pitch) + 2, dtype=np.int32)[None]
+    top = (float(ground.heights.min()) / height - 0.5) / zoom
+    storeys = np.arange(math.floor(top / storey), int(0.5 / zoom / storey) + 1, dtype=np.int32)[
+        :, None
+    ]
+    glow = np.clip((parts.at(bays * 131 + storeys * 57) - 0.62) * 4, 0, 1)
+    lit = np.nonzero(glow > 0.05)
+    u = (bays[0, lit[1]] + 0.5) * pitch - offset - ground.shift
+    x = (u / aspect * zoom + 0.5) * width
+    y = ((storeys[lit[0], 0] + 0.5) * storey * zoom + 0.5) * height
+    half_width = 0.26 * pitch * height * zoom
+    shown = _inside(x, y, ground.heights, margin=half_width * 2.2, drop=0.012 * height)
+    size = np.full(int(shown.sum()), half_width, np.float32)
+    alpha = glow[lit][shown] * (0.30 + 0.50 * near)
+    dots = Dots(_f32(x[shown]), _f32(y[shown]), size, size * 1.25, _f32(alpha))
+    canvas.dots(dots, yuv(rgb(mood.fleck)), stamp=panes)
+
+
+def _inside(x: F32, y: F32, heights: F32, *, margin: float, drop: float) -> npt.NDArray[np.bool_]:
+    last = len(heights) - 1
+    seen = (x > 0) & (x < last)
+    for step in (-margin, 0.0, margin):
+        column = np.clip(x + step, 0, last).astype(np.int32)
+        seen &= y > heights[column] + drop
+    return seen
+
+
+def _f32(values: npt.NDArray[np.floating]) -> F32:
+    return values.astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Road:
+    """A two-lane road from the near hill to the far one, kept to the side that has no title."""
+
+    mood: Mood
+    top: float
+    """Fraction of the height where it goes over the hill."""
+
+    def paint(self, canvas: Canvas, *, time: float, zoom: float, shift: float, sway: float) -> None:
+        width, height = canvas.width, canvas.height
+        first = int(self.top * height) & ~1
+        rows = np.arange(first, height, dtype=np.float32)[:, None] / height
+        down = np.clip((rows - self.top) / (1 - self.top), 0, 1)
+        wide = width >= height
+        near_x, far_x = (0.80, 0.76) if wide else (0.70, 0.60)
+        bend = 0.085 * np.sin(down * 6.4 + 2.2) * (1 - down) ** 0.6 * zoom
+        centre = far_x + (near_x - far_x) * down + bend - shift * 0.5 * height / width
+        half = (0.0030 + 0.165 * down**1.7) * zoom * 1.5 / max(1.0, width / height)
+        left = max(0, int((centre - half).min() * width) - 2) & ~1
+        right = min(width, (int((centre + half).max() * width) + 4) & ~1)
+        if left >= right:
+            return
+        x = (np.arange(left, right, dtype=np.float32)[None] + 0.5) / width
+        away = np.abs(x - centre)
+        self._lay(canvas, away * width, half * width, down, time=time * sway, at=(first, left))
+
+    def _lay(
+        self, canvas: Canvas, away: F32, half: F32, down: F32, *, time: float, at: tuple[int, int]
+    ) -> None:
+        sheets, haze = self.mood.sheets, rgb(self.mood.haze)
+        asphalt = yuv(mix(mix(rgb(sheets[3]), rgb(sheets[4]), 0.55), haze, 0.20))
+        paint = yuv(rgb(self.mood.light))
+        top, left = at
+        surface = np.clip(half - away + 0.5, 0, 1) * np.clip(down * 7, 0, 1) * 0.96
+        canvas.blend(_f32(surface), asphalt, top=top, left=left)
+        dashes = np.clip(np.sin(6.2 / (down + 0.09) + time * 5.2) * 3 + 0.6, 0, 1)
+        middle = np.clip(half * 0.040 - away + 0.5, 0, 1) * np.clip(half * 0.08, 0, 1) * dashes
+        edges = np.clip(half * 0.026 - np.abs(away - half * 0.86) + 0.5, 0, 1) * 0.7
+        lines = (middle + edges * np.clip(half * 0.06, 0, 1)) * np.clip(down * 4, 0, 1) * 0.85
+        canvas.blend(_f32(np.clip(lines, 0, 1)), paint, top=top, left=left)
+
+
+class Glitter:
+    """The path of light that a low sun lays on water."""
+
+    COUNT: Final = 90
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self._aside = rng.standard_normal(self.COUNT).astype(np.float32)
+        self._depth = rng.random(self.COUNT, np.float32) ** 0.8
+        self._phase = rng.random(self.COUNT, np.float32) * TAU
+
+    def paint(
+        self, canvas: Canvas, *, time: float, sun_x: float, horizon: float, level: float
+    ) -> None:
+        width, height = canvas.width, canvas.height
+        depth = self._depth
+        drift = 0.006 * np.sin(time * 0.9 + self._phase)
+        x = sun_x * width + (self._aside * (0.022 + 0.075 * depth) + drift) * height
+        y = (horizon + 0.02 + depth * (0.80 - horizon)) * height
+        twinkle = np.clip(np.sin(time * (1.4 + 1.2 * (1 - depth)) + self._phase * 3), 0, 1)
+        long = height * (0.004 + 0.014 * depth)
+        alpha = twinkle * (0.55 - 0.25 * depth)
+        dots = Dots(_f32(x), _f32(y), _f32(long), _f32(np.maximum(0.6, long * 0.13)), _f32(alpha))
+        soft_dots(canvas.y, dots, level)
+
+
+class Birds:
+    """A small flock crossing the sky, far enough to be a few strokes each."""
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        count = int(rng.integers(3, 7))
+        self._x = rng.standard_normal(count) * 0.06 + rng.uniform(0.15, 0.55)
+        self._y = rng.standard_normal(count) * 0.030 + rng.uniform(0.20, 0.30)
+        self._size = rng.uniform(0.6, 1.0, count)
+        self._phase = rng.random(count) * TAU
+        self._speed = rng.uniform(0.010, 0.016)
+
+    def paint(self, canvas: Canvas, *, time: float, level: float) -> None:
+        width, height = canvas.width, canvas.height
+        for x, y, size, phase in zip(self._x, self._y, self._size, self._phase, strict=True):
+            flap = math.sin(time * 5.0 * (1.2 - 0.4 * size) + phase)
+            place = (
+                (x + time * self._speed) * width,
+                (y + 0.004 * math.sin(time + phase)) * height,
+            )
+            _bird(canvas.y, place, span=height * 0.016 * size, lift=0.28 + 0.30 * flap, level=level)
+
+
+def _bird(
+    plane: F32, place: tuple[float, float], *, span: float, lift: float, level: float
+) -> None:
+    """Two arched wings: a curve's height over each column, drawn as thick as the distance to it."""
+    x, y = place
+    reach = int(span) + 3
+    left, top = int(x) - reach, int(y) - reach
+    height, width = plane.shape
+    if left < 0 or top < 0 or left + 2 * reach >= width or top + 2 * reach >= height:
+        return
+    across = np.arange(left, left + 2 * reach, dtype=np.float32)[None] + 0.5 - x
+    down = np.arange(top, top + 2 * reach, dtype=np.float32)[:, None] + 0.5 - y
+    out = np.abs(across) / span
+    wing = -lift * span * np.sin(np.clip(out, 0, 1) * 2.2)
+    thick = np.maximum(0.35, span * 0.075 * (1 - out))
+    ink = np.clip(thick - np.abs(down - wing) + 0.5, 0, 1) * np.clip((1 - out) * span, 0, 1)
+    part = plane[top : top + 2 * reach, left : left + 2 * reach]
+    part += ink * 0.62 * (level - part)
+
+
+class Flecks:
+    """Things in the air, near and far: dust in the light, snow, or fireflies."""
+
+    COUNTS: Final = {"motes": 46, "snow": 150, "fireflies": 38}
+
+    def __init__(self, rng: np.random.Generator, mood: Mood) -> None:
+        self._weather = mood.weather
+        count = self.COUNTS[mood.weather]
+        self._x, self._y = rng.random(count, np.float32), rng.random(count, np.float32)
+        self._near = 0.35 + 0.65 * rng.random(count, np.float32) ** 1.6
+        self._phase = rng.random(count, np.float32) * TAU
+        self._side = 1.0 if rng.random() < 0.5 else -1.0
+
+    def paint(self, canvas: Canvas, *, time: float, level: float, sway: float) -> None:
+        x, y, alpha, size = (
+            self._snow(time) if self._weather == "snow" else self._motes(time * sway)
+        )
+        width, height = canvas.width, canvas.height
+        radius = _f32(np.maximum(0.45, size * height))
+        soft_dots(
+            canvas.y, Dots(_f32(x * width), _f32(y * height), radius, radius, _f32(alpha)), level
+        )
+
+    def _snow(self, time: float) -> tuple[F32, F32, F32, F32]:
+        near = self._near
+        x = (self._x + 0.03 * np.sin(time * 1.1 + self._phase) + time * 0.02) % 1.06 - 0.03
+        y = (self._y + time * (0.06 + 0.10 * near)) % 1.08 - 0.04
+        return x, y, 0.15 + 0.55 * near, 0.0010 + 0.0022 * near
+
+    def _motes(self, time: float) -> tuple[F32, F32, F32, F32]:
+        near, phase = self._near, self._phase
+        firefly = self._weather == "fireflies"
+        wander = 0.014 * np.sin(time * 0.7 + phase)
+        x = (self._x + self._side * time * 0.012 * near + wander) % 1.04 - 0.02
+        low = 0.56 if firefly else 0.30
+        y = low + (0.96 - low) * self._y + 0.012 * np.sin(time * 0.9 + phase * 2) - time * 0.006
+        pulse = 0.5 + 0.5 * np.sin(time * 1.3 + phase * 3)
+        strong = 0.75 if firefly else 0.40
+        return x, y, strong * near * pulse, 0.0009 + 0.0019 * near

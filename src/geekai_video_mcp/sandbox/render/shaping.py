@@ -1,0 +1,167 @@
+"""Right-to-left text without a shaping library: joined Arabic letters and visual order.
+
+Pillow's wheels find FriBiDi on the system or not at all (slim containers, Windows and
+most Macs have none), so neither may be assumed. Order is always worked out here; letters
+are joined here only when Raqm is missing. Everything is derived from `unicodedata`.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import unicodedata
+from dataclasses import dataclass
+from typing import Final
+
+TATWEEL: Final = "\u0640"
+
+_MIRRORED: Final = str.maketrans("()[]{}<>«»", ")(][}{><»«")
+
+_PRESENTATION_FORMS: Final = (range(0xFE80, 0xFEFD), range(0xFB50, 0xFBC2))
+"""Arabic forms B (and lam-alef), then the letters of Persian, Urdu and others in forms A."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Characters of one direction, in reading order."""
+
+    text: str
+    rtl: bool
+
+
+def is_rtl(text: str) -> bool:
+    """Return whether the first letter with a direction runs right to left."""
+    kinds = (unicodedata.bidirectional(c) for c in text)
+    return next((kind in ("R", "AL") for kind in kinds if kind in ("R", "AL", "L")), False)
+
+
+def segments(text: str) -> list[Segment]:
+    """Return *text* cut by direction, in the order it stands on the line from the left."""
+    base = int(is_rtl(text))
+    levels = _levels(text, base)
+    runs = [
+        (level, "".join(c for c, _ in group))
+        for level, group in itertools.groupby(
+            zip(text, levels, strict=True), key=lambda pair: pair[1]
+        )
+    ]
+    # Rule L2 of the bidirectional algorithm, over whole runs: reverse from the deepest level up.
+    for depth in range(max(levels, default=0), 0, -1):
+        runs = _reversed_at(runs, depth)
+    return [Segment(run, rtl=bool(level % 2)) for level, run in runs]
+
+
+def _reversed_at(runs: list[tuple[int, str]], depth: int) -> list[tuple[int, str]]:
+    result: list[tuple[int, str]] = []
+    for deep, group in itertools.groupby(runs, key=lambda run: run[0] >= depth):
+        stretch = list(group)
+        result += reversed(stretch) if deep else stretch
+    return result
+
+
+def _levels(text: str, base: int) -> list[int]:
+    """The embedding level of each character: rules W and N of the algorithm, without explicit marks."""
+    kinds = _kinds(text, base)
+    levels: list[int] = []
+    for i, kind in enumerate(kinds):
+        if kind == "N":
+            before = next((k for k in reversed(kinds[:i]) if k != "N"), "R" if base else "L")
+            after = next((k for k in kinds[i + 1 :] if k != "N"), "R" if base else "L")
+            sides = {"L" if side == "L" else "R" for side in (before, after)}
+            kind = sides.pop() if len(sides) == 1 else ("R" if base else "L")  # noqa: PLW2901
+        levels.append({"L": 2 * base, "R": 1, "D": 2}[kind])
+    return levels
+
+
+def _kinds(text: str, base: int) -> list[str]:
+    """Reduce each character to L, R, D (digits inside right-to-left text) or N (neutral)."""
+    kinds: list[str] = []
+    strong = "R" if base else "L"
+    for c in text:
+        kind = unicodedata.bidirectional(c)
+        if kind in ("R", "AL", "L"):
+            strong = "L" if kind == "L" else "R"
+            kinds.append(strong)
+        elif kind in ("EN", "AN"):
+            kinds.append("L" if kind == "EN" and strong == "L" else "D")
+        elif kind == "NSM" and kinds:
+            kinds.append(kinds[-1])
+        elif kind in ("ES", "CS") and kinds and kinds[-1] == "D":
+            kinds.append("?D")  # a separator belongs to the number if a digit follows
+        else:
+            kinds.append("N")
+    return _with_separators(kinds)
+
+
+def _with_separators(kinds: list[str]) -> list[str]:
+    following = [*kinds[1:], "N"]
+    return [
+        kind if kind != "?D" else ("D" if after == "D" else "N")
+        for kind, after in zip(kinds, following, strict=True)
+    ]
+
+
+def clusters(text: str) -> list[str]:
+    """Return *text* cut so that combining marks stay with the character they sit on."""
+    found: list[str] = []
+    for c in text:
+        if found and unicodedata.combining(c):
+            found[-1] += c
+        else:
+            found.append(c)
+    return found
+
+
+def drawn_order(text: str) -> str:
+    """Return a right-to-left run as it is drawn from the left: joined, reversed, brackets turned."""
+    return "".join(reversed(clusters(joined(text)))).translate(_MIRRORED)
+
+
+@functools.lru_cache(maxsize=1)
+def _forms() -> dict[str, dict[str, str]]:
+    """Map a letter, or lam with its alef, to its forms: isolated, final, initial, medial."""
+    forms: dict[str, dict[str, str]] = {}
+    for code in itertools.chain(*_PRESENTATION_FORMS):
+        kind, *letters = unicodedata.decomposition(chr(code)).split() or [""]
+        if kind in ("<isolated>", "<final>", "<initial>", "<medial>"):
+            source = "".join(chr(int(letter, 16)) for letter in letters)
+            forms.setdefault(source, {}).setdefault(kind[1:-1], chr(code))
+    return forms
+
+
+def _joins_before(character: str) -> bool:
+    return character == TATWEEL or "final" in _forms().get(character, {})
+
+
+def _joins_after(character: str) -> bool:
+    return character == TATWEEL or "initial" in _forms().get(character, {})
+
+
+def joined(text: str) -> str:
+    """Return *text* with each Arabic letter in the form its neighbours ask for."""
+    result: list[str] = []
+    open_before = False
+    units = _letters(text)
+    bases = [unit[0] for unit in units]
+    for i, (letter, marks) in enumerate(zip(bases, (unit[1] for unit in units), strict=True)):
+        forms = _forms().get(letter, {})
+        following = bases[i + 1][0] if i + 1 < len(bases) else ""
+        open_after = len(letter) == 1 and _joins_after(letter) and _joins_before(following)
+        before = open_before and _joins_before(letter)
+        kind = {(True, True): "medial", (True, False): "final", (False, True): "initial"}
+        form = kind.get((before, open_after), "isolated")
+        result.append(forms.get(form, forms.get("isolated", letter)) + marks)
+        open_before = open_after
+    return "".join(result)
+
+
+def _letters(text: str) -> list[tuple[str, str]]:
+    """Pairs of a letter (or lam-alef as one) and the marks on it."""
+    units: list[tuple[str, str]] = []
+    for cluster in clusters(text):
+        letter, marks = cluster[0], cluster[1:]
+        if units and units[-1][0] == "\u0644" and units[-1][0] + letter in _forms():
+            units[-1] = (units[-1][0] + letter, units[-1][1] + marks)
+        else:
+            units.append((letter, marks))
+    return units

@@ -1,0 +1,263 @@
+"""Image to video: a camera over somebody's picture, and a dissolve into a second one.
+
+The first frame is the picture, cover-fitted and untouched; with a tail, the last frame is
+the tail, likewise. So the last frame of one shot can begin the next without a seam.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps
+
+from geekai_video_mcp.sandbox.render.camera import Pose, smooth
+from geekai_video_mcp.sandbox.render.canvas import Planes
+from geekai_video_mcp.sandbox.render.colour import BLACK_LEVEL, CHROMA_ZERO, F32
+from geekai_video_mcp.sandbox.render.frames import planes_of
+
+MOST_PIXELS: Final = 64_000_000
+"""Largest picture decoded: 190 MiB as RGB, and more than any phone sends by default."""
+
+TRACK: Final = 0.16
+"""Fraction of the frame that the camera passes on the whole of the horizontal or vertical axis."""
+
+TURN: Final = 0.13
+"""The same for a turn, in radians of view; a turn also leans the far edge away."""
+
+LEAN: Final = 0.16
+"""How much smaller the edge that a full turn brings in from afar is drawn."""
+
+ROLL: Final = math.radians(14)
+CLOSER: Final = 0.42
+WIDER: Final = 0.16
+"""Zoom at the axis's two ends. Wider shows beyond the picture's border, where it is mirrored."""
+
+MARGIN: Final = 0.12
+"""Mirrored border on every side, as a fraction of the picture."""
+
+HEADROOM: Final = 1.25
+"""Detail kept beyond the frame's own size for moving closer, when the picture has it."""
+
+DISSOLVE: Final = (0.42, 0.74)
+"""When the tail comes in, as fractions of the shot."""
+
+Homography = npt.NDArray[np.float64]
+
+
+class InvalidImageError(Exception):
+    """A picture that cannot be used; `field` is image or image_tail."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field} {reason}")
+        self.field = field
+
+
+def open_picture(path: Path, *, field: str) -> Image.Image:
+    """Decode a picture upright, opaque and in RGB.
+
+    Raises:
+        InvalidImageError: it is no picture, is damaged, or is too large to be meant well.
+    """
+    try:
+        with warnings.catch_warnings():
+            # Pillow only warns from 89 to 179 megapixels, and on standard error.
+            warnings.simplefilter("ignore")
+            image = Image.open(path)
+            if image.width * image.height > MOST_PIXELS:
+                raise InvalidImageError(
+                    field, f"has over {MOST_PIXELS // 1_000_000} million pixels."
+                )
+            return _flattened(ImageOps.exif_transpose(image))
+    except InvalidImageError:
+        raise
+    except Image.DecompressionBombError as exc:
+        raise InvalidImageError(field, "has too many pixels to decode.") from exc
+    # Pillow's decoders raise any of these on damaged bytes, depending on the format.
+    except (
+        OSError,
+        ValueError,
+        SyntaxError,
+        EOFError,
+        IndexError,
+        MemoryError,
+        OverflowError,
+    ) as exc:
+        raise InvalidImageError(field, "is not a picture that can be decoded.") from exc
+
+
+def _flattened(image: Image.Image) -> Image.Image:
+    if image.mode.startswith(("I", "F")):
+        # Pillow clips sixteen bits to eight instead of scaling them.
+        deep = np.asarray(image, np.float32)
+        full = 65535.0 if float(deep.max(initial=0)) > 255 else 255.0  # noqa: PLR2004  an eight-bit level
+        return Image.fromarray((deep * (255.0 / full)).clip(0, 255).astype(np.uint8)).convert("RGB")
+    if image.has_transparency_data:
+        clear = image.convert("RGBA")
+        paper = Image.new("RGBA", clear.size, "white")
+        return Image.alpha_composite(paper, clear).convert("RGB")
+    return image.convert("RGB")
+
+
+def cover_box(image: Image.Image, width: int, height: int) -> tuple[float, float, float, float]:
+    """Return the centred part of *image* that fills width x height."""
+    scale = max(width / image.width, height / image.height)
+    across, down = width / scale, height / scale
+    left, top = (image.width - across) / 2, (image.height - down) / 2
+    return left, top, left + across, top + down
+
+
+class Picture:
+    """A cover-fitted picture with a mirrored border, from which any view can be taken."""
+
+    def __init__(self, image: Image.Image, width: int, height: int) -> None:
+        self._frame = (width, height)
+        box = cover_box(image, width, height)
+        detail = min(HEADROOM, max(1.0, (box[2] - box[0]) / width))
+        inner = (_even(width * detail), _even(height * detail))
+        self._inner = inner
+        planes = planes_of(image.resize(inner, Image.Resampling.LANCZOS, box=box))
+        self.exact = (
+            planes
+            if inner == self._frame
+            else planes_of(image.resize(self._frame, Image.Resampling.LANCZOS, box=box))
+        )
+        self._border = (_even(inner[0] * MARGIN), _even(inner[1] * MARGIN))
+        self._canvases = [self._bordered(plane, 1 + (i > 0)) for i, plane in enumerate(planes)]
+
+    def _bordered(self, plane: npt.NDArray[np.uint8], step: int) -> Image.Image:
+        across, down = self._border[0] // step, self._border[1] // step
+        return Image.fromarray(np.pad(plane, ((down, down), (across, across)), "symmetric"))
+
+    def view(self, pose: Pose) -> Planes:
+        """Return the frame that the camera sees in *pose*."""
+        if pose == Pose():
+            return self.exact
+        matrix = homography(pose, self._frame[0] / self._frame[1])
+        return Planes(*(self._seen(i, matrix) for i in range(3)))
+
+    def _seen(self, index: int, matrix: Homography) -> npt.NDArray[np.uint8]:
+        step = 1 + (index > 0)
+        size = (self._frame[0] // step, self._frame[1] // step)
+        inner = np.array([self._inner[0] / step, self._inner[1] / step])
+        border = np.array([self._border[0] / step, self._border[1] / step])
+        to_frame = _scaling(1 / size[0], 1 / size[1])
+        to_canvas = _shift(border[0], border[1]) @ _scaling(inner[0], inner[1])
+        total = to_canvas @ matrix @ to_frame
+        total = total / total[2, 2]
+        canvas = self._canvases[index]
+        upright = np.allclose((total[0, 1], total[1, 0], total[2, 0], total[2, 1]), 0, atol=1e-9)
+        if upright:
+            left, top = float(total[0, 2]), float(total[1, 2])
+            box = (
+                left,
+                top,
+                left + float(total[0, 0]) * size[0],
+                top + float(total[1, 1]) * size[1],
+            )
+            return np.asarray(canvas.resize(size, Image.Resampling.BICUBIC, box=box))
+        turned = canvas.transform(
+            size,
+            Image.Transform.PERSPECTIVE,
+            data=total.ravel()[:8].tolist(),
+            resample=Image.Resampling.BICUBIC,
+        )
+        return np.asarray(turned)
+
+    def mean(self, first: float, last: float) -> F32:
+        """Return the mean Y, U, V between two fractions of the height."""
+        planes = self.exact
+        rows = [plane[int(first * len(plane)) : max(1, int(last * len(plane)))] for plane in planes]
+        return np.array([part.mean() for part in rows], np.float32)
+
+
+def _even(length: float) -> int:
+    return max(2, round(length) & ~1)
+
+
+def _scaling(x: float, y: float) -> Homography:
+    return np.diag([x, y, 1.0])
+
+
+def _shift(x: float, y: float) -> Homography:
+    return np.array([[1.0, 0.0, x], [0.0, 1.0, y], [0.0, 0.0, 1.0]])
+
+
+def homography(pose: Pose, aspect: float) -> Homography:
+    """Return the matrix from the frame to the picture, both as unit squares.
+
+    Moving over the picture takes a zoom with it: the least that keeps the picture's edge
+    out of view at every moment of the move, which for small angles is proportional to it.
+    """
+    turn = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [LEAN * pose.yaw, -LEAN * pose.pitch, 1.0]])
+    angle = ROLL * pose.roll
+    cos, sin = math.cos(angle), math.sin(angle)
+    spin = np.array([[cos, -sin / aspect, 0.0], [sin * aspect, cos, 0.0], [0.0, 0.0, 1.0]])
+    moved = _shift(TRACK * pose.x + TURN * pose.yaw, -(TRACK * pose.y + TURN * pose.pitch))
+    reach = 1 / (_needed(pose, aspect) * _closer(pose.zoom))
+    centred = moved @ spin @ turn @ _scaling(reach, reach)
+    return _shift(0.5, 0.5) @ centred @ _shift(-0.5, -0.5)
+
+
+def _closer(zoom: float) -> float:
+    return 1 + CLOSER * zoom if zoom >= 0 else 1 / (1 - WIDER * zoom)
+
+
+def _needed(pose: Pose, aspect: float) -> float:
+    aside = abs(TRACK * pose.x + TURN * pose.yaw)
+    lift = abs(TRACK * pose.y + TURN * pose.pitch)
+    spin = math.sin(abs(ROLL * pose.roll)) * max(aspect, 1 / aspect)
+    lean = LEAN * (abs(pose.yaw) + abs(pose.pitch))
+    return 1 + 2 * max(aside, lift) + spin + lean
+
+
+class Shot:
+    """The whole move over one picture, or from one to another."""
+
+    def __init__(
+        self, image: Image.Image, tail: Image.Image | None, *, width: int, height: int
+    ) -> None:
+        self._first = Picture(image, width, height)
+        self._tail = Picture(tail, width, height) if tail is not None else None
+
+    def paint(self, planes: Planes, *, progress: float, pose: Pose, approach: Pose) -> None:
+        """Write the frame at *progress*; *approach* is the tail's pose, at rest when the shot ends."""
+        start, end = DISSOLVE
+        share = smooth((progress - start) / (end - start)) if self._tail is not None else 0.0
+        seen = (
+            self._first.view(pose) if share < 1 or self._tail is None else self._tail.view(approach)
+        )
+        if self._tail is not None and 0 < share < 1:
+            coming = self._tail.view(approach)
+            seen = Planes(*(_dissolved(a, b, share) for a, b in zip(seen, coming, strict=True)))
+        for plane, source in zip(planes, seen, strict=True):
+            plane[:] = source
+
+    def tints(self) -> tuple[F32, F32]:
+        """Return dark tints of the picture's own top and bottom, for veils."""
+        return _darkened(self._mean(0.0, 0.15)), _darkened(self._mean(0.7, 1.0))
+
+    def _mean(self, first: float, last: float) -> F32:
+        pictures = [self._first] + ([self._tail] if self._tail is not None else [])
+        return np.mean([picture.mean(first, last) for picture in pictures], axis=0).astype(
+            np.float32
+        )
+
+
+def _dissolved(
+    a: npt.NDArray[np.uint8], b: npt.NDArray[np.uint8], share: float
+) -> npt.NDArray[np.uint8]:
+    return np.asarray(Image.blend(Image.fromarray(a), Image.fromarray(b), share))
+
+
+def _darkened(levels: F32) -> F32:
+    y, u, v = (float(level) for level in levels)
+    dark = (
+        BLACK_LEVEL + (y - BLACK_LEVEL) * 0.16,
+        *(CHROMA_ZERO + (c - CHROMA_ZERO) * 0.6 for c in (u, v)),
+    )
+    return np.array(dark, np.float32)

@@ -1,0 +1,175 @@
+"""Text to runs of one face each, and runs to a mask. No character is drawn that its face lacks.
+
+That rule is kept in one place, `_drawable`: the rest may pass any text at all.
+"""
+
+from __future__ import annotations
+
+import functools
+import unicodedata
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont, features
+
+from geekai_video_mcp.sandbox.render.colour import F32
+from geekai_video_mcp.sandbox.render.fonts import Face, Stack
+from geekai_video_mcp.sandbox.render.lines import is_cjk
+from geekai_video_mcp.sandbox.render.shaping import drawn_order, segments
+
+REFERENCE_SIZE: Final = 100
+"""Pixels at which pieces are measured once; widths scale, so fitting tries sizes for nothing."""
+
+MISSING_SHARE: Final = 0.04
+"""Letters without a glyph above which a prompt is better not set than set with holes."""
+
+_NEEDS_SHAPER: Final = (range(0x0900, 0x0E00), range(0x0F00, 0x10A0), range(0x1780, 0x1800))
+"""Scripts whose letters reorder or stack: Indic, Tibetan and Myanmar, Khmer."""
+
+ASCENT: Final = 1.15
+"""Room above the baseline in every mask, in sizes: an accented capital needs most."""
+
+DESCENT: Final = 0.50
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Characters drawn by one face in one direction, as handed to Pillow."""
+
+    face: Face
+    text: str
+    rtl: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Mask:
+    """A rasterised line: alpha from 0 to 1, and where the line's start lies in it."""
+
+    alpha: F32
+    left: int
+    baseline: int
+
+
+def raqm_available() -> bool:
+    return bool(features.check("raqm"))
+
+
+@dataclass(frozen=True)
+class Typesetter:
+    """Sets lines in a stack of faces, with or without Raqm; the result looks the same."""
+
+    stack: Stack
+    raqm: bool
+
+    def can_set(self, text: str) -> bool:
+        """Return whether *text* can be set truthfully: glyphs for its letters, and their shaper."""
+        letters = [c for c in text if unicodedata.category(c)[0] in "LN"]
+        if not self.raqm and any(ord(c) in script for c in letters for script in _NEEDS_SHAPER):
+            return False
+        missing = sum(self.stack.face_for(c) is None for c in letters)
+        drawn = any(self.stack.face_for(c) for c in text if not c.isspace())
+        return drawn and missing <= MISSING_SHARE * len(letters)
+
+    def runs(self, line: str) -> list[Run]:
+        """Return *line* as runs from left to right."""
+        return [
+            run for segment in segments(line) for run in self._split(segment.text, rtl=segment.rtl)
+        ]
+
+    def _split(self, text: str, *, rtl: bool) -> list[Run]:
+        drawn = drawn_order(text) if rtl and not self.raqm else text
+        runs: list[Run] = []
+        for c in drawn:
+            before = runs[-1] if runs else None
+            found = self._drawable(c, before)
+            if found is None:
+                continue
+            face, glyph = found
+            if before and before.face == face:
+                runs[-1] = Run(face, before.text + glyph, rtl)
+            else:
+                runs.append(Run(face, glyph, rtl))
+        return runs[::-1] if rtl and self.raqm else runs
+
+    def _drawable(self, c: str, before: Run | None) -> tuple[Face, str] | None:
+        """Return the face for *c* and the character to draw: itself, its plain form, or nothing."""
+        for glyph in (c, unicodedata.normalize("NFKC", c)):
+            if len(glyph) != 1:
+                continue
+            if before and self._keeps_face(glyph, before.face):
+                return before.face, glyph
+            if unicodedata.combining(glyph) and before:
+                return None  # a mark from another face would land beside its letter
+            if (face := self.stack.face_for(glyph)) is not None and not _is_joiner(glyph):
+                return face, glyph
+        return None
+
+    def _keeps_face(self, glyph: str, face: Face) -> bool:
+        """Return whether *glyph* should be drawn by the face before it, because it belongs to it."""
+        belongs = bool(unicodedata.combining(glyph)) or (_is_joiner(glyph) and self.raqm)
+        # A space from an emoji or Han face is a square wide, which is right in neither text.
+        spaced = glyph == " " and not face.path.name.startswith(("NotoEmoji", "NotoSerifSC"))
+        return (belongs or spaced) and face.has(glyph)
+
+    def width(self, line: str, size: int, *, tracking: float = 0.0) -> float:
+        """Return the advance of *line* in pixels; *tracking* is added between characters."""
+        if tracking:
+            return sum(advance for _, _, advance in self._spaced(line, size, tracking)) - tracking
+        return sum(self._advance(run, size) for run in self.runs(line))
+
+    def measure(self, piece: str, size: int) -> float:
+        """Return the width of *piece* from one measurement at the reference size."""
+        return _reference_width(self, piece) * size / REFERENCE_SIZE
+
+    def _advance(self, run: Run, size: int) -> float:
+        font = run.face.at(size, raqm=self.raqm)
+        return font.getlength(run.text, **self._direction(run))
+
+    def _direction(self, run: Run) -> dict[str, str]:
+        return {"direction": "rtl" if run.rtl else "ltr"} if self.raqm else {}
+
+    def _spaced(self, line: str, size: int, tracking: float) -> list[tuple[Run, str, float]]:
+        return [
+            (run, c, run.face.at(size, raqm=self.raqm).getlength(c) + tracking)
+            for run in self.runs(line)
+            for c in run.text
+        ]
+
+    def mask(self, line: str, size: int, *, tracking: float = 0.0) -> Mask:
+        """Rasterise *line* with a margin that no glyph of these faces leaves."""
+        margin = int(size * 0.35) + 2
+        up, down = int(size * ASCENT) + margin, int(size * DESCENT) + margin
+        width = int(self.width(line, size, tracking=tracking)) + 1 + 2 * margin
+        image = Image.new("L", (max(2, width), up + down))
+        draw = ImageDraw.Draw(image)
+        x = float(margin)
+        if tracking:
+            for run, c, advance in self._spaced(line, size, tracking):
+                self._draw(draw, Run(run.face, c), size, (x, up))
+                x += advance
+        else:
+            for run in self.runs(line):
+                self._draw(draw, run, size, (x, up))
+                x += self._advance(run, size)
+        return Mask(np.asarray(image, np.float32) / 255, margin, up)
+
+    def _draw(
+        self, draw: ImageDraw.ImageDraw, run: Run, size: int, at: tuple[float, float]
+    ) -> None:
+        font: ImageFont.FreeTypeFont = run.face.at(size, raqm=self.raqm)
+        draw.text(at, run.text, font=font, fill=255, anchor="ls", **self._direction(run))
+
+
+def _is_joiner(c: str) -> bool:
+    return c in "\u200d\ufe0e\ufe0f"
+
+
+@functools.lru_cache(maxsize=8192)
+def _reference_width(setter: Typesetter, piece: str) -> float:
+    return setter.width(piece, REFERENCE_SIZE)
+
+
+def leading(text: str, *, cjk: float, other: float) -> float:
+    """Return the line spacing for *text*, in sizes: square characters need air, letters less."""
+    return cjk if any(is_cjk(c) for c in text) else other
