@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 ASK: dict[str, Any] = {"model": "sandbox", "prompt": "a fox", "async": True}
 
 
+@pytest.fixture
+def anyio_backend() -> str:
+    # What is refused does not depend on the loop; once is enough.
+    return "asyncio"
+
+
 @pytest.mark.parametrize(
     ("fields", "says"),
     [
