@@ -220,5 +220,5 @@ async def test_no_log_holds_a_prompt_or_a_key(
         await world.finish(client, await world.submit(client, "refuse canary-prompt"))
 
     ours = [r.getMessage() for r in caplog.records if r.name.startswith("geekai_video_mcp")]
-    assert len(ours) == 2
+    assert ours
     assert "canary" not in " ".join(ours)
