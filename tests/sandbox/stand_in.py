@@ -3,8 +3,9 @@
     python stand_in.py JOURNAL FOLDER
 
 Each start, end and abandonment is a line in JOURNAL/renders. A prompt that begins
-with `hold` waits for JOURNAL/go, `die` dies without a word, `refuse` reports an error,
-`mute` says nothing for ever, `once` dies the first time only.
+with `hold` waits for JOURNAL/go (`hold and linger`, once orphaned, for JOURNAL/leave),
+`die` dies without a word, `refuse` reports an error, `mute` says nothing for ever,
+`once` dies the first time only.
 """
 
 import hashlib
@@ -13,6 +14,7 @@ import os
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +25,11 @@ PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x40\x00\x00\x00\x40\x08\
 def main(journal: Path, folder: Path) -> int:
     plan = json.loads((folder / "plan.json").read_text("utf-8"))
     note(journal, "begin", folder)
-    threading.Thread(target=leave_with_parent, args=(journal, folder), daemon=True).start()
-    say({"progress": 0.0})
     prompt = str(plan["prompt"])
+    lingers = prompt.startswith("hold and linger")
+    leave = threading.Thread(target=leave_with_parent, args=(journal, folder, lingers), daemon=True)
+    leave.start()
+    say({"progress": 0.0})
     if prompt.startswith("die") or (prompt.startswith("once") and starts(journal, folder) == 1):
         note(journal, "dead", folder)
         os._exit(3)
@@ -40,7 +44,9 @@ def main(journal: Path, folder: Path) -> int:
         say({"progress": 0.5})
         time.sleep(0.02)
     draw(plan, folder)
+    # Before the report: with that, the task is done, and we may be told to stop at once.
     note(journal, "end", folder)
+    report(plan, folder)
     return 0
 
 
@@ -49,7 +55,10 @@ def draw(plan: dict[str, Any], folder: Path) -> None:
     if plan["last_frame"]:
         publish(folder, "last-frame.png", PNG)
     publish(folder, "video.mp4", VIDEO)
-    report = {
+
+
+def report(plan: dict[str, Any], folder: Path) -> None:
+    content = {
         **{name: plan[name] for name in ("width", "height", "fps", "seconds", "audio")},
         "frames": round(plan["seconds"] * plan["fps"]),
         "codec": "none",
@@ -60,7 +69,7 @@ def draw(plan: dict[str, Any], folder: Path) -> None:
         "ignored": ["negative_prompt"],
         "render_seconds": 0.0,
     }
-    publish(folder, "report.json", json.dumps(report).encode())
+    publish(folder, "report.json", json.dumps(content).encode())
 
 
 def publish(folder: Path, name: str, content: bytes) -> None:
@@ -69,16 +78,20 @@ def publish(folder: Path, name: str, content: bytes) -> None:
     part.replace(folder / name)
 
 
-def leave_with_parent(journal: Path, folder: Path) -> None:
+def leave_with_parent(journal: Path, folder: Path, lingers: bool) -> None:  # noqa: FBT001
     while os.read(0, 1):
         pass
+    while lingers and not (journal / "leave").exists():
+        time.sleep(0.01)
     note(journal, "orphaned", folder)
     os._exit(75)
 
 
 def say(word: object) -> None:
-    sys.stdout.write(json.dumps(word) + "\n")
-    sys.stdout.flush()
+    # A parent that is gone is the other thread's business.
+    with suppress(BrokenPipeError):
+        sys.stdout.write(json.dumps(word) + "\n")
+        sys.stdout.flush()
 
 
 def note(journal: Path, event: str, folder: Path) -> None:

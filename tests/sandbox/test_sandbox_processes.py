@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -15,6 +16,8 @@ import anyio
 import httpx
 import pytest
 from anyio.abc import Process
+
+from geekai_video_mcp.sandbox.files import FileLock
 
 from .conftest import until
 
@@ -34,7 +37,9 @@ def anyio_backend() -> str:
 @asynccontextmanager
 async def server(world: World) -> AsyncGenerator[tuple[Process, httpx.AsyncClient]]:
     command = [sys.executable, str(SERVE), str(world.folder), str(world.journal)]
-    async with await anyio.open_process(command, stderr=subprocess.STDOUT) as process:
+    async with await anyio.open_process(
+        command, stderr=subprocess.STDOUT, start_new_session=True
+    ) as process:
         try:
             assert process.stdout is not None
             with anyio.fail_after(20):
@@ -129,15 +134,39 @@ async def test_ctrl_c_stops_a_server_in_order_and_its_task_waits(world: World) -
     async with server(world) as (process, client):
         task_id = await world.submit(client, "hold")
         await begun(world, 1)
-        process.send_signal(signal.SIGINT)
+        # A terminal interrupts the whole group, and a child in it would die with a traceback.
+        os.killpg(process.pid, signal.SIGINT)
         with anyio.fail_after(15):
             await process.wait()
+    assert world.renders("begin") == [task_id]
+    assert (world.folder / "tasks" / task_id / "render.log").read_bytes() == b""
     world.let_go()
     async with world.running() as client:
         done = await world.finish(client, task_id)
 
     assert done["task_status"] == "succeed"
     assert world.renders("end") == [task_id]
+
+
+async def test_nobody_renders_beside_an_orphan_that_has_not_left_yet(world: World) -> None:
+    async with server(world) as (victim, client):
+        task_id = await world.submit(client, "hold and linger")
+        await begun(world, 1)
+        victim.kill()
+        await victim.wait()
+        assert FileLock(world.folder / "render.lock").take() is False
+    (world.journal / "leave").touch()
+
+    async def left() -> bool:
+        return world.renders("orphaned") == [task_id]
+
+    await until(left)
+    world.let_go()
+    async with world.running() as client:
+        await world.finish(client, task_id)
+
+    events = (world.journal / "renders").read_text("utf-8").splitlines()
+    assert [event.split()[0] for event in events] == ["begin", "orphaned", "begin", "end"]
 
 
 async def test_a_synchronous_answer_over_a_socket_starts_with_blank_lines(world: World) -> None:

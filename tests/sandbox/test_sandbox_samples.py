@@ -24,6 +24,12 @@ REQUESTS = [name for name, sample in SAMPLES.items() if sample["kind"] == "reque
 KINDS = {"request", "create_answer", "task_answer", "error", "models_page", "model_detail"}
 
 
+@pytest.fixture
+def anyio_backend() -> str:
+    # The documents do not depend on the loop; once is enough.
+    return "asyncio"
+
+
 @pytest.mark.parametrize("name", SAMPLES)
 def test_a_sample_says_where_and_when_it_was_read(name: str) -> None:
     sample = SAMPLES[name]

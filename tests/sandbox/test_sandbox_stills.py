@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     from .conftest import World
 
 
+@pytest.fixture
+def anyio_backend() -> str:
+    # Pictures do not depend on the loop; once is enough.
+    return "asyncio"
+
+
 def picture(kind: str, size: tuple[int, int] = (301, 200), **options: object) -> bytes:
     file = io.BytesIO()
     Image.new("RGB", size, (200, 30, 30)).save(file, kind, **options)

@@ -185,10 +185,13 @@ def _apart(lock: FileLock) -> dict[str, Any]:
 
 
 async def _stop(child: Process) -> None:
+    """End the child if it has not ended: asked first, then made to."""
     if child.returncode is None:
         child.terminate()
         with anyio.move_on_after(STOP_SECONDS):
             await child.wait()
+    if child.returncode is None:
+        child.kill()
     await child.aclose()
 
 
