@@ -221,9 +221,12 @@ STEM_LENGTH: Final = 40
 def _name(task: Task) -> str:
     """The file's name without its ending, made by us: words of the prompt and the task's id."""
     prompt = unicodedata.normalize("NFC", str(task.request.get("prompt") or task.model))
-    words = re.sub(r"[^\w]+|_+", "-", prompt[: STEM_LENGTH * 2].casefold()).strip("-")
+    words = re.sub(r"[^\w]+|_+", "-", prompt[: STEM_LENGTH * 4].casefold()).strip("-")
+    if len(words) > STEM_LENGTH:  # cut between words, where the script has them
+        head, _, tail = words[: STEM_LENGTH + 1].rpartition("-")
+        words = head or tail[:STEM_LENGTH]
     # 40 letters of a three-byte script are 120 bytes; names end at 255.
-    return f"{words[:STEM_LENGTH].strip('-') or 'video'}-{task.id[:8]}"
+    return f"{words or 'video'}-{task.id[:8]}"
 
 
 async def _public_address(host: str, port: int) -> str:

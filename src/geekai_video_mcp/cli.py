@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from geekai_video_mcp.config import Settings
+    from geekai_video_mcp.errors import GeekAIVideoError
     from geekai_video_mcp.sandbox.app import Sandbox
 
 NOT_USABLE: Final = 2
@@ -39,16 +40,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     # Imports make many objects and no garbage: collecting meanwhile costs a sixth of the start.
     gc.disable()
-    from geekai_video_mcp.errors import ConfigError, StorageUnavailable
+    from geekai_video_mcp.errors import GeekAIVideoError
 
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         return arguments.run(arguments)
-    except (ConfigError, StorageUnavailable) as exc:
-        _say(exc.message)
-        return NOT_USABLE
     except KeyboardInterrupt:
         return INTERRUPTED
+    except GeekAIVideoError as exc:
+        _say(exc.message)
+        return NOT_USABLE
+    except BaseExceptionGroup as exc:  # what a server's start raises comes wrapped by the SDK
+        ours = exc.subgroup(GeekAIVideoError)
+        if ours is None:
+            raise
+        _say(_first(ours).message)
+        return NOT_USABLE
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -148,6 +155,12 @@ def _origin(listener: "socket.socket") -> str:
 def _collect_again() -> None:
     gc.freeze()
     gc.enable()
+
+
+def _first(group: "BaseExceptionGroup[GeekAIVideoError]") -> "GeekAIVideoError":
+    """The first error of a group of groups."""
+    inner = group.exceptions[0]
+    return _first(inner) if isinstance(inner, BaseExceptionGroup) else inner
 
 
 def _interrupt(*_: object) -> NoReturn:

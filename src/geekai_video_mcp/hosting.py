@@ -91,6 +91,8 @@ def bind(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        # From here on a client that is early is kept waiting, not refused.
+        listener.listen()
     except OSError as exc:
         listener.close()
         raise ConfigError({f"--port {port}": f"cannot be used: {exc.strerror}"}) from exc

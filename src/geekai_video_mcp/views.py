@@ -102,7 +102,9 @@ def text(task: Task, *, at: float, sandbox: bool) -> str:
 
 def progress(task: Task, *, at: float) -> str:
     """What a person watching the wait reads."""
-    return f"{_SHOWN[task.status]}, {elapsed(task, at=at):.0f} s"
+    fetching = task.status is Status.SUCCEED and task.file_status is FileStatus.NONE
+    what = "downloading" if fetching else _SHOWN[task.status]
+    return f"{what}, {elapsed(task, at=at):.0f} s"
 
 
 def elapsed(task: Task, *, at: float) -> float:

@@ -94,7 +94,7 @@ def _kinds(text: str, base: int) -> list[str]:
 
 
 def _with_separators(kinds: list[str]) -> list[str]:
-    following = [*kinds[1:], "N"]
+    following = [*kinds, "N"][1:]
     return [
         kind if kind != "?D" else ("D" if after == "D" else "N")
         for kind, after in zip(kinds, following, strict=True)

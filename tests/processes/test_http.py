@@ -1,0 +1,171 @@
+"""Each transport, with the SDK's own client and over a real socket."""
+
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from mcp import Client
+from mcp.client.sse import sse_client
+
+from support.mp4 import probe
+from support.process import line, listening, run, stdio
+from support.world import Era, call, text, told
+
+SMALL = {"size": "320x180", "duration": 1, "fps": 12}
+HELLO = {
+    "jsonrpc": "2.0",
+    "id": 1,
+    "method": "initialize",
+    "params": {
+        "protocolVersion": "2025-06-18",
+        "capabilities": {},
+        "clientInfo": {"name": "x", "version": "1"},
+    },
+}
+
+
+@pytest.mark.parametrize("era", ["auto", "legacy"])
+@pytest.mark.parametrize(
+    ("transport", "path"),
+    [("sse", "/sse"), ("streamable-http", "/mcp"), ("http", "/sse"), ("http", "/mcp")],
+)
+async def test_a_video_is_made_over_http(
+    tmp_path: Path, transport: str, path: str, era: Era
+) -> None:
+    heard: list[str | None] = []
+
+    async def listen(progress: float, total: float | None, message: str | None) -> None:
+        del progress, total
+        heard.append(message)
+
+    async with listening(tmp_path, "serve", "--transport", transport, "--port", "0") as origin:
+        target: str | AbstractAsyncContextManager[Any] = origin + path
+        if path == "/sse":
+            target = sse_client(origin + path)
+        async with Client(target, mode=era) as client:
+            started = told(await call(client, "generate_video", prompt="a fox", **SMALL))
+            done = await client.call_tool(
+                "get_video_task",
+                {"task_id": started["task_id"], "wait_seconds": 45},
+                progress_callback=listen,
+            )
+
+    assert told(done)["task_status"] == "succeed"
+    assert probe(Path(told(done)["file"])).codec == "h264"
+    assert heard
+
+
+async def test_one_engine_serves_every_connection(tmp_path: Path) -> None:
+    async with listening(tmp_path, "serve", "--transport", "http", "--port", "0") as origin:
+        async with Client(sse_client(f"{origin}/sse")) as one:
+            started = told(await call(one, "generate_video", prompt="a fox", **SMALL))
+        async with Client(f"{origin}/mcp") as other:
+            done = told(
+                await call(other, "get_video_task", task_id=started["task_id"], wait_seconds=45)
+            )
+        owners = list((tmp_path / "state" / "procs").glob("*.lock"))
+
+    assert done["task_status"] == "succeed"
+    assert len(owners) == 1
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Host": "evil.test"}, 421),
+        ({"Origin": "http://evil.test"}, 403),
+        ({"Origin": "null"}, 403),
+        ({}, 200),
+        ({"Host": "localhost"}, 200),
+        ({"Origin": "http://localhost:5173"}, 200),
+    ],
+)
+async def test_a_web_page_cannot_reach_a_local_server(
+    tmp_path: Path, headers: dict[str, str], status: int
+) -> None:
+    accept = {"Accept": "application/json, text/event-stream"}
+    async with (
+        listening(tmp_path, "serve", "--transport", "http", "--port", "0") as origin,
+        httpx.AsyncClient() as browser,
+    ):
+        answer = await browser.post(f"{origin}/mcp", json=HELLO, headers={**accept, **headers})
+        statuses = [answer.status_code]
+        if status != 200:
+            refused = await browser.get(f"{origin}/sse", headers={**accept, **headers})
+            statuses.append(refused.status_code)
+
+    assert set(statuses) == {status}
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "example.com"])  # noqa: S104
+@pytest.mark.parametrize("command", [("serve", "--transport", "http"), ("sandbox",)])
+async def test_anything_but_loopback_is_refused_in_a_clear_line(
+    tmp_path: Path, command: tuple[str, ...], host: str
+) -> None:
+    status, out, err = await run(tmp_path, *command, "--host", host, "--port", "0")
+
+    assert status == 2
+    assert out == ""
+    assert f"--host {host}" in err
+    assert "loopback" in err
+    assert "Traceback" not in err
+
+
+async def test_a_port_that_is_taken_is_said_to_be_taken(tmp_path: Path) -> None:
+    async with listening(tmp_path, "sandbox", "--port", "0") as origin:
+        port = origin.rsplit(":", 1)[-1]
+        status, _, err = await run(tmp_path, "serve", "--transport", "http", "--port", port)
+
+    assert status == 2
+    assert f"--port {port}" in err
+
+
+async def test_the_server_works_against_a_sandbox_on_a_port(tmp_path: Path) -> None:
+    """The same client, ledger and engine, over a socket, as against the real service."""
+    async with listening(tmp_path / "..", "sandbox", "--port", "0") as origin:
+        settings = {"GEEKAI_BASE_URL": f"{origin}/api/v1", "GEEKAI_API_KEY": "sk-any"}
+        async with stdio(tmp_path, settings=settings) as client:
+            started = told(await call(client, "generate_video", prompt="a fox", **SMALL))
+            done = told(
+                await call(client, "get_video_task", task_id=started["task_id"], wait_seconds=45)
+            )
+
+    assert done["model"] == "cogvideox-flash"
+    assert done["video_result"]["url"].startswith(origin)
+    assert probe(Path(done["file"])).codec == "h264"
+
+
+async def test_an_unreachable_service_is_told_in_a_line_and_costs_nothing(tmp_path: Path) -> None:
+    async with listening(tmp_path / "..", "sandbox", "--port", "0") as origin:
+        pass
+    settings = {"GEEKAI_BASE_URL": f"{origin}/api/v1", "GEEKAI_API_KEY": "sk-canary"}
+    async with stdio(tmp_path, settings=settings) as client:
+        refused = await call(client, "generate_video", prompt="a fox")
+
+    assert refused.is_error
+    assert "127.0.0.1 could not be reached" in text(refused)
+    assert "Nothing was charged." in text(refused)
+
+
+async def test_a_key_is_in_no_log_and_no_file(tmp_path: Path) -> None:
+    canary = "sk-canary-55512"
+    async with listening(tmp_path / "..", "sandbox", "--port", "0") as origin:
+        settings = {
+            "GEEKAI_BASE_URL": f"{origin}/api/v1",
+            "GEEKAI_API_KEY": canary,
+            "GEEKAI_LOG_LEVEL": "DEBUG",
+        }
+        async with line(tmp_path, **settings) as server:
+            task = await server.call("generate_video", prompt="Canary-fox", **SMALL)
+            task_id = task["structuredContent"]["task_id"]
+            await server.call("get_video_task", task_id=task_id, wait_seconds=45)
+            await server.close()
+
+    log = (tmp_path / "stderr.log").read_text("utf-8")
+    assert canary not in log
+    assert "Canary-fox" not in log
+    for path in tmp_path.rglob("*"):
+        if path.is_file():
+            assert canary.encode() not in path.read_bytes()

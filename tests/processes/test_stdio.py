@@ -1,0 +1,156 @@
+"""The whole product as a host runs it: a process, two pipes, no key, no network."""
+
+import base64
+import json
+import time
+from pathlib import Path
+
+import anyio
+import pytest
+
+from support.mp4 import probe
+from support.process import descendants_naming, line, stdio
+from support.world import Era, call, text, told
+
+SMALL = {"size": "320x180", "duration": 1, "fps": 12}
+
+
+@pytest.mark.parametrize("era", ["auto", "legacy"])
+async def test_a_prompt_becomes_a_playable_video_without_a_key(tmp_path: Path, era: Era) -> None:
+    async with stdio(tmp_path, era=era) as client:
+        started = told(
+            await call(
+                client,
+                "generate_video",
+                prompt="彼得兔开小汽车",
+                size="480x270",
+                duration=2,
+                fps=24,
+                with_audio=True,
+            )
+        )
+        done = await call(client, "get_video_task", task_id=started["task_id"], wait_seconds=45)
+
+    film = probe(Path(told(done)["file"]))
+    assert (film.codec, film.width, film.height, film.fps) == ("h264", 480, 270, 24)
+    assert film.seconds == pytest.approx(2, abs=0.05)
+    assert film.audio == "aac"
+    assert film.boxes.index("moov") < film.boxes.index("mdat")
+    assert told(done)["sandbox"] is True
+    assert "preview" in text(done)
+    (picture,) = [block for block in done.content if block.type == "image"]
+    assert picture.mime_type == "image/jpeg"
+    assert base64.b64decode(picture.data).startswith(b"\xff\xd8")
+    assert len(picture.data) < 100_000
+
+
+async def test_a_usual_preview_is_on_disk_and_told_within_seconds(tmp_path: Path) -> None:
+    """About 4 s on two quiet cores; the bound leaves room for a machine that is not quiet."""
+    async with stdio(tmp_path) as client:
+        began = time.monotonic()
+        started = await call(client, "generate_video", prompt="a fox in the snow", duration=5)
+        accepted = time.monotonic() - began
+        done = await call(
+            client,
+            "get_video_task",
+            task_id=told(started)["task_id"],
+            wait_seconds=45,
+            preview="none",
+        )
+        took = time.monotonic() - began
+
+    assert told(done)["task_status"] == "succeed"
+    assert accepted < 3
+    assert took < 15
+
+
+async def test_a_server_killed_in_mid_generation_loses_nothing(tmp_path: Path) -> None:
+    async with line(tmp_path) as server:
+        started = (await server.call("generate_video", prompt="a fox"))["structuredContent"]
+        while started["task_status"] != "running":
+            looked = await server.call(
+                "get_video_task", task_id=started["task_id"], wait_seconds=1, preview="none"
+            )
+            started = looked["structuredContent"]
+        await server.kill()
+    async with stdio(tmp_path) as client:
+        done = await call(
+            client,
+            "get_video_task",
+            task_id=started["task_id"],
+            wait_seconds=45,
+            preview="none",
+        )
+
+    assert told(done)["task_status"] == "succeed"
+    assert probe(Path(told(done)["file"])).codec == "h264"
+    (report,) = (tmp_path / "state" / "sandbox" / "tasks").glob("*/report.json")
+    assert json.loads(report.read_text("utf-8"))["frames"] == 150
+    assert len(list((tmp_path / "videos").iterdir())) == 1
+
+
+async def test_a_host_that_goes_leaves_no_process_behind(tmp_path: Path) -> None:
+    async with line(tmp_path) as server:
+        await server.call("generate_video", prompt="a fox", size="1920x1080", duration=10)
+        status = await server.close()
+
+    assert status == 0
+    with anyio.fail_after(10):
+        while descendants_naming(str(tmp_path)):
+            await anyio.lowlevel.checkpoint()
+
+
+async def test_nothing_heavy_is_loaded_to_answer_a_host(tmp_path: Path) -> None:
+    async with line(tmp_path, "-X", "importtime") as server:
+        await server.request("tools/list")
+        await server.close()
+
+    log = (tmp_path / "stderr.log").read_text("utf-8")
+    loaded = {row.rsplit("|", 1)[-1].strip() for row in log.splitlines() if "|" in row}
+    assert "mcp" in loaded
+    assert not loaded & {"httpx", "av", "numpy", "PIL", "asyncpg"}
+
+
+async def test_stdout_holds_the_protocol_and_stderr_neither_prompt_nor_warning(
+    tmp_path: Path,
+) -> None:
+    secret = "a fox called Canary-7731"
+    async with line(tmp_path) as server:
+        started = (await server.call("generate_video", prompt=secret, **SMALL))["structuredContent"]
+        await server.call("get_video_task", task_id=started["task_id"], wait_seconds=45)
+        await server.close()
+        rest = b"".join([chunk async for chunk in server.reader])
+
+    assert rest == b""
+    assert all(stray.get("jsonrpc") == "2.0" for stray in server.strays)
+    assert (tmp_path / "stderr.log").read_text("utf-8") == ""
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        pytest.param(b'{"jsonrpc": "2.0", "id": 99, "method": "tools/call"', id="cut off"),
+        pytest.param(b"\xff\xfe\x00 not UTF-8", id="not UTF-8"),
+        pytest.param(b"[" * 100_000, id="nested without end"),
+        pytest.param(
+            json.dumps(
+                {
+                    "jsonrpc": "2.0",
+                    "id": 99,
+                    "method": "tools/call",
+                    "params": {"name": "generate_video", "arguments": {"prompt": "a\ud800b"}},
+                }
+            ).encode(),
+            id="half a surrogate pair",
+        ),
+    ],
+)
+async def test_the_server_outlives_a_line_that_is_no_message(tmp_path: Path, bad: bytes) -> None:
+    async with line(tmp_path) as server:
+        await server.send(bad)
+        alive = await server.request("tools/list")
+        refused = await server.call("generate_video", prompt="a\0b")
+
+    assert len(alive["result"]["tools"]) == 2
+    assert refused["isError"]
+    assert not list((tmp_path / "state" / "sandbox").glob("tasks/*"))

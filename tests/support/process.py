@@ -1,0 +1,153 @@
+"""The server as a real process: over stdio with the SDK's client, and line by line."""
+
+import json
+import os
+import re
+import signal
+import sys
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import anyio
+from anyio.abc import Process
+from anyio.streams.buffered import BufferedByteReceiveStream
+from mcp import Client
+from mcp.client.stdio import StdioServerParameters, stdio_client
+
+from support.world import Era
+
+MODULE = [sys.executable, "-m", "geekai_video_mcp"]
+
+
+def environment(folder: Path, **settings: str) -> dict[str, str]:
+    """A server's environment: no key, its folders under *folder*, nothing inherited of ours."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GEEKAI_")}
+    return {
+        **kept,
+        "GEEKAI_OUTPUT_DIR": str(folder / "videos"),
+        "GEEKAI_STATE_DIR": str(folder / "state"),
+        **settings,
+    }
+
+
+@asynccontextmanager
+async def stdio(
+    folder: Path, *, era: Era = "auto", settings: Mapping[str, str] | None = None
+) -> AsyncGenerator[Client]:
+    """The SDK's client of a new server process."""
+    parameters = StdioServerParameters(
+        command=MODULE[0], args=MODULE[1:], env=environment(folder, **(settings or {}))
+    )
+    async with Client(stdio_client(parameters), mode=era) as client:
+        yield client
+
+
+@dataclass
+class Line:
+    """A server spoken to line by line, as a host does, or a broken one."""
+
+    process: Process
+    reader: BufferedByteReceiveStream
+    next_id: int = 0
+    strays: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+
+    async def request(self, method: str, **params: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
+        """The response to one request; notifications on the way are kept in `strays`."""
+        self.next_id += 1
+        message = {"jsonrpc": "2.0", "id": self.next_id, "method": method, "params": params}
+        await self.send(json.dumps(message).encode())
+        while (answer := await self.receive()).get("id") != self.next_id:
+            self.strays.append(answer)
+        return answer
+
+    async def call(self, tool: str, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
+        """The result of a tool call."""
+        answer = await self.request("tools/call", name=tool, arguments=arguments)
+        return answer["result"]
+
+    async def send(self, line: bytes) -> None:
+        assert self.process.stdin is not None
+        await self.process.stdin.send(line + b"\n")
+
+    async def receive(self) -> dict[str, Any]:
+        with anyio.fail_after(60):
+            return json.loads(await self.reader.receive_until(b"\n", 10_000_000))
+
+    async def close(self) -> int:
+        """End of input, as when a host goes; returns the exit status."""
+        assert self.process.stdin is not None
+        await self.process.stdin.aclose()
+        with anyio.fail_after(20):
+            return await self.process.wait()
+
+    async def kill(self) -> None:
+        """The end that nobody can prepare for."""
+        self.process.send_signal(signal.SIGKILL)
+        await self.process.wait()
+
+
+@asynccontextmanager
+async def line(folder: Path, *options: str, **settings: str) -> AsyncGenerator[Line]:
+    """A new server process, past its handshake."""
+    env = environment(folder, **settings)
+    command = [MODULE[0], *options, *MODULE[1:]]
+    with (folder / "stderr.log").open("ab") as stderr:
+        async with await anyio.open_process(command, env=env, stderr=stderr) as process:
+            assert process.stdout is not None
+            speaker = Line(process, BufferedByteReceiveStream(process.stdout))
+            try:
+                await speaker.request(
+                    "initialize",
+                    protocolVersion="2025-11-25",
+                    capabilities={},
+                    clientInfo={"name": "line", "version": "1"},
+                )
+                await speaker.send(b'{"jsonrpc":"2.0","method":"notifications/initialized"}')
+                yield speaker
+            finally:
+                if process.returncode is None:
+                    process.kill()
+
+
+@asynccontextmanager
+async def listening(folder: Path, *command: str, **settings: str) -> AsyncGenerator[str]:
+    """A command that serves HTTP; gives the origin it says it listens at."""
+    env = environment(folder, **settings)
+    async with await anyio.open_process([*MODULE, *command], env=env) as process:
+        assert process.stderr is not None
+        reader = BufferedByteReceiveStream(process.stderr)
+        try:
+            with anyio.fail_after(30):
+                said = (await reader.receive_until(b"\n", 10_000)).decode()
+            match = re.search(r"http://[^/\s]+", said)
+            assert match, said
+            yield match[0]
+        finally:
+            process.terminate()
+            with anyio.fail_after(20):
+                await process.wait()
+
+
+async def run(folder: Path, *command: str, **settings: str) -> tuple[int, str, str]:
+    """A command to its end: (exit status, stdout, stderr)."""
+    with anyio.fail_after(60):
+        done = await anyio.run_process(
+            [*MODULE, *command], env=environment(folder, **settings), check=False
+        )
+    return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+
+def descendants_naming(text: str) -> list[str]:
+    """Command lines of live processes that name *text*; empty where /proc is not."""
+    found: list[str] = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if text in words and path.parent.name != str(os.getpid()):
+            found.append(words)
+    return found
