@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 demo: $(VENV)/.runtime
 	@$(BIN)/python examples/quickstart.py
 
-test: $(VENV)/.dev
+test: $(VENV)/.dev .venv-mcp1/.installed
 	scripts/check
 	scripts/test
 
@@ -31,5 +31,11 @@ $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $(VENV)/.runtime $@
 
+# The first major line of the SDK cannot stand beside the second in one environment.
+.venv-mcp1/.installed: Makefile
+	@$(PYTHON) -m venv .venv-mcp1
+	@.venv-mcp1/bin/python -m pip install --quiet --disable-pip-version-check 'mcp>=1.30,<2'
+	@touch $@
+
 clean:
-	rm -rf $(VENV) dist build .coverage* .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-mcp1 dist build .coverage* .ruff_cache .hypothesis

@@ -1,0 +1,71 @@
+"""The examples run as they stand, and the README shows what they really print."""
+
+import os
+import re
+import sys
+from pathlib import Path
+
+import anyio
+
+from support.mp4 import probe
+from support.process import environment
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+async def example(name: str, folder: Path, **settings: str) -> str:
+    """What an example prints when it is run in *folder*."""
+    with anyio.fail_after(50):
+        done = await anyio.run_process(
+            [sys.executable, str(ROOT / "examples" / name)],
+            cwd=folder,
+            env=environment(folder, **settings),
+            stderr=None,
+        )
+    return done.stdout.decode()
+
+
+def bare(transcript: str, folder: str) -> list[str]:
+    """A transcript without what differs from run to run: ids, seconds, sizes, signs of life."""
+    text = transcript.replace(folder, "")
+    text = re.sub(r"\b[0-9a-f]{32}\b", "ID", text)
+    text = re.sub(r"-[0-9a-f]{8}\.mp4", "-ID.mp4", text)
+    text = re.sub(r"\d+ s so far", "N s so far", text)
+    text = re.sub(r"[\d.]+ MB", "N MB", text)
+    text = re.sub(r"is (pending|running)", "is STATUS", text)
+    return [row for row in text.splitlines() if not row.startswith("  ...")]
+
+
+async def test_the_readme_shows_what_the_demo_prints(tmp_path: Path) -> None:
+    printed = await example("quickstart.py", tmp_path)
+    shown = (ROOT / "README.md").read_text("utf-8")
+    (transcript,) = re.findall(r"\$ make demo\n(.*?)```", shown, re.DOTALL)
+
+    assert bare(printed, f"{tmp_path}{os.sep}") == bare(transcript, "")
+    assert "  ... " in printed
+
+
+async def test_the_demo_ends_with_the_path_of_a_video_as_asked(tmp_path: Path) -> None:
+    printed = await example("quickstart.py", tmp_path)
+    film = probe(Path(printed.splitlines()[-1]))
+
+    assert (film.codec, film.width, film.height, film.fps) == ("h264", 1280, 720, 30)
+    assert round(film.seconds, 2) == 5
+    assert film.audio == "aac"
+    assert film.boxes.index("moov") < film.boxes.index("mdat")
+
+
+async def test_a_demo_never_uses_a_key(tmp_path: Path) -> None:
+    """Even where one is set: a demo that costs money is no demo."""
+    settings = {"GEEKAI_API_KEY": "sk-real", "GEEKAI_BASE_URL": "https://geekai.invalid/api/v1"}
+
+    assert "sandbox preview" in (await example("quickstart.py", tmp_path, **settings))
+
+
+async def test_a_still_becomes_two_chained_shots(tmp_path: Path) -> None:
+    printed = await example("image_then_video.py", tmp_path)
+
+    paths = [Path(path) for path in re.findall(r"became (.*\.mp4)", printed)]
+    assert len(paths) == 2
+    for path in paths:
+        assert probe(path).codec == "h264"
