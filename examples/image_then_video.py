@@ -37,7 +37,7 @@ async def main(picture: Path, prompt: str) -> None:
         print(f"its last frame became {second['file']}")
 
 
-async def make(client: Client, **request: object) -> dict[str, Any]:
+async def make(client: Client, **request: Any) -> dict[str, Any]:
     """A finished video, with its last frame kept where the model can."""
     request |= {"duration": 5, "extra_body": {"return_last_frame": True}}
     task = await call(client, "generate_video", request)
@@ -47,7 +47,7 @@ async def make(client: Client, **request: object) -> dict[str, Any]:
     return task
 
 
-async def call(client: Client, tool: str, arguments: dict[str, object]) -> dict[str, Any]:
+async def call(client: Client, tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
     """The structured result of one call; a failure ends the story in the server's words."""
     result = await client.call_tool(tool, arguments)
     if result.is_error or result.structured_content is None:

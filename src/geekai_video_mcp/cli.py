@@ -11,11 +11,13 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Final
+
+import anyio
 
 from geekai_video_mcp import __version__
 
@@ -27,10 +29,13 @@ if TYPE_CHECKING:
     from geekai_video_mcp.config import Settings
     from geekai_video_mcp.errors import GeekAIVideoError
     from geekai_video_mcp.sandbox.app import Sandbox
+    from geekai_video_mcp.server import Opener
+    from geekai_video_mcp.tools import App
 
 NOT_USABLE: Final = 2
 """Exit status for a wrong command line or environment, as argparse has it."""
 INTERRUPTED: Final = 130
+"""Exit status after Ctrl-C, as shells have it."""
 SERVE_PORT: Final = 8765
 SANDBOX_PORT: Final = 8766
 
@@ -42,7 +47,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     gc.disable()
     from geekai_video_mcp.errors import GeekAIVideoError
 
-    signal.signal(signal.SIGTERM, _interrupt)
     try:
         return arguments.run(arguments)
     except KeyboardInterrupt:
@@ -91,9 +95,10 @@ def _serve(arguments: argparse.Namespace) -> int:
 
     opener = partial(open_app, settings)
     if arguments.transport == "stdio":
-        server = build_server(opener)
+        leaving = _Leaving(opener)
+        server = build_server(leaving.open_app)
         _collect_again()
-        server.run("stdio")
+        anyio.run(leaving.on_signal, server.run_stdio_async)
         return 0
     from geekai_video_mcp.hosting import bind, build_http
 
@@ -157,15 +162,45 @@ def _collect_again() -> None:
     gc.enable()
 
 
+class _Leaving:
+    """Ends a stdio server politely on SIGTERM or SIGINT: answers that cost money come first.
+
+    The SDK reads its input on a thread that only the host's next line would end, so once
+    everything of ours is closed there is nothing left to wait for.
+    """
+
+    def __init__(self, open_app: "Opener") -> None:
+        self._open_app = open_app
+        self._asked: signal.Signals | None = None
+
+    @asynccontextmanager
+    async def open_app(self) -> "AsyncGenerator[App]":
+        try:
+            async with self._open_app() as app:
+                yield app
+        finally:
+            if self._asked is not None:
+                sys.stderr.flush()
+                os._exit(128 + self._asked)
+
+    async def on_signal(self, serve: Callable[[], Awaitable[None]]) -> None:
+        """Serve until the input ends or a signal asks to go."""
+        async with anyio.create_task_group() as tasks:
+            if sys.platform != "win32":  # which has no signals to wait for
+                tasks.start_soon(self._listen, tasks.cancel_scope)
+            await serve()
+            tasks.cancel_scope.cancel()
+
+    async def _listen(self, serving: anyio.CancelScope) -> None:
+        with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+            async for self._asked in signals:
+                serving.cancel()
+
+
 def _first(group: "BaseExceptionGroup[GeekAIVideoError]") -> "GeekAIVideoError":
     """The first error of a group of groups."""
     inner = group.exceptions[0]
     return _first(inner) if isinstance(inner, BaseExceptionGroup) else inner
-
-
-def _interrupt(*_: object) -> NoReturn:
-    """A polite end closes as Ctrl-C does, and so waits for answers that cost money."""
-    raise KeyboardInterrupt
 
 
 def _say(line: str) -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import signal
 import time
 from pathlib import Path
 
@@ -98,6 +99,21 @@ async def test_a_host_that_goes_leaves_no_process_behind(tmp_path: Path) -> None
     with anyio.fail_after(10):
         while descendants_naming(str(tmp_path)):
             await anyio.lowlevel.checkpoint()
+
+
+@pytest.mark.parametrize("asked", [signal.SIGTERM, signal.SIGINT])
+async def test_a_server_asked_to_go_goes_though_its_input_stays_open(
+    tmp_path: Path, asked: signal.Signals
+) -> None:
+    async with line(tmp_path) as server:
+        await server.call("generate_video", prompt="a fox")
+        server.process.send_signal(asked)
+        with anyio.fail_after(10):
+            status = await server.process.wait()
+
+    assert status == 128 + asked
+    assert (tmp_path / "stderr.log").read_text("utf-8") == ""
+    assert not list((tmp_path / "state" / "procs").iterdir())
 
 
 async def test_nothing_heavy_is_loaded_to_answer_a_host(tmp_path: Path) -> None:
