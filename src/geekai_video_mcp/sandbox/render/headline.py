@@ -65,11 +65,11 @@ def _stands_alone(head: str, rest: str) -> bool:
     wide = _half_widths(head)
     if not SHORTEST_HEAD <= wide <= LONGEST_HEAD or len(rest) <= SHORTEST_DECK:
         return False
-    return is_cjk(head[0]) or wide >= 2 * SHORTEST_HEAD or len(head.split()) > 2  # noqa: PLR2004  a phrase
+    return is_cjk(head[0]) or wide >= 2 * SHORTEST_HEAD or len(head.split()) > 2
 
 
 def split(text: str) -> tuple[str, str]:
-    """Return the first clause and the rest, when the clause can stand alone; else all and nothing."""
+    """Return the first clause and the rest; all and nothing when it cannot stand alone."""
     if is_rtl(text):
         return text, ""  # its punctuation would be stranded at the wrong end of a line
     for i, c in enumerate(text):

@@ -56,8 +56,8 @@ def mostly_cjk(text: str) -> bool:
 
 
 def tidy(text: str) -> str:
-    """Return *text* on one line: no controls, one space at most, Chinese punctuation full width."""
-    # Cc and Cs cannot be drawn; Cf holds directional overrides, which could hide what a prompt says.
+    """Return *text* on one line: no controls, single spaces, Chinese punctuation full width."""
+    # Controls cannot be drawn, and Cf has directional overrides, which could hide what is said.
     kept = "".join(" " if c.isspace() or unicodedata.category(c) == "Cc" else c for c in text)
     kept = "".join(
         c for c in kept if unicodedata.category(c) not in ("Cf", "Cs", "Cn", "Co") or c in _JOINERS

@@ -60,7 +60,7 @@ def _reversed_at(runs: list[tuple[int, str]], depth: int) -> list[tuple[int, str
 
 
 def _levels(text: str, base: int) -> list[int]:
-    """The embedding level of each character: rules W and N of the algorithm, without explicit marks."""
+    """The embedding level of each character: rules W and N, without explicit marks."""
     kinds = _kinds(text, base)
     levels: list[int] = []
     for i, kind in enumerate(kinds):
@@ -113,7 +113,7 @@ def clusters(text: str) -> list[str]:
 
 
 def drawn_order(text: str) -> str:
-    """Return a right-to-left run as it is drawn from the left: joined, reversed, brackets turned."""
+    """Return a right-to-left run as drawn from the left: joined, reversed, brackets turned."""
     return "".join(reversed(clusters(joined(text)))).translate(_MIRRORED)
 
 
