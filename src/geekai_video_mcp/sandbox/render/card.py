@@ -86,6 +86,10 @@ class Card:
         if self._timecode is not None:
             self._timecode.draw(planes, time)
 
+    def inked_boxes(self) -> list[tuple[int, int, int, int]]:
+        """Return top, left, bottom and right of every mark's ink, for whoever checks the layout."""
+        return [ink.box() for ink in self._inks]
+
     def _compose(self, text: str) -> None:
         self._top_row()
         self._bottom_row()

@@ -88,6 +88,18 @@ class Ink:
             part = _window(plane, self._top >> (i > 0), self._left >> (i > 0), share)
             _blend(part[0], part[1], float(self._colour[i]))
 
+    def box(self) -> tuple[int, int, int, int]:
+        """Return top, left, bottom and right of what it inks when settled; empty if nothing."""
+        rows, columns = np.nonzero(self._alpha > INVISIBLE)
+        if not len(rows):
+            return self._top, self._left, self._top, self._left
+        return (
+            self._top + int(rows.min()),
+            self._left + int(columns.min()),
+            self._top + int(rows.max()) + 1,
+            self._left + int(columns.max()) + 1,
+        )
+
     def _cut(self, alpha: Floats) -> tuple[Floats, Floats, Floats]:
         half = halved(alpha)
         return alpha, half, half

@@ -94,10 +94,9 @@ def _kinds(text: str, base: int) -> list[str]:
 
 
 def _with_separators(kinds: list[str]) -> list[str]:
-    following = [*kinds[1:], "N"]
     return [
-        kind if kind != "?D" else ("D" if after == "D" else "N")
-        for kind, after in zip(kinds, following, strict=True)
+        kind if kind != "?D" else ("D" if kinds[i + 1 : i + 2] == ["D"] else "N")
+        for i, kind in enumerate(kinds)
     ]
 
 

@@ -212,7 +212,7 @@ def homography(pose: Pose, aspect: float) -> Homography:
 
 
 def _bounded(shift: float) -> float:
-    """Soften *shift* towards FARTHEST: however hard the axes are pushed, the centre stays in view."""
+    """Soften *shift* towards FARTHEST: however hard the axes are pushed, there is a view."""
     return FARTHEST * math.tanh(shift / FARTHEST)
 
 
@@ -220,7 +220,7 @@ def _lean(turn: float) -> float:
     return LEAN * math.tanh(turn)
 
 
-_CORNERS: Final = np.array([[-0.5, 0.5, -0.5, 0.5], [-0.5, -0.5, 0.5, 0.5], [1.0, 1.0, 1.0, 1.0]])
+_CORNERS: Final = np.array([[-0.5, 0.5, -0.5, 0.5], [-0.5, -0.5, 0.5, 0.5], [1.0] * 4])
 
 
 def _inside(turned: Homography, wanted: float, *, border: float) -> float:
