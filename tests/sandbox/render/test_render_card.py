@@ -45,7 +45,7 @@ PROMPTS = [
         ("Город и улицы в неоне", "city"),
         ("火星上的骆驼", "desert"),
         ("a carpet, scattered", "rose sunset meadow sea forest desert road snow"),
-        ("Aurora over a lake", "sea"),
+        ("Aurora over the mountains", "aurora"),
     ],
 )
 def test_a_mood_is_found_in_many_languages(prompt: str, mood: str) -> None:
@@ -103,7 +103,7 @@ def test_a_landscape_is_labelled_in_every_frame(size: tuple[int, int], time: flo
 
 
 def luminance(levels: npt.NDArray[np.uint8]) -> float:
-    """Relative luminance of grey, as WCAG has it; the label's surroundings are close enough to grey."""
+    """Relative luminance of a grey, as WCAG has it; a sky is close enough to one."""
     grey = (float(np.percentile(levels, 90)) - 16) / 219
     return ((grey + 0.055) / 1.055) ** 2.4 if grey > 0.04045 else grey / 12.92
 

@@ -29,11 +29,11 @@ SMALL: dict[str, Any] = {
     "last_frame": False,
 }
 
-LONG = {"seconds": 60.0, "fps": 30, "width": 640, "height": 360}
+LONG: dict[str, object] = {"seconds": 60.0, "fps": 30, "width": 640, "height": 360}
 """Far more than can be rendered before a test looks."""
 
 
-def start(folder: Path, **fields: Any) -> subprocess.Popen[bytes]:
+def start(folder: Path, **fields: object) -> subprocess.Popen[bytes]:
     (folder / "plan.json").write_text(json.dumps(SMALL | fields), encoding="utf-8")
     command = [sys.executable, "-m", "geekai_video_mcp.sandbox.render", str(folder)]
     pipe = subprocess.PIPE
@@ -150,6 +150,9 @@ def test_when_told_to_end_it_ends_and_cleans_up(tmp_path: Path) -> None:
 
 
 def test_importing_the_package_loads_no_codec() -> None:
-    check = "import sys, geekai_video_mcp.sandbox.render.__main__; print({'av','numpy','PIL'} & set(sys.modules))"
+    check = (
+        "import sys, geekai_video_mcp.sandbox.render.__main__;"
+        "print({'av', 'numpy', 'PIL'} & set(sys.modules))"
+    )
     done = subprocess.run([sys.executable, "-c", check], capture_output=True, check=True)  # noqa: S603  as above
     assert done.stdout.strip() == b"set()"

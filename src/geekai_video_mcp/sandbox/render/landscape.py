@@ -151,7 +151,7 @@ class Landscape:
     def _ground(self, paper: _Paper, time: float, pose: Pose) -> Ground:
         width, height = self._size
         sheet, near = paper.sheet, paper.sheet.near
-        zoom = 1 + pose.zoom * (0.08 + 0.42 * near)
+        zoom = _magnified(pose.zoom * (0.08 + 0.42 * near))
         shift = pose.x * TRACK * paper.depth + pose.yaw * TURN
         x = (np.arange(width, dtype=np.float32) + 0.5) / width - 0.5
         u = x * (width / height / zoom) + (shift + paper.offset)
@@ -207,6 +207,11 @@ class Landscape:
         # Flipped, or both chroma planes would err the same way and the noise would be coloured.
         canvas.v += self._dither[::-1]
         planes.v[:] = canvas.v  # rounds down; the dither is 0 to 1
+
+
+def _magnified(closer: float) -> float:
+    """Return the scale of a sheet; however far the camera pulls back, there is one."""
+    return 1 + closer if closer >= 0 else 1 / (1 - closer)
 
 
 def _pour(

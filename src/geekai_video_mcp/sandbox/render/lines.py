@@ -55,6 +55,11 @@ def mostly_cjk(text: str) -> bool:
     return sum(map(is_cjk, letters)) > len(letters) * 0.4
 
 
+def stands_tall(text: str) -> bool:
+    """Return whether *text* is in a script whose marks need room: Arabic, Thai, Indic, Khmer."""
+    return any("\u0600" <= c <= "\u109f" or "\u1780" <= c <= "\u17ff" for c in text)
+
+
 def tidy(text: str) -> str:
     """Return *text* on one line: no controls, single spaces, Chinese punctuation full width."""
     # Controls cannot be drawn, and Cf has directional overrides, which could hide what is said.

@@ -17,8 +17,12 @@ TATWEEL: Final = "\u0640"
 
 _MIRRORED: Final = str.maketrans("()[]{}<>«»", ")(][}{><»«")
 
-_PRESENTATION_FORMS: Final = (range(0xFE80, 0xFEFD), range(0xFB50, 0xFBC2))
-"""Arabic forms B (and lam-alef), then the letters of Persian, Urdu and others in forms A."""
+_PRESENTATION_FORMS: Final = (
+    range(0xFE80, 0xFEFD),
+    range(0xFB50, 0xFBB2),
+    range(0xFBD3, 0xFC00),
+)
+"""Forms B (Arabic, with lam-alef), then the letters of forms A: Persian, Urdu and others."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,12 +92,12 @@ def _strike(pitch: float, samples: int) -> Floats:
 def _air(rng: np.random.Generator, sound: Floats, time: Floats, mood: Mood) -> None:
     """Low-passed noise that swells: wind, or surf by the sea."""
     sea = mood.terrain == "sea"
-    samples = sound.shape[1]
+    samples = len(time)
     hertz = np.fft.rfftfreq(samples, 1 / SAMPLE_RATE)
     shape = 1 / (1 + (hertz / (700 if sea else 420)) ** 2)
     rate = np.float32(_TAU * (0.21 if sea else 0.09))
     for i, channel in enumerate(sound):
-        white = rng.normal(size=samples)
+        white = rng.random(samples, np.float32) - np.float32(0.5)
         noise = np.fft.irfft(np.fft.rfft(white) * shape, samples).astype(np.float32)
         swell = np.float32(0.6) + np.float32(0.4) * np.sin(rate * time + np.float32(i))
         gain = np.float32(0.030 / (float(noise.std()) + 1e-9))
