@@ -128,6 +128,14 @@ def test_a_refused_plan_is_said_in_one_line(tmp_path: Path) -> None:
     assert [line["error"]["code"] for line in lines] == ["invalid_plan"]
 
 
+def test_a_failure_in_the_middle_leaves_nothing_half_made(tmp_path: Path) -> None:
+    # One step wider than H.264 allows: the film has been begun when the encoder refuses.
+    status, lines, err = finish(start(tmp_path, width=16386, height=2))
+    assert (status, err) == (1, b"")
+    assert lines[-1]["error"]["code"] == "render_failed"
+    assert names(tmp_path) == {"plan.json"}
+
+
 def test_when_the_parent_is_gone_it_leaves_and_cleans_up(tmp_path: Path) -> None:
     child = start(tmp_path, **LONG)
     begun(child)
