@@ -40,7 +40,7 @@ AUDIO_CHUNK: Final = 1024
 
 AUDIO_BITS: Final = 128_000
 KEY_SECONDS: Final = 2
-QUEUED_FRAMES: Final = 4
+QUEUED_FRAMES: Final = 3
 """Enough to ride over an uneven frame; each costs 1.5 bytes a pixel."""
 
 NOTICE: Final = "Sandbox preview, made on this machine. Not a generated video."

@@ -45,7 +45,8 @@ class Show(NamedTuple):
 
 
 def _blend(part: U8, alpha: Floats, level: float) -> None:
-    part[:] = part + alpha * (level - part) + 0.5
+    # A plain float would turn eight bits into sixty-four.
+    part[:] = part + alpha * (np.float32(level) - part) + np.float32(0.5)
 
 
 class Ink:

@@ -147,10 +147,10 @@ class Grain:
 
 @dataclass(frozen=True, slots=True)
 class Stills:
-    """The two frames kept as pictures."""
+    """The two frames kept as pictures, encoded at once: a decoded one is large at 4K."""
 
-    cover: Image.Image
-    last: Image.Image | None
+    cover: bytes
+    last: bytes | None
 
 
 def render(plan: Plan, workspace: Workspace, progress: Callable[[float], None]) -> dict[str, Any]:
@@ -168,9 +168,9 @@ def render(plan: Plan, workspace: Workspace, progress: Callable[[float], None]) 
         with Film(part, plan) as film:
             frames = set_up.frames(painters)
             stills = _shoot(frames, sound.result(), film, plan=plan, progress=progress)
-            workspace.publish("cover.jpg", _jpeg(stills.cover))
+            workspace.publish("cover.jpg", stills.cover)
             if stills.last is not None:
-                workspace.publish("last-frame.png", _png(stills.last))
+                workspace.publish("last-frame.png", stills.last)
     report = _report(plan, part) | {
         "codec": film.codec,
         "mood": mood,
@@ -240,13 +240,13 @@ def _shoot(
 ) -> Stills:
     grain = Grain(plan) if plan.image is None else None
     cover_index = min(plan.frames - 1, int(plan.frames * COVER_AT))
-    cover: Image.Image | None = None
-    last: Image.Image | None = None
+    cover: bytes | None = None
+    last: bytes | None = None
     for index, frame in enumerate(frames):
         if index == cover_index:
-            cover = image_of(frame)
+            cover = _jpeg(image_of(frame))
         if plan.last_frame and index == plan.frames - 1:
-            last = image_of(frame)
+            last = _png(image_of(frame))
         if grain is not None:
             grain.add(planes_in(frame).y)
         film.add(frame)
