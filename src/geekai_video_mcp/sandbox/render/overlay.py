@@ -157,7 +157,8 @@ class Scrim:
         inked = np.nonzero(alpha.max(axis=1) > INVISIBLE)[0]
         self._top = int(inked[0]) & ~1 if len(inked) else 0
         low = (int(inked[-1]) + 2) & ~1 if len(inked) else 0
-        luma = alpha[self._top : min(low, size[1])]
+        # Copied, or the whole frame's alpha would stay behind its inked rows.
+        luma = alpha[self._top : min(low, size[1])].copy()
         self._alphas = (luma, halved(luma))
         self._gains = tuple(_in_256ths(alpha) for alpha in self._alphas)
         self._levels = [np.uint16(round(level)) for level in tint.tolist()]

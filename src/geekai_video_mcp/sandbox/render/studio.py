@@ -30,7 +30,7 @@ from geekai_video_mcp.sandbox.render.landscape import Landscape
 from geekai_video_mcp.sandbox.render.lexicon import mood_name
 from geekai_video_mcp.sandbox.render.moods import MOODS
 from geekai_video_mcp.sandbox.render.noise import generator
-from geekai_video_mcp.sandbox.render.plan import Plan
+from geekai_video_mcp.sandbox.render.plan import FULL_HD_PIXELS, Plan
 from geekai_video_mcp.sandbox.render.sound import ambience
 from geekai_video_mcp.sandbox.render.still import Shot, open_picture
 from geekai_video_mcp.sandbox.render.workspace import Workspace
@@ -161,7 +161,7 @@ def render(plan: Plan, workspace: Workspace, progress: Callable[[float], None]) 
     """
     started = time.perf_counter()
     mood = mood_name(plan.prompt)
-    with ThreadPoolExecutor(PAINTERS) as painters:
+    with ThreadPoolExecutor(_painters(plan)) as painters:
         sound = painters.submit(_sound, plan, mood)
         set_up = _Set.build(plan, workspace.folder, mood)
         part = workspace.begin("video.mp4")
@@ -180,6 +180,11 @@ def render(plan: Plan, workspace: Workspace, progress: Callable[[float], None]) 
     workspace.finish("video.mp4")
     workspace.publish("report.json", json.dumps(report).encode())
     return report
+
+
+def _painters(plan: Plan) -> int:
+    """Return how many threads may paint: frames in the making are what a 4K render weighs."""
+    return PAINTERS if plan.width * plan.height <= FULL_HD_PIXELS else 1
 
 
 def _report(plan: Plan, video: Path) -> dict[str, Any]:
@@ -218,7 +223,7 @@ class _Set:
         ahead: deque[Future[VideoFrame]] = deque()
         for index in range(self.plan.frames):
             ahead.append(painters.submit(self.frame, index))
-            if len(ahead) > PAINTERS:
+            if len(ahead) > _painters(self.plan):
                 yield ahead.popleft().result()
         while ahead:
             yield ahead.popleft().result()
