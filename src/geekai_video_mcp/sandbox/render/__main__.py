@@ -59,10 +59,14 @@ def _attend(workspace: Workspace) -> None:
 
 def _render(workspace: Workspace) -> dict[str, Any] | None:
     """Render; return the error to report, if any."""
-    # Imported here: a plan that cannot be read, or a parent already gone, need not load a codec.
-    from geekai_video_mcp.sandbox.render.plan import PlanRefused, read_plan
-    from geekai_video_mcp.sandbox.render.still import InvalidImageError
-    from geekai_video_mcp.sandbox.render.studio import render
+    # Imported here: a parent already gone need not load a codec, and where there is none
+    # (no wheel of av for this Python) the parent hears it in a sentence.
+    try:
+        from geekai_video_mcp.sandbox.render.plan import PlanRefused, read_plan  # noqa: PLC0415
+        from geekai_video_mcp.sandbox.render.still import InvalidImageError  # noqa: PLC0415
+        from geekai_video_mcp.sandbox.render.studio import render  # noqa: PLC0415
+    except ImportError as exc:
+        return {"code": "renderer_unavailable", "message": f"Nothing here can render video: {exc}"}
 
     try:
         render(read_plan(workspace.folder), workspace, Progress())

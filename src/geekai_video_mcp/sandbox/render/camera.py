@@ -18,7 +18,7 @@ AXIS_FULL: Final = 10.0
 """The end of each of Kling's axes."""
 
 _LINEAR_SHARE: Final = 0.35
-"""How much of the ease is plain linear, so that a move neither stands still at its ends nor jerks."""
+"""How much of the ease is linear, so that a move neither stands still at its ends nor jerks."""
 
 
 @dataclass(frozen=True, slots=True)

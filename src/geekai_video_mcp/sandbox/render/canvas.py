@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from geekai_video_mcp.sandbox.render.colour import F32, U8
+from geekai_video_mcp.sandbox.render.colour import U8, Floats
 
 STAMP_REACH: Final = 3.0
 """Standard deviations out to which a soft dot is drawn; beyond, it is under one level."""
@@ -34,36 +34,36 @@ class Planes(NamedTuple):
 class Dots:
     """Many small marks at once: places and half sizes in pixels, `alpha` from 0 to 1."""
 
-    x: F32
-    y: F32
-    half_width: F32
-    half_height: F32
-    alpha: F32
+    x: Floats
+    y: Floats
+    half_width: Floats
+    half_height: Floats
+    alpha: Floats
 
 
-def soft_dots(plane: F32, dots: Dots, level: float) -> None:
+def soft_dots(plane: Floats, dots: Dots, level: float) -> None:
     """Lay Gaussian dots on *plane*; half sizes are standard deviations."""
     reach = int(STAMP_REACH * max(float(dots.half_width.max(initial=0)), 0.34)) + 1
     rise = int(STAMP_REACH * max(float(dots.half_height.max(initial=0)), 0.34)) + 1
 
-    def cover(away: F32, half: F32) -> F32:
+    def cover(away: Floats, half: Floats) -> Floats:
         return np.exp(-0.5 * np.square(away / half))
 
     _lay(plane, dots, level, (reach, rise), cover)
 
 
-def panes(plane: F32, dots: Dots, level: float) -> None:
+def panes(plane: Floats, dots: Dots, level: float) -> None:
     """Lay upright rectangles on *plane*, their edges smoothed over one pixel."""
     reach = int(float(dots.half_width.max(initial=0))) + 2
     rise = int(float(dots.half_height.max(initial=0))) + 2
 
-    def cover(away: F32, half: F32) -> F32:
+    def cover(away: Floats, half: Floats) -> Floats:
         return np.clip(half - np.abs(away) + 0.5, 0, np.minimum(1, 2 * half))
 
     _lay(plane, dots, level, (reach, rise), cover)
 
 
-def _lay(plane: F32, dots: Dots, level: float, reach: tuple[int, int], cover: Cover) -> None:
+def _lay(plane: Floats, dots: Dots, level: float, reach: tuple[int, int], cover: Cover) -> None:
     across = np.floor(dots.x)[:, None] + np.arange(-reach[0], reach[0] + 1, dtype=np.float32)
     down = np.floor(dots.y)[:, None] + np.arange(-reach[1], reach[1] + 1, dtype=np.float32)
     wide = cover(across + 0.5 - dots.x[:, None], dots.half_width[:, None])
@@ -76,7 +76,7 @@ def _lay(plane: F32, dots: Dots, level: float, reach: tuple[int, int], cover: Co
     rows = np.clip(down, 0, height - 1).astype(np.int32)[:, :, None]
     index = (rows * width + columns).ravel()
     weights = alpha.ravel()
-    inked = weights > 0.002  # half a level at most; most of each stamp is its empty corners
+    inked = weights > 0.002  # under half a level; most of a stamp is empty corners
     index, weights = index[inked], weights[inked]
     flat = plane.reshape(-1)
     # Where two marks meet, the later one wins: marks are small and a sum would glare.
@@ -87,9 +87,9 @@ def _lay(plane: F32, dots: Dots, level: float, reach: tuple[int, int], cover: Co
 class Canvas:
     """Three float planes that painters write on; width and height are even."""
 
-    y: F32
-    u: F32
-    v: F32
+    y: Floats
+    u: Floats
+    v: Floats
 
     def copy(self) -> Canvas:
         return Canvas(self.y.copy(), self.u.copy(), self.v.copy())
@@ -102,7 +102,7 @@ class Canvas:
     def height(self) -> int:
         return self.y.shape[0]
 
-    def blend(self, mask: F32, colour: F32, *, top: int, left: int) -> None:
+    def blend(self, mask: Floats, colour: Floats, *, top: int, left: int) -> None:
         """Mix *colour* in by *mask*; place and size are even, and inside the canvas."""
         height, width = mask.shape
         part = self.y[top : top + height, left : left + width]
@@ -112,7 +112,7 @@ class Canvas:
             part = plane[top // 2 : (top + height) // 2, left // 2 : (left + width) // 2]
             part += half * (level - part)
 
-    def disc(self, colour: F32, *, x: float, y: float, radius: float, alpha: float) -> None:
+    def disc(self, colour: Floats, *, x: float, y: float, radius: float, alpha: float) -> None:
         """Lay a disc with its edge smoothed over one pixel."""
         top, left = max(0, int(y - radius - 2)) & ~1, max(0, int(x - radius - 2)) & ~1
         low = min(self.height, (int(y + radius) + 4) & ~1)
@@ -124,7 +124,7 @@ class Canvas:
         cover = np.clip(radius - np.hypot(across, down) + 0.5, 0, 1) * alpha
         self.blend(cover.astype(np.float32), colour, top=top, left=left)
 
-    def dots(self, dots: Dots, colour: F32, *, stamp: Stamp) -> None:
+    def dots(self, dots: Dots, colour: Floats, *, stamp: Stamp) -> None:
         """Lay marks in all three planes."""
         half = Dots(dots.x / 2, dots.y / 2, dots.half_width / 2, dots.half_height / 2, dots.alpha)
         stamp(self.y, dots, float(colour[0]))
@@ -132,11 +132,11 @@ class Canvas:
         stamp(self.v, half, float(colour[2]))
 
 
-def halved(mask: F32) -> F32:
+def halved(mask: Floats) -> Floats:
     """Return *mask* at chroma size: the mean of each two by two."""
     rows = mask[0::2] + mask[1::2]
     return (rows[:, 0::2] + rows[:, 1::2]) * 0.25
 
 
-Cover = Callable[[F32, F32], F32]
-Stamp = Callable[[F32, Dots, float], None]
+Cover = Callable[[Floats, Floats], Floats]
+Stamp = Callable[[Floats, Dots, float], None]

@@ -14,11 +14,11 @@ from typing import Final
 import numpy as np
 
 from geekai_video_mcp.sandbox.render.canvas import Planes
-from geekai_video_mcp.sandbox.render.colour import F32
+from geekai_video_mcp.sandbox.render.colour import Floats
 from geekai_video_mcp.sandbox.render.fonts import DISPLAY, LABEL, MONO, Stack
 from geekai_video_mcp.sandbox.render.headline import MOST_CHARACTERS, Block, Room, fit, split
 from geekai_video_mcp.sandbox.render.lines import tidy
-from geekai_video_mcp.sandbox.render.overlay import Hairline, Ink, Scrim, Show, Timecode
+from geekai_video_mcp.sandbox.render.overlay import Hairline, Ink, Scrim, Show, Timecode, Veil
 from geekai_video_mcp.sandbox.render.plan import Plan
 from geekai_video_mcp.sandbox.render.shaping import is_rtl
 from geekai_video_mcp.sandbox.render.typesetter import Mask, Typesetter, raqm_available
@@ -49,8 +49,8 @@ _UNHURRIED_SECONDS: Final = 3.0
 class Look:
     """What the card must know of the picture below it."""
 
-    top_tint: F32
-    bottom_tint: F32
+    top_tint: Floats
+    bottom_tint: Floats
     still: bool
     """Over somebody's picture: a caption rather than a title."""
 
@@ -85,6 +85,10 @@ class Card:
         self._hairline.draw(planes, time, progress)
         if self._timecode is not None:
             self._timecode.draw(planes, time)
+
+    def inked_boxes(self) -> list[tuple[int, int, int, int]]:
+        """Return top, left, bottom and right of every mark's ink, for whoever checks the layout."""
+        return [ink.box() for ink in self._inks]
 
     def _compose(self, text: str) -> None:
         self._top_row()
@@ -174,7 +178,7 @@ class Card:
         # 64: beyond, the two numbers of a ratio say less than its quotient.
         ratio = (
             f"{across}:{down}" if max(across, down) <= 64 else f"{plan.width / plan.height:.2f}:1"
-        )  # noqa: PLR2004
+        )
         size = f"{plan.width} × {plan.height}"
         rate = f"{plan.fps} fps"
         model = tidy(plan.model)[:32]
@@ -257,14 +261,14 @@ class Card:
         sizes = self._sizes(_TITLE_SIZES[5:] if long else _TITLE_SIZES)
         most = (9 if long else 5) if tall else (6 if long else 3)
         room = Room(width, height * (0.66 if rest else 1.0), most)
-        title = fit(self._display, head, room, sizes, cjk=1.28, other=1.05)
+        title = fit(self._display, head, room, sizes, cjk=1.28, other=1.18 if long else 1.05)
         blocks = [title]
         if rest:
             deck_sizes = [
                 max(round(18 * unit), _SMALLEST_TEXT, round(title.size * share))
                 for share in _DECK_SHARES
             ]
-            deck_room = Room(width * 0.92, height * 0.34, 4 if tall else 3)
+            deck_room = Room(width * 0.94, height * (0.62 if tall else 0.36), 9 if tall else 4)
             blocks.append(
                 fit(
                     self._display,
@@ -287,7 +291,9 @@ class Card:
     def _stack(self, blocks: list[Block], *, gap: int) -> None:
         """Set *blocks* one above the other, their last line on the floor."""
         top = self._floor - sum(block.height for block in blocks) - gap * (len(blocks) - 1)
-        self._veil_bottom(top)
+        self._veil_bottom(
+            top, mirrored=any(is_rtl(block.lines[0]) for block in blocks if block.lines)
+        )
         entrance, y = 0, top
         for depth, block in enumerate(blocks):
             for line in block.lines:
@@ -319,7 +325,7 @@ class Card:
         room = Room(self._plan.width - 2 * self._margin, self._plan.height * 0.2, 3)
         block = fit(self._label, NO_FONT, room, [size, _SMALLEST_TEXT], cjk=1.4, other=1.4)
         top = self._floor - block.height
-        self._veil_bottom(top)
+        self._veil_bottom(top, mirrored=False)
         for i, line in enumerate(block.lines):
             baseline = top + i * block.spacing + block.size
             show = self._show(0.3, 0.8)
@@ -335,29 +341,19 @@ class Card:
 
     # Veils, so that light type stands on dark whatever is below.
 
-    def _veil_bottom(self, top: float) -> None:
-        height = self._plan.height
-        clear = max(0, int(top - height * 0.16))
-        full = clear + max(2, int((height - clear) * 0.62))
-        self._scrims.append(
-            Scrim(
-                clear=clear,
-                full=full,
-                height=height,
-                strength=0.74,
-                tint=self._look.bottom_tint,
-                show=self._show(0.0, 0.8),
-            )
-        )
+    def _veil_bottom(self, top: float, *, mirrored: bool) -> None:
+        plan = self._plan
+        clear = max(0, int(top - plan.height * 0.16))
+        full = clear + max(2, int((plan.height - clear) * 0.62))
+        aside = 0.36 if plan.width > plan.height else 0.80
+        veil = Veil(clear, full, strength=0.66, aside=aside, mirrored=mirrored)
+        self._veil(veil, self._look.bottom_tint, self._show(0.0, 0.8))
 
     def _veil_top(self) -> None:
-        self._scrims.append(
-            Scrim(
-                clear=int(self._margin * 3.4) + self._small,
-                full=0,
-                height=self._plan.height,
-                strength=0.50,
-                tint=self._look.top_tint,
-                show=self._show(0.0, 0.0 if not self._look.still else 0.5),
-            )
-        )
+        clear = int(self._margin * 2.6) + 2 * self._small
+        entering = 0.5 if self._look.still else 0.0
+        self._veil(Veil(clear, 0, strength=0.50), self._look.top_tint, self._show(0.0, entering))
+
+    def _veil(self, veil: Veil, tint: Floats, show: Show) -> None:
+        size = (self._plan.width, self._plan.height)
+        self._scrims.append(Scrim(veil, size=size, tint=tint, show=show))

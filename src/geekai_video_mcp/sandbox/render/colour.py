@@ -11,8 +11,9 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-F32 = npt.NDArray[np.float32]
-F64 = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.floating[Any]]
+"""Real numbers; float32 wherever there is one for every pixel."""
+
 U8 = npt.NDArray[np.uint8]
 
 # Björn Ottosson's OKLab matrices, linear sRGB to LMS and LMS' to Lab.
@@ -41,34 +42,35 @@ BLACK_LEVEL, LUMA_SPAN, CHROMA_ZERO, CHROMA_SPAN = 16.0, 219.0, 128.0, 224.0
 """BT.709 limited range, in 8-bit steps: what every H.264 player expects."""
 
 
-def rgb(code: str) -> F64:
+def rgb(code: str) -> Floats:
     """Return #RRGGBB as three numbers from 0 to 1."""
     return np.array([int(code[i : i + 2], 16) for i in (1, 3, 5)], np.float64) / 255
 
 
-def _linear(c: F64) -> F64:
+def _linear(c: Floats) -> Floats:
+    # The knees and slopes are IEC 61966-2-1, the sRGB standard.
     return np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
 
 
-def _gamma(c: F64) -> F64:
+def _gamma(c: Floats) -> Floats:
     c = np.clip(c, 0.0, 1.0)
     return np.where(c <= 0.0031308, c * 12.92, 1.055 * c ** (1 / 2.4) - 0.055)
 
 
-def to_oklab(c: F64) -> F64:
+def to_oklab(c: Floats) -> Floats:
     return np.cbrt(_linear(c) @ _TO_LMS.T) @ _TO_LAB.T
 
 
-def from_oklab(lab: F64) -> F64:
+def from_oklab(lab: Floats) -> Floats:
     return _gamma(((lab @ _FROM_LAB.T) ** 3) @ _FROM_LMS.T)
 
 
-def mix(a: F64, b: F64, share: float) -> F64:
+def mix(a: Floats, b: Floats, share: float) -> Floats:
     """Return *a* with *share* (0 to 1) of *b* in it."""
     return from_oklab(to_oklab(a) * (1 - share) + to_oklab(b) * share)
 
 
-def ramp(stops: list[tuple[float, F64]], count: int) -> F64:
+def ramp(stops: list[tuple[float, Floats]], count: int) -> Floats:
     """Return *count* colours from 0 to 1 through *stops*, eased so that no stop shows as a line."""
     places = np.array([place for place, _ in stops])
     labs = np.array([to_oklab(colour) for _, colour in stops])
@@ -79,7 +81,7 @@ def ramp(stops: list[tuple[float, F64]], count: int) -> F64:
     return from_oklab(labs[i] * (1 - t) + labs[i + 1] * t)
 
 
-def yuv(colour: npt.NDArray[Any]) -> F32:
+def yuv(colour: Floats) -> Floats:
     """Return sRGB (last axis, 0 to 1) as BT.709 Y, U, V in 8-bit video levels, not yet rounded."""
     r, g, b = colour[..., 0], colour[..., 1], colour[..., 2]
     y = LUMA_RED * r + LUMA_GREEN * g + LUMA_BLUE * b

@@ -17,14 +17,19 @@ import av
 import numpy as np
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
+from av.codec.codec import codecs_available
 from av.codec.context import ThreadType
 from av.container.output import OutputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from geekai_video_mcp.sandbox.render.colour import F32
+from geekai_video_mcp.sandbox.render.colour import Floats
 from geekai_video_mcp.sandbox.render.frames import BT709, LIMITED
 from geekai_video_mcp.sandbox.render.plan import Plan
+
+# PyAV leaves the parameter of its Packet open, so every method that takes or gives one is
+# half unknown; this module is the only one that calls them.
+# pyright: reportUnknownMemberType=false
 
 CODECS: Final = ("libx264", "libopenh264", "h264_videotoolbox", "h264_mf", "libvpx-vp9", "mpeg4")
 """Encoders in order of preference: H.264 by any means, then what MP4 can hold."""
@@ -35,7 +40,7 @@ AUDIO_CHUNK: Final = 1024
 
 AUDIO_BITS: Final = 128_000
 KEY_SECONDS: Final = 2
-QUEUED_FRAMES: Final = 4
+QUEUED_FRAMES: Final = 3
 """Enough to ride over an uneven frame; each costs 1.5 bytes a pixel."""
 
 NOTICE: Final = "Sandbox preview, made on this machine. Not a generated video."
@@ -55,8 +60,7 @@ class NoEncoderError(Exception):
 
 
 def choose_codec() -> str:
-    available = av.codec.codecs_available
-    found = next((name for name in CODECS if name in available), None)
+    found = next((name for name in CODECS if name in codecs_available), None)
     if found is None:
         message = "No video encoder in this build of PyAV; install av from PyPI."
         raise NoEncoderError(message)
@@ -105,7 +109,7 @@ class Film:
         self._frames += 1
         self._offer(frame)
 
-    def add_sound(self, sound: F32, *, until: int) -> None:
+    def add_sound(self, sound: Floats, *, until: int) -> None:
         """Take stereo samples from where the last call ended up to *until*, in whole chunks."""
         last = until >= sound.shape[1]
         while until - self._samples >= AUDIO_CHUNK or (last and self._samples < until):

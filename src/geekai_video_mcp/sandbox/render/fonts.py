@@ -167,7 +167,7 @@ def _code_points(table: bytes) -> Iterator[int]:
     offsets: dict[int, int] = {}
     for platform, encoding, offset in struct.iter_unpack(">HHI", table[4 : 4 + 8 * count]):
         (form,) = struct.unpack_from(">H", table, offset)
-        if platform == 0 or (platform == 3 and encoding in (1, 10)):  # noqa: PLR2004  Unicode; Windows
+        if platform == 0 or (platform == 3 and encoding in (1, 10)):
             offsets[form] = offset
     readers: dict[int, Callable[[bytes, int], Iterator[int]]] = {12: _format_12, 4: _format_4}
     return next(

@@ -6,12 +6,12 @@ for RGB is BT.601, which shifts every hue.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final, cast
 
 import numpy as np
 import numpy.typing as npt
 from av.video.frame import VideoFrame
-from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
+from av.video.reformatter import ColorRange, Colorspace, Interpolation
 from PIL import Image
 
 from geekai_video_mcp.sandbox.render.canvas import Planes
@@ -38,7 +38,8 @@ def planes_in(frame: VideoFrame) -> Planes:
 
 def _view(frame: VideoFrame, index: int) -> U8:
     plane = frame.planes[index]
-    rows = np.frombuffer(plane, np.uint8)  # pyright: ignore[reportArgumentType]  has the C buffer protocol, which its stub cannot say before 3.12
+    # It has the C buffer protocol, which its stub can only say from Python 3.12 on.
+    rows: U8 = np.frombuffer(cast("Any", plane), np.uint8)
     return rows.reshape(-1, plane.line_size)[: plane.height, : plane.width]
 
 
@@ -68,16 +69,7 @@ def image_of(frame: VideoFrame) -> Image.Image:
     return Image.fromarray(pixels)
 
 
-class Enlarger:
-    """Scales frames to one size; keeps the scaler's tables between calls."""
-
-    def __init__(self, width: int, height: int) -> None:
-        self._width, self._height = width, height
-        self._scaler = VideoReformatter()
-
-    def __call__(self, frame: VideoFrame) -> VideoFrame:
-        larger = self._scaler.reformat(
-            frame, self._width, self._height, "yuv420p", interpolation=Interpolation.BICUBIC
-        )
-        larger.color_range, larger.colorspace = LIMITED, BT709
-        return larger
+def enlarged(frame: VideoFrame, width: int, height: int) -> VideoFrame:
+    larger = frame.reformat(width, height, "yuv420p", interpolation=Interpolation.BICUBIC)
+    larger.color_range, larger.colorspace = LIMITED, BT709
+    return larger

@@ -15,6 +15,7 @@ from geekai_video_mcp.sandbox.render.lines import (
     clipped,
     is_cjk,
     mostly_cjk,
+    stands_tall,
     tokens,
     wrap,
 )
@@ -29,7 +30,10 @@ LONGEST_HEAD: Final = 60
 
 SHORTEST_HEAD: Final = 8
 
-SHORTEST_DECK: Final = 5
+TALL_SCRIPTS: Final = 1.42
+"""Line spacing where marks stand above and below the letters, beside that of Latin."""
+
+SHORTEST_DECK: Final = 8
 
 _STOPS: Final = frozenset("，。！？、；,.!?;:：—")
 _EMPHATIC: Final = frozenset("！？!?")
@@ -63,13 +67,13 @@ def _half_widths(text: str) -> int:
 
 def _stands_alone(head: str, rest: str) -> bool:
     wide = _half_widths(head)
-    if not SHORTEST_HEAD <= wide <= LONGEST_HEAD or len(rest) <= SHORTEST_DECK:
+    if not SHORTEST_HEAD <= wide <= LONGEST_HEAD or _half_widths(rest) < SHORTEST_DECK:
         return False
-    return is_cjk(head[0]) or wide >= 2 * SHORTEST_HEAD or len(head.split()) > 2  # noqa: PLR2004  a phrase
+    return is_cjk(head[0]) or wide >= 2 * SHORTEST_HEAD or len(head.split()) > 2
 
 
 def split(text: str) -> tuple[str, str]:
-    """Return the first clause and the rest, when the clause can stand alone; else all and nothing."""
+    """Return the first clause and the rest; all and nothing when it cannot stand alone."""
     if is_rtl(text):
         return text, ""  # its punctuation would be stranded at the wrong end of a line
     for i, c in enumerate(text):
@@ -93,7 +97,7 @@ def fit(
     `cjk` and `other` are line spacings, in sizes.
     """
     pieces = tokens(text)
-    spacing = cjk if mostly_cjk(text) else other
+    spacing = cjk if mostly_cjk(text) else other * (TALL_SCRIPTS if stands_tall(text) else 1)
     for size in sizes:
         lines = wrap(pieces, room.width, lambda piece, size=size: setter.measure(piece, size))
         widest = max((setter.measure(line, size) for line in lines), default=0.0)

@@ -13,8 +13,8 @@ from typing import Final
 import numpy as np
 
 from geekai_video_mcp.sandbox.render.camera import Pose
-from geekai_video_mcp.sandbox.render.canvas import Canvas, Planes, halved
-from geekai_video_mcp.sandbox.render.colour import BLACK_LEVEL, F32, mix, rgb, yuv
+from geekai_video_mcp.sandbox.render.canvas import Canvas, Planes
+from geekai_video_mcp.sandbox.render.colour import BLACK_LEVEL, Floats, mix, rgb, yuv
 from geekai_video_mcp.sandbox.render.moods import MOODS, Mood
 from geekai_video_mcp.sandbox.render.noise import Noise, generator
 from geekai_video_mcp.sandbox.render.ridges import OUTLINES, Sheet, grass
@@ -47,8 +47,8 @@ class _Paper:
     base: float
     amplitude: float
     offset: float
-    edge: F32
-    low: F32
+    edge: Floats
+    low: Floats
 
     @property
     def depth(self) -> float:
@@ -79,7 +79,8 @@ class Landscape:
         radius = (0.038 if tall else 0.060) * (1 + 0.3 * rng.random())
         aside = 0.14 * rng.random()
         x = 0.60 + aside if tall else 0.5 + (0.22 + aside) * (1 if rng.random() < 0.75 else -0.4)
-        return Light(x, self._horizon - lift, radius)
+        # Below the top row of type, whatever chance says.
+        return Light(x, max(self._horizon - lift, radius + 0.12), radius)
 
     def _cut_papers(self, rng: np.random.Generator) -> list[_Paper]:
         mood = self.mood
@@ -114,7 +115,7 @@ class Landscape:
         return plain * gain.get(self.mood.terrain, 1.0)
 
     def _finish(self, rng: np.random.Generator) -> None:
-        """Prepare the vignette and the dither, which close every frame in one multiply and one add."""
+        """Prepare vignette and dither, which close every frame in one multiply and one add."""
         width, height = self._size
         y = np.arange(height, dtype=np.float32)[:, None] / height - 0.5
         x = np.arange(width, dtype=np.float32)[None] / width - 0.5
@@ -150,7 +151,7 @@ class Landscape:
     def _ground(self, paper: _Paper, time: float, pose: Pose) -> Ground:
         width, height = self._size
         sheet, near = paper.sheet, paper.sheet.near
-        zoom = 1 + pose.zoom * (0.08 + 0.42 * near)
+        zoom = _magnified(pose.zoom * (0.08 + 0.42 * near))
         shift = pose.x * TRACK * paper.depth + pose.yaw * TURN
         x = (np.arange(width, dtype=np.float32) + 0.5) / width - 0.5
         u = x * (width / height / zoom) + (shift + paper.offset)
@@ -166,37 +167,18 @@ class Landscape:
         """Lay one sheet over what is behind it, down to row *until*, where the next covers it."""
         edge, haze = ground.heights, self._smoothed(ground.heights)
         depth = canvas.height * (0.13 + 0.03 * paper.sheet.near)
-        self._shade(canvas.y, edge, strength=SHADOW_STRENGTH)
+        _shade(canvas.y, edge, strength=SHADOW_STRENGTH * (0.25 + 0.75 * paper.sheet.near))
         top = max(0, int(edge.min()) - 1) & ~1
         low = min(canvas.height, (until + 1) & ~1)
         if top >= low:
             return
-        rows = np.arange(top, low, dtype=np.float32)[:, None] + 0.5
-        cover = np.clip(rows - edge + 0.5, 0, 1)
-        fall = np.clip((rows - haze) * (1 / depth), 0, 1)
-        part = canvas.y[top:low]
-        fill = fall * (paper.low[0] - paper.edge[0]) + paper.edge[0]
-        part += cover * (fill - part)
-        cover, fall = halved(cover), halved(fall)
-        for plane, i in ((canvas.u, 1), (canvas.v, 2)):
-            part = plane[top // 2 : low // 2]
-            fill = fall * (paper.low[i] - paper.edge[i]) + paper.edge[i]
-            part += cover * (fill - part)
+        levels = list(zip(paper.edge.tolist(), paper.low.tolist(), strict=True))
+        _pour(canvas.y[top:low], edge - top, haze - top, depth, levels[0])
+        edge, haze = _paired(edge) - top / 2, _paired(haze) - top / 2
+        for plane, ends in ((canvas.u, levels[1]), (canvas.v, levels[2])):
+            _pour(plane[top // 2 : low // 2], edge, haze, depth / 2, ends)
 
-    def _shade(self, plane: F32, edge: F32, *, strength: float) -> None:
-        reach = SHADOW_REACH * plane.shape[0]
-        top = max(0, int(edge.min() - reach))
-        low = min(plane.shape[0], int(edge.max()) + 1)
-        if top >= low:
-            return
-        rows = np.arange(top, low, dtype=np.float32)[:, None] + 0.5
-        close = np.clip((rows - edge) * (1 / reach) + 1, 0, 1)
-        close *= close
-        close *= strength
-        part = plane[top:low]
-        part -= close * (part - BLACK_LEVEL)
-
-    def _smoothed(self, edge: F32) -> F32:
+    def _smoothed(self, edge: Floats) -> Floats:
         reach = max(8, len(edge) // 9)
         padded = np.pad(edge.astype(np.float64), (reach + 1, reach), "edge")
         total = np.cumsum(padded)
@@ -225,3 +207,55 @@ class Landscape:
         # Flipped, or both chroma planes would err the same way and the noise would be coloured.
         canvas.v += self._dither[::-1]
         planes.v[:] = canvas.v  # rounds down; the dither is 0 to 1
+
+
+def _magnified(closer: float) -> float:
+    """Return the scale of a sheet; however far the camera pulls back, there is one."""
+    return 1 + closer if closer >= 0 else 1 / (1 - closer)
+
+
+def _pour(
+    part: Floats, edge: Floats, haze: Floats, depth: float, ends: tuple[float, float]
+) -> None:
+    """Fill *part* below *edge* with a gradient over *depth* rows that starts at *haze*.
+
+    In place throughout: a temporary of this size costs more than the sum it holds.
+    """
+    start, end = ends
+    rows = np.arange(len(part), dtype=np.float32)[:, None] + 0.5
+    fill = rows - haze
+    fill *= np.float32(1 / depth)
+    np.clip(fill, 0, 1, out=fill)
+    fill *= np.float32(end - start)
+    fill += np.float32(start)
+    solid = min(len(part), max(0, int(edge.max()) + 1))
+    part[solid:] = fill[solid:]
+    cover = rows[:solid] - (edge - np.float32(0.5))
+    np.clip(cover, 0, 1, out=cover)
+    outline = fill[:solid]
+    outline -= part[:solid]
+    outline *= cover
+    part[:solid] += outline
+
+
+def _paired(columns: Floats) -> Floats:
+    """Return heights at chroma size."""
+    return (columns[0::2] + columns[1::2]) * np.float32(0.25)
+
+
+def _shade(plane: Floats, edge: Floats, *, strength: float) -> None:
+    """Darken what lies just behind *edge*, as a sheet of paper in front of it would."""
+    reach = SHADOW_REACH * plane.shape[0]
+    top = max(0, int(edge.min() - reach))
+    low = min(plane.shape[0], int(edge.max()) + 1)
+    if top >= low:
+        return
+    rows = np.arange(top, low, dtype=np.float32)[:, None] + 0.5
+    close = rows - (edge - np.float32(reach))
+    close *= np.float32(1 / reach)
+    np.clip(close, 0, 1, out=close)
+    close *= close
+    close *= np.float32(strength)
+    part = plane[top:low]
+    close *= part - np.float32(BLACK_LEVEL)
+    part -= close

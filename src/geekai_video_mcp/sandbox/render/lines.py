@@ -55,9 +55,14 @@ def mostly_cjk(text: str) -> bool:
     return sum(map(is_cjk, letters)) > len(letters) * 0.4
 
 
+def stands_tall(text: str) -> bool:
+    """Return whether *text* is in a script whose marks need room: Arabic, Thai, Indic, Khmer."""
+    return any("\u0600" <= c <= "\u109f" or "\u1780" <= c <= "\u17ff" for c in text)
+
+
 def tidy(text: str) -> str:
-    """Return *text* on one line: no controls, one space at most, Chinese punctuation full width."""
-    # Cc and Cs cannot be drawn; Cf holds directional overrides, which could hide what a prompt says.
+    """Return *text* on one line: no controls, single spaces, Chinese punctuation full width."""
+    # Controls cannot be drawn, and Cf has directional overrides, which could hide what is said.
     kept = "".join(" " if c.isspace() or unicodedata.category(c) == "Cc" else c for c in text)
     kept = "".join(
         c for c in kept if unicodedata.category(c) not in ("Cf", "Cs", "Cn", "Co") or c in _JOINERS

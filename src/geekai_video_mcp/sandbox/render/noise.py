@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from geekai_video_mcp.sandbox.render.colour import F32
+from geekai_video_mcp.sandbox.render.colour import Floats
 
 _TABLE: Final = 512
 """Samples before one-dimensional noise repeats: several screens at every scale used here."""
@@ -31,7 +31,11 @@ def generator(*parts: str) -> np.random.Generator:
     return np.random.default_rng(seed_of(*parts))
 
 
-def _fade(t: F32) -> F32:
+Cells = npt.NDArray[np.int32]
+"""Whole places along a line or on a grid."""
+
+
+def _fade(t: Floats) -> Floats:
     return t * t * t * (t * (t * 6 - 15) + 10)
 
 
@@ -39,16 +43,16 @@ class Noise:
     """Smooth value noise along a line, -1 to 1."""
 
     def __init__(self, rng: np.random.Generator) -> None:
-        self.table: F32 = rng.random(_TABLE, np.float32) * 2 - 1
+        self.table: Floats = rng.random(_TABLE, np.float32) * 2 - 1
 
-    def __call__(self, u: F32) -> F32:
+    def __call__(self, u: Floats) -> Floats:
         whole = np.floor(u)
         i = whole.astype(np.int32)
         t = _fade(u - whole)
         a = self.table[i & (_TABLE - 1)]
         return a + (self.table[(i + 1) & (_TABLE - 1)] - a) * t
 
-    def at(self, i: npt.NDArray[np.int32]) -> F32:
+    def at(self, i: Cells) -> Floats:
         """Return the unsmoothed sample of each whole place, for things that stand in cells."""
         return self.table[i & (_TABLE - 1)]
 
@@ -57,12 +61,12 @@ class Noise2:
     """Smooth value noise over a plane, -1 to 1."""
 
     def __init__(self, rng: np.random.Generator) -> None:
-        self.table: F32 = rng.random((_GRID, _GRID), np.float32) * 2 - 1
+        self.table: Floats = rng.random((_GRID, _GRID), np.float32) * 2 - 1
 
-    def __call__(self, u: F32, v: F32) -> F32:
+    def __call__(self, u: Floats, v: Floats) -> Floats:
         across, down = np.broadcast_arrays(u, v)
         i, j = np.floor(across).astype(np.int32), np.floor(down).astype(np.int32)
-        s, t = _fade(across - i), _fade(down - j)
+        s, t = _fade(across - np.floor(across)), _fade(down - np.floor(down))
         mask = _GRID - 1
         i0, i1, j0, j1 = i & mask, (i + 1) & mask, j & mask, (j + 1) & mask
         top = self.table[j0, i0] * (1 - s) + self.table[j0, i1] * s

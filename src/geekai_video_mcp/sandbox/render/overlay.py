@@ -7,6 +7,7 @@ multiply and an add for each pixel that has ink near it.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy.typing as npt
 
 from geekai_video_mcp.sandbox.render.camera import settle, smooth
 from geekai_video_mcp.sandbox.render.canvas import Planes, halved
-from geekai_video_mcp.sandbox.render.colour import F32, U8, rgb, yuv
+from geekai_video_mcp.sandbox.render.colour import U8, Floats, rgb, yuv
 from geekai_video_mcp.sandbox.render.typesetter import Mask
 
 INVISIBLE: Final = 0.004
@@ -43,8 +44,9 @@ class Show(NamedTuple):
         return come * (1 - gone)
 
 
-def _blend(part: U8, alpha: F32, level: float) -> None:
-    part[:] = part + alpha * (level - part) + 0.5
+def _blend(part: U8, alpha: Floats, level: float) -> None:
+    # A plain float would turn eight bits into sixty-four.
+    part[:] = part + alpha * (np.float32(level) - part) + np.float32(0.5)
 
 
 class Ink:
@@ -81,18 +83,30 @@ class Ink:
             settle((time - self._show.start) / self._show.entering) if self._show.entering else 1.0
         )
         drop = self._rise * (1 - come)
-        alphas = self._settled if drop < 0.02 else self._cut(_lowered(self._alpha, drop))  # noqa: PLR2004  pixels
+        alphas = self._settled if drop < 0.02 else self._cut(_lowered(self._alpha, drop))
         for i, (plane, alpha) in enumerate(zip(planes, alphas, strict=True)):
             share = alpha if opacity >= 1 else alpha * np.float32(opacity)
             part = _window(plane, self._top >> (i > 0), self._left >> (i > 0), share)
             _blend(part[0], part[1], float(self._colour[i]))
 
-    def _cut(self, alpha: F32) -> tuple[F32, F32, F32]:
+    def box(self) -> tuple[int, int, int, int]:
+        """Return top, left, bottom and right of what it inks when settled; empty if nothing."""
+        rows, columns = np.nonzero(self._alpha > INVISIBLE)
+        if not len(rows):
+            return self._top, self._left, self._top, self._left
+        return (
+            self._top + int(rows.min()),
+            self._left + int(columns.min()),
+            self._top + int(rows.max()) + 1,
+            self._left + int(columns.max()) + 1,
+        )
+
+    def _cut(self, alpha: Floats) -> tuple[Floats, Floats, Floats]:
         half = halved(alpha)
         return alpha, half, half
 
 
-def _lowered(alpha: F32, drop: float) -> F32:
+def _lowered(alpha: Floats, drop: float) -> Floats:
     """Return *alpha* moved down by *drop* pixels, which need not be whole, on a taller array."""
     whole, part = int(drop), drop - int(drop)
     height = (alpha.shape[0] + whole + 2) & ~1
@@ -102,7 +116,7 @@ def _lowered(alpha: F32, drop: float) -> F32:
     return lowered
 
 
-def _window(plane: U8, top: int, left: int, alpha: F32) -> tuple[U8, F32]:
+def _window(plane: U8, top: int, left: int, alpha: Floats) -> tuple[U8, Floats]:
     """Return the part of *plane* under *alpha*, and the part of *alpha* over the plane."""
     height, width = plane.shape
     y0, x0 = max(0, top), max(0, left)
@@ -111,37 +125,68 @@ def _window(plane: U8, top: int, left: int, alpha: F32) -> tuple[U8, F32]:
     return plane[y0:y1, x0:x1], alpha[y0 - top : y1 - top, x0 - left : x1 - left]
 
 
-class Scrim:
-    """A veil from nothing to `strength` between two rows, tinted with the scene's own dark."""
+@dataclass(frozen=True, slots=True)
+class Veil:
+    """A shade from nothing at row `clear` to `strength` at row `full`.
 
-    def __init__(
-        self, *, clear: int, full: int, height: int, strength: float, tint: F32, show: Show
-    ) -> None:
-        rows = np.arange(height, dtype=np.float32)
-        share = np.clip((rows - clear) / (full - clear), 0, 1)
-        share = share * share * (3 - 2 * share) * strength
-        inked = np.nonzero(share > INVISIBLE)[0]
-        self._top = int(inked[0]) & ~1 if len(inked) else height
-        self._low = min(height, (int(inked[-1]) + 2) & ~1) if len(inked) else height
-        self._share = share[self._top : self._low, None]
-        self._tint = tint
+    `aside` is the strength left at the frame's far edge, as a share: type stands on one
+    side, and the picture should be seen on the other.
+    """
+
+    clear: int
+    full: int
+    strength: float
+    aside: float = 1.0
+    mirrored: bool = False
+
+    def alpha(self, width: int, height: int) -> Floats:
+        rows = np.arange(height, dtype=np.float32)[:, None]
+        down = np.clip((rows - self.clear) / (self.full - self.clear), 0, 1)
+        across = np.clip((np.arange(width, dtype=np.float32) / width - 0.30) / 0.60, 0, 1)
+        across = 1 - (1 - self.aside) * across * across * (3 - 2 * across)
+        if self.mirrored:
+            across = across[::-1]
+        return (down * down * (3 - 2 * down) * (across * self.strength)).astype(np.float32)
+
+
+class Scrim:
+    """A veil in a tint, which is the scene's own dark and never grey."""
+
+    def __init__(self, veil: Veil, *, size: tuple[int, int], tint: Floats, show: Show) -> None:
+        alpha = veil.alpha(*size)
+        inked = np.nonzero(alpha.max(axis=1) > INVISIBLE)[0]
+        self._top = int(inked[0]) & ~1 if len(inked) else 0
+        low = (int(inked[-1]) + 2) & ~1 if len(inked) else 0
+        # Copied, or the whole frame's alpha would stay behind its inked rows.
+        luma = alpha[self._top : min(low, size[1])].copy()
+        self._alphas = (luma, halved(luma))
+        self._gains = tuple(_in_256ths(alpha) for alpha in self._alphas)
+        self._levels = [np.uint16(round(level)) for level in tint.tolist()]
         self._show = show
 
     def draw(self, planes: Planes, time: float) -> None:
         opacity = self._show.opacity(time)
-        if opacity < INVISIBLE or self._top >= self._low:
+        if opacity < INVISIBLE:
             return
+        gains = (
+            self._gains
+            if opacity >= 1
+            else [_in_256ths(a * np.float32(opacity)) for a in self._alphas]
+        )
         for i, plane in enumerate(planes):
-            step = 1 + (i > 0)
-            gain = (self._share[::step] * (256 * opacity) + 0.5).astype(np.uint16)
-            part = plane[self._top // step : self._low // step]
-            toward = gain * np.uint16(round(float(self._tint[i])))
+            gain = gains[i > 0]
+            top = self._top >> (i > 0)
+            part = plane[top : top + len(gain)]
             # At most 256 * 255 + 128, which is why sixteen bits are enough.
             mixed: U16 = part * (np.uint16(256) - gain)
-            mixed += toward
+            mixed += gain * self._levels[i]
             mixed += np.uint16(128)
             mixed >>= 8
             part[:] = mixed
+
+
+def _in_256ths(alpha: Floats) -> U16:
+    return (alpha * 256 + 0.5).astype(np.uint16)
 
 
 class Hairline:

@@ -106,7 +106,8 @@ def read_plan(folder: Path) -> Plan:
     """
     try:
         fields = cast("dict[str, Any]", json.loads((folder / "plan.json").read_bytes()))
-        return Plan(**{**fields, "camera": Camera.of(fields.get("camera"))})
+        fields["camera"] = Camera.of(fields["camera"])
+        return Plan(**fields)
     except PlanRefused:
         raise
     except (OSError, TypeError, ValueError, KeyError) as exc:

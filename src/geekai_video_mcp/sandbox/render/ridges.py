@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from geekai_video_mcp.sandbox.render.colour import F32
+from geekai_video_mcp.sandbox.render.colour import Floats
 from geekai_video_mcp.sandbox.render.moods import Terrain
 from geekai_video_mcp.sandbox.render.noise import Noise
 
@@ -31,17 +31,17 @@ class Sheet:
     """Gain of everything that moves by itself."""
 
 
-Outline = Callable[[Sheet, F32, float], F32]
+Outline = Callable[[Sheet, Floats, float], Floats]
 
 
-def _hills(sheet: Sheet, u: F32, _time: float) -> F32:
+def _hills(sheet: Sheet, u: Floats, _time: float) -> Floats:
     scale = 1.35 - 0.15 * sheet.near
     noise = sheet.hills
     broad = noise(u * scale) * 0.80 + noise(u * (scale * 2.2) + 17) * 0.30
     return broad + noise(u * (scale * 5) + 3) * 0.07
 
 
-def _mountains(sheet: Sheet, u: F32, _time: float) -> F32:
+def _mountains(sheet: Sheet, u: Floats, _time: float) -> Floats:
     scale = 2.1 - 0.2 * sheet.near
     noise = sheet.hills
     peaks, crags = 1 - np.abs(noise(u * scale)), 1 - np.abs(noise(u * (scale * 2.3) + 31))
@@ -49,7 +49,7 @@ def _mountains(sheet: Sheet, u: F32, _time: float) -> F32:
     return (peaks * peaks * 1.2 + crags * 0.5 + detail - 1.0) * 0.9
 
 
-def _waves(sheet: Sheet, u: F32, time: float) -> F32:
+def _waves(sheet: Sheet, u: Floats, time: float) -> Floats:
     near = sheet.near
     t = time * (0.55 + 0.75 * near) * sheet.sway
     v = u * (3.2 + 9 * (1 - near) ** 1.2)
@@ -59,14 +59,14 @@ def _waves(sheet: Sheet, u: F32, time: float) -> F32:
     return ((swell + chop) * (0.16 + 0.62 * near)).astype(np.float32)
 
 
-def _dunes(sheet: Sheet, u: F32, _time: float) -> F32:
+def _dunes(sheet: Sheet, u: Floats, _time: float) -> Floats:
     v = u * 1.25
     noise = sheet.hills
     # The absolute value gives a dune its one sharp crest.
     return noise(v) * 0.9 + 0.42 * np.abs(noise(v * 1.7 + 5)) + noise(v * 9) * 0.03
 
 
-def _firs(sheet: Sheet, u: F32, _time: float) -> F32:
+def _firs(sheet: Sheet, u: Floats, _time: float) -> Floats:
     ground = _hills(sheet, u, 0.0)
     if sheet.index == 0:
         return ground
@@ -82,7 +82,7 @@ def _firs(sheet: Sheet, u: F32, _time: float) -> F32:
     return (ground * 0.75 + crowns * (0.52 + 0.55 * sheet.near)).astype(np.float32)
 
 
-def _towers(sheet: Sheet, u: F32, _time: float) -> F32:
+def _towers(sheet: Sheet, u: Floats, _time: float) -> Floats:
     near = sheet.near
     v = u / (0.046 + 0.052 * near)
     cell = np.floor(v).astype(np.int32)
@@ -119,7 +119,7 @@ BLADE_HEIGHT: Final = (0.024, 0.046, 0.085)
 """Their length, in frame heights."""
 
 
-def grass(sheet: Sheet, u: F32, time: float, *, row: int) -> F32:
+def grass(sheet: Sheet, u: Floats, time: float, *, row: int) -> Floats:
     """Return how far grass stands above the ground, in frame heights, leaning with the gusts."""
     t = time * sheet.sway
     gust = 0.55 * np.sin(u * 2.3 + t * 1.25) + 0.25 * np.sin(u * 5.9 - t * 2.1 + 1)
@@ -131,7 +131,7 @@ def grass(sheet: Sheet, u: F32, time: float, *, row: int) -> F32:
     return (tallest * clump * BLADE_HEIGHT[row]).astype(np.float32)
 
 
-def _stand(blades: Noise, v: F32, gust: F32, *, shift: int) -> F32:
+def _stand(blades: Noise, v: Floats, gust: Floats, *, shift: int) -> Floats:
     """One stand of leaning blades: each a gentle slope on one side and a steep one on the other."""
     cell = np.floor(v).astype(np.int32)
     tallest = np.zeros_like(v)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from geekai_video_mcp.sandbox.render.canvas import Canvas, Dots, panes, soft_dots
-from geekai_video_mcp.sandbox.render.colour import F32, mix, rgb, yuv
+from geekai_video_mcp.sandbox.render.colour import Floats, mix, rgb, yuv
 from geekai_video_mcp.sandbox.render.moods import Mood
 from geekai_video_mcp.sandbox.render.noise import Noise
 
@@ -22,12 +22,12 @@ TAU: Final = 2 * math.pi
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """How a sheet's own coordinates fall on the frame: x = (u - offset - shift) / aspect * zoom + 0.5."""
+    """How a sheet falls on the frame: x = (u - offset - shift) / aspect * zoom + 0.5."""
 
     near: float
     zoom: float
     shift: float
-    heights: F32
+    heights: Floats
     """The sheet's upper edge in pixels from the top, for each column."""
 
 
@@ -57,7 +57,9 @@ def windows(canvas: Canvas, mood: Mood, parts: Noise, ground: Ground, *, offset:
     canvas.dots(dots, yuv(rgb(mood.fleck)), stamp=panes)
 
 
-def _inside(x: F32, y: F32, heights: F32, *, margin: float, drop: float) -> npt.NDArray[np.bool_]:
+def _inside(
+    x: Floats, y: Floats, heights: Floats, *, margin: float, drop: float
+) -> npt.NDArray[np.bool_]:
     last = len(heights) - 1
     seen = (x > 0) & (x < last)
     for step in (-margin, 0.0, margin):
@@ -66,7 +68,7 @@ def _inside(x: F32, y: F32, heights: F32, *, margin: float, drop: float) -> npt.
     return seen
 
 
-def _f32(values: npt.NDArray[np.floating]) -> F32:
+def _f32(values: npt.NDArray[np.floating]) -> Floats:
     return values.astype(np.float32)
 
 
@@ -94,10 +96,24 @@ class Road:
             return
         x = (np.arange(left, right, dtype=np.float32)[None] + 0.5) / width
         away = np.abs(x - centre)
-        self._lay(canvas, away * width, half * width, down, time=time * sway, at=(first, left))
+        self._lay(
+            canvas,
+            away=away * width,
+            half=half * width,
+            down=down,
+            time=time * sway,
+            at=(first, left),
+        )
 
     def _lay(
-        self, canvas: Canvas, away: F32, half: F32, down: F32, *, time: float, at: tuple[int, int]
+        self,
+        canvas: Canvas,
+        away: Floats,
+        half: Floats,
+        down: Floats,
+        *,
+        time: float,
+        at: tuple[int, int],
     ) -> None:
         sheets, haze = self.mood.sheets, rgb(self.mood.haze)
         asphalt = yuv(mix(mix(rgb(sheets[3]), rgb(sheets[4]), 0.55), haze, 0.20))
@@ -160,7 +176,7 @@ class Birds:
 
 
 def _bird(
-    plane: F32, place: tuple[float, float], *, span: float, lift: float, level: float
+    plane: Floats, place: tuple[float, float], *, span: float, lift: float, level: float
 ) -> None:
     """Two arched wings: a curve's height over each column, drawn as thick as the distance to it."""
     x, y = place
@@ -202,13 +218,13 @@ class Flecks:
             canvas.y, Dots(_f32(x * width), _f32(y * height), radius, radius, _f32(alpha)), level
         )
 
-    def _snow(self, time: float) -> tuple[F32, F32, F32, F32]:
+    def _snow(self, time: float) -> tuple[Floats, Floats, Floats, Floats]:
         near = self._near
         x = (self._x + 0.03 * np.sin(time * 1.1 + self._phase) + time * 0.02) % 1.06 - 0.03
         y = (self._y + time * (0.06 + 0.10 * near)) % 1.08 - 0.04
         return x, y, 0.15 + 0.55 * near, 0.0010 + 0.0022 * near
 
-    def _motes(self, time: float) -> tuple[F32, F32, F32, F32]:
+    def _motes(self, time: float) -> tuple[Floats, Floats, Floats, Floats]:
         near, phase = self._near, self._phase
         firefly = self._weather == "fireflies"
         wander = 0.014 * np.sin(time * 0.7 + phase)

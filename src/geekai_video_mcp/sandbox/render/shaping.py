@@ -17,8 +17,12 @@ TATWEEL: Final = "\u0640"
 
 _MIRRORED: Final = str.maketrans("()[]{}<>«»", ")(][}{><»«")
 
-_PRESENTATION_FORMS: Final = (range(0xFE80, 0xFEFD), range(0xFB50, 0xFBC2))
-"""Arabic forms B (and lam-alef), then the letters of Persian, Urdu and others in forms A."""
+_PRESENTATION_FORMS: Final = (
+    range(0xFE80, 0xFEFD),
+    range(0xFB50, 0xFBB2),
+    range(0xFBD3, 0xFC00),
+)
+"""Forms B (Arabic, with lam-alef), then the letters of forms A: Persian, Urdu and others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,7 @@ def _reversed_at(runs: list[tuple[int, str]], depth: int) -> list[tuple[int, str
 
 
 def _levels(text: str, base: int) -> list[int]:
-    """The embedding level of each character: rules W and N of the algorithm, without explicit marks."""
+    """The embedding level of each character: rules W and N, without explicit marks."""
     kinds = _kinds(text, base)
     levels: list[int] = []
     for i, kind in enumerate(kinds):
@@ -94,10 +98,9 @@ def _kinds(text: str, base: int) -> list[str]:
 
 
 def _with_separators(kinds: list[str]) -> list[str]:
-    following = [*kinds, "N"][1:]
     return [
-        kind if kind != "?D" else ("D" if after == "D" else "N")
-        for kind, after in zip(kinds, following, strict=True)
+        kind if kind != "?D" else ("D" if kinds[i + 1 : i + 2] == ["D"] else "N")
+        for i, kind in enumerate(kinds)
     ]
 
 
@@ -113,7 +116,7 @@ def clusters(text: str) -> list[str]:
 
 
 def drawn_order(text: str) -> str:
-    """Return a right-to-left run as it is drawn from the left: joined, reversed, brackets turned."""
+    """Return a right-to-left run as drawn from the left: joined, reversed, brackets turned."""
     return "".join(reversed(clusters(joined(text)))).translate(_MIRRORED)
 
 

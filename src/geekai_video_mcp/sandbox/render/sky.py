@@ -12,12 +12,12 @@ import numpy as np
 from PIL import Image
 
 from geekai_video_mcp.sandbox.render.canvas import Canvas, Dots, soft_dots
-from geekai_video_mcp.sandbox.render.colour import F32, F64, mix, ramp, rgb, yuv
+from geekai_video_mcp.sandbox.render.colour import Floats, mix, ramp, rgb, yuv
 from geekai_video_mcp.sandbox.render.moods import Mood
 from geekai_video_mcp.sandbox.render.noise import Noise, Noise2
 
 _COARSE: Final = 3
-"""Pixels of the frame for each one computed: glow and cloud are smooth, and this is a ninth of the work."""
+"""Pixels of the frame for each one computed: glow and cloud are smooth."""
 
 _STARS_PER_SQUARE: Final = 300
 """Stars in a sky as wide as it is high."""
@@ -32,21 +32,21 @@ class Light:
     radius: float
 
 
-def _grid(width: int, height: int) -> tuple[F32, F32]:
+def _grid(width: int, height: int) -> tuple[Floats, Floats]:
     columns, rows = -(-width // _COARSE), -(-height // _COARSE)
     x = (np.arange(columns, dtype=np.float32)[None] + 0.5) * _COARSE
     y = (np.arange(rows, dtype=np.float32)[:, None] + 0.5) * _COARSE
     return x, y
 
 
-def _glow(mood: Mood, light: Light, x: F32, y: F32, size: tuple[int, int]) -> F32:
+def _glow(mood: Mood, light: Light, x: Floats, y: Floats, size: tuple[int, int]) -> Floats:
     width, height = size
     away = np.hypot(x - light.x * width, y - light.y * height) / height
     near, far = np.exp(-((away / 0.15) ** 1.1)), np.exp(-((away / 0.48) ** 1.3))
     return ((0.46 * near + 0.24 * far) * (0.46 if mood.night else 1.0)).astype(np.float32)
 
 
-def _clouds(rng: np.random.Generator, x: F32, y: F32, height: int, horizon: float) -> F32:
+def _clouds(rng: np.random.Generator, x: Floats, y: Floats, height: int, horizon: float) -> Floats:
     """Thin strata, thickest half way up the sky."""
     noise = Noise2(rng)
     u, v = x / height * 1.15, y / height * 8.5
@@ -56,7 +56,7 @@ def _clouds(rng: np.random.Generator, x: F32, y: F32, height: int, horizon: floa
     return (np.clip(body * 1.6 - 0.02, 0, 1) ** 1.5 * band).astype(np.float32)
 
 
-def _aurora(rng: np.random.Generator, x: F32, y: F32, height: int, horizon: float) -> F32:
+def _aurora(rng: np.random.Generator, x: Floats, y: Floats, height: int, horizon: float) -> Floats:
     """Two curtains: sharp along their lower hem, fading upward, pleated across."""
     u, down = x / height, y / height
     veil = np.zeros(np.broadcast_shapes(x.shape, y.shape), np.float32)
@@ -71,12 +71,12 @@ def _aurora(rng: np.random.Generator, x: F32, y: F32, height: int, horizon: floa
     return np.clip(veil * 0.62, 0, 0.80)
 
 
-def _tinted(base: F64, share: F32, tint: F64) -> F64:
+def _tinted(base: Floats, share: Floats, tint: Floats) -> Floats:
     """Return *base* moved towards *tint*; in gamma space, where light adds as paint glazes."""
     return base + share[..., None] * (tint - base)
 
 
-def _spread(levels: F32, width: int, height: int, size: tuple[int, int]) -> F32:
+def _spread(levels: Floats, width: int, height: int, size: tuple[int, int]) -> Floats:
     source = (0, 0, width / _COARSE, height / _COARSE)
     picture = Image.fromarray(levels).resize(size, Image.Resampling.BICUBIC, box=source)
     return np.array(picture, np.float32)

@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from geekai_video_mcp.sandbox.render.colour import F32
+from geekai_video_mcp.sandbox.render.colour import Floats
 from geekai_video_mcp.sandbox.render.film import SAMPLE_RATE
 from geekai_video_mcp.sandbox.render.moods import MOODS, Mood
 from geekai_video_mcp.sandbox.render.noise import generator
@@ -31,7 +31,7 @@ _MINOR: Final = (0, 3, 5, 7, 10)
 _TAU: Final = 2 * np.pi
 
 
-def ambience(prompt: str, mood_name: str, *, samples: int) -> F32:
+def ambience(prompt: str, mood_name: str, *, samples: int) -> Floats:
     """Return two channels of *samples* samples at 48 kHz, between -1 and 1."""
     mood = MOODS[mood_name]
     rng = generator(prompt, "sound")
@@ -44,7 +44,7 @@ def ambience(prompt: str, mood_name: str, *, samples: int) -> F32:
     return _levelled(sound * _fades(time, samples / SAMPLE_RATE))
 
 
-def _pad(rng: np.random.Generator, time: F32, root: float, *, minor: bool) -> F32:
+def _pad(rng: np.random.Generator, time: Floats, root: float, *, minor: bool) -> Floats:
     chord = (0, 7, 12, 15 if minor else 16, 19, 22 if minor else 26)
     sound = np.zeros((2, len(time)), np.float32)
     for voice, semitones in enumerate(chord):
@@ -60,11 +60,11 @@ def _pad(rng: np.random.Generator, time: F32, root: float, *, minor: bool) -> F3
                 tone += np.float32(gain) * np.sin(
                     np.float32(_TAU * detuned * harmonic) * time + phase
                 )
-            channel += np.float32(0.20 / (1 + 0.55 * voice)) * breath * tone
+            np.add(channel, np.float32(0.20 / (1 + 0.55 * voice)) * breath * tone, out=channel)
     return sound
 
 
-def _bells(rng: np.random.Generator, sound: F32, root: float, *, minor: bool) -> None:
+def _bells(rng: np.random.Generator, sound: Floats, root: float, *, minor: bool) -> None:
     scale = _MINOR if minor else _MAJOR
     seconds = sound.shape[1] / SAMPLE_RATE
     at = 0.55
@@ -80,7 +80,7 @@ def _bells(rng: np.random.Generator, sound: F32, root: float, *, minor: bool) ->
         at += 0.5 + 0.9 * rng.random()
 
 
-def _strike(pitch: float, samples: int) -> F32:
+def _strike(pitch: float, samples: int) -> Floats:
     time = np.arange(samples, dtype=np.float32) / np.float32(SAMPLE_RATE)
     body = np.sin(np.float32(_TAU * pitch) * time)
     # 2.76: the first overtone of a struck bar, which is what makes it a bell.
@@ -89,22 +89,22 @@ def _strike(pitch: float, samples: int) -> F32:
     return (np.float32(0.055) * envelope * (body + shimmer)).astype(np.float32)
 
 
-def _air(rng: np.random.Generator, sound: F32, time: F32, mood: Mood) -> None:
+def _air(rng: np.random.Generator, sound: Floats, time: Floats, mood: Mood) -> None:
     """Low-passed noise that swells: wind, or surf by the sea."""
     sea = mood.terrain == "sea"
-    samples = sound.shape[1]
+    samples = len(time)
     hertz = np.fft.rfftfreq(samples, 1 / SAMPLE_RATE)
     shape = 1 / (1 + (hertz / (700 if sea else 420)) ** 2)
     rate = np.float32(_TAU * (0.21 if sea else 0.09))
     for i, channel in enumerate(sound):
-        noise = np.fft.irfft(np.fft.rfft(rng.standard_normal(samples)) * shape, samples).astype(
-            np.float32
-        )
+        white = rng.random(samples, np.float32) - np.float32(0.5)
+        noise = np.fft.irfft(np.fft.rfft(white) * shape, samples).astype(np.float32)
         swell = np.float32(0.6) + np.float32(0.4) * np.sin(rate * time + np.float32(i))
-        channel += noise * np.float32(0.030 / (float(noise.std()) + 1e-9)) * swell
+        gain = np.float32(0.030 / (float(noise.std()) + 1e-9))
+        np.add(channel, noise * gain * swell, out=channel)
 
 
-def _in_a_room(rng: np.random.Generator, sound: F32) -> F32:
+def _in_a_room(rng: np.random.Generator, sound: Floats) -> Floats:
     """Add a synthetic reverberation: decaying noise, convolved."""
     decay = int(1.6 * SAMPLE_RATE)
     size = 1 << (sound.shape[1] + decay - 1).bit_length()
@@ -117,7 +117,7 @@ def _in_a_room(rng: np.random.Generator, sound: F32) -> F32:
     return sound * np.float32(0.8) + wet * np.float32(0.5)
 
 
-def _fades(time: F32, seconds: float) -> F32:
+def _fades(time: Floats, seconds: float) -> Floats:
     fade_in, fade_out = min(FADE_IN, seconds / 2), min(FADE_OUT, seconds / 2)
     ends = np.minimum(
         time / np.float32(fade_in), (np.float32(seconds) - time) / np.float32(fade_out)
@@ -125,7 +125,7 @@ def _fades(time: F32, seconds: float) -> F32:
     return np.clip(ends, 0, 1).astype(np.float32)
 
 
-def _levelled(sound: F32) -> F32:
+def _levelled(sound: Floats) -> Floats:
     rms = float(np.sqrt(np.square(sound).mean()))
     # tanh: a rare peak is rounded off, never clipped.
     return np.tanh(sound * np.float32(LOUDNESS / (rms + 1e-9))).astype(np.float32)

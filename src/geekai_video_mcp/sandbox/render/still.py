@@ -17,7 +17,7 @@ from PIL import Image, ImageOps
 
 from geekai_video_mcp.sandbox.render.camera import Pose, smooth
 from geekai_video_mcp.sandbox.render.canvas import Planes
-from geekai_video_mcp.sandbox.render.colour import BLACK_LEVEL, CHROMA_ZERO, F32
+from geekai_video_mcp.sandbox.render.colour import BLACK_LEVEL, CHROMA_ZERO, Floats
 from geekai_video_mcp.sandbox.render.frames import planes_of
 
 MOST_PIXELS: Final = 64_000_000
@@ -28,6 +28,12 @@ TRACK: Final = 0.16
 
 TURN: Final = 0.13
 """The same for a turn, in radians of view; a turn also leans the far edge away."""
+
+FARTHEST: Final = 0.30
+"""Where the view's centre stops, as a fraction of the frame from the picture's."""
+
+REACH_STEPS: Final = 18
+"""Halvings when looking for the least zoom: finer than a hundredth of a pixel at 4K."""
 
 LEAN: Final = 0.16
 """How much smaller the edge that a full turn brings in from afar is drawn."""
@@ -67,14 +73,7 @@ def open_picture(path: Path, *, field: str) -> Image.Image:
         with warnings.catch_warnings():
             # Pillow only warns from 89 to 179 megapixels, and on standard error.
             warnings.simplefilter("ignore")
-            image = Image.open(path)
-            if image.width * image.height > MOST_PIXELS:
-                raise InvalidImageError(
-                    field, f"has over {MOST_PIXELS // 1_000_000} million pixels."
-                )
-            return _flattened(ImageOps.exif_transpose(image))
-    except InvalidImageError:
-        raise
+            return _decoded(path, field)
     except Image.DecompressionBombError as exc:
         raise InvalidImageError(field, "has too many pixels to decode.") from exc
     # Pillow's decoders raise any of these on damaged bytes, depending on the format.
@@ -90,11 +89,19 @@ def open_picture(path: Path, *, field: str) -> Image.Image:
         raise InvalidImageError(field, "is not a picture that can be decoded.") from exc
 
 
+def _decoded(path: Path, field: str) -> Image.Image:
+    with Image.open(path) as image:
+        # Only the header has been read so far.
+        if image.width * image.height > MOST_PIXELS:
+            raise InvalidImageError(field, f"has over {MOST_PIXELS // 1_000_000} million pixels.")
+        return _flattened(ImageOps.exif_transpose(image))
+
+
 def _flattened(image: Image.Image) -> Image.Image:
     if image.mode.startswith(("I", "F")):
         # Pillow clips sixteen bits to eight instead of scaling them.
         deep = np.asarray(image, np.float32)
-        full = 65535.0 if float(deep.max(initial=0)) > 255 else 255.0  # noqa: PLR2004  an eight-bit level
+        full = 65535.0 if float(deep.max(initial=0)) > 255 else 255.0
         return Image.fromarray((deep * (255.0 / full)).clip(0, 255).astype(np.uint8)).convert("RGB")
     if image.has_transparency_data:
         clear = image.convert("RGBA")
@@ -168,7 +175,7 @@ class Picture:
         )
         return np.asarray(turned)
 
-    def mean(self, first: float, last: float) -> F32:
+    def mean(self, first: float, last: float) -> Floats:
         """Return the mean Y, U, V between two fractions of the height."""
         planes = self.exact
         rows = [plane[int(first * len(plane)) : max(1, int(last * len(plane)))] for plane in planes]
@@ -191,28 +198,45 @@ def homography(pose: Pose, aspect: float) -> Homography:
     """Return the matrix from the frame to the picture, both as unit squares.
 
     Moving over the picture takes a zoom with it: the least that keeps the picture's edge
-    out of view at every moment of the move, which for small angles is proportional to it.
+    out of view. Only pulling back shows the mirrored border.
     """
-    turn = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [LEAN * pose.yaw, -LEAN * pose.pitch, 1.0]])
+    x, y = _bounded(TRACK * pose.x + TURN * pose.yaw), _bounded(TRACK * pose.y + TURN * pose.pitch)
+    lean = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [_lean(pose.yaw), -_lean(pose.pitch), 1.0]])
     angle = ROLL * pose.roll
     cos, sin = math.cos(angle), math.sin(angle)
     spin = np.array([[cos, -sin / aspect, 0.0], [sin * aspect, cos, 0.0], [0.0, 0.0, 1.0]])
-    moved = _shift(TRACK * pose.x + TURN * pose.yaw, -(TRACK * pose.y + TURN * pose.pitch))
-    reach = 1 / (_needed(pose, aspect) * _closer(pose.zoom))
-    centred = moved @ spin @ turn @ _scaling(reach, reach)
-    return _shift(0.5, 0.5) @ centred @ _shift(-0.5, -0.5)
+    turned = _shift(x, -y) @ spin @ lean
+    wanted = 1 / (1 + CLOSER * pose.zoom) if pose.zoom >= 0 else 1 - WIDER * max(pose.zoom, -1.2)
+    reach = _inside(turned, wanted, border=MARGIN if pose.zoom < 0 else 0.0)
+    return _shift(0.5, 0.5) @ turned @ _scaling(reach, reach) @ _shift(-0.5, -0.5)
 
 
-def _closer(zoom: float) -> float:
-    return 1 + CLOSER * zoom if zoom >= 0 else 1 / (1 - WIDER * zoom)
+def _bounded(shift: float) -> float:
+    """Soften *shift* towards FARTHEST: however hard the axes are pushed, there is a view."""
+    return FARTHEST * math.tanh(shift / FARTHEST)
 
 
-def _needed(pose: Pose, aspect: float) -> float:
-    aside = abs(TRACK * pose.x + TURN * pose.yaw)
-    lift = abs(TRACK * pose.y + TURN * pose.pitch)
-    spin = math.sin(abs(ROLL * pose.roll)) * max(aspect, 1 / aspect)
-    lean = LEAN * (abs(pose.yaw) + abs(pose.pitch))
-    return 1 + 2 * max(aside, lift) + spin + lean
+def _lean(turn: float) -> float:
+    return LEAN * math.tanh(turn)
+
+
+_CORNERS: Final = np.array([[-0.5, 0.5, -0.5, 0.5], [-0.5, -0.5, 0.5, 0.5], [1.0] * 4])
+
+
+def _inside(turned: Homography, wanted: float, *, border: float) -> float:
+    """Return the widest reach up to *wanted* whose corners are all in the bordered picture."""
+
+    def fits(reach: float) -> bool:
+        seen = turned @ _scaling(reach, reach) @ _CORNERS
+        return bool(np.abs(seen[:2] / seen[2]).max() <= 0.5 + border)
+
+    low, high = 0.0, wanted
+    if fits(high):
+        return high
+    for _ in range(REACH_STEPS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if fits(middle) else (low, middle)
+    return low
 
 
 class Shot:
@@ -225,7 +249,7 @@ class Shot:
         self._tail = Picture(tail, width, height) if tail is not None else None
 
     def paint(self, planes: Planes, *, progress: float, pose: Pose, approach: Pose) -> None:
-        """Write the frame at *progress*; *approach* is the tail's pose, at rest when the shot ends."""
+        """Write the frame at *progress*; *approach* is the tail's pose, nothing at the end."""
         start, end = DISSOLVE
         share = smooth((progress - start) / (end - start)) if self._tail is not None else 0.0
         seen = (
@@ -237,11 +261,11 @@ class Shot:
         for plane, source in zip(planes, seen, strict=True):
             plane[:] = source
 
-    def tints(self) -> tuple[F32, F32]:
+    def tints(self) -> tuple[Floats, Floats]:
         """Return dark tints of the picture's own top and bottom, for veils."""
         return _darkened(self._mean(0.0, 0.15)), _darkened(self._mean(0.7, 1.0))
 
-    def _mean(self, first: float, last: float) -> F32:
+    def _mean(self, first: float, last: float) -> Floats:
         pictures = [self._first] + ([self._tail] if self._tail is not None else [])
         return np.mean([picture.mean(first, last) for picture in pictures], axis=0).astype(
             np.float32
@@ -254,7 +278,7 @@ def _dissolved(
     return np.asarray(Image.blend(Image.fromarray(a), Image.fromarray(b), share))
 
 
-def _darkened(levels: F32) -> F32:
+def _darkened(levels: Floats) -> Floats:
     y, u, v = (float(level) for level in levels)
     dark = (
         BLACK_LEVEL + (y - BLACK_LEVEL) * 0.16,

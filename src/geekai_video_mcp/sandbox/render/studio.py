@@ -10,10 +10,12 @@ import hashlib
 import io
 import json
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, Self
 
 import numpy as np
 from av.video.frame import VideoFrame
@@ -21,20 +23,20 @@ from PIL import Image
 
 from geekai_video_mcp.sandbox.render.camera import chosen, pose
 from geekai_video_mcp.sandbox.render.card import Card, Look
-from geekai_video_mcp.sandbox.render.colour import F32, U8, mix, rgb, yuv
+from geekai_video_mcp.sandbox.render.colour import U8, Floats, mix, rgb, yuv
 from geekai_video_mcp.sandbox.render.film import SAMPLE_RATE, Film
-from geekai_video_mcp.sandbox.render.frames import Enlarger, image_of, new_frame, planes_in
+from geekai_video_mcp.sandbox.render.frames import enlarged, image_of, new_frame, planes_in
 from geekai_video_mcp.sandbox.render.landscape import Landscape
 from geekai_video_mcp.sandbox.render.lexicon import mood_name
 from geekai_video_mcp.sandbox.render.moods import MOODS
 from geekai_video_mcp.sandbox.render.noise import generator
-from geekai_video_mcp.sandbox.render.plan import Plan
+from geekai_video_mcp.sandbox.render.plan import FULL_HD_PIXELS, Plan
 from geekai_video_mcp.sandbox.render.sound import ambience
 from geekai_video_mcp.sandbox.render.still import Shot, open_picture
 from geekai_video_mcp.sandbox.render.workspace import Workspace
 
 PAINTED_PIXELS: Final = 1280 * 720
-"""Largest landscape painted as it is; a larger frame is a scaled one, which soft paper bears well."""
+"""Largest landscape painted as it is; a larger one is enlarged, which soft paper bears well."""
 
 COVER_QUALITY: Final = 88
 
@@ -47,6 +49,9 @@ GRAIN_REACH: Final = 4
 GRAIN_SLACK: Final = 96
 """Pixels the grain's tile is larger than the frame; each frame takes a window of it by chance."""
 
+PAINTERS: Final = 2
+"""Threads painting frames; NumPy lets go of the interpreter for most of the work."""
+
 COVER_AT: Final = 0.52
 """Just past the middle, so that a dissolve shows both pictures."""
 
@@ -55,15 +60,12 @@ class Scene(Protocol):
     """What moves below the card."""
 
     look: Look
-    grain: bool
 
     def frame(self, *, time: float, progress: float) -> VideoFrame: ...
 
 
 class LandscapeScene:
     """A landscape, painted small and enlarged when the video is large."""
-
-    grain = True
 
     def __init__(self, plan: Plan, mood: str) -> None:
         self._plan, self._camera = plan, chosen(plan)
@@ -77,7 +79,7 @@ class LandscapeScene:
         self._landscape = Landscape(
             plan.prompt, mood, width=width, height=height, sway=plan.movement
         )
-        self._enlarge = Enlarger(plan.width, plan.height) if shrink < 1.0 else None
+        self._enlarged = shrink < 1.0
         palette = MOODS[mood]
         dark = rgb(palette.sheets[-1])
         self.look = Look(
@@ -92,13 +94,11 @@ class LandscapeScene:
         frame = new_frame(*self._size)
         now = pose(self._camera, movement=self._plan.movement, progress=progress)
         self._landscape.paint(planes_in(frame), time=time, pose=now)
-        return frame if self._enlarge is None else self._enlarge(frame)
+        return enlarged(frame, self._plan.width, self._plan.height) if self._enlarged else frame
 
 
 class StillScene:
-    """A camera over the picture in the folder. A given picture gets no grain: it is not ours."""
-
-    grain = False
+    """A camera over the picture in the folder."""
 
     def __init__(self, plan: Plan, folder: Path, image: str) -> None:
         self._plan, self._camera = plan, chosen(plan)
@@ -124,7 +124,10 @@ class StillScene:
 
 
 class Grain:
-    """Film grain: a window, somewhere else each time, onto one tile of noise."""
+    """Film grain: a window, somewhere else each time, onto one tile of noise.
+
+    Only on our own landscapes: a given picture is not ours to roughen.
+    """
 
     def __init__(self, plan: Plan) -> None:
         self._rng = generator(plan.prompt, "grain")
@@ -144,10 +147,10 @@ class Grain:
 
 @dataclass(frozen=True, slots=True)
 class Stills:
-    """The two frames kept as pictures."""
+    """The two frames kept as pictures, encoded at once: a decoded one is large at 4K."""
 
-    cover: Image.Image
-    last: Image.Image | None
+    cover: bytes
+    last: bytes | None
 
 
 def render(plan: Plan, workspace: Workspace, progress: Callable[[float], None]) -> dict[str, Any]:
@@ -158,54 +161,97 @@ def render(plan: Plan, workspace: Workspace, progress: Callable[[float], None]) 
     """
     started = time.perf_counter()
     mood = mood_name(plan.prompt)
-    scene = _scene(plan, workspace.folder, mood)
-    card = Card(plan, scene.look)
-    part = workspace.begin("video.mp4")
-    with Film(part, plan) as film:
-        stills = _shoot(plan, scene, card, film, mood, progress)
-        workspace.publish("cover.jpg", _jpeg(stills.cover))
-        if stills.last is not None:
-            workspace.publish("last-frame.png", _png(stills.last))
-    size, digest = _measured(part)
+    with ThreadPoolExecutor(_painters(plan)) as painters:
+        sound = painters.submit(_sound, plan, mood)
+        set_up = _Set.build(plan, workspace.folder, mood)
+        part = workspace.begin("video.mp4")
+        with Film(part, plan) as film:
+            frames = set_up.frames(painters)
+            stills = _shoot(frames, sound.result(), film, plan=plan, progress=progress)
+            workspace.publish("cover.jpg", stills.cover)
+            if stills.last is not None:
+                workspace.publish("last-frame.png", stills.last)
+    report = _report(plan, part) | {
+        "codec": film.codec,
+        "mood": mood,
+        "typeset": set_up.card.typeset,
+        "render_seconds": round(time.perf_counter() - started, 3),
+    }
     workspace.finish("video.mp4")
-    report: dict[str, Any] = {
+    workspace.publish("report.json", json.dumps(report).encode())
+    return report
+
+
+def _painters(plan: Plan) -> int:
+    """Return how many threads may paint: frames in the making are what a 4K render weighs."""
+    return PAINTERS if plan.width * plan.height <= FULL_HD_PIXELS else 1
+
+
+def _report(plan: Plan, video: Path) -> dict[str, Any]:
+    with video.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        size = file.tell()
+    return {
         "width": plan.width,
         "height": plan.height,
         "fps": plan.fps,
         "seconds": plan.duration,
         "frames": plan.frames,
         "audio": plan.audio,
-        "codec": film.codec,
         "bytes": size,
         "sha256": digest,
-        "mood": mood,
-        "typeset": card.typeset,
         "ignored": plan.ignored,
-        "render_seconds": round(time.perf_counter() - started, 3),
     }
-    workspace.publish("report.json", json.dumps(report).encode())
-    return report
 
 
-def _scene(plan: Plan, folder: Path, mood: str) -> Scene:
-    return (
-        LandscapeScene(plan, mood) if plan.image is None else StillScene(plan, folder, plan.image)
-    )
+@dataclass(frozen=True, slots=True)
+class _Set:
+    """A plan with its scene and card: any frame of it can be painted at any time, by any thread."""
+
+    plan: Plan
+    scene: Scene
+    card: Card
+
+    @classmethod
+    def build(cls, plan: Plan, folder: Path, mood: str) -> Self:
+        image = plan.image
+        scene = LandscapeScene(plan, mood) if image is None else StillScene(plan, folder, image)
+        return cls(plan, scene, Card(plan, scene.look))
+
+    def frames(self, painters: ThreadPoolExecutor) -> Iterator[VideoFrame]:
+        """Yield every frame in order, painting a few ahead."""
+        ahead: deque[Future[VideoFrame]] = deque()
+        for index in range(self.plan.frames):
+            ahead.append(painters.submit(self.frame, index))
+            if len(ahead) > _painters(self.plan):
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
+
+    def frame(self, index: int) -> VideoFrame:
+        plan, now = self.plan, index / self.plan.fps
+        frame = self.scene.frame(time=now, progress=index / max(1, plan.frames - 1))
+        self.card.draw(planes_in(frame), time=now, progress=(index + 1) / plan.frames)
+        return frame
 
 
 def _shoot(
-    plan: Plan, scene: Scene, card: Card, film: Film, mood: str, progress: Callable[[float], None]
+    frames: Iterator[VideoFrame],
+    sound: Floats | None,
+    film: Film,
+    *,
+    plan: Plan,
+    progress: Callable[[float], None],
 ) -> Stills:
-    sound = _sound(plan, mood)
-    grain = Grain(plan) if scene.grain else None
+    grain = Grain(plan) if plan.image is None else None
     cover_index = min(plan.frames - 1, int(plan.frames * COVER_AT))
-    cover: Image.Image | None = None
-    last: Image.Image | None = None
-    for index, frame in enumerate(_frames(plan, scene, card)):
+    cover: bytes | None = None
+    last: bytes | None = None
+    for index, frame in enumerate(frames):
         if index == cover_index:
-            cover = image_of(frame)
+            cover = _jpeg(image_of(frame))
         if plan.last_frame and index == plan.frames - 1:
-            last = image_of(frame)
+            last = _png(image_of(frame))
         if grain is not None:
             grain.add(planes_in(frame).y)
         film.add(frame)
@@ -216,20 +262,12 @@ def _shoot(
     return Stills(cover, last)
 
 
-def _frames(plan: Plan, scene: Scene, card: Card) -> Iterator[VideoFrame]:
-    for index in range(plan.frames):
-        now = index / plan.fps
-        frame = scene.frame(time=now, progress=index / max(1, plan.frames - 1))
-        card.draw(planes_in(frame), time=now, progress=(index + 1) / plan.frames)
-        yield frame
-
-
 def _heard(plan: Plan, frames: int) -> int:
     """Samples that *frames* frames last."""
     return round(frames * SAMPLE_RATE / plan.fps)
 
 
-def _sound(plan: Plan, mood: str) -> F32 | None:
+def _sound(plan: Plan, mood: str) -> Floats | None:
     return ambience(plan.prompt, mood, samples=_heard(plan, plan.frames)) if plan.audio else None
 
 
@@ -244,9 +282,3 @@ def _png(image: Image.Image) -> bytes:
     # Level 1: a tenth larger and five times quicker than the default.
     image.save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()
-
-
-def _measured(path: Path) -> tuple[int, str]:
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return file.tell(), digest

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont, features
 
-from geekai_video_mcp.sandbox.render.colour import F32
+from geekai_video_mcp.sandbox.render.colour import Floats
 from geekai_video_mcp.sandbox.render.fonts import Face, Stack
 from geekai_video_mcp.sandbox.render.lines import is_cjk
 from geekai_video_mcp.sandbox.render.shaping import drawn_order, segments
@@ -46,7 +46,7 @@ class Run:
 class Mask:
     """A rasterised line: alpha from 0 to 1, and where the line's start lies in it."""
 
-    alpha: F32
+    alpha: Floats
     left: int
     baseline: int
 
@@ -106,7 +106,7 @@ class Typesetter:
         return None
 
     def _keeps_face(self, glyph: str, face: Face) -> bool:
-        """Return whether *glyph* should be drawn by the face before it, because it belongs to it."""
+        """Return whether *glyph* belongs to what the face before it drew."""
         belongs = bool(unicodedata.combining(glyph)) or (_is_joiner(glyph) and self.raqm)
         # A space from an emoji or Han face is a square wide, which is right in neither text.
         spaced = glyph == " " and not face.path.name.startswith(("NotoEmoji", "NotoSerifSC"))
@@ -124,10 +124,11 @@ class Typesetter:
 
     def _advance(self, run: Run, size: int) -> float:
         font = run.face.at(size, raqm=self.raqm)
-        return font.getlength(run.text, **self._direction(run))
+        return font.getlength(run.text, direction=self._direction(run))
 
-    def _direction(self, run: Run) -> dict[str, str]:
-        return {"direction": "rtl" if run.rtl else "ltr"} if self.raqm else {}
+    def _direction(self, run: Run) -> str | None:
+        """Return what Raqm is told; without it Pillow refuses to be told anything."""
+        return ("rtl" if run.rtl else "ltr") if self.raqm else None
 
     def _spaced(self, line: str, size: int, tracking: float) -> list[tuple[Run, str, float]]:
         return [
@@ -158,7 +159,7 @@ class Typesetter:
         self, draw: ImageDraw.ImageDraw, run: Run, size: int, at: tuple[float, float]
     ) -> None:
         font: ImageFont.FreeTypeFont = run.face.at(size, raqm=self.raqm)
-        draw.text(at, run.text, font=font, fill=255, anchor="ls", **self._direction(run))
+        draw.text(at, run.text, font=font, fill=255, anchor="ls", direction=self._direction(run))
 
 
 def _is_joiner(c: str) -> bool:

@@ -1,0 +1,270 @@
+"""Image to video: the picture is respected, the camera obeyed, and shots join."""
+
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+from __future__ import annotations
+
+import struct
+import zlib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import numpy.typing as npt
+import pytest
+from PIL import Image, ImageDraw
+
+from geekai_video_mcp.sandbox.render.camera import Pose
+from geekai_video_mcp.sandbox.render.plan import Camera, Plan
+from geekai_video_mcp.sandbox.render.still import (
+    InvalidImageError,
+    Picture,
+    homography,
+    open_picture,
+)
+from geekai_video_mcp.sandbox.render.studio import render
+from geekai_video_mcp.sandbox.render.workspace import Workspace
+
+WIDTH, HEIGHT = 320, 180
+PLAN = Plan(
+    "The camera glides toward the ridge",
+    "sandbox",
+    width=WIDTH,
+    height=HEIGHT,
+    fps=10,
+    seconds=2.0,
+    image="first.png",
+    quality="quality",
+    last_frame=True,
+)
+Pixels = npt.NDArray[np.int16]
+
+
+def scene(colour: str, size: tuple[int, int] = (WIDTH, HEIGHT)) -> Image.Image:
+    """A soft picture with a few things in it to recognise."""
+    picture = Image.linear_gradient("L").resize(size).convert("RGB")
+    picture = Image.blend(picture, Image.new("RGB", size, colour), 0.6)
+    draw = ImageDraw.Draw(picture)
+    w, h = size
+    draw.ellipse((0.45 * w, 0.42 * h, 0.55 * w, 0.58 * h), fill="white")
+    draw.rectangle((0.1 * w, 0.6 * h, 0.2 * w, 0.75 * h), fill="navy")
+    return picture
+
+
+def shoot(folder: Path, plan: Plan, **pictures: Image.Image) -> list[Pixels]:
+    for name, picture in pictures.items():
+        picture.save(folder / f"{name}.png")
+    render(plan, Workspace(folder), lambda _share: None)
+    with av.open(str(folder / "video.mp4")) as film:
+        return [frame.to_ndarray(format="rgb24").astype(np.int16) for frame in film.decode(video=0)]
+
+
+def pixels(image: Image.Image) -> Pixels:
+    return np.asarray(image.convert("RGB"), np.int16)
+
+
+def apart(a: Pixels, b: Pixels) -> float:
+    """Mean difference in levels."""
+    return float(np.abs(a - b).mean())
+
+
+def test_the_first_frame_is_the_picture_and_nothing_else(tmp_path: Path) -> None:
+    picture = scene("teal")
+    shown = shoot(tmp_path, PLAN, first=picture)
+    assert apart(shown[0], pixels(picture)) < 2.5
+
+
+def test_a_picture_of_another_shape_is_cover_fitted_at_its_centre(tmp_path: Path) -> None:
+    tall = scene("olive", (400, 900))
+    shown = shoot(tmp_path, PLAN, first=tall)
+    box = (0, (900 - 225) / 2, 400, (900 + 225) / 2)
+    fitted = tall.resize((WIDTH, HEIGHT), Image.Resampling.LANCZOS, box=box)
+    assert apart(shown[0], pixels(fitted)) < 3
+
+
+def test_the_last_frame_is_the_tail_so_that_shots_join(tmp_path: Path) -> None:
+    tail = scene("maroon")
+    shown = shoot(tmp_path, replace(PLAN, image_tail="tail.png"), first=scene("teal"), tail=tail)
+    assert apart(shown[-1], pixels(tail)) < 2.5
+
+
+def test_a_second_shot_begins_where_the_first_ended(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    first = shoot(tmp_path / "one", PLAN, first=scene("teal"))
+    with Image.open(tmp_path / "one" / "last-frame.png") as last:
+        second = shoot(tmp_path / "two", PLAN, first=last.convert("RGB"))
+        assert apart(second[0], pixels(last)) < 2.5
+    assert apart(second[0], first[-1]) < 3
+
+
+def test_a_landscape_ends_clean_when_its_last_frame_is_wanted(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    landscape = replace(PLAN, image=None)
+    shoot(tmp_path / "one", landscape)
+    shoot(tmp_path / "two", replace(landscape, watermark=True))
+    pictures: list[Pixels] = []
+    for name in ("one", "two"):
+        with Image.open(tmp_path / name / "last-frame.png") as last:
+            pictures.append(pixels(last))
+    changed = np.abs(pictures[0] - pictures[1]).max(axis=2) > 8
+    rows, columns = np.nonzero(changed)
+    # Only the sticky mark is left: in the top right corner.
+    assert rows.max() < HEIGHT * 0.25
+    assert columns.min() > WIDTH * 0.6
+
+
+def test_the_tail_dissolves_in(tmp_path: Path) -> None:
+    plan = replace(PLAN, image_tail="tail.png", camera=Camera())
+    shown = shoot(tmp_path, plan, first=scene("teal"), tail=scene("maroon"))
+    band = slice(40, 70)  # below the label, above the caption
+    share = [apart(frame[band], shown[0][band]) for frame in shown]
+    middle = share[len(share) * 58 // 100]
+    assert 0.2 * share[-1] < middle < 0.8 * share[-1]
+    assert share[3] < 0.1 * share[-1]
+
+
+def test_a_label_is_shown_between_a_clean_start_and_a_clean_end(tmp_path: Path) -> None:
+    picture = Image.new("RGB", (WIDTH, HEIGHT), "#808080")
+    shown = shoot(tmp_path, replace(PLAN, camera=Camera()), first=picture)
+    corner = [frame[:24, :200] for frame in shown]
+    contrast = [float(part.max()) - float(np.median(part)) for part in corner]
+    assert max(contrast[:2]) < 12
+    assert contrast[-1] < 12
+    assert min(contrast[7:14]) > 90
+
+
+def test_the_watermark_sticks_to_every_frame(tmp_path: Path) -> None:
+    picture = Image.new("RGB", (WIDTH, HEIGHT), "#606060")
+    shown = shoot(tmp_path, replace(PLAN, camera=Camera(), watermark=True), first=picture)
+    corner = [frame[20:50, 200:] for frame in (shown[0], shown[-1])]
+    assert all(float(part.max()) - float(np.median(part)) > 40 for part in corner)
+
+
+def centre_of_white(planes_y: npt.NDArray[np.uint8]) -> tuple[float, float]:
+    rows, columns = np.nonzero(planes_y > 200)
+    return float(columns.mean()), float(rows.mean())
+
+
+@pytest.mark.parametrize(
+    ("pose", "dx", "dy"),
+    [
+        (Pose(x=1), -1, 0),
+        (Pose(x=-1), 1, 0),
+        (Pose(y=1), 0, 1),
+        (Pose(y=-1), 0, -1),
+        (Pose(yaw=1), -1, 0),
+        (Pose(yaw=-1), 1, 0),
+        (Pose(pitch=1), 0, 1),
+        (Pose(pitch=-1), 0, -1),
+    ],
+)
+def test_the_picture_moves_against_the_camera(pose: Pose, dx: int, dy: int) -> None:
+    x, y = centre_of_white(Picture(scene("teal"), WIDTH, HEIGHT).view(pose).y)
+    moved_x, moved_y = (x - WIDTH / 2) / WIDTH, (y - HEIGHT / 2) / HEIGHT
+    assert moved_x * dx > 0.05 if dx else abs(moved_x) < 0.02
+    assert moved_y * dy > 0.05 if dy else abs(moved_y) < 0.02
+
+
+@pytest.mark.parametrize(("zoom", "grows"), [(1.0, True), (-1.0, False)])
+def test_zoom_comes_closer_or_pulls_back(zoom: float, *, grows: bool) -> None:
+    picture = Picture(scene("teal"), WIDTH, HEIGHT)
+    size = [int((picture.view(pose).y > 200).sum()) for pose in (Pose(), Pose(zoom=zoom))]
+    assert size[1] > 1.5 * size[0] if grows else size[1] < 0.85 * size[0]
+
+
+@pytest.mark.parametrize("roll", [1.0, -1.0])
+def test_a_clockwise_roll_turns_the_picture_the_other_way(roll: float) -> None:
+    picture = Image.new("RGB", (WIDTH, HEIGHT), "black")
+    ImageDraw.Draw(picture).rectangle((0, HEIGHT / 2 - 4, WIDTH, HEIGHT / 2 + 4), fill="white")
+    seen = Picture(picture, WIDTH, HEIGHT).view(Pose(roll=roll)).y
+    left, right = (np.nonzero(seen[:, column] > 150)[0].mean() for column in (60, WIDTH - 60))
+    assert (left - right) * roll > 15  # clockwise: the right end rises
+
+
+@pytest.mark.parametrize("gain", [0.3, 1.0, 2.0])
+@pytest.mark.parametrize("signs", [(1, 1, 1, 1, 1), (-1, 1, -1, 1, -1), (1, -1, -1, -1, 1)])
+@pytest.mark.parametrize("aspect", [16 / 9, 9 / 16])
+def test_no_move_looks_past_the_picture(gain: float, signs: tuple[int, ...], aspect: float) -> None:
+    x, y, pitch, yaw, roll = (gain * sign for sign in signs)
+    matrix = homography(Pose(x, y, pitch, yaw, roll, 0.0), aspect)
+    corners = matrix @ np.array([[0, 1, 0, 1], [0, 0, 1, 1], [1, 1, 1, 1]])
+    seen = corners[:2] / corners[2]
+    assert seen.min() >= -1e-6
+    assert seen.max() <= 1 + 1e-6
+
+
+def test_movement_is_the_gain_of_the_camera(tmp_path: Path) -> None:
+    moved: list[float] = []
+    for name, movement in (("still", 0.0), ("half", 0.5), ("full", 2.0)):
+        (tmp_path / name).mkdir()
+        shown = shoot(tmp_path / name, replace(PLAN, movement=movement), first=scene("teal"))
+        moved.append(apart(shown[0], shown[-1]))
+    assert moved[0] < 1.5 < moved[1] < moved[2]
+
+
+def test_a_picture_is_turned_upright(tmp_path: Path) -> None:
+    picture = Image.new("RGB", (60, 40), "black")
+    picture.paste("white", (0, 0, 30, 40))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # rotate a quarter clockwise to show
+    picture.save(tmp_path / "turned.jpg", exif=exif, quality=95)
+
+    upright = pixels(open_picture(tmp_path / "turned.jpg", field="image"))
+    assert upright.shape == (60, 40, 3)
+    assert upright[:25].mean() > 200
+    assert upright[35:].mean() < 50
+
+
+def test_a_transparent_picture_lies_on_white(tmp_path: Path) -> None:
+    Image.new("RGBA", (8, 8), (200, 0, 0, 0)).save(tmp_path / "clear.png")
+    assert pixels(open_picture(tmp_path / "clear.png", field="image")).min() == 255
+
+
+def test_sixteen_bit_grey_keeps_its_tones(tmp_path: Path) -> None:
+    Image.fromarray(np.full((8, 8), 32768, np.uint16)).save(tmp_path / "deep.png")
+    assert pixels(open_picture(tmp_path / "deep.png", field="image")).mean() == pytest.approx(
+        127.5, abs=1
+    )
+
+
+def bomb(width: int, height: int) -> bytes:
+    """A PNG header that promises more than it has."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        )
+
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", head)
+        + chunk(b"IDAT", zlib.compress(b"\0" * 64))
+        + chunk(b"IEND", b"")
+    )
+
+
+@pytest.mark.parametrize("side", [8_001, 9_600, 40_000])
+def test_a_decompression_bomb_is_refused_before_it_is_decoded(tmp_path: Path, side: int) -> None:
+    (tmp_path / "bomb.png").write_bytes(bomb(side, side))
+    with pytest.raises(InvalidImageError, match=r"^image .*pixels"):
+        open_picture(tmp_path / "bomb.png", field="image")
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"GIF89a", b"\xff\xd8\xff\xe0" + b"\0" * 30, bomb(40, 40)]
+)
+def test_damaged_bytes_are_an_invalid_image(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "damaged").write_bytes(content)
+    with pytest.raises(InvalidImageError) as caught:
+        open_picture(tmp_path / "damaged", field="image_tail")
+    assert caught.value.field == "image_tail"
+
+
+def test_a_picture_gets_no_grain(tmp_path: Path) -> None:
+    flat = Image.new("RGB", (WIDTH, HEIGHT), "#406080")
+    shown: Any = shoot(tmp_path, replace(PLAN, camera=Camera()), first=flat)[0]
+    assert shown.std(axis=(0, 1)).max() < 0.6
