@@ -6,9 +6,10 @@ resolutions, ratios, fps and durations go through in the caller's own spelling.
 """
 
 import difflib
+import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self, cast
 
 from pydantic import (
     AfterValidator,
@@ -33,6 +34,8 @@ WAIT_AT_MOST: Final = 45
 WAIT_BY_DEFAULT: Final = 15
 """Seconds. Long enough to save a second call for a short clip; under every known patience."""
 
+INTEGER_BITS: Final = 64
+"""Of an integer in `extra_body`, such as a seed: more is exact in no other language."""
 WORD_LIMIT: Final = 128
 """Characters of a setting such as a model id or a size: four times the longest known."""
 
@@ -41,6 +44,8 @@ _DATA_URI: Final = re.compile(r"data:image/(png|jpeg|jpg|webp);base64,", re.IGNO
 _RATIO: Final = re.compile(r"(\d{1,5})\s*:\s*(\d{1,5})")
 _SIZE: Final = re.compile(r"(\d{2,5})\s*[xX*×]\s*(\d{2,5})")
 _LINES: Final = re.compile(r"(\d{3,4})[pP]")
+EXTRA_DEPTH: Final = 16
+"""Levels of lists and objects in `extra_body`: four times the deepest one documented."""
 RATIO_SLACK: Final = 0.03
 """Share by which a size may differ from its ratio: 854x480 is meant to be 16:9."""
 
@@ -59,6 +64,41 @@ def _unpaired(text: object) -> object:
         what = "contains half of a surrogate pair, which is no character; remove it"
         raise ValueError(what)
     return text
+
+
+def _check_json(value: object, *, depth: int = 0) -> None:
+    """Refuse what some JSON reader would not take, all the way down."""
+    what = None
+    if depth > EXTRA_DEPTH:
+        what = f"is nested more than {EXTRA_DEPTH} levels deep"
+    elif isinstance(value, str):
+        _clean(cast("str", _unpaired(value)))
+    elif isinstance(value, float) and not math.isfinite(value):
+        what = "contains NaN or Infinity, which JSON has no word for"
+    elif isinstance(value, int) and value.bit_length() > INTEGER_BITS:
+        what = f"contains an integer of more than {INTEGER_BITS} bits"
+    elif isinstance(value, Mapping):
+        for name, member in cast("Mapping[object, object]", value).items():
+            _check_json(name, depth=depth)
+            _check_json(member, depth=depth + 1)
+    elif isinstance(value, list):
+        for member in cast("list[object]", value):
+            _check_json(member, depth=depth + 1)
+    if what:
+        raise ValueError(what)
+
+
+def _json(value: Any) -> Any:  # noqa: ANN401 - JSON is of any shape
+    _check_json(value)
+    return value
+
+
+def _counted(value: object) -> object:
+    """`true` is an int to Python, and nobody means one second by it."""
+    if isinstance(value, bool):
+        what = "must be a number"
+        raise ValueError(what)  # noqa: TRY004 - pydantic reports ValueError alone
+    return value
 
 
 def _link(text: str) -> str:
@@ -107,6 +147,7 @@ Text = Annotated[str, BeforeValidator(_unpaired), AfterValidator(_clean)]
 Word = Annotated[Text, AfterValidator(_short)]
 Picture = Annotated[Text, AfterValidator(_picture)]
 Link = Annotated[Text, AfterValidator(_link)]
+Count = Annotated[int, BeforeValidator(_counted)]
 AnyOrText = Annotated[Any, WithJsonSchema({"type": "string"})]
 """Documented as a string; the upstream makers take objects. Both are passed on."""
 
@@ -133,6 +174,8 @@ class ExtraBody(BaseModel):
     """Settings of single models; members not named here are passed on as they are."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
+
+    _all_json = model_validator(mode="before")(_json)
 
     draft: bool | None = None
     return_last_frame: bool | None = None
@@ -162,14 +205,14 @@ class GenerateVideo(Arguments):
     resolution: Word | None = Field(None, description="720p, 1080p, ...")
     aspect_ratio: Word | None = Field(None, description="16:9, 9:16, 1:1, ...")
     quality: Word | None = Field(None, description="speed|quality, or std|pro")
-    duration: int | None = Field(None, ge=1, le=60, description="Seconds")
-    fps: int | None = Field(None, ge=1, le=120)
+    duration: Count | None = Field(None, ge=1, le=60, description="Seconds")
+    fps: Count | None = Field(None, ge=1, le=120)
     watermark: bool | None = None
     async_: bool = Field(
         default=True, alias="async", description=f"false: wait up to {WAIT_AT_MOST} s"
     )
     extra_body: ExtraBody | None = Field(None, description="Model-specific settings")
-    retries: int | None = Field(None, ge=0, le=10, description="GeekAI's own; may cost more")
+    retries: Count | None = Field(None, ge=0, le=10, description="GeekAI's own; may cost more")
 
     @model_validator(mode="after")
     def _no_conflicts(self) -> Self:
@@ -186,13 +229,13 @@ class GenerateVideo(Arguments):
         asked, given = int(ratio[1]) / int(ratio[2]), int(size[1]) / int(size[2])
         if asked and abs(given / asked - 1) <= RATIO_SLACK:
             return None
-        return f"size {self.size} and aspect_ratio {self.aspect_ratio} differ; give one of them"
+        return "size and aspect_ratio differ; give one of them"
 
     def _lines_differ(self) -> str | None:
         size, lines = _SIZE.fullmatch(self.size or ""), _LINES.fullmatch(self.resolution or "")
         if not (size and lines) or int(lines[1]) in (int(size[1]), int(size[2])):
             return None
-        return f"size {self.size} and resolution {self.resolution} differ; give one of them"
+        return "size and resolution differ; give one of them"
 
     def _said_twice(self) -> str | None:
         extra = set(self.extra_body.model_extra or ()) if self.extra_body else set[str]()
@@ -219,7 +262,7 @@ class GetVideoTask(Arguments):
     task_id: Word = Field(
         description="From generate_video, or GeekAI's own",
     )
-    wait_seconds: int = Field(
+    wait_seconds: Count = Field(
         WAIT_BY_DEFAULT, ge=0, le=WAIT_AT_MOST, description="Answer when it is done, or after this"
     )
     preview: Literal["none", "cover", "frames"] = Field(
