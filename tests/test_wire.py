@@ -463,7 +463,7 @@ def test_only_what_was_set_is_sent() -> None:
 
 
 def test_false_zero_and_empty_were_set() -> None:
-    given_on_purpose = {
+    given_on_purpose: dict[str, Any] = {
         "model": "m",
         "prompt": "p",
         "watermark": False,
