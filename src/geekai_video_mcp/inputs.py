@@ -147,7 +147,8 @@ Text = Annotated[str, BeforeValidator(_unpaired), AfterValidator(_clean)]
 Word = Annotated[Text, AfterValidator(_short)]
 Picture = Annotated[Text, AfterValidator(_picture)]
 Link = Annotated[Text, AfterValidator(_link)]
-Count = Annotated[int, BeforeValidator(_counted)]
+NotBoolean = BeforeValidator(_counted)
+"""After the bounds: pydantic publishes those that follow it under names of its own."""
 AnyOrText = Annotated[Any, WithJsonSchema({"type": "string"})]
 """Documented as a string; the upstream makers take objects. Both are passed on."""
 
@@ -205,14 +206,18 @@ class GenerateVideo(Arguments):
     resolution: Word | None = Field(None, description="720p, 1080p, ...")
     aspect_ratio: Word | None = Field(None, description="16:9, 9:16, 1:1, ...")
     quality: Word | None = Field(None, description="speed|quality, or std|pro")
-    duration: Count | None = Field(None, ge=1, le=60, description="Seconds")
-    fps: Count | None = Field(None, ge=1, le=120)
+    duration: Annotated[int, Field(ge=1, le=60), NotBoolean] | None = Field(
+        None, description="Seconds"
+    )
+    fps: Annotated[int, Field(ge=1, le=120), NotBoolean] | None = None
     watermark: bool | None = None
     async_: bool = Field(
         default=True, alias="async", description=f"false: wait up to {WAIT_AT_MOST} s"
     )
     extra_body: ExtraBody | None = Field(None, description="Model-specific settings")
-    retries: Count | None = Field(None, ge=0, le=10, description="GeekAI's own; may cost more")
+    retries: Annotated[int, Field(ge=0, le=10), NotBoolean] | None = Field(
+        None, description="GeekAI's own; may cost more"
+    )
 
     @model_validator(mode="after")
     def _no_conflicts(self) -> Self:
@@ -262,8 +267,8 @@ class GetVideoTask(Arguments):
     task_id: Word = Field(
         description="From generate_video, or GeekAI's own",
     )
-    wait_seconds: Count = Field(
-        WAIT_BY_DEFAULT, ge=0, le=WAIT_AT_MOST, description="Answer when it is done, or after this"
+    wait_seconds: Annotated[int, Field(ge=0, le=WAIT_AT_MOST), NotBoolean] = Field(
+        WAIT_BY_DEFAULT, description="Answer when it is done, or after this"
     )
     preview: Literal["none", "cover", "frames"] = Field(
         "frames", description="Picture of a finished video"
