@@ -56,8 +56,8 @@ class Owners:
         return self
 
     def __exit__(self, *exc: object) -> None:
+        os.close(self._descriptor)  # first: Windows removes no open file
         self._path(self.me).unlink(missing_ok=True)
-        os.close(self._descriptor)
 
     def alive(self, owner: str) -> bool:
         """Whether the process of this name still runs. One without a file is gone."""
@@ -65,8 +65,11 @@ class Owners:
             return True
         try:
             descriptor = os.open(self._path(owner), os.O_RDWR)
-        except OSError:
+        except FileNotFoundError:
             return False
+        except OSError:
+            # Out of descriptors, say. What cannot be told must not end someone else's work.
+            return True
         try:
             return not _try_lock(descriptor)
         finally:
