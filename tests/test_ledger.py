@@ -85,6 +85,19 @@ def child(code: str, *arguments: object, **options: Any) -> "subprocess.Popen[st
     )
 
 
+def all_at_once(children: "list[subprocess.Popen[str]]") -> None:
+    """Let every child go when the last of them is ready, and wait for their ends."""
+    for process in children:
+        assert process.stdout is not None
+        process.stdout.readline()
+    for process in children:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    for process in children:
+        process.communicate(timeout=50)
+
+
 # Rows
 
 
@@ -254,6 +267,8 @@ from dataclasses import replace
 from pathlib import Path
 from geekai_video_mcp.ledger.sqlite import Store
 store = Store(Path(sys.argv[1]))
+print("ready", flush=True)
+sys.stdin.readline()
 for _ in range(25):
     store.change(sys.argv[2], lambda task: replace(task, looks=task.looks + 1))
 store.close()
@@ -265,8 +280,7 @@ async def test_processes_lose_no_change(state: Path) -> None:
     async with opened(state) as ledger:
         await ledger.add(task)
         children = [child(COUNT, state, task.id) for _ in range(4)]
-        for process in children:
-            process.communicate(timeout=50)
+        all_at_once(children)
         found = await ledger.find(task.id)
 
     assert [process.returncode for process in children] == [0] * 4
@@ -289,15 +303,7 @@ store.close()
 
 def test_eight_processes_may_open_it_for_the_first_time_at_once(state: Path) -> None:
     children = [child(OPEN, state) for _ in range(8)]
-    for process in children:
-        assert process.stdout is not None
-        process.stdout.readline()
-    for process in children:
-        assert process.stdin is not None
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    for process in children:
-        process.communicate(timeout=50)
+    all_at_once(children)
 
     assert [process.returncode for process in children] == [0] * 8
     assert raw(state, "SELECT count(*) FROM task") == [(8,)]
