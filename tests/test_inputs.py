@@ -134,7 +134,7 @@ def test_pictures_are_passed_on_as_they_were_given(given_image: str) -> None:
 @pytest.mark.parametrize(
     ("wrong", "hint"),
     [
-        ("promt", "did you mean prompt?"),
+        ("prompts", "did you mean prompt?"),
         ("negativeprompt", "did you mean negative_prompt?"),
         ("aspectRatio", "did you mean aspect_ratio?"),
         ("async_", "did you mean async?"),
@@ -154,9 +154,9 @@ def test_a_missing_prompt_is_asked_for() -> None:
 
 
 def test_every_mistake_is_named_at_once() -> None:
-    message = refused(duration=0, fps=0, promt="x")
+    message = refused(duration=0, fps=0, prompts="x")
 
-    assert all(f"{name}: " in message for name in ("duration", "fps", "promt"))
+    assert all(f"{name}: " in message for name in ("duration", "fps", "prompts"))
 
 
 def test_null_is_absent() -> None:

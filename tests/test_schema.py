@@ -105,7 +105,7 @@ def test_arguments_that_the_schema_takes_are_taken(arguments: dict[str, Any]) ->
         {},
         {"prompt": ""},
         {"prompt": 7},
-        {"prompt": "x", "promt": "y"},
+        {"prompt": "x", "prompts": "y"},
         {"prompt": "x", "duration": 61},
         {"prompt": "x", "images": "https://x/1.png"},
         {"prompt": "x", "extra_body": []},
