@@ -19,6 +19,7 @@ import socket
 import subprocess
 import sys
 import unicodedata
+import urllib.request
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
@@ -30,7 +31,7 @@ import anyio
 import anyio.to_thread
 import httpx
 
-from geekai_video_mcp.errors import ServiceUnavailable, StorageUnavailable
+from geekai_video_mcp.errors import ServiceUnavailable, StorageUnavailable, plain
 from geekai_video_mcp.lifecycle import FileFact, FileStatus, Task
 
 SIZE_LIMIT: Final = 4 * 1024**3
@@ -44,6 +45,11 @@ GONE: Final = frozenset({403, 404, 410})
 """How an expired or withdrawn link answers: a fresh link is needed, not patience."""
 PREVIEW_DEADLINE: Final = 20.0
 """Seconds to decode a few frames; a file that needs longer goes without a picture."""
+
+CHUNK: Final = 64 * 1024
+"""Bytes written at a time: the first of them must hold what kind of file it is."""
+_PLAIN_HOST: Final = re.compile(r"[\w.:\-\[\]]+", re.ASCII)
+"""A name or an address with a port; no user, and nothing that two parsers read differently."""
 
 Preview = Literal["cover", "frames"]
 
@@ -99,14 +105,19 @@ class Artifacts:
 
     @asynccontextmanager
     async def _get(self, url: str) -> AsyncGenerator[httpx.Response]:
+        here, link = "", url
         for _ in range(REDIRECTS + 1):
-            request = await self._vetted(urlsplit(url))
+            try:
+                here = urljoin(here, link)
+                request = await self._vetted(urlsplit(here))
+            except (ValueError, httpx.InvalidURL) as exc:
+                raise _not_now("The result's link cannot be read") from exc
             response = await self._http.send(request, stream=True)
             try:
                 if not response.has_redirect_location:
                     yield response
                     return
-                url = urljoin(url, response.headers["Location"])
+                link = response.headers["Location"]
             finally:
                 await response.aclose()
         raise _not_now("The result's link redirects too often")
@@ -117,8 +128,11 @@ class Artifacts:
         headers = {"Accept-Encoding": "identity"}
         if (url.scheme, url.netloc) == (self._service.scheme, self._service.netloc):
             return self._http.build_request("GET", url.geturl(), headers=headers)
-        if url.scheme != "https" or not url.hostname or url.username:
+        if url.scheme != "https" or not url.hostname or not _PLAIN_HOST.fullmatch(url.netloc):
             raise _not_now("The result's link is not a plain https link")
+        if _proxied(url.hostname):
+            # The proxy looks the name up and connects; what it may reach is its operator's say.
+            return self._http.build_request("GET", url.geturl(), headers=headers)
         address = await _public_address(url.hostname, url.port or 443)
         # Connected by the address that was judged: a second lookup might answer otherwise.
         # The certificate is still checked against the name.
@@ -161,7 +175,7 @@ async def preview(path: Path, kind: Preview) -> bytes | None:
 async def _receive(response: httpx.Response, file: BinaryIO) -> tuple[str, int]:
     """The body into *file*: (sha256, bytes). What is no video, or cut short, is refused."""
     digest, size = hashlib.sha256(), 0
-    async for chunk in response.aiter_raw():
+    async for chunk in response.aiter_raw(CHUNK):
         if size == 0 and not _is_video(chunk):
             raise _not_now("The result's link gave something that is no video")
         size += len(chunk)
@@ -195,13 +209,28 @@ def _name_it(part: Path, stem: str) -> Path:
     for number in itertools.count(1):
         path = part.with_name(f"{stem}{suffix}" if number == 1 else f"{stem}-{number}{suffix}")
         try:
-            # A link refuses an existing name; a rename would replace it without a word.
-            os.link(part, path)
+            _give_name(part, path)
         except FileExistsError:
             continue
         _sync_folder(path.parent)
         return path
     raise AssertionError
+
+
+def _give_name(part: Path, path: Path) -> None:
+    try:
+        # A link refuses an existing name; a rename would replace it without a word.
+        os.link(part, path)
+    except FileExistsError:
+        raise
+    except OSError:
+        # exFAT and some shares have no links: there the name is reserved, and then replaced.
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        try:
+            part.replace(path)
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
 
 
 def _sync_folder(folder: Path) -> None:
@@ -220,20 +249,30 @@ STEM_LENGTH: Final = 40
 
 def _name(task: Task) -> str:
     """The file's name without its ending, made by us: words of the prompt and the task's id."""
-    prompt = unicodedata.normalize("NFC", str(task.request.get("prompt") or task.model))
-    words = re.sub(r"[^\w]+|_+", "-", prompt[: STEM_LENGTH * 4].casefold()).strip("-")
+    prompt = plain(str(task.request.get("prompt") or task.model), limit=STEM_LENGTH * 4)
+    # Letters, marks and numbers: without their marks, Hindi and Thai lose their vowels.
+    folded = unicodedata.normalize("NFC", prompt.casefold())
+    kept = "".join(ch if unicodedata.category(ch)[0] in "LMN" else " " for ch in folded)
+    # 40 letters of a four-byte script are 160 bytes; names end at 255.
+    words = "-".join(kept.split())
     if len(words) > STEM_LENGTH:  # cut between words, where the script has them
         head, _, tail = words[: STEM_LENGTH + 1].rpartition("-")
         words = head or tail[:STEM_LENGTH]
-    # 40 letters of a three-byte script are 120 bytes; names end at 255.
     return f"{words or 'video'}-{task.id[:8]}"
+
+
+def _proxied(host: str) -> bool:
+    """Whether the environment sends https requests for *host* through a proxy, as httpx would."""
+    proxies = urllib.request.getproxies()
+    through = proxies.get("https") or proxies.get("all")
+    return bool(through) and not urllib.request.proxy_bypass(host)
 
 
 async def _public_address(host: str, port: int) -> str:
     """One address of *host*, all of whose addresses are public."""
     try:
         found = await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except OSError as exc:
+    except (OSError, UnicodeError) as exc:  # a label too long for any name
         raise _not_now("The result's host has no address") from exc
     addresses = [entry[4][0] for entry in found]
     if not addresses or not all(is_public(str(address)) for address in addresses):
@@ -242,9 +281,11 @@ async def _public_address(host: str, port: int) -> str:
     return f"[{address}]" if ":" in address else address
 
 
+_UNICAST: Final = ipaddress.ip_network("2000::/3")
+"""All of IPv6 that is public. `is_global` alone lets others through: 64:ff9b::/96 (NAT64),
+::/96 and ::ffff:0:0:0/96 (any IPv4 address in disguise), fec0::/10 (sites)."""
 _NOT_PUBLIC: Final = (
-    ipaddress.ip_network("64:ff9b::/96"),  # NAT64: any IPv4 address in disguise
-    ipaddress.ip_network("64:ff9b:1::/48"),
+    ipaddress.ip_network("2002::/16"),  # 6to4: any IPv4 address in disguise
     ipaddress.ip_network("192.0.0.0/24"),  # a cloud's metadata service among them
 )
 
@@ -254,6 +295,8 @@ def is_public(address: str) -> bool:
     ip = ipaddress.ip_address(address)
     if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped:
         ip = ip.ipv4_mapped
+    if isinstance(ip, ipaddress.IPv6Address) and ip not in _UNICAST:
+        return False
     inside = any(ip in network for network in _NOT_PUBLIC if network.version == ip.version)
     return ip.is_global and not ip.is_multicast and not inside
 

@@ -15,11 +15,12 @@ from contextlib import contextmanager
 from typing import Final, Self
 from urllib.parse import quote, urlsplit
 
+import anyio
 import httpx
 from pydantic import SecretStr
 
 from geekai_video_mcp import wire
-from geekai_video_mcp.errors import ServiceUnavailable, SubmissionUnknown
+from geekai_video_mcp.errors import ServiceUnavailable, SubmissionUnknown, TaskNotFound
 from geekai_video_mcp.lifecycle import Observation
 
 SUBMIT_TIMEOUT: Final = httpx.Timeout(connect=10.0, write=60.0, read=300.0, pool=10.0)
@@ -27,6 +28,10 @@ SUBMIT_TIMEOUT: Final = httpx.Timeout(connect=10.0, write=60.0, read=300.0, pool
 each minute more turns outcomes that would have been unknown into known ones."""
 LOOK_TIMEOUT: Final = httpx.Timeout(connect=10.0, write=10.0, read=30.0, pool=10.0)
 """Seconds. A look that takes longer is worth less than the next one."""
+SUBMIT_DEADLINE: Final = 400.0
+LOOK_DEADLINE: Final = 60.0
+"""Seconds for the whole of each. The limits above are for one silence, and GeekAI breaks it
+with blank lines; its own cut comes at 300, so nobody but a stranger lasts until the first."""
 ANSWER_LIMIT: Final = 4 * 1024 * 1024
 """Bytes of an answer that are read: a thousand times any answer seen."""
 
@@ -68,7 +73,7 @@ class GeekAI:
             ServiceUnavailable: it was not sent, or refused unexecuted; nothing was charged.
             SubmissionUnknown: no usable answer came; it may have been charged.
         """
-        with self._submitting():
+        with self._submitting(), anyio.fail_after(SUBMIT_DEADLINE):
             reply = await self._ask("POST", "/videos/generations", SUBMIT_TIMEOUT, body)
         return wire.read_creation(reply)
 
@@ -79,7 +84,9 @@ class GeekAI:
             TaskNotFound, NotAuthorised: the service said no.
             ServiceUnavailable: there was no answer; the task is what it was.
         """
-        with self._looking():
+        if task_id in {".", ".."}:  # steps of a path, whatever their encoding
+            raise TaskNotFound(task_id)
+        with self._looking(), anyio.fail_after(LOOK_DEADLINE):
             reply = await self._ask("GET", f"/videos/{quote(task_id, safe='')}", LOOK_TIMEOUT)
         return wire.read_task(reply, task_id=task_id)
 
@@ -110,7 +117,7 @@ class GeekAI:
             yield
         except NOT_SENT as exc:
             raise self._unreachable(exc) from exc
-        except httpx.HTTPError as exc:
+        except (httpx.HTTPError, TimeoutError) as exc:
             reason = f"The request left for {self._host}, and no answer came ({_kind(exc)})."
             raise SubmissionUnknown(reason) from exc
 
@@ -120,7 +127,7 @@ class GeekAI:
             yield
         except NOT_SENT as exc:
             raise self._unreachable(exc) from exc
-        except httpx.HTTPError as exc:
+        except (httpx.HTTPError, TimeoutError) as exc:
             reason = f"{self._host} did not answer ({_kind(exc)})"
             raise ServiceUnavailable(reason) from exc
 
@@ -140,6 +147,6 @@ async def _capped(response: httpx.Response) -> bytes:
     return b"".join(parts)
 
 
-def _kind(exc: httpx.HTTPError) -> str:
+def _kind(exc: Exception) -> str:
     """The class alone: httpx puts whole URLs into some of its messages."""
     return type(exc).__name__

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, Self, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import platformdirs
 from pydantic import SecretStr
@@ -108,17 +108,28 @@ def _key(value: str) -> SecretStr:
 
 
 def _base_url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in {"https", "http"} or not parts.hostname:
+    parts = _parts(value)
+    if parts is None or parts.scheme not in {"https", "http"} or not parts.hostname:
         what = f"must be an absolute URL such as {GEEKAI}"
         raise ValueError(what)
-    if parts.username or parts.password or parts.query or parts.fragment:
+    # Empty ones as well: the marks alone would come between the URL and its endpoints.
+    if "@" in parts.netloc or "?" in value or "#" in value:
         what = "must hold no user name, query or fragment; the key goes into GEEKAI_API_KEY"
         raise ValueError(what)
     if parts.scheme == "http" and not is_loopback(parts.hostname):
         what = "must be https, or the key would travel in the clear; http is for loopback only"
         raise ValueError(what)
     return value.rstrip("/")
+
+
+def _parts(value: str) -> SplitResult | None:
+    """The URL's parts; None if it has none, or only after what urlsplit drops in silence."""
+    try:
+        parts = urlsplit(value)
+        usable = parts.port != 0 and value.isprintable() and " " not in value
+    except ValueError:  # whose own words may repeat the whole URL
+        return None
+    return parts if usable else None
 
 
 def is_loopback(host: str) -> bool:
@@ -132,11 +143,16 @@ def is_loopback(host: str) -> bool:
 
 
 def _folder(value: str) -> Path:
-    path = Path(value).expanduser()
+    try:
+        path = Path(value).expanduser()
+        taken = path.exists() and not path.is_dir()
+    except (OSError, RuntimeError) as exc:  # RuntimeError: there is no such user
+        what = "cannot be used; give a folder that this user may read and write"
+        raise ValueError(what) from exc
     if not path.is_absolute():
         what = "must be an absolute path: a host may start the server from any folder"
         raise ValueError(what)
-    if path.exists() and not path.is_dir():
+    if taken:
         what = "must be a folder; there is a file of this name"
         raise ValueError(what)
     return path

@@ -112,7 +112,9 @@ class ConfigError(GeekAIVideoError):
 
 def quoted(text: str, *, limit: int = QUOTE_LIMIT) -> str:
     """Text from outside as data: one line, visible characters only, capped, in quotes."""
-    return f'"{plain(text, limit=limit)}"'
+    # A quotation mark of its own would end the quotation, and what follows would be ours.
+    inside = plain(text, limit=limit).replace('"', "'")
+    return f'"{inside}"'
 
 
 def plain(text: str, *, limit: int = QUOTE_LIMIT) -> str:
@@ -121,7 +123,8 @@ def plain(text: str, *, limit: int = QUOTE_LIMIT) -> str:
     ANSI sequences lose their escape character, and with it their meaning.
     """
     # Cc controls, Cf format (bidi, zero-width), Cs surrogates, Co private, Cn unassigned.
-    kept = "".join(" " if unicodedata.category(ch) in _HIDDEN else ch for ch in text[: limit * 4])
+    seen = text[: limit * 4].translate(_SELECTORS)
+    kept = "".join(" " if unicodedata.category(ch) in _HIDDEN else ch for ch in seen)
     line = " ".join(kept.split())
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
 
@@ -131,4 +134,6 @@ def sentence(text: str) -> str:
     return text if text.endswith((".", "!", "?", "。", '."')) else f"{text}."
 
 
+_SELECTORS: Final = dict.fromkeys([*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)])
+"""Variation selectors: marks by category, invisible, and able to spell out a hidden text."""
 _HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})

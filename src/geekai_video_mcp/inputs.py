@@ -6,9 +6,10 @@ resolutions, ratios, fps and durations go through in the caller's own spelling.
 """
 
 import difflib
+import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self, cast
 
 from pydantic import (
     AfterValidator,
@@ -16,6 +17,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PlainValidator,
     ValidationError,
     WithJsonSchema,
     model_validator,
@@ -33,6 +35,10 @@ WAIT_AT_MOST: Final = 45
 WAIT_BY_DEFAULT: Final = 15
 """Seconds. Long enough to save a second call for a short clip; under every known patience."""
 
+INTEGER_BITS: Final = 64
+"""Of an integer in `extra_body`, such as a seed: more is exact in no other language."""
+PICTURES: Final = 9
+"""Pictures in one list: the most that any model is documented to take (read 2026-11-22)."""
 WORD_LIMIT: Final = 128
 """Characters of a setting such as a model id or a size: four times the longest known."""
 
@@ -41,6 +47,8 @@ _DATA_URI: Final = re.compile(r"data:image/(png|jpeg|jpg|webp);base64,", re.IGNO
 _RATIO: Final = re.compile(r"(\d{1,5})\s*:\s*(\d{1,5})")
 _SIZE: Final = re.compile(r"(\d{2,5})\s*[xX*×]\s*(\d{2,5})")
 _LINES: Final = re.compile(r"(\d{3,4})[pP]")
+EXTRA_DEPTH: Final = 16
+"""Levels of lists and objects in `extra_body`: four times the deepest one documented."""
 RATIO_SLACK: Final = 0.03
 """Share by which a size may differ from its ratio: 854x480 is meant to be 16:9."""
 
@@ -59,6 +67,41 @@ def _unpaired(text: object) -> object:
         what = "contains half of a surrogate pair, which is no character; remove it"
         raise ValueError(what)
     return text
+
+
+def _check_json(value: object, *, depth: int = 0) -> None:
+    """Refuse what some JSON reader would not take, all the way down."""
+    what = None
+    if depth > EXTRA_DEPTH:
+        what = f"is nested more than {EXTRA_DEPTH} levels deep"
+    elif isinstance(value, str):
+        _clean(cast("str", _unpaired(value)))
+    elif isinstance(value, float) and not math.isfinite(value):
+        what = "contains NaN or Infinity, which JSON has no word for"
+    elif isinstance(value, int) and value.bit_length() > INTEGER_BITS:
+        what = f"contains an integer of more than {INTEGER_BITS} bits"
+    elif isinstance(value, Mapping):
+        for name, member in cast("Mapping[object, object]", value).items():
+            _check_json(name, depth=depth)
+            _check_json(member, depth=depth + 1)
+    elif isinstance(value, list):
+        for member in cast("list[object]", value):
+            _check_json(member, depth=depth + 1)
+    if what:
+        raise ValueError(what)
+
+
+def _json(value: Any) -> Any:  # noqa: ANN401 - JSON is of any shape
+    _check_json(value)
+    return value
+
+
+def _counted(value: object) -> object:
+    """`true` is an int to Python, and nobody means one second by it."""
+    if isinstance(value, bool):
+        what = "must be a number"
+        raise ValueError(what)  # noqa: TRY004 - pydantic reports ValueError alone
+    return value
 
 
 def _link(text: str) -> str:
@@ -80,6 +123,20 @@ def _picture(text: str) -> str:
         " paths and other schemes are not taken"
     )
     raise ValueError(what)
+
+
+def _pictures(value: object) -> str | list[str]:
+    """One picture, or a list of them."""
+    if isinstance(value, list) and 1 <= len(cast("list[object]", value)) <= PICTURES:
+        return [_one_picture(each) for each in cast("list[object]", value)]
+    return _one_picture(value)
+
+
+def _one_picture(value: object) -> str:
+    if not isinstance(value, str):
+        what = "must be an https URL or a data URI"
+        raise ValueError(what)  # noqa: TRY004 - pydantic reports ValueError alone
+    return _picture(_clean(cast("str", _unpaired(value))))
 
 
 def _data_uri(text: str) -> str:
@@ -106,7 +163,12 @@ def _short(text: str) -> str:
 Text = Annotated[str, BeforeValidator(_unpaired), AfterValidator(_clean)]
 Word = Annotated[Text, AfterValidator(_short)]
 Picture = Annotated[Text, AfterValidator(_picture)]
+Pictures = Annotated[str | list[str], PlainValidator(_pictures), WithJsonSchema({"type": "string"})]
+"""A picture; or [first, last], which CogVideoX-3's page documents in the same field. The
+published schema shows the one form, for a choice of types is what clients stumble over."""
 Link = Annotated[Text, AfterValidator(_link)]
+NotBoolean = BeforeValidator(_counted)
+"""After the bounds: pydantic publishes those that follow it under names of its own."""
 AnyOrText = Annotated[Any, WithJsonSchema({"type": "string"})]
 """Documented as a string; the upstream makers take objects. Both are passed on."""
 
@@ -134,6 +196,8 @@ class ExtraBody(BaseModel):
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
+    _all_json = model_validator(mode="before")(_json)
+
     draft: bool | None = None
     return_last_frame: bool | None = None
     movement_amplitude: Word | None = Field(None, description="auto, small, medium, large")
@@ -152,7 +216,7 @@ class GenerateVideo(Arguments):
     )
     model: Word | None = Field(None, description="GeekAI model id")
     negative_prompt: Text | None = Field(None, description="What to avoid")
-    image: Picture | None = Field(None, description="First frame: https URL or data URI")
+    image: Pictures | None = Field(None, description="First frame: https URL or data URI")
     image_tail: Picture | None = Field(None, description="Last frame")
     images: list[Picture] | None = Field(None, max_length=30, description="Reference images")
     video: Link | None = Field(None, description="Reference video URL")
@@ -162,14 +226,18 @@ class GenerateVideo(Arguments):
     resolution: Word | None = Field(None, description="720p, 1080p, ...")
     aspect_ratio: Word | None = Field(None, description="16:9, 9:16, 1:1, ...")
     quality: Word | None = Field(None, description="speed|quality, or std|pro")
-    duration: int | None = Field(None, ge=1, le=60, description="Seconds")
-    fps: int | None = Field(None, ge=1, le=120)
+    duration: Annotated[int, Field(ge=1, le=60), NotBoolean] | None = Field(
+        None, description="Seconds"
+    )
+    fps: Annotated[int, Field(ge=1, le=120), NotBoolean] | None = None
     watermark: bool | None = None
     async_: bool = Field(
         default=True, alias="async", description=f"false: wait up to {WAIT_AT_MOST} s"
     )
     extra_body: ExtraBody | None = Field(None, description="Model-specific settings")
-    retries: int | None = Field(None, ge=0, le=10, description="GeekAI's own; may cost more")
+    retries: Annotated[int, Field(ge=0, le=10), NotBoolean] | None = Field(
+        None, description="GeekAI's own; may cost more"
+    )
 
     @model_validator(mode="after")
     def _no_conflicts(self) -> Self:
@@ -186,13 +254,13 @@ class GenerateVideo(Arguments):
         asked, given = int(ratio[1]) / int(ratio[2]), int(size[1]) / int(size[2])
         if asked and abs(given / asked - 1) <= RATIO_SLACK:
             return None
-        return f"size {self.size} and aspect_ratio {self.aspect_ratio} differ; give one of them"
+        return "size and aspect_ratio differ; give one of them"
 
     def _lines_differ(self) -> str | None:
         size, lines = _SIZE.fullmatch(self.size or ""), _LINES.fullmatch(self.resolution or "")
         if not (size and lines) or int(lines[1]) in (int(size[1]), int(size[2])):
             return None
-        return f"size {self.size} and resolution {self.resolution} differ; give one of them"
+        return "size and resolution differ; give one of them"
 
     def _said_twice(self) -> str | None:
         extra = set(self.extra_body.model_extra or ()) if self.extra_body else set[str]()
@@ -219,8 +287,8 @@ class GetVideoTask(Arguments):
     task_id: Word = Field(
         description="From generate_video, or GeekAI's own",
     )
-    wait_seconds: int = Field(
-        WAIT_BY_DEFAULT, ge=0, le=WAIT_AT_MOST, description="Answer when it is done, or after this"
+    wait_seconds: Annotated[int, Field(ge=0, le=WAIT_AT_MOST), NotBoolean] = Field(
+        WAIT_BY_DEFAULT, description="Answer when it is done, or after this"
     )
     preview: Literal["none", "cover", "frames"] = Field(
         "frames", description="Picture of a finished video"

@@ -192,23 +192,28 @@ def adopt(seen: Observation, *, provider_task_id: str, service: str) -> Task:
 
 
 def advance(task: Task, seen: Observation) -> Task:
-    """The task as *seen* leaves it; a late, stale or backward word changes nothing."""
+    """The task as *seen* leaves it; a late, stale or backward word changes no status."""
     if seen.status is Status.SUBMITTING:
         return _claim(task, seen)
     if seen.attempt is not None and (seen.owner, seen.attempt) != (task.owner, task.attempt):
         return task
+    if (task.status, seen.status) == (Status.RUNNING, Status.PENDING):
+        # An answer all the same: were it dropped whole, the next look would be due at once.
+        seen = replace(seen, status=Status.RUNNING)
     if seen.status is not task.status and seen.status not in ALLOWED[task.status]:
         return task
     ended = seen.status in TERMINAL
+    # Why it is so is kept while it is so: an unknown outcome is not why it failed later.
+    stays = seen.status is task.status
     return replace(
         task,
         status=seen.status,
         provider_task_id=task.provider_task_id or seen.provider_task_id,
         model=task.model or seen.model or "",
         result=seen.result or task.result,
-        error_code=_told(seen, seen.error_code, task.error_code),
-        error_message=_told(seen, seen.error_message, task.error_message),
-        raw_reply=_told(seen, seen.raw_reply, task.raw_reply),
+        error_code=seen.error_code or (task.error_code if stays else None),
+        error_message=seen.error_message or (task.error_message if stays else None),
+        raw_reply=seen.raw_reply or (task.raw_reply if stays else None),
         ended_at=(task.ended_at or seen.at) if ended else None,
         next_look_at=look_at(task, seen) if seen.status in WATCHED else None,
         looks=task.looks + (task.status in WATCHED),
@@ -231,17 +236,15 @@ def _claim(task: Task, seen: Observation) -> Task:
     )
 
 
-def _told(seen: Observation, new: str | None, old: str | None) -> str | None:
-    """Why it is so: kept while the status stands, gone once good news has arrived."""
-    return new if new is not None or seen.status in WATCHED | {Status.SUCCEED} else old
-
-
 def overlook(task: Task, *, at: float, delay: float) -> Task:
     """The task after a look that was not answered: still what it was, and looked at later."""
     if task.status not in WATCHED:
         return task
     return replace(
-        task, stale_since=task.stale_since or at, next_look_at=at + delay, looks=task.looks + 1
+        task,
+        stale_since=task.stale_since or at,
+        next_look_at=at + min(delay, AWAY_AT_MOST),
+        looks=task.looks + 1,
     )
 
 
@@ -282,6 +285,9 @@ LOOK_EVERY: Final = 5.0
 """Seconds between looks at first: twice as often would save 1.5 s and double the requests."""
 LOOK_AT_MOST: Final = 30.0
 """Seconds between looks at a task that has run for five minutes or more."""
+AWAY_AT_MOST: Final = 120.0
+"""Seconds without a look, whatever a Retry-After asks: no schedule sets more, so a time
+further ahead can only come from a clock that was set back."""
 LOOK_SHARE: Final = 0.1
 """Of its age: the extra wait a slow task can bear without anyone noticing."""
 HINT_SLACK: Final = 0.15
@@ -302,10 +308,10 @@ def look_at(task: Task, seen: Observation) -> float:
 
 
 def due(task: Task, *, at: float) -> bool:
-    """Whether to look now. A time further ahead than any schedule sets means a clock set back."""
+    """Whether to look now. A time further ahead than `AWAY_AT_MOST` means a clock set back."""
     if task.next_look_at is None:
         return True
-    return task.next_look_at <= at or task.next_look_at > at + 4 * LOOK_AT_MOST
+    return task.next_look_at <= at or task.next_look_at > at + AWAY_AT_MOST
 
 
 RETRY_UNSENT: Final = (0.5, 1.0, 2.0)

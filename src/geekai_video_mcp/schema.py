@@ -45,7 +45,13 @@ class _Compact(GenerateJsonSchema):
 
     def generate(self, schema: Any, mode: JsonSchemaMode = "validation") -> JsonSchemaValue:  # noqa: ANN401 - pydantic's own signature
         root = super().generate(schema, mode)
-        return _inline(root, root.pop("$defs", {}))
+        return _inline(root, {k: _bare(v) for k, v in root.pop("$defs", {}).items()})
+
+
+def _bare(definition: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A definition without its docstring, and without the boolean that closes it."""
+    closed = {"description", "additionalProperties"}
+    return {key: value for key, value in definition.items() if key not in closed}
 
 
 def _inline(node: Any, definitions: Mapping[str, Any]) -> Any:  # noqa: ANN401 - JSON is of any shape
@@ -56,8 +62,8 @@ def _inline(node: Any, definitions: Mapping[str, Any]) -> Any:  # noqa: ANN401 -
         return node
     here = cast("dict[str, Any]", node)
     if isinstance(reference := here.get("$ref"), str):
-        named = definitions[reference.removeprefix("#/$defs/")]
-        return _inline({**named, **{k: v for k, v in here.items() if k != "$ref"}}, definitions)
+        named = {**definitions[reference.removeprefix("#/$defs/")], **here}
+        return _inline({k: v for k, v in named.items() if k != "$ref"}, definitions)
     kept: dict[str, Any] = {}
     for key, value in here.items():
         if (key == "title" and isinstance(value, str)) or (key, value) == _OPEN:

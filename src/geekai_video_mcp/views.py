@@ -9,12 +9,14 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from geekai_video_mcp.errors import MAYBE_CHARGED, NOT_CHARGED, quoted, sentence
+from geekai_video_mcp.errors import MAYBE_CHARGED, NOT_CHARGED, QUOTE_LIMIT, plain, quoted, sentence
 from geekai_video_mcp.inputs import WAIT_AT_MOST
 from geekai_video_mcp.lifecycle import FileStatus, Status, Task
 
 LINK_LIFE: Final = 7 * 24 * 3600.0
 """Seconds a result link is valid at GeekAI, by its Veo 3.1 manual; read 2026-11-22."""
+LINK_LENGTH: Final = 4000
+"""Characters of a link that are shown: signed ones have up to two thousand."""
 PREVIEW_LABEL: Final = "A sandbox preview, not a generated video."
 
 Shown = Literal["submitting", "pending", "running", "succeed", "failed", "unknown"]
@@ -78,7 +80,7 @@ def video_task(task: Task, *, at: float, sandbox: bool) -> VideoTask:
         model=task.model,
         video_result=_result(task, sandbox=sandbox),
         error=_error(task),
-        provider_task_id=task.provider_task_id,
+        provider_task_id=_plain(task.provider_task_id),
         file=task.file_path,
         url_expires_at=_expiry(task, sandbox=sandbox),
         elapsed_seconds=round(elapsed(task, at=at)),
@@ -137,11 +139,10 @@ def _headline(task: Task, *, at: float, sandbox: bool) -> str:
     if task.status is Status.SUCCEED:
         return _finished(task, sandbox=sandbox)
     if task.status is Status.FAILED:
-        money = NOT_CHARGED if sandbox else MAYBE_CHARGED
-        return f"GeekAI could not make the video: {sentence(_why(task))} {money}"
+        return f"GeekAI could not make the video: {sentence(_why(task))} {_money(sandbox=sandbox)}"
     if task.status in {Status.REJECTED, Status.UNKNOWN}:
         # Spoken when it happened, with what it cost and what to do.
-        return task.error_message or "It was not accepted."
+        return task.error_message or _UNTOLD[task.status]
     silent = f" GeekAI has not answered since {_iso(task.stale_since)}." if task.stale_since else ""
     return f"The video is {progress(task, at=at)} so far.{silent}"
 
@@ -152,7 +153,20 @@ def _finished(task: Task, *, sandbox: bool) -> str:
         size = f"{(task.file_bytes or 0) / 1e6:.1f} MB"
         return f"The video is finished: {task.file_path} ({size}).{label}"
     problem = f" {sentence(task.file_problem)}" if task.file_problem else ""
+    if task.file_status is FileStatus.LOST:
+        gone = "The video was finished at GeekAI and cannot be fetched any more."
+        return f"{gone}{problem} {_money(sandbox=sandbox)}{label}"
     return f"The video is finished at GeekAI and not on disk yet.{problem}{label}"
+
+
+_UNTOLD: Final = {
+    Status.REJECTED: f"It was not accepted. {NOT_CHARGED}",
+    Status.UNKNOWN: f"No answer came. {MAYBE_CHARGED}",
+}
+
+
+def _money(*, sandbox: bool) -> str:
+    return NOT_CHARGED if sandbox else MAYBE_CHARGED
 
 
 def _why(task: Task) -> str:
@@ -165,14 +179,19 @@ def _result(task: Task, *, sandbox: bool) -> VideoResultView | None:
         return None
     result = task.result
     return VideoResultView(
-        id=result.id,
-        # The in-process sandbox has no address that a browser could open.
-        url=None if sandbox else result.url,
-        cover_image_url=None if sandbox else result.cover_image_url,
-        last_frame_url=result.last_frame_url,
+        id=_plain(result.id),
+        # The in-process sandbox has no address that a browser could open. The last frame's
+        # link is for the next request, and the sandbox knows its own.
+        url=None if sandbox else _plain(result.url, limit=LINK_LENGTH),
+        cover_image_url=None if sandbox else _plain(result.cover_image_url, limit=LINK_LENGTH),
+        last_frame_url=_plain(result.last_frame_url, limit=LINK_LENGTH),
         duration=result.duration,
-        revised_prompt=quoted(result.revised_prompt)[1:-1] if result.revised_prompt else None,
+        revised_prompt=_plain(result.revised_prompt),
     )
+
+
+def _plain(said: str | None, *, limit: int = QUOTE_LIMIT) -> str | None:
+    return plain(said, limit=limit) if said else None
 
 
 def _error(task: Task) -> ErrorView | None:

@@ -11,6 +11,7 @@ docs.geekai.co/en/docs/error_codes (status codes, `error {code, message}`).
 """
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -53,7 +54,8 @@ class VideoRequest(BaseModel):
     model: str
     prompt: str
     negative_prompt: str | None = None
-    image: str | None = None
+    image: str | list[str] | None = None
+    """One picture by the reference page; CogVideoX-3's page takes [first, last] here."""
     image_tail: str | None = None
     images: list[str] | None = None
     video: str | None = None
@@ -83,6 +85,17 @@ def _or_none(value: object, handler: ValidatorFunctionWrapHandler) -> Any:  # no
         return None
 
 
+_STRANGER: Final = ConfigDict(
+    frozen=True,
+    extra="ignore",
+    coerce_numbers_to_str=True,
+    # A blank id, link or word is none: a task could never be asked for by it.
+    str_strip_whitespace=True,
+    str_min_length=1,
+    # Python reads NaN and Infinity from JSON, and no JSON reader takes them from us.
+    allow_inf_nan=False,
+)
+
 LenientText = Annotated[str | None, WrapValidator(_or_none)]
 LenientNumber = Annotated[float | None, WrapValidator(_or_none)]
 
@@ -90,7 +103,7 @@ LenientNumber = Annotated[float | None, WrapValidator(_or_none)]
 class VideoResult(BaseModel):
     """`video_result`, or one entry of it where it comes as an array."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", coerce_numbers_to_str=True)
+    model_config = _STRANGER
 
     id: LenientText = None
     url: LenientText = None
@@ -103,7 +116,7 @@ class VideoResult(BaseModel):
 class ErrorBody(BaseModel):
     """`error`: an object by the documents, a string at times."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", coerce_numbers_to_str=True)
+    model_config = _STRANGER
 
     code: LenientText = None
     message: LenientText = None
@@ -122,7 +135,7 @@ def _error_object(value: object) -> object:
 class VideoAnswer(BaseModel):
     """An answer of either endpoint: the task as the service sees it now."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", coerce_numbers_to_str=True)
+    model_config = _STRANGER
 
     model: LenientText = None
     task_id: LenientText = None
@@ -326,6 +339,7 @@ def _raw(reply: Reply) -> str:
 def _seconds(retry_after: str | None) -> float | None:
     """`Retry-After` in its seconds form; its date form is not worth a clock."""
     try:
-        return max(0.0, float(retry_after)) if retry_after else None
+        seconds = float(retry_after or "")
     except ValueError:
         return None
+    return max(0.0, seconds) if math.isfinite(seconds) else None

@@ -62,6 +62,7 @@ async def test_a_server_that_closes_waits_for_the_answer_it_paid_for(world: Worl
         pytest.param(httpx.ReadError("reset"), id="reset after the charge"),
         pytest.param(httpx.ReadTimeout("silence"), id="silence"),
         pytest.param(httpx.RemoteProtocolError("garbage"), id="garbage"),
+        pytest.param(ZeroDivisionError("what nobody foresaw"), id="unforeseen"),
         pytest.param(httpx.Response(500, text="<html>oops</html>"), id="500"),
         pytest.param(httpx.Response(503), id="503"),
         pytest.param(httpx.Response(200, text="<html>welcome</html>"), id="200 without JSON"),

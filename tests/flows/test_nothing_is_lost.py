@@ -4,6 +4,7 @@ from pathlib import Path
 
 import anyio
 import httpx
+import pytest
 
 from support.service import VIDEO, ScriptedGeekAI, always, file, once, refusal
 from support.world import World, call, told
@@ -58,6 +59,24 @@ async def test_looks_that_fail_change_nothing_and_are_told(world: World) -> None
     assert "stale_since" in stale
     assert done["task_status"] == "succeed"
     assert "stale_since" not in done
+
+
+async def test_what_nobody_foresaw_ends_one_look_and_no_more(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.service.on_look = once(ZeroDivisionError("a fox, and a signed link"))
+    async with world.client() as client:
+        task_id = told(await call(client, "generate_video", prompt="a fox"))["task_id"]
+        other = told(await call(client, "generate_video", prompt="a hare"))["task_id"]
+        await anyio.sleep(60)
+        done = [
+            told(await call(client, "get_video_task", task_id=each, wait_seconds=45))
+            for each in (task_id, other)
+        ]
+
+    assert [task["task_status"] for task in done] == ["succeed", "succeed"]
+    assert "ZeroDivisionError" in caplog.text
+    assert "fox" not in caplog.text
 
 
 async def test_a_key_that_stops_working_does_not_fail_a_running_task(world: World) -> None:

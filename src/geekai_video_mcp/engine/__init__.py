@@ -8,9 +8,10 @@ the one place where anyone waits.
 
 import logging
 import time
+import traceback
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
-from functools import partial
+from pathlib import Path
 from typing import Any, Final, Self
 
 import anyio
@@ -40,6 +41,8 @@ from geekai_video_mcp.wire import VideoRequest
 __all__ = ["Engine", "Fetcher", "Outside", "Service"]
 
 logger = logging.getLogger(__name__)
+
+Job = Callable[..., Coroutine[Any, Any, None]]
 
 SUBMIT_PATIENCE: Final = 15.0
 """Seconds a call waits for the service's answer to its POST; the POST itself goes on."""
@@ -74,7 +77,7 @@ class Engine:
     async def running(self) -> AsyncGenerator[Self]:
         """Carry tasks while the block lasts, those left by earlier processes included."""
         async with anyio.create_task_group() as self._tasks:
-            self._tasks.start_soon(self._sweep)
+            self._tasks.start_soon(self._sweeping)
             try:
                 yield self
             finally:
@@ -155,16 +158,16 @@ class Engine:
         await self._submitting.carry(task, call)
         self._watching.begin(task.id)
 
-    async def _sweep(self) -> None:
+    async def _sweeping(self) -> None:
         """Take up what nobody carries: at start, and again whenever a process has died."""
         while True:
-            try:
-                self._means.owners.sweep()
-                for task in await self._means.ledger.unfinished(self._means.service):
-                    await self._take_up(task)
-            except GeekAIVideoError as exc:
-                logger.warning("the sweep failed: %s", type(exc).__name__)
+            await _guarded(self._sweep)
             await anyio.sleep(SWEEP_EVERY)
+
+    async def _sweep(self) -> None:
+        self._means.owners.sweep()
+        for task in await self._means.ledger.unfinished(self._means.service):
+            await self._take_up(task)
 
     async def _take_up(self, task: Task) -> None:
         if task.status not in {Status.INTENDED, Status.SUBMITTING}:
@@ -192,14 +195,29 @@ class Engine:
 
     async def _resend(self, task: Task) -> None:
         """Send an intent whose process died before a byte left."""
-        try:
-            await self._submitting.send(task)
-        except GeekAIVideoError as exc:
-            logger.warning("task %s could not be recorded: %s", task.id, type(exc).__name__)
+        await self._submitting.send(task)
         self._watching.begin(task.id)
 
-    def _start(self, job: Callable[..., Coroutine[Any, Any, None]], *args: object) -> None:
+    def _start(self, job: Job, *args: object) -> None:
         if self._tasks is None:
             what = "the engine is not running"
             raise RuntimeError(what)
-        self._tasks.start_soon(partial(job, *args))
+        self._tasks.start_soon(_guarded, job, *args)
+
+
+async def _guarded(job: Job, *args: object) -> None:
+    """Run *job*; what it did not foresee ends it alone, and the next sweep starts over.
+
+    The log names the kind and the place: the words of an error may hold a prompt or a link.
+    """
+    try:
+        await job(*args)
+    except Exception as exc:  # noqa: BLE001 - one task's trouble must not end all the others
+        *_, last = traceback.extract_tb(exc.__traceback__)
+        logger.error(  # noqa: TRY400 - its traceback would print the words as well
+            "%s failed: %s at %s:%s",
+            job.__qualname__,
+            type(exc).__name__,
+            Path(last.filename).name,
+            last.lineno,
+        )

@@ -131,7 +131,7 @@ class Submitting:
             raise
         except Exception as exc:
             # Whatever went wrong, bytes may have left: never to be sent again unasked.
-            logger.exception("the submission of task %s broke off", task.id)
+            logger.error("task %s broke off: %s", task.id, type(exc).__name__)  # noqa: TRY400 - a traceback prints words, prompts among them
             what = f"The submission broke off ({type(exc).__name__})"
             raise SubmissionUnknown(what) from exc
 

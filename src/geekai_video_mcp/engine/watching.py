@@ -63,11 +63,6 @@ class Watching:
                 else:
                     ahead = (task.next_look_at or 0.0) - self._means.clock()
                     await anyio.sleep(min(max(ahead, 0.0), LEASE / 2))
-        except GeekAIVideoError as exc:
-            # The ledger cannot be written. The next sweep starts over; nothing is lost.
-            logger.warning("watching task %s stopped: %s", task_id, type(exc).__name__)
-        except Exception:
-            logger.exception("watching task %s stopped", task_id)
         finally:
             self._watched.discard(task_id)
 

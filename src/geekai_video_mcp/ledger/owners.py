@@ -45,10 +45,13 @@ class Owners:
             for folder in (state_dir, self._folder):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             # Locked before it has its name: nobody may ever see it unlocked while we live.
-            unborn = self._folder / f"{self.me}.new"
+            # Windows renames no open file: there it is seen unlocked for an instant.
+            named = self._path(self.me)
+            unborn = named if sys.platform == "win32" else named.with_suffix(".new")
             self._descriptor = os.open(unborn, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
             _try_lock(self._descriptor)
-            unborn.rename(self._path(self.me))
+            if unborn != named:
+                unborn.rename(named)
         except OSError as exc:
             raise StorageUnavailable("The state folder", exc.strerror or "unknown error") from exc
 
@@ -56,8 +59,8 @@ class Owners:
         return self
 
     def __exit__(self, *exc: object) -> None:
+        os.close(self._descriptor)  # first: Windows removes no open file
         self._path(self.me).unlink(missing_ok=True)
-        os.close(self._descriptor)
 
     def alive(self, owner: str) -> bool:
         """Whether the process of this name still runs. One without a file is gone."""
@@ -65,8 +68,11 @@ class Owners:
             return True
         try:
             descriptor = os.open(self._path(owner), os.O_RDWR)
-        except OSError:
+        except FileNotFoundError:
             return False
+        except OSError:
+            # Out of descriptors, say. What cannot be told must not end someone else's work.
+            return True
         try:
             return not _try_lock(descriptor)
         finally:

@@ -43,8 +43,11 @@ SCHEMA: Final = (
         fetches INTEGER NOT NULL
     ) STRICT
     """,
-    # The provider's id is unique for one service; two services may use the same one.
-    "CREATE UNIQUE INDEX task_by_provider ON task (service, provider_task_id)",
+    "CREATE INDEX task_by_provider ON task (provider_task_id)",
+    # A task made elsewhere (it has no attempt of ours) is taken in once for each service. Our
+    # own are not held to it: a service that answers two requests with one id would leave the
+    # second unrecorded, and it may have been charged.
+    "CREATE UNIQUE INDEX task_made_elsewhere ON task (service, provider_task_id) WHERE attempt = 0",
     "CREATE INDEX task_by_status ON task (service, status, file_status)",
     """
     CREATE TABLE event (
@@ -68,13 +71,13 @@ _KEY: Final = "id"
 GET: Final = "SELECT * FROM task WHERE id = :id"
 FIND: Final = """
     SELECT * FROM task WHERE id = :id OR provider_task_id = :id
-    ORDER BY id = :id DESC LIMIT 1
+    ORDER BY id = :id DESC, created_at LIMIT 1
 """
 INSERT: Final = (
     f"INSERT INTO task ({', '.join(_COLUMNS)})"  # noqa: S608 - names of our own dataclass
     f" VALUES ({', '.join(f':{name}' for name in _COLUMNS)})"
     # Two calls that take in the same stranger's task at once: the second finds the first's.
-    " ON CONFLICT (service, provider_task_id) DO NOTHING"
+    " ON CONFLICT (service, provider_task_id) WHERE attempt = 0 DO NOTHING"
 )
 UPDATE: Final = (
     f"UPDATE task SET {', '.join(f'{name} = :{name}' for name in _COLUMNS if name != _KEY)}"  # noqa: S608 - names of our own dataclass

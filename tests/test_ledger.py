@@ -1,0 +1,533 @@
+"""The record of every task, on a real disk, with real processes."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from geekai_video_mcp.errors import StorageUnavailable
+from geekai_video_mcp.ledger import Ledger, Owners
+from geekai_video_mcp.ledger.sqlite import Store
+from geekai_video_mcp.lifecycle import (
+    FileFact,
+    FileStatus,
+    Observation,
+    Result,
+    Status,
+    Task,
+    adopt,
+    advance,
+    intend,
+    keep,
+    overlook,
+)
+
+NOW = 1_790_000_000.0
+posix = pytest.mark.skipif(sys.platform == "win32", reason="modes and signals are POSIX's")
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    return tmp_path / "state"
+
+
+@asynccontextmanager
+async def opened(state: Path) -> AsyncGenerator[Ledger]:
+    ledger = await Ledger.open(state)
+    try:
+        yield ledger
+    finally:
+        await ledger.close()
+
+
+def wish(**changes: Any) -> Task:  # noqa: ANN401 - any field's own type
+    task = intend(request={"model": "m", "prompt": "雪の中の狐 🦊"}, service="s", owner="a", at=NOW)
+    return replace(task, **changes)
+
+
+def accepted(task: Task, *, by: str = "theirs") -> Task:
+    """*task* after its claim and the service's answer."""
+    sent = Observation(status=Status.SUBMITTING, at=NOW, owner="a", attempt=1)
+    answer = Observation(
+        status=Status.PENDING, at=NOW + 1, owner="a", attempt=1, provider_task_id=by
+    )
+    return advance(advance(task, sent), answer)
+
+
+def raw(state: Path, statement: str) -> list[tuple[Any, ...]]:
+    """What the file itself says."""
+    db = sqlite3.connect(state / "ledger.sqlite3")
+    try:
+        return db.execute(statement).fetchall()
+    finally:
+        db.close()
+
+
+def child(code: str, *arguments: object, **options: Any) -> "subprocess.Popen[str]":  # noqa: ANN401 - Popen's own
+    """Another process of ours."""
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    return subprocess.Popen(  # noqa: S603 - our own code
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **options
+    )
+
+
+def all_at_once(children: "list[subprocess.Popen[str]]") -> None:
+    """Let every child go when the last of them is ready, and wait for their ends."""
+    for process in children:
+        assert process.stdout is not None
+        process.stdout.readline()
+    for process in children:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    for process in children:
+        process.communicate(timeout=50)
+
+
+# Rows
+
+
+async def test_a_task_survives_the_process_that_wrote_it(state: Path) -> None:
+    full = wish(
+        status=Status.SUCCEED,
+        attempt=2,
+        submitted_at=NOW + 0.123456,
+        provider_task_id="theirs",
+        result=Result(id="v", url="https://x/1.mp4", duration=5.5, revised_prompt="狐"),
+        error_code="e",
+        error_message="m",
+        raw_reply="<html>\0",
+        ended_at=NOW + 9,
+        next_look_at=NOW + 10,
+        looks=7,
+        stale_since=NOW,
+        watcher="w",
+        watched_until=NOW + 60,
+        file_status=FileStatus.STORED,
+        file_path="/videos/狐.mp4",
+        file_bytes=5 * 1024**3,
+        file_sha256="00" * 32,
+        file_problem="p",
+        fetches=3,
+    )
+    async with opened(state) as ledger:
+        await ledger.add(full)
+
+    async with opened(state) as ledger:
+        assert await ledger.find(full.id) == full
+
+
+async def test_a_task_is_found_by_our_id_and_by_the_services(state: Path) -> None:
+    ours, theirs = wish(), wish(provider_task_id="theirs", attempt=1)
+    async with opened(state) as ledger:
+        await ledger.add(ours)
+        await ledger.add(theirs)
+
+        assert await ledger.find(ours.id) == ours
+        assert await ledger.find("theirs") == theirs
+        assert await ledger.find("nobody's") is None
+
+
+async def test_a_task_made_elsewhere_is_taken_in_once(state: Path) -> None:
+    seen = Observation(status=Status.RUNNING, at=NOW)
+    async with opened(state) as ledger:
+        for _ in range(3):
+            await ledger.add(adopt(seen, provider_task_id="theirs", service="s"))
+
+    assert raw(state, "SELECT count(*) FROM task") == [(1,)]
+    assert raw(state, "SELECT count(*) FROM event") == [(1,)]
+
+
+async def test_two_services_may_use_the_same_id(state: Path) -> None:
+    seen = Observation(status=Status.RUNNING, at=NOW)
+    async with opened(state) as ledger:
+        for service in ("s", "t"):
+            await ledger.add(adopt(seen, provider_task_id="theirs", service=service))
+
+    assert raw(state, "SELECT service FROM task ORDER BY service") == [("s",), ("t",)]
+
+
+async def test_a_service_that_answers_two_requests_with_one_id_loses_neither(state: Path) -> None:
+    one, two = wish(), wish()
+    async with opened(state) as ledger:
+        for task in (one, two):
+            await ledger.add(task)
+            await ledger.change(task.id, accepted)
+
+        assert {task.id for task in await ledger.unfinished("s")} == {one.id, two.id}
+
+
+async def test_unfinished_are_those_of_a_service_that_somebody_must_do_something_for(
+    state: Path,
+) -> None:
+    tasks = [
+        wish(status=status, file_status=file, created_at=NOW + number)
+        for number, (status, file) in enumerate(
+            (status, file) for status in Status for file in FileStatus
+        )
+    ]
+    async with opened(state) as ledger:
+        for task in (*tasks, wish(service="another")):
+            await ledger.add(task)
+        found = await ledger.unfinished("s")
+
+    assert found == [task for task in tasks if not task.settled]
+
+
+# Changes
+
+
+async def test_a_change_that_raises_leaves_the_row_as_it_was(state: Path) -> None:
+    task = wish()
+
+    def broken(_: Task) -> Task:
+        what = "a bug of ours"
+        raise ZeroDivisionError(what)
+
+    async with opened(state) as ledger:
+        await ledger.add(task)
+        with pytest.raises(ZeroDivisionError):
+            await ledger.change(task.id, broken)
+
+        assert await ledger.find(task.id) == task
+        assert (await ledger.change(task.id, accepted)).status is Status.PENDING
+
+
+async def test_a_change_of_no_task_is_a_key_error_and_locks_nothing(state: Path) -> None:
+    async with opened(state) as ledger, opened(state) as another:
+        with pytest.raises(KeyError):
+            await ledger.change("nobody's", accepted)
+        await another.add(wish())
+
+
+async def test_every_change_of_the_story_is_an_event_and_nothing_else_is(state: Path) -> None:
+    task = wish()
+    steps: list[Callable[[Task], Task]] = [
+        accepted,
+        lambda now: now,
+        lambda now: overlook(now, at=NOW + 10, delay=10),
+        lambda now: replace(now, watcher="w", watched_until=NOW),
+        lambda now: advance(now, Observation(status=Status.PENDING, at=NOW + 20)),
+        lambda now: advance(now, Observation(status=Status.RUNNING, at=NOW + 30)),
+        lambda now: advance(
+            now, Observation(status=Status.SUCCEED, at=NOW + 40, result=Result(url="https://x/1"))
+        ),
+        lambda now: keep(now, FileFact(status=FileStatus.NONE, problem="offline")),
+        lambda now: keep(now, FileFact(status=FileStatus.STORED, path="/a.mp4")),
+    ]
+    async with opened(state) as ledger:
+        await ledger.add(task)
+        for step in steps:
+            await ledger.change(task.id, step)
+
+    assert raw(state, "SELECT status, file_status FROM event ORDER BY number") == [
+        ("intended", "none"),
+        ("pending", "none"),
+        ("running", "none"),
+        ("succeed", "none"),
+        ("succeed", "stored"),
+    ]
+
+
+def one_more_look(task: Task) -> Task:
+    return replace(task, looks=task.looks + 1)
+
+
+async def test_callers_of_one_process_lose_no_change(state: Path) -> None:
+    task = wish()
+    async with opened(state) as ledger, opened(state) as another:
+        await ledger.add(task)
+        async with anyio.create_task_group() as callers:
+            for which in (ledger, another) * 20:
+                callers.start_soon(which.change, task.id, one_more_look)
+
+        found = await ledger.find(task.id)
+
+    assert found is not None
+    assert found.looks == 40
+
+
+COUNT = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+from geekai_video_mcp.ledger.sqlite import Store
+store = Store(Path(sys.argv[1]))
+print("ready", flush=True)
+sys.stdin.readline()
+for _ in range(25):
+    store.change(sys.argv[2], lambda task: replace(task, looks=task.looks + 1))
+store.close()
+"""
+
+
+async def test_processes_lose_no_change(state: Path) -> None:
+    task = wish()
+    async with opened(state) as ledger:
+        await ledger.add(task)
+        children = [child(COUNT, state, task.id) for _ in range(4)]
+        all_at_once(children)
+        found = await ledger.find(task.id)
+
+    assert [process.returncode for process in children] == [0] * 4
+    assert found is not None
+    assert found.looks == 100
+
+
+OPEN = """
+import sys
+from pathlib import Path
+from geekai_video_mcp.ledger.sqlite import Store
+from geekai_video_mcp.lifecycle import intend
+print("ready", flush=True)
+sys.stdin.readline()
+store = Store(Path(sys.argv[1]))
+store.add(intend(request={}, service="s", owner="a", at=0.0))
+store.close()
+"""
+
+
+def test_eight_processes_may_open_it_for_the_first_time_at_once(state: Path) -> None:
+    children = [child(OPEN, state) for _ in range(8)]
+    all_at_once(children)
+
+    assert [process.returncode for process in children] == [0] * 8
+    assert raw(state, "SELECT count(*) FROM task") == [(8,)]
+    assert raw(state, "PRAGMA user_version") == [(1,)]
+
+
+# The disk
+
+
+@posix
+async def test_only_the_user_may_read_it(state: Path) -> None:
+    task = wish()
+    async with opened(state) as ledger:
+        await ledger.add(task)
+        await ledger.change(task.id, accepted)
+
+    modes = {path.name: path.stat().st_mode & 0o777 for path in state.iterdir()}
+    assert state.stat().st_mode & 0o777 == 0o700
+    assert set(modes.values()) == {0o600}, modes
+
+
+@posix
+async def test_the_mode_of_a_folder_that_was_there_is_the_users_to_choose(state: Path) -> None:
+    state.mkdir()
+    state.chmod(0o755)
+
+    async with opened(state):
+        assert (state / "ledger.sqlite3").stat().st_mode & 0o777 == 0o600
+
+    assert state.stat().st_mode & 0o777 == 0o755
+
+
+def test_a_commit_is_on_disk_before_it_is_believed(state: Path) -> None:
+    store = Store(state)
+    try:
+        settings = [
+            store._db.execute(f"PRAGMA {name}").fetchone()[0]  # pyright: ignore[reportPrivateUsage]
+            for name in ("journal_mode", "synchronous")
+        ]
+    finally:
+        store.close()
+
+    assert settings == ["truncate", 2]  # 2 is FULL
+
+
+@pytest.mark.parametrize(
+    "content", [b"not a database at all" * 100, b"SQLite format 3\0" + b"x" * 4096]
+)
+async def test_a_corrupt_file_is_the_operators_to_mend(state: Path, content: bytes) -> None:
+    state.mkdir()
+    (state / "ledger.sqlite3").write_bytes(content)
+
+    with pytest.raises(StorageUnavailable, match="The ledger could not be written"):
+        await Ledger.open(state)
+
+    assert (state / "ledger.sqlite3").read_bytes() == content, "evidence, and maybe videos"
+
+
+async def test_a_folder_that_cannot_be_made_is_the_operators_to_mend(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    for use in (Store, Owners):
+        with pytest.raises(StorageUnavailable):
+            use(tmp_path / "file" / "state")
+
+
+@posix
+@pytest.mark.skipif(sys.platform != "win32" and os.geteuid() == 0, reason="root writes anywhere")
+async def test_a_folder_that_cannot_be_written_is_the_operators_to_mend(state: Path) -> None:
+    state.mkdir(mode=0o500)
+
+    with pytest.raises(StorageUnavailable):
+        await Ledger.open(state)
+
+
+FULL_DISK = """
+import resource, signal, sys
+from dataclasses import replace
+from pathlib import Path
+from geekai_video_mcp.errors import StorageUnavailable
+from geekai_video_mcp.ledger.sqlite import Store
+from geekai_video_mcp.lifecycle import intend
+
+store = Store(Path(sys.argv[1]))
+small = intend(request={"prompt": "fits"}, service="s", owner="a", at=0.0)
+store.add(small)
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+limit = (Path(sys.argv[1]) / "ledger.sqlite3").stat().st_size + 8192
+resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+for _ in range(2):
+    for act in (
+        lambda: store.add(intend(request={"p": "x" * 99999}, service="s", owner="a", at=0.0)),
+        lambda: store.change(small.id, lambda task: replace(task, raw_reply="x" * 99999)),
+    ):
+        try:
+            act()
+        except StorageUnavailable as exc:
+            assert "Nothing was charged." in exc.message
+            print("refused", exc.message)
+assert store.find(small.id) == small, "readers still work"
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+store.change(small.id, lambda task: replace(task, looks=1))
+assert [task.looks for task in store.unfinished("s")] == [1]
+store.close()
+"""
+
+
+@posix
+def test_a_full_disk_records_nothing_breaks_nothing_and_says_so(state: Path) -> None:
+    process = child(FULL_DISK, state)
+    said, _ = process.communicate(timeout=50)
+
+    assert process.returncode == 0
+    assert said.count("refused") == 4
+    assert "rollback" not in said, "the cause is told, not what came after it"
+
+
+@contextmanager
+def reading(state: Path) -> Generator[None]:
+    """Somebody else who has not finished reading."""
+    db = sqlite3.connect(state / "ledger.sqlite3", isolation_level=None)
+    try:
+        db.execute("BEGIN")
+        db.execute("SELECT count(*) FROM task").fetchone()
+        yield
+    finally:
+        db.close()
+
+
+def test_a_commit_that_fails_is_undone_and_the_next_one_works(state: Path) -> None:
+    store, task = Store(state), wish()
+    try:
+        store.add(task)
+        store._db.execute("PRAGMA busy_timeout=10")  # pyright: ignore[reportPrivateUsage]
+        with reading(state), pytest.raises(StorageUnavailable):
+            store.change(task.id, one_more_look)
+
+        assert store.change(task.id, one_more_look).looks == 1
+    finally:
+        store.close()
+
+
+# Owners
+
+
+LIVE = """
+import sys
+from pathlib import Path
+from geekai_video_mcp.ledger import Owners
+with Owners(Path(sys.argv[1])) as owners:
+    print(owners.me, flush=True)
+    sys.stdin.readline()
+"""
+
+
+@contextmanager
+def living(state: Path) -> Generator[tuple["subprocess.Popen[str]", str]]:
+    """A process that lives until it is killed or the block ends; and its name."""
+    process = child(LIVE, state)
+    try:
+        assert process.stdout is not None
+        yield process, process.stdout.readline().strip()
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@posix
+def test_a_process_is_alive_until_it_is_killed(state: Path) -> None:
+    with living(state) as (process, name), Owners(state) as owners:
+        assert owners.alive(name)
+        assert owners.alive(owners.me)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+
+        assert not owners.alive(name)
+
+
+def test_a_process_that_ended_in_order_leaves_nothing(state: Path) -> None:
+    with Owners(state) as owners, living(state) as (process, name):
+        process.communicate("\n")
+        left = [path.stem for path in (state / "procs").iterdir()]
+
+        assert not owners.alive(name)
+        assert left == [owners.me]
+
+
+def test_a_name_that_nobody_has_is_dead(state: Path) -> None:
+    with Owners(state) as owners:
+        assert not owners.alive("00" * 16)
+
+
+@posix
+def test_only_what_the_dead_left_behind_is_swept(state: Path) -> None:
+    with living(state) as (_, alive), living(state) as (process, dead), Owners(state) as owners:
+        process.kill()
+        process.wait()
+        assert {path.stem for path in (state / "procs").iterdir()} == {alive, dead, owners.me}
+
+        owners.sweep()
+
+        assert {path.stem for path in (state / "procs").iterdir()} == {alive, owners.me}
+        assert owners.alive(alive)
+
+
+@posix
+def test_who_cannot_be_looked_at_is_not_declared_dead(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def out_of_files(*_: object, **__: object) -> int:
+        raise OSError(24, "Too many open files")
+
+    with living(state) as (_, name), Owners(state) as owners:
+        monkeypatch.setattr(os, "open", out_of_files)
+        alive = owners.alive(name)
+        monkeypatch.undo()
+
+    assert alive
+
+
+@posix
+def test_locks_are_the_users_alone(state: Path) -> None:
+    with Owners(state) as owners:
+        lock = state / "procs" / f"{owners.me}.lock"
+
+        assert lock.stat().st_mode & 0o777 == 0o600
+        assert (state / "procs").stat().st_mode & 0o777 == 0o700

@@ -1,0 +1,367 @@
+"""What a task is and how it may change: the table, the function, and the schedules."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from geekai_video_mcp.lifecycle import (
+    ALLOWED,
+    FETCH_AGAIN,
+    FIRST_LOOK,
+    HINT_AT_LEAST,
+    HINT_SLACK,
+    LEASE,
+    LIMITED_AT_MOST,
+    LOOK_AT_MOST,
+    LOOK_EVERY,
+    RETRY_LIMITED,
+    RETRY_UNSENT,
+    TERMINAL,
+    WATCHED,
+    FileFact,
+    FileStatus,
+    Observation,
+    Result,
+    Status,
+    Task,
+    adopt,
+    advance,
+    due,
+    fetch_again_after,
+    intend,
+    keep,
+    lease,
+    overlook,
+    send_again_after,
+)
+
+NOW = 1_790_000_000.0
+
+times = st.floats(min_value=NOW, max_value=NOW + 1e5)
+observations = st.builds(
+    Observation,
+    status=st.sampled_from(Status),
+    at=times,
+    owner=st.sampled_from([None, "a", "b"]),
+    attempt=st.sampled_from([None, 0, 1, 2, 3]),
+    provider_task_id=st.sampled_from([None, "one", "two"]),
+    result=st.sampled_from([None, Result(url="https://x/1.mp4"), Result(url="https://x/2.mp4")]),
+    error_code=st.sampled_from([None, "e"]),
+    error_message=st.sampled_from([None, "m"]),
+    estimated_seconds=st.none() | st.floats(min_value=0, max_value=1e6),
+)
+facts = st.builds(
+    FileFact, status=st.sampled_from(FileStatus), path=st.sampled_from([None, "/videos/a.mp4"])
+)
+
+
+def wish() -> Task:
+    return intend(request={"model": "m", "prompt": "p"}, service="s", owner="a", at=NOW)
+
+
+def watched(status: Status = Status.RUNNING, *, at: float = NOW) -> Task:
+    return replace(
+        wish(), status=status, attempt=1, submitted_at=at, provider_task_id="one", next_look_at=at
+    )
+
+
+def test_the_table_covers_every_status() -> None:
+    assert set(ALLOWED) == set(Status)
+
+
+def test_terminal_are_exactly_the_statuses_with_no_way_out() -> None:
+    assert {status for status, ways in ALLOWED.items() if not ways} == TERMINAL
+
+
+def test_every_status_can_be_reached_from_an_intent() -> None:
+    reached = {Status.INTENDED}
+    for _ in Status:
+        reached |= {after for before in reached for after in ALLOWED[before]}
+    assert reached == set(Status)
+
+
+def test_only_a_person_turns_an_unknown_outcome_into_a_new_submission() -> None:
+    assert not ALLOWED[Status.UNKNOWN] & {Status.INTENDED, Status.SUBMITTING, Status.REJECTED}
+
+
+def test_ids_are_unguessable_and_never_the_same() -> None:
+    ids = {wish().id for _ in range(100)}
+
+    assert len(ids) == 100
+    assert {len(i) for i in ids} == {32}
+
+
+@settings(deadline=None)
+@given(st.lists(observations, max_size=25))
+def test_no_sequence_of_words_leaves_an_end_loses_an_id_or_takes_a_way_that_is_not_there(
+    seen: Sequence[Observation],
+) -> None:
+    task = wish()
+    for word in seen:
+        before, task = task, advance(task, word)
+
+        assert task.status is before.status or task.status in ALLOWED[before.status]
+        assert before.status not in TERMINAL or task.status is before.status
+        assert before.provider_task_id in {None, task.provider_task_id}
+        assert (task.id, task.created_at, task.request) == (
+            before.id,
+            before.created_at,
+            before.request,
+        )
+        assert task.attempt in {before.attempt, before.attempt + 1}
+        assert (task.attempt > before.attempt) == (
+            word.status is Status.SUBMITTING and task is not before
+        )
+        assert (task.ended_at is not None) == (task.status in TERMINAL)
+        assert (task.next_look_at is not None) == (task.status in WATCHED)
+
+
+@settings(deadline=None)
+@given(st.lists(observations, max_size=10), observations)
+def test_the_word_of_a_stale_attempt_changes_nothing(
+    seen: Sequence[Observation], late: Observation
+) -> None:
+    task = wish()
+    for word in seen:
+        task = advance(task, word)
+    if late.attempt is None or late.status is Status.SUBMITTING:
+        return
+    if (late.owner, late.attempt) != (task.owner, task.attempt):
+        assert advance(task, late) is task
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(["a", "b", "c"]), st.integers(0, 3)), max_size=20))
+def test_the_claim_to_send_is_given_once_for_each_attempt(claims: list[tuple[str, int]]) -> None:
+    task, given_to = wish(), dict[int, list[str]]()
+    for owner, attempt in claims:
+        claim = Observation(status=Status.SUBMITTING, at=NOW, owner=owner, attempt=attempt)
+        after = advance(task, claim)
+        if after is not task:
+            given_to.setdefault(attempt, []).append(owner)
+            back = Observation(status=Status.INTENDED, at=NOW, owner=owner, attempt=attempt)
+            after = advance(after, back)
+        task = after
+
+    assert all(len(owners) == 1 for owners in given_to.values())
+    assert list(given_to) == list(range(1, len(given_to) + 1))
+
+
+def test_a_task_under_way_is_not_claimed_again() -> None:
+    claim = Observation(status=Status.SUBMITTING, at=NOW, owner="b", attempt=2)
+    for status in set(Status) - {Status.INTENDED}:
+        assert advance(watched(status), claim).attempt == 1
+
+
+def test_a_late_answer_turns_unknown_into_what_it_says() -> None:
+    lost = replace(
+        watched(Status.UNKNOWN), provider_task_id=None, error_code="no_answer", error_message="?"
+    )
+    answer = Observation(
+        status=Status.PENDING, at=NOW + 5, owner="a", attempt=1, provider_task_id="late"
+    )
+
+    heard = advance(lost, answer)
+
+    assert (heard.status, heard.provider_task_id) == (Status.PENDING, "late")
+    assert (heard.error_code, heard.error_message) == (None, None)
+
+
+def test_why_an_outcome_was_unknown_is_not_why_the_task_failed_later() -> None:
+    lost = replace(watched(Status.UNKNOWN), error_message="no answer", raw_reply="<html>")
+
+    failed = advance(lost, Observation(status=Status.FAILED, at=NOW))
+
+    assert (failed.error_message, failed.raw_reply) == (None, None)
+
+
+def test_a_backward_word_keeps_the_status_and_still_counts_as_a_look() -> None:
+    task = advance(watched(), Observation(status=Status.PENDING, at=NOW + 10))
+
+    assert (task.status, task.looks) == (Status.RUNNING, 1)
+    assert not due(task, at=NOW + 10)
+
+
+def test_an_end_is_dated_once_and_a_newer_link_is_taken() -> None:
+    task = watched()
+    for at, link in ((NOW + 30, "https://x/old.mp4"), (NOW + 90, "https://x/new.mp4")):
+        task = advance(
+            task, Observation(status=Status.SUCCEED, at=at, result=Result(id="v", url=link))
+        )
+
+    assert task.ended_at == NOW + 30
+    assert task.result == Result(id="v", url="https://x/new.mp4")
+
+
+@settings(deadline=None)
+@given(st.lists(facts, max_size=10))
+def test_what_is_stored_stays_stored(learned: Sequence[FileFact]) -> None:
+    task = watched(Status.SUCCEED)
+    for fact in learned:
+        before, task = task, keep(task, fact)
+        assert before.file_status is not FileStatus.STORED or task == before
+        assert before.fetches <= task.fetches <= before.fetches + 1
+
+
+@pytest.mark.parametrize("status", sorted(set(Status) - {Status.SUCCEED}))
+def test_only_a_succeeded_task_has_a_file(status: Status) -> None:
+    task = watched(status)
+
+    assert keep(task, FileFact(status=FileStatus.STORED, path="/videos/a.mp4")) is task
+
+
+def test_a_video_is_settled_when_its_file_is_and_a_failure_at_once() -> None:
+    success = watched(Status.SUCCEED)
+
+    assert not success.settled
+    assert keep(success, FileFact(status=FileStatus.STORED, path="/a")).settled
+    assert keep(success, FileFact(status=FileStatus.LOST)).settled
+    assert not keep(success, FileFact(status=FileStatus.NONE, problem="offline")).settled
+    settled = {status for status in Status if watched(status).settled}
+    assert settled == {Status.FAILED, Status.REJECTED, Status.UNKNOWN}
+
+
+def test_a_lease_holds_against_others_until_it_ends() -> None:
+    held = lease(watched(), watcher="a", at=NOW)
+
+    assert held.watched_until == NOW + LEASE
+    assert lease(held, watcher="b", at=NOW + LEASE - 1) is held
+    assert lease(held, watcher="b", at=NOW + LEASE).watcher == "b"
+    assert lease(held, watcher="a", at=NOW + 1).watched_until == NOW + 1 + LEASE
+
+
+def test_a_dead_watcher_leaves_its_lease_at_once_and_only_its_own() -> None:
+    held = lease(watched(), watcher="a", at=NOW)
+
+    assert lease(held, watcher="b", at=NOW + 1, dead="a").watcher == "b"
+    assert lease(held, watcher="b", at=NOW + 1, dead="c") is held
+
+
+def test_a_lease_from_before_the_clock_was_set_back_does_not_count() -> None:
+    held = lease(watched(), watcher="a", at=NOW + 3600)
+
+    assert lease(held, watcher="b", at=NOW).watcher == "b"
+
+
+def test_a_look_is_due_at_its_time_and_when_no_schedule_could_have_set_it() -> None:
+    task = replace(watched(), next_look_at=NOW + 10)
+
+    assert not due(task, at=NOW + 9.9)
+    assert due(task, at=NOW + 10)
+    assert due(replace(task, next_look_at=None), at=NOW)
+    assert due(replace(task, next_look_at=NOW + 3600), at=NOW), "the clock was set back"
+
+
+def looked(task: Task, *, at: float, hint: float | None = None) -> float:
+    """Seconds to the next look after a look at *at* that saw nothing new."""
+    seen = Observation(status=Status.RUNNING, at=at, estimated_seconds=hint)
+    after = advance(task, seen)
+    assert after.next_look_at is not None
+    return after.next_look_at - at
+
+
+def test_the_first_look_waits_until_a_video_could_be_there() -> None:
+    sent = replace(watched(Status.SUBMITTING), next_look_at=None)
+
+    assert looked(sent, at=NOW + 2) == FIRST_LOOK
+
+
+@pytest.mark.parametrize(
+    ("age", "wait"), [(-3600, LOOK_EVERY), (10, LOOK_EVERY), (100, 10.0), (9_999, LOOK_AT_MOST)]
+)
+def test_looks_grow_apart_with_the_age_of_the_task(age: float, wait: float) -> None:
+    assert looked(watched(), at=NOW + age) == pytest.approx(wait)
+
+
+@pytest.mark.parametrize(
+    ("hint", "wait"),
+    [(8.0, 8.0 + HINT_SLACK), (0.0, HINT_AT_LEAST), (-5.0, HINT_AT_LEAST), (1e9, LOOK_AT_MOST)],
+)
+def test_the_services_estimate_is_honoured_within_bounds(hint: float, wait: float) -> None:
+    assert looked(watched(), at=NOW + 60, hint=hint) == pytest.approx(wait)
+
+
+@settings(deadline=None)
+@given(observations, times)
+def test_no_schedule_sets_a_look_that_would_be_taken_for_a_clock_set_back(
+    seen: Observation, submitted: float
+) -> None:
+    task = advance(watched(at=submitted), replace(seen, attempt=None))
+
+    assert (
+        task.next_look_at is None
+        or task.next_look_at <= seen.at + LOOK_AT_MOST
+        or (task.next_look_at == submitted)
+    )
+
+
+@pytest.mark.parametrize("delay", [10.0, 120.0, 3600.0, float("inf")])
+def test_a_missed_look_changes_nothing_but_when_to_look_again(delay: float) -> None:
+    missed = overlook(watched(), at=NOW, delay=delay)
+
+    assert (missed.status, missed.looks, missed.stale_since) == (Status.RUNNING, 1, NOW)
+    assert not due(missed, at=NOW + 9), "a long wish to be left alone is no clock set back"
+    assert due(missed, at=NOW + delay)
+    assert overlook(missed, at=NOW + 50, delay=delay).stale_since == NOW
+    assert advance(missed, Observation(status=Status.RUNNING, at=NOW)).stale_since is None
+
+
+@pytest.mark.parametrize("status", sorted(set(Status) - WATCHED))
+def test_a_task_that_nobody_watches_is_not_overlooked(status: Status) -> None:
+    task = watched(status)
+
+    assert overlook(task, at=NOW, delay=10) is task
+
+
+def test_a_request_that_never_left_is_tried_a_few_times_quickly() -> None:
+    delays = [
+        send_again_after(tried=tried, limited=False, retry_after_seconds=None) for tried in range(4)
+    ]
+
+    assert delays == [*RETRY_UNSENT, None]
+
+
+def test_a_limited_request_is_tried_again_patiently_or_when_the_service_says() -> None:
+    delays = [
+        send_again_after(tried=tried, limited=True, retry_after_seconds=None) for tried in range(5)
+    ]
+
+    assert delays == [*RETRY_LIMITED, None]
+    assert send_again_after(tried=0, limited=True, retry_after_seconds=17.0) == 17.0
+    assert send_again_after(tried=4, limited=True, retry_after_seconds=1.0) is None
+
+
+@pytest.mark.parametrize("wish", [LIMITED_AT_MOST + 1, float("inf")])
+def test_a_wish_to_wait_longer_than_a_call_can_is_the_callers_to_wait_for(wish: float) -> None:
+    assert send_again_after(tried=0, limited=True, retry_after_seconds=wish) is None
+
+
+def test_downloads_are_tried_again_ever_more_slowly_and_for_ever() -> None:
+    assert [fetch_again_after(failed) for failed in range(8)] == [
+        0.0,
+        *FETCH_AGAIN,
+        FETCH_AGAIN[-1],
+        FETCH_AGAIN[-1],
+    ]
+
+
+def test_a_task_made_elsewhere_is_taken_in_as_it_is_seen() -> None:
+    seen = Observation(
+        status=Status.SUCCEED, at=NOW, model="veo", result=Result(url="https://x/1.mp4")
+    )
+
+    task = adopt(seen, provider_task_id="theirs", service="s")
+
+    assert (task.provider_task_id, task.model, task.status) == ("theirs", "veo", Status.SUCCEED)
+    assert (task.attempt, task.owner, dict(task.request)) == (0, None, {})
+    assert (task.created_at, task.ended_at) == (NOW, NOW)
+
+
+def test_a_task_made_elsewhere_that_runs_is_looked_at_again_soon() -> None:
+    task = adopt(Observation(status=Status.RUNNING, at=NOW), provider_task_id="theirs", service="s")
+
+    assert task.status is Status.RUNNING
+    assert task.next_look_at == NOW + LOOK_EVERY

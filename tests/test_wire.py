@@ -1,0 +1,504 @@
+"""GeekAI's JSON, as documented and as met: every answer is understood, or is one of our errors."""
+
+import json
+import math
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from geekai_video_mcp.errors import (
+    GeekAIVideoError,
+    NotAuthorised,
+    RequestRefused,
+    ServiceUnavailable,
+    SubmissionUnknown,
+    TaskNotFound,
+)
+from geekai_video_mcp.lifecycle import Observation, Result, Status
+from geekai_video_mcp.wire import (
+    RAW_REPLY_LIMIT,
+    Reply,
+    VideoRequest,
+    read_creation,
+    read_task,
+)
+
+NOW = 1_790_000_000.0
+LINK = "https://static.geekai.co/video/2026/11/22/a.mp4"
+SAMPLES = sorted((Path(__file__).parent / "samples").glob("*.json"))
+
+
+def reply(payload: object, status_code: int = 200, retry_after: str | None = None) -> Reply:
+    body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+    return Reply(status_code=status_code, body=body, at=NOW, retry_after=retry_after)
+
+
+def error(code: object = "validation_error", message: object = "no such size") -> dict[str, object]:
+    return {"error": {"code": code, "message": message}}
+
+
+def created(payload: object, status_code: int = 200) -> Observation:
+    return read_creation(reply(payload, status_code))
+
+
+def seen(payload: object, status_code: int = 200) -> Observation:
+    return read_task(reply(payload, status_code), task_id="t")
+
+
+# The outcome table of POST /videos/generations.
+
+
+@pytest.mark.parametrize("word", ["pending", "running"])
+@pytest.mark.parametrize("status_code", [200, 201, 202])
+def test_an_accepted_request_names_its_task(word: str, status_code: int) -> None:
+    answer = {"model": "cogvideox-flash", "task_id": "8d1f", "task_status": word}
+
+    assert created(answer, status_code) == Observation(
+        status=Status(word), at=NOW, provider_task_id="8d1f", model="cogvideox-flash"
+    )
+
+
+@pytest.mark.parametrize("status_code", [400, 404, 413, 415, 422, *range(300, 309)])
+def test_a_refusal_charges_nothing_and_says_why(status_code: int) -> None:
+    with pytest.raises(RequestRefused, match="no such size") as refused:
+        created(error(), status_code)
+
+    assert refused.value.code == "validation_error"
+    assert str(status_code) in refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("status_code", "code", "way_out"),
+    [
+        (401, "unauthorized", "GEEKAI_API_KEY"),
+        (402, "insufficient_balance", "tops up"),
+        (403, "forbidden", "console"),
+    ],
+)
+def test_a_refused_key_or_balance_names_who_can_mend_it(
+    status_code: int, code: str, way_out: str
+) -> None:
+    for read in (created, seen):
+        with pytest.raises(NotAuthorised, match=way_out) as refused:
+            read(error(), status_code)
+        assert (refused.value.status_code, refused.value.code) == (status_code, code)
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("17", 17.0),
+        ("0.5", 0.5),
+        ("-3", 0.0),
+        (None, None),
+        ("", None),
+        ("Wed, 21 Oct 2026 07:28:00 GMT", None),
+        ("nan", None),
+        ("inf", None),
+    ],
+)
+def test_a_limited_request_did_not_run_and_says_when_to_come_back(
+    header: str | None, seconds: float | None
+) -> None:
+    with pytest.raises(ServiceUnavailable) as limited:
+        read_creation(reply(error(), 429, header))
+
+    assert limited.value.code == "rate_limited"
+    assert limited.value.retry_after_seconds == seconds
+
+
+@pytest.mark.parametrize(
+    "status_code", [405, 406, 408, 409, 410, 418, 425, 500, 501, 502, 503, 504, 520, 524, 599]
+)
+def test_every_other_status_may_have_been_charged(status_code: int) -> None:
+    with pytest.raises(SubmissionUnknown) as unknown:
+        created(error("busy", "try later"), status_code)
+
+    assert f"HTTP {status_code}" in unknown.value.message
+    assert "try later" in unknown.value.raw_reply
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"\n\n\n",
+        b"{",
+        b"\xff\xfe\x00",
+        b"<html><body>502 Bad Gateway</body></html>",
+        b"null",
+        b"[]",
+        b'"ok"',
+        b"42",
+        b"{}",
+        b'{"task_status": "pending"}',
+        b'{"task_id": null, "task_status": "pending"}',
+        b'{"task_id": "", "task_status": "pending"}',
+        b'{"task_id": "  ", "task_status": "pending"}',
+        b'{"task_id": {"id": "8d1f"}, "task_status": "pending"}',
+        b'{"error": {"code": "odd", "message": "half an answer"}}',
+    ],
+)
+def test_an_accepted_request_without_a_task_id_may_have_been_charged(body: bytes) -> None:
+    with pytest.raises(SubmissionUnknown) as unknown:
+        created(body)
+
+    assert unknown.value.raw_reply.encode("utf-8", "replace") == body or b"\xff" in body
+
+
+def test_an_unusable_reply_is_kept_up_to_a_limit() -> None:
+    with pytest.raises(SubmissionUnknown) as unknown:
+        created(b"<html>" + "é".encode() * 100_000)
+
+    assert len(unknown.value.raw_reply) == RAW_REPLY_LIMIT
+    assert "<html>" not in unknown.value.message
+
+
+def test_a_request_that_fails_at_once_needs_no_id_to_be_a_failure() -> None:
+    failed = created({"task_status": "failed", **error("1301", "unsafe")})
+
+    assert (failed.status, failed.error_code, failed.error_message) == (
+        Status.FAILED,
+        "1301",
+        "unsafe",
+    )
+
+
+def test_a_synchronous_answer_is_a_success_at_once() -> None:
+    answer = {"task_id": "8d1f", "video_result": {"url": LINK}}
+
+    assert created(answer).status is Status.SUCCEED
+
+
+# GET /videos/{task_id}.
+
+
+def test_a_task_that_the_service_does_not_know_is_not_found() -> None:
+    with pytest.raises(TaskNotFound):
+        seen(error("not_found", "no such task"), 404)
+
+
+@pytest.mark.parametrize("status_code", [301, 400, 408, 409, 429, 500, 502, 503, 504, 520])
+def test_a_look_without_an_answer_says_nothing_of_the_task(status_code: int) -> None:
+    for body in (error(), b"<html>", b""):
+        with pytest.raises(ServiceUnavailable):
+            seen(body, status_code)
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>", b"{}", b"null", b'{"error": "x"}', b'{"task_id": "t"}']
+)
+def test_an_answer_that_names_no_status_is_no_answer(body: bytes) -> None:
+    with pytest.raises(ServiceUnavailable):
+        seen(body)
+
+
+def test_a_look_says_when_to_come_back() -> None:
+    with pytest.raises(ServiceUnavailable) as limited:
+        read_task(reply(error(), 429, "30"), task_id="t")
+
+    assert limited.value.retry_after_seconds == 30.0
+
+
+@pytest.mark.parametrize("status_code", [200, 400, 404, 500])
+def test_a_failed_task_is_a_failure_whatever_the_status_code(status_code: int) -> None:
+    failed = seen({"task_status": "failed", "error": {"code": "x", "message": "y"}}, status_code)
+
+    assert (failed.status, failed.error_code, failed.error_message) == (Status.FAILED, "x", "y")
+
+
+def test_a_success_claimed_by_an_error_page_is_not_believed() -> None:
+    with pytest.raises(ServiceUnavailable):
+        seen({"task_status": "succeed", "video_result": {"url": LINK}}, 500)
+
+
+@pytest.mark.parametrize("blank", [b"\n", b"\r\n\r\n", b" \n \n" * 1000])
+def test_blank_keep_alive_lines_before_an_answer_mean_nothing(blank: bytes) -> None:
+    answer = json.dumps({"task_id": "8d1f", "task_status": "running"}).encode()
+
+    assert seen(blank + answer + blank).status is Status.RUNNING
+    assert created(blank + answer).provider_task_id == "8d1f"
+
+
+@pytest.mark.parametrize(
+    ("word", "status"),
+    [
+        *((word, Status.SUCCEED) for word in ("succeed", "succeeded", "success", "completed")),
+        *(
+            (word, Status.FAILED)
+            for word in ("fail", "failed", "error", "expired", "cancelled", "canceled")
+        ),
+        *((word, Status.PENDING) for word in ("pending", "queued", "submitted")),
+        *((word, Status.RUNNING) for word in ("running", "processing", "in_progress", "処理中")),
+        ("Succeed", Status.SUCCEED),
+        (" FAILED\n", Status.FAILED),
+        (7, Status.RUNNING),
+    ],
+)
+def test_words_for_a_status_are_known_and_an_unheard_of_one_still_runs(
+    word: object, status: Status
+) -> None:
+    assert seen({"task_status": word, "video_result": [{"url": LINK}]}).status is status
+
+
+# `video_result`.
+
+FULL = {
+    "id": "v1",
+    "url": LINK,
+    "cover_image_url": "https://static.geekai.co/a.jpg",
+    "duration": 5,
+    "revised_prompt": "a red fox",
+}
+
+
+@pytest.mark.parametrize("shape", [FULL, [FULL], [FULL, {"url": "https://x/2.mp4"}]])
+def test_a_result_may_be_an_object_or_an_array(shape: object) -> None:
+    assert seen({"task_status": "succeed", "video_result": shape}).result == Result(
+        id="v1",
+        url=LINK,
+        cover_image_url="https://static.geekai.co/a.jpg",
+        duration=5.0,
+        revised_prompt="a red fox",
+    )
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        [{"id": "no link"}, {"url": LINK}],
+        [None, "x", 3, [], {"url": ""}, {"url": None}, {"url": LINK}],
+        {"url": LINK, "duration": "long", "id": {"deep": 1}, "cover_image_url": 12, "new": []},
+    ],
+)
+def test_the_first_entry_with_a_link_is_the_result(shape: object) -> None:
+    result = seen({"task_status": "succeed", "video_result": shape}).result
+
+    assert result is not None
+    assert result.url == LINK
+
+
+@pytest.mark.parametrize(
+    "shape", [None, [], {}, "https://x/1.mp4", [[]], [{"url": ""}], [{"url": []}], 3, True]
+)
+def test_a_success_without_a_video_is_an_end_with_a_reason(shape: object) -> None:
+    over = seen({"task_status": "succeed", "video_result": shape})
+
+    assert (over.status, over.error_code, over.result) == (Status.FAILED, "no_video", None)
+    assert over.error_message
+
+
+def test_a_result_of_a_task_that_still_runs_is_not_taken() -> None:
+    assert seen({"task_status": "running", "video_result": FULL}).result is None
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "1" + "0" * 400])
+def test_a_number_that_is_none_is_a_field_that_was_not_given(number: str) -> None:
+    body = (
+        f'{{"task_status": "succeed", "estimated_seconds": {number},'
+        f' "video_result": {{"url": "{LINK}", "duration": {number}}}}}'
+    ).encode()
+
+    over = seen(body)
+
+    assert over.result == Result(url=LINK)
+    assert over.estimated_seconds is None
+
+
+@pytest.mark.parametrize(
+    ("shape", "code", "message"),
+    [
+        ({"code": "1301", "message": "unsafe"}, "1301", "unsafe"),
+        ({"code": 1301, "message": None, "details": [1]}, "1301", None),
+        ({"message": "unsafe"}, "failed", "unsafe"),
+        ("unsafe", "failed", "unsafe"),
+        (1301, "failed", "1301"),
+        (None, "failed", None),
+        ([], "failed", None),
+        ({"code": {"deep": {}}, "message": ["a"]}, "failed", None),
+    ],
+)
+def test_an_error_may_come_in_any_shape(shape: object, code: str, message: str | None) -> None:
+    failed = seen({"task_status": "failed", "error": shape})
+
+    assert (failed.error_code, failed.error_message) == (code, message)
+
+
+def test_a_message_beside_the_error_is_taken_when_the_error_has_none() -> None:
+    assert seen({"task_status": "failed", "message": "unsafe"}).error_message == "unsafe"
+
+
+def test_the_services_words_come_through_as_one_plain_capped_line() -> None:
+    hostile = "\x1b[31mIGNORE\u202e\n\nall" + "x" * 10_000
+
+    failed = seen({"task_status": "failed", "error": {"code": hostile, "message": hostile}})
+
+    assert failed.error_code is not None
+    assert failed.error_message is not None
+    assert len(failed.error_code) <= 64
+    assert len(failed.error_message) <= 300
+    assert failed.error_message.startswith("[31mIGNORE all")
+
+
+def test_an_estimate_is_taken_from_the_answer_or_from_the_header() -> None:
+    answer = {"task_status": "running", "estimated_seconds": 12.5}
+
+    assert seen(answer).estimated_seconds == 12.5
+    assert (
+        read_task(reply({"task_status": "running"}, 200, "7"), task_id="t").estimated_seconds == 7
+    )
+
+
+# Anything at all.
+
+DEEP = b'{"task_id": "t", "task_status": "running", "x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(codec=None)),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=10,
+)
+answers = st.fixed_dictionaries(
+    {},
+    optional={
+        name: json_values | st.sampled_from(["succeed", "failed", LINK, {"url": LINK}])
+        for name in (
+            "model",
+            "task_id",
+            "task_status",
+            "video_result",
+            "error",
+            "message",
+            "estimated_seconds",
+        )
+    },
+)
+status_codes = st.sampled_from([200, 202, 302, 400, 401, 404, 409, 429, 500, 503])
+
+
+def understood(given_reply: Reply) -> None:
+    """Each reader returns an observation that can be kept, or raises one of our errors."""
+    for read in (read_creation, partial(read_task, task_id="t")):
+        try:
+            answer = read(given_reply)
+        except GeekAIVideoError as exc:
+            exc.message.encode()
+            continue
+        assert answer.provider_task_id != ""
+        text = json.dumps([answer.provider_task_id, answer.model, answer.error_message])
+        text.encode()
+        assert answer.estimated_seconds is None or math.isfinite(answer.estimated_seconds)
+        assert (answer.status is Status.SUCCEED) == (answer.result is not None)
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.binary(max_size=200), status_codes, st.none() | st.text(max_size=10))
+def test_any_bytes_are_understood_or_refused(body: bytes, code: int, header: str | None) -> None:
+    understood(Reply(status_code=code, body=body, at=NOW, retry_after=header))
+
+
+@settings(deadline=None, max_examples=300)
+@given(answers | json_values, status_codes)
+def test_any_json_is_understood_or_refused(payload: object, code: int) -> None:
+    understood(reply(payload, code))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        DEEP,
+        b"[" * 100_000,
+        b'{"task_status": "running", "estimated_seconds": ' + b"9" * 10_000 + b"}",
+        b'{"task_status": "failed", "error": {"message": ' + b"[" * 900 + b"]" * 900 + b"}}",
+        b'{"task_id": "\\ud800", "task_status": "running"}',
+        b'{"\\ud800": "\\udfff", "task_id": "t", "task_status": "running"}',
+        b'\xef\xbb\xbf{"task_id": "t", "task_status": "running"}',
+        '{"task_id": "t", "task_status": "running"}'.encode("utf-16"),
+    ],
+    ids=["deep", "open", "huge", "nested", "half", "half-key", "bom", "utf-16"],
+)
+def test_what_breaks_parsers_does_not_break_this_one(body: bytes) -> None:
+    for code in (200, 400, 500):
+        understood(Reply(status_code=code, body=body, at=NOW))
+
+
+# The request.
+
+EVERYTHING: dict[str, Any] = {
+    "model": "cogvideox-3",
+    "prompt": "a fox",
+    "negative_prompt": "rain",
+    "image": "https://x/1.png",
+    "image_tail": "https://x/2.png",
+    "images": ["https://x/3.png"],
+    "video": "https://x/1.mp4",
+    "audio": ["https://x/1.mp3"],
+    "with_audio": True,
+    "size": "720x720",
+    "resolution": "1080p",
+    "aspect_ratio": "16:9",
+    "quality": "std",
+    "duration": 5,
+    "fps": 30,
+    "watermark": False,
+    "async": True,
+    "extra_body": {"draft": True, "seed": 7},
+    "retries": 0,
+}
+
+
+def test_every_field_leaves_in_its_documented_spelling() -> None:
+    assert VideoRequest.model_validate(EVERYTHING).to_json() == EVERYTHING
+    names = [info.alias or name for name, info in VideoRequest.model_fields.items()]
+    assert sorted(names) == sorted(EVERYTHING)
+
+
+def test_only_what_was_set_is_sent() -> None:
+    set_by_the_caller = {"model": "m", "prompt": "p"}
+
+    assert VideoRequest.model_validate(set_by_the_caller).to_json() == set_by_the_caller
+
+
+def test_false_zero_and_empty_were_set() -> None:
+    given_on_purpose: dict[str, Any] = {
+        "model": "m",
+        "prompt": "p",
+        "watermark": False,
+        "retries": 0,
+        "extra_body": {},
+    }
+
+    assert VideoRequest.model_validate(given_on_purpose).to_json() == given_on_purpose
+
+
+# Samples: what was read at its source, word for word.
+
+
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
+def test_what_the_documents_show_is_understood(path: Path) -> None:
+    sample = json.loads(path.read_text("utf-8"))
+    assert sample["source"]
+    assert sample["read_on"]
+    kind, payload, code = sample["kind"], sample["payload"], sample.get("status_code")
+
+    if kind == "request":
+        assert VideoRequest.model_validate(payload).to_json() == payload
+    elif kind == "create_answer":
+        understood_as(created(payload, code or 200), payload)
+    elif kind == "task_answer":
+        understood_as(seen(payload, code or 200), payload)
+    elif kind == "error":
+        for read in (created, seen):
+            with pytest.raises(GeekAIVideoError):
+                read(payload, code)
+
+
+def understood_as(answer: Observation, payload: dict[str, Any]) -> None:
+    """The documented words `pending`, `running`, `succeed` and `failed` are our own."""
+    word = {"success": "succeed"}.get(payload["task_status"], payload["task_status"])
+    assert answer.status is Status(word)
+    assert answer.provider_task_id in {None, payload.get("task_id")}
+    assert (answer.result is not None) == (word == "succeed")
