@@ -129,7 +129,7 @@ def _pictures(value: object) -> str | list[str]:
     """One picture, or a list of them."""
     if isinstance(value, list) and 1 <= len(cast("list[object]", value)) <= PICTURES:
         return [_one_picture(each) for each in cast("list[object]", value)]
-    return _one_picture(value)
+    return _one_picture(cast("object", value))
 
 
 def _one_picture(value: object) -> str:
