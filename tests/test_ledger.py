@@ -81,7 +81,7 @@ def child(code: str, *arguments: object, **options: Any) -> "subprocess.Popen[st
     """Another process of ours."""
     command = [sys.executable, "-c", code, *map(str, arguments)]
     return subprocess.Popen(  # noqa: S603 - our own code
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **options
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8", **options
     )
 
 
