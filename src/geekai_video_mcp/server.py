@@ -141,7 +141,8 @@ async def _sandbox(settings: Settings, stack: AsyncExitStack) -> "Transport":
     def transport() -> "httpx.AsyncBaseTransport":
         import httpx
 
-        return httpx.ASGITransport(sandbox.app)
+        # As over a socket: a fault of the sandbox is an HTTP 500 and no exception of ours.
+        return httpx.ASGITransport(sandbox.app, raise_app_exceptions=False)
 
     return transport
 

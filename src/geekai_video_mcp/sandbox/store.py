@@ -149,8 +149,10 @@ class Store:
         if not is_task_id(task_id):
             return None
         folder = self.folder_of(task_id)
-        if task_id in self._finished and folder.exists():
-            return self._finished[task_id]
+        # Asked once: another thread may be pruning it between two questions.
+        known = self._finished.get(task_id)
+        if known is not None and folder.exists():
+            return known
         self._finished.pop(task_id, None)
         try:
             task = Task.model_validate_json((folder / "task.json").read_bytes())
