@@ -54,9 +54,9 @@ class World:
             owners = stack.enter_context(Owners(self.state))
             ledger = await Ledger.open(self.state)
             stack.push_async_callback(ledger.close)
-            transport = self.service.transport()
 
             async def connect() -> Outside:
+                transport = self.service.transport()
                 geekai = GeekAI(
                     base_url=BASE_URL, api_key=SecretStr(key), transport=transport, clock=now
                 )

@@ -1,0 +1,174 @@
+"""What a server that died left behind, and what the next one makes of it.
+
+The rows are written as a dead process leaves them; the engine that finds them is real.
+"""
+
+import sqlite3
+from dataclasses import replace
+
+import anyio
+import httpx
+import pytest
+
+from geekai_video_mcp.ledger import Ledger
+from geekai_video_mcp.lifecycle import Observation, Status, Task, advance, intend
+from geekai_video_mcp.wire import VideoRequest
+from support.world import World, call, now, text, told
+
+REQUEST = VideoRequest.model_validate(
+    {"model": "cogvideox-flash", "prompt": "a fox", "async": True}
+).to_json()
+
+
+async def left_behind(world: World, *, sending: bool = False, age: float = 1.0) -> Task:
+    """A task whose process died before a byte left, or while the POST was under way."""
+    task = intend(request=REQUEST, service=world.identity, owner="dead", at=now() - age)
+    if sending:
+        claim = Observation(status=Status.SUBMITTING, at=now(), owner="dead", attempt=1)
+        task = advance(task, claim)
+    ledger = await Ledger.open(world.state)
+    await ledger.add(task)
+    await ledger.close()
+    return task
+
+
+async def test_a_request_that_was_under_way_is_unknown_and_stays_unsent(world: World) -> None:
+    task = await left_behind(world, sending=True)
+    async with world.client() as one, world.client():
+        await anyio.sleep(3600)
+        shown = await call(one, "get_video_task", task_id=task.id)
+
+    assert world.service.requests == []
+    assert shown.is_error
+    assert told(shown)["task_status"] == "unknown"
+    assert "It may have been charged." in text(shown)
+
+
+async def test_a_request_that_never_left_is_sent_once_by_whoever_comes(world: World) -> None:
+    task = await left_behind(world)
+    async with world.client() as one, world.client():
+        await anyio.sleep(60)
+        done = told(await call(one, "get_video_task", task_id=task.id, wait_seconds=45))
+
+    assert world.service.charges == ["a fox"]
+    assert done["task_status"] == "succeed"
+
+
+async def test_a_request_nobody_expects_any_more_is_not_sent(world: World) -> None:
+    task = await left_behind(world, age=3600)
+    async with world.client() as client:
+        await anyio.sleep(60)
+        shown = await call(client, "get_video_task", task_id=task.id)
+
+    assert world.service.requests == []
+    assert shown.is_error
+    assert "Nothing was charged." in text(shown)
+
+
+async def test_a_request_of_a_process_that_lives_is_its_own_affair(world: World) -> None:
+    async def slowly(_: httpx.Request) -> None:
+        await anyio.sleep(40)
+
+    world.service.on_create = slowly
+    async with world.client() as busy, world.client() as idle:
+        started = told(await call(busy, "generate_video", prompt="a fox"))
+        await anyio.sleep(20)
+        task_id = started["task_id"]
+        meanwhile = told(await call(idle, "get_video_task", task_id=task_id, wait_seconds=0))
+        done = told(await call(idle, "get_video_task", task_id=started["task_id"], wait_seconds=45))
+
+    assert (started["task_status"], meanwhile["task_status"]) == ("submitting", "submitting")
+    assert world.service.charges == ["a fox"]
+    assert done["task_status"] == "succeed"
+
+
+async def test_an_answer_that_comes_late_repairs_an_unknown_outcome(world: World) -> None:
+    """Another process may have taken a slow one for dead; the truth wins when it comes."""
+
+    async def after_being_given_up(_: httpx.Request) -> None:
+        await anyio.sleep(5)
+        ledger = await Ledger.open(world.state)
+        (task,) = await ledger.unfinished(world.identity)
+        given_up = Observation(status=Status.UNKNOWN, at=now(), owner=task.owner, attempt=1)
+        await ledger.change(task.id, lambda task: advance(task, given_up))
+        await ledger.close()
+
+    world.service.on_create = after_being_given_up
+    async with world.client() as client:
+        started = told(await call(client, "generate_video", prompt="a fox"))
+        done = told(
+            await call(client, "get_video_task", task_id=started["task_id"], wait_seconds=45)
+        )
+
+    assert done["task_status"] == "succeed"
+    assert world.service.charges == ["a fox"]
+
+
+@pytest.mark.parametrize("sent", [False, True])
+async def test_a_disk_that_takes_no_record_is_told_with_what_it_cost(
+    world: World, *, sent: bool
+) -> None:
+    """A trigger stands for the full disk: this statement fails, all others work."""
+    async with world.client() as client:
+        await call(client, "generate_video", prompt="a hare")
+        when = "UPDATE ON task WHEN NEW.provider_task_id IS NOT NULL" if sent else "INSERT ON task"
+        with sqlite3.connect(world.state / "ledger.sqlite3") as disk:
+            disk.execute(
+                f"CREATE TRIGGER full BEFORE {when}"
+                " BEGIN SELECT RAISE(FAIL, 'database or disk is full'); END"
+            )
+        disk.close()
+        refused = await call(client, "generate_video", prompt="a fox")
+        world_after = list(world.service.charges)
+
+    assert refused.is_error
+    assert "disk is full" in text(refused)
+    assert ("It may have been charged." if sent else "Nothing was charged.") in text(refused)
+    assert world_after == (["a hare", "a fox"] if sent else ["a hare"])
+    if sent:
+        fox = list(world.service.jobs)[-1]
+        assert fox in text(refused)
+
+
+async def test_a_connection_that_cannot_be_prepared_costs_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with a SSL_CERT_FILE that is not there: httpx opens it when it is made."""
+
+    def unprepared() -> httpx.MockTransport:
+        raise FileNotFoundError(2, "No such file or directory")
+
+    monkeypatch.setattr(world.service, "transport", unprepared)
+    async with world.client() as client:
+        refused = await call(client, "generate_video", prompt="a fox")
+
+    assert refused.is_error
+    assert "Nothing was charged." in text(refused)
+    assert "No such file or directory" in text(refused)
+
+
+async def test_an_output_folder_that_is_full_is_told_and_tried_again(world: World) -> None:
+    world.output.parent.mkdir(parents=True, exist_ok=True)
+    world.output.touch()
+    async with world.client() as client:
+        started = told(await call(client, "generate_video", prompt="a fox"))
+        waiting = await call(client, "get_video_task", task_id=started["task_id"], wait_seconds=45)
+        world.output.unlink()
+        await anyio.sleep(120)
+        done = told(await call(client, "get_video_task", task_id=started["task_id"]))
+
+    assert not waiting.is_error
+    assert told(waiting)["task_status"] == "succeed"
+    assert "not on disk yet" in text(waiting)
+    assert "could not be written" in text(waiting)
+    assert "file" in done
+
+
+def test_the_rows_here_are_as_a_dead_process_leaves_them() -> None:
+    """A claim is durable with its owner and attempt, or nobody could tell whose it was."""
+    task = intend(request=REQUEST, service="s", owner="me", at=0.0)
+    claim = Observation(status=Status.SUBMITTING, at=1.0, owner="me", attempt=1)
+
+    assert advance(task, claim) == replace(
+        task, status=Status.SUBMITTING, owner="me", attempt=1, submitted_at=1.0
+    )
