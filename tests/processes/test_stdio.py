@@ -3,11 +3,14 @@
 import base64
 import json
 import signal
+import sqlite3
 import time
 from pathlib import Path
 
 import anyio
 import pytest
+from anyio.abc import SocketAttribute, SocketStream
+from mcp_types import CallToolResult
 
 from support.mp4 import probe
 from support.process import descendants_naming, line, stdio
@@ -168,3 +171,42 @@ async def test_the_server_outlives_a_line_that_is_no_message(tmp_path: Path, bad
     assert len(alive["result"]["tools"]) == 2
     assert refused["isError"]
     assert not list((tmp_path / "state" / "sandbox").glob("tasks/*"))
+
+
+async def test_a_server_killed_in_mid_payment_shows_it_as_unknown_and_pays_no_more(
+    tmp_path: Path,
+) -> None:
+    heard: list[bytes] = []
+    seen: list[CallToolResult] = []
+
+    async def silent(stream: SocketStream) -> None:
+        async with stream:
+            heard.append(await stream.receive())
+            await anyio.sleep_forever()
+
+    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
+    port = listener.extra(SocketAttribute.local_port)  # noqa: S610 - no database is near
+    settings = {"GEEKAI_BASE_URL": f"http://127.0.0.1:{port}/api/v1", "GEEKAI_API_KEY": "sk-any"}
+    call_it = {"name": "generate_video", "arguments": {"prompt": "a fox"}}
+    async with listener, anyio.create_task_group() as service:
+        service.start_soon(listener.serve, silent)
+        async with line(tmp_path, **settings) as server:
+            message = {"jsonrpc": "2.0", "id": 99, "method": "tools/call", "params": call_it}
+            await server.send(json.dumps(message).encode())
+            with anyio.fail_after(20):
+                while not heard:
+                    await anyio.lowlevel.checkpoint()
+            await server.kill()
+        with sqlite3.connect(tmp_path / "state" / "ledger.sqlite3") as ledger:
+            ((task_id,),) = ledger.execute("SELECT id FROM task").fetchall()
+        ledger.close()
+        async with stdio(tmp_path, settings=settings) as client:
+            shown = await call(client, "get_video_task", task_id=task_id, wait_seconds=2)
+        service.cancel_scope.cancel()
+        seen.append(shown)
+
+    (shown,) = seen
+    assert [request.split(b" ", 1)[0] for request in heard] == [b"POST"]
+    assert shown.is_error
+    assert told(shown)["task_status"] == "unknown"
+    assert "It may have been charged." in text(shown)
