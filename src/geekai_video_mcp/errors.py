@@ -65,9 +65,11 @@ class StorageUnavailable(GeekAIVideoError):
 
     def __init__(self, what: str, reason: str, *, sent: bool = False) -> None:
         money = MAYBE_CHARGED if sent else NOT_CHARGED
+        # After a request has left, "the same call" could be a second payment.
+        then = "ask get_video_task; never generate it again" if sent else "make the same call again"
         super().__init__(
             f"{what} could not be written: {sentence(reason)} {money}"
-            " Free some space or mend the folder's permissions, then make the same call again."
+            f" Free some space or mend the folder's permissions, then {then}."
         )
 
 

@@ -104,8 +104,11 @@ async def open_app(settings: Settings) -> AsyncGenerator[App]:
         stack.push_async_callback(ledger.close)
         transport = await _sandbox(settings, stack) if settings.sandbox else None
 
+        # Entered before the engine, so closed after it: its last words need the connections.
+        beyond = await stack.enter_async_context(AsyncExitStack())
+
         async def connect() -> Outside:
-            return await _connect(settings, stack, transport)
+            return await _connect(settings, beyond, transport)
 
         engine = Engine(ledger=ledger, owners=owners, service=settings.service, connect=connect)
         yield App(

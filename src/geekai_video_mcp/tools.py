@@ -58,27 +58,28 @@ GET: Final = (
 
 async def generate_video(asked: GenerateVideo, ctx: "Context[App]") -> CallToolResult:
     """Submit; with `async` false, wait as well."""
-    app = _app(ctx)
+    app, began = _app(ctx), anyio.current_time()
     task = await app.engine.submit(asked.to_request(default_model=app.default_model))
     if not asked.async_:
-        task = await _wait(app, ctx, task, at_most=WAIT_AT_MOST)
+        task = await _wait(app, ctx, task, ends=began + WAIT_AT_MOST)
     return _told(app, task)
 
 
 async def get_video_task(asked: GetVideoTask, ctx: "Context[App]") -> CallToolResult:
     """Look, wait if asked to, and show what came out."""
-    app = _app(ctx)
+    app, began = _app(ctx), anyio.current_time()
     task = await app.engine.find(asked.task_id)
-    task = await _wait(app, ctx, task, at_most=asked.wait_seconds)
+    task = await _wait(app, ctx, task, ends=began + asked.wait_seconds)
     told = _told(app, task)
     if asked.preview != "none" and task.file_status is FileStatus.STORED:
         told.content.extend(await _pictures(app, task, asked.preview))
     return told
 
 
-async def _wait(app: App, ctx: "Context[App]", task: Task, *, at_most: float) -> Task:
+async def _wait(app: App, ctx: "Context[App]", task: Task, *, ends: float) -> Task:
     """The task when it settles or time is up, with a sign of life every few seconds."""
     began, told, newest = anyio.current_time(), 0.0, task
+    at_most = max(0.0, ends - began)  # what came before it was waiting as well
     async with aclosing(app.engine.follow(task.id, at_most=at_most)) as states:
         async for newest in states:
             # Strictly growing, by the specification, even when two things happen at once.

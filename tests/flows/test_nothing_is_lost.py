@@ -108,10 +108,26 @@ async def test_an_expired_link_is_renewed(world: World) -> None:
     assert Path(done["file"]).read_bytes() == VIDEO
 
 
+async def test_a_link_that_is_late_to_work_loses_no_video(world: World) -> None:
+    began = world.service.clock()
+
+    async def not_yet(_: httpx.Request) -> httpx.Response | None:
+        return httpx.Response(404) if world.service.clock() < began + 90 else None
+
+    world.service.on_file = not_yet
+    async with world.client() as client:
+        task_id = told(await call(client, "generate_video", prompt="a fox"))["task_id"]
+        await anyio.sleep(300)
+        done = told(await call(client, "get_video_task", task_id=task_id))
+
+    assert Path(done["file"]).read_bytes() == VIDEO
+
+
 async def test_a_link_that_stays_dead_is_told_and_is_no_failed_video(world: World) -> None:
     world.service.on_file = always(httpx.Response(404))
     async with world.client() as client:
         task_id = told(await call(client, "generate_video", prompt="a fox"))["task_id"]
+        await anyio.sleep(600)
         lost = await call(client, "get_video_task", task_id=task_id, wait_seconds=45)
 
     assert lost.is_error

@@ -42,6 +42,31 @@ async def test_a_service_slow_to_accept_is_waited_for_elsewhere(world: World) ->
     assert world.service.charges == ["a fox"]
 
 
+async def test_the_time_to_submit_counts_as_waiting(world: World) -> None:
+    async def in_a_minute(_: httpx.Request) -> None:
+        await anyio.sleep(60)
+
+    world.service.on_create = in_a_minute
+    async with world.client() as client:
+        began = anyio.current_time()
+        await call(client, "generate_video", **{"prompt": "a fox", "async": False})
+
+        assert anyio.current_time() - began < 46
+
+
+async def test_a_stranger_that_the_service_is_slow_to_name_is_not_waited_for(world: World) -> None:
+    async def slowly(_: httpx.Request) -> None:
+        await anyio.sleep(25)
+
+    world.service.on_look = slowly
+    async with world.client() as client:
+        began = anyio.current_time()
+        missing = await call(client, "get_video_task", task_id="a-stranger", wait_seconds=0)
+
+        assert anyio.current_time() - began < 20
+    assert missing.is_error
+
+
 async def test_a_wait_that_runs_out_is_a_normal_answer(world: World) -> None:
     world.service.takes = 300
     async with world.client() as client:

@@ -54,6 +54,7 @@ class World:
             owners = stack.enter_context(Owners(self.state))
             ledger = await Ledger.open(self.state)
             stack.push_async_callback(ledger.close)
+            beyond = await stack.enter_async_context(AsyncExitStack())
 
             async def connect() -> Outside:
                 transport = self.service.transport()
@@ -62,8 +63,8 @@ class World:
                 )
                 artifacts = Artifacts(self.output, service_url=BASE_URL, transport=transport)
                 return Outside(
-                    service=await stack.enter_async_context(geekai),
-                    fetcher=await stack.enter_async_context(artifacts),
+                    service=await beyond.enter_async_context(geekai),
+                    fetcher=await beyond.enter_async_context(artifacts),
                 )
 
             engine = Engine(

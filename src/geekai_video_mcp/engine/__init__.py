@@ -23,6 +23,7 @@ from geekai_video_mcp.engine.watching import Watching
 from geekai_video_mcp.errors import (
     GeekAIVideoError,
     ServiceUnavailable,
+    StorageUnavailable,
     SubmissionUnknown,
     TaskNotFound,
 )
@@ -46,6 +47,8 @@ Job = Callable[..., Coroutine[Any, Any, None]]
 
 SUBMIT_PATIENCE: Final = 15.0
 """Seconds a call waits for the service's answer to its POST; the POST itself goes on."""
+FIND_PATIENCE: Final = 15.0
+"""Seconds a call waits for the service's word on a task that is not in the ledger."""
 GLANCE: Final = 1.0
 """Seconds between a waiter's looks into the ledger: another process may be the watcher."""
 HEARTBEAT: Final = 3.0
@@ -109,7 +112,11 @@ class Engine:
             await call.answered.wait()
         if call.error is not None:
             raise call.error
-        return await self._known(task.id)
+        try:
+            return await self._known(task.id)
+        except StorageUnavailable as exc:
+            what = f"The record of task {task.id}"
+            raise StorageUnavailable(what, str(exc.__cause__), sent=True) from exc
 
     async def find(self, task_id: str) -> Task:
         """The task of this id, ours or GeekAI's; one made elsewhere is taken in.
@@ -121,8 +128,14 @@ class Engine:
         task = await self._means.ledger.find(task_id)
         if task is not None:
             return task
-        outside = await self._means.outside()
-        seen = await outside.service.get_video(task_id)
+        try:
+            with anyio.fail_after(FIND_PATIENCE):
+                outside = await self._means.outside()
+                seen = await outside.service.get_video(task_id)
+        except TimeoutError as exc:
+            raise ServiceUnavailable(
+                "GeekAI did not say in time whether it knows the task"
+            ) from exc
         task = adopt(seen, provider_task_id=task_id, service=self._means.service)
         await self._means.ledger.add(task)
         task = await self._known(task_id)

@@ -66,14 +66,19 @@ class Means:
         """The service and the way of results; made when first needed, for it is heavy.
 
         Raises:
-            ServiceUnavailable: it cannot be made, as with a bad SSL_CERT_FILE.
+            ServiceUnavailable: it cannot be made, as with a bad SSL_CERT_FILE or a proxy.
         """
         async with self._turn:
             if self._outside is None:
                 try:
                     self._outside = await self.connect()
-                except OSError as exc:
-                    reason = f"No connection can be prepared ({exc.strerror or type(exc).__name__})"
+                except Exception as exc:
+                    # Of any kind: a certificate file, a proxy's address, a package for SOCKS.
+                    kind = getattr(exc, "strerror", None) or type(exc).__name__
+                    reason = (
+                        f"No connection can be prepared ({kind}); the operator checks the proxy"
+                        " and certificate variables (ALL_PROXY, HTTPS_PROXY, SSL_CERT_FILE)"
+                    )
                     raise ServiceUnavailable(reason, code="unreachable") from exc
             return self._outside
 

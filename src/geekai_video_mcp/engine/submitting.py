@@ -20,13 +20,21 @@ from geekai_video_mcp.errors import (
     StorageUnavailable,
     SubmissionUnknown,
 )
-from geekai_video_mcp.lifecycle import Observation, Status, Task, advance, send_again_after
+from geekai_video_mcp.lifecycle import (
+    INTENT_LIFE,
+    Observation,
+    Status,
+    Task,
+    advance,
+    send_again_after,
+)
 
 logger = logging.getLogger(__name__)
 
 LAST_WORDS: Final = 8.0
 """Seconds that closing waits for the answer to a POST under way; a host soon kills us."""
-
+CLAIM_AGAIN: Final = 5.0
+"""Seconds between attempts to record that a request is about to leave, on a failing disk."""
 
 Spoken = RequestRefused | NotAuthorised | ServiceUnavailable | SubmissionUnknown
 """The ends of a submission that say why, in a sentence the ledger keeps."""
@@ -72,7 +80,7 @@ class Submitting:
             StorageUnavailable: what came of it could not be recorded.
         """
         tried = {True: 0, False: 0}
-        while (claimed := await self._claim(task)) is not None:
+        while (claimed := await self._claim_ours(task)) is not None:
             try:
                 return await self._post(claimed)
             except ServiceUnavailable as exc:
@@ -104,9 +112,30 @@ class Submitting:
         claim = Observation(
             status=Status.SUBMITTING, at=self._means.clock(), owner=me, attempt=attempt
         )
-        task = await self._means.change(task.id, lambda now: advance(now, claim))
-        mine = (Status.SUBMITTING, me, attempt)
-        return task if (task.status, task.owner, task.attempt) == mine else None
+        found: list[Task] = []
+
+        def take(now: Task) -> Task:
+            found.append(now)
+            return advance(now, claim)
+
+        taken = await self._means.change(task.id, take)
+        # By whether this very change was made: the attempt may stand in our name already.
+        return None if taken is found[-1] else taken
+
+    async def _claim_ours(self, task: Task) -> Task | None:
+        """`_claim` of a task recorded here, as soon as the disk allows.
+
+        Its row would be sent by the next process, so its caller must not be told to call
+        again: the task is on its way, late.
+        """
+        while True:
+            try:
+                return await self._claim(task)
+            except StorageUnavailable:
+                ours = task.owner == self._means.owners.me
+                if not ours or self._means.clock() - task.created_at > INTENT_LIFE:
+                    raise
+            await anyio.sleep(CLAIM_AGAIN)
 
     async def _post(self, task: Task) -> None:
         # Reached for before the shield: what cannot be prepared has surely not been sent.
@@ -118,7 +147,7 @@ class Submitting:
             except (RequestRefused, NotAuthorised) as exc:
                 await self._record(task, Status.REJECTED, exc)
             except SubmissionUnknown as exc:
-                await self._record(task, Status.UNKNOWN, exc, raw_reply=exc.raw_reply)
+                await self._give_up(task, exc)
             else:
                 await self._accept(task, seen)
             finally:
@@ -134,6 +163,13 @@ class Submitting:
             logger.error("task %s broke off: %s", task.id, type(exc).__name__)  # noqa: TRY400 - a traceback prints words, prompts among them
             what = f"The submission broke off ({type(exc).__name__})"
             raise SubmissionUnknown(what) from exc
+
+    async def _give_up(self, task: Task, why: SubmissionUnknown) -> None:
+        try:
+            await self._record(task, Status.UNKNOWN, why, raw_reply=why.raw_reply)
+        except StorageUnavailable as exc:
+            what = f"That no answer came to task {task.id}"
+            raise StorageUnavailable(what, str(exc.__cause__), sent=True) from exc
 
     async def _accept(self, task: Task, seen: Observation) -> None:
         seen = replace(seen, owner=task.owner, attempt=task.attempt)

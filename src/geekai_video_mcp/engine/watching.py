@@ -19,6 +19,7 @@ from geekai_video_mcp.errors import (
     TaskNotFound,
 )
 from geekai_video_mcp.lifecycle import (
+    FETCH_AGAIN,
     LEASE,
     WATCHED,
     FileFact,
@@ -108,6 +109,9 @@ class Watching:
             fact = await fetcher.fetch(task)
             if fact.status is FileStatus.LOST:
                 fact = await fetcher.fetch(await self._refreshed(task))
+            if fact.status is FileStatus.LOST and task.fetches < len(FETCH_AGAIN):
+                # A fresh file may need minutes to reach every edge of its host.
+                fact = replace(fact, status=FileStatus.NONE)
         except ServiceUnavailable as exc:
             return FileFact(status=FileStatus.NONE, problem=exc.reason)
         except StorageUnavailable as exc:

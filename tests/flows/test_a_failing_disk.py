@@ -1,0 +1,88 @@
+"""Promises 1 and 4 on a disk that fails: what was said of money stays true.
+
+A trigger in the ledger stands for the disk: the statement that it names fails.
+"""
+
+import sqlite3
+from collections.abc import Generator
+from contextlib import closing, contextmanager
+
+import anyio
+import httpx
+
+from geekai_video_mcp.wire import VideoRequest
+from support.service import once
+from support.world import World, call, text, told
+
+
+@contextmanager
+def failing(world: World, status: str) -> Generator[None]:
+    """No task becomes *status* while the block lasts."""
+    path = world.state / "ledger.sqlite3"
+    with closing(sqlite3.connect(path, isolation_level=None)) as disk:
+        disk.execute(
+            f"CREATE TRIGGER full BEFORE UPDATE ON task WHEN NEW.status = '{status}'"
+            " BEGIN SELECT RAISE(ABORT, 'disk full'); END"
+        )
+        yield
+        disk.execute("DROP TRIGGER full")
+
+
+async def test_a_request_that_cannot_leave_yet_is_not_asked_for_twice(world: World) -> None:
+    """Told to call again, a model would pay for the new row, and the next server for the old."""
+    async with world.client() as client:
+        with failing(world, "submitting"):
+            late = await call(client, "generate_video", prompt="a fox")
+        await anyio.sleep(10)
+        done = told(
+            await call(client, "get_video_task", task_id=told(late)["task_id"], wait_seconds=45)
+        )
+    async with world.client():
+        await anyio.sleep(60)
+
+    assert not late.is_error
+    assert told(late)["task_status"] == "submitting"
+    assert "same call again" not in text(late)
+    assert done["task_status"] == "succeed"
+    assert world.service.charges == ["a fox"]
+
+
+async def test_an_unknown_outcome_that_cannot_be_recorded_is_not_called_free(world: World) -> None:
+    world.service.on_create = once(httpx.ReadError("reset after the charge"))
+    async with world.client() as client:
+        with failing(world, "unknown"):
+            lost = await call(client, "generate_video", prompt="a fox")
+
+    assert lost.is_error
+    assert "It may have been charged." in text(lost)
+    assert "Nothing was charged." not in text(lost)
+    assert "same call again" not in text(lost)
+
+
+async def test_an_answer_that_cannot_be_recorded_names_the_task_and_asks_for_no_second(
+    world: World,
+) -> None:
+    async with world.client() as client:
+        with failing(world, "pending"):
+            told_once = await call(client, "generate_video", prompt="a fox")
+
+    assert told_once.is_error
+    assert next(iter(world.service.jobs)) in text(told_once)
+    assert "It may have been charged." in text(told_once)
+    assert "same call again" not in text(told_once)
+
+
+async def test_one_attempt_is_sent_once_though_two_try_it(world: World) -> None:
+    async with world.app() as app:
+        engine = app.engine
+        with failing(world, "submitting"):
+            task = await engine.submit(
+                VideoRequest.model_validate({"model": "m", "prompt": "a fox"})
+            )
+        submitting = engine._submitting  # pyright: ignore[reportPrivateUsage]
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(submitting.send, task)
+            tasks.start_soon(submitting.send, task)
+        await anyio.sleep(10)
+
+    assert world.service.charges == ["a fox"]
