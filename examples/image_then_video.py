@@ -41,7 +41,7 @@ async def make(client: Client, **request: Any) -> dict[str, Any]:
     """A finished video, with its last frame kept where the model can."""
     request |= {"duration": 5, "extra_body": {"return_last_frame": True}}
     task = await call(client, "generate_video", request)
-    while task["task_status"] in {"submitting", "pending", "running"}:
+    while "file" not in task:
         look = {"task_id": task["task_id"], "wait_seconds": 45, "preview": "none"}
         task = await call(client, "get_video_task", look)
     return task

@@ -30,7 +30,7 @@ async def main() -> None:
         print(f"tools: {', '.join(tool.name for tool in tools)}\n")
 
         task = await call(client, "generate_video", prompt=PROMPT, duration=5, with_audio=True)
-        while task["task_status"] in {"submitting", "pending", "running"}:
+        while "file" not in task:
             task = await call(client, "get_video_task", task_id=task["task_id"], wait_seconds=45)
         print(task["file"])
 

@@ -21,7 +21,7 @@ import sys
 import unicodedata
 import urllib.request
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
 from pathlib import Path
 from typing import BinaryIO, Final, Literal, Self
@@ -43,7 +43,7 @@ FETCH_DEADLINE: Final = 1800.0
 REDIRECTS: Final = 3
 GONE: Final = frozenset({403, 404, 410})
 """How an expired or withdrawn link answers: a fresh link is needed, not patience."""
-PREVIEW_DEADLINE: Final = 20.0
+PREVIEW_DEADLINE: Final = 8.0
 """Seconds to decode a few frames; a file that needs longer goes without a picture."""
 
 CHUNK: Final = 64 * 1024
@@ -68,7 +68,12 @@ class Artifacts:
         self._service = urlsplit(service_url)
         mounts = {f"all://{self._service.hostname}": transport} if transport else None
         # Of its own, without default headers: no result host is ever sent the key.
-        self._http = httpx.AsyncClient(mounts=mounts, follow_redirects=False, timeout=FETCH_TIMEOUT)
+        self._http = httpx.AsyncClient(
+            mounts=mounts,
+            follow_redirects=False,
+            timeout=FETCH_TIMEOUT,
+            trust_env=transport is None,  # a service in this process is behind no proxy
+        )
 
     async def __aenter__(self) -> Self:
         return self
@@ -165,7 +170,7 @@ async def preview(path: Path, kind: Preview) -> bytes | None:
     """
     # -P: a file named av.py in the user's folder must not be what the child imports.
     command = [sys.executable, "-P", "-m", "geekai_video_mcp.frames", str(path), kind]
-    with anyio.move_on_after(PREVIEW_DEADLINE):
+    with suppress(OSError), anyio.move_on_after(PREVIEW_DEADLINE):
         done = await anyio.run_process(command, stdin=subprocess.DEVNULL, check=False)
         if done.returncode == 0 and done.stdout:
             return done.stdout

@@ -38,6 +38,7 @@ INTERRUPTED: Final = 130
 """Exit status after Ctrl-C, as shells have it."""
 SERVE_PORT: Final = 8765
 SANDBOX_PORT: Final = 8766
+LAST_PORT: Final = 65535
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -79,14 +80,21 @@ def _parser() -> argparse.ArgumentParser:
         help="http serves both SSE and Streamable HTTP on one port (default: stdio)",
     )
     serve.add_argument("--host", default="127.0.0.1", help="a loopback address")
-    serve.add_argument("--port", type=int, default=SERVE_PORT, help="0 takes a free one")
+    serve.add_argument("--port", type=_port, default=SERVE_PORT, help="0 takes a free one")
     serve.set_defaults(run=_serve)
     sandbox = commands.add_parser("sandbox", help="GeekAI's API on a port, rendering previews")
     sandbox.add_argument("--host", default="127.0.0.1", help="a loopback address")
-    sandbox.add_argument("--port", type=int, default=SANDBOX_PORT, help="0 takes a free one")
+    sandbox.add_argument("--port", type=_port, default=SANDBOX_PORT, help="0 takes a free one")
     sandbox.add_argument("--folder", type=Path, help="where its tasks are kept")
     sandbox.set_defaults(run=_sandbox)
     return parser
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) > LAST_PORT:
+        what = f"a port is a number from 0 to {LAST_PORT}"
+        raise argparse.ArgumentTypeError(what)
+    return int(text)
 
 
 def _serve(arguments: argparse.Namespace) -> int:

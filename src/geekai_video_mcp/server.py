@@ -34,7 +34,7 @@ NAME: Final = "geekai-video-mcp"
 INSTRUCTIONS: Final = (
     "Makes videos with GeekAI. 1. generate_video with a prompt; it returns a task_id at once."
     f" 2. get_video_task with that task_id and wait_seconds {WAIT_AT_MOST}, repeated until"
-    " task_status is succeed or failed; a wait that runs out is normal and loses nothing."
+    " it gives a file or fails; a wait that runs out is normal and loses nothing."
     " 3. Look at the frames that come with a finished video, and give the user the file."
     " Every generate_video may cost the user money: never repeat one because it timed out or"
     " because its status is unknown. Results marked sandbox are previews: tell the user so,"
@@ -114,7 +114,6 @@ async def open_app(settings: Settings) -> AsyncGenerator[App]:
         yield App(
             engine=await stack.enter_async_context(engine.running()),
             default_model=settings.default_model,
-            sandbox=settings.sandbox,
             preview=_preview,
         )
 

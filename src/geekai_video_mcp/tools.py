@@ -7,7 +7,7 @@ Errors become speech here and nowhere else: `_spoken` turns ours into a result w
 import base64
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -20,6 +20,7 @@ from mcp_types import CallToolResult, ImageContent, TextContent, ToolAnnotations
 from pydantic import ConfigDict
 
 from geekai_video_mcp import views
+from geekai_video_mcp.config import SANDBOX
 from geekai_video_mcp.engine import Engine
 from geekai_video_mcp.errors import GeekAIVideoError
 from geekai_video_mcp.inputs import WAIT_AT_MOST, Arguments, GenerateVideo, GetVideoTask
@@ -35,7 +36,6 @@ class App:
 
     engine: Engine
     default_model: str
-    sandbox: bool
     preview: Picture
     """`artifacts.preview`, handed in: its module is heavy, and most calls need no picture."""
     clock: Callable[[], float] = time.time
@@ -61,7 +61,9 @@ async def generate_video(asked: GenerateVideo, ctx: "Context[App]") -> CallToolR
     app, began = _app(ctx), anyio.current_time()
     task = await app.engine.submit(asked.to_request(default_model=app.default_model))
     if not asked.async_:
-        task = await _wait(app, ctx, task, ends=began + WAIT_AT_MOST)
+        # Whatever fails from here on, the task is under way: its id must reach the caller.
+        with suppress(GeekAIVideoError):
+            task = await _wait(app, ctx, task, ends=began + WAIT_AT_MOST)
     return _told(app, task)
 
 
@@ -96,10 +98,12 @@ async def _pictures(app: App, task: Task, kind: str) -> list[ImageContent]:
 
 
 def _told(app: App, task: Task) -> CallToolResult:
-    at = app.clock()
-    view = views.video_task(task, at=at, sandbox=app.sandbox)
+    at, ours = app.clock(), task.service == app.engine.service
+    # By the task and not by the server: one ledger may hold previews and paid videos.
+    sandbox = task.service == SANDBOX
+    view = views.video_task(task, at=at, sandbox=sandbox, ours=ours)
     return CallToolResult(
-        content=[TextContent(text=views.text(task, at=at, sandbox=app.sandbox))],
+        content=[TextContent(text=views.text(task, at=at, sandbox=sandbox, ours=ours))],
         structured_content=view.model_dump(mode="json", exclude_none=True),
         is_error=views.failed(task),
     )

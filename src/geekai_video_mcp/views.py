@@ -72,8 +72,11 @@ class VideoTask(_View):
     next_step: str
 
 
-def video_task(task: Task, *, at: float, sandbox: bool) -> VideoTask:
-    """*task* as it is shown at *at*, Unix seconds."""
+def video_task(task: Task, *, at: float, sandbox: bool, ours: bool = True) -> VideoTask:
+    """*task* as it is shown at *at*, Unix seconds.
+
+    *ours* is false for a task of another service or key, which nobody here can follow.
+    """
     return VideoTask(
         task_id=task.id,
         task_status=_SHOWN[task.status],
@@ -87,7 +90,7 @@ def video_task(task: Task, *, at: float, sandbox: bool) -> VideoTask:
         poll_after_seconds=None if task.settled else _poll_after(task, at=at),
         stale_since=_iso(task.stale_since),
         sandbox=sandbox,
-        next_step=next_step(task),
+        next_step=next_step(task, ours=ours),
     )
 
 
@@ -97,9 +100,10 @@ def failed(task: Task) -> bool:
     return lost or task.status in {Status.FAILED, Status.REJECTED, Status.UNKNOWN}
 
 
-def text(task: Task, *, at: float, sandbox: bool) -> str:
+def text(task: Task, *, at: float, sandbox: bool, ours: bool = True) -> str:
     """What happened and what to do, in a line or two, for a model that reads only text."""
-    return f"{_headline(task, at=at, sandbox=sandbox)} {next_step(task)} Task {task.id}."
+    words = _headline(task, at=at, sandbox=sandbox)
+    return f"{words} {next_step(task, ours=ours)} Task {task.id}."
 
 
 def progress(task: Task, *, at: float) -> str:
@@ -114,8 +118,13 @@ def elapsed(task: Task, *, at: float) -> float:
     return max(0.0, (task.ended_at or at) - task.created_at)
 
 
-def next_step(task: Task) -> str:
+def next_step(task: Task, *, ours: bool = True) -> str:
     """What to do now, in one sentence."""
+    if not ours and not task.settled:
+        return (
+            "It was made with another service or key: tell the user that only a server started"
+            " with the same GEEKAI_BASE_URL and GEEKAI_API_KEY can follow it."
+        )
     if task.status is Status.SUCCEED:
         return _after_success(task)
     if task.status is Status.FAILED:

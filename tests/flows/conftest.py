@@ -23,7 +23,10 @@ def virtual_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
     async def in_place(work: Callable[..., Any], *args: object, **_: object) -> Any:  # noqa: ANN401 - any work's own
         await anyio.lowlevel.checkpoint()
-        return work(*args)
+        done = work(*args)
+        # As with a thread: others go on meanwhile, and no cancelling takes the result away.
+        await anyio.lowlevel.cancel_shielded_checkpoint()
+        return done
 
     monkeypatch.setattr(anyio.to_thread, "run_sync", in_place)
 

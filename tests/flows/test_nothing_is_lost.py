@@ -6,8 +6,9 @@ import anyio
 import httpx
 import pytest
 
+from geekai_video_mcp.config import SANDBOX
 from support.service import VIDEO, ScriptedGeekAI, always, file, once, refusal
-from support.world import World, call, told
+from support.world import World, call, text, told
 
 
 async def test_a_task_outlives_the_server_that_started_it(world: World) -> None:
@@ -121,6 +122,44 @@ async def test_a_link_that_is_late_to_work_loses_no_video(world: World) -> None:
         done = told(await call(client, "get_video_task", task_id=task_id))
 
     assert Path(done["file"]).read_bytes() == VIDEO
+
+
+async def test_a_download_longer_than_a_lease_is_published_once(world: World) -> None:
+    async def slowly(_: httpx.Request) -> None:
+        await anyio.sleep(200)
+
+    world.service.on_file = slowly
+    async with world.client() as one, world.client():
+        task_id = told(await call(one, "generate_video", prompt="a fox"))["task_id"]
+        await anyio.sleep(600)
+        done = told(await call(one, "get_video_task", task_id=task_id))
+
+    assert "file" in done
+    assert len(world.files()) == 1
+
+
+async def test_a_task_of_another_key_is_said_to_be_another_keys(world: World) -> None:
+    """It would be `pending` for ever: nobody here can look at it."""
+    async with world.client() as client:
+        task_id = told(await call(client, "generate_video", prompt="a fox"))["task_id"]
+    other = World(world.folder, era=world.era, service=world.service, identity="another key")
+    async with other.client() as client:
+        shown = await call(client, "get_video_task", task_id=task_id, wait_seconds=0)
+
+    assert "GEEKAI_API_KEY" in told(shown)["next_step"]
+    assert "GEEKAI_API_KEY" in text(shown)
+
+
+async def test_a_preview_stays_a_preview_when_a_key_is_set_later(world: World) -> None:
+    sandboxed = World(world.folder, era=world.era, service=world.service, identity=SANDBOX)
+    async with sandboxed.client() as client:
+        task_id = told(await call(client, "generate_video", prompt="a fox"))["task_id"]
+        await call(client, "get_video_task", task_id=task_id, wait_seconds=45)
+    async with world.client() as client:
+        preview = told(await call(client, "get_video_task", task_id=task_id))
+        paid = told(await call(client, "generate_video", prompt="a hare"))
+
+    assert (preview["sandbox"], paid["sandbox"]) == (True, False)
 
 
 async def test_a_link_that_stays_dead_is_told_and_is_no_failed_video(world: World) -> None:

@@ -53,6 +53,15 @@ async def test_an_unknown_command_is_refused(tmp_path: Path) -> None:
     assert "frobnicate" in err
 
 
+@pytest.mark.parametrize("port", ["70000", "-1", "http", "²"])
+async def test_a_port_that_is_none_is_refused(tmp_path: Path, port: str) -> None:
+    status, out, err = await run(tmp_path, "serve", "--transport", "http", f"--port={port}")
+
+    assert (status, out) == (2, "")
+    assert "0 to 65535" in err
+    assert "Traceback" not in err
+
+
 def test_the_console_script_is_installed() -> None:
     script = Path(sys.executable).with_name("geekai-video-mcp")
     said = subprocess.run([script, "--version"], capture_output=True, check=True, timeout=30)  # noqa: S603

@@ -210,3 +210,28 @@ async def test_a_server_killed_in_mid_payment_shows_it_as_unknown_and_pays_no_mo
     assert shown.is_error
     assert told(shown)["task_status"] == "unknown"
     assert "It may have been charged." in text(shown)
+
+
+UNUSABLE = {"ALL_PROXY": "nonsense://127.0.0.1:1"}
+"""httpx refuses it with a ValueError, and a SOCKS proxy with an ImportError."""
+
+
+async def test_a_proxy_that_cannot_be_used_is_said_and_charges_nothing(tmp_path: Path) -> None:
+    async with stdio(tmp_path, settings={"GEEKAI_API_KEY": "sk-any", **UNUSABLE}) as client:
+        refused = await call(client, "generate_video", prompt="a fox")
+
+    assert refused.is_error
+    assert told(refused)["task_status"] == "failed"
+    assert "Nothing was charged." in text(refused)
+    assert "ALL_PROXY" in text(refused)
+
+
+async def test_the_sandbox_needs_no_proxy_and_minds_none(tmp_path: Path) -> None:
+    async with stdio(tmp_path, settings=UNUSABLE) as client:
+        started = told(await call(client, "generate_video", prompt="a fox", **SMALL))
+        done = told(
+            await call(client, "get_video_task", task_id=started["task_id"], wait_seconds=45)
+        )
+
+    assert done["task_status"] == "succeed"
+    assert "file" in done

@@ -73,7 +73,6 @@ class World:
             yield App(
                 engine=await stack.enter_async_context(engine.running()),
                 default_model="cogvideox-flash",
-                sandbox=False,
                 preview=_no_picture,
                 clock=now,
             )

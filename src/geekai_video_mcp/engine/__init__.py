@@ -76,6 +76,11 @@ class Engine:
         self._watching = Watching(self._means, start=self._start)
         self._tasks: TaskGroup | None = None
 
+    @property
+    def service(self) -> str:
+        """Which service and key this engine works for."""
+        return self._means.service
+
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[Self]:
         """Carry tasks while the block lasts, those left by earlier processes included."""
@@ -190,7 +195,7 @@ class Engine:
         if task.status is Status.SUBMITTING:
             why = "The server ended while the request was under way"
             return await self._orphaned(task, Status.UNKNOWN, SubmissionUnknown(why))
-        if self._means.clock() - task.created_at > INTENT_LIFE:
+        if not 0 <= self._means.clock() - task.created_at <= INTENT_LIFE:
             why = "The server ended before the request was sent, too long ago to send it now"
             return await self._orphaned(task, Status.REJECTED, ServiceUnavailable(why))
         return self._start(self._resend, task)

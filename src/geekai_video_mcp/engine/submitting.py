@@ -6,6 +6,8 @@ come between. Only what surely did not run is attempted again.
 """
 
 import logging
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -40,6 +42,10 @@ Spoken = RequestRefused | NotAuthorised | ServiceUnavailable | SubmissionUnknown
 """The ends of a submission that say why, in a sentence the ledger keeps."""
 
 
+class _NotClaimed(Exception):
+    """The disk did not take the claim; nothing was sent, and it is worth asking again."""
+
+
 @dataclass
 class Call:
     """What the caller of a submission waits for."""
@@ -64,8 +70,7 @@ class Submitting:
     async def carry(self, task: Task, call: Call) -> None:
         """Record a new task, then send it."""
         try:
-            with anyio.CancelScope(shield=True):
-                await self._means.ledger.add(task)
+            await self._means.ledger.add(task)
             call.recorded.set()
             await self.send(task)
         except StorageUnavailable as exc:
@@ -80,29 +85,34 @@ class Submitting:
             StorageUnavailable: what came of it could not be recorded.
         """
         tried = {True: 0, False: 0}
-        while (claimed := await self._claim_ours(task)) is not None:
+        while True:
+            claimed: Task | None = None
             try:
-                return await self._post(claimed)
+                with self._under_way():
+                    claimed = await self._claim(task)
+                    return await self._post(claimed) if claimed is not None else None
+            except _NotClaimed:
+                delay = CLAIM_AGAIN
             except ServiceUnavailable as exc:
                 limited = exc.code == "rate_limited"
-                delay = send_again_after(
+                again = send_again_after(
                     tried=tried[limited],
                     limited=limited,
                     retry_after_seconds=exc.retry_after_seconds,
                 )
                 tried[limited] += 1
-                if delay is None:
-                    await self._record(claimed, Status.REJECTED, exc)
+                status = Status.REJECTED if again is None else Status.INTENDED
+                task = await self._record(claimed or task, status, exc)
+                if again is None:
                     return None
-                task = await self._record(claimed, Status.INTENDED, exc)
+                delay = again
             await anyio.sleep(delay)
-        return None
 
     async def last_words(self) -> None:
         """Give the answers to POSTs under way a moment to arrive, then let go of them."""
         with anyio.move_on_after(LAST_WORDS, shield=True):
-            for answered in list(self._posts.values()):
-                await answered.wait()
+            while self._posts:  # one may begin while another ends
+                await next(iter(self._posts.values())).wait()
         for scope in self._posts:
             scope.shield = False
 
@@ -118,40 +128,37 @@ class Submitting:
             found.append(now)
             return advance(now, claim)
 
-        taken = await self._means.change(task.id, take)
+        try:
+            taken = await self._means.change(task.id, take)
+        except StorageUnavailable as exc:
+            # A row recorded here would be sent by the next process, so its caller must not
+            # be told to call again: the task is on its way, late.
+            if task.owner == me and self._means.clock() - task.created_at <= INTENT_LIFE:
+                raise _NotClaimed from exc
+            raise
         # By whether this very change was made: the attempt may stand in our name already.
         return None if taken is found[-1] else taken
 
-    async def _claim_ours(self, task: Task) -> Task | None:
-        """`_claim` of a task recorded here, as soon as the disk allows.
-
-        Its row would be sent by the next process, so its caller must not be told to call
-        again: the task is on its way, late.
-        """
-        while True:
-            try:
-                return await self._claim(task)
-            except StorageUnavailable:
-                ours = task.owner == self._means.owners.me
-                if not ours or self._means.clock() - task.created_at > INTENT_LIFE:
-                    raise
-            await anyio.sleep(CLAIM_AGAIN)
-
-    async def _post(self, task: Task) -> None:
-        # Reached for before the shield: what cannot be prepared has surely not been sent.
-        outside = await self._means.outside()
+    @contextmanager
+    def _under_way(self) -> Generator[None]:
+        """From the claim to the record of the answer, no cancelling may come between."""
         with anyio.CancelScope(shield=True) as scope:
             self._posts[scope] = anyio.Event()
             try:
-                seen = await self._ask(outside.service, task)
-            except (RequestRefused, NotAuthorised) as exc:
-                await self._record(task, Status.REJECTED, exc)
-            except SubmissionUnknown as exc:
-                await self._give_up(task, exc)
-            else:
-                await self._accept(task, seen)
+                yield
             finally:
                 self._posts.pop(scope).set()
+
+    async def _post(self, task: Task) -> None:
+        outside = await self._means.outside()
+        try:
+            seen = await self._ask(outside.service, task)
+        except (RequestRefused, NotAuthorised) as exc:
+            await self._record(task, Status.REJECTED, exc)
+        except SubmissionUnknown as exc:
+            await self._give_up(task, exc)
+        else:
+            await self._accept(task, seen)
 
     async def _ask(self, service: Service, task: Task) -> Observation:
         try:

@@ -15,7 +15,6 @@ from geekai_video_mcp.engine.means import Means
 from geekai_video_mcp.errors import (
     GeekAIVideoError,
     ServiceUnavailable,
-    StorageUnavailable,
     TaskNotFound,
 )
 from geekai_video_mcp.lifecycle import (
@@ -98,10 +97,20 @@ class Watching:
         await self._means.change(task.id, lambda now: overlook(now, at=at, delay=delay))
 
     async def _fetch(self, task: Task) -> None:
-        fact = await self._fetched(task)
+        fact = FileFact(status=FileStatus.NONE)
+        async with anyio.create_task_group() as meanwhile:
+            meanwhile.start_soon(self._keep_lease, task.id)
+            fact = await self._fetched(task)
+            meanwhile.cancel_scope.cancel()
         task = await self._means.change(task.id, lambda now: keep(now, fact))
         if not task.settled:
             await anyio.sleep(fetch_again_after(task.fetches))
+
+    async def _keep_lease(self, task_id: str) -> None:
+        """A download may outlast a lease, and another watcher would publish a second copy."""
+        while True:
+            await anyio.sleep(LEASE / 2)
+            await self._leased(task_id)
 
     async def _fetched(self, task: Task) -> FileFact:
         try:
@@ -114,7 +123,7 @@ class Watching:
                 fact = replace(fact, status=FileStatus.NONE)
         except ServiceUnavailable as exc:
             return FileFact(status=FileStatus.NONE, problem=exc.reason)
-        except StorageUnavailable as exc:
+        except GeekAIVideoError as exc:
             return FileFact(status=FileStatus.NONE, problem=exc.message)
         return fact
 
