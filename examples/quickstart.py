@@ -3,7 +3,7 @@
     make demo
 
 No key and no network: the server's sandbox renders a preview on this machine. What stands
-here is what an assistant's host does, in forty lines.
+here is what an assistant's host does.
 """
 
 import json
