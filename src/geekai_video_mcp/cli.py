@@ -44,7 +44,7 @@ LAST_PORT: Final = 65535
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return the exit status."""
     arguments = _parser().parse_args(argv)
-    # Imports make many objects and no garbage: collecting meanwhile costs a sixth of the start.
+    # Imports make many objects and no garbage: collecting meanwhile costs a tenth of the start.
     gc.disable()
     from geekai_video_mcp.errors import GeekAIVideoError
 
