@@ -63,7 +63,7 @@ def _clean(text: str) -> str:
 
 def _unpaired(text: object) -> object:
     """Lone surrogates come in through JSON escapes, and no UTF-8 writer takes them."""
-    if isinstance(text, str) and any("\ud800" <= ch <= "\udfff" for ch in text):
+    if isinstance(text, str) and any("\ud800" <= ch <= "\udfff" or ch == "\uffff" for ch in text):
         what = "contains half of a surrogate pair, which is no character; remove it"
         raise ValueError(what)
     return text

@@ -149,17 +149,6 @@ async def test_stdout_holds_the_protocol_and_stderr_neither_prompt_nor_warning(
         pytest.param(b'{"jsonrpc": "2.0", "id": 99, "method": "tools/call"', id="cut off"),
         pytest.param(b"\xff\xfe\x00 not UTF-8", id="not UTF-8"),
         pytest.param(b"[" * 100_000, id="nested without end"),
-        pytest.param(
-            json.dumps(
-                {
-                    "jsonrpc": "2.0",
-                    "id": 99,
-                    "method": "tools/call",
-                    "params": {"name": "generate_video", "arguments": {"prompt": "a\ud800b"}},
-                }
-            ).encode(),
-            id="half a surrogate pair",
-        ),
     ],
 )
 async def test_the_server_outlives_a_line_that_is_no_message(tmp_path: Path, bad: bytes) -> None:
@@ -235,3 +224,27 @@ async def test_the_sandbox_needs_no_proxy_and_minds_none(tmp_path: Path) -> None
 
     assert done["task_status"] == "succeed"
     assert "file" in done
+
+
+@pytest.mark.parametrize("prompt", ["a\ud800b", "a\udc00\ud83db", "\\\ud800"])
+async def test_half_a_surrogate_pair_is_answered_and_named(tmp_path: Path, prompt: str) -> None:
+    """The SDK alone would drop the line, and the host would wait for ever."""
+    async with line(tmp_path) as server:
+        refused = await server.call("generate_video", prompt=prompt)
+
+    (said,) = refused["content"]
+    assert refused["isError"]
+    assert said["text"].startswith("prompt: contains half of a surrogate pair")
+    assert "Nothing was charged." in said["text"]
+
+
+async def test_whole_pairs_and_every_other_escape_arrive_as_they_were_sent(tmp_path: Path) -> None:
+    prompt = 'a 🐈 says "\\ud800" \\ and \t\u4e2d'
+    async with line(tmp_path) as server:
+        task = (await server.call("generate_video", prompt=prompt, **SMALL))["structuredContent"]
+    with sqlite3.connect(tmp_path / "state" / "ledger.sqlite3") as ledger:
+        ((request,),) = ledger.execute("SELECT request FROM task").fetchall()
+    ledger.close()
+
+    assert task["sandbox"]
+    assert json.loads(request)["prompt"] == prompt
