@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from geekai_video_mcp.admission import Limits
 from geekai_video_mcp.config import (
     FREE_MODEL,
     GEEKAI,
@@ -73,11 +74,27 @@ def test_every_variable_is_read(tmp_path: Path) -> None:
 
 
 def test_an_empty_variable_is_not_set() -> None:
-    names = ("API_KEY", "BASE_URL", "DEFAULT_MODEL", "OUTPUT_DIR", "STATE_DIR", "LOG_LEVEL")
+    names = (
+        *("API_KEY", "BASE_URL", "DEFAULT_MODEL", "OUTPUT_DIR", "STATE_DIR", "LOG_LEVEL"),
+        *("MAX_VIDEOS_PER_DAY", "MAX_IN_FLIGHT"),
+    )
 
     for nothing in ("", "  "):
         environ = {f"GEEKAI_{name}": nothing for name in names}
         assert Settings.from_env(environ) == Settings.from_env({})
+
+
+def test_caps_are_on_unless_set_and_the_sandbox_has_none() -> None:
+    assert Settings.from_env({}).limits is None
+    assert Settings.from_env({"GEEKAI_API_KEY": KEY}).limits == Limits(a_day=50, in_flight=10)
+    set_ = {"GEEKAI_MAX_VIDEOS_PER_DAY": "0", "GEEKAI_MAX_IN_FLIGHT": " 100 "}
+    settings = Settings.from_env({"GEEKAI_API_KEY": KEY, **set_})
+    assert settings.limits == Limits(a_day=0, in_flight=100)
+
+
+@pytest.mark.parametrize("cap", ["-1", "ten", "1.5", "٣", "1e3", "99999999", "0x10"])
+def test_a_cap_is_a_whole_number(cap: str) -> None:
+    assert set(mistakes(MAX_VIDEOS_PER_DAY=cap)) == {"MAX_VIDEOS_PER_DAY"}
 
 
 def test_every_mistake_is_in_one_error_by_variable_name() -> None:

@@ -12,6 +12,7 @@ from geekai_video_mcp import errors
 from geekai_video_mcp.errors import (
     MAYBE_CHARGED,
     NOT_CHARGED,
+    CapReached,
     ConfigError,
     GeekAIVideoError,
     NotAuthorised,
@@ -30,12 +31,20 @@ ANYTHING = st.text(st.characters(codec=None), max_size=400)
 ONE_OF_EACH = [
     RequestRefused("duration: must be a number"),
     TaskNotFound("8d1f"),
+    CapReached("10 videos are under way", way_out="Wait for one with get_video_task"),
     NotAuthorised("The key was refused", status_code=401, way_out="The operator sets a key."),
     StorageUnavailable("The ledger", "disk full"),
     ServiceUnavailable("No route"),
     SubmissionUnknown("The line went dead"),
 ]
-NEXT_MOVES = ("Change the call", "Use the task_id", "The operator", "Free some space", "may work")
+NEXT_MOVES = (
+    "Wait for one",
+    "Change the call",
+    "Use the task_id",
+    "The operator",
+    "Free some space",
+    "may work",
+)
 
 
 def _tree() -> Iterator[str]:

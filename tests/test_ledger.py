@@ -15,7 +15,7 @@ import anyio
 import pytest
 
 from geekai_video_mcp.errors import StorageUnavailable
-from geekai_video_mcp.ledger import Ledger, Owners
+from geekai_video_mcp.ledger import Ledger, Owners, rows
 from geekai_video_mcp.ledger.sqlite import Store
 from geekai_video_mcp.lifecycle import (
     FileFact,
@@ -123,6 +123,9 @@ async def test_a_task_survives_the_process_that_wrote_it(state: Path) -> None:
         file_sha256="00" * 32,
         file_problem="p",
         fetches=3,
+        idempotency_key="狐 1",
+        variation=7,
+        delivered_at=NOW + 11.5,
     )
     async with opened(state) as ledger:
         await ledger.add(full)
@@ -307,7 +310,98 @@ def test_eight_processes_may_open_it_for_the_first_time_at_once(state: Path) -> 
 
     assert [process.returncode for process in children] == [0] * 8
     assert raw(state, "SELECT count(*) FROM task") == [(8,)]
-    assert raw(state, "PRAGMA user_version") == [(1,)]
+    assert raw(state, "PRAGMA user_version") == [(2,)]
+
+
+async def test_a_ledger_of_the_first_version_is_taken_over_whole(state: Path) -> None:
+    state.mkdir()
+    old = sqlite3.connect(state / "ledger.sqlite3")
+    for statement in rows.SCHEMA:
+        old.execute(statement)
+    old.execute(
+        "INSERT INTO task (id, created_at, service, model, request, status, attempt, looks,"
+        " file_status, fetches) VALUES ('old', 1.5, 's', 'm', '{}', 'pending', 1, 3, 'none', 0)"
+    )
+    old.execute("PRAGMA user_version=1")
+    old.commit()
+    old.close()
+
+    async with opened(state) as ledger:
+        (task,) = await ledger.unfinished("s")
+        await ledger.add(wish())
+
+    assert (task.id, task.looks, task.fingerprint, task.delivered_at) == ("old", 3, None, None)
+
+
+async def test_a_ledger_of_a_newer_version_is_left_alone(state: Path) -> None:
+    """Its rules for money may have grown, and this program would not keep them."""
+    async with opened(state) as ledger:
+        await ledger.add(wish())
+    newer = sqlite3.connect(state / "ledger.sqlite3")
+    newer.execute("PRAGMA user_version=99")
+    newer.close()
+
+    with pytest.raises(StorageUnavailable, match=r"newer version.*upgrades this server"):
+        await Ledger.open(state)
+
+
+async def test_a_row_that_cannot_be_read_hides_no_other(
+    state: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken, whole = wish(created_at=NOW - 1), wish()
+    async with opened(state) as ledger:
+        await ledger.add(broken)
+        await ledger.add(whole)
+        scratch = sqlite3.connect(state / "ledger.sqlite3")
+        scratch.execute('UPDATE task SET request = \'{"prompt": "fox\' WHERE id = ?', [broken.id])
+        scratch.commit()
+        scratch.close()
+
+        assert await ledger.unfinished("s") == [whole]
+        with pytest.raises(StorageUnavailable):
+            await ledger.find(broken.id)
+
+    assert broken.id in caplog.text
+    assert "fox" not in caplog.text
+
+
+RACE = """
+import sys
+from pathlib import Path
+from geekai_video_mcp.admission import Limits, admit
+from geekai_video_mcp.errors import CapReached
+from geekai_video_mcp.ledger.sqlite import Store
+from geekai_video_mcp.lifecycle import intend
+store = Store(Path(sys.argv[1]))
+print("ready", flush=True)
+sys.stdin.readline()
+limits = Limits(a_day=int(sys.argv[3]), in_flight=1000)
+for number in range(int(sys.argv[4])):
+    request = {"prompt": f"{sys.argv[2]} {number}"}
+    task = intend(request=request, service="s", owner="a", at=1.0, idempotency_key=f"{number}"
+                  if sys.argv[2] == "same" else None)
+    try:
+        store.admit(task, lambda beside: admit(task, beside, limits=limits, at=1.0))
+    except CapReached:
+        pass
+store.close()
+"""
+
+
+def test_processes_that_race_to_the_cap_do_not_pass_it(state: Path) -> None:
+    children = [child(RACE, state, f"mine {number}", 20, 10) for number in range(4)]
+    all_at_once(children)
+
+    assert [process.returncode for process in children] == [0] * 4
+    assert raw(state, "SELECT count(*) FROM task") == [(20,)]
+
+
+def test_processes_that_ask_with_the_same_keys_record_each_once(state: Path) -> None:
+    children = [child(RACE, state, "same", 1000, 10) for _ in range(4)]
+    all_at_once(children)
+
+    assert [process.returncode for process in children] == [0] * 4
+    assert raw(state, "SELECT count(*), count(DISTINCT idempotency_key) FROM task") == [(10, 10)]
 
 
 # The disk

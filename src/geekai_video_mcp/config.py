@@ -15,6 +15,7 @@ from urllib.parse import SplitResult, urlsplit
 import platformdirs
 from pydantic import SecretStr
 
+from geekai_video_mcp.admission import Limits
 from geekai_video_mcp.errors import ConfigError
 
 GEEKAI: Final = "https://geekai.co/api/v1"
@@ -24,6 +25,8 @@ SANDBOX: Final = "https://sandbox.invalid/api/v1"
 FREE_MODEL: Final = "cogvideox-flash"
 """Free of charge by GeekAI's reference page, read 2026-11-22."""
 SANDBOX_MODEL: Final = "sandbox"
+COUNT_DIGITS: Final = 6
+"""Of a cap: a million videos a day is a mistake."""
 
 _T = TypeVar("_T")
 _D = TypeVar("_D")
@@ -44,6 +47,17 @@ class Settings:
     state_dir: Path
     """The ledger, and the sandbox's tasks. Private to the user."""
     log_level: LogLevel
+    max_videos_per_day: int = 50
+    """In any 24 hours; the sandbox is exempt."""
+    max_in_flight: int = 10
+    """At the same time; the sandbox is exempt."""
+
+    @property
+    def limits(self) -> Limits | None:
+        """The caps on what may be spent; None where nothing can be."""
+        if self.sandbox:
+            return None
+        return Limits(a_day=self.max_videos_per_day, in_flight=self.max_in_flight)
 
     @property
     def sandbox(self) -> bool:
@@ -76,6 +90,10 @@ class Settings:
             output_dir=reading.take("GEEKAI_OUTPUT_DIR", _folder, _videos()),
             state_dir=reading.take("GEEKAI_STATE_DIR", _folder, _state()),
             log_level=reading.take("GEEKAI_LOG_LEVEL", _level, "WARNING"),
+            max_videos_per_day=reading.take(
+                "GEEKAI_MAX_VIDEOS_PER_DAY", _count, cls.max_videos_per_day
+            ),
+            max_in_flight=reading.take("GEEKAI_MAX_IN_FLIGHT", _count, cls.max_in_flight),
         )
         if reading.mistakes:
             raise ConfigError(reading.mistakes)
@@ -156,6 +174,13 @@ def _folder(value: str) -> Path:
         what = "must be a folder; there is a file of this name"
         raise ValueError(what)
     return path
+
+
+def _count(value: str) -> int:
+    if not value.isascii() or not value.isdigit() or len(value) > COUNT_DIGITS:
+        what = f"must be a whole number of at most {COUNT_DIGITS} digits; 0 allows none"
+        raise ValueError(what)
+    return int(value)
 
 
 def _level(value: str) -> LogLevel:

@@ -3,6 +3,7 @@
 GeekAIVideoError
 ├── RequestRefused        the caller: these arguments will never work, better ones will
 ├── TaskNotFound          the caller: no such task here or at the service
+├── CapReached            time, or the operator: a cap on spending; no call passes it
 ├── NotAuthorised         the operator: the key or the balance; no call fixes it
 ├── StorageUnavailable    the operator: a disk or a folder that cannot be written
 ├── ServiceUnavailable    time: the same call may work later
@@ -40,6 +41,14 @@ class RequestRefused(GeekAIVideoError):
         self.code = code
 
 
+class CapReached(GeekAIVideoError):
+    """A cap on videos was reached; only time or the configuration moves it."""
+
+    def __init__(self, reason: str, *, way_out: str) -> None:
+        super().__init__(f"{sentence(reason)} {NOT_CHARGED} {sentence(way_out)}")
+        self.reason = reason
+
+
 class TaskNotFound(GeekAIVideoError):
     """No task of this id, neither in the ledger nor at the service."""
 
@@ -63,14 +72,14 @@ class NotAuthorised(GeekAIVideoError):
 class StorageUnavailable(GeekAIVideoError):
     """A write to disk failed; `sent` tells whether a request had already left."""
 
-    def __init__(self, what: str, reason: str, *, sent: bool = False) -> None:
+    def __init__(
+        self, what: str, reason: str, *, sent: bool = False, way_out: str | None = None
+    ) -> None:
         money = MAYBE_CHARGED if sent else NOT_CHARGED
         # After a request has left, "the same call" could be a second payment.
         then = "ask get_video_task; never generate it again" if sent else "make the same call again"
-        super().__init__(
-            f"{what} could not be written: {sentence(reason)} {money}"
-            f" Free some space or mend the folder's permissions, then {then}."
-        )
+        way_out = way_out or f"Free some space or mend the folder's permissions, then {then}."
+        super().__init__(f"{what} could not be written: {sentence(reason)} {money} {way_out}")
 
 
 class ServiceUnavailable(GeekAIVideoError):

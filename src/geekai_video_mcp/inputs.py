@@ -37,6 +37,8 @@ WAIT_BY_DEFAULT: Final = 15
 
 INTEGER_BITS: Final = 64
 """Of an integer in `extra_body`, such as a seed: more is exact in no other language."""
+INT32: Final = 2**31 - 1
+"""The largest number that every client and store passes on unchanged."""
 PICTURES: Final = 9
 """Pictures in one list: the most that any model is documented to take (read 2026-11-22)."""
 WORD_LIMIT: Final = 128
@@ -160,8 +162,17 @@ def _short(text: str) -> str:
     return text
 
 
+def _key(text: str) -> str:
+    """Printable, so that a person finds it again in a list."""
+    if not text.isprintable():
+        what = "must have printable characters only"
+        raise ValueError(what)
+    return text
+
+
 Text = Annotated[str, BeforeValidator(_unpaired), AfterValidator(_clean)]
 Word = Annotated[Text, AfterValidator(_short)]
+Key = Annotated[Word, AfterValidator(_key)]
 Picture = Annotated[Text, AfterValidator(_picture)]
 Pictures = Annotated[str | list[str], PlainValidator(_pictures), WithJsonSchema({"type": "string"})]
 """A picture; or [first, last], which CogVideoX-3's page documents in the same field. The
@@ -238,6 +249,15 @@ class GenerateVideo(Arguments):
     retries: Annotated[int, Field(ge=0, le=10), NotBoolean] | None = Field(
         None, description="GeekAI's own; may cost more"
     )
+    idempotency_key: Key | None = Field(
+        None, description="Your name for this request; repeats return its task"
+    )
+    variation: Annotated[int, Field(ge=0, le=INT32), NotBoolean] | None = Field(
+        None, description="Another number: another take of the same request"
+    )
+    dry_run: bool = Field(
+        default=False, description="Tell what it would send and cost; spends nothing"
+    )
 
     @model_validator(mode="after")
     def _no_conflicts(self) -> Self:
@@ -275,7 +295,8 @@ class GenerateVideo(Arguments):
         GeekAI cuts a synchronous answer after five minutes, and with it the task id of a
         job that goes on. The caller's `async: false` means "wait here", which is ours to do.
         """
-        asked = self.model_dump(by_alias=True, exclude_none=True)
+        ours = {"idempotency_key", "variation", "dry_run"}
+        asked = self.model_dump(by_alias=True, exclude_none=True, exclude=ours)
         return VideoRequest.model_validate(
             {**asked, "model": self.model or default_model, "async": True}
         )

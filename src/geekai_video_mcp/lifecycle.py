@@ -16,6 +16,8 @@ All times are Unix seconds, UTC. All durations are seconds.
        └→ rejected ┘
 """
 
+import hashlib
+import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -102,6 +104,12 @@ class Task:
     model: str
     request: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """The body as it is sent; empty for a task made elsewhere."""
+    idempotency_key: str | None = None
+    """The caller's name for this one request; no other request may bear it."""
+    variation: int | None = None
+    """The caller's number for a take: another number is another request."""
+    fingerprint: str | None = None
+    """By which a repeat of the request is known; None for a task made elsewhere."""
     status: Status = Status.INTENDED
     owner: str | None = None
     """The process that submits it; if it dies before an answer, so does what it knew."""
@@ -127,6 +135,8 @@ class Task:
     file_problem: str | None = None
     fetches: int = 0
     """Downloads that failed so far."""
+    delivered_at: float | None = None
+    """When a caller was first told how it ended: a repeat after that is a new wish."""
 
     @property
     def settled(self) -> bool:
@@ -166,7 +176,15 @@ class FileFact:
     problem: str | None = None
 
 
-def intend(*, request: Mapping[str, Any], service: str, owner: str, at: float) -> Task:
+def intend(
+    *,
+    request: Mapping[str, Any],
+    service: str,
+    owner: str,
+    at: float,
+    idempotency_key: str | None = None,
+    variation: int | None = None,
+) -> Task:
     """A new task: an unguessable id, and nothing sent. *owner* is the process that will."""
     return Task(
         id=secrets.token_hex(16),
@@ -175,7 +193,16 @@ def intend(*, request: Mapping[str, Any], service: str, owner: str, at: float) -
         service=service,
         model=str(request.get("model", "")),
         request=request,
+        idempotency_key=idempotency_key,
+        variation=variation,
+        fingerprint=fingerprint(request, variation),
     )
+
+
+def fingerprint(request: Mapping[str, Any], variation: int | None) -> str:
+    """The same for the same wish, however its members were ordered."""
+    canonical = json.dumps([request, variation], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def adopt(seen: Observation, *, provider_task_id: str, service: str) -> Task:
@@ -246,6 +273,11 @@ def overlook(task: Task, *, at: float, delay: float) -> Task:
         next_look_at=at + min(delay, AWAY_AT_MOST),
         looks=task.looks + 1,
     )
+
+
+def deliver(task: Task, *, at: float) -> Task:
+    """The task after a caller was told how it ended; the first time counts."""
+    return replace(task, delivered_at=task.delivered_at or at) if task.settled else task
 
 
 def keep(task: Task, fact: FileFact) -> Task:

@@ -14,7 +14,7 @@ from mcp.server.caching import CacheHint
 from mcp.server.mcpserver import MCPServer
 from mcp_types import ToolAnnotations
 
-from geekai_video_mcp import __version__, tools
+from geekai_video_mcp import __version__, tools, views
 from geekai_video_mcp.config import Settings
 from geekai_video_mcp.engine import Engine, Outside
 from geekai_video_mcp.inputs import WAIT_AT_MOST, GenerateVideo, GetVideoTask
@@ -64,6 +64,7 @@ def build_server(open_app: Opener) -> MCPServer[App]:
             tool(
                 tools.generate_video,
                 GenerateVideo,
+                views.Generation,
                 name="generate_video",
                 title="Generate video",
                 description=tools.GENERATE,
@@ -77,6 +78,7 @@ def build_server(open_app: Opener) -> MCPServer[App]:
             tool(
                 tools.get_video_task,
                 GetVideoTask,
+                views.VideoTask,
                 name="get_video_task",
                 title="Get video task",
                 description=tools.GET,
@@ -110,7 +112,13 @@ async def open_app(settings: Settings) -> AsyncGenerator[App]:
         async def connect() -> Outside:
             return await _connect(settings, beyond, transport)
 
-        engine = Engine(ledger=ledger, owners=owners, service=settings.service, connect=connect)
+        engine = Engine(
+            ledger=ledger,
+            owners=owners,
+            service=settings.service,
+            limits=settings.limits,
+            connect=connect,
+        )
         yield App(
             engine=await stack.enter_async_context(engine.running()),
             default_model=settings.default_model,

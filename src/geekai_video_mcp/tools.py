@@ -17,9 +17,10 @@ from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.tools import Tool
 from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetadata
 from mcp_types import CallToolResult, ImageContent, TextContent, ToolAnnotations
-from pydantic import ConfigDict
+from pydantic import BaseModel, ConfigDict
 
 from geekai_video_mcp import views
+from geekai_video_mcp.admission import Forecast
 from geekai_video_mcp.config import SANDBOX
 from geekai_video_mcp.engine import Engine
 from geekai_video_mcp.errors import GeekAIVideoError
@@ -47,8 +48,8 @@ Handler = Callable[[A, "Context[App]"], Awaitable[CallToolResult]]
 GENERATE: Final = (
     "Make a video from a prompt, optionally from a first (image) and last (image_tail) frame."
     " Costs the user money unless the result says sandbox, and takes minutes: it returns a"
-    " task_id at once; follow it with get_video_task. One call is one video: never repeat a"
-    " call that timed out, its task goes on."
+    " task_id at once; follow it with get_video_task. The same call again gives the same task"
+    " until its result was read; variation asks for another take."
 )
 GET: Final = (
     "See how a video task stands and wait for it, free of charge. A finished video comes with"
@@ -57,14 +58,27 @@ GET: Final = (
 
 
 async def generate_video(asked: GenerateVideo, ctx: "Context[App]") -> CallToolResult:
-    """Submit; with `async` false, wait as well."""
+    """Submit; with `async` false, wait as well; with `dry_run` true, neither."""
     app, began = _app(ctx), anyio.current_time()
-    task = await app.engine.submit(asked.to_request(default_model=app.default_model))
-    if not asked.async_:
-        # Whatever fails from here on, the task is under way: its id must reach the caller.
-        with suppress(GeekAIVideoError):
+    request = asked.to_request(default_model=app.default_model)
+    key, variation = asked.idempotency_key, asked.variation
+    if asked.dry_run:
+        return _foretold(
+            app, await app.engine.forecast(request, idempotency_key=key, variation=variation)
+        )
+    task, repeated = await app.engine.submit(request, idempotency_key=key, variation=variation)
+    # Whatever fails from here on, the task is under way: its id must reach the caller.
+    with suppress(GeekAIVideoError):
+        if not asked.async_:
             task = await _wait(app, ctx, task, ends=began + WAIT_AT_MOST)
-    return _told(app, task)
+        await app.engine.delivered(task)
+    at, sandbox = app.clock(), task.service == SANDBOX
+    say = views.repeated_text if repeated else views.text
+    return _result(
+        views.generation(task, at=at, sandbox=sandbox, repeated=repeated),
+        say(task, at=at, sandbox=sandbox),
+        failed=views.failed(task),
+    )
 
 
 async def get_video_task(asked: GetVideoTask, ctx: "Context[App]") -> CallToolResult:
@@ -73,6 +87,8 @@ async def get_video_task(asked: GetVideoTask, ctx: "Context[App]") -> CallToolRe
     task = await app.engine.find(asked.task_id)
     task = await _wait(app, ctx, task, ends=began + asked.wait_seconds)
     told = _told(app, task)
+    with suppress(GeekAIVideoError):
+        await app.engine.delivered(task)
     if asked.preview != "none" and task.file_status is FileStatus.STORED:
         told.content.extend(await _pictures(app, task, asked.preview))
     return told
@@ -101,11 +117,23 @@ def _told(app: App, task: Task) -> CallToolResult:
     at, ours = app.clock(), task.service == app.engine.service
     # By the task and not by the server: one ledger may hold previews and paid videos.
     sandbox = task.service == SANDBOX
-    view = views.video_task(task, at=at, sandbox=sandbox, ours=ours)
+    return _result(
+        views.video_task(task, at=at, sandbox=sandbox, ours=ours),
+        views.text(task, at=at, sandbox=sandbox, ours=ours),
+        failed=views.failed(task),
+    )
+
+
+def _foretold(app: App, forecast: Forecast) -> CallToolResult:
+    view = views.dry_run(forecast, sandbox=app.engine.service == SANDBOX)
+    return _result(view, views.dry_run_text(view), failed=False)
+
+
+def _result(view: BaseModel, text: str, *, failed: bool) -> CallToolResult:
     return CallToolResult(
-        content=[TextContent(text=views.text(task, at=at, sandbox=sandbox, ours=ours))],
+        content=[TextContent(text=text)],
         structured_content=view.model_dump(mode="json", exclude_none=True),
-        is_error=views.failed(task),
+        is_error=failed,
     )
 
 
@@ -125,6 +153,7 @@ class _Untouched(ArgModelBase):
 def tool(
     handler: "Handler[A]",
     arguments: type[A],
+    result: type[BaseModel],
     *,
     name: str,
     title: str,
@@ -151,7 +180,7 @@ def tool(
         annotations=annotations,
         fn_metadata=FuncMetadata(
             arg_model=_Untouched,
-            output_model=views.VideoTask,
-            output_schema=compact_schema(views.VideoTask, mode="serialization"),
+            output_model=result,
+            output_schema=compact_schema(result, mode="serialization"),
         ),
     )

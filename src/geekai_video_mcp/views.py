@@ -4,11 +4,15 @@ The result mirrors GeekAI's own answer; what is ours stands beside it. Whatever 
 `next_step` tells the model what to do now, in one sentence.
 """
 
+import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Final, Literal
+from typing import Annotated, Any, Final, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
+from geekai_video_mcp import catalogue
+from geekai_video_mcp.admission import Forecast
 from geekai_video_mcp.errors import MAYBE_CHARGED, NOT_CHARGED, QUOTE_LIMIT, plain, quoted, sentence
 from geekai_video_mcp.inputs import WAIT_AT_MOST
 from geekai_video_mcp.lifecycle import FileStatus, Status, Task
@@ -54,22 +58,58 @@ class ErrorView(_View):
     message: str
 
 
-class VideoTask(_View):
-    """A video task, as every tool returns it."""
+class DryRunView(_View):
+    """What a request would come to."""
 
-    task_id: str
-    task_status: Shown
+    request: dict[str, Any]
+    """As it would be sent; pictures that are in it are shortened."""
+    warnings: list[str]
+    price: str
+    cost_cny: float | None = None
+    videos_left_today: int | None = None
+    in_flight_left: int | None = None
+    duplicate_of: str | None = None
+    refused: str | None = None
+
+
+class _Answer(_View):
+    """What the tools' answers have in common."""
+
     model: str
     video_result: VideoResultView | None = None
     error: ErrorView | None = None
     provider_task_id: str | None = None
-    file: str | None = Field(None, description="The finished video on this machine")
+    file: str | None = Field(default=None, description="The finished video on this machine")
     url_expires_at: str | None = None
-    elapsed_seconds: int
     poll_after_seconds: int | None = None
-    stale_since: str | None = Field(None, description="No answer from GeekAI since then")
+    stale_since: str | None = Field(default=None, description="No answer from GeekAI since then")
     sandbox: bool = Field(description="True: a preview, nothing was generated or charged")
     next_step: str
+
+
+class _Standing(_View):
+    task_id: str
+    task_status: Shown
+    elapsed_seconds: int
+
+
+class VideoTask(_Answer, _Standing):  # pydantic lists the fields of the last base first
+    """A video task, as it stands."""
+
+
+class _Possibly(_View):
+    task_id: str | None = None
+    task_status: Shown | None = None
+    elapsed_seconds: int | None = None
+
+
+class Generation(_Answer, _Possibly):
+    """A video task that was asked for, or what a dry run found."""
+
+    deduplicated: bool | None = Field(
+        default=None, description="True: an earlier request's task; nothing new was sent"
+    )
+    dry_run: Annotated[DryRunView, WithJsonSchema({"type": "object"})] | None = None
 
 
 def video_task(task: Task, *, at: float, sandbox: bool, ours: bool = True) -> VideoTask:
@@ -77,21 +117,109 @@ def video_task(task: Task, *, at: float, sandbox: bool, ours: bool = True) -> Vi
 
     *ours* is false for a task of another service or key, which nobody here can follow.
     """
-    return VideoTask(
-        task_id=task.id,
-        task_status=_SHOWN[task.status],
+    return VideoTask(**_facts(task, at=at, sandbox=sandbox, ours=ours))
+
+
+def generation(task: Task, *, at: float, sandbox: bool, repeated: bool) -> Generation:
+    """*task* as the answer to a request; *repeated* if it is an earlier request's."""
+    facts = _facts(task, at=at, sandbox=sandbox, ours=True)
+    return Generation(**facts, deduplicated=repeated)
+
+
+def _facts(task: Task, *, at: float, sandbox: bool, ours: bool) -> dict[str, Any]:
+    return {
+        "task_id": task.id,
+        "task_status": _SHOWN[task.status],
+        "model": task.model,
+        "video_result": _result(task, sandbox=sandbox),
+        "error": _error(task),
+        "provider_task_id": _plain(task.provider_task_id),
+        "file": task.file_path,
+        "url_expires_at": _expiry(task, sandbox=sandbox),
+        "elapsed_seconds": round(elapsed(task, at=at)),
+        "poll_after_seconds": None if task.settled else _poll_after(task, at=at),
+        "stale_since": _iso(task.stale_since),
+        "sandbox": sandbox,
+        "next_step": next_step(task, ours=ours),
+    }
+
+
+def dry_run(forecast: Forecast, *, sandbox: bool) -> Generation:
+    """What a request would come to; nothing of it has happened."""
+    task = forecast.task
+    listed = None if sandbox else catalogue.price(task.model)
+    return Generation(
         model=task.model,
-        video_result=_result(task, sandbox=sandbox),
-        error=_error(task),
-        provider_task_id=_plain(task.provider_task_id),
-        file=task.file_path,
-        url_expires_at=_expiry(task, sandbox=sandbox),
-        elapsed_seconds=round(elapsed(task, at=at)),
-        poll_after_seconds=None if task.settled else _poll_after(task, at=at),
-        stale_since=_iso(task.stale_since),
         sandbox=sandbox,
-        next_step=next_step(task, ours=ours),
+        dry_run=DryRunView(
+            request=_shortened(task.request),
+            warnings=_warnings(task.request),
+            price=_FREE if sandbox else _price(listed),
+            cost_cny=0.0 if sandbox else listed and listed.of(seconds=task.request.get("duration")),
+            videos_left_today=forecast.left_today,
+            in_flight_left=forecast.left_in_flight,
+            duplicate_of=forecast.repeats.id if forecast.repeats else None,
+            refused=forecast.refused.reason if forecast.refused else None,
+        ),
+        next_step=_after_dry_run(forecast),
     )
+
+
+def dry_run_text(shown: Generation) -> str:
+    """The same in words, for a model that reads only text."""
+    found = shown.dry_run
+    if found is None:
+        return shown.next_step
+    settings = {k: v for k, v in found.request.items() if k not in {"prompt", "model", "async"}}
+    with_ = ", ".join(f"{name} {json.dumps(v, ensure_ascii=False)}" for name, v in settings.items())
+    caps = (
+        f" Left under the caps: {found.videos_left_today} today,"
+        f" {found.in_flight_left} at the same time."
+        if found.videos_left_today is not None
+        else ""
+    )
+    return (
+        f"Dry run: nothing was sent. {NOT_CHARGED} It would ask {shown.model} for a video"
+        f"{f' with {with_}' if with_ else ''}. {found.price}{caps}"
+        f"{''.join(f' {sentence(warning)}' for warning in found.warnings)} {shown.next_step}"
+    )
+
+
+_FREE: Final = "A sandbox preview is free."
+
+
+def _price(listed: catalogue.Price | None) -> str:
+    if listed is None:
+        return "Its price is not known here; GeekAI's model page has it."
+    said = f"{listed.cny:g} CNY per {listed.per}" if listed.cny else "Free of charge"
+    return f"{said} ({listed.source}, read {listed.read_on.isoformat()})."
+
+
+def _warnings(request: Mapping[str, Any]) -> list[str]:
+    if request.get("retries"):
+        return ["retries lets GeekAI attempt a failed generation again, which may cost more"]
+    return []
+
+
+def _after_dry_run(forecast: Forecast) -> str:
+    if forecast.repeats is not None:
+        return f"It repeats task {forecast.repeats.id}, which it would return; nothing is sent."
+    if forecast.refused is not None:
+        return f"It would be refused: {sentence(forecast.refused.reason)}"
+    return "The same call without dry_run makes it."
+
+
+def _shortened(request: Mapping[str, Any]) -> dict[str, Any]:
+    """The request without the bulk of the pictures in it."""
+    return {name: _short(value) for name, value in request.items()}
+
+
+def _short(value: object) -> object:
+    if isinstance(value, list):
+        return [_short(each) for each in cast("list[object]", value)]
+    if isinstance(value, str) and value.startswith("data:"):
+        return f"{value.partition(',')[0]},... ({len(value):,} characters)"
+    return value
 
 
 def failed(task: Task) -> bool:
@@ -104,6 +232,15 @@ def text(task: Task, *, at: float, sandbox: bool, ours: bool = True) -> str:
     """What happened and what to do, in a line or two, for a model that reads only text."""
     words = _headline(task, at=at, sandbox=sandbox)
     return f"{words} {next_step(task, ours=ours)} Task {task.id}."
+
+
+def repeated_text(task: Task, *, at: float, sandbox: bool) -> str:
+    """The same for a task that an earlier request made."""
+    again = "" if task.status is Status.UNKNOWN else " For another take, add a new variation."
+    return (
+        f"This is the task of the same request {max(0, at - task.created_at):.0f} s ago: nothing"
+        f" new was sent.{again} {text(task, at=at, sandbox=sandbox)}"
+    )
 
 
 def progress(task: Task, *, at: float) -> str:

@@ -76,7 +76,7 @@ async def test_one_attempt_is_sent_once_though_two_try_it(world: World) -> None:
     async with world.app() as app:
         engine = app.engine
         with failing(world, "submitting"):
-            task = await engine.submit(
+            task, _ = await engine.submit(
                 VideoRequest.model_validate({"model": "m", "prompt": "a fox"})
             )
         submitting = engine._submitting  # pyright: ignore[reportPrivateUsage]

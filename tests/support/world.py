@@ -11,6 +11,7 @@ from mcp import Client
 from mcp_types import CallToolResult, TextContent
 from pydantic import SecretStr
 
+from geekai_video_mcp.admission import Limits
 from geekai_video_mcp.artifacts import Artifacts
 from geekai_video_mcp.client import GeekAI
 from geekai_video_mcp.engine import Engine, Outside
@@ -36,6 +37,7 @@ class World:
     folder: Path
     era: Era = "auto"
     service: ScriptedGeekAI = field(default_factory=lambda: ScriptedGeekAI(clock=now))
+    limits: Limits | None = None
     identity: str = "this key"
     """Stands for the service and key; a ledger may hold tasks of several."""
 
@@ -68,7 +70,12 @@ class World:
                 )
 
             engine = Engine(
-                ledger=ledger, owners=owners, service=self.identity, connect=connect, clock=now
+                ledger=ledger,
+                owners=owners,
+                service=self.identity,
+                limits=self.limits,
+                connect=connect,
+                clock=now,
             )
             yield App(
                 engine=await stack.enter_async_context(engine.running()),

@@ -10,13 +10,14 @@ import logging
 import time
 import traceback
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 import anyio
 from anyio.abc import TaskGroup
 
+from geekai_video_mcp.admission import Forecast, Limits, foresee
 from geekai_video_mcp.engine.means import Fetcher, Means, Outside, Service
 from geekai_video_mcp.engine.submitting import Call, Submitting
 from geekai_video_mcp.engine.watching import Watching
@@ -35,15 +36,25 @@ from geekai_video_mcp.lifecycle import (
     Task,
     adopt,
     advance,
+    deliver,
     intend,
 )
 from geekai_video_mcp.wire import VideoRequest
 
-__all__ = ["Engine", "Fetcher", "Outside", "Service"]
+__all__ = ["Engine", "Fetcher", "Outside", "Service", "Submitted"]
 
 logger = logging.getLogger(__name__)
 
 Job = Callable[..., Coroutine[Any, Any, None]]
+
+
+class Submitted(NamedTuple):
+    """What became of a request."""
+
+    task: Task
+    repeated: bool
+    """Whether it is an earlier request's task, and nothing new was sent."""
+
 
 SUBMIT_PATIENCE: Final = 15.0
 """Seconds a call waits for the service's answer to its POST; the POST itself goes on."""
@@ -67,10 +78,16 @@ class Engine:
         owners: Owners,
         service: str,
         connect: Callable[[], Awaitable[Outside]],
+        limits: Limits | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._means = Means(
-            ledger=ledger, owners=owners, service=service, connect=connect, clock=clock
+            ledger=ledger,
+            owners=owners,
+            service=service,
+            limits=limits,
+            connect=connect,
+            clock=clock,
         )
         self._submitting = Submitting(self._means)
         self._watching = Watching(self._means, start=self._start)
@@ -92,8 +109,14 @@ class Engine:
                 await self._submitting.last_words()
                 self._tasks.cancel_scope.cancel()
 
-    async def submit(self, request: VideoRequest) -> Task:
-        """Ask for a video. Costs money, at most once.
+    async def submit(
+        self,
+        request: VideoRequest,
+        *,
+        idempotency_key: str | None = None,
+        variation: int | None = None,
+    ) -> Submitted:
+        """Ask for a video. Costs money, at most once, and not at all if it is a repeat.
 
         Returns when the service has answered, or after `SUBMIT_PATIENCE` seconds with the
         task still `submitting`; in either case the task is durable by then.
@@ -102,26 +125,68 @@ class Engine:
         and it may have been, in the words of `error_message`.
 
         Raises:
+            RequestRefused: the key is another request's.
+            CapReached: no further video may be asked for now.
             StorageUnavailable: the disk failed, before or after it was sent; it says which.
         """
-        means, call = self._means, Call()
-        task = intend(
-            request=request.to_json(),
-            service=means.service,
-            owner=means.owners.me,
-            at=means.clock(),
-        )
+        call, task = Call(), self._intend(request, idempotency_key, variation)
         self._start(self._carry, task, call)
         await call.recorded.wait()
         with anyio.move_on_after(SUBMIT_PATIENCE):
             await call.answered.wait()
         if call.error is not None:
             raise call.error
+        if call.repeats is not None:
+            return Submitted(await self._answered(call.repeats), repeated=True)
         try:
-            return await self._known(task.id)
+            return Submitted(await self._known(task.id), repeated=False)
         except StorageUnavailable as exc:
             what = f"The record of task {task.id}"
             raise StorageUnavailable(what, str(exc.__cause__), sent=True) from exc
+
+    async def forecast(
+        self,
+        request: VideoRequest,
+        *,
+        idempotency_key: str | None = None,
+        variation: int | None = None,
+    ) -> Forecast:
+        """What `submit` would do now; nothing is recorded, sent or charged.
+
+        Raises:
+            RequestRefused: the key is another request's.
+            StorageUnavailable: the ledger cannot be read.
+        """
+        means, task = self._means, self._intend(request, idempotency_key, variation)
+        beside = await means.ledger.beside(task)
+        return foresee(task, beside, limits=means.limits, at=task.created_at)
+
+    async def delivered(self, task: Task) -> None:
+        """Note that a caller was told how *task* ended: a repeat is a new wish from now on."""
+        if task.settled and task.delivered_at is None:
+            at = self._means.clock()
+            await self._means.ledger.change(task.id, lambda now: deliver(now, at=at))
+
+    def _intend(
+        self, request: VideoRequest, idempotency_key: str | None, variation: int | None
+    ) -> Task:
+        return intend(
+            request=request.to_json(),
+            service=self._means.service,
+            owner=self._means.owners.me,
+            at=self._means.clock(),
+            idempotency_key=idempotency_key,
+            variation=variation,
+        )
+
+    async def _answered(self, task: Task) -> Task:
+        """The task once the service has answered, or after as long as its first caller waits."""
+        newest = task
+        async with aclosing(self.follow(task.id, at_most=SUBMIT_PATIENCE)) as states:
+            async for newest in states:
+                if newest.status not in {Status.INTENDED, Status.SUBMITTING}:
+                    break
+        return newest
 
     async def find(self, task_id: str) -> Task:
         """The task of this id, ours or GeekAI's; one made elsewhere is taken in.

@@ -6,6 +6,7 @@ from typing import Protocol
 
 import anyio
 
+from geekai_video_mcp.admission import Limits
 from geekai_video_mcp.errors import ServiceUnavailable
 from geekai_video_mcp.ledger import Ledger, Owners
 from geekai_video_mcp.lifecycle import FileFact, Observation, Task
@@ -55,6 +56,8 @@ class Means:
     owners: Owners
     service: str
     """Which service and key this engine works for; see `config.Settings.service`."""
+    limits: Limits | None
+    """The caps on what is asked of the service; None for none."""
     connect: Callable[[], Awaitable[Outside]]
     clock: Callable[[], float]
     """Unix seconds, UTC."""

@@ -13,8 +13,10 @@ from typing import Final
 
 import anyio
 
+from geekai_video_mcp.admission import admit
 from geekai_video_mcp.engine.means import Means, Service
 from geekai_video_mcp.errors import (
+    CapReached,
     GeekAIVideoError,
     NotAuthorised,
     RequestRefused,
@@ -22,6 +24,7 @@ from geekai_video_mcp.errors import (
     StorageUnavailable,
     SubmissionUnknown,
 )
+from geekai_video_mcp.ledger import Admission
 from geekai_video_mcp.lifecycle import (
     INTENT_LIFE,
     Observation,
@@ -52,9 +55,11 @@ class Call:
 
     recorded: anyio.Event = field(default_factory=anyio.Event)
     answered: anyio.Event = field(default_factory=anyio.Event)
-    error: StorageUnavailable | None = None
+    repeats: Task | None = None
+    """The earlier task that was found in place of a new one."""
+    error: GeekAIVideoError | None = None
 
-    def end(self, error: StorageUnavailable | None = None) -> None:
+    def end(self, error: GeekAIVideoError | None = None) -> None:
         self.error = self.error or error
         self.recorded.set()
         self.answered.set()
@@ -68,15 +73,22 @@ class Submitting:
         self._posts: dict[anyio.CancelScope, anyio.Event] = {}
 
     async def carry(self, task: Task, call: Call) -> None:
-        """Record a new task, then send it."""
+        """Record a new task, then send it; a repeat is neither recorded nor sent."""
         try:
-            await self._means.ledger.add(task)
+            admitted = await self._means.ledger.admit(task, self._admit(task))
+            if admitted is not task:
+                call.repeats = admitted
+                return
             call.recorded.set()
             await self.send(task)
-        except StorageUnavailable as exc:
+        except (StorageUnavailable, RequestRefused, CapReached) as exc:
             call.end(exc)
         finally:
             call.end()
+
+    def _admit(self, task: Task) -> Admission:
+        limits, at = self._means.limits, task.created_at
+        return lambda beside: admit(task, beside, limits=limits, at=at)
 
     async def send(self, task: Task) -> None:
         """POST until it has left once, or surely will not; what came of it is in the ledger.

@@ -13,14 +13,16 @@ from typing import Self, TypeVar
 import anyio
 import anyio.to_thread
 
+from geekai_video_mcp.admission import Neighbours
 from geekai_video_mcp.ledger.owners import Owners
 from geekai_video_mcp.ledger.sqlite import Store
 from geekai_video_mcp.lifecycle import Task
 
-__all__ = ["Change", "Ledger", "Owners"]
+__all__ = ["Admission", "Change", "Ledger", "Owners"]
 
 T = TypeVar("T")
 Change = Callable[[Task], Task]
+Admission = Callable[[Neighbours], Task]
 
 
 class Ledger:
@@ -50,6 +52,21 @@ class Ledger:
             StorageUnavailable: it is not recorded.
         """
         await self._run(lambda: self._store.add(task))
+
+    async def admit(self, task: Task, admit: Admission) -> Task:
+        """Record a new task if the pure function *admit* gives it back, in one transaction.
+
+        Gives what *admit* gave: the task, durable now, or an earlier one that it repeats.
+
+        Raises:
+            StorageUnavailable: it is not recorded.
+            GeekAIVideoError: what *admit* raised; it is not recorded.
+        """
+        return await self._run(lambda: self._store.admit(task, admit))
+
+    async def beside(self, task: Task) -> Neighbours:
+        """What `admit` would be shown for this task now; nothing is recorded."""
+        return await self._run(lambda: self._store.beside(task))
 
     async def find(self, task_id: str) -> Task | None:
         """The task of this id, ours or the provider's."""

@@ -6,10 +6,12 @@ nothing else.
 """
 
 import json
+import sqlite3
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from typing import Any, Final
 
+from geekai_video_mcp.admission import IN_FLIGHT
 from geekai_video_mcp.lifecycle import FileStatus, Result, Status, Task
 
 SCHEMA: Final = (
@@ -65,6 +67,20 @@ SCHEMA: Final = (
     "CREATE INDEX event_by_task ON event (task_id, number)",
 )
 
+ADMISSION: Final = (
+    "ALTER TABLE task ADD COLUMN idempotency_key TEXT",
+    "ALTER TABLE task ADD COLUMN variation INTEGER",
+    "ALTER TABLE task ADD COLUMN fingerprint TEXT",
+    "ALTER TABLE task ADD COLUMN delivered_at REAL",
+    # A rejected request cost nothing, and its key is free for the next attempt.
+    """
+    CREATE UNIQUE INDEX task_by_key ON task (service, idempotency_key)
+        WHERE idempotency_key IS NOT NULL AND status != 'rejected'
+    """,
+    "CREATE INDEX task_by_fingerprint ON task (service, fingerprint, created_at)",
+    "CREATE INDEX task_by_age ON task (service, created_at)",
+)
+
 _COLUMNS: Final = tuple(field.name for field in fields(Task))
 _KEY: Final = "id"
 
@@ -79,6 +95,25 @@ INSERT: Final = (
     # Two calls that take in the same stranger's task at once: the second finds the first's.
     " ON CONFLICT (service, provider_task_id) WHERE attempt = 0 DO NOTHING"
 )
+KEYED: Final = """
+    SELECT * FROM task
+    WHERE service = :service AND idempotency_key = :idempotency_key AND status != 'rejected'
+"""
+TWINS: Final = """
+    SELECT * FROM task
+    WHERE service = :service AND fingerprint = :fingerprint AND created_at > :since
+      AND status NOT IN ('rejected', 'abandoned')
+    ORDER BY created_at DESC
+"""
+# An owner: a task made elsewhere was never ours to reserve for.
+RESERVED: Final = """
+    SELECT count(*) AS a_day,
+           coalesce(sum(status IN ({in_flight})), 0) AS in_flight,
+           min(created_at) AS oldest_at
+    FROM task
+    WHERE service = :service AND created_at > :since
+      AND owner IS NOT NULL AND status != 'rejected'
+""".format(in_flight=", ".join(f"'{status}'" for status in sorted(IN_FLIGHT)))  # noqa: S608 - our own words
 UPDATE: Final = (
     f"UPDATE task SET {', '.join(f'{name} = :{name}' for name in _COLUMNS if name != _KEY)}"  # noqa: S608 - names of our own dataclass
     f" WHERE {_KEY} = :{_KEY}"
@@ -108,11 +143,20 @@ def to_row(task: Task) -> dict[str, Any]:
 
 
 def from_row(row: Mapping[str, Any]) -> Task:
-    """The task of these columns; columns that a newer version added are left alone."""
+    """The task of these columns.
+
+    Raises:
+        sqlite3.DataError: they are not what `to_row` writes.
+    """
     known = {name: row[name] for name in _COLUMNS}
-    known["request"] = json.loads(known["request"])
-    known["result"] = Result(**json.loads(known["result"])) if known["result"] else None
-    known["status"], known["file_status"] = Status(row["status"]), FileStatus(row["file_status"])
+    try:
+        known["request"] = json.loads(known["request"])
+        known["result"] = Result(**json.loads(known["result"])) if known["result"] else None
+        known["status"] = Status(known["status"])
+        known["file_status"] = FileStatus(known["file_status"])
+    except (ValueError, TypeError) as exc:
+        what = f"task {row['id']} holds what no version of this server writes"
+        raise sqlite3.DataError(what) from exc
     return Task(**known)
 
 

@@ -7,6 +7,7 @@ video someone paid for. BEGIN IMMEDIATE always: a deferred transaction that star
 reading fails with SQLITE_BUSY at its first write, whatever the time-out.
 """
 
+import logging
 import os
 import sqlite3
 import time
@@ -15,14 +16,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from geekai_video_mcp.admission import DAY, Neighbours
 from geekai_video_mcp.errors import StorageUnavailable
 from geekai_video_mcp.ledger import rows
 from geekai_video_mcp.lifecycle import Task
 
+logger = logging.getLogger(__name__)
+
 BUSY_TIMEOUT: Final = 30.0
 """Seconds to wait for another process's transaction; 32 at once needed 2.8 at most."""
 
-_MIGRATIONS: Final = (rows.SCHEMA,)
+_MIGRATIONS: Final = (rows.SCHEMA, rows.ADMISSION)
 """One script per version of the schema, in order; a released one is never edited."""
 
 
@@ -50,13 +54,23 @@ class Store:
 
     def add(self, task: Task) -> None:
         with self._transaction():
-            if self._db.execute(rows.INSERT, rows.to_row(task)).rowcount:
-                self._note(task, at=task.created_at)
+            self._insert(task)
+
+    def admit(self, task: Task, admit: Callable[[Neighbours], Task]) -> Task:
+        with self._transaction():
+            admitted = admit(self._beside(task))
+            if admitted is task:
+                self._insert(task)
+            return admitted
+
+    def beside(self, task: Task) -> Neighbours:
+        with self._transaction():
+            return self._beside(task)
 
     def find(self, task_id: str) -> Task | None:
         with _spoken():
             found = self._db.execute(rows.FIND, {"id": task_id}).fetchone()
-        return rows.from_row(dict(found)) if found else None
+            return rows.from_row(dict(found)) if found else None
 
     def change(self, task_id: str, change: Callable[[Task], Task]) -> Task:
         with self._transaction():
@@ -74,7 +88,21 @@ class Store:
     def unfinished(self, service: str) -> list[Task]:
         with _spoken():
             found = self._db.execute(rows.UNFINISHED, {"service": service}).fetchall()
-        return [rows.from_row(dict(row)) for row in found]
+        return list(_readable(found))
+
+    def _insert(self, task: Task) -> None:
+        if self._db.execute(rows.INSERT, rows.to_row(task)).rowcount:
+            self._note(task, at=task.created_at)
+
+    def _beside(self, task: Task) -> Neighbours:
+        near = {**rows.to_row(task), "since": task.created_at - DAY}
+        keyed = self._db.execute(rows.KEYED, near).fetchone()
+        twins = self._db.execute(rows.TWINS, near).fetchall()
+        return Neighbours(
+            keyed=rows.from_row(dict(keyed)) if keyed else None,
+            twins=tuple(rows.from_row(dict(twin)) for twin in twins),
+            **dict(self._db.execute(rows.RESERVED, near).fetchone()),
+        )
 
     def _note(self, task: Task, *, at: float) -> None:
         self._db.execute(rows.NOTE, {"at": at, **rows.story(task)})
@@ -86,6 +114,13 @@ class Store:
         self._db.execute("PRAGMA fullfsync=ON")
         with self._transaction():
             version: int = self._db.execute("PRAGMA user_version").fetchone()[0]
+            if version > len(_MIGRATIONS):
+                # Its rules for money may have grown: an older program would not keep them.
+                raise StorageUnavailable(
+                    "The ledger",
+                    "a newer version of this server made it",
+                    way_out="The operator upgrades this server as well.",
+                )
             for number, script in enumerate(_MIGRATIONS[version:], start=version + 1):
                 for statement in script:
                     self._db.execute(statement)
@@ -104,6 +139,15 @@ class Store:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 raise
+
+
+def _readable(found: list[sqlite3.Row]) -> Generator[Task]:
+    """The tasks of these rows; one that cannot be read must not hide the others."""
+    for row in found:
+        try:
+            yield rows.from_row(dict(row))
+        except sqlite3.DataError as exc:
+            logger.error("%s", exc)  # noqa: TRY400 - a traceback could print the row
 
 
 @contextmanager

@@ -1,0 +1,122 @@
+"""What may be spent is capped by configuration, in the transaction that records the wish."""
+
+import anyio
+import httpx
+
+from geekai_video_mcp.admission import Limits
+from support.service import always, once, refusal
+from support.world import World, call, text, told
+
+DAY = 24 * 3600.0
+
+
+async def test_the_video_past_the_days_cap_is_refused_and_says_when(world: World) -> None:
+    world.limits = Limits(a_day=2, in_flight=10)
+    async with world.client() as client:
+        await call(client, "generate_video", prompt="one")
+        await anyio.sleep(3600)
+        await call(client, "generate_video", prompt="two")
+        refused = await call(client, "generate_video", prompt="three")
+        await anyio.sleep(DAY - 3600 - 60)
+        still = await call(client, "generate_video", prompt="three")
+        await anyio.sleep(120)
+        works = await call(client, "generate_video", prompt="three")
+
+    assert refused.is_error
+    assert still.is_error
+    assert "Nothing was charged." in text(refused)
+    assert "GEEKAI_MAX_VIDEOS_PER_DAY allows 2" in text(refused)
+    assert "2026-09-22T" in text(refused)
+    assert not works.is_error
+    assert world.service.charges == ["one", "two", "three"]
+
+
+async def test_the_video_past_the_cap_in_flight_waits_for_one_to_end(world: World) -> None:
+    world.limits = Limits(a_day=50, in_flight=1)
+    async with world.client() as client:
+        first = told(await call(client, "generate_video", prompt="one"))
+        refused = await call(client, "generate_video", prompt="two")
+        await call(client, "get_video_task", task_id=first["task_id"], wait_seconds=45)
+        works = await call(client, "generate_video", prompt="two")
+
+    assert refused.is_error
+    assert "GEEKAI_MAX_IN_FLIGHT allows 1" in text(refused)
+    assert "Nothing was charged." in text(refused)
+    assert not works.is_error
+
+
+async def test_a_repeat_needs_no_room_under_the_caps(world: World) -> None:
+    world.limits = Limits(a_day=1, in_flight=1)
+    async with world.client() as client:
+        await call(client, "generate_video", prompt="one")
+        again = told(await call(client, "generate_video", prompt="one"))
+
+    assert again["deduplicated"]
+
+
+async def test_what_was_refused_gives_its_place_back(world: World) -> None:
+    world.limits = Limits(a_day=1, in_flight=1)
+    world.service.before_charge = once(refusal(400, "bad", "no"))
+    async with world.client() as client:
+        await call(client, "generate_video", prompt="one")
+        works = await call(client, "generate_video", prompt="two")
+
+    assert not works.is_error
+
+
+async def test_an_unknown_outcome_keeps_its_place(world: World) -> None:
+    world.limits = Limits(a_day=50, in_flight=1)
+    world.service.on_create = always(httpx.ReadError("reset"))
+    async with world.client() as client:
+        await call(client, "generate_video", prompt="one")
+        await anyio.sleep(3600)
+        refused = await call(client, "generate_video", prompt="two")
+
+    assert refused.is_error
+    assert "geekai-video-mcp tasks" in text(refused)
+    assert world.service.charges == ["one"]
+
+
+async def test_a_failed_video_counts_for_its_day(world: World) -> None:
+    """Whether a failure is billed is not documented."""
+    world.limits = Limits(a_day=1, in_flight=10)
+    world.service.error = {"code": "moderation", "message": "no"}
+    async with world.client() as client:
+        await call(client, "generate_video", prompt="one")
+        await anyio.sleep(60)
+        refused = await call(client, "generate_video", prompt="two")
+
+    assert refused.is_error
+
+
+async def test_a_task_made_elsewhere_takes_no_place(world: World) -> None:
+    async with world.client() as client:
+        made = told(await call(client, "generate_video", prompt="one"))
+    elsewhere = World(world.folder / "elsewhere", era=world.era, service=world.service)
+    elsewhere.limits = Limits(a_day=1, in_flight=1)
+    async with elsewhere.client() as client:
+        await call(client, "get_video_task", task_id=made["provider_task_id"], wait_seconds=0)
+        works = await call(client, "generate_video", prompt="two")
+
+    assert not works.is_error
+
+
+async def test_another_service_has_caps_of_its_own(world: World) -> None:
+    world.limits = Limits(a_day=1, in_flight=1)
+    async with world.client() as client:
+        await call(client, "generate_video", prompt="one")
+    other = World(world.folder, era=world.era, service=world.service, identity="another key")
+    other.limits = world.limits
+    async with other.client() as client:
+        works = await call(client, "generate_video", prompt="two")
+
+    assert not works.is_error
+
+
+async def test_a_cap_of_nothing_allows_nothing(world: World) -> None:
+    world.limits = Limits(a_day=0, in_flight=10)
+    async with world.client() as client:
+        refused = await call(client, "generate_video", prompt="one")
+
+    assert refused.is_error
+    assert world.service.requests == []

@@ -1,0 +1,120 @@
+"""A dry run tells what a call would come to, and spends nothing."""
+
+import base64
+import sqlite3
+
+from geekai_video_mcp.admission import Limits
+from geekai_video_mcp.config import SANDBOX
+from support.world import World, call, text, told
+
+
+async def test_a_dry_run_sends_and_records_nothing(world: World) -> None:
+    async with world.client() as client:
+        shown = await call(client, "generate_video", prompt="a fox", dry_run=True)
+    with sqlite3.connect(world.state / "ledger.sqlite3") as disk:
+        rows = disk.execute("SELECT count(*) FROM task").fetchone()
+    disk.close()
+
+    assert not shown.is_error
+    assert "Nothing was charged." in text(shown)
+    assert "task_id" not in told(shown)
+    assert world.service.requests == []
+    assert rows == (0,)
+
+
+async def test_it_shows_the_request_as_it_would_be_sent(world: World) -> None:
+    picture = "data:image/png;base64," + base64.b64encode(bytes(30_000)).decode()
+    async with world.client() as client:
+        shown = await call(
+            client, "generate_video", prompt="a fox", image=picture, duration=5, dry_run=True
+        )
+        await call(client, "generate_video", prompt="a fox", image=picture, duration=5)
+
+    request = told(shown)["dry_run"]["request"]
+    sent = next(iter(world.service.jobs.values())).body
+    assert request == {**sent, "image": "data:image/png;base64,... (40,022 characters)"}
+    assert len(text(shown)) < 1000
+
+
+async def test_it_tells_a_known_price_with_its_source_and_date(world: World) -> None:
+    async with world.client() as client:
+        each = told(
+            await call(client, "generate_video", prompt="a fox", model="cogvideox-3", dry_run=True)
+        )["dry_run"]
+        by_length = told(
+            await call(
+                client, "generate_video", prompt="a fox", model="sora-2", duration=8, dry_run=True
+            )
+        )["dry_run"]
+        free = await call(client, "generate_video", prompt="a fox", dry_run=True)
+
+    assert each["cost_cny"] == 1.0
+    assert each["price"] == "1 CNY per video (geekai.co/models, official channel, read 2026-04-25)."
+    assert by_length["cost_cny"] == 6.0
+    assert "0.75 CNY per second" in by_length["price"]
+    assert "Free of charge" in text(free)
+
+
+async def test_a_price_that_is_not_known_is_not_made_up(world: World) -> None:
+    async with world.client() as client:
+        for unknown in ({"model": "kling-video-v9"}, {"model": "sora-2"}):
+            shown = told(
+                await call(client, "generate_video", prompt="a fox", dry_run=True, **unknown)
+            )
+            assert "cost_cny" not in shown["dry_run"]
+
+
+async def test_it_tells_what_the_caps_leave(world: World) -> None:
+    world.limits = Limits(a_day=2, in_flight=5)
+    async with world.client() as client:
+        await call(client, "generate_video", prompt="one")
+        room = await call(client, "generate_video", prompt="two", dry_run=True)
+        await call(client, "generate_video", prompt="two")
+        none = await call(client, "generate_video", prompt="three", dry_run=True)
+
+    assert told(room)["dry_run"]["videos_left_today"] == 1
+    assert told(room)["dry_run"]["in_flight_left"] == 4
+    assert "1 today, 4 at the same time" in text(room)
+    assert told(none)["dry_run"]["videos_left_today"] == 0
+    assert "would be refused" in text(none)
+    assert "GEEKAI_MAX_VIDEOS_PER_DAY" in told(none)["dry_run"]["refused"]
+
+
+async def test_it_tells_which_task_the_call_would_repeat(world: World) -> None:
+    async with world.client() as client:
+        first = told(await call(client, "generate_video", prompt="a fox"))
+        shown = await call(client, "generate_video", prompt="a fox", dry_run=True)
+
+    assert told(shown)["dry_run"]["duplicate_of"] == first["task_id"]
+    assert first["task_id"] in text(shown)
+
+
+async def test_a_key_of_another_request_is_refused_in_a_dry_run_as_well(world: World) -> None:
+    async with world.client() as client:
+        await call(client, "generate_video", prompt="a fox", idempotency_key="k")
+        refused = await call(
+            client, "generate_video", prompt="a hare", idempotency_key="k", dry_run=True
+        )
+
+    assert refused.is_error
+    assert "differs in prompt" in text(refused)
+
+
+async def test_it_warns_of_what_may_cost_more(world: World) -> None:
+    async with world.client() as client:
+        shown = await call(client, "generate_video", prompt="a fox", retries=2, dry_run=True)
+
+    assert "may cost more" in text(shown)
+    assert len(told(shown)["dry_run"]["warnings"]) == 1
+
+
+async def test_a_sandbox_preview_is_free(world: World) -> None:
+    sandboxed = World(world.folder, era=world.era, service=world.service, identity=SANDBOX)
+    async with sandboxed.client() as client:
+        shown = told(
+            await call(client, "generate_video", prompt="a fox", model="sora-2", dry_run=True)
+        )
+
+    assert shown["sandbox"]
+    assert shown["dry_run"]["cost_cny"] == 0.0
+    assert "videos_left_today" not in shown["dry_run"]
