@@ -29,6 +29,7 @@ from geekai_video_mcp.lifecycle import (
     Task,
     adopt,
     advance,
+    deliver,
     due,
     fetch_again_after,
     intend,
@@ -365,3 +366,14 @@ def test_a_task_made_elsewhere_that_runs_is_looked_at_again_soon() -> None:
 
     assert task.status is Status.RUNNING
     assert task.next_look_at == NOW + LOOK_EVERY
+
+
+# Delivery
+
+
+def test_only_an_end_is_delivered_and_the_first_time_counts() -> None:
+    """An unknown outcome may come to life between being read and being told."""
+    running, ended = watched(), replace(wish(), status=Status.FAILED)
+
+    assert deliver(running, at=NOW) == running
+    assert deliver(deliver(ended, at=NOW), at=NOW + 9).delivered_at == NOW

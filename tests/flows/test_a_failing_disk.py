@@ -3,15 +3,19 @@
 A trigger in the ledger stands for the disk: the statement that it names fails.
 """
 
+import shutil
 import sqlite3
 from collections.abc import Generator
 from contextlib import closing, contextmanager
+from types import SimpleNamespace
 
 import anyio
 import httpx
+import pytest
 
+from geekai_video_mcp.ledger.sqlite import ROOM
 from geekai_video_mcp.wire import VideoRequest
-from support.service import once
+from support.service import once, refusal
 from support.world import World, call, text, told
 
 
@@ -85,4 +89,84 @@ async def test_one_attempt_is_sent_once_though_two_try_it(world: World) -> None:
             tasks.start_soon(submitting.send, task)
         await anyio.sleep(10)
 
+    assert world.service.charges == ["a fox"]
+
+
+def almost_none(_: object) -> SimpleNamespace:
+    return SimpleNamespace(free=ROOM - 1)
+
+
+async def test_nothing_is_asked_for_while_its_answer_would_not_fit(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with world.client() as client:
+        before = told(await call(client, "generate_video", prompt="a hare"))
+        with monkeypatch.context() as nearly_full:
+            nearly_full.setattr(shutil, "disk_usage", almost_none)
+            refused = await call(client, "generate_video", prompt="a fox")
+            again = told(await call(client, "generate_video", prompt="a hare"))
+
+    assert refused.is_error
+    assert "Nothing was charged." in text(refused)
+    assert "bytes are free" in text(refused)
+    assert again["task_id"] == before["task_id"]
+    assert world.service.charges == ["a hare"]
+
+
+async def test_an_answer_the_disk_refused_is_kept_and_taken_up_when_there_is_room(
+    world: World,
+) -> None:
+    async with world.client() as client:
+        with failing(world, "pending"):
+            told_once = await call(client, "generate_video", prompt="a fox")
+            await anyio.sleep(60)
+        (task,) = await world.tasks()
+        await anyio.sleep(15)
+        done = told(await call(client, "get_video_task", task_id=task.id, wait_seconds=45))
+
+    assert told_once.is_error
+    assert "It may have been charged." in text(told_once)
+    assert done["task_status"] == "succeed"
+    assert world.service.charges == ["a fox"]
+
+
+async def test_an_answer_the_disk_refused_outlives_the_server_that_heard_it(world: World) -> None:
+    async with world.client() as client:
+        with failing(world, "pending"):
+            await call(client, "generate_video", prompt="a fox")
+        (task,) = await world.tasks()
+    async with world.client() as client:
+        await anyio.sleep(1)
+        done = told(await call(client, "get_video_task", task_id=task.id, wait_seconds=45))
+
+    assert done["task_status"] == "succeed"
+    assert world.service.charges == ["a fox"]
+
+
+async def test_a_refusal_the_disk_refused_leaves_no_task_in_the_air(world: World) -> None:
+    world.service.before_charge = once(refusal(400, "bad", "no"))
+    async with world.client() as client:
+        with failing(world, "rejected"):
+            await call(client, "generate_video", prompt="a fox")
+        (task,) = await world.tasks()
+        await anyio.sleep(15)
+        refused = await call(client, "get_video_task", task_id=task.id, wait_seconds=0)
+
+    assert told(refused)["task_status"] == "failed"
+    assert "Nothing was charged." in text(refused)
+
+
+async def test_an_attempt_the_disk_lost_track_of_is_made_again_by_the_same_server(
+    world: World,
+) -> None:
+    """Rate limited, and then the disk refused to say so: nothing was charged, nothing is lost."""
+    world.service.before_charge = once(refusal(429, "rate_limit", "slow down"))
+    async with world.client() as client:
+        with failing(world, "intended"):
+            await call(client, "generate_video", prompt="a fox")
+        (task,) = await world.tasks()
+        await anyio.sleep(30)
+        done = told(await call(client, "get_video_task", task_id=task.id, wait_seconds=45))
+
+    assert done["task_status"] == "succeed"
     assert world.service.charges == ["a fox"]

@@ -249,13 +249,15 @@ class Engine:
 
     async def _sweep(self) -> None:
         self._means.owners.sweep()
+        # First: what a dead process was told is no unknown outcome.
+        await self._means.ledger.replay()
         for task in await self._means.ledger.unfinished(self._means.service):
             await self._take_up(task)
 
     async def _take_up(self, task: Task) -> None:
         if task.status not in {Status.INTENDED, Status.SUBMITTING}:
             return self._watching.begin(task.id)
-        if task.owner and self._means.owners.alive(task.owner):
+        if self._carried(task):
             return None
         if task.status is Status.SUBMITTING:
             why = "The server ended while the request was under way"
@@ -264,6 +266,15 @@ class Engine:
             why = "The server ended before the request was sent, too long ago to send it now"
             return await self._orphaned(task, Status.REJECTED, ServiceUnavailable(why))
         return self._start(self._resend, task)
+
+    def _carried(self, task: Task) -> bool:
+        """Whether somebody is at work on its submission.
+
+        This process may have given it up, when the disk refused what came of it.
+        """
+        if task.owner == self._means.owners.me:
+            return self._submitting.carries(task.id)
+        return bool(task.owner) and self._means.owners.alive(str(task.owner))
 
     async def _orphaned(self, task: Task, status: Status, why: GeekAIVideoError) -> None:
         seen = Observation(
@@ -274,7 +285,12 @@ class Engine:
             error_code="orphaned",
             error_message=why.message,
         )
-        await self._means.change(task.id, lambda now: advance(now, seen))
+
+        def given_up(now: Task) -> Task:
+            # It may have been answered since the sweep read it.
+            return advance(now, seen) if now.status is task.status else now
+
+        await self._means.change(task.id, given_up)
 
     async def _resend(self, task: Task) -> None:
         """Send an intent whose process died before a byte left."""

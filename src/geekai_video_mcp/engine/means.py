@@ -85,6 +85,12 @@ class Means:
                     raise ServiceUnavailable(reason, code="unreachable") from exc
             return self._outside
 
+    async def settle(self, task_id: str, seen: Observation) -> Task:
+        """`Ledger.settle`, and word of it."""
+        task = await self.ledger.settle(task_id, seen)
+        self.news.tell(task_id)
+        return task
+
     async def change(self, task_id: str, change: Callable[[Task], Task]) -> Task:
         """`Ledger.change`, and word of it."""
         task = await self.ledger.change(task_id, change)

@@ -6,6 +6,7 @@ come between. Only what surely did not run is attempted again.
 """
 
 import logging
+from collections import Counter
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -71,16 +72,22 @@ class Submitting:
     def __init__(self, means: Means) -> None:
         self._means = means
         self._posts: dict[anyio.CancelScope, anyio.Event] = {}
+        self._carried: Counter[str] = Counter()
+
+    def carries(self, task_id: str) -> bool:
+        """Whether this process is at work on the task's submission right now."""
+        return self._carried[task_id] > 0
 
     async def carry(self, task: Task, call: Call) -> None:
         """Record a new task, then send it; a repeat is neither recorded nor sent."""
         try:
-            admitted = await self._means.ledger.admit(task, self._admit(task))
-            if admitted is not task:
-                call.repeats = admitted
-                return
-            call.recorded.set()
-            await self.send(task)
+            with self._carrying(task.id):
+                admitted = await self._means.ledger.admit(task, self._admit(task))
+                if admitted is not task:
+                    call.repeats = admitted
+                    return
+                call.recorded.set()
+                await self.send(task)
         except (StorageUnavailable, RequestRefused, CapReached) as exc:
             call.end(exc)
         finally:
@@ -96,6 +103,10 @@ class Submitting:
         Raises:
             StorageUnavailable: what came of it could not be recorded.
         """
+        with self._carrying(task.id):
+            await self._send(task)
+
+    async def _send(self, task: Task) -> None:
         tried = {True: 0, False: 0}
         while True:
             claimed: Task | None = None
@@ -152,6 +163,14 @@ class Submitting:
         return None if taken is found[-1] else taken
 
     @contextmanager
+    def _carrying(self, task_id: str) -> Generator[None]:
+        self._carried[task_id] += 1
+        try:
+            yield
+        finally:
+            self._carried -= Counter([task_id])
+
+    @contextmanager
     def _under_way(self) -> Generator[None]:
         """From the claim to the record of the answer, no cancelling may come between."""
         with anyio.CancelScope(shield=True) as scope:
@@ -193,8 +212,12 @@ class Submitting:
     async def _accept(self, task: Task, seen: Observation) -> None:
         seen = replace(seen, owner=task.owner, attempt=task.attempt)
         try:
-            await self._means.change(task.id, lambda now: advance(now, seen))
+            await self._means.settle(task.id, seen)
         except StorageUnavailable as exc:
+            logger.error(  # noqa: TRY400 - said in one line
+                "task %s is %s at GeekAI, and the ledger could not be told",
+                *(task.id, seen.provider_task_id),
+            )
             what = f"The answer to task {task.id}, which GeekAI calls {seen.provider_task_id},"
             raise StorageUnavailable(what, str(exc.__cause__), sent=True) from exc
 
@@ -210,4 +233,4 @@ class Submitting:
             error_message=why.message,
             raw_reply=raw_reply,
         )
-        return await self._means.change(task.id, lambda now: advance(now, seen))
+        return await self._means.settle(task.id, seen)

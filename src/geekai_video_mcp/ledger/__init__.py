@@ -7,6 +7,8 @@ a cancelled caller cannot leave half a change behind.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -14,9 +16,11 @@ import anyio
 import anyio.to_thread
 
 from geekai_video_mcp.admission import Neighbours
+from geekai_video_mcp.errors import StorageUnavailable
+from geekai_video_mcp.ledger.journal import Journal
 from geekai_video_mcp.ledger.owners import Owners
 from geekai_video_mcp.ledger.sqlite import Store
-from geekai_video_mcp.lifecycle import Task
+from geekai_video_mcp.lifecycle import Observation, Task, advance
 
 __all__ = ["Admission", "Change", "Ledger", "Owners"]
 
@@ -28,8 +32,9 @@ Admission = Callable[[Neighbours], Task]
 class Ledger:
     """The record of every task under one state folder, shared by all its processes."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, journal: Journal) -> None:
         self._store = store
+        self._journal = journal
         # SQLite connections take one transaction at a time; so do we, in order of asking.
         self._turn = anyio.CapacityLimiter(1)
 
@@ -40,7 +45,11 @@ class Ledger:
         Raises:
             StorageUnavailable: the folder or the file cannot be used.
         """
-        return cls(await anyio.to_thread.run_sync(Store, state_dir))
+
+        def opened() -> Self:
+            return cls(Store(state_dir), Journal(state_dir))
+
+        return await anyio.to_thread.run_sync(opened)
 
     async def close(self) -> None:
         await self._run(self._store.close)
@@ -80,6 +89,30 @@ class Ledger:
             KeyError: there is no such task.
         """
         return await self._run(lambda: self._store.change(task_id, change))
+
+    async def settle(self, task_id: str, seen: Observation) -> Task:
+        """Record what came of a submission; if the disk refuses, keep it in the journal.
+
+        Raises:
+            StorageUnavailable: it is not in the ledger, and in the journal unless the log says so.
+            KeyError: there is no such task.
+        """
+        try:
+            return await self.change(task_id, lambda now: advance(now, seen))
+        except StorageUnavailable:
+            await self._run(lambda: self._journal.write(task_id, seen))
+            raise
+
+    async def replay(self) -> None:
+        """Hand what the journal keeps to the ledger.
+
+        Raises:
+            StorageUnavailable: the disk still refuses; the journal keeps it.
+        """
+        for note in await self._run(self._journal.notes):
+            with suppress(KeyError):  # a ledger that was replaced knows nothing of it
+                await self.change(note.task_id, partial(advance, seen=note.seen))
+            await self._run(partial(self._journal.forget, note))
 
     async def unfinished(self, service: str) -> list[Task]:
         """The tasks of this service and key that somebody still has to do something for."""

@@ -11,26 +11,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from geekai_video_mcp.errors import StorageUnavailable
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _try_lock(descriptor: int) -> bool:
-        try:
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-else:
-    import fcntl
-
-    def _try_lock(descriptor: int) -> bool:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return False
-        return True
-
+from geekai_video_mcp.ledger.locks import try_lock
 
 _FOLDER: Final = "procs"
 
@@ -49,7 +30,7 @@ class Owners:
             named = self._path(self.me)
             unborn = named if sys.platform == "win32" else named.with_suffix(".new")
             self._descriptor = os.open(unborn, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-            _try_lock(self._descriptor)
+            try_lock(self._descriptor)
             if unborn != named:
                 unborn.rename(named)
         except OSError as exc:
@@ -74,7 +55,7 @@ class Owners:
             # Out of descriptors, say. What cannot be told must not end someone else's work.
             return True
         try:
-            return not _try_lock(descriptor)
+            return not try_lock(descriptor)
         finally:
             os.close(descriptor)
 

@@ -9,6 +9,7 @@ reading fails with SQLITE_BUSY at its first write, whatever the time-out.
 
 import logging
 import os
+import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Generator
@@ -26,6 +27,10 @@ logger = logging.getLogger(__name__)
 BUSY_TIMEOUT: Final = 30.0
 """Seconds to wait for another process's transaction; 32 at once needed 2.8 at most."""
 
+ROOM: Final = 16 * 1024 * 1024
+"""Bytes that must be free before a request may leave: twice the largest request, so that the
+record of its answer fits as well."""
+
 _MIGRATIONS: Final = (rows.SCHEMA, rows.ADMISSION)
 """One script per version of the schema, in order; a released one is never edited."""
 
@@ -36,7 +41,8 @@ class Store:
     def __init__(self, state_dir: Path) -> None:
         with _spoken():
             state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-            path = state_dir.resolve() / "ledger.sqlite3"
+            self._folder = state_dir.resolve()
+            path = self._folder / "ledger.sqlite3"
             # Created here with its mode, or SQLite would create it with the umask's.
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
             self._db = sqlite3.connect(
@@ -60,6 +66,7 @@ class Store:
         with self._transaction():
             admitted = admit(self._beside(task))
             if admitted is task:
+                self._check_room()
                 self._insert(task)
             return admitted
 
@@ -93,6 +100,12 @@ class Store:
     def _insert(self, task: Task) -> None:
         if self._db.execute(rows.INSERT, rows.to_row(task)).rowcount:
             self._note(task, at=task.created_at)
+
+    def _check_room(self) -> None:
+        free = shutil.disk_usage(self._folder).free
+        if free < ROOM:
+            # What the service will answer to a paid request has to be written as well.
+            raise StorageUnavailable("The ledger", f"only {free:,} bytes are free on its disk")
 
     def _beside(self, task: Task) -> Neighbours:
         near = {**rows.to_row(task), "since": task.created_at - DAY}

@@ -1,0 +1,125 @@
+"""Answers that the ledger's disk would not take, in room that was set aside before.
+
+A full disk refuses to grow a file and still takes what is written over old bytes. So the
+file is written once at its full size, and what the service said about a request that cost
+money goes there, in place and synced, when the ledger refuses it. The next sweep of any
+process hands it to the ledger again. File systems that copy on write (btrfs, ZFS, APFS) may
+refuse even this; then the answer is in the message and in the log, and nowhere else.
+
+A note may be handed over twice: `lifecycle.advance` takes the same word only once.
+"""
+
+import json
+import logging
+import os
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+from geekai_video_mcp.ledger.locks import locked
+from geekai_video_mcp.lifecycle import Observation, Status
+
+logger = logging.getLogger(__name__)
+
+SIZE: Final = 64 * 1024
+"""Bytes set aside: more answers than any cap lets be under way."""
+SLOT: Final = 1024
+"""Bytes of one note; words that do not fit are left out."""
+
+
+@dataclass(frozen=True)
+class Note:
+    """One answer that waits for the ledger."""
+
+    slot: int
+    task_id: str
+    seen: Observation
+
+
+class Journal:
+    """The file of one state folder, shared by its processes."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self._path = state_dir / "journal"
+        try:
+            self._set_aside()
+        except OSError as exc:
+            logger.error("no room for the emergency journal: %s", exc.strerror)  # noqa: TRY400 - said in one line
+
+    def write(self, task_id: str, seen: Observation) -> bool:
+        """Keep *seen*; False if even this failed. It is durable when this returns."""
+        note = _packed(task_id, seen)
+        try:
+            with self._opened() as file:
+                free = (at for at, content in _slots(file.read()) if _unpacked(at, content) is None)
+                if (at := next(free, None)) is not None:
+                    _put(file, note, at)
+                    return True
+        except OSError as exc:
+            logger.error("the emergency journal failed: %s", exc.strerror)  # noqa: TRY400 - said in one line
+        return False
+
+    def notes(self) -> list[Note]:
+        """What waits for the ledger, oldest slot first; a torn note is none."""
+        try:
+            content = self._path.read_bytes()
+        except OSError:
+            return []
+        found = (_unpacked(at, slot) for at, slot in _slots(content))
+        return [note for note in found if note is not None]
+
+    def forget(self, note: Note) -> None:
+        """Free the slot of a note that the ledger has taken."""
+        with self._opened() as file:
+            file.seek(note.slot)
+            if _unpacked(note.slot, file.read(SLOT)) == note:
+                _put(file, bytes(SLOT), note.slot)
+
+    def _set_aside(self) -> None:
+        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
+        with self._opened() as file:
+            if file.seek(0, os.SEEK_END) < SIZE:
+                # Written, not truncated to: a hole has no room of its own.
+                _put(file, bytes(SIZE), 0)
+
+    @contextmanager
+    def _opened(self) -> Generator[BinaryIO]:
+        with self._path.open("r+b", buffering=0) as file, locked(file.fileno()):
+            yield file
+
+
+def _put(file: BinaryIO, content: bytes, at: int) -> None:
+    file.seek(at)
+    file.write(content)
+    os.fsync(file.fileno())
+
+
+def _slots(content: bytes) -> Generator[tuple[int, bytes]]:
+    for at in range(0, len(content), SLOT):
+        yield at, content[at : at + SLOT]
+
+
+def _packed(task_id: str, seen: Observation) -> bytes:
+    kept = {**asdict(seen), "task_id": task_id, "raw_reply": None, "result": None}
+    if seen.status is Status.SUCCEED:  # its links do not fit; a look will bring them
+        kept["status"] = Status.RUNNING
+    packed = _encoded(kept)
+    if len(packed) > SLOT:  # a sentence cut in half could lose its word on money
+        packed = _encoded({**kept, "error_message": None})
+    return packed.ljust(SLOT, b"\0")
+
+
+def _encoded(kept: dict[str, Any]) -> bytes:
+    given = {name: value for name, value in kept.items() if value is not None}
+    return json.dumps(given, ensure_ascii=False).encode()
+
+
+def _unpacked(slot: int, content: bytes) -> Note | None:
+    try:
+        kept = json.loads(content.rstrip(b"\0"))
+        task_id, status = kept.pop("task_id"), Status(kept.pop("status"))
+        return Note(slot, task_id, Observation(status=status, **kept))
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None

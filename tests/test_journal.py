@@ -1,0 +1,131 @@
+"""The room set aside for answers that the ledger's disk would not take."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from geekai_video_mcp.ledger.journal import SIZE, SLOT, Journal
+from geekai_video_mcp.lifecycle import Observation, Result, Status
+
+NOW = 1_790_000_000.0
+
+
+def answer(**changes: object) -> Observation:
+    known: dict[str, object] = {
+        "status": Status.PENDING,
+        "at": NOW,
+        "owner": "a" * 32,
+        "attempt": 1,
+        "provider_task_id": "8d1f",
+    }
+    return Observation(**{**known, **changes})  # pyright: ignore[reportArgumentType]
+
+
+def test_its_room_is_taken_before_it_is_needed(tmp_path: Path) -> None:
+    Journal(tmp_path)
+    stat = (tmp_path / "journal").stat()
+
+    assert stat.st_size == SIZE
+    assert stat.st_mode & 0o777 == 0o600
+    assert stat.st_blocks * 512 >= SIZE  # no hole
+
+
+def test_what_was_written_is_read_by_another_process_until_it_is_forgotten(tmp_path: Path) -> None:
+    assert Journal(tmp_path).write("t1", answer())
+    other = Journal(tmp_path)
+    other.write("t2", answer(status=Status.UNKNOWN, error_code="no_answer", error_message="嗯。"))
+    first, second = other.notes()
+
+    assert (first.task_id, first.seen) == ("t1", answer())
+    assert second.seen.error_message == "嗯。"
+    other.forget(first)
+    assert Journal(tmp_path).notes() == [second]
+
+
+def test_the_room_of_what_was_forgotten_is_used_again(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    written = [journal.write(f"t{number}", answer()) for number in range(SIZE // SLOT + 1)]
+    journal.forget(journal.notes()[7])
+
+    assert written == [True] * (SIZE // SLOT) + [False]
+    assert journal.write("again", answer())
+    assert journal.notes()[7].task_id == "again"
+    assert (tmp_path / "journal").stat().st_size == SIZE
+
+
+def test_a_note_that_changed_meanwhile_is_not_forgotten(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    journal.write("t1", answer())
+    (old,) = journal.notes()
+    journal.forget(old)
+    journal.write("t2", answer())
+    journal.forget(old)
+
+    assert [note.task_id for note in journal.notes()] == ["t2"]
+
+
+def test_a_torn_note_is_none_and_its_room_is_free(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    journal.write("t1", answer())
+    with (tmp_path / "journal").open("r+b") as file:
+        file.seek(40)
+        file.write(bytes(SLOT))
+
+    assert journal.notes() == []
+    assert journal.write("t2", answer())
+
+
+def test_words_that_do_not_fit_are_left_out_whole(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    words = "\U0001f98a狐" * 4000
+    journal.write("t" * 32, answer(error_message=words, provider_task_id="x" * 64, raw_reply=words))
+    (note,) = journal.notes()
+
+    assert note.seen == answer(provider_task_id="x" * 64)
+
+
+def test_links_are_left_for_the_next_look(tmp_path: Path) -> None:
+    """Signed links are longer than a note, and nothing is kept in the clear that need not be."""
+    journal = Journal(tmp_path)
+    done = answer(status=Status.SUCCEED, result=Result(url="https://x/1.mp4?signature=s"))
+    journal.write("t1", done)
+    (note,) = journal.notes()
+
+    assert note.seen.status is Status.RUNNING
+    assert note.seen.result is None
+    assert b"signature" not in (tmp_path / "journal").read_bytes()
+
+
+def test_no_room_is_said_and_stops_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "journal").mkdir()
+    journal = Journal(tmp_path)
+
+    assert not journal.write("t1", answer())
+    assert journal.notes() == []
+    assert "emergency journal" in caplog.text
+
+
+WRITE = """
+import sys
+from pathlib import Path
+from geekai_video_mcp.ledger.journal import Journal
+from geekai_video_mcp.lifecycle import Observation, Status
+journal = Journal(Path(sys.argv[1]))
+for number in range(8):
+    assert journal.write(f"{sys.argv[2]} {number}", Observation(status=Status.PENDING, at=1.0))
+"""
+
+
+def test_processes_that_write_at_once_lose_no_note(tmp_path: Path) -> None:
+    children = [
+        subprocess.Popen([sys.executable, "-c", WRITE, str(tmp_path), str(number)])  # noqa: S603 - our own code
+        for number in range(4)
+    ]
+    for process in children:
+        assert process.wait(timeout=50) == 0
+
+    assert len({note.task_id for note in Journal(tmp_path).notes()}) == 32
