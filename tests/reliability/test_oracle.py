@@ -1,0 +1,258 @@
+"""The oracle notices: each violation is made by hand in a ledger, a log or a folder, and named."""
+
+import hashlib
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import anyio
+import pytest
+
+from geekai_video_mcp.ledger import Ledger
+from geekai_video_mcp.lifecycle import (
+    FileFact,
+    FileStatus,
+    Observation,
+    Result,
+    Status,
+    Task,
+    advance,
+    intend,
+    keep,
+)
+from reliability.oracle import Verdict, judge
+from reliability.provider import Charge, video
+from support.service import KEY
+
+SIZE = 1000
+
+
+@dataclass
+class Aftermath:
+    """A ledger, a log and a folder as a good run leaves them, to be spoilt."""
+
+    folder: Path
+    charges: list[Charge] = field(default_factory=list[Charge])
+
+    @property
+    def state(self) -> Path:
+        return self.folder / "state"
+
+    @property
+    def output(self) -> Path:
+        return self.folder / "videos"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "stderr.log"
+
+    def sql(self, statement: str) -> None:
+        with closing(sqlite3.connect(self.state / "ledger.sqlite3")) as ledger, ledger:
+            ledger.execute(statement)
+
+    def file(self) -> Path:
+        (path,) = self.output.glob("*.mp4")
+        return path
+
+    def judged(self, *, began: float = 0.0, live: bool = False, day: int = 10) -> Verdict:
+        return judge(
+            state=self.state,
+            output=self.output,
+            charges=self.charges,
+            video=lambda task_id: video(task_id, SIZE),
+            key=KEY,
+            logs=[self.log],
+            began=began,
+            live=live,
+            videos_per_day=day,
+            in_flight=day,
+        )
+
+
+def stored(output: Path, prompt: str, provider_id: str) -> Task:
+    """A task that came to its end, and its file."""
+    task = intend(request={"prompt": prompt}, service="s", owner="me", at=1.0)
+    claim = Observation(status=Status.SUBMITTING, at=1.0, owner="me", attempt=1)
+    done = Observation(
+        status=Status.SUCCEED, at=2.0, provider_task_id=provider_id, result=Result(url="u")
+    )
+    path = output / f"{prompt}.mp4"
+    path.write_bytes(video(provider_id, SIZE))
+    fact = FileFact(
+        status=FileStatus.STORED,
+        path=str(path),
+        size_bytes=SIZE,
+        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+    )
+    return keep(advance(advance(task, claim), done), fact)
+
+
+async def recorded(state: Path, task: Task) -> None:
+    ledger = await Ledger.open(state)
+    await ledger.add(task)
+    await ledger.close()
+
+
+@pytest.fixture
+def after(tmp_path: Path) -> Aftermath:
+    made = Aftermath(tmp_path)
+    made.output.mkdir()
+    made.log.touch()
+    anyio.run(recorded, made.state, stored(made.output, "a fox", "p1"))
+    made.charges.append(Charge(at=1.5, task_id="p1", charged=True, body={"prompt": "a fox"}))
+    return made
+
+
+def test_a_good_run_is_good(after: Aftermath) -> None:
+    verdict = after.judged()
+
+    assert verdict.violations == {}
+    assert (verdict.charges, verdict.stored, verdict.copies) == (1, 1, 0)
+
+
+def charged_again(after: Aftermath) -> None:
+    after.charges.append(replace(after.charges[0], task_id="p2"))
+
+
+def charged_and_not_recorded(after: Aftermath) -> None:
+    after.charges.append(Charge(at=1.5, task_id="p2", charged=True, body={"prompt": "a hare"}))
+
+
+def recorded_twice(after: Aftermath) -> None:
+    with closing(sqlite3.connect(after.state / "ledger.sqlite3")) as ledger, ledger:
+        names = [row[1] for row in ledger.execute("PRAGMA table_info(task)") if row[1] != "id"]
+        columns = ", ".join(names)
+        ledger.execute(
+            f"INSERT INTO task (id, {columns}) SELECT 'twin', {columns} FROM task"  # noqa: S608 - names of our own schema
+        )
+
+
+def said(column: str, value: str) -> Callable[[Aftermath], None]:
+    def spoil(after: Aftermath) -> None:
+        after.sql(f"UPDATE task SET {column} = '{value}'")  # noqa: S608 - words of this file
+
+    spoil.__name__ = f"{column}_is_{value}"
+    return spoil
+
+
+def file_cut_short(after: Aftermath) -> None:
+    after.file().write_bytes(b"ftyp")
+
+
+def file_changed(after: Aftermath) -> None:
+    after.file().write_bytes(bytes(SIZE))
+
+
+def file_gone(after: Aftermath) -> None:
+    after.file().unlink()
+
+
+def record_of_another_video(after: Aftermath) -> None:
+    """The file agrees with its record, and neither with what was served."""
+    after.file().write_bytes(bytes(SIZE))
+    digest = hashlib.sha256(bytes(SIZE)).hexdigest()
+    after.sql(f"UPDATE task SET file_sha256 = '{digest}'")  # noqa: S608 - a hash
+
+
+def torn_file_published(after: Aftermath) -> None:
+    (after.output / "b.mp4").write_bytes(video("p1", SIZE)[:500])
+
+
+def page_overwritten(after: Aftermath) -> None:
+    path = after.state / "ledger.sqlite3"
+    data = bytearray(path.read_bytes())
+    root = 4096 * 2  # the second page holds the first table's rows, the third an index
+    data[root + 8 : root + 64] = bytes(56)
+    path.write_bytes(data)
+
+
+def key_in_the_ledger(after: Aftermath) -> None:
+    after.sql(f"UPDATE task SET raw_reply = 'Bearer {KEY}'")  # noqa: S608 - words of this file
+
+
+def key_in_a_log(after: Aftermath) -> None:
+    after.log.write_text(f"Authorization: {KEY}", "utf-8")
+
+
+def prompt_in_a_log(after: Aftermath) -> None:
+    after.log.write_text("could not make 'a fox'", "utf-8")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "kind"),
+    [
+        (charged_again, "double"),
+        (charged_and_not_recorded, "lost"),
+        (recorded_twice, "lost"),
+        (said("status", "rejected"), "lost"),
+        (said("status", "intended"), "lost"),
+        (said("file_status", "none"), "lost"),
+        (said("file_status", "lost"), "lost"),
+        (said("provider_task_id", "p9"), "lost"),
+        (file_cut_short, "torn"),
+        (file_changed, "torn"),
+        (file_gone, "torn"),
+        (record_of_another_video, "torn"),
+        (torn_file_published, "torn"),
+        (page_overwritten, "broken"),
+        (key_in_the_ledger, "leaked"),
+        (key_in_a_log, "leaked"),
+        (prompt_in_a_log, "leaked"),
+    ],
+)
+def test_a_violation_is_noticed(
+    after: Aftermath, spoil: Callable[[Aftermath], None], kind: str
+) -> None:
+    spoil(after)
+
+    assert kind in after.judged().violations
+
+
+def test_caps_that_were_not_held_are_noticed(after: Aftermath) -> None:
+    verdict = after.judged(day=0)
+
+    assert len(verdict.violations["over"]) == 1  # its one event is the end, so none is in flight
+
+
+def test_more_in_flight_than_allowed_is_noticed(after: Aftermath) -> None:
+    after.sql(
+        "INSERT INTO event (at, task_id, status, attempt, file_status)"
+        " SELECT 1, id, 'pending', 1, 'none' FROM task"
+    )
+
+    assert "1 in flight" in after.judged(day=0).violations["over"][1]
+
+
+def test_a_part_file_from_before_the_run_is_noticed(after: Aftermath) -> None:
+    part = after.output / ".a-fox.part"
+    part.touch()
+
+    assert after.judged(began=part.stat().st_mtime + 1).stale == [".a-fox.part"]
+    assert after.judged(began=part.stat().st_mtime).stale == []
+
+
+def test_what_is_on_its_way_is_no_loss_while_someone_carries_it(after: Aftermath) -> None:
+    said("file_status", "none")(after)
+    after.file().unlink()
+
+    assert after.judged(live=True).violations == {}
+    assert "lost" in after.judged().violations
+
+
+def test_an_unknown_outcome_is_no_loss(after: Aftermath) -> None:
+    after.sql("UPDATE task SET status = 'unknown', provider_task_id = NULL, file_status = 'none'")
+    after.file().unlink()
+
+    verdict = after.judged()
+    assert verdict.violations == {}
+    assert verdict.unknown == 1
+
+
+def test_a_whole_video_under_two_names_is_counted_as_untidy(after: Aftermath) -> None:
+    (after.output / "twin.mp4").write_bytes(video("p1", SIZE))
+
+    verdict = after.judged()
+    assert verdict.violations == {}
+    assert verdict.copies == 1

@@ -1,0 +1,29 @@
+"""The stage itself: an undisturbed run is clean, and a killed worker is really gone."""
+
+import signal
+from pathlib import Path
+
+from reliability.stage import stage
+
+
+async def test_an_undisturbed_video_is_paid_once_and_stored(tmp_path: Path) -> None:
+    async with stage(tmp_path) as here:
+        worker = await here.fork(prompts=["a fox", "a hare"])
+        assert await worker.end() == 0
+        verdict = here.verdict()
+
+    assert not verdict.violations
+    assert (verdict.charges, verdict.stored, verdict.unknown) == (2, 2, 0)
+
+
+async def test_a_killed_payment_is_unknown_and_stays_unsent(tmp_path: Path) -> None:
+    async with stage(tmp_path) as here:
+        worker = await here.fork(prompts=["a fox POST=late:5"])
+        await here.happened("POST", 1)
+        await here.kill(worker)
+        await here.settle()
+        verdict = here.verdict()
+
+    assert worker.status == -signal.SIGKILL
+    assert not verdict.violations
+    assert (verdict.charges, verdict.stored, verdict.unknown) == (1, 0, 1)

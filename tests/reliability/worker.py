@@ -1,0 +1,237 @@
+"""Processes that cost milliseconds: a zygote has imported everything, its children run it.
+
+The zygote opens nothing and forks a child for each order; a child runs the real composition
+root over the real HTTP client, so SIGKILL to it is as good as to a server. Orders come on
+stdin and news go to stdout, a JSON line each. The zygote reaps and kills its children
+itself, so that no signal can ever meet a process id that was given to someone else.
+
+Rule: nothing is opened, started or connected before the fork; only imported.
+"""
+
+import asyncio
+import json
+import os
+import select
+import signal
+import sqlite3
+import threading
+from collections.abc import Mapping
+from contextlib import aclosing
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import anyio
+import anyio.to_thread
+import httpx
+
+from geekai_video_mcp import artifacts, client, server, tools
+from geekai_video_mcp.config import Settings
+from geekai_video_mcp.lifecycle import Status
+from geekai_video_mcp.wire import VideoRequest
+
+SETTLED: Final = 0
+NOT_SETTLED: Final = 3
+"""Exit statuses of a child: all its tasks came to their end, or its time ran out."""
+GLANCE: Final = 0.05
+"""Seconds between a child's looks at whether anything is left to do."""
+UNSETTLED: Final = """
+    SELECT count(*) FROM task
+    WHERE status IN ('intended', 'submitting', 'pending', 'running')
+       OR (status = 'succeed' AND file_status = 'none')
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """What one child is to do."""
+
+    env: Mapping[str, str]
+    stderr: str
+    """Where it may complain: the file is searched for secrets afterwards."""
+    prompts: list[str] = field(default_factory=list[str])
+    """To be submitted, all at once."""
+    image: int = 0
+    """Characters of a picture sent along: a body too large for any buffer."""
+    cancel_after: float | None = None
+    """Seconds after which the callers of these submissions give up."""
+    at_most: float = 20.0
+    """Seconds until it goes whether or not every task of the ledger has settled."""
+    hold: bool = False
+    """Wait, with nothing opened, until told to go: so a tracer can attach."""
+    hurry: float | None = None
+    """Seconds of silence that count as a time-out, instead of the product's own."""
+
+
+async def _carry(order: Order, hold: "Hold | None") -> int:
+    if hold is not None:
+        await hold.wait()
+    settings = Settings.from_env(order.env)
+    async with server.open_app(settings) as app:
+        with anyio.move_on_after(order.at_most):
+            async with anyio.create_task_group() as calls:
+                for prompt in order.prompts:
+                    calls.start_soon(_submit, app, order, prompt)
+            while left(settings.state_dir):  # noqa: ASYNC110 - other processes' work wakes nobody here
+                await anyio.sleep(GLANCE)
+            return SETTLED
+    return NOT_SETTLED
+
+
+async def _submit(app: tools.App, order: Order, prompt: str) -> None:
+    picture = "data:image/png;base64," + "A" * order.image if order.image else None
+    request = VideoRequest.model_validate(
+        {"model": "m", "prompt": prompt, "image": picture, "async": True}
+    )
+    with anyio.move_on_after(order.cancel_after):
+        task = await app.engine.submit(request)
+        async with aclosing(app.engine.follow(task.id, at_most=order.at_most)) as states:
+            async for seen in states:
+                if seen.status is Status.UNKNOWN:
+                    return
+
+
+def left(state_dir: Path) -> int:
+    """How many tasks of this ledger somebody still has to do something for."""
+    ledger = sqlite3.connect(f"file:{state_dir / 'ledger.sqlite3'}?mode=ro", uri=True, timeout=30)
+    try:
+        return ledger.execute(UNSETTLED).fetchone()[0]
+    finally:
+        ledger.close()
+
+
+class Hold:
+    """A child that waits, with its threads named, until SIGUSR1 tells it to go.
+
+    The threads are those that anyio will use: made here, so that each can be traced by
+    name, for strace counts calls per thread.
+    """
+
+    THREADS: Final = 2
+    """As many as a child ever has at work at once: the ledger's, and one for files."""
+
+    def __init__(self, news: int) -> None:
+        self._news = news
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
+
+    async def wait(self) -> None:
+        together, threads = threading.Barrier(self.THREADS), list[int]()
+
+        def name() -> None:
+            threads.append(threading.get_native_id())
+            together.wait()
+
+        async with anyio.create_task_group() as group:
+            for _ in range(self.THREADS):
+                group.start_soon(anyio.to_thread.run_sync, name)
+        _say(self._news, pid=os.getpid(), threads=[os.getpid(), *threads])
+        signal.sigwait({signal.SIGUSR1})
+
+
+def _hurry(silence: float) -> None:
+    """Shorter time-outs in this child, before anything is opened; the code is the product's."""
+    limits = httpx.Timeout(silence)
+    for module, name in (
+        (client, "SUBMIT_TIMEOUT"),
+        (client, "LOOK_TIMEOUT"),
+        (artifacts, "FETCH_TIMEOUT"),
+    ):
+        assert hasattr(module, name)
+        setattr(module, name, limits)
+
+
+def _child(order: Order, news: int) -> int:
+    hold = Hold(news) if order.hold else None
+    if order.hurry is not None:
+        _hurry(order.hurry)
+    return asyncio.run(_carry(order, hold))
+
+
+class Zygote:
+    """The parent: forks, kills, reaps, and says so."""
+
+    def __init__(self) -> None:
+        self._children: set[int] = set()
+        self._pending = b""
+
+    def run(self) -> None:
+        """Obey until stdin ends; then no child is left."""
+        reading, writing = os.pipe()
+        os.set_blocking(writing, False)
+        signal.signal(signal.SIGCHLD, _woken)
+        signal.set_wakeup_fd(writing)
+        self._own = (reading, writing)
+        _say(1, ready=os.getpid())
+        while True:
+            ready, _, _ = select.select([0, reading], [], [])
+            if reading in ready:
+                os.read(reading, 4096)
+                self._reap()
+            if 0 in ready and not self._obey():
+                break
+        for pid in self._children:
+            os.kill(pid, signal.SIGKILL)
+
+    def _obey(self) -> bool:
+        data = os.read(0, 1 << 20)
+        *lines, self._pending = (self._pending + data).split(b"\n")
+        for line in lines:
+            told = json.loads(line)
+            if "order" in told:
+                self._fork(Order(**told["order"]))
+            elif told["pid"] in self._children:
+                os.kill(told["pid"], told["signal"])
+        return bool(data)
+
+    def _fork(self, order: Order) -> None:
+        pid = os.fork()
+        if pid:
+            self._children.add(pid)
+            _say(1, pid=pid)
+            return
+        status = 1
+        try:
+            status = _child(order, self._alone(order))
+        except BaseException as exc:  # noqa: BLE001 - a forked child must never return
+            os.write(2, f"worker broke: {type(exc).__name__}\n".encode())
+        finally:
+            os._exit(status)
+
+    def _alone(self, order: Order) -> int:
+        """Give up what is the parent's; the descriptor for news stays."""
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        for descriptor in self._own:
+            os.close(descriptor)
+        news = os.dup(1)
+        os.set_inheritable(news, False)  # noqa: FBT003 - a positional of the system's own
+        nothing = os.open(os.devnull, os.O_RDWR)
+        complaints = os.open(order.stderr, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        for descriptor, target in ((nothing, 0), (nothing, 1), (complaints, 2)):
+            os.dup2(descriptor, target)
+        return news
+
+    def _reap(self) -> None:
+        while self._children:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                return
+            self._children.discard(pid)
+            _say(1, pid=pid, ended=os.waitstatus_to_exitcode(status))
+
+
+def _say(descriptor: int, **news: Any) -> None:  # noqa: ANN401 - JSON
+    os.write(descriptor, json.dumps(news).encode() + b"\n")
+
+
+def _woken(_number: int, _frame: object) -> None:
+    """Nothing: that a signal has a handler is what wakes the loop."""
+
+
+def to_line(order: Order) -> bytes:
+    """The order as the zygote reads it."""
+    return json.dumps({"order": asdict(order)}).encode() + b"\n"
+
+
+if __name__ == "__main__":
+    Zygote().run()
