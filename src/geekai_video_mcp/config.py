@@ -25,8 +25,8 @@ SANDBOX: Final = "https://sandbox.invalid/api/v1"
 FREE_MODEL: Final = "cogvideox-flash"
 """Free of charge by GeekAI's reference page, read 2026-11-22."""
 SANDBOX_MODEL: Final = "sandbox"
-COUNT_DIGITS: Final = 6
-"""Of a cap: a million videos a day is a mistake."""
+COUNT_DIGITS: Final = 7
+"""Of a cap: ten million videos a day are a mistake."""
 
 _T = TypeVar("_T")
 _D = TypeVar("_D")

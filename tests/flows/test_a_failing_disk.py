@@ -13,6 +13,7 @@ import anyio
 import httpx
 import pytest
 
+from geekai_video_mcp.ledger.journal import Journal
 from geekai_video_mcp.ledger.sqlite import ROOM
 from geekai_video_mcp.wire import VideoRequest
 from support.service import once, refusal
@@ -128,6 +129,7 @@ async def test_an_answer_the_disk_refused_is_kept_and_taken_up_when_there_is_roo
     assert "It may have been charged." in text(told_once)
     assert done["task_status"] == "succeed"
     assert world.service.charges == ["a fox"]
+    assert Journal(world.state).notes() == []
 
 
 async def test_an_answer_the_disk_refused_outlives_the_server_that_heard_it(world: World) -> None:

@@ -104,6 +104,16 @@ async def test_an_answer_that_comes_late_repairs_an_unknown_outcome(world: World
     assert world.service.charges == ["a fox"]
 
 
+async def test_a_sweep_that_read_too_early_gives_up_nothing_that_was_answered(world: World) -> None:
+    async with world.app() as app:
+        task, _ = await app.engine.submit(VideoRequest.model_validate(REQUEST))
+        as_it_was = replace(task, status=Status.SUBMITTING)
+        await app.engine._take_up(as_it_was)  # pyright: ignore[reportPrivateUsage]
+        found = await app.engine.find(task.id)
+
+    assert found.status is Status.PENDING
+
+
 @pytest.mark.parametrize("sent", [False, True])
 async def test_a_disk_that_takes_no_record_is_told_with_what_it_cost(
     world: World, *, sent: bool

@@ -84,7 +84,7 @@ async def _submit(app: tools.App, order: Order, prompt: str) -> None:
         {"model": "m", "prompt": prompt, "image": picture, "async": True}
     )
     with anyio.move_on_after(order.cancel_after):
-        task = await app.engine.submit(request)
+        task, _ = await app.engine.submit(request)
         async with aclosing(app.engine.follow(task.id, at_most=order.at_most)) as states:
             async for seen in states:
                 if seen.status is Status.UNKNOWN:
