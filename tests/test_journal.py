@@ -115,6 +115,8 @@ from pathlib import Path
 from geekai_video_mcp.ledger.journal import Journal
 from geekai_video_mcp.lifecycle import Observation, Status
 journal = Journal(Path(sys.argv[1]))
+print("ready", flush=True)
+sys.stdin.readline()
 for number in range(8):
     assert journal.write(f"{sys.argv[2]} {number}", Observation(status=Status.PENDING, at=1.0))
 """
@@ -122,10 +124,23 @@ for number in range(8):
 
 def test_processes_that_write_at_once_lose_no_note(tmp_path: Path) -> None:
     children = [
-        subprocess.Popen([sys.executable, "-c", WRITE, str(tmp_path), str(number)])  # noqa: S603 - our own code
+        subprocess.Popen(  # noqa: S603 - our own code
+            [sys.executable, "-c", WRITE, str(tmp_path), str(number)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
         for number in range(4)
     ]
     for process in children:
-        assert process.wait(timeout=50) == 0
+        assert process.stdout is not None
+        process.stdout.readline()
+    for process in children:
+        assert process.stdin is not None
+        process.stdin.write(b"go\n")
+        process.stdin.flush()
+    for process in children:
+        process.communicate(timeout=50)
+
+    assert [process.returncode for process in children] == [0] * 4
 
     assert len({note.task_id for note in Journal(tmp_path).notes()}) == 32
