@@ -60,6 +60,9 @@ SUBMIT_PATIENCE: Final = 15.0
 """Seconds a call waits for the service's answer to its POST; the POST itself goes on."""
 FIND_PATIENCE: Final = 15.0
 """Seconds a call waits for the service's word on a task that is not in the ledger."""
+_SAME_CALL: Final = (
+    "Make the same call again, unchanged: it finds this request's task if it was made."
+)
 GLANCE: Final = 1.0
 """Seconds between a waiter's looks into the ledger: another process may be the watcher."""
 HEARTBEAT: Final = 3.0
@@ -127,13 +130,18 @@ class Engine:
         Raises:
             RequestRefused: the key is another request's.
             CapReached: no further video may be asked for now.
-            StorageUnavailable: the disk failed, before or after it was sent; it says which.
+            StorageUnavailable: the disk failed, before or after it was sent, or another process
+                held the ledger too long; it says which.
         """
         call, task = Call(), self._intend(request, idempotency_key, variation)
         self._start(self._carry, task, call)
-        await call.recorded.wait()
         with anyio.move_on_after(SUBMIT_PATIENCE):
             await call.answered.wait()
+        if not call.recorded.is_set():
+            # Another process holds the ledger. The same call finds this task, if there is one.
+            raise StorageUnavailable(
+                f"Task {task.id}", "the ledger is busy", sent=True, way_out=_SAME_CALL
+            )
         if call.error is not None:
             raise call.error
         if call.repeats is not None:
