@@ -381,7 +381,7 @@ for number in range(int(sys.argv[4])):
     task = intend(request=request, service="s", owner="a", at=1.0, idempotency_key=f"{number}"
                   if sys.argv[2] == "same" else None)
     try:
-        store.admit(task, lambda beside: admit(task, beside, limits=limits, at=1.0))
+        store.admit(task, request, lambda beside: admit(task, beside, limits=limits, at=1.0))
     except CapReached:
         pass
 store.close()

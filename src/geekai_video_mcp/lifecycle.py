@@ -22,7 +22,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, cast
 
 
 class Status(StrEnum):
@@ -103,7 +103,8 @@ class Task:
     """Which service and key it belongs to; see `config.Settings.service`."""
     model: str
     request: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    """The body as it is sent; empty for a task made elsewhere."""
+    """The body, with the bulk of pictures left out; empty for a task made elsewhere. The
+    ledger keeps the bulk apart (`Ledger.body`): a task is read every second, and never sent."""
     idempotency_key: str | None = None
     """The caller's name for this one request; no other request may bear it."""
     variation: int | None = None
@@ -186,17 +187,36 @@ def intend(
     variation: int | None = None,
 ) -> Task:
     """A new task: an unguessable id, and nothing sent. *owner* is the process that will."""
+    light = {name: without_bulk(value) for name, value in request.items()}
     return Task(
         id=secrets.token_hex(16),
         owner=owner,
         created_at=at,
         service=service,
         model=str(request.get("model", "")),
-        request=request,
+        request=light,
         idempotency_key=idempotency_key,
         variation=variation,
-        fingerprint=fingerprint(request, variation),
+        fingerprint=fingerprint(light, variation),
     )
+
+
+BULK: Final = 1024
+"""Characters of a data URI that are still kept where a task is: an icon, not a picture."""
+
+
+def without_bulk(value: object) -> object:
+    """*value* with each picture in it replaced by its size and digest."""
+    if isinstance(value, list):
+        return [without_bulk(each) for each in cast("list[object]", value)]
+    if isinstance(value, Mapping):
+        members = cast("Mapping[str, object]", value)
+        return {name: without_bulk(member) for name, member in members.items()}
+    if isinstance(value, str) and len(value) > BULK and value.startswith("data:"):
+        digest = hashlib.sha256(value.encode()).hexdigest()
+        head = value[:BULK].partition(",")[0]
+        return f"{head},... ({len(value):,} characters, sha256 {digest})"
+    return value
 
 
 def fingerprint(request: Mapping[str, Any], variation: int | None) -> str:

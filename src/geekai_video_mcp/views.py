@@ -7,7 +7,7 @@ The result mirrors GeekAI's own answer; what is ours stands beside it. Whatever 
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final, Literal, cast
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
@@ -62,7 +62,7 @@ class DryRunView(_View):
     """What a request would come to."""
 
     request: dict[str, Any]
-    """As it would be sent; pictures that are in it are shortened."""
+    """As it would be sent, without the bulk of the pictures in it."""
     warnings: list[str]
     price: str
     cost_cny: float | None = None
@@ -152,7 +152,7 @@ def dry_run(forecast: Forecast, *, sandbox: bool) -> Generation:
         model=task.model,
         sandbox=sandbox,
         dry_run=DryRunView(
-            request=_shortened(task.request),
+            request=dict(task.request),
             warnings=_warnings(task.request),
             price=_FREE if sandbox else _price(listed),
             cost_cny=0.0 if sandbox else listed and listed.of(seconds=task.request.get("duration")),
@@ -207,19 +207,6 @@ def _after_dry_run(forecast: Forecast) -> str:
     if forecast.refused is not None:
         return f"It would be refused: {sentence(forecast.refused.reason)}"
     return "The same call without dry_run makes it."
-
-
-def _shortened(request: Mapping[str, Any]) -> dict[str, Any]:
-    """The request without the bulk of the pictures in it."""
-    return {name: _short(value) for name, value in request.items()}
-
-
-def _short(value: object) -> object:
-    if isinstance(value, list):
-        return [_short(each) for each in cast("list[object]", value)]
-    if isinstance(value, str) and value.startswith("data:"):
-        return f"{value.partition(',')[0]},... ({len(value):,} characters)"
-    return value
 
 
 def failed(task: Task) -> bool:

@@ -133,7 +133,7 @@ class Engine:
             StorageUnavailable: the disk failed, before or after it was sent, or another process
                 held the ledger too long; it says which.
         """
-        call, task = Call(), self._intend(request, idempotency_key, variation)
+        call, task = Call(request.to_json()), self._intend(request, idempotency_key, variation)
         self._start(self._carry, task, call)
         with anyio.move_on_after(SUBMIT_PATIENCE):
             await call.answered.wait()

@@ -7,10 +7,10 @@ come between. Only what surely did not run is attempted again.
 
 import logging
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Any, Final
 
 import anyio
 
@@ -52,8 +52,10 @@ class _NotClaimed(Exception):
 
 @dataclass
 class Call:
-    """What the caller of a submission waits for."""
+    """What the caller of a submission brings, and what it waits for."""
 
+    body: Mapping[str, Any]
+    """The request as it is to be sent."""
     recorded: anyio.Event = field(default_factory=anyio.Event)
     answered: anyio.Event = field(default_factory=anyio.Event)
     repeats: Task | None = None
@@ -82,7 +84,9 @@ class Submitting:
         """Record a new task, then send it; a repeat is neither recorded nor sent."""
         try:
             with self._carrying(task.id):
-                admitted = await self._means.ledger.admit(task, self._admit(task))
+                admitted = await self._means.ledger.admit(
+                    task, body=call.body, admit=self._admit(task)
+                )
                 if admitted is not task:
                     call.repeats = admitted
                     return
@@ -112,8 +116,9 @@ class Submitting:
             claimed: Task | None = None
             try:
                 with self._under_way():
+                    body = await self._body(task)
                     claimed = await self._claim(task)
-                    return await self._post(claimed) if claimed is not None else None
+                    return await self._post(claimed, body) if claimed is not None else None
             except _NotClaimed:
                 delay = CLAIM_AGAIN
             except ServiceUnavailable as exc:
@@ -139,6 +144,24 @@ class Submitting:
         for scope in self._posts:
             scope.shield = False
 
+    async def _body(self, task: Task) -> dict[str, object]:
+        with self._not_sent(task):
+            return dict(await self._means.ledger.body(task))
+
+    @contextmanager
+    def _not_sent(self, task: Task) -> Generator[None]:
+        """A disk that fails before anything was sent: worth another attempt, within limits."""
+        means = self._means
+        try:
+            yield
+        except StorageUnavailable as exc:
+            # A row recorded here would be sent by the next process, so its caller must not
+            # be told to call again: the task is on its way, late.
+            fresh = means.clock() - task.created_at <= INTENT_LIFE
+            if task.owner == means.owners.me and fresh:
+                raise _NotClaimed from exc
+            raise
+
     async def _claim(self, task: Task) -> Task | None:
         """The task, ours to send now; None if another process or an end has taken it."""
         me, attempt = self._means.owners.me, task.attempt + 1
@@ -151,14 +174,8 @@ class Submitting:
             found.append(now)
             return advance(now, claim)
 
-        try:
+        with self._not_sent(task):
             taken = await self._means.change(task.id, take)
-        except StorageUnavailable as exc:
-            # A row recorded here would be sent by the next process, so its caller must not
-            # be told to call again: the task is on its way, late.
-            if task.owner == me and self._means.clock() - task.created_at <= INTENT_LIFE:
-                raise _NotClaimed from exc
-            raise
         # By whether this very change was made: the attempt may stand in our name already.
         return None if taken is found[-1] else taken
 
@@ -180,10 +197,10 @@ class Submitting:
             finally:
                 self._posts.pop(scope).set()
 
-    async def _post(self, task: Task) -> None:
+    async def _post(self, task: Task, body: dict[str, object]) -> None:
         outside = await self._means.outside()
         try:
-            seen = await self._ask(outside.service, task)
+            seen = await self._ask(outside.service, task, body)
         except (RequestRefused, NotAuthorised) as exc:
             await self._record(task, Status.REJECTED, exc)
         except SubmissionUnknown as exc:
@@ -191,9 +208,9 @@ class Submitting:
         else:
             await self._accept(task, seen)
 
-    async def _ask(self, service: Service, task: Task) -> Observation:
+    async def _ask(self, service: Service, task: Task, body: dict[str, object]) -> Observation:
         try:
-            return await service.create_video(dict(task.request))
+            return await service.create_video(body)
         except GeekAIVideoError:
             raise
         except Exception as exc:

@@ -6,11 +6,11 @@ So two processes that learn something at the same moment cannot overwrite each o
 a cancelled caller cannot leave half a change behind.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -62,16 +62,25 @@ class Ledger:
         """
         await self._run(lambda: self._store.add(task))
 
-    async def admit(self, task: Task, admit: Admission) -> Task:
+    async def admit(self, task: Task, *, body: Mapping[str, Any], admit: Admission) -> Task:
         """Record a new task if the pure function *admit* gives it back, in one transaction.
 
-        Gives what *admit* gave: the task, durable now, or an earlier one that it repeats.
+        *body* is the request as it is to be sent. Gives what *admit* gave: the task, durable
+        now, or an earlier one that it repeats.
 
         Raises:
             StorageUnavailable: it is not recorded.
             GeekAIVideoError: what *admit* raised; it is not recorded.
         """
-        return await self._run(lambda: self._store.admit(task, admit))
+        return await self._run(lambda: self._store.admit(task, body, admit))
+
+    async def body(self, task: Task) -> Mapping[str, Any]:
+        """The task's request as it is to be sent; its pictures are kept until it is answered.
+
+        Raises:
+            StorageUnavailable: it cannot be read.
+        """
+        return await self._run(lambda: self._store.body(task))
 
     async def beside(self, task: Task) -> Neighbours:
         """What `admit` would be shown for this task now; nothing is recorded."""

@@ -77,6 +77,13 @@ ADMISSION: Final = (
     CREATE UNIQUE INDEX task_by_key ON task (service, idempotency_key)
         WHERE idempotency_key IS NOT NULL AND status != 'rejected'
     """,
+    # Pictures in a request are megabytes, and a task's row is rewritten at every look.
+    """
+    CREATE TABLE body (
+        task_id TEXT PRIMARY KEY REFERENCES task (id),
+        content TEXT NOT NULL
+    ) STRICT
+    """,
     "CREATE INDEX task_by_fingerprint ON task (service, fingerprint, created_at)",
     "CREATE INDEX task_by_age ON task (service, created_at)",
 )
@@ -118,6 +125,9 @@ UPDATE: Final = (
     f"UPDATE task SET {', '.join(f'{name} = :{name}' for name in _COLUMNS if name != _KEY)}"  # noqa: S608 - names of our own dataclass
     f" WHERE {_KEY} = :{_KEY}"
 )
+PUT_BODY: Final = "INSERT INTO body (task_id, content) VALUES (:task_id, :content)"
+GET_BODY: Final = "SELECT content FROM body WHERE task_id = :id"
+DROP_BODY: Final = "DELETE FROM body WHERE task_id = :id"
 UNFINISHED: Final = """
     SELECT * FROM task
     WHERE service = :service
@@ -133,10 +143,15 @@ NOTE: Final = """
 """
 
 
+def to_json(body: Mapping[str, Any]) -> str:
+    """A request's body as it is kept."""
+    return json.dumps(dict(body), ensure_ascii=False)
+
+
 def to_row(task: Task) -> dict[str, Any]:
     """The columns of *task*."""
     row = {name: getattr(task, name) for name in _COLUMNS}
-    row["request"] = json.dumps(dict(task.request), ensure_ascii=False)
+    row["request"] = to_json(task.request)
     row["result"] = json.dumps(asdict(task.result)) if task.result else None
     row["status"], row["file_status"] = task.status.value, task.file_status.value
     return row

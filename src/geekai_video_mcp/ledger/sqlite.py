@@ -7,20 +7,21 @@ video someone paid for. BEGIN IMMEDIATE always: a deferred transaction that star
 reading fails with SQLITE_BUSY at its first write, whatever the time-out.
 """
 
+import json
 import logging
 import os
 import shutil
 import sqlite3
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from geekai_video_mcp.admission import DAY, Neighbours
 from geekai_video_mcp.errors import StorageUnavailable
 from geekai_video_mcp.ledger import rows
-from geekai_video_mcp.lifecycle import Task
+from geekai_video_mcp.lifecycle import Status, Task
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +31,9 @@ BUSY_TIMEOUT: Final = 30.0
 ROOM: Final = 16 * 1024 * 1024
 """Bytes that must be free before a request may leave: twice the largest request, so that the
 record of its answer fits as well."""
+
+_UNANSWERED: Final = frozenset({Status.INTENDED, Status.SUBMITTING, Status.UNKNOWN})
+"""While the body may have to be sent: now, or when a person says so."""
 
 _MIGRATIONS: Final = (rows.SCHEMA, rows.ADMISSION)
 """One script per version of the schema, in order; a released one is never edited."""
@@ -62,13 +66,23 @@ class Store:
         with self._transaction():
             self._insert(task)
 
-    def admit(self, task: Task, admit: Callable[[Neighbours], Task]) -> Task:
+    def admit(
+        self, task: Task, body: Mapping[str, Any], admit: Callable[[Neighbours], Task]
+    ) -> Task:
         with self._transaction():
             admitted = admit(self._beside(task))
             if admitted is task:
                 self._check_room()
                 self._insert(task)
+                if body != task.request:
+                    kept = {"task_id": task.id, "content": rows.to_json(body)}
+                    self._db.execute(rows.PUT_BODY, kept)
             return admitted
+
+    def body(self, task: Task) -> Mapping[str, Any]:
+        with _spoken():
+            found = self._db.execute(rows.GET_BODY, {"id": task.id}).fetchone()
+        return json.loads(found["content"]) if found else task.request
 
     def beside(self, task: Task) -> Neighbours:
         with self._transaction():
@@ -88,6 +102,8 @@ class Store:
             after = change(before)
             if after != before:
                 self._db.execute(rows.UPDATE, rows.to_row(after))
+                if after.status not in _UNANSWERED:
+                    self._db.execute(rows.DROP_BODY, {"id": task_id})
                 if rows.story(before) != rows.story(after):
                     self._note(after, at=time.time())
             return after
