@@ -66,6 +66,13 @@ class Verdict:
         found = {each.name: getattr(self, each.name) for each in fields(self)}
         return {name: cases for name, cases in found.items() if isinstance(cases, list) and cases}
 
+    def plus(self, other: "Verdict") -> "Verdict":
+        """Both runs taken together."""
+        both = {
+            each.name: getattr(self, each.name) + getattr(other, each.name) for each in fields(self)
+        }
+        return Verdict(**both)
+
     def __str__(self) -> str:
         kinds = ("double", "lost", "torn", "stale", "broken", "over", "leaked")
         counts = [f"{len(getattr(self, kind))} {kind}" for kind in kinds]
