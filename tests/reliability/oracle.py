@@ -121,6 +121,13 @@ def judge(
     return verdict
 
 
+def tasks(state: Path) -> dict[str, Row]:
+    """The tasks of a ledger by their prompt."""
+    with closing(_open(state / "ledger.sqlite3")) as ledger:
+        rows = ledger.execute("SELECT * FROM task").fetchall()
+    return {str(json.loads(row["request"]).get("prompt")): row for row in rows}
+
+
 def _open(path: Path) -> sqlite3.Connection:
     # Not immutable: a dead process's journal must be rolled back, as any reader would.
     ledger = sqlite3.connect(f"file:{path}?mode=rw", uri=True, timeout=30)

@@ -9,6 +9,7 @@ Rule: nothing is opened, started or connected before the fork; only imported.
 """
 
 import asyncio
+import importlib
 import json
 import os
 import select
@@ -25,9 +26,12 @@ import anyio
 import anyio.to_thread
 import httpx
 
-from geekai_video_mcp import artifacts, client, server, tools
+from geekai_video_mcp import server, tools
 from geekai_video_mcp.config import Settings
 from geekai_video_mcp.wire import VideoRequest
+
+for _heavy in ("artifacts", "client"):  # which the server imports only when it needs them
+    importlib.import_module(f"geekai_video_mcp.{_heavy}")
 
 SETTLED: Final = 0
 NOT_SETTLED: Final = 3
@@ -62,8 +66,10 @@ class Order:
     """Seconds until it goes all the same."""
     hold: bool = False
     """Wait, with nothing opened, until told to go: so a tracer can attach."""
-    hurry: float | None = None
-    """Seconds of silence that count as a time-out, instead of the product's own."""
+    in_turn: bool = False
+    """Submit one after another, on one connection, instead of all at once."""
+    constants: Mapping[str, float] = field(default_factory=dict[str, float])
+    """Seconds in place of the product's own, as `client.SUBMIT_TIMEOUT`: see `_hurry`."""
 
 
 async def _carry(order: Order, hold: "Hold | None") -> int:
@@ -74,7 +80,10 @@ async def _carry(order: Order, hold: "Hold | None") -> int:
         with anyio.move_on_after(order.at_most):
             async with anyio.create_task_group() as calls:
                 for prompt in order.prompts:
-                    calls.start_soon(_submit, app, order, prompt)
+                    if order.in_turn:
+                        await _submit(app, order, prompt)
+                    else:
+                        calls.start_soon(_submit, app, order, prompt)
             while left(settings.state_dir, order.until):  # noqa: ASYNC110 - other processes' work wakes nobody here
                 await anyio.sleep(GLANCE)
             return SETTLED
@@ -127,22 +136,21 @@ class Hold:
         signal.sigwait({signal.SIGUSR1})
 
 
-def _hurry(silence: float) -> None:
-    """Shorter time-outs in this child, before anything is opened; the code is the product's."""
-    limits = httpx.Timeout(silence)
-    for module, name in (
-        (client, "SUBMIT_TIMEOUT"),
-        (client, "LOOK_TIMEOUT"),
-        (artifacts, "FETCH_TIMEOUT"),
-    ):
-        assert hasattr(module, name)
-        setattr(module, name, limits)
+def _hurry(constants: Mapping[str, float]) -> None:
+    """Other constants in this child, before anything is opened; the code is the product's.
+
+    This is how a test needs no five minutes to see what happens after five minutes.
+    """
+    for name, seconds in constants.items():
+        module, _, constant = name.rpartition(".")
+        owner = importlib.import_module(f"geekai_video_mcp.{module}")
+        timeout = isinstance(getattr(owner, constant), httpx.Timeout)
+        setattr(owner, constant, httpx.Timeout(seconds) if timeout else seconds)
 
 
 def _child(order: Order, news: int) -> int:
     hold = Hold(news) if order.hold else None
-    if order.hurry is not None:
-        _hurry(order.hurry)
+    _hurry(order.constants)
     return asyncio.run(_carry(order, hold))
 
 
