@@ -202,7 +202,8 @@ async def stage(
 
 
 async def _open(module: str, *words: str, stderr: Any) -> Process:  # noqa: ANN401 - a file
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith("GEEKAI_")}
+    ours = ("GEEKAI_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+    inherited = {k: v for k, v in os.environ.items() if not k.upper().startswith(ours)}
     path = os.pathsep.join([str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])])
     command = [sys.executable, "-m", module, *words]
     env = {**inherited, "PYTHONPATH": path}

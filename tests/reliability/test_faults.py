@@ -10,7 +10,7 @@ from typing import Any
 
 import anyio
 import pytest
-from anyio.abc import SocketStream
+from anyio.abc import SocketAttribute, SocketStream
 
 from reliability.faults import IMPATIENT, TABLES, UNREACHED, UNREAD
 from reliability.oracle import tasks
@@ -200,6 +200,53 @@ def refused(state: Path) -> bool:
         return any(row["error_code"] == "unreachable" for row in tasks(state).values())
     except sqlite3.OperationalError:  # its tables are being made
         return False
+
+
+async def proxied(here: Stage, name: str, answer: bytes, base_url: str) -> tuple[str, int, bytes]:
+    """A request through a proxy that answers every connection with *answer*, and closes it.
+
+    Gives how the task ended, the attempts, and all that the proxy was ever told.
+    """
+    heard = bytearray()
+
+    async def behave(stream: SocketStream) -> None:
+        async with stream:
+            heard.extend(await stream.receive())
+            await stream.send(answer)
+
+    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
+    port = listener.extra(SocketAttribute.local_port)  # noqa: S610 - no database is near
+    async with listener, anyio.create_task_group() as proxy:
+        proxy.start_soon(listener.serve, behave)
+        worker = await here.fork(
+            name,
+            prompts=[f"{name} fox"],
+            env={"GEEKAI_BASE_URL": base_url},
+            proxy=f"http://127.0.0.1:{port}",
+        )
+        assert await worker.end() == 0
+        proxy.cancel_scope.cancel()
+    (row,) = tasks(here.folder / name / "state").values()
+    return row["status"], row["attempt"], bytes(heard)
+
+
+@pytest.mark.parametrize("said", ["403 Forbidden", "407 Who are you", "502 Bad gateway"])
+async def test_a_proxy_that_opens_no_tunnel_was_told_nothing(here: Stage, said: str) -> None:
+    answer = f"HTTP/1.1 {said}\r\nContent-Length: 0\r\n\r\n".encode()
+    name = f"tunnel-{said[:3]}"
+    status, attempts, heard = await proxied(here, name, answer, "https://geekai.test/api/v1")
+
+    assert (status, attempts) == ("rejected", 4)
+    assert heard.count(b"CONNECT geekai.test:443") == 4
+    assert b"POST" not in heard
+
+
+async def test_a_proxy_that_breaks_off_may_have_passed_the_request_on(here: Stage) -> None:
+    """Only without TLS can a proxy see the request; then its silence proves nothing."""
+    status, attempts, heard = await proxied(here, "forward", b"", "http://localhost:1/api/v1")
+
+    assert (status, attempts) == ("unknown", 1)
+    assert heard.startswith(b"POST http://localhost:1/api/v1/videos/generations")
 
 
 async def copy(source: SocketStream, target: SocketStream) -> None:

@@ -60,6 +60,8 @@ class Order:
     """Characters of a picture sent along: a body too large for any buffer."""
     cancel_after: float | None = None
     """Seconds after which the callers of these submissions give up."""
+    proxy: str = ""
+    """Through which it must go, whatever the host; empty for none."""
     until: str = "settled"
     """How far every task of the ledger must have come before it goes: a key of `UNTIL`."""
     at_most: float = 20.0
@@ -151,6 +153,8 @@ def _hurry(constants: Mapping[str, float]) -> None:
 def _child(order: Order, news: int) -> int:
     hold = Hold(news) if order.hold else None
     _hurry(order.constants)
+    if order.proxy:
+        os.environ["ALL_PROXY"] = order.proxy
     return asyncio.run(_carry(order, hold))
 
 
