@@ -91,7 +91,9 @@ async def test_an_outcome_that_is_not_known_is_never_sent_again(
         assert task_id in text(shown)
 
 
-@pytest.mark.parametrize("kind", [httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout])
+@pytest.mark.parametrize(
+    "kind", [httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError]
+)
 async def test_what_surely_did_not_leave_is_tried_again_and_paid_once(
     world: World, kind: type[httpx.TransportError]
 ) -> None:
