@@ -18,6 +18,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from geekai_video_mcp.engine.means import Fetcher, Means, Outside, Service
+from geekai_video_mcp.engine.resolving import Resolving
 from geekai_video_mcp.engine.submitting import Call, Submitting
 from geekai_video_mcp.engine.watching import Watching
 from geekai_video_mcp.errors import (
@@ -39,7 +40,7 @@ from geekai_video_mcp.lifecycle import (
 )
 from geekai_video_mcp.wire import VideoRequest
 
-__all__ = ["Engine", "Fetcher", "Outside", "Service"]
+__all__ = ["Engine", "Fetcher", "Means", "Outside", "Resolving", "Service"]
 
 logger = logging.getLogger(__name__)
 

@@ -10,14 +10,14 @@ reading fails with SQLITE_BUSY at its first write, whatever the time-out.
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Collection, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from geekai_video_mcp.errors import StorageUnavailable
 from geekai_video_mcp.ledger import rows
-from geekai_video_mcp.lifecycle import Task
+from geekai_video_mcp.lifecycle import Status, Task
 
 BUSY_TIMEOUT: Final = 30.0
 """Seconds to wait for another process's transaction; 32 at once needed 2.8 at most."""
@@ -26,13 +26,18 @@ _MIGRATIONS: Final = (rows.SCHEMA,)
 """One script per version of the schema, in order; a released one is never edited."""
 
 
+def path_in(state_dir: Path) -> Path:
+    """Where the ledger of this state folder is, or would be."""
+    return state_dir / "ledger.sqlite3"
+
+
 class Store:
     """One connection to one ledger file, for one process."""
 
     def __init__(self, state_dir: Path) -> None:
         with _spoken():
             state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-            path = state_dir.resolve() / "ledger.sqlite3"
+            path = path_in(state_dir.resolve())
             # Created here with its mode, or SQLite would create it with the umask's.
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
             self._db = sqlite3.connect(
@@ -50,8 +55,7 @@ class Store:
 
     def add(self, task: Task) -> None:
         with self._transaction():
-            if self._db.execute(rows.INSERT, rows.to_row(task)).rowcount:
-                self._note(task, at=task.created_at)
+            self._insert(task)
 
     def find(self, task_id: str) -> Task | None:
         with _spoken():
@@ -60,21 +64,65 @@ class Store:
 
     def change(self, task_id: str, change: Callable[[Task], Task]) -> Task:
         with self._transaction():
-            found = self._db.execute(rows.GET, {"id": task_id}).fetchone()
-            if found is None:
-                raise KeyError(task_id)
-            before = rows.from_row(dict(found))
-            after = change(before)
-            if after != before:
-                self._db.execute(rows.UPDATE, rows.to_row(after))
-                if rows.story(before) != rows.story(after):
-                    self._note(after, at=time.time())
-            return after
+            before = self._get(task_id)
+            return self._update(before, change(before))
+
+    def identify(
+        self, task_id: str, provider_task_id: str, change: Callable[[Task, Task | None], Task]
+    ) -> Task:
+        with self._transaction():
+            before = self._get(task_id)
+            wanted = {**rows.to_row(before), "provider_task_id": provider_task_id}
+            found = self._db.execute(rows.BEARER, wanted).fetchone()
+            bearer = rows.from_row(dict(found)) if found else None
+            return self._update(before, change(before, bearer))
+
+    def supersede(self, task_id: str, change: Callable[[Task], tuple[Task, Task]]) -> Task:
+        with self._transaction():
+            before = self._get(task_id)
+            after, successor = change(before)
+            self._update(before, after)
+            self._insert(successor)
+            return successor
 
     def unfinished(self, service: str) -> list[Task]:
         with _spoken():
             found = self._db.execute(rows.UNFINISHED, {"service": service}).fetchall()
         return [rows.from_row(dict(row)) for row in found]
+
+    def listed(self, *, limit: int, statuses: Collection[Status], before: str | None) -> list[Task]:
+        with _spoken():
+            page = {"limit": limit, "before": before}
+            found = self._db.execute(rows.listing(statuses), page).fetchall()
+        return [rows.from_row(dict(row)) for row in found]
+
+    def starting(self, start: str, *, limit: int) -> list[Task]:
+        with _spoken():
+            wanted = {"start": start, "limit": limit}
+            found = self._db.execute(rows.STARTING, wanted).fetchall()
+        return [rows.from_row(dict(row)) for row in found]
+
+    def events(self, task_id: str) -> list[rows.Event]:
+        with _spoken():
+            found = self._db.execute(rows.EVENTS, {"id": task_id}).fetchall()
+        return [rows.to_event(dict(row)) for row in found]
+
+    def _get(self, task_id: str) -> Task:
+        found = self._db.execute(rows.GET, {"id": task_id}).fetchone()
+        if found is None:
+            raise KeyError(task_id)
+        return rows.from_row(dict(found))
+
+    def _insert(self, task: Task) -> None:
+        if self._db.execute(rows.INSERT, rows.to_row(task)).rowcount:
+            self._note(task, at=task.created_at)
+
+    def _update(self, before: Task, after: Task) -> Task:
+        if after != before:
+            self._db.execute(rows.UPDATE, rows.to_row(after))
+            if rows.story(before) != rows.story(after):
+                self._note(after, at=time.time())
+        return after
 
     def _note(self, task: Task, *, at: float) -> None:
         self._db.execute(rows.NOTE, {"at": at, **rows.story(task)})
