@@ -138,10 +138,10 @@ async def open_desk(settings: Settings) -> AsyncGenerator[Resolving]:
         owners = stack.enter_context(Owners(settings.state_dir))
         ledger = await Ledger.open(settings.state_dir)
         stack.push_async_callback(ledger.close)
+        transport = await _sandbox(settings, stack) if settings.sandbox else None
         beyond = await stack.enter_async_context(AsyncExitStack())
 
         async def connect() -> Outside:
-            transport = await _sandbox(settings, beyond) if settings.sandbox else None
             return await _connect(settings, beyond, transport)
 
         yield Resolving(
