@@ -4,9 +4,12 @@ The system frees a lock when its process ends, however it ends. So a lock that c
 taken means a dead owner, with no clock to trust and no PID to be reused.
 """
 
+import errno
 import os
 import secrets
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, Self
 
@@ -15,24 +18,35 @@ from geekai_video_mcp.errors import StorageUnavailable
 if sys.platform == "win32":
     import msvcrt
 
-    def _try_lock(descriptor: int) -> bool:
-        try:
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
+    def _lock(descriptor: int) -> None:
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
 else:
     import fcntl
 
-    def _try_lock(descriptor: int) -> bool:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return False
-        return True
+    def _lock(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 _FOLDER: Final = "procs"
+_TAKEN: Final = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK})
+"""How the systems say that someone else has the lock."""
+UNBORN_FOR: Final = 3600.0
+"""Seconds a lock may go without its name: a process needs milliseconds to give it one."""
+
+
+def try_lock(descriptor: int) -> bool:
+    """Lock an open file for as long as it is open; False when someone else has it locked.
+
+    Raises:
+        OSError: the disk knows no locks.
+    """
+    try:
+        _lock(descriptor)
+    except OSError as exc:
+        if exc.errno in _TAKEN:
+            return False
+        raise
+    return True
 
 
 class Owners:
@@ -49,7 +63,7 @@ class Owners:
             named = self._path(self.me)
             unborn = named if sys.platform == "win32" else named.with_suffix(".new")
             self._descriptor = os.open(unborn, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-            _try_lock(self._descriptor)
+            try_lock(self._descriptor)
             if unborn != named:
                 unborn.rename(named)
         except OSError as exc:
@@ -74,7 +88,9 @@ class Owners:
             # Out of descriptors, say. What cannot be told must not end someone else's work.
             return True
         try:
-            return not _try_lock(descriptor)
+            return not try_lock(descriptor)
+        except OSError:
+            return True
         finally:
             os.close(descriptor)
 
@@ -83,6 +99,11 @@ class Owners:
         for path in self._folder.glob("*.lock"):
             if not self.alive(path.stem):
                 path.unlink(missing_ok=True)
+        # By age and not by lock: one that was just made is not locked yet.
+        for path in self._folder.glob("*.new"):
+            with suppress(FileNotFoundError):  # it has its name by now
+                if time.time() - path.stat().st_mtime > UNBORN_FOR:
+                    path.unlink()
 
     def _path(self, owner: str) -> Path:
         return self._folder / f"{owner}.lock"
