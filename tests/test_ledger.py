@@ -5,6 +5,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
@@ -16,6 +17,7 @@ import pytest
 
 from geekai_video_mcp.errors import StorageUnavailable
 from geekai_video_mcp.ledger import Ledger, Owners, rows
+from geekai_video_mcp.ledger.owners import UNBORN_FOR
 from geekai_video_mcp.ledger.sqlite import Store
 from geekai_video_mcp.lifecycle import (
     FileFact,
@@ -698,6 +700,34 @@ def test_only_what_the_dead_left_behind_is_swept(state: Path) -> None:
 
         assert {path.stem for path in (state / "procs").iterdir()} == {alive, owners.me}
         assert owners.alive(alive)
+
+
+@posix
+def test_a_lock_whose_process_died_before_it_had_its_name_is_swept(state: Path) -> None:
+    """But not one that was only just made: it is not locked yet."""
+    with Owners(state) as owners:
+        old, young = (state / "procs" / f"{name * 16}.new" for name in ("0d", "09"))
+        for path in (old, young):
+            path.touch()
+        made = time.time() - UNBORN_FOR - 60
+        os.utime(old, (made, made))
+        owners.sweep()
+
+        assert {path.name for path in (state / "procs").glob("*.new")} == {young.name}
+
+
+@posix
+def test_a_state_folder_that_knows_no_locks_is_refused(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There nobody could tell whose request is still under way."""
+
+    def no_locks(*_: object) -> None:
+        raise OSError(37, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", no_locks)
+    with pytest.raises(StorageUnavailable, match="No locks available"):
+        Owners(state)
 
 
 @posix

@@ -5,6 +5,7 @@ loss. A look or a download that fails changes nothing but when to try again.
 """
 
 import logging
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
@@ -46,6 +47,8 @@ class Watching:
         self._means = means
         self._start = start
         self._watched: set[str] = set()
+        self._dead = Counter[str]()
+        """How often a task's link was found dead, the fresh one included."""
 
     def begin(self, task_id: str) -> None:
         """Watch the task to its end in the background, unless this process already does."""
@@ -65,6 +68,7 @@ class Watching:
                     await anyio.sleep(min(max(ahead, 0.0), LEASE / 2))
         finally:
             self._watched.discard(task_id)
+            self._dead.pop(task_id, None)
 
     async def _leased(self, task_id: str) -> Task | None:
         """The task, ours to watch now; None when another process does, or nobody needs to."""
@@ -118,7 +122,7 @@ class Watching:
             fact = await fetcher.fetch(task)
             if fact.status is FileStatus.LOST:
                 fact = await fetcher.fetch(await self._refreshed(task))
-            if fact.status is FileStatus.LOST and task.fetches < len(FETCH_AGAIN):
+            if fact.status is FileStatus.LOST and not self._given_up(task.id):
                 # A fresh file may need minutes to reach every edge of its host.
                 fact = replace(fact, status=FileStatus.NONE)
         except ServiceUnavailable as exc:
@@ -127,6 +131,11 @@ class Watching:
             return FileFact(status=FileStatus.NONE, problem=exc.message)
         return fact
 
+    def _given_up(self, task_id: str) -> bool:
+        """Whether a dead link has been tried often enough; other failures do not count."""
+        self._dead[task_id] += 1
+        return self._dead[task_id] > len(FETCH_AGAIN)
+
     async def _refreshed(self, task: Task) -> Task:
         """The task with the link that the service gives now: the old one is dead."""
         service = (await self._means.outside()).service
@@ -134,4 +143,10 @@ class Watching:
             seen = await service.get_video(str(task.provider_task_id))
         except TaskNotFound:
             return task
-        return replace(task, result=seen.result or task.result)
+        except ServiceUnavailable:
+            raise
+        except GeekAIVideoError as exc:
+            # Its own words are about a request that costs nothing; this video was paid for.
+            reason = f"Its link has expired, and GeekAI gave no new one ({type(exc).__name__})"
+            raise ServiceUnavailable(reason) from exc
+        return await self._means.change(task.id, lambda now: advance(now, seen))
