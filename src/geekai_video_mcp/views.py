@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from geekai_video_mcp.errors import MAYBE_CHARGED, NOT_CHARGED, QUOTE_LIMIT, plain, quoted, sentence
 from geekai_video_mcp.inputs import WAIT_AT_MOST
-from geekai_video_mcp.lifecycle import FileStatus, Status, Task
+from geekai_video_mcp.lifecycle import FileStatus, Status, Task, due
 
 LINK_LIFE: Final = 7 * 24 * 3600.0
 """Seconds a result link is valid at GeekAI, by its Veo 3.1 manual; read 2026-11-22."""
@@ -220,7 +220,10 @@ def _expiry(task: Task, *, sandbox: bool) -> str | None:
 
 
 def _poll_after(task: Task, *, at: float) -> int:
-    return max(1, min(30, round((task.next_look_at or at) - at) + 1))
+    """Seconds until there can be news."""
+    if task.next_look_at is None or due(task, at=at):
+        return 1
+    return round(task.next_look_at - at) + 1
 
 
 def _iso(at: float | None) -> str | None:

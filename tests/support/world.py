@@ -38,6 +38,12 @@ class World:
     service: ScriptedGeekAI = field(default_factory=lambda: ScriptedGeekAI(clock=now))
     identity: str = "this key"
     """Stands for the service and key; a ledger may hold tasks of several."""
+    clock_is_ahead: float = 0.0
+    """Seconds that this machine's clock is wrong by; a test sets it while servers run."""
+
+    def clock(self) -> float:
+        """Unix seconds, as this machine believes; the service keeps the true time."""
+        return now() + self.clock_is_ahead
 
     @property
     def output(self) -> Path:
@@ -59,7 +65,10 @@ class World:
             async def connect() -> Outside:
                 transport = self.service.transport()
                 geekai = GeekAI(
-                    base_url=BASE_URL, api_key=SecretStr(key), transport=transport, clock=now
+                    base_url=BASE_URL,
+                    api_key=SecretStr(key),
+                    transport=transport,
+                    clock=self.clock,
                 )
                 artifacts = Artifacts(self.output, service_url=BASE_URL, transport=transport)
                 return Outside(
@@ -68,13 +77,17 @@ class World:
                 )
 
             engine = Engine(
-                ledger=ledger, owners=owners, service=self.identity, connect=connect, clock=now
+                ledger=ledger,
+                owners=owners,
+                service=self.identity,
+                connect=connect,
+                clock=self.clock,
             )
             yield App(
                 engine=await stack.enter_async_context(engine.running()),
                 default_model="cogvideox-flash",
                 preview=_no_picture,
-                clock=now,
+                clock=self.clock,
             )
 
     @asynccontextmanager

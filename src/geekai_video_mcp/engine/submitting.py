@@ -6,6 +6,7 @@ come between. Only what surely did not run is attempted again.
 """
 
 import logging
+import math
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -13,8 +14,9 @@ from typing import Final
 
 import anyio
 
-from geekai_video_mcp.engine.means import Means, Service
+from geekai_video_mcp.engine.means import LIMITING, Means, Service
 from geekai_video_mcp.errors import (
+    RATE_LIMITED,
     GeekAIVideoError,
     NotAuthorised,
     RequestRefused,
@@ -28,8 +30,10 @@ from geekai_video_mcp.lifecycle import (
     Status,
     Task,
     advance,
+    paced,
     send_again_after,
 )
+from geekai_video_mcp.pace import pace
 
 logger = logging.getLogger(__name__)
 
@@ -70,6 +74,7 @@ class Submitting:
     async def carry(self, task: Task, call: Call) -> None:
         """Record a new task, then send it."""
         try:
+            task = await self._paced(task)
             await self._means.ledger.add(task)
             call.recorded.set()
             await self.send(task)
@@ -88,13 +93,14 @@ class Submitting:
         while True:
             claimed: Task | None = None
             try:
+                await self._unblocked(task)
                 with self._under_way():
                     claimed = await self._claim(task)
                     return await self._post(claimed) if claimed is not None else None
             except _NotClaimed:
                 delay = CLAIM_AGAIN
             except ServiceUnavailable as exc:
-                limited = exc.code == "rate_limited"
+                limited = exc.code == RATE_LIMITED
                 again = send_again_after(
                     tried=tried[limited],
                     limited=limited,
@@ -103,10 +109,34 @@ class Submitting:
                 tried[limited] += 1
                 status = Status.REJECTED if again is None else Status.INTENDED
                 task = await self._record(claimed or task, status, exc)
+                if claimed and limited:
+                    asked = exc.retry_after_seconds
+                    await self._means.hold(again if asked is None else asked)
                 if again is None:
                     return None
                 delay = again
             await anyio.sleep(delay)
+
+    async def _paced(self, task: Task) -> Task:
+        spans = await self._means.ledger.history(task.service, str(task.kind))
+        return paced(task, pace(spans))
+
+    async def _unblocked(self, task: Task) -> None:
+        """Wait while the service wants to be left alone, and then go ahead of every look.
+
+        Raises:
+            ServiceUnavailable: it has been too long to send the task now.
+        """
+        while held := await self._held():
+            if self._means.clock() - task.created_at > INTENT_LIFE:
+                raise ServiceUnavailable(LIMITING, code=RATE_LIMITED, retry_after_seconds=math.inf)
+            await anyio.sleep(held)
+
+    async def _held(self) -> float:
+        try:
+            return await self._means.take(ahead=True)
+        except StorageUnavailable:
+            return 0.0  # the claim comes next, and will say so
 
     async def last_words(self) -> None:
         """Give the answers to POSTs under way a moment to arrive, then let go of them."""

@@ -11,6 +11,7 @@ from dataclasses import asdict, fields
 from typing import Any, Final
 
 from geekai_video_mcp.lifecycle import FileStatus, Result, Status, Task
+from geekai_video_mcp.pace import Budget, Span
 
 SCHEMA: Final = (
     """
@@ -65,6 +66,26 @@ SCHEMA: Final = (
     "CREATE INDEX event_by_task ON event (task_id, number)",
 )
 
+PACE: Final = (
+    "ALTER TABLE task ADD COLUMN kind TEXT",
+    "ALTER TABLE task ADD COLUMN soonest REAL",
+    "ALTER TABLE task ADD COLUMN latest REAL",
+    "ALTER TABLE task ADD COLUMN looked_at REAL",
+    # Every column of HISTORY: a row may hold megabytes of pictures, and none of it is read.
+    """
+    CREATE INDEX task_by_kind ON task (service, kind, ended_at, looked_at, submitted_at)
+        WHERE status = 'succeed'
+    """,
+    """
+    CREATE TABLE budget (
+        service TEXT PRIMARY KEY,
+        tokens REAL NOT NULL,
+        refilled_at REAL NOT NULL,
+        blocked_until REAL NOT NULL
+    ) STRICT
+    """,
+)
+
 _COLUMNS: Final = tuple(field.name for field in fields(Task))
 _KEY: Final = "id"
 
@@ -90,6 +111,18 @@ UNFINISHED: Final = """
            OR (status = 'succeed' AND file_status = 'none'))
     ORDER BY created_at
 """
+HISTORY: Final = """
+    SELECT submitted_at, looked_at, ended_at FROM task
+    WHERE service = :service AND kind = :kind AND status = 'succeed'
+    ORDER BY ended_at DESC LIMIT :newest
+"""
+BUDGET: Final = "SELECT * FROM budget WHERE service = :service"
+SPEND: Final = """
+    INSERT INTO budget (service, tokens, refilled_at, blocked_until)
+    VALUES (:service, :tokens, :refilled_at, :blocked_until)
+    ON CONFLICT (service) DO UPDATE SET
+        tokens = :tokens, refilled_at = :refilled_at, blocked_until = :blocked_until
+"""
 NOTE: Final = """
     INSERT INTO event
         (at, task_id, status, attempt, owner, provider_task_id, file_status, error_code)
@@ -114,6 +147,16 @@ def from_row(row: Mapping[str, Any]) -> Task:
     known["result"] = Result(**json.loads(known["result"])) if known["result"] else None
     known["status"], known["file_status"] = Status(row["status"]), FileStatus(row["file_status"])
     return Task(**known)
+
+
+def to_span(row: Mapping[str, Any]) -> Span:
+    """How long a finished task took, from its columns."""
+    return Span(**{field.name: row[field.name] for field in fields(Span)})
+
+
+def to_budget(row: Mapping[str, Any]) -> Budget:
+    """The budget of these columns."""
+    return Budget(**{field.name: row[field.name] for field in fields(Budget)})
 
 
 def story(task: Task) -> dict[str, Any]:

@@ -12,17 +12,21 @@ import sqlite3
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from geekai_video_mcp.errors import StorageUnavailable
 from geekai_video_mcp.ledger import rows
 from geekai_video_mcp.lifecycle import Task
+from geekai_video_mcp.pace import NEWEST, Budget, Span
+
+T = TypeVar("T")
 
 BUSY_TIMEOUT: Final = 30.0
 """Seconds to wait for another process's transaction; 32 at once needed 2.8 at most."""
 
-_MIGRATIONS: Final = (rows.SCHEMA,)
+_MIGRATIONS: Final = (rows.SCHEMA, rows.PACE)
 """One script per version of the schema, in order; a released one is never edited."""
 
 
@@ -75,6 +79,21 @@ class Store:
         with _spoken():
             found = self._db.execute(rows.UNFINISHED, {"service": service}).fetchall()
         return [rows.from_row(dict(row)) for row in found]
+
+    def history(self, service: str, kind: str) -> list[Span]:
+        asked = {"service": service, "kind": kind, "newest": NEWEST}
+        with _spoken():
+            found = self._db.execute(rows.HISTORY, asked).fetchall()
+        return [rows.to_span(dict(row)) for row in found]
+
+    def budget(self, service: str, change: Callable[[Budget], tuple[Budget, T]]) -> T:
+        with self._transaction():
+            found = self._db.execute(rows.BUDGET, {"service": service}).fetchone()
+            before = rows.to_budget(dict(found)) if found else Budget(service=service)
+            after, answer = change(before)
+            if after != before:
+                self._db.execute(rows.SPEND, asdict(after))
+            return answer
 
     def _note(self, task: Task, *, at: float) -> None:
         self._db.execute(rows.NOTE, {"at": at, **rows.story(task)})
