@@ -73,7 +73,8 @@ PACE: Final = (
     "ALTER TABLE task ADD COLUMN looked_at REAL",
     # Every column of HISTORY: a row may hold megabytes of pictures, and none of it is read.
     """
-    CREATE INDEX task_by_kind ON task (service, kind, ended_at, looked_at, submitted_at)
+    CREATE INDEX task_by_kind
+        ON task (service, kind, ended_at, looked_at, submitted_at, status)
         WHERE status = 'succeed'
     """,
     """

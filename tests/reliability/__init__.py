@@ -1,0 +1,1 @@
+"""What happens to the money when something dies: a provider with faults, kills, an oracle."""
