@@ -1,6 +1,6 @@
-"""What the schedule of looks costs, and what it makes people wait: `python -m reliability.schedule`.
+"""What the schedule of looks costs, and what it makes people wait.
 
-Run in `tests`. Durations are lognormal (sigma 0.5, median 120 s), each task is advanced by
+`python -m reliability.schedule`, run in `tests`, prints it. Durations are lognormal (sigma 0.5, median 120 s), each task is advanced by
 `lifecycle` as a real one is, and history is what those looks have measured, never the truth.
 """
 
