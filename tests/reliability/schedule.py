@@ -1,7 +1,8 @@
 """What the schedule of looks costs, and what it makes people wait.
 
-`python -m reliability.schedule`, run in `tests`, prints it. Durations are lognormal (sigma 0.5, median 120 s), each task is advanced by
-`lifecycle` as a real one is, and history is what those looks have measured, never the truth.
+`python -m reliability.schedule`, run in `tests`, prints it. Durations are lognormal (sigma
+0.5, median 120 s), each task is advanced by `lifecycle` as a real one is, and history is what
+those looks have measured, never the truth.
 """
 
 import math
