@@ -68,6 +68,7 @@ SCENARIOS: Final = (
     Scenario(
         "cancel", {"prompts": ["fox POST=late:0.2"], "cancel_after": 0.1, "until": "answered"}
     ),
+    Scenario("close", {"prompts": ["fox POST=late:0.4"], "close_after": 0.3}),
 )
 
 
