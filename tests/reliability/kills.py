@@ -81,6 +81,11 @@ class Outcome:
     def clean(self) -> bool:
         return not any(verdict.violations for verdict in self.verdicts)
 
+    @property
+    def covered(self) -> bool:
+        """Whether somebody died while paying, and somebody while downloading."""
+        return bool(self.hit["POST"] and self.hit["FILE"])
+
     def __str__(self) -> str:
         hit = ", ".join(f"{count} {kind}" for kind, count in sorted(self.hit.items()))
         return (
@@ -182,7 +187,7 @@ def main() -> None:
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="kills-"))
     outcome = anyio.run(functools.partial(run, folder, kills=options.kills, seed=options.seed))
-    finish(str(outcome), outcome.verdicts, folder)
+    finish(str(outcome), outcome.verdicts, folder, covered=outcome.covered)
 
 
 if __name__ == "__main__":
