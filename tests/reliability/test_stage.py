@@ -3,8 +3,12 @@
 import signal
 from pathlib import Path
 
+import pytest
+
 from reliability.oracle import tasks
 from reliability.stage import stage
+
+pytestmark = pytest.mark.timeout(180)
 
 
 async def test_an_undisturbed_video_is_paid_once_and_stored(tmp_path: Path) -> None:
