@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,13 +34,15 @@ class Child:
     pid: int
     threads: list[int] = field(default_factory=list[int])
     """Its main thread, then those that do its blocking work; known once it holds."""
+    refused: int = 0
+    """How many of its calls a cap held, known once it has ended."""
     status: int | None = None
     holds: anyio.Event = field(default_factory=anyio.Event)
     ended: anyio.Event = field(default_factory=anyio.Event)
 
-    async def end(self) -> int:
+    async def end(self, *, at_most: float = PATIENCE) -> int:
         """Its exit status, once it has one; negative for the signal that ended it."""
-        with anyio.fail_after(PATIENCE):
+        with anyio.fail_after(at_most):
             await self.ended.wait()
         assert self.status is not None
         return self.status
@@ -75,12 +77,19 @@ class Stage:
             **more,
         }
 
-    async def fork(self, name: str = "one", **order: Any) -> Child:  # noqa: ANN401 - an Order's fields
-        """A new worker in the folder *name*; see `worker.Order`."""
+    async def fork(
+        self,
+        name: str = "one",
+        *,
+        env: Mapping[str, str] | None = None,
+        **order: Any,  # noqa: ANN401 - an Order's fields
+    ) -> Child:
+        """A new worker in the folder *name*, with *env* on top; see `worker.Order`."""
         (self.folder / name).mkdir(exist_ok=True)
         stderr = str(self.folder / name / "stderr.log")
+        settings = self.env(name, **(env or {}))
         async with self._turn:
-            await self._order(worker.Order(env=self.env(name), stderr=stderr, **order))
+            await self._order(worker.Order(env=settings, stderr=stderr, **order))
             with anyio.fail_after(PATIENCE):
                 while not self._born:
                     await self.news()
@@ -151,6 +160,8 @@ class Stage:
             child = self.children.pop(pid)
             child.status = line["ended"]
             child.ended.set()
+        elif "refused" in line:
+            self.children[pid].refused = line["refused"]
         elif "threads" in line:
             child = self.children[pid]
             child.threads = line["threads"]

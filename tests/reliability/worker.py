@@ -27,6 +27,7 @@ import httpx
 
 from geekai_video_mcp import artifacts, client, server, tools
 from geekai_video_mcp.config import Settings
+from geekai_video_mcp.errors import CapReached
 from geekai_video_mcp.lifecycle import Status
 from geekai_video_mcp.wire import VideoRequest
 
@@ -51,6 +52,8 @@ class Order:
     """Where it may complain: the file is searched for secrets afterwards."""
     prompts: list[str] = field(default_factory=list[str])
     """To be submitted, all at once."""
+    keyed: bool = False
+    """Whether each prompt is sent with itself as its idempotency key."""
     image: int = 0
     """Characters of a picture sent along: a body too large for any buffer."""
     cancel_after: float | None = None
@@ -63,7 +66,7 @@ class Order:
     """Seconds of silence that count as a time-out, instead of the product's own."""
 
 
-async def _carry(order: Order, hold: "Hold | None") -> int:
+async def _carry(order: Order, hold: "Hold | None", refused: list[str]) -> int:
     if hold is not None:
         await hold.wait()
     settings = Settings.from_env(order.env)
@@ -71,20 +74,25 @@ async def _carry(order: Order, hold: "Hold | None") -> int:
         with anyio.move_on_after(order.at_most):
             async with anyio.create_task_group() as calls:
                 for prompt in order.prompts:
-                    calls.start_soon(_submit, app, order, prompt)
+                    calls.start_soon(_submit, app, order, prompt, refused)
             while left(settings.state_dir):  # noqa: ASYNC110 - other processes' work wakes nobody here
                 await anyio.sleep(GLANCE)
             return SETTLED
     return NOT_SETTLED
 
 
-async def _submit(app: tools.App, order: Order, prompt: str) -> None:
+async def _submit(app: tools.App, order: Order, prompt: str, refused: list[str]) -> None:
     picture = "data:image/png;base64," + "A" * order.image if order.image else None
     request = VideoRequest.model_validate(
         {"model": "m", "prompt": prompt, "image": picture, "async": True}
     )
     with anyio.move_on_after(order.cancel_after):
-        task, _ = await app.engine.submit(request)
+        try:
+            key = prompt if order.keyed else None
+            task, _ = await app.engine.submit(request, idempotency_key=key)
+        except CapReached:
+            refused.append(prompt)
+            return
         async with aclosing(app.engine.follow(task.id, at_most=order.at_most)) as states:
             async for seen in states:
                 if seen.status is Status.UNKNOWN:
@@ -144,7 +152,11 @@ def _child(order: Order, news: int) -> int:
     hold = Hold(news) if order.hold else None
     if order.hurry is not None:
         _hurry(order.hurry)
-    return asyncio.run(_carry(order, hold))
+    refused = list[str]()
+    try:
+        return asyncio.run(_carry(order, hold, refused))
+    finally:
+        _say(news, pid=os.getpid(), refused=len(refused))
 
 
 class Zygote:
