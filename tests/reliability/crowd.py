@@ -183,6 +183,8 @@ async def _main(size: Size) -> bool:
     return (
         same.posts == size.keys
         and (capped.posts, capped.refused) == (size.cap, capped.calls - size.cap)
+        # No process was killed, so none may have fetched what another was fetching.
+        and same.verdict.copies + capped.verdict.copies == 0
         and not (same.verdict.violations or capped.verdict.violations or errors)
     )
 

@@ -52,6 +52,7 @@ from geekai_video_mcp.lifecycle import (
     lease,
     overlook,
 )
+from support.memory import in_memory
 
 EPOCH: Final = 1_790_000_000.0
 HANDS: Final = 3
@@ -125,7 +126,7 @@ class Hands(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.folder = Path(tempfile.mkdtemp(dir=_memory()))
+        self.folder = Path(tempfile.mkdtemp(dir=in_memory()))
         self.names = (f"{number:03}" for number in itertools.count())
         self.hands = [self.born() for _ in range(HANDS)]
         self.journal = Journal(self.folder)
@@ -515,12 +516,6 @@ class Hands(RuleBasedStateMachine):
         for task_id, wish in self.wishes.items():
             assert told[task_id] == wish.history
         assert [row[0] for row in self.eye.execute("PRAGMA integrity_check")] == ["ok"]
-
-
-def _memory() -> str | None:
-    """A folder that is no disk, where there is one: nothing here is about disks."""
-    shared = "/dev/shm"  # noqa: S108 - a name of its own is made below it
-    return shared if Path(shared).is_dir() else None
 
 
 def options(examples: int) -> settings:

@@ -10,6 +10,7 @@ async def test_processes_that_ask_with_the_same_keys_pay_once_for_each(tmp_path:
 
     assert crowd.posts == SAMPLE.keys
     assert not crowd.verdict.violations
+    assert crowd.verdict.copies == 0
 
 
 async def test_processes_that_race_to_a_cap_pay_for_no_more(tmp_path: Path) -> None:
@@ -17,6 +18,7 @@ async def test_processes_that_race_to_a_cap_pay_for_no_more(tmp_path: Path) -> N
 
     assert (crowd.posts, crowd.refused) == (SAMPLE.cap, crowd.calls - SAMPLE.cap)
     assert not crowd.verdict.violations
+    assert crowd.verdict.copies == 0
 
 
 def test_processes_that_open_a_ledger_at_once_all_open_it(tmp_path: Path) -> None:
