@@ -30,6 +30,7 @@ from geekai_video_mcp.config import Settings
 from geekai_video_mcp.errors import CapReached
 from geekai_video_mcp.lifecycle import Status
 from geekai_video_mcp.wire import VideoRequest
+from reliability.watch import Watch
 
 SETTLED: Final = 0
 NOT_SETTLED: Final = 3
@@ -62,6 +63,8 @@ class Order:
     """Seconds until it goes whether or not every task of the ledger has settled."""
     hold: bool = False
     """Wait, with nothing opened, until told to go: so a tracer can attach."""
+    watch: str | None = None
+    """Where to write how long each callback of its loop took; see `blocking`."""
     hurry: float | None = None
     """Seconds of silence that count as a time-out, instead of the product's own."""
 
@@ -152,11 +155,16 @@ def _child(order: Order, news: int) -> int:
     hold = Hold(news) if order.hold else None
     if order.hurry is not None:
         _hurry(order.hurry)
+    watch = Watch()
+    if order.watch is not None:
+        watch.install()
     refused = list[str]()
     try:
         return asyncio.run(_carry(order, hold, refused))
     finally:
         _say(news, pid=os.getpid(), refused=len(refused))
+        if order.watch is not None:
+            watch.save(Path(order.watch))
 
 
 class Zygote:
