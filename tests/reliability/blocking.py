@@ -28,8 +28,8 @@ SLOWEST: Final = 5
 def report(seen: Sequence[tuple[float, float, str]]) -> tuple[str, float]:
     """One line on all callbacks, and the longest CPU time of one, in seconds."""
     lines = list[str]()
-    for which, name in enumerate(("CPU", "wall")):
-        times = sorted(each[which] for each in seen)
+    cpus, walls = [cpu for cpu, _, _ in seen], [wall for _, wall, _ in seen]
+    for name, times in (("CPU", sorted(cpus)), ("wall", sorted(walls))):
         p50, p99 = times[len(times) // 2], times[len(times) * 99 // 100]
         lines.append(f"{name} p50 {p50 * 1e3:.2f} p99 {p99 * 1e3:.2f} max {times[-1] * 1e3:.1f} ms")
     slowest = sorted(seen, reverse=True)[:SLOWEST]

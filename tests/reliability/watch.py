@@ -39,4 +39,4 @@ def _name(callback: Any) -> str:  # noqa: ANN401 - whatever a loop was given
         frames = task.get_stack(limit=1)
         at = f" at {frames[0].f_code.co_qualname}:{frames[0].f_lineno}" if frames else ""
         return f"{task.get_name()}{at}"
-    return getattr(callback, "__qualname__", repr(type(callback)))
+    return str(getattr(callback, "__qualname__", ""))

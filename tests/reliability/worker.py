@@ -9,6 +9,7 @@ Rule: nothing is opened, started or connected before the fork; only imported.
 """
 
 import asyncio
+import gc
 import json
 import os
 import select
@@ -78,7 +79,8 @@ async def _carry(order: Order, hold: "Hold | None", refused: list[str]) -> int:
             async with anyio.create_task_group() as calls:
                 for prompt in order.prompts:
                     calls.start_soon(_submit, app, order, prompt, refused)
-            while left(settings.state_dir):  # noqa: ASYNC110 - other processes' work wakes nobody here
+            # In a thread: the loop is watched for what the product does on it.
+            while await anyio.to_thread.run_sync(left, settings.state_dir):  # noqa: ASYNC110 - other processes' work wakes nobody here
                 await anyio.sleep(GLANCE)
             return SETTLED
     return NOT_SETTLED
@@ -176,6 +178,8 @@ class Zygote:
 
     def run(self) -> None:
         """Obey until stdin ends; then no child is left."""
+        # Or a child's first full collection would copy every page that it shares with us.
+        gc.freeze()
         reading, writing = os.pipe()
         os.set_blocking(writing, False)
         signal.signal(signal.SIGCHLD, _woken)
