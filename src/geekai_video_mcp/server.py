@@ -11,6 +11,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import anyio.to_thread
 from mcp.server.caching import CacheHint
 from mcp.server.mcpserver import MCPServer
 from mcp_types import ToolAnnotations
@@ -25,7 +26,8 @@ from geekai_video_mcp.tools import App, tool
 if TYPE_CHECKING:
     import httpx
 
-    from geekai_video_mcp.artifacts import Preview
+    from geekai_video_mcp.artifacts import Artifacts, Preview
+    from geekai_video_mcp.client import GeekAI
 
     Transport = Callable[[], httpx.AsyncBaseTransport]
 
@@ -159,15 +161,22 @@ async def open_desk(settings: Settings) -> AsyncGenerator[Resolving]:
 async def _connect(
     settings: Settings, stack: AsyncExitStack, transport: "Transport | None"
 ) -> Outside:
+    # In a thread: to import HTTP and to read the certificates would hold up every other call.
+    service, fetcher = await anyio.to_thread.run_sync(_clients, settings, transport)
+    return Outside(
+        service=await stack.enter_async_context(service),
+        fetcher=await stack.enter_async_context(fetcher),
+    )
+
+
+def _clients(settings: Settings, transport: "Transport | None") -> "tuple[GeekAI, Artifacts]":
     from geekai_video_mcp.artifacts import Artifacts
     from geekai_video_mcp.client import GeekAI
 
     made = transport() if transport else None
-    service = GeekAI(base_url=settings.base_url, api_key=settings.api_key, transport=made)
-    fetcher = Artifacts(settings.output_dir, service_url=settings.base_url, transport=made)
-    return Outside(
-        service=await stack.enter_async_context(service),
-        fetcher=await stack.enter_async_context(fetcher),
+    return (
+        GeekAI(base_url=settings.base_url, api_key=settings.api_key, transport=made),
+        Artifacts(settings.output_dir, service_url=settings.base_url, transport=made),
     )
 
 

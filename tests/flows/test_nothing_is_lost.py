@@ -1,14 +1,19 @@
 """Promise 2: nothing paid for is lost."""
 
+import random
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import anyio
+import anyio.to_thread
 import httpx
 import pytest
 
 from geekai_video_mcp.config import SANDBOX
+from geekai_video_mcp.wire import VideoRequest
 from support.host import Host
 from support.service import VIDEO, ScriptedGeekAI, always, file, once, refusal
 from support.world import World, call, text, told
@@ -294,3 +299,23 @@ async def test_two_keys_on_one_disk_do_not_see_to_each_others_tasks(world: World
 
 async def always_usual(_: httpx.Request) -> None:
     """The service has recovered."""
+
+
+async def test_servers_that_wait_for_the_ledger_fetch_no_video_twice(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lease may be given while another server waits its turn to ask for it."""
+    chance, at_once = random.Random(1), anyio.to_thread.run_sync  # noqa: S311 - a test's dice
+
+    async def in_turn(work: Callable[..., Any], *args: object, **more: Any) -> Any:  # noqa: ANN401 - any work's own
+        await anyio.sleep(chance.uniform(0.0, 5.0))
+        return await at_once(work, *args, **more)
+
+    async with world.app() as one, world.app(), world.app():
+        monkeypatch.setattr(anyio.to_thread, "run_sync", in_turn)
+        for prompt in ("a fox", "a hare", "an owl", "a crane"):
+            await one.engine.submit(VideoRequest.model_validate({"model": "m", "prompt": prompt}))
+        await anyio.sleep(300)
+        monkeypatch.setattr(anyio.to_thread, "run_sync", at_once)
+
+    assert len(world.service.charges) == len(world.files()) == 4

@@ -70,8 +70,9 @@ PAYING: Final = [
 ]
 WAITING_TO_PAY: Final = [
     *stored(*of("POST", "limited:1", "limited:0,limited:1", "status:429")),
-    *rejected(*of("POST", "limited:3600")),
 ]
+SENT_AWAY: Final = rejected(*of("POST", "limited:3600"))
+"""By themselves: everyone who works for that service and key waits as long as it lasts."""
 LOOKING: Final = [
     *stored(*of("GET", *BREAKS)),
     *stored(*of("GET", *(f"status:{code}" for code in (*OVERLOADS, *REFUSALS, 410, 429)))),
@@ -92,6 +93,7 @@ HANGING: Final = [
 TABLES: Final[dict[str, tuple[list[Row], dict[str, float]]]] = {
     "paying": (PAYING, HURRY),
     "waiting": (WAITING_TO_PAY, HURRY),
+    "sent away": (SENT_AWAY, HURRY),
     "looking": (LOOKING, HURRY),
     "fetching": (FETCHING, HURRY),
     "hanging": (HANGING, IMPATIENT),

@@ -34,13 +34,15 @@ class Child:
     pid: int
     threads: list[int] = field(default_factory=list[int])
     """Its main thread, then those that do its blocking work; known once it holds."""
+    refused: int = 0
+    """How many of its calls a cap held, known once it has ended."""
     status: int | None = None
     holds: anyio.Event = field(default_factory=anyio.Event)
     ended: anyio.Event = field(default_factory=anyio.Event)
 
-    async def end(self) -> int:
+    async def end(self, *, at_most: float = PATIENCE) -> int:
         """Its exit status, once it has one; negative for the signal that ended it."""
-        with anyio.fail_after(PATIENCE):
+        with anyio.fail_after(at_most):
             await self.ended.wait()
         assert self.status is not None
         return self.status
@@ -161,6 +163,8 @@ class Stage:
             child = self.children.pop(pid)
             child.status = line["ended"]
             child.ended.set()
+        elif "refused" in line:
+            self.children[pid].refused = line["refused"]
         elif "threads" in line:
             child = self.children[pid]
             child.threads = line["threads"]

@@ -9,6 +9,7 @@ Rule: nothing is opened, started or connected before the fork; only imported.
 """
 
 import asyncio
+import gc
 import importlib
 import json
 import os
@@ -28,11 +29,15 @@ import httpx
 
 from geekai_video_mcp import server, tools
 from geekai_video_mcp.config import Settings
+from geekai_video_mcp.errors import CapReached
 from geekai_video_mcp.wire import VideoRequest
+from reliability.watch import Watch
 
 for _heavy in ("artifacts", "client"):  # which the server imports only when it needs them
     importlib.import_module(f"geekai_video_mcp.{_heavy}")
 
+OFTEN: Final = {"pace.LOOKS_PER_SECOND": 1000.0}
+"""A hundred tasks come to their end in seconds here, and each is looked at."""
 SETTLED: Final = 0
 NOT_SETTLED: Final = 3
 """Exit statuses of a child: all its tasks came to their end, or its time ran out."""
@@ -56,6 +61,8 @@ class Order:
     """Where it may complain: the file is searched for secrets afterwards."""
     prompts: list[str] = field(default_factory=list[str])
     """To be submitted, all at once."""
+    keyed: bool = False
+    """Whether each prompt is sent with itself as its idempotency key."""
     image: int = 0
     """Characters of a picture sent along: a body too large for any buffer."""
     cancel_after: float | None = None
@@ -73,40 +80,53 @@ class Order:
     in_turn: bool = False
     """Submit one after another, on one connection, instead of all at once."""
     constants: Mapping[str, float] = field(default_factory=dict[str, float])
-    """Seconds in place of the product's own, as `client.SUBMIT_TIMEOUT`: see `_hurry`."""
+    """Numbers in place of the product's own, as `client.SUBMIT_TIMEOUT`: see `_hurry`."""
+    watch: str | None = None
+    """Where to write how long each callback of its loop took; see `blocking`."""
 
 
-async def _carry(order: Order, hold: "Hold | None") -> int:
+async def _carry(order: Order, hold: "Hold | None", refused: list[str]) -> int:
     if hold is not None:
         await hold.wait()
     settings = Settings.from_env(order.env)
     with anyio.move_on_after(order.close_after) as life:
-        return await _live(order, settings)
+        return await _live(order, settings, refused)
     return SETTLED if life.cancelled_caught else NOT_SETTLED
 
 
-async def _live(order: Order, settings: Settings) -> int:
+async def _live(order: Order, settings: Settings, refused: list[str]) -> int:
     async with server.open_app(settings) as app:
         with anyio.move_on_after(order.at_most):
             async with anyio.create_task_group() as calls:
                 for prompt in order.prompts:
                     if order.in_turn:
-                        await _submit(app, order, prompt)
+                        await _submit(app, order, prompt, refused)
                     else:
-                        calls.start_soon(_submit, app, order, prompt)
-            while left(settings.state_dir, order.until):  # noqa: ASYNC110 - other processes' work wakes nobody here
+                        calls.start_soon(_submit, app, order, prompt, refused)
+            while await _left(order, settings.state_dir):  # noqa: ASYNC110 - other processes' work wakes nobody here
                 await anyio.sleep(GLANCE)
             return SETTLED
     return NOT_SETTLED
 
 
-async def _submit(app: tools.App, order: Order, prompt: str) -> None:
+async def _submit(app: tools.App, order: Order, prompt: str, refused: list[str]) -> None:
     picture = "data:image/png;base64," + "A" * order.image if order.image else None
     request = VideoRequest.model_validate(
         {"model": "m", "prompt": prompt, "image": picture, "async": True}
     )
     with anyio.move_on_after(order.cancel_after):
-        await app.engine.submit(request)
+        try:
+            key = prompt if order.keyed else None
+            await app.engine.submit(request, idempotency_key=key)
+        except CapReached:
+            refused.append(prompt)
+
+
+async def _left(order: Order, state_dir: Path) -> int:
+    if order.watch is None:
+        return left(state_dir, order.until)
+    # A loop that is watched is watched for what the product does on it.
+    return await anyio.to_thread.run_sync(left, state_dir, order.until)
 
 
 def left(state_dir: Path, until: str) -> int:
@@ -151,7 +171,7 @@ def _hurry(constants: Mapping[str, float]) -> None:
 
     This is how a test needs no five minutes to see what happens after five minutes.
     """
-    for name, seconds in constants.items():
+    for name, seconds in {**OFTEN, **constants}.items():
         module, _, constant = name.rpartition(".")
         owner = importlib.import_module(f"geekai_video_mcp.{module}")
         timeout = isinstance(getattr(owner, constant), httpx.Timeout)
@@ -163,7 +183,16 @@ def _child(order: Order, news: int) -> int:
     _hurry(order.constants)
     if order.proxy:
         os.environ["ALL_PROXY"] = order.proxy
-    return asyncio.run(_carry(order, hold))
+    watch = Watch()
+    if order.watch is not None:
+        watch.install()
+    refused = list[str]()
+    try:
+        return asyncio.run(_carry(order, hold, refused))
+    finally:
+        _say(news, pid=os.getpid(), refused=len(refused))
+        if order.watch is not None:
+            watch.save(Path(order.watch))
 
 
 class Zygote:
@@ -175,6 +204,8 @@ class Zygote:
 
     def run(self) -> None:
         """Obey until stdin ends; then no child is left."""
+        # Or a child's first full collection would copy every page that it shares with us.
+        gc.freeze()
         reading, writing = os.pipe()
         os.set_blocking(writing, False)
         signal.signal(signal.SIGCHLD, _woken)

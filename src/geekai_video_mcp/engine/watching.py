@@ -82,13 +82,15 @@ class Watching:
 
     async def _leased(self, task_id: str) -> Task | None:
         """The task, ours to watch now; None when another process does, or nobody needs to."""
-        owners, at = self._means.owners, self._means.clock()
+        owners, clock = self._means.owners, self._means.clock
         task = await self._means.ledger.find(task_id)
         if task is None or task.settled or task.status not in WATCHED | {Status.SUCCEED}:
             return None
         gone = task.watcher if task.watcher and not owners.alive(task.watcher) else None
+        # The time is read in its turn at the ledger: by one that was read before a wait for
+        # it, a lease given meanwhile would end too late to be true, and count for nothing.
         task = await self._means.ledger.change(
-            task_id, lambda now: lease(now, watcher=owners.me, at=at, dead=gone)
+            task_id, lambda now: lease(now, watcher=owners.me, at=clock(), dead=gone)
         )
         return task if task.watcher == owners.me and not task.settled else None
 

@@ -17,6 +17,7 @@ import anyio.to_thread
 
 from geekai_video_mcp.admission import Neighbours
 from geekai_video_mcp.errors import StorageUnavailable
+from geekai_video_mcp.ledger import disks
 from geekai_video_mcp.ledger.journal import Journal
 from geekai_video_mcp.ledger.owners import Owners
 from geekai_video_mcp.ledger.rows import Event
@@ -49,6 +50,7 @@ class Ledger:
         """
 
         def opened() -> Self:
+            disks.warn(state_dir)
             return cls(Store(state_dir), Journal(state_dir))
 
         return await anyio.to_thread.run_sync(opened)
