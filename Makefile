@@ -12,7 +12,7 @@ demo: $(VENV)/.runtime
 
 test: $(VENV)/.dev .venv-mcp1/.installed
 	scripts/check
-	scripts/test
+	scripts/test -n auto --dist loadfile
 
 check: $(VENV)/.dev
 	scripts/check

@@ -5,11 +5,9 @@ import sqlite3
 import anyio
 import httpx
 import pytest
-from anyio.lowlevel import checkpoint
 
-from geekai_video_mcp.wire import VideoRequest
-from support.service import ScriptedGeekAI, always, once, refusal
-from support.world import World, call, now, text, told
+from support.service import always, once, refusal
+from support.world import World, call, text, told
 
 
 async def test_the_row_is_durable_before_the_request_leaves(world: World) -> None:
@@ -129,30 +127,3 @@ async def test_a_redirect_is_not_followed(world: World) -> None:
     assert refused.is_error
     assert "Nothing was charged." in text(refused)
     assert len(world.service.requests) == 1
-
-
-async def test_a_server_may_be_asked_to_go_at_any_step_of_a_submission(world: World) -> None:
-    """Then the request was paid for once and is known, or was not sent and is sent later."""
-
-    async def takes_a_moment(_: httpx.Request) -> None:
-        await anyio.sleep(0.1)
-
-    request = VideoRequest.model_validate({"model": "m", "prompt": "a fox", "async": True})
-    ends: set[str] = set()
-    for step in range(40):
-        service = ScriptedGeekAI(clock=now, before_charge=takes_a_moment, on_create=takes_a_moment)
-        here = World(world.folder / str(step), service=service)
-        async with here.app() as app, anyio.create_task_group() as caller:
-            caller.start_soon(app.engine.submit, request)
-            for _ in range(step):
-                await checkpoint()
-            caller.cancel_scope.cancel()
-        async with here.app():
-            await anyio.sleep(60)
-        with sqlite3.connect(here.state / "ledger.sqlite3") as ledger:
-            statuses = [status for (status,) in ledger.execute("SELECT status FROM task")]
-        ledger.close()
-        assert len(service.charges) == len(statuses) <= 1
-        ends.update(statuses)
-
-    assert ends == {"succeed"}
