@@ -59,7 +59,8 @@ async def test_the_same_call_a_minute_after_its_result_was_read_is_a_new_wish(wo
 async def test_an_unread_result_is_not_waited_for_longer_than_a_day(world: World) -> None:
     async with world.client() as client:
         await call(client, "generate_video", prompt="a fox")
-        await anyio.sleep(24 * 3600 + 60)
+    await anyio.sleep(24 * 3600 + 60)
+    async with world.client() as client:
         await call(client, "generate_video", prompt="a fox")
 
     assert world.service.charges == ["a fox", "a fox"]
@@ -123,7 +124,8 @@ async def test_a_key_names_one_request_for_good(world: World) -> None:
     async with world.client() as client:
         first = told(await call(client, "generate_video", prompt="a fox", idempotency_key="shot 1"))
         await call(client, "get_video_task", task_id=first["task_id"], wait_seconds=45)
-        await anyio.sleep(7 * 24 * 3600)
+    await anyio.sleep(7 * 24 * 3600)
+    async with world.client() as client:
         again = told(await call(client, "generate_video", prompt="a fox", idempotency_key="shot 1"))
 
     assert again["deduplicated"]
