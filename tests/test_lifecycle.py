@@ -89,9 +89,11 @@ def test_only_a_person_turns_an_unknown_outcome_into_a_new_submission() -> None:
 
 
 def test_ids_are_unguessable_and_never_the_same() -> None:
+    seen = Observation(status=Status.RUNNING, at=NOW)
     ids = {wish().id for _ in range(100)}
+    ids |= {adopt(seen, provider_task_id="theirs", service="s").id for _ in range(100)}
 
-    assert len(ids) == 100
+    assert len(ids) == 200
     assert {len(i) for i in ids} == {32}
 
 
@@ -331,7 +333,8 @@ def test_a_limited_request_is_tried_again_patiently_or_when_the_service_says() -
     ]
 
     assert delays == [*RETRY_LIMITED, None]
-    assert send_again_after(tried=0, limited=True, retry_after_seconds=17.0) == 17.0
+    for wish in (0.5, 17.0, LIMITED_AT_MOST):
+        assert send_again_after(tried=0, limited=True, retry_after_seconds=wish) == wish
     assert send_again_after(tried=4, limited=True, retry_after_seconds=1.0) is None
 
 

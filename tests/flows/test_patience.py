@@ -3,7 +3,7 @@
 import anyio
 import httpx
 
-from support.service import Script
+from support.service import estimating
 from support.world import World, call, text, told
 
 
@@ -109,7 +109,7 @@ async def test_news_wakes_a_waiter_at_once(world: World) -> None:
 async def test_the_services_own_estimate_sets_the_pace(world: World) -> None:
     """Without it the first look comes after ten seconds."""
     world.service.takes = 2.0
-    world.service.on_create = always_estimating(world)
+    world.service.on_create = estimating(world.service, seconds=2.0)
     async with world.client() as client:
         task_id = told(await call(client, "generate_video", prompt="a fox"))["task_id"]
         began = anyio.current_time()
@@ -117,12 +117,3 @@ async def test_the_services_own_estimate_sets_the_pace(world: World) -> None:
 
     assert done["task_status"] == "succeed"
     assert anyio.current_time() - began < 3
-
-
-def always_estimating(world: World) -> Script:
-    async def script(_: httpx.Request) -> httpx.Response:
-        job = list(world.service.jobs.values())[-1]
-        answer = {"task_id": job.id, "task_status": "pending", "estimated_seconds": 2.0}
-        return httpx.Response(200, json=answer)
-
-    return script

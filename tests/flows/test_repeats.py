@@ -1,6 +1,7 @@
 """A call that is made again is not paid for again, unless another take is what was asked for."""
 
 from pathlib import Path
+from typing import Any
 
 import anyio
 import httpx
@@ -144,7 +145,17 @@ async def test_a_key_of_another_request_is_refused_by_the_fields_that_differ(wor
     assert "Nothing was charged." in text(refused)
     assert "differs in duration, fps, prompt, variation" in text(refused)
     assert "red fox" not in text(refused)
+    assert '"k"' in text(refused)
     assert world.service.charges == ["a fox"]
+
+
+async def test_a_variation_that_is_the_same_is_not_said_to_differ(world: World) -> None:
+    same: dict[str, Any] = {"idempotency_key": "k", "variation": 1}
+    async with world.client() as client:
+        await call(client, "generate_video", prompt="a fox", **same)
+        refused = await call(client, "generate_video", prompt="a hare", **same)
+
+    assert "differs in prompt;" in text(refused)
 
 
 async def test_two_services_may_use_the_same_key(world: World) -> None:
