@@ -1,9 +1,11 @@
 # Each target builds what it needs. Only Python 3.11+ and make are assumed.
 PYTHON ?= python3
+# How much `make reliability` does: change (minutes, for every change) or full (once, for an issue).
+SIZE ?= change
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check fix clean
+.PHONY: demo test check fix reliability clean
 
 demo: $(VENV)/.runtime
 	@$(BIN)/python examples/quickstart.py
@@ -17,6 +19,9 @@ check: $(VENV)/.dev
 
 fix: $(VENV)/.dev
 	scripts/fix
+
+reliability: $(VENV)/.dev
+	scripts/reliability $(SIZE)
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; set PYTHON=/path/to/it") if sys.version_info < (3, 11) else None'

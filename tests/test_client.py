@@ -28,7 +28,7 @@ from support.service import KEY
 BASE_URL = "https://geekai.test/api/v1"
 BODY: dict[str, object] = {"model": "cogvideox-flash", "prompt": "a fox 狐 🦊", "async": True}
 ACCEPTED = {"task_id": "8d1f", "task_status": "pending"}
-NOT_SENT = {"ConnectError", "ConnectTimeout", "PoolTimeout"}
+NOT_SENT = {"ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError"}
 
 Answer = Callable[[httpx.Request], Awaitable[httpx.Response]]
 

@@ -191,7 +191,104 @@ async def test_unfinished_are_those_of_a_service_that_somebody_must_do_something
     assert found == [task for task in tasks if not task.settled]
 
 
+async def test_tasks_are_listed_newest_first_page_by_page_and_by_status(state: Path) -> None:
+    # Two of one moment: a page may end between them.
+    tasks = [wish(created_at=NOW + number // 2) for number in range(7)]
+    tasks[3] = replace(tasks[3], status=Status.UNKNOWN)
+    newest_first = sorted(tasks, key=lambda task: (task.created_at, task.id), reverse=True)
+    async with opened(state) as ledger:
+        for task in tasks:
+            await ledger.add(task)
+        pages, last = list[list[Task]](), None
+        while page := await ledger.listed(limit=3, before=last):
+            pages.append(page)
+            last = page[-1].id
+        unknown = await ledger.listed(limit=3, statuses={Status.UNKNOWN})
+        both = await ledger.listed(limit=9, statuses={Status.UNKNOWN, Status.INTENDED})
+        nowhere = await ledger.listed(limit=3, before="nobody's")
+
+    assert [len(page) for page in pages] == [3, 3, 1]
+    assert [task for page in pages for task in page] == newest_first
+    assert unknown == [tasks[3]]
+    assert both == newest_first
+    assert nowhere == []
+
+
+async def test_tasks_are_found_by_how_their_id_begins(state: Path) -> None:
+    one, two, other = wish(id="abcdef12"), wish(id="abcdef34"), wish(id="abcdee99")
+    async with opened(state) as ledger:
+        for task in (one, two, other):
+            await ledger.add(task)
+
+        assert await ledger.starting("abcdef", limit=9) == [one, two]
+        assert await ledger.starting("abcdef", limit=1) == [one]
+        assert await ledger.starting("abcdef3", limit=9) == [two]
+        assert await ledger.starting("abcdef123", limit=9) == []
+        assert await ledger.starting("%", limit=9) == []
+
+
+async def test_the_story_of_a_task_is_told_in_order(state: Path) -> None:
+    task, other = wish(), wish()
+    async with opened(state) as ledger:
+        for each in (task, other):
+            await ledger.add(each)
+            await ledger.change(each.id, accepted)
+        story = await ledger.events(task.id)
+
+    assert [(event.status, event.provider_task_id) for event in story] == [
+        (Status.INTENDED, None),
+        (Status.PENDING, "theirs"),
+    ]
+    assert story[0].at == NOW
+    assert (story[1].attempt, story[1].owner) == (1, "a")
+
+
+async def test_a_ledger_that_is_not_there_is_not_made_by_asking(state: Path) -> None:
+    assert not Ledger.exists(state)
+    assert not state.exists()
+    async with opened(state):
+        assert Ledger.exists(state)
+
+
 # Changes
+
+
+def nothing(_: object) -> None:
+    """No check."""
+
+
+async def test_a_successor_is_recorded_with_the_change_or_not_at_all(state: Path) -> None:
+    old, new = wish(), wish()
+    async with opened(state) as ledger:
+        await ledger.add(old)
+        again = wish(id=old.id)
+        with pytest.raises(StorageUnavailable):  # an id that is taken
+            await ledger.supersede(old.id, lambda task: (accepted(task), again), nothing)
+        unchanged = await ledger.find(old.id)
+        recorded = await ledger.supersede(old.id, lambda task: (accepted(task), new), nothing)
+
+        assert unchanged == old
+        assert recorded == new
+        assert {task.id for task in await ledger.listed(limit=9)} == {old.id, new.id}
+        assert len(await ledger.events(new.id)) == 1
+
+
+async def test_whoever_bears_an_id_is_known_to_the_change_that_gives_it(state: Path) -> None:
+    first, second, elsewhere = wish(), wish(), wish(service="another")
+    bearers = list[Task | None]()
+
+    def give(task: Task, bearer: Task | None) -> Task:
+        bearers.append(bearer)
+        return accepted(task)
+
+    async with opened(state) as ledger:
+        for task in (first, second, elsewhere):
+            await ledger.add(task)
+        for task in (elsewhere, first, first, second):
+            await ledger.identify(task.id, "theirs", give)
+
+    # Neither one of another service nor the task itself.
+    assert [bearer and bearer.id for bearer in bearers] == [None, None, None, first.id]
 
 
 async def test_a_change_that_raises_leaves_the_row_as_it_was(state: Path) -> None:

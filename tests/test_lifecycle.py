@@ -181,6 +181,33 @@ def test_why_an_outcome_was_unknown_is_not_why_the_task_failed_later() -> None:
     assert (failed.error_message, failed.raw_reply) == (None, None)
 
 
+def test_a_late_answer_wins_over_a_person_who_gave_it_up_and_a_stale_attempt_does_not() -> None:
+    lost = replace(watched(Status.UNKNOWN), provider_task_id=None)
+    gone = advance(lost, Observation(status=Status.ABANDONED, at=NOW))
+    answer = Observation(
+        status=Status.PENDING, at=NOW + 5, owner="a", attempt=1, provider_task_id="late"
+    )
+
+    assert gone.status is Status.ABANDONED
+    assert advance(gone, answer).status is Status.PENDING
+    assert advance(gone, replace(answer, attempt=2)) is gone
+
+
+def test_giving_up_keeps_the_reply_that_is_all_the_evidence() -> None:
+    lost = replace(watched(Status.UNKNOWN), error_code="no_answer", raw_reply="<html>")
+
+    gone = advance(lost, Observation(status=Status.ABANDONED, at=NOW, error_code="abandoned"))
+
+    assert (gone.error_code, gone.raw_reply) == ("abandoned", "<html>")
+
+
+@pytest.mark.parametrize("status", sorted(set(Status) - {Status.UNKNOWN, Status.ABANDONED}))
+def test_only_an_unknown_outcome_can_be_given_up(status: Status) -> None:
+    task = watched(status)
+
+    assert advance(task, Observation(status=Status.ABANDONED, at=NOW)) is task
+
+
 def test_a_backward_word_keeps_the_status_and_still_counts_as_a_look() -> None:
     task = advance(watched(), Observation(status=Status.PENDING, at=NOW + 10))
 
@@ -224,7 +251,7 @@ def test_a_video_is_settled_when_its_file_is_and_a_failure_at_once() -> None:
     assert keep(success, FileFact(status=FileStatus.LOST)).settled
     assert not keep(success, FileFact(status=FileStatus.NONE, problem="offline")).settled
     settled = {status for status in Status if watched(status).settled}
-    assert settled == {Status.FAILED, Status.REJECTED, Status.UNKNOWN}
+    assert settled == {Status.FAILED, Status.REJECTED, Status.UNKNOWN, Status.ABANDONED}
 
 
 def test_a_lease_holds_against_others_until_it_ends() -> None:

@@ -138,11 +138,37 @@ def test_an_intent_is_shown_as_being_submitted() -> None:
 
 
 def test_an_unknown_outcome_tells_the_model_to_leave_it_to_the_user() -> None:
-    said = words(task(Status.UNKNOWN))
+    one = task(Status.UNKNOWN)
+    said = words(one)
 
     assert "Do not send it again" in said
     assert "Tell the user" in said
-    assert shown(task(Status.UNKNOWN))["task_status"] == "unknown"
+    assert f"geekai-video-mcp tasks resolve {one.id}" in said
+    assert all(way in said for way in ("--attach", "--abandon", "--resubmit"))
+    assert shown(one)["task_status"] == "unknown"
+
+
+def test_an_unknown_outcome_says_where_and_when_to_look_for_it() -> None:
+    sent = task(Status.UNKNOWN, provider_task_id=None, submitted_at=NOW)
+
+    assert "console for a video sent at 2026-09-21T14:13:20+00:00" in words(sent)
+    assert 'console for task "theirs"' in words(replace(sent, provider_task_id="theirs"))
+
+
+def test_nobody_is_sent_to_a_console_that_the_sandbox_does_not_have() -> None:
+    said = words(task(Status.UNKNOWN), sandbox=True)
+
+    assert "console" not in said
+    assert "--abandon" in said
+
+
+def test_what_a_person_gave_up_is_a_failure_that_may_have_cost_something() -> None:
+    one = task(Status.ABANDONED, error_code="abandoned")
+    view = shown(one)
+
+    assert (view["task_status"], view["error"]["code"]) == ("failed", "abandoned")
+    assert MAYBE_CHARGED in words(one)
+    assert "Nothing is under way" in words(one)
 
 
 def test_a_finished_video_is_named_with_its_file_and_size() -> None:

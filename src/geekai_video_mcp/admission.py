@@ -63,7 +63,7 @@ def admit(task: Task, beside: Neighbours, *, limits: Limits | None, at: float) -
     if (earlier := repeated(task, beside, at=at)) is not None:
         return earlier
     if limits is not None:
-        _check(beside, limits)
+        check(beside, limits)
     return task
 
 
@@ -135,7 +135,12 @@ def _other_request(task: Task, keyed: Task) -> str:
     )
 
 
-def _check(beside: Neighbours, limits: Limits) -> None:
+def check(beside: Neighbours, limits: Limits) -> None:
+    """Raise if a cap is reached.
+
+    Raises:
+        CapReached: no further video may be asked for now.
+    """
     if beside.in_flight >= limits.in_flight:
         raise CapReached(
             f"{beside.in_flight} videos are under way, and GEEKAI_MAX_IN_FLIGHT allows"

@@ -2,9 +2,10 @@
 
 Only this module and `artifacts` import httpx, and the server imports them when a task
 first needs them. What httpx raises is translated here, once. The line that matters runs
-between "surely not sent" and everything else, and httpx draws it with three classes:
-ConnectError, ConnectTimeout, PoolTimeout. A ReadError may come before or after the
-service has read the whole request, so it proves nothing.
+between "surely not sent" and everything else, and httpx draws it with four classes:
+ConnectError, ConnectTimeout, PoolTimeout, and ProxyError, which a proxy that opens no
+tunnel raises before a byte of the request has left. A ReadError may come before or after
+the service has read the whole request, so it proves nothing.
 """
 
 import json
@@ -35,7 +36,12 @@ with blank lines; its own cut comes at 300, so nobody but a stranger lasts until
 ANSWER_LIMIT: Final = 4 * 1024 * 1024
 """Bytes of an answer that are read: a thousand times any answer seen."""
 
-NOT_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+NOT_SENT: Final = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+)
 
 # Both log whole URLs at INFO, query strings and signatures included.
 for _name in ("httpx", "httpcore"):

@@ -8,6 +8,7 @@ GeekAIVideoError
 ├── StorageUnavailable    the operator: a disk or a folder that cannot be written
 ├── ServiceUnavailable    time: the same call may work later
 ├── SubmissionUnknown     a person: no answer to the POST, so nobody may send it again unasked
+├── DecisionRefused       a person: what they decided about a task does not fit how it stands
 └── ConfigError           the operator: the environment; raised only at start-up
 
 Messages are read by models and people alike. Each says what happened, whether money
@@ -105,11 +106,20 @@ class SubmissionUnknown(GeekAIVideoError):
 
     def __init__(self, reason: str, *, raw_reply: str = "") -> None:
         super().__init__(
-            f"{sentence(reason)} {MAYBE_CHARGED} Do not send it again on your own: ask the user,"
-            " who can see in GeekAI's console whether a video of this time exists."
+            f"{sentence(reason)} {MAYBE_CHARGED} Do not send it again on your own: ask the user."
         )
         self.code = "no_answer"
         self.raw_reply = raw_reply
+
+
+class DecisionRefused(GeekAIVideoError):
+    """A person's decision about a task was refused; said on the command line alone.
+
+    It has no word on money: what the task cost is just what is not known.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"{sentence(reason)} Nothing was changed.")
 
 
 class ConfigError(GeekAIVideoError):

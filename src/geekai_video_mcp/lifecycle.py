@@ -12,8 +12,8 @@ All times are Unix seconds, UTC. All durations are seconds.
 
     intended → submitting → pending/running → succeed → (stored)
        │  ↑        │   │           └→ failed
-       │  └────────┤   └→ unknown → (a late answer) pending/running/...
-       └→ rejected ┘
+       │  └────────┤   └→ unknown → (a late answer, or a person) pending/running/...
+       └→ rejected ┘         └→ abandoned → (a late answer, or a person) pending/running/...
 """
 
 import hashlib
@@ -41,6 +41,8 @@ class Status(StrEnum):
     """The provider refused the request, or it never left: nothing was charged."""
     UNKNOWN = "unknown"
     """The request left and no usable answer came. Only a person may send it again."""
+    ABANDONED = "abandoned"
+    """A person has given up an unknown outcome: nothing is sent for it or looked at."""
 
 
 ALLOWED: Final[Mapping[Status, frozenset[Status]]] = {
@@ -58,8 +60,12 @@ ALLOWED: Final[Mapping[Status, frozenset[Status]]] = {
     ),
     Status.PENDING: frozenset({Status.RUNNING, Status.SUCCEED, Status.FAILED}),
     Status.RUNNING: frozenset({Status.SUCCEED, Status.FAILED}),
-    # Late truth wins: the attempt that owns the POST may still hear its answer.
-    Status.UNKNOWN: frozenset({Status.PENDING, Status.RUNNING, Status.SUCCEED, Status.FAILED}),
+    # Late truth wins: the attempt that owns the POST may still hear its answer, and a person
+    # may find the task at the service, after having given it up as well.
+    Status.UNKNOWN: frozenset(
+        {Status.PENDING, Status.RUNNING, Status.SUCCEED, Status.FAILED, Status.ABANDONED}
+    ),
+    Status.ABANDONED: frozenset({Status.PENDING, Status.RUNNING, Status.SUCCEED, Status.FAILED}),
     Status.SUCCEED: frozenset(),
     Status.FAILED: frozenset(),
     Status.REJECTED: frozenset(),
@@ -70,6 +76,10 @@ TERMINAL: Final = frozenset({Status.SUCCEED, Status.FAILED, Status.REJECTED})
 
 WATCHED: Final = frozenset({Status.PENDING, Status.RUNNING})
 """Statuses that only the service can change: somebody has to look."""
+
+
+UNRESOLVED: Final = frozenset({Status.UNKNOWN, Status.ABANDONED})
+"""Statuses that nobody works on, and that only new facts or a person change."""
 
 
 class FileStatus(StrEnum):
@@ -144,7 +154,7 @@ class Task:
         """Whether waiting any longer could bring nothing new by itself."""
         if self.status is Status.SUCCEED:
             return self.file_status is not FileStatus.NONE
-        return self.status in TERMINAL or self.status is Status.UNKNOWN
+        return self.status in TERMINAL | UNRESOLVED
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -251,7 +261,8 @@ def advance(task: Task, seen: Observation) -> Task:
         return task
     ended = seen.status in TERMINAL
     # Why it is so is kept while it is so: an unknown outcome is not why it failed later.
-    stays = seen.status is task.status
+    # Giving it up is no answer either: the reply that came is still all the evidence there is.
+    stays = seen.status in {task.status, Status.ABANDONED}
     return replace(
         task,
         status=seen.status,

@@ -5,6 +5,7 @@ it alone starts the sandbox. What is heavy (HTTP, codecs) is imported when first
 that a client gets its answer to `initialize` before anything else is loaded.
 """
 
+import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -16,7 +17,7 @@ from mcp_types import ToolAnnotations
 
 from geekai_video_mcp import __version__, tools, views
 from geekai_video_mcp.config import Settings
-from geekai_video_mcp.engine import Engine, Outside
+from geekai_video_mcp.engine import Engine, Means, Outside, Resolving
 from geekai_video_mcp.inputs import WAIT_AT_MOST, GenerateVideo, GetVideoTask
 from geekai_video_mcp.ledger import Ledger, Owners
 from geekai_video_mcp.tools import App, tool
@@ -123,6 +124,35 @@ async def open_app(settings: Settings) -> AsyncGenerator[App]:
             engine=await stack.enter_async_context(engine.running()),
             default_model=settings.default_model,
             preview=_preview,
+        )
+
+
+@asynccontextmanager
+async def open_desk(settings: Settings) -> AsyncGenerator[Resolving]:
+    """What a person's decision needs; nothing is taken up that nobody asked for.
+
+    Raises:
+        StorageUnavailable: the state folder cannot be used.
+    """
+    async with AsyncExitStack() as stack:
+        owners = stack.enter_context(Owners(settings.state_dir))
+        ledger = await Ledger.open(settings.state_dir)
+        stack.push_async_callback(ledger.close)
+        transport = await _sandbox(settings, stack) if settings.sandbox else None
+        beyond = await stack.enter_async_context(AsyncExitStack())
+
+        async def connect() -> Outside:
+            return await _connect(settings, beyond, transport)
+
+        yield Resolving(
+            Means(
+                ledger=ledger,
+                owners=owners,
+                service=settings.service,
+                limits=settings.limits,
+                connect=connect,
+                clock=time.time,
+            )
         )
 
 

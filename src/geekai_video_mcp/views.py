@@ -15,7 +15,7 @@ from geekai_video_mcp import catalogue
 from geekai_video_mcp.admission import Forecast
 from geekai_video_mcp.errors import MAYBE_CHARGED, NOT_CHARGED, QUOTE_LIMIT, plain, quoted, sentence
 from geekai_video_mcp.inputs import WAIT_AT_MOST
-from geekai_video_mcp.lifecycle import FileStatus, Status, Task
+from geekai_video_mcp.lifecycle import UNRESOLVED, FileStatus, Status, Task
 
 LINK_LIFE: Final = 7 * 24 * 3600.0
 """Seconds a result link is valid at GeekAI, by its Veo 3.1 manual; read 2026-11-22."""
@@ -33,6 +33,7 @@ _SHOWN: Final[dict[Status, Shown]] = {
     Status.FAILED: "failed",
     Status.REJECTED: "failed",
     Status.UNKNOWN: "unknown",
+    Status.ABANDONED: "failed",
 }
 
 
@@ -140,7 +141,7 @@ def _facts(task: Task, *, at: float, sandbox: bool, ours: bool) -> dict[str, Any
         "poll_after_seconds": None if task.settled else _poll_after(task, at=at),
         "stale_since": _iso(task.stale_since),
         "sandbox": sandbox,
-        "next_step": next_step(task, ours=ours),
+        "next_step": next_step(task, sandbox=sandbox, ours=ours),
     }
 
 
@@ -212,13 +213,13 @@ def _after_dry_run(forecast: Forecast) -> str:
 def failed(task: Task) -> bool:
     """Whether the task has come to an end that is no video."""
     lost = task.status is Status.SUCCEED and task.file_status is FileStatus.LOST
-    return lost or task.status in {Status.FAILED, Status.REJECTED, Status.UNKNOWN}
+    return lost or task.status in {Status.FAILED, Status.REJECTED} | UNRESOLVED
 
 
 def text(task: Task, *, at: float, sandbox: bool, ours: bool = True) -> str:
     """What happened and what to do, in a line or two, for a model that reads only text."""
     words = _headline(task, at=at, sandbox=sandbox)
-    return f"{words} {next_step(task, ours=ours)} Task {task.id}."
+    return f"{words} {next_step(task, sandbox=sandbox, ours=ours)} Task {task.id}."
 
 
 def repeated_text(task: Task, *, at: float, sandbox: bool) -> str:
@@ -242,7 +243,7 @@ def elapsed(task: Task, *, at: float) -> float:
     return max(0.0, (task.ended_at or at) - task.created_at)
 
 
-def next_step(task: Task, *, ours: bool = True) -> str:
+def next_step(task: Task, *, sandbox: bool, ours: bool = True) -> str:
     """What to do now, in one sentence."""
     if not ours and not task.settled:
         return (
@@ -253,10 +254,10 @@ def next_step(task: Task, *, ours: bool = True) -> str:
         return _after_success(task)
     if task.status is Status.FAILED:
         return "Read the error, change the request where it says so, and generate again."
-    if task.status is Status.REJECTED:
+    if task.status in {Status.REJECTED, Status.ABANDONED}:
         return "Nothing is under way for this task."
     if task.status is Status.UNKNOWN:
-        return "Tell the user; a repeated call could pay twice."
+        return _for_a_person(task, sandbox=sandbox)
     return f"Call get_video_task with this task_id and wait_seconds {WAIT_AT_MOST}."
 
 
@@ -268,12 +269,26 @@ def _after_success(task: Task) -> str:
     return f"It is being downloaded; call get_video_task with wait_seconds {WAIT_AT_MOST}."
 
 
+def _for_a_person(task: Task, *, sandbox: bool) -> str:
+    """The ways to decide: only a person may, and only outside the conversation."""
+    command = f"geekai-video-mcp tasks resolve {task.id}"
+    if sandbox:  # which has no console to look into
+        return f"Tell the user to decide on the command line: {command} --abandon, or --resubmit."
+    sent = _iso(task.submitted_at) or "that time"
+    named = task.provider_task_id
+    video = f"task {quoted(named, limit=64)}" if named else f"a video sent at {sent} or soon after"
+    return (
+        f"Tell the user to look in GeekAI's console for {video}, and to decide on the command"
+        f" line: {command} --attach ITS_ID, --abandon, or --resubmit."
+    )
+
+
 def _headline(task: Task, *, at: float, sandbox: bool) -> str:
     if task.status is Status.SUCCEED:
         return _finished(task, sandbox=sandbox)
     if task.status is Status.FAILED:
         return f"GeekAI could not make the video: {sentence(_why(task))} {_money(sandbox=sandbox)}"
-    if task.status in {Status.REJECTED, Status.UNKNOWN}:
+    if task.status in {Status.REJECTED} | UNRESOLVED:
         # Spoken when it happened, with what it cost and what to do.
         return task.error_message or _UNTOLD[task.status]
     silent = f" GeekAI has not answered since {_iso(task.stale_since)}." if task.stale_since else ""
@@ -295,6 +310,7 @@ def _finished(task: Task, *, sandbox: bool) -> str:
 _UNTOLD: Final = {
     Status.REJECTED: f"It was not accepted. {NOT_CHARGED}",
     Status.UNKNOWN: f"No answer came. {MAYBE_CHARGED}",
+    Status.ABANDONED: f"A person has given it up. {MAYBE_CHARGED}",
 }
 
 

@@ -101,7 +101,9 @@ async def test_an_answer_that_names_no_task_is_kept_for_a_person(world: World) -
     assert "welcome" in task.raw_reply
 
 
-@pytest.mark.parametrize("kind", [httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout])
+@pytest.mark.parametrize(
+    "kind", [httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError]
+)
 async def test_what_surely_did_not_leave_is_tried_again_and_paid_once(
     world: World, kind: type[httpx.TransportError]
 ) -> None:

@@ -38,7 +38,19 @@ async def test_a_state_folder_that_cannot_be_used_is_told_and_not_a_traceback(
     assert "Traceback" not in err
 
 
-@pytest.mark.parametrize("command", [[], ["serve"], ["sandbox"]])
+@pytest.mark.parametrize(
+    "command",
+    [
+        [],
+        ["serve"],
+        ["sandbox"],
+        ["tasks"],
+        ["tasks", "list"],
+        ["tasks", "show"],
+        ["tasks", "export"],
+        ["tasks", "resolve"],
+    ],
+)
 async def test_every_command_has_help(tmp_path: Path, command: list[str]) -> None:
     status, out, _ = await run(tmp_path, *command, "--help")
 

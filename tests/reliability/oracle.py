@@ -66,6 +66,13 @@ class Verdict:
         found = {each.name: getattr(self, each.name) for each in fields(self)}
         return {name: cases for name, cases in found.items() if isinstance(cases, list) and cases}
 
+    def plus(self, other: "Verdict") -> "Verdict":
+        """Both runs taken together."""
+        both = {
+            each.name: getattr(self, each.name) + getattr(other, each.name) for each in fields(self)
+        }
+        return Verdict(**both)
+
     def __str__(self) -> str:
         kinds = ("double", "lost", "torn", "stale", "broken", "over", "leaked")
         counts = [f"{len(getattr(self, kind))} {kind}" for kind in kinds]
@@ -112,6 +119,13 @@ def judge(
     for prompt in prompts:
         verdict.leaked.extend(_leaks(logs, prompt.encode()))
     return verdict
+
+
+def tasks(state: Path) -> dict[str, Row]:
+    """The tasks of a ledger by their prompt."""
+    with closing(_open(state / "ledger.sqlite3")) as ledger:
+        rows = ledger.execute("SELECT * FROM task").fetchall()
+    return {str(json.loads(row["request"]).get("prompt")): row for row in rows}
 
 
 def _open(path: Path) -> sqlite3.Connection:

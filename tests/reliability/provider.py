@@ -163,6 +163,8 @@ class Provider:
             if fault and not await _spoil(request, fault, partial=self._part_of(job, kind)):
                 return
             await getattr(self, f"_{kind.lower()}")(request, job)
+            if fault == "then_close":
+                raise _Gone
             if request.reader.at_eof():
                 _tell("broken", kind)
         except OSError:
@@ -247,6 +249,7 @@ async def _spoil(request: Request, fault: str, *, partial: bytes) -> bool:
     name, _, detail = fault.partition(":")
     if name == "late":
         await asyncio.sleep(float(detail))
+    if name in {"late", "then_close"}:
         return True
     await FAULTS[name](request, detail, partial)
     return False

@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -75,12 +75,19 @@ class Stage:
             **more,
         }
 
-    async def fork(self, name: str = "one", **order: Any) -> Child:  # noqa: ANN401 - an Order's fields
-        """A new worker in the folder *name*; see `worker.Order`."""
+    async def fork(
+        self,
+        name: str = "one",
+        *,
+        env: Mapping[str, str] | None = None,
+        **order: Any,  # noqa: ANN401 - an Order's fields
+    ) -> Child:
+        """A new worker in the folder *name*, with *env* on top; see `worker.Order`."""
         (self.folder / name).mkdir(exist_ok=True)
         stderr = str(self.folder / name / "stderr.log")
+        settings = self.env(name, **(env or {}))
         async with self._turn:
-            await self._order(worker.Order(env=self.env(name), stderr=stderr, **order))
+            await self._order(worker.Order(env=settings, stderr=stderr, **order))
             with anyio.fail_after(PATIENCE):
                 while not self._born:
                     await self.news()
@@ -195,7 +202,8 @@ async def stage(
 
 
 async def _open(module: str, *words: str, stderr: Any) -> Process:  # noqa: ANN401 - a file
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith("GEEKAI_")}
+    ours = ("GEEKAI_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+    inherited = {k: v for k, v in os.environ.items() if not k.upper().startswith(ours)}
     path = os.pathsep.join([str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])])
     command = [sys.executable, "-m", module, *words]
     env = {**inherited, "PYTHONPATH": path}

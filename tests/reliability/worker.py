@@ -9,6 +9,7 @@ Rule: nothing is opened, started or connected before the fork; only imported.
 """
 
 import asyncio
+import importlib
 import json
 import os
 import select
@@ -16,7 +17,7 @@ import signal
 import sqlite3
 import threading
 from collections.abc import Mapping
-from contextlib import aclosing
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -25,21 +26,25 @@ import anyio
 import anyio.to_thread
 import httpx
 
-from geekai_video_mcp import artifacts, client, server, tools
+from geekai_video_mcp import server, tools
 from geekai_video_mcp.config import Settings
-from geekai_video_mcp.lifecycle import Status
 from geekai_video_mcp.wire import VideoRequest
+
+for _heavy in ("artifacts", "client"):  # which the server imports only when it needs them
+    importlib.import_module(f"geekai_video_mcp.{_heavy}")
 
 SETTLED: Final = 0
 NOT_SETTLED: Final = 3
 """Exit statuses of a child: all its tasks came to their end, or its time ran out."""
 GLANCE: Final = 0.05
 """Seconds between a child's looks at whether anything is left to do."""
-UNSETTLED: Final = """
-    SELECT count(*) FROM task
-    WHERE status IN ('intended', 'submitting', 'pending', 'running')
-       OR (status = 'succeed' AND file_status = 'none')
-"""
+UNTIL: Final[Mapping[str, str]] = {
+    "answered": "status IN ('intended', 'submitting')",
+    "ready": "status IN ('intended', 'submitting', 'pending', 'running')",
+    "settled": "status IN ('intended', 'submitting', 'pending', 'running')"
+    " OR (status = 'succeed' AND file_status = 'none')",
+}
+"""How far a child carries its tasks before it goes: what none may be any more, in SQL."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,12 +60,18 @@ class Order:
     """Characters of a picture sent along: a body too large for any buffer."""
     cancel_after: float | None = None
     """Seconds after which the callers of these submissions give up."""
+    proxy: str = ""
+    """Through which it must go, whatever the host; empty for none."""
+    until: str = "settled"
+    """How far every task of the ledger must have come before it goes: a key of `UNTIL`."""
     at_most: float = 20.0
-    """Seconds until it goes whether or not every task of the ledger has settled."""
+    """Seconds until it goes all the same."""
     hold: bool = False
     """Wait, with nothing opened, until told to go: so a tracer can attach."""
-    hurry: float | None = None
-    """Seconds of silence that count as a time-out, instead of the product's own."""
+    in_turn: bool = False
+    """Submit one after another, on one connection, instead of all at once."""
+    constants: Mapping[str, float] = field(default_factory=dict[str, float])
+    """Seconds in place of the product's own, as `client.SUBMIT_TIMEOUT`: see `_hurry`."""
 
 
 async def _carry(order: Order, hold: "Hold | None") -> int:
@@ -71,8 +82,11 @@ async def _carry(order: Order, hold: "Hold | None") -> int:
         with anyio.move_on_after(order.at_most):
             async with anyio.create_task_group() as calls:
                 for prompt in order.prompts:
-                    calls.start_soon(_submit, app, order, prompt)
-            while left(settings.state_dir):  # noqa: ASYNC110 - other processes' work wakes nobody here
+                    if order.in_turn:
+                        await _submit(app, order, prompt)
+                    else:
+                        calls.start_soon(_submit, app, order, prompt)
+            while left(settings.state_dir, order.until):  # noqa: ASYNC110 - other processes' work wakes nobody here
                 await anyio.sleep(GLANCE)
             return SETTLED
     return NOT_SETTLED
@@ -84,20 +98,16 @@ async def _submit(app: tools.App, order: Order, prompt: str) -> None:
         {"model": "m", "prompt": prompt, "image": picture, "async": True}
     )
     with anyio.move_on_after(order.cancel_after):
-        task, _ = await app.engine.submit(request)
-        async with aclosing(app.engine.follow(task.id, at_most=order.at_most)) as states:
-            async for seen in states:
-                if seen.status is Status.UNKNOWN:
-                    return
+        await app.engine.submit(request)
 
 
-def left(state_dir: Path) -> int:
-    """How many tasks of this ledger somebody still has to do something for."""
-    ledger = sqlite3.connect(f"file:{state_dir / 'ledger.sqlite3'}?mode=ro", uri=True, timeout=30)
-    try:
-        return ledger.execute(UNSETTLED).fetchone()[0]
-    finally:
-        ledger.close()
+def left(state_dir: Path, until: str) -> int:
+    """How many tasks of this ledger have not come as far as *until*."""
+    # mode=rw: a reader as well must be able to roll back what a victim left half done.
+    path = f"file:{state_dir / 'ledger.sqlite3'}?mode=rw"
+    with closing(sqlite3.connect(path, uri=True, timeout=30)) as ledger:
+        asked = f"SELECT count(*) FROM task WHERE {UNTIL[until]}"  # noqa: S608 - words of this file
+        return ledger.execute(asked).fetchone()[0]
 
 
 class Hold:
@@ -128,22 +138,23 @@ class Hold:
         signal.sigwait({signal.SIGUSR1})
 
 
-def _hurry(silence: float) -> None:
-    """Shorter time-outs in this child, before anything is opened; the code is the product's."""
-    limits = httpx.Timeout(silence)
-    for module, name in (
-        (client, "SUBMIT_TIMEOUT"),
-        (client, "LOOK_TIMEOUT"),
-        (artifacts, "FETCH_TIMEOUT"),
-    ):
-        assert hasattr(module, name)
-        setattr(module, name, limits)
+def _hurry(constants: Mapping[str, float]) -> None:
+    """Other constants in this child, before anything is opened; the code is the product's.
+
+    This is how a test needs no five minutes to see what happens after five minutes.
+    """
+    for name, seconds in constants.items():
+        module, _, constant = name.rpartition(".")
+        owner = importlib.import_module(f"geekai_video_mcp.{module}")
+        timeout = isinstance(getattr(owner, constant), httpx.Timeout)
+        setattr(owner, constant, httpx.Timeout(seconds) if timeout else seconds)
 
 
 def _child(order: Order, news: int) -> int:
     hold = Hold(news) if order.hold else None
-    if order.hurry is not None:
-        _hurry(order.hurry)
+    _hurry(order.constants)
+    if order.proxy:
+        os.environ["ALL_PROXY"] = order.proxy
     return asyncio.run(_carry(order, hold))
 
 

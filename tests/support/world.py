@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from geekai_video_mcp.admission import Limits
 from geekai_video_mcp.artifacts import Artifacts
 from geekai_video_mcp.client import GeekAI
-from geekai_video_mcp.engine import Engine, Outside
+from geekai_video_mcp.engine import Engine, Means, Outside, Resolving
 from geekai_video_mcp.ledger import Ledger, Owners
 from geekai_video_mcp.lifecycle import Task
 from geekai_video_mcp.server import build_server
@@ -59,15 +59,7 @@ class World:
             beyond = await stack.enter_async_context(AsyncExitStack())
 
             async def connect() -> Outside:
-                transport = self.service.transport()
-                geekai = GeekAI(
-                    base_url=BASE_URL, api_key=SecretStr(key), transport=transport, clock=now
-                )
-                artifacts = Artifacts(self.output, service_url=BASE_URL, transport=transport)
-                return Outside(
-                    service=await beyond.enter_async_context(geekai),
-                    fetcher=await beyond.enter_async_context(artifacts),
-                )
+                return await self._connect(beyond, key)
 
             engine = Engine(
                 ledger=ledger,
@@ -83,6 +75,38 @@ class World:
                 preview=_no_picture,
                 clock=now,
             )
+
+    @asynccontextmanager
+    async def desk(self, *, key: str = KEY) -> AsyncGenerator[Resolving]:
+        """What a person's decision is carried out with, opened as the command line does."""
+        async with AsyncExitStack() as stack:
+            owners = stack.enter_context(Owners(self.state))
+            ledger = await Ledger.open(self.state)
+            stack.push_async_callback(ledger.close)
+            beyond = await stack.enter_async_context(AsyncExitStack())
+
+            async def connect() -> Outside:
+                return await self._connect(beyond, key)
+
+            yield Resolving(
+                Means(
+                    ledger=ledger,
+                    owners=owners,
+                    service=self.identity,
+                    limits=self.limits,
+                    connect=connect,
+                    clock=now,
+                )
+            )
+
+    async def _connect(self, stack: AsyncExitStack, key: str) -> Outside:
+        transport = self.service.transport()
+        geekai = GeekAI(base_url=BASE_URL, api_key=SecretStr(key), transport=transport, clock=now)
+        artifacts = Artifacts(self.output, service_url=BASE_URL, transport=transport)
+        return Outside(
+            service=await stack.enter_async_context(geekai),
+            fetcher=await stack.enter_async_context(artifacts),
+        )
 
     @asynccontextmanager
     async def client(self, *, key: str = KEY) -> AsyncGenerator[Client]:

@@ -19,6 +19,7 @@ from anyio.abc import TaskGroup
 
 from geekai_video_mcp.admission import Forecast, Limits, foresee
 from geekai_video_mcp.engine.means import Fetcher, Means, Outside, Service
+from geekai_video_mcp.engine.resolving import Resolving
 from geekai_video_mcp.engine.submitting import Call, Submitting
 from geekai_video_mcp.engine.watching import Watching
 from geekai_video_mcp.errors import (
@@ -41,7 +42,7 @@ from geekai_video_mcp.lifecycle import (
 )
 from geekai_video_mcp.wire import VideoRequest
 
-__all__ = ["Engine", "Fetcher", "Outside", "Service", "Submitted"]
+__all__ = ["Engine", "Fetcher", "Means", "Outside", "Resolving", "Service", "Submitted"]
 
 logger = logging.getLogger(__name__)
 

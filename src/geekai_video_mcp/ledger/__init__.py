@@ -6,7 +6,7 @@ So two processes that learn something at the same moment cannot overwrite each o
 a cancelled caller cannot leave half a change behind.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -19,10 +19,11 @@ from geekai_video_mcp.admission import Neighbours
 from geekai_video_mcp.errors import StorageUnavailable
 from geekai_video_mcp.ledger.journal import Journal
 from geekai_video_mcp.ledger.owners import Owners
-from geekai_video_mcp.ledger.sqlite import Store
-from geekai_video_mcp.lifecycle import Observation, Task, advance
+from geekai_video_mcp.ledger.rows import Event
+from geekai_video_mcp.ledger.sqlite import Store, path_in
+from geekai_video_mcp.lifecycle import Observation, Status, Task, advance
 
-__all__ = ["Admission", "Change", "Ledger", "Owners"]
+__all__ = ["Admission", "Change", "Event", "Ledger", "Owners"]
 
 T = TypeVar("T")
 Change = Callable[[Task], Task]
@@ -50,6 +51,11 @@ class Ledger:
             return cls(Store(state_dir), Journal(state_dir))
 
         return await anyio.to_thread.run_sync(opened)
+
+    @staticmethod
+    def exists(state_dir: Path) -> bool:
+        """Whether there is one to open; `open` would make one."""
+        return path_in(state_dir).exists()
 
     async def close(self) -> None:
         await self._run(self._store.close)
@@ -122,6 +128,47 @@ class Ledger:
             with suppress(KeyError):  # a ledger that was replaced knows nothing of it
                 await self.change(note.task_id, partial(advance, seen=note.seen))
             await self._run(partial(self._journal.forget, note))
+
+    async def identify(
+        self, task_id: str, provider_task_id: str, change: Callable[[Task, Task | None], Task]
+    ) -> Task:
+        """Change a task knowing who else of its service bears *provider_task_id*, if anyone.
+
+        One transaction, so that of two tasks only one is ever given an id. What the pure
+        function *change* raises is raised here, and nothing is changed.
+        """
+        return await self._run(lambda: self._store.identify(task_id, provider_task_id, change))
+
+    async def supersede(
+        self,
+        task_id: str,
+        change: Callable[[Task], tuple[Task, Task]],
+        check: Callable[[Neighbours], None],
+    ) -> Task:
+        """Change a task and record its successor, both or neither; return the successor.
+
+        What the pure functions *change* and *check* raise is raised here, and nothing is changed.
+        """
+        return await self._run(lambda: self._store.supersede(task_id, change, check))
+
+    async def listed(
+        self, *, limit: int, statuses: Collection[Status] = (), before: str | None = None
+    ) -> list[Task]:
+        """A page of tasks, newest first: of *statuses*, or of all if none is named.
+
+        *before* is the id of the last task of the page before.
+        """
+        return await self._run(
+            lambda: self._store.listed(limit=limit, statuses=statuses, before=before)
+        )
+
+    async def starting(self, start: str, *, limit: int) -> list[Task]:
+        """The tasks whose id begins with *start*."""
+        return await self._run(lambda: self._store.starting(start, limit=limit))
+
+    async def events(self, task_id: str) -> list[Event]:
+        """The story of the task of this id, ours, from its first record on."""
+        return await self._run(lambda: self._store.events(task_id))
 
     async def unfinished(self, service: str) -> list[Task]:
         """The tasks of this service and key that somebody still has to do something for."""

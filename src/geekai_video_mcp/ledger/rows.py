@@ -7,8 +7,8 @@ nothing else.
 
 import json
 import sqlite3
-from collections.abc import Mapping
-from dataclasses import asdict, fields
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Final
 
 from geekai_video_mcp.admission import IN_FLIGHT
@@ -96,6 +96,14 @@ FIND: Final = """
     SELECT * FROM task WHERE id = :id OR provider_task_id = :id
     ORDER BY id = :id DESC, created_at LIMIT 1
 """
+STARTING: Final = """
+    SELECT * FROM task WHERE id >= :start AND id < :start || '~' ORDER BY id LIMIT :limit
+"""
+BEARER: Final = """
+    SELECT * FROM task
+    WHERE service = :service AND provider_task_id = :provider_task_id AND id != :id
+    ORDER BY created_at LIMIT 1
+"""
 INSERT: Final = (
     f"INSERT INTO task ({', '.join(_COLUMNS)})"  # noqa: S608 - names of our own dataclass
     f" VALUES ({', '.join(f':{name}' for name in _COLUMNS)})"
@@ -127,6 +135,7 @@ UPDATE: Final = (
 )
 PUT_BODY: Final = "INSERT INTO body (task_id, content) VALUES (:task_id, :content)"
 GET_BODY: Final = "SELECT content FROM body WHERE task_id = :id"
+MOVE_BODY: Final = "UPDATE body SET task_id = :task_id WHERE task_id = :id"
 DROP_BODY: Final = "DELETE FROM body WHERE task_id = :id"
 UNFINISHED: Final = """
     SELECT * FROM task
@@ -135,12 +144,46 @@ UNFINISHED: Final = """
            OR (status = 'succeed' AND file_status = 'none'))
     ORDER BY created_at
 """
+EVENTS: Final = "SELECT * FROM event WHERE task_id = :id ORDER BY number"
 NOTE: Final = """
     INSERT INTO event
         (at, task_id, status, attempt, owner, provider_task_id, file_status, error_code)
     VALUES
         (:at, :task_id, :status, :attempt, :owner, :provider_task_id, :file_status, :error_code)
 """
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """One change in a task's story: what it was from then on. `at` is in Unix seconds."""
+
+    at: float
+    status: Status
+    attempt: int
+    owner: str | None
+    provider_task_id: str | None
+    file_status: FileStatus
+    error_code: str | None
+
+
+def listing(statuses: Collection[Status]) -> str:
+    """The statement for a page of tasks, newest first, of these statuses or, if none, of all."""
+    named = ", ".join(f"'{status.value}'" for status in sorted(statuses))
+    among = f"AND status IN ({named})" if statuses else ""
+    return f"""
+        SELECT * FROM task
+        WHERE (:before IS NULL
+               OR (created_at, id) < (SELECT created_at, id FROM task WHERE id = :before))
+          {among}
+        ORDER BY created_at DESC, id DESC LIMIT :limit
+    """  # noqa: S608 - the words of our own enumeration
+
+
+def to_event(row: Mapping[str, Any]) -> Event:
+    """The event of these columns."""
+    known = {field.name: row[field.name] for field in fields(Event)}
+    known["status"], known["file_status"] = Status(row["status"]), FileStatus(row["file_status"])
+    return Event(**known)
 
 
 def to_json(body: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ import os
 import shutil
 import sqlite3
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -39,6 +39,11 @@ _MIGRATIONS: Final = (rows.SCHEMA, rows.ADMISSION)
 """One script per version of the schema, in order; a released one is never edited."""
 
 
+def path_in(state_dir: Path) -> Path:
+    """Where the ledger of this state folder is, or would be."""
+    return state_dir / "ledger.sqlite3"
+
+
 class Store:
     """One connection to one ledger file, for one process."""
 
@@ -46,7 +51,7 @@ class Store:
         with _spoken():
             state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._folder = state_dir.resolve()
-            path = self._folder / "ledger.sqlite3"
+            path = path_in(self._folder)
             # Created here with its mode, or SQLite would create it with the umask's.
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
             self._db = sqlite3.connect(
@@ -95,18 +100,33 @@ class Store:
 
     def change(self, task_id: str, change: Callable[[Task], Task]) -> Task:
         with self._transaction():
-            found = self._db.execute(rows.GET, {"id": task_id}).fetchone()
-            if found is None:
-                raise KeyError(task_id)
-            before = rows.from_row(dict(found))
-            after = change(before)
-            if after != before:
-                self._db.execute(rows.UPDATE, rows.to_row(after))
-                if after.status not in _UNANSWERED:
-                    self._db.execute(rows.DROP_BODY, {"id": task_id})
-                if rows.story(before) != rows.story(after):
-                    self._note(after, at=time.time())
-            return after
+            before = self._get(task_id)
+            return self._update(before, change(before))
+
+    def identify(
+        self, task_id: str, provider_task_id: str, change: Callable[[Task, Task | None], Task]
+    ) -> Task:
+        with self._transaction():
+            before = self._get(task_id)
+            wanted = {**rows.to_row(before), "provider_task_id": provider_task_id}
+            found = self._db.execute(rows.BEARER, wanted).fetchone()
+            bearer = rows.from_row(dict(found)) if found else None
+            return self._update(before, change(before, bearer))
+
+    def supersede(
+        self,
+        task_id: str,
+        change: Callable[[Task], tuple[Task, Task]],
+        check: Callable[[Neighbours], None],
+    ) -> Task:
+        with self._transaction():
+            before = self._get(task_id)
+            after, successor = change(before)
+            self._db.execute(rows.MOVE_BODY, {"id": task_id, "task_id": successor.id})
+            self._update(before, after)
+            check(self._beside(successor))
+            self._insert(successor)
+            return successor
 
     def unfinished(self, service: str) -> list[Task]:
         with _spoken():
@@ -132,6 +152,38 @@ class Store:
             twins=tuple(rows.from_row(dict(twin)) for twin in twins),
             **dict(self._db.execute(rows.RESERVED, near).fetchone()),
         )
+
+    def listed(self, *, limit: int, statuses: Collection[Status], before: str | None) -> list[Task]:
+        with _spoken():
+            page = {"limit": limit, "before": before}
+            found = self._db.execute(rows.listing(statuses), page).fetchall()
+        return list(_readable(found))
+
+    def starting(self, start: str, *, limit: int) -> list[Task]:
+        with _spoken():
+            wanted = {"start": start, "limit": limit}
+            found = self._db.execute(rows.STARTING, wanted).fetchall()
+        return list(_readable(found))
+
+    def events(self, task_id: str) -> list[rows.Event]:
+        with _spoken():
+            found = self._db.execute(rows.EVENTS, {"id": task_id}).fetchall()
+        return [rows.to_event(dict(row)) for row in found]
+
+    def _get(self, task_id: str) -> Task:
+        found = self._db.execute(rows.GET, {"id": task_id}).fetchone()
+        if found is None:
+            raise KeyError(task_id)
+        return rows.from_row(dict(found))
+
+    def _update(self, before: Task, after: Task) -> Task:
+        if after != before:
+            self._db.execute(rows.UPDATE, rows.to_row(after))
+            if after.status not in _UNANSWERED:
+                self._db.execute(rows.DROP_BODY, {"id": after.id})
+            if rows.story(before) != rows.story(after):
+                self._note(after, at=time.time())
+        return after
 
     def _note(self, task: Task, *, at: float) -> None:
         self._db.execute(rows.NOTE, {"at": at, **rows.story(task)})

@@ -1,8 +1,8 @@
 """The command line. Without arguments it serves MCP over stdio.
 
 Only here is the environment read and the process's own output written: stdout belongs to
-the protocol, so everything for people goes to stderr. Imports stand inside the commands,
-because a host waits for the answer to `initialize`.
+the protocol, so everything for people goes to stderr, but for `tasks`, which speaks to people
+alone. Imports stand inside the commands, because a host waits for the answer to `initialize`.
 """
 
 import argparse
@@ -46,7 +46,7 @@ LAST_PORT: Final = 65535
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return the exit status."""
-    arguments = _parser().parse_args(argv)
+    arguments = _read(list(sys.argv[1:] if argv is None else argv))
     # Imports make many objects and no garbage: collecting meanwhile costs a tenth of the start.
     gc.disable()
     from geekai_video_mcp.errors import GeekAIVideoError
@@ -64,6 +64,15 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         _say(_first(ours).message)
         return NOT_USABLE
+
+
+def _read(argv: list[str]) -> argparse.Namespace:
+    if argv[:1] != ["tasks"]:
+        return _parser().parse_args(argv)
+    # On its own: making its parser takes longer than all the others, and hosts never need it.
+    from geekai_video_mcp.cli.tasks import build_parser
+
+    return build_parser(_tasks).parse_args(argv[1:])
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -90,6 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     sandbox.add_argument("--port", type=_port, default=SANDBOX_PORT, help="0 takes a free one")
     sandbox.add_argument("--folder", type=Path, help="where its tasks are kept")
     sandbox.set_defaults(run=_sandbox)
+    commands.add_parser("tasks", help="list, show and export tasks; decide about unknown ones")
     return parser
 
 
@@ -133,6 +143,14 @@ def _sandbox(arguments: argparse.Namespace) -> int:
     _collect_again()
     _say(f"Sandbox at {base_url} (Ctrl-C ends it)")
     return _listen(_while(sandbox), listener)
+
+
+def _tasks(arguments: argparse.Namespace) -> int:
+    from geekai_video_mcp.cli.tasks import run
+
+    settings = _settings()
+    _collect_again()
+    return run(arguments, settings)
 
 
 def _while(sandbox: "Sandbox") -> "ASGIApp":
@@ -232,11 +250,11 @@ class _Leaving:
 
     async def on_signal(self, serve: Callable[[], Awaitable[None]]) -> None:
         """Serve until the input ends or a signal asks to go."""
-        async with anyio.create_task_group() as tasks:
+        async with anyio.create_task_group() as serving:
             if sys.platform != "win32":  # which has no signals to wait for
-                tasks.start_soon(self._listen, tasks.cancel_scope)
+                serving.start_soon(self._listen, serving.cancel_scope)
             await serve()
-            tasks.cancel_scope.cancel()
+            serving.cancel_scope.cancel()
 
     async def _listen(self, serving: anyio.CancelScope) -> None:
         with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:

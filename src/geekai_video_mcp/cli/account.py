@@ -1,0 +1,217 @@
+"""A task as a person reads it: a row of a list, a page of its own, a line of CSV. Pure.
+
+Text from outside is made plain: a terminal obeys escape sequences, a spreadsheet formulas.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, cast
+
+from geekai_video_mcp.cli.layout import GAP, columns, pairs, wrapped
+from geekai_video_mcp.errors import MAYBE_CHARGED, plain
+from geekai_video_mcp.ledger import Event
+from geekai_video_mcp.lifecycle import FileStatus, Status, Task
+
+ID_SHOWN: Final = 8
+"""Characters of an id in a list, as in the names of files."""
+START_SHOWN: Final = 300
+"""Characters of a prompt in a list that nothing else shortens."""
+COMMAND: Final = "geekai-video-mcp tasks"
+
+_HEAD: Final = ("ID", "WHEN (UTC)", "STATUS", "MODEL", "SEC", "FILE OR ERROR", "PROMPT")
+_GIVING_WAY: Final = (3, 5, 6)
+
+
+def listed(tasks: Sequence[Task], *, at: float, width: int) -> list[str]:
+    """A table of *tasks*, and what there is to decide about them."""
+    rows = [_row(task, at=at) for task in tasks]
+    lines = columns(_HEAD, rows, width=width, giving_way=_GIVING_WAY)
+    return lines + (_choice("ID --attach TASK_ID") if any(map(_undecided, tasks)) else [])
+
+
+def _row(task: Task, *, at: float) -> tuple[str, ...]:
+    return (
+        task.id[:ID_SHOWN],
+        _when(task.created_at, at=at),
+        task.status.value,
+        whole(task.model),
+        _seconds(task).rjust(len("SEC")),
+        _outcome(task),
+        plain(str(task.request.get("prompt", "")), limit=START_SHOWN),
+    )
+
+
+def _when(then: float, *, at: float) -> str:
+    """Short: the day and the minute, or the day alone if it was another year's."""
+    day, today = datetime.fromtimestamp(then, UTC), datetime.fromtimestamp(at, UTC)
+    return day.strftime("%m-%d %H:%M" if day.year == today.year else "%Y-%m-%d")
+
+
+def _seconds(task: Task) -> str:
+    """How long the video is, as far as anyone has said."""
+    duration = (task.result and task.result.duration) or task.request.get("duration")
+    return f"{duration:g}" if isinstance(duration, int | float) else ""
+
+
+def _outcome(task: Task) -> str:
+    if task.file_path:
+        return whole(Path(task.file_path).name)
+    if task.status is Status.SUCCEED:
+        return "link lost" if task.file_status is FileStatus.LOST else "not on disk yet"
+    return whole(task.error_code or "")
+
+
+def page(task: Task, events: Sequence[Event], *, width: int) -> list[str]:
+    """Everything the ledger has of *task*, for a person."""
+    sent = task.submitted_at
+    lines = [f"Task {task.id}", *pairs(_facts(task), width=width)]
+    if task.request:
+        lines += ["", "Request", *pairs(_request(task.request), width=width)]
+    if task.raw_reply:
+        lines += ["", "What came back, as data", *_quotation(task.raw_reply, width=width)]
+    lines += ["", "History", *pairs([_event(event) for event in events], width=width)]
+    return lines + (
+        _choice(f"{task.id[:ID_SHOWN]} --attach ID", sent=sent) if _undecided(task) else []
+    )
+
+
+def _undecided(task: Task) -> bool:
+    return task.status is Status.UNKNOWN
+
+
+def _choice(which: str, *, sent: float | None = None) -> list[str]:
+    """What a person has to decide, and with what."""
+    where = f"{GAP}Look in GeekAI's console for a video of {moment(sent)} or soon after."
+    return [
+        "",
+        f"unknown: no usable answer came. {MAYBE_CHARGED} You decide:",
+        *([where] if sent is not None else []),
+        f"{GAP}{COMMAND} resolve {which} | --abandon | --resubmit",
+    ]
+
+
+def _facts(task: Task) -> list[tuple[str, str]]:
+    result = task.result
+    facts: list[tuple[str, object]] = [
+        ("status", task.status.value),
+        ("error", task.error_code),
+        ("because", task.error_message),
+        ("model", task.model),
+        ("service", task.service.replace("#", ", key ")),
+        ("GeekAI's id", task.provider_task_id),
+        ("asked", moment(task.created_at)),
+        ("sent", moment(task.submitted_at)),
+        ("ended", moment(task.ended_at)),
+        ("unheard since", moment(task.stale_since)),
+        ("attempts", task.attempt),
+        ("looks", task.looks or None),
+        ("file", task.file_path or (task.status is Status.SUCCEED and task.file_status.value)),
+        ("bytes", task.file_bytes and f"{task.file_bytes:,}"),
+        ("sha256", task.file_sha256),
+        ("download", task.file_problem),
+        ("length", result and result.duration and f"{result.duration:g} s"),
+        ("link", result and result.url),
+        ("prompt used", result and result.revised_prompt),
+    ]
+    # An attempt count of 0 says that nothing was sent; every other nothing says nothing.
+    return [(name, whole(str(fact))) for name, fact in facts if fact or name == "attempts"]
+
+
+def _request(request: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [(whole(name), _value(value)) for name, value in request.items()]
+
+
+def _value(value: object) -> str:
+    if isinstance(value, str) and value.startswith("data:"):
+        return f"{whole(value.partition(',')[0])}, {len(value):,} characters"
+    if isinstance(value, list):
+        return ", ".join(_value(each) for each in cast("list[object]", value))
+    return whole(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+
+
+def _quotation(reply: str, *, width: int) -> list[str]:
+    """The service's words, each line marked as not ours."""
+    lines = (whole(line) for line in reply.splitlines())
+    return [f"{GAP}| {part}" for line in lines if line for part in wrapped(line, width - 4)]
+
+
+def _event(event: Event) -> tuple[str, str]:
+    file = event.file_status if event.file_status is not FileStatus.NONE else None
+    code = event.error_code and whole(event.error_code)
+    notes = ", ".join(note for note in (code, file and f"file {file.value}") if note)
+    return moment(event.at), f"{event.status.value} ({notes})" if notes else event.status.value
+
+
+def moment(at: float | None) -> str:
+    """A time for a person: UTC, to the second; empty for none."""
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S} UTC" if at is not None else ""
+
+
+def whole(text: str) -> str:
+    """Outside text made plain, and not shortened."""
+    return plain(text, limit=len(text) + 1)
+
+
+EXPORTED: Final = (
+    "id",
+    "provider_task_id",
+    "created_at",
+    "status",
+    "model",
+    "duration",
+    "resolution",
+    "submitted_at",
+    "ended_at",
+    "file_path",
+    "file_bytes",
+    "sha256",
+    "error_code",
+    "prompt",
+)
+FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+"""How a cell begins that spreadsheets compute; the wide ones are read alike in East Asia."""
+
+
+def exported(tasks: Iterable[Task]) -> str:
+    """*tasks* as lines of CSV, in the order of `EXPORTED`."""
+    return lines_of_csv(_cells(task) for task in tasks)
+
+
+def lines_of_csv(rows: Iterable[Iterable[object]]) -> str:
+    """CSV with the line ends of text files."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
+
+
+def _cells(task: Task) -> list[str]:
+    facts = (
+        task.id,
+        task.provider_task_id,
+        _iso(task.created_at),
+        task.status.value,
+        task.model,
+        _seconds(task),
+        task.request.get("resolution") or task.request.get("size"),
+        _iso(task.submitted_at),
+        _iso(task.ended_at),
+        task.file_path,
+        task.file_bytes,
+        task.file_sha256,
+        task.error_code,
+        task.request.get("prompt"),
+    )
+    return ["" if fact is None else _harmless(str(fact)) for fact in facts]
+
+
+def _harmless(text: str) -> str:
+    said = whole(text)
+    return f"'{said}" if said.startswith(FORMULA) or text.startswith(FORMULA) else said
+
+
+def _iso(at: float | None) -> str | None:
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds") if at is not None else None

@@ -1,0 +1,94 @@
+"""A person's decision about an unknown outcome: what will happen, and what did."""
+
+import argparse
+import sys
+from typing import TYPE_CHECKING, Final
+
+from geekai_video_mcp.cli.account import COMMAND, ID_SHOWN, moment, whole
+from geekai_video_mcp.cli.layout import GAP, wrapped
+from geekai_video_mcp.errors import MAYBE_CHARGED, DecisionRefused, GeekAIVideoError, quoted
+from geekai_video_mcp.lifecycle import UNRESOLVED, WATCHED, Status, Task
+
+if TYPE_CHECKING:
+    from geekai_video_mcp.config import Settings
+    from geekai_video_mcp.engine import Resolving
+
+DONE: Final = 0
+FAILED: Final = 1
+
+
+def foretold(task: Task, arguments: argparse.Namespace, *, width: int) -> list[str]:
+    """What is decided about, and what the decision will do.
+
+    Raises:
+        DecisionRefused: there is nothing to decide, so nobody need be asked.
+    """
+    if task.status not in UNRESOLVED:
+        what = f"It is {task.status.value}, and only an unknown outcome is for a person to decide"
+        raise DecisionRefused(what)
+    sent = f", sent {moment(task.submitted_at)}" if task.submitted_at else ""
+    prompt = whole(str(task.request.get("prompt", "")))
+    return [
+        f"Task {task.id}",
+        f"{GAP}{task.status.value}{sent}, {whole(task.model)}",
+        *(f"{GAP}{line}" for line in wrapped(prompt, width - len(GAP))),
+        "",
+        *_consequence(arguments),
+    ]
+
+
+def _consequence(arguments: argparse.Namespace) -> list[str]:
+    if arguments.attach is not None:
+        named = quoted(arguments.attach, limit=64)
+        return [
+            f"GeekAI's task {named} is taken for its video,",
+            "if GeekAI knows it, and followed to its file. Nothing is generated anew.",
+        ]
+    if arguments.abandon:
+        return [f"It is given up: nobody looks for its video any more. {MAYBE_CHARGED}"]
+    return [
+        "It is given up, and the same request is sent again as a new task.",
+        f"{MAYBE_CHARGED} Sending it again may pay a second time.",
+    ]
+
+
+async def resolve(settings: "Settings", task: Task, arguments: argparse.Namespace) -> int:
+    """Do it, and say what came of it; returns the exit status."""
+    from geekai_video_mcp.server import open_desk
+
+    async with open_desk(settings) as desk:
+        # Caught inside: what leaves through the sandbox's task group comes out in a group.
+        try:
+            return await _carried_out(desk, task, arguments)
+        except GeekAIVideoError as exc:
+            sys.stdout.flush()
+            sys.stderr.write(f"{exc.message}\n")
+            return FAILED
+
+
+async def _carried_out(desk: "Resolving", task: Task, arguments: argparse.Namespace) -> int:
+    if arguments.attach is not None:
+        return _outcome(await desk.attach(task.id, arguments.attach), "Attached")
+    if arguments.abandon:
+        await desk.abandon(task.id)
+        _say("Given up.")
+        return DONE
+    new = await desk.supersede(task.id)
+    _say(f"It is task {new.id} now. Waiting for GeekAI's answer, 7 minutes at most ...")
+    return _outcome(await desk.send(new), "Accepted")
+
+
+def _outcome(task: Task, word: str) -> int:
+    if task.status in WATCHED | {Status.SUCCEED}:
+        named = quoted(task.provider_task_id or "", limit=64)
+        _say(f"{word}: GeekAI's task {named} is {task.status.value}.")
+        _say("A running server of the same settings follows it to its file. How it stands:")
+        _say(f"{GAP}{COMMAND} show {task.id[:ID_SHOWN]}")
+        return DONE
+    _say(f"{task.status.value}: {whole(task.error_message or 'no reason was given')}")
+    return FAILED
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()

@@ -1,0 +1,262 @@
+"""`geekai-video-mcp tasks`: the ledger for people, and what only people may decide.
+
+Reading opens the ledger alone: it needs no service, disturbs no server, and makes no state
+folder. What is heavy is imported when a command needs it.
+"""
+
+import argparse
+import os
+import shutil
+import sys
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Final
+
+import anyio
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from geekai_video_mcp.config import Settings
+    from geekai_video_mcp.ledger import Ledger
+    from geekai_video_mcp.lifecycle import Status, Task
+
+OK: Final = 0
+REFUSED: Final = 1
+"""Exit status when there is no such task, or the decision was refused."""
+WRONG_USAGE: Final = 2
+BROKEN_PIPE: Final = 141
+"""Exit status when the reader of our output has gone, as shells have it."""
+
+LIMIT: Final = 20
+"""Tasks in a list that nobody bounded: a screenful."""
+PAGE: Final = 500
+"""Tasks read in one transaction: an export must not hold servers up."""
+UNBOUNDED: Final = 10_000
+"""Cells of a line where there is no terminal: nothing is cut for a file or a pipe."""
+PREFIX: Final = 6
+"""Characters of an id that are enough, if only one task's begins so."""
+NONE_YET: Final = "No tasks yet."
+
+
+def build_parser(run: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
+    """The command line after `geekai-video-mcp tasks`, which *run* carries out."""
+    tasks = argparse.ArgumentParser(
+        prog="geekai-video-mcp tasks", description="The newest tasks, and what can be done to them."
+    )
+    tasks.set_defaults(run=run, act=_list, status=None, limit=LIMIT, all=False)
+    _listing(tasks)
+    acts = tasks.add_subparsers(title="commands", metavar="COMMAND")
+    listing = acts.add_parser("list", help="the newest tasks (the default)")
+    listing.set_defaults(act=_list)
+    _listing(listing)
+    show = acts.add_parser("show", help="everything about one task, and its history")
+    show.add_argument("id", help=f"a task's id, GeekAI's id, or {PREFIX} characters to begin with")
+    show.set_defaults(act=_show)
+    export = acts.add_parser("export", help="every task as CSV, to standard output")
+    export.set_defaults(act=_export)
+    resolve = acts.add_parser("resolve", help="decide about a task whose outcome is unknown")
+    resolve.add_argument("id", help="the task's id, or how it begins")
+    way = resolve.add_mutually_exclusive_group(required=True)
+    way.add_argument("--attach", metavar="TASK_ID", help="it is this task in GeekAI's console")
+    way.add_argument("--abandon", action="store_true", help="give it up")
+    way.add_argument("--resubmit", action="store_true", help="send it again; may pay twice")
+    resolve.add_argument("--yes", action="store_true", help="do not ask")
+    resolve.set_defaults(act=_resolve)
+    return tasks
+
+
+def _listing(parser: argparse.ArgumentParser) -> None:
+    # Suppressed, or the defaults of `list` would undo what was given before it.
+    unset = argparse.SUPPRESS
+    parser.add_argument("--status", default=unset, help="only tasks of this status")
+    parser.add_argument("--limit", type=_count, default=unset, help=f"how many (default: {LIMIT})")
+    parser.add_argument("--all", action="store_true", default=unset, help="every one")
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) == 0:
+        what = "a limit is a number from 1 on"
+        raise argparse.ArgumentTypeError(what)
+    return int(text)
+
+
+def run(arguments: argparse.Namespace, settings: "Settings") -> int:
+    """Carry the command out; return the exit status."""
+    from geekai_video_mcp.errors import GeekAIVideoError
+
+    try:
+        _prepare_output()
+        status: int = arguments.act(arguments, settings)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Or the interpreter complains about it once more when it flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except GeekAIVideoError as exc:
+        return _refused(exc.message)
+    return status
+
+
+def _prepare_output() -> None:
+    """UTF-8 for files and pipes; a terminal's own encoding never ends a command."""
+    import io
+
+    out: object = sys.stdout
+    if isinstance(out, io.TextIOWrapper):
+        terminal = out.isatty()
+        out.reconfigure(errors="replace") if terminal else out.reconfigure(encoding="utf-8")
+
+
+def _list(arguments: argparse.Namespace, settings: "Settings") -> int:
+    from geekai_video_mcp.cli.account import COMMAND, listed
+    from geekai_video_mcp.lifecycle import Status
+
+    known = [status.value for status in Status]
+    if arguments.status not in {None, *known}:
+        _refused(f"--status is one of {', '.join(known)}")
+        return WRONG_USAGE
+    statuses = {Status(arguments.status)} if arguments.status else set[Status]()
+    limit = None if arguments.all else arguments.limit
+    found, more = anyio.run(_newest, settings, statuses, limit)
+    if not found:
+        _say(NONE_YET if not statuses else f"No task is {arguments.status}.")
+        return OK
+    for line in listed(found, at=time.time(), width=_width()):
+        _say(line)
+    if more:
+        _say("")
+        _say(f"These are the newest {limit}; see all with: {COMMAND} --all")
+    return OK
+
+
+async def _newest(
+    settings: "Settings", statuses: "Collection[Status]", limit: int | None
+) -> "tuple[list[Task], bool]":
+    """The newest tasks, and whether there are more."""
+    found = list["Task"]()
+    async with _ledger(settings) as ledger:
+        async for task in _every(ledger, statuses):
+            if len(found) == limit:
+                return found, True
+            found.append(task)
+    return found, False
+
+
+async def _every(
+    ledger: "Ledger | None", statuses: "Collection[Status]" = ()
+) -> "AsyncGenerator[Task]":
+    last: str | None = None
+    while ledger and (page := await ledger.listed(limit=PAGE, statuses=statuses, before=last)):
+        for task in page:
+            yield task
+        last = page[-1].id
+
+
+def _show(arguments: argparse.Namespace, settings: "Settings") -> int:
+    from geekai_video_mcp.cli.account import page
+
+    async def read() -> list[str]:
+        async with _ledger(settings) as ledger:
+            task = await _find(ledger, arguments.id)
+            events = await ledger.events(task.id) if ledger else []
+        return page(task, events, width=_width())
+
+    for line in anyio.run(read):
+        _say(line)
+    return OK
+
+
+def _export(_: argparse.Namespace, settings: "Settings") -> int:
+    from geekai_video_mcp.cli.account import EXPORTED, exported, lines_of_csv
+
+    async def write() -> None:
+        sys.stdout.write(lines_of_csv([EXPORTED]))
+        async with _ledger(settings) as ledger:
+            async for task in _every(ledger):
+                sys.stdout.write(exported([task]))
+
+    anyio.run(write)
+    return OK
+
+
+def _resolve(arguments: argparse.Namespace, settings: "Settings") -> int:
+    from geekai_video_mcp.cli.resolving import foretold, resolve
+
+    async def read() -> "Task":
+        async with _ledger(settings) as ledger:
+            return await _find(ledger, arguments.id)
+
+    task = anyio.run(read)
+    for line in foretold(task, arguments, width=_width()):
+        _say(line)
+    if not arguments.yes and not _agreed():
+        return REFUSED
+    return anyio.run(resolve, settings, task, arguments)
+
+
+def _agreed() -> bool:
+    """Whether the person at the terminal says so."""
+    if not sys.stdin.isatty():
+        _refused("Nobody is there to ask: give --yes. Nothing was changed.")
+        return False
+    try:
+        agreed = input("Type yes to go on: ").strip().lower() == "yes"
+    except EOFError:
+        agreed = False
+    if not agreed:
+        _refused("Nothing was changed.")
+    return agreed
+
+
+@asynccontextmanager
+async def _ledger(settings: "Settings") -> "AsyncGenerator[Ledger | None]":
+    """The ledger; None if there is none, which reading must not change."""
+    from geekai_video_mcp.ledger import Ledger
+
+    if not Ledger.exists(settings.state_dir):
+        yield None
+        return
+    ledger = await Ledger.open(settings.state_dir)
+    try:
+        yield ledger
+    finally:
+        await ledger.close()
+
+
+async def _find(ledger: "Ledger | None", given: str) -> "Task":
+    """The task that a person means.
+
+    Raises:
+        DecisionRefused: none, or more than one.
+    """
+    from geekai_video_mcp.cli.account import COMMAND
+    from geekai_video_mcp.errors import DecisionRefused, quoted
+
+    if ledger is None:
+        raise DecisionRefused(NONE_YET)
+    if task := await ledger.find(given):
+        return task
+    found = await ledger.starting(given.lower(), limit=2) if len(given) >= PREFIX else []
+    if not found:
+        what = f"No task {quoted(given, limit=64)} is here; see them with: {COMMAND} --all"
+        raise DecisionRefused(what)
+    if len(found) > 1:
+        what = f"More than one task begins with {quoted(given, limit=64)}; give more of its id"
+        raise DecisionRefused(what)
+    return found[0]
+
+
+def _width() -> int:
+    return shutil.get_terminal_size((UNBOUNDED, 0)).columns
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+
+
+def _refused(why: str) -> int:
+    sys.stdout.flush()  # first what came first
+    sys.stderr.write(why + "\n")
+    return REFUSED

@@ -1,0 +1,173 @@
+"""What a person decides about an outcome that nobody knows: attach, abandon, send again.
+
+No tool leads here. Each decision is one transaction that looks at the task as it stands
+then, so of two people who decide at once, the second is told what the first did.
+"""
+
+from dataclasses import replace
+from typing import Final
+
+import anyio
+
+from geekai_video_mcp.admission import Neighbours, check
+from geekai_video_mcp.engine.means import Means
+from geekai_video_mcp.engine.submitting import Call, Submitting
+from geekai_video_mcp.errors import (
+    MAYBE_CHARGED,
+    DecisionRefused,
+    StorageUnavailable,
+    TaskNotFound,
+    quoted,
+)
+from geekai_video_mcp.lifecycle import (
+    UNRESOLVED,
+    Observation,
+    Status,
+    Task,
+    advance,
+    intend,
+)
+
+
+class Resolving:
+    """Carries out what a person has decided."""
+
+    def __init__(self, means: Means) -> None:
+        self._means = means
+        self._submitting = Submitting(means)
+
+    async def attach(self, task_id: str, provider_task_id: str) -> Task:
+        """Take the service's task of this id for the task whose outcome nobody knew. Free.
+
+        An abandoned one may be found after all. It is followed from then on by any server.
+
+        Raises:
+            DecisionRefused: the task, or the id, does not allow it.
+            NotAuthorised, ServiceUnavailable: the service could not be asked.
+        """
+        means = self._means
+        _may_bear(await self._known(task_id), provider_task_id, None, service=means.service)
+        try:
+            outside = await means.outside()
+            seen = await outside.service.get_video(provider_task_id)
+        except TaskNotFound as exc:
+            what = f"GeekAI knows no task {quoted(provider_task_id, limit=64)} of this key"
+            raise DecisionRefused(what) from exc
+        # By the name that the person gave: an answer may leave it out.
+        seen = replace(seen, provider_task_id=provider_task_id)
+
+        def attached(now: Task, bearer: Task | None) -> Task:
+            _may_bear(now, provider_task_id, bearer, service=means.service)
+            return advance(now, seen)
+
+        return await means.ledger.identify(task_id, provider_task_id, attached)
+
+    async def abandon(self, task_id: str) -> Task:
+        """Give the task up; needs no service. A late answer to its own request still counts.
+
+        Raises:
+            DecisionRefused: its outcome is not unknown.
+        """
+        at = self._means.clock()
+        return await self._means.change(task_id, lambda now: _given_up(now, at=at))
+
+    async def supersede(self, task_id: str) -> Task:
+        """Give the task up and record a new one for the same request, which nobody has sent yet.
+
+        Should this process die before `send`, any server does it, once, as for every intent.
+
+        Raises:
+            DecisionRefused: its outcome is not unknown, so it was decided before.
+            CapReached: no further video may be asked for now; nothing has changed.
+        """
+        means, at = self._means, self._means.clock()
+
+        def superseded(now: Task) -> tuple[Task, Task]:
+            if now.service != means.service:
+                raise DecisionRefused(_ELSEWHERE)
+            if not now.request:
+                what = "It was made elsewhere, so its request is not known here"
+                raise DecisionRefused(what)
+            new = intend(
+                request=now.request,
+                service=now.service,
+                owner=means.owners.me,
+                at=at,
+                idempotency_key=now.idempotency_key,
+                variation=now.variation,
+            )
+            return _given_up(now, at=at, for_the_sake_of=new), new
+
+        def within_caps(beside: Neighbours) -> None:
+            if means.limits is not None:
+                check(beside, means.limits)
+
+        return await means.ledger.supersede(task_id, superseded, within_caps)
+
+    async def send(self, task: Task) -> Task:
+        """Send what `supersede` recorded, and wait for the answer. Costs money, at most once.
+
+        Raises:
+            StorageUnavailable: the disk failed, before or after it was sent; it says which.
+        """
+        call = Call(task.request)
+        async with anyio.create_task_group() as sending:
+            sending.start_soon(self._send, task, call)
+            try:
+                await call.answered.wait()
+            finally:
+                await self._submitting.last_words()
+                sending.cancel_scope.cancel()
+        if call.error is not None:
+            raise call.error
+        return await self._known(task.id)
+
+    async def _send(self, task: Task, call: Call) -> None:
+        try:
+            await self._submitting.send(task)
+        except StorageUnavailable as exc:
+            call.end(exc)
+        finally:
+            call.end()
+
+    async def _known(self, task_id: str) -> Task:
+        task = await self._means.ledger.find(task_id)
+        if task is None:
+            raise TaskNotFound(task_id)
+        return task
+
+
+_ELSEWHERE: Final = (
+    "It belongs to another service or key; set the GEEKAI_BASE_URL and GEEKAI_API_KEY it was"
+    " made with"
+)
+
+
+def _given_up(task: Task, *, at: float, for_the_sake_of: Task | None = None) -> Task:
+    """The task as a person leaves it who gives up knowing."""
+    if task.status is not Status.UNKNOWN:
+        what = f"It is {task.status.value}, and only an unknown outcome is for a person to decide"
+        raise DecisionRefused(what)
+    again = f" The same request became task {for_the_sake_of.id}." if for_the_sake_of else ""
+    words = f"A person has given it up, its outcome unknown. {MAYBE_CHARGED}{again}"
+    gone = Observation(status=Status.ABANDONED, at=at, error_code="abandoned", error_message=words)
+    # Its key is the next request's: a late answer must not find it taken.
+    return replace(advance(task, gone), idempotency_key=None)
+
+
+def _may_bear(task: Task, provider_task_id: str, bearer: Task | None, *, service: str) -> None:
+    """Raise if the task may not be given this id, which *bearer* has if anyone does."""
+    if task.service != service:
+        raise DecisionRefused(_ELSEWHERE)
+    if task.status not in UNRESOLVED:
+        what = f"It is {task.status.value}, and only an unknown outcome can be attached"
+        raise DecisionRefused(what)
+    if task.provider_task_id not in {None, provider_task_id}:
+        what = f"GeekAI knows it as {quoted(str(task.provider_task_id), limit=64)} already"
+        raise DecisionRefused(what)
+    if bearer is not None:
+        what = (
+            f"{quoted(provider_task_id, limit=64)} is task {bearer.id} here already; if that is"
+            " its video, give this one up with --abandon"
+        )
+        raise DecisionRefused(what)

@@ -1,0 +1,45 @@
+"""A sample of the crash points; `make reliability` tries a third of them, or all."""
+
+from pathlib import Path
+
+import pytest
+
+from reliability.crash_points import SCENARIOS, run
+from reliability.tracing import read, unavailable
+
+POINTS = 12
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.skipif(bool(unavailable()), reason=unavailable() or "strace can attach")
+async def test_death_at_a_system_call_pays_nothing_twice_and_loses_nothing(tmp_path: Path) -> None:
+    outcome = await run(tmp_path, seed=3, most=POINTS)
+
+    assert outcome.clean, outcome
+    assert outcome.tried == POINTS
+    assert outcome.fired.total() >= POINTS * 2 // 3, (
+        "strace killed too few: points are counted wrong"
+    )
+    assert set(outcome.points) == {scenario.name for scenario in SCENARIOS}
+    assert outcome.points.total() >= 300
+
+
+def test_calls_are_counted_by_thread_and_by_name() -> None:
+    """As strace counts for `when=N`; a set of names has no count of its own."""
+    log = [
+        '10 openat(AT_FDCWD, "a", O_RDONLY) = 3</a>',
+        '11 openat(AT_FDCWD, "b", O_RDWR|O_CREAT, 0600 <unfinished ...>',
+        '10 pwrite64(3</a>, "x", 1, 0) = 1',
+        "11 <... openat resumed>) = 4</b>",
+        '10 openat(AT_FDCWD, "c", O_RDWR|O_CREAT, 0600) = 5</c>',
+        "12 +++ exited with 0 +++",
+    ]
+
+    calls = read(log, [10, 11])
+
+    assert [(c.thread, c.name, c.number, c.matters) for c in calls] == [
+        (0, "openat", 1, False),
+        (1, "openat", 1, True),
+        (0, "pwrite64", 1, True),
+        (0, "openat", 2, True),
+    ]
