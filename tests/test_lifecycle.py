@@ -173,6 +173,14 @@ def test_a_late_answer_turns_unknown_into_what_it_says() -> None:
     assert (heard.error_code, heard.error_message) == (None, None)
 
 
+@pytest.mark.parametrize("end", [Status.SUCCEED, Status.FAILED])
+@pytest.mark.parametrize("believed", sorted(set(Status) - TERMINAL - {Status.INTENDED}))
+def test_whatever_was_believed_the_services_word_of_an_end_is_taken(
+    believed: Status, end: Status
+) -> None:
+    assert advance(watched(believed), Observation(status=end, at=NOW)).status is end
+
+
 def test_why_an_outcome_was_unknown_is_not_why_the_task_failed_later() -> None:
     lost = replace(watched(Status.UNKNOWN), error_message="no answer", raw_reply="<html>")
 
