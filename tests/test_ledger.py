@@ -5,9 +5,11 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,11 @@ import pytest
 
 from geekai_video_mcp.errors import StorageUnavailable
 from geekai_video_mcp.ledger import Ledger, Owners, rows
-from geekai_video_mcp.ledger.sqlite import Store
+from geekai_video_mcp.ledger.owners import UNBORN_FOR
+from geekai_video_mcp.ledger.sqlite import (
+    _MIGRATIONS,  # pyright: ignore[reportPrivateUsage]
+    Store,
+)
 from geekai_video_mcp.lifecycle import (
     FileFact,
     FileStatus,
@@ -30,6 +36,7 @@ from geekai_video_mcp.lifecycle import (
     keep,
     overlook,
 )
+from geekai_video_mcp.pace import BURST, NEWEST, Budget, block, take
 
 NOW = 1_790_000_000.0
 posix = pytest.mark.skipif(sys.platform == "win32", reason="modes and signals are POSIX's")
@@ -112,6 +119,10 @@ async def test_a_task_survives_the_process_that_wrote_it(state: Path) -> None:
         error_message="m",
         raw_reply="<html>\0",
         ended_at=NOW + 9,
+        kind="k",
+        soonest=60.5,
+        latest=240.5,
+        looked_at=NOW + 8,
         next_look_at=NOW + 10,
         looks=7,
         stale_since=NOW,
@@ -407,7 +418,7 @@ def test_eight_processes_may_open_it_for_the_first_time_at_once(state: Path) -> 
 
     assert [process.returncode for process in children] == [0] * 8
     assert raw(state, "SELECT count(*) FROM task") == [(8,)]
-    assert raw(state, "PRAGMA user_version") == [(2,)]
+    assert raw(state, "PRAGMA user_version") == [(len(_MIGRATIONS),)]
 
 
 async def test_a_ledger_of_the_first_version_is_taken_over_whole(state: Path) -> None:
@@ -499,6 +510,93 @@ def test_processes_that_ask_with_the_same_keys_record_each_once(state: Path) -> 
 
     assert [process.returncode for process in children] == [0] * 4
     assert raw(state, "SELECT count(*), count(DISTINCT idempotency_key) FROM task") == [(10, 10)]
+
+
+# History and the shared budget
+
+
+def finished(task: Task, *, took: float, at: float = NOW) -> Task:
+    """*task* as two looks five seconds apart measured it."""
+    return replace(
+        task,
+        status=Status.SUCCEED,
+        submitted_at=at,
+        looked_at=at + took - 2.5,
+        ended_at=at + took + 2.5,
+    )
+
+
+async def test_history_is_the_newest_finished_tasks_of_the_same_kind_and_service(
+    state: Path,
+) -> None:
+    others = [
+        replace(finished(wish(), took=1), service="other"),
+        replace(finished(wish(), took=2), kind="other"),
+        replace(finished(wish(), took=3), status=Status.FAILED),
+        wish(status=Status.RUNNING),
+    ]
+    async with opened(state) as ledger:
+        for task in others:
+            await ledger.add(task)
+        for number in range(60):
+            await ledger.add(finished(wish(), took=100 + number, at=NOW + number))
+        history = await ledger.history("s", str(wish().kind))
+        nothing = await ledger.history("s", "never seen")
+
+    assert [span.took for span in history] == [159 - number for number in range(NEWEST)]
+    assert nothing == []
+
+
+def test_history_is_read_from_its_index_alone(state: Path) -> None:
+    """A row may hold megabytes of pictures."""
+    store = Store(state)
+    try:
+        plan = store._db.execute(  # pyright: ignore[reportPrivateUsage]
+            f"EXPLAIN QUERY PLAN {rows.HISTORY}", {"service": "s", "kind": "k", "newest": 1}
+        ).fetchall()
+    finally:
+        store.close()
+
+    assert [row["detail"] for row in plan] == [
+        "SEARCH task USING COVERING INDEX task_by_kind (service=? AND kind=?)"
+    ]
+
+
+async def test_a_budget_outlives_a_process_and_belongs_to_one_service(state: Path) -> None:
+    hold = partial(held, seconds=60)
+    async with opened(state) as ledger:
+        await ledger.budget("s", hold)
+    async with opened(state) as ledger:
+        blocked = await ledger.budget("s", partial(take, at=NOW + 1))
+        free = await ledger.budget("another", partial(take, at=NOW + 1))
+
+    assert (blocked, free) == (pytest.approx(59), 0.0)
+
+
+def held(budget: Budget, *, seconds: float) -> tuple[Budget, None]:
+    return block(budget, at=NOW, seconds=seconds), None
+
+
+SPEND = """
+import sys
+from functools import partial
+from pathlib import Path
+from geekai_video_mcp.ledger.sqlite import Store
+from geekai_video_mcp.pace import take
+store = Store(Path(sys.argv[1]))
+print("ready", flush=True)
+sys.stdin.readline()
+waits = [store.budget("s", partial(take, at=1_790_000_000.0)) for _ in range(10)]
+store.close()
+Path(sys.argv[2]).write_text(str(waits.count(0.0)), encoding="utf-8")
+"""
+
+
+def test_processes_share_one_budget(state: Path, tmp_path: Path) -> None:
+    reports = [tmp_path / f"report-{number}" for number in range(4)]
+    all_at_once([child(SPEND, state, str(report)) for report in reports])
+
+    assert sum(int(report.read_text("utf-8")) for report in reports) == BURST
 
 
 # The disk
@@ -698,6 +796,34 @@ def test_only_what_the_dead_left_behind_is_swept(state: Path) -> None:
 
         assert {path.stem for path in (state / "procs").iterdir()} == {alive, owners.me}
         assert owners.alive(alive)
+
+
+@posix
+def test_a_lock_whose_process_died_before_it_had_its_name_is_swept(state: Path) -> None:
+    """But not one that was only just made: it is not locked yet."""
+    with Owners(state) as owners:
+        old, young = (state / "procs" / f"{name * 16}.new" for name in ("0d", "09"))
+        for path in (old, young):
+            path.touch()
+        made = time.time() - UNBORN_FOR - 60
+        os.utime(old, (made, made))
+        owners.sweep()
+
+        assert {path.name for path in (state / "procs").glob("*.new")} == {young.name}
+
+
+@posix
+def test_a_state_folder_that_knows_no_locks_is_refused(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There nobody could tell whose request is still under way."""
+
+    def no_locks(*_: object) -> None:
+        raise OSError(37, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", no_locks)
+    with pytest.raises(StorageUnavailable, match="No locks available"):
+        Owners(state)
 
 
 @posix

@@ -7,16 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from geekai_video_mcp.errors import MAYBE_CHARGED
 from geekai_video_mcp.lifecycle import (
     ALLOWED,
     FETCH_AGAIN,
-    FIRST_LOOK,
-    HINT_AT_LEAST,
-    HINT_SLACK,
+    GIVE_UP,
+    GIVE_UP_LOOKS,
     LEASE,
     LIMITED_AT_MOST,
-    LOOK_AT_MOST,
-    LOOK_EVERY,
     RETRY_LIMITED,
     RETRY_UNSENT,
     TERMINAL,
@@ -36,10 +34,22 @@ from geekai_video_mcp.lifecycle import (
     keep,
     lease,
     overlook,
+    paced,
     send_again_after,
+)
+from geekai_video_mcp.pace import (
+    AWAY_AT_MOST,
+    FIRST_LOOK,
+    HINT_AT_LEAST,
+    HINT_SLACK,
+    JITTER,
+    LOOK_AT_MOST,
+    LOOK_EVERY,
+    Pace,
 )
 
 NOW = 1_790_000_000.0
+USUAL = Pace(soonest=60.0, latest=240.0)
 
 times = st.floats(min_value=NOW, max_value=NOW + 1e5)
 observations = st.builds(
@@ -304,14 +314,31 @@ def looked(task: Task, *, at: float, hint: float | None = None) -> float:
 def test_the_first_look_waits_until_a_video_could_be_there() -> None:
     sent = replace(watched(Status.SUBMITTING), next_look_at=None)
 
-    assert looked(sent, at=NOW + 2) == FIRST_LOOK
+    assert looked(sent, at=NOW + 2) == pytest.approx(FIRST_LOOK, rel=JITTER)
+
+
+def test_the_first_look_comes_when_one_in_ten_of_its_kind_is_done() -> None:
+    sent = paced(replace(watched(Status.SUBMITTING), next_look_at=None), USUAL)
+
+    assert looked(sent, at=NOW + 2) == pytest.approx(58, rel=JITTER)
+
+
+@pytest.mark.parametrize(("age", "wait"), [(70, LOOK_EVERY), (239, LOOK_EVERY), (250, 25.0)])
+def test_looks_are_close_together_while_most_of_its_kind_are_done(age: float, wait: float) -> None:
+    assert looked(paced(watched(), USUAL), at=NOW + age) == pytest.approx(wait, rel=JITTER)
+
+
+def test_looks_at_tasks_that_were_sent_together_fall_apart() -> None:
+    waits = [looked(watched(), at=NOW + 10) for _ in range(200)]
+
+    assert min(waits) < 0.92 * LOOK_EVERY < 1.08 * LOOK_EVERY < max(waits)
 
 
 @pytest.mark.parametrize(
     ("age", "wait"), [(-3600, LOOK_EVERY), (10, LOOK_EVERY), (100, 10.0), (9_999, LOOK_AT_MOST)]
 )
 def test_looks_grow_apart_with_the_age_of_the_task(age: float, wait: float) -> None:
-    assert looked(watched(), at=NOW + age) == pytest.approx(wait)
+    assert looked(watched(), at=NOW + age) == pytest.approx(wait, rel=JITTER)
 
 
 @pytest.mark.parametrize(
@@ -323,17 +350,15 @@ def test_the_services_estimate_is_honoured_within_bounds(hint: float, wait: floa
 
 
 @settings(deadline=None)
-@given(observations, times)
+@given(observations, times, st.floats(0, 1e5), st.integers(0, 1000))
 def test_no_schedule_sets_a_look_that_would_be_taken_for_a_clock_set_back(
-    seen: Observation, submitted: float
+    seen: Observation, submitted: float, soonest: float, looks: int
 ) -> None:
-    task = advance(watched(at=submitted), replace(seen, attempt=None))
+    usual = Pace(soonest=soonest, latest=soonest * 2)
+    task = replace(paced(watched(at=submitted), usual), looks=looks, next_look_at=None)
+    task = advance(task, replace(seen, attempt=None))
 
-    assert (
-        task.next_look_at is None
-        or task.next_look_at <= seen.at + LOOK_AT_MOST
-        or (task.next_look_at == submitted)
-    )
+    assert task.next_look_at is None or seen.at < task.next_look_at <= seen.at + AWAY_AT_MOST
 
 
 @pytest.mark.parametrize("delay", [10.0, 120.0, 3600.0, float("inf")])
@@ -341,10 +366,66 @@ def test_a_missed_look_changes_nothing_but_when_to_look_again(delay: float) -> N
     missed = overlook(watched(), at=NOW, delay=delay)
 
     assert (missed.status, missed.looks, missed.stale_since) == (Status.RUNNING, 1, NOW)
-    assert not due(missed, at=NOW + 9), "a long wish to be left alone is no clock set back"
-    assert due(missed, at=NOW + delay)
+    assert not due(missed, at=NOW + min(delay, AWAY_AT_MOST) - 0.1), "the service's own wish"
+    assert due(missed, at=NOW + delay * 1.25)
     assert overlook(missed, at=NOW + 50, delay=delay).stale_since == NOW
     assert advance(missed, Observation(status=Status.RUNNING, at=NOW)).stale_since is None
+
+
+def old(*, looks: int = GIVE_UP_LOOKS) -> Task:
+    return replace(watched(at=NOW - GIVE_UP), looks=looks)
+
+
+@pytest.mark.parametrize("status", sorted(WATCHED))
+def test_a_task_that_is_not_done_after_a_day_is_unknown_and_never_failed(status: Status) -> None:
+    ended = advance(old(), Observation(status=status, at=NOW))
+
+    assert (ended.status, ended.error_code, ended.next_look_at) == (
+        Status.UNKNOWN,
+        "no_result",
+        None,
+    )
+    assert MAYBE_CHARGED in str(ended.error_message)
+    assert ended.settled
+
+
+def test_a_task_is_not_given_up_before_its_time_nor_before_it_was_looked_at_often() -> None:
+    seen = Observation(status=Status.RUNNING, at=NOW)
+
+    assert advance(replace(old(), submitted_at=NOW - GIVE_UP + 1), seen).status is Status.RUNNING
+    assert advance(old(looks=GIVE_UP_LOOKS - 1), seen).status is Status.RUNNING
+
+
+def test_a_video_that_comes_after_a_day_is_a_video() -> None:
+    seen = Observation(status=Status.SUCCEED, at=NOW, result=Result(url="https://x/1.mp4"))
+
+    assert advance(old(), seen).status is Status.SUCCEED
+    assert advance(advance(old(), Observation(status=Status.RUNNING, at=NOW)), seen).status is (
+        Status.SUCCEED
+    )
+
+
+def test_a_task_that_was_given_up_stays_so_while_it_is_not_done() -> None:
+    gone = advance(old(), Observation(status=Status.RUNNING, at=NOW))
+
+    again = advance(gone, Observation(status=Status.RUNNING, at=NOW + 60))
+
+    assert (again.status, again.error_code) == (Status.UNKNOWN, "no_result")
+
+
+def test_a_look_that_fails_gives_nothing_up_unless_the_service_has_forgotten_the_task() -> None:
+    missed = overlook(old(), at=NOW, delay=10)
+
+    assert missed.status is Status.RUNNING
+    assert overlook(watched(), at=NOW, delay=10, forgotten=True).status is Status.RUNNING
+    assert overlook(missed, at=NOW, delay=10, forgotten=True).status is Status.UNKNOWN
+
+
+def test_that_its_process_ended_says_nothing_of_a_task_that_was_accepted() -> None:
+    """Seen as `submitting` by another process, a moment before the answer was recorded."""
+    task, orphaned = watched(), Observation(status=Status.UNKNOWN, at=NOW, owner="a", attempt=1)
+
+    assert advance(task, orphaned) is task
 
 
 @pytest.mark.parametrize("status", sorted(set(Status) - WATCHED))
@@ -403,7 +484,7 @@ def test_a_task_made_elsewhere_that_runs_is_looked_at_again_soon() -> None:
     task = adopt(Observation(status=Status.RUNNING, at=NOW), provider_task_id="theirs", service="s")
 
     assert task.status is Status.RUNNING
-    assert task.next_look_at == NOW + LOOK_EVERY
+    assert task.next_look_at == pytest.approx(NOW + LOOK_EVERY, abs=JITTER * LOOK_EVERY)
 
 
 # Delivery

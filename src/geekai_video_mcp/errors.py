@@ -22,6 +22,9 @@ from typing import Final
 NOT_CHARGED: Final = "Nothing was charged."
 MAYBE_CHARGED: Final = "It may have been charged."
 
+RATE_LIMITED: Final = "rate_limited"
+"""The code of a `ServiceUnavailable` that asks everyone to wait."""
+
 QUOTE_LIMIT: Final = 300
 """Characters of outside text that a message repeats: enough for any error sentence seen."""
 

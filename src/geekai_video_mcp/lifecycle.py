@@ -24,6 +24,10 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Final, cast
 
+from geekai_video_mcp import pace
+from geekai_video_mcp.errors import SubmissionUnknown
+from geekai_video_mcp.pace import AWAY_AT_MOST, Pace
+
 
 class Status(StrEnum):
     """Where a task stands with the provider."""
@@ -40,7 +44,8 @@ class Status(StrEnum):
     REJECTED = "rejected"
     """The provider refused the request, or it never left: nothing was charged."""
     UNKNOWN = "unknown"
-    """The request left and no usable answer came. Only a person may send it again."""
+    """The request left and no usable answer came, or no result in all the time that we look.
+    Only a person may send it again."""
     ABANDONED = "abandoned"
     """A person has given up an unknown outcome: nothing is sent for it or looked at."""
 
@@ -58,8 +63,9 @@ ALLOWED: Final[Mapping[Status, frozenset[Status]]] = {
             Status.UNKNOWN,
         }
     ),
-    Status.PENDING: frozenset({Status.RUNNING, Status.SUCCEED, Status.FAILED}),
-    Status.RUNNING: frozenset({Status.SUCCEED, Status.FAILED}),
+    # Unknown by time alone: see `GIVE_UP`.
+    Status.PENDING: frozenset({Status.RUNNING, Status.SUCCEED, Status.FAILED, Status.UNKNOWN}),
+    Status.RUNNING: frozenset({Status.SUCCEED, Status.FAILED, Status.UNKNOWN}),
     # Late truth wins: the attempt that owns the POST may still hear its answer, and a person
     # may find the task at the service, after having given it up as well.
     Status.UNKNOWN: frozenset(
@@ -121,6 +127,11 @@ class Task:
     """The caller's number for a take: another number is another request."""
     fingerprint: str | None = None
     """By which a repeat of the request is known; None for a task made elsewhere."""
+    kind: str | None = None
+    """What tasks that take about as long have in common; None for a task made elsewhere."""
+    soonest: float | None = None
+    latest: float | None = None
+    """The pace of its kind when it was asked for, in seconds; None without history."""
     status: Status = Status.INTENDED
     owner: str | None = None
     """The process that submits it; if it dies before an answer, so does what it knew."""
@@ -132,6 +143,8 @@ class Task:
     error_message: str | None = None
     raw_reply: str | None = None
     ended_at: float | None = None
+    looked_at: float | None = None
+    """When it was last seen unfinished at the service."""
     next_look_at: float | None = None
     looks: int = 0
     stale_since: float | None = None
@@ -155,6 +168,13 @@ class Task:
         if self.status is Status.SUCCEED:
             return self.file_status is not FileStatus.NONE
         return self.status in TERMINAL | UNRESOLVED
+
+    @property
+    def usual(self) -> Pace | None:
+        """The pace of its kind; None without history."""
+        if self.soonest is None or self.latest is None:
+            return None
+        return Pace(soonest=self.soonest, latest=self.latest)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,6 +228,16 @@ def intend(
         idempotency_key=idempotency_key,
         variation=variation,
         fingerprint=fingerprint(light, variation),
+        kind=pace.kind(request),
+    )
+
+
+def paced(task: Task, usual: Pace | None) -> Task:
+    """The task with the pace of its kind, by which it will be looked at."""
+    return replace(
+        task,
+        soonest=usual.soonest if usual else None,
+        latest=usual.latest if usual else None,
     )
 
 
@@ -254,9 +284,9 @@ def advance(task: Task, seen: Observation) -> Task:
         return _claim(task, seen)
     if seen.attempt is not None and (seen.owner, seen.attempt) != (task.owner, task.attempt):
         return task
-    if (task.status, seen.status) == (Status.RUNNING, Status.PENDING):
-        # An answer all the same: were it dropped whole, the next look would be due at once.
-        seen = replace(seen, status=Status.RUNNING)
+    if task.status in WATCHED and seen.status is Status.UNKNOWN:
+        return task  # a submission that ended with its process, and was answered before that
+    seen = _given_up(task, _forward(task, seen))
     if seen.status is not task.status and seen.status not in ALLOWED[task.status]:
         return task
     ended = seen.status in TERMINAL
@@ -273,10 +303,34 @@ def advance(task: Task, seen: Observation) -> Task:
         error_message=seen.error_message or (task.error_message if stays else None),
         raw_reply=seen.raw_reply or (task.raw_reply if stays else None),
         ended_at=(task.ended_at or seen.at) if ended else None,
+        looked_at=seen.at if seen.status in WATCHED else task.looked_at,
         next_look_at=look_at(task, seen) if seen.status in WATCHED else None,
         looks=task.looks + (task.status in WATCHED),
         stale_since=None,
     )
+
+
+def _forward(task: Task, seen: Observation) -> Observation:
+    if (task.status, seen.status) == (Status.RUNNING, Status.PENDING):
+        # An answer all the same: were it dropped whole, the next look would be due at once.
+        return replace(seen, status=Status.RUNNING)
+    return seen
+
+
+def _given_up(task: Task, seen: Observation) -> Observation:
+    """What was seen; after `GIVE_UP`, that it is still not done means that nobody knows."""
+    if seen.status not in WATCHED or not _hopeless(task, at=seen.at):
+        return seen
+    why = SubmissionUnknown(f"GeekAI had no result {GIVE_UP / 3600:.0f} hours after it was sent")
+    return replace(seen, status=Status.UNKNOWN, error_code="no_result", error_message=why.message)
+
+
+def _hopeless(task: Task, *, at: float) -> bool:
+    return _age(task, at=at) >= GIVE_UP and task.looks >= GIVE_UP_LOOKS
+
+
+def _age(task: Task, *, at: float) -> float:
+    return max(0.0, at - (task.submitted_at or task.created_at))
 
 
 def _claim(task: Task, seen: Observation) -> Task:
@@ -294,14 +348,21 @@ def _claim(task: Task, seen: Observation) -> Task:
     )
 
 
-def overlook(task: Task, *, at: float, delay: float) -> Task:
-    """The task after a look that was not answered: still what it was, and looked at later."""
+def overlook(task: Task, *, at: float, delay: float, forgotten: bool = False) -> Task:
+    """The task after a look that was not answered: still what it was, and looked at later.
+
+    *forgotten* tells that the service knows no such task: after `GIVE_UP` it never will.
+    """
     if task.status not in WATCHED:
         return task
+    if forgotten and _hopeless(task, at=at):
+        return advance(task, Observation(status=task.status, at=at))
+    # Never earlier: *delay* may be the service's own wish.
+    later = pace.jittered(delay / (1 - pace.JITTER), by=f"{task.id}{task.looks}")
     return replace(
         task,
         stale_since=task.stale_since or at,
-        next_look_at=at + min(delay, AWAY_AT_MOST),
+        next_look_at=at + min(later, AWAY_AT_MOST),
         looks=task.looks + 1,
     )
 
@@ -342,32 +403,20 @@ LEASE: Final = 60.0
 """Seconds one process may watch a task unquestioned. Its death shows at once, by its lock;
 the lease is for a process that lives and does nothing any more."""
 
-FIRST_LOOK: Final = 10.0
-"""Seconds until the first look when nobody says better; no model is known to need less."""
-LOOK_EVERY: Final = 5.0
-"""Seconds between looks at first: twice as often would save 1.5 s and double the requests."""
-LOOK_AT_MOST: Final = 30.0
-"""Seconds between looks at a task that has run for five minutes or more."""
-AWAY_AT_MOST: Final = 120.0
-"""Seconds without a look, whatever a Retry-After asks: no schedule sets more, so a time
-further ahead can only come from a clock that was set back."""
-LOOK_SHARE: Final = 0.1
-"""Of its age: the extra wait a slow task can bear without anyone noticing."""
-HINT_SLACK: Final = 0.15
-"""Seconds after the service's own estimate: a little late finds it done, early does not."""
-HINT_AT_LEAST: Final = 0.25
-"""Seconds between looks however short the estimate: an estimate that is stuck is no licence."""
+GIVE_UP: Final = 86_400.0
+"""Seconds after which a task that is still not done is no longer looked at unasked: the
+slowest model known takes an hour."""
+GIVE_UP_LOOKS: Final = 120
+"""Looks before that, an hour's worth: a clock set forward by a day makes no task old."""
 
 
 def look_at(task: Task, seen: Observation) -> float:
     """When to look again, given what was just seen."""
     if seen.estimated_seconds is not None:
-        hint = max(HINT_AT_LEAST, seen.estimated_seconds + HINT_SLACK)
-        return seen.at + min(hint, LOOK_AT_MOST)
-    if task.status not in WATCHED:
-        return seen.at + FIRST_LOOK
-    age = seen.at - (task.submitted_at or task.created_at)
-    return seen.at + min(max(LOOK_EVERY, age * LOOK_SHARE), LOOK_AT_MOST)
+        return seen.at + pace.hinted(seen.estimated_seconds)
+    first = task.status not in WATCHED
+    delay = pace.look_after(age=_age(task, at=seen.at), usual=task.usual, first=first)
+    return seen.at + pace.jittered(delay, by=f"{task.id}{task.looks}")
 
 
 def due(task: Task, *, at: float) -> bool:

@@ -15,7 +15,7 @@ from geekai_video_mcp import catalogue
 from geekai_video_mcp.admission import Forecast
 from geekai_video_mcp.errors import MAYBE_CHARGED, NOT_CHARGED, QUOTE_LIMIT, plain, quoted, sentence
 from geekai_video_mcp.inputs import WAIT_AT_MOST
-from geekai_video_mcp.lifecycle import UNRESOLVED, FileStatus, Status, Task
+from geekai_video_mcp.lifecycle import UNRESOLVED, FileStatus, Status, Task, due
 
 LINK_LIFE: Final = 7 * 24 * 3600.0
 """Seconds a result link is valid at GeekAI, by its Veo 3.1 manual; read 2026-11-22."""
@@ -360,7 +360,10 @@ def _expiry(task: Task, *, sandbox: bool) -> str | None:
 
 
 def _poll_after(task: Task, *, at: float) -> int:
-    return max(1, min(30, round((task.next_look_at or at) - at) + 1))
+    """Seconds until there can be news."""
+    if task.next_look_at is None or due(task, at=at):
+        return 1
+    return round(task.next_look_at - at) + 1
 
 
 def _iso(at: float | None) -> str | None:

@@ -28,6 +28,7 @@ from pydantic import (
 )
 
 from geekai_video_mcp.errors import (
+    RATE_LIMITED,
     NotAuthorised,
     RequestRefused,
     ServiceUnavailable,
@@ -233,7 +234,7 @@ def _raise_unless_executed(reply: Reply) -> None:
     if code == HTTPStatus.TOO_MANY_REQUESTS:
         raise ServiceUnavailable(
             f"GeekAI is limiting the rate of requests (HTTP 429){reason}",
-            code="rate_limited",
+            code=RATE_LIMITED,
             retry_after_seconds=_seconds(reply.retry_after),
         )
 
@@ -256,8 +257,10 @@ def read_task(reply: Reply, *, task_id: str) -> Observation:
         raise TaskNotFound(task_id)
     if reply.status_code in _WAYS_OUT:
         _raise_not_authorised(reply)
+    limited = reply.status_code == HTTPStatus.TOO_MANY_REQUESTS
     raise ServiceUnavailable(
         f"GeekAI answered HTTP {reply.status_code}{_reason(reply)}",
+        code=RATE_LIMITED if limited else "unavailable",
         retry_after_seconds=_seconds(reply.retry_after),
     )
 

@@ -1,6 +1,5 @@
 """Fixtures: virtual time for flows, real time where a real process or socket is the point."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +7,7 @@ import anyio.to_thread
 import pytest
 from trio.testing import MockClock
 
+from support.clock import in_place
 from support.world import Era, World
 
 
@@ -20,14 +20,6 @@ def anyio_backend() -> tuple[str, dict[str, Any]]:
 @pytest.fixture
 def virtual_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """No threads: a clock that jumps while a thread works would jump over it."""
-
-    async def in_place(work: Callable[..., Any], *args: object, **_: object) -> Any:  # noqa: ANN401 - any work's own
-        await anyio.lowlevel.checkpoint()
-        done = work(*args)
-        # As with a thread: others go on meanwhile, and no cancelling takes the result away.
-        await anyio.lowlevel.cancel_shielded_checkpoint()
-        return done
-
     monkeypatch.setattr(anyio.to_thread, "run_sync", in_place)
 
 

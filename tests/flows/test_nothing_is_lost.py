@@ -1,12 +1,15 @@
 """Promise 2: nothing paid for is lost."""
 
+import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import anyio
 import httpx
 import pytest
 
 from geekai_video_mcp.config import SANDBOX
+from support.host import Host
 from support.service import VIDEO, ScriptedGeekAI, always, file, once, refusal
 from support.world import World, call, text, told
 
@@ -128,6 +131,108 @@ async def test_a_link_that_is_late_to_work_loses_no_video(world: World) -> None:
         await anyio.sleep(300)
         done = told(await call(client, "get_video_task", task_id=task_id))
 
+    assert Path(done["file"]).read_bytes() == VIDEO
+
+
+async def test_a_link_that_is_late_to_work_after_other_trouble_loses_no_video(
+    world: World,
+) -> None:
+    """Ten failures of the host are no reason to be short with the link."""
+    began = world.service.clock()
+
+    async def trouble(_: httpx.Request) -> httpx.Response | None:
+        age = world.service.clock() - began
+        if age < 3600:
+            return httpx.Response(503)
+        return httpx.Response(404) if age < 3690 + 300 else None
+
+    world.service.on_file = trouble
+    async with world.client() as client:
+        task_id = told(await call(client, "generate_video", prompt="a fox"))["task_id"]
+        await anyio.sleep(3600 + 900)
+        done = told(await call(client, "get_video_task", task_id=task_id))
+
+    assert Path(done["file"]).read_bytes() == VIDEO
+
+
+async def test_a_fresh_link_is_kept_though_it_is_dead_as_well(world: World) -> None:
+    looks = 0
+
+    async def another_link(request: httpx.Request) -> httpx.Response | None:
+        nonlocal looks
+        looks += 1
+        task_id = request.url.path.rsplit("/", 1)[-1]
+        url = f"https://geekai.test/files/{task_id}-{looks}.mp4"
+        answer = {"task_id": task_id, "task_status": "succeed", "video_result": [{"url": url}]}
+        return httpx.Response(200, json=answer)
+
+    world.service.on_look = another_link
+    world.service.on_file = always(httpx.Response(404))
+    async with world.client() as client:
+        task_id = told(await call(client, "generate_video", prompt="a fox"))["task_id"]
+        await anyio.sleep(600)
+        lost = await call(client, "get_video_task", task_id=task_id)
+
+    assert told(lost)["error"]["code"] == "result_lost"
+    assert looks > 1
+    assert told(lost)["video_result"]["url"].endswith(f"-{looks}.mp4")
+
+
+async def test_a_key_that_was_changed_loses_no_video_whose_link_expired(world: World) -> None:
+    """The refusal's own words, that nothing was charged, are not about the video."""
+    world.service.on_file = always(httpx.Response(403))
+    async with world.client() as client:
+        task_id = told(await call(client, "generate_video", prompt="a fox"))["task_id"]
+        with anyio.move_on_after(40):
+            await anyio.sleep_forever()
+        world.service.on_look = always(refusal(401, "unauthorized", "invalid token"))
+        await anyio.sleep(1200)
+        waiting = await call(client, "get_video_task", task_id=task_id)
+        world.service.on_look, world.service.on_file = always_usual, always_usual
+        await anyio.sleep(600)
+        done = told(await call(client, "get_video_task", task_id=task_id))
+
+    assert "not on disk yet" in text(waiting)
+    assert "Nothing was charged." not in text(waiting)
+    assert Path(done["file"]).read_bytes() == VIDEO
+
+
+async def test_a_download_that_was_interrupted_by_the_end_of_a_server_is_gone_on_with(
+    world: World,
+) -> None:
+    host = Host(cuts=[5000])
+    world.service.on_file = host.answer
+    async with world.client() as client:
+        task_id = told(await call(client, "generate_video", prompt="a fox"))["task_id"]
+        while not host.asked:  # noqa: ASYNC110 - what it waits for is outside our code
+            await anyio.sleep(1)
+    async with world.client() as client:
+        done = told(await call(client, "get_video_task", task_id=task_id, wait_seconds=45))
+
+    assert Path(done["file"]).read_bytes() == VIDEO
+    assert host.asked == [None, "bytes=5000-"]
+    assert world.files() == [Path(done["file"]).name]
+
+
+def almost_none(_: object) -> SimpleNamespace:
+    return SimpleNamespace(free=1000)
+
+
+async def test_a_video_waits_for_room_on_the_disk(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as full:
+        async with world.client() as client:
+            task_id = told(await call(client, "generate_video", prompt="a fox"))["task_id"]
+            full.setattr(shutil, "disk_usage", almost_none)
+            await anyio.sleep(3600)
+            waiting = await call(client, "get_video_task", task_id=task_id)
+    async with world.client() as client:
+        done = told(await call(client, "get_video_task", task_id=task_id, wait_seconds=45))
+
+    assert not waiting.is_error
+    assert "not on disk yet" in text(waiting)
+    assert "0 MB are free in its folder, and 268 MB are needed" in text(waiting)
     assert Path(done["file"]).read_bytes() == VIDEO
 
 

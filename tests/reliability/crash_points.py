@@ -13,7 +13,7 @@ import random
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -38,7 +38,8 @@ TAKES: Final = 0.1
 ATTEMPTS: Final = 3
 """Runs that a point gets: which thread does what is now and then another one's work."""
 
-Prepare = Callable[[Stage, str], Awaitable[None]]
+FIRED_AT_LEAST: Final = 0.9
+"""Share of the points tried that must have killed, or the run has proved nothing."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ SCENARIOS: Final = (
     Scenario(
         "cancel", {"prompts": ["fox POST=late:0.2"], "cancel_after": 0.1, "until": "answered"}
     ),
+    Scenario("close", {"prompts": ["fox POST=late:0.4"], "close_after": 0.3}),
 )
 
 
@@ -112,6 +114,11 @@ class Outcome:
     @property
     def clean(self) -> bool:
         return not any(verdict.violations for verdict in self.verdicts)
+
+    @property
+    def covered(self) -> bool:
+        """Whether enough of the points tried really killed."""
+        return self.fired.total() >= self.tried * FIRED_AT_LEAST
 
     def __str__(self) -> str:
         fired = ", ".join(f"{name} {count}" for name, count in self.fired.items())
@@ -174,7 +181,7 @@ def main() -> None:
         parser.exit(2, f"crash points: not run, {why}\n")
     folder = Path(tempfile.mkdtemp(prefix="crash-points-"))
     outcome = anyio.run(functools.partial(run, folder, seed=options.seed, share=options.share))
-    finish(str(outcome), outcome.verdicts, folder)
+    finish(str(outcome), outcome.verdicts, folder, covered=outcome.covered)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ IMPATIENT: Final = {
     **HURRY,
     "client.SUBMIT_TIMEOUT": SILENCE,
     "client.LOOK_TIMEOUT": SILENCE,
-    "artifacts.FETCH_TIMEOUT": SILENCE,
+    "artifacts.links.FETCH_TIMEOUT": SILENCE,
 }
 
 

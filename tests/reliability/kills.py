@@ -39,7 +39,9 @@ DOWNLOAD_STEPS: Final = 8
 START: Final = 0.1
 """Seconds in which a worker opens everything and takes up what it finds."""
 IN_VAIN: Final = 2.0
-"""Seconds to wait for a moment that does not come, before the kill comes anyway."""
+"""Seconds to wait for a look or a download, which need not come at all."""
+PAYS_WITHIN: Final = 20.0
+"""Seconds to wait for a victim's own POST, which comes once a busy machine lets it."""
 TAKES: Final = (0.05, 0.2, 0.8)
 """Seconds that a job takes: some outlive who asked for them."""
 
@@ -80,6 +82,11 @@ class Outcome:
     @property
     def clean(self) -> bool:
         return not any(verdict.violations for verdict in self.verdicts)
+
+    @property
+    def covered(self) -> bool:
+        """Whether somebody died while paying, and somebody while downloading."""
+        return bool(self.hit["POST"] and self.hit["FILE"])
 
     def __str__(self) -> str:
         hit = ", ".join(f"{count} {kind}" for kind, count in sorted(self.hit.items()))
@@ -169,7 +176,7 @@ class Round:
         return lambda: not name or events[name] > before
 
     async def _until(self, come: Callable[[], bool], moment: Moment) -> None:
-        with anyio.move_on_after(IN_VAIN):
+        with anyio.move_on_after(PAYS_WITHIN if moment.event == "POST" else IN_VAIN):
             while not come():
                 await self.here.news()
         await anyio.sleep(self.chance.uniform(0.0, moment.later))
@@ -182,7 +189,7 @@ def main() -> None:
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="kills-"))
     outcome = anyio.run(functools.partial(run, folder, kills=options.kills, seed=options.seed))
-    finish(str(outcome), outcome.verdicts, folder)
+    finish(str(outcome), outcome.verdicts, folder, covered=outcome.covered)
 
 
 if __name__ == "__main__":

@@ -49,6 +49,8 @@ class Verdict:
     """Prompts that were charged more than once."""
     lost: list[str] = field(default_factory=list[str])
     """Prompts that were charged and have no task that says so."""
+    stuck: list[str] = field(default_factory=list[str])
+    """Tasks that came to no end, though everyone had time."""
     torn: list[str] = field(default_factory=list[str])
     """Files that are not the bytes they should be."""
     stale: list[str] = field(default_factory=list[str])
@@ -74,7 +76,7 @@ class Verdict:
         return Verdict(**both)
 
     def __str__(self) -> str:
-        kinds = ("double", "lost", "torn", "stale", "broken", "over", "leaked")
+        kinds = ("double", "lost", "stuck", "torn", "stale", "broken", "over", "leaked")
         counts = [f"{len(getattr(self, kind))} {kind}" for kind in kinds]
         facts = [f"{getattr(self, name)} {name}" for name in ("charges", "stored", "unknown")]
         extra = [f"{n} {what}" for what, n in (("live", self.live), ("copies", self.copies)) if n]
@@ -142,7 +144,9 @@ def _money(verdict: Verdict, rows: Sequence[Row], paid: Sequence[Charged], *, li
         intents[str(json.loads(row["request"]).get("prompt"))].append(row)
     times = Counter(charge.prompt for charge in paid)
     verdict.double.extend(prompt for prompt, count in times.items() if count > 1)
-    verdict.live = sum(_is_live(row) for row in rows)
+    alive = [f"{row['id']}: {row['status']}" for row in rows if _is_live(row)]
+    verdict.live = len(alive)
+    verdict.stuck.extend([] if live else alive)
     verdict.stored = sum(row["file_status"] == "stored" for row in rows)
     verdict.unknown = sum(row["status"] == "unknown" for row in rows)
     for charge in paid:

@@ -17,9 +17,7 @@ async def test_death_at_a_system_call_pays_nothing_twice_and_loses_nothing(tmp_p
 
     assert outcome.clean, outcome
     assert outcome.tried == POINTS
-    assert outcome.fired.total() >= POINTS * 2 // 3, (
-        "strace killed too few: points are counted wrong"
-    )
+    assert outcome.covered, "strace killed too few: the points are counted wrong"
     assert set(outcome.points) == {scenario.name for scenario in SCENARIOS}
     assert outcome.points.total() >= 300
 

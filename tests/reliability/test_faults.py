@@ -16,6 +16,8 @@ from reliability.faults import IMPATIENT, TABLES, UNREACHED, UNREAD
 from reliability.oracle import tasks
 from reliability.stage import Stage, stage
 
+pytestmark = pytest.mark.timeout(180)
+
 LARGE = 12_000_000
 """Characters of a request that no buffer of the system takes in whole."""
 

@@ -190,6 +190,7 @@ def prompt_in_a_log(after: Aftermath) -> None:
         (said("status", "intended"), "lost"),
         (said("file_status", "none"), "lost"),
         (said("file_status", "lost"), "lost"),
+        (said("status", "running"), "stuck"),
         (said("provider_task_id", "p9"), "lost"),
         (file_cut_short, "torn"),
         (file_changed, "torn"),

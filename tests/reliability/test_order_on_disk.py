@@ -8,7 +8,10 @@ from reliability.crash_points import SCENARIOS, SIZE, TAKES, recorded
 from reliability.stage import stage
 from reliability.tracing import Call, unavailable
 
-pytestmark = pytest.mark.skipif(bool(unavailable()), reason=unavailable() or "strace can attach")
+pytestmark = [
+    pytest.mark.skipif(bool(unavailable()), reason=unavailable() or "strace can attach"),
+    pytest.mark.timeout(180),
+]
 
 LEDGER = "ledger.sqlite3>"
 JOURNAL = "ledger.sqlite3-journal>"

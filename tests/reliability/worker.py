@@ -60,6 +60,8 @@ class Order:
     """Characters of a picture sent along: a body too large for any buffer."""
     cancel_after: float | None = None
     """Seconds after which the callers of these submissions give up."""
+    close_after: float | None = None
+    """Seconds after which it closes in good order, as a server does whose host goes."""
     proxy: str = ""
     """Through which it must go, whatever the host; empty for none."""
     until: str = "settled"
@@ -78,6 +80,12 @@ async def _carry(order: Order, hold: "Hold | None") -> int:
     if hold is not None:
         await hold.wait()
     settings = Settings.from_env(order.env)
+    with anyio.move_on_after(order.close_after) as life:
+        return await _live(order, settings)
+    return SETTLED if life.cancelled_caught else NOT_SETTLED
+
+
+async def _live(order: Order, settings: Settings) -> int:
     async with server.open_app(settings) as app:
         with anyio.move_on_after(order.at_most):
             async with anyio.create_task_group() as calls:

@@ -14,7 +14,19 @@ import httpx
 
 BASE_URL = "https://geekai.test/api/v1"
 KEY = "sk-canary-0123456789"
-VIDEO = b"\x00\x00\x00\x18ftypmp42" + bytes(range(256)) * 64
+
+
+def box(name: bytes, content: bytes) -> bytes:
+    """A box of an MP4, as long as it says."""
+    return (8 + len(content)).to_bytes(4, "big") + name + content
+
+
+VIDEO = (
+    box(b"ftyp", b"mp42" + bytes(12))
+    + box(b"moov", bytes(range(256)) * 4)
+    + box(b"mdat", bytes(range(256)) * 60)
+)
+"""Whole to whoever reads its boxes, and nothing to see."""
 
 Answer = httpx.Response | Exception
 Script = Callable[[httpx.Request], Awaitable[Answer | None]]

@@ -40,6 +40,12 @@ class World:
     limits: Limits | None = None
     identity: str = "this key"
     """Stands for the service and key; a ledger may hold tasks of several."""
+    clock_is_ahead: float = 0.0
+    """Seconds that this machine's clock is wrong by; a test sets it while servers run."""
+
+    def clock(self) -> float:
+        """Unix seconds, as this machine believes; the service keeps the true time."""
+        return now() + self.clock_is_ahead
 
     @property
     def output(self) -> Path:
@@ -67,13 +73,13 @@ class World:
                 service=self.identity,
                 limits=self.limits,
                 connect=connect,
-                clock=now,
+                clock=self.clock,
             )
             yield App(
                 engine=await stack.enter_async_context(engine.running()),
                 default_model="cogvideox-flash",
                 preview=_no_picture,
-                clock=now,
+                clock=self.clock,
             )
 
     @asynccontextmanager
@@ -95,13 +101,15 @@ class World:
                     service=self.identity,
                     limits=self.limits,
                     connect=connect,
-                    clock=now,
+                    clock=self.clock,
                 )
             )
 
     async def _connect(self, stack: AsyncExitStack, key: str) -> Outside:
         transport = self.service.transport()
-        geekai = GeekAI(base_url=BASE_URL, api_key=SecretStr(key), transport=transport, clock=now)
+        geekai = GeekAI(
+            base_url=BASE_URL, api_key=SecretStr(key), transport=transport, clock=self.clock
+        )
         artifacts = Artifacts(self.output, service_url=BASE_URL, transport=transport)
         return Outside(
             service=await stack.enter_async_context(geekai),

@@ -10,7 +10,7 @@ import logging
 import time
 import traceback
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
 
@@ -200,17 +200,18 @@ class Engine:
     async def find(self, task_id: str) -> Task:
         """The task of this id, ours or GeekAI's; one made elsewhere is taken in.
 
+        One that was given up, though GeekAI named it, is looked at once more.
+
         Raises:
             TaskNotFound: neither the ledger nor the service knows it.
             NotAuthorised, ServiceUnavailable: the service could not be asked.
         """
         task = await self._means.ledger.find(task_id)
         if task is not None:
-            return task
+            return await self._late_word(task)
         try:
             with anyio.fail_after(FIND_PATIENCE):
-                outside = await self._means.outside()
-                seen = await outside.service.get_video(task_id)
+                seen = await self._means.look_now(task_id)
         except TimeoutError as exc:
             raise ServiceUnavailable(
                 "GeekAI did not say in time whether it knows the task"
@@ -219,6 +220,17 @@ class Engine:
         await self._means.ledger.add(task)
         task = await self._known(task_id)
         self._watching.begin(task.id)
+        return task
+
+    async def _late_word(self, task: Task) -> Task:
+        """The task; if its outcome is unknown and its name at the service is not, asked anew."""
+        name, means = task.provider_task_id, self._means
+        if task.status is not Status.UNKNOWN or name is None or task.service != means.service:
+            return task
+        with suppress(GeekAIVideoError), anyio.move_on_after(FIND_PATIENCE):
+            seen = await means.look_now(name)
+            task = await means.change(task.id, lambda now: advance(now, seen))
+            self._watching.begin(task.id)
         return task
 
     async def follow(self, task_id: str, *, at_most: float) -> AsyncGenerator[Task]:

@@ -1,15 +1,20 @@
 """What every part of the engine works with: the record, the clock, the way out, the news."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Protocol
+from functools import partial
+from typing import Final, Protocol
 
 import anyio
 
+from geekai_video_mcp import pace
 from geekai_video_mcp.admission import Limits
-from geekai_video_mcp.errors import ServiceUnavailable
+from geekai_video_mcp.errors import RATE_LIMITED, ServiceUnavailable, StorageUnavailable
 from geekai_video_mcp.ledger import Ledger, Owners
 from geekai_video_mcp.lifecycle import FileFact, Observation, Task
+
+LIMITING: Final = "GeekAI is limiting the rate of requests"
 
 
 class Service(Protocol):
@@ -96,3 +101,40 @@ class Means:
         task = await self.ledger.change(task_id, change)
         self.news.tell(task_id)
         return task
+
+    async def take(self, *, ahead: bool = False) -> float:
+        """Take the right to send one request now, of the budget that all processes share.
+
+        Gives 0.0, or the seconds to wait before asking again; see `pace.take`.
+        """
+        spend = partial(pace.take, at=self.clock(), ahead=ahead)
+        return await self.ledger.budget(self.service, spend)
+
+    async def hold(self, seconds: float | None) -> None:
+        """Keep all processes from sending, as a 429 has asked; None if it named no time."""
+        at = self.clock()
+        # A courtesy: it must not stand in the way of the record of what else happened.
+        with suppress(StorageUnavailable):
+            await self.ledger.budget(
+                self.service, lambda now: (pace.block(now, at=at, seconds=seconds), None)
+            )
+
+    async def look(self, provider_task_id: str) -> Observation:
+        """One look at a task. Raises what `client.GeekAI.get_video` does."""
+        outside = await self.outside()
+        try:
+            return await outside.service.get_video(provider_task_id)
+        except ServiceUnavailable as exc:
+            if exc.code == RATE_LIMITED:
+                await self.hold(exc.retry_after_seconds)
+            raise
+
+    async def look_now(self, provider_task_id: str) -> Observation:
+        """One look that somebody waits for: ahead of the others, and not while none may go.
+
+        Raises:
+            ServiceUnavailable: nobody may ask now; otherwise as `look`.
+        """
+        if held := await self.take(ahead=True):
+            raise ServiceUnavailable(LIMITING, code=RATE_LIMITED, retry_after_seconds=held)
+        return await self.look(provider_task_id)

@@ -6,6 +6,7 @@ come between. Only what surely did not run is attempted again.
 """
 
 import logging
+import math
 from collections import Counter
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
@@ -15,8 +16,9 @@ from typing import Any, Final
 import anyio
 
 from geekai_video_mcp.admission import admit
-from geekai_video_mcp.engine.means import Means, Service
+from geekai_video_mcp.engine.means import LIMITING, Means, Service
 from geekai_video_mcp.errors import (
+    RATE_LIMITED,
     CapReached,
     GeekAIVideoError,
     NotAuthorised,
@@ -32,8 +34,10 @@ from geekai_video_mcp.lifecycle import (
     Status,
     Task,
     advance,
+    paced,
     send_again_after,
 )
+from geekai_video_mcp.pace import pace
 
 logger = logging.getLogger(__name__)
 
@@ -84,6 +88,7 @@ class Submitting:
         """Record a new task, then send it; a repeat is neither recorded nor sent."""
         try:
             with self._carrying(task.id):
+                task = await self._paced(task)
                 admitted = await self._means.ledger.admit(
                     task, body=call.body, admit=self._admit(task)
                 )
@@ -115,6 +120,7 @@ class Submitting:
         while True:
             claimed: Task | None = None
             try:
+                await self._unblocked(task)
                 with self._under_way():
                     body = await self._body(task)
                     claimed = await self._claim(task)
@@ -122,7 +128,7 @@ class Submitting:
             except _NotClaimed:
                 delay = CLAIM_AGAIN
             except ServiceUnavailable as exc:
-                limited = exc.code == "rate_limited"
+                limited = exc.code == RATE_LIMITED
                 again = send_again_after(
                     tried=tried[limited],
                     limited=limited,
@@ -131,10 +137,34 @@ class Submitting:
                 tried[limited] += 1
                 status = Status.REJECTED if again is None else Status.INTENDED
                 task = await self._record(claimed or task, status, exc)
+                if claimed and limited:
+                    asked = exc.retry_after_seconds
+                    await self._means.hold(again if asked is None else asked)
                 if again is None:
                     return None
                 delay = again
             await anyio.sleep(delay)
+
+    async def _paced(self, task: Task) -> Task:
+        spans = await self._means.ledger.history(task.service, str(task.kind))
+        return paced(task, pace(spans))
+
+    async def _unblocked(self, task: Task) -> None:
+        """Wait while the service wants to be left alone, and then go ahead of every look.
+
+        Raises:
+            ServiceUnavailable: it has been too long to send the task now.
+        """
+        while held := await self._held():
+            if self._means.clock() - task.created_at > INTENT_LIFE:
+                raise ServiceUnavailable(LIMITING, code=RATE_LIMITED, retry_after_seconds=math.inf)
+            await anyio.sleep(held)
+
+    async def _held(self) -> float:
+        try:
+            return await self._means.take(ahead=True)
+        except StorageUnavailable:
+            return 0.0  # the claim comes next, and will say so
 
     async def last_words(self) -> None:
         """Give the answers to POSTs under way a moment to arrive, then let go of them."""

@@ -1,12 +1,15 @@
 """From an accepted task to a file on disk: one watcher per task, in all processes together.
 
 A look is free and harmless, so the lease that keeps watchers apart may be lost without
-loss. A look or a download that fails changes nothing but when to try again.
+loss. A look or a download that fails changes nothing but when to try again. Every look is
+taken from the budget that all processes share.
 """
 
 import logging
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 import anyio
@@ -38,6 +41,10 @@ logger = logging.getLogger(__name__)
 MISSED_LOOK: Final = 10.0
 """Seconds until the next look after one that was not answered, unless the service says."""
 
+IN_LINE: Final = 1.0
+"""Seconds to wait in line for a token, twice what one takes to come. A block is waited out
+beside the line, so that each task's lease is renewed meanwhile."""
+
 
 class Watching:
     """Watches tasks for this process."""
@@ -46,6 +53,10 @@ class Watching:
         self._means = means
         self._start = start
         self._watched: set[str] = set()
+        self._dead = Counter[str]()
+        """How often a task's link was found dead, the fresh one included."""
+        # In order of asking; and one in line for a token is enough to learn when there is one.
+        self._line = anyio.Lock()
 
     def begin(self, task_id: str) -> None:
         """Watch the task to its end in the background, unless this process already does."""
@@ -58,13 +69,16 @@ class Watching:
             while (task := await self._leased(task_id)) is not None:
                 if task.status is Status.SUCCEED:
                     await self._fetch(task)
-                elif due(task, at=self._means.clock()):
-                    await self._look(task)
-                else:
+                elif not due(task, at=self._means.clock()):
                     ahead = (task.next_look_at or 0.0) - self._means.clock()
                     await anyio.sleep(min(max(ahead, 0.0), LEASE / 2))
+                elif held := await self._turn():
+                    await anyio.sleep(min(held, LEASE / 2))
+                else:
+                    await self._look(task)
         finally:
             self._watched.discard(task_id)
+            self._dead.pop(task_id, None)
 
     async def _leased(self, task_id: str) -> Task | None:
         """The task, ours to watch now; None when another process does, or nobody needs to."""
@@ -78,13 +92,23 @@ class Watching:
         )
         return task if task.watcher == owners.me and not task.settled else None
 
+    async def _turn(self) -> float:
+        """Wait in line for the right to look; 0.0 with it, or the seconds to come back after."""
+        async with self._line:
+            while True:
+                wait = await self._means.take()
+                if not 0 < wait <= IN_LINE:
+                    return wait
+                await anyio.sleep(wait)
+
     async def _look(self, task: Task) -> None:
         try:
-            outside = await self._means.outside()
-            seen = await outside.service.get_video(str(task.provider_task_id))
+            seen = await self._means.look(str(task.provider_task_id))
         except ServiceUnavailable as exc:
             delay = max(MISSED_LOOK, exc.retry_after_seconds or 0.0)
             await self._missed(task, delay)
+        except TaskNotFound:
+            await self._missed(task, MISSED_LOOK * 3, forgotten=True)
         except GeekAIVideoError as exc:
             # A key that was changed or a service that forgot: the task may still be running.
             logger.warning("a look at task %s was refused: %s", task.id, type(exc).__name__)
@@ -92,9 +116,9 @@ class Watching:
         else:
             await self._means.change(task.id, lambda now: advance(now, seen))
 
-    async def _missed(self, task: Task, delay: float) -> None:
-        at = self._means.clock()
-        await self._means.change(task.id, lambda now: overlook(now, at=at, delay=delay))
+    async def _missed(self, task: Task, delay: float, *, forgotten: bool = False) -> None:
+        missed = partial(overlook, at=self._means.clock(), delay=delay, forgotten=forgotten)
+        await self._means.change(task.id, missed)
 
     async def _fetch(self, task: Task) -> None:
         fact = FileFact(status=FileStatus.NONE)
@@ -118,7 +142,7 @@ class Watching:
             fact = await fetcher.fetch(task)
             if fact.status is FileStatus.LOST:
                 fact = await fetcher.fetch(await self._refreshed(task))
-            if fact.status is FileStatus.LOST and task.fetches < len(FETCH_AGAIN):
+            if fact.status is FileStatus.LOST and not self._given_up(task.id):
                 # A fresh file may need minutes to reach every edge of its host.
                 fact = replace(fact, status=FileStatus.NONE)
         except ServiceUnavailable as exc:
@@ -127,6 +151,11 @@ class Watching:
             return FileFact(status=FileStatus.NONE, problem=exc.message)
         return fact
 
+    def _given_up(self, task_id: str) -> bool:
+        """Whether a dead link has been tried often enough; other failures do not count."""
+        self._dead[task_id] += 1
+        return self._dead[task_id] > len(FETCH_AGAIN)
+
     async def _refreshed(self, task: Task) -> Task:
         """The task with the link that the service gives now: the old one is dead."""
         service = (await self._means.outside()).service
@@ -134,4 +163,10 @@ class Watching:
             seen = await service.get_video(str(task.provider_task_id))
         except TaskNotFound:
             return task
-        return replace(task, result=seen.result or task.result)
+        except ServiceUnavailable:
+            raise
+        except GeekAIVideoError as exc:
+            # Its own words are about a request that costs nothing; this video was paid for.
+            reason = f"Its link has expired, and GeekAI gave no new one ({type(exc).__name__})"
+            raise ServiceUnavailable(reason) from exc
+        return await self._means.change(task.id, lambda now: advance(now, seen))

@@ -22,6 +22,7 @@ from geekai_video_mcp.ledger.owners import Owners
 from geekai_video_mcp.ledger.rows import Event
 from geekai_video_mcp.ledger.sqlite import Store, path_in
 from geekai_video_mcp.lifecycle import Observation, Status, Task, advance
+from geekai_video_mcp.pace import Budget, Span
 
 __all__ = ["Admission", "Change", "Event", "Ledger", "Owners"]
 
@@ -173,6 +174,20 @@ class Ledger:
     async def unfinished(self, service: str) -> list[Task]:
         """The tasks of this service and key that somebody still has to do something for."""
         return await self._run(lambda: self._store.unfinished(service))
+
+    async def history(self, service: str, kind: str) -> list[Span]:
+        """The newest finished tasks of this kind, as their looks measured them."""
+        return await self._run(lambda: self._store.history(service, kind))
+
+    async def budget(self, service: str, change: Callable[[Budget], tuple[Budget, T]]) -> T:
+        """Replace the budget that all processes share by what the pure function *change* makes.
+
+        Gives what else *change* gave.
+
+        Raises:
+            StorageUnavailable: the change is not recorded.
+        """
+        return await self._run(lambda: self._store.budget(service, change))
 
     async def _run(self, transaction: Callable[[], T]) -> T:
         # Never abandoned on cancel: a transaction ends before its caller does.

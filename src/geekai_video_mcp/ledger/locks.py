@@ -1,20 +1,20 @@
 """OS file locks, which the system frees when their process ends, however it ends."""
 
+import errno
 import os
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import Final
+
+_TAKEN: Final = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK})
+"""How the systems say that someone else has the lock."""
 
 if sys.platform == "win32":
     import msvcrt
 
-    def try_lock(descriptor: int) -> bool:
-        """Take the file's lock for as long as it stays open; False if another has it."""
-        try:
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
+    def _lock(descriptor: int) -> None:
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
 
     @contextmanager
     def locked(descriptor: int) -> Generator[None]:
@@ -29,13 +29,8 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def try_lock(descriptor: int) -> bool:
-        """Take the file's lock for as long as it stays open; False if another has it."""
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return False
-        return True
+    def _lock(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     @contextmanager
     def locked(descriptor: int) -> Generator[None]:
@@ -45,3 +40,18 @@ else:
             yield
         finally:
             fcntl.flock(descriptor, fcntl.LOCK_UN)
+
+
+def try_lock(descriptor: int) -> bool:
+    """Lock an open file for as long as it is open; False when someone else has it locked.
+
+    Raises:
+        OSError: the disk knows no locks.
+    """
+    try:
+        _lock(descriptor)
+    except OSError as exc:
+        if exc.errno in _TAKEN:
+            return False
+        raise
+    return True

@@ -7,6 +7,8 @@ taken means a dead owner, with no clock to trust and no PID to be reused.
 import os
 import secrets
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, Self
 
@@ -14,6 +16,8 @@ from geekai_video_mcp.errors import StorageUnavailable
 from geekai_video_mcp.ledger.locks import try_lock
 
 _FOLDER: Final = "procs"
+UNBORN_FOR: Final = 3600.0
+"""Seconds a lock may go without its name: a process needs milliseconds to give it one."""
 
 
 class Owners:
@@ -56,6 +60,8 @@ class Owners:
             return True
         try:
             return not try_lock(descriptor)
+        except OSError:
+            return True
         finally:
             os.close(descriptor)
 
@@ -64,6 +70,11 @@ class Owners:
         for path in self._folder.glob("*.lock"):
             if not self.alive(path.stem):
                 path.unlink(missing_ok=True)
+        # By age and not by lock: one that was just made is not locked yet.
+        for path in self._folder.glob("*.new"):
+            with suppress(FileNotFoundError):  # it has its name by now
+                if time.time() - path.stat().st_mtime > UNBORN_FOR:
+                    path.unlink()
 
     def _path(self, owner: str) -> Path:
         return self._folder / f"{owner}.lock"

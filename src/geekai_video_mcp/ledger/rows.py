@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from geekai_video_mcp.admission import IN_FLIGHT
 from geekai_video_mcp.lifecycle import FileStatus, Result, Status, Task
+from geekai_video_mcp.pace import Budget, Span
 
 SCHEMA: Final = (
     """
@@ -88,6 +89,27 @@ ADMISSION: Final = (
     "CREATE INDEX task_by_age ON task (service, created_at)",
 )
 
+PACE: Final = (
+    "ALTER TABLE task ADD COLUMN kind TEXT",
+    "ALTER TABLE task ADD COLUMN soonest REAL",
+    "ALTER TABLE task ADD COLUMN latest REAL",
+    "ALTER TABLE task ADD COLUMN looked_at REAL",
+    # Every column of HISTORY: a row may hold megabytes of pictures, and none of it is read.
+    """
+    CREATE INDEX task_by_kind
+        ON task (service, kind, ended_at, looked_at, submitted_at, status)
+        WHERE status = 'succeed'
+    """,
+    """
+    CREATE TABLE budget (
+        service TEXT PRIMARY KEY,
+        tokens REAL NOT NULL,
+        refilled_at REAL NOT NULL,
+        blocked_until REAL NOT NULL
+    ) STRICT
+    """,
+)
+
 _COLUMNS: Final = tuple(field.name for field in fields(Task))
 _KEY: Final = "id"
 
@@ -145,6 +167,18 @@ UNFINISHED: Final = """
     ORDER BY created_at
 """
 EVENTS: Final = "SELECT * FROM event WHERE task_id = :id ORDER BY number"
+HISTORY: Final = """
+    SELECT submitted_at, looked_at, ended_at FROM task
+    WHERE service = :service AND kind = :kind AND status = 'succeed'
+    ORDER BY ended_at DESC LIMIT :newest
+"""
+BUDGET: Final = "SELECT * FROM budget WHERE service = :service"
+SPEND: Final = """
+    INSERT INTO budget (service, tokens, refilled_at, blocked_until)
+    VALUES (:service, :tokens, :refilled_at, :blocked_until)
+    ON CONFLICT (service) DO UPDATE SET
+        tokens = :tokens, refilled_at = :refilled_at, blocked_until = :blocked_until
+"""
 NOTE: Final = """
     INSERT INTO event
         (at, task_id, status, attempt, owner, provider_task_id, file_status, error_code)
@@ -216,6 +250,16 @@ def from_row(row: Mapping[str, Any]) -> Task:
         what = f"task {row['id']} holds what no version of this server writes"
         raise sqlite3.DataError(what) from exc
     return Task(**known)
+
+
+def to_span(row: Mapping[str, Any]) -> Span:
+    """How long a finished task took, from its columns."""
+    return Span(**{field.name: row[field.name] for field in fields(Span)})
+
+
+def to_budget(row: Mapping[str, Any]) -> Budget:
+    """The budget of these columns."""
+    return Budget(**{field.name: row[field.name] for field in fields(Budget)})
 
 
 def story(task: Task) -> dict[str, Any]:

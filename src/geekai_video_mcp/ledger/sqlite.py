@@ -15,15 +15,19 @@ import sqlite3
 import time
 from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from geekai_video_mcp.admission import DAY, Neighbours
 from geekai_video_mcp.errors import StorageUnavailable
 from geekai_video_mcp.ledger import rows
 from geekai_video_mcp.lifecycle import Status, Task
+from geekai_video_mcp.pace import NEWEST, Budget, Span
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 BUSY_TIMEOUT: Final = 30.0
 """Seconds to wait for another process's transaction; 32 at once needed 2.8 at most."""
@@ -35,7 +39,7 @@ record of its answer fits as well."""
 _UNANSWERED: Final = frozenset({Status.INTENDED, Status.SUBMITTING, Status.UNKNOWN})
 """While the body may have to be sent: now, or when a person says so."""
 
-_MIGRATIONS: Final = (rows.SCHEMA, rows.ADMISSION)
+_MIGRATIONS: Final = (rows.SCHEMA, rows.ADMISSION + rows.PACE)
 """One script per version of the schema, in order; a released one is never edited."""
 
 
@@ -184,6 +188,21 @@ class Store:
             if rows.story(before) != rows.story(after):
                 self._note(after, at=time.time())
         return after
+
+    def history(self, service: str, kind: str) -> list[Span]:
+        asked = {"service": service, "kind": kind, "newest": NEWEST}
+        with _spoken():
+            found = self._db.execute(rows.HISTORY, asked).fetchall()
+        return [rows.to_span(dict(row)) for row in found]
+
+    def budget(self, service: str, change: Callable[[Budget], tuple[Budget, T]]) -> T:
+        with self._transaction():
+            found = self._db.execute(rows.BUDGET, {"service": service}).fetchone()
+            before = rows.to_budget(dict(found)) if found else Budget(service=service)
+            after, answer = change(before)
+            if after != before:
+                self._db.execute(rows.SPEND, asdict(after))
+            return answer
 
     def _note(self, task: Task, *, at: float) -> None:
         self._db.execute(rows.NOTE, {"at": at, **rows.story(task)})

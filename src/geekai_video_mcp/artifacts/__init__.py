@@ -1,0 +1,95 @@
+"""Results onto disk: fetched at once, checked, published whole or not at all.
+
+A download goes `links` (where it may come from) → `receiving` → `parts` (what is here of
+it) → `publishing`. A crash between any two steps leaves a part file that the next one goes
+on with, or the video under its name; never a torn video, and never a lie in the ledger.
+"""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final, Self
+
+import anyio
+import anyio.to_thread
+import httpx
+
+from geekai_video_mcp.artifacts import parts, publishing
+from geekai_video_mcp.artifacts.links import Links, not_now
+from geekai_video_mcp.artifacts.parts import Part
+from geekai_video_mcp.artifacts.pictures import Preview, preview
+from geekai_video_mcp.artifacts.receiving import receive
+from geekai_video_mcp.errors import StorageUnavailable
+from geekai_video_mcp.lifecycle import FileFact, FileStatus, Task
+
+__all__ = ["Artifacts", "Preview", "preview"]
+
+FETCH_DEADLINE: Final = 1800.0
+"""Seconds for one whole download; after that it is tried again."""
+
+
+class Artifacts:
+    """The output folder, and the way of results into it."""
+
+    def __init__(
+        self,
+        output_dir: Path,
+        *,
+        service_url: str,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._output_dir = output_dir
+        self._links = Links(service_url, transport)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._links.aclose()
+
+    async def fetch(self, task: Task) -> FileFact:
+        """Download the task's video and publish it; `lost` when the link is dead.
+
+        Goes on with what an earlier download left, of this process or of another.
+
+        Raises:
+            ServiceUnavailable: not now; the link may still be good.
+            StorageUnavailable: the output folder cannot hold it.
+        """
+        try:
+            with anyio.fail_after(FETCH_DEADLINE):
+                return await self._fetched(task)
+        except TimeoutError as exc:
+            raise not_now("The download took too long") from exc
+        except httpx.HTTPError as exc:
+            raise not_now(f"The download broke off ({type(exc).__name__})") from exc
+        except OSError as exc:
+            reason = exc.strerror or type(exc).__name__
+            raise StorageUnavailable("The video", reason, sent=True) from exc
+
+    async def _fetched(self, task: Task) -> FileFact:
+        stem, dead = publishing.name(task), None
+        await anyio.to_thread.run_sync(parts.sweep, self._output_dir)
+        async with self._part(task) as part:
+            if not part.whole:
+                dead = await self._received(task, part)
+            if dead is None:
+                return await anyio.to_thread.run_sync(publishing.publish, part, stem)
+        there = await anyio.to_thread.run_sync(publishing.published, self._output_dir, stem)
+        return there or FileFact(status=FileStatus.LOST, problem=dead)
+
+    async def _received(self, task: Task, part: Part) -> str | None:
+        url = task.result.url if task.result else None
+        return await receive(self._links, url, part) if url else "The service gave no link."
+
+    @asynccontextmanager
+    async def _part(self, task: Task) -> AsyncGenerator[Part]:
+        part = await anyio.to_thread.run_sync(parts.claim, self._output_dir, task.id)
+        if part is None:
+            raise not_now("Another process is downloading the video")
+        try:
+            yield part
+        finally:
+            # To its end, however this ends: a large file takes a while to go.
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(part.close)

@@ -1,0 +1,135 @@
+"""Where a result's link may lead, and the way there.
+
+A link comes from outside, so it is followed to public addresses only, over https, and each
+redirect is judged anew. The configured service's own host is the one exception: a gateway
+or a sandbox on this machine is where the operator sent us.
+"""
+
+import ipaddress
+import re
+import socket
+import urllib.request
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from typing import Final
+from urllib.parse import SplitResult, urljoin, urlsplit
+
+import anyio
+import httpx
+
+from geekai_video_mcp.errors import ServiceUnavailable
+
+FETCH_TIMEOUT: Final = httpx.Timeout(connect=10.0, read=30.0, write=10.0, pool=10.0)
+"""Seconds. A read that is silent for longer is a connection that died."""
+REDIRECTS: Final = 3
+
+_PLAIN_HOST: Final = re.compile(r"[\w.:\-\[\]]+", re.ASCII)
+"""A name or an address with a port; no user, and nothing that two parsers read differently."""
+
+
+class Links:
+    """The client of result hosts, kept to where results may come from."""
+
+    def __init__(self, service_url: str, transport: httpx.AsyncBaseTransport | None) -> None:
+        self._service = urlsplit(service_url)
+        mounts = {f"all://{self._service.hostname}": transport} if transport else None
+        # Of its own, without default headers: no result host is ever sent the key.
+        self._http = httpx.AsyncClient(
+            mounts=mounts,
+            follow_redirects=False,
+            timeout=FETCH_TIMEOUT,
+            trust_env=transport is None,  # a service in this process is behind no proxy
+        )
+
+    async def aclose(self) -> None:
+        await self._http.aclose()
+
+    @asynccontextmanager
+    async def get(self, url: str, asking: Mapping[str, str]) -> AsyncGenerator[httpx.Response]:
+        """The answer at the end of *url* and its redirects; *asking* is sent to each of them.
+
+        Raises:
+            ServiceUnavailable: the link leads where no result may come from.
+        """
+        here, link = "", url
+        for _ in range(REDIRECTS + 1):
+            try:
+                here = urljoin(here, link)
+                request = await self._vetted(urlsplit(here), asking)
+            except (ValueError, httpx.InvalidURL) as exc:
+                raise not_now("The result's link cannot be read") from exc
+            response = await self._http.send(request, stream=True)
+            try:
+                if not response.has_redirect_location:
+                    yield response
+                    return
+                link = response.headers["Location"]
+            finally:
+                await response.aclose()
+        raise not_now("The result's link redirects too often")
+
+    async def _vetted(self, url: SplitResult, asking: Mapping[str, str]) -> httpx.Request:
+        """A request that can only go where results may come from."""
+        # Compressed bytes could expand without end; a video gains nothing by them.
+        headers = {**asking, "Accept-Encoding": "identity"}
+        if (url.scheme, url.netloc) == (self._service.scheme, self._service.netloc):
+            return self._http.build_request("GET", url.geturl(), headers=headers)
+        if url.scheme != "https" or not url.hostname or not _PLAIN_HOST.fullmatch(url.netloc):
+            raise not_now("The result's link is not a plain https link")
+        if _proxied(url.hostname):
+            # The proxy looks the name up and connects; what it may reach is its operator's say.
+            return self._http.build_request("GET", url.geturl(), headers=headers)
+        address = await _public_address(url.hostname, url.port or 443)
+        # Connected by the address that was judged: a second lookup might answer otherwise.
+        # The certificate is still checked against the name.
+        direct = url._replace(netloc=f"{address}:{url.port or 443}")
+        headers["Host"] = url.netloc
+        extensions = {"sni_hostname": url.hostname}
+        return self._http.build_request(
+            "GET", direct.geturl(), headers=headers, extensions=extensions
+        )
+
+
+def _proxied(host: str) -> bool:
+    """Whether the environment sends https requests for *host* through a proxy, as httpx would."""
+    proxies = urllib.request.getproxies()
+    through = proxies.get("https") or proxies.get("all")
+    return bool(through) and not urllib.request.proxy_bypass(host)
+
+
+async def _public_address(host: str, port: int) -> str:
+    """One address of *host*, all of whose addresses are public."""
+    try:
+        found = await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as exc:  # a label too long for any name
+        raise not_now("The result's host has no address") from exc
+    addresses = [entry[4][0] for entry in found]
+    if not addresses or not all(is_public(str(address)) for address in addresses):
+        raise not_now("The result's link leads to a private address, where none may come from")
+    address = str(addresses[0])
+    return f"[{address}]" if ":" in address else address
+
+
+_UNICAST: Final = ipaddress.ip_network("2000::/3")
+"""All of IPv6 that is public. `is_global` alone lets others through: 64:ff9b::/96 (NAT64),
+::/96 and ::ffff:0:0:0/96 (any IPv4 address in disguise), fec0::/10 (sites)."""
+_NOT_PUBLIC: Final = (
+    ipaddress.ip_network("2002::/16"),  # 6to4: any IPv4 address in disguise
+    ipaddress.ip_network("192.0.0.0/24"),  # a cloud's metadata service among them
+)
+
+
+def is_public(address: str) -> bool:
+    """Whether *address* can only be a host on the open internet."""
+    ip = ipaddress.ip_address(address)
+    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped:
+        ip = ip.ipv4_mapped
+    if isinstance(ip, ipaddress.IPv6Address) and ip not in _UNICAST:
+        return False
+    inside = any(ip in network for network in _NOT_PUBLIC if network.version == ip.version)
+    return ip.is_global and not ip.is_multicast and not inside
+
+
+def not_now(reason: str) -> ServiceUnavailable:
+    """A download that did not come about, and may later."""
+    return ServiceUnavailable(reason, code="download_failed")

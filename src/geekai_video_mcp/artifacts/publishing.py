@@ -1,0 +1,139 @@
+"""A finished part under its final name: whole, durable, and replacing nothing.
+
+The order is the promise: the bytes are synced, then linked to the final name, then the
+folder is synced; only then may the ledger say `stored`. A crash before it did leaves the
+video under its name, and the next download takes that one instead of making a second.
+"""
+
+import itertools
+import os
+import stat
+import sys
+import unicodedata
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from geekai_video_mcp.artifacts.containers import SIGNATURE, suffix
+from geekai_video_mcp.artifacts.parts import Part, sha256_of
+from geekai_video_mcp.errors import plain
+from geekai_video_mcp.lifecycle import FileFact, FileStatus, Task
+
+STEM_LENGTH: Final = 40
+"""Characters of the prompt in a file's name: enough to know it by, short on every disk."""
+
+_READ: Final[int] = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+
+
+def publish(part: Part, stem: str) -> FileFact:
+    """Give the finished part its final name, and make both durable.
+
+    Raises:
+        OSError: the folder does not take it.
+    """
+    try:
+        os.fsync(part.file.fileno())
+    except OSError:
+        part.drop()  # a second sync would succeed, and prove nothing
+        raise
+    path = next(path for path in _names(part, stem) if _give_name(part, path))
+    _sync_folder(path.parent)
+    part.published = True
+    return _stored(path, part.size, part.sha256)
+
+
+def published(folder: Path, stem: str) -> FileFact | None:
+    """The video of this name that a process put there and died before it could say so."""
+    for ending in (".mp4", ".webm"):
+        path = folder / f"{stem}{ending}"
+        try:
+            with _opened(path) as file:
+                if suffix(file.read(SIGNATURE)) == ending:
+                    return _stored(path, os.fstat(file.fileno()).st_size, sha256_of(file))
+        except OSError:
+            continue
+    return None
+
+
+def name(task: Task) -> str:
+    """The file's name without its ending, made by us: words of the prompt and the task's id."""
+    prompt = plain(str(task.request.get("prompt") or task.model), limit=STEM_LENGTH * 4)
+    # Letters, marks and numbers: without their marks, Hindi and Thai lose their vowels.
+    folded = unicodedata.normalize("NFC", prompt.casefold())
+    kept = "".join(ch if unicodedata.category(ch)[0] in "LMN" else " " for ch in folded)
+    # 40 letters of a four-byte script are 160 bytes; names end at 255.
+    words = "-".join(kept.split())
+    if len(words) > STEM_LENGTH:  # cut between words, where the script has them
+        head, _, tail = words[: STEM_LENGTH + 1].rpartition("-")
+        words = head or tail[:STEM_LENGTH]
+    return f"{words or 'video'}-{task.id[:8]}"
+
+
+def _stored(path: Path, size: int, sha256: str) -> FileFact:
+    return FileFact(status=FileStatus.STORED, path=str(path), size_bytes=size, sha256=sha256)
+
+
+def _names(part: Part, stem: str) -> Iterator[Path]:
+    ending = suffix(part.head)
+    for number in itertools.count(1):
+        yield part.path.with_name(f"{stem}{ending}" if number == 1 else f"{stem}-{number}{ending}")
+
+
+def _give_name(part: Part, path: Path) -> bool:
+    """Whether the video now stands at *path*, by this call or by one that was cut off."""
+    try:
+        _link(part, path)
+    except FileExistsError:
+        return _is_ours(part, path)
+    return True
+
+
+def _link(part: Part, path: Path) -> None:
+    try:
+        # A link refuses an existing name; a rename would replace it without a word.
+        os.link(part.path, path)
+    except FileExistsError:
+        raise
+    except OSError:
+        # exFAT and some shares have no links: there the name is reserved, and then replaced.
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        _move(part, path)
+
+
+def _is_ours(part: Part, path: Path) -> bool:
+    try:
+        with _opened(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            same = size == part.size and sha256_of(file) == part.sha256
+    except OSError:
+        return False
+    if size == 0:  # a name that was reserved, and its process died
+        _move(part, path)
+    return same or size == 0
+
+
+def _move(part: Part, path: Path) -> None:
+    if sys.platform == "win32":  # which renames no open file
+        part.file.close()
+    try:
+        part.path.replace(path)
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def _opened(path: Path) -> BinaryIO:
+    """The plain file at *path*, and nothing that a link leads to."""
+    if not stat.S_ISREG(path.lstat().st_mode):
+        raise FileNotFoundError(path)
+    return os.fdopen(os.open(path, _READ), "rb")
+
+
+def _sync_folder(folder: Path) -> None:
+    if sys.platform == "win32":  # which has no handle to sync a folder by
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,37 @@
+"""Fixtures: a folder for results, and an internet that obeys."""
+
+import functools
+import ssl
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+import pytest
+
+from support.clock import in_place
+from support.net import Net
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+once = functools.cache(ssl.create_default_context)
+"""To read all certificates for each fetch would take longer than everything else."""
+
+
+@pytest.fixture
+def net(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Net:
+    net = Net(tmp_path / "videos")
+    monkeypatch.setattr(ssl, "create_default_context", once)
+    monkeypatch.setattr(anyio, "getaddrinfo", net.resolve)
+    return net
+
+
+@pytest.fixture(autouse=True)
+def no_threads_in_virtual_time(
+    anyio_backend: str | tuple[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if anyio_backend != "asyncio":
+        monkeypatch.setattr(anyio.to_thread, "run_sync", in_place)

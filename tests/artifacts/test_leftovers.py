@@ -1,0 +1,109 @@
+"""What killed downloads leave in the user's folder is taken away, and nothing else is."""
+
+import fcntl
+import os
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from geekai_video_mcp.artifacts.parts import LEFT_FOR
+from support.host import Host
+from support.net import Net, succeeded
+
+OTHER = "fedcba9876543210" * 2
+"""A task that nobody downloads any more."""
+MP4 = "a-fox-in-the-snow-01234567.mp4"
+
+
+def left(net: Net, name: str, *, age: float = LEFT_FOR + 60) -> Path:
+    """A file that nobody has touched for *age* seconds."""
+    net.folder.mkdir(exist_ok=True)
+    path = net.folder / name
+    path.write_bytes(b"left")
+    touched = time.time() - age
+    os.utime(path, (touched, touched))
+    return path
+
+
+@contextmanager
+def locked(path: Path) -> Generator[None]:
+    """As another live process has it, that is downloading."""
+    with path.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@pytest.mark.parametrize(
+    "name", [f".{OTHER}.part", f".{OTHER}.part.json", f".{OTHER}-01234567.part"]
+)
+@pytest.mark.parametrize("age", [LEFT_FOR + 60, -LEFT_FOR - 60], ids=["old", "clock set back"])
+async def test_a_part_that_nobody_goes_on_with_is_taken_away(
+    net: Net, name: str, age: float
+) -> None:
+    left(net, name, age=age)
+    await net.fetch(succeeded())
+
+    assert net.files() == [MP4]
+
+
+async def test_a_part_that_someone_may_go_on_with_is_left(net: Net) -> None:
+    path = left(net, f".{OTHER}.part", age=LEFT_FOR - 60)
+    await net.fetch(succeeded())
+
+    assert path.exists()
+
+
+async def test_a_part_that_a_live_process_writes_is_left_however_old(net: Net) -> None:
+    path = left(net, f".{OTHER}.part")
+    with locked(path):
+        await net.fetch(succeeded())
+
+    assert path.exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["film.part", ".film.part", f"{OTHER}.part", f".{OTHER}.part.txt", f".{OTHER}"]
+)
+async def test_what_is_not_ours_is_left(net: Net, name: str) -> None:
+    path = left(net, name)
+    await net.fetch(succeeded())
+
+    assert path.read_bytes() == b"left"
+
+
+async def test_a_name_that_was_reserved_and_never_filled_is_used(net: Net) -> None:
+    """As on a disk without links, when a process dies between the two."""
+    left(net, MP4).write_bytes(b"")
+    await net.fetch(succeeded())
+
+    assert net.files() == [MP4]
+
+
+async def test_a_video_that_was_published_and_never_recorded_is_not_published_twice(
+    net: Net,
+) -> None:
+    first, second = await net.fetch(succeeded()), await net.fetch(succeeded())
+
+    assert net.files() == [MP4]
+    assert first == second
+
+
+async def test_what_merely_has_the_name_is_not_the_video(net: Net) -> None:
+    left(net, MP4)
+    net.answers["static.geekai.co"] = httpx.Response(404)
+
+    assert (await net.fetch(succeeded())).status == "lost"
+
+
+async def test_an_old_part_of_ones_own_is_gone_on_with_or_taken_away(net: Net) -> None:
+    path = left(net, f".{succeeded().id}.part")
+    host = Host()
+    net.usual = host.answer
+    await net.fetch(succeeded())
+
+    assert host.asked == [None]
+    assert not path.exists()

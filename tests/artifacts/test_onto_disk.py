@@ -1,0 +1,323 @@
+"""Onto disk: whole or not at all, replacing nothing."""
+
+import errno
+import hashlib
+import itertools
+import os
+import shutil
+import stat
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import anyio
+import httpx
+import pytest
+
+from geekai_video_mcp import artifacts
+from geekai_video_mcp.artifacts import receiving
+from geekai_video_mcp.errors import MAYBE_CHARGED, StorageUnavailable
+from geekai_video_mcp.lifecycle import FileFact, FileStatus
+from support.clock import virtual_time
+from support.net import LINK, WEBM, Net, refused, succeeded
+from support.service import VIDEO, box, file
+
+WHOLE = (
+    box(b"ftyp", b"mp42") + box(b"moov", bytes(60)) + box(b"free", b"") + box(b"mdat", bytes(90))
+)
+
+
+async def test_a_video_is_published_whole_under_a_name_of_its_own(net: Net) -> None:
+    fact = await net.fetch(succeeded())
+
+    assert net.files() == ["a-fox-in-the-snow-01234567.mp4"]
+    path = net.folder / net.files()[0]
+    assert path.read_bytes() == VIDEO
+    assert fact == FileFact(
+        status=FileStatus.STORED,
+        path=str(path),
+        size_bytes=len(VIDEO),
+        sha256=hashlib.sha256(VIDEO).hexdigest(),
+    )
+
+
+async def test_a_video_replaces_nothing_that_has_its_name(net: Net) -> None:
+    net.folder.mkdir()
+    (net.folder / "a-fox-in-the-snow-01234567.mp4").write_bytes(b"mine")
+
+    fact = await net.fetch(succeeded())
+
+    assert net.files() == [f"a-fox-in-the-snow-01234567{n}.mp4" for n in ("-2", "")]
+    assert (net.folder / "a-fox-in-the-snow-01234567.mp4").read_bytes() == b"mine"
+    assert Path(str(fact.path)).name == "a-fox-in-the-snow-01234567-2.mp4"
+
+
+async def test_a_dangling_link_of_the_name_is_not_followed(net: Net, tmp_path: Path) -> None:
+    net.folder.mkdir()
+    (net.folder / "a-fox-in-the-snow-01234567.mp4").symlink_to(tmp_path / "elsewhere")
+
+    assert str((await net.fetch(succeeded())).path).endswith("-2.mp4")
+    assert not (tmp_path / "elsewhere").exists()
+
+
+async def test_a_disk_without_links_is_published_to_as_well(
+    net: Net, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_links(*_: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")  # exFAT
+
+    monkeypatch.setattr(os, "link", no_links)
+    for content in (VIDEO, WHOLE):
+        net.answers["static.geekai.co"] = file(content)
+        await net.fetch(succeeded())
+
+    assert net.files() == [f"a-fox-in-the-snow-01234567{n}.mp4" for n in ("-2", "")]
+    assert [(net.folder / name).read_bytes() for name in net.files()] == [WHOLE, VIDEO]
+
+
+async def test_bytes_are_synced_before_the_name_and_the_name_before_the_answer(
+    net: Net, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[str] = []
+    fsync, link = os.fsync, os.link
+
+    def synced(descriptor: int) -> None:
+        steps.append("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "bytes")
+        fsync(descriptor)
+
+    def linked(part: Path, path: Path) -> None:
+        steps.append("name")
+        link(part, path)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "link", linked)
+    await net.fetch(succeeded())
+
+    assert steps == ["bytes", "name", "folder"]
+
+
+async def test_webm_is_called_webm(net: Net) -> None:
+    net.answers["static.geekai.co"] = file(WEBM)
+
+    assert str((await net.fetch(succeeded())).path).endswith(".webm")
+
+
+@pytest.mark.parametrize("chunk", [1, 3, 7, 4096])
+async def test_a_video_may_come_in_pieces_of_any_size(net: Net, chunk: int) -> None:
+    net.answers["static.geekai.co"] = file(VIDEO[:900], chunk=chunk)
+
+    assert (await net.fetch(succeeded())).size_bytes == 900
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (file(VIDEO[:5000], announced=len(VIDEO)), "cut short"),
+        (file(VIDEO, announced=5000), "longer than it was said"),
+        (file(b"", announced=0), "cut short"),
+        (file(b"\x00\x00\x00\x18fty"), "no video"),
+        (file(b"<!doctype html><title>Sign in</title>"), "no video"),
+        (file(b"\x89PNG\r\n\x1a\n" + bytes(5000)), "no video"),
+        (file(b"\x1f\x8b" + VIDEO), "no video"),
+        (file(b'{"error": "no such file"}'), "no video"),
+        (httpx.Response(206, content=VIDEO), "HTTP 206"),
+        (httpx.Response(204), "HTTP 204"),
+        (httpx.Response(304), "HTTP 304"),
+        (httpx.Response(401), "HTTP 401"),
+        (httpx.Response(429), "HTTP 429"),
+        (httpx.Response(503, text="busy"), "HTTP 503"),
+    ],
+    ids=itertools.count(),
+)
+async def test_what_is_no_whole_video_is_not_published(
+    net: Net, answer: httpx.Response, why: str
+) -> None:
+    net.answers["static.geekai.co"] = answer
+
+    assert why in await refused(net, succeeded())
+
+
+async def test_a_video_larger_than_any_is_not_kept(
+    net: Net, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(receiving, "SIZE_LIMIT", 10_000)
+
+    assert "larger than 10,000 bytes" in await refused(net, succeeded())
+
+
+@pytest.mark.parametrize("status_code", [403, 404, 410])
+async def test_a_dead_link_is_a_lost_file_and_not_a_matter_of_patience(
+    net: Net, status_code: int
+) -> None:
+    net.answers["static.geekai.co"] = httpx.Response(status_code)
+
+    fact = await net.fetch(succeeded())
+
+    assert (fact.status, fact.problem) == (
+        FileStatus.LOST,
+        f"The link answered HTTP {status_code}.",
+    )
+
+
+async def test_a_result_without_a_link_is_lost(net: Net) -> None:
+    assert (await net.fetch(succeeded(None))).status is FileStatus.LOST
+    assert (await net.fetch(replace(succeeded(), result=None))).status is FileStatus.LOST
+
+
+async def test_a_line_that_breaks_leaves_nothing(net: Net) -> None:
+    async def breaks() -> AsyncGenerator[bytes]:
+        yield VIDEO[:5000]
+        what = f"{LINK}?signature=secret"
+        raise httpx.ReadError(what)
+
+    net.answers["static.geekai.co"] = httpx.Response(200, content=breaks())
+
+    assert await refused(net, succeeded()) == "The download broke off (ReadError)"
+
+
+@dataclass
+class Drip(httpx.AsyncByteStream):
+    """A video without end, *size* bytes of it every 20 seconds."""
+
+    size: int
+
+    async def __aiter__(self) -> AsyncGenerator[bytes]:
+        yield VIDEO[:100]
+        while True:
+            await anyio.sleep(20)
+            yield bytes(self.size)
+
+
+@virtual_time()
+async def test_a_download_that_never_ends_is_ended(net: Net) -> None:
+    net.answers["static.geekai.co"] = httpx.Response(200, stream=Drip(200_000))
+
+    assert "too long" in await refused(net, succeeded())
+    assert anyio.current_time() == pytest.approx(artifacts.FETCH_DEADLINE)
+
+
+@virtual_time()
+async def test_a_download_that_only_pretends_to_go_on_is_ended(net: Net) -> None:
+    net.answers["static.geekai.co"] = httpx.Response(200, stream=Drip(1))
+
+    assert "too slow" in await refused(net, succeeded())
+    assert anyio.current_time() == pytest.approx(receiving.PACE_WINDOW)
+
+
+@virtual_time()
+async def test_a_cancelled_download_that_nothing_vouches_for_leaves_nothing(net: Net) -> None:
+    net.answers["static.geekai.co"] = httpx.Response(200, stream=Drip(200_000))
+
+    with anyio.move_on_after(100) as cancelled:
+        await net.fetch(succeeded())
+
+    assert cancelled.cancelled_caught
+    assert net.files() == []
+
+
+async def test_a_folder_that_is_a_file_is_the_operators_to_mend(net: Net) -> None:
+    net.folder.touch()
+
+    with pytest.raises(StorageUnavailable, match=MAYBE_CHARGED):
+        await net.fetch(succeeded())
+
+
+async def test_a_full_disk_leaves_nothing_and_says_so(
+    net: Net, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+
+    with pytest.raises(StorageUnavailable, match="No space left on device"):
+        await net.fetch(succeeded())
+    assert net.files() == []
+
+
+async def test_a_download_for_which_there_is_no_room_is_not_begun(
+    net: Net, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not to the last byte: the ledger is on a disk, too."""
+    free = receiving.ROOM_LEFT + len(VIDEO) - 1
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
+
+    with pytest.raises(StorageUnavailable, match=r"268 MB are free .* 268 MB are needed") as told:
+        await net.fetch(succeeded())
+    assert MAYBE_CHARGED in told.value.message
+    assert net.files() == []
+
+    free += 1
+    assert (await net.fetch(succeeded())).status is FileStatus.STORED
+
+
+async def test_a_part_is_private_and_no_link_leads_a_download_elsewhere(
+    net: Net, tmp_path: Path
+) -> None:
+    seen: list[tuple[str, int]] = []
+
+    async def look(_: httpx.Request) -> httpx.Response:
+        seen.extend((part.name, part.lstat().st_mode) for part in net.folder.glob(".*"))
+        return file(VIDEO)
+
+    net.usual = look
+    net.folder.mkdir()
+    (tmp_path / "precious").write_bytes(b"precious")
+    (net.folder / f".{succeeded().id}.part").symlink_to(tmp_path / "precious")
+    await net.fetch(succeeded())
+
+    assert seen == [(f".{succeeded().id}.part", stat.S_IFREG | 0o600)]
+    assert (tmp_path / "precious").read_bytes() == b"precious"
+
+
+async def test_another_name_of_the_part_is_not_written_through(net: Net, tmp_path: Path) -> None:
+    """So a process leaves it that dies between the name and the end of the part."""
+    net.folder.mkdir()
+    (tmp_path / "precious").write_bytes(b"precious")
+    (net.folder / f".{succeeded().id}.part").hardlink_to(tmp_path / "precious")
+    await net.fetch(succeeded())
+
+    assert (tmp_path / "precious").read_bytes() == b"precious"
+    assert net.files() == ["a-fox-in-the-snow-01234567.mp4"]
+
+
+# Bodies that end where the connection does
+
+
+def closing(content: bytes) -> httpx.Response:
+    """A body without a length, as HTTP/1.0 and some gateways send it."""
+    response = file(content)
+    del response.headers["Content-Length"]
+    return response
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        WHOLE,
+        box(b"ftyp", b"mp42") + box(b"moov", bytes(90)) + b"\0\0\0\0mdat" + bytes(500),
+        box(b"ftyp", b"mp42") + b"\0\0\0\1mdat" + (516).to_bytes(8, "big") + bytes(500)
+        + box(b"moov", bytes(90)),
+        WEBM,
+    ],
+    ids=["moov first", "mdat to the end", "long mdat", "webm"],
+)  # fmt: skip
+async def test_a_whole_video_of_untold_length_is_kept(net: Net, content: bytes) -> None:
+    net.answers["static.geekai.co"] = closing(content)
+
+    assert (await net.fetch(succeeded())).size_bytes == len(content)
+
+
+@pytest.mark.parametrize("at", range(len(WHOLE)))
+async def test_a_video_of_untold_length_that_was_cut_anywhere_is_refused(net: Net, at: int) -> None:
+    net.answers["static.geekai.co"] = closing(WHOLE[:at])
+
+    assert await refused(net, succeeded())
+
+
+async def test_a_body_whose_end_http_itself_marks_needs_no_container(net: Net) -> None:
+    net.answers["static.geekai.co"] = closing(VIDEO[:900])
+    net.answers["static.geekai.co"].headers["Transfer-Encoding"] = "chunked"
+
+    assert (await net.fetch(succeeded())).size_bytes == 900

@@ -1,0 +1,349 @@
+"""Looks: where the end is likely, within what the service bears, and never a word too much."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from itertools import pairwise
+
+import anyio
+import httpx
+import pytest
+from mcp import Client
+
+from geekai_video_mcp.ledger import Ledger
+from geekai_video_mcp.lifecycle import GIVE_UP, GIVE_UP_LOOKS
+from geekai_video_mcp.pace import (
+    AWAY_AT_MOST,
+    BLOCKED_AT_MOST,
+    BURST,
+    HISTORY_AT_LEAST,
+    LIMITED_PAUSE,
+    LOOKS_PER_SECOND,
+)
+from support.service import Script, always, once, refusal, usual
+from support.world import World, call, now, text, told
+
+DAY = 86_400.0
+
+
+async def made(client: Client, prompt: str = "a fox") -> str:
+    """The id of a task that was just asked for."""
+    return str(told(await call(client, "generate_video", prompt=prompt))["task_id"])
+
+
+async def shown(client: Client, task_id: str, *, wait: int = 0) -> dict[str, object]:
+    return told(await call(client, "get_video_task", task_id=task_id, wait_seconds=wait))
+
+
+def timed(world: World, then: Script = usual) -> list[float]:
+    """The true times of all looks from now on; *then* answers them."""
+    times: list[float] = []
+
+    async def script(request: httpx.Request) -> httpx.Response | Exception | None:
+        times.append(now())
+        return await then(request)
+
+    world.service.on_look = script
+    return times
+
+
+def limited(*, after: str | None = None) -> httpx.Response:
+    answer = refusal(429, "rate_limit", "slow down")
+    if after is not None:
+        answer.headers["Retry-After"] = after
+    return answer
+
+
+# History
+
+
+async def test_the_first_look_comes_when_such_videos_used_to_be_done(world: World) -> None:
+    world.service.takes = 100
+    async with world.client() as client:
+        await anyio.sleep(60)
+        before = world.service.looks
+        for number in range(HISTORY_AT_LEAST):
+            await made(client, f"fox {number}")
+            await anyio.sleep(200)
+        without = (world.service.looks - before) / HISTORY_AT_LEAST
+
+        times, began = timed(world), now()
+        task_id = await made(client)
+        pending = await shown(client, task_id)
+        await anyio.sleep(200)
+
+        assert await shown(client, task_id)
+    assert without > 12
+    assert 80 < times[0] - began < 115
+    assert len(times) <= 5
+    assert pending["poll_after_seconds"] == pytest.approx(times[0] - began, abs=2)
+
+
+async def test_a_task_that_was_fetched_late_is_no_history(world: World) -> None:
+    for number in range(HISTORY_AT_LEAST):
+        async with world.client() as client:
+            await made(client, f"fox {number}")
+        await anyio.sleep(DAY / 10)
+        async with world.client() as client:
+            await anyio.sleep(60)
+    async with world.client() as client:
+        times, began = timed(world), now()
+        await made(client)
+        await anyio.sleep(60)
+
+    assert times[0] - began < 12
+
+
+async def test_what_the_service_says_goes_before_history(world: World) -> None:
+    async def in_two_seconds(_: httpx.Request) -> httpx.Response:
+        job = list(world.service.jobs)[-1]
+        answer = {"task_id": job, "task_status": "pending", "estimated_seconds": 2.0}
+        return httpx.Response(200, json=answer)
+
+    async with world.client() as client:
+        for number in range(HISTORY_AT_LEAST):
+            await made(client, f"fox {number}")
+            await anyio.sleep(60)
+        world.service.on_create = in_two_seconds
+        times, began = timed(world), now()
+        await made(client)
+        await anyio.sleep(60)
+
+    assert times[0] - began == pytest.approx(2.15, abs=0.1)
+
+
+# The budget that all processes share
+
+
+@asynccontextmanager
+async def two_servers_with_a_task_each(
+    world: World,
+) -> AsyncGenerator[tuple[Client, Client]]:
+    world.service.takes = 300
+    async with world.client() as one, world.client() as other:
+        await made(one)
+        await made(other, "a hare")
+        await anyio.sleep(20)
+        yield one, other
+
+
+@pytest.mark.parametrize(
+    ("after", "held"),
+    [("60", 60.0), (None, LIMITED_PAUSE), ("7200", BLOCKED_AT_MOST)],
+    ids=["as asked", "nothing asked", "too much asked"],
+)
+async def test_a_429_to_one_server_stops_the_looks_of_both(
+    world: World, after: str | None, held: float
+) -> None:
+    async with two_servers_with_a_task_each(world):
+        times = timed(world, once(limited(after=after)))
+        await anyio.sleep(300)
+
+    first, second = times[:2]
+    assert held <= second - first <= held + AWAY_AT_MOST / 4
+    assert len(times) > 4, "and they go on"
+
+
+async def test_a_429_to_a_submission_stops_the_looks_and_submissions_of_all(world: World) -> None:
+    async with two_servers_with_a_task_each(world) as (one, other):
+        times = timed(world)
+        world.service.before_charge = once(limited(after="50"))
+        began = now()
+        await call(one, "generate_video", prompt="a wolf")
+        await call(other, "generate_video", prompt="an owl")
+        posts = [job.charged_at - began for job in world.service.jobs.values()][2:]
+        await anyio.sleep(60)
+        posts = [job.charged_at - began for job in world.service.jobs.values()][2:]
+
+    assert len(posts) == 2
+    assert all(49 < post < 52 for post in posts)
+    assert not [time for time in times if time - began < 49]
+
+
+async def test_many_tasks_are_looked_at_within_the_budget_and_none_is_forgotten(
+    world: World,
+) -> None:
+    world.service.takes = 10_000
+    async with world.client() as one, world.client() as other:
+        for number in range(24):
+            await made((one, other)[number % 2], f"fox {number}")
+        times = timed(world)
+        began = anyio.current_time()
+        await made(one, "in between")
+        took = anyio.current_time() - began
+        await anyio.sleep(60)
+
+    assert took < 1, "a submission does not wait for the looks"
+    assert len(times) <= BURST + 60 * LOOKS_PER_SECOND
+    assert len(times) > 80, "it is used up"
+    assert len({request.url.path for request in world.service.requests[-80:]}) == 25
+
+
+# Failed looks
+
+
+async def test_a_service_that_is_gone_for_long_changes_nothing_and_is_asked_steadily(
+    world: World,
+) -> None:
+    world.service.takes = 1000
+    times = timed(world, always(httpx.ConnectError("no route")))
+    async with world.client() as client:
+        task_id = await made(client)
+        await anyio.sleep(600)
+        stale = await shown(client, task_id)
+        world.service.on_look = usual
+        await anyio.sleep(60)
+        back = await shown(client, task_id)
+
+    assert stale["task_status"] == "pending"
+    assert "stale_since" in stale
+    assert (back["task_status"], "stale_since" in back) == ("running", False)
+    gaps = [after - before for before, after in pairwise(times)]
+    assert 5 < min(gaps) < max(gaps) < 20
+
+
+# Giving up
+
+
+async def given_up(world: World, client: Client) -> str:
+    """A task that was looked at for a day in vain; the day itself is not lived through."""
+    world.service.takes = 9 * DAY
+    task_id = await made(client)
+    await anyio.sleep(30)
+    ledger = await Ledger.open(world.state)
+    await ledger.change(task_id, lambda task: replace(task, looks=GIVE_UP_LOOKS))
+    await ledger.close()
+    world.clock_is_ahead = GIVE_UP
+    await anyio.sleep(60)
+    return task_id
+
+
+@pytest.mark.parametrize("forgets", [False, True], ids=["still running", "forgotten"])
+async def test_a_task_without_a_result_is_unknown_after_a_day_and_found_when_asked_for(
+    world: World, *, forgets: bool
+) -> None:
+    if forgets:
+        world.service.on_look = always(refusal(404, "not_found", "no such task"))
+    async with world.client() as client:
+        task_id = await given_up(world, client)
+        looks = world.service.looks
+        await anyio.sleep(600)
+        unasked = world.service.looks - looks
+        gone = await call(client, "get_video_task", task_id=task_id, wait_seconds=0)
+        asked = world.service.looks - looks
+        world.service.takes, world.service.on_look = 0, usual
+        found = await shown(client, task_id, wait=45)
+
+    assert (unasked, asked) == (0, 1)
+    assert gone.is_error
+    assert told(gone)["task_status"] == "unknown"
+    assert told(gone)["error"]["code"] == "no_result"
+    assert "It may have been charged." in text(gone)
+    assert found["task_status"] == "succeed"
+    assert "file" in found
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(httpx.ConnectError("no route"), id="unreachable"),
+        pytest.param(refusal(401, "unauthorized", "revoked"), id="revoked"),
+        pytest.param(limited(after="3600"), id="limited"),
+    ],
+)
+async def test_asking_for_a_task_that_was_given_up_answers_whatever_the_service_does(
+    world: World, answer: httpx.Response | Exception
+) -> None:
+    async with world.client() as client:
+        task_id = await given_up(world, client)
+        world.service.on_look = always(answer)
+        for _ in range(3):
+            assert (await shown(client, task_id))["task_status"] == "unknown"
+
+
+async def test_asking_for_a_task_that_was_given_up_is_bounded_in_time(world: World) -> None:
+    async def never(_: httpx.Request) -> None:
+        await anyio.sleep(3600)
+
+    async with world.client() as client:
+        task_id = await given_up(world, client)
+        world.service.on_look = never
+        began = anyio.current_time()
+        await shown(client, task_id)
+
+        assert anyio.current_time() - began < 20
+
+
+# Clocks
+
+
+JUMPS = [3600.0, -3600.0, DAY, -DAY]
+
+
+@pytest.mark.parametrize("jump", JUMPS)
+@pytest.mark.parametrize("during", ["submit", "watch", "download"])
+async def test_a_clock_that_jumps_pays_once_and_ends_with_the_video(
+    world: World, jump: float, during: str
+) -> None:
+    def jumps_at(step: str) -> Script:
+        async def script(_: httpx.Request) -> None:
+            if during == step:
+                world.clock_is_ahead = jump
+            await anyio.sleep(1)
+
+        return script
+
+    world.service.takes = 30
+    world.service.before_charge = jumps_at("submit")
+    world.service.on_look = jumps_at("watch")
+    world.service.on_file = jumps_at("download")
+    async with world.client() as client, world.client():
+        task_id = await made(client)
+        await anyio.sleep(60)
+        done = await shown(client, task_id)
+
+    assert done["task_status"] == "succeed"
+    assert "file" in done
+    assert world.service.charges == ["a fox"]
+    assert len(world.files()) == 1
+
+
+@pytest.mark.parametrize("jump", JUMPS)
+async def test_a_clock_that_jumps_between_looks_delays_none(world: World, jump: float) -> None:
+    world.service.takes = 100
+    times = timed(world)
+    async with world.client() as client:
+        await made(client)
+        await anyio.sleep(32)
+        world.clock_is_ahead = jump
+        await anyio.sleep(200)
+
+    assert max(after - before for before, after in pairwise(times)) < 40
+    assert len(world.files()) == 1
+
+
+@pytest.mark.parametrize("jump", [-3600.0, -DAY])
+async def test_a_clock_set_back_ends_a_block(world: World, jump: float) -> None:
+    async with two_servers_with_a_task_each(world):
+        times = timed(world, once(limited(after="120")))
+        await anyio.sleep(30)
+        assert len(times) == 1
+        world.clock_is_ahead = jump
+        await anyio.sleep(60)
+
+    assert len(times) > 2
+
+
+async def test_a_clock_set_forward_by_a_day_gives_up_no_fresh_task(world: World) -> None:
+    world.service.takes = 600
+    async with world.client() as client:
+        task_id = await made(client)
+        await anyio.sleep(30)
+        world.clock_is_ahead = DAY
+        await anyio.sleep(300)
+        running = await shown(client, task_id)
+        await anyio.sleep(400)
+        done = await shown(client, task_id)
+
+    assert world.service.looks < GIVE_UP_LOOKS
+    assert (running["task_status"], done["task_status"]) == ("running", "succeed")

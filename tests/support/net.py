@@ -1,0 +1,82 @@
+"""The internet as a script: names, addresses and answers, and a folder that results go to."""
+
+import socket
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from geekai_video_mcp.artifacts import Artifacts
+from geekai_video_mcp.errors import ServiceUnavailable
+from geekai_video_mcp.lifecycle import FileFact, Result, Status, Task
+from support.service import VIDEO, file
+
+PUBLIC = "93.184.216.34"
+SERVICE = f"https://{PUBLIC}/api/v1"
+"""The service at an address, so that its transport also carries what is resolved to it."""
+LINK = "https://static.geekai.co/video/2026/11/22/a.mp4"
+WEBM = b"\x1a\x45\xdf\xa3" + bytes(5000)
+
+Answer = Callable[[httpx.Request], Awaitable[httpx.Response]]
+
+
+@dataclass
+class Net:
+    """The internet: what every name resolves to, what is asked, and what is answered."""
+
+    folder: Path
+    names: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    answers: dict[str, httpx.Response] = field(default_factory=dict[str, httpx.Response])
+    """By the name that the request is for."""
+    usual: Answer | None = None
+    requests: list[httpx.Request] = field(default_factory=list[httpx.Request])
+    looked_up: list[str] = field(default_factory=list[str])
+
+    async def resolve(self, host: str, port: int, **_: object) -> list[tuple[Any, ...]]:
+        self.looked_up.append(host)
+        found = self.names.get(host, [PUBLIC])
+        if not found:
+            raise socket.gaierror(socket.EAI_NONAME, "unknown")
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in found]
+
+    async def answer(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        if self.usual is not None:
+            return await self.usual(request)
+        return self.answers.get(request.headers["Host"]) or file(VIDEO)
+
+    async def fetch(self, task: Task, *, service: str = SERVICE) -> FileFact:
+        transport = httpx.MockTransport(self.answer)
+        async with Artifacts(self.folder, service_url=service, transport=transport) as fetcher:
+            return await fetcher.fetch(task)
+
+    def files(self) -> list[str]:
+        return sorted(path.name for path in self.folder.glob("*"))
+
+
+def succeeded(url: str | None = LINK, *, prompt: str = "a fox in the snow") -> Task:
+    return Task(
+        id="0123456789abcdef" * 2,
+        created_at=0.0,
+        service="s",
+        model="cogvideox-flash",
+        request={"prompt": prompt},
+        status=Status.SUCCEED,
+        result=Result(url=url),
+    )
+
+
+def redirect(to: str, status_code: int = 302) -> httpx.Response:
+    return httpx.Response(status_code, headers={"Location": to})
+
+
+async def refused(net: Net, task: Task) -> str:
+    """Why the download did not come about; that it left nothing behind."""
+    with pytest.raises(ServiceUnavailable) as told:
+        await net.fetch(task)
+    assert net.files() == []
+    assert "://" not in told.value.message
+    return told.value.reason
