@@ -198,6 +198,17 @@ async def test_what_was_given_up_is_told_as_such_and_nothing_is_sent_or_looked_a
     assert len(world.service.requests) == 1
 
 
+async def test_what_was_given_up_is_not_what_the_next_call_repeats(world: World) -> None:
+    task_id = await lost(world)
+    async with world.desk() as desk:
+        await desk.abandon(task_id)
+    async with world.client() as client:
+        again = told(await call(client, "generate_video", prompt="a fox"))
+
+    assert not again["deduplicated"]
+    assert world.service.charges == ["a fox", "a fox"]
+
+
 async def test_an_answer_that_comes_after_a_person_gave_up_still_wins(world: World) -> None:
     """Its process was taken for dead, a person gave the task up, and the POST was answered."""
 

@@ -2,6 +2,7 @@
 
 import anyio
 import httpx
+import pytest
 
 from support.service import estimating
 from support.world import World, call, text, told
@@ -65,6 +66,24 @@ async def test_a_stranger_that_the_service_is_slow_to_name_is_not_waited_for(wor
 
         assert anyio.current_time() - began < 20
     assert missing.is_error
+
+
+@pytest.mark.parametrize(("answered_after", "held"), [(3, 2), (100, 8)])
+async def test_closing_waits_for_an_answer_and_not_for_ever(
+    world: World, answered_after: float, held: float
+) -> None:
+    """A host kills what does not close: better to be told to look than to be cut off."""
+
+    async def slowly(_: httpx.Request) -> None:
+        await anyio.sleep(answered_after)
+
+    world.service.on_create = slowly
+    async with world.client() as client:
+        with anyio.move_on_after(1):
+            await client.call_tool("generate_video", {"prompt": "a fox"})
+        began = anyio.current_time()
+
+    assert held <= anyio.current_time() - began < held + 1
 
 
 async def test_a_wait_that_runs_out_is_a_normal_answer(world: World) -> None:
