@@ -6,6 +6,7 @@ import anyio
 import httpx
 import pytest
 
+from geekai_video_mcp.wire import VideoRequest
 from support.service import always, once, refusal
 from support.world import World, call, text, told
 
@@ -87,6 +88,16 @@ async def test_an_outcome_that_is_not_known_is_never_sent_again(
         assert "It may have been charged." in text(shown)
         assert "Nothing was charged." not in text(shown)
         assert task_id in text(shown)
+
+
+async def test_an_answer_that_names_no_task_is_kept_for_a_person(world: World) -> None:
+    world.service.on_create = always(httpx.Response(200, text="<html>welcome</html>"))
+    async with world.app() as app:
+        request = VideoRequest.model_validate({"model": "m", "prompt": "a fox"})
+        task, _ = await app.engine.submit(request)
+
+    assert task.raw_reply is not None
+    assert "welcome" in task.raw_reply
 
 
 @pytest.mark.parametrize(
