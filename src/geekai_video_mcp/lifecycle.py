@@ -160,7 +160,8 @@ class Task:
     fetches: int = 0
     """Downloads that failed so far."""
     delivered_at: float | None = None
-    """When a caller was first told how it ended: a repeat after that is a new wish."""
+    """When a caller was first told how it stands since it settled: a repeat after that is a
+    new wish."""
 
     @property
     def settled(self) -> bool:
@@ -307,6 +308,8 @@ def advance(task: Task, seen: Observation) -> Task:
         next_look_at=look_at(task, seen) if seen.status in WATCHED else None,
         looks=task.looks + (task.status in WATCHED),
         stale_since=None,
+        # Whoever was told that nobody knows has not been told how it went on.
+        delivered_at=task.delivered_at if seen.status is task.status else None,
     )
 
 

@@ -199,6 +199,25 @@ async def test_an_unknown_outcome_is_never_repeated_however_often_it_was_told(wo
     assert world.service.charges == ["a fox"]
 
 
+async def test_an_unknown_outcome_that_was_found_is_followed_and_not_paid_for_again(
+    world: World,
+) -> None:
+    """That its outcome is unknown was told long ago; how it ended was not."""
+    world.service.takes = 900
+    world.service.on_create = once(httpx.ReadError("reset"))
+    async with world.client() as client:
+        first = told(await call(client, "generate_video", prompt="a fox"))
+        (charged,) = world.service.jobs
+        async with world.desk() as desk:
+            await desk.attach(first["task_id"], charged)
+        await anyio.sleep(120)
+        again = told(await call(client, "generate_video", prompt="a fox"))
+
+    assert first["task_status"] == "unknown"
+    assert (again["task_id"], again["task_status"]) == (first["task_id"], "running")
+    assert world.service.charges == ["a fox"]
+
+
 async def test_a_repeat_finds_its_task_in_another_server_and_after_a_restart(world: World) -> None:
     async with world.client() as one, world.client() as other:
         first = told(await call(one, "generate_video", prompt="a fox"))
