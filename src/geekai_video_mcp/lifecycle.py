@@ -244,6 +244,9 @@ def paced(task: Task, usual: Pace | None) -> Task:
 
 BULK: Final = 1024
 """Characters of a data URI that are still kept where a task is: an icon, not a picture."""
+_HEAD: Final = 64
+"""Characters of it that tell its kind. What stands for a picture must be no bulk itself, or
+the same request would be another one when it is sent again."""
 
 
 def without_bulk(value: object) -> object:
@@ -255,7 +258,7 @@ def without_bulk(value: object) -> object:
         return {name: without_bulk(member) for name, member in members.items()}
     if isinstance(value, str) and len(value) > BULK and value.startswith("data:"):
         digest = hashlib.sha256(value.encode()).hexdigest()
-        head = value[:BULK].partition(",")[0]
+        head = value[:_HEAD].partition(",")[0]
         return f"{head},... ({len(value):,} characters, sha256 {digest})"
     return value
 

@@ -410,8 +410,17 @@ async def test_what_is_sent_again_has_its_pictures_whole(world: World) -> None:
     assert [job.body["image"] for job in world.service.jobs.values()] == [picture, picture]
 
 
-async def test_what_is_sent_again_keeps_its_name_and_its_take(world: World) -> None:
-    wish = {"prompt": "a fox", "idempotency_key": "shot 1", "variation": 3}
+@pytest.mark.parametrize(
+    "wish",
+    [
+        {"prompt": "a fox", "idempotency_key": "shot 1", "variation": 3},
+        {"prompt": "data: " + "a fox and a hare " * 100},
+    ],
+    ids=["named", "taken for a picture"],
+)
+async def test_what_is_sent_again_keeps_its_name_and_its_take(
+    world: World, wish: dict[str, object]
+) -> None:
     task_id = await lost_with(world, **wish)
     async with world.desk() as desk:
         sent = await desk.send(await desk.supersede(task_id))
