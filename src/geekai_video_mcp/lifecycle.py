@@ -18,6 +18,7 @@ All times are Unix seconds, UTC. All durations are seconds.
 
 import hashlib
 import json
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -261,6 +262,18 @@ def without_bulk(value: object) -> object:
         head = value[:_HEAD].partition(",")[0]
         return f"{head},... ({len(value):,} characters, sha256 {digest})"
     return value
+
+
+_WITHOUT: Final = re.compile(r"(?s)data:.*\.\.\. \([\d,]+ characters, sha256 [0-9a-f]{64}\)")
+
+
+def lacks_bulk(value: object) -> bool:
+    """Whether some picture in *value* is a size and a digest alone: it must not be sent so."""
+    if isinstance(value, list):
+        return any(lacks_bulk(each) for each in cast("list[object]", value))
+    if isinstance(value, Mapping):
+        return any(lacks_bulk(member) for member in cast("Mapping[str, object]", value).values())
+    return isinstance(value, str) and _WITHOUT.fullmatch(value) is not None
 
 
 def fingerprint(request: Mapping[str, Any], variation: int | None) -> str:
