@@ -26,6 +26,7 @@ from geekai_video_mcp.lifecycle import (
     Task,
     advance,
     intend,
+    lacks_bulk,
 )
 
 
@@ -81,6 +82,13 @@ class Resolving:
             CapReached: no further video may be asked for now; nothing has changed.
         """
         means, at = self._means, self._means.clock()
+        if lacks_bulk(await means.ledger.body(await self._known(task_id))):
+            # Kept until it was accepted; without them it would be another, paid request.
+            what = (
+                "Its pictures are not kept any more, so it cannot be sent as it was; give it up"
+                " with --abandon, and ask for the video anew"
+            )
+            raise DecisionRefused(what)
 
         def superseded(now: Task) -> tuple[Task, Task]:
             if now.service != means.service:
