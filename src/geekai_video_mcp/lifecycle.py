@@ -18,6 +18,7 @@ All times are Unix seconds, UTC. All durations are seconds.
 
 import hashlib
 import json
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -257,6 +258,18 @@ def without_bulk(value: object) -> object:
         head = value[:BULK].partition(",")[0]
         return f"{head},... ({len(value):,} characters, sha256 {digest})"
     return value
+
+
+_LEFT_OUT: Final = re.compile(r"data:[^,]*,\.{3} \([\d,]+ characters, sha256 [0-9a-f]{64}\)")
+
+
+def whole(value: object) -> bool:
+    """Whether `without_bulk` left nothing out of what became *value*, so that it can be sent."""
+    if isinstance(value, list):
+        return all(whole(each) for each in cast("list[object]", value))
+    if isinstance(value, Mapping):
+        return all(whole(member) for member in cast("Mapping[str, object]", value).values())
+    return not (isinstance(value, str) and _LEFT_OUT.fullmatch(value))
 
 
 def fingerprint(request: Mapping[str, Any], variation: int | None) -> str:

@@ -16,7 +16,15 @@ from geekai_video_mcp.errors import (
     StorageUnavailable,
 )
 from geekai_video_mcp.ledger import Ledger
-from geekai_video_mcp.lifecycle import Observation, Status, Task, adopt, advance
+from geekai_video_mcp.lifecycle import (
+    GIVE_UP,
+    GIVE_UP_LOOKS,
+    Observation,
+    Status,
+    Task,
+    adopt,
+    advance,
+)
 from support.service import always, once, refusal
 from support.world import World, call, now, text, told
 
@@ -408,6 +416,25 @@ async def test_what_is_sent_again_has_its_pictures_whole(world: World) -> None:
 
     assert sent.status is Status.PENDING
     assert [job.body["image"] for job in world.service.jobs.values()] == [picture, picture]
+
+
+async def test_what_has_lost_its_pictures_is_not_sent_again_without_them(world: World) -> None:
+    """It was accepted, so they went; then came no result in a day."""
+    world.service.takes = 2 * GIVE_UP
+    async with world.client() as client:
+        wish = {"prompt": "a fox", "image": "data:image/png;base64," + "A" * 9000}
+        task_id = told(await call(client, "generate_video", **wish))["task_id"]
+    ledger = await Ledger.open(world.state)
+    late = Observation(status=Status.RUNNING, at=now() + GIVE_UP + 1)
+    await ledger.change(task_id, lambda task: advance(replace(task, looks=GIVE_UP_LOOKS), late))
+    await ledger.close()
+    before = await all_tasks(world)
+    async with world.desk() as desk:
+        with pytest.raises(DecisionRefused, match="pictures"):
+            await desk.supersede(task_id)
+
+    assert before[task_id].status is Status.UNKNOWN
+    assert await all_tasks(world) == before
 
 
 async def test_what_is_sent_again_keeps_its_name_and_its_take(world: World) -> None:
