@@ -16,6 +16,8 @@ from typing import Any, Final, Protocol
 
 LIVE: Final = frozenset({"intended", "submitting", "pending", "running"})
 """Statuses in which somebody still has something to do."""
+HELD: Final = LIVE | {"unknown"}
+"""Statuses that hold a place under the cap of videos at a time; a person's word frees it."""
 DAY: Final = 86_400.0
 """Seconds of the rolling window that the cap of videos counts."""
 
@@ -219,22 +221,32 @@ def _caps(
     videos_per_day: int | None,
     in_flight: int | None,
 ) -> None:
+    ours = {row["id"]: row for row in rows if row["owner"] is not None}
     if videos_per_day is not None:
-        kept = ("rejected",)
-        times = sorted(row["created_at"] for row in rows if row["status"] not in kept)
+        times = sorted(row["created_at"] for row in ours.values() if row["status"] != "rejected")
         for first, at in enumerate(times):
             count = sum(1 for later in times[first:] if later < at + DAY)
             if count > videos_per_day:
                 verdict.over.append(f"{count} videos in the day from {at}")
                 break
     if in_flight is not None:
-        now = dict[str, str]()
-        for event in events:
-            now[event["task_id"]] = event["status"]
-            count = sum(status in LIVE for status in now.values())
-            if count > in_flight:
-                verdict.over.append(f"{count} in flight at event {event['number']}")
-                break
+        verdict.over.extend(_crowded(ours, events, in_flight)[:1])
+
+
+def _crowded(ours: Mapping[str, Row], events: Sequence[Row], in_flight: int) -> list[str]:
+    """Where one was admitted past the cap; a late answer to an abandoned one may well pass it."""
+    found, now = list[str](), dict[str, str]()
+    for event in events:
+        task_id = event["task_id"]
+        admitted, now[task_id] = task_id in ours and task_id not in now, event["status"]
+        since = ours[task_id]["created_at"] - DAY if admitted else 0.0
+        count = sum(
+            status in HELD and each in ours and ours[each]["created_at"] > since
+            for each, status in now.items()
+        )
+        if admitted and count > in_flight:
+            found.append(f"{count} in flight at event {event['number']}")
+    return found
 
 
 def _below(folder: Path) -> Iterator[Path]:
