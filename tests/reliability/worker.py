@@ -13,10 +13,12 @@ import gc
 import importlib
 import json
 import os
+import random
 import select
 import signal
 import sqlite3
 import threading
+import time
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
@@ -81,6 +83,8 @@ class Order:
     """Submit one after another, on one connection, instead of all at once."""
     constants: Mapping[str, float] = field(default_factory=dict[str, float])
     """Numbers in place of the product's own, as `client.SUBMIT_TIMEOUT`: see `_hurry`."""
+    falter: float = 0.0
+    """Seconds of a pause at most before each transaction: others come between any two."""
     watch: str | None = None
     """Where to write how long each callback of its loop took; see `blocking`."""
 
@@ -178,9 +182,31 @@ def _hurry(constants: Mapping[str, float]) -> None:
         setattr(owner, constant, httpx.Timeout(seconds) if timeout else seconds)
 
 
+def _falter(at_most: float) -> None:
+    """Pause before each transaction, as a busy machine may.
+
+    Whoever waits for SQLite's lock sleeps, so by itself the process that had it takes it
+    again, and what wrongly stands in two transactions goes well nearly always.
+    """
+    connect: Any = sqlite3.connect
+
+    def pause(statement: str) -> None:
+        if statement.startswith("BEGIN"):
+            time.sleep(random.uniform(0.0, at_most))  # noqa: S311 - a test's own dice
+
+    def connected(*args: Any, **more: Any) -> sqlite3.Connection:  # noqa: ANN401 - its own
+        made = connect(*args, **more)
+        made.set_trace_callback(pause)
+        return made
+
+    sqlite3.connect = connected  # pyright: ignore[reportAttributeAccessIssue]
+
+
 def _child(order: Order, news: int) -> int:
     hold = Hold(news) if order.hold else None
     _hurry(order.constants)
+    if order.falter:
+        _falter(order.falter)
     if order.proxy:
         os.environ["ALL_PROXY"] = order.proxy
     watch = Watch()
