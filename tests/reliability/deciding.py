@@ -58,7 +58,7 @@ class Deciding(Table):
     @rule(
         who=PICK,
         pick=PICK,
-        how=st.sampled_from(["abandon", "resubmit", "resubmit", "attach", "attach"]),
+        how=st.sampled_from(["abandon", "resubmit", "attach"]),
         limits=st.sampled_from([BUSY, DAILY, None, None]),
     )
     def decide(self, who: int, pick: int, how: str, limits: Limits | None) -> None:
@@ -140,8 +140,8 @@ class Deciding(Table):
     def attach(self, who: int, task_id: str, pick: int, _limits: Limits | None) -> None:
         """A name of its own, one that another service's task has, or one that is taken."""
         wish, names = self.wish(task_id), self.books.names()
-        news = (f"found-{next(self.names)}", f"stranger-{pick % 4}")
-        name = wish.named or [*news, *names][pick % (2 + len(names))]
+        news = [f"found-{next(self.names)}", *sorted(self.books.strangers)]
+        name = wish.named or [*news, *names][pick % len([*news, *names])]
         taken = name in names and name != wish.named
         status = FOUND[pick % len(FOUND)]
         refusable = wish.status not in {"unknown", "abandoned"} or taken

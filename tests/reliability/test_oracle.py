@@ -299,6 +299,42 @@ def test_an_unknown_outcome_is_no_loss(after: Aftermath) -> None:
     assert verdict.unknown == 1
 
 
+def given_up_and_asked_for_again(after: Aftermath, *, charges: int) -> None:
+    asked(after, "b", "intended", "unknown", "abandoned")
+    after.sql("UPDATE task SET request = (SELECT request FROM task WHERE id != 'b')")
+    ids = [f"p{number}" for number in range(1, charges + 1)]
+    body = after.charges[0].body
+    after.charges[:] = [Charge(at=1.5, task_id=each, charged=True, body=body) for each in ids]
+
+
+def test_what_a_person_sent_again_may_be_paid_for_twice(after: Aftermath) -> None:
+    given_up_and_asked_for_again(after, charges=2)
+
+    assert after.judged().violations == {}
+
+
+@pytest.mark.parametrize("charges", [3, 4])
+def test_what_a_person_sent_again_is_paid_for_twice_at_most(after: Aftermath, charges: int) -> None:
+    given_up_and_asked_for_again(after, charges=charges)
+
+    assert "double" in after.judged().violations
+
+
+def test_what_was_given_up_and_not_sent_again_is_paid_for_once_at_most(after: Aftermath) -> None:
+    given_up_and_asked_for_again(after, charges=2)
+    after.sql("DELETE FROM event WHERE task_id != 'b'")
+    after.sql("DELETE FROM task WHERE id != 'b'")
+
+    assert "double" in after.judged().violations
+
+
+def test_two_tasks_for_one_request_are_noticed_unless_one_was_given_up(after: Aftermath) -> None:
+    given_up_and_asked_for_again(after, charges=1)
+    after.sql("UPDATE task SET status = 'unknown' WHERE id = 'b'")
+
+    assert after.judged().lost == [f"{after.charges[0].prompt}: 2 tasks"]
+
+
 def test_a_whole_video_under_two_names_is_counted_as_untidy(after: Aftermath) -> None:
     (after.output / "twin.mp4").write_bytes(video("p1", SIZE))
 

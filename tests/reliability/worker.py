@@ -32,6 +32,8 @@ import httpx
 from geekai_video_mcp import server, tools
 from geekai_video_mcp.config import Settings
 from geekai_video_mcp.errors import CapReached
+from geekai_video_mcp.ledger import Ledger
+from geekai_video_mcp.lifecycle import Status
 from geekai_video_mcp.wire import VideoRequest
 from reliability.watch import Watch
 
@@ -65,6 +67,8 @@ class Order:
     """To be submitted, all at once."""
     keyed: bool = False
     """Whether each prompt is sent with itself as its idempotency key."""
+    resubmit: bool = False
+    """Instead of all else, send every unknown outcome again, as a person's command does."""
     image: int = 0
     """Characters of a picture sent along: a body too large for any buffer."""
     cancel_after: float | None = None
@@ -93,9 +97,21 @@ async def _carry(order: Order, hold: "Hold | None", refused: list[str]) -> int:
     if hold is not None:
         await hold.wait()
     settings = Settings.from_env(order.env)
+    if order.resubmit:
+        return await _resubmit(settings)
     with anyio.move_on_after(order.close_after) as life:
         return await _live(order, settings, refused)
     return SETTLED if life.cancelled_caught else NOT_SETTLED
+
+
+async def _resubmit(settings: Settings) -> int:
+    ledger = await Ledger.open(settings.state_dir)
+    unknown = await ledger.listed(limit=100, statuses=[Status.UNKNOWN])
+    await ledger.close()
+    async with server.open_desk(settings) as desk:
+        for task in unknown:
+            await desk.send(await desk.supersede(task.id))
+    return SETTLED
 
 
 async def _live(order: Order, settings: Settings, refused: list[str]) -> int:
