@@ -26,7 +26,6 @@ from geekai_video_mcp.lifecycle import (
     Task,
     advance,
     intend,
-    lacks_bulk,
 )
 
 
@@ -78,17 +77,11 @@ class Resolving:
         Should this process die before `send`, any server does it, once, as for every intent.
 
         Raises:
-            DecisionRefused: its outcome is not unknown, so it was decided before.
+            DecisionRefused: its outcome is not unknown, so it was decided before; or it was
+                answered once, and its pictures are kept no longer.
             CapReached: no further video may be asked for now; nothing has changed.
         """
         means, at = self._means, self._means.clock()
-        if lacks_bulk(await means.ledger.body(await self._known(task_id))):
-            # Kept until it was accepted; without them it would be another, paid request.
-            what = (
-                "Its pictures are not kept any more, so it cannot be sent as it was; give it up"
-                " with --abandon, and ask for the video anew"
-            )
-            raise DecisionRefused(what)
 
         def superseded(now: Task) -> tuple[Task, Task]:
             if now.service != means.service:
