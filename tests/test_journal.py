@@ -35,11 +35,12 @@ def test_its_room_is_taken_before_it_is_needed(tmp_path: Path) -> None:
 def test_what_was_written_is_read_by_another_process_until_it_is_forgotten(tmp_path: Path) -> None:
     assert Journal(tmp_path).write("t1", answer())
     other = Journal(tmp_path)
-    other.write("t2", answer(status=Status.UNKNOWN, error_code="no_answer", error_message="嗯。"))
+    words = "嗯。" * 120
+    other.write("t2", answer(status=Status.UNKNOWN, error_code="no_answer", error_message=words))
     first, second = other.notes()
 
     assert (first.task_id, first.seen) == ("t1", answer())
-    assert second.seen.error_message == "嗯。"
+    assert second.seen.error_message == words
     other.forget(first)
     assert Journal(tmp_path).notes() == [second]
 

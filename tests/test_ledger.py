@@ -156,6 +156,16 @@ async def test_a_task_is_found_by_our_id_and_by_the_services(state: Path) -> Non
         assert await ledger.find("nobody's") is None
 
 
+async def test_our_own_id_is_ours_though_a_service_used_it_as_well(state: Path) -> None:
+    ours = wish()
+    theirs = wish(provider_task_id=ours.id, attempt=1, created_at=NOW - 1)
+    async with opened(state) as ledger:
+        await ledger.add(theirs)
+        await ledger.add(ours)
+
+        assert await ledger.find(ours.id) == ours
+
+
 async def test_a_task_made_elsewhere_is_taken_in_once(state: Path) -> None:
     seen = Observation(status=Status.RUNNING, at=NOW)
     async with opened(state) as ledger:

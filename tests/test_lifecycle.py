@@ -99,9 +99,11 @@ def test_only_a_person_turns_an_unknown_outcome_into_a_new_submission() -> None:
 
 
 def test_ids_are_unguessable_and_never_the_same() -> None:
+    seen = Observation(status=Status.RUNNING, at=NOW)
     ids = {wish().id for _ in range(100)}
+    ids |= {adopt(seen, provider_task_id="theirs", service="s").id for _ in range(100)}
 
-    assert len(ids) == 100
+    assert len(ids) == 200
     assert {len(i) for i in ids} == {32}
 
 
@@ -179,6 +181,14 @@ def test_a_late_answer_turns_unknown_into_what_it_says() -> None:
 
     assert (heard.status, heard.provider_task_id) == (Status.PENDING, "late")
     assert (heard.error_code, heard.error_message) == (None, None)
+
+
+@pytest.mark.parametrize("end", [Status.SUCCEED, Status.FAILED])
+@pytest.mark.parametrize("believed", sorted(set(Status) - TERMINAL - {Status.INTENDED}))
+def test_whatever_was_believed_the_services_word_of_an_end_is_taken(
+    believed: Status, end: Status
+) -> None:
+    assert advance(watched(believed), Observation(status=end, at=NOW)).status is end
 
 
 def test_why_an_outcome_was_unknown_is_not_why_the_task_failed_later() -> None:
@@ -439,7 +449,8 @@ def test_a_limited_request_is_tried_again_patiently_or_when_the_service_says() -
     ]
 
     assert delays == [*RETRY_LIMITED, None]
-    assert send_again_after(tried=0, limited=True, retry_after_seconds=17.0) == 17.0
+    for wish in (0.5, 17.0, LIMITED_AT_MOST):
+        assert send_again_after(tried=0, limited=True, retry_after_seconds=wish) == wish
     assert send_again_after(tried=4, limited=True, retry_after_seconds=1.0) is None
 
 

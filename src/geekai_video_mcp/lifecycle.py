@@ -271,7 +271,7 @@ def adopt(seen: Observation, *, provider_task_id: str, service: str) -> Task:
         id=secrets.token_hex(16),
         created_at=seen.at,
         service=service,
-        model=seen.model or "",
+        model="",
         status=Status.PENDING,
         provider_task_id=provider_task_id,
     )

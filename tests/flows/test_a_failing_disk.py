@@ -59,6 +59,8 @@ async def test_an_unknown_outcome_that_cannot_be_recorded_is_not_called_free(wor
             lost = await call(client, "generate_video", prompt="a fox")
 
     assert lost.is_error
+    assert "That no answer came to task" in text(lost)
+    assert "disk full" in text(lost)
     assert "It may have been charged." in text(lost)
     assert "Nothing was charged." not in text(lost)
     assert "same call again" not in text(lost)

@@ -55,6 +55,16 @@ async def test_what_a_person_finds_at_the_service_is_followed_to_its_file(world:
     assert world.service.charges == ["a fox"]
 
 
+async def test_a_video_is_attached_by_the_name_the_person_gave(world: World) -> None:
+    """The answer to a look may leave it out, and nobody could look again."""
+    task_id = await lost(world)
+    world.service.on_look = once(httpx.Response(200, json={"task_status": "running"}))
+    async with world.desk() as desk:
+        attached = await desk.attach(task_id, CHARGED)
+
+    assert attached.provider_task_id == CHARGED
+
+
 async def test_what_was_given_up_and_is_found_after_all_can_still_be_attached(
     world: World,
 ) -> None:
@@ -149,7 +159,7 @@ async def test_a_task_that_the_service_has_named_takes_no_other_name(world: Worl
     await ledger.change(task_id, lambda task: advance(task, given_up))
     await ledger.close()
     async with world.desk() as desk:
-        with pytest.raises(DecisionRefused, match="already"):
+        with pytest.raises(DecisionRefused, match=f'as "{CHARGED}" already'):
             await desk.attach(task_id, CHARGED.replace("1", "2"))
         again = await desk.attach(task_id, CHARGED)
         assert (await desk.abandon(other)).status is Status.ABANDONED
@@ -186,6 +196,17 @@ async def test_what_was_given_up_is_told_as_such_and_nothing_is_sent_or_looked_a
     assert told(shown)["error"]["code"] == "abandoned"
     assert "It may have been charged." in text(shown)
     assert len(world.service.requests) == 1
+
+
+async def test_what_was_given_up_is_not_what_the_next_call_repeats(world: World) -> None:
+    task_id = await lost(world)
+    async with world.desk() as desk:
+        await desk.abandon(task_id)
+    async with world.client() as client:
+        again = told(await call(client, "generate_video", prompt="a fox"))
+
+    assert not again["deduplicated"]
+    assert world.service.charges == ["a fox", "a fox"]
 
 
 async def test_an_answer_that_comes_after_a_person_gave_up_still_wins(world: World) -> None:
@@ -263,6 +284,21 @@ async def test_a_person_who_leaves_before_it_was_sent_again_has_it_sent_once(
         done = told(await call(one, "get_video_task", task_id=new.id, wait_seconds=45))
 
     assert done["task_status"] == "succeed"
+    assert world.service.charges == ["a fox", "a fox"]
+
+
+async def test_what_a_person_is_about_to_send_is_left_to_them_while_they_are_there(
+    world: World,
+) -> None:
+    task_id = await lost(world)
+    async with world.client(), world.desk() as desk:
+        new = await desk.supersede(task_id)
+        await anyio.sleep(30)
+        meanwhile = list(world.service.charges)
+        sent = await desk.send(new)
+
+    assert meanwhile == ["a fox"]
+    assert sent.status is Status.PENDING
     assert world.service.charges == ["a fox", "a fox"]
 
 
@@ -368,7 +404,7 @@ async def test_a_task_made_elsewhere_has_no_request_to_send_again(world: World) 
     await ledger.add(replace(stranger, status=Status.UNKNOWN))
     await ledger.close()
     async with world.desk() as desk:
-        with pytest.raises(DecisionRefused):
+        with pytest.raises(DecisionRefused, match="made elsewhere"):
             await desk.supersede(stranger.id)
 
     assert world.service.requests == []

@@ -10,9 +10,10 @@ import anyio
 import httpx
 import pytest
 
-from geekai_video_mcp.ledger import Ledger
+from geekai_video_mcp.ledger import Ledger, Owners
 from geekai_video_mcp.lifecycle import Observation, Status, Task, advance, intend
 from geekai_video_mcp.wire import VideoRequest
+from support.service import always, estimating
 from support.world import World, call, now, text, told
 
 REQUEST = VideoRequest.model_validate(
@@ -20,11 +21,13 @@ REQUEST = VideoRequest.model_validate(
 ).to_json()
 
 
-async def left_behind(world: World, *, sending: bool = False, age: float = 1.0) -> Task:
+async def left_behind(
+    world: World, *, sending: bool = False, age: float = 1.0, owner: str = "dead"
+) -> Task:
     """A task whose process died before a byte left, or while the POST was under way."""
-    task = intend(request=REQUEST, service=world.identity, owner="dead", at=now() - age)
+    task = intend(request=REQUEST, service=world.identity, owner=owner, at=now() - age)
     if sending:
-        claim = Observation(status=Status.SUBMITTING, at=now(), owner="dead", attempt=1)
+        claim = Observation(status=Status.SUBMITTING, at=now(), owner=owner, attempt=1)
         task = advance(task, claim)
     ledger = await Ledger.open(world.state)
     await ledger.add(task)
@@ -41,6 +44,8 @@ async def test_a_request_that_was_under_way_is_unknown_and_stays_unsent(world: W
     assert world.service.requests == []
     assert shown.is_error
     assert told(shown)["task_status"] == "unknown"
+    assert told(shown)["error"]["code"] == "orphaned"
+    assert "ended while the request was under way" in text(shown)
     assert "It may have been charged." in text(shown)
 
 
@@ -62,7 +67,34 @@ async def test_a_request_nobody_expects_any_more_is_not_sent(world: World) -> No
 
     assert world.service.requests == []
     assert shown.is_error
+    assert "too long ago to send it now" in text(shown)
     assert "Nothing was charged." in text(shown)
+    assert told(shown)["elapsed_seconds"] == pytest.approx(3600, abs=1)
+
+
+async def test_what_is_sent_for_a_dead_server_is_looked_after_at_once(world: World) -> None:
+    world.service.takes = 2.0
+    world.service.on_create = estimating(world.service, seconds=2.0)
+    await left_behind(world)
+    async with world.client():
+        await anyio.sleep(4)
+
+    assert len(world.files()) == 1
+
+
+async def test_what_is_sent_for_a_dead_server_is_not_given_up_on_the_way(world: World) -> None:
+    """The sweeps meanwhile see a claim of this process, and have to know that it is at work."""
+
+    async def slowly(_: httpx.Request) -> None:
+        await anyio.sleep(25)
+
+    world.service.on_create = slowly
+    task = await left_behind(world)
+    async with world.client() as client:
+        await anyio.sleep(22)
+        meanwhile = told(await call(client, "get_video_task", task_id=task.id, wait_seconds=0))
+
+    assert meanwhile["task_status"] == "submitting"
 
 
 async def test_a_request_of_a_process_that_lives_is_its_own_affair(world: World) -> None:
@@ -112,6 +144,29 @@ async def test_a_sweep_that_read_too_early_gives_up_nothing_that_was_answered(wo
         found = await app.engine.find(task.id)
 
     assert found.status is Status.PENDING
+
+
+async def test_a_sweep_that_read_too_early_leaves_the_reason_as_it_was_given(world: World) -> None:
+    world.service.on_create = always(httpx.ReadError("reset"))
+    async with world.app() as app:
+        task, _ = await app.engine.submit(VideoRequest.model_validate(REQUEST))
+        as_it_was = replace(task, status=Status.SUBMITTING)
+        await app.engine._take_up(as_it_was)  # pyright: ignore[reportPrivateUsage]
+        found = await app.engine.find(task.id)
+
+    assert found.status is Status.UNKNOWN
+    assert found == task
+
+
+async def test_a_sweep_that_read_an_earlier_attempt_gives_up_no_later_one(world: World) -> None:
+    async with world.app() as app:
+        with Owners(world.state) as other:
+            task = await left_behind(world, sending=True, owner=other.me)
+        as_it_was = replace(task, attempt=0)
+        await app.engine._take_up(as_it_was)  # pyright: ignore[reportPrivateUsage]
+        found = await app.engine.find(task.id)
+
+    assert found.status is Status.SUBMITTING
 
 
 @pytest.mark.parametrize("sent", [False, True])

@@ -89,6 +89,16 @@ async def test_an_outcome_that_is_not_known_is_never_sent_again(
         assert task_id in text(shown)
 
 
+async def test_an_answer_that_names_no_task_is_kept_for_a_person(world: World) -> None:
+    world.service.on_create = always(httpx.Response(200, text="<html>welcome</html>"))
+    async with world.app() as app:
+        request = VideoRequest.model_validate({"model": "m", "prompt": "a fox"})
+        task, _ = await app.engine.submit(request)
+
+    assert task.raw_reply is not None
+    assert "welcome" in task.raw_reply
+
+
 @pytest.mark.parametrize(
     "kind", [httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError]
 )

@@ -1,7 +1,10 @@
 """What may be spent is capped by configuration, in the transaction that records the wish."""
 
+from functools import partial
+
 import anyio
 import httpx
+import pytest
 
 from geekai_video_mcp.admission import Limits
 from support.service import always, once, refusal
@@ -27,7 +30,7 @@ async def test_the_video_past_the_days_cap_is_refused_and_says_when(world: World
     assert still.is_error
     assert "Nothing was charged." in text(refused)
     assert "GEEKAI_MAX_VIDEOS_PER_DAY allows 2" in text(refused)
-    assert "2026-09-22T" in text(refused)
+    assert "possible after 2026-09-22T14:13:20+00:00" in text(refused)
     assert not works.is_error
     assert world.service.charges == ["one", "two", "three"]
 
@@ -44,6 +47,33 @@ async def test_the_video_past_the_cap_in_flight_waits_for_one_to_end(world: Worl
     assert "GEEKAI_MAX_IN_FLIGHT allows 1" in text(refused)
     assert "Nothing was charged." in text(refused)
     assert not works.is_error
+
+
+@pytest.mark.parametrize(
+    ("stage", "after"),
+    [("intended", 1), ("submitting", 60), ("pending", 75), ("running", 100)],
+)
+async def test_a_place_is_kept_at_every_stage_under_way(
+    world: World, stage: str, after: float
+) -> None:
+    """It waits out a rate limit, waits for its answer, is accepted, and runs."""
+
+    async def in_a_while(_: httpx.Request) -> None:
+        await anyio.sleep(30)
+
+    limited = refusal(429, "rate_limit", "slow down")
+    limited.headers["Retry-After"] = "40"
+    world.limits = Limits(a_day=50, in_flight=1)
+    world.service.before_charge, world.service.on_create = once(limited), in_a_while
+    world.service.takes = 120
+    async with world.client() as client, anyio.create_task_group() as callers:
+        callers.start_soon(partial(call, client, "generate_video", prompt="one"))
+        await anyio.sleep(after)
+        (first,) = await world.tasks()
+        refused = await call(client, "generate_video", prompt="two")
+
+    assert first.status == stage
+    assert "GEEKAI_MAX_IN_FLIGHT" in text(refused)
 
 
 async def test_a_repeat_needs_no_room_under_the_caps(world: World) -> None:
@@ -120,4 +150,5 @@ async def test_a_cap_of_nothing_allows_nothing(world: World) -> None:
         refused = await call(client, "generate_video", prompt="one")
 
     assert refused.is_error
+    assert "possible after 24 hours" in text(refused)
     assert world.service.requests == []

@@ -3,6 +3,8 @@
 import base64
 import sqlite3
 
+import anyio
+
 from geekai_video_mcp.admission import Limits
 from geekai_video_mcp.config import SANDBOX
 from support.world import World, call, text, told
@@ -89,6 +91,30 @@ async def test_it_tells_which_task_the_call_would_repeat(world: World) -> None:
 
     assert told(shown)["dry_run"]["duplicate_of"] == first["task_id"]
     assert first["task_id"] in text(shown)
+
+
+async def test_it_foresees_a_new_video_where_the_call_would_make_one(world: World) -> None:
+    async with world.client() as client:
+        first = told(await call(client, "generate_video", prompt="a fox"))
+        take = await call(client, "generate_video", prompt="a fox", variation=2, dry_run=True)
+        await call(client, "get_video_task", task_id=first["task_id"], wait_seconds=45)
+        soon = await call(client, "generate_video", prompt="a fox", dry_run=True)
+        await anyio.sleep(70)
+        later = await call(client, "generate_video", prompt="a fox", dry_run=True)
+
+    assert "duplicate_of" not in told(take)["dry_run"]
+    assert told(soon)["dry_run"]["duplicate_of"] == first["task_id"]
+    assert "duplicate_of" not in told(later)["dry_run"]
+
+
+async def test_it_tells_that_no_place_is_left_under_way(world: World) -> None:
+    world.limits = Limits(a_day=50, in_flight=1)
+    async with world.client() as client:
+        await call(client, "generate_video", prompt="one")
+        none = told(await call(client, "generate_video", prompt="two", dry_run=True))["dry_run"]
+
+    assert none["in_flight_left"] == 0
+    assert "GEEKAI_MAX_IN_FLIGHT" in none["refused"]
 
 
 async def test_a_key_of_another_request_is_refused_in_a_dry_run_as_well(world: World) -> None:

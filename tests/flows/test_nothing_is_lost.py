@@ -109,7 +109,14 @@ async def test_a_download_that_breaks_off_is_tried_again(world: World) -> None:
 
 
 async def test_an_expired_link_is_renewed(world: World) -> None:
-    world.service.on_file = once(httpx.Response(403, text="expired"))
+    links: list[httpx.URL] = []
+
+    async def the_first_has_expired(request: httpx.Request) -> httpx.Response | None:
+        links.append(request.url)
+        return httpx.Response(403, text="expired") if request.url == links[0] else None
+
+    world.service.signed = True
+    world.service.on_file = the_first_has_expired
     async with world.client() as client:
         task_id = told(await call(client, "generate_video", prompt="a fox"))["task_id"]
         done = told(await call(client, "get_video_task", task_id=task_id, wait_seconds=45))

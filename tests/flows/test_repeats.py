@@ -1,6 +1,7 @@
 """A call that is made again is not paid for again, unless another take is what was asked for."""
 
 from pathlib import Path
+from typing import Any
 
 import anyio
 import httpx
@@ -145,7 +146,17 @@ async def test_a_key_of_another_request_is_refused_by_the_fields_that_differ(wor
     assert "Nothing was charged." in text(refused)
     assert "differs in duration, fps, prompt, variation" in text(refused)
     assert "red fox" not in text(refused)
+    assert '"k"' in text(refused)
     assert world.service.charges == ["a fox"]
+
+
+async def test_a_variation_that_is_the_same_is_not_said_to_differ(world: World) -> None:
+    same: dict[str, Any] = {"idempotency_key": "k", "variation": 1}
+    async with world.client() as client:
+        await call(client, "generate_video", prompt="a fox", **same)
+        refused = await call(client, "generate_video", prompt="a hare", **same)
+
+    assert "differs in prompt;" in text(refused)
 
 
 async def test_two_services_may_use_the_same_key(world: World) -> None:
@@ -156,6 +167,37 @@ async def test_two_services_may_use_the_same_key(world: World) -> None:
         second = told(await call(client, "generate_video", prompt="a hare", idempotency_key="k"))
 
     assert not second["deduplicated"]
+
+
+async def test_the_same_wish_with_another_key_of_geekais_is_not_a_repeat(world: World) -> None:
+    async with world.client() as client:
+        await call(client, "generate_video", prompt="a fox")
+    other = World(world.folder, era=world.era, service=world.service, identity="another key")
+    async with other.client() as client:
+        second = told(await call(client, "generate_video", prompt="a fox"))
+
+    assert not second["deduplicated"]
+    assert world.service.charges == ["a fox", "a fox"]
+
+
+async def test_what_was_refused_is_not_what_the_next_call_repeats(world: World) -> None:
+    world.service.before_charge = once(refusal(402, "insufficient_balance", "top up"))
+    async with world.client() as client:
+        refused = await call(client, "generate_video", prompt="a fox")
+        works = told(await call(client, "generate_video", prompt="a fox"))
+
+    assert "Nothing was charged." in text(refused)
+    assert not works["deduplicated"]
+    assert world.service.charges == ["a fox"]
+
+
+async def test_of_two_that_a_call_may_repeat_it_is_the_newer(world: World) -> None:
+    async with world.client() as client:
+        await call(client, "generate_video", prompt="a fox", idempotency_key="one")
+        newer = told(await call(client, "generate_video", prompt="a fox", idempotency_key="two"))
+        again = told(await call(client, "generate_video", prompt="a fox"))
+
+    assert again["task_id"] == newer["task_id"]
 
 
 async def test_what_was_refused_may_be_asked_again_with_the_same_key(world: World) -> None:

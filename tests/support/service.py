@@ -60,6 +60,8 @@ class ScriptedGeekAI:
     error: dict[str, str] | None = None
     """What jobs fail with; None for success."""
     as_array: bool = True
+    signed: bool = False
+    """Whether every look gives a link of its own."""
     extras: dict[str, Any] = field(default_factory=dict[str, Any])
     jobs: dict[str, Job] = field(default_factory=dict[str, Job])
     requests: list[httpx.Request] = field(default_factory=list[httpx.Request])
@@ -110,7 +112,9 @@ class ScriptedGeekAI:
             return httpx.Response(
                 200, json={**answer, "task_status": "failed", "error": self.error}
             )
-        result = {"id": "v1", "url": f"https://geekai.test/files/{job.id}.mp4", "duration": 5}
+        signature = f"?signature={self.looks}" if self.signed else ""
+        url = f"https://geekai.test/files/{job.id}.mp4{signature}"
+        result = {"id": "v1", "url": url, "duration": 5}
         return httpx.Response(
             200,
             json={
@@ -149,6 +153,17 @@ def always(answer: Answer) -> Script:
 
     async def script(_: httpx.Request) -> Answer:
         return answer
+
+    return script
+
+
+def estimating(service: ScriptedGeekAI, *, seconds: float) -> Script:
+    """A script that accepts the newest job and says how long it will take."""
+
+    async def script(_: httpx.Request) -> Answer:
+        *_, job = service.jobs
+        answer = {"task_id": job, "task_status": "pending", "estimated_seconds": seconds}
+        return httpx.Response(200, json=answer)
 
     return script
 
