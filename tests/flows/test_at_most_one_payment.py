@@ -6,6 +6,7 @@ import anyio
 import httpx
 import pytest
 
+from geekai_video_mcp.wire import VideoRequest
 from support.service import always, once, refusal
 from support.world import World, call, text, told
 
