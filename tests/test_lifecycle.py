@@ -254,6 +254,16 @@ def test_what_is_stored_stays_stored(learned: Sequence[FileFact]) -> None:
         assert before.fetches <= task.fetches <= before.fetches + 1
 
 
+def test_what_is_learned_of_a_file_is_kept_whole_and_what_failed_is_counted() -> None:
+    tried = keep(watched(Status.SUCCEED), FileFact(status=FileStatus.NONE, problem="offline"))
+    fact = FileFact(status=FileStatus.STORED, path="/a.mp4", size_bytes=7, sha256="00")
+    stored = keep(tried, fact)
+
+    assert (tried.file_problem, tried.fetches) == ("offline", 1)
+    assert (stored.file_path, stored.file_bytes, stored.file_sha256) == ("/a.mp4", 7, "00")
+    assert (stored.file_problem, stored.fetches) == (None, 1)
+
+
 @pytest.mark.parametrize("status", sorted(set(Status) - {Status.SUCCEED}))
 def test_only_a_succeeded_task_has_a_file(status: Status) -> None:
     task = watched(status)

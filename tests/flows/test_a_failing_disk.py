@@ -94,6 +94,23 @@ async def test_what_the_service_calls_a_task_is_data_where_the_disk_keeps_it_fro
         assert len(said) < 800
 
 
+async def test_a_record_that_cannot_be_read_back_is_told_with_what_it_cost(world: World) -> None:
+    async with world.client() as client:
+        await call(client, "generate_video", prompt="a hare")
+        with closing(sqlite3.connect(world.state / "ledger.sqlite3")) as disk:
+            disk.execute(
+                "CREATE TRIGGER torn AFTER UPDATE ON task WHEN NEW.provider_task_id IS NOT NULL"
+                " BEGIN UPDATE task SET request = '{' WHERE id = NEW.id; END"
+            )
+        told_once = await call(client, "generate_video", prompt="a fox")
+
+    assert told_once.is_error
+    assert "The record of task" in text(told_once)
+    assert "holds what no version of this server writes" in text(told_once)
+    assert "It may have been charged." in text(told_once)
+    assert world.service.charges == ["a hare", "a fox"]
+
+
 async def test_one_attempt_is_sent_once_though_two_try_it(world: World) -> None:
     async with world.app() as app:
         engine = app.engine

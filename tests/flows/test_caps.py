@@ -76,6 +76,15 @@ async def test_a_place_is_kept_at_every_stage_under_way(
         assert "GEEKAI_MAX_IN_FLIGHT" in text(refused)
 
 
+async def test_calls_at_the_same_moment_pass_no_cap(world: World) -> None:
+    world.limits = Limits(a_day=50, in_flight=3)
+    async with world.client() as client, anyio.create_task_group() as callers:
+        for number in range(8):
+            callers.start_soon(partial(call, client, "generate_video", prompt=f"fox {number}"))
+
+    assert len(world.service.charges) == 3
+
+
 async def test_a_repeat_needs_no_room_under_the_caps(world: World) -> None:
     world.limits = Limits(a_day=1, in_flight=1)
     async with world.client() as client:
