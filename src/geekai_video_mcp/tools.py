@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict
 from geekai_video_mcp import views
 from geekai_video_mcp.admission import Forecast
 from geekai_video_mcp.config import SANDBOX
-from geekai_video_mcp.engine import Engine
+from geekai_video_mcp.engine import LEDGER_PATIENCE, Engine
 from geekai_video_mcp.errors import GeekAIVideoError
 from geekai_video_mcp.inputs import WAIT_AT_MOST, Arguments, GenerateVideo, GetVideoTask
 from geekai_video_mcp.lifecycle import FileStatus, Task
@@ -98,11 +98,13 @@ async def _wait(app: App, ctx: "Context[App]", task: Task, *, ends: float) -> Ta
     """The task when it settles or time is up, with a sign of life every few seconds."""
     began, told, newest = anyio.current_time(), 0.0, task
     at_most = max(0.0, ends - began)  # what came before it was waiting as well
-    async with aclosing(app.engine.follow(task.id, at_most=at_most)) as states:
-        async for newest in states:
-            # Strictly growing, by the specification, even when two things happen at once.
-            told = max(anyio.current_time() - began, told + 0.001)
-            await ctx.report_progress(told, None, views.progress(newest, at=app.clock()))
+    # Beyond that only while another process holds the ledger: then what is known must do.
+    with anyio.move_on_after(at_most + LEDGER_PATIENCE):
+        async with aclosing(app.engine.follow(task.id, at_most=at_most)) as states:
+            async for newest in states:
+                # Strictly growing, by the specification, even when two things happen at once.
+                told = max(anyio.current_time() - began, told + 0.001)
+                await ctx.report_progress(told, None, views.progress(newest, at=app.clock()))
     return newest
 
 

@@ -28,6 +28,7 @@ from geekai_video_mcp.errors import (
     StorageUnavailable,
     SubmissionUnknown,
     TaskNotFound,
+    quoted,
 )
 from geekai_video_mcp.ledger import Ledger, Owners
 from geekai_video_mcp.lifecycle import (
@@ -60,7 +61,10 @@ class Submitted(NamedTuple):
 SUBMIT_PATIENCE: Final = 15.0
 """Seconds a call waits for the service's answer to its POST; the POST itself goes on."""
 FIND_PATIENCE: Final = 15.0
-"""Seconds a call waits for the service's word on a task that is not in the ledger."""
+"""Seconds a call waits for the ledger, and for the service's word on a task not in there."""
+LEDGER_PATIENCE: Final = 1.0
+"""Seconds past its end that a call's wait for the ledger may go on."""
+_BUSY: Final = "the ledger is busy"
 _SAME_CALL: Final = (
     "Make the same call again, unchanged: it finds this request's task if it was made."
 )
@@ -140,9 +144,7 @@ class Engine:
             await call.answered.wait()
         if not call.recorded.is_set():
             # Another process holds the ledger. The same call finds this task, if there is one.
-            raise StorageUnavailable(
-                f"Task {task.id}", "the ledger is busy", sent=True, way_out=_SAME_CALL
-            )
+            raise StorageUnavailable(f"Task {task.id}", _BUSY, sent=True, way_out=_SAME_CALL)
         if call.error is not None:
             raise call.error
         if call.repeats is not None:
@@ -174,7 +176,8 @@ class Engine:
         """Note that a caller was told how *task* ended: a repeat is a new wish from now on."""
         if task.settled and task.delivered_at is None:
             at = self._means.clock()
-            await self._means.ledger.change(task.id, lambda now: deliver(now, at=at))
+            with anyio.move_on_after(LEDGER_PATIENCE):  # unnoted, it is found once more
+                await self._means.ledger.change(task.id, lambda now: deliver(now, at=at))
 
     def _intend(
         self, request: VideoRequest, idempotency_key: str | None, variation: int | None
@@ -205,8 +208,15 @@ class Engine:
         Raises:
             TaskNotFound: neither the ledger nor the service knows it.
             NotAuthorised, ServiceUnavailable: the service could not be asked.
+            StorageUnavailable: another process holds the ledger.
         """
-        task = await self._means.ledger.find(task_id)
+        try:
+            with anyio.fail_after(FIND_PATIENCE):
+                task = await self._means.ledger.find(task_id)
+        except TimeoutError as exc:
+            what = f"A look at task {quoted(task_id, limit=64)}"
+            again = "Call get_video_task again; it goes on meanwhile, and nothing is lost."
+            raise StorageUnavailable(what, _BUSY, sent=True, way_out=again) from exc
         if task is not None:
             return await self._late_word(task)
         try:
