@@ -3,9 +3,10 @@
     PYTHONPATH=src:tests python -m reliability.kills --kills 300
 
 A round is a fresh folder in which two lanes of workers run over each other; each worker is
-killed at a moment drawn from the seed. Then one survivor carries what is left to its end,
-and the oracle compares the ledger with what the provider charged. A share of the victims
-are real servers over stdio, so that the cheap ones stay honest.
+killed at a moment drawn from the seed. Then one survivor makes all their calls again, by the
+same keys, and carries what is left to its end, and the oracle compares the ledger with what
+the provider charged. A share of the victims are real servers over stdio, so that the cheap
+ones stay honest.
 """
 
 import argparse
@@ -123,14 +124,16 @@ class Round:
     outcome: Outcome
     real_every: int
     left: int = 0
-    asked: int = 0
+    prompts: list[str] = field(default_factory=list[str])
+    """All that victims were asked for so far."""
 
     async def run(self, kills: int) -> None:
         self.left = kills
         async with anyio.create_task_group() as lanes:
             for _ in range(LANES):
                 lanes.start_soon(self._lane)
-        await self.here.settle(self.name)
+        # As the callers would who heard nothing: by its key, each finds what became of it.
+        await self.here.settle(self.name, prompts=self.prompts, keyed=True)
 
     async def _lane(self) -> None:
         while self.left:
@@ -148,7 +151,7 @@ class Round:
         if moment.event == "POST" and not prompts:
             prompts = [self._prompt()]
         come = self._expect(moment, prompts)
-        victim = await self.here.fork(self.name, prompts=prompts)
+        victim = await self.here.fork(self.name, prompts=prompts, keyed=True)
         await self._until(come, moment)
         await self.here.kill(victim)
 
@@ -158,15 +161,17 @@ class Round:
         folder = self.here.folder / self.name
         folder.mkdir(exist_ok=True)
         async with line(folder, **self.here.env(self.name)) as server:
-            call = {"name": "generate_video", "arguments": {"prompt": prompt}}
+            arguments = {"model": "m", "prompt": prompt, "idempotency_key": prompt}
+            call = {"name": "generate_video", "arguments": arguments}
             message = {"jsonrpc": "2.0", "id": 99, "method": "tools/call", "params": call}
             await server.send(json.dumps(message).encode())
             await self._until(come, moment)
             await server.kill()
 
     def _prompt(self) -> str:
-        self.asked += 1
-        return f"{self.name} fox {self.asked} TAKES={self.chance.choice(TAKES)}"
+        number = len(self.prompts) + 1
+        self.prompts.append(f"{self.name} fox {number} TAKES={self.chance.choice(TAKES)}")
+        return self.prompts[-1]
 
     def _expect(self, moment: Moment, prompts: list[str]) -> Callable[[], bool]:
         """Whether the moment's event has come, counted from now."""
