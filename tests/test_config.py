@@ -36,6 +36,14 @@ def test_without_a_key_the_service_is_the_sandbox() -> None:
     assert settings.state_dir.is_absolute()
 
 
+def test_a_preview_is_known_for_one_even_where_there_is_a_key() -> None:
+    """By the task's service: a preview must not be shown as a video that was paid for."""
+    settings = Settings.from_env({"GEEKAI_API_KEY": KEY, "GEEKAI_BASE_URL": SANDBOX})
+
+    assert settings.sandbox
+    assert settings.service == SANDBOX
+
+
 def test_with_a_key_the_service_is_geekai_and_the_model_is_free() -> None:
     settings = Settings.from_env({"GEEKAI_API_KEY": f"  {KEY}\n"})
 

@@ -45,12 +45,15 @@ def test_what_was_written_is_read_by_another_process_until_it_is_forgotten(tmp_p
     assert Journal(tmp_path).notes() == [second]
 
 
-def test_the_room_of_what_was_forgotten_is_used_again(tmp_path: Path) -> None:
+def test_the_room_of_what_was_forgotten_is_used_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     journal = Journal(tmp_path)
     written = [journal.write(f"t{number}", answer()) for number in range(SIZE // SLOT + 1)]
     journal.forget(journal.notes()[7])
 
     assert written == [True] * (SIZE // SLOT) + [False]
+    assert "no room for task t64" in caplog.text
     assert journal.write("again", answer())
     assert journal.notes()[7].task_id == "again"
     assert (tmp_path / "journal").stat().st_size == SIZE
@@ -81,10 +84,24 @@ def test_a_torn_note_is_none_and_its_room_is_free(tmp_path: Path) -> None:
 def test_words_that_do_not_fit_are_left_out_whole(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     words = "\U0001f98a狐" * 4000
-    journal.write("t" * 32, answer(error_message=words, provider_task_id="x" * 64, raw_reply=words))
+    long = {"error_message": words, "model": words[:300], "raw_reply": words}
+    journal.write("t" * 32, answer(provider_task_id="x" * 64, **long))
     (note,) = journal.notes()
 
     assert note.seen == answer(provider_task_id="x" * 64)
+
+
+def test_a_note_that_fits_nowhere_is_said_and_harms_no_other(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    journal = Journal(tmp_path)
+    for name in ("t1", "t2"):
+        journal.write(name, answer())
+    journal.forget(journal.notes()[0])
+
+    assert not journal.write("t3", answer(provider_task_id="x" * SLOT))
+    assert [note.task_id for note in journal.notes()] == ["t2"]
+    assert "no room for task t3" in caplog.text
 
 
 def test_links_are_left_for_the_next_look(tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ class Settings:
     @property
     def service(self) -> str:
         """Which service and which key a task belongs to; never the key."""
-        if self.api_key is None:
+        if self.api_key is None or self.sandbox:  # which is the same for everyone
             return self.base_url
         secret = self.api_key.get_secret_value().encode()
         return f"{self.base_url}#{hashlib.sha256(secret).hexdigest()[:12]}"

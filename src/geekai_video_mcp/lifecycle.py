@@ -18,6 +18,7 @@ All times are Unix seconds, UTC. All durations are seconds.
 
 import hashlib
 import json
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -160,7 +161,8 @@ class Task:
     fetches: int = 0
     """Downloads that failed so far."""
     delivered_at: float | None = None
-    """When a caller was first told how it ended: a repeat after that is a new wish."""
+    """When a caller was first told how it stands since it settled: a repeat after that is a
+    new wish."""
 
     @property
     def settled(self) -> bool:
@@ -243,6 +245,9 @@ def paced(task: Task, usual: Pace | None) -> Task:
 
 BULK: Final = 1024
 """Characters of a data URI that are still kept where a task is: an icon, not a picture."""
+_HEAD: Final = 64
+"""Characters of it that tell its kind. What stands for a picture must be no bulk itself, or
+the same request would be another one when it is sent again."""
 
 
 def without_bulk(value: object) -> object:
@@ -254,9 +259,21 @@ def without_bulk(value: object) -> object:
         return {name: without_bulk(member) for name, member in members.items()}
     if isinstance(value, str) and len(value) > BULK and value.startswith("data:"):
         digest = hashlib.sha256(value.encode()).hexdigest()
-        head = value[:BULK].partition(",")[0]
+        head = value[:_HEAD].partition(",")[0]
         return f"{head},... ({len(value):,} characters, sha256 {digest})"
     return value
+
+
+_WITHOUT: Final = re.compile(r"(?s)data:.*\.\.\. \([\d,]+ characters, sha256 [0-9a-f]{64}\)")
+
+
+def lacks_bulk(value: object) -> bool:
+    """Whether some picture in *value* is a size and a digest alone: it must not be sent so."""
+    if isinstance(value, list):
+        return any(lacks_bulk(each) for each in cast("list[object]", value))
+    if isinstance(value, Mapping):
+        return any(lacks_bulk(member) for member in cast("Mapping[str, object]", value).values())
+    return isinstance(value, str) and _WITHOUT.fullmatch(value) is not None
 
 
 def fingerprint(request: Mapping[str, Any], variation: int | None) -> str:
@@ -307,6 +324,8 @@ def advance(task: Task, seen: Observation) -> Task:
         next_look_at=look_at(task, seen) if seen.status in WATCHED else None,
         looks=task.looks + (task.status in WATCHED),
         stale_since=None,
+        # Whoever was told that nobody knows has not been told how it went on.
+        delivered_at=task.delivered_at if seen.status is task.status else None,
     )
 
 

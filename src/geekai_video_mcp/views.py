@@ -224,7 +224,9 @@ def text(task: Task, *, at: float, sandbox: bool, ours: bool = True) -> str:
 
 def repeated_text(task: Task, *, at: float, sandbox: bool) -> str:
     """The same for a task that an earlier request made."""
-    again = "" if task.status is Status.UNKNOWN else " For another take, add a new variation."
+    # A key is one request's for good: with it, another variation would be refused.
+    new = "idempotency_key" if task.idempotency_key else "variation"
+    again = "" if task.status is Status.UNKNOWN else f" For another take, add a new {new}."
     return (
         f"This is the task of the same request {max(0, at - task.created_at):.0f} s ago: nothing"
         f" new was sent.{again} {text(task, at=at, sandbox=sandbox)}"

@@ -16,7 +16,15 @@ from geekai_video_mcp.errors import (
     StorageUnavailable,
 )
 from geekai_video_mcp.ledger import Ledger
-from geekai_video_mcp.lifecycle import Observation, Status, Task, adopt, advance
+from geekai_video_mcp.lifecycle import (
+    GIVE_UP,
+    GIVE_UP_LOOKS,
+    Observation,
+    Status,
+    Task,
+    adopt,
+    advance,
+)
 from support.service import always, once, refusal
 from support.world import World, call, now, text, told
 
@@ -436,18 +444,51 @@ async def lost_with(world: World, **arguments: object) -> str:
         return told(await call(client, "generate_video", **arguments))["task_id"]
 
 
+PICTURE = "data:image/png;base64," + "A" * 9000
+
+
 async def test_what_is_sent_again_has_its_pictures_whole(world: World) -> None:
-    picture = "data:image/png;base64," + "A" * 9000
-    task_id = await lost_with(world, prompt="a fox", image=picture)
+    task_id = await lost_with(world, prompt="a fox", image=PICTURE)
     async with world.desk() as desk:
         sent = await desk.send(await desk.supersede(task_id))
 
     assert sent.status is Status.PENDING
-    assert [job.body["image"] for job in world.service.jobs.values()] == [picture, picture]
+    assert [job.body["image"] for job in world.service.jobs.values()] == [PICTURE, PICTURE]
 
 
-async def test_what_is_sent_again_keeps_its_name_and_its_take(world: World) -> None:
-    wish = {"prompt": "a fox", "idempotency_key": "shot 1", "variation": 3}
+async def test_what_has_lost_its_pictures_is_not_sent_without_them(world: World) -> None:
+    """They are let go when it is accepted, and a day later nobody knows what became of it."""
+    world.service.takes = 9 * GIVE_UP
+    async with world.client() as client:
+        wish = {"prompt": "a fox", "extra_body": {"image_list": [PICTURE]}}
+        task_id = told(await call(client, "generate_video", **wish))["task_id"]
+        ledger = await Ledger.open(world.state)
+        await ledger.change(task_id, lambda task: replace(task, looks=GIVE_UP_LOOKS))
+        await ledger.close()
+        world.clock_is_ahead = GIVE_UP
+        await anyio.sleep(60)
+    before = await all_tasks(world)
+    async with world.desk() as desk:
+        with pytest.raises(DecisionRefused, match="pictures are not kept"):
+            await desk.supersede(task_id)
+        assert await all_tasks(world) == before
+        await desk.abandon(task_id)
+
+    assert before[task_id].status is Status.UNKNOWN
+    assert world.service.charges == ["a fox"]
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        {"prompt": "a fox", "idempotency_key": "shot 1", "variation": 3},
+        {"prompt": "data: " + "a fox and a hare " * 100},
+    ],
+    ids=["named", "taken for a picture"],
+)
+async def test_what_is_sent_again_keeps_its_name_and_its_take(
+    world: World, wish: dict[str, object]
+) -> None:
     task_id = await lost_with(world, **wish)
     async with world.desk() as desk:
         sent = await desk.send(await desk.supersede(task_id))

@@ -72,8 +72,8 @@ async def test_a_place_is_kept_at_every_stage_under_way(
         (first,) = await world.tasks()
         refused = await call(client, "generate_video", prompt="two")
 
-    assert first.status == stage
-    assert "GEEKAI_MAX_IN_FLIGHT" in text(refused)
+        assert first.status == stage
+        assert "GEEKAI_MAX_IN_FLIGHT" in text(refused)
 
 
 async def test_calls_at_the_same_moment_pass_no_cap(world: World) -> None:

@@ -11,7 +11,7 @@ import pytest
 from mcp import Client
 
 from geekai_video_mcp.ledger import Ledger
-from geekai_video_mcp.lifecycle import GIVE_UP, GIVE_UP_LOOKS
+from geekai_video_mcp.lifecycle import GIVE_UP, GIVE_UP_LOOKS, intend
 from geekai_video_mcp.pace import (
     AWAY_AT_MOST,
     BLOCKED_AT_MOST,
@@ -19,7 +19,9 @@ from geekai_video_mcp.pace import (
     HISTORY_AT_LEAST,
     LIMITED_PAUSE,
     LOOKS_PER_SECOND,
+    block,
 )
+from geekai_video_mcp.wire import VideoRequest
 from support.service import Script, always, once, refusal, usual
 from support.world import World, call, now, text, told
 
@@ -200,6 +202,23 @@ async def test_a_service_that_is_gone_for_long_changes_nothing_and_is_asked_stea
     assert (back["task_status"], "stale_since" in back) == ("running", False)
     gaps = [after - before for before, after in pairwise(times)]
     assert 5 < min(gaps) < max(gaps) < 20
+
+
+async def test_a_block_is_waited_out_once_for_a_request_that_a_dead_server_left(
+    world: World,
+) -> None:
+    wish = VideoRequest.model_validate({"model": "m", "prompt": "a fox"}).to_json()
+    left = intend(request=wish, service=world.identity, owner="gone", at=now())
+    ledger = await Ledger.open(world.state)
+    await ledger.add(left)
+    await ledger.budget(left.service, lambda known: (block(known, at=now(), seconds=100), None))
+    async with world.app():
+        await anyio.sleep(101)
+        after = await ledger.budget(left.service, lambda known: (known, known))
+    await ledger.close()
+
+    assert world.service.charges == ["a fox"]
+    assert after.tokens == -1
 
 
 # Giving up

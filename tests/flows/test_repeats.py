@@ -135,6 +135,21 @@ async def test_a_key_names_one_request_for_good(world: World) -> None:
     assert world.service.charges == ["a fox"]
 
 
+async def test_the_way_to_another_take_that_a_repeat_names_is_one(world: World) -> None:
+    wish = {"prompt": "a fox", "idempotency_key": "shot 1"}
+    async with world.client() as client:
+        first = told(await call(client, "generate_video", **wish))
+        again = text(await call(client, "generate_video", **wish))
+        refused = await call(client, "generate_video", **wish, variation=2)
+        wish["idempotency_key"] = "shot 2"
+        second = told(await call(client, "generate_video", **wish))
+
+    assert "add a new idempotency_key." in again
+    assert "variation" not in again
+    assert refused.is_error
+    assert second["task_id"] != first["task_id"]
+
+
 async def test_a_key_of_another_request_is_refused_by_the_fields_that_differ(world: World) -> None:
     async with world.client() as client:
         await call(client, "generate_video", prompt="a fox", idempotency_key="k", duration=5)
@@ -238,6 +253,25 @@ async def test_an_unknown_outcome_is_never_repeated_however_often_it_was_told(wo
     assert again.is_error
     assert "It may have been charged." in text(again)
     assert "variation" not in text(again)
+    assert world.service.charges == ["a fox"]
+
+
+async def test_an_unknown_outcome_that_was_found_is_followed_and_not_paid_for_again(
+    world: World,
+) -> None:
+    """That its outcome is unknown was told long ago; how it ended was not."""
+    world.service.takes = 900
+    world.service.on_create = once(httpx.ReadError("reset"))
+    async with world.client() as client:
+        first = told(await call(client, "generate_video", prompt="a fox"))
+        (charged,) = world.service.jobs
+        async with world.desk() as desk:
+            await desk.attach(first["task_id"], charged)
+        await anyio.sleep(120)
+        again = told(await call(client, "generate_video", prompt="a fox"))
+
+    assert first["task_status"] == "unknown"
+    assert (again["task_id"], again["task_status"]) == (first["task_id"], "running")
     assert world.service.charges == ["a fox"]
 
 

@@ -51,6 +51,8 @@ class Scenario:
     """Fields of a `worker.Order`; prompts get the name of their folder in front."""
     leave: tuple[Status, ...] = ()
     """Tasks that an earlier process left behind in these statuses."""
+    again: bool = False
+    """Whether the survivor makes the victim's calls again, as its caller would."""
 
     async def begin(self, here: Stage, name: str) -> "Mapping[str, Any]":
         """Make the folder *name* ready; the order for its victim."""
@@ -69,6 +71,17 @@ SCENARIOS: Final = (
     Scenario(
         "cancel", {"prompts": ["fox POST=late:0.2"], "cancel_after": 0.1, "until": "answered"}
     ),
+    Scenario(
+        "repeat",
+        {
+            "prompts": ["fox POST=late:0.2"],
+            "keyed": True,
+            "cancel_after": 0.1,
+            "until": "answered",
+        },
+        again=True,
+    ),
+    Scenario("resubmit", {"resubmit": True}, leave=(Status.UNKNOWN,)),
     Scenario("close", {"prompts": ["fox POST=late:0.4"], "close_after": 0.3}),
 )
 
@@ -85,7 +98,8 @@ async def left_behind(here: Stage, name: str, status: Status) -> None:
         task_id = await _paid(here, body)
         if status is not Status.SUBMITTING:
             url = f"{here.origin}/files/{task_id}.mp4"
-            seen = Observation(status=status, at=at, provider_task_id=task_id)
+            known = None if status is Status.UNKNOWN else task_id
+            seen = Observation(status=status, at=at, provider_task_id=known)
             task = advance(task, replace(seen, result=Result(url=url)))
             task = replace(task, next_look_at=None)
     ledger = await Ledger.open(settings.state_dir)
@@ -165,7 +179,8 @@ async def _lane(here: Stage, todo: list[tuple[Scenario, Call]], outcome: Outcome
             order = await scenario.begin(here, name)
             victim = await here.fork(name, **order)
             fired = await kill_at(here, victim, call, here.folder / name / "strace.log")
-            await here.settle(name)
+            calls = {field: order[field] for field in ("prompts", "keyed") if scenario.again}
+            await here.settle(name, **calls)
             outcome.verdicts.append(here.verdict(name, prompts=f"{name} "))
             if fired:
                 outcome.fired[scenario.name] += 1

@@ -29,6 +29,8 @@ AT_MOST: Final = 400.0
 """Seconds for a whole crowd: sixteen processes share two cores here."""
 SMALL: Final = 2_000
 """Bytes of a video: the crowd is about the money."""
+FALTER: Final = 0.005
+"""Seconds: some transactions of the others."""
 CURRENT: Final = 2
 """The schema's version that every opening ends with."""
 
@@ -68,7 +70,8 @@ async def _crowd(
     cap: int | None = None,
 ) -> Outcome:
     settings = {"GEEKAI_MAX_VIDEOS_PER_DAY": str(cap)} if cap is not None else {}
-    order: dict[str, Any] = {"env": settings, "keyed": keyed, "at_most": AT_MOST, "hold": True}
+    order: dict[str, Any] = {"env": settings, "keyed": keyed, "at_most": AT_MOST}
+    order |= {"hold": True, "falter": FALTER}
     children = [await here.fork(prompts=mine, **order) for mine in prompts]
     for child in children:
         await child.holds.wait()

@@ -16,6 +16,8 @@ from typing import Any, Final, Protocol
 
 LIVE: Final = frozenset({"intended", "submitting", "pending", "running"})
 """Statuses in which somebody still has something to do."""
+HELD: Final = LIVE | {"unknown"}
+"""Statuses that hold a place under the cap of videos at a time; a person's word frees it."""
 DAY: Final = 86_400.0
 """Seconds of the rolling window that the cap of videos counts."""
 
@@ -142,19 +144,19 @@ def _money(verdict: Verdict, rows: Sequence[Row], paid: Sequence[Charged], *, li
     intents = defaultdict[str, list[Row]](list)
     for row in rows:
         intents[str(json.loads(row["request"]).get("prompt"))].append(row)
-    times = Counter(charge.prompt for charge in paid)
-    verdict.double.extend(prompt for prompt, count in times.items() if count > 1)
+    for prompt, count in Counter(charge.prompt for charge in paid).items():
+        # A person may pay again for what was given up, once for each time.
+        given_up = sum(row["status"] == "abandoned" for row in intents[prompt])
+        allowed = max(1, given_up + (given_up < len(intents[prompt])))
+        verdict.double.extend([prompt] * (count > allowed))
     alive = [f"{row['id']}: {row['status']}" for row in rows if _is_live(row)]
     verdict.live = len(alive)
     verdict.stuck.extend([] if live else alive)
     verdict.stored = sum(row["file_status"] == "stored" for row in rows)
     verdict.unknown = sum(row["status"] == "unknown" for row in rows)
-    for charge in paid:
-        mine = intents[charge.prompt]
-        if len(mine) != 1:
-            verdict.lost.append(f"{charge.prompt}: {len(mine)} tasks")
-        elif why := _lost(mine[0], charge, live=live):
-            verdict.lost.append(f"{charge.prompt}: {why}")
+    for prompt in {charge.prompt for charge in paid}:
+        mine = [charge for charge in paid if charge.prompt == prompt]
+        verdict.lost.extend(f"{prompt}: {why}" for why in _losses(intents[prompt], mine, live=live))
     charged = {charge.task_id for charge in paid}
     for row in rows:
         if row["provider_task_id"] is not None and row["provider_task_id"] not in charged:
@@ -165,10 +167,26 @@ def _is_live(row: Row) -> bool:
     return row["status"] in LIVE or (row["status"] == "succeed" and row["file_status"] == "none")
 
 
+def _losses(rows: Sequence[Row], paid: Sequence[Charged], *, live: bool) -> Iterator[str]:
+    """Why what was paid for one prompt is nobody's any more."""
+    standing = [row for row in rows if row["status"] != "abandoned"]
+    if len(standing) != 1 and (standing or not rows):
+        yield f"{len(standing)} tasks"
+        return
+    known = {row["provider_task_id"]: row for row in rows}
+    nameless = [row for row in rows if row["provider_task_id"] not in {c.task_id for c in paid}]
+    # Of those that nobody can tell apart, what excuses a loss goes first.
+    nameless.sort(key=lambda row: row["status"] == "abandoned", reverse=True)
+    for charge in paid:
+        row = known.get(charge.task_id) or (nameless.pop(0) if nameless else rows[-1])
+        if why := _lost(row, charge, live=live):
+            yield why
+
+
 def _lost(row: Row, charge: Charged, *, live: bool) -> str:
     """Why this paid task is nobody's any more; empty if it is somebody's."""
     known = row["provider_task_id"]
-    if row["status"] == "unknown" or (_is_live(row) and live):
+    if row["status"] in {"unknown", "abandoned"} or (_is_live(row) and live):
         return ""
     if known != charge.task_id:
         return f"{row['status']}, and follows {known} for {charge.task_id}"
@@ -219,22 +237,32 @@ def _caps(
     videos_per_day: int | None,
     in_flight: int | None,
 ) -> None:
+    ours = {row["id"]: row for row in rows if row["owner"] is not None}
     if videos_per_day is not None:
-        kept = ("rejected",)
-        times = sorted(row["created_at"] for row in rows if row["status"] not in kept)
+        times = sorted(row["created_at"] for row in ours.values() if row["status"] != "rejected")
         for first, at in enumerate(times):
             count = sum(1 for later in times[first:] if later < at + DAY)
             if count > videos_per_day:
                 verdict.over.append(f"{count} videos in the day from {at}")
                 break
     if in_flight is not None:
-        now = dict[str, str]()
-        for event in events:
-            now[event["task_id"]] = event["status"]
-            count = sum(status in LIVE for status in now.values())
-            if count > in_flight:
-                verdict.over.append(f"{count} in flight at event {event['number']}")
-                break
+        verdict.over.extend(_crowded(ours, events, in_flight)[:1])
+
+
+def _crowded(ours: Mapping[str, Row], events: Sequence[Row], in_flight: int) -> list[str]:
+    """Where one was admitted past the cap; a late answer to an abandoned one may well pass it."""
+    found, now = list[str](), dict[str, str]()
+    for event in events:
+        task_id = event["task_id"]
+        admitted, now[task_id] = task_id in ours and task_id not in now, event["status"]
+        since = ours[task_id]["created_at"] - DAY if admitted else 0.0
+        count = sum(
+            status in HELD and each in ours and ours[each]["created_at"] > since
+            for each, status in now.items()
+        )
+        if admitted and count > in_flight:
+            found.append(f"{count} in flight at event {event['number']}")
+    return found
 
 
 def _below(folder: Path) -> Iterator[Path]:

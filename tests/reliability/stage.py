@@ -110,12 +110,18 @@ class Stage:
         await self.signal(child, signal.SIGKILL)
         await child.end()
 
-    async def settle(self, name: str = "one", *, at_most: float = 45.0) -> None:
-        """Let one last worker carry everything in the folder *name* to its end.
+    async def settle(
+        self,
+        name: str = "one",
+        *,
+        at_most: float = 45.0,
+        **order: Any,  # noqa: ANN401 - an Order's fields
+    ) -> None:
+        """Let one last worker carry everything in the folder *name* to its end, and *order*.
 
         What it could not settle is the oracle's to name.
         """
-        survivor = await self.fork(name, at_most=at_most)
+        survivor = await self.fork(name, at_most=at_most, **order)
         status = await survivor.end()
         assert status in {worker.SETTLED, worker.NOT_SETTLED}, f"the survivor ended with {status}"
 

@@ -6,4 +6,4 @@ from reliability.model import Hands, options
 
 
 def test_no_order_of_events_costs_money_twice_or_loses_it() -> None:
-    run_state_machine_as_test(Hands, settings=options(60))
+    run_state_machine_as_test(Hands, settings=options(40))

@@ -56,7 +56,9 @@ class Aftermath:
         (path,) = self.output.glob("*.mp4")
         return path
 
-    def judged(self, *, began: float = 0.0, live: bool = False, day: int = 10) -> Verdict:
+    def judged(
+        self, *, began: float = 0.0, live: bool = False, day: int = 10, in_flight: int = 10
+    ) -> Verdict:
         return judge(
             state=self.state,
             output=self.output,
@@ -67,7 +69,7 @@ class Aftermath:
             began=began,
             live=live,
             videos_per_day=day,
-            in_flight=day,
+            in_flight=in_flight,
         )
 
 
@@ -217,13 +219,59 @@ def test_caps_that_were_not_held_are_noticed(after: Aftermath) -> None:
     assert len(verdict.violations["over"]) == 1  # its one event is the end, so none is in flight
 
 
-def test_more_in_flight_than_allowed_is_noticed(after: Aftermath) -> None:
+def asked(after: Aftermath, task_id: str, *statuses: str, owner: str = "'me'") -> None:
+    """A task of which the ledger tells this story, asked for a second after the fixture's."""
+    after.sql(
+        "INSERT INTO task (id, owner, status, created_at, service, model, request, attempt, looks,"  # noqa: S608 - words of this file
+        " file_status, fetches)"
+        f" VALUES ('{task_id}', {owner}, '{statuses[-1]}', 2, 's', 'm', '{{}}', 1, 0, 'none', 0)"
+    )
+    for status in statuses:
+        after.sql(
+            "INSERT INTO event (at, task_id, status, attempt, file_status)"  # noqa: S608 - words of this file
+            f" VALUES (2, '{task_id}', '{status}', 1, 'none')"
+        )
+
+
+@pytest.mark.parametrize(
+    ("before", "over"),
+    [
+        ("pending", ["2 in flight at event 4"]),
+        ("unknown", ["2 in flight at event 4"]),
+        ("abandoned", []),
+        ("rejected", []),
+    ],
+)
+def test_one_more_in_flight_than_allowed_is_noticed(
+    after: Aftermath, before: str, over: list[str]
+) -> None:
+    asked(after, "b", "intended", before)
+    asked(after, "c", "intended")
+
+    assert after.judged(in_flight=1).over == over
+
+
+def test_a_late_answer_to_an_abandoned_task_passes_no_cap(after: Aftermath) -> None:
+    asked(after, "b", "intended", "abandoned")
+    asked(after, "c", "intended")
     after.sql(
         "INSERT INTO event (at, task_id, status, attempt, file_status)"
-        " SELECT 1, id, 'pending', 1, 'none' FROM task"
+        " VALUES (3, 'b', 'pending', 1, 'none')"
     )
 
-    assert "1 in flight" in after.judged(day=0).violations["over"][1]
+    assert after.judged(in_flight=1).over == []
+
+
+def test_an_abandoned_task_counts_for_its_day(after: Aftermath) -> None:
+    asked(after, "b", "intended", "abandoned")
+
+    assert after.judged(day=1).over == ["2 videos in the day from 1.0"]
+
+
+def test_what_was_made_elsewhere_counts_for_no_cap(after: Aftermath) -> None:
+    asked(after, "b", "running", owner="NULL")
+
+    assert after.judged(day=1, in_flight=0).over == []
 
 
 def test_a_part_file_from_before_the_run_is_noticed(after: Aftermath) -> None:
@@ -249,6 +297,42 @@ def test_an_unknown_outcome_is_no_loss(after: Aftermath) -> None:
     verdict = after.judged()
     assert verdict.violations == {}
     assert verdict.unknown == 1
+
+
+def given_up_and_asked_for_again(after: Aftermath, *, charges: int) -> None:
+    asked(after, "b", "intended", "unknown", "abandoned")
+    after.sql("UPDATE task SET request = (SELECT request FROM task WHERE id != 'b')")
+    ids = [f"p{number}" for number in range(1, charges + 1)]
+    body = after.charges[0].body
+    after.charges[:] = [Charge(at=1.5, task_id=each, charged=True, body=body) for each in ids]
+
+
+def test_what_a_person_sent_again_may_be_paid_for_twice(after: Aftermath) -> None:
+    given_up_and_asked_for_again(after, charges=2)
+
+    assert after.judged().violations == {}
+
+
+@pytest.mark.parametrize("charges", [3, 4])
+def test_what_a_person_sent_again_is_paid_for_twice_at_most(after: Aftermath, charges: int) -> None:
+    given_up_and_asked_for_again(after, charges=charges)
+
+    assert "double" in after.judged().violations
+
+
+def test_what_was_given_up_and_not_sent_again_is_paid_for_once_at_most(after: Aftermath) -> None:
+    given_up_and_asked_for_again(after, charges=2)
+    after.sql("DELETE FROM event WHERE task_id != 'b'")
+    after.sql("DELETE FROM task WHERE id != 'b'")
+
+    assert "double" in after.judged().violations
+
+
+def test_two_tasks_for_one_request_are_noticed_unless_one_was_given_up(after: Aftermath) -> None:
+    given_up_and_asked_for_again(after, charges=1)
+    after.sql("UPDATE task SET status = 'unknown' WHERE id = 'b'")
+
+    assert after.judged().lost == [f"{after.charges[0].prompt}: 2 tasks"]
 
 
 def test_a_whole_video_under_two_names_is_counted_as_untidy(after: Aftermath) -> None:

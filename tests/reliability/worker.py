@@ -13,10 +13,12 @@ import gc
 import importlib
 import json
 import os
+import random
 import select
 import signal
 import sqlite3
 import threading
+import time
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
@@ -30,6 +32,8 @@ import httpx
 from geekai_video_mcp import server, tools
 from geekai_video_mcp.config import Settings
 from geekai_video_mcp.errors import CapReached
+from geekai_video_mcp.ledger import Ledger
+from geekai_video_mcp.lifecycle import Status
 from geekai_video_mcp.wire import VideoRequest
 from reliability.watch import Watch
 
@@ -63,6 +67,8 @@ class Order:
     """To be submitted, all at once."""
     keyed: bool = False
     """Whether each prompt is sent with itself as its idempotency key."""
+    resubmit: bool = False
+    """Instead of all else, send every unknown outcome again, as a person's command does."""
     image: int = 0
     """Characters of a picture sent along: a body too large for any buffer."""
     cancel_after: float | None = None
@@ -81,6 +87,8 @@ class Order:
     """Submit one after another, on one connection, instead of all at once."""
     constants: Mapping[str, float] = field(default_factory=dict[str, float])
     """Numbers in place of the product's own, as `client.SUBMIT_TIMEOUT`: see `_hurry`."""
+    falter: float = 0.0
+    """Seconds of a pause at most before each transaction: others come between any two."""
     watch: str | None = None
     """Where to write how long each callback of its loop took; see `blocking`."""
 
@@ -89,9 +97,21 @@ async def _carry(order: Order, hold: "Hold | None", refused: list[str]) -> int:
     if hold is not None:
         await hold.wait()
     settings = Settings.from_env(order.env)
+    if order.resubmit:
+        return await _resubmit(settings)
     with anyio.move_on_after(order.close_after) as life:
         return await _live(order, settings, refused)
     return SETTLED if life.cancelled_caught else NOT_SETTLED
+
+
+async def _resubmit(settings: Settings) -> int:
+    ledger = await Ledger.open(settings.state_dir)
+    unknown = await ledger.listed(limit=100, statuses=[Status.UNKNOWN])
+    await ledger.close()
+    async with server.open_desk(settings) as desk:
+        for task in unknown:
+            await desk.send(await desk.supersede(task.id))
+    return SETTLED
 
 
 async def _live(order: Order, settings: Settings, refused: list[str]) -> int:
@@ -178,9 +198,31 @@ def _hurry(constants: Mapping[str, float]) -> None:
         setattr(owner, constant, httpx.Timeout(seconds) if timeout else seconds)
 
 
+def _falter(at_most: float) -> None:
+    """Pause before each transaction, as a busy machine may.
+
+    Whoever waits for SQLite's lock sleeps, so by itself the process that had it takes it
+    again, and what wrongly stands in two transactions goes well nearly always.
+    """
+    connect: Any = sqlite3.connect
+
+    def pause(statement: str) -> None:
+        if statement.startswith("BEGIN"):
+            time.sleep(random.uniform(0.0, at_most))  # noqa: S311 - a test's own dice
+
+    def connected(*args: Any, **more: Any) -> sqlite3.Connection:  # noqa: ANN401 - its own
+        made = connect(*args, **more)
+        made.set_trace_callback(pause)
+        return made
+
+    sqlite3.connect = connected  # pyright: ignore[reportAttributeAccessIssue]
+
+
 def _child(order: Order, news: int) -> int:
     hold = Hold(news) if order.hold else None
     _hurry(order.constants)
+    if order.falter:
+        _falter(order.falter)
     if order.proxy:
         os.environ["ALL_PROXY"] = order.proxy
     watch = Watch()

@@ -161,7 +161,7 @@ def estimating(service: ScriptedGeekAI, *, seconds: float) -> Script:
     """A script that accepts the newest job and says how long it will take."""
 
     async def script(_: httpx.Request) -> Answer:
-        *_, job = service.jobs
+        job = list(service.jobs)[-1]
         answer = {"task_id": job, "task_status": "pending", "estimated_seconds": seconds}
         return httpx.Response(200, json=answer)
 

@@ -291,11 +291,13 @@ class Engine:
     def _carried(self, task: Task) -> bool:
         """Whether somebody is at work on its submission.
 
-        This process may have given it up, when the disk refused what came of it.
+        This process may have given it up, when the disk refused what came of it; and it may
+        have taken up what a dead one left, and wait for the service with it.
         """
-        if task.owner == self._means.owners.me:
-            return self._submitting.carries(task.id)
-        return bool(task.owner) and self._means.owners.alive(str(task.owner))
+        if self._submitting.carries(task.id):
+            return True
+        owners, owner = self._means.owners, task.owner
+        return owner is not None and owner != owners.me and owners.alive(owner)
 
     async def _orphaned(self, task: Task, status: Status, why: GeekAIVideoError) -> None:
         seen = Observation(

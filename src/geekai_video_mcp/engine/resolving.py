@@ -77,7 +77,8 @@ class Resolving:
         Should this process die before `send`, any server does it, once, as for every intent.
 
         Raises:
-            DecisionRefused: its outcome is not unknown, so it was decided before.
+            DecisionRefused: its outcome is not unknown, so it was decided before; or it was
+                answered once, and its pictures are kept no longer.
             CapReached: no further video may be asked for now; nothing has changed.
         """
         means, at = self._means, self._means.clock()

@@ -26,6 +26,7 @@ from geekai_video_mcp.errors import (
     ServiceUnavailable,
     StorageUnavailable,
     SubmissionUnknown,
+    quoted,
 )
 from geekai_video_mcp.ledger import Admission
 from geekai_video_mcp.lifecycle import (
@@ -261,11 +262,11 @@ class Submitting:
         try:
             await self._means.settle(task.id, seen)
         except StorageUnavailable as exc:
+            named = quoted(str(seen.provider_task_id))
             logger.error(  # noqa: TRY400 - said in one line
-                "task %s is %s at GeekAI, and the ledger could not be told",
-                *(task.id, seen.provider_task_id),
+                "task %s is %s at GeekAI, and the ledger could not be told", task.id, named
             )
-            what = f"The answer to task {task.id}, which GeekAI calls {seen.provider_task_id},"
+            what = f"The answer to task {task.id}, which GeekAI calls {named},"
             raise StorageUnavailable(what, str(exc.__cause__), sent=True) from exc
 
     async def _record(

@@ -54,9 +54,11 @@ class Journal:
         try:
             with self._opened() as file:
                 free = (at for at, content in _slots(file.read()) if _unpacked(at, content) is None)
-                if (at := next(free, None)) is not None:
+                at = next(free, None)
+                if at is not None and len(note) == SLOT:  # a longer one would end in another's
                     _put(file, note, at)
                     return True
+            logger.error("the emergency journal has no room for task %s", task_id)
         except OSError as exc:
             logger.error("the emergency journal failed: %s", exc.strerror)  # noqa: TRY400 - said in one line
         return False
@@ -107,7 +109,7 @@ def _packed(task_id: str, seen: Observation) -> bytes:
         kept["status"] = Status.RUNNING
     packed = _encoded(kept)
     if len(packed) > SLOT:  # a sentence cut in half could lose its word on money
-        packed = _encoded({**kept, "error_message": None})
+        packed = _encoded({**kept, "error_message": None, "model": None})
     return packed.ljust(SLOT, b"\0")
 
 

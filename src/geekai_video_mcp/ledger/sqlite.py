@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from geekai_video_mcp.admission import DAY, Neighbours
-from geekai_video_mcp.errors import StorageUnavailable
+from geekai_video_mcp.errors import DecisionRefused, StorageUnavailable
 from geekai_video_mcp.ledger import rows
-from geekai_video_mcp.lifecycle import Status, Task
+from geekai_video_mcp.lifecycle import Status, Task, lacks_bulk
 from geekai_video_mcp.pace import NEWEST, Budget, Span
 
 logger = logging.getLogger(__name__)
@@ -126,7 +126,14 @@ class Store:
         with self._transaction():
             before = self._get(task_id)
             after, successor = change(before)
-            self._db.execute(rows.MOVE_BODY, {"id": task_id, "task_id": successor.id})
+            moved = self._db.execute(rows.MOVE_BODY, {"id": task_id, "task_id": successor.id})
+            if not moved.rowcount and lacks_bulk(successor.request):
+                # Kept until it was accepted; without them it would be another, paid request.
+                what = (
+                    "Its pictures are not kept any more, so it cannot be sent as it was; give it"
+                    " up with --abandon, and ask for the video anew"
+                )
+                raise DecisionRefused(what)
             self._update(before, after)
             check(self._beside(successor))
             self._insert(successor)
