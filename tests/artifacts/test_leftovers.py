@@ -7,6 +7,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+import anyio
 import httpx
 import pytest
 
@@ -107,3 +108,16 @@ async def test_an_old_part_of_ones_own_is_gone_on_with_or_taken_away(net: Net) -
 
     assert host.asked == [None]
     assert not path.exists()
+
+
+async def test_a_pipe_in_the_place_of_a_part_or_its_note_holds_nothing_up(net: Net) -> None:
+    """Whoever reads a pipe that nobody writes waits for ever, and no deadline ends a thread."""
+    net.folder.mkdir()
+    for name in (f".{succeeded().id}.part", f".{succeeded().id}.part.json"):
+        os.mkfifo(net.folder / name)
+    net.usual = Host().answer
+    with anyio.fail_after(20):
+        fact = await net.fetch(succeeded())
+
+    assert fact.status == "stored"
+    assert [path.name for path in net.folder.iterdir()] == [MP4]

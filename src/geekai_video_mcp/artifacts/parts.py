@@ -38,6 +38,8 @@ _BINARY: Final[int] = getattr(os, "O_BINARY", 0)  # and it alone has this one
 _KEPT: Final = os.O_RDWR | _NOFOLLOW | _BINARY
 _NEW: Final = _KEPT | os.O_CREAT | os.O_EXCL
 _OURS: Final = re.compile(r"\.[0-9a-f]{32}(-[0-9a-f]{8})?\.part(\.json)?")
+_NOTE_LIMIT: Final = 4096
+"""Bytes of a note that are read: eight times the longest."""
 _BLOCK: Final = 1024**2
 """Bytes read at a time, to hash what is there."""
 
@@ -119,7 +121,7 @@ class Part:
     def take_up(self) -> None:
         """Go on from what is here, as far as its note proves it."""
         try:
-            noted = json.loads(self._note.read_text("utf-8"))
+            noted = json.loads(_read_note(self._note))
             source, size = Source(**noted["source"]), int(noted["size"])
             for chunk in _chunks(self.file, size):
                 self._count(chunk)
@@ -194,6 +196,13 @@ def sweep(folder: Path) -> None:
         for path in folder.glob(".*.part*"):
             if _OURS.fullmatch(path.name) and _is_left(path):
                 _remove(path)
+
+
+def _read_note(path: Path) -> bytes:
+    """Never waiting for a pipe's other end, and no more of a file than a note can be."""
+    descriptor = os.open(path, os.O_RDONLY | _NOFOLLOW | _BINARY | getattr(os, "O_NONBLOCK", 0))
+    with os.fdopen(descriptor, "rb") as file:
+        return file.read(_NOTE_LIMIT)
 
 
 def sha256_of(file: BinaryIO) -> str:
