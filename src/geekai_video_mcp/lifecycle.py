@@ -367,6 +367,14 @@ def _claim(task: Task, seen: Observation) -> Task:
     )
 
 
+def inherit(task: Task, seen: Observation, *, service: str) -> Task:
+    """A task of an earlier key, which the service has shown to this one: it is this one's now.
+
+    Its name is let go of: here another request may bear it.
+    """
+    return replace(advance(task, seen), service=service, idempotency_key=None)
+
+
 def overlook(task: Task, *, at: float, delay: float, forgotten: bool = False) -> Task:
     """The task after a look that was not answered: still what it was, and looked at later.
 

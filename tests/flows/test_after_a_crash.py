@@ -97,6 +97,22 @@ async def test_what_is_sent_for_a_dead_server_is_not_given_up_on_the_way(world: 
     assert meanwhile["task_status"] == "submitting"
 
 
+async def test_nobody_needs_a_key_to_say_that_an_outcome_is_unknown(world: World) -> None:
+    under_way = await left_behind(world, sending=True)
+    unsent, fresh = await left_behind(world, age=3600), await left_behind(world)
+    other = World(world.folder, era=world.era, service=world.service, identity="another key")
+    async with other.client() as client:
+        await anyio.sleep(60)
+        shown = await call(client, "get_video_task", task_id=under_way.id, wait_seconds=0)
+        late = await call(client, "get_video_task", task_id=unsent.id, wait_seconds=0)
+        waits = told(await call(client, "get_video_task", task_id=fresh.id, wait_seconds=0))
+
+    assert told(shown)["task_status"] == "unknown"
+    assert "Nothing was charged." in text(late)
+    assert waits["task_status"] == "submitting"
+    assert world.service.requests == []
+
+
 async def test_a_request_of_a_process_that_lives_is_its_own_affair(world: World) -> None:
     async def slowly(_: httpx.Request) -> None:
         await anyio.sleep(40)
@@ -140,7 +156,7 @@ async def test_a_sweep_that_read_too_early_gives_up_nothing_that_was_answered(wo
     async with world.app() as app:
         task, _ = await app.engine.submit(VideoRequest.model_validate(REQUEST))
         as_it_was = replace(task, status=Status.SUBMITTING)
-        await app.engine._take_up(as_it_was)  # pyright: ignore[reportPrivateUsage]
+        await app.engine._resuming.take_up(as_it_was)  # pyright: ignore[reportPrivateUsage]
         found = await app.engine.find(task.id)
 
     assert found.status is Status.PENDING
@@ -151,7 +167,7 @@ async def test_a_sweep_that_read_too_early_leaves_the_reason_as_it_was_given(wor
     async with world.app() as app:
         task, _ = await app.engine.submit(VideoRequest.model_validate(REQUEST))
         as_it_was = replace(task, status=Status.SUBMITTING)
-        await app.engine._take_up(as_it_was)  # pyright: ignore[reportPrivateUsage]
+        await app.engine._resuming.take_up(as_it_was)  # pyright: ignore[reportPrivateUsage]
         found = await app.engine.find(task.id)
 
     assert found.status is Status.UNKNOWN
@@ -160,10 +176,11 @@ async def test_a_sweep_that_read_too_early_leaves_the_reason_as_it_was_given(wor
 
 async def test_a_sweep_that_read_an_earlier_attempt_gives_up_no_later_one(world: World) -> None:
     async with world.app() as app:
+        await anyio.sleep(1)  # past the sweep at its start
         with Owners(world.state) as other:
             task = await left_behind(world, sending=True, owner=other.me)
         as_it_was = replace(task, attempt=0)
-        await app.engine._take_up(as_it_was)  # pyright: ignore[reportPrivateUsage]
+        await app.engine._resuming.take_up(as_it_was)  # pyright: ignore[reportPrivateUsage]
         found = await app.engine.find(task.id)
 
     assert found.status is Status.SUBMITTING

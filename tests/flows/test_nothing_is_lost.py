@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from geekai_video_mcp.config import SANDBOX
+from geekai_video_mcp.ledger import Ledger
 from geekai_video_mcp.wire import VideoRequest
 from support.host import Host
 from support.service import VIDEO, ScriptedGeekAI, always, file, once, refusal
@@ -265,6 +266,62 @@ async def test_a_task_of_another_key_is_said_to_be_another_keys(world: World) ->
 
     assert "GEEKAI_API_KEY" in told(shown)["next_step"]
     assert "GEEKAI_API_KEY" in text(shown)
+
+
+ADDRESS = "https://geekai.test/api/v1"
+
+
+async def test_a_new_key_of_the_same_account_follows_what_the_old_one_paid_for(
+    world: World,
+) -> None:
+    old = World(world.folder, era=world.era, service=world.service, identity=f"{ADDRESS}#old")
+    async with old.client() as client:
+        wish = {"prompt": "a fox", "idempotency_key": "shot 1"}
+        task_id = told(await call(client, "generate_video", **wish))["task_id"]
+    new = World(world.folder, era=world.era, service=world.service, identity=f"{ADDRESS}#new")
+    async with new.client() as client:
+        again = told(await call(client, "generate_video", **wish))
+        done = told(await call(client, "get_video_task", task_id=task_id, wait_seconds=45))
+        await anyio.sleep(60)
+
+    assert Path(done["file"]).read_bytes() == VIDEO
+    assert again["task_id"] != task_id
+
+
+@pytest.mark.parametrize("identity", [f"{ADDRESS}#new", "https://elsewhere.test/api/v1#new"])
+async def test_a_key_of_another_account_leaves_what_it_is_not_shown(
+    world: World, identity: str
+) -> None:
+    old = World(world.folder, era=world.era, service=world.service, identity=f"{ADDRESS}#old")
+    async with old.client() as client:
+        task_id = told(await call(client, "generate_video", prompt="a fox"))["task_id"]
+    stranger = ScriptedGeekAI(clock=world.service.clock)
+    new = World(world.folder, era=world.era, service=stranger, identity=identity)
+    async with new.client() as client:
+        await anyio.sleep(60)
+        shown = told(await call(client, "get_video_task", task_id=task_id, wait_seconds=0))
+    async with old.client() as client:
+        done = told(await call(client, "get_video_task", task_id=task_id, wait_seconds=45))
+
+    assert "GEEKAI_API_KEY" in shown["next_step"]
+    assert stranger.looks == (1 if identity.startswith(ADDRESS) else 0)
+    assert done["task_status"] == "succeed"
+
+
+async def test_a_task_that_a_server_with_its_key_watches_is_left_to_it(world: World) -> None:
+    old = World(world.folder, era=world.era, service=world.service, identity=f"{ADDRESS}#old")
+    new = World(world.folder, era=world.era, service=world.service, identity=f"{ADDRESS}#new")
+    async with old.client() as client:
+        task_id = told(await call(client, "generate_video", prompt="a fox"))["task_id"]
+        async with new.client():
+            await anyio.sleep(5)
+            ledger = await Ledger.open(world.state)
+            task = await ledger.find(task_id)
+            await ledger.close()
+            await anyio.sleep(60)
+
+    assert task is not None
+    assert task.service == old.identity
 
 
 async def test_a_preview_stays_a_preview_when_a_key_is_set_later(world: World) -> None:

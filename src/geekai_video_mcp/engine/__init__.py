@@ -20,20 +20,18 @@ from anyio.abc import TaskGroup
 from geekai_video_mcp.admission import Forecast, Limits, foresee
 from geekai_video_mcp.engine.means import Fetcher, Means, Outside, Service
 from geekai_video_mcp.engine.resolving import Resolving
+from geekai_video_mcp.engine.resuming import Resuming
 from geekai_video_mcp.engine.submitting import Call, Submitting
 from geekai_video_mcp.engine.watching import Watching
 from geekai_video_mcp.errors import (
     GeekAIVideoError,
     ServiceUnavailable,
     StorageUnavailable,
-    SubmissionUnknown,
     TaskNotFound,
     quoted,
 )
 from geekai_video_mcp.ledger import Ledger, Owners
 from geekai_video_mcp.lifecycle import (
-    INTENT_LIFE,
-    Observation,
     Status,
     Task,
     adopt,
@@ -99,6 +97,9 @@ class Engine:
         )
         self._submitting = Submitting(self._means)
         self._watching = Watching(self._means, start=self._start)
+        self._resuming = Resuming(
+            self._means, submitting=self._submitting, watching=self._watching, start=self._start
+        )
         self._tasks: TaskGroup | None = None
 
     @property
@@ -274,61 +275,10 @@ class Engine:
 
     async def _sweeping(self) -> None:
         """Take up what nobody carries: at start, and again whenever a process has died."""
+        await _guarded(self._resuming.inherit)
         while True:
-            await _guarded(self._sweep)
+            await _guarded(self._resuming.sweep)
             await anyio.sleep(SWEEP_EVERY)
-
-    async def _sweep(self) -> None:
-        self._means.owners.sweep()
-        # First: what a dead process was told is no unknown outcome.
-        await self._means.ledger.replay()
-        for task in await self._means.ledger.unfinished(self._means.service):
-            await self._take_up(task)
-
-    async def _take_up(self, task: Task) -> None:
-        if task.status not in {Status.INTENDED, Status.SUBMITTING}:
-            return self._watching.begin(task.id)
-        if self._carried(task):
-            return None
-        if task.status is Status.SUBMITTING:
-            why = "The server ended while the request was under way"
-            return await self._orphaned(task, Status.UNKNOWN, SubmissionUnknown(why))
-        if not 0 <= self._means.clock() - task.created_at <= INTENT_LIFE:
-            why = "The server ended before the request was sent, too long ago to send it now"
-            return await self._orphaned(task, Status.REJECTED, ServiceUnavailable(why))
-        return self._start(self._resend, task)
-
-    def _carried(self, task: Task) -> bool:
-        """Whether somebody is at work on its submission.
-
-        This process may have given it up, when the disk refused what came of it; and it may
-        have taken up what a dead one left, and wait for the service with it.
-        """
-        if self._submitting.carries(task.id):
-            return True
-        owners, owner = self._means.owners, task.owner
-        return owner is not None and owner != owners.me and owners.alive(owner)
-
-    async def _orphaned(self, task: Task, status: Status, why: GeekAIVideoError) -> None:
-        seen = Observation(
-            status=status,
-            at=self._means.clock(),
-            owner=task.owner,
-            attempt=task.attempt,
-            error_code="orphaned",
-            error_message=why.message,
-        )
-
-        def given_up(now: Task) -> Task:
-            # It may have been answered since the sweep read it.
-            return advance(now, seen) if now.status is task.status else now
-
-        await self._means.change(task.id, given_up)
-
-    async def _resend(self, task: Task) -> None:
-        """Send an intent whose process died before a byte left."""
-        await self._submitting.send(task)
-        self._watching.begin(task.id)
 
     def _start(self, job: Job, *args: object) -> None:
         if self._tasks is None:

@@ -173,6 +173,10 @@ class Ledger:
         """The story of the task of this id, ours, from its first record on."""
         return await self._run(lambda: self._store.events(task_id))
 
+    async def strangers(self, service: str) -> list[Task]:
+        """The tasks of every other service and key that have not come to their end."""
+        return await self._run(lambda: self._store.strangers(service))
+
     async def unfinished(self, service: str) -> list[Task]:
         """The tasks of this service and key that somebody still has to do something for."""
         return await self._run(lambda: self._store.unfinished(service))

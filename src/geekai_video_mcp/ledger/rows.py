@@ -85,6 +85,7 @@ ADMISSION: Final = (
         content TEXT NOT NULL
     ) STRICT
     """,
+    "CREATE INDEX task_by_stage ON task (status, created_at)",
     "CREATE INDEX task_by_fingerprint ON task (service, fingerprint, created_at)",
     "CREATE INDEX task_by_age ON task (service, created_at)",
 )
@@ -178,6 +179,11 @@ SPEND: Final = """
     VALUES (:service, :tokens, :refilled_at, :blocked_until)
     ON CONFLICT (service) DO UPDATE SET
         tokens = :tokens, refilled_at = :refilled_at, blocked_until = :blocked_until
+"""
+STRANGERS: Final = """
+    SELECT * FROM task
+    WHERE status IN ('intended', 'submitting', 'pending', 'running') AND service != :service
+    ORDER BY created_at
 """
 NOTE: Final = """
     INSERT INTO event

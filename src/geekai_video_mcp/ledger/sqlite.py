@@ -144,6 +144,11 @@ class Store:
             found = self._db.execute(rows.UNFINISHED, {"service": service}).fetchall()
         return list(_readable(found))
 
+    def strangers(self, service: str) -> list[Task]:
+        with _spoken():
+            found = self._db.execute(rows.STRANGERS, {"service": service}).fetchall()
+        return list(_readable(found))
+
     def _insert(self, task: Task) -> None:
         if self._db.execute(rows.INSERT, rows.to_row(task)).rowcount:
             self._note(task, at=task.created_at)
