@@ -152,12 +152,13 @@ def check(beside: Neighbours, limits: Limits) -> None:
         raise CapReached(
             f"{beside.a_day} videos were asked for in 24 hours, and GEEKAI_MAX_VIDEOS_PER_DAY"
             f" allows {limits.a_day}",
-            way_out=f"Tell the user: the next is possible after {_frees(beside)}, or when whoever"
-            " configures the server raises the cap",
+            way_out=f"Tell the user: no other is possible{_frees(beside)} unless whoever configures"
+            " the server raises the cap",
         )
 
 
 def _frees(beside: Neighbours) -> str:
     if beside.oldest_at is None:
-        return "24 hours"
-    return datetime.fromtimestamp(beside.oldest_at + DAY, UTC).isoformat(timespec="seconds")
+        return ""
+    frees_at = datetime.fromtimestamp(beside.oldest_at + DAY, UTC)
+    return f" before {frees_at.isoformat(timespec='seconds')}"
