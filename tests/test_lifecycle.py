@@ -163,6 +163,25 @@ def test_the_claim_to_send_is_given_once_for_each_attempt(claims: list[tuple[str
     assert list(given_to) == list(range(1, len(given_to) + 1))
 
 
+def test_a_claim_is_its_claimants_and_begins_anew() -> None:
+    """Another process's sweep asks whether the owner lives: it must be the one that sends."""
+    limited = replace(wish(), attempt=1, error_code="rate_limited", error_message="slow down")
+    claim = Observation(status=Status.SUBMITTING, at=NOW + 5, owner="another", attempt=2)
+    taken = advance(limited, claim)
+
+    assert (taken.owner, taken.attempt, taken.submitted_at) == ("another", 2, NOW + 5)
+    assert (taken.error_code, taken.error_message) == (None, None)
+
+
+def test_the_same_word_again_changes_neither_why_nor_who_was_told() -> None:
+    why = Observation(status=Status.UNKNOWN, at=NOW, error_code="no_answer", error_message="m")
+    told = deliver(advance(replace(wish(), status=Status.SUBMITTING), why), at=NOW + 1)
+    again = advance(told, Observation(status=Status.UNKNOWN, at=NOW + 9))
+
+    assert (again.error_code, again.error_message) == ("no_answer", "m")
+    assert again.delivered_at == NOW + 1
+
+
 def test_a_task_under_way_is_not_claimed_again() -> None:
     claim = Observation(status=Status.SUBMITTING, at=NOW, owner="b", attempt=2)
     for status in set(Status) - {Status.INTENDED}:
