@@ -146,12 +146,12 @@ class Stage:
         return provider.read_log(self.folder / "provider.log")
 
     def verdict(self, name: str = "one", *, prompts: str = "", live: bool = False) -> Verdict:
-        """The oracle's word on the folder *name* and the charges whose prompt holds *prompts*."""
+        """The oracle's word on the folder *name* and the charges whose prompt begins so."""
         return judge(
             state=self.folder / name / "state",
             output=self.folder / name / "videos",
             logs=[self.folder / name / "stderr.log"],
-            charges=[charge for charge in self.charges() if prompts in charge.prompt],
+            charges=[charge for charge in self.charges() if charge.prompt.startswith(prompts)],
             video=lambda task_id: provider.video(task_id, self.size),
             key=KEY,
             began=self.began,
