@@ -78,6 +78,17 @@ async def test_a_wait_that_ran_out_reads_no_result(world: World) -> None:
     assert again["deduplicated"]
 
 
+async def test_the_order_of_members_makes_no_other_request(world: World) -> None:
+    async with world.client() as client:
+        for extra in (
+            {"seed": 1, "style": {"a": 1, "b": 2}},
+            {"style": {"b": 2, "a": 1}, "seed": 1},
+        ):
+            await call(client, "generate_video", prompt="a fox", extra_body=extra)
+
+    assert world.service.charges == ["a fox"]
+
+
 @pytest.mark.parametrize(
     "other",
     [
