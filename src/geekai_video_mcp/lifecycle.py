@@ -16,16 +16,14 @@ All times are Unix seconds, UTC. All durations are seconds.
        └→ rejected ┘         └→ abandoned → (a late answer, or a person) pending/running/...
 """
 
-import hashlib
-import json
-import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from geekai_video_mcp import pace
+from geekai_video_mcp.bodies import fingerprint, without_bulk
 from geekai_video_mcp.errors import SubmissionUnknown
 from geekai_video_mcp.pace import AWAY_AT_MOST, Pace
 
@@ -241,45 +239,6 @@ def paced(task: Task, usual: Pace | None) -> Task:
         soonest=usual.soonest if usual else None,
         latest=usual.latest if usual else None,
     )
-
-
-BULK: Final = 1024
-"""Characters of a data URI that are still kept where a task is: an icon, not a picture."""
-_HEAD: Final = 64
-"""Characters of it that tell its kind. What stands for a picture must be no bulk itself, or
-the same request would be another one when it is sent again."""
-
-
-def without_bulk(value: object) -> object:
-    """*value* with each picture in it replaced by its size and digest."""
-    if isinstance(value, list):
-        return [without_bulk(each) for each in cast("list[object]", value)]
-    if isinstance(value, Mapping):
-        members = cast("Mapping[str, object]", value)
-        return {name: without_bulk(member) for name, member in members.items()}
-    if isinstance(value, str) and len(value) > BULK and value.startswith("data:"):
-        digest = hashlib.sha256(value.encode()).hexdigest()
-        head = value[:_HEAD].partition(",")[0]
-        return f"{head},... ({len(value):,} characters, sha256 {digest})"
-    return value
-
-
-_WITHOUT: Final = re.compile(r"(?s)data:.*\.\.\. \([\d,]+ characters, sha256 [0-9a-f]{64}\)")
-
-
-def lacks_bulk(value: object) -> bool:
-    """Whether some picture in *value* is a size and a digest alone: it must not be sent so."""
-    if isinstance(value, list):
-        return any(lacks_bulk(each) for each in cast("list[object]", value))
-    if isinstance(value, Mapping):
-        return any(lacks_bulk(member) for member in cast("Mapping[str, object]", value).values())
-    return isinstance(value, str) and _WITHOUT.fullmatch(value) is not None
-
-
-def fingerprint(request: Mapping[str, Any], variation: int | None) -> str:
-    """The same for the same wish, however its members were ordered."""
-    canonical = json.dumps([request, variation], sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def adopt(seen: Observation, *, provider_task_id: str, service: str) -> Task:

@@ -20,9 +20,10 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from geekai_video_mcp.admission import DAY, Neighbours
+from geekai_video_mcp.bodies import lacks_bulk
 from geekai_video_mcp.errors import DecisionRefused, StorageUnavailable
 from geekai_video_mcp.ledger import rows
-from geekai_video_mcp.lifecycle import Status, Task, lacks_bulk
+from geekai_video_mcp.lifecycle import Status, Task
 from geekai_video_mcp.pace import NEWEST, Budget, Span
 
 logger = logging.getLogger(__name__)
