@@ -288,7 +288,7 @@ def test_the_first_entry_with_a_link_is_the_result(shape: object) -> None:
 def test_a_success_without_a_video_is_an_end_with_a_reason(shape: object) -> None:
     over = seen({"task_status": "succeed", "video_result": shape})
 
-    assert (over.status, over.error_code, over.result) == (Status.FAILED, "no_video", None)
+    assert (over.status, over.error_code, over.result) == (Status.FAILED, "no_output", None)
     assert over.error_message
 
 

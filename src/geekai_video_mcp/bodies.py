@@ -43,7 +43,7 @@ def lacks_bulk(value: object) -> bool:
     return isinstance(value, str) and _WITHOUT.fullmatch(value) is not None
 
 
-def fingerprint(request: Mapping[str, Any], variation: int | None) -> str:
+def fingerprint(media: str, request: Mapping[str, Any], variation: int | None) -> str:
     """The same for the same wish, however its members were ordered."""
-    canonical = json.dumps([request, variation], sort_keys=True, separators=(",", ":"))
+    canonical = json.dumps([media, request, variation], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()

@@ -22,7 +22,7 @@ from pydantic_core import to_json
 
 from geekai_video_mcp import wire
 from geekai_video_mcp.errors import ServiceUnavailable, SubmissionUnknown, TaskNotFound
-from geekai_video_mcp.lifecycle import Observation
+from geekai_video_mcp.lifecycle import Media, Observation
 
 SUBMIT_TIMEOUT: Final = httpx.Timeout(connect=10.0, write=60.0, read=300.0, pool=10.0)
 """Seconds. The read is as long as GeekAI keeps a connection (five minutes, read 2026-11-22):
@@ -33,8 +33,10 @@ SUBMIT_DEADLINE: Final = 400.0
 LOOK_DEADLINE: Final = 60.0
 """Seconds for the whole of each. The limits above are for one silence, and GeekAI breaks it
 with blank lines; its own cut comes at 300, so nobody but a stranger lasts until the first."""
-ANSWER_LIMIT: Final = 4 * 1024 * 1024
-"""Bytes of an answer that are read: a thousand times any answer seen."""
+ANSWER_LIMIT: Final = 64 * 1024 * 1024
+"""Bytes of an answer that are read: a picture may stand in one, in base64."""
+
+_PATHS: Final = {Media.VIDEO: "/videos", Media.IMAGE: "/images"}
 
 NOT_SENT: Final = (
     httpx.ConnectError,
@@ -71,8 +73,8 @@ class GeekAI:
     async def __aexit__(self, *exc: object) -> None:
         await self._http.aclose()
 
-    async def create_video(self, body: dict[str, object]) -> Observation:
-        """POST /videos/generations. Costs money.
+    async def create(self, media: Media, body: dict[str, object]) -> Observation:
+        """POST /videos/generations, or /images/generations. Costs money.
 
         Raises:
             RequestRefused, NotAuthorised: the service said no; nothing was charged.
@@ -80,11 +82,11 @@ class GeekAI:
             SubmissionUnknown: no usable answer came; it may have been charged.
         """
         with self._submitting(), anyio.fail_after(SUBMIT_DEADLINE):
-            reply = await self._ask("POST", "/videos/generations", SUBMIT_TIMEOUT, body)
+            reply = await self._ask("POST", f"{_PATHS[media]}/generations", SUBMIT_TIMEOUT, body)
         return wire.read_creation(reply)
 
-    async def get_video(self, task_id: str) -> Observation:
-        """GET /videos/{task_id}: one look, free of charge.
+    async def get(self, media: Media, task_id: str) -> Observation:
+        """GET /videos/{task_id}, or /images/{task_id}: one look, free of charge.
 
         Raises:
             TaskNotFound, NotAuthorised: the service said no.
@@ -93,7 +95,8 @@ class GeekAI:
         if task_id in {".", ".."}:  # steps of a path, whatever their encoding
             raise TaskNotFound(task_id)
         with self._looking(), anyio.fail_after(LOOK_DEADLINE):
-            reply = await self._ask("GET", f"/videos/{quote(task_id, safe='')}", LOOK_TIMEOUT)
+            path = f"{_PATHS[media]}/{quote(task_id, safe='')}"
+            reply = await self._ask("GET", path, LOOK_TIMEOUT)
         return wire.read_task(reply, task_id=task_id)
 
     async def _ask(

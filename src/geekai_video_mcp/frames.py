@@ -1,6 +1,6 @@
-"""A child program: a few frames of one video, as one small JPEG on standard output.
+"""A child program: a few frames of one video, or a picture, as one small JPEG on stdout.
 
-Run as `python -m geekai_video_mcp.frames FILE cover|frames`. It is a process of its own
+Run as `python -m geekai_video_mcp.frames FILE cover|frames|picture`. It is a process of its own
 because the codecs are heavy to load and the file is a stranger's.
 """
 
@@ -27,11 +27,17 @@ QUALITY: Final = 72
 def main(argv: list[str]) -> int:
     """Write the picture of FILE; 1 when it has no frame that can be decoded."""
     path, kind = Path(argv[0]), argv[1]
+    if kind == "picture":
+        with Image.open(path) as image:
+            return _write(_fitted(image.convert("RGB"), COVER))
     cells = 1 if kind == "cover" else COLUMNS * ROWS
     found = list(_frames(path, cells=cells, longest=COVER if cells == 1 else CELL))
     if not found:
         return 1
-    picture = found[0] if cells == 1 else _sheet(found)
+    return _write(found[0] if cells == 1 else _sheet(found))
+
+
+def _write(picture: Image.Image) -> int:
     picture.save(sys.stdout.buffer, "JPEG", quality=QUALITY, optimize=True)
     return 0
 

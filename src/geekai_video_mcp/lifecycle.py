@@ -87,8 +87,15 @@ UNRESOLVED: Final = frozenset({Status.UNKNOWN, Status.ABANDONED})
 """Statuses that nobody works on, and that only new facts or a person change."""
 
 
+class Media(StrEnum):
+    """What a task makes, and so which of the service's endpoints knows it."""
+
+    VIDEO = "video"
+    IMAGE = "image"
+
+
 class FileStatus(StrEnum):
-    """Where a succeeded video stands on our disk."""
+    """Where a succeeded task's result stands on our disk."""
 
     NONE = "none"
     STORED = "stored"
@@ -110,13 +117,14 @@ class Result:
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """One request for a video, from the wish to the file."""
+    """One request for a video or a picture, from the wish to the file."""
 
     id: str
     created_at: float
     service: str
     """Which service and key it belongs to; see `config.Settings.service`."""
     model: str
+    media: Media = Media.VIDEO
     request: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """The body, with the bulk of pictures left out; empty for a task made elsewhere. The
     ledger keeps the bulk apart (`Ledger.body`): a task is read every second, and never sent."""
@@ -213,6 +221,7 @@ def intend(
     service: str,
     owner: str,
     at: float,
+    media: Media = Media.VIDEO,
     idempotency_key: str | None = None,
     variation: int | None = None,
 ) -> Task:
@@ -224,10 +233,11 @@ def intend(
         created_at=at,
         service=service,
         model=str(request.get("model", "")),
+        media=media,
         request=light,
         idempotency_key=idempotency_key,
         variation=variation,
-        fingerprint=fingerprint(light, variation),
+        fingerprint=fingerprint(media, light, variation),
         kind=pace.kind(request),
     )
 
@@ -241,13 +251,16 @@ def paced(task: Task, usual: Pace | None) -> Task:
     )
 
 
-def adopt(seen: Observation, *, provider_task_id: str, service: str) -> Task:
+def adopt(
+    seen: Observation, *, provider_task_id: str, service: str, media: Media = Media.VIDEO
+) -> Task:
     """A task that was made elsewhere with the same key, first heard of in *seen*."""
     stranger = Task(
         id=secrets.token_hex(16),
         created_at=seen.at,
         service=service,
         model="",
+        media=media,
         status=Status.PENDING,
         provider_task_id=provider_task_id,
     )
@@ -364,6 +377,7 @@ def keep(task: Task, fact: FileFact) -> Task:
         return task
     return replace(
         task,
+        result=_without_inline(task.result) if fact.status is FileStatus.STORED else task.result,
         file_status=fact.status,
         file_path=fact.path,
         file_bytes=fact.size_bytes,
@@ -371,6 +385,12 @@ def keep(task: Task, fact: FileFact) -> Task:
         file_problem=fact.problem,
         fetches=task.fetches + (fact.status is not FileStatus.STORED),
     )
+
+
+def _without_inline(result: Result | None) -> Result | None:
+    """The result; a picture that stood in its link itself is on disk now, and is megabytes."""
+    inline = result is not None and result.url is not None and result.url.startswith("data:")
+    return replace(result, url=None) if result and inline else result
 
 
 def lease(task: Task, *, watcher: str, at: float, dead: str | None = None) -> Task:

@@ -6,6 +6,7 @@ and a word for a state that nobody has heard of means that the task still runs.
 
 Sources, read 2026-11-22: docs.geekai.co/en/api/video/create (the request and the answer),
 docs.geekai.co/cn/docs/video/txt2video.md (GET /videos/{task_id}, `video_result` as array),
+docs.geekai.co/cn/api/image/generations and /image/result (pictures, whose result is `data`),
 docs.geekai.co/en/docs/rate_limits (blank keep-alive lines, the five-minute cut) and
 docs.geekai.co/en/docs/error_codes (status codes, `error {code, message}`).
 """
@@ -15,7 +16,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Annotated, Any, Final, NoReturn, cast
+from typing import Annotated, Any, ClassVar, Final, NoReturn, cast
 
 from pydantic import (
     BaseModel,
@@ -37,37 +38,26 @@ from geekai_video_mcp.errors import (
     plain,
     quoted,
 )
-from geekai_video_mcp.lifecycle import Observation, Result, Status
+from geekai_video_mcp.lifecycle import WATCHED, Media, Observation, Result, Status
 
 RAW_REPLY_LIMIT: Final = 4096
 """Characters of an unusable reply kept for the person who has to decide about it."""
 
 
-class VideoRequest(BaseModel):
-    """The body of POST /videos/generations. Only what was set is sent.
-
-    `images`, `video` and `audio` are newer than the reference page; GeekAI's model pages
-    for Veo 3.1 and Seedance name them.
-    """
+class GenerationRequest(BaseModel):
+    """What both of the service's POSTs take. Only what was set is sent."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    media: ClassVar[Media]
 
     model: str
     prompt: str
     negative_prompt: str | None = None
-    image: str | list[str] | None = None
-    """One picture by the reference page; CogVideoX-3's page takes [first, last] here."""
-    image_tail: str | None = None
     images: list[str] | None = None
-    video: str | None = None
-    audio: list[str] | None = None
-    with_audio: bool | None = None
     size: str | None = None
-    resolution: str | None = None
     aspect_ratio: str | None = None
     quality: str | None = None
-    duration: int | None = None
-    fps: int | None = None
     watermark: bool | None = None
     async_: bool | None = Field(None, alias="async")
     extra_body: dict[str, Any] | None = None
@@ -76,6 +66,43 @@ class VideoRequest(BaseModel):
     def to_json(self) -> dict[str, Any]:
         """The body as it leaves."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+class ImageRequest(GenerationRequest):
+    """The body of POST /images/generations.
+
+    Without `n`, for each picture is a task of its own, and without `response_format`: a
+    link and base64 are both read.
+    """
+
+    media: ClassVar = Media.IMAGE
+
+    image: str | None = None
+    strength: float | None = None
+    style_preset: str | None = None
+    output_format: str | None = None
+    mask: str | None = None
+    background: str | None = None
+
+
+class VideoRequest(GenerationRequest):
+    """The body of POST /videos/generations.
+
+    `images`, `video` and `audio` are newer than the reference page; GeekAI's model pages
+    for Veo 3.1 and Seedance name them.
+    """
+
+    media: ClassVar = Media.VIDEO
+
+    image: str | list[str] | None = None
+    """One picture by the reference page; CogVideoX-3's page takes [first, last] here."""
+    image_tail: str | None = None
+    video: str | None = None
+    audio: list[str] | None = None
+    with_audio: bool | None = None
+    resolution: str | None = None
+    duration: int | None = None
+    fps: int | None = None
 
 
 def _or_none(value: object, handler: ValidatorFunctionWrapHandler) -> Any:  # noqa: ANN401 - any field's own type
@@ -114,6 +141,23 @@ class VideoResult(BaseModel):
     revised_prompt: LenientText = None
 
 
+class ImageResult(BaseModel):
+    """One entry of `data`, the result of a picture."""
+
+    model_config = _STRANGER
+
+    url: LenientText = None
+    b64_json: LenientText = None
+    revised_prompt: LenientText = None
+
+    @property
+    def link(self) -> str | None:
+        """Where the picture is, or the picture itself."""
+        if self.url or not self.b64_json:
+            return self.url
+        return f"data:;base64,{self.b64_json}"
+
+
 class ErrorBody(BaseModel):
     """`error`: an object by the documents, a string at times."""
 
@@ -133,8 +177,8 @@ def _error_object(value: object) -> object:
     return cast("object", value) if isinstance(value, Mapping) else {"message": value}
 
 
-class VideoAnswer(BaseModel):
-    """An answer of either endpoint: the task as the service sees it now."""
+class Answer(BaseModel):
+    """An answer of any endpoint: the task as the service sees it now."""
 
     model_config = _STRANGER
 
@@ -142,6 +186,7 @@ class VideoAnswer(BaseModel):
     task_id: LenientText = None
     task_status: LenientText = None
     video_result: Annotated[list[VideoResult], BeforeValidator(_entries)] = []
+    data: Annotated[list[ImageResult], BeforeValidator(_entries)] = []
     error: Annotated[ErrorBody, BeforeValidator(_error_object)] = ErrorBody()
     message: LenientText = None
     estimated_seconds: LenientNumber = None
@@ -193,7 +238,7 @@ _WAYS_OUT: Final[Mapping[int, str]] = {
 
 
 def read_creation(reply: Reply) -> Observation:
-    """What the answer to POST /videos/generations means.
+    """What the answer to a POST means, to /videos/generations or /images/generations.
 
     Raises:
         RequestRefused: 400, 404, 413, 415, 422 or a redirect; nothing was charged.
@@ -216,7 +261,7 @@ def _read_accepted(reply: Reply) -> Observation:
         why = "GeekAI accepted the request and sent an answer that cannot be read."
         raise SubmissionUnknown(why, raw_reply=_raw(reply))
     seen = _observe(answer, reply)
-    if seen.provider_task_id is None and seen.status is not Status.FAILED:
+    if seen.provider_task_id is None and seen.status in WATCHED:
         why = f"GeekAI accepted the request and named no task{_reason(reply)}."
         raise SubmissionUnknown(why, raw_reply=_raw(reply))
     return seen
@@ -240,7 +285,7 @@ def _raise_unless_executed(reply: Reply) -> None:
 
 
 def read_task(reply: Reply, *, task_id: str) -> Observation:
-    """What the answer to GET /videos/{task_id} means.
+    """What the answer to a GET means, of /videos/{task_id} or /images/{task_id}.
 
     Raises:
         TaskNotFound: the service knows no such task.
@@ -250,7 +295,7 @@ def read_task(reply: Reply, *, task_id: str) -> Observation:
     answer = _answer(reply.body)
     says_failed = answer is not None and _status(answer) is Status.FAILED
     if answer is not None and (reply.ok or says_failed):
-        if answer.task_status is not None or answer.video_result:
+        if answer.task_status is not None or _result(answer):
             return _observe(answer, reply)
         raise ServiceUnavailable(f"GeekAI's answer names no status{_reason(reply)}")
     if reply.status_code == HTTPStatus.NOT_FOUND:
@@ -274,13 +319,13 @@ def _raise_not_authorised(reply: Reply) -> NoReturn:
     )
 
 
-def _observe(answer: VideoAnswer, reply: Reply) -> Observation:
+def _observe(answer: Answer, reply: Reply) -> Observation:
     status, result = _status(answer), _result(answer)
     code, message = _error(answer)
     if status is Status.SUCCEED and (result is None or result.url is None):
         # Filtered Veo jobs come back "done" with no video; waiting would never end.
-        status, code = Status.FAILED, code or "no_video"
-        message = message or "It reports success and gives no video; often a content filter."
+        status, code = Status.FAILED, code or "no_output"
+        message = message or "It reports success and gives nothing; often a content filter."
     hint = answer.estimated_seconds
     return Observation(
         status=status,
@@ -294,29 +339,32 @@ def _observe(answer: VideoAnswer, reply: Reply) -> Observation:
     )
 
 
-def _status(answer: VideoAnswer) -> Status:
+def _status(answer: Answer) -> Status:
     if answer.task_status is None:
         return Status.SUCCEED if _result(answer) else Status.RUNNING
     return _STATES.get(answer.task_status.strip().lower(), Status.RUNNING)
 
 
-def _result(answer: VideoAnswer) -> Result | None:
+def _result(answer: Answer) -> Result | None:
     """The first entry with a link."""
     for entry in answer.video_result:
         if entry.url:
             return Result(**entry.model_dump())
+    for picture in answer.data:
+        if picture.link:
+            return Result(url=picture.link, revised_prompt=picture.revised_prompt)
     return None
 
 
-def _answer(body: bytes) -> VideoAnswer | None:
+def _answer(body: bytes) -> Answer | None:
     """The JSON object in *body*, after any blank keep-alive lines; None if there is none."""
     try:
-        return VideoAnswer.model_validate(json.loads(body))
+        return Answer.model_validate(json.loads(body))
     except (ValueError, RecursionError):
         return None
 
 
-def _error(answer: VideoAnswer) -> tuple[str | None, str | None]:
+def _error(answer: Answer) -> tuple[str | None, str | None]:
     """The service's own (code, message), made plain."""
     code = answer.error.code
     message = answer.error.message or answer.message

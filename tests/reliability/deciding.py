@@ -17,7 +17,7 @@ from geekai_video_mcp.engine import Outside, Resolving
 from geekai_video_mcp.engine.means import Means
 from geekai_video_mcp.errors import CapReached, DecisionRefused, StorageUnavailable
 from geekai_video_mcp.ledger import Owners
-from geekai_video_mcp.lifecycle import Observation, Status, Task, advance, overlook
+from geekai_video_mcp.lifecycle import Media, Observation, Status, Task, advance, overlook
 from reliability.books import DAY, LOOKS, WATCHED
 from reliability.table import PICK, PICTURE, Hand, Table, at_once
 
@@ -47,7 +47,7 @@ class Answers:
     def __init__(self, seen: Observation) -> None:
         self._seen = seen
 
-    async def get_video(self, _task_id: str) -> Observation:
+    async def get(self, _media: Media, _task_id: str) -> Observation:
         return self._seen
 
 

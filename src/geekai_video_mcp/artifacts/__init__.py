@@ -18,7 +18,7 @@ from geekai_video_mcp.artifacts import parts, publishing
 from geekai_video_mcp.artifacts.links import Links, not_now
 from geekai_video_mcp.artifacts.parts import Part
 from geekai_video_mcp.artifacts.pictures import Preview, preview
-from geekai_video_mcp.artifacts.receiving import receive
+from geekai_video_mcp.artifacts.receiving import receive, unpack
 from geekai_video_mcp.errors import StorageUnavailable
 from geekai_video_mcp.lifecycle import FileFact, FileStatus, Task
 
@@ -48,7 +48,7 @@ class Artifacts:
         await self._links.aclose()
 
     async def fetch(self, task: Task) -> FileFact:
-        """Download the task's video and publish it; `lost` when the link is dead.
+        """Download the task's result and publish it; `lost` when the link is dead.
 
         Goes on with what an earlier download left, of this process or of another.
 
@@ -65,7 +65,7 @@ class Artifacts:
             raise not_now(f"The download broke off ({type(exc).__name__})") from exc
         except OSError as exc:
             reason = exc.strerror or type(exc).__name__
-            raise StorageUnavailable("The video", reason, sent=True) from exc
+            raise StorageUnavailable(f"The {task.media}", reason, sent=True) from exc
 
     async def _fetched(self, task: Task) -> FileFact:
         stem, dead = publishing.name(task), None
@@ -75,16 +75,22 @@ class Artifacts:
                 dead = await self._received(task, part)
             if dead is None:
                 return await anyio.to_thread.run_sync(publishing.publish, part, stem)
-        there = await anyio.to_thread.run_sync(publishing.published, self._output_dir, stem)
+        there = await anyio.to_thread.run_sync(
+            publishing.published, self._output_dir, stem, task.media
+        )
         return there or FileFact(status=FileStatus.LOST, problem=dead)
 
     async def _received(self, task: Task, part: Part) -> str | None:
         url = task.result.url if task.result else None
-        return await receive(self._links, url, part) if url else "The service gave no link."
+        if url is None:
+            return "The service gave no link."
+        if url.startswith("data:"):
+            return await unpack(url, part)
+        return await receive(self._links, url, part)
 
     @asynccontextmanager
     async def _part(self, task: Task) -> AsyncGenerator[Part]:
-        part = await anyio.to_thread.run_sync(parts.claim, self._output_dir, task.id)
+        part = await anyio.to_thread.run_sync(parts.claim, self._output_dir, task.id, task.media)
         if part is None:
             raise not_now("Another process is downloading the video")
         try:

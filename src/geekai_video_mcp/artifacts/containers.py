@@ -1,33 +1,67 @@
-"""What a file says of itself: that it is a video, and that nothing of it is missing."""
+"""What a file says of itself: that it is a video or a picture, and that nothing is missing."""
 
 import os
 from typing import BinaryIO, Final
 
-SIGNATURE: Final = 8
-"""Bytes from the start of a file that tell whether it is a video."""
+from geekai_video_mcp.lifecycle import Media
+
+SIGNATURE: Final = 12
+"""Bytes from the start of a file that tell what it is."""
 _EBML: Final = b"\x1a\x45\xdf\xa3"
+_BOX: Final = 8
+"""Bytes of the smallest box of an MP4: its length and its name."""
+
+ENDINGS: Final = {
+    Media.VIDEO: (".mp4", ".webm"),
+    Media.IMAGE: (".png", ".jpg", ".webp"),
+}
+"""What a file of each kind may be called."""
+_LAST: Final = {".png": b"IEND\xaeB`\x82", ".jpg": b"\xff\xd9"}
+"""The last bytes of a picture that is whole. A WebP says its length at the start."""
 
 
-def suffix(start: bytes) -> str | None:
-    """The ending for a file that begins with *start*; None if it is no video.
+def suffix(start: bytes, media: Media) -> str | None:
+    """The ending for a file that begins with *start*; None if it is no such medium.
 
-    MP4 and its kin name themselves at byte 4, WebM at byte 0.
+    MP4 and its kin name themselves at byte 4, WebP at bytes 0 and 8, the others at byte 0.
     """
+    ending = _ending(start)
+    return ending if ending in ENDINGS[media] else None
+
+
+def _ending(start: bytes) -> str | None:
     if start.startswith(_EBML):
         return ".webm"
-    return ".mp4" if start[4:8] == b"ftyp" else None
+    if start[4:8] == b"ftyp":
+        return ".mp4"
+    if start.startswith(b"\x89PNG\r\n\x1a\n"):
+        return ".png"
+    if start.startswith(b"\xff\xd8\xff"):
+        return ".jpg"
+    return ".webp" if start[:4] == b"RIFF" and start[8:12] == b"WEBP" else None
 
 
 def is_whole(file: BinaryIO) -> bool:
-    """Whether *file* ends where its container says; costs one read per top-level box.
+    """Whether *file* ends where its format says; costs one read per top-level box of a video.
 
     For a body of unknown length, which a broken connection ends as well as its own end
     does. WebM may be written without its lengths, so it is taken at its word.
     """
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
-    if suffix(file.read(SIGNATURE)) == ".webm":
+    start = file.read(SIGNATURE)
+    ending = _ending(start)
+    if ending == ".webm":
         return True
+    if ending == ".webp":
+        return size >= int.from_bytes(start[4:8], "little") + _BOX
+    if ending in _LAST:
+        file.seek(max(0, size - len(_LAST[ending])))
+        return file.read() == _LAST[ending]
+    return _boxes_end(file, size)
+
+
+def _boxes_end(file: BinaryIO, size: int) -> bool:
     at, seen = 0, set[bytes]()
     while at < size:
         file.seek(at)
@@ -37,7 +71,7 @@ def is_whole(file: BinaryIO) -> bool:
             length = int.from_bytes(header[8:16], "big")
         elif length == 0:  # to the end of the file
             length = size - at
-        if length < SIGNATURE:
+        if length < _BOX:
             return False
         seen.add(header[4:8])
         at += length

@@ -25,6 +25,7 @@ from typing import BinaryIO, Final
 
 from geekai_video_mcp.artifacts.containers import SIGNATURE, suffix
 from geekai_video_mcp.ledger.locks import try_lock
+from geekai_video_mcp.lifecycle import Media
 
 NOTE_EVERY: Final = 1024**2
 """Bytes between notes: the most that a killed process loses of a download."""
@@ -58,8 +59,9 @@ class Source:
 class Part:
     """An open part file; nobody else writes it until it is closed."""
 
-    def __init__(self, path: Path, descriptor: int, *, lasting: bool = True) -> None:
+    def __init__(self, path: Path, descriptor: int, media: Media, *, lasting: bool = True) -> None:
         self.path = path
+        self.media = media
         self._lasting = lasting
         self.source: Source | None = None
         self.size = 0
@@ -74,6 +76,11 @@ class Part:
     @property
     def sha256(self) -> str:
         return self._hash.hexdigest()
+
+    @property
+    def suffix(self) -> str | None:
+        """The ending for its name; None while it is nothing of its kind."""
+        return suffix(self.head, self.media)
 
     @property
     def whole(self) -> bool:
@@ -126,7 +133,7 @@ class Part:
             for chunk in _chunks(self.file, size):
                 self._count(chunk)
             proven = (self.size, self.sha256) == (size, noted["sha256"])
-            if proven and suffix(self.head) is not None:
+            if proven and self.suffix is not None:
                 self.source, self._noted = source, size
                 self.file.seek(size)
                 self.file.truncate()
@@ -153,7 +160,7 @@ class Part:
             self.head += chunk[: SIGNATURE - len(self.head)]
 
 
-def claim(folder: Path, task_id: str) -> Part | None:
+def claim(folder: Path, task_id: str, media: Media) -> Part | None:
     """The task's part file, ours until it is closed; None while someone else has it.
 
     Raises:
@@ -172,11 +179,11 @@ def claim(folder: Path, task_id: str) -> Part | None:
             os.close(descriptor)
             path.unlink(missing_ok=True)
             alone = folder / f".{task_id}-{secrets.token_hex(4)}.part"
-            return Part(alone, os.open(alone, _NEW, 0o600), lasting=False)
+            return Part(alone, os.open(alone, _NEW, 0o600), media, lasting=False)
         if not locked:
             os.close(descriptor)
             return None
-        part = Part(path, descriptor)
+        part = Part(path, descriptor, media)
         if _only_name(descriptor, path):
             try:
                 part.take_up()

@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from geekai_video_mcp.artifacts.containers import SIGNATURE, suffix
+from geekai_video_mcp.artifacts.containers import ENDINGS, SIGNATURE, suffix
 from geekai_video_mcp.artifacts.parts import Part, sha256_of
 from geekai_video_mcp.errors import plain
-from geekai_video_mcp.lifecycle import FileFact, FileStatus, Task
+from geekai_video_mcp.lifecycle import FileFact, FileStatus, Media, Task
 
 STEM_LENGTH: Final = 40
 """Characters of the prompt in a file's name: enough to know it by, short on every disk."""
@@ -42,13 +42,13 @@ def publish(part: Part, stem: str) -> FileFact:
     return _stored(path, part.size, part.sha256)
 
 
-def published(folder: Path, stem: str) -> FileFact | None:
-    """The video of this name that a process put there and died before it could say so."""
-    for ending in (".mp4", ".webm"):
+def published(folder: Path, stem: str, media: Media) -> FileFact | None:
+    """The result of this name that a process put there and died before it could say so."""
+    for ending in ENDINGS[media]:
         path = folder / f"{stem}{ending}"
         try:
             with _opened(path) as file:
-                if suffix(file.read(SIGNATURE)) == ending:
+                if suffix(file.read(SIGNATURE), media) == ending:
                     return _stored(path, os.fstat(file.fileno()).st_size, sha256_of(file))
         except OSError:
             continue
@@ -66,7 +66,7 @@ def name(task: Task) -> str:
     if len(words) > STEM_LENGTH:  # cut between words, where the script has them
         head, _, tail = words[: STEM_LENGTH + 1].rpartition("-")
         words = head or tail[:STEM_LENGTH]
-    return f"{words or 'video'}-{task.id[:8]}"
+    return f"{words or task.media.value}-{task.id[:8]}"
 
 
 def _stored(path: Path, size: int, sha256: str) -> FileFact:
@@ -74,7 +74,7 @@ def _stored(path: Path, size: int, sha256: str) -> FileFact:
 
 
 def _names(part: Part, stem: str) -> Iterator[Path]:
-    ending = suffix(part.head)
+    ending = part.suffix
     for number in itertools.count(1):
         yield part.path.with_name(f"{stem}{ending}" if number == 1 else f"{stem}-{number}{ending}")
 

@@ -5,6 +5,7 @@ anything else, the whole is asked for again. A body that is no video is dropped 
 its first bytes say so; what is merely unfinished is left in the part.
 """
 
+import base64
 import hashlib
 import re
 import shutil
@@ -55,6 +56,26 @@ async def receive(links: Links, url: str, part: Part) -> str | None:
         if response.status_code != HTTPStatus.OK:
             raise not_now(f"The result's host answered HTTP {response.status_code}")
         await _from_the_start(response, part)
+    return None
+
+
+async def unpack(link: str, part: Part) -> str | None:
+    """Complete *part* from a picture that stands in the link itself; returns why it cannot be.
+
+    Raises:
+        ServiceUnavailable: it is no picture.
+        StorageUnavailable: the disk has too little room.
+        OSError: the disk failed.
+    """
+    try:
+        content = base64.b64decode(link.partition(",")[2], validate=True)
+    except ValueError:
+        return "The picture in the answer cannot be read."
+    source = Source(place=hashlib.sha256(content).hexdigest(), total=len(content))
+    await anyio.to_thread.run_sync(part.begin, source)
+    await _room_for(part)
+    await anyio.to_thread.run_sync(part.write, content)
+    await _worth_going_on(part)
     return None
 
 
@@ -117,12 +138,12 @@ async def _room_for(part: Part) -> None:
     usage = await anyio.to_thread.run_sync(shutil.disk_usage, part.path.parent)
     if usage.free < needed:
         short = f"{usage.free / 1e6:,.0f} MB are free in its folder, and {needed / 1e6:,.0f} MB"
-        raise StorageUnavailable("The video", f"{short} are needed", sent=True)
+        raise StorageUnavailable(f"The {part.media}", f"{short} are needed", sent=True)
 
 
 async def _worth_going_on(part: Part) -> None:
-    if containers.suffix(part.head) is None:
-        raise await _worthless(part, "The result's link gave something that is no video")
+    if part.suffix is None:
+        raise await _worthless(part, f"The result's link gave something that is no {part.media}")
     total = part.source.total if part.source else None
     if total is not None and part.size > total:
         raise await _worthless(part, "The result is longer than it was said to be")

@@ -32,6 +32,8 @@ from geekai_video_mcp.errors import (
 )
 from geekai_video_mcp.ledger import Ledger, Owners
 from geekai_video_mcp.lifecycle import (
+    Media,
+    Observation,
     Status,
     Task,
     adopt,
@@ -39,7 +41,7 @@ from geekai_video_mcp.lifecycle import (
     deliver,
     intend,
 )
-from geekai_video_mcp.wire import VideoRequest
+from geekai_video_mcp.wire import GenerationRequest
 
 __all__ = ["Engine", "Fetcher", "Means", "Outside", "Resolving", "Service", "Submitted"]
 
@@ -120,7 +122,7 @@ class Engine:
 
     async def submit(
         self,
-        request: VideoRequest,
+        request: GenerationRequest,
         *,
         idempotency_key: str | None = None,
         variation: int | None = None,
@@ -158,7 +160,7 @@ class Engine:
 
     async def forecast(
         self,
-        request: VideoRequest,
+        request: GenerationRequest,
         *,
         idempotency_key: str | None = None,
         variation: int | None = None,
@@ -181,10 +183,11 @@ class Engine:
                 await self._means.ledger.change(task.id, lambda now: deliver(now, at=at))
 
     def _intend(
-        self, request: VideoRequest, idempotency_key: str | None, variation: int | None
+        self, request: GenerationRequest, idempotency_key: str | None, variation: int | None
     ) -> Task:
         return intend(
             request=request.to_json(),
+            media=request.media,
             service=self._means.service,
             owner=self._means.owners.me,
             at=self._means.clock(),
@@ -222,16 +225,22 @@ class Engine:
             return await self._late_word(task)
         try:
             with anyio.fail_after(FIND_PATIENCE):
-                seen = await self._means.look_now(task_id)
+                media, seen = await self._made_elsewhere(task_id)
         except TimeoutError as exc:
             raise ServiceUnavailable(
                 "GeekAI did not say in time whether it knows the task"
             ) from exc
-        task = adopt(seen, provider_task_id=task_id, service=self._means.service)
+        task = adopt(seen, media=media, provider_task_id=task_id, service=self._means.service)
         await self._means.ledger.add(task)
         task = await self._known(task_id)
         self._watching.begin(task.id)
         return task
+
+    async def _made_elsewhere(self, task_id: str) -> tuple[Media, Observation]:
+        """What the service says of a task that is not in the ledger, whichever kind it is."""
+        with suppress(TaskNotFound):
+            return Media.VIDEO, await self._means.look_now(Media.VIDEO, task_id)
+        return Media.IMAGE, await self._means.look_now(Media.IMAGE, task_id)
 
     async def _late_word(self, task: Task) -> Task:
         """The task; if its outcome is unknown and its name at the service is not, asked anew."""
@@ -239,7 +248,7 @@ class Engine:
         if task.status is not Status.UNKNOWN or name is None or task.service != means.service:
             return task
         with suppress(GeekAIVideoError), anyio.move_on_after(FIND_PATIENCE):
-            seen = await means.look_now(name)
+            seen = await means.look_now(task.media, name)
             task = await means.change(task.id, lambda now: advance(now, seen))
             self._watching.begin(task.id)
         return task

@@ -12,7 +12,7 @@ from geekai_video_mcp import pace
 from geekai_video_mcp.admission import Limits
 from geekai_video_mcp.errors import RATE_LIMITED, ServiceUnavailable, StorageUnavailable
 from geekai_video_mcp.ledger import Ledger, Owners
-from geekai_video_mcp.lifecycle import FileFact, Observation, Task
+from geekai_video_mcp.lifecycle import FileFact, Media, Observation, Task
 
 LIMITING: Final = "GeekAI is limiting the rate of requests"
 
@@ -20,8 +20,8 @@ LIMITING: Final = "GeekAI is limiting the rate of requests"
 class Service(Protocol):
     """GeekAI, as `client.GeekAI` is it."""
 
-    async def create_video(self, body: dict[str, object]) -> Observation: ...
-    async def get_video(self, task_id: str) -> Observation: ...
+    async def create(self, media: Media, body: dict[str, object]) -> Observation: ...
+    async def get(self, media: Media, task_id: str) -> Observation: ...
 
 
 class Fetcher(Protocol):
@@ -119,17 +119,17 @@ class Means:
                 self.service, lambda now: (pace.block(now, at=at, seconds=seconds), None)
             )
 
-    async def look(self, provider_task_id: str) -> Observation:
-        """One look at a task. Raises what `client.GeekAI.get_video` does."""
+    async def look(self, media: Media, provider_task_id: str) -> Observation:
+        """One look at a task. Raises what `client.GeekAI.get` does."""
         outside = await self.outside()
         try:
-            return await outside.service.get_video(provider_task_id)
+            return await outside.service.get(media, provider_task_id)
         except ServiceUnavailable as exc:
             if exc.code == RATE_LIMITED:
                 await self.hold(exc.retry_after_seconds)
             raise
 
-    async def look_now(self, provider_task_id: str) -> Observation:
+    async def look_now(self, media: Media, provider_task_id: str) -> Observation:
         """One look that somebody waits for: ahead of the others, and not while none may go.
 
         Raises:
@@ -137,4 +137,4 @@ class Means:
         """
         if held := await self.take(ahead=True):
             raise ServiceUnavailable(LIMITING, code=RATE_LIMITED, retry_after_seconds=held)
-        return await self.look(provider_task_id)
+        return await self.look(media, provider_task_id)

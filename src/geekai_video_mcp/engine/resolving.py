@@ -46,10 +46,11 @@ class Resolving:
             NotAuthorised, ServiceUnavailable: the service could not be asked.
         """
         means = self._means
-        _may_bear(await self._known(task_id), provider_task_id, None, service=means.service)
+        task = await self._known(task_id)
+        _may_bear(task, provider_task_id, None, service=means.service)
         try:
             outside = await means.outside()
-            seen = await outside.service.get_video(provider_task_id)
+            seen = await outside.service.get(task.media, provider_task_id)
         except TaskNotFound as exc:
             what = f"GeekAI knows no task {quoted(provider_task_id, limit=64)} of this key"
             raise DecisionRefused(what) from exc
@@ -91,6 +92,7 @@ class Resolving:
                 raise DecisionRefused(what)
             new = intend(
                 request=now.request,
+                media=now.media,
                 service=now.service,
                 owner=means.owners.me,
                 at=at,

@@ -72,7 +72,7 @@ class Resuming:
     async def _inherit(self, task: Task) -> None:
         means = self._means
         try:
-            seen = await means.look_now(str(task.provider_task_id))
+            seen = await means.look_now(task.media, str(task.provider_task_id))
         except GeekAIVideoError:
             return  # another account's, or no answer: its own key may still follow it
         await means.change(task.id, lambda now: inherit(now, seen, service=means.service))

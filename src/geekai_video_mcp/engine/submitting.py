@@ -241,7 +241,7 @@ class Submitting:
 
     async def _ask(self, service: Service, task: Task, body: dict[str, object]) -> Observation:
         try:
-            return await service.create_video(body)
+            return await service.create(task.media, body)
         except GeekAIVideoError:
             raise
         except Exception as exc:

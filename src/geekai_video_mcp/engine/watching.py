@@ -105,7 +105,7 @@ class Watching:
 
     async def _look(self, task: Task) -> None:
         try:
-            seen = await self._means.look(str(task.provider_task_id))
+            seen = await self._means.look(task.media, str(task.provider_task_id))
         except ServiceUnavailable as exc:
             delay = max(MISSED_LOOK, exc.retry_after_seconds or 0.0)
             await self._missed(task, delay)
@@ -162,7 +162,7 @@ class Watching:
         """The task with the link that the service gives now: the old one is dead."""
         service = (await self._means.outside()).service
         try:
-            seen = await service.get_video(str(task.provider_task_id))
+            seen = await service.get(task.media, str(task.provider_task_id))
         except TaskNotFound:
             return task
         except ServiceUnavailable:

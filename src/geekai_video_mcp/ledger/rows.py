@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Final
 
 from geekai_video_mcp.admission import IN_FLIGHT
-from geekai_video_mcp.lifecycle import FileStatus, Result, Status, Task
+from geekai_video_mcp.lifecycle import FileStatus, Media, Result, Status, Task
 from geekai_video_mcp.pace import Budget, Span
 
 SCHEMA: Final = (
@@ -111,8 +111,14 @@ PACE: Final = (
     """,
 )
 
+MEDIA: Final = (
+    # Everything that was made before there were pictures.
+    "ALTER TABLE task ADD COLUMN media TEXT NOT NULL DEFAULT 'video'",
+)
+
 _COLUMNS: Final = tuple(field.name for field in fields(Task))
 _KEY: Final = "id"
+_WORDS: Final = {"media": Media, "status": Status, "file_status": FileStatus}
 
 GET: Final = "SELECT * FROM task WHERE id = :id"
 FIND: Final = """
@@ -236,7 +242,8 @@ def to_row(task: Task) -> dict[str, Any]:
     row = {name: getattr(task, name) for name in _COLUMNS}
     row["request"] = to_json(task.request)
     row["result"] = json.dumps(asdict(task.result)) if task.result else None
-    row["status"], row["file_status"] = task.status.value, task.file_status.value
+    for name in _WORDS:
+        row[name] = row[name].value
     return row
 
 
@@ -250,8 +257,7 @@ def from_row(row: Mapping[str, Any]) -> Task:
     try:
         known["request"] = json.loads(known["request"])
         known["result"] = Result(**json.loads(known["result"])) if known["result"] else None
-        known["status"] = Status(known["status"])
-        known["file_status"] = FileStatus(known["file_status"])
+        known |= {name: word(known[name]) for name, word in _WORDS.items()}
     except (ValueError, TypeError) as exc:
         what = f"task {row['id']} holds what no version of this server writes"
         raise sqlite3.DataError(what) from exc

@@ -40,7 +40,7 @@ record of its answer fits as well."""
 _UNANSWERED: Final = frozenset({Status.INTENDED, Status.SUBMITTING, Status.UNKNOWN})
 """While the body may have to be sent: now, or when a person says so."""
 
-_MIGRATIONS: Final = (rows.SCHEMA, rows.ADMISSION + rows.PACE)
+_MIGRATIONS: Final = (rows.SCHEMA, rows.ADMISSION + rows.PACE, rows.MEDIA)
 """One script per version of the schema, in order; a released one is never edited."""
 
 
