@@ -502,3 +502,36 @@ def understood_as(answer: Observation, payload: dict[str, Any]) -> None:
     assert answer.status is Status(word)
     assert answer.provider_task_id in {None, payload.get("task_id")}
     assert (answer.result is not None) == (word == "succeed")
+
+
+@pytest.mark.parametrize(
+    ("data", "link"),
+    [
+        ([{"url": "https://x/1.png"}], "https://x/1.png"),
+        ({"url": "https://x/1.png"}, "https://x/1.png"),
+        ([{"b64_json": "iVBO"}], "data:;base64,iVBO"),
+        ([{"url": " ", "b64_json": "iVBO"}], "data:;base64,iVBO"),
+        ([{"url": "https://x/1.png", "b64_json": "iVBO"}], "https://x/1.png"),
+        ([{"revised_prompt": "r"}, {"url": "https://x/2.png"}], "https://x/2.png"),
+    ],
+)
+def test_a_picture_comes_as_a_link_or_in_the_answer_itself(data: object, link: str) -> None:
+    found = seen({"task_id": "t", "task_status": "succeed", "data": data})
+
+    assert found.status is Status.SUCCEED
+    assert found.result is not None
+    assert found.result.url == link
+
+
+def test_a_picture_that_is_there_at_once_needs_no_task() -> None:
+    """It was paid for: without an id there is nothing to ask for, and nothing left to ask."""
+    found = created({"created": 1, "data": [{"url": "https://x/1.png"}]})
+
+    assert (found.status, found.provider_task_id) == (Status.SUCCEED, None)
+
+
+@pytest.mark.parametrize("data", [[], [{}], "none", None, [{"b64_json": ""}], [1]])
+def test_data_without_a_picture_is_no_picture(data: object) -> None:
+    found = seen({"task_id": "t", "task_status": "succeed", "data": data})
+
+    assert (found.status, found.error_code) == (Status.FAILED, "no_output")

@@ -17,6 +17,7 @@ from pydantic import SecretStr
 
 from geekai_video_mcp.admission import Limits
 from geekai_video_mcp.errors import ConfigError
+from geekai_video_mcp.lifecycle import Media
 
 GEEKAI: Final = "https://geekai.co/api/v1"
 """The entry in China; https://geekai.dev/api/v1 is the one overseas. Read 2026-11-22."""
@@ -24,6 +25,8 @@ SANDBOX: Final = "https://sandbox.invalid/api/v1"
 """The in-process sandbox: a name that RFC 2606 keeps from ever existing."""
 FREE_MODEL: Final = "cogvideox-flash"
 """Free of charge by GeekAI's reference page, read 2026-11-22."""
+FREE_IMAGE_MODEL: Final = "cogview-3-flash"
+"""Free of charge by GeekAI's image guide, read 2026-11-22."""
 SANDBOX_MODEL: Final = "sandbox"
 COUNT_DIGITS: Final = 7
 """Of a cap: ten million videos a day are a mistake."""
@@ -58,6 +61,12 @@ class Settings:
         if self.sandbox:
             return None
         return Limits(a_day=self.max_videos_per_day, in_flight=self.max_in_flight)
+
+    @property
+    def default_models(self) -> Mapping[Media, str]:
+        """The model for a call that names none."""
+        image = SANDBOX_MODEL if self.sandbox else FREE_IMAGE_MODEL
+        return {Media.VIDEO: self.default_model, Media.IMAGE: image}
 
     @property
     def sandbox(self) -> bool:

@@ -9,7 +9,7 @@ import difflib
 import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Final, Literal, Self, cast
+from typing import Annotated, Any, ClassVar, Final, Literal, Self, cast
 
 from pydantic import (
     AfterValidator,
@@ -24,7 +24,7 @@ from pydantic import (
 )
 
 from geekai_video_mcp.errors import RequestRefused, plain
-from geekai_video_mcp.wire import VideoRequest
+from geekai_video_mcp.wire import GenerationRequest, ImageRequest, VideoRequest
 
 PROMPT_LIMIT: Final = 20_000
 """Characters. The longest prompt limit of any model GeekAI offers is Wan 3's (read 2026-11-22)."""
@@ -41,6 +41,9 @@ INT32: Final = 2**31 - 1
 """The largest number that every client and store passes on unchanged."""
 PICTURES: Final = 9
 """Pictures in one list: the most that any model is documented to take (read 2026-11-22)."""
+LISTED_BY_DEFAULT: Final = 10
+LISTED_AT_MOST: Final = 50
+"""Tasks on a page; for all of them there is `geekai-video-mcp tasks export`."""
 WORD_LIMIT: Final = 128
 """Characters of a setting such as a model id or a size: four times the longest known."""
 
@@ -170,16 +173,17 @@ def _key(text: str) -> str:
     return text
 
 
+NotBoolean = BeforeValidator(_counted)
+"""After the bounds: pydantic publishes those that follow it under names of its own."""
 Text = Annotated[str, BeforeValidator(_unpaired), AfterValidator(_clean)]
 Word = Annotated[Text, AfterValidator(_short)]
+Take = Annotated[int, Field(ge=0, le=INT32), NotBoolean]
 Key = Annotated[Word, AfterValidator(_key)]
 Picture = Annotated[Text, AfterValidator(_picture)]
 Pictures = Annotated[str | list[str], PlainValidator(_pictures), WithJsonSchema({"type": "string"})]
 """A picture; or [first, last], which CogVideoX-3's page documents in the same field. The
 published schema shows the one form, for a choice of types is what clients stumble over."""
 Link = Annotated[Text, AfterValidator(_link)]
-NotBoolean = BeforeValidator(_counted)
-"""After the bounds: pydantic publishes those that follow it under names of its own."""
 AnyOrText = Annotated[Any, WithJsonSchema({"type": "string"})]
 """Documented as a string; the upstream makers take objects. Both are passed on."""
 
@@ -219,52 +223,49 @@ class ExtraBody(BaseModel):
     static_mask: AnyOrText | None = None
 
 
-class GenerateVideo(Arguments):
-    """Arguments of `generate_video`: every field of POST /videos/generations."""
+_EXTRA: Final = {
+    "type": "object",
+    "description": f"Of single models: {', '.join(ExtraBody.model_fields)}, ...",
+}
+"""Their names say enough: written out, the members would be a tenth of the whole tool list."""
 
-    prompt: Text = Field(
-        min_length=1, max_length=PROMPT_LIMIT, description="What happens, in any language"
-    )
+
+class Generate(Arguments):
+    """What both generating tools take: GeekAI's common fields, and ours."""
+
+    body: ClassVar[type[GenerationRequest]]
+
+    prompt: Text = Field(min_length=1, max_length=PROMPT_LIMIT, description="In any language")
     model: Word | None = Field(None, description="GeekAI model id")
     negative_prompt: Text | None = Field(None, description="What to avoid")
-    image: Pictures | None = Field(None, description="First frame: https URL or data URI")
-    image_tail: Picture | None = Field(None, description="Last frame")
     images: list[Picture] | None = Field(None, max_length=30, description="Reference images")
-    video: Link | None = Field(None, description="Reference video URL")
-    audio: list[Link] | None = Field(None, max_length=10, description="Reference audio URLs")
-    with_audio: bool | None = Field(None, description="Make sound")
     size: Word | None = Field(None, description="WIDTHxHEIGHT")
-    resolution: Word | None = Field(None, description="720p, 1080p, ...")
     aspect_ratio: Word | None = Field(None, description="16:9, 9:16, 1:1, ...")
     quality: Word | None = Field(None, description="speed|quality, or std|pro")
-    duration: Annotated[int, Field(ge=1, le=60), NotBoolean] | None = Field(
-        None, description="Seconds"
-    )
-    fps: Annotated[int, Field(ge=1, le=120), NotBoolean] | None = None
     watermark: bool | None = None
     async_: bool = Field(
         default=True, alias="async", description=f"false: wait up to {WAIT_AT_MOST} s"
     )
-    extra_body: ExtraBody | None = Field(None, description="Model-specific settings")
+    extra_body: Annotated[ExtraBody, WithJsonSchema(_EXTRA)] | None = None
     retries: Annotated[int, Field(ge=0, le=10), NotBoolean] | None = Field(
         None, description="GeekAI's own; may cost more"
     )
     idempotency_key: Key | None = Field(
-        None, description="Your name for this request; repeats return its task"
+        None, description="Your name for this request: repeats return its task"
     )
-    variation: Annotated[int, Field(ge=0, le=INT32), NotBoolean] | None = Field(
-        None, description="Another number: another take of the same request"
-    )
-    dry_run: bool = Field(
-        default=False, description="Tell what it would send and cost; spends nothing"
-    )
+    variation: Take | None = Field(None, description="Another number: another take")
+    dry_run: bool = Field(default=False, description="Tell what it would send and cost")
 
     @model_validator(mode="after")
     def _no_conflicts(self) -> Self:
-        for problem in (self._shapes_differ(), self._lines_differ(), self._said_twice()):
+        for problem in self._conflicts():
             if problem:
                 raise ValueError(problem)
         return self
+
+    def _conflicts(self) -> tuple[str | None, ...]:
+        """What is wrong between fields, each in a sentence."""
+        return self._shapes_differ(), self._said_twice()
 
     def _shapes_differ(self) -> str | None:
         size = _SIZE.fullmatch(self.size or "")
@@ -276,20 +277,14 @@ class GenerateVideo(Arguments):
             return None
         return "size and aspect_ratio differ; give one of them"
 
-    def _lines_differ(self) -> str | None:
-        size, lines = _SIZE.fullmatch(self.size or ""), _LINES.fullmatch(self.resolution or "")
-        if not (size and lines) or int(lines[1]) in (int(size[1]), int(size[2])):
-            return None
-        return "size and resolution differ; give one of them"
-
     def _said_twice(self) -> str | None:
         extra = set(self.extra_body.model_extra or ()) if self.extra_body else set[str]()
-        twice = sorted(extra & set(_names(VideoRequest)))
+        twice = sorted(extra & set(_names(self.body)))
         if not twice:
             return None
         return f"extra_body holds {', '.join(twice)}; give it as an argument of its own"
 
-    def to_request(self, *, default_model: str) -> VideoRequest:
+    def to_request(self, *, default_model: str) -> GenerationRequest:
         """The request to send: what the caller set, a model, and `async` always true.
 
         GeekAI cuts a synchronous answer after five minutes, and with it the task id of a
@@ -297,9 +292,56 @@ class GenerateVideo(Arguments):
         """
         ours = {"idempotency_key", "variation", "dry_run"}
         asked = self.model_dump(by_alias=True, exclude_none=True, exclude=ours)
-        return VideoRequest.model_validate(
+        return self.body.model_validate(
             {**asked, "model": self.model or default_model, "async": True}
         )
+
+
+def _told_once(schema: dict[str, Any]) -> None:
+    """Leave out what the same argument of `generate_video` says: the list is read whole."""
+    for name in _names(Generate):
+        schema["properties"][name].pop("description", None)
+
+
+class GenerateImage(Generate):
+    """Arguments of `generate_image`: POST /images/generations, one picture a task."""
+
+    model_config = ConfigDict(json_schema_extra=_told_once)
+
+    body = ImageRequest
+
+    image: Picture | None = Field(None, description="To start from: https URL or data URI")
+    strength: Annotated[float, Field(ge=0, le=1), NotBoolean] | None = None
+    style_preset: Word | None = None
+    output_format: Word | None = None
+    mask: Picture | None = None
+    background: Word | None = None
+
+
+class GenerateVideo(Generate):
+    """Arguments of `generate_video`: every field of POST /videos/generations."""
+
+    body = VideoRequest
+
+    image: Pictures | None = Field(None, description="First frame: https URL or data URI")
+    image_tail: Picture | None = Field(None, description="Last frame")
+    video: Link | None = Field(None, description="Reference video URL")
+    audio: list[Link] | None = Field(None, max_length=10, description="Reference audio URLs")
+    with_audio: bool | None = Field(None, description="Make sound")
+    resolution: Word | None = Field(None, description="720p, 1080p, ...")
+    duration: Annotated[int, Field(ge=1, le=60), NotBoolean] | None = Field(
+        None, description="Seconds"
+    )
+    fps: Annotated[int, Field(ge=1, le=120), NotBoolean] | None = None
+
+    def _conflicts(self) -> tuple[str | None, ...]:
+        return *super()._conflicts(), self._lines_differ()
+
+    def _lines_differ(self) -> str | None:
+        size, lines = _SIZE.fullmatch(self.size or ""), _LINES.fullmatch(self.resolution or "")
+        if not (size and lines) or int(lines[1]) in (int(size[1]), int(size[2])):
+            return None
+        return "size and resolution differ; give one of them"
 
 
 class GetVideoTask(Arguments):
@@ -314,6 +356,16 @@ class GetVideoTask(Arguments):
     preview: Literal["none", "cover", "frames"] = Field(
         "frames", description="Picture of a finished video"
     )
+
+
+class ListVideoTasks(Arguments):
+    """Arguments of `list_video_tasks`."""
+
+    status: Literal["submitting", "pending", "running", "succeed", "failed", "unknown"] | None = (
+        None
+    )
+    limit: Annotated[int, Field(ge=1, le=LISTED_AT_MOST), NotBoolean] = LISTED_BY_DEFAULT
+    before: Word | None = Field(None, description="next_before of the page before")
 
 
 def _names(model: type[BaseModel]) -> Sequence[str]:

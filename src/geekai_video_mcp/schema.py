@@ -5,7 +5,7 @@ Clients and model APIs drop a tool, or all tools, over `$ref`, `anyOf` with null
 published; a field that may be left out is simply not required.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal, cast
 
 from pydantic import BaseModel
@@ -27,6 +27,20 @@ def compact_schema(
     """
     made = model.model_json_schema(schema_generator=_Compact, mode=mode)
     return {key: value for key, value in made.items() if key != "description"}
+
+
+def outline_schema(model: type[BaseModel], outline: Sequence[str]) -> dict[str, Any]:
+    """The members of *model* that *outline* names, and of each its type alone.
+
+    A result describes itself to whoever reads it. What is published of it beforehand is
+    what a program may build on, for every client pays for the list of tools.
+    """
+    whole = compact_schema(model, mode="serialization")
+    return {
+        "type": "object",
+        "properties": {name: {"type": whole["properties"][name]["type"]} for name in outline},
+        "required": [name for name in outline if name in whole.get("required", ())],
+    }
 
 
 class _Compact(GenerateJsonSchema):

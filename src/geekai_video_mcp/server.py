@@ -19,7 +19,13 @@ from mcp_types import ToolAnnotations
 from geekai_video_mcp import __version__, tools, views
 from geekai_video_mcp.config import Settings
 from geekai_video_mcp.engine import Engine, Means, Outside, Resolving
-from geekai_video_mcp.inputs import WAIT_AT_MOST, GenerateVideo, GetVideoTask
+from geekai_video_mcp.inputs import (
+    WAIT_AT_MOST,
+    GenerateImage,
+    GenerateVideo,
+    GetVideoTask,
+    ListVideoTasks,
+)
 from geekai_video_mcp.ledger import Ledger, Owners
 from geekai_video_mcp.tools import App, tool
 
@@ -43,6 +49,15 @@ INSTRUCTIONS: Final = (
     " because its status is unknown. Results marked sandbox are previews: tell the user so,"
     " and that GEEKAI_API_KEY makes real videos."
 )
+_SPENDS: Final = ToolAnnotations(
+    read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=True
+)
+_LOOKS: Final = ToolAnnotations(
+    read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=True
+)
+_READS: Final = ToolAnnotations(
+    read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False
+)
 LIST_LIFE_MS: Final = 3_600_000
 """Milliseconds a client may keep the tool list: it only changes with the program."""
 
@@ -65,18 +80,13 @@ def build_server(open_app: Opener) -> MCPServer[App]:
         cache_hints={"tools/list": CacheHint(ttl_ms=LIST_LIFE_MS, scope="public")},
         tools=[
             tool(
-                tools.generate_video,
+                tools.generate,
                 GenerateVideo,
                 views.Generation,
                 name="generate_video",
                 title="Generate video",
-                description=tools.GENERATE,
-                annotations=ToolAnnotations(
-                    read_only_hint=False,
-                    destructive_hint=False,
-                    idempotent_hint=False,
-                    open_world_hint=True,
-                ),
+                description=tools.VIDEO,
+                annotations=_SPENDS,
             ),
             tool(
                 tools.get_video_task,
@@ -85,12 +95,25 @@ def build_server(open_app: Opener) -> MCPServer[App]:
                 name="get_video_task",
                 title="Get video task",
                 description=tools.GET,
-                annotations=ToolAnnotations(
-                    read_only_hint=True,
-                    destructive_hint=False,
-                    idempotent_hint=True,
-                    open_world_hint=True,
-                ),
+                annotations=_LOOKS,
+            ),
+            tool(
+                tools.list_video_tasks,
+                ListVideoTasks,
+                views.TaskList,
+                name="list_video_tasks",
+                title="List video tasks",
+                description=tools.LIST,
+                annotations=_READS,
+            ),
+            tool(
+                tools.generate,
+                GenerateImage,
+                views.Generation,
+                name="generate_image",
+                title="Generate image",
+                description=tools.IMAGE,
+                annotations=_SPENDS,
             ),
         ],
     )
@@ -124,7 +147,7 @@ async def open_app(settings: Settings) -> AsyncGenerator[App]:
         )
         yield App(
             engine=await stack.enter_async_context(engine.running()),
-            default_model=settings.default_model,
+            default_models=settings.default_models,
             preview=_preview,
         )
 

@@ -6,7 +6,7 @@ Errors become speech here and nowhere else: `_spoken` turns ours into a result w
 
 import base64
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,9 +24,9 @@ from geekai_video_mcp.admission import Forecast
 from geekai_video_mcp.config import SANDBOX
 from geekai_video_mcp.engine import LEDGER_PATIENCE, Engine
 from geekai_video_mcp.errors import GeekAIVideoError
-from geekai_video_mcp.inputs import WAIT_AT_MOST, Arguments, GenerateVideo, GetVideoTask
-from geekai_video_mcp.lifecycle import FileStatus, Task
-from geekai_video_mcp.schema import compact_schema
+from geekai_video_mcp.inputs import WAIT_AT_MOST, Arguments, Generate, GetVideoTask, ListVideoTasks
+from geekai_video_mcp.lifecycle import FileStatus, Media, Task
+from geekai_video_mcp.schema import compact_schema, outline_schema
 
 Picture = Callable[[Path, Any], Awaitable[bytes | None]]
 
@@ -36,7 +36,7 @@ class App:
     """What the tools work with; one for each process."""
 
     engine: Engine
-    default_model: str
+    default_models: Mapping[Media, str]
     preview: Picture
     """`artifacts.preview`, handed in: its module is heavy, and most calls need no picture."""
     clock: Callable[[], float] = time.time
@@ -45,22 +45,25 @@ class App:
 A = TypeVar("A", bound=Arguments)
 Handler = Callable[[A, "Context[App]"], Awaitable[CallToolResult]]
 
-GENERATE: Final = (
-    "Make a video from a prompt, optionally from a first (image) and last (image_tail) frame."
-    " Costs the user money unless the result says sandbox, and takes minutes: it returns a"
-    " task_id at once; follow it with get_video_task. The same call again gives the same task"
-    " until its result was read; variation asks for another take."
+VIDEO: Final = (
+    "Make a video from a prompt, also from a first (image) and last (image_tail) frame. May cost"
+    " money; takes minutes. Returns a task_id at once: follow it with get_video_task."
+)
+IMAGE: Final = (
+    "Make a picture, such as a video's first frame (image: task:ID). Arguments as in"
+    " generate_video. May cost money; get_video_task follows it."
 )
 GET: Final = (
-    "See how a video task stands and wait for it, free of charge. A finished video comes with"
-    " its file on this machine and a picture of its frames."
+    "See how a task stands and wait for it, free. A finished one comes with its file and a"
+    " picture of it."
 )
+LIST: Final = "Tasks on this machine, newest first, free: finds what a lost conversation forgot."
 
 
-async def generate_video(asked: GenerateVideo, ctx: "Context[App]") -> CallToolResult:
+async def generate(asked: Generate, ctx: "Context[App]") -> CallToolResult:
     """Submit; with `async` false, wait as well; with `dry_run` true, neither."""
     app, began = _app(ctx), anyio.current_time()
-    request = asked.to_request(default_model=app.default_model)
+    request = asked.to_request(default_model=app.default_models[asked.body.media])
     key, variation = asked.idempotency_key, asked.variation
     if asked.dry_run:
         return _foretold(
@@ -94,6 +97,17 @@ async def get_video_task(asked: GetVideoTask, ctx: "Context[App]") -> CallToolRe
     return told
 
 
+async def list_video_tasks(asked: ListVideoTasks, ctx: "Context[App]") -> CallToolResult:
+    """A page of the ledger; one task more is read than shown, to tell whether any follow."""
+    statuses = views.statuses_of(asked.status)
+    found = await _app(ctx).engine.tasks(
+        limit=asked.limit + 1, statuses=statuses, before=asked.before
+    )
+    page, more = found[: asked.limit], len(found) > asked.limit
+    view = views.task_list(page, more=more, sandbox=SANDBOX)
+    return _result(view, views.task_list_text(view), failed=False)
+
+
 async def _wait(app: App, ctx: "Context[App]", task: Task, *, ends: float) -> Task:
     """The task when it settles or time is up, with a sign of life every few seconds."""
     began, told, newest = anyio.current_time(), 0.0, task
@@ -109,6 +123,7 @@ async def _wait(app: App, ctx: "Context[App]", task: Task, *, ends: float) -> Ta
 
 
 async def _pictures(app: App, task: Task, kind: str) -> list[ImageContent]:
+    kind = "picture" if task.media is Media.IMAGE else kind
     jpeg = await app.preview(Path(task.file_path or ""), kind)
     if jpeg is None:
         return []
@@ -128,7 +143,7 @@ def _told(app: App, task: Task) -> CallToolResult:
 
 def _foretold(app: App, forecast: Forecast) -> CallToolResult:
     view = views.dry_run(forecast, sandbox=app.engine.service == SANDBOX)
-    return _result(view, views.dry_run_text(view), failed=False)
+    return _result(view, views.dry_run_text(view, forecast.task.media), failed=False)
 
 
 def _result(view: BaseModel, text: str, *, failed: bool) -> CallToolResult:
@@ -155,7 +170,7 @@ class _Untouched(ArgModelBase):
 def tool(
     handler: "Handler[A]",
     arguments: type[A],
-    result: type[BaseModel],
+    result: type[views.Outlined],
     *,
     name: str,
     title: str,
@@ -183,6 +198,6 @@ def tool(
         fn_metadata=FuncMetadata(
             arg_model=_Untouched,
             output_model=result,
-            output_schema=compact_schema(result, mode="serialization"),
+            output_schema=outline_schema(result, result.outline),
         ),
     )

@@ -5,9 +5,9 @@ The result mirrors GeekAI's own answer; what is ours stands beside it. Whatever 
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
@@ -15,13 +15,13 @@ from geekai_video_mcp import catalogue
 from geekai_video_mcp.admission import Forecast
 from geekai_video_mcp.errors import MAYBE_CHARGED, NOT_CHARGED, QUOTE_LIMIT, plain, quoted, sentence
 from geekai_video_mcp.inputs import WAIT_AT_MOST
-from geekai_video_mcp.lifecycle import UNRESOLVED, FileStatus, Status, Task, due
+from geekai_video_mcp.lifecycle import UNRESOLVED, FileStatus, Media, Status, Task, due
 
 LINK_LIFE: Final = 7 * 24 * 3600.0
 """Seconds a result link is valid at GeekAI, by its Veo 3.1 manual; read 2026-11-22."""
 LINK_LENGTH: Final = 4000
 """Characters of a link that are shown: signed ones have up to two thousand."""
-PREVIEW_LABEL: Final = "A sandbox preview, not a generated video."
+PREVIEW_LABEL: Final = "A sandbox preview, not made by GeekAI."
 
 Shown = Literal["submitting", "pending", "running", "succeed", "failed", "unknown"]
 _SHOWN: Final[dict[Status, Shown]] = {
@@ -41,6 +41,12 @@ class _View(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class Outlined(_View):
+    """A tool's whole result; `outline` names the members that are published beforehand."""
+
+    outline: ClassVar[tuple[str, ...]]
+
+
 class VideoResultView(_View):
     """`video_result`, as GeekAI names its members."""
 
@@ -49,6 +55,13 @@ class VideoResultView(_View):
     cover_image_url: str | None = None
     last_frame_url: str | None = None
     duration: float | None = None
+    revised_prompt: str | None = None
+
+
+class ImageResultView(_View):
+    """An entry of `data`, as GeekAI names the result of a picture."""
+
+    url: str | None = None
     revised_prompt: str | None = None
 
 
@@ -73,14 +86,17 @@ class DryRunView(_View):
     refused: str | None = None
 
 
-class _Answer(_View):
+class _Answer(Outlined):
     """What the tools' answers have in common."""
+
+    outline = ("task_id", "task_status", "file", "error", "sandbox", "next_step")
 
     model: str
     video_result: VideoResultView | None = None
+    data: list[ImageResultView] | None = None
     error: ErrorView | None = None
     provider_task_id: str | None = None
-    file: str | None = Field(default=None, description="The finished video on this machine")
+    file: str | None = Field(default=None, description="The result on this machine")
     url_expires_at: str | None = None
     poll_after_seconds: int | None = None
     stale_since: str | None = Field(default=None, description="No answer from GeekAI since then")
@@ -88,7 +104,7 @@ class _Answer(_View):
     next_step: str
 
 
-class _Standing(_View):
+class _Standing(Outlined):
     task_id: str
     task_status: Shown
     elapsed_seconds: int
@@ -98,7 +114,7 @@ class VideoTask(_Answer, _Standing):  # pydantic lists the fields of the last ba
     """A video task, as it stands."""
 
 
-class _Possibly(_View):
+class _Possibly(Outlined):
     task_id: str | None = None
     task_status: Shown | None = None
     elapsed_seconds: int | None = None
@@ -132,7 +148,7 @@ def _facts(task: Task, *, at: float, sandbox: bool, ours: bool) -> dict[str, Any
         "task_id": task.id,
         "task_status": _SHOWN[task.status],
         "model": task.model,
-        "video_result": _result(task, sandbox=sandbox),
+        **_results(task, sandbox=sandbox),
         "error": _error(task),
         "provider_task_id": _plain(task.provider_task_id),
         "file": task.file_path,
@@ -166,7 +182,7 @@ def dry_run(forecast: Forecast, *, sandbox: bool) -> Generation:
     )
 
 
-def dry_run_text(shown: Generation) -> str:
+def dry_run_text(shown: Generation, media: Media) -> str:
     """The same in words, for a model that reads only text."""
     found = shown.dry_run
     if found is None:
@@ -180,12 +196,13 @@ def dry_run_text(shown: Generation) -> str:
         else ""
     )
     return (
-        f"Dry run: nothing was sent. {NOT_CHARGED} It would ask {shown.model} for a video"
+        f"Dry run: nothing was sent. {NOT_CHARGED} It would ask {shown.model} for {_A[media]}"
         f"{f' with {with_}' if with_ else ''}. {found.price}{caps}"
         f"{''.join(f' {sentence(warning)}' for warning in found.warnings)} {shown.next_step}"
     )
 
 
+_A: Final = {Media.VIDEO: "a video", Media.IMAGE: "an image"}
 _FREE: Final = "A sandbox preview is free."
 
 
@@ -210,8 +227,79 @@ def _after_dry_run(forecast: Forecast) -> str:
     return "The same call without dry_run makes it."
 
 
+class ListedTask(_View):
+    """A task in a list; the prompt tells it from others."""
+
+    task_id: str
+    task_status: Shown
+    media: Media
+    model: str
+    prompt: str
+    created_at: str
+    file: str | None = None
+    sandbox: bool
+
+
+class TaskList(Outlined):
+    """A page of tasks, newest first."""
+
+    outline = ("tasks", "next_before", "next_step")
+
+    tasks: list[ListedTask]
+    next_before: str | None = None
+    """Where the next page begins; None on the last."""
+    next_step: str
+
+
+LISTED_PROMPT: Final = 80
+"""Characters of a prompt in a list: enough to know it by."""
+
+
+def statuses_of(shown: Shown | None) -> frozenset[Status]:
+    """The statuses that are shown under this word; none for all of them."""
+    return frozenset(status for status, word in _SHOWN.items() if word == shown)
+
+
+def task_list(tasks: Sequence[Task], *, more: bool, sandbox: str) -> TaskList:
+    """A page of tasks; *more*: another follows. *sandbox*: the service that is none."""
+    return TaskList(
+        tasks=[
+            ListedTask(
+                task_id=task.id,
+                task_status=_SHOWN[task.status],
+                media=task.media,
+                model=task.model,
+                prompt=plain(str(task.request.get("prompt") or ""), limit=LISTED_PROMPT),
+                created_at=str(_iso(task.created_at)),
+                file=task.file_path,
+                sandbox=task.service == sandbox,
+            )
+            for task in tasks
+        ],
+        next_before=tasks[-1].id if more else None,
+        next_step=_after_list(more=more, some=bool(tasks)),
+    )
+
+
+def _after_list(*, more: bool, some: bool) -> str:
+    if not some:
+        return "There is no such task."
+    page = " Older ones follow: give next_before as before." if more else ""
+    return f"get_video_task tells all about one.{page}"
+
+
+def task_list_text(shown: TaskList) -> str:
+    """The same, a line a task."""
+    lines = [
+        f"{task.created_at} {task.task_status:<10} {task.task_id} {task.model}"
+        f"{' (sandbox)' if task.sandbox else ''}: {task.file or quoted(task.prompt)}"
+        for task in shown.tasks
+    ]
+    return "\n".join([*lines, shown.next_step])
+
+
 def failed(task: Task) -> bool:
-    """Whether the task has come to an end that is no video."""
+    """Whether the task has come to an end that is no result."""
     lost = task.status is Status.SUCCEED and task.file_status is FileStatus.LOST
     return lost or task.status in {Status.FAILED, Status.REJECTED} | UNRESOLVED
 
@@ -265,10 +353,16 @@ def next_step(task: Task, *, sandbox: bool, ours: bool = True) -> str:
 
 def _after_success(task: Task) -> str:
     if task.file_status is FileStatus.STORED:
-        return "Show the user the file; its frames can be seen with preview frames."
+        return _after_storing(task)
     if task.file_status is FileStatus.LOST:
-        return "Tell the user that the link is dead; GeekAI's console may still have the video."
+        return f"Tell the user that the link is dead; GeekAI's console may have the {task.media}."
     return f"It is being downloaded; call get_video_task with wait_seconds {WAIT_AT_MOST}."
+
+
+def _after_storing(task: Task) -> str:
+    if task.media is Media.IMAGE:
+        return f"Show the user the file; generate_video with image task:{task.id} makes it move."
+    return f"Show the user the file; image task:{task.id} begins a next shot with its last frame."
 
 
 def _for_a_person(task: Task, *, sandbox: bool) -> str:
@@ -278,9 +372,11 @@ def _for_a_person(task: Task, *, sandbox: bool) -> str:
         return f"Tell the user to decide on the command line: {command} --abandon, or --resubmit."
     sent = _iso(task.submitted_at) or "that time"
     named = task.provider_task_id
-    video = f"task {quoted(named, limit=64)}" if named else f"a video sent at {sent} or soon after"
+    sought = f"{_A[task.media]} sent at {sent} or soon after"
+    if named:
+        sought = f"task {quoted(named, limit=64)}"
     return (
-        f"Tell the user to look in GeekAI's console for {video}, and to decide on the command"
+        f"Tell the user to look in GeekAI's console for {sought}, and to decide on the command"
         f" line: {command} --attach ITS_ID, --abandon, or --resubmit."
     )
 
@@ -289,24 +385,25 @@ def _headline(task: Task, *, at: float, sandbox: bool) -> str:
     if task.status is Status.SUCCEED:
         return _finished(task, sandbox=sandbox)
     if task.status is Status.FAILED:
-        return f"GeekAI could not make the video: {sentence(_why(task))} {_money(sandbox=sandbox)}"
+        why = sentence(_why(task))
+        return f"GeekAI could not make the {task.media}: {why} {_money(sandbox=sandbox)}"
     if task.status in {Status.REJECTED} | UNRESOLVED:
         # Spoken when it happened, with what it cost and what to do.
         return task.error_message or _UNTOLD[task.status]
     silent = f" GeekAI has not answered since {_iso(task.stale_since)}." if task.stale_since else ""
-    return f"The video is {progress(task, at=at)} so far.{silent}"
+    return f"The {task.media} is {progress(task, at=at)} so far.{silent}"
 
 
 def _finished(task: Task, *, sandbox: bool) -> str:
     label = f" {PREVIEW_LABEL}" if sandbox else ""
     if task.file_status is FileStatus.STORED:
         size = f"{(task.file_bytes or 0) / 1e6:.1f} MB"
-        return f"The video is finished: {task.file_path} ({size}).{label}"
+        return f"The {task.media} is finished: {task.file_path} ({size}).{label}"
     problem = f" {sentence(task.file_problem)}" if task.file_problem else ""
     if task.file_status is FileStatus.LOST:
-        gone = "The video was finished at GeekAI and cannot be fetched any more."
+        gone = f"The {task.media} was finished at GeekAI and cannot be fetched any more."
         return f"{gone}{problem} {_money(sandbox=sandbox)}{label}"
-    return f"The video is finished at GeekAI and not on disk yet.{problem}{label}"
+    return f"The {task.media} is finished at GeekAI and not on disk yet.{problem}{label}"
 
 
 _UNTOLD: Final = {
@@ -325,20 +422,30 @@ def _why(task: Task) -> str:
     return quoted(words) if words else "it gave no reason"
 
 
-def _result(task: Task, *, sandbox: bool) -> VideoResultView | None:
-    if task.result is None:
-        return None
-    result = task.result
-    return VideoResultView(
+def _results(task: Task, *, sandbox: bool) -> dict[str, Any]:
+    """The result under GeekAI's name for it: `video_result`, or `data` of a picture."""
+    if (result := task.result) is None:
+        return {}
+    # The in-process sandbox has no address that a browser could open. The last frame's
+    # link is for the next request, and the sandbox knows its own.
+    shown = None if sandbox or not _is_link(result.url) else _plain(result.url, limit=LINK_LENGTH)
+    if task.media is Media.IMAGE:
+        said = _plain(result.revised_prompt)
+        return {"data": [ImageResultView(url=shown, revised_prompt=said)]}
+    video = VideoResultView(
         id=_plain(result.id),
-        # The in-process sandbox has no address that a browser could open. The last frame's
-        # link is for the next request, and the sandbox knows its own.
-        url=None if sandbox else _plain(result.url, limit=LINK_LENGTH),
+        url=shown,
         cover_image_url=None if sandbox else _plain(result.cover_image_url, limit=LINK_LENGTH),
         last_frame_url=_plain(result.last_frame_url, limit=LINK_LENGTH),
         duration=result.duration,
         revised_prompt=_plain(result.revised_prompt),
     )
+    return {"video_result": video}
+
+
+def _is_link(url: str | None) -> bool:
+    """A picture may come in the answer itself, and is no text for a conversation."""
+    return url is not None and not url.startswith("data:")
 
 
 def _plain(said: str | None, *, limit: int = QUOTE_LIMIT) -> str | None:

@@ -93,7 +93,10 @@ async def test_an_unknown_task_is_said_to_be_unknown(world: World) -> None:
             assert "No task" in text(missing)
             assert "\n" not in text(missing)
     paths = {request.url.raw_path.decode() for request in world.service.requests}
-    assert all(path.startswith("/api/v1/videos/") and path.count("/") == 4 for path in paths)
+    assert all(
+        path.startswith(("/api/v1/videos/", "/api/v1/images/")) and path.count("/") == 4
+        for path in paths
+    )
 
 
 async def test_a_failed_generation_tells_geekais_words_as_data(world: World) -> None:

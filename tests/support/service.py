@@ -4,6 +4,7 @@ It stands behind `httpx.MockTransport`, so the real client, the real artifacts a
 everything above them are what is tested.
 """
 
+import base64
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
@@ -28,6 +29,9 @@ VIDEO = (
 )
 """Whole to whoever reads its boxes, and nothing to see."""
 
+STILL = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) + b"IEND\xaeB`\x82"
+"""A picture to whoever looks at its ends, and nothing to see."""
+
 Answer = httpx.Response | Exception
 Script = Callable[[httpx.Request], Awaitable[Answer | None]]
 
@@ -41,6 +45,8 @@ class Job:
     """One charged request."""
 
     id: str
+    room: str
+    """`videos` or `images`: only there is it known."""
     body: dict[str, Any]
     charged_at: float
 
@@ -60,6 +66,8 @@ class ScriptedGeekAI:
     error: dict[str, str] | None = None
     """What jobs fail with; None for success."""
     as_array: bool = True
+    as_base64: bool = False
+    """Whether a picture stands in the answer itself."""
     signed: bool = False
     """Whether every look gives a link of its own."""
     extras: dict[str, Any] = field(default_factory=dict[str, Any])
@@ -73,7 +81,7 @@ class ScriptedGeekAI:
 
     @property
     def looks(self) -> int:
-        return sum(r.method == "GET" and "/videos/" in r.url.path for r in self.requests)
+        return sum(r.method == "GET" and "/files/" not in r.url.path for r in self.requests)
 
     def transport(self) -> httpx.MockTransport:
         return httpx.MockTransport(self._answer)
@@ -81,7 +89,8 @@ class ScriptedGeekAI:
     async def _answer(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)
         if request.url.path.startswith("/files/"):
-            return await _said(self.on_file, request) or file(VIDEO)
+            usual = STILL if request.url.path.endswith(".png") else VIDEO
+            return await _said(self.on_file, request) or file(usual)
         if request.headers.get("Authorization") != f"Bearer {KEY}":
             return refusal(401, "unauthorized", "invalid token")
         if request.method == "POST":
@@ -93,6 +102,7 @@ class ScriptedGeekAI:
             return reply
         job = Job(
             id=str(UUID(int=len(self.jobs) + 1)),
+            room=request.url.path.split("/")[-2],
             body=json.loads(request.content),
             charged_at=self.clock(),
         )
@@ -102,8 +112,9 @@ class ScriptedGeekAI:
         )
 
     def _look(self, request: httpx.Request) -> httpx.Response:
-        job = self.jobs.get(request.url.path.rsplit("/", 1)[-1])
-        if job is None:
+        room, name = request.url.path.split("/")[-2:]
+        job = self.jobs.get(name)
+        if job is None or job.room != room:
             return refusal(404, "not_found", "no such task")
         answer: dict[str, Any] = {"model": job.body["model"], "task_id": job.id, **self.extras}
         if self.clock() < job.charged_at + self.takes:
@@ -111,6 +122,10 @@ class ScriptedGeekAI:
         if self.error:
             return httpx.Response(
                 200, json={**answer, "task_status": "failed", "error": self.error}
+            )
+        if room == "images":
+            return httpx.Response(
+                200, json={**answer, "task_status": "succeed", **self._picture(job)}
             )
         signature = f"?signature={self.looks}" if self.signed else ""
         url = f"https://geekai.test/files/{job.id}.mp4{signature}"
@@ -123,6 +138,11 @@ class ScriptedGeekAI:
                 "video_result": [result] if self.as_array else result,
             },
         )
+
+    def _picture(self, job: Job) -> dict[str, Any]:
+        url = f"https://geekai.test/files/{job.id}.png"
+        said = {"b64_json": base64.b64encode(STILL).decode()} if self.as_base64 else {"url": url}
+        return {"data": [{**said, "revised_prompt": f"{job.body['prompt']}, revised"}]}
 
 
 async def _said(script: Script, request: httpx.Request) -> httpx.Response | None:

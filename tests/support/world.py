@@ -16,7 +16,7 @@ from geekai_video_mcp.artifacts import Artifacts
 from geekai_video_mcp.client import GeekAI
 from geekai_video_mcp.engine import Engine, Means, Outside, Resolving
 from geekai_video_mcp.ledger import Ledger, Owners
-from geekai_video_mcp.lifecycle import Task
+from geekai_video_mcp.lifecycle import Media, Task
 from geekai_video_mcp.server import build_server
 from geekai_video_mcp.tools import App
 from support.service import BASE_URL, KEY, ScriptedGeekAI
@@ -77,7 +77,10 @@ class World:
             )
             yield App(
                 engine=await stack.enter_async_context(engine.running()),
-                default_model="cogvideox-flash",
+                default_models={
+                    Media.VIDEO: "cogvideox-flash",
+                    Media.IMAGE: "cogview-3-flash",
+                },
                 preview=_no_picture,
                 clock=self.clock,
             )

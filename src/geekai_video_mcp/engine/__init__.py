@@ -9,7 +9,7 @@ the one place where anyone waits.
 import logging
 import time
 import traceback
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Coroutine
 from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
@@ -174,6 +174,16 @@ class Engine:
         means, task = self._means, self._intend(request, idempotency_key, variation)
         beside = await means.ledger.beside(task)
         return foresee(task, beside, limits=means.limits, at=task.created_at)
+
+    async def tasks(
+        self, *, limit: int, statuses: Collection[Status] = (), before: str | None = None
+    ) -> list[Task]:
+        """A page of everything in the ledger, newest first; see `Ledger.listed`.
+
+        Raises:
+            StorageUnavailable: the ledger cannot be read.
+        """
+        return await self._means.ledger.listed(limit=limit, statuses=statuses, before=before)
 
     async def delivered(self, task: Task) -> None:
         """Note that a caller was told how *task* ended: a repeat is a new wish from now on."""
