@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,36 @@ def test_a_refused_key_or_balance_names_who_can_mend_it(
         with pytest.raises(NotAuthorised, match=way_out) as refused:
             read(error(), status_code)
         assert (refused.value.status_code, refused.value.code) == (status_code, code)
+
+
+@pytest.mark.parametrize(
+    ("host", "says"),
+    [
+        ("geekai.co", "for a key of geekai.dev set GEEKAI_BASE_URL=https://geekai.dev/api/v1"),
+        ("geekai.dev", "for a key of geekai.co set GEEKAI_BASE_URL=https://geekai.co/api/v1"),
+        ("gateway.example", "GEEKAI_BASE_URL leads to gateway.example"),
+    ],
+)
+def test_a_key_of_the_other_entry_is_thought_of(host: str, says: str) -> None:
+    with pytest.raises(NotAuthorised) as refused:
+        read_creation(replace(reply(error(), 401), host=host))
+
+    assert says in refused.value.message
+
+
+def test_a_balance_is_topped_up_where_the_key_belongs() -> None:
+    with pytest.raises(NotAuthorised, match=r"https://geekai\.dev;") as refused:
+        read_creation(replace(reply(error(), 402), host="geekai.dev"))
+
+    assert "cogvideox-flash" in refused.value.message
+
+
+@pytest.mark.parametrize(("status_code", "named"), [(413, True), (400, False)])
+def test_a_body_that_was_too_large_is_told_its_size(status_code: int, *, named: bool) -> None:
+    with pytest.raises(RequestRefused) as refused:
+        read_creation(replace(reply(error(), status_code), sent_bytes=9_140_000))
+
+    assert ("9.1 MB" in refused.value.message) is named
 
 
 @pytest.mark.parametrize(

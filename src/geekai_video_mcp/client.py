@@ -120,6 +120,8 @@ class GeekAI:
                 body=await _capped(response),
                 at=self._clock(),
                 retry_after=response.headers.get("Retry-After"),
+                host=self._host,
+                sent_bytes=len(content) if content is not None else None,
             )
 
     @contextmanager

@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
-from geekai_video_mcp import catalogue
+from geekai_video_mcp import catalogue, moderation
 from geekai_video_mcp.admission import Forecast
 from geekai_video_mcp.errors import MAYBE_CHARGED, NOT_CHARGED, QUOTE_LIMIT, plain, quoted, sentence
 from geekai_video_mcp.inputs import WAIT_AT_MOST
@@ -343,12 +343,15 @@ def next_step(task: Task, *, sandbox: bool, ours: bool = True) -> str:
     if task.status is Status.SUCCEED:
         return _after_success(task)
     if task.status is Status.FAILED:
-        return "Read the error, change the request where it says so, and generate again."
+        return moderation.advice(task.error_code) or _AFTER_FAILURE
     if task.status in {Status.REJECTED, Status.ABANDONED}:
         return "Nothing is under way for this task."
     if task.status is Status.UNKNOWN:
         return _for_a_person(task, sandbox=sandbox)
     return f"Call get_video_task with this task_id and wait_seconds {WAIT_AT_MOST}."
+
+
+_AFTER_FAILURE: Final = "Read the error, change the request where it says so, and generate again."
 
 
 def _after_success(task: Task) -> str:

@@ -28,6 +28,7 @@ from pydantic import (
     WrapValidator,
 )
 
+from geekai_video_mcp import moderation
 from geekai_video_mcp.errors import (
     RATE_LIMITED,
     NotAuthorised,
@@ -37,6 +38,7 @@ from geekai_video_mcp.errors import (
     TaskNotFound,
     plain,
     quoted,
+    sentence,
 )
 from geekai_video_mcp.lifecycle import WATCHED, Media, Observation, Result, Status
 
@@ -200,6 +202,10 @@ class Reply:
     body: bytes
     at: float
     retry_after: str | None = None
+    host: str = "GeekAI"
+    """Who answered: a key that one entry refuses may be the other's."""
+    sent_bytes: int | None = None
+    """Of the request's body."""
 
     @property
     def ok(self) -> bool:
@@ -229,12 +235,28 @@ REFUSED: Final = frozenset({400, 404, 413, 415, 422})
 REDIRECTS: Final = range(300, 400)
 """A refusal as well: a POST never follows a redirect, which could take the body anywhere."""
 
-_WAYS_OUT: Final[Mapping[int, str]] = {
-    401: "The operator sets a valid GEEKAI_API_KEY (geekai.co and geekai.dev keys may differ:"
-    " see GEEKAI_BASE_URL) and restarts the server.",
-    402: "The operator tops up the GeekAI account of this key; then the same call works.",
-    403: "The operator checks what this key may do, in GeekAI's console.",
-}
+_NOT_AUTHORISED: Final = {401: "the key", 402: "the balance", 403: "the permission"}
+_OTHER_ENTRY: Final[Mapping[str, str]] = {"geekai.co": "geekai.dev", "geekai.dev": "geekai.co"}
+"""Two entries to one API, in China and overseas (read 2026-11-22)."""
+
+
+def _way_out(reply: Reply) -> str:
+    """What the operator does about a refused key, balance or permission."""
+    if reply.status_code == HTTPStatus.PAYMENT_REQUIRED:
+        return (
+            f"The operator tops up the account of this key at https://{reply.host}; then the same"
+            " call works. cogvideox-flash and cogview-3-flash are free."
+        )
+    if reply.status_code == HTTPStatus.FORBIDDEN:
+        return f"The operator checks what this key may do, in the console at https://{reply.host}."
+    other = _OTHER_ENTRY.get(reply.host)
+    entry = (
+        f" This server asks {reply.host}; for a key of {other} set"
+        f" GEEKAI_BASE_URL=https://{other}/api/v1."
+        if other
+        else f" GEEKAI_BASE_URL leads to {reply.host}: the key must be one of it."
+    )
+    return f"The operator sets a valid GEEKAI_API_KEY and restarts the server.{entry}"
 
 
 def read_creation(reply: Reply) -> Observation:
@@ -269,19 +291,29 @@ def _read_accepted(reply: Reply) -> Observation:
 
 def _raise_unless_executed(reply: Reply) -> None:
     code, reason = reply.status_code, _reason(reply)
-    if code in _WAYS_OUT:
+    if code in _NOT_AUTHORISED:
         _raise_not_authorised(reply)
     if code in REFUSED or code in REDIRECTS:
-        raise RequestRefused(
-            f"GeekAI refused the request with HTTP {code}{reason}",
-            code=_error_of(reply)[0] or str(code),
-        )
+        said = _error_of(reply)[0] or str(code)
+        known = f"GeekAI refused the request with HTTP {code}{_size(reply)}{reason}"
+        mend = moderation.advice(said)
+        raise RequestRefused(f"{sentence(known)} {mend}" if mend else known, code=said)
     if code == HTTPStatus.TOO_MANY_REQUESTS:
         raise ServiceUnavailable(
             f"GeekAI is limiting the rate of requests (HTTP 429){reason}",
             code=RATE_LIMITED,
             retry_after_seconds=_seconds(reply.retry_after),
         )
+
+
+def _size(reply: Reply) -> str:
+    """How large what was too large is, and where its bytes usually are."""
+    if reply.status_code != HTTPStatus.REQUEST_ENTITY_TOO_LARGE or reply.sent_bytes is None:
+        return ""
+    return (
+        f" (its body has {reply.sent_bytes / 1e6:.1f} MB, most of it pictures if there are any:"
+        " give an https URL, or smaller ones)"
+    )
 
 
 def read_task(reply: Reply, *, task_id: str) -> Observation:
@@ -300,7 +332,7 @@ def read_task(reply: Reply, *, task_id: str) -> Observation:
         raise ServiceUnavailable(f"GeekAI's answer names no status{_reason(reply)}")
     if reply.status_code == HTTPStatus.NOT_FOUND:
         raise TaskNotFound(task_id)
-    if reply.status_code in _WAYS_OUT:
+    if reply.status_code in _NOT_AUTHORISED:
         _raise_not_authorised(reply)
     limited = reply.status_code == HTTPStatus.TOO_MANY_REQUESTS
     raise ServiceUnavailable(
@@ -311,11 +343,11 @@ def read_task(reply: Reply, *, task_id: str) -> Observation:
 
 
 def _raise_not_authorised(reply: Reply) -> NoReturn:
-    what = {401: "the key", 402: "the balance", 403: "the permission"}[reply.status_code]
+    what, code = _NOT_AUTHORISED[reply.status_code], reply.status_code
     raise NotAuthorised(
-        f"GeekAI refused {what} (HTTP {reply.status_code}){_reason(reply)}",
-        status_code=reply.status_code,
-        way_out=_WAYS_OUT[reply.status_code],
+        f"GeekAI refused {what} (HTTP {code}){_reason(reply)}",
+        status_code=code,
+        way_out=_way_out(reply),
     )
 
 

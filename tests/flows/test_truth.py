@@ -53,7 +53,12 @@ async def test_bad_arguments_get_one_line_that_names_them(
         pytest.param(refusal(400, "validation_error", "bad size"), ["bad size", "400"], id="400"),
         pytest.param(refusal(402, "no_balance", "top up"), ["balance", "tops up"], id="402"),
         pytest.param(refusal(403, "forbidden", "no"), ["permission"], id="403"),
-        pytest.param(refusal(413, "invalid_request", "too large"), ["413"], id="413"),
+        pytest.param(refusal(413, "invalid_request", "too large"), ["413", "0.0 MB"], id="413"),
+        pytest.param(
+            refusal(400, "InputImageSensitiveContentDetected", "no"),
+            ["InputImageSensitiveContentDetected", "use another"],
+            id="moderated",
+        ),
         pytest.param(httpx.ConnectError("no route"), ["geekai.test", "reached"], id="unreachable"),
     ],
 )
@@ -115,6 +120,16 @@ async def test_a_failed_generation_tells_geekais_words_as_data(world: World) -> 
     assert "\n" not in text(failed)
     assert not {"\x1b", "\u202e"} & set(text(failed) + told(failed)["error"]["message"])
     assert len(text(failed)) < 800
+
+
+async def test_a_failure_of_a_content_filter_is_quoted_and_explained(world: World) -> None:
+    world.service.error = {"code": "1301", "message": "系统检测到不安全内容"}
+    async with world.client() as client:
+        task_id = told(await call(client, "generate_video", prompt="a fox"))["task_id"]
+        failed = await call(client, "get_video_task", task_id=task_id, wait_seconds=45)
+
+    assert told(failed)["error"] == {"code": "1301", "message": "系统检测到不安全内容"}
+    assert "does not say which: rephrase the prompt first" in told(failed)["next_step"]
 
 
 async def test_the_server_names_no_percentage_it_does_not_know(world: World) -> None:
