@@ -69,13 +69,24 @@ class World:
         assert answer.status_code == 200, answer.text
         return answer.json()["task_id"]
 
-    async def finish(self, client: httpx.AsyncClient, task_id: str) -> dict[str, Any]:
+    async def order(
+        self, client: httpx.AsyncClient, prompt: str = "a fox", **fields: object
+    ) -> str:
+        """The id of a task for pictures."""
+        body = {"model": "sandbox", "prompt": prompt, "async": True, **fields}
+        answer = await client.post("images/generations", json=body)
+        assert answer.status_code == 200, answer.text
+        return answer.json()["task_id"]
+
+    async def finish(
+        self, client: httpx.AsyncClient, task_id: str, kind: str = "videos"
+    ) -> dict[str, Any]:
         """Poll until the task is finished, and return its last answer."""
         answer: dict[str, Any] = {}
 
         async def finished() -> bool:
             answer.clear()
-            answer.update((await client.get(f"videos/{task_id}")).json())
+            answer.update((await client.get(f"{kind}/{task_id}")).json())
             return answer["task_status"] in ("succeed", "failed")
 
         await until(finished)

@@ -23,7 +23,8 @@ PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x40\x00\x00\x00\x40\x08\
 
 
 def main(journal: Path, folder: Path) -> int:
-    plan = json.loads((folder / "plan.json").read_text("utf-8"))
+    pictures = (folder / "picture.json").exists()
+    plan = json.loads((folder / ("picture.json" if pictures else "plan.json")).read_text("utf-8"))
     note(journal, "begin", folder)
     prompt = str(plan["prompt"])
     lingers = prompt.startswith("hold and linger")
@@ -43,10 +44,10 @@ def main(journal: Path, folder: Path) -> int:
     while prompt.startswith("hold") and not (journal / "go").exists():
         say({"progress": 0.5})
         time.sleep(0.02)
-    draw(plan, folder)
+    names = draw_pictures(plan, folder) if pictures else draw(plan, folder)
     # Before the report: with that, the task is done, and we may be told to stop at once.
     note(journal, "end", folder)
-    report(plan, folder)
+    report(plan, names, folder)
     return 0
 
 
@@ -57,18 +58,21 @@ def draw(plan: dict[str, Any], folder: Path) -> None:
     publish(folder, "video.mp4", VIDEO)
 
 
-def report(plan: dict[str, Any], folder: Path) -> None:
-    content = {
-        **{name: plan[name] for name in ("width", "height", "fps", "seconds", "audio")},
-        "frames": round(plan["seconds"] * plan["fps"]),
-        "codec": "none",
-        "bytes": len(VIDEO),
-        "sha256": hashlib.sha256(VIDEO).hexdigest(),
-        "mood": "none",
-        "typeset": False,
-        "ignored": ["negative_prompt"],
-        "render_seconds": 0.0,
-    }
+def draw_pictures(plan: dict[str, Any], folder: Path) -> list[str]:
+    names = [f"picture-{number + 1}.{plan['format']}" for number in range(plan["count"])]
+    for name in names:
+        publish(folder, name, PNG + name.encode())
+    return names
+
+
+def report(plan: dict[str, Any], pictures: list[str] | None, folder: Path) -> None:
+    content = {name: plan[name] for name in ("width", "height")} | {"ignored": ["negative_prompt"]}
+    if pictures is None:
+        content |= {name: plan[name] for name in ("fps", "seconds", "audio")}
+        content |= {"bytes": len(VIDEO), "sha256": hashlib.sha256(VIDEO).hexdigest()}
+    else:
+        sizes = [(folder / name).stat().st_size for name in pictures]
+        content |= {"pictures": pictures, "bytes": sum(sizes)}
     publish(folder, "report.json", json.dumps(content).encode())
 
 

@@ -18,8 +18,9 @@ from geekai_video_mcp.sandbox.estimates import (
 )
 from geekai_video_mcp.sandbox.fields import Fields
 from geekai_video_mcp.sandbox.intake import take_order
-from geekai_video_mcp.sandbox.plan import MAX_PIXEL_FRAMES, MAX_PIXELS, Plan, draw_plan
+from geekai_video_mcp.sandbox.plan import MAX_PIXEL_FRAMES, Plan, draw_plan
 from geekai_video_mcp.sandbox.refusals import Refused
+from geekai_video_mcp.sandbox.sizes import MAX_PIXELS
 from geekai_video_mcp.sandbox.stills import Still
 from geekai_video_mcp.sandbox.store import Task
 

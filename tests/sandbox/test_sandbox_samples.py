@@ -21,7 +21,11 @@ SAMPLES: dict[str, dict[str, Any]] = {
     path.stem: json.loads(path.read_text("utf-8")) for path in FILES
 }
 REQUESTS = [name for name, sample in SAMPLES.items() if sample["kind"] == "request"]
-KINDS = {"request", "create_answer", "task_answer", "error", "models_page", "model_detail"}
+PICTURE_REQUESTS = [name for name, sample in SAMPLES.items() if sample["kind"] == "image_request"]
+KINDS = {
+    "request", "create_answer", "task_answer", "error", "models_page", "model_detail",
+    "image_request", "image_create_answer", "image_task_answer",
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -38,7 +42,7 @@ def test_a_sample_says_where_and_when_it_was_read(name: str) -> None:
     assert sample["kind"] in KINDS
     assert sample["source"]
     assert date.fromisoformat(sample["read_on"]) == date(2026, 11, 22)
-    assert (sample["status_code"] is None) is (sample["kind"] == "request")
+    assert (sample["status_code"] is None) is sample["kind"].endswith("request")
 
 
 @pytest.mark.parametrize("name", REQUESTS)
@@ -47,6 +51,17 @@ async def test_every_documented_request_becomes_a_video(world: World, name: str)
         answer = await client.post("videos/generations", json=SAMPLES[name]["payload"])
         assert answer.status_code == 200, answer.text
         done = await world.finish(client, answer.json()["task_id"])
+
+    assert done["task_status"] == "succeed"
+    assert done["model"] == SAMPLES[name]["payload"]["model"]
+
+
+@pytest.mark.parametrize("name", PICTURE_REQUESTS)
+async def test_every_documented_request_becomes_a_picture(world: World, name: str) -> None:
+    async with world.running() as client:
+        answer = await client.post("images/generations", json=SAMPLES[name]["payload"])
+        assert answer.status_code == 200, answer.text
+        done = await world.finish(client, answer.json()["task_id"], "images")
 
     assert done["task_status"] == "succeed"
     assert done["model"] == SAMPLES[name]["payload"]["model"]
@@ -91,6 +106,14 @@ async def test_answers_have_every_documented_key_with_its_type(world: World) -> 
         said["create_sync_failed"] = (
             await client.post("videos/generations", json={**ask, "prompt": "refuse"})
         ).json()
+        create = await client.post("images/generations", json={**ask, "async": True})
+        said["image_create_async"] = create.json()
+        said["image_task_succeed"] = await world.finish(client, create.json()["task_id"], "images")
+        said["image_create_sync_success"] = (
+            await client.post("images/generations", json=ask)
+        ).json()
+        refused = await world.order(client, "refuse")
+        said["image_task_failed"] = await world.finish(client, refused, "images")
         said["models_page"] = (await client.get("models?page_size=2")).json()
         said["model_detail"] = (await client.get("models/MiniMax-H3")).json()
 

@@ -1,14 +1,17 @@
 """GeekAI's JSON about a task, written by hand from its documents (read 2026-11-22).
 
 `video_result` is an object in the OpenAPI text and an array in every recent sample, so
-both are spoken. Every answer has a field that no document knows: a client that
-breaks on one would break on GeekAI's next release. Where GeekAI puts the address of
-a last frame is unknown; here it is `last_frame_url` inside `video_result`.
+both are spoken; pictures are in `data`, as OpenAI has them. Every answer has a field
+that no document knows: a client that breaks on one would break on GeekAI's next
+release. Where GeekAI puts the address of a last frame is unknown; here it is
+`last_frame_url` inside `video_result`.
 """
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
+from typing import Protocol
 
 from .refusals import Refused
 from .store import Task
@@ -16,22 +19,47 @@ from .store import Task
 Json = dict[str, object]
 
 
-def task_answer(task: Task, *, url_of: Callable[[str], str], seconds_left: float) -> Json:
-    """The answer to a POST or a GET; *url_of* links to a result by its file name."""
+class Results(Protocol):
+    """Where a task's files are, by their names."""
+
+    def url_of(self, name: str) -> str: ...
+
+    def read(self, name: str) -> bytes: ...
+
+
+def task_answer(task: Task, results: Results, *, seconds_left: float) -> Json:
+    """The answer to a POST or a GET."""
     answer: Json = {
         "model": task.model,
         "task_id": task.id,
         "task_status": task.status,
         "sandbox": {"preview": True, "ignored": _ignored(task)},
     }
+    if task.media == "image":
+        answer["created"] = int(task.charged_at)
     if task.status == "failed" and task.error:
         answer["error"] = {"code": task.error.code, "message": task.error.message}
     elif task.status == "succeed":
-        result = _video_result(task, url_of)
-        answer["video_result"] = [result] if task.shape == "array" else result
+        answer |= _results(task, results)
     else:
         answer["estimated_seconds"] = seconds_left
     return answer
+
+
+def _results(task: Task, results: Results) -> Json:
+    if task.shape == "data":
+        names = task.report.pictures if task.report else ()
+        return {"data": [_picture(task, name, results) for name in names]}
+    result = _video_result(task, results.url_of)
+    return {"video_result": [result] if task.shape == "array" else result}
+
+
+def _picture(task: Task, name: str, results: Results) -> Json:
+    return {
+        "url": None if task.inline else results.url_of(name),
+        "b64_json": base64.b64encode(results.read(name)).decode() if task.inline else None,
+        "revised_prompt": task.prompt,
+    }
 
 
 def _ignored(task: Task) -> list[str]:

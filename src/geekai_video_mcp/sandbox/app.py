@@ -11,11 +11,11 @@ import json
 import math
 import re
 import sys
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, aclosing
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Literal, Self
+from typing import Final, Literal, NamedTuple, Self
 from urllib.parse import unquote, urlsplit
 
 import anyio
@@ -30,10 +30,10 @@ from .answers import Json, error_answer, task_answer
 from .estimates import seconds_until_done
 from .faults import Fault, Faults, after_charge, before_charge
 from .files import aside
-from .intake import Order, take_order
+from .intake import Order, take_order, take_picture_order
 from .models import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, model_detail, models_page
 from .refusals import Refused, invalid
-from .store import RESULTS, Charge, Shape, Store, Task, now
+from .store import RESULTS, Charge, Media, Shape, Store, Task, now
 from .studio import Studio
 
 # -P: a file named av.py in the user's working folder must not be what the child imports.
@@ -55,16 +55,16 @@ FILE_PATH: Final = re.compile(r"/files/([0-9a-f-]{36})/([a-z0-9.-]{1,20})")
 
 
 class Sandbox:
-    """GeekAI's video service on this machine, for no key and no money.
+    """GeekAI's video and image service on this machine, for no key and no money.
 
-    `app` answers as soon as there is a loop; videos are rendered while the object
+    `app` answers as soon as there is a loop; results are rendered while the object
     is entered, on asyncio or trio, and whatever was left waiting is taken up again.
 
     Args:
         folder: where tasks live; may be shared by any number of sandboxes at once.
         base_url: where *app* will be reached, for links and for the path of its routes.
         api_key: the only bearer token that passes; None lets everyone in.
-        balance: how many videos *folder* may ever charge for; None for no end.
+        balance: how many requests *folder* may ever charge for; None for no end.
         shape: of `video_result`; "both" alternates, the first task has an object.
         renderer: the command that renders a task's folder, which is appended to it.
         faults: what goes wrong with each POST in turn, for tests of clients.
@@ -127,22 +127,36 @@ class Sandbox:
     def _routes(self) -> list[Route]:
         base = urlsplit(self._base_url).path
         return [
-            Route(f"{base}/videos/generations", self._generate, methods=["POST"]),
-            Route(f"{base}/videos/{{task_id}}", self._task),
-            Route(f"{base}/video/{{task_id}}/result", self._task),
+            Route(f"{base}/videos/generations", self._generate_video, methods=["POST"]),
+            Route(f"{base}/videos/{{task_id}}", self._video),
+            Route(f"{base}/video/{{task_id}}/result", self._video),
+            Route(f"{base}/images/generations", self._generate_pictures, methods=["POST"]),
+            Route(f"{base}/images/{{task_id}}", self._pictures),
             Route(f"{base}/models", self._models),
             Route(f"{base}/models/{{model:path}}", self._model),
             Route(f"{base}/files/{{task_id}}/{{name}}", self._file),
             Route("/health", self._health),
         ]
 
-    async def _generate(self, request: Request) -> Response:
+    async def _generate_video(self, request: Request) -> Response:
+        def take(body: bytes) -> Order:
+            return take_order(body, find=self._own_file, shape_of=self._shape_of)
+
+        return await self._generate(request, take)
+
+    async def _generate_pictures(self, request: Request) -> Response:
+        def take(body: bytes) -> Order:
+            return take_picture_order(body, find=self._own_file)
+
+        return await self._generate(request, take)
+
+    async def _generate(self, request: Request, take: Callable[[bytes], Order]) -> Response:
         self._check_key(request)
         body = await _read_body(request)
         fault = self._faults.draw()
         before_charge(fault)
         try:
-            task, wait = await aside(self._take_in, body)
+            task, wait = await aside(self._take_in, take, body)
         finally:
             # Also for a caller who is gone: what was charged is rendered.
             self._studio.ring()
@@ -151,9 +165,9 @@ class Sandbox:
         answer = JSONResponse(await aside(self._describe, task))
         return answer if fault is None else after_charge(fault, answer)
 
-    def _take_in(self, body: bytes) -> tuple[Task, bool]:
+    def _take_in(self, take: Callable[[bytes], Order], body: bytes) -> tuple[Task, bool]:
         """Understand a POST and charge for it: all of it, or nothing. Blocks."""
-        order: Order = take_order(body, find=self._own_file, shape_of=self._shape_of)
+        order = take(body)
         return self._store.admit(order.draft, self._check_room), order.wait
 
     def _check_room(self, charged: int, unfinished: list[Task]) -> None:
@@ -167,7 +181,7 @@ class Sandbox:
             raise Refused(
                 429,
                 "rate_limit_exceeded",
-                f"{self._max_waiting} videos are waiting already; try again in a moment.",
+                f"{self._max_waiting} tasks are waiting already; try again in a moment.",
                 retry_after_seconds=max(1, math.ceil(seconds)),
             )
 
@@ -185,13 +199,11 @@ class Sandbox:
         return path.read_bytes() if path else None
 
     def _describe(self, task: Task) -> Json:
-        def url_of(name: str) -> str:
-            return f"{self._base_url}/files/{task.id}/{name}"
-
+        results = _Results(f"{self._base_url}/files/{task.id}", self._store.folder_of(task.id))
         left = 0.0
         if not task.finished:
             left = seconds_until_done(task.id, self._store.unfinished(), now=now())
-        return task_answer(task, url_of=url_of, seconds_left=left)
+        return task_answer(task, results, seconds_left=left)
 
     async def _answer_when_done(self, task: Task) -> AsyncGenerator[bytes]:
         """Blank lines until the result, or until GeekAI would have hung up."""
@@ -216,11 +228,17 @@ class Sandbox:
                 return seen or task
         return None
 
-    async def _task(self, request: Request) -> Response:
+    async def _video(self, request: Request) -> Response:
+        return await self._task(request, "video")
+
+    async def _pictures(self, request: Request) -> Response:
+        return await self._task(request, "image")
+
+    async def _task(self, request: Request, media: Media) -> Response:
         self._check_key(request)
         task_id = request.path_params["task_id"]
         task = await aside(self._store.load, task_id)
-        if task is None:
+        if task is None or task.media != media:
             raise Refused(404, "not_found", "There is no such task here.")
         if not task.finished:
             # Whoever was rendering it may be gone; this process can.
@@ -261,6 +279,19 @@ class Sandbox:
         sent = request.headers.get("authorization", "").encode()
         if not hmac.compare_digest(sent, f"Bearer {self._api_key}".encode()):
             raise Refused(401, "unauthorized", "The API key is missing or not this sandbox's.")
+
+
+class _Results(NamedTuple):
+    """A task's files, for its answer."""
+
+    url: str
+    folder: Path
+
+    def url_of(self, name: str) -> str:
+        return f"{self.url}/{name}"
+
+    def read(self, name: str) -> bytes:
+        return (self.folder / name).read_bytes()
 
 
 async def _read_body(request: Request) -> bytes:

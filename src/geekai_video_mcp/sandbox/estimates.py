@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from .pictures import PicturePlan
 from .plan import Plan
 from .store import Task
 
@@ -20,6 +21,9 @@ QUALITY_MEGAPIXEL_SECONDS: Final = 0.005
 """What the better preset adds; above 1080p the renderer does without it."""
 STILL_MEGAPIXEL_SECONDS: Final = 0.010
 FULL_HD_PIXELS: Final = 1920 * 1080
+
+PICTURE_MEGAPIXEL_SECONDS: Final = 0.3
+"""Painting, typesetting and compressing one picture."""
 
 LEAST_SECONDS: Final = 0.3
 """An estimate that is used up says "any moment now", never zero or less."""
@@ -34,6 +38,12 @@ def render_seconds(plan: Plan) -> float:
         per_megapixel += STILL_MEGAPIXEL_SECONDS
     drawing = plan.frames * FRAME_SECONDS + plan.pixel_frames / 1e6 * per_megapixel
     return START_SECONDS + drawing
+
+
+def picture_seconds(plan: PicturePlan) -> float:
+    """The same for pictures."""
+    megapixels = plan.width * plan.height / 1e6
+    return START_SECONDS + plan.count * megapixels * PICTURE_MEGAPIXEL_SECONDS
 
 
 def remaining_seconds(expected: float, *, elapsed: float, progress: float) -> float:

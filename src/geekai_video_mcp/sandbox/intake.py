@@ -10,8 +10,9 @@ import json
 from collections.abc import Callable
 from typing import NamedTuple, NoReturn, cast
 
-from .estimates import render_seconds
+from .estimates import picture_seconds, render_seconds
 from .fields import Fields
+from .pictures import draw_pictures, inline_of
 from .plan import draw_plan
 from .refusals import invalid
 from .stills import FindBytes, Still, read_still
@@ -26,7 +27,7 @@ class Order(NamedTuple):
 
 
 def take_order(body: bytes, *, find: FindBytes, shape_of: Callable[[int], Shape]) -> Order:
-    """Return what *body* asks for.
+    """Return what *body* asks for, which is a video.
 
     *shape_of* chooses the shape of `video_result` by the task's number.
 
@@ -37,10 +38,7 @@ def take_order(body: bytes, *, find: FindBytes, shape_of: Callable[[int], Shape]
     extra = asked.inner("extra_body")
     first, tail = _stills(asked, find)
     plan = draw_plan(asked, extra, first=first, tail=tail)
-    wait = not asked.flag("async")
-    # GeekAI's own retries happen before a result is seen; a render that died is retried anyway.
-    asked.number("retries")
-    ignored = tuple(asked.ignored() + extra.ignored())
+    wait, ignored = _rest(asked, extra)
     expected = render_seconds(plan)
 
     def describe(task_id: str, number: int) -> Task:
@@ -63,6 +61,47 @@ def take_order(body: bytes, *, find: FindBytes, shape_of: Callable[[int], Shape]
     return Order(Draft(describe, files), wait)
 
 
+def take_picture_order(body: bytes, *, find: FindBytes) -> Order:
+    """Return what *body* asks for, which is one picture or several.
+
+    Raises:
+        Refused: what is wrong, in a sentence.
+    """
+    asked = Fields(_parse(body))
+    extra = asked.inner("extra_body")
+    still = _first_still(asked, find)
+    plan = draw_pictures(asked, still)
+    inline = inline_of(asked)
+    wait, ignored = _rest(asked, extra)
+    expected = picture_seconds(plan)
+
+    def describe(task_id: str, number: int) -> Task:
+        return Task(
+            id=task_id,
+            number=number,
+            model=plan.model,
+            prompt=plan.prompt,
+            charged_at=now(),
+            shape="data",
+            expected_seconds=expected,
+            inline=inline,
+            ignored=ignored,
+        )
+
+    files = {"picture.json": plan.model_dump_json().encode()}
+    if plan.image and still:
+        files[plan.image] = still.content
+    return Order(Draft(describe, files), wait)
+
+
+def _rest(asked: Fields, extra: Fields) -> tuple[bool, tuple[str, ...]]:
+    """Whether the sender will wait, and the names of what nobody read."""
+    wait = not asked.flag("async")
+    # GeekAI's own retries happen before a result is seen; a render that died is retried anyway.
+    asked.number("retries")
+    return wait, tuple(asked.ignored() + extra.ignored())
+
+
 def _parse(body: bytes) -> dict[str, object]:
     try:
         parsed: object = json.loads(body, parse_constant=_no_constant)
@@ -76,6 +115,17 @@ def _parse(body: bytes) -> dict[str, object]:
 def _no_constant(word: str) -> NoReturn:
     # Python reads NaN and Infinity, which are not JSON and would poison the plan.
     raise ValueError(word)
+
+
+def _first_still(asked: Fields, find: FindBytes) -> Still | None:
+    """The picture to start from: of several, which cannot all be shown, the first."""
+    for name in ("image", "images"):
+        sources = _sources(asked.value(name), name)
+        if len(sources) > 1:
+            asked.ignore(name)
+        if sources:
+            return read_still(sources[0], name, find=find)
+    return None
 
 
 def _stills(asked: Fields, find: FindBytes) -> tuple[Still | None, Still | None]:

@@ -33,6 +33,7 @@ MODELS: Final = (
     Model("MiniMax-Hailuo-02", "minimax", yuan=2.0),
     Model("MiniMax-Hailuo-2.3", "minimax", yuan=2.0),
     Model("MiniMax-H3", "minimax", yuan=0.5, unit="second"),
+    Model("kling-video-v1-6", "kling", yuan=None),
     Model("kling-video-v2-6", "kling", yuan=None),
     Model("kling-video-v3", "kling", yuan=None),
     Model("doubao-seedance-1.0-pro", "bytedance", yuan=3.6),
@@ -44,7 +45,9 @@ MODELS: Final = (
     Model("wan2.7-t2v", "alibaba", yuan=1.0, unit="second"),
     Model("wan2.7-i2v", "alibaba", yuan=1.0, unit="second"),
     Model("grok-video", "xai", yuan=0.75, unit="second"),
-    Model("cogview-3-flash", "bigmodel", kind="image"),
+    Model("cogview-3-flash", "bigmodel", kind="image", unit="image"),
+    Model("gpt-image-1", "openai", kind="image", yuan=None, unit="image"),
+    Model("jimeng_t2i_v40", "bytedance", kind="image", yuan=None, unit="image"),
 )
 
 CREATED_AT: Final = 1_767_225_600
@@ -96,7 +99,7 @@ def _item(model: Model) -> Json:
         "owned_by": model.owner,
         "context_window": None,
         "pricing": _price(model),
-        "capabilities": ["text-to-video", "image-to-video"] if model.kind == "video" else [],
+        "capabilities": [f"text-to-{model.kind}", f"image-to-{model.kind}"],
         "limitations": {"max_tokens": None, "max_requests_per_min": None},
         "platform": {"name": model.owner},
         "sandbox": True,

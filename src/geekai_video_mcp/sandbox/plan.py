@@ -1,7 +1,7 @@
 """From what was asked to what will be drawn, or a refusal in one sentence. Pure.
 
-GeekAI's own lists of sizes and durations are narrower than its models (a model page
-lists 16 fps where the schema has 24, 30, 60), so anything drawable is taken.
+GeekAI's own lists of durations are narrower than its models (a model page lists 16 fps
+where the schema has 24, 30, 60), so anything drawable is taken.
 Defaults are the create page's (read 2026-11-22), at 720p for a preview's sake.
 """
 
@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from .camera import Camera, camera_of, movement_of
 from .fields import Fields
 from .refusals import invalid
+from .sizes import MAX_PIXELS, SIZE, drawable, ratio_of
 from .stills import Still
 
 DEFAULT_SHORT_SIDE_PX: Final = 720
@@ -25,19 +26,13 @@ DEFAULT_FPS: Final = 30
 MAX_PROMPT_CHARS: Final = 20_000
 """The longest that any of GeekAI's models is known to take (Wan 3.0)."""
 MAX_MODEL_CHARS: Final = 200
-MIN_SIDE_PX: Final = 64
-MAX_PIXELS: Final = 3840 * 2160
 MAX_PIXEL_FRAMES: Final = MAX_PIXELS * 10 * 60
 """4K for 10 s at 60 fps: minutes of work for two cores."""
 MAX_SECONDS: Final = 60.0
 MAX_FPS: Final = 60
-MAX_RATIO: Final = 4.0
 
-SIZE: Final = re.compile(r"(\d{1,5})\s*[xX*×]\s*(\d{1,5})", re.ASCII)
 LINES: Final = re.compile(r"(\d{2,4})[pP]", re.ASCII)
-RATIO: Final = re.compile(r"(\d{1,5}(?:\.\d{1,4})?):(\d{1,5}(?:\.\d{1,4})?)", re.ASCII)
 SHORT_SIDES_PX: Final = {"1k": 720, "2k": 1440, "4k": 2160, "hd": 720, "fhd": 1080, "uhd": 2160}
-IMAGE_SHAPED: Final = frozenset({"adaptive", "keep_ratio"})
 
 Quality = Literal["speed", "quality"]
 QUALITIES: Final[dict[str, Quality]] = {
@@ -85,8 +80,8 @@ def draw_plan(asked: Fields, extra: Fields, *, first: Still | None, tail: Still 
     """
     width, height = _size(asked, first or tail)
     plan = Plan(
-        prompt=_prompt(asked),
-        model=_model(asked),
+        prompt=prompt_of(asked),
+        model=model_of(asked),
         width=width,
         height=height,
         fps=_fps(asked),
@@ -108,7 +103,7 @@ def draw_plan(asked: Fields, extra: Fields, *, first: Still | None, tail: Still 
     return plan
 
 
-def _prompt(asked: Fields) -> str:
+def prompt_of(asked: Fields) -> str:
     prompt = asked.text("prompt")
     if prompt is None:
         raise invalid(message="prompt is required.")
@@ -117,7 +112,7 @@ def _prompt(asked: Fields) -> str:
     return prompt
 
 
-def _model(asked: Fields) -> str:
+def model_of(asked: Fields) -> str:
     model = asked.text("model")
     if model is None:
         raise invalid(message="model is required; any name will do, sandbox for one.")
@@ -156,7 +151,7 @@ def _quality(asked: Fields) -> Quality:
 def _size(asked: Fields, still: Still | None) -> tuple[int, int]:
     """Even sides in pixels; a size, wherever it stands, wins over a shape."""
     size, resolution = asked.text("size"), asked.text("resolution")
-    ratio = _ratio(asked, still)
+    ratio = ratio_of(asked, still, default=DEFAULT_RATIO)
     exact = _sides(size, "size") if size else None
     if exact is None and resolution and SIZE.fullmatch(resolution):
         # Sora's page uses resolution as another name for size.
@@ -165,9 +160,9 @@ def _size(asked: Fields, still: Still | None) -> tuple[int, int]:
         asked.ignore("resolution")
     if exact is not None:
         asked.ignore("aspect_ratio")
-        return _checked(*exact)
+        return drawable(*exact, what="video")
     short = _short_side(resolution) if resolution else DEFAULT_SHORT_SIDE_PX
-    return _checked(short * max(ratio, 1.0), short / min(ratio, 1.0))
+    return drawable(short * max(ratio, 1.0), short / min(ratio, 1.0), what="video")
 
 
 def _sides(text: str, name: str) -> tuple[int, int]:
@@ -185,28 +180,3 @@ def _short_side(text: str) -> int:
             message="resolution must be the short side, as in 480p, 720p, 1080p, 2K or 4K."
         )
     return short
-
-
-def _ratio(asked: Fields, still: Still | None) -> float:
-    text = asked.text("aspect_ratio")
-    if text is None:
-        return DEFAULT_RATIO
-    if text.lower() in IMAGE_SHAPED:
-        own = still.width / still.height if still else DEFAULT_RATIO
-        return min(max(own, 1 / MAX_RATIO), MAX_RATIO)
-    found = RATIO.fullmatch(text)
-    width, height = (float(found[1]), float(found[2])) if found else (0.0, 0.0)
-    if not (width and height and 1 / MAX_RATIO <= width / height <= MAX_RATIO):
-        raise invalid(message="aspect_ratio must be width:height from 1:4 to 4:1, or adaptive.")
-    return width / height
-
-
-def _checked(width: float, height: float) -> tuple[int, int]:
-    even_width, even_height = 2 * round(width / 2), 2 * round(height / 2)
-    if min(even_width, even_height) < MIN_SIDE_PX:
-        raise invalid(message=f"The video must be at least {MIN_SIDE_PX} pixels on each side.")
-    if even_width * even_height > MAX_PIXELS:
-        raise invalid(
-            message=f"{even_width}x{even_height} is over the sandbox's limit of 3840x2160 pixels."
-        )
-    return even_width, even_height

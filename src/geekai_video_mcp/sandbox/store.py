@@ -3,7 +3,7 @@
 A task exists once its folder has its final name, and it has been charged by then.
 `books.lock` is held while tasks are added or removed; whoever renders holds
 `render.lock` and is the only one to change a task that exists. report.json, which the
-render child writes last, is the proof that a video is done, whatever task.json says.
+render child writes last, is the proof that a task is done, whatever task.json says.
 """
 
 from __future__ import annotations
@@ -21,26 +21,44 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from .files import PRIVATE_FOLDER, locked, private_folder, sync_folder, write_durably, write_lightly
 
 Status = Literal["pending", "running", "succeed", "failed"]
-Shape = Literal["object", "array"]
+Shape = Literal["object", "array", "data"]
+"""Where an answer has its results: in `video_result`, an object or an array, or in `data`,
+which pictures have. A process of 0.1.0 knows no pictures: a record with that word is none
+to it, so that of two in one folder the newer renders it."""
+
+Media = Literal["video", "image"]
+
+PICTURE_TYPES: Final = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp"}
+MAX_PICTURES: Final = 4
+"""Of one request. GeekAI documents `n` and no limit; four fill a sheet, and a second."""
 
 RESULTS: Final = {
     "video.mp4": "video/mp4",
     "cover.jpg": "image/jpeg",
     "last-frame.png": "image/png",
+} | {
+    f"picture-{number}.{suffix}": content_type
+    for number in range(1, MAX_PICTURES + 1)
+    for suffix, content_type in PICTURE_TYPES.items()
 }
 """The files of a task that may be fetched, with their content types."""
 
 
 class Report(BaseModel):
-    """The part of report.json that answers need; `bytes` is video.mp4's size."""
+    """The part of report.json that answers need.
+
+    `bytes` is the size of video.mp4, or of all `pictures`, which are named in order;
+    they have no `fps` and no `seconds`.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     width: int
     height: int
-    fps: float
-    seconds: float
+    fps: float = 0.0
+    seconds: float = 0.0
     bytes: int
+    pictures: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
 
 
@@ -58,7 +76,8 @@ class Task(BaseModel):
 
     `number` counts the charges before it, so it orders tasks without a clock;
     `deaths` counts render children that this task outlived; `progress` is the child's
-    last word, kept in a file of its own.
+    last word, kept in a file of its own. `inline` pictures are in the answer themselves,
+    in base64.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -72,6 +91,7 @@ class Task(BaseModel):
     status: Status = "pending"
     expected_seconds: float
     last_frame: bool = False
+    inline: bool = False
     ignored: tuple[str, ...] = ()
     deaths: int = 0
     started_at: float | None = None
@@ -83,6 +103,10 @@ class Task(BaseModel):
     @property
     def finished(self) -> bool:
         return self.status in ("succeed", "failed")
+
+    @property
+    def media(self) -> Media:
+        return "image" if self.shape == "data" else "video"
 
 
 class Charge(NamedTuple):
@@ -165,11 +189,12 @@ class Store:
         return done or task.model_copy(update={"progress": _progress(folder)})
 
     def _done(self, task: Task) -> Task | None:
-        """*task* as succeeded, if the proof is there: its report and its whole video."""
+        """*task* as succeeded, if the proof is there: its report, and its results whole."""
         folder = self.folder_of(task.id)
         try:
             report = Report.model_validate_json((folder / "report.json").read_bytes())
-            size_bytes = (folder / "video.mp4").stat().st_size
+            names = report.pictures or ("video.mp4",)
+            size_bytes = sum((folder / name).stat().st_size for name in names)
             finished_at = (folder / "report.json").stat().st_mtime
         except (FileNotFoundError, ValidationError):
             return None
@@ -206,7 +231,7 @@ class Store:
         return [task for task in self.all() if task.id not in self._finished]
 
     def result(self, task_id: str, name: str) -> Path | None:
-        """Where a file of a finished video is; None unless both names are known ones."""
+        """Where a file of a finished task is; None unless both names are known ones."""
         if name not in RESULTS:
             return None
         task = self.load(task_id)

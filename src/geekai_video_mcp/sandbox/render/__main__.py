@@ -62,14 +62,23 @@ def _render(workspace: Workspace) -> dict[str, Any] | None:
     # Imported here: a parent already gone need not load a codec, and where there is none
     # (no wheel of av for this Python) the parent hears it in a sentence.
     try:
-        from geekai_video_mcp.sandbox.render.plan import PlanRefused, read_plan  # noqa: PLC0415
+        from geekai_video_mcp.sandbox.render.pictures import render_pictures  # noqa: PLC0415
+        from geekai_video_mcp.sandbox.render.plan import (  # noqa: PLC0415
+            PicturePlan,
+            PlanRefused,
+            read_plan,
+        )
         from geekai_video_mcp.sandbox.render.still import InvalidImageError  # noqa: PLC0415
         from geekai_video_mcp.sandbox.render.studio import render  # noqa: PLC0415
     except ImportError as exc:
-        return {"code": "renderer_unavailable", "message": f"Nothing here can render video: {exc}"}
+        return {"code": "renderer_unavailable", "message": f"Nothing here can render: {exc}"}
 
     try:
-        render(read_plan(workspace.folder), workspace, Progress())
+        plan = read_plan(workspace.folder)
+        if isinstance(plan, PicturePlan):
+            render_pictures(plan, workspace, Progress())
+        else:
+            render(plan, workspace, Progress())
     except PlanRefused as exc:
         return {"code": "invalid_plan", "message": str(exc)}
     except InvalidImageError as exc:

@@ -1,4 +1,4 @@
-"""What the service asks for: plan.json as a frozen value.
+"""What the service asks for: plan.json or picture.json as a frozen value.
 
 The service has already checked what a caller may ask; this checks only what would make
 the renderer fail late or lie, and says which field it was.
@@ -13,9 +13,14 @@ from pathlib import Path
 from typing import Any, Final, Literal, Self, cast
 
 Quality = Literal["speed", "quality"]
+Format = Literal["png", "jpg", "webp"]
 
 FULL_HD_PIXELS: Final = 1920 * 1080
 """Above this, x264's look-ahead alone would pass the memory a preview may take."""
+
+
+UNHURRIED_SECONDS: Final = 3.0
+"""A video at least this long gets every entrance at its own pace; a shorter one, in proportion."""
 
 
 class PlanRefused(ValueError):
@@ -63,9 +68,7 @@ class Plan:
     last_frame: bool = False
 
     def __post_init__(self) -> None:
-        if self.width < 2 or self.height < 2 or self.width % 2 or self.height % 2:
-            message = f"width and height must be even, not {self.width}x{self.height}."
-            raise PlanRefused(message)
+        _check_sides(self.width, self.height)
         if self.fps < 1 or not self.seconds > 0:
             message = f"fps and seconds must be positive, not {self.fps} and {self.seconds}."
             raise PlanRefused(message)
@@ -79,6 +82,11 @@ class Plan:
     def duration(self) -> float:
         """Seconds on screen: what the frames make, which is what both tracks last."""
         return self.frames / self.fps
+
+    @property
+    def pace(self) -> float:
+        """What the seconds of every entrance are multiplied by."""
+        return min(1.0, self.duration / UNHURRIED_SECONDS)
 
     @property
     def fast(self) -> bool:
@@ -98,18 +106,48 @@ class Plan:
         return [field for field, unused in found.items() if unused]
 
 
-def read_plan(folder: Path) -> Plan:
-    """Read the plan in *folder*.
+@dataclass(frozen=True, slots=True)
+class PicturePlan:
+    """Pictures to render, `count` of them, each another take. Lengths in pixels."""
+
+    prompt: str
+    model: str
+    width: int
+    height: int
+    count: int = 1
+    format: Format = "png"
+    watermark: bool = False
+    image: str | None = None
+
+    def __post_init__(self) -> None:
+        _check_sides(self.width, self.height)
+        if self.count < 1:
+            message = f"count must be positive, not {self.count}."
+            raise PlanRefused(message)
+
+
+def _check_sides(width: int, height: int) -> None:
+    if width < 2 or height < 2 or width % 2 or height % 2:
+        message = f"width and height must be even, not {width}x{height}."
+        raise PlanRefused(message)
+
+
+def read_plan(folder: Path) -> Plan | PicturePlan:
+    """Read the plan in *folder*: of a video, or, if picture.json is there, of pictures.
 
     Raises:
         PlanRefused: it is not JSON, misses a field, or asks for the impossible.
     """
+    picture = folder / "picture.json"
+    path = picture if picture.exists() else folder / "plan.json"
     try:
-        fields = cast("dict[str, Any]", json.loads((folder / "plan.json").read_bytes()))
+        fields = cast("dict[str, Any]", json.loads(path.read_bytes()))
+        if path == picture:
+            return PicturePlan(**fields)
         fields["camera"] = Camera.of(fields["camera"])
         return Plan(**fields)
     except PlanRefused:
         raise
     except (OSError, TypeError, ValueError, KeyError) as exc:
-        message = f"plan.json cannot be read: {exc}"
+        message = f"{path.name} cannot be read: {exc}"
         raise PlanRefused(message) from exc

@@ -1,7 +1,8 @@
 """Image to video: a camera over somebody's picture, and a dissolve into a second one.
 
 The first frame is the picture, cover-fitted and untouched; with a tail, the last frame is
-the tail, likewise. So the last frame of one shot can begin the next without a seam.
+the tail, likewise. So the last frame of one shot can begin the next without a seam. Of a
+poster of ours, the first frame shows the type and the rest does not.
 """
 
 from __future__ import annotations
@@ -51,6 +52,9 @@ HEADROOM: Final = 1.25
 
 DISSOLVE: Final = (0.42, 0.74)
 """When the tail comes in, as fractions of the shot."""
+
+UNLETTERED: Final = (0.02, 0.36)
+"""When a poster's type goes, in seconds of an unhurried shot: the card's own comes after it."""
 
 Homography = npt.NDArray[np.float64]
 
@@ -240,24 +244,35 @@ def _inside(turned: Homography, wanted: float, *, border: float) -> float:
 
 
 class Shot:
-    """The whole move over one picture, or from one to another."""
+    """The whole move over one picture, or from one to another.
+
+    *plate* is what the first picture shows without the type on it, where that is known.
+    """
 
     def __init__(
-        self, image: Image.Image, tail: Image.Image | None, *, width: int, height: int
+        self,
+        image: Image.Image,
+        tail: Image.Image | None,
+        *,
+        width: int,
+        height: int,
+        plate: Image.Image | None = None,
     ) -> None:
         self._first = Picture(image, width, height)
         self._tail = Picture(tail, width, height) if tail is not None else None
+        self._plate = Picture(plate, width, height) if plate is not None else self._first
 
-    def paint(self, planes: Planes, *, progress: float, pose: Pose, approach: Pose) -> None:
-        """Write the frame at *progress*; *approach* is the tail's pose, nothing at the end."""
-        start, end = DISSOLVE
-        share = smooth((progress - start) / (end - start)) if self._tail is not None else 0.0
-        seen = (
-            self._first.view(pose) if share < 1 or self._tail is None else self._tail.view(approach)
-        )
-        if self._tail is not None and 0 < share < 1:
-            coming = self._tail.view(approach)
-            seen = Planes(*(_dissolved(a, b, share) for a, b in zip(seen, coming, strict=True)))
+    def paint(
+        self, planes: Planes, *, progress: float, seconds: float, pose: Pose, approach: Pose
+    ) -> None:
+        """Write the frame at *progress*, *seconds* into an unhurried shot.
+
+        *approach* is the tail's pose, nothing at the end.
+        """
+        bare = _between(seconds, UNLETTERED)
+        seen = _crossed(self._first, pose, self._plate, pose, bare)
+        if self._tail is not None and (share := _between(progress, DISSOLVE)):
+            seen = _crossed(self._plate, pose, self._tail, approach, share)
         for plane, source in zip(planes, seen, strict=True):
             plane[:] = source
 
@@ -270,6 +285,20 @@ class Shot:
         return np.mean([picture.mean(first, last) for picture in pictures], axis=0).astype(
             np.float32
         )
+
+
+def _between(moment: float, ends: tuple[float, float]) -> float:
+    return smooth((moment - ends[0]) / (ends[1] - ends[0]))
+
+
+def _crossed(one: Picture, pose: Pose, other: Picture, coming: Pose, share: float) -> Planes:
+    """Return the view of *one* in its pose, dissolved by *share* into that of the *other*."""
+    if share == 0 or (one is other and pose == coming):
+        return one.view(pose)
+    if share == 1:
+        return other.view(coming)
+    pairs = zip(one.view(pose), other.view(coming), strict=True)
+    return Planes(*(_dissolved(a, b, share) for a, b in pairs))
 
 
 def _dissolved(

@@ -22,15 +22,16 @@ from av.video.frame import VideoFrame
 from PIL import Image
 
 from geekai_video_mcp.sandbox.render.camera import chosen, pose
-from geekai_video_mcp.sandbox.render.card import Card, Look
-from geekai_video_mcp.sandbox.render.colour import U8, Floats, mix, rgb, yuv
+from geekai_video_mcp.sandbox.render.card import Card
+from geekai_video_mcp.sandbox.render.colour import U8, Floats
 from geekai_video_mcp.sandbox.render.film import SAMPLE_RATE, Film
 from geekai_video_mcp.sandbox.render.frames import enlarged, image_of, new_frame, planes_in
 from geekai_video_mcp.sandbox.render.landscape import Landscape
+from geekai_video_mcp.sandbox.render.layout import Look
 from geekai_video_mcp.sandbox.render.lexicon import mood_name
-from geekai_video_mcp.sandbox.render.moods import MOODS
 from geekai_video_mcp.sandbox.render.noise import generator
 from geekai_video_mcp.sandbox.render.plan import FULL_HD_PIXELS, Plan
+from geekai_video_mcp.sandbox.render.plates import plate_of
 from geekai_video_mcp.sandbox.render.sound import ambience
 from geekai_video_mcp.sandbox.render.still import Shot, open_picture
 from geekai_video_mcp.sandbox.render.workspace import Workspace
@@ -80,15 +81,8 @@ class LandscapeScene:
             plan.prompt, mood, width=width, height=height, sway=plan.movement
         )
         self._enlarged = shrink < 1.0
-        palette = MOODS[mood]
-        dark = rgb(palette.sheets[-1])
-        self.look = Look(
-            top_tint=yuv(mix(rgb(palette.sky[0]), dark, 0.55)),
-            bottom_tint=yuv(mix(dark, np.zeros(3), 0.25)),
-            still=False,
-            # A last frame is asked for so that another shot can begin with it.
-            clean_end=plan.last_frame,
-        )
+        # A last frame is asked for so that another shot can begin with it.
+        self.look = Look.over(mood, clean_end=plan.last_frame)
 
     def frame(self, *, time: float, progress: float) -> VideoFrame:
         frame = new_frame(*self._size)
@@ -106,17 +100,18 @@ class StillScene:
         tail = (
             open_picture(folder / plan.image_tail, field="image_tail") if plan.image_tail else None
         )
-        self._shot = Shot(first, tail, width=plan.width, height=plan.height)
+        plate = plate_of(folder / image)
+        self._shot = Shot(first, tail, width=plan.width, height=plan.height, plate=plate)
         top, bottom = self._shot.tints()
         self.look = Look(top_tint=top, bottom_tint=bottom, still=True, clean_end=True)
 
     def frame(self, *, time: float, progress: float) -> VideoFrame:
-        del time  # a still has no motion of its own
         frame = new_frame(self._plan.width, self._plan.height)
         movement = self._plan.movement
         self._shot.paint(
             planes_in(frame),
             progress=progress,
+            seconds=time / self._plan.pace,
             pose=pose(self._camera, movement=movement, progress=progress),
             approach=pose(self._camera, movement=movement, progress=progress - 1),
         )
