@@ -3,6 +3,8 @@
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 from __future__ import annotations
 
+import base64
+import io
 import json
 import subprocess
 import sys
@@ -26,7 +28,13 @@ from geekai_video_mcp.sandbox.render.plan import (
     PlanRefused,
     read_plan,
 )
-from geekai_video_mcp.sandbox.render.plates import MOST_METADATA, NOTICE, metadata, plate_of
+from geekai_video_mcp.sandbox.render.plates import (
+    MOST_METADATA,
+    NOTICE,
+    laid_over,
+    painted_from,
+    plate_of,
+)
 from geekai_video_mcp.sandbox.render.poster import Poster
 from geekai_video_mcp.sandbox.render.studio import render
 from geekai_video_mcp.sandbox.render.workspace import Workspace
@@ -173,6 +181,12 @@ def described(folder: Path, words: str, size: tuple[int, int] = (64, 64)) -> Pat
     return path
 
 
+def strip(width: int, height: int) -> str:
+    buffer = io.BytesIO()
+    Image.new("RGB", (width, height)).save(buffer, "JPEG")
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
 @pytest.mark.parametrize(
     "words",
     [
@@ -184,6 +198,12 @@ def described(folder: Path, words: str, size: tuple[int, int] = (64, 64)) -> Pat
         f'{NOTICE} {{"prompt": "x", "take": "many"}}',
         f'{NOTICE} {{"prompt": "x", "take": Infinity}}',
         f"{NOTICE} {'[' * 30_000}",
+        f'{NOTICE} {{"strip": 7}}',
+        f'{NOTICE} {{"strip": "?"}}',
+        f'{NOTICE} {{"strip": "AAAA"}}',
+        f'{NOTICE} {{"strip": "{strip(62, 8)}"}}',
+        f'{NOTICE} {{"strip": "{strip(64, 66)}"}}',
+        f'{NOTICE} {{"strip": "{strip(64, 64)[:400]}"}}',
     ],
 )
 def test_other_words_about_a_picture_are_no_recipe(tmp_path: Path, words: str) -> None:
@@ -201,7 +221,32 @@ def test_a_prompt_too_long_for_a_jpeg_stays_out_of_it(tmp_path: Path) -> None:
     (path,) = paint(tmp_path, replace(PLAN, prompt="海" * 20_000, format="jpg"))
 
     assert plate_of(path) is None
-    assert len(metadata("x" * (MOST_METADATA - 200), 0)[ExifTag.ImageDescription]) > 59_000
+    assert len(told(painted_from("x" * (MOST_METADATA - 200), 0))) > 59_000
+
+
+def told(exif: Image.Exif) -> str:
+    return str(exif[ExifTag.ImageDescription])
+
+
+def test_a_strip_is_packed_until_it_fits_or_left_out() -> None:
+    noise = np.random.default_rng(1).integers(0, 255, (128, 3840, 3), np.uint8)
+    rows = Image.fromarray(noise)
+
+    assert len(told(laid_over(rows, 8))) > len(NOTICE) + 1_000
+    assert len(told(laid_over(rows.resize((1024, 64)), 64))) <= MOST_METADATA + len(NOTICE) + 1
+    assert told(laid_over(rows, 128)) == f"{NOTICE} "
+
+
+@pytest.mark.parametrize("kind", ["png", "jpg", "webp"])
+def test_a_given_picture_is_bare_again_when_it_begins_a_video(tmp_path: Path, kind: Format) -> None:
+    given = Image.linear_gradient("L").resize((WIDTH, HEIGHT)).convert("RGB")
+    given.save(tmp_path / "image.png")
+    (path,) = paint(tmp_path, replace(PLAN, image="image.png", format=kind, watermark=True))
+    bare = np.asarray(plate_of(path), np.int16)
+    head = slice(0, HEIGHT // 3)
+
+    assert apart(pixels(path)[head], np.asarray(given, np.int16)[head]) > 5
+    assert np.abs(bare - np.asarray(given, np.int16)).mean(axis=2).max() < 16
 
 
 def shown(folder: Path, image: Path) -> list[Pixels]:

@@ -106,6 +106,11 @@ class Layout(ABC):
         for ink in self._inks:
             ink.draw(planes, time)
 
+    @property
+    def head_height(self) -> int:
+        """Rows that the label and what stands beside it may darken or ink; the rest is below."""
+        return int(self._margin * 2.6) + 2 * self._small
+
     def inked_boxes(self) -> list[tuple[int, int, int, int]]:
         """Return top, left, bottom and right of every mark's ink, for whoever checks the layout."""
         return [ink.box() for ink in self._inks]
@@ -333,9 +338,10 @@ class Layout(ABC):
         self._veil(veil, self._look.bottom_tint, self._show(0.0, 0.8))
 
     def _veil_top(self) -> None:
-        clear = int(self._margin * 2.6) + 2 * self._small
         entering = 0.5 if self._look.still else 0.0
-        self._veil(Veil(clear, 0, strength=0.50), self._look.top_tint, self._show(0.0, entering))
+        self._veil(
+            Veil(self.head_height, 0, strength=0.50), self._look.top_tint, self._show(0.0, entering)
+        )
 
     def _veil(self, veil: Veil, tint: Floats, show: Show) -> None:
         size = (self._page.width, self._page.height)

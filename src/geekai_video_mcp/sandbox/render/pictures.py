@@ -19,8 +19,13 @@ from geekai_video_mcp.sandbox.render.camera import Pose
 from geekai_video_mcp.sandbox.render.frames import image_of, new_frame, planes_in
 from geekai_video_mcp.sandbox.render.layout import Look
 from geekai_video_mcp.sandbox.render.lexicon import mood_name
-from geekai_video_mcp.sandbox.render.plan import PicturePlan
-from geekai_video_mcp.sandbox.render.plates import landscape, metadata, plate_of
+from geekai_video_mcp.sandbox.render.plan import Format, PicturePlan
+from geekai_video_mcp.sandbox.render.plates import (
+    laid_over,
+    landscape,
+    painted_from,
+    plate_of,
+)
 from geekai_video_mcp.sandbox.render.poster import Poster
 from geekai_video_mcp.sandbox.render.still import Shot, open_picture
 from geekai_video_mcp.sandbox.render.workspace import Workspace
@@ -28,7 +33,7 @@ from geekai_video_mcp.sandbox.render.workspace import Workspace
 CLOSER_EACH_TAKE: Final = 0.25
 """How much nearer every further take of a given picture is, on the camera's own scale."""
 
-SAVE: Final[dict[str, tuple[str, dict[str, Any]]]] = {
+SAVE: Final[dict[Format, tuple[str, dict[str, Any]]]] = {
     # Level 1: a tenth larger and five times quicker than the default.
     "png": ("PNG", {"compress_level": 1}),
     "jpg": ("JPEG", {"quality": 92}),
@@ -52,8 +57,12 @@ def render_pictures(
     size = 0
     for take in range(plan.count):
         frame = ground.frame(take)
+        if plan.image is None:
+            told = painted_from(plan.prompt, take)
+        else:
+            told = laid_over(image_of(frame), poster.head_height)
         poster.draw(planes_in(frame), time=0.0, progress=0.0)
-        content = _encoded(image_of(frame), plan, take)
+        content = _encoded(image_of(frame), plan.format, told)
         names.append(f"picture-{take + 1}.{plan.format}")
         workspace.publish(names[-1], content)
         size += len(content)
@@ -96,9 +105,8 @@ class _Ground:
         return frame
 
 
-def _encoded(image: Image.Image, plan: PicturePlan, take: int) -> bytes:
-    name, settings = SAVE[plan.format]
+def _encoded(image: Image.Image, format_: Format, told: Image.Exif) -> bytes:
+    name, settings = SAVE[format_]
     buffer = io.BytesIO()
-    told = metadata(plan.prompt, take if plan.image is None else None)
     image.save(buffer, name, exif=told, **settings)
     return buffer.getvalue()
