@@ -33,6 +33,8 @@ SUBMIT_DEADLINE: Final = 400.0
 LOOK_DEADLINE: Final = 60.0
 """Seconds for the whole of each. The limits above are for one silence, and GeekAI breaks it
 with blank lines; its own cut comes at 300, so nobody but a stranger lasts until the first."""
+MODELS_A_PAGE: Final = 100
+"""Asked for by the name that the answer has for it; a service may give fewer."""
 ANSWER_LIMIT: Final = 64 * 1024 * 1024
 """Bytes of an answer that are read: a picture may stand in one, in base64."""
 
@@ -98,6 +100,18 @@ class GeekAI:
             path = f"{_PATHS[media]}/{quote(task_id, safe='')}"
             reply = await self._ask("GET", path, LOOK_TIMEOUT)
         return wire.read_task(reply, task_id=task_id)
+
+    async def list_models(self, page: int) -> wire.ModelsPage:
+        """GET /models: one page, counted from 1, free of charge.
+
+        Raises:
+            NotAuthorised: the key was refused.
+            ServiceUnavailable: there was no answer.
+        """
+        path = f"/models?page={page}&page_size={MODELS_A_PAGE}"
+        with self._looking(), anyio.fail_after(LOOK_DEADLINE):
+            reply = await self._ask("GET", path, LOOK_TIMEOUT)
+        return wire.read_models(reply)
 
     async def _ask(
         self, method: str, path: str, limits: httpx.Timeout, body: dict[str, object] | None = None

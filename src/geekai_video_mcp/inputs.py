@@ -368,6 +368,21 @@ class ListVideoTasks(Arguments):
     before: Word | None = Field(None, description="next_before of the page before")
 
 
+class ListVideoModels(Arguments):
+    """Arguments of `list_video_models`."""
+
+    model: Word | None = Field(None, description="All about this one")
+    query: Word | None = None
+    first_frame: bool | None = None
+    last_frame: bool | None = None
+    references: bool | None = None
+    audio: bool | None = Field(None, description="Makes sound")
+    seconds: Annotated[int, Field(ge=1, le=60), NotBoolean] | None = Field(
+        None, description="At least"
+    )
+    free: bool | None = None
+
+
 def _names(model: type[BaseModel]) -> Sequence[str]:
     return [info.alias or name for name, info in model.model_fields.items()]
 

@@ -16,7 +16,7 @@ from mcp.server.caching import CacheHint
 from mcp.server.mcpserver import MCPServer
 from mcp_types import ToolAnnotations
 
-from geekai_video_mcp import __version__, tools, views
+from geekai_video_mcp import __version__, shelf, tools, views
 from geekai_video_mcp.config import Settings
 from geekai_video_mcp.engine import Engine, Means, Outside, Resolving
 from geekai_video_mcp.inputs import (
@@ -24,6 +24,7 @@ from geekai_video_mcp.inputs import (
     GenerateImage,
     GenerateVideo,
     GetVideoTask,
+    ListVideoModels,
     ListVideoTasks,
 )
 from geekai_video_mcp.ledger import Ledger, Owners
@@ -114,6 +115,15 @@ def build_server(open_app: Opener) -> MCPServer[App]:
                 title="Generate image",
                 description=tools.IMAGE,
                 annotations=_SPENDS,
+            ),
+            tool(
+                tools.list_video_models,
+                ListVideoModels,
+                shelf.Models,
+                name="list_video_models",
+                title="List video models",
+                description=tools.MODELS,
+                annotations=_LOOKS,
             ),
         ],
     )

@@ -19,14 +19,21 @@ from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetad
 from mcp_types import CallToolResult, ImageContent, TextContent, ToolAnnotations
 from pydantic import BaseModel, ConfigDict
 
-from geekai_video_mcp import views
-from geekai_video_mcp.admission import Forecast
+from geekai_video_mcp import catalogue, shelf, views
 from geekai_video_mcp.config import SANDBOX
 from geekai_video_mcp.engine import LEDGER_PATIENCE, Engine
-from geekai_video_mcp.errors import GeekAIVideoError
-from geekai_video_mcp.inputs import WAIT_AT_MOST, Arguments, Generate, GetVideoTask, ListVideoTasks
+from geekai_video_mcp.errors import GeekAIVideoError, RequestRefused
+from geekai_video_mcp.inputs import (
+    WAIT_AT_MOST,
+    Arguments,
+    Generate,
+    GetVideoTask,
+    ListVideoModels,
+    ListVideoTasks,
+)
 from geekai_video_mcp.lifecycle import FileStatus, Media, Task
 from geekai_video_mcp.schema import compact_schema, outline_schema
+from geekai_video_mcp.wire import GenerationRequest
 
 Picture = Callable[[Path, Any], Awaitable[bytes | None]]
 
@@ -59,16 +66,22 @@ GET: Final = (
 )
 LIST: Final = "Tasks on this machine, newest first, free: finds what a lost conversation forgot."
 
+MODELS: Final = (
+    "GeekAI's video models: what each takes, its seconds and price. All filters optional."
+)
+
 
 async def generate(asked: Generate, ctx: "Context[App]") -> CallToolResult:
     """Submit; with `async` false, wait as well; with `dry_run` true, neither."""
     app, began = _app(ctx), anyio.current_time()
-    request = asked.to_request(default_model=app.default_models[asked.body.media])
+    wish = asked.to_request(default_model=app.default_models[asked.body.media])
     key, variation = asked.idempotency_key, asked.variation
+    checked = await _checked(app.engine, wish, key=key, variation=variation)
+    request, warnings = type(wish).model_validate(checked.request), checked.warnings
     if asked.dry_run:
-        return _foretold(
-            app, await app.engine.forecast(request, idempotency_key=key, variation=variation)
-        )
+        forecast = await app.engine.forecast(request, idempotency_key=key, variation=variation)
+        view = views.dry_run(forecast, sandbox=app.engine.service == SANDBOX, warnings=warnings)
+        return _result(view, views.dry_run_text(view, forecast.task.media), failed=False)
     task, repeated = await app.engine.submit(request, idempotency_key=key, variation=variation)
     # Whatever fails from here on, the task is under way: its id must reach the caller.
     with suppress(GeekAIVideoError):
@@ -78,10 +91,27 @@ async def generate(asked: Generate, ctx: "Context[App]") -> CallToolResult:
     at, sandbox = app.clock(), task.service == SANDBOX
     say = views.repeated_text if repeated else views.text
     return _result(
-        views.generation(task, at=at, sandbox=sandbox, repeated=repeated),
-        say(task, at=at, sandbox=sandbox),
+        views.generation(task, at=at, sandbox=sandbox, repeated=repeated, warnings=warnings),
+        say(task, at=at, sandbox=sandbox) + views.warned(warnings),
         failed=views.failed(task),
     )
+
+
+async def _checked(
+    engine: Engine, wish: GenerationRequest, *, key: str | None, variation: int | None
+) -> catalogue.Checked:
+    """The request by what is known of its model; a repeat of what was sent is never refused."""
+    if wish.media is Media.IMAGE:  # of whose models nothing is described here
+        return catalogue.unchecked(wish.to_json())
+    try:
+        return catalogue.check(wish.to_json(), listed=_videos(engine.listing.known()))
+    except RequestRefused:
+        # What is known may have changed since. Its caller must find the task, not hear that
+        # nothing was charged.
+        forecast = await engine.forecast(wish, idempotency_key=key, variation=variation)
+        if forecast.repeats is None:
+            raise
+        return catalogue.unchecked(wish.to_json())
 
 
 async def get_video_task(asked: GetVideoTask, ctx: "Context[App]") -> CallToolResult:
@@ -106,6 +136,19 @@ async def list_video_tasks(asked: ListVideoTasks, ctx: "Context[App]") -> CallTo
     page, more = found[: asked.limit], len(found) > asked.limit
     view = views.task_list(page, more=more, sandbox=SANDBOX)
     return _result(view, views.task_list_text(view), failed=False)
+
+
+async def list_video_models(asked: ListVideoModels, ctx: "Context[App]") -> CallToolResult:
+    """What is packaged, and what the service says of it if there is a key to ask with."""
+    engine = _app(ctx).engine
+    # The sandbox takes every model, and lists a few alone.
+    listed = None if engine.service == SANDBOX else _videos(await engine.listing.models())
+    view, words = shelf.card(asked.model, listed) if asked.model else shelf.shelf(asked, listed)
+    return _result(view, words, failed=False)
+
+
+def _videos(listed: tuple[catalogue.Listed, ...] | None) -> dict[str, catalogue.Listed] | None:
+    return None if listed is None else catalogue.of_type(listed, "video")
 
 
 async def _wait(app: App, ctx: "Context[App]", task: Task, *, ends: float) -> Task:
@@ -139,11 +182,6 @@ def _told(app: App, task: Task) -> CallToolResult:
         views.text(task, at=at, sandbox=sandbox, ours=ours),
         failed=views.failed(task),
     )
-
-
-def _foretold(app: App, forecast: Forecast) -> CallToolResult:
-    view = views.dry_run(forecast, sandbox=app.engine.service == SANDBOX)
-    return _result(view, views.dry_run_text(view, forecast.task.media), failed=False)
 
 
 def _result(view: BaseModel, text: str, *, failed: bool) -> CallToolResult:

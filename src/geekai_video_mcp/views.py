@@ -5,7 +5,7 @@ The result mirrors GeekAI's own answer; what is ours stands beside it. Whatever 
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Final, Literal
 
@@ -13,7 +13,15 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from geekai_video_mcp import catalogue, moderation
 from geekai_video_mcp.admission import Forecast
-from geekai_video_mcp.errors import MAYBE_CHARGED, NOT_CHARGED, QUOTE_LIMIT, plain, quoted, sentence
+from geekai_video_mcp.errors import (
+    MAYBE_CHARGED,
+    NOT_CHARGED,
+    QUOTE_LIMIT,
+    RATE_LIMITED,
+    plain,
+    quoted,
+    sentence,
+)
 from geekai_video_mcp.inputs import WAIT_AT_MOST
 from geekai_video_mcp.lifecycle import UNRESOLVED, FileStatus, Media, Status, Task, due
 
@@ -126,6 +134,7 @@ class Generation(_Answer, _Possibly):
     deduplicated: bool | None = Field(
         default=None, description="True: an earlier request's task; nothing new was sent"
     )
+    warnings: list[str] | None = None
     dry_run: Annotated[DryRunView, WithJsonSchema({"type": "object"})] | None = None
 
 
@@ -137,10 +146,15 @@ def video_task(task: Task, *, at: float, sandbox: bool, ours: bool = True) -> Vi
     return VideoTask(**_facts(task, at=at, sandbox=sandbox, ours=ours))
 
 
-def generation(task: Task, *, at: float, sandbox: bool, repeated: bool) -> Generation:
-    """*task* as the answer to a request; *repeated* if it is an earlier request's."""
+def generation(
+    task: Task, *, at: float, sandbox: bool, repeated: bool, warnings: Sequence[str] = ()
+) -> Generation:
+    """*task* as the answer to a request; *repeated* if it is an earlier request's.
+
+    *warnings* are of the catalogue's check of the request.
+    """
     facts = _facts(task, at=at, sandbox=sandbox, ours=True)
-    return Generation(**facts, deduplicated=repeated)
+    return Generation(**facts, deduplicated=repeated, warnings=list(warnings) or None)
 
 
 def _facts(task: Task, *, at: float, sandbox: bool, ours: bool) -> dict[str, Any]:
@@ -161,7 +175,7 @@ def _facts(task: Task, *, at: float, sandbox: bool, ours: bool) -> dict[str, Any
     }
 
 
-def dry_run(forecast: Forecast, *, sandbox: bool) -> Generation:
+def dry_run(forecast: Forecast, *, sandbox: bool, warnings: Sequence[str] = ()) -> Generation:
     """What a request would come to; nothing of it has happened."""
     task = forecast.task
     listed = None if sandbox else catalogue.price(task.model)
@@ -170,7 +184,7 @@ def dry_run(forecast: Forecast, *, sandbox: bool) -> Generation:
         sandbox=sandbox,
         dry_run=DryRunView(
             request=dict(task.request),
-            warnings=_warnings(task.request),
+            warnings=list(warnings),
             price=_FREE if sandbox else _price(listed),
             cost_cny=0.0 if sandbox else listed and listed.of(seconds=task.request.get("duration")),
             videos_left_today=forecast.left_today,
@@ -198,7 +212,7 @@ def dry_run_text(shown: Generation, media: Media) -> str:
     return (
         f"Dry run: nothing was sent. {NOT_CHARGED} It would ask {shown.model} for {_A[media]}"
         f"{f' with {with_}' if with_ else ''}. {found.price}{caps}"
-        f"{''.join(f' {sentence(warning)}' for warning in found.warnings)} {shown.next_step}"
+        f"{warned(found.warnings)} {shown.next_step}"
     )
 
 
@@ -213,10 +227,9 @@ def _price(listed: catalogue.Price | None) -> str:
     return f"{said} ({listed.source}, read {listed.read_on.isoformat()})."
 
 
-def _warnings(request: Mapping[str, Any]) -> list[str]:
-    if request.get("retries"):
-        return ["retries lets GeekAI attempt a failed generation again, which may cost more"]
-    return []
+def warned(warnings: Iterable[str]) -> str:
+    """Warnings as they follow other words; nothing if there are none."""
+    return "".join(f" {sentence(warning[:1].upper() + warning[1:])}" for warning in warnings)
 
 
 def _after_dry_run(forecast: Forecast) -> str:
@@ -345,13 +358,32 @@ def next_step(task: Task, *, sandbox: bool, ours: bool = True) -> str:
     if task.status is Status.FAILED:
         return moderation.advice(task.error_code) or _AFTER_FAILURE
     if task.status in {Status.REJECTED, Status.ABANDONED}:
-        return "Nothing is under way for this task."
+        return _after_refusal(task)
     if task.status is Status.UNKNOWN:
         return _for_a_person(task, sandbox=sandbox)
     return f"Call get_video_task with this task_id and wait_seconds {WAIT_AT_MOST}."
 
 
 _AFTER_FAILURE: Final = "Read the error, change the request where it says so, and generate again."
+_OF_NO_REQUEST: Final = frozenset(
+    {
+        "unauthorized",
+        "insufficient_balance",
+        "forbidden",
+        RATE_LIMITED,
+        "unreachable",
+        "unavailable",
+    }
+)
+"""Codes of refusals that any request would have met."""
+
+
+def _after_refusal(task: Task) -> str:
+    stranger = task.media is Media.VIDEO and task.model not in catalogue.models()
+    about_it = task.error_code not in _OF_NO_REQUEST and not moderation.advice(task.error_code)
+    if task.status is Status.REJECTED and stranger and about_it:
+        return f"If it is the model's name: {catalogue.unknown(task.model)}."
+    return "Nothing is under way for this task."
 
 
 def _after_success(task: Task) -> str:

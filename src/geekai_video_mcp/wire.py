@@ -29,6 +29,7 @@ from pydantic import (
 )
 
 from geekai_video_mcp import moderation
+from geekai_video_mcp.catalogue import Listed
 from geekai_video_mcp.errors import (
     RATE_LIMITED,
     NotAuthorised,
@@ -194,6 +195,33 @@ class Answer(BaseModel):
     estimated_seconds: LenientNumber = None
 
 
+class ModelEntry(BaseModel):
+    """An entry of `data` in a page of GET /models."""
+
+    model_config = _STRANGER
+
+    id: LenientText = None
+    type: LenientText = None
+    status: LenientText = None
+
+
+class ModelsAnswer(BaseModel):
+    """A page of GET /models."""
+
+    model_config = _STRANGER
+
+    data: Annotated[list[ModelEntry], BeforeValidator(_entries)]
+    total: LenientNumber = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelsPage:
+    """A page of the service's models; `total` is of all pages, None if it does not say."""
+
+    models: tuple[Listed, ...]
+    total: int | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Reply:
     """What came back over HTTP. `at` is when, in Unix seconds."""
@@ -334,9 +362,42 @@ def read_task(reply: Reply, *, task_id: str) -> Observation:
         raise TaskNotFound(task_id)
     if reply.status_code in _NOT_AUTHORISED:
         _raise_not_authorised(reply)
+    raise _unavailable(f"GeekAI answered HTTP {reply.status_code}{_reason(reply)}", reply)
+
+
+def read_models(reply: Reply) -> ModelsPage:
+    """A page of GET /models (docs.geekai.co/cn/api/models, read 2026-11-22).
+
+    Raises:
+        NotAuthorised: the key was refused.
+        ServiceUnavailable: anything else that is no list of models.
+    """
+    if reply.status_code in _NOT_AUTHORISED:
+        _raise_not_authorised(reply)
+    try:
+        answer = ModelsAnswer.model_validate(json.loads(reply.body)) if reply.ok else None
+    except (ValueError, RecursionError):
+        answer = None
+    if answer is None:
+        what = f"GeekAI gave no list of models (HTTP {reply.status_code}){_reason(reply)}"
+        raise _unavailable(what, reply)
+    return ModelsPage(
+        models=tuple(_listed(entry) for entry in answer.data if entry.id),
+        total=None if answer.total is None else round(answer.total),
+    )
+
+
+def _listed(entry: ModelEntry) -> Listed:
+    """An entry as data: its words may be anyone's."""
+    words = (entry.id, entry.type, entry.status)
+    id_, type_, status = (plain(said or "", limit=64) for said in words)
+    return Listed(id=id_, type=type_.lower(), status=status.lower())
+
+
+def _unavailable(what: str, reply: Reply) -> ServiceUnavailable:
     limited = reply.status_code == HTTPStatus.TOO_MANY_REQUESTS
-    raise ServiceUnavailable(
-        f"GeekAI answered HTTP {reply.status_code}{_reason(reply)}",
+    return ServiceUnavailable(
+        what,
         code=RATE_LIMITED if limited else "unavailable",
         retry_after_seconds=_seconds(reply.retry_after),
     )

@@ -50,6 +50,7 @@ async def test_only_what_the_caller_set_is_sent_and_always_asynchronously(world:
             client,
             "generate_video",
             prompt="彼得兔开小汽车",
+            model="cogvideox-3",
             duration=5,
             with_audio=None,
             extra_body={"camera_control": {"type": "simple"}, "seed": 7},
@@ -57,7 +58,7 @@ async def test_only_what_the_caller_set_is_sent_and_always_asynchronously(world:
 
     (job,) = world.service.jobs.values()
     assert job.body == {
-        "model": "cogvideox-flash",
+        "model": "cogvideox-3",
         "prompt": "彼得兔开小汽车",
         "duration": 5,
         "async": True,

@@ -30,7 +30,8 @@ async def test_a_picture_reaches_the_service_whole_and_is_not_kept_after(world: 
 
     world.service.before_charge = look_at_the_disk
     async with world.client() as client:
-        await call(client, "generate_video", prompt="a fox", image=PICTURE, image_tail=PICTURE)
+        frames = {"image": PICTURE, "image_tail": PICTURE}
+        await call(client, "generate_video", prompt="a fox", model="kling-video-v3", **frames)
 
     (job,) = world.service.jobs.values()
     assert job.body["image"] == job.body["image_tail"] == PICTURE

@@ -93,7 +93,7 @@ async def test_the_order_of_members_makes_no_other_request(world: World) -> None
     "other",
     [
         {"prompt": "a hare"},
-        {"prompt": "a fox", "duration": 10},
+        {"prompt": "a fox", "fps": 60},
         {"prompt": "a fox", "model": "cogvideox-3"},
         {"prompt": "a fox", "variation": 2},
         {"prompt": "a fox", "idempotency_key": "second take"},
@@ -163,14 +163,14 @@ async def test_the_way_to_another_take_that_a_repeat_names_is_one(world: World) 
 
 async def test_a_key_of_another_request_is_refused_by_the_fields_that_differ(world: World) -> None:
     async with world.client() as client:
-        await call(client, "generate_video", prompt="a fox", idempotency_key="k", duration=5)
+        await call(client, "generate_video", prompt="a fox", idempotency_key="k", size="720x480")
         refused = await call(
             client, "generate_video", prompt="a red fox", idempotency_key="k", fps=30, variation=1
         )
 
     assert refused.is_error
     assert "Nothing was charged." in text(refused)
-    assert "differs in duration, fps, prompt, variation" in text(refused)
+    assert "differs in fps, prompt, size, variation" in text(refused)
     assert "red fox" not in text(refused)
     assert '"k"' in text(refused)
     assert world.service.charges == ["a fox"]

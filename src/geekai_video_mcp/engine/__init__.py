@@ -18,6 +18,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from geekai_video_mcp.admission import Forecast, Limits, foresee
+from geekai_video_mcp.engine.listing import Listing
 from geekai_video_mcp.engine.means import Fetcher, Means, Outside, Service
 from geekai_video_mcp.engine.resolving import Resolving
 from geekai_video_mcp.engine.resuming import Resuming
@@ -97,6 +98,7 @@ class Engine:
             connect=connect,
             clock=clock,
         )
+        self.listing = Listing(self._means)
         self._submitting = Submitting(self._means)
         self._watching = Watching(self._means, start=self._start)
         self._resuming = Resuming(

@@ -13,6 +13,7 @@ from geekai_video_mcp.admission import Limits
 from geekai_video_mcp.errors import RATE_LIMITED, ServiceUnavailable, StorageUnavailable
 from geekai_video_mcp.ledger import Ledger, Owners
 from geekai_video_mcp.lifecycle import FileFact, Media, Observation, Task
+from geekai_video_mcp.wire import ModelsPage
 
 LIMITING: Final = "GeekAI is limiting the rate of requests"
 
@@ -22,6 +23,7 @@ class Service(Protocol):
 
     async def create(self, media: Media, body: dict[str, object]) -> Observation: ...
     async def get(self, media: Media, task_id: str) -> Observation: ...
+    async def list_models(self, page: int) -> ModelsPage: ...
 
 
 class Fetcher(Protocol):

@@ -1,0 +1,72 @@
+"""Which models there are: those described here, and those that the service lists now. Pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from typing import Final
+
+from geekai_video_mcp.catalogue.facts import models
+from geekai_video_mcp.errors import quoted
+
+NEAREST: Final = 3
+CLOSE: Final = 0.6
+"""Likeness from 0 to 1, as difflib measures it, from which a name may be a slip of the pen:
+kling-v1-6 for kling-video-v1-6 has 0.77."""
+DEAD: Final = frozenset({"deprecated", "dead", "inactive", "disabled", "offline", "retired"})
+"""Words for a model that goes or is gone; `deprecated` is the documented one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listed:
+    """A model as the service's own list has it."""
+
+    id: str
+    type: str = ""
+    status: str = ""
+
+    @property
+    def dead(self) -> bool:
+        """Whether the service says that it goes or is gone."""
+        return self.status.lower() in DEAD
+
+
+def of_type(listed: Iterable[Listed], kind: str) -> dict[str, Listed]:
+    """The listed models of one type, by id."""
+    return {one.id: one for one in listed if one.type.lower() == kind}
+
+
+def standing(model: str, listed: Mapping[str, Listed] | None) -> str | None:
+    """What the service's list of videos says against a model or for a new one; None for nothing.
+
+    *listed* is None if the service has not said what it has.
+    """
+    if not listed:  # an empty list is no news, and would make every model a dead one
+        return None
+    one = listed.get(model)
+    if one is None:
+        return "not in the service's list now" if model in models() else None
+    if one.dead:
+        return f"{one.status.lower()} by the service"
+    return None if model in models() else "listed by the service, not described here"
+
+
+def nearest(name: str, among: Iterable[str] = ()) -> list[str]:
+    """The ids most like *name*, the best first; of those described here if *among* has none."""
+    return [model for _, model in _by_likeness(name, among)[:NEAREST]]
+
+
+def is_close(name: str) -> bool:
+    """Whether *name* may be a slip of the pen for a known id."""
+    return _by_likeness(name, ())[0][0] >= CLOSE
+
+
+def unknown(name: str, among: Iterable[str] = ()) -> str:
+    """That there is no such model, and what may have been meant."""
+    near = ", ".join(nearest(name, among))
+    return f"{quoted(name, limit=64)} is no model known here; nearest are {near}"
+
+
+def _by_likeness(name: str, among: Iterable[str]) -> list[tuple[float, str]]:
+    wanted, every = name.casefold(), tuple(among) or tuple(models())
+    found = [(SequenceMatcher(None, wanted, one.casefold()).ratio(), one) for one in every]
+    return sorted(found, key=lambda pair: -pair[0])

@@ -1,0 +1,217 @@
+"""What the assistant sees of the models: all of them in a line each, or all about one. Pure.
+
+A list is at most `ROOM` bytes as it is sent, for it is read by a model that pays for each.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from itertools import takewhile
+from typing import Annotated, Any, Final
+
+from pydantic import WithJsonSchema
+
+from geekai_video_mcp.catalogue import (
+    FACT_OF,
+    Fact,
+    Listed,
+    Model,
+    models,
+    price,
+    rules,
+    standing,
+    unknown,
+)
+from geekai_video_mcp.errors import RequestRefused
+from geekai_video_mcp.inputs import ListVideoModels
+from geekai_video_mcp.views import Outlined
+
+ROOM: Final = 2400
+"""Bytes of a list's words and structure as JSON; what MCP puts around them has the rest of
+2,500."""
+_LETTERS: Final = {
+    "t": "text",
+    "f": "first_frame",
+    "l": "last_frame",
+    "r": "references",
+    "v": "video",
+    "s": "sound",
+}
+LEGEND: Final = (
+    "Id = heading + name; takes t text, f first frame, l last frame, r references, v video,"
+    " makes s sound; seconds; CNY."
+)
+_NAMES: Final = {**{fact: field for field, fact in FACT_OF.items()}, "image": "pictures"}
+"""Facts by the names that a request has for them."""
+_BEGUN: Final = ("-", "_")
+"""Where a heading may end."""
+Names = dict[str, "str | int"]
+
+
+class Models(Outlined):
+    """The models by what their ids begin with, or the facts of one."""
+
+    outline = ("ids", "card", "live")
+
+    ids: Annotated[Names, WithJsonSchema({"type": "object"})] | None = None
+    """Names by heading; their number where they would not fit."""
+    card: Annotated[dict[str, Any], WithJsonSchema({"type": "object"})] | None = None
+    live: bool
+    """Whether the service's own list is part of it."""
+
+
+def shelf(asked: ListVideoModels, listed: Mapping[str, Listed] | None) -> tuple[Models, str]:
+    """The models that suit what is *asked*, as a structure and in words."""
+    found = [model for model in _every(listed) if _suits(model, asked)]
+    if not found:
+        words = "No model is known to take all of this; leave a filter out."
+        return Models(ids={}, live=bool(listed)), words
+    told, room = _list(found, listed, room=len(found)), len(found)
+    while _bytes(*told) > ROOM and room:
+        room //= 2
+        told = _list(found, listed, room=room)
+    return told
+
+
+def card(name: str, listed: Mapping[str, Listed] | None) -> tuple[Models, str]:
+    """All that is known of one model, with its sources.
+
+    Raises:
+        RequestRefused: nobody knows it.
+    """
+    model = models().get(name)
+    if model is None and name not in (listed or ()):
+        raise RequestRefused(unknown(name, listed or ()), code="unknown_model")
+    stands = standing(name, listed)
+    facts: dict[str, dict[str, Any]] = {}
+    for fact_name, fact in model.facts.items() if model else ():
+        facts.setdefault(_origin(fact), {})[_NAMES.get(fact_name, fact_name)] = _cell(fact)
+    told: dict[str, Any] = {
+        "model": name,
+        **({"standing": stands} if stands else {}),
+        "facts": facts,
+        "rules": list(dict.fromkeys(rule.said_of(name) for rule in rules() if rule.about(name))),
+    }
+    lines = [f"{name}{f': {stands}' if stands else ''}", *(_group(*each) for each in facts.items())]
+    return Models(card=told, live=bool(listed)), "\n".join([*lines, *told["rules"]])
+
+
+def _every(listed: Mapping[str, Listed] | None) -> list[Model]:
+    new = [Model(id=name, group="new") for name in listed or () if name not in models()]
+    return [*models().values(), *new]
+
+
+def _suits(model: Model, asked: ListVideoModels) -> bool:
+    """Whether it is known to do all that is asked; false asks for nothing."""
+    wanted = {
+        "first_frame": asked.first_frame,
+        "last_frame": asked.last_frame,
+        "references": asked.references,
+        "sound": asked.audio,
+    }
+    listed = price(model.id)
+    about = f"{model.id} {model.group}".casefold()
+    return (
+        all(model.takes(name) for name, wish in wanted.items() if wish)
+        and model.longest >= (asked.seconds or 0)
+        and not (asked.free and (listed is None or listed.cny or model.takes("makes")))
+        and all(part in about for part in (asked.query or "").casefold().split())
+    )
+
+
+def _list(
+    found: list[Model], listed: Mapping[str, Listed] | None, *, room: int
+) -> tuple[Models, str]:
+    """The list with up to *room* names spelled out in each of its additions."""
+    lines, here, apart = list[str](), list[Model](), dict[str, list[str]]()
+    for model in found:
+        if doubt := _doubt(model, listed):
+            apart.setdefault(doubt, []).append(model.id)
+        else:
+            here.append(model)
+    rests: dict[str, list[str]] = {}
+    for heading, run in _runs(here):
+        lines += [heading] if heading else []
+        lines += [_line(model, heading) for model in run]
+        rests.setdefault(heading, []).extend(model.id.removeprefix(heading) for model in run)
+    lines += [f"{doubt}: {_some(ids, room)}" for doubt, ids in apart.items()]
+    ids: Names = {
+        heading: " ".join(names) if room == len(found) else len(names)
+        for heading, names in {**rests, **apart}.items()
+    }
+    return Models(ids=ids, live=bool(listed)), "\n".join([LEGEND, *lines])
+
+
+def _some(ids: list[str], room: int) -> str:
+    shown = ids[:room]
+    left = len(ids) - len(shown)
+    return " ".join(shown) + (f" and {left} more, by query" if left else "")
+
+
+def _doubt(model: Model, listed: Mapping[str, Listed] | None) -> str | None:
+    """Why a model is not among the others; None if it is."""
+    if (stands := standing(model.id, listed)) is not None:
+        return stands
+    return "may be gone" if model.takes("gone") and not listed else None
+
+
+def _runs(found: list[Model]) -> list[tuple[str, list[Model]]]:
+    """Neighbours whose ids begin alike, with what they begin with."""
+    runs: list[list[Model]] = []
+    for model in found:
+        if runs and _heading([*runs[-1], model]):
+            runs[-1].append(model)
+        else:
+            runs.append([model])
+    return [(_heading(run) if len(run) > 1 else "", run) for run in runs]
+
+
+def _heading(run: Iterable[Model]) -> str:
+    columns = zip(*(model.id for model in run), strict=False)
+    alike = "".join(column[0] for column in takewhile(lambda each: len(set(each)) == 1, columns))
+    return alike[: max(alike.rfind(mark) for mark in _BEGUN) + 1]
+
+
+def _line(model: Model, heading: str) -> str:
+    takes = "".join(letter for letter, name in _LETTERS.items() if model.takes(name))
+    cells = (
+        model.id.removeprefix(heading),
+        "no video" if model.takes("makes") else takes or "?",
+        _shown(model.value("seconds"), between="/"),
+        _money(model.id),
+    )
+    return " ".join(cell for cell in cells if cell)
+
+
+def _money(name: str) -> str:
+    listed = price(name)
+    if listed is None:
+        return ""
+    return f"{listed.cny:g}{'/s' if listed.per == 'second' else ''}" if listed.cny else "free"
+
+
+def _shown(value: Any, *, between: str = ", ") -> str:  # noqa: ANN401 - a fact is of its own kind
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return between.join(map(str, value))  # pyright: ignore[reportUnknownArgumentType] - JSON
+    if isinstance(value, dict):
+        return between.join(f"{k}: {_shown(v)}" for k, v in value.items())  # pyright: ignore[reportUnknownVariableType] - JSON
+    return "" if value is None else str(value)
+
+
+def _origin(fact: Fact) -> str:
+    return f"{fact.mark}: {'; '.join(map(str, fact.sources))}"
+
+
+def _cell(fact: Fact) -> str:
+    return f"{_shown(fact.value)}{f' ({fact.note})' if fact.note else ''}"
+
+
+def _group(origin: str, cells: Mapping[str, str]) -> str:
+    return f"[{origin}] " + "; ".join(f"{name} {cell}" for name, cell in cells.items())
+
+
+def _bytes(shown: Models, words: str) -> int:
+    """As they are sent, in UTF-8."""
+    structure = shown.model_dump_json(exclude_none=True)
+    return len(structure.encode()) + len(json.dumps(words, ensure_ascii=False).encode())
