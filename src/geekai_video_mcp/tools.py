@@ -26,6 +26,7 @@ from geekai_video_mcp.engine import LEDGER_PATIENCE, Engine
 from geekai_video_mcp.errors import GeekAIVideoError
 from geekai_video_mcp.inputs import WAIT_AT_MOST, Arguments, Generate, GetVideoTask, ListVideoTasks
 from geekai_video_mcp.lifecycle import FileStatus, Media, Task
+from geekai_video_mcp.pictures import Pictures
 from geekai_video_mcp.schema import compact_schema, outline_schema
 
 Picture = Callable[[Path, Any], Awaitable[bytes | None]]
@@ -37,6 +38,7 @@ class App:
 
     engine: Engine
     default_models: Mapping[Media, str]
+    pictures: Pictures
     preview: Picture
     """`artifacts.preview`, handed in: its module is heavy, and most calls need no picture."""
     clock: Callable[[], float] = time.time
@@ -64,6 +66,7 @@ async def generate(asked: Generate, ctx: "Context[App]") -> CallToolResult:
     """Submit; with `async` false, wait as well; with `dry_run` true, neither."""
     app, began = _app(ctx), anyio.current_time()
     request = asked.to_request(default_model=app.default_models[asked.body.media])
+    request = await app.pictures.resolved(request)
     key, variation = asked.idempotency_key, asked.variation
     if asked.dry_run:
         return _foretold(
@@ -181,7 +184,8 @@ def tool(
 
     async def call(arguments: dict[str, Any], ctx: "Context[App]") -> CallToolResult:
         try:
-            return await handler(reading.read(arguments), ctx)
+            service_url = _app(ctx).pictures.service_url
+            return await handler(reading.read(arguments, service_url=service_url), ctx)
         except GeekAIVideoError as exc:
             return CallToolResult(content=[TextContent(text=exc.message)], is_error=True)
 
