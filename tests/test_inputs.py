@@ -8,10 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geekai_video_mcp.errors import NOT_CHARGED, RequestRefused
-from geekai_video_mcp.inputs import DATA_URI_LIMIT, PROMPT_LIMIT, GenerateVideo, GetVideoTask
+from geekai_video_mcp.inputs import PROMPT_LIMIT, GenerateImage, GenerateVideo, GetVideoTask
+from geekai_video_mcp.references import DATA_URI_LIMIT, LINK_LIMIT, PATH_LIMIT
 
 HTTPS = "https://example.com/a.png"
 PNG = "data:image/png;base64,iVBORw0KGgo="
+JPEG = "data:image/jpeg;base64,/9j/4AAQ"
+WEBP = "data:image/webp;base64,UklGRgAAAABXRUJQ"
 
 
 def refused(**arguments: object) -> str:
@@ -74,46 +77,179 @@ def test_a_value_that_cannot_be_meant_is_refused_by_field(field: str, value: obj
     assert refused(**{field: value}).startswith(f"{field}: ")
 
 
-@pytest.mark.parametrize("field", ["image", "image_tail", "images", "video", "audio"])
+MEDIA = ["image", "image_tail", "images", "video", "audio", "image_list", "static_mask"]
+HOSTILE = [
+    "http://example.com/a.png",
+    "HTTP://example.com/a.png",
+    "ftp://example.com/a.png",
+    "javascript:alert(1)",
+    "gopher://example.com/_",
+    "https://",
+    "https:///a.png",
+    "https:example.com",
+    "https://a b",
+    "https://a\nb",
+    "https://example.com/\u202egnp.a",
+    "https://" + "x" * 5000,
+    "https://example.com/" + "x" * LINK_LIMIT,
+    "https://user@example.com/a.png",
+    "https://user:secret@example.com/a.png",
+    "https://example.com\\@127.0.0.1/a.png",
+    "https://example.com:0/a.png",
+    "https://example.com:99999/a.png",
+    "https://[::1/a.png",
+    "https://127.0.0.1/a.png",
+    "https://127.1/a.png",
+    "https://2130706433/a.png",
+    "https://0x7f.1/a.png",
+    "https://0177.0.0.1/a.png",
+    "https://LOCALHOST/a.png",
+    "https://localhost.:8443/a.png",
+    "https://[::1]/a.png",
+    "https://[::ffff:127.0.0.1]/a.png",
+    "https://[64:ff9b::7f00:1]/a.png",
+    "https://169.254.169.254/latest/meta-data",
+    "https://metadata.google.internal/",
+    "https://10.0.0.1/a.png",
+    "https://printer.local/a.png",
+    "https://127.0.0.1.nip.io/a.png",
+    "https://%31%32%37.0.0.1/a.png",
+    "https://①②⑦.0.0.1/a.png",
+    "https://intranet/a.png",
+    "https://sandbox.invalid/api/v1/files/a.png",
+    "task:",
+    "task:../../etc/passwd",
+    "task:a b",
+    "file://server/share/a.png",
+    "file:///videos/a%00.png",
+    "file:",
+    "file://[",
+]
+
+
+def placed(field: str, value: object) -> dict[str, Any]:
+    """The arguments with *value* in *field*, wherever that is."""
+    if field in {"image_list", "static_mask"}:
+        return {"extra_body": {field: [value] if field == "image_list" else value}}
+    return {field: [value] if field in {"images", "audio"} else value}
+
+
+def where(field: str) -> str:
+    """How a refusal of it names *field*."""
+    member = {"image_list": "extra_body.image_list.0", "static_mask": "extra_body.static_mask"}
+    return member.get(field, f"{field}.0" if field in {"images", "audio"} else field)
+
+
+@pytest.mark.parametrize("field", MEDIA)
+@pytest.mark.parametrize("value", HOSTILE)
+def test_a_link_that_geekai_should_not_fetch_is_refused_with_the_way_out(
+    field: str, value: str
+) -> None:
+    message = refused(**placed(field, value))
+
+    assert message.startswith(f"{where(field)}: ")
+    assert "give an https URL" in message
+    assert value in {"task:", "file:"} or value not in message
+
+
+@pytest.mark.parametrize("field", ["image", "image_tail", "images"])
+@pytest.mark.parametrize("value", ["", "a.png", "../a.png", "./a.png", "/9j/4AAQSk", "iVBORw0KG"])
+def test_a_name_that_could_be_anything_is_no_picture(field: str, value: str) -> None:
+    message = refused(**placed(field, value))
+
+    assert message.startswith(f"{where(field)}: ")
+    assert "a file's whole path" in message
+
+
+@pytest.mark.parametrize("field", ["video", "audio"])
+@pytest.mark.parametrize(
+    "value", ["/etc/passwd", "~/a.mp4", "../a.mp4", "C:\\a.mp4", "file:///a.mp4", "a.mp4", "", PNG]
+)
+def test_reference_media_are_no_files(field: str, value: str) -> None:
+    message = refused(**placed(field, value))
+
+    assert message.startswith(f"{where(field)}: ")
+    assert "give an https URL" in message
+
+
+def test_only_a_video_may_be_an_earlier_task() -> None:
+    assert sent(video="task:8d1f")["video"] == "task:8d1f"
+    assert refused(audio=["task:8d1f"]).startswith("audio.0: ")
+
+
 @pytest.mark.parametrize(
     "value",
     [
-        "http://example.com/a.png",
-        "ftp://example.com/a.png",
-        "javascript:alert(1)",
-        "file:///etc/passwd",
-        "/etc/passwd",
-        "../a.png",
-        "C:\\a.png",
-        "https://",
-        "https://a b",
-        "https://a\nb",
-        "https://" + "x" * 5000,
+        "/videos/a.png",
+        "~/Pictures/a b.png",
+        "C:\\Users\\a.png",
+        "\\\\server\\share\\a.png",
+        "file:///videos/a%20b.png",
+        "file://localhost/a.png",
+        "FILE:/C:/a.png",
         "task:8d1f",
-        "",
+        "task: be386e16-91bc-4694-b5b8-23a555db33b2",
     ],
 )
-def test_only_a_link_that_geekai_can_fetch_is_taken(field: str, value: str) -> None:
-    several = field in {"images", "audio"}
+@pytest.mark.parametrize("field", ["image", "image_tail", "images", "image_list", "static_mask"])
+def test_a_picture_may_be_a_file_or_an_earlier_task(field: str, value: str) -> None:
+    assert GenerateVideo.read({"prompt": "a fox", **placed(field, value)})
 
-    message = refused(**{field: [value] if several else value})
 
-    assert message.startswith(f"{field}.0: " if several else f"{field}: ")
-    assert "https URL" in message
+def test_a_path_is_no_longer_than_any_file_has() -> None:
+    assert "too long" in refused(image="/" + "a" * PATH_LIMIT)
+
+
+@pytest.mark.parametrize("field", MEDIA)
+@pytest.mark.parametrize(
+    ("service", "value"),
+    [
+        ("https://sandbox.invalid/api/v1", "https://sandbox.invalid/api/v1/files/a.png"),
+        ("http://127.0.0.1:8766/api/v1", "http://127.0.0.1:8766/api/v1/files/a.png"),
+    ],
+)
+def test_the_services_own_links_may_be_given_wherever_it_is(
+    field: str, service: str, value: str
+) -> None:
+    asked = {"prompt": "a fox", **placed(field, value)}
+
+    assert GenerateVideo.read(asked, service_url=service)
+    for other in ("https://geekai.co/api/v1", service.replace("8766", "8767").replace("in", "i")):
+        with pytest.raises(RequestRefused):
+            GenerateVideo.read(asked, service_url=other)
 
 
 @pytest.mark.parametrize(
-    "uri", ["data:text/html;base64,AA", "data:image/svg+xml;base64,A", "data:"]
+    "uri",
+    ["data:text/html;base64,AA", "data:image/svg+xml;base64,A", "data:", "DATA:image/png,AA"],
 )
 def test_a_data_uri_must_be_a_picture(uri: str) -> None:
     assert "image: a data URI must begin" in refused(image=uri)
 
 
+@pytest.mark.parametrize(
+    ("uri", "why"),
+    [
+        ("data:image/png;base64,", "holds no PNG, JPEG or WebP"),
+        ("data:image/png;base64,AAAA", "holds no PNG, JPEG or WebP"),
+        ("data:image/png;base64,iVBORw0KGg", "not valid base64"),
+        ("data:image/png;base64,iVBORw0 KGgo=", "not valid base64"),
+        ("data:image/png;base64,_-_-", "not valid base64"),
+        (PNG.replace("png", "jpeg"), "says jpeg and must say png"),
+        (JPEG.replace("jpeg", "webp"), "says webp and must say jpeg"),
+        (WEBP.replace("webp", "png"), "says png and must say webp"),
+    ],
+)
+def test_a_data_uri_must_hold_what_it_says(uri: str, why: str) -> None:
+    assert why in refused(image=uri)
+
+
 def test_a_data_uri_may_be_as_long_as_the_limit_and_no_longer() -> None:
-    longest = PNG + "A" * (DATA_URI_LIMIT - len(PNG))
+    head = PNG.removesuffix("=")
+    longest = head + "A" * ((DATA_URI_LIMIT - len(head)) // 4 * 4 + 1)
 
     assert sent(image=longest)["image"] == longest
-    assert f"at most {DATA_URI_LIMIT:,}" in refused(image=longest + "A")
+    assert f"at most {DATA_URI_LIMIT:,}" in refused(image=longest + "AAAA")
 
 
 @pytest.mark.parametrize("field", ["video", "audio"])
@@ -122,7 +258,17 @@ def test_reference_media_are_links_alone(field: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "given_image", [HTTPS, PNG, "data:image/JPEG;base64,AA", "https://例え.jp/画"]
+    "given_image",
+    [
+        HTTPS,
+        "HTTPS://example.com:8443/a?b=c#d",
+        "https://8.8.8.8/a.png",
+        PNG,
+        JPEG,
+        WEBP,
+        JPEG.replace("image/jpeg", "image/JPG"),
+        "https://例え.jp/画",
+    ],
 )
 def test_pictures_are_passed_on_as_they_were_given(given_image: str) -> None:
     body = sent(image=given_image, image_tail=given_image, images=[given_image, HTTPS])
@@ -299,6 +445,74 @@ def test_extra_body_takes_only_what_json_can_hold(extra: dict[str, Any]) -> None
     assert refused(extra_body=extra).startswith("extra_body")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "body"),
+    [
+        (
+            {"duration": "6", "fps": " 24 ", "retries": "0"},
+            {"duration": 6, "fps": 24, "retries": 0},
+        ),
+        ({"with_audio": "true", "watermark": "false"}, {"with_audio": True, "watermark": False}),
+        ({"image": json.dumps([HTTPS, PNG])}, {"image": [HTTPS, PNG]}),
+        ({"images": json.dumps([HTTPS])}, {"images": [HTTPS]}),
+        ({"audio": f' ["{HTTPS}"]'}, {"audio": [HTTPS]}),
+        ({"extra_body": '{"seed": 7, "new": [null]}'}, {"extra_body": {"seed": 7, "new": [None]}}),
+        (
+            {"extra_body": {"image_list": '["task:8d1f", {"type": "first_frame"}]'}},
+            {"extra_body": {"image_list": ["task:8d1f", {"type": "first_frame"}]}},
+        ),
+        (
+            {"extra_body": {"static_mask": "/9j/4AAQSkZJRg", "image_list": ["iVBORw0KGgo"]}},
+            {"extra_body": {"static_mask": "/9j/4AAQSkZJRg", "image_list": ["iVBORw0KGgo"]}},
+        ),
+    ],
+)
+def test_what_a_client_has_written_as_text_is_read_as_it_was_meant(
+    arguments: dict[str, Any], body: dict[str, Any]
+) -> None:
+    assert {name: sent(**arguments)[name] for name in body} == body
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("extra_body", "{'seed': 7}"),
+        ("extra_body", '{"seed": NaN}'),
+        ("extra_body", '{"duration": 5}'),
+        ("extra_body", "[" * 100_000),
+        ("extra_body", '["seed"]'),
+        ("images", '{"a": 1}'),
+        ("images", "[1, 2]"),
+        ("images", json.dumps([HTTPS] * 31)),
+        ("image", json.dumps([HTTPS] * 10)),
+        ("image", '["http://example.com/a.png"]'),
+    ],
+)
+def test_text_that_holds_something_else_is_refused_as_that_would_be(field: str, value: str) -> None:
+    assert refused(**{field: value}).startswith(field)
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"image_list": [{"image_url": "http://example.com/a.png"}]},
+        {"image_list": [{"deep": [{"image_url": "https://127.0.0.1/a.png"}]}]},
+        {"static_mask": {"url": "https://localhost/a.png"}},
+        {"video_list": [{"video_url": "/etc/passwd"}]},
+        {"video_list": ["https://10.0.0.1/a.mp4"]},
+    ],
+)
+def test_a_link_inside_an_object_is_judged_as_well(extra: dict[str, Any]) -> None:
+    assert refused(extra_body=extra).startswith(f"extra_body.{next(iter(extra))}")
+
+
+@pytest.mark.parametrize("field", ["image", "mask", "images"])
+def test_the_pictures_that_a_picture_starts_from_are_judged_alike(field: str) -> None:
+    with pytest.raises(RequestRefused, match=rf"^{field}.*https URL"):
+        GenerateImage.read({"prompt": "a fox", **placed(field, "https://127.1/a.png")})
+    assert GenerateImage.read({"prompt": "a fox", **placed(field, "task:8d1f")})
+
+
 json_values = st.recursive(
     st.none()
     | st.booleans()
@@ -398,7 +612,7 @@ def test_image_takes_a_first_and_a_last_frame_as_a_list() -> None:
     assert asked.to_request(default_model="m").to_json()["image"] == both
 
 
-@pytest.mark.parametrize("image", [[], [3], 3, {}, [["https://a.example/a.png"]], ["/etc/passwd"]])
+@pytest.mark.parametrize("image", [[], [3], 3, {}, [["https://a.example/a.png"]], ["passwd"]])
 def test_a_list_of_what_are_no_pictures_is_refused_in_one_line(image: object) -> None:
     with pytest.raises(RequestRefused, match=r"^image: [^\n;]*https URL[^\n]*$"):
         GenerateVideo.read({"prompt": "x", "image": image})

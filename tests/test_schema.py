@@ -86,7 +86,7 @@ def test_the_limits_that_are_checked_are_published() -> None:
         {
             "prompt": "a fox",
             "model": "cogvideox-3",
-            "images": ["https://x/1.png"],
+            "images": ["https://x.example/1.png"],
             "duration": 5,
             "async": False,
             "extra_body": {"seed": 7, "draft": True, "camera_control": "down_back", "new": {}},
@@ -107,7 +107,7 @@ def test_arguments_that_the_schema_takes_are_taken(arguments: dict[str, Any]) ->
         {"prompt": 7},
         {"prompt": "x", "prompts": "y"},
         {"prompt": "x", "duration": 61},
-        {"prompt": "x", "images": "https://x/1.png"},
+        {"prompt": "x", "images": "https://x.example/1.png"},
         {"prompt": "x", "extra_body": []},
     ],
 )

@@ -6,6 +6,7 @@ and no value is ever repeated in it: one of them is a secret.
 
 import hashlib
 import ipaddress
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +51,8 @@ class Settings:
     state_dir: Path
     """The ledger, and the sandbox's tasks. Private to the user."""
     log_level: LogLevel
+    image_dirs: tuple[Path, ...] = ()
+    """Where pictures may be read from, beside `output_dir`."""
     max_videos_per_day: int = 50
     """In any 24 hours; the sandbox is exempt."""
     max_in_flight: int = 10
@@ -98,6 +101,7 @@ class Settings:
             default_model=reading.take("GEEKAI_DEFAULT_MODEL", str.strip, model),
             output_dir=reading.take("GEEKAI_OUTPUT_DIR", _folder, _videos()),
             state_dir=reading.take("GEEKAI_STATE_DIR", _folder, _state()),
+            image_dirs=reading.take("GEEKAI_IMAGE_DIRS", _folders, ()),
             log_level=reading.take("GEEKAI_LOG_LEVEL", _level, "WARNING"),
             max_videos_per_day=reading.take(
                 "GEEKAI_MAX_VIDEOS_PER_DAY", _count, cls.max_videos_per_day
@@ -183,6 +187,10 @@ def _folder(value: str) -> Path:
         what = "must be a folder; there is a file of this name"
         raise ValueError(what)
     return path
+
+
+def _folders(value: str) -> tuple[Path, ...]:
+    return tuple(_folder(each.strip()) for each in value.split(os.pathsep) if each.strip())
 
 
 def _count(value: str) -> int:

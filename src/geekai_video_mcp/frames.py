@@ -1,6 +1,7 @@
 """A child program: a few frames of one video, or a picture, as one small JPEG on stdout.
 
-Run as `python -m geekai_video_mcp.frames FILE cover|frames|picture`. It is a process of its own
+Run as `python -m geekai_video_mcp.frames FILE cover|frames|picture|last`; `last` is the last
+frame of a video, whole and as a PNG, for another to go on from. It is a process of its own
 because the codecs are heavy to load and the file is a stranger's.
 """
 
@@ -30,11 +31,30 @@ def main(argv: list[str]) -> int:
     if kind == "picture":
         with Image.open(path) as image:
             return _write(_fitted(image.convert("RGB"), COVER))
+    if kind == "last":
+        return _last(path)
     cells = 1 if kind == "cover" else COLUMNS * ROWS
     found = list(_frames(path, cells=cells, longest=COVER if cells == 1 else CELL))
     if not found:
         return 1
     return _write(found[0] if cells == 1 else _sheet(found))
+
+
+def _last(path: Path) -> int:
+    """Write the last frame that is shown, in every pixel."""
+    last: av.VideoFrame | None = None
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        stream.thread_type = "AUTO"
+        # From the last key frame before the end: a minute of video is not decoded for one frame.
+        container.seek((stream.start_time or 0) + (stream.duration or 0), stream=stream)
+        for frame in container.decode(stream):
+            last = frame
+    if last is None:
+        return 1
+    picture = Image.fromarray(last.to_ndarray(format="rgb24"))
+    picture.save(sys.stdout.buffer, "PNG")
+    return 0
 
 
 def _write(picture: Image.Image) -> int:

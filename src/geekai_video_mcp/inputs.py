@@ -6,9 +6,10 @@ resolutions, ratios, fps and durations go through in the caller's own spelling.
 """
 
 import difflib
+import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Final, Literal, Self, cast
 
 from pydantic import (
@@ -19,17 +20,17 @@ from pydantic import (
     Field,
     PlainValidator,
     ValidationError,
+    ValidationInfo,
     WithJsonSchema,
     model_validator,
 )
 
+from geekai_video_mcp import references
 from geekai_video_mcp.errors import RequestRefused, plain
 from geekai_video_mcp.wire import GenerationRequest, ImageRequest, VideoRequest
 
 PROMPT_LIMIT: Final = 20_000
 """Characters. The longest prompt limit of any model GeekAI offers is Wan 3's (read 2026-11-22)."""
-DATA_URI_LIMIT: Final = 8_000_000
-"""Characters. GeekAI's own limit is not documented; integrators stop at 8 MB (read 2026-11-22)."""
 WAIT_AT_MOST: Final = 45
 """Seconds. Several clients give a call up after 60, and progress does not move them."""
 WAIT_BY_DEFAULT: Final = 15
@@ -47,8 +48,6 @@ LISTED_AT_MOST: Final = 50
 WORD_LIMIT: Final = 128
 """Characters of a setting such as a model id or a size: four times the longest known."""
 
-_HTTPS: Final = re.compile(r"https://[^\s\x00-\x1f]{1,4000}")
-_DATA_URI: Final = re.compile(r"data:image/(png|jpeg|jpg|webp);base64,", re.IGNORECASE)
 _RATIO: Final = re.compile(r"(\d{1,5})\s*:\s*(\d{1,5})")
 _SIZE: Final = re.compile(r"(\d{2,5})\s*[xX*×]\s*(\d{2,5})")
 _LINES: Final = re.compile(r"(\d{3,4})[pP]")
@@ -109,52 +108,63 @@ def _counted(value: object) -> object:
     return value
 
 
-def _link(text: str) -> str:
-    """A link the service can fetch; we never do."""
-    if _HTTPS.fullmatch(text):
-        return text
-    what = "give an https URL that GeekAI can fetch; paths and other schemes are not taken"
-    raise ValueError(what)
+def _service(info: ValidationInfo) -> str:
+    """The configured service, whose own links may be given whatever host it is on."""
+    context = cast("Mapping[str, str]", info.context or {})
+    return context.get("service_url", "")
 
 
-def _picture(text: str) -> str:
-    """A link the service can fetch, or the picture itself."""
-    if text.startswith("data:"):
-        return _data_uri(text)
-    if _HTTPS.fullmatch(text):
-        return text
-    what = (
-        "give an https URL that GeekAI can fetch, or a data URI (data:image/png;base64,...);"
-        " paths and other schemes are not taken"
-    )
-    raise ValueError(what)
+def _link(text: str, info: ValidationInfo) -> str:
+    return references.link(text, service_url=_service(info))
 
 
-def _pictures(value: object) -> str | list[str]:
+def _video(text: str, info: ValidationInfo) -> str:
+    return references.video(text, service_url=_service(info))
+
+
+def _picture(text: str, info: ValidationInfo) -> str:
+    return references.picture(text, service_url=_service(info))
+
+
+def _pictures(value: object, info: ValidationInfo) -> str | list[str]:
     """One picture, or a list of them."""
-    if isinstance(value, list) and 1 <= len(cast("list[object]", value)) <= PICTURES:
-        return [_one_picture(each) for each in cast("list[object]", value)]
-    return _one_picture(cast("object", value))
+    given = _unfolded(value)
+    if isinstance(given, list) and 1 <= len(cast("list[object]", given)) <= PICTURES:
+        return [_one_picture(each, info) for each in cast("list[object]", given)]
+    return _one_picture(cast("object", given), info)
 
 
-def _one_picture(value: object) -> str:
+def _one_picture(value: object, info: ValidationInfo) -> str:
     if not isinstance(value, str):
-        what = "must be an https URL or a data URI"
+        what = f"must be text, so {references.PICTURE_WAY_OUT}"
         raise ValueError(what)  # noqa: TRY004 - pydantic reports ValueError alone
-    return _picture(_clean(cast("str", _unpaired(value))))
+    return _picture(_clean(cast("str", _unpaired(value))).strip(), info)
 
 
-def _data_uri(text: str) -> str:
-    if not _DATA_URI.match(text):
-        what = "a data URI must begin data:image/png;base64, (or jpeg, or webp)"
-        raise ValueError(what)
-    if len(text) > DATA_URI_LIMIT:
-        what = (
-            f"the data URI has {len(text):,} characters and at most {DATA_URI_LIMIT:,} are taken;"
-            " use a smaller picture or an https URL"
-        )
-        raise ValueError(what)
-    return text
+def _inside(check: Callable[[str, ValidationInfo], str]) -> AfterValidator:
+    """Applies *check* to whatever looks like a link, a file or a task, at any depth."""
+
+    def walk(value: object, info: ValidationInfo) -> object:
+        if isinstance(value, str):
+            return check(value, info) if references.kind(value) else value
+        if isinstance(value, list):
+            return [walk(each, info) for each in cast("list[object]", value)]
+        if isinstance(value, Mapping):
+            members = cast("Mapping[str, object]", value)
+            return {name: walk(member, info) for name, member in members.items()}
+        return value
+
+    return AfterValidator(walk)
+
+
+def _unfolded(value: object) -> object:
+    """A list or an object, also where a client sends it as its JSON text."""
+    if not isinstance(value, str) or not value.lstrip().startswith(("[", "{")):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        return value
 
 
 def _short(text: str) -> str:
@@ -184,8 +194,12 @@ Pictures = Annotated[str | list[str], PlainValidator(_pictures), WithJsonSchema(
 """A picture; or [first, last], which CogVideoX-3's page documents in the same field. The
 published schema shows the one form, for a choice of types is what clients stumble over."""
 Link = Annotated[Text, AfterValidator(_link)]
+Video = Annotated[Text, AfterValidator(_video)]
+Unfolded = BeforeValidator(_unfolded)
 AnyOrText = Annotated[Any, WithJsonSchema({"type": "string"})]
 """Documented as a string; the upstream makers take objects. Both are passed on."""
+AnyPicture = Annotated[AnyOrText, _inside(_picture)]
+AnyVideo = Annotated[AnyOrText, _inside(_video)]
 
 
 class Arguments(BaseModel):
@@ -194,14 +208,15 @@ class Arguments(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
 
     @classmethod
-    def read(cls, arguments: Mapping[str, Any]) -> Self:
-        """The arguments as a value.
+    def read(cls, arguments: Mapping[str, Any], *, service_url: str = "") -> Self:
+        """The arguments as a value. Links of the service itself may be given on any host.
 
         Raises:
             RequestRefused: naming every argument that is wrong, in one line.
         """
         try:
-            return cls.model_validate({k: v for k, v in arguments.items() if v is not None})
+            given = {name: value for name, value in arguments.items() if value is not None}
+            return cls.model_validate(given, context={"service_url": service_url})
         except ValidationError as refusal:
             raise RequestRefused(_explain(refusal, cls)) from None
 
@@ -217,10 +232,10 @@ class ExtraBody(BaseModel):
     return_last_frame: bool | None = None
     movement_amplitude: Word | None = Field(None, description="auto, small, medium, large")
     camera_strength: Word | None = None
-    image_list: list[AnyOrText] | None = None
-    video_list: list[AnyOrText] | None = None
+    image_list: Annotated[list[AnyPicture], Unfolded] | None = None
+    video_list: Annotated[list[AnyVideo], Unfolded] | None = None
     camera_control: AnyOrText | None = Field(None, description="Preset, or JSON {type, config}")
-    static_mask: AnyOrText | None = None
+    static_mask: AnyPicture | None = None
 
 
 _EXTRA: Final = {
@@ -238,7 +253,9 @@ class Generate(Arguments):
     prompt: Text = Field(min_length=1, max_length=PROMPT_LIMIT, description="In any language")
     model: Word | None = Field(None, description="GeekAI model id")
     negative_prompt: Text | None = Field(None, description="What to avoid")
-    images: list[Picture] | None = Field(None, max_length=30, description="Reference images")
+    images: Annotated[list[Picture], Field(max_length=30), Unfolded] | None = Field(
+        None, description="References, as image"
+    )
     size: Word | None = Field(None, description="WIDTHxHEIGHT")
     aspect_ratio: Word | None = Field(None, description="16:9, 9:16, 1:1, ...")
     quality: Word | None = Field(None, description="speed|quality, or std|pro")
@@ -246,7 +263,7 @@ class Generate(Arguments):
     async_: bool = Field(
         default=True, alias="async", description=f"false: wait up to {WAIT_AT_MOST} s"
     )
-    extra_body: Annotated[ExtraBody, WithJsonSchema(_EXTRA)] | None = None
+    extra_body: Annotated[ExtraBody, Unfolded, WithJsonSchema(_EXTRA)] | None = None
     retries: Annotated[int, Field(ge=0, le=10), NotBoolean] | None = Field(
         None, description="GeekAI's own; may cost more"
     )
@@ -310,7 +327,7 @@ class GenerateImage(Generate):
 
     body = ImageRequest
 
-    image: Picture | None = Field(None, description="To start from: https URL or data URI")
+    image: Picture | None = Field(None, description="To start from, as in generate_video")
     strength: Annotated[float, Field(ge=0, le=1), NotBoolean] | None = None
     style_preset: Word | None = None
     output_format: Word | None = None
@@ -323,10 +340,14 @@ class GenerateVideo(Generate):
 
     body = VideoRequest
 
-    image: Pictures | None = Field(None, description="First frame: https URL or data URI")
+    image: Pictures | None = Field(
+        None, description="First frame: https URL, file path, data URI or task:ID"
+    )
     image_tail: Picture | None = Field(None, description="Last frame")
-    video: Link | None = Field(None, description="Reference video URL")
-    audio: list[Link] | None = Field(None, max_length=10, description="Reference audio URLs")
+    video: Video | None = Field(None, description="Reference: https URL or task:ID")
+    audio: Annotated[list[Link], Field(max_length=10), Unfolded] | None = Field(
+        None, description="https URLs"
+    )
     with_audio: bool | None = Field(None, description="Make sound")
     resolution: Word | None = Field(None, description="720p, 1080p, ...")
     duration: Annotated[int, Field(ge=1, le=60), NotBoolean] | None = Field(

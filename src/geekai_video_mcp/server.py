@@ -28,6 +28,7 @@ from geekai_video_mcp.inputs import (
     ListVideoTasks,
 )
 from geekai_video_mcp.ledger import Ledger, Owners
+from geekai_video_mcp.pictures import Pictures
 from geekai_video_mcp.tools import App, tool
 
 if TYPE_CHECKING:
@@ -158,6 +159,13 @@ async def open_app(settings: Settings) -> AsyncGenerator[App]:
         yield App(
             engine=await stack.enter_async_context(engine.running()),
             default_models=settings.default_models,
+            pictures=Pictures(
+                output_dir=settings.output_dir,
+                folders=settings.image_dirs,
+                service=settings.service,
+                service_url=settings.base_url,
+                find=engine.find,
+            ),
             preview=_preview,
         )
 

@@ -32,6 +32,7 @@ from geekai_video_mcp.inputs import (
     ListVideoTasks,
 )
 from geekai_video_mcp.lifecycle import FileStatus, Media, Task
+from geekai_video_mcp.pictures import Pictures
 from geekai_video_mcp.schema import compact_schema, outline_schema
 from geekai_video_mcp.wire import GenerationRequest
 
@@ -44,6 +45,7 @@ class App:
 
     engine: Engine
     default_models: Mapping[Media, str]
+    pictures: Pictures
     preview: Picture
     """`artifacts.preview`, handed in: its module is heavy, and most calls need no picture."""
     clock: Callable[[], float] = time.time
@@ -74,7 +76,9 @@ MODELS: Final = (
 async def generate(asked: Generate, ctx: "Context[App]") -> CallToolResult:
     """Submit; with `async` false, wait as well; with `dry_run` true, neither."""
     app, began = _app(ctx), anyio.current_time()
-    wish = asked.to_request(default_model=app.default_models[asked.body.media])
+    wish = await app.pictures.resolved(
+        asked.to_request(default_model=app.default_models[asked.body.media])
+    )
     key, variation = asked.idempotency_key, asked.variation
     checked = await _checked(app.engine, wish, key=key, variation=variation)
     request, warnings = type(wish).model_validate(checked.request), checked.warnings
@@ -219,7 +223,8 @@ def tool(
 
     async def call(arguments: dict[str, Any], ctx: "Context[App]") -> CallToolResult:
         try:
-            return await handler(reading.read(arguments), ctx)
+            service_url = _app(ctx).pictures.service_url
+            return await handler(reading.read(arguments, service_url=service_url), ctx)
         except GeekAIVideoError as exc:
             return CallToolResult(content=[TextContent(text=exc.message)], is_error=True)
 

@@ -444,7 +444,7 @@ async def lost_with(world: World, **arguments: object) -> str:
         return told(await call(client, "generate_video", **arguments))["task_id"]
 
 
-PICTURE = "data:image/png;base64," + "A" * 9000
+PICTURE = "data:image/png;base64,iVBORw0KGgo" + "A" * 9001
 
 
 async def test_what_is_sent_again_has_its_pictures_whole(world: World) -> None:

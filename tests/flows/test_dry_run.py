@@ -7,6 +7,7 @@ import anyio
 
 from geekai_video_mcp.admission import Limits
 from geekai_video_mcp.config import SANDBOX
+from support.service import STILL
 from support.world import World, call, text, told
 
 
@@ -25,7 +26,9 @@ async def test_a_dry_run_sends_and_records_nothing(world: World) -> None:
 
 
 async def test_it_shows_the_request_as_it_would_be_sent(world: World) -> None:
-    picture = "data:image/png;base64," + base64.b64encode(bytes(30_000)).decode()
+    picture = (
+        "data:image/png;base64," + base64.b64encode(STILL + bytes(30_000 - len(STILL))).decode()
+    )
     async with world.client() as client:
         shown = await call(
             client, "generate_video", prompt="a fox", image=picture, duration=5, dry_run=True

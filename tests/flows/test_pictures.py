@@ -11,10 +11,10 @@ import pytest
 
 from geekai_video_mcp.ledger import Ledger
 from geekai_video_mcp.lifecycle import intend
-from support.service import always, once
+from support.service import STILL, always, once
 from support.world import World, call, now, told
 
-PICTURE = "data:image/png;base64," + base64.b64encode(os.urandom(300_000)).decode()
+PICTURE = "data:image/png;base64," + base64.b64encode(STILL + os.urandom(300_000)).decode()
 
 
 def bodies(world: World) -> list[str]:

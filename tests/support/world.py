@@ -1,6 +1,7 @@
 """A world to act in: real server, real engine, real ledger on disk; scripted service and time."""
 
-from collections.abc import AsyncGenerator
+import subprocess
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ from geekai_video_mcp.client import GeekAI
 from geekai_video_mcp.engine import Engine, Means, Outside, Resolving
 from geekai_video_mcp.ledger import Ledger, Owners
 from geekai_video_mcp.lifecycle import Media, Task
+from geekai_video_mcp.pictures import Ended, Pictures, command
 from geekai_video_mcp.server import build_server
 from geekai_video_mcp.tools import App
 from support.service import BASE_URL, KEY, ScriptedGeekAI
@@ -52,6 +54,11 @@ class World:
         return self.folder / "videos"
 
     @property
+    def pictures(self) -> Path:
+        """A folder that the operator lets pictures be read from."""
+        return self.folder / "pictures"
+
+    @property
     def state(self) -> Path:
         return self.folder / "state"
 
@@ -81,6 +88,15 @@ class World:
                     Media.VIDEO: "cogvideox-flash",
                     Media.IMAGE: "cogview-3-flash",
                 },
+                pictures=Pictures(
+                    output_dir=self.output,
+                    folders=(self.pictures,),
+                    service=self.identity,
+                    service_url=BASE_URL,
+                    find=engine.find,
+                    child=_at_once,
+                    clock=self.clock,
+                ),
                 preview=_no_picture,
                 clock=self.clock,
             )
@@ -136,6 +152,13 @@ class World:
     def files(self) -> list[str]:
         """Names in the output folder, part files included."""
         return sorted(path.name for path in self.output.iterdir()) if self.output.exists() else []
+
+
+async def _at_once(arguments: Sequence[str], content: bytes) -> Ended:
+    """The program itself, while the test's clock stands still."""
+    # Output and input are pipes, and what is run is our own.
+    done = subprocess.run(command(arguments), input=content, stdout=subprocess.PIPE, check=False)  # noqa: S603
+    return Ended(done.returncode, done.stdout)
 
 
 async def _no_picture(_: Path, __: str) -> None:

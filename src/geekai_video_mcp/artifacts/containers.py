@@ -1,9 +1,11 @@
 """What a file says of itself: that it is a video or a picture, and that nothing is missing."""
 
 import os
+from collections.abc import Mapping
 from typing import BinaryIO, Final
 
 from geekai_video_mcp.lifecycle import Media
+from geekai_video_mcp.references import PictureType, picture_type
 
 SIGNATURE: Final = 12
 """Bytes from the start of a file that tell what it is."""
@@ -16,6 +18,7 @@ ENDINGS: Final = {
     Media.IMAGE: (".png", ".jpg", ".webp"),
 }
 """What a file of each kind may be called."""
+_OF_PICTURES: Final[Mapping[PictureType, str]] = {"png": ".png", "jpeg": ".jpg", "webp": ".webp"}
 _LAST: Final = {".png": b"IEND\xaeB`\x82", ".jpg": b"\xff\xd9"}
 """The last bytes of a picture that is whole. A WebP says its length at the start."""
 
@@ -34,11 +37,8 @@ def _ending(start: bytes) -> str | None:
         return ".webm"
     if start[4:8] == b"ftyp":
         return ".mp4"
-    if start.startswith(b"\x89PNG\r\n\x1a\n"):
-        return ".png"
-    if start.startswith(b"\xff\xd8\xff"):
-        return ".jpg"
-    return ".webp" if start[:4] == b"RIFF" and start[8:12] == b"WEBP" else None
+    found = picture_type(start)
+    return _OF_PICTURES[found] if found else None
 
 
 def is_whole(file: BinaryIO) -> bool:

@@ -5,7 +5,6 @@ redirect is judged anew. The configured service's own host is the one exception:
 or a sandbox on this machine is where the operator sent us.
 """
 
-import ipaddress
 import re
 import socket
 import urllib.request
@@ -18,6 +17,7 @@ import anyio
 import httpx
 
 from geekai_video_mcp.errors import ServiceUnavailable
+from geekai_video_mcp.hosts import is_public
 
 FETCH_TIMEOUT: Final = httpx.Timeout(connect=10.0, read=30.0, write=10.0, pool=10.0)
 """Seconds. A read that is silent for longer is a connection that died."""
@@ -108,26 +108,6 @@ async def _public_address(host: str, port: int) -> str:
         raise not_now("The result's link leads to a private address, where none may come from")
     address = str(addresses[0])
     return f"[{address}]" if ":" in address else address
-
-
-_UNICAST: Final = ipaddress.ip_network("2000::/3")
-"""All of IPv6 that is public. `is_global` alone lets others through: 64:ff9b::/96 (NAT64),
-::/96 and ::ffff:0:0:0/96 (any IPv4 address in disguise), fec0::/10 (sites)."""
-_NOT_PUBLIC: Final = (
-    ipaddress.ip_network("2002::/16"),  # 6to4: any IPv4 address in disguise
-    ipaddress.ip_network("192.0.0.0/24"),  # a cloud's metadata service among them
-)
-
-
-def is_public(address: str) -> bool:
-    """Whether *address* can only be a host on the open internet."""
-    ip = ipaddress.ip_address(address)
-    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped:
-        ip = ip.ipv4_mapped
-    if isinstance(ip, ipaddress.IPv6Address) and ip not in _UNICAST:
-        return False
-    inside = any(ip in network for network in _NOT_PUBLIC if network.version == ip.version)
-    return ip.is_global and not ip.is_multicast and not inside
 
 
 def not_now(reason: str) -> ServiceUnavailable:

@@ -1,0 +1,239 @@
+"""Pictures given by reference, made into what GeekAI takes before anything is submitted.
+
+A file becomes a data URI, and an earlier task its picture or its last frame; links and data
+URIs were judged in `inputs` and stay as they are. Reading is done on worker threads, and
+decoding in child programs: the codecs are heavy, and a picture may be a stranger's.
+"""
+
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, NamedTuple, TypeVar, cast
+
+import anyio
+import anyio.to_thread
+
+from geekai_video_mcp import references
+from geekai_video_mcp.errors import RequestRefused, TaskNotFound
+from geekai_video_mcp.lifecycle import TERMINAL, FileStatus, Media, Status, Task
+from geekai_video_mcp.pictures.folders import Unreadable, read
+from geekai_video_mcp.references import DATA_URI_LIMIT, PICTURE_WAY_OUT, Kind
+from geekai_video_mcp.wire import GenerationRequest
+
+PATIENCE: Final = 10.0
+"""Seconds for all pictures of one request; a 20 MB photograph takes about one."""
+LINK_LIFE: Final = 6 * 86_400.0
+"""Seconds for which a result's link is passed on. GeekAI keeps it for 7 days (its Veo manual,
+read 2026-11-22), and the request it is given to may queue for a while."""
+PICTURE_BYTES: Final = (DATA_URI_LIMIT - 64) // 4 * 3
+"""Bytes of a picture whose data URI is just within the limit."""
+TOO_LARGE: Final = 2
+"""The exit status of `stills` for a picture of too many pixels."""
+
+PICTURES: Final = frozenset({"image", "image_tail", "images", "mask"})
+EXTRA_PICTURES: Final = frozenset({"image_list", "static_mask"})
+
+
+class Ended(NamedTuple):
+    """How a child program ended, and what it wrote."""
+
+    status: int
+    output: bytes
+
+
+Child = Callable[[Sequence[str], bytes], Awaitable[Ended]]
+"""Runs one of our programs with these arguments and this on its stdin."""
+Find = Callable[[str], Awaitable[Task]]
+Meaning = Callable[[str, str], Awaitable[str]]
+"""What (a value, of this argument) stands for."""
+Request = TypeVar("Request", bound=GenerationRequest)
+
+
+async def run(arguments: Sequence[str], content: bytes) -> Ended:
+    """The program, as a process that ends when its caller stops waiting."""
+    done = await anyio.run_process(
+        command(arguments), input=content, stderr=subprocess.DEVNULL, check=False
+    )
+    return Ended(done.returncode, done.stdout)
+
+
+def command(arguments: Sequence[str]) -> list[str]:
+    """The command line of one of our programs."""
+    # -P: a file named PIL.py in the user's folder must not be what the child imports.
+    program, *rest = arguments
+    return [sys.executable, "-P", "-m", f"geekai_video_mcp.{program}", *rest]
+
+
+class Pictures:
+    """The way from a caller's references to what the wire takes."""
+
+    def __init__(
+        self,
+        *,
+        output_dir: Path,
+        folders: Sequence[Path],
+        service: str,
+        service_url: str,
+        find: Find,
+        child: Child = run,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._folders = [output_dir, *folders]
+        self._service = service
+        self.service_url = service_url
+        """Where links may lead that lead nowhere else."""
+        self._find = find
+        self._child = child
+        self._clock = clock
+        self._one = anyio.Lock()
+        """Pictures are decoded one at a time: each may take half a gigabyte."""
+
+    async def resolved(self, request: Request) -> Request:
+        """The request with a link or a data URI wherever a file or a task was named.
+
+        Raises:
+            RequestRefused: what is named cannot be used; nothing was sent.
+            NotAuthorised, ServiceUnavailable: a task made elsewhere could not be asked for.
+            StorageUnavailable: the ledger cannot be read.
+        """
+        body = request.to_json()
+        try:
+            with anyio.fail_after(PATIENCE):
+                meant = await self._body(body)
+        except TimeoutError:
+            what = f"The pictures were not ready within {PATIENCE:.0f} s; give smaller or fewer"
+            raise RequestRefused(what) from None
+        return request if meant == body else type(request).model_validate(meant)
+
+    async def _body(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        meant = dict(body)
+        for name, value in body.items():
+            if name in PICTURES:
+                meant[name] = await _each(value, name, self._picture)
+            elif name == "video":
+                meant[name] = await _each(value, name, self._video)
+            elif name == "extra_body":
+                meant[name] = await self._extra(value)
+        return meant
+
+    async def _extra(self, extra: Mapping[str, Any]) -> dict[str, Any]:
+        meant = dict(extra)
+        for name, value in extra.items():
+            where = f"extra_body.{name}"
+            if name in EXTRA_PICTURES:
+                meant[name] = await _each(value, where, self._picture)
+            elif name == "video_list":
+                meant[name] = await _each(value, where, self._video)
+        return meant
+
+    async def _picture(self, text: str, where: str) -> str:
+        kind = references.kind(text)
+        if kind is Kind.FILE:
+            return await self._file(text, self._folders, where)
+        if kind is Kind.TASK:
+            return await self._of_task(await self._finished(text, where), where)
+        return text
+
+    async def _video(self, text: str, where: str) -> str:
+        if references.kind(text) is not Kind.TASK:
+            return text
+        task = await self._finished(text, where)
+        link = task.result.url if task.result else None
+        if task.media is not Media.VIDEO:
+            raise _refused(where, "that task made a picture; give it as an image")
+        if (usable := self._link(task, link)) is None:
+            what = "the link of that task's video is no longer good; give an https URL of the video"
+            raise _refused(where, what)
+        return usable
+
+    async def _file(self, reference: str, folders: Sequence[Path], where: str) -> str:
+        """The file as a data URI."""
+        try:
+            content = await anyio.to_thread.run_sync(partial(read, reference, folders))
+        except Unreadable as exc:
+            raise _refused(where, f"{exc}; or {PICTURE_WAY_OUT}") from exc
+        return await self._sent(content, where)
+
+    async def _sent(self, content: bytes, where: str) -> str:
+        """The picture as a data URI, made smaller if it must be."""
+        if references.picture_type(content) is None:
+            raise _refused(where, "the file is no PNG, JPEG or WebP picture, whatever it is called")
+        async with self._one:
+            status, fit = await self._child(["stills", str(PICTURE_BYTES)], content)
+        if status == TOO_LARGE:
+            raise _refused(where, "the picture has too many pixels; give one of up to 120 million")
+        uri = references.data_uri(fit) if status == 0 else None
+        if uri is None:
+            raise _refused(where, "the picture is damaged: it cannot be decoded to its end")
+        return uri
+
+    async def _of_task(self, task: Task, where: str) -> str:
+        """A picture task's picture, or a video task's last frame."""
+        result, path = task.result, Path(task.file_path or "")
+        stored = task.file_status is FileStatus.STORED
+        if task.media is Media.IMAGE:
+            if stored:
+                with suppress(Unreadable):
+                    # Its own folder, for it may have been stored before the output folder moved.
+                    content = await anyio.to_thread.run_sync(read, str(path), [path.parent])
+                    return await self._sent(content, where)
+            link = self._link(task, result.url if result else None)
+        else:
+            link = self._link(task, result.last_frame_url if result else None)
+            if link is None and stored and (frame := await self._last_frame(path)):
+                return await self._sent(frame, where)
+        if link is not None:
+            return link
+        waiting = task.file_status is FileStatus.NONE
+        what = "is not downloaded yet; call get_video_task until it gives a file"
+        gone = "is no longer on this machine or cannot be decoded"
+        raise _refused(where, f"the {task.media} of that task {what if waiting else gone}")
+
+    async def _last_frame(self, video: Path) -> bytes | None:
+        async with self._one:
+            status, png = await self._child(["frames", str(video), "last"], b"")
+        return png if status == 0 else None
+
+    def _link(self, task: Task, link: str | None) -> str | None:
+        """The link of a result, if this service can still fetch it."""
+        young = self._clock() - (task.ended_at or 0.0) < LINK_LIFE
+        if link is None or not young or task.service != self._service:
+            return None
+        with suppress(ValueError):
+            return references.link(link, service_url=self.service_url)
+        return None
+
+    async def _finished(self, text: str, where: str) -> Task:
+        """The task that *text* names, if it has come to something."""
+        try:
+            task = await self._find(str(references.task_id(text)))
+        except TaskNotFound as exc:
+            what = "no task of this id is known here or at the service; list_video_tasks shows all"
+            raise _refused(where, what) from exc
+        if task.status is Status.SUCCEED:
+            return task
+        if task.status in TERMINAL:
+            raise _refused(where, f"that task made no {task.media}: it is {task.status}")
+        what = f"that task is {task.status}; call get_video_task until it is done"
+        raise _refused(where, f"{what}, and then make the same call")
+
+
+async def _each(value: object, where: str, meaning: Meaning) -> object:
+    """*value* with every text in it, at any depth, replaced by what it stands for."""
+    if isinstance(value, str):
+        return await meaning(value, where)
+    if isinstance(value, list):
+        members = enumerate(cast("list[object]", value))
+        return [await _each(member, f"{where}.{at}", meaning) for at, member in members]
+    if isinstance(value, Mapping):
+        named = cast("Mapping[str, object]", value).items()
+        return {name: await _each(member, where, meaning) for name, member in named}
+    return value
+
+
+def _refused(where: str, what: str) -> RequestRefused:
+    return RequestRefused(f"{where}: {what}")

@@ -1,0 +1,126 @@
+"""Files of a caller's naming: read from the allowed folders, and from nowhere else.
+
+A name is resolved, judged, and then walked to again from its folder, one component at a
+time and through no symbolic link: whatever was exchanged between the judgement and the
+opening leads to a refusal and never out of the folder. Blocks; call it on a worker thread.
+"""
+
+import os
+import stat
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from geekai_video_mcp.errors import quoted
+from geekai_video_mcp.references import path_of
+
+FILE_LIMIT: Final = 64 * 1024 * 1024
+"""Bytes: three times the 20 MB of a large photograph, and little enough to be read whole."""
+
+_NOFOLLOW: Final = getattr(os, "O_NOFOLLOW", 0)
+_FILE: Final = (
+    os.O_RDONLY
+    | _NOFOLLOW
+    | getattr(os, "O_NONBLOCK", 0)  # a pipe without a writer is not waited for
+    | getattr(os, "O_NOCTTY", 0)
+    | getattr(os, "O_BINARY", 0)
+)
+_FOLDER: Final = os.O_RDONLY | _NOFOLLOW | getattr(os, "O_DIRECTORY", 0)
+WALKS: Final = os.open in os.supports_dir_fd
+"""Not on Windows."""
+
+
+class Unreadable(Exception):
+    """Why a file is not read, in words that name no path but those of allowed folders."""
+
+
+def read(reference: str, folders: Sequence[Path]) -> bytes:
+    """The content of the file that *reference*, a path or a file URL, names.
+
+    Raises:
+        Unreadable: it is in none of *folders*, is no regular file, or is too long.
+    """
+    folder, inside = locate(reference, folders)
+    try:
+        with (walked if WALKS else compared)(folder, inside) as descriptor:
+            return _content(descriptor)
+    except OSError as exc:
+        what = f"the file cannot be opened ({exc.strerror or type(exc).__name__})"
+        raise Unreadable(what) from exc
+
+
+def locate(reference: str, folders: Sequence[Path]) -> tuple[Path, Path]:
+    """The allowed folder that the file is in, itself resolved, and the way from there."""
+    given = os.path.expanduser(path_of(reference) or "")  # noqa: PTH111 - Path's raises without a home
+    roots = [Path(os.path.realpath(folder)) for folder in folders]
+    try:
+        real = Path(given).resolve(strict=True)
+    except (OSError, RuntimeError, ValueError):
+        # Said of allowed folders alone: elsewhere it is nobody's business what exists.
+        if any(Path(os.path.normpath(given)).is_relative_to(root) for root in [*folders, *roots]):
+            what = "there is no such file in the folder"
+            raise Unreadable(what) from None
+        raise Unreadable(_outside(folders)) from None
+    for root in roots:
+        if real.is_relative_to(root):
+            inside = real.relative_to(root)
+            if any(part.startswith(".") for part in inside.parts):
+                what = "files and folders whose names begin with a dot are not read"
+                raise Unreadable(what)
+            return root, inside
+    raise Unreadable(_outside(folders))
+
+
+def _outside(folders: Sequence[Path]) -> str:
+    named = ", ".join(quoted(str(folder)) for folder in folders)
+    return (
+        f"the file is in no folder that this server may read ({named}); a file of a conversation"
+        " or of another machine is not here. Copy it into one of these, or let the operator add"
+        " its folder to GEEKAI_IMAGE_DIRS"
+    )
+
+
+@contextmanager
+def walked(folder: Path, inside: Path) -> Generator[int]:
+    """A descriptor of the file, reached through no symbolic link."""
+    held = [os.open(folder, _FOLDER)]
+    try:
+        *between, name = inside.parts or (".",)
+        for part in between:
+            held.append(os.open(part, _FOLDER, dir_fd=held[-1]))
+        held.append(os.open(name, _FILE, dir_fd=held[-1]))
+        yield held[-1]
+    finally:
+        for descriptor in held:
+            os.close(descriptor)
+
+
+@contextmanager
+def compared(folder: Path, inside: Path) -> Generator[int]:
+    """The same where a system cannot open relative to a folder: opened, then judged anew."""
+    path = folder / inside
+    descriptor = os.open(path, _FILE)
+    try:
+        there, here = path.stat(follow_symlinks=False), os.fstat(descriptor)
+        same = (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino)
+        if not same or path.resolve(strict=True) != path:
+            what = "the file was exchanged while it was opened"
+            raise Unreadable(what)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _content(descriptor: int) -> bytes:
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode):
+        what = "it is no regular file"
+        raise Unreadable(what)
+    with open(descriptor, "rb", closefd=False) as file:
+        content = file.read(FILE_LIMIT + 1)
+    if len(content) > FILE_LIMIT:
+        size = max(found.st_size, len(content))
+        what = f"the file has {size / 1e6:,.1f} MB and at most {FILE_LIMIT / 1e6:,.1f} are read"
+        raise Unreadable(what)
+    return content

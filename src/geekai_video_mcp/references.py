@@ -1,0 +1,182 @@
+"""What may stand in a picture's or a video's place: link, picture itself, file, task. Pure.
+
+Nothing is fetched or read here. A link is for GeekAI to fetch, so it must lead to the open
+internet; whether a file may be read, `pictures` decides. No refusal repeats the value.
+"""
+
+import base64
+import re
+from enum import StrEnum
+from pathlib import PureWindowsPath
+from typing import Final, Literal
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from geekai_video_mcp.hosts import may_be_public
+
+DATA_URI_LIMIT: Final = 8_000_000
+"""Characters. GeekAI's own limit is not documented; integrators stop at 8 MB (read 2026-11-22)."""
+LINK_LIMIT: Final = 4000
+"""Characters. A signed link with a session token has about 2,000."""
+PATH_LIMIT: Final = 4096
+"""Characters: Linux takes no longer path (PATH_MAX), and no other system that we run on does."""
+
+LINK_WAY_OUT: Final = "give an https URL that GeekAI can fetch"
+VIDEO_WAY_OUT: Final = f"{LINK_WAY_OUT}, or task:ID of a finished video"
+PICTURE_WAY_OUT: Final = (
+    f"{LINK_WAY_OUT}, a file's whole path, a data URI (data:image/png;base64,...) or task:ID"
+)
+
+_SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]+:", re.IGNORECASE)
+"""Of two letters or more: C: is a drive."""
+_TASK: Final = re.compile(r"task:\s*([\w.:-]{1,128})", re.ASCII)
+_DATA_URI: Final = re.compile(r"data:image/(png|jpeg|jpg|webp);base64,", re.IGNORECASE)
+_JPEG_IN_BASE64: Final = "/9j/"
+
+PictureType = Literal["png", "jpeg", "webp"]
+
+
+class Kind(StrEnum):
+    """The forms, by how they begin."""
+
+    LINK = "link"
+    """With any scheme that is none of the others'."""
+    DATA = "data"
+    FILE = "file"
+    TASK = "task"
+
+
+def kind(text: str) -> Kind | None:
+    """What *text* is by its beginning; None for a plain word or a relative path."""
+    scheme = _SCHEME.match(text)
+    if scheme:
+        known = {"data:": Kind.DATA, "file:": Kind.FILE, "task:": Kind.TASK}
+        return known.get(scheme[0].lower(), Kind.LINK)
+    rooted = text.startswith(("/", "~")) and not text.startswith(_JPEG_IN_BASE64)
+    return Kind.FILE if rooted or PureWindowsPath(text).drive else None
+
+
+def link(text: str, *, service_url: str = "") -> str:
+    """The link, if GeekAI may fetch it; ValueError says why not and what to give instead."""
+    return _fit(text, _link_problem(text, service_url), LINK_WAY_OUT)
+
+
+def video(text: str, *, service_url: str = "") -> str:
+    """A link, or an earlier task."""
+    told = _task_problem(text) if kind(text) is Kind.TASK else _link_problem(text, service_url)
+    return _fit(text, told, VIDEO_WAY_OUT)
+
+
+def picture(text: str, *, service_url: str = "") -> str:
+    """A link, a data URI, an absolute path or an earlier task."""
+    match kind(text):
+        case Kind.DATA:
+            told = _data_problem(text)
+        case Kind.FILE:
+            told = _path_problem(text)
+        case Kind.TASK:
+            told = _task_problem(text)
+        case Kind.LINK:
+            told = _link_problem(text, service_url)
+        case None:
+            told = "a relative path could mean several files" if text else "is empty"
+    return _fit(text, told, PICTURE_WAY_OUT)
+
+
+def _fit(text: str, problem: str | None, way_out: str) -> str:
+    if problem is None:
+        return text
+    what = f"{problem}, so {way_out}"
+    raise ValueError(what)
+
+
+def _link_problem(text: str, service_url: str) -> str | None:
+    if len(text) > LINK_LIMIT:
+        return f"the link has {len(text):,} characters, and at most {LINK_LIMIT:,} are taken"
+    if not text.isprintable() or " " in text or "\\" in text:
+        return "a link has no spaces, control characters or backslashes"
+    parts = _parts(text)
+    return _place_problem(parts, service_url) if parts else "it cannot be read as a link"
+
+
+def _place_problem(parts: SplitResult, service_url: str) -> str | None:
+    if service_url and parts[:2] == urlsplit(service_url)[:2]:
+        return None  # the service's own, on whatever host the operator has it
+    if parts.scheme != "https":
+        return "paths and other schemes are not taken"
+    if "@" in parts.netloc:
+        return "a link must hold no user name or password"
+    if not parts.hostname or not may_be_public(parts.hostname):
+        return "the link's host is not on the open internet"
+    return None
+
+
+def _parts(text: str) -> SplitResult | None:
+    try:
+        parts = urlsplit(text)
+        usable = parts.port != 0
+    except ValueError:  # whose own words may repeat the link
+        return None
+    return parts if usable else None
+
+
+def _data_problem(text: str) -> str | None:
+    head = _DATA_URI.match(text)
+    if head is None:
+        return "a data URI must begin data:image/png;base64, (or jpeg, or webp)"
+    if len(text) > DATA_URI_LIMIT:
+        return (
+            f"the data URI has {len(text):,} characters and at most {DATA_URI_LIMIT:,} are taken"
+            " (a file given by its path is made smaller by itself)"
+        )
+    try:
+        content = base64.b64decode(text[head.end() :], validate=True)
+    except ValueError:
+        return "the data URI is not valid base64"
+    found, said = picture_type(content), head[1].lower().replace("jpg", "jpeg")
+    if found is None:
+        return "the data URI holds no PNG, JPEG or WebP picture"
+    return None if found == said else f"the data URI says {said} and must say {found}"
+
+
+def _path_problem(text: str) -> str | None:
+    path = path_of(text)
+    if path is None:
+        return "a file URL must be file:///path, on this machine"
+    return "the path is too long for any file" if len(path) > PATH_LIMIT else None
+
+
+def path_of(text: str) -> str | None:
+    """The path that a file reference names; None for a file URL that names none here."""
+    if not text.lower().startswith("file:"):
+        return text
+    parts = _parts(text)
+    if parts is None or parts.netloc not in {"", "localhost"}:
+        return None
+    path = unquote(parts.path)
+    drive = re.match(r"/[A-Za-z]:", path)
+    return None if "\0" in path or not path else path.removeprefix("/" if drive else "")
+
+
+def _task_problem(text: str) -> str | None:
+    return None if task_id(text) else "task: must be followed by a task_id"
+
+
+def task_id(text: str) -> str | None:
+    """The id in `task:ID`; None if it has none."""
+    found = _TASK.fullmatch(text)
+    return found[1] if found else None
+
+
+def picture_type(start: bytes) -> PictureType | None:
+    """What kind of picture begins with *start*, of which 12 bytes are enough."""
+    if start.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "png"
+    if start.startswith(b"\xff\xd8\xff"):
+        return "jpeg"
+    return "webp" if start[:4] == b"RIFF" and start[8:12] == b"WEBP" else None
+
+
+def data_uri(content: bytes) -> str | None:
+    """The picture itself as an argument; None if it is none of the three kinds."""
+    found = picture_type(content)
+    return f"data:image/{found};base64,{base64.b64encode(content).decode()}" if found else None

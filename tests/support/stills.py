@@ -1,0 +1,62 @@
+"""Pictures made for a test."""
+
+import base64
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+RED, BLUE = (200, 30, 40), (30, 40, 200)
+
+
+def halves(width: int = 64, height: int = 48) -> Image.Image:
+    """Red on the left, blue on the right."""
+    image = Image.new("RGB", (width, height), RED)
+    image.paste(BLUE, (width // 2, 0, width, height))
+    return image
+
+
+def noise(width: int, height: int, *, channels: int = 3, seed: int = 7) -> Image.Image:
+    """The picture that is hardest to make small."""
+    pixels = np.random.default_rng(seed).integers(0, 256, (height, width, channels), np.uint8)
+    return Image.fromarray(pixels)
+
+
+def encoded(image: Image.Image, form: str = "PNG", **options: Any) -> bytes:  # noqa: ANN401 - Pillow's own
+    out = io.BytesIO()
+    image.save(out, form, **options)
+    return out.getvalue()
+
+
+def sideways(image: Image.Image, orientation: int) -> bytes:
+    """A JPEG of a camera that noted how it was held, and where."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    exif[0x010F] = "CANARY CAMERA"
+    return encoded(image, "JPEG", exif=exif, quality=95)
+
+
+def opened(uri: str) -> Image.Image:
+    """The picture in a data URI."""
+    image = Image.open(io.BytesIO(content(uri)))
+    image.load()
+    return image
+
+
+def content(uri: str) -> bytes:
+    """The bytes in a data URI."""
+    return base64.b64decode(uri.partition(",")[2], validate=True)
+
+
+def close(colour: Any, to: tuple[int, int, int], *, within: int = 12) -> bool:  # noqa: ANN401 - Pillow's own
+    return all(abs(a - b) <= within for a, b in zip(colour, to, strict=True))
+
+
+def placed(folder: Path, name: str, content: bytes) -> Path:
+    """A file of this content, in a folder that may be new."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / name
+    path.write_bytes(content)
+    return path
