@@ -1,6 +1,6 @@
 """A world to act in: real server, real engine, real ledger on disk; scripted service and time."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import anyio
 from mcp import Client
+from mcp.client.extension import ClientExtension
 from mcp_types import CallToolResult, TextContent
 from pydantic import SecretStr
 
@@ -120,9 +121,12 @@ class World:
         )
 
     @asynccontextmanager
-    async def client(self, *, key: str = KEY) -> AsyncGenerator[Client]:
+    async def client(
+        self, *, key: str = KEY, extensions: Sequence[ClientExtension] = ()
+    ) -> AsyncGenerator[Client]:
         """An MCP client of a new server over the same disk and service."""
-        async with Client(build_server(lambda: self.app(key=key)), mode=self.era) as client:
+        server = build_server(lambda: self.app(key=key))
+        async with Client(server, mode=self.era, extensions=extensions) as client:
             yield client
 
     async def tasks(self) -> list[Task]:
