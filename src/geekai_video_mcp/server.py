@@ -29,6 +29,7 @@ from geekai_video_mcp.inputs import (
 )
 from geekai_video_mcp.ledger import Ledger, Owners
 from geekai_video_mcp.pictures import Pictures
+from geekai_video_mcp.task_extension import Tasks, tell_of_tasks
 from geekai_video_mcp.tools import App, tool
 
 if TYPE_CHECKING:
@@ -80,6 +81,8 @@ def build_server(open_app: Opener) -> MCPServer[App]:
         lifespan=lifespan,
         log_level="WARNING",
         cache_hints={"tools/list": CacheHint(ttl_ms=LIST_LIFE_MS, scope="public")},
+        extensions=[Tasks()],
+        middleware=[tell_of_tasks],
         tools=[
             tool(
                 tools.generate,

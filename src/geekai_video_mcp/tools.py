@@ -123,12 +123,22 @@ async def get_video_task(asked: GetVideoTask, ctx: "Context[App]") -> CallToolRe
     app, began = _app(ctx), anyio.current_time()
     task = await app.engine.find(asked.task_id)
     task = await _wait(app, ctx, task, ends=began + asked.wait_seconds)
+    await note_told(app, task)
+    return await shown(app, task, preview=asked.preview)
+
+
+async def shown(app: App, task: Task, *, preview: str) -> CallToolResult:
+    """The task as it stands, with a picture of what came out."""
     told = _told(app, task)
-    with suppress(GeekAIVideoError):
-        await app.engine.delivered(task)
-    if asked.preview != "none" and task.file_status is FileStatus.STORED:
-        told.content.extend(await _pictures(app, task, asked.preview))
+    if preview != "none" and task.file_status is FileStatus.STORED:
+        told.content.extend(await _pictures(app, task, preview))
     return told
+
+
+async def note_told(app: App, task: Task) -> None:
+    """Note that a caller was told how the task ended, if it has."""
+    with suppress(GeekAIVideoError):  # unnoted, a repeat finds it once more
+        await app.engine.delivered(task)
 
 
 async def list_video_tasks(asked: ListVideoTasks, ctx: "Context[App]") -> CallToolResult:

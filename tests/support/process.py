@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import anyio
 from anyio.abc import Process
@@ -35,7 +35,10 @@ def environment(folder: Path, **settings: str) -> dict[str, str]:
 
 @asynccontextmanager
 async def stdio(
-    folder: Path, *, era: Era = "auto", settings: Mapping[str, str] | None = None
+    folder: Path,
+    *,
+    era: Era | Literal["2026-07-28"] = "auto",
+    settings: Mapping[str, str] | None = None,
 ) -> AsyncGenerator[Client]:
     """The SDK's client of a new server process."""
     parameters = StdioServerParameters(
@@ -61,6 +64,17 @@ class Line:
         await self.send(json.dumps(message).encode())
         while (answer := await self.receive()).get("id") != self.next_id:
             self.strays.append(answer)
+        return answer
+
+    async def shake_hands(self) -> dict[str, Any]:
+        """The old handshake; returns the response to it."""
+        answer = await self.request(
+            "initialize",
+            protocolVersion="2025-11-25",
+            capabilities={},
+            clientInfo={"name": "line", "version": "1"},
+        )
+        await self.send(b'{"jsonrpc":"2.0","method":"notifications/initialized"}')
         return answer
 
     async def call(self, tool: str, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
@@ -92,21 +106,24 @@ class Line:
 @asynccontextmanager
 async def line(folder: Path, *options: str, **settings: str) -> AsyncGenerator[Line]:
     """A new server process, past its handshake."""
+    async with unmet(folder, *options, **settings) as speaker:
+        await speaker.shake_hands()
+        yield speaker
+
+
+@asynccontextmanager
+async def unmet(
+    folder: Path, *options: str, program: str | None = None, **settings: str
+) -> AsyncGenerator[Line]:
+    """A new server process that has heard nothing yet; *program* may start it otherwise."""
     env = environment(folder, **settings)
-    command = [MODULE[0], *options, *MODULE[1:]]
+    start = ["-c", program] if program else MODULE[1:]
+    command = [MODULE[0], *options, *start]
     with (folder / "stderr.log").open("ab") as stderr:
         async with await anyio.open_process(command, env=env, stderr=stderr) as process:
             assert process.stdout is not None
-            speaker = Line(process, BufferedByteReceiveStream(process.stdout))
             try:
-                await speaker.request(
-                    "initialize",
-                    protocolVersion="2025-11-25",
-                    capabilities={},
-                    clientInfo={"name": "line", "version": "1"},
-                )
-                await speaker.send(b'{"jsonrpc":"2.0","method":"notifications/initialized"}')
-                yield speaker
+                yield Line(process, BufferedByteReceiveStream(process.stdout))
             finally:
                 if process.returncode is None:
                     process.kill()

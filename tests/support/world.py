@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import anyio
 from mcp import Client
+from mcp.client.extension import ClientExtension
 from mcp_types import CallToolResult, TextContent
 from pydantic import SecretStr
 
@@ -136,9 +137,12 @@ class World:
         )
 
     @asynccontextmanager
-    async def client(self, *, key: str = KEY) -> AsyncGenerator[Client]:
+    async def client(
+        self, *, key: str = KEY, extensions: Sequence[ClientExtension] = ()
+    ) -> AsyncGenerator[Client]:
         """An MCP client of a new server over the same disk and service."""
-        async with Client(build_server(lambda: self.app(key=key)), mode=self.era) as client:
+        server = build_server(lambda: self.app(key=key))
+        async with Client(server, mode=self.era, extensions=extensions) as client:
             yield client
 
     async def tasks(self) -> list[Task]:

@@ -116,11 +116,13 @@ def _serve(arguments: argparse.Namespace) -> int:
 
     opener = partial(open_app, settings)
     if arguments.transport == "stdio":
+        from geekai_video_mcp.cli.probing import serve
+
         leaving = _Leaving(opener)
         server = build_server(leaving.open_app)
         _collect_again()
         sys.stdin = io.TextIOWrapper(io.BufferedReader(_Mended(sys.stdin.buffer)), "utf-8")
-        anyio.run(leaving.on_signal, server.run_stdio_async)
+        anyio.run(leaving.on_signal, partial(serve, server))
         return 0
     from geekai_video_mcp.hosting import bind, build_http
 

@@ -226,13 +226,7 @@ class Engine:
             NotAuthorised, ServiceUnavailable: the service could not be asked.
             StorageUnavailable: another process holds the ledger.
         """
-        try:
-            with anyio.fail_after(FIND_PATIENCE):
-                task = await self._means.ledger.find(task_id)
-        except TimeoutError as exc:
-            what = f"A look at task {quoted(task_id, limit=64)}"
-            again = "Call get_video_task again; it goes on meanwhile, and nothing is lost."
-            raise StorageUnavailable(what, _BUSY, sent=True, way_out=again) from exc
+        task = await self._read(task_id)
         if task is not None:
             return await self._late_word(task)
         try:
@@ -247,6 +241,27 @@ class Engine:
         task = await self._known(task_id)
         self._watching.begin(task.id)
         return task
+
+    async def recorded(self, task_id: str) -> Task:
+        """The task of this id of ours, from the ledger alone: nobody else is asked.
+
+        Raises:
+            TaskNotFound: no task has this id.
+            StorageUnavailable: another process holds the ledger.
+        """
+        task = await self._read(task_id)
+        if task is None or task.id != task_id:
+            raise TaskNotFound(task_id)
+        return task
+
+    async def _read(self, task_id: str) -> Task | None:
+        try:
+            with anyio.fail_after(FIND_PATIENCE):
+                return await self._means.ledger.find(task_id)
+        except TimeoutError as exc:
+            what = f"A look at task {quoted(task_id, limit=64)}"
+            again = "Call get_video_task again; it goes on meanwhile, and nothing is lost."
+            raise StorageUnavailable(what, _BUSY, sent=True, way_out=again) from exc
 
     async def _made_elsewhere(self, task_id: str) -> tuple[Media, Observation]:
         """What the service says of a task that is not in the ledger, whichever kind it is."""

@@ -1,0 +1,62 @@
+"""A task of ours as a task of MCP's.
+
+`completed` is every end, a failed generation included (`isError`), for `failed` means an
+error of the protocol. Never `cancelled`: GeekAI cannot stop a job. A cancel is acknowledged,
+as the specification has it, and changes nothing, so whatever is `working` says so.
+"""
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from mcp.server.context import ServerRequestContext
+
+from geekai_video_mcp import tools, views
+from geekai_video_mcp.config import SANDBOX
+from geekai_video_mcp.errors import MAYBE_CHARGED, NOT_CHARGED
+from geekai_video_mcp.lifecycle import Task
+from geekai_video_mcp.tools import App
+
+Ctx = ServerRequestContext[App, Any]
+
+IDENTIFIER: Final = "io.modelcontextprotocol/tasks"
+VERSIONS: Final = frozenset({"2026-07-28"})
+"""Where the extension exists: before that, tasks were an experiment of another shape."""
+TOOLS: Final = frozenset({"generate_video", "generate_image"})
+CANNOT_STOP: Final = "GeekAI cannot stop a job: cancelled or not, it goes on."
+
+
+def handle(task: Task, app: App) -> dict[str, Any]:
+    """How the task stands, without its result."""
+    told: dict[str, Any] = {
+        "taskId": task.id,
+        "status": "completed" if task.settled else "working",
+        "createdAt": _iso(task.created_at),
+        "lastUpdatedAt": _iso(_changed_at(task)),
+        "ttlMs": None,  # without an end: no task is ever deleted from the ledger
+    }
+    if not task.settled:
+        at, sandbox = app.clock(), task.service == SANDBOX
+        money = NOT_CHARGED if sandbox else MAYBE_CHARGED
+        wait = views.video_task(task, at=at, sandbox=sandbox).poll_after_seconds or 1
+        told["statusMessage"] = f"{views.progress(task, at=at)}. {CANNOT_STOP} {money}"
+        told["pollIntervalMs"] = 1000 * wait
+    return told
+
+
+async def detailed(task: Task, app: App) -> dict[str, Any]:
+    """How the task stands; once it has ended, with what get_video_task would show of it."""
+    if not task.settled:
+        return handle(task, app)
+    shown = await tools.shown(app, task, preview="frames")
+    result = shown.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return {**handle(task, app), "result": {"resultType": "complete", **result}}
+
+
+def _changed_at(task: Task) -> float:
+    """When something was last learned of it."""
+    known = (task.created_at, task.submitted_at, task.looked_at, task.ended_at)
+    return max(at for at in known if at is not None)
+
+
+def _iso(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")

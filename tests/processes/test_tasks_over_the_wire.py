@@ -1,0 +1,108 @@
+"""The Tasks extension as bytes: over a pipe, over HTTP, and by a client that is not the SDK."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+import jsonschema
+import pytest
+from mcp import Client
+
+from support.process import Line, listening, unmet
+from support.tasks import IDENTIFIER, Tasks
+from support.world import call, told
+
+ENVELOPE: dict[str, Any] = {
+    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+    "io.modelcontextprotocol/clientInfo": {"name": "line", "version": "1"},
+    "io.modelcontextprotocol/clientCapabilities": {"extensions": {IDENTIFIER: {}}},
+}
+SMALL = {"size": "320x180", "duration": 1, "fps": 12}
+STREAM = "io.modelcontextprotocol/subscriptionId"
+
+
+async def make(server: Line, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
+    params = {"name": "generate_video", "arguments": arguments, "_meta": ENVELOPE}
+    return (await server.request("tools/call", **params))["result"]
+
+
+async def test_a_listener_is_told_first_which_tasks_it_will_hear_of(tmp_path: Path) -> None:
+    async with unmet(tmp_path) as server:
+        task_id = (await make(server, prompt="a fox", **SMALL))["taskId"]
+        wanted = {"taskIds": [task_id, "none"], "toolsListChanged": True}
+        listen = {"_meta": ENVELOPE, "notifications": wanted}
+        message = {"jsonrpc": "2.0", "id": 77, "method": "subscriptions/listen", "params": listen}
+        await server.send(json.dumps(message).encode())
+        first = await server.receive()
+        heard = [await server.receive()]
+        while heard[-1]["params"]["status"] != "completed":
+            heard.append(await server.receive())
+        await server.close()
+        rest = b"".join([chunk async for chunk in server.reader])
+
+    assert first["method"] == "notifications/subscriptions/acknowledged"
+    assert first["params"]["notifications"] == {"taskIds": [task_id], "toolsListChanged": True}
+    assert first["params"]["_meta"][STREAM] == 77
+    assert {news["method"] for news in heard} == {"notifications/tasks"}
+    assert {news["params"]["_meta"][STREAM] for news in heard} == {77}
+    assert heard[0]["params"]["status"] == "working"
+    assert heard[0]["params"]["ttlMs"] is None
+    assert "Nothing was charged." in heard[0]["params"]["statusMessage"]
+    result = heard[-1]["params"]["result"]
+    assert [block["type"] for block in result["content"]] == ["text", "image"]
+    assert {json.loads(message)["id"] for message in rest.splitlines()} <= {77}
+    assert (tmp_path / "stderr.log").read_text("utf-8") == ""
+
+
+async def test_the_sdks_client_makes_a_video_as_a_task_over_http(tmp_path: Path) -> None:
+    """With its own names in its own headers, and its own check of the result's schema."""
+    async with (
+        listening(tmp_path, "serve", "--transport", "http", "--port", "0") as origin,
+        Client(f"{origin}/mcp", extensions=[Tasks()]) as client,
+    ):
+        (schema,) = [
+            tool.output_schema
+            for tool in (await client.list_tools()).tools
+            if tool.name == "generate_video"
+        ]
+        done = await call(client, "generate_video", prompt="a fox", **SMALL)
+
+    assert told(done)["task_status"] == "succeed"
+    assert [block.type for block in done.content] == ["text", "image"]
+    assert schema
+    jsonschema.validate(told(done), schema)
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "code"),
+    [("{}", 200, None), (None, 200, None), ("another", 400, -32020)],
+    ids=["its own name", "no name", "another name"],
+)
+async def test_a_request_routed_by_another_tasks_name_is_refused(
+    tmp_path: Path, name: str | None, status: int, code: int | None
+) -> None:
+    async with (
+        listening(tmp_path, "serve", "--transport", "http", "--port", "0") as origin,
+        httpx.AsyncClient() as client,
+    ):
+
+        async def post(method: str, routed: str | None, **params: Any) -> httpx.Response:  # noqa: ANN401 - JSON
+            headers = {
+                "Accept": "application/json, text/event-stream",
+                "MCP-Protocol-Version": "2026-07-28",
+                "Mcp-Method": method,
+            }
+            body = {"jsonrpc": "2.0", "id": 1, "method": method}
+            return await client.post(
+                f"{origin}/mcp",
+                json={**body, "params": {**params, "_meta": ENVELOPE}},
+                headers={**headers, **({"Mcp-Name": routed} if routed else {})},
+            )
+
+        asked = {"name": "generate_video", "arguments": {"prompt": "a fox", **SMALL}}
+        task_id = (await post("tools/call", "generate_video", **asked)).json()["result"]["taskId"]
+        found = await post("tasks/get", name and name.format(task_id), taskId=task_id)
+
+    assert found.status_code == status
+    assert found.json().get("error", {}).get("code") == code
