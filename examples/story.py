@@ -33,7 +33,8 @@ async def main(picture: Path | None) -> None:
     )
     async with Client(stdio_client(server)) as client:
         if picture is None:
-            before = f"task:{await made(client, 'generate_image', prompt=STILL)}"
+            still = await made(client, "generate_image", prompt=STILL, aspect_ratio="16:9")
+            before = f"task:{still}"
         else:
             before = str(picture)
         for prompt in SHOTS:

@@ -250,9 +250,9 @@ class Generate(Arguments):
 
     body: ClassVar[type[GenerationRequest]]
 
-    prompt: Text = Field(min_length=1, max_length=PROMPT_LIMIT, description="In any language")
+    prompt: Text = Field(min_length=1, max_length=PROMPT_LIMIT)
     model: Word | None = Field(None, description="GeekAI model id")
-    negative_prompt: Text | None = Field(None, description="What to avoid")
+    negative_prompt: Text | None = None
     images: Annotated[list[Picture], Field(max_length=30), Unfolded] | None = Field(
         None, description="References, as image"
     )
@@ -265,11 +265,9 @@ class Generate(Arguments):
     )
     extra_body: Annotated[ExtraBody, Unfolded, WithJsonSchema(_EXTRA)] | None = None
     retries: Annotated[int, Field(ge=0, le=10), NotBoolean] | None = Field(
-        None, description="GeekAI's own; may cost more"
+        None, description="May cost more"
     )
-    idempotency_key: Key | None = Field(
-        None, description="Your name for this request: repeats return its task"
-    )
+    idempotency_key: Key | None = Field(None, description="Your name for this request")
     variation: Take | None = Field(None, description="Another number: another take")
     dry_run: bool = Field(default=False, description="Tell what it would send and cost")
 
@@ -317,7 +315,8 @@ class Generate(Arguments):
 def _told_once(schema: dict[str, Any]) -> None:
     """Leave out what the same argument of `generate_video` says: the list is read whole."""
     for name in _names(Generate):
-        schema["properties"][name].pop("description", None)
+        said = schema["properties"][name]
+        schema["properties"][name] = {key: said[key] for key in ("type", "items") if key in said}
 
 
 class GenerateImage(Generate):
@@ -327,7 +326,8 @@ class GenerateImage(Generate):
 
     body = ImageRequest
 
-    image: Picture | None = Field(None, description="To start from, as in generate_video")
+    image: Picture | None = None
+    """To start from."""
     strength: Annotated[float, Field(ge=0, le=1), NotBoolean] | None = None
     style_preset: Word | None = None
     output_format: Word | None = None
@@ -386,7 +386,7 @@ class ListVideoTasks(Arguments):
         None
     )
     limit: Annotated[int, Field(ge=1, le=LISTED_AT_MOST), NotBoolean] = LISTED_BY_DEFAULT
-    before: Word | None = Field(None, description="next_before of the page before")
+    before: Word | None = Field(None, description="A page's next_before")
 
 
 class ListVideoModels(Arguments):

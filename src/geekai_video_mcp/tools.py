@@ -56,7 +56,7 @@ Handler = Callable[[A, "Context[App]"], Awaitable[CallToolResult]]
 
 VIDEO: Final = (
     "Make a video from a prompt, also from a first (image) and last (image_tail) frame. May cost"
-    " money; takes minutes. Returns a task_id at once: follow it with get_video_task."
+    " money. Returns a task_id at once; get_video_task follows it."
 )
 IMAGE: Final = (
     "Make a picture, such as a video's first frame (image: task:ID). Arguments as in"
@@ -68,9 +68,7 @@ GET: Final = (
 )
 LIST: Final = "Tasks on this machine, newest first, free: finds what a lost conversation forgot."
 
-MODELS: Final = (
-    "GeekAI's video models: what each takes, its seconds and price. All filters optional."
-)
+MODELS: Final = "GeekAI's video models: what each takes, its seconds and price."
 
 
 async def generate(asked: Generate, ctx: "Context[App]") -> CallToolResult:

@@ -97,7 +97,7 @@ class DryRunView(_View):
 class _Answer(Outlined):
     """What the tools' answers have in common."""
 
-    outline = ("task_id", "task_status", "file", "error", "sandbox", "next_step")
+    outline = ("task_id", "task_status", "file", "sandbox", "next_step")
 
     model: str
     video_result: VideoResultView | None = None
