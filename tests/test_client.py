@@ -262,3 +262,24 @@ async def test_nothing_is_logged_about_requests(caplog: pytest.LogCaptureFixture
     assert caplog.records == []
     for name in ("httpx", "httpcore"):
         assert logging.getLogger(name).getEffectiveLevel() >= logging.WARNING
+
+
+async def test_models_are_asked_for_by_the_page_and_by_the_hundred() -> None:
+    wire = Wire(httpx.Response(200, json={"data": [{"id": "m", "type": "video"}], "total": 1}))
+    async with wire.client() as client:
+        page = await client.list_models(3)
+
+    (request,) = wire.requests
+    assert request.method == "GET"
+    assert str(request.url) == f"{BASE_URL}/models?page=3&page_size=100"
+    assert request.headers["Authorization"] == f"Bearer {KEY}"
+    assert [one.id for one in page.models] == ["m"]
+
+
+@pytest.mark.parametrize("failure", failures(), ids=names)
+async def test_a_list_that_fails_in_any_way_may_work_later(failure: httpx.HTTPError) -> None:
+    async with Wire(failure).client() as client:
+        with pytest.raises(ServiceUnavailable) as told:
+            await client.list_models(1)
+
+    assert KEY not in told.value.message

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from geekai_video_mcp.catalogue import Listed
 from geekai_video_mcp.errors import (
     GeekAIVideoError,
     NotAuthorised,
@@ -22,9 +23,11 @@ from geekai_video_mcp.errors import (
 from geekai_video_mcp.lifecycle import Observation, Result, Status
 from geekai_video_mcp.wire import (
     RAW_REPLY_LIMIT,
+    ModelsPage,
     Reply,
     VideoRequest,
     read_creation,
+    read_models,
     read_task,
 )
 
@@ -521,8 +524,12 @@ def test_what_the_documents_show_is_understood(path: Path) -> None:
         understood_as(created(payload, code or 200), payload)
     elif kind == "task_answer":
         understood_as(seen(payload, code or 200), payload)
+    elif kind == "models_page":
+        page = listing(payload)
+        assert [one.id for one in page.models] == [one["id"] for one in payload["data"]]
+        assert page.total == payload["total"]
     elif kind == "error":
-        for read in (created, seen):
+        for read in (created, seen, listing):
             with pytest.raises(GeekAIVideoError):
                 read(payload, code)
 
@@ -566,3 +573,47 @@ def test_data_without_a_picture_is_no_picture(data: object) -> None:
     found = seen({"task_id": "t", "task_status": "succeed", "data": data})
 
     assert (found.status, found.error_code) == (Status.FAILED, "no_output")
+
+
+def listing(payload: object, status_code: int = 200) -> ModelsPage:
+    body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+    return read_models(Reply(status_code=status_code, body=body, at=1.0, retry_after="7"))
+
+
+def test_a_page_of_models_is_read_however_strange_its_entries() -> None:
+    entries: list[object] = [
+        {"id": "a", "type": "VIDEO", "status": "Active", "pricing": {}},
+        {"id": 7, "type": None, "status": ["x"]},
+        {"id": "", "type": "video"},
+        {"name": "no id"},
+        "a string",
+        None,
+        {"id": "b\u202e\x1b[31m" + "x" * 99, "type": "video"},
+    ]
+    page = listing({"data": entries, "total": "many"})
+
+    first, second, hostile = page.models
+    assert first == Listed(id="a", type="video", status="active")
+    assert second == Listed(id="7")
+    assert len(hostile.id) <= 64
+    assert "\u202e" not in hostile.id
+    assert "\x1b" not in hostile.id
+    assert page.total is None
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"{}", b'{"total": 3}', b"[" * 100_000])
+def test_what_is_no_list_of_models_may_be_asked_for_later(body: bytes) -> None:
+    with pytest.raises(ServiceUnavailable, match="no list of models"):
+        listing(body)
+
+
+def test_a_limited_list_of_models_says_for_how_long() -> None:
+    with pytest.raises(ServiceUnavailable) as told:
+        listing({"error": {"message": "slow down"}}, 429)
+
+    assert (told.value.code, told.value.retry_after_seconds) == ("rate_limited", 7.0)
+
+
+def test_a_list_of_models_that_the_key_may_not_see_is_the_operators() -> None:
+    with pytest.raises(NotAuthorised):
+        listing({"error": {"message": "no"}}, 401)

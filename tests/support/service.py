@@ -63,6 +63,10 @@ class ScriptedGeekAI:
     """Asked before; what it returns is the reply, and nothing is charged."""
     on_look: Script = usual
     on_file: Script = usual
+    on_models: Script = usual
+    models: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    """Its own list; empty for a service that gives none."""
+    models_a_page: int = 100
     error: dict[str, str] | None = None
     """What jobs fail with; None for success."""
     as_array: bool = True
@@ -81,7 +85,15 @@ class ScriptedGeekAI:
 
     @property
     def looks(self) -> int:
-        return sum(r.method == "GET" and "/files/" not in r.url.path for r in self.requests)
+        return sum(
+            r.method == "GET" and not r.url.path.endswith("/models") and "/files/" not in r.url.path
+            for r in self.requests
+        )
+
+    @property
+    def listings(self) -> list[int]:
+        """The pages of its models that were asked for, in order."""
+        return [int(r.url.params["page"]) for r in self.requests if r.url.path.endswith("/models")]
 
     def transport(self) -> httpx.MockTransport:
         return httpx.MockTransport(self._answer)
@@ -95,7 +107,17 @@ class ScriptedGeekAI:
             return refusal(401, "unauthorized", "invalid token")
         if request.method == "POST":
             return await self._create(request)
+        if request.url.path.endswith("/models"):
+            return await _said(self.on_models, request) or self._models(request)
         return await _said(self.on_look, request) or self._look(request)
+
+    def _models(self, request: httpx.Request) -> httpx.Response:
+        if not self.models:
+            return refusal(404, "not_found", "no such page")
+        page = int(request.url.params["page"])
+        entries = self.models[(page - 1) * self.models_a_page : page * self.models_a_page]
+        answer = {"data": entries, "total": len(self.models), "page": page, "extra": 1}
+        return httpx.Response(200, json=answer)
 
     async def _create(self, request: httpx.Request) -> httpx.Response:
         if reply := await _said(self.before_charge, request):

@@ -12,6 +12,8 @@ NEAREST: Final = 3
 CLOSE: Final = 0.6
 """Likeness from 0 to 1, as difflib measures it, from which a name may be a slip of the pen:
 kling-v1-6 for kling-video-v1-6 has 0.77."""
+CUT_SHORT: Final = 4
+"""Characters from which a part of a name stands for it: "veo" might be anything."""
 DEAD: Final = frozenset({"deprecated", "dead", "inactive", "disabled", "offline", "retired"})
 """Words for a model that goes or is gone; `deprecated` is the documented one."""
 
@@ -68,5 +70,11 @@ def unknown(name: str, among: Iterable[str] = ()) -> str:
 
 def _by_likeness(name: str, among: Iterable[str]) -> list[tuple[float, str]]:
     wanted, every = name.casefold(), tuple(among) or tuple(models())
-    found = [(SequenceMatcher(None, wanted, one.casefold()).ratio(), one) for one in every]
+    found = [(_likeness(wanted, one.casefold()), one) for one in every]
     return sorted(found, key=lambda pair: -pair[0])
+
+
+def _likeness(wanted: str, one: str) -> float:
+    """From 0 to 1; a name cut short, as veo-3.1 is, is closer than its length makes it."""
+    likeness = SequenceMatcher(None, wanted, one).ratio()
+    return (1 + likeness) / 2 if len(wanted) >= CUT_SHORT and wanted in one else likeness

@@ -51,19 +51,18 @@ class Listing:
         return self.known()
 
     async def _ask(self) -> tuple[Listed, ...]:
-        found, page = dict[str, Listed](), ModelsPage(models=())
+        found: dict[str, Listed] = {}
         for number in range(1, PAGES + 1):
             page = await self._page(number)
             new = {one.id: one for one in page.models if one.id not in found}
             found |= new
-            if page.total is not None and len(found) >= page.total:
+            # Without a total, the end is a page that has nothing new.
+            if len(found) >= page.total if page.total is not None else not new:
                 return tuple(found.values())
-            if not new:  # past the end, or a service that knows no pages
+            if not new:
                 break
-        if page.total is not None:
-            # Part of a list would make living models look dead.
-            raise ServiceUnavailable(f"GeekAI listed {len(found)} models of {page.total}")
-        return tuple(found.values())
+        # Part of a list would make living models look dead.
+        raise ServiceUnavailable(f"GeekAI listed {len(found)} models and says that it has more")
 
     async def _page(self, number: int) -> ModelsPage:
         if held := await self._means.take(ahead=True):
