@@ -17,7 +17,7 @@ from mcp.server.mcpserver import MCPServer
 from mcp.server.subscriptions import InMemorySubscriptionBus
 from mcp_types import ToolAnnotations
 
-from geekai_video_mcp import __version__, resources, shelf, tools, views
+from geekai_video_mcp import __version__, prompts, resources, shelf, tools, views
 from geekai_video_mcp.config import Settings
 from geekai_video_mcp.engine import Engine, Means, Outside, Resolving
 from geekai_video_mcp.inputs import (
@@ -85,11 +85,12 @@ def build_server(open_app: Opener) -> MCPServer[App]:
         log_level="WARNING",
         cache_hints={
             "tools/list": _LASTING,
+            "prompts/list": _LASTING,
             "resources/templates/list": _LASTING,
         },
         subscriptions=bus,
         extensions=[Tasks()],
-        middleware=[resources.live, resources.Listening(bus), tell_of_tasks],
+        middleware=[resources.live, resources.Listening(bus), tell_of_tasks, prompts.checked],
         tools=[
             tool(
                 tools.generate,
@@ -140,6 +141,7 @@ def build_server(open_app: Opener) -> MCPServer[App]:
     )
     server.completion()(resources.offer_nothing)
     resources.register(server)
+    prompts.register(server)
     return server
 
 
