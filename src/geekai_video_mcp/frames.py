@@ -1,17 +1,20 @@
-"""A child program: a few frames of one video, or a picture, as one small JPEG on stdout.
+"""A child program: frames of one video, or a picture, as one picture on stdout.
 
-Run as `python -m geekai_video_mcp.frames FILE cover|frames|picture|last`; `last` is the last
-frame of a video, whole and as a PNG, for another to go on from. It is a process of its own
-because the codecs are heavy to load and the file is a stranger's.
+Run as `python -m geekai_video_mcp.frames FILE cover|frames|picture|last`. It is a process of
+its own because the codecs are heavy to load and the file is a stranger's. `last` is the last
+frame, or the picture itself, in full size as PNG: what a next shot begins with. All others are
+small JPEGs.
 """
 
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 import av
-from PIL import Image
+from av.error import FFmpegError
+from PIL import Image, UnidentifiedImageError
 
 COLUMNS: Final = 3
 ROWS: Final = 2
@@ -40,26 +43,39 @@ def main(argv: list[str]) -> int:
     return _write(found[0] if cells == 1 else _sheet(found))
 
 
+def _write(picture: Image.Image) -> int:
+    picture.save(sys.stdout.buffer, "JPEG", quality=QUALITY, optimize=True)
+    return 0
+
+
 def _last(path: Path) -> int:
-    """Write the last frame that is shown, in every pixel."""
+    """Write the picture, or the last frame that is shown, in every pixel."""
+    last = _picture(path) or _last_frame(path)
+    if last is None:
+        return 1
+    last.save(sys.stdout.buffer, "PNG")
+    return 0
+
+
+def _picture(path: Path) -> Image.Image | None:
+    try:
+        with Image.open(path) as image:
+            return image.convert("RGB")
+    except UnidentifiedImageError:
+        return None
+
+
+def _last_frame(path: Path) -> Image.Image | None:
     last: av.VideoFrame | None = None
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         stream.thread_type = "AUTO"
         # From the last key frame before the end: a minute of video is not decoded for one frame.
         container.seek((stream.start_time or 0) + (stream.duration or 0), stream=stream)
-        for frame in container.decode(stream):
-            last = frame
-    if last is None:
-        return 1
-    picture = Image.fromarray(last.to_ndarray(format="rgb24"))
-    picture.save(sys.stdout.buffer, "PNG")
-    return 0
-
-
-def _write(picture: Image.Image) -> int:
-    picture.save(sys.stdout.buffer, "JPEG", quality=QUALITY, optimize=True)
-    return 0
+        with suppress(FFmpegError):  # of a damaged end, what could be seen is the last
+            for frame in container.decode(stream):
+                last = frame
+    return Image.fromarray(last.to_ndarray(format="rgb24")) if last else None
 
 
 def _frames(path: Path, *, cells: int, longest: int) -> Iterator[Image.Image]:

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Final
 import anyio.to_thread
 from mcp.server.caching import CacheHint
 from mcp.server.mcpserver import MCPServer
+from mcp.server.subscriptions import InMemorySubscriptionBus
 from mcp_types import ToolAnnotations
 
-from geekai_video_mcp import __version__, shelf, tools, views
+from geekai_video_mcp import __version__, prompts, resources, shelf, tools, views
 from geekai_video_mcp.config import Settings
 from geekai_video_mcp.engine import Engine, Means, Outside, Resolving
 from geekai_video_mcp.inputs import (
@@ -62,7 +63,8 @@ _READS: Final = ToolAnnotations(
     read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False
 )
 LIST_LIFE_MS: Final = 3_600_000
-"""Milliseconds a client may keep the tool list: it only changes with the program."""
+"""Milliseconds a client may keep a list that only changes with the program."""
+_LASTING: Final = CacheHint(ttl_ms=LIST_LIFE_MS, scope="public")
 
 
 def build_server(open_app: Opener) -> MCPServer[App]:
@@ -73,16 +75,22 @@ def build_server(open_app: Opener) -> MCPServer[App]:
         async with open_app() as app:
             yield app
 
-    return MCPServer(
+    bus = InMemorySubscriptionBus()
+    server = MCPServer(
         NAME,
         title="GeekAI video",
         version=__version__,
         instructions=INSTRUCTIONS,
         lifespan=lifespan,
         log_level="WARNING",
-        cache_hints={"tools/list": CacheHint(ttl_ms=LIST_LIFE_MS, scope="public")},
+        cache_hints={
+            "tools/list": _LASTING,
+            "prompts/list": _LASTING,
+            "resources/templates/list": _LASTING,
+        },
+        subscriptions=bus,
         extensions=[Tasks()],
-        middleware=[tell_of_tasks],
+        middleware=[resources.live, resources.Listening(bus), tell_of_tasks, prompts.checked],
         tools=[
             tool(
                 tools.generate,
@@ -131,6 +139,10 @@ def build_server(open_app: Opener) -> MCPServer[App]:
             ),
         ],
     )
+    server.completion()(resources.offer_nothing)
+    resources.register(server)
+    prompts.register(server)
+    return server
 
 
 @asynccontextmanager

@@ -8,7 +8,7 @@ import base64
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -16,12 +16,13 @@ import anyio
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.tools import Tool
 from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetadata
-from mcp_types import CallToolResult, ImageContent, TextContent, ToolAnnotations
+from mcp_types import CallToolResult, ImageContent, ResourceLink, TextContent, ToolAnnotations
 from pydantic import BaseModel, ConfigDict
 
 from geekai_video_mcp import catalogue, shelf, views
 from geekai_video_mcp.config import SANDBOX
 from geekai_video_mcp.engine import LEDGER_PATIENCE, Engine
+from geekai_video_mcp.entries import entry, file_entry
 from geekai_video_mcp.errors import GeekAIVideoError, RequestRefused
 from geekai_video_mcp.inputs import (
     WAIT_AT_MOST,
@@ -96,6 +97,7 @@ async def generate(asked: Generate, ctx: "Context[App]") -> CallToolResult:
         views.generation(task, at=at, sandbox=sandbox, repeated=repeated, warnings=warnings),
         say(task, at=at, sandbox=sandbox) + views.warned(warnings),
         failed=views.failed(task),
+        link=_link(task),
     )
 
 
@@ -185,23 +187,49 @@ async def _pictures(app: App, task: Task, kind: str) -> list[ImageContent]:
     return [ImageContent(data=base64.b64encode(jpeg).decode(), mime_type="image/jpeg")]
 
 
-def _told(app: App, task: Task) -> CallToolResult:
-    at, ours = app.clock(), task.service == app.engine.service
+def standing(app: App, task: Task) -> views.VideoTask:
+    """How *task* stands, as `get_video_task` tells it now."""
+    ours = task.service == app.engine.service
     # By the task and not by the server: one ledger may hold previews and paid videos.
-    sandbox = task.service == SANDBOX
+    return views.video_task(task, at=app.clock(), sandbox=task.service == SANDBOX, ours=ours)
+
+
+def _told(app: App, task: Task) -> CallToolResult:
+    at, ours, sandbox = app.clock(), task.service == app.engine.service, task.service == SANDBOX
     return _result(
-        views.video_task(task, at=at, sandbox=sandbox, ours=ours),
+        standing(app, task),
         views.text(task, at=at, sandbox=sandbox, ours=ours),
         failed=views.failed(task),
+        link=_link(task),
     )
 
 
-def _result(view: BaseModel, text: str, *, failed: bool) -> CallToolResult:
+def _link(task: Task) -> ResourceLink:
+    """A link to the task's file, or to the task while there is none."""
+    sandbox = task.service == SANDBOX
+    linked = file_entry(task, sandbox=sandbox) or entry(task, sandbox=sandbox)
+    return ResourceLink(**asdict(linked))
+
+
+def _result(
+    view: BaseModel, text: str, *, failed: bool, link: ResourceLink | None = None
+) -> CallToolResult:
     return CallToolResult(
-        content=[TextContent(text=text)],
+        content=[TextContent(text=text), *([link] if link else [])],
         structured_content=view.model_dump(mode="json", exclude_none=True),
         is_error=failed,
     )
+
+
+LINKS_SINCE: Final = "2025-06-18"
+"""The revision that brought links into results; an older client may trip over one."""
+
+
+def _fitting(result: CallToolResult, revision: str | None) -> CallToolResult:
+    """The result in what the client's revision of the protocol knows."""
+    if (revision or "") < LINKS_SINCE:
+        result.content = [one for one in result.content if not isinstance(one, ResourceLink)]
+    return result
 
 
 def _app(ctx: "Context[App]") -> App:
@@ -232,7 +260,8 @@ def tool(
     async def call(arguments: dict[str, Any], ctx: "Context[App]") -> CallToolResult:
         try:
             service_url = _app(ctx).pictures.service_url
-            return await handler(reading.read(arguments, service_url=service_url), ctx)
+            result = await handler(reading.read(arguments, service_url=service_url), ctx)
+            return _fitting(result, ctx.protocol_version)
         except GeekAIVideoError as exc:
             return CallToolResult(content=[TextContent(text=exc.message)], is_error=True)
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from geekai_video_mcp import catalogue, moderation
 from geekai_video_mcp.admission import Forecast
+from geekai_video_mcp.entries import file_uri
 from geekai_video_mcp.errors import (
     MAYBE_CHARGED,
     NOT_CHARGED,
@@ -105,6 +106,8 @@ class _Answer(Outlined):
     error: ErrorView | None = None
     provider_task_id: str | None = None
     file: str | None = Field(default=None, description="The result on this machine")
+    resource: str | None = None
+    """Where the file is read over MCP; None while there is none."""
     url_expires_at: str | None = None
     poll_after_seconds: int | None = None
     stale_since: str | None = Field(default=None, description="No answer from GeekAI since then")
@@ -166,6 +169,7 @@ def _facts(task: Task, *, at: float, sandbox: bool, ours: bool) -> dict[str, Any
         "error": _error(task),
         "provider_task_id": _plain(task.provider_task_id),
         "file": task.file_path,
+        "resource": file_uri(task),
         "url_expires_at": _expiry(task, sandbox=sandbox),
         "elapsed_seconds": round(elapsed(task, at=at)),
         "poll_after_seconds": None if task.settled else _poll_after(task, at=at),

@@ -34,7 +34,7 @@ async def test_a_client_of_mcp_1_generates_and_gets_over_stdio(tmp_path: Path) -
     assert seen["tools"] == ["generate_video", "get_video_task"]
     assert seen["done"]["task_status"] == "succeed"
     assert probe(Path(seen["done"]["file"])).codec == "h264"
-    assert seen["blocks"] == ["text", "image"]
+    assert seen["blocks"] == ["text", "resource_link", "image"]
     assert seen["heard"]
     assert seen["wrong"][0] is True
     assert "prompt" in seen["wrong"][1]

@@ -14,11 +14,11 @@ import anyio
 PREVIEW_DEADLINE: Final = 8.0
 """Seconds to decode a few frames; a file that needs longer goes without a picture."""
 
-Preview = Literal["cover", "frames", "picture"]
+Preview = Literal["cover", "frames", "picture", "last"]
 
 
 async def preview(path: Path, kind: Preview) -> bytes | None:
-    """A JPEG of the video's frames, or of the picture; None if it has none."""
+    """A JPEG, or for `last` a PNG, as `frames` makes it; None if there is nothing to see."""
     # -P: a file named av.py in the user's folder must not be what the child imports.
     command = [sys.executable, "-P", "-m", "geekai_video_mcp.frames", str(path), kind]
     with suppress(OSError), anyio.move_on_after(PREVIEW_DEADLINE):

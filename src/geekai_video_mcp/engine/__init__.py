@@ -31,7 +31,7 @@ from geekai_video_mcp.errors import (
     TaskNotFound,
     quoted,
 )
-from geekai_video_mcp.ledger import Ledger, Owners
+from geekai_video_mcp.ledger import Happening, Ledger, Owners
 from geekai_video_mcp.lifecycle import (
     Media,
     Observation,
@@ -44,7 +44,16 @@ from geekai_video_mcp.lifecycle import (
 )
 from geekai_video_mcp.wire import GenerationRequest
 
-__all__ = ["Engine", "Fetcher", "Means", "Outside", "Resolving", "Service", "Submitted"]
+__all__ = [
+    "Engine",
+    "Fetcher",
+    "Happening",
+    "Means",
+    "Outside",
+    "Resolving",
+    "Service",
+    "Submitted",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -100,9 +109,9 @@ class Engine:
         )
         self.listing = Listing(self._means)
         self._submitting = Submitting(self._means)
-        self._watching = Watching(self._means, start=self._start)
+        self._watching = Watching(self._means, start=self.start)
         self._resuming = Resuming(
-            self._means, submitting=self._submitting, watching=self._watching, start=self._start
+            self._means, submitting=self._submitting, watching=self._watching, start=self.start
         )
         self._tasks: TaskGroup | None = None
 
@@ -144,7 +153,7 @@ class Engine:
                 held the ledger too long; it says which.
         """
         call, task = Call(request.to_json()), self._intend(request, idempotency_key, variation)
-        self._start(self._carry, task, call)
+        self.start(self._carry, task, call)
         with anyio.move_on_after(SUBMIT_PATIENCE):
             await call.answered.wait()
         if not call.recorded.is_set():
@@ -263,6 +272,24 @@ class Engine:
             again = "Call get_video_task again; it goes on meanwhile, and nothing is lost."
             raise StorageUnavailable(what, _BUSY, sent=True, way_out=again) from exc
 
+    async def newest(self) -> int:
+        """The number of what happened last; see `happenings`."""
+        return await self._means.ledger.newest()
+
+    async def happenings(self, *, after: int) -> AsyncGenerator[Happening]:
+        """What happens to any task, by any process, from number *after* on; never ends.
+
+        This process's doings are told at once, those of others within `GLANCE` seconds.
+        """
+        while True:
+            news = self._means.news.of(None)
+            with suppress(StorageUnavailable):  # told when the ledger can be read again
+                for happening in await self._means.ledger.happenings(after=after):
+                    after = happening.number
+                    yield happening
+            with anyio.move_on_after(GLANCE):
+                await news.wait()
+
     async def _made_elsewhere(self, task_id: str) -> tuple[Media, Observation]:
         """What the service says of a task that is not in the ledger, whichever kind it is."""
         with suppress(TaskNotFound):
@@ -316,7 +343,8 @@ class Engine:
             await _guarded(self._resuming.sweep)
             await anyio.sleep(SWEEP_EVERY)
 
-    def _start(self, job: Job, *args: object) -> None:
+    def start(self, job: Job, *args: object) -> None:
+        """Run *job* in the background; it ends with the engine at the latest."""
         if self._tasks is None:
             what = "the engine is not running"
             raise RuntimeError(what)

@@ -44,15 +44,16 @@ class News:
     """Wakes whoever waits for a task; the ledger, not the news, says what happened."""
 
     def __init__(self) -> None:
-        self._events: dict[str, anyio.Event] = {}
+        self._events: dict[str | None, anyio.Event] = {}
 
-    def of(self, task_id: str) -> anyio.Event:
-        """Set at the task's next change. Take it before reading the task, or miss one."""
+    def of(self, task_id: str | None) -> anyio.Event:
+        """Set at the task's next change, for None at any task's. Take it before reading."""
         return self._events.setdefault(task_id, anyio.Event())
 
     def tell(self, task_id: str) -> None:
-        if event := self._events.pop(task_id, None):
-            event.set()
+        for who in (task_id, None):
+            if event := self._events.pop(who, None):
+                event.set()
 
 
 @dataclass(kw_only=True)

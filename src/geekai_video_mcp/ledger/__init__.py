@@ -20,12 +20,12 @@ from geekai_video_mcp.errors import StorageUnavailable
 from geekai_video_mcp.ledger import disks
 from geekai_video_mcp.ledger.journal import Journal
 from geekai_video_mcp.ledger.owners import Owners
-from geekai_video_mcp.ledger.rows import Event
+from geekai_video_mcp.ledger.rows import Event, Happening
 from geekai_video_mcp.ledger.sqlite import Store, path_in
 from geekai_video_mcp.lifecycle import Observation, Status, Task, advance
 from geekai_video_mcp.pace import Budget, Span
 
-__all__ = ["Admission", "Change", "Event", "Ledger", "Owners"]
+__all__ = ["Admission", "Change", "Event", "Happening", "Ledger", "Owners"]
 
 T = TypeVar("T")
 Change = Callable[[Task], Task]
@@ -172,6 +172,14 @@ class Ledger:
     async def events(self, task_id: str) -> list[Event]:
         """The story of the task of this id, ours, from its first record on."""
         return await self._run(lambda: self._store.events(task_id))
+
+    async def newest(self) -> int:
+        """The number of the newest event, of any task; 0 if there is none."""
+        return await self._run(self._store.newest)
+
+    async def happenings(self, *, after: int) -> list[Happening]:
+        """The events of all tasks, by any process, whose number is beyond *after*, in order."""
+        return await self._run(lambda: self._store.happenings(after))
 
     async def strangers(self, service: str) -> list[Task]:
         """The tasks of every other service and key that have not come to their end."""

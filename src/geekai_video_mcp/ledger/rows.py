@@ -174,6 +174,13 @@ UNFINISHED: Final = """
     ORDER BY created_at
 """
 EVENTS: Final = "SELECT * FROM event WHERE task_id = :id ORDER BY number"
+NEWEST: Final = "SELECT coalesce(max(number), 0) AS number FROM event"
+HAPPENINGS: Final = """
+    SELECT number, task_id, file_status,
+           number = (SELECT min(number) FROM event AS earlier
+                     WHERE earlier.task_id = event.task_id) AS first
+    FROM event WHERE number > :after ORDER BY number
+"""
 HISTORY: Final = """
     SELECT submitted_at, looked_at, ended_at FROM task
     WHERE service = :service AND kind = :kind AND status = 'succeed'
@@ -212,6 +219,18 @@ class Event:
     error_code: str | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Happening:
+    """One event as news: that something happened to a task; the task itself says what."""
+
+    number: int
+    """Grows with every event of the whole ledger."""
+    task_id: str
+    first: bool
+    """Whether the task was not there before."""
+    file_status: FileStatus
+
+
 def listing(statuses: Collection[Status]) -> str:
     """The statement for a page of tasks, newest first, of these statuses or, if none, of all."""
     named = ", ".join(f"'{status.value}'" for status in sorted(statuses))
@@ -230,6 +249,16 @@ def to_event(row: Mapping[str, Any]) -> Event:
     known = {field.name: row[field.name] for field in fields(Event)}
     known["status"], known["file_status"] = Status(row["status"]), FileStatus(row["file_status"])
     return Event(**known)
+
+
+def to_happening(row: Mapping[str, Any]) -> Happening:
+    """The event of these columns, as news."""
+    return Happening(
+        number=row["number"],
+        task_id=row["task_id"],
+        first=bool(row["first"]),
+        file_status=FileStatus(row["file_status"]),
+    )
 
 
 def to_json(body: Mapping[str, Any]) -> str:

@@ -187,6 +187,15 @@ class Store:
             found = self._db.execute(rows.EVENTS, {"id": task_id}).fetchall()
         return [rows.to_event(dict(row)) for row in found]
 
+    def newest(self) -> int:
+        with _spoken():
+            return int(self._db.execute(rows.NEWEST).fetchone()["number"])
+
+    def happenings(self, after: int) -> list[rows.Happening]:
+        with _spoken():
+            found = self._db.execute(rows.HAPPENINGS, {"after": after}).fetchall()
+        return [rows.to_happening(dict(row)) for row in found]
+
     def _get(self, task_id: str) -> Task:
         found = self._db.execute(rows.GET, {"id": task_id}).fetchone()
         if found is None:

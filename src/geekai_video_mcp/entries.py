@@ -1,0 +1,88 @@
+"""A task and its file as a client lists and links them. Pure.
+
+A name comes from the caller's own words or from the file, made plain; nothing of the
+service's answer, and no link of its, is in an entry.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import PurePath
+from typing import Final
+
+from geekai_video_mcp.errors import plain
+from geekai_video_mcp.lifecycle import FileStatus, Media, Task
+
+ROOT: Final = "video://tasks"
+NAME_LIMIT: Final = 60
+"""Characters of a prompt in a name: a line of a menu."""
+
+JSON: Final = "application/json"
+MP4: Final = "video/mp4"
+WEBM: Final = "video/webm"
+JPEG: Final = "image/jpeg"
+PNG: Final = "image/png"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """What a list or a link says of one resource; the SDK's types take the same names."""
+
+    uri: str
+    name: str
+    description: str
+    mime_type: str
+    size: int | None = None
+    """Bytes; None if they are only known when it is read."""
+
+
+def task_uri(task_id: str) -> str:
+    return f"{ROOT}/{task_id}"
+
+
+def parts_of(task_id: str) -> tuple[str, ...]:
+    """The resources that come into being with a task's file."""
+    return tuple(f"{ROOT}/{task_id}/{part}" for part in ("video", "cover", "frames", "last-frame"))
+
+
+def file_uri(task: Task) -> str | None:
+    """Where a client reads the task's result; None while there is no file.
+
+    A picture is read as what a next shot begins with, for that is the picture itself.
+    """
+    if task.file_status is not FileStatus.STORED:
+        return None
+    part = "last-frame" if task.media is Media.IMAGE else "video"
+    return f"{task_uri(task.id)}/{part}"
+
+
+def entry(task: Task, *, sandbox: bool) -> Entry:
+    """The task's own entry; *sandbox*: what it makes is a preview."""
+    return Entry(
+        uri=task_uri(task.id),
+        name=plain(str(task.request.get("prompt") or ""), limit=NAME_LIMIT) or task.id,
+        description=_description(task, sandbox=sandbox),
+        mime_type=JSON,
+    )
+
+
+def file_entry(task: Task, *, sandbox: bool) -> Entry | None:
+    """The entry of the task's file; None while there is none."""
+    uri = file_uri(task)
+    if uri is None:
+        return None
+    video = task.media is Media.VIDEO
+    name = PurePath(task.file_path or "").name
+    return Entry(
+        uri=uri,
+        name=name,
+        description=_description(task, sandbox=sandbox),
+        mime_type=(WEBM if name.endswith(".webm") else MP4) if video else PNG,
+        # A picture is read as a PNG, whatever it is on disk.
+        size=task.file_bytes if video else None,
+    )
+
+
+def _description(task: Task, *, sandbox: bool) -> str:
+    kind = f"sandbox preview, {task.media}" if sandbox else str(task.media)
+    at = datetime.fromtimestamp(task.created_at, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return f"{kind}, {plain(task.model, limit=NAME_LIMIT) or 'unknown model'}, {at}"

@@ -1,0 +1,94 @@
+"""What changes while the server runs, filled into answers of the SDK's.
+
+`MCPServer` lists the resources it was built with, gives a completion no way to what the
+server works with, and a template one MIME type for good. Its public way to more is a
+middleware: the SDK checks the request and frames the answer, and the content comes from here.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from mcp.shared.exceptions import MCPError
+from mcp_types import INTERNAL_ERROR, INVALID_PARAMS, Resource
+
+from geekai_video_mcp.config import SANDBOX
+from geekai_video_mcp.entries import MP4, WEBM, entry, file_entry
+from geekai_video_mcp.errors import GeekAIVideoError, TaskNotFound
+from geekai_video_mcp.lifecycle import Task
+from geekai_video_mcp.resources.completing import complete
+from geekai_video_mcp.tools import App
+
+if TYPE_CHECKING:
+    from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+
+Answer = dict[str, Any]
+Fill = Callable[[App, Mapping[str, Any], Answer], Awaitable[Answer]]
+
+PAGE: Final = 25
+"""Tasks on a page of the list: with their files, at most 50 entries."""
+_EBML: Final = "GkXfo"
+"""How a WebM begins, as base64."""
+
+
+async def live(ctx: "ServerRequestContext[App, Any]", call_next: "CallNext") -> "HandlerResult":
+    """The SDK's answer, with what only this server knows."""
+    answer = await call_next(ctx)
+    fill = _FILLS.get(ctx.method)
+    if fill is None or not isinstance(answer, dict):
+        return answer
+    try:
+        return await fill(ctx.lifespan_context, ctx.params or {}, answer)
+    except TaskNotFound as exc:
+        what = "There is no such page; list from the start."
+        raise MCPError(code=INVALID_PARAMS, message=what) from exc
+    except GeekAIVideoError as exc:
+        raise MCPError(code=INTERNAL_ERROR, message=exc.message) from exc
+
+
+async def offer_nothing(*_: object) -> None:
+    """The SDK's handler of completions: it makes them known to clients, and `live` fills them."""
+
+
+async def _list(app: App, params: Mapping[str, Any], answer: Answer) -> Answer:
+    """The tasks, newest first, each followed by its file."""
+    before = params.get("cursor")
+    if before is not None:
+        before = (await app.engine.recorded(before)).id
+    found = await app.engine.tasks(limit=PAGE + 1, before=before)
+    page = found[:PAGE]
+    listed = [resource for task in page for resource in _resources(task)]
+    following = {"nextCursor": page[-1].id} if len(found) > PAGE else {}
+    return {**answer, "resources": [*answer["resources"], *listed], **following}
+
+
+def _resources(task: Task) -> list[Answer]:
+    sandbox = task.service == SANDBOX
+    both = (entry(task, sandbox=sandbox), file_entry(task, sandbox=sandbox))
+    return [
+        Resource(**asdict(one)).model_dump(mode="json", by_alias=True, exclude_none=True)
+        for one in both
+        if one is not None
+    ]
+
+
+async def _complete(app: App, params: Mapping[str, Any], answer: Answer) -> Answer:
+    argument = cast("Mapping[str, str]", params["argument"])
+    completion = await complete(app, argument["name"], argument["value"])
+    said = completion.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return {**answer, "completion": said}
+
+
+async def _read(_: App, __: Mapping[str, Any], answer: Answer) -> Answer:
+    """A video's type by what it is: a template has one type for all."""
+    for content in answer["contents"]:
+        if content.get("mimeType") == MP4 and content.get("blob", "").startswith(_EBML):
+            content["mimeType"] = WEBM
+    return answer
+
+
+_FILLS: Final[Mapping[str, Fill]] = {
+    "resources/list": _list,
+    "resources/read": _read,
+    "completion/complete": _complete,
+}

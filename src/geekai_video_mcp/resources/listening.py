@@ -1,0 +1,65 @@
+"""`subscriptions/listen`, told by the ledger what changes, whichever process changed it.
+
+Every change of a task's status, file or name is an event in the ledger. While a client
+listens, one reader looks for new events: at once when this process has changed a task, and
+every second for what other processes do. While nobody listens, nobody looks.
+"""
+
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any, Final
+
+import anyio
+from mcp.server.subscriptions import ResourcesListChanged, ResourceUpdated, SubscriptionBus
+
+from geekai_video_mcp.entries import parts_of, task_uri
+from geekai_video_mcp.lifecycle import FileStatus
+from geekai_video_mcp.tools import App
+
+if TYPE_CHECKING:
+    from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+
+    from geekai_video_mcp.engine import Engine, Happening
+
+LISTEN: Final = "subscriptions/listen"
+
+
+class Listening:
+    """A middleware that keeps one server's subscribers told for as long as they listen."""
+
+    def __init__(self, bus: SubscriptionBus) -> None:
+        self._bus = bus
+        # One reader tells all listeners of the bus; when its own goes, the next takes over.
+        self._turn = anyio.Lock()
+        self._told = 0
+
+    async def __call__(
+        self, ctx: "ServerRequestContext[App, Any]", call_next: "CallNext"
+    ) -> "HandlerResult":
+        if ctx.method != LISTEN:
+            return await call_next(ctx)
+        engine, while_listening = ctx.lifespan_context.engine, anyio.CancelScope()
+        # Before the client hears that it is heard: what happens in between is told as well.
+        begun = await engine.newest()
+        engine.start(self._tell, engine, begun, while_listening)
+        try:
+            return await call_next(ctx)
+        finally:
+            while_listening.cancel()
+
+    async def _tell(self, engine: "Engine", begun: int, scope: anyio.CancelScope) -> None:
+        with scope:
+            async with self._turn:
+                after = max(begun, self._told)
+                async with aclosing(engine.happenings(after=after)) as happenings:
+                    async for happening in happenings:
+                        await self._publish(happening)
+                        self._told = happening.number
+
+    async def _publish(self, happening: "Happening") -> None:
+        await self._bus.publish(ResourceUpdated(uri=task_uri(happening.task_id)))
+        stored = happening.file_status is FileStatus.STORED
+        if stored:
+            for uri in parts_of(happening.task_id):
+                await self._bus.publish(ResourceUpdated(uri=uri))
+        if stored or happening.first:
+            await self._bus.publish(ResourcesListChanged())

@@ -1,0 +1,171 @@
+"""The resource templates: one task as JSON, its file, and pictures of it."""
+
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import anyio.to_thread
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
+
+from geekai_video_mcp.entries import JPEG, JSON, MP4, PNG, ROOT, file_uri
+from geekai_video_mcp.errors import GeekAIVideoError, TaskNotFound, quoted
+from geekai_video_mcp.lifecycle import FileStatus, Media, Task
+from geekai_video_mcp.tools import App, standing
+
+if TYPE_CHECKING:
+    from mcp.server.mcpserver import MCPServer
+
+BLOB_AT_MOST: Final = 8_000_000
+"""Bytes of a file that is read as a blob. It becomes a third larger as base64, is one line
+of JSON, and stands in memory several times at both ends; a clip of 10 s at 720p has 2 to 6 MB."""
+
+
+async def task_as_json(task_id: str, ctx: "Context[App]") -> str:
+    task = await _recorded(ctx, task_id)
+    return standing(_app(ctx), task).model_dump_json(exclude_none=True)
+
+
+async def video(task_id: str, ctx: "Context[App]") -> bytes:
+    task = await _stored(ctx, task_id)
+    if task.media is Media.IMAGE:
+        raise ResourceError(f"Task {task.id} made a picture: read {file_uri(task)}.")
+    return await anyio.to_thread.run_sync(_content, Path(task.file_path or ""))
+
+
+async def cover(task_id: str, ctx: "Context[App]") -> bytes:
+    return await _picture(ctx, task_id, "cover")
+
+
+async def frames(task_id: str, ctx: "Context[App]") -> bytes:
+    return await _picture(ctx, task_id, "frames")
+
+
+async def last_frame(task_id: str, ctx: "Context[App]") -> bytes:
+    return await _picture(ctx, task_id, "last")
+
+
+class Template(NamedTuple):
+    """What is published of one kind of resource."""
+
+    uri: str
+    read: Callable[[str, "Context[App]"], Awaitable[str | bytes]]
+    name: str
+    title: str
+    description: str
+    mime_type: str
+
+
+TEMPLATES: Final = (
+    Template(
+        f"{ROOT}/{{task_id}}",
+        task_as_json,
+        "task",
+        "Task",
+        "How a task stands, as get_video_task tells it",
+        JSON,
+    ),
+    Template(
+        f"{ROOT}/{{task_id}}/video",
+        video,
+        "video",
+        "Video",
+        f"The finished video, up to {BLOB_AT_MOST // 1_000_000} MB; a larger one is named by path",
+        MP4,
+    ),
+    Template(
+        f"{ROOT}/{{task_id}}/cover",
+        cover,
+        "cover",
+        "Cover",
+        "One frame from the middle of the video, or the picture, at most 640 pixels wide or high",
+        JPEG,
+    ),
+    Template(
+        f"{ROOT}/{{task_id}}/frames",
+        frames,
+        "frames",
+        "Contact sheet",
+        "Six frames of the video in reading order",
+        JPEG,
+    ),
+    Template(
+        f"{ROOT}/{{task_id}}/last-frame",
+        last_frame,
+        "last-frame",
+        "Last frame",
+        "The video's last frame, or the picture, in full size: what a next shot begins with",
+        PNG,
+    ),
+)
+
+
+def register(server: "MCPServer[App]") -> None:
+    """Add every template to *server*."""
+    for template in TEMPLATES:
+        server.resource(
+            template.uri,
+            name=template.name,
+            title=template.title,
+            description=template.description,
+            mime_type=template.mime_type,
+        )(template.read)
+
+
+async def _picture(ctx: "Context[App]", task_id: str, kind: str) -> bytes:
+    task = await _stored(ctx, task_id)
+    if task.media is Media.IMAGE and kind != "last":
+        kind = "picture"
+    picture = await _app(ctx).preview(Path(task.file_path or ""), kind)
+    if picture is None:
+        what = f"No picture can be made of {task.file_path}: it was moved, or cannot be decoded."
+        raise ResourceError(what)
+    return picture
+
+
+def _content(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            content = file.read(BLOB_AT_MOST + 1)
+            size = path.stat().st_size
+    except OSError as exc:
+        what = f"{path} cannot be read ({exc.strerror}): it may have been moved or deleted."
+        raise ResourceError(what) from exc
+    if len(content) > BLOB_AT_MOST:
+        limit = f"{BLOB_AT_MOST / 1e6:.0f} MB"
+        what = f"The video has {size / 1e6:.1f} MB, over the {limit} of a blob. It is at {path}."
+        raise ResourceError(what)
+    return content
+
+
+async def _stored(ctx: "Context[App]", task_id: str) -> Task:
+    """The task of this id, if its file is on disk."""
+    task = await _recorded(ctx, task_id)
+    if task.file_status is not FileStatus.STORED:
+        raise ResourceError(f"It has no file yet. {standing(_app(ctx), task).next_step}")
+    return task
+
+
+async def _recorded(ctx: "Context[App]", task_id: str) -> Task:
+    with _spoken():
+        return await _app(ctx).engine.recorded(task_id)
+
+
+@contextmanager
+def _spoken() -> Generator[None]:
+    """Errors of ours as the protocol's: what nobody knows is told apart from all else."""
+    try:
+        yield
+    except TaskNotFound as exc:
+        what = (
+            f"No task {quoted(exc.task_id, limit=64)} is on record here. list_video_tasks shows"
+            " those that are; get_video_task asks GeekAI for one made elsewhere."
+        )
+        raise ResourceNotFoundError(what) from exc
+    except GeekAIVideoError as exc:
+        raise ResourceError(exc.message) from exc
+
+
+def _app(ctx: "Context[App]") -> App:
+    return ctx.request_context.lifespan_context

@@ -1,0 +1,385 @@
+"""Tasks and their files, read beside the tools."""
+
+import base64
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from mcp import Client, MCPError
+from mcp_types import BlobResourceContents, Resource, ResourceLink, TextResourceContents
+
+from geekai_video_mcp.config import SANDBOX
+from geekai_video_mcp.ledger import Ledger
+from geekai_video_mcp.lifecycle import FileStatus, Status, intend
+from geekai_video_mcp.resources import filling, reading
+from support.service import VIDEO, file
+from support.world import World, call, now, told
+
+
+async def made(client: Client, tool: str = "generate_video", **arguments: object) -> dict[str, Any]:
+    """A task that was waited for, as it is told."""
+    started = told(await call(client, tool, **{"prompt": "a fox", **arguments}))
+    done = await call(client, "get_video_task", task_id=started["task_id"], wait_seconds=45)
+    return told(done)
+
+
+async def read(client: Client, uri: str) -> TextResourceContents | BlobResourceContents:
+    (content,) = (await client.read_resource(uri)).contents
+    return content
+
+
+async def refused(client: Client, uri: str) -> MCPError:
+    with pytest.raises(MCPError) as exc:
+        await client.read_resource(uri)
+    assert exc.value.error.data == {"uri": uri}
+    return exc.value
+
+
+async def listed(client: Client, cursor: str | None = None) -> list[Resource]:
+    return (await client.list_resources(cursor=cursor)).resources
+
+
+@pytest.mark.parametrize("takes", [0, 600])
+async def test_a_task_is_read_as_get_video_task_tells_it(world: World, takes: float) -> None:
+    world.service.takes = takes
+    async with world.client() as client:
+        task = await made(client)
+        again = told(await call(client, "get_video_task", task_id=task["task_id"], wait_seconds=0))
+        content = await read(client, f"video://tasks/{task['task_id']}")
+
+    assert isinstance(content, TextResourceContents)
+    assert content.mime_type == "application/json"
+    assert json.loads(content.text) == again
+
+
+async def test_reading_asks_the_service_for_nothing(world: World) -> None:
+    world.service.takes = 600
+    async with world.client() as client:
+        task_id = told(await call(client, "generate_video", prompt="a fox"))["task_id"]
+        asked = len(world.service.requests)
+        await read(client, f"video://tasks/{task_id}")
+        await refused(client, f"video://tasks/{'0' * 32}")
+
+    assert len(world.service.requests) == asked
+
+
+async def test_reading_is_no_delivery_so_the_same_request_still_finds_its_task(
+    world: World,
+) -> None:
+    async with world.client() as client:
+        task_id = told(await call(client, "generate_video", prompt="a fox"))["task_id"]
+        await anyio.sleep(60)
+        content = await read(client, f"video://tasks/{task_id}")
+        await anyio.sleep(600)
+        again = told(await call(client, "generate_video", prompt="a fox"))
+
+    assert isinstance(content, TextResourceContents)
+    assert json.loads(content.text)["task_status"] == "succeed"
+    assert again["task_id"] == task_id
+    assert world.service.charges == ["a fox"]
+
+
+async def test_a_finished_video_is_read_whole(world: World) -> None:
+    async with world.client() as client:
+        task = await made(client)
+        content = await read(client, task["resource"])
+
+    assert task["resource"] == f"video://tasks/{task['task_id']}/video"
+    assert isinstance(content, BlobResourceContents)
+    assert content.mime_type == "video/mp4"
+    assert base64.b64decode(content.blob) == VIDEO
+
+
+async def test_a_webm_is_called_what_it_is(world: World) -> None:
+    webm = b"\x1a\x45\xdf\xa3" + bytes(5000)
+
+    async def say_webm(_: object) -> Any:  # noqa: ANN401 - an answer of the service's
+        return file(webm)
+
+    world.service.on_file = say_webm
+    async with world.client() as client:
+        task = await made(client)
+        content = await read(client, task["resource"])
+        _, entry = await listed(client)
+
+    assert isinstance(content, BlobResourceContents)
+    assert base64.b64decode(content.blob) == webm
+    assert (content.mime_type, entry.mime_type) == ("video/webm", "video/webm")
+
+
+async def test_a_video_too_large_for_a_blob_is_named_by_path_and_size(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "BLOB_AT_MOST", len(VIDEO))
+    async with world.client() as client:
+        task = await made(client)
+        assert isinstance(await read(client, task["resource"]), BlobResourceContents)
+        monkeypatch.setattr(reading, "BLOB_AT_MOST", len(VIDEO) - 1)
+        error = await refused(client, task["resource"])
+
+    assert error.code == -32603
+    assert str(error) == (
+        f"The video has {len(VIDEO) / 1e6:.1f} MB, over the 0 MB of a blob. It is at"
+        f" {task['file']}."
+    )
+
+
+async def test_a_file_that_is_gone_is_said_to_be_gone(world: World) -> None:
+    async with world.client() as client:
+        task = await made(client)
+        Path(task["file"]).unlink()
+        error = await refused(client, task["resource"])
+        cover = await refused(client, f"video://tasks/{task['task_id']}/cover")
+
+    assert (error.code, cover.code) == (-32603, -32603)
+    assert f"{task['file']} cannot be read" in str(error)
+    assert f"No picture can be made of {task['file']}" in str(cover)
+
+
+async def test_a_task_without_a_file_yet_says_so_and_what_to_do(world: World) -> None:
+    world.service.takes = 600
+    async with world.client() as client:
+        task = await made(client)
+        for part in ("video", "cover", "frames", "last-frame"):
+            error = await refused(client, f"video://tasks/{task['task_id']}/{part}")
+
+            assert error.code == -32603
+            assert str(error).startswith("It has no file yet. Call get_video_task")
+    assert "resource" not in task
+
+
+async def test_a_failed_task_says_what_to_do_in_place_of_a_file(world: World) -> None:
+    world.service.error = {"code": "1301", "message": "unsafe"}
+    async with world.client() as client:
+        task = await made(client)
+        error = await refused(client, f"video://tasks/{task['task_id']}/video")
+
+    assert task["next_step"] in str(error)
+
+
+PARTS = ("", "/video", "/cover", "/frames", "/last-frame")
+
+
+async def test_an_unknown_task_is_the_callers_mistake(world: World) -> None:
+    async with world.client() as client:
+        for task_id in ("0" * 32, "zz", "%20", "a%2Fb", "task", "%E7%8B%90", "'--"):
+            for part in PARTS:
+                error = await refused(client, f"video://tasks/{task_id}{part}")
+
+                assert error.code == -32602
+                assert "is on record here" in str(error)
+
+
+async def test_a_path_in_place_of_an_id_is_unknown_whatever_its_spelling(world: World) -> None:
+    paths = (
+        "..",
+        "%2e%2e",
+        "..%2f..%2fetc%2fpasswd",
+        "..%5c..%5cwindows",
+        "%2fetc%2fpasswd",
+        "C%3A%5Cwindows",
+        "a%00b",
+        "../../etc/passwd",
+        "..%2fsecret",
+        "a/b",
+        "",
+    )
+    async with world.client() as client:
+        task = await made(client)
+        (Path(task["file"]).parent.parent / "secret").write_text("a secret word", "utf-8")
+        for path in paths:
+            for part in PARTS:
+                error = await refused(client, f"video://tasks/{path}{part}")
+
+                assert error.code == -32602, (path, part)
+                assert "a secret word" not in str(error)
+
+
+async def test_only_the_published_forms_are_resources(world: World) -> None:
+    async with world.client() as client:
+        task = await made(client)
+        for ending in ("/", "/Video", "/video/", "/video/x", "?x=1", "#x", "/videos"):
+            error = await refused(client, f"video://tasks/{task['task_id']}{ending}")
+
+            assert error.code == -32602, ending
+
+
+async def test_geekais_own_id_is_no_second_address_of_a_task(world: World) -> None:
+    async with world.client() as client:
+        task = await made(client)
+        error = await refused(client, f"video://tasks/{task['provider_task_id']}")
+
+    assert error.code == -32602
+
+
+async def test_a_made_picture_is_read_as_a_picture(world: World) -> None:
+    async with world.client() as client:
+        task = await made(client, "generate_image")
+        error = await refused(client, f"video://tasks/{task['task_id']}/video")
+        entry, picture = await listed(client)
+
+    assert task["resource"] == f"video://tasks/{task['task_id']}/last-frame"
+    assert str(error) == f"Task {task['task_id']} made a picture: read {task['resource']}."
+    assert entry.uri == f"video://tasks/{task['task_id']}"
+    assert (picture.uri, picture.mime_type, picture.size) == (task["resource"], "image/png", None)
+    assert picture.name == Path(task["file"]).name
+
+
+async def test_the_list_begins_with_the_newest_task_and_its_file(world: World) -> None:
+    async with world.client() as client:
+        empty = await listed(client)
+        old = await made(client)
+        world.service.takes = 600
+        await anyio.sleep(1)
+        new = await made(client, prompt="a hare")
+        first, second, third = await listed(client)
+
+    assert empty == []
+    assert first.uri == f"video://tasks/{new['task_id']}"
+    assert (first.name, first.mime_type, first.size) == ("a hare", "application/json", None)
+    assert (second.uri, second.name) == (f"video://tasks/{old['task_id']}", "a fox")
+    assert third.uri == old["resource"]
+    assert (third.name, third.mime_type) == (Path(old["file"]).name, "video/mp4")
+    assert third.size == len(VIDEO)
+    assert first.description is not None
+    assert first.description.startswith("video, cogvideox-flash, 2026-09-2")
+
+
+async def test_pages_of_the_list_follow_each_other_without_gap_or_repeat(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(filling, "PAGE", 2)
+    async with world.client() as client:
+        for number in range(5):
+            await anyio.sleep(1)
+            await call(client, "generate_video", prompt=f"shot {number}")
+        found: list[str] = []
+        sizes: list[int] = []
+        page = await client.list_resources()
+        found += [one.name for one in page.resources]
+        while page.next_cursor is not None:
+            sizes.append(len(page.resources))
+            page = await client.list_resources(cursor=page.next_cursor)
+            found += [one.name for one in page.resources]
+
+    assert found == [f"shot {number}" for number in (4, 3, 2, 1, 0)]
+    assert sizes == [2, 2]
+
+
+async def test_a_page_has_fifty_entries_at_most(world: World) -> None:
+    ledger = await Ledger.open(world.state)
+    for number in range(26):
+        task = intend(request={}, service=world.identity, owner="dead", at=now() + number)
+        await ledger.add(
+            replace(task, status=Status.SUCCEED, file_status=FileStatus.STORED, file_path="/a.mp4")
+        )
+    await ledger.close()
+    async with world.client() as client:
+        page = await client.list_resources()
+
+    assert len(page.resources) == 50
+    assert page.next_cursor
+
+
+async def test_a_page_that_nobody_gave_is_refused(world: World) -> None:
+    async with world.client() as client:
+        with pytest.raises(MCPError) as error:
+            await client.list_resources(cursor="made up")
+
+    assert error.value.code == -32602
+    assert "list from the start" in str(error.value)
+
+
+async def test_a_ledger_that_cannot_be_read_is_an_error_in_words(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with world.client() as client:
+        task = await made(client)
+        with monkeypatch.context() as broken:
+            broken.setattr("geekai_video_mcp.ledger.rows.FIND", "SELECT * FROM gone WHERE :id")
+            broken.setattr("geekai_video_mcp.ledger.rows.listing", str)
+            error = await refused(client, f"video://tasks/{task['task_id']}")
+            with pytest.raises(MCPError) as no_list:
+                await client.list_resources()
+
+    for each in (error, no_list.value):
+        assert each.code == -32603
+        assert "ledger" in str(each)
+
+
+async def test_a_name_is_plain_short_and_never_empty(world: World) -> None:
+    async with world.client() as client:
+        await call(client, "generate_video", prompt="\x1b[31ma\u202efox\n" + "very " * 30)
+        await anyio.sleep(1)
+        silent = told(await call(client, "generate_video", prompt="\u200b"))
+        first, second = await listed(client)
+
+    assert first.name == silent["task_id"]
+    assert second.name.startswith("[31ma fox very")
+    assert len(second.name) <= 60
+
+
+async def test_no_link_of_geekais_stands_in_a_list(world: World) -> None:
+    world.service.signed = True
+    async with world.client() as client:
+        await made(client)
+        page = (await client.list_resources()).model_dump_json()
+
+    assert "geekai.test" not in page
+    assert "signature" not in page
+
+
+async def test_a_preview_is_called_a_preview(world: World) -> None:
+    world.identity = SANDBOX
+    async with world.client() as client:
+        await made(client)
+        entries = await listed(client)
+
+    assert all((entry.description or "").startswith("sandbox preview, ") for entry in entries)
+
+
+async def test_a_result_links_the_task_and_then_its_file(world: World) -> None:
+    async with world.client() as client:
+        started = await call(client, "generate_video", prompt="a fox")
+        done = await call(
+            client, "get_video_task", task_id=told(started)["task_id"], wait_seconds=45
+        )
+        repeated = await call(client, "generate_video", prompt="a fox")
+        (before,), (after,), (again,) = (
+            [block for block in result.content if isinstance(block, ResourceLink)]
+            for result in (started, done, repeated)
+        )
+        content = await read(client, after.uri)
+
+    assert before.uri == f"video://tasks/{told(started)['task_id']}"
+    assert (before.name, before.mime_type) == ("a fox", "application/json")
+    assert after.uri == told(done)["resource"]
+    assert (after.name, after.mime_type) == (Path(told(done)["file"]).name, "video/mp4")
+    assert after.size == len(VIDEO)
+    assert again == after
+    assert isinstance(content, BlobResourceContents)
+
+
+async def test_a_dry_run_and_a_mistake_link_nothing(world: World) -> None:
+    async with world.client() as client:
+        dry = await call(client, "generate_video", prompt="a fox", dry_run=True)
+        wrong = await call(client, "get_video_task", task_id="zz", wait_seconds=0)
+
+    assert [block.type for block in (*dry.content, *wrong.content)] == ["text", "text"]
+
+
+async def test_templates_name_what_each_of_them_gives(world: World) -> None:
+    async with world.client() as client:
+        found = (await client.list_resource_templates()).resource_templates
+
+    assert {template.uri_template: template.mime_type for template in found} == {
+        "video://tasks/{task_id}": "application/json",
+        "video://tasks/{task_id}/video": "video/mp4",
+        "video://tasks/{task_id}/cover": "image/jpeg",
+        "video://tasks/{task_id}/frames": "image/jpeg",
+        "video://tasks/{task_id}/last-frame": "image/png",
+    }
+    assert "up to 8 MB" in (found[1].description or "")
