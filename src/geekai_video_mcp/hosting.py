@@ -6,10 +6,11 @@ every transport, or a web page could reach this machine's server by DNS rebindin
 """
 
 import socket
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final, Literal
 
+from mcp.server.mcpserver import MCPServer
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -23,6 +24,7 @@ from geekai_video_mcp.server import Opener, build_server
 from geekai_video_mcp.tools import App
 
 Transport = Literal["sse", "streamable-http", "http"]
+Build = Callable[[Opener], MCPServer[App]]
 
 _NAMES: Final = ("127.0.0.1", "localhost", "[::1]")
 SECURITY: Final = TransportSecuritySettings(
@@ -46,10 +48,10 @@ class _Shared:
         yield self.app
 
 
-def build_http(open_app: Opener, *, transport: Transport) -> Starlette:
+def build_http(open_app: Opener, *, transport: Transport, build: Build = build_server) -> Starlette:
     """The ASGI application: /mcp, or /sse with /messages/, or all of them; and /health."""
     shared = _Shared()
-    server = build_server(shared.lend)
+    server = build(shared.lend)
     routes: list[BaseRoute] = [Route("/health", _health)]
     sessions: AbstractAsyncContextManager[None] | None = None
     if transport != "sse":
