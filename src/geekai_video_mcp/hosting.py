@@ -6,23 +6,28 @@ every transport, or a web page could reach this machine's server by DNS rebindin
 """
 
 import socket
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final, Literal
 
+from mcp.server.mcpserver import MCPServer
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from geekai_video_mcp import __version__
 from geekai_video_mcp.config import is_loopback
 from geekai_video_mcp.errors import ConfigError
+from geekai_video_mcp.messages import LIMIT, mended, refusal
 from geekai_video_mcp.server import Opener, build_server
 from geekai_video_mcp.tools import App
 
 Transport = Literal["sse", "streamable-http", "http"]
+Build = Callable[[Opener], MCPServer[App]]
 
 _NAMES: Final = ("127.0.0.1", "localhost", "[::1]")
 SECURITY: Final = TransportSecuritySettings(
@@ -46,17 +51,19 @@ class _Shared:
         yield self.app
 
 
-def build_http(open_app: Opener, *, transport: Transport) -> Starlette:
+def build_http(open_app: Opener, *, transport: Transport, build: Build = build_server) -> Starlette:
     """The ASGI application: /mcp, or /sse with /messages/, or all of them; and /health."""
     shared = _Shared()
-    server = build_server(shared.lend)
+    server = build(shared.lend)
     routes: list[BaseRoute] = [Route("/health", _health)]
     sessions: AbstractAsyncContextManager[None] | None = None
     if transport != "sse":
-        routes += server.streamable_http_app(transport_security=SECURITY).routes
+        routes += server.streamable_http_app(
+            transport_security=SECURITY, max_request_body_size=LIMIT
+        ).routes
         sessions = server.session_manager.run()
     if transport != "streamable-http":
-        routes += server.sse_app(transport_security=SECURITY).routes
+        routes += server.sse_app(transport_security=SECURITY, max_request_body_size=LIMIT).routes
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None]:
@@ -67,7 +74,46 @@ def build_http(open_app: Opener, *, transport: Transport) -> Starlette:
             async with sessions:
                 yield
 
-    return Starlette(routes=routes, lifespan=lifespan)
+    return Starlette(routes=routes, lifespan=lifespan, middleware=[Middleware(_Messages)])
+
+
+class _Messages:
+    """Lets through what is a message; the rest is answered with a JSON-RPC error."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "POST":
+            await self._app(scope, receive, send)
+            return
+        body = await _body(receive)
+        if body is None:  # nobody is there to be answered
+            return
+        message = mended(body)
+        if refused := refusal(message):
+            status = 413 if len(message) > LIMIT else 400
+            await JSONResponse(refused, status)(scope, receive, send)
+            return
+        first: list[Message] = [{"type": "http.request", "body": message, "more_body": False}]
+
+        async def again() -> Message:
+            return first.pop() if first else await receive()
+
+        await self._app(scope, again, send)
+
+
+async def _body(receive: Receive) -> bytes | None:
+    """The body, or as much as shows that it is too long; None if the client went."""
+    body = bytearray()
+    while len(body) <= LIMIT:
+        part = await receive()
+        if part["type"] == "http.disconnect":
+            return None
+        body += part.get("body", b"")
+        if not part.get("more_body", False):
+            break
+    return bytes(body)
 
 
 async def _health(_: Request) -> Response:

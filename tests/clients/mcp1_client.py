@@ -1,7 +1,4 @@
-"""A client of the SDK's first major line, in its own environment: generate, follow, finish.
-
-Run as `python mcp1_client.py SERVER_COMMAND...`; prints one JSON line of what it saw.
-"""
+"""The SDK's first major line, which most hosts still ship. In its own environment."""
 
 import asyncio
 import json
@@ -10,35 +7,52 @@ import sys
 from importlib.metadata import version
 
 from mcp import ClientSession, StdioServerParameters
+from mcp.client.sse import sse_client
 from mcp.client.stdio import stdio_client
+from mcp.client.streamable_http import streamable_http_client
+
+ERRAND = json.loads(sys.argv[1])
 
 
-async def main(command: list[str]) -> None:
-    heard: list[str] = []
+def connect():
+    if ERRAND["transport"] == "stdio":
+        command, *args = ERRAND["command"]
+        return stdio_client(StdioServerParameters(command=command, args=args, env=dict(os.environ)))
+    if ERRAND["transport"] == "sse":
+        return sse_client(ERRAND["url"])
+    return streamable_http_client(ERRAND["url"])
 
-    async def listen(progress: float, total: float | None, message: str | None) -> None:
-        del progress, total
-        heard.append(message or "")
 
-    server = StdioServerParameters(command=command[0], args=command[1:], env=dict(os.environ))
-    async with stdio_client(server) as (read, write), ClientSession(read, write) as session:
+async def main():
+    heard = []
+
+    async def listen(progress, total, message):
+        heard.append([progress, message])
+
+    async with connect() as (read, write, *_), ClientSession(read, write) as session:
         hello = await session.initialize()
         tools = (await session.list_tools()).tools
-        asked = {"prompt": "a fox", "size": "320x180", "duration": 1, "fps": 12}
-        started = (await session.call_tool("generate_video", asked)).structuredContent
+        started = (await session.call_tool("generate_video", ERRAND["ask"])).structuredContent
         look = {"task_id": started["task_id"], "wait_seconds": 45}
         done = await session.call_tool("get_video_task", look, progress_callback=listen)
-        wrong = await session.call_tool("generate_video", {"promt": "a fox"})
-    seen = {
-        "sdk": version("mcp"),
+        told = None
+        if ERRAND["resource"]:
+            uri = ERRAND["resource"].format(**started)
+            told = (await session.read_resource(uri)).contents[0].text
+        argument = await session.call_tool("generate_video", {"promt": "a fox"})
+        task = await session.call_tool("get_video_task", {"task_id": "nobodys"})
+    facts = {
+        "client": "mcp " + version("mcp"),
         "protocol": hello.protocolVersion,
         "tools": [tool.name for tool in tools],
         "done": done.structuredContent,
         "blocks": [block.type for block in done.content],
         "heard": heard,
-        "wrong": [wrong.isError, wrong.content[0].text],
+        "resource": told,
+        "unknown_argument": [argument.isError, argument.content[0].text],
+        "unknown_task": [task.isError, task.content[0].text],
     }
-    print(json.dumps(seen))  # noqa: T201 - this program's one output
+    print(json.dumps(facts))
 
 
-asyncio.run(main(sys.argv[1:]))
+asyncio.run(main())

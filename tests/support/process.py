@@ -131,7 +131,10 @@ async def unmet(
 
 @asynccontextmanager
 async def listening(folder: Path, *command: str, **settings: str) -> AsyncGenerator[str]:
-    """A command that serves HTTP; gives the origin it says it listens at."""
+    """A command that serves HTTP; gives the origin it says it listens at.
+
+    What it wrote on stderr after that is in stderr.log when it has ended.
+    """
     env = environment(folder, **settings)
     async with await anyio.open_process([*MODULE, *command], env=env) as process:
         assert process.stderr is not None
@@ -146,6 +149,8 @@ async def listening(folder: Path, *command: str, **settings: str) -> AsyncGenera
             process.terminate()
             with anyio.fail_after(20):
                 await process.wait()
+            rest = [chunk async for chunk in reader]
+            (folder / "stderr.log").write_bytes(b"".join(rest))
 
 
 async def run(folder: Path, *command: str, **settings: str) -> tuple[int, str, str]:

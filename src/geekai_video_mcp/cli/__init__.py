@@ -7,17 +7,15 @@ alone. Imports stand inside the commands, because a host waits for the answer to
 
 import argparse
 import gc
-import io
 import logging
 import os
-import re
 import signal
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import TYPE_CHECKING, Final
 
 import anyio
 
@@ -27,7 +25,6 @@ if TYPE_CHECKING:
     import socket
 
     from starlette.types import ASGIApp
-    from typing_extensions import Buffer
 
     from geekai_video_mcp.config import Settings
     from geekai_video_mcp.errors import GeekAIVideoError
@@ -121,7 +118,6 @@ def _serve(arguments: argparse.Namespace) -> int:
         leaving = _Leaving(opener)
         server = build_server(leaving.open_app)
         _collect_again()
-        sys.stdin = io.TextIOWrapper(io.BufferedReader(_Mended(sys.stdin.buffer)), "utf-8")
         anyio.run(leaving.on_signal, partial(serve, server))
         return 0
     from geekai_video_mcp.hosting import bind, build_http
@@ -192,41 +188,6 @@ def _origin(listener: "socket.socket") -> str:
 def _collect_again() -> None:
     gc.freeze()
     gc.enable()
-
-
-_ESCAPE: Final = re.compile(
-    rb"\\(?:(u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})"
-    rb"|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
-    re.DOTALL,
-)
-"""One escape of JSON: a pair of surrogates, a surrogate alone, or any other."""
-
-
-class _Mended(io.RawIOBase):
-    """The host's lines, with half a surrogate pair as U+FFFF, which is no character either.
-
-    The SDK drops a line with half a pair unanswered, and its caller waits for ever. This way
-    the line is read, and `inputs` refuses it in a sentence that names the argument.
-    """
-
-    def __init__(self, lines: BinaryIO) -> None:
-        self._lines = lines
-        self._rest = b""
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, into: "Buffer", /) -> int:
-        self._rest = self._rest or mended(self._lines.readline())
-        space = memoryview(into)
-        given, self._rest = self._rest[: len(space)], self._rest[len(space) :]
-        space[: len(given)] = given
-        return len(given)
-
-
-def mended(line: bytes) -> bytes:
-    """*line* with every escaped half of a surrogate pair replaced; nothing else is touched."""
-    return _ESCAPE.sub(lambda escape: b"\\uffff" if escape[2] else escape[0], line)
 
 
 class _Leaving:

@@ -5,7 +5,7 @@ old `initialize` to the same process: Claude Code 2.1.280 (its issue 96183, 2026
 SDK 2.3 takes the question for the choice of an era, refuses the handshake, and the host shows
 no tools. Here each probe is answered by a loop of the SDK's own, which ends with it, and what
 comes after decides. When `tests/processes/test_probing.py` says that the SDK no longer needs
-this, delete the module and serve by `run_stdio_async`.
+this, delete the module and run the SDK's server over `lines`.
 """
 
 import inspect
@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 from anyio.streams.memory import MemoryObjectSendStream
-from mcp.server.stdio import stdio_server
 from mcp.shared.message import SessionMessage
 from mcp_types import JSONRPCError, JSONRPCRequest, JSONRPCResponse
+
+from geekai_video_mcp.cli.lines import lines
 
 if TYPE_CHECKING:
     from mcp.server.lowlevel import Server
@@ -44,7 +45,7 @@ async def serve(server: "MCPServer[App]") -> None:
         await server.run_stdio_async()
         return
     inside, run = parts
-    async with stdio_server() as (read, write), inside.lifespan(inside) as opened:
+    async with lines() as (read, write), inside.lifespan(inside) as opened:
         loop = partial(
             run,
             inside,
