@@ -50,7 +50,7 @@ async def test_a_listener_is_told_first_which_tasks_it_will_hear_of(tmp_path: Pa
     assert heard[0]["params"]["ttlMs"] is None
     assert "Nothing was charged." in heard[0]["params"]["statusMessage"]
     result = heard[-1]["params"]["result"]
-    assert [block["type"] for block in result["content"]] == ["text", "image"]
+    assert [block["type"] for block in result["content"]] == ["text", "resource_link", "image"]
     assert {json.loads(message)["id"] for message in rest.splitlines()} <= {77}
     assert (tmp_path / "stderr.log").read_text("utf-8") == ""
 
@@ -69,7 +69,7 @@ async def test_the_sdks_client_makes_a_video_as_a_task_over_http(tmp_path: Path)
         done = await call(client, "generate_video", prompt="a fox", **SMALL)
 
     assert told(done)["task_status"] == "succeed"
-    assert [block.type for block in done.content] == ["text", "image"]
+    assert [block.type for block in done.content] == ["text", "resource_link", "image"]
     assert schema
     jsonschema.validate(told(done), schema)
 
