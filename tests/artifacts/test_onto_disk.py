@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import io
 import itertools
 import os
 import shutil
@@ -17,7 +18,9 @@ import pytest
 
 from geekai_video_mcp import artifacts
 from geekai_video_mcp.artifacts import receiving
+from geekai_video_mcp.artifacts.containers import is_whole
 from geekai_video_mcp.errors import MAYBE_CHARGED, StorageUnavailable
+from geekai_video_mcp.ledger.locks import try_lock
 from geekai_video_mcp.lifecycle import FileFact, FileStatus
 from support.clock import virtual_time
 from support.net import LINK, WEBM, Net, refused, succeeded
@@ -42,14 +45,18 @@ async def test_a_video_is_published_whole_under_a_name_of_its_own(net: Net) -> N
     )
 
 
-async def test_a_video_replaces_nothing_that_has_its_name(net: Net) -> None:
+@pytest.mark.parametrize(
+    "mine", [b"mine", b"m", bytes(len(VIDEO))], ids=["other", "a byte", "as long as the video"]
+)
+async def test_a_video_replaces_nothing_that_has_its_name(net: Net, mine: bytes) -> None:
     net.folder.mkdir()
-    (net.folder / "a-fox-in-the-snow-01234567.mp4").write_bytes(b"mine")
+    (net.folder / "a-fox-in-the-snow-01234567.mp4").write_bytes(mine)
 
     fact = await net.fetch(succeeded())
 
     assert net.files() == [f"a-fox-in-the-snow-01234567{n}.mp4" for n in ("-2", "")]
-    assert (net.folder / "a-fox-in-the-snow-01234567.mp4").read_bytes() == b"mine"
+    assert (net.folder / "a-fox-in-the-snow-01234567.mp4").read_bytes() == mine
+    assert Path(str(fact.path)).read_bytes() == VIDEO
     assert Path(str(fact.path)).name == "a-fox-in-the-snow-01234567-2.mp4"
 
 
@@ -61,12 +68,13 @@ async def test_a_dangling_link_of_the_name_is_not_followed(net: Net, tmp_path: P
     assert not (tmp_path / "elsewhere").exists()
 
 
+def no_links(*_: object) -> None:
+    raise OSError(errno.EPERM, "Operation not permitted")  # exFAT
+
+
 async def test_a_disk_without_links_is_published_to_as_well(
     net: Net, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def no_links(*_: object) -> None:
-        raise OSError(errno.EPERM, "Operation not permitted")  # exFAT
-
     monkeypatch.setattr(os, "link", no_links)
     for content in (VIDEO, WHOLE):
         net.answers["static.geekai.co"] = file(content)
@@ -74,6 +82,29 @@ async def test_a_disk_without_links_is_published_to_as_well(
 
     assert net.files() == [f"a-fox-in-the-snow-01234567{n}.mp4" for n in ("-2", "")]
     assert [(net.folder / name).read_bytes() for name in net.files()] == [WHOLE, VIDEO]
+
+
+@pytest.mark.parametrize("taken_away", [False, True])
+async def test_a_disk_without_links_that_takes_no_video_says_why_and_keeps_no_empty_name(
+    net: Net, monkeypatch: pytest.MonkeyPatch, *, taken_away: bool
+) -> None:
+    """Somebody may have removed the reserved name meanwhile; that is not what went wrong."""
+    seen: list[tuple[int, bool]] = []
+
+    def fails(part: Path, name: Path) -> None:
+        with part.open("rb") as another:
+            seen.append((name.stat().st_mode & 0o777, try_lock(another.fileno())))
+        if taken_away:
+            name.unlink()
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "link", no_links)
+    monkeypatch.setattr(Path, "replace", fails)
+    with pytest.raises(StorageUnavailable, match="Input/output error"):
+        await net.fetch(succeeded())
+
+    assert seen == [(0o600, False)], "private, and the part is still locked"
+    assert not [name for name in net.files() if not name.startswith(".")]
 
 
 async def test_bytes_are_synced_before_the_name_and_the_name_before_the_answer(
@@ -314,6 +345,42 @@ async def test_a_video_of_untold_length_that_was_cut_anywhere_is_refused(net: Ne
     net.answers["static.geekai.co"] = closing(WHOLE[:at])
 
     assert await refused(net, succeeded())
+
+
+async def test_a_video_of_untold_length_that_says_it_is_longer_than_any_disk_is_refused(
+    net: Net,
+) -> None:
+    length = (1 << 56) + 516  # the eighth byte counts as well
+    longer = b"\0\0\0\1mdat" + length.to_bytes(8, "big") + bytes(500)
+    net.answers["static.geekai.co"] = closing(
+        box(b"ftyp", b"mp42") + box(b"moov", bytes(90)) + longer
+    )
+
+    assert "cut short" in await refused(net, succeeded())
+
+
+class Counted(io.BytesIO):
+    """A file that counts what is read of it."""
+
+    taken = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        content = super().read(size)
+        self.taken += len(content)
+        return content
+
+
+@pytest.mark.parametrize(
+    ("content", "boxes"),
+    [(box(b"ftyp", b"mp42") + box(b"moov", bytes(500)) + box(b"mdat", bytes(9000)), 3), (WEBM, 0)],
+    ids=["mp4", "webm"],
+)
+def test_whether_a_video_is_whole_is_told_without_reading_it(content: bytes, boxes: int) -> None:
+    """Of gigabytes, the headers."""
+    file = Counted(content)
+
+    assert is_whole(file)
+    assert file.taken <= 16 * (boxes + 1)
 
 
 async def test_a_body_whose_end_http_itself_marks_needs_no_container(net: Net) -> None:
