@@ -331,7 +331,7 @@ async def test_two_that_fetch_one_video_never_write_the_same_part(net: Net) -> N
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(net.fetch, TASK)
         await arrived.wait()
-        with pytest.raises(ServiceUnavailable, match="Another process"):
+        with pytest.raises(ServiceUnavailable, match="Another process is downloading the video"):
             await net.fetch(TASK)
         go_on.set()
 
