@@ -91,6 +91,16 @@ def test_words_that_do_not_fit_are_left_out_whole(tmp_path: Path) -> None:
     assert note.seen == answer(provider_task_id="x" * 64)
 
 
+def test_words_that_just_fit_are_kept_and_one_letter_more_is_not(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    journal.write("t", answer(error_message=""))
+    room = SLOT - len((tmp_path / "journal").read_bytes()[:SLOT].rstrip(b"\0"))
+    for length in (room, room + 1):
+        journal.write("t", answer(error_message="x" * length))
+
+    assert [note.seen.error_message for note in journal.notes()] == ["", "x" * room, None]
+
+
 def test_a_note_that_fits_nowhere_is_said_and_harms_no_other(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

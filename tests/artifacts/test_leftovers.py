@@ -1,6 +1,8 @@
 """What killed downloads leave in the user's folder is taken away, and nothing else is."""
 
+import errno
 import fcntl
+import hashlib
 import os
 import time
 from collections.abc import Generator
@@ -12,8 +14,10 @@ import httpx
 import pytest
 
 from geekai_video_mcp.artifacts.parts import LEFT_FOR
+from geekai_video_mcp.lifecycle import FileFact, FileStatus
 from support.host import Host
-from support.net import Net, succeeded
+from support.net import WEBM, Net, succeeded
+from support.service import VIDEO
 
 OTHER = "fedcba9876543210" * 2
 """A task that nobody downloads any more."""
@@ -66,6 +70,31 @@ async def test_a_part_that_a_live_process_writes_is_left_however_old(net: Net) -
     assert path.exists()
 
 
+async def test_an_old_part_goes_on_a_disk_without_locks_as_well(
+    net: Net, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_locks(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    left(net, f".{OTHER}.part")
+    await net.fetch(succeeded())
+
+    assert net.files() == [MP4]
+
+
+async def test_a_folder_and_a_pipe_of_such_names_hold_no_download_up(net: Net) -> None:
+    long_ago = time.time() - LEFT_FOR - 60
+    folder, pipe = net.folder / f".{OTHER}.part", net.folder / f".{OTHER}-01234567.part"
+    folder.mkdir(parents=True)
+    os.mkfifo(pipe)
+    for path in (folder, pipe):
+        os.utime(path, (long_ago, long_ago))
+
+    assert (await net.fetch(succeeded())).status is FileStatus.STORED
+    assert (folder.exists(), pipe.exists()) == (True, False)
+
+
 @pytest.mark.parametrize(
     "name", ["film.part", ".film.part", f"{OTHER}.part", f".{OTHER}.part.txt", f".{OTHER}"]
 )
@@ -79,9 +108,11 @@ async def test_what_is_not_ours_is_left(net: Net, name: str) -> None:
 async def test_a_name_that_was_reserved_and_never_filled_is_used(net: Net) -> None:
     """As on a disk without links, when a process dies between the two."""
     left(net, MP4).write_bytes(b"")
-    await net.fetch(succeeded())
+    fact = await net.fetch(succeeded())
 
     assert net.files() == [MP4]
+    assert (net.folder / MP4).read_bytes() == VIDEO
+    assert fact.sha256 == hashlib.sha256(VIDEO).hexdigest()
 
 
 async def test_a_video_that_was_published_and_never_recorded_is_not_published_twice(
@@ -91,6 +122,22 @@ async def test_a_video_that_was_published_and_never_recorded_is_not_published_tw
 
     assert net.files() == [MP4]
     assert first == second
+
+
+@pytest.mark.parametrize(("ending", "content"), [(".mp4", VIDEO), (".webm", WEBM)])
+async def test_a_video_that_stands_under_its_name_is_taken_when_its_link_is_dead(
+    net: Net, ending: str, content: bytes
+) -> None:
+    path = left(net, f"a-fox-in-the-snow-01234567{ending}")
+    path.write_bytes(content)
+    net.answers["static.geekai.co"] = httpx.Response(404)
+
+    assert await net.fetch(succeeded()) == FileFact(
+        status=FileStatus.STORED,
+        path=str(path),
+        size_bytes=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
+    )
 
 
 async def test_what_merely_has_the_name_is_not_the_video(net: Net) -> None:

@@ -11,6 +11,17 @@ from geekai_video_mcp.lifecycle import FileStatus
 from support.net import LINK, PUBLIC, Net, redirect, refused, succeeded
 from support.service import VIDEO, file
 
+INSIDE = "The result's link leads to a private address, where none may come from"
+BROKEN = "The download broke off (RemoteProtocolError)"
+"""httpx reads the address of a redirect before we do, and refuses one that it cannot read."""
+NO_LINK = {
+    "The result's link is not a plain https link",
+    "The result's link cannot be read",
+    "The result's host has no address",
+    "The result's link gave something that is no video",
+    BROKEN,
+}
+
 
 @pytest.mark.parametrize(
     ("host", "address"),
@@ -33,16 +44,16 @@ async def test_a_link_into_a_private_network_is_never_followed(
 ) -> None:
     net.names[host.strip("[]")] = [address]
 
-    assert "private address" in await refused(net, succeeded(f"https://{host}/a.mp4"))
+    assert await refused(net, succeeded(f"https://{host}/a.mp4")) == INSIDE
     net.answers["static.geekai.co"] = redirect(f"https://{host}/a.mp4")
-    assert await refused(net, succeeded())
+    assert await refused(net, succeeded()) in {INSIDE, BROKEN}
     assert [request.headers["Host"] for request in net.requests] == ["static.geekai.co"]
 
 
 async def test_one_private_address_among_public_ones_is_enough_to_refuse(net: Net) -> None:
     net.names["static.geekai.co"] = [PUBLIC, "10.0.0.1"]
 
-    assert "private address" in await refused(net, succeeded())
+    assert await refused(net, succeeded()) == INSIDE
     assert net.requests == []
 
 
@@ -93,7 +104,7 @@ async def test_what_is_no_plain_https_link_is_never_followed(
         return await net.resolve(host, 443)
 
     monkeypatch.setattr(anyio, "getaddrinfo", really)
-    assert await refused(net, succeeded(url))
+    assert await refused(net, succeeded(url)) in NO_LINK
     assert net.requests == []
 
 
@@ -101,7 +112,7 @@ async def test_what_is_no_plain_https_link_is_never_followed(
 async def test_a_redirect_is_judged_like_a_link(net: Net, to: str) -> None:
     net.answers["static.geekai.co"] = redirect(to)
 
-    assert await refused(net, succeeded())
+    assert await refused(net, succeeded()) in NO_LINK
     assert len(net.requests) == 1
 
 
@@ -129,14 +140,14 @@ async def test_a_relative_redirect_stays_on_its_host(net: Net) -> None:
 async def test_a_link_that_redirects_for_ever_is_left_after_three(net: Net) -> None:
     net.answers["static.geekai.co"] = redirect("/again")
 
-    assert "redirects too often" in await refused(net, succeeded())
+    assert await refused(net, succeeded()) == "The result's link redirects too often"
     assert len(net.requests) == 4
 
 
 async def test_a_host_without_an_address_may_have_one_later(net: Net) -> None:
     net.names["static.geekai.co"] = []
 
-    assert "no address" in await refused(net, succeeded())
+    assert await refused(net, succeeded()) == "The result's host has no address"
 
 
 async def test_the_services_own_host_may_be_this_machine(net: Net) -> None:

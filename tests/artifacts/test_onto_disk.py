@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import io
 import itertools
 import os
 import shutil
@@ -17,7 +18,9 @@ import pytest
 
 from geekai_video_mcp import artifacts
 from geekai_video_mcp.artifacts import receiving
+from geekai_video_mcp.artifacts.containers import is_whole
 from geekai_video_mcp.errors import MAYBE_CHARGED, StorageUnavailable
+from geekai_video_mcp.ledger.locks import try_lock
 from geekai_video_mcp.lifecycle import FileFact, FileStatus
 from support.clock import virtual_time
 from support.net import LINK, WEBM, Net, refused, succeeded
@@ -42,14 +45,18 @@ async def test_a_video_is_published_whole_under_a_name_of_its_own(net: Net) -> N
     )
 
 
-async def test_a_video_replaces_nothing_that_has_its_name(net: Net) -> None:
+@pytest.mark.parametrize(
+    "mine", [b"mine", b"m", bytes(len(VIDEO))], ids=["other", "a byte", "as long as the video"]
+)
+async def test_a_video_replaces_nothing_that_has_its_name(net: Net, mine: bytes) -> None:
     net.folder.mkdir()
-    (net.folder / "a-fox-in-the-snow-01234567.mp4").write_bytes(b"mine")
+    (net.folder / "a-fox-in-the-snow-01234567.mp4").write_bytes(mine)
 
     fact = await net.fetch(succeeded())
 
     assert net.files() == [f"a-fox-in-the-snow-01234567{n}.mp4" for n in ("-2", "")]
-    assert (net.folder / "a-fox-in-the-snow-01234567.mp4").read_bytes() == b"mine"
+    assert (net.folder / "a-fox-in-the-snow-01234567.mp4").read_bytes() == mine
+    assert Path(str(fact.path)).read_bytes() == VIDEO
     assert Path(str(fact.path)).name == "a-fox-in-the-snow-01234567-2.mp4"
 
 
@@ -61,12 +68,13 @@ async def test_a_dangling_link_of_the_name_is_not_followed(net: Net, tmp_path: P
     assert not (tmp_path / "elsewhere").exists()
 
 
+def no_links(*_: object) -> None:
+    raise OSError(errno.EPERM, "Operation not permitted")  # exFAT
+
+
 async def test_a_disk_without_links_is_published_to_as_well(
     net: Net, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def no_links(*_: object) -> None:
-        raise OSError(errno.EPERM, "Operation not permitted")  # exFAT
-
     monkeypatch.setattr(os, "link", no_links)
     for content in (VIDEO, WHOLE):
         net.answers["static.geekai.co"] = file(content)
@@ -74,6 +82,29 @@ async def test_a_disk_without_links_is_published_to_as_well(
 
     assert net.files() == [f"a-fox-in-the-snow-01234567{n}.mp4" for n in ("-2", "")]
     assert [(net.folder / name).read_bytes() for name in net.files()] == [WHOLE, VIDEO]
+
+
+@pytest.mark.parametrize("taken_away", [False, True])
+async def test_a_disk_without_links_that_takes_no_video_says_why_and_keeps_no_empty_name(
+    net: Net, monkeypatch: pytest.MonkeyPatch, *, taken_away: bool
+) -> None:
+    """Somebody may have removed the reserved name meanwhile; that is not what went wrong."""
+    seen: list[tuple[int, bool]] = []
+
+    def fails(part: Path, name: Path) -> None:
+        with part.open("rb") as another:
+            seen.append((name.stat().st_mode & 0o777, try_lock(another.fileno())))
+        if taken_away:
+            name.unlink()
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "link", no_links)
+    monkeypatch.setattr(Path, "replace", fails)
+    with pytest.raises(StorageUnavailable, match="Input/output error"):
+        await net.fetch(succeeded())
+
+    assert seen == [(0o600, False)], "private, and the part is still locked"
+    assert not [name for name in net.files() if not name.startswith(".")]
 
 
 async def test_bytes_are_synced_before_the_name_and_the_name_before_the_answer(
@@ -110,23 +141,28 @@ async def test_a_video_may_come_in_pieces_of_any_size(net: Net, chunk: int) -> N
     assert (await net.fetch(succeeded())).size_bytes == 900
 
 
+CUT = "The download was cut short"
+NO_VIDEO = "The result's link gave something that is no video"
+HOST = "The result's host answered HTTP {}"
+
+
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
-        (file(VIDEO[:5000], announced=len(VIDEO)), "cut short"),
-        (file(VIDEO, announced=5000), "longer than it was said"),
-        (file(b"", announced=0), "cut short"),
-        (file(b"\x00\x00\x00\x18fty"), "no video"),
-        (file(b"<!doctype html><title>Sign in</title>"), "no video"),
-        (file(b"\x89PNG\r\n\x1a\n" + bytes(5000)), "no video"),
-        (file(b"\x1f\x8b" + VIDEO), "no video"),
-        (file(b'{"error": "no such file"}'), "no video"),
-        (httpx.Response(206, content=VIDEO), "HTTP 206"),
-        (httpx.Response(204), "HTTP 204"),
-        (httpx.Response(304), "HTTP 304"),
-        (httpx.Response(401), "HTTP 401"),
-        (httpx.Response(429), "HTTP 429"),
-        (httpx.Response(503, text="busy"), "HTTP 503"),
+        (file(VIDEO[:5000], announced=len(VIDEO)), CUT),
+        (file(VIDEO, announced=5000), "The result is longer than it was said to be"),
+        (file(b"", announced=0), CUT),
+        (file(b"\x00\x00\x00\x18fty"), NO_VIDEO),
+        (file(b"<!doctype html><title>Sign in</title>"), NO_VIDEO),
+        (file(b"\x89PNG\r\n\x1a\n" + bytes(5000)), NO_VIDEO),
+        (file(b"\x1f\x8b" + VIDEO), NO_VIDEO),
+        (file(b'{"error": "no such file"}'), NO_VIDEO),
+        (httpx.Response(206, content=VIDEO), HOST.format(206)),
+        (httpx.Response(204), HOST.format(204)),
+        (httpx.Response(304), HOST.format(304)),
+        (httpx.Response(401), HOST.format(401)),
+        (httpx.Response(429), HOST.format(429)),
+        (httpx.Response(503, text="busy"), HOST.format(503)),
     ],
     ids=itertools.count(),
 )
@@ -135,7 +171,7 @@ async def test_what_is_no_whole_video_is_not_published(
 ) -> None:
     net.answers["static.geekai.co"] = answer
 
-    assert why in await refused(net, succeeded())
+    assert await refused(net, succeeded()) == why
 
 
 async def test_a_video_larger_than_any_is_not_kept(
@@ -143,7 +179,9 @@ async def test_a_video_larger_than_any_is_not_kept(
 ) -> None:
     monkeypatch.setattr(receiving, "SIZE_LIMIT", 10_000)
 
-    assert "larger than 10,000 bytes" in await refused(net, succeeded())
+    said = await refused(net, succeeded())
+
+    assert said == "The result is larger than 10,000 bytes"
 
 
 @pytest.mark.parametrize("status_code", [403, 404, 410])
@@ -161,8 +199,10 @@ async def test_a_dead_link_is_a_lost_file_and_not_a_matter_of_patience(
 
 
 async def test_a_result_without_a_link_is_lost(net: Net) -> None:
-    assert (await net.fetch(succeeded(None))).status is FileStatus.LOST
-    assert (await net.fetch(replace(succeeded(), result=None))).status is FileStatus.LOST
+    for task in (succeeded(None), replace(succeeded(), result=None)):
+        fact = await net.fetch(task)
+
+        assert (fact.status, fact.problem) == (FileStatus.LOST, "The service gave no link.")
 
 
 async def test_a_line_that_breaks_leaves_nothing(net: Net) -> None:
@@ -193,7 +233,7 @@ class Drip(httpx.AsyncByteStream):
 async def test_a_download_that_never_ends_is_ended(net: Net) -> None:
     net.answers["static.geekai.co"] = httpx.Response(200, stream=Drip(200_000))
 
-    assert "too long" in await refused(net, succeeded())
+    assert await refused(net, succeeded()) == "The download took too long"
     assert anyio.current_time() == pytest.approx(artifacts.FETCH_DEADLINE)
 
 
@@ -201,7 +241,7 @@ async def test_a_download_that_never_ends_is_ended(net: Net) -> None:
 async def test_a_download_that_only_pretends_to_go_on_is_ended(net: Net) -> None:
     net.answers["static.geekai.co"] = httpx.Response(200, stream=Drip(1))
 
-    assert "too slow" in await refused(net, succeeded())
+    assert await refused(net, succeeded()) == "The download was too slow"
     assert anyio.current_time() == pytest.approx(receiving.PACE_WINDOW)
 
 
@@ -243,9 +283,13 @@ async def test_a_download_for_which_there_is_no_room_is_not_begun(
     free = receiving.ROOM_LEFT + len(VIDEO) - 1
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
 
-    with pytest.raises(StorageUnavailable, match=r"268 MB are free .* 268 MB are needed") as told:
+    with pytest.raises(StorageUnavailable) as told:
         await net.fetch(succeeded())
-    assert MAYBE_CHARGED in told.value.message
+    assert told.value.message == (
+        "The video could not be written: 268 MB are free in its folder, and 268 MB are needed."
+        f" {MAYBE_CHARGED} Free some space or mend the folder's permissions, then ask"
+        " get_video_task; never generate it again."
+    )
     assert net.files() == []
 
     free += 1
@@ -313,7 +357,43 @@ async def test_a_whole_video_of_untold_length_is_kept(net: Net, content: bytes) 
 async def test_a_video_of_untold_length_that_was_cut_anywhere_is_refused(net: Net, at: int) -> None:
     net.answers["static.geekai.co"] = closing(WHOLE[:at])
 
-    assert await refused(net, succeeded())
+    assert await refused(net, succeeded()) in {CUT, NO_VIDEO}
+
+
+async def test_a_video_of_untold_length_that_says_it_is_longer_than_any_disk_is_refused(
+    net: Net,
+) -> None:
+    length = (1 << 56) + 516  # the eighth byte counts as well
+    longer = b"\0\0\0\1mdat" + length.to_bytes(8, "big") + bytes(500)
+    net.answers["static.geekai.co"] = closing(
+        box(b"ftyp", b"mp42") + box(b"moov", bytes(90)) + longer
+    )
+
+    assert await refused(net, succeeded()) == CUT
+
+
+class Counted(io.BytesIO):
+    """A file that counts what is read of it."""
+
+    taken = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        content = super().read(size)
+        self.taken += len(content)
+        return content
+
+
+@pytest.mark.parametrize(
+    ("content", "boxes"),
+    [(box(b"ftyp", b"mp42") + box(b"moov", bytes(500)) + box(b"mdat", bytes(9000)), 3), (WEBM, 0)],
+    ids=["mp4", "webm"],
+)
+def test_whether_a_video_is_whole_is_told_without_reading_it(content: bytes, boxes: int) -> None:
+    """Of gigabytes, the headers."""
+    file = Counted(content)
+
+    assert is_whole(file)
+    assert file.taken <= 16 * (boxes + 1)
 
 
 async def test_a_body_whose_end_http_itself_marks_needs_no_container(net: Net) -> None:

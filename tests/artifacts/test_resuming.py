@@ -149,6 +149,29 @@ async def test_a_range_that_cannot_be_had_is_no_dead_end(net: Net) -> None:
     assert host.asked == [None, "bytes=5000-", None]
 
 
+async def test_a_host_that_is_busy_for_a_moment_loses_nothing_of_what_is_here(net: Net) -> None:
+    host = Host()
+    await broken_off(net, host, 5000)
+    net.usual = None
+    net.answers["static.geekai.co"] = httpx.Response(503)
+    with pytest.raises(ServiceUnavailable, match="HTTP 503"):
+        await net.fetch(TASK)
+    net.usual = host.answer
+
+    assert await stored(net) == VIDEO
+    assert host.asked == [None, "bytes=5000-"]
+
+
+async def test_a_part_that_ends_one_byte_into_a_block_is_gone_on_with(net: Net) -> None:
+    """What is here is read again in blocks."""
+    at = parts.NOTE_EVERY + 1
+    host = Host(box(b"ftyp", b"mp42") + box(b"moov", bytes(90)) + box(b"mdat", bytes(at)))
+    await broken_off(net, host, at)
+
+    assert await stored(net) == host.content
+    assert host.asked == [None, f"bytes={at}-"]
+
+
 async def test_the_same_etag_elsewhere_vouches_for_nothing(net: Net) -> None:
     host = Host()
     await broken_off(net, host, 5000)
@@ -308,7 +331,7 @@ async def test_two_that_fetch_one_video_never_write_the_same_part(net: Net) -> N
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(net.fetch, TASK)
         await arrived.wait()
-        with pytest.raises(ServiceUnavailable, match="Another process"):
+        with pytest.raises(ServiceUnavailable, match="Another process is downloading the video"):
             await net.fetch(TASK)
         go_on.set()
 

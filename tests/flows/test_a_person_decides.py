@@ -1,6 +1,7 @@
 """What a person makes of an outcome that nobody knows: attach, abandon, or send again."""
 
 import sqlite3
+from collections.abc import Awaitable
 from dataclasses import replace
 
 import anyio
@@ -14,6 +15,7 @@ from geekai_video_mcp.errors import (
     NotAuthorised,
     ServiceUnavailable,
     StorageUnavailable,
+    TaskNotFound,
 )
 from geekai_video_mcp.ledger import Ledger
 from geekai_video_mcp.lifecycle import (
@@ -107,6 +109,34 @@ async def test_an_id_that_the_service_does_not_confirm_is_not_attached(
     assert await all_tasks(world) == before
 
 
+LONG = "x" * 100
+CUT = f'"{"x" * 63}…"'
+"""How a message repeats it."""
+
+
+async def no(decision: Awaitable[Task]) -> str:
+    """The words in which *decision* is refused."""
+    with pytest.raises(DecisionRefused) as told:
+        await decision
+    return told.value.message
+
+
+async def test_a_name_that_the_service_does_not_know_is_repeated_as_far_as_it_helps(
+    world: World,
+) -> None:
+    task_id = await lost(world)
+    async with world.desk() as desk:
+        said = await no(desk.attach(task_id, LONG))
+
+    assert said == f"GeekAI knows no task {CUT} of this key. Nothing was changed."
+
+
+async def test_a_task_that_nobody_knows_is_said_to_be_unknown(world: World) -> None:
+    async with world.desk() as desk:
+        with pytest.raises(TaskNotFound, match='No task "nobody" is known here'):
+            await desk.attach("nobody", CHARGED)
+
+
 async def test_one_video_is_attached_to_one_task_by_two_people_at_once(world: World) -> None:
     first, second = await lost(world), await lost(world, prompt="a hare")
     refused: list[str] = []
@@ -152,26 +182,32 @@ async def test_one_task_takes_one_video_from_two_people_at_once(world: World) ->
 
 async def test_a_video_that_was_taken_in_already_is_not_attached_as_well(world: World) -> None:
     task_id = await lost(world)
+    world.service.on_look = always(httpx.Response(200, json={"task_status": "running"}))
     async with world.client() as client:
-        taken_in = told(await call(client, "get_video_task", task_id=CHARGED))
+        taken_in = told(await call(client, "get_video_task", task_id=LONG))
     async with world.desk() as desk:
-        with pytest.raises(DecisionRefused, match=taken_in["task_id"]):
-            await desk.attach(task_id, CHARGED)
+        said = await no(desk.attach(task_id, LONG))
+
+    assert said == (
+        f"{CUT} is task {taken_in['task_id']} here already; if that is its video,"
+        " give this one up with --abandon. Nothing was changed."
+    )
 
 
 async def test_a_task_that_the_service_has_named_takes_no_other_name(world: World) -> None:
     task_id = await lost(world)
     other = await lost(world, prompt="a hare")
-    given_up = Observation(status=Status.UNKNOWN, at=0.0, provider_task_id=CHARGED)
+    given_up = Observation(status=Status.UNKNOWN, at=0.0, provider_task_id=LONG)
     ledger = await Ledger.open(world.state)
     await ledger.change(task_id, lambda task: advance(task, given_up))
     await ledger.close()
+    world.service.on_look = always(httpx.Response(200, json={"task_status": "running"}))
     async with world.desk() as desk:
-        with pytest.raises(DecisionRefused, match=f'as "{CHARGED}" already'):
-            await desk.attach(task_id, CHARGED.replace("1", "2"))
-        again = await desk.attach(task_id, CHARGED)
+        said = await no(desk.attach(task_id, CHARGED))
+        again = await desk.attach(task_id, LONG)
         assert (await desk.abandon(other)).status is Status.ABANDONED
 
+    assert said == f"GeekAI knows it as {CUT} already. Nothing was changed."
     assert again.status is Status.RUNNING
 
 
@@ -194,7 +230,7 @@ async def test_what_was_given_up_is_told_as_such_and_nothing_is_sent_or_looked_a
 ) -> None:
     task_id = await lost(world)
     async with world.desk() as desk:
-        await desk.abandon(task_id)
+        given_up = await desk.abandon(task_id)
     async with world.client() as client:
         await anyio.sleep(3600)
         shown = await call(client, "get_video_task", task_id=task_id)
@@ -203,6 +239,9 @@ async def test_what_was_given_up_is_told_as_such_and_nothing_is_sent_or_looked_a
     assert told(shown)["task_status"] == "failed"
     assert told(shown)["error"]["code"] == "abandoned"
     assert "It may have been charged." in text(shown)
+    assert given_up.error_message == (
+        "A person has given it up, its outcome unknown. It may have been charged."
+    )
     assert len(world.service.requests) == 1
 
 
@@ -412,9 +451,9 @@ async def test_a_task_made_elsewhere_has_no_request_to_send_again(world: World) 
     await ledger.add(replace(stranger, status=Status.UNKNOWN))
     await ledger.close()
     async with world.desk() as desk:
-        with pytest.raises(DecisionRefused, match="made elsewhere"):
-            await desk.supersede(stranger.id)
+        said = await no(desk.supersede(stranger.id))
 
+    assert said == ("It was made elsewhere, so its request is not known here. Nothing was changed.")
     assert world.service.requests == []
 
 
@@ -426,14 +465,18 @@ async def test_only_an_unknown_outcome_is_for_a_person_to_decide(world: World, s
             await call(client, "get_video_task", task_id=started["task_id"], wait_seconds=45)
     before, asked = await all_tasks(world), len(world.service.requests)
     async with world.desk() as desk:
-        for decide in (
-            lambda: desk.attach(started["task_id"], CHARGED),
-            lambda: desk.abandon(started["task_id"]),
-            lambda: desk.supersede(started["task_id"]),
-        ):
-            with pytest.raises(DecisionRefused, match=f"It is {status}"):
-                await decide()
+        said = [
+            await no(desk.attach(started["task_id"], CHARGED)),
+            await no(desk.abandon(started["task_id"])),
+            await no(desk.supersede(started["task_id"])),
+        ]
 
+    only = f"It is {status}, and only an unknown outcome"
+    assert said == [
+        f"{only} can be attached. Nothing was changed.",
+        f"{only} is for a person to decide. Nothing was changed.",
+        f"{only} is for a person to decide. Nothing was changed.",
+    ]
     assert await all_tasks(world) == before
     assert len(world.service.requests) == asked
 
@@ -469,11 +512,14 @@ async def test_what_has_lost_its_pictures_is_not_sent_without_them(world: World)
         await anyio.sleep(60)
     before = await all_tasks(world)
     async with world.desk() as desk:
-        with pytest.raises(DecisionRefused, match="pictures are not kept"):
-            await desk.supersede(task_id)
+        said = await no(desk.supersede(task_id))
         assert await all_tasks(world) == before
         await desk.abandon(task_id)
 
+    assert said == (
+        "Its pictures are not kept any more, so it cannot be sent as it was; give it up with"
+        " --abandon, and ask for the video anew. Nothing was changed."
+    )
     assert before[task_id].status is Status.UNKNOWN
     assert world.service.charges == ["a fox"]
 

@@ -11,9 +11,10 @@ import httpx
 import pytest
 
 from geekai_video_mcp.ledger import Ledger, Owners
-from geekai_video_mcp.lifecycle import Observation, Status, Task, advance, intend
+from geekai_video_mcp.lifecycle import INTENT_LIFE, Observation, Status, Task, advance, intend
+from geekai_video_mcp.pace import Budget
 from geekai_video_mcp.wire import VideoRequest
-from support.service import always, estimating
+from support.service import always, estimating, refusal
 from support.world import World, call, now, text, told
 
 REQUEST = VideoRequest.model_validate(
@@ -45,8 +46,10 @@ async def test_a_request_that_was_under_way_is_unknown_and_stays_unsent(world: W
     assert shown.is_error
     assert told(shown)["task_status"] == "unknown"
     assert told(shown)["error"]["code"] == "orphaned"
-    assert "ended while the request was under way" in text(shown)
-    assert "It may have been charged." in text(shown)
+    assert told(shown)["error"]["message"] == (
+        "The server ended while the request was under way. It may have been charged."
+        " Do not send it again on your own: ask the user."
+    )
 
 
 async def test_a_request_that_never_left_is_sent_once_by_whoever_comes(world: World) -> None:
@@ -67,9 +70,33 @@ async def test_a_request_nobody_expects_any_more_is_not_sent(world: World) -> No
 
     assert world.service.requests == []
     assert shown.is_error
-    assert "too long ago to send it now" in text(shown)
-    assert "Nothing was charged." in text(shown)
+    assert told(shown)["error"]["message"] == (
+        "The server ended before the request was sent, too long ago to send it now."
+        " Nothing was charged. The same call may work later."
+    )
     assert told(shown)["elapsed_seconds"] == pytest.approx(3600, abs=1)
+
+
+async def test_what_is_not_sent_takes_nothing_of_the_budget(world: World) -> None:
+    await left_behind(world, sending=True)
+    await left_behind(world, age=3600)
+    async with world.app():
+        await anyio.sleep(60)
+    ledger = await Ledger.open(world.state)
+    budget = await ledger.budget(world.identity, lambda known: (known, known))
+    await ledger.close()
+
+    assert budget == Budget(service=world.identity)
+
+
+async def test_a_request_is_sent_to_the_last_moment_that_someone_may_expect_it(
+    world: World,
+) -> None:
+    await left_behind(world, age=INTENT_LIFE)
+    async with world.app():
+        await anyio.sleep(1)
+
+    assert world.service.charges == ["a fox"]
 
 
 async def test_what_is_sent_for_a_dead_server_is_looked_after_at_once(world: World) -> None:
@@ -152,6 +179,23 @@ async def test_an_answer_that_comes_late_repairs_an_unknown_outcome(world: World
     assert world.service.charges == ["a fox"]
 
 
+async def test_a_refusal_of_an_earlier_attempt_says_nothing_of_a_later_one(world: World) -> None:
+    """Nothing was charged for the one; for the other, which is under way, it may be."""
+
+    async def after_another_was_made(_: httpx.Request) -> httpx.Response:
+        ledger = await Ledger.open(world.state)
+        (task,) = await ledger.unfinished(world.identity)
+        await ledger.change(task.id, lambda task: replace(task, attempt=task.attempt + 1))
+        await ledger.close()
+        return refusal(400, "bad", "no")
+
+    world.service.before_charge = after_another_was_made
+    async with world.app() as app:
+        task, _ = await app.engine.submit(VideoRequest.model_validate(REQUEST))
+
+    assert (task.status, task.error_message) == (Status.SUBMITTING, None)
+
+
 async def test_a_sweep_that_read_too_early_gives_up_nothing_that_was_answered(world: World) -> None:
     async with world.app() as app:
         task, _ = await app.engine.submit(VideoRequest.model_validate(REQUEST))
@@ -225,8 +269,12 @@ async def test_a_connection_that_cannot_be_prepared_costs_nothing(
         refused = await call(client, "generate_video", prompt="a fox")
 
     assert refused.is_error
-    assert "Nothing was charged." in text(refused)
-    assert "No such file or directory" in text(refused)
+    assert told(refused)["error"] == {
+        "code": "unreachable",
+        "message": "No connection can be prepared (No such file or directory); the operator"
+        " checks the proxy and certificate variables (ALL_PROXY, HTTPS_PROXY, SSL_CERT_FILE)."
+        " Nothing was charged. The same call may work later.",
+    }
 
 
 async def test_an_output_folder_that_is_full_is_told_and_tried_again(world: World) -> None:

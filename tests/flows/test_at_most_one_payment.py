@@ -85,6 +85,7 @@ async def test_an_outcome_that_is_not_known_is_never_sent_again(
     for shown in (lost, later):
         assert shown.is_error
         assert told(shown)["task_status"] == "unknown"
+        assert told(shown)["error"]["code"] == "no_answer"
         assert "It may have been charged." in text(shown)
         assert "Nothing was charged." not in text(shown)
         assert task_id in text(shown)

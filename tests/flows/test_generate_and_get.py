@@ -4,9 +4,10 @@ from itertools import pairwise
 from pathlib import Path
 
 import anyio
+import httpx
 import pytest
 
-from support.service import VIDEO
+from support.service import VIDEO, once
 from support.world import World, call, text, told
 
 
@@ -91,6 +92,31 @@ async def test_a_task_made_elsewhere_is_taken_in_and_fetched(world: World) -> No
 
     assert done["provider_task_id"] == theirs
     assert done["task_id"] != theirs
+    assert Path(done["file"]).read_bytes() == VIDEO
+
+
+async def test_a_task_made_elsewhere_is_found_though_the_answer_does_not_name_it(
+    world: World,
+) -> None:
+    async with world.client() as client:
+        theirs = told(await call(client, "generate_video", prompt="a fox"))["provider_task_id"]
+    newcomer = World(world.folder / "elsewhere", era=world.era, service=world.service)
+    world.service.on_look = once(httpx.Response(200, json={"task_status": "running"}))
+    async with newcomer.client() as client:
+        found = told(await call(client, "get_video_task", task_id=theirs, wait_seconds=0))
+
+    assert (found["task_status"], found["provider_task_id"]) == ("running", theirs)
+
+
+async def test_a_finished_task_made_elsewhere_is_fetched_at_once(world: World) -> None:
+    async with world.client() as client:
+        theirs = told(await call(client, "generate_video", prompt="a fox"))["provider_task_id"]
+        await anyio.sleep(60)
+    newcomer = World(world.folder / "elsewhere", era=world.era, service=world.service)
+    async with newcomer.client() as client:
+        await anyio.sleep(1)  # past the sweep that would find it as well
+        done = told(await call(client, "get_video_task", task_id=theirs, wait_seconds=3))
+
     assert Path(done["file"]).read_bytes() == VIDEO
 
 

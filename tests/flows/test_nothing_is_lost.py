@@ -3,6 +3,7 @@
 import random
 import shutil
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 
 from geekai_video_mcp.config import SANDBOX
 from geekai_video_mcp.ledger import Ledger
+from geekai_video_mcp.lifecycle import FETCH_AGAIN
 from geekai_video_mcp.wire import VideoRequest
 from support.host import Host
 from support.service import VIDEO, ScriptedGeekAI, always, file, once, refusal
@@ -125,19 +127,67 @@ async def test_an_expired_link_is_renewed(world: World) -> None:
     assert Path(done["file"]).read_bytes() == VIDEO
 
 
-async def test_a_link_that_is_late_to_work_loses_no_video(world: World) -> None:
+@pytest.mark.parametrize("late", [90, 400], ids=["late", "as late as it may be"])
+async def test_a_link_that_is_late_to_work_loses_no_video(world: World, late: float) -> None:
     began = world.service.clock()
 
     async def not_yet(_: httpx.Request) -> httpx.Response | None:
-        return httpx.Response(404) if world.service.clock() < began + 90 else None
+        return httpx.Response(404) if world.service.clock() < began + late else None
 
     world.service.on_file = not_yet
     async with world.client() as client:
         task_id = told(await call(client, "generate_video", prompt="a fox"))["task_id"]
-        await anyio.sleep(300)
+        await anyio.sleep(late + 210)
         done = told(await call(client, "get_video_task", task_id=task_id))
 
     assert Path(done["file"]).read_bytes() == VIDEO
+
+
+async def test_a_link_that_is_late_to_work_is_not_lost_with_another_that_stays_dead(
+    world: World,
+) -> None:
+    """Patience is counted for each task."""
+    fresh: list[float] = []
+
+    async def one_for_good_and_one_for_a_while(request: httpx.Request) -> httpx.Response | None:
+        if request.url.path.endswith("01.mp4"):
+            return httpx.Response(404)
+        fresh.append(world.service.clock())
+        return httpx.Response(404) if fresh[-1] < fresh[0] + 5 else None
+
+    world.service.on_file = one_for_good_and_one_for_a_while
+    async with world.client() as client:
+        dead = told(await call(client, "generate_video", prompt="a fox"))["task_id"]
+        await anyio.sleep(600)
+        late = told(await call(client, "generate_video", prompt="a hare"))["task_id"]
+        await anyio.sleep(60)
+        lost = await call(client, "get_video_task", task_id=dead)
+        done = told(await call(client, "get_video_task", task_id=late))
+
+    assert told(lost)["error"]["code"] == "result_lost"
+    assert Path(done["file"]).read_bytes() == VIDEO
+
+
+async def test_a_host_that_stays_busy_is_asked_later_and_later_and_the_caller_is_told(
+    world: World,
+) -> None:
+    times: list[float] = []
+
+    async def busy(_: httpx.Request) -> httpx.Response:
+        times.append(world.service.clock())
+        return httpx.Response(503)
+
+    world.service.on_file = busy
+    async with world.client() as client:
+        task_id = told(await call(client, "generate_video", prompt="a fox"))["task_id"]
+        await anyio.sleep(300)
+        waiting = await call(client, "get_video_task", task_id=task_id, wait_seconds=0)
+
+    gaps = [after - before for before, after in pairwise(times)]
+    assert gaps == pytest.approx(FETCH_AGAIN[:-1], abs=0.5)
+    assert not waiting.is_error
+    assert "not on disk yet" in text(waiting)
+    assert "The result's host answered HTTP 503" in text(waiting)
 
 
 async def test_a_link_that_is_late_to_work_after_other_trouble_loses_no_video(
@@ -199,6 +249,7 @@ async def test_a_key_that_was_changed_loses_no_video_whose_link_expired(world: W
         done = told(await call(client, "get_video_task", task_id=task_id))
 
     assert "not on disk yet" in text(waiting)
+    assert "expired, and GeekAI gave no new one (NotAuthorised)" in text(waiting)
     assert "Nothing was charged." not in text(waiting)
     assert Path(done["file"]).read_bytes() == VIDEO
 
@@ -251,9 +302,14 @@ async def test_a_download_longer_than_a_lease_is_published_once(world: World) ->
         task_id = told(await call(one, "generate_video", prompt="a fox"))["task_id"]
         await anyio.sleep(600)
         done = told(await call(one, "get_video_task", task_id=task_id))
+    ledger = await Ledger.open(world.state)
+    task = await ledger.find(task_id)
+    await ledger.close()
 
     assert "file" in done
     assert len(world.files()) == 1
+    assert task is not None
+    assert task.fetches == 0, "the other server did not even try"
 
 
 async def test_a_task_of_another_key_is_said_to_be_another_keys(world: World) -> None:
@@ -286,6 +342,18 @@ async def test_a_new_key_of_the_same_account_follows_what_the_old_one_paid_for(
 
     assert Path(done["file"]).read_bytes() == VIDEO
     assert again["task_id"] != task_id
+
+
+async def test_what_an_earlier_key_paid_for_is_fetched_at_once_if_it_is_done(world: World) -> None:
+    old = World(world.folder, era=world.era, service=world.service, identity=f"{ADDRESS}#old")
+    async with old.client() as client:
+        await call(client, "generate_video", prompt="a fox")
+    await anyio.sleep(60)
+    new = World(world.folder, era=world.era, service=world.service, identity=f"{ADDRESS}#new")
+    async with new.client():
+        await anyio.sleep(5)  # before the sweep that would find it as well
+
+    assert len(world.files()) == 1
 
 
 @pytest.mark.parametrize("identity", [f"{ADDRESS}#new", "https://elsewhere.test/api/v1#new"])

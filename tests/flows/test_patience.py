@@ -1,9 +1,15 @@
 """Promise 3: no call holds a client past its patience."""
 
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
 import anyio
+import anyio.to_thread
 import httpx
 import pytest
 
+from geekai_video_mcp.engine import FIND_PATIENCE, SUBMIT_PATIENCE
 from support.service import estimating
 from support.world import World, call, text, told
 
@@ -66,6 +72,72 @@ async def test_a_stranger_that_the_service_is_slow_to_name_is_not_waited_for(wor
 
         assert anyio.current_time() - began < 20
     assert missing.is_error
+    assert text(missing) == (
+        "GeekAI did not say in time whether it knows the task. Nothing was charged."
+        " The same call may work later."
+    )
+
+
+@pytest.fixture
+def held(
+    virtual_time: None, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[], AbstractContextManager[None]]:
+    """A ledger that another process holds while the block lasts."""
+    del virtual_time
+    at_once = anyio.to_thread.run_sync
+
+    async def in_a_minute(work: Callable[..., Any], *args: object, **more: Any) -> Any:  # noqa: ANN401 - any work's own
+        await anyio.sleep(60)
+        return await at_once(work, *args, **more)
+
+    @contextmanager
+    def block() -> Generator[None]:
+        with monkeypatch.context() as busy:
+            busy.setattr(anyio.to_thread, "run_sync", in_a_minute)
+            yield
+
+    return block
+
+
+async def test_a_request_that_a_held_ledger_may_not_have_taken_is_safely_asked_for_again(
+    world: World, held: Callable[[], AbstractContextManager[None]]
+) -> None:
+    async with world.client() as client:
+        await anyio.sleep(1)
+        with held():
+            began = anyio.current_time()
+            refused = await call(client, "generate_video", prompt="a fox")
+            took = anyio.current_time() - began
+        await anyio.sleep(200)
+        again = told(await call(client, "generate_video", prompt="a fox"))
+
+    assert took == pytest.approx(SUBMIT_PATIENCE, abs=0.1)
+    assert refused.is_error
+    assert text(refused) == (
+        f"Task {again['task_id']} could not be written: the ledger is busy."
+        " It may have been charged. Make the same call again, unchanged: it finds this"
+        " request's task if it was made."
+    )
+    assert world.service.charges == ["a fox"]
+
+
+async def test_a_ledger_that_someone_else_holds_is_waited_for_as_long_and_no_longer(
+    world: World, held: Callable[[], AbstractContextManager[None]]
+) -> None:
+    async with world.client() as client:
+        await anyio.sleep(1)
+        with held():
+            began = anyio.current_time()
+            refused = await call(client, "get_video_task", task_id="x" * 100)
+            took = anyio.current_time() - began
+
+    assert took == pytest.approx(FIND_PATIENCE, abs=0.1)
+    assert refused.is_error
+    assert text(refused) == (
+        f'A look at task "{"x" * 63}…" could not be written: the ledger is busy.'
+        " It may have been charged."
+        " Call get_video_task again; it goes on meanwhile, and nothing is lost."
+    )
 
 
 @pytest.mark.parametrize(("answered_after", "held"), [(3, 2), (100, 8)])

@@ -1,15 +1,19 @@
 """Looks: where the end is likely, within what the service bears, and never a word too much."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import anyio
+import anyio.to_thread
 import httpx
 import pytest
 from mcp import Client
 
+from geekai_video_mcp.engine.means import LIMITING
+from geekai_video_mcp.errors import RATE_LIMITED, ServiceUnavailable
 from geekai_video_mcp.ledger import Ledger
 from geekai_video_mcp.lifecycle import GIVE_UP, GIVE_UP_LOOKS, intend
 from geekai_video_mcp.pace import (
@@ -181,7 +185,88 @@ async def test_many_tasks_are_looked_at_within_the_budget_and_none_is_forgotten(
     assert len({request.url.path for request in world.service.requests[-80:]}) == 25
 
 
+async def test_those_in_line_for_a_look_do_not_press_upon_the_ledger(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_once, asked = anyio.to_thread.run_sync, 0
+
+    async def counted(work: Callable[..., Any], *args: object, **more: Any) -> Any:  # noqa: ANN401 - any work's own
+        nonlocal asked
+        asked += 1
+        return await at_once(work, *args, **more)
+
+    world.service.takes = 10_000
+    async with world.client() as client:
+        for number in range(16):
+            await made(client, f"fox {number}")
+        await anyio.sleep(20)
+        looks = world.service.looks
+        with monkeypatch.context() as watched:
+            watched.setattr(anyio.to_thread, "run_sync", counted)
+            await anyio.sleep(15)
+        looks = world.service.looks - looks
+
+    assert looks > 20
+    assert asked < looks * 12
+
+
+async def newcomer_to(world: World) -> tuple[World, str]:
+    """A server elsewhere, and a task that it does not know yet."""
+    async with world.client() as client:
+        theirs = str(told(await call(client, "generate_video", prompt="a fox"))["provider_task_id"])
+    return World(world.folder / "elsewhere", era=world.era, service=world.service), theirs
+
+
+async def test_a_look_that_somebody_waits_for_does_not_wait_for_the_others(world: World) -> None:
+    newcomer, theirs = await newcomer_to(world)
+    async with newcomer.client() as client:
+        ledger = await Ledger.open(newcomer.state)
+        await ledger.budget(
+            newcomer.identity, lambda known: (replace(known, tokens=0.0, refilled_at=now()), None)
+        )
+        await ledger.close()
+        found = await shown(client, theirs)
+
+    assert found["task_status"] == "running"
+
+
+async def test_a_look_that_somebody_waits_for_is_refused_while_nobody_may_look(
+    world: World,
+) -> None:
+    newcomer, theirs = await newcomer_to(world)
+    async with newcomer.app() as app:
+        ledger = await Ledger.open(newcomer.state)
+        await ledger.budget(
+            newcomer.identity, lambda known: (block(known, at=now(), seconds=60), None)
+        )
+        await ledger.close()
+        with pytest.raises(ServiceUnavailable, match=LIMITING) as refused:
+            await app.engine.find(theirs)
+
+    assert refused.value.code == RATE_LIMITED
+    assert refused.value.retry_after_seconds == pytest.approx(60, abs=1)
+    assert world.service.looks == 0
+
+
 # Failed looks
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [refusal(404, "not_found", "no such task"), refusal(401, "unauthorized", "revoked")],
+    ids=["forgotten", "refused"],
+)
+async def test_a_look_that_is_refused_is_tried_again_half_a_minute_later(
+    world: World, answer: httpx.Response
+) -> None:
+    times = timed(world, always(answer))
+    async with world.client() as client:
+        await made(client)
+        await anyio.sleep(300)
+
+    gaps = [after - before for before, after in pairwise(times)]
+    assert 7 < len(gaps) < 11
+    assert 29.9 < min(gaps) <= max(gaps) < 37
 
 
 async def test_a_service_that_is_gone_for_long_changes_nothing_and_is_asked_steadily(
@@ -259,6 +344,34 @@ async def test_a_task_without_a_result_is_unknown_after_a_day_and_found_when_ask
     assert told(gone)["error"]["code"] == "no_result"
     assert "It may have been charged." in text(gone)
     assert found["task_status"] == "succeed"
+    assert "file" in found
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [httpx.ConnectError("no route"), refusal(401, "unauthorized", "revoked")],
+    ids=["unreachable", "revoked"],
+)
+async def test_a_task_that_nobody_could_look_at_for_a_day_is_not_given_up(
+    world: World, answer: httpx.Response | Exception
+) -> None:
+    """What the service knows of it was never said."""
+    world.service.on_look = always(answer)
+    async with world.client() as client:
+        task_id = await given_up(world, client)
+        stale = await shown(client, task_id)
+
+    assert stale["task_status"] == "pending"
+    assert "stale_since" in stale
+
+
+async def test_a_late_video_of_a_task_that_was_given_up_is_fetched_at_once(world: World) -> None:
+    async with world.client() as client:
+        task_id = await given_up(world, client)
+        await anyio.sleep(1)  # past the sweep that would find it as well
+        world.service.takes = 0
+        found = await shown(client, task_id, wait=3)
+
     assert "file" in found
 
 

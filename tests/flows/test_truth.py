@@ -48,22 +48,23 @@ async def test_bad_arguments_get_one_line_that_names_them(
 
 
 @pytest.mark.parametrize(
-    ("answer", "says"),
+    ("answer", "code", "says"),
     [
-        pytest.param(refusal(400, "validation_error", "bad size"), ["bad size", "400"], id="400"),
-        pytest.param(refusal(402, "no_balance", "top up"), ["balance", "tops up"], id="402"),
-        pytest.param(refusal(403, "forbidden", "no"), ["permission"], id="403"),
-        pytest.param(refusal(413, "invalid_request", "too large"), ["413", "0.0 MB"], id="413"),
-        pytest.param(
+        (refusal(400, "validation_error", "bad size"), "validation_error", ["bad size", "400"]),
+        (refusal(402, "no_balance", "top up"), "insufficient_balance", ["balance", "tops up"]),
+        (refusal(403, "forbidden", "no"), "forbidden", ["permission"]),
+        (refusal(413, "invalid_request", "too large"), "invalid_request", ["413", "0.0 MB"]),
+        (
             refusal(400, "InputImageSensitiveContentDetected", "no"),
+            "InputImageSensitiveContentDetected",
             ["InputImageSensitiveContentDetected", "use another"],
-            id="moderated",
         ),
-        pytest.param(httpx.ConnectError("no route"), ["geekai.test", "reached"], id="unreachable"),
+        (httpx.ConnectError("no route"), "unreachable", ["geekai.test", "reached"]),
     ],
+    ids=["400", "402", "403", "413", "moderated", "unreachable"],
 )
 async def test_a_refusal_says_why_that_nothing_was_charged_and_who_moves_next(
-    world: World, answer: httpx.Response | Exception, says: list[str]
+    world: World, answer: httpx.Response | Exception, code: str, says: list[str]
 ) -> None:
     world.service.before_charge = always(answer)
     async with world.client() as client:
@@ -71,6 +72,7 @@ async def test_a_refusal_says_why_that_nothing_was_charged_and_who_moves_next(
 
     assert refused.is_error
     assert told(refused)["task_status"] == "failed"
+    assert told(refused)["error"]["code"] == code
     assert text(refused).count(MONEY[0]) == 1
     assert MONEY[1] not in text(refused)
     for words in says:
