@@ -6,6 +6,7 @@ because the codecs are heavy to load and the file is a stranger's.
 """
 
 import sys
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -42,16 +43,13 @@ def main(argv: list[str]) -> int:
 
 def _last(path: Path) -> int:
     """Write the last frame that is shown, in every pixel."""
-    last: av.VideoFrame | None = None
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         stream.thread_type = "AUTO"
         # From the last key frame before the end: a minute of video is not decoded for one frame.
         container.seek((stream.start_time or 0) + (stream.duration or 0), stream=stream)
-        for frame in container.decode(stream):
-            last = frame
-    if last is None:
-        return 1
+        # Where there is none, this ends the program as any broken file does.
+        last = deque(container.decode(stream), maxlen=1).pop()
     picture = Image.fromarray(last.to_ndarray(format="rgb24"))
     picture.save(sys.stdout.buffer, "PNG")
     return 0
