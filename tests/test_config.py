@@ -1,5 +1,6 @@
 """The environment as a value: checked whole, and never repeated in what is said of it."""
 
+import os
 import traceback
 from pathlib import Path
 
@@ -51,6 +52,20 @@ def test_with_a_key_the_service_is_geekai_and_the_model_is_free() -> None:
     assert settings.api_key.get_secret_value() == KEY
     assert (settings.base_url, settings.sandbox) == (GEEKAI, False)
     assert settings.default_model == FREE_MODEL
+
+
+def test_pictures_may_be_read_from_several_folders(tmp_path: Path) -> None:
+    listed = os.pathsep.join([str(tmp_path), "~/Pictures", " ", ""])
+
+    settings = Settings.from_env({"GEEKAI_IMAGE_DIRS": listed})
+
+    assert settings.image_dirs == (tmp_path, Path("~/Pictures").expanduser())
+    assert Settings.from_env({}).image_dirs == ()
+
+
+@pytest.mark.parametrize("wrong", ["pictures", "~nobody-of-this-name/a", __file__])
+def test_one_wrong_folder_of_pictures_is_named_by_its_variable(tmp_path: Path, wrong: str) -> None:
+    assert list(mistakes(IMAGE_DIRS=os.pathsep.join([str(tmp_path), wrong]))) == ["IMAGE_DIRS"]
 
 
 def test_a_gateway_needs_no_key() -> None:
