@@ -99,7 +99,7 @@ def test_every_variable_is_read(tmp_path: Path) -> None:
 def test_an_empty_variable_is_not_set() -> None:
     names = (
         *("API_KEY", "BASE_URL", "DEFAULT_MODEL", "OUTPUT_DIR", "STATE_DIR", "LOG_LEVEL"),
-        *("MAX_VIDEOS_PER_DAY", "MAX_IN_FLIGHT"),
+        *("MAX_VIDEOS_PER_DAY", "MAX_IN_FLIGHT", "CONFIRM"),
     )
 
     for nothing in ("", "  "):
@@ -118,6 +118,21 @@ def test_caps_are_on_unless_set_and_the_sandbox_has_none() -> None:
 @pytest.mark.parametrize("cap", ["-1", "ten", "1.5", "٣", "1e3", "99999999", "0x10"])
 def test_a_cap_is_a_whole_number(cap: str) -> None:
     assert set(mistakes(MAX_VIDEOS_PER_DAY=cap)) == {"MAX_VIDEOS_PER_DAY"}
+
+
+@pytest.mark.parametrize(
+    ("policy", "above"),
+    [("never", None), ("Always", -1.0), ("above:0", 0.0), (" above:2.50 ", 2.5)],
+)
+def test_who_is_asked_before_paying_is_the_operators_to_say(
+    policy: str, above: float | None
+) -> None:
+    assert Settings.from_env({"GEEKAI_CONFIRM": policy}).confirm_above == above
+
+
+@pytest.mark.parametrize("policy", ["yes", "above", "above:", "above:-1", "above:nan", "above:1e3"])
+def test_a_policy_that_is_none_is_refused_and_never_taken_for_never(policy: str) -> None:
+    assert set(mistakes(CONFIRM=policy)) == {"CONFIRM"}
 
 
 def test_every_mistake_is_in_one_error_by_variable_name() -> None:
