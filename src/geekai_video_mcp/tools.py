@@ -8,7 +8,7 @@ import base64
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -236,7 +236,8 @@ def _link(task: Task) -> ResourceLink:
     """A link to the task's file, or to the task while there is none."""
     sandbox = task.service == SANDBOX
     linked = file_entry(task, sandbox=sandbox) or entry(task, sandbox=sandbox)
-    return ResourceLink(**asdict(linked))
+    # The result around it describes the task; the conversation pays for every word.
+    return ResourceLink(**asdict(replace(linked, description=None)))
 
 
 def _result(
