@@ -304,10 +304,10 @@ async def test_a_wait_reports_progress_that_grows_and_ends_with_a_file(talk: Tal
 
 
 async def test_to_cancel_a_wait_stops_the_wait_alone(house: House, talk: Talk) -> None:
-    """An uncancelled wait would be answered with the one that follows it."""
+    """An uncancelled wait would be answered with the one that follows it, and before it."""
     prompt = f"{HELD} {talk.revision} {type(talk.wire).__name__}"
     made = await talk.call("generate_video", prompt=prompt)
-    wait = {"task_id": made["structuredContent"]["task_id"], "wait_seconds": 45}
+    wait = {"task_id": made["structuredContent"]["task_id"], "wait_seconds": 45, "preview": "none"}
     stopped = await talk.stop("tools/call", {"name": "get_video_task", "arguments": wait})
     house.service.released.add(prompt)
     done = await talk.call("get_video_task", **wait)
