@@ -1,0 +1,70 @@
+"""GeekAI as a small program on loopback: done at the first look, or when told. Draws nothing."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+import anyio
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from geekai_video_mcp.hosting import bind
+from support.service import VIDEO
+
+HELD: Final = "held:"
+"""How a prompt begins whose task is done when it is released, and not before."""
+
+
+@dataclass
+class Provider:
+    """What was asked for, and what may finish."""
+
+    base: str
+    prompts: list[str] = field(default_factory=list[str])
+    released: set[str] = field(default_factory=set[str])
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """Of a server that works with it."""
+        return {"GEEKAI_BASE_URL": self.base, "GEEKAI_API_KEY": "sk-any"}
+
+    async def create(self, request: Request) -> Response:
+        self.prompts.append((await request.json())["prompt"])
+        job = f"job{len(self.prompts)}"
+        return JSONResponse({"task_id": job, "task_status": "pending", "estimated_seconds": 0})
+
+    async def look(self, request: Request) -> Response:
+        job: str = request.path_params["job"]
+        if not job.startswith("job"):
+            return JSONResponse({"error": {"message": "no such task"}}, 404)
+        prompt = self.prompts[int(job.removeprefix("job")) - 1]
+        if prompt.startswith(HELD) and prompt not in self.released:
+            answer = {"task_id": job, "task_status": "running", "estimated_seconds": 0}
+            return JSONResponse(answer)
+        result = [{"url": f"{self.base}/files/{job}"}]
+        return JSONResponse({"task_id": job, "task_status": "succeed", "video_result": result})
+
+    async def film(self, _: Request) -> Response:
+        return Response(VIDEO, media_type="video/mp4")
+
+
+@asynccontextmanager
+async def provider() -> AsyncGenerator[Provider]:
+    """Serve at a free port."""
+    listener = bind("127.0.0.1", 0)
+    service = Provider(f"http://127.0.0.1:{listener.getsockname()[1]}/api/v1")
+    routes = [
+        Route("/api/v1/videos/generations", service.create, methods=["POST"]),
+        Route("/api/v1/videos/{job}", service.look),
+        Route("/api/v1/files/{job}", service.film),
+    ]
+    config = uvicorn.Config(Starlette(routes=routes), log_config=None, access_log=False)
+    server = uvicorn.Server(config)
+    async with anyio.create_task_group() as serving:
+        serving.start_soon(server.serve, [listener])
+        yield service
+        server.should_exit = True
