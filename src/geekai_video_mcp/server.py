@@ -49,6 +49,8 @@ INSTRUCTIONS: Final = (
     f" 2. get_video_task with that task_id and wait_seconds {WAIT_AT_MOST}, repeated until"
     " it gives a file or fails; a wait that runs out is normal and loses nothing."
     " 3. Look at the frames that come with a finished video, and give the user the file."
+    " 4. The next shot: image task:ID begins with its last frame. list_video_models tells what"
+    " a model takes, dry_run what a call costs."
     " Every generate_video may cost the user money: never repeat one because it timed out or"
     " because its status is unknown. Results marked sandbox are previews: tell the user so,"
     " and that GEEKAI_API_KEY makes real videos."
