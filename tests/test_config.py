@@ -1,5 +1,6 @@
 """The environment as a value: checked whole, and never repeated in what is said of it."""
 
+import os
 import traceback
 from pathlib import Path
 
@@ -53,6 +54,20 @@ def test_with_a_key_the_service_is_geekai_and_the_model_is_free() -> None:
     assert settings.default_model == FREE_MODEL
 
 
+def test_pictures_may_be_read_from_several_folders(tmp_path: Path) -> None:
+    listed = os.pathsep.join([str(tmp_path), "~/Pictures", " ", ""])
+
+    settings = Settings.from_env({"GEEKAI_IMAGE_DIRS": listed})
+
+    assert settings.image_dirs == (tmp_path, Path("~/Pictures").expanduser())
+    assert Settings.from_env({}).image_dirs == ()
+
+
+@pytest.mark.parametrize("wrong", ["pictures", "~nobody-of-this-name/a", __file__])
+def test_one_wrong_folder_of_pictures_is_named_by_its_variable(tmp_path: Path, wrong: str) -> None:
+    assert list(mistakes(IMAGE_DIRS=os.pathsep.join([str(tmp_path), wrong]))) == ["IMAGE_DIRS"]
+
+
 def test_a_gateway_needs_no_key() -> None:
     settings = Settings.from_env({"GEEKAI_BASE_URL": "http://127.0.0.1:8766/api/v1/"})
 
@@ -84,7 +99,7 @@ def test_every_variable_is_read(tmp_path: Path) -> None:
 def test_an_empty_variable_is_not_set() -> None:
     names = (
         *("API_KEY", "BASE_URL", "DEFAULT_MODEL", "OUTPUT_DIR", "STATE_DIR", "LOG_LEVEL"),
-        *("MAX_VIDEOS_PER_DAY", "MAX_IN_FLIGHT"),
+        *("MAX_VIDEOS_PER_DAY", "MAX_IN_FLIGHT", "CONFIRM"),
     )
 
     for nothing in ("", "  "):
@@ -103,6 +118,21 @@ def test_caps_are_on_unless_set_and_the_sandbox_has_none() -> None:
 @pytest.mark.parametrize("cap", ["-1", "ten", "1.5", "٣", "1e3", "99999999", "0x10"])
 def test_a_cap_is_a_whole_number(cap: str) -> None:
     assert set(mistakes(MAX_VIDEOS_PER_DAY=cap)) == {"MAX_VIDEOS_PER_DAY"}
+
+
+@pytest.mark.parametrize(
+    ("policy", "above"),
+    [("never", None), ("Always", -1.0), ("above:0", 0.0), (" above:2.50 ", 2.5)],
+)
+def test_who_is_asked_before_paying_is_the_operators_to_say(
+    policy: str, above: float | None
+) -> None:
+    assert Settings.from_env({"GEEKAI_CONFIRM": policy}).confirm_above == above
+
+
+@pytest.mark.parametrize("policy", ["yes", "above", "above:", "above:-1", "above:nan", "above:1e3"])
+def test_a_policy_that_is_none_is_refused_and_never_taken_for_never(policy: str) -> None:
+    assert set(mistakes(CONFIRM=policy)) == {"CONFIRM"}
 
 
 def test_every_mistake_is_in_one_error_by_variable_name() -> None:

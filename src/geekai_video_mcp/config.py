@@ -7,6 +7,7 @@ and no value is ever repeated in it: one of them is a secret.
 import hashlib
 import ipaddress
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,8 @@ FREE_MODEL: Final = "cogvideox-flash"
 FREE_IMAGE_MODEL: Final = "cogview-3-flash"
 """Free of charge by GeekAI's image guide, read 2026-11-22."""
 SANDBOX_MODEL: Final = "sandbox"
+ASK_ALWAYS: Final = -1.0
+"""CNY below every price: whatever would be paid for is asked about."""
 COUNT_DIGITS: Final = 7
 """Of a cap: ten million videos a day are a mistake."""
 
@@ -57,6 +60,9 @@ class Settings:
     """In any 24 hours; the sandbox is exempt."""
     max_in_flight: int = 10
     """At the same time; the sandbox is exempt."""
+
+    confirm_above: float | None = None
+    """CNY above which a person is asked before paying, unknown prices included; None: never."""
 
     @property
     def limits(self) -> Limits | None:
@@ -107,6 +113,7 @@ class Settings:
                 "GEEKAI_MAX_VIDEOS_PER_DAY", _count, cls.max_videos_per_day
             ),
             max_in_flight=reading.take("GEEKAI_MAX_IN_FLIGHT", _count, cls.max_in_flight),
+            confirm_above=reading.take("GEEKAI_CONFIRM", _confirm, None),
         )
         if reading.mistakes:
             raise ConfigError(reading.mistakes)
@@ -198,6 +205,19 @@ def _count(value: str) -> int:
         what = f"must be a whole number of at most {COUNT_DIGITS} digits; 0 allows none"
         raise ValueError(what)
     return int(value)
+
+
+def _confirm(value: str) -> float | None:
+    word = value.lower()
+    if word in {"never", "always"}:
+        return ASK_ALWAYS if word == "always" else None
+    if _ABOVE.fullmatch(word):
+        return float(word.removeprefix("above:"))
+    what = "must be never, always, or above: and an amount in CNY, such as above:2.50"
+    raise ValueError(what)
+
+
+_ABOVE: Final = re.compile(r"above:[0-9]{1,7}(\.[0-9]{1,3})?")
 
 
 def _level(value: str) -> LogLevel:

@@ -29,7 +29,7 @@ class Entry:
 
     uri: str
     name: str
-    description: str
+    description: str | None
     mime_type: str
     size: int | None = None
     """Bytes; None if they are only known when it is read."""

@@ -8,6 +8,7 @@ GeekAIVideoError
 ├── StorageUnavailable    the operator: a disk or a folder that cannot be written
 ├── ServiceUnavailable    time: the same call may work later
 ├── SubmissionUnknown     a person: no answer to the POST, so nobody may send it again unasked
+├── NotAgreed             a person: they have to agree to a payment, and have not
 ├── DecisionRefused       a person: what they decided about a task does not fit how it stands
 └── ConfigError           the operator: the environment; raised only at start-up
 
@@ -113,6 +114,13 @@ class SubmissionUnknown(GeekAIVideoError):
         )
         self.code = "no_answer"
         self.raw_reply = raw_reply
+
+
+class NotAgreed(GeekAIVideoError):
+    """A person's consent is asked for before paying, and it was not given."""
+
+    def __init__(self, reason: str, *, way_out: str) -> None:
+        super().__init__(f"{sentence(reason)} {NOT_CHARGED} {sentence(way_out)}")
 
 
 class DecisionRefused(GeekAIVideoError):

@@ -8,12 +8,10 @@ small JPEGs.
 
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 import av
-from av.error import FFmpegError
 from PIL import Image, UnidentifiedImageError
 
 COLUMNS: Final = 3
@@ -72,9 +70,8 @@ def _last_frame(path: Path) -> Image.Image | None:
         stream.thread_type = "AUTO"
         # From the last key frame before the end: a minute of video is not decoded for one frame.
         container.seek((stream.start_time or 0) + (stream.duration or 0), stream=stream)
-        with suppress(FFmpegError):  # of a damaged end, what could be seen is the last
-            for frame in container.decode(stream):
-                last = frame
+        for frame in container.decode(stream):
+            last = frame
     return Image.fromarray(last.to_ndarray(format="rgb24")) if last else None
 
 

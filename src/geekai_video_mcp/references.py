@@ -77,7 +77,7 @@ def picture(text: str, *, service_url: str = "") -> str:
             told = _task_problem(text)
         case Kind.LINK:
             told = _link_problem(text, service_url)
-        case None:
+        case _:
             told = "a relative path could mean several files" if text else "is empty"
     return _fit(text, told, PICTURE_WAY_OUT)
 

@@ -182,6 +182,7 @@ async def open_app(settings: Settings) -> AsyncGenerator[App]:
                 find=engine.find,
             ),
             preview=_preview,
+            confirm_above=settings.confirm_above,
         )
 
 

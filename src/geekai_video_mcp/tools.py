@@ -8,7 +8,8 @@ import base64
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -16,11 +17,19 @@ import anyio
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.tools import Tool
 from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetadata
-from mcp_types import CallToolResult, ImageContent, ResourceLink, TextContent, ToolAnnotations
+from mcp_types import (
+    CallToolResult,
+    ImageContent,
+    InputRequiredResult,
+    ResourceLink,
+    TextContent,
+    ToolAnnotations,
+)
 from pydantic import BaseModel, ConfigDict
 
 from geekai_video_mcp import catalogue, shelf, views
 from geekai_video_mcp.config import SANDBOX
+from geekai_video_mcp.confirmation import consent
 from geekai_video_mcp.engine import LEDGER_PATIENCE, Engine
 from geekai_video_mcp.entries import entry, file_entry
 from geekai_video_mcp.errors import GeekAIVideoError, RequestRefused
@@ -50,10 +59,13 @@ class App:
     preview: Picture
     """`artifacts.preview`, handed in: its module is heavy, and most calls need no picture."""
     clock: Callable[[], float] = time.time
+    confirm_above: float | None = None
+    """CNY above which a person is asked before paying; None: never."""
 
 
 A = TypeVar("A", bound=Arguments)
-Handler = Callable[[A, "Context[App]"], Awaitable[CallToolResult]]
+Answer = CallToolResult | InputRequiredResult
+Handler = Callable[[A, "Context[App]"], Awaitable[Answer]]
 
 VIDEO: Final = (
     "Make a video from a prompt, also from a first (image) and last (image_tail) frame. May cost"
@@ -72,20 +84,28 @@ LIST: Final = "Tasks on this machine, newest first, free: finds what a lost conv
 MODELS: Final = "GeekAI's video models: what each takes, its seconds and price."
 
 
-async def generate(asked: Generate, ctx: "Context[App]") -> CallToolResult:
+async def generate(asked: Generate, ctx: "Context[App]") -> Answer:
     """Submit; with `async` false, wait as well; with `dry_run` true, neither."""
-    app, began = _app(ctx), anyio.current_time()
+    app, began, task_id = _app(ctx), anyio.current_time(), None
     wish = await app.pictures.resolved(
         asked.to_request(default_model=app.default_models[asked.body.media])
     )
     key, variation = asked.idempotency_key, asked.variation
     checked = await _checked(app.engine, wish, key=key, variation=variation)
     request, warnings = type(wish).model_validate(checked.request), checked.warnings
+    foresee = partial(app.engine.forecast, request, idempotency_key=key, variation=variation)
     if asked.dry_run:
-        forecast = await app.engine.forecast(request, idempotency_key=key, variation=variation)
+        forecast = await foresee()
         view = views.dry_run(forecast, sandbox=app.engine.service == SANDBOX, warnings=warnings)
         return _result(view, views.dry_run_text(view, forecast.task.media), failed=False)
-    task, repeated = await app.engine.submit(request, idempotency_key=key, variation=variation)
+    if app.confirm_above is not None and app.engine.service != SANDBOX:
+        task_id = await consent(ctx, await foresee(), warnings, above=app.confirm_above)
+        if isinstance(task_id, InputRequiredResult):
+            return task_id
+        began = anyio.current_time()  # what a person took to answer was not waiting
+    task, repeated = await app.engine.submit(
+        request, idempotency_key=key, variation=variation, task_id=task_id
+    )
     # Whatever fails from here on, the task is under way: its id must reach the caller.
     with suppress(GeekAIVideoError):
         if not asked.async_:
@@ -208,7 +228,8 @@ def _link(task: Task) -> ResourceLink:
     """A link to the task's file, or to the task while there is none."""
     sandbox = task.service == SANDBOX
     linked = file_entry(task, sandbox=sandbox) or entry(task, sandbox=sandbox)
-    return ResourceLink(**asdict(linked))
+    # The result around it describes the task; the conversation pays for every word.
+    return ResourceLink(**asdict(replace(linked, description=None)))
 
 
 def _result(
@@ -225,9 +246,9 @@ LINKS_SINCE: Final = "2025-06-18"
 """The revision that brought links into results; an older client may trip over one."""
 
 
-def _fitting(result: CallToolResult, revision: str | None) -> CallToolResult:
+def _fitting(result: Answer, revision: str | None) -> Answer:
     """The result in what the client's revision of the protocol knows."""
-    if (revision or "") < LINKS_SINCE:
+    if isinstance(result, CallToolResult) and (revision or "") < LINKS_SINCE:
         result.content = [one for one in result.content if not isinstance(one, ResourceLink)]
     return result
 
@@ -257,7 +278,7 @@ def tool(
 ) -> Tool:
     """A tool whose flat arguments and typed result are published in compact schemas."""
 
-    async def call(arguments: dict[str, Any], ctx: "Context[App]") -> CallToolResult:
+    async def call(arguments: dict[str, Any], ctx: "Context[App]") -> Answer:
         try:
             service_url = _app(ctx).pictures.service_url
             result = await handler(reading.read(arguments, service_url=service_url), ctx)

@@ -202,9 +202,21 @@ def dry_run(forecast: Forecast, *, sandbox: bool, warnings: Sequence[str] = ()) 
 
 def dry_run_text(shown: Generation, media: Media) -> str:
     """The same in words, for a model that reads only text."""
-    found = shown.dry_run
-    if found is None:
+    if shown.dry_run is None:
         return shown.next_step
+    terms = _terms(shown.dry_run, shown.model, media)
+    return f"Dry run: nothing was sent. {NOT_CHARGED} It would ask {terms} {shown.next_step}"
+
+
+def consent_text(forecast: Forecast, found: DryRunView) -> str:
+    """What a person reads who is asked whether to pay."""
+    task = forecast.task
+    prompt = quoted(str(found.request.get("prompt") or ""))
+    total = "" if found.cost_cny is None else f" That is {found.cost_cny:g} CNY by the list."
+    return f"May this be paid for? It asks {_terms(found, task.model, task.media)}{total} {prompt}"
+
+
+def _terms(found: DryRunView, model: str, media: Media) -> str:
     settings = {k: v for k, v in found.request.items() if k not in {"prompt", "model", "async"}}
     with_ = ", ".join(f"{name} {json.dumps(v, ensure_ascii=False)}" for name, v in settings.items())
     caps = (
@@ -214,9 +226,8 @@ def dry_run_text(shown: Generation, media: Media) -> str:
         else ""
     )
     return (
-        f"Dry run: nothing was sent. {NOT_CHARGED} It would ask {shown.model} for {_A[media]}"
-        f"{f' with {with_}' if with_ else ''}. {found.price}{caps}"
-        f"{warned(found.warnings)} {shown.next_step}"
+        f"{model} for {_A[media]}{f' with {with_}' if with_ else ''}. {found.price}{caps}"
+        f"{warned(found.warnings)}"
     )
 
 

@@ -11,10 +11,16 @@ import pytest
 from geekai_video_mcp.errors import NOT_CHARGED
 from geekai_video_mcp.pictures import folders
 from support.stills import encoded, halves, placed
-from support.world import World, call, text
+from support.world import Era, World, call, text
 
 SECRET = encoded(halves())
 """A picture by its bytes, so that only its place can be what is refused."""
+
+
+@pytest.fixture
+def era() -> Era:
+    """One is enough: pictures are made what they are before either has a say."""
+    return "auto"
 
 
 @pytest.fixture(autouse=True)

@@ -1,13 +1,18 @@
-"""Pictures made for a test."""
+"""Pictures and videos made for a test."""
 
 import base64
 import io
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final, cast
 
+import av
 import numpy as np
 from PIL import Image
 
+if TYPE_CHECKING:
+    from av.video.stream import VideoStream
+
+CODECS: Final = {"mp4": "libx264", "webm": "libvpx-vp9"}
 RED, BLUE = (200, 30, 40), (30, 40, 200)
 
 
@@ -36,6 +41,22 @@ def sideways(image: Image.Image, orientation: int) -> bytes:
     exif[0x0112] = orientation
     exif[0x010F] = "CANARY CAMERA"
     return encoded(image, "JPEG", exif=exif, quality=95)
+
+
+def film(frames: int = 24, *, form: str = "mp4") -> bytes:
+    """A video that is red, and blue in its very last frame, long after its last key frame."""
+    out = io.BytesIO()
+    with av.open(out, "w", format=form) as container:
+        codec, options = CODECS[form], {"g": "250"}
+        stream = cast("VideoStream", container.add_stream(codec, rate=12, options=options))  # pyright: ignore[reportUnknownMemberType] - untyped in PyAV
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for number in range(frames):
+            colour = BLUE if number == frames - 1 else RED
+            pixels = np.full((48, 64, 3), colour, np.uint8)
+            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+            container.mux(stream.encode(frame))  # pyright: ignore[reportUnknownMemberType] - as above
+        container.mux(stream.encode(None))  # pyright: ignore[reportUnknownMemberType] - as above
+    return out.getvalue()
 
 
 def opened(uri: str) -> Image.Image:

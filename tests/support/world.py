@@ -10,6 +10,7 @@ from typing import Any, Literal
 import anyio
 from mcp import Client
 from mcp.client.extension import ClientExtension
+from mcp.client.session import ElicitationFnT
 from mcp_types import CallToolResult, TextContent
 from pydantic import SecretStr
 
@@ -43,6 +44,8 @@ class World:
     limits: Limits | None = None
     identity: str = "this key"
     """Stands for the service and key; a ledger may hold tasks of several."""
+    confirm_above: float | None = None
+    """CNY above which a person is asked before paying; None: never."""
     clock_is_ahead: float = 0.0
     """Seconds that this machine's clock is wrong by; a test sets it while servers run."""
 
@@ -100,6 +103,7 @@ class World:
                 ),
                 preview=_no_picture,
                 clock=self.clock,
+                confirm_above=self.confirm_above,
             )
 
     @asynccontextmanager
@@ -138,11 +142,17 @@ class World:
 
     @asynccontextmanager
     async def client(
-        self, *, key: str = KEY, extensions: Sequence[ClientExtension] = ()
+        self,
+        *,
+        key: str = KEY,
+        extensions: Sequence[ClientExtension] = (),
+        person: ElicitationFnT | None = None,
     ) -> AsyncGenerator[Client]:
         """An MCP client of a new server over the same disk and service."""
         server = build_server(lambda: self.app(key=key))
-        async with Client(server, mode=self.era, extensions=extensions) as client:
+        async with Client(
+            server, mode=self.era, extensions=extensions, elicitation_callback=person
+        ) as client:
             yield client
 
     async def tasks(self) -> list[Task]:

@@ -11,6 +11,7 @@ import time
 import traceback
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Coroutine
 from contextlib import aclosing, asynccontextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
 
@@ -137,11 +138,15 @@ class Engine:
         *,
         idempotency_key: str | None = None,
         variation: int | None = None,
+        task_id: str | None = None,
     ) -> Submitted:
         """Ask for a video. Costs money, at most once, and not at all if it is a repeat.
 
         Returns when the service has answered, or after `SUBMIT_PATIENCE` seconds with the
         task still `submitting`; in either case the task is durable by then.
+
+        *task_id* is one that `forecast` gave: the new task bears it, and if a task bears it
+        already, that is the answer and nothing is sent. So consent to it is used once.
 
         How it ended, the task itself tells: `rejected` and nothing was charged, `unknown`
         and it may have been, in the words of `error_message`.
@@ -152,7 +157,10 @@ class Engine:
             StorageUnavailable: the disk failed, before or after it was sent, or another process
                 held the ledger too long; it says which.
         """
+        if task_id is not None and (made := await self._means.ledger.find(task_id)) is not None:
+            return Submitted(await self._answered(made), repeated=True)
         call, task = Call(request.to_json()), self._intend(request, idempotency_key, variation)
+        task = replace(task, id=task_id or task.id)
         self.start(self._carry, task, call)
         with anyio.move_on_after(SUBMIT_PATIENCE):
             await call.answered.wait()

@@ -189,7 +189,7 @@ class Pictures:
         if link is not None:
             return link
         waiting = task.file_status is FileStatus.NONE
-        what = "is not downloaded yet; call get_video_task until it gives a file"
+        what = "is not downloaded yet, so call get_video_task until it gives a file"
         gone = "is no longer on this machine or cannot be decoded"
         raise _refused(where, f"the {task.media} of that task {what if waiting else gone}")
 
@@ -218,7 +218,7 @@ class Pictures:
             return task
         if task.status in TERMINAL:
             raise _refused(where, f"that task made no {task.media}: it is {task.status}")
-        what = f"that task is {task.status}; call get_video_task until it is done"
+        what = f"that task is {task.status}, so call get_video_task until it is done"
         raise _refused(where, f"{what}, and then make the same call")
 
 

@@ -1,0 +1,128 @@
+"""Consent before paying: asked of a person, by the client, where the operator wants it.
+
+The question holds what would be sent and what it costs. In the new protocol it is the answer
+to the call, and the call comes again with the reply: the SDK seals what we give along and
+binds it to these arguments, and what we give is the id that the new task will bear. So a
+reply is good for this one request, and a reply sent again finds the task it has made. In the
+old protocol the question is a request in the middle of the call.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import anyio
+from mcp.server.mcpserver import Context
+from mcp_types import (
+    ElicitRequest,
+    ElicitRequestedSchema,
+    ElicitRequestFormParams,
+    ElicitResult,
+    InputRequiredResult,
+)
+from mcp_types.version import is_version_at_least
+
+from geekai_video_mcp import views
+from geekai_video_mcp.admission import Forecast
+from geekai_video_mcp.errors import NotAgreed
+
+ANSWERS_IN_CALLS: Final = "2026-07-28"
+"""The first revision in which a question is the answer to a call."""
+ANSWER_PATIENCE: Final = 600.0
+"""Seconds for a person to answer; as long as the SDK's seal is good in the new protocol."""
+QUESTION: Final = "consent"
+UNCERTAIN: Final = ("retries", "extra_body", "n")
+"""Fields by which a request may cost more than its list price."""
+YES_OR_NO: Final[ElicitRequestedSchema] = {"type": "object", "properties": {}}
+"""An empty form: to accept it is the answer."""
+
+
+async def consent(
+    ctx: "Context[Any]", forecast: Forecast, warnings: Sequence[str], *, above: float
+) -> str | InputRequiredResult:
+    """The id of the task that may be paid for; or the question, which the client must put.
+
+    Raises:
+        CapReached: nothing may be paid for now, so nobody is asked.
+        NotAgreed: the person did not agree, or this client cannot ask.
+    """
+    if forecast.refused is not None:
+        raise forecast.refused
+    if forecast.repeats is not None:  # by its id, or a new one might be made unasked
+        return forecast.repeats.id
+    found = views.dry_run(forecast, sandbox=False, warnings=warnings).dry_run
+    if found is None or not _asks(found, above=above):
+        return forecast.task.id
+    if not _can_ask(ctx):
+        raise NotAgreed(
+            f"GEEKAI_CONFIRM={policy(above)} asks a person before this is paid for, and this"
+            " client cannot ask (MCP elicitation)",
+            way_out="Tell the user: dry_run shows the price, another client may ask, and whoever"
+            " configures the server can change GEEKAI_CONFIRM",
+        )
+    question = ElicitRequestFormParams(
+        message=views.consent_text(forecast, found), requested_schema=YES_OR_NO
+    )
+    if is_version_at_least(str(ctx.protocol_version), ANSWERS_IN_CALLS):
+        return _answered(ctx, forecast, question)
+    _check(await _answer(ctx, question))
+    return forecast.task.id
+
+
+def policy(above: float) -> str:
+    """The operator's word for it."""
+    return "always" if above < 0 else f"above:{above:g}"
+
+
+def _asks(found: views.DryRunView, *, above: float) -> bool:
+    """Whether it may cost more than *above*, by all that is known."""
+    cost = found.cost_cny
+    if cost is None or cost > above:
+        return True
+    return cost > 0 and any(found.request.get(name) for name in UNCERTAIN)
+
+
+def _can_ask(ctx: "Context[Any]") -> bool:
+    declared = ctx.client_capabilities and ctx.client_capabilities.elicitation
+    if not declared or (declared.form is None and declared.url is not None):
+        return False
+    return (
+        is_version_at_least(str(ctx.protocol_version), ANSWERS_IN_CALLS)
+        or ctx.session.can_send_request
+    )
+
+
+def _answered(
+    ctx: "Context[Any]", forecast: Forecast, question: ElicitRequestFormParams
+) -> str | InputRequiredResult:
+    """The id that was agreed to; the question, if this call does not answer it."""
+    task, answer = forecast.task, (ctx.input_responses or {}).get(QUESTION)
+    about, _, task_id = (ctx.request_state or "").partition(" ")
+    if answer is None or about != task.fingerprint:
+        return InputRequiredResult(
+            input_requests={QUESTION: ElicitRequest(params=question)},
+            request_state=f"{task.fingerprint} {task.id}",
+        )
+    _check(answer)
+    return task_id
+
+
+async def _answer(ctx: "Context[Any]", question: ElicitRequestFormParams) -> ElicitResult | None:
+    """What the person says; None if nobody says anything."""
+    with anyio.move_on_after(ANSWER_PATIENCE):
+        return await ctx.session.elicit_form(
+            question.message, question.requested_schema, ctx.request_context.request_id
+        )
+    return None
+
+
+def _check(answer: object) -> None:
+    """Go on only from a yes.
+
+    Raises:
+        NotAgreed: it is none.
+    """
+    action = answer.action if isinstance(answer, ElicitResult) else None
+    if action == "accept":
+        return
+    reason = "The user declined" if action == "decline" else "The user did not answer the question"
+    raise NotAgreed(reason, way_out="Ask the user what to change before you call again")

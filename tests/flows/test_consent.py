@@ -1,0 +1,302 @@
+"""Where the operator wants it, a person is asked before anything is paid for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import anyio
+import pytest
+from mcp import Client, MCPError
+from mcp.client.session import ClientRequestContext
+from mcp_types import (
+    ElicitRequestFormParams,
+    ElicitRequestParams,
+    ElicitResult,
+    InputRequiredResult,
+)
+
+from geekai_video_mcp.admission import Limits
+from geekai_video_mcp.config import ASK_ALWAYS, SANDBOX
+from geekai_video_mcp.confirmation import ANSWER_PATIENCE, QUESTION
+from support.service import always, refusal, usual
+from support.tasks import Tasks
+from support.world import World, call, text, told
+
+EACH = "cogvideox-3"
+"""1 CNY a video, by the packaged list."""
+OLD = pytest.mark.parametrize("era", ["legacy"])
+NEW = pytest.mark.parametrize("era", ["auto"])
+"""Where the reply comes with the call: for what and how often, a client may be wrong."""
+YES = ElicitResult(action="accept", content={})
+
+
+@dataclass
+class Person:
+    """Reads the question and answers; None: says nothing at all."""
+
+    says: Literal["accept", "decline", "cancel"] | None = "accept"
+    read: list[str] = field(default_factory=list[str])
+
+    async def __call__(
+        self, context: ClientRequestContext, params: ElicitRequestParams
+    ) -> ElicitResult:
+        del context
+        assert isinstance(params, ElicitRequestFormParams)
+        self.read.append(params.message)
+        if self.says is None:
+            await anyio.sleep_forever()
+        return ElicitResult(action=self.says or "cancel", content={})
+
+
+@pytest.fixture(autouse=True)
+def asking(world: World) -> None:
+    world.confirm_above = ASK_ALWAYS
+
+
+async def test_the_default_asks_nobody(world: World) -> None:
+    world.confirm_above, person = None, Person()
+    async with world.client(person=person) as client:
+        await call(client, "generate_video", prompt="a fox", model=EACH)
+
+    assert person.read == []
+    assert world.service.charges == ["a fox"]
+
+
+@pytest.mark.parametrize("tool", ["generate_video", "generate_image"])
+async def test_a_yes_pays_once(world: World, tool: str) -> None:
+    person = Person()
+    async with world.client(person=person) as client:
+        made = await call(client, tool, prompt="a fox")
+
+    assert not made.is_error
+    assert told(made)["task_status"] == "pending"
+    assert told(made)["deduplicated"] is False
+    assert len(person.read) == 1
+    assert world.service.charges == ["a fox"]
+
+
+async def test_the_question_holds_what_is_sent_what_it_costs_and_what_is_left(
+    world: World,
+) -> None:
+    world.limits, person = Limits(a_day=5, in_flight=3), Person()
+    async with world.client(person=person) as client:
+        await call(client, "generate_video", prompt="a fox", model="sora-2", duration=8, retries=1)
+        await call(client, "generate_video", prompt="two", model="unheard-of")
+
+    known, unknown = person.read
+    assert known.startswith(
+        "May this be paid for? It asks sora-2 for a video with retries 1, duration 8. 0.75 CNY per"
+        " second (geekai.co/models, official channel, read 2026-04-25). Left under the caps: 5"
+        " today, 3 at the same time. "
+    )
+    assert "which may cost more" in known
+    assert known.endswith('That is 6 CNY by the list. "a fox"')
+    assert "Its price is not known here" in unknown
+    assert "CNY by the list" not in unknown
+    assert "4 today, 2 at the same time" in unknown
+
+
+@pytest.mark.parametrize("says", ["decline", "cancel"])
+async def test_anything_but_yes_charges_nothing(
+    world: World, says: Literal["decline", "cancel"]
+) -> None:
+    async with world.client(person=Person(says=says)) as client:
+        refused = await call(client, "generate_video", prompt="a fox")
+
+    assert refused.is_error
+    assert "Nothing was charged." in text(refused)
+    assert ("The user declined." in text(refused)) == (says == "decline")
+    assert "Ask the user" in text(refused)
+    assert world.service.requests == []
+
+
+async def test_a_client_that_cannot_ask_is_told_the_policy_and_the_ways_out(world: World) -> None:
+    world.confirm_above = 0.5
+    async with world.client() as client:
+        refused = await call(client, "generate_video", prompt="a fox", model=EACH)
+
+    assert refused.is_error
+    assert "GEEKAI_CONFIRM=above:0.5" in text(refused)
+    assert "Nothing was charged." in text(refused)
+    assert "dry_run shows the price" in text(refused)
+    assert world.service.requests == []
+
+
+@pytest.mark.parametrize(
+    ("above", "arguments", "asks"),
+    [
+        pytest.param(ASK_ALWAYS, {"model": "cogvideox-flash"}, True, id="always: free as well"),
+        pytest.param(0.0, {"model": "cogvideox-flash"}, False, id="free"),
+        pytest.param(0.0, {"model": "cogvideox-flash", "retries": 2}, False, id="free each time"),
+        pytest.param(1.0, {"model": EACH}, False, id="not above"),
+        pytest.param(0.99, {"model": EACH}, True, id="above"),
+        pytest.param(9.0, {"model": EACH, "retries": 2}, True, id="perhaps several times"),
+        pytest.param(9.0, {"model": EACH, "extra_body": {"x": 1}}, True, id="perhaps another"),
+        pytest.param(9.0, {"model": "unheard-of"}, True, id="unknown"),
+        pytest.param(9.0, {"model": "sora-2"}, True, id="of an unknown length"),
+        pytest.param(9.0, {"model": "sora-2", "duration": 8}, False, id="of a known length"),
+    ],
+)
+async def test_who_costs_more_than_the_limit_by_all_that_is_known_is_asked_about(
+    world: World, above: float, arguments: dict[str, Any], *, asks: bool
+) -> None:
+    world.confirm_above, person = above, Person(says="decline")
+    async with world.client(person=person) as client:
+        made = await call(client, "generate_video", prompt="a fox", **arguments)
+
+    assert bool(person.read) == asks == bool(made.is_error)
+    assert world.service.charges == ([] if asks else ["a fox"])
+
+
+async def test_dry_runs_repeats_and_the_sandbox_ask_nobody(world: World) -> None:
+    person = Person()
+    async with world.client(person=person) as client:
+        await call(client, "generate_video", prompt="a fox", dry_run=True)
+        assert person.read == []
+        first = told(await call(client, "generate_video", prompt="a fox"))
+        again = told(await call(client, "generate_video", prompt="a fox"))
+    world.identity = SANDBOX
+    async with world.client(person=person) as client:
+        await call(client, "generate_video", prompt="two")
+
+    assert again["task_id"] == first["task_id"]
+    assert again["deduplicated"]
+    assert len(person.read) == 1
+
+
+async def test_nobody_is_asked_for_what_a_cap_forbids(world: World) -> None:
+    world.limits, person = Limits(a_day=0, in_flight=1), Person()
+    async with world.client(person=person) as client:
+        refused = await call(client, "generate_video", prompt="a fox")
+
+    assert "GEEKAI_MAX_VIDEOS_PER_DAY" in text(refused)
+    assert person.read == []
+
+
+async def test_a_task_comes_after_the_question_for_clients_of_the_extension(world: World) -> None:
+    person, tasks = Person(), Tasks()
+    async with world.client(person=person, extensions=[tasks]) as client:
+        await call(client, "generate_video", prompt="a fox")
+
+    assert len(person.read) == 1
+    assert bool(tasks.seen) == (world.era == "auto")
+    assert world.service.charges == ["a fox"]
+
+
+@OLD
+async def test_a_person_who_says_nothing_has_not_agreed(world: World) -> None:
+    began = anyio.current_time()
+    async with world.client(person=Person(says=None)) as client:
+        with anyio.fail_after(ANSWER_PATIENCE + 60):
+            refused = await client.call_tool("generate_video", {"prompt": "a fox"})
+        took = anyio.current_time() - began
+
+    assert took == pytest.approx(ANSWER_PATIENCE, abs=5)
+    assert "did not answer" in text(refused)
+    assert world.service.requests == []
+
+
+@NEW
+async def test_a_reply_sent_again_finds_the_task_that_it_has_paid_for(world: World) -> None:
+    async with world.client(person=Person()) as client:
+        asked = await question(client, prompt="a fox")
+        first = told(await reply(client, asked, prompt="a fox"))
+        soon = told(await reply(client, asked, prompt="a fox"))
+        await call(client, "get_video_task", task_id=first["task_id"], wait_seconds=45)
+        await anyio.sleep(120)  # the same request is a new wish by now
+        late = told(await reply(client, asked, prompt="a fox"))
+        fresh = await question(client, prompt="a fox")
+
+    assert soon["task_id"] == late["task_id"] == first["task_id"]
+    assert soon["deduplicated"] is late["deduplicated"] is True
+    assert isinstance(fresh, InputRequiredResult)
+    assert world.service.charges == ["a fox"]
+
+
+@NEW
+async def test_replies_sent_at_the_same_time_pay_once(world: World) -> None:
+    made: list[str] = []
+    async with world.client(person=Person()) as client:
+        asked = await question(client, prompt="a fox")
+
+        async def once() -> None:
+            made.append(told(await reply(client, asked, prompt="a fox"))["task_id"])
+
+        async with anyio.create_task_group() as tasks:
+            for _ in range(3):
+                tasks.start_soon(once)
+
+    assert len(set(made)) == 1
+    assert world.service.charges == ["a fox"]
+
+
+@NEW
+async def test_a_reply_for_what_was_refused_is_used_up_as_well(world: World) -> None:
+    async with world.client(person=Person()) as client:
+        asked = await question(client, prompt="a fox")
+        world.service.before_charge = always(refusal(400, "invalid", "no"))
+        first = told(await reply(client, asked, prompt="a fox"))
+        world.service.before_charge = usual
+        again = told(await reply(client, asked, prompt="a fox"))
+
+    assert again["task_id"] == first["task_id"]
+    assert world.service.charges == []
+
+
+@pytest.mark.parametrize("other", [{"prompt": "a bear"}, {"prompt": "a fox", "variation": 2}])
+@NEW
+async def test_a_reply_is_good_for_its_own_arguments_alone(
+    world: World, other: Mapping[str, Any]
+) -> None:
+    async with world.client(person=Person()) as client:
+        asked = await question(client, prompt="a fox")
+        with pytest.raises(MCPError) as caught:
+            await reply(client, asked, **other)
+
+    assert caught.value.code == -32602
+    assert world.service.requests == []
+
+
+@NEW
+async def test_an_answer_to_no_question_is_asked_anew(world: World) -> None:
+    async with world.client(person=Person()) as client:
+        result = await client.session.call_tool(
+            "generate_video",
+            {"prompt": "a fox"},
+            input_responses={QUESTION: YES},
+            allow_input_required=True,
+        )
+
+    assert isinstance(result, InputRequiredResult)
+    assert world.service.requests == []
+
+
+@NEW
+async def test_what_another_server_has_sealed_is_refused(world: World) -> None:
+    async with world.client(person=Person()) as client:
+        asked = await question(client, prompt="a fox")
+    async with world.client(person=Person()) as client:
+        with pytest.raises(MCPError) as caught:
+            await reply(client, asked, prompt="a fox")
+
+    assert caught.value.code == -32602
+    assert world.service.requests == []
+
+
+async def question(client: Client, **arguments: Any) -> InputRequiredResult:  # noqa: ANN401 - JSON
+    """What the server asks before it makes this call's video."""
+    result = await client.session.call_tool("generate_video", arguments, allow_input_required=True)
+    assert isinstance(result, InputRequiredResult)
+    return result
+
+
+async def reply(client: Client, asked: InputRequiredResult, **arguments: Any) -> Any:  # noqa: ANN401 - JSON
+    """The same call with a yes."""
+    assert asked.input_requests
+    return await client.session.call_tool(
+        "generate_video",
+        arguments,
+        input_responses=dict.fromkeys(asked.input_requests, YES),
+        request_state=asked.request_state,
+        allow_input_required=True,
+    )

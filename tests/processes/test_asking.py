@@ -1,0 +1,51 @@
+"""GEEKAI_CONFIRM, from the environment to the wire."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.process import unmet
+
+NOWHERE = {"GEEKAI_API_KEY": "sk-any", "GEEKAI_BASE_URL": "http://127.0.0.1:9/api/v1"}
+"""A service that nobody is: port 9 throws everything away, where anything is there at all."""
+
+
+@pytest.mark.parametrize(
+    ("declared", "asks"),
+    [
+        pytest.param({}, False, id="no elicitation"),
+        pytest.param({"elicitation": {"url": {}}}, False, id="links alone"),
+        pytest.param({"elicitation": {}}, True, id="forms, as before there were links"),
+        pytest.param({"elicitation": {"form": {}, "url": {}}}, True, id="both"),
+    ],
+)
+async def test_only_a_client_that_shows_forms_is_asked_to_ask(
+    tmp_path: Path, declared: dict[str, Any], *, asks: bool
+) -> None:
+    envelope = {
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientInfo": {"name": "line", "version": "1"},
+        "io.modelcontextprotocol/clientCapabilities": declared,
+    }
+    made = {"name": "generate_video", "arguments": {"prompt": "a fox"}, "_meta": envelope}
+    async with unmet(tmp_path, GEEKAI_CONFIRM="always", **NOWHERE) as server:
+        answer = (await server.request("tools/call", **made))["result"]
+
+    assert answer["resultType"] == ("input_required" if asks else "complete")
+    if asks:
+        (asked,) = answer["inputRequests"].values()
+        assert asked["method"] == "elicitation/create"
+        assert asked["params"]["requestedSchema"] == {"type": "object", "properties": {}}
+        assert " " not in answer["requestState"]  # sealed: what we gave has one
+    else:
+        assert answer["isError"]
+        assert "GEEKAI_CONFIRM=always" in answer["content"][0]["text"]
+
+
+async def test_a_policy_that_is_none_keeps_the_server_from_starting(tmp_path: Path) -> None:
+    async with unmet(tmp_path, GEEKAI_CONFIRM="sometimes") as server:
+        status = await server.process.wait()
+
+    assert status == 2
+    assert "GEEKAI_CONFIRM" in (tmp_path / "stderr.log").read_text("utf-8")

@@ -1,0 +1,67 @@
+"""What one task made starts the next: the real server, the real sandbox, the real codecs."""
+
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from mcp import Client
+from PIL import Image
+
+from support.process import stdio
+from support.stills import encoded, noise, placed
+from support.world import call, text, told
+
+SMALL = {"size": "320x180", "duration": 1, "fps": 12}
+
+
+async def made(client: Client, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
+    """A finished video."""
+    started = await call(client, "generate_video", **SMALL, **arguments)
+    assert not started.is_error, text(started)
+    task_id = told(started)["task_id"]
+    done = await call(client, "get_video_task", task_id=task_id, wait_seconds=45, preview="none")
+    return told(done)
+
+
+def frames(path: str) -> list[np.ndarray[Any, Any]]:
+    """Every frame of a video, in order."""
+    with av.open(path) as container:
+        return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+
+
+def differ(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any]) -> float:
+    """By how much, of 255, two frames differ on average."""
+    return float(np.abs(one.astype(int) - other.astype(int)).mean())
+
+
+@pytest.mark.parametrize("extra", [{}, {"extra_body": {"return_last_frame": True}}])
+async def test_a_shot_begins_where_the_shot_before_it_ended(
+    tmp_path: Path, extra: dict[str, Any]
+) -> None:
+    async with stdio(tmp_path) as client:
+        first = await made(client, prompt="a ridge at dusk", **extra)
+        second = await made(client, prompt="night falls", image=f"task:{first['task_id']}")
+
+    ended, begun = frames(first["file"]), frames(second["file"])
+    # The preview's mark is drawn anew on each, so the ground alone is compared.
+    ground = np.s_[20:120, 20:300]
+    assert differ(ended[-1][ground], begun[0][ground]) < 6
+    assert differ(ended[0][ground], begun[-1][ground]) > 1
+
+
+async def test_a_large_photograph_becomes_a_video(tmp_path: Path) -> None:
+    photo = placed(tmp_path / "album", "photo.png", encoded(noise(2600, 2600)))
+    assert photo.stat().st_size > 20_000_000
+    settings = {"GEEKAI_IMAGE_DIRS": str(tmp_path / "album")}
+    async with stdio(tmp_path, settings=settings) as client:
+        video = await made(client, prompt="it moves", image=str(photo))
+    async with stdio(tmp_path) as client:
+        refused = await call(client, "generate_video", prompt="it moves", image=str(photo))
+
+    with Image.open(photo) as image:
+        assert image.size == (2600, 2600)
+    assert len(frames(video["file"])) == 12
+    assert refused.is_error
+    assert "GEEKAI_IMAGE_DIRS" in text(refused)
