@@ -95,6 +95,7 @@ HOSTILE = [
     "https://user@example.com/a.png",
     "https://user:secret@example.com/a.png",
     "https://example.com\\@127.0.0.1/a.png",
+    "https://127.0.0.1\\.example.com/a.png",
     "https://example.com:0/a.png",
     "https://example.com:99999/a.png",
     "https://[::1/a.png",

@@ -92,8 +92,8 @@ def _fit(text: str, problem: str | None, way_out: str) -> str:
 def _link_problem(text: str, service_url: str) -> str | None:
     if len(text) > LINK_LIMIT:
         return f"the link has {len(text):,} characters, and at most {LINK_LIMIT:,} are taken"
-    if not text.isprintable() or " " in text or "\\" in text:
-        return "a link has no spaces, control characters or backslashes"
+    if not text.isprintable() or " " in text:
+        return "a link has no spaces and no control characters"
     parts = _parts(text)
     return _place_problem(parts, service_url) if parts else "it cannot be read as a link"
 

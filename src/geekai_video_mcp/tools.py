@@ -30,7 +30,7 @@ from pydantic import BaseModel, ConfigDict
 from geekai_video_mcp import catalogue, shelf, views
 from geekai_video_mcp.config import SANDBOX
 from geekai_video_mcp.confirmation import consent
-from geekai_video_mcp.engine import LEDGER_PATIENCE, Engine
+from geekai_video_mcp.engine import LEDGER_PATIENCE, SUBMIT_PATIENCE, Engine
 from geekai_video_mcp.entries import entry, file_entry
 from geekai_video_mcp.errors import GeekAIVideoError, RequestRefused
 from geekai_video_mcp.inputs import (
@@ -66,6 +66,9 @@ class App:
 A = TypeVar("A", bound=Arguments)
 Answer = CallToolResult | InputRequiredResult
 Handler = Callable[[A, "Context[App]"], Awaitable[Answer]]
+
+ANSWER_WITHIN: Final = 18.0
+"""Seconds in which a request is answered, its pictures included: under 20, as is promised."""
 
 VIDEO: Final = (
     "Make a video from a prompt, also from a first (image) and last (image_tail) frame. May cost"
@@ -104,7 +107,12 @@ async def generate(asked: Generate, ctx: "Context[App]") -> Answer:
             return task_id
         began = anyio.current_time()  # what a person took to answer was not waiting
     task, repeated = await app.engine.submit(
-        request, idempotency_key=key, variation=variation, task_id=task_id
+        request,
+        idempotency_key=key,
+        variation=variation,
+        task_id=task_id,
+        # Pictures took their part of the caller's patience.
+        at_most=min(SUBMIT_PATIENCE, began + ANSWER_WITHIN - anyio.current_time()),
     )
     # Whatever fails from here on, the task is under way: its id must reach the caller.
     with suppress(GeekAIVideoError):

@@ -249,3 +249,23 @@ async def test_a_file_that_is_exchanged_after_it_was_judged_is_not_read(
     assert result.is_error
     assert text(result).startswith("image: the file ")
     assert world.service.requests == []
+
+
+async def test_a_file_that_was_another_only_while_it_was_opened_is_not_read(
+    world: World, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = placed(world.pictures, "a.png", SECRET)
+    elsewhere, opens = placed(home, "a.png", encoded(halves(8, 8))), os.open
+
+    def exchanging(name: Path, flags: int) -> int:
+        del name
+        return opens(elsewhere, flags)  # as if it had stood there for that moment
+
+    monkeypatch.setattr(folders, "WALKS", False)
+    async with world.client() as client:
+        with monkeypatch.context() as meanwhile:
+            meanwhile.setattr(folders.os, "open", exchanging)
+            result = await call(client, "generate_video", prompt="a fox", image=str(path))
+
+    assert "exchanged while it was opened" in text(result)
+    assert world.service.requests == []

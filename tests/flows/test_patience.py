@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from geekai_video_mcp.engine import FIND_PATIENCE, SUBMIT_PATIENCE
+from geekai_video_mcp.tools import ANSWER_WITHIN
 from support.service import estimating
 from support.world import World, call, text, told
 
@@ -119,6 +120,30 @@ async def test_a_request_that_a_held_ledger_may_not_have_taken_is_safely_asked_f
         " request's task if it was made."
     )
     assert world.service.charges == ["a fox"]
+
+
+async def test_pictures_and_the_service_share_the_callers_patience(world: World) -> None:
+    """A reference that the service takes its time to know, and then a POST that hangs."""
+
+    async def slow(_: httpx.Request) -> None:
+        await anyio.sleep(9)
+
+    async def hang(_: httpx.Request) -> None:
+        await anyio.sleep(200)
+
+    async with world.client() as client:
+        first = told(await call(client, "generate_video", prompt="a fox"))
+        await call(client, "get_video_task", task_id=first["task_id"], wait_seconds=45)
+    (world.state / "ledger.sqlite3").unlink()
+    world.service.on_look, world.service.on_create = slow, hang
+    async with world.client() as client:
+        began = anyio.current_time()
+        asked = {"model": "doubao-seedance-2.0", "video": f"task:{first['provider_task_id']}"}
+        shown = told(await call(client, "generate_video", prompt="a fox again", **asked))
+        took = anyio.current_time() - began
+
+    assert shown["task_status"] == "submitting"
+    assert took == pytest.approx(ANSWER_WITHIN, abs=0.1)
 
 
 async def test_a_ledger_that_someone_else_holds_is_waited_for_as_long_and_no_longer(

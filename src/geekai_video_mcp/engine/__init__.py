@@ -139,11 +139,12 @@ class Engine:
         idempotency_key: str | None = None,
         variation: int | None = None,
         task_id: str | None = None,
+        at_most: float = SUBMIT_PATIENCE,
     ) -> Submitted:
         """Ask for a video. Costs money, at most once, and not at all if it is a repeat.
 
-        Returns when the service has answered, or after `SUBMIT_PATIENCE` seconds with the
-        task still `submitting`; in either case the task is durable by then.
+        Returns when the service has answered, or after *at_most* seconds with the task
+        still `submitting`; in either case the task is durable by then.
 
         *task_id* is one that `forecast` gave: the new task bears it, and if a task bears it
         already, that is the answer and nothing is sent. So consent to it is used once.
@@ -162,7 +163,7 @@ class Engine:
         call, task = Call(request.to_json()), self._intend(request, idempotency_key, variation)
         task = replace(task, id=task_id or task.id)
         self.start(self._carry, task, call)
-        with anyio.move_on_after(SUBMIT_PATIENCE):
+        with anyio.move_on_after(at_most):
             await call.answered.wait()
         if not call.recorded.is_set():
             # Another process holds the ledger. The same call finds this task, if there is one.
