@@ -15,6 +15,7 @@ from geekai_video_mcp.errors import (
     CapReached,
     ConfigError,
     GeekAIVideoError,
+    NotAgreed,
     NotAuthorised,
     RequestRefused,
     ServiceUnavailable,
@@ -36,6 +37,7 @@ ONE_OF_EACH = [
     StorageUnavailable("The ledger", "disk full"),
     ServiceUnavailable("No route"),
     SubmissionUnknown("The line went dead"),
+    NotAgreed("The user said no", way_out="The operator sets GEEKAI_CONFIRM=never"),
 ]
 NEXT_MOVES = (
     "Wait for one",

@@ -1,7 +1,8 @@
 """Whoever listens is told what changes, whichever process changes it; others cost nothing."""
 
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -208,16 +209,15 @@ async def test_a_task_taken_in_from_elsewhere_is_new_here(world: World) -> None:
 
 
 async def test_an_older_client_has_nothing_to_listen_to_and_is_told(
-    tmp_path: Any,  # noqa: ANN401
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(anyio.to_thread, "run_sync", in_place)
     world = World(tmp_path, era="legacy")
-    async with world.client() as client:
+    async with world.client() as client, AsyncExitStack() as stack:
         capabilities = client.server_capabilities
         with pytest.raises(ListenNotSupportedError):
-            async with client.listen(resources_list_changed=True):
-                pass
+            await stack.enter_async_context(client.listen(resources_list_changed=True))
 
     assert capabilities is not None
     assert capabilities.resources is not None

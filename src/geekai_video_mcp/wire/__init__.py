@@ -16,17 +16,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Annotated, Any, ClassVar, Final, NoReturn, cast
-
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    ValidatorFunctionWrapHandler,
-    WrapValidator,
-)
+from typing import Final, NoReturn
 
 from geekai_video_mcp import moderation
 from geekai_video_mcp.catalogue import Listed
@@ -41,177 +31,26 @@ from geekai_video_mcp.errors import (
     quoted,
     sentence,
 )
-from geekai_video_mcp.lifecycle import WATCHED, Media, Observation, Result, Status
+from geekai_video_mcp.lifecycle import WATCHED, Observation, Result, Status
+from geekai_video_mcp.wire.answers import Answer, ModelEntry, ModelsAnswer
+from geekai_video_mcp.wire.requests import GenerationRequest, ImageRequest, VideoRequest
+
+__all__ = [
+    "RAW_REPLY_LIMIT",
+    "REDIRECTS",
+    "REFUSED",
+    "GenerationRequest",
+    "ImageRequest",
+    "ModelsPage",
+    "Reply",
+    "VideoRequest",
+    "read_creation",
+    "read_models",
+    "read_task",
+]
 
 RAW_REPLY_LIMIT: Final = 4096
 """Characters of an unusable reply kept for the person who has to decide about it."""
-
-
-class GenerationRequest(BaseModel):
-    """What both of the service's POSTs take. Only what was set is sent."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
-
-    media: ClassVar[Media]
-
-    model: str
-    prompt: str
-    negative_prompt: str | None = None
-    images: list[str] | None = None
-    size: str | None = None
-    aspect_ratio: str | None = None
-    quality: str | None = None
-    watermark: bool | None = None
-    async_: bool | None = Field(None, alias="async")
-    extra_body: dict[str, Any] | None = None
-    retries: int | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """The body as it leaves."""
-        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
-
-
-class ImageRequest(GenerationRequest):
-    """The body of POST /images/generations.
-
-    Without `n`, for each picture is a task of its own, and without `response_format`: a
-    link and base64 are both read.
-    """
-
-    media: ClassVar = Media.IMAGE
-
-    image: str | None = None
-    strength: float | None = None
-    style_preset: str | None = None
-    output_format: str | None = None
-    mask: str | None = None
-    background: str | None = None
-
-
-class VideoRequest(GenerationRequest):
-    """The body of POST /videos/generations.
-
-    `images`, `video` and `audio` are newer than the reference page; GeekAI's model pages
-    for Veo 3.1 and Seedance name them.
-    """
-
-    media: ClassVar = Media.VIDEO
-
-    image: str | list[str] | None = None
-    """One picture by the reference page; CogVideoX-3's page takes [first, last] here."""
-    image_tail: str | None = None
-    video: str | None = None
-    audio: list[str] | None = None
-    with_audio: bool | None = None
-    resolution: str | None = None
-    duration: int | None = None
-    fps: int | None = None
-
-
-def _or_none(value: object, handler: ValidatorFunctionWrapHandler) -> Any:  # noqa: ANN401 - any field's own type
-    """A field in a shape that cannot be read is a field that was not given."""
-    try:
-        return handler(value)
-    except ValidationError:
-        return None
-
-
-_STRANGER: Final = ConfigDict(
-    frozen=True,
-    extra="ignore",
-    coerce_numbers_to_str=True,
-    # A blank id, link or word is none: a task could never be asked for by it.
-    str_strip_whitespace=True,
-    str_min_length=1,
-    # Python reads NaN and Infinity from JSON, and no JSON reader takes them from us.
-    allow_inf_nan=False,
-)
-
-LenientText = Annotated[str | None, WrapValidator(_or_none)]
-LenientNumber = Annotated[float | None, WrapValidator(_or_none)]
-
-
-class VideoResult(BaseModel):
-    """`video_result`, or one entry of it where it comes as an array."""
-
-    model_config = _STRANGER
-
-    id: LenientText = None
-    url: LenientText = None
-    cover_image_url: LenientText = None
-    last_frame_url: LenientText = None
-    duration: LenientNumber = None
-    revised_prompt: LenientText = None
-
-
-class ImageResult(BaseModel):
-    """One entry of `data`, the result of a picture."""
-
-    model_config = _STRANGER
-
-    url: LenientText = None
-    b64_json: LenientText = None
-    revised_prompt: LenientText = None
-
-    @property
-    def link(self) -> str | None:
-        """Where the picture is, or the picture itself."""
-        if self.url or not self.b64_json:
-            return self.url
-        return f"data:;base64,{self.b64_json}"
-
-
-class ErrorBody(BaseModel):
-    """`error`: an object by the documents, a string at times."""
-
-    model_config = _STRANGER
-
-    code: LenientText = None
-    message: LenientText = None
-
-
-def _entries(value: object) -> list[object]:
-    """`video_result`: an object by the reference page, an array by every recent sample."""
-    given = cast("list[object]", value) if isinstance(value, list) else [value]
-    return [entry for entry in given if isinstance(entry, Mapping)]
-
-
-def _error_object(value: object) -> object:
-    return cast("object", value) if isinstance(value, Mapping) else {"message": value}
-
-
-class Answer(BaseModel):
-    """An answer of any endpoint: the task as the service sees it now."""
-
-    model_config = _STRANGER
-
-    model: LenientText = None
-    task_id: LenientText = None
-    task_status: LenientText = None
-    video_result: Annotated[list[VideoResult], BeforeValidator(_entries)] = []
-    data: Annotated[list[ImageResult], BeforeValidator(_entries)] = []
-    error: Annotated[ErrorBody, BeforeValidator(_error_object)] = ErrorBody()
-    message: LenientText = None
-    estimated_seconds: LenientNumber = None
-
-
-class ModelEntry(BaseModel):
-    """An entry of `data` in a page of GET /models."""
-
-    model_config = _STRANGER
-
-    id: LenientText = None
-    type: LenientText = None
-    status: LenientText = None
-
-
-class ModelsAnswer(BaseModel):
-    """A page of GET /models."""
-
-    model_config = _STRANGER
-
-    data: Annotated[list[ModelEntry], BeforeValidator(_entries)]
-    total: LenientNumber = None
 
 
 @dataclass(frozen=True, kw_only=True)

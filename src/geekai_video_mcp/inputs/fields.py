@@ -1,0 +1,177 @@
+"""The kinds of arguments: what each may hold, checked before it is anybody's. Pure.
+
+A check raises ValueError in words that name what to give instead, and never the value.
+"""
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Final, cast
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainValidator,
+    ValidationInfo,
+    WithJsonSchema,
+)
+
+from geekai_video_mcp import references
+
+INTEGER_BITS: Final = 64
+"""Of an integer in `extra_body`, such as a seed: more is exact in no other language."""
+INT32: Final = 2**31 - 1
+"""The largest number that every client and store passes on unchanged."""
+PICTURES: Final = 9
+"""Pictures in one list: the most that any model is documented to take (read 2026-11-22)."""
+WORD_LIMIT: Final = 128
+"""Characters of a setting such as a model id or a size: four times the longest known."""
+
+EXTRA_DEPTH: Final = 16
+"""Levels of lists and objects in `extra_body`: four times the deepest one documented."""
+
+
+def _clean(text: str) -> str:
+    """Text that every store and every JSON writer can hold."""
+    if "\0" in text:
+        what = "contains a NUL character; remove it"
+        raise ValueError(what)
+    return text
+
+
+def _unpaired(text: object) -> object:
+    """Lone surrogates come in through JSON escapes, and no UTF-8 writer takes them."""
+    if isinstance(text, str) and any("\ud800" <= ch <= "\udfff" or ch == "\uffff" for ch in text):
+        what = "contains half of a surrogate pair, which is no character; remove it"
+        raise ValueError(what)
+    return text
+
+
+def _check_json(value: object, *, depth: int = 0) -> None:
+    """Refuse what some JSON reader would not take, all the way down."""
+    what = None
+    if depth > EXTRA_DEPTH:
+        what = f"is nested more than {EXTRA_DEPTH} levels deep"
+    elif isinstance(value, str):
+        _clean(cast("str", _unpaired(value)))
+    elif isinstance(value, float) and not math.isfinite(value):
+        what = "contains NaN or Infinity, which JSON has no word for"
+    elif isinstance(value, int) and value.bit_length() > INTEGER_BITS:
+        what = f"contains an integer of more than {INTEGER_BITS} bits"
+    elif isinstance(value, Mapping):
+        for name, member in cast("Mapping[object, object]", value).items():
+            _check_json(name, depth=depth)
+            _check_json(member, depth=depth + 1)
+    elif isinstance(value, list):
+        for member in cast("list[object]", value):
+            _check_json(member, depth=depth + 1)
+    if what:
+        raise ValueError(what)
+
+
+def checked_json(value: Any) -> Any:  # noqa: ANN401 - JSON is of any shape
+    _check_json(value)
+    return value
+
+
+def _counted(value: object) -> object:
+    """`true` is an int to Python, and nobody means one second by it."""
+    if isinstance(value, bool):
+        what = "must be a number"
+        raise ValueError(what)  # noqa: TRY004 - pydantic reports ValueError alone
+    return value
+
+
+def _service(info: ValidationInfo) -> str:
+    """The configured service, whose own links may be given whatever host it is on."""
+    context = cast("Mapping[str, str]", info.context or {})
+    return context.get("service_url", "")
+
+
+def _link(text: str, info: ValidationInfo) -> str:
+    return references.link(text, service_url=_service(info))
+
+
+def _video(text: str, info: ValidationInfo) -> str:
+    return references.video(text, service_url=_service(info))
+
+
+def _picture(text: str, info: ValidationInfo) -> str:
+    return references.picture(text, service_url=_service(info))
+
+
+def _pictures(value: object, info: ValidationInfo) -> str | list[str]:
+    """One picture, or a list of them."""
+    given = _unfolded(value)
+    if isinstance(given, list) and 1 <= len(cast("list[object]", given)) <= PICTURES:
+        return [_one_picture(each, info) for each in cast("list[object]", given)]
+    return _one_picture(cast("object", given), info)
+
+
+def _one_picture(value: object, info: ValidationInfo) -> str:
+    if not isinstance(value, str):
+        what = f"must be text, so {references.PICTURE_WAY_OUT}"
+        raise ValueError(what)  # noqa: TRY004 - pydantic reports ValueError alone
+    return _picture(_clean(cast("str", _unpaired(value))).strip(), info)
+
+
+def _inside(check: Callable[[str, ValidationInfo], str]) -> AfterValidator:
+    """Applies *check* to whatever looks like a link, a file or a task, at any depth."""
+
+    def walk(value: object, info: ValidationInfo) -> object:
+        if isinstance(value, str):
+            return check(value, info) if references.kind(value) else value
+        if isinstance(value, list):
+            return [walk(each, info) for each in cast("list[object]", value)]
+        if isinstance(value, Mapping):
+            members = cast("Mapping[str, object]", value)
+            return {name: walk(member, info) for name, member in members.items()}
+        return value
+
+    return AfterValidator(walk)
+
+
+def _unfolded(value: object) -> object:
+    """A list or an object, also where a client sends it as its JSON text."""
+    if not isinstance(value, str) or not value.lstrip().startswith(("[", "{")):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        return value
+
+
+def _short(text: str) -> str:
+    """A setting's value; the limit is not worth its bytes in the published schema."""
+    if not 1 <= len(text) <= WORD_LIMIT:
+        what = f"must have 1 to {WORD_LIMIT} characters"
+        raise ValueError(what)
+    return text
+
+
+def _key(text: str) -> str:
+    """Printable, so that a person finds it again in a list."""
+    if not text.isprintable():
+        what = "must have printable characters only"
+        raise ValueError(what)
+    return text
+
+
+NotBoolean = BeforeValidator(_counted)
+"""After the bounds: pydantic publishes those that follow it under names of its own."""
+Text = Annotated[str, BeforeValidator(_unpaired), AfterValidator(_clean)]
+Word = Annotated[Text, AfterValidator(_short)]
+Take = Annotated[int, Field(ge=0, le=INT32), NotBoolean]
+Key = Annotated[Word, AfterValidator(_key)]
+Picture = Annotated[Text, AfterValidator(_picture)]
+Pictures = Annotated[str | list[str], PlainValidator(_pictures), WithJsonSchema({"type": "string"})]
+"""A picture; or [first, last], which CogVideoX-3's page documents in the same field. The
+published schema shows the one form, for a choice of types is what clients stumble over."""
+Link = Annotated[Text, AfterValidator(_link)]
+Video = Annotated[Text, AfterValidator(_video)]
+Unfolded = BeforeValidator(_unfolded)
+AnyOrText = Annotated[Any, WithJsonSchema({"type": "string"})]
+"""Documented as a string; the upstream makers take objects. Both are passed on."""
+AnyPicture = Annotated[AnyOrText, _inside(_picture)]
+AnyVideo = Annotated[AnyOrText, _inside(_video)]

@@ -1,0 +1,79 @@
+"""Tasks in a list, a line each. Pure."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from geekai_video_mcp.errors import plain, quoted
+from geekai_video_mcp.lifecycle import Media, Status, Task
+from geekai_video_mcp.views.tasks import Outlined, View
+from geekai_video_mcp.views.words import SHOWN, Shown, iso
+
+LISTED_PROMPT: Final = 80
+"""Characters of a prompt in a list: enough to know it by."""
+
+
+class ListedTask(View):
+    """A task in a list; the prompt tells it from others."""
+
+    task_id: str
+    task_status: Shown
+    media: Media
+    model: str
+    prompt: str
+    created_at: str
+    file: str | None = None
+    sandbox: bool
+
+
+class TaskList(Outlined):
+    """A page of tasks, newest first."""
+
+    outline = ("tasks", "next_before", "next_step")
+
+    tasks: list[ListedTask]
+    next_before: str | None = None
+    """Where the next page begins; None on the last."""
+    next_step: str
+
+
+def statuses_of(shown: Shown | None) -> frozenset[Status]:
+    """The statuses that are shown under this word; none for all of them."""
+    return frozenset(status for status, word in SHOWN.items() if word == shown)
+
+
+def task_list(tasks: Sequence[Task], *, more: bool, sandbox: str) -> TaskList:
+    """A page of tasks; *more*: another follows. *sandbox*: the service that is none."""
+    return TaskList(
+        tasks=[
+            ListedTask(
+                task_id=task.id,
+                task_status=SHOWN[task.status],
+                media=task.media,
+                model=task.model,
+                prompt=plain(str(task.request.get("prompt") or ""), limit=LISTED_PROMPT),
+                created_at=str(iso(task.created_at)),
+                file=task.file_path,
+                sandbox=task.service == sandbox,
+            )
+            for task in tasks
+        ],
+        next_before=tasks[-1].id if more else None,
+        next_step=_after_list(more=more, some=bool(tasks)),
+    )
+
+
+def _after_list(*, more: bool, some: bool) -> str:
+    if not some:
+        return "There is no such task."
+    page = " Older ones follow: give next_before as before." if more else ""
+    return f"get_video_task tells all about one.{page}"
+
+
+def task_list_text(shown: TaskList) -> str:
+    """The same, a line a task."""
+    lines = [
+        f"{task.created_at} {task.task_status:<10} {task.task_id} {task.model}"
+        f"{' (sandbox)' if task.sandbox else ''}: {task.file or quoted(task.prompt)}"
+        for task in shown.tasks
+    ]
+    return "\n".join([*lines, shown.next_step])

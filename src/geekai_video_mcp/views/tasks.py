@@ -1,0 +1,208 @@
+"""A task as a result: GeekAI's own words for it, and ours beside them. Pure."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, ClassVar, Final
+
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+
+from geekai_video_mcp.entries import file_uri
+from geekai_video_mcp.errors import QUOTE_LIMIT, plain
+from geekai_video_mcp.lifecycle import UNRESOLVED, FileStatus, Media, Status, Task, due
+from geekai_video_mcp.views.words import SHOWN, Shown, elapsed, iso, next_step
+
+LINK_LIFE: Final = 7 * 24 * 3600.0
+"""Seconds a result link is valid at GeekAI, by its Veo 3.1 manual; read 2026-11-22."""
+LINK_LENGTH: Final = 4000
+"""Characters of a link that are shown: signed ones have up to two thousand."""
+
+
+class View(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Outlined(View):
+    """A tool's whole result; `outline` names the members that are published beforehand."""
+
+    outline: ClassVar[tuple[str, ...]]
+
+
+class VideoResultView(View):
+    """`video_result`, as GeekAI names its members."""
+
+    id: str | None = None
+    url: str | None = None
+    cover_image_url: str | None = None
+    last_frame_url: str | None = None
+    duration: float | None = None
+    revised_prompt: str | None = None
+
+
+class ImageResultView(View):
+    """An entry of `data`, as GeekAI names the result of a picture."""
+
+    url: str | None = None
+    revised_prompt: str | None = None
+
+
+class ErrorView(View):
+    """`error`, as GeekAI names its members; text from outside is data."""
+
+    code: str
+    message: str
+
+
+class DryRunView(View):
+    """What a request would come to."""
+
+    request: dict[str, Any]
+    """As it would be sent, without the bulk of the pictures in it."""
+    warnings: list[str]
+    price: str
+    cost_cny: float | None = None
+    videos_left_today: int | None = None
+    in_flight_left: int | None = None
+    duplicate_of: str | None = None
+    refused: str | None = None
+
+
+class _Answer(Outlined):
+    """What the tools' answers have in common."""
+
+    outline = ("task_id", "task_status", "file", "sandbox", "next_step")
+
+    model: str
+    video_result: VideoResultView | None = None
+    data: list[ImageResultView] | None = None
+    error: ErrorView | None = None
+    provider_task_id: str | None = None
+    file: str | None = Field(default=None, description="The result on this machine")
+    resource: str | None = None
+    """Where the file is read over MCP; None while there is none."""
+    url_expires_at: str | None = None
+    poll_after_seconds: int | None = None
+    stale_since: str | None = Field(default=None, description="No answer from GeekAI since then")
+    sandbox: bool = Field(description="True: a preview, nothing was generated or charged")
+    next_step: str
+
+
+class _Standing(Outlined):
+    task_id: str
+    task_status: Shown
+    elapsed_seconds: int
+
+
+class VideoTask(_Answer, _Standing):  # pydantic lists the fields of the last base first
+    """A video task, as it stands."""
+
+
+class _Possibly(Outlined):
+    task_id: str | None = None
+    task_status: Shown | None = None
+    elapsed_seconds: int | None = None
+
+
+class Generation(_Answer, _Possibly):
+    """A video task that was asked for, or what a dry run found."""
+
+    deduplicated: bool | None = Field(
+        default=None, description="True: an earlier request's task; nothing new was sent"
+    )
+    warnings: list[str] | None = None
+    dry_run: Annotated[DryRunView, WithJsonSchema({"type": "object"})] | None = None
+
+
+def video_task(task: Task, *, at: float, sandbox: bool, ours: bool = True) -> VideoTask:
+    """*task* as it is shown at *at*, Unix seconds.
+
+    *ours* is false for a task of another service or key, which nobody here can follow.
+    """
+    return VideoTask(**_facts(task, at=at, sandbox=sandbox, ours=ours))
+
+
+def generation(
+    task: Task, *, at: float, sandbox: bool, repeated: bool, warnings: Sequence[str] = ()
+) -> Generation:
+    """*task* as the answer to a request; *repeated* if it is an earlier request's.
+
+    *warnings* are of the catalogue's check of the request.
+    """
+    facts = _facts(task, at=at, sandbox=sandbox, ours=True)
+    return Generation(**facts, deduplicated=repeated, warnings=list(warnings) or None)
+
+
+def _facts(task: Task, *, at: float, sandbox: bool, ours: bool) -> dict[str, Any]:
+    return {
+        "task_id": task.id,
+        "task_status": SHOWN[task.status],
+        "model": task.model,
+        **_results(task, sandbox=sandbox),
+        "error": _error(task),
+        "provider_task_id": _plain(task.provider_task_id),
+        "file": task.file_path,
+        "resource": file_uri(task),
+        "url_expires_at": _expiry(task, sandbox=sandbox),
+        "elapsed_seconds": round(elapsed(task, at=at)),
+        "poll_after_seconds": None if task.settled else _poll_after(task, at=at),
+        "stale_since": iso(task.stale_since),
+        "sandbox": sandbox,
+        "next_step": next_step(task, sandbox=sandbox, ours=ours),
+    }
+
+
+def failed(task: Task) -> bool:
+    """Whether the task has come to an end that is no result."""
+    lost = task.status is Status.SUCCEED and task.file_status is FileStatus.LOST
+    return lost or task.status in {Status.FAILED, Status.REJECTED} | UNRESOLVED
+
+
+def _results(task: Task, *, sandbox: bool) -> dict[str, Any]:
+    """The result under GeekAI's name for it: `video_result`, or `data` of a picture."""
+    if (result := task.result) is None:
+        return {}
+    # The in-process sandbox has no address that a browser could open. The last frame's
+    # link is for the next request, and the sandbox knows its own.
+    shown = None if sandbox or not _is_link(result.url) else _plain(result.url, limit=LINK_LENGTH)
+    if task.media is Media.IMAGE:
+        said = _plain(result.revised_prompt)
+        return {"data": [ImageResultView(url=shown, revised_prompt=said)]}
+    video = VideoResultView(
+        id=_plain(result.id),
+        url=shown,
+        cover_image_url=None if sandbox else _plain(result.cover_image_url, limit=LINK_LENGTH),
+        last_frame_url=_plain(result.last_frame_url, limit=LINK_LENGTH),
+        duration=result.duration,
+        revised_prompt=_plain(result.revised_prompt),
+    )
+    return {"video_result": video}
+
+
+def _is_link(url: str | None) -> bool:
+    """A picture may come in the answer itself, and is no text for a conversation."""
+    return url is not None and not url.startswith("data:")
+
+
+def _plain(said: str | None, *, limit: int = QUOTE_LIMIT) -> str | None:
+    return plain(said, limit=limit) if said else None
+
+
+def _error(task: Task) -> ErrorView | None:
+    if not failed(task):
+        return None
+    lost = task.file_problem if task.status is Status.SUCCEED else None
+    return ErrorView(
+        code=task.error_code or ("result_lost" if lost else "failed"),
+        message=lost or task.error_message or "No reason was given.",
+    )
+
+
+def _expiry(task: Task, *, sandbox: bool) -> str | None:
+    if sandbox or task.result is None or task.ended_at is None:
+        return None
+    return iso(task.ended_at + LINK_LIFE)
+
+
+def _poll_after(task: Task, *, at: float) -> int:
+    """Seconds until there can be news."""
+    if task.next_look_at is None or due(task, at=at):
+        return 1
+    return round(task.next_look_at - at) + 1

@@ -1,0 +1,170 @@
+"""A task in words: what happened and what to do, for a model that reads only text. Pure."""
+
+from datetime import UTC, datetime
+from typing import Final, Literal
+
+from geekai_video_mcp import catalogue, moderation
+from geekai_video_mcp.errors import MAYBE_CHARGED, NOT_CHARGED, RATE_LIMITED, quoted, sentence
+from geekai_video_mcp.inputs import WAIT_AT_MOST
+from geekai_video_mcp.lifecycle import UNRESOLVED, FileStatus, Media, Status, Task
+
+PREVIEW_LABEL: Final = "A sandbox preview, not made by GeekAI."
+
+Shown = Literal["submitting", "pending", "running", "succeed", "failed", "unknown"]
+SHOWN: Final[dict[Status, Shown]] = {
+    Status.INTENDED: "submitting",
+    Status.SUBMITTING: "submitting",
+    Status.PENDING: "pending",
+    Status.RUNNING: "running",
+    Status.SUCCEED: "succeed",
+    Status.FAILED: "failed",
+    Status.REJECTED: "failed",
+    Status.UNKNOWN: "unknown",
+    Status.ABANDONED: "failed",
+}
+A_MEDIUM: Final = {Media.VIDEO: "a video", Media.IMAGE: "an image"}
+
+
+def text(task: Task, *, at: float, sandbox: bool, ours: bool = True) -> str:
+    """What happened and what to do, in a line or two, for a model that reads only text."""
+    words = _headline(task, at=at, sandbox=sandbox)
+    return f"{words} {next_step(task, sandbox=sandbox, ours=ours)} Task {task.id}."
+
+
+def repeated_text(task: Task, *, at: float, sandbox: bool) -> str:
+    """The same for a task that an earlier request made."""
+    # A key is one request's for good: with it, another variation would be refused.
+    new = "idempotency_key" if task.idempotency_key else "variation"
+    again = "" if task.status is Status.UNKNOWN else f" For another take, add a new {new}."
+    return (
+        f"This is the task of the same request {max(0, at - task.created_at):.0f} s ago: nothing"
+        f" new was sent.{again} {text(task, at=at, sandbox=sandbox)}"
+    )
+
+
+def progress(task: Task, *, at: float) -> str:
+    """What a person watching the wait reads."""
+    fetching = task.status is Status.SUCCEED and task.file_status is FileStatus.NONE
+    what = "downloading" if fetching else SHOWN[task.status]
+    return f"{what}, {elapsed(task, at=at):.0f} s"
+
+
+def elapsed(task: Task, *, at: float) -> float:
+    """Seconds from the request to its end, or to now."""
+    return max(0.0, (task.ended_at or at) - task.created_at)
+
+
+def next_step(task: Task, *, sandbox: bool, ours: bool = True) -> str:
+    """What to do now, in one sentence."""
+    if not ours and not task.settled:
+        return (
+            "It was made with another service or key: tell the user that only a server started"
+            " with the same GEEKAI_BASE_URL and GEEKAI_API_KEY can follow it."
+        )
+    if task.status is Status.SUCCEED:
+        return _after_success(task)
+    if task.status is Status.FAILED:
+        return moderation.advice(task.error_code) or _AFTER_FAILURE
+    if task.status in {Status.REJECTED, Status.ABANDONED}:
+        return _after_refusal(task)
+    if task.status is Status.UNKNOWN:
+        return _for_a_person(task, sandbox=sandbox)
+    return f"Call get_video_task with this task_id and wait_seconds {WAIT_AT_MOST}."
+
+
+_AFTER_FAILURE: Final = "Read the error, change the request where it says so, and generate again."
+_OF_NO_REQUEST: Final = frozenset(
+    {
+        "unauthorized",
+        "insufficient_balance",
+        "forbidden",
+        RATE_LIMITED,
+        "unreachable",
+        "unavailable",
+    }
+)
+"""Codes of refusals that any request would have met."""
+
+
+def _after_refusal(task: Task) -> str:
+    stranger = task.media is Media.VIDEO and task.model not in catalogue.models()
+    about_it = task.error_code not in _OF_NO_REQUEST and not moderation.advice(task.error_code)
+    if task.status is Status.REJECTED and stranger and about_it:
+        return f"If it is the model's name: {catalogue.unknown(task.model)}."
+    return "Nothing is under way for this task."
+
+
+def _after_success(task: Task) -> str:
+    if task.file_status is FileStatus.STORED:
+        return _after_storing(task)
+    if task.file_status is FileStatus.LOST:
+        return f"Tell the user that the link is dead; GeekAI's console may have the {task.media}."
+    return f"It is being downloaded; call get_video_task with wait_seconds {WAIT_AT_MOST}."
+
+
+def _after_storing(task: Task) -> str:
+    if task.media is Media.IMAGE:
+        return f"Show the user the file; generate_video with image task:{task.id} makes it move."
+    return f"Show the user the file; image task:{task.id} begins a next shot with its last frame."
+
+
+def _for_a_person(task: Task, *, sandbox: bool) -> str:
+    """The ways to decide: only a person may, and only outside the conversation."""
+    command = f"geekai-video-mcp tasks resolve {task.id}"
+    if sandbox:  # which has no console to look into
+        return f"Tell the user to decide on the command line: {command} --abandon, or --resubmit."
+    sent = iso(task.submitted_at) or "that time"
+    named = task.provider_task_id
+    sought = f"{A_MEDIUM[task.media]} sent at {sent} or soon after"
+    if named:
+        sought = f"task {quoted(named, limit=64)}"
+    return (
+        f"Tell the user to look in GeekAI's console for {sought}, and to decide on the command"
+        f" line: {command} --attach ITS_ID, --abandon, or --resubmit."
+    )
+
+
+def _headline(task: Task, *, at: float, sandbox: bool) -> str:
+    if task.status is Status.SUCCEED:
+        return _finished(task, sandbox=sandbox)
+    if task.status is Status.FAILED:
+        why = sentence(_why(task))
+        return f"GeekAI could not make the {task.media}: {why} {_money(sandbox=sandbox)}"
+    if task.status in {Status.REJECTED} | UNRESOLVED:
+        # Spoken when it happened, with what it cost and what to do.
+        return task.error_message or _UNTOLD[task.status]
+    silent = f" GeekAI has not answered since {iso(task.stale_since)}." if task.stale_since else ""
+    return f"The {task.media} is {progress(task, at=at)} so far.{silent}"
+
+
+def _finished(task: Task, *, sandbox: bool) -> str:
+    label = f" {PREVIEW_LABEL}" if sandbox else ""
+    if task.file_status is FileStatus.STORED:
+        size = f"{(task.file_bytes or 0) / 1e6:.1f} MB"
+        return f"The {task.media} is finished: {task.file_path} ({size}).{label}"
+    problem = f" {sentence(task.file_problem)}" if task.file_problem else ""
+    if task.file_status is FileStatus.LOST:
+        gone = f"The {task.media} was finished at GeekAI and cannot be fetched any more."
+        return f"{gone}{problem} {_money(sandbox=sandbox)}{label}"
+    return f"The {task.media} is finished at GeekAI and not on disk yet.{problem}{label}"
+
+
+_UNTOLD: Final = {
+    Status.REJECTED: f"It was not accepted. {NOT_CHARGED}",
+    Status.UNKNOWN: f"No answer came. {MAYBE_CHARGED}",
+    Status.ABANDONED: f"A person has given it up. {MAYBE_CHARGED}",
+}
+
+
+def _money(*, sandbox: bool) -> str:
+    return NOT_CHARGED if sandbox else MAYBE_CHARGED
+
+
+def _why(task: Task) -> str:
+    words = ": ".join(word for word in (task.error_code, task.error_message) if word)
+    return quoted(words) if words else "it gave no reason"
+
+
+def iso(at: float | None) -> str | None:
+    """A time as it is told: UTC, to the second."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds") if at is not None else None
