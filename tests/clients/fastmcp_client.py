@@ -41,9 +41,7 @@ async def main():
         started = (await client.call_tool("generate_video", ERRAND["ask"])).structured_content
         look = {"task_id": started["task_id"], "wait_seconds": 45}
         done = await client.call_tool("get_video_task", look, progress_handler=listen)
-        told = None
-        if ERRAND["resource"]:
-            told = (await client.read_resource(ERRAND["resource"].format(**started)))[0].text
+        told = (await client.read_resource(ERRAND["resource"].format(**started)))[0].text
         argument = await refusal(client, "generate_video", {"promt": "a fox"})
         task = await refusal(client, "get_video_task", {"task_id": "nobodys"})
         protocol = getattr(client.session, "protocol_version", None)

@@ -46,10 +46,8 @@ async def main():
     started = (await call(tools["generate_video"], ERRAND["ask"])).artifact["structured_content"]
     look = {"task_id": started["task_id"], "wait_seconds": 45}
     done = await call(tools["get_video_task"], look)
-    told = None
-    if ERRAND["resource"]:
-        uri = ERRAND["resource"].format(**started)
-        told = (await client.get_resources("video", uris=uri))[0].as_string()
+    uri = ERRAND["resource"].format(**started)
+    told = (await client.get_resources("video", uris=uri))[0].as_string()
     facts = {
         "client": "langchain-mcp-adapters " + version("langchain-mcp-adapters"),
         "protocol": None,

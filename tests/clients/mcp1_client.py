@@ -35,10 +35,8 @@ async def main():
         started = (await session.call_tool("generate_video", ERRAND["ask"])).structuredContent
         look = {"task_id": started["task_id"], "wait_seconds": 45}
         done = await session.call_tool("get_video_task", look, progress_callback=listen)
-        told = None
-        if ERRAND["resource"]:
-            uri = ERRAND["resource"].format(**started)
-            told = (await session.read_resource(uri)).contents[0].text
+        uri = ERRAND["resource"].format(**started)
+        told = (await session.read_resource(uri)).contents[0].text
         argument = await session.call_tool("generate_video", {"promt": "a fox"})
         task = await session.call_tool("get_video_task", {"task_id": "nobodys"})
     facts = {

@@ -33,10 +33,8 @@ async def main():
         started = (await client.call_tool("generate_video", ERRAND["ask"])).structured_content
         look = {"task_id": started["task_id"], "wait_seconds": 45}
         done = await client.call_tool("get_video_task", look, progress_callback=listen)
-        told = None
-        if ERRAND["resource"]:
-            uri = ERRAND["resource"].format(**started)
-            told = (await client.read_resource(uri)).contents[0].text
+        uri = ERRAND["resource"].format(**started)
+        told = (await client.read_resource(uri)).contents[0].text
         argument = await client.call_tool("generate_video", {"promt": "a fox"})
         task = await client.call_tool("get_video_task", {"task_id": "nobodys"})
         protocol = client.protocol_version

@@ -24,7 +24,7 @@ export async function run(client, { name, callTool, protocol }) {
   const { structuredContent: started } = await callTool("generate_video", errand.ask, {});
   const look = { task_id: started.task_id, wait_seconds: 45 };
   const done = await callTool("get_video_task", look, { onprogress });
-  const uri = errand.resource?.replace("{task_id}", started.task_id);
+  const uri = errand.resource.replace("{task_id}", started.task_id);
   const facts = {
     client: `${name} ${version(name)}`,
     protocol: protocol(),
@@ -32,7 +32,7 @@ export async function run(client, { name, callTool, protocol }) {
     done: done.structuredContent,
     blocks: done.content.map((block) => block.type),
     heard,
-    resource: uri ? (await client.readResource({ uri })).contents[0].text : null,
+    resource: (await client.readResource({ uri })).contents[0].text,
     unknown_argument: await refusal("generate_video", { promt: "a fox" }),
     unknown_task: await refusal("get_video_task", { task_id: "nobodys" }),
   };

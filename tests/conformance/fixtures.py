@@ -132,7 +132,10 @@ async def test_tool_with_progress(ctx: Ctx) -> str:
 async def test_sampling(prompt: str, ctx: Ctx) -> str:
     with warnings.catch_warnings(action="ignore", category=MCPDeprecationWarning):
         said = await ctx.session.create_message(  # pyright: ignore[reportDeprecated] - the scenario is about it
-            messages=[_asked(prompt)], max_tokens=100
+            messages=[_asked(prompt)],
+            max_tokens=100,
+            # By the call's own stream: the other one may not be open yet, and loses it.
+            related_request_id=ctx.request_id,
         )
     return f"LLM response: {_words(said)}"
 

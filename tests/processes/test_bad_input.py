@@ -90,6 +90,7 @@ async def test_blank_lines_are_passed_over(tmp_path: Path) -> None:
     async with line(tmp_path) as server:
         await server.send(b"\r\n \n")
         await server.request("ping")
+        await server.close()
 
     assert server.strays == []
 
@@ -189,6 +190,20 @@ async def test_every_bad_body_is_answered_and_nothing_comes_of_it(tmp_path: Path
                 assert (answer.json()["id"], answer.json()["error"]["code"]) == (to, code), where
                 assert len(answer.content) < 300, where
 
+    assert tasks_in(tmp_path) == []
+    assert (tmp_path / "stderr.log").read_text("utf-8") == ""
+
+
+async def test_a_client_that_hangs_up_within_its_body_is_forgotten(tmp_path: Path) -> None:
+    head = b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4000\r\n\r\n"
+    async with served(tmp_path) as (browser, session):
+        stream = await anyio.connect_tcp("127.0.0.1", browser.base_url.port or 0)
+        await stream.send(head + request("7"))
+        await stream.aclose()
+        ping = {"jsonrpc": "2.0", "id": 2, "method": "ping"}
+        alive = await browser.post("/mcp", json=ping, headers=session)
+
+    assert next_data(alive.text)["result"] == {}
     assert tasks_in(tmp_path) == []
     assert (tmp_path / "stderr.log").read_text("utf-8") == ""
 

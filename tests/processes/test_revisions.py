@@ -329,6 +329,41 @@ async def test_a_mistake_is_told_in_a_sentence_that_helps(talk: Talk) -> None:
     assert "nobodys" in task["content"][0]["text"]
 
 
+async def test_a_task_is_a_resource_by_its_template(talk: Talk) -> None:
+    made = await talk.call("generate_video", prompt="a fox", variation=3)
+    task_id = made["structuredContent"]["task_id"]
+    templates = (await talk.ask("resources/templates/list"))["resourceTemplates"]
+    read = await talk.ask("resources/read", {"uri": f"video://tasks/{task_id}"})
+    missing = await talk.answer("resources/read", {"uri": "video://tasks/nobodys"})
+
+    assert "video://tasks/{task_id}" in {template["uriTemplate"] for template in templates}
+    assert json.loads(read["contents"][0]["text"])["task_id"] == task_id
+    assert missing["error"]["code"] in {-32602, -32002}
+
+
+async def test_a_prompt_is_listed_and_filled_in(talk: Talk) -> None:
+    listed = await talk.ask("prompts/list")
+    asked = {"name": "storyboard", "arguments": {"topic": "a fox finds a lantern"}}
+    filled = await talk.ask("prompts/get", asked)
+
+    assert {"storyboard", "animate_image"} <= {prompt["name"] for prompt in listed["prompts"]}
+    assert "a fox finds a lantern" in filled["messages"][0]["content"]["text"]
+
+
+async def test_an_id_and_a_model_are_completed(talk: Talk) -> None:
+    made = await talk.call("generate_video", prompt="a fox", variation=4)
+    task_id = made["structuredContent"]["task_id"]
+    template = {"type": "ref/resource", "uri": "video://tasks/{task_id}"}
+    prompt = {"type": "ref/prompt", "name": "storyboard"}
+    typed = {"name": "task_id", "value": task_id[:6]}
+    ids = await talk.ask("completion/complete", {"ref": template, "argument": typed})
+    typed = {"name": "model", "value": "cogvideox"}
+    models = await talk.ask("completion/complete", {"ref": prompt, "argument": typed})
+
+    assert task_id in ids["completion"]["values"]
+    assert "cogvideox-flash" in models["completion"]["values"]
+
+
 async def test_an_unknown_method_is_an_error_of_the_protocol(talk: Talk) -> None:
     answer = await talk.answer("videos/make")
 
