@@ -8,7 +8,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from geekai_video_mcp import engine
+from geekai_video_mcp import engine, tools
 from support.world import World, call, text, told
 
 
@@ -25,7 +25,7 @@ def held(world: World) -> Generator[None]:
 async def test_a_call_is_answered_though_the_ledger_is_not_and_the_same_call_finds_its_task(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "SUBMIT_PATIENCE", 0.3)
+    monkeypatch.setattr(tools, "ANSWER_WITHIN", 0.3)
     world = World(tmp_path)
     async with world.client() as client:
         with held(world):

@@ -31,7 +31,7 @@ SMALL: Final = 2_000
 """Bytes of a video: the crowd is about the money."""
 FALTER: Final = 0.005
 """Seconds: some transactions of the others."""
-CURRENT: Final = 2
+CURRENT: Final = 3
 """The schema's version that every opening ends with."""
 
 

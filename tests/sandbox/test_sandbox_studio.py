@@ -60,7 +60,8 @@ async def test_deaths_are_counted_across_restarts(world: World) -> None:
 
 
 async def test_a_renderer_that_falls_silent_is_stopped(world: World) -> None:
-    async with world.running(silence_seconds=0.2) as client:
+    # Long enough for the child to begin at all on a machine with much else to do.
+    async with world.running(silence_seconds=1.5) as client:
         failed = await world.finish(client, await world.submit(client, "mute"))
 
     assert failed["error"]["code"] == "render_failed"
