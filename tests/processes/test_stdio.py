@@ -1,6 +1,7 @@
 """The whole product as a host runs it: a process, two pipes, no key, no network."""
 
 import base64
+import io
 import json
 import signal
 import sqlite3
@@ -11,6 +12,7 @@ import anyio
 import pytest
 from anyio.abc import SocketAttribute, SocketStream
 from mcp_types import CallToolResult
+from PIL import Image
 
 from support.mp4 import probe
 from support.process import descendants_naming, line, stdio
@@ -46,6 +48,19 @@ async def test_a_prompt_becomes_a_playable_video_without_a_key(tmp_path: Path, e
     assert picture.mime_type == "image/jpeg"
     assert base64.b64decode(picture.data).startswith(b"\xff\xd8")
     assert len(picture.data) < 100_000
+
+
+async def test_a_picture_is_drawn_saved_and_shown_without_a_key(tmp_path: Path) -> None:
+    async with stdio(tmp_path) as client:
+        started = told(await call(client, "generate_image", prompt="雪中的狐狸", size="480x270"))
+        done = await call(client, "get_video_task", task_id=started["task_id"], wait_seconds=45)
+
+    with Image.open(told(done)["file"]) as picture:
+        assert (picture.format, picture.size) == ("PNG", (480, 270))
+    assert told(done)["sandbox"] is True
+    (shown,) = [block for block in done.content if block.type == "image"]
+    with Image.open(io.BytesIO(base64.b64decode(shown.data))) as small:
+        assert (small.format, small.size) == ("JPEG", (480, 270))
 
 
 async def test_a_usual_preview_is_on_disk_and_told_within_seconds(tmp_path: Path) -> None:
