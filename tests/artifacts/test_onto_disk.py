@@ -23,7 +23,7 @@ from geekai_video_mcp.errors import MAYBE_CHARGED, StorageUnavailable
 from geekai_video_mcp.ledger.locks import try_lock
 from geekai_video_mcp.lifecycle import FileFact, FileStatus
 from support.clock import virtual_time
-from support.net import LINK, WEBM, Net, refused, succeeded
+from support.net import LINK, PUBLIC, WEBM, Net, refused, succeeded
 from support.service import VIDEO, box, file
 
 WHOLE = (
@@ -401,3 +401,16 @@ async def test_a_body_whose_end_http_itself_marks_needs_no_container(net: Net) -
     net.answers["static.geekai.co"].headers["Transfer-Encoding"] = "chunked"
 
     assert (await net.fetch(succeeded())).size_bytes == 900
+
+
+async def test_a_result_is_got_from_its_host_and_from_the_service_itself(net: Net) -> None:
+    for host in (LINK.split("/")[2], PUBLIC):
+        await net.fetch(succeeded(f"https://{host}/a.mp4"))
+
+    assert [request.method for request in net.requests] == ["GET", "GET"]
+
+
+async def test_an_output_folder_is_made_with_all_that_lead_to_it(net: Net, tmp_path: Path) -> None:
+    net.folder = tmp_path / "my" / "videos"
+
+    assert (await net.fetch(succeeded())).status is FileStatus.STORED
