@@ -29,6 +29,12 @@ from support.net import Net, succeeded
         ("half \ud800", "half"),
         ("\u202egnp.exe", "gnp-exe"),
         ("", "cogvideox-flash"),
+        (
+            "a fox runs through the fresh snow at dawn and on",
+            "a-fox-runs-through-the-fresh-snow-at",
+        ),
+        ("狐" * 41, "狐" * 40),
+        ("x" * 40, "x" * 40),
     ],
 )
 async def test_a_file_is_named_after_its_prompt_in_any_script(
