@@ -27,23 +27,23 @@ from PIL import Image
 
 from geekai_video_mcp.artifacts import preview
 from support.process import line, listening, stdio, unmet
+from support.provider import HELD, provider
 from support.world import Era, call, told
 
 SMALL = {"size": "320x180", "duration": 1, "fps": 12}
-SLOW = {"size": "1920x1080", "duration": 10, "fps": 30}
-"""A preview that takes longer to render than any test here waits for it."""
 PATHS = {"stdio": "", "sse": "/sse", "streamable-http": "/mcp"}
 EVERYWHERE = [(transport, era) for transport in PATHS for era in ("auto", "legacy")]
 
 
 @asynccontextmanager
-async def served(folder: Path, transport: str, era: Era) -> AsyncGenerator[Client]:
+async def served(folder: Path, transport: str, era: Era, **settings: str) -> AsyncGenerator[Client]:
     """The SDK's client of a new server process, over this transport."""
     if transport == "stdio":
-        async with stdio(folder, era=era) as client:
+        async with stdio(folder, era=era, settings=settings) as client:
             yield client
         return
-    async with listening(folder, "serve", "--transport", transport, "--port", "0") as origin:
+    serve = ("serve", "--transport", transport, "--port", "0")
+    async with listening(folder, *serve, **settings) as origin:
         target: str | AbstractAsyncContextManager[Any] = origin + PATHS[transport]
         if transport == "sse":
             target = sse_client(origin + PATHS[transport])
@@ -204,9 +204,11 @@ async def test_a_wait_shows_signs_of_life_and_ends_alone_when_cancelled(
     async def listen(progress: float, total: float | None, message: str | None) -> None:
         heard.append((time.monotonic(), progress, total, message))
 
-    async with served(tmp_path, transport, era) as client:
-        started = told(await call(client, "generate_video", prompt="a fox", **SLOW))
-        task_id = started["task_id"]
+    async with (
+        provider() as service,
+        served(tmp_path, transport, era, **service.settings) as client,
+    ):
+        task_id = told(await call(client, "generate_video", prompt=f"{HELD} a fox"))["task_id"]
         with anyio.move_on_after(7.5) as waiting:
             await client.call_tool(
                 "get_video_task",
