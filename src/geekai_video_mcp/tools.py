@@ -91,7 +91,7 @@ async def generate(asked: Generate, ctx: "Context[App]") -> Answer:
     """Submit; with `async` false, wait as well; with `dry_run` true, neither."""
     app, began, task_id = _app(ctx), anyio.current_time(), None
     wish = await app.pictures.resolved(
-        asked.to_request(default_model=app.default_models[asked.body.media])
+        asked.to_request(default_model=app.default_models[asked.body.media]), asked.media_fields
     )
     key, variation = asked.idempotency_key, asked.variation
     checked = await _checked(app.engine, wish, key=key, variation=variation)

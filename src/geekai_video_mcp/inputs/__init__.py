@@ -24,8 +24,8 @@ from geekai_video_mcp.inputs.fields import (
     AnyOrText,
     AnyPicture,
     AnyVideo,
+    Audio,
     Key,
-    Link,
     NotBoolean,
     Picture,
     Pictures,
@@ -36,6 +36,7 @@ from geekai_video_mcp.inputs.fields import (
     Word,
     checked_json,
 )
+from geekai_video_mcp.inputs.media import MediaFields, media_fields
 from geekai_video_mcp.wire import GenerationRequest, ImageRequest, VideoRequest
 
 PROMPT_LIMIT: Final = 20_000
@@ -103,6 +104,8 @@ class Generate(Arguments):
     """What both generating tools take: GeekAI's common fields, and ours."""
 
     body: ClassVar[type[GenerationRequest]]
+    media_fields: ClassVar[MediaFields]
+    """Which members of the body are pictures, videos and sound, as the types below mark them."""
 
     prompt: Text = Field(min_length=1, max_length=PROMPT_LIMIT)
     model: Word | None = Field(None, description="GeekAI model id")
@@ -124,6 +127,14 @@ class Generate(Arguments):
     idempotency_key: Key | None = Field(None, description="Your name for this request")
     variation: Take | None = Field(None, description="Another number: another take")
     dry_run: bool = Field(default=False, description="Tell what it would send and cost")
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: object) -> None:
+        cls.media_fields = media_fields(cls)
+        if renamed := cls.media_fields.keys() - set(_names(cls.body)):
+            # Under another name it would not be found in the body, and be sent as it is.
+            msg = f"{cls.body.__name__} has no field named {', '.join(sorted(renamed))}"
+            raise TypeError(msg)
 
     @model_validator(mode="after")
     def _no_conflicts(self) -> Self:
@@ -166,6 +177,10 @@ class Generate(Arguments):
         )
 
 
+def _names(model: type[BaseModel]) -> Sequence[str]:
+    return [info.alias or name for name, info in model.model_fields.items()]
+
+
 def _told_once(schema: dict[str, Any]) -> None:
     """Leave out what the same argument of `generate_video` says: the list is read whole."""
     for name in _names(Generate):
@@ -199,7 +214,7 @@ class GenerateVideo(Generate):
     )
     image_tail: Picture | None = Field(None, description="Last frame")
     video: Video | None = Field(None, description="Reference: https URL or task:ID")
-    audio: Annotated[list[Link], Field(max_length=10), Unfolded] | None = Field(
+    audio: Annotated[list[Audio], Field(max_length=10), Unfolded] | None = Field(
         None, description="https URLs"
     )
     with_audio: bool | None = Field(None, description="Make sound")
@@ -256,10 +271,6 @@ class ListVideoModels(Arguments):
         None, description="At least"
     )
     free: bool | None = None
-
-
-def _names(model: type[BaseModel]) -> Sequence[str]:
-    return [info.alias or name for name, info in model.model_fields.items()]
 
 
 def _explain(refusal: ValidationError, model: type[BaseModel]) -> str:

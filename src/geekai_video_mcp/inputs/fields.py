@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from geekai_video_mcp import references
+from geekai_video_mcp.inputs.media import MediaKind
 
 INTEGER_BITS: Final = 64
 """Of an integer in `extra_body`, such as a seed: more is exact in no other language."""
@@ -164,14 +165,19 @@ Text = Annotated[str, BeforeValidator(_unpaired), AfterValidator(_clean)]
 Word = Annotated[Text, AfterValidator(_short)]
 Take = Annotated[int, Field(ge=0, le=INT32), NotBoolean]
 Key = Annotated[Word, AfterValidator(_key)]
-Picture = Annotated[Text, AfterValidator(_picture)]
-Pictures = Annotated[str | list[str], PlainValidator(_pictures), WithJsonSchema({"type": "string"})]
+Picture = Annotated[Text, AfterValidator(_picture), MediaKind.IMAGE]
+Pictures = Annotated[
+    str | list[str],
+    PlainValidator(_pictures),
+    WithJsonSchema({"type": "string"}),
+    MediaKind.IMAGE,
+]
 """A picture; or [first, last], which CogVideoX-3's page documents in the same field. The
 published schema shows the one form, for a choice of types is what clients stumble over."""
-Link = Annotated[Text, AfterValidator(_link)]
-Video = Annotated[Text, AfterValidator(_video)]
+Audio = Annotated[Text, AfterValidator(_link), MediaKind.AUDIO]
+Video = Annotated[Text, AfterValidator(_video), MediaKind.VIDEO]
 Unfolded = BeforeValidator(_unfolded)
 AnyOrText = Annotated[Any, WithJsonSchema({"type": "string"})]
 """Documented as a string; the upstream makers take objects. Both are passed on."""
-AnyPicture = Annotated[AnyOrText, _inside(_picture)]
-AnyVideo = Annotated[AnyOrText, _inside(_video)]
+AnyPicture = Annotated[AnyOrText, _inside(_picture), MediaKind.IMAGE]
+AnyVideo = Annotated[AnyOrText, _inside(_video), MediaKind.VIDEO]

@@ -8,17 +8,18 @@ decoding in child programs: the codecs are heavy, and a picture may be a strange
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, NamedTuple, TypeVar, cast
+from typing import Final, NamedTuple, TypeVar
 
 import anyio
 import anyio.to_thread
 
 from geekai_video_mcp import references
 from geekai_video_mcp.errors import RequestRefused, TaskNotFound
+from geekai_video_mcp.inputs.media import MediaFields, MediaKind, replace_media
 from geekai_video_mcp.lifecycle import TERMINAL, FileStatus, Media, Status, Task
 from geekai_video_mcp.pictures.folders import Unreadable, read
 from geekai_video_mcp.references import DATA_URI_LIMIT, PICTURE_WAY_OUT, Kind
@@ -34,9 +35,6 @@ PICTURE_BYTES: Final = (DATA_URI_LIMIT - 64) // 4 * 3
 TOO_LARGE: Final = 2
 """The exit status of `stills` for a picture of too many pixels."""
 
-PICTURES: Final = frozenset({"image", "image_tail", "images", "mask"})
-EXTRA_PICTURES: Final = frozenset({"image_list", "static_mask"})
-
 
 class Ended(NamedTuple):
     """How a child program ended, and what it wrote."""
@@ -48,8 +46,6 @@ class Ended(NamedTuple):
 Child = Callable[[Sequence[str], bytes], Awaitable[Ended]]
 """Runs one of our programs with these arguments and this on its stdin."""
 Find = Callable[[str], Awaitable[Task]]
-Meaning = Callable[[str, str], Awaitable[str]]
-"""What (a value, of this argument) stands for."""
 Request = TypeVar("Request", bound=GenerationRequest)
 
 
@@ -92,8 +88,10 @@ class Pictures:
         self._one = anyio.Lock()
         """Pictures are decoded one at a time: each may take half a gigabyte."""
 
-    async def resolved(self, request: Request) -> Request:
+    async def resolved(self, request: Request, fields: MediaFields) -> Request:
         """The request with a link or a data URI wherever a file or a task was named.
+
+        *fields* are those of the arguments that the request was made of.
 
         Raises:
             RequestRefused: what is named cannot be used; nothing was sent.
@@ -103,32 +101,20 @@ class Pictures:
         body = request.to_json()
         try:
             with anyio.fail_after(PATIENCE):
-                meant = await self._body(body)
+                meant = await replace_media(body, fields, self._replacement)
         except TimeoutError:
             what = f"The pictures were not ready within {PATIENCE:.0f} s; give smaller or fewer"
             raise RequestRefused(what) from None
         return request if meant == body else type(request).model_validate(meant)
 
-    async def _body(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        meant = dict(body)
-        for name, value in body.items():
-            if name in PICTURES:
-                meant[name] = await _each(value, name, self._picture)
-            elif name == "video":
-                meant[name] = await _each(value, name, self._video)
-            elif name == "extra_body":
-                meant[name] = await self._extra(value)
-        return meant
-
-    async def _extra(self, extra: Mapping[str, Any]) -> dict[str, Any]:
-        meant = dict(extra)
-        for name, value in extra.items():
-            where = f"extra_body.{name}"
-            if name in EXTRA_PICTURES:
-                meant[name] = await _each(value, where, self._picture)
-            elif name == "video_list":
-                meant[name] = await _each(value, where, self._video)
-        return meant
+    async def _replacement(self, kind: MediaKind, where: str, text: str) -> str:
+        match kind:
+            case MediaKind.IMAGE:
+                return await self._picture(text, where)
+            case MediaKind.VIDEO:
+                return await self._video(text, where)
+            case MediaKind.AUDIO:
+                return text  # a link, which GeekAI fetches
 
     async def _picture(self, text: str, where: str) -> str:
         kind = references.kind(text)
@@ -220,19 +206,6 @@ class Pictures:
             raise _refused(where, f"that task made no {task.media}: it is {task.status}")
         what = f"that task is {task.status}, so call get_video_task until it is done"
         raise _refused(where, f"{what}, and then make the same call")
-
-
-async def _each(value: object, where: str, meaning: Meaning) -> object:
-    """*value* with every text in it, at any depth, replaced by what it stands for."""
-    if isinstance(value, str):
-        return await meaning(value, where)
-    if isinstance(value, list):
-        members = enumerate(cast("list[object]", value))
-        return [await _each(member, f"{where}.{at}", meaning) for at, member in members]
-    if isinstance(value, Mapping):
-        named = cast("Mapping[str, object]", value).items()
-        return {name: await _each(member, where, meaning) for name, member in named}
-    return value
 
 
 def _refused(where: str, what: str) -> RequestRefused:
