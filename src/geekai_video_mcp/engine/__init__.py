@@ -34,6 +34,7 @@ from geekai_video_mcp.errors import (
 )
 from geekai_video_mcp.ledger import Happening, Ledger, Owners
 from geekai_video_mcp.lifecycle import (
+    UNSENT,
     Media,
     Observation,
     Status,
@@ -230,7 +231,7 @@ class Engine:
         newest = task
         async with aclosing(self.follow(task.id, at_most=SUBMIT_PATIENCE)) as states:
             async for newest in states:
-                if newest.status not in {Status.INTENDED, Status.SUBMITTING}:
+                if newest.status not in UNSENT:
                     break
         return newest
 

@@ -23,7 +23,7 @@ from geekai_video_mcp.admission import DAY, Neighbours
 from geekai_video_mcp.bodies import lacks_bulk
 from geekai_video_mcp.errors import DecisionRefused, StorageUnavailable
 from geekai_video_mcp.ledger import rows
-from geekai_video_mcp.lifecycle import Status, Task
+from geekai_video_mcp.lifecycle import BODY_NEEDED, Status, Task
 from geekai_video_mcp.pace import NEWEST, Budget, Span
 
 logger = logging.getLogger(__name__)
@@ -36,9 +36,6 @@ BUSY_TIMEOUT: Final = 30.0
 ROOM: Final = 16 * 1024 * 1024
 """Bytes that must be free before a request may leave: twice the largest request, so that the
 record of its answer fits as well."""
-
-_UNANSWERED: Final = frozenset({Status.INTENDED, Status.SUBMITTING, Status.UNKNOWN})
-"""While the body may have to be sent: now, or when a person says so."""
 
 _MIGRATIONS: Final = (rows.SCHEMA, rows.ADMISSION + rows.PACE, rows.MEDIA)
 """One script per version of the schema, in order; a released one is never edited."""
@@ -142,7 +139,7 @@ class Store:
 
     def unfinished(self, service: str) -> list[Task]:
         with _spoken():
-            found = self._db.execute(rows.UNFINISHED, {"service": service}).fetchall()
+            found = self._db.execute(rows.SELECT_UNFINISHED, {"service": service}).fetchall()
         return list(_readable(found))
 
     def strangers(self, service: str) -> list[Task]:
@@ -205,7 +202,7 @@ class Store:
     def _update(self, before: Task, after: Task) -> Task:
         if after != before:
             self._db.execute(rows.UPDATE, rows.to_row(after))
-            if after.status not in _UNANSWERED:
+            if after.status not in BODY_NEEDED:
                 self._db.execute(rows.DROP_BODY, {"id": after.id})
             if rows.story(before) != rows.story(after):
                 self._note(after, at=time.time())
