@@ -18,6 +18,7 @@ import anyio
 from geekai_video_mcp.admission import admit
 from geekai_video_mcp.engine.means import LIMITING, Means, Service
 from geekai_video_mcp.errors import (
+    MAYBE_CHARGED,
     RATE_LIMITED,
     CapReached,
     GeekAIVideoError,
@@ -26,6 +27,7 @@ from geekai_video_mcp.errors import (
     ServiceUnavailable,
     StorageUnavailable,
     SubmissionUnknown,
+    nothing_charged,
     quoted,
 )
 from geekai_video_mcp.ledger import Admission
@@ -147,7 +149,8 @@ class Submitting:
             await anyio.sleep(delay)
 
     async def _paced(self, task: Task) -> Task:
-        spans = await self._means.ledger.history(task.service, str(task.kind))
+        with nothing_charged():
+            spans = await self._means.ledger.history(task.service, str(task.kind))
         return paced(task, pace(spans))
 
     async def _unblocked(self, task: Task) -> None:
@@ -184,7 +187,8 @@ class Submitting:
         """A disk that fails before anything was sent: worth another attempt, within limits."""
         means = self._means
         try:
-            yield
+            with nothing_charged():
+                yield
         except StorageUnavailable as exc:
             # A row recorded here would be sent by the next process, so its caller must not
             # be told to call again: the task is on its way, late.
@@ -255,7 +259,7 @@ class Submitting:
             await self._record(task, Status.UNKNOWN, why, raw_reply=why.raw_reply)
         except StorageUnavailable as exc:
             what = f"That no answer came to task {task.id}"
-            raise StorageUnavailable(what, str(exc.__cause__), sent=True) from exc
+            raise StorageUnavailable(what, exc.reason, money=MAYBE_CHARGED) from exc
 
     async def _accept(self, task: Task, seen: Observation) -> None:
         seen = replace(seen, owner=task.owner, attempt=task.attempt)
@@ -267,7 +271,7 @@ class Submitting:
                 "task %s is %s at GeekAI, and the ledger could not be told", task.id, named
             )
             what = f"The answer to task {task.id}, which GeekAI calls {named},"
-            raise StorageUnavailable(what, str(exc.__cause__), sent=True) from exc
+            raise StorageUnavailable(what, exc.reason, money=MAYBE_CHARGED) from exc
 
     async def _record(
         self, task: Task, status: Status, why: Spoken, *, raw_reply: str | None = None
@@ -281,4 +285,5 @@ class Submitting:
             error_message=why.message,
             raw_reply=raw_reply,
         )
-        return await self._means.settle(task.id, seen)
+        with nothing_charged():  # or `_give_up` says what else is known
+            return await self._means.settle(task.id, seen)

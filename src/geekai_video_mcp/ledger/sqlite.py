@@ -17,11 +17,18 @@ from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 from geekai_video_mcp.admission import DAY, Neighbours
 from geekai_video_mcp.bodies import lacks_bulk
-from geekai_video_mcp.errors import DecisionRefused, StorageUnavailable
+from geekai_video_mcp.errors import (
+    BUSY,
+    DATABASE,
+    DecisionRefused,
+    LedgerTooNew,
+    StorageUnavailable,
+    nothing_charged,
+)
 from geekai_video_mcp.ledger import rows
 from geekai_video_mcp.lifecycle import BODY_NEEDED, Status, Task
 from geekai_video_mcp.pace import NEWEST, Budget, Span
@@ -29,6 +36,8 @@ from geekai_video_mcp.pace import NEWEST, Budget, Span
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+Access = Literal["opened", "read", "written"]
+"""What was being done to the file when it failed."""
 
 BUSY_TIMEOUT: Final = 30.0
 """Seconds to wait for another process's transaction; 32 at once needed 2.8 at most."""
@@ -50,7 +59,7 @@ class Store:
     """One connection to one ledger file, for one process."""
 
     def __init__(self, state_dir: Path) -> None:
-        with _spoken():
+        with _spoken("opened"):
             state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._folder = state_dir.resolve()
             path = path_in(self._folder)
@@ -76,7 +85,7 @@ class Store:
     def admit(
         self, task: Task, body: Mapping[str, Any], admit: Callable[[Neighbours], Task]
     ) -> Task:
-        with self._transaction():
+        with nothing_charged(), self._transaction():
             admitted = admit(self._beside(task))
             if admitted is task:
                 self._check_room()
@@ -87,16 +96,16 @@ class Store:
             return admitted
 
     def body(self, task: Task) -> Mapping[str, Any]:
-        with _spoken():
+        with _spoken("read"):
             found = self._db.execute(rows.GET_BODY, {"id": task.id}).fetchone()
         return json.loads(found["content"]) if found else task.request
 
     def beside(self, task: Task) -> Neighbours:
-        with self._transaction():
+        with self._transaction(access="read"):  # as `admit` reads: all of it at one moment
             return self._beside(task)
 
     def find(self, task_id: str) -> Task | None:
-        with _spoken():
+        with _spoken("read"):
             found = self._db.execute(rows.FIND, {"id": task_id}).fetchone()
             return rows.from_row(dict(found)) if found else None
 
@@ -121,7 +130,7 @@ class Store:
         change: Callable[[Task], tuple[Task, Task]],
         check: Callable[[Neighbours], None],
     ) -> Task:
-        with self._transaction():
+        with nothing_charged(), self._transaction():
             before = self._get(task_id)
             after, successor = change(before)
             moved = self._db.execute(rows.MOVE_BODY, {"id": task_id, "task_id": successor.id})
@@ -138,12 +147,12 @@ class Store:
             return successor
 
     def unfinished(self, service: str) -> list[Task]:
-        with _spoken():
+        with _spoken("read"):
             found = self._db.execute(rows.SELECT_UNFINISHED, {"service": service}).fetchall()
         return list(_readable(found))
 
     def strangers(self, service: str) -> list[Task]:
-        with _spoken():
+        with _spoken("read"):
             found = self._db.execute(rows.STRANGERS, {"service": service}).fetchall()
         return list(_readable(found))
 
@@ -155,7 +164,7 @@ class Store:
         free = shutil.disk_usage(self._folder).free
         if free < ROOM:
             # What the service will answer to a paid request has to be written as well.
-            raise StorageUnavailable("The ledger", f"only {free:,} bytes are free on its disk")
+            raise StorageUnavailable(DATABASE, f"only {free:,} bytes are free on its disk")
 
     def _beside(self, task: Task) -> Neighbours:
         near = {**rows.to_row(task), "since": task.created_at - DAY}
@@ -168,28 +177,28 @@ class Store:
         )
 
     def listed(self, *, limit: int, statuses: Collection[Status], before: str | None) -> list[Task]:
-        with _spoken():
+        with _spoken("read"):
             page = {"limit": limit, "before": before}
             found = self._db.execute(rows.listing(statuses), page).fetchall()
         return list(_readable(found))
 
     def starting(self, start: str, *, limit: int) -> list[Task]:
-        with _spoken():
+        with _spoken("read"):
             wanted = {"start": start, "limit": limit}
             found = self._db.execute(rows.STARTING, wanted).fetchall()
         return list(_readable(found))
 
     def events(self, task_id: str) -> list[rows.Event]:
-        with _spoken():
+        with _spoken("read"):
             found = self._db.execute(rows.EVENTS, {"id": task_id}).fetchall()
         return [rows.to_event(dict(row)) for row in found]
 
     def newest(self) -> int:
-        with _spoken():
+        with _spoken("read"):
             return int(self._db.execute(rows.NEWEST).fetchone()["number"])
 
     def happenings(self, after: int) -> list[rows.Happening]:
-        with _spoken():
+        with _spoken("read"):
             found = self._db.execute(rows.HAPPENINGS, {"after": after}).fetchall()
         return [rows.to_happening(dict(row)) for row in found]
 
@@ -210,7 +219,7 @@ class Store:
 
     def history(self, service: str, kind: str) -> list[Span]:
         asked = {"service": service, "kind": kind, "newest": NEWEST}
-        with _spoken():
+        with _spoken("read"):
             found = self._db.execute(rows.HISTORY, asked).fetchall()
         return [rows.to_span(dict(row)) for row in found]
 
@@ -231,23 +240,19 @@ class Store:
         self._db.execute("PRAGMA synchronous=FULL")
         # macOS: fsync alone leaves the data in the drive's cache. No effect elsewhere.
         self._db.execute("PRAGMA fullfsync=ON")
-        with self._transaction():
+        with self._transaction(access="opened"):
             version: int = self._db.execute("PRAGMA user_version").fetchone()[0]
             if version > len(_MIGRATIONS):
                 # Its rules for money may have grown: an older program would not keep them.
-                raise StorageUnavailable(
-                    "The ledger",
-                    "a newer version of this server made it",
-                    way_out="The operator upgrades this server as well.",
-                )
+                raise LedgerTooNew
             for number, script in enumerate(_MIGRATIONS[version:], start=version + 1):
                 for statement in script:
                     self._db.execute(statement)
                 self._db.execute(f"PRAGMA user_version={number}")
 
     @contextmanager
-    def _transaction(self) -> Generator[None]:
-        with _spoken():
+    def _transaction(self, access: Access = "written") -> Generator[None]:
+        with _spoken(access):
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -270,8 +275,10 @@ def _readable(found: list[sqlite3.Row]) -> Generator[Task]:
 
 
 @contextmanager
-def _spoken() -> Generator[None]:
+def _spoken(access: Access) -> Generator[None]:
     try:
         yield
     except (sqlite3.Error, OSError) as exc:
-        raise StorageUnavailable("The ledger", str(exc)) from exc
+        # The low byte is the primary code: SQLITE_BUSY has several extended ones.
+        busy = getattr(exc, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+        raise StorageUnavailable(DATABASE, BUSY if busy else str(exc), access=access) from exc
