@@ -39,6 +39,7 @@ ONE_OF_EACH = [
     CapReached("10 videos are under way", way_out="Wait for one with get_video_task"),
     NotAuthorised("The key was refused", status_code=401, way_out="The operator sets a key."),
     StorageUnavailable(DATABASE, "disk full", money=NOT_CHARGED),
+    LedgerTooNew("upgraded", money=NOT_CHARGED),
     ServiceUnavailable("No route"),
     SubmissionUnknown("The line went dead"),
     NotAgreed("The user said no", way_out="The operator sets GEEKAI_CONFIRM=never"),
@@ -47,7 +48,7 @@ OF_NO_REQUEST = [
     StorageUnavailable(DATABASE, "disk full"),
     StorageUnavailable(DATABASE, BUSY, access="read"),
     StorageUnavailable(DATABASE, "file is not a database", access="opened"),
-    LedgerTooNew(),
+    LedgerTooNew("created"),
 ]
 """What a read or a write on this machine alone may meet."""
 NEXT_MOVES = (
@@ -78,7 +79,6 @@ def test_the_tree_in_the_docstring_is_the_tree_of_classes() -> None:
     assert {type(error).__name__ for error in ONE_OF_EACH} == {*classes} - {
         "ConfigError",
         "DecisionRefused",  # to people at a terminal, about what is not known
-        "LedgerTooNew",
     }
 
 

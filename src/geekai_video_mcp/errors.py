@@ -129,13 +129,17 @@ def nothing_charged() -> Generator[None]:
 
 
 class LedgerTooNew(GeekAIVideoError):
-    """The task database is of a newer version: its rules for money may have grown."""
+    """The task database is of a newer version: its rules for money may have grown.
 
-    def __init__(self) -> None:
-        super().__init__(
-            f"{DATABASE} was created by a newer version of this server."
-            " The operator upgrades this server and starts it again."
-        )
+    `money` is None where nothing was to be paid, as when the database is opened.
+    """
+
+    def __init__(self, was: Literal["created", "upgraded"], *, money: Money | None = None) -> None:
+        meanwhile = " while this one was running" if was == "upgraded" else ""
+        problem = f"{DATABASE} was {was} by a newer version of this server{meanwhile}"
+        way_out = "The operator upgrades this server and starts it again."
+        super().__init__(" ".join(part for part in (sentence(problem), money, way_out) if part))
+        self.code = "ledger_too_new"
 
 
 class ServiceUnavailable(GeekAIVideoError):

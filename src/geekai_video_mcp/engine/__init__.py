@@ -158,6 +158,7 @@ class Engine:
         Raises:
             RequestRefused: the key is another request's.
             CapReached: no further video may be asked for now.
+            LedgerTooNew: a newer version of this server has upgraded the ledger meanwhile.
             StorageUnavailable: the disk failed, before or after it was sent, or another process
                 held the ledger too long; it says which.
         """

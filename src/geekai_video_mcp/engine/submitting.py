@@ -22,6 +22,7 @@ from geekai_video_mcp.errors import (
     RATE_LIMITED,
     CapReached,
     GeekAIVideoError,
+    LedgerTooNew,
     NotAuthorised,
     RequestRefused,
     ServiceUnavailable,
@@ -49,7 +50,7 @@ LAST_WORDS: Final = 8.0
 CLAIM_AGAIN: Final = 5.0
 """Seconds between attempts to record that a request is about to leave, on a failing disk."""
 
-Spoken = RequestRefused | NotAuthorised | ServiceUnavailable | SubmissionUnknown
+Spoken = RequestRefused | NotAuthorised | ServiceUnavailable | SubmissionUnknown | LedgerTooNew
 """The ends of a submission that say why, in a sentence the ledger keeps."""
 
 
@@ -100,7 +101,7 @@ class Submitting:
                     return
                 call.recorded.set()
                 await self.send(task)
-        except (StorageUnavailable, RequestRefused, CapReached) as exc:
+        except (StorageUnavailable, LedgerTooNew, RequestRefused, CapReached) as exc:
             call.end(exc)
         finally:
             call.end()
@@ -130,6 +131,11 @@ class Submitting:
                     return await self._post(claimed, body) if claimed is not None else None
             except _NotClaimed:
                 delay = CLAIM_AGAIN
+            except LedgerTooNew as exc:
+                if task.owner != self._means.owners.me:
+                    raise  # a dead process's intent: the newer server may send it
+                await self._record(task, Status.REJECTED, exc)
+                return None
             except ServiceUnavailable as exc:
                 limited = exc.code == RATE_LIMITED
                 again = send_again_after(
@@ -210,7 +216,7 @@ class Submitting:
             return advance(now, claim)
 
         with self._not_sent(task):
-            taken = await self._means.change(task.id, take)
+            taken = await self._means.claim(task.id, take)
         # By whether this very change was made: the attempt may stand in our name already.
         return None if taken is found[-1] else taken
 

@@ -24,6 +24,7 @@ from geekai_video_mcp.bodies import lacks_bulk
 from geekai_video_mcp.errors import (
     BUSY,
     DATABASE,
+    NOT_CHARGED,
     DecisionRefused,
     LedgerTooNew,
     StorageUnavailable,
@@ -59,6 +60,8 @@ class Store:
     """One connection to one ledger file, for one process."""
 
     def __init__(self, state_dir: Path) -> None:
+        self._upgraded = False
+        """Whether a newer version was seen to have upgraded the file since it was opened."""
         with _spoken("opened"):
             state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._folder = state_dir.resolve()
@@ -85,7 +88,7 @@ class Store:
     def admit(
         self, task: Task, body: Mapping[str, Any], admit: Callable[[Neighbours], Task]
     ) -> Task:
-        with nothing_charged(), self._transaction():
+        with self._transaction_before_sending():
             admitted = admit(self._beside(task))
             if admitted is task:
                 self._check_room()
@@ -114,6 +117,11 @@ class Store:
             before = self._get(task_id)
             return self._update(before, change(before))
 
+    def claim(self, task_id: str, change: Callable[[Task], Task]) -> Task:
+        with self._transaction_before_sending():
+            before = self._get(task_id)
+            return self._update(before, change(before))
+
     def identify(
         self, task_id: str, provider_task_id: str, change: Callable[[Task, Task | None], Task]
     ) -> Task:
@@ -130,7 +138,7 @@ class Store:
         change: Callable[[Task], tuple[Task, Task]],
         check: Callable[[Neighbours], None],
     ) -> Task:
-        with nothing_charged(), self._transaction():
+        with self._transaction_before_sending():
             before = self._get(task_id)
             after, successor = change(before)
             moved = self._db.execute(rows.MOVE_BODY, {"id": task_id, "task_id": successor.id})
@@ -241,20 +249,51 @@ class Store:
         # macOS: fsync alone leaves the data in the drive's cache. No effect elsewhere.
         self._db.execute("PRAGMA fullfsync=ON")
         with self._transaction(access="opened"):
-            version: int = self._db.execute("PRAGMA user_version").fetchone()[0]
+            version = self._version()
             if version > len(_MIGRATIONS):
-                # Its rules for money may have grown: an older program would not keep them.
-                raise LedgerTooNew
+                raise LedgerTooNew("created")
             for number, script in enumerate(_MIGRATIONS[version:], start=version + 1):
                 for statement in script:
                     self._db.execute(statement)
                 self._db.execute(f"PRAGMA user_version={number}")
 
+    def _version(self) -> int:
+        return int(self._db.execute("PRAGMA user_version").fetchone()[0])
+
+    def _warn_of_upgrade(self) -> None:
+        if not self._upgraded:
+            self._upgraded = True
+            logger.warning(
+                "a newer version of this server upgraded the task database: this one follows its"
+                " tasks to their end and sends no new request. Upgrade it and start it again."
+            )
+
+    @contextmanager
+    def _transaction_before_sending(self) -> Generator[None]:
+        """A transaction without which a paid request does not leave.
+
+        It is refused once a newer version of this server has upgraded the database under this
+        one: the rules for money may have grown, and this program would not keep them.
+        """
+        with nothing_charged(), self._transaction():
+            if self._version() > len(_MIGRATIONS):
+                raise LedgerTooNew("upgraded", money=NOT_CHARGED)
+            yield
+
     @contextmanager
     def _transaction(self, access: Access = "written") -> Generator[None]:
+        """One transaction, undone whole if it fails.
+
+        It goes on in a database that was upgraded meanwhile: migrations only add columns, each
+        with a default, and `rows.UPDATE` names those it knows. So the outcome of a request that
+        is under way is recorded where every server looks for it, at once; a row that holds what
+        this program cannot read refuses it, and then the journal keeps it for the newer server.
+        """
         with _spoken(access):
             self._db.execute("BEGIN IMMEDIATE")
             try:
+                if access != "opened" and self._version() > len(_MIGRATIONS):
+                    self._warn_of_upgrade()
                 yield
                 self._db.execute("COMMIT")
             except BaseException:

@@ -81,6 +81,7 @@ _OF_NO_REQUEST: Final = frozenset(
         RATE_LIMITED,
         "unreachable",
         "unavailable",
+        "ledger_too_new",
     }
 )
 """Codes of refusals that any request would have met."""
