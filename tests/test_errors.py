@@ -10,11 +10,14 @@ from hypothesis import strategies as st
 
 from geekai_video_mcp import errors
 from geekai_video_mcp.errors import (
+    BUSY,
+    DATABASE,
     MAYBE_CHARGED,
     NOT_CHARGED,
     CapReached,
     ConfigError,
     GeekAIVideoError,
+    LedgerTooNew,
     NotAgreed,
     NotAuthorised,
     RequestRefused,
@@ -22,6 +25,7 @@ from geekai_video_mcp.errors import (
     StorageUnavailable,
     SubmissionUnknown,
     TaskNotFound,
+    nothing_charged,
     plain,
     quoted,
     sentence,
@@ -34,11 +38,19 @@ ONE_OF_EACH = [
     TaskNotFound("8d1f"),
     CapReached("10 videos are under way", way_out="Wait for one with get_video_task"),
     NotAuthorised("The key was refused", status_code=401, way_out="The operator sets a key."),
-    StorageUnavailable("The ledger", "disk full"),
+    StorageUnavailable(DATABASE, "disk full", money=NOT_CHARGED),
+    LedgerTooNew("upgraded", money=NOT_CHARGED),
     ServiceUnavailable("No route"),
     SubmissionUnknown("The line went dead"),
     NotAgreed("The user said no", way_out="The operator sets GEEKAI_CONFIRM=never"),
 ]
+OF_NO_REQUEST = [
+    StorageUnavailable(DATABASE, "disk full"),
+    StorageUnavailable(DATABASE, BUSY, access="read"),
+    StorageUnavailable(DATABASE, "file is not a database", access="opened"),
+    LedgerTooNew("created"),
+]
+"""What a read or a write on this machine alone may meet."""
 NEXT_MOVES = (
     "Wait for one",
     "Change the call",
@@ -46,6 +58,7 @@ NEXT_MOVES = (
     "The operator",
     "Free some space",
     "may work",
+    "try again",
 )
 
 
@@ -88,8 +101,42 @@ def test_a_submission_without_an_answer_says_that_it_may_have_been_charged() -> 
     assert "Do not send it again" in SubmissionUnknown("x").message
 
 
+@pytest.mark.parametrize("error", OF_NO_REQUEST, ids=lambda error: error.message[:40])
+def test_what_reads_or_only_writes_here_says_nothing_of_money(error: GeekAIVideoError) -> None:
+    assert error.message.endswith(".")
+    assert NOT_CHARGED not in error.message
+    assert MAYBE_CHARGED not in error.message
+    assert any(move in error.message for move in NEXT_MOVES)
+
+
+def test_a_database_that_is_busy_is_said_to_be_and_nothing_else() -> None:
+    assert StorageUnavailable(DATABASE, BUSY, access="read").message == (
+        "The task database is busy. Wait a few seconds, then try again."
+    )
+
+
 def test_a_disk_that_fails_after_the_request_left_says_so() -> None:
-    assert MAYBE_CHARGED in StorageUnavailable("The answer", "disk full", sent=True).message
+    error = StorageUnavailable("The answer", "disk full", money=MAYBE_CHARGED)
+
+    assert error.message == (
+        "The answer could not be written: disk full. It may have been charged. Free some space"
+        " or mend the folder's permissions, then call get_video_task; never generate it again."
+    )
+
+
+def test_a_read_that_fails_on_the_way_to_a_paid_request_says_that_nothing_was_charged() -> None:
+    with pytest.raises(StorageUnavailable) as told, nothing_charged():
+        raise StorageUnavailable(DATABASE, "disk I/O error", access="read")
+
+    assert told.value.message == (
+        "The task database could not be read: disk I/O error. Nothing was charged. Free some"
+        " space or mend the folder's permissions, then try again."
+    )
+
+
+def test_what_is_known_of_the_money_is_not_said_away() -> None:
+    with pytest.raises(StorageUnavailable, match=MAYBE_CHARGED), nothing_charged():
+        raise StorageUnavailable("The answer", "disk full", money=MAYBE_CHARGED)
 
 
 def test_every_mistake_in_the_environment_has_a_line_of_its_own() -> None:

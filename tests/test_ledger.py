@@ -16,7 +16,7 @@ from typing import Any
 import anyio
 import pytest
 
-from geekai_video_mcp.errors import StorageUnavailable
+from geekai_video_mcp.errors import LedgerTooNew, StorageUnavailable
 from geekai_video_mcp.ledger import Ledger, Owners, rows
 from geekai_video_mcp.ledger.owners import UNBORN_FOR
 from geekai_video_mcp.ledger.sqlite import (
@@ -459,7 +459,10 @@ async def test_a_ledger_of_a_newer_version_is_left_alone(state: Path) -> None:
     newer.execute("PRAGMA user_version=99")
     newer.close()
 
-    with pytest.raises(StorageUnavailable, match=r"newer version.*upgrades this server"):
+    with pytest.raises(
+        LedgerTooNew,
+        match=r"^The task database was created by a newer version.*upgrades this server",
+    ):
         await Ledger.open(state)
 
 
@@ -655,7 +658,7 @@ async def test_a_corrupt_file_is_the_operators_to_mend(state: Path, content: byt
     state.mkdir()
     (state / "ledger.sqlite3").write_bytes(content)
 
-    with pytest.raises(StorageUnavailable, match="The ledger could not be written"):
+    with pytest.raises(StorageUnavailable, match="The task database could not be opened"):
         await Ledger.open(state)
 
     assert (state / "ledger.sqlite3").read_bytes() == content, "evidence, and maybe videos"
@@ -700,7 +703,8 @@ for _ in range(2):
         try:
             act()
         except StorageUnavailable as exc:
-            assert "Nothing was charged." in exc.message
+            assert "could not be written" in exc.message
+            assert "charged" not in exc.message, "neither is on the way to a paid request"
             print("refused", exc.message)
 assert store.find(small.id) == small, "readers still work"
 resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))

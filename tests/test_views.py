@@ -3,7 +3,7 @@
 import json
 import unicodedata
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 import jsonschema
 import pytest
@@ -28,6 +28,7 @@ from geekai_video_mcp.lifecycle import (
 )
 from geekai_video_mcp.schema import compact_schema
 from geekai_video_mcp.views import PREVIEW_LABEL, VideoTask, failed, progress, text, video_task
+from geekai_video_mcp.views.words import SHOWN, Shown
 from geekai_video_mcp.wire import Reply, read_task
 
 NOW = 1_790_000_000.0
@@ -63,6 +64,18 @@ def task(status: Status, file: FileStatus = FileStatus.NONE, **changes: Any) -> 
 EVERY = [(status, file) for status in Status for file in FileStatus]
 every_state = pytest.mark.parametrize(("status", "file"), EVERY)
 both = pytest.mark.parametrize("sandbox", [False, True], ids=["real", "sandbox"])
+
+
+def test_every_status_is_shown_under_a_published_word_and_none_is_published_in_vain() -> None:
+    assert set(SHOWN) == set(Status)
+    assert set(SHOWN.values()) == set(get_args(Shown))
+
+
+@pytest.mark.parametrize("status", Status)
+def test_a_status_that_came_without_a_sentence_has_one_of_ours(status: Status) -> None:
+    assert words(task(status, error_message=None)).startswith(
+        ("The ", "GeekAI ", "It ", "No ", "A ")
+    )
 
 
 def shown(one: Task, *, sandbox: bool = False) -> dict[str, Any]:

@@ -4,7 +4,8 @@
 task. So of any number of processes that ask at once, one records and the others find, and
 no cap is passed by a race.
 
-A rejected task binds nothing: nothing was charged for it, and the same request may work now.
+Which statuses count, and which bind a repeat, is said in `lifecycle.FACTS`: a rejected task
+binds nothing, for nothing was charged for it, and the same request may work now.
 """
 
 from dataclasses import dataclass
@@ -19,12 +20,6 @@ DAY: Final = 24 * 3600.0
 GRACE: Final = 60.0
 """Seconds after a result was told in which a repeat still is one: the host may have given
 the call up before the answer reached the model."""
-
-IN_FLIGHT: Final = frozenset(
-    {Status.INTENDED, Status.SUBMITTING, Status.PENDING, Status.RUNNING, Status.UNKNOWN}
-)
-"""What may be at work at the service: an unknown outcome keeps its place until it is decided,
-or for a day, which no generation outlasts."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,9 +41,9 @@ class Neighbours:
     twins: tuple[Task, ...] = ()
     """Those of the same fingerprint in the last `DAY`, newest first."""
     a_day: int = 0
-    """Those of the last `DAY` that hold a reservation: all but the rejected."""
+    """Those of the last `DAY` that are `lifecycle.COUNTED_TODAY`."""
     in_flight: int = 0
-    """Those of them that are `IN_FLIGHT`."""
+    """Those of them that are `lifecycle.IN_FLIGHT`."""
     oldest_at: float | None = None
     """When the first of them was made: its reservation is the next to go."""
 

@@ -5,7 +5,8 @@ GeekAIVideoError
 ├── TaskNotFound          the caller: no such task here or at the service
 ├── CapReached            time, or the operator: a cap on spending; no call passes it
 ├── NotAuthorised         the operator: the key or the balance; no call fixes it
-├── StorageUnavailable    the operator: a disk or a folder that cannot be written
+├── StorageUnavailable    the operator: a disk or a folder that cannot be read or written
+├── LedgerTooNew          the operator: the task database is of a newer version of this server
 ├── ServiceUnavailable    time: the same call may work later
 ├── SubmissionUnknown     a person: no answer to the POST, so nobody may send it again unasked
 ├── NotAgreed             a person: they have to agree to a payment, and have not
@@ -13,15 +14,22 @@ GeekAIVideoError
 └── ConfigError           the operator: the environment; raised only at start-up
 
 Messages are read by models and people alike. Each says what happened, whether money
-was spent, in one of the two sentences below word for word, and what to do next.
+was spent, in one of the two sentences below word for word, and what to do next. What reads,
+and what only writes on this machine, concerns no money and says neither sentence.
 Nothing from outside enters a message unless `quoted` has made it data.
 """
 
 import unicodedata
-from typing import Final
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Final, Literal
 
 NOT_CHARGED: Final = "Nothing was charged."
 MAYBE_CHARGED: Final = "It may have been charged."
+Money = Literal["Nothing was charged.", "It may have been charged."]
+
+DATABASE: Final = "The task database"
+BUSY: Final = "the task database is busy"
 
 RATE_LIMITED: Final = "rate_limited"
 """The code of a `ServiceUnavailable` that asks everyone to wait."""
@@ -75,16 +83,63 @@ class NotAuthorised(GeekAIVideoError):
 
 
 class StorageUnavailable(GeekAIVideoError):
-    """A write to disk failed; `sent` tells whether a request had already left."""
+    """A disk failed, or another process holds the task database.
+
+    `money` is what is known of the request it was for: None where nothing was to be paid.
+    """
 
     def __init__(
-        self, what: str, reason: str, *, sent: bool = False, way_out: str | None = None
+        self,
+        what: str,
+        reason: str,
+        *,
+        access: Literal["opened", "read", "written"] = "written",
+        money: Money | None = None,
+        way_out: str | None = None,
     ) -> None:
-        money = MAYBE_CHARGED if sent else NOT_CHARGED
-        # After a request has left, "the same call" could be a second payment.
-        then = "ask get_video_task; never generate it again" if sent else "make the same call again"
-        way_out = way_out or f"Free some space or mend the folder's permissions, then {then}."
-        super().__init__(f"{what} could not be written: {sentence(reason)} {money} {way_out}")
+        busy = reason == BUSY
+        problem = BUSY if busy and what == DATABASE else f"{what} could not be {access}: {reason}"
+        if way_out is None:
+            # After a request has left, "the same call" could be a second payment.
+            sent = money == MAYBE_CHARGED
+            then = "call get_video_task; never generate it again" if sent else "try again"
+            mend = (
+                "Wait a few seconds" if busy else "Free some space or mend the folder's permissions"
+            )
+            way_out = f"{mend}, then {then}."
+        said = (sentence(problem[0].upper() + problem[1:]), money, way_out)
+        super().__init__(" ".join(part for part in said if part))
+        self.what = what
+        self.reason = reason
+        self.access: Final = access
+        self.money = money
+
+
+@contextmanager
+def nothing_charged() -> Generator[None]:
+    """Around what comes before a paid request may leave: a disk that fails there is about money."""
+    try:
+        yield
+    except StorageUnavailable as exc:
+        if exc.money is not None:
+            raise
+        raise StorageUnavailable(
+            exc.what, exc.reason, access=exc.access, money=NOT_CHARGED
+        ) from exc
+
+
+class LedgerTooNew(GeekAIVideoError):
+    """The task database is of a newer version: its rules for money may have grown.
+
+    `money` is None where nothing was to be paid, as when the database is opened.
+    """
+
+    def __init__(self, was: Literal["created", "upgraded"], *, money: Money | None = None) -> None:
+        meanwhile = " while this one was running" if was == "upgraded" else ""
+        problem = f"{DATABASE} was {was} by a newer version of this server{meanwhile}"
+        way_out = "The operator upgrades this server and starts it again."
+        super().__init__(" ".join(part for part in (sentence(problem), money, way_out) if part))
+        self.code = "ledger_too_new"
 
 
 class ServiceUnavailable(GeekAIVideoError):

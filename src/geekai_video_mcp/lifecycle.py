@@ -2,6 +2,7 @@
 
 Rule 1: every change of a status goes through `advance`, and every allowed change is in
 `ALLOWED`. Nothing else assigns a status; the ledger only stores what `advance` returns.
+What each status means for caps, sweeps, polls and repeats is said in `FACTS`, and nowhere else.
 
 Rule 2: what the provider says of the video and what we have on disk are two facts in two
 fields. A video that succeeded and could not be downloaded is not a failed video.
@@ -17,7 +18,7 @@ All times are Unix seconds, UTC. All durations are seconds.
 """
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Final
@@ -76,15 +77,170 @@ ALLOWED: Final[Mapping[Status, frozenset[Status]]] = {
     Status.REJECTED: frozenset(),
 }
 
-TERMINAL: Final = frozenset({Status.SUCCEED, Status.FAILED, Status.REJECTED})
+
+@dataclass(frozen=True, kw_only=True)
+class StatusFacts:
+    """What holds for every task of one status. No fact has a default: each is decided."""
+
+    counts_today: bool
+    """It counts under the cap on videos a day."""
+    in_flight: bool
+    """It counts under the cap on videos in flight: it may be at work at the service."""
+    unfinished: bool
+    """A server has to do something for it, by itself: every sweep takes it up."""
+    unsent: bool
+    """Its request has not been answered: it has to be sent, or is under way."""
+    polled: bool
+    """Only the service can change it: it has to be asked."""
+    needs_body: bool
+    """Its request may have to be sent, now or when a person says so."""
+    binds_duplicate: bool
+    """The same request finds it in place of a new task; see `admission.repeated`."""
+    holds_key: bool
+    """No other request may bear its idempotency key. A unique index in `ledger.rows` says
+    the same, so another answer here needs a migration that replaces the index."""
+    unresolved: bool
+    """Nobody works on it, and only new facts or a person change it."""
+    no_result: bool
+    """It has come to an end, for now or for good, that is no result."""
+
+
+FACTS: Final[Mapping[Status, StatusFacts]] = {
+    Status.INTENDED: StatusFacts(
+        counts_today=True,
+        in_flight=True,
+        unfinished=True,
+        unsent=True,
+        polled=False,
+        needs_body=True,
+        binds_duplicate=True,
+        holds_key=True,
+        unresolved=False,
+        no_result=False,
+    ),
+    Status.SUBMITTING: StatusFacts(
+        counts_today=True,
+        in_flight=True,
+        unfinished=True,
+        unsent=True,
+        polled=False,
+        needs_body=True,  # after a 429 it is sent again
+        binds_duplicate=True,
+        holds_key=True,
+        unresolved=False,
+        no_result=False,
+    ),
+    Status.PENDING: StatusFacts(
+        counts_today=True,
+        in_flight=True,
+        unfinished=True,
+        unsent=False,
+        polled=True,
+        needs_body=False,
+        binds_duplicate=True,
+        holds_key=True,
+        unresolved=False,
+        no_result=False,
+    ),
+    Status.RUNNING: StatusFacts(
+        counts_today=True,
+        in_flight=True,
+        unfinished=True,
+        unsent=False,
+        polled=True,
+        needs_body=False,
+        binds_duplicate=True,
+        holds_key=True,
+        unresolved=False,
+        no_result=False,
+    ),
+    # Unfinished no more; its file may be, which is another fact, in another column.
+    Status.SUCCEED: StatusFacts(
+        counts_today=True,
+        in_flight=False,
+        unfinished=False,
+        unsent=False,
+        polled=False,
+        needs_body=False,
+        binds_duplicate=True,
+        holds_key=True,
+        unresolved=False,
+        no_result=False,
+    ),
+    Status.FAILED: StatusFacts(
+        counts_today=True,
+        in_flight=False,
+        unfinished=False,
+        unsent=False,
+        polled=False,
+        needs_body=False,
+        binds_duplicate=True,
+        holds_key=True,
+        unresolved=False,
+        no_result=True,
+    ),
+    # Nothing was charged for it, and the same request may work now: it binds nothing.
+    Status.REJECTED: StatusFacts(
+        counts_today=False,
+        in_flight=False,
+        unfinished=False,
+        unsent=False,
+        polled=False,
+        needs_body=False,
+        binds_duplicate=False,
+        holds_key=False,
+        unresolved=False,
+        no_result=True,
+    ),
+    # It keeps its place until it is decided, or for a day, which no generation outlasts.
+    Status.UNKNOWN: StatusFacts(
+        counts_today=True,
+        in_flight=True,
+        unfinished=False,
+        unsent=False,
+        polled=False,
+        needs_body=True,
+        binds_duplicate=True,
+        holds_key=True,
+        unresolved=True,
+        no_result=True,
+    ),
+    # A person has decided that the same request is a new one.
+    Status.ABANDONED: StatusFacts(
+        counts_today=True,
+        in_flight=False,
+        unfinished=False,
+        unsent=False,
+        polled=False,
+        needs_body=False,
+        binds_duplicate=False,
+        holds_key=True,
+        unresolved=True,
+        no_result=True,
+    ),
+}
+"""The one place that says what a status means: every set of statuses below is read from it,
+and so is every statement of the ledger that names statuses. A status that is missing here
+stops the import."""
+
+
+def _statuses(holds: Callable[[StatusFacts], bool]) -> frozenset[Status]:
+    """The statuses whose facts *holds* is true of."""
+    return frozenset(status for status in Status if holds(FACTS[status]))
+
+
+COUNTED_TODAY: Final = _statuses(lambda facts: facts.counts_today)
+IN_FLIGHT: Final = _statuses(lambda facts: facts.in_flight)
+UNFINISHED: Final = _statuses(lambda facts: facts.unfinished)
+UNSENT: Final = _statuses(lambda facts: facts.unsent)
+WATCHED: Final = _statuses(lambda facts: facts.polled)
+BODY_NEEDED: Final = _statuses(lambda facts: facts.needs_body)
+BINDING: Final = _statuses(lambda facts: facts.binds_duplicate)
+KEY_HOLDING: Final = _statuses(lambda facts: facts.holds_key)
+UNRESOLVED: Final = _statuses(lambda facts: facts.unresolved)
+NO_RESULT: Final = _statuses(lambda facts: facts.no_result)
+TERMINAL: Final = frozenset(status for status in Status if not ALLOWED[status])
 """Statuses with no way out."""
-
-WATCHED: Final = frozenset({Status.PENDING, Status.RUNNING})
-"""Statuses that only the service can change: somebody has to look."""
-
-
-UNRESOLVED: Final = frozenset({Status.UNKNOWN, Status.ABANDONED})
-"""Statuses that nobody works on, and that only new facts or a person change."""
 
 
 class Media(StrEnum):

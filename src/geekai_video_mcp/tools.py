@@ -32,7 +32,7 @@ from geekai_video_mcp.config import SANDBOX
 from geekai_video_mcp.confirmation import consent
 from geekai_video_mcp.engine import LEDGER_PATIENCE, SUBMIT_PATIENCE, Engine
 from geekai_video_mcp.entries import entry, file_entry
-from geekai_video_mcp.errors import GeekAIVideoError, RequestRefused
+from geekai_video_mcp.errors import GeekAIVideoError, RequestRefused, nothing_charged
 from geekai_video_mcp.inputs import (
     WAIT_AT_MOST,
     Arguments,
@@ -90,11 +90,13 @@ MODELS: Final = "GeekAI's video models: what each takes, its seconds and price."
 async def generate(asked: Generate, ctx: "Context[App]") -> Answer:
     """Submit; with `async` false, wait as well; with `dry_run` true, neither."""
     app, began, task_id = _app(ctx), anyio.current_time(), None
-    wish = await app.pictures.resolved(
-        asked.to_request(default_model=app.default_models[asked.body.media]), asked.media_fields
-    )
     key, variation = asked.idempotency_key, asked.variation
-    checked = await _checked(app.engine, wish, key=key, variation=variation)
+    with nothing_charged():
+        wish = await app.pictures.resolved(
+            asked.to_request(default_model=app.default_models[asked.body.media]),
+            asked.media_fields,
+        )
+        checked = await _checked(app.engine, wish, key=key, variation=variation)
     request, warnings = type(wish).model_validate(checked.request), checked.warnings
     foresee = partial(app.engine.forecast, request, idempotency_key=key, variation=variation)
     if asked.dry_run:
@@ -102,7 +104,9 @@ async def generate(asked: Generate, ctx: "Context[App]") -> Answer:
         view = views.dry_run(forecast, sandbox=app.engine.service == SANDBOX, warnings=warnings)
         return _result(view, views.dry_run_text(view, forecast.task.media), failed=False)
     if app.confirm_above is not None and app.engine.service != SANDBOX:
-        task_id = await consent(ctx, await foresee(), warnings, above=app.confirm_above)
+        with nothing_charged():
+            forecast = await foresee()
+        task_id = await consent(ctx, forecast, warnings, above=app.confirm_above)
         if isinstance(task_id, InputRequiredResult):
             return task_id
         began = anyio.current_time()  # what a person took to answer was not waiting

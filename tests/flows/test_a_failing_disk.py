@@ -35,7 +35,7 @@ def failing(world: World, status: str) -> Generator[None]:
 
 REFUSED = (
     "could not be written: disk full. It may have been charged. Free some space or mend the"
-    " folder's permissions, then ask get_video_task; never generate it again."
+    " folder's permissions, then call get_video_task; never generate it again."
 )
 
 
@@ -162,9 +162,8 @@ async def test_nothing_is_asked_for_while_its_answer_would_not_fit(
 
     assert refused.is_error
     assert text(refused) == (
-        f"The ledger could not be written: only {ROOM - 1:,} bytes are free on its disk."
-        " Nothing was charged. Free some space or mend the folder's permissions, then make"
-        " the same call again."
+        f"The task database could not be written: only {ROOM - 1:,} bytes are free on its disk."
+        " Nothing was charged. Free some space or mend the folder's permissions, then try again."
     )
     assert again["task_id"] == before["task_id"]
     assert world.service.charges == ["a hare"]

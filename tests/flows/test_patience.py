@@ -115,7 +115,7 @@ async def test_a_request_that_a_held_ledger_may_not_have_taken_is_safely_asked_f
     assert took == pytest.approx(SUBMIT_PATIENCE, abs=0.1)
     assert refused.is_error
     assert text(refused) == (
-        f"Task {again['task_id']} could not be written: the ledger is busy."
+        f"Task {again['task_id']} could not be written: the task database is busy."
         " It may have been charged. Make the same call again, unchanged: it finds this"
         " request's task if it was made."
     )
@@ -159,9 +159,7 @@ async def test_a_ledger_that_someone_else_holds_is_waited_for_as_long_and_no_lon
     assert took == pytest.approx(FIND_PATIENCE, abs=0.1)
     assert refused.is_error
     assert text(refused) == (
-        f'A look at task "{"x" * 63}…" could not be written: the ledger is busy.'
-        " It may have been charged."
-        " Call get_video_task again; it goes on meanwhile, and nothing is lost."
+        "The task database is busy. Call get_video_task again; every task goes on meanwhile."
     )
 
 

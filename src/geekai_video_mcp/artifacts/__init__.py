@@ -18,8 +18,7 @@ from geekai_video_mcp.artifacts import parts, publishing
 from geekai_video_mcp.artifacts.links import Links, not_now
 from geekai_video_mcp.artifacts.parts import Part
 from geekai_video_mcp.artifacts.pictures import Preview, preview
-from geekai_video_mcp.artifacts.receiving import receive, unpack
-from geekai_video_mcp.errors import StorageUnavailable
+from geekai_video_mcp.artifacts.receiving import not_saved, receive, unpack
 from geekai_video_mcp.lifecycle import FileFact, FileStatus, Task
 
 __all__ = ["Artifacts", "Preview", "preview"]
@@ -65,7 +64,7 @@ class Artifacts:
             raise not_now(f"The download broke off ({type(exc).__name__})") from exc
         except OSError as exc:
             reason = exc.strerror or type(exc).__name__
-            raise StorageUnavailable(f"The {task.media}", reason, sent=True) from exc
+            raise not_saved(task.media, reason) from exc
 
     async def _fetched(self, task: Task) -> FileFact:
         stem, dead = publishing.name(task), None

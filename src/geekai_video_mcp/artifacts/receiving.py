@@ -21,6 +21,7 @@ from geekai_video_mcp.artifacts import containers
 from geekai_video_mcp.artifacts.links import Links, not_now
 from geekai_video_mcp.artifacts.parts import Part, Source
 from geekai_video_mcp.errors import StorageUnavailable
+from geekai_video_mcp.lifecycle import Media
 
 SIZE_LIMIT: Final = 4 * 1024**3
 """Bytes of one video: 30 s of 4K at ten times the rate seen."""
@@ -129,6 +130,16 @@ async def _body(response: httpx.Response, part: Part) -> None:
     await anyio.to_thread.run_sync(part.take_note)
 
 
+def not_saved(media: Media, reason: str) -> StorageUnavailable:
+    """The error of an output folder that does not take a result, which was paid for before."""
+    return StorageUnavailable(
+        f"The {media}",
+        reason,
+        way_out="Free some space or mend the folder's permissions, then call get_video_task;"
+        " never generate it again.",
+    )
+
+
 async def _room_for(part: Part) -> None:
     """Refuse what would fill the disk, before it does."""
     total = part.source.total if part.source else None
@@ -138,7 +149,7 @@ async def _room_for(part: Part) -> None:
     usage = await anyio.to_thread.run_sync(shutil.disk_usage, part.path.parent)
     if usage.free < needed:
         short = f"{usage.free / 1e6:,.0f} MB are free in its folder, and {needed / 1e6:,.0f} MB"
-        raise StorageUnavailable(f"The {part.media}", f"{short} are needed", sent=True)
+        raise not_saved(part.media, f"{short} are needed")
 
 
 async def _worth_going_on(part: Part) -> None:

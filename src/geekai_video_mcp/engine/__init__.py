@@ -26,14 +26,18 @@ from geekai_video_mcp.engine.resuming import Resuming
 from geekai_video_mcp.engine.submitting import Call, Submitting
 from geekai_video_mcp.engine.watching import Watching
 from geekai_video_mcp.errors import (
+    BUSY,
+    DATABASE,
+    MAYBE_CHARGED,
     GeekAIVideoError,
     ServiceUnavailable,
     StorageUnavailable,
     TaskNotFound,
-    quoted,
+    nothing_charged,
 )
 from geekai_video_mcp.ledger import Happening, Ledger, Owners
 from geekai_video_mcp.lifecycle import (
+    UNSENT,
     Media,
     Observation,
     Status,
@@ -75,7 +79,6 @@ FIND_PATIENCE: Final = 15.0
 """Seconds a call waits for the ledger, and for the service's word on a task not in there."""
 LEDGER_PATIENCE: Final = 1.0
 """Seconds past its end that a call's wait for the ledger may go on."""
-_BUSY: Final = "the ledger is busy"
 _SAME_CALL: Final = (
     "Make the same call again, unchanged: it finds this request's task if it was made."
 )
@@ -155,11 +158,15 @@ class Engine:
         Raises:
             RequestRefused: the key is another request's.
             CapReached: no further video may be asked for now.
+            LedgerTooNew: a newer version of this server has upgraded the ledger meanwhile.
             StorageUnavailable: the disk failed, before or after it was sent, or another process
                 held the ledger too long; it says which.
         """
-        if task_id is not None and (made := await self._means.ledger.find(task_id)) is not None:
-            return Submitted(await self._answered(made), repeated=True)
+        if task_id is not None:
+            with nothing_charged():
+                made = await self._means.ledger.find(task_id)
+            if made is not None:
+                return Submitted(await self._answered(made), repeated=True)
         call, task = Call(request.to_json()), self._intend(request, idempotency_key, variation)
         task = replace(task, id=task_id or task.id)
         self.start(self._carry, task, call)
@@ -167,16 +174,17 @@ class Engine:
             await call.answered.wait()
         if not call.recorded.is_set():
             # Another process holds the ledger. The same call finds this task, if there is one.
-            raise StorageUnavailable(f"Task {task.id}", _BUSY, sent=True, way_out=_SAME_CALL)
+            what = f"Task {task.id}"
+            raise StorageUnavailable(what, BUSY, money=MAYBE_CHARGED, way_out=_SAME_CALL)
         if call.error is not None:
             raise call.error
-        if call.repeats is not None:
-            return Submitted(await self._answered(call.repeats), repeated=True)
+        made = call.repeats or task
         try:
-            return Submitted(await self._known(task.id), repeated=False)
+            newest = await (self._answered(made) if call.repeats else self._known(made.id))
         except StorageUnavailable as exc:
-            what = f"The record of task {task.id}"
-            raise StorageUnavailable(what, str(exc.__cause__), sent=True) from exc
+            what = f"The record of task {made.id}"
+            raise StorageUnavailable(what, exc.reason, access="read", money=MAYBE_CHARGED) from exc
+        return Submitted(newest, repeated=call.repeats is not None)
 
     async def forecast(
         self,
@@ -230,7 +238,7 @@ class Engine:
         newest = task
         async with aclosing(self.follow(task.id, at_most=SUBMIT_PATIENCE)) as states:
             async for newest in states:
-                if newest.status not in {Status.INTENDED, Status.SUBMITTING}:
+                if newest.status not in UNSENT:
                     break
         return newest
 
@@ -277,9 +285,8 @@ class Engine:
             with anyio.fail_after(FIND_PATIENCE):
                 return await self._means.ledger.find(task_id)
         except TimeoutError as exc:
-            what = f"A look at task {quoted(task_id, limit=64)}"
-            again = "Call get_video_task again; it goes on meanwhile, and nothing is lost."
-            raise StorageUnavailable(what, _BUSY, sent=True, way_out=again) from exc
+            again = "Call get_video_task again; every task goes on meanwhile."
+            raise StorageUnavailable(DATABASE, BUSY, access="read", way_out=again) from exc
 
     async def newest(self) -> int:
         """The number of what happened last; see `happenings`."""

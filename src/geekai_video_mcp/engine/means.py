@@ -105,6 +105,12 @@ class Means:
         self.news.tell(task_id)
         return task
 
+    async def claim(self, task_id: str, change: Callable[[Task], Task]) -> Task:
+        """`Ledger.claim`, and word of it."""
+        task = await self.ledger.claim(task_id, change)
+        self.news.tell(task_id)
+        return task
+
     async def take(self, *, ahead: bool = False) -> float:
         """Take the right to send one request now, of the budget that all processes share.
 

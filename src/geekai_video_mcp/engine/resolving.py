@@ -15,6 +15,7 @@ from geekai_video_mcp.engine.submitting import Call, Submitting
 from geekai_video_mcp.errors import (
     MAYBE_CHARGED,
     DecisionRefused,
+    LedgerTooNew,
     StorageUnavailable,
     TaskNotFound,
     quoted,
@@ -128,7 +129,7 @@ class Resolving:
     async def _send(self, task: Task, call: Call) -> None:
         try:
             await self._submitting.send(task)
-        except StorageUnavailable as exc:
+        except (StorageUnavailable, LedgerTooNew) as exc:
             call.end(exc)
         finally:
             call.end()

@@ -14,6 +14,7 @@ from geekai_video_mcp.engine.watching import Watching
 from geekai_video_mcp.errors import GeekAIVideoError, ServiceUnavailable, SubmissionUnknown
 from geekai_video_mcp.lifecycle import (
     INTENT_LIFE,
+    UNSENT,
     WATCHED,
     Observation,
     Status,
@@ -21,8 +22,6 @@ from geekai_video_mcp.lifecycle import (
     advance,
     inherit,
 )
-
-Unsent = {Status.INTENDED, Status.SUBMITTING}
 
 
 class Resuming:
@@ -50,12 +49,12 @@ class Resuming:
         for task in await means.ledger.unfinished(means.service):
             await self.take_up(task)
         for task in await means.ledger.strangers(means.service):
-            if task.status in Unsent and not self._carried(task):
+            if task.status in UNSENT and not self._carried(task):
                 await self._bury(task)
 
     async def take_up(self, task: Task) -> None:
         """Go on with a task of ours where its last server stopped, unless one is at it."""
-        if task.status not in Unsent:
+        if task.status not in UNSENT:
             self._watching.begin(task.id)
         elif not self._carried(task) and not await self._bury(task):
             self._start(self._resend, task)

@@ -18,14 +18,17 @@ import anyio
 from geekai_video_mcp.admission import admit
 from geekai_video_mcp.engine.means import LIMITING, Means, Service
 from geekai_video_mcp.errors import (
+    MAYBE_CHARGED,
     RATE_LIMITED,
     CapReached,
     GeekAIVideoError,
+    LedgerTooNew,
     NotAuthorised,
     RequestRefused,
     ServiceUnavailable,
     StorageUnavailable,
     SubmissionUnknown,
+    nothing_charged,
     quoted,
 )
 from geekai_video_mcp.ledger import Admission
@@ -47,7 +50,7 @@ LAST_WORDS: Final = 8.0
 CLAIM_AGAIN: Final = 5.0
 """Seconds between attempts to record that a request is about to leave, on a failing disk."""
 
-Spoken = RequestRefused | NotAuthorised | ServiceUnavailable | SubmissionUnknown
+Spoken = RequestRefused | NotAuthorised | ServiceUnavailable | SubmissionUnknown | LedgerTooNew
 """The ends of a submission that say why, in a sentence the ledger keeps."""
 
 
@@ -98,7 +101,7 @@ class Submitting:
                     return
                 call.recorded.set()
                 await self.send(task)
-        except (StorageUnavailable, RequestRefused, CapReached) as exc:
+        except (StorageUnavailable, LedgerTooNew, RequestRefused, CapReached) as exc:
             call.end(exc)
         finally:
             call.end()
@@ -128,6 +131,11 @@ class Submitting:
                     return await self._post(claimed, body) if claimed is not None else None
             except _NotClaimed:
                 delay = CLAIM_AGAIN
+            except LedgerTooNew as exc:
+                if task.owner != self._means.owners.me:
+                    raise  # a dead process's intent: the newer server may send it
+                await self._record(task, Status.REJECTED, exc)
+                return None
             except ServiceUnavailable as exc:
                 limited = exc.code == RATE_LIMITED
                 again = send_again_after(
@@ -147,7 +155,8 @@ class Submitting:
             await anyio.sleep(delay)
 
     async def _paced(self, task: Task) -> Task:
-        spans = await self._means.ledger.history(task.service, str(task.kind))
+        with nothing_charged():
+            spans = await self._means.ledger.history(task.service, str(task.kind))
         return paced(task, pace(spans))
 
     async def _unblocked(self, task: Task) -> None:
@@ -184,7 +193,8 @@ class Submitting:
         """A disk that fails before anything was sent: worth another attempt, within limits."""
         means = self._means
         try:
-            yield
+            with nothing_charged():
+                yield
         except StorageUnavailable as exc:
             # A row recorded here would be sent by the next process, so its caller must not
             # be told to call again: the task is on its way, late.
@@ -206,7 +216,7 @@ class Submitting:
             return advance(now, claim)
 
         with self._not_sent(task):
-            taken = await self._means.change(task.id, take)
+            taken = await self._means.claim(task.id, take)
         # By whether this very change was made: the attempt may stand in our name already.
         return None if taken is found[-1] else taken
 
@@ -255,7 +265,7 @@ class Submitting:
             await self._record(task, Status.UNKNOWN, why, raw_reply=why.raw_reply)
         except StorageUnavailable as exc:
             what = f"That no answer came to task {task.id}"
-            raise StorageUnavailable(what, str(exc.__cause__), sent=True) from exc
+            raise StorageUnavailable(what, exc.reason, money=MAYBE_CHARGED) from exc
 
     async def _accept(self, task: Task, seen: Observation) -> None:
         seen = replace(seen, owner=task.owner, attempt=task.attempt)
@@ -267,7 +277,7 @@ class Submitting:
                 "task %s is %s at GeekAI, and the ledger could not be told", task.id, named
             )
             what = f"The answer to task {task.id}, which GeekAI calls {named},"
-            raise StorageUnavailable(what, str(exc.__cause__), sent=True) from exc
+            raise StorageUnavailable(what, exc.reason, money=MAYBE_CHARGED) from exc
 
     async def _record(
         self, task: Task, status: Status, why: Spoken, *, raw_reply: str | None = None
@@ -281,4 +291,5 @@ class Submitting:
             error_message=why.message,
             raw_reply=raw_reply,
         )
-        return await self._means.settle(task.id, seen)
+        with nothing_charged():  # or `_give_up` says what else is known
+            return await self._means.settle(task.id, seen)

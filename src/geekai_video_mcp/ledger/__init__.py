@@ -47,6 +47,7 @@ class Ledger:
 
         Raises:
             StorageUnavailable: the folder or the file cannot be used.
+            LedgerTooNew: a newer version of this server has made or upgraded it.
         """
 
         def opened() -> Self:
@@ -79,6 +80,7 @@ class Ledger:
 
         Raises:
             StorageUnavailable: it is not recorded.
+            LedgerTooNew: a newer version of this server has upgraded the ledger meanwhile.
             GeekAIVideoError: what *admit* raised; it is not recorded.
         """
         return await self._run(lambda: self._store.admit(task, body, admit))
@@ -107,6 +109,16 @@ class Ledger:
             KeyError: there is no such task.
         """
         return await self._run(lambda: self._store.change(task_id, change))
+
+    async def claim(self, task_id: str, change: Change) -> Task:
+        """`change`, for the right to send the task's request: refused where `admit` would be.
+
+        Raises:
+            LedgerTooNew: a newer version of this server has upgraded the ledger meanwhile.
+            StorageUnavailable: the change is not recorded.
+            KeyError: there is no such task.
+        """
+        return await self._run(lambda: self._store.claim(task_id, change))
 
     async def settle(self, task_id: str, seen: Observation) -> Task:
         """Record what came of a submission; if the disk refuses, keep it in the journal.
@@ -151,6 +163,9 @@ class Ledger:
         """Change a task and record its successor, both or neither; return the successor.
 
         What the pure functions *change* and *check* raise is raised here, and nothing is changed.
+
+        Raises:
+            LedgerTooNew: a newer version of this server has upgraded the ledger meanwhile.
         """
         return await self._run(lambda: self._store.supersede(task_id, change, check))
 

@@ -11,8 +11,18 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Final
 
-from geekai_video_mcp.admission import IN_FLIGHT
-from geekai_video_mcp.lifecycle import FileStatus, Media, Result, Status, Task
+from geekai_video_mcp.lifecycle import (
+    BINDING,
+    COUNTED_TODAY,
+    IN_FLIGHT,
+    KEY_HOLDING,
+    UNFINISHED,
+    FileStatus,
+    Media,
+    Result,
+    Status,
+    Task,
+)
 from geekai_video_mcp.pace import Budget, Span
 
 SCHEMA: Final = (
@@ -120,6 +130,21 @@ _COLUMNS: Final = tuple(field.name for field in fields(Task))
 _KEY: Final = "id"
 _WORDS: Final = {"media": Media, "status": Status, "file_status": FileStatus}
 
+
+def _quoted(statuses: Collection[Status]) -> str:
+    """*statuses* as the members of a list of SQL."""
+    return ", ".join(f"'{status.value}'" for status in sorted(statuses)) or "''"
+
+
+def _may_be(statuses: Collection[Status]) -> str:
+    """The condition of being one of *statuses*, or one that this program does not know.
+
+    For what costs money if it is missed. As an exclusion it also keeps the planner to the
+    indexes by fingerprint, key and age.
+    """
+    return f"status NOT IN ({_quoted(frozenset(Status) - frozenset(statuses))})"
+
+
 GET: Final = "SELECT * FROM task WHERE id = :id"
 FIND: Final = """
     SELECT * FROM task WHERE id = :id OR provider_task_id = :id
@@ -139,25 +164,26 @@ INSERT: Final = (
     # Two calls that take in the same stranger's task at once: the second finds the first's.
     " ON CONFLICT (service, provider_task_id) WHERE attempt = 0 DO NOTHING"
 )
-KEYED: Final = """
+KEYED: Final = f"""
     SELECT * FROM task
-    WHERE service = :service AND idempotency_key = :idempotency_key AND status != 'rejected'
-"""
-TWINS: Final = """
+    WHERE service = :service AND idempotency_key = :idempotency_key
+      AND {_may_be(KEY_HOLDING)}
+"""  # noqa: S608 - the words of our own enumeration
+TWINS: Final = f"""
     SELECT * FROM task
     WHERE service = :service AND fingerprint = :fingerprint AND created_at > :since
-      AND status NOT IN ('rejected', 'abandoned')
+      AND {_may_be(BINDING)}
     ORDER BY created_at DESC
-"""
+"""  # noqa: S608 - the words of our own enumeration
 # An owner: a task made elsewhere was never ours to reserve for.
-RESERVED: Final = """
+RESERVED: Final = f"""
     SELECT count(*) AS a_day,
-           coalesce(sum(status IN ({in_flight})), 0) AS in_flight,
+           coalesce(sum(status IN ({_quoted(IN_FLIGHT)})), 0) AS in_flight,
            min(created_at) AS oldest_at
     FROM task
     WHERE service = :service AND created_at > :since
-      AND owner IS NOT NULL AND status != 'rejected'
-""".format(in_flight=", ".join(f"'{status}'" for status in sorted(IN_FLIGHT)))  # noqa: S608 - our own words
+      AND owner IS NOT NULL AND {_may_be(COUNTED_TODAY)}
+"""  # noqa: S608 - the words of our own enumeration
 UPDATE: Final = (
     f"UPDATE task SET {', '.join(f'{name} = :{name}' for name in _COLUMNS if name != _KEY)}"  # noqa: S608 - names of our own dataclass
     f" WHERE {_KEY} = :{_KEY}"
@@ -166,13 +192,13 @@ PUT_BODY: Final = "INSERT INTO body (task_id, content) VALUES (:task_id, :conten
 GET_BODY: Final = "SELECT content FROM body WHERE task_id = :id"
 MOVE_BODY: Final = "UPDATE body SET task_id = :task_id WHERE task_id = :id"
 DROP_BODY: Final = "DELETE FROM body WHERE task_id = :id"
-UNFINISHED: Final = """
+SELECT_UNFINISHED: Final = f"""
     SELECT * FROM task
     WHERE service = :service
-      AND (status IN ('intended', 'submitting', 'pending', 'running')
-           OR (status = 'succeed' AND file_status = 'none'))
+      AND (status IN ({_quoted(UNFINISHED)})
+           OR (status = '{Status.SUCCEED.value}' AND file_status = '{FileStatus.NONE.value}'))
     ORDER BY created_at
-"""
+"""  # noqa: S608 - the words of our own enumeration
 EVENTS: Final = "SELECT * FROM event WHERE task_id = :id ORDER BY number"
 NEWEST: Final = "SELECT coalesce(max(number), 0) AS number FROM event"
 HAPPENINGS: Final = """
@@ -193,11 +219,11 @@ SPEND: Final = """
     ON CONFLICT (service) DO UPDATE SET
         tokens = :tokens, refilled_at = :refilled_at, blocked_until = :blocked_until
 """
-STRANGERS: Final = """
+STRANGERS: Final = f"""
     SELECT * FROM task
-    WHERE status IN ('intended', 'submitting', 'pending', 'running') AND service != :service
+    WHERE status IN ({_quoted(UNFINISHED)}) AND service != :service
     ORDER BY created_at
-"""
+"""  # noqa: S608 - the words of our own enumeration
 NOTE: Final = """
     INSERT INTO event
         (at, task_id, status, attempt, owner, provider_task_id, file_status, error_code)
@@ -233,8 +259,7 @@ class Happening:
 
 def listing(statuses: Collection[Status]) -> str:
     """The statement for a page of tasks, newest first, of these statuses or, if none, of all."""
-    named = ", ".join(f"'{status.value}'" for status in sorted(statuses))
-    among = f"AND status IN ({named})" if statuses else ""
+    among = f"AND status IN ({_quoted(statuses)})" if statuses else ""
     return f"""
         SELECT * FROM task
         WHERE (:before IS NULL

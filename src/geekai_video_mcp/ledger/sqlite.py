@@ -17,18 +17,28 @@ from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 from geekai_video_mcp.admission import DAY, Neighbours
 from geekai_video_mcp.bodies import lacks_bulk
-from geekai_video_mcp.errors import DecisionRefused, StorageUnavailable
+from geekai_video_mcp.errors import (
+    BUSY,
+    DATABASE,
+    NOT_CHARGED,
+    DecisionRefused,
+    LedgerTooNew,
+    StorageUnavailable,
+    nothing_charged,
+)
 from geekai_video_mcp.ledger import rows
-from geekai_video_mcp.lifecycle import Status, Task
+from geekai_video_mcp.lifecycle import BODY_NEEDED, Status, Task
 from geekai_video_mcp.pace import NEWEST, Budget, Span
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+Access = Literal["opened", "read", "written"]
+"""What was being done to the file when it failed."""
 
 BUSY_TIMEOUT: Final = 30.0
 """Seconds to wait for another process's transaction; 32 at once needed 2.8 at most."""
@@ -36,9 +46,6 @@ BUSY_TIMEOUT: Final = 30.0
 ROOM: Final = 16 * 1024 * 1024
 """Bytes that must be free before a request may leave: twice the largest request, so that the
 record of its answer fits as well."""
-
-_UNANSWERED: Final = frozenset({Status.INTENDED, Status.SUBMITTING, Status.UNKNOWN})
-"""While the body may have to be sent: now, or when a person says so."""
 
 _MIGRATIONS: Final = (rows.SCHEMA, rows.ADMISSION + rows.PACE, rows.MEDIA)
 """One script per version of the schema, in order; a released one is never edited."""
@@ -53,7 +60,9 @@ class Store:
     """One connection to one ledger file, for one process."""
 
     def __init__(self, state_dir: Path) -> None:
-        with _spoken():
+        self._upgraded = False
+        """Whether a newer version was seen to have upgraded the file since it was opened."""
+        with _spoken("opened"):
             state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._folder = state_dir.resolve()
             path = path_in(self._folder)
@@ -79,7 +88,7 @@ class Store:
     def admit(
         self, task: Task, body: Mapping[str, Any], admit: Callable[[Neighbours], Task]
     ) -> Task:
-        with self._transaction():
+        with self._transaction_before_sending():
             admitted = admit(self._beside(task))
             if admitted is task:
                 self._check_room()
@@ -90,21 +99,26 @@ class Store:
             return admitted
 
     def body(self, task: Task) -> Mapping[str, Any]:
-        with _spoken():
+        with _spoken("read"):
             found = self._db.execute(rows.GET_BODY, {"id": task.id}).fetchone()
         return json.loads(found["content"]) if found else task.request
 
     def beside(self, task: Task) -> Neighbours:
-        with self._transaction():
+        with self._transaction(access="read"):  # as `admit` reads: all of it at one moment
             return self._beside(task)
 
     def find(self, task_id: str) -> Task | None:
-        with _spoken():
+        with _spoken("read"):
             found = self._db.execute(rows.FIND, {"id": task_id}).fetchone()
             return rows.from_row(dict(found)) if found else None
 
     def change(self, task_id: str, change: Callable[[Task], Task]) -> Task:
         with self._transaction():
+            before = self._get(task_id)
+            return self._update(before, change(before))
+
+    def claim(self, task_id: str, change: Callable[[Task], Task]) -> Task:
+        with self._transaction_before_sending():
             before = self._get(task_id)
             return self._update(before, change(before))
 
@@ -124,7 +138,7 @@ class Store:
         change: Callable[[Task], tuple[Task, Task]],
         check: Callable[[Neighbours], None],
     ) -> Task:
-        with self._transaction():
+        with self._transaction_before_sending():
             before = self._get(task_id)
             after, successor = change(before)
             moved = self._db.execute(rows.MOVE_BODY, {"id": task_id, "task_id": successor.id})
@@ -141,12 +155,12 @@ class Store:
             return successor
 
     def unfinished(self, service: str) -> list[Task]:
-        with _spoken():
-            found = self._db.execute(rows.UNFINISHED, {"service": service}).fetchall()
+        with _spoken("read"):
+            found = self._db.execute(rows.SELECT_UNFINISHED, {"service": service}).fetchall()
         return list(_readable(found))
 
     def strangers(self, service: str) -> list[Task]:
-        with _spoken():
+        with _spoken("read"):
             found = self._db.execute(rows.STRANGERS, {"service": service}).fetchall()
         return list(_readable(found))
 
@@ -158,7 +172,7 @@ class Store:
         free = shutil.disk_usage(self._folder).free
         if free < ROOM:
             # What the service will answer to a paid request has to be written as well.
-            raise StorageUnavailable("The ledger", f"only {free:,} bytes are free on its disk")
+            raise StorageUnavailable(DATABASE, f"only {free:,} bytes are free on its disk")
 
     def _beside(self, task: Task) -> Neighbours:
         near = {**rows.to_row(task), "since": task.created_at - DAY}
@@ -171,28 +185,28 @@ class Store:
         )
 
     def listed(self, *, limit: int, statuses: Collection[Status], before: str | None) -> list[Task]:
-        with _spoken():
+        with _spoken("read"):
             page = {"limit": limit, "before": before}
             found = self._db.execute(rows.listing(statuses), page).fetchall()
         return list(_readable(found))
 
     def starting(self, start: str, *, limit: int) -> list[Task]:
-        with _spoken():
+        with _spoken("read"):
             wanted = {"start": start, "limit": limit}
             found = self._db.execute(rows.STARTING, wanted).fetchall()
         return list(_readable(found))
 
     def events(self, task_id: str) -> list[rows.Event]:
-        with _spoken():
+        with _spoken("read"):
             found = self._db.execute(rows.EVENTS, {"id": task_id}).fetchall()
         return [rows.to_event(dict(row)) for row in found]
 
     def newest(self) -> int:
-        with _spoken():
+        with _spoken("read"):
             return int(self._db.execute(rows.NEWEST).fetchone()["number"])
 
     def happenings(self, after: int) -> list[rows.Happening]:
-        with _spoken():
+        with _spoken("read"):
             found = self._db.execute(rows.HAPPENINGS, {"after": after}).fetchall()
         return [rows.to_happening(dict(row)) for row in found]
 
@@ -205,7 +219,7 @@ class Store:
     def _update(self, before: Task, after: Task) -> Task:
         if after != before:
             self._db.execute(rows.UPDATE, rows.to_row(after))
-            if after.status not in _UNANSWERED:
+            if after.status not in BODY_NEEDED:
                 self._db.execute(rows.DROP_BODY, {"id": after.id})
             if rows.story(before) != rows.story(after):
                 self._note(after, at=time.time())
@@ -213,7 +227,7 @@ class Store:
 
     def history(self, service: str, kind: str) -> list[Span]:
         asked = {"service": service, "kind": kind, "newest": NEWEST}
-        with _spoken():
+        with _spoken("read"):
             found = self._db.execute(rows.HISTORY, asked).fetchall()
         return [rows.to_span(dict(row)) for row in found]
 
@@ -234,25 +248,52 @@ class Store:
         self._db.execute("PRAGMA synchronous=FULL")
         # macOS: fsync alone leaves the data in the drive's cache. No effect elsewhere.
         self._db.execute("PRAGMA fullfsync=ON")
-        with self._transaction():
-            version: int = self._db.execute("PRAGMA user_version").fetchone()[0]
+        with self._transaction(access="opened"):
+            version = self._version()
             if version > len(_MIGRATIONS):
-                # Its rules for money may have grown: an older program would not keep them.
-                raise StorageUnavailable(
-                    "The ledger",
-                    "a newer version of this server made it",
-                    way_out="The operator upgrades this server as well.",
-                )
+                raise LedgerTooNew("created")
             for number, script in enumerate(_MIGRATIONS[version:], start=version + 1):
                 for statement in script:
                     self._db.execute(statement)
                 self._db.execute(f"PRAGMA user_version={number}")
 
+    def _version(self) -> int:
+        return int(self._db.execute("PRAGMA user_version").fetchone()[0])
+
+    def _warn_of_upgrade(self) -> None:
+        if not self._upgraded:
+            self._upgraded = True
+            logger.warning(
+                "a newer version of this server upgraded the task database: this one follows its"
+                " tasks to their end and sends no new request. Upgrade it and start it again."
+            )
+
     @contextmanager
-    def _transaction(self) -> Generator[None]:
-        with _spoken():
+    def _transaction_before_sending(self) -> Generator[None]:
+        """A transaction without which a paid request does not leave.
+
+        It is refused once a newer version of this server has upgraded the database under this
+        one: the rules for money may have grown, and this program would not keep them.
+        """
+        with nothing_charged(), self._transaction():
+            if self._version() > len(_MIGRATIONS):
+                raise LedgerTooNew("upgraded", money=NOT_CHARGED)
+            yield
+
+    @contextmanager
+    def _transaction(self, access: Access = "written") -> Generator[None]:
+        """One transaction, undone whole if it fails.
+
+        It goes on in a database that was upgraded meanwhile: migrations only add columns, each
+        with a default, and `rows.UPDATE` names those it knows. So the outcome of a request that
+        is under way is recorded where every server looks for it, at once; a row that holds what
+        this program cannot read refuses it, and then the journal keeps it for the newer server.
+        """
+        with _spoken(access):
             self._db.execute("BEGIN IMMEDIATE")
             try:
+                if access != "opened" and self._version() > len(_MIGRATIONS):
+                    self._warn_of_upgrade()
                 yield
                 self._db.execute("COMMIT")
             except BaseException:
@@ -273,8 +314,10 @@ def _readable(found: list[sqlite3.Row]) -> Generator[Task]:
 
 
 @contextmanager
-def _spoken() -> Generator[None]:
+def _spoken(access: Access) -> Generator[None]:
     try:
         yield
     except (sqlite3.Error, OSError) as exc:
-        raise StorageUnavailable("The ledger", str(exc)) from exc
+        # The low byte is the primary code: SQLITE_BUSY has several extended ones.
+        busy = getattr(exc, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+        raise StorageUnavailable(DATABASE, BUSY if busy else str(exc), access=access) from exc

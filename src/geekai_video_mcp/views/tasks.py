@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from geekai_video_mcp.entries import file_uri
 from geekai_video_mcp.errors import QUOTE_LIMIT, plain
-from geekai_video_mcp.lifecycle import UNRESOLVED, FileStatus, Media, Status, Task, due
+from geekai_video_mcp.lifecycle import NO_RESULT, FileStatus, Media, Status, Task, due
 from geekai_video_mcp.views.words import SHOWN, Shown, elapsed, iso, next_step
 
 LINK_LIFE: Final = 7 * 24 * 3600.0
@@ -152,7 +152,7 @@ def _facts(task: Task, *, at: float, sandbox: bool, ours: bool) -> dict[str, Any
 def failed(task: Task) -> bool:
     """Whether the task has come to an end that is no result."""
     lost = task.status is Status.SUCCEED and task.file_status is FileStatus.LOST
-    return lost or task.status in {Status.FAILED, Status.REJECTED} | UNRESOLVED
+    return lost or task.status in NO_RESULT
 
 
 def _results(task: Task, *, sandbox: bool) -> dict[str, Any]:

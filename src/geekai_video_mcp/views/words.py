@@ -6,7 +6,7 @@ from typing import Final, Literal
 from geekai_video_mcp import catalogue, moderation
 from geekai_video_mcp.errors import MAYBE_CHARGED, NOT_CHARGED, RATE_LIMITED, quoted, sentence
 from geekai_video_mcp.inputs import WAIT_AT_MOST
-from geekai_video_mcp.lifecycle import UNRESOLVED, FileStatus, Media, Status, Task
+from geekai_video_mcp.lifecycle import NO_RESULT, FileStatus, Media, Status, Task
 
 PREVIEW_LABEL: Final = "A sandbox preview, not made by GeekAI."
 
@@ -65,10 +65,10 @@ def next_step(task: Task, *, sandbox: bool, ours: bool = True) -> str:
         return _after_success(task)
     if task.status is Status.FAILED:
         return moderation.advice(task.error_code) or _AFTER_FAILURE
-    if task.status in {Status.REJECTED, Status.ABANDONED}:
-        return _after_refusal(task)
     if task.status is Status.UNKNOWN:
         return _for_a_person(task, sandbox=sandbox)
+    if task.status in NO_RESULT:
+        return _after_refusal(task)
     return f"Call get_video_task with this task_id and wait_seconds {WAIT_AT_MOST}."
 
 
@@ -81,6 +81,7 @@ _OF_NO_REQUEST: Final = frozenset(
         RATE_LIMITED,
         "unreachable",
         "unavailable",
+        "ledger_too_new",
     }
 )
 """Codes of refusals that any request would have met."""
@@ -130,7 +131,7 @@ def _headline(task: Task, *, at: float, sandbox: bool) -> str:
     if task.status is Status.FAILED:
         why = sentence(_why(task))
         return f"GeekAI could not make the {task.media}: {why} {_money(sandbox=sandbox)}"
-    if task.status in {Status.REJECTED} | UNRESOLVED:
+    if task.status in NO_RESULT:
         # Spoken when it happened, with what it cost and what to do.
         return task.error_message or _UNTOLD[task.status]
     silent = f" GeekAI has not answered since {iso(task.stale_since)}." if task.stale_since else ""
