@@ -20,6 +20,7 @@ import trio
 from geekai_video_mcp.engine import Engine
 from geekai_video_mcp.errors import StorageUnavailable
 from geekai_video_mcp.wire import VideoRequest
+from support.descriptors import open_files_in
 from support.memory import in_memory
 from support.service import VIDEO, ScriptedGeekAI
 from support.world import World, now
@@ -77,6 +78,7 @@ async def at_every_step(folder: Path, run: Run, *, left_by: World | None = None)
             shutil.copytree(left_by.folder, here.folder)
         meant = CancelAt(step)
         await run(here, meant)
+        assert open_files_in(here.folder) == [], f"step {step}"
         async with here.app():
             await anyio.sleep(SETTLED)
         assert nothing_lost(here), f"step {step}"

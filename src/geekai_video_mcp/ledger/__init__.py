@@ -62,7 +62,11 @@ class Ledger:
         return path_in(state_dir).exists()
 
     async def close(self) -> None:
-        await self._run(self._store.close)
+        """Close the file once the current transaction has ended, for a cancelled caller too."""
+        # Most lifespans end by cancellation, and a cancelled scope starts no thread. The shield
+        # needs no time limit: a transaction ends by itself, at the latest after `BUSY_TIMEOUT`.
+        with anyio.CancelScope(shield=True):
+            await self._run(self._store.close)
 
     async def add(self, task: Task) -> None:
         """Record a new task; when this returns, it survives a power cut.
