@@ -35,42 +35,42 @@ from geekai_video_mcp.admission import Limits, admit
 from geekai_video_mcp.errors import CapReached
 from geekai_video_mcp.ledger import Journal, Owners
 from geekai_video_mcp.ledger.sqlite import Store
-from geekai_video_mcp.lifecycle import Status, intend
+from geekai_video_mcp.lifecycle import Status, new_task
 
 assert Path(geekai_video_mcp.__file__).is_relative_to(sys.argv[1])
 
 def wish(**more):
     request = {"model": "m", "prompt": "a fox", "image": "data:image/png;base64,AAAA"}
-    return intend(request=request, service="s", owner="a", at=1000.0, **more)
+    return new_task(request=request, account="s", owner="a", at=1000.0, **more)
 
 store = Store(Path(sys.argv[2]))
 task = replace(wish(idempotency_key="k"), attempt=1)
 body = {"image": "data:image/png;base64,AAAA"}
-store.admit(task, body, lambda beside: task)
+store.admit(task, body, lambda existing: task)
 store.change(task.id, lambda now: replace(now, status=Status("waiting")))
 waiting = store.find(task.id)
 
 def capped(**limits):
     try:
-        admit(wish(), replace(near, twins=()), limits=Limits(**limits), at=1000.0)
+        admit(wish(), replace(near, same_fingerprint=()), limits=Limits(**limits), at=1000.0)
     except CapReached:
         return True
     return False
 
 near = store.beside(wish())
 print(json.dumps({
-    "counts_today": capped(a_day=1, in_flight=9),
-    "in_flight": capped(a_day=9, in_flight=1),
+    "counts_today": capped(per_day=1, in_flight=9),
+    "in_flight": capped(per_day=9, in_flight=1),
     "unfinished": len(store.unfinished("s")) == len(store.strangers("another")) == 1,
     "needs_body": store.body(waiting) == body,
-    "binds_duplicate": len(near.twins) == 1,
-    "holds_key": store.beside(wish(idempotency_key="k")).keyed is not None,
+    "binds_duplicate": len(near.same_fingerprint) == 1,
+    "holds_key": store.beside(wish(idempotency_key="k")).same_key is not None,
     "unresolved": waiting.settled,
     "no_result": views.failed(waiting),
 }))
 """
 NOT_ASKED = {"unsent", "polled"}
-"""Facts that decide in the engine alone: `lifecycle.UNSENT` and `lifecycle.WATCHED`."""
+"""Facts that decide in the engine alone: `lifecycle.UNSENT` and `lifecycle.POLLED`."""
 
 
 @pytest.fixture

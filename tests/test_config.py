@@ -9,9 +9,9 @@ import pytest
 from geekai_video_mcp.admission import Limits
 from geekai_video_mcp.config import (
     FREE_MODEL,
-    GEEKAI,
-    SANDBOX,
+    GEEKAI_URL,
     SANDBOX_MODEL,
+    SANDBOX_URL,
     Settings,
     is_loopback,
 )
@@ -24,13 +24,13 @@ def mistakes(**environ: str) -> dict[str, str]:
     """What is said of each wrong variable."""
     with pytest.raises(ConfigError) as refused:
         Settings.from_env({f"GEEKAI_{name}": value for name, value in environ.items()})
-    return {name.removeprefix("GEEKAI_"): said for name, said in refused.value.mistakes.items()}
+    return {name.removeprefix("GEEKAI_"): said for name, said in refused.value.problems.items()}
 
 
 def test_without_a_key_the_service_is_the_sandbox() -> None:
     settings = Settings.from_env({})
 
-    assert (settings.api_key, settings.base_url, settings.sandbox) == (None, SANDBOX, True)
+    assert (settings.api_key, settings.base_url, settings.sandbox) == (None, SANDBOX_URL, True)
     assert settings.default_model == SANDBOX_MODEL
     assert settings.log_level == "WARNING"
     assert settings.output_dir.is_absolute()
@@ -39,10 +39,10 @@ def test_without_a_key_the_service_is_the_sandbox() -> None:
 
 def test_a_preview_is_known_for_one_even_where_there_is_a_key() -> None:
     """By the task's service: a preview must not be shown as a video that was paid for."""
-    settings = Settings.from_env({"GEEKAI_API_KEY": KEY, "GEEKAI_BASE_URL": SANDBOX})
+    settings = Settings.from_env({"GEEKAI_API_KEY": KEY, "GEEKAI_BASE_URL": SANDBOX_URL})
 
     assert settings.sandbox
-    assert settings.service == SANDBOX
+    assert settings.account == SANDBOX_URL
 
 
 def test_with_a_key_the_service_is_geekai_and_the_model_is_free() -> None:
@@ -50,7 +50,7 @@ def test_with_a_key_the_service_is_geekai_and_the_model_is_free() -> None:
 
     assert settings.api_key is not None
     assert settings.api_key.get_secret_value() == KEY
-    assert (settings.base_url, settings.sandbox) == (GEEKAI, False)
+    assert (settings.base_url, settings.sandbox) == (GEEKAI_URL, False)
     assert settings.default_model == FREE_MODEL
 
 
@@ -72,7 +72,7 @@ def test_a_gateway_needs_no_key() -> None:
     settings = Settings.from_env({"GEEKAI_BASE_URL": "http://127.0.0.1:8766/api/v1/"})
 
     assert (settings.base_url, settings.sandbox) == ("http://127.0.0.1:8766/api/v1", False)
-    assert settings.service == settings.base_url
+    assert settings.account == settings.base_url
 
 
 def test_every_variable_is_read(tmp_path: Path) -> None:
@@ -109,10 +109,10 @@ def test_an_empty_variable_is_not_set() -> None:
 
 def test_caps_are_on_unless_set_and_the_sandbox_has_none() -> None:
     assert Settings.from_env({}).limits is None
-    assert Settings.from_env({"GEEKAI_API_KEY": KEY}).limits == Limits(a_day=50, in_flight=10)
+    assert Settings.from_env({"GEEKAI_API_KEY": KEY}).limits == Limits(per_day=50, in_flight=10)
     set_ = {"GEEKAI_MAX_VIDEOS_PER_DAY": "0", "GEEKAI_MAX_IN_FLIGHT": " 100 "}
     settings = Settings.from_env({"GEEKAI_API_KEY": KEY, **set_})
-    assert settings.limits == Limits(a_day=0, in_flight=100)
+    assert settings.limits == Limits(per_day=0, in_flight=100)
 
 
 @pytest.mark.parametrize("cap", ["-1", "ten", "1.5", "٣", "1e3", "99999999", "0x10"])
@@ -224,7 +224,7 @@ def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
 def test_the_key_is_in_no_words_about_the_settings() -> None:
     settings = Settings.from_env({"GEEKAI_API_KEY": KEY})
 
-    assert KEY not in f"{settings} {settings!r} {settings.service}"
+    assert KEY not in f"{settings} {settings!r} {settings.account}"
 
 
 def test_the_key_is_in_no_traceback_of_the_error() -> None:
@@ -239,7 +239,7 @@ def test_the_key_is_in_no_traceback_of_the_error() -> None:
 
 def test_the_service_tells_keys_and_hosts_apart() -> None:
     def service(**environ: str) -> str:
-        return Settings.from_env({f"GEEKAI_{k}": v for k, v in environ.items()}).service
+        return Settings.from_env({f"GEEKAI_{k}": v for k, v in environ.items()}).account
 
     services = [
         service(),
@@ -249,7 +249,7 @@ def test_the_service_tells_keys_and_hosts_apart() -> None:
     ]
 
     assert len(set(services)) == 4
-    assert service(API_KEY=KEY) == service(API_KEY=KEY, BASE_URL=f"{GEEKAI}/")
+    assert service(API_KEY=KEY) == service(API_KEY=KEY, BASE_URL=f"{GEEKAI_URL}/")
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.255.0.1", "::1", "[::1]"])

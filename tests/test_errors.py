@@ -16,19 +16,19 @@ from geekai_video_mcp.errors import (
     NOT_CHARGED,
     CapReached,
     ConfigError,
+    ConsentNotGiven,
     GeekAIVideoError,
     LedgerTooNew,
-    NotAgreed,
     NotAuthorised,
     RequestRefused,
     ServiceUnavailable,
     StorageUnavailable,
     SubmissionUnknown,
     TaskNotFound,
+    as_sentence,
     nothing_charged,
-    plain,
-    quoted,
-    sentence,
+    quote,
+    sanitize,
 )
 
 ANYTHING = st.text(st.characters(codec=None), max_size=400)
@@ -36,13 +36,13 @@ ANYTHING = st.text(st.characters(codec=None), max_size=400)
 ONE_OF_EACH = [
     RequestRefused("duration: must be a number"),
     TaskNotFound("8d1f"),
-    CapReached("10 videos are under way", way_out="Wait for one with get_video_task"),
-    NotAuthorised("The key was refused", status_code=401, way_out="The operator sets a key."),
+    CapReached("10 videos are under way", remedy="Wait for one with get_video_task"),
+    NotAuthorised("The key was refused", status_code=401, remedy="The operator sets a key."),
     StorageUnavailable(DATABASE, "disk full", money=NOT_CHARGED),
     LedgerTooNew("upgraded", money=NOT_CHARGED),
     ServiceUnavailable("No route"),
     SubmissionUnknown("The line went dead"),
-    NotAgreed("The user said no", way_out="The operator sets GEEKAI_CONFIRM=never"),
+    ConsentNotGiven("The user said no", remedy="The operator sets GEEKAI_CONFIRM=never"),
 ]
 OF_NO_REQUEST = [
     StorageUnavailable(DATABASE, "disk full"),
@@ -78,7 +78,7 @@ def test_the_tree_in_the_docstring_is_the_tree_of_classes() -> None:
     assert sorted(_tree()) == sorted(classes)
     assert {type(error).__name__ for error in ONE_OF_EACH} == {*classes} - {
         "ConfigError",
-        "DecisionRefused",  # to people at a terminal, about what is not known
+        "InvalidDecision",  # to people at a terminal, about what is not known
     }
 
 
@@ -151,20 +151,20 @@ def test_every_mistake_in_the_environment_has_a_line_of_its_own() -> None:
 @settings(deadline=None)
 @given(ANYTHING, st.integers(min_value=1, max_value=120))
 def test_plain_text_is_one_visible_line_within_its_limit(text: str, limit: int) -> None:
-    shown = plain(text, limit=limit)
+    shown = sanitize(text, limit=limit)
 
     assert len(shown) <= limit
     assert shown == " ".join(shown.split())
     assert not {unicodedata.category(ch) for ch in shown} & {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
-    assert plain(shown, limit=limit) == shown
+    assert sanitize(shown, limit=limit) == shown
     shown.encode()
 
 
 @settings(deadline=None)
 @given(ANYTHING)
 def test_quoted_text_cannot_end_its_own_quotation(text: str) -> None:
-    assert quoted(text)[0] == quoted(text)[-1] == '"'
-    assert quoted(text).count('"') == 2
+    assert quote(text)[0] == quote(text)[-1] == '"'
+    assert quote(text).count('"') == 2
 
 
 @pytest.mark.parametrize(
@@ -181,13 +181,13 @@ def test_quoted_text_cannot_end_its_own_quotation(text: str) -> None:
     ],
 )
 def test_what_cannot_be_seen_is_not_repeated(hidden: str, shown: str) -> None:
-    assert plain(hidden) == shown
+    assert sanitize(hidden) == shown
 
 
 def test_ten_thousand_characters_are_cut_with_a_mark() -> None:
-    assert plain("x" * 10_000) == "x" * 299 + "…"
+    assert sanitize("x" * 10_000) == "x" * 299 + "…"
 
 
 @pytest.mark.parametrize("said", ["Done", "Done.", "Really?", "好。", 'It said "no."'])
 def test_a_sentence_ends_once(said: str) -> None:
-    assert sentence(said) == (said if said != "Done" else "Done.")
+    assert as_sentence(said) == (said if said != "Done" else "Done.")

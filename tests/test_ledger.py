@@ -24,19 +24,19 @@ from geekai_video_mcp.ledger.sqlite import (
     Store,
 )
 from geekai_video_mcp.lifecycle import (
-    FileFact,
     FileStatus,
+    FileUpdate,
     Observation,
     Result,
     Status,
     Task,
-    adopt,
     advance,
-    intend,
-    keep,
-    overlook,
+    import_task,
+    new_task,
+    record_file,
+    record_missed_poll,
 )
-from geekai_video_mcp.pace import BURST, NEWEST, Budget, block, take
+from geekai_video_mcp.pace import BURST, HISTORY_LIMIT, Budget, pause, take_token
 
 NOW = 1_790_000_000.0
 posix = pytest.mark.skipif(sys.platform == "win32", reason="modes and signals are POSIX's")
@@ -62,7 +62,9 @@ async def opened(state: Path) -> AsyncGenerator[Ledger]:
 
 
 def wish(**changes: Any) -> Task:  # noqa: ANN401 - any field's own type
-    task = intend(request={"model": "m", "prompt": "雪の中の狐 🦊"}, service="s", owner="a", at=NOW)
+    task = new_task(
+        request={"model": "m", "prompt": "雪の中の狐 🦊"}, account="s", owner="a", at=NOW
+    )
     return replace(task, **changes)
 
 
@@ -117,23 +119,23 @@ async def test_a_task_survives_the_process_that_wrote_it(state: Path) -> None:
         result=Result(id="v", url="https://x/1.mp4", duration=5.5, revised_prompt="狐"),
         error_code="e",
         error_message="m",
-        raw_reply="<html>\0",
+        raw_response="<html>\0",
         ended_at=NOW + 9,
-        kind="k",
-        soonest=60.5,
-        latest=240.5,
-        looked_at=NOW + 8,
-        next_look_at=NOW + 10,
-        looks=7,
-        stale_since=NOW,
-        watcher="w",
-        watched_until=NOW + 60,
+        duration_key="k",
+        typical_p10=60.5,
+        typical_p95=240.5,
+        last_polled_at=NOW + 8,
+        next_poll_at=NOW + 10,
+        poll_count=7,
+        unreachable_since=NOW,
+        lease_holder="w",
+        lease_expires_at=NOW + 60,
         file_status=FileStatus.STORED,
         file_path="/videos/狐.mp4",
         file_bytes=5 * 1024**3,
         file_sha256="00" * 32,
-        file_problem="p",
-        fetches=3,
+        file_error="p",
+        failed_downloads=3,
         idempotency_key="狐 1",
         variation=7,
         delivered_at=NOW + 11.5,
@@ -170,7 +172,7 @@ async def test_a_task_made_elsewhere_is_taken_in_once(state: Path) -> None:
     seen = Observation(status=Status.RUNNING, at=NOW)
     async with opened(state) as ledger:
         for _ in range(3):
-            await ledger.add(adopt(seen, provider_task_id="theirs", service="s"))
+            await ledger.add(import_task(seen, provider_task_id="theirs", account="s"))
 
     assert raw(state, "SELECT count(*) FROM task") == [(1,)]
     assert raw(state, "SELECT count(*) FROM event") == [(1,)]
@@ -180,7 +182,7 @@ async def test_two_services_may_use_the_same_id(state: Path) -> None:
     seen = Observation(status=Status.RUNNING, at=NOW)
     async with opened(state) as ledger:
         for service in ("s", "t"):
-            await ledger.add(adopt(seen, provider_task_id="theirs", service=service))
+            await ledger.add(import_task(seen, provider_task_id="theirs", account=service))
 
     assert raw(state, "SELECT service FROM task ORDER BY service") == [("s",), ("t",)]
 
@@ -205,7 +207,7 @@ async def test_unfinished_are_those_of_a_service_that_somebody_must_do_something
         )
     ]
     async with opened(state) as ledger:
-        for task in (*tasks, wish(service="another")):
+        for task in (*tasks, wish(account="another")):
             await ledger.add(task)
         found = await ledger.unfinished("s")
 
@@ -295,7 +297,7 @@ async def test_a_successor_is_recorded_with_the_change_or_not_at_all(state: Path
 
 
 async def test_whoever_bears_an_id_is_known_to_the_change_that_gives_it(state: Path) -> None:
-    first, second, elsewhere = wish(), wish(), wish(service="another")
+    first, second, elsewhere = wish(), wish(), wish(account="another")
     bearers = list[Task | None]()
 
     def give(task: Task, bearer: Task | None) -> Task:
@@ -340,15 +342,15 @@ async def test_every_change_of_the_story_is_an_event_and_nothing_else_is(state: 
     steps: list[Callable[[Task], Task]] = [
         accepted,
         lambda now: now,
-        lambda now: overlook(now, at=NOW + 10, delay=10),
-        lambda now: replace(now, watcher="w", watched_until=NOW),
+        lambda now: record_missed_poll(now, at=NOW + 10, delay=10),
+        lambda now: replace(now, lease_holder="w", lease_expires_at=NOW),
         lambda now: advance(now, Observation(status=Status.PENDING, at=NOW + 20)),
         lambda now: advance(now, Observation(status=Status.RUNNING, at=NOW + 30)),
         lambda now: advance(
             now, Observation(status=Status.SUCCEED, at=NOW + 40, result=Result(url="https://x/1"))
         ),
-        lambda now: keep(now, FileFact(status=FileStatus.NONE, problem="offline")),
-        lambda now: keep(now, FileFact(status=FileStatus.STORED, path="/a.mp4")),
+        lambda now: record_file(now, FileUpdate(status=FileStatus.NONE, error="offline")),
+        lambda now: record_file(now, FileUpdate(status=FileStatus.STORED, path="/a.mp4")),
     ]
     async with opened(state) as ledger:
         await ledger.add(task)
@@ -365,7 +367,7 @@ async def test_every_change_of_the_story_is_an_event_and_nothing_else_is(state: 
 
 
 def one_more_look(task: Task) -> Task:
-    return replace(task, looks=task.looks + 1)
+    return replace(task, poll_count=task.poll_count + 1)
 
 
 async def test_callers_of_one_process_lose_no_change(state: Path) -> None:
@@ -379,7 +381,7 @@ async def test_callers_of_one_process_lose_no_change(state: Path) -> None:
         found = await ledger.find(task.id)
 
     assert found is not None
-    assert found.looks == 40
+    assert found.poll_count == 40
 
 
 COUNT = """
@@ -391,7 +393,7 @@ store = Store(Path(sys.argv[1]))
 print("ready", flush=True)
 sys.stdin.readline()
 for _ in range(25):
-    store.change(sys.argv[2], lambda task: replace(task, looks=task.looks + 1))
+    store.change(sys.argv[2], lambda task: replace(task, poll_count=task.poll_count + 1))
 store.close()
 """
 
@@ -406,18 +408,18 @@ async def test_processes_lose_no_change(state: Path) -> None:
 
     assert [process.returncode for process in children] == [0] * 4
     assert found is not None
-    assert found.looks == 100
+    assert found.poll_count == 100
 
 
 OPEN = """
 import sys
 from pathlib import Path
 from geekai_video_mcp.ledger.sqlite import Store
-from geekai_video_mcp.lifecycle import intend
+from geekai_video_mcp.lifecycle import new_task
 print("ready", flush=True)
 sys.stdin.readline()
 store = Store(Path(sys.argv[1]))
-store.add(intend(request={}, service="s", owner="a", at=0.0))
+store.add(new_task(request={}, account="s", owner="a", at=0.0))
 store.close()
 """
 
@@ -448,7 +450,7 @@ async def test_a_ledger_of_the_first_version_is_taken_over_whole(state: Path) ->
         (task,) = await ledger.unfinished("s")
         await ledger.add(wish())
 
-    assert (task.id, task.looks, task.fingerprint, task.delivered_at) == ("old", 3, None, None)
+    assert (task.id, task.poll_count, task.fingerprint, task.delivered_at) == ("old", 3, None, None)
 
 
 async def test_a_ledger_of_a_newer_version_is_left_alone(state: Path) -> None:
@@ -492,17 +494,17 @@ from pathlib import Path
 from geekai_video_mcp.admission import Limits, admit
 from geekai_video_mcp.errors import CapReached
 from geekai_video_mcp.ledger.sqlite import Store
-from geekai_video_mcp.lifecycle import intend
+from geekai_video_mcp.lifecycle import new_task
 store = Store(Path(sys.argv[1]))
 print("ready", flush=True)
 sys.stdin.readline()
-limits = Limits(a_day=int(sys.argv[3]), in_flight=1000)
+limits = Limits(per_day=int(sys.argv[3]), in_flight=1000)
 for number in range(int(sys.argv[4])):
     request = {"prompt": f"{sys.argv[2]} {number}"}
-    task = intend(request=request, service="s", owner="a", at=1.0, idempotency_key=f"{number}"
+    task = new_task(request=request, account="s", owner="a", at=1.0, idempotency_key=f"{number}"
                   if sys.argv[2] == "same" else None)
     try:
-        store.admit(task, request, lambda beside: admit(task, beside, limits=limits, at=1.0))
+        store.admit(task, request, lambda existing: admit(task, existing, limits=limits, at=1.0))
     except CapReached:
         pass
 store.close()
@@ -534,7 +536,7 @@ def finished(task: Task, *, took: float, at: float = NOW) -> Task:
         task,
         status=Status.SUCCEED,
         submitted_at=at,
-        looked_at=at + took - 2.5,
+        last_polled_at=at + took - 2.5,
         ended_at=at + took + 2.5,
     )
 
@@ -543,8 +545,8 @@ async def test_history_is_the_newest_finished_tasks_of_the_same_kind_and_service
     state: Path,
 ) -> None:
     others = [
-        replace(finished(wish(), took=1), service="other"),
-        replace(finished(wish(), took=2), kind="other"),
+        replace(finished(wish(), took=1), account="other"),
+        replace(finished(wish(), took=2), duration_key="other"),
         replace(finished(wish(), took=3), status=Status.FAILED),
         wish(status=Status.RUNNING),
     ]
@@ -553,10 +555,10 @@ async def test_history_is_the_newest_finished_tasks_of_the_same_kind_and_service
             await ledger.add(task)
         for number in range(60):
             await ledger.add(finished(wish(), took=100 + number, at=NOW + number))
-        history = await ledger.history("s", str(wish().kind))
+        history = await ledger.history("s", str(wish().duration_key))
         nothing = await ledger.history("s", "never seen")
 
-    assert [span.took for span in history] == [159 - number for number in range(NEWEST)]
+    assert [span.seconds for span in history] == [159 - number for number in range(HISTORY_LIMIT)]
     assert nothing == []
 
 
@@ -580,14 +582,14 @@ async def test_a_budget_outlives_a_process_and_belongs_to_one_service(state: Pat
     async with opened(state) as ledger:
         await ledger.budget("s", hold)
     async with opened(state) as ledger:
-        blocked = await ledger.budget("s", partial(take, at=NOW + 1))
-        free = await ledger.budget("another", partial(take, at=NOW + 1))
+        blocked = await ledger.budget("s", partial(take_token, at=NOW + 1))
+        free = await ledger.budget("another", partial(take_token, at=NOW + 1))
 
     assert (blocked, free) == (pytest.approx(59), 0.0)
 
 
 def held(budget: Budget, *, seconds: float) -> tuple[Budget, None]:
-    return block(budget, at=NOW, seconds=seconds), None
+    return pause(budget, at=NOW, seconds=seconds), None
 
 
 SPEND = """
@@ -595,11 +597,11 @@ import sys
 from functools import partial
 from pathlib import Path
 from geekai_video_mcp.ledger.sqlite import Store
-from geekai_video_mcp.pace import take
+from geekai_video_mcp.pace import take_token
 store = Store(Path(sys.argv[1]))
 print("ready", flush=True)
 sys.stdin.readline()
-waits = [store.budget("s", partial(take, at=1_790_000_000.0)) for _ in range(10)]
+waits = [store.budget("s", partial(take_token, at=1_790_000_000.0)) for _ in range(10)]
 store.close()
 Path(sys.argv[2]).write_text(str(waits.count(0.0)), encoding="utf-8")
 """
@@ -687,18 +689,18 @@ from dataclasses import replace
 from pathlib import Path
 from geekai_video_mcp.errors import StorageUnavailable
 from geekai_video_mcp.ledger.sqlite import Store
-from geekai_video_mcp.lifecycle import intend
+from geekai_video_mcp.lifecycle import new_task
 
 store = Store(Path(sys.argv[1]))
-small = intend(request={"prompt": "fits"}, service="s", owner="a", at=0.0)
+small = new_task(request={"prompt": "fits"}, account="s", owner="a", at=0.0)
 store.add(small)
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 limit = (Path(sys.argv[1]) / "ledger.sqlite3").stat().st_size + 8192
 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
 for _ in range(2):
     for act in (
-        lambda: store.add(intend(request={"p": "x" * 99999}, service="s", owner="a", at=0.0)),
-        lambda: store.change(small.id, lambda task: replace(task, raw_reply="x" * 99999)),
+        lambda: store.add(new_task(request={"p": "x" * 99999}, account="s", owner="a", at=0.0)),
+        lambda: store.change(small.id, lambda task: replace(task, raw_response="x" * 99999)),
     ):
         try:
             act()
@@ -708,8 +710,8 @@ for _ in range(2):
             print("refused", exc.message)
 assert store.find(small.id) == small, "readers still work"
 resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-store.change(small.id, lambda task: replace(task, looks=1))
-assert [task.looks for task in store.unfinished("s")] == [1]
+store.change(small.id, lambda task: replace(task, poll_count=1))
+assert [task.poll_count for task in store.unfinished("s")] == [1]
 store.close()
 """
 
@@ -744,7 +746,7 @@ def test_a_commit_that_fails_is_undone_and_the_next_one_works(state: Path) -> No
         with reading(state), pytest.raises(StorageUnavailable):
             store.change(task.id, one_more_look)
 
-        assert store.change(task.id, one_more_look).looks == 1
+        assert store.change(task.id, one_more_look).poll_count == 1
     finally:
         store.close()
 

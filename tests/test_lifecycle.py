@@ -10,46 +10,46 @@ from hypothesis import strategies as st
 from geekai_video_mcp.errors import MAYBE_CHARGED
 from geekai_video_mcp.lifecycle import (
     ALLOWED,
-    FETCH_AGAIN,
-    GIVE_UP,
-    GIVE_UP_LOOKS,
-    LEASE,
-    LIMITED_AT_MOST,
-    RETRY_LIMITED,
+    DOWNLOAD_RETRY_DELAYS,
+    GIVE_UP_AFTER,
+    GIVE_UP_MIN_POLLS,
+    LEASE_SECONDS,
+    MAX_RETRY_AFTER,
+    POLLED,
+    RATE_LIMIT_DELAYS,
     RETRY_UNSENT,
     TERMINAL,
-    WATCHED,
-    FileFact,
     FileStatus,
+    FileUpdate,
     Observation,
     Result,
     Status,
     Task,
-    adopt,
+    acquire_lease,
     advance,
-    deliver,
-    due,
-    fetch_again_after,
-    intend,
-    keep,
-    lease,
-    overlook,
-    paced,
-    send_again_after,
+    download_retry_delay,
+    import_task,
+    mark_delivered,
+    new_task,
+    poll_due,
+    record_file,
+    record_missed_poll,
+    retry_delay,
+    with_typical_duration,
 )
 from geekai_video_mcp.pace import (
-    AWAY_AT_MOST,
-    FIRST_LOOK,
-    HINT_AT_LEAST,
-    HINT_SLACK,
+    ESTIMATE_SLACK,
+    FIRST_POLL_DELAY,
     JITTER,
-    LOOK_AT_MOST,
-    LOOK_EVERY,
-    Pace,
+    MAX_POLL_GAP,
+    MAX_POLL_INTERVAL,
+    MIN_POLL_INTERVAL,
+    POLL_INTERVAL,
+    TypicalDuration,
 )
 
 NOW = 1_790_000_000.0
-USUAL = Pace(soonest=60.0, latest=240.0)
+USUAL = TypicalDuration(p10=60.0, p95=240.0)
 
 times = st.floats(min_value=NOW, max_value=NOW + 1e5)
 observations = st.builds(
@@ -65,17 +65,17 @@ observations = st.builds(
     estimated_seconds=st.none() | st.floats(min_value=0, max_value=1e6),
 )
 facts = st.builds(
-    FileFact, status=st.sampled_from(FileStatus), path=st.sampled_from([None, "/videos/a.mp4"])
+    FileUpdate, status=st.sampled_from(FileStatus), path=st.sampled_from([None, "/videos/a.mp4"])
 )
 
 
 def wish() -> Task:
-    return intend(request={"model": "m", "prompt": "p"}, service="s", owner="a", at=NOW)
+    return new_task(request={"model": "m", "prompt": "p"}, account="s", owner="a", at=NOW)
 
 
 def watched(status: Status = Status.RUNNING, *, at: float = NOW) -> Task:
     return replace(
-        wish(), status=status, attempt=1, submitted_at=at, provider_task_id="one", next_look_at=at
+        wish(), status=status, attempt=1, submitted_at=at, provider_task_id="one", next_poll_at=at
     )
 
 
@@ -101,7 +101,7 @@ def test_only_a_person_turns_an_unknown_outcome_into_a_new_submission() -> None:
 def test_ids_are_unguessable_and_never_the_same() -> None:
     seen = Observation(status=Status.RUNNING, at=NOW)
     ids = {wish().id for _ in range(100)}
-    ids |= {adopt(seen, provider_task_id="theirs", service="s").id for _ in range(100)}
+    ids |= {import_task(seen, provider_task_id="theirs", account="s").id for _ in range(100)}
 
     assert len(ids) == 200
     assert {len(i) for i in ids} == {32}
@@ -129,7 +129,7 @@ def test_no_sequence_of_words_leaves_an_end_loses_an_id_or_takes_a_way_that_is_n
             word.status is Status.SUBMITTING and task is not before
         )
         assert (task.ended_at is not None) == (task.status in TERMINAL)
-        assert (task.next_look_at is not None) == (task.status in WATCHED)
+        assert (task.next_poll_at is not None) == (task.status in POLLED)
 
 
 @settings(deadline=None)
@@ -175,7 +175,7 @@ def test_a_claim_is_its_claimants_and_begins_anew() -> None:
 
 def test_the_same_word_again_changes_neither_why_nor_who_was_told() -> None:
     why = Observation(status=Status.UNKNOWN, at=NOW, error_code="no_answer", error_message="m")
-    told = deliver(advance(replace(wish(), status=Status.SUBMITTING), why), at=NOW + 1)
+    told = mark_delivered(advance(replace(wish(), status=Status.SUBMITTING), why), at=NOW + 1)
     again = advance(told, Observation(status=Status.UNKNOWN, at=NOW + 9))
 
     assert (again.error_code, again.error_message) == ("no_answer", "m")
@@ -211,11 +211,11 @@ def test_whatever_was_believed_the_services_word_of_an_end_is_taken(
 
 
 def test_why_an_outcome_was_unknown_is_not_why_the_task_failed_later() -> None:
-    lost = replace(watched(Status.UNKNOWN), error_message="no answer", raw_reply="<html>")
+    lost = replace(watched(Status.UNKNOWN), error_message="no answer", raw_response="<html>")
 
     failed = advance(lost, Observation(status=Status.FAILED, at=NOW))
 
-    assert (failed.error_message, failed.raw_reply) == (None, None)
+    assert (failed.error_message, failed.raw_response) == (None, None)
 
 
 def test_a_late_answer_wins_over_a_person_who_gave_it_up_and_a_stale_attempt_does_not() -> None:
@@ -231,11 +231,11 @@ def test_a_late_answer_wins_over_a_person_who_gave_it_up_and_a_stale_attempt_doe
 
 
 def test_giving_up_keeps_the_reply_that_is_all_the_evidence() -> None:
-    lost = replace(watched(Status.UNKNOWN), error_code="no_answer", raw_reply="<html>")
+    lost = replace(watched(Status.UNKNOWN), error_code="no_answer", raw_response="<html>")
 
     gone = advance(lost, Observation(status=Status.ABANDONED, at=NOW, error_code="abandoned"))
 
-    assert (gone.error_code, gone.raw_reply) == ("abandoned", "<html>")
+    assert (gone.error_code, gone.raw_response) == ("abandoned", "<html>")
 
 
 @pytest.mark.parametrize("status", sorted(set(Status) - {Status.UNKNOWN, Status.ABANDONED}))
@@ -248,8 +248,8 @@ def test_only_an_unknown_outcome_can_be_given_up(status: Status) -> None:
 def test_a_backward_word_keeps_the_status_and_still_counts_as_a_look() -> None:
     task = advance(watched(), Observation(status=Status.PENDING, at=NOW + 10))
 
-    assert (task.status, task.looks) == (Status.RUNNING, 1)
-    assert not due(task, at=NOW + 10)
+    assert (task.status, task.poll_count) == (Status.RUNNING, 1)
+    assert not poll_due(task, at=NOW + 10)
 
 
 def test_an_end_is_dated_once_and_a_newer_link_is_taken() -> None:
@@ -265,106 +265,111 @@ def test_an_end_is_dated_once_and_a_newer_link_is_taken() -> None:
 
 @settings(deadline=None)
 @given(st.lists(facts, max_size=10))
-def test_what_is_stored_stays_stored(learned: Sequence[FileFact]) -> None:
+def test_what_is_stored_stays_stored(learned: Sequence[FileUpdate]) -> None:
     task = watched(Status.SUCCEED)
     for fact in learned:
-        before, task = task, keep(task, fact)
+        before, task = task, record_file(task, fact)
         assert before.file_status is not FileStatus.STORED or task == before
-        assert before.fetches <= task.fetches <= before.fetches + 1
+        assert before.failed_downloads <= task.failed_downloads <= before.failed_downloads + 1
 
 
 def test_what_is_learned_of_a_file_is_kept_whole_and_what_failed_is_counted() -> None:
-    tried = keep(watched(Status.SUCCEED), FileFact(status=FileStatus.NONE, problem="offline"))
-    fact = FileFact(status=FileStatus.STORED, path="/a.mp4", size_bytes=7, sha256="00")
-    stored = keep(tried, fact)
+    tried = record_file(
+        watched(Status.SUCCEED), FileUpdate(status=FileStatus.NONE, error="offline")
+    )
+    fact = FileUpdate(status=FileStatus.STORED, path="/a.mp4", size_bytes=7, sha256="00")
+    stored = record_file(tried, fact)
 
-    assert (tried.file_problem, tried.fetches) == ("offline", 1)
+    assert (tried.file_error, tried.failed_downloads) == ("offline", 1)
     assert (stored.file_path, stored.file_bytes, stored.file_sha256) == ("/a.mp4", 7, "00")
-    assert (stored.file_problem, stored.fetches) == (None, 1)
+    assert (stored.file_error, stored.failed_downloads) == (None, 1)
 
 
 @pytest.mark.parametrize("status", sorted(set(Status) - {Status.SUCCEED}))
 def test_only_a_succeeded_task_has_a_file(status: Status) -> None:
     task = watched(status)
 
-    assert keep(task, FileFact(status=FileStatus.STORED, path="/videos/a.mp4")) is task
+    assert record_file(task, FileUpdate(status=FileStatus.STORED, path="/videos/a.mp4")) is task
 
 
 def test_a_video_is_settled_when_its_file_is_and_a_failure_at_once() -> None:
     success = watched(Status.SUCCEED)
 
     assert not success.settled
-    assert keep(success, FileFact(status=FileStatus.STORED, path="/a")).settled
-    assert keep(success, FileFact(status=FileStatus.LOST)).settled
-    assert not keep(success, FileFact(status=FileStatus.NONE, problem="offline")).settled
+    assert record_file(success, FileUpdate(status=FileStatus.STORED, path="/a")).settled
+    assert record_file(success, FileUpdate(status=FileStatus.LOST)).settled
+    assert not record_file(success, FileUpdate(status=FileStatus.NONE, error="offline")).settled
     settled = {status for status in Status if watched(status).settled}
     assert settled == {Status.FAILED, Status.REJECTED, Status.UNKNOWN, Status.ABANDONED}
 
 
 def test_a_lease_holds_against_others_until_it_ends() -> None:
-    held = lease(watched(), watcher="a", at=NOW)
+    held = acquire_lease(watched(), holder="a", at=NOW)
 
-    assert held.watched_until == NOW + LEASE
-    assert lease(held, watcher="b", at=NOW + LEASE - 1) is held
-    assert lease(held, watcher="b", at=NOW + LEASE).watcher == "b"
-    assert lease(held, watcher="a", at=NOW + 1).watched_until == NOW + 1 + LEASE
+    assert held.lease_expires_at == NOW + LEASE_SECONDS
+    assert acquire_lease(held, holder="b", at=NOW + LEASE_SECONDS - 1) is held
+    assert acquire_lease(held, holder="b", at=NOW + LEASE_SECONDS).lease_holder == "b"
+    assert acquire_lease(held, holder="a", at=NOW + 1).lease_expires_at == NOW + 1 + LEASE_SECONDS
 
 
 def test_a_dead_watcher_leaves_its_lease_at_once_and_only_its_own() -> None:
-    held = lease(watched(), watcher="a", at=NOW)
+    held = acquire_lease(watched(), holder="a", at=NOW)
 
-    assert lease(held, watcher="b", at=NOW + 1, dead="a").watcher == "b"
-    assert lease(held, watcher="b", at=NOW + 1, dead="c") is held
+    assert acquire_lease(held, holder="b", at=NOW + 1, dead_holder="a").lease_holder == "b"
+    assert acquire_lease(held, holder="b", at=NOW + 1, dead_holder="c") is held
 
 
 def test_a_lease_from_before_the_clock_was_set_back_does_not_count() -> None:
-    held = lease(watched(), watcher="a", at=NOW + 3600)
+    held = acquire_lease(watched(), holder="a", at=NOW + 3600)
 
-    assert lease(held, watcher="b", at=NOW).watcher == "b"
+    assert acquire_lease(held, holder="b", at=NOW).lease_holder == "b"
 
 
 def test_a_look_is_due_at_its_time_and_when_no_schedule_could_have_set_it() -> None:
-    task = replace(watched(), next_look_at=NOW + 10)
+    task = replace(watched(), next_poll_at=NOW + 10)
 
-    assert not due(task, at=NOW + 9.9)
-    assert due(task, at=NOW + 10)
-    assert due(replace(task, next_look_at=None), at=NOW)
-    assert due(replace(task, next_look_at=NOW + 3600), at=NOW), "the clock was set back"
+    assert not poll_due(task, at=NOW + 9.9)
+    assert poll_due(task, at=NOW + 10)
+    assert poll_due(replace(task, next_poll_at=None), at=NOW)
+    assert poll_due(replace(task, next_poll_at=NOW + 3600), at=NOW), "the clock was set back"
 
 
 def looked(task: Task, *, at: float, hint: float | None = None) -> float:
     """Seconds to the next look after a look at *at* that saw nothing new."""
     seen = Observation(status=Status.RUNNING, at=at, estimated_seconds=hint)
     after = advance(task, seen)
-    assert after.next_look_at is not None
-    return after.next_look_at - at
+    assert after.next_poll_at is not None
+    return after.next_poll_at - at
 
 
 def test_the_first_look_waits_until_a_video_could_be_there() -> None:
-    sent = replace(watched(Status.SUBMITTING), next_look_at=None)
+    sent = replace(watched(Status.SUBMITTING), next_poll_at=None)
 
-    assert looked(sent, at=NOW + 2) == pytest.approx(FIRST_LOOK, rel=JITTER)
+    assert looked(sent, at=NOW + 2) == pytest.approx(FIRST_POLL_DELAY, rel=JITTER)
 
 
 def test_the_first_look_comes_when_one_in_ten_of_its_kind_is_done() -> None:
-    sent = paced(replace(watched(Status.SUBMITTING), next_look_at=None), USUAL)
+    sent = with_typical_duration(replace(watched(Status.SUBMITTING), next_poll_at=None), USUAL)
 
     assert looked(sent, at=NOW + 2) == pytest.approx(58, rel=JITTER)
 
 
-@pytest.mark.parametrize(("age", "wait"), [(70, LOOK_EVERY), (239, LOOK_EVERY), (250, 25.0)])
+@pytest.mark.parametrize(("age", "wait"), [(70, POLL_INTERVAL), (239, POLL_INTERVAL), (250, 25.0)])
 def test_looks_are_close_together_while_most_of_its_kind_are_done(age: float, wait: float) -> None:
-    assert looked(paced(watched(), USUAL), at=NOW + age) == pytest.approx(wait, rel=JITTER)
+    assert looked(with_typical_duration(watched(), USUAL), at=NOW + age) == pytest.approx(
+        wait, rel=JITTER
+    )
 
 
 def test_looks_at_tasks_that_were_sent_together_fall_apart() -> None:
     waits = [looked(watched(), at=NOW + 10) for _ in range(200)]
 
-    assert min(waits) < 0.92 * LOOK_EVERY < 1.08 * LOOK_EVERY < max(waits)
+    assert min(waits) < 0.92 * POLL_INTERVAL < 1.08 * POLL_INTERVAL < max(waits)
 
 
 @pytest.mark.parametrize(
-    ("age", "wait"), [(-3600, LOOK_EVERY), (10, LOOK_EVERY), (100, 10.0), (9_999, LOOK_AT_MOST)]
+    ("age", "wait"),
+    [(-3600, POLL_INTERVAL), (10, POLL_INTERVAL), (100, 10.0), (9_999, MAX_POLL_INTERVAL)],
 )
 def test_looks_grow_apart_with_the_age_of_the_task(age: float, wait: float) -> None:
     assert looked(watched(), at=NOW + age) == pytest.approx(wait, rel=JITTER)
@@ -372,7 +377,12 @@ def test_looks_grow_apart_with_the_age_of_the_task(age: float, wait: float) -> N
 
 @pytest.mark.parametrize(
     ("hint", "wait"),
-    [(8.0, 8.0 + HINT_SLACK), (0.0, HINT_AT_LEAST), (-5.0, HINT_AT_LEAST), (1e9, LOOK_AT_MOST)],
+    [
+        (8.0, 8.0 + ESTIMATE_SLACK),
+        (0.0, MIN_POLL_INTERVAL),
+        (-5.0, MIN_POLL_INTERVAL),
+        (1e9, MAX_POLL_INTERVAL),
+    ],
 )
 def test_the_services_estimate_is_honoured_within_bounds(hint: float, wait: float) -> None:
     assert looked(watched(), at=NOW + 60, hint=hint) == pytest.approx(wait)
@@ -383,33 +393,35 @@ def test_the_services_estimate_is_honoured_within_bounds(hint: float, wait: floa
 def test_no_schedule_sets_a_look_that_would_be_taken_for_a_clock_set_back(
     seen: Observation, submitted: float, soonest: float, looks: int
 ) -> None:
-    usual = Pace(soonest=soonest, latest=soonest * 2)
-    task = replace(paced(watched(at=submitted), usual), looks=looks, next_look_at=None)
+    usual = TypicalDuration(p10=soonest, p95=soonest * 2)
+    task = replace(
+        with_typical_duration(watched(at=submitted), usual), poll_count=looks, next_poll_at=None
+    )
     task = advance(task, replace(seen, attempt=None))
 
-    assert task.next_look_at is None or seen.at < task.next_look_at <= seen.at + AWAY_AT_MOST
+    assert task.next_poll_at is None or seen.at < task.next_poll_at <= seen.at + MAX_POLL_GAP
 
 
 @pytest.mark.parametrize("delay", [10.0, 120.0, 3600.0, float("inf")])
 def test_a_missed_look_changes_nothing_but_when_to_look_again(delay: float) -> None:
-    missed = overlook(watched(), at=NOW, delay=delay)
+    missed = record_missed_poll(watched(), at=NOW, delay=delay)
 
-    assert (missed.status, missed.looks, missed.stale_since) == (Status.RUNNING, 1, NOW)
-    assert not due(missed, at=NOW + min(delay, AWAY_AT_MOST) - 0.1), "the service's own wish"
-    assert due(missed, at=NOW + delay * 1.25)
-    assert overlook(missed, at=NOW + 50, delay=delay).stale_since == NOW
-    assert advance(missed, Observation(status=Status.RUNNING, at=NOW)).stale_since is None
-
-
-def old(*, looks: int = GIVE_UP_LOOKS) -> Task:
-    return replace(watched(at=NOW - GIVE_UP), looks=looks)
+    assert (missed.status, missed.poll_count, missed.unreachable_since) == (Status.RUNNING, 1, NOW)
+    assert not poll_due(missed, at=NOW + min(delay, MAX_POLL_GAP) - 0.1), "the service's own wish"
+    assert poll_due(missed, at=NOW + delay * 1.25)
+    assert record_missed_poll(missed, at=NOW + 50, delay=delay).unreachable_since == NOW
+    assert advance(missed, Observation(status=Status.RUNNING, at=NOW)).unreachable_since is None
 
 
-@pytest.mark.parametrize("status", sorted(WATCHED))
+def old(*, looks: int = GIVE_UP_MIN_POLLS) -> Task:
+    return replace(watched(at=NOW - GIVE_UP_AFTER), poll_count=looks)
+
+
+@pytest.mark.parametrize("status", sorted(POLLED))
 def test_a_task_that_is_not_done_after_a_day_is_unknown_and_never_failed(status: Status) -> None:
     ended = advance(old(), Observation(status=status, at=NOW))
 
-    assert (ended.status, ended.error_code, ended.next_look_at) == (
+    assert (ended.status, ended.error_code, ended.next_poll_at) == (
         Status.UNKNOWN,
         "no_result",
         None,
@@ -421,8 +433,10 @@ def test_a_task_that_is_not_done_after_a_day_is_unknown_and_never_failed(status:
 def test_a_task_is_not_given_up_before_its_time_nor_before_it_was_looked_at_often() -> None:
     seen = Observation(status=Status.RUNNING, at=NOW)
 
-    assert advance(replace(old(), submitted_at=NOW - GIVE_UP + 1), seen).status is Status.RUNNING
-    assert advance(old(looks=GIVE_UP_LOOKS - 1), seen).status is Status.RUNNING
+    assert (
+        advance(replace(old(), submitted_at=NOW - GIVE_UP_AFTER + 1), seen).status is Status.RUNNING
+    )
+    assert advance(old(looks=GIVE_UP_MIN_POLLS - 1), seen).status is Status.RUNNING
 
 
 def test_a_video_that_comes_after_a_day_is_a_video() -> None:
@@ -443,11 +457,11 @@ def test_a_task_that_was_given_up_stays_so_while_it_is_not_done() -> None:
 
 
 def test_a_look_that_fails_gives_nothing_up_unless_the_service_has_forgotten_the_task() -> None:
-    missed = overlook(old(), at=NOW, delay=10)
+    missed = record_missed_poll(old(), at=NOW, delay=10)
 
     assert missed.status is Status.RUNNING
-    assert overlook(watched(), at=NOW, delay=10, forgotten=True).status is Status.RUNNING
-    assert overlook(missed, at=NOW, delay=10, forgotten=True).status is Status.UNKNOWN
+    assert record_missed_poll(watched(), at=NOW, delay=10, not_found=True).status is Status.RUNNING
+    assert record_missed_poll(missed, at=NOW, delay=10, not_found=True).status is Status.UNKNOWN
 
 
 def test_that_its_process_ended_says_nothing_of_a_task_that_was_accepted() -> None:
@@ -457,16 +471,16 @@ def test_that_its_process_ended_says_nothing_of_a_task_that_was_accepted() -> No
     assert advance(task, orphaned) is task
 
 
-@pytest.mark.parametrize("status", sorted(set(Status) - WATCHED))
+@pytest.mark.parametrize("status", sorted(set(Status) - POLLED))
 def test_a_task_that_nobody_watches_is_not_overlooked(status: Status) -> None:
     task = watched(status)
 
-    assert overlook(task, at=NOW, delay=10) is task
+    assert record_missed_poll(task, at=NOW, delay=10) is task
 
 
 def test_a_request_that_never_left_is_tried_a_few_times_quickly() -> None:
     delays = [
-        send_again_after(tried=tried, limited=False, retry_after_seconds=None) for tried in range(4)
+        retry_delay(tried=tried, limited=False, retry_after_seconds=None) for tried in range(4)
     ]
 
     assert delays == [*RETRY_UNSENT, None]
@@ -474,26 +488,26 @@ def test_a_request_that_never_left_is_tried_a_few_times_quickly() -> None:
 
 def test_a_limited_request_is_tried_again_patiently_or_when_the_service_says() -> None:
     delays = [
-        send_again_after(tried=tried, limited=True, retry_after_seconds=None) for tried in range(5)
+        retry_delay(tried=tried, limited=True, retry_after_seconds=None) for tried in range(5)
     ]
 
-    assert delays == [*RETRY_LIMITED, None]
-    for wish in (0.5, 17.0, LIMITED_AT_MOST):
-        assert send_again_after(tried=0, limited=True, retry_after_seconds=wish) == wish
-    assert send_again_after(tried=4, limited=True, retry_after_seconds=1.0) is None
+    assert delays == [*RATE_LIMIT_DELAYS, None]
+    for wish in (0.5, 17.0, MAX_RETRY_AFTER):
+        assert retry_delay(tried=0, limited=True, retry_after_seconds=wish) == wish
+    assert retry_delay(tried=4, limited=True, retry_after_seconds=1.0) is None
 
 
-@pytest.mark.parametrize("wish", [LIMITED_AT_MOST + 1, float("inf")])
+@pytest.mark.parametrize("wish", [MAX_RETRY_AFTER + 1, float("inf")])
 def test_a_wish_to_wait_longer_than_a_call_can_is_the_callers_to_wait_for(wish: float) -> None:
-    assert send_again_after(tried=0, limited=True, retry_after_seconds=wish) is None
+    assert retry_delay(tried=0, limited=True, retry_after_seconds=wish) is None
 
 
 def test_downloads_are_tried_again_ever_more_slowly_and_for_ever() -> None:
-    assert [fetch_again_after(failed) for failed in range(8)] == [
+    assert [download_retry_delay(failed) for failed in range(8)] == [
         0.0,
-        *FETCH_AGAIN,
-        FETCH_AGAIN[-1],
-        FETCH_AGAIN[-1],
+        *DOWNLOAD_RETRY_DELAYS,
+        DOWNLOAD_RETRY_DELAYS[-1],
+        DOWNLOAD_RETRY_DELAYS[-1],
     ]
 
 
@@ -502,7 +516,7 @@ def test_a_task_made_elsewhere_is_taken_in_as_it_is_seen() -> None:
         status=Status.SUCCEED, at=NOW, model="veo", result=Result(url="https://x/1.mp4")
     )
 
-    task = adopt(seen, provider_task_id="theirs", service="s")
+    task = import_task(seen, provider_task_id="theirs", account="s")
 
     assert (task.provider_task_id, task.model, task.status) == ("theirs", "veo", Status.SUCCEED)
     assert (task.attempt, task.owner, dict(task.request)) == (0, None, {})
@@ -510,10 +524,12 @@ def test_a_task_made_elsewhere_is_taken_in_as_it_is_seen() -> None:
 
 
 def test_a_task_made_elsewhere_that_runs_is_looked_at_again_soon() -> None:
-    task = adopt(Observation(status=Status.RUNNING, at=NOW), provider_task_id="theirs", service="s")
+    task = import_task(
+        Observation(status=Status.RUNNING, at=NOW), provider_task_id="theirs", account="s"
+    )
 
     assert task.status is Status.RUNNING
-    assert task.next_look_at == pytest.approx(NOW + LOOK_EVERY, abs=JITTER * LOOK_EVERY)
+    assert task.next_poll_at == pytest.approx(NOW + POLL_INTERVAL, abs=JITTER * POLL_INTERVAL)
 
 
 # Delivery
@@ -523,5 +539,5 @@ def test_only_an_end_is_delivered_and_the_first_time_counts() -> None:
     """An unknown outcome may come to life between being read and being told."""
     running, ended = watched(), replace(wish(), status=Status.FAILED)
 
-    assert deliver(running, at=NOW) == running
-    assert deliver(deliver(ended, at=NOW), at=NOW + 9).delivered_at == NOW
+    assert mark_delivered(running, at=NOW) == running
+    assert mark_delivered(mark_delivered(ended, at=NOW), at=NOW + 9).delivered_at == NOW

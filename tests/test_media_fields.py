@@ -83,7 +83,7 @@ def test_every_link_in_a_documented_request_is_in_a_marked_field(path: Path) -> 
 def links_of(value: object) -> list[str]:
     """Every text in *value* that is a link, a data URI, a file or a task."""
     if isinstance(value, str):
-        return [value] if references.kind(value) else []
+        return [value] if references.ref_kind(value) else []
     if isinstance(value, dict):
         value = list(cast("dict[str, object]", value).values())
     members = cast("list[object]", value) if isinstance(value, list) else []

@@ -16,15 +16,15 @@ from geekai_video_mcp.errors import (
     SubmissionUnknown,
 )
 from geekai_video_mcp.lifecycle import (
-    FileFact,
     FileStatus,
+    FileUpdate,
     Observation,
     Result,
     Status,
     Task,
     advance,
-    intend,
-    keep,
+    new_task,
+    record_file,
 )
 from geekai_video_mcp.schema import compact_schema
 from geekai_video_mcp.views import PREVIEW_LABEL, VideoTask, failed, progress, text, video_task
@@ -40,8 +40,8 @@ SAID = {
 
 
 def task(status: Status, file: FileStatus = FileStatus.NONE, **changes: Any) -> Task:  # noqa: ANN401 - any field's own type
-    made = intend(
-        request={"model": "cogvideox-flash", "prompt": "p"}, service="s", owner="a", at=NOW
+    made = new_task(
+        request={"model": "cogvideox-flash", "prompt": "p"}, account="s", owner="a", at=NOW
     )
     stored = file is FileStatus.STORED
     full = replace(
@@ -56,7 +56,7 @@ def task(status: Status, file: FileStatus = FileStatus.NONE, **changes: Any) -> 
         file_status=file,
         file_path="/videos/a.mp4" if stored else None,
         file_bytes=1_250_000 if stored else None,
-        file_problem="The link answered HTTP 404." if file is FileStatus.LOST else None,
+        file_error="The link answered HTTP 404." if file is FileStatus.LOST else None,
     )
     return replace(full, **changes)
 
@@ -194,7 +194,9 @@ def test_a_finished_video_is_named_with_its_file_and_size() -> None:
 
 
 def test_a_video_that_is_being_fetched_is_not_lost() -> None:
-    one = keep(task(Status.SUCCEED), FileFact(status=FileStatus.NONE, problem="The disk is full"))
+    one = record_file(
+        task(Status.SUCCEED), FileUpdate(status=FileStatus.NONE, error="The disk is full")
+    )
 
     assert "not on disk yet. The disk is full." in words(one)
     assert not failed(one)
@@ -221,13 +223,13 @@ def test_a_preview_is_labelled_wherever_it_is_seen() -> None:
 
 def test_dates_are_iso_in_utc() -> None:
     assert shown(task(Status.SUCCEED))["url_expires_at"] == "2026-09-28T14:14:02+00:00"
-    one = task(Status.RUNNING, stale_since=NOW)
+    one = task(Status.RUNNING, unreachable_since=NOW)
     assert shown(one)["stale_since"] == "2026-09-21T14:13:20+00:00"
     assert "GeekAI has not answered since 2026-09-21T14:13:20+00:00." in words(one)
 
 
 def test_a_clock_set_back_makes_no_negative_time() -> None:
-    one = task(Status.RUNNING, next_look_at=NOW + 5)
+    one = task(Status.RUNNING, next_poll_at=NOW + 5)
 
     view = video_task(one, at=NOW - 3600, sandbox=False)
 

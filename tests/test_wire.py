@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from geekai_video_mcp.catalogue import Listed
+from geekai_video_mcp.catalogue import LiveModel
 from geekai_video_mcp.errors import (
     GeekAIVideoError,
     NotAuthorised,
@@ -153,7 +153,7 @@ def test_every_other_status_may_have_been_charged(status_code: int) -> None:
         created(error("busy", "try later"), status_code)
 
     assert f"HTTP {status_code}" in unknown.value.message
-    assert "try later" in unknown.value.raw_reply
+    assert "try later" in unknown.value.raw_response
 
 
 @pytest.mark.parametrize(
@@ -181,14 +181,14 @@ def test_an_accepted_request_without_a_task_id_may_have_been_charged(body: bytes
     with pytest.raises(SubmissionUnknown) as unknown:
         created(body)
 
-    assert unknown.value.raw_reply.encode("utf-8", "replace") == body or b"\xff" in body
+    assert unknown.value.raw_response.encode("utf-8", "replace") == body or b"\xff" in body
 
 
 def test_an_unusable_reply_is_kept_up_to_a_limit() -> None:
     with pytest.raises(SubmissionUnknown) as unknown:
         created(b"<html>" + "é".encode() * 100_000)
 
-    assert len(unknown.value.raw_reply) == RAW_REPLY_LIMIT
+    assert len(unknown.value.raw_response) == RAW_REPLY_LIMIT
     assert "<html>" not in unknown.value.message
 
 
@@ -593,8 +593,8 @@ def test_a_page_of_models_is_read_however_strange_its_entries() -> None:
     page = listing({"data": entries, "total": "many"})
 
     first, second, hostile = page.models
-    assert first == Listed(id="a", type="video", status="active")
-    assert second == Listed(id="7")
+    assert first == LiveModel(id="a", type="video", status="active")
+    assert second == LiveModel(id="7")
     assert len(hostile.id) <= 64
     assert "\u202e" not in hostile.id
     assert "\x1b" not in hostile.id

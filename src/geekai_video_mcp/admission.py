@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from geekai_video_mcp.errors import CapReached, RequestRefused, quoted
+from geekai_video_mcp.errors import CapReached, RequestRefused, quote
 from geekai_video_mcp.lifecycle import Status, Task
 
 DAY: Final = 24 * 3600.0
 """Seconds of every window here: what a cap counts, and how long a repeat is recognised."""
-GRACE: Final = 60.0
+REDELIVERY_GRACE: Final = 60.0
 """Seconds after a result was told in which a repeat still is one: the host may have given
 the call up before the answer reached the model."""
 
@@ -26,21 +26,21 @@ the call up before the answer reached the model."""
 class Limits:
     """How much may be asked of the service; only configuration raises it."""
 
-    a_day: int
+    per_day: int
     """Videos in any 24 hours."""
     in_flight: int
     """Videos at the same time."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Neighbours:
+class ExistingTasks:
     """What the ledger holds beside a new task, read in the transaction that records it."""
 
-    keyed: Task | None = None
+    same_key: Task | None = None
     """The one that bears the same idempotency key."""
-    twins: tuple[Task, ...] = ()
+    same_fingerprint: tuple[Task, ...] = ()
     """Those of the same fingerprint in the last `DAY`, newest first."""
-    a_day: int = 0
+    per_day: int = 0
     """Those of the last `DAY` that are `lifecycle.COUNTED_TODAY`."""
     in_flight: int = 0
     """Those of them that are `lifecycle.IN_FLIGHT`."""
@@ -48,17 +48,17 @@ class Neighbours:
     """When the first of them was made: its reservation is the next to go."""
 
 
-def admit(task: Task, beside: Neighbours, *, limits: Limits | None, at: float) -> Task:
+def admit(task: Task, existing: ExistingTasks, *, limits: Limits | None, at: float) -> Task:
     """*task* itself, to be recorded, or the task that it repeats.
 
     Raises:
         RequestRefused: its idempotency key is another request's.
         CapReached: no further video may be asked for now.
     """
-    if (earlier := repeated(task, beside, at=at)) is not None:
+    if (earlier := find_duplicate(task, existing, at=at)) is not None:
         return earlier
     if limits is not None:
-        check(beside, limits)
+        check_caps(existing, limits)
     return task
 
 
@@ -67,7 +67,7 @@ class Forecast:
     """What would become of a request if it were made now."""
 
     task: Task
-    repeats: Task | None = None
+    duplicate_of: Task | None = None
     """The earlier task that would be found in place of a new one."""
     refused: CapReached | None = None
     left_today: int | None = None
@@ -75,85 +75,85 @@ class Forecast:
     left_in_flight: int | None = None
 
 
-def foresee(task: Task, beside: Neighbours, *, limits: Limits | None, at: float) -> Forecast:
+def forecast(task: Task, existing: ExistingTasks, *, limits: Limits | None, at: float) -> Forecast:
     """What `admit` would do.
 
     Raises:
         RequestRefused: its idempotency key is another request's.
     """
     try:
-        admitted = admit(task, beside, limits=limits, at=at)
+        admitted = admit(task, existing, limits=limits, at=at)
     except CapReached as exc:
         admitted, refused = task, exc
     else:
         refused = None
     return Forecast(
         task=task,
-        repeats=None if admitted is task else admitted,
+        duplicate_of=None if admitted is task else admitted,
         refused=refused,
-        left_today=max(0, limits.a_day - beside.a_day) if limits else None,
-        left_in_flight=max(0, limits.in_flight - beside.in_flight) if limits else None,
+        left_today=max(0, limits.per_day - existing.per_day) if limits else None,
+        left_in_flight=max(0, limits.in_flight - existing.in_flight) if limits else None,
     )
 
 
-def repeated(task: Task, beside: Neighbours, *, at: float) -> Task | None:
+def find_duplicate(task: Task, existing: ExistingTasks, *, at: float) -> Task | None:
     """The task that this request repeats.
 
     Raises:
         RequestRefused: its idempotency key is another request's.
     """
-    if beside.keyed is not None:
-        if beside.keyed.fingerprint != task.fingerprint:
-            raise RequestRefused(_other_request(task, beside.keyed), code="idempotency_key")
-        return beside.keyed
+    if existing.same_key is not None:
+        if existing.same_key.fingerprint != task.fingerprint:
+            raise RequestRefused(_key_conflict(task, existing.same_key), code="idempotency_key")
+        return existing.same_key
     if task.idempotency_key is not None:  # a new key asks for a new take, in so many words
         return None
-    return next((twin for twin in beside.twins if _unheard(twin, at=at)), None)
+    return next((twin for twin in existing.same_fingerprint if _undelivered(twin, at=at)), None)
 
 
-def _unheard(twin: Task, *, at: float) -> bool:
+def _undelivered(earlier: Task, *, at: float) -> bool:
     """Whether its caller may not know of it yet, so that the same request is a retry."""
-    if twin.status is Status.UNKNOWN or twin.delivered_at is None:
+    if earlier.status is Status.UNKNOWN or earlier.delivered_at is None:
         return True  # an unknown outcome is a person's to repeat, however often it was told
-    if twin.status is Status.FAILED:
+    if earlier.status is Status.FAILED:
         return False  # another attempt at what failed is what anyone would want
-    return abs(at - twin.delivered_at) < GRACE  # a clock set back must not stretch it
+    return abs(at - earlier.delivered_at) < REDELIVERY_GRACE  # a clock set back must not stretch it
 
 
-def _other_request(task: Task, keyed: Task) -> str:
-    before = {**keyed.request, "variation": keyed.variation}
+def _key_conflict(task: Task, earlier: Task) -> str:
+    before = {**earlier.request, "variation": earlier.variation}
     now = {**task.request, "variation": task.variation}
     differ = [name for name in {**before, **now} if before.get(name) != now.get(name)]
     return (
-        f"idempotency_key {quoted(str(task.idempotency_key))} belongs to an earlier request that"
+        f"idempotency_key {quote(str(task.idempotency_key))} belongs to an earlier request that"
         f" differs in {', '.join(sorted(differ))}; give a new key, or the same arguments"
     )
 
 
-def check(beside: Neighbours, limits: Limits) -> None:
+def check_caps(existing: ExistingTasks, limits: Limits) -> None:
     """Raise if a cap is reached.
 
     Raises:
         CapReached: no further video may be asked for now.
     """
-    if beside.in_flight >= limits.in_flight:
+    if existing.in_flight >= limits.in_flight:
         raise CapReached(
-            f"{beside.in_flight} videos are under way, and GEEKAI_MAX_IN_FLIGHT allows"
+            f"{existing.in_flight} videos are under way, and GEEKAI_MAX_IN_FLIGHT allows"
             f" {limits.in_flight}",
-            way_out="Wait for one with get_video_task; an unknown one waits for the user, who"
+            remedy="Wait for one with get_video_task; an unknown one waits for the user, who"
             " decides with: geekai-video-mcp tasks",
         )
-    if beside.a_day >= limits.a_day:
+    if existing.per_day >= limits.per_day:
         raise CapReached(
-            f"{beside.a_day} videos were asked for in 24 hours, and GEEKAI_MAX_VIDEOS_PER_DAY"
-            f" allows {limits.a_day}",
-            way_out=f"Tell the user: no other is possible{_frees(beside)} unless whoever configures"
-            " the server raises the cap",
+            f"{existing.per_day} videos were asked for in 24 hours, and GEEKAI_MAX_VIDEOS_PER_DAY"
+            f" allows {limits.per_day}",
+            remedy=f"Tell the user: no other is possible{_frees_at(existing)} unless whoever"
+            " configures the server raises the cap",
         )
 
 
-def _frees(beside: Neighbours) -> str:
-    if beside.oldest_at is None:
+def _frees_at(existing: ExistingTasks) -> str:
+    if existing.oldest_at is None:
         return ""
-    frees_at = datetime.fromtimestamp(beside.oldest_at + DAY, UTC)
+    frees_at = datetime.fromtimestamp(existing.oldest_at + DAY, UTC)
     return f" before {frees_at.isoformat(timespec='seconds')}"

@@ -21,18 +21,18 @@ from geekai_video_mcp.admission import Limits
 from geekai_video_mcp.errors import ConfigError
 from geekai_video_mcp.lifecycle import Media
 
-GEEKAI: Final = "https://geekai.co/api/v1"
+GEEKAI_URL: Final = "https://geekai.co/api/v1"
 """The entry in China; https://geekai.dev/api/v1 is the one overseas. Read 2026-11-22."""
-SANDBOX: Final = "https://sandbox.invalid/api/v1"
+SANDBOX_URL: Final = "https://sandbox.invalid/api/v1"
 """The in-process sandbox: a name that RFC 2606 keeps from ever existing."""
 FREE_MODEL: Final = "cogvideox-flash"
 """Free of charge by GeekAI's reference page, read 2026-11-22."""
 FREE_IMAGE_MODEL: Final = "cogview-3-flash"
 """Free of charge by GeekAI's image guide, read 2026-11-22."""
 SANDBOX_MODEL: Final = "sandbox"
-ASK_ALWAYS: Final = -1.0
+CONFIRM_ALWAYS: Final = -1.0
 """CNY below every price: whatever would be paid for is asked about."""
-COUNT_DIGITS: Final = 7
+MAX_COUNT_DIGITS: Final = 7
 """Of a cap: ten million videos a day are a mistake."""
 
 _T = TypeVar("_T")
@@ -69,7 +69,7 @@ class Settings:
         """The caps on what may be spent; None where nothing can be."""
         if self.sandbox:
             return None
-        return Limits(a_day=self.max_videos_per_day, in_flight=self.max_in_flight)
+        return Limits(per_day=self.max_videos_per_day, in_flight=self.max_in_flight)
 
     @property
     def default_models(self) -> Mapping[Media, str]:
@@ -80,10 +80,10 @@ class Settings:
     @property
     def sandbox(self) -> bool:
         """Whether the service is the one in this process."""
-        return self.base_url == SANDBOX
+        return self.base_url == SANDBOX_URL
 
     @property
-    def service(self) -> str:
+    def account(self) -> str:
         """Which service and which key a task belongs to; never the key."""
         if self.api_key is None or self.sandbox:  # which is the same for everyone
             return self.base_url
@@ -97,58 +97,58 @@ class Settings:
         Raises:
             ConfigError: naming every wrong variable at once.
         """
-        reading = _Reading(environ)
-        key = reading.take("GEEKAI_API_KEY", _key, None)
-        url = reading.take("GEEKAI_BASE_URL", _base_url, GEEKAI if key else SANDBOX)
-        model = SANDBOX_MODEL if url == SANDBOX else FREE_MODEL
+        reading = _EnvReader(environ)
+        key = reading.get("GEEKAI_API_KEY", _parse_key, None)
+        url = reading.get("GEEKAI_BASE_URL", _parse_base_url, GEEKAI_URL if key else SANDBOX_URL)
+        model = SANDBOX_MODEL if url == SANDBOX_URL else FREE_MODEL
         settings = cls(
             api_key=key,
             base_url=url,
-            default_model=reading.take("GEEKAI_DEFAULT_MODEL", str.strip, model),
-            output_dir=reading.take("GEEKAI_OUTPUT_DIR", _folder, _videos()),
-            state_dir=reading.take("GEEKAI_STATE_DIR", _folder, _state()),
-            image_dirs=reading.take("GEEKAI_IMAGE_DIRS", _folders, ()),
-            log_level=reading.take("GEEKAI_LOG_LEVEL", _level, "WARNING"),
-            max_videos_per_day=reading.take(
-                "GEEKAI_MAX_VIDEOS_PER_DAY", _count, cls.max_videos_per_day
+            default_model=reading.get("GEEKAI_DEFAULT_MODEL", str.strip, model),
+            output_dir=reading.get("GEEKAI_OUTPUT_DIR", _parse_folder, _default_output_dir()),
+            state_dir=reading.get("GEEKAI_STATE_DIR", _parse_folder, _default_state_dir()),
+            image_dirs=reading.get("GEEKAI_IMAGE_DIRS", _parse_folders, ()),
+            log_level=reading.get("GEEKAI_LOG_LEVEL", _parse_level, "WARNING"),
+            max_videos_per_day=reading.get(
+                "GEEKAI_MAX_VIDEOS_PER_DAY", _parse_count, cls.max_videos_per_day
             ),
-            max_in_flight=reading.take("GEEKAI_MAX_IN_FLIGHT", _count, cls.max_in_flight),
-            confirm_above=reading.take("GEEKAI_CONFIRM", _confirm, None),
+            max_in_flight=reading.get("GEEKAI_MAX_IN_FLIGHT", _parse_count, cls.max_in_flight),
+            confirm_above=reading.get("GEEKAI_CONFIRM", _parse_confirm, None),
         )
-        if reading.mistakes:
-            raise ConfigError(reading.mistakes)
+        if reading.problems:
+            raise ConfigError(reading.problems)
         return settings
 
 
-class _Reading:
+class _EnvReader:
     """One pass over the environment, collecting what is wrong with it."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
-        self.mistakes: dict[str, str] = {}
+        self.problems: dict[str, str] = {}
 
-    def take(self, name: str, read: Callable[[str], _T], default: _D) -> "_T | _D":
+    def get(self, name: str, read: Callable[[str], _T], default: _D) -> "_T | _D":
         value = self._environ.get(name, "").strip()
         if not value:
             return default
         try:
             return read(value)
         except ValueError as wrong:
-            self.mistakes[name] = str(wrong)
+            self.problems[name] = str(wrong)
             return default
 
 
-def _key(value: str) -> SecretStr:
+def _parse_key(value: str) -> SecretStr:
     if not value.isascii() or not value.isprintable() or " " in value:
         what = "must be printable ASCII without spaces; copy the key again from GeekAI's console"
         raise ValueError(what)
     return SecretStr(value)
 
 
-def _base_url(value: str) -> str:
-    parts = _parts(value)
+def _parse_base_url(value: str) -> str:
+    parts = _split_url(value)
     if parts is None or parts.scheme not in {"https", "http"} or not parts.hostname:
-        what = f"must be an absolute URL such as {GEEKAI}"
+        what = f"must be an absolute URL such as {GEEKAI_URL}"
         raise ValueError(what)
     # Empty ones as well: the marks alone would come between the URL and its endpoints.
     if "@" in parts.netloc or "?" in value or "#" in value:
@@ -160,7 +160,7 @@ def _base_url(value: str) -> str:
     return value.rstrip("/")
 
 
-def _parts(value: str) -> SplitResult | None:
+def _split_url(value: str) -> SplitResult | None:
     """The URL's parts; None if it has none, or only after what urlsplit drops in silence."""
     try:
         parts = urlsplit(value)
@@ -180,7 +180,7 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _folder(value: str) -> Path:
+def _parse_folder(value: str) -> Path:
     try:
         path = Path(value).expanduser()
         taken = path.exists() and not path.is_dir()
@@ -196,21 +196,21 @@ def _folder(value: str) -> Path:
     return path
 
 
-def _folders(value: str) -> tuple[Path, ...]:
-    return tuple(_folder(each.strip()) for each in value.split(os.pathsep) if each.strip())
+def _parse_folders(value: str) -> tuple[Path, ...]:
+    return tuple(_parse_folder(each.strip()) for each in value.split(os.pathsep) if each.strip())
 
 
-def _count(value: str) -> int:
-    if not value.isascii() or not value.isdigit() or len(value) > COUNT_DIGITS:
-        what = f"must be a whole number of at most {COUNT_DIGITS} digits; 0 allows none"
+def _parse_count(value: str) -> int:
+    if not value.isascii() or not value.isdigit() or len(value) > MAX_COUNT_DIGITS:
+        what = f"must be a whole number of at most {MAX_COUNT_DIGITS} digits; 0 allows none"
         raise ValueError(what)
     return int(value)
 
 
-def _confirm(value: str) -> float | None:
+def _parse_confirm(value: str) -> float | None:
     word = value.lower()
     if word in {"never", "always"}:
-        return ASK_ALWAYS if word == "always" else None
+        return CONFIRM_ALWAYS if word == "always" else None
     if _ABOVE.fullmatch(word):
         return float(word.removeprefix("above:"))
     what = "must be never, always, or above: and an amount in CNY, such as above:2.50"
@@ -220,7 +220,7 @@ def _confirm(value: str) -> float | None:
 _ABOVE: Final = re.compile(r"above:[0-9]{1,7}(\.[0-9]{1,3})?")
 
 
-def _level(value: str) -> LogLevel:
+def _parse_level(value: str) -> LogLevel:
     for level in _LEVELS:
         if value.upper() == level:
             return level
@@ -228,9 +228,9 @@ def _level(value: str) -> LogLevel:
     raise ValueError(what)
 
 
-def _videos() -> Path:
+def _default_output_dir() -> Path:
     return platformdirs.user_videos_path() / "GeekAI"
 
 
-def _state() -> Path:
+def _default_state_dir() -> Path:
     return platformdirs.user_state_path("geekai-video-mcp", appauthor=False)

@@ -23,7 +23,7 @@ from mcp_types.version import is_version_at_least
 
 from geekai_video_mcp import views
 from geekai_video_mcp.admission import Forecast
-from geekai_video_mcp.errors import NotAgreed
+from geekai_video_mcp.errors import ConsentNotGiven
 
 ANSWERS_IN_CALLS: Final = "2026-07-28"
 """The first revision in which a question is the answer to a call."""
@@ -43,20 +43,20 @@ async def consent(
 
     Raises:
         CapReached: nothing may be paid for now, so nobody is asked.
-        NotAgreed: the person did not agree, or this client cannot ask.
+        ConsentNotGiven: the person did not agree, or this client cannot ask.
     """
     if forecast.refused is not None:
         raise forecast.refused
-    if forecast.repeats is not None:  # by its id, or a new one might be made unasked
-        return forecast.repeats.id
+    if forecast.duplicate_of is not None:  # by its id, or a new one might be made unasked
+        return forecast.duplicate_of.id
     found = views.dry_run(forecast, sandbox=False, warnings=warnings).dry_run
     if found is None or not _asks(found, above=above):
         return forecast.task.id
     if not _can_ask(ctx):
-        raise NotAgreed(
+        raise ConsentNotGiven(
             f"GEEKAI_CONFIRM={policy(above)} asks a person before this is paid for, and this"
             " client cannot ask (MCP elicitation)",
-            way_out="Tell the user: dry_run shows the price, another client may ask, and whoever"
+            remedy="Tell the user: dry_run shows the price, another client may ask, and whoever"
             " configures the server can change GEEKAI_CONFIRM",
         )
     question = ElicitRequestFormParams(
@@ -119,10 +119,10 @@ def _check(answer: object) -> None:
     """Go on only from a yes.
 
     Raises:
-        NotAgreed: it is none.
+        ConsentNotGiven: it is none.
     """
     action = answer.action if isinstance(answer, ElicitResult) else None
     if action == "accept":
         return
     reason = "The user declined" if action == "decline" else "The user did not answer the question"
-    raise NotAgreed(reason, way_out="Ask the user what to change before you call again")
+    raise ConsentNotGiven(reason, remedy="Ask the user what to change before you call again")

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import PurePath
 from typing import Final
 
-from geekai_video_mcp.errors import plain
+from geekai_video_mcp.errors import sanitize
 from geekai_video_mcp.lifecycle import FileStatus, Media, Task
 
 ROOT: Final = "video://tasks"
@@ -59,7 +59,7 @@ def entry(task: Task, *, sandbox: bool) -> Entry:
     """The task's own entry; *sandbox*: what it makes is a preview."""
     return Entry(
         uri=task_uri(task.id),
-        name=plain(str(task.request.get("prompt") or ""), limit=NAME_LIMIT) or task.id,
+        name=sanitize(str(task.request.get("prompt") or ""), limit=NAME_LIMIT) or task.id,
         description=_description(task, sandbox=sandbox),
         mime_type=JSON,
     )
@@ -85,4 +85,4 @@ def file_entry(task: Task, *, sandbox: bool) -> Entry | None:
 def _description(task: Task, *, sandbox: bool) -> str:
     kind = f"sandbox preview, {task.media}" if sandbox else str(task.media)
     at = datetime.fromtimestamp(task.created_at, UTC).strftime("%Y-%m-%d %H:%M UTC")
-    return f"{kind}, {plain(task.model, limit=NAME_LIMIT) or 'unknown model'}, {at}"
+    return f"{kind}, {sanitize(task.model, limit=NAME_LIMIT) or 'unknown model'}, {at}"

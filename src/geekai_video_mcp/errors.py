@@ -9,14 +9,14 @@ GeekAIVideoError
 ├── LedgerTooNew          the operator: the task database is of a newer version of this server
 ├── ServiceUnavailable    time: the same call may work later
 ├── SubmissionUnknown     a person: no answer to the POST, so nobody may send it again unasked
-├── NotAgreed             a person: they have to agree to a payment, and have not
-├── DecisionRefused       a person: what they decided about a task does not fit how it stands
+├── ConsentNotGiven       a person: they have to agree to a payment, and have not
+├── InvalidDecision       a person: what they decided about a task does not fit how it stands
 └── ConfigError           the operator: the environment; raised only at start-up
 
 Messages are read by models and people alike. Each says what happened, whether money
 was spent, in one of the two sentences below word for word, and what to do next. What reads,
 and what only writes on this machine, concerns no money and says neither sentence.
-Nothing from outside enters a message unless `quoted` has made it data.
+Nothing from outside enters a message unless `quote` has made it data.
 """
 
 import unicodedata
@@ -50,15 +50,15 @@ class RequestRefused(GeekAIVideoError):
     """The arguments were refused, here or by the service, before anything was charged."""
 
     def __init__(self, reason: str, *, code: str = "invalid_arguments") -> None:
-        super().__init__(f"{sentence(reason)} {NOT_CHARGED} Change the call and try again.")
+        super().__init__(f"{as_sentence(reason)} {NOT_CHARGED} Change the call and try again.")
         self.code = code
 
 
 class CapReached(GeekAIVideoError):
     """A cap on videos was reached; only time or the configuration moves it."""
 
-    def __init__(self, reason: str, *, way_out: str) -> None:
-        super().__init__(f"{sentence(reason)} {NOT_CHARGED} {sentence(way_out)}")
+    def __init__(self, reason: str, *, remedy: str) -> None:
+        super().__init__(f"{as_sentence(reason)} {NOT_CHARGED} {as_sentence(remedy)}")
         self.reason = reason
 
 
@@ -67,7 +67,7 @@ class TaskNotFound(GeekAIVideoError):
 
     def __init__(self, task_id: str) -> None:
         super().__init__(
-            f"No task {quoted(task_id, limit=64)} is known here or at the service. {NOT_CHARGED}"
+            f"No task {quote(task_id, limit=64)} is known here or at the service. {NOT_CHARGED}"
             " Use the task_id that generate_video returned, whole."
         )
         self.task_id = task_id
@@ -76,8 +76,8 @@ class TaskNotFound(GeekAIVideoError):
 class NotAuthorised(GeekAIVideoError):
     """The key or the balance was refused; `status_code` is the service's HTTP status."""
 
-    def __init__(self, reason: str, *, status_code: int, way_out: str) -> None:
-        super().__init__(f"{sentence(reason)} {NOT_CHARGED} {way_out}")
+    def __init__(self, reason: str, *, status_code: int, remedy: str) -> None:
+        super().__init__(f"{as_sentence(reason)} {NOT_CHARGED} {remedy}")
         self.status_code = status_code
         self.code = {401: "unauthorized", 402: "insufficient_balance"}.get(status_code, "forbidden")
 
@@ -95,19 +95,19 @@ class StorageUnavailable(GeekAIVideoError):
         *,
         access: Literal["opened", "read", "written"] = "written",
         money: Money | None = None,
-        way_out: str | None = None,
+        remedy: str | None = None,
     ) -> None:
         busy = reason == BUSY
         problem = BUSY if busy and what == DATABASE else f"{what} could not be {access}: {reason}"
-        if way_out is None:
+        if remedy is None:
             # After a request has left, "the same call" could be a second payment.
             sent = money == MAYBE_CHARGED
             then = "call get_video_task; never generate it again" if sent else "try again"
             mend = (
                 "Wait a few seconds" if busy else "Free some space or mend the folder's permissions"
             )
-            way_out = f"{mend}, then {then}."
-        said = (sentence(problem[0].upper() + problem[1:]), money, way_out)
+            remedy = f"{mend}, then {then}."
+        said = (as_sentence(problem[0].upper() + problem[1:]), money, remedy)
         super().__init__(" ".join(part for part in said if part))
         self.what = what
         self.reason = reason
@@ -138,7 +138,7 @@ class LedgerTooNew(GeekAIVideoError):
         meanwhile = " while this one was running" if was == "upgraded" else ""
         problem = f"{DATABASE} was {was} by a newer version of this server{meanwhile}"
         way_out = "The operator upgrades this server and starts it again."
-        super().__init__(" ".join(part for part in (sentence(problem), money, way_out) if part))
+        super().__init__(" ".join(part for part in (as_sentence(problem), money, way_out) if part))
         self.code = "ledger_too_new"
 
 
@@ -151,7 +151,7 @@ class ServiceUnavailable(GeekAIVideoError):
     def __init__(
         self, reason: str, *, code: str = "unavailable", retry_after_seconds: float | None = None
     ) -> None:
-        super().__init__(f"{sentence(reason)} {NOT_CHARGED} The same call may work later.")
+        super().__init__(f"{as_sentence(reason)} {NOT_CHARGED} The same call may work later.")
         self.reason = reason
         self.code = code
         self.retry_after_seconds = retry_after_seconds
@@ -160,51 +160,51 @@ class ServiceUnavailable(GeekAIVideoError):
 class SubmissionUnknown(GeekAIVideoError):
     """The request left, and no usable answer came; only a person may send it again.
 
-    `raw_reply` is what did come back, capped, for the record and for no message.
+    `raw_response` is what did come back, capped, for the record and for no message.
     """
 
-    def __init__(self, reason: str, *, raw_reply: str = "") -> None:
+    def __init__(self, reason: str, *, raw_response: str = "") -> None:
         super().__init__(
-            f"{sentence(reason)} {MAYBE_CHARGED} Do not send it again on your own: ask the user."
+            f"{as_sentence(reason)} {MAYBE_CHARGED} Do not send it again on your own: ask the user."
         )
         self.code = "no_answer"
-        self.raw_reply = raw_reply
+        self.raw_response = raw_response
 
 
-class NotAgreed(GeekAIVideoError):
+class ConsentNotGiven(GeekAIVideoError):
     """A person's consent is asked for before paying, and it was not given."""
 
-    def __init__(self, reason: str, *, way_out: str) -> None:
-        super().__init__(f"{sentence(reason)} {NOT_CHARGED} {sentence(way_out)}")
+    def __init__(self, reason: str, *, remedy: str) -> None:
+        super().__init__(f"{as_sentence(reason)} {NOT_CHARGED} {as_sentence(remedy)}")
 
 
-class DecisionRefused(GeekAIVideoError):
+class InvalidDecision(GeekAIVideoError):
     """A person's decision about a task was refused; said on the command line alone.
 
     It has no word on money: what the task cost is just what is not known.
     """
 
     def __init__(self, reason: str) -> None:
-        super().__init__(f"{sentence(reason)} Nothing was changed.")
+        super().__init__(f"{as_sentence(reason)} Nothing was changed.")
 
 
 class ConfigError(GeekAIVideoError):
-    """The environment is not usable; every mistake is in `mistakes`, by variable name."""
+    """The environment is not usable; every mistake is in `problems`, by variable name."""
 
-    def __init__(self, mistakes: dict[str, str]) -> None:
-        lines = "".join(f"\n  {name}: {what}" for name, what in mistakes.items())
+    def __init__(self, problems: dict[str, str]) -> None:
+        lines = "".join(f"\n  {name}: {what}" for name, what in problems.items())
         super().__init__(f"The environment is not usable:{lines}")
-        self.mistakes = mistakes
+        self.problems = problems
 
 
-def quoted(text: str, *, limit: int = QUOTE_LIMIT) -> str:
+def quote(text: str, *, limit: int = QUOTE_LIMIT) -> str:
     """Text from outside as data: one line, visible characters only, capped, in quotes."""
     # A quotation mark of its own would end the quotation, and what follows would be ours.
-    inside = plain(text, limit=limit).replace('"', "'")
+    inside = sanitize(text, limit=limit).replace('"', "'")
     return f'"{inside}"'
 
 
-def plain(text: str, *, limit: int = QUOTE_LIMIT) -> str:
+def sanitize(text: str, *, limit: int = QUOTE_LIMIT) -> str:
     """Outside text without control, bidi, zero-width or surrogate characters, in one line.
 
     ANSI sequences lose their escape character, and with it their meaning.
@@ -216,7 +216,7 @@ def plain(text: str, *, limit: int = QUOTE_LIMIT) -> str:
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
 
 
-def sentence(text: str) -> str:
+def as_sentence(text: str) -> str:
     """The text with a full stop, whatever it ended in."""
     return text if text.endswith((".", "!", "?", "。", '."')) else f"{text}."
 

@@ -24,9 +24,9 @@ from enum import StrEnum
 from typing import Any, Final
 
 from geekai_video_mcp import pace
-from geekai_video_mcp.bodies import fingerprint, without_bulk
+from geekai_video_mcp.bodies import fingerprint, strip_inline_media
 from geekai_video_mcp.errors import SubmissionUnknown
-from geekai_video_mcp.pace import AWAY_AT_MOST, Pace
+from geekai_video_mcp.pace import MAX_POLL_GAP, TypicalDuration
 
 
 class Status(StrEnum):
@@ -63,7 +63,7 @@ ALLOWED: Final[Mapping[Status, frozenset[Status]]] = {
             Status.UNKNOWN,
         }
     ),
-    # Unknown by time alone: see `GIVE_UP`.
+    # Unknown by time alone: see `GIVE_UP_AFTER`.
     Status.PENDING: frozenset({Status.RUNNING, Status.SUCCEED, Status.FAILED, Status.UNKNOWN}),
     Status.RUNNING: frozenset({Status.SUCCEED, Status.FAILED, Status.UNKNOWN}),
     # Late truth wins: the attempt that owns the POST may still hear its answer, and a person
@@ -95,7 +95,7 @@ class StatusFacts:
     needs_body: bool
     """Its request may have to be sent, now or when a person says so."""
     binds_duplicate: bool
-    """The same request finds it in place of a new task; see `admission.repeated`."""
+    """The same request finds it in place of a new task; see `admission.find_duplicate`."""
     holds_key: bool
     """No other request may bear its idempotency key. A unique index in `ledger.rows` says
     the same, so another answer here needs a migration that replaces the index."""
@@ -233,7 +233,7 @@ COUNTED_TODAY: Final = _statuses(lambda facts: facts.counts_today)
 IN_FLIGHT: Final = _statuses(lambda facts: facts.in_flight)
 UNFINISHED: Final = _statuses(lambda facts: facts.unfinished)
 UNSENT: Final = _statuses(lambda facts: facts.unsent)
-WATCHED: Final = _statuses(lambda facts: facts.polled)
+POLLED: Final = _statuses(lambda facts: facts.polled)
 BODY_NEEDED: Final = _statuses(lambda facts: facts.needs_body)
 BINDING: Final = _statuses(lambda facts: facts.binds_duplicate)
 KEY_HOLDING: Final = _statuses(lambda facts: facts.holds_key)
@@ -277,8 +277,8 @@ class Task:
 
     id: str
     created_at: float
-    service: str
-    """Which service and key it belongs to; see `config.Settings.service`."""
+    account: str
+    """Which service and key it belongs to; see `config.Settings.account`."""
     model: str
     media: Media = Media.VIDEO
     request: Mapping[str, Any] = field(default_factory=dict[str, Any])
@@ -290,10 +290,10 @@ class Task:
     """The caller's number for a take: another number is another request."""
     fingerprint: str | None = None
     """By which a repeat of the request is known; None for a task made elsewhere."""
-    kind: str | None = None
+    duration_key: str | None = None
     """What tasks that take about as long have in common; None for a task made elsewhere."""
-    soonest: float | None = None
-    latest: float | None = None
+    typical_p10: float | None = None
+    typical_p95: float | None = None
     """The pace of its kind when it was asked for, in seconds; None without history."""
     status: Status = Status.INTENDED
     owner: str | None = None
@@ -304,23 +304,23 @@ class Task:
     result: Result | None = None
     error_code: str | None = None
     error_message: str | None = None
-    raw_reply: str | None = None
+    raw_response: str | None = None
     ended_at: float | None = None
-    looked_at: float | None = None
+    last_polled_at: float | None = None
     """When it was last seen unfinished at the service."""
-    next_look_at: float | None = None
-    looks: int = 0
-    stale_since: float | None = None
+    next_poll_at: float | None = None
+    poll_count: int = 0
+    unreachable_since: float | None = None
     """Since when every look has failed; None while looks are answered."""
-    watcher: str | None = None
-    watched_until: float | None = None
+    lease_holder: str | None = None
+    lease_expires_at: float | None = None
     """The lease of the process that looks and fetches; a double look would be harmless."""
     file_status: FileStatus = FileStatus.NONE
     file_path: str | None = None
     file_bytes: int | None = None
     file_sha256: str | None = None
-    file_problem: str | None = None
-    fetches: int = 0
+    file_error: str | None = None
+    failed_downloads: int = 0
     """Downloads that failed so far."""
     delivered_at: float | None = None
     """When a caller was first told how it stands since it settled: a repeat after that is a
@@ -334,11 +334,11 @@ class Task:
         return self.status in TERMINAL | UNRESOLVED
 
     @property
-    def usual(self) -> Pace | None:
+    def typical_duration(self) -> TypicalDuration | None:
         """The pace of its kind; None without history."""
-        if self.soonest is None or self.latest is None:
+        if self.typical_p10 is None or self.typical_p95 is None:
             return None
-        return Pace(soonest=self.soonest, latest=self.latest)
+        return TypicalDuration(p10=self.typical_p10, p95=self.typical_p95)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -355,26 +355,26 @@ class Observation:
     result: Result | None = None
     error_code: str | None = None
     error_message: str | None = None
-    raw_reply: str | None = None
+    raw_response: str | None = None
     estimated_seconds: float | None = None
     """How much longer the service expects to need, where it says so."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class FileFact:
+class FileUpdate:
     """One fact learned about a task's file."""
 
     status: FileStatus
     path: str | None = None
     size_bytes: int | None = None
     sha256: str | None = None
-    problem: str | None = None
+    error: str | None = None
 
 
-def intend(
+def new_task(
     *,
     request: Mapping[str, Any],
-    service: str,
+    account: str,
     owner: str,
     at: float,
     media: Media = Media.VIDEO,
@@ -382,164 +382,171 @@ def intend(
     variation: int | None = None,
 ) -> Task:
     """A new task: an unguessable id, and nothing sent. *owner* is the process that will."""
-    light = {name: without_bulk(value) for name, value in request.items()}
+    light = {name: strip_inline_media(value) for name, value in request.items()}
     return Task(
         id=secrets.token_hex(16),
         owner=owner,
         created_at=at,
-        service=service,
+        account=account,
         model=str(request.get("model", "")),
         media=media,
         request=light,
         idempotency_key=idempotency_key,
         variation=variation,
         fingerprint=fingerprint(media, light, variation),
-        kind=pace.kind(request),
+        duration_key=pace.duration_key(request),
     )
 
 
-def paced(task: Task, usual: Pace | None) -> Task:
+def with_typical_duration(task: Task, typical: TypicalDuration | None) -> Task:
     """The task with the pace of its kind, by which it will be looked at."""
     return replace(
         task,
-        soonest=usual.soonest if usual else None,
-        latest=usual.latest if usual else None,
+        typical_p10=typical.p10 if typical else None,
+        typical_p95=typical.p95 if typical else None,
     )
 
 
-def adopt(
-    seen: Observation, *, provider_task_id: str, service: str, media: Media = Media.VIDEO
+def import_task(
+    observation: Observation, *, provider_task_id: str, account: str, media: Media = Media.VIDEO
 ) -> Task:
-    """A task that was made elsewhere with the same key, first heard of in *seen*."""
+    """A task that was made elsewhere with the same key, first heard of in *observation*."""
     stranger = Task(
         id=secrets.token_hex(16),
-        created_at=seen.at,
-        service=service,
+        created_at=observation.at,
+        account=account,
         model="",
         media=media,
         status=Status.PENDING,
         provider_task_id=provider_task_id,
     )
-    return advance(stranger, seen)
+    return advance(stranger, observation)
 
 
-def advance(task: Task, seen: Observation) -> Task:
-    """The task as *seen* leaves it; a late, stale or backward word changes no status."""
-    if seen.status is Status.SUBMITTING:
-        return _claim(task, seen)
-    if seen.attempt is not None and (seen.owner, seen.attempt) != (task.owner, task.attempt):
+def advance(task: Task, observation: Observation) -> Task:
+    """The task as *observation* leaves it; a late, stale or backward word changes no status."""
+    if observation.status is Status.SUBMITTING:
+        return _claim_attempt(task, observation)
+    if observation.attempt is not None and (observation.owner, observation.attempt) != (
+        task.owner,
+        task.attempt,
+    ):
         return task
-    if task.status in WATCHED and seen.status is Status.UNKNOWN:
+    if task.status in POLLED and observation.status is Status.UNKNOWN:
         return task  # a submission that ended with its process, and was answered before that
-    seen = _given_up(task, _forward(task, seen))
-    if seen.status is not task.status and seen.status not in ALLOWED[task.status]:
+    observation = _expire(task, _without_regression(task, observation))
+    if observation.status is not task.status and observation.status not in ALLOWED[task.status]:
         return task
-    ended = seen.status in TERMINAL
+    ended = observation.status in TERMINAL
     # Why it is so is kept while it is so: an unknown outcome is not why it failed later.
     # Giving it up is no answer either: the reply that came is still all the evidence there is.
-    stays = seen.status in {task.status, Status.ABANDONED}
+    stays = observation.status in {task.status, Status.ABANDONED}
     return replace(
         task,
-        status=seen.status,
-        provider_task_id=task.provider_task_id or seen.provider_task_id,
-        model=task.model or seen.model or "",
-        result=seen.result or task.result,
-        error_code=seen.error_code or (task.error_code if stays else None),
-        error_message=seen.error_message or (task.error_message if stays else None),
-        raw_reply=seen.raw_reply or (task.raw_reply if stays else None),
-        ended_at=(task.ended_at or seen.at) if ended else None,
-        looked_at=seen.at if seen.status in WATCHED else task.looked_at,
-        next_look_at=look_at(task, seen) if seen.status in WATCHED else None,
-        looks=task.looks + (task.status in WATCHED),
-        stale_since=None,
+        status=observation.status,
+        provider_task_id=task.provider_task_id or observation.provider_task_id,
+        model=task.model or observation.model or "",
+        result=observation.result or task.result,
+        error_code=observation.error_code or (task.error_code if stays else None),
+        error_message=observation.error_message or (task.error_message if stays else None),
+        raw_response=observation.raw_response or (task.raw_response if stays else None),
+        ended_at=(task.ended_at or observation.at) if ended else None,
+        last_polled_at=observation.at if observation.status in POLLED else task.last_polled_at,
+        next_poll_at=next_poll_time(task, observation) if observation.status in POLLED else None,
+        poll_count=task.poll_count + (task.status in POLLED),
+        unreachable_since=None,
         # Whoever was told that nobody knows has not been told how it went on.
-        delivered_at=task.delivered_at if seen.status is task.status else None,
+        delivered_at=task.delivered_at if observation.status is task.status else None,
     )
 
 
-def _forward(task: Task, seen: Observation) -> Observation:
-    if (task.status, seen.status) == (Status.RUNNING, Status.PENDING):
+def _without_regression(task: Task, observation: Observation) -> Observation:
+    if (task.status, observation.status) == (Status.RUNNING, Status.PENDING):
         # An answer all the same: were it dropped whole, the next look would be due at once.
-        return replace(seen, status=Status.RUNNING)
-    return seen
+        return replace(observation, status=Status.RUNNING)
+    return observation
 
 
-def _given_up(task: Task, seen: Observation) -> Observation:
-    """What was seen; after `GIVE_UP`, that it is still not done means that nobody knows."""
-    if seen.status not in WATCHED or not _hopeless(task, at=seen.at):
-        return seen
-    why = SubmissionUnknown(f"GeekAI had no result {GIVE_UP / 3600:.0f} hours after it was sent")
-    return replace(seen, status=Status.UNKNOWN, error_code="no_result", error_message=why.message)
+def _expire(task: Task, observation: Observation) -> Observation:
+    """What was seen; after `GIVE_UP_AFTER`, that it is still not done means that nobody knows."""
+    if observation.status not in POLLED or not _is_expired(task, at=observation.at):
+        return observation
+    why = SubmissionUnknown(
+        f"GeekAI had no result {GIVE_UP_AFTER / 3600:.0f} hours after it was sent"
+    )
+    return replace(
+        observation, status=Status.UNKNOWN, error_code="no_result", error_message=why.message
+    )
 
 
-def _hopeless(task: Task, *, at: float) -> bool:
-    return _age(task, at=at) >= GIVE_UP and task.looks >= GIVE_UP_LOOKS
+def _is_expired(task: Task, *, at: float) -> bool:
+    return _age(task, at=at) >= GIVE_UP_AFTER and task.poll_count >= GIVE_UP_MIN_POLLS
 
 
 def _age(task: Task, *, at: float) -> float:
     return max(0.0, at - (task.submitted_at or task.created_at))
 
 
-def _claim(task: Task, seen: Observation) -> Task:
+def _claim_attempt(task: Task, observation: Observation) -> Task:
     """The right to send: given once, to the next attempt of a task that is not under way."""
-    if Status.SUBMITTING not in ALLOWED[task.status] or seen.attempt != task.attempt + 1:
+    if Status.SUBMITTING not in ALLOWED[task.status] or observation.attempt != task.attempt + 1:
         return task
     return replace(
         task,
         status=Status.SUBMITTING,
-        owner=seen.owner,
-        attempt=seen.attempt,
-        submitted_at=seen.at,
+        owner=observation.owner,
+        attempt=observation.attempt,
+        submitted_at=observation.at,
         error_code=None,
         error_message=None,
     )
 
 
-def inherit(task: Task, seen: Observation, *, service: str) -> Task:
+def transfer_to_account(task: Task, observation: Observation, *, account: str) -> Task:
     """A task of an earlier key, which the service has shown to this one: it is this one's now.
 
     Its name is let go of: here another request may bear it.
     """
-    return replace(advance(task, seen), service=service, idempotency_key=None)
+    return replace(advance(task, observation), account=account, idempotency_key=None)
 
 
-def overlook(task: Task, *, at: float, delay: float, forgotten: bool = False) -> Task:
+def record_missed_poll(task: Task, *, at: float, delay: float, not_found: bool = False) -> Task:
     """The task after a look that was not answered: still what it was, and looked at later.
 
-    *forgotten* tells that the service knows no such task: after `GIVE_UP` it never will.
+    *not_found* tells that the service knows no such task: after `GIVE_UP_AFTER` it never will.
     """
-    if task.status not in WATCHED:
+    if task.status not in POLLED:
         return task
-    if forgotten and _hopeless(task, at=at):
+    if not_found and _is_expired(task, at=at):
         return advance(task, Observation(status=task.status, at=at))
     # Never earlier: *delay* may be the service's own wish.
-    later = pace.jittered(delay / (1 - pace.JITTER), by=f"{task.id}{task.looks}")
+    later = pace.jittered(delay / (1 - pace.JITTER), seed=f"{task.id}{task.poll_count}")
     return replace(
         task,
-        stale_since=task.stale_since or at,
-        next_look_at=at + min(later, AWAY_AT_MOST),
-        looks=task.looks + 1,
+        unreachable_since=task.unreachable_since or at,
+        next_poll_at=at + min(later, MAX_POLL_GAP),
+        poll_count=task.poll_count + 1,
     )
 
 
-def deliver(task: Task, *, at: float) -> Task:
+def mark_delivered(task: Task, *, at: float) -> Task:
     """The task after a caller was told how it ended; the first time counts."""
     return replace(task, delivered_at=task.delivered_at or at) if task.settled else task
 
 
-def keep(task: Task, fact: FileFact) -> Task:
-    """The task as *fact* leaves its file; what is stored stays stored."""
+def record_file(task: Task, update: FileUpdate) -> Task:
+    """The task as *update* leaves its file; what is stored stays stored."""
     if task.status is not Status.SUCCEED or task.file_status is FileStatus.STORED:
         return task
     return replace(
         task,
-        result=_without_inline(task.result) if fact.status is FileStatus.STORED else task.result,
-        file_status=fact.status,
-        file_path=fact.path,
-        file_bytes=fact.size_bytes,
-        file_sha256=fact.sha256,
-        file_problem=fact.problem,
-        fetches=task.fetches + (fact.status is not FileStatus.STORED),
+        result=_without_inline(task.result) if update.status is FileStatus.STORED else task.result,
+        file_status=update.status,
+        file_path=update.path,
+        file_bytes=update.size_bytes,
+        file_sha256=update.sha256,
+        file_error=update.error,
+        failed_downloads=task.failed_downloads + (update.status is not FileStatus.STORED),
     )
 
 
@@ -549,73 +556,77 @@ def _without_inline(result: Result | None) -> Result | None:
     return replace(result, url=None) if result and inline else result
 
 
-def lease(task: Task, *, watcher: str, at: float, dead: str | None = None) -> Task:
-    """The task watched by *watcher* for a while, unless someone else's lease still runs.
+def acquire_lease(task: Task, *, holder: str, at: float, dead_holder: str | None = None) -> Task:
+    """The task watched by *holder* for a while, unless someone else's lease still runs.
 
-    *dead* names a watcher known to be gone. A lease that ends later than any lease may
+    *dead_holder* names a watcher known to be gone. A lease that ends later than any lease may
     was written before the clock was set back, and does not count.
     """
-    theirs = task.watcher not in {None, watcher, dead}
-    if theirs and at < (task.watched_until or at) <= at + LEASE:
+    theirs = task.lease_holder not in {None, holder, dead_holder}
+    if theirs and at < (task.lease_expires_at or at) <= at + LEASE_SECONDS:
         return task
-    return replace(task, watcher=watcher, watched_until=at + LEASE)
+    return replace(task, lease_holder=holder, lease_expires_at=at + LEASE_SECONDS)
 
 
-LEASE: Final = 60.0
+LEASE_SECONDS: Final = 60.0
 """Seconds one process may watch a task unquestioned. Its death shows at once, by its lock;
 the lease is for a process that lives and does nothing any more."""
 
-GIVE_UP: Final = 86_400.0
+GIVE_UP_AFTER: Final = 86_400.0
 """Seconds after which a task that is still not done is no longer looked at unasked: the
 slowest model known takes an hour."""
-GIVE_UP_LOOKS: Final = 120
+GIVE_UP_MIN_POLLS: Final = 120
 """Looks before that, an hour's worth: a clock set forward by a day makes no task old."""
 
 
-def look_at(task: Task, seen: Observation) -> float:
+def next_poll_time(task: Task, observation: Observation) -> float:
     """When to look again, given what was just seen."""
-    if seen.estimated_seconds is not None:
-        return seen.at + pace.hinted(seen.estimated_seconds)
-    first = task.status not in WATCHED
-    delay = pace.look_after(age=_age(task, at=seen.at), usual=task.usual, first=first)
-    return seen.at + pace.jittered(delay, by=f"{task.id}{task.looks}")
+    if observation.estimated_seconds is not None:
+        return observation.at + pace.interval_from_estimate(observation.estimated_seconds)
+    first = task.status not in POLLED
+    delay = pace.poll_interval(
+        age=_age(task, at=observation.at), typical=task.typical_duration, first=first
+    )
+    return observation.at + pace.jittered(delay, seed=f"{task.id}{task.poll_count}")
 
 
-def due(task: Task, *, at: float) -> bool:
-    """Whether to look now. A time further ahead than `AWAY_AT_MOST` means a clock set back."""
-    if task.next_look_at is None:
+def poll_due(task: Task, *, at: float) -> bool:
+    """Whether to look now. A time further ahead than `MAX_POLL_GAP` means a clock set back."""
+    if task.next_poll_at is None:
         return True
-    return task.next_look_at <= at or task.next_look_at > at + AWAY_AT_MOST
+    return task.next_poll_at <= at or task.next_poll_at > at + MAX_POLL_GAP
 
 
 RETRY_UNSENT: Final = (0.5, 1.0, 2.0)
 """Seconds before each further attempt at a request that surely did not leave."""
-RETRY_LIMITED: Final = (5.0, 10.0, 20.0, 40.0)
+RATE_LIMIT_DELAYS: Final = (5.0, 10.0, 20.0, 40.0)
 """Seconds before each further attempt after a 429 that names no time: refused unexecuted."""
-LIMITED_AT_MOST: Final = 60.0
+MAX_RETRY_AFTER: Final = 60.0
 """Seconds a Retry-After may hold a submission; a longer wish is the caller's to wait for."""
-INTENT_LIFE: Final = 900.0
+INTENT_TTL: Final = 900.0
 """Seconds after which an intent that never left is dropped: nobody expects it to spend then."""
 
 
-def send_again_after(
-    *, tried: int, limited: bool, retry_after_seconds: float | None
-) -> float | None:
+def retry_delay(*, tried: int, limited: bool, retry_after_seconds: float | None) -> float | None:
     """Seconds before the next attempt at a request that did not run; None to give up.
 
     *tried* counts the attempts that ended this way before; *limited* tells a 429 from a
     request that never left.
     """
-    delays = RETRY_LIMITED if limited else RETRY_UNSENT
-    if tried >= len(delays) or (retry_after_seconds or 0.0) > LIMITED_AT_MOST:
+    delays = RATE_LIMIT_DELAYS if limited else RETRY_UNSENT
+    if tried >= len(delays) or (retry_after_seconds or 0.0) > MAX_RETRY_AFTER:
         return None
     return max(delays[tried] if retry_after_seconds is None else 0.0, retry_after_seconds or 0.0)
 
 
-FETCH_AGAIN: Final = (1.0, 5.0, 30.0, 120.0, 300.0)
+DOWNLOAD_RETRY_DELAYS: Final = (1.0, 5.0, 30.0, 120.0, 300.0)
 """Seconds before each further download of a result that would not come; the last repeats."""
 
 
-def fetch_again_after(fetches: int) -> float:
+def download_retry_delay(failed_downloads: int) -> float:
     """Seconds before the next download, after *fetches* that failed."""
-    return FETCH_AGAIN[min(fetches, len(FETCH_AGAIN)) - 1] if fetches else 0.0
+    return (
+        DOWNLOAD_RETRY_DELAYS[min(failed_downloads, len(DOWNLOAD_RETRY_DELAYS)) - 1]
+        if failed_downloads
+        else 0.0
+    )

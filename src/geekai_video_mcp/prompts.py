@@ -13,8 +13,8 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_PARAMS
 from pydantic import ValidationError
 
-from geekai_video_mcp.config import SANDBOX
-from geekai_video_mcp.errors import quoted
+from geekai_video_mcp.config import SANDBOX_URL
+from geekai_video_mcp.errors import quote
 from geekai_video_mcp.inputs import WAIT_AT_MOST
 from geekai_video_mcp.tools import App
 
@@ -127,13 +127,13 @@ async def checked(ctx: "ServerRequestContext[App, Any]", call_next: "CallNext") 
     except ValidationError:
         raise
     except ValueError as exc:  # whatever comes of ours is an MCPError by now
-        raise _refused(f"There is no prompt {quoted(str(name), limit=NAME_AT_MOST)}.") from exc
+        raise _refused(f"There is no prompt {quote(str(name), limit=NAME_AT_MOST)}.") from exc
 
 
 def _check(prompt: Prompt, given: set[str]) -> None:
     arguments = {argument.name: argument.required for argument in prompt.arguments or []}
     for unknown in sorted(given - set(arguments)):
-        what = quoted(unknown, limit=NAME_AT_MOST)
+        what = quote(unknown, limit=NAME_AT_MOST)
         raise _refused(f"{prompt.name} has no argument {what}; it takes {', '.join(arguments)}.")
     for name, required in arguments.items():
         if required and name not in given:
@@ -142,7 +142,7 @@ def _check(prompt: Prompt, given: set[str]) -> None:
 
 def _lines(wish: str, *steps: str, ctx: "Context[App]") -> str:
     numbered = [f"{number}. {step}" for number, step in enumerate(steps, 1)]
-    sandbox = ctx.request_context.lifespan_context.engine.service == SANDBOX
+    sandbox = ctx.request_context.lifespan_context.engine.service == SANDBOX_URL
     note = _PREVIEWS if sandbox else _COSTS
     return "\n".join([f"{wish} {_DATA}", *numbered, note])
 
@@ -168,7 +168,7 @@ def _said(name: str, words: str) -> str:
         raise _refused(f"{name}: say something.")
     if len(words) > WORDS_AT_MOST:
         raise _refused(f"{name}: at most {WORDS_AT_MOST} characters; a picture by link, file or ID")
-    return quoted(words, limit=WORDS_AT_MOST)
+    return quote(words, limit=WORDS_AT_MOST)
 
 
 def _with(model: str) -> str:

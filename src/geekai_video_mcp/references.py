@@ -20,10 +20,10 @@ LINK_LIMIT: Final = 4000
 PATH_LIMIT: Final = 4096
 """Characters: Linux takes no longer path (PATH_MAX), and no other system that we run on does."""
 
-LINK_WAY_OUT: Final = "give an https URL that GeekAI can fetch"
-VIDEO_WAY_OUT: Final = f"{LINK_WAY_OUT}, or task:ID of a finished video"
-PICTURE_WAY_OUT: Final = (
-    f"{LINK_WAY_OUT}, a file's whole path, a data URI (data:image/png;base64,...) or task:ID"
+LINK_REMEDY: Final = "give an https URL that GeekAI can fetch"
+VIDEO_REMEDY: Final = f"{LINK_REMEDY}, or task:ID of a finished video"
+PICTURE_REMEDY: Final = (
+    f"{LINK_REMEDY}, a file's whole path, a data URI (data:image/png;base64,...) or task:ID"
 )
 
 _SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]+:", re.IGNORECASE)
@@ -35,7 +35,7 @@ _JPEG_IN_BASE64: Final = "/9j/"
 PictureType = Literal["png", "jpeg", "webp"]
 
 
-class Kind(StrEnum):
+class RefKind(StrEnum):
     """The forms, by how they begin."""
 
     LINK = "link"
@@ -45,47 +45,49 @@ class Kind(StrEnum):
     TASK = "task"
 
 
-def kind(text: str) -> Kind | None:
+def ref_kind(text: str) -> RefKind | None:
     """What *text* is by its beginning; None for a plain word or a relative path."""
     scheme = _SCHEME.match(text)
     if scheme:
-        known = {"data:": Kind.DATA, "file:": Kind.FILE, "task:": Kind.TASK}
-        return known.get(scheme[0].lower(), Kind.LINK)
+        known = {"data:": RefKind.DATA, "file:": RefKind.FILE, "task:": RefKind.TASK}
+        return known.get(scheme[0].lower(), RefKind.LINK)
     rooted = text.startswith(("/", "~")) and not text.startswith(_JPEG_IN_BASE64)
-    return Kind.FILE if rooted or PureWindowsPath(text).drive else None
+    return RefKind.FILE if rooted or PureWindowsPath(text).drive else None
 
 
-def link(text: str, *, service_url: str = "") -> str:
+def check_link(text: str, *, service_url: str = "") -> str:
     """The link, if GeekAI may fetch it; ValueError says why not and what to give instead."""
-    return _fit(text, _link_problem(text, service_url), LINK_WAY_OUT)
+    return _accept(text, _link_problem(text, service_url), LINK_REMEDY)
 
 
-def video(text: str, *, service_url: str = "") -> str:
+def check_video(text: str, *, service_url: str = "") -> str:
     """A link, or an earlier task."""
-    told = _task_problem(text) if kind(text) is Kind.TASK else _link_problem(text, service_url)
-    return _fit(text, told, VIDEO_WAY_OUT)
+    told = (
+        _task_problem(text) if ref_kind(text) is RefKind.TASK else _link_problem(text, service_url)
+    )
+    return _accept(text, told, VIDEO_REMEDY)
 
 
-def picture(text: str, *, service_url: str = "") -> str:
+def check_picture(text: str, *, service_url: str = "") -> str:
     """A link, a data URI, an absolute path or an earlier task."""
-    match kind(text):
-        case Kind.DATA:
+    match ref_kind(text):
+        case RefKind.DATA:
             told = _data_problem(text)
-        case Kind.FILE:
+        case RefKind.FILE:
             told = _path_problem(text)
-        case Kind.TASK:
+        case RefKind.TASK:
             told = _task_problem(text)
-        case Kind.LINK:
+        case RefKind.LINK:
             told = _link_problem(text, service_url)
         case _:
             told = "a relative path could mean several files" if text else "is empty"
-    return _fit(text, told, PICTURE_WAY_OUT)
+    return _accept(text, told, PICTURE_REMEDY)
 
 
-def _fit(text: str, problem: str | None, way_out: str) -> str:
+def _accept(text: str, problem: str | None, remedy: str) -> str:
     if problem is None:
         return text
-    what = f"{problem}, so {way_out}"
+    what = f"{problem}, so {remedy}"
     raise ValueError(what)
 
 
@@ -94,11 +96,11 @@ def _link_problem(text: str, service_url: str) -> str | None:
         return f"the link has {len(text):,} characters, and at most {LINK_LIMIT:,} are taken"
     if not text.isprintable() or " " in text:
         return "a link has no spaces and no control characters"
-    parts = _parts(text)
-    return _place_problem(parts, service_url) if parts else "it cannot be read as a link"
+    parts = _split_url(text)
+    return _url_problem(parts, service_url) if parts else "it cannot be read as a link"
 
 
-def _place_problem(parts: SplitResult, service_url: str) -> str | None:
+def _url_problem(parts: SplitResult, service_url: str) -> str | None:
     if service_url and parts[:2] == urlsplit(service_url)[:2]:
         return None  # the service's own, on whatever host the operator has it
     if parts.scheme != "https":
@@ -110,7 +112,7 @@ def _place_problem(parts: SplitResult, service_url: str) -> str | None:
     return None
 
 
-def _parts(text: str) -> SplitResult | None:
+def _split_url(text: str) -> SplitResult | None:
     try:
         parts = urlsplit(text)
         usable = parts.port != 0
@@ -139,17 +141,17 @@ def _data_problem(text: str) -> str | None:
 
 
 def _path_problem(text: str) -> str | None:
-    path = path_of(text)
+    path = file_path(text)
     if path is None:
         return "a file URL must be file:///path, on this machine"
     return "the path is too long for any file" if len(path) > PATH_LIMIT else None
 
 
-def path_of(text: str) -> str | None:
+def file_path(text: str) -> str | None:
     """The path that a file reference names; None for a file URL that names none here."""
     if not text.lower().startswith("file:"):
         return text
-    parts = _parts(text)
+    parts = _split_url(text)
     if parts is None or parts.netloc not in {"", "localhost"}:
         return None
     path = unquote(parts.path)
@@ -168,7 +170,7 @@ def task_id(text: str) -> str | None:
 
 
 def picture_type(start: bytes) -> PictureType | None:
-    """What kind of picture begins with *start*, of which 12 bytes are enough."""
+    """What kind of picture begins with *prefix*, of which 12 bytes are enough."""
     if start.startswith(b"\x89PNG\r\n\x1a\n"):
         return "png"
     if start.startswith(b"\xff\xd8\xff"):

@@ -169,7 +169,7 @@ async def open_app(settings: Settings) -> AsyncGenerator[App]:
         engine = Engine(
             ledger=ledger,
             owners=owners,
-            service=settings.service,
+            service=settings.account,
             limits=settings.limits,
             connect=connect,
         )
@@ -179,7 +179,7 @@ async def open_app(settings: Settings) -> AsyncGenerator[App]:
             pictures=Pictures(
                 output_dir=settings.output_dir,
                 folders=settings.image_dirs,
-                service=settings.service,
+                service=settings.account,
                 service_url=settings.base_url,
                 find=engine.find,
             ),
@@ -209,7 +209,7 @@ async def open_desk(settings: Settings) -> AsyncGenerator[Resolving]:
             Means(
                 ledger=ledger,
                 owners=owners,
-                service=settings.service,
+                service=settings.account,
                 limits=settings.limits,
                 connect=connect,
                 clock=time.time,

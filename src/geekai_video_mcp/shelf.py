@@ -11,15 +11,15 @@ from typing import Annotated, Any, Final
 from pydantic import WithJsonSchema
 
 from geekai_video_mcp.catalogue import (
-    FACT_OF,
+    FACT_BY_FIELD,
     Fact,
-    Listed,
+    LiveModel,
     Model,
+    availability,
     models,
     price,
     rules,
-    standing,
-    unknown,
+    unknown_model_message,
 )
 from geekai_video_mcp.errors import RequestRefused
 from geekai_video_mcp.inputs import ListVideoModels
@@ -40,7 +40,7 @@ LEGEND: Final = (
     "Id = heading + name; takes t text, f first frame, l last frame, r references, v video,"
     " makes s sound; seconds; CNY."
 )
-_NAMES: Final = {**{fact: field for field, fact in FACT_OF.items()}, "image": "pictures"}
+_NAMES: Final = {**{fact: field for field, fact in FACT_BY_FIELD.items()}, "image": "pictures"}
 """Facts by the names that a request has for them."""
 _BEGUN: Final = ("-", "_")
 """Where a heading may end."""
@@ -59,8 +59,8 @@ class Models(Outlined):
     """Whether the service's own list is part of it."""
 
 
-def shelf(asked: ListVideoModels, listed: Mapping[str, Listed] | None) -> tuple[Models, str]:
-    """The models that suit what is *asked*, as a structure and in words."""
+def shelf(asked: ListVideoModels, listed: Mapping[str, LiveModel] | None) -> tuple[Models, str]:
+    """The models that suit what is *args*, as a structure and in words."""
     found = [model for model in _every(listed) if _suits(model, asked)]
     if not found:
         words = "No model is known to take all of this; leave a filter out."
@@ -72,7 +72,7 @@ def shelf(asked: ListVideoModels, listed: Mapping[str, Listed] | None) -> tuple[
     return told
 
 
-def card(name: str, listed: Mapping[str, Listed] | None) -> tuple[Models, str]:
+def card(name: str, listed: Mapping[str, LiveModel] | None) -> tuple[Models, str]:
     """All that is known of one model, with its sources.
 
     Raises:
@@ -80,8 +80,8 @@ def card(name: str, listed: Mapping[str, Listed] | None) -> tuple[Models, str]:
     """
     model = models().get(name)
     if model is None and name not in (listed or ()):
-        raise RequestRefused(unknown(name, listed or ()), code="unknown_model")
-    stands = standing(name, listed)
+        raise RequestRefused(unknown_model_message(name, listed or ()), code="unknown_model")
+    stands = availability(name, listed)
     facts: dict[str, dict[str, Any]] = {}
     for fact_name, fact in model.facts.items() if model else ():
         facts.setdefault(_origin(fact), {})[_NAMES.get(fact_name, fact_name)] = _cell(fact)
@@ -89,13 +89,15 @@ def card(name: str, listed: Mapping[str, Listed] | None) -> tuple[Models, str]:
         "model": name,
         **({"standing": stands} if stands else {}),
         "facts": facts,
-        "rules": list(dict.fromkeys(rule.said_of(name) for rule in rules() if rule.about(name))),
+        "rules": list(
+            dict.fromkeys(rule.message_for(name) for rule in rules() if rule.applies_to(name))
+        ),
     }
     lines = [f"{name}{f': {stands}' if stands else ''}", *(_group(*each) for each in facts.items())]
     return Models(card=told, live=bool(listed)), "\n".join([*lines, *told["rules"]])
 
 
-def _every(listed: Mapping[str, Listed] | None) -> list[Model]:
+def _every(listed: Mapping[str, LiveModel] | None) -> list[Model]:
     new = [Model(id=name, group="new") for name in listed or () if name not in models()]
     return [*models().values(), *new]
 
@@ -111,15 +113,15 @@ def _suits(model: Model, asked: ListVideoModels) -> bool:
     listed = price(model.id)
     about = f"{model.id} {model.group}".casefold()
     return (
-        all(model.takes(name) for name, wish in wanted.items() if wish)
-        and model.longest >= (asked.seconds or 0)
-        and not (asked.free and (listed is None or listed.cny or model.takes("makes")))
+        all(model.supports(name) for name, wish in wanted.items() if wish)
+        and model.max_seconds >= (asked.seconds or 0)
+        and not (asked.free and (listed is None or listed.cny or model.supports("makes")))
         and all(part in about for part in (asked.query or "").casefold().split())
     )
 
 
 def _list(
-    found: list[Model], listed: Mapping[str, Listed] | None, *, room: int
+    found: list[Model], listed: Mapping[str, LiveModel] | None, *, room: int
 ) -> tuple[Models, str]:
     """The list with up to *room* names spelled out in each of its additions."""
     lines, here, apart = list[str](), list[Model](), dict[str, list[str]]()
@@ -147,11 +149,11 @@ def _some(ids: list[str], room: int) -> str:
     return " ".join(shown) + (f" and {left} more, by query" if left else "")
 
 
-def _doubt(model: Model, listed: Mapping[str, Listed] | None) -> str | None:
+def _doubt(model: Model, listed: Mapping[str, LiveModel] | None) -> str | None:
     """Why a model is not among the others; None if it is."""
-    if (stands := standing(model.id, listed)) is not None:
+    if (stands := availability(model.id, listed)) is not None:
         return stands
-    return "may be gone" if model.takes("gone") and not listed else None
+    return "may be gone" if model.supports("gone") and not listed else None
 
 
 def _runs(found: list[Model]) -> list[tuple[str, list[Model]]]:
@@ -172,10 +174,10 @@ def _heading(run: Iterable[Model]) -> str:
 
 
 def _line(model: Model, heading: str) -> str:
-    takes = "".join(letter for letter, name in _LETTERS.items() if model.takes(name))
+    takes = "".join(letter for letter, name in _LETTERS.items() if model.supports(name))
     cells = (
         model.id.removeprefix(heading),
-        "no video" if model.takes("makes") else takes or "?",
+        "no video" if model.supports("makes") else takes or "?",
         _shown(model.value("seconds"), between="/"),
         _money(model.id),
     )
@@ -200,7 +202,7 @@ def _shown(value: Any, *, between: str = ", ") -> str:  # noqa: ANN401 - a fact 
 
 
 def _origin(fact: Fact) -> str:
-    return f"{fact.mark}: {'; '.join(map(str, fact.sources))}"
+    return f"{fact.provenance}: {'; '.join(map(str, fact.sources))}"
 
 
 def _cell(fact: Fact) -> str:

@@ -28,7 +28,7 @@ from mcp_types import (
 from pydantic import BaseModel, ConfigDict
 
 from geekai_video_mcp import catalogue, shelf, views
-from geekai_video_mcp.config import SANDBOX
+from geekai_video_mcp.config import SANDBOX_URL
 from geekai_video_mcp.confirmation import consent
 from geekai_video_mcp.engine import LEDGER_PATIENCE, SUBMIT_PATIENCE, Engine
 from geekai_video_mcp.entries import entry, file_entry
@@ -101,9 +101,9 @@ async def generate(asked: Generate, ctx: "Context[App]") -> Answer:
     foresee = partial(app.engine.forecast, request, idempotency_key=key, variation=variation)
     if asked.dry_run:
         forecast = await foresee()
-        view = views.dry_run(forecast, sandbox=app.engine.service == SANDBOX, warnings=warnings)
+        view = views.dry_run(forecast, sandbox=app.engine.service == SANDBOX_URL, warnings=warnings)
         return _result(view, views.dry_run_text(view, forecast.task.media), failed=False)
-    if app.confirm_above is not None and app.engine.service != SANDBOX:
+    if app.confirm_above is not None and app.engine.service != SANDBOX_URL:
         with nothing_charged():
             forecast = await foresee()
         task_id = await consent(ctx, forecast, warnings, above=app.confirm_above)
@@ -123,7 +123,7 @@ async def generate(asked: Generate, ctx: "Context[App]") -> Answer:
         if not asked.async_:
             task = await _wait(app, ctx, task, ends=began + WAIT_AT_MOST)
         await app.engine.delivered(task)
-    at, sandbox = app.clock(), task.service == SANDBOX
+    at, sandbox = app.clock(), task.account == SANDBOX_URL
     say = views.repeated_text if repeated else views.text
     return _result(
         views.generation(task, at=at, sandbox=sandbox, repeated=repeated, warnings=warnings),
@@ -135,19 +135,19 @@ async def generate(asked: Generate, ctx: "Context[App]") -> Answer:
 
 async def _checked(
     engine: Engine, wish: GenerationRequest, *, key: str | None, variation: int | None
-) -> catalogue.Checked:
+) -> catalogue.CheckedRequest:
     """The request by what is known of its model; a repeat of what was sent is never refused."""
     if wish.media is Media.IMAGE:  # of whose models nothing is described here
-        return catalogue.unchecked(wish.to_json())
+        return catalogue.with_general_warnings(wish.to_json())
     try:
-        return catalogue.check(wish.to_json(), listed=_videos(engine.listing.known()))
+        return catalogue.check_request(wish.to_json(), live=_videos(engine.listing.known()))
     except RequestRefused:
         # What is known may have changed since. Its caller must find the task, not hear that
         # nothing was charged.
         forecast = await engine.forecast(wish, idempotency_key=key, variation=variation)
-        if forecast.repeats is None:
+        if forecast.duplicate_of is None:
             raise
-        return catalogue.unchecked(wish.to_json())
+        return catalogue.with_general_warnings(wish.to_json())
 
 
 async def get_video_task(asked: GetVideoTask, ctx: "Context[App]") -> CallToolResult:
@@ -180,7 +180,7 @@ async def list_video_tasks(asked: ListVideoTasks, ctx: "Context[App]") -> CallTo
         limit=asked.limit + 1, statuses=statuses, before=asked.before
     )
     page, more = found[: asked.limit], len(found) > asked.limit
-    view = views.task_list(page, more=more, sandbox=SANDBOX)
+    view = views.task_list(page, more=more, sandbox=SANDBOX_URL)
     return _result(view, views.task_list_text(view), failed=False)
 
 
@@ -188,12 +188,14 @@ async def list_video_models(asked: ListVideoModels, ctx: "Context[App]") -> Call
     """What is packaged, and what the service says of it if there is a key to ask with."""
     engine = _app(ctx).engine
     # The sandbox takes every model, and lists a few alone.
-    listed = None if engine.service == SANDBOX else _videos(await engine.listing.models())
+    listed = None if engine.service == SANDBOX_URL else _videos(await engine.listing.models())
     view, words = shelf.card(asked.model, listed) if asked.model else shelf.shelf(asked, listed)
     return _result(view, words, failed=False)
 
 
-def _videos(listed: tuple[catalogue.Listed, ...] | None) -> dict[str, catalogue.Listed] | None:
+def _videos(
+    listed: tuple[catalogue.LiveModel, ...] | None,
+) -> dict[str, catalogue.LiveModel] | None:
     return None if listed is None else catalogue.of_type(listed, "video")
 
 
@@ -221,13 +223,13 @@ async def _pictures(app: App, task: Task, kind: str) -> list[ImageContent]:
 
 def standing(app: App, task: Task) -> views.VideoTask:
     """How *task* stands, as `get_video_task` tells it now."""
-    ours = task.service == app.engine.service
+    ours = task.account == app.engine.service
     # By the task and not by the server: one ledger may hold previews and paid videos.
-    return views.video_task(task, at=app.clock(), sandbox=task.service == SANDBOX, ours=ours)
+    return views.video_task(task, at=app.clock(), sandbox=task.account == SANDBOX_URL, ours=ours)
 
 
 def _told(app: App, task: Task) -> CallToolResult:
-    at, ours, sandbox = app.clock(), task.service == app.engine.service, task.service == SANDBOX
+    at, ours, sandbox = app.clock(), task.account == app.engine.service, task.account == SANDBOX_URL
     return _result(
         standing(app, task),
         views.text(task, at=at, sandbox=sandbox, ours=ours),
@@ -238,7 +240,7 @@ def _told(app: App, task: Task) -> CallToolResult:
 
 def _link(task: Task) -> ResourceLink:
     """A link to the task's file, or to the task while there is none."""
-    sandbox = task.service == SANDBOX
+    sandbox = task.account == SANDBOX_URL
     linked = file_entry(task, sandbox=sandbox) or entry(task, sandbox=sandbox)
     # The result around it describes the task; the conversation pays for every word.
     return ResourceLink(**asdict(replace(linked, description=None)))

@@ -56,7 +56,7 @@ def download(folder: Path, origin: str, killer: Killer, path: str) -> None:
     task = Task(
         id="0123456789abcdef" * 2,
         created_at=0.0,
-        service="s",
+        account="s",
         model="m",
         request={"prompt": "a fox"},
         status=Status.SUCCEED,

@@ -92,7 +92,7 @@ async def test_an_answer_that_is_no_base64_holds_no_picture(net: Net, text: str)
     fact = await net.fetch(pictured(f"data:;base64,{text}"))
 
     assert fact.status is FileStatus.LOST
-    assert fact.problem == "The picture in the answer cannot be read."
+    assert fact.error == "The picture in the answer cannot be read."
     assert net.files() == []
 
 

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from geekai_video_mcp.artifacts.parts import LEFT_FOR
-from geekai_video_mcp.lifecycle import FileFact, FileStatus
+from geekai_video_mcp.lifecycle import FileStatus, FileUpdate
 from support.host import Host
 from support.net import WEBM, Net, succeeded
 from support.service import VIDEO
@@ -132,7 +132,7 @@ async def test_a_video_that_stands_under_its_name_is_taken_when_its_link_is_dead
     path.write_bytes(content)
     net.answers["static.geekai.co"] = httpx.Response(404)
 
-    assert await net.fetch(succeeded()) == FileFact(
+    assert await net.fetch(succeeded()) == FileUpdate(
         status=FileStatus.STORED,
         path=str(path),
         size_bytes=len(content),

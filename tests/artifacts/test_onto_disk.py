@@ -21,7 +21,7 @@ from geekai_video_mcp.artifacts import receiving
 from geekai_video_mcp.artifacts.containers import is_whole
 from geekai_video_mcp.errors import StorageUnavailable
 from geekai_video_mcp.ledger.locks import try_lock
-from geekai_video_mcp.lifecycle import FileFact, FileStatus
+from geekai_video_mcp.lifecycle import FileStatus, FileUpdate
 from support.clock import virtual_time
 from support.net import LINK, PUBLIC, WEBM, Net, refused, succeeded
 from support.service import VIDEO, box, file
@@ -37,7 +37,7 @@ async def test_a_video_is_published_whole_under_a_name_of_its_own(net: Net) -> N
     assert net.files() == ["a-fox-in-the-snow-01234567.mp4"]
     path = net.folder / net.files()[0]
     assert path.read_bytes() == VIDEO
-    assert fact == FileFact(
+    assert fact == FileUpdate(
         status=FileStatus.STORED,
         path=str(path),
         size_bytes=len(VIDEO),
@@ -192,7 +192,7 @@ async def test_a_dead_link_is_a_lost_file_and_not_a_matter_of_patience(
 
     fact = await net.fetch(succeeded())
 
-    assert (fact.status, fact.problem) == (
+    assert (fact.status, fact.error) == (
         FileStatus.LOST,
         f"The link answered HTTP {status_code}.",
     )
@@ -202,7 +202,7 @@ async def test_a_result_without_a_link_is_lost(net: Net) -> None:
     for task in (succeeded(None), replace(succeeded(), result=None)):
         fact = await net.fetch(task)
 
-        assert (fact.status, fact.problem) == (FileStatus.LOST, "The service gave no link.")
+        assert (fact.status, fact.error) == (FileStatus.LOST, "The service gave no link.")
 
 
 async def test_a_line_that_breaks_leaves_nothing(net: Net) -> None:

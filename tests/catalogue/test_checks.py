@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from geekai_video_mcp.catalogue import Listed, check, models, nearest, rules
+from geekai_video_mcp.catalogue import LiveModel, check_request, models, nearest_models, rules
 from geekai_video_mcp.errors import NOT_CHARGED, RequestRefused
 
 URL = "https://example.com/1.png"
@@ -13,14 +13,14 @@ REFS = [URL, URL]
 
 def checked(model: str, **fields: Any) -> tuple[dict[str, Any], str]:  # noqa: ANN401 - JSON
     """The request as it would be sent, without what every one has, and what is said of it."""
-    found = check({"model": model, "prompt": "a fox", **fields})
+    found = check_request({"model": model, "prompt": "a fox", **fields})
     sent = {k: v for k, v in found.request.items() if k not in {"model", "prompt"}}
     return sent, "; ".join(found.warnings)
 
 
 def refused(model: str, **fields: Any) -> str:  # noqa: ANN401 - JSON
     with pytest.raises(RequestRefused) as caught:
-        check({"model": model, "prompt": "a fox", **fields})
+        check_request({"model": model, "prompt": "a fox", **fields})
     assert NOT_CHARGED in caught.value.message
     return caught.value.message
 
@@ -67,7 +67,7 @@ def test_what_geekai_documents_as_not_taken_is_refused_with_a_way_out(
 
 
 def test_no_field_is_refused_beyond_those() -> None:
-    told = {(model.id, field) for model in models().values() for field in model.refuses}
+    told = {(model.id, field) for model in models().values() for field in model.refused_fields}
     kling_and_veo = {pair for pair in told if pair[1] == "size" and pair[0][:3] in {"kli", "veo"}}
 
     assert told - kling_and_veo - set(REFUSALS) == {
@@ -303,7 +303,7 @@ def test_every_rule_has_an_example_here() -> None:
 
     assert len(rules()) >= len(DOCUMENTED) + 25
     for rule in rules():
-        assert any(rule.said_of(model) in spoken for model in models()), rule.say
+        assert any(rule.message_for(model) in spoken for model in models()), rule.say
 
 
 def test_a_rule_refuses_only_by_geekais_own_word() -> None:
@@ -312,7 +312,7 @@ def test_a_rule_refuses_only_by_geekais_own_word() -> None:
 
 def test_a_rule_is_about_models_that_there_are() -> None:
     for rule in rules():
-        assert any(rule.about(model) for model in models()), rule.say
+        assert any(rule.applies_to(model) for model in models()), rule.say
 
 
 @pytest.mark.parametrize(
@@ -371,11 +371,11 @@ def test_a_list_where_one_picture_is_known_of_is_told() -> None:
 
 
 def test_a_prompt_longer_than_the_model_reads_is_told_with_what_comes_of_it() -> None:
-    said = "; ".join(check({"model": "wanx2.1-t2v-plus", "prompt": "x" * 801}).warnings)
+    said = "; ".join(check_request({"model": "wanx2.1-t2v-plus", "prompt": "x" * 801}).warnings)
 
     assert "has 801 characters, and wanx2.1-t2v-plus takes 800; what is longer is cut" in said
-    assert check({"model": "wanx2.1-t2v-plus", "prompt": "x" * 800}).warnings == ()
-    assert "takes 512 (" in check({"model": "cogvideox-3", "prompt": "x" * 513}).warnings[0]
+    assert check_request({"model": "wanx2.1-t2v-plus", "prompt": "x" * 800}).warnings == ()
+    assert "takes 512 (" in check_request({"model": "cogvideox-3", "prompt": "x" * 513}).warnings[0]
 
 
 def test_a_model_that_needs_a_picture_says_so() -> None:
@@ -434,9 +434,9 @@ def test_a_slip_of_the_pen_gets_the_three_nearest_names(slip: str, meant: str) -
 
     assert sent == {"duration": 5}
     assert f'"{slip}" is no model known here; nearest are ' in said
-    assert meant in nearest(slip)
-    assert all(name in said for name in nearest(slip))
-    assert len(nearest(slip)) == 3
+    assert meant in nearest_models(slip)
+    assert all(name in said for name in nearest_models(slip))
+    assert len(nearest_models(slip)) == 3
 
 
 def test_a_name_like_none_passes_in_silence() -> None:
@@ -446,15 +446,15 @@ def test_a_name_like_none_passes_in_silence() -> None:
 LIVE = {
     one.id: one
     for one in (
-        Listed(id="cogvideox-flash", type="video", status="active"),
-        Listed(id="kling-video-v2-6", type="video", status="deprecated"),
-        Listed(id="kling-video-v4", type="video", status="active"),
+        LiveModel(id="cogvideox-flash", type="video", status="active"),
+        LiveModel(id="kling-video-v2-6", type="video", status="deprecated"),
+        LiveModel(id="kling-video-v4", type="video", status="active"),
     )
 }
 
 
 def live(model: str) -> str:
-    return "; ".join(check({"model": model, "prompt": "a fox"}, listed=LIVE).warnings)
+    return "; ".join(check_request({"model": model, "prompt": "a fox"}, live=LIVE).warnings)
 
 
 def test_a_name_that_the_service_does_not_list_either_is_refused_with_the_nearest() -> None:
@@ -477,7 +477,7 @@ def test_a_model_that_goes_or_is_gone_is_told() -> None:
 
 
 def test_an_empty_list_is_no_list() -> None:
-    assert check({"model": "vidu-q1", "prompt": "a fox"}, listed={}).warnings == ()
+    assert check_request({"model": "vidu-q1", "prompt": "a fox"}, live={}).warnings == ()
 
 
 def test_a_hostile_name_is_repeated_as_data() -> None:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from geekai_video_mcp.catalogue import check, models, price
+from geekai_video_mcp.catalogue import check_request, models, price
 from geekai_video_mcp.errors import RequestRefused
 
 REFERENCE = Path(__file__).parents[3] / "shared" / "reference" / "geekai.md"
@@ -114,7 +114,7 @@ BEGINNING = {"image": URL, "images": [URL]}
 def heard(model: str, **fields: Any) -> str:  # noqa: ANN401 - JSON
     """All that is said of a request, and whether it was refused."""
     try:
-        return "; ".join(check({"model": model, "prompt": "a fox", **fields}).warnings)
+        return "; ".join(check_request({"model": model, "prompt": "a fox", **fields}).warnings)
     except RequestRefused as refused:
         return f"REFUSED {refused}"
 
@@ -166,10 +166,10 @@ def test_a_request_in_the_middle_of_a_row_is_let_through(row: Row) -> None:
 
 @rows
 def test_a_length_beyond_a_row_goes_through_with_a_word_on_it(row: Row) -> None:
-    if "duration" in models()[row.id].refuses or not row.seconds:
+    if "duration" in models()[row.id].refused_fields or not row.seconds:
         return
     request = {"model": row.id, "prompt": "a fox", "image": URL, "images": [URL], "duration": 59}
-    checked = check(request)
+    checked = check_request(request)
 
     assert checked.request["duration"] == 59
     assert "duration 59 is none of those listed" in "; ".join(checked.warnings)
@@ -179,15 +179,15 @@ def test_every_fact_has_a_mark_a_source_and_a_day() -> None:
     for model in models().values():
         assert model.group
         for fact in model.facts.values():
-            assert fact.mark in {"documented", "observed", "upstream", "inferred"}
+            assert fact.provenance in {"documented", "observed", "upstream", "inferred"}
             assert fact.sources
             assert all(source.title and source.read_on for source in fact.sources)
 
 
 def test_only_what_geekai_itself_documents_is_ever_refused() -> None:
     for model in models().values():
-        if model.refuses:
-            assert model.facts["refuses"].mark == "documented"
+        if model.refused_fields:
+            assert model.facts["refuses"].provenance == "documented"
 
 
 def test_there_is_a_row_for_every_model_but_the_one_that_makes_no_video() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from geekai_video_mcp.catalogue import Listed, models, rules
+from geekai_video_mcp.catalogue import LiveModel, models, rules
 from geekai_video_mcp.errors import RequestRefused
 from geekai_video_mcp.inputs import ListVideoModels
 from geekai_video_mcp.shelf import LEGEND, ROOM, card, shelf
@@ -111,7 +111,7 @@ def test_a_card_has_every_fact_with_its_mark_source_and_day() -> None:
             )
             assert f"[{origin}]" in words
         for rule in rules():
-            assert (rule.said_of(model.id) in words) == rule.about(model.id)
+            assert (rule.message_for(model.id) in words) == rule.applies_to(model.id)
 
 
 def test_a_card_names_fields_as_a_request_does() -> None:
@@ -129,14 +129,14 @@ def test_a_card_of_no_model_names_the_nearest() -> None:
 
 
 LIVE = {
-    name: Listed(id=name, type="video", status="active")
+    name: LiveModel(id=name, type="video", status="active")
     for name in models()
     if name not in {"vidu-q1", "sora-2"}
 }
 
 
 def test_what_the_service_lists_and_nobody_describes_is_marked() -> None:
-    with_new = {**LIVE, "kling-video-v4": Listed(id="kling-video-v4", type="video")}
+    with_new = {**LIVE, "kling-video-v4": LiveModel(id="kling-video-v4", type="video")}
     view, words = shelf(EVERY, with_new)
     _, alone = card("kling-video-v4", with_new)
 
@@ -146,7 +146,7 @@ def test_what_the_service_lists_and_nobody_describes_is_marked() -> None:
 
 
 def test_what_the_service_lists_no_more_is_marked() -> None:
-    going = {**LIVE, "vidu-2": Listed(id="vidu-2", type="video", status="Deprecated")}
+    going = {**LIVE, "vidu-2": LiveModel(id="vidu-2", type="video", status="Deprecated")}
     _, words = shelf(EVERY, going)
     lines = words.splitlines()
 
@@ -160,7 +160,7 @@ def test_what_the_service_lists_no_more_is_marked() -> None:
 @pytest.mark.parametrize("new", [0, 40, 400, 1900])
 @pytest.mark.parametrize("name", ["m-{}", "a-model-of-quite-some-length-generate-preview-{}"])
 def test_the_list_has_room_for_whatever_the_service_lists(new: int, name: str) -> None:
-    many = {name.format(n): Listed(id=name.format(n), type="video") for n in range(new)}
+    many = {name.format(n): LiveModel(id=name.format(n), type="video") for n in range(new)}
     view, words = shelf(EVERY, {**LIVE, **many})
 
     said = len(view.model_dump_json(exclude_none=True).encode()) + len(words.encode())
@@ -171,7 +171,7 @@ def test_the_list_has_room_for_whatever_the_service_lists(new: int, name: str) -
 
 
 def test_a_service_that_has_none_of_them_leaves_room_as_well() -> None:
-    view, words = shelf(EVERY, {"m": Listed(id="m", type="video")})
+    view, words = shelf(EVERY, {"m": LiveModel(id="m", type="video")})
 
     assert len(words) <= ROOM
     assert view.ids is not None

@@ -11,7 +11,7 @@ import pytest
 from geekai_video_mcp.admission import Limits
 from geekai_video_mcp.errors import (
     CapReached,
-    DecisionRefused,
+    InvalidDecision,
     NotAuthorised,
     ServiceUnavailable,
     StorageUnavailable,
@@ -19,13 +19,13 @@ from geekai_video_mcp.errors import (
 )
 from geekai_video_mcp.ledger import Ledger
 from geekai_video_mcp.lifecycle import (
-    GIVE_UP,
-    GIVE_UP_LOOKS,
+    GIVE_UP_AFTER,
+    GIVE_UP_MIN_POLLS,
     Observation,
     Status,
     Task,
-    adopt,
     advance,
+    import_task,
 )
 from support.service import always, once, refusal
 from support.world import World, call, now, text, told
@@ -89,7 +89,7 @@ async def test_what_was_given_up_and_is_found_after_all_can_still_be_attached(
 @pytest.mark.parametrize(
     ("answer", "error"),
     [
-        (refusal(404, "not_found", "no such task"), DecisionRefused),
+        (refusal(404, "not_found", "no such task"), InvalidDecision),
         (httpx.ConnectError("no route"), ServiceUnavailable),
         (httpx.Response(500), ServiceUnavailable),
         (refusal(401, "unauthorized", "no"), NotAuthorised),
@@ -116,7 +116,7 @@ CUT = f'"{"x" * 63}…"'
 
 async def no(decision: Awaitable[Task]) -> str:
     """The words in which *decision* is refused."""
-    with pytest.raises(DecisionRefused) as told:
+    with pytest.raises(InvalidDecision) as told:
         await decision
     return told.value.message
 
@@ -145,7 +145,7 @@ async def test_one_video_is_attached_to_one_task_by_two_people_at_once(world: Wo
         async with world.desk() as desk:
             try:
                 await desk.attach(task_id, CHARGED)
-            except DecisionRefused as exc:
+            except InvalidDecision as exc:
                 refused.append(exc.message)
 
     async with anyio.create_task_group() as people:
@@ -168,7 +168,7 @@ async def test_one_task_takes_one_video_from_two_people_at_once(world: World) ->
         async with world.desk() as desk:
             try:
                 attached.append((await desk.attach(task_id, provider_task_id)).provider_task_id)
-            except DecisionRefused as exc:
+            except InvalidDecision as exc:
                 refused.append(exc.message)
 
     async with anyio.create_task_group() as people:
@@ -215,9 +215,9 @@ async def test_a_task_of_another_key_is_not_attached_or_sent_with_this_one(world
     task_id = await lost(world)
     world.identity = "another key"
     async with world.desk() as desk:
-        with pytest.raises(DecisionRefused, match="another service or key"):
+        with pytest.raises(InvalidDecision, match="another service or key"):
             await desk.attach(task_id, CHARGED)
-        with pytest.raises(DecisionRefused, match="another service or key"):
+        with pytest.raises(InvalidDecision, match="another service or key"):
             await desk.supersede(task_id)
         given_up = await desk.abandon(task_id)
 
@@ -306,7 +306,7 @@ async def test_a_request_is_sent_again_once_however_many_people_ask(world: World
         async with world.desk() as desk:
             try:
                 await desk.send(await desk.supersede(task_id))
-            except DecisionRefused as exc:
+            except InvalidDecision as exc:
                 refused.append(exc.message)
 
     async with anyio.create_task_group() as people:
@@ -446,7 +446,7 @@ async def test_a_full_disk_after_the_second_answer_names_the_task_at_the_service
 
 async def test_a_task_made_elsewhere_has_no_request_to_send_again(world: World) -> None:
     seen = Observation(status=Status.RUNNING, at=now())
-    stranger = adopt(seen, provider_task_id=CHARGED, service=world.identity)
+    stranger = import_task(seen, provider_task_id=CHARGED, account=world.identity)
     ledger = await Ledger.open(world.state)
     await ledger.add(replace(stranger, status=Status.UNKNOWN))
     await ledger.close()
@@ -501,14 +501,14 @@ async def test_what_is_sent_again_has_its_pictures_whole(world: World) -> None:
 
 async def test_what_has_lost_its_pictures_is_not_sent_without_them(world: World) -> None:
     """They are let go when it is accepted, and a day later nobody knows what became of it."""
-    world.service.takes = 9 * GIVE_UP
+    world.service.takes = 9 * GIVE_UP_AFTER
     async with world.client() as client:
         wish = {"prompt": "a fox", "extra_body": {"image_list": [PICTURE]}}
         task_id = told(await call(client, "generate_video", **wish))["task_id"]
         ledger = await Ledger.open(world.state)
-        await ledger.change(task_id, lambda task: replace(task, looks=GIVE_UP_LOOKS))
+        await ledger.change(task_id, lambda task: replace(task, poll_count=GIVE_UP_MIN_POLLS))
         await ledger.close()
-        world.clock_is_ahead = GIVE_UP
+        world.clock_is_ahead = GIVE_UP_AFTER
         await anyio.sleep(60)
     before = await all_tasks(world)
     async with world.desk() as desk:
@@ -548,7 +548,7 @@ async def test_what_is_sent_again_keeps_its_name_and_its_take(
 
 async def test_the_caps_hold_for_what_is_sent_again(world: World) -> None:
     task_id = await lost(world)
-    world.limits = Limits(a_day=1, in_flight=5)
+    world.limits = Limits(per_day=1, in_flight=5)
     async with world.desk() as desk:
         with pytest.raises(CapReached):
             await desk.supersede(task_id)

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from geekai_video_mcp.ledger import Ledger, Owners
-from geekai_video_mcp.lifecycle import INTENT_LIFE, Observation, Status, Task, advance, intend
+from geekai_video_mcp.lifecycle import INTENT_TTL, Observation, Status, Task, advance, new_task
 from geekai_video_mcp.pace import Budget
 from geekai_video_mcp.wire import VideoRequest
 from support.service import always, estimating, refusal
@@ -26,7 +26,7 @@ async def left_behind(
     world: World, *, sending: bool = False, age: float = 1.0, owner: str = "dead"
 ) -> Task:
     """A task whose process died before a byte left, or while the POST was under way."""
-    task = intend(request=REQUEST, service=world.identity, owner=owner, at=now() - age)
+    task = new_task(request=REQUEST, account=world.identity, owner=owner, at=now() - age)
     if sending:
         claim = Observation(status=Status.SUBMITTING, at=now(), owner=owner, attempt=1)
         task = advance(task, claim)
@@ -86,13 +86,13 @@ async def test_what_is_not_sent_takes_nothing_of_the_budget(world: World) -> Non
     budget = await ledger.budget(world.identity, lambda known: (known, known))
     await ledger.close()
 
-    assert budget == Budget(service=world.identity)
+    assert budget == Budget(account=world.identity)
 
 
 async def test_a_request_is_sent_to_the_last_moment_that_someone_may_expect_it(
     world: World,
 ) -> None:
-    await left_behind(world, age=INTENT_LIFE)
+    await left_behind(world, age=INTENT_TTL)
     async with world.app():
         await anyio.sleep(1)
 
@@ -298,7 +298,7 @@ async def test_an_output_folder_that_is_full_is_told_and_tried_again(world: Worl
 
 def test_the_rows_here_are_as_a_dead_process_leaves_them() -> None:
     """A claim is durable with its owner and attempt, or nobody could tell whose it was."""
-    task = intend(request=REQUEST, service="s", owner="me", at=0.0)
+    task = new_task(request=REQUEST, account="s", owner="me", at=0.0)
     claim = Observation(status=Status.SUBMITTING, at=1.0, owner="me", attempt=1)
 
     assert advance(task, claim) == replace(

@@ -97,8 +97,8 @@ async def test_an_answer_that_names_no_task_is_kept_for_a_person(world: World) -
         request = VideoRequest.model_validate({"model": "m", "prompt": "a fox"})
         task, _ = await app.engine.submit(request)
 
-    assert task.raw_reply is not None
-    assert "welcome" in task.raw_reply
+    assert task.raw_response is not None
+    assert "welcome" in task.raw_response
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ DAY = 24 * 3600.0
 
 
 async def test_the_video_past_the_days_cap_is_refused_and_says_when(world: World) -> None:
-    world.limits = Limits(a_day=2, in_flight=10)
+    world.limits = Limits(per_day=2, in_flight=10)
     async with world.client() as client:
         await call(client, "generate_video", prompt="one")
         await anyio.sleep(3600)
@@ -36,7 +36,7 @@ async def test_the_video_past_the_days_cap_is_refused_and_says_when(world: World
 
 
 async def test_the_video_past_the_cap_in_flight_waits_for_one_to_end(world: World) -> None:
-    world.limits = Limits(a_day=50, in_flight=1)
+    world.limits = Limits(per_day=50, in_flight=1)
     async with world.client() as client:
         first = told(await call(client, "generate_video", prompt="one"))
         refused = await call(client, "generate_video", prompt="two")
@@ -63,7 +63,7 @@ async def test_a_place_is_kept_at_every_stage_under_way(
 
     limited = refusal(429, "rate_limit", "slow down")
     limited.headers["Retry-After"] = "40"
-    world.limits = Limits(a_day=50, in_flight=1)
+    world.limits = Limits(per_day=50, in_flight=1)
     world.service.before_charge, world.service.on_create = once(limited), in_a_while
     world.service.takes = 120
     async with world.client() as client, anyio.create_task_group() as callers:
@@ -77,7 +77,7 @@ async def test_a_place_is_kept_at_every_stage_under_way(
 
 
 async def test_calls_at_the_same_moment_pass_no_cap(world: World) -> None:
-    world.limits = Limits(a_day=50, in_flight=3)
+    world.limits = Limits(per_day=50, in_flight=3)
     async with world.client() as client, anyio.create_task_group() as callers:
         for number in range(8):
             callers.start_soon(partial(call, client, "generate_video", prompt=f"fox {number}"))
@@ -86,7 +86,7 @@ async def test_calls_at_the_same_moment_pass_no_cap(world: World) -> None:
 
 
 async def test_a_repeat_needs_no_room_under_the_caps(world: World) -> None:
-    world.limits = Limits(a_day=1, in_flight=1)
+    world.limits = Limits(per_day=1, in_flight=1)
     async with world.client() as client:
         await call(client, "generate_video", prompt="one")
         again = told(await call(client, "generate_video", prompt="one"))
@@ -95,7 +95,7 @@ async def test_a_repeat_needs_no_room_under_the_caps(world: World) -> None:
 
 
 async def test_what_was_refused_gives_its_place_back(world: World) -> None:
-    world.limits = Limits(a_day=1, in_flight=1)
+    world.limits = Limits(per_day=1, in_flight=1)
     world.service.before_charge = once(refusal(400, "bad", "no"))
     async with world.client() as client:
         await call(client, "generate_video", prompt="one")
@@ -105,7 +105,7 @@ async def test_what_was_refused_gives_its_place_back(world: World) -> None:
 
 
 async def test_an_unknown_outcome_keeps_its_place(world: World) -> None:
-    world.limits = Limits(a_day=50, in_flight=1)
+    world.limits = Limits(per_day=50, in_flight=1)
     world.service.on_create = always(httpx.ReadError("reset"))
     async with world.client() as client:
         await call(client, "generate_video", prompt="one")
@@ -119,7 +119,7 @@ async def test_an_unknown_outcome_keeps_its_place(world: World) -> None:
 
 async def test_a_failed_video_counts_for_its_day(world: World) -> None:
     """Whether a failure is billed is not documented."""
-    world.limits = Limits(a_day=1, in_flight=10)
+    world.limits = Limits(per_day=1, in_flight=10)
     world.service.error = {"code": "moderation", "message": "no"}
     async with world.client() as client:
         await call(client, "generate_video", prompt="one")
@@ -133,7 +133,7 @@ async def test_a_task_made_elsewhere_takes_no_place(world: World) -> None:
     async with world.client() as client:
         made = told(await call(client, "generate_video", prompt="one"))
     elsewhere = World(world.folder / "elsewhere", era=world.era, service=world.service)
-    elsewhere.limits = Limits(a_day=1, in_flight=1)
+    elsewhere.limits = Limits(per_day=1, in_flight=1)
     async with elsewhere.client() as client:
         await call(client, "get_video_task", task_id=made["provider_task_id"], wait_seconds=0)
         works = await call(client, "generate_video", prompt="two")
@@ -142,7 +142,7 @@ async def test_a_task_made_elsewhere_takes_no_place(world: World) -> None:
 
 
 async def test_another_service_has_caps_of_its_own(world: World) -> None:
-    world.limits = Limits(a_day=1, in_flight=1)
+    world.limits = Limits(per_day=1, in_flight=1)
     async with world.client() as client:
         await call(client, "generate_video", prompt="one")
     other = World(world.folder, era=world.era, service=world.service, identity="another key")
@@ -154,7 +154,7 @@ async def test_another_service_has_caps_of_its_own(world: World) -> None:
 
 
 async def test_a_cap_of_nothing_allows_nothing(world: World) -> None:
-    world.limits = Limits(a_day=0, in_flight=10)
+    world.limits = Limits(per_day=0, in_flight=10)
     async with world.client() as client:
         refused = await call(client, "generate_video", prompt="one")
 

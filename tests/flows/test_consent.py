@@ -16,7 +16,7 @@ from mcp_types import (
 )
 
 from geekai_video_mcp.admission import Limits
-from geekai_video_mcp.config import ASK_ALWAYS, SANDBOX
+from geekai_video_mcp.config import CONFIRM_ALWAYS, SANDBOX_URL
 from geekai_video_mcp.confirmation import ANSWER_PATIENCE, QUESTION
 from support.service import always, refusal, usual
 from support.tasks import Tasks
@@ -50,7 +50,7 @@ class Person:
 
 @pytest.fixture(autouse=True)
 def asking(world: World) -> None:
-    world.confirm_above = ASK_ALWAYS
+    world.confirm_above = CONFIRM_ALWAYS
 
 
 async def test_the_default_asks_nobody(world: World) -> None:
@@ -78,7 +78,7 @@ async def test_a_yes_pays_once(world: World, tool: str) -> None:
 async def test_the_question_holds_what_is_sent_what_it_costs_and_what_is_left(
     world: World,
 ) -> None:
-    world.limits, person = Limits(a_day=5, in_flight=3), Person()
+    world.limits, person = Limits(per_day=5, in_flight=3), Person()
     async with world.client(person=person) as client:
         await call(client, "generate_video", prompt="a fox", model="sora-2", duration=8, retries=1)
         await call(client, "generate_video", prompt="two", model="unheard-of")
@@ -125,7 +125,7 @@ async def test_a_client_that_cannot_ask_is_told_the_policy_and_the_ways_out(worl
 @pytest.mark.parametrize(
     ("above", "arguments", "asks"),
     [
-        pytest.param(ASK_ALWAYS, {"model": "cogvideox-flash"}, True, id="always: free as well"),
+        pytest.param(CONFIRM_ALWAYS, {"model": "cogvideox-flash"}, True, id="always: free as well"),
         pytest.param(0.0, {"model": "cogvideox-flash"}, False, id="free"),
         pytest.param(0.0, {"model": "cogvideox-flash", "retries": 2}, False, id="free each time"),
         pytest.param(1.0, {"model": EACH}, False, id="not above"),
@@ -155,7 +155,7 @@ async def test_dry_runs_repeats_and_the_sandbox_ask_nobody(world: World) -> None
         assert person.read == []
         first = told(await call(client, "generate_video", prompt="a fox"))
         again = told(await call(client, "generate_video", prompt="a fox"))
-    world.identity = SANDBOX
+    world.identity = SANDBOX_URL
     async with world.client(person=person) as client:
         await call(client, "generate_video", prompt="two")
 
@@ -165,7 +165,7 @@ async def test_dry_runs_repeats_and_the_sandbox_ask_nobody(world: World) -> None
 
 
 async def test_nobody_is_asked_for_what_a_cap_forbids(world: World) -> None:
-    world.limits, person = Limits(a_day=0, in_flight=1), Person()
+    world.limits, person = Limits(per_day=0, in_flight=1), Person()
     async with world.client(person=person) as client:
         refused = await call(client, "generate_video", prompt="a fox")
 

@@ -6,7 +6,7 @@ import sqlite3
 import anyio
 
 from geekai_video_mcp.admission import Limits
-from geekai_video_mcp.config import SANDBOX
+from geekai_video_mcp.config import SANDBOX_URL
 from support.service import STILL
 from support.world import World, call, text, told
 
@@ -72,7 +72,7 @@ async def test_a_price_that_is_not_known_is_not_made_up(world: World) -> None:
 
 
 async def test_it_tells_what_the_caps_leave(world: World) -> None:
-    world.limits = Limits(a_day=2, in_flight=5)
+    world.limits = Limits(per_day=2, in_flight=5)
     async with world.client() as client:
         await call(client, "generate_video", prompt="one")
         room = await call(client, "generate_video", prompt="two", dry_run=True)
@@ -111,7 +111,7 @@ async def test_it_foresees_a_new_video_where_the_call_would_make_one(world: Worl
 
 
 async def test_it_tells_that_no_place_is_left_under_way(world: World) -> None:
-    world.limits = Limits(a_day=50, in_flight=1)
+    world.limits = Limits(per_day=50, in_flight=1)
     async with world.client() as client:
         await call(client, "generate_video", prompt="one")
         none = told(await call(client, "generate_video", prompt="two", dry_run=True))["dry_run"]
@@ -140,7 +140,7 @@ async def test_it_warns_of_what_may_cost_more(world: World) -> None:
 
 
 async def test_a_sandbox_preview_is_free(world: World) -> None:
-    sandboxed = World(world.folder, era=world.era, service=world.service, identity=SANDBOX)
+    sandboxed = World(world.folder, era=world.era, service=world.service, identity=SANDBOX_URL)
     async with sandboxed.client() as client:
         shown = told(
             await call(client, "generate_video", prompt="a fox", model="sora-2", dry_run=True)

@@ -153,7 +153,7 @@ async def test_a_picture_whose_answer_never_came_is_unknown_and_never_sent_again
 
 
 async def test_pictures_count_against_the_caps_as_videos_do(world: World) -> None:
-    world.limits = Limits(a_day=1, in_flight=10)
+    world.limits = Limits(per_day=1, in_flight=10)
     async with world.client() as client:
         await call(client, "generate_image", prompt="a fox")
         capped = await call(client, "generate_video", prompt="a hare")

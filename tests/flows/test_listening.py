@@ -13,7 +13,7 @@ from mcp.client.subscriptions import ListenNotSupportedError, Subscription
 from mcp.server.subscriptions import ResourcesListChanged, ResourceUpdated, ServerEvent
 
 from geekai_video_mcp.ledger import Ledger
-from geekai_video_mcp.lifecycle import intend
+from geekai_video_mcp.lifecycle import new_task
 from support.clock import in_place
 from support.world import Era, World, call, now, told
 
@@ -90,7 +90,7 @@ async def test_what_another_process_does_is_told_within_a_second(world: World) -
         async with hearing(client) as heard:
             ledger = await Ledger.open(world.state)
             await ledger.add(
-                intend(request={"prompt": "x"}, service="another", owner="dead", at=now())
+                new_task(request={"prompt": "x"}, account="another", owner="dead", at=now())
             )
             await ledger.close()
             await anyio.sleep(1.1)

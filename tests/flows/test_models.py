@@ -6,7 +6,7 @@ from typing import Any
 import anyio
 import httpx
 
-from geekai_video_mcp.config import SANDBOX
+from geekai_video_mcp.config import SANDBOX_URL
 from geekai_video_mcp.engine.listing import LISTING_PATIENCE, PAGES
 from support.service import always, once, refusal
 from support.world import World, call, text, told
@@ -257,7 +257,7 @@ async def test_a_card_tells_all_about_one_model(world: World) -> None:
 
 async def test_the_sandbox_is_not_asked_what_geekai_has(world: World) -> None:
     world.service.models = [entry("cogvideox-flash")]
-    sandboxed = World(world.folder, era=world.era, service=world.service, identity=SANDBOX)
+    sandboxed = World(world.folder, era=world.era, service=world.service, identity=SANDBOX_URL)
     async with sandboxed.client() as client:
         shown = await call(client, "list_video_models")
         await call(client, "generate_video", prompt="a fox", model="sandbox", duration=59, fps=1)

@@ -13,9 +13,9 @@ import anyio.to_thread
 import httpx
 import pytest
 
-from geekai_video_mcp.config import SANDBOX
+from geekai_video_mcp.config import SANDBOX_URL
 from geekai_video_mcp.ledger import Ledger
-from geekai_video_mcp.lifecycle import FETCH_AGAIN
+from geekai_video_mcp.lifecycle import DOWNLOAD_RETRY_DELAYS
 from geekai_video_mcp.wire import VideoRequest
 from support.host import Host
 from support.service import VIDEO, ScriptedGeekAI, always, file, once, refusal
@@ -184,7 +184,7 @@ async def test_a_host_that_stays_busy_is_asked_later_and_later_and_the_caller_is
         waiting = await call(client, "get_video_task", task_id=task_id, wait_seconds=0)
 
     gaps = [after - before for before, after in pairwise(times)]
-    assert gaps == pytest.approx(FETCH_AGAIN[:-1], abs=0.5)
+    assert gaps == pytest.approx(DOWNLOAD_RETRY_DELAYS[:-1], abs=0.5)
     assert not waiting.is_error
     assert "not on disk yet" in text(waiting)
     assert "The result's host answered HTTP 503" in text(waiting)
@@ -309,7 +309,7 @@ async def test_a_download_longer_than_a_lease_is_published_once(world: World) ->
     assert "file" in done
     assert len(world.files()) == 1
     assert task is not None
-    assert task.fetches == 0, "the other server did not even try"
+    assert task.failed_downloads == 0, "the other server did not even try"
 
 
 async def test_a_task_of_another_key_is_said_to_be_another_keys(world: World) -> None:
@@ -389,11 +389,11 @@ async def test_a_task_that_a_server_with_its_key_watches_is_left_to_it(world: Wo
             await anyio.sleep(60)
 
     assert task is not None
-    assert task.service == old.identity
+    assert task.account == old.identity
 
 
 async def test_a_preview_stays_a_preview_when_a_key_is_set_later(world: World) -> None:
-    sandboxed = World(world.folder, era=world.era, service=world.service, identity=SANDBOX)
+    sandboxed = World(world.folder, era=world.era, service=world.service, identity=SANDBOX_URL)
     async with sandboxed.client() as client:
         task_id = told(await call(client, "generate_video", prompt="a fox"))["task_id"]
         await call(client, "get_video_task", task_id=task_id, wait_seconds=45)

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from geekai_video_mcp.ledger import Ledger
-from geekai_video_mcp.lifecycle import intend
+from geekai_video_mcp.lifecycle import new_task
 from support.service import STILL, always, once
 from support.world import World, call, now, told
 
@@ -41,7 +41,7 @@ async def test_a_picture_reaches_the_service_whole_and_is_not_kept_after(world: 
 
 async def test_a_server_that_takes_a_request_over_sends_its_pictures_whole(world: World) -> None:
     body = {"model": "m", "prompt": "a fox", "image": PICTURE, "async": True}
-    left = intend(request=body, service=world.identity, owner="dead", at=now())
+    left = new_task(request=body, account=world.identity, owner="dead", at=now())
     ledger = await Ledger.open(world.state)
     await ledger.admit(left, body=body, admit=lambda _: left)
     await ledger.close()

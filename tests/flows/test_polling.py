@@ -15,15 +15,15 @@ from mcp import Client
 from geekai_video_mcp.engine.means import LIMITING
 from geekai_video_mcp.errors import RATE_LIMITED, ServiceUnavailable
 from geekai_video_mcp.ledger import Ledger
-from geekai_video_mcp.lifecycle import GIVE_UP, GIVE_UP_LOOKS, intend
+from geekai_video_mcp.lifecycle import GIVE_UP_AFTER, GIVE_UP_MIN_POLLS, new_task
 from geekai_video_mcp.pace import (
-    AWAY_AT_MOST,
-    BLOCKED_AT_MOST,
     BURST,
-    HISTORY_AT_LEAST,
-    LIMITED_PAUSE,
-    LOOKS_PER_SECOND,
-    block,
+    DEFAULT_PAUSE,
+    MAX_PAUSE,
+    MAX_POLL_GAP,
+    MIN_HISTORY,
+    POLLS_PER_SECOND,
+    pause,
 )
 from geekai_video_mcp.wire import VideoRequest
 from support.service import Script, always, once, refusal, usual
@@ -68,10 +68,10 @@ async def test_the_first_look_comes_when_such_videos_used_to_be_done(world: Worl
     async with world.client() as client:
         await anyio.sleep(60)
         before = world.service.looks
-        for number in range(HISTORY_AT_LEAST):
+        for number in range(MIN_HISTORY):
             await made(client, f"fox {number}")
             await anyio.sleep(200)
-        without = (world.service.looks - before) / HISTORY_AT_LEAST
+        without = (world.service.looks - before) / MIN_HISTORY
 
         times, began = timed(world), now()
         task_id = await made(client)
@@ -86,7 +86,7 @@ async def test_the_first_look_comes_when_such_videos_used_to_be_done(world: Worl
 
 
 async def test_a_task_that_was_fetched_late_is_no_history(world: World) -> None:
-    for number in range(HISTORY_AT_LEAST):
+    for number in range(MIN_HISTORY):
         async with world.client() as client:
             await made(client, f"fox {number}")
         await anyio.sleep(DAY / 10)
@@ -107,7 +107,7 @@ async def test_what_the_service_says_goes_before_history(world: World) -> None:
         return httpx.Response(200, json=answer)
 
     async with world.client() as client:
-        for number in range(HISTORY_AT_LEAST):
+        for number in range(MIN_HISTORY):
             await made(client, f"fox {number}")
             await anyio.sleep(60)
         world.service.on_create = in_two_seconds
@@ -135,7 +135,7 @@ async def two_servers_with_a_task_each(
 
 @pytest.mark.parametrize(
     ("after", "held"),
-    [("60", 60.0), (None, LIMITED_PAUSE), ("7200", BLOCKED_AT_MOST)],
+    [("60", 60.0), (None, DEFAULT_PAUSE), ("7200", MAX_PAUSE)],
     ids=["as asked", "nothing asked", "too much asked"],
 )
 async def test_a_429_to_one_server_stops_the_looks_of_both(
@@ -146,7 +146,7 @@ async def test_a_429_to_one_server_stops_the_looks_of_both(
         await anyio.sleep(300)
 
     first, second = times[:2]
-    assert held <= second - first <= held + AWAY_AT_MOST / 4
+    assert held <= second - first <= held + MAX_POLL_GAP / 4
     assert len(times) > 4, "and they go on"
 
 
@@ -180,7 +180,7 @@ async def test_many_tasks_are_looked_at_within_the_budget_and_none_is_forgotten(
         await anyio.sleep(60)
 
     assert took < 1, "a submission does not wait for the looks"
-    assert len(times) <= BURST + 60 * LOOKS_PER_SECOND
+    assert len(times) <= BURST + 60 * POLLS_PER_SECOND
     assert len(times) > 80, "it is used up"
     assert len({request.url.path for request in world.service.requests[-80:]}) == 25
 
@@ -237,7 +237,7 @@ async def test_a_look_that_somebody_waits_for_is_refused_while_nobody_may_look(
     async with newcomer.app() as app:
         ledger = await Ledger.open(newcomer.state)
         await ledger.budget(
-            newcomer.identity, lambda known: (block(known, at=now(), seconds=60), None)
+            newcomer.identity, lambda known: (pause(known, at=now(), seconds=60), None)
         )
         await ledger.close()
         with pytest.raises(ServiceUnavailable, match=LIMITING) as refused:
@@ -293,13 +293,13 @@ async def test_a_block_is_waited_out_once_for_a_request_that_a_dead_server_left(
     world: World,
 ) -> None:
     wish = VideoRequest.model_validate({"model": "m", "prompt": "a fox"}).to_json()
-    left = intend(request=wish, service=world.identity, owner="gone", at=now())
+    left = new_task(request=wish, account=world.identity, owner="gone", at=now())
     ledger = await Ledger.open(world.state)
     await ledger.add(left)
-    await ledger.budget(left.service, lambda known: (block(known, at=now(), seconds=100), None))
+    await ledger.budget(left.account, lambda known: (pause(known, at=now(), seconds=100), None))
     async with world.app():
         await anyio.sleep(101)
-        after = await ledger.budget(left.service, lambda known: (known, known))
+        after = await ledger.budget(left.account, lambda known: (known, known))
     await ledger.close()
 
     assert world.service.charges == ["a fox"]
@@ -315,9 +315,9 @@ async def given_up(world: World, client: Client) -> str:
     task_id = await made(client)
     await anyio.sleep(30)
     ledger = await Ledger.open(world.state)
-    await ledger.change(task_id, lambda task: replace(task, looks=GIVE_UP_LOOKS))
+    await ledger.change(task_id, lambda task: replace(task, poll_count=GIVE_UP_MIN_POLLS))
     await ledger.close()
-    world.clock_is_ahead = GIVE_UP
+    world.clock_is_ahead = GIVE_UP_AFTER
     await anyio.sleep(60)
     return task_id
 
@@ -477,5 +477,5 @@ async def test_a_clock_set_forward_by_a_day_gives_up_no_fresh_task(world: World)
         await anyio.sleep(400)
         done = await shown(client, task_id)
 
-    assert world.service.looks < GIVE_UP_LOOKS
+    assert world.service.looks < GIVE_UP_MIN_POLLS
     assert (running["task_status"], done["task_status"]) == ("running", "succeed")

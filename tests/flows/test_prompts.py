@@ -9,7 +9,7 @@ from mcp import Client, MCPError
 from mcp_types import Completion, PromptReference, ResourceTemplateReference, TextContent
 
 from geekai_video_mcp import catalogue
-from geekai_video_mcp.config import SANDBOX
+from geekai_video_mcp.config import SANDBOX_URL
 from geekai_video_mcp.inputs import GenerateImage, GenerateVideo, GetVideoTask
 from support.world import World, call, told
 
@@ -82,7 +82,7 @@ async def test_a_picture_moves_from_its_own_first_frame(world: World) -> None:
 
 
 async def test_in_the_sandbox_a_prompt_says_what_is_made_there(world: World) -> None:
-    world.identity = SANDBOX
+    world.identity = SANDBOX_URL
     async with world.client() as client:
         for name, argument in (("storyboard", "topic"), ("animate_image", "image")):
             said = await prompt(client, name, **{argument: "a kite"})

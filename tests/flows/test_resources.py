@@ -11,9 +11,9 @@ import pytest
 from mcp import Client, MCPError
 from mcp_types import BlobResourceContents, Resource, ResourceLink, TextResourceContents
 
-from geekai_video_mcp.config import SANDBOX
+from geekai_video_mcp.config import SANDBOX_URL
 from geekai_video_mcp.ledger import Ledger
-from geekai_video_mcp.lifecycle import FileStatus, Status, intend
+from geekai_video_mcp.lifecycle import FileStatus, Status, new_task
 from geekai_video_mcp.resources import filling, reading
 from support.service import VIDEO, file
 from support.world import World, call, now, told
@@ -272,7 +272,7 @@ async def test_pages_of_the_list_follow_each_other_without_gap_or_repeat(
 async def test_a_page_has_fifty_entries_at_most(world: World) -> None:
     ledger = await Ledger.open(world.state)
     for number in range(26):
-        task = intend(request={}, service=world.identity, owner="dead", at=now() + number)
+        task = new_task(request={}, account=world.identity, owner="dead", at=now() + number)
         await ledger.add(
             replace(task, status=Status.SUCCEED, file_status=FileStatus.STORED, file_path="/a.mp4")
         )
@@ -333,7 +333,7 @@ async def test_no_link_of_geekais_stands_in_a_list(world: World) -> None:
 
 
 async def test_a_preview_is_called_a_preview(world: World) -> None:
-    world.identity = SANDBOX
+    world.identity = SANDBOX_URL
     async with world.client() as client:
         await made(client)
         entries = await listed(client)

@@ -22,7 +22,7 @@ import pytest
 
 from geekai_video_mcp.config import Settings
 from geekai_video_mcp.ledger import Ledger
-from geekai_video_mcp.lifecycle import FileStatus, Observation, Status, Task, advance, intend
+from geekai_video_mcp.lifecycle import FileStatus, Observation, Status, Task, advance, new_task
 from support.process import MODULE, environment, listening, run
 
 PROMPT = "一只狐狸在雪中奔跑，黄昏的光线温暖而悠长，镜头缓缓推进，远处的山脊被染成金色"
@@ -33,9 +33,9 @@ def task(folder: Path, *, age: float = 0.0, prompt: str = "a fox", **changes: An
     """A task whose request was sent by a process that is gone."""
     settings: dict[str, str] = changes.pop("settings", {})
     model = changes.get("model", "cogvideox-flash")
-    made = intend(
+    made = new_task(
         request={"model": model, "prompt": prompt, "duration": 5, "size": "320x180"},
-        service=Settings.from_env(environment(folder, **settings)).service,
+        account=Settings.from_env(environment(folder, **settings)).account,
         owner="dead",
         at=time.time() - age,
     )
@@ -180,7 +180,7 @@ async def test_one_task_is_shown_whole_with_its_history_and_as_data(tmp_path: Pa
     await seed(tmp_path, one)
     ledger = await Ledger.open(tmp_path / "state")
     lost = Observation(
-        status=Status.UNKNOWN, at=time.time(), error_code="no_answer", raw_reply=reply
+        status=Status.UNKNOWN, at=time.time(), error_code="no_answer", raw_response=reply
     )
     await ledger.change(one.id, lambda now: advance(now, lost))
     await ledger.close()

@@ -23,7 +23,7 @@ import httpx
 
 from geekai_video_mcp.config import Settings
 from geekai_video_mcp.ledger import Ledger
-from geekai_video_mcp.lifecycle import Observation, Result, Status, advance, intend
+from geekai_video_mcp.lifecycle import Observation, Result, Status, advance, new_task
 from reliability.oracle import Verdict
 from reliability.program import finish
 from reliability.stage import Stage, stage
@@ -91,7 +91,7 @@ async def left_behind(here: Stage, name: str, status: Status) -> None:
     prompt = f"{name} {status.value} TAKES={0.4 if status is Status.PENDING else 0}"
     body = {"model": "m", "prompt": prompt, "async": True}
     settings, at = Settings.from_env(here.env(name)), time.time()
-    task = intend(request=body, service=settings.service, owner="dead", at=at)
+    task = new_task(request=body, account=settings.account, owner="dead", at=at)
     if status is not Status.INTENDED:
         claim = Observation(status=Status.SUBMITTING, at=at, owner="dead", attempt=1)
         task = advance(task, claim)
@@ -101,7 +101,7 @@ async def left_behind(here: Stage, name: str, status: Status) -> None:
             known = None if status is Status.UNKNOWN else task_id
             seen = Observation(status=status, at=at, provider_task_id=known)
             task = advance(task, replace(seen, result=Result(url=url)))
-            task = replace(task, next_look_at=None)
+            task = replace(task, next_poll_at=None)
     ledger = await Ledger.open(settings.state_dir)
     await ledger.add(task)
     await ledger.close()

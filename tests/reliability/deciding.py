@@ -15,14 +15,14 @@ from geekai_video_mcp import pace
 from geekai_video_mcp.admission import Limits
 from geekai_video_mcp.engine import Outside, Resolving
 from geekai_video_mcp.engine.means import Means
-from geekai_video_mcp.errors import CapReached, DecisionRefused, StorageUnavailable
+from geekai_video_mcp.errors import CapReached, InvalidDecision, StorageUnavailable
 from geekai_video_mcp.ledger import Owners
-from geekai_video_mcp.lifecycle import Media, Observation, Status, Task, advance, overlook
+from geekai_video_mcp.lifecycle import Media, Observation, Status, Task, advance, record_missed_poll
 from reliability.books import DAY, LOOKS, WATCHED
 from reliability.table import PICK, PICTURE, Hand, Table, at_once
 
-BUSY: Final = Limits(a_day=100, in_flight=4)
-DAILY: Final = Limits(a_day=4, in_flight=100)
+BUSY: Final = Limits(per_day=100, in_flight=4)
+DAILY: Final = Limits(per_day=4, in_flight=100)
 """One cap at a time, or the tighter would hide the other."""
 FOUND: Final = (Status.PENDING, Status.RUNNING, Status.SUCCEED, Status.FAILED)
 """What the service can say of a task that a person attaches."""
@@ -90,7 +90,7 @@ class Deciding(Table):
         before = self.books.rows()
         try:
             task = at_once(work)
-        except DecisionRefused:
+        except InvalidDecision:
             assert refusable, "a decision was refused for no reason"
         except CapReached:
             assert capped
@@ -126,7 +126,7 @@ class Deciding(Table):
             refusable=wish.status != "unknown" or not sendable,
             capped=limits is not None
             and self.books.capped(
-                a_day=limits.a_day, in_flight=limits.in_flight, at=self.at, less=wish
+                a_day=limits.per_day, in_flight=limits.in_flight, at=self.at, less=wish
             ),
         )
         if new is None:
@@ -166,7 +166,7 @@ class Deciding(Table):
 
         def overlooked(now: Task) -> Task:
             for _ in range(LOOKS):
-                now = overlook(now, at=self.at, delay=10.0)
+                now = record_missed_poll(now, at=self.at, delay=10.0)
             return now
 
         hand, task_id = self.hand(who), followed[pick % len(followed)]
@@ -181,12 +181,12 @@ class Deciding(Table):
         if wish.named is None:
             return
         seen = Observation(status=status, at=self.at, error_code="c" if pick % 2 else None)
-        task = self.tried(hand, task_id, partial(advance, seen=seen))
+        task = self.tried(hand, task_id, partial(advance, observation=seen))
         self.ended_by_time(task, status in WATCHED)
 
     def look_in_vain(self, hand: Hand, task_id: str, pick: int) -> None:
         forgotten = bool(pick % 2)
-        missed = partial(overlook, at=self.at, delay=10.0, forgotten=forgotten)
+        missed = partial(record_missed_poll, at=self.at, delay=10.0, not_found=forgotten)
         self.ended_by_time(self.tried(hand, task_id, missed), forgotten)
 
     def ended_by_time(self, task: Task | None, unfinished: bool) -> None:  # noqa: FBT001 - what was seen
@@ -210,11 +210,11 @@ class Deciding(Table):
     def spend(self, hand: Hand, how: str) -> None:
         spend: Callable[[pace.Budget], tuple[pace.Budget, float]]
         if how == "block":
-            block = partial(pace.block, at=self.at, seconds=BLOCK)
+            block = partial(pace.pause, at=self.at, seconds=BLOCK)
             hand.store.budget("s", lambda now: (block(now), None))
             self.books.allowance.block(self.at, BLOCK)
             return
-        spend = partial(pace.take, at=self.at, ahead=how == "ahead")
+        spend = partial(pace.take_token, at=self.at, priority=how == "ahead")
         if hand.store.budget("s", spend) == 0.0:
             self.books.allowance.taken(self.at, ahead=how == "ahead")
             self.count["asked"] += 1

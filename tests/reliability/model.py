@@ -18,20 +18,20 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule, run_state_machine_as_test
 
-from geekai_video_mcp.admission import Limits, Neighbours, admit
+from geekai_video_mcp.admission import ExistingTasks, Limits, admit
 from geekai_video_mcp.errors import CapReached, RequestRefused, StorageUnavailable
 from geekai_video_mcp.lifecycle import (
-    LEASE,
-    FileFact,
+    LEASE_SECONDS,
     FileStatus,
+    FileUpdate,
     Observation,
     Status,
     Task,
+    acquire_lease,
     advance,
-    deliver,
-    intend,
-    keep,
-    lease,
+    mark_delivered,
+    new_task,
+    record_file,
 )
 from reliability.books import FREE, HELD, WAYS
 from reliability.deciding import BUSY, DAILY, Deciding
@@ -91,16 +91,16 @@ class Hands(Deciding):
     ) -> None:
         hand = self.hand(who)
         body = {"model": "m", "prompt": prompt, "image": PICTURES[prompt]}
-        task = intend(
+        task = new_task(
             request=body,
-            service="s",
+            account="s",
             owner=hand.name,
             at=self.at,
             idempotency_key=key,
             variation=variation,
         )
 
-        def admitted(beside: Neighbours) -> Task:
+        def admitted(beside: ExistingTasks) -> Task:
             return admit(task, beside, limits=limits, at=self.at)
 
         same = (prompt, variation)
@@ -126,7 +126,7 @@ class Hands(Deciding):
             self.note(task, body, same)
 
     def capped(self, limits: Limits) -> bool:
-        return self.books.capped(a_day=limits.a_day, in_flight=limits.in_flight, at=self.at)
+        return self.books.capped(a_day=limits.per_day, in_flight=limits.in_flight, at=self.at)
 
     # What the engine does, on what it read just now or long ago.
 
@@ -175,7 +175,7 @@ class Hands(Deciding):
             wish.paid = paid = f"theirs-{next(self.names)}"
             self.count["paid"] += 1
         seen = self.seen(task, status, provider_task_id=paid)
-        if self.tried(hand, task.id, partial(advance, seen=seen)) is None:
+        if self.tried(hand, task.id, partial(advance, observation=seen)) is None:
             self.count["kept in the journal"] += 1
             assert self.journal.write(task.id, seen)
 
@@ -249,23 +249,23 @@ class Hands(Deciding):
     def fetch(self, hand: Hand, task_id: str, pick: int) -> None:
         status = list(FileStatus)[pick % len(FileStatus)]
         path = f"/videos/{next(self.names)}" if status is FileStatus.STORED else None
-        self.tried(hand, task_id, partial(keep, fact=FileFact(status=status, path=path)))
+        self.tried(hand, task_id, partial(record_file, update=FileUpdate(status=status, path=path)))
 
     def watch(self, hand: Hand, task_id: str, _: int) -> None:
         before = hand.store.find(task_id)
         assert before is not None
-        dead = None if self.alive(before.watcher) else before.watcher
-        watched = partial(lease, watcher=hand.name, at=self.at, dead=dead)
+        dead = None if self.alive(before.lease_holder) else before.lease_holder
+        watched = partial(acquire_lease, holder=hand.name, at=self.at, dead_holder=dead)
         task = self.tried(hand, task_id, watched)
-        if task is None or task.watcher != hand.name:
+        if task is None or task.lease_holder != hand.name:
             return
         other, until = self.leases.get(task_id, (hand.name, 0.0))
         if other != hand.name and self.alive(other):
-            assert not self.at < until <= self.at + LEASE, "two watch at once"
-        self.leases[task_id] = (hand.name, self.at + LEASE)
+            assert not self.at < until <= self.at + LEASE_SECONDS, "two watch at once"
+        self.leases[task_id] = (hand.name, self.at + LEASE_SECONDS)
 
     def hear(self, hand: Hand, task_id: str, _: int) -> None:
-        self.tried(hand, task_id, partial(deliver, at=self.at))
+        self.tried(hand, task_id, partial(mark_delivered, at=self.at))
 
 
 def options(examples: int) -> settings:

@@ -12,8 +12,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from geekai_video_mcp.lifecycle import Observation, Status, Task, advance, paced
-from geekai_video_mcp.pace import HISTORY_AT_LEAST, NEWEST, Pace, Span, pace
+from geekai_video_mcp.lifecycle import Observation, Status, Task, advance, with_typical_duration
+from geekai_video_mcp.pace import (
+    HISTORY_LIMIT,
+    MIN_HISTORY,
+    DurationSample,
+    TypicalDuration,
+    typical_duration,
+)
 
 TASKS: Final = 20_000
 MEDIAN: Final = 120.0
@@ -21,7 +27,7 @@ MEDIAN: Final = 120.0
 SIGMA: Final = 0.5
 START: Final = 1_790_000_000.0
 
-History = Callable[[Iterable[Span]], Pace | None]
+History = Callable[[Iterable[DurationSample]], TypicalDuration | None]
 
 
 @dataclass(frozen=True)
@@ -61,53 +67,55 @@ def fixed(took: Iterable[float], *, every: float) -> Cost:
 def ours(took: Iterable[float], *, history: History) -> Cost:
     """Our looks, by what *history* makes of the newest tasks before."""
     looks, waits = list[int](), list[float]()
-    spans = deque[Span](maxlen=NEWEST)
+    spans = deque[DurationSample](maxlen=HISTORY_LIMIT)
     for number, seconds in enumerate(took):
         task = _watched(_sent(number, history(spans)), ends=START + seconds)
         spans.append(_span(task))
-        looks.append(task.looks)
+        looks.append(task.poll_count)
         waits.append((task.ended_at or START) - START - seconds)
     return Cost(looks, waits)
 
 
-def learnt(spans: Iterable[Span]) -> Pace | None:
+def learnt(spans: Iterable[DurationSample]) -> TypicalDuration | None:
     """History as the ledger learns it."""
-    return pace(spans)
+    return typical_duration(spans)
 
 
-def none(_: Iterable[Span]) -> None:
+def none(_: Iterable[DurationSample]) -> None:
     """No history, as for a model that is used for the first time."""
 
 
-def by_the_later_look(spans: Iterable[Span]) -> Pace | None:
+def by_the_later_look(spans: Iterable[DurationSample]) -> TypicalDuration | None:
     """What history would become if a task were taken to end when it was seen to."""
-    ended = [replace(span, looked_at=span.ended_at) for span in spans]
-    return pace(ended) if len(ended) >= HISTORY_AT_LEAST else None
+    ended = [replace(span, last_polled_at=span.ended_at) for span in spans]
+    return typical_duration(ended) if len(ended) >= MIN_HISTORY else None
 
 
-def _sent(number: int, usual: Pace | None) -> Task:
+def _sent(number: int, usual: TypicalDuration | None) -> Task:
     # Named by number: jitter goes by the name, and the simulation must repeat itself.
     task = Task(
         id=f"{number:032x}",
         created_at=START,
-        service="s",
+        account="s",
         model="m",
         status=Status.SUBMITTING,
         submitted_at=START,
     )
-    return advance(paced(task, usual), Observation(status=Status.PENDING, at=START))
+    return advance(with_typical_duration(task, usual), Observation(status=Status.PENDING, at=START))
 
 
 def _watched(task: Task, *, ends: float) -> Task:
-    while task.next_look_at is not None:
-        at = task.next_look_at
+    while task.next_poll_at is not None:
+        at = task.next_poll_at
         status = Status.SUCCEED if at >= ends else Status.RUNNING
         task = advance(task, Observation(status=status, at=at))
     return task
 
 
-def _span(task: Task) -> Span:
-    return Span(submitted_at=task.submitted_at, looked_at=task.looked_at, ended_at=task.ended_at)
+def _span(task: Task) -> DurationSample:
+    return DurationSample(
+        submitted_at=task.submitted_at, last_polled_at=task.last_polled_at, ended_at=task.ended_at
+    )
 
 
 def main() -> None:

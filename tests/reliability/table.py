@@ -21,7 +21,14 @@ from geekai_video_mcp.errors import StorageUnavailable
 from geekai_video_mcp.ledger import Change, Ledger
 from geekai_video_mcp.ledger.journal import Journal
 from geekai_video_mcp.ledger.sqlite import Store
-from geekai_video_mcp.lifecycle import LEASE, Observation, Status, Task, adopt, advance
+from geekai_video_mcp.lifecycle import (
+    LEASE_SECONDS,
+    Observation,
+    Status,
+    Task,
+    advance,
+    import_task,
+)
 from reliability.books import DAY, Books, Wish
 from support.memory import in_memory
 
@@ -34,7 +41,7 @@ PICK: Final = st.integers(0, 59)
 REPEATED_FOR: Final = 60.0
 """Seconds after a result was told in which the same request still finds it."""
 JUMPS: Final = (
-    *(1.0, 15.0, REPEATED_FOR + 1, LEASE + 1, 1000.0, DAY / 2, DAY + 1),
+    *(1.0, 15.0, REPEATED_FOR + 1, LEASE_SECONDS + 1, 1000.0, DAY / 2, DAY + 1),
     *(-1.0, -3600.0, -2 * DAY),
 )
 FATES: Final = ("die", "replay", "fill", "make_room", "make_room", "take_in")
@@ -175,7 +182,7 @@ class Table(RuleBasedStateMachine):
     def replay(self, who: int) -> None:
         """As `Ledger.replay`; at times it dies before it forgets what it handed over."""
         for note in self.journal.notes():
-            done = self.tried(self.hand(who), note.task_id, partial(advance, seen=note.seen))
+            done = self.tried(self.hand(who), note.task_id, partial(advance, observation=note.seen))
             if done is None or who > MORTAL:
                 return
             self.journal.forget(note)
@@ -195,7 +202,7 @@ class Table(RuleBasedStateMachine):
     def take_in(self, who: int) -> None:
         theirs = f"stranger-{who % 4}"
         seen = Observation(status=Status.RUNNING, at=self.at, model="m")
-        task = adopt(seen, provider_task_id=theirs, service="elsewhere")
+        task = import_task(seen, provider_task_id=theirs, account="elsewhere")
         try:
             self.hand(who).store.add(task)
         except StorageUnavailable:

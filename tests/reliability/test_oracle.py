@@ -12,15 +12,15 @@ import pytest
 
 from geekai_video_mcp.ledger import Ledger
 from geekai_video_mcp.lifecycle import (
-    FileFact,
     FileStatus,
+    FileUpdate,
     Observation,
     Result,
     Status,
     Task,
     advance,
-    intend,
-    keep,
+    new_task,
+    record_file,
 )
 from reliability.oracle import Verdict, judge
 from reliability.provider import Charge, video
@@ -75,20 +75,20 @@ class Aftermath:
 
 def stored(output: Path, prompt: str, provider_id: str) -> Task:
     """A task that came to its end, and its file."""
-    task = intend(request={"prompt": prompt}, service="s", owner="me", at=1.0)
+    task = new_task(request={"prompt": prompt}, account="s", owner="me", at=1.0)
     claim = Observation(status=Status.SUBMITTING, at=1.0, owner="me", attempt=1)
     done = Observation(
         status=Status.SUCCEED, at=2.0, provider_task_id=provider_id, result=Result(url="u")
     )
     path = output / f"{prompt}.mp4"
     path.write_bytes(video(provider_id, SIZE))
-    fact = FileFact(
+    fact = FileUpdate(
         status=FileStatus.STORED,
         path=str(path),
         size_bytes=SIZE,
         sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
     )
-    return keep(advance(advance(task, claim), done), fact)
+    return record_file(advance(advance(task, claim), done), fact)
 
 
 async def recorded(state: Path, task: Task) -> None:

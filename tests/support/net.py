@@ -11,7 +11,7 @@ import pytest
 
 from geekai_video_mcp.artifacts import Artifacts
 from geekai_video_mcp.errors import ServiceUnavailable
-from geekai_video_mcp.lifecycle import FileFact, Result, Status, Task
+from geekai_video_mcp.lifecycle import FileUpdate, Result, Status, Task
 from support.service import VIDEO, file
 
 PUBLIC = "93.184.216.34"
@@ -48,7 +48,7 @@ class Net:
             return await self.usual(request)
         return self.answers.get(request.headers["Host"]) or file(VIDEO)
 
-    async def fetch(self, task: Task, *, service: str = SERVICE) -> FileFact:
+    async def fetch(self, task: Task, *, service: str = SERVICE) -> FileUpdate:
         transport = httpx.MockTransport(self.answer)
         async with Artifacts(self.folder, service_url=service, transport=transport) as fetcher:
             return await fetcher.fetch(task)
@@ -61,7 +61,7 @@ def succeeded(url: str | None = LINK, *, prompt: str = "a fox in the snow") -> T
     return Task(
         id="0123456789abcdef" * 2,
         created_at=0.0,
-        service="s",
+        account="s",
         model="cogvideox-flash",
         request={"prompt": prompt},
         status=Status.SUCCEED,

@@ -53,7 +53,7 @@ class Job:
 
 @dataclass
 class ScriptedGeekAI:
-    """A service whose jobs take `takes` seconds on the test's clock."""
+    """A service whose jobs take `supports` seconds on the test's clock."""
 
     clock: Callable[[], float]
     takes: float = 30.0

@@ -19,7 +19,7 @@ from geekai_video_mcp.artifacts.links import Links, not_now
 from geekai_video_mcp.artifacts.parts import Part
 from geekai_video_mcp.artifacts.pictures import Preview, preview
 from geekai_video_mcp.artifacts.receiving import not_saved, receive, unpack
-from geekai_video_mcp.lifecycle import FileFact, FileStatus, Task
+from geekai_video_mcp.lifecycle import FileStatus, FileUpdate, Task
 
 __all__ = ["Artifacts", "Preview", "preview"]
 
@@ -46,7 +46,7 @@ class Artifacts:
     async def __aexit__(self, *exc: object) -> None:
         await self._links.aclose()
 
-    async def fetch(self, task: Task) -> FileFact:
+    async def fetch(self, task: Task) -> FileUpdate:
         """Download the task's result and publish it; `lost` when the link is dead.
 
         Goes on with what an earlier download left, of this process or of another.
@@ -66,7 +66,7 @@ class Artifacts:
             reason = exc.strerror or type(exc).__name__
             raise not_saved(task.media, reason) from exc
 
-    async def _fetched(self, task: Task) -> FileFact:
+    async def _fetched(self, task: Task) -> FileUpdate:
         stem, dead = publishing.name(task), None
         await anyio.to_thread.run_sync(parts.sweep, self._output_dir)
         async with self._part(task) as part:
@@ -77,7 +77,7 @@ class Artifacts:
         there = await anyio.to_thread.run_sync(
             publishing.published, self._output_dir, stem, task.media
         )
-        return there or FileFact(status=FileStatus.LOST, problem=dead)
+        return there or FileUpdate(status=FileStatus.LOST, error=dead)
 
     async def _received(self, task: Task, part: Part) -> str | None:
         url = task.result.url if task.result else None

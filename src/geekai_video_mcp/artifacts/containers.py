@@ -24,7 +24,7 @@ _LAST: Final = {".png": b"IEND\xaeB`\x82", ".jpg": b"\xff\xd9"}
 
 
 def suffix(start: bytes, media: Media) -> str | None:
-    """The ending for a file that begins with *start*; None if it is no such medium.
+    """The ending for a file that begins with *prefix*; None if it is no such medium.
 
     MP4 and its kin name themselves at byte 4, WebP at bytes 0 and 8, the others at byte 0.
     """

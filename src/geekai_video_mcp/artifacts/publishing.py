@@ -16,8 +16,8 @@ from typing import BinaryIO, Final
 
 from geekai_video_mcp.artifacts.containers import ENDINGS, SIGNATURE, suffix
 from geekai_video_mcp.artifacts.parts import Part, sha256_of
-from geekai_video_mcp.errors import plain
-from geekai_video_mcp.lifecycle import FileFact, FileStatus, Media, Task
+from geekai_video_mcp.errors import sanitize
+from geekai_video_mcp.lifecycle import FileStatus, FileUpdate, Media, Task
 
 STEM_LENGTH: Final = 40
 """Characters of the prompt in a file's name: enough to know it by, short on every disk."""
@@ -25,7 +25,7 @@ STEM_LENGTH: Final = 40
 _READ: Final[int] = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 
 
-def publish(part: Part, stem: str) -> FileFact:
+def publish(part: Part, stem: str) -> FileUpdate:
     """Give the finished part its final name, and make both durable.
 
     Raises:
@@ -42,7 +42,7 @@ def publish(part: Part, stem: str) -> FileFact:
     return _stored(path, part.size, part.sha256)
 
 
-def published(folder: Path, stem: str, media: Media) -> FileFact | None:
+def published(folder: Path, stem: str, media: Media) -> FileUpdate | None:
     """The result of this name that a process put there and died before it could say so."""
     for ending in ENDINGS[media]:
         path = folder / f"{stem}{ending}"
@@ -57,7 +57,7 @@ def published(folder: Path, stem: str, media: Media) -> FileFact | None:
 
 def name(task: Task) -> str:
     """The file's name without its ending, made by us: words of the prompt and the task's id."""
-    prompt = plain(str(task.request.get("prompt") or task.model), limit=STEM_LENGTH * 4)
+    prompt = sanitize(str(task.request.get("prompt") or task.model), limit=STEM_LENGTH * 4)
     # Letters, marks and numbers: without their marks, Hindi and Thai lose their vowels.
     folded = unicodedata.normalize("NFC", prompt.casefold())
     kept = "".join(ch if unicodedata.category(ch)[0] in "LMN" else " " for ch in folded)
@@ -69,8 +69,8 @@ def name(task: Task) -> str:
     return f"{words or task.media.value}-{task.id[:8]}"
 
 
-def _stored(path: Path, size: int, sha256: str) -> FileFact:
-    return FileFact(status=FileStatus.STORED, path=str(path), size_bytes=size, sha256=sha256)
+def _stored(path: Path, size: int, sha256: str) -> FileUpdate:
+    return FileUpdate(status=FileStatus.STORED, path=str(path), size_bytes=size, sha256=sha256)
 
 
 def _names(part: Part, stem: str) -> Iterator[Path]:

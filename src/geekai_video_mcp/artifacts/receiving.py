@@ -135,7 +135,7 @@ def not_saved(media: Media, reason: str) -> StorageUnavailable:
     return StorageUnavailable(
         f"The {media}",
         reason,
-        way_out="Free some space or mend the folder's permissions, then call get_video_task;"
+        remedy="Free some space or mend the folder's permissions, then call get_video_task;"
         " never generate it again.",
     )
 

@@ -1,24 +1,35 @@
 """What is known of GeekAI's models, packaged with its sources, and checks by it. Pure."""
 
-from geekai_video_mcp.catalogue.checking import FACT_OF, Checked, check, unchecked
+from geekai_video_mcp.catalogue.checking import (
+    FACT_BY_FIELD,
+    CheckedRequest,
+    check_request,
+    with_general_warnings,
+)
 from geekai_video_mcp.catalogue.facts import Fact, Model, Price, Source, models, price, rules
-from geekai_video_mcp.catalogue.names import Listed, nearest, of_type, standing, unknown
+from geekai_video_mcp.catalogue.names import (
+    LiveModel,
+    availability,
+    nearest_models,
+    of_type,
+    unknown_model_message,
+)
 
 __all__ = [
-    "FACT_OF",
-    "Checked",
+    "FACT_BY_FIELD",
+    "CheckedRequest",
     "Fact",
-    "Listed",
+    "LiveModel",
     "Model",
     "Price",
     "Source",
-    "check",
+    "availability",
+    "check_request",
     "models",
-    "nearest",
+    "nearest_models",
     "of_type",
     "price",
     "rules",
-    "standing",
-    "unchecked",
-    "unknown",
+    "unknown_model_message",
+    "with_general_warnings",
 ]

@@ -14,7 +14,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Final, Literal, cast
 
-Mark = Literal["documented", "observed", "upstream", "inferred"]
+Provenance = Literal["documented", "observed", "upstream", "inferred"]
 UNKNOWN: Final = "?"
 _SPAN: Final = re.compile(r"(\d+)-(\d+)")
 _OF_A_MODEL: Final = frozenset({"family", "from", "group"})
@@ -26,7 +26,7 @@ class Source:
     """Where a fact was read, and when."""
 
     title: str
-    mark: Mark
+    mark: Provenance
     read_on: date
 
     def __str__(self) -> str:
@@ -38,7 +38,7 @@ class Fact:
     """One cell of the table."""
 
     value: Any
-    mark: Mark
+    provenance: Provenance
     sources: tuple[Source, ...]
     note: str = ""
 
@@ -56,17 +56,17 @@ class Model:
         fact = self.facts.get(name)
         return None if fact is None else fact.value
 
-    def takes(self, name: str) -> bool:
+    def supports(self, name: str) -> bool:
         """Whether it is known to; what is not known is no."""
         return self.value(name) not in (None, False)
 
     @property
-    def longest(self) -> int:
+    def max_seconds(self) -> int:
         """Seconds of its longest video; 0 if that is not known."""
         return max(map(int, listed_values(self.value("seconds")) or [0]))
 
     @property
-    def refuses(self) -> tuple[str, ...]:
+    def refused_fields(self) -> tuple[str, ...]:
         """Fields that GeekAI's own page says it does not take."""
         return tuple(self.value("refuses") or ())
 
@@ -80,7 +80,7 @@ class Price:
     source: str
     read_on: date
 
-    def of(self, *, seconds: int | None) -> float | None:
+    def total_for(self, *, seconds: int | None) -> float | None:
         """CNY for one video; None if it depends on a length that nobody has said."""
         if self.per == "video" or self.cny == 0:
             return self.cny
@@ -100,11 +100,11 @@ class Rule:
     when: Mapping[str, tuple[str, ...]]
     unless: Mapping[str, tuple[str, ...]]
 
-    def said_of(self, model: str) -> str:
+    def message_for(self, model: str) -> str:
         """The rule in a sentence about *model*."""
         return f"{self.say.format(model=model)} ({self.source})"
 
-    def about(self, model: str) -> bool:
+    def applies_to(self, model: str) -> bool:
         """Whether it is a rule of this model."""
         return any(fnmatchcase(model, pattern) for pattern in self.models)
 
@@ -112,34 +112,34 @@ class Rule:
 @cache
 def models() -> Mapping[str, Model]:
     """Every model that is described here, by id, in the order of the file."""
-    packaged, known = _packaged(), sources()
+    packaged, known = _read_packaged(), sources()
     families = {
-        name: _inherited(packaged["families"], name, known) for name in packaged["families"]
+        name: _read_family(packaged["families"], name, known) for name in packaged["families"]
     }
     made: dict[str, Model] = {}
     for name, table in packaged["models"].items():
         group, inherited = families[table["family"]] if "family" in table else ("", {})
-        facts = {**inherited, **_facts(table, known, besides=_OF_A_MODEL)}
-        made[name] = Model(id=name, group=table.get("group", group), facts=_known(facts))
+        facts = {**inherited, **_read_facts(table, known, besides=_OF_A_MODEL)}
+        made[name] = Model(id=name, group=table.get("group", group), facts=_drop_unknown(facts))
     return made
 
 
 @cache
 def sources() -> Mapping[str, Source]:
     """Every source, by its key in the file."""
-    return {key: Source(**entry) for key, entry in _packaged()["sources"].items()}
+    return {key: Source(**entry) for key, entry in _read_packaged()["sources"].items()}
 
 
 @cache
 def rules() -> tuple[Rule, ...]:
     """What holds between fields, in the order of the file."""
-    return tuple(_rule(entry) for entry in _packaged()["rules"])
+    return tuple(_read_rule(entry) for entry in _read_packaged()["rules"])
 
 
 @cache
 def defaults() -> Mapping[str, object]:
     """What a field is if it is not sent, by GeekAI's reference page."""
-    return {name: value for name, value in _packaged()["defaults"].items() if name != "from"}
+    return {name: value for name, value in _read_packaged()["defaults"].items() if name != "from"}
 
 
 def price(model: str) -> Price | None:
@@ -154,44 +154,44 @@ def price(model: str) -> Price | None:
     return None
 
 
-def _inherited(
+def _read_family(
     families: Mapping[str, Mapping[str, Any]], name: str, known: Mapping[str, Source]
 ) -> tuple[str, dict[str, Fact]]:
     table = families[name]
-    group, facts = _inherited(families, table["like"], known) if "like" in table else ("", {})
-    return table.get("group", group), {**facts, **_facts(table, known, besides=_OF_A_FAMILY)}
+    group, facts = _read_family(families, table["like"], known) if "like" in table else ("", {})
+    return table.get("group", group), {**facts, **_read_facts(table, known, besides=_OF_A_FAMILY)}
 
 
-def _facts(
+def _read_facts(
     table: Mapping[str, Any], known: Mapping[str, Source], *, besides: frozenset[str]
 ) -> dict[str, Fact]:
     return {
-        name: _fact(cell, known, by=table.get("from", "I"))
+        name: _read_fact(cell, known, by=table.get("from", "I"))
         for name, cell in table.items()
         if name not in besides
     }
 
 
-def _fact(cell: Any, known: Mapping[str, Source], *, by: str) -> Fact:  # noqa: ANN401 - a cell is of any kind
-    told = cast("Mapping[str, Any]", cell if _is_told(cell) else {"is": cell})
+def _read_fact(cell: Any, known: Mapping[str, Source], *, by: str) -> Fact:  # noqa: ANN401 - a cell is of any kind
+    told = cast("Mapping[str, Any]", cell if _is_table(cell) else {"is": cell})
     found = tuple(known[key] for key in str(told.get("from", by)).split())
     return Fact(
         value=told["is"],
-        mark=told.get("mark", found[0].mark),
+        provenance=told.get("mark", found[0].mark),
         sources=found,
         note=told.get("note", ""),
     )
 
 
-def _is_told(cell: object) -> bool:
+def _is_table(cell: object) -> bool:
     return isinstance(cell, dict) and "is" in cell
 
 
-def _known(facts: Mapping[str, Fact]) -> dict[str, Fact]:
+def _drop_unknown(facts: Mapping[str, Fact]) -> dict[str, Fact]:
     return {name: fact for name, fact in facts.items() if fact.value != UNKNOWN}
 
 
-def _rule(entry: Mapping[str, Any]) -> Rule:
+def _read_rule(entry: Mapping[str, Any]) -> Rule:
     return Rule(
         models=tuple(entry["models"]),
         say=entry["say"],
@@ -199,13 +199,13 @@ def _rule(entry: Mapping[str, Any]) -> Rule:
         refuse=entry.get("refuse", False),
         with_=tuple(entry.get("with", ())),
         without=tuple(entry.get("without", ())),
-        when=_words(entry.get("when", {})),
-        unless=_words(entry.get("unless", {})),
+        when=_normalize_conditions(entry.get("when", {})),
+        unless=_normalize_conditions(entry.get("unless", {})),
     )
 
 
-def _words(conditions: Mapping[str, list[object]]) -> dict[str, tuple[str, ...]]:
-    return {name: tuple(map(word, values)) for name, values in conditions.items()}
+def _normalize_conditions(conditions: Mapping[str, list[object]]) -> dict[str, tuple[str, ...]]:
+    return {name: tuple(map(normalize_value, values)) for name, values in conditions.items()}
 
 
 def listed_values(known: object) -> list[Any] | None:
@@ -217,12 +217,12 @@ def listed_values(known: object) -> list[Any] | None:
     return None
 
 
-def word(value: object) -> str:
+def normalize_value(value: object) -> str:
     """A value as it is compared: 1080P is 1080p, and 1280*720 is 1280x720."""
     return str(value).casefold().replace(" ", "").replace("*", "x").replace("×", "x")
 
 
 @cache
-def _packaged() -> dict[str, Any]:
+def _read_packaged() -> dict[str, Any]:
     packaged = files("geekai_video_mcp").joinpath("catalogue", "models.toml")
     return tomllib.loads(packaged.read_text(encoding="utf-8"))

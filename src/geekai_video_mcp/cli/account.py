@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from geekai_video_mcp.cli.layout import GAP, columns, pairs, wrapped
-from geekai_video_mcp.errors import MAYBE_CHARGED, plain
+from geekai_video_mcp.errors import MAYBE_CHARGED, sanitize
 from geekai_video_mcp.ledger import Event
 from geekai_video_mcp.lifecycle import FileStatus, Status, Task
 
@@ -41,7 +41,7 @@ def _row(task: Task, *, at: float) -> tuple[str, ...]:
         whole(task.model),
         _seconds(task).rjust(len("SEC")),
         _outcome(task),
-        plain(str(task.request.get("prompt", "")), limit=START_SHOWN),
+        sanitize(str(task.request.get("prompt", "")), limit=START_SHOWN),
     )
 
 
@@ -71,8 +71,8 @@ def page(task: Task, events: Sequence[Event], *, width: int) -> list[str]:
     lines = [f"Task {task.id}", *pairs(_facts(task), width=width)]
     if task.request:
         lines += ["", "Request", *pairs(_request(task.request), width=width)]
-    if task.raw_reply:
-        lines += ["", "What came back, as data", *_quotation(task.raw_reply, width=width)]
+    if task.raw_response:
+        lines += ["", "What came back, as data", *_quotation(task.raw_response, width=width)]
     lines += ["", "History", *pairs([_event(event) for event in events], width=width)]
     return lines + (
         _choice(f"{task.id[:ID_SHOWN]} --attach ID", sent=sent) if _undecided(task) else []
@@ -101,18 +101,18 @@ def _facts(task: Task) -> list[tuple[str, str]]:
         ("error", task.error_code),
         ("because", task.error_message),
         ("model", task.model),
-        ("service", task.service.replace("#", ", key ")),
+        ("service", task.account.replace("#", ", key ")),
         ("GeekAI's id", task.provider_task_id),
         ("asked", moment(task.created_at)),
         ("sent", moment(task.submitted_at)),
         ("ended", moment(task.ended_at)),
-        ("unheard since", moment(task.stale_since)),
+        ("unheard since", moment(task.unreachable_since)),
         ("attempts", task.attempt),
-        ("looks", task.looks or None),
+        ("looks", task.poll_count or None),
         ("file", task.file_path or (task.status is Status.SUCCEED and task.file_status.value)),
         ("bytes", task.file_bytes and f"{task.file_bytes:,}"),
         ("sha256", task.file_sha256),
-        ("download", task.file_problem),
+        ("download", task.file_error),
         ("length", result and result.duration and f"{result.duration:g} s"),
         ("link", result and result.url),
         ("prompt used", result and result.revised_prompt),
@@ -153,7 +153,7 @@ def moment(at: float | None) -> str:
 
 def whole(text: str) -> str:
     """Outside text made plain, and not shortened."""
-    return plain(text, limit=len(text) + 1)
+    return sanitize(text, limit=len(text) + 1)
 
 
 EXPORTED: Final = (

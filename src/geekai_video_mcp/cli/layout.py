@@ -1,6 +1,6 @@
 """Text for terminals: how many cells it takes, cut and wrapped to them, in columns.
 
-What comes in is one line without control characters (`errors.plain`); a Chinese or a Korean
+What comes in is one line without control characters (`errors.sanitize`); a Chinese or a Korean
 character takes two cells, and a mark over a letter none.
 """
 

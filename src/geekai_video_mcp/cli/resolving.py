@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from geekai_video_mcp.cli.account import COMMAND, ID_SHOWN, moment, whole
 from geekai_video_mcp.cli.layout import GAP, wrapped
-from geekai_video_mcp.errors import MAYBE_CHARGED, DecisionRefused, GeekAIVideoError, quoted
-from geekai_video_mcp.lifecycle import UNRESOLVED, WATCHED, Status, Task
+from geekai_video_mcp.errors import MAYBE_CHARGED, GeekAIVideoError, InvalidDecision, quote
+from geekai_video_mcp.lifecycle import POLLED, UNRESOLVED, Status, Task
 
 if TYPE_CHECKING:
     from geekai_video_mcp.config import Settings
@@ -21,11 +21,11 @@ def foretold(task: Task, arguments: argparse.Namespace, *, width: int) -> list[s
     """What is decided about, and what the decision will do.
 
     Raises:
-        DecisionRefused: there is nothing to decide, so nobody need be asked.
+        InvalidDecision: there is nothing to decide, so nobody need be asked.
     """
     if task.status not in UNRESOLVED:
         what = f"It is {task.status.value}, and only an unknown outcome is for a person to decide"
-        raise DecisionRefused(what)
+        raise InvalidDecision(what)
     sent = f", sent {moment(task.submitted_at)}" if task.submitted_at else ""
     prompt = whole(str(task.request.get("prompt", "")))
     return [
@@ -39,7 +39,7 @@ def foretold(task: Task, arguments: argparse.Namespace, *, width: int) -> list[s
 
 def _consequence(arguments: argparse.Namespace) -> list[str]:
     if arguments.attach is not None:
-        named = quoted(arguments.attach, limit=64)
+        named = quote(arguments.attach, limit=64)
         return [
             f"GeekAI's task {named} is taken for its video,",
             "if GeekAI knows it, and followed to its file. Nothing is generated anew.",
@@ -79,8 +79,8 @@ async def _carried_out(desk: "Resolving", task: Task, arguments: argparse.Namesp
 
 
 def _outcome(task: Task, word: str) -> int:
-    if task.status in WATCHED | {Status.SUCCEED}:
-        named = quoted(task.provider_task_id or "", limit=64)
+    if task.status in POLLED | {Status.SUCCEED}:
+        named = quote(task.provider_task_id or "", limit=64)
         _say(f"{word}: GeekAI's task {named} is {task.status.value}.")
         _say("A running server of the same settings follows it to its file. How it stands:")
         _say(f"{GAP}{COMMAND} show {task.id[:ID_SHOWN]}")

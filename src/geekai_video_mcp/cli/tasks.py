@@ -229,22 +229,22 @@ async def _find(ledger: "Ledger | None", given: str) -> "Task":
     """The task that a person means.
 
     Raises:
-        DecisionRefused: none, or more than one.
+        InvalidDecision: none, or more than one.
     """
     from geekai_video_mcp.cli.account import COMMAND
-    from geekai_video_mcp.errors import DecisionRefused, quoted
+    from geekai_video_mcp.errors import InvalidDecision, quote
 
     if ledger is None:
-        raise DecisionRefused(NONE_YET)
+        raise InvalidDecision(NONE_YET)
     if task := await ledger.find(given):
         return task
     found = await ledger.starting(given.lower(), limit=2) if len(given) >= PREFIX else []
     if not found:
-        what = f"No task {quoted(given, limit=64)} is here; see them with: {COMMAND} --all"
-        raise DecisionRefused(what)
+        what = f"No task {quote(given, limit=64)} is here; see them with: {COMMAND} --all"
+        raise InvalidDecision(what)
     if len(found) > 1:
-        what = f"More than one task begins with {quoted(given, limit=64)}; give more of its id"
-        raise DecisionRefused(what)
+        what = f"More than one task begins with {quote(given, limit=64)}; give more of its id"
+        raise InvalidDecision(what)
     return found[0]
 
 

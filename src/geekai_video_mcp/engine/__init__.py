@@ -18,7 +18,7 @@ from typing import Any, Final, NamedTuple, Self
 import anyio
 from anyio.abc import TaskGroup
 
-from geekai_video_mcp.admission import Forecast, Limits, foresee
+from geekai_video_mcp.admission import Forecast, Limits, forecast
 from geekai_video_mcp.engine.listing import Listing
 from geekai_video_mcp.engine.means import Fetcher, Means, Outside, Service
 from geekai_video_mcp.engine.resolving import Resolving
@@ -42,10 +42,10 @@ from geekai_video_mcp.lifecycle import (
     Observation,
     Status,
     Task,
-    adopt,
     advance,
-    deliver,
-    intend,
+    import_task,
+    mark_delivered,
+    new_task,
 )
 from geekai_video_mcp.wire import GenerationRequest
 
@@ -146,7 +146,7 @@ class Engine:
     ) -> Submitted:
         """Ask for a video. Costs money, at most once, and not at all if it is a repeat.
 
-        Returns when the service has answered, or after *at_most* seconds with the task
+        Returns when the service has answered, or after *timeout* seconds with the task
         still `submitting`; in either case the task is durable by then.
 
         *task_id* is one that `forecast` gave: the new task bears it, and if a task bears it
@@ -175,7 +175,7 @@ class Engine:
         if not call.recorded.is_set():
             # Another process holds the ledger. The same call finds this task, if there is one.
             what = f"Task {task.id}"
-            raise StorageUnavailable(what, BUSY, money=MAYBE_CHARGED, way_out=_SAME_CALL)
+            raise StorageUnavailable(what, BUSY, money=MAYBE_CHARGED, remedy=_SAME_CALL)
         if call.error is not None:
             raise call.error
         made = call.repeats or task
@@ -201,7 +201,7 @@ class Engine:
         """
         means, task = self._means, self._intend(request, idempotency_key, variation)
         beside = await means.ledger.beside(task)
-        return foresee(task, beside, limits=means.limits, at=task.created_at)
+        return forecast(task, beside, limits=means.limits, at=task.created_at)
 
     async def tasks(
         self, *, limit: int, statuses: Collection[Status] = (), before: str | None = None
@@ -218,15 +218,15 @@ class Engine:
         if task.settled and task.delivered_at is None:
             at = self._means.clock()
             with anyio.move_on_after(LEDGER_PATIENCE):  # unnoted, it is found once more
-                await self._means.ledger.change(task.id, lambda now: deliver(now, at=at))
+                await self._means.ledger.change(task.id, lambda now: mark_delivered(now, at=at))
 
     def _intend(
         self, request: GenerationRequest, idempotency_key: str | None, variation: int | None
     ) -> Task:
-        return intend(
+        return new_task(
             request=request.to_json(),
             media=request.media,
-            service=self._means.service,
+            account=self._means.service,
             owner=self._means.owners.me,
             at=self._means.clock(),
             idempotency_key=idempotency_key,
@@ -262,7 +262,7 @@ class Engine:
             raise ServiceUnavailable(
                 "GeekAI did not say in time whether it knows the task"
             ) from exc
-        task = adopt(seen, media=media, provider_task_id=task_id, service=self._means.service)
+        task = import_task(seen, media=media, provider_task_id=task_id, account=self._means.service)
         await self._means.ledger.add(task)
         task = await self._known(task_id)
         self._watching.begin(task.id)
@@ -286,7 +286,7 @@ class Engine:
                 return await self._means.ledger.find(task_id)
         except TimeoutError as exc:
             again = "Call get_video_task again; every task goes on meanwhile."
-            raise StorageUnavailable(DATABASE, BUSY, access="read", way_out=again) from exc
+            raise StorageUnavailable(DATABASE, BUSY, access="read", remedy=again) from exc
 
     async def newest(self) -> int:
         """The number of what happened last; see `happenings`."""
@@ -315,7 +315,7 @@ class Engine:
     async def _late_word(self, task: Task) -> Task:
         """The task; if its outcome is unknown and its name at the service is not, asked anew."""
         name, means = task.provider_task_id, self._means
-        if task.status is not Status.UNKNOWN or name is None or task.service != means.service:
+        if task.status is not Status.UNKNOWN or name is None or task.account != means.service:
             return task
         with suppress(GeekAIVideoError), anyio.move_on_after(FIND_PATIENCE):
             seen = await means.look_now(task.media, name)
@@ -326,7 +326,7 @@ class Engine:
     async def follow(self, task_id: str, *, at_most: float) -> AsyncGenerator[Task]:
         """The task now, at each change of status, and every few seconds, until it settles.
 
-        Ends after *at_most* seconds in any case; the last one given is the newest known.
+        Ends after *timeout* seconds in any case; the last one given is the newest known.
         """
         ends = anyio.current_time() + at_most
         given: tuple[Status, float] | None = None

@@ -9,7 +9,7 @@ from typing import Final
 
 import anyio
 
-from geekai_video_mcp.catalogue import Listed
+from geekai_video_mcp.catalogue import LiveModel
 from geekai_video_mcp.engine.means import Means
 from geekai_video_mcp.errors import RATE_LIMITED, GeekAIVideoError, ServiceUnavailable
 from geekai_video_mcp.wire import ModelsPage
@@ -30,17 +30,17 @@ class Listing:
     def __init__(self, means: Means) -> None:
         self._means = means
         self._turn = anyio.Lock()
-        self._listed: tuple[Listed, ...] = ()
+        self._listed: tuple[LiveModel, ...] = ()
         self._listed_at = -LISTING_LIFE
         self._asked_at = -LISTING_LIFE
 
-    def known(self) -> tuple[Listed, ...] | None:
+    def known(self) -> tuple[LiveModel, ...] | None:
         """What the service listed within the hour; None if it did not. Asks nobody."""
         # By the clock that cannot be set: an hour is an hour.
         fresh = self._listed and anyio.current_time() - self._listed_at < LISTING_LIFE
         return self._listed if fresh else None
 
-    async def models(self) -> tuple[Listed, ...] | None:
+    async def models(self) -> tuple[LiveModel, ...] | None:
         """The same, asking the service if it is time to; None if it does not answer."""
         async with self._turn:
             if self.known() is None and anyio.current_time() - self._asked_at >= ASK_AGAIN:
@@ -50,8 +50,8 @@ class Listing:
                     self._listed, self._listed_at = listed, anyio.current_time()
         return self.known()
 
-    async def _ask(self) -> tuple[Listed, ...]:
-        found: dict[str, Listed] = {}
+    async def _ask(self) -> tuple[LiveModel, ...]:
+        found: dict[str, LiveModel] = {}
         for number in range(1, PAGES + 1):
             page = await self._page(number)
             new = {one.id: one for one in page.models if one.id not in found}

@@ -12,7 +12,7 @@ from geekai_video_mcp import pace
 from geekai_video_mcp.admission import Limits
 from geekai_video_mcp.errors import RATE_LIMITED, ServiceUnavailable, StorageUnavailable
 from geekai_video_mcp.ledger import Ledger, Owners
-from geekai_video_mcp.lifecycle import FileFact, Media, Observation, Task
+from geekai_video_mcp.lifecycle import FileUpdate, Media, Observation, Task
 from geekai_video_mcp.wire import ModelsPage
 
 LIMITING: Final = "GeekAI is limiting the rate of requests"
@@ -29,7 +29,7 @@ class Service(Protocol):
 class Fetcher(Protocol):
     """The way of results onto disk, as `artifacts.Artifacts` is it."""
 
-    async def fetch(self, task: Task) -> FileFact: ...
+    async def fetch(self, task: Task) -> FileUpdate: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +63,7 @@ class Means:
     ledger: Ledger
     owners: Owners
     service: str
-    """Which service and key this engine works for; see `config.Settings.service`."""
+    """Which service and key this engine works for; see `config.Settings.account`."""
     limits: Limits | None
     """The caps on what is asked of the service; None for none."""
     connect: Callable[[], Awaitable[Outside]]
@@ -114,9 +114,9 @@ class Means:
     async def take(self, *, ahead: bool = False) -> float:
         """Take the right to send one request now, of the budget that all processes share.
 
-        Gives 0.0, or the seconds to wait before asking again; see `pace.take`.
+        Gives 0.0, or the seconds to wait before asking again; see `typical_duration.take`.
         """
-        spend = partial(pace.take, at=self.clock(), ahead=ahead)
+        spend = partial(pace.take_token, at=self.clock(), priority=ahead)
         return await self.ledger.budget(self.service, spend)
 
     async def hold(self, seconds: float | None) -> None:
@@ -125,7 +125,7 @@ class Means:
         # A courtesy: it must not stand in the way of the record of what else happened.
         with suppress(StorageUnavailable):
             await self.ledger.budget(
-                self.service, lambda now: (pace.block(now, at=at, seconds=seconds), None)
+                self.service, lambda now: (pace.pause(now, at=at, seconds=seconds), None)
             )
 
     async def look(self, media: Media, provider_task_id: str) -> Observation:

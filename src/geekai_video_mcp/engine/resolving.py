@@ -9,16 +9,16 @@ from typing import Final
 
 import anyio
 
-from geekai_video_mcp.admission import Neighbours, check
+from geekai_video_mcp.admission import ExistingTasks, check_caps
 from geekai_video_mcp.engine.means import Means
 from geekai_video_mcp.engine.submitting import Call, Submitting
 from geekai_video_mcp.errors import (
     MAYBE_CHARGED,
-    DecisionRefused,
+    InvalidDecision,
     LedgerTooNew,
     StorageUnavailable,
     TaskNotFound,
-    quoted,
+    quote,
 )
 from geekai_video_mcp.lifecycle import (
     UNRESOLVED,
@@ -26,7 +26,7 @@ from geekai_video_mcp.lifecycle import (
     Status,
     Task,
     advance,
-    intend,
+    new_task,
 )
 
 
@@ -43,7 +43,7 @@ class Resolving:
         An abandoned one may be found after all. It is followed from then on by any server.
 
         Raises:
-            DecisionRefused: the task, or the id, does not allow it.
+            InvalidDecision: the task, or the id, does not allow it.
             NotAuthorised, ServiceUnavailable: the service could not be asked.
         """
         means = self._means
@@ -53,8 +53,8 @@ class Resolving:
             outside = await means.outside()
             seen = await outside.service.get(task.media, provider_task_id)
         except TaskNotFound as exc:
-            what = f"GeekAI knows no task {quoted(provider_task_id, limit=64)} of this key"
-            raise DecisionRefused(what) from exc
+            what = f"GeekAI knows no task {quote(provider_task_id, limit=64)} of this key"
+            raise InvalidDecision(what) from exc
         # By the name that the person gave: an answer may leave it out.
         seen = replace(seen, provider_task_id=provider_task_id)
 
@@ -68,7 +68,7 @@ class Resolving:
         """Give the task up; needs no service. A late answer to its own request still counts.
 
         Raises:
-            DecisionRefused: its outcome is not unknown.
+            InvalidDecision: its outcome is not unknown.
         """
         at = self._means.clock()
         return await self._means.change(task_id, lambda now: _given_up(now, at=at))
@@ -79,22 +79,22 @@ class Resolving:
         Should this process die before `send`, any server does it, once, as for every intent.
 
         Raises:
-            DecisionRefused: its outcome is not unknown, so it was decided before; or it was
+            InvalidDecision: its outcome is not unknown, so it was decided before; or it was
                 answered once, and its pictures are kept no longer.
             CapReached: no further video may be asked for now; nothing has changed.
         """
         means, at = self._means, self._means.clock()
 
         def superseded(now: Task) -> tuple[Task, Task]:
-            if now.service != means.service:
-                raise DecisionRefused(_ELSEWHERE)
+            if now.account != means.service:
+                raise InvalidDecision(_ELSEWHERE)
             if not now.request:
                 what = "It was made elsewhere, so its request is not known here"
-                raise DecisionRefused(what)
-            new = intend(
+                raise InvalidDecision(what)
+            new = new_task(
                 request=now.request,
                 media=now.media,
-                service=now.service,
+                account=now.account,
                 owner=means.owners.me,
                 at=at,
                 idempotency_key=now.idempotency_key,
@@ -102,9 +102,9 @@ class Resolving:
             )
             return _given_up(now, at=at, for_the_sake_of=new), new
 
-        def within_caps(beside: Neighbours) -> None:
+        def within_caps(beside: ExistingTasks) -> None:
             if means.limits is not None:
-                check(beside, means.limits)
+                check_caps(beside, means.limits)
 
         return await means.ledger.supersede(task_id, superseded, within_caps)
 
@@ -151,7 +151,7 @@ def _given_up(task: Task, *, at: float, for_the_sake_of: Task | None = None) -> 
     """The task as a person leaves it who gives up knowing."""
     if task.status is not Status.UNKNOWN:
         what = f"It is {task.status.value}, and only an unknown outcome is for a person to decide"
-        raise DecisionRefused(what)
+        raise InvalidDecision(what)
     again = f" The same request became task {for_the_sake_of.id}." if for_the_sake_of else ""
     words = f"A person has given it up, its outcome unknown. {MAYBE_CHARGED}{again}"
     gone = Observation(status=Status.ABANDONED, at=at, error_code="abandoned", error_message=words)
@@ -161,17 +161,17 @@ def _given_up(task: Task, *, at: float, for_the_sake_of: Task | None = None) -> 
 
 def _may_bear(task: Task, provider_task_id: str, bearer: Task | None, *, service: str) -> None:
     """Raise if the task may not be given this id, which *bearer* has if anyone does."""
-    if task.service != service:
-        raise DecisionRefused(_ELSEWHERE)
+    if task.account != service:
+        raise InvalidDecision(_ELSEWHERE)
     if task.status not in UNRESOLVED:
         what = f"It is {task.status.value}, and only an unknown outcome can be attached"
-        raise DecisionRefused(what)
+        raise InvalidDecision(what)
     if task.provider_task_id not in {None, provider_task_id}:
-        what = f"GeekAI knows it as {quoted(str(task.provider_task_id), limit=64)} already"
-        raise DecisionRefused(what)
+        what = f"GeekAI knows it as {quote(str(task.provider_task_id), limit=64)} already"
+        raise InvalidDecision(what)
     if bearer is not None:
         what = (
-            f"{quoted(provider_task_id, limit=64)} is task {bearer.id} here already; if that is"
+            f"{quote(provider_task_id, limit=64)} is task {bearer.id} here already; if that is"
             " its video, give this one up with --abandon"
         )
-        raise DecisionRefused(what)
+        raise InvalidDecision(what)

@@ -13,14 +13,14 @@ from geekai_video_mcp.engine.submitting import Submitting
 from geekai_video_mcp.engine.watching import Watching
 from geekai_video_mcp.errors import GeekAIVideoError, ServiceUnavailable, SubmissionUnknown
 from geekai_video_mcp.lifecycle import (
-    INTENT_LIFE,
+    INTENT_TTL,
+    POLLED,
     UNSENT,
-    WATCHED,
     Observation,
     Status,
     Task,
     advance,
-    inherit,
+    transfer_to_account,
 )
 
 
@@ -64,8 +64,8 @@ class Resuming:
         means = self._means
         address, _, _ = means.service.partition("#")
         for task in await means.ledger.strangers(means.service):
-            same = task.service.partition("#")[0] == address and task.status in WATCHED
-            if same and not (task.watcher and means.owners.alive(task.watcher)):
+            same = task.account.partition("#")[0] == address and task.status in POLLED
+            if same and not (task.lease_holder and means.owners.alive(task.lease_holder)):
                 self._start(self._inherit, task)
 
     async def _inherit(self, task: Task) -> None:
@@ -74,7 +74,9 @@ class Resuming:
             seen = await means.look_now(task.media, str(task.provider_task_id))
         except GeekAIVideoError:
             return  # another account's, or no answer: its own key may still follow it
-        await means.change(task.id, lambda now: inherit(now, seen, service=means.service))
+        await means.change(
+            task.id, lambda now: transfer_to_account(now, seen, account=means.service)
+        )
         self._watching.begin(task.id)
 
     def _carried(self, task: Task) -> bool:
@@ -94,7 +96,7 @@ class Resuming:
             why = "The server ended while the request was under way"
             await self._orphaned(task, Status.UNKNOWN, SubmissionUnknown(why))
             return True
-        if not 0 <= self._means.clock() - task.created_at <= INTENT_LIFE:
+        if not 0 <= self._means.clock() - task.created_at <= INTENT_TTL:
             why = "The server ended before the request was sent, too long ago to send it now"
             await self._orphaned(task, Status.REJECTED, ServiceUnavailable(why))
             return True

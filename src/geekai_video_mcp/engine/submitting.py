@@ -29,19 +29,19 @@ from geekai_video_mcp.errors import (
     StorageUnavailable,
     SubmissionUnknown,
     nothing_charged,
-    quoted,
+    quote,
 )
 from geekai_video_mcp.ledger import Admission
 from geekai_video_mcp.lifecycle import (
-    INTENT_LIFE,
+    INTENT_TTL,
     Observation,
     Status,
     Task,
     advance,
-    paced,
-    send_again_after,
+    retry_delay,
+    with_typical_duration,
 )
-from geekai_video_mcp.pace import pace
+from geekai_video_mcp.pace import typical_duration
 
 logger = logging.getLogger(__name__)
 
@@ -138,7 +138,7 @@ class Submitting:
                 return None
             except ServiceUnavailable as exc:
                 limited = exc.code == RATE_LIMITED
-                again = send_again_after(
+                again = retry_delay(
                     tried=tried[limited],
                     limited=limited,
                     retry_after_seconds=exc.retry_after_seconds,
@@ -156,8 +156,8 @@ class Submitting:
 
     async def _paced(self, task: Task) -> Task:
         with nothing_charged():
-            spans = await self._means.ledger.history(task.service, str(task.kind))
-        return paced(task, pace(spans))
+            spans = await self._means.ledger.history(task.account, str(task.duration_key))
+        return with_typical_duration(task, typical_duration(spans))
 
     async def _unblocked(self, task: Task) -> None:
         """Wait while the service wants to be left alone, and then go ahead of every look.
@@ -166,7 +166,7 @@ class Submitting:
             ServiceUnavailable: it has been too long to send the task now.
         """
         while held := await self._held():
-            if self._means.clock() - task.created_at > INTENT_LIFE:
+            if self._means.clock() - task.created_at > INTENT_TTL:
                 raise ServiceUnavailable(LIMITING, code=RATE_LIMITED, retry_after_seconds=math.inf)
             await anyio.sleep(held)
 
@@ -198,7 +198,7 @@ class Submitting:
         except StorageUnavailable as exc:
             # A row recorded here would be sent by the next process, so its caller must not
             # be told to call again: the task is on its way, late.
-            fresh = means.clock() - task.created_at <= INTENT_LIFE
+            fresh = means.clock() - task.created_at <= INTENT_TTL
             if task.owner == means.owners.me and fresh:
                 raise _NotClaimed from exc
             raise
@@ -262,7 +262,7 @@ class Submitting:
 
     async def _give_up(self, task: Task, why: SubmissionUnknown) -> None:
         try:
-            await self._record(task, Status.UNKNOWN, why, raw_reply=why.raw_reply)
+            await self._record(task, Status.UNKNOWN, why, raw_reply=why.raw_response)
         except StorageUnavailable as exc:
             what = f"That no answer came to task {task.id}"
             raise StorageUnavailable(what, exc.reason, money=MAYBE_CHARGED) from exc
@@ -272,7 +272,7 @@ class Submitting:
         try:
             await self._means.settle(task.id, seen)
         except StorageUnavailable as exc:
-            named = quoted(str(seen.provider_task_id))
+            named = quote(str(seen.provider_task_id))
             logger.error(  # noqa: TRY400 - said in one line
                 "task %s is %s at GeekAI, and the ledger could not be told", task.id, named
             )
@@ -289,7 +289,7 @@ class Submitting:
             attempt=task.attempt,
             error_code=why.code,
             error_message=why.message,
-            raw_reply=raw_reply,
+            raw_response=raw_reply,
         )
         with nothing_charged():  # or `_give_up` says what else is known
             return await self._means.settle(task.id, seen)

@@ -21,19 +21,19 @@ from geekai_video_mcp.errors import (
     TaskNotFound,
 )
 from geekai_video_mcp.lifecycle import (
-    FETCH_AGAIN,
-    LEASE,
-    WATCHED,
-    FileFact,
+    DOWNLOAD_RETRY_DELAYS,
+    LEASE_SECONDS,
+    POLLED,
     FileStatus,
+    FileUpdate,
     Status,
     Task,
+    acquire_lease,
     advance,
-    due,
-    fetch_again_after,
-    keep,
-    lease,
-    overlook,
+    download_retry_delay,
+    poll_due,
+    record_file,
+    record_missed_poll,
 )
 
 logger = logging.getLogger(__name__)
@@ -69,11 +69,11 @@ class Watching:
             while (task := await self._leased(task_id)) is not None:
                 if task.status is Status.SUCCEED:
                     await self._fetch(task)
-                elif not due(task, at=self._means.clock()):
-                    ahead = (task.next_look_at or 0.0) - self._means.clock()
-                    await anyio.sleep(min(max(ahead, 0.0), LEASE / 2))
+                elif not poll_due(task, at=self._means.clock()):
+                    ahead = (task.next_poll_at or 0.0) - self._means.clock()
+                    await anyio.sleep(min(max(ahead, 0.0), LEASE_SECONDS / 2))
                 elif held := await self._turn():
-                    await anyio.sleep(min(held, LEASE / 2))
+                    await anyio.sleep(min(held, LEASE_SECONDS / 2))
                 else:
                     await self._look(task)
         finally:
@@ -84,15 +84,17 @@ class Watching:
         """The task, ours to watch now; None when another process does, or nobody needs to."""
         owners, clock = self._means.owners, self._means.clock
         task = await self._means.ledger.find(task_id)
-        if task is None or task.settled or task.status not in WATCHED | {Status.SUCCEED}:
+        if task is None or task.settled or task.status not in POLLED | {Status.SUCCEED}:
             return None
-        gone = task.watcher if task.watcher and not owners.alive(task.watcher) else None
+        gone = (
+            task.lease_holder if task.lease_holder and not owners.alive(task.lease_holder) else None
+        )
         # The time is read in its turn at the ledger: by one that was read before a wait for
         # it, a lease given meanwhile would end too late to be true, and count for nothing.
         task = await self._means.ledger.change(
-            task_id, lambda now: lease(now, watcher=owners.me, at=clock(), dead=gone)
+            task_id, lambda now: acquire_lease(now, holder=owners.me, at=clock(), dead_holder=gone)
         )
-        return task if task.watcher == owners.me and not task.settled else None
+        return task if task.lease_holder == owners.me and not task.settled else None
 
     async def _turn(self) -> float:
         """Wait in line for the right to look; 0.0 with it, or the seconds to come back after."""
@@ -119,26 +121,28 @@ class Watching:
             await self._means.change(task.id, lambda now: advance(now, seen))
 
     async def _missed(self, task: Task, delay: float, *, forgotten: bool = False) -> None:
-        missed = partial(overlook, at=self._means.clock(), delay=delay, forgotten=forgotten)
+        missed = partial(
+            record_missed_poll, at=self._means.clock(), delay=delay, not_found=forgotten
+        )
         await self._means.change(task.id, missed)
 
     async def _fetch(self, task: Task) -> None:
-        fact = FileFact(status=FileStatus.NONE)
+        fact = FileUpdate(status=FileStatus.NONE)
         async with anyio.create_task_group() as meanwhile:
             meanwhile.start_soon(self._keep_lease, task.id)
             fact = await self._fetched(task)
             meanwhile.cancel_scope.cancel()
-        task = await self._means.change(task.id, lambda now: keep(now, fact))
+        task = await self._means.change(task.id, lambda now: record_file(now, fact))
         if not task.settled:
-            await anyio.sleep(fetch_again_after(task.fetches))
+            await anyio.sleep(download_retry_delay(task.failed_downloads))
 
     async def _keep_lease(self, task_id: str) -> None:
         """A download may outlast a lease, and another watcher would publish a second copy."""
         while True:
-            await anyio.sleep(LEASE / 2)
+            await anyio.sleep(LEASE_SECONDS / 2)
             await self._leased(task_id)
 
-    async def _fetched(self, task: Task) -> FileFact:
+    async def _fetched(self, task: Task) -> FileUpdate:
         try:
             fetcher = (await self._means.outside()).fetcher
             fact = await fetcher.fetch(task)
@@ -148,15 +152,15 @@ class Watching:
                 # A fresh file may need minutes to reach every edge of its host.
                 fact = replace(fact, status=FileStatus.NONE)
         except ServiceUnavailable as exc:
-            return FileFact(status=FileStatus.NONE, problem=exc.reason)
+            return FileUpdate(status=FileStatus.NONE, error=exc.reason)
         except GeekAIVideoError as exc:
-            return FileFact(status=FileStatus.NONE, problem=exc.message)
+            return FileUpdate(status=FileStatus.NONE, error=exc.message)
         return fact
 
     def _given_up(self, task_id: str) -> bool:
         """Whether a dead link has been tried often enough; other failures do not count."""
         self._dead[task_id] += 1
-        return self._dead[task_id] > len(FETCH_AGAIN)
+        return self._dead[task_id] > len(DOWNLOAD_RETRY_DELAYS)
 
     async def _refreshed(self, task: Task) -> Task:
         """The task with the link that the service gives now: the old one is dead."""

@@ -19,7 +19,7 @@ from pydantic import (
     model_validator,
 )
 
-from geekai_video_mcp.errors import RequestRefused, plain
+from geekai_video_mcp.errors import RequestRefused, sanitize
 from geekai_video_mcp.inputs.fields import (
     AnyOrText,
     AnyPicture,
@@ -283,7 +283,7 @@ def _explain(refusal: ValidationError, model: type[BaseModel]) -> str:
 
 
 def _mistake(loc: tuple[int | str, ...], kind: str, what: str, model: type[BaseModel]) -> str:
-    where = plain(".".join(map(str, loc)), limit=64)
+    where = sanitize(".".join(map(str, loc)), limit=64)
     if kind == "extra_forbidden":
         near = difflib.get_close_matches(where, _names(model), n=1)
         hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(_names(model))}"

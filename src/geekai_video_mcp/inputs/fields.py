@@ -91,15 +91,15 @@ def _service(info: ValidationInfo) -> str:
 
 
 def _link(text: str, info: ValidationInfo) -> str:
-    return references.link(text, service_url=_service(info))
+    return references.check_link(text, service_url=_service(info))
 
 
 def _video(text: str, info: ValidationInfo) -> str:
-    return references.video(text, service_url=_service(info))
+    return references.check_video(text, service_url=_service(info))
 
 
 def _picture(text: str, info: ValidationInfo) -> str:
-    return references.picture(text, service_url=_service(info))
+    return references.check_picture(text, service_url=_service(info))
 
 
 def _pictures(value: object, info: ValidationInfo) -> str | list[str]:
@@ -112,7 +112,7 @@ def _pictures(value: object, info: ValidationInfo) -> str | list[str]:
 
 def _one_picture(value: object, info: ValidationInfo) -> str:
     if not isinstance(value, str):
-        what = f"must be text, so {references.PICTURE_WAY_OUT}"
+        what = f"must be text, so {references.PICTURE_REMEDY}"
         raise ValueError(what)  # noqa: TRY004 - pydantic reports ValueError alone
     return _picture(_clean(cast("str", _unpaired(value))).strip(), info)
 
@@ -122,7 +122,7 @@ def _inside(check: Callable[[str, ValidationInfo], str]) -> AfterValidator:
 
     def walk(value: object, info: ValidationInfo) -> object:
         if isinstance(value, str):
-            return check(value, info) if references.kind(value) else value
+            return check(value, info) if references.ref_kind(value) else value
         if isinstance(value, list):
             return [walk(each, info) for each in cast("list[object]", value)]
         if isinstance(value, Mapping):

@@ -15,7 +15,7 @@ from typing import Any, Self, TypeVar
 import anyio
 import anyio.to_thread
 
-from geekai_video_mcp.admission import Neighbours
+from geekai_video_mcp.admission import ExistingTasks
 from geekai_video_mcp.errors import StorageUnavailable
 from geekai_video_mcp.ledger import disks
 from geekai_video_mcp.ledger.journal import Journal
@@ -23,13 +23,13 @@ from geekai_video_mcp.ledger.owners import Owners
 from geekai_video_mcp.ledger.rows import Event, Happening
 from geekai_video_mcp.ledger.sqlite import Store, path_in
 from geekai_video_mcp.lifecycle import Observation, Status, Task, advance
-from geekai_video_mcp.pace import Budget, Span
+from geekai_video_mcp.pace import Budget, DurationSample
 
 __all__ = ["Admission", "Change", "Event", "Happening", "Ledger", "Owners"]
 
 T = TypeVar("T")
 Change = Callable[[Task], Task]
-Admission = Callable[[Neighbours], Task]
+Admission = Callable[[ExistingTasks], Task]
 
 
 class Ledger:
@@ -97,7 +97,7 @@ class Ledger:
         """
         return await self._run(lambda: self._store.body(task))
 
-    async def beside(self, task: Task) -> Neighbours:
+    async def beside(self, task: Task) -> ExistingTasks:
         """What `admit` would be shown for this task now; nothing is recorded."""
         return await self._run(lambda: self._store.beside(task))
 
@@ -145,7 +145,7 @@ class Ledger:
         """
         for note in await self._run(self._journal.notes):
             with suppress(KeyError):  # a ledger that was replaced knows nothing of it
-                await self.change(note.task_id, partial(advance, seen=note.seen))
+                await self.change(note.task_id, partial(advance, observation=note.seen))
             await self._run(partial(self._journal.forget, note))
 
     async def identify(
@@ -162,7 +162,7 @@ class Ledger:
         self,
         task_id: str,
         change: Callable[[Task], tuple[Task, Task]],
-        check: Callable[[Neighbours], None],
+        check: Callable[[ExistingTasks], None],
     ) -> Task:
         """Change a task and record its successor, both or neither; return the successor.
 
@@ -185,7 +185,7 @@ class Ledger:
         )
 
     async def starting(self, start: str, *, limit: int) -> list[Task]:
-        """The tasks whose id begins with *start*."""
+        """The tasks whose id begins with *prefix*."""
         return await self._run(lambda: self._store.starting(start, limit=limit))
 
     async def events(self, task_id: str) -> list[Event]:
@@ -208,7 +208,7 @@ class Ledger:
         """The tasks of this service and key that somebody still has to do something for."""
         return await self._run(lambda: self._store.unfinished(service))
 
-    async def history(self, service: str, kind: str) -> list[Span]:
+    async def history(self, service: str, kind: str) -> list[DurationSample]:
         """The newest finished tasks of this kind, as their looks measured them."""
         return await self._run(lambda: self._store.history(service, kind))
 

@@ -49,7 +49,7 @@ class Journal:
             logger.error("no room for the emergency journal: %s", exc.strerror)  # noqa: TRY400 - said in one line
 
     def write(self, task_id: str, seen: Observation) -> bool:
-        """Keep *seen*; False if even this failed. It is durable when this returns."""
+        """Keep *observation*; False if even this failed. It is durable when this returns."""
         note = _packed(task_id, seen)
         try:
             with self._opened() as file:
@@ -104,7 +104,7 @@ def _slots(content: bytes) -> Generator[tuple[int, bytes]]:
 
 
 def _packed(task_id: str, seen: Observation) -> bytes:
-    kept = {**asdict(seen), "task_id": task_id, "raw_reply": None, "result": None}
+    kept = {**asdict(seen), "task_id": task_id, "raw_response": None, "result": None}
     if seen.status is Status.SUCCEED:  # its links do not fit; a look will bring them
         kept["status"] = Status.RUNNING
     packed = _encoded(kept)

@@ -1,8 +1,8 @@
 """A task as a row: the schema, every statement, and the way between the two.
 
 The statements are plain SQL with named parameters; a second store would run the same.
-Column names are the fields of `lifecycle.Task`, so a new field is a new column and
-nothing else.
+A new field of `lifecycle.Task` is a new column of the same name; `_COLUMN_OF` names the columns
+of the few fields that were renamed since.
 """
 
 import json
@@ -23,7 +23,7 @@ from geekai_video_mcp.lifecycle import (
     Status,
     Task,
 )
-from geekai_video_mcp.pace import Budget, Span
+from geekai_video_mcp.pace import Budget, DurationSample
 
 SCHEMA: Final = (
     """
@@ -126,7 +126,33 @@ MEDIA: Final = (
     "ALTER TABLE task ADD COLUMN media TEXT NOT NULL DEFAULT 'video'",
 )
 
-_COLUMNS: Final = tuple(field.name for field in fields(Task))
+_COLUMN_OF: Final = {
+    "account": "service",
+    "duration_key": "kind",
+    "typical_p10": "soonest",
+    "typical_p95": "latest",
+    "raw_response": "raw_reply",
+    "last_polled_at": "looked_at",
+    "next_poll_at": "next_look_at",
+    "poll_count": "looks",
+    "unreachable_since": "stale_since",
+    "lease_holder": "watcher",
+    "lease_expires_at": "watched_until",
+    "file_error": "file_problem",
+    "failed_downloads": "fetches",
+    "paused_until": "blocked_until",
+}
+"""Fields whose column has another name. A column never changes its name: a server of an older
+version may be running on the same file."""
+
+
+def _columns(record: type[Any]) -> dict[str, str]:
+    """The columns of a dataclass: the name of each field's column, by the field's name."""
+    return {field.name: _COLUMN_OF.get(field.name, field.name) for field in fields(record)}
+
+
+_TASK_COLUMNS: Final = _columns(Task)
+_COLUMNS: Final = tuple(_TASK_COLUMNS.values())
 _KEY: Final = "id"
 _WORDS: Final = {"media": Media, "status": Status, "file_status": FileStatus}
 
@@ -177,7 +203,7 @@ TWINS: Final = f"""
 """  # noqa: S608 - the words of our own enumeration
 # An owner: a task made elsewhere was never ours to reserve for.
 RESERVED: Final = f"""
-    SELECT count(*) AS a_day,
+    SELECT count(*) AS per_day,
            coalesce(sum(status IN ({_quoted(IN_FLIGHT)})), 0) AS in_flight,
            min(created_at) AS oldest_at
     FROM task
@@ -293,7 +319,7 @@ def to_json(body: Mapping[str, Any]) -> str:
 
 def to_row(task: Task) -> dict[str, Any]:
     """The columns of *task*."""
-    row = {name: getattr(task, name) for name in _COLUMNS}
+    row = {column: getattr(task, name) for name, column in _TASK_COLUMNS.items()}
     row["request"] = to_json(task.request)
     row["result"] = json.dumps(asdict(task.result)) if task.result else None
     for name in _WORDS:
@@ -307,7 +333,7 @@ def from_row(row: Mapping[str, Any]) -> Task:
     Raises:
         sqlite3.DataError: they are not what `to_row` writes.
     """
-    known = {name: row[name] for name in _COLUMNS}
+    known = {name: row[column] for name, column in _TASK_COLUMNS.items()}
     try:
         known["request"] = json.loads(known["request"])
         known["result"] = Result(**json.loads(known["result"])) if known["result"] else None
@@ -318,14 +344,21 @@ def from_row(row: Mapping[str, Any]) -> Task:
     return Task(**known)
 
 
-def to_span(row: Mapping[str, Any]) -> Span:
+def to_span(row: Mapping[str, Any]) -> DurationSample:
     """How long a finished task took, from its columns."""
-    return Span(**{field.name: row[field.name] for field in fields(Span)})
+    return DurationSample(
+        **{name: row[column] for name, column in _columns(DurationSample).items()}
+    )
 
 
 def to_budget(row: Mapping[str, Any]) -> Budget:
     """The budget of these columns."""
-    return Budget(**{field.name: row[field.name] for field in fields(Budget)})
+    return Budget(**{name: row[column] for name, column in _columns(Budget).items()})
+
+
+def to_budget_row(budget: Budget) -> dict[str, Any]:
+    """The columns of *budget*."""
+    return {column: getattr(budget, name) for name, column in _columns(Budget).items()}
 
 
 def story(task: Task) -> dict[str, Any]:

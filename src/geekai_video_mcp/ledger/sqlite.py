@@ -15,24 +15,23 @@ import sqlite3
 import time
 from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
 
-from geekai_video_mcp.admission import DAY, Neighbours
-from geekai_video_mcp.bodies import lacks_bulk
+from geekai_video_mcp.admission import DAY, ExistingTasks
+from geekai_video_mcp.bodies import has_stripped_media
 from geekai_video_mcp.errors import (
     BUSY,
     DATABASE,
     NOT_CHARGED,
-    DecisionRefused,
+    InvalidDecision,
     LedgerTooNew,
     StorageUnavailable,
     nothing_charged,
 )
 from geekai_video_mcp.ledger import rows
 from geekai_video_mcp.lifecycle import BODY_NEEDED, Status, Task
-from geekai_video_mcp.pace import NEWEST, Budget, Span
+from geekai_video_mcp.pace import HISTORY_LIMIT, Budget, DurationSample
 
 logger = logging.getLogger(__name__)
 
@@ -86,7 +85,7 @@ class Store:
             self._insert(task)
 
     def admit(
-        self, task: Task, body: Mapping[str, Any], admit: Callable[[Neighbours], Task]
+        self, task: Task, body: Mapping[str, Any], admit: Callable[[ExistingTasks], Task]
     ) -> Task:
         with self._transaction_before_sending():
             admitted = admit(self._beside(task))
@@ -103,7 +102,7 @@ class Store:
             found = self._db.execute(rows.GET_BODY, {"id": task.id}).fetchone()
         return json.loads(found["content"]) if found else task.request
 
-    def beside(self, task: Task) -> Neighbours:
+    def beside(self, task: Task) -> ExistingTasks:
         with self._transaction(access="read"):  # as `admit` reads: all of it at one moment
             return self._beside(task)
 
@@ -136,19 +135,19 @@ class Store:
         self,
         task_id: str,
         change: Callable[[Task], tuple[Task, Task]],
-        check: Callable[[Neighbours], None],
+        check: Callable[[ExistingTasks], None],
     ) -> Task:
         with self._transaction_before_sending():
             before = self._get(task_id)
             after, successor = change(before)
             moved = self._db.execute(rows.MOVE_BODY, {"id": task_id, "task_id": successor.id})
-            if not moved.rowcount and lacks_bulk(successor.request):
+            if not moved.rowcount and has_stripped_media(successor.request):
                 # Kept until it was accepted; without them it would be another, paid request.
                 what = (
                     "Its pictures are not kept any more, so it cannot be sent as it was; give it"
                     " up with --abandon, and ask for the video anew"
                 )
-                raise DecisionRefused(what)
+                raise InvalidDecision(what)
             self._update(before, after)
             check(self._beside(successor))
             self._insert(successor)
@@ -174,13 +173,13 @@ class Store:
             # What the service will answer to a paid request has to be written as well.
             raise StorageUnavailable(DATABASE, f"only {free:,} bytes are free on its disk")
 
-    def _beside(self, task: Task) -> Neighbours:
+    def _beside(self, task: Task) -> ExistingTasks:
         near = {**rows.to_row(task), "since": task.created_at - DAY}
         keyed = self._db.execute(rows.KEYED, near).fetchone()
         twins = self._db.execute(rows.TWINS, near).fetchall()
-        return Neighbours(
-            keyed=rows.from_row(dict(keyed)) if keyed else None,
-            twins=tuple(rows.from_row(dict(twin)) for twin in twins),
+        return ExistingTasks(
+            same_key=rows.from_row(dict(keyed)) if keyed else None,
+            same_fingerprint=tuple(rows.from_row(dict(twin)) for twin in twins),
             **dict(self._db.execute(rows.RESERVED, near).fetchone()),
         )
 
@@ -225,8 +224,8 @@ class Store:
                 self._note(after, at=time.time())
         return after
 
-    def history(self, service: str, kind: str) -> list[Span]:
-        asked = {"service": service, "kind": kind, "newest": NEWEST}
+    def history(self, service: str, kind: str) -> list[DurationSample]:
+        asked = {"service": service, "kind": kind, "newest": HISTORY_LIMIT}
         with _spoken("read"):
             found = self._db.execute(rows.HISTORY, asked).fetchall()
         return [rows.to_span(dict(row)) for row in found]
@@ -234,10 +233,10 @@ class Store:
     def budget(self, service: str, change: Callable[[Budget], tuple[Budget, T]]) -> T:
         with self._transaction():
             found = self._db.execute(rows.BUDGET, {"service": service}).fetchone()
-            before = rows.to_budget(dict(found)) if found else Budget(service=service)
+            before = rows.to_budget(dict(found)) if found else Budget(account=service)
             after, answer = change(before)
             if after != before:
-                self._db.execute(rows.SPEND, asdict(after))
+                self._db.execute(rows.SPEND, rows.to_budget_row(after))
             return answer
 
     def _note(self, task: Task, *, at: float) -> None:

@@ -22,7 +22,7 @@ from geekai_video_mcp.errors import RequestRefused, TaskNotFound
 from geekai_video_mcp.inputs.media import MediaFields, MediaKind, replace_media
 from geekai_video_mcp.lifecycle import TERMINAL, FileStatus, Media, Status, Task
 from geekai_video_mcp.pictures.folders import Unreadable, read
-from geekai_video_mcp.references import DATA_URI_LIMIT, PICTURE_WAY_OUT, Kind
+from geekai_video_mcp.references import DATA_URI_LIMIT, PICTURE_REMEDY, RefKind
 from geekai_video_mcp.wire import GenerationRequest
 
 PATIENCE: Final = 10.0
@@ -117,15 +117,15 @@ class Pictures:
                 return text  # a link, which GeekAI fetches
 
     async def _picture(self, text: str, where: str) -> str:
-        kind = references.kind(text)
-        if kind is Kind.FILE:
+        kind = references.ref_kind(text)
+        if kind is RefKind.FILE:
             return await self._file(text, self._folders, where)
-        if kind is Kind.TASK:
+        if kind is RefKind.TASK:
             return await self._of_task(await self._finished(text, where), where)
         return text
 
     async def _video(self, text: str, where: str) -> str:
-        if references.kind(text) is not Kind.TASK:
+        if references.ref_kind(text) is not RefKind.TASK:
             return text
         task = await self._finished(text, where)
         link = task.result.url if task.result else None
@@ -141,7 +141,7 @@ class Pictures:
         try:
             content = await anyio.to_thread.run_sync(partial(read, reference, folders))
         except Unreadable as exc:
-            raise _refused(where, f"{exc}; or {PICTURE_WAY_OUT}") from exc
+            raise _refused(where, f"{exc}; or {PICTURE_REMEDY}") from exc
         return await self._sent(content, where)
 
     async def _sent(self, content: bytes, where: str) -> str:
@@ -187,10 +187,10 @@ class Pictures:
     def _link(self, task: Task, link: str | None) -> str | None:
         """The link of a result, if this service can still fetch it."""
         young = self._clock() - (task.ended_at or 0.0) < LINK_LIFE
-        if link is None or not young or task.service != self._service:
+        if link is None or not young or task.account != self._service:
             return None
         with suppress(ValueError):
-            return references.link(link, service_url=self.service_url)
+            return references.check_link(link, service_url=self.service_url)
         return None
 
     async def _finished(self, text: str, where: str) -> Task:

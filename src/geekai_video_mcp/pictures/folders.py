@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from geekai_video_mcp.errors import quoted
-from geekai_video_mcp.references import path_of
+from geekai_video_mcp.errors import quote
+from geekai_video_mcp.references import file_path
 
 FILE_LIMIT: Final = 64 * 1024 * 1024
 """Bytes: three times the 20 MB of a large photograph, and little enough to be read whole."""
@@ -52,7 +52,7 @@ def read(reference: str, folders: Sequence[Path]) -> bytes:
 
 def locate(reference: str, folders: Sequence[Path]) -> tuple[Path, Path]:
     """The allowed folder that the file is in, itself resolved, and the way from there."""
-    given = os.path.expanduser(path_of(reference) or "")  # noqa: PTH111 - Path's raises without a home
+    given = os.path.expanduser(file_path(reference) or "")  # noqa: PTH111 - Path's raises without a home
     roots = [Path(os.path.realpath(folder)) for folder in folders]
     try:
         real = Path(given).resolve(strict=True)
@@ -73,7 +73,7 @@ def locate(reference: str, folders: Sequence[Path]) -> tuple[Path, Path]:
 
 
 def _outside(folders: Sequence[Path]) -> str:
-    named = ", ".join(quoted(str(folder)) for folder in folders)
+    named = ", ".join(quote(str(folder)) for folder in folders)
     return (
         f"the file is in no folder that this server may read ({named}); a file of a conversation"
         " or of another machine is not here. Copy it into one of these, or let the operator add"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from mcp.shared.exceptions import MCPError
 from mcp_types import INTERNAL_ERROR, INVALID_PARAMS, Resource
 
-from geekai_video_mcp.config import SANDBOX
+from geekai_video_mcp.config import SANDBOX_URL
 from geekai_video_mcp.entries import MP4, WEBM, entry, file_entry
 from geekai_video_mcp.errors import GeekAIVideoError, TaskNotFound
 from geekai_video_mcp.lifecycle import Task
@@ -63,7 +63,7 @@ async def _list(app: App, params: Mapping[str, Any], answer: Answer) -> Answer:
 
 
 def _resources(task: Task) -> list[Answer]:
-    sandbox = task.service == SANDBOX
+    sandbox = task.account == SANDBOX_URL
     both = (entry(task, sandbox=sandbox), file_entry(task, sandbox=sandbox))
     return [
         Resource(**asdict(one)).model_dump(mode="json", by_alias=True, exclude_none=True)

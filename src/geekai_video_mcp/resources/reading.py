@@ -10,7 +10,7 @@ from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 
 from geekai_video_mcp.entries import JPEG, JSON, MP4, PNG, ROOT, file_uri
-from geekai_video_mcp.errors import GeekAIVideoError, TaskNotFound, quoted
+from geekai_video_mcp.errors import GeekAIVideoError, TaskNotFound, quote
 from geekai_video_mcp.lifecycle import FileStatus, Media, Task
 from geekai_video_mcp.tools import App, standing
 
@@ -159,7 +159,7 @@ def _spoken() -> Generator[None]:
         yield
     except TaskNotFound as exc:
         what = (
-            f"No task {quoted(exc.task_id, limit=64)} is on record here. list_video_tasks shows"
+            f"No task {quote(exc.task_id, limit=64)} is on record here. list_video_tasks shows"
             " those that are; get_video_task asks GeekAI for one made elsewhere."
         )
         raise ResourceNotFoundError(what) from exc

@@ -11,7 +11,7 @@ from typing import Any, Final
 from mcp.server.context import ServerRequestContext
 
 from geekai_video_mcp import tools, views
-from geekai_video_mcp.config import SANDBOX
+from geekai_video_mcp.config import SANDBOX_URL
 from geekai_video_mcp.errors import MAYBE_CHARGED, NOT_CHARGED
 from geekai_video_mcp.lifecycle import Task
 from geekai_video_mcp.tools import App
@@ -35,7 +35,7 @@ def handle(task: Task, app: App) -> dict[str, Any]:
         "ttlMs": None,  # without an end: no task is ever deleted from the ledger
     }
     if not task.settled:
-        at, sandbox = app.clock(), task.service == SANDBOX
+        at, sandbox = app.clock(), task.account == SANDBOX_URL
         money = NOT_CHARGED if sandbox else MAYBE_CHARGED
         wait = views.video_task(task, at=at, sandbox=sandbox).poll_after_seconds or 1
         told["statusMessage"] = f"{views.progress(task, at=at)}. {CANNOT_STOP} {money}"
@@ -54,7 +54,7 @@ async def detailed(task: Task, app: App) -> dict[str, Any]:
 
 def _changed_at(task: Task) -> float:
     """When something was last learned of it."""
-    known = (task.created_at, task.submitted_at, task.looked_at, task.ended_at)
+    known = (task.created_at, task.submitted_at, task.last_polled_at, task.ended_at)
     return max(at for at in known if at is not None)
 
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from geekai_video_mcp import catalogue
 from geekai_video_mcp.admission import Forecast
-from geekai_video_mcp.errors import NOT_CHARGED, quoted, sentence
+from geekai_video_mcp.errors import NOT_CHARGED, as_sentence, quote
 from geekai_video_mcp.lifecycle import Media
 from geekai_video_mcp.views.tasks import DryRunView, Generation
 from geekai_video_mcp.views.words import A_MEDIUM
@@ -23,10 +23,12 @@ def dry_run(forecast: Forecast, *, sandbox: bool, warnings: Sequence[str] = ()) 
             request=dict(task.request),
             warnings=list(warnings),
             price=_FREE if sandbox else _price(listed),
-            cost_cny=0.0 if sandbox else listed and listed.of(seconds=task.request.get("duration")),
+            cost_cny=0.0
+            if sandbox
+            else listed and listed.total_for(seconds=task.request.get("duration")),
             videos_left_today=forecast.left_today,
             in_flight_left=forecast.left_in_flight,
-            duplicate_of=forecast.repeats.id if forecast.repeats else None,
+            duplicate_of=forecast.duplicate_of.id if forecast.duplicate_of else None,
             refused=forecast.refused.reason if forecast.refused else None,
         ),
         next_step=_after_dry_run(forecast),
@@ -44,7 +46,7 @@ def dry_run_text(shown: Generation, media: Media) -> str:
 def consent_text(forecast: Forecast, found: DryRunView) -> str:
     """What a person reads who is asked whether to pay."""
     task = forecast.task
-    prompt = quoted(str(found.request.get("prompt") or ""))
+    prompt = quote(str(found.request.get("prompt") or ""))
     total = "" if found.cost_cny is None else f" That is {found.cost_cny:g} CNY by the list."
     return f"May this be paid for? It asks {_terms(found, task.model, task.media)}{total} {prompt}"
 
@@ -76,12 +78,14 @@ def _price(listed: catalogue.Price | None) -> str:
 
 def warned(warnings: Iterable[str]) -> str:
     """Warnings as they follow other words; nothing if there are none."""
-    return "".join(f" {sentence(warning[:1].upper() + warning[1:])}" for warning in warnings)
+    return "".join(f" {as_sentence(warning[:1].upper() + warning[1:])}" for warning in warnings)
 
 
 def _after_dry_run(forecast: Forecast) -> str:
-    if forecast.repeats is not None:
-        return f"It repeats task {forecast.repeats.id}, which it would return; nothing is sent."
+    if forecast.duplicate_of is not None:
+        return (
+            f"It repeats task {forecast.duplicate_of.id}, which it would return; nothing is sent."
+        )
     if forecast.refused is not None:
-        return f"It would be refused: {sentence(forecast.refused.reason)}"
+        return f"It would be refused: {as_sentence(forecast.refused.reason)}"
     return "The same call without dry_run makes it."

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from geekai_video_mcp.errors import plain, quoted
+from geekai_video_mcp.errors import quote, sanitize
 from geekai_video_mcp.lifecycle import Media, Status, Task
 from geekai_video_mcp.views.tasks import Outlined, View
 from geekai_video_mcp.views.words import SHOWN, Shown, iso
@@ -50,10 +50,10 @@ def task_list(tasks: Sequence[Task], *, more: bool, sandbox: str) -> TaskList:
                 task_status=SHOWN[task.status],
                 media=task.media,
                 model=task.model,
-                prompt=plain(str(task.request.get("prompt") or ""), limit=LISTED_PROMPT),
+                prompt=sanitize(str(task.request.get("prompt") or ""), limit=LISTED_PROMPT),
                 created_at=str(iso(task.created_at)),
                 file=task.file_path,
-                sandbox=task.service == sandbox,
+                sandbox=task.account == sandbox,
             )
             for task in tasks
         ],
@@ -73,7 +73,7 @@ def task_list_text(shown: TaskList) -> str:
     """The same, a line a task."""
     lines = [
         f"{task.created_at} {task.task_status:<10} {task.task_id} {task.model}"
-        f"{' (sandbox)' if task.sandbox else ''}: {task.file or quoted(task.prompt)}"
+        f"{' (sandbox)' if task.sandbox else ''}: {task.file or quote(task.prompt)}"
         for task in shown.tasks
     ]
     return "\n".join([*lines, shown.next_step])

@@ -6,8 +6,8 @@ from typing import Annotated, Any, ClassVar, Final
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from geekai_video_mcp.entries import file_uri
-from geekai_video_mcp.errors import QUOTE_LIMIT, plain
-from geekai_video_mcp.lifecycle import NO_RESULT, FileStatus, Media, Status, Task, due
+from geekai_video_mcp.errors import QUOTE_LIMIT, sanitize
+from geekai_video_mcp.lifecycle import NO_RESULT, FileStatus, Media, Status, Task, poll_due
 from geekai_video_mcp.views.words import SHOWN, Shown, elapsed, iso, next_step
 
 LINK_LIFE: Final = 7 * 24 * 3600.0
@@ -143,7 +143,7 @@ def _facts(task: Task, *, at: float, sandbox: bool, ours: bool) -> dict[str, Any
         "url_expires_at": _expiry(task, sandbox=sandbox),
         "elapsed_seconds": round(elapsed(task, at=at)),
         "poll_after_seconds": None if task.settled else _poll_after(task, at=at),
-        "stale_since": iso(task.stale_since),
+        "stale_since": iso(task.unreachable_since),
         "sandbox": sandbox,
         "next_step": next_step(task, sandbox=sandbox, ours=ours),
     }
@@ -182,13 +182,13 @@ def _is_link(url: str | None) -> bool:
 
 
 def _plain(said: str | None, *, limit: int = QUOTE_LIMIT) -> str | None:
-    return plain(said, limit=limit) if said else None
+    return sanitize(said, limit=limit) if said else None
 
 
 def _error(task: Task) -> ErrorView | None:
     if not failed(task):
         return None
-    lost = task.file_problem if task.status is Status.SUCCEED else None
+    lost = task.file_error if task.status is Status.SUCCEED else None
     return ErrorView(
         code=task.error_code or ("result_lost" if lost else "failed"),
         message=lost or task.error_message or "No reason was given.",
@@ -203,6 +203,6 @@ def _expiry(task: Task, *, sandbox: bool) -> str | None:
 
 def _poll_after(task: Task, *, at: float) -> int:
     """Seconds until there can be news."""
-    if task.next_look_at is None or due(task, at=at):
+    if task.next_poll_at is None or poll_due(task, at=at):
         return 1
-    return round(task.next_look_at - at) + 1
+    return round(task.next_poll_at - at) + 1

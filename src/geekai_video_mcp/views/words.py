@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Final, Literal
 
 from geekai_video_mcp import catalogue, moderation
-from geekai_video_mcp.errors import MAYBE_CHARGED, NOT_CHARGED, RATE_LIMITED, quoted, sentence
+from geekai_video_mcp.errors import MAYBE_CHARGED, NOT_CHARGED, RATE_LIMITED, as_sentence, quote
 from geekai_video_mcp.inputs import WAIT_AT_MOST
 from geekai_video_mcp.lifecycle import NO_RESULT, FileStatus, Media, Status, Task
 
@@ -91,7 +91,7 @@ def _after_refusal(task: Task) -> str:
     stranger = task.media is Media.VIDEO and task.model not in catalogue.models()
     about_it = task.error_code not in _OF_NO_REQUEST and not moderation.advice(task.error_code)
     if task.status is Status.REJECTED and stranger and about_it:
-        return f"If it is the model's name: {catalogue.unknown(task.model)}."
+        return f"If it is the model's name: {catalogue.unknown_model_message(task.model)}."
     return "Nothing is under way for this task."
 
 
@@ -118,7 +118,7 @@ def _for_a_person(task: Task, *, sandbox: bool) -> str:
     named = task.provider_task_id
     sought = f"{A_MEDIUM[task.media]} sent at {sent} or soon after"
     if named:
-        sought = f"task {quoted(named, limit=64)}"
+        sought = f"task {quote(named, limit=64)}"
     return (
         f"Tell the user to look in GeekAI's console for {sought}, and to decide on the command"
         f" line: {command} --attach ITS_ID, --abandon, or --resubmit."
@@ -129,12 +129,16 @@ def _headline(task: Task, *, at: float, sandbox: bool) -> str:
     if task.status is Status.SUCCEED:
         return _finished(task, sandbox=sandbox)
     if task.status is Status.FAILED:
-        why = sentence(_why(task))
+        why = as_sentence(_why(task))
         return f"GeekAI could not make the {task.media}: {why} {_money(sandbox=sandbox)}"
     if task.status in NO_RESULT:
         # Spoken when it happened, with what it cost and what to do.
         return task.error_message or _UNTOLD[task.status]
-    silent = f" GeekAI has not answered since {iso(task.stale_since)}." if task.stale_since else ""
+    silent = (
+        f" GeekAI has not answered since {iso(task.unreachable_since)}."
+        if task.unreachable_since
+        else ""
+    )
     return f"The {task.media} is {progress(task, at=at)} so far.{silent}"
 
 
@@ -143,7 +147,7 @@ def _finished(task: Task, *, sandbox: bool) -> str:
     if task.file_status is FileStatus.STORED:
         size = f"{(task.file_bytes or 0) / 1e6:.1f} MB"
         return f"The {task.media} is finished: {task.file_path} ({size}).{label}"
-    problem = f" {sentence(task.file_problem)}" if task.file_problem else ""
+    problem = f" {as_sentence(task.file_error)}" if task.file_error else ""
     if task.file_status is FileStatus.LOST:
         gone = f"The {task.media} was finished at GeekAI and cannot be fetched any more."
         return f"{gone}{problem} {_money(sandbox=sandbox)}{label}"
@@ -163,7 +167,7 @@ def _money(*, sandbox: bool) -> str:
 
 def _why(task: Task) -> str:
     words = ": ".join(word for word in (task.error_code, task.error_message) if word)
-    return quoted(words) if words else "it gave no reason"
+    return quote(words) if words else "it gave no reason"
 
 
 def iso(at: float | None) -> str | None:

@@ -19,7 +19,7 @@ from http import HTTPStatus
 from typing import Final, NoReturn
 
 from geekai_video_mcp import moderation
-from geekai_video_mcp.catalogue import Listed
+from geekai_video_mcp.catalogue import LiveModel
 from geekai_video_mcp.errors import (
     RATE_LIMITED,
     NotAuthorised,
@@ -27,11 +27,11 @@ from geekai_video_mcp.errors import (
     ServiceUnavailable,
     SubmissionUnknown,
     TaskNotFound,
-    plain,
-    quoted,
-    sentence,
+    as_sentence,
+    quote,
+    sanitize,
 )
-from geekai_video_mcp.lifecycle import WATCHED, Observation, Result, Status
+from geekai_video_mcp.lifecycle import POLLED, Observation, Result, Status
 from geekai_video_mcp.wire.answers import Answer, ModelEntry, ModelsAnswer
 from geekai_video_mcp.wire.requests import GenerationRequest, ImageRequest, VideoRequest
 
@@ -57,7 +57,7 @@ RAW_REPLY_LIMIT: Final = 4096
 class ModelsPage:
     """A page of the service's models; `total` is of all pages, None if it does not say."""
 
-    models: tuple[Listed, ...]
+    models: tuple[LiveModel, ...]
     total: int | None = None
 
 
@@ -140,7 +140,7 @@ def read_creation(reply: Reply) -> Observation:
     _raise_unless_executed(reply)
     raise SubmissionUnknown(
         f"GeekAI answered HTTP {reply.status_code}{_reason(reply)} to the request.",
-        raw_reply=_raw(reply),
+        raw_response=_raw(reply),
     )
 
 
@@ -148,11 +148,11 @@ def _read_accepted(reply: Reply) -> Observation:
     answer = _answer(reply.body)
     if answer is None:
         why = "GeekAI accepted the request and sent an answer that cannot be read."
-        raise SubmissionUnknown(why, raw_reply=_raw(reply))
+        raise SubmissionUnknown(why, raw_response=_raw(reply))
     seen = _observe(answer, reply)
-    if seen.provider_task_id is None and seen.status in WATCHED:
+    if seen.provider_task_id is None and seen.status in POLLED:
         why = f"GeekAI accepted the request and named no task{_reason(reply)}."
-        raise SubmissionUnknown(why, raw_reply=_raw(reply))
+        raise SubmissionUnknown(why, raw_response=_raw(reply))
     return seen
 
 
@@ -164,7 +164,7 @@ def _raise_unless_executed(reply: Reply) -> None:
         said = _error_of(reply)[0] or str(code)
         known = f"GeekAI refused the request with HTTP {code}{_size(reply)}{reason}"
         mend = moderation.advice(said)
-        raise RequestRefused(f"{sentence(known)} {mend}" if mend else known, code=said)
+        raise RequestRefused(f"{as_sentence(known)} {mend}" if mend else known, code=said)
     if code == HTTPStatus.TOO_MANY_REQUESTS:
         raise ServiceUnavailable(
             f"GeekAI is limiting the rate of requests (HTTP 429){reason}",
@@ -226,11 +226,11 @@ def read_models(reply: Reply) -> ModelsPage:
     )
 
 
-def _listed(entry: ModelEntry) -> Listed:
+def _listed(entry: ModelEntry) -> LiveModel:
     """An entry as data: its words may be anyone's."""
     words = (entry.id, entry.type, entry.status)
-    id_, type_, status = (plain(said or "", limit=64) for said in words)
-    return Listed(id=id_, type=type_.lower(), status=status.lower())
+    id_, type_, status = (sanitize(said or "", limit=64) for said in words)
+    return LiveModel(id=id_, type=type_.lower(), status=status.lower())
 
 
 def _unavailable(what: str, reply: Reply) -> ServiceUnavailable:
@@ -247,7 +247,7 @@ def _raise_not_authorised(reply: Reply) -> NoReturn:
     raise NotAuthorised(
         f"GeekAI refused {what} (HTTP {code}){_reason(reply)}",
         status_code=code,
-        way_out=_way_out(reply),
+        remedy=_way_out(reply),
     )
 
 
@@ -263,7 +263,7 @@ def _observe(answer: Answer, reply: Reply) -> Observation:
         status=status,
         at=reply.at,
         provider_task_id=answer.task_id,
-        model=plain(answer.model) if answer.model else None,
+        model=sanitize(answer.model) if answer.model else None,
         result=result if status is Status.SUCCEED else None,
         error_code=(code or "failed") if status is Status.FAILED else None,
         error_message=message if status is Status.FAILED else None,
@@ -300,7 +300,7 @@ def _error(answer: Answer) -> tuple[str | None, str | None]:
     """The service's own (code, message), made plain."""
     code = answer.error.code
     message = answer.error.message or answer.message
-    return (plain(code, limit=64) if code else None, plain(message) if message else None)
+    return (sanitize(code, limit=64) if code else None, sanitize(message) if message else None)
 
 
 def _error_of(reply: Reply) -> tuple[str | None, str | None]:
@@ -312,7 +312,7 @@ def _reason(reply: Reply) -> str:
     """The service's own words, as data; an HTML page has none worth repeating."""
     code, message = _error_of(reply)
     words = ": ".join(word for word in (code, message) if word)
-    return f": {quoted(words)}" if words else ""
+    return f": {quote(words)}" if words else ""
 
 
 def _raw(reply: Reply) -> str:
