@@ -33,7 +33,7 @@ import geekai_video_mcp
 from geekai_video_mcp import views
 from geekai_video_mcp.admission import Limits, admit
 from geekai_video_mcp.errors import CapReached
-from geekai_video_mcp.ledger import Journal, Owners
+from geekai_video_mcp.ledger import Journal, ProcessRegistry
 from geekai_video_mcp.ledger.sqlite import Store
 from geekai_video_mcp.lifecycle import Status, new_task
 
@@ -45,8 +45,8 @@ def wish(**more):
 
 store = Store(Path(sys.argv[2]))
 task = replace(wish(idempotency_key="k"), attempt=1)
-body = {"image": "data:image/png;base64,AAAA"}
-store.admit(task, body, lambda existing: task)
+request_body = {"image": "data:image/png;base64,AAAA"}
+store.admit(task, request_body, lambda existing: task)
 store.change(task.id, lambda now: replace(now, status=Status("waiting")))
 waiting = store.find(task.id)
 
@@ -57,14 +57,14 @@ def capped(**limits):
         return True
     return False
 
-near = store.beside(wish())
+near = store.existing_for(wish())
 print(json.dumps({
     "counts_today": capped(per_day=1, in_flight=9),
     "in_flight": capped(per_day=9, in_flight=1),
-    "unfinished": len(store.unfinished("s")) == len(store.strangers("another")) == 1,
-    "needs_body": store.body(waiting) == body,
+    "unfinished": len(store.unfinished("s")) == len(store.unfinished_of_other_accounts("another")) == 1,
+    "needs_body": store.request_body(waiting) == request_body,
     "binds_duplicate": len(near.same_fingerprint) == 1,
-    "holds_key": store.beside(wish(idempotency_key="k")).same_key is not None,
+    "holds_key": store.existing_for(wish(idempotency_key="k")).same_key is not None,
     "unresolved": waiting.settled,
     "no_result": views.failed(waiting),
 }))

@@ -33,11 +33,11 @@ no line of a table
     ],
 )
 def test_the_nearest_and_last_mount_says_what_a_disk_is(folder: str, kind: str) -> None:
-    assert disks.kind_of(Path(folder), MOUNTS) == kind
+    assert disks.filesystem_of(Path(folder), MOUNTS) == kind
 
 
 def test_a_table_that_cannot_be_read_says_nothing() -> None:
-    assert disks.kind_of(Path("/state"), "") is None
+    assert disks.filesystem_of(Path("/state"), "") is None
 
 
 @pytest.mark.parametrize(

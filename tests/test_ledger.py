@@ -17,8 +17,8 @@ import anyio
 import pytest
 
 from geekai_video_mcp.errors import LedgerTooNew, StorageUnavailable
-from geekai_video_mcp.ledger import Ledger, Owners, rows
-from geekai_video_mcp.ledger.owners import UNBORN_FOR
+from geekai_video_mcp.ledger import Ledger, ProcessRegistry, rows
+from geekai_video_mcp.ledger.owners import UNNAMED_LOCK_TTL
 from geekai_video_mcp.ledger.sqlite import (
     _MIGRATIONS,  # pyright: ignore[reportPrivateUsage]
     Store,
@@ -223,12 +223,12 @@ async def test_tasks_are_listed_newest_first_page_by_page_and_by_status(state: P
         for task in tasks:
             await ledger.add(task)
         pages, last = list[list[Task]](), None
-        while page := await ledger.listed(limit=3, before=last):
+        while page := await ledger.list_tasks(limit=3, before=last):
             pages.append(page)
             last = page[-1].id
-        unknown = await ledger.listed(limit=3, statuses={Status.UNKNOWN})
-        both = await ledger.listed(limit=9, statuses={Status.UNKNOWN, Status.INTENDED})
-        nowhere = await ledger.listed(limit=3, before="nobody's")
+        unknown = await ledger.list_tasks(limit=3, statuses={Status.UNKNOWN})
+        both = await ledger.list_tasks(limit=9, statuses={Status.UNKNOWN, Status.INTENDED})
+        nowhere = await ledger.list_tasks(limit=3, before="nobody's")
 
     assert [len(page) for page in pages] == [3, 3, 1]
     assert [task for page in pages for task in page] == newest_first
@@ -243,11 +243,11 @@ async def test_tasks_are_found_by_how_their_id_begins(state: Path) -> None:
         for task in (one, two, other):
             await ledger.add(task)
 
-        assert await ledger.starting("abcdef", limit=9) == [one, two]
-        assert await ledger.starting("abcdef", limit=1) == [one]
-        assert await ledger.starting("abcdef3", limit=9) == [two]
-        assert await ledger.starting("abcdef123", limit=9) == []
-        assert await ledger.starting("%", limit=9) == []
+        assert await ledger.find_by_prefix("abcdef", limit=9) == [one, two]
+        assert await ledger.find_by_prefix("abcdef", limit=1) == [one]
+        assert await ledger.find_by_prefix("abcdef3", limit=9) == [two]
+        assert await ledger.find_by_prefix("abcdef123", limit=9) == []
+        assert await ledger.find_by_prefix("%", limit=9) == []
 
 
 async def test_the_story_of_a_task_is_told_in_order(state: Path) -> None:
@@ -292,7 +292,7 @@ async def test_a_successor_is_recorded_with_the_change_or_not_at_all(state: Path
 
         assert unchanged == old
         assert recorded == new
-        assert {task.id for task in await ledger.listed(limit=9)} == {old.id, new.id}
+        assert {task.id for task in await ledger.list_tasks(limit=9)} == {old.id, new.id}
         assert len(await ledger.events(new.id)) == 1
 
 
@@ -308,7 +308,7 @@ async def test_whoever_bears_an_id_is_known_to_the_change_that_gives_it(state: P
         for task in (first, second, elsewhere):
             await ledger.add(task)
         for task in (elsewhere, first, first, second):
-            await ledger.identify(task.id, "theirs", give)
+            await ledger.assign_provider_id(task.id, "theirs", give)
 
     # Neither one of another service nor the task itself.
     assert [bearer and bearer.id for bearer in bearers] == [None, None, None, first.id]
@@ -555,8 +555,8 @@ async def test_history_is_the_newest_finished_tasks_of_the_same_kind_and_service
             await ledger.add(task)
         for number in range(60):
             await ledger.add(finished(wish(), took=100 + number, at=NOW + number))
-        history = await ledger.history("s", str(wish().duration_key))
-        nothing = await ledger.history("s", "never seen")
+        history = await ledger.duration_history("s", str(wish().duration_key))
+        nothing = await ledger.duration_history("s", "never seen")
 
     assert [span.seconds for span in history] == [159 - number for number in range(HISTORY_LIMIT)]
     assert nothing == []
@@ -580,10 +580,10 @@ def test_history_is_read_from_its_index_alone(state: Path) -> None:
 async def test_a_budget_outlives_a_process_and_belongs_to_one_service(state: Path) -> None:
     hold = partial(held, seconds=60)
     async with opened(state) as ledger:
-        await ledger.budget("s", hold)
+        await ledger.update_budget("s", hold)
     async with opened(state) as ledger:
-        blocked = await ledger.budget("s", partial(take_token, at=NOW + 1))
-        free = await ledger.budget("another", partial(take_token, at=NOW + 1))
+        blocked = await ledger.update_budget("s", partial(take_token, at=NOW + 1))
+        free = await ledger.update_budget("another", partial(take_token, at=NOW + 1))
 
     assert (blocked, free) == (pytest.approx(59), 0.0)
 
@@ -601,7 +601,7 @@ from geekai_video_mcp.pace import take_token
 store = Store(Path(sys.argv[1]))
 print("ready", flush=True)
 sys.stdin.readline()
-waits = [store.budget("s", partial(take_token, at=1_790_000_000.0)) for _ in range(10)]
+waits = [store.update_budget("s", partial(take_token, at=1_790_000_000.0)) for _ in range(10)]
 store.close()
 Path(sys.argv[2]).write_text(str(waits.count(0.0)), encoding="utf-8")
 """
@@ -669,7 +669,7 @@ async def test_a_corrupt_file_is_the_operators_to_mend(state: Path, content: byt
 async def test_a_folder_that_cannot_be_made_is_the_operators_to_mend(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
-    for use in (Store, Owners):
+    for use in (Store, ProcessRegistry):
         with pytest.raises(StorageUnavailable):
             use(tmp_path / "file" / "state")
 
@@ -757,9 +757,9 @@ def test_a_commit_that_fails_is_undone_and_the_next_one_works(state: Path) -> No
 LIVE = """
 import sys
 from pathlib import Path
-from geekai_video_mcp.ledger import Owners
-with Owners(Path(sys.argv[1])) as owners:
-    print(owners.me, flush=True)
+from geekai_video_mcp.ledger import ProcessRegistry
+with ProcessRegistry(Path(sys.argv[1])) as owners:
+    print(owners.own_id, flush=True)
     sys.stdin.readline()
 """
 
@@ -778,52 +778,56 @@ def living(state: Path) -> Generator[tuple["subprocess.Popen[str]", str]]:
 
 @posix
 def test_a_process_is_alive_until_it_is_killed(state: Path) -> None:
-    with living(state) as (process, name), Owners(state) as owners:
-        assert owners.alive(name)
-        assert owners.alive(owners.me)
+    with living(state) as (process, name), ProcessRegistry(state) as owners:
+        assert owners.is_alive(name)
+        assert owners.is_alive(owners.own_id)
         process.send_signal(signal.SIGKILL)
         process.wait()
 
-        assert not owners.alive(name)
+        assert not owners.is_alive(name)
 
 
 def test_a_process_that_ended_in_order_leaves_nothing(state: Path) -> None:
-    with Owners(state) as owners, living(state) as (process, name):
+    with ProcessRegistry(state) as owners, living(state) as (process, name):
         process.communicate("\n")
         left = [path.stem for path in (state / "procs").iterdir()]
 
-        assert not owners.alive(name)
-        assert left == [owners.me]
+        assert not owners.is_alive(name)
+        assert left == [owners.own_id]
 
 
 def test_a_name_that_nobody_has_is_dead(state: Path) -> None:
-    with Owners(state) as owners:
-        assert not owners.alive("00" * 16)
+    with ProcessRegistry(state) as owners:
+        assert not owners.is_alive("00" * 16)
 
 
 @posix
 def test_only_what_the_dead_left_behind_is_swept(state: Path) -> None:
-    with living(state) as (_, alive), living(state) as (process, dead), Owners(state) as owners:
+    with (
+        living(state) as (_, alive),
+        living(state) as (process, dead),
+        ProcessRegistry(state) as owners,
+    ):
         process.kill()
         process.wait()
-        assert {path.stem for path in (state / "procs").iterdir()} == {alive, dead, owners.me}
+        assert {path.stem for path in (state / "procs").iterdir()} == {alive, dead, owners.own_id}
 
-        owners.sweep()
+        owners.remove_stale()
 
-        assert {path.stem for path in (state / "procs").iterdir()} == {alive, owners.me}
-        assert owners.alive(alive)
+        assert {path.stem for path in (state / "procs").iterdir()} == {alive, owners.own_id}
+        assert owners.is_alive(alive)
 
 
 @posix
 def test_a_lock_whose_process_died_before_it_had_its_name_is_swept(state: Path) -> None:
     """But not one that was only just made: it is not locked yet."""
-    with Owners(state) as owners:
+    with ProcessRegistry(state) as owners:
         old, young = (state / "procs" / f"{name * 16}.new" for name in ("0d", "09"))
         for path in (old, young):
             path.touch()
-        made = time.time() - UNBORN_FOR - 60
+        made = time.time() - UNNAMED_LOCK_TTL - 60
         os.utime(old, (made, made))
-        owners.sweep()
+        owners.remove_stale()
 
         assert {path.name for path in (state / "procs").glob("*.new")} == {young.name}
 
@@ -839,7 +843,7 @@ def test_a_state_folder_that_knows_no_locks_is_refused(
 
     monkeypatch.setattr("fcntl.flock", no_locks)
     with pytest.raises(StorageUnavailable, match="No locks available"):
-        Owners(state)
+        ProcessRegistry(state)
 
 
 @posix
@@ -849,9 +853,9 @@ def test_who_cannot_be_looked_at_is_not_declared_dead(
     def out_of_files(*_: object, **__: object) -> int:
         raise OSError(24, "Too many open files")
 
-    with living(state) as (_, name), Owners(state) as owners:
+    with living(state) as (_, name), ProcessRegistry(state) as owners:
         monkeypatch.setattr(os, "open", out_of_files)
-        alive = owners.alive(name)
+        alive = owners.is_alive(name)
         monkeypatch.undo()
 
     assert alive
@@ -859,8 +863,8 @@ def test_who_cannot_be_looked_at_is_not_declared_dead(
 
 @posix
 def test_locks_are_the_users_alone(state: Path) -> None:
-    with Owners(state) as owners:
-        lock = state / "procs" / f"{owners.me}.lock"
+    with ProcessRegistry(state) as owners:
+        lock = state / "procs" / f"{owners.own_id}.lock"
 
         assert lock.stat().st_mode & 0o777 == 0o600
         assert (state / "procs").stat().st_mode & 0o777 == 0o700

@@ -28,7 +28,7 @@ from geekai_video_mcp.inputs import (
     ListVideoModels,
     ListVideoTasks,
 )
-from geekai_video_mcp.ledger import Ledger, Owners
+from geekai_video_mcp.ledger import Ledger, ProcessRegistry
 from geekai_video_mcp.pictures import Pictures
 from geekai_video_mcp.task_extension import Tasks, tell_of_tasks
 from geekai_video_mcp.tools import App, tool
@@ -155,7 +155,7 @@ async def open_app(settings: Settings) -> AsyncGenerator[App]:
         StorageUnavailable: the state folder cannot be used.
     """
     async with AsyncExitStack() as stack:
-        owners = stack.enter_context(Owners(settings.state_dir))
+        owners = stack.enter_context(ProcessRegistry(settings.state_dir))
         ledger = await Ledger.open(settings.state_dir)
         stack.push_async_callback(ledger.close)
         transport = await _sandbox(settings, stack) if settings.sandbox else None
@@ -196,7 +196,7 @@ async def open_desk(settings: Settings) -> AsyncGenerator[Resolving]:
         StorageUnavailable: the state folder cannot be used.
     """
     async with AsyncExitStack() as stack:
-        owners = stack.enter_context(Owners(settings.state_dir))
+        owners = stack.enter_context(ProcessRegistry(settings.state_dir))
         ledger = await Ledger.open(settings.state_dir)
         stack.push_async_callback(ledger.close)
         transport = await _sandbox(settings, stack) if settings.sandbox else None

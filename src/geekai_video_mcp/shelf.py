@@ -1,6 +1,6 @@
 """What the assistant sees of the models: all of them in a line each, or all about one. Pure.
 
-A list is at most `ROOM` bytes as it is sent, for it is read by a model that pays for each.
+A list is at most `MIN_FREE_BYTES` bytes as it is sent, for it is read by a model that pays for each.
 """
 
 import json

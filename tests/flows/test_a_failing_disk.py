@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from geekai_video_mcp.ledger.journal import Journal
-from geekai_video_mcp.ledger.sqlite import ROOM
+from geekai_video_mcp.ledger.sqlite import MIN_FREE_BYTES
 from geekai_video_mcp.wire import VideoRequest
 from support.service import once, refusal
 from support.world import World, call, text, told
@@ -147,7 +147,7 @@ async def test_one_attempt_is_sent_once_though_two_try_it(world: World) -> None:
 
 
 def almost_none(_: object) -> SimpleNamespace:
-    return SimpleNamespace(free=ROOM - 1)
+    return SimpleNamespace(free=MIN_FREE_BYTES - 1)
 
 
 async def test_nothing_is_asked_for_while_its_answer_would_not_fit(
@@ -162,7 +162,7 @@ async def test_nothing_is_asked_for_while_its_answer_would_not_fit(
 
     assert refused.is_error
     assert text(refused) == (
-        f"The task database could not be written: only {ROOM - 1:,} bytes are free on its disk."
+        f"The task database could not be written: only {MIN_FREE_BYTES - 1:,} bytes are free on its disk."
         " Nothing was charged. Free some space or mend the folder's permissions, then try again."
     )
     assert again["task_id"] == before["task_id"]
@@ -184,7 +184,7 @@ async def test_an_answer_the_disk_refused_is_kept_and_taken_up_when_there_is_roo
     assert "It may have been charged." in text(told_once)
     assert done["task_status"] == "succeed"
     assert world.service.charges == ["a fox"]
-    assert Journal(world.state).notes() == []
+    assert Journal(world.state).pending() == []
 
 
 async def test_an_answer_the_disk_refused_outlives_the_server_that_heard_it(world: World) -> None:

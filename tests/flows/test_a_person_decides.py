@@ -46,7 +46,7 @@ async def lost(world: World, *, prompt: str = "a fox") -> str:
 async def all_tasks(world: World) -> dict[str, Task]:
     ledger = await Ledger.open(world.state)
     try:
-        return {task.id: task for task in await ledger.listed(limit=100)}
+        return {task.id: task for task in await ledger.list_tasks(limit=100)}
     finally:
         await ledger.close()
 

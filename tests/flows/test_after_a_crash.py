@@ -10,7 +10,7 @@ import anyio
 import httpx
 import pytest
 
-from geekai_video_mcp.ledger import Ledger, Owners
+from geekai_video_mcp.ledger import Ledger, ProcessRegistry
 from geekai_video_mcp.lifecycle import INTENT_TTL, Observation, Status, Task, advance, new_task
 from geekai_video_mcp.pace import Budget
 from geekai_video_mcp.wire import VideoRequest
@@ -83,7 +83,7 @@ async def test_what_is_not_sent_takes_nothing_of_the_budget(world: World) -> Non
     async with world.app():
         await anyio.sleep(60)
     ledger = await Ledger.open(world.state)
-    budget = await ledger.budget(world.identity, lambda known: (known, known))
+    budget = await ledger.update_budget(world.identity, lambda known: (known, known))
     await ledger.close()
 
     assert budget == Budget(account=world.identity)
@@ -221,8 +221,8 @@ async def test_a_sweep_that_read_too_early_leaves_the_reason_as_it_was_given(wor
 async def test_a_sweep_that_read_an_earlier_attempt_gives_up_no_later_one(world: World) -> None:
     async with world.app() as app:
         await anyio.sleep(1)  # past the sweep at its start
-        with Owners(world.state) as other:
-            task = await left_behind(world, sending=True, owner=other.me)
+        with ProcessRegistry(world.state) as other:
+            task = await left_behind(world, sending=True, owner=other.own_id)
         as_it_was = replace(task, attempt=0)
         await app.engine._resuming.take_up(as_it_was)  # pyright: ignore[reportPrivateUsage]
         found = await app.engine.find(task.id)

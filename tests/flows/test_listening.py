@@ -123,7 +123,7 @@ async def test_the_past_is_not_told_to_who_begins_to_listen(world: World) -> Non
 def counting(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
     """How often the ledger has been asked what happened."""
     asked: list[int] = []
-    whole = Ledger.happenings
+    whole = Ledger.events_after
 
     async def happenings(self: Ledger, *, after: int) -> Any:  # noqa: ANN401 - as it is
         asked.append(after)

@@ -221,7 +221,7 @@ async def test_a_look_that_somebody_waits_for_does_not_wait_for_the_others(world
     newcomer, theirs = await newcomer_to(world)
     async with newcomer.client() as client:
         ledger = await Ledger.open(newcomer.state)
-        await ledger.budget(
+        await ledger.update_budget(
             newcomer.identity, lambda known: (replace(known, tokens=0.0, refilled_at=now()), None)
         )
         await ledger.close()
@@ -236,7 +236,7 @@ async def test_a_look_that_somebody_waits_for_is_refused_while_nobody_may_look(
     newcomer, theirs = await newcomer_to(world)
     async with newcomer.app() as app:
         ledger = await Ledger.open(newcomer.state)
-        await ledger.budget(
+        await ledger.update_budget(
             newcomer.identity, lambda known: (pause(known, at=now(), seconds=60), None)
         )
         await ledger.close()
@@ -296,10 +296,12 @@ async def test_a_block_is_waited_out_once_for_a_request_that_a_dead_server_left(
     left = new_task(request=wish, account=world.identity, owner="gone", at=now())
     ledger = await Ledger.open(world.state)
     await ledger.add(left)
-    await ledger.budget(left.account, lambda known: (pause(known, at=now(), seconds=100), None))
+    await ledger.update_budget(
+        left.account, lambda known: (pause(known, at=now(), seconds=100), None)
+    )
     async with world.app():
         await anyio.sleep(101)
-        after = await ledger.budget(left.account, lambda known: (known, known))
+        after = await ledger.update_budget(left.account, lambda known: (known, known))
     await ledger.close()
 
     assert world.service.charges == ["a fox"]

@@ -51,7 +51,7 @@ async def test_a_request_under_way_loses_nothing_and_its_video_comes(world: Worl
     assert done["task_status"] == "succeed"
     assert done["file"]
     assert row(world, started["task_id"])[::2] == ("succeed", "kept")
-    assert Journal(world.state).notes() == []
+    assert Journal(world.state).pending() == []
     assert world.service.charges == ["a fox"]
 
 
@@ -70,7 +70,7 @@ async def test_an_answer_whose_row_it_cannot_read_any_more_is_kept_for_the_newer
     world.service.on_create = upgraded_meanwhile
     async with world.client() as client:
         lost = await call(client, "generate_video", prompt="a fox")
-    (note,) = Journal(world.state).notes()
+    (note,) = Journal(world.state).pending()
     with closing(sqlite3.connect(world.state / "ledger.sqlite3")) as newer:
         newer.execute("PRAGMA user_version=3")
     write_result(None)  # this program stands for the newer one, which can read it

@@ -16,7 +16,6 @@ from geekai_video_mcp.admission import Limits
 from geekai_video_mcp.engine import Outside, Resolving
 from geekai_video_mcp.engine.means import Means
 from geekai_video_mcp.errors import CapReached, InvalidDecision, StorageUnavailable
-from geekai_video_mcp.ledger import Owners
 from geekai_video_mcp.lifecycle import Media, Observation, Status, Task, advance, record_missed_poll
 from reliability.books import DAY, LOOKS, WATCHED
 from reliability.table import PICK, PICTURE, Hand, Table, at_once
@@ -211,10 +210,10 @@ class Deciding(Table):
         spend: Callable[[pace.Budget], tuple[pace.Budget, float]]
         if how == "block":
             block = partial(pace.pause, at=self.at, seconds=BLOCK)
-            hand.store.budget("s", lambda now: (block(now), None))
+            hand.store.update_budget("s", lambda now: (block(now), None))
             self.books.allowance.block(self.at, BLOCK)
             return
         spend = partial(pace.take_token, at=self.at, priority=how == "ahead")
-        if hand.store.budget("s", spend) == 0.0:
+        if hand.store.update_budget("s", spend) == 0.0:
             self.books.allowance.taken(self.at, ahead=how == "ahead")
             self.count["asked"] += 1

@@ -144,7 +144,7 @@ class Hands(Deciding):
         claim = Observation(
             status=Status.SUBMITTING, at=self.at, owner=hand.name, attempt=task.attempt + 1
         )
-        body, found = hand.store.body(task), list[Task]()
+        body, found = hand.store.request_body(task), list[Task]()
 
         def take(now: Task) -> Task:
             found.append(now)

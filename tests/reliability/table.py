@@ -180,9 +180,11 @@ class Table(RuleBasedStateMachine):
         self.hands[who % HANDS] = self.born()
 
     def replay(self, who: int) -> None:
-        """As `Ledger.replay`; at times it dies before it forgets what it handed over."""
-        for note in self.journal.notes():
-            done = self.tried(self.hand(who), note.task_id, partial(advance, observation=note.seen))
+        """As `Ledger.replay_journal`; at times it dies before it forgets what it handed over."""
+        for note in self.journal.pending():
+            done = self.tried(
+                self.hand(who), note.task_id, partial(advance, observation=note.observation)
+            )
             if done is None or who > MORTAL:
                 return
             self.journal.forget(note)

@@ -106,7 +106,7 @@ async def _carry(order: Order, hold: "Hold | None", refused: list[str]) -> int:
 
 async def _resubmit(settings: Settings) -> int:
     ledger = await Ledger.open(settings.state_dir)
-    unknown = await ledger.listed(limit=100, statuses=[Status.UNKNOWN])
+    unknown = await ledger.list_tasks(limit=100, statuses=[Status.UNKNOWN])
     await ledger.close()
     async with server.open_desk(settings) as desk:
         for task in unknown:

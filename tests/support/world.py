@@ -18,7 +18,7 @@ from geekai_video_mcp.admission import Limits
 from geekai_video_mcp.artifacts import Artifacts
 from geekai_video_mcp.client import GeekAI
 from geekai_video_mcp.engine import Engine, Means, Outside, Resolving
-from geekai_video_mcp.ledger import Ledger, Owners
+from geekai_video_mcp.ledger import Ledger, ProcessRegistry
 from geekai_video_mcp.lifecycle import Media, Task
 from geekai_video_mcp.pictures import Ended, Pictures, command
 from geekai_video_mcp.server import build_server
@@ -70,7 +70,7 @@ class World:
     async def app(self, *, key: str = KEY) -> AsyncGenerator[App]:
         """What a server works with, opened as a new process would open it."""
         async with AsyncExitStack() as stack:
-            owners = stack.enter_context(Owners(self.state))
+            owners = stack.enter_context(ProcessRegistry(self.state))
             ledger = await Ledger.open(self.state)
             stack.push_async_callback(ledger.close)
             beyond = await stack.enter_async_context(AsyncExitStack())
@@ -110,7 +110,7 @@ class World:
     async def desk(self, *, key: str = KEY) -> AsyncGenerator[Resolving]:
         """What a person's decision is carried out with, opened as the command line does."""
         async with AsyncExitStack() as stack:
-            owners = stack.enter_context(Owners(self.state))
+            owners = stack.enter_context(ProcessRegistry(self.state))
             ledger = await Ledger.open(self.state)
             stack.push_async_callback(ledger.close)
             beyond = await stack.enter_async_context(AsyncExitStack())

@@ -148,7 +148,7 @@ async def _every(
     ledger: "Ledger | None", statuses: "Collection[Status]" = ()
 ) -> "AsyncGenerator[Task]":
     last: str | None = None
-    while ledger and (page := await ledger.listed(limit=PAGE, statuses=statuses, before=last)):
+    while ledger and (page := await ledger.list_tasks(limit=PAGE, statuses=statuses, before=last)):
         for task in page:
             yield task
         last = page[-1].id
@@ -238,7 +238,7 @@ async def _find(ledger: "Ledger | None", given: str) -> "Task":
         raise InvalidDecision(NONE_YET)
     if task := await ledger.find(given):
         return task
-    found = await ledger.starting(given.lower(), limit=2) if len(given) >= PREFIX else []
+    found = await ledger.find_by_prefix(given.lower(), limit=2) if len(given) >= PREFIX else []
     if not found:
         what = f"No task {quote(given, limit=64)} is here; see them with: {COMMAND} --all"
         raise InvalidDecision(what)

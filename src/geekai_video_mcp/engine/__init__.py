@@ -35,7 +35,7 @@ from geekai_video_mcp.errors import (
     TaskNotFound,
     nothing_charged,
 )
-from geekai_video_mcp.ledger import Happening, Ledger, Owners
+from geekai_video_mcp.ledger import EventNotice, Ledger, ProcessRegistry
 from geekai_video_mcp.lifecycle import (
     UNSENT,
     Media,
@@ -51,8 +51,8 @@ from geekai_video_mcp.wire import GenerationRequest
 
 __all__ = [
     "Engine",
+    "EventNotice",
     "Fetcher",
-    "Happening",
     "Means",
     "Outside",
     "Resolving",
@@ -97,7 +97,7 @@ class Engine:
         self,
         *,
         ledger: Ledger,
-        owners: Owners,
+        owners: ProcessRegistry,
         service: str,
         connect: Callable[[], Awaitable[Outside]],
         limits: Limits | None = None,
@@ -200,18 +200,18 @@ class Engine:
             StorageUnavailable: the ledger cannot be read.
         """
         means, task = self._means, self._intend(request, idempotency_key, variation)
-        beside = await means.ledger.beside(task)
+        beside = await means.ledger.existing_for(task)
         return forecast(task, beside, limits=means.limits, at=task.created_at)
 
     async def tasks(
         self, *, limit: int, statuses: Collection[Status] = (), before: str | None = None
     ) -> list[Task]:
-        """A page of everything in the ledger, newest first; see `Ledger.listed`.
+        """A page of everything in the ledger, newest first; see `Ledger.list_tasks`.
 
         Raises:
             StorageUnavailable: the ledger cannot be read.
         """
-        return await self._means.ledger.listed(limit=limit, statuses=statuses, before=before)
+        return await self._means.ledger.list_tasks(limit=limit, statuses=statuses, before=before)
 
     async def delivered(self, task: Task) -> None:
         """Note that a caller was told how *task* ended: a repeat is a new wish from now on."""
@@ -227,7 +227,7 @@ class Engine:
             request=request.to_json(),
             media=request.media,
             account=self._means.service,
-            owner=self._means.owners.me,
+            owner=self._means.owners.own_id,
             at=self._means.clock(),
             idempotency_key=idempotency_key,
             variation=variation,
@@ -289,10 +289,10 @@ class Engine:
             raise StorageUnavailable(DATABASE, BUSY, access="read", remedy=again) from exc
 
     async def newest(self) -> int:
-        """The number of what happened last; see `happenings`."""
-        return await self._means.ledger.newest()
+        """The number of what happened last; see `events_after`."""
+        return await self._means.ledger.last_event_id()
 
-    async def happenings(self, *, after: int) -> AsyncGenerator[Happening]:
+    async def happenings(self, *, after: int) -> AsyncGenerator[EventNotice]:
         """What happens to any task, by any process, from number *after* on; never ends.
 
         This process's doings are told at once, those of others within `GLANCE` seconds.
@@ -300,7 +300,7 @@ class Engine:
         while True:
             news = self._means.news.of(None)
             with suppress(StorageUnavailable):  # told when the ledger can be read again
-                for happening in await self._means.ledger.happenings(after=after):
+                for happening in await self._means.ledger.events_after(after=after):
                     after = happening.number
                     yield happening
             with anyio.move_on_after(GLANCE):

@@ -11,7 +11,7 @@ import anyio
 from geekai_video_mcp import pace
 from geekai_video_mcp.admission import Limits
 from geekai_video_mcp.errors import RATE_LIMITED, ServiceUnavailable, StorageUnavailable
-from geekai_video_mcp.ledger import Ledger, Owners
+from geekai_video_mcp.ledger import Ledger, ProcessRegistry
 from geekai_video_mcp.lifecycle import FileUpdate, Media, Observation, Task
 from geekai_video_mcp.wire import ModelsPage
 
@@ -61,7 +61,7 @@ class Means:
     """Shared by the parts of one engine."""
 
     ledger: Ledger
-    owners: Owners
+    owners: ProcessRegistry
     service: str
     """Which service and key this engine works for; see `config.Settings.account`."""
     limits: Limits | None
@@ -94,8 +94,8 @@ class Means:
             return self._outside
 
     async def settle(self, task_id: str, seen: Observation) -> Task:
-        """`Ledger.settle`, and word of it."""
-        task = await self.ledger.settle(task_id, seen)
+        """`Ledger.record_outcome`, and word of it."""
+        task = await self.ledger.record_outcome(task_id, seen)
         self.news.tell(task_id)
         return task
 
@@ -117,14 +117,14 @@ class Means:
         Gives 0.0, or the seconds to wait before asking again; see `typical_duration.take`.
         """
         spend = partial(pace.take_token, at=self.clock(), priority=ahead)
-        return await self.ledger.budget(self.service, spend)
+        return await self.ledger.update_budget(self.service, spend)
 
     async def hold(self, seconds: float | None) -> None:
         """Keep all processes from sending, as a 429 has asked; None if it named no time."""
         at = self.clock()
         # A courtesy: it must not stand in the way of the record of what else happened.
         with suppress(StorageUnavailable):
-            await self.ledger.budget(
+            await self.ledger.update_budget(
                 self.service, lambda now: (pace.pause(now, at=at, seconds=seconds), None)
             )
 

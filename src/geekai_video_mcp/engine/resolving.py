@@ -62,7 +62,7 @@ class Resolving:
             _may_bear(now, provider_task_id, bearer, service=means.service)
             return advance(now, seen)
 
-        return await means.ledger.identify(task_id, provider_task_id, attached)
+        return await means.ledger.assign_provider_id(task_id, provider_task_id, attached)
 
     async def abandon(self, task_id: str) -> Task:
         """Give the task up; needs no service. A late answer to its own request still counts.
@@ -95,7 +95,7 @@ class Resolving:
                 request=now.request,
                 media=now.media,
                 account=now.account,
-                owner=means.owners.me,
+                owner=means.owners.own_id,
                 at=at,
                 idempotency_key=now.idempotency_key,
                 variation=now.variation,

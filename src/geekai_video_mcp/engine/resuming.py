@@ -43,12 +43,12 @@ class Resuming:
     async def sweep(self) -> None:
         """Look once for what was left behind."""
         means = self._means
-        means.owners.sweep()
+        means.owners.remove_stale()
         # First: what a dead process was told is no unknown outcome.
-        await means.ledger.replay()
+        await means.ledger.replay_journal()
         for task in await means.ledger.unfinished(means.service):
             await self.take_up(task)
-        for task in await means.ledger.strangers(means.service):
+        for task in await means.ledger.unfinished_of_other_accounts(means.service):
             if task.status in UNSENT and not self._carried(task):
                 await self._bury(task)
 
@@ -63,9 +63,9 @@ class Resuming:
         """Follow what earlier keys of this service paid for. Free: one look at each."""
         means = self._means
         address, _, _ = means.service.partition("#")
-        for task in await means.ledger.strangers(means.service):
+        for task in await means.ledger.unfinished_of_other_accounts(means.service):
             same = task.account.partition("#")[0] == address and task.status in POLLED
-            if same and not (task.lease_holder and means.owners.alive(task.lease_holder)):
+            if same and not (task.lease_holder and means.owners.is_alive(task.lease_holder)):
                 self._start(self._inherit, task)
 
     async def _inherit(self, task: Task) -> None:
@@ -88,7 +88,7 @@ class Resuming:
         if self._submitting.carries(task.id):
             return True
         owners, owner = self._means.owners, task.owner
-        return owner is not None and owner != owners.me and owners.alive(owner)
+        return owner is not None and owner != owners.own_id and owners.is_alive(owner)
 
     async def _bury(self, task: Task) -> bool:
         """Whether nothing can be sent for it any more; then that is recorded, with why."""

@@ -132,7 +132,7 @@ class Submitting:
             except _NotClaimed:
                 delay = CLAIM_AGAIN
             except LedgerTooNew as exc:
-                if task.owner != self._means.owners.me:
+                if task.owner != self._means.owners.own_id:
                     raise  # a dead process's intent: the newer server may send it
                 await self._record(task, Status.REJECTED, exc)
                 return None
@@ -156,7 +156,7 @@ class Submitting:
 
     async def _paced(self, task: Task) -> Task:
         with nothing_charged():
-            spans = await self._means.ledger.history(task.account, str(task.duration_key))
+            spans = await self._means.ledger.duration_history(task.account, str(task.duration_key))
         return with_typical_duration(task, typical_duration(spans))
 
     async def _unblocked(self, task: Task) -> None:
@@ -186,7 +186,7 @@ class Submitting:
 
     async def _body(self, task: Task) -> dict[str, object]:
         with self._not_sent(task):
-            return dict(await self._means.ledger.body(task))
+            return dict(await self._means.ledger.request_body(task))
 
     @contextmanager
     def _not_sent(self, task: Task) -> Generator[None]:
@@ -199,13 +199,13 @@ class Submitting:
             # A row recorded here would be sent by the next process, so its caller must not
             # be told to call again: the task is on its way, late.
             fresh = means.clock() - task.created_at <= INTENT_TTL
-            if task.owner == means.owners.me and fresh:
+            if task.owner == means.owners.own_id and fresh:
                 raise _NotClaimed from exc
             raise
 
     async def _claim(self, task: Task) -> Task | None:
         """The task, ours to send now; None if another process or an end has taken it."""
-        me, attempt = self._means.owners.me, task.attempt + 1
+        me, attempt = self._means.owners.own_id, task.attempt + 1
         claim = Observation(
             status=Status.SUBMITTING, at=self._means.clock(), owner=me, attempt=attempt
         )

@@ -87,14 +87,17 @@ class Watching:
         if task is None or task.settled or task.status not in POLLED | {Status.SUCCEED}:
             return None
         gone = (
-            task.lease_holder if task.lease_holder and not owners.alive(task.lease_holder) else None
+            task.lease_holder
+            if task.lease_holder and not owners.is_alive(task.lease_holder)
+            else None
         )
         # The time is read in its turn at the ledger: by one that was read before a wait for
         # it, a lease given meanwhile would end too late to be true, and count for nothing.
         task = await self._means.ledger.change(
-            task_id, lambda now: acquire_lease(now, holder=owners.me, at=clock(), dead_holder=gone)
+            task_id,
+            lambda now: acquire_lease(now, holder=owners.own_id, at=clock(), dead_holder=gone),
         )
-        return task if task.lease_holder == owners.me and not task.settled else None
+        return task if task.lease_holder == owners.own_id and not task.settled else None
 
     async def _turn(self) -> float:
         """Wait in line for the right to look; 0.0 with it, or the seconds to come back after."""

@@ -19,13 +19,13 @@ from geekai_video_mcp.admission import ExistingTasks
 from geekai_video_mcp.errors import StorageUnavailable
 from geekai_video_mcp.ledger import disks
 from geekai_video_mcp.ledger.journal import Journal
-from geekai_video_mcp.ledger.owners import Owners
-from geekai_video_mcp.ledger.rows import Event, Happening
+from geekai_video_mcp.ledger.owners import ProcessRegistry
+from geekai_video_mcp.ledger.rows import Event, EventNotice
 from geekai_video_mcp.ledger.sqlite import Store, path_in
 from geekai_video_mcp.lifecycle import Observation, Status, Task, advance
 from geekai_video_mcp.pace import Budget, DurationSample
 
-__all__ = ["Admission", "Change", "Event", "Happening", "Ledger", "Owners"]
+__all__ = ["Admission", "Change", "Event", "EventNotice", "Ledger", "ProcessRegistry"]
 
 T = TypeVar("T")
 Change = Callable[[Task], Task]
@@ -39,7 +39,7 @@ class Ledger:
         self._store = store
         self._journal = journal
         # SQLite connections take one transaction at a time; so do we, in order of asking.
-        self._turn = anyio.CapacityLimiter(1)
+        self._limiter = anyio.CapacityLimiter(1)
 
     @classmethod
     async def open(cls, state_dir: Path) -> Self:
@@ -51,7 +51,7 @@ class Ledger:
         """
 
         def opened() -> Self:
-            disks.warn(state_dir)
+            disks.warn_if_remote(state_dir)
             return cls(Store(state_dir), Journal(state_dir))
 
         return await anyio.to_thread.run_sync(opened)
@@ -66,7 +66,7 @@ class Ledger:
         # Most lifespans end by cancellation, and a cancelled scope starts no thread. The shield
         # needs no time limit: a transaction ends by itself, at the latest after `BUSY_TIMEOUT`.
         with anyio.CancelScope(shield=True):
-            await self._run(self._store.close)
+            await self._run_in_worker(self._store.close)
 
     async def add(self, task: Task) -> None:
         """Record a new task; when this returns, it survives a power cut.
@@ -74,7 +74,7 @@ class Ledger:
         Raises:
             StorageUnavailable: it is not recorded.
         """
-        await self._run(lambda: self._store.add(task))
+        await self._run_in_worker(lambda: self._store.add(task))
 
     async def admit(self, task: Task, *, body: Mapping[str, Any], admit: Admission) -> Task:
         """Record a new task if the pure function *admit* gives it back, in one transaction.
@@ -87,23 +87,23 @@ class Ledger:
             LedgerTooNew: a newer version of this server has upgraded the ledger meanwhile.
             GeekAIVideoError: what *admit* raised; it is not recorded.
         """
-        return await self._run(lambda: self._store.admit(task, body, admit))
+        return await self._run_in_worker(lambda: self._store.admit(task, body, admit))
 
-    async def body(self, task: Task) -> Mapping[str, Any]:
+    async def request_body(self, task: Task) -> Mapping[str, Any]:
         """The task's request as it is to be sent; its pictures are kept until it is answered.
 
         Raises:
             StorageUnavailable: it cannot be read.
         """
-        return await self._run(lambda: self._store.body(task))
+        return await self._run_in_worker(lambda: self._store.request_body(task))
 
-    async def beside(self, task: Task) -> ExistingTasks:
+    async def existing_for(self, task: Task) -> ExistingTasks:
         """What `admit` would be shown for this task now; nothing is recorded."""
-        return await self._run(lambda: self._store.beside(task))
+        return await self._run_in_worker(lambda: self._store.existing_for(task))
 
     async def find(self, task_id: str) -> Task | None:
         """The task of this id, ours or the provider's."""
-        return await self._run(lambda: self._store.find(task_id))
+        return await self._run_in_worker(lambda: self._store.find(task_id))
 
     async def change(self, task_id: str, change: Change) -> Task:
         """Replace the task by what the pure function *change* makes of it; return the new one.
@@ -112,7 +112,7 @@ class Ledger:
             StorageUnavailable: the change is not recorded.
             KeyError: there is no such task.
         """
-        return await self._run(lambda: self._store.change(task_id, change))
+        return await self._run_in_worker(lambda: self._store.change(task_id, change))
 
     async def claim(self, task_id: str, change: Change) -> Task:
         """`change`, for the right to send the task's request: refused where `admit` would be.
@@ -122,9 +122,9 @@ class Ledger:
             StorageUnavailable: the change is not recorded.
             KeyError: there is no such task.
         """
-        return await self._run(lambda: self._store.claim(task_id, change))
+        return await self._run_in_worker(lambda: self._store.claim(task_id, change))
 
-    async def settle(self, task_id: str, seen: Observation) -> Task:
+    async def record_outcome(self, task_id: str, observation: Observation) -> Task:
         """Record what came of a submission; if the disk refuses, keep it in the journal.
 
         Raises:
@@ -132,23 +132,23 @@ class Ledger:
             KeyError: there is no such task.
         """
         try:
-            return await self.change(task_id, lambda now: advance(now, seen))
+            return await self.change(task_id, lambda now: advance(now, observation))
         except StorageUnavailable:
-            await self._run(lambda: self._journal.write(task_id, seen))
+            await self._run_in_worker(lambda: self._journal.write(task_id, observation))
             raise
 
-    async def replay(self) -> None:
+    async def replay_journal(self) -> None:
         """Hand what the journal keeps to the ledger.
 
         Raises:
             StorageUnavailable: the disk still refuses; the journal keeps it.
         """
-        for note in await self._run(self._journal.notes):
+        for note in await self._run_in_worker(self._journal.pending):
             with suppress(KeyError):  # a ledger that was replaced knows nothing of it
-                await self.change(note.task_id, partial(advance, observation=note.seen))
-            await self._run(partial(self._journal.forget, note))
+                await self.change(note.task_id, partial(advance, observation=note.observation))
+            await self._run_in_worker(partial(self._journal.forget, note))
 
-    async def identify(
+    async def assign_provider_id(
         self, task_id: str, provider_task_id: str, change: Callable[[Task, Task | None], Task]
     ) -> Task:
         """Change a task knowing who else of its service bears *provider_task_id*, if anyone.
@@ -156,7 +156,9 @@ class Ledger:
         One transaction, so that of two tasks only one is ever given an id. What the pure
         function *change* raises is raised here, and nothing is changed.
         """
-        return await self._run(lambda: self._store.identify(task_id, provider_task_id, change))
+        return await self._run_in_worker(
+            lambda: self._store.assign_provider_id(task_id, provider_task_id, change)
+        )
 
     async def supersede(
         self,
@@ -171,48 +173,50 @@ class Ledger:
         Raises:
             LedgerTooNew: a newer version of this server has upgraded the ledger meanwhile.
         """
-        return await self._run(lambda: self._store.supersede(task_id, change, check))
+        return await self._run_in_worker(lambda: self._store.supersede(task_id, change, check))
 
-    async def listed(
+    async def list_tasks(
         self, *, limit: int, statuses: Collection[Status] = (), before: str | None = None
     ) -> list[Task]:
         """A page of tasks, newest first: of *statuses*, or of all if none is named.
 
         *before* is the id of the last task of the page before.
         """
-        return await self._run(
-            lambda: self._store.listed(limit=limit, statuses=statuses, before=before)
+        return await self._run_in_worker(
+            lambda: self._store.list_tasks(limit=limit, statuses=statuses, before=before)
         )
 
-    async def starting(self, start: str, *, limit: int) -> list[Task]:
+    async def find_by_prefix(self, prefix: str, *, limit: int) -> list[Task]:
         """The tasks whose id begins with *prefix*."""
-        return await self._run(lambda: self._store.starting(start, limit=limit))
+        return await self._run_in_worker(lambda: self._store.find_by_prefix(prefix, limit=limit))
 
     async def events(self, task_id: str) -> list[Event]:
         """The story of the task of this id, ours, from its first record on."""
-        return await self._run(lambda: self._store.events(task_id))
+        return await self._run_in_worker(lambda: self._store.events(task_id))
 
-    async def newest(self) -> int:
+    async def last_event_id(self) -> int:
         """The number of the newest event, of any task; 0 if there is none."""
-        return await self._run(self._store.newest)
+        return await self._run_in_worker(self._store.last_event_id)
 
-    async def happenings(self, *, after: int) -> list[Happening]:
+    async def events_after(self, *, after: int) -> list[EventNotice]:
         """The events of all tasks, by any process, whose number is beyond *after*, in order."""
-        return await self._run(lambda: self._store.happenings(after))
+        return await self._run_in_worker(lambda: self._store.events_after(after))
 
-    async def strangers(self, service: str) -> list[Task]:
+    async def unfinished_of_other_accounts(self, account: str) -> list[Task]:
         """The tasks of every other service and key that have not come to their end."""
-        return await self._run(lambda: self._store.strangers(service))
+        return await self._run_in_worker(lambda: self._store.unfinished_of_other_accounts(account))
 
-    async def unfinished(self, service: str) -> list[Task]:
+    async def unfinished(self, account: str) -> list[Task]:
         """The tasks of this service and key that somebody still has to do something for."""
-        return await self._run(lambda: self._store.unfinished(service))
+        return await self._run_in_worker(lambda: self._store.unfinished(account))
 
-    async def history(self, service: str, kind: str) -> list[DurationSample]:
+    async def duration_history(self, account: str, duration_key: str) -> list[DurationSample]:
         """The newest finished tasks of this kind, as their looks measured them."""
-        return await self._run(lambda: self._store.history(service, kind))
+        return await self._run_in_worker(
+            lambda: self._store.duration_history(account, duration_key)
+        )
 
-    async def budget(self, service: str, change: Callable[[Budget], tuple[Budget, T]]) -> T:
+    async def update_budget(self, account: str, change: Callable[[Budget], tuple[Budget, T]]) -> T:
         """Replace the budget that all processes share by what the pure function *change* makes.
 
         Gives what else *change* gave.
@@ -220,8 +224,8 @@ class Ledger:
         Raises:
             StorageUnavailable: the change is not recorded.
         """
-        return await self._run(lambda: self._store.budget(service, change))
+        return await self._run_in_worker(lambda: self._store.update_budget(account, change))
 
-    async def _run(self, transaction: Callable[[], T]) -> T:
+    async def _run_in_worker(self, transaction: Callable[[], T]) -> T:
         # Never abandoned on cancel: a transaction ends before its caller does.
-        return await anyio.to_thread.run_sync(transaction, limiter=self._turn)
+        return await anyio.to_thread.run_sync(transaction, limiter=self._limiter)

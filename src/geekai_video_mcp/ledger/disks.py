@@ -13,19 +13,21 @@ logger = logging.getLogger(__name__)
 
 MOUNTS: Final = Path("/proc/self/mountinfo")
 """Linux's table of mounts; other systems have none, and nothing is said there."""
-REMOTE: Final = re.compile(r"nfs\d?|cifs|smb\w*|9p|virtiofs|fuse(\..+)?|afs|ceph|lustre")
+REMOTE_FILESYSTEMS: Final = re.compile(
+    r"nfs\d?|cifs|smb\w*|9p|virtiofs|fuse(\..+)?|afs|ceph|lustre"
+)
 """Kinds whose locks another machine, or a program of anyone's making, has to keep."""
 _ESCAPED: Final = re.compile(r"\\([0-7]{3})")
 
 
-def warn(folder: Path) -> None:
+def warn_if_remote(folder: Path) -> None:
     """Say once, in the log, that *folder* is on a disk that may not keep its locks."""
     try:
         mounts = MOUNTS.read_text("utf-8", errors="surrogateescape")
     except OSError:
         return
-    kind = kind_of(folder.resolve(), mounts)
-    if kind is not None and REMOTE.fullmatch(kind):
+    kind = filesystem_of(folder.resolve(), mounts)
+    if kind is not None and REMOTE_FILESYSTEMS.fullmatch(kind):
         logger.warning(
             "the state folder is on a %s file system, whose locks may fail: two servers could"
             " then pay for one request. Set GEEKAI_STATE_DIR to a folder on a local disk.",
@@ -33,7 +35,7 @@ def warn(folder: Path) -> None:
         )
 
 
-def kind_of(folder: Path, mounts: str) -> str | None:
+def filesystem_of(folder: Path, mounts: str) -> str | None:
     """The file system of *folder*, an absolute path, by a table as `MOUNTS` is one.
 
     Of mounts on one point the last counts, for it hides the others.

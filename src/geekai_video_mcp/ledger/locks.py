@@ -17,7 +17,7 @@ if sys.platform == "win32":
         msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
 
     @contextmanager
-    def locked(descriptor: int) -> Generator[None]:
+    def exclusive_lock(descriptor: int) -> Generator[None]:
         """Hold the file's lock, waiting for it; Windows gives up after ten seconds."""
         os.lseek(descriptor, 0, os.SEEK_SET)
         msvcrt.locking(descriptor, msvcrt.LK_LOCK, 1)
@@ -33,7 +33,7 @@ else:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     @contextmanager
-    def locked(descriptor: int) -> Generator[None]:
+    def exclusive_lock(descriptor: int) -> Generator[None]:
         """Hold the file's lock, waiting for it."""
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         try:

@@ -154,21 +154,21 @@ def _columns(record: type[Any]) -> dict[str, str]:
 _TASK_COLUMNS: Final = _columns(Task)
 _COLUMNS: Final = tuple(_TASK_COLUMNS.values())
 _KEY: Final = "id"
-_WORDS: Final = {"media": Media, "status": Status, "file_status": FileStatus}
+_ENUM_COLUMNS: Final = {"media": Media, "status": Status, "file_status": FileStatus}
 
 
-def _quoted(statuses: Collection[Status]) -> str:
+def _sql_list(statuses: Collection[Status]) -> str:
     """*statuses* as the members of a list of SQL."""
     return ", ".join(f"'{status.value}'" for status in sorted(statuses)) or "''"
 
 
-def _may_be(statuses: Collection[Status]) -> str:
+def _status_condition(statuses: Collection[Status]) -> str:
     """The condition of being one of *statuses*, or one that this program does not know.
 
     For what costs money if it is missed. As an exclusion it also keeps the planner to the
     indexes by fingerprint, key and age.
     """
-    return f"status NOT IN ({_quoted(frozenset(Status) - frozenset(statuses))})"
+    return f"status NOT IN ({_sql_list(frozenset(Status) - frozenset(statuses))})"
 
 
 GET: Final = "SELECT * FROM task WHERE id = :id"
@@ -176,10 +176,10 @@ FIND: Final = """
     SELECT * FROM task WHERE id = :id OR provider_task_id = :id
     ORDER BY id = :id DESC, created_at LIMIT 1
 """
-STARTING: Final = """
+SELECT_BY_PREFIX: Final = """
     SELECT * FROM task WHERE id >= :start AND id < :start || '~' ORDER BY id LIMIT :limit
 """
-BEARER: Final = """
+SELECT_HOLDER: Final = """
     SELECT * FROM task
     WHERE service = :service AND provider_task_id = :provider_task_id AND id != :id
     ORDER BY created_at LIMIT 1
@@ -190,25 +190,25 @@ INSERT: Final = (
     # Two calls that take in the same stranger's task at once: the second finds the first's.
     " ON CONFLICT (service, provider_task_id) WHERE attempt = 0 DO NOTHING"
 )
-KEYED: Final = f"""
+SELECT_SAME_KEY: Final = f"""
     SELECT * FROM task
     WHERE service = :service AND idempotency_key = :idempotency_key
-      AND {_may_be(KEY_HOLDING)}
+      AND {_status_condition(KEY_HOLDING)}
 """  # noqa: S608 - the words of our own enumeration
-TWINS: Final = f"""
+SELECT_SAME_FINGERPRINT: Final = f"""
     SELECT * FROM task
     WHERE service = :service AND fingerprint = :fingerprint AND created_at > :since
-      AND {_may_be(BINDING)}
+      AND {_status_condition(BINDING)}
     ORDER BY created_at DESC
 """  # noqa: S608 - the words of our own enumeration
 # An owner: a task made elsewhere was never ours to reserve for.
-RESERVED: Final = f"""
+COUNT_RESERVATIONS: Final = f"""
     SELECT count(*) AS per_day,
-           coalesce(sum(status IN ({_quoted(IN_FLIGHT)})), 0) AS in_flight,
+           coalesce(sum(status IN ({_sql_list(IN_FLIGHT)})), 0) AS in_flight,
            min(created_at) AS oldest_at
     FROM task
     WHERE service = :service AND created_at > :since
-      AND owner IS NOT NULL AND {_may_be(COUNTED_TODAY)}
+      AND owner IS NOT NULL AND {_status_condition(COUNTED_TODAY)}
 """  # noqa: S608 - the words of our own enumeration
 UPDATE: Final = (
     f"UPDATE task SET {', '.join(f'{name} = :{name}' for name in _COLUMNS if name != _KEY)}"  # noqa: S608 - names of our own dataclass
@@ -221,13 +221,13 @@ DROP_BODY: Final = "DELETE FROM body WHERE task_id = :id"
 SELECT_UNFINISHED: Final = f"""
     SELECT * FROM task
     WHERE service = :service
-      AND (status IN ({_quoted(UNFINISHED)})
+      AND (status IN ({_sql_list(UNFINISHED)})
            OR (status = '{Status.SUCCEED.value}' AND file_status = '{FileStatus.NONE.value}'))
     ORDER BY created_at
 """  # noqa: S608 - the words of our own enumeration
 EVENTS: Final = "SELECT * FROM event WHERE task_id = :id ORDER BY number"
 NEWEST: Final = "SELECT coalesce(max(number), 0) AS number FROM event"
-HAPPENINGS: Final = """
+SELECT_EVENTS_AFTER: Final = """
     SELECT number, task_id, file_status,
            number = (SELECT min(number) FROM event AS earlier
                      WHERE earlier.task_id = event.task_id) AS first
@@ -239,18 +239,18 @@ HISTORY: Final = """
     ORDER BY ended_at DESC LIMIT :newest
 """
 BUDGET: Final = "SELECT * FROM budget WHERE service = :service"
-SPEND: Final = """
+UPSERT_BUDGET: Final = """
     INSERT INTO budget (service, tokens, refilled_at, blocked_until)
     VALUES (:service, :tokens, :refilled_at, :blocked_until)
     ON CONFLICT (service) DO UPDATE SET
         tokens = :tokens, refilled_at = :refilled_at, blocked_until = :blocked_until
 """
-STRANGERS: Final = f"""
+SELECT_OTHER_ACCOUNTS: Final = f"""
     SELECT * FROM task
-    WHERE status IN ({_quoted(UNFINISHED)}) AND service != :service
+    WHERE status IN ({_sql_list(UNFINISHED)}) AND service != :service
     ORDER BY created_at
 """  # noqa: S608 - the words of our own enumeration
-NOTE: Final = """
+INSERT_EVENT: Final = """
     INSERT INTO event
         (at, task_id, status, attempt, owner, provider_task_id, file_status, error_code)
     VALUES
@@ -272,7 +272,7 @@ class Event:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Happening:
+class EventNotice:
     """One event as news: that something happened to a task; the task itself says what."""
 
     number: int
@@ -283,9 +283,9 @@ class Happening:
     file_status: FileStatus
 
 
-def listing(statuses: Collection[Status]) -> str:
+def select_page(statuses: Collection[Status]) -> str:
     """The statement for a page of tasks, newest first, of these statuses or, if none, of all."""
-    among = f"AND status IN ({_quoted(statuses)})" if statuses else ""
+    among = f"AND status IN ({_sql_list(statuses)})" if statuses else ""
     return f"""
         SELECT * FROM task
         WHERE (:before IS NULL
@@ -302,9 +302,9 @@ def to_event(row: Mapping[str, Any]) -> Event:
     return Event(**known)
 
 
-def to_happening(row: Mapping[str, Any]) -> Happening:
+def to_event_notice(row: Mapping[str, Any]) -> EventNotice:
     """The event of these columns, as news."""
-    return Happening(
+    return EventNotice(
         number=row["number"],
         task_id=row["task_id"],
         first=bool(row["first"]),
@@ -322,7 +322,7 @@ def to_row(task: Task) -> dict[str, Any]:
     row = {column: getattr(task, name) for name, column in _TASK_COLUMNS.items()}
     row["request"] = to_json(task.request)
     row["result"] = json.dumps(asdict(task.result)) if task.result else None
-    for name in _WORDS:
+    for name in _ENUM_COLUMNS:
         row[name] = row[name].value
     return row
 
@@ -337,14 +337,14 @@ def from_row(row: Mapping[str, Any]) -> Task:
     try:
         known["request"] = json.loads(known["request"])
         known["result"] = Result(**json.loads(known["result"])) if known["result"] else None
-        known |= {name: word(known[name]) for name, word in _WORDS.items()}
+        known |= {name: word(known[name]) for name, word in _ENUM_COLUMNS.items()}
     except (ValueError, TypeError) as exc:
         what = f"task {row['id']} holds what no version of this server writes"
         raise sqlite3.DataError(what) from exc
     return Task(**known)
 
 
-def to_span(row: Mapping[str, Any]) -> DurationSample:
+def to_duration_sample(row: Mapping[str, Any]) -> DurationSample:
     """How long a finished task took, from its columns."""
     return DurationSample(
         **{name: row[column] for name, column in _columns(DurationSample).items()}
@@ -361,7 +361,7 @@ def to_budget_row(budget: Budget) -> dict[str, Any]:
     return {column: getattr(budget, name) for name, column in _columns(Budget).items()}
 
 
-def story(task: Task) -> dict[str, Any]:
+def event_fields(task: Task) -> dict[str, Any]:
     """The part of a task whose every change is an event, kept for good."""
     return {
         "task_id": task.id,

@@ -42,7 +42,7 @@ Access = Literal["opened", "read", "written"]
 BUSY_TIMEOUT: Final = 30.0
 """Seconds to wait for another process's transaction; 32 at once needed 2.8 at most."""
 
-ROOM: Final = 16 * 1024 * 1024
+MIN_FREE_BYTES: Final = 16 * 1024 * 1024
 """Bytes that must be free before a request may leave: twice the largest request, so that the
 record of its answer fits as well."""
 
@@ -72,7 +72,7 @@ class Store:
             )
             self._db.row_factory = sqlite3.Row
             try:
-                self._prepare()
+                self._migrate()
             except BaseException:
                 self._db.close()
                 raise
@@ -82,29 +82,29 @@ class Store:
 
     def add(self, task: Task) -> None:
         with self._transaction():
-            self._insert(task)
+            self._insert_task(task)
 
     def admit(
         self, task: Task, body: Mapping[str, Any], admit: Callable[[ExistingTasks], Task]
     ) -> Task:
         with self._transaction_before_sending():
-            admitted = admit(self._beside(task))
+            admitted = admit(self._existing_for(task))
             if admitted is task:
-                self._check_room()
-                self._insert(task)
+                self._check_free_space()
+                self._insert_task(task)
                 if body != task.request:
                     kept = {"task_id": task.id, "content": rows.to_json(body)}
                     self._db.execute(rows.PUT_BODY, kept)
             return admitted
 
-    def body(self, task: Task) -> Mapping[str, Any]:
+    def request_body(self, task: Task) -> Mapping[str, Any]:
         with _spoken("read"):
             found = self._db.execute(rows.GET_BODY, {"id": task.id}).fetchone()
         return json.loads(found["content"]) if found else task.request
 
-    def beside(self, task: Task) -> ExistingTasks:
+    def existing_for(self, task: Task) -> ExistingTasks:
         with self._transaction(access="read"):  # as `admit` reads: all of it at one moment
-            return self._beside(task)
+            return self._existing_for(task)
 
     def find(self, task_id: str) -> Task | None:
         with _spoken("read"):
@@ -113,23 +113,23 @@ class Store:
 
     def change(self, task_id: str, change: Callable[[Task], Task]) -> Task:
         with self._transaction():
-            before = self._get(task_id)
-            return self._update(before, change(before))
+            before = self._get_task(task_id)
+            return self._update_task(before, change(before))
 
     def claim(self, task_id: str, change: Callable[[Task], Task]) -> Task:
         with self._transaction_before_sending():
-            before = self._get(task_id)
-            return self._update(before, change(before))
+            before = self._get_task(task_id)
+            return self._update_task(before, change(before))
 
-    def identify(
+    def assign_provider_id(
         self, task_id: str, provider_task_id: str, change: Callable[[Task, Task | None], Task]
     ) -> Task:
         with self._transaction():
-            before = self._get(task_id)
+            before = self._get_task(task_id)
             wanted = {**rows.to_row(before), "provider_task_id": provider_task_id}
-            found = self._db.execute(rows.BEARER, wanted).fetchone()
+            found = self._db.execute(rows.SELECT_HOLDER, wanted).fetchone()
             bearer = rows.from_row(dict(found)) if found else None
-            return self._update(before, change(before, bearer))
+            return self._update_task(before, change(before, bearer))
 
     def supersede(
         self,
@@ -138,7 +138,7 @@ class Store:
         check: Callable[[ExistingTasks], None],
     ) -> Task:
         with self._transaction_before_sending():
-            before = self._get(task_id)
+            before = self._get_task(task_id)
             after, successor = change(before)
             moved = self._db.execute(rows.MOVE_BODY, {"id": task_id, "task_id": successor.id})
             if not moved.rowcount and has_stripped_media(successor.request):
@@ -148,101 +148,103 @@ class Store:
                     " up with --abandon, and ask for the video anew"
                 )
                 raise InvalidDecision(what)
-            self._update(before, after)
-            check(self._beside(successor))
-            self._insert(successor)
+            self._update_task(before, after)
+            check(self._existing_for(successor))
+            self._insert_task(successor)
             return successor
 
-    def unfinished(self, service: str) -> list[Task]:
+    def unfinished(self, account: str) -> list[Task]:
         with _spoken("read"):
-            found = self._db.execute(rows.SELECT_UNFINISHED, {"service": service}).fetchall()
-        return list(_readable(found))
+            found = self._db.execute(rows.SELECT_UNFINISHED, {"service": account}).fetchall()
+        return list(_parse_rows(found))
 
-    def strangers(self, service: str) -> list[Task]:
+    def unfinished_of_other_accounts(self, account: str) -> list[Task]:
         with _spoken("read"):
-            found = self._db.execute(rows.STRANGERS, {"service": service}).fetchall()
-        return list(_readable(found))
+            found = self._db.execute(rows.SELECT_OTHER_ACCOUNTS, {"service": account}).fetchall()
+        return list(_parse_rows(found))
 
-    def _insert(self, task: Task) -> None:
+    def _insert_task(self, task: Task) -> None:
         if self._db.execute(rows.INSERT, rows.to_row(task)).rowcount:
-            self._note(task, at=task.created_at)
+            self._insert_event(task, at=task.created_at)
 
-    def _check_room(self) -> None:
+    def _check_free_space(self) -> None:
         free = shutil.disk_usage(self._folder).free
-        if free < ROOM:
+        if free < MIN_FREE_BYTES:
             # What the service will answer to a paid request has to be written as well.
             raise StorageUnavailable(DATABASE, f"only {free:,} bytes are free on its disk")
 
-    def _beside(self, task: Task) -> ExistingTasks:
+    def _existing_for(self, task: Task) -> ExistingTasks:
         near = {**rows.to_row(task), "since": task.created_at - DAY}
-        keyed = self._db.execute(rows.KEYED, near).fetchone()
-        twins = self._db.execute(rows.TWINS, near).fetchall()
+        keyed = self._db.execute(rows.SELECT_SAME_KEY, near).fetchone()
+        twins = self._db.execute(rows.SELECT_SAME_FINGERPRINT, near).fetchall()
         return ExistingTasks(
             same_key=rows.from_row(dict(keyed)) if keyed else None,
             same_fingerprint=tuple(rows.from_row(dict(twin)) for twin in twins),
-            **dict(self._db.execute(rows.RESERVED, near).fetchone()),
+            **dict(self._db.execute(rows.COUNT_RESERVATIONS, near).fetchone()),
         )
 
-    def listed(self, *, limit: int, statuses: Collection[Status], before: str | None) -> list[Task]:
+    def list_tasks(
+        self, *, limit: int, statuses: Collection[Status], before: str | None
+    ) -> list[Task]:
         with _spoken("read"):
             page = {"limit": limit, "before": before}
-            found = self._db.execute(rows.listing(statuses), page).fetchall()
-        return list(_readable(found))
+            found = self._db.execute(rows.select_page(statuses), page).fetchall()
+        return list(_parse_rows(found))
 
-    def starting(self, start: str, *, limit: int) -> list[Task]:
+    def find_by_prefix(self, prefix: str, *, limit: int) -> list[Task]:
         with _spoken("read"):
-            wanted = {"start": start, "limit": limit}
-            found = self._db.execute(rows.STARTING, wanted).fetchall()
-        return list(_readable(found))
+            wanted = {"start": prefix, "limit": limit}
+            found = self._db.execute(rows.SELECT_BY_PREFIX, wanted).fetchall()
+        return list(_parse_rows(found))
 
     def events(self, task_id: str) -> list[rows.Event]:
         with _spoken("read"):
             found = self._db.execute(rows.EVENTS, {"id": task_id}).fetchall()
         return [rows.to_event(dict(row)) for row in found]
 
-    def newest(self) -> int:
+    def last_event_id(self) -> int:
         with _spoken("read"):
             return int(self._db.execute(rows.NEWEST).fetchone()["number"])
 
-    def happenings(self, after: int) -> list[rows.Happening]:
+    def events_after(self, after: int) -> list[rows.EventNotice]:
         with _spoken("read"):
-            found = self._db.execute(rows.HAPPENINGS, {"after": after}).fetchall()
-        return [rows.to_happening(dict(row)) for row in found]
+            found = self._db.execute(rows.SELECT_EVENTS_AFTER, {"after": after}).fetchall()
+        return [rows.to_event_notice(dict(row)) for row in found]
 
-    def _get(self, task_id: str) -> Task:
+    def _get_task(self, task_id: str) -> Task:
         found = self._db.execute(rows.GET, {"id": task_id}).fetchone()
         if found is None:
             raise KeyError(task_id)
         return rows.from_row(dict(found))
 
-    def _update(self, before: Task, after: Task) -> Task:
+    def _update_task(self, before: Task, after: Task) -> Task:
         if after != before:
             self._db.execute(rows.UPDATE, rows.to_row(after))
             if after.status not in BODY_NEEDED:
                 self._db.execute(rows.DROP_BODY, {"id": after.id})
-            if rows.story(before) != rows.story(after):
-                self._note(after, at=time.time())
+            if rows.event_fields(before) != rows.event_fields(after):
+                self._insert_event(after, at=time.time())
         return after
 
-    def history(self, service: str, kind: str) -> list[DurationSample]:
-        asked = {"service": service, "kind": kind, "newest": HISTORY_LIMIT}
+    def duration_history(self, account: str, duration_key: str) -> list[DurationSample]:
+        asked = {"service": account, "kind": duration_key, "newest": HISTORY_LIMIT}
         with _spoken("read"):
             found = self._db.execute(rows.HISTORY, asked).fetchall()
-        return [rows.to_span(dict(row)) for row in found]
+        return [rows.to_duration_sample(dict(row)) for row in found]
 
-    def budget(self, service: str, change: Callable[[Budget], tuple[Budget, T]]) -> T:
+    def update_budget(self, account: str, change: Callable[[Budget], tuple[Budget, T]]) -> T:
         with self._transaction():
-            found = self._db.execute(rows.BUDGET, {"service": service}).fetchone()
-            before = rows.to_budget(dict(found)) if found else Budget(account=service)
+            found = self._db.execute(rows.BUDGET, {"service": account}).fetchone()
+            before = rows.to_budget(dict(found)) if found else Budget(account=account)
             after, answer = change(before)
             if after != before:
-                self._db.execute(rows.SPEND, rows.to_budget_row(after))
+                self._db.execute(rows.UPSERT_BUDGET, rows.to_budget_row(after))
             return answer
 
-    def _note(self, task: Task, *, at: float) -> None:
-        self._db.execute(rows.NOTE, {"at": at, **rows.story(task)})
+    def _insert_event(self, task: Task, *, at: float) -> None:
+        self._db.execute(rows.INSERT_EVENT, {"at": at, **rows.event_fields(task)})
 
-    def _prepare(self) -> None:
+    def _migrate(self) -> None:
         self._db.execute("PRAGMA journal_mode=TRUNCATE")
         self._db.execute("PRAGMA synchronous=FULL")
         # macOS: fsync alone leaves the data in the drive's cache. No effect elsewhere.
@@ -303,7 +305,7 @@ class Store:
                 raise
 
 
-def _readable(found: list[sqlite3.Row]) -> Generator[Task]:
+def _parse_rows(found: list[sqlite3.Row]) -> Generator[Task]:
     """The tasks of these rows; one that cannot be read must not hide the others."""
     for row in found:
         try:

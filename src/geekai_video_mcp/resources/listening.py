@@ -18,7 +18,7 @@ from geekai_video_mcp.tools import App
 if TYPE_CHECKING:
     from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 
-    from geekai_video_mcp.engine import Engine, Happening
+    from geekai_video_mcp.engine import Engine, EventNotice
 
 LISTEN: Final = "subscriptions/listen"
 
@@ -55,7 +55,7 @@ class Listening:
                         await self._publish(happening)
                         self._told = happening.number
 
-    async def _publish(self, happening: "Happening") -> None:
+    async def _publish(self, happening: "EventNotice") -> None:
         await self._bus.publish(ResourceUpdated(uri=task_uri(happening.task_id)))
         stored = happening.file_status is FileStatus.STORED
         if stored:
