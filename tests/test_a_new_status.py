@@ -48,7 +48,7 @@ task = replace(wish(idempotency_key="k"), attempt=1)
 request_body = {"image": "data:image/png;base64,AAAA"}
 store.admit(task, request_body, lambda existing: task)
 store.change(task.id, lambda now: replace(now, status=Status("waiting")))
-waiting = store.find(task.id)
+waiting = store.find_or_import(task.id)
 
 def capped(**limits):
     try:

@@ -708,7 +708,7 @@ for _ in range(2):
             assert "could not be written" in exc.message
             assert "charged" not in exc.message, "neither is on the way to a paid request"
             print("refused", exc.message)
-assert store.find(small.id) == small, "readers still work"
+assert store.find_or_import(small.id) == small, "readers still work"
 resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 store.change(small.id, lambda task: replace(task, poll_count=1))
 assert [task.poll_count for task in store.unfinished("s")] == [1]
@@ -758,8 +758,8 @@ LIVE = """
 import sys
 from pathlib import Path
 from geekai_video_mcp.ledger import ProcessRegistry
-with ProcessRegistry(Path(sys.argv[1])) as owners:
-    print(owners.own_id, flush=True)
+with ProcessRegistry(Path(sys.argv[1])) as processes:
+    print(processes.own_id, flush=True)
     sys.stdin.readline()
 """
 

@@ -535,7 +535,7 @@ def test_what_the_documents_show_is_understood(path: Path) -> None:
 
 
 def understood_as(answer: Observation, payload: dict[str, Any]) -> None:
-    """The documented words `pending`, `running`, `succeed` and `failed` are our own."""
+    """The documented words `pending`, `run`, `succeed` and `failed` are our own."""
     word = {"success": "succeed"}.get(payload["task_status"], payload["task_status"])
     assert answer.status is Status(word)
     assert answer.provider_task_id in {None, payload.get("task_id")}

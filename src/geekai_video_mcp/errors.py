@@ -205,7 +205,7 @@ def quote(text: str, *, limit: int = QUOTE_LIMIT) -> str:
 
 
 def sanitize(text: str, *, limit: int = QUOTE_LIMIT) -> str:
-    """Outside text without control, bidi, zero-width or surrogate characters, in one line.
+    """Connections text without control, bidi, zero-width or surrogate characters, in one line.
 
     ANSI sequences lose their escape character, and with it their meaning.
     """

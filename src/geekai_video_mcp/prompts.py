@@ -142,7 +142,7 @@ def _check(prompt: Prompt, given: set[str]) -> None:
 
 def _lines(wish: str, *steps: str, ctx: "Context[App]") -> str:
     numbered = [f"{number}. {step}" for number, step in enumerate(steps, 1)]
-    sandbox = ctx.request_context.lifespan_context.engine.service == SANDBOX_URL
+    sandbox = ctx.request_context.lifespan_context.engine.account == SANDBOX_URL
     note = _PREVIEWS if sandbox else _COSTS
     return "\n".join([f"{wish} {_DATA}", *numbered, note])
 

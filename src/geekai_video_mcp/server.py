@@ -19,7 +19,7 @@ from mcp_types import ToolAnnotations
 
 from geekai_video_mcp import __version__, prompts, resources, shelf, tools, views
 from geekai_video_mcp.config import Settings
-from geekai_video_mcp.engine import Engine, Means, Outside, Resolving
+from geekai_video_mcp.engine import Connections, Engine, EngineContext, Resolver
 from geekai_video_mcp.inputs import (
     WAIT_AT_MOST,
     GenerateImage,
@@ -163,25 +163,25 @@ async def open_app(settings: Settings) -> AsyncGenerator[App]:
         # Entered before the engine, so closed after it: its last words need the connections.
         beyond = await stack.enter_async_context(AsyncExitStack())
 
-        async def connect() -> Outside:
+        async def connect() -> Connections:
             return await _connect(settings, beyond, transport)
 
         engine = Engine(
             ledger=ledger,
-            owners=owners,
-            service=settings.account,
+            processes=owners,
+            account=settings.account,
             limits=settings.limits,
             connect=connect,
         )
         yield App(
-            engine=await stack.enter_async_context(engine.running()),
+            engine=await stack.enter_async_context(engine.run()),
             default_models=settings.default_models,
             pictures=Pictures(
                 output_dir=settings.output_dir,
                 folders=settings.image_dirs,
                 service=settings.account,
                 service_url=settings.base_url,
-                find=engine.find,
+                find=engine.find_or_import,
             ),
             preview=_preview,
             confirm_above=settings.confirm_above,
@@ -189,7 +189,7 @@ async def open_app(settings: Settings) -> AsyncGenerator[App]:
 
 
 @asynccontextmanager
-async def open_desk(settings: Settings) -> AsyncGenerator[Resolving]:
+async def open_desk(settings: Settings) -> AsyncGenerator[Resolver]:
     """What a person's decision needs; nothing is taken up that nobody asked for.
 
     Raises:
@@ -202,14 +202,14 @@ async def open_desk(settings: Settings) -> AsyncGenerator[Resolving]:
         transport = await _sandbox(settings, stack) if settings.sandbox else None
         beyond = await stack.enter_async_context(AsyncExitStack())
 
-        async def connect() -> Outside:
+        async def connect() -> Connections:
             return await _connect(settings, beyond, transport)
 
-        yield Resolving(
-            Means(
+        yield Resolver(
+            EngineContext(
                 ledger=ledger,
-                owners=owners,
-                service=settings.account,
+                processes=owners,
+                account=settings.account,
                 limits=settings.limits,
                 connect=connect,
                 clock=time.time,
@@ -219,12 +219,12 @@ async def open_desk(settings: Settings) -> AsyncGenerator[Resolving]:
 
 async def _connect(
     settings: Settings, stack: AsyncExitStack, transport: "Transport | None"
-) -> Outside:
+) -> Connections:
     # In a thread: to import HTTP and to read the certificates would hold up every other call.
     service, fetcher = await anyio.to_thread.run_sync(_clients, settings, transport)
-    return Outside(
-        service=await stack.enter_async_context(service),
-        fetcher=await stack.enter_async_context(fetcher),
+    return Connections(
+        client=await stack.enter_async_context(service),
+        downloader=await stack.enter_async_context(fetcher),
     )
 
 

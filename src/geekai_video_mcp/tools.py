@@ -30,7 +30,7 @@ from pydantic import BaseModel, ConfigDict
 from geekai_video_mcp import catalogue, shelf, views
 from geekai_video_mcp.config import SANDBOX_URL
 from geekai_video_mcp.confirmation import consent
-from geekai_video_mcp.engine import LEDGER_PATIENCE, SUBMIT_PATIENCE, Engine
+from geekai_video_mcp.engine import LEDGER_TIMEOUT, SUBMIT_TIMEOUT, Engine
 from geekai_video_mcp.entries import entry, file_entry
 from geekai_video_mcp.errors import GeekAIVideoError, RequestRefused, nothing_charged
 from geekai_video_mcp.inputs import (
@@ -101,9 +101,9 @@ async def generate(asked: Generate, ctx: "Context[App]") -> Answer:
     foresee = partial(app.engine.forecast, request, idempotency_key=key, variation=variation)
     if asked.dry_run:
         forecast = await foresee()
-        view = views.dry_run(forecast, sandbox=app.engine.service == SANDBOX_URL, warnings=warnings)
+        view = views.dry_run(forecast, sandbox=app.engine.account == SANDBOX_URL, warnings=warnings)
         return _result(view, views.dry_run_text(view, forecast.task.media), failed=False)
-    if app.confirm_above is not None and app.engine.service != SANDBOX_URL:
+    if app.confirm_above is not None and app.engine.account != SANDBOX_URL:
         with nothing_charged():
             forecast = await foresee()
         task_id = await consent(ctx, forecast, warnings, above=app.confirm_above)
@@ -116,13 +116,13 @@ async def generate(asked: Generate, ctx: "Context[App]") -> Answer:
         variation=variation,
         task_id=task_id,
         # Pictures took their part of the caller's patience.
-        at_most=min(SUBMIT_PATIENCE, began + ANSWER_WITHIN - anyio.current_time()),
+        timeout=min(SUBMIT_TIMEOUT, began + ANSWER_WITHIN - anyio.current_time()),
     )
     # Whatever fails from here on, the task is under way: its id must reach the caller.
     with suppress(GeekAIVideoError):
         if not asked.async_:
             task = await _wait(app, ctx, task, ends=began + WAIT_AT_MOST)
-        await app.engine.delivered(task)
+        await app.engine.mark_delivered(task)
     at, sandbox = app.clock(), task.account == SANDBOX_URL
     say = views.repeated_text if repeated else views.text
     return _result(
@@ -140,7 +140,7 @@ async def _checked(
     if wish.media is Media.IMAGE:  # of whose models nothing is described here
         return catalogue.with_general_warnings(wish.to_json())
     try:
-        return catalogue.check_request(wish.to_json(), live=_videos(engine.listing.known()))
+        return catalogue.check_request(wish.to_json(), live=_videos(engine.model_list.cached()))
     except RequestRefused:
         # What is known may have changed since. Its caller must find the task, not hear that
         # nothing was charged.
@@ -153,7 +153,7 @@ async def _checked(
 async def get_video_task(asked: GetVideoTask, ctx: "Context[App]") -> CallToolResult:
     """Look, wait if asked to, and show what came out."""
     app, began = _app(ctx), anyio.current_time()
-    task = await app.engine.find(asked.task_id)
+    task = await app.engine.find_or_import(asked.task_id)
     task = await _wait(app, ctx, task, ends=began + asked.wait_seconds)
     await note_told(app, task)
     return await shown(app, task, preview=asked.preview)
@@ -170,13 +170,13 @@ async def shown(app: App, task: Task, *, preview: str) -> CallToolResult:
 async def note_told(app: App, task: Task) -> None:
     """Note that a caller was told how the task ended, if it has."""
     with suppress(GeekAIVideoError):  # unnoted, a repeat finds it once more
-        await app.engine.delivered(task)
+        await app.engine.mark_delivered(task)
 
 
 async def list_video_tasks(asked: ListVideoTasks, ctx: "Context[App]") -> CallToolResult:
     """A page of the ledger; one task more is read than shown, to tell whether any follow."""
     statuses = views.statuses_of(asked.status)
-    found = await _app(ctx).engine.tasks(
+    found = await _app(ctx).engine.list_tasks(
         limit=asked.limit + 1, statuses=statuses, before=asked.before
     )
     page, more = found[: asked.limit], len(found) > asked.limit
@@ -188,7 +188,7 @@ async def list_video_models(asked: ListVideoModels, ctx: "Context[App]") -> Call
     """What is packaged, and what the service says of it if there is a key to ask with."""
     engine = _app(ctx).engine
     # The sandbox takes every model, and lists a few alone.
-    listed = None if engine.service == SANDBOX_URL else _videos(await engine.listing.models())
+    listed = None if engine.account == SANDBOX_URL else _videos(await engine.model_list.fetch())
     view, words = shelf.card(asked.model, listed) if asked.model else shelf.shelf(asked, listed)
     return _result(view, words, failed=False)
 
@@ -204,8 +204,8 @@ async def _wait(app: App, ctx: "Context[App]", task: Task, *, ends: float) -> Ta
     began, told, newest = anyio.current_time(), 0.0, task
     at_most = max(0.0, ends - began)  # what came before it was waiting as well
     # Beyond that only while another process holds the ledger: then what is known must do.
-    with anyio.move_on_after(at_most + LEDGER_PATIENCE):
-        async with aclosing(app.engine.follow(task.id, at_most=at_most)) as states:
+    with anyio.move_on_after(at_most + LEDGER_TIMEOUT):
+        async with aclosing(app.engine.follow(task.id, timeout=at_most)) as states:
             async for newest in states:
                 # Strictly growing, by the specification, even when two things happen at once.
                 told = max(anyio.current_time() - began, told + 0.001)
@@ -223,13 +223,13 @@ async def _pictures(app: App, task: Task, kind: str) -> list[ImageContent]:
 
 def standing(app: App, task: Task) -> views.VideoTask:
     """How *task* stands, as `get_video_task` tells it now."""
-    ours = task.account == app.engine.service
+    ours = task.account == app.engine.account
     # By the task and not by the server: one ledger may hold previews and paid videos.
     return views.video_task(task, at=app.clock(), sandbox=task.account == SANDBOX_URL, ours=ours)
 
 
 def _told(app: App, task: Task) -> CallToolResult:
-    at, ours, sandbox = app.clock(), task.account == app.engine.service, task.account == SANDBOX_URL
+    at, ours, sandbox = app.clock(), task.account == app.engine.account, task.account == SANDBOX_URL
     return _result(
         standing(app, task),
         views.text(task, at=at, sandbox=sandbox, ours=ours),

@@ -1,6 +1,6 @@
 """A download that broke off is gone on with, and never mixes two files.
 
-Each `net.fetch` is a process of its own as far as the code can tell: nothing but the
+Each `net.download` is a process of its own as far as the code can tell: nothing but the
 output folder is handed from one to the next.
 """
 

@@ -137,7 +137,7 @@ async def test_one_attempt_is_sent_once_though_two_try_it(world: World) -> None:
             task, _ = await engine.submit(
                 VideoRequest.model_validate({"model": "m", "prompt": "a fox"})
             )
-        submitting = engine._submitting  # pyright: ignore[reportPrivateUsage]
+        submitting = engine._submitter  # pyright: ignore[reportPrivateUsage]
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(submitting.send, task)
             tasks.start_soon(submitting.send, task)

@@ -200,8 +200,8 @@ async def test_a_sweep_that_read_too_early_gives_up_nothing_that_was_answered(wo
     async with world.app() as app:
         task, _ = await app.engine.submit(VideoRequest.model_validate(REQUEST))
         as_it_was = replace(task, status=Status.SUBMITTING)
-        await app.engine._resuming.take_up(as_it_was)  # pyright: ignore[reportPrivateUsage]
-        found = await app.engine.find(task.id)
+        await app.engine._recovery.resume(as_it_was)  # pyright: ignore[reportPrivateUsage]
+        found = await app.engine.find_or_import(task.id)
 
     assert found.status is Status.PENDING
 
@@ -211,8 +211,8 @@ async def test_a_sweep_that_read_too_early_leaves_the_reason_as_it_was_given(wor
     async with world.app() as app:
         task, _ = await app.engine.submit(VideoRequest.model_validate(REQUEST))
         as_it_was = replace(task, status=Status.SUBMITTING)
-        await app.engine._resuming.take_up(as_it_was)  # pyright: ignore[reportPrivateUsage]
-        found = await app.engine.find(task.id)
+        await app.engine._recovery.resume(as_it_was)  # pyright: ignore[reportPrivateUsage]
+        found = await app.engine.find_or_import(task.id)
 
     assert found.status is Status.UNKNOWN
     assert found == task
@@ -224,8 +224,8 @@ async def test_a_sweep_that_read_an_earlier_attempt_gives_up_no_later_one(world:
         with ProcessRegistry(world.state) as other:
             task = await left_behind(world, sending=True, owner=other.own_id)
         as_it_was = replace(task, attempt=0)
-        await app.engine._resuming.take_up(as_it_was)  # pyright: ignore[reportPrivateUsage]
-        found = await app.engine.find(task.id)
+        await app.engine._recovery.resume(as_it_was)  # pyright: ignore[reportPrivateUsage]
+        found = await app.engine.find_or_import(task.id)
 
     assert found.status is Status.SUBMITTING
 

@@ -104,7 +104,7 @@ def nothing_lost(here: World) -> bool:
 
 
 async def seen_to_its_end(engine: Engine, task_id: str) -> None:
-    async with aclosing(engine.follow(task_id, at_most=SETTLED)) as states:
+    async with aclosing(engine.follow(task_id, timeout=SETTLED)) as states:
         async for _ in states:
             pass
 
@@ -158,7 +158,7 @@ async def test_whoever_waits_for_a_video_may_give_up_anywhere(folder: Path) -> N
         async with here.app() as app:
             task, _ = await app.engine.submit(REQUEST)
             with meant:
-                found = await app.engine.find(task.id)
+                found = await app.engine.find_or_import(task.id)
                 await seen_to_its_end(app.engine, found.id)
             # By this very server, and not only by the next.
             await seen_to_its_end(app.engine, task.id)

@@ -7,7 +7,7 @@ import anyio
 import httpx
 
 from geekai_video_mcp.config import SANDBOX_URL
-from geekai_video_mcp.engine.listing import LISTING_PATIENCE, PAGES
+from geekai_video_mcp.engine.listing import FETCH_TIMEOUT, MAX_PAGES
 from support.service import always, once, refusal
 from support.world import World, call, text, told
 
@@ -119,7 +119,7 @@ async def test_packaged_facts_answer_when_the_service_does_not(world: World) -> 
     assert not shown.is_error
     assert told(shown)["live"] is False
     assert "cogvideox-flash tfs 5 free" in text(shown)
-    assert took <= LISTING_PATIENCE + 0.1
+    assert took <= FETCH_TIMEOUT + 0.1
     assert world.service.listings == [1]
 
 
@@ -164,7 +164,7 @@ async def test_a_list_without_an_end_is_not_read_for_ever(world: World) -> None:
         shown = await call(client, "list_video_models")
 
     assert told(shown)["live"] is False
-    assert len(world.service.listings) == PAGES
+    assert len(world.service.listings) == MAX_PAGES
 
 
 async def test_a_429_to_the_list_holds_back_everyone(world: World) -> None:

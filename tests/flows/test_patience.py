@@ -9,7 +9,7 @@ import anyio.to_thread
 import httpx
 import pytest
 
-from geekai_video_mcp.engine import FIND_PATIENCE, SUBMIT_PATIENCE
+from geekai_video_mcp.engine import FIND_TIMEOUT, SUBMIT_TIMEOUT
 from geekai_video_mcp.tools import ANSWER_WITHIN
 from support.service import estimating
 from support.world import World, call, text, told
@@ -112,7 +112,7 @@ async def test_a_request_that_a_held_ledger_may_not_have_taken_is_safely_asked_f
         await anyio.sleep(200)
         again = told(await call(client, "generate_video", prompt="a fox"))
 
-    assert took == pytest.approx(SUBMIT_PATIENCE, abs=0.1)
+    assert took == pytest.approx(SUBMIT_TIMEOUT, abs=0.1)
     assert refused.is_error
     assert text(refused) == (
         f"Task {again['task_id']} could not be written: the task database is busy."
@@ -156,7 +156,7 @@ async def test_a_ledger_that_someone_else_holds_is_waited_for_as_long_and_no_lon
             refused = await call(client, "get_video_task", task_id="x" * 100)
             took = anyio.current_time() - began
 
-    assert took == pytest.approx(FIND_PATIENCE, abs=0.1)
+    assert took == pytest.approx(FIND_TIMEOUT, abs=0.1)
     assert refused.is_error
     assert text(refused) == (
         "The task database is busy. Call get_video_task again; every task goes on meanwhile."

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from mcp import Client
 
-from geekai_video_mcp.engine.means import LIMITING
+from geekai_video_mcp.engine.means import RATE_LIMIT_MESSAGE
 from geekai_video_mcp.errors import RATE_LIMITED, ServiceUnavailable
 from geekai_video_mcp.ledger import Ledger
 from geekai_video_mcp.lifecycle import GIVE_UP_AFTER, GIVE_UP_MIN_POLLS, new_task
@@ -240,8 +240,8 @@ async def test_a_look_that_somebody_waits_for_is_refused_while_nobody_may_look(
             newcomer.identity, lambda known: (pause(known, at=now(), seconds=60), None)
         )
         await ledger.close()
-        with pytest.raises(ServiceUnavailable, match=LIMITING) as refused:
-            await app.engine.find(theirs)
+        with pytest.raises(ServiceUnavailable, match=RATE_LIMIT_MESSAGE) as refused:
+            await app.engine.find_or_import(theirs)
 
     assert refused.value.code == RATE_LIMITED
     assert refused.value.retry_after_seconds == pytest.approx(60, abs=1)

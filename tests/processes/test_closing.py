@@ -13,7 +13,7 @@ from anyio.abc import SocketAttribute, SocketStream
 from mcp import Client
 
 from geekai_video_mcp.config import Settings
-from geekai_video_mcp.engine import Resolving
+from geekai_video_mcp.engine import Resolver
 from geekai_video_mcp.server import build_server, open_app, open_desk
 from geekai_video_mcp.tools import App
 from geekai_video_mcp.wire import VideoRequest
@@ -109,7 +109,7 @@ async def test_a_server_whose_lifespan_is_cancelled_leaves_no_descriptor_open(
 @needs_descriptors
 async def test_a_decision_that_is_cancelled_leaves_no_descriptor_open(tmp_path: Path) -> None:
     before = open_descriptors()
-    held: list[Resolving] = []  # so that the garbage collector closes nothing in our stead
+    held: list[Resolver] = []  # so that the garbage collector closes nothing in our stead
     with anyio.CancelScope() as scope:
         async with open_desk(settings_in(tmp_path)) as desk:
             held.append(desk)

@@ -1,6 +1,6 @@
 """The rules of the model for what a person decides, and for what time decides.
 
-A decision is carried out by the product's own `Resolving`, over a ledger without threads: so
+A decision is carried out by the product's own `Resolver`, over a ledger without threads: so
 what it refuses and what it changes are its own, and what is believed of them is the model's.
 """
 
@@ -13,8 +13,8 @@ from hypothesis.stateful import precondition, rule
 
 from geekai_video_mcp import pace
 from geekai_video_mcp.admission import Limits
-from geekai_video_mcp.engine import Outside, Resolving
-from geekai_video_mcp.engine.means import Means
+from geekai_video_mcp.engine import Connections, Resolver
+from geekai_video_mcp.engine.means import EngineContext
 from geekai_video_mcp.errors import CapReached, InvalidDecision, StorageUnavailable
 from geekai_video_mcp.lifecycle import Media, Observation, Status, Task, advance, record_missed_poll
 from reliability.books import DAY, LOOKS, WATCHED
@@ -33,10 +33,10 @@ BLOCK: Final = 30.0
 """Seconds for which a 429 asks to be left alone."""
 
 
-class Desk(Means):
+class Desk(EngineContext):
     """The means of a command in one process, to whom the service answers on the spot."""
 
-    async def outside(self) -> Outside:
+    async def outside(self) -> Connections:
         return await self.connect()
 
 
@@ -65,13 +65,13 @@ class Deciding(Table):
         task_id = open_ones[pick % len(open_ones)] if pick % 4 else self.any_id(pick)
         getattr(self, how)(who, task_id, pick, limits)
 
-    def desk(self, hand: Hand, limits: Limits | None, status: Status = Status.RUNNING) -> Resolving:
+    def desk(self, hand: Hand, limits: Limits | None, status: Status = Status.RUNNING) -> Resolver:
         answers = Answers(Observation(status=status, at=self.at))
 
-        async def connect() -> Outside:
-            return Outside(service=cast("Any", answers), fetcher=cast("Any", None))
+        async def connect() -> Connections:
+            return Connections(client=cast("Any", answers), downloader=cast("Any", None))
 
-        return Resolving(
+        return Resolver(
             Desk(
                 ledger=hand.ledger,
                 owners=cast("Owners", hand),  # for its name alone

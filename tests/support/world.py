@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from geekai_video_mcp.admission import Limits
 from geekai_video_mcp.artifacts import Artifacts
 from geekai_video_mcp.client import GeekAI
-from geekai_video_mcp.engine import Engine, Means, Outside, Resolving
+from geekai_video_mcp.engine import Connections, Engine, EngineContext, Resolver
 from geekai_video_mcp.ledger import Ledger, ProcessRegistry
 from geekai_video_mcp.lifecycle import Media, Task
 from geekai_video_mcp.pictures import Ended, Pictures, command
@@ -75,19 +75,19 @@ class World:
             stack.push_async_callback(ledger.close)
             beyond = await stack.enter_async_context(AsyncExitStack())
 
-            async def connect() -> Outside:
+            async def connect() -> Connections:
                 return await self._connect(beyond, key)
 
             engine = Engine(
                 ledger=ledger,
-                owners=owners,
-                service=self.identity,
+                processes=owners,
+                account=self.identity,
                 limits=self.limits,
                 connect=connect,
                 clock=self.clock,
             )
             yield App(
-                engine=await stack.enter_async_context(engine.running()),
+                engine=await stack.enter_async_context(engine.run()),
                 default_models={
                     Media.VIDEO: "cogvideox-flash",
                     Media.IMAGE: "cogview-3-flash",
@@ -97,7 +97,7 @@ class World:
                     folders=(self.pictures,),
                     service=self.identity,
                     service_url=BASE_URL,
-                    find=engine.find,
+                    find=engine.find_or_import,
                     child=_at_once,
                     clock=self.clock,
                 ),
@@ -107,7 +107,7 @@ class World:
             )
 
     @asynccontextmanager
-    async def desk(self, *, key: str = KEY) -> AsyncGenerator[Resolving]:
+    async def desk(self, *, key: str = KEY) -> AsyncGenerator[Resolver]:
         """What a person's decision is carried out with, opened as the command line does."""
         async with AsyncExitStack() as stack:
             owners = stack.enter_context(ProcessRegistry(self.state))
@@ -115,29 +115,29 @@ class World:
             stack.push_async_callback(ledger.close)
             beyond = await stack.enter_async_context(AsyncExitStack())
 
-            async def connect() -> Outside:
+            async def connect() -> Connections:
                 return await self._connect(beyond, key)
 
-            yield Resolving(
-                Means(
+            yield Resolver(
+                EngineContext(
                     ledger=ledger,
-                    owners=owners,
-                    service=self.identity,
+                    processes=owners,
+                    account=self.identity,
                     limits=self.limits,
                     connect=connect,
                     clock=self.clock,
                 )
             )
 
-    async def _connect(self, stack: AsyncExitStack, key: str) -> Outside:
+    async def _connect(self, stack: AsyncExitStack, key: str) -> Connections:
         transport = self.service.transport()
         geekai = GeekAI(
             base_url=BASE_URL, api_key=SecretStr(key), transport=transport, clock=self.clock
         )
         artifacts = Artifacts(self.output, service_url=BASE_URL, transport=transport)
-        return Outside(
-            service=await stack.enter_async_context(geekai),
-            fetcher=await stack.enter_async_context(artifacts),
+        return Connections(
+            client=await stack.enter_async_context(geekai),
+            downloader=await stack.enter_async_context(artifacts),
         )
 
     @asynccontextmanager

@@ -1,7 +1,7 @@
 """The command line. Without arguments it serves MCP over stdio.
 
 Only here is the environment read and the process's own output written: stdout belongs to
-the protocol, so everything for people goes to stderr, but for `tasks`, which speaks to people
+the protocol, so everything for people goes to stderr, but for `list_tasks`, which speaks to people
 alone. Imports stand inside the commands, because a host waits for the answer to `initialize`.
 """
 

@@ -152,7 +152,7 @@ def moment(at: float | None) -> str:
 
 
 def whole(text: str) -> str:
-    """Outside text made plain, and not shortened."""
+    """Connections text made plain, and not shortened."""
     return sanitize(text, limit=len(text) + 1)
 
 

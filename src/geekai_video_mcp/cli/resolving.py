@@ -11,7 +11,7 @@ from geekai_video_mcp.lifecycle import POLLED, UNRESOLVED, Status, Task
 
 if TYPE_CHECKING:
     from geekai_video_mcp.config import Settings
-    from geekai_video_mcp.engine import Resolving
+    from geekai_video_mcp.engine import Resolver
 
 DONE: Final = 0
 FAILED: Final = 1
@@ -66,7 +66,7 @@ async def resolve(settings: "Settings", task: Task, arguments: argparse.Namespac
             return FAILED
 
 
-async def _carried_out(desk: "Resolving", task: Task, arguments: argparse.Namespace) -> int:
+async def _carried_out(desk: "Resolver", task: Task, arguments: argparse.Namespace) -> int:
     if arguments.attach is not None:
         return _outcome(await desk.attach(task.id, arguments.attach), "Attached")
     if arguments.abandon:

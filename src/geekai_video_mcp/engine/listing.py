@@ -10,50 +10,50 @@ from typing import Final
 import anyio
 
 from geekai_video_mcp.catalogue import LiveModel
-from geekai_video_mcp.engine.means import Means
+from geekai_video_mcp.engine.means import EngineContext
 from geekai_video_mcp.errors import RATE_LIMITED, GeekAIVideoError, ServiceUnavailable
 from geekai_video_mcp.wire import ModelsPage
 
-LISTING_LIFE: Final = 3600.0
+CACHE_TTL: Final = 3600.0
 """Seconds that a list is good for: models come and go by the month."""
-ASK_AGAIN: Final = 300.0
+RETRY_AFTER: Final = 300.0
 """Seconds after which a service that did not answer is asked again."""
-LISTING_PATIENCE: Final = 5.0
+FETCH_TIMEOUT: Final = 5.0
 """Seconds for the whole list: somebody waits, and the packaged facts answer nearly as well."""
-PAGES: Final = 20
+MAX_PAGES: Final = 20
 """Pages that are read, of a hundred models each; sixty videos were known on 2026-04-25."""
 
 
-class Listing:
+class ModelListCache:
     """The models of one service and key."""
 
-    def __init__(self, means: Means) -> None:
-        self._means = means
-        self._turn = anyio.Lock()
-        self._listed: tuple[LiveModel, ...] = ()
-        self._listed_at = -LISTING_LIFE
-        self._asked_at = -LISTING_LIFE
+    def __init__(self, context: EngineContext) -> None:
+        self._context = context
+        self._lock = anyio.Lock()
+        self._models: tuple[LiveModel, ...] = ()
+        self._fetched_at = -CACHE_TTL
+        self._asked_at = -CACHE_TTL
 
-    def known(self) -> tuple[LiveModel, ...] | None:
+    def cached(self) -> tuple[LiveModel, ...] | None:
         """What the service listed within the hour; None if it did not. Asks nobody."""
         # By the clock that cannot be set: an hour is an hour.
-        fresh = self._listed and anyio.current_time() - self._listed_at < LISTING_LIFE
-        return self._listed if fresh else None
+        fresh = self._models and anyio.current_time() - self._fetched_at < CACHE_TTL
+        return self._models if fresh else None
 
-    async def models(self) -> tuple[LiveModel, ...] | None:
+    async def fetch(self) -> tuple[LiveModel, ...] | None:
         """The same, asking the service if it is time to; None if it does not answer."""
-        async with self._turn:
-            if self.known() is None and anyio.current_time() - self._asked_at >= ASK_AGAIN:
+        async with self._lock:
+            if self.cached() is None and anyio.current_time() - self._asked_at >= RETRY_AFTER:
                 self._asked_at = anyio.current_time()
-                with suppress(GeekAIVideoError), anyio.move_on_after(LISTING_PATIENCE):
-                    listed = await self._ask()
-                    self._listed, self._listed_at = listed, anyio.current_time()
-        return self.known()
+                with suppress(GeekAIVideoError), anyio.move_on_after(FETCH_TIMEOUT):
+                    listed = await self._fetch_all_pages()
+                    self._models, self._fetched_at = listed, anyio.current_time()
+        return self.cached()
 
-    async def _ask(self) -> tuple[LiveModel, ...]:
+    async def _fetch_all_pages(self) -> tuple[LiveModel, ...]:
         found: dict[str, LiveModel] = {}
-        for number in range(1, PAGES + 1):
-            page = await self._page(number)
+        for number in range(1, MAX_PAGES + 1):
+            page = await self._fetch_page(number)
             new = {one.id: one for one in page.models if one.id not in found}
             found |= new
             # Without a total, the end is a page that has nothing new.
@@ -64,13 +64,13 @@ class Listing:
         # Part of a list would make living models look dead.
         raise ServiceUnavailable(f"GeekAI listed {len(found)} models and says that it has more")
 
-    async def _page(self, number: int) -> ModelsPage:
-        if held := await self._means.take(ahead=True):
+    async def _fetch_page(self, number: int) -> ModelsPage:
+        if held := await self._context.acquire_request_slot(priority=True):
             raise ServiceUnavailable("held", code=RATE_LIMITED, retry_after_seconds=held)
-        outside = await self._means.outside()
+        outside = await self._context.connections()
         try:
-            return await outside.service.list_models(number)
+            return await outside.client.list_models(number)
         except ServiceUnavailable as exc:
             if exc.code == RATE_LIMITED:
-                await self._means.hold(exc.retry_after_seconds)
+                await self._context.pause_requests(exc.retry_after_seconds)
             raise

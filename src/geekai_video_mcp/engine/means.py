@@ -15,74 +15,74 @@ from geekai_video_mcp.ledger import Ledger, ProcessRegistry
 from geekai_video_mcp.lifecycle import FileUpdate, Media, Observation, Task
 from geekai_video_mcp.wire import ModelsPage
 
-LIMITING: Final = "GeekAI is limiting the rate of requests"
+RATE_LIMIT_MESSAGE: Final = "GeekAI is limiting the rate of requests"
 
 
-class Service(Protocol):
+class ProviderClient(Protocol):
     """GeekAI, as `client.GeekAI` is it."""
 
-    async def create(self, media: Media, body: dict[str, object]) -> Observation: ...
-    async def get(self, media: Media, task_id: str) -> Observation: ...
+    async def create_task(self, media: Media, body: dict[str, object]) -> Observation: ...
+    async def get_task(self, media: Media, task_id: str) -> Observation: ...
     async def list_models(self, page: int) -> ModelsPage: ...
 
 
-class Fetcher(Protocol):
+class Downloader(Protocol):
     """The way of results onto disk, as `artifacts.Artifacts` is it."""
 
-    async def fetch(self, task: Task) -> FileUpdate: ...
+    async def download(self, task: Task) -> FileUpdate: ...
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outside:
+class Connections:
     """What lies beyond this process."""
 
-    service: Service
-    fetcher: Fetcher
+    client: ProviderClient
+    downloader: Downloader
 
 
-class News:
+class ChangeSignals:
     """Wakes whoever waits for a task; the ledger, not the news, says what happened."""
 
     def __init__(self) -> None:
         self._events: dict[str | None, anyio.Event] = {}
 
-    def of(self, task_id: str | None) -> anyio.Event:
+    def event_for(self, task_id: str | None) -> anyio.Event:
         """Set at the task's next change, for None at any task's. Take it before reading."""
         return self._events.setdefault(task_id, anyio.Event())
 
-    def tell(self, task_id: str) -> None:
+    def notify(self, task_id: str) -> None:
         for who in (task_id, None):
             if event := self._events.pop(who, None):
                 event.set()
 
 
 @dataclass(kw_only=True)
-class Means:
+class EngineContext:
     """Shared by the parts of one engine."""
 
     ledger: Ledger
-    owners: ProcessRegistry
-    service: str
+    processes: ProcessRegistry
+    account: str
     """Which service and key this engine works for; see `config.Settings.account`."""
     limits: Limits | None
     """The caps on what is asked of the service; None for none."""
-    connect: Callable[[], Awaitable[Outside]]
+    connect: Callable[[], Awaitable[Connections]]
     clock: Callable[[], float]
     """Unix seconds, UTC."""
-    news: News = field(default_factory=News)
-    _outside: Outside | None = None
-    _turn: anyio.Lock = field(default_factory=anyio.Lock)
+    signals: ChangeSignals = field(default_factory=ChangeSignals)
+    _connections: Connections | None = None
+    _connect_lock: anyio.Lock = field(default_factory=anyio.Lock)
 
-    async def outside(self) -> Outside:
+    async def connections(self) -> Connections:
         """The service and the way of results; made when first needed, for it is heavy.
 
         Raises:
             ServiceUnavailable: it cannot be made, as with a bad SSL_CERT_FILE or a proxy.
         """
-        async with self._turn:
-            if self._outside is None:
+        async with self._connect_lock:
+            if self._connections is None:
                 try:
-                    self._outside = await self.connect()
+                    self._connections = await self.connect()
                 except Exception as exc:
                     # Of any kind: a certificate file, a proxy's address, a package for SOCKS.
                     kind = getattr(exc, "strerror", None) or type(exc).__name__
@@ -91,59 +91,61 @@ class Means:
                         " and certificate variables (ALL_PROXY, HTTPS_PROXY, SSL_CERT_FILE)"
                     )
                     raise ServiceUnavailable(reason, code="unreachable") from exc
-            return self._outside
+            return self._connections
 
-    async def settle(self, task_id: str, seen: Observation) -> Task:
+    async def record_outcome(self, task_id: str, seen: Observation) -> Task:
         """`Ledger.record_outcome`, and word of it."""
         task = await self.ledger.record_outcome(task_id, seen)
-        self.news.tell(task_id)
+        self.signals.notify(task_id)
         return task
 
     async def change(self, task_id: str, change: Callable[[Task], Task]) -> Task:
         """`Ledger.change`, and word of it."""
         task = await self.ledger.change(task_id, change)
-        self.news.tell(task_id)
+        self.signals.notify(task_id)
         return task
 
     async def claim(self, task_id: str, change: Callable[[Task], Task]) -> Task:
         """`Ledger.claim`, and word of it."""
         task = await self.ledger.claim(task_id, change)
-        self.news.tell(task_id)
+        self.signals.notify(task_id)
         return task
 
-    async def take(self, *, ahead: bool = False) -> float:
+    async def acquire_request_slot(self, *, priority: bool = False) -> float:
         """Take the right to send one request now, of the budget that all processes share.
 
-        Gives 0.0, or the seconds to wait before asking again; see `typical_duration.take`.
+        Gives 0.0, or the seconds to wait before asking again; see `typical_duration.acquire_request_slot`.
         """
-        spend = partial(pace.take_token, at=self.clock(), priority=ahead)
-        return await self.ledger.update_budget(self.service, spend)
+        spend = partial(pace.take_token, at=self.clock(), priority=priority)
+        return await self.ledger.update_budget(self.account, spend)
 
-    async def hold(self, seconds: float | None) -> None:
+    async def pause_requests(self, seconds: float | None) -> None:
         """Keep all processes from sending, as a 429 has asked; None if it named no time."""
         at = self.clock()
         # A courtesy: it must not stand in the way of the record of what else happened.
         with suppress(StorageUnavailable):
             await self.ledger.update_budget(
-                self.service, lambda now: (pace.pause(now, at=at, seconds=seconds), None)
+                self.account, lambda now: (pace.pause(now, at=at, seconds=seconds), None)
             )
 
-    async def look(self, media: Media, provider_task_id: str) -> Observation:
-        """One look at a task. Raises what `client.GeekAI.get` does."""
-        outside = await self.outside()
+    async def poll(self, media: Media, provider_task_id: str) -> Observation:
+        """One look at a task. Raises what `client.GeekAI.get_task` does."""
+        outside = await self.connections()
         try:
-            return await outside.service.get(media, provider_task_id)
+            return await outside.client.get_task(media, provider_task_id)
         except ServiceUnavailable as exc:
             if exc.code == RATE_LIMITED:
-                await self.hold(exc.retry_after_seconds)
+                await self.pause_requests(exc.retry_after_seconds)
             raise
 
-    async def look_now(self, media: Media, provider_task_id: str) -> Observation:
+    async def poll_now(self, media: Media, provider_task_id: str) -> Observation:
         """One look that somebody waits for: ahead of the others, and not while none may go.
 
         Raises:
-            ServiceUnavailable: nobody may ask now; otherwise as `look`.
+            ServiceUnavailable: nobody may ask now; otherwise as `poll`.
         """
-        if held := await self.take(ahead=True):
-            raise ServiceUnavailable(LIMITING, code=RATE_LIMITED, retry_after_seconds=held)
-        return await self.look(media, provider_task_id)
+        if held := await self.acquire_request_slot(priority=True):
+            raise ServiceUnavailable(
+                RATE_LIMIT_MESSAGE, code=RATE_LIMITED, retry_after_seconds=held
+            )
+        return await self.poll(media, provider_task_id)

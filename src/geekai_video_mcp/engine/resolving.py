@@ -10,8 +10,8 @@ from typing import Final
 import anyio
 
 from geekai_video_mcp.admission import ExistingTasks, check_caps
-from geekai_video_mcp.engine.means import Means
-from geekai_video_mcp.engine.submitting import Call, Submitting
+from geekai_video_mcp.engine.means import EngineContext
+from geekai_video_mcp.engine.submitting import PendingSubmission, Submitter
 from geekai_video_mcp.errors import (
     MAYBE_CHARGED,
     InvalidDecision,
@@ -30,12 +30,12 @@ from geekai_video_mcp.lifecycle import (
 )
 
 
-class Resolving:
+class Resolver:
     """Carries out what a person has decided."""
 
-    def __init__(self, means: Means) -> None:
-        self._means = means
-        self._submitting = Submitting(means)
+    def __init__(self, context: EngineContext) -> None:
+        self._context = context
+        self._submitter = Submitter(context)
 
     async def attach(self, task_id: str, provider_task_id: str) -> Task:
         """Take the service's task of this id for the task whose outcome nobody knew. Free.
@@ -46,12 +46,12 @@ class Resolving:
             InvalidDecision: the task, or the id, does not allow it.
             NotAuthorised, ServiceUnavailable: the service could not be asked.
         """
-        means = self._means
-        task = await self._known(task_id)
-        _may_bear(task, provider_task_id, None, service=means.service)
+        means = self._context
+        task = await self._require(task_id)
+        _check_attachable(task, provider_task_id, None, account=means.account)
         try:
-            outside = await means.outside()
-            seen = await outside.service.get(task.media, provider_task_id)
+            outside = await means.connections()
+            seen = await outside.client.get_task(task.media, provider_task_id)
         except TaskNotFound as exc:
             what = f"GeekAI knows no task {quote(provider_task_id, limit=64)} of this key"
             raise InvalidDecision(what) from exc
@@ -59,7 +59,7 @@ class Resolving:
         seen = replace(seen, provider_task_id=provider_task_id)
 
         def attached(now: Task, bearer: Task | None) -> Task:
-            _may_bear(now, provider_task_id, bearer, service=means.service)
+            _check_attachable(now, provider_task_id, bearer, account=means.account)
             return advance(now, seen)
 
         return await means.ledger.assign_provider_id(task_id, provider_task_id, attached)
@@ -70,8 +70,8 @@ class Resolving:
         Raises:
             InvalidDecision: its outcome is not unknown.
         """
-        at = self._means.clock()
-        return await self._means.change(task_id, lambda now: _given_up(now, at=at))
+        at = self._context.clock()
+        return await self._context.change(task_id, lambda now: _abandoned(now, at=at))
 
     async def supersede(self, task_id: str) -> Task:
         """Give the task up and record a new one for the same request, which nobody has sent yet.
@@ -83,11 +83,11 @@ class Resolving:
                 answered once, and its pictures are kept no longer.
             CapReached: no further video may be asked for now; nothing has changed.
         """
-        means, at = self._means, self._means.clock()
+        means, at = self._context, self._context.clock()
 
         def superseded(now: Task) -> tuple[Task, Task]:
-            if now.account != means.service:
-                raise InvalidDecision(_ELSEWHERE)
+            if now.account != means.account:
+                raise InvalidDecision(_OTHER_ACCOUNT)
             if not now.request:
                 what = "It was made elsewhere, so its request is not known here"
                 raise InvalidDecision(what)
@@ -95,12 +95,12 @@ class Resolving:
                 request=now.request,
                 media=now.media,
                 account=now.account,
-                owner=means.owners.own_id,
+                owner=means.processes.own_id,
                 at=at,
                 idempotency_key=now.idempotency_key,
                 variation=now.variation,
             )
-            return _given_up(now, at=at, for_the_sake_of=new), new
+            return _abandoned(now, at=at, replacement=new), new
 
         def within_caps(beside: ExistingTasks) -> None:
             if means.limits is not None:
@@ -114,64 +114,66 @@ class Resolving:
         Raises:
             StorageUnavailable: the disk failed, before or after it was sent; it says which.
         """
-        call = Call(task.request)
+        call = PendingSubmission(task.request)
         async with anyio.create_task_group() as sending:
-            sending.start_soon(self._send, task, call)
+            sending.start_soon(self._send_and_finish, task, call)
             try:
                 await call.answered.wait()
             finally:
-                await self._submitting.last_words()
+                await self._submitter.drain()
                 sending.cancel_scope.cancel()
         if call.error is not None:
             raise call.error
-        return await self._known(task.id)
+        return await self._require(task.id)
 
-    async def _send(self, task: Task, call: Call) -> None:
+    async def _send_and_finish(self, task: Task, call: PendingSubmission) -> None:
         try:
-            await self._submitting.send(task)
+            await self._submitter.send(task)
         except (StorageUnavailable, LedgerTooNew) as exc:
-            call.end(exc)
+            call.finish(exc)
         finally:
-            call.end()
+            call.finish()
 
-    async def _known(self, task_id: str) -> Task:
-        task = await self._means.ledger.find(task_id)
+    async def _require(self, task_id: str) -> Task:
+        task = await self._context.ledger.find(task_id)
         if task is None:
             raise TaskNotFound(task_id)
         return task
 
 
-_ELSEWHERE: Final = (
+_OTHER_ACCOUNT: Final = (
     "It belongs to another service or key; set the GEEKAI_BASE_URL and GEEKAI_API_KEY it was"
     " made with"
 )
 
 
-def _given_up(task: Task, *, at: float, for_the_sake_of: Task | None = None) -> Task:
+def _abandoned(task: Task, *, at: float, replacement: Task | None = None) -> Task:
     """The task as a person leaves it who gives up knowing."""
     if task.status is not Status.UNKNOWN:
         what = f"It is {task.status.value}, and only an unknown outcome is for a person to decide"
         raise InvalidDecision(what)
-    again = f" The same request became task {for_the_sake_of.id}." if for_the_sake_of else ""
+    again = f" The same request became task {replacement.id}." if replacement else ""
     words = f"A person has given it up, its outcome unknown. {MAYBE_CHARGED}{again}"
     gone = Observation(status=Status.ABANDONED, at=at, error_code="abandoned", error_message=words)
     # Its key is the next request's: a late answer must not find it taken.
     return replace(advance(task, gone), idempotency_key=None)
 
 
-def _may_bear(task: Task, provider_task_id: str, bearer: Task | None, *, service: str) -> None:
+def _check_attachable(
+    task: Task, provider_task_id: str, current_holder: Task | None, *, account: str
+) -> None:
     """Raise if the task may not be given this id, which *bearer* has if anyone does."""
-    if task.account != service:
-        raise InvalidDecision(_ELSEWHERE)
+    if task.account != account:
+        raise InvalidDecision(_OTHER_ACCOUNT)
     if task.status not in UNRESOLVED:
         what = f"It is {task.status.value}, and only an unknown outcome can be attached"
         raise InvalidDecision(what)
     if task.provider_task_id not in {None, provider_task_id}:
         what = f"GeekAI knows it as {quote(str(task.provider_task_id), limit=64)} already"
         raise InvalidDecision(what)
-    if bearer is not None:
+    if current_holder is not None:
         what = (
-            f"{quote(provider_task_id, limit=64)} is task {bearer.id} here already; if that is"
+            f"{quote(provider_task_id, limit=64)} is task {current_holder.id} here already; if that is"
             " its video, give this one up with --abandon"
         )
         raise InvalidDecision(what)

@@ -8,9 +8,9 @@ key of the same service paid for is followed if the service shows it to this one
 
 from collections.abc import Callable
 
-from geekai_video_mcp.engine.means import Means
-from geekai_video_mcp.engine.submitting import Submitting
-from geekai_video_mcp.engine.watching import Watching
+from geekai_video_mcp.engine.means import EngineContext
+from geekai_video_mcp.engine.submitting import Submitter
+from geekai_video_mcp.engine.watching import Watcher
 from geekai_video_mcp.errors import GeekAIVideoError, ServiceUnavailable, SubmissionUnknown
 from geekai_video_mcp.lifecycle import (
     INTENT_TTL,
@@ -24,88 +24,88 @@ from geekai_video_mcp.lifecycle import (
 )
 
 
-class Resuming:
+class Recovery:
     """Takes up what nobody carries."""
 
     def __init__(
         self,
-        means: Means,
+        context: EngineContext,
         *,
-        submitting: Submitting,
-        watching: Watching,
+        submitter: Submitter,
+        watcher: Watcher,
         start: Callable[..., None],
     ) -> None:
-        self._means = means
-        self._submitting = submitting
-        self._watching = watching
+        self._context = context
+        self._submitter = submitter
+        self._watcher = watcher
         self._start = start
 
     async def sweep(self) -> None:
         """Look once for what was left behind."""
-        means = self._means
-        means.owners.remove_stale()
+        means = self._context
+        means.processes.remove_stale()
         # First: what a dead process was told is no unknown outcome.
         await means.ledger.replay_journal()
-        for task in await means.ledger.unfinished(means.service):
-            await self.take_up(task)
-        for task in await means.ledger.unfinished_of_other_accounts(means.service):
-            if task.status in UNSENT and not self._carried(task):
-                await self._bury(task)
+        for task in await means.ledger.unfinished(means.account):
+            await self.resume(task)
+        for task in await means.ledger.unfinished_of_other_accounts(means.account):
+            if task.status in UNSENT and not self._has_live_owner(task):
+                await self._close_if_unsendable(task)
 
-    async def take_up(self, task: Task) -> None:
+    async def resume(self, task: Task) -> None:
         """Go on with a task of ours where its last server stopped, unless one is at it."""
         if task.status not in UNSENT:
-            self._watching.begin(task.id)
-        elif not self._carried(task) and not await self._bury(task):
+            self._watcher.watch(task.id)
+        elif not self._has_live_owner(task) and not await self._close_if_unsendable(task):
             self._start(self._resend, task)
 
-    async def inherit(self) -> None:
+    async def adopt_from_previous_key(self) -> None:
         """Follow what earlier keys of this service paid for. Free: one look at each."""
-        means = self._means
-        address, _, _ = means.service.partition("#")
-        for task in await means.ledger.unfinished_of_other_accounts(means.service):
+        means = self._context
+        address, _, _ = means.account.partition("#")
+        for task in await means.ledger.unfinished_of_other_accounts(means.account):
             same = task.account.partition("#")[0] == address and task.status in POLLED
-            if same and not (task.lease_holder and means.owners.is_alive(task.lease_holder)):
-                self._start(self._inherit, task)
+            if same and not (task.lease_holder and means.processes.is_alive(task.lease_holder)):
+                self._start(self._adopt_task, task)
 
-    async def _inherit(self, task: Task) -> None:
-        means = self._means
+    async def _adopt_task(self, task: Task) -> None:
+        means = self._context
         try:
-            seen = await means.look_now(task.media, str(task.provider_task_id))
+            seen = await means.poll_now(task.media, str(task.provider_task_id))
         except GeekAIVideoError:
             return  # another account's, or no answer: its own key may still follow it
         await means.change(
-            task.id, lambda now: transfer_to_account(now, seen, account=means.service)
+            task.id, lambda now: transfer_to_account(now, seen, account=means.account)
         )
-        self._watching.begin(task.id)
+        self._watcher.watch(task.id)
 
-    def _carried(self, task: Task) -> bool:
+    def _has_live_owner(self, task: Task) -> bool:
         """Whether somebody is at work on its submission.
 
         This process may have given it up, when the disk refused what came of it; and it may
         have taken up what a dead one left, and wait for the service with it.
         """
-        if self._submitting.carries(task.id):
+        if self._submitter.is_active(task.id):
             return True
-        owners, owner = self._means.owners, task.owner
+        owners, owner = self._context.processes, task.owner
         return owner is not None and owner != owners.own_id and owners.is_alive(owner)
 
-    async def _bury(self, task: Task) -> bool:
+    async def _close_if_unsendable(self, task: Task) -> bool:
         """Whether nothing can be sent for it any more; then that is recorded, with why."""
         if task.status is Status.SUBMITTING:
             why = "The server ended while the request was under way"
-            await self._orphaned(task, Status.UNKNOWN, SubmissionUnknown(why))
+            await self._record_orphan(task, Status.UNKNOWN, SubmissionUnknown(why))
             return True
-        if not 0 <= self._means.clock() - task.created_at <= INTENT_TTL:
+        if not 0 <= self._context.clock() - task.created_at <= INTENT_TTL:
             why = "The server ended before the request was sent, too long ago to send it now"
-            await self._orphaned(task, Status.REJECTED, ServiceUnavailable(why))
+            await self._record_orphan(task, Status.REJECTED, ServiceUnavailable(why))
             return True
         return False
 
-    async def _orphaned(self, task: Task, status: Status, why: GeekAIVideoError) -> None:
+    async def _record_orphan(self, task: Task, status: Status, why: GeekAIVideoError) -> None:
         seen = Observation(
             status=status,
-            at=self._means.clock(),
+            at=self._context.clock(),
             owner=task.owner,
             attempt=task.attempt,
             error_code="orphaned",
@@ -116,9 +116,9 @@ class Resuming:
             # It may have been answered since the sweep read it.
             return advance(now, seen) if now.status is task.status else now
 
-        await self._means.change(task.id, given_up)
+        await self._context.change(task.id, given_up)
 
     async def _resend(self, task: Task) -> None:
         """Send an intent whose process died before a byte left."""
-        await self._submitting.send(task)
-        self._watching.begin(task.id)
+        await self._submitter.send(task)
+        self._watcher.watch(task.id)

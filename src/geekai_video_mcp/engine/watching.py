@@ -14,7 +14,7 @@ from typing import Final
 
 import anyio
 
-from geekai_video_mcp.engine.means import Means
+from geekai_video_mcp.engine.means import EngineContext
 from geekai_video_mcp.errors import (
     GeekAIVideoError,
     ServiceUnavailable,
@@ -38,52 +38,52 @@ from geekai_video_mcp.lifecycle import (
 
 logger = logging.getLogger(__name__)
 
-MISSED_LOOK: Final = 10.0
+POLL_RETRY_DELAY: Final = 10.0
 """Seconds until the next look after one that was not answered, unless the service says."""
 
-IN_LINE: Final = 1.0
+MAX_QUEUE_WAIT: Final = 1.0
 """Seconds to wait in line for a token, twice what one takes to come. A block is waited out
 beside the line, so that each task's lease is renewed meanwhile."""
 
 
-class Watching:
+class Watcher:
     """Watches tasks for this process."""
 
-    def __init__(self, means: Means, *, start: Callable[..., None]) -> None:
-        self._means = means
+    def __init__(self, context: EngineContext, *, start: Callable[..., None]) -> None:
+        self._context = context
         self._start = start
         self._watched: set[str] = set()
-        self._dead = Counter[str]()
+        self._dead_link_counts = Counter[str]()
         """How often a task's link was found dead, the fresh one included."""
         # In order of asking; and one in line for a token is enough to learn when there is one.
-        self._line = anyio.Lock()
+        self._queue = anyio.Lock()
 
-    def begin(self, task_id: str) -> None:
+    def watch(self, task_id: str) -> None:
         """Watch the task to its end in the background, unless this process already does."""
         if task_id not in self._watched:
             self._watched.add(task_id)
-            self._start(self._watch, task_id)
+            self._start(self._watch_task, task_id)
 
-    async def _watch(self, task_id: str) -> None:
+    async def _watch_task(self, task_id: str) -> None:
         try:
-            while (task := await self._leased(task_id)) is not None:
+            while (task := await self._acquire_lease(task_id)) is not None:
                 if task.status is Status.SUCCEED:
-                    await self._fetch(task)
-                elif not poll_due(task, at=self._means.clock()):
-                    ahead = (task.next_poll_at or 0.0) - self._means.clock()
+                    await self._fetch_file(task)
+                elif not poll_due(task, at=self._context.clock()):
+                    ahead = (task.next_poll_at or 0.0) - self._context.clock()
                     await anyio.sleep(min(max(ahead, 0.0), LEASE_SECONDS / 2))
-                elif held := await self._turn():
+                elif held := await self._wait_for_token():
                     await anyio.sleep(min(held, LEASE_SECONDS / 2))
                 else:
-                    await self._look(task)
+                    await self._poll(task)
         finally:
             self._watched.discard(task_id)
-            self._dead.pop(task_id, None)
+            self._dead_link_counts.pop(task_id, None)
 
-    async def _leased(self, task_id: str) -> Task | None:
+    async def _acquire_lease(self, task_id: str) -> Task | None:
         """The task, ours to watch now; None when another process does, or nobody needs to."""
-        owners, clock = self._means.owners, self._means.clock
-        task = await self._means.ledger.find(task_id)
+        owners, clock = self._context.processes, self._context.clock
+        task = await self._context.ledger.find(task_id)
         if task is None or task.settled or task.status not in POLLED | {Status.SUCCEED}:
             return None
         gone = (
@@ -93,49 +93,51 @@ class Watching:
         )
         # The time is read in its turn at the ledger: by one that was read before a wait for
         # it, a lease given meanwhile would end too late to be true, and count for nothing.
-        task = await self._means.ledger.change(
+        task = await self._context.ledger.change(
             task_id,
             lambda now: acquire_lease(now, holder=owners.own_id, at=clock(), dead_holder=gone),
         )
         return task if task.lease_holder == owners.own_id and not task.settled else None
 
-    async def _turn(self) -> float:
+    async def _wait_for_token(self) -> float:
         """Wait in line for the right to look; 0.0 with it, or the seconds to come back after."""
-        async with self._line:
+        async with self._queue:
             while True:
-                wait = await self._means.take()
-                if not 0 < wait <= IN_LINE:
+                wait = await self._context.acquire_request_slot()
+                if not 0 < wait <= MAX_QUEUE_WAIT:
                     return wait
                 await anyio.sleep(wait)
 
-    async def _look(self, task: Task) -> None:
+    async def _poll(self, task: Task) -> None:
         try:
-            seen = await self._means.look(task.media, str(task.provider_task_id))
+            seen = await self._context.poll(task.media, str(task.provider_task_id))
         except ServiceUnavailable as exc:
-            delay = max(MISSED_LOOK, exc.retry_after_seconds or 0.0)
-            await self._missed(task, delay)
+            delay = max(POLL_RETRY_DELAY, exc.retry_after_seconds or 0.0)
+            await self._record_missed_poll(task, delay)
         except TaskNotFound:
-            await self._missed(task, MISSED_LOOK * 3, forgotten=True)
+            await self._record_missed_poll(task, POLL_RETRY_DELAY * 3, not_found=True)
         except GeekAIVideoError as exc:
             # A key that was changed or a service that forgot: the task may still be running.
             logger.warning("a look at task %s was refused: %s", task.id, type(exc).__name__)
-            await self._missed(task, MISSED_LOOK * 3)
+            await self._record_missed_poll(task, POLL_RETRY_DELAY * 3)
         else:
-            await self._means.change(task.id, lambda now: advance(now, seen))
+            await self._context.change(task.id, lambda now: advance(now, seen))
 
-    async def _missed(self, task: Task, delay: float, *, forgotten: bool = False) -> None:
+    async def _record_missed_poll(
+        self, task: Task, delay: float, *, not_found: bool = False
+    ) -> None:
         missed = partial(
-            record_missed_poll, at=self._means.clock(), delay=delay, not_found=forgotten
+            record_missed_poll, at=self._context.clock(), delay=delay, not_found=not_found
         )
-        await self._means.change(task.id, missed)
+        await self._context.change(task.id, missed)
 
-    async def _fetch(self, task: Task) -> None:
+    async def _fetch_file(self, task: Task) -> None:
         fact = FileUpdate(status=FileStatus.NONE)
         async with anyio.create_task_group() as meanwhile:
             meanwhile.start_soon(self._keep_lease, task.id)
-            fact = await self._fetched(task)
+            fact = await self._download(task)
             meanwhile.cancel_scope.cancel()
-        task = await self._means.change(task.id, lambda now: record_file(now, fact))
+        task = await self._context.change(task.id, lambda now: record_file(now, fact))
         if not task.settled:
             await anyio.sleep(download_retry_delay(task.failed_downloads))
 
@@ -143,15 +145,15 @@ class Watching:
         """A download may outlast a lease, and another watcher would publish a second copy."""
         while True:
             await anyio.sleep(LEASE_SECONDS / 2)
-            await self._leased(task_id)
+            await self._acquire_lease(task_id)
 
-    async def _fetched(self, task: Task) -> FileUpdate:
+    async def _download(self, task: Task) -> FileUpdate:
         try:
-            fetcher = (await self._means.outside()).fetcher
-            fact = await fetcher.fetch(task)
+            fetcher = (await self._context.connections()).downloader
+            fact = await fetcher.download(task)
             if fact.status is FileStatus.LOST:
-                fact = await fetcher.fetch(await self._refreshed(task))
-            if fact.status is FileStatus.LOST and not self._given_up(task.id):
+                fact = await fetcher.download(await self._refresh_link(task))
+            if fact.status is FileStatus.LOST and not self._count_dead_link(task.id):
                 # A fresh file may need minutes to reach every edge of its host.
                 fact = replace(fact, status=FileStatus.NONE)
         except ServiceUnavailable as exc:
@@ -160,16 +162,16 @@ class Watching:
             return FileUpdate(status=FileStatus.NONE, error=exc.message)
         return fact
 
-    def _given_up(self, task_id: str) -> bool:
+    def _count_dead_link(self, task_id: str) -> bool:
         """Whether a dead link has been tried often enough; other failures do not count."""
-        self._dead[task_id] += 1
-        return self._dead[task_id] > len(DOWNLOAD_RETRY_DELAYS)
+        self._dead_link_counts[task_id] += 1
+        return self._dead_link_counts[task_id] > len(DOWNLOAD_RETRY_DELAYS)
 
-    async def _refreshed(self, task: Task) -> Task:
+    async def _refresh_link(self, task: Task) -> Task:
         """The task with the link that the service gives now: the old one is dead."""
-        service = (await self._means.outside()).service
+        service = (await self._context.connections()).client
         try:
-            seen = await service.get(task.media, str(task.provider_task_id))
+            seen = await service.get_task(task.media, str(task.provider_task_id))
         except TaskNotFound:
             return task
         except ServiceUnavailable:
@@ -178,4 +180,4 @@ class Watching:
             # Its own words are about a request that costs nothing; this video was paid for.
             reason = f"Its link has expired, and GeekAI gave no new one ({type(exc).__name__})"
             raise ServiceUnavailable(reason) from exc
-        return await self._means.change(task.id, lambda now: advance(now, seen))
+        return await self._context.change(task.id, lambda now: advance(now, seen))

@@ -29,7 +29,7 @@ async def complete(app: App, argument: str, typed: str) -> Completion:
 
 async def _ids(app: App, *, stored: bool = False) -> list[str]:
     """The ids of recent tasks, newest first; *stored*: of those with a file."""
-    recent = await app.engine.tasks(limit=RECENT)
+    recent = await app.engine.list_tasks(limit=RECENT)
     return [task.id for task in recent if not stored or task.file_status is FileStatus.STORED]
 
 

@@ -54,8 +54,8 @@ async def _list(app: App, params: Mapping[str, Any], answer: Answer) -> Answer:
     """The tasks, newest first, each followed by its file."""
     before = params.get("cursor")
     if before is not None:
-        before = (await app.engine.recorded(before)).id
-    found = await app.engine.tasks(limit=PAGE + 1, before=before)
+        before = (await app.engine.get_local(before)).id
+    found = await app.engine.list_tasks(limit=PAGE + 1, before=before)
     page = found[:PAGE]
     listed = [resource for task in page for resource in _resources(task)]
     following = {"nextCursor": page[-1].id} if len(found) > PAGE else {}

@@ -39,8 +39,8 @@ class Listening:
             return await call_next(ctx)
         engine, while_listening = ctx.lifespan_context.engine, anyio.CancelScope()
         # Before the client hears that it is heard: what happens in between is told as well.
-        begun = await engine.newest()
-        engine.start(self._tell, engine, begun, while_listening)
+        begun = await engine.last_event_id()
+        engine.start_background(self._tell, engine, begun, while_listening)
         try:
             return await call_next(ctx)
         finally:
@@ -50,7 +50,7 @@ class Listening:
         with scope:
             async with self._turn:
                 after = max(begun, self._told)
-                async with aclosing(engine.happenings(after=after)) as happenings:
+                async with aclosing(engine.watch_events(after=after)) as happenings:
                     async for happening in happenings:
                         await self._publish(happening)
                         self._told = happening.number

@@ -149,7 +149,7 @@ async def _stored(ctx: "Context[App]", task_id: str) -> Task:
 
 async def _recorded(ctx: "Context[App]", task_id: str) -> Task:
     with _spoken():
-        return await _app(ctx).engine.recorded(task_id)
+        return await _app(ctx).engine.get_local(task_id)
 
 
 @contextmanager

@@ -76,7 +76,7 @@ class Tasks(Extension):
         # Whatever fails now, the task is under way: then the answer itself has its id.
         with suppress(GeekAIVideoError):
             told: dict[str, Any] = answer.structured_content or {}
-            task = await app.engine.recorded(told.get("task_id", ""))
+            task = await app.engine.get_local(told.get("task_id", ""))
             if not task.settled:
                 return {"resultType": "task", **handle(task, app)}
         return answer
@@ -105,7 +105,7 @@ async def _asked(ctx: Ctx, params: TaskParams) -> Task:
     require_client_extension(ctx, IDENTIFIER)
     _check_name(ctx, params.task_id)
     with _coded():
-        return await ctx.lifespan_context.engine.recorded(params.task_id)
+        return await ctx.lifespan_context.engine.get_local(params.task_id)
 
 
 def _check_name(ctx: Ctx, task_id: str) -> None:

@@ -79,7 +79,7 @@ def _wanted(params: Any) -> list[str]:  # noqa: ANN401 - nothing has looked at i
 
 async def _known(ctx: Ctx, task_id: str) -> bool:
     with suppress(GeekAIVideoError):
-        await ctx.lifespan_context.engine.recorded(task_id)
+        await ctx.lifespan_context.engine.get_local(task_id)
         return True
     return False
 
@@ -110,7 +110,7 @@ async def _tell(ctx: Ctx, session: _Agreeing, task_id: str) -> None:
     while True:
         # By the ledger, as every waiter: the one who learns the news may be another process.
         with suppress(GeekAIVideoError):
-            async with aclosing(app.engine.follow(task_id, at_most=math.inf)) as states:
+            async with aclosing(app.engine.follow(task_id, timeout=math.inf)) as states:
                 async for task in states:
                     if (news := (task.status, task.settled)) not in told:
                         told.add(news)

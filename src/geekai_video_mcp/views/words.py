@@ -132,7 +132,7 @@ def _headline(task: Task, *, at: float, sandbox: bool) -> str:
         why = as_sentence(_why(task))
         return f"GeekAI could not make the {task.media}: {why} {_money(sandbox=sandbox)}"
     if task.status in NO_RESULT:
-        # Spoken when it happened, with what it cost and what to do.
+        # SubmissionFailure when it happened, with what it cost and what to do.
         return task.error_message or _UNTOLD[task.status]
     silent = (
         f" GeekAI has not answered since {iso(task.unreachable_since)}."
