@@ -10,7 +10,7 @@ import anyio
 import pytest
 from PIL import Image, ImageCms, ImageDraw
 
-from geekai_video_mcp.pictures import PICTURE_BYTES, Ended, command, run
+from geekai_video_mcp.pictures import MAX_PICTURE_BYTES, Ended, run_worker, worker_command
 from geekai_video_mcp.references import DATA_URI_LIMIT, data_uri
 from support.process import descendants_naming
 from support.stills import BLUE, RED, close, encoded, film, halves, noise, placed, sideways
@@ -21,9 +21,9 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-async def fit(content: bytes, limit: int = PICTURE_BYTES) -> bytes:
+async def fit(content: bytes, limit: int = MAX_PICTURE_BYTES) -> bytes:
     """What becomes of a picture that can be decoded."""
-    status, out = await run(["stills", str(limit)], content)
+    status, out = await run_worker(["stills", str(limit)], content)
     assert status == 0
     assert len(out) <= limit
     return out
@@ -45,7 +45,7 @@ async def test_a_picture_that_is_fit_is_passed_on_to_the_byte(form: str) -> None
 async def test_a_picture_of_just_the_limit_has_a_data_uri_within_the_limit() -> None:
     png = b"\x89PNG\r\n\x1a\n"
     for kind in (png, b"\xff\xd8\xff", b"RIFF0000WEBP"):
-        longest = data_uri(kind + bytes(PICTURE_BYTES - len(kind)))
+        longest = data_uri(kind + bytes(MAX_PICTURE_BYTES - len(kind)))
         assert longest is not None
         assert DATA_URI_LIMIT - 64 < len(longest) <= DATA_URI_LIMIT
 
@@ -171,24 +171,24 @@ async def test_a_picture_of_any_mode_can_be_written_anew(mode: str) -> None:
     ids=["nothing", "png", "jpeg", "gif", "half-png", "half-jpeg", "half-webp"],
 )
 async def test_what_cannot_be_decoded_to_its_end_is_no_picture(content: bytes) -> None:
-    assert await run(["stills", str(PICTURE_BYTES)], content) == Ended(1, b"")
+    assert await run_worker(["stills", str(MAX_PICTURE_BYTES)], content) == Ended(1, b"")
 
 
 async def test_what_cannot_be_made_short_enough_is_not_sent_half() -> None:
-    assert await run(["stills", "10"], encoded(noise(64, 64))) == Ended(1, b"")
+    assert await run_worker(["stills", "10"], encoded(noise(64, 64))) == Ended(1, b"")
 
 
 async def test_a_small_file_that_would_fill_the_memory_is_not_decoded() -> None:
     bomb = encoded(Image.new("1", (20_000, 20_000)))
     assert len(bomb) < 100_000
 
-    assert await run(["stills", str(PICTURE_BYTES)], bomb) == Ended(2, b"")
+    assert await run_worker(["stills", str(MAX_PICTURE_BYTES)], bomb) == Ended(2, b"")
 
 
 async def test_a_file_beside_the_user_is_not_what_the_program_imports(tmp_path: Path) -> None:
     (tmp_path / "PIL.py").write_text("raise SystemExit(9)", "utf-8")
     still = encoded(halves())
-    done = await anyio.run_process(command(["stills", "1000"]), input=still, cwd=tmp_path)
+    done = await anyio.run_process(worker_command(["stills", "1000"]), input=still, cwd=tmp_path)
 
     assert done.returncode == 0
 
@@ -198,7 +198,7 @@ async def test_a_program_ends_when_nobody_waits_for_it_any_more(tmp_path: Path) 
     os.mkfifo(path)
     with anyio.fail_after(20), ExitStack() as held:
         async with anyio.create_task_group() as waiting:
-            waiting.start_soon(run, ["frames", str(path), "last"], b"")
+            waiting.start_soon(run_worker, ["frames", str(path), "last"], b"")
             held.callback(os.close, await opened_for_writing(path))
             waiting.cancel_scope.cancel()
         # The pipe is still open: whoever reads from it would read for ever.
@@ -218,7 +218,7 @@ async def opened_for_writing(pipe: Path) -> int:
 
 
 async def last_frame(path: Path) -> Ended:
-    return await run(["frames", str(path), "last"], b"")
+    return await run_worker(["frames", str(path), "last"], b"")
 
 
 @pytest.mark.parametrize("form", ["mp4", "webm"])

@@ -29,14 +29,14 @@ from geekai_video_mcp.inputs import (
     ListVideoTasks,
 )
 from geekai_video_mcp.ledger import Ledger, ProcessRegistry
-from geekai_video_mcp.pictures import Pictures
+from geekai_video_mcp.pictures import MediaResolver
 from geekai_video_mcp.task_extension import Tasks, tell_of_tasks
 from geekai_video_mcp.tools import App, tool
 
 if TYPE_CHECKING:
     import httpx
 
-    from geekai_video_mcp.artifacts import Artifacts, Preview
+    from geekai_video_mcp.artifacts import Preview, ResultDownloader
     from geekai_video_mcp.client import GeekAI
 
     Transport = Callable[[], httpx.AsyncBaseTransport]
@@ -176,7 +176,7 @@ async def open_app(settings: Settings) -> AsyncGenerator[App]:
         yield App(
             engine=await stack.enter_async_context(engine.run()),
             default_models=settings.default_models,
-            pictures=Pictures(
+            pictures=MediaResolver(
                 output_dir=settings.output_dir,
                 folders=settings.image_dirs,
                 service=settings.account,
@@ -228,14 +228,16 @@ async def _connect(
     )
 
 
-def _clients(settings: Settings, transport: "Transport | None") -> "tuple[GeekAI, Artifacts]":
-    from geekai_video_mcp.artifacts import Artifacts
+def _clients(
+    settings: Settings, transport: "Transport | None"
+) -> "tuple[GeekAI, ResultDownloader]":
+    from geekai_video_mcp.artifacts import ResultDownloader
     from geekai_video_mcp.client import GeekAI
 
     made = transport() if transport else None
     return (
         GeekAI(base_url=settings.base_url, api_key=settings.api_key, transport=made),
-        Artifacts(settings.output_dir, service_url=settings.base_url, transport=made),
+        ResultDownloader(settings.output_dir, service_url=settings.base_url, transport=made),
     )
 
 
@@ -256,6 +258,6 @@ async def _sandbox(settings: Settings, stack: AsyncExitStack) -> "Transport":
 
 
 async def _preview(path: Path, kind: "Preview") -> bytes | None:
-    from geekai_video_mcp.artifacts import preview
+    from geekai_video_mcp.artifacts import render_preview
 
-    return await preview(path, kind)
+    return await render_preview(path, kind)

@@ -42,7 +42,7 @@ from geekai_video_mcp.inputs import (
     ListVideoTasks,
 )
 from geekai_video_mcp.lifecycle import FileStatus, Media, Task
-from geekai_video_mcp.pictures import Pictures
+from geekai_video_mcp.pictures import MediaResolver
 from geekai_video_mcp.schema import compact_schema, outline_schema
 from geekai_video_mcp.wire import GenerationRequest
 
@@ -55,9 +55,9 @@ class App:
 
     engine: Engine
     default_models: Mapping[Media, str]
-    pictures: Pictures
+    pictures: MediaResolver
     preview: Picture
-    """`artifacts.preview`, handed in: its module is heavy, and most calls need no picture."""
+    """`artifacts.render_preview`, handed in: its module is heavy, and most calls need no picture."""
     clock: Callable[[], float] = time.time
     confirm_above: float | None = None
     """CNY above which a person is asked before paying; None: never."""
@@ -92,7 +92,7 @@ async def generate(asked: Generate, ctx: "Context[App]") -> Answer:
     app, began, task_id = _app(ctx), anyio.current_time(), None
     key, variation = asked.idempotency_key, asked.variation
     with nothing_charged():
-        wish = await app.pictures.resolved(
+        wish = await app.pictures.resolve(
             asked.to_request(default_model=app.default_models[asked.body.media]),
             asked.media_fields,
         )
@@ -272,7 +272,7 @@ def _app(ctx: "Context[App]") -> App:
 
 
 class _Untouched(ArgModelBase):
-    """Lets the arguments through whole: what is wrong with them is said by `Arguments.read`."""
+    """Lets the arguments through whole: what is wrong with them is said by `Arguments.read_file`."""
 
     model_config = ConfigDict(extra="allow")
 

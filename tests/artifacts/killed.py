@@ -19,7 +19,7 @@ from typing import Any
 import anyio
 import httpx
 
-from geekai_video_mcp.artifacts import Artifacts, parts
+from geekai_video_mcp.artifacts import ResultDownloader, parts
 from geekai_video_mcp.lifecycle import Result, Status, Task
 
 CALLS = ("open", "link", "unlink", "replace", "fsync")
@@ -62,16 +62,16 @@ def download(folder: Path, origin: str, killer: Killer, path: str) -> None:
         status=Status.SUCCEED,
         result=Result(url=f"{origin}/{path}"),
     )
-    parts.NOTE_EVERY = 4000  # pyright: ignore[reportPrivateUsage, reportConstantRedefinition]
+    parts.CHECKPOINT_BYTES = 4000  # pyright: ignore[reportPrivateUsage, reportConstantRedefinition]
     for name in CALLS:
         setattr(os, name, killer.before(name, getattr(os, name)))
     parts.Part.write = killer.before("write", parts.Part.write)  # pyright: ignore[reportAttributeAccessIssue]
-    parts.Part.drop = killer.before("drop", parts.Part.drop)  # pyright: ignore[reportAttributeAccessIssue]
+    parts.Part.reset = killer.before("drop", parts.Part.reset)  # pyright: ignore[reportAttributeAccessIssue]
 
     async def fetch() -> str:
-        async with Artifacts(folder, service_url=origin) as artifacts:
+        async with ResultDownloader(folder, service_url=origin) as artifacts:
             killer.armed = True
-            fact = await artifacts.fetch(task)
+            fact = await artifacts.download(task)
             killer.armed = False
             return fact.status
 

@@ -13,7 +13,7 @@ import anyio
 import httpx
 import pytest
 
-from geekai_video_mcp.artifacts.parts import LEFT_FOR
+from geekai_video_mcp.artifacts.parts import ABANDONED_AFTER
 from geekai_video_mcp.lifecycle import FileStatus, FileUpdate
 from support.host import Host
 from support.net import WEBM, Net, succeeded
@@ -24,7 +24,7 @@ OTHER = "fedcba9876543210" * 2
 MP4 = "a-fox-in-the-snow-01234567.mp4"
 
 
-def left(net: Net, name: str, *, age: float = LEFT_FOR + 60) -> Path:
+def left(net: Net, name: str, *, age: float = ABANDONED_AFTER + 60) -> Path:
     """A file that nobody has touched for *age* seconds."""
     net.folder.mkdir(exist_ok=True)
     path = net.folder / name
@@ -45,7 +45,9 @@ def locked(path: Path) -> Generator[None]:
 @pytest.mark.parametrize(
     "name", [f".{OTHER}.part", f".{OTHER}.part.json", f".{OTHER}-01234567.part"]
 )
-@pytest.mark.parametrize("age", [LEFT_FOR + 60, -LEFT_FOR - 60], ids=["old", "clock set back"])
+@pytest.mark.parametrize(
+    "age", [ABANDONED_AFTER + 60, -ABANDONED_AFTER - 60], ids=["old", "clock set back"]
+)
 async def test_a_part_that_nobody_goes_on_with_is_taken_away(
     net: Net, name: str, age: float
 ) -> None:
@@ -56,7 +58,7 @@ async def test_a_part_that_nobody_goes_on_with_is_taken_away(
 
 
 async def test_a_part_that_someone_may_go_on_with_is_left(net: Net) -> None:
-    path = left(net, f".{OTHER}.part", age=LEFT_FOR - 60)
+    path = left(net, f".{OTHER}.part", age=ABANDONED_AFTER - 60)
     await net.fetch(succeeded())
 
     assert path.exists()
@@ -84,7 +86,7 @@ async def test_an_old_part_goes_on_a_disk_without_locks_as_well(
 
 
 async def test_a_folder_and_a_pipe_of_such_names_hold_no_download_up(net: Net) -> None:
-    long_ago = time.time() - LEFT_FOR - 60
+    long_ago = time.time() - ABANDONED_AFTER - 60
     folder, pipe = net.folder / f".{OTHER}.part", net.folder / f".{OTHER}-01234567.part"
     folder.mkdir(parents=True)
     os.mkfifo(pipe)

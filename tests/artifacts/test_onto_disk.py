@@ -18,7 +18,7 @@ import pytest
 
 from geekai_video_mcp import artifacts
 from geekai_video_mcp.artifacts import receiving
-from geekai_video_mcp.artifacts.containers import is_whole
+from geekai_video_mcp.artifacts.containers import is_complete
 from geekai_video_mcp.errors import StorageUnavailable
 from geekai_video_mcp.ledger.locks import try_lock
 from geekai_video_mcp.lifecycle import FileStatus, FileUpdate
@@ -234,7 +234,7 @@ async def test_a_download_that_never_ends_is_ended(net: Net) -> None:
     net.answers["static.geekai.co"] = httpx.Response(200, stream=Drip(200_000))
 
     assert await refused(net, succeeded()) == "The download took too long"
-    assert anyio.current_time() == pytest.approx(artifacts.FETCH_DEADLINE)
+    assert anyio.current_time() == pytest.approx(artifacts.DOWNLOAD_DEADLINE)
 
 
 @virtual_time()
@@ -242,7 +242,7 @@ async def test_a_download_that_only_pretends_to_go_on_is_ended(net: Net) -> None
     net.answers["static.geekai.co"] = httpx.Response(200, stream=Drip(1))
 
     assert await refused(net, succeeded()) == "The download was too slow"
-    assert anyio.current_time() == pytest.approx(receiving.PACE_WINDOW)
+    assert anyio.current_time() == pytest.approx(receiving.STALL_WINDOW)
 
 
 @virtual_time()
@@ -281,7 +281,7 @@ async def test_a_download_for_which_there_is_no_room_is_not_begun(
     net: Net, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Not to the last byte: the ledger is on a disk, too."""
-    free = receiving.ROOM_LEFT + len(VIDEO) - 1
+    free = receiving.RESERVED_BYTES + len(VIDEO) - 1
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
 
     with pytest.raises(StorageUnavailable) as told:
@@ -393,7 +393,7 @@ def test_whether_a_video_is_whole_is_told_without_reading_it(content: bytes, box
     """Of gigabytes, the headers."""
     file = Counted(content)
 
-    assert is_whole(file)
+    assert is_complete(file)
     assert file.taken <= 16 * (boxes + 1)
 
 

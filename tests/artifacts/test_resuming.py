@@ -164,7 +164,7 @@ async def test_a_host_that_is_busy_for_a_moment_loses_nothing_of_what_is_here(ne
 
 async def test_a_part_that_ends_one_byte_into_a_block_is_gone_on_with(net: Net) -> None:
     """What is here is read again in blocks."""
-    at = parts.NOTE_EVERY + 1
+    at = parts.CHECKPOINT_BYTES + 1
     host = Host(box(b"ftyp", b"mp42") + box(b"moov", bytes(90)) + box(b"mdat", bytes(at)))
     await broken_off(net, host, at)
 

@@ -233,7 +233,7 @@ async def test_a_file_that_is_exchanged_after_it_was_judged_is_not_read(
     secret = {"album/a.png": home / "a.png", "album": home, ".": home}[swapped]
     placed(home, "a.png", encoded(halves(8, 8)))
     placed(home / "album", "a.png", encoded(halves(8, 8)))
-    judged, swap = folders.locate, exchanged(world.pictures / swapped, secret)
+    judged, swap = folders.locate_file, exchanged(world.pictures / swapped, secret)
 
     def then_exchanged(*arguments: Any) -> tuple[Path, Path]:  # noqa: ANN401 - passed on
         found = judged(*arguments)

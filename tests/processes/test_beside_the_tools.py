@@ -25,7 +25,7 @@ from mcp_types import (
 )
 from PIL import Image
 
-from geekai_video_mcp.artifacts import preview
+from geekai_video_mcp.artifacts import render_preview
 from support.process import line, listening, stdio, unmet
 from support.provider import HELD, provider
 from support.world import Era, call, told
@@ -134,7 +134,7 @@ async def test_of_a_made_picture_the_last_frame_is_the_picture_itself(tmp_path: 
 async def test_a_picture_of_every_kind_is_given_in_every_pixel(tmp_path: Path, ending: str) -> None:
     path = tmp_path / f"picture.{ending}"
     Image.effect_mandelbrot((160, 90), (-2, -1, 1, 1), 40).convert("RGB").save(path)
-    png = await preview(path, "last")
+    png = await render_preview(path, "last")
 
     assert png is not None
     given, original = Image.open(io.BytesIO(png)), Image.open(path).convert("RGB")
@@ -151,7 +151,7 @@ async def test_a_damaged_video_gives_what_can_be_seen_of_it_or_none(
     content = Path(task["file"]).read_bytes()
     damaged = tmp_path / "damaged.mp4"
     damaged.write_bytes(content[: int(len(content) * kept)])
-    png = await preview(damaged, "last")
+    png = await render_preview(damaged, "last")
 
     assert (png is None) == (kept == 0.0)
     assert png is None or Image.open(io.BytesIO(png)).size == (320, 180)

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from geekai_video_mcp.artifacts import Artifacts
+from geekai_video_mcp.artifacts import ResultDownloader
 from geekai_video_mcp.errors import ServiceUnavailable
 from geekai_video_mcp.lifecycle import FileUpdate, Result, Status, Task
 from support.service import VIDEO, file
@@ -50,8 +50,10 @@ class Net:
 
     async def fetch(self, task: Task, *, service: str = SERVICE) -> FileUpdate:
         transport = httpx.MockTransport(self.answer)
-        async with Artifacts(self.folder, service_url=service, transport=transport) as fetcher:
-            return await fetcher.fetch(task)
+        async with ResultDownloader(
+            self.folder, service_url=service, transport=transport
+        ) as fetcher:
+            return await fetcher.download(task)
 
     def files(self) -> list[str]:
         return sorted(path.name for path in self.folder.glob("*"))

@@ -15,12 +15,12 @@ from mcp_types import CallToolResult, TextContent
 from pydantic import SecretStr
 
 from geekai_video_mcp.admission import Limits
-from geekai_video_mcp.artifacts import Artifacts
+from geekai_video_mcp.artifacts import ResultDownloader
 from geekai_video_mcp.client import GeekAI
 from geekai_video_mcp.engine import Connections, Engine, EngineContext, Resolver
 from geekai_video_mcp.ledger import Ledger, ProcessRegistry
 from geekai_video_mcp.lifecycle import Media, Task
-from geekai_video_mcp.pictures import Ended, Pictures, command
+from geekai_video_mcp.pictures import Ended, MediaResolver, worker_command
 from geekai_video_mcp.server import build_server
 from geekai_video_mcp.tools import App
 from support.service import BASE_URL, KEY, ScriptedGeekAI
@@ -92,7 +92,7 @@ class World:
                     Media.VIDEO: "cogvideox-flash",
                     Media.IMAGE: "cogview-3-flash",
                 },
-                pictures=Pictures(
+                pictures=MediaResolver(
                     output_dir=self.output,
                     folders=(self.pictures,),
                     service=self.identity,
@@ -134,7 +134,7 @@ class World:
         geekai = GeekAI(
             base_url=BASE_URL, api_key=SecretStr(key), transport=transport, clock=self.clock
         )
-        artifacts = Artifacts(self.output, service_url=BASE_URL, transport=transport)
+        artifacts = ResultDownloader(self.output, service_url=BASE_URL, transport=transport)
         return Connections(
             client=await stack.enter_async_context(geekai),
             downloader=await stack.enter_async_context(artifacts),
@@ -171,7 +171,9 @@ class World:
 async def _at_once(arguments: Sequence[str], content: bytes) -> Ended:
     """The program itself, while the test's clock stands still."""
     # Output and input are pipes, and what is run is our own.
-    done = subprocess.run(command(arguments), input=content, stdout=subprocess.PIPE, check=False)  # noqa: S603
+    done = subprocess.run(
+        worker_command(arguments), input=content, stdout=subprocess.PIPE, check=False
+    )  # noqa: S603
     return Ended(done.returncode, done.stdout)
 
 

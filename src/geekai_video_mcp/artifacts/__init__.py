@@ -15,19 +15,19 @@ import anyio.to_thread
 import httpx
 
 from geekai_video_mcp.artifacts import parts, publishing
-from geekai_video_mcp.artifacts.links import Links, not_now
+from geekai_video_mcp.artifacts.links import SafeHttpClient, download_failed
 from geekai_video_mcp.artifacts.parts import Part
-from geekai_video_mcp.artifacts.pictures import Preview, preview
-from geekai_video_mcp.artifacts.receiving import not_saved, receive, unpack
+from geekai_video_mcp.artifacts.pictures import Preview, render_preview
+from geekai_video_mcp.artifacts.receiving import decode_inline, download, save_error
 from geekai_video_mcp.lifecycle import FileStatus, FileUpdate, Task
 
-__all__ = ["Artifacts", "Preview", "preview"]
+__all__ = ["Preview", "ResultDownloader", "render_preview"]
 
-FETCH_DEADLINE: Final = 1800.0
+DOWNLOAD_DEADLINE: Final = 1800.0
 """Seconds for one whole download; after that it is tried again."""
 
 
-class Artifacts:
+class ResultDownloader:
     """The output folder, and the way of results into it."""
 
     def __init__(
@@ -38,15 +38,15 @@ class Artifacts:
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._output_dir = output_dir
-        self._links = Links(service_url, transport)
+        self._client = SafeHttpClient(service_url, transport)
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        await self._links.aclose()
+        await self._client.aclose()
 
-    async def fetch(self, task: Task) -> FileUpdate:
+    async def download(self, task: Task) -> FileUpdate:
         """Download the task's result and publish it; `lost` when the link is dead.
 
         Goes on with what an earlier download left, of this process or of another.
@@ -56,42 +56,44 @@ class Artifacts:
             StorageUnavailable: the output folder cannot hold it.
         """
         try:
-            with anyio.fail_after(FETCH_DEADLINE):
-                return await self._fetched(task)
+            with anyio.fail_after(DOWNLOAD_DEADLINE):
+                return await self._download(task)
         except TimeoutError as exc:
-            raise not_now("The download took too long") from exc
+            raise download_failed("The download took too long") from exc
         except httpx.HTTPError as exc:
-            raise not_now(f"The download broke off ({type(exc).__name__})") from exc
+            raise download_failed(f"The download broke off ({type(exc).__name__})") from exc
         except OSError as exc:
             reason = exc.strerror or type(exc).__name__
-            raise not_saved(task.media, reason) from exc
+            raise save_error(task.media, reason) from exc
 
-    async def _fetched(self, task: Task) -> FileUpdate:
-        stem, dead = publishing.name(task), None
-        await anyio.to_thread.run_sync(parts.sweep, self._output_dir)
-        async with self._part(task) as part:
-            if not part.whole:
-                dead = await self._received(task, part)
+    async def _download(self, task: Task) -> FileUpdate:
+        stem, dead = publishing.file_stem(task), None
+        await anyio.to_thread.run_sync(parts.remove_abandoned, self._output_dir)
+        async with self._open_part(task) as part:
+            if not part.is_complete:
+                dead = await self._transfer(task, part)
             if dead is None:
                 return await anyio.to_thread.run_sync(publishing.publish, part, stem)
         there = await anyio.to_thread.run_sync(
-            publishing.published, self._output_dir, stem, task.media
+            publishing.find_published, self._output_dir, stem, task.media
         )
         return there or FileUpdate(status=FileStatus.LOST, error=dead)
 
-    async def _received(self, task: Task, part: Part) -> str | None:
+    async def _transfer(self, task: Task, part: Part) -> str | None:
         url = task.result.url if task.result else None
         if url is None:
             return "The service gave no link."
         if url.startswith("data:"):
-            return await unpack(url, part)
-        return await receive(self._links, url, part)
+            return await decode_inline(url, part)
+        return await download(self._client, url, part)
 
     @asynccontextmanager
-    async def _part(self, task: Task) -> AsyncGenerator[Part]:
-        part = await anyio.to_thread.run_sync(parts.claim, self._output_dir, task.id, task.media)
+    async def _open_part(self, task: Task) -> AsyncGenerator[Part]:
+        part = await anyio.to_thread.run_sync(
+            parts.claim_part, self._output_dir, task.id, task.media
+        )
         if part is None:
-            raise not_now("Another process is downloading the video")
+            raise download_failed("Another process is downloading the video")
         try:
             yield part
         finally:

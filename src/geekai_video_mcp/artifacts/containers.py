@@ -7,41 +7,45 @@ from typing import BinaryIO, Final
 from geekai_video_mcp.lifecycle import Media
 from geekai_video_mcp.references import PictureType, picture_type
 
-SIGNATURE: Final = 12
+SIGNATURE_BYTES: Final = 12
 """Bytes from the start of a file that tell what it is."""
 _EBML: Final = b"\x1a\x45\xdf\xa3"
 _BOX: Final = 8
 """Bytes of the smallest box of an MP4: its length and its name."""
 
-ENDINGS: Final = {
+EXTENSIONS: Final = {
     Media.VIDEO: (".mp4", ".webm"),
     Media.IMAGE: (".png", ".jpg", ".webp"),
 }
 """What a file of each kind may be called."""
-_OF_PICTURES: Final[Mapping[PictureType, str]] = {"png": ".png", "jpeg": ".jpg", "webp": ".webp"}
-_LAST: Final = {".png": b"IEND\xaeB`\x82", ".jpg": b"\xff\xd9"}
+_IMAGE_EXTENSIONS: Final[Mapping[PictureType, str]] = {
+    "png": ".png",
+    "jpeg": ".jpg",
+    "webp": ".webp",
+}
+_LAST_BYTES: Final = {".png": b"IEND\xaeB`\x82", ".jpg": b"\xff\xd9"}
 """The last bytes of a picture that is whole. A WebP says its length at the start."""
 
 
-def suffix(start: bytes, media: Media) -> str | None:
+def file_extension(start: bytes, media: Media) -> str | None:
     """The ending for a file that begins with *prefix*; None if it is no such medium.
 
     MP4 and its kin name themselves at byte 4, WebP at bytes 0 and 8, the others at byte 0.
     """
-    ending = _ending(start)
-    return ending if ending in ENDINGS[media] else None
+    ending = _detect_extension(start)
+    return ending if ending in EXTENSIONS[media] else None
 
 
-def _ending(start: bytes) -> str | None:
+def _detect_extension(start: bytes) -> str | None:
     if start.startswith(_EBML):
         return ".webm"
     if start[4:8] == b"ftyp":
         return ".mp4"
     found = picture_type(start)
-    return _OF_PICTURES[found] if found else None
+    return _IMAGE_EXTENSIONS[found] if found else None
 
 
-def is_whole(file: BinaryIO) -> bool:
+def is_complete(file: BinaryIO) -> bool:
     """Whether *file* ends where its format says; costs one read per top-level box of a video.
 
     For a body of unknown length, which a broken connection ends as well as its own end
@@ -49,19 +53,19 @@ def is_whole(file: BinaryIO) -> bool:
     """
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
-    start = file.read(SIGNATURE)
-    ending = _ending(start)
+    start = file.read(SIGNATURE_BYTES)
+    ending = _detect_extension(start)
     if ending == ".webm":
         return True
     if ending == ".webp":
         return size >= int.from_bytes(start[4:8], "little") + _BOX
-    if ending in _LAST:
-        file.seek(max(0, size - len(_LAST[ending])))
-        return file.read() == _LAST[ending]
-    return _boxes_end(file, size)
+    if ending in _LAST_BYTES:
+        file.seek(max(0, size - len(_LAST_BYTES[ending])))
+        return file.read() == _LAST_BYTES[ending]
+    return _has_complete_boxes(file, size)
 
 
-def _boxes_end(file: BinaryIO, size: int) -> bool:
+def _has_complete_boxes(file: BinaryIO, size: int) -> bool:
     at, seen = 0, set[bytes]()
     while at < size:
         file.seek(at)

@@ -27,7 +27,7 @@ _PLAIN_HOST: Final = re.compile(r"[\w.:\-\[\]]+", re.ASCII)
 """A name or an address with a port; no user, and nothing that two parsers read differently."""
 
 
-class Links:
+class SafeHttpClient:
     """The client of result hosts, kept to where results may come from."""
 
     def __init__(self, service_url: str, transport: httpx.AsyncBaseTransport | None) -> None:
@@ -45,7 +45,7 @@ class Links:
         await self._http.aclose()
 
     @asynccontextmanager
-    async def get(self, url: str, asking: Mapping[str, str]) -> AsyncGenerator[httpx.Response]:
+    async def get(self, url: str, headers: Mapping[str, str]) -> AsyncGenerator[httpx.Response]:
         """The answer at the end of *url* and its redirects; *asking* is sent to each of them.
 
         Raises:
@@ -55,9 +55,9 @@ class Links:
         for _ in range(REDIRECTS + 1):
             try:
                 here = urljoin(here, link)
-                request = await self._vetted(urlsplit(here), asking)
+                request = await self._build_request(urlsplit(here), headers)
             except (ValueError, httpx.InvalidURL) as exc:
-                raise not_now("The result's link cannot be read") from exc
+                raise download_failed("The result's link cannot be read") from exc
             response = await self._http.send(request, stream=True)
             try:
                 if not response.has_redirect_location:
@@ -66,17 +66,19 @@ class Links:
                 link = response.headers["Location"]
             finally:
                 await response.aclose()
-        raise not_now("The result's link redirects too often")
+        raise download_failed("The result's link redirects too often")
 
-    async def _vetted(self, url: SplitResult, asking: Mapping[str, str]) -> httpx.Request:
+    async def _build_request(
+        self, url: SplitResult, headers_given: Mapping[str, str]
+    ) -> httpx.Request:
         """A request that can only go where results may come from."""
         # Compressed bytes could expand without end; a video gains nothing by them.
-        headers = {**asking, "Accept-Encoding": "identity"}
+        headers = {**headers_given, "Accept-Encoding": "identity"}
         if (url.scheme, url.netloc) == (self._service.scheme, self._service.netloc):
             return self._http.build_request("GET", url.geturl(), headers=headers)
         if url.scheme != "https" or not url.hostname or not _PLAIN_HOST.fullmatch(url.netloc):
-            raise not_now("The result's link is not a plain https link")
-        if _proxied(url.hostname):
+            raise download_failed("The result's link is not a plain https link")
+        if _uses_proxy(url.hostname):
             # The proxy looks the name up and connects; what it may reach is its operator's say.
             return self._http.build_request("GET", url.geturl(), headers=headers)
         address = await _public_address(url.hostname, url.port or 443)
@@ -90,7 +92,7 @@ class Links:
         )
 
 
-def _proxied(host: str) -> bool:
+def _uses_proxy(host: str) -> bool:
     """Whether the environment sends https requests for *host* through a proxy, as httpx would."""
     proxies = urllib.request.getproxies()
     through = proxies.get("https") or proxies.get("all")
@@ -102,14 +104,16 @@ async def _public_address(host: str, port: int) -> str:
     try:
         found = await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as exc:  # a label too long for any name
-        raise not_now("The result's host has no address") from exc
+        raise download_failed("The result's host has no address") from exc
     addresses = [entry[4][0] for entry in found]
     if not addresses or not all(is_public(str(address)) for address in addresses):
-        raise not_now("The result's link leads to a private address, where none may come from")
+        raise download_failed(
+            "The result's link leads to a private address, where none may come from"
+        )
     address = str(addresses[0])
     return f"[{address}]" if ":" in address else address
 
 
-def not_now(reason: str) -> ServiceUnavailable:
+def download_failed(reason: str) -> ServiceUnavailable:
     """A download that did not come about, and may later."""
     return ServiceUnavailable(reason, code="download_failed")

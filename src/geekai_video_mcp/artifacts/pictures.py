@@ -17,7 +17,7 @@ PREVIEW_DEADLINE: Final = 8.0
 Preview = Literal["cover", "frames", "picture", "last"]
 
 
-async def preview(path: Path, kind: Preview) -> bytes | None:
+async def render_preview(path: Path, kind: Preview) -> bytes | None:
     """A JPEG, or for `last` a PNG, as `frames` makes it; None if there is nothing to see."""
     # -P: a file named av.py in the user's folder must not be what the child imports.
     command = [sys.executable, "-P", "-m", "geekai_video_mcp.frames", str(path), kind]

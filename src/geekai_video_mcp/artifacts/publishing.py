@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from geekai_video_mcp.artifacts.containers import ENDINGS, SIGNATURE, suffix
+from geekai_video_mcp.artifacts.containers import EXTENSIONS, SIGNATURE_BYTES, file_extension
 from geekai_video_mcp.artifacts.parts import Part, sha256_of
 from geekai_video_mcp.errors import sanitize
 from geekai_video_mcp.lifecycle import FileStatus, FileUpdate, Media, Task
@@ -34,28 +34,28 @@ def publish(part: Part, stem: str) -> FileUpdate:
     try:
         os.fsync(part.file.fileno())
     except OSError:
-        part.drop()  # a second sync would succeed, and prove nothing
+        part.reset()  # a second sync would succeed, and prove nothing
         raise
-    path = next(path for path in _names(part, stem) if _give_name(part, path))
+    path = next(path for path in _candidate_paths(part, stem) if _publish_as(part, path))
     _sync_folder(path.parent)
     part.published = True
-    return _stored(path, part.size, part.sha256)
+    return _stored_update(path, part.size, part.sha256)
 
 
-def published(folder: Path, stem: str, media: Media) -> FileUpdate | None:
+def find_published(folder: Path, stem: str, media: Media) -> FileUpdate | None:
     """The result of this name that a process put there and died before it could say so."""
-    for ending in ENDINGS[media]:
+    for ending in EXTENSIONS[media]:
         path = folder / f"{stem}{ending}"
         try:
-            with _opened(path) as file:
-                if suffix(file.read(SIGNATURE), media) == ending:
-                    return _stored(path, os.fstat(file.fileno()).st_size, sha256_of(file))
+            with _open_regular_file(path) as file:
+                if file_extension(file.read(SIGNATURE_BYTES), media) == ending:
+                    return _stored_update(path, os.fstat(file.fileno()).st_size, sha256_of(file))
         except OSError:
             continue
     return None
 
 
-def name(task: Task) -> str:
+def file_stem(task: Task) -> str:
     """The file's name without its ending, made by us: words of the prompt and the task's id."""
     prompt = sanitize(str(task.request.get("prompt") or task.model), limit=STEM_LENGTH * 4)
     # Letters, marks and numbers: without their marks, Hindi and Thai lose their vowels.
@@ -69,26 +69,26 @@ def name(task: Task) -> str:
     return f"{words or task.media.value}-{task.id[:8]}"
 
 
-def _stored(path: Path, size: int, sha256: str) -> FileUpdate:
+def _stored_update(path: Path, size: int, sha256: str) -> FileUpdate:
     return FileUpdate(status=FileStatus.STORED, path=str(path), size_bytes=size, sha256=sha256)
 
 
-def _names(part: Part, stem: str) -> Iterator[Path]:
-    ending = part.suffix
+def _candidate_paths(part: Part, stem: str) -> Iterator[Path]:
+    ending = part.extension
     for number in itertools.count(1):
         yield part.path.with_name(f"{stem}{ending}" if number == 1 else f"{stem}-{number}{ending}")
 
 
-def _give_name(part: Part, path: Path) -> bool:
+def _publish_as(part: Part, path: Path) -> bool:
     """Whether the video now stands at *path*, by this call or by one that was cut off."""
     try:
-        _link(part, path)
+        _link_or_replace(part, path)
     except FileExistsError:
-        return _is_ours(part, path)
+        return _holds_this_part(part, path)
     return True
 
 
-def _link(part: Part, path: Path) -> None:
+def _link_or_replace(part: Part, path: Path) -> None:
     try:
         # A link refuses an existing name; a rename would replace it without a word.
         os.link(part.path, path)
@@ -97,22 +97,22 @@ def _link(part: Part, path: Path) -> None:
     except OSError:
         # exFAT and some shares have no links: there the name is reserved, and then replaced.
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-        _move(part, path)
+        _replace(part, path)
 
 
-def _is_ours(part: Part, path: Path) -> bool:
+def _holds_this_part(part: Part, path: Path) -> bool:
     try:
-        with _opened(path) as file:
+        with _open_regular_file(path) as file:
             size = os.fstat(file.fileno()).st_size
             same = size == part.size and sha256_of(file) == part.sha256
     except OSError:
         return False
     if size == 0:  # a name that was reserved, and its process died
-        _move(part, path)
+        _replace(part, path)
     return same or size == 0
 
 
-def _move(part: Part, path: Path) -> None:
+def _replace(part: Part, path: Path) -> None:
     if sys.platform == "win32":  # which renames no open file
         part.file.close()
     try:
@@ -122,7 +122,7 @@ def _move(part: Part, path: Path) -> None:
         raise
 
 
-def _opened(path: Path) -> BinaryIO:
+def _open_regular_file(path: Path) -> BinaryIO:
     """The plain file at *path*, and nothing that a link leads to."""
     if not stat.S_ISREG(path.lstat().st_mode):
         raise FileNotFoundError(path)

@@ -18,21 +18,21 @@ import anyio.to_thread
 import httpx
 
 from geekai_video_mcp.artifacts import containers
-from geekai_video_mcp.artifacts.links import Links, not_now
+from geekai_video_mcp.artifacts.links import SafeHttpClient, download_failed
 from geekai_video_mcp.artifacts.parts import Part, Source
 from geekai_video_mcp.errors import StorageUnavailable
 from geekai_video_mcp.lifecycle import Media
 
 SIZE_LIMIT: Final = 4 * 1024**3
 """Bytes of one video: 30 s of 4K at ten times the rate seen."""
-ROOM_LEFT: Final = 256 * 1024**2
+RESERVED_BYTES: Final = 256 * 1024**2
 """Bytes that a download leaves free on its disk, for the ledger and everything else."""
-PACE_WINDOW: Final = 60.0
-"""Seconds in which `PACE_AT_LEAST` must come, or the rest."""
-PACE_AT_LEAST: Final = 240 * 1024
+STALL_WINDOW: Final = 60.0
+"""Seconds in which `MIN_BYTES_PER_WINDOW` must come, or the rest."""
+MIN_BYTES_PER_WINDOW: Final = 240 * 1024
 """Bytes in each window: any slower, and 7 MB would not come before the deadline."""
 
-GONE: Final = frozenset({403, 404, 410})
+DEAD_LINK_STATUSES: Final = frozenset({403, 404, 410})
 """How an expired or withdrawn link answers: a fresh link is needed, not patience."""
 
 _STRONG: Final = re.compile(r'"[\x21\x23-\x7e]{1,200}"')
@@ -40,7 +40,7 @@ _RANGE: Final = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})")
 _NUMBER: Final = re.compile(r"[0-9]{1,18}")
 
 
-async def receive(links: Links, url: str, part: Part) -> str | None:
+async def download(client: SafeHttpClient, url: str, part: Part) -> str | None:
     """Complete *part* from *url*; returns why the link is dead, None once all is here.
 
     Raises:
@@ -49,18 +49,18 @@ async def receive(links: Links, url: str, part: Part) -> str | None:
         OSError: the disk failed.
         httpx.HTTPError: the connection did.
     """
-    if part.source is not None and await _resumed(links, url, part):
+    if part.source is not None and await _resume(client, url, part):
         return None
-    async with links.get(url, {}) as response:
-        if response.status_code in GONE:
+    async with client.get(url, {}) as response:
+        if response.status_code in DEAD_LINK_STATUSES:
             return f"The link answered HTTP {response.status_code}."
         if response.status_code != HTTPStatus.OK:
-            raise not_now(f"The result's host answered HTTP {response.status_code}")
-        await _from_the_start(response, part)
+            raise download_failed(f"The result's host answered HTTP {response.status_code}")
+        await _receive_from_start(response, part)
     return None
 
 
-async def unpack(link: str, part: Part) -> str | None:
+async def decode_inline(link: str, part: Part) -> str | None:
     """Complete *part* from a picture that stands in the link itself; returns why it cannot be.
 
     Raises:
@@ -72,65 +72,65 @@ async def unpack(link: str, part: Part) -> str | None:
         content = base64.b64decode(link.partition(",")[2], validate=True)
     except ValueError:
         return "The picture in the answer cannot be read."
-    source = Source(place=hashlib.sha256(content).hexdigest(), total=len(content))
-    await anyio.to_thread.run_sync(part.begin, source)
-    await _room_for(part)
+    source = Source(url_digest=hashlib.sha256(content).hexdigest(), total=len(content))
+    await anyio.to_thread.run_sync(part.start, source)
+    await _check_free_space(part)
     await anyio.to_thread.run_sync(part.write, content)
-    await _worth_going_on(part)
+    await _check_so_far(part)
     return None
 
 
-async def _resumed(links: Links, url: str, part: Part) -> bool:
+async def _resume(client: SafeHttpClient, url: str, part: Part) -> bool:
     """Whether one answer to a request for the rest completed *part*."""
     source = part.source
     if source is None or source.etag is None:
         return False
     asking = {"Range": f"bytes={part.size}-", "If-Range": source.etag}
-    async with links.get(url, asking) as response:
+    async with client.get(url, asking) as response:
         if response.status_code == HTTPStatus.OK:
-            await _from_the_start(response, part)
+            await _receive_from_start(response, part)
             return True
         if response.status_code != HTTPStatus.PARTIAL_CONTENT:
             if response.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-                await anyio.to_thread.run_sync(part.drop)
+                await anyio.to_thread.run_sync(part.reset)
             return False
-        if not _continues(response, part):
-            await anyio.to_thread.run_sync(part.drop)
+        if not _same_representation(response, part):
+            await anyio.to_thread.run_sync(part.reset)
             return False
-        await _body(response, part)
+        await _receive_body(response, part)
         return True
 
 
-def _continues(response: httpx.Response, part: Part) -> bool:
+def _same_representation(response: httpx.Response, part: Part) -> bool:
     """Whether the body is the rest of what is here, of the very same representation."""
     given = _RANGE.fullmatch(response.headers.get("Content-Range", ""))
     if given is None or int(given[1]) != part.size:
         return False
-    return replace(_source(response), total=int(given[3])) == part.source
+    return replace(_source_of(response), total=int(given[3])) == part.source
 
 
-async def _from_the_start(response: httpx.Response, part: Part) -> None:
-    await anyio.to_thread.run_sync(part.begin, _source(response))
-    await _body(response, part)
+async def _receive_from_start(response: httpx.Response, part: Part) -> None:
+    await anyio.to_thread.run_sync(part.start, _source_of(response))
+    await _receive_body(response, part)
 
 
-async def _body(response: httpx.Response, part: Part) -> None:
-    await _room_for(part)
+async def _receive_body(response: httpx.Response, part: Part) -> None:
+    await _check_free_space(part)
     mark = part.size
-    with anyio.move_on_after(PACE_WINDOW) as window:
+    with anyio.move_on_after(STALL_WINDOW) as window:
         async for chunk in response.aiter_raw():
             await anyio.to_thread.run_sync(part.write, chunk)
-            if len(part.head) == containers.SIGNATURE:
-                await _worth_going_on(part)
-            if part.size - mark >= PACE_AT_LEAST:
-                mark, window.deadline = part.size, anyio.current_time() + PACE_WINDOW
+            if len(part.head) == containers.SIGNATURE_BYTES:
+                await _check_so_far(part)
+            if part.size - mark >= MIN_BYTES_PER_WINDOW:
+                mark, window.deadline = part.size, anyio.current_time() + STALL_WINDOW
     if window.cancelled_caught:
-        raise not_now("The download was too slow")
-    await _all_here(response, part)
-    await anyio.to_thread.run_sync(part.take_note)
+        raise download_failed("The download was too slow")
+    await _check_complete(response, part)
+    await anyio.to_thread.run_sync(part.write_checkpoint)
 
 
-def not_saved(media: Media, reason: str) -> StorageUnavailable:
+def save_error(media: Media, reason: str) -> StorageUnavailable:
     """The error of an output folder that does not take a result, which was paid for before."""
     return StorageUnavailable(
         f"The {media}",
@@ -140,56 +140,56 @@ def not_saved(media: Media, reason: str) -> StorageUnavailable:
     )
 
 
-async def _room_for(part: Part) -> None:
+async def _check_free_space(part: Part) -> None:
     """Refuse what would fill the disk, before it does."""
     total = part.source.total if part.source else None
     if total is not None and total > SIZE_LIMIT:
-        raise await _worthless(part, f"The result is larger than {SIZE_LIMIT:,} bytes")
-    needed = (total or part.size) - part.size + ROOM_LEFT
+        raise await _reject(part, f"The result is larger than {SIZE_LIMIT:,} bytes")
+    needed = (total or part.size) - part.size + RESERVED_BYTES
     usage = await anyio.to_thread.run_sync(shutil.disk_usage, part.path.parent)
     if usage.free < needed:
         short = f"{usage.free / 1e6:,.0f} MB are free in its folder, and {needed / 1e6:,.0f} MB"
-        raise not_saved(part.media, f"{short} are needed")
+        raise save_error(part.media, f"{short} are needed")
 
 
-async def _worth_going_on(part: Part) -> None:
-    if part.suffix is None:
-        raise await _worthless(part, f"The result's link gave something that is no {part.media}")
+async def _check_so_far(part: Part) -> None:
+    if part.extension is None:
+        raise await _reject(part, f"The result's link gave something that is no {part.media}")
     total = part.source.total if part.source else None
     if total is not None and part.size > total:
-        raise await _worthless(part, "The result is longer than it was said to be")
+        raise await _reject(part, "The result is longer than it was said to be")
     if part.size > SIZE_LIMIT:
-        raise await _worthless(part, f"The result is larger than {SIZE_LIMIT:,} bytes")
+        raise await _reject(part, f"The result is larger than {SIZE_LIMIT:,} bytes")
 
 
-async def _all_here(response: httpx.Response, part: Part) -> None:
+async def _check_complete(response: httpx.Response, part: Part) -> None:
     if part.size > 0:
-        await _worth_going_on(part)
+        await _check_so_far(part)
     total = part.source.total if part.source else None
     if part.size == 0 or total not in {None, part.size}:
-        raise not_now("The download was cut short")
+        raise download_failed("The download was cut short")
     # A body without a length ends as a broken connection does: the container must tell.
     chunked = "chunked" in response.headers.get("Transfer-Encoding", "").lower()
     told = total is not None or chunked
-    if not told and not await anyio.to_thread.run_sync(containers.is_whole, part.file):
-        raise await _worthless(part, "The download was cut short")
+    if not told and not await anyio.to_thread.run_sync(containers.is_complete, part.file):
+        raise await _reject(part, "The download was cut short")
     if part.source is not None:
         part.source = replace(part.source, total=part.size)
 
 
-async def _worthless(part: Part, reason: str) -> Exception:
-    await anyio.to_thread.run_sync(part.drop)
-    return not_now(reason)
+async def _reject(part: Part, reason: str) -> Exception:
+    await anyio.to_thread.run_sync(part.reset)
+    return download_failed(reason)
 
 
-def _source(response: httpx.Response) -> Source:
+def _source_of(response: httpx.Response) -> Source:
     request = response.request
     # Without its query: a fresh link to the same file has a new signature there.
     place = f"{request.headers['Host']}{request.url.path}".encode()
     etag = response.headers.get("ETag", "")
     length = response.headers.get("Content-Length", "")
     return Source(
-        place=hashlib.sha256(place).hexdigest(),
+        url_digest=hashlib.sha256(place).hexdigest(),
         etag=etag if _STRONG.fullmatch(etag) else None,
         total=int(length) if _NUMBER.fullmatch(length) else None,
     )

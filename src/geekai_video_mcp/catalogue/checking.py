@@ -199,7 +199,7 @@ def _rule_applies(rule: Rule, request: Request) -> bool:
 
 
 def _is_given(request: Request, entry: str) -> bool:
-    """Whether *request* asks for *entry*, as `fetch.toml` spells one."""
+    """Whether *request* asks for *entry*, as `download.toml` spells one."""
     if counted := _MORE_THAN.fullmatch(entry):
         return _count_items(request, counted[1]) > int(counted[2])
     if entry.endswith("[]"):

@@ -27,7 +27,7 @@ class ProviderClient(Protocol):
 
 
 class Downloader(Protocol):
-    """The way of results onto disk, as `artifacts.Artifacts` is it."""
+    """The way of results onto disk, as `artifacts.ResultDownloader` is it."""
 
     async def download(self, task: Task) -> FileUpdate: ...
 
@@ -106,7 +106,7 @@ class EngineContext:
         return task
 
     async def claim(self, task_id: str, change: Callable[[Task], Task]) -> Task:
-        """`Ledger.claim`, and word of it."""
+        """`Ledger.claim_part`, and word of it."""
         task = await self.ledger.claim(task_id, change)
         self.signals.notify(task_id)
         return task

@@ -64,7 +64,7 @@ class Arguments(BaseModel):
 
     @classmethod
     def read(cls, arguments: Mapping[str, Any], *, service_url: str = "") -> Self:
-        """The arguments as a value. Links of the service itself may be given on any host.
+        """The arguments as a value. SafeHttpClient of the service itself may be given on any host.
 
         Raises:
             RequestRefused: naming every argument that is wrong, in one line.

@@ -21,16 +21,16 @@ from geekai_video_mcp import references
 from geekai_video_mcp.errors import RequestRefused, TaskNotFound
 from geekai_video_mcp.inputs.media import MediaFields, MediaKind, replace_media
 from geekai_video_mcp.lifecycle import TERMINAL, FileStatus, Media, Status, Task
-from geekai_video_mcp.pictures.folders import Unreadable, read
+from geekai_video_mcp.pictures.folders import Unreadable, read_file
 from geekai_video_mcp.references import DATA_URI_LIMIT, PICTURE_REMEDY, RefKind
 from geekai_video_mcp.wire import GenerationRequest
 
-PATIENCE: Final = 10.0
+RESOLVE_TIMEOUT: Final = 10.0
 """Seconds for all pictures of one request; a 20 MB photograph takes about one."""
-LINK_LIFE: Final = 6 * 86_400.0
+LINK_TTL: Final = 6 * 86_400.0
 """Seconds for which a result's link is passed on. GeekAI keeps it for 7 days (its Veo manual,
 read 2026-11-22), and the request it is given to may queue for a while."""
-PICTURE_BYTES: Final = (DATA_URI_LIMIT - 64) // 4 * 3
+MAX_PICTURE_BYTES: Final = (DATA_URI_LIMIT - 64) // 4 * 3
 """Bytes of a picture whose data URI is just within the limit."""
 TOO_LARGE: Final = 2
 """The exit status of `stills` for a picture of too many pixels."""
@@ -43,28 +43,28 @@ class Ended(NamedTuple):
     output: bytes
 
 
-Child = Callable[[Sequence[str], bytes], Awaitable[Ended]]
+RunWorker = Callable[[Sequence[str], bytes], Awaitable[Ended]]
 """Runs one of our programs with these arguments and this on its stdin."""
-Find = Callable[[str], Awaitable[Task]]
+FindTask = Callable[[str], Awaitable[Task]]
 Request = TypeVar("Request", bound=GenerationRequest)
 
 
-async def run(arguments: Sequence[str], content: bytes) -> Ended:
+async def run_worker(arguments: Sequence[str], content: bytes) -> Ended:
     """The program, as a process that ends when its caller stops waiting."""
     done = await anyio.run_process(
-        command(arguments), input=content, stderr=subprocess.DEVNULL, check=False
+        worker_command(arguments), input=content, stderr=subprocess.DEVNULL, check=False
     )
     return Ended(done.returncode, done.stdout)
 
 
-def command(arguments: Sequence[str]) -> list[str]:
+def worker_command(arguments: Sequence[str]) -> list[str]:
     """The command line of one of our programs."""
     # -P: a file named PIL.py in the user's folder must not be what the child imports.
     program, *rest = arguments
     return [sys.executable, "-P", "-m", f"geekai_video_mcp.{program}", *rest]
 
 
-class Pictures:
+class MediaResolver:
     """The way from a caller's references to what the wire takes."""
 
     def __init__(
@@ -74,8 +74,8 @@ class Pictures:
         folders: Sequence[Path],
         service: str,
         service_url: str,
-        find: Find,
-        child: Child = run,
+        find: FindTask,
+        child: RunWorker = run_worker,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._folders = [output_dir, *folders]
@@ -88,7 +88,7 @@ class Pictures:
         self._one = anyio.Lock()
         """Pictures are decoded one at a time: each may take half a gigabyte."""
 
-    async def resolved(self, request: Request, fields: MediaFields) -> Request:
+    async def resolve(self, request: Request, fields: MediaFields) -> Request:
         """The request with a link or a data URI wherever a file or a task was named.
 
         *fields* are those of the arguments that the request was made of.
@@ -100,10 +100,12 @@ class Pictures:
         """
         body = request.to_json()
         try:
-            with anyio.fail_after(PATIENCE):
+            with anyio.fail_after(RESOLVE_TIMEOUT):
                 meant = await replace_media(body, fields, self._replacement)
         except TimeoutError:
-            what = f"The pictures were not ready within {PATIENCE:.0f} s; give smaller or fewer"
+            what = (
+                f"The pictures were not ready within {RESOLVE_TIMEOUT:.0f} s; give smaller or fewer"
+            )
             raise RequestRefused(what) from None
         return request if meant == body else type(request).model_validate(meant)
 
@@ -121,13 +123,13 @@ class Pictures:
         if kind is RefKind.FILE:
             return await self._file(text, self._folders, where)
         if kind is RefKind.TASK:
-            return await self._of_task(await self._finished(text, where), where)
+            return await self._from_task(await self._require_succeeded(text, where), where)
         return text
 
     async def _video(self, text: str, where: str) -> str:
         if references.ref_kind(text) is not RefKind.TASK:
             return text
-        task = await self._finished(text, where)
+        task = await self._require_succeeded(text, where)
         link = task.result.url if task.result else None
         if task.media is not Media.VIDEO:
             raise _refused(where, "that task made a picture; give it as an image")
@@ -139,17 +141,17 @@ class Pictures:
     async def _file(self, reference: str, folders: Sequence[Path], where: str) -> str:
         """The file as a data URI."""
         try:
-            content = await anyio.to_thread.run_sync(partial(read, reference, folders))
+            content = await anyio.to_thread.run_sync(partial(read_file, reference, folders))
         except Unreadable as exc:
             raise _refused(where, f"{exc}; or {PICTURE_REMEDY}") from exc
-        return await self._sent(content, where)
+        return await self._encode(content, where)
 
-    async def _sent(self, content: bytes, where: str) -> str:
+    async def _encode(self, content: bytes, where: str) -> str:
         """The picture as a data URI, made smaller if it must be."""
         if references.picture_type(content) is None:
             raise _refused(where, "the file is no PNG, JPEG or WebP picture, whatever it is called")
         async with self._one:
-            status, fit = await self._child(["stills", str(PICTURE_BYTES)], content)
+            status, fit = await self._child(["stills", str(MAX_PICTURE_BYTES)], content)
         if status == TOO_LARGE:
             raise _refused(where, "the picture has too many pixels; give one of up to 120 million")
         uri = references.data_uri(fit) if status == 0 else None
@@ -157,7 +159,7 @@ class Pictures:
             raise _refused(where, "the picture is damaged: it cannot be decoded to its end")
         return uri
 
-    async def _of_task(self, task: Task, where: str) -> str:
+    async def _from_task(self, task: Task, where: str) -> str:
         """A picture task's picture, or a video task's last frame."""
         result, path = task.result, Path(task.file_path or "")
         stored = task.file_status is FileStatus.STORED
@@ -165,13 +167,13 @@ class Pictures:
             if stored:
                 with suppress(Unreadable):
                     # Its own folder, for it may have been stored before the output folder moved.
-                    content = await anyio.to_thread.run_sync(read, str(path), [path.parent])
-                    return await self._sent(content, where)
+                    content = await anyio.to_thread.run_sync(read_file, str(path), [path.parent])
+                    return await self._encode(content, where)
             link = self._link(task, result.url if result else None)
         else:
             link = self._link(task, result.last_frame_url if result else None)
             if link is None and stored and (frame := await self._last_frame(path)):
-                return await self._sent(frame, where)
+                return await self._encode(frame, where)
         if link is not None:
             return link
         waiting = task.file_status is FileStatus.NONE
@@ -186,14 +188,14 @@ class Pictures:
 
     def _link(self, task: Task, link: str | None) -> str | None:
         """The link of a result, if this service can still fetch it."""
-        young = self._clock() - (task.ended_at or 0.0) < LINK_LIFE
+        young = self._clock() - (task.ended_at or 0.0) < LINK_TTL
         if link is None or not young or task.account != self._service:
             return None
         with suppress(ValueError):
             return references.check_link(link, service_url=self.service_url)
         return None
 
-    async def _finished(self, text: str, where: str) -> Task:
+    async def _require_succeeded(self, text: str, where: str) -> Task:
         """The task that *text* names, if it has come to something."""
         try:
             task = await self._find(str(references.task_id(text)))

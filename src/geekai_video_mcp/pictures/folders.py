@@ -27,7 +27,7 @@ _FILE: Final = (
     | getattr(os, "O_BINARY", 0)
 )
 _FOLDER: Final = os.O_RDONLY | _NOFOLLOW | getattr(os, "O_DIRECTORY", 0)
-WALKS: Final = os.open in os.supports_dir_fd
+HAS_DIR_FD: Final = os.open in os.supports_dir_fd
 """Not on Windows."""
 
 
@@ -35,22 +35,22 @@ class Unreadable(Exception):
     """Why a file is not read, in words that name no path but those of allowed folders."""
 
 
-def read(reference: str, folders: Sequence[Path]) -> bytes:
+def read_file(reference: str, folders: Sequence[Path]) -> bytes:
     """The content of the file that *reference*, a path or a file URL, names.
 
     Raises:
         Unreadable: it is in none of *folders*, is no regular file, or is too long.
     """
-    folder, inside = locate(reference, folders)
+    folder, inside = locate_file(reference, folders)
     try:
-        with (walked if WALKS else compared)(folder, inside) as descriptor:
-            return _content(descriptor)
+        with (open_beneath if HAS_DIR_FD else open_and_verify)(folder, inside) as descriptor:
+            return _read_content(descriptor)
     except OSError as exc:
         what = f"the file cannot be opened ({exc.strerror or type(exc).__name__})"
         raise Unreadable(what) from exc
 
 
-def locate(reference: str, folders: Sequence[Path]) -> tuple[Path, Path]:
+def locate_file(reference: str, folders: Sequence[Path]) -> tuple[Path, Path]:
     """The allowed folder that the file is in, itself resolved, and the way from there."""
     given = os.path.expanduser(file_path(reference) or "")  # noqa: PTH111 - Path's raises without a home
     roots = [Path(os.path.realpath(folder)) for folder in folders]
@@ -61,7 +61,7 @@ def locate(reference: str, folders: Sequence[Path]) -> tuple[Path, Path]:
         if any(Path(os.path.normpath(given)).is_relative_to(root) for root in [*folders, *roots]):
             what = "there is no such file in the folder"
             raise Unreadable(what) from None
-        raise Unreadable(_outside(folders)) from None
+        raise Unreadable(_outside_message(folders)) from None
     for root in roots:
         if real.is_relative_to(root):
             inside = real.relative_to(root)
@@ -69,10 +69,10 @@ def locate(reference: str, folders: Sequence[Path]) -> tuple[Path, Path]:
                 what = "files and folders whose names begin with a dot are not read"
                 raise Unreadable(what)
             return root, inside
-    raise Unreadable(_outside(folders))
+    raise Unreadable(_outside_message(folders))
 
 
-def _outside(folders: Sequence[Path]) -> str:
+def _outside_message(folders: Sequence[Path]) -> str:
     named = ", ".join(quote(str(folder)) for folder in folders)
     return (
         f"the file is in no folder that this server may read ({named}); a file of a conversation"
@@ -82,7 +82,7 @@ def _outside(folders: Sequence[Path]) -> str:
 
 
 @contextmanager
-def walked(folder: Path, inside: Path) -> Generator[int]:
+def open_beneath(folder: Path, inside: Path) -> Generator[int]:
     """A descriptor of the file, reached through no symbolic link."""
     held = [os.open(folder, _FOLDER)]
     try:
@@ -97,7 +97,7 @@ def walked(folder: Path, inside: Path) -> Generator[int]:
 
 
 @contextmanager
-def compared(folder: Path, inside: Path) -> Generator[int]:
+def open_and_verify(folder: Path, inside: Path) -> Generator[int]:
     """The same where a system cannot open relative to a folder: opened, then judged anew."""
     path = folder / inside
     descriptor = os.open(path, _FILE)
@@ -112,7 +112,7 @@ def compared(folder: Path, inside: Path) -> Generator[int]:
         os.close(descriptor)
 
 
-def _content(descriptor: int) -> bytes:
+def _read_content(descriptor: int) -> bytes:
     found = os.fstat(descriptor)
     if not stat.S_ISREG(found.st_mode):
         what = "it is no regular file"
