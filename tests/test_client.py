@@ -12,7 +12,7 @@ import pytest
 from pydantic import SecretStr
 from trio.testing import MockClock
 
-from geekai_video_mcp.client import ANSWER_LIMIT, LOOK_DEADLINE, SUBMIT_DEADLINE, GeekAI
+from geekai_video_mcp.client import MAX_RESPONSE_BYTES, POLL_DEADLINE, SUBMIT_DEADLINE, GeekAIClient
 from geekai_video_mcp.errors import (
     MAYBE_CHARGED,
     NOT_CHARGED,
@@ -54,8 +54,8 @@ class Wire:
             return self._answer
         return await self._answer(request)
 
-    def client(self, *, key: str | None = KEY) -> GeekAI:
-        return GeekAI(
+    def client(self, *, key: str | None = KEY) -> GeekAIClient:
+        return GeekAIClient(
             base_url=BASE_URL,
             api_key=SecretStr(key) if key else None,
             transport=httpx.MockTransport(self),
@@ -93,7 +93,7 @@ async def test_only_three_failures_prove_that_a_request_did_not_leave(
 
     async with wire.client() as client:
         with pytest.raises(GeekAIVideoError) as told:
-            await client.create(Media.VIDEO, BODY)
+            await client.create_task(Media.VIDEO, BODY)
 
     assert type(told.value) is expected
     assert (NOT_CHARGED if expected is ServiceUnavailable else MAYBE_CHARGED) in told.value.message
@@ -106,7 +106,7 @@ async def test_a_look_that_fails_in_any_way_may_work_later(failure: httpx.HTTPEr
 
     async with wire.client() as client:
         with pytest.raises(ServiceUnavailable) as told:
-            await client.get(Media.VIDEO, "t")
+            await client.get_task(Media.VIDEO, "t")
 
     assert names(failure) in told.value.message
     assert len(wire.requests) == 1
@@ -115,7 +115,7 @@ async def test_a_look_that_fails_in_any_way_may_work_later(failure: httpx.HTTPEr
 @pytest.mark.parametrize("failure", failures(), ids=names)
 async def test_no_message_holds_a_key_or_a_query(failure: httpx.HTTPError) -> None:
     async with Wire(failure).client() as client:
-        for ask in (client.create(Media.VIDEO, BODY), client.get(Media.VIDEO, "t")):
+        for ask in (client.create_task(Media.VIDEO, BODY), client.get_task(Media.VIDEO, "t")):
             with pytest.raises(GeekAIVideoError) as told:
                 await ask
             assert KEY not in told.value.message
@@ -129,9 +129,9 @@ async def test_a_redirect_of_a_request_is_a_refusal_and_is_not_followed(status_c
 
     async with wire.client() as client:
         with pytest.raises(RequestRefused):
-            await client.create(Media.VIDEO, BODY)
+            await client.create_task(Media.VIDEO, BODY)
         with pytest.raises(ServiceUnavailable):
-            await client.get(Media.VIDEO, "t")
+            await client.get_task(Media.VIDEO, "t")
 
     assert {request.url.host for request in wire.requests} == {"geekai.test"}
     assert len(wire.requests) == 2
@@ -141,7 +141,7 @@ async def test_the_request_is_the_body_as_json_and_nothing_else() -> None:
     wire = Wire(httpx.Response(200, json=ACCEPTED))
 
     async with wire.client() as client:
-        seen = await client.create(Media.VIDEO, BODY)
+        seen = await client.create_task(Media.VIDEO, BODY)
 
     [request] = wire.requests
     assert (request.method, str(request.url)) == ("POST", f"{BASE_URL}/videos/generations")
@@ -157,8 +157,8 @@ async def test_the_key_is_sent_as_a_bearer_token_and_only_if_there_is_one(key: s
     wire = Wire(httpx.Response(200, json=ACCEPTED))
 
     async with wire.client(key=key) as client:
-        await client.create(Media.VIDEO, BODY)
-        await client.get(Media.VIDEO, "t")
+        await client.create_task(Media.VIDEO, BODY)
+        await client.get_task(Media.VIDEO, "t")
 
     sent = {request.headers.get("Authorization") for request in wire.requests}
     assert sent == {f"Bearer {key}" if key else None}
@@ -177,7 +177,7 @@ async def test_a_task_is_asked_for_by_its_id_alone(task_id: str, path: str) -> N
     wire = Wire(httpx.Response(200, json={"task_status": "running"}))
 
     async with wire.client() as client:
-        await client.get(Media.VIDEO, task_id)
+        await client.get_task(Media.VIDEO, task_id)
 
     assert wire.requests[0].url.raw_path.decode() == path
 
@@ -188,7 +188,7 @@ async def test_dots_are_no_task_and_are_not_asked_for(task_id: str) -> None:
 
     async with wire.client() as client:
         with pytest.raises(TaskNotFound):
-            await client.get(Media.VIDEO, task_id)
+            await client.get_task(Media.VIDEO, task_id)
 
     assert wire.requests == []
 
@@ -206,9 +206,9 @@ async def test_an_answer_is_read_up_to_a_limit() -> None:
 
     async with Wire(httpx.Response(200, content=endless())).client() as client:
         with pytest.raises(SubmissionUnknown):
-            await client.create(Media.VIDEO, BODY)
+            await client.create_task(Media.VIDEO, BODY)
 
-    assert read <= ANSWER_LIMIT + 65_536
+    assert read <= MAX_RESPONSE_BYTES + 65_536
 
 
 async def blank_lines() -> AsyncGenerator[bytes]:
@@ -217,17 +217,17 @@ async def blank_lines() -> AsyncGenerator[bytes]:
         yield b"\n"
 
 
-@pytest.mark.parametrize("deadline", [SUBMIT_DEADLINE, LOOK_DEADLINE])
+@pytest.mark.parametrize("deadline", [SUBMIT_DEADLINE, POLL_DEADLINE])
 async def test_blank_lines_do_not_keep_anyone_for_ever(deadline: float) -> None:
     began = anyio.current_time()
 
     async with Wire(httpx.Response(200, content=blank_lines())).client() as client:
         if deadline == SUBMIT_DEADLINE:
             with pytest.raises(SubmissionUnknown):
-                await client.create(Media.VIDEO, BODY)
+                await client.create_task(Media.VIDEO, BODY)
         else:
             with pytest.raises(ServiceUnavailable):
-                await client.get(Media.VIDEO, "t")
+                await client.get_task(Media.VIDEO, "t")
 
     assert anyio.current_time() - began == pytest.approx(deadline)
 
@@ -240,14 +240,14 @@ async def test_an_answer_after_minutes_of_blank_lines_is_an_answer() -> None:
         yield json.dumps(ACCEPTED).encode()
 
     async with Wire(httpx.Response(200, content=late())).client() as client:
-        assert (await client.create(Media.VIDEO, BODY)).provider_task_id == "8d1f"
+        assert (await client.create_task(Media.VIDEO, BODY)).provider_task_id == "8d1f"
 
 
 async def test_retry_after_reaches_whoever_waits() -> None:
     wire = Wire(httpx.Response(429, headers={"Retry-After": "7"}))
 
     async with wire.client() as client:
-        for ask in (client.create(Media.VIDEO, BODY), client.get(Media.VIDEO, "t")):
+        for ask in (client.create_task(Media.VIDEO, BODY), client.get_task(Media.VIDEO, "t")):
             with pytest.raises(ServiceUnavailable) as told:
                 await ask
             assert told.value.retry_after_seconds == 7.0
@@ -257,7 +257,7 @@ async def test_nothing_is_logged_about_requests(caplog: pytest.LogCaptureFixture
     caplog.set_level(logging.INFO)
 
     async with Wire(httpx.Response(200, json=ACCEPTED)).client() as client:
-        await client.create(Media.VIDEO, BODY)
+        await client.create_task(Media.VIDEO, BODY)
 
     assert caplog.records == []
     for name in ("httpx", "httpcore"):

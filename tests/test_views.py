@@ -29,7 +29,7 @@ from geekai_video_mcp.lifecycle import (
 from geekai_video_mcp.schema import compact_schema
 from geekai_video_mcp.views import PREVIEW_LABEL, VideoTask, failed, progress, text, video_task
 from geekai_video_mcp.views.words import SHOWN, Shown
-from geekai_video_mcp.wire import Reply, read_task
+from geekai_video_mcp.wire import ProviderResponse, parse_task_response
 
 NOW = 1_790_000_000.0
 SCHEMA = compact_schema(VideoTask, mode="serialization")
@@ -250,7 +250,9 @@ def is_plain(said: str, *, limit: int) -> bool:
 
 def observed(answer: dict[str, Any]) -> Observation:
     body = json.dumps(answer).encode()
-    return read_task(Reply(status_code=200, body=body, at=NOW + 30), task_id="theirs")
+    return parse_task_response(
+        ProviderResponse(status_code=200, body=body, at=NOW + 30), task_id="theirs"
+    )
 
 
 @pytest.mark.parametrize("status", ["failed", "succeed"])

@@ -22,13 +22,13 @@ from geekai_video_mcp.errors import (
 )
 from geekai_video_mcp.lifecycle import Observation, Result, Status
 from geekai_video_mcp.wire import (
-    RAW_REPLY_LIMIT,
+    RAW_RESPONSE_LIMIT,
     ModelsPage,
-    Reply,
+    ProviderResponse,
     VideoRequest,
-    read_creation,
-    read_models,
-    read_task,
+    parse_create_response,
+    parse_models_response,
+    parse_task_response,
 )
 
 NOW = 1_790_000_000.0
@@ -36,9 +36,11 @@ LINK = "https://static.geekai.co/video/2026/11/22/a.mp4"
 SAMPLES = sorted((Path(__file__).parent / "samples").glob("*.json"))
 
 
-def reply(payload: object, status_code: int = 200, retry_after: str | None = None) -> Reply:
+def reply(
+    payload: object, status_code: int = 200, retry_after: str | None = None
+) -> ProviderResponse:
     body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
-    return Reply(status_code=status_code, body=body, at=NOW, retry_after=retry_after)
+    return ProviderResponse(status_code=status_code, body=body, at=NOW, retry_after=retry_after)
 
 
 def error(code: object = "validation_error", message: object = "no such size") -> dict[str, object]:
@@ -46,11 +48,11 @@ def error(code: object = "validation_error", message: object = "no such size") -
 
 
 def created(payload: object, status_code: int = 200) -> Observation:
-    return read_creation(reply(payload, status_code))
+    return parse_create_response(reply(payload, status_code))
 
 
 def seen(payload: object, status_code: int = 200) -> Observation:
-    return read_task(reply(payload, status_code), task_id="t")
+    return parse_task_response(reply(payload, status_code), task_id="t")
 
 
 # The outcome table of POST /videos/generations.
@@ -102,14 +104,14 @@ def test_a_refused_key_or_balance_names_who_can_mend_it(
 )
 def test_a_key_of_the_other_entry_is_thought_of(host: str, says: str) -> None:
     with pytest.raises(NotAuthorised) as refused:
-        read_creation(replace(reply(error(), 401), host=host))
+        parse_create_response(replace(reply(error(), 401), host=host))
 
     assert says in refused.value.message
 
 
 def test_a_balance_is_topped_up_where_the_key_belongs() -> None:
     with pytest.raises(NotAuthorised, match=r"https://geekai\.dev;") as refused:
-        read_creation(replace(reply(error(), 402), host="geekai.dev"))
+        parse_create_response(replace(reply(error(), 402), host="geekai.dev"))
 
     assert "cogvideox-flash" in refused.value.message
 
@@ -117,7 +119,7 @@ def test_a_balance_is_topped_up_where_the_key_belongs() -> None:
 @pytest.mark.parametrize(("status_code", "named"), [(413, True), (400, False)])
 def test_a_body_that_was_too_large_is_told_its_size(status_code: int, *, named: bool) -> None:
     with pytest.raises(RequestRefused) as refused:
-        read_creation(replace(reply(error(), status_code), sent_bytes=9_140_000))
+        parse_create_response(replace(reply(error(), status_code), sent_bytes=9_140_000))
 
     assert ("9.1 MB" in refused.value.message) is named
 
@@ -139,7 +141,7 @@ def test_a_limited_request_did_not_run_and_says_when_to_come_back(
     header: str | None, seconds: float | None
 ) -> None:
     with pytest.raises(ServiceUnavailable) as limited:
-        read_creation(reply(error(), 429, header))
+        parse_create_response(reply(error(), 429, header))
 
     assert limited.value.code == "rate_limited"
     assert limited.value.retry_after_seconds == seconds
@@ -188,7 +190,7 @@ def test_an_unusable_reply_is_kept_up_to_a_limit() -> None:
     with pytest.raises(SubmissionUnknown) as unknown:
         created(b"<html>" + "é".encode() * 100_000)
 
-    assert len(unknown.value.raw_response) == RAW_REPLY_LIMIT
+    assert len(unknown.value.raw_response) == RAW_RESPONSE_LIMIT
     assert "<html>" not in unknown.value.message
 
 
@@ -233,7 +235,7 @@ def test_an_answer_that_names_no_status_is_no_answer(body: bytes) -> None:
 
 def test_a_look_says_when_to_come_back() -> None:
     with pytest.raises(ServiceUnavailable) as limited:
-        read_task(reply(error(), 429, "30"), task_id="t")
+        parse_task_response(reply(error(), 429, "30"), task_id="t")
 
     assert limited.value.retry_after_seconds == 30.0
 
@@ -383,7 +385,10 @@ def test_an_estimate_is_taken_from_the_answer_or_from_the_header() -> None:
 
     assert seen(answer).estimated_seconds == 12.5
     assert (
-        read_task(reply({"task_status": "running"}, 200, "7"), task_id="t").estimated_seconds == 7
+        parse_task_response(
+            reply({"task_status": "running"}, 200, "7"), task_id="t"
+        ).estimated_seconds
+        == 7
     )
 
 
@@ -413,9 +418,9 @@ answers = st.fixed_dictionaries(
 status_codes = st.sampled_from([200, 202, 302, 400, 401, 404, 409, 429, 500, 503])
 
 
-def understood(given_reply: Reply) -> None:
+def understood(given_reply: ProviderResponse) -> None:
     """Each reader returns an observation that can be kept, or raises one of our errors."""
-    for read in (read_creation, partial(read_task, task_id="t")):
+    for read in (parse_create_response, partial(parse_task_response, task_id="t")):
         try:
             answer = read(given_reply)
         except GeekAIVideoError as exc:
@@ -431,7 +436,7 @@ def understood(given_reply: Reply) -> None:
 @settings(deadline=None, max_examples=200)
 @given(st.binary(max_size=200), status_codes, st.none() | st.text(max_size=10))
 def test_any_bytes_are_understood_or_refused(body: bytes, code: int, header: str | None) -> None:
-    understood(Reply(status_code=code, body=body, at=NOW, retry_after=header))
+    understood(ProviderResponse(status_code=code, body=body, at=NOW, retry_after=header))
 
 
 @settings(deadline=None, max_examples=300)
@@ -456,7 +461,7 @@ def test_any_json_is_understood_or_refused(payload: object, code: int) -> None:
 )
 def test_what_breaks_parsers_does_not_break_this_one(body: bytes) -> None:
     for code in (200, 400, 500):
-        understood(Reply(status_code=code, body=body, at=NOW))
+        understood(ProviderResponse(status_code=code, body=body, at=NOW))
 
 
 # The request.
@@ -577,7 +582,9 @@ def test_data_without_a_picture_is_no_picture(data: object) -> None:
 
 def listing(payload: object, status_code: int = 200) -> ModelsPage:
     body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
-    return read_models(Reply(status_code=status_code, body=body, at=1.0, retry_after="7"))
+    return parse_models_response(
+        ProviderResponse(status_code=status_code, body=body, at=1.0, retry_after="7")
+    )
 
 
 def test_a_page_of_models_is_read_however_strange_its_entries() -> None:

@@ -1,4 +1,4 @@
-"""GeekAI over HTTP: one method per endpoint. Never waits between requests, never repeats a POST.
+"""GeekAIClient over HTTP: one method per endpoint. Never waits between requests, never repeats a POST.
 
 Only this module and `artifacts` import httpx, and the server imports them when a task
 first needs them. What httpx raises is translated here, once. The line that matters runs
@@ -25,17 +25,17 @@ from geekai_video_mcp.errors import ServiceUnavailable, SubmissionUnknown, TaskN
 from geekai_video_mcp.lifecycle import Media, Observation
 
 SUBMIT_TIMEOUT: Final = httpx.Timeout(connect=10.0, write=60.0, read=300.0, pool=10.0)
-"""Seconds. The read is as long as GeekAI keeps a connection (five minutes, read 2026-11-22):
+"""Seconds. The read is as long as GeekAIClient keeps a connection (five minutes, read 2026-11-22):
 each minute more turns outcomes that would have been unknown into known ones."""
-LOOK_TIMEOUT: Final = httpx.Timeout(connect=10.0, write=10.0, read=30.0, pool=10.0)
+POLL_TIMEOUT: Final = httpx.Timeout(connect=10.0, write=10.0, read=30.0, pool=10.0)
 """Seconds. A look that takes longer is worth less than the next one."""
 SUBMIT_DEADLINE: Final = 400.0
-LOOK_DEADLINE: Final = 60.0
-"""Seconds for the whole of each. The limits above are for one silence, and GeekAI breaks it
+POLL_DEADLINE: Final = 60.0
+"""Seconds for the whole of each. The limits above are for one silence, and GeekAIClient breaks it
 with blank lines; its own cut comes at 300, so nobody but a stranger lasts until the first."""
-MODELS_A_PAGE: Final = 100
+MODELS_PER_PAGE: Final = 100
 """Asked for by the name that the answer has for it; a service may give fewer."""
-ANSWER_LIMIT: Final = 64 * 1024 * 1024
+MAX_RESPONSE_BYTES: Final = 64 * 1024 * 1024
 """Bytes of an answer that are read: a picture may stand in one, in base64."""
 
 _PATHS: Final = {Media.VIDEO: "/videos", Media.IMAGE: "/images"}
@@ -52,7 +52,7 @@ for _name in ("httpx", "httpcore"):
     logging.getLogger(_name).setLevel(logging.WARNING)
 
 
-class GeekAI:
+class GeekAIClient:
     """The service's endpoints, for one base URL and one key."""
 
     def __init__(
@@ -75,7 +75,7 @@ class GeekAI:
     async def __aexit__(self, *exc: object) -> None:
         await self._http.aclose()
 
-    async def create(self, media: Media, body: dict[str, object]) -> Observation:
+    async def create_task(self, media: Media, body: dict[str, object]) -> Observation:
         """POST /videos/generations, or /images/generations. Costs money.
 
         Raises:
@@ -83,11 +83,13 @@ class GeekAI:
             ServiceUnavailable: it was not sent, or refused unexecuted; nothing was charged.
             SubmissionUnknown: no usable answer came; it may have been charged.
         """
-        with self._submitting(), anyio.fail_after(SUBMIT_DEADLINE):
-            reply = await self._ask("POST", f"{_PATHS[media]}/generations", SUBMIT_TIMEOUT, body)
-        return wire.read_creation(reply)
+        with self._translate_submit_errors(), anyio.fail_after(SUBMIT_DEADLINE):
+            reply = await self._request(
+                "POST", f"{_PATHS[media]}/generations", SUBMIT_TIMEOUT, body
+            )
+        return wire.parse_create_response(reply)
 
-    async def get(self, media: Media, task_id: str) -> Observation:
+    async def get_task(self, media: Media, task_id: str) -> Observation:
         """GET /videos/{task_id}, or /images/{task_id}: one look, free of charge.
 
         Raises:
@@ -96,10 +98,10 @@ class GeekAI:
         """
         if task_id in {".", ".."}:  # steps of a path, whatever their encoding
             raise TaskNotFound(task_id)
-        with self._looking(), anyio.fail_after(LOOK_DEADLINE):
+        with self._translate_read_errors(), anyio.fail_after(POLL_DEADLINE):
             path = f"{_PATHS[media]}/{quote(task_id, safe='')}"
-            reply = await self._ask("GET", path, LOOK_TIMEOUT)
-        return wire.read_task(reply, task_id=task_id)
+            reply = await self._request("GET", path, POLL_TIMEOUT)
+        return wire.parse_task_response(reply, task_id=task_id)
 
     async def list_models(self, page: int) -> wire.ModelsPage:
         """GET /models: one page, counted from 1, free of charge.
@@ -108,14 +110,14 @@ class GeekAI:
             NotAuthorised: the key was refused.
             ServiceUnavailable: there was no answer.
         """
-        path = f"/models?page={page}&page_size={MODELS_A_PAGE}"
-        with self._looking(), anyio.fail_after(LOOK_DEADLINE):
-            reply = await self._ask("GET", path, LOOK_TIMEOUT)
-        return wire.read_models(reply)
+        path = f"/models?page={page}&page_size={MODELS_PER_PAGE}"
+        with self._translate_read_errors(), anyio.fail_after(POLL_DEADLINE):
+            reply = await self._request("GET", path, POLL_TIMEOUT)
+        return wire.parse_models_response(reply)
 
-    async def _ask(
+    async def _request(
         self, method: str, path: str, limits: httpx.Timeout, body: dict[str, object] | None = None
-    ) -> wire.Reply:
+    ) -> wire.ProviderResponse:
         headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
         if self._api_key is not None:
             # On each request and never as a client default, so no other host can be sent it.
@@ -129,9 +131,9 @@ class GeekAI:
         async with self._http.stream(
             method, self._base_url + path, headers=headers, content=content, timeout=limits
         ) as response:
-            return wire.Reply(
+            return wire.ProviderResponse(
                 status_code=response.status_code,
-                body=await _capped(response),
+                body=await _read_limited(response),
                 at=self._clock(),
                 retry_after=response.headers.get("Retry-After"),
                 host=self._host,
@@ -139,33 +141,33 @@ class GeekAI:
             )
 
     @contextmanager
-    def _submitting(self) -> Generator[None]:
+    def _translate_submit_errors(self) -> Generator[None]:
         try:
             yield
         except NOT_SENT as exc:
-            raise self._unreachable(exc) from exc
+            raise self._unreachable_error(exc) from exc
         except (httpx.HTTPError, TimeoutError) as exc:
-            reason = f"The request left for {self._host}, and no answer came ({_kind(exc)})."
+            reason = f"The request left for {self._host}, and no answer came ({_error_name(exc)})."
             raise SubmissionUnknown(reason) from exc
 
     @contextmanager
-    def _looking(self) -> Generator[None]:
+    def _translate_read_errors(self) -> Generator[None]:
         try:
             yield
         except NOT_SENT as exc:
-            raise self._unreachable(exc) from exc
+            raise self._unreachable_error(exc) from exc
         except (httpx.HTTPError, TimeoutError) as exc:
-            reason = f"{self._host} did not answer ({_kind(exc)})"
+            reason = f"{self._host} did not answer ({_error_name(exc)})"
             raise ServiceUnavailable(reason) from exc
 
-    def _unreachable(self, exc: httpx.HTTPError) -> ServiceUnavailable:
-        reason = f"{self._host} could not be reached ({_kind(exc)}); check the network"
+    def _unreachable_error(self, exc: httpx.HTTPError) -> ServiceUnavailable:
+        reason = f"{self._host} could not be reached ({_error_name(exc)}); check the network"
         return ServiceUnavailable(reason, code="unreachable")
 
 
-async def _capped(response: httpx.Response) -> bytes:
+async def _read_limited(response: httpx.Response) -> bytes:
     parts: list[bytes] = []
-    room = ANSWER_LIMIT
+    room = MAX_RESPONSE_BYTES
     async for part in response.aiter_bytes():
         parts.append(part[:room])
         room -= len(part)
@@ -174,6 +176,6 @@ async def _capped(response: httpx.Response) -> bytes:
     return b"".join(parts)
 
 
-def _kind(exc: Exception) -> str:
+def _error_name(exc: Exception) -> str:
     """The class alone: httpx puts whole URLs into some of its messages."""
     return type(exc).__name__

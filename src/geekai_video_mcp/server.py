@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     import httpx
 
     from geekai_video_mcp.artifacts import Preview, ResultDownloader
-    from geekai_video_mcp.client import GeekAI
+    from geekai_video_mcp.client import GeekAIClient
 
     Transport = Callable[[], httpx.AsyncBaseTransport]
 
@@ -230,13 +230,13 @@ async def _connect(
 
 def _clients(
     settings: Settings, transport: "Transport | None"
-) -> "tuple[GeekAI, ResultDownloader]":
+) -> "tuple[GeekAIClient, ResultDownloader]":
     from geekai_video_mcp.artifacts import ResultDownloader
-    from geekai_video_mcp.client import GeekAI
+    from geekai_video_mcp.client import GeekAIClient
 
     made = transport() if transport else None
     return (
-        GeekAI(base_url=settings.base_url, api_key=settings.api_key, transport=made),
+        GeekAIClient(base_url=settings.base_url, api_key=settings.api_key, transport=made),
         ResultDownloader(settings.output_dir, service_url=settings.base_url, transport=made),
     )
 

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from geekai_video_mcp.admission import Limits
 from geekai_video_mcp.artifacts import ResultDownloader
-from geekai_video_mcp.client import GeekAI
+from geekai_video_mcp.client import GeekAIClient
 from geekai_video_mcp.engine import Connections, Engine, EngineContext, Resolver
 from geekai_video_mcp.ledger import Ledger, ProcessRegistry
 from geekai_video_mcp.lifecycle import Media, Task
@@ -131,7 +131,7 @@ class World:
 
     async def _connect(self, stack: AsyncExitStack, key: str) -> Connections:
         transport = self.service.transport()
-        geekai = GeekAI(
+        geekai = GeekAIClient(
             base_url=BASE_URL, api_key=SecretStr(key), transport=transport, clock=self.clock
         )
         artifacts = ResultDownloader(self.output, service_url=BASE_URL, transport=transport)
@@ -173,7 +173,7 @@ async def _at_once(arguments: Sequence[str], content: bytes) -> Ended:
     # Output and input are pipes, and what is run is our own.
     done = subprocess.run(
         worker_command(arguments), input=content, stdout=subprocess.PIPE, check=False
-    )  # noqa: S603
+    )
     return Ended(done.returncode, done.stdout)
 
 

@@ -251,9 +251,9 @@ class Engine:
         return newest
 
     async def find_or_import(self, task_id: str) -> Task:
-        """The task of this id, ours or GeekAI's; one made elsewhere is taken in.
+        """The task of this id, ours or GeekAIClient's; one made elsewhere is taken in.
 
-        One that was given up, though GeekAI named it, is looked at once more.
+        One that was given up, though GeekAIClient named it, is looked at once more.
 
         Raises:
             TaskNotFound: neither the ledger nor the service knows it.

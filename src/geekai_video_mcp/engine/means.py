@@ -19,7 +19,7 @@ RATE_LIMIT_MESSAGE: Final = "GeekAI is limiting the rate of requests"
 
 
 class ProviderClient(Protocol):
-    """GeekAI, as `client.GeekAI` is it."""
+    """GeekAIClient, as `client.GeekAIClient` is it."""
 
     async def create_task(self, media: Media, body: dict[str, object]) -> Observation: ...
     async def get_task(self, media: Media, task_id: str) -> Observation: ...
@@ -129,7 +129,7 @@ class EngineContext:
             )
 
     async def poll(self, media: Media, provider_task_id: str) -> Observation:
-        """One look at a task. Raises what `client.GeekAI.get_task` does."""
+        """One look at a task. Raises what `client.GeekAIClient.get_task` does."""
         outside = await self.connections()
         try:
             return await outside.client.get_task(media, provider_task_id)

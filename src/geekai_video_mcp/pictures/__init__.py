@@ -1,4 +1,4 @@
-"""Pictures given by reference, made into what GeekAI takes before anything is submitted.
+"""Pictures given by reference, made into what GeekAIClient takes before anything is submitted.
 
 A file becomes a data URI, and an earlier task its picture or its last frame; links and data
 URIs were judged in `inputs` and stay as they are. Reading is done on worker threads, and
@@ -28,7 +28,7 @@ from geekai_video_mcp.wire import GenerationRequest
 RESOLVE_TIMEOUT: Final = 10.0
 """Seconds for all pictures of one request; a 20 MB photograph takes about one."""
 LINK_TTL: Final = 6 * 86_400.0
-"""Seconds for which a result's link is passed on. GeekAI keeps it for 7 days (its Veo manual,
+"""Seconds for which a result's link is passed on. GeekAIClient keeps it for 7 days (its Veo manual,
 read 2026-11-22), and the request it is given to may queue for a while."""
 MAX_PICTURE_BYTES: Final = (DATA_URI_LIMIT - 64) // 4 * 3
 """Bytes of a picture whose data URI is just within the limit."""
@@ -116,7 +116,7 @@ class MediaResolver:
             case MediaKind.VIDEO:
                 return await self._video(text, where)
             case MediaKind.AUDIO:
-                return text  # a link, which GeekAI fetches
+                return text  # a link, which GeekAIClient fetches
 
     async def _picture(self, text: str, where: str) -> str:
         kind = references.ref_kind(text)

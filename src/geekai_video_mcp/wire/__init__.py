@@ -1,4 +1,4 @@
-"""GeekAI's JSON, exactly as documented and as tolerantly as it is met. Pure: bytes in, facts out.
+"""GeekAIClient's JSON, exactly as documented and as tolerantly as it is met. Pure: bytes in, facts out.
 
 What we send has every documented field in its documented spelling. What we read is a
 stranger's: unknown fields are ignored, known ones may come in any shape seen in the wild,
@@ -32,24 +32,24 @@ from geekai_video_mcp.errors import (
     sanitize,
 )
 from geekai_video_mcp.lifecycle import POLLED, Observation, Result, Status
-from geekai_video_mcp.wire.answers import Answer, ModelEntry, ModelsAnswer
+from geekai_video_mcp.wire.answers import ModelEntry, ModelsResponse, TaskResponse
 from geekai_video_mcp.wire.requests import GenerationRequest, ImageRequest, VideoRequest
 
 __all__ = [
-    "RAW_REPLY_LIMIT",
-    "REDIRECTS",
-    "REFUSED",
+    "RAW_RESPONSE_LIMIT",
+    "REDIRECT_STATUSES",
+    "REFUSED_STATUSES",
     "GenerationRequest",
     "ImageRequest",
     "ModelsPage",
-    "Reply",
+    "ProviderResponse",
     "VideoRequest",
-    "read_creation",
-    "read_models",
-    "read_task",
+    "parse_create_response",
+    "parse_models_response",
+    "parse_task_response",
 ]
 
-RAW_REPLY_LIMIT: Final = 4096
+RAW_RESPONSE_LIMIT: Final = 4096
 """Characters of an unusable reply kept for the person who has to decide about it."""
 
 
@@ -62,7 +62,7 @@ class ModelsPage:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reply:
+class ProviderResponse:
     """What came back over HTTP. `at` is when, in Unix seconds."""
 
     status_code: int
@@ -80,7 +80,7 @@ class Reply:
         return HTTPStatus.OK <= self.status_code < HTTPStatus.MULTIPLE_CHOICES
 
 
-_STATES: Final[Mapping[str, Status]] = {
+_STATUS_WORDS: Final[Mapping[str, Status]] = {
     "pending": Status.PENDING,
     "queued": Status.PENDING,
     "submitted": Status.PENDING,
@@ -97,17 +97,17 @@ _STATES: Final[Mapping[str, Status]] = {
     "canceled": Status.FAILED,
 }
 
-REFUSED: Final = frozenset({400, 404, 413, 415, 422})
+REFUSED_STATUSES: Final = frozenset({400, 404, 413, 415, 422})
 """Refused before anything ran."""
-REDIRECTS: Final = range(300, 400)
+REDIRECT_STATUSES: Final = range(300, 400)
 """A refusal as well: a POST never follows a redirect, which could take the body anywhere."""
 
 _NOT_AUTHORISED: Final = {401: "the key", 402: "the balance", 403: "the permission"}
-_OTHER_ENTRY: Final[Mapping[str, str]] = {"geekai.co": "geekai.dev", "geekai.dev": "geekai.co"}
+_OTHER_REGION: Final[Mapping[str, str]] = {"geekai.co": "geekai.dev", "geekai.dev": "geekai.co"}
 """Two entries to one API, in China and overseas (read 2026-11-22)."""
 
 
-def _way_out(reply: Reply) -> str:
+def _remedy(reply: ProviderResponse) -> str:
     """What the operator does about a refused key, balance or permission."""
     if reply.status_code == HTTPStatus.PAYMENT_REQUIRED:
         return (
@@ -116,7 +116,7 @@ def _way_out(reply: Reply) -> str:
         )
     if reply.status_code == HTTPStatus.FORBIDDEN:
         return f"The operator checks what this key may do, in the console at https://{reply.host}."
-    other = _OTHER_ENTRY.get(reply.host)
+    other = _OTHER_REGION.get(reply.host)
     entry = (
         f" This server asks {reply.host}; for a key of {other} set"
         f" GEEKAI_BASE_URL=https://{other}/api/v1."
@@ -126,7 +126,7 @@ def _way_out(reply: Reply) -> str:
     return f"The operator sets a valid GEEKAI_API_KEY and restarts the server.{entry}"
 
 
-def read_creation(reply: Reply) -> Observation:
+def parse_create_response(response: ProviderResponse) -> Observation:
     """What the answer to a POST means, to /videos/generations or /images/generations.
 
     Raises:
@@ -135,45 +135,45 @@ def read_creation(reply: Reply) -> Observation:
         ServiceUnavailable: 429; refused unexecuted, nothing was charged.
         SubmissionUnknown: anything else but a usable 2xx; it may have been charged.
     """
-    if reply.ok:
-        return _read_accepted(reply)
-    _raise_unless_executed(reply)
+    if response.ok:
+        return _parse_accepted(response)
+    _raise_if_refused(response)
     raise SubmissionUnknown(
-        f"GeekAI answered HTTP {reply.status_code}{_reason(reply)} to the request.",
-        raw_response=_raw(reply),
+        f"GeekAI answered HTTP {response.status_code}{_reason_suffix(response)} to the request.",
+        raw_response=_raw_excerpt(response),
     )
 
 
-def _read_accepted(reply: Reply) -> Observation:
-    answer = _answer(reply.body)
+def _parse_accepted(reply: ProviderResponse) -> Observation:
+    answer = _parse_answer(reply.body)
     if answer is None:
         why = "GeekAI accepted the request and sent an answer that cannot be read."
-        raise SubmissionUnknown(why, raw_response=_raw(reply))
-    seen = _observe(answer, reply)
+        raise SubmissionUnknown(why, raw_response=_raw_excerpt(reply))
+    seen = _to_observation(answer, reply)
     if seen.provider_task_id is None and seen.status in POLLED:
-        why = f"GeekAI accepted the request and named no task{_reason(reply)}."
-        raise SubmissionUnknown(why, raw_response=_raw(reply))
+        why = f"GeekAI accepted the request and named no task{_reason_suffix(reply)}."
+        raise SubmissionUnknown(why, raw_response=_raw_excerpt(reply))
     return seen
 
 
-def _raise_unless_executed(reply: Reply) -> None:
-    code, reason = reply.status_code, _reason(reply)
+def _raise_if_refused(reply: ProviderResponse) -> None:
+    code, reason = reply.status_code, _reason_suffix(reply)
     if code in _NOT_AUTHORISED:
         _raise_not_authorised(reply)
-    if code in REFUSED or code in REDIRECTS:
-        said = _error_of(reply)[0] or str(code)
-        known = f"GeekAI refused the request with HTTP {code}{_size(reply)}{reason}"
+    if code in REFUSED_STATUSES or code in REDIRECT_STATUSES:
+        said = _response_error(reply)[0] or str(code)
+        known = f"GeekAI refused the request with HTTP {code}{_size_note(reply)}{reason}"
         mend = moderation.advice(said)
         raise RequestRefused(f"{as_sentence(known)} {mend}" if mend else known, code=said)
     if code == HTTPStatus.TOO_MANY_REQUESTS:
         raise ServiceUnavailable(
             f"GeekAI is limiting the rate of requests (HTTP 429){reason}",
             code=RATE_LIMITED,
-            retry_after_seconds=_seconds(reply.retry_after),
+            retry_after_seconds=_parse_retry_after(reply.retry_after),
         )
 
 
-def _size(reply: Reply) -> str:
+def _size_note(reply: ProviderResponse) -> str:
     """How large what was too large is, and where its bytes usually are."""
     if reply.status_code != HTTPStatus.REQUEST_ENTITY_TOO_LARGE or reply.sent_bytes is None:
         return ""
@@ -183,7 +183,7 @@ def _size(reply: Reply) -> str:
     )
 
 
-def read_task(reply: Reply, *, task_id: str) -> Observation:
+def parse_task_response(response: ProviderResponse, *, task_id: str) -> Observation:
     """What the answer to a GET means, of /videos/{task_id} or /images/{task_id}.
 
     Raises:
@@ -191,69 +191,73 @@ def read_task(reply: Reply, *, task_id: str) -> Observation:
         NotAuthorised: the key was refused.
         ServiceUnavailable: anything else that is no answer; the task is what it was.
     """
-    answer = _answer(reply.body)
-    says_failed = answer is not None and _status(answer) is Status.FAILED
-    if answer is not None and (reply.ok or says_failed):
-        if answer.task_status is not None or _result(answer):
-            return _observe(answer, reply)
-        raise ServiceUnavailable(f"GeekAI's answer names no status{_reason(reply)}")
-    if reply.status_code == HTTPStatus.NOT_FOUND:
+    answer = _parse_answer(response.body)
+    says_failed = answer is not None and _read_status(answer) is Status.FAILED
+    if answer is not None and (response.ok or says_failed):
+        if answer.task_status is not None or _read_result(answer):
+            return _to_observation(answer, response)
+        raise ServiceUnavailable(f"GeekAI's answer names no status{_reason_suffix(response)}")
+    if response.status_code == HTTPStatus.NOT_FOUND:
         raise TaskNotFound(task_id)
-    if reply.status_code in _NOT_AUTHORISED:
-        _raise_not_authorised(reply)
-    raise _unavailable(f"GeekAI answered HTTP {reply.status_code}{_reason(reply)}", reply)
+    if response.status_code in _NOT_AUTHORISED:
+        _raise_not_authorised(response)
+    raise _unavailable_error(
+        f"GeekAI answered HTTP {response.status_code}{_reason_suffix(response)}", response
+    )
 
 
-def read_models(reply: Reply) -> ModelsPage:
+def parse_models_response(response: ProviderResponse) -> ModelsPage:
     """A page of GET /models (docs.geekai.co/cn/api/models, read 2026-11-22).
 
     Raises:
         NotAuthorised: the key was refused.
         ServiceUnavailable: anything else that is no list of models.
     """
-    if reply.status_code in _NOT_AUTHORISED:
-        _raise_not_authorised(reply)
+    if response.status_code in _NOT_AUTHORISED:
+        _raise_not_authorised(response)
     try:
-        answer = ModelsAnswer.model_validate(json.loads(reply.body)) if reply.ok else None
+        answer = ModelsResponse.model_validate(json.loads(response.body)) if response.ok else None
     except (ValueError, RecursionError):
         answer = None
     if answer is None:
-        what = f"GeekAI gave no list of models (HTTP {reply.status_code}){_reason(reply)}"
-        raise _unavailable(what, reply)
+        what = (
+            f"GeekAI gave no list of models (HTTP {response.status_code}){_reason_suffix(response)}"
+        )
+        raise _unavailable_error(what, response)
     return ModelsPage(
-        models=tuple(_listed(entry) for entry in answer.data if entry.id),
+        models=tuple(_live_model(entry) for entry in answer.data if entry.id),
         total=None if answer.total is None else round(answer.total),
     )
 
 
-def _listed(entry: ModelEntry) -> LiveModel:
+def _live_model(entry: ModelEntry) -> LiveModel:
     """An entry as data: its words may be anyone's."""
     words = (entry.id, entry.type, entry.status)
     id_, type_, status = (sanitize(said or "", limit=64) for said in words)
     return LiveModel(id=id_, type=type_.lower(), status=status.lower())
 
 
-def _unavailable(what: str, reply: Reply) -> ServiceUnavailable:
+def _unavailable_error(what: str, reply: ProviderResponse) -> ServiceUnavailable:
     limited = reply.status_code == HTTPStatus.TOO_MANY_REQUESTS
     return ServiceUnavailable(
         what,
         code=RATE_LIMITED if limited else "unavailable",
-        retry_after_seconds=_seconds(reply.retry_after),
+        retry_after_seconds=_parse_retry_after(reply.retry_after),
     )
 
 
-def _raise_not_authorised(reply: Reply) -> NoReturn:
+def _raise_not_authorised(reply: ProviderResponse) -> NoReturn:
     what, code = _NOT_AUTHORISED[reply.status_code], reply.status_code
     raise NotAuthorised(
-        f"GeekAI refused {what} (HTTP {code}){_reason(reply)}",
+        f"GeekAI refused {what} (HTTP {code}){_reason_suffix(reply)}",
         status_code=code,
-        remedy=_way_out(reply),
+        remedy=_remedy(reply),
     )
 
 
-def _observe(answer: Answer, reply: Reply) -> Observation:
-    status, result = _status(answer), _result(answer)
-    code, message = _error(answer)
+def _to_observation(answer: TaskResponse, reply: ProviderResponse) -> Observation:
+    status, result = _read_status(answer), _read_result(answer)
+    code, message = _read_error(answer)
     if status is Status.SUCCEED and (result is None or result.url is None):
         # Filtered Veo jobs come back "done" with no video; waiting would never end.
         status, code = Status.FAILED, code or "no_output"
@@ -267,17 +271,17 @@ def _observe(answer: Answer, reply: Reply) -> Observation:
         result=result if status is Status.SUCCEED else None,
         error_code=(code or "failed") if status is Status.FAILED else None,
         error_message=message if status is Status.FAILED else None,
-        estimated_seconds=hint if hint is not None else _seconds(reply.retry_after),
+        estimated_seconds=hint if hint is not None else _parse_retry_after(reply.retry_after),
     )
 
 
-def _status(answer: Answer) -> Status:
+def _read_status(answer: TaskResponse) -> Status:
     if answer.task_status is None:
-        return Status.SUCCEED if _result(answer) else Status.RUNNING
-    return _STATES.get(answer.task_status.strip().lower(), Status.RUNNING)
+        return Status.SUCCEED if _read_result(answer) else Status.RUNNING
+    return _STATUS_WORDS.get(answer.task_status.strip().lower(), Status.RUNNING)
 
 
-def _result(answer: Answer) -> Result | None:
+def _read_result(answer: TaskResponse) -> Result | None:
     """The first entry with a link."""
     for entry in answer.video_result:
         if entry.url:
@@ -288,38 +292,38 @@ def _result(answer: Answer) -> Result | None:
     return None
 
 
-def _answer(body: bytes) -> Answer | None:
+def _parse_answer(body: bytes) -> TaskResponse | None:
     """The JSON object in *body*, after any blank keep-alive lines; None if there is none."""
     try:
-        return Answer.model_validate(json.loads(body))
+        return TaskResponse.model_validate(json.loads(body))
     except (ValueError, RecursionError):
         return None
 
 
-def _error(answer: Answer) -> tuple[str | None, str | None]:
+def _read_error(answer: TaskResponse) -> tuple[str | None, str | None]:
     """The service's own (code, message), made plain."""
     code = answer.error.code
     message = answer.error.message or answer.message
     return (sanitize(code, limit=64) if code else None, sanitize(message) if message else None)
 
 
-def _error_of(reply: Reply) -> tuple[str | None, str | None]:
-    answer = _answer(reply.body)
-    return _error(answer) if answer is not None else (None, None)
+def _response_error(reply: ProviderResponse) -> tuple[str | None, str | None]:
+    answer = _parse_answer(reply.body)
+    return _read_error(answer) if answer is not None else (None, None)
 
 
-def _reason(reply: Reply) -> str:
+def _reason_suffix(reply: ProviderResponse) -> str:
     """The service's own words, as data; an HTML page has none worth repeating."""
-    code, message = _error_of(reply)
+    code, message = _response_error(reply)
     words = ": ".join(word for word in (code, message) if word)
     return f": {quote(words)}" if words else ""
 
 
-def _raw(reply: Reply) -> str:
-    return reply.body[: RAW_REPLY_LIMIT * 4].decode("utf-8", "replace")[:RAW_REPLY_LIMIT]
+def _raw_excerpt(reply: ProviderResponse) -> str:
+    return reply.body[: RAW_RESPONSE_LIMIT * 4].decode("utf-8", "replace")[:RAW_RESPONSE_LIMIT]
 
 
-def _seconds(retry_after: str | None) -> float | None:
+def _parse_retry_after(retry_after: str | None) -> float | None:
     """`Retry-After` in its seconds form; its date form is not worth a clock."""
     try:
         seconds = float(retry_after or "")

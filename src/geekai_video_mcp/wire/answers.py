@@ -13,7 +13,7 @@ from pydantic import (
 )
 
 
-def _or_none(value: object, handler: ValidatorFunctionWrapHandler) -> Any:  # noqa: ANN401 - any field's own type
+def _none_if_unreadable(value: object, handler: ValidatorFunctionWrapHandler) -> Any:  # noqa: ANN401 - any field's own type
     """A field in a shape that cannot be read is a field that was not given."""
     try:
         return handler(value)
@@ -21,7 +21,7 @@ def _or_none(value: object, handler: ValidatorFunctionWrapHandler) -> Any:  # no
         return None
 
 
-_STRANGER: Final = ConfigDict(
+_LENIENT: Final = ConfigDict(
     frozen=True,
     extra="ignore",
     coerce_numbers_to_str=True,
@@ -32,14 +32,14 @@ _STRANGER: Final = ConfigDict(
     allow_inf_nan=False,
 )
 
-LenientText = Annotated[str | None, WrapValidator(_or_none)]
-LenientNumber = Annotated[float | None, WrapValidator(_or_none)]
+LenientText = Annotated[str | None, WrapValidator(_none_if_unreadable)]
+LenientNumber = Annotated[float | None, WrapValidator(_none_if_unreadable)]
 
 
 class VideoResult(BaseModel):
     """`video_result`, or one entry of it where it comes as an array."""
 
-    model_config = _STRANGER
+    model_config = _LENIENT
 
     id: LenientText = None
     url: LenientText = None
@@ -52,7 +52,7 @@ class VideoResult(BaseModel):
 class ImageResult(BaseModel):
     """One entry of `data`, the result of a picture."""
 
-    model_config = _STRANGER
+    model_config = _LENIENT
 
     url: LenientText = None
     b64_json: LenientText = None
@@ -69,13 +69,13 @@ class ImageResult(BaseModel):
 class ErrorBody(BaseModel):
     """`error`: an object by the documents, a string at times."""
 
-    model_config = _STRANGER
+    model_config = _LENIENT
 
     code: LenientText = None
     message: LenientText = None
 
 
-def _entries(value: object) -> list[object]:
+def _as_entries(value: object) -> list[object]:
     """`video_result`: an object by the reference page, an array by every recent sample."""
     given = cast("list[object]", value) if isinstance(value, list) else [value]
     return [entry for entry in given if isinstance(entry, Mapping)]
@@ -85,16 +85,16 @@ def _error_object(value: object) -> object:
     return cast("object", value) if isinstance(value, Mapping) else {"message": value}
 
 
-class Answer(BaseModel):
+class TaskResponse(BaseModel):
     """An answer of any endpoint: the task as the service sees it now."""
 
-    model_config = _STRANGER
+    model_config = _LENIENT
 
     model: LenientText = None
     task_id: LenientText = None
     task_status: LenientText = None
-    video_result: Annotated[list[VideoResult], BeforeValidator(_entries)] = []
-    data: Annotated[list[ImageResult], BeforeValidator(_entries)] = []
+    video_result: Annotated[list[VideoResult], BeforeValidator(_as_entries)] = []
+    data: Annotated[list[ImageResult], BeforeValidator(_as_entries)] = []
     error: Annotated[ErrorBody, BeforeValidator(_error_object)] = ErrorBody()
     message: LenientText = None
     estimated_seconds: LenientNumber = None
@@ -103,17 +103,17 @@ class Answer(BaseModel):
 class ModelEntry(BaseModel):
     """An entry of `data` in a page of GET /models."""
 
-    model_config = _STRANGER
+    model_config = _LENIENT
 
     id: LenientText = None
     type: LenientText = None
     status: LenientText = None
 
 
-class ModelsAnswer(BaseModel):
+class ModelsResponse(BaseModel):
     """A page of GET /models."""
 
-    model_config = _STRANGER
+    model_config = _LENIENT
 
-    data: Annotated[list[ModelEntry], BeforeValidator(_entries)]
+    data: Annotated[list[ModelEntry], BeforeValidator(_as_entries)]
     total: LenientNumber = None
