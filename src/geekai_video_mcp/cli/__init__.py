@@ -43,7 +43,7 @@ LAST_PORT: Final = 65535
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return the exit status."""
-    arguments = _read(list(sys.argv[1:] if argv is None else argv))
+    arguments = _parse_arguments(list(sys.argv[1:] if argv is None else argv))
     # Imports make many objects and no garbage: collecting meanwhile costs a tenth of the start.
     gc.disable()
     from geekai_video_mcp.errors import GeekAIVideoError
@@ -53,33 +53,33 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except GeekAIVideoError as exc:
-        _say(exc.message)
+        _print_error(exc.message)
         return NOT_USABLE
     except BaseExceptionGroup as exc:  # what a server's start raises comes wrapped by the SDK
         ours = exc.subgroup(GeekAIVideoError)
         if ours is None:
             raise
-        _say(_first(ours).message)
+        _print_error(_first_error(ours).message)
         return NOT_USABLE
 
 
-def _read(argv: list[str]) -> argparse.Namespace:
+def _parse_arguments(argv: list[str]) -> argparse.Namespace:
     if argv[:1] != ["tasks"]:
-        return _parser().parse_args(argv)
+        return _build_parser().parse_args(argv)
     # On its own: making its parser takes longer than all the others, and hosts never need it.
     from geekai_video_mcp.cli.tasks import build_parser
 
-    return build_parser(_tasks).parse_args(argv[1:])
+    return build_parser(_run_tasks).parse_args(argv[1:])
 
 
-def _parser() -> argparse.ArgumentParser:
+def _build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="geekai-video-mcp",
         description="Videos through GeekAI's API, for any MCP client. Without a key: a sandbox.",
         epilog="Configured by GEEKAI_* environment variables; the README lists them.",
     )
     parser.add_argument("--version", action="version", version=__version__)
-    parser.set_defaults(run=_serve, transport="stdio")
+    parser.set_defaults(run=_run_serve, transport="stdio")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     serve = commands.add_parser("serve", help="serve MCP (the default, over stdio)")
     serve.add_argument(
@@ -89,69 +89,71 @@ def _parser() -> argparse.ArgumentParser:
         help="http serves both SSE and Streamable HTTP on one port (default: stdio)",
     )
     serve.add_argument("--host", default="127.0.0.1", help="a loopback address")
-    serve.add_argument("--port", type=_port, default=SERVE_PORT, help="0 takes a free one")
-    serve.set_defaults(run=_serve)
+    serve.add_argument("--port", type=_parse_port, default=SERVE_PORT, help="0 takes a free one")
+    serve.set_defaults(run=_run_serve)
     sandbox = commands.add_parser("sandbox", help="GeekAI's API on a port, rendering previews")
     sandbox.add_argument("--host", default="127.0.0.1", help="a loopback address")
-    sandbox.add_argument("--port", type=_port, default=SANDBOX_PORT, help="0 takes a free one")
+    sandbox.add_argument(
+        "--port", type=_parse_port, default=SANDBOX_PORT, help="0 takes a free one"
+    )
     sandbox.add_argument("--folder", type=Path, help="where its tasks are kept")
-    sandbox.set_defaults(run=_sandbox)
+    sandbox.set_defaults(run=_run_sandbox)
     commands.add_parser("tasks", help="list, show and export tasks; decide about unknown ones")
     return parser
 
 
-def _port(text: str) -> int:
+def _parse_port(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) > LAST_PORT:
         what = f"a port is a number from 0 to {LAST_PORT}"
         raise argparse.ArgumentTypeError(what)
     return int(text)
 
 
-def _serve(arguments: argparse.Namespace) -> int:
-    settings = _settings()
+def _run_serve(arguments: argparse.Namespace) -> int:
+    settings = _load_settings()
     from geekai_video_mcp.server import build_server, open_app
 
     opener = partial(open_app, settings)
     if arguments.transport == "stdio":
-        from geekai_video_mcp.cli.probing import serve
+        from geekai_video_mcp.cli.probing import serve_stdio
 
-        leaving = _Leaving(opener)
+        leaving = _GracefulShutdown(opener)
         server = build_server(leaving.open_app)
-        _collect_again()
-        anyio.run(leaving.on_signal, partial(serve, server))
+        _resume_gc()
+        anyio.run(leaving.run_until_signal, partial(serve_stdio, server))
         return 0
     from geekai_video_mcp.hosting import bind, build_http
 
     listener = bind(arguments.host, arguments.port)
     app = build_http(opener, transport=arguments.transport)
-    _collect_again()
+    _resume_gc()
     paths = {"sse": "/sse", "streamable-http": "/mcp", "http": "/mcp and /sse"}
-    _say(f"MCP at {_origin(listener)}{paths[arguments.transport]} (Ctrl-C ends it)")
-    return _listen(app, listener)
+    _print_error(f"MCP at {_origin_url(listener)}{paths[arguments.transport]} (Ctrl-C ends it)")
+    return _run_uvicorn(app, listener)
 
 
-def _sandbox(arguments: argparse.Namespace) -> int:
+def _run_sandbox(arguments: argparse.Namespace) -> int:
     from geekai_video_mcp.hosting import bind
     from geekai_video_mcp.sandbox.app import Sandbox
 
-    folder = arguments.folder or _settings().state_dir / "sandbox"
+    folder = arguments.folder or _load_settings().state_dir / "sandbox"
     listener = bind(arguments.host, arguments.port)
-    base_url = f"{_origin(listener)}/api/v1"
+    base_url = f"{_origin_url(listener)}/api/v1"
     sandbox = Sandbox(folder.expanduser().resolve(), base_url=base_url)
-    _collect_again()
-    _say(f"Sandbox at {base_url} (Ctrl-C ends it)")
-    return _listen(_while(sandbox), listener)
+    _resume_gc()
+    _print_error(f"Sandbox at {base_url} (Ctrl-C ends it)")
+    return _run_uvicorn(_with_lifespan(sandbox), listener)
 
 
-def _tasks(arguments: argparse.Namespace) -> int:
-    from geekai_video_mcp.cli.tasks import run
+def _run_tasks(arguments: argparse.Namespace) -> int:
+    from geekai_video_mcp.cli.tasks import run_tasks
 
-    settings = _settings()
-    _collect_again()
-    return run(arguments, settings)
+    settings = _load_settings()
+    _resume_gc()
+    return run_tasks(arguments, settings)
 
 
-def _while(sandbox: "Sandbox") -> "ASGIApp":
+def _with_lifespan(sandbox: "Sandbox") -> "ASGIApp":
     """The sandbox's application, rendering for as long as it is served."""
     from starlette.applications import Starlette
     from starlette.routing import Mount
@@ -164,7 +166,7 @@ def _while(sandbox: "Sandbox") -> "ASGIApp":
     return Starlette(routes=[Mount("/", sandbox.app)], lifespan=lifespan)
 
 
-def _settings() -> "Settings":
+def _load_settings() -> "Settings":
     from geekai_video_mcp.config import Settings
 
     settings = Settings.from_env(os.environ)
@@ -172,7 +174,7 @@ def _settings() -> "Settings":
     return settings
 
 
-def _listen(app: "ASGIApp", listener: "socket.socket") -> int:
+def _run_uvicorn(app: "ASGIApp", listener: "socket.socket") -> int:
     import uvicorn
 
     config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=5)
@@ -180,17 +182,17 @@ def _listen(app: "ASGIApp", listener: "socket.socket") -> int:
     return 0
 
 
-def _origin(listener: "socket.socket") -> str:
+def _origin_url(listener: "socket.socket") -> str:
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _collect_again() -> None:
+def _resume_gc() -> None:
     gc.freeze()
     gc.enable()
 
 
-class _Leaving:
+class _GracefulShutdown:
     """Ends a stdio server politely on SIGTERM or SIGINT: answers that cost money come first.
 
     The SDK reads its input on a thread that only the host's next line would end, so once
@@ -199,7 +201,7 @@ class _Leaving:
 
     def __init__(self, open_app: "Opener") -> None:
         self._open_app = open_app
-        self._asked: signal.Signals | None = None
+        self._signal: signal.Signals | None = None
 
     @asynccontextmanager
     async def open_app(self) -> "AsyncGenerator[App]":
@@ -207,30 +209,30 @@ class _Leaving:
             async with self._open_app() as app:
                 yield app
         finally:
-            if self._asked is not None:
+            if self._signal is not None:
                 sys.stderr.flush()
-                os._exit(128 + self._asked)
+                os._exit(128 + self._signal)
 
-    async def on_signal(self, serve: Callable[[], Awaitable[None]]) -> None:
+    async def run_until_signal(self, serve: Callable[[], Awaitable[None]]) -> None:
         """Serve until the input ends or a signal asks to go."""
         async with anyio.create_task_group() as serving:
             if sys.platform != "win32":  # which has no signals to wait for
-                serving.start_soon(self._listen, serving.cancel_scope)
+                serving.start_soon(self._wait_for_signal, serving.cancel_scope)
             await serve()
             serving.cancel_scope.cancel()
 
-    async def _listen(self, serving: anyio.CancelScope) -> None:
+    async def _wait_for_signal(self, serving: anyio.CancelScope) -> None:
         with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-            async for self._asked in signals:
+            async for self._signal in signals:
                 serving.cancel()
 
 
-def _first(group: "BaseExceptionGroup[GeekAIVideoError]") -> "GeekAIVideoError":
+def _first_error(group: "BaseExceptionGroup[GeekAIVideoError]") -> "GeekAIVideoError":
     """The first error of a group of groups."""
     inner = group.exceptions[0]
-    return _first(inner) if isinstance(inner, BaseExceptionGroup) else inner
+    return _first_error(inner) if isinstance(inner, BaseExceptionGroup) else inner
 
 
-def _say(line: str) -> None:
+def _print_error(line: str) -> None:
     sys.stderr.write(line + "\n")
     sys.stderr.flush()

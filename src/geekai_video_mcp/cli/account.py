@@ -11,81 +11,85 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, cast
 
-from geekai_video_mcp.cli.layout import GAP, columns, pairs, wrapped
+from geekai_video_mcp.cli.layout import GAP, format_table, key_value_lines, wrap_text
 from geekai_video_mcp.errors import MAYBE_CHARGED, sanitize
 from geekai_video_mcp.ledger import Event
 from geekai_video_mcp.lifecycle import FileStatus, Status, Task
 
-ID_SHOWN: Final = 8
+ID_CHARS: Final = 8
 """Characters of an id in a list, as in the names of files."""
-START_SHOWN: Final = 300
+PROMPT_CHARS: Final = 300
 """Characters of a prompt in a list that nothing else shortens."""
 COMMAND: Final = "geekai-video-mcp tasks"
 
-_HEAD: Final = ("ID", "WHEN (UTC)", "STATUS", "MODEL", "SEC", "FILE OR ERROR", "PROMPT")
-_GIVING_WAY: Final = (3, 5, 6)
+_HEADINGS: Final = ("ID", "WHEN (UTC)", "STATUS", "MODEL", "SEC", "FILE OR ERROR", "PROMPT")
+_SHRINKABLE: Final = (3, 5, 6)
 
 
-def listed(tasks: Sequence[Task], *, at: float, width: int) -> list[str]:
+def task_table(tasks: Sequence[Task], *, at: float, width: int) -> list[str]:
     """A table of *tasks*, and what there is to decide about them."""
-    rows = [_row(task, at=at) for task in tasks]
-    lines = columns(_HEAD, rows, width=width, giving_way=_GIVING_WAY)
-    return lines + (_choice("ID --attach TASK_ID") if any(map(_undecided, tasks)) else [])
-
-
-def _row(task: Task, *, at: float) -> tuple[str, ...]:
-    return (
-        task.id[:ID_SHOWN],
-        _when(task.created_at, at=at),
-        task.status.value,
-        whole(task.model),
-        _seconds(task).rjust(len("SEC")),
-        _outcome(task),
-        sanitize(str(task.request.get("prompt", "")), limit=START_SHOWN),
+    rows = [_table_row(task, at=at) for task in tasks]
+    lines = format_table(_HEADINGS, rows, width=width, shrinkable=_SHRINKABLE)
+    return lines + (
+        _resolve_hint("ID --attach TASK_ID") if any(map(_needs_decision, tasks)) else []
     )
 
 
-def _when(then: float, *, at: float) -> str:
+def _table_row(task: Task, *, at: float) -> tuple[str, ...]:
+    return (
+        task.id[:ID_CHARS],
+        _short_time(task.created_at, at=at),
+        task.status.value,
+        plain_unlimited(task.model),
+        _duration_text(task).rjust(len("SEC")),
+        _result_text(task),
+        sanitize(str(task.request.get("prompt", "")), limit=PROMPT_CHARS),
+    )
+
+
+def _short_time(then: float, *, at: float) -> str:
     """Short: the day and the minute, or the day alone if it was another year's."""
     day, today = datetime.fromtimestamp(then, UTC), datetime.fromtimestamp(at, UTC)
     return day.strftime("%m-%d %H:%M" if day.year == today.year else "%Y-%m-%d")
 
 
-def _seconds(task: Task) -> str:
+def _duration_text(task: Task) -> str:
     """How long the video is, as far as anyone has said."""
     duration = (task.result and task.result.duration) or task.request.get("duration")
     return f"{duration:g}" if isinstance(duration, int | float) else ""
 
 
-def _outcome(task: Task) -> str:
+def _result_text(task: Task) -> str:
     if task.file_path:
-        return whole(Path(task.file_path).name)
+        return plain_unlimited(Path(task.file_path).name)
     if task.status is Status.SUCCEED:
         return "link lost" if task.file_status is FileStatus.LOST else "not on disk yet"
-    return whole(task.error_code or "")
+    return plain_unlimited(task.error_code or "")
 
 
-def page(task: Task, events: Sequence[Event], *, width: int) -> list[str]:
+def task_report(task: Task, events: Sequence[Event], *, width: int) -> list[str]:
     """Everything the ledger has of *task*, for a person."""
     sent = task.submitted_at
-    lines = [f"Task {task.id}", *pairs(_facts(task), width=width)]
+    lines = [f"Task {task.id}", *key_value_lines(_task_facts(task), width=width)]
     if task.request:
-        lines += ["", "Request", *pairs(_request(task.request), width=width)]
+        lines += ["", "Request", *key_value_lines(_request_rows(task.request), width=width)]
     if task.raw_response:
-        lines += ["", "What came back, as data", *_quotation(task.raw_response, width=width)]
-    lines += ["", "History", *pairs([_event(event) for event in events], width=width)]
+        lines += ["", "What came back, as data", *_quote_lines(task.raw_response, width=width)]
+    lines += ["", "History", *key_value_lines([_event_row(event) for event in events], width=width)]
     return lines + (
-        _choice(f"{task.id[:ID_SHOWN]} --attach ID", sent=sent) if _undecided(task) else []
+        _resolve_hint(f"{task.id[:ID_CHARS]} --attach ID", sent=sent)
+        if _needs_decision(task)
+        else []
     )
 
 
-def _undecided(task: Task) -> bool:
+def _needs_decision(task: Task) -> bool:
     return task.status is Status.UNKNOWN
 
 
-def _choice(which: str, *, sent: float | None = None) -> list[str]:
+def _resolve_hint(which: str, *, sent: float | None = None) -> list[str]:
     """What a person has to decide, and with what."""
-    where = f"{GAP}Look in GeekAI's console for a video of {moment(sent)} or soon after."
+    where = f"{GAP}Look in GeekAI's console for a video of {format_time(sent)} or soon after."
     return [
         "",
         f"unknown: no usable answer came. {MAYBE_CHARGED} You decide:",
@@ -94,7 +98,7 @@ def _choice(which: str, *, sent: float | None = None) -> list[str]:
     ]
 
 
-def _facts(task: Task) -> list[tuple[str, str]]:
+def _task_facts(task: Task) -> list[tuple[str, str]]:
     result = task.result
     facts: list[tuple[str, object]] = [
         ("status", task.status.value),
@@ -103,10 +107,10 @@ def _facts(task: Task) -> list[tuple[str, str]]:
         ("model", task.model),
         ("service", task.account.replace("#", ", key ")),
         ("GeekAI's id", task.provider_task_id),
-        ("asked", moment(task.created_at)),
-        ("sent", moment(task.submitted_at)),
-        ("ended", moment(task.ended_at)),
-        ("unheard since", moment(task.unreachable_since)),
+        ("asked", format_time(task.created_at)),
+        ("sent", format_time(task.submitted_at)),
+        ("ended", format_time(task.ended_at)),
+        ("unheard since", format_time(task.unreachable_since)),
         ("attempts", task.attempt),
         ("looks", task.poll_count or None),
         ("file", task.file_path or (task.status is Status.SUCCEED and task.file_status.value)),
@@ -118,45 +122,49 @@ def _facts(task: Task) -> list[tuple[str, str]]:
         ("prompt used", result and result.revised_prompt),
     ]
     # An attempt count of 0 says that nothing was sent; every other nothing says nothing.
-    return [(name, whole(str(fact))) for name, fact in facts if fact or name == "attempts"]
+    return [
+        (name, plain_unlimited(str(fact))) for name, fact in facts if fact or name == "attempts"
+    ]
 
 
-def _request(request: Mapping[str, Any]) -> list[tuple[str, str]]:
-    return [(whole(name), _value(value)) for name, value in request.items()]
+def _request_rows(request: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [(plain_unlimited(name), _format_value(value)) for name, value in request.items()]
 
 
-def _value(value: object) -> str:
+def _format_value(value: object) -> str:
     if isinstance(value, str) and value.startswith("data:"):
-        return f"{whole(value.partition(',')[0])}, {len(value):,} characters"
+        return f"{plain_unlimited(value.partition(',')[0])}, {len(value):,} characters"
     if isinstance(value, list):
-        return ", ".join(_value(each) for each in cast("list[object]", value))
-    return whole(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+        return ", ".join(_format_value(each) for each in cast("list[object]", value))
+    return plain_unlimited(
+        value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    )
 
 
-def _quotation(reply: str, *, width: int) -> list[str]:
+def _quote_lines(reply: str, *, width: int) -> list[str]:
     """The service's words, each line marked as not ours."""
-    lines = (whole(line) for line in reply.splitlines())
-    return [f"{GAP}| {part}" for line in lines if line for part in wrapped(line, width - 4)]
+    lines = (plain_unlimited(line) for line in reply.splitlines())
+    return [f"{GAP}| {part}" for line in lines if line for part in wrap_text(line, width - 4)]
 
 
-def _event(event: Event) -> tuple[str, str]:
+def _event_row(event: Event) -> tuple[str, str]:
     file = event.file_status if event.file_status is not FileStatus.NONE else None
-    code = event.error_code and whole(event.error_code)
+    code = event.error_code and plain_unlimited(event.error_code)
     notes = ", ".join(note for note in (code, file and f"file {file.value}") if note)
-    return moment(event.at), f"{event.status.value} ({notes})" if notes else event.status.value
+    return format_time(event.at), f"{event.status.value} ({notes})" if notes else event.status.value
 
 
-def moment(at: float | None) -> str:
+def format_time(at: float | None) -> str:
     """A time for a person: UTC, to the second; empty for none."""
     return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S} UTC" if at is not None else ""
 
 
-def whole(text: str) -> str:
+def plain_unlimited(text: str) -> str:
     """Connections text made plain, and not shortened."""
     return sanitize(text, limit=len(text) + 1)
 
 
-EXPORTED: Final = (
+CSV_COLUMNS: Final = (
     "id",
     "provider_task_id",
     "created_at",
@@ -172,46 +180,50 @@ EXPORTED: Final = (
     "error_code",
     "prompt",
 )
-FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+FORMULA_PREFIXES: Final = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 """How a cell begins that spreadsheets compute; the wide ones are read alike in East Asia."""
 
 
-def exported(tasks: Iterable[Task]) -> str:
-    """*tasks* as lines of CSV, in the order of `EXPORTED`."""
-    return lines_of_csv(_cells(task) for task in tasks)
+def tasks_as_csv(tasks: Iterable[Task]) -> str:
+    """*tasks* as lines of CSV, in the order of `CSV_COLUMNS`."""
+    return format_csv(_csv_cells(task) for task in tasks)
 
 
-def lines_of_csv(rows: Iterable[Iterable[object]]) -> str:
+def format_csv(rows: Iterable[Iterable[object]]) -> str:
     """CSV with the line ends of text files."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue()
 
 
-def _cells(task: Task) -> list[str]:
+def _csv_cells(task: Task) -> list[str]:
     facts = (
         task.id,
         task.provider_task_id,
-        _iso(task.created_at),
+        _iso_time(task.created_at),
         task.status.value,
         task.model,
-        _seconds(task),
+        _duration_text(task),
         task.request.get("resolution") or task.request.get("size"),
-        _iso(task.submitted_at),
-        _iso(task.ended_at),
+        _iso_time(task.submitted_at),
+        _iso_time(task.ended_at),
         task.file_path,
         task.file_bytes,
         task.file_sha256,
         task.error_code,
         task.request.get("prompt"),
     )
-    return ["" if fact is None else _harmless(str(fact)) for fact in facts]
+    return ["" if fact is None else _escape_formula(str(fact)) for fact in facts]
 
 
-def _harmless(text: str) -> str:
-    said = whole(text)
-    return f"'{said}" if said.startswith(FORMULA) or text.startswith(FORMULA) else said
+def _escape_formula(text: str) -> str:
+    said = plain_unlimited(text)
+    return (
+        f"'{said}"
+        if said.startswith(FORMULA_PREFIXES) or text.startswith(FORMULA_PREFIXES)
+        else said
+    )
 
 
-def _iso(at: float | None) -> str | None:
+def _iso_time(at: float | None) -> str | None:
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds") if at is not None else None

@@ -9,43 +9,43 @@ from collections.abc import Collection, Sequence
 from typing import Final
 
 GAP: Final = "  "
-NARROW: Final = 8
+MIN_COLUMN_WIDTH: Final = 8
 """Cells that a column which gives way keeps; less shows nothing of a prompt."""
 
 
-def cells(text: str) -> int:
+def display_width(text: str) -> int:
     """How many cells of a terminal *text* takes."""
-    return sum(map(_cells_of, text))
+    return sum(map(_character_width, text))
 
 
-def _cells_of(character: str) -> int:
+def _character_width(character: str) -> int:
     if unicodedata.category(character) in {"Mn", "Me"}:
         return 0
     return 2 if unicodedata.east_asian_width(character) in {"W", "F"} else 1
 
 
-def cut(text: str, width: int) -> str:
+def truncate(text: str, width: int) -> str:
     """*text* in at most *width* cells; what is left out is an ellipsis."""
-    if cells(text) <= width:
+    if display_width(text) <= width:
         return text
-    return text[: _fitting(text, width - 1)].rstrip() + "…"
+    return text[: _characters_that_fit(text, width - 1)].rstrip() + "…"
 
 
-def _fitting(text: str, width: int) -> int:
+def _characters_that_fit(text: str, width: int) -> int:
     """How many characters of *text* fit into *width* cells."""
     room = width
     for at, character in enumerate(text):
-        room -= _cells_of(character)
+        room -= _character_width(character)
         if room < 0:
             return at
     return len(text)
 
 
-def wrapped(text: str, width: int) -> list[str]:
+def wrap_text(text: str, width: int) -> list[str]:
     """*text* in lines of at most *width* cells, broken at spaces where there are any."""
     lines = list[str]()
-    while cells(text) > width:
-        fits = max(1, _fitting(text, width))
+    while display_width(text) > width:
+        fits = max(1, _characters_that_fit(text, width))
         at = text.rfind(" ", 0, fits + 1)
         if at <= 0:
             at = fits
@@ -54,35 +54,38 @@ def wrapped(text: str, width: int) -> list[str]:
     return [*lines, text]
 
 
-def columns(
-    head: Sequence[str], rows: Sequence[Sequence[str]], *, width: int, giving_way: Collection[int]
+def format_table(
+    head: Sequence[str], rows: Sequence[Sequence[str]], *, width: int, shrinkable: Collection[int]
 ) -> list[str]:
     """A table in lines of at most *width* cells, if the columns *giving_way* can make it so."""
     every = [head, *rows]
-    widths = [max(cells(row[at]) for row in every) for at in range(len(head))]
+    widths = [max(display_width(row[at]) for row in every) for at in range(len(head))]
     excess = sum(widths) + len(GAP) * (len(head) - 1) - width
     while excess > 0:
-        widest = max(giving_way, key=lambda at: widths[at])
-        if widths[widest] <= NARROW:
+        widest = max(shrinkable, key=lambda at: widths[at])
+        if widths[widest] <= MIN_COLUMN_WIDTH:
             break
         widths[widest] -= 1
         excess -= 1
-    return [_line(row, widths) for row in every]
+    return [_format_row(row, widths) for row in every]
 
 
-def _line(row: Sequence[str], widths: Sequence[int]) -> str:
-    parts = [cut(text, width) for text, width in zip(row, widths, strict=True)]
-    padded = [part + " " * (width - cells(part)) for part, width in zip(parts, widths, strict=True)]
+def _format_row(row: Sequence[str], widths: Sequence[int]) -> str:
+    parts = [truncate(text, width) for text, width in zip(row, widths, strict=True)]
+    padded = [
+        part + " " * (width - display_width(part))
+        for part, width in zip(parts, widths, strict=True)
+    ]
     return GAP.join(padded).rstrip()
 
 
-def pairs(rows: Sequence[tuple[str, str]], *, width: int) -> list[str]:
+def key_value_lines(rows: Sequence[tuple[str, str]], *, width: int) -> list[str]:
     """Names and values, the values wrapped beside their names."""
-    names = max((cells(name) for name, _ in rows), default=0)
-    room = max(width - len(GAP) * 2 - names, NARROW)
+    names = max((display_width(name) for name, _ in rows), default=0)
+    room = max(width - len(GAP) * 2 - names, MIN_COLUMN_WIDTH)
     lines = list[str]()
     for name, value in rows:
-        first, *rest = wrapped(value, room)
-        lines.append(f"{GAP}{name}{' ' * (names - cells(name))}{GAP}{first}".rstrip())
+        first, *rest = wrap_text(value, room)
+        lines.append(f"{GAP}{name}{' ' * (names - display_width(name))}{GAP}{first}".rstrip())
         lines.extend(f"{GAP}{' ' * names}{GAP}{more}" for more in rest)
     return lines

@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 
 
 @asynccontextmanager
-async def lines() -> "AsyncGenerator[Streams]":
+async def message_streams() -> "AsyncGenerator[Streams]":
     """The SDK's `stdio_server`, with nothing in its input but messages."""
-    messages = _Messages(sys.stdin.buffer)
+    messages = _StdinGuard(sys.stdin.buffer)
     # All that it does with its input is to iterate over lines of text.
     async with stdio_server(cast("anyio.AsyncFile[str]", messages)) as (read, write):
         messages.answers = write
         yield read, write
 
 
-class _Messages:
+class _StdinGuard:
     """The lines that are messages; each of the others is answered with a JSON-RPC error."""
 
     answers: "WriteStream[SessionMessage]"
@@ -38,7 +38,7 @@ class _Messages:
         self._host = host
 
     async def __aiter__(self) -> AsyncGenerator[str]:
-        while line := await anyio.to_thread.run_sync(self._read):
+        while line := await anyio.to_thread.run_sync(self._read_line):
             if not line.strip():
                 continue
             message = mended(line)
@@ -51,7 +51,7 @@ class _Messages:
                 answer = JSONRPCError.model_validate(refused)
                 await self.answers.send(SessionMessage(answer))
 
-    def _read(self) -> bytes:
+    def _read_line(self) -> bytes:
         """One line, cut where it is too long to be a message, to its end. Blocks."""
         line = rest = self._host.readline(LIMIT + 1)
         while len(rest) > LIMIT and not rest.endswith(b"\n"):

@@ -19,7 +19,7 @@ from anyio.streams.memory import MemoryObjectSendStream
 from mcp.shared.message import SessionMessage
 from mcp_types import JSONRPCError, JSONRPCRequest, JSONRPCResponse
 
-from geekai_video_mcp.cli.lines import lines
+from geekai_video_mcp.cli.lines import message_streams
 
 if TYPE_CHECKING:
     from mcp.server.lowlevel import Server
@@ -33,34 +33,37 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 PROBE: Final = "server/discover"
-EARLY_AT_MOST: Final = 8
+MAX_EARLY_MESSAGES: Final = 8
 """Messages kept that come before the first request, as many as the SDK keeps itself."""
 
 
-async def serve(server: "MCPServer[App]") -> None:
+async def serve_stdio(server: "MCPServer[App]") -> None:
     """Serve MCP over stdin and stdout until the input ends."""
-    parts = _parts(server)
+    parts = _sdk_internals(server)
     if parts is None:
         logger.warning("the SDK is not as expected: a probe before initialize is not forgiven")
         await server.run_stdio_async()
         return
-    inside, run = parts
-    async with lines() as (read, write), inside.lifespan(inside) as opened:
+    lowlevel_server, run = parts
+    async with (
+        message_streams() as (read, write),
+        lowlevel_server.lifespan(lowlevel_server) as opened,
+    ):
         loop = partial(
             run,
-            inside,
+            lowlevel_server,
             lifespan_state=opened,
-            init_options=inside.create_initialization_options(),
+            init_options=lowlevel_server.create_initialization_options(),
         )
         early = await answer_probes(read, write, loop)
         again, messages = anyio.create_memory_object_stream[Any]()
         async with anyio.create_task_group() as reading:
-            reading.start_soon(_again, early, read, again)
+            reading.start_soon(_replay, early, read, again)
             await loop(messages, write)
             reading.cancel_scope.cancel()
 
 
-def _parts(
+def _sdk_internals(
     server: "MCPServer[App]",
 ) -> "tuple[Server[App], Callable[..., Coroutine[Any, Any, None]]] | None":
     """What of the SDK is used beyond its documents; None if it is not there any more."""
@@ -84,15 +87,15 @@ async def answer_probes(
     async for item in read:
         message = item.message if isinstance(item, SessionMessage) else None
         if not isinstance(message, JSONRPCRequest):
-            early = [*early, item][:EARLY_AT_MOST]
+            early = [*early, item][:MAX_EARLY_MESSAGES]
         elif message.method != PROBE:
             return [*early, item]
         else:
-            await _answer(item, write, loop)
+            await _answer_probe(item, write, loop)
     return early
 
 
-async def _answer(probe: SessionMessage, write: "WriteStream[Any]", loop: "Loop") -> None:
+async def _answer_probe(probe: SessionMessage, write: "WriteStream[Any]", loop: "Loop") -> None:
     """Let *loop* answer one probe, as it would the first message of a connection."""
     asking, asked = anyio.create_memory_object_stream[Any](1)
     answering, answers = anyio.create_memory_object_stream[Any]()
@@ -106,7 +109,7 @@ async def _answer(probe: SessionMessage, write: "WriteStream[Any]", loop: "Loop"
         talk.cancel_scope.cancel()
 
 
-async def _again(
+async def _replay(
     early: list[Any], rest: "ReadStream[Any]", to: MemoryObjectSendStream[Any]
 ) -> None:
     """Hand on what was read already, and then the rest, to its end."""

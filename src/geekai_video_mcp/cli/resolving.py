@@ -4,8 +4,8 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Final
 
-from geekai_video_mcp.cli.account import COMMAND, ID_SHOWN, moment, whole
-from geekai_video_mcp.cli.layout import GAP, wrapped
+from geekai_video_mcp.cli.account import COMMAND, ID_CHARS, format_time, plain_unlimited
+from geekai_video_mcp.cli.layout import GAP, wrap_text
 from geekai_video_mcp.errors import MAYBE_CHARGED, GeekAIVideoError, InvalidDecision, quote
 from geekai_video_mcp.lifecycle import POLLED, UNRESOLVED, Status, Task
 
@@ -17,7 +17,7 @@ DONE: Final = 0
 FAILED: Final = 1
 
 
-def foretold(task: Task, arguments: argparse.Namespace, *, width: int) -> list[str]:
+def describe_decision(task: Task, arguments: argparse.Namespace, *, width: int) -> list[str]:
     """What is decided about, and what the decision will do.
 
     Raises:
@@ -26,18 +26,18 @@ def foretold(task: Task, arguments: argparse.Namespace, *, width: int) -> list[s
     if task.status not in UNRESOLVED:
         what = f"It is {task.status.value}, and only an unknown outcome is for a person to decide"
         raise InvalidDecision(what)
-    sent = f", sent {moment(task.submitted_at)}" if task.submitted_at else ""
-    prompt = whole(str(task.request.get("prompt", "")))
+    sent = f", sent {format_time(task.submitted_at)}" if task.submitted_at else ""
+    prompt = plain_unlimited(str(task.request.get("prompt", "")))
     return [
         f"Task {task.id}",
-        f"{GAP}{task.status.value}{sent}, {whole(task.model)}",
-        *(f"{GAP}{line}" for line in wrapped(prompt, width - len(GAP))),
+        f"{GAP}{task.status.value}{sent}, {plain_unlimited(task.model)}",
+        *(f"{GAP}{line}" for line in wrap_text(prompt, width - len(GAP))),
         "",
-        *_consequence(arguments),
+        *_describe_consequence(arguments),
     ]
 
 
-def _consequence(arguments: argparse.Namespace) -> list[str]:
+def _describe_consequence(arguments: argparse.Namespace) -> list[str]:
     if arguments.attach is not None:
         named = quote(arguments.attach, limit=64)
         return [
@@ -52,43 +52,45 @@ def _consequence(arguments: argparse.Namespace) -> list[str]:
     ]
 
 
-async def resolve(settings: "Settings", task: Task, arguments: argparse.Namespace) -> int:
+async def resolve_task(settings: "Settings", task: Task, arguments: argparse.Namespace) -> int:
     """Do it, and say what came of it; returns the exit status."""
     from geekai_video_mcp.server import open_desk
 
     async with open_desk(settings) as desk:
         # Caught inside: what leaves through the sandbox's task group comes out in a group.
         try:
-            return await _carried_out(desk, task, arguments)
+            return await _execute(desk, task, arguments)
         except GeekAIVideoError as exc:
             sys.stdout.flush()
             sys.stderr.write(f"{exc.message}\n")
             return FAILED
 
 
-async def _carried_out(desk: "Resolver", task: Task, arguments: argparse.Namespace) -> int:
+async def _execute(desk: "Resolver", task: Task, arguments: argparse.Namespace) -> int:
     if arguments.attach is not None:
-        return _outcome(await desk.attach(task.id, arguments.attach), "Attached")
+        return _print_outcome(await desk.attach(task.id, arguments.attach), "Attached")
     if arguments.abandon:
         await desk.abandon(task.id)
-        _say("Given up.")
+        _print_line("Given up.")
         return DONE
     new = await desk.supersede(task.id)
-    _say(f"It is task {new.id} now. Waiting for GeekAI's answer, 7 minutes at most ...")
-    return _outcome(await desk.send(new), "Accepted")
+    _print_line(f"It is task {new.id} now. Waiting for GeekAI's answer, 7 minutes at most ...")
+    return _print_outcome(await desk.send(new), "Accepted")
 
 
-def _outcome(task: Task, word: str) -> int:
+def _print_outcome(task: Task, word: str) -> int:
     if task.status in POLLED | {Status.SUCCEED}:
         named = quote(task.provider_task_id or "", limit=64)
-        _say(f"{word}: GeekAI's task {named} is {task.status.value}.")
-        _say("A running server of the same settings follows it to its file. How it stands:")
-        _say(f"{GAP}{COMMAND} show {task.id[:ID_SHOWN]}")
+        _print_line(f"{word}: GeekAI's task {named} is {task.status.value}.")
+        _print_line("A running server of the same settings follows it to its file. How it stands:")
+        _print_line(f"{GAP}{COMMAND} show {task.id[:ID_CHARS]}")
         return DONE
-    _say(f"{task.status.value}: {whole(task.error_message or 'no reason was given')}")
+    _print_line(
+        f"{task.status.value}: {plain_unlimited(task.error_message or 'no reason was given')}"
+    )
     return FAILED
 
 
-def _say(line: str) -> None:
+def _print_line(line: str) -> None:
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()

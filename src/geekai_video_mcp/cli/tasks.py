@@ -29,13 +29,13 @@ WRONG_USAGE: Final = 2
 BROKEN_PIPE: Final = 141
 """Exit status when the reader of our output has gone, as shells have it."""
 
-LIMIT: Final = 20
+DEFAULT_LIMIT: Final = 20
 """Tasks in a list that nobody bounded: a screenful."""
-PAGE: Final = 500
+PAGE_SIZE: Final = 500
 """Tasks read in one transaction: an export must not hold servers up."""
-UNBOUNDED: Final = 10_000
+NO_TERMINAL_WIDTH: Final = 10_000
 """Cells of a line where there is no terminal: nothing is cut for a file or a pipe."""
-PREFIX: Final = 6
+MIN_ID_PREFIX: Final = 6
 """Characters of an id that are enough, if only one task's begins so."""
 NONE_YET: Final = "No tasks yet."
 
@@ -45,17 +45,19 @@ def build_parser(run: Callable[[argparse.Namespace], int]) -> argparse.ArgumentP
     tasks = argparse.ArgumentParser(
         prog="geekai-video-mcp tasks", description="The newest tasks, and what can be done to them."
     )
-    tasks.set_defaults(run=run, act=_list, status=None, limit=LIMIT, all=False)
-    _listing(tasks)
+    tasks.set_defaults(run=run, act=_list_tasks, status=None, limit=DEFAULT_LIMIT, all=False)
+    _add_list_options(tasks)
     acts = tasks.add_subparsers(title="commands", metavar="COMMAND")
     listing = acts.add_parser("list", help="the newest tasks (the default)")
-    listing.set_defaults(act=_list)
-    _listing(listing)
+    listing.set_defaults(act=_list_tasks)
+    _add_list_options(listing)
     show = acts.add_parser("show", help="everything about one task, and its history")
-    show.add_argument("id", help=f"a task's id, GeekAI's id, or {PREFIX} characters to begin with")
-    show.set_defaults(act=_show)
+    show.add_argument(
+        "id", help=f"a task's id, GeekAI's id, or {MIN_ID_PREFIX} characters to begin with"
+    )
+    show.set_defaults(act=_show_task)
     export = acts.add_parser("export", help="every task as CSV, to standard output")
-    export.set_defaults(act=_export)
+    export.set_defaults(act=_export_tasks)
     resolve = acts.add_parser("resolve", help="decide about a task whose outcome is unknown")
     resolve.add_argument("id", help="the task's id, or how it begins")
     way = resolve.add_mutually_exclusive_group(required=True)
@@ -63,26 +65,28 @@ def build_parser(run: Callable[[argparse.Namespace], int]) -> argparse.ArgumentP
     way.add_argument("--abandon", action="store_true", help="give it up")
     way.add_argument("--resubmit", action="store_true", help="send it again; may pay twice")
     resolve.add_argument("--yes", action="store_true", help="do not ask")
-    resolve.set_defaults(act=_resolve)
+    resolve.set_defaults(act=_resolve_task)
     return tasks
 
 
-def _listing(parser: argparse.ArgumentParser) -> None:
+def _add_list_options(parser: argparse.ArgumentParser) -> None:
     # Suppressed, or the defaults of `list` would undo what was given before it.
     unset = argparse.SUPPRESS
     parser.add_argument("--status", default=unset, help="only tasks of this status")
-    parser.add_argument("--limit", type=_count, default=unset, help=f"how many (default: {LIMIT})")
+    parser.add_argument(
+        "--limit", type=_parse_limit, default=unset, help=f"how many (default: {DEFAULT_LIMIT})"
+    )
     parser.add_argument("--all", action="store_true", default=unset, help="every one")
 
 
-def _count(text: str) -> int:
+def _parse_limit(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) == 0:
         what = "a limit is a number from 1 on"
         raise argparse.ArgumentTypeError(what)
     return int(text)
 
 
-def run(arguments: argparse.Namespace, settings: "Settings") -> int:
+def run_tasks(arguments: argparse.Namespace, settings: "Settings") -> int:
     """Carry the command out; return the exit status."""
     from geekai_video_mcp.errors import GeekAIVideoError
 
@@ -95,7 +99,7 @@ def run(arguments: argparse.Namespace, settings: "Settings") -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
     except GeekAIVideoError as exc:
-        return _refused(exc.message)
+        return _fail(exc.message)
     return status
 
 
@@ -109,109 +113,111 @@ def _prepare_output() -> None:
         out.reconfigure(errors="replace") if terminal else out.reconfigure(encoding="utf-8")
 
 
-def _list(arguments: argparse.Namespace, settings: "Settings") -> int:
-    from geekai_video_mcp.cli.account import COMMAND, listed
+def _list_tasks(arguments: argparse.Namespace, settings: "Settings") -> int:
+    from geekai_video_mcp.cli.account import COMMAND, task_table
     from geekai_video_mcp.lifecycle import Status
 
     known = [status.value for status in Status]
     if arguments.status not in {None, *known}:
-        _refused(f"--status is one of {', '.join(known)}")
+        _fail(f"--status is one of {', '.join(known)}")
         return WRONG_USAGE
     statuses = {Status(arguments.status)} if arguments.status else set[Status]()
     limit = None if arguments.all else arguments.limit
-    found, more = anyio.run(_newest, settings, statuses, limit)
+    found, more = anyio.run(_read_newest, settings, statuses, limit)
     if not found:
-        _say(NONE_YET if not statuses else f"No task is {arguments.status}.")
+        _print_line(NONE_YET if not statuses else f"No task is {arguments.status}.")
         return OK
-    for line in listed(found, at=time.time(), width=_width()):
-        _say(line)
+    for line in task_table(found, at=time.time(), width=_terminal_width()):
+        _print_line(line)
     if more:
-        _say("")
-        _say(f"These are the newest {limit}; see all with: {COMMAND} --all")
+        _print_line("")
+        _print_line(f"These are the newest {limit}; see all with: {COMMAND} --all")
     return OK
 
 
-async def _newest(
+async def _read_newest(
     settings: "Settings", statuses: "Collection[Status]", limit: int | None
 ) -> "tuple[list[Task], bool]":
     """The newest tasks, and whether there are more."""
     found = list["Task"]()
-    async with _ledger(settings) as ledger:
-        async for task in _every(ledger, statuses):
+    async with _open_ledger(settings) as ledger:
+        async for task in _iterate_tasks(ledger, statuses):
             if len(found) == limit:
                 return found, True
             found.append(task)
     return found, False
 
 
-async def _every(
+async def _iterate_tasks(
     ledger: "Ledger | None", statuses: "Collection[Status]" = ()
 ) -> "AsyncGenerator[Task]":
     last: str | None = None
-    while ledger and (page := await ledger.list_tasks(limit=PAGE, statuses=statuses, before=last)):
+    while ledger and (
+        page := await ledger.list_tasks(limit=PAGE_SIZE, statuses=statuses, before=last)
+    ):
         for task in page:
             yield task
         last = page[-1].id
 
 
-def _show(arguments: argparse.Namespace, settings: "Settings") -> int:
-    from geekai_video_mcp.cli.account import page
+def _show_task(arguments: argparse.Namespace, settings: "Settings") -> int:
+    from geekai_video_mcp.cli.account import task_report
 
     async def read() -> list[str]:
-        async with _ledger(settings) as ledger:
-            task = await _find(ledger, arguments.id)
+        async with _open_ledger(settings) as ledger:
+            task = await _find_task(ledger, arguments.id)
             events = await ledger.events(task.id) if ledger else []
-        return page(task, events, width=_width())
+        return task_report(task, events, width=_terminal_width())
 
     for line in anyio.run(read):
-        _say(line)
+        _print_line(line)
     return OK
 
 
-def _export(_: argparse.Namespace, settings: "Settings") -> int:
-    from geekai_video_mcp.cli.account import EXPORTED, exported, lines_of_csv
+def _export_tasks(_: argparse.Namespace, settings: "Settings") -> int:
+    from geekai_video_mcp.cli.account import CSV_COLUMNS, format_csv, tasks_as_csv
 
     async def write() -> None:
-        sys.stdout.write(lines_of_csv([EXPORTED]))
-        async with _ledger(settings) as ledger:
-            async for task in _every(ledger):
-                sys.stdout.write(exported([task]))
+        sys.stdout.write(format_csv([CSV_COLUMNS]))
+        async with _open_ledger(settings) as ledger:
+            async for task in _iterate_tasks(ledger):
+                sys.stdout.write(tasks_as_csv([task]))
 
     anyio.run(write)
     return OK
 
 
-def _resolve(arguments: argparse.Namespace, settings: "Settings") -> int:
-    from geekai_video_mcp.cli.resolving import foretold, resolve
+def _resolve_task(arguments: argparse.Namespace, settings: "Settings") -> int:
+    from geekai_video_mcp.cli.resolving import describe_decision, resolve_task
 
     async def read() -> "Task":
-        async with _ledger(settings) as ledger:
-            return await _find(ledger, arguments.id)
+        async with _open_ledger(settings) as ledger:
+            return await _find_task(ledger, arguments.id)
 
     task = anyio.run(read)
-    for line in foretold(task, arguments, width=_width()):
-        _say(line)
-    if not arguments.yes and not _agreed():
+    for line in describe_decision(task, arguments, width=_terminal_width()):
+        _print_line(line)
+    if not arguments.yes and not _confirm():
         return REFUSED
-    return anyio.run(resolve, settings, task, arguments)
+    return anyio.run(resolve_task, settings, task, arguments)
 
 
-def _agreed() -> bool:
+def _confirm() -> bool:
     """Whether the person at the terminal says so."""
     if not sys.stdin.isatty():
-        _refused("Nobody is there to ask: give --yes. Nothing was changed.")
+        _fail("Nobody is there to ask: give --yes. Nothing was changed.")
         return False
     try:
         agreed = input("Type yes to go on: ").strip().lower() == "yes"
     except EOFError:
         agreed = False
     if not agreed:
-        _refused("Nothing was changed.")
+        _fail("Nothing was changed.")
     return agreed
 
 
 @asynccontextmanager
-async def _ledger(settings: "Settings") -> "AsyncGenerator[Ledger | None]":
+async def _open_ledger(settings: "Settings") -> "AsyncGenerator[Ledger | None]":
     """The ledger; None if there is none, which reading must not change."""
     from geekai_video_mcp.ledger import Ledger
 
@@ -225,7 +231,7 @@ async def _ledger(settings: "Settings") -> "AsyncGenerator[Ledger | None]":
         await ledger.close()
 
 
-async def _find(ledger: "Ledger | None", given: str) -> "Task":
+async def _find_task(ledger: "Ledger | None", given: str) -> "Task":
     """The task that a person means.
 
     Raises:
@@ -238,7 +244,9 @@ async def _find(ledger: "Ledger | None", given: str) -> "Task":
         raise InvalidDecision(NONE_YET)
     if task := await ledger.find(given):
         return task
-    found = await ledger.find_by_prefix(given.lower(), limit=2) if len(given) >= PREFIX else []
+    found = (
+        await ledger.find_by_prefix(given.lower(), limit=2) if len(given) >= MIN_ID_PREFIX else []
+    )
     if not found:
         what = f"No task {quote(given, limit=64)} is here; see them with: {COMMAND} --all"
         raise InvalidDecision(what)
@@ -248,15 +256,15 @@ async def _find(ledger: "Ledger | None", given: str) -> "Task":
     return found[0]
 
 
-def _width() -> int:
-    return shutil.get_terminal_size((UNBOUNDED, 0)).columns
+def _terminal_width() -> int:
+    return shutil.get_terminal_size((NO_TERMINAL_WIDTH, 0)).columns
 
 
-def _say(line: str) -> None:
+def _print_line(line: str) -> None:
     sys.stdout.write(line + "\n")
 
 
-def _refused(why: str) -> int:
+def _fail(why: str) -> int:
     sys.stdout.flush()  # first what came first
     sys.stderr.write(why + "\n")
     return REFUSED
