@@ -66,7 +66,7 @@ print(json.dumps({
     "binds_duplicate": len(near.same_fingerprint) == 1,
     "holds_key": store.existing_for(wish(idempotency_key="k")).same_key is not None,
     "unresolved": waiting.settled,
-    "no_result": views.failed(waiting),
+    "no_result": views.is_failure(waiting),
 }))
 """
 NOT_ASKED = {"unsent", "polled"}

@@ -20,7 +20,7 @@ WEBP = "data:image/webp;base64,UklGRgAAAABXRUJQ"
 def refused(**arguments: object) -> str:
     """The words of the refusal of *arguments*; a prompt is given unless it is the point."""
     with pytest.raises(RequestRefused) as refusal:
-        GenerateVideo.read({"prompt": "a fox", **arguments})
+        GenerateVideo.parse({"prompt": "a fox", **arguments})
     message = refusal.value.message
     assert len(message.splitlines()) == 1
     assert NOT_CHARGED in message
@@ -30,7 +30,7 @@ def refused(**arguments: object) -> str:
 
 def sent(**arguments: object) -> dict[str, Any]:
     """The body that leaves for *arguments*."""
-    asked = GenerateVideo.read({"prompt": "a fox", **arguments})
+    asked = GenerateVideo.parse({"prompt": "a fox", **arguments})
     return asked.to_request(default_model="cogvideox-flash").to_json()
 
 
@@ -194,7 +194,7 @@ def test_only_a_video_may_be_an_earlier_task() -> None:
 )
 @pytest.mark.parametrize("field", ["image", "image_tail", "images", "image_list", "static_mask"])
 def test_a_picture_may_be_a_file_or_an_earlier_task(field: str, value: str) -> None:
-    assert GenerateVideo.read({"prompt": "a fox", **placed(field, value)})
+    assert GenerateVideo.parse({"prompt": "a fox", **placed(field, value)})
 
 
 def test_a_path_is_no_longer_than_any_file_has() -> None:
@@ -214,10 +214,10 @@ def test_the_services_own_links_may_be_given_wherever_it_is(
 ) -> None:
     asked = {"prompt": "a fox", **placed(field, value)}
 
-    assert GenerateVideo.read(asked, service_url=service)
+    assert GenerateVideo.parse(asked, service_url=service)
     for other in ("https://geekai.co/api/v1", service.replace("8766", "8767").replace("in", "i")):
         with pytest.raises(RequestRefused):
-            GenerateVideo.read(asked, service_url=other)
+            GenerateVideo.parse(asked, service_url=other)
 
 
 @pytest.mark.parametrize(
@@ -297,7 +297,7 @@ def test_an_unknown_argument_is_refused_by_name_with_what_was_meant(wrong: str, 
 
 def test_a_missing_prompt_is_asked_for() -> None:
     with pytest.raises(RequestRefused, match="prompt: is needed"):
-        GenerateVideo.read({})
+        GenerateVideo.parse({})
 
 
 def test_every_mistake_is_named_at_once() -> None:
@@ -510,8 +510,8 @@ def test_a_link_inside_an_object_is_judged_as_well(extra: dict[str, Any]) -> Non
 @pytest.mark.parametrize("field", ["image", "mask", "images"])
 def test_the_pictures_that_a_picture_starts_from_are_judged_alike(field: str) -> None:
     with pytest.raises(RequestRefused, match=rf"^{field}.*https URL"):
-        GenerateImage.read({"prompt": "a fox", **placed(field, "https://127.1/a.png")})
-    assert GenerateImage.read({"prompt": "a fox", **placed(field, "task:8d1f")})
+        GenerateImage.parse({"prompt": "a fox", **placed(field, "https://127.1/a.png")})
+    assert GenerateImage.parse({"prompt": "a fox", **placed(field, "task:8d1f")})
 
 
 json_values = st.recursive(
@@ -536,7 +536,7 @@ json_values = st.recursive(
 )
 def test_whatever_is_asked_is_refused_or_leaves_as_json(arguments: dict[str, Any]) -> None:
     try:
-        asked = GenerateVideo.read({"prompt": "a fox", **arguments})
+        asked = GenerateVideo.parse({"prompt": "a fox", **arguments})
     except RequestRefused:
         return
     body = asked.to_request(default_model="m").to_json()
@@ -562,7 +562,7 @@ def test_only_what_the_caller_set_leaves_with_a_model_and_always_async() -> None
 
 @pytest.mark.parametrize("wait_here", [True, False])
 def test_async_false_is_ours_and_never_geekais(wait_here: bool) -> None:  # noqa: FBT001 - parametrized
-    assert GenerateVideo.read({"prompt": "x", "async": wait_here}).async_ is wait_here
+    assert GenerateVideo.parse({"prompt": "x", "async": wait_here}).async_ is wait_here
     assert sent(**{"async": wait_here})["async"] is True
 
 
@@ -596,11 +596,11 @@ def test_a_prompt_in_any_script_is_sent_as_it_is(prompt: str) -> None:
 )
 def test_a_look_is_refused_by_field_as_well(arguments: dict[str, Any], field: str) -> None:
     with pytest.raises(RequestRefused, match=f"^{field}: "):
-        GetVideoTask.read(arguments)
+        GetVideoTask.parse(arguments)
 
 
 def test_a_look_waits_a_little_and_shows_frames_unless_told_otherwise() -> None:
-    look = GetVideoTask.read({"task_id": " t ", "wait_seconds": None})
+    look = GetVideoTask.parse({"task_id": " t ", "wait_seconds": None})
 
     assert (look.task_id, look.wait_seconds, look.preview) == ("t", 15, "frames")
 
@@ -608,7 +608,7 @@ def test_a_look_waits_a_little_and_shows_frames_unless_told_otherwise() -> None:
 def test_image_takes_a_first_and_a_last_frame_as_a_list() -> None:
     """CogVideoX-3's page documents it so; the published schema shows the one-picture form."""
     both = ["https://a.example/first.png", "https://a.example/last.png"]
-    asked = GenerateVideo.read({"prompt": "x", "image": both})
+    asked = GenerateVideo.parse({"prompt": "x", "image": both})
 
     assert asked.to_request(default_model="m").to_json()["image"] == both
 
@@ -616,4 +616,4 @@ def test_image_takes_a_first_and_a_last_frame_as_a_list() -> None:
 @pytest.mark.parametrize("image", [[], [3], 3, {}, [["https://a.example/a.png"]], ["passwd"]])
 def test_a_list_of_what_are_no_pictures_is_refused_in_one_line(image: object) -> None:
     with pytest.raises(RequestRefused, match=r"^image: [^\n;]*https URL[^\n]*$"):
-        GenerateVideo.read({"prompt": "x", "image": image})
+        GenerateVideo.parse({"prompt": "x", "image": image})

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from geekai_video_mcp import references
 from geekai_video_mcp.errors import RequestRefused
 from geekai_video_mcp.inputs import Generate, GenerateImage, GenerateVideo
-from geekai_video_mcp.inputs.fields import AnyPicture, Audio, Picture, Text, Unfolded, Video
+from geekai_video_mcp.inputs.fields import AnyPicture, Audio, JsonDecoded, Picture, Text, Video
 from geekai_video_mcp.inputs.media import MediaFields, MediaKind, media_fields, replace_media
 from geekai_video_mcp.wire import GenerationRequest, ImageRequest, VideoRequest
 
@@ -57,7 +57,7 @@ def test_every_request_field_that_the_documents_call_a_picture_is_marked(
 def test_every_field_of_the_wire_is_either_marked_or_known_to_hold_no_media(
     arguments: type[Generate],
 ) -> None:
-    body = arguments.body
+    body = arguments.request_type
     fields = {info.alias or name for name, info in body.model_fields.items()}
 
     assert fields - arguments.media_fields.keys() == ORDINARY[body]
@@ -117,7 +117,7 @@ class Everything(BaseModel):
 
     needed: Picture
     ours: Video | None = Field(None, alias="theirs")
-    bounded: Annotated[list[Audio], Field(max_length=3), Unfolded] | None = None
+    bounded: Annotated[list[Audio], Field(max_length=3), JsonDecoded] | None = None
     by_name: dict[str, Picture] | None = None
     either: Picture | list[Picture] | None = None
     shots: list[Shot] | None = None
@@ -192,4 +192,4 @@ class Unchanged(GenerateVideo):
 )
 def test_a_field_that_only_the_wire_declares_cannot_be_given(given: dict[str, Any]) -> None:
     with pytest.raises(RequestRefused, match="storyboard"):
-        Unchanged.read({"prompt": "a fox", **given})
+        Unchanged.parse({"prompt": "a fox", **given})

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mcp_types import jsonrpc_message_adapter
 
-from geekai_video_mcp.messages import LIMIT, mended, refusal
+from geekai_video_mcp.messages import MAX_MESSAGE_BYTES, replace_lone_surrogates, validation_error
 
 IDS = st.integers() | st.text(st.characters(codec="utf-8"))
 JSON = st.recursive(
@@ -29,7 +29,7 @@ JSON = st.recursive(
     ],
 )
 def test_messages_are_let_through(message: bytes) -> None:
-    assert refusal(message) is None
+    assert validation_error(message) is None
 
 
 @pytest.mark.parametrize(
@@ -57,14 +57,16 @@ def test_messages_are_let_through(message: bytes) -> None:
 def test_what_is_no_message_gets_the_error_of_the_specification(
     message: bytes, to: int | str | None, code: int
 ) -> None:
-    answer = refusal(message)
+    answer = validation_error(message)
 
     assert answer is not None
     assert (answer["jsonrpc"], answer["id"], answer["error"]["code"]) == ("2.0", to, code)
 
 
 def test_a_message_beyond_the_limit_is_refused_unread() -> None:
-    answer = refusal(b'{"jsonrpc":"2.0","id":1,"method":"ping"}'.ljust(LIMIT + 1))
+    answer = validation_error(
+        b'{"jsonrpc":"2.0","id":1,"method":"ping"}'.ljust(MAX_MESSAGE_BYTES + 1)
+    )
 
     assert answer is not None
     assert "24 MB" in answer["error"]["message"]
@@ -78,12 +80,12 @@ def test_every_request_that_can_be_written_is_read(
 ) -> None:
     request = {"jsonrpc": "2.0", "id": to, "method": method, "params": params}
 
-    assert refusal(mended(json.dumps(request).encode())) is None
+    assert validation_error(replace_lone_surrogates(json.dumps(request).encode())) is None
 
 
 @given(st.binary())
 def test_whatever_is_let_through_the_sdk_can_read(message: bytes) -> None:
-    if refusal(message) is None:
+    if validation_error(message) is None:
         jsonrpc_message_adapter.validate_json(message, by_name=False)
 
 
@@ -91,6 +93,6 @@ def test_whatever_is_let_through_the_sdk_can_read(message: bytes) -> None:
 def test_mending_changes_neither_length_nor_anything_but_halves(value: object) -> None:
     written = json.dumps(value).encode()
 
-    assert len(mended(written)) == len(written)
-    if refusal(written) is None or b"\\ud" not in written:
-        assert mended(written) == written
+    assert len(replace_lone_surrogates(written)) == len(written)
+    if validation_error(written) is None or b"\\ud" not in written:
+        assert replace_lone_surrogates(written) == written

@@ -96,7 +96,7 @@ def test_the_limits_that_are_checked_are_published() -> None:
 def test_arguments_that_the_schema_takes_are_taken(arguments: dict[str, Any]) -> None:
     jsonschema.validate(arguments, SCHEMAS["generate_video"])
 
-    GenerateVideo.read(arguments)
+    GenerateVideo.parse(arguments)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_arguments_that_the_schema_refuses_are_refused(arguments: dict[str, Any]
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(arguments, SCHEMAS["generate_video"])
     with pytest.raises(RequestRefused):
-        GenerateVideo.read(arguments)
+        GenerateVideo.parse(arguments)
 
 
 def test_results_satisfy_the_schema_that_is_published_for_them() -> None:

@@ -27,8 +27,15 @@ from geekai_video_mcp.lifecycle import (
     record_file,
 )
 from geekai_video_mcp.schema import compact_schema
-from geekai_video_mcp.views import PREVIEW_LABEL, VideoTask, failed, progress, text, video_task
-from geekai_video_mcp.views.words import SHOWN, Shown
+from geekai_video_mcp.views import (
+    PREVIEW_LABEL,
+    VideoTask,
+    is_failure,
+    progress_text,
+    task_text,
+    video_task,
+)
+from geekai_video_mcp.views.words import PUBLIC_STATUS, PublicStatus
 from geekai_video_mcp.wire import ProviderResponse, parse_task_response
 
 NOW = 1_790_000_000.0
@@ -67,8 +74,8 @@ both = pytest.mark.parametrize("sandbox", [False, True], ids=["real", "sandbox"]
 
 
 def test_every_status_is_shown_under_a_published_word_and_none_is_published_in_vain() -> None:
-    assert set(SHOWN) == set(Status)
-    assert set(SHOWN.values()) == set(get_args(Shown))
+    assert set(PUBLIC_STATUS) == set(Status)
+    assert set(PUBLIC_STATUS.values()) == set(get_args(PublicStatus))
 
 
 @pytest.mark.parametrize("status", Status)
@@ -86,7 +93,7 @@ def shown(one: Task, *, sandbox: bool = False) -> dict[str, Any]:
 
 
 def words(one: Task, *, sandbox: bool = False) -> str:
-    return text(one, at=NOW + 60, sandbox=sandbox)
+    return task_text(one, at=NOW + 60, sandbox=sandbox)
 
 
 @both
@@ -102,7 +109,7 @@ def test_every_state_is_within_the_schema_and_has_a_next_step(
     assert view["next_step"] in words(one, sandbox=sandbox)
     assert one.id in words(one, sandbox=sandbox)
     assert len(words(one, sandbox=sandbox).splitlines()) == 1
-    assert ("error" in view) == failed(one)
+    assert ("error" in view) == is_failure(one)
     assert ("poll_after_seconds" in view) == (not one.settled)
 
 
@@ -115,7 +122,7 @@ def test_an_end_without_a_video_says_one_thing_about_money(
     said = words(one, sandbox=sandbox)
     of_money = said.count(NOT_CHARGED) + said.count(MAYBE_CHARGED)
 
-    assert of_money == (1 if failed(one) else 0), said
+    assert of_money == (1 if is_failure(one) else 0), said
 
 
 @pytest.mark.parametrize(
@@ -199,7 +206,7 @@ def test_a_video_that_is_being_fetched_is_not_lost() -> None:
     )
 
     assert "not on disk yet. The disk is full." in words(one)
-    assert not failed(one)
+    assert not is_failure(one)
 
 
 def test_a_lost_video_is_not_promised_for_later() -> None:
@@ -234,7 +241,7 @@ def test_a_clock_set_back_makes_no_negative_time() -> None:
     view = video_task(one, at=NOW - 3600, sandbox=False)
 
     assert (view.elapsed_seconds, view.poll_after_seconds) == (0, 1)
-    assert progress(one, at=NOW - 3600) == "running, 0 s"
+    assert progress_text(one, at=NOW - 3600) == "running, 0 s"
 
 
 HOSTILE = (

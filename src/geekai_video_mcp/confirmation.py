@@ -27,16 +27,16 @@ from geekai_video_mcp.errors import ConsentNotGiven
 
 ANSWERS_IN_CALLS: Final = "2026-07-28"
 """The first revision in which a question is the answer to a call."""
-ANSWER_PATIENCE: Final = 600.0
+ANSWER_TIMEOUT: Final = 600.0
 """Seconds for a person to answer; as long as the SDK's seal is good in the new protocol."""
 QUESTION: Final = "consent"
-UNCERTAIN: Final = ("retries", "extra_body", "n")
+MAY_COST_MORE: Final = ("retries", "extra_body", "n")
 """Fields by which a request may cost more than its list price."""
 YES_OR_NO: Final[ElicitRequestedSchema] = {"type": "object", "properties": {}}
 """An empty form: to accept it is the answer."""
 
 
-async def consent(
+async def request_consent(
     ctx: "Context[Any]", forecast: Forecast, warnings: Sequence[str], *, above: float
 ) -> str | InputRequiredResult:
     """The id of the task that may be paid for; or the question, which the client must put.
@@ -50,11 +50,11 @@ async def consent(
     if forecast.duplicate_of is not None:  # by its id, or a new one might be made unasked
         return forecast.duplicate_of.id
     found = views.dry_run(forecast, sandbox=False, warnings=warnings).dry_run
-    if found is None or not _asks(found, above=above):
+    if found is None or not _needs_confirmation(found, above=above):
         return forecast.task.id
     if not _can_ask(ctx):
         raise ConsentNotGiven(
-            f"GEEKAI_CONFIRM={policy(above)} asks a person before this is paid for, and this"
+            f"GEEKAI_CONFIRM={policy_text(above)} asks a person before this is paid for, and this"
             " client cannot ask (MCP elicitation)",
             remedy="Tell the user: dry_run shows the price, another client may ask, and whoever"
             " configures the server can change GEEKAI_CONFIRM",
@@ -63,22 +63,22 @@ async def consent(
         message=views.consent_text(forecast, found), requested_schema=YES_OR_NO
     )
     if is_version_at_least(str(ctx.protocol_version), ANSWERS_IN_CALLS):
-        return _answered(ctx, forecast, question)
-    _check(await _answer(ctx, question))
+        return _read_consent_reply(ctx, forecast, question)
+    _require_acceptance(await _elicit(ctx, question))
     return forecast.task.id
 
 
-def policy(above: float) -> str:
+def policy_text(above: float) -> str:
     """The operator's word for it."""
     return "always" if above < 0 else f"above:{above:g}"
 
 
-def _asks(found: views.DryRunView, *, above: float) -> bool:
+def _needs_confirmation(found: views.DryRunView, *, above: float) -> bool:
     """Whether it may cost more than *above*, by all that is known."""
     cost = found.cost_cny
     if cost is None or cost > above:
         return True
-    return cost > 0 and any(found.request.get(name) for name in UNCERTAIN)
+    return cost > 0 and any(found.request.get(name) for name in MAY_COST_MORE)
 
 
 def _can_ask(ctx: "Context[Any]") -> bool:
@@ -91,7 +91,7 @@ def _can_ask(ctx: "Context[Any]") -> bool:
     )
 
 
-def _answered(
+def _read_consent_reply(
     ctx: "Context[Any]", forecast: Forecast, question: ElicitRequestFormParams
 ) -> str | InputRequiredResult:
     """The id that was agreed to; the question, if this call does not answer it."""
@@ -102,20 +102,20 @@ def _answered(
             input_requests={QUESTION: ElicitRequest(params=question)},
             request_state=f"{task.fingerprint} {task.id}",
         )
-    _check(answer)
+    _require_acceptance(answer)
     return task_id
 
 
-async def _answer(ctx: "Context[Any]", question: ElicitRequestFormParams) -> ElicitResult | None:
+async def _elicit(ctx: "Context[Any]", question: ElicitRequestFormParams) -> ElicitResult | None:
     """What the person says; None if nobody says anything."""
-    with anyio.move_on_after(ANSWER_PATIENCE):
+    with anyio.move_on_after(ANSWER_TIMEOUT):
         return await ctx.session.elicit_form(
             question.message, question.requested_schema, ctx.request_context.request_id
         )
     return None
 
 
-def _check(answer: object) -> None:
+def _require_acceptance(answer: object) -> None:
     """Go on only from a yes.
 
     Raises:

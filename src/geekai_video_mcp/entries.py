@@ -24,7 +24,7 @@ PNG: Final = "image/png"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entry:
+class ResourceDescriptor:
     """What a list or a link says of one resource; the SDK's types take the same names."""
 
     uri: str
@@ -39,7 +39,7 @@ def task_uri(task_id: str) -> str:
     return f"{ROOT}/{task_id}"
 
 
-def parts_of(task_id: str) -> tuple[str, ...]:
+def file_resource_uris(task_id: str) -> tuple[str, ...]:
     """The resources that come into being with a task's file."""
     return tuple(f"{ROOT}/{task_id}/{part}" for part in ("video", "cover", "frames", "last-frame"))
 
@@ -55,34 +55,34 @@ def file_uri(task: Task) -> str | None:
     return f"{task_uri(task.id)}/{part}"
 
 
-def entry(task: Task, *, sandbox: bool) -> Entry:
+def task_resource(task: Task, *, sandbox: bool) -> ResourceDescriptor:
     """The task's own entry; *sandbox*: what it makes is a preview."""
-    return Entry(
+    return ResourceDescriptor(
         uri=task_uri(task.id),
         name=sanitize(str(task.request.get("prompt") or ""), limit=NAME_LIMIT) or task.id,
-        description=_description(task, sandbox=sandbox),
+        description=_describe(task, sandbox=sandbox),
         mime_type=JSON,
     )
 
 
-def file_entry(task: Task, *, sandbox: bool) -> Entry | None:
+def file_resource(task: Task, *, sandbox: bool) -> ResourceDescriptor | None:
     """The entry of the task's file; None while there is none."""
     uri = file_uri(task)
     if uri is None:
         return None
     video = task.media is Media.VIDEO
     name = PurePath(task.file_path or "").name
-    return Entry(
+    return ResourceDescriptor(
         uri=uri,
         name=name,
-        description=_description(task, sandbox=sandbox),
+        description=_describe(task, sandbox=sandbox),
         mime_type=(WEBM if name.endswith(".webm") else MP4) if video else PNG,
         # A picture is read as a PNG, whatever it is on disk.
         size=task.file_bytes if video else None,
     )
 
 
-def _description(task: Task, *, sandbox: bool) -> str:
+def _describe(task: Task, *, sandbox: bool) -> str:
     kind = f"sandbox preview, {task.media}" if sandbox else str(task.media)
     at = datetime.fromtimestamp(task.created_at, UTC).strftime("%Y-%m-%d %H:%M UTC")
     return f"{kind}, {sanitize(task.model, limit=NAME_LIMIT) or 'unknown model'}, {at}"

@@ -22,48 +22,52 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from geekai_video_mcp import __version__
 from geekai_video_mcp.config import is_loopback
 from geekai_video_mcp.errors import ConfigError
-from geekai_video_mcp.messages import LIMIT, mended, refusal
-from geekai_video_mcp.server import Opener, build_server
+from geekai_video_mcp.messages import MAX_MESSAGE_BYTES, replace_lone_surrogates, validation_error
+from geekai_video_mcp.server import AppFactory, build_server
 from geekai_video_mcp.tools import App
 
 Transport = Literal["sse", "streamable-http", "http"]
-Build = Callable[[Opener], MCPServer[App]]
+Build = Callable[[AppFactory], MCPServer[App]]
 
-_NAMES: Final = ("127.0.0.1", "localhost", "[::1]")
+_LOOPBACK_NAMES: Final = ("127.0.0.1", "localhost", "[::1]")
 SECURITY: Final = TransportSecuritySettings(
     # With any port and with none: a client on port 80 sends none.
-    allowed_hosts=[*_NAMES, *(f"{name}:*" for name in _NAMES)],
-    allowed_origins=[f"http://{name}{port}" for name in _NAMES for port in ("", ":*")],
+    allowed_hosts=[*_LOOPBACK_NAMES, *(f"{name}:*" for name in _LOOPBACK_NAMES)],
+    allowed_origins=[f"http://{name}{port}" for name in _LOOPBACK_NAMES for port in ("", ":*")],
 )
 
 
-class _Shared:
+class _SharedApp:
     """One `App`, opened by the HTTP application and lent to every connection."""
 
     def __init__(self) -> None:
         self.app: App | None = None
 
     @asynccontextmanager
-    async def lend(self) -> AsyncGenerator[App]:
+    async def get(self) -> AsyncGenerator[App]:
         if self.app is None:
             what = "the HTTP application is not running"
             raise RuntimeError(what)
         yield self.app
 
 
-def build_http(open_app: Opener, *, transport: Transport, build: Build = build_server) -> Starlette:
+def build_http(
+    open_app: AppFactory, *, transport: Transport, build: Build = build_server
+) -> Starlette:
     """The ASGI application: /mcp, or /sse with /messages/, or all of them; and /health."""
-    shared = _Shared()
-    server = build(shared.lend)
-    routes: list[BaseRoute] = [Route("/health", _health)]
+    shared = _SharedApp()
+    server = build(shared.get)
+    routes: list[BaseRoute] = [Route("/health", _report_health)]
     sessions: AbstractAsyncContextManager[None] | None = None
     if transport != "sse":
         routes += server.streamable_http_app(
-            transport_security=SECURITY, max_request_body_size=LIMIT
+            transport_security=SECURITY, max_request_body_size=MAX_MESSAGE_BYTES
         ).routes
         sessions = server.session_manager.run()
     if transport != "streamable-http":
-        routes += server.sse_app(transport_security=SECURITY, max_request_body_size=LIMIT).routes
+        routes += server.sse_app(
+            transport_security=SECURITY, max_request_body_size=MAX_MESSAGE_BYTES
+        ).routes
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None]:
@@ -74,10 +78,10 @@ def build_http(open_app: Opener, *, transport: Transport, build: Build = build_s
             async with sessions:
                 yield
 
-    return Starlette(routes=routes, lifespan=lifespan, middleware=[Middleware(_Messages)])
+    return Starlette(routes=routes, lifespan=lifespan, middleware=[Middleware(_JsonRpcGuard)])
 
 
-class _Messages:
+class _JsonRpcGuard:
     """Lets through what is a message; the rest is answered with a JSON-RPC error."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -87,12 +91,12 @@ class _Messages:
         if scope["type"] != "http" or scope["method"] != "POST":
             await self._app(scope, receive, send)
             return
-        body = await _body(receive)
+        body = await _read_body(receive)
         if body is None:  # nobody is there to be answered
             return
-        message = mended(body)
-        if refused := refusal(message):
-            status = 413 if len(message) > LIMIT else 400
+        message = replace_lone_surrogates(body)
+        if refused := validation_error(message):
+            status = 413 if len(message) > MAX_MESSAGE_BYTES else 400
             await JSONResponse(refused, status)(scope, receive, send)
             return
         first: list[Message] = [{"type": "http.request", "body": message, "more_body": False}]
@@ -103,10 +107,10 @@ class _Messages:
         await self._app(scope, again, send)
 
 
-async def _body(receive: Receive) -> bytes | None:
+async def _read_body(receive: Receive) -> bytes | None:
     """The body, or as much as shows that it is too long; None if the client went."""
     body = bytearray()
-    while len(body) <= LIMIT:
+    while len(body) <= MAX_MESSAGE_BYTES:
         part = await receive()
         if part["type"] == "http.disconnect":
             return None
@@ -116,11 +120,11 @@ async def _body(receive: Receive) -> bytes | None:
     return bytes(body)
 
 
-async def _health(_: Request) -> Response:
+async def _report_health(_: Request) -> Response:
     return JSONResponse({"status": "ok", "version": __version__})
 
 
-def bind(host: str, port: int) -> socket.socket:
+def bind_loopback(host: str, port: int) -> socket.socket:
     """A listening socket on loopback.
 
     Raises:

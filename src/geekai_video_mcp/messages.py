@@ -12,7 +12,7 @@ import pydantic_core
 from mcp_types import INVALID_REQUEST, PARSE_ERROR, jsonrpc_message_adapter
 from pydantic import ValidationError
 
-LIMIT: Final = 24_000_000
+MAX_MESSAGE_BYTES: Final = 24_000_000
 """Bytes of one message: two stills at the limit of `inputs`, and room for a third."""
 
 _ESCAPE: Final = re.compile(
@@ -23,7 +23,7 @@ _ESCAPE: Final = re.compile(
 """One escape of JSON: a pair of surrogates, a surrogate alone, or any other."""
 
 
-def mended(message: bytes) -> bytes:
+def replace_lone_surrogates(message: bytes) -> bytes:
     """*message* with every escaped half of a surrogate pair as U+FFFF; nothing else is touched.
 
     No reader takes half a pair. This way the message is read, and `inputs` refuses it in a
@@ -32,29 +32,33 @@ def mended(message: bytes) -> bytes:
     return _ESCAPE.sub(lambda escape: b"\\uffff" if escape[2] else escape[0], message)
 
 
-def refusal(message: bytes) -> dict[str, Any] | None:
+def validation_error(message: bytes) -> dict[str, Any] | None:
     """The answer to what is no message; None for what is one."""
-    if len(message) > LIMIT:
-        return error(None, INVALID_REQUEST, f"A message has at most {LIMIT // 10**6} MB")
+    if len(message) > MAX_MESSAGE_BYTES:
+        return error_response(
+            None, INVALID_REQUEST, f"A message has at most {MAX_MESSAGE_BYTES // 10**6} MB"
+        )
     try:
         value: object = pydantic_core.from_json(message, cache_strings="none")
     except ValueError:  # too deep or not UTF-8, too
-        return error(None, PARSE_ERROR, "Parse error: this is not JSON in UTF-8")
+        return error_response(None, PARSE_ERROR, "Parse error: this is not JSON in UTF-8")
     if not isinstance(value, dict):
-        return error(None, INVALID_REQUEST, "A message is one JSON object; batches are not taken")
+        return error_response(
+            None, INVALID_REQUEST, "A message is one JSON object; batches are not taken"
+        )
     fields = cast("dict[str, object]", value)
     known = fields.get("id")
     to = known if isinstance(known, int | str) and not isinstance(known, bool) else None
     if "method" in fields and "id" in fields and to is None:
-        return error(None, INVALID_REQUEST, "An id is a string or an integer")
+        return error_response(None, INVALID_REQUEST, "An id is a string or an integer")
     try:
         jsonrpc_message_adapter.validate_python(fields, by_name=False)
     except ValidationError:
         what = "This is no JSON-RPC 2.0 request, notification or response; params is an object"
-        return error(to, INVALID_REQUEST, what)
+        return error_response(to, INVALID_REQUEST, what)
     return None
 
 
-def error(to: int | str | None, code: int, what: str) -> dict[str, Any]:
+def error_response(request_id: int | str | None, code: int, message: str) -> dict[str, Any]:
     """A JSON-RPC error response; *to* is None where the id cannot be known."""
-    return {"jsonrpc": "2.0", "id": to, "error": {"code": code, "message": what}}
+    return {"jsonrpc": "2.0", "id": request_id, "error": {"code": code, "message": message}}

@@ -29,7 +29,7 @@ def compact_schema(
     return {key: value for key, value in made.items() if key != "description"}
 
 
-def outline_schema(model: type[BaseModel], outline: Sequence[str]) -> dict[str, Any]:
+def published_schema(model: type[BaseModel], fields: Sequence[str]) -> dict[str, Any]:
     """The members of *model* that *outline* names, and of each its type alone.
 
     A result describes itself to whoever reads it. What is published of it beforehand is
@@ -38,8 +38,8 @@ def outline_schema(model: type[BaseModel], outline: Sequence[str]) -> dict[str, 
     whole = compact_schema(model, mode="serialization")
     return {
         "type": "object",
-        "properties": {name: {"type": whole["properties"][name]["type"]} for name in outline},
-        "required": [name for name in outline if name in whole.get("required", ())],
+        "properties": {name: {"type": whole["properties"][name]["type"]} for name in fields},
+        "required": [name for name in fields if name in whole.get("required", ())],
     }
 
 
@@ -59,10 +59,10 @@ class _Compact(GenerateJsonSchema):
 
     def generate(self, schema: Any, mode: JsonSchemaMode = "validation") -> JsonSchemaValue:  # noqa: ANN401 - pydantic's own signature
         root = super().generate(schema, mode)
-        return _inline(root, {k: _bare(v) for k, v in root.pop("$defs", {}).items()})
+        return _inline(root, {k: _without_docs(v) for k, v in root.pop("$defs", {}).items()})
 
 
-def _bare(definition: Mapping[str, Any]) -> Mapping[str, Any]:
+def _without_docs(definition: Mapping[str, Any]) -> Mapping[str, Any]:
     """A definition without its docstring, and without the boolean that closes it."""
     closed = {"description", "additionalProperties"}
     return {key: value for key, value in definition.items() if key not in closed}

@@ -21,7 +21,7 @@ from geekai_video_mcp import __version__, prompts, resources, shelf, tools, view
 from geekai_video_mcp.config import Settings
 from geekai_video_mcp.engine import Connections, Engine, EngineContext, Resolver
 from geekai_video_mcp.inputs import (
-    WAIT_AT_MOST,
+    MAX_WAIT_SECONDS,
     GenerateImage,
     GenerateVideo,
     GetVideoTask,
@@ -30,7 +30,7 @@ from geekai_video_mcp.inputs import (
 )
 from geekai_video_mcp.ledger import Ledger, ProcessRegistry
 from geekai_video_mcp.pictures import MediaResolver
-from geekai_video_mcp.task_extension import Tasks, tell_of_tasks
+from geekai_video_mcp.task_extension import TasksExtension, task_notifications
 from geekai_video_mcp.tools import App, tool
 
 if TYPE_CHECKING:
@@ -41,12 +41,12 @@ if TYPE_CHECKING:
 
     Transport = Callable[[], httpx.AsyncBaseTransport]
 
-Opener = Callable[[], AbstractAsyncContextManager[App]]
+AppFactory = Callable[[], AbstractAsyncContextManager[App]]
 
 NAME: Final = "geekai-video-mcp"
 INSTRUCTIONS: Final = (
     "Makes videos with GeekAI. 1. generate_video with a prompt; it returns a task_id at once."
-    f" 2. get_video_task with that task_id and wait_seconds {WAIT_AT_MOST}, repeated until"
+    f" 2. get_video_task with that task_id and wait_seconds {MAX_WAIT_SECONDS}, repeated until"
     " it gives a file or fails; a wait that runs out is normal and loses nothing."
     " 3. Look at the frames that come with a finished video, and give the user the file."
     " 4. The next shot: image task:ID begins with its last frame. list_video_models tells what"
@@ -55,21 +55,21 @@ INSTRUCTIONS: Final = (
     " because its status is unknown. Results marked sandbox are previews: tell the user so,"
     " and that GEEKAI_API_KEY makes real videos."
 )
-_SPENDS: Final = ToolAnnotations(
+_PAID: Final = ToolAnnotations(
     read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=True
 )
-_LOOKS: Final = ToolAnnotations(
+_READ_REMOTE: Final = ToolAnnotations(
     read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=True
 )
-_READS: Final = ToolAnnotations(
+_READ_LOCAL: Final = ToolAnnotations(
     read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False
 )
-LIST_LIFE_MS: Final = 3_600_000
+LIST_TTL_MS: Final = 3_600_000
 """Milliseconds a client may keep a list that only changes with the program."""
-_LASTING: Final = CacheHint(ttl_ms=LIST_LIFE_MS, scope="public")
+_STATIC_LIST: Final = CacheHint(ttl_ms=LIST_TTL_MS, scope="public")
 
 
-def build_server(open_app: Opener) -> MCPServer[App]:
+def build_server(open_app: AppFactory) -> MCPServer[App]:
     """A server that opens what it works with when it starts."""
 
     @asynccontextmanager
@@ -86,13 +86,18 @@ def build_server(open_app: Opener) -> MCPServer[App]:
         lifespan=lifespan,
         log_level="WARNING",
         cache_hints={
-            "tools/list": _LASTING,
-            "prompts/list": _LASTING,
-            "resources/templates/list": _LASTING,
+            "tools/list": _STATIC_LIST,
+            "prompts/list": _STATIC_LIST,
+            "resources/templates/list": _STATIC_LIST,
         },
         subscriptions=bus,
-        extensions=[Tasks()],
-        middleware=[resources.live, resources.Listening(bus), tell_of_tasks, prompts.checked],
+        extensions=[TasksExtension()],
+        middleware=[
+            resources.fill_dynamic_content,
+            resources.SubscriptionMiddleware(bus),
+            task_notifications,
+            prompts.validate_prompt_request,
+        ],
         tools=[
             tool(
                 tools.generate,
@@ -100,8 +105,8 @@ def build_server(open_app: Opener) -> MCPServer[App]:
                 views.Generation,
                 name="generate_video",
                 title="Generate video",
-                description=tools.VIDEO,
-                annotations=_SPENDS,
+                description=tools.GENERATE_VIDEO_DESCRIPTION,
+                annotations=_PAID,
             ),
             tool(
                 tools.get_video_task,
@@ -109,8 +114,8 @@ def build_server(open_app: Opener) -> MCPServer[App]:
                 views.VideoTask,
                 name="get_video_task",
                 title="Get video task",
-                description=tools.GET,
-                annotations=_LOOKS,
+                description=tools.GET_VIDEO_TASK_DESCRIPTION,
+                annotations=_READ_REMOTE,
             ),
             tool(
                 tools.list_video_tasks,
@@ -118,8 +123,8 @@ def build_server(open_app: Opener) -> MCPServer[App]:
                 views.TaskList,
                 name="list_video_tasks",
                 title="List video tasks",
-                description=tools.LIST,
-                annotations=_READS,
+                description=tools.LIST_VIDEO_TASKS_DESCRIPTION,
+                annotations=_READ_LOCAL,
             ),
             tool(
                 tools.generate,
@@ -127,23 +132,23 @@ def build_server(open_app: Opener) -> MCPServer[App]:
                 views.Generation,
                 name="generate_image",
                 title="Generate image",
-                description=tools.IMAGE,
-                annotations=_SPENDS,
+                description=tools.GENERATE_IMAGE_DESCRIPTION,
+                annotations=_PAID,
             ),
             tool(
                 tools.list_video_models,
                 ListVideoModels,
-                shelf.Models,
+                shelf.ModelList,
                 name="list_video_models",
                 title="List video models",
-                description=tools.MODELS,
-                annotations=_LOOKS,
+                description=tools.LIST_VIDEO_MODELS_DESCRIPTION,
+                annotations=_READ_REMOTE,
             ),
         ],
     )
-    server.completion()(resources.offer_nothing)
-    resources.register(server)
-    prompts.register(server)
+    server.completion()(resources.completion_stub)
+    resources.register_templates(server)
+    prompts.register_prompts(server)
     return server
 
 
@@ -158,13 +163,13 @@ async def open_app(settings: Settings) -> AsyncGenerator[App]:
         owners = stack.enter_context(ProcessRegistry(settings.state_dir))
         ledger = await Ledger.open(settings.state_dir)
         stack.push_async_callback(ledger.close)
-        transport = await _sandbox(settings, stack) if settings.sandbox else None
+        transport = await _start_sandbox(settings, stack) if settings.sandbox else None
 
         # Entered before the engine, so closed after it: its last words need the connections.
-        beyond = await stack.enter_async_context(AsyncExitStack())
+        connection_stack = await stack.enter_async_context(AsyncExitStack())
 
         async def connect() -> Connections:
-            return await _connect(settings, beyond, transport)
+            return await _open_connections(settings, connection_stack, transport)
 
         engine = Engine(
             ledger=ledger,
@@ -176,7 +181,7 @@ async def open_app(settings: Settings) -> AsyncGenerator[App]:
         yield App(
             engine=await stack.enter_async_context(engine.run()),
             default_models=settings.default_models,
-            pictures=MediaResolver(
+            media=MediaResolver(
                 output_dir=settings.output_dir,
                 folders=settings.image_dirs,
                 service=settings.account,
@@ -189,7 +194,7 @@ async def open_app(settings: Settings) -> AsyncGenerator[App]:
 
 
 @asynccontextmanager
-async def open_desk(settings: Settings) -> AsyncGenerator[Resolver]:
+async def open_resolver(settings: Settings) -> AsyncGenerator[Resolver]:
     """What a person's decision needs; nothing is taken up that nobody asked for.
 
     Raises:
@@ -199,11 +204,11 @@ async def open_desk(settings: Settings) -> AsyncGenerator[Resolver]:
         owners = stack.enter_context(ProcessRegistry(settings.state_dir))
         ledger = await Ledger.open(settings.state_dir)
         stack.push_async_callback(ledger.close)
-        transport = await _sandbox(settings, stack) if settings.sandbox else None
+        transport = await _start_sandbox(settings, stack) if settings.sandbox else None
         beyond = await stack.enter_async_context(AsyncExitStack())
 
         async def connect() -> Connections:
-            return await _connect(settings, beyond, transport)
+            return await _open_connections(settings, beyond, transport)
 
         yield Resolver(
             EngineContext(
@@ -217,18 +222,18 @@ async def open_desk(settings: Settings) -> AsyncGenerator[Resolver]:
         )
 
 
-async def _connect(
+async def _open_connections(
     settings: Settings, stack: AsyncExitStack, transport: "Transport | None"
 ) -> Connections:
     # In a thread: to import HTTP and to read the certificates would hold up every other call.
-    service, fetcher = await anyio.to_thread.run_sync(_clients, settings, transport)
+    service, fetcher = await anyio.to_thread.run_sync(_create_clients, settings, transport)
     return Connections(
         client=await stack.enter_async_context(service),
         downloader=await stack.enter_async_context(fetcher),
     )
 
 
-def _clients(
+def _create_clients(
     settings: Settings, transport: "Transport | None"
 ) -> "tuple[GeekAIClient, ResultDownloader]":
     from geekai_video_mcp.artifacts import ResultDownloader
@@ -241,7 +246,7 @@ def _clients(
     )
 
 
-async def _sandbox(settings: Settings, stack: AsyncExitStack) -> "Transport":
+async def _start_sandbox(settings: Settings, stack: AsyncExitStack) -> "Transport":
     """Start the service in this process; the way to it is made when it is needed."""
     from geekai_video_mcp.sandbox.app import Sandbox
 

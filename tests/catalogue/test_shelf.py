@@ -8,13 +8,13 @@ import pytest
 from geekai_video_mcp.catalogue import LiveModel, models, rules
 from geekai_video_mcp.errors import RequestRefused
 from geekai_video_mcp.inputs import ListVideoModels
-from geekai_video_mcp.shelf import LEGEND, ROOM, card, shelf
+from geekai_video_mcp.shelf import LEGEND, MAX_BYTES, model_details, model_list
 
-EVERY = ListVideoModels.read({})
+EVERY = ListVideoModels.parse({})
 
 
 def listed(**asked: Any) -> str:  # noqa: ANN401 - JSON
-    return shelf(ListVideoModels.read(asked), None)[1]
+    return model_list(ListVideoModels.parse(asked), None)[1]
 
 
 def ids(words: str) -> list[str]:
@@ -52,8 +52,8 @@ def test_a_line_tells_what_a_model_takes_its_seconds_and_its_price() -> None:
 
 
 def test_the_structure_has_the_names_where_they_fit_and_their_number_where_not() -> None:
-    few, _ = shelf(ListVideoModels.read({"query": "seedance"}), None)
-    all_, _ = shelf(EVERY, None)
+    few, _ = model_list(ListVideoModels.parse({"query": "seedance"}), None)
+    all_, _ = model_list(EVERY, None)
 
     assert few.ids == {
         "doubao-seedance-": "1.0-lite-t2v 1.0-lite-i2v 1.0-pro 1.0-pro-fast 1.5-pro 2.0 2.0-fast"
@@ -93,7 +93,7 @@ def test_false_asks_for_nothing() -> None:
 
 
 def test_that_nothing_suits_is_said() -> None:
-    view, words = shelf(ListVideoModels.read({"query": "zzz"}), None)
+    view, words = model_list(ListVideoModels.parse({"query": "zzz"}), None)
 
     assert view.ids == {}
     assert "leave a filter out" in words
@@ -101,7 +101,7 @@ def test_that_nothing_suits_is_said() -> None:
 
 def test_a_card_has_every_fact_with_its_mark_source_and_day() -> None:
     for model in models().values():
-        view, words = card(model.id, None)
+        view, words = model_details(model.id, None)
         assert view.card
         told = view.card["facts"]
         assert sum(map(len, told.values())) == len(model.facts)
@@ -115,7 +115,7 @@ def test_a_card_has_every_fact_with_its_mark_source_and_day() -> None:
 
 
 def test_a_card_names_fields_as_a_request_does() -> None:
-    _, words = card("cogvideox-flash", None)
+    _, words = model_details("cogvideox-flash", None)
 
     assert "duration 5 (not settable" in words
     assert "refuses negative_prompt, image_tail, resolution, aspect_ratio, duration" in words
@@ -125,7 +125,7 @@ def test_a_card_names_fields_as_a_request_does() -> None:
 
 def test_a_card_of_no_model_names_the_nearest() -> None:
     with pytest.raises(RequestRefused, match="nearest are kling-video-v2-6"):
-        card("kling-v2-6", None)
+        model_details("kling-v2-6", None)
 
 
 LIVE = {
@@ -137,8 +137,8 @@ LIVE = {
 
 def test_what_the_service_lists_and_nobody_describes_is_marked() -> None:
     with_new = {**LIVE, "kling-video-v4": LiveModel(id="kling-video-v4", type="video")}
-    view, words = shelf(EVERY, with_new)
-    _, alone = card("kling-video-v4", with_new)
+    view, words = model_list(EVERY, with_new)
+    _, alone = model_details("kling-video-v4", with_new)
 
     assert view.live
     assert "listed by the service, not described here: kling-video-v4" in words.splitlines()
@@ -147,32 +147,32 @@ def test_what_the_service_lists_and_nobody_describes_is_marked() -> None:
 
 def test_what_the_service_lists_no_more_is_marked() -> None:
     going = {**LIVE, "vidu-2": LiveModel(id="vidu-2", type="video", status="Deprecated")}
-    _, words = shelf(EVERY, going)
+    _, words = model_list(EVERY, going)
     lines = words.splitlines()
 
     assert "not in the service's list now: vidu-q1 sora-2" in lines
     assert "deprecated by the service: vidu-2" in lines
     # The service lists it, so its maker's end has not come.
     assert "sora-2-pro tfs 4/8/12 2.25/s" in lines or "pro tfs 4/8/12 2.25/s" in lines
-    assert "not in the service's list now" in card("vidu-q1", going)[1]
+    assert "not in the service's list now" in model_details("vidu-q1", going)[1]
 
 
 @pytest.mark.parametrize("new", [0, 40, 400, 1900])
 @pytest.mark.parametrize("name", ["m-{}", "a-model-of-quite-some-length-generate-preview-{}"])
 def test_the_list_has_room_for_whatever_the_service_lists(new: int, name: str) -> None:
     many = {name.format(n): LiveModel(id=name.format(n), type="video") for n in range(new)}
-    view, words = shelf(EVERY, {**LIVE, **many})
+    view, words = model_list(EVERY, {**LIVE, **many})
 
     said = len(view.model_dump_json(exclude_none=True).encode()) + len(words.encode())
-    assert said + words.count("\n") <= ROOM
+    assert said + words.count("\n") <= MAX_BYTES
     assert "cogvideox-flash tfs 5 free" in words
     if new > 100:
         assert re.search(r"and \d+ more, by query", words)
 
 
 def test_a_service_that_has_none_of_them_leaves_room_as_well() -> None:
-    view, words = shelf(EVERY, {"m": LiveModel(id="m", type="video")})
+    view, words = model_list(EVERY, {"m": LiveModel(id="m", type="video")})
 
-    assert len(words) <= ROOM
+    assert len(words) <= MAX_BYTES
     assert view.ids is not None
     assert view.ids["not in the service's list now"] == len(models())

@@ -23,8 +23,8 @@ import uvicorn
 from mcp.server.mcpserver import MCPServer
 
 from geekai_video_mcp.config import Settings
-from geekai_video_mcp.hosting import bind, build_http
-from geekai_video_mcp.server import Opener, build_server, open_app
+from geekai_video_mcp.hosting import bind_loopback, build_http
+from geekai_video_mcp.server import AppFactory, build_server, open_app
 from geekai_video_mcp.tools import App
 
 HERE: Final = Path(__file__).parent
@@ -49,7 +49,7 @@ async def _served(folder: Path) -> AsyncGenerator[str]:
     settings = Settings.from_env(
         {"GEEKAI_STATE_DIR": f"{folder}/state", "GEEKAI_OUTPUT_DIR": f"{folder}/videos"}
     )
-    listener = bind("127.0.0.1", 0)
+    listener = bind_loopback("127.0.0.1", 0)
     app = build_http(partial(open_app, settings), transport="http", build=_with_fixtures)
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
     async with anyio.create_task_group() as serving:
@@ -58,7 +58,7 @@ async def _served(folder: Path) -> AsyncGenerator[str]:
         server.should_exit = True
 
 
-def _with_fixtures(opener: Opener) -> MCPServer[App]:
+def _with_fixtures(opener: AppFactory) -> MCPServer[App]:
     server = build_server(opener)
     fixtures.add_to(server)
     return server

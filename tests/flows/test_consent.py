@@ -17,7 +17,7 @@ from mcp_types import (
 
 from geekai_video_mcp.admission import Limits
 from geekai_video_mcp.config import CONFIRM_ALWAYS, SANDBOX_URL
-from geekai_video_mcp.confirmation import ANSWER_PATIENCE, QUESTION
+from geekai_video_mcp.confirmation import ANSWER_TIMEOUT, QUESTION
 from support.service import always, refusal, usual
 from support.tasks import Tasks
 from support.world import World, call, text, told
@@ -187,11 +187,11 @@ async def test_a_task_comes_after_the_question_for_clients_of_the_extension(worl
 async def test_a_person_who_says_nothing_has_not_agreed(world: World) -> None:
     began = anyio.current_time()
     async with world.client(person=Person(says=None)) as client:
-        with anyio.fail_after(ANSWER_PATIENCE + 60):
+        with anyio.fail_after(ANSWER_TIMEOUT + 60):
             refused = await client.call_tool("generate_video", {"prompt": "a fox"})
         took = anyio.current_time() - began
 
-    assert took == pytest.approx(ANSWER_PATIENCE, abs=5)
+    assert took == pytest.approx(ANSWER_TIMEOUT, abs=5)
     assert "did not answer" in text(refused)
     assert world.service.requests == []
 

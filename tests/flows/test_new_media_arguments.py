@@ -8,7 +8,7 @@ from pydantic import Field, WithJsonSchema
 from geekai_video_mcp import server
 from geekai_video_mcp.errors import NOT_CHARGED
 from geekai_video_mcp.inputs import ExtraBody, GenerateVideo
-from geekai_video_mcp.inputs.fields import AnyPicture, Picture, Unfolded, Video
+from geekai_video_mcp.inputs.fields import AnyPicture, JsonDecoded, Picture, Video
 from geekai_video_mcp.wire import VideoRequest
 from support.stills import content, encoded, halves, placed
 from support.world import Era, World, call, text, told
@@ -27,7 +27,7 @@ class NewRequest(VideoRequest):
 class NewExtraBody(ExtraBody):
     """The same of its inner object."""
 
-    dynamic_masks: Annotated[list[AnyPicture], Unfolded] | None = None
+    dynamic_masks: Annotated[list[AnyPicture], JsonDecoded] | None = None
     style_image: Picture | None = None
 
 
@@ -37,10 +37,10 @@ class NewArguments(GenerateVideo):
     body = NewRequest
 
     storyboard: Picture | None = None
-    characters: Annotated[list[Picture], Field(max_length=4), Unfolded] | None = None
+    characters: Annotated[list[Picture], Field(max_length=4), JsonDecoded] | None = None
     motion: Video | None = None
     extra_body: (  # pyright: ignore[reportIncompatibleVariableOverride] - it is frozen
-        Annotated[NewExtraBody, Unfolded, WithJsonSchema({"type": "object"})] | None
+        Annotated[NewExtraBody, JsonDecoded, WithJsonSchema({"type": "object"})] | None
     ) = None
 
 

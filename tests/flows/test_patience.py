@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from geekai_video_mcp.engine import FIND_TIMEOUT, SUBMIT_TIMEOUT
-from geekai_video_mcp.tools import ANSWER_WITHIN
+from geekai_video_mcp.tools import ANSWER_DEADLINE
 from support.service import estimating
 from support.world import World, call, text, told
 
@@ -143,7 +143,7 @@ async def test_pictures_and_the_service_share_the_callers_patience(world: World)
         took = anyio.current_time() - began
 
     assert shown["task_status"] == "submitting"
-    assert took == pytest.approx(ANSWER_WITHIN, abs=0.1)
+    assert took == pytest.approx(ANSWER_DEADLINE, abs=0.1)
 
 
 async def test_a_ledger_that_someone_else_holds_is_waited_for_as_long_and_no_longer(

@@ -14,7 +14,7 @@ from mcp import Client
 
 from geekai_video_mcp.config import Settings
 from geekai_video_mcp.engine import Resolver
-from geekai_video_mcp.server import build_server, open_app, open_desk
+from geekai_video_mcp.server import build_server, open_app, open_resolver
 from geekai_video_mcp.tools import App
 from geekai_video_mcp.wire import VideoRequest
 from support.descriptors import needs_descriptors, open_descriptors, open_files_in
@@ -111,7 +111,7 @@ async def test_a_decision_that_is_cancelled_leaves_no_descriptor_open(tmp_path: 
     before = open_descriptors()
     held: list[Resolver] = []  # so that the garbage collector closes nothing in our stead
     with anyio.CancelScope() as scope:
-        async with open_desk(settings_in(tmp_path)) as desk:
+        async with open_resolver(settings_in(tmp_path)) as desk:
             held.append(desk)
             scope.cancel()
             await anyio.sleep_forever()

@@ -108,7 +108,7 @@ async def _resubmit(settings: Settings) -> int:
     ledger = await Ledger.open(settings.state_dir)
     unknown = await ledger.list_tasks(limit=100, statuses=[Status.UNKNOWN])
     await ledger.close()
-    async with server.open_desk(settings) as desk:
+    async with server.open_resolver(settings) as desk:
         for task in unknown:
             await desk.send(await desk.supersede(task.id))
     return SETTLED

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from geekai_video_mcp.hosting import bind
+from geekai_video_mcp.hosting import bind_loopback
 from support.service import VIDEO
 
 HELD: Final = "held:"
@@ -55,7 +55,7 @@ class Provider:
 @asynccontextmanager
 async def provider() -> AsyncGenerator[Provider]:
     """Serve at a free port."""
-    listener = bind("127.0.0.1", 0)
+    listener = bind_loopback("127.0.0.1", 0)
     service = Provider(f"http://127.0.0.1:{listener.getsockname()[1]}/api/v1")
     routes = [
         Route("/api/v1/videos/generations", service.create, methods=["POST"]),

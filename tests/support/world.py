@@ -92,7 +92,7 @@ class World:
                     Media.VIDEO: "cogvideox-flash",
                     Media.IMAGE: "cogview-3-flash",
                 },
-                pictures=MediaResolver(
+                media=MediaResolver(
                     output_dir=self.output,
                     folders=(self.pictures,),
                     service=self.identity,

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from geekai_video_mcp.config import Settings
     from geekai_video_mcp.errors import GeekAIVideoError
     from geekai_video_mcp.sandbox.app import Sandbox
-    from geekai_video_mcp.server import Opener
+    from geekai_video_mcp.server import AppFactory
     from geekai_video_mcp.tools import App
 
 NOT_USABLE: Final = 2
@@ -122,9 +122,9 @@ def _run_serve(arguments: argparse.Namespace) -> int:
         _resume_gc()
         anyio.run(leaving.run_until_signal, partial(serve_stdio, server))
         return 0
-    from geekai_video_mcp.hosting import bind, build_http
+    from geekai_video_mcp.hosting import bind_loopback, build_http
 
-    listener = bind(arguments.host, arguments.port)
+    listener = bind_loopback(arguments.host, arguments.port)
     app = build_http(opener, transport=arguments.transport)
     _resume_gc()
     paths = {"sse": "/sse", "streamable-http": "/mcp", "http": "/mcp and /sse"}
@@ -133,11 +133,11 @@ def _run_serve(arguments: argparse.Namespace) -> int:
 
 
 def _run_sandbox(arguments: argparse.Namespace) -> int:
-    from geekai_video_mcp.hosting import bind
+    from geekai_video_mcp.hosting import bind_loopback
     from geekai_video_mcp.sandbox.app import Sandbox
 
     folder = arguments.folder or _load_settings().state_dir / "sandbox"
-    listener = bind(arguments.host, arguments.port)
+    listener = bind_loopback(arguments.host, arguments.port)
     base_url = f"{_origin_url(listener)}/api/v1"
     sandbox = Sandbox(folder.expanduser().resolve(), base_url=base_url)
     _resume_gc()
@@ -199,7 +199,7 @@ class _GracefulShutdown:
     everything of ours is closed there is nothing left to wait for.
     """
 
-    def __init__(self, open_app: "Opener") -> None:
+    def __init__(self, open_app: "AppFactory") -> None:
         self._open_app = open_app
         self._signal: signal.Signals | None = None
 

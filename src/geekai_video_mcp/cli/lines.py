@@ -11,7 +11,7 @@ from mcp.server.stdio import stdio_server
 from mcp.shared.message import SessionMessage
 from mcp_types import JSONRPCError
 
-from geekai_video_mcp.messages import LIMIT, mended, refusal
+from geekai_video_mcp.messages import MAX_MESSAGE_BYTES, replace_lone_surrogates, validation_error
 
 if TYPE_CHECKING:
     from mcp.shared._stream_protocols import ReadStream, WriteStream
@@ -41,8 +41,8 @@ class _StdinGuard:
         while line := await anyio.to_thread.run_sync(self._read_line):
             if not line.strip():
                 continue
-            message = mended(line)
-            refused = refusal(message)
+            message = replace_lone_surrogates(line)
+            refused = validation_error(message)
             if refused is None:
                 yield message.decode()
                 continue
@@ -53,7 +53,7 @@ class _StdinGuard:
 
     def _read_line(self) -> bytes:
         """One line, cut where it is too long to be a message, to its end. Blocks."""
-        line = rest = self._host.readline(LIMIT + 1)
-        while len(rest) > LIMIT and not rest.endswith(b"\n"):
-            rest = self._host.readline(LIMIT + 1)
+        line = rest = self._host.readline(MAX_MESSAGE_BYTES + 1)
+        while len(rest) > MAX_MESSAGE_BYTES and not rest.endswith(b"\n"):
+            rest = self._host.readline(MAX_MESSAGE_BYTES + 1)
         return line

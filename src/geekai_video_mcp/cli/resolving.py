@@ -54,9 +54,9 @@ def _describe_consequence(arguments: argparse.Namespace) -> list[str]:
 
 async def resolve_task(settings: "Settings", task: Task, arguments: argparse.Namespace) -> int:
     """Do it, and say what came of it; returns the exit status."""
-    from geekai_video_mcp.server import open_desk
+    from geekai_video_mcp.server import open_resolver
 
-    async with open_desk(settings) as desk:
+    async with open_resolver(settings) as desk:
         # Caught inside: what leaves through the sandbox's task group comes out in a group.
         try:
             return await _execute(desk, task, arguments)

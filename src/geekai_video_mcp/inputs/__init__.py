@@ -25,34 +25,34 @@ from geekai_video_mcp.inputs.fields import (
     AnyPicture,
     AnyVideo,
     Audio,
+    JsonDecoded,
     Key,
     NotBoolean,
     Picture,
     Pictures,
-    Take,
+    ShortText,
     Text,
-    Unfolded,
+    VariationNumber,
     Video,
-    Word,
-    checked_json,
+    validate_json,
 )
 from geekai_video_mcp.inputs.media import MediaFields, media_fields
 from geekai_video_mcp.wire import GenerationRequest, ImageRequest, VideoRequest
 
 PROMPT_LIMIT: Final = 20_000
 """Characters. The longest prompt limit of any model GeekAIClient offers is Wan 3's (read 2026-11-22)."""
-WAIT_AT_MOST: Final = 45
+MAX_WAIT_SECONDS: Final = 45
 """Seconds. Several clients give a call up after 60, and progress does not move them."""
-WAIT_BY_DEFAULT: Final = 15
+DEFAULT_WAIT_SECONDS: Final = 15
 """Seconds. Long enough to save a second call for a short clip; under every known patience."""
 
-LISTED_BY_DEFAULT: Final = 10
-LISTED_AT_MOST: Final = 50
+DEFAULT_PAGE_SIZE: Final = 10
+MAX_PAGE_SIZE: Final = 50
 """Tasks on a page; for all of them there is `geekai-video-mcp tasks export`."""
 
 _RATIO: Final = re.compile(r"(\d{1,5})\s*:\s*(\d{1,5})")
 _SIZE: Final = re.compile(r"(\d{2,5})\s*[xX*×]\s*(\d{2,5})")
-_LINES: Final = re.compile(r"(\d{3,4})[pP]")
+_RESOLUTION: Final = re.compile(r"(\d{3,4})[pP]")
 RATIO_SLACK: Final = 0.03
 """Share by which a size may differ from its ratio: 854x480 is meant to be 16:9."""
 
@@ -63,7 +63,7 @@ class Arguments(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
 
     @classmethod
-    def read(cls, arguments: Mapping[str, Any], *, service_url: str = "") -> Self:
+    def parse(cls, arguments: Mapping[str, Any], *, service_url: str = "") -> Self:
         """The arguments as a value. SafeHttpClient of the service itself may be given on any host.
 
         Raises:
@@ -73,7 +73,7 @@ class Arguments(BaseModel):
             given = {name: value for name, value in arguments.items() if value is not None}
             return cls.model_validate(given, context={"service_url": service_url})
         except ValidationError as refusal:
-            raise RequestRefused(_explain(refusal, cls)) from None
+            raise RequestRefused(_describe_errors(refusal, cls)) from None
 
 
 class ExtraBody(BaseModel):
@@ -81,14 +81,14 @@ class ExtraBody(BaseModel):
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
-    _all_json = model_validator(mode="before")(checked_json)
+    _all_json = model_validator(mode="before")(validate_json)
 
     draft: bool | None = None
     return_last_frame: bool | None = None
-    movement_amplitude: Word | None = Field(None, description="auto, small, medium, large")
-    camera_strength: Word | None = None
-    image_list: Annotated[list[AnyPicture], Unfolded] | None = None
-    video_list: Annotated[list[AnyVideo], Unfolded] | None = None
+    movement_amplitude: ShortText | None = Field(None, description="auto, small, medium, large")
+    camera_strength: ShortText | None = None
+    image_list: Annotated[list[AnyPicture], JsonDecoded] | None = None
+    video_list: Annotated[list[AnyVideo], JsonDecoded] | None = None
     camera_control: AnyOrText | None = Field(None, description="Preset, or JSON {type, config}")
     static_mask: AnyPicture | None = None
 
@@ -103,41 +103,41 @@ _EXTRA: Final = {
 class Generate(Arguments):
     """What both generating tools take: GeekAIClient's common fields, and ours."""
 
-    body: ClassVar[type[GenerationRequest]]
+    request_type: ClassVar[type[GenerationRequest]]
     media_fields: ClassVar[MediaFields]
     """Which members of the body are pictures, videos and sound, as the types below mark them."""
 
     prompt: Text = Field(min_length=1, max_length=PROMPT_LIMIT)
-    model: Word | None = Field(None, description="GeekAI model id")
+    model: ShortText | None = Field(None, description="GeekAI model id")
     negative_prompt: Text | None = None
-    images: Annotated[list[Picture], Field(max_length=30), Unfolded] | None = Field(
+    images: Annotated[list[Picture], Field(max_length=30), JsonDecoded] | None = Field(
         None, description="References, as image"
     )
-    size: Word | None = Field(None, description="WIDTHxHEIGHT")
-    aspect_ratio: Word | None = Field(None, description="16:9, 9:16, 1:1, ...")
-    quality: Word | None = Field(None, description="speed|quality, or std|pro")
+    size: ShortText | None = Field(None, description="WIDTHxHEIGHT")
+    aspect_ratio: ShortText | None = Field(None, description="16:9, 9:16, 1:1, ...")
+    quality: ShortText | None = Field(None, description="speed|quality, or std|pro")
     watermark: bool | None = None
     async_: bool = Field(
-        default=True, alias="async", description=f"false: wait up to {WAIT_AT_MOST} s"
+        default=True, alias="async", description=f"false: wait up to {MAX_WAIT_SECONDS} s"
     )
-    extra_body: Annotated[ExtraBody, Unfolded, WithJsonSchema(_EXTRA)] | None = None
+    extra_body: Annotated[ExtraBody, JsonDecoded, WithJsonSchema(_EXTRA)] | None = None
     retries: Annotated[int, Field(ge=0, le=10), NotBoolean] | None = Field(
         None, description="May cost more"
     )
     idempotency_key: Key | None = Field(None, description="Your name for this request")
-    variation: Take | None = Field(None, description="Another number: another take")
+    variation: VariationNumber | None = Field(None, description="Another number: another take")
     dry_run: bool = Field(default=False, description="Tell what it would send and cost")
 
     @classmethod
     def __pydantic_init_subclass__(cls, **_: object) -> None:
         cls.media_fields = media_fields(cls)
-        if renamed := cls.media_fields.keys() - set(_names(cls.body)):
+        if renamed := cls.media_fields.keys() - set(_argument_names(cls.request_type)):
             # Under another name it would not be found in the body, and be sent as it is.
-            msg = f"{cls.body.__name__} has no field named {', '.join(sorted(renamed))}"
+            msg = f"{cls.request_type.__name__} has no field named {', '.join(sorted(renamed))}"
             raise TypeError(msg)
 
     @model_validator(mode="after")
-    def _no_conflicts(self) -> Self:
+    def _reject_conflicts(self) -> Self:
         for problem in self._conflicts():
             if problem:
                 raise ValueError(problem)
@@ -145,9 +145,9 @@ class Generate(Arguments):
 
     def _conflicts(self) -> tuple[str | None, ...]:
         """What is wrong between fields, each in a sentence."""
-        return self._shapes_differ(), self._said_twice()
+        return self._aspect_ratio_conflict(), self._duplicated_in_extra_body()
 
-    def _shapes_differ(self) -> str | None:
+    def _aspect_ratio_conflict(self) -> str | None:
         size = _SIZE.fullmatch(self.size or "")
         ratio = _RATIO.fullmatch(self.aspect_ratio or "")
         if not (size and ratio) or int(ratio[2]) == 0 or int(size[2]) == 0:
@@ -157,9 +157,9 @@ class Generate(Arguments):
             return None
         return "size and aspect_ratio differ; give one of them"
 
-    def _said_twice(self) -> str | None:
+    def _duplicated_in_extra_body(self) -> str | None:
         extra = set(self.extra_body.model_extra or ()) if self.extra_body else set[str]()
-        twice = sorted(extra & set(_names(self.body)))
+        twice = sorted(extra & set(_argument_names(self.request_type)))
         if not twice:
             return None
         return f"extra_body holds {', '.join(twice)}; give it as an argument of its own"
@@ -172,18 +172,18 @@ class Generate(Arguments):
         """
         ours = {"idempotency_key", "variation", "dry_run"}
         asked = self.model_dump(by_alias=True, exclude_none=True, exclude=ours)
-        return self.body.model_validate(
+        return self.request_type.model_validate(
             {**asked, "model": self.model or default_model, "async": True}
         )
 
 
-def _names(model: type[BaseModel]) -> Sequence[str]:
+def _argument_names(model: type[BaseModel]) -> Sequence[str]:
     return [info.alias or name for name, info in model.model_fields.items()]
 
 
-def _told_once(schema: dict[str, Any]) -> None:
+def _drop_repeated_descriptions(schema: dict[str, Any]) -> None:
     """Leave out what the same argument of `generate_video` says: the list is read whole."""
-    for name in _names(Generate):
+    for name in _argument_names(Generate):
         said = schema["properties"][name]
         schema["properties"][name] = {key: said[key] for key in ("type", "items") if key in said}
 
@@ -191,44 +191,44 @@ def _told_once(schema: dict[str, Any]) -> None:
 class GenerateImage(Generate):
     """Arguments of `generate_image`: POST /images/generations, one picture a task."""
 
-    model_config = ConfigDict(json_schema_extra=_told_once)
+    model_config = ConfigDict(json_schema_extra=_drop_repeated_descriptions)
 
-    body = ImageRequest
+    request_type = ImageRequest
 
     image: Picture | None = None
     """To start from."""
     strength: Annotated[float, Field(ge=0, le=1), NotBoolean] | None = None
-    style_preset: Word | None = None
-    output_format: Word | None = None
+    style_preset: ShortText | None = None
+    output_format: ShortText | None = None
     mask: Picture | None = None
-    background: Word | None = None
+    background: ShortText | None = None
 
 
 class GenerateVideo(Generate):
     """Arguments of `generate_video`: every field of POST /videos/generations."""
 
-    body = VideoRequest
+    request_type = VideoRequest
 
     image: Pictures | None = Field(
         None, description="First frame: https URL, file path, data URI or task:ID"
     )
     image_tail: Picture | None = Field(None, description="Last frame")
     video: Video | None = Field(None, description="Reference: https URL or task:ID")
-    audio: Annotated[list[Audio], Field(max_length=10), Unfolded] | None = Field(
+    audio: Annotated[list[Audio], Field(max_length=10), JsonDecoded] | None = Field(
         None, description="https URLs"
     )
     with_audio: bool | None = Field(None, description="Make sound")
-    resolution: Word | None = Field(None, description="720p, 1080p, ...")
+    resolution: ShortText | None = Field(None, description="720p, 1080p, ...")
     duration: Annotated[int, Field(ge=1, le=60), NotBoolean] | None = Field(
         None, description="Seconds"
     )
     fps: Annotated[int, Field(ge=1, le=120), NotBoolean] | None = None
 
     def _conflicts(self) -> tuple[str | None, ...]:
-        return *super()._conflicts(), self._lines_differ()
+        return *super()._conflicts(), self._resolution_conflict()
 
-    def _lines_differ(self) -> str | None:
-        size, lines = _SIZE.fullmatch(self.size or ""), _LINES.fullmatch(self.resolution or "")
+    def _resolution_conflict(self) -> str | None:
+        size, lines = _SIZE.fullmatch(self.size or ""), _RESOLUTION.fullmatch(self.resolution or "")
         if not (size and lines) or int(lines[1]) in (int(size[1]), int(size[2])):
             return None
         return "size and resolution differ; give one of them"
@@ -237,11 +237,11 @@ class GenerateVideo(Generate):
 class GetVideoTask(Arguments):
     """Arguments of `get_video_task`."""
 
-    task_id: Word = Field(
+    task_id: ShortText = Field(
         description="From generate_video, or GeekAI's own",
     )
-    wait_seconds: Annotated[int, Field(ge=0, le=WAIT_AT_MOST), NotBoolean] = Field(
-        WAIT_BY_DEFAULT, description="Answer when it is done, or after this"
+    wait_seconds: Annotated[int, Field(ge=0, le=MAX_WAIT_SECONDS), NotBoolean] = Field(
+        DEFAULT_WAIT_SECONDS, description="Answer when it is done, or after this"
     )
     preview: Literal["none", "cover", "frames"] = Field(
         "frames", description="Picture of a finished video"
@@ -254,15 +254,15 @@ class ListVideoTasks(Arguments):
     status: Literal["submitting", "pending", "running", "succeed", "failed", "unknown"] | None = (
         None
     )
-    limit: Annotated[int, Field(ge=1, le=LISTED_AT_MOST), NotBoolean] = LISTED_BY_DEFAULT
-    before: Word | None = Field(None, description="A page's next_before")
+    limit: Annotated[int, Field(ge=1, le=MAX_PAGE_SIZE), NotBoolean] = DEFAULT_PAGE_SIZE
+    before: ShortText | None = Field(None, description="A page's next_before")
 
 
 class ListVideoModels(Arguments):
     """Arguments of `list_video_models`."""
 
-    model: Word | None = Field(None, description="All about this one")
-    query: Word | None = None
+    model: ShortText | None = Field(None, description="All about this one")
+    query: ShortText | None = None
     first_frame: bool | None = None
     last_frame: bool | None = None
     references: bool | None = None
@@ -273,20 +273,24 @@ class ListVideoModels(Arguments):
     free: bool | None = None
 
 
-def _explain(refusal: ValidationError, model: type[BaseModel]) -> str:
+def _describe_errors(refusal: ValidationError, model: type[BaseModel]) -> str:
     """Every mistake, by argument, in one line; never the caller's value itself."""
     told = [
-        _mistake(error["loc"], error["type"], error["msg"], model)
+        _describe_error(error["loc"], error["type"], error["msg"], model)
         for error in refusal.errors(include_url=False, include_input=False, include_context=False)
     ]
     return "; ".join(dict.fromkeys(told))
 
 
-def _mistake(loc: tuple[int | str, ...], kind: str, what: str, model: type[BaseModel]) -> str:
+def _describe_error(
+    loc: tuple[int | str, ...], kind: str, what: str, model: type[BaseModel]
+) -> str:
     where = sanitize(".".join(map(str, loc)), limit=64)
     if kind == "extra_forbidden":
-        near = difflib.get_close_matches(where, _names(model), n=1)
-        hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(_names(model))}"
+        near = difflib.get_close_matches(where, _argument_names(model), n=1)
+        hint = (
+            f"did you mean {near[0]}?" if near else f"known are {', '.join(_argument_names(model))}"
+        )
         return f"{where}: no such argument; {hint}"
     if kind == "missing":
         return f"{where}: is needed"

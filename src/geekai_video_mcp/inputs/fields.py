@@ -26,14 +26,14 @@ INT32: Final = 2**31 - 1
 """The largest number that every client and store passes on unchanged."""
 PICTURES: Final = 9
 """Pictures in one list: the most that any model is documented to take (read 2026-11-22)."""
-WORD_LIMIT: Final = 128
+SHORT_TEXT_LIMIT: Final = 128
 """Characters of a setting such as a model id or a size: four times the longest known."""
 
-EXTRA_DEPTH: Final = 16
+MAX_EXTRA_DEPTH: Final = 16
 """Levels of lists and objects in `extra_body`: four times the deepest one documented."""
 
 
-def _clean(text: str) -> str:
+def _reject_nul(text: str) -> str:
     """Text that every store and every JSON writer can hold."""
     if "\0" in text:
         what = "contains a NUL character; remove it"
@@ -41,7 +41,7 @@ def _clean(text: str) -> str:
     return text
 
 
-def _unpaired(text: object) -> object:
+def _reject_surrogates(text: object) -> object:
     """Lone surrogates come in through JSON escapes, and no UTF-8 writer takes them."""
     if isinstance(text, str) and any("\ud800" <= ch <= "\udfff" or ch == "\uffff" for ch in text):
         what = "contains half of a surrogate pair, which is no character; remove it"
@@ -52,10 +52,10 @@ def _unpaired(text: object) -> object:
 def _check_json(value: object, *, depth: int = 0) -> None:
     """Refuse what some JSON reader would not take, all the way down."""
     what = None
-    if depth > EXTRA_DEPTH:
-        what = f"is nested more than {EXTRA_DEPTH} levels deep"
+    if depth > MAX_EXTRA_DEPTH:
+        what = f"is nested more than {MAX_EXTRA_DEPTH} levels deep"
     elif isinstance(value, str):
-        _clean(cast("str", _unpaired(value)))
+        _reject_nul(cast("str", _reject_surrogates(value)))
     elif isinstance(value, float) and not math.isfinite(value):
         what = "contains NaN or Infinity, which JSON has no word for"
     elif isinstance(value, int) and value.bit_length() > INTEGER_BITS:
@@ -71,12 +71,12 @@ def _check_json(value: object, *, depth: int = 0) -> None:
         raise ValueError(what)
 
 
-def checked_json(value: Any) -> Any:  # noqa: ANN401 - JSON is of any shape
+def validate_json(value: Any) -> Any:  # noqa: ANN401 - JSON is of any shape
     _check_json(value)
     return value
 
 
-def _counted(value: object) -> object:
+def _reject_bool(value: object) -> object:
     """`true` is an int to Python, and nobody means one second by it."""
     if isinstance(value, bool):
         what = "must be a number"
@@ -84,40 +84,40 @@ def _counted(value: object) -> object:
     return value
 
 
-def _service(info: ValidationInfo) -> str:
+def _service_url(info: ValidationInfo) -> str:
     """The configured service, whose own links may be given whatever host it is on."""
     context = cast("Mapping[str, str]", info.context or {})
     return context.get("service_url", "")
 
 
-def _link(text: str, info: ValidationInfo) -> str:
-    return references.check_link(text, service_url=_service(info))
+def _check_link(text: str, info: ValidationInfo) -> str:
+    return references.check_link(text, service_url=_service_url(info))
 
 
-def _video(text: str, info: ValidationInfo) -> str:
-    return references.check_video(text, service_url=_service(info))
+def _check_video(text: str, info: ValidationInfo) -> str:
+    return references.check_video(text, service_url=_service_url(info))
 
 
-def _picture(text: str, info: ValidationInfo) -> str:
-    return references.check_picture(text, service_url=_service(info))
+def _check_picture(text: str, info: ValidationInfo) -> str:
+    return references.check_picture(text, service_url=_service_url(info))
 
 
-def _pictures(value: object, info: ValidationInfo) -> str | list[str]:
+def _check_pictures(value: object, info: ValidationInfo) -> str | list[str]:
     """One picture, or a list of them."""
-    given = _unfolded(value)
+    given = _decode_json(value)
     if isinstance(given, list) and 1 <= len(cast("list[object]", given)) <= PICTURES:
-        return [_one_picture(each, info) for each in cast("list[object]", given)]
-    return _one_picture(cast("object", given), info)
+        return [_check_one_picture(each, info) for each in cast("list[object]", given)]
+    return _check_one_picture(cast("object", given), info)
 
 
-def _one_picture(value: object, info: ValidationInfo) -> str:
+def _check_one_picture(value: object, info: ValidationInfo) -> str:
     if not isinstance(value, str):
         what = f"must be text, so {references.PICTURE_REMEDY}"
         raise ValueError(what)  # noqa: TRY004 - pydantic reports ValueError alone
-    return _picture(_clean(cast("str", _unpaired(value))).strip(), info)
+    return _check_picture(_reject_nul(cast("str", _reject_surrogates(value))).strip(), info)
 
 
-def _inside(check: Callable[[str, ValidationInfo], str]) -> AfterValidator:
+def _apply_to_refs(check: Callable[[str, ValidationInfo], str]) -> AfterValidator:
     """Applies *check* to whatever looks like a link, a file or a task, at any depth."""
 
     def walk(value: object, info: ValidationInfo) -> object:
@@ -133,7 +133,7 @@ def _inside(check: Callable[[str, ValidationInfo], str]) -> AfterValidator:
     return AfterValidator(walk)
 
 
-def _unfolded(value: object) -> object:
+def _decode_json(value: object) -> object:
     """A list or an object, also where a client sends it as its JSON text."""
     if not isinstance(value, str) or not value.lstrip().startswith(("[", "{")):
         return value
@@ -143,15 +143,15 @@ def _unfolded(value: object) -> object:
         return value
 
 
-def _short(text: str) -> str:
+def _check_length(text: str) -> str:
     """A setting's value; the limit is not worth its bytes in the published schema."""
-    if not 1 <= len(text) <= WORD_LIMIT:
-        what = f"must have 1 to {WORD_LIMIT} characters"
+    if not 1 <= len(text) <= SHORT_TEXT_LIMIT:
+        what = f"must have 1 to {SHORT_TEXT_LIMIT} characters"
         raise ValueError(what)
     return text
 
 
-def _key(text: str) -> str:
+def _check_key(text: str) -> str:
     """Printable, so that a person finds it again in a list."""
     if not text.isprintable():
         what = "must have printable characters only"
@@ -159,25 +159,25 @@ def _key(text: str) -> str:
     return text
 
 
-NotBoolean = BeforeValidator(_counted)
+NotBoolean = BeforeValidator(_reject_bool)
 """After the bounds: pydantic publishes those that follow it under names of its own."""
-Text = Annotated[str, BeforeValidator(_unpaired), AfterValidator(_clean)]
-Word = Annotated[Text, AfterValidator(_short)]
-Take = Annotated[int, Field(ge=0, le=INT32), NotBoolean]
-Key = Annotated[Word, AfterValidator(_key)]
-Picture = Annotated[Text, AfterValidator(_picture), MediaKind.IMAGE]
+Text = Annotated[str, BeforeValidator(_reject_surrogates), AfterValidator(_reject_nul)]
+ShortText = Annotated[Text, AfterValidator(_check_length)]
+VariationNumber = Annotated[int, Field(ge=0, le=INT32), NotBoolean]
+Key = Annotated[ShortText, AfterValidator(_check_key)]
+Picture = Annotated[Text, AfterValidator(_check_picture), MediaKind.IMAGE]
 Pictures = Annotated[
     str | list[str],
-    PlainValidator(_pictures),
+    PlainValidator(_check_pictures),
     WithJsonSchema({"type": "string"}),
     MediaKind.IMAGE,
 ]
 """A picture; or [first, last], which CogVideoX-3's page documents in the same field. The
 published schema shows the one form, for a choice of types is what clients stumble over."""
-Audio = Annotated[Text, AfterValidator(_link), MediaKind.AUDIO]
-Video = Annotated[Text, AfterValidator(_video), MediaKind.VIDEO]
-Unfolded = BeforeValidator(_unfolded)
+Audio = Annotated[Text, AfterValidator(_check_link), MediaKind.AUDIO]
+Video = Annotated[Text, AfterValidator(_check_video), MediaKind.VIDEO]
+JsonDecoded = BeforeValidator(_decode_json)
 AnyOrText = Annotated[Any, WithJsonSchema({"type": "string"})]
 """Documented as a string; the upstream makers take objects. Both are passed on."""
-AnyPicture = Annotated[AnyOrText, _inside(_picture), MediaKind.IMAGE]
-AnyVideo = Annotated[AnyOrText, _inside(_video), MediaKind.VIDEO]
+AnyPicture = Annotated[AnyOrText, _apply_to_refs(_check_picture), MediaKind.IMAGE]
+AnyVideo = Annotated[AnyOrText, _apply_to_refs(_check_video), MediaKind.VIDEO]

@@ -5,8 +5,13 @@ machine. It is no delivery either: a host may show what no model has seen, and t
 request again must still find its task.
 """
 
-from geekai_video_mcp.resources.filling import live, offer_nothing
-from geekai_video_mcp.resources.listening import Listening
-from geekai_video_mcp.resources.reading import register
+from geekai_video_mcp.resources.filling import completion_stub, fill_dynamic_content
+from geekai_video_mcp.resources.listening import SubscriptionMiddleware
+from geekai_video_mcp.resources.reading import register_templates
 
-__all__ = ["Listening", "live", "offer_nothing", "register"]
+__all__ = [
+    "SubscriptionMiddleware",
+    "completion_stub",
+    "fill_dynamic_content",
+    "register_templates",
+]

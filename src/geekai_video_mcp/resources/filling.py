@@ -13,28 +13,30 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import INTERNAL_ERROR, INVALID_PARAMS, Resource
 
 from geekai_video_mcp.config import SANDBOX_URL
-from geekai_video_mcp.entries import MP4, WEBM, entry, file_entry
+from geekai_video_mcp.entries import MP4, WEBM, file_resource, task_resource
 from geekai_video_mcp.errors import GeekAIVideoError, TaskNotFound
 from geekai_video_mcp.lifecycle import Task
-from geekai_video_mcp.resources.completing import complete
+from geekai_video_mcp.resources.completing import complete_argument
 from geekai_video_mcp.tools import App
 
 if TYPE_CHECKING:
     from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 
 Answer = dict[str, Any]
-Fill = Callable[[App, Mapping[str, Any], Answer], Awaitable[Answer]]
+Handler = Callable[[App, Mapping[str, Any], Answer], Awaitable[Answer]]
 
-PAGE: Final = 25
+PAGE_SIZE: Final = 25
 """Tasks on a page of the list: with their files, at most 50 entries."""
 _EBML: Final = "GkXfo"
 """How a WebM begins, as base64."""
 
 
-async def live(ctx: "ServerRequestContext[App, Any]", call_next: "CallNext") -> "HandlerResult":
+async def fill_dynamic_content(
+    ctx: "ServerRequestContext[App, Any]", call_next: "CallNext"
+) -> "HandlerResult":
     """The SDK's answer, with what only this server knows."""
     answer = await call_next(ctx)
-    fill = _FILLS.get(ctx.method)
+    fill = _HANDLERS.get(ctx.method)
     if fill is None or not isinstance(answer, dict):
         return answer
     try:
@@ -46,25 +48,25 @@ async def live(ctx: "ServerRequestContext[App, Any]", call_next: "CallNext") -> 
         raise MCPError(code=INTERNAL_ERROR, message=exc.message) from exc
 
 
-async def offer_nothing(*_: object) -> None:
-    """The SDK's handler of completions: it makes them known to clients, and `live` fills them."""
+async def completion_stub(*_: object) -> None:
+    """The SDK's handler of completions: it makes them known to clients, and `fill_dynamic_content` fills them."""
 
 
-async def _list(app: App, params: Mapping[str, Any], answer: Answer) -> Answer:
+async def _fill_list(app: App, params: Mapping[str, Any], answer: Answer) -> Answer:
     """The tasks, newest first, each followed by its file."""
     before = params.get("cursor")
     if before is not None:
         before = (await app.engine.get_local(before)).id
-    found = await app.engine.list_tasks(limit=PAGE + 1, before=before)
-    page = found[:PAGE]
-    listed = [resource for task in page for resource in _resources(task)]
-    following = {"nextCursor": page[-1].id} if len(found) > PAGE else {}
+    found = await app.engine.list_tasks(limit=PAGE_SIZE + 1, before=before)
+    page = found[:PAGE_SIZE]
+    listed = [resource for task in page for resource in _task_resources(task)]
+    following = {"nextCursor": page[-1].id} if len(found) > PAGE_SIZE else {}
     return {**answer, "resources": [*answer["resources"], *listed], **following}
 
 
-def _resources(task: Task) -> list[Answer]:
+def _task_resources(task: Task) -> list[Answer]:
     sandbox = task.account == SANDBOX_URL
-    both = (entry(task, sandbox=sandbox), file_entry(task, sandbox=sandbox))
+    both = (task_resource(task, sandbox=sandbox), file_resource(task, sandbox=sandbox))
     return [
         Resource(**asdict(one)).model_dump(mode="json", by_alias=True, exclude_none=True)
         for one in both
@@ -72,14 +74,14 @@ def _resources(task: Task) -> list[Answer]:
     ]
 
 
-async def _complete(app: App, params: Mapping[str, Any], answer: Answer) -> Answer:
+async def _fill_completion(app: App, params: Mapping[str, Any], answer: Answer) -> Answer:
     argument = cast("Mapping[str, str]", params["argument"])
-    completion = await complete(app, argument["name"], argument["value"])
+    completion = await complete_argument(app, argument["name"], argument["value"])
     said = completion.model_dump(mode="json", by_alias=True, exclude_none=True)
     return {**answer, "completion": said}
 
 
-async def _read(_: App, __: Mapping[str, Any], answer: Answer) -> Answer:
+async def _fix_mime_type(_: App, __: Mapping[str, Any], answer: Answer) -> Answer:
     """A video's type by what it is: a template has one type for all."""
     for content in answer["contents"]:
         if content.get("mimeType") == MP4 and content.get("blob", "").startswith(_EBML):
@@ -87,8 +89,8 @@ async def _read(_: App, __: Mapping[str, Any], answer: Answer) -> Answer:
     return answer
 
 
-_FILLS: Final[Mapping[str, Fill]] = {
-    "resources/list": _list,
-    "resources/read": _read,
-    "completion/complete": _complete,
+_HANDLERS: Final[Mapping[str, Handler]] = {
+    "resources/list": _fill_list,
+    "resources/read": _fix_mime_type,
+    "completion/complete": _fill_completion,
 }

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import anyio
 from mcp.server.subscriptions import ResourcesListChanged, ResourceUpdated, SubscriptionBus
 
-from geekai_video_mcp.entries import parts_of, task_uri
+from geekai_video_mcp.entries import file_resource_uris, task_uri
 from geekai_video_mcp.lifecycle import FileStatus
 from geekai_video_mcp.tools import App
 
@@ -20,46 +20,46 @@ if TYPE_CHECKING:
 
     from geekai_video_mcp.engine import Engine, EventNotice
 
-LISTEN: Final = "subscriptions/listen"
+LISTEN_METHOD: Final = "subscriptions/listen"
 
 
-class Listening:
+class SubscriptionMiddleware:
     """A middleware that keeps one server's subscribers told for as long as they listen."""
 
     def __init__(self, bus: SubscriptionBus) -> None:
         self._bus = bus
         # One reader tells all listeners of the bus; when its own goes, the next takes over.
-        self._turn = anyio.Lock()
-        self._told = 0
+        self._reader_lock = anyio.Lock()
+        self._last_event_id = 0
 
     async def __call__(
         self, ctx: "ServerRequestContext[App, Any]", call_next: "CallNext"
     ) -> "HandlerResult":
-        if ctx.method != LISTEN:
+        if ctx.method != LISTEN_METHOD:
             return await call_next(ctx)
         engine, while_listening = ctx.lifespan_context.engine, anyio.CancelScope()
         # Before the client hears that it is heard: what happens in between is told as well.
         begun = await engine.last_event_id()
-        engine.start_background(self._tell, engine, begun, while_listening)
+        engine.start_background(self._forward_events, engine, begun, while_listening)
         try:
             return await call_next(ctx)
         finally:
             while_listening.cancel()
 
-    async def _tell(self, engine: "Engine", begun: int, scope: anyio.CancelScope) -> None:
+    async def _forward_events(self, engine: "Engine", begun: int, scope: anyio.CancelScope) -> None:
         with scope:
-            async with self._turn:
-                after = max(begun, self._told)
+            async with self._reader_lock:
+                after = max(begun, self._last_event_id)
                 async with aclosing(engine.watch_events(after=after)) as happenings:
                     async for happening in happenings:
-                        await self._publish(happening)
-                        self._told = happening.number
+                        await self._publish_event(happening)
+                        self._last_event_id = happening.number
 
-    async def _publish(self, happening: "EventNotice") -> None:
+    async def _publish_event(self, happening: "EventNotice") -> None:
         await self._bus.publish(ResourceUpdated(uri=task_uri(happening.task_id)))
         stored = happening.file_status is FileStatus.STORED
         if stored:
-            for uri in parts_of(happening.task_id):
+            for uri in file_resource_uris(happening.task_id):
                 await self._bus.publish(ResourceUpdated(uri=uri))
         if stored or happening.first:
             await self._bus.publish(ResourcesListChanged())

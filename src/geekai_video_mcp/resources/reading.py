@@ -12,38 +12,38 @@ from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 from geekai_video_mcp.entries import JPEG, JSON, MP4, PNG, ROOT, file_uri
 from geekai_video_mcp.errors import GeekAIVideoError, TaskNotFound, quote
 from geekai_video_mcp.lifecycle import FileStatus, Media, Task
-from geekai_video_mcp.tools import App, standing
+from geekai_video_mcp.tools import App, task_view
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver import MCPServer
 
-BLOB_AT_MOST: Final = 8_000_000
+MAX_BLOB_BYTES: Final = 8_000_000
 """Bytes of a file that is read as a blob. It becomes a third larger as base64, is one line
 of JSON, and stands in memory several times at both ends; a clip of 10 s at 720p has 2 to 6 MB."""
 
 
 async def task_as_json(task_id: str, ctx: "Context[App]") -> str:
-    task = await _recorded(ctx, task_id)
-    return standing(_app(ctx), task).model_dump_json(exclude_none=True)
+    task = await _get_task(ctx, task_id)
+    return task_view(_app_of(ctx), task).model_dump_json(exclude_none=True)
 
 
 async def video(task_id: str, ctx: "Context[App]") -> bytes:
-    task = await _stored(ctx, task_id)
+    task = await _require_stored(ctx, task_id)
     if task.media is Media.IMAGE:
         raise ResourceError(f"Task {task.id} made a picture: read {file_uri(task)}.")
-    return await anyio.to_thread.run_sync(_content, Path(task.file_path or ""))
+    return await anyio.to_thread.run_sync(_read_content, Path(task.file_path or ""))
 
 
 async def cover(task_id: str, ctx: "Context[App]") -> bytes:
-    return await _picture(ctx, task_id, "cover")
+    return await _read_picture(ctx, task_id, "cover")
 
 
 async def frames(task_id: str, ctx: "Context[App]") -> bytes:
-    return await _picture(ctx, task_id, "frames")
+    return await _read_picture(ctx, task_id, "frames")
 
 
 async def last_frame(task_id: str, ctx: "Context[App]") -> bytes:
-    return await _picture(ctx, task_id, "last")
+    return await _read_picture(ctx, task_id, "last")
 
 
 class Template(NamedTuple):
@@ -71,7 +71,7 @@ TEMPLATES: Final = (
         video,
         "video",
         "Video",
-        f"The finished video, up to {BLOB_AT_MOST // 1_000_000} MB; a larger one is named by path",
+        f"The finished video, up to {MAX_BLOB_BYTES // 1_000_000} MB; a larger one is named by path",
         MP4,
     ),
     Template(
@@ -101,7 +101,7 @@ TEMPLATES: Final = (
 )
 
 
-def register(server: "MCPServer[App]") -> None:
+def register_templates(server: "MCPServer[App]") -> None:
     """Add every template to *server*."""
     for template in TEMPLATES:
         server.resource(
@@ -113,47 +113,47 @@ def register(server: "MCPServer[App]") -> None:
         )(template.read)
 
 
-async def _picture(ctx: "Context[App]", task_id: str, kind: str) -> bytes:
-    task = await _stored(ctx, task_id)
+async def _read_picture(ctx: "Context[App]", task_id: str, kind: str) -> bytes:
+    task = await _require_stored(ctx, task_id)
     if task.media is Media.IMAGE and kind != "last":
         kind = "picture"
-    picture = await _app(ctx).preview(Path(task.file_path or ""), kind)
+    picture = await _app_of(ctx).preview(Path(task.file_path or ""), kind)
     if picture is None:
         what = f"No picture can be made of {task.file_path}: it was moved, or cannot be decoded."
         raise ResourceError(what)
     return picture
 
 
-def _content(path: Path) -> bytes:
+def _read_content(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            content = file.read(BLOB_AT_MOST + 1)
+            content = file.read(MAX_BLOB_BYTES + 1)
             size = path.stat().st_size
     except OSError as exc:
         what = f"{path} cannot be read ({exc.strerror}): it may have been moved or deleted."
         raise ResourceError(what) from exc
-    if len(content) > BLOB_AT_MOST:
-        limit = f"{BLOB_AT_MOST / 1e6:.0f} MB"
+    if len(content) > MAX_BLOB_BYTES:
+        limit = f"{MAX_BLOB_BYTES / 1e6:.0f} MB"
         what = f"The video has {size / 1e6:.1f} MB, over the {limit} of a blob. It is at {path}."
         raise ResourceError(what)
     return content
 
 
-async def _stored(ctx: "Context[App]", task_id: str) -> Task:
+async def _require_stored(ctx: "Context[App]", task_id: str) -> Task:
     """The task of this id, if its file is on disk."""
-    task = await _recorded(ctx, task_id)
+    task = await _get_task(ctx, task_id)
     if task.file_status is not FileStatus.STORED:
-        raise ResourceError(f"It has no file yet. {standing(_app(ctx), task).next_step}")
+        raise ResourceError(f"It has no file yet. {task_view(_app_of(ctx), task).next_step}")
     return task
 
 
-async def _recorded(ctx: "Context[App]", task_id: str) -> Task:
-    with _spoken():
-        return await _app(ctx).engine.get_local(task_id)
+async def _get_task(ctx: "Context[App]", task_id: str) -> Task:
+    with _translate_errors():
+        return await _app_of(ctx).engine.get_local(task_id)
 
 
 @contextmanager
-def _spoken() -> Generator[None]:
+def _translate_errors() -> Generator[None]:
     """Errors of ours as the protocol's: what nobody knows is told apart from all else."""
     try:
         yield
@@ -167,5 +167,5 @@ def _spoken() -> Generator[None]:
         raise ResourceError(exc.message) from exc
 
 
-def _app(ctx: "Context[App]") -> App:
+def _app_of(ctx: "Context[App]") -> App:
     return ctx.request_context.lifespan_context

@@ -34,12 +34,12 @@ from geekai_video_mcp.task_extension.handles import (
     TOOLS,
     VERSIONS,
     Ctx,
-    detailed,
-    handle,
+    detailed_payload,
+    task_payload,
 )
-from geekai_video_mcp.task_extension.listening import tell_of_tasks
+from geekai_video_mcp.task_extension.listening import task_notifications
 
-__all__ = ["IDENTIFIER", "Tasks", "tell_of_tasks"]
+__all__ = ["IDENTIFIER", "TasksExtension", "task_notifications"]
 
 
 class TaskParams(RequestParams):
@@ -54,14 +54,14 @@ class UpdateParams(TaskParams):
     input_responses: dict[str, Any] = Field(alias="inputResponses")
 
 
-class Tasks(Extension):
+class TasksExtension(Extension):
     """The requests about tasks, and the calls of tools that are answered with one."""
 
     identifier = IDENTIFIER
 
     def methods(self) -> Sequence[MethodBinding]:
         return [
-            MethodBinding("tasks/get", TaskParams, _get, VERSIONS),
+            MethodBinding("tasks/get", TaskParams, _get_task, VERSIONS),
             MethodBinding("tasks/update", UpdateParams, _acknowledge, VERSIONS),
             MethodBinding("tasks/cancel", TaskParams, _acknowledge, VERSIONS),
         ]
@@ -71,40 +71,44 @@ class Tasks(Extension):
     ) -> HandlerResult:
         """The tool's answer; a task in its place where the answer would be to wait for it."""
         answer, app = await call_next(ctx), ctx.lifespan_context
-        if params.name not in TOOLS or not isinstance(answer, CallToolResult) or not _spoken(ctx):
+        if (
+            params.name not in TOOLS
+            or not isinstance(answer, CallToolResult)
+            or not _declares_extension(ctx)
+        ):
             return answer
         # Whatever fails now, the task is under way: then the answer itself has its id.
         with suppress(GeekAIVideoError):
             told: dict[str, Any] = answer.structured_content or {}
             task = await app.engine.get_local(told.get("task_id", ""))
             if not task.settled:
-                return {"resultType": "task", **handle(task, app)}
+                return {"resultType": "task", **task_payload(task, app)}
         return answer
 
 
-def _spoken(ctx: Ctx) -> bool:
+def _declares_extension(ctx: Ctx) -> bool:
     """Whether this very request declares the extension."""
     declared = ctx.session.client_capabilities
     extensions = (declared and declared.extensions) or {}
     return ctx.protocol_version in VERSIONS and IDENTIFIER in extensions
 
 
-async def _get(ctx: Ctx, params: TaskParams) -> HandlerResult:
-    app, task = ctx.lifespan_context, await _asked(ctx, params)
-    await tools.note_told(app, task)
-    return await detailed(task, app)
+async def _get_task(ctx: Ctx, params: TaskParams) -> HandlerResult:
+    app, task = ctx.lifespan_context, await _requested_task(ctx, params)
+    await tools.mark_delivered(app, task)
+    return await detailed_payload(task, app)
 
 
 async def _acknowledge(ctx: Ctx, params: TaskParams) -> HandlerResult:
     """Nothing can be stopped and nothing was asked: the empty answer that is owed."""
-    await _asked(ctx, params)
+    await _requested_task(ctx, params)
     return {}
 
 
-async def _asked(ctx: Ctx, params: TaskParams) -> Task:
+async def _requested_task(ctx: Ctx, params: TaskParams) -> Task:
     require_client_extension(ctx, IDENTIFIER)
     _check_name(ctx, params.task_id)
-    with _coded():
+    with _as_mcp_errors():
         return await ctx.lifespan_context.engine.get_local(params.task_id)
 
 
@@ -120,7 +124,7 @@ def _check_name(ctx: Ctx, task_id: str) -> None:
 
 
 @contextmanager
-def _coded() -> Generator[None]:
+def _as_mcp_errors() -> Generator[None]:
     """Our errors as the protocol's, where there is no result to put them in."""
     try:
         yield

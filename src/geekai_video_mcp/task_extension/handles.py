@@ -25,31 +25,31 @@ TOOLS: Final = frozenset({"generate_video", "generate_image"})
 CANNOT_STOP: Final = "GeekAI cannot stop a job: cancelled or not, it goes on."
 
 
-def handle(task: Task, app: App) -> dict[str, Any]:
+def task_payload(task: Task, app: App) -> dict[str, Any]:
     """How the task stands, without its result."""
     told: dict[str, Any] = {
         "taskId": task.id,
         "status": "completed" if task.settled else "working",
-        "createdAt": _iso(task.created_at),
-        "lastUpdatedAt": _iso(_changed_at(task)),
+        "createdAt": _iso_time(task.created_at),
+        "lastUpdatedAt": _iso_time(_changed_at(task)),
         "ttlMs": None,  # without an end: no task is ever deleted from the ledger
     }
     if not task.settled:
         at, sandbox = app.clock(), task.account == SANDBOX_URL
         money = NOT_CHARGED if sandbox else MAYBE_CHARGED
         wait = views.video_task(task, at=at, sandbox=sandbox).poll_after_seconds or 1
-        told["statusMessage"] = f"{views.progress(task, at=at)}. {CANNOT_STOP} {money}"
+        told["statusMessage"] = f"{views.progress_text(task, at=at)}. {CANNOT_STOP} {money}"
         told["pollIntervalMs"] = 1000 * wait
     return told
 
 
-async def detailed(task: Task, app: App) -> dict[str, Any]:
+async def detailed_payload(task: Task, app: App) -> dict[str, Any]:
     """How the task stands; once it has ended, with what get_video_task would show of it."""
     if not task.settled:
-        return handle(task, app)
-    shown = await tools.shown(app, task, preview="frames")
+        return task_payload(task, app)
+    shown = await tools.task_result(app, task, preview="frames")
     result = shown.model_dump(mode="json", by_alias=True, exclude_none=True)
-    return {**handle(task, app), "result": {"resultType": "complete", **result}}
+    return {**task_payload(task, app), "result": {"resultType": "complete", **result}}
 
 
 def _changed_at(task: Task) -> float:
@@ -58,5 +58,5 @@ def _changed_at(task: Task) -> float:
     return max(at for at in known if at is not None)
 
 
-def _iso(at: float) -> str:
+def _iso_time(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")

@@ -2,7 +2,7 @@
 
 The SDK's bus carries no other notifications than its own, and its acknowledgement names no
 tasks. So both are done beside it, on the same stream: its handler serves the request as
-ever, and what it acknowledges goes through `_Agreeing`.
+ever, and what it acknowledges goes through `_AcknowledgingSession`.
 """
 
 import math
@@ -28,11 +28,11 @@ from pydantic import ValidationError
 from geekai_video_mcp import tools
 from geekai_video_mcp.errors import GeekAIVideoError
 from geekai_video_mcp.lifecycle import Status, Task
-from geekai_video_mcp.task_extension.handles import IDENTIFIER, VERSIONS, Ctx, detailed
+from geekai_video_mcp.task_extension.handles import IDENTIFIER, VERSIONS, Ctx, detailed_payload
 
-LISTENED_AT_MOST: Final = 100
+MAX_SUBSCRIBED_TASKS: Final = 100
 """Tasks that one stream tells of: each costs a look into the ledger every second."""
-TELL_AGAIN: Final = 5.0
+RETRY_DELAY: Final = 5.0
 """Seconds before a task is read again that the ledger could not give."""
 
 
@@ -42,20 +42,22 @@ class TaskNotification(Notification[dict[str, Any], str]):
     method: str = "notifications/tasks"
 
 
-async def tell_of_tasks(ctx: Ctx, call_next: CallNext) -> HandlerResult:
+async def task_notifications(ctx: Ctx, call_next: CallNext) -> HandlerResult:
     """Middleware: whoever listens with `taskIds` hears of those tasks as well."""
     if ctx.method != "subscriptions/listen" or ctx.protocol_version not in VERSIONS:
         return await call_next(ctx)
-    if not (wanted := _wanted(ctx.params)):
+    if not (wanted := _requested_ids(ctx.params)):
         return await call_next(ctx)
     require_client_extension(ctx, IDENTIFIER)
-    session = _Agreeing(ctx.session, [task_id for task_id in wanted if await _known(ctx, task_id)])
+    session = _AcknowledgingSession(
+        ctx.session, [task_id for task_id in wanted if await _is_known(ctx, task_id)]
+    )
     # Seen as a session by the SDK's handler, which only ever sends notifications with it.
     ctx = replace(ctx, session=cast("ServerSession", session))
     answer: HandlerResult | MCPError | ValidationError = None
     async with anyio.create_task_group() as telling:
-        for task_id in session.agreed:
-            telling.start_soon(_tell, ctx, session, task_id)
+        for task_id in session.task_ids:
+            telling.start_soon(_notify_changes, ctx, session, task_id)
         try:
             answer = await call_next(ctx)
         except (MCPError, ValidationError) as exc:  # kept apart, or the group would wrap it
@@ -66,7 +68,7 @@ async def tell_of_tasks(ctx: Ctx, call_next: CallNext) -> HandlerResult:
     return answer
 
 
-def _wanted(params: Any) -> list[str]:  # noqa: ANN401 - nothing has looked at it yet
+def _requested_ids(params: Any) -> list[str]:  # noqa: ANN401 - nothing has looked at it yet
     """The tasks to tell of, each once."""
     try:
         ids = params["notifications"]["taskIds"]
@@ -74,22 +76,22 @@ def _wanted(params: Any) -> list[str]:  # noqa: ANN401 - nothing has looked at i
         return []
     if not isinstance(ids, list) or not all(isinstance(each, str) for each in cast("Any", ids)):
         raise MCPError(INVALID_PARAMS, "taskIds must be a list of task ids")
-    return list(dict.fromkeys(cast("list[str]", ids)))[:LISTENED_AT_MOST]
+    return list(dict.fromkeys(cast("list[str]", ids)))[:MAX_SUBSCRIBED_TASKS]
 
 
-async def _known(ctx: Ctx, task_id: str) -> bool:
+async def _is_known(ctx: Ctx, task_id: str) -> bool:
     with suppress(GeekAIVideoError):
         await ctx.lifespan_context.engine.get_local(task_id)
         return True
     return False
 
 
-class _Agreeing:
+class _AcknowledgingSession:
     """The session of a listener; its acknowledgement also names the tasks agreed to."""
 
     def __init__(self, session: ServerSession, agreed: list[str]) -> None:
         self._session = session
-        self.agreed = agreed
+        self.task_ids = agreed
         self.acknowledged = anyio.Event()
 
     async def send_notification(
@@ -97,13 +99,15 @@ class _Agreeing:
     ) -> None:
         if isinstance(notification, SubscriptionsAcknowledgedNotification):
             honoured = notification.params.notifications
-            notification.params.notifications = honoured.model_copy(update={"taskIds": self.agreed})
+            notification.params.notifications = honoured.model_copy(
+                update={"taskIds": self.task_ids}
+            )
         await self._session.send_notification(notification, related_request_id)
         # The first word on the stream, whatever the SDK calls it.
         self.acknowledged.set()
 
 
-async def _tell(ctx: Ctx, session: _Agreeing, task_id: str) -> None:
+async def _notify_changes(ctx: Ctx, session: _AcknowledgingSession, task_id: str) -> None:
     """Tell how the task stands now, at each change of its status, and how it ended."""
     app, told = ctx.lifespan_context, set[tuple[Status, bool]]()
     await session.acknowledged.wait()
@@ -114,15 +118,15 @@ async def _tell(ctx: Ctx, session: _Agreeing, task_id: str) -> None:
                 async for task in states:
                     if (news := (task.status, task.settled)) not in told:
                         told.add(news)
-                        await _send(ctx, task)
+                        await _send_notification(ctx, task)
             return
-        await anyio.sleep(TELL_AGAIN)
+        await anyio.sleep(RETRY_DELAY)
 
 
-async def _send(ctx: Ctx, task: Task) -> None:
+async def _send_notification(ctx: Ctx, task: Task) -> None:
     app, stream = ctx.lifespan_context, {SUBSCRIPTION_ID_META_KEY: ctx.request_id}
-    params = {**await detailed(task, app), "_meta": stream}
+    params = {**await detailed_payload(task, app), "_meta": stream}
     news = TaskNotification(params=params)
     # Typed for the SDK's own notifications; it hands on any other as it is.
     await ctx.session.send_notification(cast("ServerNotification", news), ctx.request_id)
-    await tools.note_told(app, task)
+    await tools.mark_delivered(app, task)

@@ -4,37 +4,37 @@ The result mirrors GeekAIClient's own answer; what is ours stands beside it. Wha
 `next_step` tells the model what to do now, in one sentence.
 """
 
-from geekai_video_mcp.views.forecasts import consent_text, dry_run, dry_run_text, warned
+from geekai_video_mcp.views.forecasts import consent_text, dry_run, dry_run_text, warnings_text
 from geekai_video_mcp.views.lists import TaskList, statuses_of, task_list, task_list_text
 from geekai_video_mcp.views.tasks import (
     DryRunView,
     Generation,
-    Outlined,
+    ToolResult,
     VideoTask,
-    failed,
-    generation,
+    generation_result,
+    is_failure,
     video_task,
 )
-from geekai_video_mcp.views.words import PREVIEW_LABEL, progress, repeated_text, text
+from geekai_video_mcp.views.words import PREVIEW_LABEL, duplicate_text, progress_text, task_text
 
 __all__ = [
     "PREVIEW_LABEL",
     "DryRunView",
     "Generation",
-    "Outlined",
     "TaskList",
+    "ToolResult",
     "VideoTask",
     "consent_text",
     "dry_run",
     "dry_run_text",
-    "failed",
-    "generation",
-    "progress",
-    "repeated_text",
+    "duplicate_text",
+    "generation_result",
+    "is_failure",
+    "progress_text",
     "statuses_of",
     "task_list",
     "task_list_text",
-    "text",
+    "task_text",
     "video_task",
-    "warned",
+    "warnings_text",
 ]

@@ -9,7 +9,7 @@ from geekai_video_mcp.admission import Forecast
 from geekai_video_mcp.errors import NOT_CHARGED, as_sentence, quote
 from geekai_video_mcp.lifecycle import Media
 from geekai_video_mcp.views.tasks import DryRunView, Generation
-from geekai_video_mcp.views.words import A_MEDIUM
+from geekai_video_mcp.views.words import MEDIA_NOUN
 
 
 def dry_run(forecast: Forecast, *, sandbox: bool, warnings: Sequence[str] = ()) -> Generation:
@@ -22,7 +22,7 @@ def dry_run(forecast: Forecast, *, sandbox: bool, warnings: Sequence[str] = ()) 
         dry_run=DryRunView(
             request=dict(task.request),
             warnings=list(warnings),
-            price=_FREE if sandbox else _price(listed),
+            price=_FREE if sandbox else _price_text(listed),
             cost_cny=0.0
             if sandbox
             else listed and listed.total_for(seconds=task.request.get("duration")),
@@ -39,7 +39,7 @@ def dry_run_text(shown: Generation, media: Media) -> str:
     """The same in words, for a model that reads only text."""
     if shown.dry_run is None:
         return shown.next_step
-    terms = _terms(shown.dry_run, shown.model, media)
+    terms = _request_summary(shown.dry_run, shown.model, media)
     return f"Dry run: nothing was sent. {NOT_CHARGED} It would ask {terms} {shown.next_step}"
 
 
@@ -48,10 +48,10 @@ def consent_text(forecast: Forecast, found: DryRunView) -> str:
     task = forecast.task
     prompt = quote(str(found.request.get("prompt") or ""))
     total = "" if found.cost_cny is None else f" That is {found.cost_cny:g} CNY by the list."
-    return f"May this be paid for? It asks {_terms(found, task.model, task.media)}{total} {prompt}"
+    return f"May this be paid for? It asks {_request_summary(found, task.model, task.media)}{total} {prompt}"
 
 
-def _terms(found: DryRunView, model: str, media: Media) -> str:
+def _request_summary(found: DryRunView, model: str, media: Media) -> str:
     settings = {k: v for k, v in found.request.items() if k not in {"prompt", "model", "async"}}
     with_ = ", ".join(f"{name} {json.dumps(v, ensure_ascii=False)}" for name, v in settings.items())
     caps = (
@@ -61,22 +61,22 @@ def _terms(found: DryRunView, model: str, media: Media) -> str:
         else ""
     )
     return (
-        f"{model} for {A_MEDIUM[media]}{f' with {with_}' if with_ else ''}. {found.price}{caps}"
-        f"{warned(found.warnings)}"
+        f"{model} for {MEDIA_NOUN[media]}{f' with {with_}' if with_ else ''}. {found.price}{caps}"
+        f"{warnings_text(found.warnings)}"
     )
 
 
 _FREE: Final = "A sandbox preview is free."
 
 
-def _price(listed: catalogue.Price | None) -> str:
+def _price_text(listed: catalogue.Price | None) -> str:
     if listed is None:
         return "Its price is not known here; GeekAI's model page has it."
     said = f"{listed.cny:g} CNY per {listed.per}" if listed.cny else "Free of charge"
     return f"{said} ({listed.source}, read {listed.read_on.isoformat()})."
 
 
-def warned(warnings: Iterable[str]) -> str:
+def warnings_text(warnings: Iterable[str]) -> str:
     """Warnings as they follow other words; nothing if there are none."""
     return "".join(f" {as_sentence(warning[:1].upper() + warning[1:])}" for warning in warnings)
 

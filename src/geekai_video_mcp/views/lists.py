@@ -5,10 +5,10 @@ from typing import Final
 
 from geekai_video_mcp.errors import quote, sanitize
 from geekai_video_mcp.lifecycle import Media, Status, Task
-from geekai_video_mcp.views.tasks import Outlined, View
-from geekai_video_mcp.views.words import SHOWN, Shown, iso
+from geekai_video_mcp.views.tasks import ToolResult, View
+from geekai_video_mcp.views.words import PUBLIC_STATUS, PublicStatus, iso_time
 
-LISTED_PROMPT: Final = 80
+MAX_PROMPT_CHARS: Final = 80
 """Characters of a prompt in a list: enough to know it by."""
 
 
@@ -16,7 +16,7 @@ class ListedTask(View):
     """A task in a list; the prompt tells it from others."""
 
     task_id: str
-    task_status: Shown
+    task_status: PublicStatus
     media: Media
     model: str
     prompt: str
@@ -25,7 +25,7 @@ class ListedTask(View):
     sandbox: bool
 
 
-class TaskList(Outlined):
+class TaskList(ToolResult):
     """A page of tasks, newest first."""
 
     outline = ("tasks", "next_before", "next_step")
@@ -36,9 +36,9 @@ class TaskList(Outlined):
     next_step: str
 
 
-def statuses_of(shown: Shown | None) -> frozenset[Status]:
+def statuses_of(shown: PublicStatus | None) -> frozenset[Status]:
     """The statuses that are shown under this word; none for all of them."""
-    return frozenset(status for status, word in SHOWN.items() if word == shown)
+    return frozenset(status for status, word in PUBLIC_STATUS.items() if word == shown)
 
 
 def task_list(tasks: Sequence[Task], *, more: bool, sandbox: str) -> TaskList:
@@ -47,11 +47,11 @@ def task_list(tasks: Sequence[Task], *, more: bool, sandbox: str) -> TaskList:
         tasks=[
             ListedTask(
                 task_id=task.id,
-                task_status=SHOWN[task.status],
+                task_status=PUBLIC_STATUS[task.status],
                 media=task.media,
                 model=task.model,
-                prompt=sanitize(str(task.request.get("prompt") or ""), limit=LISTED_PROMPT),
-                created_at=str(iso(task.created_at)),
+                prompt=sanitize(str(task.request.get("prompt") or ""), limit=MAX_PROMPT_CHARS),
+                created_at=str(iso_time(task.created_at)),
                 file=task.file_path,
                 sandbox=task.account == sandbox,
             )

@@ -8,11 +8,17 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 from geekai_video_mcp.entries import file_uri
 from geekai_video_mcp.errors import QUOTE_LIMIT, sanitize
 from geekai_video_mcp.lifecycle import NO_RESULT, FileStatus, Media, Status, Task, poll_due
-from geekai_video_mcp.views.words import SHOWN, Shown, elapsed, iso, next_step
+from geekai_video_mcp.views.words import (
+    PUBLIC_STATUS,
+    PublicStatus,
+    elapsed_seconds,
+    iso_time,
+    next_step,
+)
 
-LINK_LIFE: Final = 7 * 24 * 3600.0
+LINK_TTL: Final = 7 * 24 * 3600.0
 """Seconds a result link is valid at GeekAIClient, by its Veo 3.1 manual; read 2026-11-22."""
-LINK_LENGTH: Final = 4000
+MAX_LINK_CHARS: Final = 4000
 """Characters of a link that are shown: signed ones have up to two thousand."""
 
 
@@ -20,10 +26,10 @@ class View(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Outlined(View):
-    """A tool's whole result; `outline` names the members that are published beforehand."""
+class ToolResult(View):
+    """A tool's whole result; `published_fields` names the members that are published beforehand."""
 
-    outline: ClassVar[tuple[str, ...]]
+    published_fields: ClassVar[tuple[str, ...]]
 
 
 class VideoResultView(View):
@@ -65,7 +71,7 @@ class DryRunView(View):
     refused: str | None = None
 
 
-class _Answer(Outlined):
+class _TaskResult(ToolResult):
     """What the tools' answers have in common."""
 
     outline = ("task_id", "task_status", "file", "sandbox", "next_step")
@@ -85,23 +91,23 @@ class _Answer(Outlined):
     next_step: str
 
 
-class _Standing(Outlined):
+class _TaskFields(ToolResult):
     task_id: str
-    task_status: Shown
+    task_status: PublicStatus
     elapsed_seconds: int
 
 
-class VideoTask(_Answer, _Standing):  # pydantic lists the fields of the last base first
+class VideoTask(_TaskResult, _TaskFields):  # pydantic lists the fields of the last base first
     """A video task, as it stands."""
 
 
-class _Possibly(Outlined):
+class _OptionalTaskFields(ToolResult):
     task_id: str | None = None
-    task_status: Shown | None = None
+    task_status: PublicStatus | None = None
     elapsed_seconds: int | None = None
 
 
-class Generation(_Answer, _Possibly):
+class Generation(_TaskResult, _OptionalTaskFields):
     """A video task that was asked for, or what a dry run found."""
 
     deduplicated: bool | None = Field(
@@ -111,67 +117,73 @@ class Generation(_Answer, _Possibly):
     dry_run: Annotated[DryRunView, WithJsonSchema({"type": "object"})] | None = None
 
 
-def video_task(task: Task, *, at: float, sandbox: bool, ours: bool = True) -> VideoTask:
+def video_task(task: Task, *, at: float, sandbox: bool, same_account: bool = True) -> VideoTask:
     """*task* as it is shown at *at*, Unix seconds.
 
     *ours* is false for a task of another service or key, which nobody here can follow.
     """
-    return VideoTask(**_facts(task, at=at, sandbox=sandbox, ours=ours))
+    return VideoTask(**_task_fields(task, at=at, sandbox=sandbox, same_account=same_account))
 
 
-def generation(
-    task: Task, *, at: float, sandbox: bool, repeated: bool, warnings: Sequence[str] = ()
+def generation_result(
+    task: Task, *, at: float, sandbox: bool, deduplicated: bool, warnings: Sequence[str] = ()
 ) -> Generation:
     """*task* as the answer to a request; *repeated* if it is an earlier request's.
 
     *warnings* are of the catalogue's check of the request.
     """
-    facts = _facts(task, at=at, sandbox=sandbox, ours=True)
-    return Generation(**facts, deduplicated=repeated, warnings=list(warnings) or None)
+    facts = _task_fields(task, at=at, sandbox=sandbox, same_account=True)
+    return Generation(**facts, deduplicated=deduplicated, warnings=list(warnings) or None)
 
 
-def _facts(task: Task, *, at: float, sandbox: bool, ours: bool) -> dict[str, Any]:
+def _task_fields(task: Task, *, at: float, sandbox: bool, same_account: bool) -> dict[str, Any]:
     return {
         "task_id": task.id,
-        "task_status": SHOWN[task.status],
+        "task_status": PUBLIC_STATUS[task.status],
         "model": task.model,
-        **_results(task, sandbox=sandbox),
-        "error": _error(task),
-        "provider_task_id": _plain(task.provider_task_id),
+        **_result_fields(task, sandbox=sandbox),
+        "error": _error_view(task),
+        "provider_task_id": _sanitize_optional(task.provider_task_id),
         "file": task.file_path,
         "resource": file_uri(task),
-        "url_expires_at": _expiry(task, sandbox=sandbox),
-        "elapsed_seconds": round(elapsed(task, at=at)),
+        "url_expires_at": _link_expiry(task, sandbox=sandbox),
+        "elapsed_seconds": round(elapsed_seconds(task, at=at)),
         "poll_after_seconds": None if task.settled else _poll_after(task, at=at),
-        "stale_since": iso(task.unreachable_since),
+        "stale_since": iso_time(task.unreachable_since),
         "sandbox": sandbox,
-        "next_step": next_step(task, sandbox=sandbox, ours=ours),
+        "next_step": next_step(task, sandbox=sandbox, same_account=same_account),
     }
 
 
-def failed(task: Task) -> bool:
+def is_failure(task: Task) -> bool:
     """Whether the task has come to an end that is no result."""
     lost = task.status is Status.SUCCEED and task.file_status is FileStatus.LOST
     return lost or task.status in NO_RESULT
 
 
-def _results(task: Task, *, sandbox: bool) -> dict[str, Any]:
+def _result_fields(task: Task, *, sandbox: bool) -> dict[str, Any]:
     """The result under GeekAIClient's name for it: `video_result`, or `data` of a picture."""
     if (result := task.result) is None:
         return {}
     # The in-process sandbox has no address that a browser could open. The last frame's
     # link is for the next request, and the sandbox knows its own.
-    shown = None if sandbox or not _is_link(result.url) else _plain(result.url, limit=LINK_LENGTH)
+    shown = (
+        None
+        if sandbox or not _is_link(result.url)
+        else _sanitize_optional(result.url, limit=MAX_LINK_CHARS)
+    )
     if task.media is Media.IMAGE:
-        said = _plain(result.revised_prompt)
+        said = _sanitize_optional(result.revised_prompt)
         return {"data": [ImageResultView(url=shown, revised_prompt=said)]}
     video = VideoResultView(
-        id=_plain(result.id),
+        id=_sanitize_optional(result.id),
         url=shown,
-        cover_image_url=None if sandbox else _plain(result.cover_image_url, limit=LINK_LENGTH),
-        last_frame_url=_plain(result.last_frame_url, limit=LINK_LENGTH),
+        cover_image_url=None
+        if sandbox
+        else _sanitize_optional(result.cover_image_url, limit=MAX_LINK_CHARS),
+        last_frame_url=_sanitize_optional(result.last_frame_url, limit=MAX_LINK_CHARS),
         duration=result.duration,
-        revised_prompt=_plain(result.revised_prompt),
+        revised_prompt=_sanitize_optional(result.revised_prompt),
     )
     return {"video_result": video}
 
@@ -181,12 +193,12 @@ def _is_link(url: str | None) -> bool:
     return url is not None and not url.startswith("data:")
 
 
-def _plain(said: str | None, *, limit: int = QUOTE_LIMIT) -> str | None:
+def _sanitize_optional(said: str | None, *, limit: int = QUOTE_LIMIT) -> str | None:
     return sanitize(said, limit=limit) if said else None
 
 
-def _error(task: Task) -> ErrorView | None:
-    if not failed(task):
+def _error_view(task: Task) -> ErrorView | None:
+    if not is_failure(task):
         return None
     lost = task.file_error if task.status is Status.SUCCEED else None
     return ErrorView(
@@ -195,10 +207,10 @@ def _error(task: Task) -> ErrorView | None:
     )
 
 
-def _expiry(task: Task, *, sandbox: bool) -> str | None:
+def _link_expiry(task: Task, *, sandbox: bool) -> str | None:
     if sandbox or task.result is None or task.ended_at is None:
         return None
-    return iso(task.ended_at + LINK_LIFE)
+    return iso_time(task.ended_at + LINK_TTL)
 
 
 def _poll_after(task: Task, *, at: float) -> int:

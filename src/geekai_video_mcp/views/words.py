@@ -5,13 +5,13 @@ from typing import Final, Literal
 
 from geekai_video_mcp import catalogue, moderation
 from geekai_video_mcp.errors import MAYBE_CHARGED, NOT_CHARGED, RATE_LIMITED, as_sentence, quote
-from geekai_video_mcp.inputs import WAIT_AT_MOST
+from geekai_video_mcp.inputs import MAX_WAIT_SECONDS
 from geekai_video_mcp.lifecycle import NO_RESULT, FileStatus, Media, Status, Task
 
 PREVIEW_LABEL: Final = "A sandbox preview, not made by GeekAI."
 
-Shown = Literal["submitting", "pending", "running", "succeed", "failed", "unknown"]
-SHOWN: Final[dict[Status, Shown]] = {
+PublicStatus = Literal["submitting", "pending", "running", "succeed", "failed", "unknown"]
+PUBLIC_STATUS: Final[dict[Status, PublicStatus]] = {
     Status.INTENDED: "submitting",
     Status.SUBMITTING: "submitting",
     Status.PENDING: "pending",
@@ -22,41 +22,41 @@ SHOWN: Final[dict[Status, Shown]] = {
     Status.UNKNOWN: "unknown",
     Status.ABANDONED: "failed",
 }
-A_MEDIUM: Final = {Media.VIDEO: "a video", Media.IMAGE: "an image"}
+MEDIA_NOUN: Final = {Media.VIDEO: "a video", Media.IMAGE: "an image"}
 
 
-def text(task: Task, *, at: float, sandbox: bool, ours: bool = True) -> str:
+def task_text(task: Task, *, at: float, sandbox: bool, same_account: bool = True) -> str:
     """What happened and what to do, in a line or two, for a model that reads only text."""
     words = _headline(task, at=at, sandbox=sandbox)
-    return f"{words} {next_step(task, sandbox=sandbox, ours=ours)} Task {task.id}."
+    return f"{words} {next_step(task, sandbox=sandbox, same_account=same_account)} Task {task.id}."
 
 
-def repeated_text(task: Task, *, at: float, sandbox: bool) -> str:
+def duplicate_text(task: Task, *, at: float, sandbox: bool) -> str:
     """The same for a task that an earlier request made."""
     # A key is one request's for good: with it, another variation would be refused.
     new = "idempotency_key" if task.idempotency_key else "variation"
     again = "" if task.status is Status.UNKNOWN else f" For another take, add a new {new}."
     return (
         f"This is the task of the same request {max(0, at - task.created_at):.0f} s ago: nothing"
-        f" new was sent.{again} {text(task, at=at, sandbox=sandbox)}"
+        f" new was sent.{again} {task_text(task, at=at, sandbox=sandbox)}"
     )
 
 
-def progress(task: Task, *, at: float) -> str:
+def progress_text(task: Task, *, at: float) -> str:
     """What a person watching the wait reads."""
     fetching = task.status is Status.SUCCEED and task.file_status is FileStatus.NONE
-    what = "downloading" if fetching else SHOWN[task.status]
-    return f"{what}, {elapsed(task, at=at):.0f} s"
+    what = "downloading" if fetching else PUBLIC_STATUS[task.status]
+    return f"{what}, {elapsed_seconds(task, at=at):.0f} s"
 
 
-def elapsed(task: Task, *, at: float) -> float:
+def elapsed_seconds(task: Task, *, at: float) -> float:
     """Seconds from the request to its end, or to now."""
     return max(0.0, (task.ended_at or at) - task.created_at)
 
 
-def next_step(task: Task, *, sandbox: bool, ours: bool = True) -> str:
+def next_step(task: Task, *, sandbox: bool, same_account: bool = True) -> str:
     """What to do now, in one sentence."""
-    if not ours and not task.settled:
+    if not same_account and not task.settled:
         return (
             "It was made with another service or key: tell the user that only a server started"
             " with the same GEEKAI_BASE_URL and GEEKAI_API_KEY can follow it."
@@ -66,14 +66,14 @@ def next_step(task: Task, *, sandbox: bool, ours: bool = True) -> str:
     if task.status is Status.FAILED:
         return moderation.advice(task.error_code) or _AFTER_FAILURE
     if task.status is Status.UNKNOWN:
-        return _for_a_person(task, sandbox=sandbox)
+        return _resolve_hint(task, sandbox=sandbox)
     if task.status in NO_RESULT:
         return _after_refusal(task)
-    return f"Call get_video_task with this task_id and wait_seconds {WAIT_AT_MOST}."
+    return f"Call get_video_task with this task_id and wait_seconds {MAX_WAIT_SECONDS}."
 
 
 _AFTER_FAILURE: Final = "Read the error, change the request where it says so, and generate again."
-_OF_NO_REQUEST: Final = frozenset(
+_UNRELATED_TO_REQUEST: Final = frozenset(
     {
         "unauthorized",
         "insufficient_balance",
@@ -89,7 +89,9 @@ _OF_NO_REQUEST: Final = frozenset(
 
 def _after_refusal(task: Task) -> str:
     stranger = task.media is Media.VIDEO and task.model not in catalogue.models()
-    about_it = task.error_code not in _OF_NO_REQUEST and not moderation.advice(task.error_code)
+    about_it = task.error_code not in _UNRELATED_TO_REQUEST and not moderation.advice(
+        task.error_code
+    )
     if task.status is Status.REJECTED and stranger and about_it:
         return f"If it is the model's name: {catalogue.unknown_model_message(task.model)}."
     return "Nothing is under way for this task."
@@ -100,7 +102,7 @@ def _after_success(task: Task) -> str:
         return _after_storing(task)
     if task.file_status is FileStatus.LOST:
         return f"Tell the user that the link is dead; GeekAI's console may have the {task.media}."
-    return f"It is being downloaded; call get_video_task with wait_seconds {WAIT_AT_MOST}."
+    return f"It is being downloaded; call get_video_task with wait_seconds {MAX_WAIT_SECONDS}."
 
 
 def _after_storing(task: Task) -> str:
@@ -109,14 +111,14 @@ def _after_storing(task: Task) -> str:
     return f"Show the user the file; image task:{task.id} begins a next shot with its last frame."
 
 
-def _for_a_person(task: Task, *, sandbox: bool) -> str:
+def _resolve_hint(task: Task, *, sandbox: bool) -> str:
     """The ways to decide: only a person may, and only outside the conversation."""
     command = f"geekai-video-mcp tasks resolve {task.id}"
     if sandbox:  # which has no console to look into
         return f"Tell the user to decide on the command line: {command} --abandon, or --resubmit."
-    sent = iso(task.submitted_at) or "that time"
+    sent = iso_time(task.submitted_at) or "that time"
     named = task.provider_task_id
-    sought = f"{A_MEDIUM[task.media]} sent at {sent} or soon after"
+    sought = f"{MEDIA_NOUN[task.media]} sent at {sent} or soon after"
     if named:
         sought = f"task {quote(named, limit=64)}"
     return (
@@ -127,22 +129,22 @@ def _for_a_person(task: Task, *, sandbox: bool) -> str:
 
 def _headline(task: Task, *, at: float, sandbox: bool) -> str:
     if task.status is Status.SUCCEED:
-        return _finished(task, sandbox=sandbox)
+        return _finished_text(task, sandbox=sandbox)
     if task.status is Status.FAILED:
-        why = as_sentence(_why(task))
-        return f"GeekAI could not make the {task.media}: {why} {_money(sandbox=sandbox)}"
+        why = as_sentence(_failure_reason(task))
+        return f"GeekAI could not make the {task.media}: {why} {_charge_note(sandbox=sandbox)}"
     if task.status in NO_RESULT:
         # SubmissionFailure when it happened, with what it cost and what to do.
-        return task.error_message or _UNTOLD[task.status]
+        return task.error_message or _DEFAULT_MESSAGES[task.status]
     silent = (
-        f" GeekAI has not answered since {iso(task.unreachable_since)}."
+        f" GeekAI has not answered since {iso_time(task.unreachable_since)}."
         if task.unreachable_since
         else ""
     )
-    return f"The {task.media} is {progress(task, at=at)} so far.{silent}"
+    return f"The {task.media} is {progress_text(task, at=at)} so far.{silent}"
 
 
-def _finished(task: Task, *, sandbox: bool) -> str:
+def _finished_text(task: Task, *, sandbox: bool) -> str:
     label = f" {PREVIEW_LABEL}" if sandbox else ""
     if task.file_status is FileStatus.STORED:
         size = f"{(task.file_bytes or 0) / 1e6:.1f} MB"
@@ -150,26 +152,26 @@ def _finished(task: Task, *, sandbox: bool) -> str:
     problem = f" {as_sentence(task.file_error)}" if task.file_error else ""
     if task.file_status is FileStatus.LOST:
         gone = f"The {task.media} was finished at GeekAI and cannot be fetched any more."
-        return f"{gone}{problem} {_money(sandbox=sandbox)}{label}"
+        return f"{gone}{problem} {_charge_note(sandbox=sandbox)}{label}"
     return f"The {task.media} is finished at GeekAI and not on disk yet.{problem}{label}"
 
 
-_UNTOLD: Final = {
+_DEFAULT_MESSAGES: Final = {
     Status.REJECTED: f"It was not accepted. {NOT_CHARGED}",
     Status.UNKNOWN: f"No answer came. {MAYBE_CHARGED}",
     Status.ABANDONED: f"A person has given it up. {MAYBE_CHARGED}",
 }
 
 
-def _money(*, sandbox: bool) -> str:
+def _charge_note(*, sandbox: bool) -> str:
     return NOT_CHARGED if sandbox else MAYBE_CHARGED
 
 
-def _why(task: Task) -> str:
+def _failure_reason(task: Task) -> str:
     words = ": ".join(word for word in (task.error_code, task.error_message) if word)
     return quote(words) if words else "it gave no reason"
 
 
-def iso(at: float | None) -> str | None:
+def iso_time(at: float | None) -> str | None:
     """A time as it is told: UTC, to the second."""
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds") if at is not None else None
