@@ -61,7 +61,7 @@ async def opened(state: Path) -> AsyncGenerator[Ledger]:
         await ledger.close()
 
 
-def wish(**changes: Any) -> Task:  # noqa: ANN401 - any field's own type
+def make_task(**changes: Any) -> Task:  # noqa: ANN401 - any field's own type
     task = new_task(
         request={"model": "m", "prompt": "雪の中の狐 🦊"}, account="s", owner="a", at=NOW
     )
@@ -111,7 +111,7 @@ def all_at_once(children: "list[subprocess.Popen[str]]") -> None:
 
 
 async def test_a_task_survives_the_process_that_wrote_it(state: Path) -> None:
-    full = wish(
+    full = make_task(
         status=Status.SUCCEED,
         attempt=2,
         submitted_at=NOW + 0.123456,
@@ -148,7 +148,7 @@ async def test_a_task_survives_the_process_that_wrote_it(state: Path) -> None:
 
 
 async def test_a_task_is_found_by_our_id_and_by_the_services(state: Path) -> None:
-    ours, theirs = wish(), wish(provider_task_id="theirs", attempt=1)
+    ours, theirs = make_task(), make_task(provider_task_id="theirs", attempt=1)
     async with opened(state) as ledger:
         await ledger.add(ours)
         await ledger.add(theirs)
@@ -159,8 +159,8 @@ async def test_a_task_is_found_by_our_id_and_by_the_services(state: Path) -> Non
 
 
 async def test_our_own_id_is_ours_though_a_service_used_it_as_well(state: Path) -> None:
-    ours = wish()
-    theirs = wish(provider_task_id=ours.id, attempt=1, created_at=NOW - 1)
+    ours = make_task()
+    theirs = make_task(provider_task_id=ours.id, attempt=1, created_at=NOW - 1)
     async with opened(state) as ledger:
         await ledger.add(theirs)
         await ledger.add(ours)
@@ -188,7 +188,7 @@ async def test_two_services_may_use_the_same_id(state: Path) -> None:
 
 
 async def test_a_service_that_answers_two_requests_with_one_id_loses_neither(state: Path) -> None:
-    one, two = wish(), wish()
+    one, two = make_task(), make_task()
     async with opened(state) as ledger:
         for task in (one, two):
             await ledger.add(task)
@@ -201,13 +201,13 @@ async def test_unfinished_are_those_of_a_service_that_somebody_must_do_something
     state: Path,
 ) -> None:
     tasks = [
-        wish(status=status, file_status=file, created_at=NOW + number)
+        make_task(status=status, file_status=file, created_at=NOW + number)
         for number, (status, file) in enumerate(
             (status, file) for status in Status for file in FileStatus
         )
     ]
     async with opened(state) as ledger:
-        for task in (*tasks, wish(account="another")):
+        for task in (*tasks, make_task(account="another")):
             await ledger.add(task)
         found = await ledger.unfinished("s")
 
@@ -216,7 +216,7 @@ async def test_unfinished_are_those_of_a_service_that_somebody_must_do_something
 
 async def test_tasks_are_listed_newest_first_page_by_page_and_by_status(state: Path) -> None:
     # Two of one moment: a page may end between them.
-    tasks = [wish(created_at=NOW + number // 2) for number in range(7)]
+    tasks = [make_task(created_at=NOW + number // 2) for number in range(7)]
     tasks[3] = replace(tasks[3], status=Status.UNKNOWN)
     newest_first = sorted(tasks, key=lambda task: (task.created_at, task.id), reverse=True)
     async with opened(state) as ledger:
@@ -238,7 +238,7 @@ async def test_tasks_are_listed_newest_first_page_by_page_and_by_status(state: P
 
 
 async def test_tasks_are_found_by_how_their_id_begins(state: Path) -> None:
-    one, two, other = wish(id="abcdef12"), wish(id="abcdef34"), wish(id="abcdee99")
+    one, two, other = make_task(id="abcdef12"), make_task(id="abcdef34"), make_task(id="abcdee99")
     async with opened(state) as ledger:
         for task in (one, two, other):
             await ledger.add(task)
@@ -251,7 +251,7 @@ async def test_tasks_are_found_by_how_their_id_begins(state: Path) -> None:
 
 
 async def test_the_story_of_a_task_is_told_in_order(state: Path) -> None:
-    task, other = wish(), wish()
+    task, other = make_task(), make_task()
     async with opened(state) as ledger:
         for each in (task, other):
             await ledger.add(each)
@@ -281,10 +281,10 @@ def nothing(_: object) -> None:
 
 
 async def test_a_successor_is_recorded_with_the_change_or_not_at_all(state: Path) -> None:
-    old, new = wish(), wish()
+    old, new = make_task(), make_task()
     async with opened(state) as ledger:
         await ledger.add(old)
-        again = wish(id=old.id)
+        again = make_task(id=old.id)
         with pytest.raises(StorageUnavailable):  # an id that is taken
             await ledger.supersede(old.id, lambda task: (accepted(task), again), nothing)
         unchanged = await ledger.find(old.id)
@@ -297,7 +297,7 @@ async def test_a_successor_is_recorded_with_the_change_or_not_at_all(state: Path
 
 
 async def test_whoever_bears_an_id_is_known_to_the_change_that_gives_it(state: Path) -> None:
-    first, second, elsewhere = wish(), wish(), wish(account="another")
+    first, second, elsewhere = make_task(), make_task(), make_task(account="another")
     bearers = list[Task | None]()
 
     def give(task: Task, bearer: Task | None) -> Task:
@@ -315,7 +315,7 @@ async def test_whoever_bears_an_id_is_known_to_the_change_that_gives_it(state: P
 
 
 async def test_a_change_that_raises_leaves_the_row_as_it_was(state: Path) -> None:
-    task = wish()
+    task = make_task()
 
     def broken(_: Task) -> Task:
         what = "a bug of ours"
@@ -334,11 +334,11 @@ async def test_a_change_of_no_task_is_a_key_error_and_locks_nothing(state: Path)
     async with opened(state) as ledger, opened(state) as another:
         with pytest.raises(KeyError):
             await ledger.change("nobody's", accepted)
-        await another.add(wish())
+        await another.add(make_task())
 
 
 async def test_every_change_of_the_story_is_an_event_and_nothing_else_is(state: Path) -> None:
-    task = wish()
+    task = make_task()
     steps: list[Callable[[Task], Task]] = [
         accepted,
         lambda now: now,
@@ -371,7 +371,7 @@ def one_more_look(task: Task) -> Task:
 
 
 async def test_callers_of_one_process_lose_no_change(state: Path) -> None:
-    task = wish()
+    task = make_task()
     async with opened(state) as ledger, opened(state) as another:
         await ledger.add(task)
         async with anyio.create_task_group() as callers:
@@ -399,7 +399,7 @@ store.close()
 
 
 async def test_processes_lose_no_change(state: Path) -> None:
-    task = wish()
+    task = make_task()
     async with opened(state) as ledger:
         await ledger.add(task)
         children = [child(COUNT, state, task.id) for _ in range(4)]
@@ -448,7 +448,7 @@ async def test_a_ledger_of_the_first_version_is_taken_over_whole(state: Path) ->
 
     async with opened(state) as ledger:
         (task,) = await ledger.unfinished("s")
-        await ledger.add(wish())
+        await ledger.add(make_task())
 
     assert (task.id, task.poll_count, task.fingerprint, task.delivered_at) == ("old", 3, None, None)
 
@@ -456,7 +456,7 @@ async def test_a_ledger_of_the_first_version_is_taken_over_whole(state: Path) ->
 async def test_a_ledger_of_a_newer_version_is_left_alone(state: Path) -> None:
     """Its rules for money may have grown, and this program would not keep them."""
     async with opened(state) as ledger:
-        await ledger.add(wish())
+        await ledger.add(make_task())
     newer = sqlite3.connect(state / "ledger.sqlite3")
     newer.execute("PRAGMA user_version=99")
     newer.close()
@@ -471,7 +471,7 @@ async def test_a_ledger_of_a_newer_version_is_left_alone(state: Path) -> None:
 async def test_a_row_that_cannot_be_read_hides_no_other(
     state: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    broken, whole = wish(created_at=NOW - 1), wish()
+    broken, whole = make_task(created_at=NOW - 1), make_task()
     async with opened(state) as ledger:
         await ledger.add(broken)
         await ledger.add(whole)
@@ -545,17 +545,17 @@ async def test_history_is_the_newest_finished_tasks_of_the_same_kind_and_service
     state: Path,
 ) -> None:
     others = [
-        replace(finished(wish(), took=1), account="other"),
-        replace(finished(wish(), took=2), duration_key="other"),
-        replace(finished(wish(), took=3), status=Status.FAILED),
-        wish(status=Status.RUNNING),
+        replace(finished(make_task(), took=1), account="other"),
+        replace(finished(make_task(), took=2), duration_key="other"),
+        replace(finished(make_task(), took=3), status=Status.FAILED),
+        make_task(status=Status.RUNNING),
     ]
     async with opened(state) as ledger:
         for task in others:
             await ledger.add(task)
         for number in range(60):
-            await ledger.add(finished(wish(), took=100 + number, at=NOW + number))
-        history = await ledger.duration_history("s", str(wish().duration_key))
+            await ledger.add(finished(make_task(), took=100 + number, at=NOW + number))
+        history = await ledger.duration_history("s", str(make_task().duration_key))
         nothing = await ledger.duration_history("s", "never seen")
 
     assert [span.seconds for span in history] == [159 - number for number in range(HISTORY_LIMIT)]
@@ -619,7 +619,7 @@ def test_processes_share_one_budget(state: Path, tmp_path: Path) -> None:
 
 @posix
 async def test_only_the_user_may_read_it(state: Path) -> None:
-    task = wish()
+    task = make_task()
     async with opened(state) as ledger:
         await ledger.add(task)
         await ledger.change(task.id, accepted)
@@ -739,7 +739,7 @@ def reading(state: Path) -> Generator[None]:
 
 
 def test_a_commit_that_fails_is_undone_and_the_next_one_works(state: Path) -> None:
-    store, task = Store(state), wish()
+    store, task = Store(state), make_task()
     try:
         store.add(task)
         store._db.execute("PRAGMA busy_timeout=10")  # pyright: ignore[reportPrivateUsage]

@@ -69,13 +69,18 @@ facts = st.builds(
 )
 
 
-def wish() -> Task:
+def make_task() -> Task:
     return new_task(request={"model": "m", "prompt": "p"}, account="s", owner="a", at=NOW)
 
 
 def watched(status: Status = Status.RUNNING, *, at: float = NOW) -> Task:
     return replace(
-        wish(), status=status, attempt=1, submitted_at=at, provider_task_id="one", next_poll_at=at
+        make_task(),
+        status=status,
+        attempt=1,
+        submitted_at=at,
+        provider_task_id="one",
+        next_poll_at=at,
     )
 
 
@@ -100,7 +105,7 @@ def test_only_a_person_turns_an_unknown_outcome_into_a_new_submission() -> None:
 
 def test_ids_are_unguessable_and_never_the_same() -> None:
     seen = Observation(status=Status.RUNNING, at=NOW)
-    ids = {wish().id for _ in range(100)}
+    ids = {make_task().id for _ in range(100)}
     ids |= {import_task(seen, provider_task_id="theirs", account="s").id for _ in range(100)}
 
     assert len(ids) == 200
@@ -112,7 +117,7 @@ def test_ids_are_unguessable_and_never_the_same() -> None:
 def test_no_sequence_of_words_leaves_an_end_loses_an_id_or_takes_a_way_that_is_not_there(
     seen: Sequence[Observation],
 ) -> None:
-    task = wish()
+    task = make_task()
     for word in seen:
         before, task = task, advance(task, word)
 
@@ -137,7 +142,7 @@ def test_no_sequence_of_words_leaves_an_end_loses_an_id_or_takes_a_way_that_is_n
 def test_the_word_of_a_stale_attempt_changes_nothing(
     seen: Sequence[Observation], late: Observation
 ) -> None:
-    task = wish()
+    task = make_task()
     for word in seen:
         task = advance(task, word)
     if late.attempt is None or late.status is Status.SUBMITTING:
@@ -149,7 +154,7 @@ def test_the_word_of_a_stale_attempt_changes_nothing(
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(["a", "b", "c"]), st.integers(0, 3)), max_size=20))
 def test_the_claim_to_send_is_given_once_for_each_attempt(claims: list[tuple[str, int]]) -> None:
-    task, given_to = wish(), dict[int, list[str]]()
+    task, given_to = make_task(), dict[int, list[str]]()
     for owner, attempt in claims:
         claim = Observation(status=Status.SUBMITTING, at=NOW, owner=owner, attempt=attempt)
         after = advance(task, claim)
@@ -165,7 +170,7 @@ def test_the_claim_to_send_is_given_once_for_each_attempt(claims: list[tuple[str
 
 def test_a_claim_is_its_claimants_and_begins_anew() -> None:
     """Another process's sweep asks whether the owner lives: it must be the one that sends."""
-    limited = replace(wish(), attempt=1, error_code="rate_limited", error_message="slow down")
+    limited = replace(make_task(), attempt=1, error_code="rate_limited", error_message="slow down")
     claim = Observation(status=Status.SUBMITTING, at=NOW + 5, owner="another", attempt=2)
     taken = advance(limited, claim)
 
@@ -175,7 +180,7 @@ def test_a_claim_is_its_claimants_and_begins_anew() -> None:
 
 def test_the_same_word_again_changes_neither_why_nor_who_was_told() -> None:
     why = Observation(status=Status.UNKNOWN, at=NOW, error_code="no_answer", error_message="m")
-    told = mark_delivered(advance(replace(wish(), status=Status.SUBMITTING), why), at=NOW + 1)
+    told = mark_delivered(advance(replace(make_task(), status=Status.SUBMITTING), why), at=NOW + 1)
     again = advance(told, Observation(status=Status.UNKNOWN, at=NOW + 9))
 
     assert (again.error_code, again.error_message) == ("no_answer", "m")
@@ -537,7 +542,7 @@ def test_a_task_made_elsewhere_that_runs_is_looked_at_again_soon() -> None:
 
 def test_only_an_end_is_delivered_and_the_first_time_counts() -> None:
     """An unknown outcome may come to life between being read and being told."""
-    running, ended = watched(), replace(wish(), status=Status.FAILED)
+    running, ended = watched(), replace(make_task(), status=Status.FAILED)
 
     assert mark_delivered(running, at=NOW) == running
     assert mark_delivered(mark_delivered(ended, at=NOW), at=NOW + 9).delivered_at == NOW

@@ -29,7 +29,7 @@ async def fit(content: bytes, limit: int = MAX_PICTURE_BYTES) -> bytes:
     return out
 
 
-def seen(content: bytes) -> Image.Image:
+def decode(content: bytes) -> Image.Image:
     image = Image.open(io.BytesIO(content))
     image.load()
     return image
@@ -58,17 +58,17 @@ async def test_a_picture_that_is_too_long_is_made_shorter_and_the_same_each_time
     first, second = await fit(content, limit), await fit(content, limit)
 
     assert first == second
-    assert seen(first).format == "JPEG"
-    assert seen(first).width / seen(first).height == pytest.approx(1.25, abs=0.02)
+    assert decode(first).format == "JPEG"
+    assert decode(first).width / decode(first).height == pytest.approx(1.25, abs=0.02)
     assert len(first) > limit / 6
 
 
 async def test_a_picture_is_no_longer_than_any_model_takes() -> None:
     small = await fit(encoded(halves(12_000, 40)))
 
-    assert seen(small).size == (6000, 20)
-    assert close(seen(small).getpixel((10, 10)), RED)
-    assert close(seen(small).getpixel((5990, 10)), BLUE)
+    assert decode(small).size == (6000, 20)
+    assert close(decode(small).getpixel((10, 10)), RED)
+    assert close(decode(small).getpixel((5990, 10)), BLUE)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -87,7 +87,7 @@ async def test_a_picture_stands_as_its_camera_was_held(orientation: int) -> None
         8: (0, 1),
     }
 
-    turned = seen(await fit(sideways(image, orientation)))
+    turned = decode(await fit(sideways(image, orientation)))
 
     assert turned.size == ((80, 40) if orientation < 5 else (40, 80))
     right, below = corner[orientation]
@@ -102,8 +102,8 @@ async def test_nothing_that_was_noted_in_a_picture_is_in_one_that_is_written_ane
     out = await fit(content)
 
     assert b"CANARY" not in out
-    assert not seen(out).getexif()
-    assert "icc_profile" not in seen(out).info
+    assert not decode(out).getexif()
+    assert "icc_profile" not in decode(out).info
 
 
 async def test_clear_parts_stay_clear_if_there_is_room_and_become_paper_if_not() -> None:
@@ -112,7 +112,7 @@ async def test_clear_parts_stay_clear_if_there_is_room_and_become_paper_if_not()
     content = encoded(image, "PNG")
     wide = encoded(halves(6400, 64).convert("RGBA"), "PNG")
 
-    clear, flat = seen(await fit(wide)), seen(await fit(content, len(content) // 3))
+    clear, flat = decode(await fit(wide)), decode(await fit(content, len(content) // 3))
 
     assert (clear.format, clear.mode, clear.size) == ("PNG", "RGBA", (6000, 60))
     assert flat.format == "JPEG"
@@ -143,7 +143,7 @@ async def test_colours_are_what_the_pictures_profile_makes_of_them(
     exif[0x0112] = 3
     image = halves().convert(mode)
 
-    out = seen(await fit(encoded(image, "JPEG", exif=exif, icc_profile=profile, quality=95)))
+    out = decode(await fit(encoded(image, "JPEG", exif=exif, icc_profile=profile, quality=95)))
 
     assert out.mode == "RGB"
     assert close(out.getpixel((4, 24)), colour, within=30)
@@ -151,7 +151,7 @@ async def test_colours_are_what_the_pictures_profile_makes_of_them(
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA"])
 async def test_a_picture_of_any_mode_can_be_written_anew(mode: str) -> None:
-    out = seen(await fit(encoded(halves(6400, 64).convert(mode), "PNG")))
+    out = decode(await fit(encoded(halves(6400, 64).convert(mode), "PNG")))
 
     assert out.size == (6000, 60)
     assert out.mode == ("RGBA" if "A" in mode else "RGB")
@@ -229,9 +229,9 @@ async def test_the_last_frame_is_the_very_last_one(tmp_path: Path, form: str, fr
     status, png = await last_frame(path)
 
     assert status == 0
-    assert seen(png).format == "PNG"
-    assert seen(png).size == (64, 48)
-    assert close(seen(png).getpixel((32, 24)), BLUE, within=20)
+    assert decode(png).format == "PNG"
+    assert decode(png).size == (64, 48)
+    assert close(decode(png).getpixel((32, 24)), BLUE, within=20)
 
 
 @pytest.mark.parametrize("content", [b"", b"no video", film()[:600]])

@@ -51,7 +51,7 @@ def created(payload: object, status_code: int = 200) -> Observation:
     return parse_create_response(reply(payload, status_code))
 
 
-def seen(payload: object, status_code: int = 200) -> Observation:
+def observe(payload: object, status_code: int = 200) -> Observation:
     return parse_task_response(reply(payload, status_code), task_id="t")
 
 
@@ -88,7 +88,7 @@ def test_a_refusal_charges_nothing_and_says_why(status_code: int) -> None:
 def test_a_refused_key_or_balance_names_who_can_mend_it(
     status_code: int, code: str, way_out: str
 ) -> None:
-    for read in (created, seen):
+    for read in (created, observe):
         with pytest.raises(NotAuthorised, match=way_out) as refused:
             read(error(), status_code)
         assert (refused.value.status_code, refused.value.code) == (status_code, code)
@@ -215,14 +215,14 @@ def test_a_synchronous_answer_is_a_success_at_once() -> None:
 
 def test_a_task_that_the_service_does_not_know_is_not_found() -> None:
     with pytest.raises(TaskNotFound):
-        seen(error("not_found", "no such task"), 404)
+        observe(error("not_found", "no such task"), 404)
 
 
 @pytest.mark.parametrize("status_code", [301, 400, 408, 409, 429, 500, 502, 503, 504, 520])
 def test_a_look_without_an_answer_says_nothing_of_the_task(status_code: int) -> None:
     for body in (error(), b"<html>", b""):
         with pytest.raises(ServiceUnavailable):
-            seen(body, status_code)
+            observe(body, status_code)
 
 
 @pytest.mark.parametrize(
@@ -230,7 +230,7 @@ def test_a_look_without_an_answer_says_nothing_of_the_task(status_code: int) -> 
 )
 def test_an_answer_that_names_no_status_is_no_answer(body: bytes) -> None:
     with pytest.raises(ServiceUnavailable):
-        seen(body)
+        observe(body)
 
 
 def test_a_look_says_when_to_come_back() -> None:
@@ -242,21 +242,21 @@ def test_a_look_says_when_to_come_back() -> None:
 
 @pytest.mark.parametrize("status_code", [200, 400, 404, 500])
 def test_a_failed_task_is_a_failure_whatever_the_status_code(status_code: int) -> None:
-    failed = seen({"task_status": "failed", "error": {"code": "x", "message": "y"}}, status_code)
+    failed = observe({"task_status": "failed", "error": {"code": "x", "message": "y"}}, status_code)
 
     assert (failed.status, failed.error_code, failed.error_message) == (Status.FAILED, "x", "y")
 
 
 def test_a_success_claimed_by_an_error_page_is_not_believed() -> None:
     with pytest.raises(ServiceUnavailable):
-        seen({"task_status": "succeed", "video_result": {"url": LINK}}, 500)
+        observe({"task_status": "succeed", "video_result": {"url": LINK}}, 500)
 
 
 @pytest.mark.parametrize("blank", [b"\n", b"\r\n\r\n", b" \n \n" * 1000])
 def test_blank_keep_alive_lines_before_an_answer_mean_nothing(blank: bytes) -> None:
     answer = json.dumps({"task_id": "8d1f", "task_status": "running"}).encode()
 
-    assert seen(blank + answer + blank).status is Status.RUNNING
+    assert observe(blank + answer + blank).status is Status.RUNNING
     assert created(blank + answer).provider_task_id == "8d1f"
 
 
@@ -278,7 +278,7 @@ def test_blank_keep_alive_lines_before_an_answer_mean_nothing(blank: bytes) -> N
 def test_words_for_a_status_are_known_and_an_unheard_of_one_still_runs(
     word: object, status: Status
 ) -> None:
-    assert seen({"task_status": word, "video_result": [{"url": LINK}]}).status is status
+    assert observe({"task_status": word, "video_result": [{"url": LINK}]}).status is status
 
 
 # `video_result`.
@@ -294,7 +294,7 @@ FULL = {
 
 @pytest.mark.parametrize("shape", [FULL, [FULL], [FULL, {"url": "https://x/2.mp4"}]])
 def test_a_result_may_be_an_object_or_an_array(shape: object) -> None:
-    assert seen({"task_status": "succeed", "video_result": shape}).result == Result(
+    assert observe({"task_status": "succeed", "video_result": shape}).result == Result(
         id="v1",
         url=LINK,
         cover_image_url="https://static.geekai.co/a.jpg",
@@ -312,7 +312,7 @@ def test_a_result_may_be_an_object_or_an_array(shape: object) -> None:
     ],
 )
 def test_the_first_entry_with_a_link_is_the_result(shape: object) -> None:
-    result = seen({"task_status": "succeed", "video_result": shape}).result
+    result = observe({"task_status": "succeed", "video_result": shape}).result
 
     assert result is not None
     assert result.url == LINK
@@ -322,14 +322,14 @@ def test_the_first_entry_with_a_link_is_the_result(shape: object) -> None:
     "shape", [None, [], {}, "https://x/1.mp4", [[]], [{"url": ""}], [{"url": []}], 3, True]
 )
 def test_a_success_without_a_video_is_an_end_with_a_reason(shape: object) -> None:
-    over = seen({"task_status": "succeed", "video_result": shape})
+    over = observe({"task_status": "succeed", "video_result": shape})
 
     assert (over.status, over.error_code, over.result) == (Status.FAILED, "no_output", None)
     assert over.error_message
 
 
 def test_a_result_of_a_task_that_still_runs_is_not_taken() -> None:
-    assert seen({"task_status": "running", "video_result": FULL}).result is None
+    assert observe({"task_status": "running", "video_result": FULL}).result is None
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "1" + "0" * 400])
@@ -339,7 +339,7 @@ def test_a_number_that_is_none_is_a_field_that_was_not_given(number: str) -> Non
         f' "video_result": {{"url": "{LINK}", "duration": {number}}}}}'
     ).encode()
 
-    over = seen(body)
+    over = observe(body)
 
     assert over.result == Result(url=LINK)
     assert over.estimated_seconds is None
@@ -359,19 +359,19 @@ def test_a_number_that_is_none_is_a_field_that_was_not_given(number: str) -> Non
     ],
 )
 def test_an_error_may_come_in_any_shape(shape: object, code: str, message: str | None) -> None:
-    failed = seen({"task_status": "failed", "error": shape})
+    failed = observe({"task_status": "failed", "error": shape})
 
     assert (failed.error_code, failed.error_message) == (code, message)
 
 
 def test_a_message_beside_the_error_is_taken_when_the_error_has_none() -> None:
-    assert seen({"task_status": "failed", "message": "unsafe"}).error_message == "unsafe"
+    assert observe({"task_status": "failed", "message": "unsafe"}).error_message == "unsafe"
 
 
 def test_the_services_words_come_through_as_one_plain_capped_line() -> None:
     hostile = "\x1b[31mIGNORE\u202e\n\nall" + "x" * 10_000
 
-    failed = seen({"task_status": "failed", "error": {"code": hostile, "message": hostile}})
+    failed = observe({"task_status": "failed", "error": {"code": hostile, "message": hostile}})
 
     assert failed.error_code is not None
     assert failed.error_message is not None
@@ -383,7 +383,7 @@ def test_the_services_words_come_through_as_one_plain_capped_line() -> None:
 def test_an_estimate_is_taken_from_the_answer_or_from_the_header() -> None:
     answer = {"task_status": "running", "estimated_seconds": 12.5}
 
-    assert seen(answer).estimated_seconds == 12.5
+    assert observe(answer).estimated_seconds == 12.5
     assert (
         parse_task_response(
             reply({"task_status": "running"}, 200, "7"), task_id="t"
@@ -528,13 +528,13 @@ def test_what_the_documents_show_is_understood(path: Path) -> None:
     elif kind == "create_answer":
         understood_as(created(payload, code or 200), payload)
     elif kind == "task_answer":
-        understood_as(seen(payload, code or 200), payload)
+        understood_as(observe(payload, code or 200), payload)
     elif kind == "models_page":
         page = listing(payload)
         assert [one.id for one in page.models] == [one["id"] for one in payload["data"]]
         assert page.total == payload["total"]
     elif kind == "error":
-        for read in (created, seen, listing):
+        for read in (created, observe, listing):
             with pytest.raises(GeekAIVideoError):
                 read(payload, code)
 
@@ -559,7 +559,7 @@ def understood_as(answer: Observation, payload: dict[str, Any]) -> None:
     ],
 )
 def test_a_picture_comes_as_a_link_or_in_the_answer_itself(data: object, link: str) -> None:
-    found = seen({"task_id": "t", "task_status": "succeed", "data": data})
+    found = observe({"task_id": "t", "task_status": "succeed", "data": data})
 
     assert found.status is Status.SUCCEED
     assert found.result is not None
@@ -575,7 +575,7 @@ def test_a_picture_that_is_there_at_once_needs_no_task() -> None:
 
 @pytest.mark.parametrize("data", [[], [{}], "none", None, [{"b64_json": ""}], [1]])
 def test_data_without_a_picture_is_no_picture(data: object) -> None:
-    found = seen({"task_id": "t", "task_status": "succeed", "data": data})
+    found = observe({"task_id": "t", "task_status": "succeed", "data": data})
 
     assert (found.status, found.error_code) == (Status.FAILED, "no_output")
 

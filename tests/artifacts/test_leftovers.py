@@ -15,7 +15,7 @@ import pytest
 
 from geekai_video_mcp.artifacts.parts import ABANDONED_AFTER
 from geekai_video_mcp.lifecycle import FileStatus, FileUpdate
-from support.host import Host
+from support.host import ResultHost
 from support.net import WEBM, Net, succeeded
 from support.service import VIDEO
 
@@ -151,7 +151,7 @@ async def test_what_merely_has_the_name_is_not_the_video(net: Net) -> None:
 
 async def test_an_old_part_of_ones_own_is_gone_on_with_or_taken_away(net: Net) -> None:
     path = left(net, f".{succeeded().id}.part")
-    host = Host()
+    host = ResultHost()
     net.usual = host.answer
     await net.fetch(succeeded())
 
@@ -164,7 +164,7 @@ async def test_a_pipe_in_the_place_of_a_part_or_its_note_holds_nothing_up(net: N
     net.folder.mkdir()
     for name in (f".{succeeded().id}.part", f".{succeeded().id}.part.json"):
         os.mkfifo(net.folder / name)
-    net.usual = Host().answer
+    net.usual = ResultHost().answer
     with anyio.fail_after(20):
         fact = await net.fetch(succeeded())
 

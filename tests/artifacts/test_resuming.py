@@ -22,7 +22,7 @@ from geekai_video_mcp.artifacts import parts
 from geekai_video_mcp.errors import ServiceUnavailable, StorageUnavailable
 from geekai_video_mcp.lifecycle import FileStatus
 from support.clock import virtual_time
-from support.host import Broken, Host
+from support.host import BrokenBody, ResultHost
 from support.net import LINK, Net, redirect, succeeded
 from support.service import VIDEO, box, file
 
@@ -33,7 +33,7 @@ OTHER = VIDEO[:2000] + bytes(100) + VIDEO[2100:-100] + bytes(100)
 MP4 = "a-fox-in-the-snow-01234567.mp4"
 
 
-async def broken_off(net: Net, host: Host, at: int, *, url: str = LINK) -> None:
+async def broken_off(net: Net, host: ResultHost, at: int, *, url: str = LINK) -> None:
     """A download of which *at* bytes are here."""
     net.usual = host.answer
     host.cuts = [at]
@@ -54,7 +54,7 @@ async def stored(net: Net, *, url: str = LINK) -> bytes:
 async def test_a_download_cut_at_any_byte_loses_none_and_asks_for_none_again(
     net: Net, at: int
 ) -> None:
-    host = Host(SMALL)
+    host = ResultHost(SMALL)
     await broken_off(net, host, at)
 
     assert await stored(net) == SMALL
@@ -66,7 +66,7 @@ async def test_a_download_cut_at_any_byte_loses_none_and_asks_for_none_again(
 @pytest.mark.parametrize("seed", range(50))
 async def test_a_download_cut_again_and_again_is_whole_in_the_end(net: Net, seed: int) -> None:
     dice = random.Random(seed)  # noqa: S311 - a test's dice
-    host = Host(cuts=[dice.randrange(8, 1400) for _ in range(dice.randrange(1, 12))])
+    host = ResultHost(cuts=[dice.randrange(8, 1400) for _ in range(dice.randrange(1, 12))])
     net.usual = host.answer
 
     for _ in range(len(host.cuts)):
@@ -81,7 +81,7 @@ async def test_a_download_cut_again_and_again_is_whole_in_the_end(net: Net, seed
 async def test_what_no_strong_etag_vouches_for_is_fetched_from_the_start(
     net: Net, etag: str | None
 ) -> None:
-    host = Host(etag=etag)
+    host = ResultHost(etag=etag)
     await broken_off(net, host, 5000)
 
     assert net.files() == []
@@ -90,7 +90,7 @@ async def test_what_no_strong_etag_vouches_for_is_fetched_from_the_start(
 
 
 async def test_another_file_at_the_link_is_fetched_from_the_start(net: Net) -> None:
-    host = Host()
+    host = ResultHost()
     await broken_off(net, host, 5000)
     host.content, host.etag = OTHER, '"v2"'
 
@@ -99,7 +99,7 @@ async def test_another_file_at_the_link_is_fetched_from_the_start(net: Net) -> N
 
 
 async def test_a_host_that_knows_no_ranges_is_asked_once(net: Net) -> None:
-    host = Host(resumes=False)
+    host = ResultHost(resumes=False)
     await broken_off(net, host, 5000)
 
     assert await stored(net) == VIDEO
@@ -125,14 +125,14 @@ async def test_a_host_that_knows_no_ranges_is_asked_once(net: Net) -> None:
     ids=str,
 )
 async def test_a_rest_of_anything_else_is_not_joined(net: Net, headers: dict[str, str]) -> None:
-    host = Host()
+    host = ResultHost()
     await broken_off(net, host, 5000)
 
     async def lies(request: httpx.Request) -> httpx.Response:
         answer = await host.answer(request)
         if answer.status_code == 206:
             answer.headers.update(headers)
-            answer.stream = Broken(OTHER[5000:], whole=True)
+            answer.stream = BrokenBody(OTHER[5000:], whole=True)
         return answer
 
     net.usual = lies
@@ -141,7 +141,7 @@ async def test_a_rest_of_anything_else_is_not_joined(net: Net, headers: dict[str
 
 
 async def test_a_range_that_cannot_be_had_is_no_dead_end(net: Net) -> None:
-    host = Host()
+    host = ResultHost()
     await broken_off(net, host, 5000)
     host.content = VIDEO[:5000]
 
@@ -150,7 +150,7 @@ async def test_a_range_that_cannot_be_had_is_no_dead_end(net: Net) -> None:
 
 
 async def test_a_host_that_is_busy_for_a_moment_loses_nothing_of_what_is_here(net: Net) -> None:
-    host = Host()
+    host = ResultHost()
     await broken_off(net, host, 5000)
     net.usual = None
     net.answers["static.geekai.co"] = httpx.Response(503)
@@ -165,7 +165,7 @@ async def test_a_host_that_is_busy_for_a_moment_loses_nothing_of_what_is_here(ne
 async def test_a_part_that_ends_one_byte_into_a_block_is_gone_on_with(net: Net) -> None:
     """What is here is read again in blocks."""
     at = parts.CHECKPOINT_BYTES + 1
-    host = Host(box(b"ftyp", b"mp42") + box(b"moov", bytes(90)) + box(b"mdat", bytes(at)))
+    host = ResultHost(box(b"ftyp", b"mp42") + box(b"moov", bytes(90)) + box(b"mdat", bytes(at)))
     await broken_off(net, host, at)
 
     assert await stored(net) == host.content
@@ -173,7 +173,7 @@ async def test_a_part_that_ends_one_byte_into_a_block_is_gone_on_with(net: Net) 
 
 
 async def test_the_same_etag_elsewhere_vouches_for_nothing(net: Net) -> None:
-    host = Host()
+    host = ResultHost()
     await broken_off(net, host, 5000)
     host.content = OTHER
 
@@ -181,7 +181,7 @@ async def test_the_same_etag_elsewhere_vouches_for_nothing(net: Net) -> None:
 
 
 async def test_the_same_etag_behind_another_redirect_vouches_for_nothing(net: Net) -> None:
-    hosts = {"one.test": Host(cuts=[5000]), "two.test": Host(OTHER)}
+    hosts = {"one.test": ResultHost(cuts=[5000]), "two.test": ResultHost(OTHER)}
     to = "one.test"
 
     async def redirects(request: httpx.Request) -> httpx.Response:
@@ -197,7 +197,7 @@ async def test_the_same_etag_behind_another_redirect_vouches_for_nothing(net: Ne
 
 
 async def test_a_fresh_signature_of_the_same_link_goes_on(net: Net) -> None:
-    host = Host()
+    host = ResultHost()
     await broken_off(net, host, 5000, url=f"{LINK}?signature=old")
 
     assert await stored(net, url=f"{LINK}?signature=new") == VIDEO
@@ -206,7 +206,7 @@ async def test_a_fresh_signature_of_the_same_link_goes_on(net: Net) -> None:
 
 @virtual_time()
 async def test_a_cancelled_download_is_gone_on_with(net: Net) -> None:
-    host = Host()
+    host = ResultHost()
 
     async def stalls(request: httpx.Request) -> httpx.Response:
         answer = await host.answer(request)
@@ -223,7 +223,7 @@ async def test_a_cancelled_download_is_gone_on_with(net: Net) -> None:
     assert host.asked == [None, "bytes=5000-"]
 
 
-class Stalled(Broken):
+class Stalled(BrokenBody):
     async def __aiter__(self) -> AsyncGenerator[bytes]:
         yield self.content
         await anyio.sleep_forever()
@@ -265,7 +265,7 @@ DAMAGE: list[Callable[[Net], object]] = [
 async def test_what_its_note_does_not_prove_is_fetched_again(
     net: Net, damage: Callable[[Net], object]
 ) -> None:
-    host = Host()
+    host = ResultHost()
     await broken_off(net, host, 5000)
     damage(net)
 
@@ -274,7 +274,7 @@ async def test_what_its_note_does_not_prove_is_fetched_again(
 
 
 async def test_bytes_that_came_after_the_note_are_fetched_again(net: Net) -> None:
-    host = Host()
+    host = ResultHost()
     await broken_off(net, host, 5000)
     with part_of(net).open("ab") as part:
         part.write(b"unproven" * 5000)
@@ -285,8 +285,8 @@ async def test_bytes_that_came_after_the_note_are_fetched_again(net: Net) -> Non
 
 async def test_a_part_that_is_whole_needs_no_link_any_more(net: Net) -> None:
     """As a process leaves it that is killed just before it gives the video its name."""
-    net.usual = Host().answer
-    await broken_off(net, Host(), 5000)
+    net.usual = ResultHost().answer
+    await broken_off(net, ResultHost(), 5000)
     note = json.loads(note_of(net).read_text("utf-8"))
     note |= {"size": len(VIDEO), "sha256": hashlib.sha256(VIDEO).hexdigest()}
     part_of(net).write_bytes(VIDEO)
@@ -301,7 +301,7 @@ async def test_a_video_whose_sync_failed_is_fetched_again(
     net: Net, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A second sync of the same bytes succeeds, and proves nothing."""
-    host = Host()
+    host = ResultHost()
     net.usual = host.answer
 
     def fails(_: int) -> None:
@@ -347,7 +347,7 @@ async def test_a_disk_without_locks_holds_videos_all_the_same(
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr(fcntl, "flock", no_locks)
-    host = Host()
+    host = ResultHost()
     await broken_off(net, host, 5000)
 
     assert await stored(net) == VIDEO
@@ -360,7 +360,7 @@ async def test_a_disk_without_locks_holds_videos_all_the_same(
 async def test_a_disk_that_fills_up_meanwhile_loses_nothing(
     net: Net, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    host = Host()
+    host = ResultHost()
     net.usual = host.answer
     write, left = parts.Part.write, [5]
 
@@ -393,7 +393,7 @@ async def test_whatever_a_host_says_a_video_is_one_of_its_files_or_none(
 
     async def anything(request: httpx.Request) -> httpx.Response:
         etag = dice.choice(list(files))
-        host = Host(files[etag], etag, resumes=dice.random() < 0.8)
+        host = ResultHost(files[etag], etag, resumes=dice.random() < 0.8)
         host.cuts = [dice.choice([dice.randrange(len(VIDEO)), len(VIDEO)])]
         answer = await host.answer(request)
         if dice.random() < 0.3:

@@ -17,7 +17,7 @@ from geekai_video_mcp.ledger.journal import Journal
 from geekai_video_mcp.ledger.sqlite import MIN_FREE_BYTES
 from geekai_video_mcp.wire import VideoRequest
 from support.service import once, refusal
-from support.world import World, call, text, told
+from support.world import World, call, structured, text
 
 
 @contextmanager
@@ -45,14 +45,16 @@ async def test_a_request_that_cannot_leave_yet_is_not_asked_for_twice(world: Wor
         with failing(world, "submitting"):
             late = await call(client, "generate_video", prompt="a fox")
         await anyio.sleep(10)
-        done = told(
-            await call(client, "get_video_task", task_id=told(late)["task_id"], wait_seconds=45)
+        done = structured(
+            await call(
+                client, "get_video_task", task_id=structured(late)["task_id"], wait_seconds=45
+            )
         )
     async with world.client():
         await anyio.sleep(60)
 
     assert not late.is_error
-    assert told(late)["task_status"] == "submitting"
+    assert structured(late)["task_status"] == "submitting"
     assert "same call again" not in text(late)
     assert done["task_status"] == "succeed"
     assert world.service.charges == ["a fox"]
@@ -124,7 +126,7 @@ async def test_a_budget_that_cannot_be_recorded_stands_in_no_requests_way(world:
                 "CREATE TRIGGER full BEFORE INSERT ON budget"
                 " BEGIN SELECT RAISE(ABORT, 'disk full'); END"
             )
-        started = told(await call(client, "generate_video", prompt="a fox"))
+        started = structured(await call(client, "generate_video", prompt="a fox"))
 
     assert started["task_status"] == "pending"
     assert world.service.charges == ["a fox"]
@@ -154,11 +156,11 @@ async def test_nothing_is_asked_for_while_its_answer_would_not_fit(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with world.client() as client:
-        before = told(await call(client, "generate_video", prompt="a hare"))
+        before = structured(await call(client, "generate_video", prompt="a hare"))
         with monkeypatch.context() as nearly_full:
             nearly_full.setattr(shutil, "disk_usage", almost_none)
             refused = await call(client, "generate_video", prompt="a fox")
-            again = told(await call(client, "generate_video", prompt="a hare"))
+            again = structured(await call(client, "generate_video", prompt="a hare"))
 
     assert refused.is_error
     assert text(refused) == (
@@ -178,7 +180,7 @@ async def test_an_answer_the_disk_refused_is_kept_and_taken_up_when_there_is_roo
             await anyio.sleep(60)
         (task,) = await world.tasks()
         await anyio.sleep(15)
-        done = told(await call(client, "get_video_task", task_id=task.id, wait_seconds=45))
+        done = structured(await call(client, "get_video_task", task_id=task.id, wait_seconds=45))
 
     assert told_once.is_error
     assert "It may have been charged." in text(told_once)
@@ -194,7 +196,7 @@ async def test_an_answer_the_disk_refused_outlives_the_server_that_heard_it(worl
         (task,) = await world.tasks()
     async with world.client() as client:
         await anyio.sleep(1)
-        done = told(await call(client, "get_video_task", task_id=task.id, wait_seconds=45))
+        done = structured(await call(client, "get_video_task", task_id=task.id, wait_seconds=45))
 
     assert done["task_status"] == "succeed"
     assert world.service.charges == ["a fox"]
@@ -209,7 +211,7 @@ async def test_a_refusal_the_disk_refused_leaves_no_task_in_the_air(world: World
         await anyio.sleep(15)
         refused = await call(client, "get_video_task", task_id=task.id, wait_seconds=0)
 
-    assert told(refused)["task_status"] == "failed"
+    assert structured(refused)["task_status"] == "failed"
     assert "Nothing was charged." in text(refused)
 
 
@@ -223,7 +225,7 @@ async def test_an_attempt_the_disk_lost_track_of_is_made_again_by_the_same_serve
             await call(client, "generate_video", prompt="a fox")
         (task,) = await world.tasks()
         await anyio.sleep(30)
-        done = told(await call(client, "get_video_task", task_id=task.id, wait_seconds=45))
+        done = structured(await call(client, "get_video_task", task_id=task.id, wait_seconds=45))
 
     assert done["task_status"] == "succeed"
     assert world.service.charges == ["a fox"]

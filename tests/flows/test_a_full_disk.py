@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from support.service import ScriptedGeekAI
-from support.world import World, call, now, text, told
+from support.world import World, call, now, structured, text
 
 SIZE: Final = "24m"
 """More than the room that a request needs before it may leave."""
@@ -76,7 +76,7 @@ async def test_an_answer_that_finds_the_disk_full_is_taken_up_when_there_is_room
     filler.unlink(missing_ok=True)
     async with here.client() as client:
         await anyio.sleep(1)
-        done = told(await call(client, "get_video_task", task_id=task.id, wait_seconds=45))
+        done = structured(await call(client, "get_video_task", task_id=task.id, wait_seconds=45))
 
     assert lost.is_error
     assert "It may have been charged." in text(lost)

@@ -15,7 +15,7 @@ from geekai_video_mcp.lifecycle import INTENT_TTL, Observation, Status, Task, ad
 from geekai_video_mcp.pace import Budget
 from geekai_video_mcp.wire import VideoRequest
 from support.service import always, estimating, refusal
-from support.world import World, call, now, text, told
+from support.world import World, call, now, structured, text
 
 REQUEST = VideoRequest.model_validate(
     {"model": "cogvideox-flash", "prompt": "a fox", "async": True}
@@ -26,7 +26,7 @@ async def left_behind(
     world: World, *, sending: bool = False, age: float = 1.0, owner: str = "dead"
 ) -> Task:
     """A task whose process died before a byte left, or while the POST was under way."""
-    task = new_task(request=REQUEST, account=world.identity, owner=owner, at=now() - age)
+    task = new_task(request=REQUEST, account=world.account, owner=owner, at=now() - age)
     if sending:
         claim = Observation(status=Status.SUBMITTING, at=now(), owner=owner, attempt=1)
         task = advance(task, claim)
@@ -44,9 +44,9 @@ async def test_a_request_that_was_under_way_is_unknown_and_stays_unsent(world: W
 
     assert world.service.requests == []
     assert shown.is_error
-    assert told(shown)["task_status"] == "unknown"
-    assert told(shown)["error"]["code"] == "orphaned"
-    assert told(shown)["error"]["message"] == (
+    assert structured(shown)["task_status"] == "unknown"
+    assert structured(shown)["error"]["code"] == "orphaned"
+    assert structured(shown)["error"]["message"] == (
         "The server ended while the request was under way. It may have been charged."
         " Do not send it again on your own: ask the user."
     )
@@ -56,7 +56,7 @@ async def test_a_request_that_never_left_is_sent_once_by_whoever_comes(world: Wo
     task = await left_behind(world)
     async with world.client() as one, world.client():
         await anyio.sleep(60)
-        done = told(await call(one, "get_video_task", task_id=task.id, wait_seconds=45))
+        done = structured(await call(one, "get_video_task", task_id=task.id, wait_seconds=45))
 
     assert world.service.charges == ["a fox"]
     assert done["task_status"] == "succeed"
@@ -70,11 +70,11 @@ async def test_a_request_nobody_expects_any_more_is_not_sent(world: World) -> No
 
     assert world.service.requests == []
     assert shown.is_error
-    assert told(shown)["error"]["message"] == (
+    assert structured(shown)["error"]["message"] == (
         "The server ended before the request was sent, too long ago to send it now."
         " Nothing was charged. The same call may work later."
     )
-    assert told(shown)["elapsed_seconds"] == pytest.approx(3600, abs=1)
+    assert structured(shown)["elapsed_seconds"] == pytest.approx(3600, abs=1)
 
 
 async def test_what_is_not_sent_takes_nothing_of_the_budget(world: World) -> None:
@@ -83,10 +83,10 @@ async def test_what_is_not_sent_takes_nothing_of_the_budget(world: World) -> Non
     async with world.app():
         await anyio.sleep(60)
     ledger = await Ledger.open(world.state)
-    budget = await ledger.update_budget(world.identity, lambda known: (known, known))
+    budget = await ledger.update_budget(world.account, lambda known: (known, known))
     await ledger.close()
 
-    assert budget == Budget(account=world.identity)
+    assert budget == Budget(account=world.account)
 
 
 async def test_a_request_is_sent_to_the_last_moment_that_someone_may_expect_it(
@@ -100,7 +100,7 @@ async def test_a_request_is_sent_to_the_last_moment_that_someone_may_expect_it(
 
 
 async def test_what_is_sent_for_a_dead_server_is_looked_after_at_once(world: World) -> None:
-    world.service.takes = 2.0
+    world.service.job_seconds = 2.0
     world.service.on_create = estimating(world.service, seconds=2.0)
     await left_behind(world)
     async with world.client():
@@ -119,7 +119,9 @@ async def test_what_is_sent_for_a_dead_server_is_not_given_up_on_the_way(world: 
     task = await left_behind(world)
     async with world.client() as client:
         await anyio.sleep(22)
-        meanwhile = told(await call(client, "get_video_task", task_id=task.id, wait_seconds=0))
+        meanwhile = structured(
+            await call(client, "get_video_task", task_id=task.id, wait_seconds=0)
+        )
 
     assert meanwhile["task_status"] == "submitting"
 
@@ -127,14 +129,14 @@ async def test_what_is_sent_for_a_dead_server_is_not_given_up_on_the_way(world: 
 async def test_nobody_needs_a_key_to_say_that_an_outcome_is_unknown(world: World) -> None:
     under_way = await left_behind(world, sending=True)
     unsent, fresh = await left_behind(world, age=3600), await left_behind(world)
-    other = World(world.folder, era=world.era, service=world.service, identity="another key")
+    other = World(world.folder, era=world.era, service=world.service, account="another key")
     async with other.client() as client:
         await anyio.sleep(60)
         shown = await call(client, "get_video_task", task_id=under_way.id, wait_seconds=0)
         late = await call(client, "get_video_task", task_id=unsent.id, wait_seconds=0)
-        waits = told(await call(client, "get_video_task", task_id=fresh.id, wait_seconds=0))
+        waits = structured(await call(client, "get_video_task", task_id=fresh.id, wait_seconds=0))
 
-    assert told(shown)["task_status"] == "unknown"
+    assert structured(shown)["task_status"] == "unknown"
     assert "Nothing was charged." in text(late)
     assert waits["task_status"] == "submitting"
     assert world.service.requests == []
@@ -146,11 +148,13 @@ async def test_a_request_of_a_process_that_lives_is_its_own_affair(world: World)
 
     world.service.on_create = slowly
     async with world.client() as busy, world.client() as idle:
-        started = told(await call(busy, "generate_video", prompt="a fox"))
+        started = structured(await call(busy, "generate_video", prompt="a fox"))
         await anyio.sleep(20)
         task_id = started["task_id"]
-        meanwhile = told(await call(idle, "get_video_task", task_id=task_id, wait_seconds=0))
-        done = told(await call(idle, "get_video_task", task_id=started["task_id"], wait_seconds=45))
+        meanwhile = structured(await call(idle, "get_video_task", task_id=task_id, wait_seconds=0))
+        done = structured(
+            await call(idle, "get_video_task", task_id=started["task_id"], wait_seconds=45)
+        )
 
     assert (started["task_status"], meanwhile["task_status"]) == ("submitting", "submitting")
     assert world.service.charges == ["a fox"]
@@ -163,15 +167,15 @@ async def test_an_answer_that_comes_late_repairs_an_unknown_outcome(world: World
     async def after_being_given_up(_: httpx.Request) -> None:
         await anyio.sleep(5)
         ledger = await Ledger.open(world.state)
-        (task,) = await ledger.unfinished(world.identity)
+        (task,) = await ledger.unfinished(world.account)
         given_up = Observation(status=Status.UNKNOWN, at=now(), owner=task.owner, attempt=1)
         await ledger.change(task.id, lambda task: advance(task, given_up))
         await ledger.close()
 
     world.service.on_create = after_being_given_up
     async with world.client() as client:
-        started = told(await call(client, "generate_video", prompt="a fox"))
-        done = told(
+        started = structured(await call(client, "generate_video", prompt="a fox"))
+        done = structured(
             await call(client, "get_video_task", task_id=started["task_id"], wait_seconds=45)
         )
 
@@ -184,7 +188,7 @@ async def test_a_refusal_of_an_earlier_attempt_says_nothing_of_a_later_one(world
 
     async def after_another_was_made(_: httpx.Request) -> httpx.Response:
         ledger = await Ledger.open(world.state)
-        (task,) = await ledger.unfinished(world.identity)
+        (task,) = await ledger.unfinished(world.account)
         await ledger.change(task.id, lambda task: replace(task, attempt=task.attempt + 1))
         await ledger.close()
         return refusal(400, "bad", "no")
@@ -269,7 +273,7 @@ async def test_a_connection_that_cannot_be_prepared_costs_nothing(
         refused = await call(client, "generate_video", prompt="a fox")
 
     assert refused.is_error
-    assert told(refused)["error"] == {
+    assert structured(refused)["error"] == {
         "code": "unreachable",
         "message": "No connection can be prepared (No such file or directory); the operator"
         " checks the proxy and certificate variables (ALL_PROXY, HTTPS_PROXY, SSL_CERT_FILE)."
@@ -281,14 +285,14 @@ async def test_an_output_folder_that_is_full_is_told_and_tried_again(world: Worl
     world.output.parent.mkdir(parents=True, exist_ok=True)
     world.output.touch()
     async with world.client() as client:
-        started = told(await call(client, "generate_video", prompt="a fox"))
+        started = structured(await call(client, "generate_video", prompt="a fox"))
         waiting = await call(client, "get_video_task", task_id=started["task_id"], wait_seconds=45)
         world.output.unlink()
         await anyio.sleep(120)
-        done = told(await call(client, "get_video_task", task_id=started["task_id"]))
+        done = structured(await call(client, "get_video_task", task_id=started["task_id"]))
 
     assert not waiting.is_error
-    assert told(waiting)["task_status"] == "succeed"
+    assert structured(waiting)["task_status"] == "succeed"
     assert "not on disk yet" in text(waiting)
     assert "could not be written" in text(waiting)
     assert "never generate it again" in text(waiting)

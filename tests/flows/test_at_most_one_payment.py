@@ -8,7 +8,7 @@ import pytest
 
 from geekai_video_mcp.wire import VideoRequest
 from support.service import always, once, refusal
-from support.world import World, call, text, told
+from support.world import World, call, structured, text
 
 
 async def test_the_row_is_durable_before_the_request_leaves(world: World) -> None:
@@ -36,7 +36,7 @@ async def test_a_cancelled_call_pays_once_and_keeps_its_task(world: World) -> No
             await client.call_tool("generate_video", {"prompt": "a fox"})
         await anyio.sleep(10)
         (task,) = await world.tasks()
-        found = told(await call(client, "get_video_task", task_id=task.id, wait_seconds=45))
+        found = structured(await call(client, "get_video_task", task_id=task.id, wait_seconds=45))
 
     assert given_up.cancelled_caught
     assert world.service.charges == ["a fox"]
@@ -76,7 +76,7 @@ async def test_an_outcome_that_is_not_known_is_never_sent_again(
     world.service.on_create = once(answer)
     async with world.client() as client:
         lost = await call(client, "generate_video", prompt="a fox")
-        task_id = told(lost)["task_id"]
+        task_id = structured(lost)["task_id"]
     async with world.client() as client:
         await anyio.sleep(3600)
         later = await call(client, "get_video_task", task_id=task_id)
@@ -84,8 +84,8 @@ async def test_an_outcome_that_is_not_known_is_never_sent_again(
     assert world.service.charges == ["a fox"]
     for shown in (lost, later):
         assert shown.is_error
-        assert told(shown)["task_status"] == "unknown"
-        assert told(shown)["error"]["code"] == "no_answer"
+        assert structured(shown)["task_status"] == "unknown"
+        assert structured(shown)["error"]["code"] == "no_answer"
         assert "It may have been charged." in text(shown)
         assert "Nothing was charged." not in text(shown)
         assert task_id in text(shown)
@@ -120,7 +120,7 @@ async def test_a_rate_limit_is_waited_out_as_long_as_the_service_asks(world: Wor
     limited.headers["Retry-After"] = "40"
     world.service.before_charge = once(limited)
     async with world.client() as client:
-        started = told(await call(client, "generate_video", prompt="a fox"))
+        started = structured(await call(client, "generate_video", prompt="a fox"))
         await anyio.sleep(39 - 15)
         before = list(world.service.charges)
         await anyio.sleep(2)

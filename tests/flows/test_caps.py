@@ -8,7 +8,7 @@ import pytest
 
 from geekai_video_mcp.admission import Limits
 from support.service import always, once, refusal
-from support.world import World, call, text, told
+from support.world import World, call, structured, text
 
 DAY = 24 * 3600.0
 
@@ -38,7 +38,7 @@ async def test_the_video_past_the_days_cap_is_refused_and_says_when(world: World
 async def test_the_video_past_the_cap_in_flight_waits_for_one_to_end(world: World) -> None:
     world.limits = Limits(per_day=50, in_flight=1)
     async with world.client() as client:
-        first = told(await call(client, "generate_video", prompt="one"))
+        first = structured(await call(client, "generate_video", prompt="one"))
         refused = await call(client, "generate_video", prompt="two")
         await call(client, "get_video_task", task_id=first["task_id"], wait_seconds=45)
         works = await call(client, "generate_video", prompt="two")
@@ -65,7 +65,7 @@ async def test_a_place_is_kept_at_every_stage_under_way(
     limited.headers["Retry-After"] = "40"
     world.limits = Limits(per_day=50, in_flight=1)
     world.service.before_charge, world.service.on_create = once(limited), in_a_while
-    world.service.takes = 120
+    world.service.job_seconds = 120
     async with world.client() as client, anyio.create_task_group() as callers:
         callers.start_soon(partial(call, client, "generate_video", prompt="one"))
         await anyio.sleep(after)
@@ -89,7 +89,7 @@ async def test_a_repeat_needs_no_room_under_the_caps(world: World) -> None:
     world.limits = Limits(per_day=1, in_flight=1)
     async with world.client() as client:
         await call(client, "generate_video", prompt="one")
-        again = told(await call(client, "generate_video", prompt="one"))
+        again = structured(await call(client, "generate_video", prompt="one"))
 
     assert again["deduplicated"]
 
@@ -131,7 +131,7 @@ async def test_a_failed_video_counts_for_its_day(world: World) -> None:
 
 async def test_a_task_made_elsewhere_takes_no_place(world: World) -> None:
     async with world.client() as client:
-        made = told(await call(client, "generate_video", prompt="one"))
+        made = structured(await call(client, "generate_video", prompt="one"))
     elsewhere = World(world.folder / "elsewhere", era=world.era, service=world.service)
     elsewhere.limits = Limits(per_day=1, in_flight=1)
     async with elsewhere.client() as client:
@@ -145,7 +145,7 @@ async def test_another_service_has_caps_of_its_own(world: World) -> None:
     world.limits = Limits(per_day=1, in_flight=1)
     async with world.client() as client:
         await call(client, "generate_video", prompt="one")
-    other = World(world.folder, era=world.era, service=world.service, identity="another key")
+    other = World(world.folder, era=world.era, service=world.service, account="another key")
     other.limits = world.limits
     async with other.client() as client:
         works = await call(client, "generate_video", prompt="two")

@@ -18,9 +18,9 @@ from mcp_types import (
 from geekai_video_mcp.admission import Limits
 from geekai_video_mcp.config import CONFIRM_ALWAYS, SANDBOX_URL
 from geekai_video_mcp.confirmation import ANSWER_TIMEOUT, QUESTION
-from support.service import always, refusal, usual
+from support.service import always, documented_reply, refusal
 from support.tasks import Tasks
-from support.world import World, call, text, told
+from support.world import World, call, structured, text
 
 EACH = "cogvideox-3"
 """1 CNY a video, by the packaged list."""
@@ -69,8 +69,8 @@ async def test_a_yes_pays_once(world: World, tool: str) -> None:
         made = await call(client, tool, prompt="a fox")
 
     assert not made.is_error
-    assert told(made)["task_status"] == "pending"
-    assert told(made)["deduplicated"] is False
+    assert structured(made)["task_status"] == "pending"
+    assert structured(made)["deduplicated"] is False
     assert len(person.read) == 1
     assert world.service.charges == ["a fox"]
 
@@ -153,9 +153,9 @@ async def test_dry_runs_repeats_and_the_sandbox_ask_nobody(world: World) -> None
     async with world.client(person=person) as client:
         await call(client, "generate_video", prompt="a fox", dry_run=True)
         assert person.read == []
-        first = told(await call(client, "generate_video", prompt="a fox"))
-        again = told(await call(client, "generate_video", prompt="a fox"))
-    world.identity = SANDBOX_URL
+        first = structured(await call(client, "generate_video", prompt="a fox"))
+        again = structured(await call(client, "generate_video", prompt="a fox"))
+    world.account = SANDBOX_URL
     async with world.client(person=person) as client:
         await call(client, "generate_video", prompt="two")
 
@@ -200,11 +200,11 @@ async def test_a_person_who_says_nothing_has_not_agreed(world: World) -> None:
 async def test_a_reply_sent_again_finds_the_task_that_it_has_paid_for(world: World) -> None:
     async with world.client(person=Person()) as client:
         asked = await question(client, prompt="a fox")
-        first = told(await reply(client, asked, prompt="a fox"))
-        soon = told(await reply(client, asked, prompt="a fox"))
+        first = structured(await reply(client, asked, prompt="a fox"))
+        soon = structured(await reply(client, asked, prompt="a fox"))
         await call(client, "get_video_task", task_id=first["task_id"], wait_seconds=45)
         await anyio.sleep(120)  # the same request is a new wish by now
-        late = told(await reply(client, asked, prompt="a fox"))
+        late = structured(await reply(client, asked, prompt="a fox"))
         fresh = await question(client, prompt="a fox")
 
     assert soon["task_id"] == late["task_id"] == first["task_id"]
@@ -220,7 +220,7 @@ async def test_replies_sent_at_the_same_time_pay_once(world: World) -> None:
         asked = await question(client, prompt="a fox")
 
         async def once() -> None:
-            made.append(told(await reply(client, asked, prompt="a fox"))["task_id"])
+            made.append(structured(await reply(client, asked, prompt="a fox"))["task_id"])
 
         async with anyio.create_task_group() as tasks:
             for _ in range(3):
@@ -235,9 +235,9 @@ async def test_a_reply_for_what_was_refused_is_used_up_as_well(world: World) -> 
     async with world.client(person=Person()) as client:
         asked = await question(client, prompt="a fox")
         world.service.before_charge = always(refusal(400, "invalid", "no"))
-        first = told(await reply(client, asked, prompt="a fox"))
-        world.service.before_charge = usual
-        again = told(await reply(client, asked, prompt="a fox"))
+        first = structured(await reply(client, asked, prompt="a fox"))
+        world.service.before_charge = documented_reply
+        again = structured(await reply(client, asked, prompt="a fox"))
 
     assert again["task_id"] == first["task_id"]
     assert world.service.charges == []

@@ -8,7 +8,7 @@ import anyio
 from geekai_video_mcp.admission import Limits
 from geekai_video_mcp.config import SANDBOX_URL
 from support.service import STILL
-from support.world import World, call, text, told
+from support.world import World, call, structured, text
 
 
 async def test_a_dry_run_sends_and_records_nothing(world: World) -> None:
@@ -20,7 +20,7 @@ async def test_a_dry_run_sends_and_records_nothing(world: World) -> None:
 
     assert not shown.is_error
     assert "Nothing was charged." in text(shown)
-    assert "task_id" not in told(shown)
+    assert "task_id" not in structured(shown)
     assert world.service.requests == []
     assert rows == (0,)
 
@@ -35,7 +35,7 @@ async def test_it_shows_the_request_as_it_would_be_sent(world: World) -> None:
         )
         await call(client, "generate_video", prompt="a fox", image=picture, duration=5)
 
-    request = told(shown)["dry_run"]["request"]
+    request = structured(shown)["dry_run"]["request"]
     sent = next(iter(world.service.jobs.values())).body
     assert request.pop("image").startswith("data:image/png;base64,... (40,022 characters, sha256 ")
     assert sent.pop("image") == picture
@@ -45,10 +45,10 @@ async def test_it_shows_the_request_as_it_would_be_sent(world: World) -> None:
 
 async def test_it_tells_a_known_price_with_its_source_and_date(world: World) -> None:
     async with world.client() as client:
-        each = told(
+        each = structured(
             await call(client, "generate_video", prompt="a fox", model="cogvideox-3", dry_run=True)
         )["dry_run"]
-        by_length = told(
+        by_length = structured(
             await call(
                 client, "generate_video", prompt="a fox", model="sora-2", duration=8, dry_run=True
             )
@@ -65,7 +65,7 @@ async def test_it_tells_a_known_price_with_its_source_and_date(world: World) -> 
 async def test_a_price_that_is_not_known_is_not_made_up(world: World) -> None:
     async with world.client() as client:
         for unknown in ({"model": "kling-video-v9"}, {"model": "sora-2"}):
-            shown = told(
+            shown = structured(
                 await call(client, "generate_video", prompt="a fox", dry_run=True, **unknown)
             )
             assert "cost_cny" not in shown["dry_run"]
@@ -79,42 +79,44 @@ async def test_it_tells_what_the_caps_leave(world: World) -> None:
         await call(client, "generate_video", prompt="two")
         none = await call(client, "generate_video", prompt="three", dry_run=True)
 
-    assert told(room)["dry_run"]["videos_left_today"] == 1
-    assert told(room)["dry_run"]["in_flight_left"] == 4
+    assert structured(room)["dry_run"]["videos_left_today"] == 1
+    assert structured(room)["dry_run"]["in_flight_left"] == 4
     assert "1 today, 4 at the same time" in text(room)
-    assert told(none)["dry_run"]["videos_left_today"] == 0
+    assert structured(none)["dry_run"]["videos_left_today"] == 0
     assert "would be refused" in text(none)
-    assert "GEEKAI_MAX_VIDEOS_PER_DAY" in told(none)["dry_run"]["refused"]
+    assert "GEEKAI_MAX_VIDEOS_PER_DAY" in structured(none)["dry_run"]["refused"]
 
 
 async def test_it_tells_which_task_the_call_would_repeat(world: World) -> None:
     async with world.client() as client:
-        first = told(await call(client, "generate_video", prompt="a fox"))
+        first = structured(await call(client, "generate_video", prompt="a fox"))
         shown = await call(client, "generate_video", prompt="a fox", dry_run=True)
 
-    assert told(shown)["dry_run"]["duplicate_of"] == first["task_id"]
+    assert structured(shown)["dry_run"]["duplicate_of"] == first["task_id"]
     assert first["task_id"] in text(shown)
 
 
 async def test_it_foresees_a_new_video_where_the_call_would_make_one(world: World) -> None:
     async with world.client() as client:
-        first = told(await call(client, "generate_video", prompt="a fox"))
+        first = structured(await call(client, "generate_video", prompt="a fox"))
         take = await call(client, "generate_video", prompt="a fox", variation=2, dry_run=True)
         await call(client, "get_video_task", task_id=first["task_id"], wait_seconds=45)
         soon = await call(client, "generate_video", prompt="a fox", dry_run=True)
         await anyio.sleep(70)
         later = await call(client, "generate_video", prompt="a fox", dry_run=True)
 
-    assert "duplicate_of" not in told(take)["dry_run"]
-    assert told(soon)["dry_run"]["duplicate_of"] == first["task_id"]
-    assert "duplicate_of" not in told(later)["dry_run"]
+    assert "duplicate_of" not in structured(take)["dry_run"]
+    assert structured(soon)["dry_run"]["duplicate_of"] == first["task_id"]
+    assert "duplicate_of" not in structured(later)["dry_run"]
 
 
 async def test_it_tells_that_no_place_is_left_under_way(world: World) -> None:
     world.limits = Limits(per_day=50, in_flight=1)
     async with world.client() as client:
         await call(client, "generate_video", prompt="one")
-        none = told(await call(client, "generate_video", prompt="two", dry_run=True))["dry_run"]
+        none = structured(await call(client, "generate_video", prompt="two", dry_run=True))[
+            "dry_run"
+        ]
 
     assert none["in_flight_left"] == 0
     assert "GEEKAI_MAX_IN_FLIGHT" in none["refused"]
@@ -136,13 +138,13 @@ async def test_it_warns_of_what_may_cost_more(world: World) -> None:
         shown = await call(client, "generate_video", prompt="a fox", retries=2, dry_run=True)
 
     assert "may cost more" in text(shown)
-    assert len(told(shown)["dry_run"]["warnings"]) == 1
+    assert len(structured(shown)["dry_run"]["warnings"]) == 1
 
 
 async def test_a_sandbox_preview_is_free(world: World) -> None:
-    sandboxed = World(world.folder, era=world.era, service=world.service, identity=SANDBOX_URL)
+    sandboxed = World(world.folder, era=world.era, service=world.service, account=SANDBOX_URL)
     async with sandboxed.client() as client:
-        shown = told(
+        shown = structured(
             await call(client, "generate_video", prompt="a fox", model="sora-2", dry_run=True)
         )
 

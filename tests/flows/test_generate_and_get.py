@@ -8,19 +8,19 @@ import httpx
 import pytest
 
 from support.service import VIDEO, once
-from support.world import World, call, text, told
+from support.world import World, call, structured, text
 
 
 async def test_a_prompt_becomes_a_file(world: World) -> None:
     async with world.client() as client:
-        started = told(await call(client, "generate_video", prompt="a fox in the snow"))
+        started = structured(await call(client, "generate_video", prompt="a fox in the snow"))
         done = await call(client, "get_video_task", task_id=started["task_id"], wait_seconds=45)
 
     assert started["task_status"] == "pending"
-    assert told(done)["task_status"] == "succeed"
-    assert Path(told(done)["file"]).read_bytes() == VIDEO
+    assert structured(done)["task_status"] == "succeed"
+    assert Path(structured(done)["file"]).read_bytes() == VIDEO
     assert not done.is_error
-    assert told(done)["file"] in text(done)
+    assert structured(done)["file"] in text(done)
 
 
 @pytest.mark.parametrize("as_array", [True, False])
@@ -30,8 +30,10 @@ async def test_the_result_mirrors_geekai_in_either_documented_shape(
     world.service.as_array = as_array
     world.service.extras = {"billing": {"seen": "never"}}
     async with world.client() as client:
-        started = told(await call(client, "generate_video", prompt="a fox", model="kling-video-v3"))
-        done = told(
+        started = structured(
+            await call(client, "generate_video", prompt="a fox", model="kling-video-v3")
+        )
+        done = structured(
             await call(client, "get_video_task", task_id=started["task_id"], wait_seconds=45)
         )
 
@@ -69,7 +71,9 @@ async def test_only_what_the_caller_set_is_sent_and_always_asynchronously(world:
 
 async def test_async_false_waits_here(world: World) -> None:
     async with world.client() as client:
-        done = told(await call(client, "generate_video", **{"prompt": "a fox", "async": False}))
+        done = structured(
+            await call(client, "generate_video", **{"prompt": "a fox", "async": False})
+        )
 
     assert done["task_status"] == "succeed"
     assert [job.body["async"] for job in world.service.jobs.values()] == [True]
@@ -77,18 +81,22 @@ async def test_async_false_waits_here(world: World) -> None:
 
 async def test_a_task_answers_to_geekais_id_as_well(world: World) -> None:
     async with world.client() as client:
-        started = told(await call(client, "generate_video", prompt="a fox"))
-        found = told(await call(client, "get_video_task", task_id=started["provider_task_id"]))
+        started = structured(await call(client, "generate_video", prompt="a fox"))
+        found = structured(
+            await call(client, "get_video_task", task_id=started["provider_task_id"])
+        )
 
     assert found["task_id"] == started["task_id"]
 
 
 async def test_a_task_made_elsewhere_is_taken_in_and_fetched(world: World) -> None:
     async with world.client() as client:
-        theirs = told(await call(client, "generate_video", prompt="a fox"))["provider_task_id"]
+        theirs = structured(await call(client, "generate_video", prompt="a fox"))[
+            "provider_task_id"
+        ]
     newcomer = World(world.folder / "elsewhere", era=world.era, service=world.service)
     async with newcomer.client() as client:
-        done = told(await call(client, "get_video_task", task_id=theirs, wait_seconds=45))
+        done = structured(await call(client, "get_video_task", task_id=theirs, wait_seconds=45))
 
     assert done["provider_task_id"] == theirs
     assert done["task_id"] != theirs
@@ -99,23 +107,27 @@ async def test_a_task_made_elsewhere_is_found_though_the_answer_does_not_name_it
     world: World,
 ) -> None:
     async with world.client() as client:
-        theirs = told(await call(client, "generate_video", prompt="a fox"))["provider_task_id"]
+        theirs = structured(await call(client, "generate_video", prompt="a fox"))[
+            "provider_task_id"
+        ]
     newcomer = World(world.folder / "elsewhere", era=world.era, service=world.service)
-    world.service.on_look = once(httpx.Response(200, json={"task_status": "running"}))
+    world.service.on_poll = once(httpx.Response(200, json={"task_status": "running"}))
     async with newcomer.client() as client:
-        found = told(await call(client, "get_video_task", task_id=theirs, wait_seconds=0))
+        found = structured(await call(client, "get_video_task", task_id=theirs, wait_seconds=0))
 
     assert (found["task_status"], found["provider_task_id"]) == ("running", theirs)
 
 
 async def test_a_finished_task_made_elsewhere_is_fetched_at_once(world: World) -> None:
     async with world.client() as client:
-        theirs = told(await call(client, "generate_video", prompt="a fox"))["provider_task_id"]
+        theirs = structured(await call(client, "generate_video", prompt="a fox"))[
+            "provider_task_id"
+        ]
         await anyio.sleep(60)
     newcomer = World(world.folder / "elsewhere", era=world.era, service=world.service)
     async with newcomer.client() as client:
         await anyio.sleep(1)  # past the sweep that would find it as well
-        done = told(await call(client, "get_video_task", task_id=theirs, wait_seconds=3))
+        done = structured(await call(client, "get_video_task", task_id=theirs, wait_seconds=3))
 
     assert Path(done["file"]).read_bytes() == VIDEO
 
@@ -123,12 +135,12 @@ async def test_a_finished_task_made_elsewhere_is_fetched_at_once(world: World) -
 async def test_two_waiters_share_one_watcher(world: World) -> None:
     done: list[str] = []
     async with world.client() as client:
-        task_id = told(await call(client, "generate_video", prompt="a fox"))["task_id"]
-        looks_before = world.service.looks
+        task_id = structured(await call(client, "generate_video", prompt="a fox"))["task_id"]
+        looks_before = world.service.poll_count
 
         async def wait() -> None:
             result = await call(client, "get_video_task", task_id=task_id, wait_seconds=45)
-            done.append(told(result)["task_status"])
+            done.append(structured(result)["task_status"])
 
         async with anyio.create_task_group() as tasks:
             for _ in range(5):
@@ -136,7 +148,7 @@ async def test_two_waiters_share_one_watcher(world: World) -> None:
 
     assert done == ["succeed"] * 5
     # At 10, 15, 20, 25 and 30 s; five watchers would have looked 25 times.
-    assert world.service.looks - looks_before <= 6
+    assert world.service.poll_count - looks_before <= 6
 
 
 async def test_waiting_shows_signs_of_life_that_only_grow(world: World) -> None:
@@ -146,7 +158,7 @@ async def test_waiting_shows_signs_of_life_that_only_grow(world: World) -> None:
         heard.append((progress, total, message))
 
     async with world.client() as client:
-        task_id = told(await call(client, "generate_video", prompt="a fox"))["task_id"]
+        task_id = structured(await call(client, "generate_video", prompt="a fox"))["task_id"]
         await client.call_tool(
             "get_video_task",
             {"task_id": task_id, "wait_seconds": 45},

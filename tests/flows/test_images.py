@@ -10,25 +10,25 @@ import httpx
 
 from geekai_video_mcp.admission import Limits
 from support.service import STILL, always
-from support.world import World, call, text, told
+from support.world import World, call, structured, text
 
 
 async def finished(world: World, **arguments: object) -> dict[str, object]:
     """The structured result of a picture that was waited for."""
     async with world.client() as client:
-        started = told(await call(client, "generate_image", prompt="a fox", **arguments))
+        started = structured(await call(client, "generate_image", prompt="a fox", **arguments))
         done = await call(client, "get_video_task", task_id=started["task_id"], wait_seconds=45)
-    return told(done)
+    return structured(done)
 
 
 async def test_a_prompt_becomes_a_picture_on_disk(world: World) -> None:
     async with world.client() as client:
-        started = told(await call(client, "generate_image", prompt="a fox in the snow"))
+        started = structured(await call(client, "generate_image", prompt="a fox in the snow"))
         done = await call(client, "get_video_task", task_id=started["task_id"], wait_seconds=45)
 
     assert started["task_status"] == "pending"
     assert not done.is_error
-    path = Path(told(done)["file"])
+    path = Path(structured(done)["file"])
     assert path.read_bytes() == STILL
     assert path.name == f"a-fox-in-the-snow-{started['task_id'][:8]}.png"
     assert f"The image is finished: {path}" in text(done)
@@ -84,9 +84,9 @@ async def test_base64_that_is_none_is_a_result_that_is_lost(world: World) -> Non
         answer = {"task_status": "succeed", "data": [{"b64_json": "?"}]}
         return httpx.Response(200, json=answer)
 
-    world.service.on_look = garbled
+    world.service.on_poll = garbled
     async with world.client() as client:
-        task_id = told(await call(client, "generate_image", prompt="a fox"))["task_id"]
+        task_id = structured(await call(client, "generate_image", prompt="a fox"))["task_id"]
         await anyio.sleep(1000)
         lost = await call(client, "get_video_task", task_id=task_id)
 
@@ -101,7 +101,7 @@ async def test_a_service_that_answers_at_once_and_names_no_task_has_its_picture_
     answer = {"created": 1, "data": [{"url": "https://geekai.test/files/now.png"}]}
     world.service.on_create = always(httpx.Response(200, json=answer))
     async with world.client() as client:
-        done = told(await call(client, "generate_image", prompt="a fox", **{"async": False}))
+        done = structured(await call(client, "generate_image", prompt="a fox", **{"async": False}))
 
     assert done["task_status"] == "succeed"
     assert Path(done["file"]).read_bytes() == STILL
@@ -111,9 +111,9 @@ async def test_the_same_picture_is_asked_for_once_and_another_take_by_its_number
     world: World,
 ) -> None:
     async with world.client() as client:
-        first = told(await call(client, "generate_image", prompt="a fox"))
-        again = told(await call(client, "generate_image", prompt="a fox"))
-        other = told(await call(client, "generate_image", prompt="a fox", variation=2))
+        first = structured(await call(client, "generate_image", prompt="a fox"))
+        again = structured(await call(client, "generate_image", prompt="a fox"))
+        other = structured(await call(client, "generate_image", prompt="a fox", variation=2))
 
     assert again["task_id"] == first["task_id"] != other["task_id"]
     assert again["deduplicated"] is True
@@ -125,14 +125,14 @@ async def test_a_picture_and_a_video_of_the_same_words_are_two_wishes(world: Wor
         await call(client, "generate_image", prompt="a fox", model="m")
         await call(client, "generate_video", prompt="a fox", model="m")
 
-    assert sorted(job.room for job in world.service.jobs.values()) == ["images", "videos"]
+    assert sorted(job.endpoint for job in world.service.jobs.values()) == ["images", "videos"]
 
 
 async def test_a_picture_outlives_the_server_that_asked_for_it(world: World) -> None:
     async with world.client() as client:
-        task_id = told(await call(client, "generate_image", prompt="a fox"))["task_id"]
+        task_id = structured(await call(client, "generate_image", prompt="a fox"))["task_id"]
     async with world.client() as client:
-        done = told(await call(client, "get_video_task", task_id=task_id, wait_seconds=45))
+        done = structured(await call(client, "get_video_task", task_id=task_id, wait_seconds=45))
 
     assert Path(done["file"]).read_bytes() == STILL
     assert len(world.service.charges) == 1
@@ -146,7 +146,7 @@ async def test_a_picture_whose_answer_never_came_is_unknown_and_never_sent_again
         lost = await call(client, "generate_image", prompt="a fox")
         again = await call(client, "generate_image", prompt="a fox")
 
-    assert told(lost)["task_status"] == told(again)["task_status"] == "unknown"
+    assert structured(lost)["task_status"] == structured(again)["task_status"] == "unknown"
     assert "It may have been charged." in text(lost)
     assert "an image sent at" in text(lost)
     assert len(world.service.charges) == 1
@@ -165,10 +165,12 @@ async def test_pictures_count_against_the_caps_as_videos_do(world: World) -> Non
 
 async def test_a_picture_made_elsewhere_is_found_by_geekais_id(world: World) -> None:
     async with world.client() as client:
-        theirs = told(await call(client, "generate_image", prompt="a fox"))["provider_task_id"]
+        theirs = structured(await call(client, "generate_image", prompt="a fox"))[
+            "provider_task_id"
+        ]
     (world.state / "ledger.sqlite3").unlink()
     async with world.client() as client:
-        done = told(await call(client, "get_video_task", task_id=theirs, wait_seconds=45))
+        done = structured(await call(client, "get_video_task", task_id=theirs, wait_seconds=45))
 
     assert Path(done["file"]).read_bytes() == STILL
 

@@ -15,7 +15,7 @@ from mcp.server.subscriptions import ResourcesListChanged, ResourceUpdated, Serv
 from geekai_video_mcp.ledger import Ledger
 from geekai_video_mcp.lifecycle import new_task
 from support.clock import in_place
-from support.world import Era, World, call, now, told
+from support.world import Era, World, call, now, structured
 
 LIST_CHANGED = ResourcesListChanged()
 
@@ -46,7 +46,7 @@ async def hearing(client: Client, *uris: str) -> AsyncGenerator[list[ServerEvent
 
 async def start(client: Client, prompt: str = "a fox") -> tuple[str, str]:
     """A new task: its id and its address."""
-    task_id = told(await call(client, "generate_video", prompt=prompt))["task_id"]
+    task_id = structured(await call(client, "generate_video", prompt=prompt))["task_id"]
     return task_id, f"video://tasks/{task_id}"
 
 
@@ -155,7 +155,7 @@ async def test_one_reader_serves_all_listeners_and_the_next_takes_over(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = counting(monkeypatch)
-    world.service.takes = 600
+    world.service.job_seconds = 600
 
     async def listen_for(seconds: float, client: Client, heard: list[ServerEvent]) -> None:
         async with hearing(client) as said:

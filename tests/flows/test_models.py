@@ -9,7 +9,7 @@ import httpx
 from geekai_video_mcp.config import SANDBOX_URL
 from geekai_video_mcp.engine.listing import FETCH_TIMEOUT, MAX_PAGES
 from support.service import always, once, refusal
-from support.world import World, call, text, told
+from support.world import World, call, structured, text
 
 URL = "https://example.com/1.png"
 
@@ -37,9 +37,9 @@ async def test_a_warning_stands_in_the_result_and_in_a_dry_run(world: World) -> 
         foreseen = await call(client, "generate_video", **asked, dry_run=True)
         made = await call(client, "generate_video", **asked)
 
-    (warning,) = told(made)["warnings"]
+    (warning,) = structured(made)["warnings"]
     assert "uses image_tail only with quality=pro" in warning
-    assert told(foreseen)["dry_run"]["warnings"] == [warning]
+    assert structured(foreseen)["dry_run"]["warnings"] == [warning]
     for result in (foreseen, made):
         assert f"{warning[:1].upper()}{warning[1:]}." in text(result)
     assert len(world.service.charges) == 1
@@ -49,14 +49,14 @@ async def test_no_warning_is_no_word_on_warnings(world: World) -> None:
     async with world.client() as client:
         made = await call(client, "generate_video", prompt="a fox")
 
-    assert "warnings" not in told(made)
+    assert "warnings" not in structured(made)
     assert "left out" not in text(made)
 
 
 async def test_what_the_model_does_anyway_is_left_out_and_asks_for_the_same(world: World) -> None:
     async with world.client() as client:
-        first = told(await call(client, "generate_video", prompt="a fox", duration=5))
-        second = told(await call(client, "generate_video", prompt="a fox"))
+        first = structured(await call(client, "generate_video", prompt="a fox", duration=5))
+        second = structured(await call(client, "generate_video", prompt="a fox"))
 
     (job,) = world.service.jobs.values()
     assert "duration" not in job.body
@@ -68,7 +68,7 @@ async def test_what_the_model_does_anyway_is_left_out_and_asks_for_the_same(worl
 async def test_a_price_by_the_second_still_counts_the_seconds_asked_for(world: World) -> None:
     asked = {"prompt": "a fox", "model": "doubao-seedance-2.0", "duration": 8}
     async with world.client() as client:
-        shown = told(await call(client, "generate_video", **asked, dry_run=True))
+        shown = structured(await call(client, "generate_video", **asked, dry_run=True))
 
     assert shown["dry_run"]["cost_cny"] == 4.0
 
@@ -84,11 +84,11 @@ async def test_the_models_are_listed_by_what_the_service_says_now(world: World) 
     async with world.client() as client:
         shown = await call(client, "list_video_models")
 
-    assert told(shown)["live"] is True
+    assert structured(shown)["live"] is True
     assert "listed by the service, not described here: kling-video-v4" in text(shown)
     assert "deprecated by the service: vidu-2" in text(shown)
     assert "cogview" not in text(shown)
-    assert world.service.listings == [1, 2]
+    assert world.service.model_list_pages == [1, 2]
 
 
 async def test_the_service_is_asked_for_its_models_once_an_hour(world: World) -> None:
@@ -97,12 +97,12 @@ async def test_the_service_is_asked_for_its_models_once_an_hour(world: World) ->
         for _ in range(3):
             await call(client, "list_video_models")
             await anyio.sleep(1100)
-        within = len(world.service.listings)
+        within = len(world.service.model_list_pages)
         await anyio.sleep(400)
         await call(client, "list_video_models")
 
     assert within == 1
-    assert len(world.service.listings) == 2
+    assert len(world.service.model_list_pages) == 2
 
 
 async def test_packaged_facts_answer_when_the_service_does_not(world: World) -> None:
@@ -117,19 +117,19 @@ async def test_packaged_facts_answer_when_the_service_does_not(world: World) -> 
         await call(client, "list_video_models")
 
     assert not shown.is_error
-    assert told(shown)["live"] is False
+    assert structured(shown)["live"] is False
     assert "cogvideox-flash tfs 5 free" in text(shown)
     assert took <= FETCH_TIMEOUT + 0.1
-    assert world.service.listings == [1]
+    assert world.service.model_list_pages == [1]
 
 
 async def test_a_service_that_could_not_say_is_asked_again_soon(world: World) -> None:
     world.service.models = [entry("cogvideox-flash")]
     world.service.on_models = once(httpx.ConnectError("offline"))
     async with world.client() as client:
-        before = told(await call(client, "list_video_models"))
+        before = structured(await call(client, "list_video_models"))
         await anyio.sleep(301)
-        after = told(await call(client, "list_video_models"))
+        after = structured(await call(client, "list_video_models"))
 
     assert (before["live"], after["live"]) == (False, True)
 
@@ -140,9 +140,9 @@ async def test_a_part_of_a_list_makes_no_model_a_dead_one(world: World) -> None:
     async with world.client() as client:
         shown = await call(client, "list_video_models")
 
-    assert told(shown)["live"] is False
+    assert structured(shown)["live"] is False
     assert "not in the service's list" not in text(shown)
-    assert world.service.listings == [1, 2]
+    assert world.service.model_list_pages == [1, 2]
 
 
 async def test_a_list_without_pages_is_read_to_its_end(world: World) -> None:
@@ -152,7 +152,7 @@ async def test_a_list_without_pages_is_read_to_its_end(world: World) -> None:
         shown = await call(client, "list_video_models")
 
     assert "not described here: new-one" in text(shown)
-    assert world.service.listings == [1, 2]
+    assert world.service.model_list_pages == [1, 2]
 
 
 async def test_a_list_without_an_end_is_not_read_for_ever(world: World) -> None:
@@ -163,8 +163,8 @@ async def test_a_list_without_an_end_is_not_read_for_ever(world: World) -> None:
     async with world.client() as client:
         shown = await call(client, "list_video_models")
 
-    assert told(shown)["live"] is False
-    assert len(world.service.listings) == MAX_PAGES
+    assert structured(shown)["live"] is False
+    assert len(world.service.model_list_pages) == MAX_PAGES
 
 
 async def test_a_429_to_the_list_holds_back_everyone(world: World) -> None:
@@ -190,8 +190,8 @@ async def test_while_nobody_may_ask_the_list_does_not(world: World) -> None:
         await call(client, "generate_video", prompt="a fox")
         shown = await call(client, "list_video_models")
 
-    assert told(shown)["live"] is False
-    assert world.service.listings == []
+    assert structured(shown)["live"] is False
+    assert world.service.model_list_pages == []
 
 
 async def test_a_name_that_neither_side_knows_is_refused_once_the_service_has_said(
@@ -215,9 +215,9 @@ async def test_a_repeat_of_what_was_sent_is_found_whatever_is_known_by_then(worl
     world.service.models = [entry("cogvideox-flash")]
     asked = {"prompt": "a fox", "model": "kling-v4"}
     async with world.client() as client:
-        first = told(await call(client, "generate_video", **asked))
+        first = structured(await call(client, "generate_video", **asked))
         await call(client, "list_video_models")
-        again = told(await call(client, "generate_video", **asked))
+        again = structured(await call(client, "generate_video", **asked))
         other = await call(client, "generate_video", **{**asked, "prompt": "a hare"})
 
     assert again["deduplicated"]
@@ -233,13 +233,15 @@ async def test_the_services_refusal_of_a_wrong_name_gets_the_nearest_ones(world:
         known = await call(client, "generate_video", prompt="a fox", model="kling-video-v3")
 
     assert refused.is_error
-    assert "nearest are kling-video-v2-6, " in told(refused)["next_step"]
-    assert "nearest" not in told(known)["next_step"]
+    assert "nearest are kling-video-v2-6, " in structured(refused)["next_step"]
+    assert "nearest" not in structured(known)["next_step"]
 
 
 async def test_a_refusal_of_the_key_says_nothing_of_names(world: World) -> None:
     async with world.client(key="sk-wrong") as client:
-        refused = told(await call(client, "generate_video", prompt="a fox", model="kling-v2-6"))
+        refused = structured(
+            await call(client, "generate_video", prompt="a fox", model="kling-v2-6")
+        )
 
     assert "nearest" not in refused["next_step"]
 
@@ -249,7 +251,7 @@ async def test_a_card_tells_all_about_one_model(world: World) -> None:
         shown = await call(client, "list_video_models", model="MiniMax-H3")
         wrong = await call(client, "list_video_models", model="MiniMax-H4")
 
-    assert told(shown)["card"]["model"] == "MiniMax-H3"
+    assert structured(shown)["card"]["model"] == "MiniMax-H3"
     assert "takes up to 12 media in all" in text(shown)
     assert wrong.is_error
     assert "nearest are MiniMax-H3" in text(wrong)
@@ -257,13 +259,13 @@ async def test_a_card_tells_all_about_one_model(world: World) -> None:
 
 async def test_the_sandbox_is_not_asked_what_geekai_has(world: World) -> None:
     world.service.models = [entry("cogvideox-flash")]
-    sandboxed = World(world.folder, era=world.era, service=world.service, identity=SANDBOX_URL)
+    sandboxed = World(world.folder, era=world.era, service=world.service, account=SANDBOX_URL)
     async with sandboxed.client() as client:
         shown = await call(client, "list_video_models")
         await call(client, "generate_video", prompt="a fox", model="sandbox", duration=59, fps=1)
 
-    assert told(shown)["live"] is False
-    assert world.service.listings == []
+    assert structured(shown)["live"] is False
+    assert world.service.model_list_pages == []
     (job,) = world.service.jobs.values()
     assert job.body["duration"] == 59
 
@@ -288,5 +290,5 @@ async def test_an_image_request_is_not_checked_against_the_models_of_videos(worl
         )
 
     assert not made.is_error
-    assert len(told(made)["warnings"]) == 1
-    assert "may cost more" in told(made)["warnings"][0]
+    assert len(structured(made)["warnings"]) == 1
+    assert "may cost more" in structured(made)["warnings"][0]

@@ -11,7 +11,7 @@ from geekai_video_mcp.inputs import ExtraBody, GenerateVideo
 from geekai_video_mcp.inputs.fields import AnyPicture, JsonDecoded, Picture, Video
 from geekai_video_mcp.wire import VideoRequest
 from support.stills import content, encoded, halves, placed
-from support.world import Era, World, call, text, told
+from support.world import Era, World, call, structured, text
 
 PNG = encoded(halves())
 
@@ -85,7 +85,7 @@ async def test_a_file_in_a_new_argument_is_sent_as_a_picture(world: World) -> No
 
 async def test_a_task_in_a_new_argument_is_sent_as_its_link(world: World) -> None:
     async with world.client() as client:
-        first = told(await call(client, "generate_video", prompt="a fox"))
+        first = structured(await call(client, "generate_video", prompt="a fox"))
         await call(client, "get_video_task", task_id=first["task_id"], wait_seconds=45)
         (name,) = world.service.jobs
         motion = f"task:{first['task_id']}"

@@ -17,16 +17,16 @@ from geekai_video_mcp.config import SANDBOX_URL
 from geekai_video_mcp.ledger import Ledger
 from geekai_video_mcp.lifecycle import DOWNLOAD_RETRY_DELAYS
 from geekai_video_mcp.wire import VideoRequest
-from support.host import Host
+from support.host import ResultHost
 from support.service import VIDEO, ScriptedGeekAI, always, file, once, refusal
-from support.world import World, call, text, told
+from support.world import World, call, structured, text
 
 
 async def test_a_task_outlives_the_server_that_started_it(world: World) -> None:
     async with world.client() as client:
-        task_id = told(await call(client, "generate_video", prompt="a fox"))["task_id"]
+        task_id = structured(await call(client, "generate_video", prompt="a fox"))["task_id"]
     async with world.client() as client:
-        done = told(await call(client, "get_video_task", task_id=task_id, wait_seconds=45))
+        done = structured(await call(client, "get_video_task", task_id=task_id, wait_seconds=45))
 
     assert done["task_status"] == "succeed"
     assert Path(done["file"]).read_bytes() == VIDEO
@@ -42,8 +42,8 @@ async def test_a_video_is_fetched_though_nobody_asks_for_it(world: World) -> Non
 
 async def test_two_servers_on_one_disk_fetch_a_video_once(world: World) -> None:
     async with world.client() as one, world.client() as other:
-        task_id = told(await call(one, "generate_video", prompt="a fox"))["task_id"]
-        done = told(await call(other, "get_video_task", task_id=task_id, wait_seconds=45))
+        task_id = structured(await call(one, "generate_video", prompt="a fox"))["task_id"]
+        done = structured(await call(other, "get_video_task", task_id=task_id, wait_seconds=45))
         await anyio.sleep(60)
 
     assert done["task_status"] == "succeed"
@@ -53,19 +53,19 @@ async def test_two_servers_on_one_disk_fetch_a_video_once(world: World) -> None:
 async def test_one_server_ends_what_another_began_and_left(world: World) -> None:
     async with world.client() as stays:
         async with world.client() as leaves:
-            task_id = told(await call(leaves, "generate_video", prompt="a fox"))["task_id"]
-        done = told(await call(stays, "get_video_task", task_id=task_id, wait_seconds=45))
+            task_id = structured(await call(leaves, "generate_video", prompt="a fox"))["task_id"]
+        done = structured(await call(stays, "get_video_task", task_id=task_id, wait_seconds=45))
 
     assert done["task_status"] == "succeed"
 
 
 async def test_looks_that_fail_change_nothing_and_are_told(world: World) -> None:
-    world.service.on_look = always(httpx.Response(502, text="<html>bad gateway</html>"))
+    world.service.on_poll = always(httpx.Response(502, text="<html>bad gateway</html>"))
     async with world.client() as client:
-        task_id = told(await call(client, "generate_video", prompt="a fox"))["task_id"]
-        stale = told(await call(client, "get_video_task", task_id=task_id, wait_seconds=45))
-        world.service.on_look = always_usual
-        done = told(await call(client, "get_video_task", task_id=task_id, wait_seconds=45))
+        task_id = structured(await call(client, "generate_video", prompt="a fox"))["task_id"]
+        stale = structured(await call(client, "get_video_task", task_id=task_id, wait_seconds=45))
+        world.service.on_poll = always_usual
+        done = structured(await call(client, "get_video_task", task_id=task_id, wait_seconds=45))
 
     assert stale["task_status"] == "pending"
     assert "stale_since" in stale
@@ -76,13 +76,13 @@ async def test_looks_that_fail_change_nothing_and_are_told(world: World) -> None
 async def test_what_nobody_foresaw_ends_one_look_and_no_more(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    world.service.on_look = once(ZeroDivisionError("a fox, and a signed link"))
+    world.service.on_poll = once(ZeroDivisionError("a fox, and a signed link"))
     async with world.client() as client:
-        task_id = told(await call(client, "generate_video", prompt="a fox"))["task_id"]
-        other = told(await call(client, "generate_video", prompt="a hare"))["task_id"]
+        task_id = structured(await call(client, "generate_video", prompt="a fox"))["task_id"]
+        other = structured(await call(client, "generate_video", prompt="a hare"))["task_id"]
         await anyio.sleep(60)
         done = [
-            told(await call(client, "get_video_task", task_id=each, wait_seconds=45))
+            structured(await call(client, "get_video_task", task_id=each, wait_seconds=45))
             for each in (task_id, other)
         ]
 
@@ -92,11 +92,11 @@ async def test_what_nobody_foresaw_ends_one_look_and_no_more(
 
 
 async def test_a_key_that_stops_working_does_not_fail_a_running_task(world: World) -> None:
-    world.service.on_look = once(refusal(401, "unauthorized", "revoked"))
+    world.service.on_poll = once(refusal(401, "unauthorized", "revoked"))
     async with world.client() as client:
-        task_id = told(await call(client, "generate_video", prompt="a fox"))["task_id"]
+        task_id = structured(await call(client, "generate_video", prompt="a fox"))["task_id"]
         await anyio.sleep(60)
-        done = told(await call(client, "get_video_task", task_id=task_id, wait_seconds=45))
+        done = structured(await call(client, "get_video_task", task_id=task_id, wait_seconds=45))
 
     assert done["task_status"] == "succeed"
 
@@ -104,8 +104,8 @@ async def test_a_key_that_stops_working_does_not_fail_a_running_task(world: Worl
 async def test_a_download_that_breaks_off_is_tried_again(world: World) -> None:
     world.service.on_file = once(file(VIDEO[:500], announced=len(VIDEO)))
     async with world.client() as client:
-        task_id = told(await call(client, "generate_video", prompt="a fox"))["task_id"]
-        done = told(await call(client, "get_video_task", task_id=task_id, wait_seconds=45))
+        task_id = structured(await call(client, "generate_video", prompt="a fox"))["task_id"]
+        done = structured(await call(client, "get_video_task", task_id=task_id, wait_seconds=45))
 
     assert Path(done["file"]).read_bytes() == VIDEO
     assert len(world.files()) == 1
@@ -121,8 +121,8 @@ async def test_an_expired_link_is_renewed(world: World) -> None:
     world.service.signed = True
     world.service.on_file = the_first_has_expired
     async with world.client() as client:
-        task_id = told(await call(client, "generate_video", prompt="a fox"))["task_id"]
-        done = told(await call(client, "get_video_task", task_id=task_id, wait_seconds=45))
+        task_id = structured(await call(client, "generate_video", prompt="a fox"))["task_id"]
+        done = structured(await call(client, "get_video_task", task_id=task_id, wait_seconds=45))
 
     assert Path(done["file"]).read_bytes() == VIDEO
 
@@ -136,9 +136,9 @@ async def test_a_link_that_is_late_to_work_loses_no_video(world: World, late: fl
 
     world.service.on_file = not_yet
     async with world.client() as client:
-        task_id = told(await call(client, "generate_video", prompt="a fox"))["task_id"]
+        task_id = structured(await call(client, "generate_video", prompt="a fox"))["task_id"]
         await anyio.sleep(late + 210)
-        done = told(await call(client, "get_video_task", task_id=task_id))
+        done = structured(await call(client, "get_video_task", task_id=task_id))
 
     assert Path(done["file"]).read_bytes() == VIDEO
 
@@ -157,14 +157,14 @@ async def test_a_link_that_is_late_to_work_is_not_lost_with_another_that_stays_d
 
     world.service.on_file = one_for_good_and_one_for_a_while
     async with world.client() as client:
-        dead = told(await call(client, "generate_video", prompt="a fox"))["task_id"]
+        dead = structured(await call(client, "generate_video", prompt="a fox"))["task_id"]
         await anyio.sleep(600)
-        late = told(await call(client, "generate_video", prompt="a hare"))["task_id"]
+        late = structured(await call(client, "generate_video", prompt="a hare"))["task_id"]
         await anyio.sleep(60)
         lost = await call(client, "get_video_task", task_id=dead)
-        done = told(await call(client, "get_video_task", task_id=late))
+        done = structured(await call(client, "get_video_task", task_id=late))
 
-    assert told(lost)["error"]["code"] == "result_lost"
+    assert structured(lost)["error"]["code"] == "result_lost"
     assert Path(done["file"]).read_bytes() == VIDEO
 
 
@@ -179,7 +179,7 @@ async def test_a_host_that_stays_busy_is_asked_later_and_later_and_the_caller_is
 
     world.service.on_file = busy
     async with world.client() as client:
-        task_id = told(await call(client, "generate_video", prompt="a fox"))["task_id"]
+        task_id = structured(await call(client, "generate_video", prompt="a fox"))["task_id"]
         await anyio.sleep(300)
         waiting = await call(client, "get_video_task", task_id=task_id, wait_seconds=0)
 
@@ -204,9 +204,9 @@ async def test_a_link_that_is_late_to_work_after_other_trouble_loses_no_video(
 
     world.service.on_file = trouble
     async with world.client() as client:
-        task_id = told(await call(client, "generate_video", prompt="a fox"))["task_id"]
+        task_id = structured(await call(client, "generate_video", prompt="a fox"))["task_id"]
         await anyio.sleep(3600 + 900)
-        done = told(await call(client, "get_video_task", task_id=task_id))
+        done = structured(await call(client, "get_video_task", task_id=task_id))
 
     assert Path(done["file"]).read_bytes() == VIDEO
 
@@ -222,31 +222,31 @@ async def test_a_fresh_link_is_kept_though_it_is_dead_as_well(world: World) -> N
         answer = {"task_id": task_id, "task_status": "succeed", "video_result": [{"url": url}]}
         return httpx.Response(200, json=answer)
 
-    world.service.on_look = another_link
+    world.service.on_poll = another_link
     world.service.on_file = always(httpx.Response(404))
     async with world.client() as client:
-        task_id = told(await call(client, "generate_video", prompt="a fox"))["task_id"]
+        task_id = structured(await call(client, "generate_video", prompt="a fox"))["task_id"]
         await anyio.sleep(600)
         lost = await call(client, "get_video_task", task_id=task_id)
 
-    assert told(lost)["error"]["code"] == "result_lost"
+    assert structured(lost)["error"]["code"] == "result_lost"
     assert looks > 1
-    assert told(lost)["video_result"]["url"].endswith(f"-{looks}.mp4")
+    assert structured(lost)["video_result"]["url"].endswith(f"-{looks}.mp4")
 
 
 async def test_a_key_that_was_changed_loses_no_video_whose_link_expired(world: World) -> None:
     """The refusal's own words, that nothing was charged, are not about the video."""
     world.service.on_file = always(httpx.Response(403))
     async with world.client() as client:
-        task_id = told(await call(client, "generate_video", prompt="a fox"))["task_id"]
+        task_id = structured(await call(client, "generate_video", prompt="a fox"))["task_id"]
         with anyio.move_on_after(40):
             await anyio.sleep_forever()
-        world.service.on_look = always(refusal(401, "unauthorized", "invalid token"))
+        world.service.on_poll = always(refusal(401, "unauthorized", "invalid token"))
         await anyio.sleep(1200)
         waiting = await call(client, "get_video_task", task_id=task_id)
-        world.service.on_look, world.service.on_file = always_usual, always_usual
+        world.service.on_poll, world.service.on_file = always_usual, always_usual
         await anyio.sleep(600)
-        done = told(await call(client, "get_video_task", task_id=task_id))
+        done = structured(await call(client, "get_video_task", task_id=task_id))
 
     assert "not on disk yet" in text(waiting)
     assert "expired, and GeekAI gave no new one (NotAuthorised)" in text(waiting)
@@ -257,14 +257,14 @@ async def test_a_key_that_was_changed_loses_no_video_whose_link_expired(world: W
 async def test_a_download_that_was_interrupted_by_the_end_of_a_server_is_gone_on_with(
     world: World,
 ) -> None:
-    host = Host(cuts=[5000])
+    host = ResultHost(cuts=[5000])
     world.service.on_file = host.answer
     async with world.client() as client:
-        task_id = told(await call(client, "generate_video", prompt="a fox"))["task_id"]
+        task_id = structured(await call(client, "generate_video", prompt="a fox"))["task_id"]
         while not host.asked:  # noqa: ASYNC110 - what it waits for is outside our code
             await anyio.sleep(1)
     async with world.client() as client:
-        done = told(await call(client, "get_video_task", task_id=task_id, wait_seconds=45))
+        done = structured(await call(client, "get_video_task", task_id=task_id, wait_seconds=45))
 
     assert Path(done["file"]).read_bytes() == VIDEO
     assert host.asked == [None, "bytes=5000-"]
@@ -280,12 +280,12 @@ async def test_a_video_waits_for_room_on_the_disk(
 ) -> None:
     with monkeypatch.context() as full:
         async with world.client() as client:
-            task_id = told(await call(client, "generate_video", prompt="a fox"))["task_id"]
+            task_id = structured(await call(client, "generate_video", prompt="a fox"))["task_id"]
             full.setattr(shutil, "disk_usage", almost_none)
             await anyio.sleep(3600)
             waiting = await call(client, "get_video_task", task_id=task_id)
     async with world.client() as client:
-        done = told(await call(client, "get_video_task", task_id=task_id, wait_seconds=45))
+        done = structured(await call(client, "get_video_task", task_id=task_id, wait_seconds=45))
 
     assert not waiting.is_error
     assert "not on disk yet" in text(waiting)
@@ -299,9 +299,9 @@ async def test_a_download_longer_than_a_lease_is_published_once(world: World) ->
 
     world.service.on_file = slowly
     async with world.client() as one, world.client():
-        task_id = told(await call(one, "generate_video", prompt="a fox"))["task_id"]
+        task_id = structured(await call(one, "generate_video", prompt="a fox"))["task_id"]
         await anyio.sleep(600)
-        done = told(await call(one, "get_video_task", task_id=task_id))
+        done = structured(await call(one, "get_video_task", task_id=task_id))
     ledger = await Ledger.open(world.state)
     task = await ledger.find(task_id)
     await ledger.close()
@@ -315,12 +315,12 @@ async def test_a_download_longer_than_a_lease_is_published_once(world: World) ->
 async def test_a_task_of_another_key_is_said_to_be_another_keys(world: World) -> None:
     """It would be `pending` for ever: nobody here can look at it."""
     async with world.client() as client:
-        task_id = told(await call(client, "generate_video", prompt="a fox"))["task_id"]
-    other = World(world.folder, era=world.era, service=world.service, identity="another key")
+        task_id = structured(await call(client, "generate_video", prompt="a fox"))["task_id"]
+    other = World(world.folder, era=world.era, service=world.service, account="another key")
     async with other.client() as client:
         shown = await call(client, "get_video_task", task_id=task_id, wait_seconds=0)
 
-    assert "GEEKAI_API_KEY" in told(shown)["next_step"]
+    assert "GEEKAI_API_KEY" in structured(shown)["next_step"]
     assert "GEEKAI_API_KEY" in text(shown)
 
 
@@ -330,14 +330,14 @@ ADDRESS = "https://geekai.test/api/v1"
 async def test_a_new_key_of_the_same_account_follows_what_the_old_one_paid_for(
     world: World,
 ) -> None:
-    old = World(world.folder, era=world.era, service=world.service, identity=f"{ADDRESS}#old")
+    old = World(world.folder, era=world.era, service=world.service, account=f"{ADDRESS}#old")
     async with old.client() as client:
         wish = {"prompt": "a fox", "idempotency_key": "shot 1"}
-        task_id = told(await call(client, "generate_video", **wish))["task_id"]
-    new = World(world.folder, era=world.era, service=world.service, identity=f"{ADDRESS}#new")
+        task_id = structured(await call(client, "generate_video", **wish))["task_id"]
+    new = World(world.folder, era=world.era, service=world.service, account=f"{ADDRESS}#new")
     async with new.client() as client:
-        again = told(await call(client, "generate_video", **wish))
-        done = told(await call(client, "get_video_task", task_id=task_id, wait_seconds=45))
+        again = structured(await call(client, "generate_video", **wish))
+        done = structured(await call(client, "get_video_task", task_id=task_id, wait_seconds=45))
         await anyio.sleep(60)
 
     assert Path(done["file"]).read_bytes() == VIDEO
@@ -345,11 +345,11 @@ async def test_a_new_key_of_the_same_account_follows_what_the_old_one_paid_for(
 
 
 async def test_what_an_earlier_key_paid_for_is_fetched_at_once_if_it_is_done(world: World) -> None:
-    old = World(world.folder, era=world.era, service=world.service, identity=f"{ADDRESS}#old")
+    old = World(world.folder, era=world.era, service=world.service, account=f"{ADDRESS}#old")
     async with old.client() as client:
         await call(client, "generate_video", prompt="a fox")
     await anyio.sleep(60)
-    new = World(world.folder, era=world.era, service=world.service, identity=f"{ADDRESS}#new")
+    new = World(world.folder, era=world.era, service=world.service, account=f"{ADDRESS}#new")
     async with new.client():
         await anyio.sleep(5)  # before the sweep that would find it as well
 
@@ -360,27 +360,27 @@ async def test_what_an_earlier_key_paid_for_is_fetched_at_once_if_it_is_done(wor
 async def test_a_key_of_another_account_leaves_what_it_is_not_shown(
     world: World, identity: str
 ) -> None:
-    old = World(world.folder, era=world.era, service=world.service, identity=f"{ADDRESS}#old")
+    old = World(world.folder, era=world.era, service=world.service, account=f"{ADDRESS}#old")
     async with old.client() as client:
-        task_id = told(await call(client, "generate_video", prompt="a fox"))["task_id"]
+        task_id = structured(await call(client, "generate_video", prompt="a fox"))["task_id"]
     stranger = ScriptedGeekAI(clock=world.service.clock)
-    new = World(world.folder, era=world.era, service=stranger, identity=identity)
+    new = World(world.folder, era=world.era, service=stranger, account=identity)
     async with new.client() as client:
         await anyio.sleep(60)
-        shown = told(await call(client, "get_video_task", task_id=task_id, wait_seconds=0))
+        shown = structured(await call(client, "get_video_task", task_id=task_id, wait_seconds=0))
     async with old.client() as client:
-        done = told(await call(client, "get_video_task", task_id=task_id, wait_seconds=45))
+        done = structured(await call(client, "get_video_task", task_id=task_id, wait_seconds=45))
 
     assert "GEEKAI_API_KEY" in shown["next_step"]
-    assert stranger.looks == (1 if identity.startswith(ADDRESS) else 0)
+    assert stranger.poll_count == (1 if identity.startswith(ADDRESS) else 0)
     assert done["task_status"] == "succeed"
 
 
 async def test_a_task_that_a_server_with_its_key_watches_is_left_to_it(world: World) -> None:
-    old = World(world.folder, era=world.era, service=world.service, identity=f"{ADDRESS}#old")
-    new = World(world.folder, era=world.era, service=world.service, identity=f"{ADDRESS}#new")
+    old = World(world.folder, era=world.era, service=world.service, account=f"{ADDRESS}#old")
+    new = World(world.folder, era=world.era, service=world.service, account=f"{ADDRESS}#new")
     async with old.client() as client:
-        task_id = told(await call(client, "generate_video", prompt="a fox"))["task_id"]
+        task_id = structured(await call(client, "generate_video", prompt="a fox"))["task_id"]
         async with new.client():
             await anyio.sleep(5)
             ledger = await Ledger.open(world.state)
@@ -389,17 +389,17 @@ async def test_a_task_that_a_server_with_its_key_watches_is_left_to_it(world: Wo
             await anyio.sleep(60)
 
     assert task is not None
-    assert task.account == old.identity
+    assert task.account == old.account
 
 
 async def test_a_preview_stays_a_preview_when_a_key_is_set_later(world: World) -> None:
-    sandboxed = World(world.folder, era=world.era, service=world.service, identity=SANDBOX_URL)
+    sandboxed = World(world.folder, era=world.era, service=world.service, account=SANDBOX_URL)
     async with sandboxed.client() as client:
-        task_id = told(await call(client, "generate_video", prompt="a fox"))["task_id"]
+        task_id = structured(await call(client, "generate_video", prompt="a fox"))["task_id"]
         await call(client, "get_video_task", task_id=task_id, wait_seconds=45)
     async with world.client() as client:
-        preview = told(await call(client, "get_video_task", task_id=task_id))
-        paid = told(await call(client, "generate_video", prompt="a hare"))
+        preview = structured(await call(client, "get_video_task", task_id=task_id))
+        paid = structured(await call(client, "generate_video", prompt="a hare"))
 
     assert (preview["sandbox"], paid["sandbox"]) == (True, False)
 
@@ -407,13 +407,13 @@ async def test_a_preview_stays_a_preview_when_a_key_is_set_later(world: World) -
 async def test_a_link_that_stays_dead_is_told_and_is_no_failed_video(world: World) -> None:
     world.service.on_file = always(httpx.Response(404))
     async with world.client() as client:
-        task_id = told(await call(client, "generate_video", prompt="a fox"))["task_id"]
+        task_id = structured(await call(client, "generate_video", prompt="a fox"))["task_id"]
         await anyio.sleep(600)
         lost = await call(client, "get_video_task", task_id=task_id, wait_seconds=45)
 
     assert lost.is_error
-    assert told(lost)["task_status"] == "succeed"
-    assert told(lost)["error"]["code"] == "result_lost"
+    assert structured(lost)["task_status"] == "succeed"
+    assert structured(lost)["error"]["code"] == "result_lost"
     assert world.files() == []
 
 
@@ -422,11 +422,11 @@ async def test_two_keys_on_one_disk_do_not_see_to_each_others_tasks(world: World
     async with world.client() as client:
         await call(client, "generate_video", prompt="a fox")
     stranger = ScriptedGeekAI(clock=world.service.clock)
-    other = World(world.folder, era=world.era, service=stranger, identity="another key")
+    other = World(world.folder, era=world.era, service=stranger, account="another key")
     async with other.client():
         await anyio.sleep(60)
 
-    assert stranger.looks == 0
+    assert stranger.poll_count == 0
 
 
 async def always_usual(_: httpx.Request) -> None:

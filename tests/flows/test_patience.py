@@ -12,7 +12,7 @@ import pytest
 from geekai_video_mcp.engine import FIND_TIMEOUT, SUBMIT_TIMEOUT
 from geekai_video_mcp.tools import ANSWER_DEADLINE
 from support.service import estimating
-from support.world import World, call, text, told
+from support.world import World, call, structured, text
 
 
 async def test_generate_answers_with_the_service_and_not_later(world: World) -> None:
@@ -37,14 +37,14 @@ async def test_a_service_slow_to_accept_is_waited_for_elsewhere(world: World) ->
         began = anyio.current_time()
         started = await call(client, "generate_video", prompt="a fox")
         took = anyio.current_time() - began
-        task_id = told(started)["task_id"]
+        task_id = structured(started)["task_id"]
         await call(client, "get_video_task", task_id=task_id, wait_seconds=45)
         await call(client, "get_video_task", task_id=task_id, wait_seconds=45)
-        done = told(await call(client, "get_video_task", task_id=task_id, wait_seconds=45))
+        done = structured(await call(client, "get_video_task", task_id=task_id, wait_seconds=45))
 
     assert took < 20
     assert not started.is_error
-    assert told(started)["task_status"] == "submitting"
+    assert structured(started)["task_status"] == "submitting"
     assert task_id in text(started)
     assert done["task_status"] == "succeed"
     assert world.service.charges == ["a fox"]
@@ -66,7 +66,7 @@ async def test_a_stranger_that_the_service_is_slow_to_name_is_not_waited_for(wor
     async def slowly(_: httpx.Request) -> None:
         await anyio.sleep(25)
 
-    world.service.on_look = slowly
+    world.service.on_poll = slowly
     async with world.client() as client:
         began = anyio.current_time()
         missing = await call(client, "get_video_task", task_id="a-stranger", wait_seconds=0)
@@ -110,7 +110,7 @@ async def test_a_request_that_a_held_ledger_may_not_have_taken_is_safely_asked_f
             refused = await call(client, "generate_video", prompt="a fox")
             took = anyio.current_time() - began
         await anyio.sleep(200)
-        again = told(await call(client, "generate_video", prompt="a fox"))
+        again = structured(await call(client, "generate_video", prompt="a fox"))
 
     assert took == pytest.approx(SUBMIT_TIMEOUT, abs=0.1)
     assert refused.is_error
@@ -132,14 +132,14 @@ async def test_pictures_and_the_service_share_the_callers_patience(world: World)
         await anyio.sleep(200)
 
     async with world.client() as client:
-        first = told(await call(client, "generate_video", prompt="a fox"))
+        first = structured(await call(client, "generate_video", prompt="a fox"))
         await call(client, "get_video_task", task_id=first["task_id"], wait_seconds=45)
     (world.state / "ledger.sqlite3").unlink()
-    world.service.on_look, world.service.on_create = slow, hang
+    world.service.on_poll, world.service.on_create = slow, hang
     async with world.client() as client:
         began = anyio.current_time()
         asked = {"model": "doubao-seedance-2.0", "video": f"task:{first['provider_task_id']}"}
-        shown = told(await call(client, "generate_video", prompt="a fox again", **asked))
+        shown = structured(await call(client, "generate_video", prompt="a fox again", **asked))
         took = anyio.current_time() - began
 
     assert shown["task_status"] == "submitting"
@@ -182,27 +182,27 @@ async def test_closing_waits_for_an_answer_and_not_for_ever(
 
 
 async def test_a_wait_that_runs_out_is_a_normal_answer(world: World) -> None:
-    world.service.takes = 300
+    world.service.job_seconds = 300
     async with world.client() as client:
         began = anyio.current_time()
         running = await call(client, "generate_video", **{"prompt": "a fox", "async": False})
         took = anyio.current_time() - began
         began = anyio.current_time()
-        looked = await call(client, "get_video_task", task_id=told(running)["task_id"])
+        looked = await call(client, "get_video_task", task_id=structured(running)["task_id"])
         default = anyio.current_time() - began
 
     assert 45 <= took < 47
     assert default < 20
     for result in (running, looked):
         assert not result.is_error
-        assert told(result)["task_status"] == "running"
-        assert "get_video_task" in told(result)["next_step"]
-        assert told(result)["poll_after_seconds"] >= 1
+        assert structured(result)["task_status"] == "running"
+        assert "get_video_task" in structured(result)["next_step"]
+        assert structured(result)["poll_after_seconds"] >= 1
 
 
 async def test_a_look_without_waiting_answers_at_once(world: World) -> None:
     async with world.client() as client:
-        task_id = told(await call(client, "generate_video", prompt="a fox"))["task_id"]
+        task_id = structured(await call(client, "generate_video", prompt="a fox"))["task_id"]
         began = anyio.current_time()
         await call(client, "get_video_task", task_id=task_id, wait_seconds=0)
 
@@ -217,7 +217,7 @@ async def test_news_wakes_a_waiter_at_once(world: World) -> None:
 
     world.service.on_file = note_the_time
     async with world.client() as client:
-        task_id = told(await call(client, "generate_video", prompt="a fox"))["task_id"]
+        task_id = structured(await call(client, "generate_video", prompt="a fox"))["task_id"]
         await call(client, "get_video_task", task_id=task_id, wait_seconds=45)
         told_at = anyio.current_time()
 
@@ -226,12 +226,12 @@ async def test_news_wakes_a_waiter_at_once(world: World) -> None:
 
 async def test_the_services_own_estimate_sets_the_pace(world: World) -> None:
     """Without it the first look comes after ten seconds."""
-    world.service.takes = 2.0
+    world.service.job_seconds = 2.0
     world.service.on_create = estimating(world.service, seconds=2.0)
     async with world.client() as client:
-        task_id = told(await call(client, "generate_video", prompt="a fox"))["task_id"]
+        task_id = structured(await call(client, "generate_video", prompt="a fox"))["task_id"]
         began = anyio.current_time()
-        done = told(await call(client, "get_video_task", task_id=task_id, wait_seconds=45))
+        done = structured(await call(client, "get_video_task", task_id=task_id, wait_seconds=45))
 
     assert done["task_status"] == "succeed"
     assert anyio.current_time() - began < 3

@@ -12,7 +12,7 @@ import pytest
 from geekai_video_mcp.ledger import Ledger
 from geekai_video_mcp.lifecycle import new_task
 from support.service import STILL, always, once
-from support.world import World, call, now, told
+from support.world import World, call, now, structured
 
 PICTURE = "data:image/png;base64," + base64.b64encode(STILL + os.urandom(300_000)).decode()
 
@@ -41,7 +41,7 @@ async def test_a_picture_reaches_the_service_whole_and_is_not_kept_after(world: 
 
 async def test_a_server_that_takes_a_request_over_sends_its_pictures_whole(world: World) -> None:
     body = {"model": "m", "prompt": "a fox", "image": PICTURE, "async": True}
-    left = new_task(request=body, account=world.identity, owner="dead", at=now())
+    left = new_task(request=body, account=world.account, owner="dead", at=now())
     ledger = await Ledger.open(world.state)
     await ledger.admit(left, body=body, admit=lambda _: left)
     await ledger.close()
@@ -64,7 +64,7 @@ async def test_two_pictures_are_two_requests_and_one_picture_is_one(world: World
 async def test_a_picture_of_an_unknown_outcome_is_kept_for_whoever_decides(world: World) -> None:
     world.service.on_create = always(httpx.ReadError("reset"))
     async with world.client() as client:
-        shown = told(await call(client, "generate_video", prompt="a fox", image=PICTURE))
+        shown = structured(await call(client, "generate_video", prompt="a fox", image=PICTURE))
 
     assert shown["task_status"] == "unknown"
     assert len(bodies(world)) == 1

@@ -22,7 +22,7 @@ from support.stills import (
     placed,
     sideways,
 )
-from support.world import Era, World, call, text, told
+from support.world import Era, World, call, structured, text
 
 PNG = encoded(halves())
 
@@ -44,7 +44,7 @@ async def sent(world: World, **arguments: Any) -> dict[str, Any]:  # noqa: ANN40
 async def made(world: World, tool: str = "generate_image", **arguments: Any) -> str:  # noqa: ANN401 - JSON
     """The id of a finished task."""
     async with world.client() as client:
-        started = told(await call(client, tool, prompt="a still fox", **arguments))
+        started = structured(await call(client, tool, prompt="a still fox", **arguments))
         await call(client, "get_video_task", task_id=started["task_id"], wait_seconds=45)
     return started["task_id"]
 
@@ -164,8 +164,8 @@ async def test_a_photograph_of_20_mb_becomes_a_picture_that_is_taken(world: Worl
 async def test_the_same_file_is_the_same_request_though_it_is_made_smaller(world: World) -> None:
     path = str(placed(world.pictures, "photo.jpg", sideways(halves(7000, 100), 6)))
     async with world.client() as client:
-        first = told(await call(client, "generate_video", prompt="a fox", image=path))
-        again = told(await call(client, "generate_video", prompt="a fox", image=path))
+        first = structured(await call(client, "generate_video", prompt="a fox", image=path))
+        again = structured(await call(client, "generate_video", prompt="a fox", image=path))
 
     assert again["deduplicated"]
     assert again["task_id"] == first["task_id"]
@@ -211,7 +211,9 @@ async def test_a_dry_run_tells_of_the_picture_and_not_of_the_path(world: World) 
     async with world.client() as client:
         shown = await call(client, "generate_video", prompt="a fox", image=path, dry_run=True)
 
-    assert told(shown)["dry_run"]["request"]["image"].startswith("data:image/png;base64,... (")
+    assert structured(shown)["dry_run"]["request"]["image"].startswith(
+        "data:image/png;base64,... ("
+    )
     assert world.service.requests == []
 
 
@@ -273,7 +275,7 @@ def with_last_frame(world: World, link: str = LAST) -> None:
     """Lets the service give a last frame of every video."""
     given = {"id": "v", "url": "https://geekai.test/files/v.mp4", "last_frame_url": link}
     world.service.extras = {"video_result": [given], "task_status": "succeed"}
-    world.service.on_look = succeeding(world)
+    world.service.on_poll = succeeding(world)
 
 
 def succeeding(world: World) -> Any:  # noqa: ANN401 - a script
@@ -333,8 +335,8 @@ async def test_a_link_of_another_key_is_not_passed_on(world: World) -> None:
     with_last_frame(world)
     world.service.on_file = serving(film())
     task = await made(world, "generate_video")
-    world.identity = "another key"
-    world.service.on_look = always(httpx.Response(404))
+    world.account = "another key"
+    world.service.on_poll = always(httpx.Response(404))
 
     body = await sent(world, image=f"task:{task}")
 
@@ -374,7 +376,7 @@ async def test_a_video_that_holds_no_frame_is_refused(world: World) -> None:
 
 async def test_a_task_that_is_not_done_is_to_be_waited_for(world: World) -> None:
     async with world.client() as client:
-        task = told(await call(client, "generate_video", prompt="a fox"))["task_id"]
+        task = structured(await call(client, "generate_video", prompt="a fox"))["task_id"]
 
         said = text(await call(client, "generate_video", prompt="2", image_tail=f"task:{task}"))
 

@@ -26,22 +26,22 @@ from geekai_video_mcp.pace import (
     pause,
 )
 from geekai_video_mcp.wire import VideoRequest
-from support.service import Script, always, once, refusal, usual
-from support.world import World, call, now, text, told
+from support.service import Script, always, documented_reply, once, refusal
+from support.world import World, call, now, structured, text
 
 DAY = 86_400.0
 
 
 async def made(client: Client, prompt: str = "a fox") -> str:
     """The id of a task that was just asked for."""
-    return str(told(await call(client, "generate_video", prompt=prompt))["task_id"])
+    return str(structured(await call(client, "generate_video", prompt=prompt))["task_id"])
 
 
 async def shown(client: Client, task_id: str, *, wait: int = 0) -> dict[str, object]:
-    return told(await call(client, "get_video_task", task_id=task_id, wait_seconds=wait))
+    return structured(await call(client, "get_video_task", task_id=task_id, wait_seconds=wait))
 
 
-def timed(world: World, then: Script = usual) -> list[float]:
+def timed(world: World, then: Script = documented_reply) -> list[float]:
     """The true times of all looks from now on; *then* answers them."""
     times: list[float] = []
 
@@ -49,7 +49,7 @@ def timed(world: World, then: Script = usual) -> list[float]:
         times.append(now())
         return await then(request)
 
-    world.service.on_look = script
+    world.service.on_poll = script
     return times
 
 
@@ -64,14 +64,14 @@ def limited(*, after: str | None = None) -> httpx.Response:
 
 
 async def test_the_first_look_comes_when_such_videos_used_to_be_done(world: World) -> None:
-    world.service.takes = 100
+    world.service.job_seconds = 100
     async with world.client() as client:
         await anyio.sleep(60)
-        before = world.service.looks
+        before = world.service.poll_count
         for number in range(MIN_HISTORY):
             await made(client, f"fox {number}")
             await anyio.sleep(200)
-        without = (world.service.looks - before) / MIN_HISTORY
+        without = (world.service.poll_count - before) / MIN_HISTORY
 
         times, began = timed(world), now()
         task_id = await made(client)
@@ -125,7 +125,7 @@ async def test_what_the_service_says_goes_before_history(world: World) -> None:
 async def two_servers_with_a_task_each(
     world: World,
 ) -> AsyncGenerator[tuple[Client, Client]]:
-    world.service.takes = 300
+    world.service.job_seconds = 300
     async with world.client() as one, world.client() as other:
         await made(one)
         await made(other, "a hare")
@@ -169,7 +169,7 @@ async def test_a_429_to_a_submission_stops_the_looks_and_submissions_of_all(worl
 async def test_many_tasks_are_looked_at_within_the_budget_and_none_is_forgotten(
     world: World,
 ) -> None:
-    world.service.takes = 10_000
+    world.service.job_seconds = 10_000
     async with world.client() as one, world.client() as other:
         for number in range(24):
             await made((one, other)[number % 2], f"fox {number}")
@@ -195,16 +195,16 @@ async def test_those_in_line_for_a_look_do_not_press_upon_the_ledger(
         asked += 1
         return await at_once(work, *args, **more)
 
-    world.service.takes = 10_000
+    world.service.job_seconds = 10_000
     async with world.client() as client:
         for number in range(16):
             await made(client, f"fox {number}")
         await anyio.sleep(20)
-        looks = world.service.looks
+        looks = world.service.poll_count
         with monkeypatch.context() as watched:
             watched.setattr(anyio.to_thread, "run_sync", counted)
             await anyio.sleep(15)
-        looks = world.service.looks - looks
+        looks = world.service.poll_count - looks
 
     assert looks > 20
     assert asked < looks * 12
@@ -213,7 +213,9 @@ async def test_those_in_line_for_a_look_do_not_press_upon_the_ledger(
 async def newcomer_to(world: World) -> tuple[World, str]:
     """A server elsewhere, and a task that it does not know yet."""
     async with world.client() as client:
-        theirs = str(told(await call(client, "generate_video", prompt="a fox"))["provider_task_id"])
+        theirs = str(
+            structured(await call(client, "generate_video", prompt="a fox"))["provider_task_id"]
+        )
     return World(world.folder / "elsewhere", era=world.era, service=world.service), theirs
 
 
@@ -222,7 +224,7 @@ async def test_a_look_that_somebody_waits_for_does_not_wait_for_the_others(world
     async with newcomer.client() as client:
         ledger = await Ledger.open(newcomer.state)
         await ledger.update_budget(
-            newcomer.identity, lambda known: (replace(known, tokens=0.0, refilled_at=now()), None)
+            newcomer.account, lambda known: (replace(known, tokens=0.0, refilled_at=now()), None)
         )
         await ledger.close()
         found = await shown(client, theirs)
@@ -237,7 +239,7 @@ async def test_a_look_that_somebody_waits_for_is_refused_while_nobody_may_look(
     async with newcomer.app() as app:
         ledger = await Ledger.open(newcomer.state)
         await ledger.update_budget(
-            newcomer.identity, lambda known: (pause(known, at=now(), seconds=60), None)
+            newcomer.account, lambda known: (pause(known, at=now(), seconds=60), None)
         )
         await ledger.close()
         with pytest.raises(ServiceUnavailable, match=RATE_LIMIT_MESSAGE) as refused:
@@ -245,7 +247,7 @@ async def test_a_look_that_somebody_waits_for_is_refused_while_nobody_may_look(
 
     assert refused.value.code == RATE_LIMITED
     assert refused.value.retry_after_seconds == pytest.approx(60, abs=1)
-    assert world.service.looks == 0
+    assert world.service.poll_count == 0
 
 
 # Failed looks
@@ -272,13 +274,13 @@ async def test_a_look_that_is_refused_is_tried_again_half_a_minute_later(
 async def test_a_service_that_is_gone_for_long_changes_nothing_and_is_asked_steadily(
     world: World,
 ) -> None:
-    world.service.takes = 1000
+    world.service.job_seconds = 1000
     times = timed(world, always(httpx.ConnectError("no route")))
     async with world.client() as client:
         task_id = await made(client)
         await anyio.sleep(600)
         stale = await shown(client, task_id)
-        world.service.on_look = usual
+        world.service.on_poll = documented_reply
         await anyio.sleep(60)
         back = await shown(client, task_id)
 
@@ -293,7 +295,7 @@ async def test_a_block_is_waited_out_once_for_a_request_that_a_dead_server_left(
     world: World,
 ) -> None:
     wish = VideoRequest.model_validate({"model": "m", "prompt": "a fox"}).to_json()
-    left = new_task(request=wish, account=world.identity, owner="gone", at=now())
+    left = new_task(request=wish, account=world.account, owner="gone", at=now())
     ledger = await Ledger.open(world.state)
     await ledger.add(left)
     await ledger.update_budget(
@@ -313,7 +315,7 @@ async def test_a_block_is_waited_out_once_for_a_request_that_a_dead_server_left(
 
 async def given_up(world: World, client: Client) -> str:
     """A task that was looked at for a day in vain; the day itself is not lived through."""
-    world.service.takes = 9 * DAY
+    world.service.job_seconds = 9 * DAY
     task_id = await made(client)
     await anyio.sleep(30)
     ledger = await Ledger.open(world.state)
@@ -329,21 +331,21 @@ async def test_a_task_without_a_result_is_unknown_after_a_day_and_found_when_ask
     world: World, *, forgets: bool
 ) -> None:
     if forgets:
-        world.service.on_look = always(refusal(404, "not_found", "no such task"))
+        world.service.on_poll = always(refusal(404, "not_found", "no such task"))
     async with world.client() as client:
         task_id = await given_up(world, client)
-        looks = world.service.looks
+        looks = world.service.poll_count
         await anyio.sleep(600)
-        unasked = world.service.looks - looks
+        unasked = world.service.poll_count - looks
         gone = await call(client, "get_video_task", task_id=task_id, wait_seconds=0)
-        asked = world.service.looks - looks
-        world.service.takes, world.service.on_look = 0, usual
+        asked = world.service.poll_count - looks
+        world.service.job_seconds, world.service.on_poll = 0, documented_reply
         found = await shown(client, task_id, wait=45)
 
     assert (unasked, asked) == (0, 1)
     assert gone.is_error
-    assert told(gone)["task_status"] == "unknown"
-    assert told(gone)["error"]["code"] == "no_result"
+    assert structured(gone)["task_status"] == "unknown"
+    assert structured(gone)["error"]["code"] == "no_result"
     assert "It may have been charged." in text(gone)
     assert found["task_status"] == "succeed"
     assert "file" in found
@@ -358,7 +360,7 @@ async def test_a_task_that_nobody_could_look_at_for_a_day_is_not_given_up(
     world: World, answer: httpx.Response | Exception
 ) -> None:
     """What the service knows of it was never said."""
-    world.service.on_look = always(answer)
+    world.service.on_poll = always(answer)
     async with world.client() as client:
         task_id = await given_up(world, client)
         stale = await shown(client, task_id)
@@ -371,7 +373,7 @@ async def test_a_late_video_of_a_task_that_was_given_up_is_fetched_at_once(world
     async with world.client() as client:
         task_id = await given_up(world, client)
         await anyio.sleep(1)  # past the sweep that would find it as well
-        world.service.takes = 0
+        world.service.job_seconds = 0
         found = await shown(client, task_id, wait=3)
 
     assert "file" in found
@@ -390,7 +392,7 @@ async def test_asking_for_a_task_that_was_given_up_answers_whatever_the_service_
 ) -> None:
     async with world.client() as client:
         task_id = await given_up(world, client)
-        world.service.on_look = always(answer)
+        world.service.on_poll = always(answer)
         for _ in range(3):
             assert (await shown(client, task_id))["task_status"] == "unknown"
 
@@ -401,7 +403,7 @@ async def test_asking_for_a_task_that_was_given_up_is_bounded_in_time(world: Wor
 
     async with world.client() as client:
         task_id = await given_up(world, client)
-        world.service.on_look = never
+        world.service.on_poll = never
         began = anyio.current_time()
         await shown(client, task_id)
 
@@ -427,9 +429,9 @@ async def test_a_clock_that_jumps_pays_once_and_ends_with_the_video(
 
         return script
 
-    world.service.takes = 30
+    world.service.job_seconds = 30
     world.service.before_charge = jumps_at("submit")
-    world.service.on_look = jumps_at("watch")
+    world.service.on_poll = jumps_at("watch")
     world.service.on_file = jumps_at("download")
     async with world.client() as client, world.client():
         task_id = await made(client)
@@ -444,7 +446,7 @@ async def test_a_clock_that_jumps_pays_once_and_ends_with_the_video(
 
 @pytest.mark.parametrize("jump", JUMPS)
 async def test_a_clock_that_jumps_between_looks_delays_none(world: World, jump: float) -> None:
-    world.service.takes = 100
+    world.service.job_seconds = 100
     times = timed(world)
     async with world.client() as client:
         await made(client)
@@ -469,7 +471,7 @@ async def test_a_clock_set_back_ends_a_block(world: World, jump: float) -> None:
 
 
 async def test_a_clock_set_forward_by_a_day_gives_up_no_fresh_task(world: World) -> None:
-    world.service.takes = 600
+    world.service.job_seconds = 600
     async with world.client() as client:
         task_id = await made(client)
         await anyio.sleep(30)
@@ -479,5 +481,5 @@ async def test_a_clock_set_forward_by_a_day_gives_up_no_fresh_task(world: World)
         await anyio.sleep(400)
         done = await shown(client, task_id)
 
-    assert world.service.looks < GIVE_UP_MIN_POLLS
+    assert world.service.poll_count < GIVE_UP_MIN_POLLS
     assert (running["task_status"], done["task_status"]) == ("running", "succeed")

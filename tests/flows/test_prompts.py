@@ -11,7 +11,7 @@ from mcp_types import Completion, PromptReference, ResourceTemplateReference, Te
 from geekai_video_mcp import catalogue
 from geekai_video_mcp.config import SANDBOX_URL
 from geekai_video_mcp.inputs import GenerateImage, GenerateVideo, GetVideoTask
-from support.world import World, call, told
+from support.world import World, call, structured
 
 TASK = ResourceTemplateReference(uri="video://tasks/{task_id}")
 STORY = PromptReference(name="storyboard")
@@ -82,7 +82,7 @@ async def test_a_picture_moves_from_its_own_first_frame(world: World) -> None:
 
 
 async def test_in_the_sandbox_a_prompt_says_what_is_made_there(world: World) -> None:
-    world.identity = SANDBOX_URL
+    world.account = SANDBOX_URL
     async with world.client() as client:
         for name, argument in (("storyboard", "topic"), ("animate_image", "image")):
             said = await prompt(client, name, **{argument: "a kite"})
@@ -151,7 +151,7 @@ async def test_task_ids_complete_newest_first(world: World) -> None:
         made: list[str] = []
         for number in range(3):
             await anyio.sleep(1)
-            shown = told(await call(client, "generate_video", prompt=f"shot {number}"))
+            shown = structured(await call(client, "generate_video", prompt=f"shot {number}"))
             made.insert(0, shown["task_id"])
         every = await offered(client, TASK, "task_id", "")
         one = await offered(client, TASK, "task_id", made[1][:8].upper())
@@ -173,7 +173,7 @@ async def test_at_most_twenty_ids_are_offered(world: World) -> None:
 
 async def test_a_picture_completes_from_what_is_finished(world: World) -> None:
     async with world.client() as client:
-        done = told(await call(client, "generate_image", prompt="a fox"))["task_id"]
+        done = structured(await call(client, "generate_image", prompt="a fox"))["task_id"]
         await call(client, "get_video_task", task_id=done, wait_seconds=45)
         await call(client, "generate_video", prompt="a hare")
         found = await offered(client, ANIMATE, "image", "ta")

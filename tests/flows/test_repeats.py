@@ -8,19 +8,19 @@ import httpx
 import pytest
 
 from support.service import always, once, refusal
-from support.world import World, call, text, told
+from support.world import World, call, structured, text
 
 
 async def test_a_call_made_again_before_its_result_was_read_returns_its_task(world: World) -> None:
     """As an agent does whose host cut the first call off."""
     async with world.client() as client:
-        first = told(await call(client, "generate_video", prompt="a fox", duration=5))
+        first = structured(await call(client, "generate_video", prompt="a fox", duration=5))
         await anyio.sleep(3600)
         again = await call(client, "generate_video", duration=5, prompt="a fox")
 
     assert world.service.charges == ["a fox"]
-    assert told(again)["task_id"] == first["task_id"]
-    assert (first["deduplicated"], told(again)["deduplicated"]) == (False, True)
+    assert structured(again)["task_id"] == first["task_id"]
+    assert (first["deduplicated"], structured(again)["deduplicated"]) == (False, True)
     assert "nothing new was sent" in text(again)
     assert "variation" in text(again)
 
@@ -33,7 +33,7 @@ async def test_a_call_cut_off_before_its_answer_is_joined_by_the_next(world: Wor
     async with world.client() as client:
         with anyio.move_on_after(10):
             await client.call_tool("generate_video", {"prompt": "a fox"})
-        joined = told(await call(client, "generate_video", prompt="a fox"))
+        joined = structured(await call(client, "generate_video", prompt="a fox"))
 
     assert joined["deduplicated"]
     assert joined["task_status"] == "pending"
@@ -42,12 +42,14 @@ async def test_a_call_cut_off_before_its_answer_is_joined_by_the_next(world: Wor
 
 async def test_the_same_call_a_minute_after_its_result_was_read_is_a_new_wish(world: World) -> None:
     async with world.client() as client:
-        first = told(await call(client, "generate_video", prompt="a fox"))
-        done = told(await call(client, "get_video_task", task_id=first["task_id"], wait_seconds=45))
+        first = structured(await call(client, "generate_video", prompt="a fox"))
+        done = structured(
+            await call(client, "get_video_task", task_id=first["task_id"], wait_seconds=45)
+        )
         await anyio.sleep(55)
-        soon = told(await call(client, "generate_video", prompt="a fox"))
+        soon = structured(await call(client, "generate_video", prompt="a fox"))
         await anyio.sleep(10)
-        later = told(await call(client, "generate_video", prompt="a fox"))
+        later = structured(await call(client, "generate_video", prompt="a fox"))
 
     assert done["task_status"] == "succeed"
     assert soon["task_id"] == first["task_id"]
@@ -70,10 +72,10 @@ async def test_an_unread_result_is_not_waited_for_longer_than_a_day(world: World
 
 async def test_a_wait_that_ran_out_reads_no_result(world: World) -> None:
     async with world.client() as client:
-        first = told(await call(client, "generate_video", prompt="a fox"))
+        first = structured(await call(client, "generate_video", prompt="a fox"))
         await call(client, "get_video_task", task_id=first["task_id"], wait_seconds=0)
         await anyio.sleep(3600)
-        again = told(await call(client, "generate_video", prompt="a fox"))
+        again = structured(await call(client, "generate_video", prompt="a fox"))
 
     assert again["deduplicated"]
 
@@ -103,7 +105,7 @@ async def test_the_order_of_members_makes_no_other_request(world: World) -> None
 async def test_another_wish_is_another_video(world: World, other: dict[str, object]) -> None:
     async with world.client() as client:
         await call(client, "generate_video", prompt="a fox")
-        second = told(await call(client, "generate_video", **other))
+        second = structured(await call(client, "generate_video", **other))
 
     assert not second["deduplicated"]
     assert len(world.service.charges) == 2
@@ -122,7 +124,7 @@ async def test_calls_at_the_same_moment_are_paid_for_once(world: World) -> None:
     ids: list[str] = []
 
     async def ask() -> None:
-        ids.append(told(await call(client, "generate_video", prompt="a fox"))["task_id"])
+        ids.append(structured(await call(client, "generate_video", prompt="a fox"))["task_id"])
 
     async with world.client() as client, anyio.create_task_group() as callers:
         for _ in range(8):
@@ -135,11 +137,15 @@ async def test_calls_at_the_same_moment_are_paid_for_once(world: World) -> None:
 
 async def test_a_key_names_one_request_for_good(world: World) -> None:
     async with world.client() as client:
-        first = told(await call(client, "generate_video", prompt="a fox", idempotency_key="shot 1"))
+        first = structured(
+            await call(client, "generate_video", prompt="a fox", idempotency_key="shot 1")
+        )
         await call(client, "get_video_task", task_id=first["task_id"], wait_seconds=45)
     await anyio.sleep(7 * 24 * 3600)
     async with world.client() as client:
-        again = told(await call(client, "generate_video", prompt="a fox", idempotency_key="shot 1"))
+        again = structured(
+            await call(client, "generate_video", prompt="a fox", idempotency_key="shot 1")
+        )
 
     assert again["deduplicated"]
     assert again["task_id"] == first["task_id"]
@@ -149,11 +155,11 @@ async def test_a_key_names_one_request_for_good(world: World) -> None:
 async def test_the_way_to_another_take_that_a_repeat_names_is_one(world: World) -> None:
     wish = {"prompt": "a fox", "idempotency_key": "shot 1"}
     async with world.client() as client:
-        first = told(await call(client, "generate_video", **wish))
+        first = structured(await call(client, "generate_video", **wish))
         again = text(await call(client, "generate_video", **wish))
         refused = await call(client, "generate_video", **wish, variation=2)
         wish["idempotency_key"] = "shot 2"
-        second = told(await call(client, "generate_video", **wish))
+        second = structured(await call(client, "generate_video", **wish))
 
     assert "add a new idempotency_key." in again
     assert "variation" not in again
@@ -188,9 +194,11 @@ async def test_a_variation_that_is_the_same_is_not_said_to_differ(world: World) 
 async def test_two_services_may_use_the_same_key(world: World) -> None:
     async with world.client() as client:
         await call(client, "generate_video", prompt="a fox", idempotency_key="k")
-    other = World(world.folder, era=world.era, service=world.service, identity="another key")
+    other = World(world.folder, era=world.era, service=world.service, account="another key")
     async with other.client() as client:
-        second = told(await call(client, "generate_video", prompt="a hare", idempotency_key="k"))
+        second = structured(
+            await call(client, "generate_video", prompt="a hare", idempotency_key="k")
+        )
 
     assert not second["deduplicated"]
 
@@ -198,9 +206,9 @@ async def test_two_services_may_use_the_same_key(world: World) -> None:
 async def test_the_same_wish_with_another_key_of_geekais_is_not_a_repeat(world: World) -> None:
     async with world.client() as client:
         await call(client, "generate_video", prompt="a fox")
-    other = World(world.folder, era=world.era, service=world.service, identity="another key")
+    other = World(world.folder, era=world.era, service=world.service, account="another key")
     async with other.client() as client:
-        second = told(await call(client, "generate_video", prompt="a fox"))
+        second = structured(await call(client, "generate_video", prompt="a fox"))
 
     assert not second["deduplicated"]
     assert world.service.charges == ["a fox", "a fox"]
@@ -210,7 +218,7 @@ async def test_what_was_refused_is_not_what_the_next_call_repeats(world: World) 
     world.service.before_charge = once(refusal(402, "insufficient_balance", "top up"))
     async with world.client() as client:
         refused = await call(client, "generate_video", prompt="a fox")
-        works = told(await call(client, "generate_video", prompt="a fox"))
+        works = structured(await call(client, "generate_video", prompt="a fox"))
 
     assert "Nothing was charged." in text(refused)
     assert not works["deduplicated"]
@@ -220,8 +228,10 @@ async def test_what_was_refused_is_not_what_the_next_call_repeats(world: World) 
 async def test_of_two_that_a_call_may_repeat_it_is_the_newer(world: World) -> None:
     async with world.client() as client:
         await call(client, "generate_video", prompt="a fox", idempotency_key="one")
-        newer = told(await call(client, "generate_video", prompt="a fox", idempotency_key="two"))
-        again = told(await call(client, "generate_video", prompt="a fox"))
+        newer = structured(
+            await call(client, "generate_video", prompt="a fox", idempotency_key="two")
+        )
+        again = structured(await call(client, "generate_video", prompt="a fox"))
 
     assert again["task_id"] == newer["task_id"]
 
@@ -231,21 +241,25 @@ async def test_what_was_refused_may_be_asked_again_with_the_same_key(world: Worl
     world.service.before_charge = once(refusal(402, "insufficient_balance", "top up"))
     async with world.client() as client:
         refused = await call(client, "generate_video", prompt="a fox", idempotency_key="k")
-        works = told(await call(client, "generate_video", prompt="a fox", idempotency_key="k"))
-        again = told(await call(client, "generate_video", prompt="a fox", idempotency_key="k"))
+        works = structured(
+            await call(client, "generate_video", prompt="a fox", idempotency_key="k")
+        )
+        again = structured(
+            await call(client, "generate_video", prompt="a fox", idempotency_key="k")
+        )
 
     assert "Nothing was charged." in text(refused)
-    assert works["task_id"] == again["task_id"] != told(refused)["task_id"]
+    assert works["task_id"] == again["task_id"] != structured(refused)["task_id"]
     assert world.service.charges == ["a fox"]
 
 
 async def test_what_failed_and_was_told_may_be_tried_again_at_once(world: World) -> None:
     world.service.error = {"code": "moderation", "message": "no foxes"}
     async with world.client() as client:
-        first = told(await call(client, "generate_video", prompt="a fox"))
+        first = structured(await call(client, "generate_video", prompt="a fox"))
         await anyio.sleep(60)
-        unread = told(await call(client, "generate_video", prompt="a fox"))
-        retried = told(await call(client, "generate_video", prompt="a fox"))
+        unread = structured(await call(client, "generate_video", prompt="a fox"))
+        retried = structured(await call(client, "generate_video", prompt="a fox"))
 
     assert unread["task_id"] == first["task_id"]
     assert unread["error"]["code"] == "moderation"
@@ -255,12 +269,12 @@ async def test_what_failed_and_was_told_may_be_tried_again_at_once(world: World)
 async def test_an_unknown_outcome_is_never_repeated_however_often_it_was_told(world: World) -> None:
     world.service.on_create = always(httpx.ReadError("reset"))
     async with world.client() as client:
-        first = told(await call(client, "generate_video", prompt="a fox"))
+        first = structured(await call(client, "generate_video", prompt="a fox"))
         await call(client, "get_video_task", task_id=first["task_id"])
         await anyio.sleep(3600)
         again = await call(client, "generate_video", prompt="a fox")
 
-    assert told(again)["task_id"] == first["task_id"]
+    assert structured(again)["task_id"] == first["task_id"]
     assert again.is_error
     assert "It may have been charged." in text(again)
     assert "variation" not in text(again)
@@ -271,15 +285,15 @@ async def test_an_unknown_outcome_that_was_found_is_followed_and_not_paid_for_ag
     world: World,
 ) -> None:
     """That its outcome is unknown was told long ago; how it ended was not."""
-    world.service.takes = 900
+    world.service.job_seconds = 900
     world.service.on_create = once(httpx.ReadError("reset"))
     async with world.client() as client:
-        first = told(await call(client, "generate_video", prompt="a fox"))
+        first = structured(await call(client, "generate_video", prompt="a fox"))
         (charged,) = world.service.jobs
-        async with world.desk() as desk:
+        async with world.resolver() as desk:
             await desk.attach(first["task_id"], charged)
         await anyio.sleep(120)
-        again = told(await call(client, "generate_video", prompt="a fox"))
+        again = structured(await call(client, "generate_video", prompt="a fox"))
 
     assert first["task_status"] == "unknown"
     assert (again["task_id"], again["task_status"]) == (first["task_id"], "running")
@@ -288,10 +302,10 @@ async def test_an_unknown_outcome_that_was_found_is_followed_and_not_paid_for_ag
 
 async def test_a_repeat_finds_its_task_in_another_server_and_after_a_restart(world: World) -> None:
     async with world.client() as one, world.client() as other:
-        first = told(await call(one, "generate_video", prompt="a fox"))
-        second = told(await call(other, "generate_video", prompt="a fox"))
+        first = structured(await call(one, "generate_video", prompt="a fox"))
+        second = structured(await call(other, "generate_video", prompt="a fox"))
     async with world.client() as client:
-        third = told(await call(client, "generate_video", prompt="a fox"))
+        third = structured(await call(client, "generate_video", prompt="a fox"))
 
     assert first["task_id"] == second["task_id"] == third["task_id"]
     assert world.service.charges == ["a fox"]

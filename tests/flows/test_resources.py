@@ -16,14 +16,14 @@ from geekai_video_mcp.ledger import Ledger
 from geekai_video_mcp.lifecycle import FileStatus, Status, new_task
 from geekai_video_mcp.resources import filling, reading
 from support.service import VIDEO, file
-from support.world import World, call, now, told
+from support.world import World, call, now, structured
 
 
 async def made(client: Client, tool: str = "generate_video", **arguments: object) -> dict[str, Any]:
     """A task that was waited for, as it is told."""
-    started = told(await call(client, tool, **{"prompt": "a fox", **arguments}))
+    started = structured(await call(client, tool, **{"prompt": "a fox", **arguments}))
     done = await call(client, "get_video_task", task_id=started["task_id"], wait_seconds=45)
-    return told(done)
+    return structured(done)
 
 
 async def read(client: Client, uri: str) -> TextResourceContents | BlobResourceContents:
@@ -44,10 +44,12 @@ async def listed(client: Client, cursor: str | None = None) -> list[Resource]:
 
 @pytest.mark.parametrize("takes", [0, 600])
 async def test_a_task_is_read_as_get_video_task_tells_it(world: World, takes: float) -> None:
-    world.service.takes = takes
+    world.service.job_seconds = takes
     async with world.client() as client:
         task = await made(client)
-        again = told(await call(client, "get_video_task", task_id=task["task_id"], wait_seconds=0))
+        again = structured(
+            await call(client, "get_video_task", task_id=task["task_id"], wait_seconds=0)
+        )
         content = await read(client, f"video://tasks/{task['task_id']}")
 
     assert isinstance(content, TextResourceContents)
@@ -56,9 +58,9 @@ async def test_a_task_is_read_as_get_video_task_tells_it(world: World, takes: fl
 
 
 async def test_reading_asks_the_service_for_nothing(world: World) -> None:
-    world.service.takes = 600
+    world.service.job_seconds = 600
     async with world.client() as client:
-        task_id = told(await call(client, "generate_video", prompt="a fox"))["task_id"]
+        task_id = structured(await call(client, "generate_video", prompt="a fox"))["task_id"]
         asked = len(world.service.requests)
         await read(client, f"video://tasks/{task_id}")
         await refused(client, f"video://tasks/{'0' * 32}")
@@ -70,11 +72,11 @@ async def test_reading_is_no_delivery_so_the_same_request_still_finds_its_task(
     world: World,
 ) -> None:
     async with world.client() as client:
-        task_id = told(await call(client, "generate_video", prompt="a fox"))["task_id"]
+        task_id = structured(await call(client, "generate_video", prompt="a fox"))["task_id"]
         await anyio.sleep(60)
         content = await read(client, f"video://tasks/{task_id}")
         await anyio.sleep(600)
-        again = told(await call(client, "generate_video", prompt="a fox"))
+        again = structured(await call(client, "generate_video", prompt="a fox"))
 
     assert isinstance(content, TextResourceContents)
     assert json.loads(content.text)["task_status"] == "succeed"
@@ -140,7 +142,7 @@ async def test_a_file_that_is_gone_is_said_to_be_gone(world: World) -> None:
 
 
 async def test_a_task_without_a_file_yet_says_so_and_what_to_do(world: World) -> None:
-    world.service.takes = 600
+    world.service.job_seconds = 600
     async with world.client() as client:
         task = await made(client)
         for part in ("video", "cover", "frames", "last-frame"):
@@ -232,7 +234,7 @@ async def test_the_list_begins_with_the_newest_task_and_its_file(world: World) -
     async with world.client() as client:
         empty = await listed(client)
         old = await made(client)
-        world.service.takes = 600
+        world.service.job_seconds = 600
         await anyio.sleep(1)
         new = await made(client, prompt="a hare")
         first, second, third = await listed(client)
@@ -272,7 +274,7 @@ async def test_pages_of_the_list_follow_each_other_without_gap_or_repeat(
 async def test_a_page_has_fifty_entries_at_most(world: World) -> None:
     ledger = await Ledger.open(world.state)
     for number in range(26):
-        task = new_task(request={}, account=world.identity, owner="dead", at=now() + number)
+        task = new_task(request={}, account=world.account, owner="dead", at=now() + number)
         await ledger.add(
             replace(task, status=Status.SUCCEED, file_status=FileStatus.STORED, file_path="/a.mp4")
         )
@@ -314,7 +316,7 @@ async def test_a_name_is_plain_short_and_never_empty(world: World) -> None:
     async with world.client() as client:
         await call(client, "generate_video", prompt="\x1b[31ma\u202efox\n" + "very " * 30)
         await anyio.sleep(1)
-        silent = told(await call(client, "generate_video", prompt="\u200b"))
+        silent = structured(await call(client, "generate_video", prompt="\u200b"))
         first, second = await listed(client)
 
     assert first.name == silent["task_id"]
@@ -333,7 +335,7 @@ async def test_no_link_of_geekais_stands_in_a_list(world: World) -> None:
 
 
 async def test_a_preview_is_called_a_preview(world: World) -> None:
-    world.identity = SANDBOX_URL
+    world.account = SANDBOX_URL
     async with world.client() as client:
         await made(client)
         entries = await listed(client)
@@ -345,7 +347,7 @@ async def test_a_result_links_the_task_and_then_its_file(world: World) -> None:
     async with world.client() as client:
         started = await call(client, "generate_video", prompt="a fox")
         done = await call(
-            client, "get_video_task", task_id=told(started)["task_id"], wait_seconds=45
+            client, "get_video_task", task_id=structured(started)["task_id"], wait_seconds=45
         )
         repeated = await call(client, "generate_video", prompt="a fox")
         (before,), (after,), (again,) = (
@@ -354,10 +356,10 @@ async def test_a_result_links_the_task_and_then_its_file(world: World) -> None:
         )
         content = await read(client, after.uri)
 
-    assert before.uri == f"video://tasks/{told(started)['task_id']}"
+    assert before.uri == f"video://tasks/{structured(started)['task_id']}"
     assert (before.name, before.mime_type) == ("a fox", "application/json")
-    assert after.uri == told(done)["resource"]
-    assert (after.name, after.mime_type) == (Path(told(done)["file"]).name, "video/mp4")
+    assert after.uri == structured(done)["resource"]
+    assert (after.name, after.mime_type) == (Path(structured(done)["file"]).name, "video/mp4")
     assert after.size == len(VIDEO)
     assert again == after
     assert isinstance(content, BlobResourceContents)

@@ -16,9 +16,9 @@ from mcp.server.context import CallNext, HandlerResult
 from mcp_types import ClientCapabilities
 
 from geekai_video_mcp.server import build_server
-from support.service import always, once, refusal, usual
+from support.service import always, documented_reply, once, refusal
 from support.tasks import IDENTIFIER, Listening, Tasks, Told, ask, created, listening
-from support.world import Era, World, call, told
+from support.world import Era, World, call, structured
 
 METHODS: dict[str, dict[str, Any]] = {
     "tasks/get": {},
@@ -46,15 +46,15 @@ async def test_a_client_of_the_extension_gets_in_the_end_what_get_video_task_giv
     tasks = Tasks()
     async with world.client(extensions=[tasks]) as client:
         done = await call(client, tool, prompt="a fox")
-        shown = await call(client, "get_video_task", task_id=told(done)["task_id"])
+        shown = await call(client, "get_video_task", task_id=structured(done)["task_id"])
 
     first, *_, last = tasks.seen
     assert (first["resultType"], first["status"]) == ("task", "working")
     assert (last["resultType"], last["status"]) == ("complete", "completed")
-    assert told(done)["task_status"] == "succeed"
-    assert Path(told(done)["file"]).exists()
+    assert structured(done)["task_status"] == "succeed"
+    assert Path(structured(done)["file"]).exists()
     assert done.content == shown.content
-    assert told(done) == told(shown)
+    assert structured(done) == structured(shown)
     assert done.is_error == shown.is_error
     assert world.service.charges == ["a fox"]
 
@@ -71,14 +71,14 @@ async def test_a_call_that_does_not_declare_it_gets_no_task(world: World) -> Non
         plain = await call(client, "generate_video", prompt="a fox")
 
     assert plain.result_type == "complete"
-    assert told(plain)["task_status"] == "pending"
+    assert structured(plain)["task_status"] == "pending"
 
 
 async def test_the_old_protocol_knows_no_such_tasks(world: World) -> None:
     world.era = "legacy"
     async with world.client(extensions=[Tasks()]) as client:
         plain = await call(client, "generate_video", prompt="a fox")
-        unknown = await refused(client, "tasks/get", taskId=told(plain)["task_id"])
+        unknown = await refused(client, "tasks/get", taskId=structured(plain)["task_id"])
 
     assert unknown.code == -32601
 
@@ -93,7 +93,7 @@ async def test_a_failed_generation_is_a_completed_task_with_an_error_in_its_resu
 
     assert tasks.seen[-1]["status"] == "completed"
     assert done.is_error
-    assert told(done)["error"]["code"] == "1301"
+    assert structured(done)["error"]["code"] == "1301"
 
 
 async def test_an_answer_that_leaves_nothing_to_wait_for_is_no_task(world: World) -> None:
@@ -107,17 +107,17 @@ async def test_an_answer_that_leaves_nothing_to_wait_for_is_no_task(world: World
         waited = await directly(prompt="a fox", **{"async": False})
         world.service.before_charge = always(refusal(400, "invalid", "no"))
         rejected = await directly(prompt="two")
-        world.service.before_charge = usual
+        world.service.before_charge = documented_reply
         world.service.on_create = once(httpx.ReadError("reset"))
         unknown = await directly(prompt="three")
         listed = await client.session.call_tool("list_video_tasks", {})
 
-    assert told(dry)["dry_run"]
+    assert structured(dry)["dry_run"]
     assert wrong.is_error
-    assert told(waited)["task_status"] == "succeed"
-    assert told(rejected)["task_status"] == "failed"
-    assert told(unknown)["task_status"] == "unknown"
-    assert len(told(listed)["tasks"]) == 3
+    assert structured(waited)["task_status"] == "succeed"
+    assert structured(rejected)["task_status"] == "failed"
+    assert structured(unknown)["task_status"] == "unknown"
+    assert len(structured(listed)["tasks"]) == 3
 
 
 async def test_a_repeat_is_given_the_task_that_it_repeats(world: World) -> None:
@@ -131,9 +131,9 @@ async def test_a_repeat_is_given_the_task_that_it_repeats(world: World) -> None:
 
 async def test_a_result_read_as_a_task_is_a_result_read(world: World) -> None:
     async with world.client(extensions=[Tasks()]) as client:
-        first = told(await call(client, "generate_video", prompt="a fox"))
+        first = structured(await call(client, "generate_video", prompt="a fox"))
         await anyio.sleep(120)
-        second = told(await call(client, "generate_video", prompt="a fox"))
+        second = structured(await call(client, "generate_video", prompt="a fox"))
 
     assert second["task_id"] != first["task_id"]
     assert world.service.charges == ["a fox", "a fox"]
@@ -176,7 +176,7 @@ async def test_who_does_not_declare_the_extension_is_told_what_is_missing(
     world: World, method: str
 ) -> None:
     async with world.client() as client:
-        task_id = told(await call(client, "generate_video", prompt="a fox"))["task_id"]
+        task_id = structured(await call(client, "generate_video", prompt="a fox"))["task_id"]
         missing = await refused(client, method, taskId=task_id, **METHODS[method])
 
     assert missing.code == -32021
@@ -190,17 +190,19 @@ async def test_an_id_that_is_no_tasks_is_refused_and_nobody_else_is_asked(
 ) -> None:
     async with world.client(extensions=[Tasks()]) as client:
         mine = await call(client, "generate_video", prompt="a fox")
-        looks = world.service.looks
-        for strange in ("none", "", told(mine)["provider_task_id"]):
+        looks = world.service.poll_count
+        for strange in ("none", "", structured(mine)["provider_task_id"]):
             unknown = await refused(client, method, taskId=strange, **METHODS[method])
             assert unknown.code == -32602
-        assert world.service.looks == looks
+        assert world.service.poll_count == looks
 
 
 async def test_a_task_says_when_it_was_made_and_when_to_ask_again(world: World) -> None:
     async with world.client(extensions=[Tasks()]) as client:
         task = await created(client, "generate_video", prompt="a fox")
-        shown = told(await call(client, "get_video_task", task_id=task["taskId"], wait_seconds=0))
+        shown = structured(
+            await call(client, "get_video_task", task_id=task["taskId"], wait_seconds=0)
+        )
         await anyio.sleep(15)
         later = await ask(client.session, "tasks/get", taskId=task["taskId"])
 

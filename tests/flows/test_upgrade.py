@@ -18,9 +18,9 @@ import pytest
 
 from support import earlier
 from support.earlier import ELSEWHERE, Row, alive, rows, select
-from support.host import Host
+from support.host import ResultHost
 from support.service import STILL, VIDEO, always
-from support.world import EPOCH, World, call, text, told
+from support.world import EPOCH, World, call, structured, text
 
 SETTLED = {
     "一只狐狸, stored": "succeed",
@@ -56,7 +56,7 @@ def world(tmp_path: Path, virtual_time: None) -> World:
     """The folder of the earlier version, and the service that it had paid."""
     del virtual_time
     earlier.lay(tmp_path)
-    world = World(tmp_path, identity=earlier.SERVICE)
+    world = World(tmp_path, account=earlier.SERVICE)
     earlier.remember(world.service)
     return world
 
@@ -134,15 +134,15 @@ async def test_a_task_that_is_over_is_told_with_all_its_facts(world: World, prom
         shown = await call(client, "get_video_task", task_id=row["id"], wait_seconds=0)
 
     facts = expected(row)
-    assert {name: told(shown).get(name) for name in facts} == facts
-    assert told(shown)["task_status"] == SETTLED[prompt]
+    assert {name: structured(shown).get(name) for name in facts} == facts
+    assert structured(shown)["task_status"] == SETTLED[prompt]
     assert shown.is_error is (SETTLED[prompt] != "succeed" or row["file_status"] == "lost")
     if row["ended_at"]:
-        assert told(shown)["elapsed_seconds"] == round(row["ended_at"] - row["created_at"])
+        assert structured(shown)["elapsed_seconds"] == round(row["ended_at"] - row["created_at"])
     if row["status"] in {"rejected", "abandoned", "unknown"}:
         assert row["error_message"] in text(shown)
     if row["file_status"] == "stored":
-        assert Path(told(shown)["file"]).read_bytes() in {VIDEO, STILL}
+        assert Path(structured(shown)["file"]).read_bytes() in {VIDEO, STILL}
     assert posted(world) == []
 
 
@@ -172,14 +172,16 @@ async def test_a_task_that_goes_on_is_told_as_it_was_left(world: World, prompt: 
         shown = await call(client, "get_video_task", task_id=row["id"], wait_seconds=0)
 
     facts = expected(row)
-    assert {name: told(shown).get(name) for name in facts} == facts
-    assert told(shown)["task_status"] == UNFINISHED[prompt]
-    stale_since = told(shown).get("stale_since")
+    assert {name: structured(shown).get(name) for name in facts} == facts
+    assert structured(shown)["task_status"] == UNFINISHED[prompt]
+    stale_since = structured(shown).get("stale_since")
     assert stale_since == (iso(row["stale_since"]) if row["stale_since"] else None)
-    assert told(shown)["elapsed_seconds"] == round((row["ended_at"] or EPOCH) - row["created_at"])
+    assert structured(shown)["elapsed_seconds"] == round(
+        (row["ended_at"] or EPOCH) - row["created_at"]
+    )
     if (row["next_look_at"] or 0) > EPOCH:
         ahead = row["next_look_at"] - EPOCH
-        assert told(shown)["poll_after_seconds"] == pytest.approx(ahead, abs=2)
+        assert structured(shown)["poll_after_seconds"] == pytest.approx(ahead, abs=2)
     if row["file_problem"]:
         assert row["file_problem"] in text(shown)
 
@@ -187,7 +189,7 @@ async def test_a_task_that_goes_on_is_told_as_it_was_left(world: World, prompt: 
 async def test_every_task_is_listed_as_it_stands_in_its_columns(world: World) -> None:
     before = list(rows(world.folder).values())
     async with world.client() as client:
-        page = told(await call(client, "list_video_tasks", limit=50))
+        page = structured(await call(client, "list_video_tasks", limit=50))
 
     newest_first = sorted(before, key=lambda row: (row["created_at"], row["id"]), reverse=True)
     facts = [
@@ -254,11 +256,11 @@ async def test_what_the_journal_kept_is_what_became_of_the_request(world: World)
         if request.url.path.endswith(accepted["provider_task_id"]):
             looked_at.append(world.service.clock())
 
-    world.service.on_look = record
+    world.service.on_poll = record
     async with world.client() as client:
         await anyio.sleep(60)
-        done = told(await call(client, "get_video_task", task_id=accepted["task_id"]))
-        failed = told(await call(client, "get_video_task", task_id=refused["task_id"]))
+        done = structured(await call(client, "get_video_task", task_id=accepted["task_id"]))
+        failed = structured(await call(client, "get_video_task", task_id=refused["task_id"]))
     after = {row["id"]: row for row in rows(world.folder).values()}
 
     assert done["provider_task_id"] == accepted["provider_task_id"]
@@ -283,8 +285,8 @@ async def test_what_was_under_way_and_left_no_note_is_unknown_and_never_sent_aga
 
     assert (row["status"], row["error_code"]) == ("unknown", "orphaned")
     assert "It may have been charged." in row["error_message"]
-    assert told(again)["deduplicated"]
-    assert told(again)["task_id"] == row["id"]
+    assert structured(again)["deduplicated"]
+    assert structured(again)["task_id"] == row["id"]
     assert "a fox, under way" not in posted(world)
 
 
@@ -292,7 +294,9 @@ async def test_what_was_under_way_and_left_no_note_is_unknown_and_never_sent_aga
 async def test_what_was_accepted_is_followed_to_its_file(world: World, prompt: str) -> None:
     before = rows(world.folder)[prompt]
     async with world.client() as client:
-        done = told(await call(client, "get_video_task", task_id=before["id"], wait_seconds=45))
+        done = structured(
+            await call(client, "get_video_task", task_id=before["id"], wait_seconds=45)
+        )
     after = rows(world.folder)[prompt]
 
     media = before["media"]
@@ -311,7 +315,7 @@ async def test_what_was_accepted_is_followed_to_its_file(world: World, prompt: s
 
 async def test_a_half_fetched_video_is_gone_on_with_where_its_note_says(world: World) -> None:
     before = rows(world.folder)["a fox, half fetched"]
-    host = Host()
+    host = ResultHost()
 
     async def by_name(request: httpx.Request) -> httpx.Response | None:
         mine = request.url.path.endswith(f"{before['provider_task_id']}.mp4")
@@ -319,7 +323,9 @@ async def test_a_half_fetched_video_is_gone_on_with_where_its_note_says(world: W
 
     world.service.on_file = by_name
     async with world.client() as client:
-        done = told(await call(client, "get_video_task", task_id=before["id"], wait_seconds=45))
+        done = structured(
+            await call(client, "get_video_task", task_id=before["id"], wait_seconds=45)
+        )
     after = rows(world.folder)["a fox, half fetched"]
 
     assert host.asked == [f"bytes={earlier.PART_BYTES}-"]
@@ -367,7 +373,7 @@ async def test_the_same_request_finds_the_task_of_the_earlier_version(
     world: World, prompt: str, settings: dict[str, Any]
 ) -> None:
     async with world.client() as client:
-        again = told(await call(client, "generate_video", **REAL, prompt=prompt, **settings))
+        again = structured(await call(client, "generate_video", **REAL, prompt=prompt, **settings))
 
     assert again["deduplicated"]
     assert again["task_id"] == rows(world.folder)[prompt]["id"]
@@ -385,7 +391,7 @@ async def test_the_key_of_another_request_is_refused_and_that_of_a_rejected_one_
 
     assert taken.is_error
     assert "Nothing was charged." in text(taken)
-    assert not told(free)["deduplicated"]
+    assert not structured(free)["deduplicated"]
     assert posted(world).count("an owl") == 1
 
 
@@ -445,7 +451,7 @@ async def test_a_note_of_a_paid_answer_is_written_under_the_same_keys(world: Wor
 async def test_a_note_beside_a_part_file_is_written_under_the_same_keys(world: World) -> None:
     (old,) = (earlier.SAMPLE / "videos").glob(".*.part.json")
     task = rows(world.folder)["a fox, pending"]
-    host, broke_off = Host(cuts=[6000]), anyio.Event()
+    host, broke_off = ResultHost(cuts=[6000]), anyio.Event()
 
     async def break_off(request: httpx.Request) -> httpx.Response | None:
         if task["provider_task_id"] not in request.url.path:
@@ -484,7 +490,7 @@ async def test_what_the_earlier_version_writes_still_fits_the_ledger(world: Worl
             new["task_id"] = before["task"]["id"]
         select(world.folder, f"INSERT INTO {table} ({names}) VALUES ({places})", *new.values())  # noqa: S608 - our own names
     async with world.client() as client:
-        page = told(await call(client, "list_video_tasks", limit=50))
+        page = structured(await call(client, "list_video_tasks", limit=50))
     assert "new" in {task["task_id"] for task in page["tasks"]}
 
 
@@ -501,13 +507,15 @@ async def test_a_request_that_a_running_server_of_the_earlier_version_has_under_
     with alive(world.folder, before["owner"]):
         async with world.client() as client:
             await anyio.sleep(60)
-            waiting = told(
+            waiting = structured(
                 await call(client, "get_video_task", task_id=before["id"], wait_seconds=0)
             )
             untouched = rows(world.folder)["a fox, under way"]
             answered(world, before, paid.id)
     async with world.client() as client:
-        done = told(await call(client, "get_video_task", task_id=before["id"], wait_seconds=45))
+        done = structured(
+            await call(client, "get_video_task", task_id=before["id"], wait_seconds=45)
+        )
 
     assert waiting["task_status"] == "submitting"
     assert untouched == before
@@ -556,7 +564,7 @@ async def test_a_server_of_the_earlier_version_that_dies_meanwhile_leaves_an_unk
             await anyio.sleep(20)
             shown = await call(client, "get_video_task", task_id=before["id"], wait_seconds=0)
 
-    assert told(shown)["task_status"] == "unknown"
+    assert structured(shown)["task_status"] == "unknown"
     assert "It may have been charged." in text(shown)
     assert world.service.charges.count("a fox, under way") == 1
 
@@ -573,7 +581,7 @@ async def test_a_task_that_a_running_server_of_the_earlier_version_watches_is_le
         if request.url.path.endswith(before["provider_task_id"]):
             looked_at.append(world.service.clock())
 
-    world.service.on_look = record
+    world.service.on_poll = record
     with alive(world.folder, before["owner"]):
         async with world.client():
             await anyio.sleep(120)

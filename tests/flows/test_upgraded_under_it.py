@@ -13,7 +13,7 @@ import pytest
 from geekai_video_mcp.errors import LedgerTooNew
 from geekai_video_mcp.ledger.journal import Journal
 from support.service import Answer, once, refusal
-from support.world import World, call, text, told
+from support.world import World, call, structured, text
 
 REFUSED = (
     "The task database was upgraded by a newer version of this server while this one was running."
@@ -40,9 +40,9 @@ async def test_a_request_under_way_loses_nothing_and_its_video_comes(world: Worl
 
     world.service.on_create = upgraded_meanwhile
     async with world.client() as client:
-        started = told(await call(client, "generate_video", prompt="a fox"))
+        started = structured(await call(client, "generate_video", prompt="a fox"))
         at_once = row(world, started["task_id"])
-        done = told(
+        done = structured(
             await call(client, "get_video_task", task_id=started["task_id"], wait_seconds=45)
         )
 
@@ -76,7 +76,9 @@ async def test_an_answer_whose_row_it_cannot_read_any_more_is_kept_for_the_newer
     write_result(None)  # this program stands for the newer one, which can read it
     async with world.client() as client:
         await anyio.sleep(1)
-        done = told(await call(client, "get_video_task", task_id=note.task_id, wait_seconds=45))
+        done = structured(
+            await call(client, "get_video_task", task_id=note.task_id, wait_seconds=45)
+        )
 
     assert "It may have been charged." in text(lost)
     assert done["task_status"] == "succeed"
@@ -87,11 +89,11 @@ async def test_a_new_request_is_refused_before_it_is_sent_and_reads_go_on(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with world.client() as client:
-        before = told(await call(client, "generate_video", prompt="a fox"))
+        before = structured(await call(client, "generate_video", prompt="a fox"))
         upgrade(world)
         refused = await call(client, "generate_video", prompt="a hare")
         again = await call(client, "generate_image", prompt="a hare")
-        listed = told(await call(client, "list_video_tasks"))
+        listed = structured(await call(client, "list_video_tasks"))
         looked = await call(client, "get_video_task", task_id=before["task_id"], wait_seconds=0)
 
     assert refused.is_error
@@ -112,12 +114,12 @@ async def test_an_intent_that_had_not_left_by_then_is_refused_as_well(world: Wor
 
     world.service.before_charge = upgraded_meanwhile
     async with world.client() as client:
-        asked = told(await call(client, "generate_video", prompt="a fox"))
+        asked = structured(await call(client, "generate_video", prompt="a fox"))
         await anyio.sleep(60)
         refused = await call(client, "get_video_task", task_id=asked["task_id"], wait_seconds=0)
 
-    assert told(refused)["task_status"] == "failed"
-    assert told(refused)["error"] == {"code": "ledger_too_new", "message": REFUSED}
+    assert structured(refused)["task_status"] == "failed"
+    assert structured(refused)["error"] == {"code": "ledger_too_new", "message": REFUSED}
     assert row(world, asked["task_id"]) == ("rejected", None, "kept")
     assert world.service.charges == []
 
@@ -125,8 +127,8 @@ async def test_an_intent_that_had_not_left_by_then_is_refused_as_well(world: Wor
 async def test_a_person_sends_nothing_again_through_an_old_command_line(world: World) -> None:
     world.service.on_create = once(httpx.ReadError("reset"))
     async with world.client() as client:
-        lost = told(await call(client, "generate_video", prompt="a fox"))
-    async with world.desk() as desk:
+        lost = structured(await call(client, "generate_video", prompt="a fox"))
+    async with world.resolver() as desk:
         upgrade(world)
         with pytest.raises(LedgerTooNew) as told_so:
             await desk.supersede(lost["task_id"])
@@ -142,8 +144,8 @@ async def test_a_person_is_told_if_it_is_upgraded_between_the_decision_and_the_r
 ) -> None:
     world.service.on_create = once(httpx.ReadError("reset"))
     async with world.client() as client:
-        lost = told(await call(client, "generate_video", prompt="a fox"))
-    async with world.desk() as desk:
+        lost = structured(await call(client, "generate_video", prompt="a fox"))
+    async with world.resolver() as desk:
         new = await desk.supersede(lost["task_id"])
         upgrade(world)
         sent = await desk.send(new)
@@ -157,8 +159,8 @@ async def test_an_intent_of_a_dead_process_is_left_for_the_newer_server(
 ) -> None:
     world.service.on_create = once(httpx.ReadError("reset"))
     async with world.client() as client:
-        lost = told(await call(client, "generate_video", prompt="a fox"))
-    async with world.desk() as desk:
+        lost = structured(await call(client, "generate_video", prompt="a fox"))
+    async with world.resolver() as desk:
         new = await desk.supersede(lost["task_id"])
     async with world.app():
         upgrade(world)

@@ -12,7 +12,7 @@ from mcp import MCPError
 from geekai_video_mcp import engine, tools
 from geekai_video_mcp.cli import main
 from geekai_video_mcp.ledger import sqlite
-from support.world import World, call, text, told
+from support.world import World, call, structured, text
 
 
 @contextmanager
@@ -43,7 +43,7 @@ async def test_a_call_is_answered_though_the_ledger_is_not_and_the_same_call_fin
     assert took < 5
     assert "It may have been charged." in text(late)
     assert "Make the same call again" in text(late)
-    assert told(again)["deduplicated"]
+    assert structured(again)["deduplicated"]
     assert world.service.charges == ["a fox"]
 
 
@@ -54,7 +54,7 @@ async def test_a_look_is_answered_though_another_process_holds_the_ledger(
     monkeypatch.setattr(engine, "FIND_PATIENCE", 0.5)
     world = World(tmp_path)
     async with world.client() as client:
-        task_id = told(await call(client, "generate_video", prompt="a fox"))["task_id"]
+        task_id = structured(await call(client, "generate_video", prompt="a fox"))["task_id"]
         with held(world):
             began = anyio.current_time()
             waited = await call(client, "get_video_task", task_id=task_id, wait_seconds=12)
@@ -62,7 +62,7 @@ async def test_a_look_is_answered_though_another_process_holds_the_ledger(
             late = await call(client, "get_video_task", task_id=task_id, wait_seconds=0)
             late_took = anyio.current_time() - began - took
 
-    assert told(waited)["task_status"] == "pending"
+    assert structured(waited)["task_status"] == "pending"
     assert took < 12 + 5
     assert late.is_error
     assert text(late) == (
@@ -84,7 +84,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_what_only_reads_a_busy_ledger_says_so_and_nothing_of_money(tmp_path: Path) -> None:
     world = World(tmp_path)
     async with world.client() as client:
-        task_id = told(await call(client, "generate_video", prompt="a fox"))["task_id"]
+        task_id = structured(await call(client, "generate_video", prompt="a fox"))["task_id"]
         with held(world, how="EXCLUSIVE"):
             looked = await call(client, "get_video_task", task_id=task_id, wait_seconds=0)
             listed = await call(client, "list_video_tasks")

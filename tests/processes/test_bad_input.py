@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from support.process import descendants_naming, line, listening, stdio
-from support.world import call, told
+from support.world import call, structured
 
 SMALL: Final = {"size": "320x180", "duration": 1, "fps": 12}
 PROMPT: Final = "a fox called Canary-8815"
@@ -138,7 +138,7 @@ async def test_a_host_that_vanishes_in_mid_call_leaves_a_task_for_the_next(
     assert (status, said) == (0, "")
     ((task_id, _),) = tasks_in(tmp_path)
     async with stdio(tmp_path) as client:
-        shown = told(await call(client, "get_video_task", task_id=task_id, wait_seconds=0))
+        shown = structured(await call(client, "get_video_task", task_id=task_id, wait_seconds=0))
     assert shown["task_status"] in {"pending", "running", "succeed"}
 
 

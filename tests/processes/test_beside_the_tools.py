@@ -28,7 +28,7 @@ from PIL import Image
 from geekai_video_mcp.artifacts import render_preview
 from support.process import line, listening, stdio, unmet
 from support.provider import HELD, provider
-from support.world import Era, call, told
+from support.world import Era, call, structured
 
 SMALL = {"size": "320x180", "duration": 1, "fps": 12}
 PATHS = {"stdio": "", "sse": "/sse", "streamable-http": "/mcp"}
@@ -53,11 +53,11 @@ async def served(folder: Path, transport: str, era: Era, **settings: str) -> Asy
 
 async def made(client: Client, tool: str = "generate_video") -> dict[str, Any]:
     arguments = {"prompt": "a fox"} | (SMALL if tool == "generate_video" else {})
-    started = told(await call(client, tool, **arguments))
+    started = structured(await call(client, tool, **arguments))
     done = await call(
         client, "get_video_task", task_id=started["task_id"], wait_seconds=45, preview="none"
     )
-    return told(done)
+    return structured(done)
 
 
 async def picture(client: Client, uri: str) -> tuple[Image.Image, str | None]:
@@ -161,7 +161,7 @@ async def test_a_damaged_video_gives_what_can_be_seen_of_it_or_none(
 async def test_a_listener_hears_of_a_task_to_its_file(tmp_path: Path, transport: str) -> None:
     heard: list[ServerEvent] = []
     async with served(tmp_path, transport, "auto") as client:
-        started = told(await call(client, "generate_video", prompt="a fox", **SMALL))
+        started = structured(await call(client, "generate_video", prompt="a fox", **SMALL))
         uri = f"video://tasks/{started['task_id']}"
         with anyio.fail_after(40):
             async with client.listen(
@@ -208,14 +208,16 @@ async def test_a_wait_shows_signs_of_life_and_ends_alone_when_cancelled(
         provider() as service,
         served(tmp_path, transport, era, **service.settings) as client,
     ):
-        task_id = told(await call(client, "generate_video", prompt=f"{HELD} a fox"))["task_id"]
+        task_id = structured(await call(client, "generate_video", prompt=f"{HELD} a fox"))[
+            "task_id"
+        ]
         with anyio.move_on_after(7.5) as waiting:
             await client.call_tool(
                 "get_video_task",
                 {"task_id": task_id, "wait_seconds": 45},
                 progress_callback=listen,
             )
-        after = told(await call(client, "get_video_task", task_id=task_id, wait_seconds=0))
+        after = structured(await call(client, "get_video_task", task_id=task_id, wait_seconds=0))
 
     assert waiting.cancelled_caught
     assert after["task_status"] in {"pending", "running"}

@@ -11,7 +11,7 @@ from PIL import Image
 
 from support.process import stdio
 from support.stills import encoded, noise, placed
-from support.world import call, text, told
+from support.world import call, structured, text
 
 SMALL = {"size": "320x180", "duration": 1, "fps": 12}
 
@@ -20,9 +20,9 @@ async def made(client: Client, **arguments: Any) -> dict[str, Any]:  # noqa: ANN
     """A finished video."""
     started = await call(client, "generate_video", **SMALL, **arguments)
     assert not started.is_error, text(started)
-    task_id = told(started)["task_id"]
+    task_id = structured(started)["task_id"]
     done = await call(client, "get_video_task", task_id=task_id, wait_seconds=45, preview="none")
-    return told(done)
+    return structured(done)
 
 
 def frames(path: str) -> list[np.ndarray[Any, Any]]:

@@ -14,7 +14,7 @@ from mcp_types import CallToolResult, ImageContent
 from PIL import Image
 
 from support.process import stdio
-from support.world import call, told
+from support.world import call, structured
 
 LIST_AT_MOST = 6 * 1024
 """Bytes of the whole tool list, output schemas included."""
@@ -48,8 +48,8 @@ async def test_an_idea_becomes_a_video_in_few_calls_and_tokens(tmp_path: Path) -
         asked = {"prompt": "A fox runs through fresh snow, low winter sun", "duration": 5}
         result = await call(client, "generate_video", **asked)
         spent, calls = spent + cost(asked, result), calls + 1
-        while "file" not in told(result):
-            look = {"task_id": told(result)["task_id"], "wait_seconds": 45}
+        while "file" not in structured(result):
+            look = {"task_id": structured(result)["task_id"], "wait_seconds": 45}
             result = await call(client, "get_video_task", **look)
             spent, calls = spent + cost(look, result), calls + 1
 

@@ -11,7 +11,7 @@ from mcp.client.sse import sse_client
 
 from support.mp4 import probe
 from support.process import line, listening, run, stdio
-from support.world import Era, call, text, told
+from support.world import Era, call, structured, text
 
 SMALL = {"size": "320x180", "duration": 1, "fps": 12}
 FREE = {"size": "320x180", "fps": 12}
@@ -47,24 +47,24 @@ async def test_a_video_is_made_over_http(
         if path == "/sse":
             target = sse_client(origin + path)
         async with Client(target, mode=era) as client:
-            started = told(await call(client, "generate_video", prompt="a fox", **SMALL))
+            started = structured(await call(client, "generate_video", prompt="a fox", **SMALL))
             done = await client.call_tool(
                 "get_video_task",
                 {"task_id": started["task_id"], "wait_seconds": 45},
                 progress_callback=listen,
             )
 
-    assert told(done)["task_status"] == "succeed"
-    assert probe(Path(told(done)["file"])).codec == "h264"
+    assert structured(done)["task_status"] == "succeed"
+    assert probe(Path(structured(done)["file"])).codec == "h264"
     assert heard
 
 
 async def test_one_engine_serves_every_connection(tmp_path: Path) -> None:
     async with listening(tmp_path, "serve", "--transport", "http", "--port", "0") as origin:
         async with Client(sse_client(f"{origin}/sse")) as one:
-            started = told(await call(one, "generate_video", prompt="a fox", **SMALL))
+            started = structured(await call(one, "generate_video", prompt="a fox", **SMALL))
         async with Client(f"{origin}/mcp") as other:
-            done = told(
+            done = structured(
                 await call(other, "get_video_task", task_id=started["task_id"], wait_seconds=45)
             )
         owners = list((tmp_path / "state" / "procs").glob("*.lock"))
@@ -129,8 +129,8 @@ async def test_the_server_works_against_a_sandbox_on_a_port(tmp_path: Path) -> N
     async with listening(tmp_path / "..", "sandbox", "--port", "0") as origin:
         settings = {"GEEKAI_BASE_URL": f"{origin}/api/v1", "GEEKAI_API_KEY": "sk-any"}
         async with stdio(tmp_path, settings=settings) as client:
-            started = told(await call(client, "generate_video", prompt="a fox", **FREE))
-            done = told(
+            started = structured(await call(client, "generate_video", prompt="a fox", **FREE))
+            done = structured(
                 await call(client, "get_video_task", task_id=started["task_id"], wait_seconds=45)
             )
 

@@ -10,7 +10,7 @@ from mcp.shared.message import SessionMessage
 from mcp_types import JSONRPCError, JSONRPCRequest, JSONRPCResponse
 
 from support.process import stdio, unmet
-from support.world import call, told
+from support.world import call, structured
 
 ENVELOPE = {
     "io.modelcontextprotocol/protocolVersion": "2026-07-28",
@@ -94,8 +94,8 @@ async def test_every_mode_of_the_sdks_own_client_works(
     tmp_path: Path, mode: Literal["auto", "legacy", "2026-07-28"]
 ) -> None:
     async with stdio(tmp_path, era=mode) as client:
-        started = told(await call(client, "generate_video", prompt="a fox", **SMALL))
-        done = told(
+        started = structured(await call(client, "generate_video", prompt="a fox", **SMALL))
+        done = structured(
             await call(client, "get_video_task", task_id=started["task_id"], wait_seconds=45)
         )
 

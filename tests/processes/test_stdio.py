@@ -16,7 +16,7 @@ from PIL import Image
 
 from support.mp4 import probe
 from support.process import descendants_naming, line, stdio
-from support.world import Era, call, text, told
+from support.world import Era, call, structured, text
 
 SMALL = {"size": "320x180", "duration": 1, "fps": 12}
 
@@ -24,7 +24,7 @@ SMALL = {"size": "320x180", "duration": 1, "fps": 12}
 @pytest.mark.parametrize("era", ["auto", "legacy"])
 async def test_a_prompt_becomes_a_playable_video_without_a_key(tmp_path: Path, era: Era) -> None:
     async with stdio(tmp_path, era=era) as client:
-        started = told(
+        started = structured(
             await call(
                 client,
                 "generate_video",
@@ -37,12 +37,12 @@ async def test_a_prompt_becomes_a_playable_video_without_a_key(tmp_path: Path, e
         )
         done = await call(client, "get_video_task", task_id=started["task_id"], wait_seconds=45)
 
-    film = probe(Path(told(done)["file"]))
+    film = probe(Path(structured(done)["file"]))
     assert (film.codec, film.width, film.height, film.fps) == ("h264", 480, 270, 24)
     assert film.seconds == pytest.approx(2, abs=0.05)
     assert film.audio == "aac"
     assert film.boxes.index("moov") < film.boxes.index("mdat")
-    assert told(done)["sandbox"] is True
+    assert structured(done)["sandbox"] is True
     assert "preview" in text(done)
     (picture,) = [block for block in done.content if block.type == "image"]
     assert picture.mime_type == "image/jpeg"
@@ -52,12 +52,14 @@ async def test_a_prompt_becomes_a_playable_video_without_a_key(tmp_path: Path, e
 
 async def test_a_picture_is_drawn_saved_and_shown_without_a_key(tmp_path: Path) -> None:
     async with stdio(tmp_path) as client:
-        started = told(await call(client, "generate_image", prompt="雪中的狐狸", size="480x270"))
+        started = structured(
+            await call(client, "generate_image", prompt="雪中的狐狸", size="480x270")
+        )
         done = await call(client, "get_video_task", task_id=started["task_id"], wait_seconds=45)
 
-    with Image.open(told(done)["file"]) as picture:
+    with Image.open(structured(done)["file"]) as picture:
         assert (picture.format, picture.size) == ("PNG", (480, 270))
-    assert told(done)["sandbox"] is True
+    assert structured(done)["sandbox"] is True
     (shown,) = [block for block in done.content if block.type == "image"]
     with Image.open(io.BytesIO(base64.b64decode(shown.data))) as small:
         assert (small.format, small.size) == ("JPEG", (480, 270))
@@ -72,13 +74,13 @@ async def test_a_usual_preview_is_on_disk_and_told_within_seconds(tmp_path: Path
         done = await call(
             client,
             "get_video_task",
-            task_id=told(started)["task_id"],
+            task_id=structured(started)["task_id"],
             wait_seconds=45,
             preview="none",
         )
         took = time.monotonic() - began
 
-    assert told(done)["task_status"] == "succeed"
+    assert structured(done)["task_status"] == "succeed"
     assert accepted < 3
     assert took < 15
 
@@ -99,8 +101,8 @@ async def test_a_server_killed_in_mid_generation_loses_nothing(tmp_path: Path) -
             preview="none",
         )
 
-    assert told(done)["task_status"] == "succeed"
-    assert probe(Path(told(done)["file"])).codec == "h264"
+    assert structured(done)["task_status"] == "succeed"
+    assert probe(Path(structured(done)["file"])).codec == "h264"
     (report,) = (tmp_path / "state" / "sandbox" / "tasks").glob("*/report.json")
     assert json.loads(report.read_text("utf-8"))["frames"] == 150
     assert len(list((tmp_path / "videos").iterdir())) == 1
@@ -212,7 +214,7 @@ async def test_a_server_killed_in_mid_payment_shows_it_as_unknown_and_pays_no_mo
     (shown,) = seen
     assert [request.split(b" ", 1)[0] for request in heard] == [b"POST"]
     assert shown.is_error
-    assert told(shown)["task_status"] == "unknown"
+    assert structured(shown)["task_status"] == "unknown"
     assert "It may have been charged." in text(shown)
 
 
@@ -225,15 +227,15 @@ async def test_a_proxy_that_cannot_be_used_is_said_and_charges_nothing(tmp_path:
         refused = await call(client, "generate_video", prompt="a fox")
 
     assert refused.is_error
-    assert told(refused)["task_status"] == "failed"
+    assert structured(refused)["task_status"] == "failed"
     assert "Nothing was charged." in text(refused)
     assert "ALL_PROXY" in text(refused)
 
 
 async def test_the_sandbox_needs_no_proxy_and_minds_none(tmp_path: Path) -> None:
     async with stdio(tmp_path, settings=UNUSABLE) as client:
-        started = told(await call(client, "generate_video", prompt="a fox", **SMALL))
-        done = told(
+        started = structured(await call(client, "generate_video", prompt="a fox", **SMALL))
+        done = structured(
             await call(client, "get_video_task", task_id=started["task_id"], wait_seconds=45)
         )
 

@@ -11,7 +11,7 @@ from mcp import Client
 
 from support.process import Line, listening, unmet
 from support.tasks import IDENTIFIER, Tasks
-from support.world import call, told
+from support.world import call, structured
 
 ENVELOPE: dict[str, Any] = {
     "io.modelcontextprotocol/protocolVersion": "2026-07-28",
@@ -68,10 +68,10 @@ async def test_the_sdks_client_makes_a_video_as_a_task_over_http(tmp_path: Path)
         ]
         done = await call(client, "generate_video", prompt="a fox", **SMALL)
 
-    assert told(done)["task_status"] == "succeed"
+    assert structured(done)["task_status"] == "succeed"
     assert [block.type for block in done.content] == ["text", "resource_link", "image"]
     assert schema
-    jsonschema.validate(told(done), schema)
+    jsonschema.validate(structured(done), schema)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import anyio
 from support import earlier
 from support.mp4 import probe
 from support.process import line, run, stdio
-from support.world import call, told
+from support.world import call, structured
 
 SANDBOXED = "hold: a fox in the snow"
 """The prompt of the task that its sandbox was rendering when its process died."""
@@ -75,7 +75,7 @@ async def test_a_preview_that_was_being_rendered_is_rendered_and_fetched(tmp_pat
     earlier.lay(tmp_path)
     task_id = earlier.rows(tmp_path)[SANDBOXED]["id"]
     async with stdio(tmp_path) as client:
-        done = told(await call(client, "get_video_task", task_id=task_id, wait_seconds=45))
+        done = structured(await call(client, "get_video_task", task_id=task_id, wait_seconds=45))
     found = probe(Path(done["file"]))
 
     assert (done["task_status"], done["sandbox"]) == ("succeed", True)

@@ -16,7 +16,7 @@ from typing import Final
 
 import anyio
 
-from reliability.stage import stage
+from reliability.stage import open_harness
 from reliability.watch import LIMIT
 
 AT_MOST: Final = 300.0
@@ -40,7 +40,7 @@ def report(seen: Sequence[tuple[float, float, str]]) -> tuple[str, float]:
 async def measure(folder: Path, *, processes: int, calls: int, image: int) -> tuple[str, float]:
     """Let *processes* make *calls* each, and report on the first one's loop."""
     times = folder / "callbacks.json"
-    async with stage(folder, size=2_000_000) as here:
+    async with open_harness(folder, size=2_000_000) as here:
         children = [
             await here.fork(
                 prompts=[f"wish {number} {call}" for call in range(calls)],

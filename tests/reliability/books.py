@@ -55,7 +55,7 @@ EVENTS: Final = f"SELECT task_id, {', '.join(STORY)} FROM event ORDER BY number"
 
 
 @dataclass
-class Wish:
+class ExpectedTask:
     """What the model knows of one request."""
 
     same: tuple[object, ...]
@@ -115,13 +115,13 @@ class Allowance:
         self.looks = max(self.looks - 1, -BURST)
 
 
-class Books:
+class ReferenceModel:
     """Every wish, and what must hold of it in the ledger's file."""
 
     def __init__(self, folder: Path) -> None:
         self.eye = sqlite3.connect(folder / "ledger.sqlite3", isolation_level=None)
         self.eye.row_factory = sqlite3.Row
-        self.wishes: dict[str, Wish] = {}
+        self.wishes: dict[str, ExpectedTask] = {}
         self.strangers: set[str] = set()
         self.allowance = Allowance()
 
@@ -137,13 +137,15 @@ class Books:
         """What the service calls the wishes that the ledger has a name for."""
         return [wish.named for wish in self.wishes.values() if wish.named is not None]
 
-    def live(self) -> list[Wish]:
+    def live(self) -> list[ExpectedTask]:
         return [wish for wish in self.wishes.values() if wish.status != "rejected"]
 
-    def recent(self, at: float) -> list[Wish]:
+    def recent(self, at: float) -> list[ExpectedTask]:
         return [wish for wish in self.live() if wish.made_at > at - DAY]
 
-    def capped(self, *, a_day: int, in_flight: int, at: float, less: Wish | None = None) -> bool:
+    def capped(
+        self, *, a_day: int, in_flight: int, at: float, less: ExpectedTask | None = None
+    ) -> bool:
         """Whether no further wish may be made; *less* is one that goes for it."""
         recent = self.recent(at)
         under_way = sum(wish.status in HELD for wish in recent if wish is not less)
@@ -183,7 +185,7 @@ class Books:
         kept = {task_id: wish.body for task_id, wish in self.wishes.items() if wish.kept}
         assert found == kept, "a body was lost, kept too long, or became another's"
 
-    def close_of_play(self) -> None:
+    def final_audit(self) -> None:
         """What must hold once all have died and the next server took up what they left."""
         for wish in self.wishes.values():
             if wish.paid is not None:
@@ -198,7 +200,7 @@ class Books:
         assert [row[0] for row in self.eye.execute("PRAGMA integrity_check")] == ["ok"]
 
 
-def _money(wish: Wish, row: dict[str, Any]) -> None:
+def _money(wish: ExpectedTask, row: dict[str, Any]) -> None:
     assert row["attempt"] == wish.posts, "an attempt without its one POST"
     assert row["provider_task_id"] in {None, wish.paid, wish.attached}, "another's video"
     assert row["idempotency_key"] == wish.key, "a key was lost, or kept by what was given up"
@@ -212,7 +214,7 @@ def _money(wish: Wish, row: dict[str, Any]) -> None:
         assert (row["file_status"], row["file_path"]) == ("stored", before["file_path"])
 
 
-def _story(wish: Wish, row: dict[str, Any], at: float) -> None:
+def _story(wish: ExpectedTask, row: dict[str, Any], at: float) -> None:
     told = tuple(row[name] for name in STORY)
     if not wish.history:
         assert row["status"] == "intended"

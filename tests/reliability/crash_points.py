@@ -26,7 +26,7 @@ from geekai_video_mcp.ledger import Ledger
 from geekai_video_mcp.lifecycle import Observation, Result, Status, advance, new_task
 from reliability.oracle import Verdict
 from reliability.program import finish
-from reliability.stage import Stage, stage
+from reliability.stage import Harness, open_harness
 from reliability.tracing import Call, kill_at, record, unavailable
 
 LANES: Final = 2
@@ -54,7 +54,7 @@ class Scenario:
     again: bool = False
     """Whether the survivor makes the victim's calls again, as its caller would."""
 
-    async def begin(self, here: Stage, name: str) -> "Mapping[str, Any]":
+    async def begin(self, here: Harness, name: str) -> "Mapping[str, Any]":
         """Make the folder *name* ready; the order for its victim."""
         for status in self.leave:
             await left_behind(here, name, status)
@@ -86,7 +86,7 @@ SCENARIOS: Final = (
 )
 
 
-async def left_behind(here: Stage, name: str, status: Status) -> None:
+async def left_behind(here: Harness, name: str, status: Status) -> None:
     """A task as a process leaves it that died in *status*: its row, and its charge."""
     prompt = f"{name} {status.value} TAKES={0.4 if status is Status.PENDING else 0}"
     body = {"model": "m", "prompt": prompt, "async": True}
@@ -107,7 +107,7 @@ async def left_behind(here: Stage, name: str, status: Status) -> None:
     await ledger.close()
 
 
-async def _paid(here: Stage, body: Mapping[str, Any]) -> str:
+async def _paid(here: Harness, body: Mapping[str, Any]) -> str:
     async with httpx.AsyncClient(trust_env=False) as client:
         answer = await client.post(f"{here.origin}/api/v1/videos/generations", json=body)
     return str(answer.json()["task_id"])
@@ -146,7 +146,7 @@ class Outcome:
 async def run(folder: Path, *, seed: int, share: int = 1, most: int | None = None) -> Outcome:
     """Try one point in *share* of every scenario, *most* at most in all, and judge each."""
     outcome, chance = Outcome(seed), random.Random(seed)  # noqa: S311 - a test's own dice
-    async with stage(folder, takes=TAKES, size=SIZE) as here:
+    async with open_harness(folder, takes=TAKES, size=SIZE) as here:
         found = list[tuple[Scenario, Call]]()
         for scenario in SCENARIOS:
             calls = [call for call in await recorded(here, scenario) if call.matters]
@@ -160,7 +160,7 @@ async def run(folder: Path, *, seed: int, share: int = 1, most: int | None = Non
     return outcome
 
 
-async def recorded(here: Stage, scenario: Scenario) -> list[Call]:
+async def recorded(here: Harness, scenario: Scenario) -> list[Call]:
     """Every call of an undisturbed victim."""
     name = f"{scenario.name}-whole"
     order = await scenario.begin(here, name)
@@ -170,7 +170,7 @@ async def recorded(here: Stage, scenario: Scenario) -> list[Call]:
     return calls
 
 
-async def _lane(here: Stage, todo: list[tuple[Scenario, Call]], outcome: Outcome) -> None:
+async def _lane(here: Harness, todo: list[tuple[Scenario, Call]], outcome: Outcome) -> None:
     while todo:
         scenario, call = todo.pop()
         outcome.tried += 1

@@ -23,7 +23,7 @@ from geekai_video_mcp.ledger import rows
 from geekai_video_mcp.ledger.sqlite import Store
 from reliability.oracle import Verdict, judge
 from reliability.provider import video
-from reliability.stage import KEY, Child, Stage, stage
+from reliability.stage import KEY, Child, Harness, open_harness
 
 AT_MOST: Final = 400.0
 """Seconds for a whole crowd: sixteen processes share two cores here."""
@@ -51,19 +51,19 @@ class Outcome:
 async def same_keys(folder: Path, *, processes: int, keys: int) -> Outcome:
     """Every process makes the same calls, each with the same key."""
     prompts = [f"wish {number}" for number in range(keys)]
-    async with stage(folder, size=SMALL) as here:
+    async with open_harness(folder, size=SMALL) as here:
         return await _crowd(here, [prompts] * processes, keyed=True)
 
 
 async def one_cap(folder: Path, *, processes: int, calls: int, cap: int) -> Outcome:
     """Every process makes calls of its own, and all together may make *cap*."""
     prompts = [[f"wish {mine} {n}" for n in range(calls)] for mine in range(processes)]
-    async with stage(folder, size=SMALL) as here:
+    async with open_harness(folder, size=SMALL) as here:
         return await _crowd(here, prompts, cap=cap)
 
 
 async def _crowd(
-    here: Stage,
+    here: Harness,
     prompts: list[list[str]],
     *,
     keyed: bool = False,

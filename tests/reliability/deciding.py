@@ -18,7 +18,7 @@ from geekai_video_mcp.engine.means import EngineContext
 from geekai_video_mcp.errors import CapReached, InvalidDecision, StorageUnavailable
 from geekai_video_mcp.lifecycle import Media, Observation, Status, Task, advance, record_missed_poll
 from reliability.books import DAY, LOOKS, WATCHED
-from reliability.table import PICK, PICTURE, Hand, Table, at_once
+from reliability.table import PICK, PICTURE, BaseRules, Process, at_once
 
 BUSY: Final = Limits(per_day=100, in_flight=4)
 DAILY: Final = Limits(per_day=4, in_flight=100)
@@ -33,7 +33,7 @@ BLOCK: Final = 30.0
 """Seconds for which a 429 asks to be left alone."""
 
 
-class Desk(EngineContext):
+class StubConnections(EngineContext):
     """The means of a command in one process, to whom the service answers on the spot."""
 
     async def outside(self) -> Connections:
@@ -50,7 +50,7 @@ class Answers:
         return self._seen
 
 
-class Deciding(Table):
+class ResolveRules(BaseRules):
     """What a person does about an unknown outcome; and what a day without a result does."""
 
     @precondition(lambda self: self.any("unknown", "abandoned"))
@@ -65,14 +65,16 @@ class Deciding(Table):
         task_id = open_ones[pick % len(open_ones)] if pick % 4 else self.any_id(pick)
         getattr(self, how)(who, task_id, pick, limits)
 
-    def desk(self, hand: Hand, limits: Limits | None, status: Status = Status.RUNNING) -> Resolver:
+    def resolver(
+        self, hand: Process, limits: Limits | None, status: Status = Status.RUNNING
+    ) -> Resolver:
         answers = Answers(Observation(status=status, at=self.at))
 
         async def connect() -> Connections:
             return Connections(client=cast("Any", answers), downloader=cast("Any", None))
 
         return Resolver(
-            Desk(
+            StubConnections(
                 ledger=hand.ledger,
                 owners=cast("Owners", hand),  # for its name alone
                 service="s",
@@ -104,7 +106,7 @@ class Deciding(Table):
         return None
 
     def abandon(self, who: int, task_id: str, _: int, _limits: Limits | None) -> None:
-        wish, desk = self.wish(task_id), self.desk(self.hand(who), None)
+        wish, desk = self.new_task(task_id), self.resolver(self.hand(who), None)
         task = self.decided(desk.abandon(task_id), refusable=wish.status != "unknown")
         if task is not None:
             self.count["abandoned"] += 1
@@ -117,11 +119,11 @@ class Deciding(Table):
             self.resubmit_by(self.hand(each), task_id, limits)
             self.books.audit(self.at)
 
-    def resubmit_by(self, hand: Hand, task_id: str, limits: Limits | None) -> None:
-        wish = self.wish(task_id)
+    def resubmit_by(self, hand: Process, task_id: str, limits: Limits | None) -> None:
+        wish = self.new_task(task_id)
         sendable = wish.kept or PICTURE not in wish.body.values()
         new = self.decided(
-            self.desk(hand, limits).supersede(task_id),
+            self.resolver(hand, limits).supersede(task_id),
             refusable=wish.status != "unknown" or not sendable,
             capped=limits is not None
             and self.books.capped(
@@ -138,14 +140,14 @@ class Deciding(Table):
 
     def attach(self, who: int, task_id: str, pick: int, _limits: Limits | None) -> None:
         """A name of its own, one that another service's task has, or one that is taken."""
-        wish, names = self.wish(task_id), self.books.names()
+        wish, names = self.new_task(task_id), self.books.names()
         news = [f"found-{next(self.names)}", *sorted(self.books.strangers)]
         name = wish.named or [*news, *names][pick % len([*news, *names])]
         taken = name in names and name != wish.named
         status = FOUND[pick % len(FOUND)]
         refusable = wish.status not in {"unknown", "abandoned"} or taken
         task = self.decided(
-            self.desk(self.hand(who), None, status).attach(task_id, name), refusable=refusable
+            self.resolver(self.hand(who), None, status).attach(task_id, name), refusable=refusable
         )
         self.count["attachments refused"] += refusable
         if task is None:
@@ -175,15 +177,15 @@ class Deciding(Table):
             self.jump(DAY + 1)
             self.look(hand, task_id, pick // 2)
 
-    def look(self, hand: Hand, task_id: str, pick: int) -> None:
-        wish, status = self.wish(task_id), SERVED[pick % len(SERVED)]
+    def look(self, hand: Process, task_id: str, pick: int) -> None:
+        wish, status = self.new_task(task_id), SERVED[pick % len(SERVED)]
         if wish.named is None:
             return
         seen = Observation(status=status, at=self.at, error_code="c" if pick % 2 else None)
         task = self.tried(hand, task_id, partial(advance, observation=seen))
         self.ended_by_time(task, status in WATCHED)
 
-    def look_in_vain(self, hand: Hand, task_id: str, pick: int) -> None:
+    def look_in_vain(self, hand: Process, task_id: str, pick: int) -> None:
         forgotten = bool(pick % 2)
         missed = partial(record_missed_poll, at=self.at, delay=10.0, not_found=forgotten)
         self.ended_by_time(self.tried(hand, task_id, missed), forgotten)
@@ -192,7 +194,7 @@ class Deciding(Table):
         """After a day, the first look that finds it *unfinished*, or nowhere, is the last."""
         if task is None or not unfinished:
             return
-        wish = self.wish(task.id)
+        wish = self.new_task(task.id)
         if wish.status in WATCHED and wish.hopeless(self.at):
             self.count["given up by time"] += 1
             assert task.status is Status.UNKNOWN, "looked at for ever"
@@ -206,7 +208,7 @@ class Deciding(Table):
         except StorageUnavailable:
             assert self.full
 
-    def spend(self, hand: Hand, how: str) -> None:
+    def spend(self, hand: Process, how: str) -> None:
         spend: Callable[[pace.Budget], tuple[pace.Budget, float]]
         if how == "block":
             block = partial(pace.pause, at=self.at, seconds=BLOCK)

@@ -24,7 +24,7 @@ import anyio
 
 from reliability.oracle import Verdict
 from reliability.program import finish
-from reliability.stage import Stage, stage
+from reliability.stage import Harness, open_harness
 from support.process import line
 
 LANES: Final = 2
@@ -102,7 +102,7 @@ async def run(
 ) -> Outcome:
     """Kill so often, in rounds, and judge each."""
     outcome = Outcome(seed)
-    async with stage(folder, latency=LATENCY, size=size, seed=seed) as here:
+    async with open_harness(folder, latency=LATENCY, size=size, seed=seed) as here:
         while outcome.kills < kills:
             name = f"round-{len(outcome.verdicts)}"
             this = Round(here, name, random.Random(f"{seed} {name}"), outcome, real_every)  # noqa: S311 - a test's own dice
@@ -118,7 +118,7 @@ async def run(
 class Round:
     """Kills over one folder, and then peace."""
 
-    here: Stage
+    here: Harness
     name: str
     chance: random.Random
     outcome: Outcome

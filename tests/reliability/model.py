@@ -34,8 +34,8 @@ from geekai_video_mcp.lifecycle import (
     record_file,
 )
 from reliability.books import FREE, HELD, WAYS
-from reliability.deciding import BUSY, DAILY, Deciding
-from reliability.table import PICK, PICTURE, Hand
+from reliability.deciding import BUSY, DAILY, ResolveRules
+from reliability.table import PICK, PICTURE, Process
 
 STEPS: Final = 60
 """Steps of one run: enough for a wish to be made, lost, found, paid and told."""
@@ -58,7 +58,7 @@ TENDED: Final = ("pending", "running", "succeed", "failed", "unknown", "abandone
 """What somebody may have looked at a moment ago."""
 
 
-class Hands(Deciding):
+class Machine(ResolveRules):
     """What callers and the engine do, on what they read just now or long ago."""
 
     def __init__(self) -> None:
@@ -118,7 +118,7 @@ class Hands(Deciding):
             self.remember(found)
             self.count["wishes" if found is task else "repeats"] += 1
             if found is not task:
-                assert self.wish(found.id).same == same
+                assert self.new_task(found.id).same == same
                 assert found.status not in {Status.REJECTED, Status.ABANDONED}
                 return
             assert limits is None or not self.capped(limits), "a cap was passed"
@@ -140,7 +140,7 @@ class Hands(Deciding):
         else:
             self.claim(hand, self.find(hand, ready[pick % len(ready)]))
 
-    def claim(self, hand: Hand, task: Task) -> None:
+    def claim(self, hand: Process, task: Task) -> None:
         claim = Observation(
             status=Status.SUBMITTING, at=self.at, owner=hand.name, attempt=task.attempt + 1
         )
@@ -153,7 +153,7 @@ class Hands(Deciding):
         taken = self.tried(hand, task.id, take)
         if taken is None or taken is found[-1]:
             return
-        wish = self.wish(task.id)
+        wish = self.new_task(task.id)
         assert not wish.open, "a POST may have been charged, and another leaves"
         assert body == wish.body, "another request than was asked for"
         wish.open, wish.posts, wish.sent_at = True, wish.posts + 1, self.at
@@ -165,7 +165,7 @@ class Hands(Deciding):
     @rule(pick=PICK, status=st.sampled_from(ANSWERS))
     def answer(self, pick: int, status: Status) -> None:
         hand, task = self.posts.pop(pick % len(self.posts))
-        wish, paid = self.wish(task.id), None
+        wish, paid = self.new_task(task.id), None
         if wish.status in {"unknown", "abandoned"}:
             self.count["late answers"] += 1
             self.count["late answers to what was given up"] += wish.status == "abandoned"
@@ -174,7 +174,7 @@ class Hands(Deciding):
         elif status is not Status.UNKNOWN:
             wish.paid = paid = f"theirs-{next(self.names)}"
             self.count["paid"] += 1
-        seen = self.seen(task, status, provider_task_id=paid)
+        seen = self.observation(task, status, provider_task_id=paid)
         if self.tried(hand, task.id, partial(advance, observation=seen)) is None:
             self.count["kept in the journal"] += 1
             assert self.journal.write(task.id, seen)
@@ -184,7 +184,7 @@ class Hands(Deciding):
     def meddle(self, who: int, pick: int, how: str) -> None:
         getattr(self, how)(self.hand(who), pick)
 
-    def read(self, hand: Hand, pick: int) -> None:
+    def read(self, hand: Process, pick: int) -> None:
         if pick % 2:
             self.find(hand, self.any_id(pick))
             return
@@ -198,7 +198,7 @@ class Hands(Deciding):
         for task in found:
             self.remember(task)
 
-    def give_up(self, hand: Hand, pick: int) -> None:
+    def give_up(self, hand: Process, pick: int) -> None:
         """An orphan as the engine ends it; at times one whose owner is alive after all."""
         late = self.books.ids("submitting")
         if pick % GIVEN_UP == 0 and late:
@@ -210,22 +210,24 @@ class Hands(Deciding):
         if self.alive(task.owner) and pick % GIVEN_UP:
             return
         sent = task.status is Status.SUBMITTING
-        seen = self.seen(task, Status.UNKNOWN if sent else Status.REJECTED, error_code="orphaned")
+        seen = self.observation(
+            task, Status.UNKNOWN if sent else Status.REJECTED, error_code="orphaned"
+        )
 
         def given_up(now: Task) -> Task:
             return advance(now, seen) if now.status is task.status else now
 
         self.tried(hand, task.id, given_up)
 
-    def speak_out_of_turn(self, hand: Hand, pick: int) -> None:
+    def speak_out_of_turn(self, hand: Process, pick: int) -> None:
         """An attempt that is over, or whose task another process has now, changes nothing."""
         old = self.claims[pick % len(self.claims)] if self.claims else None
         if old is None:
             return
-        row = self.wish(old.id).row
+        row = self.new_task(old.id).row
         if (row["owner"], row["attempt"]) == (old.owner, old.attempt):
             return
-        seen = self.seen(old, SAID[pick % len(SAID)], provider_task_id="nobody's")
+        seen = self.observation(old, SAID[pick % len(SAID)], provider_task_id="nobody's")
         heard: list[bool] = []
 
         def spoken(now: Task) -> Task:
@@ -246,12 +248,12 @@ class Hands(Deciding):
         known = self.books.ids(*TENDED, "rejected")
         getattr(self, how)(self.hand(who), known[pick % len(known)], pick)
 
-    def fetch(self, hand: Hand, task_id: str, pick: int) -> None:
+    def fetch(self, hand: Process, task_id: str, pick: int) -> None:
         status = list(FileStatus)[pick % len(FileStatus)]
         path = f"/videos/{next(self.names)}" if status is FileStatus.STORED else None
         self.tried(hand, task_id, partial(record_file, update=FileUpdate(status=status, path=path)))
 
-    def watch(self, hand: Hand, task_id: str, _: int) -> None:
+    def watch(self, hand: Process, task_id: str, _: int) -> None:
         before = hand.store.find(task_id)
         assert before is not None
         dead = None if self.alive(before.lease_holder) else before.lease_holder
@@ -264,7 +266,7 @@ class Hands(Deciding):
             assert not self.at < until <= self.at + LEASE_SECONDS, "two watch at once"
         self.leases[task_id] = (hand.name, self.at + LEASE_SECONDS)
 
-    def hear(self, hand: Hand, task_id: str, _: int) -> None:
+    def hear(self, hand: Process, task_id: str, _: int) -> None:
         self.tried(hand, task_id, partial(mark_delivered, at=self.at))
 
 
@@ -287,13 +289,13 @@ def main() -> None:
     asked = parser.parse_args()
     began = time.monotonic()
     for number in itertools.count(asked.seed):
-        run_state_machine_as_test(seed(number)(Hands), settings=options(EXAMPLES))
-        if Hands.steps >= asked.steps:
+        run_state_machine_as_test(seed(number)(Machine), settings=options(EXAMPLES))
+        if Machine.steps >= asked.steps:
             break
     took = time.monotonic() - began
     print(  # noqa: T201 - a program that a person runs
-        f"{Hands.steps} steps from seed {asked.seed} in {took:.0f} s: 0 violations;"
-        f" {', '.join(f'{count} {what}' for what, count in sorted(Hands.count.items()))}"
+        f"{Machine.steps} steps from seed {asked.seed} in {took:.0f} s: 0 violations;"
+        f" {', '.join(f'{count} {what}' for what, count in sorted(Machine.count.items()))}"
     )
 
 

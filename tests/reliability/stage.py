@@ -49,7 +49,7 @@ class Child:
 
 
 @dataclass
-class Stage:
+class Harness:
     """One provider and one zygote, and what they said."""
 
     folder: Path
@@ -158,12 +158,12 @@ class Stage:
             live=live,
         )
 
-    async def hear_provider(self, line: dict[str, Any]) -> None:
+    async def on_provider_message(self, line: dict[str, Any]) -> None:
         self.events[line["event"]] += 1
         self.events[f"{line['event']} {line['what']}"] += 1
         self._wake()
 
-    async def hear_zygote(self, line: dict[str, Any]) -> None:
+    async def on_zygote_message(self, line: dict[str, Any]) -> None:
         pid = line.get("pid", 0)
         if "ended" in line:
             child = self.children.pop(pid)
@@ -186,9 +186,9 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage(
+async def open_harness(
     folder: Path, *, takes: float = 0.1, latency: float = 0.0, size: int = 200_000, seed: int = 0
-) -> AsyncGenerator[Stage]:
+) -> AsyncGenerator[Harness]:
     """A provider and a zygote of their own, for as long as the block lasts."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "provider.log").touch()
@@ -202,10 +202,10 @@ async def stage(
             from_service, from_zygote = _reader(service), _reader(zygote)
             listening = await _line(from_service)
             await _line(from_zygote)
-            made = Stage(folder, listening["what"], size, service, zygote)
+            made = Harness(folder, listening["what"], size, service, zygote)
             async with anyio.create_task_group() as hearing:
-                hearing.start_soon(_hear, from_service, made.hear_provider)
-                hearing.start_soon(_hear, from_zygote, made.hear_zygote)
+                hearing.start_soon(_hear, from_service, made.on_provider_message)
+                hearing.start_soon(_hear, from_zygote, made.on_zygote_message)
                 try:
                     yield made
                 finally:

@@ -29,7 +29,7 @@ from geekai_video_mcp.lifecycle import (
     advance,
     import_task,
 )
-from reliability.books import DAY, Books, Wish
+from reliability.books import DAY, ExpectedTask, ReferenceModel
 from support.memory import in_memory
 
 EPOCH: Final = 1_790_000_000.0
@@ -80,7 +80,7 @@ def at_once(work: Coroutine[Any, Any, T]) -> T:
 
 
 @dataclass(eq=False)
-class Hand:
+class Process:
     """One process: its name and its connection."""
 
     name: str
@@ -92,7 +92,7 @@ class Hand:
         return self.name
 
 
-class Table(RuleBasedStateMachine):
+class BaseRules(RuleBasedStateMachine):
     """The processes, what they share, and what happens to them all."""
 
     steps: ClassVar[int] = 0
@@ -104,26 +104,26 @@ class Table(RuleBasedStateMachine):
         self.names = (f"{number:03}" for number in itertools.count())
         self.journal = Journal(self.folder)
         self.hands = [self.born() for _ in range(HANDS)]
-        self.books = Books(self.folder)
+        self.books = ReferenceModel(self.folder)
         self.at = EPOCH
         self.full = False
         self.reads: list[Task] = []
-        self.posts: list[tuple[Hand, Task]] = []
+        self.posts: list[tuple[Process, Task]] = []
         self.claims: list[Task] = []
         self.leases: dict[str, tuple[str, float]] = {}
 
-    def born(self) -> Hand:
+    def born(self) -> Process:
         store = Store(self.folder)
         store._db.execute("PRAGMA synchronous=OFF")  # pyright: ignore[reportPrivateUsage]
-        return Hand(next(self.names), store, AtOnce(store, self.journal))
+        return Process(next(self.names), store, AtOnce(store, self.journal))
 
     def alive(self, owner: str | None) -> bool:
         return any(hand.name == owner for hand in self.hands)
 
-    def hand(self, pick: int) -> Hand:
+    def hand(self, pick: int) -> Process:
         return self.hands[pick % HANDS]
 
-    def wish(self, task_id: str) -> Wish:
+    def new_task(self, task_id: str) -> ExpectedTask:
         return self.books.wishes[task_id]
 
     def any_id(self, pick: int) -> str:
@@ -132,7 +132,7 @@ class Table(RuleBasedStateMachine):
     def any(self, *statuses: str) -> bool:
         return bool(self.books.ids(*statuses))
 
-    def find(self, hand: Hand, task_id: str) -> Task:
+    def find(self, hand: Process, task_id: str) -> Task:
         task = hand.store.find(task_id)
         assert task is not None
         return self.remember(task)
@@ -141,12 +141,12 @@ class Table(RuleBasedStateMachine):
         self.reads = [*self.reads, task][-READS:]
         return task
 
-    def seen(self, task: Task, status: Status, **more: Any) -> Observation:  # noqa: ANN401 - its fields
+    def observation(self, task: Task, status: Status, **more: Any) -> Observation:  # noqa: ANN401 - its fields
         return Observation(
             status=status, at=self.at, owner=task.owner, attempt=task.attempt, **more
         )
 
-    def tried(self, hand: Hand, task_id: str, change: Change) -> Task | None:
+    def tried(self, hand: Process, task_id: str, change: Change) -> Task | None:
         """The task after the change; None if the disk refused it."""
         try:
             return hand.store.change(task_id, change)
@@ -156,7 +156,7 @@ class Table(RuleBasedStateMachine):
 
     def note(self, task: Task, wanted: Mapping[str, Any], same: tuple[object, ...]) -> None:
         """A new wish, as it was just recorded."""
-        self.books.wishes[task.id] = Wish(
+        self.books.wishes[task.id] = ExpectedTask(
             same=same,
             key=task.idempotency_key,
             made_at=self.at,
@@ -214,7 +214,7 @@ class Table(RuleBasedStateMachine):
 
     @invariant()
     def books_agree(self) -> None:
-        Table.steps += 1
+        BaseRules.steps += 1
         self.books.audit(self.at)
 
     def teardown(self) -> None:
@@ -233,4 +233,4 @@ class Table(RuleBasedStateMachine):
             self.die(who)
         self.replay(0)
         self.books.audit(self.at)
-        self.books.close_of_play()
+        self.books.final_audit()

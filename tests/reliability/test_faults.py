@@ -14,7 +14,7 @@ from anyio.abc import SocketAttribute, SocketStream
 
 from reliability.faults import IMPATIENT, TABLES, UNREACHED, UNREAD
 from reliability.oracle import tasks
-from reliability.stage import Stage, stage
+from reliability.stage import Harness, open_harness
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -23,14 +23,14 @@ LARGE = 12_000_000
 
 
 @pytest.fixture(scope="module")
-async def here(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Stage]:
+async def here(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Harness]:
     """One stage for them all: each test has a folder, and prompts, of its own name."""
-    async with stage(tmp_path_factory.mktemp("faults")) as made:
+    async with open_harness(tmp_path_factory.mktemp("faults")) as made:
         yield made
 
 
 async def played(
-    here: Stage,
+    here: Harness,
     name: str,
     *faults: str,
     **order: Any,  # noqa: ANN401 - an Order's fields
@@ -48,14 +48,14 @@ async def played(
     }
 
 
-def charged(here: Stage, name: str) -> Counter[str]:
+def charged(here: Harness, name: str) -> Counter[str]:
     """How often each fault's prompt was paid for."""
     mine = (charge for charge in here.charges() if charge.prompt.startswith(f"{name} "))
     return Counter(charge.prompt.removeprefix(f"{name} ") for charge in mine if charge.charged)
 
 
 @pytest.fixture(scope="module")
-async def ends(here: Stage) -> dict[str, dict[str, str]]:
+async def ends(here: Harness) -> dict[str, dict[str, str]]:
     """How the rows of each table ended; they are played at once, for most of it is waiting."""
     found = dict[str, dict[str, str]]()
 
@@ -72,7 +72,7 @@ async def ends(here: Stage) -> dict[str, dict[str, str]]:
 
 @pytest.mark.parametrize("table", TABLES)
 async def test_every_row_ends_as_the_table_says_and_is_charged_at_most_once(
-    here: Stage, ends: dict[str, dict[str, str]], table: str
+    here: Harness, ends: dict[str, dict[str, str]], table: str
 ) -> None:
     rows, _ = TABLES[table]
     times = charged(here, table)
@@ -82,7 +82,7 @@ async def test_every_row_ends_as_the_table_says_and_is_charged_at_most_once(
 
 
 @pytest.mark.parametrize("fault", UNREAD)
-async def test_a_request_nobody_read_is_not_sent_again(here: Stage, fault: str) -> None:
+async def test_a_request_nobody_read_is_not_sent_again(here: Harness, fault: str) -> None:
     await here.next_connections(fault)
     large = LARGE if fault == "never_reads" else 0
     ends = await played(here, fault, "fox", image=large, constants=IMPATIENT)
@@ -91,14 +91,14 @@ async def test_a_request_nobody_read_is_not_sent_again(here: Stage, fault: str) 
     assert charged(here, fault)["fox"] == (ends["fox"] == "stored")
 
 
-async def test_a_connection_that_ends_while_idle_is_no_fault(here: Stage) -> None:
+async def test_a_connection_that_ends_while_idle_is_no_fault(here: Harness) -> None:
     ends = await played(here, "idle", "POST=then_close", "hare", in_turn=True)
 
     assert ends == {"POST=then_close": "stored", "hare": "stored"}
     assert charged(here, "idle") == {"POST=then_close": 1, "hare": 1}
 
 
-async def test_a_connection_that_ends_during_the_second_request_is_unknown(here: Stage) -> None:
+async def test_a_connection_that_ends_during_the_second_request_is_unknown(here: Harness) -> None:
     ends = await played(here, "second", "fox", "POST=fin", in_turn=True)
 
     assert ends == {"fox": "stored", "POST=fin": "unknown"}
@@ -138,7 +138,7 @@ def nowhere() -> Generator[str]:
     yield "https://nowhere.invalid"
 
 
-async def test_a_service_that_was_never_reached_took_nothing(here: Stage) -> None:
+async def test_a_service_that_was_never_reached_took_nothing(here: Harness) -> None:
     async def ask(where: Callable[[], AbstractContextManager[str]]) -> None:
         name = where.__name__
         with where() as origin:
@@ -156,7 +156,7 @@ async def test_a_service_that_was_never_reached_took_nothing(here: Stage) -> Non
     assert not any(charged(here, name) for name in found)
 
 
-async def test_a_service_that_comes_back_gets_the_request_once(here: Stage) -> None:
+async def test_a_service_that_comes_back_gets_the_request_once(here: Harness) -> None:
     host, _, port = here.origin.removeprefix("http://").partition(":")
 
     async def forward(stream: SocketStream) -> None:
@@ -204,7 +204,7 @@ def refused(state: Path) -> bool:
         return False
 
 
-async def proxied(here: Stage, name: str, answer: bytes, base_url: str) -> tuple[str, int, bytes]:
+async def proxied(here: Harness, name: str, answer: bytes, base_url: str) -> tuple[str, int, bytes]:
     """A request through a proxy that answers every connection with *answer*, and closes it.
 
     Gives how the task ended, the attempts, and all that the proxy was ever told.
@@ -233,7 +233,7 @@ async def proxied(here: Stage, name: str, answer: bytes, base_url: str) -> tuple
 
 
 @pytest.mark.parametrize("said", ["403 Forbidden", "407 Who are you", "502 Bad gateway"])
-async def test_a_proxy_that_opens_no_tunnel_was_told_nothing(here: Stage, said: str) -> None:
+async def test_a_proxy_that_opens_no_tunnel_was_told_nothing(here: Harness, said: str) -> None:
     answer = f"HTTP/1.1 {said}\r\nContent-Length: 0\r\n\r\n".encode()
     name = f"tunnel-{said[:3]}"
     status, attempts, heard = await proxied(here, name, answer, "https://geekai.test/api/v1")
@@ -243,7 +243,7 @@ async def test_a_proxy_that_opens_no_tunnel_was_told_nothing(here: Stage, said: 
     assert b"POST" not in heard
 
 
-async def test_a_proxy_that_breaks_off_may_have_passed_the_request_on(here: Stage) -> None:
+async def test_a_proxy_that_breaks_off_may_have_passed_the_request_on(here: Harness) -> None:
     """Only without TLS can a proxy see the request; then its silence proves nothing."""
     status, attempts, heard = await proxied(here, "forward", b"", "http://localhost:1/api/v1")
 

@@ -2,8 +2,8 @@
 
 from hypothesis.stateful import run_state_machine_as_test
 
-from reliability.model import Hands, options
+from reliability.model import Machine, options
 
 
 def test_no_order_of_events_costs_money_twice_or_loses_it() -> None:
-    run_state_machine_as_test(Hands, settings=options(40))
+    run_state_machine_as_test(Machine, settings=options(40))

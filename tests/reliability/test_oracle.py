@@ -30,7 +30,7 @@ SIZE = 1000
 
 
 @dataclass
-class Aftermath:
+class LedgerFixture:
     """A ledger, a log and a folder as a good run leaves them, to be spoilt."""
 
     folder: Path
@@ -98,8 +98,8 @@ async def recorded(state: Path, task: Task) -> None:
 
 
 @pytest.fixture
-def after(tmp_path: Path) -> Aftermath:
-    made = Aftermath(tmp_path)
+def after(tmp_path: Path) -> LedgerFixture:
+    made = LedgerFixture(tmp_path)
     made.output.mkdir()
     made.log.touch()
     anyio.run(recorded, made.state, stored(made.output, "a fox", "p1"))
@@ -107,22 +107,22 @@ def after(tmp_path: Path) -> Aftermath:
     return made
 
 
-def test_a_good_run_is_good(after: Aftermath) -> None:
+def test_a_good_run_is_good(after: LedgerFixture) -> None:
     verdict = after.judged()
 
     assert verdict.violations == {}
     assert (verdict.charges, verdict.stored, verdict.copies) == (1, 1, 0)
 
 
-def charged_again(after: Aftermath) -> None:
+def charged_again(after: LedgerFixture) -> None:
     after.charges.append(replace(after.charges[0], task_id="p2"))
 
 
-def charged_and_not_recorded(after: Aftermath) -> None:
+def charged_and_not_recorded(after: LedgerFixture) -> None:
     after.charges.append(Charge(at=1.5, task_id="p2", charged=True, body={"prompt": "a hare"}))
 
 
-def recorded_twice(after: Aftermath) -> None:
+def recorded_twice(after: LedgerFixture) -> None:
     with closing(sqlite3.connect(after.state / "ledger.sqlite3")) as ledger, ledger:
         names = [row[1] for row in ledger.execute("PRAGMA table_info(task)") if row[1] != "id"]
         columns = ", ".join(names)
@@ -131,38 +131,38 @@ def recorded_twice(after: Aftermath) -> None:
         )
 
 
-def said(column: str, value: str) -> Callable[[Aftermath], None]:
-    def spoil(after: Aftermath) -> None:
+def said(column: str, value: str) -> Callable[[LedgerFixture], None]:
+    def spoil(after: LedgerFixture) -> None:
         after.sql(f"UPDATE task SET {column} = '{value}'")  # noqa: S608 - words of this file
 
     spoil.__name__ = f"{column}_is_{value}"
     return spoil
 
 
-def file_cut_short(after: Aftermath) -> None:
+def file_cut_short(after: LedgerFixture) -> None:
     after.file().write_bytes(b"ftyp")
 
 
-def file_changed(after: Aftermath) -> None:
+def file_changed(after: LedgerFixture) -> None:
     after.file().write_bytes(bytes(SIZE))
 
 
-def file_gone(after: Aftermath) -> None:
+def file_gone(after: LedgerFixture) -> None:
     after.file().unlink()
 
 
-def record_of_another_video(after: Aftermath) -> None:
+def record_of_another_video(after: LedgerFixture) -> None:
     """The file agrees with its record, and neither with what was served."""
     after.file().write_bytes(bytes(SIZE))
     digest = hashlib.sha256(bytes(SIZE)).hexdigest()
     after.sql(f"UPDATE task SET file_sha256 = '{digest}'")  # noqa: S608 - a hash
 
 
-def torn_file_published(after: Aftermath) -> None:
+def torn_file_published(after: LedgerFixture) -> None:
     (after.output / "b.mp4").write_bytes(video("p1", SIZE)[:500])
 
 
-def page_overwritten(after: Aftermath) -> None:
+def page_overwritten(after: LedgerFixture) -> None:
     path = after.state / "ledger.sqlite3"
     data = bytearray(path.read_bytes())
     root = 4096 * 2  # the second page holds the first table's rows, the third an index
@@ -170,15 +170,15 @@ def page_overwritten(after: Aftermath) -> None:
     path.write_bytes(data)
 
 
-def key_in_the_ledger(after: Aftermath) -> None:
+def key_in_the_ledger(after: LedgerFixture) -> None:
     after.sql(f"UPDATE task SET raw_reply = 'Bearer {KEY}'")  # noqa: S608 - words of this file
 
 
-def key_in_a_log(after: Aftermath) -> None:
+def key_in_a_log(after: LedgerFixture) -> None:
     after.log.write_text(f"Authorization: {KEY}", "utf-8")
 
 
-def prompt_in_a_log(after: Aftermath) -> None:
+def prompt_in_a_log(after: LedgerFixture) -> None:
     after.log.write_text("could not make 'a fox'", "utf-8")
 
 
@@ -206,20 +206,20 @@ def prompt_in_a_log(after: Aftermath) -> None:
     ],
 )
 def test_a_violation_is_noticed(
-    after: Aftermath, spoil: Callable[[Aftermath], None], kind: str
+    after: LedgerFixture, spoil: Callable[[LedgerFixture], None], kind: str
 ) -> None:
     spoil(after)
 
     assert kind in after.judged().violations
 
 
-def test_caps_that_were_not_held_are_noticed(after: Aftermath) -> None:
+def test_caps_that_were_not_held_are_noticed(after: LedgerFixture) -> None:
     verdict = after.judged(day=0)
 
     assert len(verdict.violations["over"]) == 1  # its one event is the end, so none is in flight
 
 
-def asked(after: Aftermath, task_id: str, *statuses: str, owner: str = "'me'") -> None:
+def asked(after: LedgerFixture, task_id: str, *statuses: str, owner: str = "'me'") -> None:
     """A task of which the ledger tells this story, asked for a second after the fixture's."""
     after.sql(
         "INSERT INTO task (id, owner, status, created_at, service, model, request, attempt, looks,"  # noqa: S608 - words of this file
@@ -243,7 +243,7 @@ def asked(after: Aftermath, task_id: str, *statuses: str, owner: str = "'me'") -
     ],
 )
 def test_one_more_in_flight_than_allowed_is_noticed(
-    after: Aftermath, before: str, over: list[str]
+    after: LedgerFixture, before: str, over: list[str]
 ) -> None:
     asked(after, "b", "intended", before)
     asked(after, "c", "intended")
@@ -251,7 +251,7 @@ def test_one_more_in_flight_than_allowed_is_noticed(
     assert after.judged(in_flight=1).over == over
 
 
-def test_a_late_answer_to_an_abandoned_task_passes_no_cap(after: Aftermath) -> None:
+def test_a_late_answer_to_an_abandoned_task_passes_no_cap(after: LedgerFixture) -> None:
     asked(after, "b", "intended", "abandoned")
     asked(after, "c", "intended")
     after.sql(
@@ -262,19 +262,19 @@ def test_a_late_answer_to_an_abandoned_task_passes_no_cap(after: Aftermath) -> N
     assert after.judged(in_flight=1).over == []
 
 
-def test_an_abandoned_task_counts_for_its_day(after: Aftermath) -> None:
+def test_an_abandoned_task_counts_for_its_day(after: LedgerFixture) -> None:
     asked(after, "b", "intended", "abandoned")
 
     assert after.judged(day=1).over == ["2 videos in the day from 1.0"]
 
 
-def test_what_was_made_elsewhere_counts_for_no_cap(after: Aftermath) -> None:
+def test_what_was_made_elsewhere_counts_for_no_cap(after: LedgerFixture) -> None:
     asked(after, "b", "running", owner="NULL")
 
     assert after.judged(day=1, in_flight=0).over == []
 
 
-def test_a_part_file_from_before_the_run_is_noticed(after: Aftermath) -> None:
+def test_a_part_file_from_before_the_run_is_noticed(after: LedgerFixture) -> None:
     part = after.output / ".a-fox.part"
     part.touch()
 
@@ -282,7 +282,7 @@ def test_a_part_file_from_before_the_run_is_noticed(after: Aftermath) -> None:
     assert after.judged(began=part.stat().st_mtime).stale == []
 
 
-def test_what_is_on_its_way_is_no_loss_while_someone_carries_it(after: Aftermath) -> None:
+def test_what_is_on_its_way_is_no_loss_while_someone_carries_it(after: LedgerFixture) -> None:
     said("file_status", "none")(after)
     after.file().unlink()
 
@@ -290,7 +290,7 @@ def test_what_is_on_its_way_is_no_loss_while_someone_carries_it(after: Aftermath
     assert "lost" in after.judged().violations
 
 
-def test_an_unknown_outcome_is_no_loss(after: Aftermath) -> None:
+def test_an_unknown_outcome_is_no_loss(after: LedgerFixture) -> None:
     after.sql("UPDATE task SET status = 'unknown', provider_task_id = NULL, file_status = 'none'")
     after.file().unlink()
 
@@ -299,7 +299,7 @@ def test_an_unknown_outcome_is_no_loss(after: Aftermath) -> None:
     assert verdict.unknown == 1
 
 
-def given_up_and_asked_for_again(after: Aftermath, *, charges: int) -> None:
+def given_up_and_asked_for_again(after: LedgerFixture, *, charges: int) -> None:
     asked(after, "b", "intended", "unknown", "abandoned")
     after.sql("UPDATE task SET request = (SELECT request FROM task WHERE id != 'b')")
     ids = [f"p{number}" for number in range(1, charges + 1)]
@@ -307,20 +307,24 @@ def given_up_and_asked_for_again(after: Aftermath, *, charges: int) -> None:
     after.charges[:] = [Charge(at=1.5, task_id=each, charged=True, body=body) for each in ids]
 
 
-def test_what_a_person_sent_again_may_be_paid_for_twice(after: Aftermath) -> None:
+def test_what_a_person_sent_again_may_be_paid_for_twice(after: LedgerFixture) -> None:
     given_up_and_asked_for_again(after, charges=2)
 
     assert after.judged().violations == {}
 
 
 @pytest.mark.parametrize("charges", [3, 4])
-def test_what_a_person_sent_again_is_paid_for_twice_at_most(after: Aftermath, charges: int) -> None:
+def test_what_a_person_sent_again_is_paid_for_twice_at_most(
+    after: LedgerFixture, charges: int
+) -> None:
     given_up_and_asked_for_again(after, charges=charges)
 
     assert "double" in after.judged().violations
 
 
-def test_what_was_given_up_and_not_sent_again_is_paid_for_once_at_most(after: Aftermath) -> None:
+def test_what_was_given_up_and_not_sent_again_is_paid_for_once_at_most(
+    after: LedgerFixture,
+) -> None:
     given_up_and_asked_for_again(after, charges=2)
     after.sql("DELETE FROM event WHERE task_id != 'b'")
     after.sql("DELETE FROM task WHERE id != 'b'")
@@ -328,14 +332,16 @@ def test_what_was_given_up_and_not_sent_again_is_paid_for_once_at_most(after: Af
     assert "double" in after.judged().violations
 
 
-def test_two_tasks_for_one_request_are_noticed_unless_one_was_given_up(after: Aftermath) -> None:
+def test_two_tasks_for_one_request_are_noticed_unless_one_was_given_up(
+    after: LedgerFixture,
+) -> None:
     given_up_and_asked_for_again(after, charges=1)
     after.sql("UPDATE task SET status = 'unknown' WHERE id = 'b'")
 
     assert after.judged().lost == [f"{after.charges[0].prompt}: 2 tasks"]
 
 
-def test_a_whole_video_under_two_names_is_counted_as_untidy(after: Aftermath) -> None:
+def test_a_whole_video_under_two_names_is_counted_as_untidy(after: LedgerFixture) -> None:
     (after.output / "twin.mp4").write_bytes(video("p1", SIZE))
 
     verdict = after.judged()

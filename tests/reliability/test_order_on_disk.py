@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from reliability.crash_points import SCENARIOS, SIZE, TAKES, recorded
-from reliability.stage import stage
+from reliability.stage import open_harness
 from reliability.tracing import Call, unavailable
 
 pytestmark = [
@@ -20,7 +20,7 @@ JOURNAL = "ledger.sqlite3-journal>"
 async def calls_of(name: str, folder: Path) -> list[Call]:
     """Every call of an undisturbed run of one scenario."""
     (scenario,) = [each for each in SCENARIOS if each.name == name]
-    async with stage(folder, takes=TAKES, size=SIZE) as here:
+    async with open_harness(folder, takes=TAKES, size=SIZE) as here:
         return await recorded(here, scenario)
 
 

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from reliability.oracle import tasks
-from reliability.stage import stage
+from reliability.stage import open_harness
 
 pytestmark = pytest.mark.timeout(180)
 
 
 async def test_an_undisturbed_video_is_paid_once_and_stored(tmp_path: Path) -> None:
-    async with stage(tmp_path) as here:
+    async with open_harness(tmp_path) as here:
         worker = await here.fork(prompts=["a fox", "a hare"])
         assert await worker.end() == 0
         verdict = here.verdict()
@@ -22,7 +22,7 @@ async def test_an_undisturbed_video_is_paid_once_and_stored(tmp_path: Path) -> N
 
 
 async def test_a_killed_payment_is_unknown_and_stays_unsent(tmp_path: Path) -> None:
-    async with stage(tmp_path) as here:
+    async with open_harness(tmp_path) as here:
         worker = await here.fork(prompts=["a fox POST=late:5"])
         await here.happened("POST", 1)
         await here.kill(worker)
@@ -35,7 +35,7 @@ async def test_a_killed_payment_is_unknown_and_stays_unsent(tmp_path: Path) -> N
 
 
 async def test_a_server_that_closes_while_paying_still_hears_the_answer(tmp_path: Path) -> None:
-    async with stage(tmp_path) as here:
+    async with open_harness(tmp_path) as here:
         worker = await here.fork(prompts=["a fox POST=late:1"], close_after=0.5)
         assert await worker.end() == 0
         (row,) = tasks(tmp_path / "one" / "state").values()

@@ -22,7 +22,7 @@ from typing import Final
 import anyio
 from anyio.streams.buffered import BufferedByteReceiveStream
 
-from reliability.stage import PATIENCE, Child, Stage
+from reliability.stage import PATIENCE, Child, Harness
 
 DURABLE: Final = (
     "openat,write,pwrite64,fsync,fdatasync,ftruncate,rename,renameat,renameat2,link,linkat,"
@@ -92,7 +92,7 @@ async def traced(
             await tracer.wait()
 
 
-async def record(here: Stage, child: Child, log: Path) -> list[Call]:
+async def record(here: Harness, child: Child, log: Path) -> list[Call]:
     """Let the child run to its end, and give every call that it made."""
     await child.holds.wait()
     async with traced(child, log, "-yy", "-s", PAGE, "-e", f"trace={CALLS}", thread=None):
@@ -101,7 +101,7 @@ async def record(here: Stage, child: Child, log: Path) -> list[Call]:
     return read(log.read_text("utf-8", "replace").splitlines(), child.threads)
 
 
-async def kill_at(here: Stage, child: Child, call: Call, log: Path) -> bool:
+async def kill_at(here: Harness, child: Child, call: Call, log: Path) -> bool:
     """Let the child run into its death; False if it never came to that call."""
     await child.holds.wait()
     inject = f"inject={call.name}:signal=SIGKILL:when={call.number}"

@@ -9,7 +9,7 @@ from support.service import VIDEO
 
 
 @dataclass
-class Broken(httpx.AsyncByteStream):
+class BrokenBody(httpx.AsyncByteStream):
     """A body whose connection is reset at its end, unless that is where it should end."""
 
     content: bytes
@@ -25,7 +25,7 @@ class Broken(httpx.AsyncByteStream):
 
 
 @dataclass
-class Host:
+class ResultHost:
     """What it holds, what it was asked for, and how it fails."""
 
     content: bytes = VIDEO
@@ -57,5 +57,5 @@ class Host:
         return httpx.Response(
             status_code,
             headers={"Content-Length": str(len(rest)), **headers},
-            stream=Broken(rest[:cut], whole=cut == len(rest)),
+            stream=BrokenBody(rest[:cut], whole=cut == len(rest)),
         )

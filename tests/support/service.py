@@ -36,7 +36,7 @@ Answer = httpx.Response | Exception
 Script = Callable[[httpx.Request], Awaitable[Answer | None]]
 
 
-async def usual(_: httpx.Request) -> None:
+async def documented_reply(_: httpx.Request) -> None:
     """No word of its own: the service answers as documented."""
 
 
@@ -45,7 +45,7 @@ class Job:
     """One charged request."""
 
     id: str
-    room: str
+    endpoint: str
     """`videos` or `images`: only there is it known."""
     body: dict[str, Any]
     charged_at: float
@@ -56,14 +56,14 @@ class ScriptedGeekAI:
     """A service whose jobs take `supports` seconds on the test's clock."""
 
     clock: Callable[[], float]
-    takes: float = 30.0
-    on_create: Script = usual
+    job_seconds: float = 30.0
+    on_create: Script = documented_reply
     """Asked after the charge; what it returns is the reply, None for the documented one."""
-    before_charge: Script = usual
+    before_charge: Script = documented_reply
     """Asked before; what it returns is the reply, and nothing is charged."""
-    on_look: Script = usual
-    on_file: Script = usual
-    on_models: Script = usual
+    on_poll: Script = documented_reply
+    on_file: Script = documented_reply
+    on_models: Script = documented_reply
     models: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     """Its own list; empty for a service that gives none."""
     models_a_page: int = 100
@@ -84,14 +84,14 @@ class ScriptedGeekAI:
         return [job.body["prompt"] for job in self.jobs.values()]
 
     @property
-    def looks(self) -> int:
+    def poll_count(self) -> int:
         return sum(
             r.method == "GET" and not r.url.path.endswith("/models") and "/files/" not in r.url.path
             for r in self.requests
         )
 
     @property
-    def listings(self) -> list[int]:
+    def model_list_pages(self) -> list[int]:
         """The pages of its models that were asked for, in order."""
         return [int(r.url.params["page"]) for r in self.requests if r.url.path.endswith("/models")]
 
@@ -102,14 +102,14 @@ class ScriptedGeekAI:
         self.requests.append(request)
         if request.url.path.startswith("/files/"):
             usual = STILL if request.url.path.endswith(".png") else VIDEO
-            return await _said(self.on_file, request) or file(usual)
+            return await _scripted(self.on_file, request) or file(usual)
         if request.headers.get("Authorization") != f"Bearer {KEY}":
             return refusal(401, "unauthorized", "invalid token")
         if request.method == "POST":
             return await self._create(request)
         if request.url.path.endswith("/models"):
-            return await _said(self.on_models, request) or self._models(request)
-        return await _said(self.on_look, request) or self._look(request)
+            return await _scripted(self.on_models, request) or self._models(request)
+        return await _scripted(self.on_poll, request) or self._poll(request)
 
     def _models(self, request: httpx.Request) -> httpx.Response:
         if not self.models:
@@ -120,26 +120,26 @@ class ScriptedGeekAI:
         return httpx.Response(200, json=answer)
 
     async def _create(self, request: httpx.Request) -> httpx.Response:
-        if reply := await _said(self.before_charge, request):
+        if reply := await _scripted(self.before_charge, request):
             return reply
         job = Job(
             id=str(UUID(int=len(self.jobs) + 1)),
-            room=request.url.path.split("/")[-2],
+            endpoint=request.url.path.split("/")[-2],
             body=json.loads(request.content),
             charged_at=self.clock(),
         )
         self.jobs[job.id] = job
-        return await _said(self.on_create, request) or httpx.Response(
+        return await _scripted(self.on_create, request) or httpx.Response(
             200, json={"model": job.body["model"], "task_id": job.id, "task_status": "pending"}
         )
 
-    def _look(self, request: httpx.Request) -> httpx.Response:
+    def _poll(self, request: httpx.Request) -> httpx.Response:
         room, name = request.url.path.split("/")[-2:]
         job = self.jobs.get(name)
-        if job is None or job.room != room:
+        if job is None or job.endpoint != room:
             return refusal(404, "not_found", "no such task")
         answer: dict[str, Any] = {"model": job.body["model"], "task_id": job.id, **self.extras}
-        if self.clock() < job.charged_at + self.takes:
+        if self.clock() < job.charged_at + self.job_seconds:
             return httpx.Response(200, json={**answer, "task_status": "running"})
         if self.error:
             return httpx.Response(
@@ -149,7 +149,7 @@ class ScriptedGeekAI:
             return httpx.Response(
                 200, json={**answer, "task_status": "succeed", **self._picture(job)}
             )
-        signature = f"?signature={self.looks}" if self.signed else ""
+        signature = f"?signature={self.poll_count}" if self.signed else ""
         url = f"https://geekai.test/files/{job.id}.mp4{signature}"
         result = {"id": "v1", "url": url, "duration": 5}
         return httpx.Response(
@@ -167,7 +167,7 @@ class ScriptedGeekAI:
         return {"data": [{**said, "revised_prompt": f"{job.body['prompt']}, revised"}]}
 
 
-async def _said(script: Script, request: httpx.Request) -> httpx.Response | None:
+async def _scripted(script: Script, request: httpx.Request) -> httpx.Response | None:
     answer = await script(request)
     if isinstance(answer, Exception):
         raise answer

@@ -42,7 +42,7 @@ class World:
     era: Era = "auto"
     service: ScriptedGeekAI = field(default_factory=lambda: ScriptedGeekAI(clock=now))
     limits: Limits | None = None
-    identity: str = "this key"
+    account: str = "this key"
     """Stands for the service and key; a ledger may hold tasks of several."""
     confirm_above: float | None = None
     """CNY above which a person is asked before paying; None: never."""
@@ -81,7 +81,7 @@ class World:
             engine = Engine(
                 ledger=ledger,
                 processes=owners,
-                account=self.identity,
+                account=self.account,
                 limits=self.limits,
                 connect=connect,
                 clock=self.clock,
@@ -95,19 +95,19 @@ class World:
                 media=MediaResolver(
                     output_dir=self.output,
                     folders=(self.pictures,),
-                    service=self.identity,
+                    service=self.account,
                     service_url=BASE_URL,
                     find=engine.find_or_import,
-                    child=_at_once,
+                    child=_run_worker_now,
                     clock=self.clock,
                 ),
-                preview=_no_picture,
+                preview=_render_no_preview,
                 clock=self.clock,
                 confirm_above=self.confirm_above,
             )
 
     @asynccontextmanager
-    async def desk(self, *, key: str = KEY) -> AsyncGenerator[Resolver]:
+    async def resolver(self, *, key: str = KEY) -> AsyncGenerator[Resolver]:
         """What a person's decision is carried out with, opened as the command line does."""
         async with AsyncExitStack() as stack:
             owners = stack.enter_context(ProcessRegistry(self.state))
@@ -122,7 +122,7 @@ class World:
                 EngineContext(
                     ledger=ledger,
                     processes=owners,
-                    account=self.identity,
+                    account=self.account,
                     limits=self.limits,
                     connect=connect,
                     clock=self.clock,
@@ -159,7 +159,7 @@ class World:
         """What the ledger holds that is not finished."""
         ledger = await Ledger.open(self.state)
         try:
-            return await ledger.unfinished(self.identity)
+            return await ledger.unfinished(self.account)
         finally:
             await ledger.close()
 
@@ -168,7 +168,7 @@ class World:
         return sorted(path.name for path in self.output.iterdir()) if self.output.exists() else []
 
 
-async def _at_once(arguments: Sequence[str], content: bytes) -> Ended:
+async def _run_worker_now(arguments: Sequence[str], content: bytes) -> Ended:
     """The program itself, while the test's clock stands still."""
     # Output and input are pipes, and what is run is our own.
     done = subprocess.run(
@@ -177,7 +177,7 @@ async def _at_once(arguments: Sequence[str], content: bytes) -> Ended:
     return Ended(done.returncode, done.stdout)
 
 
-async def _no_picture(_: Path, __: str) -> None:
+async def _render_no_preview(_: Path, __: str) -> None:
     """Pictures need codecs in a child process; their tests run in real time."""
 
 
@@ -192,7 +192,7 @@ def text(result: CallToolResult) -> str:
     return " ".join(block.text for block in result.content if isinstance(block, TextContent))
 
 
-def told(result: CallToolResult) -> dict[str, Any]:
+def structured(result: CallToolResult) -> dict[str, Any]:
     """The structured part of a result."""
     assert result.structured_content is not None, text(result)
     return result.structured_content
