@@ -21,10 +21,13 @@ REFUSED = (
 )
 
 
-def upgrade(world: World) -> None:
+def upgrade(world: World) -> int:
+    """Gives the version that it was of."""
     with closing(sqlite3.connect(world.state / "ledger.sqlite3")) as newer:
+        version: int = newer.execute("PRAGMA user_version").fetchone()[0]
         newer.execute("ALTER TABLE task ADD COLUMN of_later TEXT NOT NULL DEFAULT 'kept'")
         newer.execute("PRAGMA user_version=99")
+    return version
 
 
 def row(world: World, task_id: str) -> tuple[str, str | None, str]:
@@ -63,8 +66,10 @@ async def test_an_answer_whose_row_it_cannot_read_any_more_is_kept_for_the_newer
             newer.execute("UPDATE task SET result = ?", [result])
             newer.commit()
 
+    versions: list[int] = []
+
     async def upgraded_meanwhile(_: httpx.Request) -> None:
-        upgrade(world)
+        versions.append(upgrade(world))
         write_result('{"of_later": 1}')
 
     world.service.on_create = upgraded_meanwhile
@@ -72,7 +77,7 @@ async def test_an_answer_whose_row_it_cannot_read_any_more_is_kept_for_the_newer
         lost = await call(client, "generate_video", prompt="a fox")
     (note,) = Journal(world.state).pending()
     with closing(sqlite3.connect(world.state / "ledger.sqlite3")) as newer:
-        newer.execute("PRAGMA user_version=3")
+        newer.execute(f"PRAGMA user_version={versions[0]}")
     write_result(None)  # this program stands for the newer one, which can read it
     async with world.client() as client:
         await anyio.sleep(1)
