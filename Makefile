@@ -4,10 +4,21 @@ PYTHON ?= python3
 SIZE ?= change
 VENV := .venv
 BIN := $(VENV)/bin
+NEXT := .venv-next
 CLIENTS := .venv-mcp1/.installed .venv-fastmcp/.installed
 NODE := tests/clients/node_modules
+QUICK := tests/*.py tests/flows tests/catalogue tests/artifacts tests/sandbox/*.py \
+  tests/processes/test_closing.py --ignore=tests/flows/test_cancelled_anywhere.py
 
-.PHONY: demo test check fix clients conformance reliability clean
+# A Python named by the caller (make test PYTHON=...) makes the environment anew if another
+# version made it; without a name, the environment that is there will do.
+ifeq ($(origin PYTHON),file)
+MADE := $(BIN)/python
+else
+MADE := $(VENV)/.python-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+endif
+
+.PHONY: demo test test-next check fix clients conformance reliability clean
 
 demo: $(VENV)/.runtime
 	@$(BIN)/python examples/quickstart.py
@@ -15,6 +26,11 @@ demo: $(VENV)/.runtime
 test: $(VENV)/.dev $(CLIENTS)
 	scripts/check
 	scripts/test -n auto --dist loadfile
+
+# The quick tests on a newer Python, which warns of what the oldest supported one lets pass. The
+# rest starts many processes, renders, or cancels at every step: minutes, and the same code.
+test-next: $(NEXT)/.dev
+	VENV=$(NEXT) scripts/test -q -n auto --dist loadfile $(QUICK)
 
 check: $(VENV)/.dev
 	scripts/check
@@ -32,18 +48,24 @@ conformance: $(VENV)/.dev $(NODE)/.installed
 reliability: $(VENV)/.dev
 	scripts/reliability $(SIZE)
 
-$(VENV)/bin/python:
+$(MADE):
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; set PYTHON=/path/to/it") if sys.version_info < (3, 11) else None'
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv --clear $(VENV)
+	@touch $(VENV)/.python-$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 
-$(VENV)/.runtime: pyproject.toml | $(VENV)/bin/python
+$(VENV)/.runtime: pyproject.toml $(MADE)
 	@echo "Installing into $(VENV) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
 
-$(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
+$(VENV)/.dev: pyproject.toml $(MADE)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $(VENV)/.runtime $@
+
+$(NEXT)/.dev: pyproject.toml scripts/next-python
+	@python="$$(scripts/next-python)" && "$$python" -m venv --clear $(NEXT)
+	@$(NEXT)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
 
 # The first major line of the SDK cannot stand beside the second in one environment, and
 # LangChain's adapters want the first.
@@ -64,4 +86,4 @@ $(NODE)/.installed: tests/clients/package.json
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .venv-mcp1 .venv-fastmcp $(NODE) dist build .coverage* .ruff_cache .hypothesis
+	rm -rf $(VENV) $(NEXT) .venv-mcp1 .venv-fastmcp $(NODE) dist build .coverage* .ruff_cache .hypothesis

@@ -241,10 +241,12 @@ async def _listen(options: argparse.Namespace) -> None:
     await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(told), sys.stdin
     )
-    async with server:
-        while line := await told.readline():
-            provider.next.extend(json.loads(line)["next"])
-            _tell("next", "")
+    while line := await told.readline():
+        provider.next.extend(json.loads(line)["next"])
+        _tell("next", "")
+    # Not waited for: since Python 3.12 that lasts until every connection has ended, and those
+    # that were told to hang never do. They are cancelled with the loop.
+    server.close()
 
 
 def main() -> None:

@@ -52,11 +52,12 @@ def _pyav(path: Path) -> Probe:
     with av.open(str(path)) as container:
         video = container.streams.video[0]
         audio = container.streams.audio[0] if container.streams.audio else None
+        rate = video.average_rate or Fraction(0)
         return Probe(
             codec=video.codec_context.name,
             width=video.codec_context.width,
             height=video.codec_context.height,
-            fps=video.average_rate or Fraction(0),
+            fps=Fraction(rate.numerator, rate.denominator),  # PyAV 19 has a class of its own
             seconds=float((video.duration or 0) * (video.time_base or 0)),
             audio=audio.codec_context.name if audio else None,
             boxes=boxes(path),

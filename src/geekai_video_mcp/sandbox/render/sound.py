@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from geekai_video_mcp.sandbox.render.colour import Floats
 from geekai_video_mcp.sandbox.render.film import SAMPLE_RATE
@@ -109,9 +110,10 @@ def _in_a_room(rng: np.random.Generator, sound: Floats) -> Floats:
     decay = int(1.6 * SAMPLE_RATE)
     size = 1 << (sound.shape[1] + decay - 1).bit_length()
     wet = np.empty_like(sound)
+    channel: npt.NDArray[np.float32]  # NumPy 2.5 tells the type of a spectrum by its input's
     for i, channel in enumerate(sound):
         response = rng.standard_normal(decay) * np.exp(-np.arange(decay) / SAMPLE_RATE * 4.2)
-        response *= 0.30 / np.sqrt(np.square(response).sum())
+        response *= 0.30 / float(np.sqrt(np.square(response).sum()))
         spectrum = np.fft.rfft(channel, size) * np.fft.rfft(response, size)
         wet[i] = np.fft.irfft(spectrum, size)[: sound.shape[1]]
     return sound * np.float32(0.8) + wet * np.float32(0.5)
