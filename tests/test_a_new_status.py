@@ -48,7 +48,7 @@ task = replace(wish(idempotency_key="k"), attempt=1)
 request_body = {"image": "data:image/png;base64,AAAA"}
 store.admit(task, request_body, lambda existing: task)
 store.change(task.id, lambda now: replace(now, status=Status("waiting")))
-waiting = store.find_or_import(task.id)
+waiting = store.find(task.id)
 
 def capped(**limits):
     try:
@@ -61,7 +61,8 @@ near = store.existing_for(wish())
 print(json.dumps({
     "counts_today": capped(per_day=1, in_flight=9),
     "in_flight": capped(per_day=9, in_flight=1),
-    "unfinished": len(store.unfinished("s")) == len(store.unfinished_of_other_accounts("another")) == 1,
+    "unfinished": len(store.unfinished("s")) == 1
+    and len(store.unfinished_of_other_accounts("another")) == 1,
     "needs_body": store.request_body(waiting) == request_body,
     "binds_duplicate": len(near.same_fingerprint) == 1,
     "holds_key": store.existing_for(wish(idempotency_key="k")).same_key is not None,

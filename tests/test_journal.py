@@ -86,7 +86,7 @@ def test_a_torn_note_is_none_and_its_room_is_free(tmp_path: Path) -> None:
 def test_words_that_do_not_fit_are_left_out_whole(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     words = "\U0001f98a狐" * 4000
-    long = {"error_message": words, "model": words[:300], "raw_reply": words}
+    long = {"error_message": words, "model": words[:300], "raw_response": words}
     journal.write("t" * 32, answer(provider_task_id="x" * 64, **long))
     (note,) = journal.pending()
 

@@ -318,8 +318,8 @@ async def test_a_change_that_raises_leaves_the_row_as_it_was(state: Path) -> Non
     task = make_task()
 
     def broken(_: Task) -> Task:
-        what = "a bug of ours"
-        raise ZeroDivisionError(what)
+        msg = "a bug of ours"
+        raise ZeroDivisionError(msg)
 
     async with opened(state) as ledger:
         await ledger.add(task)
@@ -708,7 +708,7 @@ for _ in range(2):
             assert "could not be written" in exc.message
             assert "charged" not in exc.message, "neither is on the way to a paid request"
             print("refused", exc.message)
-assert store.find_or_import(small.id) == small, "readers still work"
+assert store.find(small.id) == small, "readers still work"
 resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 store.change(small.id, lambda task: replace(task, poll_count=1))
 assert [task.poll_count for task in store.unfinished("s")] == [1]

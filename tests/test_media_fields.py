@@ -184,7 +184,7 @@ class WireAlone(VideoRequest):
 class Unchanged(GenerateVideo):
     """Arguments that do not know it."""
 
-    body = WireAlone
+    request_type = WireAlone
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Videos through GeekAIClient's API, for any MCP client.
+"""Videos through GeekAI's API, for any MCP client.
 
 Importing this package imports nothing else: the console script decides what is
 loaded, and a client that only wants `initialize` answered should not pay for more.

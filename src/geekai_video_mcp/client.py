@@ -1,4 +1,4 @@
-"""GeekAIClient over HTTP: one method per endpoint. Never waits between requests, never repeats a POST.
+"""GeekAI over HTTP: one method per endpoint. Never waits between requests, never repeats a POST.
 
 Only this module and `artifacts` import httpx, and the server imports them when a task
 first needs them. What httpx raises is translated here, once. The line that matters runs
@@ -25,13 +25,13 @@ from geekai_video_mcp.errors import ServiceUnavailable, SubmissionUnknown, TaskN
 from geekai_video_mcp.lifecycle import Media, Observation
 
 SUBMIT_TIMEOUT: Final = httpx.Timeout(connect=10.0, write=60.0, read=300.0, pool=10.0)
-"""Seconds. The read is as long as GeekAIClient keeps a connection (five minutes, read 2026-11-22):
+"""Seconds. The read is as long as GeekAI keeps a connection (five minutes, read 2026-11-22):
 each minute more turns outcomes that would have been unknown into known ones."""
 POLL_TIMEOUT: Final = httpx.Timeout(connect=10.0, write=10.0, read=30.0, pool=10.0)
 """Seconds. A look that takes longer is worth less than the next one."""
 SUBMIT_DEADLINE: Final = 400.0
 POLL_DEADLINE: Final = 60.0
-"""Seconds for the whole of each. The limits above are for one silence, and GeekAIClient breaks it
+"""Seconds for the whole of each. The limits above are for one silence, and GeekAI breaks it
 with blank lines; its own cut comes at 300, so nobody but a stranger lasts until the first."""
 MODELS_PER_PAGE: Final = 100
 """Asked for by the name that the answer has for it; a service may give fewer."""

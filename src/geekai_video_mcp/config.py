@@ -26,9 +26,9 @@ GEEKAI_URL: Final = "https://geekai.co/api/v1"
 SANDBOX_URL: Final = "https://sandbox.invalid/api/v1"
 """The in-process sandbox: a name that RFC 2606 keeps from ever existing."""
 FREE_MODEL: Final = "cogvideox-flash"
-"""Free of charge by GeekAIClient's reference page, read 2026-11-22."""
+"""Free of charge by GeekAI's reference page, read 2026-11-22."""
 FREE_IMAGE_MODEL: Final = "cogview-3-flash"
-"""Free of charge by GeekAIClient's image guide, read 2026-11-22."""
+"""Free of charge by GeekAI's image guide, read 2026-11-22."""
 SANDBOX_MODEL: Final = "sandbox"
 CONFIRM_ALWAYS: Final = -1.0
 """CNY below every price: whatever would be paid for is asked about."""
@@ -140,23 +140,23 @@ class _EnvReader:
 
 def _parse_key(value: str) -> SecretStr:
     if not value.isascii() or not value.isprintable() or " " in value:
-        what = "must be printable ASCII without spaces; copy the key again from GeekAI's console"
-        raise ValueError(what)
+        msg = "must be printable ASCII without spaces; copy the key again from GeekAI's console"
+        raise ValueError(msg)
     return SecretStr(value)
 
 
 def _parse_base_url(value: str) -> str:
     parts = _split_url(value)
     if parts is None or parts.scheme not in {"https", "http"} or not parts.hostname:
-        what = f"must be an absolute URL such as {GEEKAI_URL}"
-        raise ValueError(what)
+        msg = f"must be an absolute URL such as {GEEKAI_URL}"
+        raise ValueError(msg)
     # Empty ones as well: the marks alone would come between the URL and its endpoints.
     if "@" in parts.netloc or "?" in value or "#" in value:
-        what = "must hold no user name, query or fragment; the key goes into GEEKAI_API_KEY"
-        raise ValueError(what)
+        msg = "must hold no user name, query or fragment; the key goes into GEEKAI_API_KEY"
+        raise ValueError(msg)
     if parts.scheme == "http" and not is_loopback(parts.hostname):
-        what = "must be https, or the key would travel in the clear; http is for loopback only"
-        raise ValueError(what)
+        msg = "must be https, or the key would travel in the clear; http is for loopback only"
+        raise ValueError(msg)
     return value.rstrip("/")
 
 
@@ -185,14 +185,14 @@ def _parse_folder(value: str) -> Path:
         path = Path(value).expanduser()
         taken = path.exists() and not path.is_dir()
     except (OSError, RuntimeError) as exc:  # RuntimeError: there is no such user
-        what = "cannot be used; give a folder that this user may read and write"
-        raise ValueError(what) from exc
+        msg = "cannot be used; give a folder that this user may read and write"
+        raise ValueError(msg) from exc
     if not path.is_absolute():
-        what = "must be an absolute path: a host may start the server from any folder"
-        raise ValueError(what)
+        msg = "must be an absolute path: a host may start the server from any folder"
+        raise ValueError(msg)
     if taken:
-        what = "must be a folder; there is a file of this name"
-        raise ValueError(what)
+        msg = "must be a folder; there is a file of this name"
+        raise ValueError(msg)
     return path
 
 
@@ -202,8 +202,8 @@ def _parse_folders(value: str) -> tuple[Path, ...]:
 
 def _parse_count(value: str) -> int:
     if not value.isascii() or not value.isdigit() or len(value) > MAX_COUNT_DIGITS:
-        what = f"must be a whole number of at most {MAX_COUNT_DIGITS} digits; 0 allows none"
-        raise ValueError(what)
+        msg = f"must be a whole number of at most {MAX_COUNT_DIGITS} digits; 0 allows none"
+        raise ValueError(msg)
     return int(value)
 
 
@@ -213,8 +213,8 @@ def _parse_confirm(value: str) -> float | None:
         return CONFIRM_ALWAYS if word == "always" else None
     if _ABOVE.fullmatch(word):
         return float(word.removeprefix("above:"))
-    what = "must be never, always, or above: and an amount in CNY, such as above:2.50"
-    raise ValueError(what)
+    msg = "must be never, always, or above: and an amount in CNY, such as above:2.50"
+    raise ValueError(msg)
 
 
 _ABOVE: Final = re.compile(r"above:[0-9]{1,7}(\.[0-9]{1,3})?")
@@ -224,8 +224,8 @@ def _parse_level(value: str) -> LogLevel:
     for level in _LEVELS:
         if value.upper() == level:
             return level
-    what = f"must be one of {', '.join(_LEVELS)}"
-    raise ValueError(what)
+    msg = f"must be one of {', '.join(_LEVELS)}"
+    raise ValueError(msg)
 
 
 def _default_output_dir() -> Path:

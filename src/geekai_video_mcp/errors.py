@@ -192,7 +192,7 @@ class ConfigError(GeekAIVideoError):
     """The environment is not usable; every mistake is in `problems`, by variable name."""
 
     def __init__(self, problems: dict[str, str]) -> None:
-        lines = "".join(f"\n  {name}: {what}" for name, what in problems.items())
+        lines = "".join(f"\n  {name}: {msg}" for name, msg in problems.items())
         super().__init__(f"The environment is not usable:{lines}")
         self.problems = problems
 

@@ -46,8 +46,8 @@ class _SharedApp:
     @asynccontextmanager
     async def get(self) -> AsyncGenerator[App]:
         if self.app is None:
-            what = "the HTTP application is not running"
-            raise RuntimeError(what)
+            msg = "the HTTP application is not running"
+            raise RuntimeError(msg)
         yield self.app
 
 
@@ -131,11 +131,11 @@ def bind_loopback(host: str, port: int) -> socket.socket:
         ConfigError: the address is not loopback, or is taken.
     """
     if not is_loopback(host):
-        what = (
+        msg = (
             "is not a loopback address; this server has no authentication yet and serves"
             " only this machine. Use 127.0.0.1, and a tunnel or a proxy that authenticates."
         )
-        raise ConfigError({f"--host {host}": what})
+        raise ConfigError({f"--host {host}": msg})
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -282,8 +282,8 @@ class Task:
     model: str
     media: Media = Media.VIDEO
     request: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    """The body, with the bulk of pictures left out; empty for a task made elsewhere. The
-    ledger keeps the bulk apart (`Ledger.request_body`): a task is read every second, and never sent."""
+    """The body without its inline media; empty for a task made elsewhere. The ledger keeps the
+    whole body apart (`Ledger.request_body`): a task is read every second, and never sent."""
     idempotency_key: str | None = None
     """The caller's name for this one request; no other request may bear it."""
     variation: int | None = None

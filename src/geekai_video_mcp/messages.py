@@ -54,8 +54,8 @@ def validation_error(message: bytes) -> dict[str, Any] | None:
     try:
         jsonrpc_message_adapter.validate_python(fields, by_name=False)
     except ValidationError:
-        what = "This is no JSON-RPC 2.0 request, notification or response; params is an object"
-        return error_response(to, INVALID_REQUEST, what)
+        msg = "This is no JSON-RPC 2.0 request, notification or response; params is an object"
+        return error_response(to, INVALID_REQUEST, msg)
     return None
 
 

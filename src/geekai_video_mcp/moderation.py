@@ -1,7 +1,7 @@
-"""What a content filter objects to, read from the codes of GeekAIClient's models. Pure.
+"""What a content filter objects to, read from the codes of GeekAI's models. Pure.
 
 A caller can mend a refusal only by knowing whether the prompt or a picture caused it. The
-codes are the makers' own, which GeekAIClient passes on; code and message are shown verbatim beside
+codes are the makers' own, which GeekAI passes on; code and message are shown verbatim beside
 what is said here. Sources, read 2026-11-22: docs.bigmodel.cn (Zhipu 1301), Kling's API
 reference (1301), docs.byteplus.com/docs/ModelArk/1299023 (Seedance), Alibaba Cloud Model
 Studio's error codes (Wan), ai.google.dev on Veo (a job that is done and holds no video).

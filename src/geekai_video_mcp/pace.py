@@ -115,7 +115,7 @@ def jittered(delay: float, *, seed: str) -> float:
 
 POLLS_PER_SECOND: Final = 2.0
 """Of one service and key, all processes together: what ten tasks in flight (the default cap)
-need at one look every five seconds. GeekAIClient documents no limit for looks, and its limits per
+need at one look every five seconds. GeekAI documents no limit for looks, and its limits per
 model, where shown, are counted by the minute (read 2026-11-22)."""
 BURST: Final = 10.0
 """Looks that may come at once, as when a server starts with ten tasks under way."""

@@ -52,8 +52,10 @@ async def storyboard(
         f" {count} such shots cost, and go on when they agree.",
         "generate_image with how shot 1 begins. Look at the picture; if it is wrong, another"
         " variation.",
-        f"Shot 1: generate_video{_model_clause(model)} with image task:ID of the picture. Then {_WAIT}.",
-        f"Each further shot: the same with image task:ID of the shot before{_same_model_clause(model)}; it"
+        f"Shot 1: generate_video{_model_clause(model)} with image task:ID of the picture."
+        f" Then {_WAIT}.",
+        "Each further shot: the same with image task:ID of the shot"
+        f" before{_same_model_clause(model)}; it"
         " begins with that shot's last frame. Look at the frames before going on.",
         "Give the user the files in order.",
         ctx=ctx,
@@ -65,7 +67,8 @@ async def animate_image(image: str, ctx: "Context[App]", motion: str = "", model
     how = f" like this: {_quoted_argument('motion', motion)}" if motion.strip() else ""
     return _format_steps(
         f"Make the picture {_quoted_argument('image', image)} move{how}.",
-        f"generate_video with dry_run true{_model_clause(model)}, image as given (an https link, a file,"
+        f"generate_video with dry_run true{_model_clause(model)}, image as given (an https link,"
+        " a file,"
         " or task:ID of an earlier result) and a prompt that says what moves, how the camera"
         " moves, and what stays: tell the user what it costs, and go on when they agree.",
         f"The same without dry_run. Then {_WAIT}.",
@@ -137,9 +140,9 @@ async def validate_prompt_request(
 def _check_arguments(prompt: Prompt, given: set[str]) -> None:
     arguments = {argument.name: argument.required for argument in prompt.arguments or []}
     for unknown in sorted(given - set(arguments)):
-        what = quote(unknown, limit=MAX_NAME_CHARS)
+        msg = quote(unknown, limit=MAX_NAME_CHARS)
         raise _invalid_params(
-            f"{prompt.name} has no argument {what}; it takes {', '.join(arguments)}."
+            f"{prompt.name} has no argument {msg}; it takes {', '.join(arguments)}."
         )
     for name, required in arguments.items():
         if required and name not in given:

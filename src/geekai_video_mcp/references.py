@@ -1,6 +1,6 @@
 """What may stand in a picture's or a video's place: link, picture itself, file, task. Pure.
 
-Nothing is fetched or read here. A link is for GeekAIClient to fetch, so it must lead to the open
+Nothing is fetched or read here. A link is for GeekAI to fetch, so it must lead to the open
 internet; whether a file may be read, `pictures` decides. No refusal repeats the value.
 """
 
@@ -14,7 +14,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from geekai_video_mcp.hosts import may_be_public
 
 DATA_URI_LIMIT: Final = 8_000_000
-"""Characters. GeekAIClient's own limit is not documented; integrators stop at 8 MB (read 2026-11-22)."""
+"""Characters. GeekAI's own limit is not documented; integrators stop at 8 MB (read 2026-11-22)."""
 LINK_LIMIT: Final = 4000
 """Characters. A signed link with a session token has about 2,000."""
 PATH_LIMIT: Final = 4096
@@ -56,7 +56,7 @@ def ref_kind(text: str) -> RefKind | None:
 
 
 def check_link(text: str, *, service_url: str = "") -> str:
-    """The link, if GeekAIClient may fetch it; ValueError says why not and what to give instead."""
+    """The link, if GeekAI may fetch it; ValueError says why not and what to give instead."""
     return _accept(text, _link_problem(text, service_url), LINK_REMEDY)
 
 
@@ -87,8 +87,8 @@ def check_picture(text: str, *, service_url: str = "") -> str:
 def _accept(text: str, problem: str | None, remedy: str) -> str:
     if problem is None:
         return text
-    what = f"{problem}, so {remedy}"
-    raise ValueError(what)
+    msg = f"{problem}, so {remedy}"
+    raise ValueError(msg)
 
 
 def _link_problem(text: str, service_url: str) -> str | None:

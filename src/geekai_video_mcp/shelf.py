@@ -1,6 +1,6 @@
 """What the assistant sees of the models: all of them in a line each, or all about one. Pure.
 
-A list is at most `MIN_FREE_BYTES` bytes as it is sent, for it is read by a model that pays for each.
+A list is at most `MAX_BYTES` bytes as it is sent, for it is read by a model that pays for each.
 """
 
 import json
@@ -50,7 +50,7 @@ Names = dict[str, "str | int"]
 class ModelList(ToolResult):
     """The models by what their ids begin with, or the facts of one."""
 
-    outline = ("ids", "card", "live")
+    published_fields = ("ids", "card", "live")
 
     ids: Annotated[Names, WithJsonSchema({"type": "object"})] | None = None
     """Names by heading; their number where they would not fit."""

@@ -57,7 +57,7 @@ class App:
     default_models: Mapping[Media, str]
     media: MediaResolver
     preview: RenderPreview
-    """`artifacts.render_preview`, handed in: its module is heavy, and most calls need no picture."""
+    """`artifacts.render_preview`, handed in: its module is heavy, and most calls need none."""
     clock: Callable[[], float] = time.time
     confirm_above: float | None = None
     """CNY above which a person is asked before paying; None: never."""
@@ -120,7 +120,7 @@ async def generate(args: Generate, ctx: "Context[App]") -> Answer:
         variation=variation,
         task_id=task_id,
         # Pictures took their part of the caller's patience.
-        timeout=min(SUBMIT_TIMEOUT, began + ANSWER_DEADLINE - anyio.current_time()),
+        wait_seconds=min(SUBMIT_TIMEOUT, began + ANSWER_DEADLINE - anyio.current_time()),
     )
     # Whatever fails from here on, the task is under way: its id must reach the caller.
     with suppress(GeekAIVideoError):
@@ -217,7 +217,7 @@ async def _wait_for_task(app: App, ctx: "Context[App]", task: Task, *, ends: flo
     at_most = max(0.0, ends - began)  # what came before it was waiting as well
     # Beyond that only while another process holds the ledger: then what is known must do.
     with anyio.move_on_after(at_most + LEDGER_TIMEOUT):
-        async with aclosing(app.engine.follow(task.id, timeout=at_most)) as states:
+        async with aclosing(app.engine.follow(task.id, wait_seconds=at_most)) as states:
             async for newest in states:
                 # Strictly growing, by the specification, even when two things happen at once.
                 told = max(anyio.current_time() - began, told + 0.001)
@@ -286,7 +286,7 @@ def _app_of(ctx: "Context[App]") -> App:
 
 
 class _PassThroughArgs(ArgModelBase):
-    """Lets the arguments through whole: what is wrong with them is said by `Arguments.read_file`."""
+    """Lets the arguments through whole: what is wrong with them is said by `Arguments.parse`."""
 
     model_config = ConfigDict(extra="allow")
 

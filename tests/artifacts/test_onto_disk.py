@@ -208,8 +208,8 @@ async def test_a_result_without_a_link_is_lost(net: Net) -> None:
 async def test_a_line_that_breaks_leaves_nothing(net: Net) -> None:
     async def breaks() -> AsyncGenerator[bytes]:
         yield VIDEO[:5000]
-        what = f"{LINK}?signature=secret"
-        raise httpx.ReadError(what)
+        msg = f"{LINK}?signature=secret"
+        raise httpx.ReadError(msg)
 
     net.answers["static.geekai.co"] = httpx.Response(200, content=breaks())
 

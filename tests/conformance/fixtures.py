@@ -98,8 +98,8 @@ def test_multiple_content_types() -> list[TextContent | ImageContent | EmbeddedR
 
 
 def test_error_handling() -> str:
-    what = "This tool intentionally returns an error for testing"
-    raise ToolError(what)
+    msg = "This tool intentionally returns an error for testing"
+    raise ToolError(msg)
 
 
 def test_custom_headers(

@@ -164,7 +164,8 @@ async def test_nothing_is_asked_for_while_its_answer_would_not_fit(
 
     assert refused.is_error
     assert text(refused) == (
-        f"The task database could not be written: only {MIN_FREE_BYTES - 1:,} bytes are free on its disk."
+        f"The task database could not be written: only {MIN_FREE_BYTES - 1:,} bytes are free on its"
+        " disk."
         " Nothing was charged. Free some space or mend the folder's permissions, then try again."
     )
     assert again["task_id"] == before["task_id"]

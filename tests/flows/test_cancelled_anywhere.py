@@ -104,7 +104,7 @@ def nothing_lost(here: World) -> bool:
 
 
 async def seen_to_its_end(engine: Engine, task_id: str) -> None:
-    async with aclosing(engine.follow(task_id, timeout=SETTLED)) as states:
+    async with aclosing(engine.follow(task_id, wait_seconds=SETTLED)) as states:
         async for _ in states:
             pass
 

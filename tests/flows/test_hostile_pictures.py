@@ -241,8 +241,8 @@ async def test_a_file_that_is_exchanged_after_it_was_judged_is_not_read(
             swap()
         return found
 
-    monkeypatch.setattr(folders, "locate", then_exchanged)
-    monkeypatch.setattr(folders, "WALKS", walks)
+    monkeypatch.setattr(folders, "locate_file", then_exchanged)
+    monkeypatch.setattr(folders, "HAS_DIR_FD", walks)
     async with world.client() as client:
         result = await call(client, "generate_video", prompt="a fox", image=str(path))
 
@@ -261,7 +261,7 @@ async def test_a_file_that_was_another_only_while_it_was_opened_is_not_read(
         del name
         return opens(elsewhere, flags)  # as if it had stood there for that moment
 
-    monkeypatch.setattr(folders, "WALKS", False)
+    monkeypatch.setattr(folders, "HAS_DIR_FD", False)
     async with world.client() as client:
         with monkeypatch.context() as meanwhile:
             meanwhile.setattr(folders.os, "open", exchanging)

@@ -129,7 +129,7 @@ def counting(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
         asked.append(after)
         return await whole(self, after=after)
 
-    monkeypatch.setattr(Ledger, "happenings", happenings)
+    monkeypatch.setattr(Ledger, "events_after", happenings)
     return lambda: len(asked)
 
 
@@ -185,7 +185,7 @@ async def test_a_ledger_that_cannot_be_read_for_a_while_silences_nobody(
 ) -> None:
     async with world.client() as client, hearing(client) as heard:
         with monkeypatch.context() as broken:
-            broken.setattr("geekai_video_mcp.ledger.rows.HAPPENINGS", "SELECT gone")
+            broken.setattr("geekai_video_mcp.ledger.rows.SELECT_EVENTS_AFTER", "SELECT gone")
             await start(client)
             await anyio.sleep(5)
             assert heard == []

@@ -34,7 +34,7 @@ class NewExtraBody(ExtraBody):
 class NewArguments(GenerateVideo):
     """Arguments extended by the recipe of docs/architecture.md, and by nothing else."""
 
-    body = NewRequest
+    request_type = NewRequest
 
     storyboard: Picture | None = None
     characters: Annotated[list[Picture], Field(max_length=4), JsonDecoded] | None = None

@@ -76,7 +76,7 @@ async def test_a_file_in_an_allowed_folder_is_sent_as_it_is(world: World, where:
 async def test_a_file_is_read_as_well_where_no_folder_can_be_walked(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(folders, "WALKS", False)
+    monkeypatch.setattr(folders, "HAS_DIR_FD", False)
 
     assert (
         content((await sent(world, image=str(placed(world.pictures, "a.png", PNG))))["image"])
@@ -427,7 +427,7 @@ async def test_what_takes_too_long_is_given_up_and_nothing_is_sent(
     async def never(*_: object) -> None:
         await anyio.sleep_forever()
 
-    monkeypatch.setattr("support.world._at_once", never)
+    monkeypatch.setattr("support.world._run_worker_now", never)
     said = await refused(world, image=str(placed(world.pictures, "a.png", PNG)))
 
     assert "were not ready within 10 s" in said

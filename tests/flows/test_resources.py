@@ -115,11 +115,11 @@ async def test_a_webm_is_called_what_it_is(world: World) -> None:
 async def test_a_video_too_large_for_a_blob_is_named_by_path_and_size(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "BLOB_AT_MOST", len(VIDEO))
+    monkeypatch.setattr(reading, "MAX_BLOB_BYTES", len(VIDEO))
     async with world.client() as client:
         task = await made(client)
         assert isinstance(await read(client, task["resource"]), BlobResourceContents)
-        monkeypatch.setattr(reading, "BLOB_AT_MOST", len(VIDEO) - 1)
+        monkeypatch.setattr(reading, "MAX_BLOB_BYTES", len(VIDEO) - 1)
         error = await refused(client, task["resource"])
 
     assert error.code == -32603
@@ -253,7 +253,7 @@ async def test_the_list_begins_with_the_newest_task_and_its_file(world: World) -
 async def test_pages_of_the_list_follow_each_other_without_gap_or_repeat(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(filling, "PAGE", 2)
+    monkeypatch.setattr(filling, "PAGE_SIZE", 2)
     async with world.client() as client:
         for number in range(5):
             await anyio.sleep(1)
@@ -302,7 +302,7 @@ async def test_a_ledger_that_cannot_be_read_is_an_error_in_words(
         task = await made(client)
         with monkeypatch.context() as broken:
             broken.setattr("geekai_video_mcp.ledger.rows.FIND", "SELECT * FROM gone WHERE :id")
-            broken.setattr("geekai_video_mcp.ledger.rows.listing", str)
+            broken.setattr("geekai_video_mcp.ledger.rows.select_page", str)
             error = await refused(client, f"video://tasks/{task['task_id']}")
             with pytest.raises(MCPError) as no_list:
                 await client.list_resources()

@@ -28,7 +28,7 @@ def held(world: World, *, how: str = "IMMEDIATE") -> Generator[None]:
 async def test_a_call_is_answered_though_the_ledger_is_not_and_the_same_call_finds_its_task(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tools, "ANSWER_WITHIN", 0.3)
+    monkeypatch.setattr(tools, "ANSWER_DEADLINE", 0.3)
     world = World(tmp_path)
     async with world.client() as client:
         with held(world):
@@ -51,7 +51,7 @@ async def test_a_look_is_answered_though_another_process_holds_the_ledger(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Our own next change waits for the other process, and every read for its turn behind it."""
-    monkeypatch.setattr(engine, "FIND_PATIENCE", 0.5)
+    monkeypatch.setattr(engine, "FIND_TIMEOUT", 0.5)
     world = World(tmp_path)
     async with world.client() as client:
         task_id = structured(await call(client, "generate_video", prompt="a fox"))["task_id"]

@@ -265,8 +265,8 @@ async def first_data(rows: AsyncIterator[str]) -> str:
     async for row in rows:
         if row.startswith("data:"):
             return row.removeprefix("data:").strip()
-    what = "the stream ended"
-    raise AssertionError(what)
+    msg = "the stream ended"
+    raise AssertionError(msg)
 
 
 def next_data(events: str) -> dict[str, Any]:

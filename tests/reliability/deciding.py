@@ -16,6 +16,7 @@ from geekai_video_mcp.admission import Limits
 from geekai_video_mcp.engine import Connections, Resolver
 from geekai_video_mcp.engine.means import EngineContext
 from geekai_video_mcp.errors import CapReached, InvalidDecision, StorageUnavailable
+from geekai_video_mcp.ledger import ProcessRegistry
 from geekai_video_mcp.lifecycle import Media, Observation, Status, Task, advance, record_missed_poll
 from reliability.books import DAY, LOOKS, WATCHED
 from reliability.table import PICK, PICTURE, BaseRules, Process, at_once
@@ -76,8 +77,8 @@ class ResolveRules(BaseRules):
         return Resolver(
             StubConnections(
                 ledger=hand.ledger,
-                owners=cast("Owners", hand),  # for its name alone
-                service="s",
+                processes=cast("ProcessRegistry", hand),  # for its name alone
+                account="s",
                 limits=limits,
                 connect=connect,
                 clock=lambda: self.at,

@@ -52,7 +52,7 @@ class Moment:
     """When a victim dies: at an event of the provider's and a little later."""
 
     event: str
-    """`POST` of its own, or any `GET_VIDEO_TASK_DESCRIPTION` or `FILE`; empty for the time alone."""
+    """`POST` of its own, or any `GET` or `FILE`; empty for the time alone."""
     later: float
     """Seconds after that at most."""
 

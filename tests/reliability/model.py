@@ -295,7 +295,7 @@ def main() -> None:
     took = time.monotonic() - began
     print(  # noqa: T201 - a program that a person runs
         f"{Machine.steps} steps from seed {asked.seed} in {took:.0f} s: 0 violations;"
-        f" {', '.join(f'{count} {what}' for what, count in sorted(Machine.count.items()))}"
+        f" {', '.join(f'{count} {msg}' for msg, count in sorted(Machine.count.items()))}"
     )
 
 

@@ -81,7 +81,7 @@ class Verdict:
         kinds = ("double", "lost", "stuck", "torn", "stale", "broken", "over", "leaked")
         counts = [f"{len(getattr(self, kind))} {kind}" for kind in kinds]
         facts = [f"{getattr(self, name)} {name}" for name in ("charges", "stored", "unknown")]
-        extra = [f"{n} {what}" for what, n in (("live", self.live), ("copies", self.copies)) if n]
+        extra = [f"{n} {msg}" for msg, n in (("live", self.live), ("copies", self.copies)) if n]
         return ", ".join([*facts, *extra, *counts])
 
 

@@ -40,7 +40,7 @@ from reliability.watch import Watch
 for _heavy in ("artifacts", "client"):  # which the server imports only when it needs them
     importlib.import_module(f"geekai_video_mcp.{_heavy}")
 
-OFTEN: Final = {"pace.LOOKS_PER_SECOND": 1000.0}
+OFTEN: Final = {"pace.POLLS_PER_SECOND": 1000.0}
 """A hundred tasks come to their end in seconds here, and each is looked at."""
 SETTLED: Final = 0
 NOT_SETTLED: Final = 3

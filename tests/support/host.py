@@ -20,8 +20,8 @@ class BrokenBody(httpx.AsyncByteStream):
         for start in range(0, len(self.content), self.chunk):
             yield self.content[start : start + self.chunk]
         if not self.whole:
-            what = "reset"
-            raise httpx.ReadError(what)
+            msg = "reset"
+            raise httpx.ReadError(msg)
 
 
 @dataclass

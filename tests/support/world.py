@@ -171,9 +171,8 @@ class World:
 async def _run_worker_now(arguments: Sequence[str], content: bytes) -> Ended:
     """The program itself, while the test's clock stands still."""
     # Output and input are pipes, and what is run is our own.
-    done = subprocess.run(
-        worker_command(arguments), input=content, stdout=subprocess.PIPE, check=False
-    )
+    command = worker_command(arguments)
+    done = subprocess.run(command, input=content, stdout=subprocess.PIPE, check=False)  # noqa: S603
     return Ended(done.returncode, done.stdout)
 
 

@@ -1,4 +1,4 @@
-"""What is known of GeekAIClient's models, packaged with its sources, and checks by it. Pure."""
+"""What is known of GeekAI's models, packaged with its sources, and checks by it. Pure."""
 
 from geekai_video_mcp.catalogue.checking import (
     FACT_BY_FIELD,

@@ -1,6 +1,6 @@
 """A request against what is known of its model, before it can cost anything. Pure.
 
-Refused is what GeekAIClient itself documents as not taken, and nothing else. All other knowledge is
+Refused is what GeekAI itself documents as not taken, and nothing else. All other knowledge is
 of the makers' own APIs, or a guess: it warns, and the request goes as the caller wrote it.
 """
 
@@ -136,7 +136,7 @@ def _same_value(asked: object, anyway: object) -> bool:
 
 
 def _raise_if_refused(request: Request, model: Model) -> None:
-    """Raise if GeekAIClient documents that the model does not take this."""
+    """Raise if GeekAI documents that the model does not take this."""
     problems = [
         f"{model.id} does not take {field}; {_remedy(field, request, model)}"
         for field in model.refused_fields

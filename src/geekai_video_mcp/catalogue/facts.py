@@ -1,4 +1,4 @@
-"""What is known of GeekAIClient's models: `download.toml`, read into values. Pure.
+"""What is known of GeekAI's models: `download.toml`, read into values. Pure.
 
 Every fact has a mark, its sources and the day they were read. A fact that is not in the
 file is not known, and is never made up.
@@ -45,7 +45,7 @@ class Fact:
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """A model of GeekAIClient's; what `facts` does not hold is not known."""
+    """A model of GeekAI's; what `facts` does not hold is not known."""
 
     id: str
     group: str
@@ -67,13 +67,13 @@ class Model:
 
     @property
     def refused_fields(self) -> tuple[str, ...]:
-        """Fields that GeekAIClient's own page says it does not take."""
+        """Fields that GeekAI's own page says it does not take."""
         return tuple(self.value("refuses") or ())
 
 
 @dataclass(frozen=True, kw_only=True)
 class Price:
-    """What a model costs by GeekAIClient's own list; an older or cheaper channel may differ."""
+    """What a model costs by GeekAI's own list; an older or cheaper channel may differ."""
 
     cny: float
     per: Literal["video", "second"]
@@ -138,7 +138,7 @@ def rules() -> tuple[Rule, ...]:
 
 @cache
 def defaults() -> Mapping[str, object]:
-    """What a field is if it is not sent, by GeekAIClient's reference page."""
+    """What a field is if it is not sent, by GeekAI's reference page."""
     return {name: value for name, value in _read_packaged()["defaults"].items() if name != "from"}
 
 

@@ -104,8 +104,8 @@ def _build_parser() -> argparse.ArgumentParser:
 
 def _parse_port(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) > LAST_PORT:
-        what = f"a port is a number from 0 to {LAST_PORT}"
-        raise argparse.ArgumentTypeError(what)
+        msg = f"a port is a number from 0 to {LAST_PORT}"
+        raise argparse.ArgumentTypeError(msg)
     return int(text)
 
 

@@ -24,8 +24,8 @@ def describe_decision(task: Task, arguments: argparse.Namespace, *, width: int) 
         InvalidDecision: there is nothing to decide, so nobody need be asked.
     """
     if task.status not in UNRESOLVED:
-        what = f"It is {task.status.value}, and only an unknown outcome is for a person to decide"
-        raise InvalidDecision(what)
+        msg = f"It is {task.status.value}, and only an unknown outcome is for a person to decide"
+        raise InvalidDecision(msg)
     sent = f", sent {format_time(task.submitted_at)}" if task.submitted_at else ""
     prompt = plain_unlimited(str(task.request.get("prompt", "")))
     return [

@@ -81,8 +81,8 @@ def _add_list_options(parser: argparse.ArgumentParser) -> None:
 
 def _parse_limit(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) == 0:
-        what = "a limit is a number from 1 on"
-        raise argparse.ArgumentTypeError(what)
+        msg = "a limit is a number from 1 on"
+        raise argparse.ArgumentTypeError(msg)
     return int(text)
 
 
@@ -248,11 +248,11 @@ async def _find_task(ledger: "Ledger | None", given: str) -> "Task":
         await ledger.find_by_prefix(given.lower(), limit=2) if len(given) >= MIN_ID_PREFIX else []
     )
     if not found:
-        what = f"No task {quote(given, limit=64)} is here; see them with: {COMMAND} --all"
-        raise InvalidDecision(what)
+        msg = f"No task {quote(given, limit=64)} is here; see them with: {COMMAND} --all"
+        raise InvalidDecision(msg)
     if len(found) > 1:
-        what = f"More than one task begins with {quote(given, limit=64)}; give more of its id"
-        raise InvalidDecision(what)
+        msg = f"More than one task begins with {quote(given, limit=64)}; give more of its id"
+        raise InvalidDecision(msg)
     return found[0]
 
 

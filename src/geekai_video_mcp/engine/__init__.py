@@ -145,11 +145,11 @@ class Engine:
         idempotency_key: str | None = None,
         variation: int | None = None,
         task_id: str | None = None,
-        timeout: float = SUBMIT_TIMEOUT,
+        wait_seconds: float = SUBMIT_TIMEOUT,
     ) -> SubmitResult:
         """Ask for a video. Costs money, at most once, and not at all if it is a repeat.
 
-        Returns when the service has answered, or after *timeout* seconds with the task
+        Returns when the service has answered, or after *wait_seconds* seconds with the task
         still `submitting`; in either case the task is durable by then.
 
         *task_id* is one that `forecast` gave: the new task bears it, and if a task bears it
@@ -176,12 +176,12 @@ class Engine:
         )
         task = replace(task, id=task_id or task.id)
         self.start_background(self._submit_and_watch, task, call)
-        with anyio.move_on_after(timeout):
+        with anyio.move_on_after(wait_seconds):
             await call.answered.wait()
         if not call.recorded.is_set():
             # Another process holds the ledger. The same call finds this task, if there is one.
-            what = f"Task {task.id}"
-            raise StorageUnavailable(what, BUSY, money=MAYBE_CHARGED, remedy=_RETRY_SAME_CALL)
+            msg = f"Task {task.id}"
+            raise StorageUnavailable(msg, BUSY, money=MAYBE_CHARGED, remedy=_RETRY_SAME_CALL)
         if call.error is not None:
             raise call.error
         made = call.duplicate_of or task
@@ -190,8 +190,8 @@ class Engine:
                 self._wait_for_answer(made) if call.duplicate_of else self._require(made.id)
             )
         except StorageUnavailable as exc:
-            what = f"The record of task {made.id}"
-            raise StorageUnavailable(what, exc.reason, access="read", money=MAYBE_CHARGED) from exc
+            msg = f"The record of task {made.id}"
+            raise StorageUnavailable(msg, exc.reason, access="read", money=MAYBE_CHARGED) from exc
         return SubmitResult(newest, deduplicated=call.duplicate_of is not None)
 
     async def forecast(
@@ -226,7 +226,7 @@ class Engine:
         if task.settled and task.delivered_at is None:
             at = self._context.clock()
             with anyio.move_on_after(LEDGER_TIMEOUT):  # unnoted, it is found once more
-                await self._context.ledger.change(task.id, lambda now: mark_delivered(now, at=at))
+                await self._context.ledger.change(task.id, lambda task: mark_delivered(task, at=at))
 
     def _new_task(
         self, request: GenerationRequest, idempotency_key: str | None, variation: int | None
@@ -244,16 +244,16 @@ class Engine:
     async def _wait_for_answer(self, task: Task) -> Task:
         """The task once the service has answered, or after as long as its first caller waits."""
         newest = task
-        async with aclosing(self.follow(task.id, timeout=SUBMIT_TIMEOUT)) as states:
+        async with aclosing(self.follow(task.id, wait_seconds=SUBMIT_TIMEOUT)) as states:
             async for newest in states:
                 if newest.status not in UNSENT:
                     break
         return newest
 
     async def find_or_import(self, task_id: str) -> Task:
-        """The task of this id, ours or GeekAIClient's; one made elsewhere is taken in.
+        """The task of this id, ours or GeekAI's; one made elsewhere is taken in.
 
-        One that was given up, though GeekAIClient named it, is looked at once more.
+        One that was given up, though GeekAI named it, is looked at once more.
 
         Raises:
             TaskNotFound: neither the ledger nor the service knows it.
@@ -305,7 +305,8 @@ class Engine:
     async def watch_events(self, *, after: int) -> AsyncGenerator[EventNotice]:
         """What happens to any task, by any process, from number *after* on; never ends.
 
-        This process's doings are told at once, those of others within `LEDGER_POLL_INTERVAL` seconds.
+        This process's doings are told at once, those of others within
+        `LEDGER_POLL_INTERVAL` seconds.
         """
         while True:
             news = self._context.signals.event_for(None)
@@ -329,16 +330,16 @@ class Engine:
             return task
         with suppress(GeekAIVideoError), anyio.move_on_after(FIND_TIMEOUT):
             seen = await means.poll_now(task.media, name)
-            task = await means.change(task.id, lambda now: advance(now, seen))
+            task = await means.change(task.id, lambda task: advance(task, seen))
             self._watcher.watch(task.id)
         return task
 
-    async def follow(self, task_id: str, *, timeout: float) -> AsyncGenerator[Task]:
+    async def follow(self, task_id: str, *, wait_seconds: float) -> AsyncGenerator[Task]:
         """The task now, at each change of status, and every few seconds, until it settles.
 
-        Ends after *timeout* seconds in any case; the last one given is the newest known.
+        Ends after *wait_seconds* seconds in any case; the last one given is the newest known.
         """
-        ends = anyio.current_time() + timeout
+        ends = anyio.current_time() + wait_seconds
         given: tuple[Status, float] | None = None
         while True:
             news = self._context.signals.event_for(task_id)
@@ -372,8 +373,8 @@ class Engine:
     def start_background(self, job: Job, *args: object) -> None:
         """Run *job* in the background; it ends with the engine at the latest."""
         if self._tasks is None:
-            what = "the engine is not running"
-            raise RuntimeError(what)
+            msg = "the engine is not running"
+            raise RuntimeError(msg)
         self._tasks.start_soon(_run_guarded, job, *args)
 
 

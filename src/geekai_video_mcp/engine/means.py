@@ -19,7 +19,7 @@ RATE_LIMIT_MESSAGE: Final = "GeekAI is limiting the rate of requests"
 
 
 class ProviderClient(Protocol):
-    """GeekAIClient, as `client.GeekAIClient` is it."""
+    """GeekAI, as `client.GeekAIClient` is it."""
 
     async def create_task(self, media: Media, body: dict[str, object]) -> Observation: ...
     async def get_task(self, media: Media, task_id: str) -> Observation: ...
@@ -114,7 +114,7 @@ class EngineContext:
     async def acquire_request_slot(self, *, priority: bool = False) -> float:
         """Take the right to send one request now, of the budget that all processes share.
 
-        Gives 0.0, or the seconds to wait before asking again; see `typical_duration.acquire_request_slot`.
+        Gives 0.0, or the seconds to wait before asking again; see `pace.take_token`.
         """
         spend = partial(pace.take_token, at=self.clock(), priority=priority)
         return await self.ledger.update_budget(self.account, spend)
@@ -125,7 +125,7 @@ class EngineContext:
         # A courtesy: it must not stand in the way of the record of what else happened.
         with suppress(StorageUnavailable):
             await self.ledger.update_budget(
-                self.account, lambda now: (pace.pause(now, at=at, seconds=seconds), None)
+                self.account, lambda task: (pace.pause(task, at=at, seconds=seconds), None)
             )
 
     async def poll(self, media: Media, provider_task_id: str) -> Observation:

@@ -53,14 +53,14 @@ class Resolver:
             outside = await means.connections()
             seen = await outside.client.get_task(task.media, provider_task_id)
         except TaskNotFound as exc:
-            what = f"GeekAI knows no task {quote(provider_task_id, limit=64)} of this key"
-            raise InvalidDecision(what) from exc
+            msg = f"GeekAI knows no task {quote(provider_task_id, limit=64)} of this key"
+            raise InvalidDecision(msg) from exc
         # By the name that the person gave: an answer may leave it out.
         seen = replace(seen, provider_task_id=provider_task_id)
 
-        def attached(now: Task, bearer: Task | None) -> Task:
-            _check_attachable(now, provider_task_id, bearer, account=means.account)
-            return advance(now, seen)
+        def attached(task: Task, bearer: Task | None) -> Task:
+            _check_attachable(task, provider_task_id, bearer, account=means.account)
+            return advance(task, seen)
 
         return await means.ledger.assign_provider_id(task_id, provider_task_id, attached)
 
@@ -71,7 +71,7 @@ class Resolver:
             InvalidDecision: its outcome is not unknown.
         """
         at = self._context.clock()
-        return await self._context.change(task_id, lambda now: _abandoned(now, at=at))
+        return await self._context.change(task_id, lambda task: _abandoned(task, at=at))
 
     async def supersede(self, task_id: str) -> Task:
         """Give the task up and record a new one for the same request, which nobody has sent yet.
@@ -85,22 +85,22 @@ class Resolver:
         """
         means, at = self._context, self._context.clock()
 
-        def superseded(now: Task) -> tuple[Task, Task]:
-            if now.account != means.account:
+        def superseded(task: Task) -> tuple[Task, Task]:
+            if task.account != means.account:
                 raise InvalidDecision(_OTHER_ACCOUNT)
-            if not now.request:
-                what = "It was made elsewhere, so its request is not known here"
-                raise InvalidDecision(what)
+            if not task.request:
+                msg = "It was made elsewhere, so its request is not known here"
+                raise InvalidDecision(msg)
             new = new_task(
-                request=now.request,
-                media=now.media,
-                account=now.account,
+                request=task.request,
+                media=task.media,
+                account=task.account,
                 owner=means.processes.own_id,
                 at=at,
-                idempotency_key=now.idempotency_key,
-                variation=now.variation,
+                idempotency_key=task.idempotency_key,
+                variation=task.variation,
             )
-            return _abandoned(now, at=at, replacement=new), new
+            return _abandoned(task, at=at, replacement=new), new
 
         def within_caps(beside: ExistingTasks) -> None:
             if means.limits is not None:
@@ -150,8 +150,8 @@ _OTHER_ACCOUNT: Final = (
 def _abandoned(task: Task, *, at: float, replacement: Task | None = None) -> Task:
     """The task as a person leaves it who gives up knowing."""
     if task.status is not Status.UNKNOWN:
-        what = f"It is {task.status.value}, and only an unknown outcome is for a person to decide"
-        raise InvalidDecision(what)
+        msg = f"It is {task.status.value}, and only an unknown outcome is for a person to decide"
+        raise InvalidDecision(msg)
     again = f" The same request became task {replacement.id}." if replacement else ""
     words = f"A person has given it up, its outcome unknown. {MAYBE_CHARGED}{again}"
     gone = Observation(status=Status.ABANDONED, at=at, error_code="abandoned", error_message=words)
@@ -166,14 +166,14 @@ def _check_attachable(
     if task.account != account:
         raise InvalidDecision(_OTHER_ACCOUNT)
     if task.status not in UNRESOLVED:
-        what = f"It is {task.status.value}, and only an unknown outcome can be attached"
-        raise InvalidDecision(what)
+        msg = f"It is {task.status.value}, and only an unknown outcome can be attached"
+        raise InvalidDecision(msg)
     if task.provider_task_id not in {None, provider_task_id}:
-        what = f"GeekAI knows it as {quote(str(task.provider_task_id), limit=64)} already"
-        raise InvalidDecision(what)
+        msg = f"GeekAI knows it as {quote(str(task.provider_task_id), limit=64)} already"
+        raise InvalidDecision(msg)
     if current_holder is not None:
-        what = (
-            f"{quote(provider_task_id, limit=64)} is task {current_holder.id} here already; if that is"
-            " its video, give this one up with --abandon"
+        msg = (
+            f"{quote(provider_task_id, limit=64)} is task {current_holder.id} here already; if"
+            " that is its video, give this one up with --abandon"
         )
-        raise InvalidDecision(what)
+        raise InvalidDecision(msg)

@@ -75,7 +75,7 @@ class Recovery:
         except GeekAIVideoError:
             return  # another account's, or no answer: its own key may still follow it
         await means.change(
-            task.id, lambda now: transfer_to_account(now, seen, account=means.account)
+            task.id, lambda task: transfer_to_account(task, seen, account=means.account)
         )
         self._watcher.watch(task.id)
 

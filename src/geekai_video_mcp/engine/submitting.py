@@ -219,9 +219,9 @@ class Submitter:
         )
         found: list[Task] = []
 
-        def take(now: Task) -> Task:
-            found.append(now)
-            return advance(now, claim)
+        def take(task: Task) -> Task:
+            found.append(task)
+            return advance(task, claim)
 
         with self._retry_while_unsent(task):
             taken = await self._context.claim(task.id, take)
@@ -267,15 +267,15 @@ class Submitter:
         except Exception as exc:
             # Whatever went wrong, bytes may have left: never to be sent again unasked.
             logger.error("task %s broke off: %s", task.id, type(exc).__name__)  # noqa: TRY400 - a traceback prints words, prompts among them
-            what = f"The submission broke off ({type(exc).__name__})"
-            raise SubmissionUnknown(what) from exc
+            msg = f"The submission broke off ({type(exc).__name__})"
+            raise SubmissionUnknown(msg) from exc
 
     async def _record_unknown(self, task: Task, why: SubmissionUnknown) -> None:
         try:
-            await self._record_failure(task, Status.UNKNOWN, why, raw_reply=why.raw_response)
+            await self._record_failure(task, Status.UNKNOWN, why, raw_response=why.raw_response)
         except StorageUnavailable as exc:
-            what = f"That no answer came to task {task.id}"
-            raise StorageUnavailable(what, exc.reason, money=MAYBE_CHARGED) from exc
+            msg = f"That no answer came to task {task.id}"
+            raise StorageUnavailable(msg, exc.reason, money=MAYBE_CHARGED) from exc
 
     async def _record_accepted(self, task: Task, seen: Observation) -> None:
         seen = replace(seen, owner=task.owner, attempt=task.attempt)
@@ -286,11 +286,11 @@ class Submitter:
             logger.error(  # noqa: TRY400 - said in one line
                 "task %s is %s at GeekAI, and the ledger could not be told", task.id, named
             )
-            what = f"The answer to task {task.id}, which GeekAI calls {named},"
-            raise StorageUnavailable(what, exc.reason, money=MAYBE_CHARGED) from exc
+            msg = f"The answer to task {task.id}, which GeekAI calls {named},"
+            raise StorageUnavailable(msg, exc.reason, money=MAYBE_CHARGED) from exc
 
     async def _record_failure(
-        self, task: Task, status: Status, why: SubmissionFailure, *, raw_reply: str | None = None
+        self, task: Task, status: Status, why: SubmissionFailure, *, raw_response: str | None = None
     ) -> Task:
         seen = Observation(
             status=status,
@@ -299,7 +299,7 @@ class Submitter:
             attempt=task.attempt,
             error_code=why.code,
             error_message=why.message,
-            raw_response=raw_reply,
+            raw_response=raw_response,
         )
         with nothing_charged():  # or `_record_unknown` says what else is known
             return await self._context.record_outcome(task.id, seen)

@@ -95,7 +95,7 @@ class Watcher:
         # it, a lease given meanwhile would end too late to be true, and count for nothing.
         task = await self._context.ledger.change(
             task_id,
-            lambda now: acquire_lease(now, holder=owners.own_id, at=clock(), dead_holder=gone),
+            lambda task: acquire_lease(task, holder=owners.own_id, at=clock(), dead_holder=gone),
         )
         return task if task.lease_holder == owners.own_id and not task.settled else None
 
@@ -121,7 +121,7 @@ class Watcher:
             logger.warning("a look at task %s was refused: %s", task.id, type(exc).__name__)
             await self._record_missed_poll(task, POLL_RETRY_DELAY * 3)
         else:
-            await self._context.change(task.id, lambda now: advance(now, seen))
+            await self._context.change(task.id, lambda task: advance(task, seen))
 
     async def _record_missed_poll(
         self, task: Task, delay: float, *, not_found: bool = False
@@ -137,7 +137,7 @@ class Watcher:
             meanwhile.start_soon(self._keep_lease, task.id)
             fact = await self._download(task)
             meanwhile.cancel_scope.cancel()
-        task = await self._context.change(task.id, lambda now: record_file(now, fact))
+        task = await self._context.change(task.id, lambda task: record_file(task, fact))
         if not task.settled:
             await anyio.sleep(download_retry_delay(task.failed_downloads))
 
@@ -180,4 +180,4 @@ class Watcher:
             # Its own words are about a request that costs nothing; this video was paid for.
             reason = f"Its link has expired, and GeekAI gave no new one ({type(exc).__name__})"
             raise ServiceUnavailable(reason) from exc
-        return await self._context.change(task.id, lambda now: advance(now, seen))
+        return await self._context.change(task.id, lambda task: advance(task, seen))

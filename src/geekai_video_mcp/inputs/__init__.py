@@ -1,6 +1,6 @@
 """What a caller may ask for: the tools' arguments as pydantic models. Pure.
 
-Field names are GeekAIClient's where it has one. What is checked here is what no model could
+Field names are GeekAI's where it has one. What is checked here is what no model could
 make sense of; what a particular model takes is for the service to say, and sizes,
 resolutions, ratios, fps and durations go through in the caller's own spelling.
 """
@@ -40,7 +40,7 @@ from geekai_video_mcp.inputs.media import MediaFields, media_fields
 from geekai_video_mcp.wire import GenerationRequest, ImageRequest, VideoRequest
 
 PROMPT_LIMIT: Final = 20_000
-"""Characters. The longest prompt limit of any model GeekAIClient offers is Wan 3's (read 2026-11-22)."""
+"""Characters. The longest prompt limit of any model GeekAI offers is Wan 3's (read 2026-11-22)."""
 MAX_WAIT_SECONDS: Final = 45
 """Seconds. Several clients give a call up after 60, and progress does not move them."""
 DEFAULT_WAIT_SECONDS: Final = 15
@@ -101,7 +101,7 @@ _EXTRA: Final = {
 
 
 class Generate(Arguments):
-    """What both generating tools take: GeekAIClient's common fields, and ours."""
+    """What both generating tools take: GeekAI's common fields, and ours."""
 
     request_type: ClassVar[type[GenerationRequest]]
     media_fields: ClassVar[MediaFields]
@@ -167,7 +167,7 @@ class Generate(Arguments):
     def to_request(self, *, default_model: str) -> GenerationRequest:
         """The request to send: what the caller set, a model, and `async` always true.
 
-        GeekAIClient cuts a synchronous answer after five minutes, and with it the task id of a
+        GeekAI cuts a synchronous answer after five minutes, and with it the task id of a
         job that goes on. The caller's `async: false` means "wait here", which is ours to do.
         """
         ours = {"idempotency_key", "variation", "dry_run"}

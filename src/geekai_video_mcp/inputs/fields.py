@@ -36,30 +36,30 @@ MAX_EXTRA_DEPTH: Final = 16
 def _reject_nul(text: str) -> str:
     """Text that every store and every JSON writer can hold."""
     if "\0" in text:
-        what = "contains a NUL character; remove it"
-        raise ValueError(what)
+        msg = "contains a NUL character; remove it"
+        raise ValueError(msg)
     return text
 
 
 def _reject_surrogates(text: object) -> object:
     """Lone surrogates come in through JSON escapes, and no UTF-8 writer takes them."""
     if isinstance(text, str) and any("\ud800" <= ch <= "\udfff" or ch == "\uffff" for ch in text):
-        what = "contains half of a surrogate pair, which is no character; remove it"
-        raise ValueError(what)
+        msg = "contains half of a surrogate pair, which is no character; remove it"
+        raise ValueError(msg)
     return text
 
 
 def _check_json(value: object, *, depth: int = 0) -> None:
     """Refuse what some JSON reader would not take, all the way down."""
-    what = None
+    msg = None
     if depth > MAX_EXTRA_DEPTH:
-        what = f"is nested more than {MAX_EXTRA_DEPTH} levels deep"
+        msg = f"is nested more than {MAX_EXTRA_DEPTH} levels deep"
     elif isinstance(value, str):
         _reject_nul(cast("str", _reject_surrogates(value)))
     elif isinstance(value, float) and not math.isfinite(value):
-        what = "contains NaN or Infinity, which JSON has no word for"
+        msg = "contains NaN or Infinity, which JSON has no word for"
     elif isinstance(value, int) and value.bit_length() > INTEGER_BITS:
-        what = f"contains an integer of more than {INTEGER_BITS} bits"
+        msg = f"contains an integer of more than {INTEGER_BITS} bits"
     elif isinstance(value, Mapping):
         for name, member in cast("Mapping[object, object]", value).items():
             _check_json(name, depth=depth)
@@ -67,8 +67,8 @@ def _check_json(value: object, *, depth: int = 0) -> None:
     elif isinstance(value, list):
         for member in cast("list[object]", value):
             _check_json(member, depth=depth + 1)
-    if what:
-        raise ValueError(what)
+    if msg:
+        raise ValueError(msg)
 
 
 def validate_json(value: Any) -> Any:  # noqa: ANN401 - JSON is of any shape
@@ -79,8 +79,8 @@ def validate_json(value: Any) -> Any:  # noqa: ANN401 - JSON is of any shape
 def _reject_bool(value: object) -> object:
     """`true` is an int to Python, and nobody means one second by it."""
     if isinstance(value, bool):
-        what = "must be a number"
-        raise ValueError(what)  # noqa: TRY004 - pydantic reports ValueError alone
+        msg = "must be a number"
+        raise ValueError(msg)  # noqa: TRY004 - pydantic reports ValueError alone
     return value
 
 
@@ -112,8 +112,8 @@ def _check_pictures(value: object, info: ValidationInfo) -> str | list[str]:
 
 def _check_one_picture(value: object, info: ValidationInfo) -> str:
     if not isinstance(value, str):
-        what = f"must be text, so {references.PICTURE_REMEDY}"
-        raise ValueError(what)  # noqa: TRY004 - pydantic reports ValueError alone
+        msg = f"must be text, so {references.PICTURE_REMEDY}"
+        raise ValueError(msg)  # noqa: TRY004 - pydantic reports ValueError alone
     return _check_picture(_reject_nul(cast("str", _reject_surrogates(value))).strip(), info)
 
 
@@ -146,16 +146,16 @@ def _decode_json(value: object) -> object:
 def _check_length(text: str) -> str:
     """A setting's value; the limit is not worth its bytes in the published schema."""
     if not 1 <= len(text) <= SHORT_TEXT_LIMIT:
-        what = f"must have 1 to {SHORT_TEXT_LIMIT} characters"
-        raise ValueError(what)
+        msg = f"must have 1 to {SHORT_TEXT_LIMIT} characters"
+        raise ValueError(msg)
     return text
 
 
 def _check_key(text: str) -> str:
     """Printable, so that a person finds it again in a list."""
     if not text.isprintable():
-        what = "must have printable characters only"
-        raise ValueError(what)
+        msg = "must have printable characters only"
+        raise ValueError(msg)
     return text
 
 

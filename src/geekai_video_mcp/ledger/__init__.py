@@ -132,7 +132,7 @@ class Ledger:
             KeyError: there is no such task.
         """
         try:
-            return await self.change(task_id, lambda now: advance(now, observation))
+            return await self.change(task_id, lambda task: advance(task, observation))
         except StorageUnavailable:
             await self._run_in_worker(lambda: self._journal.write(task_id, observation))
             raise

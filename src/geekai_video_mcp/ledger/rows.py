@@ -339,8 +339,8 @@ def from_row(row: Mapping[str, Any]) -> Task:
         known["result"] = Result(**json.loads(known["result"])) if known["result"] else None
         known |= {name: word(known[name]) for name, word in _ENUM_COLUMNS.items()}
     except (ValueError, TypeError) as exc:
-        what = f"task {row['id']} holds what no version of this server writes"
-        raise sqlite3.DataError(what) from exc
+        msg = f"task {row['id']} holds what no version of this server writes"
+        raise sqlite3.DataError(msg) from exc
     return Task(**known)
 
 

@@ -143,11 +143,11 @@ class Store:
             moved = self._db.execute(rows.MOVE_BODY, {"id": task_id, "task_id": successor.id})
             if not moved.rowcount and has_stripped_media(successor.request):
                 # Kept until it was accepted; without them it would be another, paid request.
-                what = (
+                msg = (
                     "Its pictures are not kept any more, so it cannot be sent as it was; give it"
                     " up with --abandon, and ask for the video anew"
                 )
-                raise InvalidDecision(what)
+                raise InvalidDecision(msg)
             self._update_task(before, after)
             check(self._existing_for(successor))
             self._insert_task(successor)

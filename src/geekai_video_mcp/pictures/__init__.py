@@ -1,4 +1,4 @@
-"""Pictures given by reference, made into what GeekAIClient takes before anything is submitted.
+"""Pictures given by reference, made into what GeekAI takes before anything is submitted.
 
 A file becomes a data URI, and an earlier task its picture or its last frame; links and data
 URIs were judged in `inputs` and stay as they are. Reading is done on worker threads, and
@@ -28,7 +28,7 @@ from geekai_video_mcp.wire import GenerationRequest
 RESOLVE_TIMEOUT: Final = 10.0
 """Seconds for all pictures of one request; a 20 MB photograph takes about one."""
 LINK_TTL: Final = 6 * 86_400.0
-"""Seconds for which a result's link is passed on. GeekAIClient keeps it for 7 days (its Veo manual,
+"""Seconds for which a result's link is passed on. GeekAI keeps it for 7 days (its Veo manual,
 read 2026-11-22), and the request it is given to may queue for a while."""
 MAX_PICTURE_BYTES: Final = (DATA_URI_LIMIT - 64) // 4 * 3
 """Bytes of a picture whose data URI is just within the limit."""
@@ -103,10 +103,10 @@ class MediaResolver:
             with anyio.fail_after(RESOLVE_TIMEOUT):
                 meant = await replace_media(body, fields, self._replacement)
         except TimeoutError:
-            what = (
+            msg = (
                 f"The pictures were not ready within {RESOLVE_TIMEOUT:.0f} s; give smaller or fewer"
             )
-            raise RequestRefused(what) from None
+            raise RequestRefused(msg) from None
         return request if meant == body else type(request).model_validate(meant)
 
     async def _replacement(self, kind: MediaKind, where: str, text: str) -> str:
@@ -116,7 +116,7 @@ class MediaResolver:
             case MediaKind.VIDEO:
                 return await self._video(text, where)
             case MediaKind.AUDIO:
-                return text  # a link, which GeekAIClient fetches
+                return text  # a link, which GeekAI fetches
 
     async def _picture(self, text: str, where: str) -> str:
         kind = references.ref_kind(text)
@@ -134,8 +134,8 @@ class MediaResolver:
         if task.media is not Media.VIDEO:
             raise _refused(where, "that task made a picture; give it as an image")
         if (usable := self._link(task, link)) is None:
-            what = "the link of that task's video is no longer good; give an https URL of the video"
-            raise _refused(where, what)
+            msg = "the link of that task's video is no longer good; give an https URL of the video"
+            raise _refused(where, msg)
         return usable
 
     async def _file(self, reference: str, folders: Sequence[Path], where: str) -> str:
@@ -177,9 +177,9 @@ class MediaResolver:
         if link is not None:
             return link
         waiting = task.file_status is FileStatus.NONE
-        what = "is not downloaded yet, so call get_video_task until it gives a file"
+        msg = "is not downloaded yet, so call get_video_task until it gives a file"
         gone = "is no longer on this machine or cannot be decoded"
-        raise _refused(where, f"the {task.media} of that task {what if waiting else gone}")
+        raise _refused(where, f"the {task.media} of that task {msg if waiting else gone}")
 
     async def _last_frame(self, video: Path) -> bytes | None:
         async with self._one:
@@ -200,14 +200,14 @@ class MediaResolver:
         try:
             task = await self._find(str(references.task_id(text)))
         except TaskNotFound as exc:
-            what = "no task of this id is known here or at the service; list_video_tasks shows all"
-            raise _refused(where, what) from exc
+            msg = "no task of this id is known here or at the service; list_video_tasks shows all"
+            raise _refused(where, msg) from exc
         if task.status is Status.SUCCEED:
             return task
         if task.status in TERMINAL:
             raise _refused(where, f"that task made no {task.media}: it is {task.status}")
-        what = f"that task is {task.status}, so call get_video_task until it is done"
-        raise _refused(where, f"{what}, and then make the same call")
+        msg = f"that task is {task.status}, so call get_video_task until it is done"
+        raise _refused(where, f"{msg}, and then make the same call")
 
 
 def _refused(where: str, what: str) -> RequestRefused:

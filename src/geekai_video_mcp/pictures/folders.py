@@ -46,8 +46,8 @@ def read_file(reference: str, folders: Sequence[Path]) -> bytes:
         with (open_beneath if HAS_DIR_FD else open_and_verify)(folder, inside) as descriptor:
             return _read_content(descriptor)
     except OSError as exc:
-        what = f"the file cannot be opened ({exc.strerror or type(exc).__name__})"
-        raise Unreadable(what) from exc
+        msg = f"the file cannot be opened ({exc.strerror or type(exc).__name__})"
+        raise Unreadable(msg) from exc
 
 
 def locate_file(reference: str, folders: Sequence[Path]) -> tuple[Path, Path]:
@@ -59,15 +59,15 @@ def locate_file(reference: str, folders: Sequence[Path]) -> tuple[Path, Path]:
     except (OSError, RuntimeError, ValueError):
         # Said of allowed folders alone: elsewhere it is nobody's business what exists.
         if any(Path(os.path.normpath(given)).is_relative_to(root) for root in [*folders, *roots]):
-            what = "there is no such file in the folder"
-            raise Unreadable(what) from None
+            msg = "there is no such file in the folder"
+            raise Unreadable(msg) from None
         raise Unreadable(_outside_message(folders)) from None
     for root in roots:
         if real.is_relative_to(root):
             inside = real.relative_to(root)
             if any(part.startswith(".") for part in inside.parts):
-                what = "files and folders whose names begin with a dot are not read"
-                raise Unreadable(what)
+                msg = "files and folders whose names begin with a dot are not read"
+                raise Unreadable(msg)
             return root, inside
     raise Unreadable(_outside_message(folders))
 
@@ -105,8 +105,8 @@ def open_and_verify(folder: Path, inside: Path) -> Generator[int]:
         there, here = path.stat(follow_symlinks=False), os.fstat(descriptor)
         same = (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino)
         if not same or path.resolve(strict=True) != path:
-            what = "the file was exchanged while it was opened"
-            raise Unreadable(what)
+            msg = "the file was exchanged while it was opened"
+            raise Unreadable(msg)
         yield descriptor
     finally:
         os.close(descriptor)
@@ -115,12 +115,12 @@ def open_and_verify(folder: Path, inside: Path) -> Generator[int]:
 def _read_content(descriptor: int) -> bytes:
     found = os.fstat(descriptor)
     if not stat.S_ISREG(found.st_mode):
-        what = "it is no regular file"
-        raise Unreadable(what)
+        msg = "it is no regular file"
+        raise Unreadable(msg)
     with open(descriptor, "rb", closefd=False) as file:
         content = file.read(FILE_LIMIT + 1)
     if len(content) > FILE_LIMIT:
         size = max(found.st_size, len(content))
-        what = f"the file has {size / 1e6:,.1f} MB and at most {FILE_LIMIT / 1e6:,.1f} are read"
-        raise Unreadable(what)
+        msg = f"the file has {size / 1e6:,.1f} MB and at most {FILE_LIMIT / 1e6:,.1f} are read"
+        raise Unreadable(msg)
     return content

@@ -42,14 +42,14 @@ async def fill_dynamic_content(
     try:
         return await fill(ctx.lifespan_context, ctx.params or {}, answer)
     except TaskNotFound as exc:
-        what = "There is no such page; list from the start."
-        raise MCPError(code=INVALID_PARAMS, message=what) from exc
+        msg = "There is no such page; list from the start."
+        raise MCPError(code=INVALID_PARAMS, message=msg) from exc
     except GeekAIVideoError as exc:
         raise MCPError(code=INTERNAL_ERROR, message=exc.message) from exc
 
 
 async def completion_stub(*_: object) -> None:
-    """The SDK's handler of completions: it makes them known to clients, and `fill_dynamic_content` fills them."""
+    """The SDK's completion handler: it announces completions; the middleware fills them."""
 
 
 async def _fill_list(app: App, params: Mapping[str, Any], answer: Answer) -> Answer:

@@ -71,7 +71,8 @@ TEMPLATES: Final = (
         video,
         "video",
         "Video",
-        f"The finished video, up to {MAX_BLOB_BYTES // 1_000_000} MB; a larger one is named by path",
+        f"The finished video, up to {MAX_BLOB_BYTES // 1_000_000} MB; a larger one is named by"
+        " path",
         MP4,
     ),
     Template(
@@ -119,8 +120,8 @@ async def _read_picture(ctx: "Context[App]", task_id: str, kind: str) -> bytes:
         kind = "picture"
     picture = await _app_of(ctx).preview(Path(task.file_path or ""), kind)
     if picture is None:
-        what = f"No picture can be made of {task.file_path}: it was moved, or cannot be decoded."
-        raise ResourceError(what)
+        msg = f"No picture can be made of {task.file_path}: it was moved, or cannot be decoded."
+        raise ResourceError(msg)
     return picture
 
 
@@ -130,12 +131,12 @@ def _read_content(path: Path) -> bytes:
             content = file.read(MAX_BLOB_BYTES + 1)
             size = path.stat().st_size
     except OSError as exc:
-        what = f"{path} cannot be read ({exc.strerror}): it may have been moved or deleted."
-        raise ResourceError(what) from exc
+        msg = f"{path} cannot be read ({exc.strerror}): it may have been moved or deleted."
+        raise ResourceError(msg) from exc
     if len(content) > MAX_BLOB_BYTES:
         limit = f"{MAX_BLOB_BYTES / 1e6:.0f} MB"
-        what = f"The video has {size / 1e6:.1f} MB, over the {limit} of a blob. It is at {path}."
-        raise ResourceError(what)
+        msg = f"The video has {size / 1e6:.1f} MB, over the {limit} of a blob. It is at {path}."
+        raise ResourceError(msg)
     return content
 
 
@@ -158,11 +159,11 @@ def _translate_errors() -> Generator[None]:
     try:
         yield
     except TaskNotFound as exc:
-        what = (
+        msg = (
             f"No task {quote(exc.task_id, limit=64)} is on record here. list_video_tasks shows"
             " those that are; get_video_task asks GeekAI for one made elsewhere."
         )
-        raise ResourceNotFoundError(what) from exc
+        raise ResourceNotFoundError(msg) from exc
     except GeekAIVideoError as exc:
         raise ResourceError(exc.message) from exc
 

@@ -1,7 +1,7 @@
 """A task of ours as a task of MCP's.
 
 `completed` is every end, a failed generation included (`isError`), for `failed` means an
-error of the protocol. Never `cancelled`: GeekAIClient cannot stop a job. A cancel is acknowledged,
+error of the protocol. Never `cancelled`: GeekAI cannot stop a job. A cancel is acknowledged,
 as the specification has it, and changes nothing, so whatever is `working` says so.
 """
 

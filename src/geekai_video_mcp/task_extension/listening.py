@@ -114,7 +114,7 @@ async def _notify_changes(ctx: Ctx, session: _AcknowledgingSession, task_id: str
     while True:
         # By the ledger, as every waiter: the one who learns the news may be another process.
         with suppress(GeekAIVideoError):
-            async with aclosing(app.engine.follow(task_id, timeout=math.inf)) as states:
+            async with aclosing(app.engine.follow(task_id, wait_seconds=math.inf)) as states:
                 async for task in states:
                     if (news := (task.status, task.settled)) not in told:
                         told.add(news)

@@ -1,6 +1,6 @@
-"""What the assistant sees of its tasks: promises, in GeekAIClient's words and ours. Pure.
+"""What the assistant sees of its tasks: promises, in GeekAI's words and ours. Pure.
 
-The result mirrors GeekAIClient's own answer; what is ours stands beside it. Whatever the state,
+The result mirrors GeekAI's own answer; what is ours stands beside it. Whatever the state,
 `next_step` tells the model what to do now, in one sentence.
 """
 

@@ -48,7 +48,8 @@ def consent_text(forecast: Forecast, found: DryRunView) -> str:
     task = forecast.task
     prompt = quote(str(found.request.get("prompt") or ""))
     total = "" if found.cost_cny is None else f" That is {found.cost_cny:g} CNY by the list."
-    return f"May this be paid for? It asks {_request_summary(found, task.model, task.media)}{total} {prompt}"
+    summary = _request_summary(found, task.model, task.media)
+    return f"May this be paid for? It asks {summary}{total} {prompt}"
 
 
 def _request_summary(found: DryRunView, model: str, media: Media) -> str:

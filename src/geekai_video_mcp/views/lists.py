@@ -28,7 +28,7 @@ class ListedTask(View):
 class TaskList(ToolResult):
     """A page of tasks, newest first."""
 
-    outline = ("tasks", "next_before", "next_step")
+    published_fields = ("tasks", "next_before", "next_step")
 
     tasks: list[ListedTask]
     next_before: str | None = None

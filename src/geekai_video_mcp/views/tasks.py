@@ -1,4 +1,4 @@
-"""A task as a result: GeekAIClient's own words for it, and ours beside them. Pure."""
+"""A task as a result: GeekAI's own words for it, and ours beside them. Pure."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Final
@@ -17,7 +17,7 @@ from geekai_video_mcp.views.words import (
 )
 
 LINK_TTL: Final = 7 * 24 * 3600.0
-"""Seconds a result link is valid at GeekAIClient, by its Veo 3.1 manual; read 2026-11-22."""
+"""Seconds a result link is valid at GeekAI, by its Veo 3.1 manual; read 2026-11-22."""
 MAX_LINK_CHARS: Final = 4000
 """Characters of a link that are shown: signed ones have up to two thousand."""
 
@@ -33,7 +33,7 @@ class ToolResult(View):
 
 
 class VideoResultView(View):
-    """`video_result`, as GeekAIClient names its members."""
+    """`video_result`, as GeekAI names its members."""
 
     id: str | None = None
     url: str | None = None
@@ -44,14 +44,14 @@ class VideoResultView(View):
 
 
 class ImageResultView(View):
-    """An entry of `data`, as GeekAIClient names the result of a picture."""
+    """An entry of `data`, as GeekAI names the result of a picture."""
 
     url: str | None = None
     revised_prompt: str | None = None
 
 
 class ErrorView(View):
-    """`error`, as GeekAIClient names its members; text from outside is data."""
+    """`error`, as GeekAI names its members; text from outside is data."""
 
     code: str
     message: str
@@ -74,7 +74,7 @@ class DryRunView(View):
 class _TaskResult(ToolResult):
     """What the tools' answers have in common."""
 
-    outline = ("task_id", "task_status", "file", "sandbox", "next_step")
+    published_fields = ("task_id", "task_status", "file", "sandbox", "next_step")
 
     model: str
     video_result: VideoResultView | None = None
@@ -162,7 +162,7 @@ def is_failure(task: Task) -> bool:
 
 
 def _result_fields(task: Task, *, sandbox: bool) -> dict[str, Any]:
-    """The result under GeekAIClient's name for it: `video_result`, or `data` of a picture."""
+    """The result under GeekAI's name for it: `video_result`, or `data` of a picture."""
     if (result := task.result) is None:
         return {}
     # The in-process sandbox has no address that a browser could open. The last frame's

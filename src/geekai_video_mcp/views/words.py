@@ -45,8 +45,8 @@ def duplicate_text(task: Task, *, at: float, sandbox: bool) -> str:
 def progress_text(task: Task, *, at: float) -> str:
     """What a person watching the wait reads."""
     fetching = task.status is Status.SUCCEED and task.file_status is FileStatus.NONE
-    what = "downloading" if fetching else PUBLIC_STATUS[task.status]
-    return f"{what}, {elapsed_seconds(task, at=at):.0f} s"
+    msg = "downloading" if fetching else PUBLIC_STATUS[task.status]
+    return f"{msg}, {elapsed_seconds(task, at=at):.0f} s"
 
 
 def elapsed_seconds(task: Task, *, at: float) -> float:

@@ -1,4 +1,4 @@
-"""GeekAIClient's JSON, exactly as documented and as tolerantly as it is met. Pure: bytes in, facts out.
+"""GeekAI's JSON, exactly as documented and as tolerantly as it is met. Pure: bytes in, facts out.
 
 What we send has every documented field in its documented spelling. What we read is a
 stranger's: unknown fields are ignored, known ones may come in any shape seen in the wild,
@@ -220,10 +220,10 @@ def parse_models_response(response: ProviderResponse) -> ModelsPage:
     except (ValueError, RecursionError):
         answer = None
     if answer is None:
-        what = (
+        msg = (
             f"GeekAI gave no list of models (HTTP {response.status_code}){_reason_suffix(response)}"
         )
-        raise _unavailable_error(what, response)
+        raise _unavailable_error(msg, response)
     return ModelsPage(
         models=tuple(_live_model(entry) for entry in answer.data if entry.id),
         total=None if answer.total is None else round(answer.total),
@@ -247,9 +247,9 @@ def _unavailable_error(what: str, reply: ProviderResponse) -> ServiceUnavailable
 
 
 def _raise_not_authorised(reply: ProviderResponse) -> NoReturn:
-    what, code = _NOT_AUTHORISED[reply.status_code], reply.status_code
+    msg, code = _NOT_AUTHORISED[reply.status_code], reply.status_code
     raise NotAuthorised(
-        f"GeekAI refused {what} (HTTP {code}){_reason_suffix(reply)}",
+        f"GeekAI refused {msg} (HTTP {code}){_reason_suffix(reply)}",
         status_code=code,
         remedy=_remedy(reply),
     )

@@ -1,4 +1,4 @@
-"""What we send: the bodies of both POSTs, in GeekAIClient's documented spelling. Pure."""
+"""What we send: the bodies of both POSTs, in GeekAI's documented spelling. Pure."""
 
 from typing import Any, ClassVar
 
@@ -51,7 +51,7 @@ class ImageRequest(GenerationRequest):
 class VideoRequest(GenerationRequest):
     """The body of POST /videos/generations.
 
-    `images`, `video` and `audio` are newer than the reference page; GeekAIClient's model pages
+    `images`, `video` and `audio` are newer than the reference page; GeekAI's model pages
     for Veo 3.1 and Seedance name them.
     """
 
