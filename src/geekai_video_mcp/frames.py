@@ -16,14 +16,14 @@ from PIL import Image, UnidentifiedImageError
 
 COLUMNS: Final = 3
 ROWS: Final = 2
-CELL: Final = 288
+CELL_PX: Final = 288
 """Pixels of a frame's longer side on the sheet: faces and motion can be judged, and six
 of them stay under about 60 kB."""
-COVER: Final = 640
+COVER_PX: Final = 640
 """Pixels of a single frame's longer side."""
-GAP: Final = 4
-GROUND: Final = (16, 16, 18)
-QUALITY: Final = 72
+GAP_PX: Final = 4
+BACKGROUND: Final = (16, 16, 18)
+JPEG_QUALITY: Final = 72
 
 
 def main(argv: list[str]) -> int:
@@ -31,31 +31,31 @@ def main(argv: list[str]) -> int:
     path, kind = Path(argv[0]), argv[1]
     if kind == "picture":
         with Image.open(path) as image:
-            return _write(_fitted(image.convert("RGB"), COVER))
+            return _write_jpeg(_shrink(image.convert("RGB"), COVER_PX))
     if kind == "last":
-        return _last(path)
+        return _write_last_frame(path)
     cells = 1 if kind == "cover" else COLUMNS * ROWS
-    found = list(_frames(path, cells=cells, longest=COVER if cells == 1 else CELL))
-    if not found:
+    frames = list(_decode_frames(path, cells=cells, longest=COVER_PX if cells == 1 else CELL_PX))
+    if not frames:
         return 1
-    return _write(found[0] if cells == 1 else _sheet(found))
+    return _write_jpeg(frames[0] if cells == 1 else _make_contact_sheet(frames))
 
 
-def _write(picture: Image.Image) -> int:
-    picture.save(sys.stdout.buffer, "JPEG", quality=QUALITY, optimize=True)
+def _write_jpeg(picture: Image.Image) -> int:
+    picture.save(sys.stdout.buffer, "JPEG", quality=JPEG_QUALITY, optimize=True)
     return 0
 
 
-def _last(path: Path) -> int:
+def _write_last_frame(path: Path) -> int:
     """Write the picture, or the last frame that is shown, in every pixel."""
-    last = _picture(path) or _last_frame(path)
+    last = _open_image(path) or _decode_last_frame(path)
     if last is None:
         return 1
     last.save(sys.stdout.buffer, "PNG")
     return 0
 
 
-def _picture(path: Path) -> Image.Image | None:
+def _open_image(path: Path) -> Image.Image | None:
     try:
         with Image.open(path) as image:
             return image.convert("RGB")
@@ -63,7 +63,7 @@ def _picture(path: Path) -> Image.Image | None:
         return None
 
 
-def _last_frame(path: Path) -> Image.Image | None:
+def _decode_last_frame(path: Path) -> Image.Image | None:
     last: av.VideoFrame | None = None
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
@@ -75,35 +75,37 @@ def _last_frame(path: Path) -> Image.Image | None:
     return Image.fromarray(last.to_ndarray(format="rgb24")) if last else None
 
 
-def _frames(path: Path, *, cells: int, longest: int) -> Iterator[Image.Image]:
+def _decode_frames(path: Path, *, cells: int, longest: int) -> Iterator[Image.Image]:
     """*cells* frames, each from the middle of its share of the running time."""
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         stream.thread_type = "AUTO"
-        wanted = [(share + 0.5) / cells for share in range(cells)]
+        shares = [(share + 0.5) / cells for share in range(cells)]
         # By time, not by number: a variable frame rate keeps its pace.
         total = float((stream.duration or 0) * (stream.time_base or 0)) or 1.0
         for frame in container.decode(stream):
-            if wanted and (frame.time or 0.0) / total >= wanted[0] - 1e-6:
-                wanted.pop(0)
-                yield _fitted(Image.fromarray(frame.to_ndarray(format="rgb24")), longest)
-            if not wanted:
+            if shares and (frame.time or 0.0) / total >= shares[0] - 1e-6:
+                shares.pop(0)
+                yield _shrink(Image.fromarray(frame.to_ndarray(format="rgb24")), longest)
+            if not shares:
                 return
 
 
-def _fitted(image: Image.Image, longest: int) -> Image.Image:
+def _shrink(image: Image.Image, longest: int) -> Image.Image:
     image.thumbnail((longest, longest), Image.Resampling.LANCZOS)
     return image
 
 
-def _sheet(cells: list[Image.Image]) -> Image.Image:
+def _make_contact_sheet(cells: list[Image.Image]) -> Image.Image:
     """The frames in reading order, three to a row."""
     width, height = cells[0].size
     rows = -(-len(cells) // COLUMNS)
-    sheet = Image.new("RGB", (COLUMNS * (width + GAP) + GAP, rows * (height + GAP) + GAP), GROUND)
+    sheet = Image.new(
+        "RGB", (COLUMNS * (width + GAP_PX) + GAP_PX, rows * (height + GAP_PX) + GAP_PX), BACKGROUND
+    )
     for number, cell in enumerate(cells):
         row, column = divmod(number, COLUMNS)
-        sheet.paste(cell, (GAP + column * (width + GAP), GAP + row * (height + GAP)))
+        sheet.paste(cell, (GAP_PX + column * (width + GAP_PX), GAP_PX + row * (height + GAP_PX)))
     return sheet
 
 

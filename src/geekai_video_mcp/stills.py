@@ -15,20 +15,20 @@ from typing import Final
 
 from PIL import Image, ImageCms, ImageOps
 
-PIXELS: Final = 120_000_000
+MAX_PIXELS: Final = 120_000_000
 """More than any camera's still has; a small file may promise billions, and each takes 3 bytes."""
-LONGEST: Final = 6000
+MAX_SIDE_PX: Final = 6000
 """Pixels of the longer side: the most that any model is documented to take (Seedance's page
 in the Ark documents, read 2026-11-22)."""
-QUALITY: Final = 92
+JPEG_QUALITY: Final = 92
 """Of a JPEG: what it loses cannot be seen, and a photograph takes a fifth of its PNG."""
-TRIES: Final = 6
-SLACK: Final = 0.9
+MAX_TRIES: Final = 6
+SIDE_SAFETY: Final = 0.9
 """Of the side that should do: bytes grow a little slower than pixels."""
-SMALLER: Final = 0.75
+MAX_SHRINK: Final = 0.75
 ORIENTATION: Final = 0x0112
-UPRIGHT: Final = frozenset({None, 0, 1})
-PAPER: Final = (255, 255, 255)
+UPRIGHT_ORIENTATIONS: Final = frozenset({None, 0, 1})
+BACKGROUND: Final = (255, 255, 255)
 _SRGB: Final = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType] - untyped in Pillow
 UNREADABLE: Final = 1
 TOO_LARGE: Final = 2
@@ -40,12 +40,14 @@ def main(argv: list[str]) -> int:
     Image.MAX_IMAGE_PIXELS = None  # judged below, from the header and in one place
     try:
         with Image.open(BytesIO(content), formats=("PNG", "JPEG", "WEBP")) as image:
-            if image.width * image.height > PIXELS:
+            if image.width * image.height > MAX_PIXELS:
                 return TOO_LARGE
-            image.draft("RGB", (LONGEST, LONGEST))  # a JPEG is decoded no larger than need be
+            image.draft(
+                "RGB", (MAX_SIDE_PX, MAX_SIDE_PX)
+            )  # a JPEG is decoded no larger than need be
             fit = _is_fit(image, content, limit)
             image.load()  # to the end, also if it is only passed on: half a picture is none
-            out = content if fit else _written(_drawn(image), limit)
+            out = content if fit else _encode_within(_normalize(image), limit)
     except (OSError, SyntaxError, ValueError):  # Pillow's words for what is broken
         return UNREADABLE
     sys.stdout.buffer.write(out)
@@ -53,11 +55,11 @@ def main(argv: list[str]) -> int:
 
 
 def _is_fit(image: Image.Image, content: bytes, limit: int) -> bool:
-    upright = image.getexif().get(ORIENTATION) in UPRIGHT
-    return upright and len(content) <= limit and max(image.size) <= LONGEST
+    upright = image.getexif().get(ORIENTATION) in UPRIGHT_ORIENTATIONS
+    return upright and len(content) <= limit and max(image.size) <= MAX_SIDE_PX
 
 
-def _drawn(image: Image.Image) -> Image.Image:
+def _normalize(image: Image.Image) -> Image.Image:
     """The picture upright, in plain colours, with its alpha, and nothing else of the file."""
     upright = ImageOps.exif_transpose(image)
     clear = upright.has_transparency_data
@@ -72,26 +74,26 @@ def _drawn(image: Image.Image) -> Image.Image:
     return plain
 
 
-def _written(image: Image.Image, limit: int) -> bytes:
+def _encode_within(image: Image.Image, limit: int) -> bytes:
     """The picture in at most *limit* bytes: by PNG if it is clear and small, else by JPEG."""
-    side = min(max(image.size), LONGEST)
+    side = min(max(image.size), MAX_SIDE_PX)
     if image.mode == "RGBA":
-        clear = _encoded(_within(image, side), "PNG")
+        clear = _encode(_shrink(image, side), "PNG")
         if len(clear) <= limit:
             return clear
-        ground = Image.new("RGB", image.size, PAPER)
+        ground = Image.new("RGB", image.size, BACKGROUND)
         ground.paste(image, mask=image.getchannel("A"))
         image = ground
     out = b""
-    for _ in range(TRIES):
-        out = _encoded(_within(image, side), "JPEG")
+    for _ in range(MAX_TRIES):
+        out = _encode(_shrink(image, side), "JPEG")
         if len(out) <= limit:
             return out
-        side = max(1, int(side * min(SMALLER, SLACK * math.sqrt(limit / len(out)))))
+        side = max(1, int(side * min(MAX_SHRINK, SIDE_SAFETY * math.sqrt(limit / len(out)))))
     raise ValueError(len(out))
 
 
-def _within(image: Image.Image, side: int) -> Image.Image:
+def _shrink(image: Image.Image, side: int) -> Image.Image:
     if max(image.size) <= side:
         return image
     smaller = image.copy()
@@ -99,9 +101,9 @@ def _within(image: Image.Image, side: int) -> Image.Image:
     return smaller
 
 
-def _encoded(image: Image.Image, form: str) -> bytes:
+def _encode(image: Image.Image, form: str) -> bytes:
     out = BytesIO()
-    image.save(out, form, quality=QUALITY, optimize=form == "JPEG")
+    image.save(out, form, quality=JPEG_QUALITY, optimize=form == "JPEG")
     return out.getvalue()
 
 

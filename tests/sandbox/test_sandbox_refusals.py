@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from .conftest import BASE_URL, until
+from .conftest import BASE_URL, wait_until
 
 if TYPE_CHECKING:
     from .conftest import World
@@ -135,10 +135,10 @@ async def test_the_video_being_rendered_does_not_count_as_waiting(world: World) 
         async def rendering() -> bool:
             return bool(world.renders("begin"))
 
-        await until(rendering)
+        await wait_until(rendering)
         await world.submit(client)
         full = await client.post("videos/generations", json=ASK)
-        world.let_go()
+        world.release_renders()
         await world.finish(client, held)
 
     assert full.status_code == 429

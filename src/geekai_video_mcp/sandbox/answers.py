@@ -13,13 +13,13 @@ import base64
 from collections.abc import Callable
 from typing import Protocol
 
-from .refusals import Refused
+from .refusals import ApiError
 from .store import Task
 
 Json = dict[str, object]
 
 
-class Results(Protocol):
+class ResultFiles(Protocol):
     """Where a task's files are, by their names."""
 
     def url_of(self, name: str) -> str: ...
@@ -27,34 +27,34 @@ class Results(Protocol):
     def read(self, name: str) -> bytes: ...
 
 
-def task_answer(task: Task, results: Results, *, seconds_left: float) -> Json:
+def task_body(task: Task, results: ResultFiles, *, seconds_left: float) -> Json:
     """The answer to a POST or a GET."""
-    answer: Json = {
+    body: Json = {
         "model": task.model,
         "task_id": task.id,
         "task_status": task.status,
-        "sandbox": {"preview": True, "ignored": _ignored(task)},
+        "sandbox": {"preview": True, "ignored": _ignored_fields(task)},
     }
     if task.media == "image":
-        answer["created"] = int(task.charged_at)
+        body["created"] = int(task.charged_at)
     if task.status == "failed" and task.error:
-        answer["error"] = {"code": task.error.code, "message": task.error.message}
+        body["error"] = {"code": task.error.code, "message": task.error.message}
     elif task.status == "succeed":
-        answer |= _results(task, results)
+        body |= _result_fields(task, results)
     else:
-        answer["estimated_seconds"] = seconds_left
-    return answer
+        body["estimated_seconds"] = seconds_left
+    return body
 
 
-def _results(task: Task, results: Results) -> Json:
+def _result_fields(task: Task, results: ResultFiles) -> Json:
     if task.shape == "data":
         names = task.report.pictures if task.report else ()
-        return {"data": [_picture(task, name, results) for name in names]}
+        return {"data": [_image_item(task, name, results) for name in names]}
     result = _video_result(task, results.url_of)
     return {"video_result": [result] if task.shape == "array" else result}
 
 
-def _picture(task: Task, name: str, results: Results) -> Json:
+def _image_item(task: Task, name: str, results: ResultFiles) -> Json:
     return {
         "url": None if task.inline else results.url_of(name),
         "b64_json": base64.b64encode(results.read(name)).decode() if task.inline else None,
@@ -62,7 +62,7 @@ def _picture(task: Task, name: str, results: Results) -> Json:
     }
 
 
-def _ignored(task: Task) -> list[str]:
+def _ignored_fields(task: Task) -> list[str]:
     rendered = task.report.ignored if task.report else ()
     return list(dict.fromkeys((*task.ignored, *rendered)))
 
@@ -85,5 +85,5 @@ def _video_result(task: Task, url_of: Callable[[str], str]) -> Json:
     return result
 
 
-def error_answer(refused: Refused) -> Json:
-    return {"error": {"code": refused.code, "message": refused.message}}
+def error_body(error: ApiError) -> Json:
+    return {"error": {"code": error.code, "message": error.message}}

@@ -9,23 +9,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from .pictures import PicturePlan
+from .pictures import ImagePlan
 from .plan import Plan
 from .store import Task
 
-START_SECONDS: Final = 0.9
+STARTUP_SECONDS: Final = 0.9
 """Interpreter, imports, typesetting, and the last flush to disk."""
 FRAME_SECONDS: Final = 0.004
 MEGAPIXEL_SECONDS: Final = 0.0055
 QUALITY_MEGAPIXEL_SECONDS: Final = 0.005
 """What the better preset adds; above 1080p the renderer does without it."""
-STILL_MEGAPIXEL_SECONDS: Final = 0.010
+INPUT_IMAGE_MEGAPIXEL_SECONDS: Final = 0.010
 FULL_HD_PIXELS: Final = 1920 * 1080
 
-PICTURE_MEGAPIXEL_SECONDS: Final = 0.3
+IMAGE_MEGAPIXEL_SECONDS: Final = 0.3
 """Painting, typesetting and compressing one picture."""
 
-LEAST_SECONDS: Final = 0.3
+MIN_SECONDS: Final = 0.3
 """An estimate that is used up says "any moment now", never zero or less."""
 
 
@@ -35,15 +35,15 @@ def render_seconds(plan: Plan) -> float:
     if plan.quality == "quality" and plan.width * plan.height <= FULL_HD_PIXELS:
         per_megapixel += QUALITY_MEGAPIXEL_SECONDS
     if plan.image or plan.image_tail:
-        per_megapixel += STILL_MEGAPIXEL_SECONDS
+        per_megapixel += INPUT_IMAGE_MEGAPIXEL_SECONDS
     drawing = plan.frames * FRAME_SECONDS + plan.pixel_frames / 1e6 * per_megapixel
-    return START_SECONDS + drawing
+    return STARTUP_SECONDS + drawing
 
 
-def picture_seconds(plan: PicturePlan) -> float:
+def image_seconds(plan: ImagePlan) -> float:
     """The same for pictures."""
     megapixels = plan.width * plan.height / 1e6
-    return START_SECONDS + plan.count * megapixels * PICTURE_MEGAPIXEL_SECONDS
+    return STARTUP_SECONDS + plan.count * megapixels * IMAGE_MEGAPIXEL_SECONDS
 
 
 def remaining_seconds(expected: float, *, elapsed: float, progress: float) -> float:
@@ -58,7 +58,7 @@ def remaining_seconds(expected: float, *, elapsed: float, progress: float) -> fl
     else:
         # (1 - progress) of the forecast plus progress of the pace's own total, elapsed / progress.
         left = ((1.0 - progress) * expected + elapsed) * (1.0 - progress)
-    return max(left, LEAST_SECONDS)
+    return max(left, MIN_SECONDS)
 
 
 def seconds_until_done(task_id: str, queue: Sequence[Task], *, now: float) -> float:
@@ -74,4 +74,4 @@ def seconds_until_done(task_id: str, queue: Sequence[Task], *, now: float) -> fl
             )
         if task.id == task_id:
             break
-    return round(max(total, LEAST_SECONDS), 2)
+    return round(max(total, MIN_SECONDS), 2)

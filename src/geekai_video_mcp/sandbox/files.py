@@ -1,6 +1,6 @@
 """Files that outlive a crash, and a lock that does not outlive its process.
 
-Everything here may block; the event loop reaches it through `aside`.
+Everything here may block; the event loop reaches it through `run_in_thread`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ PRIVATE_FOLDER: Final = 0o700
 PRIVATE_FILE: Final = 0o600
 
 
-async def aside(work: Callable[[*Ts], T], *args: *Ts) -> T:
+async def run_in_thread(work: Callable[[*Ts], T], *args: *Ts) -> T:
     """Run *work* on a worker thread, with a point of cancellation on either side.
 
     A cancelled caller waits for the thread: work that was begun is done. The two
@@ -30,27 +30,27 @@ async def aside(work: Callable[[*Ts], T], *args: *Ts) -> T:
     side effect, and just after one whose answer it will never read.
     """
     await checkpoint()
-    done = await anyio.to_thread.run_sync(work, *args)
+    result = await anyio.to_thread.run_sync(work, *args)
     await checkpoint()
-    return done
+    return result
 
 
 def write_durably(path: Path, content: bytes) -> None:
     """Replace *path* by *content*, whole or not at all, even through a power cut."""
     part = path.with_name(f".{path.name}.part")
-    _write(part, content, durable=True)
+    _write_file(part, content, durable=True)
     part.replace(path)
     sync_folder(path.parent)
 
 
-def write_lightly(path: Path, content: bytes) -> None:
+def write_best_effort(path: Path, content: bytes) -> None:
     """Replace *path* by *content*, whole or not at all; may be lost in a power cut."""
     part = path.with_name(f".{path.name}.part")
-    _write(part, content, durable=False)
+    _write_file(part, content, durable=False)
     part.replace(path)
 
 
-def _write(path: Path, content: bytes, *, durable: bool) -> None:
+def _write_file(path: Path, content: bytes, *, durable: bool) -> None:
     with open_private(path) as file:
         file.write(content)
         if durable:
@@ -89,13 +89,13 @@ class FileLock:
     def descriptor(self) -> int | None:
         return self._fd
 
-    def take(self) -> bool:
+    def try_acquire(self) -> bool:
         """Take the lock if it is free; say whether it was."""
-        return self._lock(blocking=False)
+        return self._open_and_lock(blocking=False)
 
-    def wait(self) -> None:
+    def acquire(self) -> None:
         """Take the lock when it becomes free. Only for locks held for milliseconds."""
-        self._lock(blocking=True)
+        self._open_and_lock(blocking=True)
 
     def release(self) -> None:
         # Closing, not unlocking: an explicit unlock would also take it from a child
@@ -104,7 +104,7 @@ class FileLock:
             fd, self._fd = self._fd, None
             os.close(fd)
 
-    def _lock(self, *, blocking: bool) -> bool:
+    def _open_and_lock(self, *, blocking: bool) -> bool:
         fd = os.open(self._path, os.O_RDWR | os.O_CREAT, PRIVATE_FILE)
         try:
             _lock_descriptor(fd, blocking=blocking)
@@ -137,14 +137,14 @@ else:
 def locked(path: Path) -> Generator[None]:
     """Hold the lock on *path* for a few milliseconds' work."""
     lock = FileLock(path)
-    lock.wait()
+    lock.acquire()
     try:
         yield
     finally:
         lock.release()
 
 
-def private_folder(folder: Path) -> None:
+def ensure_private_folder(folder: Path) -> None:
     """Make *folder* if need be, and keep it to its owner."""
     folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
     # mkdir's mode does not reach a folder that was there before.

@@ -12,11 +12,11 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from .camera import Camera, camera_of, movement_of
-from .fields import Fields
-from .refusals import invalid
-from .sizes import MAX_PIXELS, SIZE, drawable, ratio_of
-from .stills import Still
+from .camera import Camera, parse_camera, parse_movement
+from .fields import FieldReader
+from .refusals import validation_error
+from .sizes import MAX_PIXELS, SIZE, read_aspect_ratio, validate_size
+from .stills import InputImage
 
 DEFAULT_SHORT_SIDE_PX: Final = 720
 DEFAULT_RATIO: Final = 16 / 9
@@ -31,7 +31,7 @@ MAX_PIXEL_FRAMES: Final = MAX_PIXELS * 10 * 60
 MAX_SECONDS: Final = 60.0
 MAX_FPS: Final = 60
 
-LINES: Final = re.compile(r"(\d{2,4})[pP]", re.ASCII)
+RESOLUTION: Final = re.compile(r"(\d{2,4})[pP]", re.ASCII)
 SHORT_SIDES_PX: Final = {"1k": 720, "2k": 1440, "4k": 2160, "hd": 720, "fhd": 1080, "uhd": 2160}
 
 Quality = Literal["speed", "quality"]
@@ -72,111 +72,119 @@ class Plan(BaseModel):
         return self.width * self.height * self.frames
 
 
-def draw_plan(asked: Fields, extra: Fields, *, first: Still | None, tail: Still | None) -> Plan:
-    """Return what to render for the request *asked* with its `extra_body` *extra*.
+def make_plan(
+    fields: FieldReader,
+    extra_body: FieldReader,
+    *,
+    first: InputImage | None,
+    tail: InputImage | None,
+) -> Plan:
+    """Return what to render for the request *fields* with its `extra_body` *extra_body*.
 
     Raises:
         Refused: 400; what was asked cannot be understood, or is too much.
     """
-    width, height = _size(asked, first or tail)
+    width, height = _read_size(fields, first or tail)
     plan = Plan(
-        prompt=prompt_of(asked),
-        model=model_of(asked),
+        prompt=read_prompt(fields),
+        model=read_model(fields),
         width=width,
         height=height,
-        fps=_fps(asked),
-        seconds=_seconds(asked),
-        audio=asked.flag("with_audio"),
-        watermark=asked.flag("watermark"),
-        quality=_quality(asked),
+        fps=_read_fps(fields),
+        seconds=_read_seconds(fields),
+        audio=fields.read_flag("with_audio"),
+        watermark=fields.read_flag("watermark"),
+        quality=_read_quality(fields),
         image=f"image.{first.suffix}" if first else None,
         image_tail=f"image_tail.{tail.suffix}" if tail else None,
-        camera=camera_of(extra),
-        movement=movement_of(extra),
-        last_frame=extra.flag("return_last_frame"),
+        camera=parse_camera(extra_body),
+        movement=parse_movement(extra_body),
+        last_frame=extra_body.read_flag("return_last_frame"),
     )
     if plan.pixel_frames > MAX_PIXEL_FRAMES:
-        raise invalid(
+        raise validation_error(
             message=f"{width}x{height}, {plan.seconds:g} s at {plan.fps} fps is too much for the "
             "sandbox; its limit is 3840x2160 for 10 s at 60 fps, or as many pixels in all."
         )
     return plan
 
 
-def prompt_of(asked: Fields) -> str:
-    prompt = asked.text("prompt")
+def read_prompt(fields: FieldReader) -> str:
+    prompt = fields.read_text("prompt")
     if prompt is None:
-        raise invalid(message="prompt is required.")
+        raise validation_error(message="prompt is required.")
     if len(prompt) > MAX_PROMPT_CHARS:
-        raise invalid(message=f"prompt is longer than {MAX_PROMPT_CHARS} characters.")
+        raise validation_error(message=f"prompt is longer than {MAX_PROMPT_CHARS} characters.")
     return prompt
 
 
-def model_of(asked: Fields) -> str:
-    model = asked.text("model")
+def read_model(fields: FieldReader) -> str:
+    model = fields.read_text("model")
     if model is None:
-        raise invalid(message="model is required; any name will do, sandbox for one.")
+        raise validation_error(message="model is required; any name will do, sandbox for one.")
     if len(model) > MAX_MODEL_CHARS:
-        raise invalid(message=f"model is longer than {MAX_MODEL_CHARS} characters.")
+        raise validation_error(message=f"model is longer than {MAX_MODEL_CHARS} characters.")
     return model
 
 
-def _seconds(asked: Fields) -> float:
-    seconds = asked.number("duration")
+def _read_seconds(fields: FieldReader) -> float:
+    seconds = fields.read_number("duration")
     if seconds is None:
         return DEFAULT_SECONDS
     if not 0 < seconds <= MAX_SECONDS:
-        raise invalid(message=f"duration must be above 0 and at most {MAX_SECONDS:g} seconds.")
+        raise validation_error(
+            message=f"duration must be above 0 and at most {MAX_SECONDS:g} seconds."
+        )
     return seconds
 
 
-def _fps(asked: Fields) -> int:
-    fps = asked.number("fps")
+def _read_fps(fields: FieldReader) -> int:
+    fps = fields.read_number("fps")
     if fps is None:
         return DEFAULT_FPS
     if not 1 <= round(fps) <= MAX_FPS:
-        raise invalid(message=f"fps must be from 1 to {MAX_FPS}.")
+        raise validation_error(message=f"fps must be from 1 to {MAX_FPS}.")
     return round(fps)
 
 
-def _quality(asked: Fields) -> Quality:
-    word = asked.text("quality")
-    if word is None:
+def _read_quality(fields: FieldReader) -> Quality:
+    quality = fields.read_text("quality")
+    if quality is None:
         return "speed"
-    if word.lower() not in QUALITIES:
-        asked.ignore("quality")
-    return QUALITIES.get(word.lower(), "speed")
+    if quality.lower() not in QUALITIES:
+        fields.mark_ignored("quality")
+    return QUALITIES.get(quality.lower(), "speed")
 
 
-def _size(asked: Fields, still: Still | None) -> tuple[int, int]:
+def _read_size(fields: FieldReader, image: InputImage | None) -> tuple[int, int]:
     """Even sides in pixels; a size, wherever it stands, wins over a shape."""
-    size, resolution = asked.text("size"), asked.text("resolution")
-    ratio = ratio_of(asked, still, default=DEFAULT_RATIO)
-    exact = _sides(size, "size") if size else None
+    size, resolution = fields.read_text("size"), fields.read_text("resolution")
+    ratio = read_aspect_ratio(fields, image, default=DEFAULT_RATIO)
+    exact = _parse_size(size, "size") if size else None
     if exact is None and resolution and SIZE.fullmatch(resolution):
         # Sora's page uses resolution as another name for size.
-        exact = _sides(resolution, "resolution")
+        exact = _parse_size(resolution, "resolution")
     elif exact is not None:
-        asked.ignore("resolution")
+        fields.mark_ignored("resolution")
     if exact is not None:
-        asked.ignore("aspect_ratio")
-        return drawable(*exact, what="video")
-    short = _short_side(resolution) if resolution else DEFAULT_SHORT_SIDE_PX
-    return drawable(short * max(ratio, 1.0), short / min(ratio, 1.0), what="video")
+        fields.mark_ignored("aspect_ratio")
+        return validate_size(*exact, subject="video")
+    short = _parse_short_side(resolution) if resolution else DEFAULT_SHORT_SIDE_PX
+    return validate_size(short * max(ratio, 1.0), short / min(ratio, 1.0), subject="video")
 
 
-def _sides(text: str, name: str) -> tuple[int, int]:
-    found = SIZE.fullmatch(text)
-    if found is None:
-        raise invalid(message=f"{name} must be width x height in pixels, as in 1280x720.")
-    return int(found[1]), int(found[2])
+def _parse_size(text: str, name: str) -> tuple[int, int]:
+    match = SIZE.fullmatch(text)
+    if match is None:
+        raise validation_error(message=f"{name} must be width x height in pixels, as in 1280x720.")
+    return int(match[1]), int(match[2])
 
 
-def _short_side(text: str) -> int:
-    lines = LINES.fullmatch(text)
-    short = int(lines[1]) if lines else SHORT_SIDES_PX.get(text.lower())
+def _parse_short_side(text: str) -> int:
+    match = RESOLUTION.fullmatch(text)
+    short = int(match[1]) if match else SHORT_SIDES_PX.get(text.lower())
     if short is None:
-        raise invalid(
+        raise validation_error(
             message="resolution must be the short side, as in 480p, 720p, 1080p, 2K or 4K."
         )
     return short

@@ -7,7 +7,7 @@ message is one sentence that a caller can act on, and never quotes a prompt or a
 from __future__ import annotations
 
 
-class Refused(Exception):
+class ApiError(Exception):
     """A request that was not accepted. Nothing was charged for it.
 
     Attributes:
@@ -32,6 +32,6 @@ class Refused(Exception):
         self.retry_after_seconds = retry_after_seconds
 
 
-def invalid(*, message: str) -> Refused:
+def validation_error(*, message: str) -> ApiError:
     """A field that cannot be taken; the same request will be refused again."""
-    return Refused(400, "validation_error", message)
+    return ApiError(400, "validation_error", message)

@@ -48,7 +48,7 @@ def finish(child: subprocess.Popen[bytes]) -> tuple[int, list[dict[str, Any]], b
     return status, [json.loads(line) for line in out.splitlines()], err
 
 
-def begun(child: subprocess.Popen[bytes]) -> None:
+def wait_for_progress(child: subprocess.Popen[bytes]) -> None:
     """Wait for the first line of progress: the film is being written."""
     assert b"progress" in cast("IO[bytes]", child.stdout).readline()
 
@@ -116,9 +116,9 @@ def test_a_plan_that_cannot_be_rendered_is_refused(tmp_path: Path, plan: bytes) 
     child.kill()
     finish(child)
     (tmp_path / "plan.json").write_bytes(plan)
-    from geekai_video_mcp.sandbox.render.plan import PlanRefused, read_plan  # noqa: PLC0415
+    from geekai_video_mcp.sandbox.render.plan import InvalidPlanError, read_plan  # noqa: PLC0415
 
-    with pytest.raises(PlanRefused):
+    with pytest.raises(InvalidPlanError):
         read_plan(tmp_path)
 
 
@@ -138,7 +138,7 @@ def test_a_failure_in_the_middle_leaves_nothing_half_made(tmp_path: Path) -> Non
 
 def test_when_the_parent_is_gone_it_leaves_and_cleans_up(tmp_path: Path) -> None:
     child = start(tmp_path, **LONG)
-    begun(child)
+    wait_for_progress(child)
     cast("IO[bytes]", child.stdin).close()
     status, _, err = finish(child)
 
@@ -149,7 +149,7 @@ def test_when_the_parent_is_gone_it_leaves_and_cleans_up(tmp_path: Path) -> None
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM to catch")
 def test_when_told_to_end_it_ends_and_cleans_up(tmp_path: Path) -> None:
     child = start(tmp_path, **LONG)
-    begun(child)
+    wait_for_progress(child)
     child.send_signal(signal.SIGTERM)
     status, _, err = finish(child)
 

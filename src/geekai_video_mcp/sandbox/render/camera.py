@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
-from geekai_video_mcp.sandbox.render.noise import generator
+from geekai_video_mcp.sandbox.render.noise import make_generator
 from geekai_video_mcp.sandbox.render.plan import Camera, Plan
 
 AXIS_FULL: Final = 10.0
@@ -33,39 +33,39 @@ class Pose:
     zoom: float = 0.0
 
 
-def smooth(x: float) -> float:
+def smootherstep(x: float) -> float:
     """Return 0 to 1 with no corner at either end."""
     x = min(1.0, max(0.0, x))
     return x * x * x * (x * (x * 6 - 15) + 10)
 
 
-def settle(x: float) -> float:
+def ease_out(x: float) -> float:
     """Return 0 to 1, quick at first and at rest by the end."""
     return 1 - (1 - min(1.0, max(0.0, x))) ** 3
 
 
-def eased(progress: float) -> float:
+def ease_in_out(progress: float) -> float:
     wave = 0.5 - 0.5 * math.cos(math.pi * min(1.0, max(0.0, progress)))
     return _LINEAR_SHARE * progress + (1 - _LINEAR_SHARE) * wave
 
 
-def chosen(plan: Plan) -> Camera:
+def choose_camera(plan: Plan) -> Camera:
     """Return the plan's camera, or a gentle one of our own: a slow push that leans to a side."""
     if plan.camera is not None:
         return plan.camera
-    rng = generator(plan.prompt, "camera")
+    rng = make_generator(plan.prompt, "camera")
     side = 1.0 if rng.random() < 0.5 else -1.0
     return Camera(horizontal=1.3 * side, vertical=0.4, zoom=3.4)
 
 
-def pose(camera: Camera, *, movement: float, progress: float) -> Pose:
+def camera_pose(camera: Camera, *, movement: float, progress: float) -> Pose:
     """Return the pose at *progress* (0 to 1; below 0 is the same move run up to its start)."""
-    gone = math.copysign(eased(abs(progress)), progress) * movement / AXIS_FULL
+    distance = math.copysign(ease_in_out(abs(progress)), progress) * movement / AXIS_FULL
     return Pose(
-        x=camera.horizontal * gone,
-        y=camera.vertical * gone,
-        pitch=camera.pan * gone,
-        yaw=camera.tilt * gone,
-        roll=camera.roll * gone,
-        zoom=camera.zoom * gone,
+        x=camera.horizontal * distance,
+        y=camera.vertical * distance,
+        pitch=camera.pan * distance,
+        yaw=camera.tilt * distance,
+        roll=camera.roll * distance,
+        zoom=camera.zoom * distance,
     )

@@ -41,7 +41,7 @@ class Dots:
     alpha: Floats
 
 
-def soft_dots(plane: Floats, dots: Dots, level: float) -> None:
+def draw_soft_dots(plane: Floats, dots: Dots, level: float) -> None:
     """Lay Gaussian dots on *plane*; half sizes are standard deviations."""
     reach = int(STAMP_REACH * max(float(dots.half_width.max(initial=0)), 0.34)) + 1
     rise = int(STAMP_REACH * max(float(dots.half_height.max(initial=0)), 0.34)) + 1
@@ -49,10 +49,10 @@ def soft_dots(plane: Floats, dots: Dots, level: float) -> None:
     def cover(away: Floats, half: Floats) -> Floats:
         return np.exp(-0.5 * np.square(away / half))
 
-    _lay(plane, dots, level, (reach, rise), cover)
+    _stamp_dots(plane, dots, level, (reach, rise), cover)
 
 
-def panes(plane: Floats, dots: Dots, level: float) -> None:
+def draw_panes(plane: Floats, dots: Dots, level: float) -> None:
     """Lay upright rectangles on *plane*, their edges smoothed over one pixel."""
     reach = int(float(dots.half_width.max(initial=0))) + 2
     rise = int(float(dots.half_height.max(initial=0))) + 2
@@ -60,10 +60,12 @@ def panes(plane: Floats, dots: Dots, level: float) -> None:
     def cover(away: Floats, half: Floats) -> Floats:
         return np.clip(half - np.abs(away) + 0.5, 0, np.minimum(1, 2 * half))
 
-    _lay(plane, dots, level, (reach, rise), cover)
+    _stamp_dots(plane, dots, level, (reach, rise), cover)
 
 
-def _lay(plane: Floats, dots: Dots, level: float, reach: tuple[int, int], cover: Cover) -> None:
+def _stamp_dots(
+    plane: Floats, dots: Dots, level: float, reach: tuple[int, int], cover: Cover
+) -> None:
     across = np.floor(dots.x)[:, None] + np.arange(-reach[0], reach[0] + 1, dtype=np.float32)
     down = np.floor(dots.y)[:, None] + np.arange(-reach[1], reach[1] + 1, dtype=np.float32)
     wide = cover(across + 0.5 - dots.x[:, None], dots.half_width[:, None])
@@ -76,8 +78,8 @@ def _lay(plane: Floats, dots: Dots, level: float, reach: tuple[int, int], cover:
     rows = np.clip(down, 0, height - 1).astype(np.int32)[:, :, None]
     index = (rows * width + columns).ravel()
     weights = alpha.ravel()
-    inked = weights > 0.002  # under half a level; most of a stamp is empty corners
-    index, weights = index[inked], weights[inked]
+    visible = weights > 0.002  # under half a level; most of a stamp is empty corners
+    index, weights = index[visible], weights[visible]
     flat = plane.reshape(-1)
     # Where two marks meet, the later one wins: marks are small and a sum would glare.
     flat[index] += weights * (level - flat[index])
@@ -107,12 +109,12 @@ class Canvas:
         height, width = mask.shape
         part = self.y[top : top + height, left : left + width]
         part += mask * (colour[0] - part)
-        half = halved(mask)
+        half = halve(mask)
         for plane, level in ((self.u, colour[1]), (self.v, colour[2])):
             part = plane[top // 2 : (top + height) // 2, left // 2 : (left + width) // 2]
             part += half * (level - part)
 
-    def disc(self, colour: Floats, *, x: float, y: float, radius: float, alpha: float) -> None:
+    def draw_disc(self, colour: Floats, *, x: float, y: float, radius: float, alpha: float) -> None:
         """Lay a disc with its edge smoothed over one pixel."""
         top, left = max(0, int(y - radius - 2)) & ~1, max(0, int(x - radius - 2)) & ~1
         low = min(self.height, (int(y + radius) + 4) & ~1)
@@ -124,7 +126,7 @@ class Canvas:
         cover = np.clip(radius - np.hypot(across, down) + 0.5, 0, 1) * alpha
         self.blend(cover.astype(np.float32), colour, top=top, left=left)
 
-    def dots(self, dots: Dots, colour: Floats, *, stamp: Stamp) -> None:
+    def draw_dots(self, dots: Dots, colour: Floats, *, stamp: Stamp) -> None:
         """Lay marks in all three planes."""
         half = Dots(dots.x / 2, dots.y / 2, dots.half_width / 2, dots.half_height / 2, dots.alpha)
         stamp(self.y, dots, float(colour[0]))
@@ -132,7 +134,7 @@ class Canvas:
         stamp(self.v, half, float(colour[2]))
 
 
-def halved(mask: Floats) -> Floats:
+def halve(mask: Floats) -> Floats:
     """Return *mask* at chroma size: the mean of each two by two."""
     rows = mask[0::2] + mask[1::2]
     return (rows[:, 0::2] + rows[:, 1::2]) * 0.25

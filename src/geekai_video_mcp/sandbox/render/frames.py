@@ -24,26 +24,26 @@ LIMITED: Final = 1
 """libav's AVCOL_RANGE_MPEG."""
 
 
-def new_frame(width: int, height: int) -> VideoFrame:
+def make_frame(width: int, height: int) -> VideoFrame:
     frame = VideoFrame(width, height, "yuv420p")
     frame.color_range = LIMITED
     frame.colorspace = BT709
     return frame
 
 
-def planes_in(frame: VideoFrame) -> Planes:
+def frame_planes(frame: VideoFrame) -> Planes:
     """Return views onto *frame*'s own memory: what is written there is what gets encoded."""
-    return Planes(*(_view(frame, i) for i in range(3)))
+    return Planes(*(_plane_view(frame, i) for i in range(3)))
 
 
-def _view(frame: VideoFrame, index: int) -> U8:
+def _plane_view(frame: VideoFrame, index: int) -> U8:
     plane = frame.planes[index]
     # It has the C buffer protocol, which its stub can only say from Python 3.12 on.
     rows: U8 = np.frombuffer(cast("Any", plane), np.uint8)
     return rows.reshape(-1, plane.line_size)[: plane.height, : plane.width]
 
 
-def planes_of(image: Image.Image) -> Planes:
+def image_to_planes(image: Image.Image) -> Planes:
     """Return an RGB picture's planes; its size is even."""
     source = VideoFrame.from_ndarray(np.asarray(image), format="rgb24")
     frame = source.reformat(
@@ -53,10 +53,10 @@ def planes_of(image: Image.Image) -> Planes:
         dst_color_range=ColorRange.MPEG,
         interpolation=Interpolation.BICUBIC,
     )
-    return planes_in(frame).copy()
+    return frame_planes(frame).copy()
 
 
-def image_of(frame: VideoFrame) -> Image.Image:
+def frame_to_image(frame: VideoFrame) -> Image.Image:
     """Return *frame* as an RGB picture."""
     shown = frame.reformat(
         format="rgb24",
@@ -69,7 +69,7 @@ def image_of(frame: VideoFrame) -> Image.Image:
     return Image.fromarray(pixels)
 
 
-def enlarged(frame: VideoFrame, width: int, height: int) -> VideoFrame:
+def enlarge_frame(frame: VideoFrame, width: int, height: int) -> VideoFrame:
     larger = frame.reformat(width, height, "yuv420p", interpolation=Interpolation.BICUBIC)
     larger.color_range, larger.colorspace = LIMITED, BT709
     return larger

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from geekai_video_mcp.sandbox.render.noise import seed_of
+from geekai_video_mcp.sandbox.render.noise import make_seed
 
 WORDS: Final[dict[str, str]] = {
     "aurora": "aurora auroras polarlicht borealis aurore 极光 極光 オーロラ 오로라 شفق",
@@ -77,7 +77,7 @@ _WORD: Final = re.compile(r"[^\W\d_]+", re.UNICODE)
 _UNSPACED: Final = re.compile(r"[\u0E00-\u0E7F\u3040-\u30FF\u3400-\u9FFF\uAC00-\uD7AF]")
 
 
-def _weight(keyword: str, text: str, words: frozenset[str]) -> float:
+def _keyword_weight(keyword: str, text: str, words: frozenset[str]) -> float:
     if _UNSPACED.match(keyword):
         # One Han character says less than two: 火星 is Mars, not fire.
         return float(len(keyword)) if keyword in text else 0.0
@@ -87,13 +87,13 @@ def _weight(keyword: str, text: str, words: frozenset[str]) -> float:
     return 2.0 if keyword in words else 0.0
 
 
-def mood_name(prompt: str) -> str:
+def choose_mood(prompt: str) -> str:
     """Return the mood whose words weigh most in *prompt*; the first in WORDS wins a draw."""
     text = prompt.casefold()
     words = frozenset(_WORD.findall(text))
     scores = {
-        mood: sum(_weight(keyword, text, words) for keyword in keywords.split())
+        mood: sum(_keyword_weight(keyword, text, words) for keyword in keywords.split())
         for mood, keywords in WORDS.items()
     }
     best = max(scores, key=lambda mood: scores[mood])
-    return best if scores[best] > 0 else FALLBACKS[seed_of(prompt, "mood") % len(FALLBACKS)]
+    return best if scores[best] > 0 else FALLBACKS[make_seed(prompt, "mood") % len(FALLBACKS)]

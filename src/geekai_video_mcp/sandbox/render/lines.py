@@ -50,17 +50,17 @@ def is_cjk(c: str) -> bool:
     )
 
 
-def mostly_cjk(text: str) -> bool:
+def is_mostly_cjk(text: str) -> bool:
     letters = [c for c in text if not c.isspace()]
     return sum(map(is_cjk, letters)) > len(letters) * 0.4
 
 
-def stands_tall(text: str) -> bool:
+def has_tall_marks(text: str) -> bool:
     """Return whether *text* is in a script whose marks need room: Arabic, Thai, Indic, Khmer."""
     return any("\u0600" <= c <= "\u109f" or "\u1780" <= c <= "\u17ff" for c in text)
 
 
-def tidy(text: str) -> str:
+def normalize_text(text: str) -> str:
     """Return *text* on one line: no controls, single spaces, Chinese punctuation full width."""
     # Controls cannot be drawn, and Cf has directional overrides, which could hide what is said.
     kept = "".join(" " if c.isspace() or unicodedata.category(c) == "Cc" else c for c in text)
@@ -89,7 +89,7 @@ def _is_thai(c: str) -> bool:
     return "\u0e01" <= c <= "\u0e4f"
 
 
-def _glued(before: str, c: str) -> bool:
+def _may_not_break(before: str, c: str) -> bool:
     """Return whether nothing may come between *before* and *c*."""
     if c in NO_START or before in NO_END:
         return True
@@ -99,26 +99,26 @@ def _glued(before: str, c: str) -> bool:
         return True
     if _is_thai(before) and _is_thai(c):
         return before in _THAI_LEADING or c in _THAI_TRAILING
-    return not (_breaks(before) or _breaks(c))
+    return not (_allows_break(before) or _allows_break(c))
 
 
-def _breaks(c: str) -> bool:
+def _allows_break(c: str) -> bool:
     """Return whether a line may break on either side of *c* without a space."""
     return _is_han(c) or _is_thai(c) or unicodedata.category(c) == "So"
 
 
-def tokens(text: str) -> list[str]:
+def split_tokens(text: str) -> list[str]:
     """Return the pieces that must not be split; a space ends the piece before it."""
     pieces: list[str] = []
     for c in text:
-        if pieces and (c == " " or (pieces[-1][-1] != " " and _glued(pieces[-1][-1], c))):
+        if pieces and (c == " " or (pieces[-1][-1] != " " and _may_not_break(pieces[-1][-1], c))):
             pieces[-1] += c
         else:
             pieces.append(c)
     return pieces
 
 
-def wrap(pieces: list[str], width: float, measure: Measure) -> list[str]:
+def wrap_lines(pieces: list[str], width: float, measure: Measure) -> list[str]:
     """Fill lines as full as *width* allows; a piece wider than that stands alone."""
     lines: list[str] = []
     line, used = "", 0.0
@@ -131,21 +131,21 @@ def wrap(pieces: list[str], width: float, measure: Measure) -> list[str]:
     return [*lines, line.rstrip()] if line.strip() else lines
 
 
-def balance(pieces: list[str], width: float, measure: Measure) -> list[str]:
+def balance_lines(pieces: list[str], width: float, measure: Measure) -> list[str]:
     """Return as few lines as *width* allows, as even as they can be."""
-    lines = wrap(pieces, width, measure)
+    lines = wrap_lines(pieces, width, measure)
     low, high = 0.0, width
     for _ in range(BALANCE_STEPS if len(lines) > 1 else 0):
         middle = (low + high) / 2
-        tried = wrap(pieces, middle, measure)
+        tried = wrap_lines(pieces, middle, measure)
         if len(tried) <= len(lines) and max(map(measure, tried)) <= width:
             high = middle
         else:
             low = middle
-    return wrap(pieces, high, measure)
+    return wrap_lines(pieces, high, measure)
 
 
-def clipped(lines: list[str], at_most: int) -> list[str]:
+def truncate(lines: list[str], at_most: int) -> list[str]:
     """Return the first lines, the last of them saying that there was more."""
     if len(lines) <= at_most:
         return lines

@@ -13,17 +13,17 @@ from pathlib import Path
 from typing import Any, Final, Literal, Self, cast
 
 Quality = Literal["speed", "quality"]
-Format = Literal["png", "jpg", "webp"]
+ImageFormat = Literal["png", "jpg", "webp"]
 
 FULL_HD_PIXELS: Final = 1920 * 1080
 """Above this, x264's look-ahead alone would pass the memory a preview may take."""
 
 
-UNHURRIED_SECONDS: Final = 3.0
+FULL_MOTION_SECONDS: Final = 3.0
 """A video at least this long gets every entrance at its own pace; a shorter one, in proportion."""
 
 
-class PlanRefused(ValueError):
+class InvalidPlanError(ValueError):
     """The plan cannot be rendered as written; names the field."""
 
 
@@ -44,7 +44,7 @@ class Camera:
     zoom: float = 0.0
 
     @classmethod
-    def of(cls, axes: Mapping[str, Any] | None) -> Self | None:
+    def from_axes(cls, axes: Mapping[str, Any] | None) -> Self | None:
         return None if axes is None else cls(**{name: float(axes[name]) for name in axes})
 
 
@@ -70,8 +70,8 @@ class Plan:
     def __post_init__(self) -> None:
         _check_sides(self.width, self.height)
         if self.fps < 1 or not self.seconds > 0:
-            message = f"fps and seconds must be positive, not {self.fps} and {self.seconds}."
-            raise PlanRefused(message)
+            msg = f"fps and seconds must be positive, not {self.fps} and {self.seconds}."
+            raise InvalidPlanError(msg)
 
     @property
     def frames(self) -> int:
@@ -86,10 +86,10 @@ class Plan:
     @property
     def pace(self) -> float:
         """What the seconds of every entrance are multiplied by."""
-        return min(1.0, self.duration / UNHURRIED_SECONDS)
+        return min(1.0, self.duration / FULL_MOTION_SECONDS)
 
     @property
-    def fast(self) -> bool:
+    def uses_fast_preset(self) -> bool:
         """Whether the encoder takes its quickest preset."""
         return self.quality == "speed" or self.width * self.height > FULL_HD_PIXELS
 
@@ -101,13 +101,13 @@ class Plan:
             "image_tail": without_image and self.image_tail is not None,
             # A layered landscape has no pixels outside its own frame to turn into view.
             "camera.roll": without_image and self.camera is not None and self.camera.roll != 0,
-            "quality": self.quality == "quality" and self.fast,
+            "quality": self.quality == "quality" and self.uses_fast_preset,
         }
         return [field for field, unused in found.items() if unused]
 
 
 @dataclass(frozen=True, slots=True)
-class PicturePlan:
+class ImagePlan:
     """Pictures to render, `count` of them, each another take. Lengths in pixels."""
 
     prompt: str
@@ -115,24 +115,24 @@ class PicturePlan:
     width: int
     height: int
     count: int = 1
-    format: Format = "png"
+    format: ImageFormat = "png"
     watermark: bool = False
     image: str | None = None
 
     def __post_init__(self) -> None:
         _check_sides(self.width, self.height)
         if self.count < 1:
-            message = f"count must be positive, not {self.count}."
-            raise PlanRefused(message)
+            msg = f"count must be positive, not {self.count}."
+            raise InvalidPlanError(msg)
 
 
 def _check_sides(width: int, height: int) -> None:
     if width < 2 or height < 2 or width % 2 or height % 2:
-        message = f"width and height must be even, not {width}x{height}."
-        raise PlanRefused(message)
+        msg = f"width and height must be even, not {width}x{height}."
+        raise InvalidPlanError(msg)
 
 
-def read_plan(folder: Path) -> Plan | PicturePlan:
+def read_plan(folder: Path) -> Plan | ImagePlan:
     """Read the plan in *folder*: of a video, or, if picture.json is there, of pictures.
 
     Raises:
@@ -143,11 +143,11 @@ def read_plan(folder: Path) -> Plan | PicturePlan:
     try:
         fields = cast("dict[str, Any]", json.loads(path.read_bytes()))
         if path == picture:
-            return PicturePlan(**fields)
-        fields["camera"] = Camera.of(fields["camera"])
+            return ImagePlan(**fields)
+        fields["camera"] = Camera.from_axes(fields["camera"])
         return Plan(**fields)
-    except PlanRefused:
+    except InvalidPlanError:
         raise
     except (OSError, TypeError, ValueError, KeyError) as exc:
-        message = f"{path.name} cannot be read: {exc}"
-        raise PlanRefused(message) from exc
+        msg = f"{path.name} cannot be read: {exc}"
+        raise InvalidPlanError(msg) from exc

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from PIL import Image
 
-from geekai_video_mcp.sandbox.render.canvas import Canvas, Dots, soft_dots
+from geekai_video_mcp.sandbox.render.canvas import Canvas, Dots, draw_soft_dots
 from geekai_video_mcp.sandbox.render.colour import Floats, mix, ramp, rgb, yuv
 from geekai_video_mcp.sandbox.render.moods import Mood
 from geekai_video_mcp.sandbox.render.noise import Noise, Noise2
@@ -32,7 +32,7 @@ class Light:
     radius: float
 
 
-def _grid(width: int, height: int) -> tuple[Floats, Floats]:
+def _coarse_grid(width: int, height: int) -> tuple[Floats, Floats]:
     columns, rows = -(-width // _COARSE), -(-height // _COARSE)
     x = (np.arange(columns, dtype=np.float32)[None] + 0.5) * _COARSE
     y = (np.arange(rows, dtype=np.float32)[:, None] + 0.5) * _COARSE
@@ -71,25 +71,25 @@ def _aurora(rng: np.random.Generator, x: Floats, y: Floats, height: int, horizon
     return np.clip(veil * 0.62, 0, 0.80)
 
 
-def _tinted(base: Floats, share: Floats, tint: Floats) -> Floats:
+def _tint(base: Floats, share: Floats, tint: Floats) -> Floats:
     """Return *base* moved towards *tint*; in gamma space, where light adds as paint glazes."""
     return base + share[..., None] * (tint - base)
 
 
-def _spread(levels: Floats, width: int, height: int, size: tuple[int, int]) -> Floats:
+def _enlarge(levels: Floats, width: int, height: int, size: tuple[int, int]) -> Floats:
     source = (0, 0, width / _COARSE, height / _COARSE)
     picture = Image.fromarray(levels).resize(size, Image.Resampling.BICUBIC, box=source)
     return np.array(picture, np.float32)
 
 
-def _stars(canvas: Canvas, rng: np.random.Generator, horizon: float) -> None:
+def _draw_stars(canvas: Canvas, rng: np.random.Generator, horizon: float) -> None:
     width, height = canvas.width, canvas.height
     count = int(_STARS_PER_SQUARE * max(0.6, width / height))
     bright = rng.random(count, np.float32) ** 3
     size = max(0.5, height / 1100) * (0.42 + 0.55 * bright)
     x = rng.random(count, np.float32) * width
     y = rng.random(count, np.float32) ** 1.2 * (height * horizon)
-    soft_dots(canvas.y, Dots(x, y, size, size, 0.28 + 0.60 * bright), 228.0)
+    draw_soft_dots(canvas.y, Dots(x, y, size, size, 0.28 + 0.60 * bright), 228.0)
 
 
 def paint_sky(
@@ -97,23 +97,23 @@ def paint_sky(
 ) -> Canvas:
     """Return the sky of one video; *horizon* is the fraction of the height where land begins."""
     width, height = size
-    x, y = _grid(width, height)
+    x, y = _coarse_grid(width, height)
     colours = [rgb(code) for code in mood.sky]
     ground = horizon + 0.10  # behind the lowest valley between two far peaks
     places = np.linspace(0.0, ground, len(colours)).tolist()
     column = ramp([*zip(places, colours, strict=True), (1.0, colours[-1])], y.shape[0])
     sun = rgb(mood.light)
-    image = _tinted(column[:, None, :], _glow(mood, light, x, y, size), sun)
+    image = _tint(column[:, None, :], _glow(mood, light, x, y, size), sun)
     cloud = _clouds(rng, x, y, height, horizon) * (0.18 if mood.night else 0.42)
-    image = _tinted(image, cloud, sun * 0.8 + colours[-1] * 0.2)
+    image = _tint(image, cloud, sun * 0.8 + colours[-1] * 0.2)
     if mood.aurora:
-        image = _tinted(image, _aurora(rng, x, y, height, horizon), mix(rgb("#4CF0A8"), sun, 0.25))
+        image = _tint(image, _aurora(rng, x, y, height, horizon), mix(rgb("#4CF0A8"), sun, 0.25))
     levels = yuv(image)
     canvas = Canvas(
-        _spread(levels[..., 0], width, height, (width, height)),
-        _spread(levels[..., 1], width, height, (width // 2, height // 2)),
-        _spread(levels[..., 2], width, height, (width // 2, height // 2)),
+        _enlarge(levels[..., 0], width, height, (width, height)),
+        _enlarge(levels[..., 1], width, height, (width // 2, height // 2)),
+        _enlarge(levels[..., 2], width, height, (width // 2, height // 2)),
     )
     if mood.night:
-        _stars(canvas, rng, horizon)
+        _draw_stars(canvas, rng, horizon)
     return canvas

@@ -13,7 +13,7 @@ import numpy as np
 from geekai_video_mcp.sandbox.render.colour import Floats
 from geekai_video_mcp.sandbox.render.film import SAMPLE_RATE
 from geekai_video_mcp.sandbox.render.moods import MOODS, Mood
-from geekai_video_mcp.sandbox.render.noise import generator
+from geekai_video_mcp.sandbox.render.noise import make_generator
 
 LOUDNESS: Final = 10 ** (-24 / 20)
 """RMS of the whole: -24 dBFS, under speech and under most music."""
@@ -31,20 +31,20 @@ _MINOR: Final = (0, 3, 5, 7, 10)
 _TAU: Final = 2 * np.pi
 
 
-def ambience(prompt: str, mood_name: str, *, samples: int) -> Floats:
+def make_ambience(prompt: str, mood_name: str, *, samples: int) -> Floats:
     """Return two channels of *samples* samples at 48 kHz, between -1 and 1."""
     mood = MOODS[mood_name]
-    rng = generator(prompt, "sound")
+    rng = make_generator(prompt, "sound")
     time = np.arange(samples, dtype=np.float32) / np.float32(SAMPLE_RATE)
     root = _LOWEST * 2 ** (int(rng.integers(-3, 4)) / 12)
-    sound = _pad(rng, time, root, minor=mood.minor)
-    _bells(rng, sound, root, minor=mood.minor)
-    _air(rng, sound, time, mood)
-    sound = _in_a_room(rng, sound)
-    return _levelled(sound * _fades(time, samples / SAMPLE_RATE))
+    sound = _make_chord(rng, time, root, minor=mood.minor)
+    _add_bells(rng, sound, root, minor=mood.minor)
+    _add_noise(rng, sound, time, mood)
+    sound = _add_reverb(rng, sound)
+    return _normalize_loudness(sound * _fade_envelope(time, samples / SAMPLE_RATE))
 
 
-def _pad(rng: np.random.Generator, time: Floats, root: float, *, minor: bool) -> Floats:
+def _make_chord(rng: np.random.Generator, time: Floats, root: float, *, minor: bool) -> Floats:
     chord = (0, 7, 12, 15 if minor else 16, 19, 22 if minor else 26)
     sound = np.zeros((2, len(time)), np.float32)
     for voice, semitones in enumerate(chord):
@@ -64,14 +64,14 @@ def _pad(rng: np.random.Generator, time: Floats, root: float, *, minor: bool) ->
     return sound
 
 
-def _bells(rng: np.random.Generator, sound: Floats, root: float, *, minor: bool) -> None:
+def _add_bells(rng: np.random.Generator, sound: Floats, root: float, *, minor: bool) -> None:
     scale = _MINOR if minor else _MAJOR
     seconds = sound.shape[1] / SAMPLE_RATE
     at = 0.55
     while at < seconds - 0.5:
         note = 24 + scale[int(rng.integers(5))] + 12 * int(rng.integers(0, 2))
         first = int(at * SAMPLE_RATE)
-        strike = _strike(
+        strike = _bell_strike(
             root * 2 ** (note / 12), min(sound.shape[1] - first, int(2.4 * SAMPLE_RATE))
         )
         pan = 0.3 + 0.4 * rng.random()
@@ -80,7 +80,7 @@ def _bells(rng: np.random.Generator, sound: Floats, root: float, *, minor: bool)
         at += 0.5 + 0.9 * rng.random()
 
 
-def _strike(pitch: float, samples: int) -> Floats:
+def _bell_strike(pitch: float, samples: int) -> Floats:
     time = np.arange(samples, dtype=np.float32) / np.float32(SAMPLE_RATE)
     body = np.sin(np.float32(_TAU * pitch) * time)
     # 2.76: the first overtone of a struck bar, which is what makes it a bell.
@@ -89,7 +89,7 @@ def _strike(pitch: float, samples: int) -> Floats:
     return (np.float32(0.055) * envelope * (body + shimmer)).astype(np.float32)
 
 
-def _air(rng: np.random.Generator, sound: Floats, time: Floats, mood: Mood) -> None:
+def _add_noise(rng: np.random.Generator, sound: Floats, time: Floats, mood: Mood) -> None:
     """Low-passed noise that swells: wind, or surf by the sea."""
     sea = mood.terrain == "sea"
     samples = len(time)
@@ -104,7 +104,7 @@ def _air(rng: np.random.Generator, sound: Floats, time: Floats, mood: Mood) -> N
         np.add(channel, noise * gain * swell, out=channel)
 
 
-def _in_a_room(rng: np.random.Generator, sound: Floats) -> Floats:
+def _add_reverb(rng: np.random.Generator, sound: Floats) -> Floats:
     """Add a synthetic reverberation: decaying noise, convolved."""
     decay = int(1.6 * SAMPLE_RATE)
     size = 1 << (sound.shape[1] + decay - 1).bit_length()
@@ -117,7 +117,7 @@ def _in_a_room(rng: np.random.Generator, sound: Floats) -> Floats:
     return sound * np.float32(0.8) + wet * np.float32(0.5)
 
 
-def _fades(time: Floats, seconds: float) -> Floats:
+def _fade_envelope(time: Floats, seconds: float) -> Floats:
     fade_in, fade_out = min(FADE_IN, seconds / 2), min(FADE_OUT, seconds / 2)
     ends = np.minimum(
         time / np.float32(fade_in), (np.float32(seconds) - time) / np.float32(fade_out)
@@ -125,7 +125,7 @@ def _fades(time: Floats, seconds: float) -> Floats:
     return np.clip(ends, 0, 1).astype(np.float32)
 
 
-def _levelled(sound: Floats) -> Floats:
+def _normalize_loudness(sound: Floats) -> Floats:
     rms = float(np.sqrt(np.square(sound).mean()))
     # tanh: a rare peak is rounded off, never clipped.
     return np.tanh(sound * np.float32(LOUDNESS / (rms + 1e-9))).astype(np.float32)

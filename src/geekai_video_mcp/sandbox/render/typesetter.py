@@ -1,6 +1,6 @@
 """Text to runs of one face each, and runs to a mask. No character is drawn that its face lacks.
 
-That rule is kept in one place, `_drawable`: the rest may pass any text at all.
+That rule is kept in one place, `_choose_face`: the rest may pass any text at all.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont, features
 
 from geekai_video_mcp.sandbox.render.colour import Floats
-from geekai_video_mcp.sandbox.render.fonts import Face, Stack
+from geekai_video_mcp.sandbox.render.fonts import Face, FontStack
 from geekai_video_mcp.sandbox.render.lines import is_cjk
-from geekai_video_mcp.sandbox.render.shaping import drawn_order, segments
+from geekai_video_mcp.sandbox.render.shaping import split_by_direction, visual_order
 
 REFERENCE_SIZE: Final = 100
 """Pixels at which pieces are measured once; widths scale, so fitting tries sizes for nothing."""
@@ -59,7 +59,7 @@ def raqm_available() -> bool:
 class Typesetter:
     """Sets lines in a stack of faces, with or without Raqm; the result looks the same."""
 
-    stack: Stack
+    stack: FontStack
     raqm: bool
 
     def can_set(self, text: str) -> bool:
@@ -71,28 +71,30 @@ class Typesetter:
         drawn = any(self.stack.face_for(c) for c in text if not c.isspace())
         return drawn and missing <= MISSING_SHARE * len(letters)
 
-    def runs(self, line: str) -> list[Run]:
+    def split_runs(self, line: str) -> list[Run]:
         """Return *line* as runs from left to right."""
         return [
-            run for segment in segments(line) for run in self._split(segment.text, rtl=segment.rtl)
+            run
+            for segment in split_by_direction(line)
+            for run in self._split_segment(segment.text, rtl=segment.rtl)
         ]
 
-    def _split(self, text: str, *, rtl: bool) -> list[Run]:
-        drawn = drawn_order(text) if rtl and not self.raqm else text
+    def _split_segment(self, text: str, *, rtl: bool) -> list[Run]:
+        drawn = visual_order(text) if rtl and not self.raqm else text
         runs: list[Run] = []
         for c in drawn:
             before = runs[-1] if runs else None
-            found = self._drawable(c, before)
-            if found is None:
+            choice = self._choose_face(c, before)
+            if choice is None:
                 continue
-            face, glyph = found
+            face, glyph = choice
             if before and before.face == face:
                 runs[-1] = Run(face, before.text + glyph, rtl)
             else:
                 runs.append(Run(face, glyph, rtl))
         return runs[::-1] if rtl and self.raqm else runs
 
-    def _drawable(self, c: str, before: Run | None) -> tuple[Face, str] | None:
+    def _choose_face(self, c: str, before: Run | None) -> tuple[Face, str] | None:
         """Return the face for *c* and the character to draw: itself, its plain form, or nothing."""
         for glyph in (c, unicodedata.normalize("NFKC", c)):
             if len(glyph) != 1:
@@ -110,34 +112,39 @@ class Typesetter:
         belongs = bool(unicodedata.combining(glyph)) or (_is_joiner(glyph) and self.raqm)
         # A space from an emoji or Han face is a square wide, which is right in neither text.
         spaced = glyph == " " and not face.path.name.startswith(("NotoEmoji", "NotoSerifSC"))
-        return (belongs or spaced) and face.has(glyph)
+        return (belongs or spaced) and face.has_glyph(glyph)
 
     def width(self, line: str, size: int, *, tracking: float = 0.0) -> float:
         """Return the advance of *line* in pixels; *tracking* is added between characters."""
         if tracking:
-            return sum(advance for _, _, advance in self._spaced(line, size, tracking)) - tracking
-        return sum(self._advance(run, size) for run in self.runs(line))
+            return (
+                sum(advance for _, _, advance in self._tracked_advances(line, size, tracking))
+                - tracking
+            )
+        return sum(self._advance(run, size) for run in self.split_runs(line))
 
-    def measure(self, piece: str, size: int) -> float:
+    def estimate_width(self, piece: str, size: int) -> float:
         """Return the width of *piece* from one measurement at the reference size."""
         return _reference_width(self, piece) * size / REFERENCE_SIZE
 
     def _advance(self, run: Run, size: int) -> float:
-        font = run.face.at(size, raqm=self.raqm)
+        font = run.face.load(size, raqm=self.raqm)
         return font.getlength(run.text, direction=self._direction(run))
 
     def _direction(self, run: Run) -> str | None:
         """Return what Raqm is told; without it Pillow refuses to be told anything."""
         return ("rtl" if run.rtl else "ltr") if self.raqm else None
 
-    def _spaced(self, line: str, size: int, tracking: float) -> list[tuple[Run, str, float]]:
+    def _tracked_advances(
+        self, line: str, size: int, tracking: float
+    ) -> list[tuple[Run, str, float]]:
         return [
-            (run, c, run.face.at(size, raqm=self.raqm).getlength(c) + tracking)
-            for run in self.runs(line)
+            (run, c, run.face.load(size, raqm=self.raqm).getlength(c) + tracking)
+            for run in self.split_runs(line)
             for c in run.text
         ]
 
-    def mask(self, line: str, size: int, *, tracking: float = 0.0) -> Mask:
+    def rasterize(self, line: str, size: int, *, tracking: float = 0.0) -> Mask:
         """Rasterise *line* with a margin that no glyph of these faces leaves."""
         margin = int(size * 0.35) + 2
         up, down = int(size * ASCENT) + margin, int(size * DESCENT) + margin
@@ -146,19 +153,19 @@ class Typesetter:
         draw = ImageDraw.Draw(image)
         x = float(margin)
         if tracking:
-            for run, c, advance in self._spaced(line, size, tracking):
-                self._draw(draw, Run(run.face, c), size, (x, up))
+            for run, c, advance in self._tracked_advances(line, size, tracking):
+                self._draw_run(draw, Run(run.face, c), size, (x, up))
                 x += advance
         else:
-            for run in self.runs(line):
-                self._draw(draw, run, size, (x, up))
+            for run in self.split_runs(line):
+                self._draw_run(draw, run, size, (x, up))
                 x += self._advance(run, size)
         return Mask(np.asarray(image, np.float32) / 255, margin, up)
 
-    def _draw(
+    def _draw_run(
         self, draw: ImageDraw.ImageDraw, run: Run, size: int, at: tuple[float, float]
     ) -> None:
-        font: ImageFont.FreeTypeFont = run.face.at(size, raqm=self.raqm)
+        font: ImageFont.FreeTypeFont = run.face.load(size, raqm=self.raqm)
         draw.text(at, run.text, font=font, fill=255, anchor="ls", direction=self._direction(run))
 
 
@@ -167,8 +174,8 @@ def _is_joiner(c: str) -> bool:
 
 
 @functools.lru_cache(maxsize=8192)
-def _reference_width(setter: Typesetter, piece: str) -> float:
-    return setter.width(piece, REFERENCE_SIZE)
+def _reference_width(typesetter: Typesetter, piece: str) -> float:
+    return typesetter.width(piece, REFERENCE_SIZE)
 
 
 def leading(text: str, *, cjk: float, other: float) -> float:

@@ -12,7 +12,7 @@ import threading
 from pathlib import Path
 from typing import Final, NoReturn
 
-PARENT_GONE: Final = 75
+EXIT_PARENT_GONE: Final = 75
 """Exit status: EX_TEMPFAIL of sysexits.h. The plan was good and may be rendered again."""
 
 
@@ -21,48 +21,48 @@ class Workspace:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._temporaries: set[Path] = set()
+        self._parts: set[Path] = set()
         # Reentrant: a signal's handler runs in the thread that may be publishing.
         self._lock = threading.RLock()
 
-    def begin(self, name: str) -> Path:
+    def create_part(self, name: str) -> Path:
         """Return the temporary path under which *name* may be written."""
         with self._lock:
-            part = self._part(name)
-            self._temporaries.add(part)
+            part = self._part_path(name)
+            self._parts.add(part)
             part.touch()
             return part
 
-    def finish(self, name: str) -> None:
+    def publish_part(self, name: str) -> None:
         """Make the temporary of *name* durable, then visible."""
         with self._lock:
-            part = self._part(name)
+            part = self._part_path(name)
             with part.open("rb+") as file:
                 os.fsync(file.fileno())
             part.replace(self.folder / name)
-            self._temporaries.discard(part)
+            self._parts.discard(part)
 
-    def publish(self, name: str, content: bytes) -> None:
+    def write_file(self, name: str, content: bytes) -> None:
         """Write a small file at once."""
         with self._lock:
-            self.begin(name).write_bytes(content)
-            self.finish(name)
+            self.create_part(name).write_bytes(content)
+            self.publish_part(name)
 
-    def clear(self) -> None:
+    def remove_parts(self) -> None:
         """Remove what was begun and not finished."""
         with self._lock:
-            for part in self._temporaries:
+            for part in self._parts:
                 # On Windows an open file cannot be removed; the service sweeps the folder later.
                 with contextlib.suppress(OSError):
                     part.unlink(missing_ok=True)
-            self._temporaries.clear()
+            self._parts.clear()
 
-    def abandon(self) -> NoReturn:
+    def exit(self) -> NoReturn:
         """Remove the temporaries and end the process now, whatever its other threads do."""
         with self._lock:
-            self.clear()
+            self.remove_parts()
             # Not sys.exit: it would wait for a codec that no one wants to hear from any more.
-            os._exit(PARENT_GONE)
+            os._exit(EXIT_PARENT_GONE)
 
-    def _part(self, name: str) -> Path:
+    def _part_path(self, name: str) -> Path:
         return self.folder / f".{name}.part"
