@@ -45,18 +45,14 @@ def main(argv: list[str]) -> int:
             image.draft(
                 "RGB", (MAX_SIDE_PX, MAX_SIDE_PX)
             )  # a JPEG is decoded no larger than need be
-            fit = _is_fit(image, content, limit)
+            upright = image.getexif().get(ORIENTATION) in UPRIGHT_ORIENTATIONS
+            fit = upright and len(content) <= limit and max(image.size) <= MAX_SIDE_PX
             image.load()  # to the end, also if it is only passed on: half a picture is none
             out = content if fit else _encode_within(_normalize(image), limit)
     except (OSError, SyntaxError, ValueError):  # Pillow's words for what is broken
         return UNREADABLE
     sys.stdout.buffer.write(out)
     return 0
-
-
-def _is_fit(image: Image.Image, content: bytes, limit: int) -> bool:
-    upright = image.getexif().get(ORIENTATION) in UPRIGHT_ORIENTATIONS
-    return upright and len(content) <= limit and max(image.size) <= MAX_SIDE_PX
 
 
 def _normalize(image: Image.Image) -> Image.Image:

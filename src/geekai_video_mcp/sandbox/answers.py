@@ -29,11 +29,15 @@ class ResultFiles(Protocol):
 
 def task_body(task: Task, results: ResultFiles, *, seconds_left: float) -> Json:
     """The answer to a POST or a GET."""
+    ignored_by_renderer = task.report.ignored if task.report else ()
     body: Json = {
         "model": task.model,
         "task_id": task.id,
         "task_status": task.status,
-        "sandbox": {"preview": True, "ignored": _ignored_fields(task)},
+        "sandbox": {
+            "preview": True,
+            "ignored": [*dict.fromkeys(task.ignored + ignored_by_renderer)],
+        },
     }
     if task.media == "image":
         body["created"] = int(task.charged_at)
@@ -60,11 +64,6 @@ def _image_item(task: Task, name: str, results: ResultFiles) -> Json:
         "b64_json": base64.b64encode(results.read(name)).decode() if task.inline else None,
         "revised_prompt": task.prompt,
     }
-
-
-def _ignored_fields(task: Task) -> list[str]:
-    rendered = task.report.ignored if task.report else ()
-    return list(dict.fromkeys((*task.ignored, *rendered)))
 
 
 def _video_result(task: Task, url_of: Callable[[str], str]) -> Json:

@@ -82,10 +82,6 @@ STORED_KEYS: Final = {"failed_attempts": "deaths"}
 """Keys of task.json that are not the field's name: servers of different versions share a folder."""
 
 
-def _stored_key(field: str) -> str:
-    return STORED_KEYS.get(field, field)
-
-
 class Task(BaseModel):
     """task.json. Times are Unix seconds, UTC.
 
@@ -96,7 +92,10 @@ class Task(BaseModel):
     """
 
     model_config = ConfigDict(
-        frozen=True, alias_generator=_stored_key, validate_by_name=True, serialize_by_alias=True
+        frozen=True,
+        alias_generator=lambda field: STORED_KEYS.get(field, field),
+        validate_by_name=True,
+        serialize_by_alias=True,
     )
 
     id: str

@@ -138,11 +138,11 @@ class FittedImage:
             else image_to_planes(image.resize(self._frame, Image.Resampling.LANCZOS, box=box))
         )
         self._border = (_round_even(inner[0] * MARGIN), _round_even(inner[1] * MARGIN))
-        self._canvases = [self._add_border(plane, 1 + (i > 0)) for i, plane in enumerate(planes)]
-
-    def _add_border(self, plane: npt.NDArray[np.uint8], step: int) -> Image.Image:
-        across, down = self._border[0] // step, self._border[1] // step
-        return Image.fromarray(np.pad(plane, ((down, down), (across, across)), "symmetric"))
+        self._canvases: list[Image.Image] = []
+        for plane, step in zip(planes, (1, 2, 2), strict=True):
+            across, down = self._border[0] // step, self._border[1] // step
+            bordered = np.pad(plane, ((down, down), (across, across)), "symmetric")
+            self._canvases.append(Image.fromarray(bordered))
 
     def render_view(self, pose: Pose) -> Planes:
         """Return the frame that the camera sees in *pose*."""

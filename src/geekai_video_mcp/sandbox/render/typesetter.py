@@ -15,7 +15,6 @@ from PIL import Image, ImageDraw, ImageFont, features
 
 from geekai_video_mcp.sandbox.render.colour import Floats
 from geekai_video_mcp.sandbox.render.fonts import Face, FontStack
-from geekai_video_mcp.sandbox.render.lines import is_cjk
 from geekai_video_mcp.sandbox.render.shaping import split_by_direction, visual_order
 
 REFERENCE_SIZE: Final = 100
@@ -176,8 +175,3 @@ def _is_joiner(c: str) -> bool:
 @functools.lru_cache(maxsize=8192)
 def _reference_width(typesetter: Typesetter, piece: str) -> float:
     return typesetter.width(piece, REFERENCE_SIZE)
-
-
-def leading(text: str, *, cjk: float, other: float) -> float:
-    """Return the line spacing for *text*, in sizes: square characters need air, letters less."""
-    return cjk if any(is_cjk(c) for c in text) else other
