@@ -9,7 +9,7 @@ small JPEGs.
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import av
 from PIL import Image, UnidentifiedImageError
@@ -72,7 +72,7 @@ def _decode_last_frame(path: Path) -> Image.Image | None:
         container.seek((stream.start_time or 0) + (stream.duration or 0), stream=stream)
         for frame in container.decode(stream):
             last = frame
-    return Image.fromarray(last.to_ndarray(format="rgb24")) if last else None
+    return _to_image(last) if last else None
 
 
 def _decode_frames(path: Path, *, cells: int, longest: int) -> Iterator[Image.Image]:
@@ -86,9 +86,14 @@ def _decode_frames(path: Path, *, cells: int, longest: int) -> Iterator[Image.Im
         for frame in container.decode(stream):
             if shares and (frame.time or 0.0) / total >= shares[0] - 1e-6:
                 shares.pop(0)
-                yield _shrink(Image.fromarray(frame.to_ndarray(format="rgb24")), longest)
+                yield _shrink(_to_image(frame), longest)
             if not shares:
                 return
+
+
+def _to_image(frame: av.VideoFrame) -> Image.Image:
+    # Not by to_ndarray: it would load NumPy, which takes longer than a small video's frames.
+    return cast("Image.Image", frame.to_image())  # pyright: ignore[reportUnknownMemberType] - untyped in PyAV
 
 
 def _shrink(image: Image.Image, longest: int) -> Image.Image:
