@@ -1,9 +1,9 @@
-"""A child program: frames of one video, or a picture, as one picture on stdout.
+"""A child program that writes a preview of a video or image file to stdout.
 
-Run as `python -m geekai_video_mcp.frames FILE cover|frames|picture|last`. It is a process of
-its own because the codecs are heavy to load and the file is a stranger's. `last` is the last
-frame, or the picture itself, in full size as PNG: what a next shot begins with. All others are
-small JPEGs.
+Run as `python -m geekai_video_mcp.frames FILE cover|frames|picture|last`. It is a separate
+process because codecs take long to load and the file is untrusted. `last` is the last frame
+of a video, or the image itself, as a PNG in full size, for the first frame of another video.
+All others are small JPEGs.
 """
 
 import sys
@@ -17,17 +17,17 @@ from PIL import Image, UnidentifiedImageError
 COLUMNS: Final = 3
 ROWS: Final = 2
 CELL_PX: Final = 288
-"""Pixels of a frame's longer side on the sheet: faces and motion can be judged, and six
-of them stay under about 60 kB."""
+"""Longer side of a frame on the contact sheet: large enough to judge faces and motion, and six
+of them take at most about 60 kB."""
 COVER_PX: Final = 640
-"""Pixels of a single frame's longer side."""
+"""Longer side of a single frame."""
 GAP_PX: Final = 4
 BACKGROUND: Final = (16, 16, 18)
 JPEG_QUALITY: Final = 72
 
 
 def main(argv: list[str]) -> int:
-    """Write the picture of FILE; 1 when it has no frame that can be decoded."""
+    """Write the preview of FILE; return 1 if no frame can be decoded."""
     path, kind = Path(argv[0]), argv[1]
     if kind == "picture":
         with Image.open(path) as image:
@@ -47,7 +47,7 @@ def _write_jpeg(picture: Image.Image) -> int:
 
 
 def _write_last_frame(path: Path) -> int:
-    """Write the picture, or the last frame that is shown, in every pixel."""
+    """Write the image, or the last frame of the video, in full size."""
     last = _open_image(path) or _decode_last_frame(path)
     if last is None:
         return 1
@@ -68,7 +68,7 @@ def _decode_last_frame(path: Path) -> Image.Image | None:
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         stream.thread_type = "AUTO"
-        # From the last key frame before the end: a minute of video is not decoded for one frame.
+        # Start at the last key frame before the end, and do not decode the whole video.
         container.seek((stream.start_time or 0) + (stream.duration or 0), stream=stream)
         for frame in container.decode(stream):
             last = frame
@@ -76,12 +76,12 @@ def _decode_last_frame(path: Path) -> Image.Image | None:
 
 
 def _decode_frames(path: Path, *, cells: int, longest: int) -> Iterator[Image.Image]:
-    """*cells* frames, each from the middle of its share of the running time."""
+    """Yield *cells* frames, each from the middle of an equal part of the video."""
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         stream.thread_type = "AUTO"
         shares = [(share + 0.5) / cells for share in range(cells)]
-        # By time, not by number: a variable frame rate keeps its pace.
+        # By time, not by frame number, because the frame rate may vary.
         total = float((stream.duration or 0) * (stream.time_base or 0)) or 1.0
         for frame in container.decode(stream):
             if shares and (frame.time or 0.0) / total >= shares[0] - 1e-6:
@@ -92,7 +92,7 @@ def _decode_frames(path: Path, *, cells: int, longest: int) -> Iterator[Image.Im
 
 
 def _to_image(frame: av.VideoFrame) -> Image.Image:
-    # Not by to_ndarray: it would load NumPy, which takes longer than a small video's frames.
+    # Not to_ndarray, which would load NumPy.
     return cast("Image.Image", frame.to_image())  # pyright: ignore[reportUnknownMemberType] - untyped in PyAV
 
 
@@ -102,7 +102,7 @@ def _shrink(image: Image.Image, longest: int) -> Image.Image:
 
 
 def _make_contact_sheet(cells: list[Image.Image]) -> Image.Image:
-    """The frames in reading order, three to a row."""
+    """Return the frames in reading order, three in a row."""
     width, height = cells[0].size
     rows = -(-len(cells) // COLUMNS)
     sheet = Image.new(

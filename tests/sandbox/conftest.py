@@ -36,7 +36,7 @@ class Options(TypedDict, total=False):
 
 @dataclass
 class World:
-    """A sandbox's folder, the stand-in renderer's journal, and ways to talk to them."""
+    """A sandbox's folder, the journal of the fake renderer, and helpers for both."""
 
     folder: Path
     journal: Path
@@ -56,7 +56,7 @@ class World:
 
     @asynccontextmanager
     async def running(self, **options: Unpack[Options]) -> AsyncGenerator[httpx.AsyncClient]:
-        """A sandbox at work, and a client of it."""
+        """A client of a sandbox with a running worker."""
         sandbox = self.sandbox(**options)
         async with sandbox, self.client(sandbox) as client:
             yield client
@@ -72,7 +72,7 @@ class World:
     async def submit_images(
         self, client: httpx.AsyncClient, prompt: str = "a fox", **fields: object
     ) -> str:
-        """The id of a task for pictures."""
+        """Request images and return the id of their task."""
         body = {"model": "sandbox", "prompt": prompt, "async": True, **fields}
         answer = await client.post("images/generations", json=body)
         assert answer.status_code == 200, answer.text
@@ -93,7 +93,7 @@ class World:
         return answer
 
     def renders(self, event: str) -> list[str]:
-        """The task ids of every *event* in the journal, in order."""
+        """Return the task ids of every *event* in the journal, in order."""
         try:
             lines = (self.journal / "renders").read_text("utf-8").splitlines()
         except FileNotFoundError:
@@ -101,7 +101,7 @@ class World:
         return [line.split()[1] for line in lines if line.startswith(f"{event} ")]
 
     def release_renders(self) -> None:
-        """Let every render that was told to hold go on."""
+        """Let every render whose prompt starts with `hold` continue."""
         (self.journal / "go").touch()
 
 

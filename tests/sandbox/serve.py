@@ -1,6 +1,6 @@
-"""A sandbox in a process of its own, to be killed: python serve.py FOLDER JOURNAL.
+"""A sandbox in a separate process that tests can kill: python serve.py FOLDER JOURNAL.
 
-Prints its base URL when it listens, and serves until it is told or made to stop.
+Prints its base URL when it accepts connections, and serves until it is stopped.
 """
 
 import socket

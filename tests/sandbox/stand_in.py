@@ -1,11 +1,11 @@
-"""A render child in miniature: keeps the contract, draws nothing, and obeys its prompt.
+"""A fake render child: it writes the files of the contract without rendering anything.
 
     python stand_in.py JOURNAL FOLDER
 
-Each start, end and abandonment is a line in JOURNAL/renders. A prompt that begins
-with `hold` waits for JOURNAL/go (`hold and linger`, once orphaned, for JOURNAL/leave),
-`die` dies without a word, `refuse` reports an error, `mute` says nothing for ever,
-`once` dies the first time only.
+Each start and end is a line in JOURNAL/renders. The first word of the prompt chooses the
+behaviour: `hold` waits for JOURNAL/go (`hold and linger` also for JOURNAL/leave once its
+parent has exited), `die` exits without a result, `refuse` reports an error, `mute` never
+writes a line, `once` exits without a result the first time only.
 """
 
 import hashlib
@@ -47,7 +47,7 @@ def main(journal: Path, folder: Path) -> int:
         emit({"progress": 0.5})
         time.sleep(0.02)
     names = write_pictures(plan, folder) if pictures else write_video(plan, folder)
-    # Before the report: with that, the task is done, and we may be told to stop at once.
+    # Before the report, which ends the task: after it, the parent may stop this process.
     log_event(journal, "end", folder)
     write_report(plan, names, folder)
     return 0
@@ -94,7 +94,7 @@ def exit_with_parent(journal: Path, folder: Path, lingers: bool) -> None:  # noq
 
 
 def emit(message: object) -> None:
-    # A parent that is gone is the other thread's business.
+    # A parent that has exited is handled by the other thread.
     with suppress(BrokenPipeError):
         sys.stdout.write(json.dumps(message) + "\n")
         sys.stdout.flush()

@@ -1,7 +1,6 @@
-"""Shots that join: what ends one begins the next, seen in the decoded pixels.
+"""Shots that join: the last frame of one is the first of the next, in decoded pixels.
 
-Through the sandbox's API and its real renderer. The only test in this folder that
-waits for rendering, about a second a shot.
+Through the sandbox's API and its real renderer, about a second per shot.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
@@ -51,7 +50,7 @@ def mean_difference(a: Pixels, b: Pixels) -> float:
 
 
 async def render_shot(world: World, client: httpx.AsyncClient, **fields: object) -> dict[str, Any]:
-    """A finished shot's result, with its frames and its last frame as pixels."""
+    """Return the result of a finished shot, with its frames and its last frame as pixels."""
     ask: dict[str, Any] = {"size": SIZE, "duration": 1, "fps": 8}
     ask |= {"extra_body": {"return_last_frame": True}} | fields
     done = await world.finish(client, await world.submit(client, **ask))

@@ -1,4 +1,4 @@
-"""From fields to a plan: sizes, lengths, motion. No disk, no loop."""
+"""Plans of video requests: sizes, durations, motion. No disk, no event loop."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ async def test_two_servers_on_one_folder_render_each_task_once_and_one_at_a_time
                 group.start_soon(submit, one, n)
                 group.start_soon(submit, other, n)
         for task_id in ids:
-            # Asked of the one that may not have rendered it.
+            # Polled at the server that may not have rendered it.
             assert (await world.finish(other, task_id))["task_status"] == "succeed"
 
     lines = (world.journal / "renders").read_text("utf-8").splitlines()

@@ -1,4 +1,4 @@
-"""Pictures that come with a request. Pillow makes them, as a witness of its own."""
+"""Input images of requests, made by Pillow as an independent reference."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def read_image(source: str) -> InputImage:
     ids=["png", "jpeg", "progressive", "webp", "lossless", "extended"],
 )
 def test_the_sides_of_a_picture_are_read_from_its_header(content: bytes, suffix: str) -> None:
-    # The declared type is a stranger's word; the bytes decide.
+    # The declared type is not trusted; the bytes decide.
     image = read_image(data_uri(content, "image/tiff"))
 
     assert (image.suffix, image.width, image.height) == (suffix, 301, 200)

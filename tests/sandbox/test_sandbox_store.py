@@ -1,4 +1,4 @@
-"""What lies on the disk: charges, rights, leftovers, and what is pruned."""
+"""What is stored on disk: charges, permissions, leftovers, and pruning."""
 
 from __future__ import annotations
 

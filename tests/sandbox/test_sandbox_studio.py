@@ -1,4 +1,4 @@
-"""The worker: what it does with renderers that die, hang, or are not there, and when idle."""
+"""The worker: renderers that die, hang or are missing, and an idle worker."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ async def test_leaving_in_mid_render_stops_the_child_and_the_next_start_renders(
 
     with anyio.fail_after(15):
         async with world.running() as client:
-            # It would outstay a closed stdin; it is told to stop as well.
+            # It would not exit when its stdin is closed, so it must be terminated.
             task_id = await world.submit(client, "hold and linger")
             await wait_until(rendering)
     world.release_renders()
@@ -206,8 +206,8 @@ async def test_disk_trouble_does_not_end_the_worker(world: World) -> None:
 async def test_an_idle_worker_has_no_timer_running(world: World) -> None:
     async with world.running() as client:
         await world.finish(client, await world.submit(client))
-        # Threads and the last child's farewell count as blocked: quiet may come a little later,
-        # but a worker with a timer would never be without a deadline.
+        # Threads and the exit of the last child count as blocked, so this may take a moment, but
+        # a worker with a timer would never be without a deadline.
         deadline = 0.0
         for _ in range(100):
             await trio.testing.wait_all_tasks_blocked(0.05)
@@ -219,12 +219,12 @@ async def test_an_idle_worker_has_no_timer_running(world: World) -> None:
 
 @pytest.mark.parametrize("anyio_backend", ["trio"])
 async def test_a_post_cancelled_anywhere_is_charged_once_or_not_at_all(world: World) -> None:
-    """Whoever is charged gets a video, even if nobody heard the task's id."""
+    """Every charged task is rendered, even if its id was never received."""
     sandbox = world.sandbox()
     outcomes: list[int] = []
 
     async def all_rendered() -> bool:
-        # Nobody asks the sandbox: only its own worker can have known.
+        # There are no requests, so only the worker's own wake-up can start the render.
         return len(world.renders("end")) == sum(outcomes)
 
     async with sandbox:

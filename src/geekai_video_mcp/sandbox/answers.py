@@ -1,9 +1,9 @@
-"""GeekAI's JSON about a task, written by hand from its documents (read 2026-11-22).
+"""The JSON of a task, written by hand from GeekAI's documentation (read 2026-11-22).
 
 `video_result` is an object in the OpenAPI text and an array in every recent sample, so
-both are spoken; pictures are in `data`, as OpenAI has them. Every answer has a field
-that no document knows: a client that breaks on one would break on GeekAI's next
-release. Where GeekAI puts the address of a last frame is unknown; here it is
+both are supported; images are in `data`, as in OpenAI's API. Every response has a field
+that is not documented, because a client that fails on one would fail on GeekAI's next
+release. It is not documented where GeekAI puts the URL of a last frame; here it is
 `last_frame_url` inside `video_result`.
 """
 
@@ -20,7 +20,7 @@ Json = dict[str, object]
 
 
 class ResultFiles(Protocol):
-    """Where a task's files are, by their names."""
+    """URLs and contents of a task's result files, by file name."""
 
     def url_of(self, name: str) -> str: ...
 
@@ -28,7 +28,7 @@ class ResultFiles(Protocol):
 
 
 def task_body(task: Task, results: ResultFiles, *, seconds_left: float) -> Json:
-    """The answer to a POST or a GET."""
+    """Return the response body for a POST or a GET."""
     ignored_by_renderer = task.report.ignored if task.report else ()
     body: Json = {
         "model": task.model,
@@ -78,7 +78,7 @@ def _video_result(task: Task, url_of: Callable[[str], str]) -> Json:
     if task.report:
         seconds = task.report.seconds
         result["duration"] = int(seconds) if seconds.is_integer() else seconds
-        # The older pages' fields, which a reader of the newer ones must not mind.
+        # Fields of the older pages; a client of the newer ones must ignore them.
         result["size"] = f"{task.report.width}x{task.report.height}"
         result["fps"] = task.report.fps
     return result

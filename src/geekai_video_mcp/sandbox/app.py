@@ -1,7 +1,7 @@
-"""The sandbox as an ASGI application: routes, keys, and the order of things in a POST.
+"""The sandbox as an ASGI application: routes, authentication, and the steps of a POST.
 
-It knows GeekAI's documents and nothing of the server that will call it. It misbehaves
-only where its constructor says so.
+It implements GeekAI's documentation and knows nothing about the server that calls it.
+It fails on purpose only where its constructor asks for it.
 """
 
 from __future__ import annotations
@@ -36,38 +36,39 @@ from .refusals import ApiError, validation_error
 from .store import RESULT_TYPES, Charge, Media, Shape, Store, Task, unix_time
 from .studio import RenderWorker
 
-# -P: a file named av.py in the user's working folder must not be what the child imports.
+# -P: the child must not import a file named av.py from the user's working folder.
 RENDERER: Final = (sys.executable, "-P", "-m", "geekai_video_mcp.sandbox.render")
 
 MAX_BODY_BYTES: Final = 48 * 1024 * 1024
-"""Two stills at their limit, in base64, and a prompt."""
+"""Room for two input images of the maximum size in base64, and a prompt."""
 MAX_WAITING: Final = 16
 KEEP_FINISHED: Final = 200
 KEEP_ALIVE_SECONDS: Final = 2.0
 SYNC_TIMEOUT_SECONDS: Final = 300.0
-"""GeekAI closes a synchronous answer after five minutes (rate limits page, read 2026-11-22)."""
+"""GeekAI closes a synchronous response after five minutes (rate limits page, read 2026-11-22)."""
 POLL_SECONDS: Final = 0.25
-"""Between looks at a task that another process may be rendering."""
+"""Interval between polls of a task that another process may be rendering."""
 RENDER_STALL_TIMEOUT: Final = 120.0
-"""A render child reports five times a second; a 4K frame takes a quarter of one."""
+"""Seconds without output after which a render child is considered stuck. It reports progress
+five times a second; a 4K frame takes a quarter of a second."""
 
 FILE_PATH: Final = re.compile(r"/files/([0-9a-f-]{36})/([a-z0-9.-]{1,20})")
 
 
 class Sandbox:
-    """GeekAI's video and image service on this machine, for no key and no money.
+    """A mock of GeekAI's video and image service on this machine, without a key or charges.
 
-    `app` answers as soon as there is a loop; results are rendered while the object
-    is entered, on asyncio or trio, and whatever was left waiting is taken up again.
+    `app` responds as soon as an event loop runs. Results are rendered while the object is
+    entered, on asyncio or trio; tasks that an earlier process left unfinished are resumed.
 
     Args:
-        folder: where tasks live; may be shared by any number of sandboxes at once.
-        base_url: where *app* will be reached, for links and for the path of its routes.
-        api_key: the only bearer token that passes; None lets everyone in.
-        balance: how many requests *folder* may ever charge for; None for no end.
-        shape: of `video_result`; "both" alternates, the first task has an object.
-        renderer: the command that renders a task's folder, which is appended to it.
-        faults: what goes wrong with each POST in turn, for tests of clients.
+        folder: where tasks are stored; any number of sandboxes may share it at once.
+        base_url: the URL of *app*, for links and for the path of its routes.
+        api_key: the only bearer token that is accepted; None accepts any request.
+        balance: how many requests *folder* may charge for in total; None for no limit.
+        shape: of `video_result`; "both" alternates, starting with an object.
+        renderer: the command that renders a task; the task's folder is appended to it.
+        faults: the fault that each POST in turn fails with, for testing clients.
     """
 
     def __init__(
@@ -123,7 +124,7 @@ class Sandbox:
         return await self._stack.__aexit__(kind, error, traceback)
 
     def charges(self) -> list[Charge]:
-        """Everything that was ever charged for in this folder, oldest first. Blocks."""
+        """Return every charge ever made in this folder, oldest first. Blocks."""
         return self._store.charges()
 
     def _build_routes(self) -> list[Route]:
@@ -162,7 +163,7 @@ class Sandbox:
         try:
             task, wait = await run_in_thread(self._accept, parse, body)
         finally:
-            # Also for a caller who is gone: what was charged is rendered.
+            # Even if the caller has disconnected: a task that was charged must be rendered.
             self._worker.wake()
         if wait and fault is None:
             return StreamingResponse(self._stream_result(task), media_type="application/json")
@@ -170,22 +171,24 @@ class Sandbox:
         return response if fault is None else respond_after_charge(fault, response)
 
     def _accept(self, parse: Callable[[bytes], ParsedRequest], body: bytes) -> tuple[Task, bool]:
-        """Understand a POST and charge for it: all of it, or nothing. Blocks."""
+        """Parse a POST and charge for it; if anything fails, nothing is charged. Blocks."""
         parsed = parse(body)
         return self._store.create_task(parsed.new_task, self._check_limits), parsed.wait
 
     def _check_limits(self, charged: int, unfinished: list[Task]) -> None:
         if self._balance is not None and charged >= self._balance:
             raise ApiError(
-                402, "insufficient_balance", "The balance is used up; nothing was rendered."
+                402,
+                "insufficient_balance",
+                "The sandbox's balance is used up; the request was not accepted.",
             )
         if sum(task.status == "pending" for task in unfinished) >= self._max_waiting:
-            # A place is free when the first of them is done.
+            # There is room again when the first of them is finished.
             seconds = seconds_until_done("", unfinished[:1], now=unix_time())
             raise ApiError(
                 429,
                 "rate_limit_exceeded",
-                f"{self._max_waiting} tasks are waiting already; try again in a moment.",
+                f"{self._max_waiting} tasks are already waiting; retry later.",
                 retry_after_seconds=max(1, math.ceil(seconds)),
             )
 
@@ -195,7 +198,7 @@ class Sandbox:
         return self._shape
 
     def _local_file(self, url: str) -> bytes | None:
-        """The picture behind a link that this sandbox made, while it is still there."""
+        """Return the file behind a URL of this sandbox; None for other URLs and missing files."""
         if not url.startswith(self._base_url):
             return None
         match = FILE_PATH.fullmatch(unquote(url.removeprefix(self._base_url)))
@@ -212,7 +215,7 @@ class Sandbox:
         return task_body(task, files, seconds_left=seconds_left)
 
     async def _stream_result(self, task: Task) -> AsyncGenerator[bytes]:
-        """Blank lines until the result, or until GeekAI would have hung up."""
+        """Yield blank lines until the result, or until GeekAI would have closed the connection."""
         deadline = anyio.current_time() + self._sync_timeout_seconds
         try:
             while anyio.current_time() < deadline:
@@ -222,11 +225,11 @@ class Sandbox:
                     yield json.dumps(await run_in_thread(self._task_body, finished)).encode()
                     return
         except OSError:
-            # The 200 is out already; what can still be said is said in the body.
+            # The status 200 was already sent, so the error is reported in the body.
             yield json.dumps(error_body(_disk_error())).encode()
 
     async def _wait_until_finished(self, task: Task, *, deadline: float) -> Task | None:
-        """The task once it is finished; None if it is not *deadline* then (the loop's clock)."""
+        """Return the task once it is finished; None at *deadline*, a time of the loop's clock."""
         while (seconds_left := deadline - anyio.current_time()) > 0:
             await self._worker.wait_for_change(at_most=min(seconds_left, POLL_SECONDS))
             latest = await run_in_thread(self._store.load_task, task.id)
@@ -245,9 +248,9 @@ class Sandbox:
         task_id = request.path_params["task_id"]
         task = await run_in_thread(self._store.load_task, task_id)
         if task is None or task.media != media:
-            raise ApiError(404, "not_found", "There is no such task here.")
+            raise ApiError(404, "not_found", "No task with this id exists in the sandbox.")
         if not task.finished:
-            # Whoever was rendering it may be gone; this process can.
+            # The process that was rendering it may have died; this one can take over.
             self._worker.wake()
         return JSONResponse(await run_in_thread(self._task_body, task))
 
@@ -265,15 +268,15 @@ class Sandbox:
         await checkpoint()
         detail = model_detail(request.path_params["model"])
         if detail is None:
-            raise ApiError(404, "not_found", "The list of models has no such name.")
+            raise ApiError(404, "not_found", "No model with this id is in the sandbox's list.")
         return JSONResponse(detail)
 
     async def _get_file(self, request: Request) -> Response:
-        """A result, without a key: GeekAI's links need none either, only their id."""
+        """Return a result file. No key is required, as for GeekAI's own result links."""
         task_id, name = request.path_params["task_id"], request.path_params["name"]
         path = await run_in_thread(self._store.result_path, task_id, name)
         if path is None:
-            raise ApiError(404, "not_found", "There is no such file here.")
+            raise ApiError(404, "not_found", "No such result file exists in the sandbox.")
         file_stat = await run_in_thread(path.stat)
         return FileResponse(path, media_type=RESULT_TYPES[name], stat_result=file_stat)
 
@@ -286,11 +289,11 @@ class Sandbox:
             return
         sent = request.headers.get("authorization", "").encode()
         if not hmac.compare_digest(sent, f"Bearer {self._api_key}".encode()):
-            raise ApiError(401, "unauthorized", "The API key is missing or not this sandbox's.")
+            raise ApiError(401, "unauthorized", "The API key is missing or invalid.")
 
 
 class _ResultFiles(NamedTuple):
-    """A task's files, for its answer."""
+    """The result files of one task, below *url* and in *folder*."""
 
     url: str
     folder: Path
@@ -308,7 +311,7 @@ async def _read_body(request: Request) -> bytes:
     if declared_length.isdigit() and int(declared_length) > MAX_BODY_BYTES:
         raise too_large
     body = bytearray()
-    # Closed by hand: trio leaves a half-read generator to the garbage collector.
+    # Closed explicitly: trio leaves a half-read generator to the garbage collector.
     async with aclosing(request.stream()) as stream:
         async for chunk in stream:
             body += chunk
@@ -339,7 +342,7 @@ async def _handle_http_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):  # pragma: no cover - Starlette's type is wider
         raise error
     code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "invalid_request")
-    message = "There is nothing at this address, or not for this method."
+    message = "Unknown path, or a method that the path does not support."
     return await _handle_api_error(request, ApiError(error.status_code, code, message))
 
 
@@ -348,5 +351,5 @@ async def _handle_os_error(request: Request, _exc: Exception) -> Response:
 
 
 def _disk_error() -> ApiError:
-    message = "The sandbox could not use its folder; look at the disk's space and rights."
+    message = "The sandbox could not use its folder; check free disk space and permissions."
     return ApiError(500, "internal_error", message)

@@ -1,8 +1,9 @@
-"""`extra_body`'s words for motion, as six numbers and a gain.
+"""The camera fields of `extra_body`, parsed to six axes and a gain.
 
-GeekAI documents `camera_control` as a string and says no more (create page, read
-2026-11-22); its models' own documents have preset names and Kling's object
-`{"type", "config": {six axes, -10..10}}`. All three are taken.
+GeekAI documents `camera_control` only as a string (create page, read 2026-11-22). The
+models' own documentation has preset names and Kling's object
+`{"type", "config": {six axes, -10..10}}`. Preset names, the object, and the object as a
+JSON string are accepted.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from .refusals import validation_error
 
 AXIS_LIMIT: Final = 10.0
 PRESET_STRENGTH: Final = 5.0
-"""Half of what an axis can do: plain to see, and not violent."""
+"""Half of an axis's range: clearly visible without being too fast."""
 
 
 class Camera(BaseModel):
@@ -25,7 +26,7 @@ class Camera(BaseModel):
 
     `horizontal` moves along x and `vertical` along y; `pan` turns up and down and
     `tilt` left and right (Kling's naming); `roll` turns about the line of sight.
-    `zoom` above 0 comes closer: Kling's document calls it wider, its presets do not.
+    `zoom` above 0 moves closer: Kling's documentation calls it wider, its presets do not.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -54,7 +55,7 @@ PRESETS: Final[dict[str, Camera]] = {
     **dict.fromkeys(("down", "crane_down", "move_down"), Camera(vertical=-PRESET_STRENGTH)),
     "roll_left": Camera(roll=-PRESET_STRENGTH),
     "roll_right": Camera(roll=PRESET_STRENGTH),
-    # Kling's own four, which take no config.
+    # Kling's own four presets, which have no config.
     "down_back": Camera(pan=-PRESET_STRENGTH, zoom=-PRESET_STRENGTH),
     "forward_up": Camera(pan=PRESET_STRENGTH, zoom=PRESET_STRENGTH),
     "right_turn_forward": Camera(tilt=PRESET_STRENGTH, zoom=PRESET_STRENGTH),
@@ -67,14 +68,14 @@ STRENGTHS: Final[dict[str, float]] = {
     **dict.fromkeys(("medium", "normal"), 1.0),
     **dict.fromkeys(("large", "strong", "high"), 1.6),
 }
-"""Vidu's and Jimeng's words for how much moves, as a gain."""
+"""Vidu's and Jimeng's names for the amount of motion, as a gain."""
 
 
 def parse_camera(extra: FieldReader) -> Camera | None:
-    """The move that was asked for; None leaves the choice to the renderer.
+    """Return the requested camera move; None leaves the choice to the renderer.
 
-    A preset that the sandbox has not heard of is noted as ignored: models have more
-    of them than anyone lists.
+    An unknown preset is reported as ignored and not rejected: models support more presets
+    than their documentation lists.
     """
     value = extra.read_value("camera_control")
     if isinstance(value, str) and value.lstrip().startswith("{"):
@@ -88,7 +89,7 @@ def parse_camera(extra: FieldReader) -> Camera | None:
         return _parse_camera_object(cast("dict[str, object]", value), extra)
     if value is not None:
         raise validation_error(
-            message="extra_body.camera_control must be a preset's name or an object."
+            message="extra_body.camera_control must be the name of a preset or an object."
         )
     return Camera() if extra.read_flag("camerafixed") else None
 
@@ -98,7 +99,7 @@ def _parse_json(text: str) -> object:
         return cast("object", json.loads(text))
     except (ValueError, RecursionError) as exc:
         raise validation_error(
-            message="extra_body.camera_control begins like JSON but is not."
+            message="extra_body.camera_control starts with { but is not valid JSON."
         ) from exc
 
 
@@ -121,7 +122,7 @@ def _parse_axis(name: str, value: object) -> float:
     if name not in Camera.model_fields:
         axes = ", ".join(Camera.model_fields)
         raise validation_error(
-            message=f"camera_control.config has an unknown axis; the axes are {axes}."
+            message=f"camera_control.config has an unknown axis; supported are {axes}."
         )
     if number is None or abs(number) > AXIS_LIMIT:
         raise validation_error(
@@ -131,7 +132,7 @@ def _parse_axis(name: str, value: object) -> float:
 
 
 def parse_movement(extra: FieldReader) -> float:
-    """The gain of all motion, 0.0..2.0, from both fields that speak of it."""
+    """Return the gain of all motion, 0.0..2.0, from the two fields that control it."""
     gain = 1.0
     for name in ("movement_amplitude", "camera_strength"):
         value = extra.read_value(name)

@@ -1,7 +1,7 @@
-"""One JSON object from a caller: typed reading, and a note of what nobody read.
+"""Typed access to a caller's JSON object, with a list of the fields that were not used.
 
-The sandbox takes every field that GeekAI has or will have. What it has no use for
-is named back to the caller as ignored, never silently dropped.
+The sandbox accepts every field, also those that GeekAI may add. Fields that it does not
+use are reported to the caller as ignored.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from .refusals import validation_error
 
 MAX_IGNORED: Final = 50
 MAX_NAME_CHARS: Final = 100
-"""A request of 48 MiB may be all names; an answer that repeats them should not be."""
+"""A request of 48 MiB may consist of field names; the response must not repeat them all."""
 
 
 class FieldReader:
@@ -22,19 +22,19 @@ class FieldReader:
     def __init__(self, raw: Mapping[str, object], *, prefix: str = "") -> None:
         if not all(is_unicode(name) for name in raw):
             raise validation_error(
-                message="A field's name holds half a character (a lone surrogate)."
+                message="The name of a field contains an unpaired surrogate (invalid Unicode)."
             )
         self._raw = {name: value for name, value in raw.items() if value is not None}
         self._prefix = prefix
         self._unread = dict.fromkeys(self._raw)
 
     def read_value(self, name: str) -> object | None:
-        """The field as it came, or None."""
+        """Return the field unchanged, or None."""
         self._unread.pop(name, None)
         return self._raw.get(name)
 
     def read_text(self, name: str) -> str | None:
-        """The field as a string without blank ends; an empty one counts as absent."""
+        """Return the field as a stripped string; an empty one counts as absent."""
         value = self.read_value(name)
         if value is None:
             return None
@@ -42,12 +42,12 @@ class FieldReader:
             raise validation_error(message=f"{self._prefix}{name} must be a string.")
         if not is_unicode(value):
             raise validation_error(
-                message=f"{self._prefix}{name} holds half a character (a lone surrogate)."
+                message=f"{self._prefix}{name} contains an unpaired surrogate (invalid Unicode)."
             )
         return value.strip() or None
 
     def read_flag(self, name: str) -> bool:
-        """The field as a boolean; absent means false, GeekAI's default for all of them."""
+        """Return the field as a boolean; absent means false, GeekAI's default for all of them."""
         value = self.read_value(name)
         if value is None:
             return False
@@ -56,7 +56,7 @@ class FieldReader:
         return value
 
     def read_number(self, name: str) -> float | None:
-        """The field as a number; a string that spells one is taken too."""
+        """Return the field as a number; a numeric string is accepted too."""
         value = self.read_value(name)
         if value is None:
             return None
@@ -66,7 +66,7 @@ class FieldReader:
         return number
 
     def read_object(self, name: str) -> FieldReader:
-        """The object in the field; absent means an empty one."""
+        """Return a reader of the object in the field; absent means an empty object."""
         value = self.read_value(name)
         if value is None:
             return FieldReader({}, prefix=f"{self._prefix}{name}.")
@@ -75,18 +75,18 @@ class FieldReader:
         return FieldReader(cast("dict[str, object]", value), prefix=f"{self._prefix}{name}.")
 
     def mark_ignored(self, name: str) -> None:
-        """Note that the field was understood but changes nothing."""
+        """Report the field as ignored although it was read."""
         if name in self._raw:
             self._unread[name] = None
 
     def ignored_names(self) -> list[str]:
-        """The full names of the fields that had no effect, in the caller's order."""
+        """Return the full names of the fields that had no effect, in the caller's order."""
         names = [name for name in self._raw if name in self._unread]
         return [f"{self._prefix}{name[:MAX_NAME_CHARS]}" for name in names[:MAX_IGNORED]]
 
 
 def is_unicode(text: str) -> bool:
-    """Whether *text* can be written as UTF-8: JSON may carry half a surrogate pair."""
+    """Return whether *text* can be encoded as UTF-8: JSON may contain unpaired surrogates."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -95,7 +95,7 @@ def is_unicode(text: str) -> bool:
 
 
 def parse_number(value: object) -> float | None:
-    """*value* as a finite number, or None; booleans are not numbers here."""
+    """Return *value* as a finite number, or None; a boolean is not a number here."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:

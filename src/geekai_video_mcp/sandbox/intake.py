@@ -1,7 +1,7 @@
-"""From the bytes of a POST to a new task.
+"""Parsing of a POST body into a new task.
 
-Reads the request, its pictures and its plan, in that order; nothing is written and
-nothing charged before all of it is understood.
+Reads the request, its input images and its plan, in that order; nothing is written and
+nothing is charged before all of it is valid.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .store import NewTask, Shape, Task, unix_time
 
 
 class ParsedRequest(NamedTuple):
-    """A request understood: the new task, and whether its sender will wait."""
+    """The new task of a valid request, and whether the caller waits for the result."""
 
     new_task: NewTask
     wait: bool
@@ -29,12 +29,12 @@ class ParsedRequest(NamedTuple):
 def parse_video_request(
     body: bytes, *, find: FindBytes, choose_shape: Callable[[int], Shape]
 ) -> ParsedRequest:
-    """Return what *body* asks for, which is a video.
+    """Parse the *body* of a video request.
 
     *choose_shape* chooses the shape of `video_result` by the task's number.
 
     Raises:
-        Refused: what is wrong, in a sentence.
+        ApiError: the request is not valid; the message says why.
     """
     fields = FieldReader(_parse_json_object(body))
     extra_body = fields.read_object("extra_body")
@@ -64,10 +64,10 @@ def parse_video_request(
 
 
 def parse_image_request(body: bytes, *, find: FindBytes) -> ParsedRequest:
-    """Return what *body* asks for, which is one picture or several.
+    """Parse the *body* of an image request.
 
     Raises:
-        Refused: what is wrong, in a sentence.
+        ApiError: the request is not valid; the message says why.
     """
     fields = FieldReader(_parse_json_object(body))
     extra_body = fields.read_object("extra_body")
@@ -99,9 +99,10 @@ def parse_image_request(body: bytes, *, find: FindBytes) -> ParsedRequest:
 def _read_common_fields(
     fields: FieldReader, extra_body: FieldReader
 ) -> tuple[bool, tuple[str, ...]]:
-    """Whether the sender will wait, and the names of what nobody read."""
+    """Return whether the caller waits for the result, and the names of the ignored fields."""
     wait = not fields.read_flag("async")
-    # GeekAI's own retries happen before a result is seen; a render that died is retried anyway.
+    # Checked and not used: GeekAI's retries are not visible to a client, and the sandbox
+    # always retries a renderer that died.
     fields.read_number("retries")
     return wait, tuple(fields.ignored_names() + extra_body.ignored_names())
 
@@ -117,12 +118,12 @@ def _parse_json_object(body: bytes) -> dict[str, object]:
 
 
 def _reject_constant(word: str) -> NoReturn:
-    # Python reads NaN and Infinity, which are not JSON and would poison the plan.
+    # Python accepts NaN and Infinity, which are not JSON and would make the plan invalid.
     raise ValueError(word)
 
 
 def _read_first_image(fields: FieldReader, find: FindBytes) -> InputImage | None:
-    """The picture to start from: of several, which cannot all be shown, the first."""
+    """Return the image to start from; of several, only the first is used."""
     for name in ("image", "images"):
         sources = _image_sources(fields.read_value(name), name)
         if len(sources) > 1:
@@ -135,10 +136,10 @@ def _read_first_image(fields: FieldReader, find: FindBytes) -> InputImage | None
 def _read_first_and_last_image(
     fields: FieldReader, find: FindBytes
 ) -> tuple[InputImage | None, InputImage | None]:
-    """The first and the last picture.
+    """Return the images of the first and the last frame.
 
-    Older pages (cogvideox-3, read 2026-11-22) put both into `image` as an array; of
-    reference pictures, which the sandbox cannot place, the first is the still.
+    Older pages (cogvideox-3, read 2026-11-22) have both in `image` as an array. The sandbox
+    cannot place reference images, so the first of them becomes the first frame.
     """
     image, tail = fields.read_value("image"), fields.read_value("image_tail")
     sources = _image_sources(image, "image")

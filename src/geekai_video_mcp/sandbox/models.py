@@ -1,7 +1,7 @@
 """The sandbox's model list, in the two documented shapes (model pages, read 2026-11-22).
 
-A few of GeekAI's names with their list prices of 2026-04-25, so that a client's list
-has pages, kinds and prices to show. The sandbox itself renders for any name.
+It has a few of GeekAI's models with their list prices of 2026-04-25, so that clients have
+pages, types and prices to show. The sandbox itself accepts any model name.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ Json = dict[str, object]
 
 
 class Model(NamedTuple):
-    """`price_cny` is the price for each *unit* in CNY; 0 is free, None not known."""
+    """`price_cny` is the price of one `unit` in CNY; 0 is free, None is unknown."""
 
     id: str
     owner: str
@@ -51,13 +51,13 @@ MODELS: Final = (
 )
 
 CREATED_AT: Final = 1_767_225_600
-"""Unix seconds: the first day of 2026. GeekAI's own dates are not known here."""
+"""Unix seconds: the first day of 2026. GeekAI's real dates are not known here."""
 DEFAULT_PAGE_SIZE: Final = 20
 MAX_PAGE_SIZE: Final = 100
 
 
 def models_page(page: int, page_size: int) -> Json:
-    """The models of one page, counted from 1; a page beyond the last is empty."""
+    """Return the models of one page, counted from 1; a page beyond the last is empty."""
     first = (page - 1) * page_size
     return {
         "data": [_list_item(model) for model in MODELS[first : first + page_size]],
@@ -69,14 +69,14 @@ def models_page(page: int, page_size: int) -> Json:
 
 
 def model_detail(name: str) -> Json | None:
-    """What is known of one model; None for a name that is not listed."""
+    """Return the details of one model; None for a name that is not listed."""
     for model in MODELS:
         if model.id == name:
             return {
                 "id": model.id,
                 "name": model.id,
                 "type": model.kind,
-                "desc": "Rendered as a preview by the sandbox; nothing is really charged.",
+                "desc": "Rendered as a preview by the sandbox; no money is charged.",
                 "context": None,
                 "platform": model.owner,
                 "is_free": model.price_cny == 0,

@@ -1,8 +1,8 @@
-"""From a request for pictures to what will be drawn, or a refusal in one sentence. Pure.
+"""Validation of an image request into the plan of a render. Pure.
 
-GeekAI's image models disagree about sizes (1024x1024, 2K, or a ratio alone), so every
-spelling is taken (generations page, read 2026-11-22). A picture that is made from
-another keeps its shape unless another is asked for.
+GeekAI's image models use different forms of size (1024x1024, 2K, or only a ratio), so all
+of them are accepted (generations page, read 2026-11-22). An image that is made from
+another one keeps its aspect ratio unless the request has a different one.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from .store import MAX_IMAGES
 
 DEFAULT_SIDE_PX: Final = 1024
 SIDES_PX: Final = {"1k": 1024, "2k": 2048, "4k": 4096}
-"""Sides of the square with as many pixels as a picture of that word."""
+"""Side of a square with as many pixels as an image of that size."""
 STEP_PX: Final = 16
-"""Sides that follow from a ratio are whole steps, as image models have them."""
+"""Sides that are computed from a ratio are multiples of this, as image models have them."""
 
 ImageFormat = Literal["png", "jpg", "webp"]
 FORMATS: Final[dict[str, ImageFormat]] = {"png": "png", "jpg": "jpg", "jpeg": "jpg", "webp": "webp"}
 
 
 class ImagePlan(BaseModel):
-    """picture.json: what the render child is told of `count` pictures; sides in pixels."""
+    """picture.json: the input of the render child for `count` images; sides in pixels."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -48,7 +48,7 @@ def make_image_plan(fields: FieldReader, image: InputImage | None) -> ImagePlan:
     """Return what to render for the request *fields*, from *image* if it has one.
 
     Raises:
-        Refused: 400; what was asked cannot be understood, or is too much.
+        ApiError: 400; a field is not valid or exceeds a limit.
     """
     width, height = _read_size(fields, image)
     return ImagePlan(
@@ -64,7 +64,7 @@ def make_image_plan(fields: FieldReader, image: InputImage | None) -> ImagePlan:
 
 
 def wants_base64(fields: FieldReader) -> bool:
-    """Whether the pictures are wanted in the answer itself."""
+    """Return whether the response must contain the images themselves."""
     response_format = fields.read_text("response_format") or "url"
     if response_format not in ("url", "b64_json"):
         raise validation_error(message="response_format must be url or b64_json.")
@@ -88,22 +88,22 @@ def _read_format(fields: FieldReader) -> ImageFormat:
 
 
 def _read_size(fields: FieldReader, image: InputImage | None) -> tuple[int, int]:
-    """Even sides in pixels; exact ones win over a shape."""
+    """Return even sides in pixels; an exact size has precedence over a ratio."""
     size = (fields.read_text("size") or "auto").lower()
     ratio = read_aspect_ratio(fields, image, default=image_ratio(image) if image else 1.0)
     if exact := SIZE.fullmatch(size):
         fields.mark_ignored("aspect_ratio")
-        return validate_size(int(exact[1]), int(exact[2]), subject="picture")
+        return validate_size(int(exact[1]), int(exact[2]), subject="image")
     if RATIO.fullmatch(size):
         fields.mark_ignored("aspect_ratio")
         ratio = read_aspect_ratio(FieldReader({"aspect_ratio": size}), image, default=ratio)
     elif size not in SIDES_PX and size not in KEEP_IMAGE_RATIO:
         raise validation_error(
-            message="size must be width x height in pixels, as in 1024x1024, or 2K."
+            message="size must be width x height in pixels, such as 1024x1024, or 2K."
         )
     side = SIDES_PX.get(size, DEFAULT_SIDE_PX)
     width, height = side * math.sqrt(ratio), side / math.sqrt(ratio)
-    return validate_size(_round_to_step(width), _round_to_step(height), subject="picture")
+    return validate_size(_round_to_step(width), _round_to_step(height), subject="image")
 
 
 def _round_to_step(length: float) -> int:

@@ -1,8 +1,8 @@
-"""From what was asked to what will be drawn, or a refusal in one sentence. Pure.
+"""Validation of a video request into the plan of a render. Pure.
 
-GeekAI's own lists of durations are narrower than its models (a model page lists 16 fps
-where the schema has 24, 30, 60), so anything drawable is taken.
-Defaults are the create page's (read 2026-11-22), at 720p for a preview's sake.
+GeekAI's documented values are narrower than what its models accept (a model page lists
+16 fps where the schema has 24, 30, 60), so everything that can be rendered is accepted.
+The defaults are those of the create page (read 2026-11-22), except 720p for speed.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ DEFAULT_SECONDS: Final = 5.0
 DEFAULT_FPS: Final = 30
 
 MAX_PROMPT_CHARS: Final = 20_000
-"""The longest that any of GeekAI's models is known to take (Wan 3.0)."""
+"""The longest prompt that any of GeekAI's models is known to accept (Wan 3.0)."""
 MAX_MODEL_CHARS: Final = 200
 MAX_PIXEL_FRAMES: Final = MAX_PIXELS * 10 * 60
-"""4K for 10 s at 60 fps: minutes of work for two cores."""
+"""4K for 10 s at 60 fps, which takes two cores some minutes."""
 MAX_SECONDS: Final = 60.0
 MAX_FPS: Final = 60
 
@@ -44,7 +44,7 @@ QUALITIES: Final[dict[str, Quality]] = {
 
 
 class Plan(BaseModel):
-    """plan.json: everything the render child is told. Sides are even, in pixels."""
+    """plan.json: the complete input of the render child. Sides are even, in pixels."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -82,7 +82,7 @@ def make_plan(
     """Return what to render for the request *fields* with its `extra_body` *extra_body*.
 
     Raises:
-        Refused: 400; what was asked cannot be understood, or is too much.
+        ApiError: 400; a field is not valid or exceeds a limit.
     """
     width, height = _read_size(fields, first or tail)
     plan = Plan(
@@ -104,7 +104,7 @@ def make_plan(
     if plan.pixel_frames > MAX_PIXEL_FRAMES:
         raise validation_error(
             message=f"{width}x{height}, {plan.seconds:g} s at {plan.fps} fps is too much for the "
-            "sandbox; its limit is 3840x2160 for 10 s at 60 fps, or as many pixels in all."
+            "sandbox; the limit is 3840x2160 for 10 s at 60 fps, or the same total of pixels."
         )
     return plan
 
@@ -121,7 +121,9 @@ def read_prompt(fields: FieldReader) -> str:
 def read_model(fields: FieldReader) -> str:
     model = fields.read_text("model")
     if model is None:
-        raise validation_error(message="model is required; any name will do, sandbox for one.")
+        raise validation_error(
+            message="model is required; any name is accepted, for example sandbox."
+        )
     if len(model) > MAX_MODEL_CHARS:
         raise validation_error(message=f"model is longer than {MAX_MODEL_CHARS} characters.")
     return model
@@ -157,12 +159,12 @@ def _read_quality(fields: FieldReader) -> Quality:
 
 
 def _read_size(fields: FieldReader, image: InputImage | None) -> tuple[int, int]:
-    """Even sides in pixels; a size, wherever it stands, wins over a shape."""
+    """Return even sides in pixels; an exact size in either field has precedence over a ratio."""
     size, resolution = fields.read_text("size"), fields.read_text("resolution")
     ratio = read_aspect_ratio(fields, image, default=DEFAULT_RATIO)
     exact = _parse_size(size, "size") if size else None
     if exact is None and resolution and SIZE.fullmatch(resolution):
-        # Sora's page uses resolution as another name for size.
+        # Sora's page uses resolution as an alias of size.
         exact = _parse_size(resolution, "resolution")
     elif exact is not None:
         fields.mark_ignored("resolution")
@@ -176,7 +178,9 @@ def _read_size(fields: FieldReader, image: InputImage | None) -> tuple[int, int]
 def _parse_size(text: str, name: str) -> tuple[int, int]:
     match = SIZE.fullmatch(text)
     if match is None:
-        raise validation_error(message=f"{name} must be width x height in pixels, as in 1280x720.")
+        raise validation_error(
+            message=f"{name} must be width x height in pixels, for example 1280x720."
+        )
     return int(match[1]), int(match[2])
 
 
@@ -185,6 +189,6 @@ def _parse_short_side(text: str) -> int:
     short = int(match[1]) if match else SHORT_SIDES_PX.get(text.lower())
     if short is None:
         raise validation_error(
-            message="resolution must be the short side, as in 480p, 720p, 1080p, 2K or 4K."
+            message="resolution must be the short side, for example 480p, 720p, 1080p, 2K or 4K."
         )
     return short

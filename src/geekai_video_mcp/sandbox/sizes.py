@@ -1,6 +1,7 @@
-"""The words for how large and of what shape, in pixels and ratios. Pure.
+"""Parsing and limits of sizes and aspect ratios. Pure.
 
-GeekAI's own lists of sizes are narrower than its models, so anything drawable is taken.
+GeekAI's documented sizes are narrower than what its models accept, so every size that
+can be rendered is accepted.
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ KEEP_IMAGE_RATIO: Final = frozenset({"adaptive", "auto", "keep_ratio"})
 
 
 def image_ratio(image: InputImage) -> float:
-    """A picture's width over its height, within what can be drawn."""
+    """Return the width of an image over its height, within the limits of a render."""
     return min(max(image.width / image.height, 1 / MAX_RATIO), MAX_RATIO)
 
 
 def read_aspect_ratio(fields: FieldReader, image: InputImage | None, *, default: float) -> float:
-    """`aspect_ratio` as width over height; *default* where it is not said."""
+    """Return `aspect_ratio` as width over height; *default* where it is absent."""
     text = fields.read_text("aspect_ratio")
     if text is None:
         return default
@@ -43,7 +44,7 @@ def read_aspect_ratio(fields: FieldReader, image: InputImage | None, *, default:
 
 
 def validate_size(width: float, height: float, *, subject: str) -> tuple[int, int]:
-    """The nearest even sides, if *subject* can be drawn so small or so large."""
+    """Return the nearest even sides; *subject* names what has the size in the error."""
     even_width, even_height = 2 * round(width / 2), 2 * round(height / 2)
     if min(even_width, even_height) < MIN_SIDE_PX:
         raise validation_error(

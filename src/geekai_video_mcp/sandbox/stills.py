@@ -1,7 +1,7 @@
-"""The pictures of a request: where they may come from, and how large they are.
+"""The input images of a request: their source, format and size.
 
-Only headers are read here. Decoding is the render child's work, in a process that
-a hostile picture may crash without harm.
+Only headers are read here. The render child decodes them, in a process that a malicious
+image may crash without affecting the sandbox.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from .refusals import ApiError, validation_error
 
 MAX_IMAGE_BYTES: Final = 16 * 1024 * 1024
 MAX_IMAGE_PIXELS: Final = 100_000_000
-"""A header may promise any size; decoding 100 million pixels takes 300 MB."""
+"""A header may declare any size; decoding 100 million pixels takes 300 MB."""
 
 DATA_URI: Final = re.compile(r"data:[\w.+/-]{0,100}(?:;[\w=.+-]{1,100}){0,5},", re.ASCII)
 
 FindBytes = Callable[[str], bytes | None]
-"""Reads the file behind a link this sandbox made; None for a link it did not make."""
+"""Reads the file behind a URL of this sandbox; None for any other URL."""
 
 
 @dataclass(frozen=True, slots=True)
 class InputImage:
-    """A picture that begins like what it says it is. Sides are in pixels."""
+    """An image whose header is valid for its format. Sides are in pixels."""
 
     content: bytes
     suffix: str
@@ -36,16 +36,16 @@ class InputImage:
 
 
 def read_input_image(source: str, name: str, *, find: FindBytes) -> InputImage:
-    """Return the picture that *source* (field *name*) stands for.
+    """Return the image at *source*, the value of field *name*.
 
     Raises:
-        Refused: 400, and 413 for one that is too large.
+        ApiError: 400, or 413 for an image that is too large.
     """
     content = _decode_data_uri(source, name) if source.startswith("data:") else find(source)
     if content is None:
         raise validation_error(
-            message=f"{name} is a link the sandbox cannot follow, because it has no network; "
-            "send a data URI, or a link that this sandbox made."
+            message=f"{name} is a link the sandbox cannot download, because it has no network "
+            "access; send a data URI, or the URL of one of this sandbox's results."
         )
     return _inspect_header(content, name)
 
@@ -54,7 +54,7 @@ def _decode_data_uri(source: str, name: str) -> bytes:
     match = DATA_URI.match(source)
     if match is None or not match.group().endswith(";base64,"):
         raise validation_error(
-            message=f"{name} must be a base64 data URI, as in data:image/png;base64,..."
+            message=f"{name} must be a base64 data URI, such as data:image/png;base64,..."
         )
     encoded = source[match.end() :]
     if len(encoded) > MAX_IMAGE_BYTES * 4 // 3 + 4:
@@ -72,20 +72,20 @@ def _inspect_header(content: bytes, name: str) -> InputImage:
         (signature for signature in SIGNATURES if signature.magic.match(content)), None
     )
     if signature is None:
-        raise validation_error(message=f"{name} must be a PNG, JPEG or WebP picture.")
+        raise validation_error(message=f"{name} must be a PNG, JPEG or WebP image.")
     size = signature.read_size(content)
     if size is None or min(size) < 1:
         raise validation_error(message=f"{name} is damaged: its width and height cannot be read.")
     width, height = size
     if width * height > MAX_IMAGE_PIXELS:
         raise validation_error(
-            message=f"{name} is {width}x{height}; the sandbox takes up to 100 megapixels."
+            message=f"{name} is {width}x{height}; the sandbox accepts up to 100 megapixels."
         )
     return InputImage(content, signature.suffix, width, height)
 
 
 def _too_large_error(name: str) -> ApiError:
-    return ApiError(413, "invalid_request", f"{name} is over 16 MiB; send a smaller picture.")
+    return ApiError(413, "invalid_request", f"{name} is over 16 MiB; send a smaller image.")
 
 
 def _big_endian(number: bytes) -> int:
@@ -121,7 +121,7 @@ def _jpeg_size(content: bytes) -> tuple[int, int] | None:
     while segment := JPEG_SEGMENT.match(content, position):
         if frame := JPEG_FRAME.match(content, position):
             return _big_endian(frame[2]), _big_endian(frame[1])
-        # A length under two is damage; stepping by it would never end.
+        # A length under two means a damaged file; stepping by it would loop forever.
         position = segment.start(1) + max(_big_endian(segment[1]), 2)
     return None
 
@@ -138,7 +138,7 @@ def _webp_size(content: bytes) -> tuple[int, int] | None:
 
 
 class Signature(NamedTuple):
-    """How a kind of picture begins, and where its header keeps its sides in pixels."""
+    """The first bytes of an image format, and how to read the size from its header."""
 
     suffix: str
     magic: re.Pattern[bytes]

@@ -1,9 +1,9 @@
-"""Tasks on disk: a folder for each, shared by every server process of this user.
+"""Tasks on disk: one folder per task, shared by every server process of this user.
 
-A task exists once its folder has its final name, and it has been charged by then.
-`books.lock` is held while tasks are added or removed; whoever renders holds
-`render.lock` and is the only one to change a task that exists. report.json, which the
-render child writes last, is the proof that a task is done, whatever task.json says.
+A task exists, and has been charged, once its folder has its final name. `books.lock` is
+held while tasks are added or removed. Only the process that holds `render.lock` renders,
+and only it changes an existing task. report.json, which the render child writes last,
+proves that a task is done, whatever task.json says.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ from .files import (
 
 Status = Literal["pending", "running", "succeed", "failed"]
 Shape = Literal["object", "array", "data"]
-"""Where an answer has its results: in `video_result`, an object or an array, or in `data`,
-which pictures have. A process of 0.1.0 knows no pictures: a record with that word is none
-to it, so that of two in one folder the newer renders it."""
+"""Where a response has its results: in `video_result`, as an object or an array, or in
+`data`, for images. Version 0.1.0 does not support images and skips a record with "data",
+so that of two processes on one folder the newer one renders it."""
 
 Media = Literal["video", "image"]
 
 IMAGE_TYPES: Final = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp"}
 MAX_IMAGES: Final = 4
-"""Of one request. GeekAI documents `n` and no limit; four fill a sheet, and a second."""
+"""Most images of one request. GeekAI documents `n` without a limit; four take a second."""
 
 RESULT_TYPES: Final = {
     "video.mp4": "video/mp4",
@@ -48,14 +48,14 @@ RESULT_TYPES: Final = {
     for number in range(1, MAX_IMAGES + 1)
     for suffix, content_type in IMAGE_TYPES.items()
 }
-"""The files of a task that may be fetched, with their content types."""
+"""The files of a task that may be downloaded, with their content types."""
 
 
 class Report(BaseModel):
-    """The part of report.json that answers need.
+    """The part of report.json that responses need.
 
-    `bytes` is the size of video.mp4, or of all `pictures`, which are named in order;
-    they have no `fps` and no `seconds`.
+    `bytes` is the size of video.mp4, or the total of all `pictures`, which have the file
+    names in order; images have no `fps` and no `seconds`.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -70,7 +70,7 @@ class Report(BaseModel):
 
 
 class TaskError(BaseModel):
-    """Why a task failed, in GeekAI's two fields."""
+    """Why a task failed, as GeekAI's `error` object."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -79,16 +79,16 @@ class TaskError(BaseModel):
 
 
 STORED_KEYS: Final = {"failed_attempts": "deaths"}
-"""Keys of task.json that are not the field's name: servers of different versions share a folder."""
+"""Keys of task.json that differ from the field: servers of several versions share a folder."""
 
 
 class Task(BaseModel):
     """task.json. Times are Unix seconds, UTC.
 
-    `number` counts the charges before it, so it orders tasks without a clock;
-    `failed_attempts` counts render children that this task outlived; `progress` is the child's
-    last word, kept in a file of its own. `inline` pictures are in the answer themselves,
-    in base64.
+    `number` is the number of earlier charges, so it orders tasks without a clock.
+    `failed_attempts` counts render children that ended without a result. `progress` is the
+    last value that the child reported, stored in a file of its own. With `inline` the
+    response contains the images themselves, in base64.
     """
 
     model_config = ConfigDict(
@@ -134,7 +134,7 @@ class Charge(NamedTuple):
 
 
 class NewTask(NamedTuple):
-    """What a new task is made of: its first record, and the files beside it."""
+    """A task to create: `build(id, number)` returns its first record; `files` are its inputs."""
 
     build: Callable[[str, int], Task]
     files: Mapping[str, bytes]
@@ -148,7 +148,7 @@ class Store:
         self._tasks = folder / "tasks"
         self._pruned_path = folder / "pruned.json"
         self._keep_finished = keep_finished
-        # A finished task never changes again, so it is read once.
+        # A finished task never changes again, so it is read only once.
         self._finished: dict[str, Task] = {}
 
     @property
@@ -162,10 +162,10 @@ class Store:
     def create_task(
         self, new_task: NewTask, check_limits: Callable[[int, list[Task]], None]
     ) -> Task:
-        """Charge for a new task and make it, durably, in one step.
+        """Charge for a new task and create it, durably, in one step.
 
-        *check_limits* sees the number of charges so far and the unfinished tasks; what it
-        raises leaves nothing behind. Calls from any number of processes take turns.
+        *check_limits* gets the number of charges so far and the unfinished tasks; if it
+        raises, nothing is created. Calls from several processes are serialised.
         """
         ensure_private_folder(self._folder)
         ensure_private_folder(self._tasks)
@@ -187,11 +187,11 @@ class Store:
         return task
 
     def load_task(self, task_id: str) -> Task | None:
-        """The task as it is now; None when there is none."""
+        """Return the current state of the task; None if it does not exist."""
         if not is_task_id(task_id):
             return None
         folder = self.task_folder(task_id)
-        # Asked once: another thread may be pruning it between two questions.
+        # Read once: another thread may prune the task between two lookups.
         cached = self._finished.get(task_id)
         if cached is not None and folder.exists():
             return cached
@@ -207,7 +207,7 @@ class Store:
         return finished or task.model_copy(update={"progress": _read_progress(folder)})
 
     def _task_from_report(self, task: Task) -> Task | None:
-        """*task* as succeeded, if the proof is there: its report, and its results whole."""
+        """Return *task* as succeeded if it has a report and complete result files, else None."""
         folder = self.task_folder(task.id)
         try:
             report = Report.model_validate_json((folder / "report.json").read_bytes())
@@ -223,14 +223,14 @@ class Store:
         )
 
     def save_task(self, task: Task) -> None:
-        """Record a change. Only for whoever holds the render lock."""
+        """Store a changed task. The caller must hold the render lock."""
         write_durably(self.task_folder(task.id) / "task.json", task.model_dump_json().encode())
 
     def save_progress(self, task_id: str, progress: float) -> None:
         write_best_effort(self.task_folder(task_id) / "progress", f"{progress:.4f}".encode())
 
     def list_tasks(self) -> list[Task]:
-        """Every task, in the order in which they were accepted."""
+        """Return every task, in the order in which they were accepted."""
         try:
             names = [path.name for path in self._tasks.iterdir()]
         except FileNotFoundError:
@@ -242,14 +242,14 @@ class Store:
         return [task for task in self.list_tasks() if not task.finished]
 
     def list_unrecorded(self) -> list[Task]:
-        """Tasks that still need the worker: to be rendered, or to be written down as done.
+        """Return the tasks that the worker must still render, or record as finished.
 
-        The second kind is left by a child that finished while its parent died.
+        The latter are those whose child finished after its parent had died.
         """
         return [task for task in self.list_tasks() if task.id not in self._finished]
 
     def result_path(self, task_id: str, name: str) -> Path | None:
-        """Where a file of a finished task is; None unless both names are known ones."""
+        """Return the path of a result of a succeeded task; None if there is no such file."""
         if name not in RESULT_TYPES:
             return None
         task = self.load_task(task_id)
@@ -259,7 +259,7 @@ class Store:
         return path if path.is_file() else None
 
     def charges(self) -> list[Charge]:
-        """Every charge ever made in this folder, oldest first, those of pruned tasks before."""
+        """Return every charge ever made in this folder: pruned tasks first, then oldest first."""
         charges = {task_id: Charge(task_id, "", at) for task_id, at in self._pruned_charges()}
         charges |= {
             task.id: Charge(task.id, task.prompt, task.charged_at) for task in self.list_tasks()
@@ -267,7 +267,7 @@ class Store:
         return list(charges.values())
 
     def prune(self) -> None:
-        """Remove the oldest finished tasks above the limit; their charges stay known."""
+        """Remove the oldest finished tasks above the limit; their charges are kept."""
         finished = sorted(
             (task for task in self.list_tasks() if task.finished),
             key=lambda task: task.finished_at or 0.0,
@@ -276,7 +276,7 @@ class Store:
         if not surplus:
             return
         with self._locked():
-            # Two processes may have chosen the same tasks; a dict counts each once.
+            # Two processes may prune the same tasks; a dict counts each once.
             charged_at = dict(self._pruned_charges())
             charged_at |= {task.id: task.charged_at for task in surplus}
             write_durably(
@@ -286,7 +286,7 @@ class Store:
                 self._remove_task(task.id)
 
     def _remove_task(self, task_id: str) -> None:
-        # Renamed first: a task is there with all its files, or not at all.
+        # Renamed first, so that a task exists with all its files or not at all.
         trash = self._tasks / f".gone-{task_id}"
         with contextlib.suppress(OSError):
             self.task_folder(task_id).rename(trash)
@@ -303,20 +303,20 @@ class Store:
     @contextlib.contextmanager
     def _locked(self) -> Generator[None]:
         with locked(self._folder / "books.lock"):
-            # Whoever holds the lock is alone, so a half-made folder is a dead process's.
+            # No other process holds the lock, so a temporary folder is from one that died.
             for leftover in self._tasks.glob(".*-*"):
                 shutil.rmtree(leftover, ignore_errors=True)
             yield
 
 
 class PrunedCharges(BaseModel):
-    """pruned.json: when each task that is no longer here was charged."""
+    """pruned.json: the time of the charge of each task that was removed."""
 
     charged_at: dict[str, float]
 
 
 def is_task_id(text: str) -> bool:
-    """Whether *text* is spelt as this sandbox spells its ids; nothing else reaches the disk."""
+    """Return whether *text* has the form of a task id; nothing else is used as a path."""
     try:
         parsed = uuid.UUID(text)
     except ValueError:
@@ -325,7 +325,7 @@ def is_task_id(text: str) -> bool:
 
 
 def unix_time() -> float:
-    """Unix seconds, UTC. For people and estimates; no decision rests on it."""
+    """Return Unix seconds, UTC. For display and estimates only; no decision depends on it."""
     return time.time()
 
 

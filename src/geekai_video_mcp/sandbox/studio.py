@@ -1,8 +1,8 @@
-"""The one worker of a process: takes the next waiting task and has a child render it.
+"""The render worker of a process: renders the waiting tasks in a child process, one by one.
 
-Any number of processes look at one folder; a lock on a file lets one of them render
-at a time, and the system releases it when that process is gone, however it went. A
-render that was cut short is begun again by whoever comes next.
+Several processes may share one folder. A file lock lets only one of them render at a
+time, and the system releases it when that process exits, for whatever reason. The next
+process to hold the lock renders an interrupted task again.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from .store import Store, Task, TaskError, unix_time
 log = logging.getLogger(__name__)
 
 LOCK_RETRY_SECONDS: Final = 0.5
-"""Between looks while another process renders; its work is no news to us otherwise."""
+"""Interval between attempts to take the lock while another process renders."""
 DISK_RETRY_SECONDS: Final = 5.0
 MAX_ATTEMPTS: Final = 3
 STOP_SECONDS: Final = 5.0
-"""What a child is given to tidy up; it needs milliseconds."""
+"""Time for a terminated child to clean up, which takes it milliseconds."""
 MAX_LINE_BYTES: Final = 64 * 1024
 
 
 class RenderWorker:
-    """Renders what waits in *store* for as long as `run` runs.
+    """Renders the waiting tasks of *store* while `run` runs.
 
-    *stall_timeout_seconds* is how long a child may say nothing before it counts as stuck.
+    A child without output for *stall_timeout_seconds* is considered stuck and stopped.
     """
 
     def __init__(
@@ -49,18 +49,21 @@ class RenderWorker:
         self._changed = anyio.Event()
 
     def wake(self) -> None:
-        """Say that there may be something to render."""
+        """Make the worker check for tasks to render."""
         self._wakeup.set()
 
     async def wait_for_change(self, *, at_most: float) -> None:
-        """Wait until a task is finished here, or *at_most* seconds: others may finish one."""
+        """Wait until this process finishes a task, for *at_most* seconds.
+
+        The caller then reads the task itself: another process may have finished it.
+        """
         with anyio.move_on_after(at_most):
             await self._changed.wait()
 
     async def run(self) -> None:
-        """Work until cancelled; a child in the middle of a render is then stopped."""
+        """Render until cancelled; a render in progress is then stopped."""
         while True:
-            # Hung up before looking: a ring during the look is heard after it.
+            # Created before the check, so that a wake-up during the check is not lost.
             self._wakeup = wakeup = anyio.Event()
             try:
                 pause_seconds = await self._run_one()
@@ -71,9 +74,9 @@ class RenderWorker:
                 await wakeup.wait()
 
     async def _run_one(self) -> float | None:
-        """Do one task if one waits and the lock is free.
+        """Process one task if one is waiting and the lock is free.
 
-        Returns the seconds after which to look again; None for "when the bell rings".
+        Returns the seconds until the next check; None to wait for a wake-up.
         """
         await run_in_thread(self._store.prune)
         if not await run_in_thread(self._store.list_unrecorded):
@@ -82,7 +85,7 @@ class RenderWorker:
         try:
             if not await run_in_thread(lock.try_acquire):
                 return LOCK_RETRY_SECONDS
-            # Again, under the lock: another process may have done it in between.
+            # Read again under the lock: another process may have finished it meanwhile.
             unrecorded = await run_in_thread(self._store.list_unrecorded)
             if unrecorded:
                 await self._process(unrecorded[0], lock)
@@ -104,7 +107,7 @@ class RenderWorker:
             self._changed = anyio.Event()
 
     async def _render_task(self, task: Task, lock: FileLock) -> Task:
-        """The task as one child's life leaves it: finished, or with one more death."""
+        """Run one render child; return the task finished, or with one more failed attempt."""
         try:
             async with self._open_child(task, lock) as child:
                 error = await self._read_output(task, child)
@@ -118,7 +121,7 @@ class RenderWorker:
             error = TaskError(
                 code="render_failed",
                 message=f"The sandbox's renderer stopped {failed_attempts} times without "
-                "saying why.",
+                "reporting a reason.",
             )
         if error is None:
             return task.model_copy(update={"failed_attempts": failed_attempts})
@@ -133,7 +136,10 @@ class RenderWorker:
 
     @asynccontextmanager
     async def _open_child(self, task: Task, lock: FileLock) -> AsyncGenerator[Process]:
-        """A render child that never outlives this block, nor, by its open stdin, this process."""
+        """Start a render child and stop it when the block ends.
+
+        Its stdin is a pipe from this process, so that it also exits if this process dies.
+        """
         folder = self._store.task_folder(task.id)
         with open_private(folder / "render.log") as errors:
             child = await anyio.open_process(
@@ -150,11 +156,11 @@ class RenderWorker:
                 await _stop_child(child)
 
     async def _read_output(self, task: Task, child: Process) -> TaskError | None:
-        """Follow the child to its end; return the error it reported, if it did.
+        """Read the child's output until it ends; return the error that it reported, if any.
 
         Raises:
-            TimeoutError: it fell silent.
-            DelimiterNotFound: it says something that is no line.
+            TimeoutError: there was no output for too long.
+            DelimiterNotFound: the output has a line that is too long.
         """
         if child.stdout is None:  # pragma: no cover - it was opened with a pipe
             return None
@@ -181,10 +187,10 @@ class RenderWorker:
 
 
 def _process_options(lock: FileLock) -> dict[str, Any]:
-    """How the child is set apart: Ctrl-C in a terminal is for us, not for a render.
+    """Return options that keep a terminal's Ctrl-C from the child.
 
-    On POSIX it also holds the lock, so that an orphan which has not noticed yet keeps
-    the next process from rendering beside it.
+    On POSIX the child also holds the lock, so that a child whose parent has died and which
+    has not exited yet keeps the next process from rendering at the same time.
     """
     if sys.platform == "win32":
         return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
@@ -193,7 +199,7 @@ def _process_options(lock: FileLock) -> dict[str, Any]:
 
 
 async def _stop_child(child: Process) -> None:
-    """End the child if it has not ended: asked first, then made to."""
+    """Stop the child if it is running: terminate it, then kill it after a timeout."""
     if child.returncode is None:
         child.terminate()
         with anyio.move_on_after(STOP_SECONDS):

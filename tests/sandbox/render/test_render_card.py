@@ -1,4 +1,4 @@
-"""The look: moods that fit, type that can be read, and nothing on top of anything else."""
+"""The overlay of a video: matching moods, readable text, and no overlapping elements."""
 
 from __future__ import annotations
 

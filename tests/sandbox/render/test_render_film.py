@@ -1,4 +1,4 @@
-"""The file that comes out: exact in size, rate, length and order, whatever the plan."""
+"""The encoded video: its size, rate, duration and order are exact for every plan."""
 
 # PyAV's stubs leave Packet's parameter open, so what decode() gives is half unknown.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
@@ -34,7 +34,7 @@ def render_plan(folder: Path, plan: Plan) -> dict[str, Any]:
 
 
 def boxes(path: Path) -> list[str]:
-    """Walk the file's top-level boxes."""
+    """Return the types of the file's top-level boxes."""
     found: list[str] = []
     stream = io.BytesIO(path.read_bytes())
     while head := stream.read(8):

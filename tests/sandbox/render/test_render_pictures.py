@@ -1,4 +1,4 @@
-"""Pictures: labelled, in the format and number asked for, and bare again when a video begins."""
+"""Images: labelled, in the requested format and number, and without text in a video."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The child program as the service sees it: arguments, lines, files, and how it ends."""
+"""The render child as the service uses it: arguments, output lines, files, exit status."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def start(folder: Path, **fields: object) -> subprocess.Popen[bytes]:
 
 
 def finish(child: subprocess.Popen[bytes]) -> tuple[int, list[dict[str, Any]], bytes]:
-    # Not communicate(): it would close standard input, which means that nobody waits.
+    # Not communicate(): it would close stdin, which makes the child exit.
     with child:
         out, err = cast("IO[bytes]", child.stdout).read(), cast("IO[bytes]", child.stderr).read()
         status = child.wait(timeout=50)
@@ -49,7 +49,7 @@ def finish(child: subprocess.Popen[bytes]) -> tuple[int, list[dict[str, Any]], b
 
 
 def wait_for_progress(child: subprocess.Popen[bytes]) -> None:
-    """Wait for the first line of progress: the film is being written."""
+    """Wait for the first line of progress: the video is being encoded."""
     assert b"progress" in cast("IO[bytes]", child.stdout).readline()
 
 
@@ -129,7 +129,7 @@ def test_a_refused_plan_is_said_in_one_line(tmp_path: Path) -> None:
 
 
 def test_a_failure_in_the_middle_leaves_nothing_half_made(tmp_path: Path) -> None:
-    # One step wider than H.264 allows: the film has been begun when the encoder refuses.
+    # Wider than H.264 allows: the encoder fails when the file has already been created.
     status, lines, err = finish(start(tmp_path, width=16386, height=2))
     assert (status, err) == (1, b"")
     assert lines[-1]["error"]["code"] == "render_failed"

@@ -1,4 +1,4 @@
-"""Image to video: the picture is respected, the camera obeyed, and shots join."""
+"""Image to video: the image is unchanged, the camera moves as requested, and shots join."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 from __future__ import annotations
@@ -42,7 +42,7 @@ Pixels = npt.NDArray[np.int16]
 
 
 def scene(colour: str, size: tuple[int, int] = (WIDTH, HEIGHT)) -> Image.Image:
-    """A soft picture with a few things in it to recognise."""
+    """Return a soft image with a few recognisable shapes."""
     picture = Image.linear_gradient("L").resize(size).convert("RGB")
     picture = Image.blend(picture, Image.new("RGB", size, colour), 0.6)
     draw = ImageDraw.Draw(picture)
@@ -113,7 +113,7 @@ def test_a_landscape_ends_clean_when_its_last_frame_is_wanted(tmp_path: Path) ->
             pictures.append(pixels(last))
     changed = np.abs(pictures[0] - pictures[1]).max(axis=2) > 8
     rows, columns = np.nonzero(changed)
-    # Only the sticky mark is left: in the top right corner.
+    # Only the watermark in the top right corner is left.
     assert rows.max() < HEIGHT * 0.25
     assert columns.min() > WIDTH * 0.6
 

@@ -1,4 +1,4 @@
-"""Type: no tofu, joined letters, breaks in the right places, with Raqm and without."""
+"""Text: no missing glyphs, joined letters and correct line breaks, with and without Raqm."""
 
 from __future__ import annotations
 

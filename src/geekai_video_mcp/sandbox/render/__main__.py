@@ -1,6 +1,6 @@
-"""The child program: render the plan in a folder, and speak JSON lines on standard output.
+"""The child program: renders the plan in a folder and reports JSON lines on stdout.
 
-It dies with its parent: standard input at its end means that nobody waits for the video.
+It exits with its parent: the end of stdin means that nobody needs the video any more.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ def emit(message: dict[str, Any]) -> None:
         sys.stdout.write(json.dumps(message) + "\n")
         sys.stdout.flush()
     except BrokenPipeError:
-        pass  # who left before the end of the sentence is noticed by standard input
+        pass  # the parent has exited; _exit_with_parent handles it
 
 
 class ProgressReporter:
-    """Says how far it is, now and then; the last word, 1.0, always."""
+    """Reports the progress at most every PROGRESS_SECONDS, and always the final 1.0."""
 
     def __init__(self) -> None:
         self._next_at = 0.0
@@ -45,22 +45,22 @@ class ProgressReporter:
 
 
 def _exit_with_parent(workspace: Workspace) -> None:
-    # os.read, because a daemon thread inside a buffered reader aborts the interpreter's exit.
+    # os.read: a daemon thread inside a buffered reader would abort the interpreter's exit.
     while os.read(0, 4096):
         pass
     workspace.exit()
 
 
 def _watch_for_exit(workspace: Workspace) -> None:
-    """Leave when told to, or when nobody is left to tell."""
+    """Exit on SIGTERM, or when the parent process has exited."""
     signal.signal(signal.SIGTERM, lambda _number, _frame: workspace.exit())
     threading.Thread(target=_exit_with_parent, args=(workspace,), daemon=True).start()
 
 
 def _run_render(workspace: Workspace) -> dict[str, Any] | None:
     """Render; return the error to report, if any."""
-    # Imported here: a parent already gone need not load a codec, and where there is none
-    # (no wheel of av for this Python) the parent hears it in a sentence.
+    # Imported here: the watch for the parent starts without waiting for a codec, and a
+    # missing codec (no wheel of av for this Python) is reported as an error of the task.
     try:
         from geekai_video_mcp.sandbox.render.pictures import render_images  # noqa: PLC0415
         from geekai_video_mcp.sandbox.render.plan import (  # noqa: PLC0415
@@ -71,7 +71,7 @@ def _run_render(workspace: Workspace) -> dict[str, Any] | None:
         from geekai_video_mcp.sandbox.render.still import InvalidImageError  # noqa: PLC0415
         from geekai_video_mcp.sandbox.render.studio import render_video  # noqa: PLC0415
     except ImportError as exc:
-        return {"code": "renderer_unavailable", "message": f"Nothing here can render: {exc}"}
+        return {"code": "renderer_unavailable", "message": f"No renderer is installed: {exc}"}
 
     try:
         plan = read_plan(workspace.folder)
@@ -83,7 +83,7 @@ def _run_render(workspace: Workspace) -> dict[str, Any] | None:
         return {"code": "invalid_plan", "message": str(exc)}
     except InvalidImageError as exc:
         return {"code": "invalid_image", "message": str(exc)}
-    except Exception as exc:  # noqa: BLE001  the last line before the process ends; the parent must hear something
+    except Exception as exc:  # noqa: BLE001  every failure must be reported to the parent
         return {"code": "render_failed", "message": f"The preview could not be rendered: {exc}"}
     return None
 

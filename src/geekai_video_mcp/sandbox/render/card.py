@@ -1,7 +1,7 @@
-"""The typography of a video: a layout whose marks come and go.
+"""The text and graphics over a video: a layout whose elements fade in and out.
 
-Over somebody's picture every mark but the watermark is gone in the first and last frame,
-so that shots can be joined; over a landscape, in the last one if it is wanted for that.
+Over an input image, the first and the last frame show only the watermark, so that shots
+can be joined; over a landscape, the last frame does if the request asks for it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class VideoOverlay(Layout):
             self._timecode.draw(planes, time)
 
     def _fade_interval(self, start: float, fade_in: float) -> FadeInterval:
-        """Over a picture nothing is there before a third of a second."""
+        """Over an input image, nothing appears before a third of a second."""
         start = max(start, 0.3) if self._backdrop.over_image else start
         start, fade_in = start * self._pace, fade_in * self._pace
         if not self._backdrop.clean_end:
@@ -54,7 +54,7 @@ class VideoOverlay(Layout):
         )
 
     def _place_footer(self) -> float:
-        """Set timecode, duration, and the line that fills."""
+        """Place the timecode, the duration and the progress line."""
         plan, margin, unit, label_size = self._plan, self._margin, self._unit, self._label_size
         fade = self._fade_interval(0.2, 0.5)
         y = plan.height - margin - max(1, round(2 * unit))

@@ -1,8 +1,8 @@
-"""Which face has which character, read from the fonts themselves.
+"""The characters that each font supports, read from the font files.
 
-Pillow cannot say whether a font has a glyph, and a font that has none draws a box
-("tofu"). So the cmap table is read here, and nothing is drawn that is not in it.
-Faces come in order: our own vendored ones, then whatever the system has.
+Pillow cannot tell whether a font has a glyph, and draws a box ("tofu") for a missing one.
+So the cmap table is read here, and only characters in it are drawn. Fonts are tried in
+order: the vendored ones first, then those of the system.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ SCALES: Final = {
     "NotoSansThai.ttf": 0.84,
     "NotoEmoji.ttf": 0.80,
 }
-"""Size of each face beside Instrument Serif, whose letters are small for their size."""
+"""Scale of each face relative to Instrument Serif, whose letters are small for their size."""
 
 _SYSTEM_SCALE: Final = 0.86
 
@@ -98,7 +98,7 @@ def _load_font(path: Path, size: int, raqm: bool) -> ImageFont.FreeTypeFont:  # 
 
 @functools.lru_cache(maxsize=1)
 def system_faces() -> tuple[Face, ...]:
-    """Return the system's fonts worth trying; searched once, and only when our own fall short."""
+    """Return usable system fonts; searched once, when a vendored font lacks a character."""
     paths = [Path(name) for name in _SYSTEM_FILES]
     if sys.platform.startswith("linux"):
         roots = [
@@ -114,7 +114,7 @@ def system_faces() -> tuple[Face, ...]:
 
 @dataclass(frozen=True, slots=True)
 class FontStack:
-    """Faces in the order they are tried; `system` adds the machine's own at the end."""
+    """Faces in the order in which they are tried; `system` adds the system's at the end."""
 
     names: tuple[str, ...]
     system: bool = True
@@ -136,7 +136,7 @@ def _face_for(stack: FontStack, character: str) -> Face | None:
 
 @functools.lru_cache(maxsize=128)
 def coverage(path: Path) -> frozenset[int]:
-    """Return the code points *path* has glyphs for; an unreadable file has none."""
+    """Return the code points that *path* has glyphs for; an unreadable file has none."""
     try:
         return frozenset(_code_points(_cmap_table(path)))
     except (OSError, struct.error, IndexError):

@@ -1,7 +1,7 @@
-"""Frames as libav holds them, and as arrays: the scaler's half of PyAV.
+"""Conversion and scaling between libav's frames, arrays and Pillow images.
 
-BT.709 limited range everywhere, said aloud in every conversion: libav's own default
-for RGB is BT.601, which shifts every hue.
+Every conversion names BT.709 limited range explicitly: libav's default for RGB is BT.601,
+which would shift every hue.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ def make_frame(width: int, height: int) -> VideoFrame:
 
 
 def frame_planes(frame: VideoFrame) -> Planes:
-    """Return views onto *frame*'s own memory: what is written there is what gets encoded."""
+    """Return views of *frame*'s memory: writing to them changes the frame."""
     return Planes(*(_plane_view(frame, i) for i in range(3)))
 
 
 def _plane_view(frame: VideoFrame, index: int) -> U8:
     plane = frame.planes[index]
-    # It has the C buffer protocol, which its stub can only say from Python 3.12 on.
+    # It has the buffer protocol, which its stub can only declare from Python 3.12 on.
     rows: U8 = np.frombuffer(cast("Any", plane), np.uint8)
     return rows.reshape(-1, plane.line_size)[: plane.height, : plane.width]
 
 
 def image_to_planes(image: Image.Image) -> Planes:
-    """Return an RGB picture's planes; its size is even."""
+    """Return the planes of an RGB image of even size."""
     source = VideoFrame.from_ndarray(np.asarray(image), format="rgb24")
     frame = source.reformat(
         format="yuv420p",
@@ -57,7 +57,7 @@ def image_to_planes(image: Image.Image) -> Planes:
 
 
 def frame_to_image(frame: VideoFrame) -> Image.Image:
-    """Return *frame* as an RGB picture."""
+    """Return *frame* as an RGB image."""
     shown = frame.reformat(
         format="rgb24",
         src_colorspace=Colorspace.ITU709,

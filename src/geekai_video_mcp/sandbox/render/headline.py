@@ -1,6 +1,6 @@
-"""A prompt as a headline and a deck, and the largest size at which each fits.
+"""Splitting a prompt into a headline and a deck, and the largest size at which each fits.
 
-Pure but for measuring: it decides words, sizes and lines, never places.
+It decides words, sizes and lines, not positions. Pure, except that fonts are measured.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from geekai_video_mcp.sandbox.render.shaping import is_rtl, split_clusters
 from geekai_video_mcp.sandbox.render.typesetter import Typesetter
 
 MAX_CHARACTERS: Final = 700
-"""More than any frame holds at the smallest size; the rest is in the file's metadata."""
+"""More than fits in any frame at the smallest size; the metadata has the whole prompt."""
 
 MAX_HEAD_WIDTH: Final = 60
-"""Widest first clause that still reads as a headline, in half-width characters."""
+"""Maximum width of a headline, in half-width characters."""
 
 MIN_HEAD_WIDTH: Final = 8
 
 TALL_SCRIPT_SPACING: Final = 1.42
-"""Line spacing where marks stand above and below the letters, beside that of Latin."""
+"""Factor of the line spacing for scripts with marks above and below the letters."""
 
 MIN_DECK_WIDTH: Final = 8
 
@@ -41,7 +41,7 @@ _EMPHATIC: Final = frozenset("！？!?")
 
 @dataclass(frozen=True, slots=True)
 class TextBlock:
-    """Lines at one size in pixels; `spacing` is from baseline to baseline."""
+    """Lines of one size in pixels; `spacing` is from baseline to baseline."""
 
     lines: list[str]
     size: int
@@ -54,7 +54,7 @@ class TextBlock:
 
 @dataclass(frozen=True, slots=True)
 class TextLimits:
-    """What a block may take: pixels, and how many lines."""
+    """The most that a block may take: width and height in pixels, and number of lines."""
 
     width: float
     height: float
@@ -73,12 +73,12 @@ def _stands_alone(head: str, rest: str) -> bool:
 
 
 def split_headline(text: str) -> tuple[str, str]:
-    """Return the first clause and the rest; all and nothing when it cannot stand alone."""
+    """Return the first clause and the rest; the whole text and "" if there is no headline."""
     if is_rtl(text):
-        return text, ""  # its punctuation would be stranded at the wrong end of a line
+        return text, ""  # its punctuation would be at the wrong end of a line
     for i, c in enumerate(text):
         following = text[i + 1 : i + 2]
-        # A stop inside a word or number is no stop: 3.5, U.S., 12:30.
+        # Punctuation inside a word or number does not end a clause: 3.5, U.S., 12:30.
         if c not in _STOPS or (following.isalnum() and not is_cjk(c) and not is_cjk(following)):
             continue
         head, rest = text[:i].rstrip(), text[i + 1 :].strip()
@@ -98,9 +98,9 @@ def fit_text(
     cjk: float,
     other: float,
 ) -> TextBlock:
-    """Return *text* at the largest of *sizes* that fits; clipped at the last if none does.
+    """Return *text* at the largest of *sizes* that fits; truncated at the last if none does.
 
-    `cjk` and `other` are line spacings, in sizes.
+    `cjk` and `other` are line spacings, as factors of the size.
     """
     pieces = split_tokens(text)
     spacing = (
@@ -132,7 +132,7 @@ def fit_text(
 
 
 def _split_word(piece: str, width: float, measure: Measure) -> list[str]:
-    """Cut a word that is wider than the frame; there is no good place, so anywhere."""
+    """Split a word that is wider than the frame at any character."""
     if measure(piece.rstrip()) <= width:
         return [piece]
     parts = [""]
@@ -144,7 +144,7 @@ def _split_word(piece: str, width: float, measure: Measure) -> list[str]:
 
 
 def _shorten_last_line(lines: list[str], width: float, measure: Measure) -> list[str]:
-    """Shorten a clipped last line until its ellipsis fits too."""
+    """Shorten a truncated last line until it fits with its ellipsis."""
     if not lines or measure(lines[-1]) <= width:
         return lines
     last = lines[-1].removesuffix(ELLIPSIS)

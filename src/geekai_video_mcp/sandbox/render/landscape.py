@@ -1,8 +1,8 @@
-"""Text to video: six sheets of cut paper under a sky, with a camera moving past them.
+"""Text to video: six layers of landscape under a sky, with a camera moving past them.
 
-Each sheet is an outline, a gradient from its edge down into haze, and a soft shadow on
-the sheet behind. The haze follows a smoothed outline: measured from the real one, it
-would run in streaks under every peak.
+Each layer is an outline, a gradient from its edge down into haze, and a soft shadow on
+the layer behind it. The haze follows a smoothed outline: following the real one, it would
+show streaks under every peak.
 """
 
 from __future__ import annotations
@@ -29,26 +29,26 @@ from geekai_video_mcp.sandbox.render.scenery import (
 from geekai_video_mcp.sandbox.render.sky import Light, paint_sky
 
 TRACK: Final = 0.42
-"""Frame heights the nearest sheet passes when the camera runs the whole of an axis sideways."""
+"""Frame heights that the nearest layer moves over the camera's full horizontal axis."""
 
 CRANE: Final = 0.13
-"""The same upward, in frame heights."""
+"""The same for the vertical axis."""
 
 TURN: Final = 0.16
-"""Frame heights everything passes when the camera turns the whole of an axis."""
+"""Frame heights that everything moves over the full axis of a turn."""
 
 SHADOW_STRENGTH: Final = 0.20
-"""How much of the light a sheet takes from the one right behind its edge."""
+"""Share of the light that a layer's shadow takes at its edge."""
 
 SHADOW_REACH: Final = 0.030
-"""How far its shadow reaches, in frame heights."""
+"""Length of the shadow, in frame heights."""
 
 _DAY_BIRDS: Final = frozenset({"meadow", "sea", "dunes", "hills", "road"})
 
 
 @dataclass(frozen=True, slots=True)
 class _PlacedLayer:
-    """A sheet, where it stands, and its colours at the edge and in the haze below."""
+    """A layer, its position, and its colours at the edge and in the haze below."""
 
     layer: Layer
     base: float
@@ -59,12 +59,12 @@ class _PlacedLayer:
 
     @property
     def depth(self) -> float:
-        """How much of the camera's travel it shows."""
+        """Share of the camera's movement that the layer shows."""
         return 0.10 + 0.90 * self.layer.near**1.5
 
 
 class Landscape:
-    """The scene of one prompt at one size (both even), ready to be painted at any moment."""
+    """The scene of one prompt at one size (both sides even); paints the frame of any time."""
 
     def __init__(self, prompt: str, mood: str, *, width: int, height: int, sway: float) -> None:
         self.mood: Mood = MOODS[mood]
@@ -94,7 +94,7 @@ class Landscape:
             if tall
             else 0.5 + (0.22 + offset_x) * (1 if rng.random() < 0.75 else -0.4)
         )
-        # Below the top row of type, whatever chance says.
+        # Always below the top row of text.
         return Light(x, max(self._horizon - lift, radius + 0.12), radius)
 
     def _place_layers(self, rng: np.random.Generator) -> list[_PlacedLayer]:
@@ -130,7 +130,7 @@ class Landscape:
         return plain * gain.get(self.mood.terrain, 1.0)
 
     def _prepare_finish(self, rng: np.random.Generator) -> None:
-        """Prepare vignette and dither, which close every frame in one multiply and one add."""
+        """Prepare the vignette and dither, one multiplication and one addition per frame."""
         width, height = self._size
         y = np.arange(height, dtype=np.float32)[:, None] / height - 0.5
         x = np.arange(width, dtype=np.float32)[None] / width - 0.5
@@ -183,7 +183,7 @@ class Landscape:
     def _draw_layer(
         self, canvas: Canvas, placed: _PlacedLayer, projection: Projection, *, until: int
     ) -> None:
-        """Lay one sheet over what is behind it, down to row *until*, where the next covers it."""
+        """Draw one layer down to row *until*, below which the next one covers it."""
         edge, haze = projection.heights, self._smooth_outline(projection.heights)
         depth = canvas.height * (0.13 + 0.03 * placed.layer.near)
         _draw_shadow(canvas.y, edge, strength=SHADOW_STRENGTH * (0.25 + 0.75 * placed.layer.near))
@@ -227,13 +227,13 @@ class Landscape:
         planes.y[:] = canvas.y  # rounds down; the dither is 0 to 1
         canvas.u += self._dither
         planes.u[:] = canvas.u  # rounds down; the dither is 0 to 1
-        # Flipped, or both chroma planes would err the same way and the noise would be coloured.
+        # Flipped, or the rounding errors of both chroma planes would add up to coloured noise.
         canvas.v += self._dither[::-1]
         planes.v[:] = canvas.v  # rounds down; the dither is 0 to 1
 
 
 def _zoom_scale(closer: float) -> float:
-    """Return the scale of a sheet; however far the camera pulls back, there is one."""
+    """Return the scale of a layer, which is positive however far the camera pulls back."""
     return 1 + closer if closer >= 0 else 1 / (1 - closer)
 
 
@@ -242,7 +242,7 @@ def _fill(
 ) -> None:
     """Fill *part* below *edge* with a gradient over *depth* rows that starts at *haze*.
 
-    In place throughout: a temporary of this size costs more than the sum it holds.
+    In place throughout: allocating arrays of this size would take longer than the sums.
     """
     start, end = ends
     rows = np.arange(len(part), dtype=np.float32)[:, None] + 0.5
@@ -262,12 +262,12 @@ def _fill(
 
 
 def _halve_columns(columns: Floats) -> Floats:
-    """Return heights at chroma size."""
+    """Return heights at half resolution, for the chroma planes."""
     return (columns[0::2] + columns[1::2]) * np.float32(0.25)
 
 
 def _draw_shadow(plane: Floats, edge: Floats, *, strength: float) -> None:
-    """Darken what lies just behind *edge*, as a sheet of paper in front of it would."""
+    """Draw the shadow of a layer on what is behind its *edge*."""
     reach = SHADOW_REACH * plane.shape[0]
     top = max(0, int(edge.min() - reach))
     low = min(plane.shape[0], int(edge.max()) + 1)

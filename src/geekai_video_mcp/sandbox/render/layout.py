@@ -1,7 +1,7 @@
-"""What a video's card and a picture's poster have in common: what is written, where, how large.
+"""The common layout of a video's overlay and an image's poster: texts, positions, sizes.
 
-Over a landscape the prompt is the title. Over somebody's picture it is a caption at most.
-The preview is labelled on both. When a mark comes and goes is the card's matter.
+Over a landscape the prompt is the title; over an input image it is at most a caption.
+Both are labelled as a preview. The subclasses decide when an element is visible.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ SIGNAL: Final = "#FF5A3C"
 _TITLE_SIZES: Final = (96, 88, 80, 72, 65, 59, 53, 48, 43, 39, 35, 32, 29, 26, 23)
 _DECK_SHARES: Final = (0.46, 0.42, 0.38, 0.34, 0.30)
 _SMALLEST_TEXT: Final = 9
-"""Pixels; below this the serif's hairlines are gone."""
+"""Pixels; below this the hairlines of the serif are not visible."""
 
 
 class Page(Protocol):
-    """What a layout must know of a plan."""
+    """The fields of a plan that a layout needs."""
 
     @property
     def prompt(self) -> str: ...
@@ -57,19 +57,19 @@ class Page(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Backdrop:
-    """What the card must know of the picture below it."""
+    """What a layout must know about the picture below it."""
 
     top_tint: Floats
     bottom_tint: Floats
     over_image: bool
-    """Over somebody's picture: a title there would not be ours to set."""
+    """Whether the picture is an input image, which must not be covered by a title."""
 
     clean_end: bool
-    """Whether the last frame must be free of graphics."""
+    """Whether the last frame must be free of text and graphics."""
 
     @classmethod
     def for_landscape(cls, mood: str, *, clean_end: bool = False) -> Self:
-        """Return the look of a landscape of our own."""
+        """Return the backdrop of a rendered landscape."""
         palette = MOODS[mood]
         dark = rgb(palette.layer_colours[-1])
         return cls(
@@ -81,10 +81,10 @@ class Backdrop:
 
 
 class Layout(ABC):
-    """Everything drawn over one frame; its two kinds say what only they have.
+    """All text and graphics over one frame; the base of VideoOverlay and Poster.
 
     Attributes:
-        labels: what every preview says of itself, longest first; the first that fits is used.
+        labels: the preview label, longest first; the first that fits is used.
     """
 
     labels: tuple[str, ...]
@@ -114,11 +114,11 @@ class Layout(ABC):
 
     @property
     def header_height(self) -> int:
-        """Rows that the label and what stands beside it may darken or ink; the rest is below."""
+        """Number of rows at the top that the label row may darken or draw on."""
         return int(self._margin * 2.6) + 2 * self._label_size
 
     def sprite_boxes(self) -> list[tuple[int, int, int, int]]:
-        """Return top, left, bottom and right of every mark's ink, for whoever checks the layout."""
+        """Return top, left, bottom and right of every sprite's visible pixels, for tests."""
         return [sprite.bounding_box() for sprite in self._sprites]
 
     def _place_all(self, text: str) -> None:
@@ -131,19 +131,19 @@ class Layout(ABC):
 
     @abstractmethod
     def _fade_interval(self, start: float, fade_in: float) -> FadeInterval:
-        """Return a time on screen from what each mark would like, in seconds."""
+        """Return when an element is visible, from its preferred times in seconds."""
 
     @abstractmethod
     def _spec_variants(self) -> tuple[str, ...]:
-        """Return what is said at the right of the top row, longest first; the first that fits."""
+        """Return the texts at the right of the top row, longest first."""
 
     @abstractmethod
     def _place_footer(self) -> float:
-        """Set what stands at the bottom; return the lowest row for type above it."""
+        """Place the elements at the bottom; return the lowest row for the text above them."""
 
     @abstractmethod
     def _place_prompt(self, text: str) -> None:
-        """Set the prompt, in whatever way there is room for it."""
+        """Place the prompt."""
 
     def _place_line(
         self,
@@ -209,7 +209,7 @@ class Layout(ABC):
         page = self._page
         common = math.gcd(page.width, page.height)
         across, down = page.width // common, page.height // common
-        # 64: beyond, the two numbers of a ratio say less than its quotient.
+        # Above 64, the quotient of a ratio is clearer than its two numbers.
         exact = max(across, down) <= 64
         return f"{across}:{down}" if exact else f"{page.width / page.height:.2f}:1"
 
@@ -247,7 +247,7 @@ class Layout(ABC):
             tracking=tracking,
         )
 
-    # The middle: a title, a caption, or an honest line instead.
+    # The middle: a title, a caption, or a notice that there is no font for the prompt.
 
     def _scale_sizes(self, sizes: tuple[float, ...]) -> list[int]:
         return list(dict.fromkeys(max(_SMALLEST_TEXT, round(size * self._unit)) for size in sizes))
@@ -260,7 +260,7 @@ class Layout(ABC):
         tall = page.height > page.width
         head, rest = split_headline(text)
         width = (page.width - 2 * self._margin) * (0.98 if tall else 0.76)
-        # A deck under it leaves the headline two thirds of the height.
+        # With a deck, the headline gets two thirds of the height.
         height = page.height * (0.42 if tall else 0.44)
         long = len(head) > 2 * 55
         sizes = self._scale_sizes(_TITLE_SIZES[5:] if long else _TITLE_SIZES)
@@ -289,7 +289,7 @@ class Layout(ABC):
         self._place_blocks(blocks, gap=round(title.size * 0.16))
 
     def _place_blocks(self, blocks: list[TextBlock], *, gap: int) -> None:
-        """Set *blocks* one above the other, their last line on the floor."""
+        """Place *blocks* one above the other, ending at the footer."""
         top = self._floor - sum(block.height for block in blocks) - gap * (len(blocks) - 1)
         self._shade_bottom(
             top, mirrored=any(is_rtl(block.lines[0]) for block in blocks if block.lines)
@@ -341,7 +341,7 @@ class Layout(ABC):
                 opacity=0.92,
             )
 
-    # Veils, so that light type stands on dark whatever is below.
+    # Scrims, so that light text is on a dark ground.
 
     def _shade_bottom(self, top: float, *, mirrored: bool) -> None:
         page = self._page

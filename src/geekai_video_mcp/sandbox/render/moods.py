@@ -1,8 +1,8 @@
-"""The palettes: eleven places at eleven hours, each one light and six sheets of paper.
+"""The colour palettes of the landscapes: sky, light, and six layers each.
 
-A palette is chosen as a whole and by eye, far sheet to near; change one colour and look
-at it in the day and in a dark room. The nearest sheet must stay dark enough to carry
-light type, and the sky's top to carry a small label (tests measure both).
+The colours of a palette belong together and were chosen by eye; after changing one, check
+the result on a bright and on a dark screen. The nearest layer must be dark enough for
+light text, and the top of the sky for a small label (tests measure both).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Mood:
     night: bool = False
     aurora: bool = False
     minor: bool = False
-    """Whether its music is in a minor key."""
+    """Whether its sound is in a minor key."""
 
 
 MOODS: Final[dict[str, Mood]] = {

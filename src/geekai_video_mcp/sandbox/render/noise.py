@@ -1,7 +1,7 @@
-"""Chance that repeats: everything random here comes from a prompt's SHA-256.
+"""Reproducible random numbers and noise, seeded by the SHA-256 of a prompt.
 
-The same plan must make the same frames on any machine, so no clock, no process
-hash and no global generator may be used by anything that draws or plays.
+The same plan must give the same frames on any machine, so the renderer must not use a
+clock, Python's `hash` or a global generator.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ import numpy.typing as npt
 from geekai_video_mcp.sandbox.render.colour import Floats
 
 _TABLE: Final = 512
-"""Samples before one-dimensional noise repeats: several screens at every scale used here."""
+"""Samples before one-dimensional noise repeats: several screens at every scale used."""
 
 _GRID: Final = 64
-"""Side of the table behind two-dimensional noise."""
+"""Side of the table of two-dimensional noise."""
 
 
 def make_seed(*parts: str) -> int:
-    """Return 64 bits that depend on every part, and on where one ends and the next begins."""
+    """Return 64 bits that depend on every part and on the boundaries between them."""
     digest = hashlib.sha256("\x1f".join(parts).encode("utf-8", "surrogatepass")).digest()
     return int.from_bytes(digest[:8], "big")
 
@@ -32,7 +32,7 @@ def make_generator(*parts: str) -> np.random.Generator:
 
 
 Cells = npt.NDArray[np.int32]
-"""Whole places along a line or on a grid."""
+"""Integer positions along a line or on a grid."""
 
 
 def _smootherstep(t: Floats) -> Floats:
@@ -53,7 +53,7 @@ class Noise:
         return a + (self.table[(i + 1) & (_TABLE - 1)] - a) * t
 
     def sample(self, i: Cells) -> Floats:
-        """Return the unsmoothed sample of each whole place, for things that stand in cells."""
+        """Return the unsmoothed sample of each integer position, one per cell."""
         return self.table[i & (_TABLE - 1)]
 
 

@@ -1,7 +1,7 @@
-"""Graphics over a moving picture: masks and scrims, blended into eight-bit planes.
+"""Text and graphics over a video: masks and scrims, blended into eight-bit planes.
 
-What does not change is prepared once as integers, so that a settled frame costs a
-multiply and an add for each pixel that has ink near it.
+What does not change is prepared once as integers, so that without a fade a frame takes a
+multiplication and an addition for each covered pixel.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from geekai_video_mcp.sandbox.render.colour import U8, Floats, rgb, yuv
 from geekai_video_mcp.sandbox.render.typesetter import Mask
 
 INVISIBLE: Final = 0.004
-"""Opacity under one level of 255."""
+"""An opacity below one level of 255."""
 
 U16 = npt.NDArray[np.uint16]
 
 
 class FadeInterval(NamedTuple):
-    """When a graphic is on screen, in seconds; it fades in over `fade_in`, out over `fade_out`."""
+    """When an element is visible: fading in from `start`, fading out from `end`; in seconds."""
 
     start: float = 0.0
     fade_in: float = 0.0
@@ -45,12 +45,12 @@ class FadeInterval(NamedTuple):
 
 
 def _blend_level(part: U8, alpha: Floats, level: float) -> None:
-    # A plain float would turn eight bits into sixty-four.
+    # With a Python float the arrays would become float64.
     part[:] = part + alpha * (np.float32(level) - part) + np.float32(0.5)
 
 
 class TextSprite:
-    """One mask in one colour, even in place and size, that may rise into place as it appears."""
+    """A mask in one colour, with even position and size, that may rise while it fades in."""
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class TextSprite:
         left, top = round(x) - mask.left, round(y) - mask.baseline
         inset_x, inset_y = left % 2, top % 2
         height, width = mask.alpha.shape
-        # One more pair of rows: a rising mask reaches below its resting place by a part of a row.
+        # One more pair of rows: a rising mask ends a fraction of a row below its final position.
         alpha = np.zeros(((height + inset_y + 3) & ~1, (width + inset_x + 1) & ~1), np.float32)
         alpha[inset_y : inset_y + height, inset_x : inset_x + width] = mask.alpha * opacity
         self._left, self._top = left - inset_x, top - inset_y
@@ -90,7 +90,7 @@ class TextSprite:
             _blend_level(part[0], part[1], float(self._colour[i]))
 
     def bounding_box(self) -> tuple[int, int, int, int]:
-        """Return top, left, bottom and right of what it inks when settled; empty if nothing."""
+        """Return top, left, bottom and right of its visible pixels after the fade; may be empty."""
         rows, columns = np.nonzero(self._alpha > INVISIBLE)
         if not len(rows):
             return self._top, self._left, self._top, self._left
@@ -107,7 +107,7 @@ class TextSprite:
 
 
 def _shift_down(alpha: Floats, drop: float) -> Floats:
-    """Return *alpha* moved down by *drop* pixels, which need not be whole, on a taller array."""
+    """Return *alpha* moved down by *drop* pixels, a fraction allowed, in a taller array."""
     whole, part = int(drop), drop - int(drop)
     height = (alpha.shape[0] + whole + 2) & ~1
     shifted = np.zeros((height, alpha.shape[1]), np.float32)
@@ -127,10 +127,10 @@ def _visible_part(plane: U8, top: int, left: int, alpha: Floats) -> tuple[U8, Fl
 
 @dataclass(frozen=True, slots=True)
 class ScrimShape:
-    """A shade from nothing at row `clear` to `strength` at row `full`.
+    """A gradient from transparent at row `clear` to `strength` at row `full`.
 
-    `far_edge` is the strength left at the frame's far edge, as a share: type stands on one
-    side, and the picture should be seen on the other.
+    `far_edge` is the share of the strength at the frame's far edge: the text is on one
+    side, and the picture should be visible on the other.
     """
 
     clear: int
@@ -150,7 +150,7 @@ class ScrimShape:
 
 
 class Scrim:
-    """A veil in a tint, which is the scene's own dark and never grey."""
+    """A gradient in a dark tint of the scene, under light text."""
 
     def __init__(
         self, shape: ScrimShape, *, size: tuple[int, int], tint: Floats, fade: FadeInterval
@@ -159,7 +159,7 @@ class Scrim:
         inked = np.nonzero(alpha.max(axis=1) > INVISIBLE)[0]
         self._top = int(inked[0]) & ~1 if len(inked) else 0
         low = (int(inked[-1]) + 2) & ~1 if len(inked) else 0
-        # Copied, or the whole frame's alpha would stay behind its inked rows.
+        # Copied, so that the alpha of the whole frame is not kept in memory.
         luma = alpha[self._top : min(low, size[1])].copy()
         self._alphas = (luma, halve(luma))
         self._gains = tuple(_to_256ths(alpha) for alpha in self._alphas)
@@ -192,7 +192,7 @@ def _to_256ths(alpha: Floats) -> U16:
 
 
 class ProgressLine:
-    """The progress line: faint over its whole length, bright up to now."""
+    """The progress line: faint over its whole length, bright up to the current time."""
 
     def __init__(
         self, *, left: int, right: int, y: int, thickness: int, fade: FadeInterval
@@ -218,7 +218,7 @@ class ProgressLine:
 
 
 class Timecode:
-    """Seconds and frames, from digits rasterised once; monospaced, so nothing shifts."""
+    """Seconds and frames, from digits rasterised once; monospaced, so that nothing shifts."""
 
     def __init__(
         self,

@@ -1,6 +1,6 @@
-"""Pictures from start to end: scene or given picture, poster, file, report.
+"""Rendering of an image request: landscape or input image, poster, files, report.
 
-As with a video, files appear whole, and report.json comes last and means that all are there.
+As for a video, files appear only when complete, and report.json is written last.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from geekai_video_mcp.sandbox.render.still import Shot, load_image
 from geekai_video_mcp.sandbox.render.workspace import Workspace
 
 ZOOM_PER_VARIATION: Final = 0.25
-"""How much nearer every further take of a given picture is, on the camera's own scale."""
+"""Zoom that each further image adds to an input image, on the camera's scale."""
 
 SAVE_OPTIONS: Final[dict[ImageFormat, tuple[str, dict[str, Any]]]] = {
-    # Level 1: a tenth larger and five times quicker than the default.
+    # Level 1: a tenth larger and five times faster than the default.
     "png": ("PNG", {"compress_level": 1}),
     "jpg": ("JPEG", {"quality": 92}),
     "webp": ("WEBP", {"quality": 90, "method": 2}),
@@ -45,10 +45,10 @@ SAVE_OPTIONS: Final[dict[ImageFormat, tuple[str, dict[str, Any]]]] = {
 def render_images(
     plan: ImagePlan, workspace: Workspace, progress: Callable[[float], None]
 ) -> dict[str, Any]:
-    """Make every picture of the plan in the workspace's folder; return the report.
+    """Render every image of the plan into the workspace's folder; return the report.
 
     Raises:
-        InvalidImageError: the picture it starts from cannot be used.
+        InvalidImageError: the input image cannot be used.
     """
     started = time.perf_counter()
     background = _Background(plan, workspace.folder)
@@ -80,7 +80,7 @@ def render_images(
 
 
 class _Background:
-    """What lies under the type: a landscape of the prompt, or the given picture."""
+    """What is below the text: a landscape of the prompt, or the input image."""
 
     def __init__(self, plan: ImagePlan, folder: Path) -> None:
         self._plan = plan
@@ -89,7 +89,7 @@ class _Background:
             self.backdrop = Backdrop.for_landscape(choose_mood(plan.prompt))
             return
         image = load_image(folder / plan.image, field="image")
-        # Of a poster, what lies under its type: this one brings its own.
+        # For one of our posters, the image below its text: the new poster adds its own text.
         bare = decode_background(folder / plan.image) or image
         self._shot = Shot(bare, None, width=plan.width, height=plan.height)
         top, bottom = self._shot.edge_tints()

@@ -1,7 +1,7 @@
-"""What the service asks for: plan.json or picture.json as a frozen value.
+"""The renderer's input: plan.json or picture.json as a frozen dataclass.
 
-The service has already checked what a caller may ask; this checks only what would make
-the renderer fail late or lie, and says which field it was.
+The service has already validated the request. This checks only what would make the
+renderer fail late or report wrong values, and names the field.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ Quality = Literal["speed", "quality"]
 ImageFormat = Literal["png", "jpg", "webp"]
 
 FULL_HD_PIXELS: Final = 1920 * 1080
-"""Above this, x264's look-ahead alone would pass the memory a preview may take."""
+"""Above this, x264's look-ahead alone would need more memory than a preview may take."""
 
 
 FULL_MOTION_SECONDS: Final = 3.0
-"""A video at least this long gets every entrance at its own pace; a shorter one, in proportion."""
+"""Videos at least this long have fades of the normal duration; shorter ones, proportionally."""
 
 
 class InvalidPlanError(ValueError):
-    """The plan cannot be rendered as written; names the field."""
+    """The plan cannot be rendered; the message names the field."""
 
 
 @dataclass(frozen=True, slots=True)
 class Camera:
-    """Kling's six axes, each -10..10, as the camera moves; the picture moves the other way.
+    """Kling's six axes, each -10..10, of the camera; the picture moves the other way.
 
-    horizontal: to the right. vertical: up. pan: turns to look up. tilt: turns to look
-    right. roll: turns clockwise about the lens. zoom: closer (Kling's own document has
-    positive as wider; the sandbox's service settles on closer and documents it).
+    horizontal: to the right. vertical: up. pan: turns up. tilt: turns right. roll: turns
+    clockwise about the lens. zoom: closer (wider in Kling's documentation, closer in its
+    presets and here).
     """
 
     horizontal: float = 0.0
@@ -75,31 +75,31 @@ class Plan:
 
     @property
     def frames(self) -> int:
-        """How many frames: the nearest whole number, and never none."""
+        """Number of frames, at least one."""
         return max(1, int(self.seconds * self.fps + 0.5))
 
     @property
     def duration(self) -> float:
-        """Seconds on screen: what the frames make, which is what both tracks last."""
+        """Seconds that the frames take; both tracks have this duration."""
         return self.frames / self.fps
 
     @property
     def pace(self) -> float:
-        """What the seconds of every entrance are multiplied by."""
+        """Factor for the duration of every fade."""
         return min(1.0, self.duration / FULL_MOTION_SECONDS)
 
     @property
     def uses_fast_preset(self) -> bool:
-        """Whether the encoder takes its quickest preset."""
+        """Whether the encoder uses its fastest preset."""
         return self.quality == "speed" or self.width * self.height > FULL_HD_PIXELS
 
     @property
     def ignored(self) -> list[str]:
-        """Fields that were set and change nothing, so that the report need not pretend."""
+        """Fields that were set and have no effect, for the report."""
         without_image = self.image is None
         found = {
             "image_tail": without_image and self.image_tail is not None,
-            # A layered landscape has no pixels outside its own frame to turn into view.
+            # A landscape is painted for the frame only and cannot be rotated.
             "camera.roll": without_image and self.camera is not None and self.camera.roll != 0,
             "quality": self.quality == "quality" and self.uses_fast_preset,
         }
@@ -108,7 +108,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class ImagePlan:
-    """Pictures to render, `count` of them, each another take. Lengths in pixels."""
+    """A request for `count` different images. Lengths in pixels."""
 
     prompt: str
     model: str
@@ -133,10 +133,10 @@ def _check_sides(width: int, height: int) -> None:
 
 
 def read_plan(folder: Path) -> Plan | ImagePlan:
-    """Read the plan in *folder*: of a video, or, if picture.json is there, of pictures.
+    """Read the plan in *folder*: of images if it has a picture.json, else of a video.
 
     Raises:
-        PlanRefused: it is not JSON, misses a field, or asks for the impossible.
+        InvalidPlanError: it is not JSON, or a field is missing or not valid.
     """
     picture = folder / "picture.json"
     path = picture if picture.exists() else folder / "plan.json"

@@ -1,8 +1,8 @@
-"""The ground of a poster, without its type: painted for it, and again when it begins a video.
+"""The background of a poster, and its recovery when the poster is the input of a video.
 
-A poster says in its own metadata what is under its type: what its landscape was painted
-from, or, over a given picture, the strip that the label covers. So a video that is given
-one can let the type on it go and the scene stay, instead of moving a camera over letters.
+The metadata of a poster describes what its text covers: the prompt of its landscape, or,
+over an input image, the strip below the label. A video that starts with a poster can
+therefore fade out the text, instead of moving the camera over it.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ from geekai_video_mcp.sandbox.render.landscape import Landscape
 from geekai_video_mcp.sandbox.render.lexicon import choose_mood
 
 PAINTED_PIXELS: Final = 1920 * 1080
-"""Largest picture painted as it is, in a third of a second; a larger one is enlarged."""
+"""Largest landscape painted at full size, in a third of a second; larger ones are enlarged."""
 
 MAX_POSTER_PIXELS: Final = 3840 * 2160
-"""Pixels; the service orders none that is larger."""
+"""The largest image that the service accepts."""
 
 NOTICE: Final = "Sandbox preview, made on this machine. Not a generated image."
 
 MAX_METADATA_BYTES: Final = 60_000
-"""Bytes; a JPEG has no room for more than 65,533, and then what would fill it is left out."""
+"""A JPEG has room for 65,533; a description that is longer than this is left out."""
 
 STRIP_QUALITIES: Final = (90, 70, 50)
-"""Of the strip, as a JPEG; the first that fits is used, and at 2048 pixels across the last does."""
+"""JPEG qualities of the strip; the first that fits is used. At 2048 pixels the last one does."""
 
 
 def paint_landscape(prompt: str, variation: int, *, width: int, height: int) -> VideoFrame:
-    """Paint the scene of *prompt* at rest; every *variation* from 0 is another one."""
+    """Paint the landscape of *prompt* without camera movement; *variation* counts from 0."""
     shrink = min(1.0, (PAINTED_PIXELS / (width * height)) ** 0.5)
     size = (width, height)
     if shrink < 1.0:
@@ -61,7 +61,7 @@ def landscape_metadata(prompt: str, variation: int) -> Image.Exif:
 
 
 def overlay_metadata(picture: Image.Image, height: int) -> Image.Exif:
-    """Return the metadata of a poster over *picture* that covers its first *height* rows."""
+    """Return the metadata of a poster over *picture* that covers its top *height* rows."""
     strip = picture.crop((0, 0, picture.width, height))
     recipes = (json.dumps({"strip": _encode_strip(strip, quality)}) for quality in STRIP_QUALITIES)
     return _make_exif(next((recipe for recipe in recipes if len(recipe) <= MAX_METADATA_BYTES), ""))
@@ -74,7 +74,7 @@ def _encode_strip(strip: Image.Image, quality: int) -> str:
 
 
 def _make_exif(recipe: str) -> Image.Exif:
-    # ASCII, by JSON's escapes: EXIF has no other letters for a description.
+    # JSON escapes everything to ASCII, as EXIF requires for a description.
     exif = Image.Exif()
     exif[ExifTag.ImageDescription] = (
         f"{NOTICE} {recipe if len(recipe) <= MAX_METADATA_BYTES else ''}"
@@ -83,9 +83,9 @@ def _make_exif(recipe: str) -> Image.Exif:
 
 
 def decode_background(path: Path) -> Image.Image | None:
-    """Return the ground of the poster at *path*; None if it is none, or does not tell.
+    """Return the background of the poster at *path*; None if it is not a poster of ours.
 
-    The words in it may be anybody's, so nothing larger than the picture comes of them.
+    The metadata is untrusted, so the result is never larger than the image.
     """
     with Image.open(path) as poster:
         description = str(poster.getexif().get(ExifTag.ImageDescription, ""))
@@ -107,7 +107,7 @@ _UNREADABLE: Final = (
     *(OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError, SyntaxError),
     Image.DecompressionBombError,
 )
-"""What words that are no recipe, and bytes that are no strip, may raise."""
+"""What an invalid description or strip may raise."""
 
 
 def _recover_pixels(poster: Image.Image, strip: bytes) -> Image.Image | None:

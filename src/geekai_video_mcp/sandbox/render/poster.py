@@ -1,7 +1,7 @@
-"""The typography of a picture: a layout that stands still.
+"""The text over an image: a layout without fades.
 
-Over a landscape it has the prompt for its title, as a video's first seconds have. A given
-picture gets the label alone: it will be looked at, and may begin a video.
+Over a landscape the prompt is the title, as in a video. An input image gets only the
+label, because the result may be the first frame of a video.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from geekai_video_mcp.sandbox.render.overlay import FadeInterval
 
 
 class Poster(Layout):
-    """Everything drawn over one picture."""
+    """All text over one image."""
 
     labels = ("SANDBOX PREVIEW · NOT A GENERATED IMAGE", "SANDBOX PREVIEW", "SANDBOX")
 
     def _fade_interval(self, start: float, fade_in: float) -> FadeInterval:
-        del start, fade_in  # it is all there from the start
+        del start, fade_in  # everything is visible at once
         return FadeInterval()
 
     def _spec_variants(self) -> tuple[str, ...]:

@@ -1,8 +1,8 @@
-"""The outline of a sheet of paper: how high it stands at each place, for each terrain.
+"""The outlines of landscape layers: the height at each position, for each terrain.
 
-Heights are in fractions of the frame, positive up, before the sheet's own amplitude;
-`u` runs along the ground in frame heights, so a shape keeps its proportions in any
-aspect. Whoever adds a terrain adds a function and its line in OUTLINES.
+Heights are fractions of the frame, positive up, before scaling by the layer's amplitude.
+`u` is the position in frame heights, so that a shape keeps its proportions at any aspect
+ratio. A new terrain needs a function and its line in OUTLINES.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from geekai_video_mcp.sandbox.render.noise import Noise
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One layer. `near` is 0 for the farthest and 1 for the nearest; `time` is in seconds."""
+    """One layer; `near` is 0 for the farthest and 1 for the nearest."""
 
     index: int
     near: float
@@ -28,7 +28,7 @@ class Layer:
     parts: Noise
     blades: Noise
     sway: float
-    """Gain of everything that moves by itself."""
+    """Gain of all movement except the camera's."""
 
 
 Outline = Callable[[Layer, Floats, float], Floats]
@@ -62,7 +62,7 @@ def _waves(layer: Layer, u: Floats, time: float) -> Floats:
 def _dunes(layer: Layer, u: Floats, _time: float) -> Floats:
     v = u * 1.25
     noise = layer.hills
-    # The absolute value gives a dune its one sharp crest.
+    # The absolute value gives a dune its sharp crest.
     return noise(v) * 0.9 + 0.42 * np.abs(noise(v * 1.7 + 5)) + noise(v * 9) * 0.03
 
 
@@ -117,14 +117,14 @@ OUTLINES: Final[dict[Terrain, Outline]] = {
 }
 
 BLADES_PER_HEIGHT: Final = (150.0, 96.0, 60.0)
-"""Blades of grass in one frame height, on the three nearest sheets of a meadow."""
+"""Blades of grass per frame height, on the three nearest layers of a meadow."""
 
 BLADE_HEIGHT: Final = (0.024, 0.046, 0.085)
 """Their length, in frame heights."""
 
 
 def grass_height(layer: Layer, u: Floats, time: float, *, row: int) -> Floats:
-    """Return how far grass stands above the ground, in frame heights, leaning with the gusts."""
+    """Return the height of the grass above the ground, in frame heights, moved by the wind."""
     t = time * layer.sway
     gust = 0.55 * np.sin(u * 2.3 + t * 1.25) + 0.25 * np.sin(u * 5.9 - t * 2.1 + 1)
     tallest = np.zeros_like(u)
@@ -136,7 +136,7 @@ def grass_height(layer: Layer, u: Floats, time: float, *, row: int) -> Floats:
 
 
 def _blade_heights(blades: Noise, v: Floats, gust: Floats, *, shift: int) -> Floats:
-    """One stand of leaning blades: each a gentle slope on one side and a steep one on the other."""
+    """Return the heights of leaning blades, each flat on one side and steep on the other."""
     cell = np.floor(v).astype(np.int32)
     tallest = np.zeros_like(v)
     for step in (-1, 0, 1):
@@ -146,7 +146,7 @@ def _blade_heights(blades: Noise, v: Floats, gust: Floats, *, shift: int) -> Flo
         away = v - (i + 0.5 + 0.6 * odd)
         left, right = np.maximum(0.26, 0.62 + lean * 0.52), np.maximum(0.26, 0.62 - lean * 0.52)
         side = np.where(away < 0, 1 + away / left, 1 - away / right)
-        # 1.25: a blade tapers; with 1 it is a tent.
+        # 1.25 makes a blade taper; with 1 it would be a triangle.
         blade = (0.25 + 0.75 * length * length) * np.clip(side, 0, 1) ** 1.25
         tallest = np.maximum(tallest, blade)
     return tallest

@@ -1,6 +1,6 @@
-"""What lives in a landscape besides its paper: a road, lit windows, glitter, birds, motes.
+"""Details of a landscape: a road, lit windows, glitter, birds, particles.
 
-Each is a function of time alone, so a frame can be painted without the frame before it.
+Each depends only on the time, so a frame can be painted without the one before it.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ TAU: Final = 2 * math.pi
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """How a sheet falls on the frame: x = (u - offset - shift) / aspect * zoom + 0.5."""
+    """The projection of a layer to the frame: x = (u - offset - shift) / aspect * zoom + 0.5."""
 
     near: float
     zoom: float
     shift: float
     heights: Floats
-    """The sheet's upper edge in pixels from the top, for each column."""
+    """The layer's upper edge in pixels from the top, for each column."""
 
 
 def draw_windows(
     canvas: Canvas, mood: Mood, parts: Noise, projection: Projection, *, offset: float
 ) -> None:
-    """Light some windows of a sheet of towers, well inside its outline."""
+    """Draw lit windows on a layer of towers, well inside its outline."""
     width, height = canvas.width, canvas.height
     aspect, near, zoom = width / height, projection.near, projection.zoom
     pitch = 0.0080 + 0.0062 * near
@@ -76,7 +76,7 @@ def _as_float32(values: npt.NDArray[np.floating]) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class Road:
-    """A two-lane road from the near hill to the far one, kept to the side that has no title."""
+    """A two-lane road from the near hill to the far one, on the side without the title."""
 
     mood: Mood
     top: float
@@ -131,7 +131,7 @@ class Road:
 
 
 class Glitter:
-    """The path of light that a low sun lays on water."""
+    """The reflection of a low sun on water."""
 
     COUNT: Final = 90
 
@@ -162,7 +162,7 @@ class Glitter:
 
 
 class Birds:
-    """A small flock crossing the sky, far enough to be a few strokes each."""
+    """A small flock of distant birds crossing the sky."""
 
     def __init__(self, rng: np.random.Generator) -> None:
         count = int(rng.integers(3, 7))
@@ -188,7 +188,7 @@ class Birds:
 def _draw_bird(
     plane: Floats, place: tuple[float, float], *, span: float, lift: float, level: float
 ) -> None:
-    """Two arched wings: a curve's height over each column, drawn as thick as the distance to it."""
+    """Draw two arched wings, antialiased by the distance of each pixel to the curve."""
     x, y = place
     reach = int(span) + 3
     left, top = int(x) - reach, int(y) - reach
@@ -206,7 +206,7 @@ def _draw_bird(
 
 
 class Particles:
-    """Things in the air, near and far: dust in the light, snow, or fireflies."""
+    """Particles in the air at several distances: dust, snow or fireflies."""
 
     COUNTS: Final = {"motes": 46, "snow": 150, "fireflies": 38}
 

@@ -1,8 +1,8 @@
 """Right-to-left text without a shaping library: joined Arabic letters and visual order.
 
-Pillow's wheels find FriBiDi on the system or not at all (slim containers, Windows and
-most Macs have none), so neither may be assumed. Order is always worked out here; letters
-are joined here only when Raqm is missing. Everything is derived from `unicodedata`.
+Pillow's wheels need FriBiDi from the system (slim containers, Windows and most Macs have
+none), so it may be missing. The order is always computed here; letters are joined here
+only when Raqm is missing. Everything is derived from `unicodedata`.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ class Segment:
 
 
 def is_rtl(text: str) -> bool:
-    """Return whether the first letter with a direction runs right to left."""
+    """Return whether the first letter with a direction is right-to-left."""
     kinds = (unicodedata.bidirectional(c) for c in text)
     return next((kind in ("R", "AL") for kind in kinds if kind in ("R", "AL", "L")), False)
 
 
 def split_by_direction(text: str) -> list[Segment]:
-    """Return *text* cut by direction, in the order it stands on the line from the left."""
+    """Split *text* by direction, in visual order from the left."""
     base = int(is_rtl(text))
     levels = _embedding_levels(text, base)
     runs = [
@@ -49,7 +49,7 @@ def split_by_direction(text: str) -> list[Segment]:
             zip(text, levels, strict=True), key=lambda pair: pair[1]
         )
     ]
-    # Rule L2 of the bidirectional algorithm, over whole runs: reverse from the deepest level up.
+    # Rule L2 of the bidirectional algorithm for whole runs: reverse from the highest level down.
     for depth in range(max(levels, default=0), 0, -1):
         runs = _reverse_levels(runs, depth)
     return [Segment(run, rtl=bool(level % 2)) for level, run in runs]
@@ -64,7 +64,7 @@ def _reverse_levels(runs: list[tuple[int, str]], depth: int) -> list[tuple[int, 
 
 
 def _embedding_levels(text: str, base: int) -> list[int]:
-    """The embedding level of each character: rules W and N, without explicit marks."""
+    """Return the embedding level of each character: rules W and N, without explicit marks."""
     kinds = _bidi_classes(text, base)
     levels: list[int] = []
     for i, kind in enumerate(kinds):
@@ -105,7 +105,7 @@ def _resolve_separators(kinds: list[str]) -> list[str]:
 
 
 def split_clusters(text: str) -> list[str]:
-    """Return *text* cut so that combining marks stay with the character they sit on."""
+    """Split *text* into characters with their combining marks."""
     found: list[str] = []
     for c in text:
         if found and unicodedata.combining(c):
@@ -116,13 +116,13 @@ def split_clusters(text: str) -> list[str]:
 
 
 def visual_order(text: str) -> str:
-    """Return a right-to-left run as drawn from the left: joined, reversed, brackets turned."""
+    """Return a right-to-left run from the left: letters joined, reversed, brackets mirrored."""
     return "".join(reversed(split_clusters(shape_arabic(text)))).translate(_MIRRORED)
 
 
 @functools.lru_cache(maxsize=1)
 def _presentation_forms() -> dict[str, dict[str, str]]:
-    """Map a letter, or lam with its alef, to its forms: isolated, final, initial, medial."""
+    """Map a letter, or lam-alef, to its forms: isolated, final, initial, medial."""
     forms: dict[str, dict[str, str]] = {}
     for code in itertools.chain(*_PRESENTATION_FORMS):
         kind, *letters = unicodedata.decomposition(chr(code)).split() or [""]
@@ -141,7 +141,7 @@ def _joins_after(character: str) -> bool:
 
 
 def shape_arabic(text: str) -> str:
-    """Return *text* with each Arabic letter in the form its neighbours ask for."""
+    """Return *text* with each Arabic letter in the form that its neighbours require."""
     result: list[str] = []
     open_before = False
     units = _split_letters(text)
@@ -159,7 +159,7 @@ def shape_arabic(text: str) -> str:
 
 
 def _split_letters(text: str) -> list[tuple[str, str]]:
-    """Pairs of a letter (or lam-alef as one) and the marks on it."""
+    """Return pairs of a letter (lam-alef counts as one) and its combining marks."""
     units: list[tuple[str, str]] = []
     for cluster in split_clusters(text):
         letter, marks = cluster[0], cluster[1:]

@@ -1,6 +1,6 @@
-"""The sky behind the paper: light, cloud, stars, aurora. Painted once for a whole video.
+"""The sky behind the layers: glow, clouds, stars, aurora. Painted once for a whole video.
 
-The sun or moon itself is not here: it moves, so the landscape lays it in each frame.
+The sun or moon itself moves, so the landscape draws it in each frame.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from geekai_video_mcp.sandbox.render.moods import Mood
 from geekai_video_mcp.sandbox.render.noise import Noise, Noise2
 
 _COARSE: Final = 3
-"""Pixels of the frame for each one computed: glow and cloud are smooth."""
+"""Glow and clouds are smooth, so one pixel is computed for this many of the frame."""
 
 _STARS_PER_SQUARE: Final = 300
 """Stars in a sky as wide as it is high."""
@@ -25,7 +25,7 @@ _STARS_PER_SQUARE: Final = 300
 
 @dataclass(frozen=True, slots=True)
 class Light:
-    """Where the sun or moon stands: fractions of the width and the height, radius of the height."""
+    """Position of the sun or moon in fractions of the width and height; radius of the height."""
 
     x: float
     y: float
@@ -47,7 +47,7 @@ def _glow(mood: Mood, light: Light, x: Floats, y: Floats, size: tuple[int, int])
 
 
 def _clouds(rng: np.random.Generator, x: Floats, y: Floats, height: int, horizon: float) -> Floats:
-    """Thin strata, thickest half way up the sky."""
+    """Return thin strata, densest half way up the sky."""
     noise = Noise2(rng)
     u, v = x / height * 1.15, y / height * 8.5
     v = v + 0.35 * np.sin(u * 2.1)
@@ -57,7 +57,7 @@ def _clouds(rng: np.random.Generator, x: Floats, y: Floats, height: int, horizon
 
 
 def _aurora(rng: np.random.Generator, x: Floats, y: Floats, height: int, horizon: float) -> Floats:
-    """Two curtains: sharp along their lower hem, fading upward, pleated across."""
+    """Return two curtains of light: sharp at the lower edge, fading upward, with folds."""
     u, down = x / height, y / height
     veil = np.zeros(np.broadcast_shapes(x.shape, y.shape), np.float32)
     for share in (1.0, 0.6):
@@ -72,7 +72,7 @@ def _aurora(rng: np.random.Generator, x: Floats, y: Floats, height: int, horizon
 
 
 def _tint(base: Floats, share: Floats, tint: Floats) -> Floats:
-    """Return *base* moved towards *tint*; in gamma space, where light adds as paint glazes."""
+    """Return *base* mixed with *tint* by *share*, in gamma space."""
     return base + share[..., None] * (tint - base)
 
 
@@ -95,11 +95,11 @@ def _draw_stars(canvas: Canvas, rng: np.random.Generator, horizon: float) -> Non
 def paint_sky(
     mood: Mood, rng: np.random.Generator, *, size: tuple[int, int], horizon: float, light: Light
 ) -> Canvas:
-    """Return the sky of one video; *horizon* is the fraction of the height where land begins."""
+    """Return the sky of a video; *horizon* is the fraction of the height where the land starts."""
     width, height = size
     x, y = _coarse_grid(width, height)
     colours = [rgb(code) for code in mood.sky]
-    ground = horizon + 0.10  # behind the lowest valley between two far peaks
+    ground = horizon + 0.10  # below the lowest valley between two far peaks
     places = np.linspace(0.0, ground, len(colours)).tolist()
     column = ramp([*zip(places, colours, strict=True), (1.0, colours[-1])], y.shape[0])
     sun = rgb(mood.light)

@@ -1,7 +1,7 @@
-"""Quiet generated ambience: a chord that breathes, a few bells, air, and a room around them.
+"""Quiet generated ambience: a slow chord, a few bells, noise, and reverberation.
 
-It is music for a preview, seeded by the prompt, and never claims to be the model's.
-Sound is made whole before the first frame: five seconds take a tenth of one.
+It is a placeholder for a preview, seeded by the prompt. The whole track is generated
+before the first frame is encoded: five seconds of sound take a tenth of a second.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from geekai_video_mcp.sandbox.render.moods import MOODS, Mood
 from geekai_video_mcp.sandbox.render.noise import make_generator
 
 LOUDNESS: Final = 10 ** (-24 / 20)
-"""RMS of the whole: -24 dBFS, under speech and under most music."""
+"""RMS of the whole track: -24 dBFS, quieter than speech and most music."""
 
 FADE_IN: Final = 0.8
 FADE_OUT: Final = 1.0
-"""Seconds; a video shorter than both gives each its half."""
+"""Seconds; in a video shorter than both, each takes half of it."""
 
 _LOWEST: Final = 110.0
-"""Hertz: the A that the root is chosen around."""
+"""Hertz: the A around which the root of the chord is chosen."""
 
 _MAJOR: Final = (0, 2, 4, 7, 9)
 _MINOR: Final = (0, 3, 5, 7, 10)
@@ -52,7 +52,7 @@ def _make_chord(rng: np.random.Generator, time: Floats, root: float, *, minor: b
         for channel in sound:
             rate, start = 0.07 + 0.09 * rng.random(), _TAU * rng.random()
             breath = 0.62 + 0.38 * np.sin(np.float32(_TAU * rate) * time + np.float32(start))
-            # Each channel slightly out of tune with the other: that is the width.
+            # The channels are slightly detuned, which makes the sound wide.
             detuned = pitch * (1 + (rng.random() - 0.5) * 0.0035)
             tone = np.zeros_like(time)
             for harmonic, gain in ((1, 1.0), (2, 0.28), (3, 0.09)):
@@ -83,14 +83,14 @@ def _add_bells(rng: np.random.Generator, sound: Floats, root: float, *, minor: b
 def _bell_strike(pitch: float, samples: int) -> Floats:
     time = np.arange(samples, dtype=np.float32) / np.float32(SAMPLE_RATE)
     body = np.sin(np.float32(_TAU * pitch) * time)
-    # 2.76: the first overtone of a struck bar, which is what makes it a bell.
+    # 2.76 is the first overtone of a struck bar, which makes it sound like a bell.
     shimmer = np.float32(0.35) * np.exp(-time * 4) * np.sin(np.float32(_TAU * pitch * 2.76) * time)
     envelope = np.minimum(time / np.float32(0.012), 1) * np.exp(-time * np.float32(2.3))
     return (np.float32(0.055) * envelope * (body + shimmer)).astype(np.float32)
 
 
 def _add_noise(rng: np.random.Generator, sound: Floats, time: Floats, mood: Mood) -> None:
-    """Low-passed noise that swells: wind, or surf by the sea."""
+    """Add low-passed noise of varying loudness: wind, or surf for the sea."""
     sea = mood.terrain == "sea"
     samples = len(time)
     hertz = np.fft.rfftfreq(samples, 1 / SAMPLE_RATE)
@@ -105,7 +105,7 @@ def _add_noise(rng: np.random.Generator, sound: Floats, time: Floats, mood: Mood
 
 
 def _add_reverb(rng: np.random.Generator, sound: Floats) -> Floats:
-    """Add a synthetic reverberation: decaying noise, convolved."""
+    """Return *sound* with a synthetic reverberation: a convolution with decaying noise."""
     decay = int(1.6 * SAMPLE_RATE)
     size = 1 << (sound.shape[1] + decay - 1).bit_length()
     wet = np.empty_like(sound)
@@ -127,5 +127,5 @@ def _fade_envelope(time: Floats, seconds: float) -> Floats:
 
 def _normalize_loudness(sound: Floats) -> Floats:
     rms = float(np.sqrt(np.square(sound).mean()))
-    # tanh: a rare peak is rounded off, never clipped.
+    # tanh limits rare peaks without clipping.
     return np.tanh(sound * np.float32(LOUDNESS / (rms + 1e-9))).astype(np.float32)

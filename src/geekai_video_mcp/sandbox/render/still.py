@@ -1,8 +1,8 @@
-"""Image to video: a camera over somebody's picture, and a dissolve into a second one.
+"""Image to video: a camera over an input image, and a cross-fade into a second one.
 
-The first frame is the picture, cover-fitted and untouched; with a tail, the last frame is
-the tail, likewise. So the last frame of one shot can begin the next without a seam. Of a
-poster of ours, the first frame shows the type and the rest does not.
+The first frame is the image itself, cover-fitted; with a tail, the last frame is the tail
+itself. So the last frame of a shot can start the next one without a visible cut. If the
+image is one of our posters, only the first frames show its text.
 """
 
 from __future__ import annotations
@@ -22,45 +22,45 @@ from geekai_video_mcp.sandbox.render.colour import BLACK_LEVEL, CHROMA_ZERO, Flo
 from geekai_video_mcp.sandbox.render.frames import image_to_planes
 
 MAX_PIXELS: Final = 64_000_000
-"""Largest picture decoded: 190 MiB as RGB, and more than any phone sends by default."""
+"""Largest image that is decoded: 190 MiB as RGB, and more than phones send by default."""
 
 TRACK: Final = 0.16
-"""Fraction of the frame that the camera passes on the whole of the horizontal or vertical axis."""
+"""Fraction of the frame that the camera moves over the full horizontal or vertical axis."""
 
 TURN: Final = 0.13
-"""The same for a turn, in radians of view; a turn also leans the far edge away."""
+"""The same for a turn, which also adds perspective."""
 
 MAX_SHIFT: Final = 0.30
-"""Where the view's centre stops, as a fraction of the frame from the picture's."""
+"""Largest distance of the view's centre from the image's, as a fraction of the frame."""
 
 REACH_STEPS: Final = 18
-"""Halvings when looking for the least zoom: finer than a hundredth of a pixel at 4K."""
+"""Steps of the binary search for the view's size: within a hundredth of a pixel at 4K."""
 
 LEAN: Final = 0.16
-"""How much smaller the edge that a full turn brings in from afar is drawn."""
+"""Perspective at the edge of the frame over the full axis of a turn."""
 
 ROLL: Final = math.radians(14)
 ZOOM_IN: Final = 0.42
 ZOOM_OUT: Final = 0.16
-"""Zoom at the axis's two ends. Wider shows beyond the picture's border, where it is mirrored."""
+"""Zoom at the two ends of the axis. Zooming out shows the mirrored border of the image."""
 
 MARGIN: Final = 0.12
-"""Mirrored border on every side, as a fraction of the picture."""
+"""Mirrored border on every side, as a fraction of the image."""
 
 HEADROOM: Final = 1.25
-"""Detail kept beyond the frame's own size for moving closer, when the picture has it."""
+"""Resolution kept for zooming in, relative to the frame, if the image has it."""
 
 CROSS_FADE: Final = (0.42, 0.74)
-"""When the tail comes in, as fractions of the shot."""
+"""Start and end of the cross-fade to the tail, as fractions of the shot."""
 
 LETTERING_FADE: Final = (0.02, 0.36)
-"""When a poster's type goes, in seconds of an unhurried shot: the card's own comes after it."""
+"""Start and end of the fade of a poster's text, in seconds of a shot at normal pace."""
 
 Homography = npt.NDArray[np.float64]
 
 
 class InvalidImageError(Exception):
-    """A picture that cannot be used; `field` is image or image_tail."""
+    """An input image that cannot be used; `field` is image or image_tail."""
 
     def __init__(self, field: str, reason: str) -> None:
         super().__init__(f"{field} {reason}")
@@ -68,14 +68,14 @@ class InvalidImageError(Exception):
 
 
 def load_image(path: Path, *, field: str) -> Image.Image:
-    """Decode a picture upright, opaque and in RGB.
+    """Decode an image, upright, opaque and in RGB.
 
     Raises:
-        InvalidImageError: it is no picture, is damaged, or is too large to be meant well.
+        InvalidImageError: it is not an image, is damaged, or has too many pixels.
     """
     try:
         with warnings.catch_warnings():
-            # Pillow only warns from 89 to 179 megapixels, and on standard error.
+            # From 89 to 179 megapixels Pillow only warns; MAX_PIXELS is checked below.
             warnings.simplefilter("ignore")
             return _decode_image(path, field)
     except Image.DecompressionBombError as exc:
@@ -90,7 +90,7 @@ def load_image(path: Path, *, field: str) -> Image.Image:
         MemoryError,
         OverflowError,
     ) as exc:
-        raise InvalidImageError(field, "is not a picture that can be decoded.") from exc
+        raise InvalidImageError(field, "is not an image that can be decoded.") from exc
 
 
 def _decode_image(path: Path, field: str) -> Image.Image:
@@ -123,7 +123,7 @@ def cover_box(image: Image.Image, width: int, height: int) -> tuple[float, float
 
 
 class FittedImage:
-    """A cover-fitted picture with a mirrored border, from which any view can be taken."""
+    """A cover-fitted image with a mirrored border, from which any view can be rendered."""
 
     def __init__(self, image: Image.Image, width: int, height: int) -> None:
         self._frame = (width, height)
@@ -199,10 +199,10 @@ def _shift_matrix(x: float, y: float) -> Homography:
 
 
 def homography(pose: Pose, aspect: float) -> Homography:
-    """Return the matrix from the frame to the picture, both as unit squares.
+    """Return the matrix from the frame to the image, both as unit squares.
 
-    Moving over the picture takes a zoom with it: the least that keeps the picture's edge
-    out of view. Only pulling back shows the mirrored border.
+    A move over the image zooms in as far as needed to keep the image's edge out of view.
+    Only zooming out shows the mirrored border.
     """
     x, y = (
         _limit_shift(TRACK * pose.x + TURN * pose.yaw),
@@ -225,7 +225,7 @@ def homography(pose: Pose, aspect: float) -> Homography:
 
 
 def _limit_shift(shift: float) -> float:
-    """Soften *shift* towards FARTHEST: however hard the axes are pushed, there is a view."""
+    """Return *shift* limited smoothly to MAX_SHIFT, so that every pose has a view."""
     return MAX_SHIFT * math.tanh(shift / MAX_SHIFT)
 
 
@@ -237,7 +237,7 @@ _CORNERS: Final = np.array([[-0.5, 0.5, -0.5, 0.5], [-0.5, -0.5, 0.5, 0.5], [1.0
 
 
 def _max_reach(turned: Homography, wanted: float, *, border: float) -> float:
-    """Return the widest reach up to *wanted* whose corners are all in the bordered picture."""
+    """Return the largest view up to *wanted* whose corners are inside the bordered image."""
 
     def fits(reach: float) -> bool:
         seen = turned @ _scale_matrix(reach, reach) @ _CORNERS
@@ -253,9 +253,9 @@ def _max_reach(turned: Homography, wanted: float, *, border: float) -> float:
 
 
 class Shot:
-    """The whole move over one picture, or from one to another.
+    """The whole camera move over one image, or from one to another.
 
-    *background* is what the first picture shows without the type on it, where that is known.
+    *background* is the first image without the text on it, if it is a poster of ours.
     """
 
     def __init__(
@@ -276,9 +276,9 @@ class Shot:
     def paint(
         self, planes: Planes, *, progress: float, seconds: float, pose: Pose, approach: Pose
     ) -> None:
-        """Write the frame at *progress*, *seconds* into an unhurried shot.
+        """Write the frame at *progress*; *seconds* are those of a shot at normal pace.
 
-        *approach* is the tail's pose, nothing at the end.
+        *approach* is the pose of the tail, which is zero at the end.
         """
         bare = _interval_share(seconds, LETTERING_FADE)
         seen = _mix_views(self._first, pose, self._background, pose, bare)
@@ -288,7 +288,7 @@ class Shot:
             plane[:] = source
 
     def edge_tints(self) -> tuple[Floats, Floats]:
-        """Return dark tints of the picture's own top and bottom, for veils."""
+        """Return dark tints of the image's top and bottom, for scrims."""
         return _darken(self._mean_level(0.0, 0.15)), _darken(self._mean_level(0.7, 1.0))
 
     def _mean_level(self, first: float, last: float) -> Floats:
@@ -305,7 +305,7 @@ def _interval_share(moment: float, ends: tuple[float, float]) -> float:
 def _mix_views(
     one: FittedImage, pose: Pose, other: FittedImage, coming: Pose, share: float
 ) -> Planes:
-    """Return the view of *one* in its pose, dissolved by *share* into that of the *other*."""
+    """Return the views of two images, each in its pose, mixed with *share* of the *other*."""
     if share == 0 or (one is other and pose == coming):
         return one.render_view(pose)
     if share == 1:

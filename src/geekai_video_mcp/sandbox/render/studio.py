@@ -1,7 +1,7 @@
-"""One video from start to end: scene, card, grain, sound, film, cover, last frame, report.
+"""Rendering of a video request: scene, overlay, grain, sound, encoding, files, report.
 
-Files appear in the folder in the contract's order and only whole; report.json comes last
-and means that the rest is there.
+Files appear in the folder only when complete. report.json is written last, and means that
+all other files exist.
 """
 
 from __future__ import annotations
@@ -41,31 +41,31 @@ from geekai_video_mcp.sandbox.render.still import Shot, load_image
 from geekai_video_mcp.sandbox.render.workspace import Workspace
 
 PAINTED_PIXELS: Final = 1280 * 720
-"""Largest landscape painted as it is; a larger one is enlarged, which soft paper bears well."""
+"""Largest landscape painted at full size; larger ones are enlarged, as they are soft anyway."""
 
 COVER_QUALITY: Final = 88
 
 PNG_LEVEL: Final = 1
-"""Of compression: a tenth larger and five times quicker than the default."""
+"""Compression level: a tenth larger and five times faster than the default."""
 
 GRAIN: Final = 1.15
-"""Standard deviation of the film grain, in levels: enough to hide what banding is left."""
+"""Standard deviation of the film grain, in levels: enough to hide the remaining banding."""
 
 GRAIN_REACH: Final = 4
-"""The strongest grain, in levels."""
+"""Limit of the grain, in levels."""
 
 GRAIN_SLACK: Final = 96
-"""Pixels the grain's tile is larger than the frame; each frame takes a window of it by chance."""
+"""Pixels by which the grain's tile exceeds the frame; each frame uses a random part of it."""
 
 PAINTERS: Final = 2
-"""Threads painting frames; NumPy lets go of the interpreter for most of the work."""
+"""Threads that paint frames; NumPy releases the interpreter's lock for most of the work."""
 
 COVER_POSITION: Final = 0.52
-"""Just past the middle, so that a dissolve shows both pictures."""
+"""Just after the middle, so that the cover of a cross-fade shows both images."""
 
 
 class Scene(Protocol):
-    """What moves below the card."""
+    """The moving picture below the overlay."""
 
     backdrop: Backdrop
 
@@ -88,7 +88,7 @@ class LandscapeScene:
             plan.prompt, mood, width=width, height=height, sway=plan.movement
         )
         self._enlarged = shrink < 1.0
-        # A last frame is asked for so that another shot can begin with it.
+        # A request for the last frame means that another shot will start with it.
         self.backdrop = Backdrop.for_landscape(mood, clean_end=plan.last_frame)
 
     def paint_frame(self, *, time: float, progress: float) -> VideoFrame:
@@ -101,7 +101,7 @@ class LandscapeScene:
 
 
 class StillScene:
-    """A camera over the picture in the folder."""
+    """A camera over the input image in the folder."""
 
     def __init__(self, plan: Plan, folder: Path, image: str) -> None:
         self._plan, self._camera = plan, choose_camera(plan)
@@ -126,9 +126,9 @@ class StillScene:
 
 
 class Grain:
-    """Film grain: a window, somewhere else each time, onto one tile of noise.
+    """Film grain: a random part of one tile of noise for each frame.
 
-    Only on our own landscapes: a given picture is not ours to roughen.
+    Only for landscapes; an input image is not changed.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -142,14 +142,14 @@ class Grain:
     def apply(self, luma: U8) -> None:
         height, width = luma.shape
         y, x = (int(place) for place in self._rng.integers(0, GRAIN_SLACK, 2))
-        # Levels stay in 16..235, so four either way cannot wrap around.
+        # Levels are within 16..235, so adding or subtracting four cannot overflow.
         luma += self._tile[y : y + height, x : x + width]
         luma -= np.uint8(GRAIN_REACH)
 
 
 @dataclass(frozen=True, slots=True)
 class KeptFrames:
-    """The two frames kept as pictures, encoded at once: a decoded one is large at 4K."""
+    """The frames that are kept as images, already encoded: a decoded one is large at 4K."""
 
     cover: bytes
     last: bytes | None
@@ -158,10 +158,10 @@ class KeptFrames:
 def render_video(
     plan: Plan, workspace: Workspace, progress: Callable[[float], None]
 ) -> dict[str, Any]:
-    """Make everything the plan asks for in the workspace's folder; return the report.
+    """Render all files of the plan into the workspace's folder; return the report.
 
     Raises:
-        InvalidImageError: a picture of the plan cannot be used.
+        InvalidImageError: an input image cannot be used.
     """
     started = time.perf_counter()
     mood = choose_mood(plan.prompt)
@@ -187,7 +187,7 @@ def render_video(
 
 
 def _painter_count(plan: Plan) -> int:
-    """Return how many threads may paint: frames in the making are what a 4K render weighs."""
+    """Return how many threads paint: unfinished frames take most of the memory of a 4K render."""
     return PAINTERS if plan.width * plan.height <= FULL_HD_PIXELS else 1
 
 
@@ -210,7 +210,7 @@ def _make_report(plan: Plan, video: Path) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class _Production:
-    """A plan with its scene and card: any frame of it can be painted at any time, by any thread."""
+    """A plan with its scene and overlay; any thread can paint any frame at any time."""
 
     plan: Plan
     scene: Scene
@@ -267,7 +267,7 @@ def _render_frames(
 
 
 def _sample_count(plan: Plan, frames: int) -> int:
-    """Samples that *frames* frames last."""
+    """Return the number of audio samples in *frames* frames."""
     return round(frames * SAMPLE_RATE / plan.fps)
 
 
