@@ -29,29 +29,23 @@ JPEG_QUALITY: Final = 72
 def main(argv: list[str]) -> int:
     """Write the preview of FILE; return 1 if no frame can be decoded."""
     path, kind = Path(argv[0]), argv[1]
-    if kind == "picture":
-        with Image.open(path) as image:
-            return _write_jpeg(_shrink(image.convert("RGB"), COVER_PX))
+    preview: Image.Image | None
     if kind == "last":
-        return _write_last_frame(path)
-    cells = 1 if kind == "cover" else COLUMNS * ROWS
-    frames = list(_decode_frames(path, cells=cells, longest=COVER_PX if cells == 1 else CELL_PX))
-    if not frames:
+        preview = _open_image(path) or _decode_last_frame(path)
+    elif kind == "picture":
+        image = _open_image(path)
+        preview = _shrink(image, COVER_PX) if image else None
+    elif kind == "cover":
+        preview = next(_decode_frames(path, cells=1, longest=COVER_PX), None)
+    else:
+        frames = list(_decode_frames(path, cells=COLUMNS * ROWS, longest=CELL_PX))
+        preview = _make_contact_sheet(frames) if frames else None
+    if preview is None:
         return 1
-    return _write_jpeg(frames[0] if cells == 1 else _make_contact_sheet(frames))
-
-
-def _write_jpeg(picture: Image.Image) -> int:
-    picture.save(sys.stdout.buffer, "JPEG", quality=JPEG_QUALITY, optimize=True)
-    return 0
-
-
-def _write_last_frame(path: Path) -> int:
-    """Write the image, or the last frame of the video, in full size."""
-    last = _open_image(path) or _decode_last_frame(path)
-    if last is None:
-        return 1
-    last.save(sys.stdout.buffer, "PNG")
+    if kind == "last":
+        preview.save(sys.stdout.buffer, "PNG")
+    else:
+        preview.save(sys.stdout.buffer, "JPEG", quality=JPEG_QUALITY, optimize=True)
     return 0
 
 

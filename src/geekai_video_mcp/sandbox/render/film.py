@@ -93,7 +93,9 @@ class VideoEncoder:
         self._queue.put(None)
         self._worker.join()
         if kind is None and self._failure is None:
-            self._flush_streams()
+            self._container.mux(self._video.encode(None))
+            if self._audio is not None:
+                self._container.mux(self._audio.encode(None))
         self._container.close()
         if kind is None and self._failure is not None:
             raise self._failure
@@ -142,11 +144,6 @@ class VideoEncoder:
             self._container.mux(self._video.encode(frame))
         elif self._audio is not None:
             self._container.mux(self._audio.encode(frame))
-
-    def _flush_streams(self) -> None:
-        self._container.mux(self._video.encode(None))
-        if self._audio is not None:
-            self._container.mux(self._audio.encode(None))
 
     def _set_metadata(self, plan: Plan) -> None:
         # The muxer cannot write an unpaired surrogate or a NUL.
