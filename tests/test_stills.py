@@ -242,9 +242,42 @@ async def test_a_file_without_a_frame_has_no_last_one(tmp_path: Path, content: b
     assert png == b""
 
 
+async def modules_of(arguments: list[str], content: bytes = b"") -> set[str]:
+    """Every module that one of our programs loads until it ends."""
+    python, *rest = command(arguments)
+    done = await anyio.run_process([python, "-X", "importtime", *rest], input=content)
+    rows = [row.rsplit("|", 1) for row in done.stderr.decode().splitlines() if "|" in row]
+
+    assert done.stdout
+    return {name.strip() for _, name in rows}
+
+
+@pytest.mark.parametrize("kind", ["cover", "frames", "last"])
+async def test_frames_are_shown_without_numpy(tmp_path: Path, kind: str) -> None:
+    loaded = await modules_of(["frames", str(placed(tmp_path, "a.mp4", film())), kind])
+
+    assert {"av", "PIL"} <= loaded
+    assert "numpy" not in loaded
+
+
+@pytest.mark.parametrize("kind", ["picture", "last"])
+async def test_a_picture_is_shown_without_numpy(tmp_path: Path, kind: str) -> None:
+    loaded = await modules_of(["frames", str(placed(tmp_path, "a.png", encoded(halves()))), kind])
+
+    assert "PIL" in loaded
+    assert "numpy" not in loaded
+
+
+async def test_a_picture_is_made_fit_without_a_codec_or_numpy() -> None:
+    loaded = await modules_of(["stills", "20000"], encoded(noise(500, 400)))
+
+    assert "PIL" in loaded
+    assert not loaded & {"av", "numpy"}
+
+
 async def test_a_server_loads_nothing_that_decodes() -> None:
     """Pictures are read in it, and decoded elsewhere."""
-    heavy = "{'PIL', 'av', 'httpx'} & {*sys.modules}"
+    heavy = "{'PIL', 'av', 'httpx', 'numpy'} & {*sys.modules}"
     code = f"import sys, geekai_video_mcp.pictures; print({heavy})"
     done = await anyio.run_process([sys.executable, "-c", code])
 

@@ -1,10 +1,10 @@
-"""A child program: the picture on stdin, fit to be sent, on stdout.
+"""A child program that reads an image from stdin and writes one that can be sent to stdout.
 
-Run as `python -m geekai_video_mcp.stills BYTES`, the most that it may come to. A picture that
-is fit already comes out as it went in; one that is not is turned as its camera was held,
-made smaller and written anew, without anything that was noted in it. The same picture
-always comes out the same. Ends with 1 when it cannot be decoded, with 2 when it is too large
-to be tried. It is a process of its own because a picture may be a stranger's.
+Run as `python -m geekai_video_mcp.stills BYTES`, the largest size of the output. An image that
+is upright and small enough is passed through unchanged. Any other is rotated according to its
+EXIF orientation, scaled down if needed, and encoded again without metadata. The same input
+always gives the same output. The exit status is 1 if the image cannot be decoded, and 2 if it
+has too many pixels. It is a separate process because the image is untrusted.
 """
 
 import math
@@ -15,83 +15,79 @@ from typing import Final
 
 from PIL import Image, ImageCms, ImageOps
 
-PIXELS: Final = 120_000_000
-"""More than any camera's still has; a small file may promise billions, and each takes 3 bytes."""
-LONGEST: Final = 6000
+MAX_PIXELS: Final = 120_000_000
+"""More than cameras produce. A small file may declare billions, and each takes 3 bytes."""
+MAX_SIDE_PX: Final = 6000
 """Pixels of the longer side: the most that any model is documented to take (Seedance's page
 in the Ark documents, read 2026-11-22)."""
-QUALITY: Final = 92
-"""Of a JPEG: what it loses cannot be seen, and a photograph takes a fifth of its PNG."""
-TRIES: Final = 6
-SLACK: Final = 0.9
-"""Of the side that should do: bytes grow a little slower than pixels."""
-SMALLER: Final = 0.75
+JPEG_QUALITY: Final = 92
+"""JPEG quality without visible loss; a photograph takes a fifth of the size of its PNG."""
+MAX_TRIES: Final = 6
+SIDE_SAFETY: Final = 0.9
+"""Factor for the estimated side: the size in bytes shrinks a little less than the pixels."""
+MAX_SHRINK: Final = 0.75
 ORIENTATION: Final = 0x0112
-UPRIGHT: Final = frozenset({None, 0, 1})
-PAPER: Final = (255, 255, 255)
+UPRIGHT_ORIENTATIONS: Final = frozenset({None, 0, 1})
+BACKGROUND: Final = (255, 255, 255)
 _SRGB: Final = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType] - untyped in Pillow
 UNREADABLE: Final = 1
 TOO_LARGE: Final = 2
 
 
 def main(argv: list[str]) -> int:
-    """Write the picture; the limit in bytes is the one argument."""
+    """Write the image; the only argument is the limit in bytes."""
     content, limit = sys.stdin.buffer.read(), int(argv[0])
-    Image.MAX_IMAGE_PIXELS = None  # judged below, from the header and in one place
+    Image.MAX_IMAGE_PIXELS = None  # MAX_PIXELS is checked below, from the header
     try:
         with Image.open(BytesIO(content), formats=("PNG", "JPEG", "WEBP")) as image:
-            if image.width * image.height > PIXELS:
+            if image.width * image.height > MAX_PIXELS:
                 return TOO_LARGE
-            image.draft("RGB", (LONGEST, LONGEST))  # a JPEG is decoded no larger than need be
-            fit = _is_fit(image, content, limit)
-            image.load()  # to the end, also if it is only passed on: half a picture is none
-            out = content if fit else _written(_drawn(image), limit)
-    except (OSError, SyntaxError, ValueError):  # Pillow's words for what is broken
+            image.draft("RGB", (MAX_SIDE_PX, MAX_SIDE_PX))  # decode a JPEG no larger than needed
+            upright = image.getexif().get(ORIENTATION) in UPRIGHT_ORIENTATIONS
+            fit = upright and len(content) <= limit and max(image.size) <= MAX_SIDE_PX
+            image.load()  # also if it is passed through: a truncated image must be rejected
+            out = content if fit else _encode_within(_normalize(image), limit)
+    except (OSError, SyntaxError, ValueError):  # raised by Pillow for damaged files
         return UNREADABLE
     sys.stdout.buffer.write(out)
     return 0
 
 
-def _is_fit(image: Image.Image, content: bytes, limit: int) -> bool:
-    upright = image.getexif().get(ORIENTATION) in UPRIGHT
-    return upright and len(content) <= limit and max(image.size) <= LONGEST
-
-
-def _drawn(image: Image.Image) -> Image.Image:
-    """The picture upright, in plain colours, with its alpha, and nothing else of the file."""
+def _normalize(image: Image.Image) -> Image.Image:
+    """Return the image upright, in sRGB, with its alpha channel and without metadata."""
     upright = ImageOps.exif_transpose(image)
-    clear = upright.has_transparency_data
-    mode = "RGBA" if clear else "RGB"
+    has_alpha = upright.has_transparency_data
+    mode = "RGBA" if has_alpha else "RGB"
     profile = image.info.get("icc_profile")
     if profile and upright.mode in {"RGB", "CMYK"}:
-        with suppress(ImageCms.PyCMSError, OSError):  # a broken profile: its colours as they stand
-            given = ImageCms.ImageCmsProfile(BytesIO(profile))
-            upright = ImageCms.profileToProfile(upright, given, _SRGB, outputMode="RGB") or upright
+        with suppress(ImageCms.PyCMSError, OSError):  # invalid profile: keep the colours
+            source = ImageCms.ImageCmsProfile(BytesIO(profile))
+            upright = ImageCms.profileToProfile(upright, source, _SRGB, outputMode="RGB") or upright
     plain = Image.new(mode, upright.size)
     plain.paste(upright.convert(mode))
     return plain
 
 
-def _written(image: Image.Image, limit: int) -> bytes:
-    """The picture in at most *limit* bytes: by PNG if it is clear and small, else by JPEG."""
-    side = min(max(image.size), LONGEST)
+def _encode_within(image: Image.Image, limit: int) -> bytes:
+    """Encode the image in at most *limit* bytes: PNG if it has alpha and fits, else JPEG."""
+    side = min(max(image.size), MAX_SIDE_PX)
     if image.mode == "RGBA":
-        clear = _encoded(_within(image, side), "PNG")
+        clear = _encode(_shrink(image, side), "PNG")
         if len(clear) <= limit:
             return clear
-        ground = Image.new("RGB", image.size, PAPER)
+        ground = Image.new("RGB", image.size, BACKGROUND)
         ground.paste(image, mask=image.getchannel("A"))
         image = ground
     out = b""
-    for _ in range(TRIES):
-        out = _encoded(_within(image, side), "JPEG")
+    for _ in range(MAX_TRIES):
+        out = _encode(_shrink(image, side), "JPEG")
         if len(out) <= limit:
             return out
-        side = max(1, int(side * min(SMALLER, SLACK * math.sqrt(limit / len(out)))))
+        side = max(1, int(side * min(MAX_SHRINK, SIDE_SAFETY * math.sqrt(limit / len(out)))))
     raise ValueError(len(out))
 
 
-def _within(image: Image.Image, side: int) -> Image.Image:
+def _shrink(image: Image.Image, side: int) -> Image.Image:
     if max(image.size) <= side:
         return image
     smaller = image.copy()
@@ -99,9 +95,9 @@ def _within(image: Image.Image, side: int) -> Image.Image:
     return smaller
 
 
-def _encoded(image: Image.Image, form: str) -> bytes:
+def _encode(image: Image.Image, form: str) -> bytes:
     out = BytesIO()
-    image.save(out, form, quality=QUALITY, optimize=form == "JPEG")
+    image.save(out, form, quality=JPEG_QUALITY, optimize=form == "JPEG")
     return out.getvalue()
 
 

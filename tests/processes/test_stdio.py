@@ -145,6 +145,22 @@ async def test_nothing_heavy_is_loaded_to_answer_a_host(tmp_path: Path) -> None:
     assert not loaded & {"httpx", "av", "numpy", "PIL", "asyncpg"}
 
 
+async def test_a_video_is_made_and_shown_without_codecs_or_numpy_in_the_server(
+    tmp_path: Path,
+) -> None:
+    async with line(tmp_path, "-X", "importtime") as server:
+        started = await server.call("generate_video", prompt="a fox", **SMALL)
+        task_id = started["structuredContent"]["task_id"]
+        done = await server.call("get_video_task", task_id=task_id, wait_seconds=45)
+        await server.close()
+
+    log = (tmp_path / "stderr.log").read_text("utf-8")
+    loaded = {row.rsplit("|", 1)[-1].strip() for row in log.splitlines() if "|" in row}
+    assert "image" in {block["type"] for block in done["content"]}
+    assert "httpx" in loaded
+    assert not loaded & {"av", "numpy", "PIL"}
+
+
 async def test_stdout_holds_the_protocol_and_stderr_neither_prompt_nor_warning(
     tmp_path: Path,
 ) -> None:

@@ -14,7 +14,7 @@ import pytest
 from geekai_video_mcp.sandbox.app import Sandbox
 from geekai_video_mcp.sandbox.faults import Fault
 
-STAND_IN = Path(__file__).with_name("stand_in.py")
+FAKE_RENDERER = Path(__file__).with_name("stand_in.py")
 BASE_URL = "http://sandbox.invalid/api/v1"
 
 
@@ -30,13 +30,13 @@ class Options(TypedDict, total=False):
     max_waiting: int
     keep_finished: int
     keep_alive_seconds: float
-    sync_cut_seconds: float
-    silence_seconds: float
+    sync_timeout_seconds: float
+    stall_timeout_seconds: float
 
 
 @dataclass
 class World:
-    """A sandbox's folder, the stand-in renderer's journal, and ways to talk to them."""
+    """A sandbox's folder, the journal of the fake renderer, and helpers for both."""
 
     folder: Path
     journal: Path
@@ -56,7 +56,7 @@ class World:
 
     @asynccontextmanager
     async def running(self, **options: Unpack[Options]) -> AsyncGenerator[httpx.AsyncClient]:
-        """A sandbox at work, and a client of it."""
+        """A client of a sandbox with a running worker."""
         sandbox = self.sandbox(**options)
         async with sandbox, self.client(sandbox) as client:
             yield client
@@ -69,10 +69,10 @@ class World:
         assert answer.status_code == 200, answer.text
         return answer.json()["task_id"]
 
-    async def order(
+    async def submit_images(
         self, client: httpx.AsyncClient, prompt: str = "a fox", **fields: object
     ) -> str:
-        """The id of a task for pictures."""
+        """Request images and return the id of their task."""
         body = {"model": "sandbox", "prompt": prompt, "async": True, **fields}
         answer = await client.post("images/generations", json=body)
         assert answer.status_code == 200, answer.text
@@ -89,23 +89,23 @@ class World:
             answer.update((await client.get(f"{kind}/{task_id}")).json())
             return answer["task_status"] in ("succeed", "failed")
 
-        await until(finished)
+        await wait_until(finished)
         return answer
 
     def renders(self, event: str) -> list[str]:
-        """The task ids of every *event* in the journal, in order."""
+        """Return the task ids of every *event* in the journal, in order."""
         try:
             lines = (self.journal / "renders").read_text("utf-8").splitlines()
         except FileNotFoundError:
             return []
         return [line.split()[1] for line in lines if line.startswith(f"{event} ")]
 
-    def let_go(self) -> None:
-        """Let every render that was told to hold go on."""
+    def release_renders(self) -> None:
+        """Let every render whose prompt starts with `hold` continue."""
         (self.journal / "go").touch()
 
 
-async def until(true: Callable[[], Awaitable[bool]], *, at_most: float = 15.0) -> None:
+async def wait_until(true: Callable[[], Awaitable[bool]], *, at_most: float = 15.0) -> None:
     with anyio.fail_after(at_most):
         while not await true():
             await anyio.lowlevel.checkpoint()
@@ -116,5 +116,5 @@ async def until(true: Callable[[], Awaitable[bool]], *, at_most: float = 15.0) -
 def world(tmp_path: Path) -> World:
     journal = tmp_path / "journal"
     journal.mkdir()
-    renderer = [sys.executable, str(STAND_IN), str(journal)]
+    renderer = [sys.executable, str(FAKE_RENDERER), str(journal)]
     return World(folder=tmp_path / "sandbox", journal=journal, renderer=renderer)

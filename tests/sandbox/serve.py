@@ -1,6 +1,6 @@
-"""A sandbox in a process of its own, to be killed: python serve.py FOLDER JOURNAL.
+"""A sandbox in a separate process that tests can kill: python serve.py FOLDER JOURNAL.
 
-Prints its base URL when it listens, and serves until it is told or made to stop.
+Prints its base URL when it accepts connections, and serves until it is stopped.
 """
 
 import socket
@@ -16,8 +16,8 @@ from geekai_video_mcp.sandbox.app import Sandbox
 async def main(folder: Path, journal: Path) -> None:
     listener = socket.create_server(("127.0.0.1", 0))
     base_url = f"http://127.0.0.1:{listener.getsockname()[1]}/api/v1"
-    stand_in = Path(__file__).with_name("stand_in.py")
-    renderer = [sys.executable, str(stand_in), str(journal)]
+    fake_renderer = Path(__file__).with_name("stand_in.py")
+    renderer = [sys.executable, str(fake_renderer), str(journal)]
     sandbox = Sandbox(folder, base_url=base_url, renderer=renderer, max_waiting=100)
     config = uvicorn.Config(sandbox.app, log_level="warning", lifespan="off")
     async with sandbox:

@@ -1,4 +1,4 @@
-"""Misbehaviour on order: on which side of the charge it lies, and that it ends."""
+"""Injected faults: whether they come before or after the charge, and that each comes once."""
 
 from __future__ import annotations
 

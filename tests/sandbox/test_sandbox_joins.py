@@ -1,7 +1,6 @@
-"""Shots that join: what ends one begins the next, seen in the decoded pixels.
+"""Shots that join: the last frame of one is the first of the next, in decoded pixels.
 
-Through the sandbox's API and its real renderer. The only test in this folder that
-waits for rendering, about a second a shot.
+Through the sandbox's API and its real renderer, about a second per shot.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
@@ -35,58 +34,58 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-async def picture(client: httpx.AsyncClient, url: str) -> Pixels:
+async def fetch_image(client: httpx.AsyncClient, url: str) -> Pixels:
     with Image.open(io.BytesIO((await client.get(url)).content)) as found:
         return np.asarray(found.convert("RGB"), np.int16)
 
 
-async def frames(client: httpx.AsyncClient, url: str) -> list[Pixels]:
+async def fetch_frames(client: httpx.AsyncClient, url: str) -> list[Pixels]:
     with av.open(io.BytesIO((await client.get(url)).content), "r") as film:
         return [frame.to_ndarray(format="rgb24").astype(np.int16) for frame in film.decode(video=0)]
 
 
-def apart(a: Pixels, b: Pixels) -> float:
+def mean_difference(a: Pixels, b: Pixels) -> float:
     """Mean difference in levels."""
     return float(np.abs(a - b).mean())
 
 
-async def shoot(world: World, client: httpx.AsyncClient, **fields: object) -> dict[str, Any]:
-    """A finished shot's result, with its frames and its last frame as pixels."""
+async def render_shot(world: World, client: httpx.AsyncClient, **fields: object) -> dict[str, Any]:
+    """Return the result of a finished shot, with its frames and its last frame as pixels."""
     ask: dict[str, Any] = {"size": SIZE, "duration": 1, "fps": 8}
     ask |= {"extra_body": {"return_last_frame": True}} | fields
     done = await world.finish(client, await world.submit(client, **ask))
     result = done["video_result"]
-    last = await picture(client, result["last_frame_url"])
-    return result | {"frames": await frames(client, result["url"]), "last": last}
+    last = await fetch_image(client, result["last_frame_url"])
+    return result | {"frames": await fetch_frames(client, result["url"]), "last": last}
 
 
 async def test_three_shots_join_at_matching_frames(world: World) -> None:
     async with world.running(shape="object", renderer=list(RENDERER)) as client:
-        first = await shoot(world, client, prompt="Waves roll onto a quiet beach")
+        first = await render_shot(world, client, prompt="Waves roll onto a quiet beach")
         link = first["last_frame_url"]
-        second = await shoot(world, client, prompt="The camera drifts", image=link)
+        second = await render_shot(world, client, prompt="The camera drifts", image=link)
         link = second["last_frame_url"]
-        third = await shoot(world, client, prompt="Night falls", image=link, duration=2)
+        third = await render_shot(world, client, prompt="Night falls", image=link, duration=2)
 
     for shot in (first, second, third):
-        assert apart(shot["frames"][-1], shot["last"]) < CODEC_LEVELS
+        assert mean_difference(shot["frames"][-1], shot["last"]) < CODEC_LEVELS
         # It moves, so that a join is not a matter of course.
-        assert apart(shot["frames"][0], shot["frames"][-1]) > 2 * CODEC_LEVELS
+        assert mean_difference(shot["frames"][0], shot["frames"][-1]) > 2 * CODEC_LEVELS
     for shot, following in ((first, second), (second, third)):
-        assert apart(shot["last"], following["frames"][0]) < CODEC_LEVELS
-        assert apart(shot["frames"][-1], following["frames"][0]) < CODEC_LEVELS
+        assert mean_difference(shot["last"], following["frames"][0]) < CODEC_LEVELS
+        assert mean_difference(shot["frames"][-1], following["frames"][0]) < CODEC_LEVELS
 
 
 async def test_a_picture_begins_a_shot_with_every_pixel_of_it(world: World) -> None:
     async with world.running(shape="object", renderer=list(RENDERER)) as client:
         done = await world.finish(
-            client, await world.order(client, "A calm sea", size=SIZE), "images"
+            client, await world.submit_images(client, "A calm sea", size=SIZE), "images"
         )
         link = done["data"][0]["url"]
-        given = await picture(client, link)
-        shot = await shoot(world, client, prompt="The camera drifts", image=link)
+        given = await fetch_image(client, link)
+        shot = await render_shot(world, client, prompt="The camera drifts", image=link)
 
-    assert apart(given, shot["frames"][0]) < CODEC_LEVELS
+    assert mean_difference(given, shot["frames"][0]) < CODEC_LEVELS
     label = given[:22, :150]
     assert float(label.max()) - float(np.median(label)) > 90
     # Half way the video's own label stands where the picture's was; its title has gone.

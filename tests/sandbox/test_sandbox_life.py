@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
-from .conftest import BASE_URL, Shape, until
+from .conftest import BASE_URL, Shape, wait_until
 
 if TYPE_CHECKING:
     from .conftest import World
@@ -58,8 +58,8 @@ async def test_a_task_passes_through_documented_statuses_only(world: World) -> N
             seen.append((await client.get(f"videos/{task_id}")).json()["task_status"])
             return seen[-1] == "running"
 
-        await until(running)
-        world.let_go()
+        await wait_until(running)
+        world.release_renders()
         seen.append((await world.finish(client, task_id))["task_status"])
 
     assert list(dict.fromkeys(seen)) == ["pending", "running", "succeed"]
@@ -93,7 +93,7 @@ async def test_a_waiting_answer_estimates_and_a_finished_one_does_not(world: Wor
         second = await world.submit(client)
         # The later one first: what the first gets done in between can only part them further.
         waits = [(await client.get(f"videos/{i}")).json() for i in (second, first)]
-        world.let_go()
+        world.release_renders()
         done = await world.finish(client, second)
 
     assert 0.3 <= waits[1]["estimated_seconds"] < waits[0]["estimated_seconds"]
@@ -113,8 +113,8 @@ async def test_a_synchronous_post_is_kept_alive_by_blank_lines(world: World) -> 
         async def rendering() -> bool:
             return bool(world.renders("begin"))
 
-        await until(rendering)
-        world.let_go()
+        await wait_until(rendering)
+        world.release_renders()
 
     (text,) = answers
     assert text.startswith("\n\n")
@@ -122,10 +122,10 @@ async def test_a_synchronous_post_is_kept_alive_by_blank_lines(world: World) -> 
 
 
 async def test_a_synchronous_post_is_cut_but_its_task_goes_on(world: World) -> None:
-    sandbox = world.sandbox(sync_cut_seconds=0.1, keep_alive_seconds=0.02)
+    sandbox = world.sandbox(sync_timeout_seconds=0.1, keep_alive_seconds=0.02)
     async with sandbox, world.client(sandbox) as client:
         cut = await client.post("videos/generations", json={"model": "m", "prompt": "hold"})
-        world.let_go()
+        world.release_renders()
         (charge,) = sandbox.charges()
         done = await world.finish(client, charge.task_id)
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 
-from geekai_video_mcp.sandbox.estimates import picture_seconds
-from geekai_video_mcp.sandbox.fields import Fields
-from geekai_video_mcp.sandbox.pictures import PicturePlan, draw_pictures
-from geekai_video_mcp.sandbox.stills import Still
+from geekai_video_mcp.sandbox.estimates import image_seconds
+from geekai_video_mcp.sandbox.fields import FieldReader
+from geekai_video_mcp.sandbox.pictures import ImagePlan, make_image_plan
+from geekai_video_mcp.sandbox.stills import InputImage
 from geekai_video_mcp.sandbox.store import Store
 
-from .conftest import BASE_URL, until
+from .conftest import BASE_URL, wait_until
 from .stand_in import PNG
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ async def test_pictures_are_in_data_and_can_be_fetched_without_a_key(world: Worl
 
 async def test_several_pictures_have_an_address_each(world: World) -> None:
     async with world.running() as client:
-        task_id = await world.order(client, n=3, output_format="webp")
+        task_id = await world.submit_images(client, n=3, output_format="webp")
         done = await world.finish(client, task_id, "images")
         files = [await client.get(item["url"]) for item in done["data"]]
 
@@ -57,7 +57,7 @@ async def test_several_pictures_have_an_address_each(world: World) -> None:
 
 async def test_pictures_in_the_answer_itself_are_whole(world: World) -> None:
     async with world.running() as client:
-        task_id = await world.order(client, n=2, response_format="b64_json")
+        task_id = await world.submit_images(client, n=2, response_format="b64_json")
         done = await world.finish(client, task_id, "images")
 
     assert [item["url"] for item in done["data"]] == [None, None]
@@ -78,13 +78,13 @@ async def test_a_synchronous_post_waits_behind_blank_lines_and_may_be_cut(world:
         async def rendering() -> bool:
             return bool(world.renders("begin"))
 
-        await until(rendering)
-        world.let_go()
+        await wait_until(rendering)
+        world.release_renders()
     (world.journal / "go").unlink()
-    sandbox = world.sandbox(sync_cut_seconds=0.05, keep_alive_seconds=0.02)
+    sandbox = world.sandbox(sync_timeout_seconds=0.05, keep_alive_seconds=0.02)
     async with sandbox, world.client(sandbox) as client:
         cut = await client.post("images/generations", json=ask)
-        world.let_go()
+        world.release_renders()
         done = await world.finish(client, sandbox.charges()[-1].task_id, "images")
 
     assert answers[0].startswith("\n\n")
@@ -95,7 +95,7 @@ async def test_a_synchronous_post_waits_behind_blank_lines_and_may_be_cut(world:
 
 async def test_a_failed_task_has_an_error_and_no_data(world: World) -> None:
     async with world.running() as client:
-        failed = await world.finish(client, await world.order(client, "refuse"), "images")
+        failed = await world.finish(client, await world.submit_images(client, "refuse"), "images")
 
     assert failed["error"] == {"code": "invalid_image", "message": "image cannot be decoded."}
     assert "data" not in failed
@@ -103,7 +103,7 @@ async def test_a_failed_task_has_an_error_and_no_data(world: World) -> None:
 
 async def test_a_task_is_known_at_its_own_address_alone(world: World) -> None:
     async with world.running() as client:
-        video, picture = await world.submit(client), await world.order(client)
+        video, picture = await world.submit(client), await world.submit_images(client)
         answers = [
             await client.get(f"images/{video}"),
             await client.get(f"videos/{picture}"),
@@ -119,13 +119,13 @@ async def test_both_kinds_wait_in_one_queue_in_order(world: World) -> None:
     async with world.running() as client:
         ids = [
             await world.submit(client, "hold"),
-            await world.order(client),
+            await world.submit_images(client),
             await world.submit(client),
-            await world.order(client),
+            await world.submit_images(client),
         ]
         waits = (await client.get(f"images/{ids[3]}")).json()["estimated_seconds"]
         sooner = (await client.get(f"images/{ids[1]}")).json()["estimated_seconds"]
-        world.let_go()
+        world.release_renders()
         await world.finish(client, ids[3], "images")
 
     assert world.renders("end") == ids
@@ -135,14 +135,18 @@ async def test_both_kinds_wait_in_one_queue_in_order(world: World) -> None:
 async def test_both_kinds_are_charged_from_one_balance_and_pruned_together(world: World) -> None:
     sandbox = world.sandbox(balance=3, keep_finished=1)
     async with sandbox, world.client(sandbox) as client:
-        ids = [await world.order(client), await world.submit(client), await world.order(client)]
+        ids = [
+            await world.submit_images(client),
+            await world.submit(client),
+            await world.submit_images(client),
+        ]
         refused = await client.post("images/generations", json=ASK)
 
         async def pruned() -> bool:
             found = [path.name for path in (world.folder / "tasks").iterdir()]
             return found == [ids[2]]
 
-        await until(pruned)
+        await wait_until(pruned)
 
     assert refused.status_code == 402
     assert sorted(charge.task_id for charge in sandbox.charges()) == sorted(ids)
@@ -158,7 +162,7 @@ async def test_faults_take_posts_of_both_kinds_in_turn(
     async with world.client(sandbox) as client:
         await world.submit(client)
         answer = await client.post("images/generations", json=ASK)
-        await world.order(client)
+        await world.submit_images(client)
 
     assert answer.status_code == status_code
     assert len(sandbox.charges()) == 2 + charged
@@ -180,7 +184,7 @@ async def test_an_answer_names_the_fields_that_had_no_effect(world: World) -> No
         "mask": STILL_URI, "background": "transparent", "brand_new": 1,
     }  # fmt: skip
     async with world.running() as client:
-        task_id = await world.order(
+        task_id = await world.submit_images(
             client,
             **idle,
             images=[STILL_URI, STILL_URI],
@@ -196,10 +200,10 @@ async def test_an_answer_names_the_fields_that_had_no_effect(world: World) -> No
 
 async def test_a_picture_may_begin_another_or_a_video(world: World) -> None:
     async with world.running() as client:
-        done = await world.finish(client, await world.order(client), "images")
+        done = await world.finish(client, await world.submit_images(client), "images")
         link = done["data"][0]["url"]
-        again = await world.order(client, image=link)
-        listed = await world.order(client, images=[link])
+        again = await world.submit_images(client, image=link)
+        listed = await world.submit_images(client, images=[link])
         video = await world.submit(client, image=link)
         for task_id, kind in ((again, "images"), (listed, "images"), (video, "videos")):
             assert (await world.finish(client, task_id, kind))["task_status"] == "succeed"
@@ -210,7 +214,7 @@ async def test_a_picture_may_begin_another_or_a_video(world: World) -> None:
 async def test_a_released_version_in_the_same_folder_sees_no_pictures(world: World) -> None:
     """0.1.0 takes a record's shape from two words, and passes over what has another."""
     async with world.client(world.sandbox()) as client:
-        task_id = await world.order(client)
+        task_id = await world.submit_images(client)
         record = json.loads((world.folder / "tasks" / task_id / "task.json").read_bytes())
 
     assert record["shape"] not in ("object", "array")
@@ -227,7 +231,7 @@ async def test_a_report_of_a_released_version_is_still_proof(world: World) -> No
     (folder / "video.mp4").write_bytes(b"12345")
     report = {"width": 64, "height": 64, "fps": 24, "seconds": 2.5, "bytes": 5, "codec": "x"}
     (folder / "report.json").write_text(json.dumps(report), "utf-8")
-    task = Store(world.folder, keep_finished=1).load(task_id)
+    task = Store(world.folder, keep_finished=1).load_task(task_id)
 
     assert task is not None
     assert (task.status, task.media) == ("succeed", "video")
@@ -236,7 +240,7 @@ async def test_a_report_of_a_released_version_is_still_proof(world: World) -> No
 @pytest.mark.parametrize("damage", ["missing", "short"])
 async def test_pictures_that_are_not_whole_are_not_done(world: World, damage: str) -> None:
     async with world.client(world.sandbox()) as client:
-        task_id = await world.order(client, n=2)
+        task_id = await world.submit_images(client, n=2)
     folder = world.folder / "tasks" / task_id
     names = ["picture-1.png", "picture-2.png"]
     report = {"width": 64, "height": 64, "pictures": names, "bytes": 10}
@@ -244,9 +248,9 @@ async def test_pictures_that_are_not_whole_are_not_done(world: World, damage: st
     if damage == "short":
         (folder / "picture-2.png").write_bytes(b"1234")
     (folder / "report.json").write_text(json.dumps(report), "utf-8")
-    before = Store(world.folder, keep_finished=1).load(task_id)
+    before = Store(world.folder, keep_finished=1).load_task(task_id)
     (folder / "picture-2.png").write_bytes(b"12345")
-    after = Store(world.folder, keep_finished=1).load(task_id)
+    after = Store(world.folder, keep_finished=1).load_task(task_id)
 
     assert (before and before.status, after and after.status) == ("pending", "succeed")
 
@@ -260,8 +264,8 @@ async def test_pictures_that_are_not_whole_are_not_done(world: World, damage: st
         ({"n": 5}, "n must be a whole number from 1 to 4."),
         ({"n": 1.5}, "n must be a whole number from 1 to 4."),
         ({"n": "many"}, "n must be a number."),
-        ({"size": "wide"}, "size must be width x height in pixels, as in 1024x1024, or 2K."),
-        ({"size": "32x32"}, "The picture must be at least 64 pixels on each side."),
+        ({"size": "wide"}, "size must be width x height in pixels, such as 1024x1024, or 2K."),
+        ({"size": "32x32"}, "The image must be at least 64 pixels on each side."),
         ({"size": "4K"}, "4096x4096 is over the sandbox's limit of 3840x2160 pixels."),
         ({"size": "9:1"}, "aspect_ratio must be"),
         ({"aspect_ratio": "wide"}, "aspect_ratio must be width:height"),
@@ -271,8 +275,8 @@ async def test_pictures_that_are_not_whole_are_not_done(world: World, damage: st
         ({"async": 1}, "async must be true or false."),
         ({"retries": "often"}, "retries must be a number."),
         ({"extra_body": []}, "extra_body must be an object."),
-        ({"image": "https://example.com/cat.png"}, "image is a link the sandbox cannot follow"),
-        ({"images": ["/etc/passwd"]}, "images is a link the sandbox cannot follow"),
+        ({"image": "https://example.com/cat.png"}, "image is a link the sandbox cannot download"),
+        ({"images": ["/etc/passwd"]}, "images is a link the sandbox cannot download"),
         ({"images": [{"url": "x"}]}, "images must be a link or a data URI."),
         ({"image": "data:image/gif;base64,R0lGODlhAQABAAAAACw="}, "PNG, JPEG or WebP"),
     ],
@@ -291,8 +295,8 @@ async def test_a_picture_that_cannot_be_drawn_is_refused_in_a_sentence(
     assert sandbox.charges() == []
 
 
-def plan_of(still: Still | None = None, **asked: object) -> PicturePlan:
-    return draw_pictures(Fields({"model": "m", "prompt": "a fox", **asked}), still)
+def plan_of(input_image: InputImage | None = None, **fields: object) -> ImagePlan:
+    return make_image_plan(FieldReader({"model": "m", "prompt": "a fox", **fields}), input_image)
 
 
 def test_unsaid_things_are_one_square_png() -> None:
@@ -308,11 +312,11 @@ def test_unsaid_things_are_one_square_png() -> None:
     }
 
 
-PORTRAIT = Still(b"", "jpg", 600, 800)
+PORTRAIT = InputImage(b"", "jpg", 600, 800)
 
 
 @pytest.mark.parametrize(
-    ("asked", "size"),
+    ("fields", "size"),
     [
         ({"size": "1152x864"}, (1152, 864)),
         ({"size": "641*361"}, (640, 360)),
@@ -323,14 +327,14 @@ PORTRAIT = Still(b"", "jpg", 600, 800)
         ({"size": "16:9", "aspect_ratio": "1:1"}, (1360, 768)),
         ({"aspect_ratio": "9:16"}, (768, 1360)),
         ({"aspect_ratio": "auto"}, (1024, 1024)),
-        ({"still": PORTRAIT}, (880, 1184)),
-        ({"still": PORTRAIT, "aspect_ratio": "adaptive"}, (880, 1184)),
-        ({"still": PORTRAIT, "aspect_ratio": "1:1"}, (1024, 1024)),
-        ({"still": Still(b"", "png", 9000, 10)}, (2048, 512)),
+        ({"input_image": PORTRAIT}, (880, 1184)),
+        ({"input_image": PORTRAIT, "aspect_ratio": "adaptive"}, (880, 1184)),
+        ({"input_image": PORTRAIT, "aspect_ratio": "1:1"}, (1024, 1024)),
+        ({"input_image": InputImage(b"", "png", 9000, 10)}, (2048, 512)),
     ],
 )
-def test_sizes_come_from_every_spelling(asked: dict[str, Any], size: tuple[int, int]) -> None:
-    plan = plan_of(**asked)
+def test_sizes_come_from_every_spelling(fields: dict[str, Any], size: tuple[int, int]) -> None:
+    plan = plan_of(**fields)
     assert (plan.width, plan.height) == size
 
 
@@ -340,8 +344,8 @@ def test_a_given_picture_and_a_format_reach_the_plan() -> None:
 
 
 def test_more_pictures_are_expected_to_take_longer() -> None:
-    assert picture_seconds(plan_of()) < 1.5
-    assert picture_seconds(plan_of(n=4)) > picture_seconds(plan_of())
+    assert image_seconds(plan_of()) < 1.5
+    assert image_seconds(plan_of(n=4)) > image_seconds(plan_of())
 
 
 async def test_the_list_has_image_models(world: World) -> None:

@@ -1,4 +1,4 @@
-"""From fields to a plan: sizes, lengths, motion. No disk, no loop."""
+"""Plans of video requests: sizes, durations, motion. No disk, no event loop."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from geekai_video_mcp.sandbox.estimates import (
-    LEAST_SECONDS,
+    MIN_SECONDS,
     remaining_seconds,
     render_seconds,
     seconds_until_done,
 )
-from geekai_video_mcp.sandbox.fields import Fields
-from geekai_video_mcp.sandbox.intake import take_order
-from geekai_video_mcp.sandbox.plan import MAX_PIXEL_FRAMES, Plan, draw_plan
-from geekai_video_mcp.sandbox.refusals import Refused
+from geekai_video_mcp.sandbox.fields import FieldReader
+from geekai_video_mcp.sandbox.intake import parse_video_request
+from geekai_video_mcp.sandbox.plan import MAX_PIXEL_FRAMES, Plan, make_plan
+from geekai_video_mcp.sandbox.refusals import ApiError
 from geekai_video_mcp.sandbox.sizes import MAX_PIXELS
-from geekai_video_mcp.sandbox.stills import Still
+from geekai_video_mcp.sandbox.stills import InputImage
 from geekai_video_mcp.sandbox.store import Task
 
 P = ParamSpec("P")
@@ -29,10 +29,13 @@ T = TypeVar("T")
 
 
 def plan_of(
-    *, still: Still | None = None, extra: dict[str, object] | None = None, **asked: object
+    *,
+    input_image: InputImage | None = None,
+    extra: dict[str, object] | None = None,
+    **fields: object,
 ) -> Plan:
-    body = {"model": "sandbox", "prompt": "a fox", **asked}
-    return draw_plan(Fields(body), Fields(extra or {}), first=still, tail=None)
+    body = {"model": "sandbox", "prompt": "a fox", **fields}
+    return make_plan(FieldReader(body), FieldReader(extra or {}), first=input_image, tail=None)
 
 
 def test_unsaid_things_are_geekais_defaults_at_720p() -> None:
@@ -54,11 +57,11 @@ def test_unsaid_things_are_geekais_defaults_at_720p() -> None:
     }
 
 
-PORTRAIT = Still(b"", "png", 600, 801)
+PORTRAIT = InputImage(b"", "png", 600, 801)
 
 
 @pytest.mark.parametrize(
-    ("asked", "size"),
+    ("fields", "size"),
     [
         ({"size": "720x720"}, (720, 720)),
         ({"size": "1280*720"}, (1280, 720)),
@@ -75,17 +78,17 @@ PORTRAIT = Still(b"", "png", 600, 801)
         ({"aspect_ratio": "21:9"}, (1680, 720)),
         ({"aspect_ratio": "2.35:1"}, (1692, 720)),
         ({"aspect_ratio": "adaptive"}, (1280, 720)),
-        ({"aspect_ratio": "adaptive", "still": PORTRAIT}, (720, 962)),
-        ({"aspect_ratio": "keep_ratio", "still": PORTRAIT, "resolution": "480p"}, (480, 640)),
-        ({"aspect_ratio": "16:9", "still": PORTRAIT}, (1280, 720)),
-        ({"still": PORTRAIT}, (1280, 720)),
+        ({"aspect_ratio": "adaptive", "input_image": PORTRAIT}, (720, 962)),
+        ({"aspect_ratio": "keep_ratio", "input_image": PORTRAIT, "resolution": "480p"}, (480, 640)),
+        ({"aspect_ratio": "16:9", "input_image": PORTRAIT}, (1280, 720)),
+        ({"input_image": PORTRAIT}, (1280, 720)),
     ],
     ids=str,
 )
 def test_size_resolution_and_shape_become_even_pixels(
-    asked: dict[str, Any], size: tuple[int, int]
+    fields: dict[str, Any], size: tuple[int, int]
 ) -> None:
-    plan = plan_of(**asked)
+    plan = plan_of(**fields)
 
     assert (plan.width, plan.height) == size
 
@@ -103,10 +106,10 @@ def test_size_resolution_and_shape_become_even_pixels(
 def test_both_families_of_quality_words_are_known(
     word: str, quality: str, ignored: list[str]
 ) -> None:
-    asked = Fields({"model": "m", "prompt": "p", "quality": word})
+    fields = FieldReader({"model": "m", "prompt": "p", "quality": word})
 
-    assert draw_plan(asked, Fields({}), first=None, tail=None).quality == quality
-    assert asked.ignored() == ignored
+    assert make_plan(fields, FieldReader({}), first=None, tail=None).quality == quality
+    assert fields.ignored_names() == ignored
 
 
 @pytest.mark.parametrize(
@@ -133,11 +136,11 @@ def test_a_camera_move_may_be_a_word_an_object_or_its_json(
 
 @pytest.mark.parametrize("control", ["vertigo", {"type": "vertigo"}, {}])
 def test_an_unheard_of_camera_move_is_left_to_the_renderer_and_named(control: object) -> None:
-    extra = Fields({"camera_control": control}, prefix="extra_body.")
-    plan = draw_plan(Fields({"model": "m", "prompt": "p"}), extra, first=None, tail=None)
+    extra = FieldReader({"camera_control": control}, prefix="extra_body.")
+    plan = make_plan(FieldReader({"model": "m", "prompt": "p"}), extra, first=None, tail=None)
 
     assert plan.camera is None
-    assert extra.ignored() == ["extra_body.camera_control"]
+    assert extra.ignored_names() == ["extra_body.camera_control"]
 
 
 def test_a_fixed_camera_stands_still() -> None:
@@ -164,10 +167,10 @@ def test_words_for_motion_become_a_gain(extra: dict[str, object], gain: float) -
     assert plan_of(extra=extra).movement == gain
 
 
-def or_refusal(take: Callable[P, T], *args: P.args, **options: P.kwargs) -> T | Refused:
+def result_or_error(take: Callable[P, T], *args: P.args, **options: P.kwargs) -> T | ApiError:
     try:
         return take(*args, **options)
-    except Refused as refused:
+    except ApiError as refused:
         return refused
 
 
@@ -211,25 +214,27 @@ EXTRAS = [
     st.dictionaries(st.sampled_from(EXTRAS), values) | values,
 )
 def test_whatever_is_asked_becomes_a_bounded_plan_or_a_refusal(
-    asked: dict[str, object], extra: object
+    fields: dict[str, object], extra: object
 ) -> None:
-    body = json.dumps({**asked, "model": "m", "prompt": "p", "extra_body": extra})
-    order = or_refusal(take_order, body.encode(), find=lambda _: None, shape_of=lambda _: "array")
-    if isinstance(order, Refused):
+    body = json.dumps({**fields, "model": "m", "prompt": "p", "extra_body": extra})
+    order = result_or_error(
+        parse_video_request, body.encode(), find=lambda _: None, choose_shape=lambda _: "array"
+    )
+    if isinstance(order, ApiError):
         assert 400 <= order.status_code < 500
         assert len(order.message.encode()) < 300
         return
 
-    plan = Plan.model_validate_json(order.draft.files["plan.json"])
+    plan = Plan.model_validate_json(order.new_task.files["plan.json"])
     assert plan.width % 2 == plan.height % 2 == 0
     assert plan.width * plan.height <= MAX_PIXELS
     assert plan.pixel_frames <= MAX_PIXEL_FRAMES
     assert 0 <= plan.movement <= 2
-    assert order.draft.describe("id", 0).model_dump_json().encode()
+    assert order.new_task.build("id", 0).model_dump_json().encode()
 
 
 @pytest.mark.parametrize(
-    ("asked", "measured_seconds"),
+    ("fields", "measured_seconds"),
     [
         ({"resolution": "480p"}, 1.7),
         ({}, 1.8),
@@ -237,14 +242,14 @@ def test_whatever_is_asked_becomes_a_bounded_plan_or_a_refusal(
         ({"resolution": "1080p"}, 2.6),
         ({"resolution": "1080p", "quality": "pro"}, 4.9),
         ({"resolution": "4k"}, 7.8),
-        ({"resolution": "1080p", "still": PORTRAIT}, 5.6),
+        ({"resolution": "1080p", "input_image": PORTRAIT}, 5.6),
     ],
     ids=str,
 )
 def test_a_render_is_estimated_within_a_half_of_what_was_measured(
-    asked: dict[str, Any], measured_seconds: float
+    fields: dict[str, Any], measured_seconds: float
 ) -> None:
-    assert measured_seconds * 0.7 < render_seconds(plan_of(**asked)) < measured_seconds * 1.5
+    assert measured_seconds * 0.7 < render_seconds(plan_of(**fields)) < measured_seconds * 1.5
 
 
 @given(st.floats(0.1, 1000), st.floats(-1000, 10_000), st.floats(0, 1), st.floats(0, 1))
@@ -255,7 +260,7 @@ def test_what_remains_is_never_nothing_and_shrinks_with_progress(
     before = remaining_seconds(expected, elapsed=elapsed, progress=early)
     after = remaining_seconds(expected, elapsed=elapsed, progress=late)
 
-    assert before >= LEAST_SECONDS
+    assert before >= MIN_SECONDS
     if early > 0:
         assert after <= before
 

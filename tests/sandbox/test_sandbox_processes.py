@@ -19,7 +19,7 @@ from anyio.abc import Process
 
 from geekai_video_mcp.sandbox.files import FileLock
 
-from .conftest import until
+from .conftest import wait_until
 
 if TYPE_CHECKING:
     from .conftest import World
@@ -51,22 +51,22 @@ async def server(world: World) -> AsyncGenerator[tuple[Process, httpx.AsyncClien
                 process.kill()
 
 
-async def begun(world: World, count: int) -> None:
+async def wait_for_starts(world: World, count: int) -> None:
     async def enough() -> bool:
         return len(world.renders("begin")) >= count
 
-    await until(enough)
+    await wait_until(enough)
 
 
 async def test_a_server_killed_in_mid_render_loses_nothing_and_renders_once(world: World) -> None:
     async with server(world) as (victim, client):
         task_id = await world.submit(client, "hold")
-        await begun(world, 1)
+        await wait_for_starts(world, 1)
         victim.send_signal(signal.SIGKILL)
         await victim.wait()
     async with server(world) as (_, client):
-        await begun(world, 2)
-        world.let_go()
+        await wait_for_starts(world, 2)
+        world.release_renders()
         done = await world.finish(client, task_id)
         video = await client.get(done["video_result"]["url"])
 
@@ -79,15 +79,15 @@ async def test_a_server_killed_in_mid_render_loses_nothing_and_renders_once(worl
 async def test_a_kill_of_the_server_is_no_death_of_the_renderer(world: World) -> None:
     async with server(world) as (victim, client):
         task_id = await world.submit(client, "hold")
-        await begun(world, 1)
+        await wait_for_starts(world, 1)
         victim.kill()
         await victim.wait()
     for kills in range(2, 5):
         async with server(world) as (victim, _):
-            await begun(world, kills)
+            await wait_for_starts(world, kills)
             victim.kill()
             await victim.wait()
-    world.let_go()
+    world.release_renders()
     async with world.running() as client:
         done = await world.finish(client, task_id)
 
@@ -108,7 +108,7 @@ async def test_two_servers_on_one_folder_render_each_task_once_and_one_at_a_time
                 group.start_soon(submit, one, n)
                 group.start_soon(submit, other, n)
         for task_id in ids:
-            # Asked of the one that may not have rendered it.
+            # Polled at the server that may not have rendered it.
             assert (await world.finish(other, task_id))["task_status"] == "succeed"
 
     lines = (world.journal / "renders").read_text("utf-8").splitlines()
@@ -120,11 +120,11 @@ async def test_two_servers_on_one_folder_render_each_task_once_and_one_at_a_time
 async def test_a_survivor_takes_over_what_a_killed_server_was_rendering(world: World) -> None:
     async with server(world) as (victim, client), world.running() as survivor:
         task_id = await world.submit(client, "hold")
-        await begun(world, 1)
+        await wait_for_starts(world, 1)
         assert (await survivor.get(f"videos/{task_id}")).json()["task_status"] == "running"
         victim.kill()
-        await begun(world, 2)
-        world.let_go()
+        await wait_for_starts(world, 2)
+        world.release_renders()
         assert (await world.finish(survivor, task_id))["task_status"] == "succeed"
 
     assert world.renders("end") == [task_id]
@@ -133,14 +133,14 @@ async def test_a_survivor_takes_over_what_a_killed_server_was_rendering(world: W
 async def test_ctrl_c_stops_a_server_in_order_and_its_task_waits(world: World) -> None:
     async with server(world) as (process, client):
         task_id = await world.submit(client, "hold")
-        await begun(world, 1)
+        await wait_for_starts(world, 1)
         # A terminal interrupts the whole group, and a child in it would die with a traceback.
         os.killpg(process.pid, signal.SIGINT)
         with anyio.fail_after(15):
             await process.wait()
     assert world.renders("begin") == [task_id]
     assert (world.folder / "tasks" / task_id / "render.log").read_bytes() == b""
-    world.let_go()
+    world.release_renders()
     async with world.running() as client:
         done = await world.finish(client, task_id)
 
@@ -151,17 +151,17 @@ async def test_ctrl_c_stops_a_server_in_order_and_its_task_waits(world: World) -
 async def test_nobody_renders_beside_an_orphan_that_has_not_left_yet(world: World) -> None:
     async with server(world) as (victim, client):
         task_id = await world.submit(client, "hold and linger")
-        await begun(world, 1)
+        await wait_for_starts(world, 1)
         victim.kill()
         await victim.wait()
-        assert FileLock(world.folder / "render.lock").take() is False
+        assert FileLock(world.folder / "render.lock").try_acquire() is False
     (world.journal / "leave").touch()
 
     async def left() -> bool:
         return world.renders("orphaned") == [task_id]
 
-    await until(left)
-    world.let_go()
+    await wait_until(left)
+    world.release_renders()
     async with world.running() as client:
         await world.finish(client, task_id)
 
@@ -170,7 +170,7 @@ async def test_nobody_renders_beside_an_orphan_that_has_not_left_yet(world: Worl
 
 
 async def test_a_synchronous_answer_over_a_socket_starts_with_blank_lines(world: World) -> None:
-    world.let_go()
+    world.release_renders()
     body = {"model": "sandbox", "prompt": "hold"}
     async with (
         server(world) as (_, client),

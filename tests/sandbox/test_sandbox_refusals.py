@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from .conftest import BASE_URL, until
+from .conftest import BASE_URL, wait_until
 
 if TYPE_CHECKING:
     from .conftest import World
@@ -30,8 +30,8 @@ def anyio_backend() -> str:
         ({"prompt": "  "}, "prompt is required."),
         ({"prompt": 7}, "prompt must be a string."),
         ({"prompt": "x" * 20_001}, "longer than 20000"),
-        ({"prompt": "\ud800"}, "half a character"),
-        ({"\ud800": 1}, "half a character"),
+        ({"prompt": "\ud800"}, "an unpaired surrogate"),
+        ({"\ud800": 1}, "an unpaired surrogate"),
         ({"model": None}, "model is required"),
         ({"async": "yes"}, "async must be true or false."),
         ({"with_audio": 1}, "with_audio must be true or false."),
@@ -40,7 +40,7 @@ def anyio_backend() -> str:
         ({"duration": "long"}, "duration must be a number."),
         ({"fps": 61}, "fps must be from 1 to 60."),
         ({"fps": True}, "fps must be a number."),
-        ({"size": "wide"}, "as in 1280x720"),
+        ({"size": "wide"}, "for example 1280x720"),
         ({"size": "32x32"}, "at least 64 pixels"),
         ({"size": "4096x2160"}, "3840x2160"),
         ({"size": "3840x2160", "duration": 11, "fps": 60}, "too much for the sandbox"),
@@ -49,11 +49,14 @@ def anyio_backend() -> str:
         ({"aspect_ratio": "9:1"}, "from 1:4 to 4:1"),
         ({"aspect_ratio": "0:0"}, "from 1:4 to 4:1"),
         ({"extra_body": "draft"}, "extra_body must be an object."),
-        ({"extra_body": {"camera_control": "{zoom"}}, "begins like JSON"),
-        ({"extra_body": {"camera_control": 5}}, "a preset's name or an object"),
+        ({"extra_body": {"camera_control": "{zoom"}}, "is not valid JSON"),
+        ({"extra_body": {"camera_control": 5}}, "the name of a preset or an object"),
         ({"extra_body": {"camera_control": {"config": {"zoom": 11}}}}, "from -10 to 10"),
-        ({"extra_body": {"camera_control": {"config": {"dolly": 1}}}}, "the axes are"),
-        ({"image": "https://example.com/cat.png"}, "has no network"),
+        (
+            {"extra_body": {"camera_control": {"config": {"dolly": 1}}}},
+            "supported are horizontal, vertical",
+        ),
+        ({"image": "https://example.com/cat.png"}, "has no network access"),
         ({"image": "data:image/png;base64,?"}, "not valid base64"),
         ({"image": "data:image/png,raw"}, "must be a base64 data URI"),
         ({"image": "data:image/gif;base64,R0lGODlhAQABAAAAACw="}, "PNG, JPEG or WebP"),
@@ -135,10 +138,10 @@ async def test_the_video_being_rendered_does_not_count_as_waiting(world: World) 
         async def rendering() -> bool:
             return bool(world.renders("begin"))
 
-        await until(rendering)
+        await wait_until(rendering)
         await world.submit(client)
         full = await client.post("videos/generations", json=ASK)
-        world.let_go()
+        world.release_renders()
         await world.finish(client, held)
 
     assert full.status_code == 429

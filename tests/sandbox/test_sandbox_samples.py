@@ -67,60 +67,64 @@ async def test_every_documented_request_becomes_a_picture(world: World, name: st
     assert done["model"] == SAMPLES[name]["payload"]["model"]
 
 
-def kinds(value: object, path: str = "$") -> dict[str, str]:
+def json_kinds(value: object, path: str = "$") -> dict[str, str]:
     """The JSON type at every path of *value*; of a list, its first element's."""
     if isinstance(value, dict):
         inner = cast("dict[str, Any]", value).items()
-        below = [kinds(item, f"{path}.{name}") for name, item in inner]
+        below = [json_kinds(item, f"{path}.{name}") for name, item in inner]
         return {path: "object"} | {key: kind for part in below for key, kind in part.items()}
     if isinstance(value, list):
         first = cast("list[Any]", value)[:1]
-        return {path: "array"} | (kinds(first[0], f"{path}[0]") if first else {})
+        return {path: "array"} | (json_kinds(first[0], f"{path}[0]") if first else {})
     if isinstance(value, bool) or value is None:
         return {path: "null" if value is None else "boolean"}
     return {path: "string" if isinstance(value, str) else "number"}
 
 
-def missing(documented: object, said: object) -> list[str]:
-    """The paths of *documented* that *said* lacks, or has with another type (null apart)."""
-    have = kinds(said)
+def missing_paths(documented: object, actual: object) -> list[str]:
+    """The paths of *documented* that *actual* lacks, or has with another type (null apart)."""
+    have = json_kinds(actual)
     return [
-        path for path, kind in kinds(documented).items() if have.get(path) not in (kind, "null")
+        path
+        for path, kind in json_kinds(documented).items()
+        if have.get(path) not in (kind, "null")
     ]
 
 
 async def test_answers_have_every_documented_key_with_its_type(world: World) -> None:
-    said: dict[str, Any] = {}
+    actual: dict[str, Any] = {}
     ask = {"model": "m", "prompt": "a fox"}
     async with world.running() as client:
         create = await client.post(
             "videos/generations", json={**ask, "prompt": "hold", "async": True}
         )
-        said["create_async"] = create.json()
-        said["task_running"] = (await client.get(f"videos/{create.json()['task_id']}")).json()
-        world.let_go()
-        said["task_result_object"] = await world.finish(client, create.json()["task_id"])
-        said["task_result_array"] = await world.finish(client, await world.submit(client))
-        said["create_sync_success"] = (await client.post("videos/generations", json=ask)).json()
-        said["task_failed"] = await world.finish(client, await world.submit(client, "refuse"))
-        said["create_sync_failed"] = (
+        actual["create_async"] = create.json()
+        actual["task_running"] = (await client.get(f"videos/{create.json()['task_id']}")).json()
+        world.release_renders()
+        actual["task_result_object"] = await world.finish(client, create.json()["task_id"])
+        actual["task_result_array"] = await world.finish(client, await world.submit(client))
+        actual["create_sync_success"] = (await client.post("videos/generations", json=ask)).json()
+        actual["task_failed"] = await world.finish(client, await world.submit(client, "refuse"))
+        actual["create_sync_failed"] = (
             await client.post("videos/generations", json={**ask, "prompt": "refuse"})
         ).json()
         create = await client.post("images/generations", json={**ask, "async": True})
-        said["image_create_async"] = create.json()
-        said["image_task_succeed"] = await world.finish(client, create.json()["task_id"], "images")
-        said["image_create_sync_success"] = (
+        actual["image_create_async"] = create.json()
+        actual["image_task_succeed"] = await world.finish(
+            client, create.json()["task_id"], "images"
+        )
+        actual["image_create_sync_success"] = (
             await client.post("images/generations", json=ask)
         ).json()
-        refused = await world.order(client, "refuse")
-        said["image_task_failed"] = await world.finish(client, refused, "images")
-        said["models_page"] = (await client.get("models?page_size=2")).json()
-        said["model_detail"] = (await client.get("models/MiniMax-H3")).json()
+        refused = await world.submit_images(client, "refuse")
+        actual["image_task_failed"] = await world.finish(client, refused, "images")
+        actual["models_page"] = (await client.get("models?page_size=2")).json()
+        actual["model_detail"] = (await client.get("models/MiniMax-H3")).json()
 
-    assert {name: missing(SAMPLES[name]["payload"], answer) for name, answer in said.items()} == {
-        name: [] for name in said
-    }
-    for name, answer in said.items():
+    assert {
+        name: missing_paths(SAMPLES[name]["payload"], answer) for name, answer in actual.items()
+    } == {name: [] for name in actual}
+    for name, answer in actual.items():
         unknown = set(answer) - set(SAMPLES[name]["payload"])
         assert unknown, f"{name} has no field that the documents lack"
 
@@ -143,4 +147,4 @@ async def test_errors_have_the_documented_status_code_and_shape(
 
     assert answer.status_code == sample["status_code"]
     assert answer.json()["error"]["code"] == sample["payload"]["error"]["code"]
-    assert missing(sample["payload"], answer.json()) == []
+    assert missing_paths(sample["payload"], answer.json()) == []

@@ -1,4 +1,4 @@
-"""Pictures that come with a request. Pillow makes them, as a witness of its own."""
+"""Input images of requests, made by Pillow as an independent reference."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image
 
-from geekai_video_mcp.sandbox.refusals import Refused
-from geekai_video_mcp.sandbox.stills import MAX_STILL_BYTES, Still, read_still
+from geekai_video_mcp.sandbox.refusals import ApiError
+from geekai_video_mcp.sandbox.stills import MAX_IMAGE_BYTES, InputImage, read_input_image
 
 if TYPE_CHECKING:
     from .conftest import World
@@ -24,7 +24,7 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-def picture(kind: str, size: tuple[int, int] = (301, 200), **options: object) -> bytes:
+def encode_image(kind: str, size: tuple[int, int] = (301, 200), **options: object) -> bytes:
     file = io.BytesIO()
     Image.new("RGB", size, (200, 30, 30)).save(file, kind, **options)
     return file.getvalue()
@@ -34,65 +34,65 @@ def data_uri(content: bytes, kind: str = "image/png") -> str:
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
-def read(source: str) -> Still:
-    return read_still(source, "image", find=lambda _: None)
+def read_image(source: str) -> InputImage:
+    return read_input_image(source, "image", find=lambda _: None)
 
 
 @pytest.mark.parametrize(
     ("content", "suffix"),
     [
-        (picture("PNG"), "png"),
-        (picture("JPEG"), "jpg"),
-        (picture("JPEG", progressive=True, exif=b"Exif\0\0" + bytes(500)), "jpg"),
-        (picture("WEBP"), "webp"),
-        (picture("WEBP", lossless=True), "webp"),
-        (picture("WEBP", exif=b"Exif\0\0II*\0" + bytes(20)), "webp"),
+        (encode_image("PNG"), "png"),
+        (encode_image("JPEG"), "jpg"),
+        (encode_image("JPEG", progressive=True, exif=b"Exif\0\0" + bytes(500)), "jpg"),
+        (encode_image("WEBP"), "webp"),
+        (encode_image("WEBP", lossless=True), "webp"),
+        (encode_image("WEBP", exif=b"Exif\0\0II*\0" + bytes(20)), "webp"),
     ],
     ids=["png", "jpeg", "progressive", "webp", "lossless", "extended"],
 )
 def test_the_sides_of_a_picture_are_read_from_its_header(content: bytes, suffix: str) -> None:
-    # The declared type is a stranger's word; the bytes decide.
-    still = read(data_uri(content, "image/tiff"))
+    # The declared type is not trusted; the bytes decide.
+    image = read_image(data_uri(content, "image/tiff"))
 
-    assert (still.suffix, still.width, still.height) == (suffix, 301, 200)
-    assert still.content == content
+    assert (image.suffix, image.width, image.height) == (suffix, 301, 200)
+    assert image.content == content
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
 def test_a_picture_cut_anywhere_is_read_or_refused(kind: str) -> None:
-    content = picture(kind)
+    content = encode_image(kind)
     for length in range(min(len(content), 700)):
         sides: set[tuple[int, int]] = set()
-        with suppress(Refused):
-            still = read(data_uri(content[:length]))
-            sides.add((still.width, still.height))
+        with suppress(ApiError):
+            image = read_image(data_uri(content[:length]))
+            sides.add((image.width, image.height))
         assert sides <= {(301, 200)}
 
 
 def test_a_jpeg_whose_segments_have_no_length_ends_in_a_refusal() -> None:
-    with pytest.raises(Refused, match="damaged"):
-        read(data_uri(b"\xff\xd8\xff\xe0\0\0" * 1000))
+    with pytest.raises(ApiError, match="damaged"):
+        read_image(data_uri(b"\xff\xd8\xff\xe0\0\0" * 1000))
 
 
 def test_a_picture_over_the_cap_is_refused_before_it_is_decoded() -> None:
-    with pytest.raises(Refused, match="over 16 MiB") as refused:
-        read("data:image/png;base64," + "A" * (MAX_STILL_BYTES * 4 // 3 + 8))
+    with pytest.raises(ApiError, match="over 16 MiB") as refused:
+        read_image("data:image/png;base64," + "A" * (MAX_IMAGE_BYTES * 4 // 3 + 8))
 
     assert refused.value.status_code == 413
 
 
 def test_a_header_that_promises_gigapixels_is_refused() -> None:
-    content = picture("PNG")
+    content = encode_image("PNG")
     bomb = content[:16] + (60_000).to_bytes(4, "big") * 2 + content[24:]
 
-    with pytest.raises(Refused, match="100 megapixels"):
-        read(data_uri(bomb))
+    with pytest.raises(ApiError, match="100 megapixels"):
+        read_image(data_uri(bomb))
 
 
 async def test_both_pictures_of_a_data_uri_request_reach_the_renderers_folder(
     world: World,
 ) -> None:
-    png, jpeg = picture("PNG"), picture("JPEG")
+    png, jpeg = encode_image("PNG"), encode_image("JPEG")
     async with world.client(world.sandbox()) as client:
         task_id = await world.submit(client, image=data_uri(png), image_tail=data_uri(jpeg))
 
@@ -119,7 +119,7 @@ async def test_both_pictures_of_a_data_uri_request_reach_the_renderers_folder(
 async def test_older_spellings_of_first_and_last_picture_are_taken(
     world: World, fields: dict[str, str | list[str]], stills: str, ignored: list[str]
 ) -> None:
-    pictures = {name: picture("PNG", (64 + n, 64)) for n, name in enumerate("ABC")}
+    pictures = {name: encode_image("PNG", (64 + n, 64)) for n, name in enumerate("ABC")}
 
     def fill(value: str | list[str]) -> object:
         if isinstance(value, list):

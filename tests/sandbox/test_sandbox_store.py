@@ -1,4 +1,4 @@
-"""What lies on the disk: charges, rights, leftovers, and what is pruned."""
+"""What is stored on disk: charges, permissions, leftovers, and pruning."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from geekai_video_mcp.sandbox.store import is_task_id
 
-from .conftest import until
+from .conftest import wait_until
 
 if TYPE_CHECKING:
     from .conftest import World
@@ -39,7 +39,7 @@ async def test_only_the_oldest_finished_tasks_are_pruned_and_stay_charged(world:
             found = [(await client.get(f"videos/{i}")) for i in ids]
             return [answer.status_code for answer in found] == [404, 404, 200, 200]
 
-        await until(pruned)
+        await wait_until(pruned)
         file = await client.get(f"files/{ids[0]}/video.mp4")
         refused = await client.post("videos/generations", json={"model": "m", "prompt": "p"})
 
@@ -57,7 +57,7 @@ async def test_unfinished_tasks_are_never_pruned(world: World) -> None:
         async def rendered() -> bool:
             return len(world.renders("end")) == len(ids)
 
-        await until(rendered)
+        await wait_until(rendered)
 
     assert world.renders("end") == ids
 
@@ -105,6 +105,46 @@ async def test_records_that_are_no_records_are_passed_over(world: World) -> None
         lost = await client.get(f"videos/{task_id}")
 
     assert (found.status_code, lost.status_code) == (200, 404)
+
+
+STORED: dict[str, object] = {
+    "id": "3c90c3cc-0d44-4b50-8888-8dd25736052a",
+    "number": 0,
+    "model": "sandbox",
+    "prompt": "die",
+    "charged_at": 1.0,
+    "shape": "object",
+    "status": "running",
+    "expected_seconds": 2.0,
+    "last_frame": False,
+    "inline": False,
+    "ignored": [],
+    "deaths": 2,
+    "started_at": 2.0,
+    "finished_at": None,
+    "error": None,
+    "report": None,
+    "progress": 0.0,
+}
+"""A whole task.json as released versions write it."""
+
+
+async def test_a_task_of_a_released_version_is_read_and_written_with_its_keys(
+    world: World,
+) -> None:
+    folder = world.folder / "tasks" / str(STORED["id"])
+    folder.mkdir(parents=True)
+    (folder / "task.json").write_text(json.dumps(STORED), "utf-8")
+    (folder / "plan.json").write_text(json.dumps({"prompt": "die"}), "utf-8")
+    async with world.running() as client:
+        failed = await world.finish(client, folder.name)
+    record = json.loads((folder / "task.json").read_bytes())
+
+    assert failed["error"]["code"] == "render_failed"
+    # Two attempts had failed before: the next was the last.
+    assert len(world.renders("dead")) == 1
+    assert record.keys() == STORED.keys()
+    assert (record["deaths"], record["status"]) == (3, "failed")
 
 
 async def test_a_write_that_fails_charges_nothing(

@@ -1,4 +1,4 @@
-"""The worker: what it does with renderers that die, hang, or are not there, and when idle."""
+"""The worker: renderers that die, hang or are missing, and an idle worker."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import trio
 import trio.testing
 
 from geekai_video_mcp.sandbox.store import Store
-from geekai_video_mcp.sandbox.studio import MAX_DEATHS, Studio
+from geekai_video_mcp.sandbox.studio import MAX_ATTEMPTS, RenderWorker
 
-from .conftest import until
+from .conftest import wait_until
 
 if TYPE_CHECKING:
     from .conftest import World
@@ -43,16 +43,16 @@ async def test_deaths_are_counted_across_restarts(world: World) -> None:
         task_id = await world.submit(client, "die")
     record = world.folder / "tasks" / task_id / "task.json"
 
-    def deaths() -> int:
+    def failed_attempts() -> int:
         return json.loads(record.read_bytes())["deaths"]
 
-    while (before := deaths()) < MAX_DEATHS:
+    while (before := failed_attempts()) < MAX_ATTEMPTS:
 
-        async def another(seen: int = before) -> bool:
-            return deaths() > seen
+        async def another(earlier: int = before) -> bool:
+            return failed_attempts() > earlier
 
         async with world.running():
-            await until(another)
+            await wait_until(another)
     async with world.running() as client:
         failed = await world.finish(client, task_id)
 
@@ -61,7 +61,7 @@ async def test_deaths_are_counted_across_restarts(world: World) -> None:
 
 async def test_a_renderer_that_falls_silent_is_stopped(world: World) -> None:
     # Long enough for the child to begin at all on a machine with much else to do.
-    async with world.running(silence_seconds=1.5) as client:
+    async with world.running(stall_timeout_seconds=1.5) as client:
         failed = await world.finish(client, await world.submit(client, "mute"))
 
     assert failed["error"]["code"] == "render_failed"
@@ -91,10 +91,10 @@ async def test_leaving_in_mid_render_stops_the_child_and_the_next_start_renders(
 
     with anyio.fail_after(15):
         async with world.running() as client:
-            # It would outstay a closed stdin; it is told to stop as well.
+            # It would not exit when its stdin is closed, so it must be terminated.
             task_id = await world.submit(client, "hold and linger")
-            await until(rendering)
-    world.let_go()
+            await wait_until(rendering)
+    world.release_renders()
     async with world.running() as client:
         done = await world.finish(client, task_id)
 
@@ -119,7 +119,7 @@ async def test_a_child_that_will_not_stop_is_killed(
             async def begun() -> bool:
                 return (world.folder / "tasks" / task_id / "deaf").exists()
 
-            await until(begun)
+            await wait_until(begun)
 
 
 async def test_a_report_is_proof_enough_when_the_parent_died_before_writing_it_down(
@@ -137,7 +137,7 @@ async def test_a_report_is_proof_enough_when_the_parent_died_before_writing_it_d
         async def recorded() -> bool:
             return json.loads(record.read_text("utf-8"))["status"] == "succeed"
 
-        await until(recorded)
+        await wait_until(recorded)
 
     assert done["task_status"] == "succeed"
     assert world.renders("begin") == [task_id]
@@ -167,8 +167,8 @@ async def test_the_estimate_follows_the_renders_progress(world: World) -> None:
             seen.append((await client.get(f"videos/{task_id}")).json()["estimated_seconds"])
             return seen[-1] < first * 0.7
 
-        await until(halved)
-        world.let_go()
+        await wait_until(halved)
+        world.release_renders()
         await world.finish(client, task_id)
 
     assert min(seen) >= 0.3
@@ -206,8 +206,8 @@ async def test_disk_trouble_does_not_end_the_worker(world: World) -> None:
 async def test_an_idle_worker_has_no_timer_running(world: World) -> None:
     async with world.running() as client:
         await world.finish(client, await world.submit(client))
-        # Threads and the last child's farewell count as blocked: quiet may come a little later,
-        # but a worker with a timer would never be without a deadline.
+        # Threads and the exit of the last child count as blocked, so this may take a moment, but
+        # a worker with a timer would never be without a deadline.
         deadline = 0.0
         for _ in range(100):
             await trio.testing.wait_all_tasks_blocked(0.05)
@@ -219,12 +219,12 @@ async def test_an_idle_worker_has_no_timer_running(world: World) -> None:
 
 @pytest.mark.parametrize("anyio_backend", ["trio"])
 async def test_a_post_cancelled_anywhere_is_charged_once_or_not_at_all(world: World) -> None:
-    """Whoever is charged gets a video, even if nobody heard the task's id."""
+    """Every charged task is rendered, even if its id was never received."""
     sandbox = world.sandbox()
     outcomes: list[int] = []
 
     async def all_rendered() -> bool:
-        # Nobody asks the sandbox: only its own worker can have known.
+        # There are no requests, so only the worker's own wake-up can start the render.
         return len(world.renders("end")) == sum(outcomes)
 
     async with sandbox:
@@ -235,7 +235,7 @@ async def test_a_post_cancelled_anywhere_is_charged_once_or_not_at_all(world: Wo
                     trio.lowlevel.add_instrument(Axe(scope, step))
                     await world.submit(client, f"fox {step}")
             outcomes.append(len(sandbox.charges()) - before)
-            await until(all_rendered)
+            await wait_until(all_rendered)
 
     assert set(outcomes) == {0, 1}
     assert world.renders("end") == [charge.task_id for charge in sandbox.charges()]
@@ -262,13 +262,13 @@ async def test_the_worker_needs_no_application(world: World) -> None:
     async with world.client(world.sandbox()) as client:
         task_id = await world.submit(client)
     store = Store(world.folder, keep_finished=10)
-    studio = Studio(store, renderer=world.renderer, silence_seconds=10)
+    worker = RenderWorker(store, renderer=world.renderer, stall_timeout_seconds=10)
 
     async def finished() -> bool:
-        task = store.load(task_id)
+        task = store.load_task(task_id)
         return task is not None and task.finished
 
     async with anyio.create_task_group() as group:
-        group.start_soon(studio.run)
-        await until(finished)
+        group.start_soon(worker.run)
+        await wait_until(finished)
         group.cancel_scope.cancel()

@@ -1,5 +1,6 @@
-"""A second program: GeekAI's video service, built from its documents and from nothing of ours.
+"""A second program: a mock of GeekAI's service, built from its documentation alone.
 
-The server talks to it exactly as it talks to GeekAI, so what is proven against it
-is proven of the client, the ledger and the engine that real money goes through.
+It imports nothing from the rest of this package. The server calls it exactly as it calls
+GeekAI, so a test against it exercises the client, the ledger and the engine that paid
+requests go through.
 """

@@ -1,7 +1,7 @@
-"""The sandbox as an ASGI application: routes, keys, and the order of things in a POST.
+"""The sandbox as an ASGI application: routes, authentication, and the steps of a POST.
 
-It knows GeekAI's documents and nothing of the server that will call it. It misbehaves
-only where its constructor says so.
+It implements GeekAI's documentation and knows nothing about the server that calls it.
+It fails on purpose only where its constructor asks for it.
 """
 
 from __future__ import annotations
@@ -26,48 +26,49 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from .answers import Json, error_answer, task_answer
+from .answers import Json, error_body, task_body
 from .estimates import seconds_until_done
-from .faults import Fault, Faults, after_charge, before_charge
-from .files import aside
-from .intake import Order, take_order, take_picture_order
+from .faults import Fault, FaultQueue, raise_before_charge, respond_after_charge
+from .files import run_in_thread
+from .intake import ParsedRequest, parse_image_request, parse_video_request
 from .models import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, model_detail, models_page
-from .refusals import Refused, invalid
-from .store import RESULTS, Charge, Media, Shape, Store, Task, now
-from .studio import Studio
+from .refusals import ApiError, validation_error
+from .store import RESULT_TYPES, Charge, Media, Shape, Store, Task, unix_time
+from .studio import RenderWorker
 
-# -P: a file named av.py in the user's working folder must not be what the child imports.
+# -P: the child must not import a file named av.py from the user's working folder.
 RENDERER: Final = (sys.executable, "-P", "-m", "geekai_video_mcp.sandbox.render")
 
 MAX_BODY_BYTES: Final = 48 * 1024 * 1024
-"""Two stills at their limit, in base64, and a prompt."""
+"""Room for two input images of the maximum size in base64, and a prompt."""
 MAX_WAITING: Final = 16
 KEEP_FINISHED: Final = 200
 KEEP_ALIVE_SECONDS: Final = 2.0
-SYNC_CUT_SECONDS: Final = 300.0
-"""GeekAI closes a synchronous answer after five minutes (rate limits page, read 2026-11-22)."""
-GLANCE_SECONDS: Final = 0.25
-"""Between looks at a task that another process may be rendering."""
-SILENCE_SECONDS: Final = 120.0
-"""A render child reports five times a second; a 4K frame takes a quarter of one."""
+SYNC_TIMEOUT_SECONDS: Final = 300.0
+"""GeekAI closes a synchronous response after five minutes (rate limits page, read 2026-11-22)."""
+POLL_SECONDS: Final = 0.25
+"""Interval between polls of a task that another process may be rendering."""
+RENDER_STALL_TIMEOUT: Final = 120.0
+"""Seconds without output after which a render child is considered stuck. It reports progress
+five times a second; a 4K frame takes a quarter of a second."""
 
 FILE_PATH: Final = re.compile(r"/files/([0-9a-f-]{36})/([a-z0-9.-]{1,20})")
 
 
 class Sandbox:
-    """GeekAI's video and image service on this machine, for no key and no money.
+    """A mock of GeekAI's video and image service on this machine, without a key or charges.
 
-    `app` answers as soon as there is a loop; results are rendered while the object
-    is entered, on asyncio or trio, and whatever was left waiting is taken up again.
+    `app` responds as soon as an event loop runs. Results are rendered while the object is
+    entered, on asyncio or trio; tasks that an earlier process left unfinished are resumed.
 
     Args:
-        folder: where tasks live; may be shared by any number of sandboxes at once.
-        base_url: where *app* will be reached, for links and for the path of its routes.
-        api_key: the only bearer token that passes; None lets everyone in.
-        balance: how many requests *folder* may ever charge for; None for no end.
-        shape: of `video_result`; "both" alternates, the first task has an object.
-        renderer: the command that renders a task's folder, which is appended to it.
-        faults: what goes wrong with each POST in turn, for tests of clients.
+        folder: where tasks are stored; any number of sandboxes may share it at once.
+        base_url: the URL of *app*, for links and for the path of its routes.
+        api_key: the only bearer token that is accepted; None accepts any request.
+        balance: how many requests *folder* may charge for in total; None for no limit.
+        shape: of `video_result`; "both" alternates, starting with an object.
+        renderer: the command that renders a task; the task's folder is appended to it.
+        faults: the fault that each POST in turn fails with, for testing clients.
     """
 
     def __init__(
@@ -83,8 +84,8 @@ class Sandbox:
         max_waiting: int = MAX_WAITING,
         keep_finished: int = KEEP_FINISHED,
         keep_alive_seconds: float = KEEP_ALIVE_SECONDS,
-        sync_cut_seconds: float = SYNC_CUT_SECONDS,
-        silence_seconds: float = SILENCE_SECONDS,
+        sync_timeout_seconds: float = SYNC_TIMEOUT_SECONDS,
+        stall_timeout_seconds: float = RENDER_STALL_TIMEOUT,
     ) -> None:
         self._base_url = base_url.rstrip("/")
         self._api_key = api_key
@@ -92,24 +93,26 @@ class Sandbox:
         self._shape: Final = shape
         self._max_waiting = max_waiting
         self._keep_alive_seconds = keep_alive_seconds
-        self._sync_cut_seconds = sync_cut_seconds
+        self._sync_timeout_seconds = sync_timeout_seconds
         self._store = Store(folder, keep_finished=keep_finished)
-        self._studio = Studio(self._store, renderer=renderer, silence_seconds=silence_seconds)
-        self._faults = Faults(faults)
+        self._worker = RenderWorker(
+            self._store, renderer=renderer, stall_timeout_seconds=stall_timeout_seconds
+        )
+        self._faults = FaultQueue(faults)
         self._stack = AsyncExitStack()
         self.app: Final = Starlette(
-            routes=self._routes(),
+            routes=self._build_routes(),
             exception_handlers={
-                Refused: _answer_refusal,
-                HTTPException: _answer_http,
-                OSError: _answer_disk,
+                ApiError: _handle_api_error,
+                HTTPException: _handle_http_error,
+                OSError: _handle_os_error,
             },
         )
 
     async def __aenter__(self) -> Self:
         group = await self._stack.enter_async_context(anyio.create_task_group())
         self._stack.callback(group.cancel_scope.cancel)
-        group.start_soon(self._studio.run, name="sandbox studio")
+        group.start_soon(self._worker.run, name="sandbox worker")
         return self
 
     async def __aexit__(
@@ -121,168 +124,176 @@ class Sandbox:
         return await self._stack.__aexit__(kind, error, traceback)
 
     def charges(self) -> list[Charge]:
-        """Everything that was ever charged for in this folder, oldest first. Blocks."""
+        """Return every charge ever made in this folder, oldest first. Blocks."""
         return self._store.charges()
 
-    def _routes(self) -> list[Route]:
+    def _build_routes(self) -> list[Route]:
         base = urlsplit(self._base_url).path
         return [
             Route(f"{base}/videos/generations", self._generate_video, methods=["POST"]),
-            Route(f"{base}/videos/{{task_id}}", self._video),
-            Route(f"{base}/video/{{task_id}}/result", self._video),
-            Route(f"{base}/images/generations", self._generate_pictures, methods=["POST"]),
-            Route(f"{base}/images/{{task_id}}", self._pictures),
-            Route(f"{base}/models", self._models),
-            Route(f"{base}/models/{{model:path}}", self._model),
-            Route(f"{base}/files/{{task_id}}/{{name}}", self._file),
-            Route("/health", self._health),
+            Route(f"{base}/videos/{{task_id}}", self._get_video),
+            Route(f"{base}/video/{{task_id}}/result", self._get_video),
+            Route(f"{base}/images/generations", self._generate_images, methods=["POST"]),
+            Route(f"{base}/images/{{task_id}}", self._get_images),
+            Route(f"{base}/models", self._list_models),
+            Route(f"{base}/models/{{model:path}}", self._get_model),
+            Route(f"{base}/files/{{task_id}}/{{name}}", self._get_file),
+            Route("/health", self._get_health),
         ]
 
     async def _generate_video(self, request: Request) -> Response:
-        def take(body: bytes) -> Order:
-            return take_order(body, find=self._own_file, shape_of=self._shape_of)
+        def parse(body: bytes) -> ParsedRequest:
+            return parse_video_request(body, find=self._local_file, choose_shape=self._choose_shape)
 
-        return await self._generate(request, take)
+        return await self._generate(request, parse)
 
-    async def _generate_pictures(self, request: Request) -> Response:
-        def take(body: bytes) -> Order:
-            return take_picture_order(body, find=self._own_file)
+    async def _generate_images(self, request: Request) -> Response:
+        def parse(body: bytes) -> ParsedRequest:
+            return parse_image_request(body, find=self._local_file)
 
-        return await self._generate(request, take)
+        return await self._generate(request, parse)
 
-    async def _generate(self, request: Request, take: Callable[[bytes], Order]) -> Response:
+    async def _generate(
+        self, request: Request, parse: Callable[[bytes], ParsedRequest]
+    ) -> Response:
         self._check_key(request)
         body = await _read_body(request)
-        fault = self._faults.draw()
-        before_charge(fault)
+        fault = self._faults.take_next()
+        raise_before_charge(fault)
         try:
-            task, wait = await aside(self._take_in, take, body)
+            task, wait = await run_in_thread(self._accept, parse, body)
         finally:
-            # Also for a caller who is gone: what was charged is rendered.
-            self._studio.ring()
+            # Even if the caller has disconnected: a task that was charged must be rendered.
+            self._worker.wake()
         if wait and fault is None:
-            return StreamingResponse(self._answer_when_done(task), media_type="application/json")
-        answer = JSONResponse(await aside(self._describe, task))
-        return answer if fault is None else after_charge(fault, answer)
+            return StreamingResponse(self._stream_result(task), media_type="application/json")
+        response = JSONResponse(await run_in_thread(self._task_body, task))
+        return response if fault is None else respond_after_charge(fault, response)
 
-    def _take_in(self, take: Callable[[bytes], Order], body: bytes) -> tuple[Task, bool]:
-        """Understand a POST and charge for it: all of it, or nothing. Blocks."""
-        order = take(body)
-        return self._store.admit(order.draft, self._check_room), order.wait
+    def _accept(self, parse: Callable[[bytes], ParsedRequest], body: bytes) -> tuple[Task, bool]:
+        """Parse a POST and charge for it; if anything fails, nothing is charged. Blocks."""
+        parsed = parse(body)
+        return self._store.create_task(parsed.new_task, self._check_limits), parsed.wait
 
-    def _check_room(self, charged: int, unfinished: list[Task]) -> None:
+    def _check_limits(self, charged: int, unfinished: list[Task]) -> None:
         if self._balance is not None and charged >= self._balance:
-            raise Refused(
-                402, "insufficient_balance", "The balance is used up; nothing was rendered."
+            raise ApiError(
+                402,
+                "insufficient_balance",
+                "The sandbox's balance is used up; the request was not accepted.",
             )
         if sum(task.status == "pending" for task in unfinished) >= self._max_waiting:
-            # A place is free when the first of them is done.
-            seconds = seconds_until_done("", unfinished[:1], now=now())
-            raise Refused(
+            # There is room again when the first of them is finished.
+            seconds = seconds_until_done("", unfinished[:1], now=unix_time())
+            raise ApiError(
                 429,
                 "rate_limit_exceeded",
-                f"{self._max_waiting} tasks are waiting already; try again in a moment.",
+                f"{self._max_waiting} tasks are already waiting; retry later.",
                 retry_after_seconds=max(1, math.ceil(seconds)),
             )
 
-    def _shape_of(self, number: int) -> Shape:
+    def _choose_shape(self, number: int) -> Shape:
         if self._shape == "both":
             return "array" if number % 2 else "object"
         return self._shape
 
-    def _own_file(self, url: str) -> bytes | None:
-        """The picture behind a link that this sandbox made, while it is still there."""
+    def _local_file(self, url: str) -> bytes | None:
+        """Return the file behind a URL of this sandbox; None for other URLs and missing files."""
         if not url.startswith(self._base_url):
             return None
-        found = FILE_PATH.fullmatch(unquote(url.removeprefix(self._base_url)))
-        path = self._store.result(found[1], found[2]) if found else None
+        match = FILE_PATH.fullmatch(unquote(url.removeprefix(self._base_url)))
+        path = self._store.result_path(match[1], match[2]) if match else None
         return path.read_bytes() if path else None
 
-    def _describe(self, task: Task) -> Json:
-        results = _Results(f"{self._base_url}/files/{task.id}", self._store.folder_of(task.id))
-        left = 0.0
+    def _task_body(self, task: Task) -> Json:
+        files = _ResultFiles(f"{self._base_url}/files/{task.id}", self._store.task_folder(task.id))
+        seconds_left = 0.0
         if not task.finished:
-            left = seconds_until_done(task.id, self._store.unfinished(), now=now())
-        return task_answer(task, results, seconds_left=left)
+            seconds_left = seconds_until_done(
+                task.id, self._store.list_unfinished(), now=unix_time()
+            )
+        return task_body(task, files, seconds_left=seconds_left)
 
-    async def _answer_when_done(self, task: Task) -> AsyncGenerator[bytes]:
-        """Blank lines until the result, or until GeekAI would have hung up."""
-        deadline = anyio.current_time() + self._sync_cut_seconds
+    async def _stream_result(self, task: Task) -> AsyncGenerator[bytes]:
+        """Yield blank lines until the result, or until GeekAI would have closed the connection."""
+        deadline = anyio.current_time() + self._sync_timeout_seconds
         try:
             while anyio.current_time() < deadline:
                 yield b"\n"
-                line_due = min(deadline, anyio.current_time() + self._keep_alive_seconds)
-                if done := await self._finished(task, until=line_due):
-                    yield json.dumps(await aside(self._describe, done)).encode()
+                next_line_at = min(deadline, anyio.current_time() + self._keep_alive_seconds)
+                if finished := await self._wait_until_finished(task, deadline=next_line_at):
+                    yield json.dumps(await run_in_thread(self._task_body, finished)).encode()
                     return
         except OSError:
-            # The 200 is out already; what can still be said is said in the body.
-            yield json.dumps(error_answer(_disk_trouble())).encode()
+            # The status 200 was already sent, so the error is reported in the body.
+            yield json.dumps(error_body(_disk_error())).encode()
 
-    async def _finished(self, task: Task, *, until: float) -> Task | None:
-        """The task once it is finished; None if it is not *until* then (the loop's clock)."""
-        while (left := until - anyio.current_time()) > 0:
-            await self._studio.news(at_most=min(left, GLANCE_SECONDS))
-            seen = await aside(self._store.load, task.id)
-            if seen is None or seen.finished:
-                return seen or task
+    async def _wait_until_finished(self, task: Task, *, deadline: float) -> Task | None:
+        """Return the task once it is finished; None at *deadline*, a time of the loop's clock."""
+        while (seconds_left := deadline - anyio.current_time()) > 0:
+            await self._worker.wait_for_change(at_most=min(seconds_left, POLL_SECONDS))
+            latest = await run_in_thread(self._store.load_task, task.id)
+            if latest is None or latest.finished:
+                return latest or task
         return None
 
-    async def _video(self, request: Request) -> Response:
-        return await self._task(request, "video")
+    async def _get_video(self, request: Request) -> Response:
+        return await self._get_task(request, "video")
 
-    async def _pictures(self, request: Request) -> Response:
-        return await self._task(request, "image")
+    async def _get_images(self, request: Request) -> Response:
+        return await self._get_task(request, "image")
 
-    async def _task(self, request: Request, media: Media) -> Response:
+    async def _get_task(self, request: Request, media: Media) -> Response:
         self._check_key(request)
         task_id = request.path_params["task_id"]
-        task = await aside(self._store.load, task_id)
+        task = await run_in_thread(self._store.load_task, task_id)
         if task is None or task.media != media:
-            raise Refused(404, "not_found", "There is no such task here.")
+            raise ApiError(404, "not_found", "No task with this id exists in the sandbox.")
         if not task.finished:
-            # Whoever was rendering it may be gone; this process can.
-            self._studio.ring()
-        return JSONResponse(await aside(self._describe, task))
+            # The process that was rendering it may have died; this one can take over.
+            self._worker.wake()
+        return JSONResponse(await run_in_thread(self._task_body, task))
 
-    async def _models(self, request: Request) -> Response:
+    async def _list_models(self, request: Request) -> Response:
         self._check_key(request)
         await checkpoint()
-        page = _count(request, "page", default=1, most=1_000_000)
-        page_size = _count(request, "page_size", default=DEFAULT_PAGE_SIZE, most=MAX_PAGE_SIZE)
+        page = _read_int_param(request, "page", default=1, most=1_000_000)
+        page_size = _read_int_param(
+            request, "page_size", default=DEFAULT_PAGE_SIZE, most=MAX_PAGE_SIZE
+        )
         return JSONResponse(models_page(page, page_size))
 
-    async def _model(self, request: Request) -> Response:
+    async def _get_model(self, request: Request) -> Response:
         self._check_key(request)
         await checkpoint()
         detail = model_detail(request.path_params["model"])
         if detail is None:
-            raise Refused(404, "not_found", "The list of models has no such name.")
+            raise ApiError(404, "not_found", "No model with this id is in the sandbox's list.")
         return JSONResponse(detail)
 
-    async def _file(self, request: Request) -> Response:
-        """A result, without a key: GeekAI's links need none either, only their id."""
+    async def _get_file(self, request: Request) -> Response:
+        """Return a result file. No key is required, as for GeekAI's own result links."""
         task_id, name = request.path_params["task_id"], request.path_params["name"]
-        path = await aside(self._store.result, task_id, name)
+        path = await run_in_thread(self._store.result_path, task_id, name)
         if path is None:
-            raise Refused(404, "not_found", "There is no such file here.")
-        found = await aside(path.stat)
-        return FileResponse(path, media_type=RESULTS[name], stat_result=found)
+            raise ApiError(404, "not_found", "No such result file exists in the sandbox.")
+        file_stat = await run_in_thread(path.stat)
+        return FileResponse(path, media_type=RESULT_TYPES[name], stat_result=file_stat)
 
-    async def _health(self, _request: Request) -> Response:
-        waiting = await aside(self._store.unfinished)
-        return JSONResponse({"status": "ok", "unfinished": len(waiting)})
+    async def _get_health(self, _request: Request) -> Response:
+        unfinished = await run_in_thread(self._store.list_unfinished)
+        return JSONResponse({"status": "ok", "unfinished": len(unfinished)})
 
     def _check_key(self, request: Request) -> None:
         if self._api_key is None:
             return
         sent = request.headers.get("authorization", "").encode()
         if not hmac.compare_digest(sent, f"Bearer {self._api_key}".encode()):
-            raise Refused(401, "unauthorized", "The API key is missing or not this sandbox's.")
+            raise ApiError(401, "unauthorized", "The API key is missing or invalid.")
 
 
-class _Results(NamedTuple):
-    """A task's files, for its answer."""
+class _ResultFiles(NamedTuple):
+    """The result files of one task, below *url* and in *folder*."""
 
     url: str
     folder: Path
@@ -295,12 +306,12 @@ class _Results(NamedTuple):
 
 
 async def _read_body(request: Request) -> bytes:
-    too_large = Refused(413, "invalid_request", "The request body is over 48 MiB.")
-    announced = request.headers.get("content-length", "0")
-    if announced.isdigit() and int(announced) > MAX_BODY_BYTES:
+    too_large = ApiError(413, "invalid_request", "The request body is over 48 MiB.")
+    declared_length = request.headers.get("content-length", "0")
+    if declared_length.isdigit() and int(declared_length) > MAX_BODY_BYTES:
         raise too_large
     body = bytearray()
-    # Closed by hand: trio leaves a half-read generator to the garbage collector.
+    # Closed explicitly: trio leaves a half-read generator to the garbage collector.
     async with aclosing(request.stream()) as stream:
         async for chunk in stream:
             body += chunk
@@ -309,36 +320,36 @@ async def _read_body(request: Request) -> bytes:
     return bytes(body)
 
 
-def _count(request: Request, name: str, *, default: int, most: int) -> int:
+def _read_int_param(request: Request, name: str, *, default: int, most: int) -> int:
     text = request.query_params.get(name, str(default))
     if not re.fullmatch(r"[0-9]{1,7}", text) or not 1 <= int(text) <= most:
-        raise invalid(message=f"{name} must be a whole number from 1 to {most}.")
+        raise validation_error(message=f"{name} must be a whole number from 1 to {most}.")
     return int(text)
 
 
-async def _answer_refusal(_request: Request, refused: Exception) -> Response:
-    if not isinstance(refused, Refused):  # pragma: no cover - Starlette's type is wider
-        raise refused
-    after = refused.retry_after_seconds
+async def _handle_api_error(_request: Request, error: Exception) -> Response:
+    if not isinstance(error, ApiError):  # pragma: no cover - Starlette's type is wider
+        raise error
+    after = error.retry_after_seconds
     return JSONResponse(
-        error_answer(refused),
-        status_code=refused.status_code,
+        error_body(error),
+        status_code=error.status_code,
         headers=None if after is None else {"retry-after": str(after)},
     )
 
 
-async def _answer_http(request: Request, error: Exception) -> Response:
+async def _handle_http_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):  # pragma: no cover - Starlette's type is wider
         raise error
     code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "invalid_request")
-    message = "There is nothing at this address, or not for this method."
-    return await _answer_refusal(request, Refused(error.status_code, code, message))
+    message = "Unknown path, or a method that the path does not support."
+    return await _handle_api_error(request, ApiError(error.status_code, code, message))
 
 
-async def _answer_disk(request: Request, _error: Exception) -> Response:
-    return await _answer_refusal(request, _disk_trouble())
+async def _handle_os_error(request: Request, _exc: Exception) -> Response:
+    return await _handle_api_error(request, _disk_error())
 
 
-def _disk_trouble() -> Refused:
-    message = "The sandbox could not use its folder; look at the disk's space and rights."
-    return Refused(500, "internal_error", message)
+def _disk_error() -> ApiError:
+    message = "The sandbox could not use its folder; check free disk space and permissions."
+    return ApiError(500, "internal_error", message)

@@ -1,7 +1,7 @@
-"""How long a render takes, and how long until it is done. Pure.
+"""Estimates of the render time and of the time until a task is done. Pure.
 
-The figures were measured on two cores (2026-11-22): 720p, 5 s at 30 fps takes 1.8 s in
-speed and 2.9 s in quality, 1080p 2.6 and 4.9, 4K 7.8; a still adds about as much again.
+Measured on two cores (2026-11-22): 720p, 5 s at 30 fps takes 1.8 s with quality=speed and
+2.9 s with quality=quality, 1080p 2.6 and 4.9, 4K 7.8; an input image about doubles it.
 """
 
 from __future__ import annotations
@@ -9,60 +9,60 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from .pictures import PicturePlan
+from .pictures import ImagePlan
 from .plan import Plan
 from .store import Task
 
-START_SECONDS: Final = 0.9
-"""Interpreter, imports, typesetting, and the last flush to disk."""
+STARTUP_SECONDS: Final = 0.9
+"""Starting the interpreter, imports, typesetting, and the final flush to disk."""
 FRAME_SECONDS: Final = 0.004
 MEGAPIXEL_SECONDS: Final = 0.0055
 QUALITY_MEGAPIXEL_SECONDS: Final = 0.005
-"""What the better preset adds; above 1080p the renderer does without it."""
-STILL_MEGAPIXEL_SECONDS: Final = 0.010
+"""Added by the slower encoder preset, which the renderer does not use above 1080p."""
+INPUT_IMAGE_MEGAPIXEL_SECONDS: Final = 0.010
 FULL_HD_PIXELS: Final = 1920 * 1080
 
-PICTURE_MEGAPIXEL_SECONDS: Final = 0.3
-"""Painting, typesetting and compressing one picture."""
+IMAGE_MEGAPIXEL_SECONDS: Final = 0.3
+"""Painting, text and compression of an image."""
 
-LEAST_SECONDS: Final = 0.3
-"""An estimate that is used up says "any moment now", never zero or less."""
+MIN_SECONDS: Final = 0.3
+"""The smallest estimate that is reported for an unfinished task."""
 
 
 def render_seconds(plan: Plan) -> float:
-    """Seconds of rendering that *plan* asks of this machine, once it starts."""
+    """Return the seconds that rendering *plan* takes on this machine, without queueing."""
     per_megapixel = MEGAPIXEL_SECONDS
     if plan.quality == "quality" and plan.width * plan.height <= FULL_HD_PIXELS:
         per_megapixel += QUALITY_MEGAPIXEL_SECONDS
     if plan.image or plan.image_tail:
-        per_megapixel += STILL_MEGAPIXEL_SECONDS
+        per_megapixel += INPUT_IMAGE_MEGAPIXEL_SECONDS
     drawing = plan.frames * FRAME_SECONDS + plan.pixel_frames / 1e6 * per_megapixel
-    return START_SECONDS + drawing
+    return STARTUP_SECONDS + drawing
 
 
-def picture_seconds(plan: PicturePlan) -> float:
-    """The same for pictures."""
+def image_seconds(plan: ImagePlan) -> float:
+    """Return the seconds that rendering the images of *plan* takes, without queueing."""
     megapixels = plan.width * plan.height / 1e6
-    return START_SECONDS + plan.count * megapixels * PICTURE_MEGAPIXEL_SECONDS
+    return STARTUP_SECONDS + plan.count * megapixels * IMAGE_MEGAPIXEL_SECONDS
 
 
 def remaining_seconds(expected: float, *, elapsed: float, progress: float) -> float:
-    """Seconds left of a render that was *expected* to take so long in all.
+    """Return the seconds left of a render that was *expected* to take that many in total.
 
-    The further it is, the more the pace so far counts and the less the forecast. A
-    clock that was set back makes *elapsed* negative, which counts as none.
+    The weight of the pace so far grows with the progress, that of the forecast shrinks.
+    A negative *elapsed*, from a clock that was set back, counts as 0.
     """
     elapsed = max(elapsed, 0.0)
     if progress <= 0.0:
         left = expected - elapsed
     else:
-        # (1 - progress) of the forecast plus progress of the pace's own total, elapsed / progress.
+        # The total is (1 - progress) * forecast + progress * (elapsed / progress).
         left = ((1.0 - progress) * expected + elapsed) * (1.0 - progress)
-    return max(left, LEAST_SECONDS)
+    return max(left, MIN_SECONDS)
 
 
 def seconds_until_done(task_id: str, queue: Sequence[Task], *, now: float) -> float:
-    """Seconds until the task is done, given every unfinished task, first come first."""
+    """Return the seconds until the task is done; *queue* has all unfinished tasks in order."""
     total = 0.0
     for task in queue:
         if task.started_at is None:
@@ -74,4 +74,4 @@ def seconds_until_done(task_id: str, queue: Sequence[Task], *, now: float) -> fl
             )
         if task.id == task_id:
             break
-    return round(max(total, LEAST_SECONDS), 2)
+    return round(max(total, MIN_SECONDS), 2)

@@ -1,8 +1,8 @@
-"""Misbehaviour on order, so that a client's worst days can be rehearsed.
+"""Fault injection, for testing how a client handles failures.
 
-Each POST takes the next fault of a list that the sandbox was made with; when the
-list is used up, it behaves. What matters of a fault is on which side of the charge
-it lies: before, nothing happened; after, a task exists that its caller cannot name.
+Each POST takes the next fault of a list that the sandbox was created with; after the last
+one every POST succeeds. A fault is either before the charge, and nothing happened, or
+after it, and a task exists whose id the caller does not know.
 """
 
 from __future__ import annotations
@@ -12,44 +12,44 @@ from typing import Final, Literal
 
 from starlette.responses import HTMLResponse, Response
 
-from .refusals import Refused
+from .refusals import ApiError
 
 Fault = Literal["rate_limited", "busy", "broken", "timed_out", "garbled", "blank"]
-"""rate_limited (429) and busy (503) come before the charge; broken (500), timed_out (504
-in HTML), garbled (half of the JSON) and blank (200 and no body) after it."""
+"""rate_limited (429) and busy (503) are before the charge; broken (500), timed_out (504
+in HTML), garbled (half of the JSON) and blank (200 without a body) are after it."""
 
 RETRY_AFTER_SECONDS: Final = 1
 
 
-class Faults:
-    """The faults still to come. None in the list is a POST that goes well."""
+class FaultQueue:
+    """The remaining faults. None in the list stands for a POST that succeeds."""
 
-    def __init__(self, order: Iterable[Fault | None]) -> None:
-        self._order: Iterator[Fault | None] = iter(order)
+    def __init__(self, faults: Iterable[Fault | None]) -> None:
+        self._faults: Iterator[Fault | None] = iter(faults)
 
-    def draw(self) -> Fault | None:
-        return next(self._order, None)
+    def take_next(self) -> Fault | None:
+        return next(self._faults, None)
 
 
-def before_charge(fault: Fault | None) -> None:
-    """Fail as *fault* wants, if it wants to before anything was charged."""
+def raise_before_charge(fault: Fault | None) -> None:
+    """Raise the error of a *fault* that is before the charge; do nothing for any other."""
     if fault == "rate_limited":
-        raise Refused(
+        raise ApiError(
             429,
             "rate_limit_exceeded",
-            "Too many requests, as ordered.",
+            "Too many requests (injected fault).",
             retry_after_seconds=RETRY_AFTER_SECONDS,
         )
     if fault == "busy":
-        raise Refused(503, "service_unavailable", "The service is busy, as ordered.")
+        raise ApiError(503, "service_unavailable", "The service is busy (injected fault).")
 
 
-def after_charge(fault: Fault, answer: Response) -> Response:
-    """What is sent in place of *answer*, whose task has been charged."""
+def respond_after_charge(fault: Fault, response: Response) -> Response:
+    """Return or raise what is sent in place of *response*, whose task has been charged."""
     if fault == "broken":
-        raise Refused(500, "internal_error", "Something broke, as ordered.")
+        raise ApiError(500, "internal_error", "Internal error (injected fault).")
     if fault == "timed_out":
         return HTMLResponse("<h1>504 Gateway Time-out</h1>", status_code=504)
-    body = bytes(answer.body)
-    half = body[: len(body) // 2] if fault == "garbled" else b""
-    return Response(half, media_type="application/json")
+    body = bytes(response.body)
+    content = body[: len(body) // 2] if fault == "garbled" else b""
+    return Response(content, media_type="application/json")

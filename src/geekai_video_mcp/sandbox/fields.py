@@ -1,7 +1,7 @@
-"""One JSON object from a caller: typed reading, and a note of what nobody read.
+"""Typed access to a caller's JSON object, with a list of the fields that were not used.
 
-The sandbox takes every field that GeekAI has or will have. What it has no use for
-is named back to the caller as ignored, never silently dropped.
+The sandbox accepts every field, also those that GeekAI may add. Fields that it does not
+use are reported to the caller as ignored.
 """
 
 from __future__ import annotations
@@ -9,82 +9,84 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, cast
 
-from .refusals import invalid
+from .refusals import validation_error
 
 MAX_IGNORED: Final = 50
 MAX_NAME_CHARS: Final = 100
-"""A request of 48 MiB may be all names; an answer that repeats them should not be."""
+"""A request of 48 MiB may consist of field names; the response must not repeat them all."""
 
 
-class Fields:
+class FieldReader:
     """Reads each field once, by type; null is the same as absent."""
 
     def __init__(self, raw: Mapping[str, object], *, prefix: str = "") -> None:
         if not all(is_unicode(name) for name in raw):
-            raise invalid(message="A field's name holds half a character (a lone surrogate).")
+            raise validation_error(
+                message="The name of a field contains an unpaired surrogate (invalid Unicode)."
+            )
         self._raw = {name: value for name, value in raw.items() if value is not None}
         self._prefix = prefix
         self._unread = dict.fromkeys(self._raw)
 
-    def value(self, name: str) -> object | None:
-        """The field as it came, or None."""
+    def read_value(self, name: str) -> object | None:
+        """Return the field unchanged, or None."""
         self._unread.pop(name, None)
         return self._raw.get(name)
 
-    def text(self, name: str) -> str | None:
-        """The field as a string without blank ends; an empty one counts as absent."""
-        value = self.value(name)
+    def read_text(self, name: str) -> str | None:
+        """Return the field as a stripped string; an empty one counts as absent."""
+        value = self.read_value(name)
         if value is None:
             return None
         if not isinstance(value, str):
-            raise invalid(message=f"{self._prefix}{name} must be a string.")
+            raise validation_error(message=f"{self._prefix}{name} must be a string.")
         if not is_unicode(value):
-            raise invalid(
-                message=f"{self._prefix}{name} holds half a character (a lone surrogate)."
+            raise validation_error(
+                message=f"{self._prefix}{name} contains an unpaired surrogate (invalid Unicode)."
             )
         return value.strip() or None
 
-    def flag(self, name: str) -> bool:
-        """The field as a boolean; absent means false, GeekAI's default for all of them."""
-        value = self.value(name)
+    def read_flag(self, name: str) -> bool:
+        """Return the field as a boolean; absent means false, GeekAI's default for all of them."""
+        value = self.read_value(name)
         if value is None:
             return False
         if not isinstance(value, bool):
-            raise invalid(message=f"{self._prefix}{name} must be true or false.")
+            raise validation_error(message=f"{self._prefix}{name} must be true or false.")
         return value
 
-    def number(self, name: str) -> float | None:
-        """The field as a number; a string that spells one is taken too."""
-        value = self.value(name)
+    def read_number(self, name: str) -> float | None:
+        """Return the field as a number; a numeric string is accepted too."""
+        value = self.read_value(name)
         if value is None:
             return None
-        number = as_number(value)
+        number = parse_number(value)
         if number is None:
-            raise invalid(message=f"{self._prefix}{name} must be a number.")
+            raise validation_error(message=f"{self._prefix}{name} must be a number.")
         return number
 
-    def inner(self, name: str) -> Fields:
-        """The object in the field; absent means an empty one."""
-        value = self.value(name)
+    def read_object(self, name: str) -> FieldReader:
+        """Return a reader of the object in the field; absent means an empty object."""
+        value = self.read_value(name)
         if value is None:
-            return Fields({}, prefix=f"{self._prefix}{name}.")
+            return FieldReader({}, prefix=f"{self._prefix}{name}.")
         if not isinstance(value, dict):
-            raise invalid(message=f"{self._prefix}{name} must be an object.")
-        return Fields(cast("dict[str, object]", value), prefix=f"{self._prefix}{name}.")
+            raise validation_error(message=f"{self._prefix}{name} must be an object.")
+        return FieldReader(cast("dict[str, object]", value), prefix=f"{self._prefix}{name}.")
 
-    def ignore(self, name: str) -> None:
-        """Note that the field was understood but changes nothing."""
+    def mark_ignored(self, name: str) -> None:
+        """Report the field as ignored although it was read."""
         if name in self._raw:
             self._unread[name] = None
 
-    def ignored(self) -> list[str]:
-        """The full names of the fields that had no effect, in the caller's order."""
+    def ignored_names(self) -> list[str]:
+        """Return the full names of the fields that had no effect, in the caller's order."""
         names = [name for name in self._raw if name in self._unread]
         return [f"{self._prefix}{name[:MAX_NAME_CHARS]}" for name in names[:MAX_IGNORED]]
 
 
 def is_unicode(text: str) -> bool:
-    """Whether *text* can be written as UTF-8: JSON may carry half a surrogate pair."""
+    """Return whether *text* can be encoded as UTF-8: JSON may contain unpaired surrogates."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -92,8 +94,8 @@ def is_unicode(text: str) -> bool:
     return True
 
 
-def as_number(value: object) -> float | None:
-    """*value* as a finite number, or None; booleans are not numbers here."""
+def parse_number(value: object) -> float | None:
+    """Return *value* as a finite number, or None; a boolean is not a number here."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:

@@ -1,6 +1,6 @@
-"""Files that outlive a crash, and a lock that does not outlive its process.
+"""Durable file writes, and a file lock that the system releases with its process.
 
-Everything here may block; the event loop reaches it through `aside`.
+Everything here may block; the event loop calls it through `run_in_thread`.
 """
 
 from __future__ import annotations
@@ -22,35 +22,35 @@ PRIVATE_FOLDER: Final = 0o700
 PRIVATE_FILE: Final = 0o600
 
 
-async def aside(work: Callable[[*Ts], T], *args: *Ts) -> T:
-    """Run *work* on a worker thread, with a point of cancellation on either side.
+async def run_in_thread(work: Callable[[*Ts], T], *args: *Ts) -> T:
+    """Run *work* on a worker thread, with a cancellation point before and after it.
 
-    A cancelled caller waits for the thread: work that was begun is done. The two
-    checkpoints let a test see what happens when a caller vanishes just before a
-    side effect, and just after one whose answer it will never read.
+    A cancelled caller waits for the thread, so work that was started is finished. The two
+    checkpoints let a test cancel a caller just before a side effect, and just after one
+    whose result it then never reads.
     """
     await checkpoint()
-    done = await anyio.to_thread.run_sync(work, *args)
+    result = await anyio.to_thread.run_sync(work, *args)
     await checkpoint()
-    return done
+    return result
 
 
 def write_durably(path: Path, content: bytes) -> None:
-    """Replace *path* by *content*, whole or not at all, even through a power cut."""
+    """Replace *path* by *content* atomically; the new content survives a power failure."""
     part = path.with_name(f".{path.name}.part")
-    _write(part, content, durable=True)
+    _write_file(part, content, durable=True)
     part.replace(path)
     sync_folder(path.parent)
 
 
-def write_lightly(path: Path, content: bytes) -> None:
-    """Replace *path* by *content*, whole or not at all; may be lost in a power cut."""
+def write_best_effort(path: Path, content: bytes) -> None:
+    """Replace *path* by *content* atomically; a power failure may lose it."""
     part = path.with_name(f".{path.name}.part")
-    _write(part, content, durable=False)
+    _write_file(part, content, durable=False)
     part.replace(path)
 
 
-def _write(path: Path, content: bytes, *, durable: bool) -> None:
+def _write_file(path: Path, content: bytes, *, durable: bool) -> None:
     with open_private(path) as file:
         file.write(content)
         if durable:
@@ -59,12 +59,12 @@ def _write(path: Path, content: bytes, *, durable: bool) -> None:
 
 
 def open_private(path: Path) -> BinaryIO:
-    """Open *path* empty for writing, readable by its owner alone."""
+    """Truncate *path* and open it for writing, accessible to its owner only."""
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_FILE), "wb")
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the names in *folder* durable. Windows has no such call, and needs none."""
+    """Make the names in *folder* durable. Windows has no such call and does not need one."""
     if sys.platform == "win32":
         return
     fd = os.open(folder, os.O_RDONLY)
@@ -75,10 +75,10 @@ def sync_folder(folder: Path) -> None:
 
 
 class FileLock:
-    """An exclusive lock on a file, released by the system when its holders are gone.
+    """An exclusive lock on a file, released by the system when its holders have exited.
 
-    No process ids and no clocks: a lock is held exactly as long as somebody has
-    the descriptor open. On POSIX a child that was given `descriptor` is a holder too.
+    It uses no process ids and no clocks: the lock is held exactly as long as a process has
+    the descriptor open. On POSIX a child that inherited `descriptor` is a holder too.
     """
 
     def __init__(self, path: Path) -> None:
@@ -89,22 +89,22 @@ class FileLock:
     def descriptor(self) -> int | None:
         return self._fd
 
-    def take(self) -> bool:
-        """Take the lock if it is free; say whether it was."""
-        return self._lock(blocking=False)
+    def try_acquire(self) -> bool:
+        """Take the lock if it is free; return whether it was."""
+        return self._open_and_lock(blocking=False)
 
-    def wait(self) -> None:
-        """Take the lock when it becomes free. Only for locks held for milliseconds."""
-        self._lock(blocking=True)
+    def acquire(self) -> None:
+        """Wait for the lock and take it. Only for locks that are held for milliseconds."""
+        self._open_and_lock(blocking=True)
 
     def release(self) -> None:
-        # Closing, not unlocking: an explicit unlock would also take it from a child
+        # Close and do not unlock: an explicit unlock would also release it for a child
         # that still holds the same open file.
         if self._fd is not None:
             fd, self._fd = self._fd, None
             os.close(fd)
 
-    def _lock(self, *, blocking: bool) -> bool:
+    def _open_and_lock(self, *, blocking: bool) -> bool:
         fd = os.open(self._path, os.O_RDWR | os.O_CREAT, PRIVATE_FILE)
         try:
             _lock_descriptor(fd, blocking=blocking)
@@ -135,18 +135,18 @@ else:
 
 @contextmanager
 def locked(path: Path) -> Generator[None]:
-    """Hold the lock on *path* for a few milliseconds' work."""
+    """Hold the lock on *path*, for a few milliseconds of work."""
     lock = FileLock(path)
-    lock.wait()
+    lock.acquire()
     try:
         yield
     finally:
         lock.release()
 
 
-def private_folder(folder: Path) -> None:
-    """Make *folder* if need be, and keep it to its owner."""
+def ensure_private_folder(folder: Path) -> None:
+    """Create *folder* if it is missing, and restrict it to its owner."""
     folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
-    # mkdir's mode does not reach a folder that was there before.
+    # mkdir does not change the mode of a folder that already exists.
     with suppress(PermissionError):
         folder.chmod(PRIVATE_FOLDER)

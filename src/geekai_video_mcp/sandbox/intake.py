@@ -1,7 +1,7 @@
-"""From the bytes of a POST to the draft of a task.
+"""Parsing of a POST body into a new task.
 
-Reads the request, its pictures and its plan, in that order; nothing is written and
-nothing charged before all of it is understood.
+Reads the request, its input images and its plan, in that order; nothing is written and
+nothing is charged before all of it is valid.
 """
 
 from __future__ import annotations
@@ -10,78 +10,80 @@ import json
 from collections.abc import Callable
 from typing import NamedTuple, NoReturn, cast
 
-from .estimates import picture_seconds, render_seconds
-from .fields import Fields
-from .pictures import draw_pictures, inline_of
-from .plan import draw_plan
-from .refusals import invalid
-from .stills import FindBytes, Still, read_still
-from .store import Draft, Shape, Task, now
+from .estimates import image_seconds, render_seconds
+from .fields import FieldReader
+from .pictures import make_image_plan, wants_base64
+from .plan import make_plan
+from .refusals import validation_error
+from .stills import FindBytes, InputImage, read_input_image
+from .store import NewTask, Shape, Task, unix_time
 
 
-class Order(NamedTuple):
-    """A request understood: the draft of its task, and whether its sender will wait."""
+class ParsedRequest(NamedTuple):
+    """The new task of a valid request, and whether the caller waits for the result."""
 
-    draft: Draft
+    new_task: NewTask
     wait: bool
 
 
-def take_order(body: bytes, *, find: FindBytes, shape_of: Callable[[int], Shape]) -> Order:
-    """Return what *body* asks for, which is a video.
+def parse_video_request(
+    body: bytes, *, find: FindBytes, choose_shape: Callable[[int], Shape]
+) -> ParsedRequest:
+    """Parse the *body* of a video request.
 
-    *shape_of* chooses the shape of `video_result` by the task's number.
+    *choose_shape* chooses the shape of `video_result` by the task's number.
 
     Raises:
-        Refused: what is wrong, in a sentence.
+        ApiError: the request is not valid; the message says why.
     """
-    asked = Fields(_parse(body))
-    extra = asked.inner("extra_body")
-    first, tail = _stills(asked, find)
-    plan = draw_plan(asked, extra, first=first, tail=tail)
-    wait, ignored = _rest(asked, extra)
+    fields = FieldReader(_parse_json_object(body))
+    extra_body = fields.read_object("extra_body")
+    first, tail = _read_first_and_last_image(fields, find)
+    plan = make_plan(fields, extra_body, first=first, tail=tail)
+    wait, ignored = _read_common_fields(fields, extra_body)
     expected = render_seconds(plan)
 
-    def describe(task_id: str, number: int) -> Task:
+    def make_task(task_id: str, number: int) -> Task:
         return Task(
             id=task_id,
             number=number,
             model=plan.model,
             prompt=plan.prompt,
-            charged_at=now(),
-            shape=shape_of(number),
+            charged_at=unix_time(),
+            shape=choose_shape(number),
             expected_seconds=expected,
             last_frame=plan.last_frame,
             ignored=ignored,
         )
 
     files = {"plan.json": plan.model_dump_json().encode()}
-    for name, still in ((plan.image, first), (plan.image_tail, tail)):
-        if name and still:
-            files[name] = still.content
-    return Order(Draft(describe, files), wait)
+    for name, image in ((plan.image, first), (plan.image_tail, tail)):
+        if name and image:
+            files[name] = image.content
+    return ParsedRequest(NewTask(make_task, files), wait)
 
 
-def take_picture_order(body: bytes, *, find: FindBytes) -> Order:
-    """Return what *body* asks for, which is one picture or several.
+def parse_image_request(body: bytes, *, find: FindBytes) -> ParsedRequest:
+    """Parse the *body* of an image request.
 
     Raises:
-        Refused: what is wrong, in a sentence.
+        ApiError: the request is not valid; the message says why.
     """
-    asked = Fields(_parse(body))
-    extra = asked.inner("extra_body")
-    still = _first_still(asked, find)
-    plan = draw_pictures(asked, still)
-    inline = inline_of(asked)
-    wait, ignored = _rest(asked, extra)
-    expected = picture_seconds(plan)
+    fields = FieldReader(_parse_json_object(body))
+    extra_body = fields.read_object("extra_body")
+    image = _read_first_image(fields, find)
+    plan = make_image_plan(fields, image)
+    inline = wants_base64(fields)
+    wait, ignored = _read_common_fields(fields, extra_body)
+    expected = image_seconds(plan)
 
-    def describe(task_id: str, number: int) -> Task:
+    def make_task(task_id: str, number: int) -> Task:
         return Task(
             id=task_id,
             number=number,
             model=plan.model,
             prompt=plan.prompt,
-            charged_at=now(),
+            charged_at=unix_time(),
             shape="data",
             expected_seconds=expected,
             inline=inline,
@@ -89,73 +91,78 @@ def take_picture_order(body: bytes, *, find: FindBytes) -> Order:
         )
 
     files = {"picture.json": plan.model_dump_json().encode()}
-    if plan.image and still:
-        files[plan.image] = still.content
-    return Order(Draft(describe, files), wait)
+    if plan.image and image:
+        files[plan.image] = image.content
+    return ParsedRequest(NewTask(make_task, files), wait)
 
 
-def _rest(asked: Fields, extra: Fields) -> tuple[bool, tuple[str, ...]]:
-    """Whether the sender will wait, and the names of what nobody read."""
-    wait = not asked.flag("async")
-    # GeekAI's own retries happen before a result is seen; a render that died is retried anyway.
-    asked.number("retries")
-    return wait, tuple(asked.ignored() + extra.ignored())
+def _read_common_fields(
+    fields: FieldReader, extra_body: FieldReader
+) -> tuple[bool, tuple[str, ...]]:
+    """Return whether the caller waits for the result, and the names of the ignored fields."""
+    wait = not fields.read_flag("async")
+    # Checked and not used: GeekAI's retries are not visible to a client, and the sandbox
+    # always retries a renderer that died.
+    fields.read_number("retries")
+    return wait, tuple(fields.ignored_names() + extra_body.ignored_names())
 
 
-def _parse(body: bytes) -> dict[str, object]:
+def _parse_json_object(body: bytes) -> dict[str, object]:
     try:
-        parsed: object = json.loads(body, parse_constant=_no_constant)
+        parsed: object = json.loads(body, parse_constant=_reject_constant)
     except (ValueError, RecursionError) as exc:
-        raise invalid(message="The request body must be JSON.") from exc
+        raise validation_error(message="The request body must be JSON.") from exc
     if not isinstance(parsed, dict):
-        raise invalid(message="The request body must be a JSON object.")
+        raise validation_error(message="The request body must be a JSON object.")
     return cast("dict[str, object]", parsed)
 
 
-def _no_constant(word: str) -> NoReturn:
-    # Python reads NaN and Infinity, which are not JSON and would poison the plan.
+def _reject_constant(word: str) -> NoReturn:
+    # Python accepts NaN and Infinity, which are not JSON and would make the plan invalid.
     raise ValueError(word)
 
 
-def _first_still(asked: Fields, find: FindBytes) -> Still | None:
-    """The picture to start from: of several, which cannot all be shown, the first."""
+def _read_first_image(fields: FieldReader, find: FindBytes) -> InputImage | None:
+    """Return the image to start from; of several, only the first is used."""
     for name in ("image", "images"):
-        sources = _sources(asked.value(name), name)
+        sources = _image_sources(fields.read_value(name), name)
         if len(sources) > 1:
-            asked.ignore(name)
+            fields.mark_ignored(name)
         if sources:
-            return read_still(sources[0], name, find=find)
+            return read_input_image(sources[0], name, find=find)
     return None
 
 
-def _stills(asked: Fields, find: FindBytes) -> tuple[Still | None, Still | None]:
-    """The first and the last picture.
+def _read_first_and_last_image(
+    fields: FieldReader, find: FindBytes
+) -> tuple[InputImage | None, InputImage | None]:
+    """Return the images of the first and the last frame.
 
-    Older pages (cogvideox-3, read 2026-11-22) put both into `image` as an array; of
-    reference pictures, which the sandbox cannot place, the first is the still.
+    Older pages (cogvideox-3, read 2026-11-22) have both in `image` as an array. The sandbox
+    cannot place reference images, so the first of them becomes the first frame.
     """
-    image, tail = asked.value("image"), asked.value("image_tail")
-    sources = _sources(image, "image")
+    image, tail = fields.read_value("image"), fields.read_value("image_tail")
+    sources = _image_sources(image, "image")
     if not sources:
-        sources = _sources(asked.value("images"), "images")[:1]
+        sources = _image_sources(fields.read_value("images"), "images")[:1]
     elif len(sources) == 2 and tail is None:  # noqa: PLR2004 - first and last
         tail = sources[1]
     elif len(sources) > 1:
-        asked.ignore("image")
-    tails = _sources(tail, "image_tail")
+        fields.mark_ignored("image")
+    tails = _image_sources(tail, "image_tail")
     return (
-        read_still(sources[0], "image", find=find) if sources else None,
-        read_still(tails[0], "image_tail", find=find) if tails else None,
+        read_input_image(sources[0], "image", find=find) if sources else None,
+        read_input_image(tails[0], "image_tail", find=find) if tails else None,
     )
 
 
-def _sources(value: object, name: str) -> list[str]:
+def _image_sources(value: object, name: str) -> list[str]:
     listed = cast("list[object]", value) if isinstance(value, list) else [value]
     sources: list[str] = []
     for source in listed:
         if source is None or source == "":
             continue
         if not isinstance(source, str):
-            raise invalid(message=f"{name} must be a link or a data URI.")
+            raise validation_error(message=f"{name} must be a link or a data URI.")
         sources.append(source.strip())
     return sources

@@ -1,8 +1,8 @@
-"""From what was asked to what will be drawn, or a refusal in one sentence. Pure.
+"""Validation of a video request into the plan of a render. Pure.
 
-GeekAI's own lists of durations are narrower than its models (a model page lists 16 fps
-where the schema has 24, 30, 60), so anything drawable is taken.
-Defaults are the create page's (read 2026-11-22), at 720p for a preview's sake.
+GeekAI's documented values are narrower than what its models accept (a model page lists
+16 fps where the schema has 24, 30, 60), so everything that can be rendered is accepted.
+The defaults are those of the create page (read 2026-11-22), except 720p for speed.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from .camera import Camera, camera_of, movement_of
-from .fields import Fields
-from .refusals import invalid
-from .sizes import MAX_PIXELS, SIZE, drawable, ratio_of
-from .stills import Still
+from .camera import Camera, parse_camera, parse_movement
+from .fields import FieldReader
+from .refusals import validation_error
+from .sizes import MAX_PIXELS, SIZE, read_aspect_ratio, validate_size
+from .stills import InputImage
 
 DEFAULT_SHORT_SIDE_PX: Final = 720
 DEFAULT_RATIO: Final = 16 / 9
@@ -24,14 +24,14 @@ DEFAULT_SECONDS: Final = 5.0
 DEFAULT_FPS: Final = 30
 
 MAX_PROMPT_CHARS: Final = 20_000
-"""The longest that any of GeekAI's models is known to take (Wan 3.0)."""
+"""The longest prompt that any of GeekAI's models is known to accept (Wan 3.0)."""
 MAX_MODEL_CHARS: Final = 200
 MAX_PIXEL_FRAMES: Final = MAX_PIXELS * 10 * 60
-"""4K for 10 s at 60 fps: minutes of work for two cores."""
+"""4K for 10 s at 60 fps, which takes two cores some minutes."""
 MAX_SECONDS: Final = 60.0
 MAX_FPS: Final = 60
 
-LINES: Final = re.compile(r"(\d{2,4})[pP]", re.ASCII)
+RESOLUTION: Final = re.compile(r"(\d{2,4})[pP]", re.ASCII)
 SHORT_SIDES_PX: Final = {"1k": 720, "2k": 1440, "4k": 2160, "hd": 720, "fhd": 1080, "uhd": 2160}
 
 Quality = Literal["speed", "quality"]
@@ -44,7 +44,7 @@ QUALITIES: Final[dict[str, Quality]] = {
 
 
 class Plan(BaseModel):
-    """plan.json: everything the render child is told. Sides are even, in pixels."""
+    """plan.json: the complete input of the render child. Sides are even, in pixels."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -72,111 +72,123 @@ class Plan(BaseModel):
         return self.width * self.height * self.frames
 
 
-def draw_plan(asked: Fields, extra: Fields, *, first: Still | None, tail: Still | None) -> Plan:
-    """Return what to render for the request *asked* with its `extra_body` *extra*.
+def make_plan(
+    fields: FieldReader,
+    extra_body: FieldReader,
+    *,
+    first: InputImage | None,
+    tail: InputImage | None,
+) -> Plan:
+    """Return what to render for the request *fields* with its `extra_body` *extra_body*.
 
     Raises:
-        Refused: 400; what was asked cannot be understood, or is too much.
+        ApiError: 400; a field is not valid or exceeds a limit.
     """
-    width, height = _size(asked, first or tail)
+    width, height = _read_size(fields, first or tail)
     plan = Plan(
-        prompt=prompt_of(asked),
-        model=model_of(asked),
+        prompt=read_prompt(fields),
+        model=read_model(fields),
         width=width,
         height=height,
-        fps=_fps(asked),
-        seconds=_seconds(asked),
-        audio=asked.flag("with_audio"),
-        watermark=asked.flag("watermark"),
-        quality=_quality(asked),
+        fps=_read_fps(fields),
+        seconds=_read_seconds(fields),
+        audio=fields.read_flag("with_audio"),
+        watermark=fields.read_flag("watermark"),
+        quality=_read_quality(fields),
         image=f"image.{first.suffix}" if first else None,
         image_tail=f"image_tail.{tail.suffix}" if tail else None,
-        camera=camera_of(extra),
-        movement=movement_of(extra),
-        last_frame=extra.flag("return_last_frame"),
+        camera=parse_camera(extra_body),
+        movement=parse_movement(extra_body),
+        last_frame=extra_body.read_flag("return_last_frame"),
     )
     if plan.pixel_frames > MAX_PIXEL_FRAMES:
-        raise invalid(
+        raise validation_error(
             message=f"{width}x{height}, {plan.seconds:g} s at {plan.fps} fps is too much for the "
-            "sandbox; its limit is 3840x2160 for 10 s at 60 fps, or as many pixels in all."
+            "sandbox; the limit is 3840x2160 for 10 s at 60 fps, or the same total of pixels."
         )
     return plan
 
 
-def prompt_of(asked: Fields) -> str:
-    prompt = asked.text("prompt")
+def read_prompt(fields: FieldReader) -> str:
+    prompt = fields.read_text("prompt")
     if prompt is None:
-        raise invalid(message="prompt is required.")
+        raise validation_error(message="prompt is required.")
     if len(prompt) > MAX_PROMPT_CHARS:
-        raise invalid(message=f"prompt is longer than {MAX_PROMPT_CHARS} characters.")
+        raise validation_error(message=f"prompt is longer than {MAX_PROMPT_CHARS} characters.")
     return prompt
 
 
-def model_of(asked: Fields) -> str:
-    model = asked.text("model")
+def read_model(fields: FieldReader) -> str:
+    model = fields.read_text("model")
     if model is None:
-        raise invalid(message="model is required; any name will do, sandbox for one.")
+        raise validation_error(
+            message="model is required; any name is accepted, for example sandbox."
+        )
     if len(model) > MAX_MODEL_CHARS:
-        raise invalid(message=f"model is longer than {MAX_MODEL_CHARS} characters.")
+        raise validation_error(message=f"model is longer than {MAX_MODEL_CHARS} characters.")
     return model
 
 
-def _seconds(asked: Fields) -> float:
-    seconds = asked.number("duration")
+def _read_seconds(fields: FieldReader) -> float:
+    seconds = fields.read_number("duration")
     if seconds is None:
         return DEFAULT_SECONDS
     if not 0 < seconds <= MAX_SECONDS:
-        raise invalid(message=f"duration must be above 0 and at most {MAX_SECONDS:g} seconds.")
+        raise validation_error(
+            message=f"duration must be above 0 and at most {MAX_SECONDS:g} seconds."
+        )
     return seconds
 
 
-def _fps(asked: Fields) -> int:
-    fps = asked.number("fps")
+def _read_fps(fields: FieldReader) -> int:
+    fps = fields.read_number("fps")
     if fps is None:
         return DEFAULT_FPS
     if not 1 <= round(fps) <= MAX_FPS:
-        raise invalid(message=f"fps must be from 1 to {MAX_FPS}.")
+        raise validation_error(message=f"fps must be from 1 to {MAX_FPS}.")
     return round(fps)
 
 
-def _quality(asked: Fields) -> Quality:
-    word = asked.text("quality")
-    if word is None:
+def _read_quality(fields: FieldReader) -> Quality:
+    quality = fields.read_text("quality")
+    if quality is None:
         return "speed"
-    if word.lower() not in QUALITIES:
-        asked.ignore("quality")
-    return QUALITIES.get(word.lower(), "speed")
+    if quality.lower() not in QUALITIES:
+        fields.mark_ignored("quality")
+    return QUALITIES.get(quality.lower(), "speed")
 
 
-def _size(asked: Fields, still: Still | None) -> tuple[int, int]:
-    """Even sides in pixels; a size, wherever it stands, wins over a shape."""
-    size, resolution = asked.text("size"), asked.text("resolution")
-    ratio = ratio_of(asked, still, default=DEFAULT_RATIO)
-    exact = _sides(size, "size") if size else None
+def _read_size(fields: FieldReader, image: InputImage | None) -> tuple[int, int]:
+    """Return even sides in pixels; an exact size in either field has precedence over a ratio."""
+    size, resolution = fields.read_text("size"), fields.read_text("resolution")
+    ratio = read_aspect_ratio(fields, image, default=DEFAULT_RATIO)
+    exact = _parse_size(size, "size") if size else None
     if exact is None and resolution and SIZE.fullmatch(resolution):
-        # Sora's page uses resolution as another name for size.
-        exact = _sides(resolution, "resolution")
+        # Sora's page uses resolution as an alias of size.
+        exact = _parse_size(resolution, "resolution")
     elif exact is not None:
-        asked.ignore("resolution")
+        fields.mark_ignored("resolution")
     if exact is not None:
-        asked.ignore("aspect_ratio")
-        return drawable(*exact, what="video")
-    short = _short_side(resolution) if resolution else DEFAULT_SHORT_SIDE_PX
-    return drawable(short * max(ratio, 1.0), short / min(ratio, 1.0), what="video")
+        fields.mark_ignored("aspect_ratio")
+        return validate_size(*exact, subject="video")
+    short = _parse_short_side(resolution) if resolution else DEFAULT_SHORT_SIDE_PX
+    return validate_size(short * max(ratio, 1.0), short / min(ratio, 1.0), subject="video")
 
 
-def _sides(text: str, name: str) -> tuple[int, int]:
-    found = SIZE.fullmatch(text)
-    if found is None:
-        raise invalid(message=f"{name} must be width x height in pixels, as in 1280x720.")
-    return int(found[1]), int(found[2])
+def _parse_size(text: str, name: str) -> tuple[int, int]:
+    match = SIZE.fullmatch(text)
+    if match is None:
+        raise validation_error(
+            message=f"{name} must be width x height in pixels, for example 1280x720."
+        )
+    return int(match[1]), int(match[2])
 
 
-def _short_side(text: str) -> int:
-    lines = LINES.fullmatch(text)
-    short = int(lines[1]) if lines else SHORT_SIDES_PX.get(text.lower())
+def _parse_short_side(text: str) -> int:
+    match = RESOLUTION.fullmatch(text)
+    short = int(match[1]) if match else SHORT_SIDES_PX.get(text.lower())
     if short is None:
-        raise invalid(
-            message="resolution must be the short side, as in 480p, 720p, 1080p, 2K or 4K."
+        raise validation_error(
+            message="resolution must be the short side, for example 480p, 720p, 1080p, 2K or 4K."
         )
     return short

@@ -1,20 +1,20 @@
-"""How the sandbox says no: GeekAI's HTTP status and its `{"error": {"code", "message"}}`.
+"""Errors of the sandbox's API: GeekAI's HTTP status and `{"error": {"code", "message"}}`.
 
-Codes are GeekAI's where one has been seen (error_codes page, read 2026-11-22); the
-message is one sentence that a caller can act on, and never quotes a prompt or a key.
+Codes are GeekAI's where they are documented (error_codes page, read 2026-11-22). A message
+is one sentence that a caller can act on, and never quotes a prompt or a key.
 """
 
 from __future__ import annotations
 
 
-class Refused(Exception):
-    """A request that was not accepted. Nothing was charged for it.
+class ApiError(Exception):
+    """An error response. With a 4xx status, nothing was charged.
 
     Attributes:
-        status_code: the HTTP status of the answer.
-        code: the word in `error.code`.
+        status_code: the HTTP status of the response.
+        code: the value of `error.code`.
         message: one sentence, safe to show to a person or a model.
-        retry_after_seconds: for the Retry-After header, where waiting helps.
+        retry_after_seconds: the value of the Retry-After header, where waiting helps.
     """
 
     def __init__(
@@ -32,6 +32,6 @@ class Refused(Exception):
         self.retry_after_seconds = retry_after_seconds
 
 
-def invalid(*, message: str) -> Refused:
-    """A field that cannot be taken; the same request will be refused again."""
-    return Refused(400, "validation_error", message)
+def validation_error(*, message: str) -> ApiError:
+    """Return the error for an invalid field; the same request will always be rejected."""
+    return ApiError(400, "validation_error", message)

@@ -1,7 +1,7 @@
-"""The pictures of a request: where they may come from, and how large they are.
+"""The input images of a request: their source, format and size.
 
-Only headers are read here. Decoding is the render child's work, in a process that
-a hostile picture may crash without harm.
+Only headers are read here. The render child decodes them, in a process that a malicious
+image may crash without affecting the sandbox.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from .refusals import Refused, invalid
+from .refusals import ApiError, validation_error
 
-MAX_STILL_BYTES: Final = 16 * 1024 * 1024
-MAX_STILL_PIXELS: Final = 100_000_000
-"""A header may promise any size; decoding 100 million pixels takes 300 MB."""
+MAX_IMAGE_BYTES: Final = 16 * 1024 * 1024
+MAX_IMAGE_PIXELS: Final = 100_000_000
+"""A header may declare any size; decoding 100 million pixels takes 300 MB."""
 
 DATA_URI: Final = re.compile(r"data:[\w.+/-]{0,100}(?:;[\w=.+-]{1,100}){0,5},", re.ASCII)
 
 FindBytes = Callable[[str], bytes | None]
-"""Reads the file behind a link this sandbox made; None for a link it did not make."""
+"""Reads the file behind a URL of this sandbox; None for any other URL."""
 
 
 @dataclass(frozen=True, slots=True)
-class Still:
-    """A picture that begins like what it says it is. Sides are in pixels."""
+class InputImage:
+    """An image whose header is valid for its format. Sides are in pixels."""
 
     content: bytes
     suffix: str
@@ -35,64 +35,68 @@ class Still:
     height: int
 
 
-def read_still(source: str, name: str, *, find: FindBytes) -> Still:
-    """Return the picture that *source* (field *name*) stands for.
+def read_input_image(source: str, name: str, *, find: FindBytes) -> InputImage:
+    """Return the image at *source*, the value of field *name*.
 
     Raises:
-        Refused: 400, and 413 for one that is too large.
+        ApiError: 400, or 413 for an image that is too large.
     """
-    content = _decode(source, name) if source.startswith("data:") else find(source)
+    content = _decode_data_uri(source, name) if source.startswith("data:") else find(source)
     if content is None:
-        raise invalid(
-            message=f"{name} is a link the sandbox cannot follow, because it has no network; "
-            "send a data URI, or a link that this sandbox made."
+        raise validation_error(
+            message=f"{name} is a link the sandbox cannot download, because it has no network "
+            "access; send a data URI, or the URL of one of this sandbox's results."
         )
-    return _examine(content, name)
+    return _inspect_header(content, name)
 
 
-def _decode(source: str, name: str) -> bytes:
-    head = DATA_URI.match(source)
-    if head is None or not head.group().endswith(";base64,"):
-        raise invalid(message=f"{name} must be a base64 data URI, as in data:image/png;base64,...")
-    encoded = source[head.end() :]
-    if len(encoded) > MAX_STILL_BYTES * 4 // 3 + 4:
-        raise _too_large(name)
+def _decode_data_uri(source: str, name: str) -> bytes:
+    match = DATA_URI.match(source)
+    if match is None or not match.group().endswith(";base64,"):
+        raise validation_error(
+            message=f"{name} must be a base64 data URI, such as data:image/png;base64,..."
+        )
+    encoded = source[match.end() :]
+    if len(encoded) > MAX_IMAGE_BYTES * 4 // 3 + 4:
+        raise _too_large_error(name)
     try:
         return base64.b64decode(encoded, validate=True)
     except (binascii.Error, ValueError) as exc:
-        raise invalid(message=f"{name} is not valid base64.") from exc
+        raise validation_error(message=f"{name} is not valid base64.") from exc
 
 
-def _examine(content: bytes, name: str) -> Still:
-    if len(content) > MAX_STILL_BYTES:
-        raise _too_large(name)
-    kind = next((kind for kind in KINDS if kind.magic.match(content)), None)
-    if kind is None:
-        raise invalid(message=f"{name} must be a PNG, JPEG or WebP picture.")
-    size = kind.measure(content)
+def _inspect_header(content: bytes, name: str) -> InputImage:
+    if len(content) > MAX_IMAGE_BYTES:
+        raise _too_large_error(name)
+    signature = next(
+        (signature for signature in SIGNATURES if signature.magic.match(content)), None
+    )
+    if signature is None:
+        raise validation_error(message=f"{name} must be a PNG, JPEG or WebP image.")
+    size = signature.read_size(content)
     if size is None or min(size) < 1:
-        raise invalid(message=f"{name} is damaged: its width and height cannot be read.")
+        raise validation_error(message=f"{name} is damaged: its width and height cannot be read.")
     width, height = size
-    if width * height > MAX_STILL_PIXELS:
-        raise invalid(
-            message=f"{name} is {width}x{height}; the sandbox takes up to 100 megapixels."
+    if width * height > MAX_IMAGE_PIXELS:
+        raise validation_error(
+            message=f"{name} is {width}x{height}; the sandbox accepts up to 100 megapixels."
         )
-    return Still(content, kind.suffix, width, height)
+    return InputImage(content, signature.suffix, width, height)
 
 
-def _too_large(name: str) -> Refused:
-    return Refused(413, "invalid_request", f"{name} is over 16 MiB; send a smaller picture.")
+def _too_large_error(name: str) -> ApiError:
+    return ApiError(413, "invalid_request", f"{name} is over 16 MiB; send a smaller image.")
 
 
-def _big(number: bytes) -> int:
+def _big_endian(number: bytes) -> int:
     return int.from_bytes(number, "big")
 
 
-def _little(number: bytes) -> int:
+def _little_endian(number: bytes) -> int:
     return int.from_bytes(number, "little")
 
 
-PNG_SIDES: Final = re.compile(rb".{12}IHDR(.{4})(.{4})", re.DOTALL)
+PNG_SIZE: Final = re.compile(rb".{12}IHDR(.{4})(.{4})", re.DOTALL)
 
 # A segment is a marker and the length of what follows, the two length bytes included. Of the
 # markers C0 to CF, C4, C8 and CC are not frames (ITU-T T.81, table B.1).
@@ -107,42 +111,42 @@ WEBP_LOSSLESS: Final = re.compile(rb".{12}VP8L.{4}\x2f(.{4})", re.DOTALL)
 WEBP_LOSSY: Final = re.compile(rb".{12}VP8 .{7}\x9d\x01\x2a(..)(..)", re.DOTALL)
 
 
-def _png_sides(content: bytes) -> tuple[int, int] | None:
-    found = PNG_SIDES.match(content)
-    return (_big(found[1]), _big(found[2])) if found else None
+def _png_size(content: bytes) -> tuple[int, int] | None:
+    match = PNG_SIZE.match(content)
+    return (_big_endian(match[1]), _big_endian(match[2])) if match else None
 
 
-def _jpeg_sides(content: bytes) -> tuple[int, int] | None:
-    at = len(b"\xff\xd8")
-    while segment := JPEG_SEGMENT.match(content, at):
-        if frame := JPEG_FRAME.match(content, at):
-            return _big(frame[2]), _big(frame[1])
-        # A length under two is damage; stepping by it would never end.
-        at = segment.start(1) + max(_big(segment[1]), 2)
+def _jpeg_size(content: bytes) -> tuple[int, int] | None:
+    position = len(b"\xff\xd8")
+    while segment := JPEG_SEGMENT.match(content, position):
+        if frame := JPEG_FRAME.match(content, position):
+            return _big_endian(frame[2]), _big_endian(frame[1])
+        # A length under two means a damaged file; stepping by it would loop forever.
+        position = segment.start(1) + max(_big_endian(segment[1]), 2)
     return None
 
 
-def _webp_sides(content: bytes) -> tuple[int, int] | None:
-    if found := WEBP_EXTENDED.match(content):
-        return 1 + _little(found[1]), 1 + _little(found[2])
-    if found := WEBP_LOSSLESS.match(content):
-        bits = _little(found[1])
+def _webp_size(content: bytes) -> tuple[int, int] | None:
+    if match := WEBP_EXTENDED.match(content):
+        return 1 + _little_endian(match[1]), 1 + _little_endian(match[2])
+    if match := WEBP_LOSSLESS.match(content):
+        bits = _little_endian(match[1])
         return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
-    if found := WEBP_LOSSY.match(content):
-        return _little(found[1]) & 0x3FFF, _little(found[2]) & 0x3FFF
+    if match := WEBP_LOSSY.match(content):
+        return _little_endian(match[1]) & 0x3FFF, _little_endian(match[2]) & 0x3FFF
     return None
 
 
-class Kind(NamedTuple):
-    """How a kind of picture begins, and where its header keeps its sides in pixels."""
+class Signature(NamedTuple):
+    """The first bytes of an image format, and how to read the size from its header."""
 
     suffix: str
     magic: re.Pattern[bytes]
-    measure: Callable[[bytes], tuple[int, int] | None]
+    read_size: Callable[[bytes], tuple[int, int] | None]
 
 
-KINDS: Final = (
-    Kind("png", re.compile(rb"\x89PNG\r\n\x1a\n"), _png_sides),
-    Kind("jpg", re.compile(rb"\xff\xd8\xff"), _jpeg_sides),
-    Kind("webp", re.compile(rb"RIFF.{4}WEBP", re.DOTALL), _webp_sides),
+SIGNATURES: Final = (
+    Signature("png", re.compile(rb"\x89PNG\r\n\x1a\n"), _png_size),
+    Signature("jpg", re.compile(rb"\xff\xd8\xff"), _jpeg_size),
+    Signature("webp", re.compile(rb"RIFF.{4}WEBP", re.DOTALL), _webp_size),
 )

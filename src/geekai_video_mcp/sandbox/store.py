@@ -1,9 +1,9 @@
-"""Tasks on disk: a folder for each, shared by every server process of this user.
+"""Tasks on disk: one folder per task, shared by every server process of this user.
 
-A task exists once its folder has its final name, and it has been charged by then.
-`books.lock` is held while tasks are added or removed; whoever renders holds
-`render.lock` and is the only one to change a task that exists. report.json, which the
-render child writes last, is the proof that a task is done, whatever task.json says.
+A task exists, and has been charged, once its folder has its final name. `books.lock` is
+held while tasks are added or removed. Only the process that holds `render.lock` renders,
+and only it changes an existing task. report.json, which the render child writes last,
+proves that a task is done, whatever task.json says.
 """
 
 from __future__ import annotations
@@ -18,37 +18,44 @@ from typing import Final, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from .files import PRIVATE_FOLDER, locked, private_folder, sync_folder, write_durably, write_lightly
+from .files import (
+    PRIVATE_FOLDER,
+    ensure_private_folder,
+    locked,
+    sync_folder,
+    write_best_effort,
+    write_durably,
+)
 
 Status = Literal["pending", "running", "succeed", "failed"]
 Shape = Literal["object", "array", "data"]
-"""Where an answer has its results: in `video_result`, an object or an array, or in `data`,
-which pictures have. A process of 0.1.0 knows no pictures: a record with that word is none
-to it, so that of two in one folder the newer renders it."""
+"""Where a response has its results: in `video_result`, as an object or an array, or in
+`data`, for images. Version 0.1.0 does not support images and skips a record with "data",
+so that of two processes on one folder the newer one renders it."""
 
 Media = Literal["video", "image"]
 
-PICTURE_TYPES: Final = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp"}
-MAX_PICTURES: Final = 4
-"""Of one request. GeekAI documents `n` and no limit; four fill a sheet, and a second."""
+IMAGE_TYPES: Final = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp"}
+MAX_IMAGES: Final = 4
+"""Most images of one request. GeekAI documents `n` without a limit; four take a second."""
 
-RESULTS: Final = {
+RESULT_TYPES: Final = {
     "video.mp4": "video/mp4",
     "cover.jpg": "image/jpeg",
     "last-frame.png": "image/png",
 } | {
     f"picture-{number}.{suffix}": content_type
-    for number in range(1, MAX_PICTURES + 1)
-    for suffix, content_type in PICTURE_TYPES.items()
+    for number in range(1, MAX_IMAGES + 1)
+    for suffix, content_type in IMAGE_TYPES.items()
 }
-"""The files of a task that may be fetched, with their content types."""
+"""The files of a task that may be downloaded, with their content types."""
 
 
 class Report(BaseModel):
-    """The part of report.json that answers need.
+    """The part of report.json that responses need.
 
-    `bytes` is the size of video.mp4, or of all `pictures`, which are named in order;
-    they have no `fps` and no `seconds`.
+    `bytes` is the size of video.mp4, or the total of all `pictures`, which have the file
+    names in order; images have no `fps` and no `seconds`.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -62,8 +69,8 @@ class Report(BaseModel):
     ignored: tuple[str, ...] = ()
 
 
-class Trouble(BaseModel):
-    """Why a task failed, in GeekAI's two fields."""
+class TaskError(BaseModel):
+    """Why a task failed, as GeekAI's `error` object."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -71,16 +78,25 @@ class Trouble(BaseModel):
     message: str
 
 
+STORED_KEYS: Final = {"failed_attempts": "deaths"}
+"""Keys of task.json that differ from the field: servers of several versions share a folder."""
+
+
 class Task(BaseModel):
     """task.json. Times are Unix seconds, UTC.
 
-    `number` counts the charges before it, so it orders tasks without a clock;
-    `deaths` counts render children that this task outlived; `progress` is the child's
-    last word, kept in a file of its own. `inline` pictures are in the answer themselves,
-    in base64.
+    `number` is the number of earlier charges, so it orders tasks without a clock.
+    `failed_attempts` counts render children that ended without a result. `progress` is the
+    last value that the child reported, stored in a file of its own. With `inline` the
+    response contains the images themselves, in base64.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(
+        frozen=True,
+        alias_generator=lambda field: STORED_KEYS.get(field, field),
+        validate_by_name=True,
+        serialize_by_alias=True,
+    )
 
     id: str
     number: int
@@ -93,10 +109,10 @@ class Task(BaseModel):
     last_frame: bool = False
     inline: bool = False
     ignored: tuple[str, ...] = ()
-    deaths: int = 0
+    failed_attempts: int = 0
     started_at: float | None = None
     finished_at: float | None = None
-    error: Trouble | None = None
+    error: TaskError | None = None
     report: Report | None = None
     progress: float = 0.0
 
@@ -117,10 +133,10 @@ class Charge(NamedTuple):
     charged_at: float
 
 
-class Draft(NamedTuple):
-    """What a new task is made of: its first record, and the files beside it."""
+class NewTask(NamedTuple):
+    """A task to create: `build(id, number)` returns its first record; `files` are its inputs."""
 
-    describe: Callable[[str, int], Task]
+    build: Callable[[str, int], Task]
     files: Mapping[str, bytes]
 
 
@@ -130,53 +146,55 @@ class Store:
     def __init__(self, folder: Path, *, keep_finished: int) -> None:
         self._folder = folder
         self._tasks = folder / "tasks"
-        self._pruned = folder / "pruned.json"
+        self._pruned_path = folder / "pruned.json"
         self._keep_finished = keep_finished
-        # A finished task never changes again, so it is read once.
+        # A finished task never changes again, so it is read only once.
         self._finished: dict[str, Task] = {}
 
     @property
-    def render_lock(self) -> Path:
-        private_folder(self._folder)
+    def render_lock_path(self) -> Path:
+        ensure_private_folder(self._folder)
         return self._folder / "render.lock"
 
-    def folder_of(self, task_id: str) -> Path:
+    def task_folder(self, task_id: str) -> Path:
         return self._tasks / task_id
 
-    def admit(self, draft: Draft, check: Callable[[int, list[Task]], None]) -> Task:
-        """Charge for a new task and make it, durably, in one step.
+    def create_task(
+        self, new_task: NewTask, check_limits: Callable[[int, list[Task]], None]
+    ) -> Task:
+        """Charge for a new task and create it, durably, in one step.
 
-        *check* sees the number of charges so far and the unfinished tasks; what it
-        raises leaves nothing behind. Calls from any number of processes take turns.
+        *check_limits* gets the number of charges so far and the unfinished tasks; if it
+        raises, nothing is created. Calls from several processes are serialised.
         """
-        private_folder(self._folder)
-        private_folder(self._tasks)
-        with self._books():
+        ensure_private_folder(self._folder)
+        ensure_private_folder(self._tasks)
+        with self._locked():
             charged = len(self.charges())
-            check(charged, self.unfinished())
-            task = draft.describe(str(uuid.uuid4()), charged)
+            check_limits(charged, self.list_unfinished())
+            task = new_task.build(str(uuid.uuid4()), charged)
             staged = self._tasks / f".new-{task.id}"
             staged.mkdir(mode=PRIVATE_FOLDER)
             try:
-                for name, content in draft.files.items():
+                for name, content in new_task.files.items():
                     write_durably(staged / name, content)
                 write_durably(staged / "task.json", task.model_dump_json().encode())
-                staged.rename(self.folder_of(task.id))
+                staged.rename(self.task_folder(task.id))
             except BaseException:
                 shutil.rmtree(staged, ignore_errors=True)
                 raise
             sync_folder(self._tasks)
         return task
 
-    def load(self, task_id: str) -> Task | None:
-        """The task as it is now; None when there is none."""
+    def load_task(self, task_id: str) -> Task | None:
+        """Return the current state of the task; None if it does not exist."""
         if not is_task_id(task_id):
             return None
-        folder = self.folder_of(task_id)
-        # Asked once: another thread may be pruning it between two questions.
-        known = self._finished.get(task_id)
-        if known is not None and folder.exists():
-            return known
+        folder = self.task_folder(task_id)
+        # Read once: another thread may prune the task between two lookups.
+        cached = self._finished.get(task_id)
+        if cached is not None and folder.exists():
+            return cached
         self._finished.pop(task_id, None)
         try:
             task = Task.model_validate_json((folder / "task.json").read_bytes())
@@ -185,12 +203,12 @@ class Store:
         if task.finished:
             self._finished[task_id] = task
             return task
-        done = self._done(task)
-        return done or task.model_copy(update={"progress": _progress(folder)})
+        finished = self._task_from_report(task)
+        return finished or task.model_copy(update={"progress": _read_progress(folder)})
 
-    def _done(self, task: Task) -> Task | None:
-        """*task* as succeeded, if the proof is there: its report, and its results whole."""
-        folder = self.folder_of(task.id)
+    def _task_from_report(self, task: Task) -> Task | None:
+        """Return *task* as succeeded if it has a report and complete result files, else None."""
+        folder = self.task_folder(task.id)
         try:
             report = Report.model_validate_json((folder / "report.json").read_bytes())
             names = report.pictures or ("video.mp4",)
@@ -204,97 +222,101 @@ class Store:
             update={"status": "succeed", "report": report, "finished_at": finished_at}
         )
 
-    def save(self, task: Task) -> None:
-        """Record a change. Only for whoever holds the render lock."""
-        write_durably(self.folder_of(task.id) / "task.json", task.model_dump_json().encode())
+    def save_task(self, task: Task) -> None:
+        """Store a changed task. The caller must hold the render lock."""
+        write_durably(self.task_folder(task.id) / "task.json", task.model_dump_json().encode())
 
-    def note_progress(self, task_id: str, progress: float) -> None:
-        write_lightly(self.folder_of(task_id) / "progress", f"{progress:.4f}".encode())
+    def save_progress(self, task_id: str, progress: float) -> None:
+        write_best_effort(self.task_folder(task_id) / "progress", f"{progress:.4f}".encode())
 
-    def all(self) -> list[Task]:
-        """Every task, in the order in which they were accepted."""
+    def list_tasks(self) -> list[Task]:
+        """Return every task, in the order in which they were accepted."""
         try:
             names = [path.name for path in self._tasks.iterdir()]
         except FileNotFoundError:
             return []
-        found = [task for name in names if (task := self.load(name)) is not None]
-        return sorted(found, key=lambda task: task.number)
+        tasks = [task for name in names if (task := self.load_task(name)) is not None]
+        return sorted(tasks, key=lambda task: task.number)
 
-    def unfinished(self) -> list[Task]:
-        return [task for task in self.all() if not task.finished]
+    def list_unfinished(self) -> list[Task]:
+        return [task for task in self.list_tasks() if not task.finished]
 
-    def unrecorded(self) -> list[Task]:
-        """Tasks that still need the worker: to be rendered, or to be written down as done.
+    def list_unrecorded(self) -> list[Task]:
+        """Return the tasks that the worker must still render, or record as finished.
 
-        The second kind is left by a child that finished while its parent died.
+        The latter are those whose child finished after its parent had died.
         """
-        return [task for task in self.all() if task.id not in self._finished]
+        return [task for task in self.list_tasks() if task.id not in self._finished]
 
-    def result(self, task_id: str, name: str) -> Path | None:
-        """Where a file of a finished task is; None unless both names are known ones."""
-        if name not in RESULTS:
+    def result_path(self, task_id: str, name: str) -> Path | None:
+        """Return the path of a result of a succeeded task; None if there is no such file."""
+        if name not in RESULT_TYPES:
             return None
-        task = self.load(task_id)
+        task = self.load_task(task_id)
         if task is None or task.status != "succeed":
             return None
-        path = self.folder_of(task_id) / name
+        path = self.task_folder(task_id) / name
         return path if path.is_file() else None
 
     def charges(self) -> list[Charge]:
-        """Every charge ever made in this folder, oldest first, those of pruned tasks before."""
-        found = {task_id: Charge(task_id, "", at) for task_id, at in self._charges_of_pruned()}
-        found |= {task.id: Charge(task.id, task.prompt, task.charged_at) for task in self.all()}
-        return list(found.values())
+        """Return every charge ever made in this folder: pruned tasks first, then oldest first."""
+        charges = {task_id: Charge(task_id, "", at) for task_id, at in self._pruned_charges()}
+        charges |= {
+            task.id: Charge(task.id, task.prompt, task.charged_at) for task in self.list_tasks()
+        }
+        return list(charges.values())
 
     def prune(self) -> None:
-        """Remove the oldest finished tasks above the limit; their charges stay known."""
+        """Remove the oldest finished tasks above the limit; their charges are kept."""
         finished = sorted(
-            (task for task in self.all() if task.finished),
+            (task for task in self.list_tasks() if task.finished),
             key=lambda task: task.finished_at or 0.0,
         )
         surplus = finished[: max(0, len(finished) - self._keep_finished)]
         if not surplus:
             return
-        with self._books():
-            # Two processes may have chosen the same tasks; a dict counts each once.
-            gone = dict(self._charges_of_pruned())
-            gone |= {task.id: task.charged_at for task in surplus}
-            write_durably(self._pruned, PrunedCharges(charged_at=gone).model_dump_json().encode())
+        with self._locked():
+            # Two processes may prune the same tasks; a dict counts each once.
+            charged_at = dict(self._pruned_charges())
+            charged_at |= {task.id: task.charged_at for task in surplus}
+            write_durably(
+                self._pruned_path, PrunedCharges(charged_at=charged_at).model_dump_json().encode()
+            )
             for task in surplus:
-                self._remove(task.id)
+                self._remove_task(task.id)
 
-    def _remove(self, task_id: str) -> None:
-        # Renamed first: a task is there with all its files, or not at all.
-        gone = self._tasks / f".gone-{task_id}"
+    def _remove_task(self, task_id: str) -> None:
+        # Renamed first, so that a task exists with all its files or not at all.
+        trash = self._tasks / f".gone-{task_id}"
         with contextlib.suppress(OSError):
-            self.folder_of(task_id).rename(gone)
+            self.task_folder(task_id).rename(trash)
             self._finished.pop(task_id, None)
-        shutil.rmtree(gone, ignore_errors=True)
+        shutil.rmtree(trash, ignore_errors=True)
 
-    def _charges_of_pruned(self) -> list[tuple[str, float]]:
+    def _pruned_charges(self) -> list[tuple[str, float]]:
         try:
-            pruned = PrunedCharges.model_validate_json(self._pruned.read_bytes())
+            pruned = PrunedCharges.model_validate_json(self._pruned_path.read_bytes())
         except (FileNotFoundError, ValidationError):
             return []
         return list(pruned.charged_at.items())
 
     @contextlib.contextmanager
-    def _books(self) -> Generator[None]:
+    def _locked(self) -> Generator[None]:
         with locked(self._folder / "books.lock"):
-            # Whoever holds the lock is alone, so a half-made folder is a dead process's.
+            # No other process holds the lock, so a temporary folder is from one that died.
             for leftover in self._tasks.glob(".*-*"):
                 shutil.rmtree(leftover, ignore_errors=True)
             yield
 
 
 class PrunedCharges(BaseModel):
-    """pruned.json: when each task that is no longer here was charged."""
+    """pruned.json: the time of the charge of each task that was removed."""
 
     charged_at: dict[str, float]
 
 
 def is_task_id(text: str) -> bool:
-    """Whether *text* is spelt as this sandbox spells its ids; nothing else reaches the disk."""
+    """Return whether *text* has the form of a task id; nothing else is used as a path."""
     try:
         parsed = uuid.UUID(text)
     except ValueError:
@@ -302,12 +324,12 @@ def is_task_id(text: str) -> bool:
     return parsed.version == 4 and str(parsed) == text  # noqa: PLR2004 - uuid4
 
 
-def now() -> float:
-    """Unix seconds, UTC. For people and estimates; no decision rests on it."""
+def unix_time() -> float:
+    """Return Unix seconds, UTC. For display and estimates only; no decision depends on it."""
     return time.time()
 
 
-def _progress(folder: Path) -> float:
+def _read_progress(folder: Path) -> float:
     try:
         return min(max(float((folder / "progress").read_text("ascii")), 0.0), 1.0)
     except (FileNotFoundError, ValueError):

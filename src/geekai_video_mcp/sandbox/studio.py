@@ -1,8 +1,8 @@
-"""The one worker of a process: takes the next waiting task and has a child render it.
+"""The render worker of a process: renders the waiting tasks in a child process, one by one.
 
-Any number of processes look at one folder; a lock on a file lets one of them render
-at a time, and the system releases it when that process is gone, however it went. A
-render that was cut short is begun again by whoever comes next.
+Several processes may share one folder. A file lock lets only one of them render at a
+time, and the system releases it when that process exits, for whatever reason. The next
+process to hold the lock renders an interrupted task again.
 """
 
 from __future__ import annotations
@@ -19,173 +19,187 @@ import anyio
 from anyio.abc import Process
 from anyio.streams.buffered import BufferedByteReceiveStream
 
-from .files import FileLock, aside, open_private
-from .store import Store, Task, Trouble, now
+from .files import FileLock, open_private, run_in_thread
+from .store import Store, Task, TaskError, unix_time
 
 log = logging.getLogger(__name__)
 
-LOOK_AGAIN_SECONDS: Final = 0.5
-"""Between looks while another process renders; its work is no news to us otherwise."""
-DISK_TROUBLE_SECONDS: Final = 5.0
-MAX_DEATHS: Final = 3
+LOCK_RETRY_SECONDS: Final = 0.5
+"""Interval between attempts to take the lock while another process renders."""
+DISK_RETRY_SECONDS: Final = 5.0
+MAX_ATTEMPTS: Final = 3
 STOP_SECONDS: Final = 5.0
-"""What a child is given to tidy up; it needs milliseconds."""
+"""Time for a terminated child to clean up, which takes it milliseconds."""
 MAX_LINE_BYTES: Final = 64 * 1024
 
 
-class Studio:
-    """Renders what waits in *store* for as long as `run` runs.
+class RenderWorker:
+    """Renders the waiting tasks of *store* while `run` runs.
 
-    *silence_seconds* is how long a child may say nothing before it counts as stuck.
+    A child without output for *stall_timeout_seconds* is considered stuck and stopped.
     """
 
-    def __init__(self, store: Store, *, renderer: Sequence[str], silence_seconds: float) -> None:
+    def __init__(
+        self, store: Store, *, renderer: Sequence[str], stall_timeout_seconds: float
+    ) -> None:
         self._store = store
         self._renderer = list(renderer)
-        self._silence_seconds = silence_seconds
-        self._bell = anyio.Event()
-        self._news = anyio.Event()
+        self._stall_timeout_seconds = stall_timeout_seconds
+        self._wakeup = anyio.Event()
+        self._changed = anyio.Event()
 
-    def ring(self) -> None:
-        """Say that there may be something to render."""
-        self._bell.set()
+    def wake(self) -> None:
+        """Make the worker check for tasks to render."""
+        self._wakeup.set()
 
-    async def news(self, *, at_most: float) -> None:
-        """Wait until a task is finished here, or *at_most* seconds: others may finish one."""
+    async def wait_for_change(self, *, at_most: float) -> None:
+        """Wait until this process finishes a task, for *at_most* seconds.
+
+        The caller then reads the task itself: another process may have finished it.
+        """
         with anyio.move_on_after(at_most):
-            await self._news.wait()
+            await self._changed.wait()
 
     async def run(self) -> None:
-        """Work until cancelled; a child in the middle of a render is then stopped."""
+        """Render until cancelled; a render in progress is then stopped."""
         while True:
-            # Hung up before looking: a ring during the look is heard after it.
-            self._bell = bell = anyio.Event()
+            # Created before the check, so that a wake-up during the check is not lost.
+            self._wakeup = wakeup = anyio.Event()
             try:
-                pause_seconds = await self._turn()
+                pause_seconds = await self._run_one()
             except OSError as exc:
                 log.warning("The sandbox could not use its folder: %s", type(exc).__name__)
-                pause_seconds = DISK_TROUBLE_SECONDS
+                pause_seconds = DISK_RETRY_SECONDS
             with anyio.move_on_after(pause_seconds):
-                await bell.wait()
+                await wakeup.wait()
 
-    async def _turn(self) -> float | None:
-        """Do one task if one waits and the lock is free.
+    async def _run_one(self) -> float | None:
+        """Process one task if one is waiting and the lock is free.
 
-        Returns the seconds after which to look again; None for "when the bell rings".
+        Returns the seconds until the next check; None to wait for a wake-up.
         """
-        await aside(self._store.prune)
-        if not await aside(self._store.unrecorded):
+        await run_in_thread(self._store.prune)
+        if not await run_in_thread(self._store.list_unrecorded):
             return None
-        lock = FileLock(self._store.render_lock)
+        lock = FileLock(self._store.render_lock_path)
         try:
-            if not await aside(lock.take):
-                return LOOK_AGAIN_SECONDS
-            # Again, under the lock: another process may have done it in between.
-            waiting = await aside(self._store.unrecorded)
-            if waiting:
-                await self._do(waiting[0], lock)
+            if not await run_in_thread(lock.try_acquire):
+                return LOCK_RETRY_SECONDS
+            # Read again under the lock: another process may have finished it meanwhile.
+            unrecorded = await run_in_thread(self._store.list_unrecorded)
+            if unrecorded:
+                await self._process(unrecorded[0], lock)
             return 0.0
         finally:
             lock.release()
 
-    async def _do(self, task: Task, lock: FileLock) -> None:
+    async def _process(self, task: Task, lock: FileLock) -> None:
         if not task.finished:
             task = task.model_copy(
-                update={"status": "running", "started_at": now(), "progress": 0.0}
+                update={"status": "running", "started_at": unix_time(), "progress": 0.0}
             )
-            await aside(self._store.save, task)
-            task = await self._render(task, lock)
-        await aside(self._store.save, task)
+            await run_in_thread(self._store.save_task, task)
+            task = await self._render_task(task, lock)
+        await run_in_thread(self._store.save_task, task)
         log.info("Sandbox task %s: %s", task.id, task.status)
         if task.finished:
-            self._news.set()
-            self._news = anyio.Event()
+            self._changed.set()
+            self._changed = anyio.Event()
 
-    async def _render(self, task: Task, lock: FileLock) -> Task:
-        """The task as one child's life leaves it: finished, or with one more death."""
+    async def _render_task(self, task: Task, lock: FileLock) -> Task:
+        """Run one render child; return the task finished, or with one more failed attempt."""
         try:
-            async with self._child(task, lock) as child:
-                trouble = await self._listen(task, child)
+            async with self._open_child(task, lock) as child:
+                error = await self._read_output(task, child)
         except (FileNotFoundError, PermissionError, TimeoutError, anyio.DelimiterNotFound):
-            trouble = None
-        seen = await aside(self._store.load, task.id)
-        if seen is not None and seen.finished:
-            return seen
-        deaths = task.deaths + 1
-        if trouble is None and deaths >= MAX_DEATHS:
-            trouble = Trouble(
+            error = None
+        latest = await run_in_thread(self._store.load_task, task.id)
+        if latest is not None and latest.finished:
+            return latest
+        failed_attempts = task.failed_attempts + 1
+        if error is None and failed_attempts >= MAX_ATTEMPTS:
+            error = TaskError(
                 code="render_failed",
-                message=f"The sandbox's renderer stopped {deaths} times without saying why.",
+                message=f"The sandbox's renderer stopped {failed_attempts} times without "
+                "reporting a reason.",
             )
-        if trouble is None:
-            return task.model_copy(update={"deaths": deaths})
+        if error is None:
+            return task.model_copy(update={"failed_attempts": failed_attempts})
         return task.model_copy(
-            update={"status": "failed", "error": trouble, "finished_at": now(), "deaths": deaths}
+            update={
+                "status": "failed",
+                "error": error,
+                "finished_at": unix_time(),
+                "failed_attempts": failed_attempts,
+            }
         )
 
     @asynccontextmanager
-    async def _child(self, task: Task, lock: FileLock) -> AsyncGenerator[Process]:
-        """A render child that never outlives this block, nor, by its open stdin, this process."""
-        folder = self._store.folder_of(task.id)
+    async def _open_child(self, task: Task, lock: FileLock) -> AsyncGenerator[Process]:
+        """Start a render child and stop it when the block ends.
+
+        Its stdin is a pipe from this process, so that it also exits if this process dies.
+        """
+        folder = self._store.task_folder(task.id)
         with open_private(folder / "render.log") as errors:
             child = await anyio.open_process(
                 [*self._renderer, str(folder)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
-                **_apart(lock),
+                **_process_options(lock),
             )
         try:
             yield child
         finally:
             with anyio.CancelScope(shield=True):
-                await _stop(child)
+                await _stop_child(child)
 
-    async def _listen(self, task: Task, child: Process) -> Trouble | None:
-        """Follow the child to its end; return the error it reported, if it did.
+    async def _read_output(self, task: Task, child: Process) -> TaskError | None:
+        """Read the child's output until it ends; return the error that it reported, if any.
 
         Raises:
-            TimeoutError: it fell silent.
-            DelimiterNotFound: it says something that is no line.
+            TimeoutError: there was no output for too long.
+            DelimiterNotFound: the output has a line that is too long.
         """
         if child.stdout is None:  # pragma: no cover - it was opened with a pipe
             return None
         lines = BufferedByteReceiveStream(child.stdout)
-        trouble: Trouble | None = None
-        while (line := await self._line(lines)) is not None:
-            word = _parse(line)
-            progress, error = word.get("progress"), word.get("error")
+        reported: TaskError | None = None
+        while (line := await self._read_line(lines)) is not None:
+            message = _parse_message(line)
+            progress, error = message.get("progress"), message.get("error")
             if isinstance(error, dict):
-                trouble = _trouble(cast("dict[str, object]", error))
+                reported = _parse_error(cast("dict[str, object]", error))
             elif isinstance(progress, int | float):
                 with suppress(OSError):
-                    await aside(self._store.note_progress, task.id, float(progress))
-        with anyio.fail_after(self._silence_seconds):
+                    await run_in_thread(self._store.save_progress, task.id, float(progress))
+        with anyio.fail_after(self._stall_timeout_seconds):
             await child.wait()
-        return trouble
+        return reported
 
-    async def _line(self, lines: BufferedByteReceiveStream) -> bytes | None:
-        with anyio.fail_after(self._silence_seconds):
+    async def _read_line(self, lines: BufferedByteReceiveStream) -> bytes | None:
+        with anyio.fail_after(self._stall_timeout_seconds):
             try:
                 return await lines.receive_until(b"\n", MAX_LINE_BYTES)
             except (anyio.IncompleteRead, anyio.EndOfStream, anyio.BrokenResourceError):
                 return None
 
 
-def _apart(lock: FileLock) -> dict[str, Any]:
-    """How the child is set apart: Ctrl-C in a terminal is for us, not for a render.
+def _process_options(lock: FileLock) -> dict[str, Any]:
+    """Return options that keep a terminal's Ctrl-C from the child.
 
-    On POSIX it also holds the lock, so that an orphan which has not noticed yet keeps
-    the next process from rendering beside it.
+    On POSIX the child also holds the lock, so that a child whose parent has died and which
+    has not exited yet keeps the next process from rendering at the same time.
     """
     if sys.platform == "win32":
         return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-    held = () if lock.descriptor is None else (lock.descriptor,)
-    return {"start_new_session": True, "umask": 0o077, "pass_fds": held}
+    descriptors = () if lock.descriptor is None else (lock.descriptor,)
+    return {"start_new_session": True, "umask": 0o077, "pass_fds": descriptors}
 
 
-async def _stop(child: Process) -> None:
-    """End the child if it has not ended: asked first, then made to."""
+async def _stop_child(child: Process) -> None:
+    """Stop the child if it is running: terminate it, then kill it after a timeout."""
     if child.returncode is None:
         child.terminate()
         with anyio.move_on_after(STOP_SECONDS):
@@ -195,16 +209,16 @@ async def _stop(child: Process) -> None:
     await child.aclose()
 
 
-def _parse(line: bytes) -> dict[str, object]:
+def _parse_message(line: bytes) -> dict[str, object]:
     try:
-        word: object = json.loads(line)
+        message: object = json.loads(line)
     except (ValueError, RecursionError):
         return {}
-    return cast("dict[str, object]", word) if isinstance(word, dict) else {}
+    return cast("dict[str, object]", message) if isinstance(message, dict) else {}
 
 
-def _trouble(error: dict[str, object]) -> Trouble:
-    return Trouble(
+def _parse_error(error: dict[str, object]) -> TaskError:
+    return TaskError(
         code=str(error.get("code", "render_failed"))[:100],
         message=str(error.get("message", "The sandbox's renderer failed."))[:500],
     )

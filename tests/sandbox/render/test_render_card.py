@@ -1,4 +1,4 @@
-"""The look: moods that fit, type that can be read, and nothing on top of anything else."""
+"""The overlay of a video: matching moods, readable text, and no overlapping elements."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from geekai_video_mcp.sandbox.render.camera import Pose, pose
+from geekai_video_mcp.sandbox.render.camera import Pose, camera_pose
 from geekai_video_mcp.sandbox.render.canvas import Planes
-from geekai_video_mcp.sandbox.render.card import Card
+from geekai_video_mcp.sandbox.render.card import VideoOverlay
 from geekai_video_mcp.sandbox.render.landscape import Landscape
-from geekai_video_mcp.sandbox.render.lexicon import FALLBACKS, WORDS, mood_name
+from geekai_video_mcp.sandbox.render.lexicon import FALLBACKS, WORDS, choose_mood
 from geekai_video_mcp.sandbox.render.moods import MOODS
 from geekai_video_mcp.sandbox.render.plan import Camera, Plan
 from geekai_video_mcp.sandbox.render.studio import LandscapeScene
@@ -49,7 +49,7 @@ PROMPTS = [
     ],
 )
 def test_a_mood_is_found_in_many_languages(prompt: str, mood: str) -> None:
-    assert mood_name(prompt) in mood.split()
+    assert choose_mood(prompt) in mood.split()
 
 
 def test_every_mood_has_a_palette_and_words() -> None:
@@ -65,8 +65,8 @@ def blank(width: int, height: int) -> Planes:
     )
 
 
-def drawn(plan: Plan, *, time: float, mood: str = "sea") -> tuple[Card, Planes]:
-    card = Card(plan, LandscapeScene(plan, mood).look)
+def draw_overlay(plan: Plan, *, time: float, mood: str = "sea") -> tuple[VideoOverlay, Planes]:
+    card = VideoOverlay(plan, LandscapeScene(plan, mood).backdrop)
     planes = blank(plan.width, plan.height)
     card.draw(planes, time=time, progress=time / plan.seconds)
     return card, planes
@@ -79,8 +79,8 @@ def test_no_two_lines_of_type_overlap_or_leave_the_frame(
     prompt: str, size: tuple[int, int], *, watermark: bool
 ) -> None:
     plan = replace(PLAN, prompt=prompt, width=size[0], height=size[1], watermark=watermark)
-    card = Card(plan, LandscapeScene(plan, "sea").look)
-    boxes = sorted(card.inked_boxes())
+    card = VideoOverlay(plan, LandscapeScene(plan, "sea").backdrop)
+    boxes = sorted(card.sprite_boxes())
     assert boxes
     for top, left, low, right in boxes:
         assert 0 <= top < low <= size[1], (top, low)
@@ -97,7 +97,7 @@ def test_no_two_lines_of_type_overlap_or_leave_the_frame(
 @pytest.mark.parametrize("time", [0.0, 2.0, 3.9])
 def test_a_landscape_is_labelled_in_every_frame(size: tuple[int, int], time: float) -> None:
     plan = replace(PLAN, width=size[0], height=size[1])
-    _, planes = drawn(plan, time=time)
+    _, planes = draw_overlay(plan, time=time)
     corner = planes.y[: size[1] // 4, : size[0] // 2]
     assert int(corner.max()) > 180
 
@@ -120,7 +120,7 @@ def test_label_and_title_stand_out_in_every_mood(mood: str) -> None:
     )
     titled = replace(plan, prompt="One two three four")
     before = planes.copy()
-    Card(titled, scene.look).draw(planes, time=3.0, progress=0.5)
+    VideoOverlay(titled, scene.backdrop).draw(planes, time=3.0, progress=0.5)
     assert not np.array_equal(before.y, planes.y)
     top = planes.y[34:40, 28:200]  # right under the label
     assert (1.0 + 0.05) / (luminance(top) + 0.05) > 3.0
@@ -140,7 +140,7 @@ def test_the_same_moment_is_painted_the_same_by_any_thread_in_any_order() -> Non
 def test_every_mood_paints_within_video_levels_and_moves(mood: str, size: tuple[int, int]) -> None:
     landscape = Landscape("a prompt", mood, width=size[0], height=size[1], sway=1.0)
     early, late = blank(*size), blank(*size)
-    extreme = pose(Camera(-10, -10, 10, 10, 10, -10), movement=2.0, progress=1.0)
+    extreme = camera_pose(Camera(-10, -10, 10, 10, 10, -10), movement=2.0, progress=1.0)
     landscape.paint(early, time=0, pose=Pose())
     landscape.paint(late, time=2, pose=extreme)
     for planes in (early, late):

@@ -1,4 +1,4 @@
-"""The file that comes out: exact in size, rate, length and order, whatever the plan."""
+"""The encoded video: its size, rate, duration and order are exact for every plan."""
 
 # PyAV's stubs leave Packet's parameter open, so what decode() gives is half unknown.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
@@ -21,20 +21,20 @@ import pytest
 from PIL import Image
 
 from geekai_video_mcp.sandbox.render.film import NOTICE
-from geekai_video_mcp.sandbox.render.frames import image_of
+from geekai_video_mcp.sandbox.render.frames import frame_to_image
 from geekai_video_mcp.sandbox.render.plan import Camera, Plan
-from geekai_video_mcp.sandbox.render.studio import LandscapeScene, render
+from geekai_video_mcp.sandbox.render.studio import LandscapeScene, render_video
 from geekai_video_mcp.sandbox.render.workspace import Workspace
 
 PLAN = Plan("Waves roll onto a quiet beach", "sandbox", width=192, height=108, fps=12, seconds=1.0)
 
 
-def shoot(folder: Path, plan: Plan) -> dict[str, Any]:
-    return render(plan, Workspace(folder), lambda _share: None)
+def render_plan(folder: Path, plan: Plan) -> dict[str, Any]:
+    return render_video(plan, Workspace(folder), lambda _share: None)
 
 
 def boxes(path: Path) -> list[str]:
-    """Walk the file's top-level boxes."""
+    """Return the types of the file's top-level boxes."""
     found: list[str] = []
     stream = io.BytesIO(path.read_bytes())
     while head := stream.read(8):
@@ -44,7 +44,7 @@ def boxes(path: Path) -> list[str]:
     return found
 
 
-def frames(path: Path) -> list[np.ndarray[Any, Any]]:
+def decode_frames(path: Path) -> list[np.ndarray[Any, Any]]:
     with av.open(str(path)) as film:
         return [frame.to_ndarray(format="rgb24").astype(np.int16) for frame in film.decode(video=0)]
 
@@ -56,7 +56,7 @@ def frames(path: Path) -> list[np.ndarray[Any, Any]]:
 def test_rate_count_and_length_are_exact(
     tmp_path: Path, fps: int, seconds: float, count: int
 ) -> None:
-    report = shoot(tmp_path, replace(PLAN, fps=fps, seconds=seconds))
+    report = render_plan(tmp_path, replace(PLAN, fps=fps, seconds=seconds))
 
     with av.open(str(tmp_path / "video.mp4")) as film:
         video = film.streams.video[0]
@@ -69,7 +69,7 @@ def test_rate_count_and_length_are_exact(
 
 
 def test_it_is_h264_in_yuv420p_and_says_bt709_with_its_index_first(tmp_path: Path) -> None:
-    shoot(tmp_path, PLAN)
+    render_plan(tmp_path, PLAN)
     path = tmp_path / "video.mp4"
 
     order = boxes(path)
@@ -96,7 +96,7 @@ def test_sound_is_stereo_and_lasts_exactly_as_long(
     tmp_path: Path, fps: int, seconds: float
 ) -> None:
     plan = replace(PLAN, fps=fps, seconds=seconds, audio=True)
-    shoot(tmp_path, plan)
+    render_plan(tmp_path, plan)
 
     with av.open(str(tmp_path / "video.mp4")) as film:
         sound = film.streams.audio[0]
@@ -115,7 +115,7 @@ def test_sound_is_stereo_and_lasts_exactly_as_long(
     shutil.which("ffprobe") is None, reason="ffprobe is a second opinion, not a need"
 )
 def test_ffprobe_agrees(tmp_path: Path) -> None:
-    shoot(tmp_path, replace(PLAN, audio=True))
+    render_plan(tmp_path, replace(PLAN, audio=True))
     command = [
         "ffprobe",
         "-v",
@@ -143,8 +143,8 @@ def test_the_same_plan_makes_the_same_frames_and_another_prompt_does_not(tmp_pat
     shown: list[str] = []
     for name, prompt in (("a", PLAN.prompt), ("b", PLAN.prompt), ("c", PLAN.prompt + ".")):
         (tmp_path / name).mkdir()
-        shoot(tmp_path / name, replace(PLAN, prompt=prompt, audio=True))
-        pixels = b"".join(frame.tobytes() for frame in frames(tmp_path / name / "video.mp4"))
+        render_plan(tmp_path / name, replace(PLAN, prompt=prompt, audio=True))
+        pixels = b"".join(frame.tobytes() for frame in decode_frames(tmp_path / name / "video.mp4"))
         shown.append(hashlib.sha256(pixels).hexdigest())
     assert shown[0] == shown[1] != shown[2]
 
@@ -163,7 +163,7 @@ def test_the_same_plan_makes_the_same_frames_and_another_prompt_does_not(tmp_pat
     ],
 )
 def test_any_prompt_makes_a_film_and_is_kept_whole_in_it(tmp_path: Path, prompt: str) -> None:
-    shoot(tmp_path, replace(PLAN, prompt=prompt, seconds=0.25))
+    render_plan(tmp_path, replace(PLAN, prompt=prompt, seconds=0.25))
 
     with av.open(str(tmp_path / "video.mp4")) as film:
         comment = film.metadata["comment"]
@@ -175,7 +175,7 @@ def test_any_prompt_makes_a_film_and_is_kept_whole_in_it(tmp_path: Path, prompt:
     "size", [(128, 128), (128, 480), (480, 128), (854, 480), (480, 854), (1680, 720), (2, 2)]
 )
 def test_any_even_size_comes_out_as_asked(tmp_path: Path, size: tuple[int, int]) -> None:
-    shoot(
+    render_plan(
         tmp_path, replace(PLAN, width=size[0], height=size[1], fps=4, seconds=0.5, watermark=True)
     )
     with av.open(str(tmp_path / "video.mp4")) as film:
@@ -184,7 +184,7 @@ def test_any_even_size_comes_out_as_asked(tmp_path: Path, size: tuple[int, int])
 
 def test_a_4k_frame_is_drawn_and_takes_the_quick_preset(tmp_path: Path) -> None:
     plan = replace(PLAN, width=3840, height=2160, fps=2, seconds=0.5, quality="quality")
-    report = shoot(tmp_path, plan)
+    report = render_plan(tmp_path, plan)
     assert report["ignored"] == ["quality"]
     with Image.open(tmp_path / "cover.jpg") as cover:
         assert cover.size == (3840, 2160)
@@ -195,7 +195,7 @@ def test_quality_costs_time_and_saves_bytes(tmp_path: Path) -> None:
     for quality in ("speed", "quality"):
         (tmp_path / quality).mkdir()
         plan = replace(PLAN, width=640, height=360, quality=quality)
-        sizes[quality] = shoot(tmp_path / quality, plan)["bytes"]
+        sizes[quality] = render_plan(tmp_path / quality, plan)["bytes"]
     assert sizes["quality"] < 0.9 * sizes["speed"]
 
 
@@ -207,11 +207,11 @@ def test_fields_without_effect_are_reported() -> None:
 
 def test_the_last_frame_picture_is_the_last_frame_without_its_grain(tmp_path: Path) -> None:
     plan = replace(PLAN, last_frame=True, quality="quality")
-    report = shoot(tmp_path, plan)
+    report = render_plan(tmp_path, plan)
     with Image.open(tmp_path / "last-frame.png") as picture:
         kept = np.asarray(picture, np.int16)
 
     scene = LandscapeScene(plan, report["mood"])
-    clean = image_of(scene.frame(time=(plan.frames - 1) / plan.fps, progress=1.0))
+    clean = frame_to_image(scene.paint_frame(time=(plan.frames - 1) / plan.fps, progress=1.0))
     assert np.array_equal(kept, np.asarray(clean, np.int16))
-    assert np.abs(frames(tmp_path / "video.mp4")[-1] - kept).mean() < 3
+    assert np.abs(decode_frames(tmp_path / "video.mp4")[-1] - kept).mean() < 3

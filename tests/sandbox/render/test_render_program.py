@@ -1,4 +1,4 @@
-"""The child program as the service sees it: arguments, lines, files, and how it ends."""
+"""The render child as the service uses it: arguments, output lines, files, exit status."""
 
 from __future__ import annotations
 
@@ -41,15 +41,15 @@ def start(folder: Path, **fields: object) -> subprocess.Popen[bytes]:
 
 
 def finish(child: subprocess.Popen[bytes]) -> tuple[int, list[dict[str, Any]], bytes]:
-    # Not communicate(): it would close standard input, which means that nobody waits.
+    # Not communicate(): it would close stdin, which makes the child exit.
     with child:
         out, err = cast("IO[bytes]", child.stdout).read(), cast("IO[bytes]", child.stderr).read()
         status = child.wait(timeout=50)
     return status, [json.loads(line) for line in out.splitlines()], err
 
 
-def begun(child: subprocess.Popen[bytes]) -> None:
-    """Wait for the first line of progress: the film is being written."""
+def wait_for_progress(child: subprocess.Popen[bytes]) -> None:
+    """Wait for the first line of progress: the video is being encoded."""
     assert b"progress" in cast("IO[bytes]", child.stdout).readline()
 
 
@@ -116,9 +116,9 @@ def test_a_plan_that_cannot_be_rendered_is_refused(tmp_path: Path, plan: bytes) 
     child.kill()
     finish(child)
     (tmp_path / "plan.json").write_bytes(plan)
-    from geekai_video_mcp.sandbox.render.plan import PlanRefused, read_plan  # noqa: PLC0415
+    from geekai_video_mcp.sandbox.render.plan import InvalidPlanError, read_plan  # noqa: PLC0415
 
-    with pytest.raises(PlanRefused):
+    with pytest.raises(InvalidPlanError):
         read_plan(tmp_path)
 
 
@@ -129,7 +129,7 @@ def test_a_refused_plan_is_said_in_one_line(tmp_path: Path) -> None:
 
 
 def test_a_failure_in_the_middle_leaves_nothing_half_made(tmp_path: Path) -> None:
-    # One step wider than H.264 allows: the film has been begun when the encoder refuses.
+    # Wider than H.264 allows: the encoder fails when the file has already been created.
     status, lines, err = finish(start(tmp_path, width=16386, height=2))
     assert (status, err) == (1, b"")
     assert lines[-1]["error"]["code"] == "render_failed"
@@ -138,7 +138,7 @@ def test_a_failure_in_the_middle_leaves_nothing_half_made(tmp_path: Path) -> Non
 
 def test_when_the_parent_is_gone_it_leaves_and_cleans_up(tmp_path: Path) -> None:
     child = start(tmp_path, **LONG)
-    begun(child)
+    wait_for_progress(child)
     cast("IO[bytes]", child.stdin).close()
     status, _, err = finish(child)
 
@@ -149,7 +149,7 @@ def test_when_the_parent_is_gone_it_leaves_and_cleans_up(tmp_path: Path) -> None
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM to catch")
 def test_when_told_to_end_it_ends_and_cleans_up(tmp_path: Path) -> None:
     child = start(tmp_path, **LONG)
-    begun(child)
+    wait_for_progress(child)
     child.send_signal(signal.SIGTERM)
     status, _, err = finish(child)
 

@@ -1,4 +1,4 @@
-"""Image to video: the picture is respected, the camera obeyed, and shots join."""
+"""Image to video: the image is unchanged, the camera moves as requested, and shots join."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 from __future__ import annotations
@@ -18,12 +18,12 @@ from PIL import Image, ImageDraw
 from geekai_video_mcp.sandbox.render.camera import Pose
 from geekai_video_mcp.sandbox.render.plan import Camera, Plan
 from geekai_video_mcp.sandbox.render.still import (
+    FittedImage,
     InvalidImageError,
-    Picture,
     homography,
-    open_picture,
+    load_image,
 )
-from geekai_video_mcp.sandbox.render.studio import render
+from geekai_video_mcp.sandbox.render.studio import render_video
 from geekai_video_mcp.sandbox.render.workspace import Workspace
 
 WIDTH, HEIGHT = 320, 180
@@ -42,7 +42,7 @@ Pixels = npt.NDArray[np.int16]
 
 
 def scene(colour: str, size: tuple[int, int] = (WIDTH, HEIGHT)) -> Image.Image:
-    """A soft picture with a few things in it to recognise."""
+    """Return a soft image with a few recognisable shapes."""
     picture = Image.linear_gradient("L").resize(size).convert("RGB")
     picture = Image.blend(picture, Image.new("RGB", size, colour), 0.6)
     draw = ImageDraw.Draw(picture)
@@ -52,10 +52,10 @@ def scene(colour: str, size: tuple[int, int] = (WIDTH, HEIGHT)) -> Image.Image:
     return picture
 
 
-def shoot(folder: Path, plan: Plan, **pictures: Image.Image) -> list[Pixels]:
+def render_shot(folder: Path, plan: Plan, **pictures: Image.Image) -> list[Pixels]:
     for name, picture in pictures.items():
         picture.save(folder / f"{name}.png")
-    render(plan, Workspace(folder), lambda _share: None)
+    render_video(plan, Workspace(folder), lambda _share: None)
     with av.open(str(folder / "video.mp4")) as film:
         return [frame.to_ndarray(format="rgb24").astype(np.int16) for frame in film.decode(video=0)]
 
@@ -64,63 +64,65 @@ def pixels(image: Image.Image) -> Pixels:
     return np.asarray(image.convert("RGB"), np.int16)
 
 
-def apart(a: Pixels, b: Pixels) -> float:
+def mean_difference(a: Pixels, b: Pixels) -> float:
     """Mean difference in levels."""
     return float(np.abs(a - b).mean())
 
 
 def test_the_first_frame_is_the_picture_and_nothing_else(tmp_path: Path) -> None:
     picture = scene("teal")
-    shown = shoot(tmp_path, PLAN, first=picture)
-    assert apart(shown[0], pixels(picture)) < 2.5
+    shown = render_shot(tmp_path, PLAN, first=picture)
+    assert mean_difference(shown[0], pixels(picture)) < 2.5
 
 
 def test_a_picture_of_another_shape_is_cover_fitted_at_its_centre(tmp_path: Path) -> None:
     tall = scene("olive", (400, 900))
-    shown = shoot(tmp_path, PLAN, first=tall)
+    shown = render_shot(tmp_path, PLAN, first=tall)
     box = (0, (900 - 225) / 2, 400, (900 + 225) / 2)
     fitted = tall.resize((WIDTH, HEIGHT), Image.Resampling.LANCZOS, box=box)
-    assert apart(shown[0], pixels(fitted)) < 3
+    assert mean_difference(shown[0], pixels(fitted)) < 3
 
 
 def test_the_last_frame_is_the_tail_so_that_shots_join(tmp_path: Path) -> None:
     tail = scene("maroon")
-    shown = shoot(tmp_path, replace(PLAN, image_tail="tail.png"), first=scene("teal"), tail=tail)
-    assert apart(shown[-1], pixels(tail)) < 2.5
+    shown = render_shot(
+        tmp_path, replace(PLAN, image_tail="tail.png"), first=scene("teal"), tail=tail
+    )
+    assert mean_difference(shown[-1], pixels(tail)) < 2.5
 
 
 def test_a_second_shot_begins_where_the_first_ended(tmp_path: Path) -> None:
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
-    first = shoot(tmp_path / "one", PLAN, first=scene("teal"))
+    first = render_shot(tmp_path / "one", PLAN, first=scene("teal"))
     with Image.open(tmp_path / "one" / "last-frame.png") as last:
-        second = shoot(tmp_path / "two", PLAN, first=last.convert("RGB"))
-        assert apart(second[0], pixels(last)) < 2.5
-    assert apart(second[0], first[-1]) < 3
+        second = render_shot(tmp_path / "two", PLAN, first=last.convert("RGB"))
+        assert mean_difference(second[0], pixels(last)) < 2.5
+    assert mean_difference(second[0], first[-1]) < 3
 
 
 def test_a_landscape_ends_clean_when_its_last_frame_is_wanted(tmp_path: Path) -> None:
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
     landscape = replace(PLAN, image=None)
-    shoot(tmp_path / "one", landscape)
-    shoot(tmp_path / "two", replace(landscape, watermark=True))
+    render_shot(tmp_path / "one", landscape)
+    render_shot(tmp_path / "two", replace(landscape, watermark=True))
     pictures: list[Pixels] = []
     for name in ("one", "two"):
         with Image.open(tmp_path / name / "last-frame.png") as last:
             pictures.append(pixels(last))
     changed = np.abs(pictures[0] - pictures[1]).max(axis=2) > 8
     rows, columns = np.nonzero(changed)
-    # Only the sticky mark is left: in the top right corner.
+    # Only the watermark in the top right corner is left.
     assert rows.max() < HEIGHT * 0.25
     assert columns.min() > WIDTH * 0.6
 
 
 def test_the_tail_dissolves_in(tmp_path: Path) -> None:
     plan = replace(PLAN, image_tail="tail.png", camera=Camera())
-    shown = shoot(tmp_path, plan, first=scene("teal"), tail=scene("maroon"))
+    shown = render_shot(tmp_path, plan, first=scene("teal"), tail=scene("maroon"))
     band = slice(40, 70)  # below the label, above the caption
-    share = [apart(frame[band], shown[0][band]) for frame in shown]
+    share = [mean_difference(frame[band], shown[0][band]) for frame in shown]
     middle = share[len(share) * 58 // 100]
     assert 0.2 * share[-1] < middle < 0.8 * share[-1]
     assert share[3] < 0.1 * share[-1]
@@ -128,7 +130,7 @@ def test_the_tail_dissolves_in(tmp_path: Path) -> None:
 
 def test_a_label_is_shown_between_a_clean_start_and_a_clean_end(tmp_path: Path) -> None:
     picture = Image.new("RGB", (WIDTH, HEIGHT), "#808080")
-    shown = shoot(tmp_path, replace(PLAN, camera=Camera()), first=picture)
+    shown = render_shot(tmp_path, replace(PLAN, camera=Camera()), first=picture)
     corner = [frame[:24, :200] for frame in shown]
     contrast = [float(part.max()) - float(np.median(part)) for part in corner]
     assert max(contrast[:2]) < 12
@@ -138,7 +140,7 @@ def test_a_label_is_shown_between_a_clean_start_and_a_clean_end(tmp_path: Path) 
 
 def test_the_watermark_sticks_to_every_frame(tmp_path: Path) -> None:
     picture = Image.new("RGB", (WIDTH, HEIGHT), "#606060")
-    shown = shoot(tmp_path, replace(PLAN, camera=Camera(), watermark=True), first=picture)
+    shown = render_shot(tmp_path, replace(PLAN, camera=Camera(), watermark=True), first=picture)
     corner = [frame[20:50, 200:] for frame in (shown[0], shown[-1])]
     assert all(float(part.max()) - float(np.median(part)) > 40 for part in corner)
 
@@ -162,7 +164,7 @@ def centre_of_white(planes_y: npt.NDArray[np.uint8]) -> tuple[float, float]:
     ],
 )
 def test_the_picture_moves_against_the_camera(pose: Pose, dx: int, dy: int) -> None:
-    x, y = centre_of_white(Picture(scene("teal"), WIDTH, HEIGHT).view(pose).y)
+    x, y = centre_of_white(FittedImage(scene("teal"), WIDTH, HEIGHT).render_view(pose).y)
     moved_x, moved_y = (x - WIDTH / 2) / WIDTH, (y - HEIGHT / 2) / HEIGHT
     assert moved_x * dx > 0.05 if dx else abs(moved_x) < 0.02
     assert moved_y * dy > 0.05 if dy else abs(moved_y) < 0.02
@@ -170,8 +172,8 @@ def test_the_picture_moves_against_the_camera(pose: Pose, dx: int, dy: int) -> N
 
 @pytest.mark.parametrize(("zoom", "grows"), [(1.0, True), (-1.0, False)])
 def test_zoom_comes_closer_or_pulls_back(zoom: float, *, grows: bool) -> None:
-    picture = Picture(scene("teal"), WIDTH, HEIGHT)
-    size = [int((picture.view(pose).y > 200).sum()) for pose in (Pose(), Pose(zoom=zoom))]
+    picture = FittedImage(scene("teal"), WIDTH, HEIGHT)
+    size = [int((picture.render_view(pose).y > 200).sum()) for pose in (Pose(), Pose(zoom=zoom))]
     assert size[1] > 1.5 * size[0] if grows else size[1] < 0.85 * size[0]
 
 
@@ -179,7 +181,7 @@ def test_zoom_comes_closer_or_pulls_back(zoom: float, *, grows: bool) -> None:
 def test_a_clockwise_roll_turns_the_picture_the_other_way(roll: float) -> None:
     picture = Image.new("RGB", (WIDTH, HEIGHT), "black")
     ImageDraw.Draw(picture).rectangle((0, HEIGHT / 2 - 4, WIDTH, HEIGHT / 2 + 4), fill="white")
-    seen = Picture(picture, WIDTH, HEIGHT).view(Pose(roll=roll)).y
+    seen = FittedImage(picture, WIDTH, HEIGHT).render_view(Pose(roll=roll)).y
     left, right = (np.nonzero(seen[:, column] > 150)[0].mean() for column in (60, WIDTH - 60))
     assert (left - right) * roll > 15  # clockwise: the right end rises
 
@@ -200,8 +202,8 @@ def test_movement_is_the_gain_of_the_camera(tmp_path: Path) -> None:
     moved: list[float] = []
     for name, movement in (("still", 0.0), ("half", 0.5), ("full", 2.0)):
         (tmp_path / name).mkdir()
-        shown = shoot(tmp_path / name, replace(PLAN, movement=movement), first=scene("teal"))
-        moved.append(apart(shown[0], shown[-1]))
+        shown = render_shot(tmp_path / name, replace(PLAN, movement=movement), first=scene("teal"))
+        moved.append(mean_difference(shown[0], shown[-1]))
     assert moved[0] < 1.5 < moved[1] < moved[2]
 
 
@@ -212,7 +214,7 @@ def test_a_picture_is_turned_upright(tmp_path: Path) -> None:
     exif[0x0112] = 6  # rotate a quarter clockwise to show
     picture.save(tmp_path / "turned.jpg", exif=exif, quality=95)
 
-    upright = pixels(open_picture(tmp_path / "turned.jpg", field="image"))
+    upright = pixels(load_image(tmp_path / "turned.jpg", field="image"))
     assert upright.shape == (60, 40, 3)
     assert upright[:25].mean() > 200
     assert upright[35:].mean() < 50
@@ -220,12 +222,12 @@ def test_a_picture_is_turned_upright(tmp_path: Path) -> None:
 
 def test_a_transparent_picture_lies_on_white(tmp_path: Path) -> None:
     Image.new("RGBA", (8, 8), (200, 0, 0, 0)).save(tmp_path / "clear.png")
-    assert pixels(open_picture(tmp_path / "clear.png", field="image")).min() == 255
+    assert pixels(load_image(tmp_path / "clear.png", field="image")).min() == 255
 
 
 def test_sixteen_bit_grey_keeps_its_tones(tmp_path: Path) -> None:
     Image.fromarray(np.full((8, 8), 32768, np.uint16)).save(tmp_path / "deep.png")
-    assert pixels(open_picture(tmp_path / "deep.png", field="image")).mean() == pytest.approx(
+    assert pixels(load_image(tmp_path / "deep.png", field="image")).mean() == pytest.approx(
         127.5, abs=1
     )
 
@@ -251,7 +253,7 @@ def bomb(width: int, height: int) -> bytes:
 def test_a_decompression_bomb_is_refused_before_it_is_decoded(tmp_path: Path, side: int) -> None:
     (tmp_path / "bomb.png").write_bytes(bomb(side, side))
     with pytest.raises(InvalidImageError, match=r"^image .*pixels"):
-        open_picture(tmp_path / "bomb.png", field="image")
+        load_image(tmp_path / "bomb.png", field="image")
 
 
 @pytest.mark.parametrize(
@@ -260,11 +262,11 @@ def test_a_decompression_bomb_is_refused_before_it_is_decoded(tmp_path: Path, si
 def test_damaged_bytes_are_an_invalid_image(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "damaged").write_bytes(content)
     with pytest.raises(InvalidImageError) as caught:
-        open_picture(tmp_path / "damaged", field="image_tail")
+        load_image(tmp_path / "damaged", field="image_tail")
     assert caught.value.field == "image_tail"
 
 
 def test_a_picture_gets_no_grain(tmp_path: Path) -> None:
     flat = Image.new("RGB", (WIDTH, HEIGHT), "#406080")
-    shown: Any = shoot(tmp_path, replace(PLAN, camera=Camera()), first=flat)[0]
+    shown: Any = render_shot(tmp_path, replace(PLAN, camera=Camera()), first=flat)[0]
     assert shown.std(axis=(0, 1)).max() < 0.6

@@ -1,4 +1,4 @@
-"""Type: no tofu, joined letters, breaks in the right places, with Raqm and without."""
+"""Text: no missing glyphs, joined letters and correct line breaks, with and without Raqm."""
 
 from __future__ import annotations
 
@@ -9,21 +9,33 @@ import numpy as np
 import pytest
 from PIL import Image, features
 
-from geekai_video_mcp.sandbox.render.fonts import DISPLAY, LABEL, MONO, VENDORED, Stack, coverage
-from geekai_video_mcp.sandbox.render.headline import Room, fit, split
+from geekai_video_mcp.sandbox.render.fonts import (
+    DISPLAY,
+    LABEL,
+    MONO,
+    VENDORED,
+    FontStack,
+    coverage,
+)
+from geekai_video_mcp.sandbox.render.headline import TextLimits, fit_text, split_headline
 from geekai_video_mcp.sandbox.render.lines import (
     NO_END,
     NO_START,
-    balance,
-    clipped,
-    tidy,
-    tokens,
-    wrap,
+    balance_lines,
+    normalize_text,
+    split_tokens,
+    truncate,
+    wrap_lines,
 )
-from geekai_video_mcp.sandbox.render.shaping import drawn_order, is_rtl, joined, segments
+from geekai_video_mcp.sandbox.render.shaping import (
+    is_rtl,
+    shape_arabic,
+    split_by_direction,
+    visual_order,
+)
 from geekai_video_mcp.sandbox.render.typesetter import Typesetter
 
-OURS = Stack(DISPLAY, system=False)
+OURS = FontStack(DISPLAY, system=False)
 
 PROMPTS = {
     "zh": "彼得兔开小汽车，游走在马路上，脸上的表情充满开心喜悦。",
@@ -53,7 +65,7 @@ RAQM = [
 def test_no_character_is_drawn_by_a_face_that_lacks_it(
     language: str, stack: tuple[str, ...], *, raqm: bool
 ) -> None:
-    for run in Typesetter(Stack(stack), raqm).runs(tidy(PROMPTS[language])):
+    for run in Typesetter(FontStack(stack), raqm).split_runs(normalize_text(PROMPTS[language])):
         assert {ord(c) for c in run.text} <= coverage(run.face.path), run
 
 
@@ -61,16 +73,16 @@ def test_no_character_is_drawn_by_a_face_that_lacks_it(
 @pytest.mark.parametrize("language", PROMPTS)
 def test_every_language_we_have_a_face_for_is_set_whole(language: str, *, raqm: bool) -> None:
     setter = Typesetter(OURS, raqm)
-    text = tidy(PROMPTS[language])
+    text = normalize_text(PROMPTS[language])
     assert setter.can_set(text)
-    drawn = unicodedata.normalize("NFKC", "".join(run.text for run in setter.runs(text)))
+    drawn = unicodedata.normalize("NFKC", "".join(run.text for run in setter.split_runs(text)))
     letters = {c for c in unicodedata.normalize("NFKC", text) if c.isalnum()}
     assert letters <= set(drawn)
 
 
 def test_a_script_without_a_face_or_shaper_is_not_set() -> None:
     assert not Typesetter(OURS, raqm=True).can_set("ꦱꦸꦱꦸꦲꦸꦤꦤ꧀")
-    assert not Typesetter(Stack(DISPLAY), raqm=False).can_set("हिमालय के ऊपर सूर्योदय")
+    assert not Typesetter(FontStack(DISPLAY), raqm=False).can_set("हिमालय के ऊपर सूर्योदय")
     assert not Typesetter(OURS, raqm=False).can_set("")
 
 
@@ -78,12 +90,12 @@ def test_one_unknown_letter_in_a_long_prompt_is_dropped_not_drawn() -> None:
     text = "A long enough prompt with one rare letter in it ꦱ and then some"
     setter = Typesetter(OURS, raqm=False)
     assert setter.can_set(text)
-    assert "ꦱ" not in "".join(run.text for run in setter.runs(text))
+    assert "ꦱ" not in "".join(run.text for run in setter.split_runs(text))
 
 
 def test_a_space_comes_from_a_face_that_has_one() -> None:
     # The Korean subset has no space, and a run once inherited its face.
-    for run in Typesetter(OURS, raqm=False).runs("고양이 고양이 🚀 猫 x"):
+    for run in Typesetter(OURS, raqm=False).split_runs("고양이 고양이 🚀 猫 x"):
         assert " " not in run.text or ord(" ") in coverage(run.face.path)
 
 
@@ -120,11 +132,11 @@ def test_a_file_that_is_no_font_covers_nothing() -> None:
     ],
 )
 def test_arabic_letters_take_the_form_their_neighbours_ask_for(word: str, forms: str) -> None:
-    assert joined(word) == forms
+    assert shape_arabic(word) == forms
 
 
 def test_a_run_is_reversed_with_its_marks_and_brackets() -> None:
-    assert drawn_order("(שלוֹם)") == "(ם\u05d5\u05b9לש)"
+    assert visual_order("(שלוֹם)") == "(ם\u05d5\u05b9לש)"
 
 
 @pytest.mark.parametrize(
@@ -139,14 +151,16 @@ def test_a_run_is_reversed_with_its_marks_and_brackets() -> None:
     ],
 )
 def test_directions_stand_in_visual_order(text: str, order: list[str]) -> None:
-    assert [segment.text for segment in segments(text)] == order
+    assert [segment.text for segment in split_by_direction(text)] == order
 
 
 @pytest.mark.skipif(not features.check("raqm"), reason="no Raqm here to compare with")
 @pytest.mark.parametrize("language", ["ar", "he"])
 def test_without_raqm_a_line_looks_as_with_it(language: str) -> None:
     text = PROMPTS[language]
-    with_raqm, without = (Typesetter(OURS, raqm).mask(text, 60).alpha for raqm in (True, False))
+    with_raqm, without = (
+        Typesetter(OURS, raqm).rasterize(text, 60).alpha for raqm in (True, False)
+    )
     assert abs(with_raqm.shape[1] - without.shape[1]) <= 0.04 * with_raqm.shape[1]
     # Kerning differs by a pixel here and there, so compare what each twentieth of the line holds.
     ink = [
@@ -169,31 +183,35 @@ def width_of(text: str) -> float:
 @pytest.mark.parametrize("language", ["zh", "ja"])
 def test_no_line_begins_or_ends_with_what_must_not(language: str, width: int) -> None:
     text = PROMPTS[language] + "（前景）「花」。"
-    lines = wrap(tokens(text), width, width_of)
+    lines = wrap_lines(split_tokens(text), width, width_of)
     assert "".join(lines) == text
     assert not any(line[0] in NO_START for line in lines[1:])
     assert not any(line[-1] in NO_END for line in lines[:-1])
 
 
 def test_words_and_hangul_are_not_split() -> None:
-    assert wrap(tokens("고양이가 벚꽃 아래에서"), 9, width_of) == ["고양이가", "벚꽃", "아래에서"]
-    assert tokens("it's well-known, isn't it?") == ["it's ", "well-known, ", "isn't ", "it?"]
+    assert wrap_lines(split_tokens("고양이가 벚꽃 아래에서"), 9, width_of) == [
+        "고양이가",
+        "벚꽃",
+        "아래에서",
+    ]
+    assert split_tokens("it's well-known, isn't it?") == ["it's ", "well-known, ", "isn't ", "it?"]
 
 
 def test_a_thai_line_breaks_between_syllables_and_never_before_a_mark() -> None:
-    pieces = tokens(PROMPTS["th"])
+    pieces = split_tokens(PROMPTS["th"])
     assert len(pieces) > 5
     assert not any(unicodedata.combining(piece[0]) or piece[0] in "ะาำ" for piece in pieces)
     assert not any(piece[-1] in "เแโใไ" for piece in pieces)
 
 
 def test_an_emoji_sequence_is_one_piece() -> None:
-    assert tokens("👩‍🚀👋🏽") == ["👩‍🚀", "👋🏽"]
+    assert split_tokens("👩‍🚀👋🏽") == ["👩‍🚀", "👋🏽"]
 
 
 def test_balanced_lines_are_even_and_no_more_than_needed() -> None:
-    pieces = tokens("Kittens and puppies are playing in the tall green grass today")
-    greedy, even = wrap(pieces, 40, width_of), balance(pieces, 40, width_of)
+    pieces = split_tokens("Kittens and puppies are playing in the tall green grass today")
+    greedy, even = wrap_lines(pieces, 40, width_of), balance_lines(pieces, 40, width_of)
     assert len(even) == len(greedy) == 2
     assert "".join(even).replace(" ", "") == "".join(greedy).replace(" ", "")
 
@@ -204,16 +222,16 @@ def test_balanced_lines_are_even_and_no_more_than_needed() -> None:
 
 
 def test_what_does_not_fit_ends_in_an_ellipsis_that_does() -> None:
-    assert clipped(["one", "two,", "three"], 2) == ["one", "two…"]
+    assert truncate(["one", "two,", "three"], 2) == ["one", "two…"]
     setter = Typesetter(OURS, raqm=False)
-    block = fit(setter, "word " * 200, Room(200, 100, 3), [30, 20], cjk=1.3, other=1.1)
+    block = fit_text(setter, "word " * 200, TextLimits(200, 100, 3), [30, 20], cjk=1.3, other=1.1)
     assert block.lines[-1].endswith("…")
     assert max(setter.width(line, block.size) for line in block.lines) <= 204
 
 
 def test_a_word_wider_than_the_frame_is_cut() -> None:
     setter = Typesetter(OURS, raqm=False)
-    block = fit(setter, "m" * 80, Room(200, 400, 9), [20], cjk=1.3, other=1.1)
+    block = fit_text(setter, "m" * 80, TextLimits(200, 400, 9), [20], cjk=1.3, other=1.1)
     assert len(block.lines) > 3
     assert max(setter.width(line, block.size) for line in block.lines) <= 204
 
@@ -240,7 +258,7 @@ def test_a_word_wider_than_the_frame_is_cut() -> None:
 def test_a_first_clause_that_stands_alone_is_the_headline(
     prompt: str, head: str, deck: str
 ) -> None:
-    assert split(prompt) == (head, deck)
+    assert split_headline(prompt) == (head, deck)
 
 
 @pytest.mark.parametrize(
@@ -257,7 +275,7 @@ def test_a_first_clause_that_stands_alone_is_the_headline(
     ],
 )
 def test_a_prompt_is_tidied_for_setting(raw: str, shown: str) -> None:
-    assert tidy(raw) == shown
+    assert normalize_text(raw) == shown
 
 
 @pytest.mark.parametrize("raqm", RAQM)
@@ -265,7 +283,7 @@ def test_a_prompt_is_tidied_for_setting(raw: str, shown: str) -> None:
     ("language", "size"), list(itertools.product(["ar", "th", "emoji", "vi", "zh"], [20, 90]))
 )
 def test_no_glyph_touches_the_edge_of_its_mask(language: str, size: int, *, raqm: bool) -> None:
-    alpha = Typesetter(OURS, raqm).mask(tidy(PROMPTS[language]), size).alpha
+    alpha = Typesetter(OURS, raqm).rasterize(normalize_text(PROMPTS[language]), size).alpha
     assert alpha.max() > 0.9
     border = np.concatenate([alpha[0], alpha[-1], alpha[:, 0], alpha[:, -1]])
     assert border.max() == 0

@@ -1,6 +1,6 @@
-"""The sandbox's camera: from a plan in a folder to an H.264 file that is worth looking at.
+"""The sandbox's renderer: turns the plan in a folder into an H.264 video or images.
 
-It runs as a child process (`python -m geekai_video_mcp.sandbox.render FOLDER`), so
-that its memory comes back, a codec's crash takes nobody with it, and nothing else
-ever imports av, numpy or Pillow. Importing this package imports none of them either.
+It runs as a child process (`python -m geekai_video_mcp.sandbox.render FOLDER`), so that
+its memory is released, a crash of a codec does not affect the sandbox, and the sandbox
+never imports av, numpy or Pillow. Importing this package imports none of them either.
 """

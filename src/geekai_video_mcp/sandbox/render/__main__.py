@@ -1,6 +1,6 @@
-"""The child program: render the plan in a folder, and speak JSON lines on standard output.
+"""The child program: renders the plan in a folder and reports JSON lines on stdout.
 
-It dies with its parent: standard input at its end means that nobody waits for the video.
+It exits with its parent: the end of stdin means that nobody needs the video any more.
 """
 
 from __future__ import annotations
@@ -23,67 +23,67 @@ EXIT_FAILED: Final = 1
 EXIT_USAGE: Final = 2
 
 
-def say(line: dict[str, Any]) -> None:
+def emit(message: dict[str, Any]) -> None:
     try:
-        sys.stdout.write(json.dumps(line) + "\n")
+        sys.stdout.write(json.dumps(message) + "\n")
         sys.stdout.flush()
     except BrokenPipeError:
-        pass  # who left before the end of the sentence is noticed by standard input
+        pass  # the parent has exited; _exit_with_parent handles it
 
 
-class Progress:
-    """Says how far it is, now and then; the last word, 1.0, always."""
+class ProgressReporter:
+    """Reports the progress at most every PROGRESS_SECONDS, and always the final 1.0."""
 
     def __init__(self) -> None:
-        self._next = 0.0
+        self._next_at = 0.0
 
     def __call__(self, share: float) -> None:
         now = time.monotonic()
-        if now >= self._next or share >= 1.0:
-            self._next = now + PROGRESS_SECONDS
-            say({"progress": round(share, 3)})
+        if now >= self._next_at or share >= 1.0:
+            self._next_at = now + PROGRESS_SECONDS
+            emit({"progress": round(share, 3)})
 
 
-def _watch_parent(workspace: Workspace) -> None:
-    # os.read, because a daemon thread inside a buffered reader aborts the interpreter's exit.
+def _exit_with_parent(workspace: Workspace) -> None:
+    # os.read: a daemon thread inside a buffered reader would abort the interpreter's exit.
     while os.read(0, 4096):
         pass
-    workspace.abandon()
+    workspace.exit()
 
 
-def _attend(workspace: Workspace) -> None:
-    """Leave when told to, or when nobody is left to tell."""
-    signal.signal(signal.SIGTERM, lambda _number, _frame: workspace.abandon())
-    threading.Thread(target=_watch_parent, args=(workspace,), daemon=True).start()
+def _watch_for_exit(workspace: Workspace) -> None:
+    """Exit on SIGTERM, or when the parent process has exited."""
+    signal.signal(signal.SIGTERM, lambda _number, _frame: workspace.exit())
+    threading.Thread(target=_exit_with_parent, args=(workspace,), daemon=True).start()
 
 
-def _render(workspace: Workspace) -> dict[str, Any] | None:
+def _run_render(workspace: Workspace) -> dict[str, Any] | None:
     """Render; return the error to report, if any."""
-    # Imported here: a parent already gone need not load a codec, and where there is none
-    # (no wheel of av for this Python) the parent hears it in a sentence.
+    # Imported here: the watch for the parent starts without waiting for a codec, and a
+    # missing codec (no wheel of av for this Python) is reported as an error of the task.
     try:
-        from geekai_video_mcp.sandbox.render.pictures import render_pictures  # noqa: PLC0415
+        from geekai_video_mcp.sandbox.render.pictures import render_images  # noqa: PLC0415
         from geekai_video_mcp.sandbox.render.plan import (  # noqa: PLC0415
-            PicturePlan,
-            PlanRefused,
+            ImagePlan,
+            InvalidPlanError,
             read_plan,
         )
         from geekai_video_mcp.sandbox.render.still import InvalidImageError  # noqa: PLC0415
-        from geekai_video_mcp.sandbox.render.studio import render  # noqa: PLC0415
+        from geekai_video_mcp.sandbox.render.studio import render_video  # noqa: PLC0415
     except ImportError as exc:
-        return {"code": "renderer_unavailable", "message": f"Nothing here can render: {exc}"}
+        return {"code": "renderer_unavailable", "message": f"No renderer is installed: {exc}"}
 
     try:
         plan = read_plan(workspace.folder)
-        if isinstance(plan, PicturePlan):
-            render_pictures(plan, workspace, Progress())
+        if isinstance(plan, ImagePlan):
+            render_images(plan, workspace, ProgressReporter())
         else:
-            render(plan, workspace, Progress())
-    except PlanRefused as exc:
+            render_video(plan, workspace, ProgressReporter())
+    except InvalidPlanError as exc:
         return {"code": "invalid_plan", "message": str(exc)}
     except InvalidImageError as exc:
         return {"code": "invalid_image", "message": str(exc)}
-    except Exception as exc:  # noqa: BLE001  the last line before the process ends; the parent must hear something
+    except Exception as exc:  # noqa: BLE001  every failure must be reported to the parent
         return {"code": "render_failed", "message": f"The preview could not be rendered: {exc}"}
     return None
 
@@ -93,12 +93,12 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write("usage: python -m geekai_video_mcp.sandbox.render FOLDER\n")
         return EXIT_USAGE
     workspace = Workspace(Path(arguments[0]))
-    _attend(workspace)
-    error = _render(workspace)
+    _watch_for_exit(workspace)
+    error = _run_render(workspace)
     if error is None:
         return 0
-    workspace.clear()
-    say({"error": error})
+    workspace.remove_parts()
+    emit({"error": error})
     return EXIT_FAILED
 
 

@@ -1,8 +1,8 @@
-"""How far the camera has gone: the plan's axes and gain as a pose at each moment.
+"""The camera's pose at each moment, computed from the plan's axes and gain.
 
-Landscape and still read the same pose, each with its own full scale, so an axis
-means the same thing in both. A pose starts at nothing: the first frame of a shot is
-where the shot before it ended.
+Landscapes and input images use the same pose, each with its own scale, so an axis means
+the same in both. A pose starts at zero: the first frame of a shot must match the last
+frame of the shot before it.
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
-from geekai_video_mcp.sandbox.render.noise import generator
+from geekai_video_mcp.sandbox.render.noise import make_generator
 from geekai_video_mcp.sandbox.render.plan import Camera, Plan
 
 AXIS_FULL: Final = 10.0
 """The end of each of Kling's axes."""
 
 _LINEAR_SHARE: Final = 0.35
-"""How much of the ease is linear, so that a move neither stands still at its ends nor jerks."""
+"""Linear share of the easing, so that the camera neither rests at the ends nor jerks."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pose:
-    """Where the camera is; 1.0 on an axis is the whole of that axis at normal movement."""
+    """The camera's position; 1.0 on an axis is its full range at a movement of 1."""
 
     x: float = 0.0
     y: float = 0.0
@@ -33,39 +33,39 @@ class Pose:
     zoom: float = 0.0
 
 
-def smooth(x: float) -> float:
-    """Return 0 to 1 with no corner at either end."""
+def smootherstep(x: float) -> float:
+    """Return 0 to 1, with a slope of zero at both ends."""
     x = min(1.0, max(0.0, x))
     return x * x * x * (x * (x * 6 - 15) + 10)
 
 
-def settle(x: float) -> float:
-    """Return 0 to 1, quick at first and at rest by the end."""
+def ease_out(x: float) -> float:
+    """Return 0 to 1, fast at the start, with a slope of zero at the end."""
     return 1 - (1 - min(1.0, max(0.0, x))) ** 3
 
 
-def eased(progress: float) -> float:
+def ease_in_out(progress: float) -> float:
     wave = 0.5 - 0.5 * math.cos(math.pi * min(1.0, max(0.0, progress)))
     return _LINEAR_SHARE * progress + (1 - _LINEAR_SHARE) * wave
 
 
-def chosen(plan: Plan) -> Camera:
-    """Return the plan's camera, or a gentle one of our own: a slow push that leans to a side."""
+def choose_camera(plan: Plan) -> Camera:
+    """Return the plan's camera; by default a slow push that drifts to one side."""
     if plan.camera is not None:
         return plan.camera
-    rng = generator(plan.prompt, "camera")
+    rng = make_generator(plan.prompt, "camera")
     side = 1.0 if rng.random() < 0.5 else -1.0
     return Camera(horizontal=1.3 * side, vertical=0.4, zoom=3.4)
 
 
-def pose(camera: Camera, *, movement: float, progress: float) -> Pose:
-    """Return the pose at *progress* (0 to 1; below 0 is the same move run up to its start)."""
-    gone = math.copysign(eased(abs(progress)), progress) * movement / AXIS_FULL
+def camera_pose(camera: Camera, *, movement: float, progress: float) -> Pose:
+    """Return the pose at *progress*, 0 to 1; a negative progress is before the start."""
+    distance = math.copysign(ease_in_out(abs(progress)), progress) * movement / AXIS_FULL
     return Pose(
-        x=camera.horizontal * gone,
-        y=camera.vertical * gone,
-        pitch=camera.pan * gone,
-        yaw=camera.tilt * gone,
-        roll=camera.roll * gone,
-        zoom=camera.zoom * gone,
+        x=camera.horizontal * distance,
+        y=camera.vertical * distance,
+        pitch=camera.pan * distance,
+        yaw=camera.tilt * distance,
+        roll=camera.roll * distance,
+        zoom=camera.zoom * distance,
     )

@@ -1,7 +1,6 @@
-"""Colour: sRGB in, BT.709 video levels out, and every mixture made in OKLab.
+"""Colour conversion: sRGB in, BT.709 video levels out, mixing in OKLab.
 
-Mixing in OKLab keeps a blue sky that fades to gold from passing through grey.
-Nothing here knows what is being painted.
+Mixed in OKLab, a blue sky that fades to gold does not pass through grey.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.floating[Any]]
-"""Real numbers; float32 wherever there is one for every pixel."""
+"""Floating-point arrays; float32 wherever there is a value for every pixel."""
 
 U8 = npt.NDArray[np.uint8]
 
@@ -39,7 +38,7 @@ LUMA_RED, LUMA_GREEN, LUMA_BLUE = 0.2126, 0.7152, 0.0722
 """BT.709 luma weights."""
 
 BLACK_LEVEL, LUMA_SPAN, CHROMA_ZERO, CHROMA_SPAN = 16.0, 219.0, 128.0, 224.0
-"""BT.709 limited range, in 8-bit steps: what every H.264 player expects."""
+"""BT.709 limited range in 8-bit steps, which every H.264 player expects."""
 
 
 def rgb(code: str) -> Floats:
@@ -47,31 +46,31 @@ def rgb(code: str) -> Floats:
     return np.array([int(code[i : i + 2], 16) for i in (1, 3, 5)], np.float64) / 255
 
 
-def _linear(c: Floats) -> Floats:
+def _to_linear(c: Floats) -> Floats:
     # The knees and slopes are IEC 61966-2-1, the sRGB standard.
     return np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
 
 
-def _gamma(c: Floats) -> Floats:
+def _to_gamma(c: Floats) -> Floats:
     c = np.clip(c, 0.0, 1.0)
     return np.where(c <= 0.0031308, c * 12.92, 1.055 * c ** (1 / 2.4) - 0.055)
 
 
 def to_oklab(c: Floats) -> Floats:
-    return np.cbrt(_linear(c) @ _TO_LMS.T) @ _TO_LAB.T
+    return np.cbrt(_to_linear(c) @ _TO_LMS.T) @ _TO_LAB.T
 
 
 def from_oklab(lab: Floats) -> Floats:
-    return _gamma(((lab @ _FROM_LAB.T) ** 3) @ _FROM_LMS.T)
+    return _to_gamma(((lab @ _FROM_LAB.T) ** 3) @ _FROM_LMS.T)
 
 
 def mix(a: Floats, b: Floats, share: float) -> Floats:
-    """Return *a* with *share* (0 to 1) of *b* in it."""
+    """Return the mixture of *a* and *b*, with *share* (0 to 1) of *b*."""
     return from_oklab(to_oklab(a) * (1 - share) + to_oklab(b) * share)
 
 
 def ramp(stops: list[tuple[float, Floats]], count: int) -> Floats:
-    """Return *count* colours from 0 to 1 through *stops*, eased so that no stop shows as a line."""
+    """Return *count* colours from 0 to 1 through *stops*, eased so that no stop is visible."""
     places = np.array([place for place, _ in stops])
     labs = np.array([to_oklab(colour) for _, colour in stops])
     x = np.linspace(0.0, 1.0, count)

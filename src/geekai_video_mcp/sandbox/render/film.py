@@ -1,8 +1,8 @@
-"""The file: H.264 and AAC in an MP4 whose index comes first. The encoder's half of PyAV.
+"""Encoding of a video: H.264 and AAC in an MP4 with the index at the start.
 
-Frames are encoded in one worker thread behind a short queue, while the next are drawn:
-libav releases the interpreter's lock. Sound goes through the same queue, so that the
-muxer never holds one track back for the other.
+Frames are encoded in a worker thread behind a short queue while the next ones are drawn:
+libav releases the interpreter's lock. Sound uses the same queue, so that the muxer does
+not have to buffer one track for the other.
 """
 
 from __future__ import annotations
@@ -27,26 +27,26 @@ from geekai_video_mcp.sandbox.render.colour import Floats
 from geekai_video_mcp.sandbox.render.frames import BT709, LIMITED
 from geekai_video_mcp.sandbox.render.plan import Plan
 
-# PyAV leaves the parameter of its Packet open, so every method that takes or gives one is
-# half unknown; this module is the only one that calls them.
+# PyAV does not declare the type parameter of its Packet, so every method that takes or
+# returns one is partially unknown; this module is the only one that calls them.
 # pyright: reportUnknownMemberType=false
 
 CODECS: Final = ("libx264", "libopenh264", "h264_videotoolbox", "h264_mf", "libvpx-vp9", "mpeg4")
-"""Encoders in order of preference: H.264 by any means, then what MP4 can hold."""
+"""Encoders in order of preference: those for H.264, then others that MP4 supports."""
 
 SAMPLE_RATE: Final = 48_000
 AUDIO_CHUNK: Final = 1024
-"""Samples in one AAC frame; only the last chunk of a track may be shorter."""
+"""Samples of an AAC frame; only the last chunk of a track may be shorter."""
 
 AUDIO_BITS: Final = 128_000
-KEY_SECONDS: Final = 2
+KEYFRAME_SECONDS: Final = 2
 QUEUED_FRAMES: Final = 3
-"""Enough to ride over an uneven frame; each costs 1.5 bytes a pixel."""
+"""Enough to even out slow frames; each takes 1.5 bytes per pixel."""
 
 NOTICE: Final = "Sandbox preview, made on this machine. Not a generated video."
 
 _SPEED: Final = {"preset": "ultrafast", "crf": "19"}
-# aq-mode 3 spends bits on dark flat parts, which is where a sky bands first.
+# aq-mode 3 gives more bits to dark flat areas, where a sky shows banding first.
 _QUALITY: Final = {
     "preset": "veryfast",
     "crf": "18",
@@ -60,28 +60,28 @@ class NoEncoderError(Exception):
 
 
 def choose_codec() -> str:
-    found = next((name for name in CODECS if name in codecs_available), None)
-    if found is None:
-        message = "No video encoder in this build of PyAV; install av from PyPI."
-        raise NoEncoderError(message)
-    return found
+    codec = next((name for name in CODECS if name in codecs_available), None)
+    if codec is None:
+        msg = "No video encoder in this build of PyAV; install av from PyPI."
+        raise NoEncoderError(msg)
+    return codec
 
 
-class Film:
-    """An MP4 being written; a context manager. Leaving it without an error completes the file."""
+class VideoEncoder:
+    """Writes an MP4; a context manager. Leaving it without an error completes the file."""
 
     def __init__(self, path: Path, plan: Plan) -> None:
         self._plan = plan
         self._codec = choose_codec()
-        # The name ends in .part, so the format has to be said.
+        # The name ends in .part, so the format must be given.
         options = {"movflags": "+faststart"}
         self._container = av.open(str(path), "w", format="mp4", options=options)
-        self._describe(plan)
-        self._video = self._video_stream(plan)
-        self._audio = self._audio_stream() if plan.audio else None
+        self._set_metadata(plan)
+        self._video = self._add_video_stream(plan)
+        self._audio = self._add_audio_stream() if plan.audio else None
         self._queue: queue.Queue[VideoFrame | AudioFrame | None] = queue.Queue(QUEUED_FRAMES)
         self._failure: Exception | None = None
-        self._worker = threading.Thread(target=self._encode_all, daemon=True)
+        self._worker = threading.Thread(target=self._run_encoder, daemon=True)
         self._frames = 0
         self._samples = 0
 
@@ -93,7 +93,9 @@ class Film:
         self._queue.put(None)
         self._worker.join()
         if kind is None and self._failure is None:
-            self._flush()
+            self._container.mux(self._video.encode(None))
+            if self._audio is not None:
+                self._container.mux(self._audio.encode(None))
         self._container.close()
         if kind is None and self._failure is not None:
             raise self._failure
@@ -102,15 +104,15 @@ class Film:
     def codec(self) -> str:
         return self._codec
 
-    def add(self, frame: VideoFrame) -> None:
-        """Take the next frame; blocks while the encoder is behind. Do not touch it afterwards."""
+    def add_frame(self, frame: VideoFrame) -> None:
+        """Encode the next frame; blocks while the queue is full. Do not change it afterwards."""
         frame.pts = self._frames
         frame.time_base = Fraction(1, self._plan.fps)
         self._frames += 1
-        self._offer(frame)
+        self._enqueue(frame)
 
     def add_sound(self, sound: Floats, *, until: int) -> None:
-        """Take stereo samples from where the last call ended up to *until*, in whole chunks."""
+        """Encode stereo samples from the end of the last call up to *until*, in whole chunks."""
         last = until >= sound.shape[1]
         while until - self._samples >= AUDIO_CHUNK or (last and self._samples < until):
             chunk = sound[:, self._samples : min(until, self._samples + AUDIO_CHUNK)]
@@ -121,42 +123,39 @@ class Film:
             frame.pts = self._samples
             frame.time_base = Fraction(1, SAMPLE_RATE)
             self._samples += chunk.shape[1]
-            self._offer(frame)
+            self._enqueue(frame)
 
-    def _offer(self, frame: VideoFrame | AudioFrame) -> None:
+    def _enqueue(self, frame: VideoFrame | AudioFrame) -> None:
         if self._failure is not None:
             raise self._failure
         self._queue.put(frame)
 
-    def _encode_all(self) -> None:
+    def _run_encoder(self) -> None:
         while (frame := self._queue.get()) is not None:
             if self._failure is not None:
-                continue  # empty the queue, or the painter would wait for room for ever
+                continue  # empty the queue, or add_frame would block forever
             try:
-                self._encode(frame)
-            except Exception as exc:  # noqa: BLE001  handed to the painter's thread, which raises it
+                self._encode_frame(frame)
+            except Exception as exc:  # noqa: BLE001  raised again in the thread that adds frames
                 self._failure = exc
 
-    def _encode(self, frame: VideoFrame | AudioFrame) -> None:
+    def _encode_frame(self, frame: VideoFrame | AudioFrame) -> None:
         if isinstance(frame, VideoFrame):
             self._container.mux(self._video.encode(frame))
         elif self._audio is not None:
             self._container.mux(self._audio.encode(frame))
 
-    def _flush(self) -> None:
-        self._container.mux(self._video.encode(None))
-        if self._audio is not None:
-            self._container.mux(self._audio.encode(None))
-
-    def _describe(self, plan: Plan) -> None:
-        # A lone surrogate or a NUL cannot be written by the muxer.
+    def _set_metadata(self, plan: Plan) -> None:
+        # The muxer cannot write an unpaired surrogate or a NUL.
         prompt = plan.prompt.encode("utf-8", "replace").decode().replace("\0", " ")
         self._container.metadata.update(
             {"title": prompt[:120], "description": prompt, "comment": f"{NOTICE} Prompt: {prompt}"}
         )
 
-    def _video_stream(self, plan: Plan) -> VideoStream:
-        options = (_SPEED if plan.fast else _QUALITY) if self._codec == "libx264" else {}
+    def _add_video_stream(self, plan: Plan) -> VideoStream:
+        options = (
+            (_SPEED if plan.uses_fast_preset else _QUALITY) if self._codec == "libx264" else {}
+        )
         output: OutputContainer = self._container
         stream = cast(
             "VideoStream", output.add_stream(self._codec, rate=Fraction(plan.fps), options=options)
@@ -164,15 +163,15 @@ class Film:
         stream.width, stream.height, stream.pix_fmt = plan.width, plan.height, "yuv420p"
         context = stream.codec_context
         context.time_base = Fraction(1, plan.fps)
-        context.gop_size = max(1, plan.fps * KEY_SECONDS)
-        # PyAV's own default, slices, leaves a core idle in x264.
+        context.gop_size = max(1, plan.fps * KEYFRAME_SECONDS)
+        # PyAV's default, slices, leaves a core idle in x264.
         context.thread_type = ThreadType.AUTO
         context.thread_count = 0
         context.color_range = LIMITED
         context.colorspace = context.color_primaries = context.color_trc = BT709
         return stream
 
-    def _audio_stream(self) -> AudioStream:
+    def _add_audio_stream(self) -> AudioStream:
         stream = self._container.add_stream("aac", rate=SAMPLE_RATE)
         stream.bit_rate = AUDIO_BITS
         stream.layout = "stereo"

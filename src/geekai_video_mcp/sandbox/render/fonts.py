@@ -1,8 +1,8 @@
-"""Which face has which character, read from the fonts themselves.
+"""The characters that each font supports, read from the font files.
 
-Pillow cannot say whether a font has a glyph, and a font that has none draws a box
-("tofu"). So the cmap table is read here, and nothing is drawn that is not in it.
-Faces come in order: our own vendored ones, then whatever the system has.
+Pillow cannot tell whether a font has a glyph, and draws a box ("tofu") for a missing one.
+So the cmap table is read here, and only characters in it are drawn. Fonts are tried in
+order: the vendored ones first, then those of the system.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ SCALES: Final = {
     "NotoSansThai.ttf": 0.84,
     "NotoEmoji.ttf": 0.80,
 }
-"""Size of each face beside Instrument Serif, whose letters are small for their size."""
+"""Scale of each face relative to Instrument Serif, whose letters are small for their size."""
 
 _SYSTEM_SCALE: Final = 0.86
 
@@ -83,38 +83,38 @@ class Face:
     def scale(self) -> float:
         return SCALES.get(self.path.name, 1.0 if self.path.parent == VENDORED else _SYSTEM_SCALE)
 
-    def has(self, character: str) -> bool:
+    def has_glyph(self, character: str) -> bool:
         return ord(character) in coverage(self.path)
 
-    def at(self, size: int, *, raqm: bool) -> ImageFont.FreeTypeFont:
-        return _loaded(self.path, max(4, round(size * self.scale)), raqm)
+    def load(self, size: int, *, raqm: bool) -> ImageFont.FreeTypeFont:
+        return _load_font(self.path, max(4, round(size * self.scale)), raqm)
 
 
 @functools.lru_cache(maxsize=256)
-def _loaded(path: Path, size: int, raqm: bool) -> ImageFont.FreeTypeFont:  # noqa: FBT001  lru_cache keys on positions
+def _load_font(path: Path, size: int, raqm: bool) -> ImageFont.FreeTypeFont:  # noqa: FBT001  lru_cache keys on positions
     engine = ImageFont.Layout.RAQM if raqm else ImageFont.Layout.BASIC
     return ImageFont.truetype(path, size, layout_engine=engine)
 
 
 @functools.lru_cache(maxsize=1)
 def system_faces() -> tuple[Face, ...]:
-    """Return the system's fonts worth trying; searched once, and only when our own fall short."""
-    found = [Path(name) for name in _SYSTEM_FILES]
+    """Return usable system fonts; searched once, when a vendored font lacks a character."""
+    paths = [Path(name) for name in _SYSTEM_FILES]
     if sys.platform.startswith("linux"):
         roots = [
             Path("/usr/share/fonts"),
             Path.home() / ".fonts",
             Path.home() / ".local/share/fonts",
         ]
-        found += [
+        paths += [
             file for root in roots for name in _LINUX_PATTERNS for file in sorted(root.glob(name))
         ]
-    return tuple(Face(path) for path in dict.fromkeys(found) if path.is_file())
+    return tuple(Face(path) for path in dict.fromkeys(paths) if path.is_file())
 
 
 @dataclass(frozen=True, slots=True)
-class Stack:
-    """Faces in the order they are tried; `system` adds the machine's own at the end."""
+class FontStack:
+    """Faces in the order in which they are tried; `system` adds the system's at the end."""
 
     names: tuple[str, ...]
     system: bool = True
@@ -130,13 +130,13 @@ class Stack:
 
 
 @functools.lru_cache(maxsize=4096)
-def _face_for(stack: Stack, character: str) -> Face | None:
-    return next((face for face in stack.faces() if face.has(character)), None)
+def _face_for(stack: FontStack, character: str) -> Face | None:
+    return next((face for face in stack.faces() if face.has_glyph(character)), None)
 
 
 @functools.lru_cache(maxsize=128)
 def coverage(path: Path) -> frozenset[int]:
-    """Return the code points *path* has glyphs for; an unreadable file has none."""
+    """Return the code points that *path* has glyphs for; an unreadable file has none."""
     try:
         return frozenset(_code_points(_cmap_table(path)))
     except (OSError, struct.error, IndexError):
@@ -169,20 +169,23 @@ def _code_points(table: bytes) -> Iterator[int]:
         (form,) = struct.unpack_from(">H", table, offset)
         if platform == 0 or (platform == 3 and encoding in (1, 10)):
             offsets[form] = offset
-    readers: dict[int, Callable[[bytes, int], Iterator[int]]] = {12: _format_12, 4: _format_4}
+    readers: dict[int, Callable[[bytes, int], Iterator[int]]] = {
+        12: _read_format_12,
+        4: _read_format_4,
+    }
     return next(
         (read(table, offsets[form]) for form, read in readers.items() if form in offsets), iter(())
     )
 
 
-def _format_12(table: bytes, offset: int) -> Iterator[int]:
+def _read_format_12(table: bytes, offset: int) -> Iterator[int]:
     (count,) = struct.unpack_from(">I", table, offset + 12)
     groups = table[offset + 16 : offset + 16 + 12 * count]
     for first, last, _glyph in struct.iter_unpack(">III", groups):
         yield from range(first, last + 1)
 
 
-def _format_4(table: bytes, offset: int) -> Iterator[int]:
+def _read_format_4(table: bytes, offset: int) -> Iterator[int]:
     count = struct.unpack_from(">H", table, offset + 6)[0] // 2
     ends = struct.unpack_from(f">{count}H", table, offset + 14)
     starts = struct.unpack_from(f">{count}H", table, offset + 16 + 2 * count)

@@ -1,7 +1,7 @@
-"""Frames as libav holds them, and as arrays: the scaler's half of PyAV.
+"""Conversion and scaling between libav's frames, arrays and Pillow images.
 
-BT.709 limited range everywhere, said aloud in every conversion: libav's own default
-for RGB is BT.601, which shifts every hue.
+Every conversion names BT.709 limited range explicitly: libav's default for RGB is BT.601,
+which would shift every hue.
 """
 
 from __future__ import annotations
@@ -24,27 +24,27 @@ LIMITED: Final = 1
 """libav's AVCOL_RANGE_MPEG."""
 
 
-def new_frame(width: int, height: int) -> VideoFrame:
+def make_frame(width: int, height: int) -> VideoFrame:
     frame = VideoFrame(width, height, "yuv420p")
     frame.color_range = LIMITED
     frame.colorspace = BT709
     return frame
 
 
-def planes_in(frame: VideoFrame) -> Planes:
-    """Return views onto *frame*'s own memory: what is written there is what gets encoded."""
-    return Planes(*(_view(frame, i) for i in range(3)))
+def frame_planes(frame: VideoFrame) -> Planes:
+    """Return views of *frame*'s memory: writing to them changes the frame."""
+    return Planes(*(_plane_view(frame, i) for i in range(3)))
 
 
-def _view(frame: VideoFrame, index: int) -> U8:
+def _plane_view(frame: VideoFrame, index: int) -> U8:
     plane = frame.planes[index]
-    # It has the C buffer protocol, which its stub can only say from Python 3.12 on.
+    # It has the buffer protocol, which its stub can only declare from Python 3.12 on.
     rows: U8 = np.frombuffer(cast("Any", plane), np.uint8)
     return rows.reshape(-1, plane.line_size)[: plane.height, : plane.width]
 
 
-def planes_of(image: Image.Image) -> Planes:
-    """Return an RGB picture's planes; its size is even."""
+def image_to_planes(image: Image.Image) -> Planes:
+    """Return the planes of an RGB image of even size."""
     source = VideoFrame.from_ndarray(np.asarray(image), format="rgb24")
     frame = source.reformat(
         format="yuv420p",
@@ -53,11 +53,11 @@ def planes_of(image: Image.Image) -> Planes:
         dst_color_range=ColorRange.MPEG,
         interpolation=Interpolation.BICUBIC,
     )
-    return planes_in(frame).copy()
+    return frame_planes(frame).copy()
 
 
-def image_of(frame: VideoFrame) -> Image.Image:
-    """Return *frame* as an RGB picture."""
+def frame_to_image(frame: VideoFrame) -> Image.Image:
+    """Return *frame* as an RGB image."""
     shown = frame.reformat(
         format="rgb24",
         src_colorspace=Colorspace.ITU709,
@@ -69,7 +69,7 @@ def image_of(frame: VideoFrame) -> Image.Image:
     return Image.fromarray(pixels)
 
 
-def enlarged(frame: VideoFrame, width: int, height: int) -> VideoFrame:
+def enlarge_frame(frame: VideoFrame, width: int, height: int) -> VideoFrame:
     larger = frame.reformat(width, height, "yuv420p", interpolation=Interpolation.BICUBIC)
     larger.color_range, larger.colorspace = LIMITED, BT709
     return larger

@@ -1,6 +1,6 @@
-"""A prompt as a headline and a deck, and the largest size at which each fits.
+"""Splitting a prompt into a headline and a deck, and the largest size at which each fits.
 
-Pure but for measuring: it decides words, sizes and lines, never places.
+It decides words, sizes and lines, not positions. Pure, except that fonts are measured.
 """
 
 from __future__ import annotations
@@ -11,37 +11,37 @@ from typing import Final
 from geekai_video_mcp.sandbox.render.lines import (
     ELLIPSIS,
     Measure,
-    balance,
-    clipped,
+    balance_lines,
+    has_tall_marks,
     is_cjk,
-    mostly_cjk,
-    stands_tall,
-    tokens,
-    wrap,
+    is_mostly_cjk,
+    split_tokens,
+    truncate,
+    wrap_lines,
 )
-from geekai_video_mcp.sandbox.render.shaping import clusters, is_rtl
+from geekai_video_mcp.sandbox.render.shaping import is_rtl, split_clusters
 from geekai_video_mcp.sandbox.render.typesetter import Typesetter
 
-MOST_CHARACTERS: Final = 700
-"""More than any frame holds at the smallest size; the rest is in the file's metadata."""
+MAX_CHARACTERS: Final = 700
+"""More than fits in any frame at the smallest size; the metadata has the whole prompt."""
 
-LONGEST_HEAD: Final = 60
-"""Widest first clause that still reads as a headline, in half-width characters."""
+MAX_HEAD_WIDTH: Final = 60
+"""Maximum width of a headline, in half-width characters."""
 
-SHORTEST_HEAD: Final = 8
+MIN_HEAD_WIDTH: Final = 8
 
-TALL_SCRIPTS: Final = 1.42
-"""Line spacing where marks stand above and below the letters, beside that of Latin."""
+TALL_SCRIPT_SPACING: Final = 1.42
+"""Factor of the line spacing for scripts with marks above and below the letters."""
 
-SHORTEST_DECK: Final = 8
+MIN_DECK_WIDTH: Final = 8
 
 _STOPS: Final = frozenset("，。！？、；,.!?;:：—")
 _EMPHATIC: Final = frozenset("！？!?")
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
-    """Lines at one size in pixels; `spacing` is from baseline to baseline."""
+class TextBlock:
+    """Lines of one size in pixels; `spacing` is from baseline to baseline."""
 
     lines: list[str]
     size: int
@@ -53,84 +53,98 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
-    """What a block may take: pixels, and how many lines."""
+class TextLimits:
+    """The most that a block may take: width and height in pixels, and number of lines."""
 
     width: float
     height: float
     lines: int
 
 
-def _half_widths(text: str) -> int:
+def _count_half_widths(text: str) -> int:
     return sum(2 if is_cjk(c) else 1 for c in text)
 
 
 def _stands_alone(head: str, rest: str) -> bool:
-    wide = _half_widths(head)
-    if not SHORTEST_HEAD <= wide <= LONGEST_HEAD or _half_widths(rest) < SHORTEST_DECK:
+    width = _count_half_widths(head)
+    if not MIN_HEAD_WIDTH <= width <= MAX_HEAD_WIDTH or _count_half_widths(rest) < MIN_DECK_WIDTH:
         return False
-    return is_cjk(head[0]) or wide >= 2 * SHORTEST_HEAD or len(head.split()) > 2
+    return is_cjk(head[0]) or width >= 2 * MIN_HEAD_WIDTH or len(head.split()) > 2
 
 
-def split(text: str) -> tuple[str, str]:
-    """Return the first clause and the rest; all and nothing when it cannot stand alone."""
+def split_headline(text: str) -> tuple[str, str]:
+    """Return the first clause and the rest; the whole text and "" if there is no headline."""
     if is_rtl(text):
-        return text, ""  # its punctuation would be stranded at the wrong end of a line
+        return text, ""  # its punctuation would be at the wrong end of a line
     for i, c in enumerate(text):
         following = text[i + 1 : i + 2]
-        # A stop inside a word or number is no stop: 3.5, U.S., 12:30.
+        # Punctuation inside a word or number does not end a clause: 3.5, U.S., 12:30.
         if c not in _STOPS or (following.isalnum() and not is_cjk(c) and not is_cjk(following)):
             continue
         head, rest = text[:i].rstrip(), text[i + 1 :].strip()
-        if _half_widths(head) > LONGEST_HEAD:
+        if _count_half_widths(head) > MAX_HEAD_WIDTH:
             break
         if _stands_alone(head, rest):
             return head + (c if c in _EMPHATIC else ""), rest
     return text, ""
 
 
-def fit(
-    setter: Typesetter, text: str, room: Room, sizes: list[int], *, cjk: float, other: float
-) -> Block:
-    """Return *text* at the largest of *sizes* that fits; clipped at the last if none does.
+def fit_text(
+    typesetter: Typesetter,
+    text: str,
+    limits: TextLimits,
+    sizes: list[int],
+    *,
+    cjk: float,
+    other: float,
+) -> TextBlock:
+    """Return *text* at the largest of *sizes* that fits; truncated at the last if none does.
 
-    `cjk` and `other` are line spacings, in sizes.
+    `cjk` and `other` are line spacings, as factors of the size.
     """
-    pieces = tokens(text)
-    spacing = cjk if mostly_cjk(text) else other * (TALL_SCRIPTS if stands_tall(text) else 1)
+    pieces = split_tokens(text)
+    spacing = (
+        cjk if is_mostly_cjk(text) else other * (TALL_SCRIPT_SPACING if has_tall_marks(text) else 1)
+    )
     for size in sizes:
-        lines = wrap(pieces, room.width, lambda piece, size=size: setter.measure(piece, size))
-        widest = max((setter.measure(line, size) for line in lines), default=0.0)
-        most = min(room.lines, int(room.height / (size * spacing)))
-        if len(lines) <= most and widest <= room.width:
+        lines = wrap_lines(
+            pieces, limits.width, lambda piece, size=size: typesetter.estimate_width(piece, size)
+        )
+        widest = max((typesetter.estimate_width(line, size) for line in lines), default=0.0)
+        max_lines = min(limits.lines, int(limits.height / (size * spacing)))
+        if len(lines) <= max_lines and widest <= limits.width:
             break
     else:
         size = sizes[-1]
 
     def measure(piece: str) -> float:
-        return setter.measure(piece, size)
+        return typesetter.estimate_width(piece, size)
 
-    most = max(1, min(room.lines, int(room.height / (size * spacing))))
-    unbroken = [part for piece in pieces for part in _chopped(piece, room.width, measure)]
-    lines = wrap(unbroken, room.width, measure)
-    even = balance(unbroken, room.width, measure) if len(lines) <= most else clipped(lines, most)
-    return Block(_within(even, room.width, measure), size, size * spacing)
+    max_lines = max(1, min(limits.lines, int(limits.height / (size * spacing))))
+    unbroken = [part for piece in pieces for part in _split_word(piece, limits.width, measure)]
+    lines = wrap_lines(unbroken, limits.width, measure)
+    balanced = (
+        balance_lines(unbroken, limits.width, measure)
+        if len(lines) <= max_lines
+        else truncate(lines, max_lines)
+    )
+    return TextBlock(_shorten_last_line(balanced, limits.width, measure), size, size * spacing)
 
 
-def _chopped(piece: str, width: float, measure: Measure) -> list[str]:
-    """Cut a word that is wider than the frame; there is no good place, so anywhere."""
+def _split_word(piece: str, width: float, measure: Measure) -> list[str]:
+    """Split a word that is wider than the frame at any character."""
     if measure(piece.rstrip()) <= width:
         return [piece]
     parts = [""]
-    for cluster in clusters(piece):
+    for cluster in split_clusters(piece):
         if parts[-1] and measure(parts[-1] + cluster) > width:
             parts.append("")
         parts[-1] += cluster
     return parts
 
 
-def _within(lines: list[str], width: float, measure: Measure) -> list[str]:
-    """Shorten a clipped last line until its ellipsis fits too."""
+def _shorten_last_line(lines: list[str], width: float, measure: Measure) -> list[str]:
+    """Shorten a truncated last line until it fits with its ellipsis."""
     if not lines or measure(lines[-1]) <= width:
         return lines
     last = lines[-1].removesuffix(ELLIPSIS)

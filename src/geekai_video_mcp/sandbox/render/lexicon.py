@@ -1,9 +1,9 @@
-"""Which mood a prompt asks for, by words a person would expect to matter, in many languages.
+"""Choice of a mood by the words of a prompt, in many languages.
 
-A sketch of understanding, not a model: it only has to be right about the obvious and
-never wrong in a surprising way. Whoever adds a word adds it in the languages they know.
-Words in scripts that write spaces match whole words; `stem*` matches what starts so.
-Chinese, Japanese, Korean and Thai match anywhere, the longest first.
+It only has to be right for obvious prompts and must not choose a surprising mood. Add a
+new word in every language that you know. In scripts with spaces a keyword matches a whole
+word, and `stem*` every word with that prefix. Chinese, Japanese, Korean and Thai keywords
+match anywhere, and longer ones weigh more.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from geekai_video_mcp.sandbox.render.noise import seed_of
+from geekai_video_mcp.sandbox.render.noise import make_seed
 
 WORDS: Final[dict[str, str]] = {
     "aurora": "aurora auroras polarlicht borealis aurore 极光 極光 オーロラ 오로라 شفق",
@@ -71,15 +71,15 @@ WORDS: Final[dict[str, str]] = {
 }
 
 FALLBACKS: Final = ("rose", "sunset", "meadow", "sea", "forest", "desert", "road", "snow")
-"""Moods that suit a prompt that names no place."""
+"""Moods for a prompt without any of the words."""
 
 _WORD: Final = re.compile(r"[^\W\d_]+", re.UNICODE)
 _UNSPACED: Final = re.compile(r"[\u0E00-\u0E7F\u3040-\u30FF\u3400-\u9FFF\uAC00-\uD7AF]")
 
 
-def _weight(keyword: str, text: str, words: frozenset[str]) -> float:
+def _keyword_weight(keyword: str, text: str, words: frozenset[str]) -> float:
     if _UNSPACED.match(keyword):
-        # One Han character says less than two: 火星 is Mars, not fire.
+        # Longer keywords are more specific: 火星 is Mars, not fire.
         return float(len(keyword)) if keyword in text else 0.0
     if keyword.endswith("*"):
         stem = keyword[:-1]
@@ -87,13 +87,13 @@ def _weight(keyword: str, text: str, words: frozenset[str]) -> float:
     return 2.0 if keyword in words else 0.0
 
 
-def mood_name(prompt: str) -> str:
-    """Return the mood whose words weigh most in *prompt*; the first in WORDS wins a draw."""
+def choose_mood(prompt: str) -> str:
+    """Return the mood whose words weigh most in *prompt*; in a tie, the first one of WORDS."""
     text = prompt.casefold()
     words = frozenset(_WORD.findall(text))
     scores = {
-        mood: sum(_weight(keyword, text, words) for keyword in keywords.split())
+        mood: sum(_keyword_weight(keyword, text, words) for keyword in keywords.split())
         for mood, keywords in WORDS.items()
     }
     best = max(scores, key=lambda mood: scores[mood])
-    return best if scores[best] > 0 else FALLBACKS[seed_of(prompt, "mood") % len(FALLBACKS)]
+    return best if scores[best] > 0 else FALLBACKS[make_seed(prompt, "mood") % len(FALLBACKS)]

@@ -1,7 +1,7 @@
-"""Where a line may break, and where it should: kinsoku, Thai clusters, balanced lengths.
+"""Line breaking: kinsoku rules, Thai clusters, and lines of balanced length.
 
-Pure: widths come in as a function, so nothing here knows a font. A headline whose last
-line is one orphaned character is the commonest way for set type to look unset.
+Pure: the width of a text is given by a function, so nothing here depends on a font. Lines
+are balanced because a last line of a single character looks like a mistake.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ NO_START: Final = frozenset(
     "，。、；：？！）》】」』〉”’…—·ー々〜～,.;:?!)]}%％"
     "ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ゛゜ゝゞ"
 )
-"""Characters that must not begin a line."""
+"""Characters that must not start a line."""
 
 NO_END: Final = frozenset("（《【「『〈“‘([{")
-"""Characters that must not end one."""
+"""Characters that must not end a line."""
 
 _THAI_LEADING: Final = frozenset("เแโใไ")
 _THAI_TRAILING: Final = frozenset("ะาำๆฯๅ")
@@ -29,7 +29,7 @@ _FULL_WIDTH: Final = dict(zip(",;:?!.()", "，；：？！。（）", strict=Tru
 _JOINERS: Final = frozenset("\u200d\ufe0e\ufe0f")
 
 BALANCE_STEPS: Final = 10
-"""Halvings of the width tried; the tenth moves a line by a thousandth of it."""
+"""Steps of the binary search for the width, to a thousandth of it."""
 
 ELLIPSIS: Final = "…"
 
@@ -39,7 +39,7 @@ def is_hangul(c: str) -> bool:
 
 
 def is_cjk(c: str) -> bool:
-    """Return whether *c* is set on the square: Han, kana, Hangul and their punctuation."""
+    """Return whether *c* is full-width: Han, kana, Hangul and their punctuation."""
     return (
         is_hangul(c)
         or "\u2e80" <= c <= "\u9fff"
@@ -50,19 +50,19 @@ def is_cjk(c: str) -> bool:
     )
 
 
-def mostly_cjk(text: str) -> bool:
+def is_mostly_cjk(text: str) -> bool:
     letters = [c for c in text if not c.isspace()]
     return sum(map(is_cjk, letters)) > len(letters) * 0.4
 
 
-def stands_tall(text: str) -> bool:
-    """Return whether *text* is in a script whose marks need room: Arabic, Thai, Indic, Khmer."""
+def has_tall_marks(text: str) -> bool:
+    """Return whether *text* has a script with tall marks: Arabic, Thai, Indic, Khmer."""
     return any("\u0600" <= c <= "\u109f" or "\u1780" <= c <= "\u17ff" for c in text)
 
 
-def tidy(text: str) -> str:
+def normalize_text(text: str) -> str:
     """Return *text* on one line: no controls, single spaces, Chinese punctuation full width."""
-    # Controls cannot be drawn, and Cf has directional overrides, which could hide what is said.
+    # Controls cannot be drawn, and Cf has directional overrides, which could hide text.
     kept = "".join(" " if c.isspace() or unicodedata.category(c) == "Cc" else c for c in text)
     kept = "".join(
         c for c in kept if unicodedata.category(c) not in ("Cf", "Cs", "Cn", "Co") or c in _JOINERS
@@ -89,8 +89,8 @@ def _is_thai(c: str) -> bool:
     return "\u0e01" <= c <= "\u0e4f"
 
 
-def _glued(before: str, c: str) -> bool:
-    """Return whether nothing may come between *before* and *c*."""
+def _may_not_break(before: str, c: str) -> bool:
+    """Return whether a line must not break between *before* and *c*."""
     if c in NO_START or before in NO_END:
         return True
     if c in _JOINERS or before == "\u200d" or unicodedata.category(c) in ("Mn", "Mc", "Me"):
@@ -99,27 +99,27 @@ def _glued(before: str, c: str) -> bool:
         return True
     if _is_thai(before) and _is_thai(c):
         return before in _THAI_LEADING or c in _THAI_TRAILING
-    return not (_breaks(before) or _breaks(c))
+    return not (_allows_break(before) or _allows_break(c))
 
 
-def _breaks(c: str) -> bool:
+def _allows_break(c: str) -> bool:
     """Return whether a line may break on either side of *c* without a space."""
     return _is_han(c) or _is_thai(c) or unicodedata.category(c) == "So"
 
 
-def tokens(text: str) -> list[str]:
-    """Return the pieces that must not be split; a space ends the piece before it."""
+def split_tokens(text: str) -> list[str]:
+    """Split *text* into pieces that must not be broken; a space ends the piece before it."""
     pieces: list[str] = []
     for c in text:
-        if pieces and (c == " " or (pieces[-1][-1] != " " and _glued(pieces[-1][-1], c))):
+        if pieces and (c == " " or (pieces[-1][-1] != " " and _may_not_break(pieces[-1][-1], c))):
             pieces[-1] += c
         else:
             pieces.append(c)
     return pieces
 
 
-def wrap(pieces: list[str], width: float, measure: Measure) -> list[str]:
-    """Fill lines as full as *width* allows; a piece wider than that stands alone."""
+def wrap_lines(pieces: list[str], width: float, measure: Measure) -> list[str]:
+    """Fill each line up to *width*; a wider piece gets a line of its own."""
     lines: list[str] = []
     line, used = "", 0.0
     for piece in pieces:
@@ -131,22 +131,22 @@ def wrap(pieces: list[str], width: float, measure: Measure) -> list[str]:
     return [*lines, line.rstrip()] if line.strip() else lines
 
 
-def balance(pieces: list[str], width: float, measure: Measure) -> list[str]:
-    """Return as few lines as *width* allows, as even as they can be."""
-    lines = wrap(pieces, width, measure)
+def balance_lines(pieces: list[str], width: float, measure: Measure) -> list[str]:
+    """Return the fewest lines that *width* allows, with lengths as equal as possible."""
+    lines = wrap_lines(pieces, width, measure)
     low, high = 0.0, width
     for _ in range(BALANCE_STEPS if len(lines) > 1 else 0):
         middle = (low + high) / 2
-        tried = wrap(pieces, middle, measure)
+        tried = wrap_lines(pieces, middle, measure)
         if len(tried) <= len(lines) and max(map(measure, tried)) <= width:
             high = middle
         else:
             low = middle
-    return wrap(pieces, high, measure)
+    return wrap_lines(pieces, high, measure)
 
 
-def clipped(lines: list[str], at_most: int) -> list[str]:
-    """Return the first lines, the last of them saying that there was more."""
+def truncate(lines: list[str], at_most: int) -> list[str]:
+    """Return the first *at_most* lines, the last with an ellipsis if any were removed."""
     if len(lines) <= at_most:
         return lines
     last = lines[at_most - 1].rstrip("，。、,. ")

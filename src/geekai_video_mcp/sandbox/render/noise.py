@@ -1,7 +1,7 @@
-"""Chance that repeats: everything random here comes from a prompt's SHA-256.
+"""Reproducible random numbers and noise, seeded by the SHA-256 of a prompt.
 
-The same plan must make the same frames on any machine, so no clock, no process
-hash and no global generator may be used by anything that draws or plays.
+The same plan must give the same frames on any machine, so the renderer must not use a
+clock, Python's `hash` or a global generator.
 """
 
 from __future__ import annotations
@@ -15,27 +15,27 @@ import numpy.typing as npt
 from geekai_video_mcp.sandbox.render.colour import Floats
 
 _TABLE: Final = 512
-"""Samples before one-dimensional noise repeats: several screens at every scale used here."""
+"""Samples before one-dimensional noise repeats: several screens at every scale used."""
 
 _GRID: Final = 64
-"""Side of the table behind two-dimensional noise."""
+"""Side of the table of two-dimensional noise."""
 
 
-def seed_of(*parts: str) -> int:
-    """Return 64 bits that depend on every part, and on where one ends and the next begins."""
+def make_seed(*parts: str) -> int:
+    """Return 64 bits that depend on every part and on the boundaries between them."""
     digest = hashlib.sha256("\x1f".join(parts).encode("utf-8", "surrogatepass")).digest()
     return int.from_bytes(digest[:8], "big")
 
 
-def generator(*parts: str) -> np.random.Generator:
-    return np.random.default_rng(seed_of(*parts))
+def make_generator(*parts: str) -> np.random.Generator:
+    return np.random.default_rng(make_seed(*parts))
 
 
 Cells = npt.NDArray[np.int32]
-"""Whole places along a line or on a grid."""
+"""Integer positions along a line or on a grid."""
 
 
-def _fade(t: Floats) -> Floats:
+def _smootherstep(t: Floats) -> Floats:
     return t * t * t * (t * (t * 6 - 15) + 10)
 
 
@@ -48,12 +48,12 @@ class Noise:
     def __call__(self, u: Floats) -> Floats:
         whole = np.floor(u)
         i = whole.astype(np.int32)
-        t = _fade(u - whole)
+        t = _smootherstep(u - whole)
         a = self.table[i & (_TABLE - 1)]
         return a + (self.table[(i + 1) & (_TABLE - 1)] - a) * t
 
-    def at(self, i: Cells) -> Floats:
-        """Return the unsmoothed sample of each whole place, for things that stand in cells."""
+    def sample(self, i: Cells) -> Floats:
+        """Return the unsmoothed sample of each integer position, one per cell."""
         return self.table[i & (_TABLE - 1)]
 
 
@@ -66,7 +66,7 @@ class Noise2:
     def __call__(self, u: Floats, v: Floats) -> Floats:
         across, down = np.broadcast_arrays(u, v)
         i, j = np.floor(across).astype(np.int32), np.floor(down).astype(np.int32)
-        s, t = _fade(across - np.floor(across)), _fade(down - np.floor(down))
+        s, t = _smootherstep(across - np.floor(across)), _smootherstep(down - np.floor(down))
         mask = _GRID - 1
         i0, i1, j0, j1 = i & mask, (i + 1) & mask, j & mask, (j + 1) & mask
         top = self.table[j0, i0] * (1 - s) + self.table[j0, i1] * s

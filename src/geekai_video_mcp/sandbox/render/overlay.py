@@ -1,7 +1,7 @@
-"""Graphics over a moving picture: masks and scrims, blended into eight-bit planes.
+"""Text and graphics over a video: masks and scrims, blended into eight-bit planes.
 
-What does not change is prepared once as integers, so that a settled frame costs a
-multiply and an add for each pixel that has ink near it.
+What does not change is prepared once as integers, so that without a fade a frame takes a
+multiplication and an addition for each covered pixel.
 """
 
 from __future__ import annotations
@@ -13,44 +13,44 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from geekai_video_mcp.sandbox.render.camera import settle, smooth
-from geekai_video_mcp.sandbox.render.canvas import Planes, halved
+from geekai_video_mcp.sandbox.render.camera import ease_out, smootherstep
+from geekai_video_mcp.sandbox.render.canvas import Planes, halve
 from geekai_video_mcp.sandbox.render.colour import U8, Floats, rgb, yuv
 from geekai_video_mcp.sandbox.render.typesetter import Mask
 
 INVISIBLE: Final = 0.004
-"""Opacity under one level of 255."""
+"""An opacity below one level of 255."""
 
 U16 = npt.NDArray[np.uint16]
 
 
-class Show(NamedTuple):
-    """When a graphic is on screen, in seconds; it fades in over `entering`, out over `leaving`."""
+class FadeInterval(NamedTuple):
+    """When an element is visible: fading in from `start`, fading out from `end`; in seconds."""
 
     start: float = 0.0
-    entering: float = 0.0
+    fade_in: float = 0.0
     end: float = math.inf
-    leaving: float = 0.0
+    fade_out: float = 0.0
 
     def opacity(self, time: float) -> float:
-        come = (
-            settle((time - self.start) / self.entering)
-            if self.entering
+        appeared = (
+            ease_out((time - self.start) / self.fade_in)
+            if self.fade_in
             else float(time >= self.start)
         )
         if time <= self.end:
-            return come
-        gone = smooth((time - self.end) / self.leaving) if self.leaving else 1.0
-        return come * (1 - gone)
+            return appeared
+        disappeared = smootherstep((time - self.end) / self.fade_out) if self.fade_out else 1.0
+        return appeared * (1 - disappeared)
 
 
-def _blend(part: U8, alpha: Floats, level: float) -> None:
-    # A plain float would turn eight bits into sixty-four.
+def _blend_level(part: U8, alpha: Floats, level: float) -> None:
+    # With a Python float the arrays would become float64.
     part[:] = part + alpha * (np.float32(level) - part) + np.float32(0.5)
 
 
-class Ink:
-    """One mask in one colour, even in place and size, that may rise into place as it appears."""
+class TextSprite:
+    """A mask in one colour, with even position and size, that may rise while it fades in."""
 
     def __init__(
         self,
@@ -60,37 +60,37 @@ class Ink:
         y: float,
         colour: str,
         opacity: float,
-        show: Show,
+        fade: FadeInterval,
         rise: float,
     ) -> None:
         left, top = round(x) - mask.left, round(y) - mask.baseline
         inset_x, inset_y = left % 2, top % 2
         height, width = mask.alpha.shape
-        # One more pair of rows: a rising mask reaches below its resting place by a part of a row.
+        # One more pair of rows: a rising mask ends a fraction of a row below its final position.
         alpha = np.zeros(((height + inset_y + 3) & ~1, (width + inset_x + 1) & ~1), np.float32)
         alpha[inset_y : inset_y + height, inset_x : inset_x + width] = mask.alpha * opacity
         self._left, self._top = left - inset_x, top - inset_y
         self._alpha = alpha
         self._colour = yuv(rgb(colour))
-        self._show, self._rise = show, rise
-        self._settled = self._cut(alpha)
+        self._fade, self._rise = fade, rise
+        self._settled = self._to_planes(alpha)
 
     def draw(self, planes: Planes, time: float) -> None:
-        opacity = self._show.opacity(time)
+        opacity = self._fade.opacity(time)
         if opacity < INVISIBLE:
             return
-        come = (
-            settle((time - self._show.start) / self._show.entering) if self._show.entering else 1.0
+        appeared = (
+            ease_out((time - self._fade.start) / self._fade.fade_in) if self._fade.fade_in else 1.0
         )
-        drop = self._rise * (1 - come)
-        alphas = self._settled if drop < 0.02 else self._cut(_lowered(self._alpha, drop))
+        drop = self._rise * (1 - appeared)
+        alphas = self._settled if drop < 0.02 else self._to_planes(_shift_down(self._alpha, drop))
         for i, (plane, alpha) in enumerate(zip(planes, alphas, strict=True)):
             share = alpha if opacity >= 1 else alpha * np.float32(opacity)
-            part = _window(plane, self._top >> (i > 0), self._left >> (i > 0), share)
-            _blend(part[0], part[1], float(self._colour[i]))
+            part = _visible_part(plane, self._top >> (i > 0), self._left >> (i > 0), share)
+            _blend_level(part[0], part[1], float(self._colour[i]))
 
-    def box(self) -> tuple[int, int, int, int]:
-        """Return top, left, bottom and right of what it inks when settled; empty if nothing."""
+    def bounding_box(self) -> tuple[int, int, int, int]:
+        """Return top, left, bottom and right of its visible pixels after the fade; may be empty."""
         rows, columns = np.nonzero(self._alpha > INVISIBLE)
         if not len(rows):
             return self._top, self._left, self._top, self._left
@@ -101,22 +101,22 @@ class Ink:
             self._left + int(columns.max()) + 1,
         )
 
-    def _cut(self, alpha: Floats) -> tuple[Floats, Floats, Floats]:
-        half = halved(alpha)
+    def _to_planes(self, alpha: Floats) -> tuple[Floats, Floats, Floats]:
+        half = halve(alpha)
         return alpha, half, half
 
 
-def _lowered(alpha: Floats, drop: float) -> Floats:
-    """Return *alpha* moved down by *drop* pixels, which need not be whole, on a taller array."""
+def _shift_down(alpha: Floats, drop: float) -> Floats:
+    """Return *alpha* moved down by *drop* pixels, a fraction allowed, in a taller array."""
     whole, part = int(drop), drop - int(drop)
     height = (alpha.shape[0] + whole + 2) & ~1
-    lowered = np.zeros((height, alpha.shape[1]), np.float32)
-    lowered[whole : whole + alpha.shape[0]] = alpha * (1 - part)
-    lowered[whole + 1 : whole + 1 + alpha.shape[0]] += (alpha * part)[: height - whole - 1]
-    return lowered
+    shifted = np.zeros((height, alpha.shape[1]), np.float32)
+    shifted[whole : whole + alpha.shape[0]] = alpha * (1 - part)
+    shifted[whole + 1 : whole + 1 + alpha.shape[0]] += (alpha * part)[: height - whole - 1]
+    return shifted
 
 
-def _window(plane: U8, top: int, left: int, alpha: Floats) -> tuple[U8, Floats]:
+def _visible_part(plane: U8, top: int, left: int, alpha: Floats) -> tuple[U8, Floats]:
     """Return the part of *plane* under *alpha*, and the part of *alpha* over the plane."""
     height, width = plane.shape
     y0, x0 = max(0, top), max(0, left)
@@ -126,52 +126,54 @@ def _window(plane: U8, top: int, left: int, alpha: Floats) -> tuple[U8, Floats]:
 
 
 @dataclass(frozen=True, slots=True)
-class Veil:
-    """A shade from nothing at row `clear` to `strength` at row `full`.
+class ScrimShape:
+    """A gradient from transparent at row `clear` to `strength` at row `full`.
 
-    `aside` is the strength left at the frame's far edge, as a share: type stands on one
-    side, and the picture should be seen on the other.
+    `far_edge` is the share of the strength at the frame's far edge: the text is on one
+    side, and the picture should be visible on the other.
     """
 
     clear: int
     full: int
     strength: float
-    aside: float = 1.0
+    far_edge: float = 1.0
     mirrored: bool = False
 
     def alpha(self, width: int, height: int) -> Floats:
         rows = np.arange(height, dtype=np.float32)[:, None]
         down = np.clip((rows - self.clear) / (self.full - self.clear), 0, 1)
         across = np.clip((np.arange(width, dtype=np.float32) / width - 0.30) / 0.60, 0, 1)
-        across = 1 - (1 - self.aside) * across * across * (3 - 2 * across)
+        across = 1 - (1 - self.far_edge) * across * across * (3 - 2 * across)
         if self.mirrored:
             across = across[::-1]
         return (down * down * (3 - 2 * down) * (across * self.strength)).astype(np.float32)
 
 
 class Scrim:
-    """A veil in a tint, which is the scene's own dark and never grey."""
+    """A gradient in a dark tint of the scene, under light text."""
 
-    def __init__(self, veil: Veil, *, size: tuple[int, int], tint: Floats, show: Show) -> None:
-        alpha = veil.alpha(*size)
+    def __init__(
+        self, shape: ScrimShape, *, size: tuple[int, int], tint: Floats, fade: FadeInterval
+    ) -> None:
+        alpha = shape.alpha(*size)
         inked = np.nonzero(alpha.max(axis=1) > INVISIBLE)[0]
         self._top = int(inked[0]) & ~1 if len(inked) else 0
         low = (int(inked[-1]) + 2) & ~1 if len(inked) else 0
-        # Copied, or the whole frame's alpha would stay behind its inked rows.
+        # Copied, so that the alpha of the whole frame is not kept in memory.
         luma = alpha[self._top : min(low, size[1])].copy()
-        self._alphas = (luma, halved(luma))
-        self._gains = tuple(_in_256ths(alpha) for alpha in self._alphas)
+        self._alphas = (luma, halve(luma))
+        self._gains = tuple(_to_256ths(alpha) for alpha in self._alphas)
         self._levels = [np.uint16(round(level)) for level in tint.tolist()]
-        self._show = show
+        self._fade = fade
 
     def draw(self, planes: Planes, time: float) -> None:
-        opacity = self._show.opacity(time)
+        opacity = self._fade.opacity(time)
         if opacity < INVISIBLE:
             return
         gains = (
             self._gains
             if opacity >= 1
-            else [_in_256ths(a * np.float32(opacity)) for a in self._alphas]
+            else [_to_256ths(a * np.float32(opacity)) for a in self._alphas]
         )
         for i, plane in enumerate(planes):
             gain = gains[i > 0]
@@ -185,26 +187,28 @@ class Scrim:
             part[:] = mixed
 
 
-def _in_256ths(alpha: Floats) -> U16:
+def _to_256ths(alpha: Floats) -> U16:
     return (alpha * 256 + 0.5).astype(np.uint16)
 
 
-class Hairline:
-    """The progress line: faint over its whole length, bright up to now."""
+class ProgressLine:
+    """The progress line: faint over its whole length, bright up to the current time."""
 
-    def __init__(self, *, left: int, right: int, y: int, thickness: int, show: Show) -> None:
+    def __init__(
+        self, *, left: int, right: int, y: int, thickness: int, fade: FadeInterval
+    ) -> None:
         self._left, self._right, self._y, self._thick = left, right, y, thickness
-        self._show = show
+        self._fade = fade
 
     def draw(self, planes: Planes, time: float, progress: float) -> None:
-        opacity = self._show.opacity(time)
+        opacity = self._fade.opacity(time)
         if opacity < INVISIBLE:
             return
         reached = self._left + (self._right - self._left) * min(1.0, progress)
-        self._stroke(planes, self._right, 0.30 * opacity)
-        self._stroke(planes, int(reached), 0.92 * opacity)
+        self._draw_stroke(planes, self._right, 0.30 * opacity)
+        self._draw_stroke(planes, int(reached), 0.92 * opacity)
 
-    def _stroke(self, planes: Planes, right: int, opacity: float) -> None:
+    def _draw_stroke(self, planes: Planes, right: int, opacity: float) -> None:
         low = self._y + self._thick
         luma = planes.y[self._y : low, self._left : right]
         luma[:] = luma + opacity * (234.0 - luma) + 0.5
@@ -214,7 +218,7 @@ class Hairline:
 
 
 class Timecode:
-    """Seconds and frames, from digits rasterised once; monospaced, so nothing shifts."""
+    """Seconds and frames, from digits rasterised once; monospaced, so that nothing shifts."""
 
     def __init__(
         self,
@@ -224,14 +228,14 @@ class Timecode:
         x: float,
         baseline: int,
         fps: int,
-        show: Show,
+        fade: FadeInterval,
     ) -> None:
         self._digits, self._advance = digits, advance
         self._x, self._baseline = x, baseline
-        self._fps, self._show = fps, show
+        self._fps, self._fade = fps, fade
 
     def draw(self, planes: Planes, time: float) -> None:
-        opacity = self._show.opacity(time)
+        opacity = self._fade.opacity(time)
         if opacity < INVISIBLE:
             return
         frame = round(time * self._fps)
@@ -239,5 +243,5 @@ class Timecode:
         for place, character in enumerate(text):
             mask = self._digits[character]
             left = round(self._x + place * self._advance) - mask.left
-            part, alpha = _window(planes.y, self._baseline - mask.baseline, left, mask.alpha)
-            _blend(part, alpha * np.float32(opacity), 234.0)
+            part, alpha = _visible_part(planes.y, self._baseline - mask.baseline, left, mask.alpha)
+            _blend_level(part, alpha * np.float32(opacity), 234.0)

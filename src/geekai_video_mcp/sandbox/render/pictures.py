@@ -1,6 +1,6 @@
-"""Pictures from start to end: scene or given picture, poster, file, report.
+"""Rendering of an image request: landscape or input image, poster, files, report.
 
-As with a video, files appear whole, and report.json comes last and means that all are there.
+As for a video, files appear only when complete, and report.json is written last.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ from av.video.frame import VideoFrame
 from PIL import Image
 
 from geekai_video_mcp.sandbox.render.camera import Pose
-from geekai_video_mcp.sandbox.render.frames import image_of, new_frame, planes_in
-from geekai_video_mcp.sandbox.render.layout import Look
-from geekai_video_mcp.sandbox.render.lexicon import mood_name
-from geekai_video_mcp.sandbox.render.plan import Format, PicturePlan
+from geekai_video_mcp.sandbox.render.frames import frame_planes, frame_to_image, make_frame
+from geekai_video_mcp.sandbox.render.layout import Backdrop
+from geekai_video_mcp.sandbox.render.lexicon import choose_mood
+from geekai_video_mcp.sandbox.render.plan import ImageFormat, ImagePlan
 from geekai_video_mcp.sandbox.render.plates import (
-    laid_over,
-    landscape,
-    painted_from,
-    plate_of,
+    decode_background,
+    landscape_metadata,
+    overlay_metadata,
+    paint_landscape,
 )
 from geekai_video_mcp.sandbox.render.poster import Poster
-from geekai_video_mcp.sandbox.render.still import Shot, open_picture
+from geekai_video_mcp.sandbox.render.still import Shot, load_image
 from geekai_video_mcp.sandbox.render.workspace import Workspace
 
-CLOSER_EACH_TAKE: Final = 0.25
-"""How much nearer every further take of a given picture is, on the camera's own scale."""
+ZOOM_PER_VARIATION: Final = 0.25
+"""Zoom that each further image adds to an input image, on the camera's scale."""
 
-SAVE: Final[dict[Format, tuple[str, dict[str, Any]]]] = {
-    # Level 1: a tenth larger and five times quicker than the default.
+SAVE_OPTIONS: Final[dict[ImageFormat, tuple[str, dict[str, Any]]]] = {
+    # Level 1: a tenth larger and five times faster than the default.
     "png": ("PNG", {"compress_level": 1}),
     "jpg": ("JPEG", {"quality": 92}),
     "webp": ("WEBP", {"quality": 90, "method": 2}),
@@ -42,31 +42,31 @@ SAVE: Final[dict[Format, tuple[str, dict[str, Any]]]] = {
 """Pillow's name and settings for each format."""
 
 
-def render_pictures(
-    plan: PicturePlan, workspace: Workspace, progress: Callable[[float], None]
+def render_images(
+    plan: ImagePlan, workspace: Workspace, progress: Callable[[float], None]
 ) -> dict[str, Any]:
-    """Make every picture of the plan in the workspace's folder; return the report.
+    """Render every image of the plan into the workspace's folder; return the report.
 
     Raises:
-        InvalidImageError: the picture it starts from cannot be used.
+        InvalidImageError: the input image cannot be used.
     """
     started = time.perf_counter()
-    ground = _Ground(plan, workspace.folder)
-    poster = Poster(plan, ground.look)
+    background = _Background(plan, workspace.folder)
+    poster = Poster(plan, background.backdrop)
     names: list[str] = []
     size = 0
-    for take in range(plan.count):
-        frame = ground.frame(take)
+    for variation in range(plan.count):
+        frame = background.paint_frame(variation)
         if plan.image is None:
-            told = painted_from(plan.prompt, take)
+            exif = landscape_metadata(plan.prompt, variation)
         else:
-            told = laid_over(image_of(frame), poster.head_height)
-        poster.draw(planes_in(frame), time=0.0, progress=0.0)
-        content = _encoded(image_of(frame), plan.format, told)
-        names.append(f"picture-{take + 1}.{plan.format}")
-        workspace.publish(names[-1], content)
+            exif = overlay_metadata(frame_to_image(frame), poster.header_height)
+        poster.draw(frame_planes(frame), time=0.0, progress=0.0)
+        content = _encode_image(frame_to_image(frame), plan.format, exif)
+        names.append(f"picture-{variation + 1}.{plan.format}")
+        workspace.write_file(names[-1], content)
         size += len(content)
-        progress((take + 1) / plan.count)
+        progress((variation + 1) / plan.count)
     report = {
         "width": plan.width,
         "height": plan.height,
@@ -75,38 +75,38 @@ def render_pictures(
         "typeset": poster.typeset,
         "render_seconds": round(time.perf_counter() - started, 3),
     }
-    workspace.publish("report.json", json.dumps(report).encode())
+    workspace.write_file("report.json", json.dumps(report).encode())
     return report
 
 
-class _Ground:
-    """What lies under the type: a landscape of the prompt, or the given picture."""
+class _Background:
+    """What is below the text: a landscape of the prompt, or the input image."""
 
-    def __init__(self, plan: PicturePlan, folder: Path) -> None:
+    def __init__(self, plan: ImagePlan, folder: Path) -> None:
         self._plan = plan
         self._shot: Shot | None = None
         if plan.image is None:
-            self.look = Look.over(mood_name(plan.prompt))
+            self.backdrop = Backdrop.for_landscape(choose_mood(plan.prompt))
             return
-        given = open_picture(folder / plan.image, field="image")
-        # Of a poster, what lies under its type: this one brings its own.
-        bare = plate_of(folder / plan.image) or given
+        image = load_image(folder / plan.image, field="image")
+        # For one of our posters, the image below its text: the new poster adds its own text.
+        bare = decode_background(folder / plan.image) or image
         self._shot = Shot(bare, None, width=plan.width, height=plan.height)
-        top, bottom = self._shot.tints()
-        self.look = Look(top_tint=top, bottom_tint=bottom, still=True, clean_end=False)
+        top, bottom = self._shot.edge_tints()
+        self.backdrop = Backdrop(top_tint=top, bottom_tint=bottom, over_image=True, clean_end=False)
 
-    def frame(self, take: int) -> VideoFrame:
+    def paint_frame(self, variation: int) -> VideoFrame:
         plan = self._plan
         if self._shot is None:
-            return landscape(plan.prompt, take, width=plan.width, height=plan.height)
-        frame = new_frame(plan.width, plan.height)
-        pose = Pose(zoom=CLOSER_EACH_TAKE * take)
-        self._shot.paint(planes_in(frame), progress=0.0, seconds=0.0, pose=pose, approach=pose)
+            return paint_landscape(plan.prompt, variation, width=plan.width, height=plan.height)
+        frame = make_frame(plan.width, plan.height)
+        pose = Pose(zoom=ZOOM_PER_VARIATION * variation)
+        self._shot.paint(frame_planes(frame), progress=0.0, seconds=0.0, pose=pose, approach=pose)
         return frame
 
 
-def _encoded(image: Image.Image, format_: Format, told: Image.Exif) -> bytes:
-    name, settings = SAVE[format_]
+def _encode_image(image: Image.Image, format_: ImageFormat, exif: Image.Exif) -> bytes:
+    name, settings = SAVE_OPTIONS[format_]
     buffer = io.BytesIO()
-    image.save(buffer, name, exif=told, **settings)
+    image.save(buffer, name, exif=exif, **settings)
     return buffer.getvalue()

@@ -1,7 +1,7 @@
-"""What the service asks for: plan.json or picture.json as a frozen value.
+"""The renderer's input: plan.json or picture.json as a frozen dataclass.
 
-The service has already checked what a caller may ask; this checks only what would make
-the renderer fail late or lie, and says which field it was.
+The service has already validated the request. This checks only what would make the
+renderer fail late or report wrong values, and names the field.
 """
 
 from __future__ import annotations
@@ -13,27 +13,27 @@ from pathlib import Path
 from typing import Any, Final, Literal, Self, cast
 
 Quality = Literal["speed", "quality"]
-Format = Literal["png", "jpg", "webp"]
+ImageFormat = Literal["png", "jpg", "webp"]
 
 FULL_HD_PIXELS: Final = 1920 * 1080
-"""Above this, x264's look-ahead alone would pass the memory a preview may take."""
+"""Above this, x264's look-ahead alone would need more memory than a preview may take."""
 
 
-UNHURRIED_SECONDS: Final = 3.0
-"""A video at least this long gets every entrance at its own pace; a shorter one, in proportion."""
+FULL_MOTION_SECONDS: Final = 3.0
+"""Videos at least this long have fades of the normal duration; shorter ones, proportionally."""
 
 
-class PlanRefused(ValueError):
-    """The plan cannot be rendered as written; names the field."""
+class InvalidPlanError(ValueError):
+    """The plan cannot be rendered; the message names the field."""
 
 
 @dataclass(frozen=True, slots=True)
 class Camera:
-    """Kling's six axes, each -10..10, as the camera moves; the picture moves the other way.
+    """Kling's six axes, each -10..10, of the camera; the picture moves the other way.
 
-    horizontal: to the right. vertical: up. pan: turns to look up. tilt: turns to look
-    right. roll: turns clockwise about the lens. zoom: closer (Kling's own document has
-    positive as wider; the sandbox's service settles on closer and documents it).
+    horizontal: to the right. vertical: up. pan: turns up. tilt: turns right. roll: turns
+    clockwise about the lens. zoom: closer (wider in Kling's documentation, closer in its
+    presets and here).
     """
 
     horizontal: float = 0.0
@@ -44,7 +44,7 @@ class Camera:
     zoom: float = 0.0
 
     @classmethod
-    def of(cls, axes: Mapping[str, Any] | None) -> Self | None:
+    def from_axes(cls, axes: Mapping[str, Any] | None) -> Self | None:
         return None if axes is None else cls(**{name: float(axes[name]) for name in axes})
 
 
@@ -70,84 +70,84 @@ class Plan:
     def __post_init__(self) -> None:
         _check_sides(self.width, self.height)
         if self.fps < 1 or not self.seconds > 0:
-            message = f"fps and seconds must be positive, not {self.fps} and {self.seconds}."
-            raise PlanRefused(message)
+            msg = f"fps and seconds must be positive, not {self.fps} and {self.seconds}."
+            raise InvalidPlanError(msg)
 
     @property
     def frames(self) -> int:
-        """How many frames: the nearest whole number, and never none."""
+        """Number of frames, at least one."""
         return max(1, int(self.seconds * self.fps + 0.5))
 
     @property
     def duration(self) -> float:
-        """Seconds on screen: what the frames make, which is what both tracks last."""
+        """Seconds that the frames take; both tracks have this duration."""
         return self.frames / self.fps
 
     @property
     def pace(self) -> float:
-        """What the seconds of every entrance are multiplied by."""
-        return min(1.0, self.duration / UNHURRIED_SECONDS)
+        """Factor for the duration of every fade."""
+        return min(1.0, self.duration / FULL_MOTION_SECONDS)
 
     @property
-    def fast(self) -> bool:
-        """Whether the encoder takes its quickest preset."""
+    def uses_fast_preset(self) -> bool:
+        """Whether the encoder uses its fastest preset."""
         return self.quality == "speed" or self.width * self.height > FULL_HD_PIXELS
 
     @property
     def ignored(self) -> list[str]:
-        """Fields that were set and change nothing, so that the report need not pretend."""
+        """Fields that were set and have no effect, for the report."""
         without_image = self.image is None
         found = {
             "image_tail": without_image and self.image_tail is not None,
-            # A layered landscape has no pixels outside its own frame to turn into view.
+            # A landscape is painted for the frame only and cannot be rotated.
             "camera.roll": without_image and self.camera is not None and self.camera.roll != 0,
-            "quality": self.quality == "quality" and self.fast,
+            "quality": self.quality == "quality" and self.uses_fast_preset,
         }
         return [field for field, unused in found.items() if unused]
 
 
 @dataclass(frozen=True, slots=True)
-class PicturePlan:
-    """Pictures to render, `count` of them, each another take. Lengths in pixels."""
+class ImagePlan:
+    """A request for `count` different images. Lengths in pixels."""
 
     prompt: str
     model: str
     width: int
     height: int
     count: int = 1
-    format: Format = "png"
+    format: ImageFormat = "png"
     watermark: bool = False
     image: str | None = None
 
     def __post_init__(self) -> None:
         _check_sides(self.width, self.height)
         if self.count < 1:
-            message = f"count must be positive, not {self.count}."
-            raise PlanRefused(message)
+            msg = f"count must be positive, not {self.count}."
+            raise InvalidPlanError(msg)
 
 
 def _check_sides(width: int, height: int) -> None:
     if width < 2 or height < 2 or width % 2 or height % 2:
-        message = f"width and height must be even, not {width}x{height}."
-        raise PlanRefused(message)
+        msg = f"width and height must be even, not {width}x{height}."
+        raise InvalidPlanError(msg)
 
 
-def read_plan(folder: Path) -> Plan | PicturePlan:
-    """Read the plan in *folder*: of a video, or, if picture.json is there, of pictures.
+def read_plan(folder: Path) -> Plan | ImagePlan:
+    """Read the plan in *folder*: of images if it has a picture.json, else of a video.
 
     Raises:
-        PlanRefused: it is not JSON, misses a field, or asks for the impossible.
+        InvalidPlanError: it is not JSON, or a field is missing or not valid.
     """
     picture = folder / "picture.json"
     path = picture if picture.exists() else folder / "plan.json"
     try:
         fields = cast("dict[str, Any]", json.loads(path.read_bytes()))
         if path == picture:
-            return PicturePlan(**fields)
-        fields["camera"] = Camera.of(fields["camera"])
+            return ImagePlan(**fields)
+        fields["camera"] = Camera.from_axes(fields["camera"])
         return Plan(**fields)
-    except PlanRefused:
+    except InvalidPlanError:
         raise
     except (OSError, TypeError, ValueError, KeyError) as exc:
-        message = f"{path.name} cannot be read: {exc}"
-        raise PlanRefused(message) from exc
+        msg = f"{path.name} cannot be read: {exc}"
+        raise InvalidPlanError(msg) from exc

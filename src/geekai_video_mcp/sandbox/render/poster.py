@@ -1,31 +1,31 @@
-"""The typography of a picture: a layout that stands still.
+"""The text over an image: a layout without fades.
 
-Over a landscape it has the prompt for its title, as a video's first seconds have. A given
-picture gets the label alone: it will be looked at, and may begin a video.
+Over a landscape the prompt is the title, as in a video. An input image gets only the
+label, because the result may be the first frame of a video.
 """
 
 from __future__ import annotations
 
 from geekai_video_mcp.sandbox.render.layout import Layout
-from geekai_video_mcp.sandbox.render.overlay import Show
+from geekai_video_mcp.sandbox.render.overlay import FadeInterval
 
 
 class Poster(Layout):
-    """Everything drawn over one picture."""
+    """All text over one image."""
 
     labels = ("SANDBOX PREVIEW · NOT A GENERATED IMAGE", "SANDBOX PREVIEW", "SANDBOX")
 
-    def _show(self, start: float, entering: float) -> Show:
-        del start, entering  # it is all there from the start
-        return Show()
+    def _fade_interval(self, start: float, fade_in: float) -> FadeInterval:
+        del start, fade_in  # everything is visible at once
+        return FadeInterval()
 
-    def _specs(self) -> tuple[str, ...]:
-        ratio, size = self._shape(), self._size()
-        return (f"{self._model()}   {ratio}   {size}", f"{ratio}   {size}", size, "")
+    def _spec_variants(self) -> tuple[str, ...]:
+        ratio, size = self._ratio_text(), self._size_text()
+        return (f"{self._model_text()}   {ratio}   {size}", f"{ratio}   {size}", size, "")
 
-    def _foot(self) -> float:
+    def _place_footer(self) -> float:
         return self._page.height - self._margin
 
-    def _write(self, text: str) -> None:
-        if not self._look.still:
-            self._title(text)
+    def _place_prompt(self, text: str) -> None:
+        if not self._backdrop.over_image:
+            self._place_title(text)

@@ -1,6 +1,6 @@
-"""What lives in a landscape besides its paper: a road, lit windows, glitter, birds, motes.
+"""Details of a landscape: a road, lit windows, glitter, birds, particles.
 
-Each is a function of time alone, so a frame can be painted without the frame before it.
+Each depends only on the time, so a frame can be painted without the one before it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from geekai_video_mcp.sandbox.render.canvas import Canvas, Dots, panes, soft_dots
+from geekai_video_mcp.sandbox.render.canvas import Canvas, Dots, draw_panes, draw_soft_dots
 from geekai_video_mcp.sandbox.render.colour import Floats, mix, rgb, yuv
 from geekai_video_mcp.sandbox.render.moods import Mood
 from geekai_video_mcp.sandbox.render.noise import Noise
@@ -21,60 +21,62 @@ TAU: Final = 2 * math.pi
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
-    """How a sheet falls on the frame: x = (u - offset - shift) / aspect * zoom + 0.5."""
+class Projection:
+    """The projection of a layer to the frame: x = (u - offset - shift) / aspect * zoom + 0.5."""
 
     near: float
     zoom: float
     shift: float
     heights: Floats
-    """The sheet's upper edge in pixels from the top, for each column."""
+    """The layer's upper edge in pixels from the top, for each column."""
 
 
-def windows(canvas: Canvas, mood: Mood, parts: Noise, ground: Ground, *, offset: float) -> None:
-    """Light some windows of a sheet of towers, well inside its outline."""
+def draw_windows(
+    canvas: Canvas, mood: Mood, parts: Noise, projection: Projection, *, offset: float
+) -> None:
+    """Draw lit windows on a layer of towers, well inside its outline."""
     width, height = canvas.width, canvas.height
-    aspect, near, zoom = width / height, ground.near, ground.zoom
+    aspect, near, zoom = width / height, projection.near, projection.zoom
     pitch = 0.0080 + 0.0062 * near
     storey = pitch * 1.32
     reach = aspect / 2 / zoom
-    first = math.floor((offset + ground.shift - reach) / pitch)
+    first = math.floor((offset + projection.shift - reach) / pitch)
     bays = np.arange(first, first + int(2 * reach / pitch) + 2, dtype=np.int32)[None]
-    top = (float(ground.heights.min()) / height - 0.5) / zoom
+    top = (float(projection.heights.min()) / height - 0.5) / zoom
     storeys = np.arange(math.floor(top / storey), int(0.5 / zoom / storey) + 1, dtype=np.int32)[
         :, None
     ]
-    glow = np.clip((parts.at(bays * 131 + storeys * 57) - 0.62) * 4, 0, 1)
+    glow = np.clip((parts.sample(bays * 131 + storeys * 57) - 0.62) * 4, 0, 1)
     lit = np.nonzero(glow > 0.05)
-    u = (bays[0, lit[1]] + 0.5) * pitch - offset - ground.shift
+    u = (bays[0, lit[1]] + 0.5) * pitch - offset - projection.shift
     x = (u / aspect * zoom + 0.5) * width
     y = ((storeys[lit[0], 0] + 0.5) * storey * zoom + 0.5) * height
     half_width = 0.26 * pitch * height * zoom
-    shown = _inside(x, y, ground.heights, margin=half_width * 2.2, drop=0.012 * height)
+    shown = _inside_outline(x, y, projection.heights, margin=half_width * 2.2, drop=0.012 * height)
     size = np.full(int(shown.sum()), half_width, np.float32)
     alpha = glow[lit][shown] * (0.30 + 0.50 * near)
-    dots = Dots(_f32(x[shown]), _f32(y[shown]), size, size * 1.25, _f32(alpha))
-    canvas.dots(dots, yuv(rgb(mood.fleck)), stamp=panes)
+    dots = Dots(_as_float32(x[shown]), _as_float32(y[shown]), size, size * 1.25, _as_float32(alpha))
+    canvas.draw_dots(dots, yuv(rgb(mood.particle)), stamp=draw_panes)
 
 
-def _inside(
+def _inside_outline(
     x: Floats, y: Floats, heights: Floats, *, margin: float, drop: float
 ) -> npt.NDArray[np.bool_]:
     last = len(heights) - 1
-    seen = (x > 0) & (x < last)
+    inside = (x > 0) & (x < last)
     for step in (-margin, 0.0, margin):
         column = np.clip(x + step, 0, last).astype(np.int32)
-        seen &= y > heights[column] + drop
-    return seen
+        inside &= y > heights[column] + drop
+    return inside
 
 
-def _f32(values: npt.NDArray[np.floating]) -> Floats:
+def _as_float32(values: npt.NDArray[np.floating]) -> Floats:
     return values.astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True)
 class Road:
-    """A two-lane road from the near hill to the far one, kept to the side that has no title."""
+    """A two-lane road from the near hill to the far one, on the side without the title."""
 
     mood: Mood
     top: float
@@ -96,7 +98,7 @@ class Road:
             return
         x = (np.arange(left, right, dtype=np.float32)[None] + 0.5) / width
         away = np.abs(x - centre)
-        self._lay(
+        self._draw_surface(
             canvas,
             away=away * width,
             half=half * width,
@@ -105,7 +107,7 @@ class Road:
             at=(first, left),
         )
 
-    def _lay(
+    def _draw_surface(
         self,
         canvas: Canvas,
         away: Floats,
@@ -115,21 +117,21 @@ class Road:
         time: float,
         at: tuple[int, int],
     ) -> None:
-        sheets, haze = self.mood.sheets, rgb(self.mood.haze)
-        asphalt = yuv(mix(mix(rgb(sheets[3]), rgb(sheets[4]), 0.55), haze, 0.20))
+        layer_colours, haze = self.mood.layer_colours, rgb(self.mood.haze)
+        asphalt = yuv(mix(mix(rgb(layer_colours[3]), rgb(layer_colours[4]), 0.55), haze, 0.20))
         paint = yuv(rgb(self.mood.light))
         top, left = at
         surface = np.clip(half - away + 0.5, 0, 1) * np.clip(down * 7, 0, 1) * 0.96
-        canvas.blend(_f32(surface), asphalt, top=top, left=left)
+        canvas.blend(_as_float32(surface), asphalt, top=top, left=left)
         dashes = np.clip(np.sin(6.2 / (down + 0.09) + time * 5.2) * 3 + 0.6, 0, 1)
         middle = np.clip(half * 0.040 - away + 0.5, 0, 1) * np.clip(half * 0.08, 0, 1) * dashes
         edges = np.clip(half * 0.026 - np.abs(away - half * 0.86) + 0.5, 0, 1) * 0.7
         lines = (middle + edges * np.clip(half * 0.06, 0, 1)) * np.clip(down * 4, 0, 1) * 0.85
-        canvas.blend(_f32(np.clip(lines, 0, 1)), paint, top=top, left=left)
+        canvas.blend(_as_float32(np.clip(lines, 0, 1)), paint, top=top, left=left)
 
 
 class Glitter:
-    """The path of light that a low sun lays on water."""
+    """The reflection of a low sun on water."""
 
     COUNT: Final = 90
 
@@ -149,12 +151,18 @@ class Glitter:
         twinkle = np.clip(np.sin(time * (1.4 + 1.2 * (1 - depth)) + self._phase * 3), 0, 1)
         long = height * (0.004 + 0.014 * depth)
         alpha = twinkle * (0.55 - 0.25 * depth)
-        dots = Dots(_f32(x), _f32(y), _f32(long), _f32(np.maximum(0.6, long * 0.13)), _f32(alpha))
-        soft_dots(canvas.y, dots, level)
+        dots = Dots(
+            _as_float32(x),
+            _as_float32(y),
+            _as_float32(long),
+            _as_float32(np.maximum(0.6, long * 0.13)),
+            _as_float32(alpha),
+        )
+        draw_soft_dots(canvas.y, dots, level)
 
 
 class Birds:
-    """A small flock crossing the sky, far enough to be a few strokes each."""
+    """A small flock of distant birds crossing the sky."""
 
     def __init__(self, rng: np.random.Generator) -> None:
         count = int(rng.integers(3, 7))
@@ -172,13 +180,15 @@ class Birds:
                 (x + time * self._speed) * width,
                 (y + 0.004 * math.sin(time + phase)) * height,
             )
-            _bird(canvas.y, place, span=height * 0.016 * size, lift=0.28 + 0.30 * flap, level=level)
+            _draw_bird(
+                canvas.y, place, span=height * 0.016 * size, lift=0.28 + 0.30 * flap, level=level
+            )
 
 
-def _bird(
+def _draw_bird(
     plane: Floats, place: tuple[float, float], *, span: float, lift: float, level: float
 ) -> None:
-    """Two arched wings: a curve's height over each column, drawn as thick as the distance to it."""
+    """Draw two arched wings, antialiased by the distance of each pixel to the curve."""
     x, y = place
     reach = int(span) + 3
     left, top = int(x) - reach, int(y) - reach
@@ -195,8 +205,8 @@ def _bird(
     part += ink * 0.62 * (level - part)
 
 
-class Flecks:
-    """Things in the air, near and far: dust in the light, snow, or fireflies."""
+class Particles:
+    """Particles in the air at several distances: dust, snow or fireflies."""
 
     COUNTS: Final = {"motes": 46, "snow": 150, "fireflies": 38}
 
@@ -210,21 +220,27 @@ class Flecks:
 
     def paint(self, canvas: Canvas, *, time: float, level: float, sway: float) -> None:
         x, y, alpha, size = (
-            self._snow(time) if self._weather == "snow" else self._motes(time * sway)
+            self._snow_particles(time)
+            if self._weather == "snow"
+            else self._mote_particles(time * sway)
         )
         width, height = canvas.width, canvas.height
-        radius = _f32(np.maximum(0.45, size * height))
-        soft_dots(
-            canvas.y, Dots(_f32(x * width), _f32(y * height), radius, radius, _f32(alpha)), level
+        radius = _as_float32(np.maximum(0.45, size * height))
+        draw_soft_dots(
+            canvas.y,
+            Dots(
+                _as_float32(x * width), _as_float32(y * height), radius, radius, _as_float32(alpha)
+            ),
+            level,
         )
 
-    def _snow(self, time: float) -> tuple[Floats, Floats, Floats, Floats]:
+    def _snow_particles(self, time: float) -> tuple[Floats, Floats, Floats, Floats]:
         near = self._near
         x = (self._x + 0.03 * np.sin(time * 1.1 + self._phase) + time * 0.02) % 1.06 - 0.03
         y = (self._y + time * (0.06 + 0.10 * near)) % 1.08 - 0.04
         return x, y, 0.15 + 0.55 * near, 0.0010 + 0.0022 * near
 
-    def _motes(self, time: float) -> tuple[Floats, Floats, Floats, Floats]:
+    def _mote_particles(self, time: float) -> tuple[Floats, Floats, Floats, Floats]:
         near, phase = self._near, self._phase
         firefly = self._weather == "fireflies"
         wander = 0.014 * np.sin(time * 0.7 + phase)

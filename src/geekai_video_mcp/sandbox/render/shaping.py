@@ -1,8 +1,8 @@
 """Right-to-left text without a shaping library: joined Arabic letters and visual order.
 
-Pillow's wheels find FriBiDi on the system or not at all (slim containers, Windows and
-most Macs have none), so neither may be assumed. Order is always worked out here; letters
-are joined here only when Raqm is missing. Everything is derived from `unicodedata`.
+Pillow's wheels need FriBiDi from the system (slim containers, Windows and most Macs have
+none), so it may be missing. The order is always computed here; letters are joined here
+only when Raqm is missing. Everything is derived from `unicodedata`.
 """
 
 from __future__ import annotations
@@ -34,28 +34,28 @@ class Segment:
 
 
 def is_rtl(text: str) -> bool:
-    """Return whether the first letter with a direction runs right to left."""
+    """Return whether the first letter with a direction is right-to-left."""
     kinds = (unicodedata.bidirectional(c) for c in text)
     return next((kind in ("R", "AL") for kind in kinds if kind in ("R", "AL", "L")), False)
 
 
-def segments(text: str) -> list[Segment]:
-    """Return *text* cut by direction, in the order it stands on the line from the left."""
+def split_by_direction(text: str) -> list[Segment]:
+    """Split *text* by direction, in visual order from the left."""
     base = int(is_rtl(text))
-    levels = _levels(text, base)
+    levels = _embedding_levels(text, base)
     runs = [
         (level, "".join(c for c, _ in group))
         for level, group in itertools.groupby(
             zip(text, levels, strict=True), key=lambda pair: pair[1]
         )
     ]
-    # Rule L2 of the bidirectional algorithm, over whole runs: reverse from the deepest level up.
+    # Rule L2 of the bidirectional algorithm for whole runs: reverse from the highest level down.
     for depth in range(max(levels, default=0), 0, -1):
-        runs = _reversed_at(runs, depth)
+        runs = _reverse_levels(runs, depth)
     return [Segment(run, rtl=bool(level % 2)) for level, run in runs]
 
 
-def _reversed_at(runs: list[tuple[int, str]], depth: int) -> list[tuple[int, str]]:
+def _reverse_levels(runs: list[tuple[int, str]], depth: int) -> list[tuple[int, str]]:
     result: list[tuple[int, str]] = []
     for deep, group in itertools.groupby(runs, key=lambda run: run[0] >= depth):
         stretch = list(group)
@@ -63,9 +63,9 @@ def _reversed_at(runs: list[tuple[int, str]], depth: int) -> list[tuple[int, str
     return result
 
 
-def _levels(text: str, base: int) -> list[int]:
-    """The embedding level of each character: rules W and N, without explicit marks."""
-    kinds = _kinds(text, base)
+def _embedding_levels(text: str, base: int) -> list[int]:
+    """Return the embedding level of each character: rules W and N, without explicit marks."""
+    kinds = _bidi_classes(text, base)
     levels: list[int] = []
     for i, kind in enumerate(kinds):
         if kind == "N":
@@ -77,7 +77,7 @@ def _levels(text: str, base: int) -> list[int]:
     return levels
 
 
-def _kinds(text: str, base: int) -> list[str]:
+def _bidi_classes(text: str, base: int) -> list[str]:
     """Reduce each character to L, R, D (digits inside right-to-left text) or N (neutral)."""
     kinds: list[str] = []
     strong = "R" if base else "L"
@@ -94,18 +94,18 @@ def _kinds(text: str, base: int) -> list[str]:
             kinds.append("?D")  # a separator belongs to the number if a digit follows
         else:
             kinds.append("N")
-    return _with_separators(kinds)
+    return _resolve_separators(kinds)
 
 
-def _with_separators(kinds: list[str]) -> list[str]:
+def _resolve_separators(kinds: list[str]) -> list[str]:
     return [
         kind if kind != "?D" else ("D" if kinds[i + 1 : i + 2] == ["D"] else "N")
         for i, kind in enumerate(kinds)
     ]
 
 
-def clusters(text: str) -> list[str]:
-    """Return *text* cut so that combining marks stay with the character they sit on."""
+def split_clusters(text: str) -> list[str]:
+    """Split *text* into characters with their combining marks."""
     found: list[str] = []
     for c in text:
         if found and unicodedata.combining(c):
@@ -115,14 +115,14 @@ def clusters(text: str) -> list[str]:
     return found
 
 
-def drawn_order(text: str) -> str:
-    """Return a right-to-left run as drawn from the left: joined, reversed, brackets turned."""
-    return "".join(reversed(clusters(joined(text)))).translate(_MIRRORED)
+def visual_order(text: str) -> str:
+    """Return a right-to-left run from the left: letters joined, reversed, brackets mirrored."""
+    return "".join(reversed(split_clusters(shape_arabic(text)))).translate(_MIRRORED)
 
 
 @functools.lru_cache(maxsize=1)
-def _forms() -> dict[str, dict[str, str]]:
-    """Map a letter, or lam with its alef, to its forms: isolated, final, initial, medial."""
+def _presentation_forms() -> dict[str, dict[str, str]]:
+    """Map a letter, or lam-alef, to its forms: isolated, final, initial, medial."""
     forms: dict[str, dict[str, str]] = {}
     for code in itertools.chain(*_PRESENTATION_FORMS):
         kind, *letters = unicodedata.decomposition(chr(code)).split() or [""]
@@ -133,21 +133,21 @@ def _forms() -> dict[str, dict[str, str]]:
 
 
 def _joins_before(character: str) -> bool:
-    return character == TATWEEL or "final" in _forms().get(character, {})
+    return character == TATWEEL or "final" in _presentation_forms().get(character, {})
 
 
 def _joins_after(character: str) -> bool:
-    return character == TATWEEL or "initial" in _forms().get(character, {})
+    return character == TATWEEL or "initial" in _presentation_forms().get(character, {})
 
 
-def joined(text: str) -> str:
-    """Return *text* with each Arabic letter in the form its neighbours ask for."""
+def shape_arabic(text: str) -> str:
+    """Return *text* with each Arabic letter in the form that its neighbours require."""
     result: list[str] = []
     open_before = False
-    units = _letters(text)
+    units = _split_letters(text)
     bases = [unit[0] for unit in units]
     for i, (letter, marks) in enumerate(zip(bases, (unit[1] for unit in units), strict=True)):
-        forms = _forms().get(letter, {})
+        forms = _presentation_forms().get(letter, {})
         following = bases[i + 1][0] if i + 1 < len(bases) else ""
         open_after = len(letter) == 1 and _joins_after(letter) and _joins_before(following)
         before = open_before and _joins_before(letter)
@@ -158,12 +158,12 @@ def joined(text: str) -> str:
     return "".join(result)
 
 
-def _letters(text: str) -> list[tuple[str, str]]:
-    """Pairs of a letter (or lam-alef as one) and the marks on it."""
+def _split_letters(text: str) -> list[tuple[str, str]]:
+    """Return pairs of a letter (lam-alef counts as one) and its combining marks."""
     units: list[tuple[str, str]] = []
-    for cluster in clusters(text):
+    for cluster in split_clusters(text):
         letter, marks = cluster[0], cluster[1:]
-        if units and units[-1][0] == "\u0644" and units[-1][0] + letter in _forms():
+        if units and units[-1][0] == "\u0644" and units[-1][0] + letter in _presentation_forms():
             units[-1] = (units[-1][0] + letter, units[-1][1] + marks)
         else:
             units.append((letter, marks))

@@ -1,7 +1,7 @@
-"""Quiet generated ambience: a chord that breathes, a few bells, air, and a room around them.
+"""Quiet generated ambience: a slow chord, a few bells, noise, and reverberation.
 
-It is music for a preview, seeded by the prompt, and never claims to be the model's.
-Sound is made whole before the first frame: five seconds take a tenth of one.
+It is a placeholder for a preview, seeded by the prompt. The whole track is generated
+before the first frame is encoded: five seconds of sound take a tenth of a second.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ import numpy.typing as npt
 from geekai_video_mcp.sandbox.render.colour import Floats
 from geekai_video_mcp.sandbox.render.film import SAMPLE_RATE
 from geekai_video_mcp.sandbox.render.moods import MOODS, Mood
-from geekai_video_mcp.sandbox.render.noise import generator
+from geekai_video_mcp.sandbox.render.noise import make_generator
 
 LOUDNESS: Final = 10 ** (-24 / 20)
-"""RMS of the whole: -24 dBFS, under speech and under most music."""
+"""RMS of the whole track: -24 dBFS, quieter than speech and most music."""
 
 FADE_IN: Final = 0.8
 FADE_OUT: Final = 1.0
-"""Seconds; a video shorter than both gives each its half."""
+"""Seconds; in a video shorter than both, each takes half of it."""
 
 _LOWEST: Final = 110.0
-"""Hertz: the A that the root is chosen around."""
+"""Hertz: the A around which the root of the chord is chosen."""
 
 _MAJOR: Final = (0, 2, 4, 7, 9)
 _MINOR: Final = (0, 3, 5, 7, 10)
@@ -32,20 +32,20 @@ _MINOR: Final = (0, 3, 5, 7, 10)
 _TAU: Final = 2 * np.pi
 
 
-def ambience(prompt: str, mood_name: str, *, samples: int) -> Floats:
+def make_ambience(prompt: str, mood_name: str, *, samples: int) -> Floats:
     """Return two channels of *samples* samples at 48 kHz, between -1 and 1."""
     mood = MOODS[mood_name]
-    rng = generator(prompt, "sound")
+    rng = make_generator(prompt, "sound")
     time = np.arange(samples, dtype=np.float32) / np.float32(SAMPLE_RATE)
     root = _LOWEST * 2 ** (int(rng.integers(-3, 4)) / 12)
-    sound = _pad(rng, time, root, minor=mood.minor)
-    _bells(rng, sound, root, minor=mood.minor)
-    _air(rng, sound, time, mood)
-    sound = _in_a_room(rng, sound)
-    return _levelled(sound * _fades(time, samples / SAMPLE_RATE))
+    sound = _make_chord(rng, time, root, minor=mood.minor)
+    _add_bells(rng, sound, root, minor=mood.minor)
+    _add_noise(rng, sound, time, mood)
+    sound = _add_reverb(rng, sound)
+    return _normalize_loudness(sound * _fade_envelope(time, samples / SAMPLE_RATE))
 
 
-def _pad(rng: np.random.Generator, time: Floats, root: float, *, minor: bool) -> Floats:
+def _make_chord(rng: np.random.Generator, time: Floats, root: float, *, minor: bool) -> Floats:
     chord = (0, 7, 12, 15 if minor else 16, 19, 22 if minor else 26)
     sound = np.zeros((2, len(time)), np.float32)
     for voice, semitones in enumerate(chord):
@@ -53,7 +53,7 @@ def _pad(rng: np.random.Generator, time: Floats, root: float, *, minor: bool) ->
         for channel in sound:
             rate, start = 0.07 + 0.09 * rng.random(), _TAU * rng.random()
             breath = 0.62 + 0.38 * np.sin(np.float32(_TAU * rate) * time + np.float32(start))
-            # Each channel slightly out of tune with the other: that is the width.
+            # The channels are slightly detuned, which makes the sound wide.
             detuned = pitch * (1 + (rng.random() - 0.5) * 0.0035)
             tone = np.zeros_like(time)
             for harmonic, gain in ((1, 1.0), (2, 0.28), (3, 0.09)):
@@ -65,14 +65,14 @@ def _pad(rng: np.random.Generator, time: Floats, root: float, *, minor: bool) ->
     return sound
 
 
-def _bells(rng: np.random.Generator, sound: Floats, root: float, *, minor: bool) -> None:
+def _add_bells(rng: np.random.Generator, sound: Floats, root: float, *, minor: bool) -> None:
     scale = _MINOR if minor else _MAJOR
     seconds = sound.shape[1] / SAMPLE_RATE
     at = 0.55
     while at < seconds - 0.5:
         note = 24 + scale[int(rng.integers(5))] + 12 * int(rng.integers(0, 2))
         first = int(at * SAMPLE_RATE)
-        strike = _strike(
+        strike = _bell_strike(
             root * 2 ** (note / 12), min(sound.shape[1] - first, int(2.4 * SAMPLE_RATE))
         )
         pan = 0.3 + 0.4 * rng.random()
@@ -81,17 +81,17 @@ def _bells(rng: np.random.Generator, sound: Floats, root: float, *, minor: bool)
         at += 0.5 + 0.9 * rng.random()
 
 
-def _strike(pitch: float, samples: int) -> Floats:
+def _bell_strike(pitch: float, samples: int) -> Floats:
     time = np.arange(samples, dtype=np.float32) / np.float32(SAMPLE_RATE)
     body = np.sin(np.float32(_TAU * pitch) * time)
-    # 2.76: the first overtone of a struck bar, which is what makes it a bell.
+    # 2.76 is the first overtone of a struck bar, which makes it sound like a bell.
     shimmer = np.float32(0.35) * np.exp(-time * 4) * np.sin(np.float32(_TAU * pitch * 2.76) * time)
     envelope = np.minimum(time / np.float32(0.012), 1) * np.exp(-time * np.float32(2.3))
     return (np.float32(0.055) * envelope * (body + shimmer)).astype(np.float32)
 
 
-def _air(rng: np.random.Generator, sound: Floats, time: Floats, mood: Mood) -> None:
-    """Low-passed noise that swells: wind, or surf by the sea."""
+def _add_noise(rng: np.random.Generator, sound: Floats, time: Floats, mood: Mood) -> None:
+    """Add low-passed noise of varying loudness: wind, or surf for the sea."""
     sea = mood.terrain == "sea"
     samples = len(time)
     hertz = np.fft.rfftfreq(samples, 1 / SAMPLE_RATE)
@@ -105,8 +105,8 @@ def _air(rng: np.random.Generator, sound: Floats, time: Floats, mood: Mood) -> N
         np.add(channel, noise * gain * swell, out=channel)
 
 
-def _in_a_room(rng: np.random.Generator, sound: Floats) -> Floats:
-    """Add a synthetic reverberation: decaying noise, convolved."""
+def _add_reverb(rng: np.random.Generator, sound: Floats) -> Floats:
+    """Return *sound* with a synthetic reverberation: a convolution with decaying noise."""
     decay = int(1.6 * SAMPLE_RATE)
     size = 1 << (sound.shape[1] + decay - 1).bit_length()
     wet = np.empty_like(sound)
@@ -119,7 +119,7 @@ def _in_a_room(rng: np.random.Generator, sound: Floats) -> Floats:
     return sound * np.float32(0.8) + wet * np.float32(0.5)
 
 
-def _fades(time: Floats, seconds: float) -> Floats:
+def _fade_envelope(time: Floats, seconds: float) -> Floats:
     fade_in, fade_out = min(FADE_IN, seconds / 2), min(FADE_OUT, seconds / 2)
     ends = np.minimum(
         time / np.float32(fade_in), (np.float32(seconds) - time) / np.float32(fade_out)
@@ -127,7 +127,7 @@ def _fades(time: Floats, seconds: float) -> Floats:
     return np.clip(ends, 0, 1).astype(np.float32)
 
 
-def _levelled(sound: Floats) -> Floats:
+def _normalize_loudness(sound: Floats) -> Floats:
     rms = float(np.sqrt(np.square(sound).mean()))
-    # tanh: a rare peak is rounded off, never clipped.
+    # tanh limits rare peaks without clipping.
     return np.tanh(sound * np.float32(LOUDNESS / (rms + 1e-9))).astype(np.float32)

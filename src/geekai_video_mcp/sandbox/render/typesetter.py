@@ -1,6 +1,7 @@
-"""Text to runs of one face each, and runs to a mask. No character is drawn that its face lacks.
+"""Splitting text into runs of one font each, and drawing the runs into a mask.
 
-That rule is kept in one place, `_drawable`: the rest may pass any text at all.
+A character is only drawn with a font that has it; `_choose_face` alone ensures that, so
+every other function accepts any text.
 """
 
 from __future__ import annotations
@@ -14,28 +15,27 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont, features
 
 from geekai_video_mcp.sandbox.render.colour import Floats
-from geekai_video_mcp.sandbox.render.fonts import Face, Stack
-from geekai_video_mcp.sandbox.render.lines import is_cjk
-from geekai_video_mcp.sandbox.render.shaping import drawn_order, segments
+from geekai_video_mcp.sandbox.render.fonts import Face, FontStack
+from geekai_video_mcp.sandbox.render.shaping import split_by_direction, visual_order
 
 REFERENCE_SIZE: Final = 100
-"""Pixels at which pieces are measured once; widths scale, so fitting tries sizes for nothing."""
+"""Pixels at which each piece is measured once; its width at other sizes is proportional."""
 
 MISSING_SHARE: Final = 0.04
-"""Letters without a glyph above which a prompt is better not set than set with holes."""
+"""Largest share of letters without a glyph with which a prompt is still shown."""
 
 _NEEDS_SHAPER: Final = (range(0x0900, 0x0E00), range(0x0F00, 0x10A0), range(0x1780, 0x1800))
-"""Scripts whose letters reorder or stack: Indic, Tibetan and Myanmar, Khmer."""
+"""Scripts whose letters are reordered or stacked: Indic, Tibetan and Myanmar, Khmer."""
 
 ASCENT: Final = 1.15
-"""Room above the baseline in every mask, in sizes: an accented capital needs most."""
+"""Height above the baseline of every mask, as a factor of the size, for accented capitals."""
 
 DESCENT: Final = 0.50
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Characters drawn by one face in one direction, as handed to Pillow."""
+    """Characters of one face and one direction, as passed to Pillow."""
 
     face: Face
     text: str
@@ -44,7 +44,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Mask:
-    """A rasterised line: alpha from 0 to 1, and where the line's start lies in it."""
+    """A rasterised line: alpha from 0 to 1, and the position of the line's start in it."""
 
     alpha: Floats
     left: int
@@ -57,13 +57,13 @@ def raqm_available() -> bool:
 
 @dataclass(frozen=True)
 class Typesetter:
-    """Sets lines in a stack of faces, with or without Raqm; the result looks the same."""
+    """Draws lines with a stack of faces; the result looks the same with and without Raqm."""
 
-    stack: Stack
+    stack: FontStack
     raqm: bool
 
     def can_set(self, text: str) -> bool:
-        """Return whether *text* can be set truthfully: glyphs for its letters, and their shaper."""
+        """Return whether *text* can be drawn correctly: there are glyphs and, if needed, Raqm."""
         letters = [c for c in text if unicodedata.category(c)[0] in "LN"]
         if not self.raqm and any(ord(c) in script for c in letters for script in _NEEDS_SHAPER):
             return False
@@ -71,74 +71,81 @@ class Typesetter:
         drawn = any(self.stack.face_for(c) for c in text if not c.isspace())
         return drawn and missing <= MISSING_SHARE * len(letters)
 
-    def runs(self, line: str) -> list[Run]:
-        """Return *line* as runs from left to right."""
+    def split_runs(self, line: str) -> list[Run]:
+        """Split *line* into runs from left to right."""
         return [
-            run for segment in segments(line) for run in self._split(segment.text, rtl=segment.rtl)
+            run
+            for segment in split_by_direction(line)
+            for run in self._split_segment(segment.text, rtl=segment.rtl)
         ]
 
-    def _split(self, text: str, *, rtl: bool) -> list[Run]:
-        drawn = drawn_order(text) if rtl and not self.raqm else text
+    def _split_segment(self, text: str, *, rtl: bool) -> list[Run]:
+        drawn = visual_order(text) if rtl and not self.raqm else text
         runs: list[Run] = []
         for c in drawn:
             before = runs[-1] if runs else None
-            found = self._drawable(c, before)
-            if found is None:
+            choice = self._choose_face(c, before)
+            if choice is None:
                 continue
-            face, glyph = found
+            face, glyph = choice
             if before and before.face == face:
                 runs[-1] = Run(face, before.text + glyph, rtl)
             else:
                 runs.append(Run(face, glyph, rtl))
         return runs[::-1] if rtl and self.raqm else runs
 
-    def _drawable(self, c: str, before: Run | None) -> tuple[Face, str] | None:
-        """Return the face for *c* and the character to draw: itself, its plain form, or nothing."""
+    def _choose_face(self, c: str, before: Run | None) -> tuple[Face, str] | None:
+        """Return the face for *c* and the character to draw: *c*, its compatible form, or None."""
         for glyph in (c, unicodedata.normalize("NFKC", c)):
             if len(glyph) != 1:
                 continue
             if before and self._keeps_face(glyph, before.face):
                 return before.face, glyph
             if unicodedata.combining(glyph) and before:
-                return None  # a mark from another face would land beside its letter
+                return None  # a mark from another face would be drawn beside its letter
             if (face := self.stack.face_for(glyph)) is not None and not _is_joiner(glyph):
                 return face, glyph
         return None
 
     def _keeps_face(self, glyph: str, face: Face) -> bool:
-        """Return whether *glyph* belongs to what the face before it drew."""
+        """Return whether *glyph* must be drawn with the face of the character before it."""
         belongs = bool(unicodedata.combining(glyph)) or (_is_joiner(glyph) and self.raqm)
-        # A space from an emoji or Han face is a square wide, which is right in neither text.
+        # A space of an emoji or Han face is too wide for other text.
         spaced = glyph == " " and not face.path.name.startswith(("NotoEmoji", "NotoSerifSC"))
-        return (belongs or spaced) and face.has(glyph)
+        return (belongs or spaced) and face.has_glyph(glyph)
 
     def width(self, line: str, size: int, *, tracking: float = 0.0) -> float:
-        """Return the advance of *line* in pixels; *tracking* is added between characters."""
+        """Return the advance width of *line* in pixels; *tracking* is added between characters."""
         if tracking:
-            return sum(advance for _, _, advance in self._spaced(line, size, tracking)) - tracking
-        return sum(self._advance(run, size) for run in self.runs(line))
+            return (
+                sum(advance for _, _, advance in self._tracked_advances(line, size, tracking))
+                - tracking
+            )
+        return sum(self._advance(run, size) for run in self.split_runs(line))
 
-    def measure(self, piece: str, size: int) -> float:
-        """Return the width of *piece* from one measurement at the reference size."""
+    def estimate_width(self, piece: str, size: int) -> float:
+        """Return the width of *piece*, scaled from one measurement at the reference size."""
         return _reference_width(self, piece) * size / REFERENCE_SIZE
 
     def _advance(self, run: Run, size: int) -> float:
-        font = run.face.at(size, raqm=self.raqm)
+        font = run.face.load(size, raqm=self.raqm)
         return font.getlength(run.text, direction=self._direction(run))
 
     def _direction(self, run: Run) -> str | None:
-        """Return what Raqm is told; without it Pillow refuses to be told anything."""
+        """Return the direction for Pillow, which accepts one only with Raqm."""
         return ("rtl" if run.rtl else "ltr") if self.raqm else None
 
-    def _spaced(self, line: str, size: int, tracking: float) -> list[tuple[Run, str, float]]:
+    def _tracked_advances(
+        self, line: str, size: int, tracking: float
+    ) -> list[tuple[Run, str, float]]:
         return [
-            (run, c, run.face.at(size, raqm=self.raqm).getlength(c) + tracking)
-            for run in self.runs(line)
+            (run, c, run.face.load(size, raqm=self.raqm).getlength(c) + tracking)
+            for run in self.split_runs(line)
             for c in run.text
         ]
 
-    def mask(self, line: str, size: int, *, tracking: float = 0.0) -> Mask:
-        """Rasterise *line* with a margin that no glyph of these faces leaves."""
+    def rasterize(self, line: str, size: int, *, tracking: float = 0.0) -> Mask:
+        """Rasterise *line* with a margin that contains every glyph of these faces."""
         margin = int(size * 0.35) + 2
         up, down = int(size * ASCENT) + margin, int(size * DESCENT) + margin
         width = int(self.width(line, size, tracking=tracking)) + 1 + 2 * margin
@@ -146,19 +153,19 @@ class Typesetter:
         draw = ImageDraw.Draw(image)
         x = float(margin)
         if tracking:
-            for run, c, advance in self._spaced(line, size, tracking):
-                self._draw(draw, Run(run.face, c), size, (x, up))
+            for run, c, advance in self._tracked_advances(line, size, tracking):
+                self._draw_run(draw, Run(run.face, c), size, (x, up))
                 x += advance
         else:
-            for run in self.runs(line):
-                self._draw(draw, run, size, (x, up))
+            for run in self.split_runs(line):
+                self._draw_run(draw, run, size, (x, up))
                 x += self._advance(run, size)
         return Mask(np.asarray(image, np.float32) / 255, margin, up)
 
-    def _draw(
+    def _draw_run(
         self, draw: ImageDraw.ImageDraw, run: Run, size: int, at: tuple[float, float]
     ) -> None:
-        font: ImageFont.FreeTypeFont = run.face.at(size, raqm=self.raqm)
+        font: ImageFont.FreeTypeFont = run.face.load(size, raqm=self.raqm)
         draw.text(at, run.text, font=font, fill=255, anchor="ls", direction=self._direction(run))
 
 
@@ -167,10 +174,5 @@ def _is_joiner(c: str) -> bool:
 
 
 @functools.lru_cache(maxsize=8192)
-def _reference_width(setter: Typesetter, piece: str) -> float:
-    return setter.width(piece, REFERENCE_SIZE)
-
-
-def leading(text: str, *, cjk: float, other: float) -> float:
-    """Return the line spacing for *text*, in sizes: square characters need air, letters less."""
-    return cjk if any(is_cjk(c) for c in text) else other
+def _reference_width(typesetter: Typesetter, piece: str) -> float:
+    return typesetter.width(piece, REFERENCE_SIZE)

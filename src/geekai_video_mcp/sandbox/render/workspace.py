@@ -1,7 +1,7 @@
-"""The folder a render writes in: files appear whole or not at all, and none is left half made.
+"""The output folder of a render: files appear only when complete.
 
-One lock guards every temporary, so that whoever notices that the parent is gone can
-remove them all and end the process with nothing being created in between.
+One lock protects all temporary files, so that the thread that exits the process can remove
+them all without another thread creating a new one meanwhile.
 """
 
 from __future__ import annotations
@@ -12,57 +12,57 @@ import threading
 from pathlib import Path
 from typing import Final, NoReturn
 
-PARENT_GONE: Final = 75
-"""Exit status: EX_TEMPFAIL of sysexits.h. The plan was good and may be rendered again."""
+EXIT_PARENT_GONE: Final = 75
+"""Exit status: EX_TEMPFAIL of sysexits.h. The plan is valid and may be rendered again."""
 
 
 class Workspace:
-    """Temporary names in *folder*, and their publication."""
+    """Writes files to *folder* under temporary names and renames them when complete."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._temporaries: set[Path] = set()
-        # Reentrant: a signal's handler runs in the thread that may be publishing.
+        self._parts: set[Path] = set()
+        # Reentrant: a signal handler runs in a thread that may hold the lock.
         self._lock = threading.RLock()
 
-    def begin(self, name: str) -> Path:
-        """Return the temporary path under which *name* may be written."""
+    def create_part(self, name: str) -> Path:
+        """Create and return the temporary path of *name*."""
         with self._lock:
-            part = self._part(name)
-            self._temporaries.add(part)
+            part = self._part_path(name)
+            self._parts.add(part)
             part.touch()
             return part
 
-    def finish(self, name: str) -> None:
-        """Make the temporary of *name* durable, then visible."""
+    def publish_part(self, name: str) -> None:
+        """Make the temporary file of *name* durable, then rename it to *name*."""
         with self._lock:
-            part = self._part(name)
+            part = self._part_path(name)
             with part.open("rb+") as file:
                 os.fsync(file.fileno())
             part.replace(self.folder / name)
-            self._temporaries.discard(part)
+            self._parts.discard(part)
 
-    def publish(self, name: str, content: bytes) -> None:
-        """Write a small file at once."""
+    def write_file(self, name: str, content: bytes) -> None:
+        """Write a whole file durably."""
         with self._lock:
-            self.begin(name).write_bytes(content)
-            self.finish(name)
+            self.create_part(name).write_bytes(content)
+            self.publish_part(name)
 
-    def clear(self) -> None:
-        """Remove what was begun and not finished."""
+    def remove_parts(self) -> None:
+        """Remove all temporary files."""
         with self._lock:
-            for part in self._temporaries:
-                # On Windows an open file cannot be removed; the service sweeps the folder later.
+            for part in self._parts:
+                # On Windows an open file cannot be removed; pruning the task removes it later.
                 with contextlib.suppress(OSError):
                     part.unlink(missing_ok=True)
-            self._temporaries.clear()
+            self._parts.clear()
 
-    def abandon(self) -> NoReturn:
-        """Remove the temporaries and end the process now, whatever its other threads do."""
+    def exit(self) -> NoReturn:
+        """Remove the temporary files and exit at once, without waiting for other threads."""
         with self._lock:
-            self.clear()
-            # Not sys.exit: it would wait for a codec that no one wants to hear from any more.
-            os._exit(PARENT_GONE)
+            self.remove_parts()
+            # Not sys.exit, which would wait for the encoder's thread.
+            os._exit(EXIT_PARENT_GONE)
 
-    def _part(self, name: str) -> Path:
+    def _part_path(self, name: str) -> Path:
         return self.folder / f".{name}.part"
