@@ -244,7 +244,7 @@ async def test_a_file_without_a_frame_has_no_last_one(tmp_path: Path, content: b
 
 async def modules_of(arguments: list[str], content: bytes = b"") -> set[str]:
     """Every module that one of our programs loads until it ends."""
-    python, *rest = command(arguments)
+    python, *rest = worker_command(arguments)
     done = await anyio.run_process([python, "-X", "importtime", *rest], input=content)
     rows = [row.rsplit("|", 1) for row in done.stderr.decode().splitlines() if "|" in row]
 

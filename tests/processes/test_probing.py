@@ -112,10 +112,10 @@ import sys
 import mcp.server.mcpserver, mcp.server.runner
 from geekai_video_mcp import cli
 
-def hidden(self, file_stem):
-    if file_stem == "_lowlevel_server" and sys._getframe(1).f_code.co_name == "_parts":
-        raise AttributeError(file_stem)
-    return object.__getattribute__(self, file_stem)
+def hidden(self, name):
+    if name == "_lowlevel_server" and sys._getframe(1).f_code.co_name == "_sdk_internals":
+        raise AttributeError(name)
+    return object.__getattribute__(self, name)
 
 {change}
 sys.exit(cli.main([]))

@@ -37,7 +37,7 @@ BLOCK: Final = 30.0
 class StubConnections(EngineContext):
     """The means of a command in one process, to whom the service answers on the spot."""
 
-    async def outside(self) -> Connections:
+    async def connections(self) -> Connections:
         return await self.connect()
 
 
@@ -47,7 +47,7 @@ class Answers:
     def __init__(self, seen: Observation) -> None:
         self._seen = seen
 
-    async def get(self, _media: Media, _task_id: str) -> Observation:
+    async def get_task(self, _media: Media, _task_id: str) -> Observation:
         return self._seen
 
 

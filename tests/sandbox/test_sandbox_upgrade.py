@@ -10,7 +10,7 @@ import pytest
 
 from support import earlier
 
-from .conftest import until
+from .conftest import wait_until
 
 if TYPE_CHECKING:
     from .conftest import World
@@ -38,13 +38,13 @@ async def recorded(world: World, prompt: str) -> dict[str, Any]:
     async def finished() -> bool:
         return records(world)[prompt]["status"] == "succeed"
 
-    await until(finished)
+    await wait_until(finished)
     return records(world)[prompt]
 
 
 async def test_a_render_that_died_with_its_process_is_carried_to_its_end(world: World) -> None:
     before = records(world)["hold: a fox in the snow"]
-    world.let_go()
+    world.release_renders()
     async with world.running() as client:
         done = await world.finish(client, before["id"])
         video = await client.get(done["video_result"][0]["url"])
@@ -62,7 +62,7 @@ async def test_a_render_that_died_with_its_process_is_carried_to_its_end(world: 
 
 async def test_pictures_that_waited_are_drawn(world: World) -> None:
     before = records(world)["a fox, drawn"]
-    world.let_go()
+    world.release_renders()
     async with world.running() as client:
         done = await world.finish(client, before["id"], "images")
 
@@ -93,7 +93,7 @@ async def test_what_was_finished_is_told_as_it_stands_and_not_rendered_again(
 async def test_what_was_charged_stays_charged_and_new_tasks_are_counted_on(world: World) -> None:
     pruned = json.loads((world.folder / "pruned.json").read_text("utf-8"))["charged_at"]
     sandbox = world.sandbox(keep_finished=1)
-    world.let_go()
+    world.release_renders()
     async with sandbox, world.client(sandbox) as client:
         new = await world.submit(client, "a new fox", **SMALL)
         await world.finish(client, new)
@@ -109,7 +109,7 @@ async def test_a_record_is_written_under_the_same_keys(world: World) -> None:
     """A process of the earlier version may be rendering from the same folder."""
     before = records(world)["a fox, finished"]
     older = world.folder / "tasks" / before["id"]
-    world.let_go()
+    world.release_renders()
     async with world.running() as client:
         new = await world.submit(client, "a new fox", **SMALL)
         after = await recorded(world, "a new fox")
