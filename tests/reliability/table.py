@@ -65,7 +65,7 @@ T = TypeVar("T")
 class AtOnce(Ledger):
     """The ledger without its threads, so that what is asked of it is done on the spot."""
 
-    async def _run(self, transaction: Callable[[], T]) -> T:
+    async def _run_in_worker(self, transaction: Callable[[], T]) -> T:
         return transaction()
 
 
