@@ -31,7 +31,7 @@ def refused(**arguments: object) -> str:
 def sent(**arguments: object) -> dict[str, Any]:
     """The body that leaves for *arguments*."""
     asked = GenerateVideo.parse({"prompt": "a fox", **arguments})
-    return asked.to_request(default_model="cogvideox-flash").to_json()
+    return dict(asked.to_request(default_model="cogvideox-flash").body)
 
 
 @pytest.mark.parametrize(
@@ -539,7 +539,7 @@ def test_whatever_is_asked_is_refused_or_leaves_as_json(arguments: dict[str, Any
         asked = GenerateVideo.parse({"prompt": "a fox", **arguments})
     except RequestRefused:
         return
-    body = asked.to_request(default_model="m").to_json()
+    body = asked.to_request(default_model="m").body
 
     assert body["async"] is True
     assert set(body) <= {"prompt", "model", "async", *arguments}
@@ -610,7 +610,7 @@ def test_image_takes_a_first_and_a_last_frame_as_a_list() -> None:
     both = ["https://a.example/first.png", "https://a.example/last.png"]
     asked = GenerateVideo.parse({"prompt": "x", "image": both})
 
-    assert asked.to_request(default_model="m").to_json()["image"] == both
+    assert asked.to_request(default_model="m").body["image"] == both
 
 
 @pytest.mark.parametrize("image", [[], [3], 3, {}, [["https://a.example/a.png"]], ["passwd"]])

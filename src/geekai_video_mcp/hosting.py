@@ -20,11 +20,11 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from geekai_video_mcp import __version__
+from geekai_video_mcp.app import App, AppFactory
 from geekai_video_mcp.config import is_loopback
 from geekai_video_mcp.errors import ConfigError
 from geekai_video_mcp.messages import MAX_MESSAGE_BYTES, replace_lone_surrogates, validation_error
-from geekai_video_mcp.server import AppFactory, build_server
-from geekai_video_mcp.tools import App
+from geekai_video_mcp.server import build_server
 
 Transport = Literal["sse", "streamable-http", "http"]
 Build = Callable[[AppFactory], MCPServer[App]]

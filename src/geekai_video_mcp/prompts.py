@@ -13,10 +13,10 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_PARAMS
 from pydantic import ValidationError
 
+from geekai_video_mcp.app import App
 from geekai_video_mcp.config import SANDBOX_URL
 from geekai_video_mcp.errors import quote
 from geekai_video_mcp.inputs import MAX_WAIT_SECONDS
-from geekai_video_mcp.tools import App
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -15,7 +15,8 @@ import pytest
 
 from geekai_video_mcp.ledger.journal import Journal
 from geekai_video_mcp.ledger.sqlite import MIN_FREE_BYTES
-from geekai_video_mcp.wire import VideoRequest
+from geekai_video_mcp.lifecycle import Media
+from geekai_video_mcp.requests import GenerationRequest
 from support.service import once, refusal
 from support.world import World, call, structured, text
 
@@ -137,7 +138,7 @@ async def test_one_attempt_is_sent_once_though_two_try_it(world: World) -> None:
         engine = app.engine
         with failing(world, "submitting"):
             task, _ = await engine.submit(
-                VideoRequest.model_validate({"model": "m", "prompt": "a fox"})
+                GenerationRequest(Media.VIDEO, {"model": "m", "prompt": "a fox"})
             )
         submitting = engine._submitter  # pyright: ignore[reportPrivateUsage]
         async with anyio.create_task_group() as tasks:

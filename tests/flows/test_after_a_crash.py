@@ -11,15 +11,23 @@ import httpx
 import pytest
 
 from geekai_video_mcp.ledger import Ledger, ProcessRegistry
-from geekai_video_mcp.lifecycle import INTENT_TTL, Observation, Status, Task, advance, new_task
+from geekai_video_mcp.lifecycle import (
+    INTENT_TTL,
+    Media,
+    Observation,
+    Status,
+    Task,
+    advance,
+    new_task,
+)
 from geekai_video_mcp.pace import Budget
-from geekai_video_mcp.wire import VideoRequest
+from geekai_video_mcp.requests import GenerationRequest
 from support.service import always, estimating, refusal
 from support.world import World, call, now, structured, text
 
-REQUEST = VideoRequest.model_validate(
-    {"model": "cogvideox-flash", "prompt": "a fox", "async": True}
-).to_json()
+REQUEST = GenerationRequest(
+    Media.VIDEO, {"model": "cogvideox-flash", "prompt": "a fox", "async": True}
+).body
 
 
 async def left_behind(
@@ -195,14 +203,14 @@ async def test_a_refusal_of_an_earlier_attempt_says_nothing_of_a_later_one(world
 
     world.service.before_charge = after_another_was_made
     async with world.app() as app:
-        task, _ = await app.engine.submit(VideoRequest.model_validate(REQUEST))
+        task, _ = await app.engine.submit(GenerationRequest(Media.VIDEO, REQUEST))
 
     assert (task.status, task.error_message) == (Status.SUBMITTING, None)
 
 
 async def test_a_sweep_that_read_too_early_gives_up_nothing_that_was_answered(world: World) -> None:
     async with world.app() as app:
-        task, _ = await app.engine.submit(VideoRequest.model_validate(REQUEST))
+        task, _ = await app.engine.submit(GenerationRequest(Media.VIDEO, REQUEST))
         as_it_was = replace(task, status=Status.SUBMITTING)
         await app.engine._recovery.resume(as_it_was)  # pyright: ignore[reportPrivateUsage]
         found = await app.engine.find_or_import(task.id)
@@ -213,7 +221,7 @@ async def test_a_sweep_that_read_too_early_gives_up_nothing_that_was_answered(wo
 async def test_a_sweep_that_read_too_early_leaves_the_reason_as_it_was_given(world: World) -> None:
     world.service.on_create = always(httpx.ReadError("reset"))
     async with world.app() as app:
-        task, _ = await app.engine.submit(VideoRequest.model_validate(REQUEST))
+        task, _ = await app.engine.submit(GenerationRequest(Media.VIDEO, REQUEST))
         as_it_was = replace(task, status=Status.SUBMITTING)
         await app.engine._recovery.resume(as_it_was)  # pyright: ignore[reportPrivateUsage]
         found = await app.engine.find_or_import(task.id)

@@ -15,8 +15,8 @@ import pytest
 
 from geekai_video_mcp.config import SANDBOX_URL
 from geekai_video_mcp.ledger import Ledger
-from geekai_video_mcp.lifecycle import DOWNLOAD_RETRY_DELAYS
-from geekai_video_mcp.wire import VideoRequest
+from geekai_video_mcp.lifecycle import DOWNLOAD_RETRY_DELAYS, Media
+from geekai_video_mcp.requests import GenerationRequest
 from support.host import ResultHost
 from support.service import VIDEO, ScriptedGeekAI, always, file, once, refusal
 from support.world import World, call, structured, text
@@ -446,7 +446,9 @@ async def test_servers_that_wait_for_the_ledger_fetch_no_video_twice(
     async with world.app() as one, world.app(), world.app():
         monkeypatch.setattr(anyio.to_thread, "run_sync", in_turn)
         for prompt in ("a fox", "a hare", "an owl", "a crane"):
-            await one.engine.submit(VideoRequest.model_validate({"model": "m", "prompt": prompt}))
+            await one.engine.submit(
+                GenerationRequest(Media.VIDEO, {"model": "m", "prompt": prompt})
+            )
         await anyio.sleep(300)
         monkeypatch.setattr(anyio.to_thread, "run_sync", at_once)
 

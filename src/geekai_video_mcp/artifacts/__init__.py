@@ -17,11 +17,10 @@ import httpx
 from geekai_video_mcp.artifacts import parts, publishing
 from geekai_video_mcp.artifacts.links import SafeHttpClient, download_failed
 from geekai_video_mcp.artifacts.parts import Part
-from geekai_video_mcp.artifacts.pictures import Preview, render_preview
 from geekai_video_mcp.artifacts.receiving import decode_inline, download, save_error
 from geekai_video_mcp.lifecycle import FileStatus, FileUpdate, Task
 
-__all__ = ["Preview", "ResultDownloader", "render_preview"]
+__all__ = ["ResultDownloader"]
 
 DOWNLOAD_DEADLINE: Final = 1800.0
 """Seconds for one whole download; after that it is tried again."""

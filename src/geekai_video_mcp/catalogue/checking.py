@@ -63,14 +63,14 @@ Request = Mapping[str, Any]
 class CheckedRequest:
     """A request as it is to be sent, and what its caller should hear."""
 
-    request: dict[str, Any]
+    body: dict[str, Any]
     warnings: tuple[str, ...] = ()
 
 
 def with_general_warnings(request: Request) -> CheckedRequest:
     """The request as it is, with what holds for every model."""
     return CheckedRequest(
-        request=dict(request), warnings=(RETRIES_WARNING,) if request.get("retries") else ()
+        body=dict(request), warnings=(RETRIES_WARNING,) if request.get("retries") else ()
     )
 
 
@@ -86,12 +86,12 @@ def check_request(
     """
     name = str(request["model"])
     if name == SANDBOX_MODEL:
-        return CheckedRequest(request=dict(request))
+        return CheckedRequest(body=dict(request))
     general = with_general_warnings(request).warnings
     model = models().get(name)
     if model is None:
         return CheckedRequest(
-            request=dict(request), warnings=(*general, *_check_unknown_model(name, live))
+            body=dict(request), warnings=(*general, *_check_unknown_model(name, live))
         )
     kept, notes = _drop_defaults(request, model)
     _raise_if_refused(kept, model)
@@ -104,7 +104,7 @@ def check_request(
         *_fact_warnings(kept, model),
         *_camera_warnings(kept, model),
     ]
-    return CheckedRequest(request=kept, warnings=tuple(dict.fromkeys(found)))
+    return CheckedRequest(body=kept, warnings=tuple(dict.fromkeys(found)))
 
 
 def _check_unknown_model(name: str, live: Mapping[str, LiveModel] | None) -> Iterator[str]:

@@ -26,11 +26,10 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp
 
+    from geekai_video_mcp.app import App, AppFactory
     from geekai_video_mcp.config import Settings
     from geekai_video_mcp.errors import GeekAIVideoError
     from geekai_video_mcp.sandbox.app import Sandbox
-    from geekai_video_mcp.server import AppFactory
-    from geekai_video_mcp.tools import App
 
 NOT_USABLE: Final = 2
 """Exit status for a wrong command line or environment, as argparse has it."""
@@ -111,7 +110,8 @@ def _parse_port(text: str) -> int:
 
 def _run_serve(arguments: argparse.Namespace) -> int:
     settings = _load_settings()
-    from geekai_video_mcp.server import build_server, open_app
+    from geekai_video_mcp.app import open_app
+    from geekai_video_mcp.server import build_server
 
     opener = partial(open_app, settings)
     if arguments.transport == "stdio":

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from mcp.server.mcpserver import MCPServer
     from mcp.shared._stream_protocols import ReadStream, WriteStream
 
-    from geekai_video_mcp.tools import App
+    from geekai_video_mcp.app import App
 
     Loop = Callable[[ReadStream[Any], WriteStream[Any]], Coroutine[Any, Any, None]]
 

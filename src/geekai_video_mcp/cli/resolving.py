@@ -54,12 +54,13 @@ def _describe_consequence(arguments: argparse.Namespace) -> list[str]:
 
 async def resolve_task(settings: "Settings", task: Task, arguments: argparse.Namespace) -> int:
     """Do it, and say what came of it; returns the exit status."""
-    from geekai_video_mcp.server import open_resolver
+    from geekai_video_mcp.app import open_app
 
-    async with open_resolver(settings) as desk:
+    # Without a sweep: other tasks are left to the servers.
+    async with open_app(settings, sweep=False) as app:
         # Caught inside: what leaves through the sandbox's task group comes out in a group.
         try:
-            return await _execute(desk, task, arguments)
+            return await _execute(app.resolver, task, arguments)
         except GeekAIVideoError as exc:
             sys.stdout.flush()
             sys.stderr.write(f"{exc.message}\n")

@@ -37,7 +37,8 @@ from geekai_video_mcp.inputs.fields import (
     validate_json,
 )
 from geekai_video_mcp.inputs.media import MediaFields, media_fields
-from geekai_video_mcp.wire import GenerationRequest, ImageRequest, VideoRequest
+from geekai_video_mcp.lifecycle import Media
+from geekai_video_mcp.requests import GenerationRequest
 
 PROMPT_LIMIT: Final = 20_000
 """Characters. The longest prompt limit of any model GeekAI offers is Wan 3's (read 2026-11-22)."""
@@ -100,10 +101,14 @@ _EXTRA: Final = {
 """Their names say enough: written out, the members would be a tenth of the whole tool list."""
 
 
+_OURS: Final = {"idempotency_key", "variation", "dry_run"}
+"""Arguments that are not sent: the server's own."""
+
+
 class Generate(Arguments):
     """What both generating tools take: GeekAI's common fields, and ours."""
 
-    request_type: ClassVar[type[GenerationRequest]]
+    media: ClassVar[Media]
     media_fields: ClassVar[MediaFields]
     """Which members of the body are pictures, videos and sound, as the types below mark them."""
 
@@ -131,10 +136,6 @@ class Generate(Arguments):
     @classmethod
     def __pydantic_init_subclass__(cls, **_: object) -> None:
         cls.media_fields = media_fields(cls)
-        if renamed := cls.media_fields.keys() - set(_argument_names(cls.request_type)):
-            # Under another name it would not be found in the body, and be sent as it is.
-            msg = f"{cls.request_type.__name__} has no field named {', '.join(sorted(renamed))}"
-            raise TypeError(msg)
 
     @model_validator(mode="after")
     def _reject_conflicts(self) -> Self:
@@ -159,7 +160,7 @@ class Generate(Arguments):
 
     def _duplicated_in_extra_body(self) -> str | None:
         extra = set(self.extra_body.model_extra or ()) if self.extra_body else set[str]()
-        twice = sorted(extra & set(_argument_names(self.request_type)))
+        twice = sorted(extra & (set(_argument_names(type(self))) - _OURS))
         if not twice:
             return None
         return f"extra_body holds {', '.join(twice)}; give it as an argument of its own"
@@ -170,11 +171,9 @@ class Generate(Arguments):
         GeekAI cuts a synchronous answer after five minutes, and with it the task id of a
         job that goes on. The caller's `async: false` means "wait here", which is ours to do.
         """
-        ours = {"idempotency_key", "variation", "dry_run"}
-        asked = self.model_dump(by_alias=True, exclude_none=True, exclude=ours)
-        return self.request_type.model_validate(
-            {**asked, "model": self.model or default_model, "async": True}
-        )
+        given = self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=_OURS)
+        body = {"model": default_model, **given, "async": True}
+        return GenerationRequest(self.media, body)
 
 
 def _argument_names(model: type[BaseModel]) -> Sequence[str]:
@@ -193,7 +192,7 @@ class GenerateImage(Generate):
 
     model_config = ConfigDict(json_schema_extra=_drop_repeated_descriptions)
 
-    request_type = ImageRequest
+    media = Media.IMAGE
 
     image: Picture | None = None
     """To start from."""
@@ -207,7 +206,7 @@ class GenerateImage(Generate):
 class GenerateVideo(Generate):
     """Arguments of `generate_video`: every field of POST /videos/generations."""
 
-    request_type = VideoRequest
+    media = Media.VIDEO
 
     image: Pictures | None = Field(
         None, description="First frame: https URL, file path, data URI or task:ID"

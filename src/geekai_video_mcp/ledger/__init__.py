@@ -68,13 +68,15 @@ class Ledger:
         with anyio.CancelScope(shield=True):
             await self._run_in_worker(self._store.close)
 
-    async def add(self, task: Task) -> None:
+    async def add(self, task: Task) -> Task:
         """Record a new task; when this returns, it survives a power cut.
+
+        Returns the task on record: an earlier one if another call has imported the same.
 
         Raises:
             StorageUnavailable: it is not recorded.
         """
-        await self._run_in_worker(lambda: self._store.add(task))
+        return await self._run_in_worker(lambda: self._store.add(task))
 
     async def admit(self, task: Task, *, body: Mapping[str, Any], admit: Admission) -> Task:
         """Record a new task if the pure function *admit* gives it back, in one transaction.

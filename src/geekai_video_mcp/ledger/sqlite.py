@@ -80,9 +80,13 @@ class Store:
     def close(self) -> None:
         self._db.close()
 
-    def add(self, task: Task) -> None:
+    def add(self, task: Task) -> Task:
         with self._transaction():
             self._insert_task(task)
+            found = self._db.execute(rows.FIND, {"id": task.id}).fetchone()
+            if found is None:  # imported by another call first
+                found = self._db.execute(rows.FIND, {"id": task.provider_task_id}).fetchone()
+            return rows.from_row(dict(found))
 
     def admit(
         self, task: Task, body: Mapping[str, Any], admit: Callable[[ExistingTasks], Task]

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from mcp.shared.exceptions import MCPError
 from mcp_types import INTERNAL_ERROR, INVALID_PARAMS, Resource
 
+from geekai_video_mcp.app import App
 from geekai_video_mcp.config import SANDBOX_URL
 from geekai_video_mcp.entries import MP4, WEBM, file_resource, task_resource
 from geekai_video_mcp.errors import GeekAIVideoError, TaskNotFound
 from geekai_video_mcp.lifecycle import Task
 from geekai_video_mcp.resources.completing import complete_argument
-from geekai_video_mcp.tools import App
 
 if TYPE_CHECKING:
     from mcp.server.context import CallNext, HandlerResult, ServerRequestContext

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 import anyio
 from mcp.server.subscriptions import ResourcesListChanged, ResourceUpdated, SubscriptionBus
 
+from geekai_video_mcp.app import App
 from geekai_video_mcp.entries import file_resource_uris, task_uri
 from geekai_video_mcp.lifecycle import FileStatus
-from geekai_video_mcp.tools import App
 
 if TYPE_CHECKING:
     from mcp.server.context import CallNext, HandlerResult, ServerRequestContext

@@ -9,10 +9,12 @@ import anyio.to_thread
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 
+from geekai_video_mcp.app import App
 from geekai_video_mcp.entries import JPEG, JSON, MP4, PNG, ROOT, file_uri
 from geekai_video_mcp.errors import GeekAIVideoError, TaskNotFound, quote
 from geekai_video_mcp.lifecycle import FileStatus, Media, Task
-from geekai_video_mcp.tools import App, task_view
+from geekai_video_mcp.preview import Preview
+from geekai_video_mcp.results import task_view
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver import MCPServer
@@ -114,11 +116,11 @@ def register_templates(server: "MCPServer[App]") -> None:
         )(template.read)
 
 
-async def _read_picture(ctx: "Context[App]", task_id: str, kind: str) -> bytes:
+async def _read_picture(ctx: "Context[App]", task_id: str, kind: Preview) -> bytes:
     task = await _require_stored(ctx, task_id)
     if task.media is Media.IMAGE and kind != "last":
         kind = "picture"
-    picture = await _app_of(ctx).preview(Path(task.file_path or ""), kind)
+    picture = await _app_of(ctx).render_preview(Path(task.file_path or ""), kind)
     if picture is None:
         msg = f"No picture can be made of {task.file_path}: it was moved, or cannot be decoded."
         raise ResourceError(msg)

@@ -26,7 +26,7 @@ from mcp_types.jsonrpc import HEADER_MISMATCH
 from pydantic import Field
 from starlette.requests import Request
 
-from geekai_video_mcp import tools
+from geekai_video_mcp import results
 from geekai_video_mcp.errors import GeekAIVideoError, TaskNotFound
 from geekai_video_mcp.lifecycle import Task
 from geekai_video_mcp.task_extension.handles import (
@@ -95,7 +95,7 @@ def _declares_extension(ctx: Ctx) -> bool:
 
 async def _get_task(ctx: Ctx, params: TaskParams) -> HandlerResult:
     app, task = ctx.lifespan_context, await _requested_task(ctx, params)
-    await tools.mark_delivered(app, task)
+    await results.mark_delivered(app, task)
     return await detailed_payload(task, app)
 
 

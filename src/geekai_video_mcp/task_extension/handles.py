@@ -10,11 +10,11 @@ from typing import Any, Final
 
 from mcp.server.context import ServerRequestContext
 
-from geekai_video_mcp import tools, views
+from geekai_video_mcp import results, views
+from geekai_video_mcp.app import App
 from geekai_video_mcp.config import SANDBOX_URL
 from geekai_video_mcp.errors import MAYBE_CHARGED, NOT_CHARGED
 from geekai_video_mcp.lifecycle import Task
-from geekai_video_mcp.tools import App
 
 Ctx = ServerRequestContext[App, Any]
 
@@ -47,7 +47,7 @@ async def detailed_payload(task: Task, app: App) -> dict[str, Any]:
     """How the task stands; once it has ended, with what get_video_task would show of it."""
     if not task.settled:
         return task_payload(task, app)
-    shown = await tools.task_result(app, task, preview="frames")
+    shown = await results.task_result(app, task, preview="frames")
     result = shown.model_dump(mode="json", by_alias=True, exclude_none=True)
     return {**task_payload(task, app), "result": {"resultType": "complete", **result}}
 

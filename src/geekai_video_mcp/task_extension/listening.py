@@ -25,7 +25,7 @@ from mcp_types import (
 )
 from pydantic import ValidationError
 
-from geekai_video_mcp import tools
+from geekai_video_mcp import results
 from geekai_video_mcp.errors import GeekAIVideoError
 from geekai_video_mcp.lifecycle import Status, Task
 from geekai_video_mcp.task_extension.handles import IDENTIFIER, VERSIONS, Ctx, detailed_payload
@@ -129,4 +129,4 @@ async def _send_notification(ctx: Ctx, task: Task) -> None:
     news = TaskNotification(params=params)
     # Typed for the SDK's own notifications; it hands on any other as it is.
     await ctx.session.send_notification(cast("ServerNotification", news), ctx.request_id)
-    await tools.mark_delivered(app, task)
+    await results.mark_delivered(app, task)

@@ -33,17 +33,13 @@ from geekai_video_mcp.errors import (
 )
 from geekai_video_mcp.lifecycle import POLLED, Observation, Result, Status
 from geekai_video_mcp.wire.answers import ModelEntry, ModelsResponse, TaskResponse
-from geekai_video_mcp.wire.requests import GenerationRequest, ImageRequest, VideoRequest
 
 __all__ = [
     "RAW_RESPONSE_LIMIT",
     "REDIRECT_STATUSES",
     "REFUSED_STATUSES",
-    "GenerationRequest",
-    "ImageRequest",
     "ModelsPage",
     "ProviderResponse",
-    "VideoRequest",
     "parse_create_response",
     "parse_models_response",
     "parse_task_response",

@@ -1,6 +1,6 @@
 """Pictures of a result, small enough for a conversation.
 
-Decoding happens in a child process: the codecs are heavy, and the file is a stranger's.
+Decoding happens in a child process: the codecs are heavy, and the file may be hostile.
 """
 
 import subprocess
@@ -12,13 +12,13 @@ from typing import Final, Literal
 import anyio
 
 PREVIEW_DEADLINE: Final = 8.0
-"""Seconds to decode a few frames; a file that needs longer goes without a picture."""
+"""Seconds to decode a few frames; a file that needs longer has no preview."""
 
 Preview = Literal["cover", "frames", "picture", "last"]
 
 
 async def render_preview(path: Path, kind: Preview) -> bytes | None:
-    """A JPEG, or for `last` a PNG, as `frames` makes it; None if there is nothing to see."""
+    """A JPEG, or for `last` a PNG, as `frames` makes it; None if nothing can be decoded."""
     # -P: a file named av.py in the user's folder must not be what the child imports.
     command = [sys.executable, "-P", "-m", "geekai_video_mcp.frames", str(path), kind]
     with suppress(OSError), anyio.move_on_after(PREVIEW_DEADLINE):
