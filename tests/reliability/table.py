@@ -88,7 +88,7 @@ class Process:
     ledger: Ledger
 
     @property
-    def me(self) -> str:
+    def own_id(self) -> str:
         return self.name
 
 
