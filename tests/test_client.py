@@ -22,7 +22,8 @@ from geekai_video_mcp.errors import (
     SubmissionUnknown,
     TaskNotFound,
 )
-from geekai_video_mcp.lifecycle import Media, Status
+from geekai_video_mcp.lifecycle import Media
+from geekai_video_mcp.statuses import Status
 from support.service import KEY
 
 BASE_URL = "https://geekai.test/api/v1"

@@ -24,11 +24,9 @@ from geekai_video_mcp.ledger.sqlite import (
     Store,
 )
 from geekai_video_mcp.lifecycle import (
-    FileStatus,
     FileUpdate,
     Observation,
     Result,
-    Status,
     Task,
     advance,
     import_task,
@@ -37,6 +35,7 @@ from geekai_video_mcp.lifecycle import (
     record_missed_poll,
 )
 from geekai_video_mcp.pace import BURST, HISTORY_LIMIT, Budget, pause, take_token
+from geekai_video_mcp.statuses import FileStatus, Status
 
 NOW = 1_790_000_000.0
 posix = pytest.mark.skipif(sys.platform == "win32", reason="modes and signals are POSIX's")

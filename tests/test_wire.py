@@ -20,7 +20,8 @@ from geekai_video_mcp.errors import (
     SubmissionUnknown,
     TaskNotFound,
 )
-from geekai_video_mcp.lifecycle import Observation, Result, Status
+from geekai_video_mcp.lifecycle import Observation, Result
+from geekai_video_mcp.statuses import Status
 from geekai_video_mcp.wire import (
     RAW_RESPONSE_LIMIT,
     ModelsPage,

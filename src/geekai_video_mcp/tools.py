@@ -41,9 +41,10 @@ from geekai_video_mcp.inputs import (
     ListVideoModels,
     ListVideoTasks,
 )
-from geekai_video_mcp.lifecycle import FileStatus, Media, Task
+from geekai_video_mcp.lifecycle import Media, Task
 from geekai_video_mcp.pictures import MediaResolver
 from geekai_video_mcp.schema import compact_schema, published_schema
+from geekai_video_mcp.statuses import FileStatus
 from geekai_video_mcp.wire import GenerationRequest
 
 RenderPreview = Callable[[Path, Any], Awaitable[bytes | None]]

@@ -15,7 +15,7 @@ import pytest
 
 from geekai_video_mcp.config import SANDBOX_URL
 from geekai_video_mcp.ledger import Ledger
-from geekai_video_mcp.lifecycle import DOWNLOAD_RETRY_DELAYS
+from geekai_video_mcp.retries import DOWNLOAD_RETRY_DELAYS
 from geekai_video_mcp.wire import VideoRequest
 from support.host import ResultHost
 from support.service import VIDEO, ScriptedGeekAI, always, file, once, refusal

@@ -33,7 +33,7 @@ from geekai_video_mcp import server, tools
 from geekai_video_mcp.config import Settings
 from geekai_video_mcp.errors import CapReached
 from geekai_video_mcp.ledger import Ledger
-from geekai_video_mcp.lifecycle import Status
+from geekai_video_mcp.statuses import Status
 from geekai_video_mcp.wire import VideoRequest
 from reliability.watch import Watch
 

@@ -37,16 +37,15 @@ from geekai_video_mcp.errors import (
 )
 from geekai_video_mcp.ledger import EventNotice, Ledger, ProcessRegistry
 from geekai_video_mcp.lifecycle import (
-    UNSENT,
     Media,
     Observation,
-    Status,
     Task,
     advance,
     import_task,
     mark_delivered,
     new_task,
 )
+from geekai_video_mcp.statuses import UNSENT, Status
 from geekai_video_mcp.wire import GenerationRequest
 
 __all__ = [

@@ -12,16 +12,9 @@ from geekai_video_mcp.engine.means import EngineContext
 from geekai_video_mcp.engine.submitting import Submitter
 from geekai_video_mcp.engine.watching import Watcher
 from geekai_video_mcp.errors import GeekAIVideoError, ServiceUnavailable, SubmissionUnknown
-from geekai_video_mcp.lifecycle import (
-    INTENT_TTL,
-    POLLED,
-    UNSENT,
-    Observation,
-    Status,
-    Task,
-    advance,
-    transfer_to_account,
-)
+from geekai_video_mcp.lifecycle import Observation, Task, advance, transfer_to_account
+from geekai_video_mcp.retries import INTENT_TTL
+from geekai_video_mcp.statuses import POLLED, UNSENT, Status
 
 
 class Recovery:

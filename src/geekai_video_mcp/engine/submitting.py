@@ -32,16 +32,10 @@ from geekai_video_mcp.errors import (
     quote,
 )
 from geekai_video_mcp.ledger import Admission
-from geekai_video_mcp.lifecycle import (
-    INTENT_TTL,
-    Observation,
-    Status,
-    Task,
-    advance,
-    retry_delay,
-    with_typical_duration,
-)
+from geekai_video_mcp.lifecycle import Observation, Task, advance, with_typical_duration
 from geekai_video_mcp.pace import typical_duration
+from geekai_video_mcp.retries import INTENT_TTL, retry_delay
+from geekai_video_mcp.statuses import Status
 
 logger = logging.getLogger(__name__)
 

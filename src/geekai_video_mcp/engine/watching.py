@@ -21,20 +21,17 @@ from geekai_video_mcp.errors import (
     TaskNotFound,
 )
 from geekai_video_mcp.lifecycle import (
-    DOWNLOAD_RETRY_DELAYS,
     LEASE_SECONDS,
-    POLLED,
-    FileStatus,
     FileUpdate,
-    Status,
     Task,
     acquire_lease,
     advance,
-    download_retry_delay,
     poll_due,
     record_file,
     record_missed_poll,
 )
+from geekai_video_mcp.retries import DOWNLOAD_RETRY_DELAYS, download_retry_delay
+from geekai_video_mcp.statuses import POLLED, FileStatus, Status
 
 logger = logging.getLogger(__name__)
 

@@ -22,8 +22,9 @@ from geekai_video_mcp.ledger.journal import Journal
 from geekai_video_mcp.ledger.owners import ProcessRegistry
 from geekai_video_mcp.ledger.rows import Event, EventNotice
 from geekai_video_mcp.ledger.sqlite import Store, path_in
-from geekai_video_mcp.lifecycle import Observation, Status, Task, advance
+from geekai_video_mcp.lifecycle import Observation, Task, advance
 from geekai_video_mcp.pace import Budget, DurationSample
+from geekai_video_mcp.statuses import Status
 
 __all__ = ["Admission", "Change", "Event", "EventNotice", "Ledger", "ProcessRegistry"]
 

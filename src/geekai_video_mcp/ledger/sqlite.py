@@ -30,8 +30,9 @@ from geekai_video_mcp.errors import (
     nothing_charged,
 )
 from geekai_video_mcp.ledger import rows
-from geekai_video_mcp.lifecycle import BODY_NEEDED, Status, Task
+from geekai_video_mcp.lifecycle import Task
 from geekai_video_mcp.pace import HISTORY_LIMIT, Budget, DurationSample
+from geekai_video_mcp.statuses import BODY_NEEDED, Status
 
 logger = logging.getLogger(__name__)
 

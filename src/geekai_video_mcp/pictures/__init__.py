@@ -20,9 +20,10 @@ import anyio.to_thread
 from geekai_video_mcp import references
 from geekai_video_mcp.errors import RequestRefused, TaskNotFound
 from geekai_video_mcp.inputs.media import MediaFields, MediaKind, replace_media
-from geekai_video_mcp.lifecycle import TERMINAL, FileStatus, Media, Status, Task
+from geekai_video_mcp.lifecycle import Media, Task
 from geekai_video_mcp.pictures.folders import Unreadable, read_file
 from geekai_video_mcp.references import DATA_URI_LIMIT, PICTURE_REMEDY, RefKind
+from geekai_video_mcp.statuses import TERMINAL, FileStatus, Status
 from geekai_video_mcp.wire import GenerationRequest
 
 RESOLVE_TIMEOUT: Final = 10.0

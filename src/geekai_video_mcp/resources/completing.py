@@ -5,7 +5,7 @@ from typing import Final
 from mcp_types import Completion
 
 from geekai_video_mcp import catalogue
-from geekai_video_mcp.lifecycle import FileStatus
+from geekai_video_mcp.statuses import FileStatus
 from geekai_video_mcp.tools import App
 
 MAX_VALUES: Final = 20

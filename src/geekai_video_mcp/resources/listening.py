@@ -12,7 +12,7 @@ import anyio
 from mcp.server.subscriptions import ResourcesListChanged, ResourceUpdated, SubscriptionBus
 
 from geekai_video_mcp.entries import file_resource_uris, task_uri
-from geekai_video_mcp.lifecycle import FileStatus
+from geekai_video_mcp.statuses import FileStatus
 from geekai_video_mcp.tools import App
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 
 from geekai_video_mcp.entries import JPEG, JSON, MP4, PNG, ROOT, file_uri
 from geekai_video_mcp.errors import GeekAIVideoError, TaskNotFound, quote
-from geekai_video_mcp.lifecycle import FileStatus, Media, Task
+from geekai_video_mcp.lifecycle import Media, Task
+from geekai_video_mcp.statuses import FileStatus
 from geekai_video_mcp.tools import App, task_view
 
 if TYPE_CHECKING:
