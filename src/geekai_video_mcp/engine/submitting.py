@@ -19,6 +19,7 @@ from geekai_video_mcp.admission import admit
 from geekai_video_mcp.engine.means import RATE_LIMIT_MESSAGE, EngineContext, ProviderClient
 from geekai_video_mcp.errors import (
     MAYBE_CHARGED,
+    NOT_CHARGED,
     RATE_LIMITED,
     CapReached,
     GeekAIVideoError,
@@ -286,6 +287,8 @@ class Submitter:
     async def _record_failure(
         self, task: Task, status: Status, why: SubmissionFailure, *, raw_response: str | None = None
     ) -> Task:
+        # Only an unknown outcome may have been charged, and `SubmissionUnknown` says so itself.
+        why.money = why.money or NOT_CHARGED
         seen = Observation(
             status=status,
             at=self._context.clock(),

@@ -23,7 +23,6 @@ from geekai_video_mcp.bodies import has_stripped_media
 from geekai_video_mcp.errors import (
     BUSY,
     DATABASE,
-    NOT_CHARGED,
     InvalidDecision,
     LedgerTooNew,
     StorageUnavailable,
@@ -279,7 +278,7 @@ class Store:
         """
         with nothing_charged(), self._transaction():
             if self._version() > len(_MIGRATIONS):
-                raise LedgerTooNew("upgraded", money=NOT_CHARGED)
+                raise LedgerTooNew("upgraded")
             yield
 
     @contextmanager
