@@ -335,6 +335,11 @@ def _without_inline(result: Result | None) -> Result | None:
     return replace(result, url=None) if result and inline else result
 
 
+def needs_watching(task: Task) -> bool:
+    """Whether the task has to be polled, or its result has to be downloaded."""
+    return task.status in POLLED | {Status.SUCCEED} and not task.settled
+
+
 def acquire_lease(task: Task, *, holder: str, at: float, dead_holder: str | None = None) -> Task:
     """The task watched by *holder* for a while, unless someone else's lease still runs.
 

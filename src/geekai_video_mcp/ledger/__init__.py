@@ -69,13 +69,16 @@ class Ledger:
         with anyio.CancelScope(shield=True):
             await self._run_in_worker(self._store.close)
 
-    async def add(self, task: Task) -> None:
-        """Record a new task; when this returns, it survives a power cut.
+    async def add(self, task: Task) -> Task:
+        """Record a task that was made elsewhere; when this returns, it survives a power cut.
+
+        Returns the task on record: this one, or the one that another call has recorded for the
+        same task of the provider.
 
         Raises:
             StorageUnavailable: it is not recorded.
         """
-        await self._run_in_worker(lambda: self._store.add(task))
+        return await self._run_in_worker(lambda: self._store.add(task))
 
     async def admit(self, task: Task, *, body: Mapping[str, Any], admit: Admission) -> Task:
         """Record a new task if the pure function *admit* gives it back, in one transaction.

@@ -80,9 +80,12 @@ class Store:
     def close(self) -> None:
         self._db.close()
 
-    def add(self, task: Task) -> None:
+    def add(self, task: Task) -> Task:
         with self._transaction():
-            self._insert_task(task)
+            if self._insert_task(task):
+                return task
+            found = self._db.execute(rows.SELECT_HOLDER, rows.to_row(task)).fetchone()
+            return rows.from_row(dict(found))
 
     def admit(
         self, task: Task, body: Mapping[str, Any], admit: Callable[[ExistingTasks], Task]
@@ -163,9 +166,12 @@ class Store:
             found = self._db.execute(rows.SELECT_OTHER_ACCOUNTS, {"service": account}).fetchall()
         return list(_parse_rows(found))
 
-    def _insert_task(self, task: Task) -> None:
-        if self._db.execute(rows.INSERT, rows.to_row(task)).rowcount:
+    def _insert_task(self, task: Task) -> bool:
+        """False if the ledger holds the task already, as one that was made elsewhere."""
+        inserted = self._db.execute(rows.INSERT, rows.to_row(task)).rowcount > 0
+        if inserted:
             self._insert_event(task, at=task.created_at)
+        return inserted
 
     def _check_free_space(self) -> None:
         free = shutil.disk_usage(self._folder).free
