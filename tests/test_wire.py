@@ -22,7 +22,8 @@ from geekai_video_mcp.errors import (
     TaskNotFound,
 )
 from geekai_video_mcp.inputs import GenerateVideo
-from geekai_video_mcp.lifecycle import Observation, Result, Status
+from geekai_video_mcp.lifecycle import Observation, Result
+from geekai_video_mcp.statuses import Status
 from geekai_video_mcp.wire import (
     RAW_RESPONSE_LIMIT,
     ModelsPage,

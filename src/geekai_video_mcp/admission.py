@@ -4,7 +4,7 @@
 task. So of any number of processes that ask at once, one records and the others find, and
 no cap is passed by a race.
 
-Which statuses count, and which bind a repeat, is said in `lifecycle.FACTS`: a rejected task
+Which statuses count, and which bind a repeat, is said in `statuses.FACTS`: a rejected task
 binds nothing, for nothing was charged for it, and the same request may work now.
 """
 
@@ -13,7 +13,8 @@ from datetime import UTC, datetime
 from typing import Final
 
 from geekai_video_mcp.errors import CapReached, RequestRefused, quote
-from geekai_video_mcp.lifecycle import Status, Task
+from geekai_video_mcp.lifecycle import Task
+from geekai_video_mcp.statuses import Status
 
 DAY: Final = 24 * 3600.0
 """Seconds of every window here: what a cap counts, and how long a repeat is recognised."""
@@ -41,9 +42,9 @@ class ExistingTasks:
     same_fingerprint: tuple[Task, ...] = ()
     """Those of the same fingerprint in the last `DAY`, newest first."""
     per_day: int = 0
-    """Those of the last `DAY` that are `lifecycle.COUNTED_TODAY`."""
+    """Those of the last `DAY` that are `statuses.COUNTED_TODAY`."""
     in_flight: int = 0
-    """Those of them that are `lifecycle.IN_FLIGHT`."""
+    """Those of them that are `statuses.IN_FLIGHT`."""
     oldest_at: float | None = None
     """When the first of them was made: its reservation is the next to go."""
 

@@ -10,7 +10,8 @@ from pathlib import PurePath
 from typing import Final
 
 from geekai_video_mcp.errors import sanitize
-from geekai_video_mcp.lifecycle import FileStatus, Media, Task
+from geekai_video_mcp.lifecycle import Media, Task
+from geekai_video_mcp.statuses import FileStatus
 
 ROOT: Final = "video://tasks"
 NAME_LIMIT: Final = 60

@@ -1,24 +1,18 @@
-"""What a task is, how it may change, and when to look at it again. Pure: no I/O, no clock.
+"""What a task is, how it may change, and when to poll it. Pure: no I/O, no clock.
 
 Rule 1: every change of a status goes through `advance`, and every allowed change is in
-`ALLOWED`. Nothing else assigns a status; the ledger only stores what `advance` returns.
-What each status means for caps, sweeps, polls and repeats is said in `FACTS`, and nowhere else.
+`statuses.ALLOWED`. Nothing else assigns a status; the ledger only stores what `advance` returns.
 
-Rule 2: what the provider says of the video and what we have on disk are two facts in two
+Rule 2: what the provider says about the video and what is on our disk are two facts in two
 fields. A video that succeeded and could not be downloaded is not a failed video.
 
-Rule 3: an observation made by an attempt that is no longer the task's own changes nothing.
+Rule 3: an observation of an attempt that is no longer the task's current one changes nothing.
 
 All times are Unix seconds, UTC. All durations are seconds.
-
-    intended → submitting → pending/running → succeed → (stored)
-       │  ↑        │   │           └→ failed
-       │  └────────┤   └→ unknown → (a late answer, or a person) pending/running/...
-       └→ rejected ┘         └→ abandoned → (a late answer, or a person) pending/running/...
 """
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Final
@@ -27,220 +21,14 @@ from geekai_video_mcp import pace
 from geekai_video_mcp.bodies import fingerprint, strip_inline_media
 from geekai_video_mcp.errors import SubmissionUnknown
 from geekai_video_mcp.pace import MAX_POLL_GAP, TypicalDuration
-
-
-class Status(StrEnum):
-    """Where a task stands with the provider."""
-
-    INTENDED = "intended"
-    """Recorded, and no byte has left: safe to submit."""
-    SUBMITTING = "submitting"
-    """The POST may be under way. If its process dies here, the outcome is unknown."""
-    PENDING = "pending"
-    RUNNING = "running"
-    SUCCEED = "succeed"
-    FAILED = "failed"
-    """The provider took the task and gave up on it."""
-    REJECTED = "rejected"
-    """The provider refused the request, or it never left: nothing was charged."""
-    UNKNOWN = "unknown"
-    """The request left and no usable answer came, or no result in all the time that we look.
-    Only a person may send it again."""
-    ABANDONED = "abandoned"
-    """A person has given up an unknown outcome: nothing is sent for it or looked at."""
-
-
-ALLOWED: Final[Mapping[Status, frozenset[Status]]] = {
-    Status.INTENDED: frozenset({Status.SUBMITTING, Status.REJECTED}),
-    Status.SUBMITTING: frozenset(
-        {
-            Status.INTENDED,  # surely not sent, or refused unexecuted (429)
-            Status.PENDING,
-            Status.RUNNING,
-            Status.SUCCEED,
-            Status.FAILED,
-            Status.REJECTED,
-            Status.UNKNOWN,
-        }
-    ),
-    # Unknown by time alone: see `GIVE_UP_AFTER`.
-    Status.PENDING: frozenset({Status.RUNNING, Status.SUCCEED, Status.FAILED, Status.UNKNOWN}),
-    Status.RUNNING: frozenset({Status.SUCCEED, Status.FAILED, Status.UNKNOWN}),
-    # Late truth wins: the attempt that owns the POST may still hear its answer, and a person
-    # may find the task at the service, after having given it up as well.
-    Status.UNKNOWN: frozenset(
-        {Status.PENDING, Status.RUNNING, Status.SUCCEED, Status.FAILED, Status.ABANDONED}
-    ),
-    Status.ABANDONED: frozenset({Status.PENDING, Status.RUNNING, Status.SUCCEED, Status.FAILED}),
-    Status.SUCCEED: frozenset(),
-    Status.FAILED: frozenset(),
-    Status.REJECTED: frozenset(),
-}
-
-
-@dataclass(frozen=True, kw_only=True)
-class StatusFacts:
-    """What holds for every task of one status. No fact has a default: each is decided."""
-
-    counts_today: bool
-    """It counts under the cap on videos a day."""
-    in_flight: bool
-    """It counts under the cap on videos in flight: it may be at work at the service."""
-    unfinished: bool
-    """A server has to do something for it, by itself: every sweep takes it up."""
-    unsent: bool
-    """Its request has not been answered: it has to be sent, or is under way."""
-    polled: bool
-    """Only the service can change it: it has to be asked."""
-    needs_body: bool
-    """Its request may have to be sent, now or when a person says so."""
-    binds_duplicate: bool
-    """The same request finds it in place of a new task; see `admission.find_duplicate`."""
-    holds_key: bool
-    """No other request may bear its idempotency key. A unique index in `ledger.rows` says
-    the same, so another answer here needs a migration that replaces the index."""
-    unresolved: bool
-    """Nobody works on it, and only new facts or a person change it."""
-    no_result: bool
-    """It has come to an end, for now or for good, that is no result."""
-
-
-FACTS: Final[Mapping[Status, StatusFacts]] = {
-    Status.INTENDED: StatusFacts(
-        counts_today=True,
-        in_flight=True,
-        unfinished=True,
-        unsent=True,
-        polled=False,
-        needs_body=True,
-        binds_duplicate=True,
-        holds_key=True,
-        unresolved=False,
-        no_result=False,
-    ),
-    Status.SUBMITTING: StatusFacts(
-        counts_today=True,
-        in_flight=True,
-        unfinished=True,
-        unsent=True,
-        polled=False,
-        needs_body=True,  # after a 429 it is sent again
-        binds_duplicate=True,
-        holds_key=True,
-        unresolved=False,
-        no_result=False,
-    ),
-    Status.PENDING: StatusFacts(
-        counts_today=True,
-        in_flight=True,
-        unfinished=True,
-        unsent=False,
-        polled=True,
-        needs_body=False,
-        binds_duplicate=True,
-        holds_key=True,
-        unresolved=False,
-        no_result=False,
-    ),
-    Status.RUNNING: StatusFacts(
-        counts_today=True,
-        in_flight=True,
-        unfinished=True,
-        unsent=False,
-        polled=True,
-        needs_body=False,
-        binds_duplicate=True,
-        holds_key=True,
-        unresolved=False,
-        no_result=False,
-    ),
-    # Unfinished no more; its file may be, which is another fact, in another column.
-    Status.SUCCEED: StatusFacts(
-        counts_today=True,
-        in_flight=False,
-        unfinished=False,
-        unsent=False,
-        polled=False,
-        needs_body=False,
-        binds_duplicate=True,
-        holds_key=True,
-        unresolved=False,
-        no_result=False,
-    ),
-    Status.FAILED: StatusFacts(
-        counts_today=True,
-        in_flight=False,
-        unfinished=False,
-        unsent=False,
-        polled=False,
-        needs_body=False,
-        binds_duplicate=True,
-        holds_key=True,
-        unresolved=False,
-        no_result=True,
-    ),
-    # Nothing was charged for it, and the same request may work now: it binds nothing.
-    Status.REJECTED: StatusFacts(
-        counts_today=False,
-        in_flight=False,
-        unfinished=False,
-        unsent=False,
-        polled=False,
-        needs_body=False,
-        binds_duplicate=False,
-        holds_key=False,
-        unresolved=False,
-        no_result=True,
-    ),
-    # It keeps its place until it is decided, or for a day, which no generation outlasts.
-    Status.UNKNOWN: StatusFacts(
-        counts_today=True,
-        in_flight=True,
-        unfinished=False,
-        unsent=False,
-        polled=False,
-        needs_body=True,
-        binds_duplicate=True,
-        holds_key=True,
-        unresolved=True,
-        no_result=True,
-    ),
-    # A person has decided that the same request is a new one.
-    Status.ABANDONED: StatusFacts(
-        counts_today=True,
-        in_flight=False,
-        unfinished=False,
-        unsent=False,
-        polled=False,
-        needs_body=False,
-        binds_duplicate=False,
-        holds_key=True,
-        unresolved=True,
-        no_result=True,
-    ),
-}
-"""The one place that says what a status means: every set of statuses below is read from it,
-and so is every statement of the ledger that names statuses. A status that is missing here
-stops the import."""
-
-
-def _statuses(holds: Callable[[StatusFacts], bool]) -> frozenset[Status]:
-    """The statuses whose facts *holds* is true of."""
-    return frozenset(status for status in Status if holds(FACTS[status]))
-
-
-COUNTED_TODAY: Final = _statuses(lambda facts: facts.counts_today)
-IN_FLIGHT: Final = _statuses(lambda facts: facts.in_flight)
-UNFINISHED: Final = _statuses(lambda facts: facts.unfinished)
-UNSENT: Final = _statuses(lambda facts: facts.unsent)
-POLLED: Final = _statuses(lambda facts: facts.polled)
-BODY_NEEDED: Final = _statuses(lambda facts: facts.needs_body)
-BINDING: Final = _statuses(lambda facts: facts.binds_duplicate)
-KEY_HOLDING: Final = _statuses(lambda facts: facts.holds_key)
-UNRESOLVED: Final = _statuses(lambda facts: facts.unresolved)
-NO_RESULT: Final = _statuses(lambda facts: facts.no_result)
-TERMINAL: Final = frozenset(status for status in Status if not ALLOWED[status])
-"""Statuses with no way out."""
+from geekai_video_mcp.statuses import (
+    ALLOWED,
+    POLLED,
+    TERMINAL,
+    UNRESOLVED,
+    FileStatus,
+    Status,
+)
 
 
 class Media(StrEnum):
@@ -248,15 +36,6 @@ class Media(StrEnum):
 
     VIDEO = "video"
     IMAGE = "image"
-
-
-class FileStatus(StrEnum):
-    """Where a succeeded task's result stands on our disk."""
-
-    NONE = "none"
-    STORED = "stored"
-    LOST = "lost"
-    """The service no longer has it, and neither do we."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -556,6 +335,11 @@ def _without_inline(result: Result | None) -> Result | None:
     return replace(result, url=None) if result and inline else result
 
 
+def needs_watching(task: Task) -> bool:
+    """Whether the task has to be polled, or its result has to be downloaded."""
+    return task.status in POLLED | {Status.SUCCEED} and not task.settled
+
+
 def acquire_lease(task: Task, *, holder: str, at: float, dead_holder: str | None = None) -> Task:
     """The task watched by *holder* for a while, unless someone else's lease still runs.
 
@@ -595,38 +379,3 @@ def poll_due(task: Task, *, at: float) -> bool:
     if task.next_poll_at is None:
         return True
     return task.next_poll_at <= at or task.next_poll_at > at + MAX_POLL_GAP
-
-
-RETRY_UNSENT: Final = (0.5, 1.0, 2.0)
-"""Seconds before each further attempt at a request that surely did not leave."""
-RATE_LIMIT_DELAYS: Final = (5.0, 10.0, 20.0, 40.0)
-"""Seconds before each further attempt after a 429 that names no time: refused unexecuted."""
-MAX_RETRY_AFTER: Final = 60.0
-"""Seconds a Retry-After may hold a submission; a longer wish is the caller's to wait for."""
-INTENT_TTL: Final = 900.0
-"""Seconds after which an intent that never left is dropped: nobody expects it to spend then."""
-
-
-def retry_delay(*, tried: int, limited: bool, retry_after_seconds: float | None) -> float | None:
-    """Seconds before the next attempt at a request that did not run; None to give up.
-
-    *tried* counts the attempts that ended this way before; *limited* tells a 429 from a
-    request that never left.
-    """
-    delays = RATE_LIMIT_DELAYS if limited else RETRY_UNSENT
-    if tried >= len(delays) or (retry_after_seconds or 0.0) > MAX_RETRY_AFTER:
-        return None
-    return max(delays[tried] if retry_after_seconds is None else 0.0, retry_after_seconds or 0.0)
-
-
-DOWNLOAD_RETRY_DELAYS: Final = (1.0, 5.0, 30.0, 120.0, 300.0)
-"""Seconds before each further download of a result that would not come; the last repeats."""
-
-
-def download_retry_delay(failed_downloads: int) -> float:
-    """Seconds before the next download, after *fetches* that failed."""
-    return (
-        DOWNLOAD_RETRY_DELAYS[min(failed_downloads, len(DOWNLOAD_RETRY_DELAYS)) - 1]
-        if failed_downloads
-        else 0.0
-    )

@@ -14,7 +14,8 @@ from geekai_video_mcp.app import App
 from geekai_video_mcp.config import SANDBOX_URL
 from geekai_video_mcp.entries import file_resource, task_resource
 from geekai_video_mcp.errors import GeekAIVideoError
-from geekai_video_mcp.lifecycle import FileStatus, Media, Task
+from geekai_video_mcp.lifecycle import Media, Task
+from geekai_video_mcp.statuses import FileStatus
 
 PreviewChoice = Literal["none", "cover", "frames"]
 """What `get_video_task` takes as `preview`."""

@@ -11,7 +11,8 @@ import httpx
 import pytest
 
 from geekai_video_mcp.errors import StorageUnavailable
-from geekai_video_mcp.lifecycle import FileStatus, Media, Task
+from geekai_video_mcp.lifecycle import Media, Task
+from geekai_video_mcp.statuses import FileStatus
 from support.net import LINK, Net, refused, succeeded
 from support.service import STILL, VIDEO, file
 

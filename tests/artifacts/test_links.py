@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from geekai_video_mcp.errors import ServiceUnavailable
-from geekai_video_mcp.lifecycle import FileStatus
+from geekai_video_mcp.statuses import FileStatus
 from support.net import LINK, PUBLIC, Net, redirect, refused, succeeded
 from support.service import VIDEO, file
 

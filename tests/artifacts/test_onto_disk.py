@@ -21,7 +21,8 @@ from geekai_video_mcp.artifacts import receiving
 from geekai_video_mcp.artifacts.containers import is_complete
 from geekai_video_mcp.errors import StorageUnavailable
 from geekai_video_mcp.ledger.locks import try_lock
-from geekai_video_mcp.lifecycle import FileStatus, FileUpdate
+from geekai_video_mcp.lifecycle import FileUpdate
+from geekai_video_mcp.statuses import FileStatus
 from support.clock import virtual_time
 from support.net import LINK, PUBLIC, WEBM, Net, refused, succeeded
 from support.service import VIDEO, box, file

@@ -20,7 +20,7 @@ import pytest
 
 from geekai_video_mcp.artifacts import parts
 from geekai_video_mcp.errors import ServiceUnavailable, StorageUnavailable
-from geekai_video_mcp.lifecycle import FileStatus
+from geekai_video_mcp.statuses import FileStatus
 from support.clock import virtual_time
 from support.host import BrokenBody, ResultHost
 from support.net import LINK, Net, redirect, succeeded

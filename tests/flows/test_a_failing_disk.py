@@ -35,8 +35,8 @@ def failing(world: World, status: str) -> Generator[None]:
 
 
 REFUSED = (
-    "could not be written: disk full. It may have been charged. Free some space or mend the"
-    " folder's permissions, then call get_video_task; never generate it again."
+    "could not be written: disk full. It may have been charged. Free disk space or fix the"
+    " folder's permissions, then call get_video_task. Do not generate it again."
 )
 
 
@@ -167,7 +167,7 @@ async def test_nothing_is_asked_for_while_its_answer_would_not_fit(
     assert text(refused) == (
         f"The task database could not be written: only {MIN_FREE_BYTES - 1:,} bytes are free on its"
         " disk."
-        " Nothing was charged. Free some space or mend the folder's permissions, then try again."
+        " Nothing was charged. Free disk space or fix the folder's permissions, then try again."
     )
     assert again["task_id"] == before["task_id"]
     assert world.service.charges == ["a hare"]

@@ -22,11 +22,11 @@ from geekai_video_mcp.lifecycle import (
     GIVE_UP_AFTER,
     GIVE_UP_MIN_POLLS,
     Observation,
-    Status,
     Task,
     advance,
     import_task,
 )
+from geekai_video_mcp.statuses import Status
 from support.service import always, once, refusal
 from support.world import World, call, now, structured, text
 

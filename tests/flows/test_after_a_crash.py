@@ -11,17 +11,11 @@ import httpx
 import pytest
 
 from geekai_video_mcp.ledger import Ledger, ProcessRegistry
-from geekai_video_mcp.lifecycle import (
-    INTENT_TTL,
-    Media,
-    Observation,
-    Status,
-    Task,
-    advance,
-    new_task,
-)
+from geekai_video_mcp.lifecycle import Media, Observation, Task, advance, new_task
 from geekai_video_mcp.pace import Budget
 from geekai_video_mcp.requests import GenerationRequest
+from geekai_video_mcp.retries import INTENT_TTL
+from geekai_video_mcp.statuses import Status
 from support.service import always, estimating, refusal
 from support.world import World, call, now, structured, text
 

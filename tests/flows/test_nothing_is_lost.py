@@ -15,8 +15,9 @@ import pytest
 
 from geekai_video_mcp.config import SANDBOX_URL
 from geekai_video_mcp.ledger import Ledger
-from geekai_video_mcp.lifecycle import DOWNLOAD_RETRY_DELAYS, Media
+from geekai_video_mcp.lifecycle import Media
 from geekai_video_mcp.requests import GenerationRequest
+from geekai_video_mcp.retries import DOWNLOAD_RETRY_DELAYS
 from support.host import ResultHost
 from support.service import VIDEO, ScriptedGeekAI, always, file, once, refusal
 from support.world import World, call, structured, text

@@ -13,8 +13,9 @@ from mcp_types import BlobResourceContents, Resource, ResourceLink, TextResource
 
 from geekai_video_mcp.config import SANDBOX_URL
 from geekai_video_mcp.ledger import Ledger
-from geekai_video_mcp.lifecycle import FileStatus, Status, new_task
+from geekai_video_mcp.lifecycle import new_task
 from geekai_video_mcp.resources import filling, reading
+from geekai_video_mcp.statuses import FileStatus, Status
 from support.service import VIDEO, file
 from support.world import World, call, now, structured
 

@@ -33,8 +33,9 @@ from geekai_video_mcp.app import App, open_app
 from geekai_video_mcp.config import Settings
 from geekai_video_mcp.errors import CapReached
 from geekai_video_mcp.ledger import Ledger
-from geekai_video_mcp.lifecycle import Media, Status
+from geekai_video_mcp.lifecycle import Media
 from geekai_video_mcp.requests import GenerationRequest
+from geekai_video_mcp.statuses import Status
 from reliability.watch import Watch
 
 for _heavy in ("artifacts", "client"):  # which the server imports only when it needs them

@@ -18,7 +18,8 @@ from geekai_video_mcp.artifacts import parts, publishing
 from geekai_video_mcp.artifacts.links import SafeHttpClient, download_failed
 from geekai_video_mcp.artifacts.parts import Part
 from geekai_video_mcp.artifacts.receiving import decode_inline, download, save_error
-from geekai_video_mcp.lifecycle import FileStatus, FileUpdate, Task
+from geekai_video_mcp.lifecycle import FileUpdate, Task
+from geekai_video_mcp.statuses import FileStatus
 
 __all__ = ["ResultDownloader"]
 

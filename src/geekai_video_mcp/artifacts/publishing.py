@@ -17,7 +17,8 @@ from typing import BinaryIO, Final
 from geekai_video_mcp.artifacts.containers import EXTENSIONS, SIGNATURE_BYTES, file_extension
 from geekai_video_mcp.artifacts.parts import Part, sha256_of
 from geekai_video_mcp.errors import sanitize
-from geekai_video_mcp.lifecycle import FileStatus, FileUpdate, Media, Task
+from geekai_video_mcp.lifecycle import FileUpdate, Media, Task
+from geekai_video_mcp.statuses import FileStatus
 
 STEM_LENGTH: Final = 40
 """Characters of the prompt in a file's name: enough to know it by, short on every disk."""

@@ -14,7 +14,8 @@ from typing import Any, Final, cast
 from geekai_video_mcp.cli.layout import GAP, format_table, key_value_lines, wrap_text
 from geekai_video_mcp.errors import MAYBE_CHARGED, sanitize
 from geekai_video_mcp.ledger import Event
-from geekai_video_mcp.lifecycle import FileStatus, Status, Task
+from geekai_video_mcp.lifecycle import Task
+from geekai_video_mcp.statuses import FileStatus, Status
 
 ID_CHARS: Final = 8
 """Characters of an id in a list, as in the names of files."""

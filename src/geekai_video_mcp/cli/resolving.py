@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 from geekai_video_mcp.cli.account import COMMAND, ID_CHARS, format_time, plain_unlimited
 from geekai_video_mcp.cli.layout import GAP, wrap_text
 from geekai_video_mcp.errors import MAYBE_CHARGED, GeekAIVideoError, InvalidDecision, quote
-from geekai_video_mcp.lifecycle import POLLED, UNRESOLVED, Status, Task
+from geekai_video_mcp.lifecycle import Task
+from geekai_video_mcp.statuses import POLLED, UNRESOLVED, Status
 
 if TYPE_CHECKING:
     from geekai_video_mcp.config import Settings

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from geekai_video_mcp.config import Settings
     from geekai_video_mcp.ledger import Ledger
-    from geekai_video_mcp.lifecycle import Status, Task
+    from geekai_video_mcp.lifecycle import Task
+    from geekai_video_mcp.statuses import Status
 
 OK: Final = 0
 REFUSED: Final = 1
@@ -115,7 +116,7 @@ def _prepare_output() -> None:
 
 def _list_tasks(arguments: argparse.Namespace, settings: "Settings") -> int:
     from geekai_video_mcp.cli.account import COMMAND, task_table
-    from geekai_video_mcp.lifecycle import Status
+    from geekai_video_mcp.statuses import Status
 
     known = [status.value for status in Status]
     if arguments.status not in {None, *known}:

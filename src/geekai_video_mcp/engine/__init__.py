@@ -37,10 +37,8 @@ from geekai_video_mcp.errors import (
 )
 from geekai_video_mcp.ledger import EventNotice
 from geekai_video_mcp.lifecycle import (
-    UNSENT,
     Media,
     Observation,
-    Status,
     Task,
     advance,
     import_task,
@@ -48,6 +46,7 @@ from geekai_video_mcp.lifecycle import (
     new_task,
 )
 from geekai_video_mcp.requests import GenerationRequest
+from geekai_video_mcp.statuses import UNSENT, Status
 
 __all__ = [
     "Connections",

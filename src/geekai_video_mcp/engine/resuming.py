@@ -11,17 +11,15 @@ from collections.abc import Callable
 from geekai_video_mcp.engine.means import EngineContext
 from geekai_video_mcp.engine.submitting import Submitter
 from geekai_video_mcp.engine.watching import Watcher
-from geekai_video_mcp.errors import GeekAIVideoError, ServiceUnavailable, SubmissionUnknown
-from geekai_video_mcp.lifecycle import (
-    INTENT_TTL,
-    POLLED,
-    UNSENT,
-    Observation,
-    Status,
-    Task,
-    advance,
-    transfer_to_account,
+from geekai_video_mcp.errors import (
+    NOT_CHARGED,
+    GeekAIVideoError,
+    ServiceUnavailable,
+    SubmissionUnknown,
 )
+from geekai_video_mcp.lifecycle import Observation, Task, advance, transfer_to_account
+from geekai_video_mcp.retries import INTENT_TTL
+from geekai_video_mcp.statuses import POLLED, UNSENT, Status
 
 
 class Recovery:
@@ -98,7 +96,8 @@ class Recovery:
             return True
         if not 0 <= self._context.clock() - task.created_at <= INTENT_TTL:
             why = "The server ended before the request was sent, too long ago to send it now"
-            await self._record_orphan(task, Status.REJECTED, ServiceUnavailable(why))
+            not_sent = ServiceUnavailable(why, money=NOT_CHARGED)
+            await self._record_orphan(task, Status.REJECTED, not_sent)
             return True
         return False
 

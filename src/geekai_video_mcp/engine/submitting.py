@@ -19,6 +19,7 @@ from geekai_video_mcp.admission import admit
 from geekai_video_mcp.engine.means import RATE_LIMIT_MESSAGE, EngineContext, ProviderClient
 from geekai_video_mcp.errors import (
     MAYBE_CHARGED,
+    NOT_CHARGED,
     RATE_LIMITED,
     CapReached,
     GeekAIVideoError,
@@ -32,16 +33,10 @@ from geekai_video_mcp.errors import (
     quote,
 )
 from geekai_video_mcp.ledger import Admission
-from geekai_video_mcp.lifecycle import (
-    INTENT_TTL,
-    Observation,
-    Status,
-    Task,
-    advance,
-    retry_delay,
-    with_typical_duration,
-)
+from geekai_video_mcp.lifecycle import Observation, Task, advance, with_typical_duration
 from geekai_video_mcp.pace import typical_duration
+from geekai_video_mcp.retries import INTENT_TTL, retry_delay
+from geekai_video_mcp.statuses import Status
 
 logger = logging.getLogger(__name__)
 
@@ -292,6 +287,8 @@ class Submitter:
     async def _record_failure(
         self, task: Task, status: Status, why: SubmissionFailure, *, raw_response: str | None = None
     ) -> Task:
+        # Only an unknown outcome may have been charged, and `SubmissionUnknown` says so itself.
+        why.money = why.money or NOT_CHARGED
         seen = Observation(
             status=status,
             at=self._context.clock(),

@@ -21,20 +21,18 @@ from geekai_video_mcp.errors import (
     TaskNotFound,
 )
 from geekai_video_mcp.lifecycle import (
-    DOWNLOAD_RETRY_DELAYS,
     LEASE_SECONDS,
-    POLLED,
-    FileStatus,
     FileUpdate,
-    Status,
     Task,
     acquire_lease,
     advance,
-    download_retry_delay,
+    needs_watching,
     poll_due,
     record_file,
     record_missed_poll,
 )
+from geekai_video_mcp.retries import DOWNLOAD_RETRY_DELAYS, download_retry_delay
+from geekai_video_mcp.statuses import FileStatus, Status
 
 logger = logging.getLogger(__name__)
 
@@ -81,23 +79,25 @@ class Watcher:
             self._dead_link_counts.pop(task_id, None)
 
     async def _acquire_lease(self, task_id: str) -> Task | None:
-        """The task, ours to watch now; None when another process does, or nobody needs to."""
-        owners, clock = self._context.processes, self._context.clock
-        task = await self._context.ledger.find(task_id)
-        if task is None or task.settled or task.status not in POLLED | {Status.SUCCEED}:
+        """The task if this process watches it from now on; None if it must not or need not."""
+        processes = self._context.processes
+
+        def take_lease(task: Task) -> Task:
+            if not needs_watching(task):
+                return task
+            holder = task.lease_holder
+            gone = holder if holder is not None and not processes.is_alive(holder) else None
+            # The time is read inside the transaction. Read before a wait for the ledger, it
+            # would let a lease that was given meanwhile look as if a clock had been set back.
+            return acquire_lease(
+                task, holder=processes.own_id, at=self._context.clock(), dead_holder=gone
+            )
+
+        try:
+            task = await self._context.ledger.change(task_id, take_lease)
+        except KeyError:  # a duplicate, or a request that was refused, is not recorded
             return None
-        gone = (
-            task.lease_holder
-            if task.lease_holder and not owners.is_alive(task.lease_holder)
-            else None
-        )
-        # The time is read in its turn at the ledger: by one that was read before a wait for
-        # it, a lease given meanwhile would end too late to be true, and count for nothing.
-        task = await self._context.ledger.change(
-            task_id,
-            lambda task: acquire_lease(task, holder=owners.own_id, at=clock(), dead_holder=gone),
-        )
-        return task if task.lease_holder == owners.own_id and not task.settled else None
+        return task if needs_watching(task) and task.lease_holder == processes.own_id else None
 
     async def _wait_for_token(self) -> float:
         """Wait in line for the right to look; 0.0 with it, or the seconds to come back after."""

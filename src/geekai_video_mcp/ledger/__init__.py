@@ -22,8 +22,9 @@ from geekai_video_mcp.ledger.journal import Journal
 from geekai_video_mcp.ledger.owners import ProcessRegistry
 from geekai_video_mcp.ledger.rows import Event, EventNotice
 from geekai_video_mcp.ledger.sqlite import Store, path_in
-from geekai_video_mcp.lifecycle import Observation, Status, Task, advance
+from geekai_video_mcp.lifecycle import Observation, Task, advance
 from geekai_video_mcp.pace import Budget, DurationSample
+from geekai_video_mcp.statuses import Status
 
 __all__ = ["Admission", "Change", "Event", "EventNotice", "Ledger", "ProcessRegistry"]
 
@@ -69,7 +70,10 @@ class Ledger:
             await self._run_in_worker(self._store.close)
 
     async def add(self, task: Task) -> Task:
-        """Record a new task; when this returns, it survives a power cut.
+        """Record a task that was made elsewhere; when this returns, it survives a power cut.
+
+        Returns the task on record: this one, or the one that another call has recorded for the
+        same task of the provider.
 
         Returns the task on record: an earlier one if another call has imported the same.
 

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from geekai_video_mcp.ledger.locks import exclusive_lock
-from geekai_video_mcp.lifecycle import Observation, Status
+from geekai_video_mcp.lifecycle import Observation
+from geekai_video_mcp.statuses import Status
 
 logger = logging.getLogger(__name__)
 

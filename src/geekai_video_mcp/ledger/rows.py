@@ -11,19 +11,17 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Final
 
-from geekai_video_mcp.lifecycle import (
+from geekai_video_mcp.lifecycle import Media, Result, Task
+from geekai_video_mcp.pace import Budget, DurationSample
+from geekai_video_mcp.statuses import (
     BINDING,
     COUNTED_TODAY,
     IN_FLIGHT,
     KEY_HOLDING,
     UNFINISHED,
     FileStatus,
-    Media,
-    Result,
     Status,
-    Task,
 )
-from geekai_video_mcp.pace import Budget, DurationSample
 
 SCHEMA: Final = (
     """

@@ -23,15 +23,15 @@ from geekai_video_mcp.bodies import has_stripped_media
 from geekai_video_mcp.errors import (
     BUSY,
     DATABASE,
-    NOT_CHARGED,
     InvalidDecision,
     LedgerTooNew,
     StorageUnavailable,
     nothing_charged,
 )
 from geekai_video_mcp.ledger import rows
-from geekai_video_mcp.lifecycle import BODY_NEEDED, Status, Task
+from geekai_video_mcp.lifecycle import Task
 from geekai_video_mcp.pace import HISTORY_LIMIT, Budget, DurationSample
+from geekai_video_mcp.statuses import BODY_NEEDED, Status
 
 logger = logging.getLogger(__name__)
 
@@ -82,10 +82,9 @@ class Store:
 
     def add(self, task: Task) -> Task:
         with self._transaction():
-            self._insert_task(task)
-            found = self._db.execute(rows.FIND, {"id": task.id}).fetchone()
-            if found is None:  # imported by another call first
-                found = self._db.execute(rows.FIND, {"id": task.provider_task_id}).fetchone()
+            if self._insert_task(task):
+                return task
+            found = self._db.execute(rows.SELECT_HOLDER, rows.to_row(task)).fetchone()
             return rows.from_row(dict(found))
 
     def admit(
@@ -167,9 +166,12 @@ class Store:
             found = self._db.execute(rows.SELECT_OTHER_ACCOUNTS, {"service": account}).fetchall()
         return list(_parse_rows(found))
 
-    def _insert_task(self, task: Task) -> None:
-        if self._db.execute(rows.INSERT, rows.to_row(task)).rowcount:
+    def _insert_task(self, task: Task) -> bool:
+        """False if the ledger holds the task already, as one that was made elsewhere."""
+        inserted = self._db.execute(rows.INSERT, rows.to_row(task)).rowcount > 0
+        if inserted:
             self._insert_event(task, at=task.created_at)
+        return inserted
 
     def _check_free_space(self) -> None:
         free = shutil.disk_usage(self._folder).free
@@ -282,7 +284,7 @@ class Store:
         """
         with nothing_charged(), self._transaction():
             if self._version() > len(_MIGRATIONS):
-                raise LedgerTooNew("upgraded", money=NOT_CHARGED)
+                raise LedgerTooNew("upgraded")
             yield
 
     @contextmanager

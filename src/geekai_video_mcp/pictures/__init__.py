@@ -19,10 +19,11 @@ from anyio import to_thread
 from geekai_video_mcp import references
 from geekai_video_mcp.errors import RequestRefused, TaskNotFound
 from geekai_video_mcp.inputs.media import MediaFields, MediaKind, replace_media
-from geekai_video_mcp.lifecycle import TERMINAL, FileStatus, Media, Status, Task
+from geekai_video_mcp.lifecycle import Media, Task
 from geekai_video_mcp.pictures.folders import Unreadable, read_file
 from geekai_video_mcp.references import DATA_URI_LIMIT, PICTURE_REMEDY, RefKind
 from geekai_video_mcp.requests import GenerationRequest
+from geekai_video_mcp.statuses import TERMINAL, FileStatus, Status
 
 RESOLVE_TIMEOUT: Final = 10.0
 """Seconds for all pictures of one request; a 20 MB photograph takes about one."""

@@ -6,7 +6,7 @@ from mcp_types import Completion
 
 from geekai_video_mcp import catalogue
 from geekai_video_mcp.app import App
-from geekai_video_mcp.lifecycle import FileStatus
+from geekai_video_mcp.statuses import FileStatus
 
 MAX_VALUES: Final = 20
 """Values offered: what a menu shows. The protocol's own limit is 100."""

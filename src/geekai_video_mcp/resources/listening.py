@@ -13,7 +13,7 @@ from mcp.server.subscriptions import ResourcesListChanged, ResourceUpdated, Subs
 
 from geekai_video_mcp.app import App
 from geekai_video_mcp.entries import file_resource_uris, task_uri
-from geekai_video_mcp.lifecycle import FileStatus
+from geekai_video_mcp.statuses import FileStatus
 
 if TYPE_CHECKING:
     from mcp.server.context import CallNext, HandlerResult, ServerRequestContext

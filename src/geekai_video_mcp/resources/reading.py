@@ -12,9 +12,10 @@ from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 from geekai_video_mcp.app import App
 from geekai_video_mcp.entries import JPEG, JSON, MP4, PNG, ROOT, file_uri
 from geekai_video_mcp.errors import GeekAIVideoError, TaskNotFound, quote
-from geekai_video_mcp.lifecycle import FileStatus, Media, Task
+from geekai_video_mcp.lifecycle import Media, Task
 from geekai_video_mcp.preview import Preview
 from geekai_video_mcp.results import task_view
+from geekai_video_mcp.statuses import FileStatus
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver import MCPServer

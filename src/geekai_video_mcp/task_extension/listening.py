@@ -27,7 +27,8 @@ from pydantic import ValidationError
 
 from geekai_video_mcp import results
 from geekai_video_mcp.errors import GeekAIVideoError
-from geekai_video_mcp.lifecycle import Status, Task
+from geekai_video_mcp.lifecycle import Task
+from geekai_video_mcp.statuses import Status
 from geekai_video_mcp.task_extension.handles import IDENTIFIER, VERSIONS, Ctx, detailed_payload
 
 MAX_SUBSCRIBED_TASKS: Final = 100

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from geekai_video_mcp.errors import quote, sanitize
-from geekai_video_mcp.lifecycle import Media, Status, Task
+from geekai_video_mcp.lifecycle import Media, Task
+from geekai_video_mcp.statuses import Status
 from geekai_video_mcp.views.tasks import ToolResult, View
 from geekai_video_mcp.views.words import PUBLIC_STATUS, PublicStatus, iso_time
 

@@ -7,7 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from geekai_video_mcp.entries import file_uri
 from geekai_video_mcp.errors import QUOTE_LIMIT, sanitize
-from geekai_video_mcp.lifecycle import NO_RESULT, FileStatus, Media, Status, Task, poll_due
+from geekai_video_mcp.lifecycle import Media, Task, poll_due
+from geekai_video_mcp.statuses import NO_RESULT, FileStatus, Status
 from geekai_video_mcp.views.words import (
     PUBLIC_STATUS,
     PublicStatus,

@@ -6,7 +6,8 @@ from typing import Final, Literal
 from geekai_video_mcp import catalogue, moderation
 from geekai_video_mcp.errors import MAYBE_CHARGED, NOT_CHARGED, RATE_LIMITED, as_sentence, quote
 from geekai_video_mcp.inputs import MAX_WAIT_SECONDS
-from geekai_video_mcp.lifecycle import NO_RESULT, FileStatus, Media, Status, Task
+from geekai_video_mcp.lifecycle import Media, Task
+from geekai_video_mcp.statuses import NO_RESULT, FileStatus, Status
 
 PREVIEW_LABEL: Final = "A sandbox preview, not made by GeekAI."
 

@@ -31,7 +31,8 @@ from geekai_video_mcp.errors import (
     quote,
     sanitize,
 )
-from geekai_video_mcp.lifecycle import POLLED, Observation, Result, Status
+from geekai_video_mcp.lifecycle import Observation, Result
+from geekai_video_mcp.statuses import POLLED, Status
 from geekai_video_mcp.wire.answers import ModelEntry, ModelsResponse, TaskResponse
 
 __all__ = [
