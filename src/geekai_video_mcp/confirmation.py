@@ -25,14 +25,14 @@ from geekai_video_mcp import views
 from geekai_video_mcp.admission import Forecast
 from geekai_video_mcp.errors import ConsentNotGiven
 
-ANSWERS_IN_CALLS: Final = "2026-07-28"
+INPUT_REQUIRED_SINCE: Final = "2026-07-28"
 """The first revision in which a question is the answer to a call."""
 ANSWER_TIMEOUT: Final = 600.0
 """Seconds for a person to answer; as long as the SDK's seal is good in the new protocol."""
-QUESTION: Final = "consent"
+INPUT_KEY: Final = "consent"
 MAY_COST_MORE: Final = ("retries", "extra_body", "n")
 """Fields by which a request may cost more than its list price."""
-YES_OR_NO: Final[ElicitRequestedSchema] = {"type": "object", "properties": {}}
+EMPTY_FORM: Final[ElicitRequestedSchema] = {"type": "object", "properties": {}}
 """An empty form: to accept it is the answer."""
 
 
@@ -49,10 +49,10 @@ async def request_consent(
         raise forecast.refused
     if forecast.duplicate_of is not None:  # by its id, or a new one might be made unasked
         return forecast.duplicate_of.id
-    found = views.dry_run(forecast, sandbox=False, warnings=warnings).dry_run
-    if found is None or not _needs_confirmation(found, above=above):
+    view = views.dry_run(forecast, sandbox=False, warnings=warnings).dry_run
+    if view is None or not _needs_confirmation(view, above=above):
         return forecast.task.id
-    if not _can_ask(ctx):
+    if not _can_elicit(ctx):
         raise ConsentNotGiven(
             f"GEEKAI_CONFIRM={policy_text(above)} asks a person before this is paid for, and this"
             " client cannot ask (MCP elicitation)",
@@ -60,9 +60,9 @@ async def request_consent(
             " configures the server can change GEEKAI_CONFIRM",
         )
     question = ElicitRequestFormParams(
-        message=views.consent_text(forecast, found), requested_schema=YES_OR_NO
+        message=views.consent_text(forecast, view), requested_schema=EMPTY_FORM
     )
-    if is_version_at_least(str(ctx.protocol_version), ANSWERS_IN_CALLS):
+    if is_version_at_least(str(ctx.protocol_version), INPUT_REQUIRED_SINCE):
         return _read_consent_reply(ctx, forecast, question)
     _require_acceptance(await _elicit(ctx, question))
     return forecast.task.id
@@ -73,20 +73,20 @@ def policy_text(above: float) -> str:
     return "always" if above < 0 else f"above:{above:g}"
 
 
-def _needs_confirmation(found: views.DryRunView, *, above: float) -> bool:
+def _needs_confirmation(view: views.DryRunView, *, above: float) -> bool:
     """Whether it may cost more than *above*, by all that is known."""
-    cost = found.cost_cny
+    cost = view.cost_cny
     if cost is None or cost > above:
         return True
-    return cost > 0 and any(found.request.get(name) for name in MAY_COST_MORE)
+    return cost > 0 and any(view.request.get(name) for name in MAY_COST_MORE)
 
 
-def _can_ask(ctx: "Context[Any]") -> bool:
-    declared = ctx.client_capabilities and ctx.client_capabilities.elicitation
-    if not declared or (declared.form is None and declared.url is not None):
+def _can_elicit(ctx: "Context[Any]") -> bool:
+    elicitation = ctx.client_capabilities and ctx.client_capabilities.elicitation
+    if not elicitation or (elicitation.form is None and elicitation.url is not None):
         return False
     return (
-        is_version_at_least(str(ctx.protocol_version), ANSWERS_IN_CALLS)
+        is_version_at_least(str(ctx.protocol_version), INPUT_REQUIRED_SINCE)
         or ctx.session.can_send_request
     )
 
@@ -95,11 +95,11 @@ def _read_consent_reply(
     ctx: "Context[Any]", forecast: Forecast, question: ElicitRequestFormParams
 ) -> str | InputRequiredResult:
     """The id that was agreed to; the question, if this call does not answer it."""
-    task, answer = forecast.task, (ctx.input_responses or {}).get(QUESTION)
-    about, _, task_id = (ctx.request_state or "").partition(" ")
-    if answer is None or about != task.fingerprint:
+    task, answer = forecast.task, (ctx.input_responses or {}).get(INPUT_KEY)
+    fingerprint, _, task_id = (ctx.request_state or "").partition(" ")
+    if answer is None or fingerprint != task.fingerprint:
         return InputRequiredResult(
-            input_requests={QUESTION: ElicitRequest(params=question)},
+            input_requests={INPUT_KEY: ElicitRequest(params=question)},
             request_state=f"{task.fingerprint} {task.id}",
         )
     _require_acceptance(answer)

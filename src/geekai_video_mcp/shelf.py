@@ -40,11 +40,14 @@ LEGEND: Final = (
     "Id = heading + name; takes t text, f first frame, l last frame, r references, v video,"
     " makes s sound; seconds; CNY."
 )
-_NAMES: Final = {**{fact: field for field, fact in FACT_BY_FIELD.items()}, "image": "pictures"}
+_FIELD_BY_FACT: Final = {
+    **{fact: field for field, fact in FACT_BY_FIELD.items()},
+    "image": "pictures",
+}
 """Facts by the names that a request has for them."""
-_HEADING_ENDS: Final = ("-", "_")
+_HEADING_SEPARATORS: Final = ("-", "_")
 """Where a heading may end."""
-Names = dict[str, "str | int"]
+NamesByHeading = dict[str, "str | int"]
 
 
 class ModelList(ToolResult):
@@ -52,7 +55,7 @@ class ModelList(ToolResult):
 
     published_fields = ("ids", "card", "live")
 
-    ids: Annotated[Names, WithJsonSchema({"type": "object"})] | None = None
+    ids: Annotated[NamesByHeading, WithJsonSchema({"type": "object"})] | None = None
     """Names by heading; their number where they would not fit."""
     card: Annotated[dict[str, Any], WithJsonSchema({"type": "object"})] | None = None
     live: bool
@@ -62,16 +65,16 @@ class ModelList(ToolResult):
 def model_list(
     args: ListVideoModels, live: Mapping[str, LiveModel] | None
 ) -> tuple[ModelList, str]:
-    """The models that suit what is *args*, as a structure and in words."""
-    found = [model for model in _all_models(live) if _matches(model, args)]
-    if not found:
-        words = "No model is known to take all of this; leave a filter out."
-        return ModelList(ids={}, live=bool(live)), words
-    told, room = _format_list(found, live, room=len(found)), len(found)
-    while _wire_size(*told) > MAX_BYTES and room:
-        room //= 2
-        told = _format_list(found, live, room=room)
-    return told
+    """The models that suit what is *args*, as a structure and in text."""
+    matching = [model for model in _all_models(live) if _matches(model, args)]
+    if not matching:
+        text = "No model is known to take all of this; leave a filter out."
+        return ModelList(ids={}, live=bool(live)), text
+    result, max_names = _format_list(matching, live, max_names=len(matching)), len(matching)
+    while _wire_size(*result) > MAX_BYTES and max_names:
+        max_names //= 2
+        result = _format_list(matching, live, max_names=max_names)
+    return result
 
 
 def model_details(name: str, live: Mapping[str, LiveModel] | None) -> tuple[ModelList, str]:
@@ -83,108 +86,110 @@ def model_details(name: str, live: Mapping[str, LiveModel] | None) -> tuple[Mode
     model = models().get(name)
     if model is None and name not in (live or ()):
         raise RequestRefused(unknown_model_message(name, live or ()), code="unknown_model")
-    stands = availability(name, live)
+    status = availability(name, live)
     facts: dict[str, dict[str, Any]] = {}
     for fact_name, fact in model.facts.items() if model else ():
-        facts.setdefault(_provenance(fact), {})[_NAMES.get(fact_name, fact_name)] = _format_fact(
-            fact
-        )
-    told: dict[str, Any] = {
+        field = _FIELD_BY_FACT.get(fact_name, fact_name)
+        facts.setdefault(_provenance(fact), {})[field] = _format_fact(fact)
+    details: dict[str, Any] = {
         "model": name,
-        **({"standing": stands} if stands else {}),
+        **({"standing": status} if status else {}),
         "facts": facts,
         "rules": list(
             dict.fromkeys(rule.message_for(name) for rule in rules() if rule.applies_to(name))
         ),
     }
     lines = [
-        f"{name}{f': {stands}' if stands else ''}",
+        f"{name}{f': {status}' if status else ''}",
         *(_format_group(*each) for each in facts.items()),
     ]
-    return ModelList(card=told, live=bool(live)), "\n".join([*lines, *told["rules"]])
+    return ModelList(card=details, live=bool(live)), "\n".join([*lines, *details["rules"]])
 
 
-def _all_models(listed: Mapping[str, LiveModel] | None) -> list[Model]:
-    new = [Model(id=name, group="new") for name in listed or () if name not in models()]
+def _all_models(live: Mapping[str, LiveModel] | None) -> list[Model]:
+    new = [Model(id=name, group="new") for name in live or () if name not in models()]
     return [*models().values(), *new]
 
 
 def _matches(model: Model, args: ListVideoModels) -> bool:
     """Whether it is known to do all that is asked; false asks for nothing."""
-    wanted = {
+    required = {
         "first_frame": args.first_frame,
         "last_frame": args.last_frame,
         "references": args.references,
         "sound": args.audio,
     }
-    listed = price(model.id)
-    about = f"{model.id} {model.group}".casefold()
+    list_price = price(model.id)
+    searched = f"{model.id} {model.group}".casefold()
     return (
-        all(model.supports(name) for name, wish in wanted.items() if wish)
+        all(model.supports(name) for name, flag in required.items() if flag)
         and model.max_seconds >= (args.seconds or 0)
-        and not (args.free and (listed is None or listed.cny or model.supports("makes")))
-        and all(part in about for part in (args.query or "").casefold().split())
+        and not (args.free and (list_price is None or list_price.cny or model.supports("makes")))
+        and all(part in searched for part in (args.query or "").casefold().split())
     )
 
 
 def _format_list(
-    found: list[Model], listed: Mapping[str, LiveModel] | None, *, room: int
+    matching: list[Model], live: Mapping[str, LiveModel] | None, *, max_names: int
 ) -> tuple[ModelList, str]:
-    """The list with up to *room* names spelled out in each of its additions."""
-    lines, here, apart = list[str](), list[Model](), dict[str, list[str]]()
-    for model in found:
-        if doubt := _availability(model, listed):
-            apart.setdefault(doubt, []).append(model.id)
+    """The list with up to *max_names* names spelled out in each of its additions."""
+    lines, available, unavailable = list[str](), list[Model](), dict[str, list[str]]()
+    for model in matching:
+        if reason := _availability(model, live):
+            unavailable.setdefault(reason, []).append(model.id)
         else:
-            here.append(model)
-    rests: dict[str, list[str]] = {}
-    for heading, run in _group_by_prefix(here):
+            available.append(model)
+    names_by_heading: dict[str, list[str]] = {}
+    for heading, group in _group_by_prefix(available):
         lines += [heading] if heading else []
-        lines += [_format_model(model, heading) for model in run]
-        rests.setdefault(heading, []).extend(model.id.removeprefix(heading) for model in run)
-    lines += [f"{doubt}: {_abbreviate(ids, room)}" for doubt, ids in apart.items()]
-    ids: Names = {
-        heading: " ".join(names) if room == len(found) else len(names)
-        for heading, names in {**rests, **apart}.items()
+        lines += [_format_model(model, heading) for model in group]
+        names_by_heading.setdefault(heading, []).extend(
+            model.id.removeprefix(heading) for model in group
+        )
+    lines += [f"{reason}: {_abbreviate(ids, max_names)}" for reason, ids in unavailable.items()]
+    ids: NamesByHeading = {
+        heading: " ".join(names) if max_names == len(matching) else len(names)
+        for heading, names in {**names_by_heading, **unavailable}.items()
     }
-    return ModelList(ids=ids, live=bool(listed)), "\n".join([LEGEND, *lines])
+    return ModelList(ids=ids, live=bool(live)), "\n".join([LEGEND, *lines])
 
 
-def _abbreviate(ids: list[str], room: int) -> str:
-    shown = ids[:room]
-    left = len(ids) - len(shown)
-    return " ".join(shown) + (f" and {left} more, by query" if left else "")
+def _abbreviate(ids: list[str], max_names: int) -> str:
+    shown = ids[:max_names]
+    omitted = len(ids) - len(shown)
+    return " ".join(shown) + (f" and {omitted} more, by query" if omitted else "")
 
 
-def _availability(model: Model, listed: Mapping[str, LiveModel] | None) -> str | None:
+def _availability(model: Model, live: Mapping[str, LiveModel] | None) -> str | None:
     """Why a model is not among the others; None if it is."""
-    if (stands := availability(model.id, listed)) is not None:
-        return stands
-    return "may be gone" if model.supports("gone") and not listed else None
+    if (status := availability(model.id, live)) is not None:
+        return status
+    return "may be gone" if model.supports("gone") and not live else None
 
 
-def _group_by_prefix(found: list[Model]) -> list[tuple[str, list[Model]]]:
+def _group_by_prefix(members: list[Model]) -> list[tuple[str, list[Model]]]:
     """Neighbours whose ids begin alike, with what they begin with."""
-    runs: list[list[Model]] = []
-    for model in found:
-        if runs and _common_prefix([*runs[-1], model]):
-            runs[-1].append(model)
+    groups: list[list[Model]] = []
+    for model in members:
+        if groups and _common_prefix([*groups[-1], model]):
+            groups[-1].append(model)
         else:
-            runs.append([model])
-    return [(_common_prefix(run) if len(run) > 1 else "", run) for run in runs]
+            groups.append([model])
+    return [(_common_prefix(group) if len(group) > 1 else "", group) for group in groups]
 
 
-def _common_prefix(run: Iterable[Model]) -> str:
-    columns = zip(*(model.id for model in run), strict=False)
-    alike = "".join(column[0] for column in takewhile(lambda each: len(set(each)) == 1, columns))
-    return alike[: max(alike.rfind(mark) for mark in _HEADING_ENDS) + 1]
+def _common_prefix(group: Iterable[Model]) -> str:
+    columns = zip(*(model.id for model in group), strict=False)
+    common = takewhile(lambda letters: len(set(letters)) == 1, columns)
+    prefix = "".join(letters[0] for letters in common)
+    return prefix[: max(prefix.rfind(separator) for separator in _HEADING_SEPARATORS) + 1]
 
 
 def _format_model(model: Model, heading: str) -> str:
-    takes = "".join(letter for letter, name in _LETTERS.items() if model.supports(name))
+    inputs = "".join(letter for letter, name in _LETTERS.items() if model.supports(name))
     cells = (
         model.id.removeprefix(heading),
-        "no video" if model.supports("makes") else takes or "?",
+        "no video" if model.supports("makes") else inputs or "?",
         _format_value(model.value("seconds"), between="/"),
         _format_price(model.id),
     )
@@ -192,10 +197,12 @@ def _format_model(model: Model, heading: str) -> str:
 
 
 def _format_price(name: str) -> str:
-    listed = price(name)
-    if listed is None:
+    list_price = price(name)
+    if list_price is None:
         return ""
-    return f"{listed.cny:g}{'/s' if listed.per == 'second' else ''}" if listed.cny else "free"
+    if not list_price.cny:
+        return "free"
+    return f"{list_price.cny:g}{'/s' if list_price.per == 'second' else ''}"
 
 
 def _format_value(value: Any, *, between: str = ", ") -> str:  # noqa: ANN401 - a fact is of its own kind
@@ -216,11 +223,11 @@ def _format_fact(fact: Fact) -> str:
     return f"{_format_value(fact.value)}{f' ({fact.note})' if fact.note else ''}"
 
 
-def _format_group(origin: str, cells: Mapping[str, str]) -> str:
-    return f"[{origin}] " + "; ".join(f"{name} {cell}" for name, cell in cells.items())
+def _format_group(provenance: str, cells: Mapping[str, str]) -> str:
+    return f"[{provenance}] " + "; ".join(f"{name} {cell}" for name, cell in cells.items())
 
 
-def _wire_size(shown: ModelList, words: str) -> int:
+def _wire_size(result: ModelList, text: str) -> int:
     """As they are sent, in UTF-8."""
-    structure = shown.model_dump_json(exclude_none=True)
-    return len(structure.encode()) + len(json.dumps(words, ensure_ascii=False).encode())
+    structure = result.model_dump_json(exclude_none=True)
+    return len(structure.encode()) + len(json.dumps(text, ensure_ascii=False).encode())

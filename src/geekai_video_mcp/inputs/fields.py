@@ -20,11 +20,11 @@ from pydantic import (
 from geekai_video_mcp import references
 from geekai_video_mcp.inputs.media import MediaKind
 
-INTEGER_BITS: Final = 64
+MAX_INTEGER_BITS: Final = 64
 """Of an integer in `extra_body`, such as a seed: more is exact in no other language."""
 INT32: Final = 2**31 - 1
 """The largest number that every client and store passes on unchanged."""
-PICTURES: Final = 9
+MAX_PICTURES: Final = 9
 """Pictures in one list: the most that any model is documented to take (read 2026-11-22)."""
 SHORT_TEXT_LIMIT: Final = 128
 """Characters of a setting such as a model id or a size: four times the longest known."""
@@ -58,8 +58,8 @@ def _check_json(value: object, *, depth: int = 0) -> None:
         _reject_nul(cast("str", _reject_surrogates(value)))
     elif isinstance(value, float) and not math.isfinite(value):
         msg = "contains NaN or Infinity, which JSON has no word for"
-    elif isinstance(value, int) and value.bit_length() > INTEGER_BITS:
-        msg = f"contains an integer of more than {INTEGER_BITS} bits"
+    elif isinstance(value, int) and value.bit_length() > MAX_INTEGER_BITS:
+        msg = f"contains an integer of more than {MAX_INTEGER_BITS} bits"
     elif isinstance(value, Mapping):
         for name, member in cast("Mapping[object, object]", value).items():
             _check_json(name, depth=depth)
@@ -104,10 +104,10 @@ def _check_picture(text: str, info: ValidationInfo) -> str:
 
 def _check_pictures(value: object, info: ValidationInfo) -> str | list[str]:
     """One picture, or a list of them."""
-    given = _decode_json(value)
-    if isinstance(given, list) and 1 <= len(cast("list[object]", given)) <= PICTURES:
-        return [_check_one_picture(each, info) for each in cast("list[object]", given)]
-    return _check_one_picture(cast("object", given), info)
+    decoded = _decode_json(value)
+    if isinstance(decoded, list) and 1 <= len(cast("list[object]", decoded)) <= MAX_PICTURES:
+        return [_check_one_picture(each, info) for each in cast("list[object]", decoded)]
+    return _check_one_picture(cast("object", decoded), info)
 
 
 def _check_one_picture(value: object, info: ValidationInfo) -> str:

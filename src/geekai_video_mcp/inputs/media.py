@@ -32,20 +32,20 @@ def media_fields(model: type[BaseModel]) -> MediaFields:
     Raises:
         TypeError: a field is marked as two different things, so nothing could resolve it.
     """
-    found: dict[str, MediaKind | MediaFields] = {}
+    fields: dict[str, MediaKind | MediaFields] = {}
     for name, info in model.model_fields.items():
         kinds: list[MediaKind | MediaFields] = []
         for part in (info.annotation, *info.metadata):
-            kinds.extend(kind for kind in _marks(part) if kind not in kinds)
+            kinds.extend(kind for kind in _media_marks(part) if kind not in kinds)
         if len(kinds) > 1:
             msg = f"{model.__name__}.{name} is declared as several kinds of media"
             raise TypeError(msg)
         if kinds:
-            found[info.serialization_alias or name] = kinds[0]
-    return found
+            fields[info.serialization_alias or name] = kinds[0]
+    return fields
 
 
-def _marks(annotation: object) -> Iterator[MediaKind | MediaFields]:
+def _media_marks(annotation: object) -> Iterator[MediaKind | MediaFields]:
     """Every mark in *annotation*: its own, its members', and the fields' of a model in it."""
     if isinstance(annotation, MediaKind):
         yield annotation
@@ -54,7 +54,7 @@ def _marks(annotation: object) -> Iterator[MediaKind | MediaFields]:
             yield fields
     else:
         for part in get_args(annotation):
-            yield from _marks(part)
+            yield from _media_marks(part)
 
 
 async def replace_media(
@@ -65,30 +65,34 @@ async def replace_media(
     This is the one walk over the media of a request.
     """
     return {
-        name: await _replaced(value, fields.get(name), name, replace)
+        name: await _replace_in_value(value, fields.get(name), name, replace)
         for name, value in body.items()
     }
 
 
-async def _replaced(
+async def _replace_in_value(
     value: object, declared: MediaKind | MediaFields | None, where: str, replace: ReplaceMedia
 ) -> object:
     if isinstance(value, list):
         members = enumerate(cast("list[object]", value))
         return [
-            await _replaced(member, declared, f"{where}.{at}", replace) for at, member in members
+            await _replace_in_value(member, declared, f"{where}.{index}", replace)
+            for index, member in members
         ]
     if isinstance(declared, MediaKind):
         if isinstance(value, str):
             return await replace(declared, where, value)
         if isinstance(value, Mapping):
             # Its members are undeclared, so the place stays the argument's, as when it is checked.
-            named = cast("Mapping[str, object]", value).items()
-            return {key: await _replaced(each, declared, where, replace) for key, each in named}
+            members = cast("Mapping[str, object]", value).items()
+            return {
+                key: await _replace_in_value(each, declared, where, replace)
+                for key, each in members
+            }
     elif declared is not None and isinstance(value, Mapping):
-        named = cast("Mapping[str, object]", value).items()
+        members = cast("Mapping[str, object]", value).items()
         return {
-            key: await _replaced(each, declared.get(key), f"{where}.{key}", replace)
-            for key, each in named
+            key: await _replace_in_value(each, declared.get(key), f"{where}.{key}", replace)
+            for key, each in members
         }
     return value

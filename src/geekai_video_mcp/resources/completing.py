@@ -36,7 +36,7 @@ async def _recent_task_ids(app: App, *, stored: bool = False) -> list[str]:
 
 
 def _completion(values: list[str], typed: str) -> Completion:
-    fitting = [value for value in values if value.lower().startswith(typed.lower())]
+    matching = [value for value in values if value.lower().startswith(typed.lower())]
     return Completion(
-        values=fitting[:MAX_VALUES], total=len(fitting), has_more=len(fitting) > MAX_VALUES
+        values=matching[:MAX_VALUES], total=len(matching), has_more=len(matching) > MAX_VALUES
     )

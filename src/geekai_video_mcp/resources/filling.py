@@ -22,25 +22,25 @@ from geekai_video_mcp.tools import App
 if TYPE_CHECKING:
     from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 
-Answer = dict[str, Any]
-Handler = Callable[[App, Mapping[str, Any], Answer], Awaitable[Answer]]
+Result = dict[str, Any]
+Handler = Callable[[App, Mapping[str, Any], Result], Awaitable[Result]]
 
 PAGE_SIZE: Final = 25
 """Tasks on a page of the list: with their files, at most 50 entries."""
-_EBML: Final = "GkXfo"
+_WEBM_START: Final = "GkXfo"
 """How a WebM begins, as base64."""
 
 
 async def fill_dynamic_content(
     ctx: "ServerRequestContext[App, Any]", call_next: "CallNext"
 ) -> "HandlerResult":
-    """The SDK's answer, with what only this server knows."""
-    answer = await call_next(ctx)
-    fill = _HANDLERS.get(ctx.method)
-    if fill is None or not isinstance(answer, dict):
-        return answer
+    """The SDK's result, with what only this server knows."""
+    result = await call_next(ctx)
+    handler = _HANDLERS.get(ctx.method)
+    if handler is None or not isinstance(result, dict):
+        return result
     try:
-        return await fill(ctx.lifespan_context, ctx.params or {}, answer)
+        return await handler(ctx.lifespan_context, ctx.params or {}, result)
     except TaskNotFound as exc:
         msg = "There is no such page; list from the start."
         raise MCPError(code=INVALID_PARAMS, message=msg) from exc
@@ -52,41 +52,41 @@ async def completion_stub(*_: object) -> None:
     """The SDK's completion handler: it announces completions; the middleware fills them."""
 
 
-async def _fill_list(app: App, params: Mapping[str, Any], answer: Answer) -> Answer:
+async def _fill_list(app: App, params: Mapping[str, Any], result: Result) -> Result:
     """The tasks, newest first, each followed by its file."""
     before = params.get("cursor")
     if before is not None:
         before = (await app.engine.get_local(before)).id
-    found = await app.engine.list_tasks(limit=PAGE_SIZE + 1, before=before)
-    page = found[:PAGE_SIZE]
-    listed = [resource for task in page for resource in _task_resources(task)]
-    following = {"nextCursor": page[-1].id} if len(found) > PAGE_SIZE else {}
-    return {**answer, "resources": [*answer["resources"], *listed], **following}
+    tasks = await app.engine.list_tasks(limit=PAGE_SIZE + 1, before=before)
+    page = tasks[:PAGE_SIZE]
+    entries = [resource for task in page for resource in _task_resources(task)]
+    next_cursor = {"nextCursor": page[-1].id} if len(tasks) > PAGE_SIZE else {}
+    return {**result, "resources": [*result["resources"], *entries], **next_cursor}
 
 
-def _task_resources(task: Task) -> list[Answer]:
+def _task_resources(task: Task) -> list[Result]:
     sandbox = task.account == SANDBOX_URL
-    both = (task_resource(task, sandbox=sandbox), file_resource(task, sandbox=sandbox))
+    descriptors = (task_resource(task, sandbox=sandbox), file_resource(task, sandbox=sandbox))
     return [
-        Resource(**asdict(one)).model_dump(mode="json", by_alias=True, exclude_none=True)
-        for one in both
-        if one is not None
+        Resource(**asdict(descriptor)).model_dump(mode="json", by_alias=True, exclude_none=True)
+        for descriptor in descriptors
+        if descriptor is not None
     ]
 
 
-async def _fill_completion(app: App, params: Mapping[str, Any], answer: Answer) -> Answer:
+async def _fill_completion(app: App, params: Mapping[str, Any], result: Result) -> Result:
     argument = cast("Mapping[str, str]", params["argument"])
     completion = await complete_argument(app, argument["name"], argument["value"])
-    said = completion.model_dump(mode="json", by_alias=True, exclude_none=True)
-    return {**answer, "completion": said}
+    content = completion.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return {**result, "completion": content}
 
 
-async def _fix_mime_type(_: App, __: Mapping[str, Any], answer: Answer) -> Answer:
+async def _fix_mime_type(_: App, __: Mapping[str, Any], result: Result) -> Result:
     """A video's type by what it is: a template has one type for all."""
-    for content in answer["contents"]:
-        if content.get("mimeType") == MP4 and content.get("blob", "").startswith(_EBML):
+    for content in result["contents"]:
+        if content.get("mimeType") == MP4 and content.get("blob", "").startswith(_WEBM_START):
             content["mimeType"] = WEBM
-    return answer
+    return result
 
 
 _HANDLERS: Final[Mapping[str, Handler]] = {

@@ -37,29 +37,31 @@ class SubscriptionMiddleware:
     ) -> "HandlerResult":
         if ctx.method != LISTEN_METHOD:
             return await call_next(ctx)
-        engine, while_listening = ctx.lifespan_context.engine, anyio.CancelScope()
+        engine, subscription = ctx.lifespan_context.engine, anyio.CancelScope()
         # Before the client hears that it is heard: what happens in between is told as well.
-        begun = await engine.last_event_id()
-        engine.start_background(self._forward_events, engine, begun, while_listening)
+        last_event_id = await engine.last_event_id()
+        engine.start_background(self._forward_events, engine, last_event_id, subscription)
         try:
             return await call_next(ctx)
         finally:
-            while_listening.cancel()
+            subscription.cancel()
 
-    async def _forward_events(self, engine: "Engine", begun: int, scope: anyio.CancelScope) -> None:
+    async def _forward_events(
+        self, engine: "Engine", last_event_id: int, scope: anyio.CancelScope
+    ) -> None:
         with scope:
             async with self._reader_lock:
-                after = max(begun, self._last_event_id)
-                async with aclosing(engine.watch_events(after=after)) as happenings:
-                    async for happening in happenings:
-                        await self._publish_event(happening)
-                        self._last_event_id = happening.number
+                after = max(last_event_id, self._last_event_id)
+                async with aclosing(engine.watch_events(after=after)) as notices:
+                    async for notice in notices:
+                        await self._publish_event(notice)
+                        self._last_event_id = notice.number
 
-    async def _publish_event(self, happening: "EventNotice") -> None:
-        await self._bus.publish(ResourceUpdated(uri=task_uri(happening.task_id)))
-        stored = happening.file_status is FileStatus.STORED
+    async def _publish_event(self, notice: "EventNotice") -> None:
+        await self._bus.publish(ResourceUpdated(uri=task_uri(notice.task_id)))
+        stored = notice.file_status is FileStatus.STORED
         if stored:
-            for uri in file_resource_uris(happening.task_id):
+            for uri in file_resource_uris(notice.task_id):
                 await self._bus.publish(ResourceUpdated(uri=uri))
-        if stored or happening.first:
+        if stored or notice.first:
             await self._bus.publish(ResourcesListChanged())

@@ -22,27 +22,27 @@ MAX_BLOB_BYTES: Final = 8_000_000
 of JSON, and stands in memory several times at both ends; a clip of 10 s at 720p has 2 to 6 MB."""
 
 
-async def task_as_json(task_id: str, ctx: "Context[App]") -> str:
+async def read_task(task_id: str, ctx: "Context[App]") -> str:
     task = await _get_task(ctx, task_id)
     return task_view(_app_of(ctx), task).model_dump_json(exclude_none=True)
 
 
-async def video(task_id: str, ctx: "Context[App]") -> bytes:
+async def read_video(task_id: str, ctx: "Context[App]") -> bytes:
     task = await _require_stored(ctx, task_id)
     if task.media is Media.IMAGE:
         raise ResourceError(f"Task {task.id} made a picture: read {file_uri(task)}.")
     return await anyio.to_thread.run_sync(_read_content, Path(task.file_path or ""))
 
 
-async def cover(task_id: str, ctx: "Context[App]") -> bytes:
+async def read_cover(task_id: str, ctx: "Context[App]") -> bytes:
     return await _read_picture(ctx, task_id, "cover")
 
 
-async def frames(task_id: str, ctx: "Context[App]") -> bytes:
+async def read_frames(task_id: str, ctx: "Context[App]") -> bytes:
     return await _read_picture(ctx, task_id, "frames")
 
 
-async def last_frame(task_id: str, ctx: "Context[App]") -> bytes:
+async def read_last_frame(task_id: str, ctx: "Context[App]") -> bytes:
     return await _read_picture(ctx, task_id, "last")
 
 
@@ -60,7 +60,7 @@ class Template(NamedTuple):
 TEMPLATES: Final = (
     Template(
         f"{ROOT}/{{task_id}}",
-        task_as_json,
+        read_task,
         "task",
         "Task",
         "How a task stands, as get_video_task tells it",
@@ -68,7 +68,7 @@ TEMPLATES: Final = (
     ),
     Template(
         f"{ROOT}/{{task_id}}/video",
-        video,
+        read_video,
         "video",
         "Video",
         f"The finished video, up to {MAX_BLOB_BYTES // 1_000_000} MB; a larger one is named by"
@@ -77,7 +77,7 @@ TEMPLATES: Final = (
     ),
     Template(
         f"{ROOT}/{{task_id}}/cover",
-        cover,
+        read_cover,
         "cover",
         "Cover",
         "One frame from the middle of the video, or the picture, at most 640 pixels wide or high",
@@ -85,7 +85,7 @@ TEMPLATES: Final = (
     ),
     Template(
         f"{ROOT}/{{task_id}}/frames",
-        frames,
+        read_frames,
         "frames",
         "Contact sheet",
         "Six frames of the video in reading order",
@@ -93,7 +93,7 @@ TEMPLATES: Final = (
     ),
     Template(
         f"{ROOT}/{{task_id}}/last-frame",
-        last_frame,
+        read_last_frame,
         "last-frame",
         "Last frame",
         "The video's last frame, or the picture, in full size: what a next shot begins with",

@@ -31,10 +31,10 @@ from geekai_video_mcp.errors import GeekAIVideoError, TaskNotFound
 from geekai_video_mcp.lifecycle import Task
 from geekai_video_mcp.task_extension.handles import (
     IDENTIFIER,
-    TOOLS,
-    VERSIONS,
+    PROTOCOL_VERSIONS,
+    TASK_TOOLS,
     Ctx,
-    detailed_payload,
+    build_detailed_payload,
     task_payload,
 )
 from geekai_video_mcp.task_extension.listening import task_notifications
@@ -61,58 +61,58 @@ class TasksExtension(Extension):
 
     def methods(self) -> Sequence[MethodBinding]:
         return [
-            MethodBinding("tasks/get", TaskParams, _get_task, VERSIONS),
-            MethodBinding("tasks/update", UpdateParams, _acknowledge, VERSIONS),
-            MethodBinding("tasks/cancel", TaskParams, _acknowledge, VERSIONS),
+            MethodBinding("tasks/get", TaskParams, _handle_get, PROTOCOL_VERSIONS),
+            MethodBinding("tasks/update", UpdateParams, _acknowledge, PROTOCOL_VERSIONS),
+            MethodBinding("tasks/cancel", TaskParams, _acknowledge, PROTOCOL_VERSIONS),
         ]
 
     async def intercept_tool_call(
         self, params: CallToolRequestParams, ctx: Ctx, call_next: CallNext
     ) -> HandlerResult:
-        """The tool's answer; a task in its place where the answer would be to wait for it."""
-        answer, app = await call_next(ctx), ctx.lifespan_context
+        """The tool's result; a task in its place where the result would be to wait for it."""
+        result, app = await call_next(ctx), ctx.lifespan_context
         if (
-            params.name not in TOOLS
-            or not isinstance(answer, CallToolResult)
+            params.name not in TASK_TOOLS
+            or not isinstance(result, CallToolResult)
             or not _declares_extension(ctx)
         ):
-            return answer
-        # Whatever fails now, the task is under way: then the answer itself has its id.
+            return result
+        # Whatever fails now, the task is under way: then the result itself has its id.
         with suppress(GeekAIVideoError):
-            told: dict[str, Any] = answer.structured_content or {}
-            task = await app.engine.get_local(told.get("task_id", ""))
+            content: dict[str, Any] = result.structured_content or {}
+            task = await app.engine.get_local(content.get("task_id", ""))
             if not task.settled:
                 return {"resultType": "task", **task_payload(task, app)}
-        return answer
+        return result
 
 
 def _declares_extension(ctx: Ctx) -> bool:
     """Whether this very request declares the extension."""
-    declared = ctx.session.client_capabilities
-    extensions = (declared and declared.extensions) or {}
-    return ctx.protocol_version in VERSIONS and IDENTIFIER in extensions
+    capabilities = ctx.session.client_capabilities
+    extensions = (capabilities and capabilities.extensions) or {}
+    return ctx.protocol_version in PROTOCOL_VERSIONS and IDENTIFIER in extensions
 
 
-async def _get_task(ctx: Ctx, params: TaskParams) -> HandlerResult:
-    app, task = ctx.lifespan_context, await _requested_task(ctx, params)
+async def _handle_get(ctx: Ctx, params: TaskParams) -> HandlerResult:
+    app, task = ctx.lifespan_context, await _require_task(ctx, params)
     await tools.mark_delivered(app, task)
-    return await detailed_payload(task, app)
+    return await build_detailed_payload(task, app)
 
 
 async def _acknowledge(ctx: Ctx, params: TaskParams) -> HandlerResult:
     """Nothing can be stopped and nothing was asked: the empty answer that is owed."""
-    await _requested_task(ctx, params)
+    await _require_task(ctx, params)
     return {}
 
 
-async def _requested_task(ctx: Ctx, params: TaskParams) -> Task:
+async def _require_task(ctx: Ctx, params: TaskParams) -> Task:
     require_client_extension(ctx, IDENTIFIER)
-    _check_name(ctx, params.task_id)
+    _check_name_header(ctx, params.task_id)
     with _as_mcp_errors():
         return await ctx.lifespan_context.engine.get_local(params.task_id)
 
 
-def _check_name(ctx: Ctx, task_id: str) -> None:
+def _check_name_header(ctx: Ctx, task_id: str) -> None:
     """Refuse what was routed by another task's name; the SDK checks its own methods alone.
 
     A client that gives no name is served: any process on the same ledger can answer.

@@ -36,9 +36,9 @@ class TaskList(ToolResult):
     next_step: str
 
 
-def statuses_of(shown: PublicStatus | None) -> frozenset[Status]:
+def statuses_of(public_status: PublicStatus | None) -> frozenset[Status]:
     """The statuses that are shown under this word; none for all of them."""
-    return frozenset(status for status, word in PUBLIC_STATUS.items() if word == shown)
+    return frozenset(status for status, public in PUBLIC_STATUS.items() if public == public_status)
 
 
 def task_list(tasks: Sequence[Task], *, more: bool, sandbox: str) -> TaskList:
@@ -69,11 +69,11 @@ def _after_list(*, more: bool, some: bool) -> str:
     return f"get_video_task tells all about one.{page}"
 
 
-def task_list_text(shown: TaskList) -> str:
+def task_list_text(result: TaskList) -> str:
     """The same, a line a task."""
     lines = [
         f"{task.created_at} {task.task_status:<10} {task.task_id} {task.model}"
         f"{' (sandbox)' if task.sandbox else ''}: {task.file or quote(task.prompt)}"
-        for task in shown.tasks
+        for task in result.tasks
     ]
-    return "\n".join([*lines, shown.next_step])
+    return "\n".join([*lines, result.next_step])

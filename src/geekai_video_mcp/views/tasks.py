@@ -132,8 +132,8 @@ def generation_result(
 
     *warnings* are of the catalogue's check of the request.
     """
-    facts = _task_fields(task, at=at, sandbox=sandbox, same_account=True)
-    return Generation(**facts, deduplicated=deduplicated, warnings=list(warnings) or None)
+    fields = _task_fields(task, at=at, sandbox=sandbox, same_account=True)
+    return Generation(**fields, deduplicated=deduplicated, warnings=list(warnings) or None)
 
 
 def _task_fields(task: Task, *, at: float, sandbox: bool, same_account: bool) -> dict[str, Any]:
@@ -167,17 +167,17 @@ def _result_fields(task: Task, *, sandbox: bool) -> dict[str, Any]:
         return {}
     # The in-process sandbox has no address that a browser could open. The last frame's
     # link is for the next request, and the sandbox knows its own.
-    shown = (
+    url = (
         None
         if sandbox or not _is_link(result.url)
         else _sanitize_optional(result.url, limit=MAX_LINK_CHARS)
     )
     if task.media is Media.IMAGE:
-        said = _sanitize_optional(result.revised_prompt)
-        return {"data": [ImageResultView(url=shown, revised_prompt=said)]}
+        revised_prompt = _sanitize_optional(result.revised_prompt)
+        return {"data": [ImageResultView(url=url, revised_prompt=revised_prompt)]}
     video = VideoResultView(
         id=_sanitize_optional(result.id),
-        url=shown,
+        url=url,
         cover_image_url=None
         if sandbox
         else _sanitize_optional(result.cover_image_url, limit=MAX_LINK_CHARS),
@@ -193,17 +193,17 @@ def _is_link(url: str | None) -> bool:
     return url is not None and not url.startswith("data:")
 
 
-def _sanitize_optional(said: str | None, *, limit: int = QUOTE_LIMIT) -> str | None:
-    return sanitize(said, limit=limit) if said else None
+def _sanitize_optional(text: str | None, *, limit: int = QUOTE_LIMIT) -> str | None:
+    return sanitize(text, limit=limit) if text else None
 
 
 def _error_view(task: Task) -> ErrorView | None:
     if not is_failure(task):
         return None
-    lost = task.file_error if task.status is Status.SUCCEED else None
+    file_error = task.file_error if task.status is Status.SUCCEED else None
     return ErrorView(
-        code=task.error_code or ("result_lost" if lost else "failed"),
-        message=lost or task.error_message or "No reason was given.",
+        code=task.error_code or ("result_lost" if file_error else "failed"),
+        message=file_error or task.error_message or "No reason was given.",
     )
 
 

@@ -27,26 +27,28 @@ MEDIA_NOUN: Final = {Media.VIDEO: "a video", Media.IMAGE: "an image"}
 
 def task_text(task: Task, *, at: float, sandbox: bool, same_account: bool = True) -> str:
     """What happened and what to do, in a line or two, for a model that reads only text."""
-    words = _headline(task, at=at, sandbox=sandbox)
-    return f"{words} {next_step(task, sandbox=sandbox, same_account=same_account)} Task {task.id}."
+    headline = _headline(task, at=at, sandbox=sandbox)
+    return (
+        f"{headline} {next_step(task, sandbox=sandbox, same_account=same_account)} Task {task.id}."
+    )
 
 
 def duplicate_text(task: Task, *, at: float, sandbox: bool) -> str:
     """The same for a task that an earlier request made."""
     # A key is one request's for good: with it, another variation would be refused.
-    new = "idempotency_key" if task.idempotency_key else "variation"
-    again = "" if task.status is Status.UNKNOWN else f" For another take, add a new {new}."
+    argument = "idempotency_key" if task.idempotency_key else "variation"
+    advice = "" if task.status is Status.UNKNOWN else f" For another take, add a new {argument}."
     return (
         f"This is the task of the same request {max(0, at - task.created_at):.0f} s ago: nothing"
-        f" new was sent.{again} {task_text(task, at=at, sandbox=sandbox)}"
+        f" new was sent.{advice} {task_text(task, at=at, sandbox=sandbox)}"
     )
 
 
 def progress_text(task: Task, *, at: float) -> str:
     """What a person watching the wait reads."""
-    fetching = task.status is Status.SUCCEED and task.file_status is FileStatus.NONE
-    msg = "downloading" if fetching else PUBLIC_STATUS[task.status]
-    return f"{msg}, {elapsed_seconds(task, at=at):.0f} s"
+    downloading = task.status is Status.SUCCEED and task.file_status is FileStatus.NONE
+    state = "downloading" if downloading else PUBLIC_STATUS[task.status]
+    return f"{state}, {elapsed_seconds(task, at=at):.0f} s"
 
 
 def elapsed_seconds(task: Task, *, at: float) -> float:
@@ -88,11 +90,11 @@ _UNRELATED_TO_REQUEST: Final = frozenset(
 
 
 def _after_refusal(task: Task) -> str:
-    stranger = task.media is Media.VIDEO and task.model not in catalogue.models()
-    about_it = task.error_code not in _UNRELATED_TO_REQUEST and not moderation.advice(
+    unknown_model = task.media is Media.VIDEO and task.model not in catalogue.models()
+    about_request = task.error_code not in _UNRELATED_TO_REQUEST and not moderation.advice(
         task.error_code
     )
-    if task.status is Status.REJECTED and stranger and about_it:
+    if task.status is Status.REJECTED and unknown_model and about_request:
         return f"If it is the model's name: {catalogue.unknown_model_message(task.model)}."
     return "Nothing is under way for this task."
 
@@ -117,42 +119,42 @@ def _resolve_hint(task: Task, *, sandbox: bool) -> str:
     if sandbox:  # which has no console to look into
         return f"Tell the user to decide on the command line: {command} --abandon, or --resubmit."
     sent = iso_time(task.submitted_at) or "that time"
-    named = task.provider_task_id
-    sought = f"{MEDIA_NOUN[task.media]} sent at {sent} or soon after"
-    if named:
-        sought = f"task {quote(named, limit=64)}"
+    provider_id = task.provider_task_id
+    target = f"{MEDIA_NOUN[task.media]} sent at {sent} or soon after"
+    if provider_id:
+        target = f"task {quote(provider_id, limit=64)}"
     return (
-        f"Tell the user to look in GeekAI's console for {sought}, and to decide on the command"
+        f"Tell the user to look in GeekAI's console for {target}, and to decide on the command"
         f" line: {command} --attach ITS_ID, --abandon, or --resubmit."
     )
 
 
 def _headline(task: Task, *, at: float, sandbox: bool) -> str:
     if task.status is Status.SUCCEED:
-        return _finished_text(task, sandbox=sandbox)
+        return _success_text(task, sandbox=sandbox)
     if task.status is Status.FAILED:
-        why = as_sentence(_failure_reason(task))
-        return f"GeekAI could not make the {task.media}: {why} {_charge_note(sandbox=sandbox)}"
+        reason = as_sentence(_failure_reason(task))
+        return f"GeekAI could not make the {task.media}: {reason} {_charge_note(sandbox=sandbox)}"
     if task.status in NO_RESULT:
         # SubmissionFailure when it happened, with what it cost and what to do.
         return task.error_message or _DEFAULT_MESSAGES[task.status]
-    silent = (
+    silence = (
         f" GeekAI has not answered since {iso_time(task.unreachable_since)}."
         if task.unreachable_since
         else ""
     )
-    return f"The {task.media} is {progress_text(task, at=at)} so far.{silent}"
+    return f"The {task.media} is {progress_text(task, at=at)} so far.{silence}"
 
 
-def _finished_text(task: Task, *, sandbox: bool) -> str:
+def _success_text(task: Task, *, sandbox: bool) -> str:
     label = f" {PREVIEW_LABEL}" if sandbox else ""
     if task.file_status is FileStatus.STORED:
         size = f"{(task.file_bytes or 0) / 1e6:.1f} MB"
         return f"The {task.media} is finished: {task.file_path} ({size}).{label}"
     problem = f" {as_sentence(task.file_error)}" if task.file_error else ""
     if task.file_status is FileStatus.LOST:
-        gone = f"The {task.media} was finished at GeekAI and cannot be fetched any more."
-        return f"{gone}{problem} {_charge_note(sandbox=sandbox)}{label}"
+        loss = f"The {task.media} was finished at GeekAI and cannot be fetched any more."
+        return f"{loss}{problem} {_charge_note(sandbox=sandbox)}{label}"
     return f"The {task.media} is finished at GeekAI and not on disk yet.{problem}{label}"
 
 
@@ -168,8 +170,8 @@ def _charge_note(*, sandbox: bool) -> str:
 
 
 def _failure_reason(task: Task) -> str:
-    words = ": ".join(word for word in (task.error_code, task.error_message) if word)
-    return quote(words) if words else "it gave no reason"
+    reason = ": ".join(part for part in (task.error_code, task.error_message) if part)
+    return quote(reason) if reason else "it gave no reason"
 
 
 def iso_time(at: float | None) -> str | None:
