@@ -64,7 +64,12 @@ async def request_consent(
     )
     if is_version_at_least(str(ctx.protocol_version), INPUT_REQUIRED_SINCE):
         return _read_consent_reply(ctx, forecast, question)
-    _require_acceptance(await _elicit(ctx, question))
+    reply = None
+    with anyio.move_on_after(ANSWER_TIMEOUT):
+        reply = await ctx.session.elicit_form(
+            question.message, question.requested_schema, ctx.request_context.request_id
+        )
+    _require_acceptance(reply)
     return forecast.task.id
 
 
@@ -104,15 +109,6 @@ def _read_consent_reply(
         )
     _require_acceptance(answer)
     return task_id
-
-
-async def _elicit(ctx: "Context[Any]", question: ElicitRequestFormParams) -> ElicitResult | None:
-    """What the person says; None if nobody says anything."""
-    with anyio.move_on_after(ANSWER_TIMEOUT):
-        return await ctx.session.elicit_form(
-            question.message, question.requested_schema, ctx.request_context.request_id
-        )
-    return None
 
 
 def _require_acceptance(answer: object) -> None:

@@ -55,7 +55,7 @@ async def storyboard(
         f"Shot 1: generate_video{_model_clause(model)} with image task:ID of the picture."
         f" Then {_WAIT_STEP}.",
         "Each further shot: the same with image task:ID of the shot"
-        f" before{_same_model_clause(model)}; it"
+        f" before{', and the same model' if model.strip() else ''}; it"
         " begins with that shot's last frame. Look at the frames before going on.",
         "Give the user the files in order.",
         ctx=ctx,
@@ -184,10 +184,6 @@ def _quoted_argument(name: str, text: str) -> str:
 
 def _model_clause(model: str) -> str:
     return f" with model {_quoted_argument('model', model)}" if model.strip() else ""
-
-
-def _same_model_clause(model: str) -> str:
-    return ", and the same model" if model.strip() else ""
 
 
 def _invalid_params(msg: str) -> MCPError:

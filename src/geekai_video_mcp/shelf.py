@@ -12,7 +12,6 @@ from pydantic import WithJsonSchema
 
 from geekai_video_mcp.catalogue import (
     FACT_BY_FIELD,
-    Fact,
     LiveModel,
     Model,
     availability,
@@ -66,7 +65,8 @@ def model_list(
     args: ListVideoModels, live: Mapping[str, LiveModel] | None
 ) -> tuple[ModelList, str]:
     """The models that suit what is *args*, as a structure and in text."""
-    matching = [model for model in _all_models(live) if _matches(model, args)]
+    new = [Model(id=name, group="new") for name in live or () if name not in models()]
+    matching = [model for model in [*models().values(), *new] if _matches(model, args)]
     if not matching:
         text = "No model is known to take all of this; leave a filter out."
         return ModelList(ids={}, live=bool(live)), text
@@ -87,10 +87,12 @@ def model_details(name: str, live: Mapping[str, LiveModel] | None) -> tuple[Mode
     if model is None and name not in (live or ()):
         raise RequestRefused(unknown_model_message(name, live or ()), code="unknown_model")
     status = availability(name, live)
-    facts: dict[str, dict[str, Any]] = {}
+    facts: dict[str, dict[str, str]] = {}
     for fact_name, fact in model.facts.items() if model else ():
+        provenance = f"{fact.provenance}: {'; '.join(map(str, fact.sources))}"
         field = _FIELD_BY_FACT.get(fact_name, fact_name)
-        facts.setdefault(_provenance(fact), {})[field] = _format_fact(fact)
+        note = f" ({fact.note})" if fact.note else ""
+        facts.setdefault(provenance, {})[field] = f"{_format_value(fact.value)}{note}"
     details: dict[str, Any] = {
         "model": name,
         **({"standing": status} if status else {}),
@@ -99,16 +101,10 @@ def model_details(name: str, live: Mapping[str, LiveModel] | None) -> tuple[Mode
             dict.fromkeys(rule.message_for(name) for rule in rules() if rule.applies_to(name))
         ),
     }
-    lines = [
-        f"{name}{f': {status}' if status else ''}",
-        *(_format_group(*each) for each in facts.items()),
-    ]
+    lines = [f"{name}{f': {status}' if status else ''}"]
+    for provenance, values in facts.items():
+        lines.append(f"[{provenance}] " + "; ".join(f"{k} {v}" for k, v in values.items()))
     return ModelList(card=details, live=bool(live)), "\n".join([*lines, *details["rules"]])
-
-
-def _all_models(live: Mapping[str, LiveModel] | None) -> list[Model]:
-    new = [Model(id=name, group="new") for name in live or () if name not in models()]
-    return [*models().values(), *new]
 
 
 def _matches(model: Model, args: ListVideoModels) -> bool:
@@ -135,7 +131,10 @@ def _format_list(
     """The list with up to *max_names* names spelled out in each of its additions."""
     lines, available, unavailable = list[str](), list[Model](), dict[str, list[str]]()
     for model in matching:
-        if reason := _availability(model, live):
+        reason = availability(model.id, live)
+        if reason is None and model.supports("gone") and not live:
+            reason = "may be gone"
+        if reason:
             unavailable.setdefault(reason, []).append(model.id)
         else:
             available.append(model)
@@ -146,25 +145,15 @@ def _format_list(
         names_by_heading.setdefault(heading, []).extend(
             model.id.removeprefix(heading) for model in group
         )
-    lines += [f"{reason}: {_abbreviate(ids, max_names)}" for reason, ids in unavailable.items()]
+    for reason, names in unavailable.items():
+        omitted = len(names[max_names:])
+        note = f" and {omitted} more, by query" if omitted else ""
+        lines.append(f"{reason}: {' '.join(names[:max_names])}{note}")
     ids: NamesByHeading = {
         heading: " ".join(names) if max_names == len(matching) else len(names)
         for heading, names in {**names_by_heading, **unavailable}.items()
     }
     return ModelList(ids=ids, live=bool(live)), "\n".join([LEGEND, *lines])
-
-
-def _abbreviate(ids: list[str], max_names: int) -> str:
-    shown = ids[:max_names]
-    omitted = len(ids) - len(shown)
-    return " ".join(shown) + (f" and {omitted} more, by query" if omitted else "")
-
-
-def _availability(model: Model, live: Mapping[str, LiveModel] | None) -> str | None:
-    """Why a model is not among the others; None if it is."""
-    if (status := availability(model.id, live)) is not None:
-        return status
-    return "may be gone" if model.supports("gone") and not live else None
 
 
 def _group_by_prefix(members: list[Model]) -> list[tuple[str, list[Model]]]:
@@ -186,23 +175,18 @@ def _common_prefix(group: Iterable[Model]) -> str:
 
 
 def _format_model(model: Model, heading: str) -> str:
+    cost, list_price = "", price(model.id)
+    if list_price is not None:
+        unit = "/s" if list_price.per == "second" else ""
+        cost = f"{list_price.cny:g}{unit}" if list_price.cny else "free"
     inputs = "".join(letter for letter, name in _LETTERS.items() if model.supports(name))
     cells = (
         model.id.removeprefix(heading),
         "no video" if model.supports("makes") else inputs or "?",
         _format_value(model.value("seconds"), between="/"),
-        _format_price(model.id),
+        cost,
     )
     return " ".join(cell for cell in cells if cell)
-
-
-def _format_price(name: str) -> str:
-    list_price = price(name)
-    if list_price is None:
-        return ""
-    if not list_price.cny:
-        return "free"
-    return f"{list_price.cny:g}{'/s' if list_price.per == 'second' else ''}"
 
 
 def _format_value(value: Any, *, between: str = ", ") -> str:  # noqa: ANN401 - a fact is of its own kind
@@ -213,18 +197,6 @@ def _format_value(value: Any, *, between: str = ", ") -> str:  # noqa: ANN401 - 
     if isinstance(value, dict):
         return between.join(f"{k}: {_format_value(v)}" for k, v in value.items())  # pyright: ignore[reportUnknownVariableType] - JSON
     return "" if value is None else str(value)
-
-
-def _provenance(fact: Fact) -> str:
-    return f"{fact.provenance}: {'; '.join(map(str, fact.sources))}"
-
-
-def _format_fact(fact: Fact) -> str:
-    return f"{_format_value(fact.value)}{f' ({fact.note})' if fact.note else ''}"
-
-
-def _format_group(provenance: str, cells: Mapping[str, str]) -> str:
-    return f"[{provenance}] " + "; ".join(f"{name} {cell}" for name, cell in cells.items())
 
 
 def _wire_size(result: ModelList, text: str) -> int:

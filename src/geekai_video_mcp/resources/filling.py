@@ -15,7 +15,6 @@ from mcp_types import INTERNAL_ERROR, INVALID_PARAMS, Resource
 from geekai_video_mcp.config import SANDBOX_URL
 from geekai_video_mcp.entries import MP4, WEBM, file_resource, task_resource
 from geekai_video_mcp.errors import GeekAIVideoError, TaskNotFound
-from geekai_video_mcp.lifecycle import Task
 from geekai_video_mcp.resources.completing import complete_argument
 from geekai_video_mcp.tools import App
 
@@ -59,19 +58,18 @@ async def _fill_list(app: App, params: Mapping[str, Any], result: Result) -> Res
         before = (await app.engine.get_local(before)).id
     tasks = await app.engine.list_tasks(limit=PAGE_SIZE + 1, before=before)
     page = tasks[:PAGE_SIZE]
-    entries = [resource for task in page for resource in _task_resources(task)]
+    entries = list[Result]()
+    for task in page:
+        sandbox = task.account == SANDBOX_URL
+        for descriptor in (
+            task_resource(task, sandbox=sandbox),
+            file_resource(task, sandbox=sandbox),
+        ):
+            if descriptor is not None:
+                resource = Resource(**asdict(descriptor))
+                entries.append(resource.model_dump(mode="json", by_alias=True, exclude_none=True))
     next_cursor = {"nextCursor": page[-1].id} if len(tasks) > PAGE_SIZE else {}
     return {**result, "resources": [*result["resources"], *entries], **next_cursor}
-
-
-def _task_resources(task: Task) -> list[Result]:
-    sandbox = task.account == SANDBOX_URL
-    descriptors = (task_resource(task, sandbox=sandbox), file_resource(task, sandbox=sandbox))
-    return [
-        Resource(**asdict(descriptor)).model_dump(mode="json", by_alias=True, exclude_none=True)
-        for descriptor in descriptors
-        if descriptor is not None
-    ]
 
 
 async def _fill_completion(app: App, params: Mapping[str, Any], result: Result) -> Result:

@@ -1,7 +1,6 @@
 """The resource templates: one task as JSON, its file, and pictures of it."""
 
-from collections.abc import Awaitable, Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -149,15 +148,9 @@ async def _require_stored(ctx: "Context[App]", task_id: str) -> Task:
 
 
 async def _get_task(ctx: "Context[App]", task_id: str) -> Task:
-    with _translate_errors():
-        return await _app_of(ctx).engine.get_local(task_id)
-
-
-@contextmanager
-def _translate_errors() -> Generator[None]:
-    """Errors of ours as the protocol's: what nobody knows is told apart from all else."""
+    """The task of this id; errors of ours become the SDK's, so that their text is sent."""
     try:
-        yield
+        return await _app_of(ctx).engine.get_local(task_id)
     except TaskNotFound as exc:
         msg = (
             f"No task {quote(exc.task_id, limit=64)} is on record here. list_video_tasks shows"

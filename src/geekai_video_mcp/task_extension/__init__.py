@@ -6,8 +6,8 @@ is our task_id, so it outlives this process and any other finds it. The specific
 draft in ext-tasks, read 2026-11-24.
 """
 
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from mcp import MCPError
@@ -108,8 +108,12 @@ async def _acknowledge(ctx: Ctx, params: TaskParams) -> HandlerResult:
 async def _require_task(ctx: Ctx, params: TaskParams) -> Task:
     require_client_extension(ctx, IDENTIFIER)
     _check_name_header(ctx, params.task_id)
-    with _as_mcp_errors():
+    try:
         return await ctx.lifespan_context.engine.get_local(params.task_id)
+    except TaskNotFound as exc:
+        raise MCPError(INVALID_PARAMS, exc.message) from exc
+    except GeekAIVideoError as exc:
+        raise MCPError(INTERNAL_ERROR, exc.message) from exc
 
 
 def _check_name_header(ctx: Ctx, task_id: str) -> None:
@@ -121,14 +125,3 @@ def _check_name_header(ctx: Ctx, task_id: str) -> None:
     name = request.headers.get(MCP_NAME_HEADER) if isinstance(request, Request) else None
     if name is not None and decode_header_value(name) != task_id:
         raise MCPError(HEADER_MISMATCH, f"{MCP_NAME_HEADER} is not the request's taskId")
-
-
-@contextmanager
-def _as_mcp_errors() -> Generator[None]:
-    """Our errors as the protocol's, where there is no result to put them in."""
-    try:
-        yield
-    except TaskNotFound as exc:
-        raise MCPError(INVALID_PARAMS, exc.message) from exc
-    except GeekAIVideoError as exc:
-        raise MCPError(INTERNAL_ERROR, exc.message) from exc

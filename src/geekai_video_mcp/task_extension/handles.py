@@ -27,11 +27,12 @@ CANNOT_CANCEL: Final = "GeekAI cannot stop a job: cancelled or not, it goes on."
 
 def task_payload(task: Task, app: App) -> dict[str, Any]:
     """How the task stands, without its result."""
+    updates = (task.created_at, task.submitted_at, task.last_polled_at, task.ended_at)
     payload: dict[str, Any] = {
         "taskId": task.id,
         "status": "completed" if task.settled else "working",
         "createdAt": _iso_time(task.created_at),
-        "lastUpdatedAt": _iso_time(_last_updated_at(task)),
+        "lastUpdatedAt": _iso_time(max(at for at in updates if at is not None)),
         "ttlMs": None,  # without an end: no task is ever deleted from the ledger
     }
     if not task.settled:
@@ -52,12 +53,6 @@ async def build_detailed_payload(task: Task, app: App) -> dict[str, Any]:
     result = await tools.task_result(app, task, preview="frames")
     content = result.model_dump(mode="json", by_alias=True, exclude_none=True)
     return {**task_payload(task, app), "result": {"resultType": "complete", **content}}
-
-
-def _last_updated_at(task: Task) -> float:
-    """When something was last learned of it."""
-    times = (task.created_at, task.submitted_at, task.last_polled_at, task.ended_at)
-    return max(at for at in times if at is not None)
 
 
 def _iso_time(at: float) -> str:

@@ -43,6 +43,9 @@ def statuses_of(public_status: PublicStatus | None) -> frozenset[Status]:
 
 def task_list(tasks: Sequence[Task], *, more: bool, sandbox: str) -> TaskList:
     """A page of tasks; *more*: another follows. *sandbox*: the service that is none."""
+    next_step = "get_video_task tells all about one." if tasks else "There is no such task."
+    if more:
+        next_step += " Older ones follow: give next_before as before."
     return TaskList(
         tasks=[
             ListedTask(
@@ -58,15 +61,8 @@ def task_list(tasks: Sequence[Task], *, more: bool, sandbox: str) -> TaskList:
             for task in tasks
         ],
         next_before=tasks[-1].id if more else None,
-        next_step=_after_list(more=more, some=bool(tasks)),
+        next_step=next_step,
     )
-
-
-def _after_list(*, more: bool, some: bool) -> str:
-    if not some:
-        return "There is no such task."
-    page = " Older ones follow: give next_before as before." if more else ""
-    return f"get_video_task tells all about one.{page}"
 
 
 def task_list_text(result: TaskList) -> str:

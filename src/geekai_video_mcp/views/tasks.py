@@ -137,6 +137,14 @@ def generation_result(
 
 
 def _task_fields(task: Task, *, at: float, sandbox: bool, same_account: bool) -> dict[str, Any]:
+    link_expires_at = None
+    if not sandbox and task.result is not None and task.ended_at is not None:
+        link_expires_at = task.ended_at + LINK_TTL
+    poll_after = None
+    if not task.settled:
+        poll_after = 1
+        if task.next_poll_at is not None and not poll_due(task, at=at):
+            poll_after += round(task.next_poll_at - at)
     return {
         "task_id": task.id,
         "task_status": PUBLIC_STATUS[task.status],
@@ -146,9 +154,9 @@ def _task_fields(task: Task, *, at: float, sandbox: bool, same_account: bool) ->
         "provider_task_id": _sanitize_optional(task.provider_task_id),
         "file": task.file_path,
         "resource": file_uri(task),
-        "url_expires_at": _link_expiry(task, sandbox=sandbox),
+        "url_expires_at": iso_time(link_expires_at),
         "elapsed_seconds": round(elapsed_seconds(task, at=at)),
-        "poll_after_seconds": None if task.settled else _poll_after(task, at=at),
+        "poll_after_seconds": poll_after,
         "stale_since": iso_time(task.unreachable_since),
         "sandbox": sandbox,
         "next_step": next_step(task, sandbox=sandbox, same_account=same_account),
@@ -167,11 +175,10 @@ def _result_fields(task: Task, *, sandbox: bool) -> dict[str, Any]:
         return {}
     # The in-process sandbox has no address that a browser could open. The last frame's
     # link is for the next request, and the sandbox knows its own.
-    url = (
-        None
-        if sandbox or not _is_link(result.url)
-        else _sanitize_optional(result.url, limit=MAX_LINK_CHARS)
-    )
+    url = None
+    # A picture may come as a data URI in the response itself, which is no text for a conversation.
+    if not sandbox and result.url and not result.url.startswith("data:"):
+        url = sanitize(result.url, limit=MAX_LINK_CHARS)
     if task.media is Media.IMAGE:
         revised_prompt = _sanitize_optional(result.revised_prompt)
         return {"data": [ImageResultView(url=url, revised_prompt=revised_prompt)]}
@@ -188,11 +195,6 @@ def _result_fields(task: Task, *, sandbox: bool) -> dict[str, Any]:
     return {"video_result": video}
 
 
-def _is_link(url: str | None) -> bool:
-    """A picture may come in the answer itself, and is no text for a conversation."""
-    return url is not None and not url.startswith("data:")
-
-
 def _sanitize_optional(text: str | None, *, limit: int = QUOTE_LIMIT) -> str | None:
     return sanitize(text, limit=limit) if text else None
 
@@ -205,16 +207,3 @@ def _error_view(task: Task) -> ErrorView | None:
         code=task.error_code or ("result_lost" if file_error else "failed"),
         message=file_error or task.error_message or "No reason was given.",
     )
-
-
-def _link_expiry(task: Task, *, sandbox: bool) -> str | None:
-    if sandbox or task.result is None or task.ended_at is None:
-        return None
-    return iso_time(task.ended_at + LINK_TTL)
-
-
-def _poll_after(task: Task, *, at: float) -> int:
-    """Seconds until there can be news."""
-    if task.next_poll_at is None or poll_due(task, at=at):
-        return 1
-    return round(task.next_poll_at - at) + 1

@@ -27,7 +27,20 @@ MEDIA_NOUN: Final = {Media.VIDEO: "a video", Media.IMAGE: "an image"}
 
 def task_text(task: Task, *, at: float, sandbox: bool, same_account: bool = True) -> str:
     """What happened and what to do, in a line or two, for a model that reads only text."""
-    headline = _headline(task, at=at, sandbox=sandbox)
+    if task.status is Status.SUCCEED:
+        headline = _success_text(task, sandbox=sandbox)
+    elif task.status is Status.FAILED:
+        error = ": ".join(part for part in (task.error_code, task.error_message) if part)
+        reason = as_sentence(quote(error) if error else "it gave no reason")
+        charge = _charge_note(sandbox=sandbox)
+        headline = f"GeekAI could not make the {task.media}: {reason} {charge}"
+    elif task.status in NO_RESULT:
+        # Written when it happened, with what it cost and what to do.
+        headline = task.error_message or _DEFAULT_MESSAGES[task.status]
+    else:
+        headline = f"The {task.media} is {progress_text(task, at=at)} so far."
+        if task.unreachable_since:
+            headline += f" GeekAI has not answered since {iso_time(task.unreachable_since)}."
     return (
         f"{headline} {next_step(task, sandbox=sandbox, same_account=same_account)} Task {task.id}."
     )
@@ -100,17 +113,15 @@ def _after_refusal(task: Task) -> str:
 
 
 def _after_success(task: Task) -> str:
+    if task.file_status is FileStatus.STORED and task.media is Media.IMAGE:
+        return f"Show the user the file; generate_video with image task:{task.id} makes it move."
     if task.file_status is FileStatus.STORED:
-        return _after_storing(task)
+        return (
+            f"Show the user the file; image task:{task.id} begins a next shot with its last frame."
+        )
     if task.file_status is FileStatus.LOST:
         return f"Tell the user that the link is dead; GeekAI's console may have the {task.media}."
     return f"It is being downloaded; call get_video_task with wait_seconds {MAX_WAIT_SECONDS}."
-
-
-def _after_storing(task: Task) -> str:
-    if task.media is Media.IMAGE:
-        return f"Show the user the file; generate_video with image task:{task.id} makes it move."
-    return f"Show the user the file; image task:{task.id} begins a next shot with its last frame."
 
 
 def _resolve_hint(task: Task, *, sandbox: bool) -> str:
@@ -127,23 +138,6 @@ def _resolve_hint(task: Task, *, sandbox: bool) -> str:
         f"Tell the user to look in GeekAI's console for {target}, and to decide on the command"
         f" line: {command} --attach ITS_ID, --abandon, or --resubmit."
     )
-
-
-def _headline(task: Task, *, at: float, sandbox: bool) -> str:
-    if task.status is Status.SUCCEED:
-        return _success_text(task, sandbox=sandbox)
-    if task.status is Status.FAILED:
-        reason = as_sentence(_failure_reason(task))
-        return f"GeekAI could not make the {task.media}: {reason} {_charge_note(sandbox=sandbox)}"
-    if task.status in NO_RESULT:
-        # SubmissionFailure when it happened, with what it cost and what to do.
-        return task.error_message or _DEFAULT_MESSAGES[task.status]
-    silence = (
-        f" GeekAI has not answered since {iso_time(task.unreachable_since)}."
-        if task.unreachable_since
-        else ""
-    )
-    return f"The {task.media} is {progress_text(task, at=at)} so far.{silence}"
 
 
 def _success_text(task: Task, *, sandbox: bool) -> str:
@@ -167,11 +161,6 @@ _DEFAULT_MESSAGES: Final = {
 
 def _charge_note(*, sandbox: bool) -> str:
     return NOT_CHARGED if sandbox else MAYBE_CHARGED
-
-
-def _failure_reason(task: Task) -> str:
-    reason = ": ".join(part for part in (task.error_code, task.error_message) if part)
-    return quote(reason) if reason else "it gave no reason"
 
 
 def iso_time(at: float | None) -> str | None:
