@@ -1,7 +1,7 @@
-"""Prompts that a person picks: how a story in shots, or a moving picture, is made here.
+"""The prompts that a user can pick: a story in several shots, and an animated image.
 
-They teach the chain by `task:ID` and the look at the cost before it. What the user typed
-stands in them as data, in quotation marks and capped.
+They explain how to chain results with `task:ID` and to check the cost before paying. What the
+user typed is inserted as data: in quotation marks and limited in length.
 """
 
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from mcp.server.mcpserver import MCPServer
 
 MAX_ARGUMENT_CHARS: Final = 2000
-"""Characters of what the user typed; a story's idea, not its script."""
+"""Characters of one argument: enough for the idea of a story, not for a script."""
 MAX_SHOTS: Final = 12
-"""Shots of one story: each is paid for, and a chain of last frames drifts."""
+"""Shots of one story: each is paid for, and the look drifts along a chain of last frames."""
 DEFAULT_SHOTS: Final = "3"
 MAX_NAME_CHARS: Final = 64
-"""Characters of a name that nobody knows."""
+"""Characters of an unknown name that an error message shows."""
 
 _WAIT_STEP: Final = (
     f"get_video_task with wait_seconds {MAX_WAIT_SECONDS}, again until it has a file or has failed;"
@@ -41,7 +41,7 @@ _WAIT_STEP: Final = (
 async def storyboard(
     topic: str, ctx: "Context[App]", shots: str = DEFAULT_SHOTS, style: str = "", model: str = ""
 ) -> str:
-    """A story in shots that join: each begins with the last frame of the one before."""
+    """A story in several shots, each of which starts with the last frame of the previous one."""
     count = _parse_shots(shots)
     style_clause = f", in the style {_quoted_argument('style', style)}" if style.strip() else ""
     return _format_steps(
@@ -63,7 +63,7 @@ async def storyboard(
 
 
 async def animate_image(image: str, ctx: "Context[App]", motion: str = "", model: str = "") -> str:
-    """A picture that moves."""
+    """An image that is animated."""
     motion_clause = f" like this: {_quoted_argument('motion', motion)}" if motion.strip() else ""
     return _format_steps(
         f"Make the picture {_quoted_argument('image', image)} move{motion_clause}.",
@@ -120,7 +120,10 @@ def register_prompts(server: "MCPServer[App]") -> None:
 async def validate_prompt_request(
     ctx: "ServerRequestContext[App, Any]", call_next: "CallNext"
 ) -> "HandlerResult":
-    """A middleware that refuses by name what the SDK would take for a fault of the server's."""
+    """Middleware that refuses unknown prompts and arguments by name.
+
+    The SDK would report them as internal errors of the server.
+    """
     if ctx.method != "prompts/get":
         return await call_next(ctx)
     params: Mapping[str, Any] = ctx.params or {}
@@ -131,7 +134,7 @@ async def validate_prompt_request(
         return await call_next(ctx)
     except ValidationError:
         raise
-    except ValueError as exc:  # whatever comes of ours is an MCPError by now
+    except ValueError as exc:  # the SDK's for an unknown prompt; our own errors are MCPErrors
         raise _invalid_params(
             f"There is no prompt {quote(str(name), limit=MAX_NAME_CHARS)}."
         ) from exc
@@ -142,11 +145,11 @@ def _check_arguments(prompt: Prompt, given: set[str]) -> None:
     for unknown in sorted(given - set(arguments)):
         shown = quote(unknown, limit=MAX_NAME_CHARS)
         raise _invalid_params(
-            f"{prompt.name} has no argument {shown}; it takes {', '.join(arguments)}."
+            f"{prompt.name} has no argument {shown}; its arguments are {', '.join(arguments)}."
         )
     for name, required in arguments.items():
         if required and name not in given:
-            raise _invalid_params(f"{name}: is needed.")
+            raise _invalid_params(f"{name} is required.")
 
 
 def _format_steps(task: str, *steps: str, ctx: "Context[App]") -> str:
@@ -166,18 +169,19 @@ _COST_NOTE: Final = "Every generate_image and generate_video may cost the user m
 
 def _parse_shots(shots: str) -> int:
     number = shots.strip() or DEFAULT_SHOTS
-    # isdecimal takes digits of every script, and so does int.
+    # isdecimal accepts the digits of every script, and so does int.
     if not number.isdecimal() or not 1 <= int(number[:9]) <= MAX_SHOTS:
-        raise _invalid_params(f"shots: give a whole number from 1 to {MAX_SHOTS}.")
+        raise _invalid_params(f"shots must be a whole number from 1 to {MAX_SHOTS}.")
     return int(number)
 
 
 def _quoted_argument(name: str, text: str) -> str:
     if not text.strip():
-        raise _invalid_params(f"{name}: say something.")
+        raise _invalid_params(f"{name} must not be empty.")
     if len(text) > MAX_ARGUMENT_CHARS:
         raise _invalid_params(
-            f"{name}: at most {MAX_ARGUMENT_CHARS} characters; a picture by link, file or ID"
+            f"{name} must have at most {MAX_ARGUMENT_CHARS} characters; pass an image as a link,"
+            " a path or task:ID."
         )
     return quote(text, limit=MAX_ARGUMENT_CHARS)
 

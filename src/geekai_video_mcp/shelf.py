@@ -1,6 +1,7 @@
-"""What the assistant sees of the models: all of them in a line each, or all about one. Pure.
+"""The models as a tool result: a list with one line per model, or the details of one. Pure.
 
-A list is at most `MAX_BYTES` bytes as it is sent, for it is read by a model that pays for each.
+A list takes at most `MAX_BYTES` bytes as it is sent, because the model that reads it pays for
+every token.
 """
 
 import json
@@ -25,8 +26,8 @@ from geekai_video_mcp.inputs import ListVideoModels
 from geekai_video_mcp.views import ToolResult
 
 MAX_BYTES: Final = 2400
-"""Bytes of a list's words and structure as JSON; what MCP puts around them has the rest of
-2,500."""
+"""Bytes of a list's text and structured content as JSON. What MCP puts around them fits into
+the rest of 2,500."""
 _LETTERS: Final = {
     "t": "text",
     "f": "first_frame",
@@ -43,28 +44,28 @@ _FIELD_BY_FACT: Final = {
     **{fact: field for field, fact in FACT_BY_FIELD.items()},
     "image": "pictures",
 }
-"""Facts by the names that a request has for them."""
+"""The request field that each fact is about; a fact that is not listed keeps its name."""
 _HEADING_SEPARATORS: Final = ("-", "_")
-"""Where a heading may end."""
+"""Characters after which a heading may end."""
 NamesByHeading = dict[str, "str | int"]
 
 
 class ModelList(ToolResult):
-    """The models by what their ids begin with, or the facts of one."""
+    """The models grouped by the beginning of their ids, or the details of one model."""
 
     published_fields = ("ids", "card", "live")
 
     ids: Annotated[NamesByHeading, WithJsonSchema({"type": "object"})] | None = None
-    """Names by heading; their number where they would not fit."""
+    """Names by heading; only their number if the names would not fit."""
     card: Annotated[dict[str, Any], WithJsonSchema({"type": "object"})] | None = None
     live: bool
-    """Whether the service's own list is part of it."""
+    """Whether the live list of the service was available and is included."""
 
 
 def model_list(
     args: ListVideoModels, live: Mapping[str, LiveModel] | None
 ) -> tuple[ModelList, str]:
-    """The models that suit what is *args*, as a structure and in text."""
+    """The models that match *args*, as structured content and as text."""
     new = [Model(id=name, group="new") for name in live or () if name not in models()]
     matching = [model for model in [*models().values(), *new] if _matches(model, args)]
     if not matching:
@@ -78,10 +79,10 @@ def model_list(
 
 
 def model_details(name: str, live: Mapping[str, LiveModel] | None) -> tuple[ModelList, str]:
-    """All that is known of one model, with its sources.
+    """All known facts about one model, with their sources.
 
     Raises:
-        RequestRefused: nobody knows it.
+        RequestRefused: neither the catalogue nor the live list contains the model.
     """
     model = models().get(name)
     if model is None and name not in (live or ()):
@@ -108,7 +109,7 @@ def model_details(name: str, live: Mapping[str, LiveModel] | None) -> tuple[Mode
 
 
 def _matches(model: Model, args: ListVideoModels) -> bool:
-    """Whether it is known to do all that is asked; false asks for nothing."""
+    """Whether *model* is known to support every given filter; a filter that is false is ignored."""
     required = {
         "first_frame": args.first_frame,
         "last_frame": args.last_frame,
@@ -128,7 +129,7 @@ def _matches(model: Model, args: ListVideoModels) -> bool:
 def _format_list(
     matching: list[Model], live: Mapping[str, LiveModel] | None, *, max_names: int
 ) -> tuple[ModelList, str]:
-    """The list with up to *max_names* names spelled out in each of its additions."""
+    """The list; of new and of unavailable models, up to *max_names* per line are named."""
     lines, available, unavailable = list[str](), list[Model](), dict[str, list[str]]()
     for model in matching:
         reason = availability(model.id, live)
@@ -157,7 +158,7 @@ def _format_list(
 
 
 def _group_by_prefix(members: list[Model]) -> list[tuple[str, list[Model]]]:
-    """Neighbours whose ids begin alike, with what they begin with."""
+    """Runs of adjacent models whose ids share a prefix, each with that prefix."""
     groups: list[list[Model]] = []
     for model in members:
         if groups and _common_prefix([*groups[-1], model]):
@@ -189,7 +190,7 @@ def _format_model(model: Model, heading: str) -> str:
     return " ".join(cell for cell in cells if cell)
 
 
-def _format_value(value: Any, *, between: str = ", ") -> str:  # noqa: ANN401 - a fact is of its own kind
+def _format_value(value: Any, *, between: str = ", ") -> str:  # noqa: ANN401 - each fact has a type of its own
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):
@@ -200,6 +201,6 @@ def _format_value(value: Any, *, between: str = ", ") -> str:  # noqa: ANN401 - 
 
 
 def _wire_size(result: ModelList, text: str) -> int:
-    """As they are sent, in UTF-8."""
+    """Bytes of both as they are sent, in UTF-8."""
     structure = result.model_dump_json(exclude_none=True)
     return len(structure.encode()) + len(json.dumps(text, ensure_ascii=False).encode())

@@ -1,8 +1,8 @@
-"""What changes while the server runs, filled into answers of the SDK's.
+"""Middleware that adds content which changes at run time to the SDK's results.
 
-`MCPServer` lists the resources it was built with, gives a completion no way to what the
-server works with, and a template one MIME type for good. Its public way to more is a
-middleware: the SDK checks the request and frames the answer, and the content comes from here.
+`MCPServer` lists only the resources that it was built with, gives a completion handler no access
+to the lifespan context, and fixes one MIME type per template. A middleware is the public way
+around this: the SDK validates the request and builds the result, and this module fills it.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -25,15 +25,15 @@ Result = dict[str, Any]
 Handler = Callable[[App, Mapping[str, Any], Result], Awaitable[Result]]
 
 PAGE_SIZE: Final = 25
-"""Tasks on a page of the list: with their files, at most 50 entries."""
+"""Tasks on one page of the list: at most 50 entries, since each task may have a file."""
 _WEBM_START: Final = "GkXfo"
-"""How a WebM begins, as base64."""
+"""The first bytes of a WebM file (EBML), as base64."""
 
 
 async def fill_dynamic_content(
     ctx: "ServerRequestContext[App, Any]", call_next: "CallNext"
 ) -> "HandlerResult":
-    """The SDK's result, with what only this server knows."""
+    """Middleware: return the SDK's result, filled with the content that only this server has."""
     result = await call_next(ctx)
     handler = _HANDLERS.get(ctx.method)
     if handler is None or not isinstance(result, dict):
@@ -41,18 +41,18 @@ async def fill_dynamic_content(
     try:
         return await handler(ctx.lifespan_context, ctx.params or {}, result)
     except TaskNotFound as exc:
-        msg = "There is no such page; list from the start."
+        msg = "This cursor is not valid; list the resources from the start."
         raise MCPError(code=INVALID_PARAMS, message=msg) from exc
     except GeekAIVideoError as exc:
         raise MCPError(code=INTERNAL_ERROR, message=exc.message) from exc
 
 
 async def completion_stub(*_: object) -> None:
-    """The SDK's completion handler: it announces completions; the middleware fills them."""
+    """The completion handler for the SDK: it announces the capability; the middleware fills it."""
 
 
 async def _fill_list(app: App, params: Mapping[str, Any], result: Result) -> Result:
-    """The tasks, newest first, each followed by its file."""
+    """Add the tasks, newest first, each followed by its file."""
     before = params.get("cursor")
     if before is not None:
         before = (await app.engine.get_local(before)).id
@@ -80,7 +80,7 @@ async def _fill_completion(app: App, params: Mapping[str, Any], result: Result) 
 
 
 async def _fix_mime_type(_: App, __: Mapping[str, Any], result: Result) -> Result:
-    """A video's type by what it is: a template has one type for all."""
+    """Correct the MIME type of a WebM video: a template has one type for all its resources."""
     for content in result["contents"]:
         if content.get("mimeType") == MP4 and content.get("blob", "").startswith(_WEBM_START):
             content["mimeType"] = WEBM

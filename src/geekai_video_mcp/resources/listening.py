@@ -1,8 +1,8 @@
-"""`subscriptions/listen`, told by the ledger what changes, whichever process changed it.
+"""Resource notifications for `subscriptions/listen`, from the events in the ledger.
 
-Every change of a task's status, file or name is an event in the ledger. While a client
-listens, one reader looks for new events: at once when this process has changed a task, and
-every second for what other processes do. While nobody listens, nobody looks.
+Every change of a task's status, file or provider id is an event in the ledger. While a client is
+subscribed, one reader polls for new events: immediately after this process has changed a task,
+and every second for changes made by other processes. Without subscribers there is no polling.
 """
 
 from contextlib import aclosing
@@ -24,11 +24,12 @@ LISTEN_METHOD: Final = "subscriptions/listen"
 
 
 class SubscriptionMiddleware:
-    """A middleware that keeps one server's subscribers told for as long as they listen."""
+    """Middleware that publishes task changes on the bus while a client is subscribed."""
 
     def __init__(self, bus: SubscriptionBus) -> None:
         self._bus = bus
-        # One reader tells all listeners of the bus; when its own goes, the next takes over.
+        # One reader serves all subscribers of the bus. It ends with the request that started it;
+        # then the reader of another request acquires the lock and continues.
         self._reader_lock = anyio.Lock()
         self._last_event_id = 0
 
@@ -38,7 +39,7 @@ class SubscriptionMiddleware:
         if ctx.method != LISTEN_METHOD:
             return await call_next(ctx)
         engine, subscription = ctx.lifespan_context.engine, anyio.CancelScope()
-        # Before the client hears that it is heard: what happens in between is told as well.
+        # Read before the subscription is acknowledged, so that no later event is missed.
         last_event_id = await engine.last_event_id()
         engine.start_background(self._forward_events, engine, last_event_id, subscription)
         try:

@@ -1,9 +1,9 @@
-"""MCP's Tasks extension (SEP-2663) over the ledger: another way to the same tasks.
+"""MCP's Tasks extension (SEP-2663): a second way to access the tasks in the ledger.
 
-A client that declares `io.modelcontextprotocol/tasks` on a call gets a task in place of an
-answer that would send it to get_video_task, and no other client ever does. The MCP task's id
-is our task_id, so it outlives this process and any other finds it. The specification is the
-draft in ext-tasks, read 2026-11-24.
+If a client declares `io.modelcontextprotocol/tasks` on a call, and the result would tell it to
+poll with get_video_task, it gets an MCP task instead. No other client gets one. The id of the
+MCP task is our task_id, so it stays valid after this process has ended, and in every other
+process. The specification is the draft in ext-tasks, read 2026-11-24.
 """
 
 from collections.abc import Sequence
@@ -43,19 +43,19 @@ __all__ = ["IDENTIFIER", "TasksExtension", "task_notifications"]
 
 
 class TaskParams(RequestParams):
-    """What every request about a task brings."""
+    """The parameters of every request about a task."""
 
     task_id: str = Field(alias="taskId")
 
 
 class UpdateParams(TaskParams):
-    """Answers to questions; a task of ours asks none while it is under way."""
+    """The parameters of `tasks/update`; our tasks in progress never request input."""
 
     input_responses: dict[str, Any] = Field(alias="inputResponses")
 
 
 class TasksExtension(Extension):
-    """The requests about tasks, and the calls of tools that are answered with one."""
+    """The `tasks/*` requests, and the tool calls that return an MCP task."""
 
     identifier = IDENTIFIER
 
@@ -69,7 +69,7 @@ class TasksExtension(Extension):
     async def intercept_tool_call(
         self, params: CallToolRequestParams, ctx: Ctx, call_next: CallNext
     ) -> HandlerResult:
-        """The tool's result; a task in its place where the result would be to wait for it."""
+        """Return the tool's result, or an MCP task in its place if the task is not finished."""
         result, app = await call_next(ctx), ctx.lifespan_context
         if (
             params.name not in TASK_TOOLS
@@ -77,7 +77,7 @@ class TasksExtension(Extension):
             or not _declares_extension(ctx)
         ):
             return result
-        # Whatever fails now, the task is under way: then the result itself has its id.
+        # The task already exists: if reading it fails now, the result itself still has its id.
         with suppress(GeekAIVideoError):
             content: dict[str, Any] = result.structured_content or {}
             task = await app.engine.get_local(content.get("task_id", ""))
@@ -87,7 +87,7 @@ class TasksExtension(Extension):
 
 
 def _declares_extension(ctx: Ctx) -> bool:
-    """Whether this very request declares the extension."""
+    """Whether this request declares the extension; other requests of the client do not count."""
     capabilities = ctx.session.client_capabilities
     extensions = (capabilities and capabilities.extensions) or {}
     return ctx.protocol_version in PROTOCOL_VERSIONS and IDENTIFIER in extensions
@@ -100,7 +100,10 @@ async def _handle_get(ctx: Ctx, params: TaskParams) -> HandlerResult:
 
 
 async def _acknowledge(ctx: Ctx, params: TaskParams) -> HandlerResult:
-    """Nothing can be stopped and nothing was asked: the empty answer that is owed."""
+    """Return the empty result that the specification requires.
+
+    GeekAI cannot cancel a job, and our tasks never request input, so there is nothing to do.
+    """
     await _require_task(ctx, params)
     return {}
 
@@ -117,11 +120,13 @@ async def _require_task(ctx: Ctx, params: TaskParams) -> Task:
 
 
 def _check_name_header(ctx: Ctx, task_id: str) -> None:
-    """Refuse what was routed by another task's name; the SDK checks its own methods alone.
+    """Refuse a request whose routing header names another task.
 
-    A client that gives no name is served: any process on the same ledger can answer.
+    The SDK checks the header only for its own methods. A request without the header is served:
+    every process with the same ledger can do so.
     """
     request: object = ctx.request
     name = request.headers.get(MCP_NAME_HEADER) if isinstance(request, Request) else None
     if name is not None and decode_header_value(name) != task_id:
-        raise MCPError(HEADER_MISMATCH, f"{MCP_NAME_HEADER} is not the request's taskId")
+        msg = f"The {MCP_NAME_HEADER} header does not match the taskId of the request"
+        raise MCPError(HEADER_MISMATCH, msg)

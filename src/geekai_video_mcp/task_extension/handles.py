@@ -1,8 +1,9 @@
-"""A task of ours as a task of MCP's.
+"""One of our tasks as an MCP task.
 
-`completed` is every end, a failed generation included (`isError`), for `failed` means an
-error of the protocol. Never `cancelled`: GeekAI cannot stop a job. A cancel is acknowledged,
-as the specification has it, and changes nothing, so whatever is `working` says so.
+Every finished task is `completed`, a failed generation included (with `isError`), because
+`failed` means a protocol error. No task is `cancelled`, because GeekAI cannot cancel a job: a
+cancel request is acknowledged, as the specification requires, and changes nothing. The status
+message of every `working` task says so.
 """
 
 from datetime import UTC, datetime
@@ -20,20 +21,20 @@ Ctx = ServerRequestContext[App, Any]
 
 IDENTIFIER: Final = "io.modelcontextprotocol/tasks"
 PROTOCOL_VERSIONS: Final = frozenset({"2026-07-28"})
-"""Where the extension exists: before that, tasks were an experiment of another shape."""
+"""Revisions with this extension; the experimental tasks of earlier ones had another form."""
 TASK_TOOLS: Final = frozenset({"generate_video", "generate_image"})
 CANNOT_CANCEL: Final = "GeekAI cannot stop a job: cancelled or not, it goes on."
 
 
 def task_payload(task: Task, app: App) -> dict[str, Any]:
-    """How the task stands, without its result."""
+    """The state of *task*, without its result."""
     updates = (task.created_at, task.submitted_at, task.last_polled_at, task.ended_at)
     payload: dict[str, Any] = {
         "taskId": task.id,
         "status": "completed" if task.settled else "working",
         "createdAt": _iso_time(task.created_at),
         "lastUpdatedAt": _iso_time(max(at for at in updates if at is not None)),
-        "ttlMs": None,  # without an end: no task is ever deleted from the ledger
+        "ttlMs": None,  # unlimited: tasks are never deleted from the ledger
     }
     if not task.settled:
         at, sandbox = app.clock(), task.account == SANDBOX_URL
@@ -47,7 +48,7 @@ def task_payload(task: Task, app: App) -> dict[str, Any]:
 
 
 async def build_detailed_payload(task: Task, app: App) -> dict[str, Any]:
-    """How the task stands; once it has ended, with what get_video_task would show of it."""
+    """Return the state of *task*; if it is finished, with the result of get_video_task."""
     if not task.settled:
         return task_payload(task, app)
     result = await tools.task_result(app, task, preview="frames")

@@ -1,4 +1,4 @@
-"""What a request would come to, before anything of it has happened. Pure."""
+"""A dry run as a result and as text, and the question for consent. Pure."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -13,7 +13,7 @@ from geekai_video_mcp.views.words import MEDIA_NOUN
 
 
 def dry_run(forecast: Forecast, *, sandbox: bool, warnings: Sequence[str] = ()) -> Generation:
-    """What a request would come to; nothing of it has happened."""
+    """The result of a dry run: what would be sent and what it would cost. Nothing was sent."""
     task = forecast.task
     price = None if sandbox else catalogue.price(task.model)
     return Generation(
@@ -36,7 +36,7 @@ def dry_run(forecast: Forecast, *, sandbox: bool, warnings: Sequence[str] = ()) 
 
 
 def dry_run_text(result: Generation, media: Media) -> str:
-    """The same in words, for a model that reads only text."""
+    """The result of a dry run as text, for a model that reads only text."""
     if result.dry_run is None:
         return result.next_step
     summary = _request_summary(result.dry_run, result.model, media)
@@ -44,7 +44,7 @@ def dry_run_text(result: Generation, media: Media) -> str:
 
 
 def consent_text(forecast: Forecast, view: DryRunView) -> str:
-    """What a person reads who is asked whether to pay."""
+    """The question that asks the user to approve a paid request."""
     task = forecast.task
     prompt = quote(str(view.request.get("prompt") or ""))
     total = "" if view.cost_cny is None else f" That is {view.cost_cny:g} CNY by the list."
@@ -81,7 +81,7 @@ def _price_text(price: catalogue.Price | None) -> str:
 
 
 def warnings_text(warnings: Iterable[str]) -> str:
-    """Warnings as they follow other words; nothing if there are none."""
+    """Warnings as sentences to append to another text; empty if there are none."""
     return "".join(f" {as_sentence(warning[:1].upper() + warning[1:])}" for warning in warnings)
 
 

@@ -1,4 +1,4 @@
-"""Tasks in a list, a line each. Pure."""
+"""A page of tasks as a result and as text, one line per task. Pure."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -9,11 +9,11 @@ from geekai_video_mcp.views.tasks import ToolResult, View
 from geekai_video_mcp.views.words import PUBLIC_STATUS, PublicStatus, iso_time
 
 MAX_PROMPT_CHARS: Final = 80
-"""Characters of a prompt in a list: enough to know it by."""
+"""Characters of a prompt in a list: enough to recognise it."""
 
 
 class ListedTask(View):
-    """A task in a list; the prompt tells it from others."""
+    """A task in a list, with its prompt to recognise it."""
 
     task_id: str
     task_status: PublicStatus
@@ -32,17 +32,21 @@ class TaskList(ToolResult):
 
     tasks: list[ListedTask]
     next_before: str | None = None
-    """Where the next page begins; None on the last."""
+    """The cursor of the next page; None on the last page."""
     next_step: str
 
 
 def statuses_of(public_status: PublicStatus | None) -> frozenset[Status]:
-    """The statuses that are shown under this word; none for all of them."""
+    """The stored statuses that are published as *public_status*; empty if that is None."""
     return frozenset(status for status, public in PUBLIC_STATUS.items() if public == public_status)
 
 
 def task_list(tasks: Sequence[Task], *, more: bool, sandbox: str) -> TaskList:
-    """A page of tasks; *more*: another follows. *sandbox*: the service that is none."""
+    """A page of tasks.
+
+    *more*: whether another page follows. *sandbox*: the account of the sandbox, whose tasks are
+    marked as previews.
+    """
     next_step = "get_video_task tells all about one." if tasks else "There is no such task."
     if more:
         next_step += " Older ones follow: give next_before as before."
@@ -66,7 +70,7 @@ def task_list(tasks: Sequence[Task], *, more: bool, sandbox: str) -> TaskList:
 
 
 def task_list_text(result: TaskList) -> str:
-    """The same, a line a task."""
+    """A page of tasks as text, one line per task."""
     lines = [
         f"{task.created_at} {task.task_status:<10} {task.task_id} {task.model}"
         f"{' (sandbox)' if task.sandbox else ''}: {task.file or quote(task.prompt)}"

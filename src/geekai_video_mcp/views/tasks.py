@@ -1,4 +1,4 @@
-"""A task as a result: GeekAI's own words for it, and ours beside them. Pure."""
+"""A task as structured content: GeekAI's field names, and the fields that we add. Pure."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Final
@@ -17,9 +17,9 @@ from geekai_video_mcp.views.words import (
 )
 
 LINK_TTL: Final = 7 * 24 * 3600.0
-"""Seconds a result link is valid at GeekAI, by its Veo 3.1 manual; read 2026-11-22."""
+"""Seconds that a result link stays valid, by GeekAI's Veo 3.1 manual (read 2026-11-22)."""
 MAX_LINK_CHARS: Final = 4000
-"""Characters of a link that are shown: signed ones have up to two thousand."""
+"""Characters of a link that are shown: signed links have up to two thousand."""
 
 
 class View(BaseModel):
@@ -27,7 +27,10 @@ class View(BaseModel):
 
 
 class ToolResult(View):
-    """A tool's whole result; `published_fields` names the members that are published beforehand."""
+    """A tool's structured result.
+
+    `published_fields` names the members that the published output schema lists.
+    """
 
     published_fields: ClassVar[tuple[str, ...]]
 
@@ -58,10 +61,10 @@ class ErrorView(View):
 
 
 class DryRunView(View):
-    """What a request would come to."""
+    """What a request would send and cost."""
 
     request: dict[str, Any]
-    """As it would be sent, without the bulk of the pictures in it."""
+    """The request as it would be sent, without inline media data."""
     warnings: list[str]
     price: str
     cost_cny: float | None = None
@@ -72,7 +75,7 @@ class DryRunView(View):
 
 
 class _TaskResult(ToolResult):
-    """What the tools' answers have in common."""
+    """The fields that every result about one task has."""
 
     published_fields = ("task_id", "task_status", "file", "sandbox", "next_step")
 
@@ -83,7 +86,7 @@ class _TaskResult(ToolResult):
     provider_task_id: str | None = None
     file: str | None = Field(default=None, description="The result on this machine")
     resource: str | None = None
-    """Where the file is read over MCP; None while there is none."""
+    """The resource URI of the file; None while there is no file."""
     url_expires_at: str | None = None
     poll_after_seconds: int | None = None
     stale_since: str | None = Field(default=None, description="No answer from GeekAI since then")
@@ -98,7 +101,7 @@ class _TaskFields(ToolResult):
 
 
 class VideoTask(_TaskResult, _TaskFields):  # pydantic lists the fields of the last base first
-    """A video task, as it stands."""
+    """A task in its current state."""
 
 
 class _OptionalTaskFields(ToolResult):
@@ -108,7 +111,7 @@ class _OptionalTaskFields(ToolResult):
 
 
 class Generation(_TaskResult, _OptionalTaskFields):
-    """A video task that was asked for, or what a dry run found."""
+    """The task of a request, or the result of a dry run."""
 
     deduplicated: bool | None = Field(
         default=None, description="True: an earlier request's task; nothing new was sent"
@@ -118,9 +121,9 @@ class Generation(_TaskResult, _OptionalTaskFields):
 
 
 def video_task(task: Task, *, at: float, sandbox: bool, same_account: bool = True) -> VideoTask:
-    """*task* as it is shown at *at*, Unix seconds.
+    """*task* in its state at *at*, Unix seconds.
 
-    *ours* is false for a task of another service or key, which nobody here can follow.
+    *same_account* is false for a task of another service or key, which this server cannot poll.
     """
     return VideoTask(**_task_fields(task, at=at, sandbox=sandbox, same_account=same_account))
 
@@ -128,9 +131,10 @@ def video_task(task: Task, *, at: float, sandbox: bool, same_account: bool = Tru
 def generation_result(
     task: Task, *, at: float, sandbox: bool, deduplicated: bool, warnings: Sequence[str] = ()
 ) -> Generation:
-    """*task* as the answer to a request; *repeated* if it is an earlier request's.
+    """*task* as the result of a request.
 
-    *warnings* are of the catalogue's check of the request.
+    *deduplicated*: the task belongs to an earlier, equal request. *warnings* come from the
+    catalogue's check of the request.
     """
     fields = _task_fields(task, at=at, sandbox=sandbox, same_account=True)
     return Generation(**fields, deduplicated=deduplicated, warnings=list(warnings) or None)
@@ -164,19 +168,19 @@ def _task_fields(task: Task, *, at: float, sandbox: bool, same_account: bool) ->
 
 
 def is_failure(task: Task) -> bool:
-    """Whether the task has come to an end that is no result."""
+    """Whether the task has ended without a result."""
     lost = task.status is Status.SUCCEED and task.file_status is FileStatus.LOST
     return lost or task.status in NO_RESULT
 
 
 def _result_fields(task: Task, *, sandbox: bool) -> dict[str, Any]:
-    """The result under GeekAI's name for it: `video_result`, or `data` of a picture."""
+    """The result under GeekAI's name for it: `video_result`, or `data` for an image."""
     if (result := task.result) is None:
         return {}
-    # The in-process sandbox has no address that a browser could open. The last frame's
-    # link is for the next request, and the sandbox knows its own.
+    # The in-process sandbox has no address that a browser could open. The link of the last
+    # frame is kept: it is meant for the next request, and the sandbox resolves its own links.
     url = None
-    # A picture may come as a data URI in the response itself, which is no text for a conversation.
+    # A response may contain the image itself as a data URI, which is far too long for a result.
     if not sandbox and result.url and not result.url.startswith("data:"):
         url = sanitize(result.url, limit=MAX_LINK_CHARS)
     if task.media is Media.IMAGE:

@@ -1,4 +1,4 @@
-"""A task in words: what happened and what to do, for a model that reads only text. Pure."""
+"""A task as text: what happened and what to do next, for a model that reads only text. Pure."""
 
 from datetime import UTC, datetime
 from typing import Final, Literal
@@ -26,7 +26,7 @@ MEDIA_NOUN: Final = {Media.VIDEO: "a video", Media.IMAGE: "an image"}
 
 
 def task_text(task: Task, *, at: float, sandbox: bool, same_account: bool = True) -> str:
-    """What happened and what to do, in a line or two, for a model that reads only text."""
+    """What happened and what to do next, in a line or two."""
     if task.status is Status.SUCCEED:
         headline = _success_text(task, sandbox=sandbox)
     elif task.status is Status.FAILED:
@@ -35,7 +35,7 @@ def task_text(task: Task, *, at: float, sandbox: bool, same_account: bool = True
         charge = _charge_note(sandbox=sandbox)
         headline = f"GeekAI could not make the {task.media}: {reason} {charge}"
     elif task.status in NO_RESULT:
-        # Written when it happened, with what it cost and what to do.
+        # The message was written when the task ended, with its cost and the next step.
         headline = task.error_message or _DEFAULT_MESSAGES[task.status]
     else:
         headline = f"The {task.media} is {progress_text(task, at=at)} so far."
@@ -47,8 +47,9 @@ def task_text(task: Task, *, at: float, sandbox: bool, same_account: bool = True
 
 
 def duplicate_text(task: Task, *, at: float, sandbox: bool) -> str:
-    """The same for a task that an earlier request made."""
-    # A key is one request's for good: with it, another variation would be refused.
+    """The text for a task that an earlier, equal request has created."""
+    # An idempotency key belongs to one request for good: with the same key, a request with
+    # another variation would be refused.
     argument = "idempotency_key" if task.idempotency_key else "variation"
     advice = "" if task.status is Status.UNKNOWN else f" For another take, add a new {argument}."
     return (
@@ -58,19 +59,19 @@ def duplicate_text(task: Task, *, at: float, sandbox: bool) -> str:
 
 
 def progress_text(task: Task, *, at: float) -> str:
-    """What a person watching the wait reads."""
+    """The message of a progress notification."""
     downloading = task.status is Status.SUCCEED and task.file_status is FileStatus.NONE
     state = "downloading" if downloading else PUBLIC_STATUS[task.status]
     return f"{state}, {elapsed_seconds(task, at=at):.0f} s"
 
 
 def elapsed_seconds(task: Task, *, at: float) -> float:
-    """Seconds from the request to its end, or to now."""
+    """Seconds from the request to the end of the task, or to *at* while it is not finished."""
     return max(0.0, (task.ended_at or at) - task.created_at)
 
 
 def next_step(task: Task, *, sandbox: bool, same_account: bool = True) -> str:
-    """What to do now, in one sentence."""
+    """What the model should do now, in one sentence."""
     if not same_account and not task.settled:
         return (
             "It was made with another service or key: tell the user that only a server started"
@@ -99,7 +100,7 @@ _UNRELATED_TO_REQUEST: Final = frozenset(
         "ledger_too_new",
     }
 )
-"""Codes of refusals that any request would have met."""
+"""Error codes of refusals that any other request would have met as well."""
 
 
 def _after_refusal(task: Task) -> str:
@@ -125,9 +126,9 @@ def _after_success(task: Task) -> str:
 
 
 def _resolve_hint(task: Task, *, sandbox: bool) -> str:
-    """The ways to decide: only a person may, and only outside the conversation."""
+    """How to resolve an unknown outcome: only a person may do it, outside the conversation."""
     command = f"geekai-video-mcp tasks resolve {task.id}"
-    if sandbox:  # which has no console to look into
+    if sandbox:  # it has no console to look into
         return f"Tell the user to decide on the command line: {command} --abandon, or --resubmit."
     sent = iso_time(task.submitted_at) or "that time"
     provider_id = task.provider_task_id
@@ -164,5 +165,5 @@ def _charge_note(*, sandbox: bool) -> str:
 
 
 def iso_time(at: float | None) -> str | None:
-    """A time as it is told: UTC, to the second."""
+    """*at*, Unix seconds, as an ISO 8601 time in UTC, to the second."""
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds") if at is not None else None
