@@ -159,7 +159,7 @@ def test_a_name_that_could_be_anything_is_no_picture(field: str, value: str) -> 
     message = refused(**placed(field, value))
 
     assert message.startswith(f"{where(field)}: ")
-    assert "a file's whole path" in message
+    assert "an absolute file path" in message
 
 
 @pytest.mark.parametrize("field", ["video", "audio"])
@@ -236,9 +236,9 @@ def test_a_data_uri_must_be_a_picture(uri: str) -> None:
         ("data:image/png;base64,iVBORw0KGg", "not valid base64"),
         ("data:image/png;base64,iVBORw0 KGgo=", "not valid base64"),
         ("data:image/png;base64,_-_-", "not valid base64"),
-        (PNG.replace("png", "jpeg"), "says jpeg and must say png"),
-        (JPEG.replace("jpeg", "webp"), "says webp and must say jpeg"),
-        (WEBP.replace("webp", "png"), "says png and must say webp"),
+        (PNG.replace("png", "jpeg"), "is labelled jpeg but contains png"),
+        (JPEG.replace("jpeg", "webp"), "is labelled webp but contains jpeg"),
+        (WEBP.replace("webp", "png"), "is labelled png but contains webp"),
     ],
 )
 def test_a_data_uri_must_hold_what_it_says(uri: str, why: str) -> None:
@@ -250,7 +250,7 @@ def test_a_data_uri_may_be_as_long_as_the_limit_and_no_longer() -> None:
     longest = head + "A" * ((DATA_URI_LIMIT - len(head)) // 4 * 4 + 1)
 
     assert sent(image=longest)["image"] == longest
-    assert f"at most {DATA_URI_LIMIT:,}" in refused(image=longest + "AAAA")
+    assert f"the limit is {DATA_URI_LIMIT:,}" in refused(image=longest + "AAAA")
 
 
 @pytest.mark.parametrize("field", ["video", "audio"])

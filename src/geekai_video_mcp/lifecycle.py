@@ -32,7 +32,7 @@ from geekai_video_mcp.statuses import (
 
 
 class Media(StrEnum):
-    """What a task makes, and so which of the service's endpoints knows it."""
+    """What a task generates, and so which endpoint of the service it belongs to."""
 
     VIDEO = "video"
     IMAGE = "image"
@@ -40,7 +40,7 @@ class Media(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What a succeeded task came to, in the provider's words."""
+    """The result of a succeeded task, with the provider's names."""
 
     id: str | None = None
     url: str | None = None
@@ -52,7 +52,7 @@ class Result:
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """One request for a video or a picture, from the wish to the file."""
+    """One request for a video or an image, from the call to the file."""
 
     id: str
     created_at: float
@@ -61,22 +61,22 @@ class Task:
     model: str
     media: Media = Media.VIDEO
     request: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    """The body without its inline media; empty for a task made elsewhere. The ledger keeps the
-    whole body apart (`Ledger.request_body`): a task is read every second, and never sent."""
+    """The body without its inline media; empty for a task made elsewhere. The ledger stores the
+    whole body separately (`Ledger.request_body`), because tasks are read every second."""
     idempotency_key: str | None = None
-    """The caller's name for this one request; no other request may bear it."""
+    """The caller's key for this one request; no other request may use it."""
     variation: int | None = None
-    """The caller's number for a take: another number is another request."""
+    """The caller's number for a variation: a different number makes a different request."""
     fingerprint: str | None = None
-    """By which a repeat of the request is known; None for a task made elsewhere."""
+    """Identifies duplicates of the request; None for a task made elsewhere."""
     duration_key: str | None = None
-    """What tasks that take about as long have in common; None for a task made elsewhere."""
+    """The same for tasks that take about as long; None for a task made elsewhere."""
     typical_p10: float | None = None
     typical_p95: float | None = None
-    """The pace of its kind when it was asked for, in seconds; None without history."""
+    """The typical duration of such tasks at its creation, in seconds; None without history."""
     status: Status = Status.INTENDED
     owner: str | None = None
-    """The process that submits it; if it dies before an answer, so does what it knew."""
+    """The process that submits it; if that dies before it records a response, none is known."""
     attempt: int = 0
     submitted_at: float | None = None
     provider_task_id: str | None = None
@@ -86,35 +86,35 @@ class Task:
     raw_response: str | None = None
     ended_at: float | None = None
     last_polled_at: float | None = None
-    """When it was last seen unfinished at the service."""
+    """When a poll last found it unfinished."""
     next_poll_at: float | None = None
     poll_count: int = 0
     unreachable_since: float | None = None
-    """Since when every look has failed; None while looks are answered."""
+    """Since when every poll has failed; None while polls are answered."""
     lease_holder: str | None = None
     lease_expires_at: float | None = None
-    """The lease of the process that looks and fetches; a double look would be harmless."""
+    """When the lease of the process that polls and downloads ends; a double poll is harmless."""
     file_status: FileStatus = FileStatus.NONE
     file_path: str | None = None
     file_bytes: int | None = None
     file_sha256: str | None = None
     file_error: str | None = None
     failed_downloads: int = 0
-    """Downloads that failed so far."""
+    """The number of downloads that have failed so far."""
     delivered_at: float | None = None
-    """When a caller was first told how it stands since it settled: a repeat after that is a
-    new wish."""
+    """When its final state was first delivered to a caller: the same request after that is a
+    new one."""
 
     @property
     def settled(self) -> bool:
-        """Whether waiting any longer could bring nothing new by itself."""
+        """Whether nothing will change by waiting longer."""
         if self.status is Status.SUCCEED:
             return self.file_status is not FileStatus.NONE
         return self.status in TERMINAL | UNRESOLVED
 
     @property
     def typical_duration(self) -> TypicalDuration | None:
-        """The pace of its kind; None without history."""
+        """The typical duration of such tasks; None without history."""
         if self.typical_p10 is None or self.typical_p95 is None:
             return None
         return TypicalDuration(p10=self.typical_p10, p95=self.typical_p95)
@@ -122,13 +122,13 @@ class Task:
 
 @dataclass(frozen=True, kw_only=True)
 class Observation:
-    """One fact learned about a task. Fields left None say nothing."""
+    """What one response or event says about a task. A field that is None says nothing."""
 
     status: Status
     at: float
     owner: str | None = None
     attempt: int | None = None
-    """With `owner`: the attempt that saw this. A stale attempt's word changes nothing."""
+    """With `owner`: the attempt that observed this. A stale attempt changes nothing."""
     provider_task_id: str | None = None
     model: str | None = None
     result: Result | None = None
@@ -136,12 +136,12 @@ class Observation:
     error_message: str | None = None
     raw_response: str | None = None
     estimated_seconds: float | None = None
-    """How much longer the service expects to need, where it says so."""
+    """The remaining time that the service estimates, if it does."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FileUpdate:
-    """One fact learned about a task's file."""
+    """What one download says about the file of a task."""
 
     status: FileStatus
     path: str | None = None
@@ -160,8 +160,8 @@ def new_task(
     idempotency_key: str | None = None,
     variation: int | None = None,
 ) -> Task:
-    """A new task: an unguessable id, and nothing sent. *owner* is the process that will."""
-    light = {name: strip_inline_media(value) for name, value in request.items()}
+    """A new task with an unguessable id, not sent yet. *owner* is the process that will send it."""
+    stripped = {name: strip_inline_media(value) for name, value in request.items()}
     return Task(
         id=secrets.token_hex(16),
         owner=owner,
@@ -169,16 +169,16 @@ def new_task(
         account=account,
         model=str(request.get("model", "")),
         media=media,
-        request=light,
+        request=stripped,
         idempotency_key=idempotency_key,
         variation=variation,
-        fingerprint=fingerprint(media, light, variation),
+        fingerprint=fingerprint(media, stripped, variation),
         duration_key=pace.duration_key(request),
     )
 
 
 def with_typical_duration(task: Task, typical: TypicalDuration | None) -> Task:
-    """The task with the pace of its kind, by which it will be looked at."""
+    """The task with the typical duration of such tasks, which sets the times of its polls."""
     return replace(
         task,
         typical_p10=typical.p10 if typical else None,
@@ -189,8 +189,8 @@ def with_typical_duration(task: Task, typical: TypicalDuration | None) -> Task:
 def import_task(
     observation: Observation, *, provider_task_id: str, account: str, media: Media = Media.VIDEO
 ) -> Task:
-    """A task that was made elsewhere with the same key, first heard of in *observation*."""
-    stranger = Task(
+    """A task that was made elsewhere with the same API key, as *observation* shows it."""
+    imported = Task(
         id=secrets.token_hex(16),
         created_at=observation.at,
         account=account,
@@ -199,11 +199,11 @@ def import_task(
         status=Status.PENDING,
         provider_task_id=provider_task_id,
     )
-    return advance(stranger, observation)
+    return advance(imported, observation)
 
 
 def advance(task: Task, observation: Observation) -> Task:
-    """The task as *observation* leaves it; a late, stale or backward word changes no status."""
+    """The task after *observation*; one that is late, stale or backward changes no status."""
     if observation.status is Status.SUBMITTING:
         return _claim_attempt(task, observation)
     if observation.attempt is not None and (observation.owner, observation.attempt) != (
@@ -212,49 +212,49 @@ def advance(task: Task, observation: Observation) -> Task:
     ):
         return task
     if task.status in POLLED and observation.status is Status.UNKNOWN:
-        return task  # a submission that ended with its process, and was answered before that
+        return task  # the submission was answered before its process ended
     observation = _expire(task, _without_regression(task, observation))
     if observation.status is not task.status and observation.status not in ALLOWED[task.status]:
         return task
     ended = observation.status in TERMINAL
-    # Why it is so is kept while it is so: an unknown outcome is not why it failed later.
-    # Giving it up is no answer either: the reply that came is still all the evidence there is.
-    stays = observation.status in {task.status, Status.ABANDONED}
+    # An error is kept as long as the status it explains: an unknown outcome is not the reason
+    # of a later failure. Abandoning adds no response: the last one is still the only evidence.
+    kept = observation.status in {task.status, Status.ABANDONED}
     return replace(
         task,
         status=observation.status,
         provider_task_id=task.provider_task_id or observation.provider_task_id,
         model=task.model or observation.model or "",
         result=observation.result or task.result,
-        error_code=observation.error_code or (task.error_code if stays else None),
-        error_message=observation.error_message or (task.error_message if stays else None),
-        raw_response=observation.raw_response or (task.raw_response if stays else None),
+        error_code=observation.error_code or (task.error_code if kept else None),
+        error_message=observation.error_message or (task.error_message if kept else None),
+        raw_response=observation.raw_response or (task.raw_response if kept else None),
         ended_at=(task.ended_at or observation.at) if ended else None,
         last_polled_at=observation.at if observation.status in POLLED else task.last_polled_at,
         next_poll_at=next_poll_time(task, observation) if observation.status in POLLED else None,
         poll_count=task.poll_count + (task.status in POLLED),
         unreachable_since=None,
-        # Whoever was told that nobody knows has not been told how it went on.
+        # A caller that was given the earlier status has not been given the new one.
         delivered_at=task.delivered_at if observation.status is task.status else None,
     )
 
 
 def _without_regression(task: Task, observation: Observation) -> Observation:
     if (task.status, observation.status) == (Status.RUNNING, Status.PENDING):
-        # An answer all the same: were it dropped whole, the next look would be due at once.
+        # It is still a response: if it were ignored, the next poll would be due at once.
         return replace(observation, status=Status.RUNNING)
     return observation
 
 
 def _expire(task: Task, observation: Observation) -> Observation:
-    """What was seen; after `GIVE_UP_AFTER`, that it is still not done means that nobody knows."""
+    """The observation; once `GIVE_UP_AFTER` has passed, a task without a result is unknown."""
     if observation.status not in POLLED or not _is_expired(task, at=observation.at):
         return observation
-    why = SubmissionUnknown(
+    error = SubmissionUnknown(
         f"GeekAI had no result {GIVE_UP_AFTER / 3600:.0f} hours after it was sent"
     )
     return replace(
-        observation, status=Status.UNKNOWN, error_code="no_result", error_message=why.message
+        observation, status=Status.UNKNOWN, error_code="no_result", error_message=error.message
     )
 
 
@@ -267,7 +267,7 @@ def _age(task: Task, *, at: float) -> float:
 
 
 def _claim_attempt(task: Task, observation: Observation) -> Task:
-    """The right to send: given once, to the next attempt of a task that is not under way."""
+    """The task with the right to send it, which only its next attempt is given, and only once."""
     if Status.SUBMITTING not in ALLOWED[task.status] or observation.attempt != task.attempt + 1:
         return task
     return replace(
@@ -282,39 +282,40 @@ def _claim_attempt(task: Task, observation: Observation) -> Task:
 
 
 def transfer_to_account(task: Task, observation: Observation, *, account: str) -> Task:
-    """A task of an earlier key, which the service has shown to this one: it is this one's now.
+    """A task of an earlier key that the service has shown to this key: it belongs to this one now.
 
-    Its name is let go of: here another request may bear it.
+    Its idempotency key is dropped, because another request of this key may use the same one.
     """
     return replace(advance(task, observation), account=account, idempotency_key=None)
 
 
 def record_missed_poll(task: Task, *, at: float, delay: float, not_found: bool = False) -> Task:
-    """The task after a look that was not answered: still what it was, and looked at later.
+    """The task after a poll without an answer: unchanged, and polled again later.
 
-    *not_found* tells that the service knows no such task: after `GIVE_UP_AFTER` it never will.
+    *not_found* means that the service knows no such task. Once `GIVE_UP_AFTER` has passed, the
+    task becomes unknown.
     """
     if task.status not in POLLED:
         return task
     if not_found and _is_expired(task, at=at):
         return advance(task, Observation(status=task.status, at=at))
-    # Never earlier: *delay* may be the service's own wish.
-    later = pace.jittered(delay / (1 - pace.JITTER), seed=f"{task.id}{task.poll_count}")
+    # Never earlier: the service itself may have asked for *delay*.
+    interval = pace.jittered(delay / (1 - pace.JITTER), seed=f"{task.id}{task.poll_count}")
     return replace(
         task,
         unreachable_since=task.unreachable_since or at,
-        next_poll_at=at + min(later, MAX_POLL_GAP),
+        next_poll_at=at + min(interval, MAX_POLL_GAP),
         poll_count=task.poll_count + 1,
     )
 
 
 def mark_delivered(task: Task, *, at: float) -> Task:
-    """The task after a caller was told how it ended; the first time counts."""
+    """The task after its final state was delivered to a caller; the first time counts."""
     return replace(task, delivered_at=task.delivered_at or at) if task.settled else task
 
 
 def record_file(task: Task, update: FileUpdate) -> Task:
-    """The task as *update* leaves its file; what is stored stays stored."""
+    """The task after *update*; a file that is stored stays stored."""
     if task.status is not Status.SUCCEED or task.file_status is FileStatus.STORED:
         return task
     return replace(
@@ -330,7 +331,7 @@ def record_file(task: Task, update: FileUpdate) -> Task:
 
 
 def _without_inline(result: Result | None) -> Result | None:
-    """The result; a picture that stood in its link itself is on disk now, and is megabytes."""
+    """The result without an inline image, which is megabytes and on disk now."""
     inline = result is not None and result.url is not None and result.url.startswith("data:")
     return replace(result, url=None) if result and inline else result
 
@@ -341,30 +342,30 @@ def needs_watching(task: Task) -> bool:
 
 
 def acquire_lease(task: Task, *, holder: str, at: float, dead_holder: str | None = None) -> Task:
-    """The task watched by *holder* for a while, unless someone else's lease still runs.
+    """The task leased to *holder*, unless another process holds a lease that has not expired.
 
-    *dead_holder* names a watcher known to be gone. A lease that ends later than any lease may
+    *dead_holder* is a process known to have ended. A lease with more than `LEASE_SECONDS` left
     was written before the clock was set back, and does not count.
     """
-    theirs = task.lease_holder not in {None, holder, dead_holder}
-    if theirs and at < (task.lease_expires_at or at) <= at + LEASE_SECONDS:
+    leased_to_other = task.lease_holder not in {None, holder, dead_holder}
+    if leased_to_other and at < (task.lease_expires_at or at) <= at + LEASE_SECONDS:
         return task
     return replace(task, lease_holder=holder, lease_expires_at=at + LEASE_SECONDS)
 
 
 LEASE_SECONDS: Final = 60.0
-"""Seconds one process may watch a task unquestioned. Its death shows at once, by its lock;
-the lease is for a process that lives and does nothing any more."""
+"""Seconds for which one process may watch a task. Its lock shows at once when it dies; the
+lease is for a process that is alive and no longer does anything."""
 
 GIVE_UP_AFTER: Final = 86_400.0
-"""Seconds after which a task that is still not done is no longer looked at unasked: the
-slowest model known takes an hour."""
+"""Seconds after which an unfinished task is no longer polled in the background: the slowest
+model known takes an hour."""
 GIVE_UP_MIN_POLLS: Final = 120
-"""Looks before that, an hour's worth: a clock set forward by a day makes no task old."""
+"""Polls before that, as many as in an hour: a clock set forward by a day expires no task."""
 
 
 def next_poll_time(task: Task, observation: Observation) -> float:
-    """When to look again, given what was just seen."""
+    """When to poll again after *observation*."""
     if observation.estimated_seconds is not None:
         return observation.at + pace.interval_from_estimate(observation.estimated_seconds)
     first = task.status not in POLLED
@@ -375,7 +376,7 @@ def next_poll_time(task: Task, observation: Observation) -> float:
 
 
 def poll_due(task: Task, *, at: float) -> bool:
-    """Whether to look now. A time further ahead than `MAX_POLL_GAP` means a clock set back."""
+    """Whether to poll now. A time further ahead than `MAX_POLL_GAP` means a clock set back."""
     if task.next_poll_at is None:
         return True
     return task.next_poll_at <= at or task.next_poll_at > at + MAX_POLL_GAP

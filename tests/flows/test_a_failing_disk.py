@@ -70,7 +70,7 @@ async def test_an_unknown_outcome_that_cannot_be_recorded_is_not_called_free(wor
         (task,) = await world.tasks()
 
     assert lost.is_error
-    assert text(lost) == f"That no answer came to task {task.id} {REFUSED}"
+    assert text(lost) == f"The missing response to task {task.id} {REFUSED}"
 
 
 async def test_an_answer_that_cannot_be_recorded_names_the_task_and_asks_for_no_second(
@@ -83,7 +83,7 @@ async def test_an_answer_that_cannot_be_recorded_names_the_task_and_asks_for_no_
 
     assert told_once.is_error
     assert text(told_once) == (
-        f'The answer to task {task.id}, which GeekAI calls "{name}", {REFUSED}'
+        f'The response to task {task.id}, which GeekAI calls "{name}", {REFUSED}'
     )
 
 
@@ -114,7 +114,7 @@ async def test_a_record_that_cannot_be_read_back_is_told_with_what_it_cost(world
 
     assert told_once.is_error
     assert "The record of task" in text(told_once)
-    assert "holds what no version of this server writes" in text(told_once)
+    assert "holds values that no version of this server writes" in text(told_once)
     assert "It may have been charged." in text(told_once)
     assert world.service.charges == ["a hare", "a fox"]
 

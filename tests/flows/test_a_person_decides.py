@@ -517,8 +517,8 @@ async def test_what_has_lost_its_pictures_is_not_sent_without_them(world: World)
         await desk.abandon(task_id)
 
     assert said == (
-        "Its pictures are not kept any more, so it cannot be sent as it was; give it up with"
-        " --abandon, and ask for the video anew. Nothing was changed."
+        "Its images are no longer stored, so it cannot be sent again unchanged; mark it as"
+        " abandoned with --abandon, and request the video again. Nothing was changed."
     )
     assert before[task_id].status is Status.UNKNOWN
     assert world.service.charges == ["a fox"]

@@ -79,7 +79,7 @@ def check_request(
 ) -> CheckedRequest:
     """The request to send in place of *request*.
 
-    *listed* are the videos' models as the service listed them within the hour, if it did.
+    *live* holds the video models that the service listed within the last hour; None if it did not.
 
     Raises:
         RequestRefused: its model does not take it, or there is no such model.
@@ -199,7 +199,7 @@ def _rule_applies(rule: Rule, request: Request) -> bool:
 
 
 def _is_given(request: Request, entry: str) -> bool:
-    """Whether *request* asks for *entry*, as `download.toml` spells one."""
+    """Whether *request* asks for *entry*, as `models.toml` spells one."""
     if counted := _MORE_THAN.fullmatch(entry):
         return _count_items(request, counted[1]) > int(counted[2])
     if entry.endswith("[]"):
