@@ -15,6 +15,7 @@ from pydantic_core import core_schema
 _VERBATIM: Final = frozenset({"enum", "const", "default", "examples", "required"})
 _ALLOWS_EXTRA_MEMBERS: Final = ("additionalProperties", True)
 """Says what is so anyway, in a boolean schema that Gemini refuses."""
+_NOT_INLINED: Final = frozenset({"description", "additionalProperties"})
 _MEMBERS_BY_NAME: Final = frozenset({"properties", "patternProperties"})
 
 
@@ -59,15 +60,12 @@ class _CompactSchema(GenerateJsonSchema):
 
     def generate(self, schema: Any, mode: JsonSchemaMode = "validation") -> JsonSchemaValue:  # noqa: ANN401 - pydantic's own signature
         root = super().generate(schema, mode)
-        return _inline_references(
-            root, {k: _without_docs(v) for k, v in root.pop("$defs", {}).items()}
-        )
-
-
-def _without_docs(definition: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A definition without its docstring, and without the boolean that closes it."""
-    closed = {"description", "additionalProperties"}
-    return {key: value for key, value in definition.items() if key not in closed}
+        # Inlined without the docstring of its class and without `additionalProperties: false`.
+        definitions = {
+            name: {key: value for key, value in definition.items() if key not in _NOT_INLINED}
+            for name, definition in root.pop("$defs", {}).items()
+        }
+        return _inline_references(root, definitions)
 
 
 def _inline_references(node: Any, definitions: Mapping[str, Any]) -> Any:  # noqa: ANN401 - JSON is of any shape

@@ -38,6 +38,8 @@ _NOFOLLOW: Final[int] = getattr(os, "O_NOFOLLOW", 0)  # Windows has none
 _BINARY: Final[int] = getattr(os, "O_BINARY", 0)  # and it alone has this one
 _OPEN_FLAGS: Final = os.O_RDWR | _NOFOLLOW | _BINARY
 _CREATE_FLAGS: Final = _OPEN_FLAGS | os.O_CREAT | os.O_EXCL
+# Nonblocking: if the name belongs to a pipe, opening it must not wait for the other end.
+_CHECKPOINT_FLAGS: Final[int] = os.O_RDONLY | _NOFOLLOW | _BINARY | getattr(os, "O_NONBLOCK", 0)
 _PART_NAME: Final = re.compile(r"\.[0-9a-f]{32}(-[0-9a-f]{8})?\.part(\.json)?")
 _CHECKPOINT_LIMIT: Final = 4096
 """Bytes of a note that are read: eight times the longest."""
@@ -136,7 +138,9 @@ class Part:
     def resume(self) -> None:
         """Go on from what is here, as far as its note proves it."""
         try:
-            checkpoint = json.loads(_read_checkpoint(self._checkpoint_path))
+            descriptor = os.open(self._checkpoint_path, _CHECKPOINT_FLAGS)
+            with os.fdopen(descriptor, "rb") as file:
+                checkpoint = json.loads(file.read(_CHECKPOINT_LIMIT))
             stored = checkpoint["source"]
             source = Source(url_digest=stored["place"], etag=stored["etag"], total=stored["total"])
             size = int(checkpoint["size"])
@@ -213,15 +217,11 @@ def remove_abandoned(folder: Path) -> None:
     """Remove the parts that nobody has gone on with for `ABANDONED_AFTER`."""
     with suppress(OSError):
         for path in folder.glob(".*.part*"):
-            if _PART_NAME.fullmatch(path.name) and _is_abandoned(path):
+            if not _PART_NAME.fullmatch(path.name):
+                continue
+            # In both directions: a time in the future means that the clock was set back.
+            if abs(time.time() - path.lstat().st_mtime) > ABANDONED_AFTER:
                 _remove_unless_locked(path)
-
-
-def _read_checkpoint(path: Path) -> bytes:
-    """Never waiting for a pipe's other end, and no more of a file than a note can be."""
-    descriptor = os.open(path, os.O_RDONLY | _NOFOLLOW | _BINARY | getattr(os, "O_NONBLOCK", 0))
-    with os.fdopen(descriptor, "rb") as file:
-        return file.read(_CHECKPOINT_LIMIT)
 
 
 def sha256_of(file: BinaryIO) -> str:
@@ -278,22 +278,12 @@ def _close_and_unlink(path: Path, file: BinaryIO, *, remove: bool) -> None:
         file.close()
 
 
-def _is_abandoned(path: Path) -> bool:
-    # Either way: a time in the future means a clock that was set back.
-    return abs(time.time() - path.lstat().st_mtime) > ABANDONED_AFTER
-
-
 def _remove_unless_locked(path: Path) -> None:
     """Unless someone has it open: whoever goes on with a kept part writes to it only later."""
     with suppress(OSError):
-        descriptor = os.open(path, _OPEN_FLAGS)
-        _close_and_unlink(
-            path, os.fdopen(descriptor, "r+b", buffering=0), remove=_is_free(descriptor)
-        )
-
-
-def _is_free(descriptor: int) -> bool:
-    try:
-        return try_lock(descriptor)
-    except OSError:
-        return True  # a disk without locks, where the age must do
+        file = os.fdopen(os.open(path, _OPEN_FLAGS), "r+b", buffering=0)
+        try:
+            remove = try_lock(file.fileno())
+        except OSError:
+            remove = True  # the filesystem has no locks, so the age has to suffice
+        _close_and_unlink(path, file, remove=remove)

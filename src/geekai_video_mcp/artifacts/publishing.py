@@ -10,7 +10,6 @@ import os
 import stat
 import sys
 import unicodedata
-from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -36,7 +35,11 @@ def publish(part: Part, stem: str) -> FileUpdate:
     except OSError:
         part.reset()  # a second sync would succeed, and prove nothing
         raise
-    path = next(path for path in _candidate_paths(part, stem) if _publish_as(part, path))
+    path = part.path.with_name(f"{stem}{part.extension}")
+    for number in itertools.count(2):
+        if _publish_as(part, path):
+            break
+        path = path.with_name(f"{stem}-{number}{part.extension}")
     _sync_folder(path.parent)
     part.published = True
     return _file_update(path, part.size, part.sha256)
@@ -71,14 +74,6 @@ def file_stem(task: Task) -> str:
 
 def _file_update(path: Path, size: int, sha256: str) -> FileUpdate:
     return FileUpdate(status=FileStatus.STORED, path=str(path), size_bytes=size, sha256=sha256)
-
-
-def _candidate_paths(part: Part, stem: str) -> Iterator[Path]:
-    extension = part.extension
-    for number in itertools.count(1):
-        yield part.path.with_name(
-            f"{stem}{extension}" if number == 1 else f"{stem}-{number}{extension}"
-        )
 
 
 def _publish_as(part: Part, path: Path) -> bool:

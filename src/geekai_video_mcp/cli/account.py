@@ -6,10 +6,10 @@ Text from outside is made plain: a terminal obeys escape sequences, a spreadshee
 import csv
 import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Final, cast
 
 from geekai_video_mcp.cli.layout import GAP, format_table, key_value_lines, wrap_text
 from geekai_video_mcp.errors import MAYBE_CHARGED, sanitize
@@ -72,7 +72,10 @@ def task_report(task: Task, events: Sequence[Event], *, width: int) -> list[str]
     submitted_at = task.submitted_at
     lines = [f"Task {task.id}", *key_value_lines(_task_facts(task), width=width)]
     if task.request:
-        lines += ["", "Request", *key_value_lines(_request_rows(task.request), width=width)]
+        request = [
+            (plain_unlimited(name), _format_value(value)) for name, value in task.request.items()
+        ]
+        lines += ["", "Request", *key_value_lines(request, width=width)]
     if task.raw_response:
         lines += ["", "What came back, as data", *_quote_lines(task.raw_response, width=width)]
     lines += ["", "History", *key_value_lines([_event_row(event) for event in events], width=width)]
@@ -127,10 +130,6 @@ def _task_facts(task: Task) -> list[tuple[str, str]]:
     return [
         (name, plain_unlimited(str(fact))) for name, fact in facts if fact or name == "attempts"
     ]
-
-
-def _request_rows(request: Mapping[str, Any]) -> list[tuple[str, str]]:
-    return [(plain_unlimited(name), _format_value(value)) for name, value in request.items()]
 
 
 def _format_value(value: object) -> str:
