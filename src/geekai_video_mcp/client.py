@@ -84,10 +84,10 @@ class GeekAIClient:
             SubmissionUnknown: no usable answer came; it may have been charged.
         """
         with self._translate_submit_errors(), anyio.fail_after(SUBMIT_DEADLINE):
-            reply = await self._request(
+            response = await self._request(
                 "POST", f"{_PATHS[media]}/generations", SUBMIT_TIMEOUT, body
             )
-        return wire.parse_create_response(reply)
+        return wire.parse_create_response(response)
 
     async def get_task(self, media: Media, task_id: str) -> Observation:
         """GET /videos/{task_id}, or /images/{task_id}: one look, free of charge.
@@ -100,8 +100,8 @@ class GeekAIClient:
             raise TaskNotFound(task_id)
         with self._translate_read_errors(), anyio.fail_after(POLL_DEADLINE):
             path = f"{_PATHS[media]}/{quote(task_id, safe='')}"
-            reply = await self._request("GET", path, POLL_TIMEOUT)
-        return wire.parse_task_response(reply, task_id=task_id)
+            response = await self._request("GET", path, POLL_TIMEOUT)
+        return wire.parse_task_response(response, task_id=task_id)
 
     async def list_models(self, page: int) -> wire.ModelsPage:
         """GET /models: one page, counted from 1, free of charge.
@@ -112,8 +112,8 @@ class GeekAIClient:
         """
         path = f"/models?page={page}&page_size={MODELS_PER_PAGE}"
         with self._translate_read_errors(), anyio.fail_after(POLL_DEADLINE):
-            reply = await self._request("GET", path, POLL_TIMEOUT)
-        return wire.parse_models_response(reply)
+            response = await self._request("GET", path, POLL_TIMEOUT)
+        return wire.parse_models_response(response)
 
     async def _request(
         self, method: str, path: str, limits: httpx.Timeout, body: dict[str, object] | None = None
@@ -167,11 +167,11 @@ class GeekAIClient:
 
 async def _read_limited(response: httpx.Response) -> bytes:
     parts: list[bytes] = []
-    room = MAX_RESPONSE_BYTES
+    remaining = MAX_RESPONSE_BYTES
     async for part in response.aiter_bytes():
-        parts.append(part[:room])
-        room -= len(part)
-        if room <= 0:
+        parts.append(part[:remaining])
+        remaining -= len(part)
+        if remaining <= 0:
             break
     return b"".join(parts)
 

@@ -27,7 +27,7 @@ from geekai_video_mcp.messages import MAX_MESSAGE_BYTES, replace_lone_surrogates
 from geekai_video_mcp.server import build_server
 
 Transport = Literal["sse", "streamable-http", "http"]
-Build = Callable[[AppFactory], MCPServer[App]]
+BuildServer = Callable[[AppFactory], MCPServer[App]]
 
 _LOOPBACK_NAMES: Final = ("127.0.0.1", "localhost", "[::1]")
 SECURITY: Final = TransportSecuritySettings(
@@ -52,7 +52,7 @@ class _SharedApp:
 
 
 def build_http(
-    open_app: AppFactory, *, transport: Transport, build: Build = build_server
+    open_app: AppFactory, *, transport: Transport, build: BuildServer = build_server
 ) -> Starlette:
     """The ASGI application: /mcp, or /sse with /messages/, or all of them; and /health."""
     shared = _SharedApp()
@@ -95,27 +95,27 @@ class _JsonRpcGuard:
         if body is None:  # nobody is there to be answered
             return
         message = replace_lone_surrogates(body)
-        if refused := validation_error(message):
+        if error := validation_error(message):
             status = 413 if len(message) > MAX_MESSAGE_BYTES else 400
-            await JSONResponse(refused, status)(scope, receive, send)
+            await JSONResponse(error, status)(scope, receive, send)
             return
-        first: list[Message] = [{"type": "http.request", "body": message, "more_body": False}]
+        unread: list[Message] = [{"type": "http.request", "body": message, "more_body": False}]
 
-        async def again() -> Message:
-            return first.pop() if first else await receive()
+        async def receive_again() -> Message:
+            return unread.pop() if unread else await receive()
 
-        await self._app(scope, again, send)
+        await self._app(scope, receive_again, send)
 
 
 async def _read_body(receive: Receive) -> bytes | None:
     """The body, or as much as shows that it is too long; None if the client went."""
     body = bytearray()
     while len(body) <= MAX_MESSAGE_BYTES:
-        part = await receive()
-        if part["type"] == "http.disconnect":
+        message = await receive()
+        if message["type"] == "http.disconnect":
             return None
-        body += part.get("body", b"")
-        if not part.get("more_body", False):
+        body += message.get("body", b"")
+        if not message.get("more_body", False):
             break
     return bytes(body)
 

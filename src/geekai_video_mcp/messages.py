@@ -47,18 +47,20 @@ def validation_error(message: bytes) -> dict[str, Any] | None:
             None, INVALID_REQUEST, "A message is one JSON object; batches are not taken"
         )
     fields = cast("dict[str, object]", value)
-    known = fields.get("id")
-    to = known if isinstance(known, int | str) and not isinstance(known, bool) else None
-    if "method" in fields and "id" in fields and to is None:
+    given_id = fields.get("id")
+    request_id = (
+        given_id if isinstance(given_id, int | str) and not isinstance(given_id, bool) else None
+    )
+    if "method" in fields and "id" in fields and request_id is None:
         return error_response(None, INVALID_REQUEST, "An id is a string or an integer")
     try:
         jsonrpc_message_adapter.validate_python(fields, by_name=False)
     except ValidationError:
         msg = "This is no JSON-RPC 2.0 request, notification or response; params is an object"
-        return error_response(to, INVALID_REQUEST, msg)
+        return error_response(request_id, INVALID_REQUEST, msg)
     return None
 
 
 def error_response(request_id: int | str | None, code: int, message: str) -> dict[str, Any]:
-    """A JSON-RPC error response; *to* is None where the id cannot be known."""
+    """A JSON-RPC error response; *request_id* is None where the id cannot be known."""
     return {"jsonrpc": "2.0", "id": request_id, "error": {"code": code, "message": message}}

@@ -22,7 +22,7 @@ async def render_preview(path: Path, kind: Preview) -> bytes | None:
     # -P: a file named av.py in the user's folder must not be what the child imports.
     command = [sys.executable, "-P", "-m", "geekai_video_mcp.frames", str(path), kind]
     with suppress(OSError), anyio.move_on_after(PREVIEW_DEADLINE):
-        done = await anyio.run_process(command, stdin=subprocess.DEVNULL, check=False)
-        if done.returncode == 0 and done.stdout:
-            return done.stdout
+        completed = await anyio.run_process(command, stdin=subprocess.DEVNULL, check=False)
+        if completed.returncode == 0 and completed.stdout:
+            return completed.stdout
     return None

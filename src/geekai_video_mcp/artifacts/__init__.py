@@ -67,17 +67,17 @@ class ResultDownloader:
             raise save_error(task.media, reason) from exc
 
     async def _download(self, task: Task) -> FileUpdate:
-        stem, dead = publishing.file_stem(task), None
+        stem, dead_link = publishing.file_stem(task), None
         await anyio.to_thread.run_sync(parts.remove_abandoned, self._output_dir)
         async with self._open_part(task) as part:
             if not part.is_complete:
-                dead = await self._transfer(task, part)
-            if dead is None:
+                dead_link = await self._transfer(task, part)
+            if dead_link is None:
                 return await anyio.to_thread.run_sync(publishing.publish, part, stem)
-        there = await anyio.to_thread.run_sync(
+        published = await anyio.to_thread.run_sync(
             publishing.find_published, self._output_dir, stem, task.media
         )
-        return there or FileUpdate(status=FileStatus.LOST, error=dead)
+        return published or FileUpdate(status=FileStatus.LOST, error=dead_link)
 
     async def _transfer(self, task: Task, part: Part) -> str | None:
         url = task.result.url if task.result else None

@@ -9,8 +9,8 @@ from geekai_video_mcp.references import PictureType, picture_type
 
 SIGNATURE_BYTES: Final = 12
 """Bytes from the start of a file that tell what it is."""
-_EBML: Final = b"\x1a\x45\xdf\xa3"
-_BOX: Final = 8
+_EBML_MAGIC: Final = b"\x1a\x45\xdf\xa3"
+_BOX_HEADER_BYTES: Final = 8
 """Bytes of the smallest box of an MP4: its length and its name."""
 
 EXTENSIONS: Final = {
@@ -28,21 +28,21 @@ _LAST_BYTES: Final = {".png": b"IEND\xaeB`\x82", ".jpg": b"\xff\xd9"}
 
 
 def file_extension(start: bytes, media: Media) -> str | None:
-    """The ending for a file that begins with *prefix*; None if it is no such medium.
+    """The extension for a file that begins with *start*; None if it is no such medium.
 
     MP4 and its kin name themselves at byte 4, WebP at bytes 0 and 8, the others at byte 0.
     """
-    ending = _detect_extension(start)
-    return ending if ending in EXTENSIONS[media] else None
+    extension = _detect_extension(start)
+    return extension if extension in EXTENSIONS[media] else None
 
 
 def _detect_extension(start: bytes) -> str | None:
-    if start.startswith(_EBML):
+    if start.startswith(_EBML_MAGIC):
         return ".webm"
     if start[4:8] == b"ftyp":
         return ".mp4"
-    found = picture_type(start)
-    return _IMAGE_EXTENSIONS[found] if found else None
+    detected = picture_type(start)
+    return _IMAGE_EXTENSIONS[detected] if detected else None
 
 
 def is_complete(file: BinaryIO) -> bool:
@@ -54,29 +54,29 @@ def is_complete(file: BinaryIO) -> bool:
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
     start = file.read(SIGNATURE_BYTES)
-    ending = _detect_extension(start)
-    if ending == ".webm":
+    extension = _detect_extension(start)
+    if extension == ".webm":
         return True
-    if ending == ".webp":
-        return size >= int.from_bytes(start[4:8], "little") + _BOX
-    if ending in _LAST_BYTES:
-        file.seek(max(0, size - len(_LAST_BYTES[ending])))
-        return file.read() == _LAST_BYTES[ending]
+    if extension == ".webp":
+        return size >= int.from_bytes(start[4:8], "little") + _BOX_HEADER_BYTES
+    if extension in _LAST_BYTES:
+        file.seek(max(0, size - len(_LAST_BYTES[extension])))
+        return file.read() == _LAST_BYTES[extension]
     return _has_complete_boxes(file, size)
 
 
 def _has_complete_boxes(file: BinaryIO, size: int) -> bool:
-    at, seen = 0, set[bytes]()
-    while at < size:
-        file.seek(at)
+    offset, box_types = 0, set[bytes]()
+    while offset < size:
+        file.seek(offset)
         header = file.read(16)
         length = int.from_bytes(header[:4], "big")
         if length == 1:  # the length proper follows the name
             length = int.from_bytes(header[8:16], "big")
         elif length == 0:  # to the end of the file
-            length = size - at
-        if length < _BOX:
+            length = size - offset
+        if length < _BOX_HEADER_BYTES:
             return False
-        seen.add(header[4:8])
-        at += length
-    return at == size and {b"moov", b"mdat"} <= seen
+        box_types.add(header[4:8])
+        offset += length
+    return offset == size and {b"moov", b"mdat"} <= box_types

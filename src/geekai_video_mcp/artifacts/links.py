@@ -21,7 +21,7 @@ from geekai_video_mcp.hosts import is_public
 
 FETCH_TIMEOUT: Final = httpx.Timeout(connect=10.0, read=30.0, write=10.0, pool=10.0)
 """Seconds. A read that is silent for longer is a connection that died."""
-REDIRECTS: Final = 3
+MAX_REDIRECTS: Final = 3
 
 _PLAIN_HOST: Final = re.compile(r"[\w.:\-\[\]]+", re.ASCII)
 """A name or an address with a port; no user, and nothing that two parsers read differently."""
@@ -46,16 +46,16 @@ class SafeHttpClient:
 
     @asynccontextmanager
     async def get(self, url: str, headers: Mapping[str, str]) -> AsyncGenerator[httpx.Response]:
-        """The answer at the end of *url* and its redirects; *asking* is sent to each of them.
+        """The answer at the end of *url* and its redirects; *headers* are sent to each of them.
 
         Raises:
             ServiceUnavailable: the link leads where no result may come from.
         """
-        here, link = "", url
-        for _ in range(REDIRECTS + 1):
+        current, location = "", url
+        for _ in range(MAX_REDIRECTS + 1):
             try:
-                here = urljoin(here, link)
-                request = await self._build_request(urlsplit(here), headers)
+                current = urljoin(current, location)
+                request = await self._build_request(urlsplit(current), headers)
             except (ValueError, httpx.InvalidURL) as exc:
                 raise download_failed("The result's link cannot be read") from exc
             response = await self._http.send(request, stream=True)
@@ -63,49 +63,47 @@ class SafeHttpClient:
                 if not response.has_redirect_location:
                     yield response
                     return
-                link = response.headers["Location"]
+                location = response.headers["Location"]
             finally:
                 await response.aclose()
         raise download_failed("The result's link redirects too often")
 
-    async def _build_request(
-        self, url: SplitResult, headers_given: Mapping[str, str]
-    ) -> httpx.Request:
+    async def _build_request(self, url: SplitResult, headers: Mapping[str, str]) -> httpx.Request:
         """A request that can only go where results may come from."""
         # Compressed bytes could expand without end; a video gains nothing by them.
-        headers = {**headers_given, "Accept-Encoding": "identity"}
+        request_headers = {**headers, "Accept-Encoding": "identity"}
         if (url.scheme, url.netloc) == (self._service.scheme, self._service.netloc):
-            return self._http.build_request("GET", url.geturl(), headers=headers)
+            return self._http.build_request("GET", url.geturl(), headers=request_headers)
         if url.scheme != "https" or not url.hostname or not _PLAIN_HOST.fullmatch(url.netloc):
             raise download_failed("The result's link is not a plain https link")
         if _uses_proxy(url.hostname):
             # The proxy looks the name up and connects; what it may reach is its operator's say.
-            return self._http.build_request("GET", url.geturl(), headers=headers)
-        address = await _public_address(url.hostname, url.port or 443)
+            return self._http.build_request("GET", url.geturl(), headers=request_headers)
+        address = await _resolve_public_address(url.hostname, url.port or 443)
         # Connected by the address that was judged: a second lookup might answer otherwise.
         # The certificate is still checked against the name.
         direct = url._replace(netloc=f"{address}:{url.port or 443}")
-        headers["Host"] = url.netloc
+        request_headers["Host"] = url.netloc
         extensions = {"sni_hostname": url.hostname}
         return self._http.build_request(
-            "GET", direct.geturl(), headers=headers, extensions=extensions
+            "GET", direct.geturl(), headers=request_headers, extensions=extensions
         )
 
 
 def _uses_proxy(host: str) -> bool:
     """Whether the environment sends https requests for *host* through a proxy, as httpx would."""
     proxies = urllib.request.getproxies()
-    through = proxies.get("https") or proxies.get("all")
-    return bool(through) and not urllib.request.proxy_bypass(host)
+    proxy = proxies.get("https") or proxies.get("all")
+    return bool(proxy) and not urllib.request.proxy_bypass(host)
 
 
-async def _public_address(host: str, port: int) -> str:
+async def _resolve_public_address(host: str, port: int) -> str:
     """One address of *host*, all of whose addresses are public."""
     try:
-        found = await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        entries = await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as exc:  # a label too long for any name
         raise download_failed("The result's host has no address") from exc
-    addresses = [entry[4][0] for entry in found]
+    addresses = [entry[4][0] for entry in entries]
     if not addresses or not all(is_public(str(address)) for address in addresses):
         raise download_failed(
             "The result's link leads to a private address, where none may come from"

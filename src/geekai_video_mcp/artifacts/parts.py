@@ -38,10 +38,12 @@ _NOFOLLOW: Final[int] = getattr(os, "O_NOFOLLOW", 0)  # Windows has none
 _BINARY: Final[int] = getattr(os, "O_BINARY", 0)  # and it alone has this one
 _OPEN_FLAGS: Final = os.O_RDWR | _NOFOLLOW | _BINARY
 _CREATE_FLAGS: Final = _OPEN_FLAGS | os.O_CREAT | os.O_EXCL
+# Nonblocking: if the name belongs to a pipe, opening it must not wait for the other end.
+_CHECKPOINT_FLAGS: Final[int] = os.O_RDONLY | _NOFOLLOW | _BINARY | getattr(os, "O_NONBLOCK", 0)
 _PART_NAME: Final = re.compile(r"\.[0-9a-f]{32}(-[0-9a-f]{8})?\.part(\.json)?")
 _CHECKPOINT_LIMIT: Final = 4096
 """Bytes of a note that are read: eight times the longest."""
-_BLOCK: Final = 1024**2
+_READ_BLOCK: Final = 1024**2
 """Bytes read at a time, to hash what is there."""
 
 
@@ -110,9 +112,9 @@ class Part:
         self.file.truncate()
 
     def write(self, chunk: bytes) -> None:
-        left = memoryview(chunk)
-        while left:  # a disk that is nearly full takes a piece
-            left = left[self.file.write(left) :]
+        remaining = memoryview(chunk)
+        while remaining:  # a disk that is nearly full takes a piece
+            remaining = remaining[self.file.write(remaining) :]
         self._hash_chunk(chunk)
         if self.size - self._checkpoint_size >= CHECKPOINT_BYTES:
             self.write_checkpoint()
@@ -127,22 +129,24 @@ class Part:
             "etag": self.source.etag,
             "total": self.source.total,
         }
-        noted = {"source": source, "size": self.size, "sha256": self.sha256}
+        checkpoint = {"source": source, "size": self.size, "sha256": self.sha256}
         self._checkpoint_path.unlink(missing_ok=True)
         with os.fdopen(os.open(self._checkpoint_path, _CREATE_FLAGS, 0o600), "wb") as file:
-            file.write(json.dumps(noted).encode())
+            file.write(json.dumps(checkpoint).encode())
         self._checkpoint_size = self.size
 
     def resume(self) -> None:
         """Go on from what is here, as far as its note proves it."""
         try:
-            noted = json.loads(_read_checkpoint(self._checkpoint_path))
-            known = noted["source"]
-            source = Source(url_digest=known["place"], etag=known["etag"], total=known["total"])
-            size = int(noted["size"])
+            descriptor = os.open(self._checkpoint_path, _CHECKPOINT_FLAGS)
+            with os.fdopen(descriptor, "rb") as file:
+                checkpoint = json.loads(file.read(_CHECKPOINT_LIMIT))
+            stored = checkpoint["source"]
+            source = Source(url_digest=stored["place"], etag=stored["etag"], total=stored["total"])
+            size = int(checkpoint["size"])
             for chunk in _read_chunks(self.file, size):
                 self._hash_chunk(chunk)
-            proven = (self.size, self.sha256) == (size, noted["sha256"])
+            proven = (self.size, self.sha256) == (size, checkpoint["sha256"])
             if proven and self.extension is not None:
                 self.source, self._checkpoint_size = source, size
                 self.file.seek(size)
@@ -154,14 +158,14 @@ class Part:
 
     def close(self) -> None:
         """Let go of it; what is published, or cannot be gone on with, is removed."""
-        kept = False
+        keep = False
         with suppress(OSError):  # no room for the note: it makes room
             if self._is_resumable and not self.published:
                 self.write_checkpoint()
-                kept = True
-        if not kept:
+                keep = True
+        if not keep:
             self._checkpoint_path.unlink(missing_ok=True)
-        _close_and_unlink(self.path, self.file, remove=not kept)
+        _close_and_unlink(self.path, self.file, remove=not keep)
 
     def _hash_chunk(self, chunk: bytes) -> None:
         self._hash.update(chunk)
@@ -188,8 +192,10 @@ def claim_part(folder: Path, task_id: str, media: Media) -> Part | None:
             # A disk without locks, as some shares are: a part of its own, and no resuming.
             os.close(descriptor)
             path.unlink(missing_ok=True)
-            alone = folder / f".{task_id}-{secrets.token_hex(4)}.part"
-            return Part(alone, os.open(alone, _CREATE_FLAGS, 0o600), media, resumable_folder=False)
+            own_path = folder / f".{task_id}-{secrets.token_hex(4)}.part"
+            return Part(
+                own_path, os.open(own_path, _CREATE_FLAGS, 0o600), media, resumable_folder=False
+            )
         if not locked:
             os.close(descriptor)
             return None
@@ -211,15 +217,11 @@ def remove_abandoned(folder: Path) -> None:
     """Remove the parts that nobody has gone on with for `ABANDONED_AFTER`."""
     with suppress(OSError):
         for path in folder.glob(".*.part*"):
-            if _PART_NAME.fullmatch(path.name) and _is_abandoned(path):
+            if not _PART_NAME.fullmatch(path.name):
+                continue
+            # In both directions: a time in the future means that the clock was set back.
+            if abs(time.time() - path.lstat().st_mtime) > ABANDONED_AFTER:
                 _remove_unless_locked(path)
-
-
-def _read_checkpoint(path: Path) -> bytes:
-    """Never waiting for a pipe's other end, and no more of a file than a note can be."""
-    descriptor = os.open(path, os.O_RDONLY | _NOFOLLOW | _BINARY | getattr(os, "O_NONBLOCK", 0))
-    with os.fdopen(descriptor, "rb") as file:
-        return file.read(_CHECKPOINT_LIMIT)
 
 
 def sha256_of(file: BinaryIO) -> str:
@@ -232,9 +234,9 @@ def sha256_of(file: BinaryIO) -> str:
 def _read_chunks(file: BinaryIO, size: int | None) -> Generator[bytes]:
     """The first *size* bytes of *file*, or all of them."""
     file.seek(0)
-    left = sys.maxsize if size is None else size
-    while left > 0 and (chunk := file.read(min(_BLOCK, left))):
-        left -= len(chunk)
+    remaining = sys.maxsize if size is None else size
+    while remaining > 0 and (chunk := file.read(min(_READ_BLOCK, remaining))):
+        remaining -= len(chunk)
         yield chunk
 
 
@@ -260,8 +262,8 @@ def _same_file(path: Path, descriptor: int) -> bool:
 
 def _is_sole_regular_file(descriptor: int, path: Path) -> bool:
     """Whether this is a plain file that is called *path* and nothing else."""
-    found = os.fstat(descriptor)
-    return stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and _same_file(path, descriptor)
+    status = os.fstat(descriptor)
+    return stat.S_ISREG(status.st_mode) and status.st_nlink == 1 and _same_file(path, descriptor)
 
 
 def _close_and_unlink(path: Path, file: BinaryIO, *, remove: bool) -> None:
@@ -276,22 +278,12 @@ def _close_and_unlink(path: Path, file: BinaryIO, *, remove: bool) -> None:
         file.close()
 
 
-def _is_abandoned(path: Path) -> bool:
-    # Either way: a time in the future means a clock that was set back.
-    return abs(time.time() - path.lstat().st_mtime) > ABANDONED_AFTER
-
-
 def _remove_unless_locked(path: Path) -> None:
     """Unless someone has it open: whoever goes on with a kept part writes to it only later."""
     with suppress(OSError):
-        descriptor = os.open(path, _OPEN_FLAGS)
-        _close_and_unlink(
-            path, os.fdopen(descriptor, "r+b", buffering=0), remove=_is_free(descriptor)
-        )
-
-
-def _is_free(descriptor: int) -> bool:
-    try:
-        return try_lock(descriptor)
-    except OSError:
-        return True  # a disk without locks, where the age must do
+        file = os.fdopen(os.open(path, _OPEN_FLAGS), "r+b", buffering=0)
+        try:
+            remove = try_lock(file.fileno())
+        except OSError:
+            remove = True  # the filesystem has no locks, so the age has to suffice
+        _close_and_unlink(path, file, remove=remove)

@@ -10,7 +10,6 @@ import os
 import stat
 import sys
 import unicodedata
-from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -23,7 +22,7 @@ from geekai_video_mcp.statuses import FileStatus
 STEM_LENGTH: Final = 40
 """Characters of the prompt in a file's name: enough to know it by, short on every disk."""
 
-_READ: Final[int] = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+_READ_FLAGS: Final[int] = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 
 
 def publish(part: Part, stem: str) -> FileUpdate:
@@ -37,20 +36,24 @@ def publish(part: Part, stem: str) -> FileUpdate:
     except OSError:
         part.reset()  # a second sync would succeed, and prove nothing
         raise
-    path = next(path for path in _candidate_paths(part, stem) if _publish_as(part, path))
+    path = part.path.with_name(f"{stem}{part.extension}")
+    for number in itertools.count(2):
+        if _publish_as(part, path):
+            break
+        path = path.with_name(f"{stem}-{number}{part.extension}")
     _sync_folder(path.parent)
     part.published = True
-    return _stored_update(path, part.size, part.sha256)
+    return _file_update(path, part.size, part.sha256)
 
 
 def find_published(folder: Path, stem: str, media: Media) -> FileUpdate | None:
     """The result of this name that a process put there and died before it could say so."""
-    for ending in EXTENSIONS[media]:
-        path = folder / f"{stem}{ending}"
+    for extension in EXTENSIONS[media]:
+        path = folder / f"{stem}{extension}"
         try:
             with _open_regular_file(path) as file:
-                if file_extension(file.read(SIGNATURE_BYTES), media) == ending:
-                    return _stored_update(path, os.fstat(file.fileno()).st_size, sha256_of(file))
+                if file_extension(file.read(SIGNATURE_BYTES), media) == extension:
+                    return _file_update(path, os.fstat(file.fileno()).st_size, sha256_of(file))
         except OSError:
             continue
     return None
@@ -61,23 +64,17 @@ def file_stem(task: Task) -> str:
     prompt = sanitize(str(task.request.get("prompt") or task.model), limit=STEM_LENGTH * 4)
     # Letters, marks and numbers: without their marks, Hindi and Thai lose their vowels.
     folded = unicodedata.normalize("NFC", prompt.casefold())
-    kept = "".join(ch if unicodedata.category(ch)[0] in "LMN" else " " for ch in folded)
+    letters = "".join(ch if unicodedata.category(ch)[0] in "LMN" else " " for ch in folded)
     # 40 letters of a four-byte script are 160 bytes; names end at 255.
-    words = "-".join(kept.split())
+    words = "-".join(letters.split())
     if len(words) > STEM_LENGTH:  # cut between words, where the script has them
         head, _, tail = words[: STEM_LENGTH + 1].rpartition("-")
         words = head or tail[:STEM_LENGTH]
     return f"{words or task.media.value}-{task.id[:8]}"
 
 
-def _stored_update(path: Path, size: int, sha256: str) -> FileUpdate:
+def _file_update(path: Path, size: int, sha256: str) -> FileUpdate:
     return FileUpdate(status=FileStatus.STORED, path=str(path), size_bytes=size, sha256=sha256)
-
-
-def _candidate_paths(part: Part, stem: str) -> Iterator[Path]:
-    ending = part.extension
-    for number in itertools.count(1):
-        yield part.path.with_name(f"{stem}{ending}" if number == 1 else f"{stem}-{number}{ending}")
 
 
 def _publish_as(part: Part, path: Path) -> bool:
@@ -85,7 +82,7 @@ def _publish_as(part: Part, path: Path) -> bool:
     try:
         _link_or_replace(part, path)
     except FileExistsError:
-        return _holds_this_part(part, path)
+        return _finish_interrupted_publish(part, path)
     return True
 
 
@@ -98,10 +95,10 @@ def _link_or_replace(part: Part, path: Path) -> None:
     except OSError:
         # exFAT and some shares have no links: there the name is reserved, and then replaced.
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-        _replace(part, path)
+        _rename_part(part, path)
 
 
-def _holds_this_part(part: Part, path: Path) -> bool:
+def _finish_interrupted_publish(part: Part, path: Path) -> bool:
     try:
         with _open_regular_file(path) as file:
             size = os.fstat(file.fileno()).st_size
@@ -109,11 +106,11 @@ def _holds_this_part(part: Part, path: Path) -> bool:
     except OSError:
         return False
     if size == 0:  # a name that was reserved, and its process died
-        _replace(part, path)
+        _rename_part(part, path)
     return same or size == 0
 
 
-def _replace(part: Part, path: Path) -> None:
+def _rename_part(part: Part, path: Path) -> None:
     if sys.platform == "win32":  # which renames no open file
         part.file.close()
     try:
@@ -127,7 +124,7 @@ def _open_regular_file(path: Path) -> BinaryIO:
     """The plain file at *path*, and nothing that a link leads to."""
     if not stat.S_ISREG(path.lstat().st_mode):
         raise FileNotFoundError(path)
-    return os.fdopen(os.open(path, _READ), "rb")
+    return os.fdopen(os.open(path, _READ_FLAGS), "rb")
 
 
 def _sync_folder(folder: Path) -> None:

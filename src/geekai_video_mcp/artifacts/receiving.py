@@ -35,9 +35,9 @@ MIN_BYTES_PER_WINDOW: Final = 240 * 1024
 DEAD_LINK_STATUSES: Final = frozenset({403, 404, 410})
 """How an expired or withdrawn link answers: a fresh link is needed, not patience."""
 
-_STRONG: Final = re.compile(r'"[\x21\x23-\x7e]{1,200}"')
-_RANGE: Final = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})")
-_NUMBER: Final = re.compile(r"[0-9]{1,18}")
+_STRONG_ETAG: Final = re.compile(r'"[\x21\x23-\x7e]{1,200}"')
+_CONTENT_RANGE: Final = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})")
+_DECIMAL: Final = re.compile(r"[0-9]{1,18}")
 
 
 async def download(client: SafeHttpClient, url: str, part: Part) -> str | None:
@@ -85,8 +85,8 @@ async def _resume(client: SafeHttpClient, url: str, part: Part) -> bool:
     source = part.source
     if source is None or source.etag is None:
         return False
-    asking = {"Range": f"bytes={part.size}-", "If-Range": source.etag}
-    async with client.get(url, asking) as response:
+    headers = {"Range": f"bytes={part.size}-", "If-Range": source.etag}
+    async with client.get(url, headers) as response:
         if response.status_code == HTTPStatus.OK:
             await _receive_from_start(response, part)
             return True
@@ -103,10 +103,10 @@ async def _resume(client: SafeHttpClient, url: str, part: Part) -> bool:
 
 def _same_representation(response: httpx.Response, part: Part) -> bool:
     """Whether the body is the rest of what is here, of the very same representation."""
-    given = _RANGE.fullmatch(response.headers.get("Content-Range", ""))
-    if given is None or int(given[1]) != part.size:
+    content_range = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
+    if content_range is None or int(content_range[1]) != part.size:
         return False
-    return replace(_source_of(response), total=int(given[3])) == part.source
+    return replace(_source_of(response), total=int(content_range[3])) == part.source
 
 
 async def _receive_from_start(response: httpx.Response, part: Part) -> None:
@@ -116,14 +116,14 @@ async def _receive_from_start(response: httpx.Response, part: Part) -> None:
 
 async def _receive_body(response: httpx.Response, part: Part) -> None:
     await _check_free_space(part)
-    mark = part.size
+    window_start = part.size
     with anyio.move_on_after(STALL_WINDOW) as window:
         async for chunk in response.aiter_raw():
             await anyio.to_thread.run_sync(part.write, chunk)
             if len(part.head) == containers.SIGNATURE_BYTES:
                 await _check_so_far(part)
-            if part.size - mark >= MIN_BYTES_PER_WINDOW:
-                mark, window.deadline = part.size, anyio.current_time() + STALL_WINDOW
+            if part.size - window_start >= MIN_BYTES_PER_WINDOW:
+                window_start, window.deadline = part.size, anyio.current_time() + STALL_WINDOW
     if window.cancelled_caught:
         raise download_failed("The download was too slow")
     await _check_complete(response, part)
@@ -148,8 +148,8 @@ async def _check_free_space(part: Part) -> None:
     needed = (total or part.size) - part.size + RESERVED_BYTES
     usage = await anyio.to_thread.run_sync(shutil.disk_usage, part.path.parent)
     if usage.free < needed:
-        short = f"{usage.free / 1e6:,.0f} MB are free in its folder, and {needed / 1e6:,.0f} MB"
-        raise save_error(part.media, f"{short} are needed")
+        msg = f"{usage.free / 1e6:,.0f} MB are free in its folder, and {needed / 1e6:,.0f} MB"
+        raise save_error(part.media, f"{msg} are needed")
 
 
 async def _check_so_far(part: Part) -> None:
@@ -170,8 +170,8 @@ async def _check_complete(response: httpx.Response, part: Part) -> None:
         raise download_failed("The download was cut short")
     # A body without a length ends as a broken connection does: the container must tell.
     chunked = "chunked" in response.headers.get("Transfer-Encoding", "").lower()
-    told = total is not None or chunked
-    if not told and not await anyio.to_thread.run_sync(containers.is_complete, part.file):
+    has_known_end = total is not None or chunked
+    if not has_known_end and not await anyio.to_thread.run_sync(containers.is_complete, part.file):
         raise await _reject(part, "The download was cut short")
     if part.source is not None:
         part.source = replace(part.source, total=part.size)
@@ -185,11 +185,11 @@ async def _reject(part: Part, reason: str) -> Exception:
 def _source_of(response: httpx.Response) -> Source:
     request = response.request
     # Without its query: a fresh link to the same file has a new signature there.
-    place = f"{request.headers['Host']}{request.url.path}".encode()
+    location = f"{request.headers['Host']}{request.url.path}".encode()
     etag = response.headers.get("ETag", "")
     length = response.headers.get("Content-Length", "")
     return Source(
-        url_digest=hashlib.sha256(place).hexdigest(),
-        etag=etag if _STRONG.fullmatch(etag) else None,
-        total=int(length) if _NUMBER.fullmatch(length) else None,
+        url_digest=hashlib.sha256(location).hexdigest(),
+        etag=etag if _STRONG_ETAG.fullmatch(etag) else None,
+        total=int(length) if _DECIMAL.fullmatch(length) else None,
     )

@@ -55,10 +55,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         _print_error(exc.message)
         return NOT_USABLE
     except BaseExceptionGroup as exc:  # what a server's start raises comes wrapped by the SDK
-        ours = exc.subgroup(GeekAIVideoError)
-        if ours is None:
+        own_errors = exc.subgroup(GeekAIVideoError)
+        if own_errors is None:
             raise
-        _print_error(_first_error(ours).message)
+        _print_error(_first_error(own_errors).message)
         return NOT_USABLE
 
 
@@ -117,10 +117,10 @@ def _run_serve(arguments: argparse.Namespace) -> int:
     if arguments.transport == "stdio":
         from geekai_video_mcp.cli.probing import serve_stdio
 
-        leaving = _GracefulShutdown(opener)
-        server = build_server(leaving.open_app)
+        shutdown = _GracefulShutdown(opener)
+        server = build_server(shutdown.open_app)
         _resume_gc()
-        anyio.run(leaving.run_until_signal, partial(serve_stdio, server))
+        anyio.run(shutdown.run_until_signal, partial(serve_stdio, server))
         return 0
     from geekai_video_mcp.hosting import bind_loopback, build_http
 
@@ -215,11 +215,11 @@ class _GracefulShutdown:
 
     async def run_until_signal(self, serve: Callable[[], Awaitable[None]]) -> None:
         """Serve until the input ends or a signal asks to go."""
-        async with anyio.create_task_group() as serving:
+        async with anyio.create_task_group() as task_group:
             if sys.platform != "win32":  # which has no signals to wait for
-                serving.start_soon(self._wait_for_signal, serving.cancel_scope)
+                task_group.start_soon(self._wait_for_signal, task_group.cancel_scope)
             await serve()
-            serving.cancel_scope.cancel()
+            task_group.cancel_scope.cancel()
 
     async def _wait_for_signal(self, serving: anyio.CancelScope) -> None:
         with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:

@@ -6,10 +6,10 @@ Text from outside is made plain: a terminal obeys escape sequences, a spreadshee
 import csv
 import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Final, cast
 
 from geekai_video_mcp.cli.layout import GAP, format_table, key_value_lines, wrap_text
 from geekai_video_mcp.errors import MAYBE_CHARGED, sanitize
@@ -70,15 +70,18 @@ def _result_text(task: Task) -> str:
 
 def task_report(task: Task, events: Sequence[Event], *, width: int) -> list[str]:
     """Everything the ledger has of *task*, for a person."""
-    sent = task.submitted_at
+    submitted_at = task.submitted_at
     lines = [f"Task {task.id}", *key_value_lines(_task_facts(task), width=width)]
     if task.request:
-        lines += ["", "Request", *key_value_lines(_request_rows(task.request), width=width)]
+        request = [
+            (plain_unlimited(name), _format_value(value)) for name, value in task.request.items()
+        ]
+        lines += ["", "Request", *key_value_lines(request, width=width)]
     if task.raw_response:
         lines += ["", "What came back, as data", *_quote_lines(task.raw_response, width=width)]
     lines += ["", "History", *key_value_lines([_event_row(event) for event in events], width=width)]
     return lines + (
-        _resolve_hint(f"{task.id[:ID_CHARS]} --attach ID", sent=sent)
+        _resolve_hint(f"{task.id[:ID_CHARS]} --attach ID", submitted_at=submitted_at)
         if _needs_decision(task)
         else []
     )
@@ -88,13 +91,15 @@ def _needs_decision(task: Task) -> bool:
     return task.status is Status.UNKNOWN
 
 
-def _resolve_hint(which: str, *, sent: float | None = None) -> list[str]:
+def _resolve_hint(which: str, *, submitted_at: float | None = None) -> list[str]:
     """What a person has to decide, and with what."""
-    where = f"{GAP}Look in GeekAI's console for a video of {format_time(sent)} or soon after."
+    where = (
+        f"{GAP}Look in GeekAI's console for a video of {format_time(submitted_at)} or soon after."
+    )
     return [
         "",
         f"unknown: no usable answer came. {MAYBE_CHARGED} You decide:",
-        *([where] if sent is not None else []),
+        *([where] if submitted_at is not None else []),
         f"{GAP}{COMMAND} resolve {which} | --abandon | --resubmit",
     ]
 
@@ -128,10 +133,6 @@ def _task_facts(task: Task) -> list[tuple[str, str]]:
     ]
 
 
-def _request_rows(request: Mapping[str, Any]) -> list[tuple[str, str]]:
-    return [(plain_unlimited(name), _format_value(value)) for name, value in request.items()]
-
-
 def _format_value(value: object) -> str:
     if isinstance(value, str) and value.startswith("data:"):
         return f"{plain_unlimited(value.partition(',')[0])}, {len(value):,} characters"
@@ -142,9 +143,9 @@ def _format_value(value: object) -> str:
     )
 
 
-def _quote_lines(reply: str, *, width: int) -> list[str]:
+def _quote_lines(raw_response: str, *, width: int) -> list[str]:
     """The service's words, each line marked as not ours."""
-    lines = (plain_unlimited(line) for line in reply.splitlines())
+    lines = (plain_unlimited(line) for line in raw_response.splitlines())
     return [f"{GAP}| {part}" for line in lines if line for part in wrap_text(line, width - 4)]
 
 
@@ -218,11 +219,11 @@ def _csv_cells(task: Task) -> list[str]:
 
 
 def _escape_formula(text: str) -> str:
-    said = plain_unlimited(text)
+    plain = plain_unlimited(text)
     return (
-        f"'{said}"
-        if said.startswith(FORMULA_PREFIXES) or text.startswith(FORMULA_PREFIXES)
-        else said
+        f"'{plain}"
+        if plain.startswith(FORMULA_PREFIXES) or text.startswith(FORMULA_PREFIXES)
+        else plain
     )
 
 

@@ -25,14 +25,14 @@ async def message_streams() -> "AsyncGenerator[Streams]":
     messages = _StdinGuard(sys.stdin.buffer)
     # All that it does with its input is to iterate over lines of text.
     async with stdio_server(cast("anyio.AsyncFile[str]", messages)) as (read, write):
-        messages.answers = write
+        messages.write_stream = write
         yield read, write
 
 
 class _StdinGuard:
     """The lines that are messages; each of the others is answered with a JSON-RPC error."""
 
-    answers: "WriteStream[SessionMessage]"
+    write_stream: "WriteStream[SessionMessage]"
 
     def __init__(self, host: BinaryIO) -> None:
         self._host = host
@@ -42,14 +42,14 @@ class _StdinGuard:
             if not line.strip():
                 continue
             message = replace_lone_surrogates(line)
-            refused = validation_error(message)
-            if refused is None:
+            error = validation_error(message)
+            if error is None:
                 yield message.decode()
                 continue
             # A host that is gone reads no answer.
             with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
-                answer = JSONRPCError.model_validate(refused)
-                await self.answers.send(SessionMessage(answer))
+                answer = JSONRPCError.model_validate(error)
+                await self.write_stream.send(SessionMessage(answer))
 
     def _read_line(self) -> bytes:
         """One line, cut where it is too long to be a message, to its end. Blocks."""

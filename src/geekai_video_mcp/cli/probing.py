@@ -39,28 +39,28 @@ MAX_EARLY_MESSAGES: Final = 8
 
 async def serve_stdio(server: "MCPServer[App]") -> None:
     """Serve MCP over stdin and stdout until the input ends."""
-    parts = _sdk_internals(server)
-    if parts is None:
+    internals = _sdk_internals(server)
+    if internals is None:
         logger.warning("the SDK is not as expected: a probe before initialize is not forgiven")
         await server.run_stdio_async()
         return
-    lowlevel_server, run = parts
+    lowlevel_server, run = internals
     async with (
         message_streams() as (read, write),
-        lowlevel_server.lifespan(lowlevel_server) as opened,
+        lowlevel_server.lifespan(lowlevel_server) as lifespan_state,
     ):
         loop = partial(
             run,
             lowlevel_server,
-            lifespan_state=opened,
+            lifespan_state=lifespan_state,
             init_options=lowlevel_server.create_initialization_options(),
         )
         early = await answer_probes(read, write, loop)
-        again, messages = anyio.create_memory_object_stream[Any]()
-        async with anyio.create_task_group() as reading:
-            reading.start_soon(_replay, early, read, again)
-            await loop(messages, write)
-            reading.cancel_scope.cancel()
+        replayed, merged = anyio.create_memory_object_stream[Any]()
+        async with anyio.create_task_group() as task_group:
+            task_group.start_soon(_replay, early, read, replayed)
+            await loop(merged, write)
+            task_group.cancel_scope.cancel()
 
 
 def _sdk_internals(
@@ -70,13 +70,13 @@ def _sdk_internals(
     try:
         from mcp.server.runner import serve_dual_era_loop
 
-        inside = server._lowlevel_server  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - the only way to its loop
+        lowlevel_server = server._lowlevel_server  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - the only way to its loop
         inspect.signature(serve_dual_era_loop).bind(
-            inside, None, None, lifespan_state=None, init_options=None
+            lowlevel_server, None, None, lifespan_state=None, init_options=None
         )
     except (ImportError, AttributeError, TypeError):
         return None
-    return inside, serve_dual_era_loop
+    return lowlevel_server, serve_dual_era_loop
 
 
 async def answer_probes(
@@ -97,24 +97,24 @@ async def answer_probes(
 
 async def _answer_probe(probe: SessionMessage, write: "WriteStream[Any]", loop: "Loop") -> None:
     """Let *loop* answer one probe, as it would the first message of a connection."""
-    asking, asked = anyio.create_memory_object_stream[Any](1)
-    answering, answers = anyio.create_memory_object_stream[Any]()
-    await asking.send(probe)
-    async with asking, answers, anyio.create_task_group() as talk:
-        talk.start_soon(loop, asked, answering)
-        async for said in answers:
-            await write.send(said)
-            if isinstance(said.message, JSONRPCResponse | JSONRPCError):
+    send_probe, probes = anyio.create_memory_object_stream[Any](1)
+    send_response, responses = anyio.create_memory_object_stream[Any]()
+    await send_probe.send(probe)
+    async with send_probe, responses, anyio.create_task_group() as task_group:
+        task_group.start_soon(loop, probes, send_response)
+        async for response in responses:
+            await write.send(response)
+            if isinstance(response.message, JSONRPCResponse | JSONRPCError):
                 break
-        talk.cancel_scope.cancel()
+        task_group.cancel_scope.cancel()
 
 
 async def _replay(
-    early: list[Any], rest: "ReadStream[Any]", to: MemoryObjectSendStream[Any]
+    early: list[Any], rest: "ReadStream[Any]", destination: MemoryObjectSendStream[Any]
 ) -> None:
     """Hand on what was read already, and then the rest, to its end."""
-    async with to:
+    async with destination:
         for item in early:
-            await to.send(item)
+            await destination.send(item)
         async for item in rest:
-            await to.send(item)
+            await destination.send(item)

@@ -40,9 +40,9 @@ def describe_decision(task: Task, arguments: argparse.Namespace, *, width: int) 
 
 def _describe_consequence(arguments: argparse.Namespace) -> list[str]:
     if arguments.attach is not None:
-        named = quote(arguments.attach, limit=64)
+        provider_id = quote(arguments.attach, limit=64)
         return [
-            f"GeekAI's task {named} is taken for its video,",
+            f"GeekAI's task {provider_id} is taken for its video,",
             "if GeekAI knows it, and followed to its file. Nothing is generated anew.",
         ]
     if arguments.abandon:
@@ -61,29 +61,31 @@ async def resolve_task(settings: "Settings", task: Task, arguments: argparse.Nam
     async with open_app(settings, sweep=False) as app:
         # Caught inside: what leaves through the sandbox's task group comes out in a group.
         try:
-            return await _execute(app.resolver, task, arguments)
+            return await _apply_decision(app.resolver, task, arguments)
         except GeekAIVideoError as exc:
             sys.stdout.flush()
             sys.stderr.write(f"{exc.message}\n")
             return FAILED
 
 
-async def _execute(desk: "Resolver", task: Task, arguments: argparse.Namespace) -> int:
+async def _apply_decision(resolver: "Resolver", task: Task, arguments: argparse.Namespace) -> int:
     if arguments.attach is not None:
-        return _print_outcome(await desk.attach(task.id, arguments.attach), "Attached")
+        return _print_outcome(await resolver.attach(task.id, arguments.attach), "Attached")
     if arguments.abandon:
-        await desk.abandon(task.id)
+        await resolver.abandon(task.id)
         _print_line("Given up.")
         return DONE
-    new = await desk.supersede(task.id)
-    _print_line(f"It is task {new.id} now. Waiting for GeekAI's answer, 7 minutes at most ...")
-    return _print_outcome(await desk.send(new), "Accepted")
+    resubmitted = await resolver.supersede(task.id)
+    _print_line(
+        f"It is task {resubmitted.id} now. Waiting for GeekAI's answer, 7 minutes at most ..."
+    )
+    return _print_outcome(await resolver.send(resubmitted), "Accepted")
 
 
-def _print_outcome(task: Task, word: str) -> int:
+def _print_outcome(task: Task, verb: str) -> int:
     if task.status in POLLED | {Status.SUCCEED}:
-        named = quote(task.provider_task_id or "", limit=64)
-        _print_line(f"{word}: GeekAI's task {named} is {task.status.value}.")
+        provider_id = quote(task.provider_task_id or "", limit=64)
+        _print_line(f"{verb}: GeekAI's task {provider_id} is {task.status.value}.")
         _print_line("A running server of the same settings follows it to its file. How it stands:")
         _print_line(f"{GAP}{COMMAND} show {task.id[:ID_CHARS]}")
         return DONE

@@ -46,27 +46,27 @@ def build_parser(run: Callable[[argparse.Namespace], int]) -> argparse.ArgumentP
     tasks = argparse.ArgumentParser(
         prog="geekai-video-mcp tasks", description="The newest tasks, and what can be done to them."
     )
-    tasks.set_defaults(run=run, act=_list_tasks, status=None, limit=DEFAULT_LIMIT, all=False)
+    tasks.set_defaults(run=run, handler=_list_tasks, status=None, limit=DEFAULT_LIMIT, all=False)
     _add_list_options(tasks)
-    acts = tasks.add_subparsers(title="commands", metavar="COMMAND")
-    listing = acts.add_parser("list", help="the newest tasks (the default)")
-    listing.set_defaults(act=_list_tasks)
-    _add_list_options(listing)
-    show = acts.add_parser("show", help="everything about one task, and its history")
+    commands = tasks.add_subparsers(title="commands", metavar="COMMAND")
+    list_command = commands.add_parser("list", help="the newest tasks (the default)")
+    list_command.set_defaults(handler=_list_tasks)
+    _add_list_options(list_command)
+    show = commands.add_parser("show", help="everything about one task, and its history")
     show.add_argument(
         "id", help=f"a task's id, GeekAI's id, or {MIN_ID_PREFIX} characters to begin with"
     )
-    show.set_defaults(act=_show_task)
-    export = acts.add_parser("export", help="every task as CSV, to standard output")
-    export.set_defaults(act=_export_tasks)
-    resolve = acts.add_parser("resolve", help="decide about a task whose outcome is unknown")
+    show.set_defaults(handler=_show_task)
+    export = commands.add_parser("export", help="every task as CSV, to standard output")
+    export.set_defaults(handler=_export_tasks)
+    resolve = commands.add_parser("resolve", help="decide about a task whose outcome is unknown")
     resolve.add_argument("id", help="the task's id, or how it begins")
-    way = resolve.add_mutually_exclusive_group(required=True)
-    way.add_argument("--attach", metavar="TASK_ID", help="it is this task in GeekAI's console")
-    way.add_argument("--abandon", action="store_true", help="give it up")
-    way.add_argument("--resubmit", action="store_true", help="send it again; may pay twice")
+    decision = resolve.add_mutually_exclusive_group(required=True)
+    decision.add_argument("--attach", metavar="TASK_ID", help="it is this task in GeekAI's console")
+    decision.add_argument("--abandon", action="store_true", help="give it up")
+    decision.add_argument("--resubmit", action="store_true", help="send it again; may pay twice")
     resolve.add_argument("--yes", action="store_true", help="do not ask")
-    resolve.set_defaults(act=_resolve_task)
+    resolve.set_defaults(handler=_resolve_task)
     return tasks
 
 
@@ -93,7 +93,7 @@ def run_tasks(arguments: argparse.Namespace, settings: "Settings") -> int:
 
     try:
         _prepare_output()
-        status: int = arguments.act(arguments, settings)
+        status: int = arguments.handler(arguments, settings)
         sys.stdout.flush()
     except BrokenPipeError:
         # Or the interpreter complains about it once more when it flushes at its end.
@@ -118,19 +118,19 @@ def _list_tasks(arguments: argparse.Namespace, settings: "Settings") -> int:
     from geekai_video_mcp.cli.account import COMMAND, task_table
     from geekai_video_mcp.statuses import Status
 
-    known = [status.value for status in Status]
-    if arguments.status not in {None, *known}:
-        _fail(f"--status is one of {', '.join(known)}")
+    all_statuses = [status.value for status in Status]
+    if arguments.status not in {None, *all_statuses}:
+        _fail(f"--status is one of {', '.join(all_statuses)}")
         return WRONG_USAGE
     statuses = {Status(arguments.status)} if arguments.status else set[Status]()
     limit = None if arguments.all else arguments.limit
-    found, more = anyio.run(_read_newest, settings, statuses, limit)
-    if not found:
+    tasks, has_more = anyio.run(_read_newest, settings, statuses, limit)
+    if not tasks:
         _print_line(NONE_YET if not statuses else f"No task is {arguments.status}.")
         return OK
-    for line in task_table(found, at=time.time(), width=_terminal_width()):
+    for line in task_table(tasks, at=time.time(), width=_terminal_width()):
         _print_line(line)
-    if more:
+    if has_more:
         _print_line("")
         _print_line(f"These are the newest {limit}; see all with: {COMMAND} --all")
     return OK
@@ -140,13 +140,13 @@ async def _read_newest(
     settings: "Settings", statuses: "Collection[Status]", limit: int | None
 ) -> "tuple[list[Task], bool]":
     """The newest tasks, and whether there are more."""
-    found = list["Task"]()
+    tasks = list["Task"]()
     async with _open_ledger(settings) as ledger:
         async for task in _iterate_tasks(ledger, statuses):
-            if len(found) == limit:
-                return found, True
-            found.append(task)
-    return found, False
+            if len(tasks) == limit:
+                return tasks, True
+            tasks.append(task)
+    return tasks, False
 
 
 async def _iterate_tasks(
@@ -164,13 +164,13 @@ async def _iterate_tasks(
 def _show_task(arguments: argparse.Namespace, settings: "Settings") -> int:
     from geekai_video_mcp.cli.account import task_report
 
-    async def read() -> list[str]:
+    async def read_report() -> list[str]:
         async with _open_ledger(settings) as ledger:
             task = await _find_task(ledger, arguments.id)
             events = await ledger.events(task.id) if ledger else []
         return task_report(task, events, width=_terminal_width())
 
-    for line in anyio.run(read):
+    for line in anyio.run(read_report):
         _print_line(line)
     return OK
 
@@ -178,24 +178,24 @@ def _show_task(arguments: argparse.Namespace, settings: "Settings") -> int:
 def _export_tasks(_: argparse.Namespace, settings: "Settings") -> int:
     from geekai_video_mcp.cli.account import CSV_COLUMNS, format_csv, tasks_as_csv
 
-    async def write() -> None:
+    async def write_csv() -> None:
         sys.stdout.write(format_csv([CSV_COLUMNS]))
         async with _open_ledger(settings) as ledger:
             async for task in _iterate_tasks(ledger):
                 sys.stdout.write(tasks_as_csv([task]))
 
-    anyio.run(write)
+    anyio.run(write_csv)
     return OK
 
 
 def _resolve_task(arguments: argparse.Namespace, settings: "Settings") -> int:
     from geekai_video_mcp.cli.resolving import describe_decision, resolve_task
 
-    async def read() -> "Task":
+    async def read_task() -> "Task":
         async with _open_ledger(settings) as ledger:
             return await _find_task(ledger, arguments.id)
 
-    task = anyio.run(read)
+    task = anyio.run(read_task)
     for line in describe_decision(task, arguments, width=_terminal_width()):
         _print_line(line)
     if not arguments.yes and not _confirm():
@@ -209,12 +209,12 @@ def _confirm() -> bool:
         _fail("Nobody is there to ask: give --yes. Nothing was changed.")
         return False
     try:
-        agreed = input("Type yes to go on: ").strip().lower() == "yes"
+        confirmed = input("Type yes to go on: ").strip().lower() == "yes"
     except EOFError:
-        agreed = False
-    if not agreed:
+        confirmed = False
+    if not confirmed:
         _fail("Nothing was changed.")
-    return agreed
+    return confirmed
 
 
 @asynccontextmanager
@@ -232,7 +232,7 @@ async def _open_ledger(settings: "Settings") -> "AsyncGenerator[Ledger | None]":
         await ledger.close()
 
 
-async def _find_task(ledger: "Ledger | None", given: str) -> "Task":
+async def _find_task(ledger: "Ledger | None", identifier: str) -> "Task":
     """The task that a person means.
 
     Raises:
@@ -243,18 +243,20 @@ async def _find_task(ledger: "Ledger | None", given: str) -> "Task":
 
     if ledger is None:
         raise InvalidDecision(NONE_YET)
-    if task := await ledger.find(given):
+    if task := await ledger.find(identifier):
         return task
-    found = (
-        await ledger.find_by_prefix(given.lower(), limit=2) if len(given) >= MIN_ID_PREFIX else []
+    candidates = (
+        await ledger.find_by_prefix(identifier.lower(), limit=2)
+        if len(identifier) >= MIN_ID_PREFIX
+        else []
     )
-    if not found:
-        msg = f"No task {quote(given, limit=64)} is here; see them with: {COMMAND} --all"
+    if not candidates:
+        msg = f"No task {quote(identifier, limit=64)} is here; see them with: {COMMAND} --all"
         raise InvalidDecision(msg)
-    if len(found) > 1:
-        msg = f"More than one task begins with {quote(given, limit=64)}; give more of its id"
+    if len(candidates) > 1:
+        msg = f"More than one task begins with {quote(identifier, limit=64)}; give more of its id"
         raise InvalidDecision(msg)
-    return found[0]
+    return candidates[0]
 
 
 def _terminal_width() -> int:
@@ -265,7 +267,7 @@ def _print_line(line: str) -> None:
     sys.stdout.write(line + "\n")
 
 
-def _fail(why: str) -> int:
+def _fail(msg: str) -> int:
     sys.stdout.flush()  # first what came first
-    sys.stderr.write(why + "\n")
+    sys.stderr.write(msg + "\n")
     return REFUSED

@@ -104,23 +104,25 @@ _OTHER_REGION: Final[Mapping[str, str]] = {"geekai.co": "geekai.dev", "geekai.de
 """Two entries to one API, in China and overseas (read 2026-11-22)."""
 
 
-def _remedy(reply: ProviderResponse) -> str:
+def _remedy(response: ProviderResponse) -> str:
     """What the operator does about a refused key, balance or permission."""
-    if reply.status_code == HTTPStatus.PAYMENT_REQUIRED:
+    if response.status_code == HTTPStatus.PAYMENT_REQUIRED:
         return (
-            f"The operator tops up the account of this key at https://{reply.host}; then the same"
-            " call works. cogvideox-flash and cogview-3-flash are free."
+            f"The operator tops up the account of this key at https://{response.host}; then the"
+            " same call works. cogvideox-flash and cogview-3-flash are free."
         )
-    if reply.status_code == HTTPStatus.FORBIDDEN:
-        return f"The operator checks what this key may do, in the console at https://{reply.host}."
-    other = _OTHER_REGION.get(reply.host)
-    entry = (
-        f" This server asks {reply.host}; for a key of {other} set"
+    if response.status_code == HTTPStatus.FORBIDDEN:
+        return (
+            f"The operator checks what this key may do, in the console at https://{response.host}."
+        )
+    other = _OTHER_REGION.get(response.host)
+    service_hint = (
+        f" This server asks {response.host}; for a key of {other} set"
         f" GEEKAI_BASE_URL=https://{other}/api/v1."
         if other
-        else f" GEEKAI_BASE_URL leads to {reply.host}: the key must be one of it."
+        else f" GEEKAI_BASE_URL leads to {response.host}: the key must be one of it."
     )
-    return f"The operator sets a valid GEEKAI_API_KEY and restarts the server.{entry}"
+    return f"The operator sets a valid GEEKAI_API_KEY and restarts the server.{service_hint}"
 
 
 def parse_create_response(response: ProviderResponse) -> Observation:
@@ -141,41 +143,41 @@ def parse_create_response(response: ProviderResponse) -> Observation:
     )
 
 
-def _parse_accepted(reply: ProviderResponse) -> Observation:
-    answer = _parse_answer(reply.body)
-    if answer is None:
-        why = "GeekAI accepted the request and sent an answer that cannot be read."
-        raise SubmissionUnknown(why, raw_response=_raw_excerpt(reply))
-    seen = _to_observation(answer, reply)
-    if seen.provider_task_id is None and seen.status in POLLED:
-        why = f"GeekAI accepted the request and named no task{_reason_suffix(reply)}."
-        raise SubmissionUnknown(why, raw_response=_raw_excerpt(reply))
-    return seen
+def _parse_accepted(response: ProviderResponse) -> Observation:
+    parsed = _parse_body(response.body)
+    if parsed is None:
+        msg = "GeekAI accepted the request and sent an answer that cannot be read."
+        raise SubmissionUnknown(msg, raw_response=_raw_excerpt(response))
+    observation = _to_observation(parsed, response)
+    if observation.provider_task_id is None and observation.status in POLLED:
+        msg = f"GeekAI accepted the request and named no task{_reason_suffix(response)}."
+        raise SubmissionUnknown(msg, raw_response=_raw_excerpt(response))
+    return observation
 
 
-def _raise_if_refused(reply: ProviderResponse) -> None:
-    code, reason = reply.status_code, _reason_suffix(reply)
+def _raise_if_refused(response: ProviderResponse) -> None:
+    code, reason = response.status_code, _reason_suffix(response)
     if code in _NOT_AUTHORISED:
-        _raise_not_authorised(reply)
+        _raise_not_authorised(response)
     if code in REFUSED_STATUSES or code in REDIRECT_STATUSES:
-        said = _response_error(reply)[0] or str(code)
-        known = f"GeekAI refused the request with HTTP {code}{_size_note(reply)}{reason}"
-        mend = moderation.advice(said)
-        raise RequestRefused(f"{as_sentence(known)} {mend}" if mend else known, code=said)
+        error_code = _response_error(response)[0] or str(code)
+        msg = f"GeekAI refused the request with HTTP {code}{_size_note(response)}{reason}"
+        advice = moderation.advice(error_code)
+        raise RequestRefused(f"{as_sentence(msg)} {advice}" if advice else msg, code=error_code)
     if code == HTTPStatus.TOO_MANY_REQUESTS:
         raise ServiceUnavailable(
             f"GeekAI is limiting the rate of requests (HTTP 429){reason}",
             code=RATE_LIMITED,
-            retry_after_seconds=_parse_retry_after(reply.retry_after),
+            retry_after_seconds=_parse_retry_after(response.retry_after),
         )
 
 
-def _size_note(reply: ProviderResponse) -> str:
+def _size_note(response: ProviderResponse) -> str:
     """How large what was too large is, and where its bytes usually are."""
-    if reply.status_code != HTTPStatus.REQUEST_ENTITY_TOO_LARGE or reply.sent_bytes is None:
+    if response.status_code != HTTPStatus.REQUEST_ENTITY_TOO_LARGE or response.sent_bytes is None:
         return ""
     return (
-        f" (its body has {reply.sent_bytes / 1e6:.1f} MB, most of it pictures if there are any:"
+        f" (its body has {response.sent_bytes / 1e6:.1f} MB, most of it pictures if there are any:"
         " give an https URL, or smaller ones)"
     )
 
@@ -188,11 +190,11 @@ def parse_task_response(response: ProviderResponse, *, task_id: str) -> Observat
         NotAuthorised: the key was refused.
         ServiceUnavailable: anything else that is no answer; the task is what it was.
     """
-    answer = _parse_answer(response.body)
-    says_failed = answer is not None and _read_status(answer) is Status.FAILED
-    if answer is not None and (response.ok or says_failed):
-        if answer.task_status is not None or _read_result(answer):
-            return _to_observation(answer, response)
+    parsed = _parse_body(response.body)
+    says_failed = parsed is not None and _read_status(parsed) is Status.FAILED
+    if parsed is not None and (response.ok or says_failed):
+        if parsed.task_status is not None or _read_result(parsed):
+            return _to_observation(parsed, response)
         raise ServiceUnavailable(f"GeekAI's answer names no status{_reason_suffix(response)}")
     if response.status_code == HTTPStatus.NOT_FOUND:
         raise TaskNotFound(task_id)
@@ -213,83 +215,85 @@ def parse_models_response(response: ProviderResponse) -> ModelsPage:
     if response.status_code in _NOT_AUTHORISED:
         _raise_not_authorised(response)
     try:
-        answer = ModelsResponse.model_validate(json.loads(response.body)) if response.ok else None
+        parsed = ModelsResponse.model_validate(json.loads(response.body)) if response.ok else None
     except (ValueError, RecursionError):
-        answer = None
-    if answer is None:
+        parsed = None
+    if parsed is None:
         msg = (
             f"GeekAI gave no list of models (HTTP {response.status_code}){_reason_suffix(response)}"
         )
         raise _unavailable_error(msg, response)
     return ModelsPage(
-        models=tuple(_live_model(entry) for entry in answer.data if entry.id),
-        total=None if answer.total is None else round(answer.total),
+        models=tuple(_live_model(entry) for entry in parsed.data if entry.id),
+        total=None if parsed.total is None else round(parsed.total),
     )
 
 
 def _live_model(entry: ModelEntry) -> LiveModel:
     """An entry as data: its words may be anyone's."""
     words = (entry.id, entry.type, entry.status)
-    id_, type_, status = (sanitize(said or "", limit=64) for said in words)
+    id_, type_, status = (sanitize(word or "", limit=64) for word in words)
     return LiveModel(id=id_, type=type_.lower(), status=status.lower())
 
 
-def _unavailable_error(what: str, reply: ProviderResponse) -> ServiceUnavailable:
-    limited = reply.status_code == HTTPStatus.TOO_MANY_REQUESTS
+def _unavailable_error(reason: str, response: ProviderResponse) -> ServiceUnavailable:
+    limited = response.status_code == HTTPStatus.TOO_MANY_REQUESTS
     return ServiceUnavailable(
-        what,
+        reason,
         code=RATE_LIMITED if limited else "unavailable",
-        retry_after_seconds=_parse_retry_after(reply.retry_after),
+        retry_after_seconds=_parse_retry_after(response.retry_after),
     )
 
 
-def _raise_not_authorised(reply: ProviderResponse) -> NoReturn:
-    msg, code = _NOT_AUTHORISED[reply.status_code], reply.status_code
+def _raise_not_authorised(response: ProviderResponse) -> NoReturn:
+    refused, code = _NOT_AUTHORISED[response.status_code], response.status_code
     raise NotAuthorised(
-        f"GeekAI refused {msg} (HTTP {code}){_reason_suffix(reply)}",
+        f"GeekAI refused {refused} (HTTP {code}){_reason_suffix(response)}",
         status_code=code,
-        remedy=_remedy(reply),
+        remedy=_remedy(response),
     )
 
 
-def _to_observation(answer: TaskResponse, reply: ProviderResponse) -> Observation:
-    status, result = _read_status(answer), _read_result(answer)
-    code, message = _read_error(answer)
+def _to_observation(parsed: TaskResponse, response: ProviderResponse) -> Observation:
+    status, result = _read_status(parsed), _read_result(parsed)
+    code, message = _read_error(parsed)
     if status is Status.SUCCEED and (result is None or result.url is None):
         # Filtered Veo jobs come back "done" with no video; waiting would never end.
         status, code = Status.FAILED, code or "no_output"
         message = message or "It reports success and gives nothing; often a content filter."
-    hint = answer.estimated_seconds
+    estimate = parsed.estimated_seconds
+    if estimate is None:
+        estimate = _parse_retry_after(response.retry_after)
     return Observation(
         status=status,
-        at=reply.at,
-        provider_task_id=answer.task_id,
-        model=sanitize(answer.model) if answer.model else None,
+        at=response.at,
+        provider_task_id=parsed.task_id,
+        model=sanitize(parsed.model) if parsed.model else None,
         result=result if status is Status.SUCCEED else None,
         error_code=(code or "failed") if status is Status.FAILED else None,
         error_message=message if status is Status.FAILED else None,
-        estimated_seconds=hint if hint is not None else _parse_retry_after(reply.retry_after),
+        estimated_seconds=estimate,
     )
 
 
-def _read_status(answer: TaskResponse) -> Status:
-    if answer.task_status is None:
-        return Status.SUCCEED if _read_result(answer) else Status.RUNNING
-    return _STATUS_WORDS.get(answer.task_status.strip().lower(), Status.RUNNING)
+def _read_status(parsed: TaskResponse) -> Status:
+    if parsed.task_status is None:
+        return Status.SUCCEED if _read_result(parsed) else Status.RUNNING
+    return _STATUS_WORDS.get(parsed.task_status.strip().lower(), Status.RUNNING)
 
 
-def _read_result(answer: TaskResponse) -> Result | None:
+def _read_result(parsed: TaskResponse) -> Result | None:
     """The first entry with a link."""
-    for entry in answer.video_result:
+    for entry in parsed.video_result:
         if entry.url:
             return Result(**entry.model_dump())
-    for picture in answer.data:
+    for picture in parsed.data:
         if picture.link:
             return Result(url=picture.link, revised_prompt=picture.revised_prompt)
     return None
 
 
-def _parse_answer(body: bytes) -> TaskResponse | None:
+def _parse_body(body: bytes) -> TaskResponse | None:
     """The JSON object in *body*, after any blank keep-alive lines; None if there is none."""
     try:
         return TaskResponse.model_validate(json.loads(body))
@@ -297,27 +301,27 @@ def _parse_answer(body: bytes) -> TaskResponse | None:
         return None
 
 
-def _read_error(answer: TaskResponse) -> tuple[str | None, str | None]:
+def _read_error(parsed: TaskResponse) -> tuple[str | None, str | None]:
     """The service's own (code, message), made plain."""
-    code = answer.error.code
-    message = answer.error.message or answer.message
+    code = parsed.error.code
+    message = parsed.error.message or parsed.message
     return (sanitize(code, limit=64) if code else None, sanitize(message) if message else None)
 
 
-def _response_error(reply: ProviderResponse) -> tuple[str | None, str | None]:
-    answer = _parse_answer(reply.body)
-    return _read_error(answer) if answer is not None else (None, None)
+def _response_error(response: ProviderResponse) -> tuple[str | None, str | None]:
+    parsed = _parse_body(response.body)
+    return _read_error(parsed) if parsed is not None else (None, None)
 
 
-def _reason_suffix(reply: ProviderResponse) -> str:
+def _reason_suffix(response: ProviderResponse) -> str:
     """The service's own words, as data; an HTML page has none worth repeating."""
-    code, message = _response_error(reply)
-    words = ": ".join(word for word in (code, message) if word)
-    return f": {quote(words)}" if words else ""
+    code, message = _response_error(response)
+    text = ": ".join(word for word in (code, message) if word)
+    return f": {quote(text)}" if text else ""
 
 
-def _raw_excerpt(reply: ProviderResponse) -> str:
-    return reply.body[: RAW_RESPONSE_LIMIT * 4].decode("utf-8", "replace")[:RAW_RESPONSE_LIMIT]
+def _raw_excerpt(response: ProviderResponse) -> str:
+    return response.body[: RAW_RESPONSE_LIMIT * 4].decode("utf-8", "replace")[:RAW_RESPONSE_LIMIT]
 
 
 def _parse_retry_after(retry_after: str | None) -> float | None:

@@ -77,8 +77,8 @@ class ErrorBody(BaseModel):
 
 def _as_entries(value: object) -> list[object]:
     """`video_result`: an object by the reference page, an array by every recent sample."""
-    given = cast("list[object]", value) if isinstance(value, list) else [value]
-    return [entry for entry in given if isinstance(entry, Mapping)]
+    entries = cast("list[object]", value) if isinstance(value, list) else [value]
+    return [entry for entry in entries if isinstance(entry, Mapping)]
 
 
 def _error_object(value: object) -> object:
