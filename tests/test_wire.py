@@ -83,7 +83,7 @@ def test_a_refusal_charges_nothing_and_says_why(status_code: int) -> None:
     ("status_code", "code", "way_out"),
     [
         (401, "unauthorized", "GEEKAI_API_KEY"),
-        (402, "insufficient_balance", "tops up"),
+        (402, "insufficient_balance", "has to top up"),
         (403, "forbidden", "console"),
     ],
 )
@@ -99,9 +99,15 @@ def test_a_refused_key_or_balance_names_who_can_mend_it(
 @pytest.mark.parametrize(
     ("host", "says"),
     [
-        ("geekai.co", "for a key of geekai.dev set GEEKAI_BASE_URL=https://geekai.dev/api/v1"),
-        ("geekai.dev", "for a key of geekai.co set GEEKAI_BASE_URL=https://geekai.co/api/v1"),
-        ("gateway.example", "GEEKAI_BASE_URL leads to gateway.example"),
+        (
+            "geekai.co",
+            "If the key is from geekai.dev, set GEEKAI_BASE_URL=https://geekai.dev/api/v1",
+        ),
+        (
+            "geekai.dev",
+            "If the key is from geekai.co, set GEEKAI_BASE_URL=https://geekai.co/api/v1",
+        ),
+        ("gateway.example", "GEEKAI_BASE_URL points to gateway.example"),
     ],
 )
 def test_a_key_of_the_other_entry_is_thought_of(host: str, says: str) -> None:

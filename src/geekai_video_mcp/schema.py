@@ -1,8 +1,8 @@
-"""A pydantic model's JSON schema in the one form that every client accepts.
+"""JSON schemas of pydantic models in the one form that every client accepts.
 
-Clients and model APIs drop a tool, or all tools, over `$ref`, `anyOf` with null, titles,
-`default: null`, root combinators or enums of non-strings. So none of these is ever
-published; a field that may be left out is simply not required.
+Clients and model APIs reject a tool, or all tools, because of `$ref`, `anyOf` with null,
+titles, `default: null`, root combinators or enums of non-strings. So none of these is ever
+published; an optional field is simply not required.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from pydantic_core import core_schema
 
 _VERBATIM: Final = frozenset({"enum", "const", "default", "examples", "required"})
 _ALLOWS_EXTRA_MEMBERS: Final = ("additionalProperties", True)
-"""Says what is so anyway, in a boolean schema that Gemini refuses."""
+"""Redundant, because it is the default, and a boolean schema, which Gemini refuses."""
 _NOT_INLINED: Final = frozenset({"description", "additionalProperties"})
 _MEMBERS_BY_NAME: Final = frozenset({"properties", "patternProperties"})
 
@@ -24,17 +24,17 @@ def compact_schema(
 ) -> dict[str, Any]:
     """The schema of *model*, flat and small: no `$ref`, no titles, no nulls.
 
-    Class docstrings are written for us; what a model needs to know stands on the fields.
+    Class docstrings are for developers; the descriptions of the fields are for the model.
     """
     schema = model.model_json_schema(schema_generator=_CompactSchema, mode=mode)
     return {key: value for key, value in schema.items() if key != "description"}
 
 
 def published_schema(model: type[BaseModel], fields: Sequence[str]) -> dict[str, Any]:
-    """The members of *model* that *fields* names, and of each its type alone.
+    """The schema of the members of *model* that *fields* names, with their types only.
 
-    A result describes itself to whoever reads it. What is published of it beforehand is
-    what a program may build on, for every client pays for the list of tools.
+    A result is self-describing. Only members that programs may rely on are published in
+    advance, because the list of tools costs every client tokens.
     """
     full = compact_schema(model, mode="serialization")
     return {
@@ -69,7 +69,7 @@ class _CompactSchema(GenerateJsonSchema):
 
 
 def _inline_references(node: Any, definitions: Mapping[str, Any]) -> Any:  # noqa: ANN401 - JSON is of any shape
-    """*node* with each reference replaced by what it names, and without titles."""
+    """*node* with each reference replaced by its definition, and without titles."""
     if isinstance(node, list):
         return [_inline_references(item, definitions) for item in node]  # pyright: ignore[reportUnknownVariableType] - JSON
     if not isinstance(node, dict):

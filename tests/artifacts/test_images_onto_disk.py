@@ -67,14 +67,14 @@ async def test_a_picture_in_the_answer_itself_is_published_without_a_request(
 async def test_what_is_no_picture_is_not_saved_as_one(net: Net, content: bytes) -> None:
     net.answers["static.geekai.co"] = file(content)
 
-    assert "no image" in await refused(net, pictured())
-    assert "no image" in await refused(net, inline(content))
+    assert "not return a known image format" in await refused(net, pictured())
+    assert "not return a known image format" in await refused(net, inline(content))
 
 
 async def test_a_picture_is_not_saved_as_a_video(net: Net) -> None:
     net.answers["static.geekai.co"] = file(STILL)
 
-    assert "no video" in await refused(net, succeeded())
+    assert "not return a known video format" in await refused(net, succeeded())
 
 
 @pytest.mark.parametrize(("content", "_"), KINDS)
@@ -82,7 +82,7 @@ async def test_a_picture_of_no_announced_length_is_whole_or_not_saved(
     net: Net, content: bytes, _: str
 ) -> None:
     net.answers["static.geekai.co"] = unmeasured(content[:-3])
-    assert "cut short" in await refused(net, pictured())
+    assert "ended early" in await refused(net, pictured())
 
     net.answers["static.geekai.co"] = unmeasured(content)
     assert (await net.fetch(pictured())).status is FileStatus.STORED
@@ -93,7 +93,7 @@ async def test_an_answer_that_is_no_base64_holds_no_picture(net: Net, text: str)
     fact = await net.fetch(pictured(f"data:;base64,{text}"))
 
     assert fact.status is FileStatus.LOST
-    assert fact.error == "The picture in the answer cannot be read."
+    assert fact.error == "The image in the response could not be decoded."
     assert net.files() == []
 
 

@@ -142,16 +142,16 @@ async def test_a_video_may_come_in_pieces_of_any_size(net: Net, chunk: int) -> N
     assert (await net.fetch(succeeded())).size_bytes == 900
 
 
-CUT = "The download was cut short"
-NO_VIDEO = "The result's link gave something that is no video"
-HOST = "The result's host answered HTTP {}"
+CUT = "The download ended early"
+NO_VIDEO = "The result's link did not return a known video format"
+HOST = "The result's host returned HTTP {}"
 
 
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
         (file(VIDEO[:5000], announced=len(VIDEO)), CUT),
-        (file(VIDEO, announced=5000), "The result is longer than it was said to be"),
+        (file(VIDEO, announced=5000), "The result is longer than its announced length"),
         (file(b"", announced=0), CUT),
         (file(b"\x00\x00\x00\x18fty"), NO_VIDEO),
         (file(b"<!doctype html><title>Sign in</title>"), NO_VIDEO),
@@ -195,7 +195,7 @@ async def test_a_dead_link_is_a_lost_file_and_not_a_matter_of_patience(
 
     assert (fact.status, fact.error) == (
         FileStatus.LOST,
-        f"The link answered HTTP {status_code}.",
+        f"The link returned HTTP {status_code}.",
     )
 
 
@@ -203,7 +203,7 @@ async def test_a_result_without_a_link_is_lost(net: Net) -> None:
     for task in (succeeded(None), replace(succeeded(), result=None)):
         fact = await net.fetch(task)
 
-        assert (fact.status, fact.error) == (FileStatus.LOST, "The service gave no link.")
+        assert (fact.status, fact.error) == (FileStatus.LOST, "The service returned no link.")
 
 
 async def test_a_line_that_breaks_leaves_nothing(net: Net) -> None:
@@ -214,7 +214,7 @@ async def test_a_line_that_breaks_leaves_nothing(net: Net) -> None:
 
     net.answers["static.geekai.co"] = httpx.Response(200, content=breaks())
 
-    assert await refused(net, succeeded()) == "The download broke off (ReadError)"
+    assert await refused(net, succeeded()) == "The download was interrupted (ReadError)"
 
 
 @dataclass
@@ -260,7 +260,7 @@ async def test_a_cancelled_download_that_nothing_vouches_for_leaves_nothing(net:
 async def test_a_folder_that_is_a_file_is_the_operators_to_mend(net: Net) -> None:
     net.folder.touch()
 
-    with pytest.raises(StorageUnavailable, match="never generate it again") as told:
+    with pytest.raises(StorageUnavailable, match="Do not generate it again") as told:
         await net.fetch(succeeded())
     assert "charged" not in told.value.message
 
@@ -288,9 +288,9 @@ async def test_a_download_for_which_there_is_no_room_is_not_begun(
     with pytest.raises(StorageUnavailable) as told:
         await net.fetch(succeeded())
     assert told.value.message == (
-        "The video could not be written: 268 MB are free in its folder, and 268 MB are needed."
-        " Free some space or mend the folder's permissions, then call get_video_task; never"
-        " generate it again."
+        "The video could not be written: its folder has 268 MB free and 268 MB are needed."
+        " Free disk space or fix the folder's permissions, then call get_video_task."
+        " Do not generate it again."
     )
     assert net.files() == []
 

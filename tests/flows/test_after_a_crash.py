@@ -297,7 +297,7 @@ async def test_an_output_folder_that_is_full_is_told_and_tried_again(world: Worl
     assert structured(waiting)["task_status"] == "succeed"
     assert "not on disk yet" in text(waiting)
     assert "could not be written" in text(waiting)
-    assert "never generate it again" in text(waiting)
+    assert "Do not generate it again" in text(waiting)
     assert "charged" not in text(waiting)
     assert "file" in done
 

@@ -188,7 +188,7 @@ async def test_a_host_that_stays_busy_is_asked_later_and_later_and_the_caller_is
     assert gaps == pytest.approx(DOWNLOAD_RETRY_DELAYS[:-1], abs=0.5)
     assert not waiting.is_error
     assert "not on disk yet" in text(waiting)
-    assert "The result's host answered HTTP 503" in text(waiting)
+    assert "The result's host returned HTTP 503" in text(waiting)
 
 
 async def test_a_link_that_is_late_to_work_after_other_trouble_loses_no_video(
@@ -290,7 +290,7 @@ async def test_a_video_waits_for_room_on_the_disk(
 
     assert not waiting.is_error
     assert "not on disk yet" in text(waiting)
-    assert "0 MB are free in its folder, and 268 MB are needed" in text(waiting)
+    assert "its folder has 0 MB free and 268 MB are needed" in text(waiting)
     assert Path(done["file"]).read_bytes() == VIDEO
 
 

@@ -51,7 +51,11 @@ async def test_bad_arguments_get_one_line_that_names_them(
     ("answer", "code", "says"),
     [
         (refusal(400, "validation_error", "bad size"), "validation_error", ["bad size", "400"]),
-        (refusal(402, "no_balance", "top up"), "insufficient_balance", ["balance", "tops up"]),
+        (
+            refusal(402, "no_balance", "top up"),
+            "insufficient_balance",
+            ["balance", "has to top up"],
+        ),
         (refusal(403, "forbidden", "no"), "forbidden", ["permission"]),
         (refusal(413, "invalid_request", "too large"), "invalid_request", ["413", "0.0 MB"]),
         (

@@ -82,7 +82,7 @@ async def test_reading_where_nothing_is_makes_nothing(tmp_path: Path, command: l
     status, out, err = await tasks(tmp_path, *command)
 
     assert (status, err) == (0, "")
-    assert out in {"No tasks yet.\n", "No task is unknown.\n"}
+    assert out in {"No tasks yet.\n", "No task has the status unknown.\n"}
     assert list(tmp_path.iterdir()) == []
 
 
@@ -299,9 +299,9 @@ async def test_giving_up_says_what_it_does_and_does_it_without_a_service(tmp_pat
 
     assert (status, err) == (0, "")
     assert out.count(MAYBE) == 1
-    assert out.endswith("Given up.\n")
+    assert out.endswith("Marked as abandoned.\n")
     assert again == 1
-    assert "It is abandoned" in why
+    assert "is abandoned" in why
     assert rows(tmp_path) == [(one.id, "abandoned")]
 
 
@@ -423,7 +423,7 @@ async def test_a_request_is_sent_again_once_from_any_number_of_terminals(tmp_pat
     assert new in out
     assert len(charges) == 1
     for status, _, err in ends:
-        assert status == 0 or "It is abandoned" in err
+        assert status == 0 or "is abandoned" in err
 
 
 async def test_a_preview_is_sent_again_to_the_sandbox_of_this_very_process(

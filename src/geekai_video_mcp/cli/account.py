@@ -1,6 +1,6 @@
-"""A task as a person reads it: a row of a list, a page of its own, a line of CSV. Pure.
+"""Format tasks for people: rows of a table, the report of one task, lines of CSV. Pure.
 
-Text from outside is made plain: a terminal obeys escape sequences, a spreadsheet formulas.
+Text from outside is sanitized: a terminal executes escape sequences, a spreadsheet formulas.
 """
 
 import csv
@@ -18,9 +18,9 @@ from geekai_video_mcp.lifecycle import Task
 from geekai_video_mcp.statuses import FileStatus, Status
 
 ID_CHARS: Final = 8
-"""Characters of an id in a list, as in the names of files."""
+"""Characters of an id in a list, as many as in file names."""
 PROMPT_CHARS: Final = 300
-"""Characters of a prompt in a list that nothing else shortens."""
+"""Characters of a prompt in a list whose width is unlimited."""
 COMMAND: Final = "geekai-video-mcp tasks"
 
 _HEADINGS: Final = ("ID", "WHEN (UTC)", "STATUS", "MODEL", "SEC", "FILE OR ERROR", "PROMPT")
@@ -28,7 +28,7 @@ _SHRINKABLE: Final = (3, 5, 6)
 
 
 def task_table(tasks: Sequence[Task], *, at: float, width: int) -> list[str]:
-    """A table of *tasks*, and what there is to decide about them."""
+    """A table of *tasks*, and how to resolve those whose outcome is unknown."""
     rows = [_table_row(task, at=at) for task in tasks]
     lines = format_table(_HEADINGS, rows, width=width, shrinkable=_SHRINKABLE)
     return lines + (
@@ -49,13 +49,13 @@ def _table_row(task: Task, *, at: float) -> tuple[str, ...]:
 
 
 def _short_time(then: float, *, at: float) -> str:
-    """Short: the day and the minute, or the day alone if it was another year's."""
+    """Month, day and minute; for another year than that of *at*, the date only."""
     day, today = datetime.fromtimestamp(then, UTC), datetime.fromtimestamp(at, UTC)
     return day.strftime("%m-%d %H:%M" if day.year == today.year else "%Y-%m-%d")
 
 
 def _duration_text(task: Task) -> str:
-    """How long the video is, as far as anyone has said."""
+    """The duration of the result, or else the requested one, in seconds; empty if unknown."""
     duration = (task.result and task.result.duration) or task.request.get("duration")
     return f"{duration:g}" if isinstance(duration, int | float) else ""
 
@@ -64,12 +64,12 @@ def _result_text(task: Task) -> str:
     if task.file_path:
         return plain_unlimited(Path(task.file_path).name)
     if task.status is Status.SUCCEED:
-        return "link lost" if task.file_status is FileStatus.LOST else "not on disk yet"
+        return "link expired" if task.file_status is FileStatus.LOST else "not downloaded yet"
     return plain_unlimited(task.error_code or "")
 
 
 def task_report(task: Task, events: Sequence[Event], *, width: int) -> list[str]:
-    """Everything the ledger has of *task*, for a person."""
+    """Everything that the ledger records about *task*, as lines of text."""
     submitted_at = task.submitted_at
     lines = [f"Task {task.id}", *key_value_lines(_task_facts(task), width=width)]
     if task.request:
@@ -78,7 +78,7 @@ def task_report(task: Task, events: Sequence[Event], *, width: int) -> list[str]
         ]
         lines += ["", "Request", *key_value_lines(request, width=width)]
     if task.raw_response:
-        lines += ["", "What came back, as data", *_quote_lines(task.raw_response, width=width)]
+        lines += ["", "Raw response", *_quote_lines(task.raw_response, width=width)]
     lines += ["", "History", *key_value_lines([_event_row(event) for event in events], width=width)]
     return lines + (
         _resolve_hint(f"{task.id[:ID_CHARS]} --attach ID", submitted_at=submitted_at)
@@ -92,13 +92,13 @@ def _needs_decision(task: Task) -> bool:
 
 
 def _resolve_hint(which: str, *, submitted_at: float | None = None) -> list[str]:
-    """What a person has to decide, and with what."""
+    """What the user has to decide about an unknown outcome, and the commands for it."""
     where = (
-        f"{GAP}Look in GeekAI's console for a video of {format_time(submitted_at)} or soon after."
+        f"{GAP}Check GeekAI's console for a video from {format_time(submitted_at)} or soon after."
     )
     return [
         "",
-        f"unknown: no usable answer came. {MAYBE_CHARGED} You decide:",
+        f"unknown: no usable response came. {MAYBE_CHARGED} Decide what to do:",
         *([where] if submitted_at is not None else []),
         f"{GAP}{COMMAND} resolve {which} | --abandon | --resubmit",
     ]
@@ -109,25 +109,25 @@ def _task_facts(task: Task) -> list[tuple[str, str]]:
     facts: list[tuple[str, object]] = [
         ("status", task.status.value),
         ("error", task.error_code),
-        ("because", task.error_message),
+        ("reason", task.error_message),
         ("model", task.model),
         ("service", task.account.replace("#", ", key ")),
         ("GeekAI's id", task.provider_task_id),
-        ("asked", format_time(task.created_at)),
+        ("requested", format_time(task.created_at)),
         ("sent", format_time(task.submitted_at)),
         ("ended", format_time(task.ended_at)),
-        ("unheard since", format_time(task.unreachable_since)),
+        ("unreachable since", format_time(task.unreachable_since)),
         ("attempts", task.attempt),
-        ("looks", task.poll_count or None),
+        ("polls", task.poll_count or None),
         ("file", task.file_path or (task.status is Status.SUCCEED and task.file_status.value)),
         ("bytes", task.file_bytes and f"{task.file_bytes:,}"),
         ("sha256", task.file_sha256),
         ("download", task.file_error),
-        ("length", result and result.duration and f"{result.duration:g} s"),
+        ("duration", result and result.duration and f"{result.duration:g} s"),
         ("link", result and result.url),
         ("prompt used", result and result.revised_prompt),
     ]
-    # An attempt count of 0 says that nothing was sent; every other nothing says nothing.
+    # Empty values are omitted, but 0 attempts are shown: they mean that nothing was sent.
     return [
         (name, plain_unlimited(str(fact))) for name, fact in facts if fact or name == "attempts"
     ]
@@ -144,7 +144,7 @@ def _format_value(value: object) -> str:
 
 
 def _quote_lines(raw_response: str, *, width: int) -> list[str]:
-    """The service's words, each line marked as not ours."""
+    """The service's own text; the mark before each line shows that it is not ours."""
     lines = (plain_unlimited(line) for line in raw_response.splitlines())
     return [f"{GAP}| {part}" for line in lines if line for part in wrap_text(line, width - 4)]
 
@@ -157,12 +157,12 @@ def _event_row(event: Event) -> tuple[str, str]:
 
 
 def format_time(at: float | None) -> str:
-    """A time for a person: UTC, to the second; empty for none."""
+    """A time in UTC, to the second; empty for None."""
     return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S} UTC" if at is not None else ""
 
 
 def plain_unlimited(text: str) -> str:
-    """Connections text made plain, and not shortened."""
+    """*text* sanitized but not shortened."""
     return sanitize(text, limit=len(text) + 1)
 
 
@@ -183,7 +183,8 @@ CSV_COLUMNS: Final = (
     "prompt",
 )
 FORMULA_PREFIXES: Final = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
-"""How a cell begins that spreadsheets compute; the wide ones are read alike in East Asia."""
+"""The first characters of a cell that spreadsheets evaluate as a formula, including the
+full-width forms that East Asian versions accept."""
 
 
 def tasks_as_csv(tasks: Iterable[Task]) -> str:
@@ -192,7 +193,7 @@ def tasks_as_csv(tasks: Iterable[Task]) -> str:
 
 
 def format_csv(rows: Iterable[Iterable[object]]) -> str:
-    """CSV with the line ends of text files."""
+    """CSV with the line endings of text files."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue()

@@ -1,7 +1,7 @@
-"""Text for terminals: how many cells it takes, cut and wrapped to them, in columns.
+"""Text layout for terminals: display width, truncation, wrapping and tables.
 
-What comes in is one line without control characters (`errors.sanitize`); a Chinese or a Korean
-character takes two cells, and a mark over a letter none.
+The input is one line without control characters (`errors.sanitize`). A Chinese or Korean
+character is two cells wide, and a combining mark has no width.
 """
 
 import unicodedata
@@ -10,11 +10,11 @@ from typing import Final
 
 GAP: Final = "  "
 MIN_COLUMN_WIDTH: Final = 8
-"""Cells that a column which gives way keeps; less shows nothing of a prompt."""
+"""Cells that a shrinkable column keeps; with fewer, nothing of a prompt could be seen."""
 
 
 def display_width(text: str) -> int:
-    """How many cells of a terminal *text* takes."""
+    """The width of *text* in cells of a terminal."""
     return sum(map(_character_width, text))
 
 
@@ -25,7 +25,7 @@ def _character_width(character: str) -> int:
 
 
 def truncate(text: str, width: int) -> str:
-    """*text* in at most *width* cells; what is left out is an ellipsis."""
+    """*text* in at most *width* cells; an ellipsis replaces what is cut off."""
     if display_width(text) <= width:
         return text
     return text[: _characters_that_fit(text, width - 1)].rstrip() + "…"
@@ -57,7 +57,7 @@ def wrap_text(text: str, width: int) -> list[str]:
 def format_table(
     head: Sequence[str], rows: Sequence[Sequence[str]], *, width: int, shrinkable: Collection[int]
 ) -> list[str]:
-    """A table in lines of at most *width* cells, if the columns *shrinkable* can make it so."""
+    """A table in lines of at most *width* cells, as far as the *shrinkable* columns allow."""
     all_rows = [head, *rows]
     widths = [max(display_width(row[column]) for row in all_rows) for column in range(len(head))]
     excess = sum(widths) + len(GAP) * (len(head) - 1) - width
@@ -80,7 +80,7 @@ def _format_row(row: Sequence[str], widths: Sequence[int]) -> str:
 
 
 def key_value_lines(rows: Sequence[tuple[str, str]], *, width: int) -> list[str]:
-    """Names and values, the values wrapped beside their names."""
+    """Names and values in two columns, the values wrapped in theirs."""
     name_width = max((display_width(name) for name, _ in rows), default=0)
     value_width = max(width - len(GAP) * 2 - name_width, MIN_COLUMN_WIDTH)
     lines = list[str]()

@@ -1,11 +1,12 @@
-"""MCP over stdio for a host that asks first and shakes hands after all.
+"""MCP over stdio for a host that sends `server/discover` and then `initialize`.
 
-Such a host sends `server/discover`, hears that this server speaks 2026-07-28, and sends the
-old `initialize` to the same process: Claude Code 2.1.280 (its issue 96183, 2026-09-22). The
-SDK 2.3 takes the question for the choice of an era, refuses the handshake, and the host shows
-no tools. Here each probe is answered by a loop of the SDK's own, which ends with it, and what
-comes after decides. When `tests/processes/test_probing.py` says that the SDK no longer needs
-this, delete the module and run the SDK's server over `lines`.
+Claude Code 2.1.280 does so (its issue 96183, 2026-09-22): it sends `server/discover`, receives
+the response that this server supports 2026-07-28, and sends the old `initialize` to the same
+process. The SDK 2.3 lets the first request select the protocol era, so it refuses the
+handshake, and the host shows no tools. Here each probe is answered by a message loop of the
+SDK that ends after it, and the next request selects the era. When
+`tests/processes/test_probing.py` shows that the SDK no longer needs this, delete the module
+and run the SDK's server over `lines`.
 """
 
 import inspect
@@ -34,14 +35,16 @@ logger = logging.getLogger(__name__)
 
 PROBE: Final = "server/discover"
 MAX_EARLY_MESSAGES: Final = 8
-"""Messages kept that come before the first request, as many as the SDK keeps itself."""
+"""Messages kept that arrive before the first request, as many as the SDK keeps itself."""
 
 
 async def serve_stdio(server: "MCPServer[App]") -> None:
     """Serve MCP over stdin and stdout until the input ends."""
     internals = _sdk_internals(server)
     if internals is None:
-        logger.warning("the SDK is not as expected: a probe before initialize is not forgiven")
+        logger.warning(
+            "the MCP SDK has changed: server/discover before initialize is not supported with it"
+        )
         await server.run_stdio_async()
         return
     lowlevel_server, run = internals
@@ -66,7 +69,7 @@ async def serve_stdio(server: "MCPServer[App]") -> None:
 def _sdk_internals(
     server: "MCPServer[App]",
 ) -> "tuple[Server[App], Callable[..., Coroutine[Any, Any, None]]] | None":
-    """What of the SDK is used beyond its documents; None if it is not there any more."""
+    """The undocumented parts of the SDK that are used here; None if they no longer exist."""
     try:
         from mcp.server.runner import serve_dual_era_loop
 
@@ -82,7 +85,7 @@ def _sdk_internals(
 async def answer_probes(
     read: "ReadStream[Any]", write: "WriteStream[Any]", loop: "Loop"
 ) -> list[Any]:
-    """Answer every probe that comes first; give back what was read beyond them."""
+    """Answer all probes before the first other request; return what else was read."""
     early: list[Any] = []
     async for item in read:
         message = item.message if isinstance(item, SessionMessage) else None
@@ -96,7 +99,7 @@ async def answer_probes(
 
 
 async def _answer_probe(probe: SessionMessage, write: "WriteStream[Any]", loop: "Loop") -> None:
-    """Let *loop* answer one probe, as it would the first message of a connection."""
+    """Answer one probe by running *loop* as if it were the first message of a connection."""
     send_probe, probes = anyio.create_memory_object_stream[Any](1)
     send_response, responses = anyio.create_memory_object_stream[Any]()
     await send_probe.send(probe)
@@ -112,7 +115,7 @@ async def _answer_probe(probe: SessionMessage, write: "WriteStream[Any]", loop: 
 async def _replay(
     early: list[Any], rest: "ReadStream[Any]", destination: MemoryObjectSendStream[Any]
 ) -> None:
-    """Hand on what was read already, and then the rest, to its end."""
+    """Send what was read already, and then everything that follows, to *destination*."""
     async with destination:
         for item in early:
             await destination.send(item)

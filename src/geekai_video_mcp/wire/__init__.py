@@ -1,12 +1,12 @@
-"""GeekAI's JSON, exactly as documented and as tolerantly as it is met. Pure: bytes in, facts out.
+"""GeekAI's JSON: written exactly as documented, read tolerantly. Pure functions of bytes.
 
-What we send has every documented field in its documented spelling. What we read is a
-stranger's: unknown fields are ignored, known ones may come in any shape seen in the wild,
-and a word for a state that nobody has heard of means that the task still runs.
+Requests have every documented field in its documented spelling. Responses are not trusted:
+unknown fields are ignored, known fields may have any type observed in practice, and an
+unknown task status means that the task is still running.
 
-Sources, read 2026-11-22: docs.geekai.co/en/api/video/create (the request and the answer),
+Sources, read 2026-11-22: docs.geekai.co/en/api/video/create (the request and the response),
 docs.geekai.co/cn/docs/video/txt2video.md (GET /videos/{task_id}, `video_result` as array),
-docs.geekai.co/cn/api/image/generations and /image/result (pictures, whose result is `data`),
+docs.geekai.co/cn/api/image/generations and /image/result (images, whose result is `data`),
 docs.geekai.co/en/docs/rate_limits (blank keep-alive lines, the five-minute cut) and
 docs.geekai.co/en/docs/error_codes (status codes, `error {code, message}`).
 """
@@ -47,12 +47,12 @@ __all__ = [
 ]
 
 RAW_RESPONSE_LIMIT: Final = 4096
-"""Characters of an unusable reply kept for the person who has to decide about it."""
+"""Characters of an unusable response kept for the user, who has to resolve the task."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelsPage:
-    """A page of the service's models; `total` is of all pages, None if it does not say."""
+    """A page of the service's models; `total` counts all pages, None if it is not given."""
 
     models: tuple[LiveModel, ...]
     total: int | None = None
@@ -60,20 +60,20 @@ class ModelsPage:
 
 @dataclass(frozen=True, kw_only=True)
 class ProviderResponse:
-    """What came back over HTTP. `at` is when, in Unix seconds."""
+    """An HTTP response. `at` is when it arrived, in Unix seconds."""
 
     status_code: int
     body: bytes
     at: float
     retry_after: str | None = None
     host: str = "GeekAI"
-    """Who answered: a key that one entry refuses may be the other's."""
+    """The host that responded: a key that it refuses may belong to the other region."""
     sent_bytes: int | None = None
-    """Of the request's body."""
+    """Bytes of the request's body."""
 
     @property
     def ok(self) -> bool:
-        """Whether the service took the request."""
+        """Whether the service accepted the request."""
         return HTTPStatus.OK <= self.status_code < HTTPStatus.MULTIPLE_CHOICES
 
 
@@ -95,50 +95,51 @@ _STATUS_WORDS: Final[Mapping[str, Status]] = {
 }
 
 REFUSED_STATUSES: Final = frozenset({400, 404, 413, 415, 422})
-"""Refused before anything ran."""
+"""HTTP statuses of requests that were refused before anything was executed."""
 REDIRECT_STATUSES: Final = range(300, 400)
-"""A refusal as well: a POST never follows a redirect, which could take the body anywhere."""
+"""Refused as well: a POST never follows a redirect, which could send the body anywhere."""
 
 _NOT_AUTHORISED: Final = {401: "the key", 402: "the balance", 403: "the permission"}
 _OTHER_REGION: Final[Mapping[str, str]] = {"geekai.co": "geekai.dev", "geekai.dev": "geekai.co"}
-"""Two entries to one API, in China and overseas (read 2026-11-22)."""
+"""The hosts of one API, in China and overseas (read 2026-11-22)."""
 
 
 def _remedy(response: ProviderResponse) -> str:
-    """What the operator does about a refused key, balance or permission."""
+    """What the operator has to do about a refused key, balance or permission."""
     if response.status_code == HTTPStatus.PAYMENT_REQUIRED:
         return (
-            f"The operator tops up the account of this key at https://{response.host}; then the"
-            " same call works. cogvideox-flash and cogview-3-flash are free."
+            f"The operator has to top up the account of this key at https://{response.host}; then"
+            " the same call works. cogvideox-flash and cogview-3-flash are free."
         )
     if response.status_code == HTTPStatus.FORBIDDEN:
         return (
-            f"The operator checks what this key may do, in the console at https://{response.host}."
+            "The operator has to check the permissions of this key in the console at"
+            f" https://{response.host}."
         )
     other = _OTHER_REGION.get(response.host)
     service_hint = (
-        f" This server asks {response.host}; for a key of {other} set"
+        f" This server uses {response.host}. If the key is from {other}, set"
         f" GEEKAI_BASE_URL=https://{other}/api/v1."
         if other
-        else f" GEEKAI_BASE_URL leads to {response.host}: the key must be one of it."
+        else f" GEEKAI_BASE_URL points to {response.host}; the key must belong to that service."
     )
-    return f"The operator sets a valid GEEKAI_API_KEY and restarts the server.{service_hint}"
+    return f"The operator has to set a valid GEEKAI_API_KEY and restart the server.{service_hint}"
 
 
 def parse_create_response(response: ProviderResponse) -> Observation:
-    """What the answer to a POST means, to /videos/generations or /images/generations.
+    """Interpret the response to a POST to /videos/generations or /images/generations.
 
     Raises:
         RequestRefused: 400, 404, 413, 415, 422 or a redirect; nothing was charged.
         NotAuthorised: 401, 402 or 403; nothing was charged.
-        ServiceUnavailable: 429; refused unexecuted, nothing was charged.
+        ServiceUnavailable: 429; it was not executed, nothing was charged.
         SubmissionUnknown: anything else but a usable 2xx; it may have been charged.
     """
     if response.ok:
         return _parse_accepted(response)
     _raise_if_refused(response)
     raise SubmissionUnknown(
-        f"GeekAI answered HTTP {response.status_code}{_reason_suffix(response)} to the request.",
+        f"GeekAI answered the request with HTTP {response.status_code}{_reason_suffix(response)}.",
         raw_response=_raw_excerpt(response),
     )
 
@@ -146,11 +147,11 @@ def parse_create_response(response: ProviderResponse) -> Observation:
 def _parse_accepted(response: ProviderResponse) -> Observation:
     parsed = _parse_body(response.body)
     if parsed is None:
-        msg = "GeekAI accepted the request and sent an answer that cannot be read."
+        msg = "GeekAI accepted the request, but its response could not be read."
         raise SubmissionUnknown(msg, raw_response=_raw_excerpt(response))
     observation = _to_observation(parsed, response)
     if observation.provider_task_id is None and observation.status in POLLED:
-        msg = f"GeekAI accepted the request and named no task{_reason_suffix(response)}."
+        msg = f"GeekAI accepted the request but returned no task id{_reason_suffix(response)}."
         raise SubmissionUnknown(msg, raw_response=_raw_excerpt(response))
     return observation
 
@@ -173,29 +174,29 @@ def _raise_if_refused(response: ProviderResponse) -> None:
 
 
 def _size_note(response: ProviderResponse) -> str:
-    """How large what was too large is, and where its bytes usually are."""
+    """After HTTP 413, the size of the request and how to make it smaller; empty otherwise."""
     if response.status_code != HTTPStatus.REQUEST_ENTITY_TOO_LARGE or response.sent_bytes is None:
         return ""
     return (
-        f" (its body has {response.sent_bytes / 1e6:.1f} MB, most of it pictures if there are any:"
-        " give an https URL, or smaller ones)"
+        f" (its body has {response.sent_bytes / 1e6:.1f} MB; if it contains images, pass https"
+        " URLs or smaller images)"
     )
 
 
 def parse_task_response(response: ProviderResponse, *, task_id: str) -> Observation:
-    """What the answer to a GET means, of /videos/{task_id} or /images/{task_id}.
+    """Interpret the response to a GET of /videos/{task_id} or /images/{task_id}.
 
     Raises:
-        TaskNotFound: the service knows no such task.
+        TaskNotFound: the service has no such task.
         NotAuthorised: the key was refused.
-        ServiceUnavailable: anything else that is no answer; the task is what it was.
+        ServiceUnavailable: any other unusable response; the task has not changed.
     """
     parsed = _parse_body(response.body)
     says_failed = parsed is not None and _read_status(parsed) is Status.FAILED
     if parsed is not None and (response.ok or says_failed):
         if parsed.task_status is not None or _read_result(parsed):
             return _to_observation(parsed, response)
-        raise ServiceUnavailable(f"GeekAI's answer names no status{_reason_suffix(response)}")
+        raise ServiceUnavailable(f"GeekAI's response has no task status{_reason_suffix(response)}")
     if response.status_code == HTTPStatus.NOT_FOUND:
         raise TaskNotFound(task_id)
     if response.status_code in _NOT_AUTHORISED:
@@ -206,11 +207,11 @@ def parse_task_response(response: ProviderResponse, *, task_id: str) -> Observat
 
 
 def parse_models_response(response: ProviderResponse) -> ModelsPage:
-    """A page of GET /models (docs.geekai.co/cn/api/models, read 2026-11-22).
+    """Interpret a page of GET /models (docs.geekai.co/cn/api/models, read 2026-11-22).
 
     Raises:
         NotAuthorised: the key was refused.
-        ServiceUnavailable: anything else that is no list of models.
+        ServiceUnavailable: any other response that is not a list of models.
     """
     if response.status_code in _NOT_AUTHORISED:
         _raise_not_authorised(response)
@@ -220,7 +221,8 @@ def parse_models_response(response: ProviderResponse) -> ModelsPage:
         parsed = None
     if parsed is None:
         msg = (
-            f"GeekAI gave no list of models (HTTP {response.status_code}){_reason_suffix(response)}"
+            f"GeekAI returned no list of models (HTTP {response.status_code})"
+            f"{_reason_suffix(response)}"
         )
         raise _unavailable_error(msg, response)
     return ModelsPage(
@@ -230,7 +232,7 @@ def parse_models_response(response: ProviderResponse) -> ModelsPage:
 
 
 def _live_model(entry: ModelEntry) -> LiveModel:
-    """An entry as data: its words may be anyone's."""
+    """An entry with sanitized texts: they are not trusted."""
     words = (entry.id, entry.type, entry.status)
     id_, type_, status = (sanitize(word or "", limit=64) for word in words)
     return LiveModel(id=id_, type=type_.lower(), status=status.lower())
@@ -258,9 +260,11 @@ def _to_observation(parsed: TaskResponse, response: ProviderResponse) -> Observa
     status, result = _read_status(parsed), _read_result(parsed)
     code, message = _read_error(parsed)
     if status is Status.SUCCEED and (result is None or result.url is None):
-        # Filtered Veo jobs come back "done" with no video; waiting would never end.
+        # Filtered Veo jobs are reported as done without a video; waiting would never end.
         status, code = Status.FAILED, code or "no_output"
-        message = message or "It reports success and gives nothing; often a content filter."
+        message = message or (
+            "GeekAI reported success but returned no result, often because of a content filter."
+        )
     estimate = parsed.estimated_seconds
     if estimate is None:
         estimate = _parse_retry_after(response.retry_after)
@@ -283,7 +287,7 @@ def _read_status(parsed: TaskResponse) -> Status:
 
 
 def _read_result(parsed: TaskResponse) -> Result | None:
-    """The first entry with a link."""
+    """The first result that has a link."""
     for entry in parsed.video_result:
         if entry.url:
             return Result(**entry.model_dump())
@@ -302,7 +306,7 @@ def _parse_body(body: bytes) -> TaskResponse | None:
 
 
 def _read_error(parsed: TaskResponse) -> tuple[str | None, str | None]:
-    """The service's own (code, message), made plain."""
+    """The service's own error code and message, sanitized."""
     code = parsed.error.code
     message = parsed.error.message or parsed.message
     return (sanitize(code, limit=64) if code else None, sanitize(message) if message else None)
@@ -314,7 +318,7 @@ def _response_error(response: ProviderResponse) -> tuple[str | None, str | None]
 
 
 def _reason_suffix(response: ProviderResponse) -> str:
-    """The service's own words, as data; an HTML page has none worth repeating."""
+    """The service's own error, quoted; empty if there is none, as in an HTML page."""
     code, message = _response_error(response)
     text = ": ".join(word for word in (code, message) if word)
     return f": {quote(text)}" if text else ""
@@ -325,7 +329,7 @@ def _raw_excerpt(response: ProviderResponse) -> str:
 
 
 def _parse_retry_after(retry_after: str | None) -> float | None:
-    """`Retry-After` in its seconds form; its date form is not worth a clock."""
+    """`Retry-After` in seconds; None for its date form, which is not supported."""
     try:
         seconds = float(retry_after or "")
     except ValueError:
