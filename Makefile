@@ -7,8 +7,8 @@ BIN := $(VENV)/bin
 NEXT := .venv-next
 CLIENTS := .venv-mcp1/.installed .venv-fastmcp/.installed
 NODE := tests/clients/node_modules
-QUICK := tests/*.py tests/flows tests/catalogue tests/artifacts tests/sandbox/*.py \
-  tests/processes/test_closing.py --ignore=tests/flows/test_cancelled_anywhere.py
+QUICK := tests/*.py tests/flows tests/catalogue tests/downloads tests/sandbox/*.py \
+  tests/processes/test_shutdown.py --ignore=tests/flows/test_cancellation.py
 
 # If the caller names a Python (make test PYTHON=...) and another version made the environment, it
 # is made again. Without a name, an existing environment is used as it is.

@@ -12,7 +12,8 @@ import pytest
 from pydantic import SecretStr
 from trio.testing import MockClock
 
-from geekai_video_mcp.client import MAX_RESPONSE_BYTES, POLL_DEADLINE, SUBMIT_DEADLINE, GeekAIClient
+from geekai_video_mcp.domain.lifecycle import Media
+from geekai_video_mcp.domain.statuses import Status
 from geekai_video_mcp.errors import (
     MAYBE_CHARGED,
     GeekAIVideoError,
@@ -21,9 +22,13 @@ from geekai_video_mcp.errors import (
     SubmissionUnknown,
     TaskNotFound,
 )
-from geekai_video_mcp.lifecycle import Media
-from geekai_video_mcp.statuses import Status
-from support.service import KEY
+from geekai_video_mcp.provider.client import (
+    MAX_RESPONSE_BYTES,
+    POLL_DEADLINE,
+    SUBMIT_DEADLINE,
+    GeekAIClient,
+)
+from support.fake_geekai import KEY
 
 BASE_URL = "https://geekai.test/api/v1"
 BODY: dict[str, object] = {"model": "cogvideox-flash", "prompt": "a fox 狐 🦊", "async": True}

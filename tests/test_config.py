@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from geekai_video_mcp.admission import Limits
 from geekai_video_mcp.config import (
     FREE_MODEL,
     GEEKAI_URL,
@@ -15,6 +14,7 @@ from geekai_video_mcp.config import (
     Settings,
     is_loopback,
 )
+from geekai_video_mcp.domain.admission import Limits
 from geekai_video_mcp.errors import ConfigError
 
 KEY = "sk-canary-0123456789"

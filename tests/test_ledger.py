@@ -16,14 +16,7 @@ from typing import Any
 import anyio
 import pytest
 
-from geekai_video_mcp.errors import LedgerTooNew, StorageUnavailable
-from geekai_video_mcp.ledger import Ledger, ProcessRegistry, rows
-from geekai_video_mcp.ledger.owners import UNNAMED_LOCK_TTL
-from geekai_video_mcp.ledger.sqlite import (
-    _MIGRATIONS,  # pyright: ignore[reportPrivateUsage]
-    Store,
-)
-from geekai_video_mcp.lifecycle import (
+from geekai_video_mcp.domain.lifecycle import (
     FileUpdate,
     Observation,
     Result,
@@ -34,8 +27,15 @@ from geekai_video_mcp.lifecycle import (
     record_file,
     record_missed_poll,
 )
-from geekai_video_mcp.pace import BURST, HISTORY_LIMIT, Budget, pause, take_token
-from geekai_video_mcp.statuses import FileStatus, Status
+from geekai_video_mcp.domain.polling import BURST, HISTORY_LIMIT, Budget, pause, take_token
+from geekai_video_mcp.domain.statuses import FileStatus, Status
+from geekai_video_mcp.errors import LedgerTooNew, StorageUnavailable
+from geekai_video_mcp.ledger import Ledger, ProcessRegistry, schema
+from geekai_video_mcp.ledger.processes import UNNAMED_LOCK_TTL
+from geekai_video_mcp.ledger.sqlite import (
+    _MIGRATIONS,  # pyright: ignore[reportPrivateUsage]
+    Store,
+)
 
 NOW = 1_790_000_000.0
 posix = pytest.mark.skipif(sys.platform == "win32", reason="modes and signals are POSIX's")
@@ -418,7 +418,7 @@ OPEN = """
 import sys
 from pathlib import Path
 from geekai_video_mcp.ledger.sqlite import Store
-from geekai_video_mcp.lifecycle import new_task
+from geekai_video_mcp.domain.lifecycle import new_task
 print("ready", flush=True)
 sys.stdin.readline()
 store = Store(Path(sys.argv[1]))
@@ -439,7 +439,7 @@ def test_eight_processes_may_open_it_for_the_first_time_at_once(state: Path) -> 
 async def test_a_ledger_of_the_first_version_is_taken_over_whole(state: Path) -> None:
     state.mkdir()
     old = sqlite3.connect(state / "ledger.sqlite3")
-    for statement in rows.SCHEMA:
+    for statement in schema.SCHEMA:
         old.execute(statement)
     old.execute(
         "INSERT INTO task (id, created_at, service, model, request, status, attempt, looks,"
@@ -494,10 +494,10 @@ async def test_a_row_that_cannot_be_read_hides_no_other(
 RACE = """
 import sys
 from pathlib import Path
-from geekai_video_mcp.admission import Limits, admit
+from geekai_video_mcp.domain.admission import Limits, admit
 from geekai_video_mcp.errors import CapReached
 from geekai_video_mcp.ledger.sqlite import Store
-from geekai_video_mcp.lifecycle import new_task
+from geekai_video_mcp.domain.lifecycle import new_task
 store = Store(Path(sys.argv[1]))
 print("ready", flush=True)
 sys.stdin.readline()
@@ -570,7 +570,7 @@ def test_history_is_read_from_its_index_alone(state: Path) -> None:
     store = Store(state)
     try:
         plan = store._db.execute(  # pyright: ignore[reportPrivateUsage]
-            f"EXPLAIN QUERY PLAN {rows.HISTORY}", {"service": "s", "kind": "k", "newest": 1}
+            f"EXPLAIN QUERY PLAN {schema.HISTORY}", {"service": "s", "kind": "k", "newest": 1}
         ).fetchall()
     finally:
         store.close()
@@ -600,7 +600,7 @@ import sys
 from functools import partial
 from pathlib import Path
 from geekai_video_mcp.ledger.sqlite import Store
-from geekai_video_mcp.pace import take_token
+from geekai_video_mcp.domain.polling import take_token
 store = Store(Path(sys.argv[1]))
 print("ready", flush=True)
 sys.stdin.readline()
@@ -692,7 +692,7 @@ from dataclasses import replace
 from pathlib import Path
 from geekai_video_mcp.errors import StorageUnavailable
 from geekai_video_mcp.ledger.sqlite import Store
-from geekai_video_mcp.lifecycle import new_task
+from geekai_video_mcp.domain.lifecycle import new_task
 
 store = Store(Path(sys.argv[1]))
 small = new_task(request={"prompt": "fits"}, account="s", owner="a", at=0.0)

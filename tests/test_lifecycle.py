@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from geekai_video_mcp.errors import MAYBE_CHARGED
-from geekai_video_mcp.lifecycle import (
+from geekai_video_mcp.domain.lifecycle import (
     GIVE_UP_AFTER,
     GIVE_UP_MIN_POLLS,
     LEASE_SECONDS,
@@ -26,7 +25,7 @@ from geekai_video_mcp.lifecycle import (
     record_missed_poll,
     with_typical_duration,
 )
-from geekai_video_mcp.pace import (
+from geekai_video_mcp.domain.polling import (
     ESTIMATE_SLACK,
     FIRST_POLL_DELAY,
     JITTER,
@@ -36,7 +35,7 @@ from geekai_video_mcp.pace import (
     POLL_INTERVAL,
     TypicalDuration,
 )
-from geekai_video_mcp.retries import (
+from geekai_video_mcp.domain.retries import (
     DOWNLOAD_RETRY_DELAYS,
     MAX_RETRY_AFTER,
     RATE_LIMIT_DELAYS,
@@ -44,7 +43,8 @@ from geekai_video_mcp.retries import (
     download_retry_delay,
     retry_delay,
 )
-from geekai_video_mcp.statuses import ALLOWED, POLLED, TERMINAL, FileStatus, Status
+from geekai_video_mcp.domain.statuses import ALLOWED, POLLED, TERMINAL, FileStatus, Status
+from geekai_video_mcp.errors import MAYBE_CHARGED
 
 NOW = 1_790_000_000.0
 USUAL = TypicalDuration(p10=60.0, p95=240.0)

@@ -8,10 +8,17 @@ import anyio
 import pytest
 from pydantic import BaseModel, Field
 
-from geekai_video_mcp import references
-from geekai_video_mcp.inputs import Generate, GenerateImage, GenerateVideo
-from geekai_video_mcp.inputs.fields import AnyPicture, Audio, JsonDecoded, Picture, Text, Video
-from geekai_video_mcp.inputs.media import MediaFields, MediaKind, media_fields, replace_media
+from geekai_video_mcp.domain import media_refs
+from geekai_video_mcp.media.inputs.fields import MediaFields, MediaKind, media_fields, replace_media
+from geekai_video_mcp.server.arguments import Generate, GenerateImage, GenerateVideo
+from geekai_video_mcp.server.arguments.fields import (
+    AnyPicture,
+    Audio,
+    JsonDecoded,
+    Picture,
+    Text,
+    Video,
+)
 
 IMAGE, VIDEO, AUDIO = MediaKind
 
@@ -81,7 +88,7 @@ def test_every_link_in_a_documented_request_is_in_a_marked_field(path: Path) -> 
 def links_of(value: object) -> list[str]:
     """Every text in *value* that is a link, a data URI, a file or a task."""
     if isinstance(value, str):
-        return [value] if references.ref_kind(value) else []
+        return [value] if media_refs.ref_kind(value) else []
     if isinstance(value, dict):
         value = list(cast("dict[str, object]", value).values())
     members = cast("list[object]", value) if isinstance(value, list) else []

@@ -2,7 +2,7 @@
 
 import pytest
 
-from geekai_video_mcp.moderation import advice
+from geekai_video_mcp.domain.moderation import advice
 
 
 @pytest.mark.parametrize(

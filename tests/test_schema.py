@@ -8,9 +8,9 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
 from geekai_video_mcp.errors import RequestRefused
-from geekai_video_mcp.inputs import Arguments, GenerateVideo, GetVideoTask
-from geekai_video_mcp.schema import compact_schema
-from geekai_video_mcp.views import VideoTask
+from geekai_video_mcp.server.arguments import Arguments, GenerateVideo, GetVideoTask
+from geekai_video_mcp.server.schema import compact_schema
+from geekai_video_mcp.server.views import VideoTask
 
 INPUTS: list[type[Arguments]] = [GenerateVideo, GetVideoTask]
 SCHEMAS = {

@@ -8,14 +8,7 @@ from typing import Any, get_args
 import jsonschema
 import pytest
 
-from geekai_video_mcp.errors import (
-    MAYBE_CHARGED,
-    NOT_CHARGED,
-    RequestRefused,
-    ServiceUnavailable,
-    SubmissionUnknown,
-)
-from geekai_video_mcp.lifecycle import (
+from geekai_video_mcp.domain.lifecycle import (
     FileUpdate,
     Observation,
     Result,
@@ -24,9 +17,17 @@ from geekai_video_mcp.lifecycle import (
     new_task,
     record_file,
 )
-from geekai_video_mcp.schema import compact_schema
-from geekai_video_mcp.statuses import FileStatus, Status
-from geekai_video_mcp.views import (
+from geekai_video_mcp.domain.statuses import FileStatus, Status
+from geekai_video_mcp.errors import (
+    MAYBE_CHARGED,
+    NOT_CHARGED,
+    RequestRefused,
+    ServiceUnavailable,
+    SubmissionUnknown,
+)
+from geekai_video_mcp.provider.wire import ProviderResponse, parse_task_response
+from geekai_video_mcp.server.schema import compact_schema
+from geekai_video_mcp.server.views import (
     PREVIEW_LABEL,
     VideoTask,
     is_failure,
@@ -34,8 +35,7 @@ from geekai_video_mcp.views import (
     task_text,
     video_task,
 )
-from geekai_video_mcp.views.words import PUBLIC_STATUS, PublicStatus
-from geekai_video_mcp.wire import ProviderResponse, parse_task_response
+from geekai_video_mcp.server.views.text import PUBLIC_STATUS, PublicStatus
 
 NOW = 1_790_000_000.0
 SCHEMA = compact_schema(VideoTask, mode="serialization")

@@ -12,7 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from geekai_video_mcp.catalogue import LiveModel
+from geekai_video_mcp.domain.catalogue import LiveModel
+from geekai_video_mcp.domain.lifecycle import Observation, Result
+from geekai_video_mcp.domain.statuses import Status
 from geekai_video_mcp.errors import (
     GeekAIVideoError,
     NotAuthorised,
@@ -21,10 +23,7 @@ from geekai_video_mcp.errors import (
     SubmissionUnknown,
     TaskNotFound,
 )
-from geekai_video_mcp.inputs import GenerateVideo
-from geekai_video_mcp.lifecycle import Observation, Result
-from geekai_video_mcp.statuses import Status
-from geekai_video_mcp.wire import (
+from geekai_video_mcp.provider.wire import (
     RAW_RESPONSE_LIMIT,
     ModelsPage,
     ProviderResponse,
@@ -32,6 +31,7 @@ from geekai_video_mcp.wire import (
     parse_models_response,
     parse_task_response,
 )
+from geekai_video_mcp.server.arguments import GenerateVideo
 
 NOW = 1_790_000_000.0
 LINK = "https://static.geekai.co/video/2026/11/22/a.mp4"

@@ -16,17 +16,17 @@ from typing import TYPE_CHECKING, Protocol
 import anyio.to_thread
 
 from geekai_video_mcp.config import Settings
+from geekai_video_mcp.domain.lifecycle import Media
 from geekai_video_mcp.engine import Connections, Engine, EngineContext, Resolver
 from geekai_video_mcp.ledger import Ledger, ProcessRegistry
-from geekai_video_mcp.lifecycle import Media
-from geekai_video_mcp.pictures import MediaResolver, RunWorker, run_worker
-from geekai_video_mcp.preview import Preview, render_preview
+from geekai_video_mcp.media.inputs import MediaResolver, RunWorker, run_worker
+from geekai_video_mcp.media.preview import Preview, render_preview
 
 if TYPE_CHECKING:
     import httpx
 
-    from geekai_video_mcp.artifacts import ResultDownloader
-    from geekai_video_mcp.client import GeekAIClient
+    from geekai_video_mcp.media.downloads import ResultDownloader
+    from geekai_video_mcp.provider.client import GeekAIClient
 
 Transport = Callable[[], "httpx.AsyncBaseTransport"]
 """Makes the HTTP transport when the first request needs it."""
@@ -131,8 +131,8 @@ async def _connect(
 def _create_clients(
     settings: Settings, transport: Transport | None, clock: Callable[[], float]
 ) -> "tuple[GeekAIClient, ResultDownloader]":
-    from geekai_video_mcp.artifacts import ResultDownloader
-    from geekai_video_mcp.client import GeekAIClient
+    from geekai_video_mcp.media.downloads import ResultDownloader
+    from geekai_video_mcp.provider.client import GeekAIClient
 
     made = transport() if transport else None
     url = settings.base_url
@@ -144,7 +144,7 @@ def _create_clients(
 
 async def _start_sandbox(settings: Settings, stack: AsyncExitStack) -> Transport:
     """Start the sandbox in this process; its transport is made when it is needed."""
-    from geekai_video_mcp.sandbox.app import Sandbox
+    from geekai_sandbox.app import Sandbox
 
     sandbox = Sandbox(settings.state_dir / "sandbox", base_url=settings.base_url)
     await stack.enter_async_context(sandbox)

@@ -17,9 +17,9 @@ from urllib.parse import SplitResult, urlsplit
 import platformdirs
 from pydantic import SecretStr
 
-from geekai_video_mcp.admission import Limits
+from geekai_video_mcp.domain.admission import Limits
+from geekai_video_mcp.domain.lifecycle import Media
 from geekai_video_mcp.errors import ConfigError
-from geekai_video_mcp.lifecycle import Media
 
 GEEKAI_URL: Final = "https://geekai.co/api/v1"
 """The entry in China; https://geekai.dev/api/v1 is the one overseas. Read 2026-11-22."""

@@ -4,7 +4,13 @@ from typing import Any
 
 import pytest
 
-from geekai_video_mcp.catalogue import LiveModel, check_request, models, nearest_models, rules
+from geekai_video_mcp.domain.catalogue import (
+    LiveModel,
+    check_request,
+    models,
+    nearest_models,
+    rules,
+)
 from geekai_video_mcp.errors import NOT_CHARGED, RequestRefused
 
 URL = "https://example.com/1.png"

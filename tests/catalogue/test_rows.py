@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from geekai_video_mcp.catalogue import check_request, models, price
+from geekai_video_mcp.domain.catalogue import check_request, models, price
 from geekai_video_mcp.errors import RequestRefused
 
 REFERENCE = Path(__file__).parents[3] / "shared" / "reference" / "geekai.md"

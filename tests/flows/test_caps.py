@@ -6,8 +6,8 @@ import anyio
 import httpx
 import pytest
 
-from geekai_video_mcp.admission import Limits
-from support.service import always, once, refusal
+from geekai_video_mcp.domain.admission import Limits
+from support.fake_geekai import always, once, refusal
 from support.world import World, call, structured, text
 
 DAY = 24 * 3600.0

@@ -15,10 +15,10 @@ from mcp_types import (
     InputRequiredResult,
 )
 
-from geekai_video_mcp.admission import Limits
 from geekai_video_mcp.config import CONFIRM_ALWAYS, SANDBOX_URL
-from geekai_video_mcp.confirmation import ANSWER_TIMEOUT, INPUT_KEY
-from support.service import always, documented_reply, refusal
+from geekai_video_mcp.domain.admission import Limits
+from geekai_video_mcp.server.confirmation import ANSWER_TIMEOUT, INPUT_KEY
+from support.fake_geekai import always, documented_reply, refusal
 from support.tasks import Tasks
 from support.world import World, call, structured, text
 

@@ -5,9 +5,9 @@ import sqlite3
 
 import anyio
 
-from geekai_video_mcp.admission import Limits
 from geekai_video_mcp.config import SANDBOX_URL
-from support.service import STILL
+from geekai_video_mcp.domain.admission import Limits
+from support.fake_geekai import STILL
 from support.world import World, call, structured, text
 
 

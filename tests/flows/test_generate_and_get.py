@@ -7,7 +7,7 @@ import anyio
 import httpx
 import pytest
 
-from support.service import VIDEO, once
+from support.fake_geekai import VIDEO, once
 from support.world import World, call, structured, text
 
 

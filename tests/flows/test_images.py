@@ -8,8 +8,8 @@ from sqlite3 import connect
 import anyio
 import httpx
 
-from geekai_video_mcp.admission import Limits
-from support.service import STILL, always
+from geekai_video_mcp.domain.admission import Limits
+from support.fake_geekai import STILL, always
 from support.world import World, call, structured, text
 
 

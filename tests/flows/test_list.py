@@ -4,7 +4,7 @@ import anyio
 import httpx
 import pytest
 
-from support.service import always
+from support.fake_geekai import always
 from support.world import World, call, structured, text
 
 

@@ -7,8 +7,8 @@ import anyio
 import httpx
 
 from geekai_video_mcp.config import SANDBOX_URL
-from geekai_video_mcp.engine.listing import FETCH_TIMEOUT, MAX_PAGES
-from support.service import always, once, refusal
+from geekai_video_mcp.engine.model_list import FETCH_TIMEOUT, MAX_PAGES
+from support.fake_geekai import always, once, refusal
 from support.world import World, call, structured, text
 
 URL = "https://example.com/1.png"

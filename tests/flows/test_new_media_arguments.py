@@ -8,8 +8,8 @@ from pydantic import Field, WithJsonSchema
 
 from geekai_video_mcp import server
 from geekai_video_mcp.errors import NOT_CHARGED
-from geekai_video_mcp.inputs import ExtraBody, GenerateVideo
-from geekai_video_mcp.inputs.fields import AnyPicture, JsonDecoded, Picture, Video
+from geekai_video_mcp.server.arguments import ExtraBody, GenerateVideo
+from geekai_video_mcp.server.arguments.fields import AnyPicture, JsonDecoded, Picture, Video
 from support.stills import content, encoded, halves, placed
 from support.world import Era, World, call, structured, text
 

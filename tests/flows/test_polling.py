@@ -12,11 +12,8 @@ import httpx
 import pytest
 from mcp import Client
 
-from geekai_video_mcp.engine.means import RATE_LIMIT_MESSAGE
-from geekai_video_mcp.errors import RATE_LIMITED, ServiceUnavailable
-from geekai_video_mcp.ledger import Ledger
-from geekai_video_mcp.lifecycle import GIVE_UP_AFTER, GIVE_UP_MIN_POLLS, Media, new_task
-from geekai_video_mcp.pace import (
+from geekai_video_mcp.domain.lifecycle import GIVE_UP_AFTER, GIVE_UP_MIN_POLLS, Media, new_task
+from geekai_video_mcp.domain.polling import (
     BURST,
     DEFAULT_PAUSE,
     MAX_PAUSE,
@@ -25,8 +22,11 @@ from geekai_video_mcp.pace import (
     POLLS_PER_SECOND,
     pause,
 )
-from geekai_video_mcp.requests import GenerationRequest
-from support.service import Script, always, documented_reply, once, refusal
+from geekai_video_mcp.domain.requests import GenerationRequest
+from geekai_video_mcp.engine.context import RATE_LIMIT_MESSAGE
+from geekai_video_mcp.errors import RATE_LIMITED, ServiceUnavailable
+from geekai_video_mcp.ledger import Ledger
+from support.fake_geekai import Script, always, documented_reply, once, refusal
 from support.world import World, call, now, structured, text
 
 DAY = 86_400.0

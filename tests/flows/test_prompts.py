@@ -8,9 +8,9 @@ import pytest
 from mcp import Client, MCPError
 from mcp_types import Completion, PromptReference, ResourceTemplateReference, TextContent
 
-from geekai_video_mcp import catalogue
 from geekai_video_mcp.config import SANDBOX_URL
-from geekai_video_mcp.inputs import GenerateImage, GenerateVideo, GetVideoTask
+from geekai_video_mcp.domain import catalogue
+from geekai_video_mcp.server.arguments import GenerateImage, GenerateVideo, GetVideoTask
 from support.world import World, call, structured
 
 TASK = ResourceTemplateReference(uri="video://tasks/{task_id}")

@@ -12,11 +12,11 @@ from mcp import Client, MCPError
 from mcp_types import BlobResourceContents, Resource, ResourceLink, TextResourceContents
 
 from geekai_video_mcp.config import SANDBOX_URL
+from geekai_video_mcp.domain.lifecycle import new_task
+from geekai_video_mcp.domain.statuses import FileStatus, Status
 from geekai_video_mcp.ledger import Ledger
-from geekai_video_mcp.lifecycle import new_task
-from geekai_video_mcp.resources import filling, reading
-from geekai_video_mcp.statuses import FileStatus, Status
-from support.service import VIDEO, file
+from geekai_video_mcp.server.resources import middleware, templates
+from support.fake_geekai import VIDEO, file
 from support.world import World, call, now, structured
 
 
@@ -116,11 +116,11 @@ async def test_a_webm_is_called_what_it_is(world: World) -> None:
 async def test_a_video_too_large_for_a_blob_is_named_by_path_and_size(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "MAX_BLOB_BYTES", len(VIDEO))
+    monkeypatch.setattr(templates, "MAX_BLOB_BYTES", len(VIDEO))
     async with world.client() as client:
         task = await made(client)
         assert isinstance(await read(client, task["resource"]), BlobResourceContents)
-        monkeypatch.setattr(reading, "MAX_BLOB_BYTES", len(VIDEO) - 1)
+        monkeypatch.setattr(templates, "MAX_BLOB_BYTES", len(VIDEO) - 1)
         error = await refused(client, task["resource"])
 
     assert error.code == -32603
@@ -255,7 +255,7 @@ async def test_the_list_begins_with_the_newest_task_and_its_file(world: World) -
 async def test_pages_of_the_list_follow_each_other_without_gap_or_repeat(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(filling, "PAGE_SIZE", 2)
+    monkeypatch.setattr(middleware, "PAGE_SIZE", 2)
     async with world.client() as client:
         for number in range(5):
             await anyio.sleep(1)
@@ -303,8 +303,8 @@ async def test_a_ledger_that_cannot_be_read_is_an_error_in_words(
     async with world.client() as client:
         task = await made(client)
         with monkeypatch.context() as broken:
-            broken.setattr("geekai_video_mcp.ledger.rows.FIND", "SELECT * FROM gone WHERE :id")
-            broken.setattr("geekai_video_mcp.ledger.rows.select_page", str)
+            broken.setattr("geekai_video_mcp.ledger.schema.FIND", "SELECT * FROM gone WHERE :id")
+            broken.setattr("geekai_video_mcp.ledger.schema.select_page", str)
             error = await refused(client, f"video://tasks/{task['task_id']}")
             with pytest.raises(MCPError) as no_list:
                 await client.list_resources()

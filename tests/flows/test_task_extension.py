@@ -16,7 +16,7 @@ from mcp.server.context import CallNext, HandlerResult
 from mcp_types import ClientCapabilities
 
 from geekai_video_mcp.server import build_server
-from support.service import always, documented_reply, once, refusal
+from support.fake_geekai import always, documented_reply, once, refusal
 from support.tasks import IDENTIFIER, Listening, Tasks, Told, ask, created, listening
 from support.world import Era, World, call, structured
 

@@ -18,8 +18,8 @@ import pytest
 
 from support import earlier
 from support.earlier import ELSEWHERE, Row, alive, rows, select
-from support.host import ResultHost
-from support.service import STILL, VIDEO, always
+from support.fake_geekai import STILL, VIDEO, always
+from support.result_host import ResultHost
 from support.world import EPOCH, World, call, structured, text
 
 SETTLED = {

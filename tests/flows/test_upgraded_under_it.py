@@ -12,7 +12,7 @@ import pytest
 
 from geekai_video_mcp.errors import LedgerTooNew
 from geekai_video_mcp.ledger.journal import Journal
-from support.service import Answer, once, refusal
+from support.fake_geekai import Answer, once, refusal
 from support.world import World, call, structured, text
 
 REFUSED = (

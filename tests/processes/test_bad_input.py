@@ -123,7 +123,9 @@ async def test_a_host_that_vanishes_in_mid_call_leaves_a_task_for_the_next(
     async with line(tmp_path) as server:
         await server.send(request("7", asked))
         with anyio.fail_after(20):
-            while not any("sandbox.render" in words for words in descendants_naming(str(tmp_path))):
+            while not any(
+                "geekai_sandbox.render" in words for words in descendants_naming(str(tmp_path))
+            ):
                 await anyio.lowlevel.checkpoint()
         if deaf:
             assert server.process.stdout is not None

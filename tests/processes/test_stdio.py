@@ -89,7 +89,9 @@ async def test_a_server_killed_in_mid_generation_loses_nothing(tmp_path: Path) -
     async with line(tmp_path) as server:
         started = (await server.call("generate_video", prompt="a fox"))["structuredContent"]
         with anyio.fail_after(20):
-            while not any("sandbox.render" in words for words in descendants_naming(str(tmp_path))):
+            while not any(
+                "geekai_sandbox.render" in words for words in descendants_naming(str(tmp_path))
+            ):
                 await anyio.lowlevel.checkpoint()
         await server.kill()
     async with stdio(tmp_path) as client:

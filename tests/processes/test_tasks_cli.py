@@ -21,9 +21,9 @@ import httpx
 import pytest
 
 from geekai_video_mcp.config import Settings
+from geekai_video_mcp.domain.lifecycle import Observation, Task, advance, new_task
+from geekai_video_mcp.domain.statuses import FileStatus, Status
 from geekai_video_mcp.ledger import Ledger
-from geekai_video_mcp.lifecycle import Observation, Task, advance, new_task
-from geekai_video_mcp.statuses import FileStatus, Status
 from support.process import MODULE, environment, listening, run
 
 PROMPT = "一只狐狸在雪中奔跑，黄昏的光线温暖而悠长，镜头缓缓推进，远处的山脊被染成金色"

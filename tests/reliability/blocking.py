@@ -16,8 +16,8 @@ from typing import Final
 
 import anyio
 
-from reliability.stage import open_harness
-from reliability.watch import LIMIT
+from reliability.harness import open_harness
+from reliability.progress import LIMIT
 
 AT_MOST: Final = 300.0
 """Seconds for the whole crowd."""

@@ -22,12 +22,12 @@ import anyio
 import httpx
 
 from geekai_video_mcp.config import Settings
+from geekai_video_mcp.domain.lifecycle import Observation, Result, advance, new_task
+from geekai_video_mcp.domain.statuses import Status
 from geekai_video_mcp.ledger import Ledger
-from geekai_video_mcp.lifecycle import Observation, Result, advance, new_task
-from geekai_video_mcp.statuses import Status
+from reliability.cli import finish
+from reliability.harness import Harness, open_harness
 from reliability.oracle import Verdict
-from reliability.program import finish
-from reliability.stage import Harness, open_harness
 from reliability.tracing import Call, kill_at, record, unavailable
 
 LANES: Final = 2

@@ -10,15 +10,15 @@ from typing import Final
 SILENCE: Final = 4.0
 """Seconds that count as a time-out where the provider never answers; a busy machine that
 answers must be quicker."""
-HURRY: Final = {"engine.watching.POLL_RETRY_DELAY": 0.2}
+HURRY: Final = {"engine.watcher.POLL_RETRY_DELAY": 0.2}
 """A look that failed is repeated soon."""
-UNREACHED: Final = {"client.SUBMIT_TIMEOUT": 0.5}
+UNREACHED: Final = {"provider.client.SUBMIT_TIMEOUT": 0.5}
 """A connection that is not made is given up soon, four times over."""
 IMPATIENT: Final = {
     **HURRY,
-    "client.SUBMIT_TIMEOUT": SILENCE,
-    "client.POLL_TIMEOUT": SILENCE,
-    "artifacts.links.FETCH_TIMEOUT": SILENCE,
+    "provider.client.SUBMIT_TIMEOUT": SILENCE,
+    "provider.client.POLL_TIMEOUT": SILENCE,
+    "media.downloads.links.FETCH_TIMEOUT": SILENCE,
 }
 
 

@@ -18,9 +18,8 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule, run_state_machine_as_test
 
-from geekai_video_mcp.admission import ExistingTasks, Limits, admit
-from geekai_video_mcp.errors import CapReached, RequestRefused, StorageUnavailable
-from geekai_video_mcp.lifecycle import (
+from geekai_video_mcp.domain.admission import ExistingTasks, Limits, admit
+from geekai_video_mcp.domain.lifecycle import (
     LEASE_SECONDS,
     FileUpdate,
     Observation,
@@ -31,10 +30,11 @@ from geekai_video_mcp.lifecycle import (
     new_task,
     record_file,
 )
-from geekai_video_mcp.statuses import FileStatus, Status
-from reliability.books import FREE, HELD, WAYS
-from reliability.deciding import BUSY, DAILY, ResolveRules
-from reliability.table import PICK, PICTURE, Process
+from geekai_video_mcp.domain.statuses import FileStatus, Status
+from geekai_video_mcp.errors import CapReached, RequestRefused, StorageUnavailable
+from reliability.base_rules import PICK, PICTURE, Process
+from reliability.reference_model import FREE, HELD, WAYS
+from reliability.resolve_rules import BUSY, DAILY, ResolveRules
 
 STEPS: Final = 60
 """Steps of one run: enough for a wish to be made, lost, found, paid and told."""

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
-from reliability.mishaps import ON_ACCEPT, Gone, Request, spoil, to_json
+from reliability.fault_rules import ON_ACCEPT, Gone, Request, spoil, to_json
 
 FTYP: Final = b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom"
 CHUNK: Final = 32 * 1024

@@ -12,15 +12,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from geekai_video_mcp.lifecycle import Observation, Task, advance, with_typical_duration
-from geekai_video_mcp.pace import (
+from geekai_video_mcp.domain.lifecycle import Observation, Task, advance, with_typical_duration
+from geekai_video_mcp.domain.polling import (
     HISTORY_LIMIT,
     MIN_HISTORY,
     DurationSample,
     TypicalDuration,
     typical_duration,
 )
-from geekai_video_mcp.statuses import Status
+from geekai_video_mcp.domain.statuses import Status
 
 TASKS: Final = 20_000
 MEDIAN: Final = 120.0

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from reliability.blocking import measure
-from reliability.watch import LIMIT
+from reliability.progress import LIMIT
 
 
 async def test_no_callback_holds_the_loop_of_a_busy_server(tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ import pytest
 from anyio.abc import SocketAttribute, SocketStream
 
 from reliability.faults import IMPATIENT, TABLES, UNREACHED, UNREAD
+from reliability.harness import Harness, open_harness
 from reliability.oracle import tasks
-from reliability.stage import Harness, open_harness
 
 pytestmark = pytest.mark.timeout(180)
 

@@ -10,8 +10,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from geekai_video_mcp.ledger import Ledger
-from geekai_video_mcp.lifecycle import (
+from geekai_video_mcp.domain.lifecycle import (
     FileUpdate,
     Observation,
     Result,
@@ -20,10 +19,11 @@ from geekai_video_mcp.lifecycle import (
     new_task,
     record_file,
 )
-from geekai_video_mcp.statuses import FileStatus, Status
+from geekai_video_mcp.domain.statuses import FileStatus, Status
+from geekai_video_mcp.ledger import Ledger
 from reliability.oracle import Verdict, judge
 from reliability.provider import Charge, video
-from support.service import KEY
+from support.fake_geekai import KEY
 
 SIZE = 1000
 

@@ -22,7 +22,7 @@ from typing import Final
 import anyio
 from anyio.streams.buffered import BufferedByteReceiveStream
 
-from reliability.stage import PATIENCE, Child, Harness
+from reliability.harness import PATIENCE, Child, Harness
 
 DURABLE: Final = (
     "openat,write,pwrite64,fsync,fdatasync,ftruncate,rename,renameat,renameat2,link,linkat,"

@@ -31,17 +31,20 @@ import httpx
 
 from geekai_video_mcp.app import App, open_app
 from geekai_video_mcp.config import Settings
+from geekai_video_mcp.domain.lifecycle import Media
+from geekai_video_mcp.domain.requests import GenerationRequest
+from geekai_video_mcp.domain.statuses import Status
 from geekai_video_mcp.errors import CapReached
 from geekai_video_mcp.ledger import Ledger
-from geekai_video_mcp.lifecycle import Media
-from geekai_video_mcp.requests import GenerationRequest
-from geekai_video_mcp.statuses import Status
-from reliability.watch import Watch
+from reliability.progress import Watch
 
-for _heavy in ("artifacts", "client"):  # which the server imports only when it needs them
+for _heavy in (
+    "media.downloads",
+    "provider.client",
+):  # which the server imports only when it needs them
     importlib.import_module(f"geekai_video_mcp.{_heavy}")
 
-OFTEN: Final = {"pace.POLLS_PER_SECOND": 1000.0}
+OFTEN: Final = {"domain.polling.POLLS_PER_SECOND": 1000.0}
 """A hundred tasks come to their end in seconds here, and each is looked at."""
 SETTLED: Final = 0
 NOT_SETTLED: Final = 3

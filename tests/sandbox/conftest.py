@@ -11,10 +11,10 @@ import anyio
 import httpx
 import pytest
 
-from geekai_video_mcp.sandbox.app import Sandbox
-from geekai_video_mcp.sandbox.faults import Fault
+from geekai_sandbox.app import Sandbox
+from geekai_sandbox.faults import Fault
 
-FAKE_RENDERER = Path(__file__).with_name("stand_in.py")
+FAKE_RENDERER = Path(__file__).with_name("fake_renderer.py")
 BASE_URL = "http://sandbox.invalid/api/v1"
 
 

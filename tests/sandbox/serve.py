@@ -10,13 +10,13 @@ from pathlib import Path
 import anyio
 import uvicorn
 
-from geekai_video_mcp.sandbox.app import Sandbox
+from geekai_sandbox.app import Sandbox
 
 
 async def main(folder: Path, journal: Path) -> None:
     listener = socket.create_server(("127.0.0.1", 0))
     base_url = f"http://127.0.0.1:{listener.getsockname()[1]}/api/v1"
-    fake_renderer = Path(__file__).with_name("stand_in.py")
+    fake_renderer = Path(__file__).with_name("fake_renderer.py")
     renderer = [sys.executable, str(fake_renderer), str(journal)]
     sandbox = Sandbox(folder, base_url=base_url, renderer=renderer, max_waiting=100)
     config = uvicorn.Config(sandbox.app, log_level="warning", lifespan="off")

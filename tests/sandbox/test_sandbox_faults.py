@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from geekai_video_mcp.sandbox.faults import Fault
+    from geekai_sandbox.faults import Fault
 
     from .conftest import World
 

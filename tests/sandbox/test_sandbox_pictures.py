@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 
-from geekai_video_mcp.sandbox.estimates import image_seconds
-from geekai_video_mcp.sandbox.fields import FieldReader
-from geekai_video_mcp.sandbox.pictures import ImagePlan, make_image_plan
-from geekai_video_mcp.sandbox.stills import InputImage
-from geekai_video_mcp.sandbox.store import Store
+from geekai_sandbox.estimates import image_seconds
+from geekai_sandbox.fields import FieldReader
+from geekai_sandbox.image_plan import ImagePlan, make_image_plan
+from geekai_sandbox.input_images import InputImage
+from geekai_sandbox.store import Store
 
 from .conftest import BASE_URL, wait_until
-from .stand_in import PNG
+from .fake_renderer import PNG
 
 if TYPE_CHECKING:
-    from geekai_video_mcp.sandbox.faults import Fault
+    from geekai_sandbox.faults import Fault
 
     from .conftest import World
 

@@ -10,19 +10,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geekai_video_mcp.sandbox.estimates import (
+from geekai_sandbox.errors import ApiError
+from geekai_sandbox.estimates import (
     MIN_SECONDS,
     remaining_seconds,
     render_seconds,
     seconds_until_done,
 )
-from geekai_video_mcp.sandbox.fields import FieldReader
-from geekai_video_mcp.sandbox.intake import parse_video_request
-from geekai_video_mcp.sandbox.plan import MAX_PIXEL_FRAMES, Plan, make_plan
-from geekai_video_mcp.sandbox.refusals import ApiError
-from geekai_video_mcp.sandbox.sizes import MAX_PIXELS
-from geekai_video_mcp.sandbox.stills import InputImage
-from geekai_video_mcp.sandbox.store import Task
+from geekai_sandbox.fields import FieldReader
+from geekai_sandbox.input_images import InputImage
+from geekai_sandbox.plan import MAX_PIXEL_FRAMES, Plan, make_plan
+from geekai_sandbox.requests import parse_video_request
+from geekai_sandbox.sizes import MAX_PIXELS
+from geekai_sandbox.store import Task
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -216,12 +216,12 @@ async def test_unknown_addresses_and_methods_are_refused_in_json(world: World) -
 async def test_no_log_holds_a_prompt_or_a_key(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.DEBUG, logger="geekai_video_mcp")
+    caplog.set_level(logging.DEBUG, logger="geekai_sandbox")
     sandbox = world.sandbox(api_key="canary-key")
     async with sandbox, world.client(sandbox, key="canary-key") as client:
         await world.finish(client, await world.submit(client, "canary-prompt"))
         await world.finish(client, await world.submit(client, "refuse canary-prompt"))
 
-    ours = [r.getMessage() for r in caplog.records if r.name.startswith("geekai_video_mcp")]
+    ours = [r.getMessage() for r in caplog.records if r.name.startswith("geekai_sandbox")]
     assert ours
     assert "canary" not in " ".join(ours)

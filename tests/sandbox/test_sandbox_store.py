@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from geekai_video_mcp.sandbox.store import is_task_id
+from geekai_sandbox.store import is_task_id
 
 from .conftest import wait_until
 

@@ -14,7 +14,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from support.service import STILL, VIDEO, Job, ScriptedGeekAI
+from support.fake_geekai import STILL, VIDEO, Job, ScriptedGeekAI
 
 SAMPLE: Final = Path(__file__).parents[1] / "samples" / "state-0.1.0"
 SERVICE: Final = "https://geekai.test/api/v1#782a873f91fd"

@@ -9,11 +9,11 @@ from typing import Any
 import httpx
 import pytest
 
-from geekai_video_mcp.artifacts import ResultDownloader
+from geekai_video_mcp.domain.lifecycle import FileUpdate, Result, Task
+from geekai_video_mcp.domain.statuses import Status
 from geekai_video_mcp.errors import ServiceUnavailable
-from geekai_video_mcp.lifecycle import FileUpdate, Result, Task
-from geekai_video_mcp.statuses import Status
-from support.service import VIDEO, file
+from geekai_video_mcp.media.downloads import ResultDownloader
+from support.fake_geekai import VIDEO, file
 
 PUBLIC = "93.184.216.34"
 SERVICE = f"https://{PUBLIC}/api/v1"

@@ -12,8 +12,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from geekai_video_mcp.hosting import bind_loopback
-from support.service import VIDEO
+from geekai_video_mcp.server.http import bind_loopback
+from support.fake_geekai import VIDEO
 
 HELD: Final = "held:"
 """How a prompt begins whose task is done when it is released, and not before."""

@@ -14,15 +14,15 @@ from mcp.client.session import ElicitationFnT
 from mcp_types import CallToolResult, TextContent
 from pydantic import SecretStr
 
-from geekai_video_mcp.admission import Limits
 from geekai_video_mcp.app import App, open_app
 from geekai_video_mcp.config import Settings
+from geekai_video_mcp.domain.admission import Limits
+from geekai_video_mcp.domain.lifecycle import Task
 from geekai_video_mcp.engine import Resolver
 from geekai_video_mcp.ledger import Ledger
-from geekai_video_mcp.lifecycle import Task
-from geekai_video_mcp.pictures import worker_command
+from geekai_video_mcp.media.inputs import worker_command
 from geekai_video_mcp.server import build_server
-from support.service import BASE_URL, KEY, ScriptedGeekAI
+from support.fake_geekai import BASE_URL, KEY, ScriptedGeekAI
 
 EPOCH = 1_790_000_000.0
 Era = Literal["auto", "legacy"]

@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp
 
+    from geekai_sandbox.app import Sandbox
     from geekai_video_mcp.app import App, AppFactory
     from geekai_video_mcp.config import Settings
     from geekai_video_mcp.errors import GeekAIVideoError
-    from geekai_video_mcp.sandbox.app import Sandbox
 
 NOT_USABLE: Final = 2
 """Exit status for an invalid command line or environment, the same as argparse's."""
@@ -127,14 +127,14 @@ def _run_serve(arguments: argparse.Namespace) -> int:
 
     opener = partial(open_app, settings)
     if arguments.transport == "stdio":
-        from geekai_video_mcp.cli.probing import serve_stdio
+        from geekai_video_mcp.server.stdio import serve_stdio
 
         shutdown = _GracefulShutdown(opener)
         server = build_server(shutdown.open_app)
         _resume_gc()
         anyio.run(shutdown.run_until_signal, partial(serve_stdio, server))
         return 0
-    from geekai_video_mcp.hosting import bind_loopback, build_http
+    from geekai_video_mcp.server.http import bind_loopback, build_http
 
     listener = bind_loopback(arguments.host, arguments.port)
     app = build_http(opener, transport=arguments.transport)
@@ -146,8 +146,8 @@ def _run_serve(arguments: argparse.Namespace) -> int:
 
 
 def _run_sandbox(arguments: argparse.Namespace) -> int:
-    from geekai_video_mcp.hosting import bind_loopback
-    from geekai_video_mcp.sandbox.app import Sandbox
+    from geekai_sandbox.app import Sandbox
+    from geekai_video_mcp.server.http import bind_loopback
 
     folder = arguments.folder or _load_settings().state_dir / "sandbox"
     listener = bind_loopback(arguments.host, arguments.port)

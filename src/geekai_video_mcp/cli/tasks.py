@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from geekai_video_mcp.config import Settings
+    from geekai_video_mcp.domain.lifecycle import Task
+    from geekai_video_mcp.domain.statuses import Status
     from geekai_video_mcp.ledger import Ledger
-    from geekai_video_mcp.lifecycle import Task
-    from geekai_video_mcp.statuses import Status
 
 OK: Final = 0
 REFUSED: Final = 1
@@ -121,8 +121,8 @@ def _prepare_output() -> None:
 
 
 def _list_tasks(arguments: argparse.Namespace, settings: "Settings") -> int:
-    from geekai_video_mcp.cli.account import COMMAND, task_table
-    from geekai_video_mcp.statuses import Status
+    from geekai_video_mcp.cli.report import COMMAND, task_table
+    from geekai_video_mcp.domain.statuses import Status
 
     all_statuses = [status.value for status in Status]
     if arguments.status not in {None, *all_statuses}:
@@ -168,7 +168,7 @@ async def _iterate_tasks(
 
 
 def _show_task(arguments: argparse.Namespace, settings: "Settings") -> int:
-    from geekai_video_mcp.cli.account import task_report
+    from geekai_video_mcp.cli.report import task_report
 
     async def read_report() -> list[str]:
         async with _open_ledger(settings) as ledger:
@@ -182,7 +182,7 @@ def _show_task(arguments: argparse.Namespace, settings: "Settings") -> int:
 
 
 def _export_tasks(_: argparse.Namespace, settings: "Settings") -> int:
-    from geekai_video_mcp.cli.account import CSV_COLUMNS, format_csv, tasks_as_csv
+    from geekai_video_mcp.cli.report import CSV_COLUMNS, format_csv, tasks_as_csv
 
     async def write_csv() -> None:
         sys.stdout.write(format_csv([CSV_COLUMNS]))
@@ -195,7 +195,7 @@ def _export_tasks(_: argparse.Namespace, settings: "Settings") -> int:
 
 
 def _resolve_task(arguments: argparse.Namespace, settings: "Settings") -> int:
-    from geekai_video_mcp.cli.resolving import describe_decision, resolve_task
+    from geekai_video_mcp.cli.resolve import describe_decision, resolve_task
 
     async def read_task() -> "Task":
         async with _open_ledger(settings) as ledger:
@@ -244,7 +244,7 @@ async def _find_task(ledger: "Ledger | None", identifier: str) -> "Task":
     Raises:
         InvalidDecision: no task matches, or more than one.
     """
-    from geekai_video_mcp.cli.account import COMMAND
+    from geekai_video_mcp.cli.report import COMMAND
     from geekai_video_mcp.errors import InvalidDecision, quote
 
     if ledger is None:

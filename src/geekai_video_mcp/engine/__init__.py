@@ -18,13 +18,24 @@ from typing import Any, Final, NamedTuple, Self
 import anyio
 from anyio.abc import TaskGroup
 
-from geekai_video_mcp.admission import Forecast, forecast
-from geekai_video_mcp.engine.listing import ModelListCache
-from geekai_video_mcp.engine.means import Connections, Downloader, EngineContext, ProviderClient
-from geekai_video_mcp.engine.resolving import Resolver
-from geekai_video_mcp.engine.resuming import Recovery
-from geekai_video_mcp.engine.submitting import PendingSubmission, Submitter
-from geekai_video_mcp.engine.watching import Watcher
+from geekai_video_mcp.domain.admission import Forecast, forecast
+from geekai_video_mcp.domain.lifecycle import (
+    Media,
+    Observation,
+    Task,
+    advance,
+    import_task,
+    mark_delivered,
+    new_task,
+)
+from geekai_video_mcp.domain.requests import GenerationRequest
+from geekai_video_mcp.domain.statuses import UNSENT, Status
+from geekai_video_mcp.engine.context import Connections, Downloader, EngineContext, ProviderClient
+from geekai_video_mcp.engine.model_list import ModelListCache
+from geekai_video_mcp.engine.recovery import Recovery
+from geekai_video_mcp.engine.resolver import Resolver
+from geekai_video_mcp.engine.submitter import PendingSubmission, Submitter
+from geekai_video_mcp.engine.watcher import Watcher
 from geekai_video_mcp.errors import (
     BUSY,
     DATABASE,
@@ -36,17 +47,6 @@ from geekai_video_mcp.errors import (
     nothing_charged,
 )
 from geekai_video_mcp.ledger import EventNotice
-from geekai_video_mcp.lifecycle import (
-    Media,
-    Observation,
-    Task,
-    advance,
-    import_task,
-    mark_delivered,
-    new_task,
-)
-from geekai_video_mcp.requests import GenerationRequest
-from geekai_video_mcp.statuses import UNSENT, Status
 
 __all__ = [
     "Connections",

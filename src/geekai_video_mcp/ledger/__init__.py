@@ -15,16 +15,16 @@ from typing import Any, Self, TypeVar
 import anyio
 import anyio.to_thread
 
-from geekai_video_mcp.admission import ExistingTasks
+from geekai_video_mcp.domain.admission import ExistingTasks
+from geekai_video_mcp.domain.lifecycle import Observation, Task, advance
+from geekai_video_mcp.domain.polling import Budget, DurationSample
+from geekai_video_mcp.domain.statuses import Status
 from geekai_video_mcp.errors import StorageUnavailable
-from geekai_video_mcp.ledger import disks
+from geekai_video_mcp.ledger import filesystem
 from geekai_video_mcp.ledger.journal import Journal
-from geekai_video_mcp.ledger.owners import ProcessRegistry
-from geekai_video_mcp.ledger.rows import Event, EventNotice
+from geekai_video_mcp.ledger.processes import ProcessRegistry
+from geekai_video_mcp.ledger.schema import Event, EventNotice
 from geekai_video_mcp.ledger.sqlite import Store, path_in
-from geekai_video_mcp.lifecycle import Observation, Task, advance
-from geekai_video_mcp.pace import Budget, DurationSample
-from geekai_video_mcp.statuses import Status
 
 __all__ = ["Admission", "Change", "Event", "EventNotice", "Ledger", "ProcessRegistry"]
 
@@ -52,7 +52,7 @@ class Ledger:
         """
 
         def open_files() -> Self:
-            disks.warn_if_remote(state_dir)
+            filesystem.warn_if_remote(state_dir)
             return cls(Store(state_dir), Journal(state_dir))
 
         return await anyio.to_thread.run_sync(open_files)

@@ -18,9 +18,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from geekai_video_mcp.ledger.locks import exclusive_lock
-from geekai_video_mcp.lifecycle import Observation
-from geekai_video_mcp.statuses import Status
+from geekai_video_mcp.domain.lifecycle import Observation
+from geekai_video_mcp.domain.statuses import Status
+from geekai_video_mcp.file_locks import exclusive_lock
 
 logger = logging.getLogger(__name__)
 

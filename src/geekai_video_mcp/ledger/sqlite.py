@@ -18,8 +18,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
 
-from geekai_video_mcp.admission import DAY, ExistingTasks
-from geekai_video_mcp.bodies import has_stripped_media
+from geekai_video_mcp.domain.admission import DAY, ExistingTasks
+from geekai_video_mcp.domain.fingerprint import has_stripped_media
+from geekai_video_mcp.domain.lifecycle import Task
+from geekai_video_mcp.domain.polling import HISTORY_LIMIT, Budget, DurationSample
+from geekai_video_mcp.domain.statuses import BODY_NEEDED, Status
 from geekai_video_mcp.errors import (
     BUSY,
     DATABASE,
@@ -28,10 +31,7 @@ from geekai_video_mcp.errors import (
     StorageUnavailable,
     nothing_charged,
 )
-from geekai_video_mcp.ledger import rows
-from geekai_video_mcp.lifecycle import Task
-from geekai_video_mcp.pace import HISTORY_LIMIT, Budget, DurationSample
-from geekai_video_mcp.statuses import BODY_NEEDED, Status
+from geekai_video_mcp.ledger import schema
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ MIN_FREE_BYTES: Final = 16 * 1024 * 1024
 """Bytes that must be free before a request may leave: twice the largest request, so that its
 response can be recorded as well."""
 
-_MIGRATIONS: Final = (rows.SCHEMA, rows.ADMISSION + rows.PACE, rows.MEDIA)
+_MIGRATIONS: Final = (schema.SCHEMA, schema.ADMISSION + schema.PACE, schema.MEDIA)
 """One script per version of the schema, in order; a released one is never edited."""
 
 
@@ -84,8 +84,8 @@ class Store:
         with self._transaction():
             if self._insert_task(task):
                 return task
-            found = self._db.execute(rows.SELECT_HOLDER, rows.to_row(task)).fetchone()
-            return rows.from_row(dict(found))
+            found = self._db.execute(schema.SELECT_HOLDER, schema.to_row(task)).fetchone()
+            return schema.from_row(dict(found))
 
     def admit(
         self, task: Task, body: Mapping[str, Any], admit: Callable[[ExistingTasks], Task]
@@ -96,13 +96,13 @@ class Store:
                 self._check_free_space()
                 self._insert_task(task)
                 if body != task.request:
-                    row = {"task_id": task.id, "content": rows.to_json(body)}
-                    self._db.execute(rows.PUT_BODY, row)
+                    row = {"task_id": task.id, "content": schema.to_json(body)}
+                    self._db.execute(schema.PUT_BODY, row)
             return admitted
 
     def request_body(self, task: Task) -> Mapping[str, Any]:
         with _translate_errors("read"):
-            found = self._db.execute(rows.GET_BODY, {"id": task.id}).fetchone()
+            found = self._db.execute(schema.GET_BODY, {"id": task.id}).fetchone()
         return json.loads(found["content"]) if found else task.request
 
     def existing_for(self, task: Task) -> ExistingTasks:
@@ -111,8 +111,8 @@ class Store:
 
     def find(self, task_id: str) -> Task | None:
         with _translate_errors("read"):
-            found = self._db.execute(rows.FIND, {"id": task_id}).fetchone()
-            return rows.from_row(dict(found)) if found else None
+            found = self._db.execute(schema.FIND, {"id": task_id}).fetchone()
+            return schema.from_row(dict(found)) if found else None
 
     def change(self, task_id: str, change: Callable[[Task], Task]) -> Task:
         with self._transaction():
@@ -129,9 +129,9 @@ class Store:
     ) -> Task:
         with self._transaction():
             before = self._get_task(task_id)
-            params = {**rows.to_row(before), "provider_task_id": provider_task_id}
-            found = self._db.execute(rows.SELECT_HOLDER, params).fetchone()
-            holder = rows.from_row(dict(found)) if found else None
+            params = {**schema.to_row(before), "provider_task_id": provider_task_id}
+            found = self._db.execute(schema.SELECT_HOLDER, params).fetchone()
+            holder = schema.from_row(dict(found)) if found else None
             return self._update_task(before, change(before, holder))
 
     def supersede(
@@ -143,7 +143,7 @@ class Store:
         with self._transaction_before_sending():
             before = self._get_task(task_id)
             after, successor = change(before)
-            moved = self._db.execute(rows.MOVE_BODY, {"id": task_id, "task_id": successor.id})
+            moved = self._db.execute(schema.MOVE_BODY, {"id": task_id, "task_id": successor.id})
             if not moved.rowcount and has_stripped_media(successor.request):
                 # They are deleted once a request is accepted. Without them it would be another,
                 # paid request.
@@ -159,17 +159,17 @@ class Store:
 
     def unfinished(self, account: str) -> list[Task]:
         with _translate_errors("read"):
-            found = self._db.execute(rows.SELECT_UNFINISHED, {"service": account}).fetchall()
+            found = self._db.execute(schema.SELECT_UNFINISHED, {"service": account}).fetchall()
         return list(_parse_rows(found))
 
     def unfinished_of_other_accounts(self, account: str) -> list[Task]:
         with _translate_errors("read"):
-            found = self._db.execute(rows.SELECT_OTHER_ACCOUNTS, {"service": account}).fetchall()
+            found = self._db.execute(schema.SELECT_OTHER_ACCOUNTS, {"service": account}).fetchall()
         return list(_parse_rows(found))
 
     def _insert_task(self, task: Task) -> bool:
         """False if the ledger holds the task already, as one that was made elsewhere."""
-        inserted = self._db.execute(rows.INSERT, rows.to_row(task)).rowcount > 0
+        inserted = self._db.execute(schema.INSERT, schema.to_row(task)).rowcount > 0
         if inserted:
             self._insert_event(task, at=task.created_at)
         return inserted
@@ -181,13 +181,13 @@ class Store:
             raise StorageUnavailable(DATABASE, f"only {free:,} bytes are free on its disk")
 
     def _existing_for(self, task: Task) -> ExistingTasks:
-        params = {**rows.to_row(task), "since": task.created_at - DAY}
-        same_key = self._db.execute(rows.SELECT_SAME_KEY, params).fetchone()
-        same_fingerprint = self._db.execute(rows.SELECT_SAME_FINGERPRINT, params).fetchall()
+        params = {**schema.to_row(task), "since": task.created_at - DAY}
+        same_key = self._db.execute(schema.SELECT_SAME_KEY, params).fetchone()
+        same_fingerprint = self._db.execute(schema.SELECT_SAME_FINGERPRINT, params).fetchall()
         return ExistingTasks(
-            same_key=rows.from_row(dict(same_key)) if same_key else None,
-            same_fingerprint=tuple(rows.from_row(dict(row)) for row in same_fingerprint),
-            **dict(self._db.execute(rows.COUNT_RESERVATIONS, params).fetchone()),
+            same_key=schema.from_row(dict(same_key)) if same_key else None,
+            same_fingerprint=tuple(schema.from_row(dict(row)) for row in same_fingerprint),
+            **dict(self._db.execute(schema.COUNT_RESERVATIONS, params).fetchone()),
         )
 
     def list_tasks(
@@ -195,61 +195,61 @@ class Store:
     ) -> list[Task]:
         with _translate_errors("read"):
             params = {"limit": limit, "before": before}
-            found = self._db.execute(rows.select_page(statuses), params).fetchall()
+            found = self._db.execute(schema.select_page(statuses), params).fetchall()
         return list(_parse_rows(found))
 
     def find_by_prefix(self, prefix: str, *, limit: int) -> list[Task]:
         with _translate_errors("read"):
             params = {"start": prefix, "limit": limit}
-            found = self._db.execute(rows.SELECT_BY_PREFIX, params).fetchall()
+            found = self._db.execute(schema.SELECT_BY_PREFIX, params).fetchall()
         return list(_parse_rows(found))
 
-    def events(self, task_id: str) -> list[rows.Event]:
+    def events(self, task_id: str) -> list[schema.Event]:
         with _translate_errors("read"):
-            found = self._db.execute(rows.EVENTS, {"id": task_id}).fetchall()
-        return [rows.to_event(dict(row)) for row in found]
+            found = self._db.execute(schema.EVENTS, {"id": task_id}).fetchall()
+        return [schema.to_event(dict(row)) for row in found]
 
     def last_event_id(self) -> int:
         with _translate_errors("read"):
-            return int(self._db.execute(rows.NEWEST).fetchone()["number"])
+            return int(self._db.execute(schema.NEWEST).fetchone()["number"])
 
-    def events_after(self, after: int) -> list[rows.EventNotice]:
+    def events_after(self, after: int) -> list[schema.EventNotice]:
         with _translate_errors("read"):
-            found = self._db.execute(rows.SELECT_EVENTS_AFTER, {"after": after}).fetchall()
-        return [rows.to_event_notice(dict(row)) for row in found]
+            found = self._db.execute(schema.SELECT_EVENTS_AFTER, {"after": after}).fetchall()
+        return [schema.to_event_notice(dict(row)) for row in found]
 
     def _get_task(self, task_id: str) -> Task:
-        found = self._db.execute(rows.GET, {"id": task_id}).fetchone()
+        found = self._db.execute(schema.GET, {"id": task_id}).fetchone()
         if found is None:
             raise KeyError(task_id)
-        return rows.from_row(dict(found))
+        return schema.from_row(dict(found))
 
     def _update_task(self, before: Task, after: Task) -> Task:
         if after != before:
-            self._db.execute(rows.UPDATE, rows.to_row(after))
+            self._db.execute(schema.UPDATE, schema.to_row(after))
             if after.status not in BODY_NEEDED:
-                self._db.execute(rows.DROP_BODY, {"id": after.id})
-            if rows.event_fields(before) != rows.event_fields(after):
+                self._db.execute(schema.DROP_BODY, {"id": after.id})
+            if schema.event_fields(before) != schema.event_fields(after):
                 self._insert_event(after, at=time.time())
         return after
 
     def duration_history(self, account: str, duration_key: str) -> list[DurationSample]:
         params = {"service": account, "kind": duration_key, "newest": HISTORY_LIMIT}
         with _translate_errors("read"):
-            found = self._db.execute(rows.HISTORY, params).fetchall()
-        return [rows.to_duration_sample(dict(row)) for row in found]
+            found = self._db.execute(schema.HISTORY, params).fetchall()
+        return [schema.to_duration_sample(dict(row)) for row in found]
 
     def update_budget(self, account: str, change: Callable[[Budget], tuple[Budget, T]]) -> T:
         with self._transaction():
-            found = self._db.execute(rows.BUDGET, {"service": account}).fetchone()
-            before = rows.to_budget(dict(found)) if found else Budget(account=account)
+            found = self._db.execute(schema.BUDGET, {"service": account}).fetchone()
+            before = schema.to_budget(dict(found)) if found else Budget(account=account)
             after, answer = change(before)
             if after != before:
-                self._db.execute(rows.UPSERT_BUDGET, rows.to_budget_row(after))
+                self._db.execute(schema.UPSERT_BUDGET, schema.to_budget_row(after))
             return answer
 
     def _insert_event(self, task: Task, *, at: float) -> None:
-        self._db.execute(rows.INSERT_EVENT, {"at": at, **rows.event_fields(task)})
+        self._db.execute(schema.INSERT_EVENT, {"at": at, **schema.event_fields(task)})
 
     def _migrate(self) -> None:
         self._db.execute("PRAGMA journal_mode=TRUNCATE")
@@ -316,7 +316,7 @@ def _parse_rows(found: list[sqlite3.Row]) -> Generator[Task]:
     """The tasks of these rows, without those that cannot be read, which are logged."""
     for row in found:
         try:
-            yield rows.from_row(dict(row))
+            yield schema.from_row(dict(row))
         except sqlite3.DataError as exc:
             logger.error("%s", exc)  # noqa: TRY400 - a traceback could print the row
 

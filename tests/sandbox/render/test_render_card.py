@@ -8,14 +8,14 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from geekai_video_mcp.sandbox.render.camera import Pose, camera_pose
-from geekai_video_mcp.sandbox.render.canvas import Planes
-from geekai_video_mcp.sandbox.render.card import VideoOverlay
-from geekai_video_mcp.sandbox.render.landscape import Landscape
-from geekai_video_mcp.sandbox.render.lexicon import FALLBACKS, WORDS, choose_mood
-from geekai_video_mcp.sandbox.render.moods import MOODS
-from geekai_video_mcp.sandbox.render.plan import Camera, Plan
-from geekai_video_mcp.sandbox.render.studio import LandscapeScene
+from geekai_sandbox.render.camera import Pose, camera_pose
+from geekai_sandbox.render.canvas import Planes
+from geekai_sandbox.render.clean_overlay import VideoOverlay
+from geekai_sandbox.render.landscape import Landscape
+from geekai_sandbox.render.mood_words import FALLBACKS, WORDS, choose_mood
+from geekai_sandbox.render.moods import MOODS
+from geekai_sandbox.render.pipeline import LandscapeScene
+from geekai_sandbox.render.plan import Camera, Plan
 
 PLAN = Plan("Waves roll onto a quiet beach", "sandbox", width=640, height=360, fps=10, seconds=4.0)
 SIZES = [(640, 360), (360, 640), (480, 480), (840, 360), (192, 108), (128, 128), (480, 854)]

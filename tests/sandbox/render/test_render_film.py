@@ -20,11 +20,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from geekai_video_mcp.sandbox.render.film import NOTICE
-from geekai_video_mcp.sandbox.render.frames import frame_to_image
-from geekai_video_mcp.sandbox.render.plan import Camera, Plan
-from geekai_video_mcp.sandbox.render.studio import LandscapeScene, render_video
-from geekai_video_mcp.sandbox.render.workspace import Workspace
+from geekai_sandbox.render.encoder import NOTICE
+from geekai_sandbox.render.frames import frame_to_image
+from geekai_sandbox.render.pipeline import LandscapeScene, render_video
+from geekai_sandbox.render.plan import Camera, Plan
+from geekai_sandbox.render.workspace import Workspace
 
 PLAN = Plan("Waves roll onto a quiet beach", "sandbox", width=192, height=108, fps=12, seconds=1.0)
 

@@ -18,9 +18,17 @@ import pytest
 from PIL import Image
 from PIL.ExifTags import Base as ExifTag
 
-from geekai_video_mcp.sandbox.render.layout import Backdrop
-from geekai_video_mcp.sandbox.render.pictures import render_images
-from geekai_video_mcp.sandbox.render.plan import (
+from geekai_sandbox.render.background import (
+    MAX_METADATA_BYTES,
+    NOTICE,
+    decode_background,
+    landscape_metadata,
+    overlay_metadata,
+)
+from geekai_sandbox.render.layout import Backdrop
+from geekai_sandbox.render.pictures import render_images
+from geekai_sandbox.render.pipeline import render_video
+from geekai_sandbox.render.plan import (
     Camera,
     ImageFormat,
     ImagePlan,
@@ -28,16 +36,8 @@ from geekai_video_mcp.sandbox.render.plan import (
     Plan,
     read_plan,
 )
-from geekai_video_mcp.sandbox.render.plates import (
-    MAX_METADATA_BYTES,
-    NOTICE,
-    decode_background,
-    landscape_metadata,
-    overlay_metadata,
-)
-from geekai_video_mcp.sandbox.render.poster import Poster
-from geekai_video_mcp.sandbox.render.studio import render_video
-from geekai_video_mcp.sandbox.render.workspace import Workspace
+from geekai_sandbox.render.poster import Poster
+from geekai_sandbox.render.workspace import Workspace
 
 WIDTH, HEIGHT = 320, 180
 PLAN = ImagePlan("Waves roll onto a quiet beach", "sandbox", WIDTH, HEIGHT)
@@ -297,7 +297,7 @@ def test_a_picture_made_from_a_poster_has_no_type_but_its_own(tmp_path: Path) ->
 def run_child(folder: Path, **fields: object) -> subprocess.CompletedProcess[bytes]:
     plan: dict[str, object] = {"prompt": "x", "model": "m", "width": 64, "height": 64}
     (folder / "picture.json").write_text(json.dumps(plan | fields), "utf-8")
-    command = [sys.executable, "-m", "geekai_video_mcp.sandbox.render", str(folder)]
+    command = [sys.executable, "-m", "geekai_sandbox.render", str(folder)]
     with subprocess.Popen(  # noqa: S603 - our own interpreter and package
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:

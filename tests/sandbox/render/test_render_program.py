@@ -35,7 +35,7 @@ LONG: dict[str, object] = {"seconds": 60.0, "fps": 30, "width": 640, "height": 3
 
 def start(folder: Path, **fields: object) -> subprocess.Popen[bytes]:
     (folder / "plan.json").write_text(json.dumps(SMALL | fields), encoding="utf-8")
-    command = [sys.executable, "-m", "geekai_video_mcp.sandbox.render", str(folder)]
+    command = [sys.executable, "-m", "geekai_sandbox.render", str(folder)]
     pipe = subprocess.PIPE
     return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe)  # noqa: S603  our own interpreter and package
 
@@ -116,7 +116,7 @@ def test_a_plan_that_cannot_be_rendered_is_refused(tmp_path: Path, plan: bytes) 
     child.kill()
     finish(child)
     (tmp_path / "plan.json").write_bytes(plan)
-    from geekai_video_mcp.sandbox.render.plan import InvalidPlanError, read_plan  # noqa: PLC0415
+    from geekai_sandbox.render.plan import InvalidPlanError, read_plan  # noqa: PLC0415
 
     with pytest.raises(InvalidPlanError):
         read_plan(tmp_path)
@@ -159,7 +159,7 @@ def test_when_told_to_end_it_ends_and_cleans_up(tmp_path: Path) -> None:
 
 def test_importing_the_package_loads_no_codec() -> None:
     check = (
-        "import sys, geekai_video_mcp.sandbox.render.__main__;"
+        "import sys, geekai_sandbox.render.__main__;"
         "print({'av', 'numpy', 'PIL'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", check], capture_output=True, check=True)  # noqa: S603  as above

@@ -15,16 +15,11 @@ import numpy.typing as npt
 import pytest
 from PIL import Image, ImageDraw
 
-from geekai_video_mcp.sandbox.render.camera import Pose
-from geekai_video_mcp.sandbox.render.plan import Camera, Plan
-from geekai_video_mcp.sandbox.render.still import (
-    FittedImage,
-    InvalidImageError,
-    homography,
-    load_image,
-)
-from geekai_video_mcp.sandbox.render.studio import render_video
-from geekai_video_mcp.sandbox.render.workspace import Workspace
+from geekai_sandbox.render.camera import Pose
+from geekai_sandbox.render.image_scene import FittedImage, InvalidImageError, homography, load_image
+from geekai_sandbox.render.pipeline import render_video
+from geekai_sandbox.render.plan import Camera, Plan
+from geekai_sandbox.render.workspace import Workspace
 
 WIDTH, HEIGHT = 320, 180
 PLAN = Plan(

@@ -9,16 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image, features
 
-from geekai_video_mcp.sandbox.render.fonts import (
-    DISPLAY,
-    LABEL,
-    MONO,
-    VENDORED,
-    FontStack,
-    coverage,
-)
-from geekai_video_mcp.sandbox.render.headline import TextLimits, fit_text, split_headline
-from geekai_video_mcp.sandbox.render.lines import (
+from geekai_sandbox.render.fonts import DISPLAY, LABEL, MONO, VENDORED, FontStack, coverage
+from geekai_sandbox.render.headline import TextLimits, fit_text, split_headline
+from geekai_sandbox.render.lines import (
     NO_END,
     NO_START,
     balance_lines,
@@ -27,13 +20,8 @@ from geekai_video_mcp.sandbox.render.lines import (
     truncate,
     wrap_lines,
 )
-from geekai_video_mcp.sandbox.render.shaping import (
-    is_rtl,
-    shape_arabic,
-    split_by_direction,
-    visual_order,
-)
-from geekai_video_mcp.sandbox.render.typesetter import Typesetter
+from geekai_sandbox.render.shaping import is_rtl, shape_arabic, split_by_direction, visual_order
+from geekai_sandbox.render.typesetter import Typesetter
 
 OURS = FontStack(DISPLAY, system=False)
 

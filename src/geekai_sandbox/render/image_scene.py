@@ -1,0 +1,329 @@
+"""Image to video: a camera over an input image, and a cross-fade into a second one.
+
+The first frame is the image itself, cover-fitted; with a tail, the last frame is the tail
+itself. So the last frame of a shot can start the next one without a visible cut. If the
+image is one of our posters, only the first frames show its text.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps
+
+from geekai_sandbox.render.camera import Pose, smootherstep
+from geekai_sandbox.render.canvas import Planes
+from geekai_sandbox.render.colour import BLACK_LEVEL, CHROMA_ZERO, Floats
+from geekai_sandbox.render.frames import image_to_planes
+
+MAX_PIXELS: Final = 64_000_000
+"""Largest image that is decoded: 190 MiB as RGB, and more than phones send by default."""
+
+TRACK: Final = 0.16
+"""Fraction of the frame that the camera moves over the full horizontal or vertical axis."""
+
+TURN: Final = 0.13
+"""The same for a turn, which also adds perspective."""
+
+MAX_SHIFT: Final = 0.30
+"""Largest distance of the view's centre from the image's, as a fraction of the frame."""
+
+REACH_STEPS: Final = 18
+"""Steps of the binary search for the view's size: within a hundredth of a pixel at 4K."""
+
+LEAN: Final = 0.16
+"""Perspective at the edge of the frame over the full axis of a turn."""
+
+ROLL: Final = math.radians(14)
+ZOOM_IN: Final = 0.42
+ZOOM_OUT: Final = 0.16
+"""Zoom at the two ends of the axis. Zooming out shows the mirrored border of the image."""
+
+MARGIN: Final = 0.12
+"""Mirrored border on every side, as a fraction of the image."""
+
+HEADROOM: Final = 1.25
+"""Resolution kept for zooming in, relative to the frame, if the image has it."""
+
+CROSS_FADE: Final = (0.42, 0.74)
+"""Start and end of the cross-fade to the tail, as fractions of the shot."""
+
+LETTERING_FADE: Final = (0.02, 0.36)
+"""Start and end of the fade of a poster's text, in seconds of a shot at normal pace."""
+
+Homography = npt.NDArray[np.float64]
+
+
+class InvalidImageError(Exception):
+    """An input image that cannot be used; `field` is image or image_tail."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field} {reason}")
+        self.field = field
+
+
+def load_image(path: Path, *, field: str) -> Image.Image:
+    """Decode an image, upright, opaque and in RGB.
+
+    Raises:
+        InvalidImageError: it is not an image, is damaged, or has too many pixels.
+    """
+    try:
+        with warnings.catch_warnings():
+            # From 89 to 179 megapixels Pillow only warns; MAX_PIXELS is checked below.
+            warnings.simplefilter("ignore")
+            return _decode_image(path, field)
+    except Image.DecompressionBombError as exc:
+        raise InvalidImageError(field, "has too many pixels to decode.") from exc
+    # Pillow's decoders raise any of these on damaged bytes, depending on the format.
+    except (
+        OSError,
+        ValueError,
+        SyntaxError,
+        EOFError,
+        IndexError,
+        MemoryError,
+        OverflowError,
+    ) as exc:
+        raise InvalidImageError(field, "is not an image that can be decoded.") from exc
+
+
+def _decode_image(path: Path, field: str) -> Image.Image:
+    with Image.open(path) as image:
+        # Only the header has been read so far.
+        if image.width * image.height > MAX_PIXELS:
+            raise InvalidImageError(field, f"has over {MAX_PIXELS // 1_000_000} million pixels.")
+        return _flatten(ImageOps.exif_transpose(image))
+
+
+def _flatten(image: Image.Image) -> Image.Image:
+    if image.mode.startswith(("I", "F")):
+        # Pillow clips sixteen bits to eight instead of scaling them.
+        deep = np.asarray(image, np.float32)
+        full = 65535.0 if float(deep.max(initial=0)) > 255 else 255.0
+        return Image.fromarray((deep * (255.0 / full)).clip(0, 255).astype(np.uint8)).convert("RGB")
+    if image.has_transparency_data:
+        clear = image.convert("RGBA")
+        paper = Image.new("RGBA", clear.size, "white")
+        return Image.alpha_composite(paper, clear).convert("RGB")
+    return image.convert("RGB")
+
+
+def cover_box(image: Image.Image, width: int, height: int) -> tuple[float, float, float, float]:
+    """Return the centred part of *image* that fills width x height."""
+    scale = max(width / image.width, height / image.height)
+    across, down = width / scale, height / scale
+    left, top = (image.width - across) / 2, (image.height - down) / 2
+    return left, top, left + across, top + down
+
+
+class FittedImage:
+    """A cover-fitted image with a mirrored border, from which any view can be rendered."""
+
+    def __init__(self, image: Image.Image, width: int, height: int) -> None:
+        self._frame = (width, height)
+        box = cover_box(image, width, height)
+        detail = min(HEADROOM, max(1.0, (box[2] - box[0]) / width))
+        inner = (_round_even(width * detail), _round_even(height * detail))
+        self._inner = inner
+        planes = image_to_planes(image.resize(inner, Image.Resampling.LANCZOS, box=box))
+        self.exact = (
+            planes
+            if inner == self._frame
+            else image_to_planes(image.resize(self._frame, Image.Resampling.LANCZOS, box=box))
+        )
+        self._border = (_round_even(inner[0] * MARGIN), _round_even(inner[1] * MARGIN))
+        self._canvases: list[Image.Image] = []
+        for plane, step in zip(planes, (1, 2, 2), strict=True):
+            across, down = self._border[0] // step, self._border[1] // step
+            bordered = np.pad(plane, ((down, down), (across, across)), "symmetric")
+            self._canvases.append(Image.fromarray(bordered))
+
+    def render_view(self, pose: Pose) -> Planes:
+        """Return the frame that the camera sees in *pose*."""
+        if pose == Pose():
+            return self.exact
+        matrix = homography(pose, self._frame[0] / self._frame[1])
+        return Planes(*(self._render_plane(i, matrix) for i in range(3)))
+
+    def _render_plane(self, index: int, matrix: Homography) -> npt.NDArray[np.uint8]:
+        step = 1 + (index > 0)
+        size = (self._frame[0] // step, self._frame[1] // step)
+        inner = np.array([self._inner[0] / step, self._inner[1] / step])
+        border = np.array([self._border[0] / step, self._border[1] / step])
+        to_frame = _scale_matrix(1 / size[0], 1 / size[1])
+        to_canvas = _shift_matrix(border[0], border[1]) @ _scale_matrix(inner[0], inner[1])
+        total = to_canvas @ matrix @ to_frame
+        total = total / total[2, 2]
+        canvas = self._canvases[index]
+        upright = np.allclose((total[0, 1], total[1, 0], total[2, 0], total[2, 1]), 0, atol=1e-9)
+        if upright:
+            left, top = float(total[0, 2]), float(total[1, 2])
+            box = (
+                left,
+                top,
+                left + float(total[0, 0]) * size[0],
+                top + float(total[1, 1]) * size[1],
+            )
+            return np.asarray(canvas.resize(size, Image.Resampling.BICUBIC, box=box))
+        turned = canvas.transform(
+            size,
+            Image.Transform.PERSPECTIVE,
+            data=total.ravel()[:8].tolist(),
+            resample=Image.Resampling.BICUBIC,
+        )
+        return np.asarray(turned)
+
+    def mean_level(self, first: float, last: float) -> Floats:
+        """Return the mean Y, U, V between two fractions of the height."""
+        planes = self.exact
+        rows = [plane[int(first * len(plane)) : max(1, int(last * len(plane)))] for plane in planes]
+        return np.array([part.mean() for part in rows], np.float32)
+
+
+def _round_even(length: float) -> int:
+    return max(2, round(length) & ~1)
+
+
+def _scale_matrix(x: float, y: float) -> Homography:
+    return np.diag([x, y, 1.0])
+
+
+def _shift_matrix(x: float, y: float) -> Homography:
+    return np.array([[1.0, 0.0, x], [0.0, 1.0, y], [0.0, 0.0, 1.0]])
+
+
+def homography(pose: Pose, aspect: float) -> Homography:
+    """Return the matrix from the frame to the image, both as unit squares.
+
+    A move over the image zooms in as far as needed to keep the image's edge out of view.
+    Only zooming out shows the mirrored border.
+    """
+    x, y = (
+        _limit_shift(TRACK * pose.x + TURN * pose.yaw),
+        _limit_shift(TRACK * pose.y + TURN * pose.pitch),
+    )
+    lean = np.array(
+        [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [_perspective(pose.yaw), -_perspective(pose.pitch), 1.0]]
+    )
+    angle = ROLL * pose.roll
+    cos, sin = math.cos(angle), math.sin(angle)
+    spin = np.array([[cos, -sin / aspect, 0.0], [sin * aspect, cos, 0.0], [0.0, 0.0, 1.0]])
+    turned = _shift_matrix(x, -y) @ spin @ lean
+    wanted = (
+        1 / (1 + ZOOM_IN * pose.zoom) if pose.zoom >= 0 else 1 - ZOOM_OUT * max(pose.zoom, -1.2)
+    )
+    reach = _max_reach(turned, wanted, border=MARGIN if pose.zoom < 0 else 0.0)
+    return (
+        _shift_matrix(0.5, 0.5) @ turned @ _scale_matrix(reach, reach) @ _shift_matrix(-0.5, -0.5)
+    )
+
+
+def _limit_shift(shift: float) -> float:
+    """Return *shift* limited smoothly to MAX_SHIFT, so that every pose has a view."""
+    return MAX_SHIFT * math.tanh(shift / MAX_SHIFT)
+
+
+def _perspective(turn: float) -> float:
+    return LEAN * math.tanh(turn)
+
+
+_CORNERS: Final = np.array([[-0.5, 0.5, -0.5, 0.5], [-0.5, -0.5, 0.5, 0.5], [1.0] * 4])
+
+
+def _max_reach(turned: Homography, wanted: float, *, border: float) -> float:
+    """Return the largest view up to *wanted* whose corners are inside the bordered image."""
+
+    def fits(reach: float) -> bool:
+        seen = turned @ _scale_matrix(reach, reach) @ _CORNERS
+        return bool(np.abs(seen[:2] / seen[2]).max() <= 0.5 + border)
+
+    low, high = 0.0, wanted
+    if fits(high):
+        return high
+    for _ in range(REACH_STEPS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if fits(middle) else (low, middle)
+    return low
+
+
+class Shot:
+    """The whole camera move over one image, or from one to another.
+
+    *background* is the first image without the text on it, if it is a poster of ours.
+    """
+
+    def __init__(
+        self,
+        image: Image.Image,
+        tail: Image.Image | None,
+        *,
+        width: int,
+        height: int,
+        background: Image.Image | None = None,
+    ) -> None:
+        self._first = FittedImage(image, width, height)
+        self._tail = FittedImage(tail, width, height) if tail is not None else None
+        self._background = (
+            FittedImage(background, width, height) if background is not None else self._first
+        )
+
+    def paint(
+        self, planes: Planes, *, progress: float, seconds: float, pose: Pose, approach: Pose
+    ) -> None:
+        """Write the frame at *progress*; *seconds* are those of a shot at normal pace.
+
+        *approach* is the pose of the tail, which is zero at the end.
+        """
+        bare = _interval_share(seconds, LETTERING_FADE)
+        seen = _mix_views(self._first, pose, self._background, pose, bare)
+        if self._tail is not None and (share := _interval_share(progress, CROSS_FADE)):
+            seen = _mix_views(self._background, pose, self._tail, approach, share)
+        for plane, source in zip(planes, seen, strict=True):
+            plane[:] = source
+
+    def edge_tints(self) -> tuple[Floats, Floats]:
+        """Return dark tints of the image's top and bottom, for scrims."""
+        return _darken(self._mean_level(0.0, 0.15)), _darken(self._mean_level(0.7, 1.0))
+
+    def _mean_level(self, first: float, last: float) -> Floats:
+        pictures = [self._first] + ([self._tail] if self._tail is not None else [])
+        return np.mean([picture.mean_level(first, last) for picture in pictures], axis=0).astype(
+            np.float32
+        )
+
+
+def _interval_share(moment: float, ends: tuple[float, float]) -> float:
+    return smootherstep((moment - ends[0]) / (ends[1] - ends[0]))
+
+
+def _mix_views(
+    one: FittedImage, pose: Pose, other: FittedImage, coming: Pose, share: float
+) -> Planes:
+    """Return the views of two images, each in its pose, mixed with *share* of the *other*."""
+    if share == 0 or (one is other and pose == coming):
+        return one.render_view(pose)
+    if share == 1:
+        return other.render_view(coming)
+    pairs = zip(one.render_view(pose), other.render_view(coming), strict=True)
+    return Planes(*(_cross_fade(a, b, share) for a, b in pairs))
+
+
+def _cross_fade(
+    a: npt.NDArray[np.uint8], b: npt.NDArray[np.uint8], share: float
+) -> npt.NDArray[np.uint8]:
+    return np.asarray(Image.blend(Image.fromarray(a), Image.fromarray(b), share))
+
+
+def _darken(levels: Floats) -> Floats:
+    y, u, v = (float(level) for level in levels)
+    dark = (
+        BLACK_LEVEL + (y - BLACK_LEVEL) * 0.16,
+        *(CHROMA_ZERO + (c - CHROMA_ZERO) * 0.6 for c in (u, v)),
+    )
+    return np.array(dark, np.float32)

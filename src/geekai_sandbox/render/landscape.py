@@ -1,0 +1,277 @@
+"""Text to video: six layers of landscape under a sky, with a camera moving past them.
+
+Each layer is an outline, a gradient from its edge down into haze, and a soft shadow on
+the layer behind it. The haze follows a smoothed outline: following the real one, it would
+show streaks under every peak.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from geekai_sandbox.render.camera import Pose
+from geekai_sandbox.render.canvas import Canvas, Planes
+from geekai_sandbox.render.colour import BLACK_LEVEL, Floats, mix, rgb, yuv
+from geekai_sandbox.render.moods import MOODS, Mood
+from geekai_sandbox.render.noise import Noise, make_generator
+from geekai_sandbox.render.ridges import OUTLINES, Layer, grass_height
+from geekai_sandbox.render.scenery import Birds, Glitter, Particles, Projection, Road, draw_windows
+from geekai_sandbox.render.sky import Light, paint_sky
+
+TRACK: Final = 0.42
+"""Frame heights that the nearest layer moves over the camera's full horizontal axis."""
+
+CRANE: Final = 0.13
+"""The same for the vertical axis."""
+
+TURN: Final = 0.16
+"""Frame heights that everything moves over the full axis of a turn."""
+
+SHADOW_STRENGTH: Final = 0.20
+"""Share of the light that a layer's shadow takes at its edge."""
+
+SHADOW_REACH: Final = 0.030
+"""Length of the shadow, in frame heights."""
+
+_DAY_BIRDS: Final = frozenset({"meadow", "sea", "dunes", "hills", "road"})
+
+
+@dataclass(frozen=True, slots=True)
+class _PlacedLayer:
+    """A layer, its position, and its colours at the edge and in the haze below."""
+
+    layer: Layer
+    base: float
+    amplitude: float
+    offset: float
+    edge: Floats
+    low: Floats
+
+    @property
+    def depth(self) -> float:
+        """Share of the camera's movement that the layer shows."""
+        return 0.10 + 0.90 * self.layer.near**1.5
+
+
+class Landscape:
+    """The scene of one prompt at one size (both sides even); paints the frame of any time."""
+
+    def __init__(self, prompt: str, mood: str, *, width: int, height: int, sway: float) -> None:
+        self.mood: Mood = MOODS[mood]
+        self._size = (width, height)
+        self._sway = sway
+        rng = make_generator(prompt)
+        tall = height > width
+        self._horizon = 0.52 if tall else 0.47
+        self._light = self._place_light(rng, tall=tall)
+        self._layers = self._place_layers(rng)
+        self._sky = paint_sky(
+            self.mood, rng, size=self._size, horizon=self._horizon, light=self._light
+        )
+        self._particles, self._birds, self._glitter = (
+            Particles(rng, self.mood),
+            Birds(rng),
+            Glitter(rng),
+        )
+        self._prepare_finish(rng)
+
+    def _place_light(self, rng: np.random.Generator, *, tall: bool) -> Light:
+        lift = (0.27 if self.mood.night else 0.20) + 0.05 * rng.random()
+        radius = (0.038 if tall else 0.060) * (1 + 0.3 * rng.random())
+        offset_x = 0.14 * rng.random()
+        x = (
+            0.60 + offset_x
+            if tall
+            else 0.5 + (0.22 + offset_x) * (1 if rng.random() < 0.75 else -0.4)
+        )
+        # Always below the top row of text.
+        return Light(x, max(self._horizon - lift, radius + 0.12), radius)
+
+    def _place_layers(self, rng: np.random.Generator) -> list[_PlacedLayer]:
+        mood = self.mood
+        count = len(mood.layer_colours)
+        noises = [Noise(rng) for _ in range(count + 2)]
+        haze, sun = rgb(mood.haze), rgb(mood.light)
+        placed_layers: list[_PlacedLayer] = []
+        for k, code in enumerate(mood.layer_colours):
+            near = k / (count - 1)
+            colour, far = rgb(code), 1 - near
+            placed_layers.append(
+                _PlacedLayer(
+                    Layer(k, near, noises[k], noises[k + 1], noises[k + 2], self._sway),
+                    base=self._base_height(near),
+                    amplitude=self._amplitude(near) * (1.0 + 0.35 * rng.random()),
+                    offset=rng.random() * 200,
+                    edge=yuv(mix(colour, sun, 0.10 * far)),
+                    low=yuv(mix(colour, haze, 0.62 * far**1.1 + 0.05)),
+                )
+            )
+        return placed_layers
+
+    def _base_height(self, near: float) -> float:
+        top, bottom = self._horizon, 0.90
+        if self.mood.terrain == "sea":
+            return top + 0.035 + (bottom - top - 0.03) * near**1.35
+        return top + (bottom - top) * near**1.12
+
+    def _amplitude(self, near: float) -> float:
+        plain = 0.034 + 0.030 * near
+        gain = {"mountain": 2.3 - 1.35 * near, "dunes": 1.1}
+        return plain * gain.get(self.mood.terrain, 1.0)
+
+    def _prepare_finish(self, rng: np.random.Generator) -> None:
+        """Prepare the vignette and dither, one multiplication and one addition per frame."""
+        width, height = self._size
+        y = np.arange(height, dtype=np.float32)[:, None] / height - 0.5
+        x = np.arange(width, dtype=np.float32)[None] / width - 0.5
+        corner = np.clip((x * x * 1.25 + y * y * 1.35) * 2.0 - 0.18, 0, 1)
+        self._vignette = (1 - 0.15 * corner**1.2).astype(np.float32)
+        dither = rng.random((height, width), np.float32)
+        self._lift = BLACK_LEVEL * (1 - self._vignette) + dither
+        self._dither = dither[: height // 2, : width // 2]
+
+    def paint(self, planes: Planes, *, time: float, pose: Pose) -> None:
+        """Write the frame at *time* seconds into *planes*."""
+        canvas = self._sky.copy()
+        self._draw_sun(canvas, time, pose)
+        if self.mood.terrain in _DAY_BIRDS:
+            self._birds.paint(canvas, time=time, level=float(self._layers[3].edge[0]))
+        projections = [self._project_layer(placed, time, pose) for placed in self._layers]
+        for k, (placed, projection) in enumerate(zip(self._layers, projections, strict=True)):
+            ahead = projections[k + 1].heights.max() if k + 1 < len(projections) else canvas.height
+            self._draw_layer(canvas, placed, projection, until=int(ahead) + 3)
+            self._draw_scenery(canvas, placed, projection, time)
+        light = float(yuv(rgb(self.mood.particle))[0])
+        self._particles.paint(canvas, time=time, level=light, sway=max(0.3, self._sway))
+        self._apply_finish(canvas, planes)
+
+    def _draw_sun(self, canvas: Canvas, time: float, pose: Pose) -> None:
+        width, height = self._size
+        x = self._light.x * width - pose.yaw * TURN * height
+        y = self._light.y * height + (pose.pitch * TURN - 0.0022 * time * self._sway) * height
+        alpha = 0.93 if self.mood.night else 0.97
+        colour = yuv(np.clip(rgb(self.mood.light) * 1.02, 0, 1))
+        canvas.draw_disc(colour, x=x, y=y, radius=self._light.radius * height, alpha=alpha)
+
+    def _project_layer(self, placed: _PlacedLayer, time: float, pose: Pose) -> Projection:
+        width, height = self._size
+        layer, near = placed.layer, placed.layer.near
+        zoom = _zoom_scale(pose.zoom * (0.08 + 0.42 * near))
+        shift = pose.x * TRACK * placed.depth + pose.yaw * TURN
+        x = (np.arange(width, dtype=np.float32) + 0.5) / width - 0.5
+        u = x * (width / height / zoom) + (shift + placed.offset)
+        up = OUTLINES[self.mood.terrain](layer, u.astype(np.float32), time) * placed.amplitude
+        row = layer.index - 3
+        if self.mood.terrain == "meadow" and row >= 0:
+            up = up + grass_height(layer, u.astype(np.float32), time, row=row)
+        centre = (
+            0.5 + (placed.base - 0.5) * zoom + pose.y * CRANE * placed.depth + pose.pitch * TURN
+        )
+        heights = ((centre - up * zoom) * height).astype(np.float32)
+        return Projection(near, zoom, shift, heights)
+
+    def _draw_layer(
+        self, canvas: Canvas, placed: _PlacedLayer, projection: Projection, *, until: int
+    ) -> None:
+        """Draw one layer down to row *until*, below which the next one covers it."""
+        edge, haze = projection.heights, self._smooth_outline(projection.heights)
+        depth = canvas.height * (0.13 + 0.03 * placed.layer.near)
+        _draw_shadow(canvas.y, edge, strength=SHADOW_STRENGTH * (0.25 + 0.75 * placed.layer.near))
+        top = max(0, int(edge.min()) - 1) & ~1
+        low = min(canvas.height, (until + 1) & ~1)
+        if top >= low:
+            return
+        levels = list(zip(placed.edge.tolist(), placed.low.tolist(), strict=True))
+        _fill(canvas.y[top:low], edge - top, haze - top, depth, levels[0])
+        edge, haze = _halve_columns(edge) - top / 2, _halve_columns(haze) - top / 2
+        for plane, ends in ((canvas.u, levels[1]), (canvas.v, levels[2])):
+            _fill(plane[top // 2 : low // 2], edge, haze, depth / 2, ends)
+
+    def _smooth_outline(self, edge: Floats) -> Floats:
+        reach = max(8, len(edge) // 9)
+        padded = np.pad(edge.astype(np.float64), (reach + 1, reach), "edge")
+        total = np.cumsum(padded)
+        mean = (total[2 * reach :] - total[: -2 * reach]) / (2 * reach)
+        return (mean[: len(edge)] - self._size[1] * 0.006).astype(np.float32)
+
+    def _draw_scenery(
+        self, canvas: Canvas, placed: _PlacedLayer, projection: Projection, time: float
+    ) -> None:
+        terrain, index = self.mood.terrain, placed.layer.index
+        if terrain == "city" and index >= 1:
+            draw_windows(canvas, self.mood, placed.layer.blades, projection, offset=placed.offset)
+        if terrain == "road" and index == len(self._layers) - 2:
+            road = Road(self.mood, self._layers[2].base + 0.012)
+            road.paint(
+                canvas, time=time, zoom=projection.zoom, shift=projection.shift, sway=self._sway
+            )
+        if terrain == "sea" and index == len(self._layers) - 2:
+            level = float(yuv(rgb(self.mood.light))[0])
+            self._glitter.paint(
+                canvas, time=time, sun_x=self._light.x, horizon=self._horizon, level=level
+            )
+
+    def _apply_finish(self, canvas: Canvas, planes: Planes) -> None:
+        canvas.y *= self._vignette
+        canvas.y += self._lift
+        planes.y[:] = canvas.y  # rounds down; the dither is 0 to 1
+        canvas.u += self._dither
+        planes.u[:] = canvas.u  # rounds down; the dither is 0 to 1
+        # Flipped, or the rounding errors of both chroma planes would add up to coloured noise.
+        canvas.v += self._dither[::-1]
+        planes.v[:] = canvas.v  # rounds down; the dither is 0 to 1
+
+
+def _zoom_scale(closer: float) -> float:
+    """Return the scale of a layer, which is positive however far the camera pulls back."""
+    return 1 + closer if closer >= 0 else 1 / (1 - closer)
+
+
+def _fill(
+    part: Floats, edge: Floats, haze: Floats, depth: float, ends: tuple[float, float]
+) -> None:
+    """Fill *part* below *edge* with a gradient over *depth* rows that starts at *haze*.
+
+    In place throughout: allocating arrays of this size would take longer than the sums.
+    """
+    start, end = ends
+    rows = np.arange(len(part), dtype=np.float32)[:, None] + 0.5
+    fill = rows - haze
+    fill *= np.float32(1 / depth)
+    np.clip(fill, 0, 1, out=fill)
+    fill *= np.float32(end - start)
+    fill += np.float32(start)
+    solid = min(len(part), max(0, int(edge.max()) + 1))
+    part[solid:] = fill[solid:]
+    cover = rows[:solid] - (edge - np.float32(0.5))
+    np.clip(cover, 0, 1, out=cover)
+    outline = fill[:solid]
+    outline -= part[:solid]
+    outline *= cover
+    part[:solid] += outline
+
+
+def _halve_columns(columns: Floats) -> Floats:
+    """Return heights at half resolution, for the chroma planes."""
+    return (columns[0::2] + columns[1::2]) * np.float32(0.25)
+
+
+def _draw_shadow(plane: Floats, edge: Floats, *, strength: float) -> None:
+    """Draw the shadow of a layer on what is behind its *edge*."""
+    reach = SHADOW_REACH * plane.shape[0]
+    top = max(0, int(edge.min() - reach))
+    low = min(plane.shape[0], int(edge.max()) + 1)
+    if top >= low:
+        return
+    rows = np.arange(top, low, dtype=np.float32)[:, None] + 0.5
+    close = rows - (edge - np.float32(reach))
+    close *= np.float32(1 / reach)
+    np.clip(close, 0, 1, out=close)
+    close *= close
+    close *= np.float32(strength)
+    part = plane[top:low]
+    close *= part - np.float32(BLACK_LEVEL)
+    part -= close

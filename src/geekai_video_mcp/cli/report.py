@@ -1,0 +1,232 @@
+"""Format tasks for people: rows of a table, the report of one task, lines of CSV. Pure.
+
+Text from outside is sanitized: a terminal executes escape sequences, a spreadsheet formulas.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, cast
+
+from geekai_video_mcp.cli.table import GAP, format_table, key_value_lines, wrap_text
+from geekai_video_mcp.domain.lifecycle import Task
+from geekai_video_mcp.domain.statuses import FileStatus, Status
+from geekai_video_mcp.errors import MAYBE_CHARGED, sanitize
+from geekai_video_mcp.ledger import Event
+
+ID_CHARS: Final = 8
+"""Characters of an id in a list, as many as in file names."""
+PROMPT_CHARS: Final = 300
+"""Characters of a prompt in a list whose width is unlimited."""
+COMMAND: Final = "geekai-video-mcp tasks"
+
+_HEADINGS: Final = ("ID", "WHEN (UTC)", "STATUS", "MODEL", "SEC", "FILE OR ERROR", "PROMPT")
+_SHRINKABLE: Final = (3, 5, 6)
+
+
+def task_table(tasks: Sequence[Task], *, at: float, width: int) -> list[str]:
+    """A table of *tasks*, and how to resolve those whose outcome is unknown."""
+    rows = [_table_row(task, at=at) for task in tasks]
+    lines = format_table(_HEADINGS, rows, width=width, shrinkable=_SHRINKABLE)
+    return lines + (
+        _resolve_hint("ID --attach TASK_ID") if any(map(_needs_decision, tasks)) else []
+    )
+
+
+def _table_row(task: Task, *, at: float) -> tuple[str, ...]:
+    return (
+        task.id[:ID_CHARS],
+        _short_time(task.created_at, at=at),
+        task.status.value,
+        plain_unlimited(task.model),
+        _duration_text(task).rjust(len("SEC")),
+        _result_text(task),
+        sanitize(str(task.request.get("prompt", "")), limit=PROMPT_CHARS),
+    )
+
+
+def _short_time(then: float, *, at: float) -> str:
+    """Month, day and minute; for another year than that of *at*, the date only."""
+    day, today = datetime.fromtimestamp(then, UTC), datetime.fromtimestamp(at, UTC)
+    return day.strftime("%m-%d %H:%M" if day.year == today.year else "%Y-%m-%d")
+
+
+def _duration_text(task: Task) -> str:
+    """The duration of the result, or else the requested one, in seconds; empty if unknown."""
+    duration = (task.result and task.result.duration) or task.request.get("duration")
+    return f"{duration:g}" if isinstance(duration, int | float) else ""
+
+
+def _result_text(task: Task) -> str:
+    if task.file_path:
+        return plain_unlimited(Path(task.file_path).name)
+    if task.status is Status.SUCCEED:
+        return "link expired" if task.file_status is FileStatus.LOST else "not downloaded yet"
+    return plain_unlimited(task.error_code or "")
+
+
+def task_report(task: Task, events: Sequence[Event], *, width: int) -> list[str]:
+    """Everything that the ledger records about *task*, as lines of text."""
+    submitted_at = task.submitted_at
+    lines = [f"Task {task.id}", *key_value_lines(_task_facts(task), width=width)]
+    if task.request:
+        request = [
+            (plain_unlimited(name), _format_value(value)) for name, value in task.request.items()
+        ]
+        lines += ["", "Request", *key_value_lines(request, width=width)]
+    if task.raw_response:
+        lines += ["", "Raw response", *_quote_lines(task.raw_response, width=width)]
+    lines += ["", "History", *key_value_lines([_event_row(event) for event in events], width=width)]
+    return lines + (
+        _resolve_hint(f"{task.id[:ID_CHARS]} --attach ID", submitted_at=submitted_at)
+        if _needs_decision(task)
+        else []
+    )
+
+
+def _needs_decision(task: Task) -> bool:
+    return task.status is Status.UNKNOWN
+
+
+def _resolve_hint(which: str, *, submitted_at: float | None = None) -> list[str]:
+    """What the user has to decide about an unknown outcome, and the commands for it."""
+    where = (
+        f"{GAP}Check GeekAI's console for a video from {format_time(submitted_at)} or soon after."
+    )
+    return [
+        "",
+        f"unknown: no usable response came. {MAYBE_CHARGED} Decide what to do:",
+        *([where] if submitted_at is not None else []),
+        f"{GAP}{COMMAND} resolve {which} | --abandon | --resubmit",
+    ]
+
+
+def _task_facts(task: Task) -> list[tuple[str, str]]:
+    result = task.result
+    facts: list[tuple[str, object]] = [
+        ("status", task.status.value),
+        ("error", task.error_code),
+        ("reason", task.error_message),
+        ("model", task.model),
+        ("service", task.account.replace("#", ", key ")),
+        ("GeekAI's id", task.provider_task_id),
+        ("requested", format_time(task.created_at)),
+        ("sent", format_time(task.submitted_at)),
+        ("ended", format_time(task.ended_at)),
+        ("unreachable since", format_time(task.unreachable_since)),
+        ("attempts", task.attempt),
+        ("polls", task.poll_count or None),
+        ("file", task.file_path or (task.status is Status.SUCCEED and task.file_status.value)),
+        ("bytes", task.file_bytes and f"{task.file_bytes:,}"),
+        ("sha256", task.file_sha256),
+        ("download", task.file_error),
+        ("duration", result and result.duration and f"{result.duration:g} s"),
+        ("link", result and result.url),
+        ("prompt used", result and result.revised_prompt),
+    ]
+    # Empty values are omitted, but 0 attempts are shown: they mean that nothing was sent.
+    return [
+        (name, plain_unlimited(str(fact))) for name, fact in facts if fact or name == "attempts"
+    ]
+
+
+def _format_value(value: object) -> str:
+    if isinstance(value, str) and value.startswith("data:"):
+        return f"{plain_unlimited(value.partition(',')[0])}, {len(value):,} characters"
+    if isinstance(value, list):
+        return ", ".join(_format_value(each) for each in cast("list[object]", value))
+    return plain_unlimited(
+        value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    )
+
+
+def _quote_lines(raw_response: str, *, width: int) -> list[str]:
+    """The service's own text; the mark before each line shows that it is not ours."""
+    lines = (plain_unlimited(line) for line in raw_response.splitlines())
+    return [f"{GAP}| {part}" for line in lines if line for part in wrap_text(line, width - 4)]
+
+
+def _event_row(event: Event) -> tuple[str, str]:
+    file = event.file_status if event.file_status is not FileStatus.NONE else None
+    code = event.error_code and plain_unlimited(event.error_code)
+    notes = ", ".join(note for note in (code, file and f"file {file.value}") if note)
+    return format_time(event.at), f"{event.status.value} ({notes})" if notes else event.status.value
+
+
+def format_time(at: float | None) -> str:
+    """A time in UTC, to the second; empty for None."""
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S} UTC" if at is not None else ""
+
+
+def plain_unlimited(text: str) -> str:
+    """*text* sanitized but not shortened."""
+    return sanitize(text, limit=len(text) + 1)
+
+
+CSV_COLUMNS: Final = (
+    "id",
+    "provider_task_id",
+    "created_at",
+    "status",
+    "model",
+    "duration",
+    "resolution",
+    "submitted_at",
+    "ended_at",
+    "file_path",
+    "file_bytes",
+    "sha256",
+    "error_code",
+    "prompt",
+)
+FORMULA_PREFIXES: Final = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+"""The first characters of a cell that spreadsheets evaluate as a formula, including the
+full-width forms that East Asian versions accept."""
+
+
+def tasks_as_csv(tasks: Iterable[Task]) -> str:
+    """*tasks* as lines of CSV, in the order of `CSV_COLUMNS`."""
+    return format_csv(_csv_cells(task) for task in tasks)
+
+
+def format_csv(rows: Iterable[Iterable[object]]) -> str:
+    """CSV with the line endings of text files."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
+
+
+def _csv_cells(task: Task) -> list[str]:
+    facts = (
+        task.id,
+        task.provider_task_id,
+        _iso_time(task.created_at),
+        task.status.value,
+        task.model,
+        _duration_text(task),
+        task.request.get("resolution") or task.request.get("size"),
+        _iso_time(task.submitted_at),
+        _iso_time(task.ended_at),
+        task.file_path,
+        task.file_bytes,
+        task.file_sha256,
+        task.error_code,
+        task.request.get("prompt"),
+    )
+    return ["" if fact is None else _escape_formula(str(fact)) for fact in facts]
+
+
+def _escape_formula(text: str) -> str:
+    plain = plain_unlimited(text)
+    return (
+        f"'{plain}"
+        if plain.startswith(FORMULA_PREFIXES) or text.startswith(FORMULA_PREFIXES)
+        else plain
+    )
+
+
+def _iso_time(at: float | None) -> str | None:
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds") if at is not None else None

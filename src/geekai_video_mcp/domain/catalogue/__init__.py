@@ -1,0 +1,35 @@
+"""What is known of GeekAI's models, packaged with its sources, and checks by it. Pure."""
+
+from geekai_video_mcp.domain.catalogue.availability import (
+    LiveModel,
+    availability,
+    nearest_models,
+    of_type,
+    unknown_model_message,
+)
+from geekai_video_mcp.domain.catalogue.checking import (
+    FACT_BY_FIELD,
+    CheckedRequest,
+    check_request,
+    with_general_warnings,
+)
+from geekai_video_mcp.domain.catalogue.facts import Fact, Model, Price, Source, models, price, rules
+
+__all__ = [
+    "FACT_BY_FIELD",
+    "CheckedRequest",
+    "Fact",
+    "LiveModel",
+    "Model",
+    "Price",
+    "Source",
+    "availability",
+    "check_request",
+    "models",
+    "nearest_models",
+    "of_type",
+    "price",
+    "rules",
+    "unknown_model_message",
+    "with_general_warnings",
+]

@@ -1,0 +1,382 @@
+"""What a task is, how it may change, and when to poll it. Pure: no I/O, no clock.
+
+Rule 1: every change of a status goes through `advance`, and every allowed change is in
+`statuses.ALLOWED`. Nothing else assigns a status; the ledger only stores what `advance` returns.
+
+Rule 2: what the provider says about the video and what is on our disk are two facts in two
+fields. A video that succeeded and could not be downloaded is not a failed video.
+
+Rule 3: an observation of an attempt that is no longer the task's current one changes nothing.
+
+All times are Unix seconds, UTC. All durations are seconds.
+"""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any, Final
+
+from geekai_video_mcp.domain import polling
+from geekai_video_mcp.domain.fingerprint import fingerprint, strip_inline_media
+from geekai_video_mcp.domain.polling import MAX_POLL_GAP, TypicalDuration
+from geekai_video_mcp.domain.statuses import (
+    ALLOWED,
+    POLLED,
+    TERMINAL,
+    UNRESOLVED,
+    FileStatus,
+    Status,
+)
+from geekai_video_mcp.errors import SubmissionUnknown
+
+
+class Media(StrEnum):
+    """What a task generates, and so which endpoint of the service it belongs to."""
+
+    VIDEO = "video"
+    IMAGE = "image"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """The result of a succeeded task, with the provider's names."""
+
+    id: str | None = None
+    url: str | None = None
+    cover_image_url: str | None = None
+    last_frame_url: str | None = None
+    duration: float | None = None
+    revised_prompt: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """One request for a video or an image, from the call to the file."""
+
+    id: str
+    created_at: float
+    account: str
+    """Which service and key it belongs to; see `config.Settings.account`."""
+    model: str
+    media: Media = Media.VIDEO
+    request: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """The body without its inline media; empty for a task made elsewhere. The ledger stores the
+    whole body separately (`Ledger.request_body`), because tasks are read every second."""
+    idempotency_key: str | None = None
+    """The caller's key for this one request; no other request may use it."""
+    variation: int | None = None
+    """The caller's number for a variation: a different number makes a different request."""
+    fingerprint: str | None = None
+    """Identifies duplicates of the request; None for a task made elsewhere."""
+    duration_key: str | None = None
+    """The same for tasks that take about as long; None for a task made elsewhere."""
+    typical_p10: float | None = None
+    typical_p95: float | None = None
+    """The typical duration of such tasks at its creation, in seconds; None without history."""
+    status: Status = Status.INTENDED
+    owner: str | None = None
+    """The process that submits it; if that dies before it records a response, none is known."""
+    attempt: int = 0
+    submitted_at: float | None = None
+    provider_task_id: str | None = None
+    result: Result | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+    raw_response: str | None = None
+    ended_at: float | None = None
+    last_polled_at: float | None = None
+    """When a poll last found it unfinished."""
+    next_poll_at: float | None = None
+    poll_count: int = 0
+    unreachable_since: float | None = None
+    """Since when every poll has failed; None while polls are answered."""
+    lease_holder: str | None = None
+    lease_expires_at: float | None = None
+    """When the lease of the process that polls and downloads ends; a double poll is harmless."""
+    file_status: FileStatus = FileStatus.NONE
+    file_path: str | None = None
+    file_bytes: int | None = None
+    file_sha256: str | None = None
+    file_error: str | None = None
+    failed_downloads: int = 0
+    """The number of downloads that have failed so far."""
+    delivered_at: float | None = None
+    """When its final state was first delivered to a caller: the same request after that is a
+    new one."""
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing will change by waiting longer."""
+        if self.status is Status.SUCCEED:
+            return self.file_status is not FileStatus.NONE
+        return self.status in TERMINAL | UNRESOLVED
+
+    @property
+    def typical_duration(self) -> TypicalDuration | None:
+        """The typical duration of such tasks; None without history."""
+        if self.typical_p10 is None or self.typical_p95 is None:
+            return None
+        return TypicalDuration(p10=self.typical_p10, p95=self.typical_p95)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observation:
+    """What one response or event says about a task. A field that is None says nothing."""
+
+    status: Status
+    at: float
+    owner: str | None = None
+    attempt: int | None = None
+    """With `owner`: the attempt that observed this. A stale attempt changes nothing."""
+    provider_task_id: str | None = None
+    model: str | None = None
+    result: Result | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+    raw_response: str | None = None
+    estimated_seconds: float | None = None
+    """The remaining time that the service estimates, if it does."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileUpdate:
+    """What one download says about the file of a task."""
+
+    status: FileStatus
+    path: str | None = None
+    size_bytes: int | None = None
+    sha256: str | None = None
+    error: str | None = None
+
+
+def new_task(
+    *,
+    request: Mapping[str, Any],
+    account: str,
+    owner: str,
+    at: float,
+    media: Media = Media.VIDEO,
+    idempotency_key: str | None = None,
+    variation: int | None = None,
+) -> Task:
+    """A new task with an unguessable id, not sent yet. *owner* is the process that will send it."""
+    stripped = {name: strip_inline_media(value) for name, value in request.items()}
+    return Task(
+        id=secrets.token_hex(16),
+        owner=owner,
+        created_at=at,
+        account=account,
+        model=str(request.get("model", "")),
+        media=media,
+        request=stripped,
+        idempotency_key=idempotency_key,
+        variation=variation,
+        fingerprint=fingerprint(media, stripped, variation),
+        duration_key=polling.duration_key(request),
+    )
+
+
+def with_typical_duration(task: Task, typical: TypicalDuration | None) -> Task:
+    """The task with the typical duration of such tasks, which sets the times of its polls."""
+    return replace(
+        task,
+        typical_p10=typical.p10 if typical else None,
+        typical_p95=typical.p95 if typical else None,
+    )
+
+
+def import_task(
+    observation: Observation, *, provider_task_id: str, account: str, media: Media = Media.VIDEO
+) -> Task:
+    """A task that was made elsewhere with the same API key, as *observation* shows it."""
+    imported = Task(
+        id=secrets.token_hex(16),
+        created_at=observation.at,
+        account=account,
+        model="",
+        media=media,
+        status=Status.PENDING,
+        provider_task_id=provider_task_id,
+    )
+    return advance(imported, observation)
+
+
+def advance(task: Task, observation: Observation) -> Task:
+    """The task after *observation*; one that is late, stale or backward changes no status."""
+    if observation.status is Status.SUBMITTING:
+        return _claim_attempt(task, observation)
+    if observation.attempt is not None and (observation.owner, observation.attempt) != (
+        task.owner,
+        task.attempt,
+    ):
+        return task
+    if task.status in POLLED and observation.status is Status.UNKNOWN:
+        return task  # the submission was answered before its process ended
+    observation = _expire(task, _without_regression(task, observation))
+    if observation.status is not task.status and observation.status not in ALLOWED[task.status]:
+        return task
+    ended = observation.status in TERMINAL
+    # An error is kept as long as the status it explains: an unknown outcome is not the reason
+    # of a later failure. Abandoning adds no response: the last one is still the only evidence.
+    kept = observation.status in {task.status, Status.ABANDONED}
+    return replace(
+        task,
+        status=observation.status,
+        provider_task_id=task.provider_task_id or observation.provider_task_id,
+        model=task.model or observation.model or "",
+        result=observation.result or task.result,
+        error_code=observation.error_code or (task.error_code if kept else None),
+        error_message=observation.error_message or (task.error_message if kept else None),
+        raw_response=observation.raw_response or (task.raw_response if kept else None),
+        ended_at=(task.ended_at or observation.at) if ended else None,
+        last_polled_at=observation.at if observation.status in POLLED else task.last_polled_at,
+        next_poll_at=next_poll_time(task, observation) if observation.status in POLLED else None,
+        poll_count=task.poll_count + (task.status in POLLED),
+        unreachable_since=None,
+        # A caller that was given the earlier status has not been given the new one.
+        delivered_at=task.delivered_at if observation.status is task.status else None,
+    )
+
+
+def _without_regression(task: Task, observation: Observation) -> Observation:
+    if (task.status, observation.status) == (Status.RUNNING, Status.PENDING):
+        # It is still a response: if it were ignored, the next poll would be due at once.
+        return replace(observation, status=Status.RUNNING)
+    return observation
+
+
+def _expire(task: Task, observation: Observation) -> Observation:
+    """The observation; once `GIVE_UP_AFTER` has passed, a task without a result is unknown."""
+    if observation.status not in POLLED or not _is_expired(task, at=observation.at):
+        return observation
+    error = SubmissionUnknown(
+        f"GeekAI had no result {GIVE_UP_AFTER / 3600:.0f} hours after it was sent"
+    )
+    return replace(
+        observation, status=Status.UNKNOWN, error_code="no_result", error_message=error.message
+    )
+
+
+def _is_expired(task: Task, *, at: float) -> bool:
+    return _age(task, at=at) >= GIVE_UP_AFTER and task.poll_count >= GIVE_UP_MIN_POLLS
+
+
+def _age(task: Task, *, at: float) -> float:
+    return max(0.0, at - (task.submitted_at or task.created_at))
+
+
+def _claim_attempt(task: Task, observation: Observation) -> Task:
+    """The task with the right to send it, which only its next attempt is given, and only once."""
+    if Status.SUBMITTING not in ALLOWED[task.status] or observation.attempt != task.attempt + 1:
+        return task
+    return replace(
+        task,
+        status=Status.SUBMITTING,
+        owner=observation.owner,
+        attempt=observation.attempt,
+        submitted_at=observation.at,
+        error_code=None,
+        error_message=None,
+    )
+
+
+def transfer_to_account(task: Task, observation: Observation, *, account: str) -> Task:
+    """A task of an earlier key that the service has shown to this key: it belongs to this one now.
+
+    Its idempotency key is dropped, because another request of this key may use the same one.
+    """
+    return replace(advance(task, observation), account=account, idempotency_key=None)
+
+
+def record_missed_poll(task: Task, *, at: float, delay: float, not_found: bool = False) -> Task:
+    """The task after a poll without an answer: unchanged, and polled again later.
+
+    *not_found* means that the service knows no such task. Once `GIVE_UP_AFTER` has passed, the
+    task becomes unknown.
+    """
+    if task.status not in POLLED:
+        return task
+    if not_found and _is_expired(task, at=at):
+        return advance(task, Observation(status=task.status, at=at))
+    # Never earlier: the service itself may have asked for *delay*.
+    interval = polling.jittered(delay / (1 - polling.JITTER), seed=f"{task.id}{task.poll_count}")
+    return replace(
+        task,
+        unreachable_since=task.unreachable_since or at,
+        next_poll_at=at + min(interval, MAX_POLL_GAP),
+        poll_count=task.poll_count + 1,
+    )
+
+
+def mark_delivered(task: Task, *, at: float) -> Task:
+    """The task after its final state was delivered to a caller; the first time counts."""
+    return replace(task, delivered_at=task.delivered_at or at) if task.settled else task
+
+
+def record_file(task: Task, update: FileUpdate) -> Task:
+    """The task after *update*; a file that is stored stays stored."""
+    if task.status is not Status.SUCCEED or task.file_status is FileStatus.STORED:
+        return task
+    return replace(
+        task,
+        result=_without_inline(task.result) if update.status is FileStatus.STORED else task.result,
+        file_status=update.status,
+        file_path=update.path,
+        file_bytes=update.size_bytes,
+        file_sha256=update.sha256,
+        file_error=update.error,
+        failed_downloads=task.failed_downloads + (update.status is not FileStatus.STORED),
+    )
+
+
+def _without_inline(result: Result | None) -> Result | None:
+    """The result without an inline image, which is megabytes and on disk now."""
+    inline = result is not None and result.url is not None and result.url.startswith("data:")
+    return replace(result, url=None) if result and inline else result
+
+
+def needs_watching(task: Task) -> bool:
+    """Whether the task has to be polled, or its result has to be downloaded."""
+    return task.status in POLLED | {Status.SUCCEED} and not task.settled
+
+
+def acquire_lease(task: Task, *, holder: str, at: float, dead_holder: str | None = None) -> Task:
+    """The task leased to *holder*, unless another process holds a lease that has not expired.
+
+    *dead_holder* is a process known to have ended. A lease with more than `LEASE_SECONDS` left
+    was written before the clock was set back, and does not count.
+    """
+    leased_to_other = task.lease_holder not in {None, holder, dead_holder}
+    if leased_to_other and at < (task.lease_expires_at or at) <= at + LEASE_SECONDS:
+        return task
+    return replace(task, lease_holder=holder, lease_expires_at=at + LEASE_SECONDS)
+
+
+LEASE_SECONDS: Final = 60.0
+"""Seconds for which one process may watch a task. Its lock shows at once when it dies; the
+lease is for a process that is alive and no longer does anything."""
+
+GIVE_UP_AFTER: Final = 86_400.0
+"""Seconds after which an unfinished task is no longer polled in the background: the slowest
+model known takes an hour."""
+GIVE_UP_MIN_POLLS: Final = 120
+"""Polls before that, as many as in an hour: a clock set forward by a day expires no task."""
+
+
+def next_poll_time(task: Task, observation: Observation) -> float:
+    """When to poll again after *observation*."""
+    if observation.estimated_seconds is not None:
+        return observation.at + polling.interval_from_estimate(observation.estimated_seconds)
+    first = task.status not in POLLED
+    delay = polling.poll_interval(
+        age=_age(task, at=observation.at), typical=task.typical_duration, first=first
+    )
+    return observation.at + polling.jittered(delay, seed=f"{task.id}{task.poll_count}")
+
+
+def poll_due(task: Task, *, at: float) -> bool:
+    """Whether to poll now. A time further ahead than `MAX_POLL_GAP` means a clock set back."""
+    if task.next_poll_at is None:
+        return True
+    return task.next_poll_at <= at or task.next_poll_at > at + MAX_POLL_GAP

@@ -1,0 +1,155 @@
+"""What every part of the engine shares: the ledger, the clock, connections, change signals."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final, Protocol
+
+import anyio
+
+from geekai_video_mcp.domain import polling
+from geekai_video_mcp.domain.admission import Limits
+from geekai_video_mcp.domain.lifecycle import FileUpdate, Media, Observation, Task
+from geekai_video_mcp.errors import RATE_LIMITED, ServiceUnavailable, StorageUnavailable
+from geekai_video_mcp.ledger import Ledger, ProcessRegistry
+from geekai_video_mcp.provider.wire import ModelsPage
+
+RATE_LIMIT_MESSAGE: Final = "GeekAI is limiting the rate of requests"
+
+
+class ProviderClient(Protocol):
+    """GeekAI's API; `client.GeekAIClient` implements it."""
+
+    async def create_task(self, media: Media, body: dict[str, object]) -> Observation: ...
+    async def get_task(self, media: Media, task_id: str) -> Observation: ...
+    async def list_models(self, page: int) -> ModelsPage: ...
+
+
+class Downloader(Protocol):
+    """Downloads results to disk; `artifacts.ResultDownloader` implements it."""
+
+    async def download(self, task: Task) -> FileUpdate: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Connections:
+    """What reaches outside this process."""
+
+    client: ProviderClient
+    downloader: Downloader
+
+
+class ChangeSignals:
+    """Wakes the callers that wait for a task to change; what changed is read from the ledger."""
+
+    def __init__(self) -> None:
+        self._events: dict[str | None, anyio.Event] = {}
+
+    def event_for(self, task_id: str | None) -> anyio.Event:
+        """An event set at the next change of the task, or of any task if *task_id* is None.
+
+        Get it before reading the task: a change in between is then not missed.
+        """
+        return self._events.setdefault(task_id, anyio.Event())
+
+    def notify(self, task_id: str) -> None:
+        for key in (task_id, None):
+            if event := self._events.pop(key, None):
+                event.set()
+
+
+@dataclass(kw_only=True)
+class EngineContext:
+    """What the parts of one engine share."""
+
+    ledger: Ledger
+    processes: ProcessRegistry
+    account: str
+    """Which service and key this engine works for; see `config.Settings.account`."""
+    limits: Limits | None
+    """The caps on requests to the service; None if there are none."""
+    connect: Callable[[], Awaitable[Connections]]
+    clock: Callable[[], float]
+    """Unix seconds, UTC."""
+    signals: ChangeSignals = field(default_factory=ChangeSignals)
+    _connections: Connections | None = None
+    _connect_lock: anyio.Lock = field(default_factory=anyio.Lock)
+
+    async def connections(self) -> Connections:
+        """The provider client and the downloader, made on first use because they are heavy.
+
+        Raises:
+            ServiceUnavailable: they cannot be made, as with a bad SSL_CERT_FILE or proxy.
+        """
+        async with self._connect_lock:
+            if self._connections is None:
+                try:
+                    self._connections = await self.connect()
+                except Exception as exc:
+                    # Of any class: a certificate file, a proxy's address or a SOCKS package.
+                    kind = getattr(exc, "strerror", None) or type(exc).__name__
+                    reason = (
+                        f"No connection can be prepared ({kind}); the operator checks the proxy"
+                        " and certificate variables (ALL_PROXY, HTTPS_PROXY, SSL_CERT_FILE)"
+                    )
+                    raise ServiceUnavailable(reason, code="unreachable") from exc
+            return self._connections
+
+    async def record_outcome(self, task_id: str, observation: Observation) -> Task:
+        """Call `Ledger.record_outcome`, and notify those who wait for the task."""
+        task = await self.ledger.record_outcome(task_id, observation)
+        self.signals.notify(task_id)
+        return task
+
+    async def change(self, task_id: str, change: Callable[[Task], Task]) -> Task:
+        """Call `Ledger.change`, and notify those who wait for the task."""
+        task = await self.ledger.change(task_id, change)
+        self.signals.notify(task_id)
+        return task
+
+    async def claim(self, task_id: str, change: Callable[[Task], Task]) -> Task:
+        """Call `Ledger.claim`, and notify those who wait for the task."""
+        task = await self.ledger.claim(task_id, change)
+        self.signals.notify(task_id)
+        return task
+
+    async def acquire_request_slot(self, *, priority: bool = False) -> float:
+        """Take one token from the request budget that all processes share.
+
+        Returns 0.0 if the request may be sent now, or the seconds to wait before asking again;
+        see `pace.take_token`.
+        """
+        spend = partial(polling.take_token, at=self.clock(), priority=priority)
+        return await self.ledger.update_budget(self.account, spend)
+
+    async def pause_requests(self, seconds: float | None) -> None:
+        """Stop all processes from sending after a 429; *seconds* is None if it named no time."""
+        at = self.clock()
+        # Pausing is a courtesy: if it fails, the outcome of the request must still be recorded.
+        with suppress(StorageUnavailable):
+            await self.ledger.update_budget(
+                self.account, lambda budget: (polling.pause(budget, at=at, seconds=seconds), None)
+            )
+
+    async def poll(self, media: Media, provider_task_id: str) -> Observation:
+        """Poll a task once. Raises what `client.GeekAIClient.get_task` raises."""
+        connections = await self.connections()
+        try:
+            return await connections.client.get_task(media, provider_task_id)
+        except ServiceUnavailable as exc:
+            if exc.code == RATE_LIMITED:
+                await self.pause_requests(exc.retry_after_seconds)
+            raise
+
+    async def poll_now(self, media: Media, provider_task_id: str) -> Observation:
+        """Poll a task once for a caller that waits: before background polls, but not in a pause.
+
+        Raises:
+            ServiceUnavailable: no request may be sent now; otherwise as `poll`.
+        """
+        if wait := await self.acquire_request_slot(priority=True):
+            raise ServiceUnavailable(
+                RATE_LIMIT_MESSAGE, code=RATE_LIMITED, retry_after_seconds=wait
+            )
+        return await self.poll(media, provider_task_id)

@@ -1,0 +1,125 @@
+"""Resume the tasks of servers that ended: at start, and whenever another process has died.
+
+A request that was being sent when its server died is unknown, and is never sent again. One that
+had not left is sent by the next server, and an accepted one is watched. No key is needed to
+record that an outcome is unknown, so this is done for the tasks of other keys as well. Tasks of
+an earlier key of the same service are watched if the service shows them to the present key.
+"""
+
+from collections.abc import Callable
+
+from geekai_video_mcp.domain.lifecycle import Observation, Task, advance, transfer_to_account
+from geekai_video_mcp.domain.retries import INTENT_TTL
+from geekai_video_mcp.domain.statuses import POLLED, UNSENT, Status
+from geekai_video_mcp.engine.context import EngineContext
+from geekai_video_mcp.engine.submitter import Submitter
+from geekai_video_mcp.engine.watcher import Watcher
+from geekai_video_mcp.errors import (
+    NOT_CHARGED,
+    GeekAIVideoError,
+    ServiceUnavailable,
+    SubmissionUnknown,
+)
+
+
+class Recovery:
+    """Resumes tasks that no live process works on."""
+
+    def __init__(
+        self,
+        context: EngineContext,
+        *,
+        submitter: Submitter,
+        watcher: Watcher,
+        start: Callable[..., None],
+    ) -> None:
+        self._context = context
+        self._submitter = submitter
+        self._watcher = watcher
+        self._start = start
+
+    async def sweep(self) -> None:
+        """Resume every unfinished task that no live process works on."""
+        context = self._context
+        context.processes.remove_stale()
+        # First: a response that a dead process wrote to the journal makes its outcome known.
+        await context.ledger.replay_journal()
+        for task in await context.ledger.unfinished(context.account):
+            await self.resume(task)
+        for task in await context.ledger.unfinished_of_other_accounts(context.account):
+            if task.status in UNSENT and not self._has_live_owner(task):
+                await self._close_if_unsendable(task)
+
+    async def resume(self, task: Task) -> None:
+        """Continue a task of this account, unless a live process already does."""
+        if task.status not in UNSENT:
+            self._watcher.watch(task.id)
+        elif not self._has_live_owner(task) and not await self._close_if_unsendable(task):
+            self._start(self._resend, task)
+
+    async def adopt_from_previous_key(self) -> None:
+        """Watch the tasks that earlier keys of this service paid for. Free: one poll for each."""
+        context = self._context
+        address, _, _ = context.account.partition("#")
+        for task in await context.ledger.unfinished_of_other_accounts(context.account):
+            adoptable = task.account.partition("#")[0] == address and task.status in POLLED
+            if adoptable and not (
+                task.lease_holder and context.processes.is_alive(task.lease_holder)
+            ):
+                self._start(self._adopt_task, task)
+
+    async def _adopt_task(self, task: Task) -> None:
+        context = self._context
+        try:
+            observation = await context.poll_now(task.media, str(task.provider_task_id))
+        except GeekAIVideoError:
+            return  # another account's task, or no answer: its own key may still watch it
+        await context.change(
+            task.id, lambda task: transfer_to_account(task, observation, account=context.account)
+        )
+        self._watcher.watch(task.id)
+
+    def _has_live_owner(self, task: Task) -> bool:
+        """Whether a live process works on its submission.
+
+        The owner alone does not tell for this process: it may have stopped because the disk
+        refused the outcome, or it may be sending what a dead process left.
+        """
+        if self._submitter.is_active(task.id):
+            return True
+        processes, owner = self._context.processes, task.owner
+        return owner is not None and owner != processes.own_id and processes.is_alive(owner)
+
+    async def _close_if_unsendable(self, task: Task) -> bool:
+        """Record why the request can no longer be sent, if it cannot; return whether that is so."""
+        if task.status is Status.SUBMITTING:
+            why = "The server ended while the request was being sent"
+            await self._record_orphan(task, Status.UNKNOWN, SubmissionUnknown(why))
+            return True
+        if not 0 <= self._context.clock() - task.created_at <= INTENT_TTL:
+            why = "The server ended before the request was sent, too long ago to send it now"
+            not_sent = ServiceUnavailable(why, money=NOT_CHARGED)
+            await self._record_orphan(task, Status.REJECTED, not_sent)
+            return True
+        return False
+
+    async def _record_orphan(self, task: Task, status: Status, why: GeekAIVideoError) -> None:
+        observation = Observation(
+            status=status,
+            at=self._context.clock(),
+            owner=task.owner,
+            attempt=task.attempt,
+            error_code="orphaned",
+            error_message=why.message,
+        )
+
+        def close(current: Task) -> Task:
+            # It may have been answered since the sweep read it.
+            return advance(current, observation) if current.status is task.status else current
+
+        await self._context.change(task.id, close)
+
+    async def _resend(self, task: Task) -> None:
+        """Send a recorded request whose process died before a byte left."""
+        await self._submitter.send(task)
+        self._watcher.watch(task.id)

@@ -1,0 +1,310 @@
+"""From a recorded request to its response: the only code that spends money.
+
+A row is durable before a byte leaves. The ledger grants the claim to send once for each attempt.
+The POST and the recording of its response are in one cancellation shield, so no cancellation can
+come between them. Only a request that certainly was not executed is attempted again.
+"""
+
+import logging
+import math
+from collections import Counter
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+import anyio
+
+from geekai_video_mcp.domain.admission import admit
+from geekai_video_mcp.domain.lifecycle import Observation, Task, advance, with_typical_duration
+from geekai_video_mcp.domain.polling import typical_duration
+from geekai_video_mcp.domain.retries import INTENT_TTL, retry_delay
+from geekai_video_mcp.domain.statuses import Status
+from geekai_video_mcp.engine.context import RATE_LIMIT_MESSAGE, EngineContext, ProviderClient
+from geekai_video_mcp.errors import (
+    MAYBE_CHARGED,
+    NOT_CHARGED,
+    RATE_LIMITED,
+    CapReached,
+    GeekAIVideoError,
+    LedgerTooNew,
+    NotAuthorised,
+    RequestRefused,
+    ServiceUnavailable,
+    StorageUnavailable,
+    SubmissionUnknown,
+    nothing_charged,
+    quote,
+)
+from geekai_video_mcp.ledger import Admission
+
+logger = logging.getLogger(__name__)
+
+DRAIN_TIMEOUT: Final = 8.0
+"""Seconds that shutdown waits for the response to a POST; hosts kill a server soon after."""
+CLAIM_RETRY_DELAY: Final = 5.0
+"""Seconds between attempts to record, on a failing disk, that a request is about to leave."""
+
+SubmissionFailure = (
+    RequestRefused | NotAuthorised | ServiceUnavailable | SubmissionUnknown | LedgerTooNew
+)
+"""The failures of a submission whose message is recorded in the ledger."""
+
+
+class _NotClaimed(Exception):
+    """The disk refused to record the claim; nothing was sent, and another attempt may work."""
+
+
+@dataclass
+class PendingSubmission:
+    """The body of a submission, and what its caller waits for."""
+
+    body: Mapping[str, Any]
+    """The request as it is to be sent."""
+    recorded: anyio.Event = field(default_factory=anyio.Event)
+    answered: anyio.Event = field(default_factory=anyio.Event)
+    duplicate_of: Task | None = None
+    """The earlier task that is returned instead of a new one."""
+    error: GeekAIVideoError | None = None
+
+    def finish(self, error: GeekAIVideoError | None = None) -> None:
+        self.error = self.error or error
+        self.recorded.set()
+        self.answered.set()
+
+
+class Submitter:
+    """Sends the requests of this process."""
+
+    def __init__(self, context: EngineContext) -> None:
+        self._context = context
+        self._posts: dict[anyio.CancelScope, anyio.Event] = {}
+        self._active: Counter[str] = Counter()
+
+    def is_active(self, task_id: str) -> bool:
+        """Whether this process is submitting the task now."""
+        return self._active[task_id] > 0
+
+    async def record_and_send(self, task: Task, pending: PendingSubmission) -> None:
+        """Record a new task, then send it; a duplicate is neither recorded nor sent."""
+        try:
+            with self._marked_active(task.id):
+                task = await self._with_typical_duration(task)
+                admitted = await self._context.ledger.admit(
+                    task, body=pending.body, admit=self._admission(task)
+                )
+                if admitted is not task:
+                    pending.duplicate_of = admitted
+                    return
+                pending.recorded.set()
+                await self.send(task)
+        except (StorageUnavailable, LedgerTooNew, RequestRefused, CapReached) as exc:
+            pending.finish(exc)
+        finally:
+            pending.finish()
+
+    def _admission(self, task: Task) -> Admission:
+        limits, at = self._context.limits, task.created_at
+        return lambda existing: admit(task, existing, limits=limits, at=at)
+
+    async def send(self, task: Task) -> None:
+        """POST until the request has left once, or certainly will not; record the outcome.
+
+        Raises:
+            StorageUnavailable: the outcome could not be recorded.
+        """
+        with self._marked_active(task.id):
+            await self._send_until_settled(task)
+
+    async def _send_until_settled(self, task: Task) -> None:
+        attempts = {True: 0, False: 0}
+        while True:
+            claimed: Task | None = None
+            try:
+                await self._wait_until_allowed(task)
+                with self._shielded():
+                    body = await self._load_body(task)
+                    claimed = await self._claim_attempt(task)
+                    return (
+                        await self._post_and_record(claimed, body) if claimed is not None else None
+                    )
+            except _NotClaimed:
+                delay = CLAIM_RETRY_DELAY
+            except LedgerTooNew as exc:
+                if task.owner != self._context.processes.own_id:
+                    raise  # a request that a dead process recorded: the newer server may send it
+                await self._record_failure(task, Status.REJECTED, exc)
+                return None
+            except ServiceUnavailable as exc:
+                limited = exc.code == RATE_LIMITED
+                retry_after = retry_delay(
+                    tried=attempts[limited],
+                    limited=limited,
+                    retry_after_seconds=exc.retry_after_seconds,
+                )
+                attempts[limited] += 1
+                status = Status.REJECTED if retry_after is None else Status.INTENDED
+                task = await self._record_failure(claimed or task, status, exc)
+                if claimed and limited:
+                    requested = exc.retry_after_seconds
+                    await self._context.pause_requests(
+                        retry_after if requested is None else requested
+                    )
+                if retry_after is None:
+                    return None
+                delay = retry_after
+            await anyio.sleep(delay)
+
+    async def _with_typical_duration(self, task: Task) -> Task:
+        with nothing_charged():
+            samples = await self._context.ledger.duration_history(
+                task.account, str(task.duration_key)
+            )
+        return with_typical_duration(task, typical_duration(samples))
+
+    async def _wait_until_allowed(self, task: Task) -> None:
+        """Wait until requests are allowed, and then take a slot before every background poll.
+
+        Raises:
+            ServiceUnavailable: the task is too old to be sent now.
+        """
+        while wait := await self._acquire_slot():
+            if self._context.clock() - task.created_at > INTENT_TTL:
+                raise ServiceUnavailable(
+                    RATE_LIMIT_MESSAGE, code=RATE_LIMITED, retry_after_seconds=math.inf
+                )
+            await anyio.sleep(wait)
+
+    async def _acquire_slot(self) -> float:
+        try:
+            return await self._context.acquire_request_slot(priority=True)
+        except StorageUnavailable:
+            return 0.0  # the claim comes next, and raises the same error
+
+    async def drain(self) -> None:
+        """Wait a moment for the responses to POSTs that were sent, then stop shielding them."""
+        with anyio.move_on_after(DRAIN_TIMEOUT, shield=True):
+            while self._posts:  # one may begin while another ends
+                await next(iter(self._posts.values())).wait()
+        for scope in self._posts:
+            scope.shield = False
+
+    async def _load_body(self, task: Task) -> dict[str, object]:
+        with self._retry_while_unsent(task):
+            return dict(await self._context.ledger.request_body(task))
+
+    @contextmanager
+    def _retry_while_unsent(self, task: Task) -> Generator[None]:
+        """Turn a disk failure before the request was sent into another attempt, within limits."""
+        context = self._context
+        try:
+            with nothing_charged():
+                yield
+        except StorageUnavailable as exc:
+            # The next process would send a row recorded here, so its caller must not be told to
+            # call again: the task will be sent late.
+            fresh = context.clock() - task.created_at <= INTENT_TTL
+            if task.owner == context.processes.own_id and fresh:
+                raise _NotClaimed from exc
+            raise
+
+    async def _claim_attempt(self, task: Task) -> Task | None:
+        """The task, for this process to send; None if another process has it or it has ended."""
+        claim = Observation(
+            status=Status.SUBMITTING,
+            at=self._context.clock(),
+            owner=self._context.processes.own_id,
+            attempt=task.attempt + 1,
+        )
+        before: list[Task] = []
+
+        def take_claim(task: Task) -> Task:
+            before.append(task)
+            return advance(task, claim)
+
+        with self._retry_while_unsent(task):
+            claimed = await self._context.claim(task.id, take_claim)
+        # Whether this very change was made counts: the task may bear our name and attempt already.
+        return None if claimed is before[-1] else claimed
+
+    @contextmanager
+    def _marked_active(self, task_id: str) -> Generator[None]:
+        self._active[task_id] += 1
+        try:
+            yield
+        finally:
+            self._active -= Counter([task_id])
+
+    @contextmanager
+    def _shielded(self) -> Generator[None]:
+        """Shield the block from cancellation, from the claim until the response is recorded."""
+        with anyio.CancelScope(shield=True) as scope:
+            self._posts[scope] = anyio.Event()
+            try:
+                yield
+            finally:
+                self._posts.pop(scope).set()
+
+    async def _post_and_record(self, task: Task, body: dict[str, object]) -> None:
+        connections = await self._context.connections()
+        try:
+            observation = await self._send_once(connections.client, task, body)
+        except (RequestRefused, NotAuthorised) as exc:
+            await self._record_failure(task, Status.REJECTED, exc)
+        except SubmissionUnknown as exc:
+            await self._record_unknown(task, exc)
+        else:
+            await self._record_accepted(task, observation)
+
+    async def _send_once(
+        self, client: ProviderClient, task: Task, body: dict[str, object]
+    ) -> Observation:
+        try:
+            return await client.create_task(task.media, body)
+        except GeekAIVideoError:
+            raise
+        except Exception as exc:
+            # Bytes may have left, so only a person may have the request sent again.
+            logger.error(  # noqa: TRY400 - a traceback prints local text such as prompts
+                "the submission of task %s was interrupted: %s", task.id, type(exc).__name__
+            )
+            msg = f"The request was interrupted ({type(exc).__name__})"
+            raise SubmissionUnknown(msg) from exc
+
+    async def _record_unknown(self, task: Task, why: SubmissionUnknown) -> None:
+        try:
+            await self._record_failure(task, Status.UNKNOWN, why, raw_response=why.raw_response)
+        except StorageUnavailable as exc:
+            msg = f"The missing response to task {task.id}"
+            raise StorageUnavailable(msg, exc.reason, money=MAYBE_CHARGED) from exc
+
+    async def _record_accepted(self, task: Task, observation: Observation) -> None:
+        observation = replace(observation, owner=task.owner, attempt=task.attempt)
+        try:
+            await self._context.record_outcome(task.id, observation)
+        except StorageUnavailable as exc:
+            provider_id = quote(str(observation.provider_task_id))
+            logger.error(  # noqa: TRY400 - a traceback adds nothing
+                "task %s is %s at GeekAI, and this could not be recorded in the ledger",
+                task.id,
+                provider_id,
+            )
+            msg = f"The response to task {task.id}, which GeekAI calls {provider_id},"
+            raise StorageUnavailable(msg, exc.reason, money=MAYBE_CHARGED) from exc
+
+    async def _record_failure(
+        self, task: Task, status: Status, why: SubmissionFailure, *, raw_response: str | None = None
+    ) -> Task:
+        # Only an unknown outcome may have been charged, and `SubmissionUnknown` says so itself.
+        why.money = why.money or NOT_CHARGED
+        observation = Observation(
+            status=status,
+            at=self._context.clock(),
+            owner=task.owner,
+            attempt=task.attempt,
+            error_code=why.code,
+            error_message=why.message,
+            raw_response=raw_response,
+        )
+        with nothing_charged():  # `_record_unknown` replaces the sentence about money
+            return await self._context.record_outcome(task.id, observation)

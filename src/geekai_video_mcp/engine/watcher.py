@@ -1,0 +1,179 @@
+"""From an accepted task to a file on disk: one watcher per task, in all processes together.
+
+A poll is free and harmless, so losing the lease that keeps watchers apart does no damage. A
+poll or a download that fails changes nothing except the time of the next attempt. Every poll
+takes a token from the budget that all processes share.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Final
+
+import anyio
+
+from geekai_video_mcp.domain.lifecycle import (
+    LEASE_SECONDS,
+    FileUpdate,
+    Task,
+    acquire_lease,
+    advance,
+    needs_watching,
+    poll_due,
+    record_file,
+    record_missed_poll,
+)
+from geekai_video_mcp.domain.retries import DOWNLOAD_RETRY_DELAYS, download_retry_delay
+from geekai_video_mcp.domain.statuses import FileStatus, Status
+from geekai_video_mcp.engine.context import EngineContext
+from geekai_video_mcp.errors import GeekAIVideoError, ServiceUnavailable, TaskNotFound
+
+logger = logging.getLogger(__name__)
+
+POLL_RETRY_DELAY: Final = 10.0
+"""Seconds until the next poll after one without an answer, unless the service asks for more."""
+
+MAX_QUEUE_WAIT: Final = 1.0
+"""Seconds to wait in the queue for a token, twice the time in which one is refilled. A longer
+pause is waited out outside the queue, so that the lease of each task is renewed meanwhile."""
+
+
+class Watcher:
+    """Polls and downloads the tasks of this process."""
+
+    def __init__(self, context: EngineContext, *, start: Callable[..., None]) -> None:
+        self._context = context
+        self._start = start
+        self._watched: set[str] = set()
+        self._dead_link_counts = Counter[str]()
+        """How often the download link of a task was dead, even after it was refreshed."""
+        # First come, first served; and one caller is enough to learn when there is a token.
+        self._queue = anyio.Lock()
+
+    def watch(self, task_id: str) -> None:
+        """Watch the task in the background until it settles, unless this process already does."""
+        if task_id not in self._watched:
+            self._watched.add(task_id)
+            self._start(self._watch_task, task_id)
+
+    async def _watch_task(self, task_id: str) -> None:
+        try:
+            while (task := await self._acquire_lease(task_id)) is not None:
+                if task.status is Status.SUCCEED:
+                    await self._fetch_file(task)
+                elif not poll_due(task, at=self._context.clock()):
+                    ahead = (task.next_poll_at or 0.0) - self._context.clock()
+                    await anyio.sleep(min(max(ahead, 0.0), LEASE_SECONDS / 2))
+                elif wait := await self._wait_for_token():
+                    await anyio.sleep(min(wait, LEASE_SECONDS / 2))
+                else:
+                    await self._poll(task)
+        finally:
+            self._watched.discard(task_id)
+            self._dead_link_counts.pop(task_id, None)
+
+    async def _acquire_lease(self, task_id: str) -> Task | None:
+        """The task if this process watches it from now on; None if it must not or need not."""
+        processes = self._context.processes
+
+        def take_lease(task: Task) -> Task:
+            if not needs_watching(task):
+                return task
+            holder = task.lease_holder
+            gone = holder if holder is not None and not processes.is_alive(holder) else None
+            # The time is read inside the transaction. Read before a wait for the ledger, it
+            # would let a lease that was given meanwhile look as if a clock had been set back.
+            return acquire_lease(
+                task, holder=processes.own_id, at=self._context.clock(), dead_holder=gone
+            )
+
+        try:
+            task = await self._context.ledger.change(task_id, take_lease)
+        except KeyError:  # a duplicate, or a request that was refused, is not recorded
+            return None
+        return task if needs_watching(task) and task.lease_holder == processes.own_id else None
+
+    async def _wait_for_token(self) -> float:
+        """Wait for a token to poll; return 0.0 with it, or the seconds after which to ask again."""
+        async with self._queue:
+            while True:
+                wait = await self._context.acquire_request_slot()
+                if not 0 < wait <= MAX_QUEUE_WAIT:
+                    return wait
+                await anyio.sleep(wait)
+
+    async def _poll(self, task: Task) -> None:
+        try:
+            observation = await self._context.poll(task.media, str(task.provider_task_id))
+        except ServiceUnavailable as exc:
+            delay = max(POLL_RETRY_DELAY, exc.retry_after_seconds or 0.0)
+            await self._record_missed_poll(task, delay)
+        except TaskNotFound:
+            await self._record_missed_poll(task, POLL_RETRY_DELAY * 3, not_found=True)
+        except GeekAIVideoError as exc:
+            # The key was changed, or the service lost the task: it may still be running.
+            logger.warning("polling task %s was refused: %s", task.id, type(exc).__name__)
+            await self._record_missed_poll(task, POLL_RETRY_DELAY * 3)
+        else:
+            await self._context.change(task.id, lambda task: advance(task, observation))
+
+    async def _record_missed_poll(
+        self, task: Task, delay: float, *, not_found: bool = False
+    ) -> None:
+        missed = partial(
+            record_missed_poll, at=self._context.clock(), delay=delay, not_found=not_found
+        )
+        await self._context.change(task.id, missed)
+
+    async def _fetch_file(self, task: Task) -> None:
+        update = FileUpdate(status=FileStatus.NONE)
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._keep_lease, task.id)
+            update = await self._download(task)
+            group.cancel_scope.cancel()
+        task = await self._context.change(task.id, lambda task: record_file(task, update))
+        if not task.settled:
+            await anyio.sleep(download_retry_delay(task.failed_downloads))
+
+    async def _keep_lease(self, task_id: str) -> None:
+        """Renew the lease during a download, or another watcher would publish a second copy."""
+        while True:
+            await anyio.sleep(LEASE_SECONDS / 2)
+            await self._acquire_lease(task_id)
+
+    async def _download(self, task: Task) -> FileUpdate:
+        try:
+            downloader = (await self._context.connections()).downloader
+            update = await downloader.download(task)
+            if update.status is FileStatus.LOST:
+                update = await downloader.download(await self._refresh_link(task))
+            if update.status is FileStatus.LOST and not self._count_dead_link(task.id):
+                # A new file may need minutes to reach every edge server of its host.
+                update = replace(update, status=FileStatus.NONE)
+        except ServiceUnavailable as exc:
+            return FileUpdate(status=FileStatus.NONE, error=exc.reason)
+        except GeekAIVideoError as exc:
+            return FileUpdate(status=FileStatus.NONE, error=exc.message)
+        return update
+
+    def _count_dead_link(self, task_id: str) -> bool:
+        """Count a dead link; return whether there were enough of them to give up."""
+        self._dead_link_counts[task_id] += 1
+        return self._dead_link_counts[task_id] > len(DOWNLOAD_RETRY_DELAYS)
+
+    async def _refresh_link(self, task: Task) -> Task:
+        """Ask the service for a new download link, because the old one is dead."""
+        client = (await self._context.connections()).client
+        try:
+            observation = await client.get_task(task.media, str(task.provider_task_id))
+        except TaskNotFound:
+            return task
+        except ServiceUnavailable:
+            raise
+        except GeekAIVideoError as exc:
+            # The message of the error is about the poll, which is free; this video was paid for.
+            reason = f"Its link has expired, and GeekAI gave no new one ({type(exc).__name__})"
+            raise ServiceUnavailable(reason) from exc
+        return await self._context.change(task.id, lambda task: advance(task, observation))

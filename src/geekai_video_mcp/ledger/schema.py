@@ -1,0 +1,372 @@
+"""A task as a row: the schema, every statement, and the conversion between the two.
+
+The statements are plain SQL with named parameters; a second store would run the same ones.
+A new field of `lifecycle.Task` is a new column of the same name; `_COLUMN_OF` names the columns
+of the few fields that were renamed since.
+"""
+
+import json
+import sqlite3
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Final
+
+from geekai_video_mcp.domain.lifecycle import Media, Result, Task
+from geekai_video_mcp.domain.polling import Budget, DurationSample
+from geekai_video_mcp.domain.statuses import (
+    BINDING,
+    COUNTED_TODAY,
+    IN_FLIGHT,
+    KEY_HOLDING,
+    UNFINISHED,
+    FileStatus,
+    Status,
+)
+
+SCHEMA: Final = (
+    """
+    CREATE TABLE task (
+        id TEXT PRIMARY KEY,
+        created_at REAL NOT NULL,
+        service TEXT NOT NULL,
+        model TEXT NOT NULL,
+        request TEXT NOT NULL,
+        status TEXT NOT NULL,
+        owner TEXT,
+        attempt INTEGER NOT NULL,
+        submitted_at REAL,
+        provider_task_id TEXT,
+        result TEXT,
+        error_code TEXT,
+        error_message TEXT,
+        raw_reply TEXT,
+        ended_at REAL,
+        next_look_at REAL,
+        looks INTEGER NOT NULL,
+        stale_since REAL,
+        watcher TEXT,
+        watched_until REAL,
+        file_status TEXT NOT NULL,
+        file_path TEXT,
+        file_bytes INTEGER,
+        file_sha256 TEXT,
+        file_problem TEXT,
+        fetches INTEGER NOT NULL
+    ) STRICT
+    """,
+    "CREATE INDEX task_by_provider ON task (provider_task_id)",
+    # A task made elsewhere (it has no attempt of ours) is imported once for each service. Our
+    # own tasks are exempt: if a service answered two requests with one id, the second would
+    # stay unrecorded, and it may have been charged.
+    "CREATE UNIQUE INDEX task_made_elsewhere ON task (service, provider_task_id) WHERE attempt = 0",
+    "CREATE INDEX task_by_status ON task (service, status, file_status)",
+    """
+    CREATE TABLE event (
+        number INTEGER PRIMARY KEY,
+        at REAL NOT NULL,
+        task_id TEXT NOT NULL REFERENCES task (id),
+        status TEXT NOT NULL,
+        attempt INTEGER NOT NULL,
+        owner TEXT,
+        provider_task_id TEXT,
+        file_status TEXT NOT NULL,
+        error_code TEXT
+    ) STRICT
+    """,
+    "CREATE INDEX event_by_task ON event (task_id, number)",
+)
+
+ADMISSION: Final = (
+    "ALTER TABLE task ADD COLUMN idempotency_key TEXT",
+    "ALTER TABLE task ADD COLUMN variation INTEGER",
+    "ALTER TABLE task ADD COLUMN fingerprint TEXT",
+    "ALTER TABLE task ADD COLUMN delivered_at REAL",
+    # A rejected request cost nothing, and its key is free for the next attempt.
+    """
+    CREATE UNIQUE INDEX task_by_key ON task (service, idempotency_key)
+        WHERE idempotency_key IS NOT NULL AND status != 'rejected'
+    """,
+    # Images in a request are megabytes, and the row of a task is rewritten at every poll.
+    """
+    CREATE TABLE body (
+        task_id TEXT PRIMARY KEY REFERENCES task (id),
+        content TEXT NOT NULL
+    ) STRICT
+    """,
+    "CREATE INDEX task_by_stage ON task (status, created_at)",
+    "CREATE INDEX task_by_fingerprint ON task (service, fingerprint, created_at)",
+    "CREATE INDEX task_by_age ON task (service, created_at)",
+)
+
+PACE: Final = (
+    "ALTER TABLE task ADD COLUMN kind TEXT",
+    "ALTER TABLE task ADD COLUMN soonest REAL",
+    "ALTER TABLE task ADD COLUMN latest REAL",
+    "ALTER TABLE task ADD COLUMN looked_at REAL",
+    # Every column of HISTORY: a row may hold megabytes of images, and none of it is read.
+    """
+    CREATE INDEX task_by_kind
+        ON task (service, kind, ended_at, looked_at, submitted_at, status)
+        WHERE status = 'succeed'
+    """,
+    """
+    CREATE TABLE budget (
+        service TEXT PRIMARY KEY,
+        tokens REAL NOT NULL,
+        refilled_at REAL NOT NULL,
+        blocked_until REAL NOT NULL
+    ) STRICT
+    """,
+)
+
+MEDIA: Final = (
+    # Everything that was made before images could be generated.
+    "ALTER TABLE task ADD COLUMN media TEXT NOT NULL DEFAULT 'video'",
+)
+
+_COLUMN_OF: Final = {
+    "account": "service",
+    "duration_key": "kind",
+    "typical_p10": "soonest",
+    "typical_p95": "latest",
+    "raw_response": "raw_reply",
+    "last_polled_at": "looked_at",
+    "next_poll_at": "next_look_at",
+    "poll_count": "looks",
+    "unreachable_since": "stale_since",
+    "lease_holder": "watcher",
+    "lease_expires_at": "watched_until",
+    "file_error": "file_problem",
+    "failed_downloads": "fetches",
+    "paused_until": "blocked_until",
+}
+"""Fields whose column has another name. A column never changes its name: a server of an older
+version may be running on the same file."""
+
+
+def _columns(record: type[Any]) -> dict[str, str]:
+    """The columns of a dataclass: the name of each field's column, by the field's name."""
+    return {field.name: _COLUMN_OF.get(field.name, field.name) for field in fields(record)}
+
+
+_TASK_COLUMNS: Final = _columns(Task)
+_COLUMNS: Final = tuple(_TASK_COLUMNS.values())
+_KEY: Final = "id"
+_ENUM_COLUMNS: Final = {"media": Media, "status": Status, "file_status": FileStatus}
+
+
+def _sql_list(statuses: Collection[Status]) -> str:
+    """*statuses* as the members of an SQL list."""
+    return ", ".join(f"'{status.value}'" for status in sorted(statuses)) or "''"
+
+
+def _status_condition(statuses: Collection[Status]) -> str:
+    """The SQL condition for one of *statuses*, or one that this program does not know.
+
+    For rows that cost money if they are missed. As an exclusion it also makes the planner use
+    the indexes by fingerprint, key and age.
+    """
+    return f"status NOT IN ({_sql_list(frozenset(Status) - frozenset(statuses))})"
+
+
+GET: Final = "SELECT * FROM task WHERE id = :id"
+FIND: Final = """
+    SELECT * FROM task WHERE id = :id OR provider_task_id = :id
+    ORDER BY id = :id DESC, created_at LIMIT 1
+"""
+SELECT_BY_PREFIX: Final = """
+    SELECT * FROM task WHERE id >= :start AND id < :start || '~' ORDER BY id LIMIT :limit
+"""
+SELECT_HOLDER: Final = """
+    SELECT * FROM task
+    WHERE service = :service AND provider_task_id = :provider_task_id AND id != :id
+    ORDER BY created_at LIMIT 1
+"""
+INSERT: Final = (
+    f"INSERT INTO task ({', '.join(_COLUMNS)})"  # noqa: S608 - names of our own dataclass
+    f" VALUES ({', '.join(f':{name}' for name in _COLUMNS)})"
+    # If two calls import the same task at once, the second finds that of the first.
+    " ON CONFLICT (service, provider_task_id) WHERE attempt = 0 DO NOTHING"
+)
+SELECT_SAME_KEY: Final = f"""
+    SELECT * FROM task
+    WHERE service = :service AND idempotency_key = :idempotency_key
+      AND {_status_condition(KEY_HOLDING)}
+"""  # noqa: S608 - the values of our own enumeration
+SELECT_SAME_FINGERPRINT: Final = f"""
+    SELECT * FROM task
+    WHERE service = :service AND fingerprint = :fingerprint AND created_at > :since
+      AND {_status_condition(BINDING)}
+    ORDER BY created_at DESC
+"""  # noqa: S608 - the values of our own enumeration
+# With an owner only: nothing was ever reserved for a task made elsewhere.
+COUNT_RESERVATIONS: Final = f"""
+    SELECT count(*) AS per_day,
+           coalesce(sum(status IN ({_sql_list(IN_FLIGHT)})), 0) AS in_flight,
+           min(created_at) AS oldest_at
+    FROM task
+    WHERE service = :service AND created_at > :since
+      AND owner IS NOT NULL AND {_status_condition(COUNTED_TODAY)}
+"""  # noqa: S608 - the values of our own enumeration
+UPDATE: Final = (
+    f"UPDATE task SET {', '.join(f'{name} = :{name}' for name in _COLUMNS if name != _KEY)}"  # noqa: S608 - names of our own dataclass
+    f" WHERE {_KEY} = :{_KEY}"
+)
+PUT_BODY: Final = "INSERT INTO body (task_id, content) VALUES (:task_id, :content)"
+GET_BODY: Final = "SELECT content FROM body WHERE task_id = :id"
+MOVE_BODY: Final = "UPDATE body SET task_id = :task_id WHERE task_id = :id"
+DROP_BODY: Final = "DELETE FROM body WHERE task_id = :id"
+SELECT_UNFINISHED: Final = f"""
+    SELECT * FROM task
+    WHERE service = :service
+      AND (status IN ({_sql_list(UNFINISHED)})
+           OR (status = '{Status.SUCCEED.value}' AND file_status = '{FileStatus.NONE.value}'))
+    ORDER BY created_at
+"""  # noqa: S608 - the values of our own enumeration
+EVENTS: Final = "SELECT * FROM event WHERE task_id = :id ORDER BY number"
+NEWEST: Final = "SELECT coalesce(max(number), 0) AS number FROM event"
+SELECT_EVENTS_AFTER: Final = """
+    SELECT number, task_id, file_status,
+           number = (SELECT min(number) FROM event AS earlier
+                     WHERE earlier.task_id = event.task_id) AS first
+    FROM event WHERE number > :after ORDER BY number
+"""
+HISTORY: Final = """
+    SELECT submitted_at, looked_at, ended_at FROM task
+    WHERE service = :service AND kind = :kind AND status = 'succeed'
+    ORDER BY ended_at DESC LIMIT :newest
+"""
+BUDGET: Final = "SELECT * FROM budget WHERE service = :service"
+UPSERT_BUDGET: Final = """
+    INSERT INTO budget (service, tokens, refilled_at, blocked_until)
+    VALUES (:service, :tokens, :refilled_at, :blocked_until)
+    ON CONFLICT (service) DO UPDATE SET
+        tokens = :tokens, refilled_at = :refilled_at, blocked_until = :blocked_until
+"""
+SELECT_OTHER_ACCOUNTS: Final = f"""
+    SELECT * FROM task
+    WHERE status IN ({_sql_list(UNFINISHED)}) AND service != :service
+    ORDER BY created_at
+"""  # noqa: S608 - the values of our own enumeration
+INSERT_EVENT: Final = """
+    INSERT INTO event
+        (at, task_id, status, attempt, owner, provider_task_id, file_status, error_code)
+    VALUES
+        (:at, :task_id, :status, :attempt, :owner, :provider_task_id, :file_status, :error_code)
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """One change of a task, with its state from then on. `at` is in Unix seconds."""
+
+    at: float
+    status: Status
+    attempt: int
+    owner: str | None
+    provider_task_id: str | None
+    file_status: FileStatus
+    error_code: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventNotice:
+    """One event for subscribers: that a task changed; what changed is read from the task."""
+
+    number: int
+    """Grows with every event of the whole ledger."""
+    task_id: str
+    first: bool
+    """Whether it is the first event of the task."""
+    file_status: FileStatus
+
+
+def select_page(statuses: Collection[Status]) -> str:
+    """The statement for a page of tasks, newest first, of these statuses or, if none, of all."""
+    among = f"AND status IN ({_sql_list(statuses)})" if statuses else ""
+    return f"""
+        SELECT * FROM task
+        WHERE (:before IS NULL
+               OR (created_at, id) < (SELECT created_at, id FROM task WHERE id = :before))
+          {among}
+        ORDER BY created_at DESC, id DESC LIMIT :limit
+    """  # noqa: S608 - the values of our own enumeration
+
+
+def to_event(row: Mapping[str, Any]) -> Event:
+    """The event of these columns."""
+    values = {field.name: row[field.name] for field in fields(Event)}
+    values["status"], values["file_status"] = Status(row["status"]), FileStatus(row["file_status"])
+    return Event(**values)
+
+
+def to_event_notice(row: Mapping[str, Any]) -> EventNotice:
+    """The event notice of these columns."""
+    return EventNotice(
+        number=row["number"],
+        task_id=row["task_id"],
+        first=bool(row["first"]),
+        file_status=FileStatus(row["file_status"]),
+    )
+
+
+def to_json(body: Mapping[str, Any]) -> str:
+    """The body of a request as it is stored."""
+    return json.dumps(dict(body), ensure_ascii=False)
+
+
+def to_row(task: Task) -> dict[str, Any]:
+    """The columns of *task*."""
+    row = {column: getattr(task, name) for name, column in _TASK_COLUMNS.items()}
+    row["request"] = to_json(task.request)
+    row["result"] = json.dumps(asdict(task.result)) if task.result else None
+    for name in _ENUM_COLUMNS:
+        row[name] = row[name].value
+    return row
+
+
+def from_row(row: Mapping[str, Any]) -> Task:
+    """The task of these columns.
+
+    Raises:
+        sqlite3.DataError: they are not what `to_row` writes.
+    """
+    values = {name: row[column] for name, column in _TASK_COLUMNS.items()}
+    try:
+        values["request"] = json.loads(values["request"])
+        values["result"] = Result(**json.loads(values["result"])) if values["result"] else None
+        values |= {name: enum(values[name]) for name, enum in _ENUM_COLUMNS.items()}
+    except (ValueError, TypeError) as exc:
+        msg = f"task {row['id']} holds values that no version of this server writes"
+        raise sqlite3.DataError(msg) from exc
+    return Task(**values)
+
+
+def to_duration_sample(row: Mapping[str, Any]) -> DurationSample:
+    """How long a finished task took, from its columns."""
+    return DurationSample(
+        **{name: row[column] for name, column in _columns(DurationSample).items()}
+    )
+
+
+def to_budget(row: Mapping[str, Any]) -> Budget:
+    """The budget of these columns."""
+    return Budget(**{name: row[column] for name, column in _columns(Budget).items()})
+
+
+def to_budget_row(budget: Budget) -> dict[str, Any]:
+    """The columns of *budget*."""
+    return {column: getattr(budget, name) for name, column in _columns(Budget).items()}
+
+
+def event_fields(task: Task) -> dict[str, Any]:
+    """The fields of a task whose every change is recorded as an event, permanently."""
+    return {
+        "task_id": task.id,
+        "status": task.status.value,
+        "attempt": task.attempt,
+        "owner": task.owner,
+        "provider_task_id": task.provider_task_id,
+        "file_status": task.file_status.value,
+        "error_code": task.error_code,
+    }

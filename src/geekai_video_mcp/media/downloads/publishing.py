@@ -1,0 +1,138 @@
+"""Publish a finished part under its final name: complete, durable, and replacing nothing.
+
+The order is essential: the bytes are synced, then linked to the final name, then the folder
+is synced; only then may the ledger record `stored`. After a crash before that record, the
+video exists under its final name, and the next download uses it instead of making a second.
+"""
+
+import itertools
+import os
+import stat
+import sys
+import unicodedata
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from geekai_video_mcp.domain.lifecycle import FileUpdate, Media, Task
+from geekai_video_mcp.domain.statuses import FileStatus
+from geekai_video_mcp.errors import sanitize
+from geekai_video_mcp.media.downloads.formats import EXTENSIONS, SIGNATURE_BYTES, file_extension
+from geekai_video_mcp.media.downloads.partial import Part, sha256_of
+
+STEM_LENGTH: Final = 40
+"""Characters of the prompt in a file name: enough to recognise it, short enough everywhere."""
+
+_READ_FLAGS: Final[int] = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+
+
+def publish(part: Part, stem: str) -> FileUpdate:
+    """Give the finished part its final name, and make its content and its name durable.
+
+    Raises:
+        OSError: the file could not be synced, linked or renamed.
+    """
+    try:
+        os.fsync(part.file.fileno())
+    except OSError:
+        part.reset()  # a second sync would succeed without proving anything
+        raise
+    path = part.path.with_name(f"{stem}{part.extension}")
+    for number in itertools.count(2):
+        if _publish_as(part, path):
+            break
+        path = path.with_name(f"{stem}-{number}{part.extension}")
+    _sync_folder(path.parent)
+    part.published = True
+    return _file_update(path, part.size, part.sha256)
+
+
+def find_published(folder: Path, stem: str, media: Media) -> FileUpdate | None:
+    """The result under this name, if a process died between publishing and recording it."""
+    for extension in EXTENSIONS[media]:
+        path = folder / f"{stem}{extension}"
+        try:
+            with _open_regular_file(path) as file:
+                if file_extension(file.read(SIGNATURE_BYTES), media) == extension:
+                    return _file_update(path, os.fstat(file.fileno()).st_size, sha256_of(file))
+        except OSError:
+            continue
+    return None
+
+
+def file_stem(task: Task) -> str:
+    """The file name without its extension: words of the prompt and the task's id."""
+    prompt = sanitize(str(task.request.get("prompt") or task.model), limit=STEM_LENGTH * 4)
+    # Letters, marks and numbers: without the marks, Hindi and Thai would lose their vowels.
+    folded = unicodedata.normalize("NFC", prompt.casefold())
+    letters = "".join(ch if unicodedata.category(ch)[0] in "LMN" else " " for ch in folded)
+    # 40 letters of a four-byte script are 160 bytes; a file name may have 255.
+    words = "-".join(letters.split())
+    if len(words) > STEM_LENGTH:  # cut between words, if the script separates them
+        head, _, tail = words[: STEM_LENGTH + 1].rpartition("-")
+        words = head or tail[:STEM_LENGTH]
+    return f"{words or task.media.value}-{task.id[:8]}"
+
+
+def _file_update(path: Path, size: int, sha256: str) -> FileUpdate:
+    return FileUpdate(status=FileStatus.STORED, path=str(path), size_bytes=size, sha256=sha256)
+
+
+def _publish_as(part: Part, path: Path) -> bool:
+    """Whether the video is now at *path*, through this call or an earlier interrupted one."""
+    try:
+        _link_or_replace(part, path)
+    except FileExistsError:
+        return _finish_interrupted_publish(part, path)
+    return True
+
+
+def _link_or_replace(part: Part, path: Path) -> None:
+    try:
+        # A link fails if the name exists; a rename would silently replace that file.
+        os.link(part.path, path)
+    except FileExistsError:
+        raise
+    except OSError:
+        # exFAT and some network shares have no links: reserve the name, then rename over it.
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        _rename_part(part, path)
+
+
+def _finish_interrupted_publish(part: Part, path: Path) -> bool:
+    """Whether the existing file at *path* is this part, or a name that was reserved for it."""
+    try:
+        with _open_regular_file(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            same = size == part.size and sha256_of(file) == part.sha256
+    except OSError:
+        return False
+    if size == 0:  # reserved by a process that died before it renamed
+        _rename_part(part, path)
+    return same or size == 0
+
+
+def _rename_part(part: Part, path: Path) -> None:
+    if sys.platform == "win32":  # an open file cannot be renamed there
+        part.file.close()
+    try:
+        part.path.replace(path)
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def _open_regular_file(path: Path) -> BinaryIO:
+    """Open the regular file at *path* without following a symbolic link."""
+    if not stat.S_ISREG(path.lstat().st_mode):
+        raise FileNotFoundError(path)
+    return os.fdopen(os.open(path, _READ_FLAGS), "rb")
+
+
+def _sync_folder(folder: Path) -> None:
+    if sys.platform == "win32":  # a folder cannot be opened to be synced there
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

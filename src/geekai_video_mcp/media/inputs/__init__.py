@@ -1,0 +1,211 @@
+"""Media given by reference, made into what GeekAI takes before anything is submitted.
+
+A file becomes a data URI, and an earlier task its picture or its last frame; links and data
+URIs were checked with the arguments and stay as they are. Files are read on worker threads and
+decoded in child processes: the codecs are heavy, and a picture may be hostile.
+"""
+
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import anyio
+from anyio import to_thread
+
+from geekai_video_mcp.domain import media_refs
+from geekai_video_mcp.domain.lifecycle import Media, Task
+from geekai_video_mcp.domain.media_refs import DATA_URI_LIMIT, PICTURE_REMEDY, RefKind
+from geekai_video_mcp.domain.requests import GenerationRequest
+from geekai_video_mcp.domain.statuses import TERMINAL, FileStatus, Status
+from geekai_video_mcp.errors import RequestRefused, TaskNotFound
+from geekai_video_mcp.media.inputs.allowed_files import Unreadable, read_file
+from geekai_video_mcp.media.inputs.fields import MediaFields, MediaKind, replace_media
+
+RESOLVE_TIMEOUT: Final = 10.0
+"""Seconds for all pictures of one request; a 20 MB photograph takes about one."""
+LINK_TTL: Final = 6 * 86_400.0
+"""Seconds for which a result's link is passed on. GeekAI keeps it for 7 days (its Veo manual,
+read 2026-11-22), and the request it is given to may queue for a while."""
+MAX_PICTURE_BYTES: Final = (DATA_URI_LIMIT - 64) // 4 * 3
+"""Bytes of a picture whose data URI is just within the limit."""
+TOO_LARGE: Final = 2
+"""The exit status of `stills` for a picture of too many pixels."""
+
+
+RunWorker = Callable[[Sequence[str], bytes], Awaitable["subprocess.CompletedProcess[bytes]"]]
+"""Runs one of our programs with these arguments and this on its stdin."""
+FindTask = Callable[[str], Awaitable[Task]]
+
+
+async def run_worker(
+    arguments: Sequence[str], content: bytes
+) -> "subprocess.CompletedProcess[bytes]":
+    """Run the program in a process that ends when its caller stops waiting."""
+    return await anyio.run_process(
+        worker_command(arguments), input=content, stderr=subprocess.DEVNULL, check=False
+    )
+
+
+def worker_command(arguments: Sequence[str]) -> list[str]:
+    """The command line of one of our programs."""
+    # -P: a file named PIL.py in the user's folder must not be what the child imports.
+    program, *rest = arguments
+    return [sys.executable, "-P", "-m", f"geekai_video_mcp.media.workers.{program}", *rest]
+
+
+class MediaResolver:
+    """The way from a caller's references to what the wire takes."""
+
+    def __init__(
+        self,
+        *,
+        output_dir: Path,
+        folders: Sequence[Path],
+        account: str,
+        service_url: str,
+        find_task: FindTask,
+        run_worker: RunWorker = run_worker,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._folders = [output_dir, *folders]
+        self._account = account
+        self.service_url = service_url
+        """Where links may lead that lead nowhere else."""
+        self._find_task = find_task
+        self._run_worker = run_worker
+        self._clock = clock
+        self._decode_lock = anyio.Lock()
+        """Pictures are decoded one at a time: each may take half a gigabyte."""
+
+    async def resolve(self, request: GenerationRequest, fields: MediaFields) -> GenerationRequest:
+        """The request with a link or a data URI wherever a file or a task was named.
+
+        *fields* are those of the arguments that the request was made of.
+
+        Raises:
+            RequestRefused: what is named cannot be used; nothing was sent.
+            NotAuthorised, ServiceUnavailable: a task made elsewhere could not be asked for.
+            StorageUnavailable: the ledger cannot be read.
+        """
+        try:
+            with anyio.fail_after(RESOLVE_TIMEOUT):
+                resolved = await replace_media(request.body, fields, self._resolve_ref)
+        except TimeoutError:
+            msg = (
+                f"The pictures were not ready within {RESOLVE_TIMEOUT:.0f} s; give smaller or fewer"
+            )
+            raise RequestRefused(msg) from None
+        return request.with_body(resolved)
+
+    async def _resolve_ref(self, kind: MediaKind, where: str, text: str) -> str:
+        match kind:
+            case MediaKind.IMAGE:
+                return await self._resolve_picture(text, where)
+            case MediaKind.VIDEO:
+                return await self._resolve_video(text, where)
+            case MediaKind.AUDIO:
+                return text  # a link, which GeekAI fetches
+
+    async def _resolve_picture(self, text: str, where: str) -> str:
+        match media_refs.ref_kind(text):
+            case RefKind.FILE:
+                try:
+                    content = await to_thread.run_sync(read_file, text, self._folders)
+                except Unreadable as exc:
+                    raise _refusal(where, f"{exc}; or {PICTURE_REMEDY}") from exc
+                return await self._encode(content, where)
+            case RefKind.TASK:
+                task = await self._require_succeeded(text, where)
+                if task.media is Media.IMAGE:
+                    return await self._picture_of(task, where)
+                return await self._last_frame_of(task, where)
+            case _:
+                return text
+
+    async def _resolve_video(self, text: str, where: str) -> str:
+        if media_refs.ref_kind(text) is not RefKind.TASK:
+            return text
+        task = await self._require_succeeded(text, where)
+        if task.media is not Media.VIDEO:
+            raise _refusal(where, "that task made a picture; pass it as an image")
+        link = self._usable_link(task, task.result.url if task.result else None)
+        if link is None:
+            msg = "the link of that task's video has expired; give an https URL of the video"
+            raise _refusal(where, msg)
+        return link
+
+    async def _encode(self, content: bytes, where: str) -> str:
+        """The picture as a data URI, made smaller if it must be."""
+        if media_refs.picture_type(content) is None:
+            raise _refusal(where, "the file is not a PNG, JPEG or WebP image")
+        async with self._decode_lock:
+            done = await self._run_worker(["fit_image", str(MAX_PICTURE_BYTES)], content)
+        if done.returncode == TOO_LARGE:
+            raise _refusal(where, "the picture has too many pixels; give one of up to 120 million")
+        uri = media_refs.data_uri(done.stdout) if done.returncode == 0 else None
+        if uri is None:
+            raise _refusal(where, "the picture is damaged: it cannot be decoded to its end")
+        return uri
+
+    async def _picture_of(self, task: Task, where: str) -> str:
+        """What a picture task made: its file, or its link while there is none."""
+        if task.file_path is not None and task.file_status is FileStatus.STORED:
+            path = Path(task.file_path)
+            with suppress(Unreadable):
+                # From its own folder: it may have been stored before the output folder moved.
+                content = await to_thread.run_sync(read_file, task.file_path, [path.parent])
+                return await self._encode(content, where)
+        link = self._usable_link(task, task.result.url if task.result else None)
+        if link is None:
+            raise self._no_file(task, where)
+        return link
+
+    async def _last_frame_of(self, task: Task, where: str) -> str:
+        """A video task's last frame: its link, or the frame decoded from the file."""
+        link = self._usable_link(task, task.result.last_frame_url if task.result else None)
+        if link is not None:
+            return link
+        if task.file_path is not None and task.file_status is FileStatus.STORED:
+            async with self._decode_lock:
+                done = await self._run_worker(["preview", task.file_path, "last"], b"")
+            if done.returncode == 0 and done.stdout:
+                return await self._encode(done.stdout, where)
+        raise self._no_file(task, where)
+
+    def _no_file(self, task: Task, where: str) -> RequestRefused:
+        if task.file_status is FileStatus.NONE:
+            problem = "is not downloaded yet, so call get_video_task until it gives a file"
+        else:
+            problem = "is no longer on this machine or cannot be decoded"
+        return _refusal(where, f"the {task.media} of that task {problem}")
+
+    def _usable_link(self, task: Task, link: str | None) -> str | None:
+        """*link*, a result's, if this account can still have it fetched."""
+        recent = self._clock() - (task.ended_at or 0.0) < LINK_TTL
+        if link is None or not recent or task.account != self._account:
+            return None
+        with suppress(ValueError):
+            return media_refs.check_link(link, service_url=self.service_url)
+        return None
+
+    async def _require_succeeded(self, text: str, where: str) -> Task:
+        """The task that *text* names, if it has succeeded."""
+        try:
+            task = await self._find_task(str(media_refs.task_id(text)))
+        except TaskNotFound as exc:
+            msg = "no task of this id is known here or at the service; list_video_tasks shows all"
+            raise _refusal(where, msg) from exc
+        if task.status is Status.SUCCEED:
+            return task
+        if task.status in TERMINAL:
+            raise _refusal(where, f"that task made no {task.media}: it is {task.status}")
+        msg = f"that task is {task.status}, so call get_video_task until it is done"
+        raise _refusal(where, f"{msg}, and then make the same call")
+
+
+def _refusal(where: str, problem: str) -> RequestRefused:
+    return RequestRefused(f"{where}: {problem}")

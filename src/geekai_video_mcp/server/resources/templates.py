@@ -1,0 +1,171 @@
+"""The resource templates: one task as JSON, its file, and its preview images."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import anyio.to_thread
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
+
+from geekai_video_mcp.app import App
+from geekai_video_mcp.domain.lifecycle import Media, Task
+from geekai_video_mcp.domain.statuses import FileStatus
+from geekai_video_mcp.errors import GeekAIVideoError, TaskNotFound, quote
+from geekai_video_mcp.media.preview import Preview
+from geekai_video_mcp.server.resource_links import JPEG, JSON, MP4, PNG, ROOT, file_uri
+from geekai_video_mcp.server.results import task_view
+
+if TYPE_CHECKING:
+    from mcp.server.mcpserver import MCPServer
+
+MAX_BLOB_BYTES: Final = 8_000_000
+"""Bytes of a file that is read as a blob. As base64 it is a third larger, it is one line of JSON,
+and both ends hold it in memory several times; a clip of 10 s at 720p has 2 to 6 MB."""
+
+
+async def read_task(task_id: str, ctx: "Context[App]") -> str:
+    task = await _get_task(ctx, task_id)
+    return task_view(_app_of(ctx), task).model_dump_json(exclude_none=True)
+
+
+async def read_video(task_id: str, ctx: "Context[App]") -> bytes:
+    task = await _require_stored(ctx, task_id)
+    if task.media is Media.IMAGE:
+        raise ResourceError(f"Task {task.id} has an image as its result: read {file_uri(task)}.")
+    return await anyio.to_thread.run_sync(_read_content, Path(task.file_path or ""))
+
+
+async def read_cover(task_id: str, ctx: "Context[App]") -> bytes:
+    return await _read_picture(ctx, task_id, "cover")
+
+
+async def read_frames(task_id: str, ctx: "Context[App]") -> bytes:
+    return await _read_picture(ctx, task_id, "frames")
+
+
+async def read_last_frame(task_id: str, ctx: "Context[App]") -> bytes:
+    return await _read_picture(ctx, task_id, "last")
+
+
+class Template(NamedTuple):
+    """One kind of resource, as it is published, and the function that reads it."""
+
+    uri: str
+    read: Callable[[str, "Context[App]"], Awaitable[str | bytes]]
+    name: str
+    title: str
+    description: str
+    mime_type: str
+
+
+TEMPLATES: Final = (
+    Template(
+        f"{ROOT}/{{task_id}}",
+        read_task,
+        "task",
+        "Task",
+        "How a task stands, as get_video_task tells it",
+        JSON,
+    ),
+    Template(
+        f"{ROOT}/{{task_id}}/video",
+        read_video,
+        "video",
+        "Video",
+        f"The finished video, up to {MAX_BLOB_BYTES // 1_000_000} MB; a larger one is named by"
+        " path",
+        MP4,
+    ),
+    Template(
+        f"{ROOT}/{{task_id}}/cover",
+        read_cover,
+        "cover",
+        "Cover",
+        "One frame from the middle of the video, or the picture, at most 640 pixels wide or high",
+        JPEG,
+    ),
+    Template(
+        f"{ROOT}/{{task_id}}/frames",
+        read_frames,
+        "frames",
+        "Contact sheet",
+        "Six frames of the video in reading order",
+        JPEG,
+    ),
+    Template(
+        f"{ROOT}/{{task_id}}/last-frame",
+        read_last_frame,
+        "last-frame",
+        "Last frame",
+        "The video's last frame, or the picture, in full size: what a next shot begins with",
+        PNG,
+    ),
+)
+
+
+def register_templates(server: "MCPServer[App]") -> None:
+    """Add every template to *server*."""
+    for template in TEMPLATES:
+        server.resource(
+            template.uri,
+            name=template.name,
+            title=template.title,
+            description=template.description,
+            mime_type=template.mime_type,
+        )(template.read)
+
+
+async def _read_picture(ctx: "Context[App]", task_id: str, kind: Preview) -> bytes:
+    task = await _require_stored(ctx, task_id)
+    if task.media is Media.IMAGE and kind != "last":
+        kind = "picture"
+    picture = await _app_of(ctx).render_preview(Path(task.file_path or ""), kind)
+    if picture is None:
+        msg = f"No preview of {task.file_path}: the file was moved or cannot be decoded."
+        raise ResourceError(msg)
+    return picture
+
+
+def _read_content(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_BLOB_BYTES + 1)
+            size = path.stat().st_size
+    except OSError as exc:
+        msg = f"{path} cannot be read ({exc.strerror}); it may have been moved or deleted."
+        raise ResourceError(msg) from exc
+    if len(content) > MAX_BLOB_BYTES:
+        limit = f"{MAX_BLOB_BYTES / 1e6:.0f} MB"
+        msg = (
+            f"The video is {size / 1e6:.1f} MB, above the {limit} blob limit. Read it from {path}."
+        )
+        raise ResourceError(msg)
+    return content
+
+
+async def _require_stored(ctx: "Context[App]", task_id: str) -> Task:
+    """The task with this id, whose file must be on disk."""
+    task = await _get_task(ctx, task_id)
+    if task.file_status is not FileStatus.STORED:
+        raise ResourceError(f"The task has no file yet. {task_view(_app_of(ctx), task).next_step}")
+    return task
+
+
+async def _get_task(ctx: "Context[App]", task_id: str) -> Task:
+    """The task with this id; our errors become the SDK's, which sends their text to the client."""
+    try:
+        return await _app_of(ctx).engine.get_local(task_id)
+    except TaskNotFound as exc:
+        msg = (
+            f"Task {quote(exc.task_id, limit=64)} is not recorded on this machine."
+            " list_video_tasks lists the recorded tasks; get_video_task can also look up a task"
+            " at GeekAI."
+        )
+        raise ResourceNotFoundError(msg) from exc
+    except GeekAIVideoError as exc:
+        raise ResourceError(exc.message) from exc
+
+
+def _app_of(ctx: "Context[App]") -> App:
+    return ctx.request_context.lifespan_context

@@ -1,0 +1,123 @@
+"""MCP over stdio for a host that sends `server/discover` and then `initialize`.
+
+Claude Code 2.1.280 does so (its issue 96183, 2026-09-22): it sends `server/discover`, receives
+the response that this server supports 2026-07-28, and sends the old `initialize` to the same
+process. The SDK 2.3 lets the first request select the protocol era, so it refuses the
+handshake, and the host shows no tools. Here each probe is answered by a message loop of the
+SDK that ends after it, and the next request selects the era. When
+`tests/processes/test_probing.py` shows that the SDK no longer needs this, delete the module
+and run the SDK's server over `lines`.
+"""
+
+import inspect
+import logging
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+import anyio
+from anyio.streams.memory import MemoryObjectSendStream
+from mcp.shared.message import SessionMessage
+from mcp_types import JSONRPCError, JSONRPCRequest, JSONRPCResponse
+
+from geekai_video_mcp.server.stdio_filter import message_streams
+
+if TYPE_CHECKING:
+    from mcp.server.lowlevel import Server
+    from mcp.server.mcpserver import MCPServer
+    from mcp.shared._stream_protocols import ReadStream, WriteStream
+
+    from geekai_video_mcp.app import App
+
+    Loop = Callable[[ReadStream[Any], WriteStream[Any]], Coroutine[Any, Any, None]]
+
+logger = logging.getLogger(__name__)
+
+PROBE: Final = "server/discover"
+MAX_EARLY_MESSAGES: Final = 8
+"""Messages kept that arrive before the first request, as many as the SDK keeps itself."""
+
+
+async def serve_stdio(server: "MCPServer[App]") -> None:
+    """Serve MCP over stdin and stdout until the input ends."""
+    internals = _sdk_internals(server)
+    if internals is None:
+        logger.warning(
+            "the MCP SDK has changed: server/discover before initialize is not supported with it"
+        )
+        await server.run_stdio_async()
+        return
+    lowlevel_server, run = internals
+    async with (
+        message_streams() as (read, write),
+        lowlevel_server.lifespan(lowlevel_server) as lifespan_state,
+    ):
+        loop = partial(
+            run,
+            lowlevel_server,
+            lifespan_state=lifespan_state,
+            init_options=lowlevel_server.create_initialization_options(),
+        )
+        early = await answer_probes(read, write, loop)
+        replayed, merged = anyio.create_memory_object_stream[Any]()
+        async with anyio.create_task_group() as task_group:
+            task_group.start_soon(_replay, early, read, replayed)
+            await loop(merged, write)
+            task_group.cancel_scope.cancel()
+
+
+def _sdk_internals(
+    server: "MCPServer[App]",
+) -> "tuple[Server[App], Callable[..., Coroutine[Any, Any, None]]] | None":
+    """The undocumented parts of the SDK that are used here; None if they no longer exist."""
+    try:
+        from mcp.server.runner import serve_dual_era_loop
+
+        lowlevel_server = server._lowlevel_server  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - the only way to its loop
+        inspect.signature(serve_dual_era_loop).bind(
+            lowlevel_server, None, None, lifespan_state=None, init_options=None
+        )
+    except (ImportError, AttributeError, TypeError):
+        return None
+    return lowlevel_server, serve_dual_era_loop
+
+
+async def answer_probes(
+    read: "ReadStream[Any]", write: "WriteStream[Any]", loop: "Loop"
+) -> list[Any]:
+    """Answer all probes before the first other request; return what else was read."""
+    early: list[Any] = []
+    async for item in read:
+        message = item.message if isinstance(item, SessionMessage) else None
+        if not isinstance(message, JSONRPCRequest):
+            early = [*early, item][:MAX_EARLY_MESSAGES]
+        elif message.method != PROBE:
+            return [*early, item]
+        else:
+            await _answer_probe(item, write, loop)
+    return early
+
+
+async def _answer_probe(probe: SessionMessage, write: "WriteStream[Any]", loop: "Loop") -> None:
+    """Answer one probe by running *loop* as if it were the first message of a connection."""
+    send_probe, probes = anyio.create_memory_object_stream[Any](1)
+    send_response, responses = anyio.create_memory_object_stream[Any]()
+    await send_probe.send(probe)
+    async with send_probe, responses, anyio.create_task_group() as task_group:
+        task_group.start_soon(loop, probes, send_response)
+        async for response in responses:
+            await write.send(response)
+            if isinstance(response.message, JSONRPCResponse | JSONRPCError):
+                break
+        task_group.cancel_scope.cancel()
+
+
+async def _replay(
+    early: list[Any], rest: "ReadStream[Any]", destination: MemoryObjectSendStream[Any]
+) -> None:
+    """Send what was read already, and then everything that follows, to *destination*."""
+    async with destination:
+        for item in early:
+            await destination.send(item)
+        async for item in rest:
+            await destination.send(item)

@@ -1,0 +1,150 @@
+"""The handlers of the tools: each calls the engine and returns a result. Thin."""
+
+from collections.abc import Mapping
+from contextlib import aclosing, suppress
+from functools import partial
+from typing import Final
+
+import anyio
+from mcp.server.mcpserver import Context
+from mcp_types import CallToolResult, InputRequiredResult
+
+from geekai_video_mcp.app import App
+from geekai_video_mcp.config import SANDBOX_URL
+from geekai_video_mcp.domain import catalogue
+from geekai_video_mcp.domain.lifecycle import Media, Task
+from geekai_video_mcp.domain.requests import GenerationRequest
+from geekai_video_mcp.engine import LEDGER_TIMEOUT, SUBMIT_TIMEOUT, Engine
+from geekai_video_mcp.errors import GeekAIVideoError, RequestRefused, nothing_charged
+from geekai_video_mcp.server import results, views
+from geekai_video_mcp.server.arguments import (
+    MAX_WAIT_SECONDS,
+    Generate,
+    GetVideoTask,
+    ListVideoModels,
+    ListVideoTasks,
+)
+from geekai_video_mcp.server.confirmation import request_consent
+from geekai_video_mcp.server.tool import Answer, app_of
+from geekai_video_mcp.server.views import model_list
+
+ANSWER_DEADLINE: Final = 18.0
+"""Seconds in which a request is answered, its pictures included: under 20, as is promised."""
+
+
+async def generate(args: Generate, ctx: "Context[App]") -> Answer:
+    """Submit; with `async` false, wait as well; with `dry_run` true, neither."""
+    app, started, task_id = app_of(ctx), anyio.current_time(), None
+    key, variation = args.idempotency_key, args.variation
+    with nothing_charged():
+        request = await app.media.resolve(
+            args.to_request(default_model=app.default_models[args.media]), args.media_fields
+        )
+        checked = await _check_catalogue(app.engine, request, key=key, variation=variation)
+    request, warnings = request.with_body(checked.body), checked.warnings
+    forecast = partial(app.engine.forecast, request, idempotency_key=key, variation=variation)
+    if args.dry_run:
+        found = await forecast()
+        view = views.dry_run(found, sandbox=app.engine.account == SANDBOX_URL, warnings=warnings)
+        return results.text_result(view, views.dry_run_text(view, args.media))
+    if app.confirm_above is not None and app.engine.account != SANDBOX_URL:
+        with nothing_charged():
+            found = await forecast()
+        task_id = await request_consent(ctx, found, warnings, above=app.confirm_above)
+        if isinstance(task_id, InputRequiredResult):
+            return task_id
+        started = anyio.current_time()  # the user's time to answer is not counted as waiting
+    task, deduplicated = await app.engine.submit(
+        request,
+        idempotency_key=key,
+        variation=variation,
+        task_id=task_id,
+        # Resolving pictures took its part of the caller's time.
+        wait_seconds=min(SUBMIT_TIMEOUT, started + ANSWER_DEADLINE - anyio.current_time()),
+    )
+    # Whatever fails from here on, the task is under way: its id must reach the caller.
+    with suppress(GeekAIVideoError):
+        if not args.async_:
+            task = await _wait_for_task(app, ctx, task, ends=started + MAX_WAIT_SECONDS)
+        await app.engine.mark_delivered(task)
+    at, sandbox = app.clock(), task.account == SANDBOX_URL
+    task_text = views.duplicate_text if deduplicated else views.task_text
+    return results.text_result(
+        views.generation_result(
+            task, at=at, sandbox=sandbox, deduplicated=deduplicated, warnings=warnings
+        ),
+        task_text(task, at=at, sandbox=sandbox) + views.warnings_text(warnings),
+        failed=views.is_failure(task),
+        link=results.resource_link(task),
+    )
+
+
+async def _check_catalogue(
+    engine: Engine, request: GenerationRequest, *, key: str | None, variation: int | None
+) -> catalogue.CheckedRequest:
+    """The body by what is known of its model; a repeat of what was sent is never refused."""
+    if request.media is Media.IMAGE:  # nothing is described here of the image models
+        return catalogue.with_general_warnings(request.body)
+    try:
+        live = _video_models(engine.model_list.cached())
+        return catalogue.check_request(request.body, live=live)
+    except RequestRefused:
+        # The catalogue may have changed since it was sent. Its caller must find the task, and
+        # not read that nothing was charged.
+        forecast = await engine.forecast(request, idempotency_key=key, variation=variation)
+        if forecast.duplicate_of is None:
+            raise
+        return catalogue.with_general_warnings(request.body)
+
+
+async def get_video_task(args: GetVideoTask, ctx: "Context[App]") -> CallToolResult:
+    """Read the task, wait for it if asked to, and show what it made."""
+    app, started = app_of(ctx), anyio.current_time()
+    task = await app.engine.find_or_import(args.task_id)
+    task = await _wait_for_task(app, ctx, task, ends=started + args.wait_seconds)
+    await results.mark_delivered(app, task)
+    return await results.task_result(app, task, preview=args.preview)
+
+
+async def list_video_tasks(args: ListVideoTasks, ctx: "Context[App]") -> CallToolResult:
+    """A page of the ledger; one task more is read than shown, to know whether any follow."""
+    found = await app_of(ctx).engine.list_tasks(
+        limit=args.limit + 1, statuses=views.statuses_of(args.status), before=args.before
+    )
+    page, more = found[: args.limit], len(found) > args.limit
+    view = views.task_list(page, more=more, sandbox=SANDBOX_URL)
+    return results.text_result(view, views.task_list_text(view))
+
+
+async def list_video_models(args: ListVideoModels, ctx: "Context[App]") -> CallToolResult:
+    """What the package knows, and what the service lists if there is a key to ask with."""
+    engine = app_of(ctx).engine
+    # The sandbox takes every model, and lists only a few.
+    sandbox = engine.account == SANDBOX_URL
+    live = None if sandbox else _video_models(await engine.model_list.fetch())
+    if args.model:
+        view, text = model_list.model_details(args.model, live)
+    else:
+        view, text = model_list.model_list(args, live)
+    return results.text_result(view, text)
+
+
+def _video_models(
+    live: tuple[catalogue.LiveModel, ...] | None,
+) -> Mapping[str, catalogue.LiveModel] | None:
+    return None if live is None else catalogue.of_type(live, "video")
+
+
+async def _wait_for_task(app: App, ctx: "Context[App]", task: Task, *, ends: float) -> Task:
+    """The task when it settles or time is up, with progress reported every few seconds."""
+    started, progress, newest = anyio.current_time(), 0.0, task
+    left = max(0.0, ends - started)  # what came before it was waiting as well
+    # Longer only while another process holds the ledger: then the newest known is returned.
+    with anyio.move_on_after(left + LEDGER_TIMEOUT):
+        async with aclosing(app.engine.follow(task.id, wait_seconds=left)) as states:
+            async for newest in states:
+                # Strictly growing, by the specification, even when two changes coincide.
+                progress = max(anyio.current_time() - started, progress + 0.001)
+                text = views.progress_text(newest, at=app.clock())
+                await ctx.report_progress(progress, None, text)
+    return newest

@@ -1,0 +1,170 @@
+"""A task as text: what happened and what to do next, for a model that reads only text. Pure."""
+
+from datetime import UTC, datetime
+from typing import Final, Literal
+
+from geekai_video_mcp.domain import catalogue, moderation
+from geekai_video_mcp.domain.lifecycle import Media, Task
+from geekai_video_mcp.domain.statuses import NO_RESULT, FileStatus, Status
+from geekai_video_mcp.errors import MAYBE_CHARGED, NOT_CHARGED, RATE_LIMITED, as_sentence, quote
+from geekai_video_mcp.server.arguments import MAX_WAIT_SECONDS
+
+PREVIEW_LABEL: Final = "A sandbox preview, not made by GeekAI."
+
+PublicStatus = Literal["submitting", "pending", "running", "succeed", "failed", "unknown"]
+PUBLIC_STATUS: Final[dict[Status, PublicStatus]] = {
+    Status.INTENDED: "submitting",
+    Status.SUBMITTING: "submitting",
+    Status.PENDING: "pending",
+    Status.RUNNING: "running",
+    Status.SUCCEED: "succeed",
+    Status.FAILED: "failed",
+    Status.REJECTED: "failed",
+    Status.UNKNOWN: "unknown",
+    Status.ABANDONED: "failed",
+}
+MEDIA_NOUN: Final = {Media.VIDEO: "a video", Media.IMAGE: "an image"}
+
+
+def task_text(task: Task, *, at: float, sandbox: bool, same_account: bool = True) -> str:
+    """What happened and what to do next, in a line or two."""
+    if task.status is Status.SUCCEED:
+        headline = _success_text(task, sandbox=sandbox)
+    elif task.status is Status.FAILED:
+        error = ": ".join(part for part in (task.error_code, task.error_message) if part)
+        reason = as_sentence(quote(error) if error else "it gave no reason")
+        charge = _charge_note(sandbox=sandbox)
+        headline = f"GeekAI could not make the {task.media}: {reason} {charge}"
+    elif task.status in NO_RESULT:
+        # The message was written when the task ended, with its cost and the next step.
+        headline = task.error_message or _DEFAULT_MESSAGES[task.status]
+    else:
+        headline = f"The {task.media} is {progress_text(task, at=at)} so far."
+        if task.unreachable_since:
+            headline += f" GeekAI has not answered since {iso_time(task.unreachable_since)}."
+    return (
+        f"{headline} {next_step(task, sandbox=sandbox, same_account=same_account)} Task {task.id}."
+    )
+
+
+def duplicate_text(task: Task, *, at: float, sandbox: bool) -> str:
+    """The text for a task that an earlier, equal request has created."""
+    # An idempotency key belongs to one request for good: with the same key, a request with
+    # another variation would be refused.
+    argument = "idempotency_key" if task.idempotency_key else "variation"
+    advice = "" if task.status is Status.UNKNOWN else f" For another take, add a new {argument}."
+    return (
+        f"This is the task of the same request {max(0, at - task.created_at):.0f} s ago: nothing"
+        f" new was sent.{advice} {task_text(task, at=at, sandbox=sandbox)}"
+    )
+
+
+def progress_text(task: Task, *, at: float) -> str:
+    """The message of a progress notification."""
+    downloading = task.status is Status.SUCCEED and task.file_status is FileStatus.NONE
+    state = "downloading" if downloading else PUBLIC_STATUS[task.status]
+    return f"{state}, {elapsed_seconds(task, at=at):.0f} s"
+
+
+def elapsed_seconds(task: Task, *, at: float) -> float:
+    """Seconds from the request to the end of the task, or to *at* while it is not finished."""
+    return max(0.0, (task.ended_at or at) - task.created_at)
+
+
+def next_step(task: Task, *, sandbox: bool, same_account: bool = True) -> str:
+    """What the model should do now, in one sentence."""
+    if not same_account and not task.settled:
+        return (
+            "It was made with another service or key: tell the user that only a server started"
+            " with the same GEEKAI_BASE_URL and GEEKAI_API_KEY can follow it."
+        )
+    if task.status is Status.SUCCEED:
+        return _after_success(task)
+    if task.status is Status.FAILED:
+        return moderation.advice(task.error_code) or _AFTER_FAILURE
+    if task.status is Status.UNKNOWN:
+        return _resolve_hint(task, sandbox=sandbox)
+    if task.status in NO_RESULT:
+        return _after_refusal(task)
+    return f"Call get_video_task with this task_id and wait_seconds {MAX_WAIT_SECONDS}."
+
+
+_AFTER_FAILURE: Final = "Read the error, change the request where it says so, and generate again."
+_UNRELATED_TO_REQUEST: Final = frozenset(
+    {
+        "unauthorized",
+        "insufficient_balance",
+        "forbidden",
+        RATE_LIMITED,
+        "unreachable",
+        "unavailable",
+        "ledger_too_new",
+    }
+)
+"""Error codes of refusals that any other request would have met as well."""
+
+
+def _after_refusal(task: Task) -> str:
+    unknown_model = task.media is Media.VIDEO and task.model not in catalogue.models()
+    about_request = task.error_code not in _UNRELATED_TO_REQUEST and not moderation.advice(
+        task.error_code
+    )
+    if task.status is Status.REJECTED and unknown_model and about_request:
+        return f"If it is the model's name: {catalogue.unknown_model_message(task.model)}."
+    return "Nothing is under way for this task."
+
+
+def _after_success(task: Task) -> str:
+    if task.file_status is FileStatus.STORED and task.media is Media.IMAGE:
+        return f"Show the user the file; generate_video with image task:{task.id} makes it move."
+    if task.file_status is FileStatus.STORED:
+        return (
+            f"Show the user the file; image task:{task.id} begins a next shot with its last frame."
+        )
+    if task.file_status is FileStatus.LOST:
+        return f"Tell the user that the link is dead; GeekAI's console may have the {task.media}."
+    return f"It is being downloaded; call get_video_task with wait_seconds {MAX_WAIT_SECONDS}."
+
+
+def _resolve_hint(task: Task, *, sandbox: bool) -> str:
+    """How to resolve an unknown outcome: only a person may do it, outside the conversation."""
+    command = f"geekai-video-mcp tasks resolve {task.id}"
+    if sandbox:  # it has no console to look into
+        return f"Tell the user to decide on the command line: {command} --abandon, or --resubmit."
+    sent = iso_time(task.submitted_at) or "that time"
+    provider_id = task.provider_task_id
+    target = f"{MEDIA_NOUN[task.media]} sent at {sent} or soon after"
+    if provider_id:
+        target = f"task {quote(provider_id, limit=64)}"
+    return (
+        f"Tell the user to look in GeekAI's console for {target}, and to decide on the command"
+        f" line: {command} --attach ITS_ID, --abandon, or --resubmit."
+    )
+
+
+def _success_text(task: Task, *, sandbox: bool) -> str:
+    label = f" {PREVIEW_LABEL}" if sandbox else ""
+    if task.file_status is FileStatus.STORED:
+        size = f"{(task.file_bytes or 0) / 1e6:.1f} MB"
+        return f"The {task.media} is finished: {task.file_path} ({size}).{label}"
+    problem = f" {as_sentence(task.file_error)}" if task.file_error else ""
+    if task.file_status is FileStatus.LOST:
+        loss = f"The {task.media} was finished at GeekAI and cannot be fetched any more."
+        return f"{loss}{problem} {_charge_note(sandbox=sandbox)}{label}"
+    return f"The {task.media} is finished at GeekAI and not on disk yet.{problem}{label}"
+
+
+_DEFAULT_MESSAGES: Final = {
+    Status.REJECTED: f"It was not accepted. {NOT_CHARGED}",
+    Status.UNKNOWN: f"No answer came. {MAYBE_CHARGED}",
+    Status.ABANDONED: f"A person has given it up. {MAYBE_CHARGED}",
+}
+
+
+def _charge_note(*, sandbox: bool) -> str:
+    return NOT_CHARGED if sandbox else MAYBE_CHARGED
+
+
+def iso_time(at: float | None) -> str | None:
+    """*at*, Unix seconds, as an ISO 8601 time in UTC, to the second."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds") if at is not None else None

@@ -1,0 +1,124 @@
+"""A picture is published as a video is: whole, known by its own bytes, replacing nothing."""
+
+import base64
+import shutil
+from collections.abc import AsyncGenerator
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import httpx
+import pytest
+
+from geekai_video_mcp.domain.lifecycle import Media, Task
+from geekai_video_mcp.domain.statuses import FileStatus
+from geekai_video_mcp.errors import StorageUnavailable
+from support.fake_geekai import STILL, VIDEO, file
+from support.net import LINK, Net, refused, succeeded
+
+JPEG = b"\xff\xd8\xff\xe0" + bytes(300) + b"\xff\xd9"
+WEBP = b"RIFF" + (4 + 300).to_bytes(4, "little") + b"WEBP" + bytes(300)
+KINDS = [(STILL, ".png"), (JPEG, ".jpg"), (WEBP, ".webp")]
+
+
+def pictured(url: str = LINK) -> Task:
+    return replace(succeeded(url), media=Media.IMAGE)
+
+
+def inline(content: bytes) -> Task:
+    return pictured(f"data:;base64,{base64.b64encode(content).decode()}")
+
+
+def unmeasured(content: bytes) -> httpx.Response:
+    """An answer that says nothing of its length, and so ends as a broken connection does."""
+
+    async def body() -> AsyncGenerator[bytes]:
+        yield content
+
+    response = httpx.Response(200, content=body())
+    del response.headers["Transfer-Encoding"]
+    return response
+
+
+@pytest.mark.parametrize(("content", "ending"), KINDS)
+async def test_a_picture_is_called_what_its_bytes_say(
+    net: Net, content: bytes, ending: str
+) -> None:
+    net.answers["static.geekai.co"] = file(content)
+
+    fact = await net.fetch(pictured())
+
+    assert net.files() == [f"a-fox-in-the-snow-01234567{ending}"]
+    assert Path(str(fact.path)).read_bytes() == content
+
+
+@pytest.mark.parametrize(("content", "ending"), KINDS)
+async def test_a_picture_in_the_answer_itself_is_published_without_a_request(
+    net: Net, content: bytes, ending: str
+) -> None:
+    fact = await net.fetch(inline(content))
+
+    assert Path(str(fact.path)).suffix == ending
+    assert Path(str(fact.path)).read_bytes() == content
+    assert net.requests == []
+
+
+@pytest.mark.parametrize("content", [VIDEO, b"<html>no picture</html>", b"GIF89a" + bytes(300)])
+async def test_what_is_no_picture_is_not_saved_as_one(net: Net, content: bytes) -> None:
+    net.answers["static.geekai.co"] = file(content)
+
+    assert "not return a known image format" in await refused(net, pictured())
+    assert "not return a known image format" in await refused(net, inline(content))
+
+
+async def test_a_picture_is_not_saved_as_a_video(net: Net) -> None:
+    net.answers["static.geekai.co"] = file(STILL)
+
+    assert "not return a known video format" in await refused(net, succeeded())
+
+
+@pytest.mark.parametrize(("content", "_"), KINDS)
+async def test_a_picture_of_no_announced_length_is_whole_or_not_saved(
+    net: Net, content: bytes, _: str
+) -> None:
+    net.answers["static.geekai.co"] = unmeasured(content[:-3])
+    assert "ended early" in await refused(net, pictured())
+
+    net.answers["static.geekai.co"] = unmeasured(content)
+    assert (await net.fetch(pictured())).status is FileStatus.STORED
+
+
+@pytest.mark.parametrize("text", ["?", "AAAA=A", "Ü"])
+async def test_an_answer_that_is_no_base64_holds_no_picture(net: Net, text: str) -> None:
+    fact = await net.fetch(pictured(f"data:;base64,{text}"))
+
+    assert fact.status is FileStatus.LOST
+    assert fact.error == "The image in the response could not be decoded."
+    assert net.files() == []
+
+
+async def test_an_inline_picture_leaves_room_on_the_disk(
+    net: Net, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nearly_full(_: Path) -> SimpleNamespace:
+        return SimpleNamespace(free=1000)
+
+    monkeypatch.setattr(shutil, "disk_usage", nearly_full)
+    with pytest.raises(StorageUnavailable) as told:
+        await net.fetch(inline(STILL))
+
+    assert "The image" in told.value.message
+    assert net.files() == []
+
+
+async def test_a_picture_that_stands_under_its_name_is_taken_when_its_link_is_dead(
+    net: Net,
+) -> None:
+    net.folder.mkdir()
+    (net.folder / "a-fox-in-the-snow-01234567.png").write_bytes(STILL)
+    (net.folder / "a-fox-in-the-snow-01234567.mp4").write_bytes(VIDEO)
+    net.answers["static.geekai.co"] = httpx.Response(404)
+
+    fact = await net.fetch(pictured())
+
+    assert (fact.status, Path(str(fact.path)).suffix) == (FileStatus.STORED, ".png")

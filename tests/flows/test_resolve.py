@@ -1,0 +1,573 @@
+"""What a person makes of an outcome that nobody knows: attach, abandon, or send again."""
+
+import sqlite3
+from collections.abc import Awaitable
+from dataclasses import replace
+
+import anyio
+import httpx
+import pytest
+
+from geekai_video_mcp.domain.admission import Limits
+from geekai_video_mcp.domain.lifecycle import (
+    GIVE_UP_AFTER,
+    GIVE_UP_MIN_POLLS,
+    Observation,
+    Task,
+    advance,
+    import_task,
+)
+from geekai_video_mcp.domain.statuses import Status
+from geekai_video_mcp.errors import (
+    CapReached,
+    InvalidDecision,
+    NotAuthorised,
+    ServiceUnavailable,
+    StorageUnavailable,
+    TaskNotFound,
+)
+from geekai_video_mcp.ledger import Ledger
+from support.fake_geekai import always, once, refusal
+from support.world import World, call, now, structured, text
+
+CHARGED = "00000000-0000-0000-0000-000000000001"
+"""What the service calls the first request it charged."""
+
+
+async def lost(world: World, *, prompt: str = "a fox") -> str:
+    """A task that was charged and whose answer never came."""
+    world.service.on_create = once(httpx.ReadError("reset"))
+    async with world.client() as client:
+        shown = structured(await call(client, "generate_video", prompt=prompt))
+    assert shown["task_status"] == "unknown"
+    return shown["task_id"]
+
+
+async def all_tasks(world: World) -> dict[str, Task]:
+    ledger = await Ledger.open(world.state)
+    try:
+        return {task.id: task for task in await ledger.list_tasks(limit=100)}
+    finally:
+        await ledger.close()
+
+
+async def test_what_a_person_finds_at_the_service_is_followed_to_its_file(world: World) -> None:
+    task_id = await lost(world)
+    async with world.client() as client:
+        async with world.resolver() as desk:
+            attached = await desk.attach(task_id, CHARGED)
+        await anyio.sleep(20)  # until the server, which was not told, looks around
+        done = structured(await call(client, "get_video_task", task_id=task_id, wait_seconds=45))
+
+    assert (attached.status, attached.provider_task_id) == (Status.RUNNING, CHARGED)
+    assert done["task_status"] == "succeed"
+    assert world.files()
+    assert world.service.charges == ["a fox"]
+
+
+async def test_a_video_is_attached_by_the_name_the_person_gave(world: World) -> None:
+    """The answer to a look may leave it out, and nobody could look again."""
+    task_id = await lost(world)
+    world.service.on_poll = once(httpx.Response(200, json={"task_status": "running"}))
+    async with world.resolver() as desk:
+        attached = await desk.attach(task_id, CHARGED)
+
+    assert attached.provider_task_id == CHARGED
+
+
+async def test_what_was_given_up_and_is_found_after_all_can_still_be_attached(
+    world: World,
+) -> None:
+    task_id = await lost(world)
+    async with world.resolver() as desk:
+        await desk.abandon(task_id)
+        attached = await desk.attach(task_id, CHARGED)
+
+    assert attached.status is Status.RUNNING
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (refusal(404, "not_found", "no such task"), InvalidDecision),
+        (httpx.ConnectError("no route"), ServiceUnavailable),
+        (httpx.Response(500), ServiceUnavailable),
+        (refusal(401, "unauthorized", "no"), NotAuthorised),
+    ],
+    ids=["unknown there", "offline", "broken", "another key"],
+)
+async def test_an_id_that_the_service_does_not_confirm_is_not_attached(
+    world: World, answer: httpx.Response | Exception, error: type[Exception]
+) -> None:
+    task_id = await lost(world)
+    before = await all_tasks(world)
+    world.service.on_poll = always(answer)
+    async with world.resolver() as desk:
+        with pytest.raises(error):
+            await desk.attach(task_id, CHARGED)
+
+    assert await all_tasks(world) == before
+
+
+LONG = "x" * 100
+CUT = f'"{"x" * 63}…"'
+"""How a message repeats it."""
+
+
+async def no(decision: Awaitable[Task]) -> str:
+    """The words in which *decision* is refused."""
+    with pytest.raises(InvalidDecision) as told:
+        await decision
+    return told.value.message
+
+
+async def test_a_name_that_the_service_does_not_know_is_repeated_as_far_as_it_helps(
+    world: World,
+) -> None:
+    task_id = await lost(world)
+    async with world.resolver() as desk:
+        said = await no(desk.attach(task_id, LONG))
+
+    assert said == f"GeekAI knows no task {CUT} of this key. Nothing was changed."
+
+
+async def test_a_task_that_nobody_knows_is_said_to_be_unknown(world: World) -> None:
+    async with world.resolver() as desk:
+        with pytest.raises(TaskNotFound, match='No task "nobody" is known here'):
+            await desk.attach("nobody", CHARGED)
+
+
+async def test_one_video_is_attached_to_one_task_by_two_people_at_once(world: World) -> None:
+    first, second = await lost(world), await lost(world, prompt="a hare")
+    refused: list[str] = []
+
+    async def attach(task_id: str) -> None:
+        async with world.resolver() as desk:
+            try:
+                await desk.attach(task_id, CHARGED)
+            except InvalidDecision as exc:
+                refused.append(exc.message)
+
+    async with anyio.create_task_group() as people:
+        people.start_soon(attach, first)
+        people.start_soon(attach, second)
+
+    (said,) = refused
+    assert "here already" in said
+    bearers = [task.id for task in (await all_tasks(world)).values() if task.provider_task_id]
+    assert len(bearers) == 1
+    assert bearers[0] in said
+
+
+async def test_one_task_takes_one_video_from_two_people_at_once(world: World) -> None:
+    task_id = await lost(world)
+    await lost(world, prompt="a hare")
+    attached, refused = list[str | None](), list[str]()
+
+    async def attach(provider_task_id: str) -> None:
+        async with world.resolver() as desk:
+            try:
+                attached.append((await desk.attach(task_id, provider_task_id)).provider_task_id)
+            except InvalidDecision as exc:
+                refused.append(exc.message)
+
+    async with anyio.create_task_group() as people:
+        for provider_task_id in world.service.jobs:
+            people.start_soon(attach, provider_task_id)
+
+    assert len(attached) == len(refused) == 1
+    assert "only an unknown outcome" in refused[0]
+    assert (await all_tasks(world))[task_id].provider_task_id == attached[0]
+
+
+async def test_a_video_that_was_taken_in_already_is_not_attached_as_well(world: World) -> None:
+    task_id = await lost(world)
+    world.service.on_poll = always(httpx.Response(200, json={"task_status": "running"}))
+    async with world.client() as client:
+        taken_in = structured(await call(client, "get_video_task", task_id=LONG))
+    async with world.resolver() as desk:
+        said = await no(desk.attach(task_id, LONG))
+
+    assert said == (
+        f"{CUT} is task {taken_in['task_id']} here already; if that is its video,"
+        " give this one up with --abandon. Nothing was changed."
+    )
+
+
+async def test_a_task_that_the_service_has_named_takes_no_other_name(world: World) -> None:
+    task_id = await lost(world)
+    other = await lost(world, prompt="a hare")
+    given_up = Observation(status=Status.UNKNOWN, at=0.0, provider_task_id=LONG)
+    ledger = await Ledger.open(world.state)
+    await ledger.change(task_id, lambda task: advance(task, given_up))
+    await ledger.close()
+    world.service.on_poll = always(httpx.Response(200, json={"task_status": "running"}))
+    async with world.resolver() as desk:
+        said = await no(desk.attach(task_id, CHARGED))
+        again = await desk.attach(task_id, LONG)
+        assert (await desk.abandon(other)).status is Status.ABANDONED
+
+    assert said == f"GeekAI knows it as {CUT} already. Nothing was changed."
+    assert again.status is Status.RUNNING
+
+
+async def test_a_task_of_another_key_is_not_attached_or_sent_with_this_one(world: World) -> None:
+    task_id = await lost(world)
+    world.account = "another key"
+    async with world.resolver() as desk:
+        with pytest.raises(InvalidDecision, match="another service or key"):
+            await desk.attach(task_id, CHARGED)
+        with pytest.raises(InvalidDecision, match="another service or key"):
+            await desk.supersede(task_id)
+        given_up = await desk.abandon(task_id)
+
+    assert given_up.status is Status.ABANDONED
+    assert len(world.service.requests) == 1
+
+
+async def test_what_was_given_up_is_told_as_such_and_nothing_is_sent_or_looked_at(
+    world: World,
+) -> None:
+    task_id = await lost(world)
+    async with world.resolver() as desk:
+        given_up = await desk.abandon(task_id)
+    async with world.client() as client:
+        await anyio.sleep(3600)
+        shown = await call(client, "get_video_task", task_id=task_id)
+
+    assert shown.is_error
+    assert structured(shown)["task_status"] == "failed"
+    assert structured(shown)["error"]["code"] == "abandoned"
+    assert "It may have been charged." in text(shown)
+    assert given_up.error_message == (
+        "A person has given it up, its outcome unknown. It may have been charged."
+    )
+    assert len(world.service.requests) == 1
+
+
+async def test_what_was_given_up_is_not_what_the_next_call_repeats(world: World) -> None:
+    task_id = await lost(world)
+    async with world.resolver() as desk:
+        await desk.abandon(task_id)
+    async with world.client() as client:
+        again = structured(await call(client, "generate_video", prompt="a fox"))
+
+    assert not again["deduplicated"]
+    assert world.service.charges == ["a fox", "a fox"]
+
+
+async def test_an_answer_that_comes_after_a_person_gave_up_still_wins(world: World) -> None:
+    """Its process was taken for dead, a person gave the task up, and the POST was answered."""
+
+    async def after_being_given_up(_: httpx.Request) -> None:
+        await anyio.sleep(5)
+        ledger = await Ledger.open(world.state)
+        (task,) = await ledger.unfinished(world.account)
+        unknown = Observation(status=Status.UNKNOWN, at=now(), owner=task.owner, attempt=1)
+        await ledger.change(task.id, lambda task: advance(task, unknown))
+        await ledger.close()
+        async with world.resolver() as desk:
+            await desk.abandon(task.id)
+
+    world.service.on_create = after_being_given_up
+    async with world.client() as client:
+        started = structured(await call(client, "generate_video", prompt="a fox"))
+        done = structured(
+            await call(client, "get_video_task", task_id=started["task_id"], wait_seconds=45)
+        )
+
+    assert done["task_status"] == "succeed"
+    assert world.service.charges == ["a fox"]
+
+
+async def test_a_request_that_a_person_sends_again_is_a_task_of_its_own(world: World) -> None:
+    task_id = await lost(world)
+    async with world.resolver() as desk:
+        sent = await desk.send(await desk.supersede(task_id))
+    async with world.client() as client:
+        old = await call(client, "get_video_task", task_id=task_id)
+        done = structured(await call(client, "get_video_task", task_id=sent.id, wait_seconds=45))
+
+    assert sent.status is Status.PENDING
+    assert sent.id != task_id
+    assert structured(old)["error"]["code"] == "abandoned"
+    assert sent.id in text(old)
+    assert done["task_status"] == "succeed"
+    assert world.service.charges == ["a fox", "a fox"]
+    first, second = world.service.jobs.values()
+    assert first.body == second.body
+
+
+async def test_a_request_is_sent_again_once_however_many_people_ask(world: World) -> None:
+    task_id = await lost(world)
+    refused: list[str] = []
+
+    async def resubmit() -> None:
+        async with world.resolver() as desk:
+            try:
+                await desk.send(await desk.supersede(task_id))
+            except InvalidDecision as exc:
+                refused.append(exc.message)
+
+    async with anyio.create_task_group() as people:
+        for _ in range(4):
+            people.start_soon(resubmit)
+    await resubmit()
+
+    assert world.service.charges == ["a fox", "a fox"]
+    assert len(await all_tasks(world)) == 2
+    assert len(refused) == 4
+    assert all("abandoned" in said for said in refused)
+
+
+async def test_a_person_who_leaves_before_it_was_sent_again_has_it_sent_once(
+    world: World,
+) -> None:
+    task_id = await lost(world)
+    async with world.resolver() as desk:
+        new = await desk.supersede(task_id)
+    async with world.client() as one, world.client():
+        await anyio.sleep(60)
+        done = structured(await call(one, "get_video_task", task_id=new.id, wait_seconds=45))
+
+    assert done["task_status"] == "succeed"
+    assert world.service.charges == ["a fox", "a fox"]
+
+
+async def test_what_a_person_is_about_to_send_is_left_to_them_while_they_are_there(
+    world: World,
+) -> None:
+    task_id = await lost(world)
+    async with world.client(), world.resolver() as desk:
+        new = await desk.supersede(task_id)
+        await anyio.sleep(30)
+        meanwhile = list(world.service.charges)
+        sent = await desk.send(new)
+
+    assert meanwhile == ["a fox"]
+    assert sent.status is Status.PENDING
+    assert world.service.charges == ["a fox", "a fox"]
+
+
+@pytest.mark.parametrize("statement", ["UPDATE", "INSERT"])
+async def test_a_crash_amid_the_decision_leaves_all_of_it_or_nothing(
+    world: World, statement: str
+) -> None:
+    """A trigger stands for the end of the process at either half of the transaction."""
+    task_id = await lost(world)
+    before = await all_tasks(world)
+    with sqlite3.connect(world.state / "ledger.sqlite3") as disk:
+        disk.execute(
+            f"CREATE TRIGGER crash AFTER {statement} ON task"
+            " BEGIN SELECT RAISE(ROLLBACK, 'gone'); END"
+        )
+    disk.close()
+    async with world.resolver() as desk:
+        with pytest.raises(StorageUnavailable):
+            await desk.supersede(task_id)
+
+    assert await all_tasks(world) == before
+
+
+async def test_a_person_who_leaves_while_the_answer_is_awaited_pays_once(world: World) -> None:
+    async def slowly(_: httpx.Request) -> None:
+        await anyio.sleep(5)
+
+    task_id = await lost(world)
+    world.service.on_create = slowly
+    with anyio.move_on_after(1):
+        async with world.resolver() as desk:
+            await desk.send(await desk.supersede(task_id))
+
+    (new,) = (task for task in (await all_tasks(world)).values() if task.id != task_id)
+    assert new.status is Status.PENDING
+    assert world.service.charges == ["a fox", "a fox"]
+
+
+async def test_a_person_who_leaves_is_not_held_for_as_long_as_an_answer_may_take(
+    world: World,
+) -> None:
+    async def slowly(_: httpx.Request) -> None:
+        await anyio.sleep(100)
+
+    task_id = await lost(world)
+    world.service.on_create = slowly
+    began = anyio.current_time()
+    with anyio.move_on_after(1):
+        async with world.resolver() as desk:
+            await desk.send(await desk.supersede(task_id))
+    held = anyio.current_time() - began
+    async with world.client():
+        await anyio.sleep(60)
+
+    assert held < 15
+    (new,) = (task for task in (await all_tasks(world)).values() if task.id != task_id)
+    assert new.status is Status.UNKNOWN
+    assert world.service.charges == ["a fox", "a fox"]
+
+
+async def test_a_second_outcome_that_is_unknown_is_for_a_person_again(world: World) -> None:
+    task_id = await lost(world)
+    world.service.on_create = once(httpx.ReadError("reset"))
+    async with world.resolver() as desk:
+        second = await desk.send(await desk.supersede(task_id))
+        third = await desk.send(await desk.supersede(second.id))
+
+    assert (second.status, third.status) == (Status.UNKNOWN, Status.PENDING)
+    assert world.service.charges == ["a fox"] * 3
+
+
+async def test_what_was_refused_or_could_not_leave_the_second_time_costs_nothing(
+    world: World,
+) -> None:
+    task_id = await lost(world)
+    world.service.before_charge = always(refusal(400, "bad", "no"))
+    async with world.resolver() as desk:
+        again = await desk.send(await desk.supersede(task_id))
+
+    assert again.status is Status.REJECTED
+    assert world.service.charges == ["a fox"]
+
+
+async def test_a_full_disk_after_the_second_answer_names_the_task_at_the_service(
+    world: World,
+) -> None:
+    task_id = await lost(world)
+    with sqlite3.connect(world.state / "ledger.sqlite3") as disk:
+        disk.execute(
+            "CREATE TRIGGER full BEFORE UPDATE ON task WHEN NEW.provider_task_id IS NOT NULL"
+            " BEGIN SELECT RAISE(FAIL, 'database or disk is full'); END"
+        )
+    disk.close()
+    async with world.resolver() as desk:
+        with pytest.raises(StorageUnavailable, match=r"0002.* It may have been charged\."):
+            await desk.send(await desk.supersede(task_id))
+
+
+async def test_a_task_made_elsewhere_has_no_request_to_send_again(world: World) -> None:
+    seen = Observation(status=Status.RUNNING, at=now())
+    stranger = import_task(seen, provider_task_id=CHARGED, account=world.account)
+    ledger = await Ledger.open(world.state)
+    await ledger.add(replace(stranger, status=Status.UNKNOWN))
+    await ledger.close()
+    async with world.resolver() as desk:
+        said = await no(desk.supersede(stranger.id))
+
+    assert said == ("It was made elsewhere, so its request is not known here. Nothing was changed.")
+    assert world.service.requests == []
+
+
+@pytest.mark.parametrize("status", ["pending", "succeed"])
+async def test_only_an_unknown_outcome_is_for_a_person_to_decide(world: World, status: str) -> None:
+    async with world.client() as client:
+        started = structured(await call(client, "generate_video", prompt="a fox"))
+        if status == "succeed":
+            await call(client, "get_video_task", task_id=started["task_id"], wait_seconds=45)
+    before, asked = await all_tasks(world), len(world.service.requests)
+    async with world.resolver() as desk:
+        said = [
+            await no(desk.attach(started["task_id"], CHARGED)),
+            await no(desk.abandon(started["task_id"])),
+            await no(desk.supersede(started["task_id"])),
+        ]
+
+    only = f"It is {status}, and only an unknown outcome"
+    assert said == [
+        f"{only} can be attached. Nothing was changed.",
+        f"{only} is for a person to decide. Nothing was changed.",
+        f"{only} is for a person to decide. Nothing was changed.",
+    ]
+    assert await all_tasks(world) == before
+    assert len(world.service.requests) == asked
+
+
+async def lost_with(world: World, **arguments: object) -> str:
+    world.service.on_create = once(httpx.ReadError("reset"))
+    async with world.client() as client:
+        return structured(await call(client, "generate_video", **arguments))["task_id"]
+
+
+PICTURE = "data:image/png;base64,iVBORw0KGgo" + "A" * 9001
+
+
+async def test_what_is_sent_again_has_its_pictures_whole(world: World) -> None:
+    task_id = await lost_with(world, prompt="a fox", image=PICTURE)
+    async with world.resolver() as desk:
+        sent = await desk.send(await desk.supersede(task_id))
+
+    assert sent.status is Status.PENDING
+    assert [job.body["image"] for job in world.service.jobs.values()] == [PICTURE, PICTURE]
+
+
+async def test_what_has_lost_its_pictures_is_not_sent_without_them(world: World) -> None:
+    """They are let go when it is accepted, and a day later nobody knows what became of it."""
+    world.service.job_seconds = 9 * GIVE_UP_AFTER
+    async with world.client() as client:
+        wish = {"prompt": "a fox", "extra_body": {"image_list": [PICTURE]}}
+        task_id = structured(await call(client, "generate_video", **wish))["task_id"]
+        ledger = await Ledger.open(world.state)
+        await ledger.change(task_id, lambda task: replace(task, poll_count=GIVE_UP_MIN_POLLS))
+        await ledger.close()
+        world.clock_is_ahead = GIVE_UP_AFTER
+        await anyio.sleep(60)
+    before = await all_tasks(world)
+    async with world.resolver() as desk:
+        said = await no(desk.supersede(task_id))
+        assert await all_tasks(world) == before
+        await desk.abandon(task_id)
+
+    assert said == (
+        "Its images are no longer stored, so it cannot be sent again unchanged; mark it as"
+        " abandoned with --abandon, and request the video again. Nothing was changed."
+    )
+    assert before[task_id].status is Status.UNKNOWN
+    assert world.service.charges == ["a fox"]
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        {"prompt": "a fox", "idempotency_key": "shot 1", "variation": 3},
+        {"prompt": "data: " + "a fox and a hare " * 100},
+    ],
+    ids=["named", "taken for a picture"],
+)
+async def test_what_is_sent_again_keeps_its_name_and_its_take(
+    world: World, wish: dict[str, object]
+) -> None:
+    task_id = await lost_with(world, **wish)
+    async with world.resolver() as desk:
+        sent = await desk.send(await desk.supersede(task_id))
+    async with world.client() as client:
+        again = structured(await call(client, "generate_video", **wish))
+
+    assert again["task_id"] == sent.id
+    assert again["deduplicated"]
+    assert len(world.service.charges) == 2
+
+
+async def test_the_caps_hold_for_what_is_sent_again(world: World) -> None:
+    task_id = await lost(world)
+    world.limits = Limits(per_day=1, in_flight=5)
+    async with world.resolver() as desk:
+        with pytest.raises(CapReached):
+            await desk.supersede(task_id)
+
+    (task,) = (await all_tasks(world)).values()
+    assert task.status is Status.UNKNOWN
+
+
+async def test_a_late_answer_is_recorded_though_its_name_went_to_another(world: World) -> None:
+    task_id = await lost_with(world, prompt="a fox", idempotency_key="shot 1")
+    async with world.resolver() as desk:
+        await desk.supersede(task_id)
+    ledger = await Ledger.open(world.state)
+    old = await ledger.find(task_id)
+    assert old is not None
+    late = Observation(
+        status=Status.PENDING, at=now(), owner=old.owner, attempt=1, provider_task_id=CHARGED
+    )
+    found = await ledger.change(task_id, lambda task: advance(task, late))
+    await ledger.close()
+
+    assert (found.status, found.provider_task_id) == (Status.PENDING, CHARGED)

@@ -1,0 +1,142 @@
+"""Promise 1: at most one paid submission per request."""
+
+import sqlite3
+
+import anyio
+import httpx
+import pytest
+
+from geekai_video_mcp.domain.lifecycle import Media
+from geekai_video_mcp.domain.requests import GenerationRequest
+from support.fake_geekai import always, once, refusal
+from support.world import World, call, structured, text
+
+
+async def test_the_row_is_durable_before_the_request_leaves(world: World) -> None:
+    seen: list[tuple[str, int]] = []
+
+    async def look_at_the_disk(_: httpx.Request) -> None:
+        with sqlite3.connect(world.state / "ledger.sqlite3") as another_process:
+            seen.extend(another_process.execute("SELECT status, attempt FROM task"))
+        another_process.close()
+
+    world.service.before_charge = look_at_the_disk
+    async with world.client() as client:
+        await call(client, "generate_video", prompt="a fox")
+
+    assert seen == [("submitting", 1)]
+
+
+async def test_a_cancelled_call_pays_once_and_keeps_its_task(world: World) -> None:
+    async def slowly(_: httpx.Request) -> None:
+        await anyio.sleep(10)
+
+    world.service.on_create = slowly
+    async with world.client() as client:
+        with anyio.move_on_after(5) as given_up:
+            await client.call_tool("generate_video", {"prompt": "a fox"})
+        await anyio.sleep(10)
+        (task,) = await world.tasks()
+        found = structured(await call(client, "get_video_task", task_id=task.id, wait_seconds=45))
+
+    assert given_up.cancelled_caught
+    assert world.service.charges == ["a fox"]
+    assert found["task_status"] == "succeed"
+
+
+async def test_a_server_that_closes_waits_for_the_answer_it_paid_for(world: World) -> None:
+    async def slowly(_: httpx.Request) -> None:
+        await anyio.sleep(5)
+
+    world.service.on_create = slowly
+    async with world.client() as client:
+        with anyio.move_on_after(1):
+            await client.call_tool("generate_video", {"prompt": "a fox"})
+
+    (task,) = await world.tasks()
+    assert task.provider_task_id is not None
+    assert world.service.charges == ["a fox"]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(httpx.ReadError("reset"), id="reset after the charge"),
+        pytest.param(httpx.ReadTimeout("silence"), id="silence"),
+        pytest.param(httpx.RemoteProtocolError("garbage"), id="garbage"),
+        pytest.param(ZeroDivisionError("what nobody foresaw"), id="unforeseen"),
+        pytest.param(httpx.Response(500, text="<html>oops</html>"), id="500"),
+        pytest.param(httpx.Response(503), id="503"),
+        pytest.param(httpx.Response(200, text="<html>welcome</html>"), id="200 without JSON"),
+        pytest.param(httpx.Response(200, json={"model": "x"}), id="200 without a task"),
+    ],
+)
+async def test_an_outcome_that_is_not_known_is_never_sent_again(
+    world: World, answer: httpx.Response | Exception
+) -> None:
+    world.service.on_create = once(answer)
+    async with world.client() as client:
+        lost = await call(client, "generate_video", prompt="a fox")
+        task_id = structured(lost)["task_id"]
+    async with world.client() as client:
+        await anyio.sleep(3600)
+        later = await call(client, "get_video_task", task_id=task_id)
+
+    assert world.service.charges == ["a fox"]
+    for shown in (lost, later):
+        assert shown.is_error
+        assert structured(shown)["task_status"] == "unknown"
+        assert structured(shown)["error"]["code"] == "no_answer"
+        assert "It may have been charged." in text(shown)
+        assert "Nothing was charged." not in text(shown)
+        assert task_id in text(shown)
+
+
+async def test_an_answer_that_names_no_task_is_kept_for_a_person(world: World) -> None:
+    world.service.on_create = always(httpx.Response(200, text="<html>welcome</html>"))
+    async with world.app() as app:
+        request = GenerationRequest(Media.VIDEO, {"model": "m", "prompt": "a fox"})
+        task, _ = await app.engine.submit(request)
+
+    assert task.raw_response is not None
+    assert "welcome" in task.raw_response
+
+
+@pytest.mark.parametrize(
+    "kind", [httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError]
+)
+async def test_what_surely_did_not_leave_is_tried_again_and_paid_once(
+    world: World, kind: type[httpx.TransportError]
+) -> None:
+    world.service.before_charge = once(kind("not sent"))
+    async with world.client() as client:
+        started = await call(client, "generate_video", prompt="a fox")
+
+    assert not started.is_error
+    assert world.service.charges == ["a fox"]
+
+
+async def test_a_rate_limit_is_waited_out_as_long_as_the_service_asks(world: World) -> None:
+    limited = refusal(429, "rate_limit", "slow down")
+    limited.headers["Retry-After"] = "40"
+    world.service.before_charge = once(limited)
+    async with world.client() as client:
+        started = structured(await call(client, "generate_video", prompt="a fox"))
+        await anyio.sleep(39 - 15)
+        before = list(world.service.charges)
+        await anyio.sleep(2)
+        after = list(world.service.charges)
+
+    assert started["task_status"] == "submitting"
+    assert (before, after) == ([], ["a fox"])
+
+
+async def test_a_redirect_is_not_followed(world: World) -> None:
+    away = httpx.Response(307, headers={"Location": "https://evil.test/videos/generations"})
+    world.service.before_charge = always(away)
+    async with world.client() as client:
+        refused = await call(client, "generate_video", prompt="a fox")
+
+    assert refused.is_error
+    assert "Nothing was charged." in text(refused)
+    assert len(world.service.requests) == 1

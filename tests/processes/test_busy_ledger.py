@@ -1,0 +1,129 @@
+"""Promise 3 while another process holds the ledger and does not let go. In real time."""
+
+import sqlite3
+from collections.abc import Generator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import anyio
+import pytest
+from mcp import MCPError
+
+from geekai_video_mcp import engine
+from geekai_video_mcp.cli import main
+from geekai_video_mcp.ledger import sqlite
+from geekai_video_mcp.server import tools
+from support.world import World, call, structured, text
+
+
+@contextmanager
+def held(world: World, *, how: str = "IMMEDIATE") -> Generator[None]:
+    """A transaction that somebody has begun and does not end; an EXCLUSIVE one holds readers up."""
+    path = world.state / "ledger.sqlite3"
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute(f"BEGIN {how}")
+        yield
+        other.execute("ROLLBACK")
+
+
+async def test_a_call_is_answered_though_the_ledger_is_not_and_the_same_call_finds_its_task(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tools, "ANSWER_DEADLINE", 0.3)
+    world = World(tmp_path)
+    async with world.client() as client:
+        with held(world):
+            began = anyio.current_time()
+            late = await call(client, "generate_video", prompt="a fox")
+            took = anyio.current_time() - began
+        again = await call(client, "generate_video", prompt="a fox")
+        while again.is_error:
+            again = await call(client, "generate_video", prompt="a fox")
+
+    assert late.is_error
+    assert took < 5
+    assert "It may have been charged." in text(late)
+    assert "Repeat the same call unchanged" in text(late)
+    assert structured(again)["deduplicated"]
+    assert world.service.charges == ["a fox"]
+
+
+async def test_a_look_is_answered_though_another_process_holds_the_ledger(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Our own next change waits for the other process, and every read for its turn behind it."""
+    monkeypatch.setattr(engine, "FIND_TIMEOUT", 0.5)
+    world = World(tmp_path)
+    async with world.client() as client:
+        task_id = structured(await call(client, "generate_video", prompt="a fox"))["task_id"]
+        with held(world):
+            began = anyio.current_time()
+            waited = await call(client, "get_video_task", task_id=task_id, wait_seconds=12)
+            took = anyio.current_time() - began
+            late = await call(client, "get_video_task", task_id=task_id, wait_seconds=0)
+            late_took = anyio.current_time() - began - took
+
+    assert structured(waited)["task_status"] == "pending"
+    assert took < 12 + 5
+    assert late.is_error
+    assert text(late) == (
+        "The task database is busy. Call get_video_task again; every task goes on meanwhile."
+    )
+    assert late_took < 5
+
+
+BUSY = "The task database is busy. Wait a few seconds, then try again."
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that gives another process's transaction a moment, and not half a minute."""
+    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT", 0.2)
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_what_only_reads_a_busy_ledger_says_so_and_nothing_of_money(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    async with world.client() as client:
+        task_id = structured(await call(client, "generate_video", prompt="a fox"))["task_id"]
+        with held(world, how="EXCLUSIVE"):
+            looked = await call(client, "get_video_task", task_id=task_id, wait_seconds=0)
+            listed = await call(client, "list_video_tasks")
+            with pytest.raises(MCPError) as resource:
+                await client.read_resource(f"video://tasks/{task_id}")
+        after = await call(client, "get_video_task", task_id=task_id, wait_seconds=0)
+
+    assert (looked.is_error, listed.is_error) == (True, True)
+    assert text(looked) == text(listed) == BUSY
+    assert BUSY in str(resource.value)
+    assert not after.is_error
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_request_that_a_busy_ledger_does_not_take_was_not_charged(tmp_path: Path) -> None:
+    """Though the first thing that fails on its way is a read."""
+    world = World(tmp_path)
+    async with world.client() as client:
+        await call(client, "list_video_tasks")
+        with held(world, how="EXCLUSIVE"):
+            refused = await call(client, "generate_video", prompt="a fox")
+
+    assert refused.is_error
+    assert text(refused) == (
+        "The task database is busy. Nothing was charged. Wait a few seconds, then try again."
+    )
+    assert world.service.charges == []
+
+
+@pytest.mark.usefixtures("impatient")
+def test_the_command_line_says_that_the_ledger_is_busy_and_nothing_of_money(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world = World(tmp_path)
+    sqlite.Store(world.state).close()
+    monkeypatch.setenv("GEEKAI_STATE_DIR", str(world.state))
+    with held(world, how="EXCLUSIVE"):
+        status = main(["tasks"])
+
+    assert status != 0
+    assert capsys.readouterr().err == f"{BUSY}\n"

@@ -1,0 +1,60 @@
+"""What is durable before what, read off the system calls: the stand-in for a power cut."""
+
+from pathlib import Path
+
+import pytest
+
+from reliability.crash_points import SCENARIOS, SIZE, TAKES, recorded
+from reliability.harness import open_harness
+from reliability.tracing import Call, unavailable
+
+pytestmark = [
+    pytest.mark.skipif(bool(unavailable()), reason=unavailable() or "strace can attach"),
+    pytest.mark.timeout(180),
+]
+
+LEDGER = "ledger.sqlite3>"
+JOURNAL = "ledger.sqlite3-journal>"
+
+
+async def calls_of(name: str, folder: Path) -> list[Call]:
+    """Every call of an undisturbed run of one scenario."""
+    (scenario,) = [each for each in SCENARIOS if each.name == name]
+    async with open_harness(folder, takes=TAKES, size=SIZE) as here:
+        return await recorded(here, scenario)
+
+
+def first(calls: list[Call], names: str, *words: str, after: int = -1) -> int:
+    """Where one of the calls *names* first mentions all *words*, later than *after*."""
+    for at, call in enumerate(calls):
+        if at > after and call.name in names.split() and all(word in call.rest for word in words):
+            return at
+    pytest.fail(f"no {names} of {words} after call {after}")
+
+
+async def test_a_video_is_whole_on_disk_before_it_has_its_name_or_its_record(
+    tmp_path: Path,
+) -> None:
+    calls = await calls_of("download", tmp_path)
+
+    written = max(
+        at for at, call in enumerate(calls) if call.name == "write" and ".part>" in call.rest
+    )
+    synced = first(calls, "fsync fdatasync", ".part>")
+    named = first(calls, "link linkat rename renameat renameat2", ".part", ".mp4")
+    folder = first(calls, "fsync", "/videos>", after=named)
+    told = first(calls, "pwrite64", LEDGER, "stored")
+    committed = first(calls, "fdatasync fsync", LEDGER, after=told)
+
+    assert written < synced < named < folder < told < committed
+
+
+async def test_the_claim_to_send_is_on_disk_before_a_byte_leaves(tmp_path: Path) -> None:
+    calls = await calls_of("submit", tmp_path)
+
+    claimed = first(calls, "pwrite64", LEDGER, "submitting")
+    safe = first(calls, "fdatasync fsync", LEDGER, after=claimed)
+    committed = first(calls, "ftruncate", JOURNAL, after=safe)
+    sent = first(calls, "sendto", "<TCP", "POST ")
+
+    assert claimed < safe < committed < sent

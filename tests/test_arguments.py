@@ -1,0 +1,624 @@
+"""What a caller may ask for, and how a refusal reads: one line, the field's name, no value."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from geekai_video_mcp.domain.media_refs import DATA_URI_LIMIT, LINK_LIMIT, PATH_LIMIT
+from geekai_video_mcp.errors import NOT_CHARGED, RequestRefused
+from geekai_video_mcp.server.arguments import (
+    PROMPT_LIMIT,
+    GenerateImage,
+    GenerateVideo,
+    GetVideoTask,
+)
+
+HTTPS = "https://example.com/a.png"
+PNG = "data:image/png;base64,iVBORw0KGgo="
+JPEG = "data:image/jpeg;base64,/9j/4AAQ"
+WEBP = "data:image/webp;base64,UklGRgAAAABXRUJQ"
+
+
+def refused(**arguments: object) -> str:
+    """The words of the refusal of *arguments*; a prompt is given unless it is the point."""
+    with pytest.raises(RequestRefused) as refusal:
+        GenerateVideo.parse({"prompt": "a fox", **arguments})
+    message = refusal.value.message
+    assert len(message.splitlines()) == 1
+    assert NOT_CHARGED in message
+    message.encode()
+    return message
+
+
+def sent(**arguments: object) -> dict[str, Any]:
+    """The body that leaves for *arguments*."""
+    asked = GenerateVideo.parse({"prompt": "a fox", **arguments})
+    return dict(asked.to_request(default_model="cogvideox-flash").body)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("prompt", ""),
+        ("prompt", "   \n"),
+        ("prompt", "x" * (PROMPT_LIMIT + 1)),
+        ("prompt", "x" * 100_000),
+        ("prompt", 7),
+        ("prompt", ["a fox"]),
+        ("prompt", "nul\0"),
+        ("prompt", "half \ud800"),
+        ("negative_prompt", "half \udfff"),
+        ("model", ""),
+        ("model", "m" * 129),
+        ("model", {"name": "x"}),
+        ("size", "x" * 129),
+        ("with_audio", "perhaps"),
+        ("watermark", []),
+        ("duration", 0),
+        ("duration", -5),
+        ("duration", 61),
+        ("duration", 5.5),
+        ("duration", "five"),
+        ("duration", True),
+        ("duration", float("nan")),
+        ("duration", 10**30),
+        ("fps", 0),
+        ("fps", 121),
+        ("fps", False),
+        ("retries", -1),
+        ("retries", 11),
+        ("async", "later"),
+        ("images", HTTPS),
+        ("images", [HTTPS] * 31),
+        ("audio", ["https://x/1.mp3"] * 11),
+        ("extra_body", "draft"),
+        ("extra_body", ["draft"]),
+    ],
+)
+def test_a_value_that_cannot_be_meant_is_refused_by_field(field: str, value: object) -> None:
+    assert refused(**{field: value}).startswith(f"{field}: ")
+
+
+MEDIA = ["image", "image_tail", "images", "video", "audio", "image_list", "static_mask"]
+HOSTILE = [
+    "http://example.com/a.png",
+    "HTTP://example.com/a.png",
+    "ftp://example.com/a.png",
+    "javascript:alert(1)",
+    "gopher://example.com/_",
+    "https://",
+    "https:///a.png",
+    "https:example.com",
+    "https://a b",
+    "https://a\nb",
+    "https://example.com/\u202egnp.a",
+    "https://" + "x" * 5000,
+    "https://example.com/" + "x" * LINK_LIMIT,
+    "https://user@example.com/a.png",
+    "https://user:secret@example.com/a.png",
+    "https://example.com\\@127.0.0.1/a.png",
+    "https://127.0.0.1\\.example.com/a.png",
+    "https://example.com:0/a.png",
+    "https://example.com:99999/a.png",
+    "https://[::1/a.png",
+    "https://127.0.0.1/a.png",
+    "https://127.1/a.png",
+    "https://2130706433/a.png",
+    "https://0x7f.1/a.png",
+    "https://0177.0.0.1/a.png",
+    "https://LOCALHOST/a.png",
+    "https://localhost.:8443/a.png",
+    "https://[::1]/a.png",
+    "https://[::ffff:127.0.0.1]/a.png",
+    "https://[64:ff9b::7f00:1]/a.png",
+    "https://169.254.169.254/latest/meta-data",
+    "https://metadata.google.internal/",
+    "https://10.0.0.1/a.png",
+    "https://printer.local/a.png",
+    "https://127.0.0.1.nip.io/a.png",
+    "https://%31%32%37.0.0.1/a.png",
+    "https://①②⑦.0.0.1/a.png",
+    "https://intranet/a.png",
+    "https://sandbox.invalid/api/v1/files/a.png",
+    "task:",
+    "task:../../etc/passwd",
+    "task:a b",
+    "file://server/share/a.png",
+    "file:///videos/a%00.png",
+    "file:",
+    "file://[",
+]
+
+
+def placed(field: str, value: object) -> dict[str, Any]:
+    """The arguments with *value* in *field*, wherever that is."""
+    if field in {"image_list", "static_mask"}:
+        return {"extra_body": {field: [value] if field == "image_list" else value}}
+    return {field: [value] if field in {"images", "audio"} else value}
+
+
+def where(field: str) -> str:
+    """How a refusal of it names *field*."""
+    member = {"image_list": "extra_body.image_list.0", "static_mask": "extra_body.static_mask"}
+    return member.get(field, f"{field}.0" if field in {"images", "audio"} else field)
+
+
+@pytest.mark.parametrize("field", MEDIA)
+@pytest.mark.parametrize("value", HOSTILE)
+def test_a_link_that_geekai_should_not_fetch_is_refused_with_the_way_out(
+    field: str, value: str
+) -> None:
+    message = refused(**placed(field, value))
+
+    assert message.startswith(f"{where(field)}: ")
+    assert "give an https URL" in message
+    assert value in {"task:", "file:"} or value not in message
+
+
+@pytest.mark.parametrize("field", ["image", "image_tail", "images"])
+@pytest.mark.parametrize("value", ["", "a.png", "../a.png", "./a.png", "/9j/4AAQSk", "iVBORw0KG"])
+def test_a_name_that_could_be_anything_is_no_picture(field: str, value: str) -> None:
+    message = refused(**placed(field, value))
+
+    assert message.startswith(f"{where(field)}: ")
+    assert "an absolute file path" in message
+
+
+@pytest.mark.parametrize("field", ["video", "audio"])
+@pytest.mark.parametrize(
+    "value", ["/etc/passwd", "~/a.mp4", "../a.mp4", "C:\\a.mp4", "file:///a.mp4", "a.mp4", "", PNG]
+)
+def test_reference_media_are_no_files(field: str, value: str) -> None:
+    message = refused(**placed(field, value))
+
+    assert message.startswith(f"{where(field)}: ")
+    assert "give an https URL" in message
+
+
+def test_only_a_video_may_be_an_earlier_task() -> None:
+    assert sent(video="task:8d1f")["video"] == "task:8d1f"
+    assert refused(audio=["task:8d1f"]).startswith("audio.0: ")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "/videos/a.png",
+        "~/Pictures/a b.png",
+        "C:\\Users\\a.png",
+        "\\\\server\\share\\a.png",
+        "file:///videos/a%20b.png",
+        "file://localhost/a.png",
+        "FILE:/C:/a.png",
+        "task:8d1f",
+        "task: be386e16-91bc-4694-b5b8-23a555db33b2",
+    ],
+)
+@pytest.mark.parametrize("field", ["image", "image_tail", "images", "image_list", "static_mask"])
+def test_a_picture_may_be_a_file_or_an_earlier_task(field: str, value: str) -> None:
+    assert GenerateVideo.parse({"prompt": "a fox", **placed(field, value)})
+
+
+def test_a_path_is_no_longer_than_any_file_has() -> None:
+    assert "too long" in refused(image="/" + "a" * PATH_LIMIT)
+
+
+@pytest.mark.parametrize("field", MEDIA)
+@pytest.mark.parametrize(
+    ("service", "value"),
+    [
+        ("https://sandbox.invalid/api/v1", "https://sandbox.invalid/api/v1/files/a.png"),
+        ("http://127.0.0.1:8766/api/v1", "http://127.0.0.1:8766/api/v1/files/a.png"),
+    ],
+)
+def test_the_services_own_links_may_be_given_wherever_it_is(
+    field: str, service: str, value: str
+) -> None:
+    asked = {"prompt": "a fox", **placed(field, value)}
+
+    assert GenerateVideo.parse(asked, service_url=service)
+    for other in ("https://geekai.co/api/v1", service.replace("8766", "8767").replace("in", "i")):
+        with pytest.raises(RequestRefused):
+            GenerateVideo.parse(asked, service_url=other)
+
+
+@pytest.mark.parametrize(
+    "uri",
+    ["data:text/html;base64,AA", "data:image/svg+xml;base64,A", "data:", "DATA:image/png,AA"],
+)
+def test_a_data_uri_must_be_a_picture(uri: str) -> None:
+    assert "image: a data URI must begin" in refused(image=uri)
+
+
+@pytest.mark.parametrize(
+    ("uri", "why"),
+    [
+        ("data:image/png;base64,", "holds no PNG, JPEG or WebP"),
+        ("data:image/png;base64,AAAA", "holds no PNG, JPEG or WebP"),
+        ("data:image/png;base64,iVBORw0KGg", "not valid base64"),
+        ("data:image/png;base64,iVBORw0 KGgo=", "not valid base64"),
+        ("data:image/png;base64,_-_-", "not valid base64"),
+        (PNG.replace("png", "jpeg"), "is labelled jpeg but contains png"),
+        (JPEG.replace("jpeg", "webp"), "is labelled webp but contains jpeg"),
+        (WEBP.replace("webp", "png"), "is labelled png but contains webp"),
+    ],
+)
+def test_a_data_uri_must_hold_what_it_says(uri: str, why: str) -> None:
+    assert why in refused(image=uri)
+
+
+def test_a_data_uri_may_be_as_long_as_the_limit_and_no_longer() -> None:
+    head = PNG.removesuffix("=")
+    longest = head + "A" * ((DATA_URI_LIMIT - len(head)) // 4 * 4 + 1)
+
+    assert sent(image=longest)["image"] == longest
+    assert f"the limit is {DATA_URI_LIMIT:,}" in refused(image=longest + "AAAA")
+
+
+@pytest.mark.parametrize("field", ["video", "audio"])
+def test_reference_media_are_links_alone(field: str) -> None:
+    assert "https URL" in refused(**{field: [PNG] if field == "audio" else PNG})
+
+
+@pytest.mark.parametrize(
+    "given_image",
+    [
+        HTTPS,
+        "HTTPS://example.com:8443/a?b=c#d",
+        "https://8.8.8.8/a.png",
+        PNG,
+        JPEG,
+        WEBP,
+        JPEG.replace("image/jpeg", "image/JPG"),
+        "https://例え.jp/画",
+    ],
+)
+def test_pictures_are_passed_on_as_they_were_given(given_image: str) -> None:
+    body = sent(image=given_image, image_tail=given_image, images=[given_image, HTTPS])
+
+    assert (body["image"], body["image_tail"]) == (given_image, given_image)
+    assert body["images"] == [given_image, HTTPS]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "hint"),
+    [
+        ("prompts", "did you mean prompt?"),
+        ("negativeprompt", "did you mean negative_prompt?"),
+        ("aspectRatio", "did you mean aspect_ratio?"),
+        ("async_", "did you mean async?"),
+        ("xyzzy", "known are prompt, model,"),
+    ],
+)
+def test_an_unknown_argument_is_refused_by_name_with_what_was_meant(wrong: str, hint: str) -> None:
+    message = refused(**{wrong: 1})
+
+    assert f"{wrong}: no such argument" in message
+    assert hint in message
+
+
+def test_a_missing_prompt_is_asked_for() -> None:
+    with pytest.raises(RequestRefused, match="prompt is required"):
+        GenerateVideo.parse({})
+
+
+def test_every_mistake_is_named_at_once() -> None:
+    message = refused(duration=0, fps=0, prompts="x")
+
+    assert all(f"{name}: " in message for name in ("duration", "fps", "prompts"))
+
+
+def test_null_is_absent() -> None:
+    everything = dict.fromkeys(
+        ["model", "negative_prompt", "image", "images", "duration", "async", "extra_body"]
+    )
+
+    assert sent(**everything) == sent()
+
+
+@pytest.mark.parametrize(
+    "together",
+    [
+        {"size": "1920x1080", "aspect_ratio": "9:16"},
+        {"size": "1920\n\n×\n\n1080", "aspect_ratio": "9:\n16"},
+        {"size": "720x720", "aspect_ratio": "16:0"},
+        {"size": "1920x1080", "resolution": "720p"},
+        {"extra_body": {"duration": 5}},
+    ],
+)
+def test_two_fields_that_contradict_each_other_are_both_named(together: dict[str, Any]) -> None:
+    if together.get("aspect_ratio") == "16:0":
+        assert sent(**together)
+        return
+    message = refused(**together)
+    assert all(name in message for name in together)
+
+
+@pytest.mark.parametrize(
+    "together",
+    [
+        {"size": "1920x1080", "aspect_ratio": "16:9", "resolution": "1080p"},
+        {"size": "1080x1920", "aspect_ratio": "9:16", "resolution": "1080P"},
+        {"size": "854x480", "aspect_ratio": "16:9", "resolution": "480p"},
+        {"size": "large", "aspect_ratio": "keep_ratio", "resolution": "768P"},
+        {"aspect_ratio": "adaptive"},
+        {"duration": 60, "fps": 16},
+    ],
+)
+def test_what_may_be_right_goes_through_in_the_callers_spelling(together: dict[str, Any]) -> None:
+    body = sent(**together)
+
+    assert {name: body[name] for name in together} == together
+
+
+CANARY = "sk-canary-0123456789"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"image": CANARY},
+        {"images": [CANARY]},
+        {"video": f"http://{CANARY}"},
+        {"image": f"data:{CANARY}"},
+        {"duration": CANARY},
+        {"with_audio": CANARY},
+        {"model": CANARY * 10},
+        {"prompt": f"{CANARY}\0"},
+        {"prompt": {"x": CANARY}},
+        {"extra_body": CANARY},
+        {"extra_body": {"draft": CANARY}},
+        {"extra_body": {"x": f"{CANARY}\ud800"}},
+        {"size": "7777x1080", "aspect_ratio": "9:16"},
+    ],
+)
+def test_a_refusal_never_repeats_a_value(arguments: dict[str, Any]) -> None:
+    message = refused(**arguments)
+
+    assert CANARY not in message
+    assert "7777" not in message
+
+
+@settings(deadline=None)
+@given(st.text(st.characters(codec=None), max_size=300))
+def test_a_refusal_is_one_line_whatever_the_argument_is_called(name: str) -> None:
+    known = GenerateVideo.model_fields
+    if name.strip() in {"", "async"} or name in known:
+        return
+    assert len(refused(**{name: 1})) < 1000
+
+
+# extra_body
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"seed": 42, "camerafixed": True, "real_person_mode": "on", "new": {"deep": [1, None]}},
+        {"camera_control": "down_back"},
+        {"camera_control": {"type": "simple", "config": {"zoom": 1.5}}},
+        {"static_mask": HTTPS},
+        {"image_list": [HTTPS, {"image_url": HTTPS, "type": "first_frame"}]},
+        {"video_list": [{"video_url": HTTPS, "refer_type": "base"}]},
+        {"draft": True, "return_last_frame": False, "movement_amplitude": "auto"},
+        {},
+    ],
+)
+def test_extra_body_is_passed_on_as_it_is(extra: dict[str, Any]) -> None:
+    assert sent(extra_body=extra)["extra_body"] == extra
+
+
+def nested(depth: int) -> object:
+    value: object = 1
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"seed": "\ud800"},
+        {"deep": [{"a": "\udfff"}]},
+        {"\ud800": 1},
+        {"nul": ["\0"]},
+        {"seed": float("nan")},
+        {"camera_control": {"zoom": float("inf")}},
+        {"seed": 10**5000},
+        {"deep": nested(300)},
+        {"camera_control": nested(100_000)},
+        {"draft": "perhaps"},
+        {"camera_strength": ""},
+    ],
+    ids=[
+        "half",
+        "deep-half",
+        "half-name",
+        "nul",
+        "nan",
+        "infinity",
+        "huge",
+        "deep",
+        "bottomless",
+        "no-boolean",
+        "empty",
+    ],
+)
+def test_extra_body_takes_only_what_json_can_hold(extra: dict[str, Any]) -> None:
+    assert refused(extra_body=extra).startswith("extra_body")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "body"),
+    [
+        (
+            {"duration": "6", "fps": " 24 ", "retries": "0"},
+            {"duration": 6, "fps": 24, "retries": 0},
+        ),
+        ({"with_audio": "true", "watermark": "false"}, {"with_audio": True, "watermark": False}),
+        ({"image": json.dumps([HTTPS, PNG])}, {"image": [HTTPS, PNG]}),
+        ({"images": json.dumps([HTTPS])}, {"images": [HTTPS]}),
+        ({"audio": f' ["{HTTPS}"]'}, {"audio": [HTTPS]}),
+        ({"extra_body": '{"seed": 7, "new": [null]}'}, {"extra_body": {"seed": 7, "new": [None]}}),
+        (
+            {"extra_body": {"image_list": '["task:8d1f", {"type": "first_frame"}]'}},
+            {"extra_body": {"image_list": ["task:8d1f", {"type": "first_frame"}]}},
+        ),
+        (
+            {"extra_body": {"static_mask": "/9j/4AAQSkZJRg", "image_list": ["iVBORw0KGgo"]}},
+            {"extra_body": {"static_mask": "/9j/4AAQSkZJRg", "image_list": ["iVBORw0KGgo"]}},
+        ),
+    ],
+)
+def test_what_a_client_has_written_as_text_is_read_as_it_was_meant(
+    arguments: dict[str, Any], body: dict[str, Any]
+) -> None:
+    assert {name: sent(**arguments)[name] for name in body} == body
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("extra_body", "{'seed': 7}"),
+        ("extra_body", '{"seed": NaN}'),
+        ("extra_body", '{"duration": 5}'),
+        ("extra_body", "[" * 100_000),
+        ("extra_body", '["seed"]'),
+        ("images", '{"a": 1}'),
+        ("images", "[1, 2]"),
+        ("images", json.dumps([HTTPS] * 31)),
+        ("image", json.dumps([HTTPS] * 10)),
+        ("image", '["http://example.com/a.png"]'),
+    ],
+)
+def test_text_that_holds_something_else_is_refused_as_that_would_be(field: str, value: str) -> None:
+    assert refused(**{field: value}).startswith(field)
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"image_list": [{"image_url": "http://example.com/a.png"}]},
+        {"image_list": [{"deep": [{"image_url": "https://127.0.0.1/a.png"}]}]},
+        {"static_mask": {"url": "https://localhost/a.png"}},
+        {"video_list": [{"video_url": "/etc/passwd"}]},
+        {"video_list": ["https://10.0.0.1/a.mp4"]},
+    ],
+)
+def test_a_link_inside_an_object_is_judged_as_well(extra: dict[str, Any]) -> None:
+    assert refused(extra_body=extra).startswith(f"extra_body.{next(iter(extra))}")
+
+
+@pytest.mark.parametrize("field", ["image", "mask", "images"])
+def test_the_pictures_that_a_picture_starts_from_are_judged_alike(field: str) -> None:
+    with pytest.raises(RequestRefused, match=rf"^{field}.*https URL"):
+        GenerateImage.parse({"prompt": "a fox", **placed(field, "https://127.1/a.png")})
+    assert GenerateImage.parse({"prompt": "a fox", **placed(field, "task:8d1f")})
+
+
+json_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(st.characters(codec=None), max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=8,
+)
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    st.dictionaries(
+        st.sampled_from([info.alias or name for name, info in GenerateVideo.model_fields.items()]),
+        json_values
+        | st.dictionaries(st.sampled_from(["draft", "seed", "image_list"]), json_values),
+        max_size=4,
+    )
+)
+def test_whatever_is_asked_is_refused_or_leaves_as_json(arguments: dict[str, Any]) -> None:
+    try:
+        asked = GenerateVideo.parse({"prompt": "a fox", **arguments})
+    except RequestRefused:
+        return
+    body = asked.to_request(default_model="m").body
+
+    assert body["async"] is True
+    assert set(body) <= {"prompt", "model", "async", *arguments}
+    json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
+
+
+# The request
+
+
+def test_only_what_the_caller_set_leaves_with_a_model_and_always_async() -> None:
+    assert sent() == {"prompt": "a fox", "model": "cogvideox-flash", "async": True}
+    assert sent(model="veo", duration=8, watermark=False) == {
+        "prompt": "a fox",
+        "model": "veo",
+        "duration": 8,
+        "watermark": False,
+        "async": True,
+    }
+
+
+@pytest.mark.parametrize("wait_here", [True, False])
+def test_async_false_is_ours_and_never_geekais(wait_here: bool) -> None:  # noqa: FBT001 - parametrized
+    assert GenerateVideo.parse({"prompt": "x", "async": wait_here}).async_ is wait_here
+    assert sent(**{"async": wait_here})["async"] is True
+
+
+def test_white_space_around_a_prompt_is_not_sent() -> None:
+    assert sent(prompt="  a fox \n")["prompt"] == "a fox"
+
+
+@pytest.mark.parametrize(
+    "prompt", ["x", "雪の中の狐", "рыжая лиса", "ثعلب في الثلج", "🦊" * PROMPT_LIMIT]
+)
+def test_a_prompt_in_any_script_is_sent_as_it_is(prompt: str) -> None:
+    assert sent(prompt=prompt)["prompt"] == prompt
+
+
+# get_video_task
+
+
+@pytest.mark.parametrize(
+    ("arguments", "field"),
+    [
+        ({}, "task_id"),
+        ({"task_id": ""}, "task_id"),
+        ({"task_id": "x" * 129}, "task_id"),
+        ({"task_id": 7}, "task_id"),
+        ({"task_id": "t", "wait_seconds": 46}, "wait_seconds"),
+        ({"task_id": "t", "wait_seconds": -1}, "wait_seconds"),
+        ({"task_id": "t", "wait_seconds": True}, "wait_seconds"),
+        ({"task_id": "t", "preview": "video"}, "preview"),
+        ({"task_id": "t", "wait": 1}, "wait"),
+    ],
+)
+def test_a_look_is_refused_by_field_as_well(arguments: dict[str, Any], field: str) -> None:
+    with pytest.raises(RequestRefused, match=f"^{field}(: | is required)"):
+        GetVideoTask.parse(arguments)
+
+
+def test_a_look_waits_a_little_and_shows_frames_unless_told_otherwise() -> None:
+    look = GetVideoTask.parse({"task_id": " t ", "wait_seconds": None})
+
+    assert (look.task_id, look.wait_seconds, look.preview) == ("t", 15, "frames")
+
+
+def test_image_takes_a_first_and_a_last_frame_as_a_list() -> None:
+    """CogVideoX-3's page documents it so; the published schema shows the one-picture form."""
+    both = ["https://a.example/first.png", "https://a.example/last.png"]
+    asked = GenerateVideo.parse({"prompt": "x", "image": both})
+
+    assert asked.to_request(default_model="m").body["image"] == both
+
+
+@pytest.mark.parametrize("image", [[], [3], 3, {}, [["https://a.example/a.png"]], ["passwd"]])
+def test_a_list_of_what_are_no_pictures_is_refused_in_one_line(image: object) -> None:
+    with pytest.raises(RequestRefused, match=r"^image: [^\n;]*https URL[^\n]*$"):
+        GenerateVideo.parse({"prompt": "x", "image": image})

@@ -1,0 +1,142 @@
+"""What is published and must not drift: tools, registry entry, documents, version."""
+
+import json
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from mcp import Client
+
+from geekai_video_mcp import __version__, cli, config
+from geekai_video_mcp.server import INSTRUCTIONS, build_server
+from support.world import World
+
+ROOT = Path(__file__).parent.parent
+SNAPSHOTS = Path(__file__).parent / "snapshots" / "tools"
+ACCEPT = "scripts/accept"
+"""The command that replaces the snapshots by what the server publishes now."""
+
+README = (ROOT / "README.md").read_text("utf-8")
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+SERVER_JSON: dict[str, Any] = json.loads((ROOT / "server.json").read_text("utf-8"))
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+async def published(folder: Path) -> dict[str, str]:
+    """Every tool as it is published, by name, as JSON text."""
+    async with Client(build_server(World(folder).app)) as client:
+        tools = (await client.list_tools()).tools
+    return {
+        tool.name: json.dumps(
+            tool.model_dump(mode="json", by_alias=True, exclude_none=True),
+            indent=2,
+            ensure_ascii=False,
+        )
+        + "\n"
+        for tool in tools
+    }
+
+
+async def test_tools_are_published_as_in_their_snapshots(tmp_path: Path) -> None:
+    found = {path.stem: path.read_text("utf-8") for path in SNAPSHOTS.glob("*.json")}
+
+    assert await published(tmp_path) == found, f"look at the change, then run {ACCEPT}"
+
+
+async def test_every_tool_is_titled_described_and_hinted(tmp_path: Path) -> None:
+    for tool in (json.loads(text) for text in (await published(tmp_path)).values()):
+        hints = {"readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint"}
+        assert tool["title"]
+        assert 40 <= len(tool["description"]) <= 400
+        assert tool["description"] == tool["description"].strip()
+        assert hints <= tool["annotations"].keys()
+        assert tool["inputSchema"]["additionalProperties"] is False
+        assert tool["outputSchema"]["type"] == "object"
+
+
+async def test_the_tool_list_is_the_same_each_time_and_may_be_kept(tmp_path: Path) -> None:
+    async with Client(build_server(World(tmp_path).app)) as client:
+        first, second = await client.list_tools(), await client.list_tools()
+
+    assert first.model_dump_json() == second.model_dump_json()
+    assert first.ttl_ms
+    assert len(INSTRUCTIONS.encode()) <= 900
+
+
+def test_the_registry_entry_holds_to_the_registrys_schema() -> None:
+    """The copy beside this test is the registry's of 2025-12-11, read 2026-11-22."""
+    schema = json.loads((Path(__file__).parent / "schemas" / SCHEMA).read_text("utf-8"))
+
+    jsonschema.validate(SERVER_JSON, schema)
+
+
+SCHEMA = "server-2025-12-11.schema.json"
+
+
+def test_the_vendored_schema_is_the_registrys() -> None:
+    original = ROOT.parent / "shared" / "schemas" / SCHEMA
+    if not original.exists():
+        pytest.skip("the folder that holds the registry's own copy is not beside this checkout")
+
+    assert (Path(__file__).parent / "schemas" / SCHEMA).read_bytes() == original.read_bytes()
+
+
+def test_every_place_that_names_a_version_or_the_server_names_the_same() -> None:
+    (package,) = SERVER_JSON["packages"]
+
+    assert {SERVER_JSON["version"], package["version"], PYPROJECT["project"]["version"]} == {
+        __version__
+    }
+    assert package["identifier"] == PYPROJECT["project"]["name"]
+    assert f"mcp-name: {SERVER_JSON['name']}" in README
+    assert f"## {__version__}" in (ROOT / "CHANGELOG.md").read_text("utf-8")
+
+
+def test_every_variable_is_documented_where_people_look() -> None:
+    source = Path(config.__file__).read_text("utf-8")
+    known = set(re.findall(r'"(GEEKAI_[A-Z_]+)"', source))
+    (package,) = SERVER_JSON["packages"]
+
+    assert {entry["name"] for entry in package["environmentVariables"]} == known
+    assert set(re.findall(r"`(GEEKAI_[A-Z_]+)`", README)) == known
+
+
+def test_every_command_is_in_the_readme() -> None:
+    for name, command in (("__init__.py", ""), ("tasks.py", "tasks ")):
+        source = Path(cli.__file__).with_name(name).read_text("utf-8")
+        found = re.findall(r'add_parser\(\s*"(\w+)"', source)
+        assert found
+        for each in found:
+            assert f"geekai-video-mcp {command}{each}" in README
+
+
+def test_the_architecture_draws_the_layers_that_are_enforced() -> None:
+    layers, *_ = PYPROJECT["tool"]["importlinter"]["contracts"]
+    enforced = [name for layer in layers["layers"] for name in layer.split(" | ")]
+    drawn = re.findall(r"^  ([a-z_]+)/?  +\S", ARCHITECTURE, re.MULTILINE)
+
+    assert drawn == enforced
+
+
+def test_the_architecture_draws_the_states_that_are_allowed() -> None:
+    from geekai_video_mcp.domain.statuses import ALLOWED  # noqa: PLC0415 - its table is the point here
+
+    arrows = {(a, b) for a, b in re.findall(r"^ +(\w+) --> (\w+)", ARCHITECTURE, re.MULTILINE)}
+
+    assert arrows == {(old.value, new.value) for old, after in ALLOWED.items() for new in after}
+
+
+@pytest.mark.parametrize(
+    "path", sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("docs/*.md")), ids=str
+)
+def test_links_between_documents_lead_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", path.read_text("utf-8")):
+        assert (path.parent / target).exists(), target
