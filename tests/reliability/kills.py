@@ -24,7 +24,7 @@ import anyio
 from reliability.oracle import Verdict
 from reliability.program import finish
 from reliability.stage import Harness, open_harness
-from support.process import line
+from support.process import running_server
 
 LANES: Final = 2
 """Concurrent workers in one folder: each finds what a killed worker of the other left."""
@@ -159,7 +159,7 @@ class Round:
         has_happened = self._event_condition(moment, [prompt])
         folder = self.harness.folder / self.name
         folder.mkdir(exist_ok=True)
-        async with line(folder, **self.harness.env(self.name)) as server:
+        async with running_server(folder, **self.harness.env(self.name)) as server:
             arguments = {"model": "m", "prompt": prompt, "idempotency_key": prompt}
             call = {"name": "generate_video", "arguments": arguments}
             message = {"jsonrpc": "2.0", "id": 99, "method": "tools/call", "params": call}
