@@ -1,6 +1,6 @@
-# Each target builds what it needs. Only Python 3.11+ and make are assumed.
+# Each target builds what it needs. Only Python 3.11+ and make are required.
 PYTHON ?= python3
-# How much `make reliability` does: change (minutes, for every change) or full (once, for an issue).
+# How much `make reliability` does: change (minutes, for every change) or full (for a whole issue).
 SIZE ?= change
 VENV := .venv
 BIN := $(VENV)/bin
@@ -10,8 +10,8 @@ NODE := tests/clients/node_modules
 QUICK := tests/*.py tests/flows tests/catalogue tests/artifacts tests/sandbox/*.py \
   tests/processes/test_closing.py --ignore=tests/flows/test_cancelled_anywhere.py
 
-# A Python named by the caller (make test PYTHON=...) makes the environment anew if another
-# version made it; without a name, the environment that is there will do.
+# If the caller names a Python (make test PYTHON=...) and another version made the environment, it
+# is made again. Without a name, an existing environment is used as it is.
 ifeq ($(origin PYTHON),file)
 MADE := $(BIN)/python
 else
@@ -27,8 +27,8 @@ test: $(VENV)/.dev $(CLIENTS)
 	scripts/check
 	scripts/test -n auto --dist loadfile
 
-# The quick tests on a newer Python, which warns of what the oldest supported one lets pass. The
-# rest starts many processes, renders, or cancels at every step: minutes, and the same code.
+# The quick tests on a newer Python, which warns where the oldest supported one does not. The other
+# tests start many processes, render, or cancel at every step: they take minutes, for the same code.
 test-next: $(NEXT)/.dev
 	VENV=$(NEXT) scripts/test -q -n auto --dist loadfile $(QUICK)
 
@@ -38,7 +38,7 @@ check: $(VENV)/.dev
 fix: $(VENV)/.dev
 	scripts/fix
 
-# Every client, those in Node too; what is missing fails here, where `make test` skips it.
+# Every client, including those in Node. A missing client fails here; `make test` skips it.
 clients: $(VENV)/.dev $(CLIENTS) $(NODE)/.installed
 	scripts/test tests/clients --every-client -n auto --dist worksteal
 
@@ -67,20 +67,21 @@ $(NEXT)/.dev: pyproject.toml scripts/next-python
 	@$(NEXT)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
-# The first major line of the SDK cannot stand beside the second in one environment, and
-# LangChain's adapters want the first.
+# Versions 1 and 2 of the SDK cannot be installed in one environment, and LangChain's adapters
+# need version 1.
 .venv-mcp1/.installed: Makefile
 	@$(PYTHON) -m venv .venv-mcp1
 	@.venv-mcp1/bin/python -m pip install --quiet --disable-pip-version-check 'mcp>=1.30,<2' 'langchain-mcp-adapters>=0.3.1,<0.4'
 	@touch $@
 
-# FastMCP's client alone; its server brings three times as much.
+# Only FastMCP's client: its server installs three times as much.
 .venv-fastmcp/.installed: Makefile
 	@$(PYTHON) -m venv .venv-fastmcp
 	@.venv-fastmcp/bin/python -m pip install --quiet --disable-pip-version-check 'fastmcp-slim[client]>=4.2,<5'
 	@touch $@
 
-# With a Node of its own: the Inspector and the conformance suite want 22, and systems have less.
+# Installs its own Node: the Inspector and the conformance suite need Node 22, and many systems
+# have an older one.
 $(NODE)/.installed: tests/clients/package.json
 	@cd tests/clients && npm install --no-package-lock --no-audit --no-fund --loglevel=error
 	@touch $@

@@ -1,9 +1,9 @@
-"""A real MCP client starts the server, asks for a video, follows it, and says where it is.
+"""An MCP client that starts the server, requests a video, waits for it and prints its path.
 
     make demo
 
-No key and no network: the server's sandbox renders a preview on this machine. What stands
-here is what an assistant's host does.
+It needs no key and no network: the server's sandbox renders a preview on this machine. The
+client makes the same calls as the host application of an assistant.
 """
 
 import json
@@ -22,7 +22,7 @@ FOLDER = Path.cwd() / "demo"
 
 async def main() -> None:
     server = StdioServerParameters(
-        command=sys.executable, args=["-m", "geekai_video_mcp"], env=environment()
+        command=sys.executable, args=["-m", "geekai_video_mcp"], env=sandbox_environment()
     )
     async with Client(stdio_client(server)) as client:
         tools = (await client.list_tools()).tools
@@ -36,24 +36,24 @@ async def main() -> None:
 
 
 async def call(client: Client, tool: str, **arguments: Any) -> dict[str, Any]:
-    """One call, printed as a host might show it: arguments, progress, answer."""
+    """Call a tool, and print the call as a host might show it: arguments, progress and result."""
     print(tool, json.dumps(arguments, ensure_ascii=False))
-    result = await client.call_tool(tool, arguments, progress_callback=show)
-    words = " ".join(block.text for block in result.content if block.type == "text")
+    result = await client.call_tool(tool, arguments, progress_callback=print_progress)
+    text = " ".join(block.text for block in result.content if block.type == "text")
     if result.is_error or result.structured_content is None:
-        sys.exit(words)
-    print(f"  {words}\n", flush=True)
+        sys.exit(text)
+    print(f"  {text}\n", flush=True)
     return result.structured_content
 
 
-async def show(progress: float, total: float | None, message: str | None) -> None:
-    """One progress notification; its message tells the rest."""
+async def print_progress(progress: float, total: float | None, message: str | None) -> None:
+    """Print one progress notification; its message is all that a user needs."""
     del progress, total
     print(f"  ... {message}", flush=True)
 
 
-def environment() -> dict[str, str]:
-    """This environment without a key, so that a demo can never cost anything."""
+def sandbox_environment() -> dict[str, str]:
+    """The environment of this process without a key, so that the demo never costs anything."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GEEKAI_")}
     return {
         **kept,

@@ -1,11 +1,10 @@
-"""A story in three shots: a picture becomes a video, and each shot goes on where the last ended.
+"""A story in three shots: an image becomes a video, and each shot continues the one before.
 
     .venv/bin/python examples/story.py [PICTURE]
 
-Without PICTURE the first frame is made as well. What links the shots is `task:ID`, so no
-picture and no link passes through the conversation. Without GEEKAI_API_KEY the sandbox
-renders previews. With it, this makes real videos and costs real money, with the model
-GEEKAI_DEFAULT_MODEL.
+Without PICTURE the first frame is generated as well. `task:ID` links the shots, so no image and
+no URL passes through the conversation. Without GEEKAI_API_KEY the sandbox renders previews. With
+it, this script generates real videos with the model GEEKAI_DEFAULT_MODEL and costs real money.
 """
 
 import os
@@ -17,7 +16,7 @@ import anyio
 from mcp import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 
-STILL = "A lighthouse on a cliff at dusk, long light over a calm sea"
+FIRST_FRAME = "A lighthouse on a cliff at dusk, long light over a calm sea"
 SHOTS = (
     "The camera glides toward the lighthouse as its lamp comes on",
     "Night falls, and the beam sweeps over the water",
@@ -26,34 +25,36 @@ SHOTS = (
 
 
 async def main(picture: Path | None) -> None:
-    # A server reads pictures from its output folder, and from the folders it is given.
+    # The server reads images from its output folder and from GEEKAI_IMAGE_DIRS only.
     folder = {"GEEKAI_IMAGE_DIRS": str(picture.parent)} if picture else {}
     server = StdioServerParameters(
         command=sys.executable, args=["-m", "geekai_video_mcp"], env={**os.environ, **folder}
     )
     async with Client(stdio_client(server)) as client:
         if picture is None:
-            still = await made(client, "generate_image", prompt=STILL, aspect_ratio="16:9")
-            before = f"task:{still}"
+            image = await generate(
+                client, "generate_image", prompt=FIRST_FRAME, aspect_ratio="16:9"
+            )
+            source = f"task:{image}"
         else:
-            before = str(picture)
+            source = str(picture)
         for prompt in SHOTS:
-            shot = await made(client, "generate_video", prompt=prompt, image=before, duration=5)
-            before = f"task:{shot}"
+            shot = await generate(client, "generate_video", prompt=prompt, image=source, duration=5)
+            source = f"task:{shot}"
 
 
-async def made(client: Client, tool: str, **request: Any) -> str:
-    """The id of a task that has come to its file."""
+async def generate(client: Client, tool: str, **request: Any) -> str:
+    """Generate an image or a video, wait for its file, and return the id of its task."""
     task = await call(client, tool, request)
     while "file" not in task:
-        look = {"task_id": task["task_id"], "wait_seconds": 45, "preview": "none"}
-        task = await call(client, "get_video_task", look)
+        query = {"task_id": task["task_id"], "wait_seconds": 45, "preview": "none"}
+        task = await call(client, "get_video_task", query)
     print(f"{request['prompt']}:\n  {task['file']}", flush=True)
     return task["task_id"]
 
 
 async def call(client: Client, tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    """The structured result of one call; a failure ends the story in the server's words."""
+    """Return the structured result of a call; on failure, exit with the server's message."""
     result = await client.call_tool(tool, arguments)
     if result.is_error or result.structured_content is None:
         sys.exit(" ".join(block.text for block in result.content if block.type == "text"))

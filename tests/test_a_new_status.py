@@ -17,12 +17,12 @@ from typing import Any
 import pytest
 
 import geekai_video_mcp
-from geekai_video_mcp import lifecycle
+from geekai_video_mcp import statuses
 from geekai_video_mcp.ledger import rows
-from geekai_video_mcp.lifecycle import FACTS, KEY_HOLDING, Status, StatusFacts
+from geekai_video_mcp.statuses import FACTS, KEY_HOLDING, Status, StatusFacts
 
 PACKAGE = Path(geekai_video_mcp.__file__).parent
-TABLE = Path(inspect.getfile(lifecycle)).relative_to(PACKAGE)
+TABLE = Path(inspect.getfile(statuses)).relative_to(PACKAGE)
 EVERY_FACT = [field.name for field in fields(StatusFacts)]
 
 ASK = """
@@ -35,7 +35,8 @@ from geekai_video_mcp.admission import Limits, admit
 from geekai_video_mcp.errors import CapReached
 from geekai_video_mcp.ledger import Journal, ProcessRegistry
 from geekai_video_mcp.ledger.sqlite import Store
-from geekai_video_mcp.lifecycle import Status, new_task
+from geekai_video_mcp.lifecycle import new_task
+from geekai_video_mcp.statuses import Status
 
 assert Path(geekai_video_mcp.__file__).is_relative_to(sys.argv[1])
 
@@ -71,7 +72,7 @@ print(json.dumps({
 }))
 """
 NOT_ASKED = {"unsent", "polled"}
-"""Facts that decide in the engine alone: `lifecycle.UNSENT` and `lifecycle.POLLED`."""
+"""Facts that decide in the engine alone: `statuses.UNSENT` and `statuses.POLLED`."""
 
 
 @pytest.fixture

@@ -15,14 +15,14 @@ from trio.testing import MockClock
 from geekai_video_mcp.client import MAX_RESPONSE_BYTES, POLL_DEADLINE, SUBMIT_DEADLINE, GeekAIClient
 from geekai_video_mcp.errors import (
     MAYBE_CHARGED,
-    NOT_CHARGED,
     GeekAIVideoError,
     RequestRefused,
     ServiceUnavailable,
     SubmissionUnknown,
     TaskNotFound,
 )
-from geekai_video_mcp.lifecycle import Media, Status
+from geekai_video_mcp.lifecycle import Media
+from geekai_video_mcp.statuses import Status
 from support.service import KEY
 
 BASE_URL = "https://geekai.test/api/v1"
@@ -96,7 +96,7 @@ async def test_only_three_failures_prove_that_a_request_did_not_leave(
             await client.create_task(Media.VIDEO, BODY)
 
     assert type(error.value) is expected
-    assert (NOT_CHARGED if expected is ServiceUnavailable else MAYBE_CHARGED) in error.value.message
+    assert error.value.money == (None if expected is ServiceUnavailable else MAYBE_CHARGED)
     assert len(wire.requests) == 1, "a POST is never repeated"
 
 

@@ -38,8 +38,8 @@ ONE_OF_EACH = [
     TaskNotFound("8d1f"),
     CapReached("10 videos are under way", remedy="Wait for one with get_video_task"),
     NotAuthorised("The key was refused", status_code=401, remedy="The operator sets a key."),
-    StorageUnavailable(DATABASE, "disk full", money=NOT_CHARGED),
-    LedgerTooNew("upgraded", money=NOT_CHARGED),
+    StorageUnavailable(DATABASE, "disk full"),
+    LedgerTooNew("upgraded"),
     ServiceUnavailable("No route"),
     SubmissionUnknown("The line went dead"),
     ConsentNotGiven("The user said no", remedy="The operator sets GEEKAI_CONFIRM=never"),
@@ -49,14 +49,17 @@ OF_NO_REQUEST = [
     StorageUnavailable(DATABASE, BUSY, access="read"),
     StorageUnavailable(DATABASE, "file is not a database", access="opened"),
     LedgerTooNew("created"),
+    TaskNotFound("8d1f"),
+    NotAuthorised("The key was refused", status_code=401, remedy="The operator sets a key."),
+    ServiceUnavailable("No route"),
 ]
-"""What a read or a write on this machine alone may meet."""
+"""What a read, or a write on this machine alone, may meet."""
 NEXT_MOVES = (
     "Wait for one",
     "Change the call",
     "Use the task_id",
     "The operator",
-    "Free some space",
+    "Free disk space",
     "may work",
     "try again",
 )
@@ -83,9 +86,12 @@ def test_the_tree_in_the_docstring_is_the_tree_of_classes() -> None:
 
 
 @pytest.mark.parametrize("error", ONE_OF_EACH, ids=lambda error: type(error).__name__)
-def test_every_message_is_sentences_with_one_word_on_money_and_a_next_move(
+def test_every_message_about_a_payment_has_one_word_on_money_and_a_next_move(
     error: GeekAIVideoError,
 ) -> None:
+    with pytest.raises(type(error)), nothing_charged():
+        raise error
+
     assert error.message.endswith(".")
     assert str(error) == error.message
     assert "\n" not in error.message
@@ -119,8 +125,8 @@ def test_a_disk_that_fails_after_the_request_left_says_so() -> None:
     error = StorageUnavailable("The answer", "disk full", money=MAYBE_CHARGED)
 
     assert error.message == (
-        "The answer could not be written: disk full. It may have been charged. Free some space"
-        " or mend the folder's permissions, then call get_video_task; never generate it again."
+        "The answer could not be written: disk full. It may have been charged. Free disk space"
+        " or fix the folder's permissions, then call get_video_task. Do not generate it again."
     )
 
 
@@ -129,8 +135,8 @@ def test_a_read_that_fails_on_the_way_to_a_paid_request_says_that_nothing_was_ch
         raise StorageUnavailable(DATABASE, "disk I/O error", access="read")
 
     assert error.value.message == (
-        "The task database could not be read: disk I/O error. Nothing was charged. Free some"
-        " space or mend the folder's permissions, then try again."
+        "The task database could not be read: disk I/O error. Nothing was charged. Free disk"
+        " space or fix the folder's permissions, then try again."
     )
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from geekai_video_mcp.ledger.journal import JOURNAL_BYTES, SLOT_BYTES, Journal
-from geekai_video_mcp.lifecycle import Observation, Result, Status
+from geekai_video_mcp.lifecycle import Observation, Result
+from geekai_video_mcp.statuses import Status
 
 NOW = 1_790_000_000.0
 
@@ -143,7 +144,8 @@ WRITE = """
 import sys
 from pathlib import Path
 from geekai_video_mcp.ledger.journal import Journal
-from geekai_video_mcp.lifecycle import Observation, Status
+from geekai_video_mcp.lifecycle import Observation
+from geekai_video_mcp.statuses import Status
 journal = Journal(Path(sys.argv[1]))
 print("ready", flush=True)
 sys.stdin.readline()

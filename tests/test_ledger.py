@@ -24,11 +24,9 @@ from geekai_video_mcp.ledger.sqlite import (
     Store,
 )
 from geekai_video_mcp.lifecycle import (
-    FileStatus,
     FileUpdate,
     Observation,
     Result,
-    Status,
     Task,
     advance,
     import_task,
@@ -37,6 +35,7 @@ from geekai_video_mcp.lifecycle import (
     record_missed_poll,
 )
 from geekai_video_mcp.pace import BURST, HISTORY_LIMIT, Budget, pause, take_token
+from geekai_video_mcp.statuses import FileStatus, Status
 
 NOW = 1_790_000_000.0
 posix = pytest.mark.skipif(sys.platform == "win32", reason="modes and signals are POSIX's")
@@ -171,9 +170,13 @@ async def test_our_own_id_is_ours_though_a_service_used_it_as_well(state: Path) 
 async def test_a_task_made_elsewhere_is_taken_in_once(state: Path) -> None:
     observation = Observation(status=Status.RUNNING, at=NOW)
     async with open_ledger(state) as ledger:
-        for _ in range(3):
+        given = [
             await ledger.add(import_task(observation, provider_task_id="theirs", account="s"))
+            for _ in range(3)
+        ]
+        recorded = await ledger.find("theirs")
 
+    assert given == [recorded] * 3
     assert query_file(state, "SELECT count(*) FROM task") == [(1,)]
     assert query_file(state, "SELECT count(*) FROM event") == [(1,)]
 

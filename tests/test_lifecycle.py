@@ -9,32 +9,21 @@ from hypothesis import strategies as st
 
 from geekai_video_mcp.errors import MAYBE_CHARGED
 from geekai_video_mcp.lifecycle import (
-    ALLOWED,
-    DOWNLOAD_RETRY_DELAYS,
     GIVE_UP_AFTER,
     GIVE_UP_MIN_POLLS,
     LEASE_SECONDS,
-    MAX_RETRY_AFTER,
-    POLLED,
-    RATE_LIMIT_DELAYS,
-    RETRY_UNSENT,
-    TERMINAL,
-    FileStatus,
     FileUpdate,
     Observation,
     Result,
-    Status,
     Task,
     acquire_lease,
     advance,
-    download_retry_delay,
     import_task,
     mark_delivered,
     new_task,
     poll_due,
     record_file,
     record_missed_poll,
-    retry_delay,
     with_typical_duration,
 )
 from geekai_video_mcp.pace import (
@@ -47,6 +36,15 @@ from geekai_video_mcp.pace import (
     POLL_INTERVAL,
     TypicalDuration,
 )
+from geekai_video_mcp.retries import (
+    DOWNLOAD_RETRY_DELAYS,
+    MAX_RETRY_AFTER,
+    RATE_LIMIT_DELAYS,
+    UNSENT_RETRY_DELAYS,
+    download_retry_delay,
+    retry_delay,
+)
+from geekai_video_mcp.statuses import ALLOWED, POLLED, TERMINAL, FileStatus, Status
 
 NOW = 1_790_000_000.0
 USUAL = TypicalDuration(p10=60.0, p95=240.0)
@@ -495,7 +493,7 @@ def test_a_request_that_never_left_is_tried_a_few_times_quickly() -> None:
         retry_delay(tried=tried, limited=False, retry_after_seconds=None) for tried in range(4)
     ]
 
-    assert delays == [*RETRY_UNSENT, None]
+    assert delays == [*UNSENT_RETRY_DELAYS, None]
 
 
 def test_a_rate_limited_request_is_retried_after_growing_delays_or_when_the_service_says() -> None:

@@ -127,7 +127,7 @@ def test_the_architecture_draws_the_layers_that_are_enforced() -> None:
 
 
 def test_the_architecture_draws_the_states_that_are_allowed() -> None:
-    from geekai_video_mcp.lifecycle import ALLOWED  # noqa: PLC0415 - its table is the point here
+    from geekai_video_mcp.statuses import ALLOWED  # noqa: PLC0415 - its table is the point here
 
     arrows = {(a, b) for a, b in re.findall(r"^ +(\w+) --> (\w+)", ARCHITECTURE, re.MULTILINE)}
 

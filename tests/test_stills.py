@@ -2,6 +2,7 @@
 
 import io
 import os
+import subprocess
 import sys
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -10,7 +11,7 @@ import anyio
 import pytest
 from PIL import Image, ImageCms, ImageDraw
 
-from geekai_video_mcp.pictures import MAX_PICTURE_BYTES, Ended, run_worker, worker_command
+from geekai_video_mcp.pictures import MAX_PICTURE_BYTES, run_worker, worker_command
 from geekai_video_mcp.references import DATA_URI_LIMIT, data_uri
 from support.process import descendants_naming
 from support.stills import (
@@ -31,12 +32,18 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
+async def exit_of(arguments: list[str], content: bytes) -> tuple[int, bytes]:
+    """The exit status of one of our programs, and what it wrote."""
+    done = await run_worker(arguments, content)
+    return done.returncode, done.stdout
+
+
 async def fit(content: bytes, limit: int = MAX_PICTURE_BYTES) -> bytes:
     """What becomes of a picture that can be decoded."""
-    status, out = await run_worker(["stills", str(limit)], content)
-    assert status == 0
-    assert len(out) <= limit
-    return out
+    done = await run_worker(["stills", str(limit)], content)
+    assert done.returncode == 0
+    assert len(done.stdout) <= limit
+    return done.stdout
 
 
 def decode(content: bytes) -> Image.Image:
@@ -181,18 +188,18 @@ async def test_a_picture_of_any_mode_can_be_written_anew(mode: str) -> None:
     ids=["nothing", "png", "jpeg", "gif", "half-png", "half-jpeg", "half-webp"],
 )
 async def test_what_cannot_be_decoded_to_its_end_is_no_picture(content: bytes) -> None:
-    assert await run_worker(["stills", str(MAX_PICTURE_BYTES)], content) == Ended(1, b"")
+    assert await exit_of(["stills", str(MAX_PICTURE_BYTES)], content) == (1, b"")
 
 
 async def test_what_cannot_be_made_short_enough_is_not_sent_half() -> None:
-    assert await run_worker(["stills", "10"], encode_image(noise_image(64, 64))) == Ended(1, b"")
+    assert await exit_of(["stills", "10"], encode_image(noise_image(64, 64))) == (1, b"")
 
 
 async def test_a_small_file_that_would_fill_the_memory_is_not_decoded() -> None:
     bomb = encode_image(Image.new("1", (20_000, 20_000)))
     assert len(bomb) < 100_000
 
-    assert await run_worker(["stills", str(MAX_PICTURE_BYTES)], bomb) == Ended(2, b"")
+    assert await exit_of(["stills", str(MAX_PICTURE_BYTES)], bomb) == (2, b"")
 
 
 async def test_a_file_beside_the_user_is_not_what_the_program_imports(tmp_path: Path) -> None:
@@ -227,7 +234,7 @@ async def opened_for_writing(pipe: Path) -> int:
 # The last frame of a video
 
 
-async def last_frame(path: Path) -> Ended:
+async def last_frame(path: Path) -> "subprocess.CompletedProcess[bytes]":
     return await run_worker(["frames", str(path), "last"], b"")
 
 
@@ -236,9 +243,10 @@ async def last_frame(path: Path) -> Ended:
 async def test_the_last_frame_is_the_very_last_one(tmp_path: Path, form: str, frames: int) -> None:
     path = write_file(tmp_path, f"a.{form}", make_video(frames, form=form))
 
-    status, png = await last_frame(path)
+    done = await last_frame(path)
+    png = done.stdout
 
-    assert status == 0
+    assert done.returncode == 0
     assert decode(png).format == "PNG"
     assert decode(png).size == (64, 48)
     assert is_close(decode(png).getpixel((32, 24)), BLUE, within=20)
@@ -246,10 +254,10 @@ async def test_the_last_frame_is_the_very_last_one(tmp_path: Path, form: str, fr
 
 @pytest.mark.parametrize("content", [b"", b"no video", make_video()[:600]])
 async def test_a_file_without_a_frame_has_no_last_one(tmp_path: Path, content: bytes) -> None:
-    status, png = await last_frame(write_file(tmp_path, "a.mp4", content))
+    done = await last_frame(write_file(tmp_path, "a.mp4", content))
 
-    assert status != 0
-    assert png == b""
+    assert done.returncode != 0
+    assert done.stdout == b""
 
 
 async def modules_of(arguments: list[str], content: bytes = b"") -> set[str]:

@@ -16,17 +16,16 @@ from geekai_video_mcp.errors import (
     SubmissionUnknown,
 )
 from geekai_video_mcp.lifecycle import (
-    FileStatus,
     FileUpdate,
     Observation,
     Result,
-    Status,
     Task,
     advance,
     new_task,
     record_file,
 )
 from geekai_video_mcp.schema import compact_schema
+from geekai_video_mcp.statuses import FileStatus, Status
 from geekai_video_mcp.views import (
     PREVIEW_LABEL,
     VideoTask,

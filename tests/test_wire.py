@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -20,12 +21,13 @@ from geekai_video_mcp.errors import (
     SubmissionUnknown,
     TaskNotFound,
 )
-from geekai_video_mcp.lifecycle import Observation, Result, Status
+from geekai_video_mcp.inputs import GenerateVideo
+from geekai_video_mcp.lifecycle import Observation, Result
+from geekai_video_mcp.statuses import Status
 from geekai_video_mcp.wire import (
     RAW_RESPONSE_LIMIT,
     ModelsPage,
     ProviderResponse,
-    VideoRequest,
     parse_create_response,
     parse_models_response,
     parse_task_response,
@@ -81,7 +83,7 @@ def test_a_refusal_charges_nothing_and_says_why(status_code: int) -> None:
     ("status_code", "code", "way_out"),
     [
         (401, "unauthorized", "GEEKAI_API_KEY"),
-        (402, "insufficient_balance", "tops up"),
+        (402, "insufficient_balance", "has to top up"),
         (403, "forbidden", "console"),
     ],
 )
@@ -97,9 +99,15 @@ def test_a_refused_key_or_balance_names_who_can_mend_it(
 @pytest.mark.parametrize(
     ("host", "says"),
     [
-        ("geekai.co", "for a key of geekai.dev set GEEKAI_BASE_URL=https://geekai.dev/api/v1"),
-        ("geekai.dev", "for a key of geekai.co set GEEKAI_BASE_URL=https://geekai.co/api/v1"),
-        ("gateway.example", "GEEKAI_BASE_URL leads to gateway.example"),
+        (
+            "geekai.co",
+            "If the key is from geekai.dev, set GEEKAI_BASE_URL=https://geekai.dev/api/v1",
+        ),
+        (
+            "geekai.dev",
+            "If the key is from geekai.co, set GEEKAI_BASE_URL=https://geekai.co/api/v1",
+        ),
+        ("gateway.example", "GEEKAI_BASE_URL points to gateway.example"),
     ],
 )
 def test_a_key_of_the_other_entry_is_thought_of(host: str, says: str) -> None:
@@ -292,7 +300,7 @@ FULL = {
 }
 
 
-@pytest.mark.parametrize("shape", [FULL, [FULL], [FULL, {"url": "https://x/2.mp4"}]])
+@pytest.mark.parametrize("shape", [FULL, [FULL], [FULL, {"url": "https://example.com/2.mp4"}]])
 def test_a_result_may_be_an_object_or_an_array(shape: object) -> None:
     assert observe({"task_status": "succeed", "video_result": shape}).result == Result(
         id="v1",
@@ -319,7 +327,8 @@ def test_the_first_entry_with_a_link_is_the_result(shape: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "shape", [None, [], {}, "https://x/1.mp4", [[]], [{"url": ""}], [{"url": []}], 3, True]
+    "shape",
+    [None, [], {}, "https://example.com/1.mp4", [[]], [{"url": ""}], [{"url": []}], 3, True],
 )
 def test_a_success_without_a_video_is_an_end_with_a_reason(shape: object) -> None:
     over = observe({"task_status": "succeed", "video_result": shape})
@@ -470,13 +479,13 @@ EVERYTHING: dict[str, Any] = {
     "model": "cogvideox-3",
     "prompt": "a fox",
     "negative_prompt": "rain",
-    "image": "https://x/1.png",
-    "image_tail": "https://x/2.png",
-    "images": ["https://x/3.png"],
-    "video": "https://x/1.mp4",
-    "audio": ["https://x/1.mp3"],
+    "image": "https://example.com/1.png",
+    "image_tail": "https://example.com/2.png",
+    "images": ["https://example.com/3.png"],
+    "video": "https://example.com/1.mp4",
+    "audio": ["https://example.com/1.mp3"],
     "with_audio": True,
-    "size": "720x720",
+    "size": "1920x1080",
     "resolution": "1080p",
     "aspect_ratio": "16:9",
     "quality": "std",
@@ -489,16 +498,21 @@ EVERYTHING: dict[str, Any] = {
 }
 
 
+def body_of(arguments: dict[str, Any]) -> Mapping[str, Any]:
+    """What is sent for these arguments of generate_video."""
+    return GenerateVideo.parse(arguments).to_request(default_model="none").body
+
+
 def test_every_field_leaves_in_its_documented_spelling() -> None:
-    assert VideoRequest.model_validate(EVERYTHING).to_json() == EVERYTHING
-    names = [info.alias or name for name, info in VideoRequest.model_fields.items()]
-    assert sorted(names) == sorted(EVERYTHING)
+    assert body_of(EVERYTHING) == EVERYTHING
+    names = {info.alias or name for name, info in GenerateVideo.model_fields.items()}
+    assert names - {"idempotency_key", "variation", "dry_run"} == set(EVERYTHING)
 
 
 def test_only_what_was_set_is_sent() -> None:
     set_by_the_caller = {"model": "m", "prompt": "p"}
 
-    assert VideoRequest.model_validate(set_by_the_caller).to_json() == set_by_the_caller
+    assert body_of(set_by_the_caller) == {**set_by_the_caller, "async": True}
 
 
 def test_false_zero_and_empty_were_set() -> None:
@@ -510,7 +524,7 @@ def test_false_zero_and_empty_were_set() -> None:
         "extra_body": {},
     }
 
-    assert VideoRequest.model_validate(given_on_purpose).to_json() == given_on_purpose
+    assert body_of(given_on_purpose) == {**given_on_purpose, "async": True}
 
 
 # Samples: what was read at its source, word for word.
@@ -524,7 +538,11 @@ def test_what_the_documents_show_is_understood(path: Path) -> None:
     kind, payload, code = sample["kind"], sample["payload"], sample.get("status_code")
 
     if kind == "request":
-        assert VideoRequest.model_validate(payload).to_json() == payload
+        # The page's full example has every field, and sizes that contradict each other.
+        sizes = {"resolution", "aspect_ratio"} if "size" in payload else set[str]()
+        consistent = {name: value for name, value in payload.items() if name not in sizes}
+        assert body_of(consistent) == {**consistent, "async": True}
+        assert set(payload) <= set(EVERYTHING)
     elif kind == "create_answer":
         understood_as(created(payload, code or 200), payload)
     elif kind == "task_answer":
@@ -550,12 +568,15 @@ def understood_as(answer: Observation, payload: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("data", "link"),
     [
-        ([{"url": "https://x/1.png"}], "https://x/1.png"),
-        ({"url": "https://x/1.png"}, "https://x/1.png"),
+        ([{"url": "https://example.com/1.png"}], "https://example.com/1.png"),
+        ({"url": "https://example.com/1.png"}, "https://example.com/1.png"),
         ([{"b64_json": "iVBO"}], "data:;base64,iVBO"),
         ([{"url": " ", "b64_json": "iVBO"}], "data:;base64,iVBO"),
-        ([{"url": "https://x/1.png", "b64_json": "iVBO"}], "https://x/1.png"),
-        ([{"revised_prompt": "r"}, {"url": "https://x/2.png"}], "https://x/2.png"),
+        ([{"url": "https://example.com/1.png", "b64_json": "iVBO"}], "https://example.com/1.png"),
+        (
+            [{"revised_prompt": "r"}, {"url": "https://example.com/2.png"}],
+            "https://example.com/2.png",
+        ),
     ],
 )
 def test_a_picture_comes_as_a_link_or_in_the_answer_itself(data: object, link: str) -> None:
@@ -568,7 +589,7 @@ def test_a_picture_comes_as_a_link_or_in_the_answer_itself(data: object, link: s
 
 def test_a_picture_that_is_there_at_once_needs_no_task() -> None:
     """It was paid for: without an id there is nothing to ask for, and nothing left to ask."""
-    found = created({"created": 1, "data": [{"url": "https://x/1.png"}]})
+    found = created({"created": 1, "data": [{"url": "https://example.com/1.png"}]})
 
     assert (found.status, found.provider_task_id) == (Status.SUCCEED, None)
 

@@ -1,11 +1,11 @@
-"""Whether a request becomes a new task: a repeat finds the task it repeats, and caps hold. Pure.
+"""Whether a request becomes a new task: duplicates return the earlier task, and caps hold. Pure.
 
-`admit` is handed to the ledger, which calls it inside the transaction that records the new
-task. So of any number of processes that ask at once, one records and the others find, and
-no cap is passed by a race.
+`admit` is passed to the ledger, which calls it inside the transaction that records the new task.
+So of several processes with the same request at once, one records it and the others find it,
+and no race exceeds a cap.
 
-Which statuses count, and which bind a repeat, is said in `lifecycle.FACTS`: a rejected task
-binds nothing, for nothing was charged for it, and the same request may work now.
+Which statuses count, and which bind a duplicate, is defined in `statuses.FACTS`: a rejected task
+binds nothing, because nothing was charged for it and the same request may work now.
 """
 
 from dataclasses import dataclass
@@ -13,18 +13,19 @@ from datetime import UTC, datetime
 from typing import Final
 
 from geekai_video_mcp.errors import CapReached, RequestRefused, quote
-from geekai_video_mcp.lifecycle import Status, Task
+from geekai_video_mcp.lifecycle import Task
+from geekai_video_mcp.statuses import Status
 
 DAY: Final = 24 * 3600.0
-"""Seconds of every window here: what a cap counts, and how long a repeat is recognised."""
+"""Seconds for which a task counts towards a cap, and for which a duplicate is recognised."""
 REDELIVERY_GRACE: Final = 60.0
-"""Seconds after a result was told in which a repeat still is one: the host may have given
-the call up before the answer reached the model."""
+"""Seconds after a result was delivered in which the same request still is a duplicate: the host
+may have dropped the call before the result reached the model."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """How much may be asked of the service; only configuration raises it."""
+    """The caps on requests to the service; only the configuration raises them."""
 
     per_day: int
     """Videos in any 24 hours."""
@@ -34,26 +35,26 @@ class Limits:
 
 @dataclass(frozen=True, kw_only=True)
 class ExistingTasks:
-    """What the ledger holds beside a new task, read in the transaction that records it."""
+    """What the ledger already holds, read in the transaction that records a new task."""
 
     same_key: Task | None = None
-    """The one that bears the same idempotency key."""
+    """The task with the same idempotency key."""
     same_fingerprint: tuple[Task, ...] = ()
-    """Those of the same fingerprint in the last `DAY`, newest first."""
+    """The tasks of the last `DAY` with the same fingerprint, newest first."""
     per_day: int = 0
-    """Those of the last `DAY` that are `lifecycle.COUNTED_TODAY`."""
+    """The number of those of the last `DAY` that are `statuses.COUNTED_TODAY`."""
     in_flight: int = 0
-    """Those of them that are `lifecycle.IN_FLIGHT`."""
+    """The number of those among them that are `statuses.IN_FLIGHT`."""
     oldest_at: float | None = None
-    """When the first of them was made: its reservation is the next to go."""
+    """When the oldest of them was created: its reservation is the next to end."""
 
 
 def admit(task: Task, existing: ExistingTasks, *, limits: Limits | None, at: float) -> Task:
-    """*task* itself, to be recorded, or the task that it repeats.
+    """*task* itself, to be recorded, or the task that it duplicates.
 
     Raises:
-        RequestRefused: its idempotency key is another request's.
-        CapReached: no further video may be asked for now.
+        RequestRefused: its idempotency key belongs to another request.
+        CapReached: no further video may be requested now.
     """
     if (earlier := find_duplicate(task, existing, at=at)) is not None:
         return earlier
@@ -64,22 +65,22 @@ def admit(task: Task, existing: ExistingTasks, *, limits: Limits | None, at: flo
 
 @dataclass(frozen=True, kw_only=True)
 class Forecast:
-    """What would become of a request if it were made now."""
+    """What would happen to a request if it were made now."""
 
     task: Task
     duplicate_of: Task | None = None
-    """The earlier task that would be found in place of a new one."""
+    """The earlier task that would be returned instead of a new one."""
     refused: CapReached | None = None
     left_today: int | None = None
-    """Videos that the caps still allow, this one included; None where there are none."""
+    """Videos that the caps still allow, including this one; None without caps."""
     left_in_flight: int | None = None
 
 
 def forecast(task: Task, existing: ExistingTasks, *, limits: Limits | None, at: float) -> Forecast:
-    """What `admit` would do.
+    """What `admit` would decide now.
 
     Raises:
-        RequestRefused: its idempotency key is another request's.
+        RequestRefused: its idempotency key belongs to another request.
     """
     try:
         admitted = admit(task, existing, limits=limits, at=at)
@@ -97,33 +98,33 @@ def forecast(task: Task, existing: ExistingTasks, *, limits: Limits | None, at: 
 
 
 def find_duplicate(task: Task, existing: ExistingTasks, *, at: float) -> Task | None:
-    """The task that this request repeats.
+    """The earlier task that this request duplicates, if there is one.
 
     Raises:
-        RequestRefused: its idempotency key is another request's.
+        RequestRefused: its idempotency key belongs to another request.
     """
     if existing.same_key is not None:
         if existing.same_key.fingerprint != task.fingerprint:
             raise RequestRefused(_key_conflict(task, existing.same_key), code="idempotency_key")
         return existing.same_key
-    if task.idempotency_key is not None:  # a new key asks for a new take, in so many words
+    if task.idempotency_key is not None:  # a new key asks explicitly for a new task
         return None
-    return next((twin for twin in existing.same_fingerprint if _undelivered(twin, at=at)), None)
+    return next((each for each in existing.same_fingerprint if _undelivered(each, at=at)), None)
 
 
 def _undelivered(earlier: Task, *, at: float) -> bool:
-    """Whether its caller may not know of it yet, so that the same request is a retry."""
+    """Whether its caller may not know the result yet, so that the same request is a retry."""
     if earlier.status is Status.UNKNOWN or earlier.delivered_at is None:
-        return True  # an unknown outcome is a person's to repeat, however often it was told
+        return True  # only a person may repeat an unknown outcome, however often it was delivered
     if earlier.status is Status.FAILED:
-        return False  # another attempt at what failed is what anyone would want
+        return False  # after a failure, the same request means another attempt
     return abs(at - earlier.delivered_at) < REDELIVERY_GRACE  # a clock set back must not stretch it
 
 
 def _key_conflict(task: Task, earlier: Task) -> str:
-    before = {**earlier.request, "variation": earlier.variation}
-    now = {**task.request, "variation": task.variation}
-    differ = [name for name in {**before, **now} if before.get(name) != now.get(name)]
+    theirs = {**earlier.request, "variation": earlier.variation}
+    ours = {**task.request, "variation": task.variation}
+    differ = [name for name in {**theirs, **ours} if theirs.get(name) != ours.get(name)]
     return (
         f"idempotency_key {quote(str(task.idempotency_key))} belongs to an earlier request that"
         f" differs in {', '.join(sorted(differ))}; give a new key, or the same arguments"
@@ -134,21 +135,21 @@ def check_caps(existing: ExistingTasks, limits: Limits) -> None:
     """Raise if a cap is reached.
 
     Raises:
-        CapReached: no further video may be asked for now.
+        CapReached: no further video may be requested now.
     """
     if existing.in_flight >= limits.in_flight:
         raise CapReached(
-            f"{existing.in_flight} videos are under way, and GEEKAI_MAX_IN_FLIGHT allows"
-            f" {limits.in_flight}",
-            remedy="Wait for one with get_video_task; an unknown one waits for the user, who"
-            " decides with: geekai-video-mcp tasks",
+            f"{existing.in_flight} videos are already in progress"
+            f" (GEEKAI_MAX_IN_FLIGHT={limits.in_flight})",
+            remedy="Wait for one with get_video_task. Tasks with an unknown outcome count until the"
+            " user resolves them with: geekai-video-mcp tasks",
         )
     if existing.per_day >= limits.per_day:
         raise CapReached(
-            f"{existing.per_day} videos were asked for in 24 hours, and GEEKAI_MAX_VIDEOS_PER_DAY"
-            f" allows {limits.per_day}",
-            remedy=f"Tell the user: no other is possible{_frees_at(existing)} unless whoever"
-            " configures the server raises the cap",
+            f"{existing.per_day} videos were requested in the last 24 hours"
+            f" (GEEKAI_MAX_VIDEOS_PER_DAY={limits.per_day})",
+            remedy=f"Tell the user: no further video can be requested{_frees_at(existing)} unless"
+            " the limit in the server's configuration is raised",
         )
 
 

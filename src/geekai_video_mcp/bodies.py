@@ -1,7 +1,7 @@
-"""A request's body: known again by its fingerprint, and kept without its bulk. Pure.
+"""The fingerprint of a request, and its body without inline images. Pure.
 
-Pictures in a body are megabytes, and a task is read every second: what stands for a picture
-in a task is its size and digest. That must never be sent in its place.
+Images in a body are megabytes, and a task is read every second: in a task, the size and the
+digest of an image replace it. They must never be sent instead of the image.
 """
 
 import hashlib
@@ -11,14 +11,14 @@ from collections.abc import Mapping
 from typing import Any, Final, cast
 
 INLINE_LIMIT: Final = 1024
-"""Characters of a data URI that are still kept where a task is: an icon, not a picture."""
-_HEAD: Final = 64
-"""Characters of it that tell its kind. What stands for a picture must be no bulk itself, or
-the same request would be another one when it is sent again."""
+"""Characters up to which a data URI stays in a task: enough for an icon."""
+_HEAD_CHARS: Final = 64
+"""Characters of it that are kept to show its type. What replaces an image must be short itself,
+or it would be stripped again, and the same request would have another fingerprint."""
 
 
 def strip_inline_media(value: object) -> object:
-    """*value* with each picture in it replaced by its size and digest."""
+    """*value* with each inline image replaced by its size and digest."""
     if isinstance(value, list):
         return [strip_inline_media(each) for each in cast("list[object]", value)]
     if isinstance(value, Mapping):
@@ -26,26 +26,26 @@ def strip_inline_media(value: object) -> object:
         return {name: strip_inline_media(member) for name, member in members.items()}
     if isinstance(value, str) and len(value) > INLINE_LIMIT and value.startswith("data:"):
         digest = hashlib.sha256(value.encode()).hexdigest()
-        head = value[:_HEAD].partition(",")[0]
+        head = value[:_HEAD_CHARS].partition(",")[0]
         return f"{head},... ({len(value):,} characters, sha256 {digest})"
     return value
 
 
-_WITHOUT: Final = re.compile(r"(?s)data:.*\.\.\. \([\d,]+ characters, sha256 [0-9a-f]{64}\)")
+_STRIPPED: Final = re.compile(r"(?s)data:.*\.\.\. \([\d,]+ characters, sha256 [0-9a-f]{64}\)")
 
 
 def has_stripped_media(value: object) -> bool:
-    """Whether some picture in *value* is a size and a digest alone: it must not be sent so."""
+    """Whether an image in *value* was replaced by its size and digest: it must not be sent."""
     if isinstance(value, list):
         return any(has_stripped_media(each) for each in cast("list[object]", value))
     if isinstance(value, Mapping):
         return any(
             has_stripped_media(member) for member in cast("Mapping[str, object]", value).values()
         )
-    return isinstance(value, str) and _WITHOUT.fullmatch(value) is not None
+    return isinstance(value, str) and _STRIPPED.fullmatch(value) is not None
 
 
 def fingerprint(media: str, request: Mapping[str, Any], variation: int | None) -> str:
-    """The same for the same wish, however its members were ordered."""
+    """The same for the same request, whatever the order of its members."""
     canonical = json.dumps([media, request, variation], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()

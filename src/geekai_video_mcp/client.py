@@ -1,11 +1,11 @@
 """GeekAI over HTTP: one method per endpoint. Never waits between requests, never repeats a POST.
 
 Only this module and `artifacts` import httpx, and the server imports them when a task
-first needs them. What httpx raises is translated here, once. The line that matters runs
-between "surely not sent" and everything else, and httpx draws it with four classes:
-ConnectError, ConnectTimeout, PoolTimeout, and ProxyError, which a proxy that opens no
-tunnel raises before a byte of the request has left. A ReadError may come before or after
-the service has read the whole request, so it proves nothing.
+first needs them. Exceptions of httpx are translated here, once. The important distinction is
+between "certainly not sent" and everything else. Four classes of httpx mean "not sent":
+ConnectError, ConnectTimeout, PoolTimeout, and ProxyError, which is raised if a proxy refuses
+the tunnel, before any byte of the request was sent. A ReadError may occur before or after the
+service has read the whole request, so it proves nothing.
 """
 
 import logging
@@ -25,18 +25,19 @@ from geekai_video_mcp.errors import ServiceUnavailable, SubmissionUnknown, TaskN
 from geekai_video_mcp.lifecycle import Media, Observation
 
 SUBMIT_TIMEOUT: Final = httpx.Timeout(connect=10.0, write=60.0, read=300.0, pool=10.0)
-"""Seconds. The read is as long as GeekAI keeps a connection (five minutes, read 2026-11-22):
-each minute more turns outcomes that would have been unknown into known ones."""
+"""Seconds. The read timeout is as long as GeekAI keeps a connection (five minutes, read
+2026-11-22): a longer timeout leaves fewer outcomes unknown."""
 POLL_TIMEOUT: Final = httpx.Timeout(connect=10.0, write=10.0, read=30.0, pool=10.0)
-"""Seconds. A look that takes longer is worth less than the next one."""
+"""Seconds. After that the next poll is more useful than waiting for this one."""
 SUBMIT_DEADLINE: Final = 400.0
 POLL_DEADLINE: Final = 60.0
-"""Seconds for the whole of each. The limits above are for one silence, and GeekAI breaks it
-with blank lines; its own cut comes at 300, so nobody but a stranger lasts until the first."""
+"""Seconds for a whole request of each kind. The read timeouts above limit the time between two
+reads, and GeekAI sends blank keep-alive lines; it closes a connection after 300 s itself, so
+only another service reaches the first deadline."""
 MODELS_PER_PAGE: Final = 100
-"""Asked for by the name that the answer has for it; a service may give fewer."""
+"""Requested as `page_size`, the name that the response uses; a service may return fewer."""
 MAX_RESPONSE_BYTES: Final = 64 * 1024 * 1024
-"""Bytes of an answer that are read: a picture may stand in one, in base64."""
+"""Bytes of a response that are read: it may contain an image in base64."""
 
 _PATHS: Final = {Media.VIDEO: "/videos", Media.IMAGE: "/images"}
 
@@ -79,54 +80,54 @@ class GeekAIClient:
         """POST /videos/generations, or /images/generations. Costs money.
 
         Raises:
-            RequestRefused, NotAuthorised: the service said no; nothing was charged.
-            ServiceUnavailable: it was not sent, or refused unexecuted; nothing was charged.
-            SubmissionUnknown: no usable answer came; it may have been charged.
+            RequestRefused, NotAuthorised: the service refused the request; nothing was charged.
+            ServiceUnavailable: the request was not sent, or not executed; nothing was charged.
+            SubmissionUnknown: there was no usable response; it may have been charged.
         """
         with self._translate_submit_errors(), anyio.fail_after(SUBMIT_DEADLINE):
-            reply = await self._request(
+            response = await self._request(
                 "POST", f"{_PATHS[media]}/generations", SUBMIT_TIMEOUT, body
             )
-        return wire.parse_create_response(reply)
+        return wire.parse_create_response(response)
 
     async def get_task(self, media: Media, task_id: str) -> Observation:
-        """GET /videos/{task_id}, or /images/{task_id}: one look, free of charge.
+        """GET /videos/{task_id}, or /images/{task_id}: one poll, free of charge.
 
         Raises:
-            TaskNotFound, NotAuthorised: the service said no.
-            ServiceUnavailable: there was no answer; the task is what it was.
+            TaskNotFound, NotAuthorised: the service refused the request.
+            ServiceUnavailable: there was no usable response; the task has not changed.
         """
-        if task_id in {".", ".."}:  # steps of a path, whatever their encoding
+        if task_id in {".", ".."}:  # path segments that are removed, even when encoded
             raise TaskNotFound(task_id)
         with self._translate_read_errors(), anyio.fail_after(POLL_DEADLINE):
             path = f"{_PATHS[media]}/{quote(task_id, safe='')}"
-            reply = await self._request("GET", path, POLL_TIMEOUT)
-        return wire.parse_task_response(reply, task_id=task_id)
+            response = await self._request("GET", path, POLL_TIMEOUT)
+        return wire.parse_task_response(response, task_id=task_id)
 
     async def list_models(self, page: int) -> wire.ModelsPage:
         """GET /models: one page, counted from 1, free of charge.
 
         Raises:
             NotAuthorised: the key was refused.
-            ServiceUnavailable: there was no answer.
+            ServiceUnavailable: there was no usable response.
         """
         path = f"/models?page={page}&page_size={MODELS_PER_PAGE}"
         with self._translate_read_errors(), anyio.fail_after(POLL_DEADLINE):
-            reply = await self._request("GET", path, POLL_TIMEOUT)
-        return wire.parse_models_response(reply)
+            response = await self._request("GET", path, POLL_TIMEOUT)
+        return wire.parse_models_response(response)
 
     async def _request(
         self, method: str, path: str, limits: httpx.Timeout, body: dict[str, object] | None = None
     ) -> wire.ProviderResponse:
         headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
         if self._api_key is not None:
-            # On each request and never as a client default, so no other host can be sent it.
+            # Set on each request and never as a client default, so no other host receives it.
             headers["Authorization"] = f"Bearer {self._api_key.get_secret_value()}"
         content = None
         if body is not None:
             headers["Content-Type"] = "application/json"
-            # By pydantic: two pictures of eight megabytes would hold the loop for 50 ms by json,
-            # in a thread as well, for it does not let go of the interpreter meanwhile.
+            # With pydantic: for two images of eight megabytes, json would block the event loop
+            # for 50 ms, in a thread too, because it does not release the interpreter lock.
             content = to_json(body)
         async with self._http.stream(
             method, self._base_url + path, headers=headers, content=content, timeout=limits
@@ -147,7 +148,9 @@ class GeekAIClient:
         except NOT_SENT as exc:
             raise self._unreachable_error(exc) from exc
         except (httpx.HTTPError, TimeoutError) as exc:
-            reason = f"The request left for {self._host}, and no answer came ({_error_name(exc)})."
+            reason = (
+                f"The request was sent to {self._host}, but it did not answer ({_error_name(exc)})."
+            )
             raise SubmissionUnknown(reason) from exc
 
     @contextmanager
@@ -167,15 +170,15 @@ class GeekAIClient:
 
 async def _read_limited(response: httpx.Response) -> bytes:
     parts: list[bytes] = []
-    room = MAX_RESPONSE_BYTES
+    remaining = MAX_RESPONSE_BYTES
     async for part in response.aiter_bytes():
-        parts.append(part[:room])
-        room -= len(part)
-        if room <= 0:
+        parts.append(part[:remaining])
+        remaining -= len(part)
+        if remaining <= 0:
             break
     return b"".join(parts)
 
 
 def _error_name(exc: Exception) -> str:
-    """The class alone: httpx puts whole URLs into some of its messages."""
+    """The name of the class only: some messages of httpx contain whole URLs."""
     return type(exc).__name__

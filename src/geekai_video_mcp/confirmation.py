@@ -1,10 +1,11 @@
-"""Consent before paying: asked of a person, by the client, where the operator wants it.
+"""The user's approval of a paid request, by MCP elicitation, if GEEKAI_CONFIRM requires it.
 
-The question holds what would be sent and what it costs. In the new protocol it is the answer
-to the call, and the call comes again with the reply: the SDK seals what we give along and
-binds it to these arguments, and what we give is the id that the new task will bear. So a
-reply is good for this one request, and a reply sent again finds the task it has made. In the
-old protocol the question is a request in the middle of the call.
+The question says what would be sent and what it costs. From revision 2026-07-28 on, the server
+returns the question as the result of the call (`InputRequiredResult`), and the client repeats
+the call with the user's reply. The SDK seals the state that we return with the question and
+binds it to the arguments of the call; our state contains the id that the new task will have. So
+a reply is valid for this one request only, and a reply that is sent twice finds the task that
+the first one created. In earlier revisions the question is a request in the middle of the call.
 """
 
 from collections.abc import Sequence
@@ -25,68 +26,74 @@ from geekai_video_mcp import views
 from geekai_video_mcp.admission import Forecast
 from geekai_video_mcp.errors import ConsentNotGiven
 
-ANSWERS_IN_CALLS: Final = "2026-07-28"
-"""The first revision in which a question is the answer to a call."""
+INPUT_REQUIRED_SINCE: Final = "2026-07-28"
+"""The first protocol revision in which a tool call may return `InputRequiredResult`."""
 ANSWER_TIMEOUT: Final = 600.0
-"""Seconds for a person to answer; as long as the SDK's seal is good in the new protocol."""
-QUESTION: Final = "consent"
+"""Seconds the user has to answer; the SDK's sealed state is valid as long."""
+INPUT_KEY: Final = "consent"
 MAY_COST_MORE: Final = ("retries", "extra_body", "n")
-"""Fields by which a request may cost more than its list price."""
-YES_OR_NO: Final[ElicitRequestedSchema] = {"type": "object", "properties": {}}
-"""An empty form: to accept it is the answer."""
+"""Fields that can make a request cost more than its list price."""
+EMPTY_FORM: Final[ElicitRequestedSchema] = {"type": "object", "properties": {}}
+"""A form without fields: accepting it is the approval."""
 
 
 async def request_consent(
     ctx: "Context[Any]", forecast: Forecast, warnings: Sequence[str], *, above: float
 ) -> str | InputRequiredResult:
-    """The id of the task that may be paid for; or the question, which the client must put.
+    """Return the id of the task that may be paid for, or the question for the client to ask.
 
     Raises:
-        CapReached: nothing may be paid for now, so nobody is asked.
-        ConsentNotGiven: the person did not agree, or this client cannot ask.
+        CapReached: no paid request is allowed now, so the user is not asked.
+        ConsentNotGiven: the user did not approve, or the client does not support elicitation.
     """
     if forecast.refused is not None:
         raise forecast.refused
-    if forecast.duplicate_of is not None:  # by its id, or a new one might be made unasked
+    if forecast.duplicate_of is not None:
+        # A new id could create a task without approval.
         return forecast.duplicate_of.id
-    found = views.dry_run(forecast, sandbox=False, warnings=warnings).dry_run
-    if found is None or not _needs_confirmation(found, above=above):
+    view = views.dry_run(forecast, sandbox=False, warnings=warnings).dry_run
+    if view is None or not _needs_confirmation(view, above=above):
         return forecast.task.id
-    if not _can_ask(ctx):
+    if not _can_elicit(ctx):
         raise ConsentNotGiven(
-            f"GEEKAI_CONFIRM={policy_text(above)} asks a person before this is paid for, and this"
-            " client cannot ask (MCP elicitation)",
-            remedy="Tell the user: dry_run shows the price, another client may ask, and whoever"
-            " configures the server can change GEEKAI_CONFIRM",
+            f"GEEKAI_CONFIRM={policy_text(above)} requires the user's approval before a paid"
+            " request, and this client does not support MCP elicitation",
+            remedy="Tell the user: dry_run shows the price; to approve requests, use a client"
+            " that supports elicitation, or have the operator change GEEKAI_CONFIRM",
         )
     question = ElicitRequestFormParams(
-        message=views.consent_text(forecast, found), requested_schema=YES_OR_NO
+        message=views.consent_text(forecast, view), requested_schema=EMPTY_FORM
     )
-    if is_version_at_least(str(ctx.protocol_version), ANSWERS_IN_CALLS):
+    if is_version_at_least(str(ctx.protocol_version), INPUT_REQUIRED_SINCE):
         return _read_consent_reply(ctx, forecast, question)
-    _require_acceptance(await _elicit(ctx, question))
+    reply = None
+    with anyio.move_on_after(ANSWER_TIMEOUT):
+        reply = await ctx.session.elicit_form(
+            question.message, question.requested_schema, ctx.request_context.request_id
+        )
+    _require_acceptance(reply)
     return forecast.task.id
 
 
 def policy_text(above: float) -> str:
-    """The operator's word for it."""
+    """The value of GEEKAI_CONFIRM that sets this limit."""
     return "always" if above < 0 else f"above:{above:g}"
 
 
-def _needs_confirmation(found: views.DryRunView, *, above: float) -> bool:
-    """Whether it may cost more than *above*, by all that is known."""
-    cost = found.cost_cny
+def _needs_confirmation(view: views.DryRunView, *, above: float) -> bool:
+    """Whether the request may cost more than *above* CNY; an unknown price counts as more."""
+    cost = view.cost_cny
     if cost is None or cost > above:
         return True
-    return cost > 0 and any(found.request.get(name) for name in MAY_COST_MORE)
+    return cost > 0 and any(view.request.get(name) for name in MAY_COST_MORE)
 
 
-def _can_ask(ctx: "Context[Any]") -> bool:
-    declared = ctx.client_capabilities and ctx.client_capabilities.elicitation
-    if not declared or (declared.form is None and declared.url is not None):
+def _can_elicit(ctx: "Context[Any]") -> bool:
+    elicitation = ctx.client_capabilities and ctx.client_capabilities.elicitation
+    if not elicitation or (elicitation.form is None and elicitation.url is not None):
         return False
     return (
-        is_version_at_least(str(ctx.protocol_version), ANSWERS_IN_CALLS)
+        is_version_at_least(str(ctx.protocol_version), INPUT_REQUIRED_SINCE)
         or ctx.session.can_send_request
     )
 
@@ -94,32 +101,23 @@ def _can_ask(ctx: "Context[Any]") -> bool:
 def _read_consent_reply(
     ctx: "Context[Any]", forecast: Forecast, question: ElicitRequestFormParams
 ) -> str | InputRequiredResult:
-    """The id that was agreed to; the question, if this call does not answer it."""
-    task, answer = forecast.task, (ctx.input_responses or {}).get(QUESTION)
-    about, _, task_id = (ctx.request_state or "").partition(" ")
-    if answer is None or about != task.fingerprint:
+    """The task id that the user approved, or the question if this call has no reply to it."""
+    task, answer = forecast.task, (ctx.input_responses or {}).get(INPUT_KEY)
+    fingerprint, _, task_id = (ctx.request_state or "").partition(" ")
+    if answer is None or fingerprint != task.fingerprint:
         return InputRequiredResult(
-            input_requests={QUESTION: ElicitRequest(params=question)},
+            input_requests={INPUT_KEY: ElicitRequest(params=question)},
             request_state=f"{task.fingerprint} {task.id}",
         )
     _require_acceptance(answer)
     return task_id
 
 
-async def _elicit(ctx: "Context[Any]", question: ElicitRequestFormParams) -> ElicitResult | None:
-    """What the person says; None if nobody says anything."""
-    with anyio.move_on_after(ANSWER_TIMEOUT):
-        return await ctx.session.elicit_form(
-            question.message, question.requested_schema, ctx.request_context.request_id
-        )
-    return None
-
-
 def _require_acceptance(answer: object) -> None:
-    """Go on only from a yes.
+    """Return only if the user accepted.
 
     Raises:
-        ConsentNotGiven: it is none.
+        ConsentNotGiven: the user declined, or did not answer.
     """
     action = answer.action if isinstance(answer, ElicitResult) else None
     if action == "accept":

@@ -1,7 +1,7 @@
-"""A task and its file as a client lists and links them. Pure.
+"""Resource descriptors of a task and its file, for lists and links. Pure.
 
-A name comes from the caller's own words or from the file, made plain; nothing of the
-service's answer, and no link of its, is in an entry.
+The name is the caller's own prompt or the file name, sanitized. A descriptor contains
+nothing of the service's response, and no link from it.
 """
 
 from dataclasses import dataclass
@@ -10,11 +10,12 @@ from pathlib import PurePath
 from typing import Final
 
 from geekai_video_mcp.errors import sanitize
-from geekai_video_mcp.lifecycle import FileStatus, Media, Task
+from geekai_video_mcp.lifecycle import Media, Task
+from geekai_video_mcp.statuses import FileStatus
 
 ROOT: Final = "video://tasks"
 NAME_LIMIT: Final = 60
-"""Characters of a prompt in a name: a line of a menu."""
+"""Characters of a prompt in a name: one line of a menu."""
 
 JSON: Final = "application/json"
 MP4: Final = "video/mp4"
@@ -25,7 +26,7 @@ PNG: Final = "image/png"
 
 @dataclass(frozen=True, kw_only=True)
 class ResourceDescriptor:
-    """What a list or a link says of one resource; the SDK's types take the same names."""
+    """One resource in a list or a link; the SDK's types use the same field names."""
 
     uri: str
     name: str
@@ -40,14 +41,14 @@ def task_uri(task_id: str) -> str:
 
 
 def file_resource_uris(task_id: str) -> tuple[str, ...]:
-    """The resources that come into being with a task's file."""
+    """The resources that exist once a task has a file."""
     return tuple(f"{ROOT}/{task_id}/{part}" for part in ("video", "cover", "frames", "last-frame"))
 
 
 def file_uri(task: Task) -> str | None:
-    """Where a client reads the task's result; None while there is no file.
+    """The resource of the task's result; None while there is no file.
 
-    A picture is read as what a next shot begins with, for that is the picture itself.
+    For an image it is `last-frame`, from which a next shot starts: that is the image itself.
     """
     if task.file_status is not FileStatus.STORED:
         return None
@@ -56,7 +57,7 @@ def file_uri(task: Task) -> str | None:
 
 
 def task_resource(task: Task, *, sandbox: bool) -> ResourceDescriptor:
-    """The task's own entry; *sandbox*: what it makes is a preview."""
+    """The resource of the task itself; with *sandbox* it is described as a preview."""
     return ResourceDescriptor(
         uri=task_uri(task.id),
         name=sanitize(str(task.request.get("prompt") or ""), limit=NAME_LIMIT) or task.id,
@@ -66,7 +67,7 @@ def task_resource(task: Task, *, sandbox: bool) -> ResourceDescriptor:
 
 
 def file_resource(task: Task, *, sandbox: bool) -> ResourceDescriptor | None:
-    """The entry of the task's file; None while there is none."""
+    """The resource of the task's file; None while there is none."""
     uri = file_uri(task)
     if uri is None:
         return None
@@ -77,7 +78,7 @@ def file_resource(task: Task, *, sandbox: bool) -> ResourceDescriptor | None:
         name=name,
         description=_describe(task, sandbox=sandbox),
         mime_type=(WEBM if name.endswith(".webm") else MP4) if video else PNG,
-        # A picture is read as a PNG, whatever it is on disk.
+        # An image is served as a PNG, whatever its format on disk.
         size=task.file_bytes if video else None,
     )
 

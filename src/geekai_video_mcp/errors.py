@@ -13,9 +13,9 @@ GeekAIVideoError
 ├── InvalidDecision       a person: what they decided about a task does not fit how it stands
 └── ConfigError           the operator: the environment; raised only at start-up
 
-Messages are read by models and people alike. Each says what happened, whether money
-was spent, in one of the two sentences below word for word, and what to do next. What reads,
-and what only writes on this machine, concerns no money and says neither sentence.
+Messages are read by models and people. Each says what happened and what to do next. An error
+on the way to a paid request also says whether money was spent, in one of the two sentences
+below, word for word; a read, or a write on this machine alone, says neither.
 Nothing from outside enters a message unless `quote` has made it data.
 """
 
@@ -32,43 +32,59 @@ DATABASE: Final = "The task database"
 BUSY: Final = "the task database is busy"
 
 RATE_LIMITED: Final = "rate_limited"
-"""The code of a `ServiceUnavailable` that asks everyone to wait."""
+"""The code of a `ServiceUnavailable` after which every process has to wait."""
 
 QUOTE_LIMIT: Final = 300
-"""Characters of outside text that a message repeats: enough for any error sentence seen."""
+"""Characters of outside text that a message repeats: enough for every error sentence so far."""
 
 
 class GeekAIVideoError(Exception):
-    """Anything this package raises on purpose; `str()` of it may be shown to anyone."""
+    """Anything this package raises on purpose; `str()` of it may be shown to anyone.
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.message = message
+    `money` says what is known about the cost of the request that failed. It is None where no
+    paid request is involved, and where the code that raises cannot know that one is:
+    `nothing_charged` adds it.
+    """
+
+    def __init__(self, problem: str, *, money: Money | None = None, remedy: str = "") -> None:
+        super().__init__(problem)
+        self._problem = problem
+        self._remedy = remedy
+        self.money = money
+
+    @property
+    def message(self) -> str:
+        """The problem, the sentence about money if there is one, and what to do next."""
+        return " ".join(part for part in (self._problem, self.money, self._remedy) if part)
+
+    def __str__(self) -> str:
+        return self.message
 
 
 class RequestRefused(GeekAIVideoError):
     """The arguments were refused, here or by the service, before anything was charged."""
 
     def __init__(self, reason: str, *, code: str = "invalid_arguments") -> None:
-        super().__init__(f"{as_sentence(reason)} {NOT_CHARGED} Change the call and try again.")
+        remedy = "Change the call and try again."
+        super().__init__(as_sentence(reason), money=NOT_CHARGED, remedy=remedy)
         self.code = code
 
 
 class CapReached(GeekAIVideoError):
-    """A cap on videos was reached; only time or the configuration moves it."""
+    """A cap on videos was reached; only time or the configuration changes that."""
 
     def __init__(self, reason: str, *, remedy: str) -> None:
-        super().__init__(f"{as_sentence(reason)} {NOT_CHARGED} {as_sentence(remedy)}")
+        super().__init__(as_sentence(reason), money=NOT_CHARGED, remedy=as_sentence(remedy))
         self.reason = reason
 
 
 class TaskNotFound(GeekAIVideoError):
-    """No task of this id, neither in the ledger nor at the service."""
+    """There is no task with this id, neither in the ledger nor at the service."""
 
     def __init__(self, task_id: str) -> None:
         super().__init__(
-            f"No task {quote(task_id, limit=64)} is known here or at the service. {NOT_CHARGED}"
-            " Use the task_id that generate_video returned, whole."
+            f"No task {quote(task_id, limit=64)} is known here or at the service.",
+            remedy="Use the task_id that generate_video returned, whole.",
         )
         self.task_id = task_id
 
@@ -77,16 +93,13 @@ class NotAuthorised(GeekAIVideoError):
     """The key or the balance was refused; `status_code` is the service's HTTP status."""
 
     def __init__(self, reason: str, *, status_code: int, remedy: str) -> None:
-        super().__init__(f"{as_sentence(reason)} {NOT_CHARGED} {remedy}")
+        super().__init__(as_sentence(reason), remedy=remedy)
         self.status_code = status_code
         self.code = {401: "unauthorized", 402: "insufficient_balance"}.get(status_code, "forbidden")
 
 
 class StorageUnavailable(GeekAIVideoError):
-    """A disk failed, or another process holds the task database.
-
-    `money` is what is known of the request it was for: None where nothing was to be paid.
-    """
+    """A disk failed, or another process holds the task database."""
 
     def __init__(
         self,
@@ -102,56 +115,42 @@ class StorageUnavailable(GeekAIVideoError):
         if remedy is None:
             # After a request has left, "the same call" could be a second payment.
             sent = money == MAYBE_CHARGED
-            then = "call get_video_task; never generate it again" if sent else "try again"
-            mend = (
-                "Wait a few seconds" if busy else "Free some space or mend the folder's permissions"
+            then = "call get_video_task. Do not generate it again" if sent else "try again"
+            first = (
+                "Wait a few seconds" if busy else "Free disk space or fix the folder's permissions"
             )
-            remedy = f"{mend}, then {then}."
-        said = (as_sentence(problem[0].upper() + problem[1:]), money, remedy)
-        super().__init__(" ".join(part for part in said if part))
-        self.what = what
+            remedy = f"{first}, then {then}."
+        super().__init__(as_sentence(problem[0].upper() + problem[1:]), money=money, remedy=remedy)
         self.reason = reason
-        self.access: Final = access
-        self.money = money
-
-
-@contextmanager
-def nothing_charged() -> Generator[None]:
-    """Around what comes before a paid request may leave: a disk that fails there is about money."""
-    try:
-        yield
-    except StorageUnavailable as exc:
-        if exc.money is not None:
-            raise
-        raise StorageUnavailable(
-            exc.what, exc.reason, access=exc.access, money=NOT_CHARGED
-        ) from exc
 
 
 class LedgerTooNew(GeekAIVideoError):
-    """The task database is of a newer version: its rules for money may have grown.
+    """The task database belongs to a newer version, whose rules for money may be stricter."""
 
-    `money` is None where nothing was to be paid, as when the database is opened.
-    """
-
-    def __init__(self, was: Literal["created", "upgraded"], *, money: Money | None = None) -> None:
+    def __init__(self, was: Literal["created", "upgraded"]) -> None:
         meanwhile = " while this one was running" if was == "upgraded" else ""
-        problem = f"{DATABASE} was {was} by a newer version of this server{meanwhile}"
-        way_out = "The operator upgrades this server and starts it again."
-        super().__init__(" ".join(part for part in (as_sentence(problem), money, way_out) if part))
+        super().__init__(
+            f"{DATABASE} was {was} by a newer version of this server{meanwhile}.",
+            remedy="The operator upgrades this server and starts it again.",
+        )
         self.code = "ledger_too_new"
 
 
 class ServiceUnavailable(GeekAIVideoError):
     """The service or the network failed in a way that charges nothing.
 
-    `retry_after_seconds` is the service's own wish, where it gave one.
+    `retry_after_seconds` is what the service's Retry-After asks for, if it sent one.
     """
 
     def __init__(
-        self, reason: str, *, code: str = "unavailable", retry_after_seconds: float | None = None
+        self,
+        reason: str,
+        *,
+        code: str = "unavailable",
+        retry_after_seconds: float | None = None,
+        money: Money | None = None,
     ) -> None:
-        super().__init__(f"{as_sentence(reason)} {NOT_CHARGED} The same call may work later.")
+        super().__init__(as_sentence(reason), money=money, remedy="The same call may work later.")
         self.reason = reason
         self.code = code
         self.retry_after_seconds = retry_after_seconds
@@ -160,32 +159,35 @@ class ServiceUnavailable(GeekAIVideoError):
 class SubmissionUnknown(GeekAIVideoError):
     """The request left, and no usable answer came; only a person may send it again.
 
-    `raw_response` is what did come back, capped, for the record and for no message.
+    `raw_response` is what was received, shortened. It is recorded, and is never part of a
+    message.
     """
 
     def __init__(self, reason: str, *, raw_response: str = "") -> None:
         super().__init__(
-            f"{as_sentence(reason)} {MAYBE_CHARGED} Do not send it again on your own: ask the user."
+            as_sentence(reason),
+            money=MAYBE_CHARGED,
+            remedy="Do not send it again on your own: ask the user.",
         )
         self.code = "no_answer"
         self.raw_response = raw_response
 
 
 class ConsentNotGiven(GeekAIVideoError):
-    """A person's consent is asked for before paying, and it was not given."""
+    """A paid request needs a person's consent, and it was not given."""
 
     def __init__(self, reason: str, *, remedy: str) -> None:
-        super().__init__(f"{as_sentence(reason)} {NOT_CHARGED} {as_sentence(remedy)}")
+        super().__init__(as_sentence(reason), money=NOT_CHARGED, remedy=as_sentence(remedy))
 
 
 class InvalidDecision(GeekAIVideoError):
-    """A person's decision about a task was refused; said on the command line alone.
+    """A person's decision about a task was refused; only the command line shows it.
 
-    It has no word on money: what the task cost is just what is not known.
+    It says nothing about money: what the task cost is exactly what is not known.
     """
 
     def __init__(self, reason: str) -> None:
-        super().__init__(f"{as_sentence(reason)} Nothing was changed.")
+        super().__init__(as_sentence(reason), remedy="Nothing was changed.")
 
 
 class ConfigError(GeekAIVideoError):
@@ -197,30 +199,49 @@ class ConfigError(GeekAIVideoError):
         self.problems = problems
 
 
+@contextmanager
+def nothing_charged() -> Generator[None]:
+    """Around the part of a paid request that ends before it may leave: an error there says so.
+
+    For errors that a read raises as well, which cannot know what the read was for.
+    """
+    try:
+        yield
+    except (
+        LedgerTooNew,
+        NotAuthorised,
+        ServiceUnavailable,
+        StorageUnavailable,
+        TaskNotFound,
+    ) as exc:
+        exc.money = exc.money or NOT_CHARGED
+        raise
+
+
 def quote(text: str, *, limit: int = QUOTE_LIMIT) -> str:
     """Text from outside as data: one line, visible characters only, capped, in quotes."""
-    # A quotation mark of its own would end the quotation, and what follows would be ours.
+    # A quotation mark inside would end the quotation, and the rest would look like our words.
     inside = sanitize(text, limit=limit).replace('"', "'")
     return f'"{inside}"'
 
 
 def sanitize(text: str, *, limit: int = QUOTE_LIMIT) -> str:
-    """Connections text without control, bidi, zero-width or surrogate characters, in one line.
+    """Text from outside in one line, without control, bidi, zero-width or surrogate characters.
 
-    ANSI sequences lose their escape character, and with it their meaning.
+    ANSI sequences lose their escape character, and so their effect.
     """
     # Cc controls, Cf format (bidi, zero-width), Cs surrogates, Co private, Cn unassigned.
-    seen = text[: limit * 4].translate(_SELECTORS)
-    kept = "".join(" " if unicodedata.category(ch) in _HIDDEN else ch for ch in seen)
-    line = " ".join(kept.split())
+    raw = text[: limit * 4].translate(_SELECTORS)
+    visible = "".join(" " if unicodedata.category(ch) in _HIDDEN else ch for ch in raw)
+    line = " ".join(visible.split())
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
 
 
 def as_sentence(text: str) -> str:
-    """The text with a full stop, whatever it ended in."""
+    """The text with a full stop at its end, unless it ends in one or in a mark like it."""
     return text if text.endswith((".", "!", "?", "。", '."')) else f"{text}."
 
 
 _SELECTORS: Final = dict.fromkeys([*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)])
-"""Variation selectors: marks by category, invisible, and able to spell out a hidden text."""
+"""Variation selectors: marks by their category, invisible, and able to encode a hidden text."""
 _HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})

@@ -1,8 +1,8 @@
 """The server over HTTP: SSE, Streamable HTTP, or both on one port. Loopback only.
 
 One engine serves every connection: the SDK enters a server's lifespan once per SSE
-connection, and money must not depend on who is connected. Host and Origin are checked on
-every transport, or a web page could reach this machine's server by DNS rebinding.
+connection, and a paid request must not depend on a connection. Host and Origin are checked
+on every transport, or a web page could reach this server by DNS rebinding.
 """
 
 import socket
@@ -20,25 +20,25 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from geekai_video_mcp import __version__
+from geekai_video_mcp.app import App, AppFactory
 from geekai_video_mcp.config import is_loopback
 from geekai_video_mcp.errors import ConfigError
 from geekai_video_mcp.messages import MAX_MESSAGE_BYTES, replace_lone_surrogates, validation_error
-from geekai_video_mcp.server import AppFactory, build_server
-from geekai_video_mcp.tools import App
+from geekai_video_mcp.server import build_server
 
 Transport = Literal["sse", "streamable-http", "http"]
-Build = Callable[[AppFactory], MCPServer[App]]
+BuildServer = Callable[[AppFactory], MCPServer[App]]
 
 _LOOPBACK_NAMES: Final = ("127.0.0.1", "localhost", "[::1]")
 SECURITY: Final = TransportSecuritySettings(
-    # With any port and with none: a client on port 80 sends none.
+    # With and without a port: a client on port 80 sends none.
     allowed_hosts=[*_LOOPBACK_NAMES, *(f"{name}:*" for name in _LOOPBACK_NAMES)],
     allowed_origins=[f"http://{name}{port}" for name in _LOOPBACK_NAMES for port in ("", ":*")],
 )
 
 
 class _SharedApp:
-    """One `App`, opened by the HTTP application and lent to every connection."""
+    """One `App`, opened by the HTTP application and shared by all connections."""
 
     def __init__(self) -> None:
         self.app: App | None = None
@@ -52,9 +52,9 @@ class _SharedApp:
 
 
 def build_http(
-    open_app: AppFactory, *, transport: Transport, build: Build = build_server
+    open_app: AppFactory, *, transport: Transport, build: BuildServer = build_server
 ) -> Starlette:
-    """The ASGI application: /mcp, or /sse with /messages/, or all of them; and /health."""
+    """The ASGI application with /health and, by *transport*, /mcp or /sse and /messages/ or all."""
     shared = _SharedApp()
     server = build(shared.get)
     routes: list[BaseRoute] = [Route("/health", _report_health)]
@@ -82,7 +82,7 @@ def build_http(
 
 
 class _JsonRpcGuard:
-    """Lets through what is a message; the rest is answered with a JSON-RPC error."""
+    """Passes valid messages on; answers everything else with a JSON-RPC error."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -92,30 +92,30 @@ class _JsonRpcGuard:
             await self._app(scope, receive, send)
             return
         body = await _read_body(receive)
-        if body is None:  # nobody is there to be answered
+        if body is None:  # the client has disconnected
             return
         message = replace_lone_surrogates(body)
-        if refused := validation_error(message):
+        if error := validation_error(message):
             status = 413 if len(message) > MAX_MESSAGE_BYTES else 400
-            await JSONResponse(refused, status)(scope, receive, send)
+            await JSONResponse(error, status)(scope, receive, send)
             return
-        first: list[Message] = [{"type": "http.request", "body": message, "more_body": False}]
+        unread: list[Message] = [{"type": "http.request", "body": message, "more_body": False}]
 
-        async def again() -> Message:
-            return first.pop() if first else await receive()
+        async def receive_again() -> Message:
+            return unread.pop() if unread else await receive()
 
-        await self._app(scope, again, send)
+        await self._app(scope, receive_again, send)
 
 
 async def _read_body(receive: Receive) -> bytes | None:
-    """The body, or as much as shows that it is too long; None if the client went."""
+    """The body, or enough of it to show that it is too long; None if the client disconnected."""
     body = bytearray()
     while len(body) <= MAX_MESSAGE_BYTES:
-        part = await receive()
-        if part["type"] == "http.disconnect":
+        message = await receive()
+        if message["type"] == "http.disconnect":
             return None
-        body += part.get("body", b"")
-        if not part.get("more_body", False):
+        body += message.get("body", b"")
+        if not message.get("more_body", False):
             break
     return bytes(body)
 
@@ -141,7 +141,7 @@ def bind_loopback(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
-        # From here on a client that is early is kept waiting, not refused.
+        # From here on an early connection waits until the server runs, and is not refused.
         listener.listen()
     except OSError as exc:
         listener.close()

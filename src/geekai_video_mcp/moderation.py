@@ -20,7 +20,7 @@ _RESULT: Final = (
     " request sometimes passes, and may be charged."
 )
 
-_BY_START: Final = {
+_BY_PREFIX: Final = {
     "inputtext": _PROMPT,
     "inputimage": _PICTURE,
     "inputvideo": _PICTURE,
@@ -31,17 +31,17 @@ _BY_START: Final = {
     "content_policy": _EITHER,
     "content_filter": _EITHER,
 }
-_FILTERS: Final = ("sensitive", "risk")
+_FILTER_WORDS: Final = ("sensitive", "risk")
 """One of these stands in every code of Ark that begins with what was judged."""
-_WHOLE: Final = {"1301": _EITHER, "no_output": _RESULT}
+_BY_CODE: Final = {"1301": _EITHER, "no_output": _RESULT}
 
 
 def advice(code: str | None) -> str | None:
     """What to change, if *code* is a content filter's; None for every other code."""
     word = (code or "").strip().lower()
-    if word in _WHOLE:
-        return _WHOLE[word]
+    if word in _BY_CODE:
+        return _BY_CODE[word]
     judged = word.startswith(("input", "output"))
-    if judged and not any(name in word for name in _FILTERS):
+    if judged and not any(name in word for name in _FILTER_WORDS):
         return None
-    return next((said for start, said in _BY_START.items() if word.startswith(start)), None)
+    return next((text for prefix, text in _BY_PREFIX.items() if word.startswith(prefix)), None)

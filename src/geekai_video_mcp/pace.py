@@ -1,10 +1,10 @@
-"""How often the service is asked: the looks at one task, and the requests of all. Pure.
+"""How often the service is polled: the polls of one task, and the rate of all requests. Pure.
 
-A look costs nothing and a late one costs someone's patience, so looks are placed where the
-end is likely: by the service's own estimate, else by how long such tasks took before. Above
-that stands one budget for all tasks of a service and all processes of a state folder.
+A poll is free, and a late one makes a caller wait, so polls are timed for when the task is likely
+to finish: by the service's own estimate, else by how long such tasks took before. One request
+budget limits all tasks of a service in all processes of a state folder.
 
-Rule 1: no clock and no chance in here; jitter is a function of what is looked at.
+Rule 1: there is no clock and no randomness here; jitter is a function of a seed.
 
 Rule 2: a time further ahead than anything here sets was written before the clock was set
 back, and does not count.
@@ -19,55 +19,55 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 FIRST_POLL_DELAY: Final = 10.0
-"""Seconds until the first look when nobody says better; no model is known to need less."""
+"""Seconds until the first poll without an estimate or history; no known model needs less."""
 POLL_INTERVAL: Final = 5.0
-"""Seconds between looks at first: twice as often would save 1.5 s and double the requests."""
+"""Seconds between polls at first: twice as often would save 1.5 s and double the requests."""
 MAX_POLL_INTERVAL: Final = 30.0
-"""Seconds between looks at a task that has run for five minutes or more."""
+"""Seconds between polls of a task that has run for five minutes or more."""
 MAX_POLL_GAP: Final = 120.0
-"""Seconds without a look, whatever a Retry-After or history asks: no schedule sets more, so
-a time further ahead can only come from a clock that was set back."""
+"""The most seconds between polls, whatever a Retry-After or the history says. No schedule sets
+more, so a time further ahead can only come from a clock that was set back."""
 POLL_AGE_FRACTION: Final = 0.1
-"""Of its age: the extra wait a slow task can bear without anyone noticing."""
+"""The poll interval of a slow task, as a fraction of its age: nobody notices such a delay."""
 ESTIMATE_SLACK: Final = 0.15
-"""Seconds after the service's own estimate: a little late finds it done, early does not."""
+"""Seconds added to the service's own estimate: a poll a little late finds the task finished."""
 MIN_POLL_INTERVAL: Final = 0.25
-"""Seconds between looks however short the estimate: an estimate that is stuck is no licence."""
+"""The fewest seconds between polls, so that an estimate that is stuck causes no busy loop."""
 JITTER: Final = 0.1
-"""Of a computed delay, either way: tasks that were sent together are not looked at together."""
+"""Fraction of a delay, either way, so that tasks sent together are not polled together."""
 
 HISTORY_LIMIT: Final = 50
-"""Tasks of a kind that count as its history: more would remember a service that has changed."""
+"""How many tasks of one duration key count as history: older ones describe an older service."""
 MIN_HISTORY: Final = 5
-"""Measured tasks below which a kind has no history: fewer say little of a tenth or a twentieth."""
+"""The fewest measured tasks that count as history: fewer say little about percentiles."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TypicalDuration:
-    """How long tasks of one kind usually take, in seconds."""
+    """How long tasks of one duration key usually take, in seconds."""
 
     p10: float
-    """One in ten is done by then."""
+    """The 10th percentile: one in ten has finished by then."""
     p95: float
-    """All but one in twenty are."""
+    """The 95th percentile: all but one in twenty have."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DurationSample:
-    """A finished task as it was seen from here."""
+    """The measured times of a finished task."""
 
     submitted_at: float | None
     last_polled_at: float | None
-    """When it was last seen unfinished."""
+    """When a poll last found it unfinished."""
     ended_at: float | None
 
     @property
     def seconds(self) -> float | None:
-        """Seconds it needed, as near as the looks tell; None if nobody was looking.
+        """Seconds it took, as precisely as the polls show; None if it was not polled.
 
-        It ended somewhere between two looks, and the middle is taken. Were it the later one,
-        a history of tasks that were done at the first look would only ever grow: simulated,
-        the extra wait of the slowest twentieth doubles (`tests/reliability/schedule.py`).
+        It ended between two polls, and the middle is taken. With the later poll, the history of
+        tasks that had finished at their first poll would only ever grow: in a simulation, the
+        extra wait of the slowest twentieth doubles (`tests/reliability/schedule.py`).
         """
         if self.submitted_at is None or self.last_polled_at is None or self.ended_at is None:
             return None
@@ -83,16 +83,16 @@ def duration_key(request: Mapping[str, Any]) -> str:
 
 
 def typical_duration(samples: Iterable[DurationSample]) -> TypicalDuration | None:
-    """The pace of these tasks; None if too few of them were measured."""
-    took = sorted(span.seconds for span in samples if span.seconds is not None)
-    if len(took) < MIN_HISTORY:
+    """The typical duration of these tasks; None if too few of them were measured."""
+    seconds = sorted(sample.seconds for sample in samples if sample.seconds is not None)
+    if len(seconds) < MIN_HISTORY:
         return None
-    count = len(took)
-    return TypicalDuration(p10=took[count // 10], p95=took[count * 19 // 20])
+    count = len(seconds)
+    return TypicalDuration(p10=seconds[count // 10], p95=seconds[count * 19 // 20])
 
 
 def poll_interval(*, age: float, typical: TypicalDuration | None, first: bool) -> float:
-    """Seconds to the next look at a task *age* seconds after it was sent, without jitter."""
+    """Seconds to the next poll of a task *age* seconds after it was sent, without jitter."""
     if typical is not None and age < typical.p10:
         return min(max(POLL_INTERVAL, typical.p10 - age), MAX_POLL_GAP)
     if typical is not None and age < typical.p95:
@@ -103,47 +103,47 @@ def poll_interval(*, age: float, typical: TypicalDuration | None, first: bool) -
 
 
 def interval_from_estimate(estimated_seconds: float) -> float:
-    """Seconds to the next look when the service says how much longer it needs."""
+    """Seconds to the next poll when the service estimates how much longer it needs."""
     return min(max(MIN_POLL_INTERVAL, estimated_seconds + ESTIMATE_SLACK), MAX_POLL_INTERVAL)
 
 
 def jittered(delay: float, *, seed: str) -> float:
-    """*delay*, up to a tenth earlier or later: always the same for the same name *by*."""
-    chance = zlib.crc32(seed.encode()) / 0xFFFF_FFFF
-    return min(delay * (1 + JITTER * (2 * chance - 1)), MAX_POLL_GAP)
+    """*delay*, up to a tenth shorter or longer: always the same for the same *seed*."""
+    fraction = zlib.crc32(seed.encode()) / 0xFFFF_FFFF
+    return min(delay * (1 + JITTER * (2 * fraction - 1)), MAX_POLL_GAP)
 
 
 POLLS_PER_SECOND: Final = 2.0
-"""Of one service and key, all processes together: what ten tasks in flight (the default cap)
-need at one look every five seconds. GeekAI documents no limit for looks, and its limits per
+"""For one service and key, in all processes together: what ten tasks in flight (the default cap)
+need at one poll every five seconds. GeekAI documents no limit for polls, and its limits per
 model, where shown, are counted by the minute (read 2026-11-22)."""
 BURST: Final = 10.0
-"""Looks that may come at once, as when a server starts with ten tasks under way."""
+"""Polls that may come at once, as when a server starts with ten unfinished tasks."""
 DEFAULT_PAUSE: Final = 10.0
 """Seconds without requests after a 429 that names no time."""
 MAX_PAUSE: Final = MAX_POLL_GAP
 """Seconds without requests, whatever a 429 asks."""
 _FULL_TOKEN: Final = 1.0 - 1e-3
-"""Of a token that counts as one: a wait that ends a rounding too soon is not begun again."""
+"""Tokens that count as one, so that a wait that ends a rounding error early is not repeated."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Budget:
-    """What one service and key may still be asked, by all processes together."""
+    """How many requests all processes together may still send to one service and key."""
 
     account: str
     tokens: float = BURST
-    """Looks that may go at once; below zero after submissions, which do not wait for one."""
+    """Polls that may be sent at once; below zero after submissions, which do not wait for one."""
     refilled_at: float = 0.0
     paused_until: float = 0.0
-    """Nothing is sent before: the service has asked for it."""
+    """Nothing is sent before this time, because the service has asked for a pause."""
 
 
 def take_token(budget: Budget, *, at: float, priority: bool = False) -> tuple[Budget, float]:
-    """The budget less one request, and 0.0; or as it is, and the seconds to wait before asking.
+    """The budget less one request, and 0.0; or the same budget, and the seconds to wait.
 
-    *priority* is for a request that somebody waits for: it is held up by a block alone, and the
-    looks that come after it make up for it.
+    *priority* is for a request that a caller waits for: only a pause delays it, and later polls
+    wait longer to compensate.
     """
     if at < budget.paused_until <= at + MAX_PAUSE:
         return budget, budget.paused_until - at
@@ -154,7 +154,7 @@ def take_token(budget: Budget, *, at: float, priority: bool = False) -> tuple[Bu
 
 
 def pause(budget: Budget, *, at: float, seconds: float | None) -> Budget:
-    """The budget after a 429 that asks for *seconds*; afterwards looks start one by one."""
+    """The budget after a 429 that asks for *seconds*; afterwards polls start one by one."""
     until = at + min(DEFAULT_PAUSE if seconds is None else seconds, MAX_PAUSE)
     if at < budget.paused_until <= at + MAX_PAUSE:
         until = max(until, budget.paused_until)
@@ -162,6 +162,6 @@ def pause(budget: Budget, *, at: float, seconds: float | None) -> Budget:
 
 
 def _refill(budget: Budget, *, at: float) -> Budget:
-    """Refilled from when it last was; from now if that lies ahead, for a clock was set back."""
+    """The budget with the tokens since its last refill; none if a clock set back put that ahead."""
     gained = max(0.0, at - budget.refilled_at) * POLLS_PER_SECOND
     return replace(budget, tokens=min(BURST, budget.tokens + gained), refilled_at=at)

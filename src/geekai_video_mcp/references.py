@@ -23,7 +23,7 @@ PATH_LIMIT: Final = 4096
 LINK_REMEDY: Final = "give an https URL that GeekAI can fetch"
 VIDEO_REMEDY: Final = f"{LINK_REMEDY}, or task:ID of a finished video"
 PICTURE_REMEDY: Final = (
-    f"{LINK_REMEDY}, a file's whole path, a data URI (data:image/png;base64,...) or task:ID"
+    f"{LINK_REMEDY}, an absolute file path, a data URI (data:image/png;base64,...) or task:ID"
 )
 
 _SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]+:", re.IGNORECASE)
@@ -62,26 +62,26 @@ def check_link(text: str, *, service_url: str = "") -> str:
 
 def check_video(text: str, *, service_url: str = "") -> str:
     """A link, or an earlier task."""
-    told = (
+    problem = (
         _task_problem(text) if ref_kind(text) is RefKind.TASK else _link_problem(text, service_url)
     )
-    return _accept(text, told, VIDEO_REMEDY)
+    return _accept(text, problem, VIDEO_REMEDY)
 
 
 def check_picture(text: str, *, service_url: str = "") -> str:
     """A link, a data URI, an absolute path or an earlier task."""
     match ref_kind(text):
         case RefKind.DATA:
-            told = _data_problem(text)
+            problem = _data_problem(text)
         case RefKind.FILE:
-            told = _path_problem(text)
+            problem = _path_problem(text)
         case RefKind.TASK:
-            told = _task_problem(text)
+            problem = _task_problem(text)
         case RefKind.LINK:
-            told = _link_problem(text, service_url)
+            problem = _link_problem(text, service_url)
         case _:
-            told = "a relative path could mean several files" if text else "is empty"
-    return _accept(text, told, PICTURE_REMEDY)
+            problem = "relative paths are not accepted" if text else "is empty"
+    return _accept(text, problem, PICTURE_REMEDY)
 
 
 def _accept(text: str, problem: str | None, remedy: str) -> str:
@@ -93,7 +93,7 @@ def _accept(text: str, problem: str | None, remedy: str) -> str:
 
 def _link_problem(text: str, service_url: str) -> str | None:
     if len(text) > LINK_LIMIT:
-        return f"the link has {len(text):,} characters, and at most {LINK_LIMIT:,} are taken"
+        return f"the link has {len(text):,} characters; the limit is {LINK_LIMIT:,}"
     if not text.isprintable() or " " in text:
         return "a link has no spaces and no control characters"
     parts = _split_url(text)
@@ -104,11 +104,11 @@ def _url_problem(parts: SplitResult, service_url: str) -> str | None:
     if service_url and parts[:2] == urlsplit(service_url)[:2]:
         return None  # the service's own, on whatever host the operator has it
     if parts.scheme != "https":
-        return "paths and other schemes are not taken"
+        return "only https links are accepted here"
     if "@" in parts.netloc:
         return "a link must hold no user name or password"
     if not parts.hostname or not may_be_public(parts.hostname):
-        return "the link's host is not on the open internet"
+        return "the link's host is not publicly reachable"
     return None
 
 
@@ -127,17 +127,19 @@ def _data_problem(text: str) -> str | None:
         return "a data URI must begin data:image/png;base64, (or jpeg, or webp)"
     if len(text) > DATA_URI_LIMIT:
         return (
-            f"the data URI has {len(text):,} characters and at most {DATA_URI_LIMIT:,} are taken"
-            " (a file given by its path is made smaller by itself)"
+            f"the data URI has {len(text):,} characters; the limit is {DATA_URI_LIMIT:,}"
+            " (a file given by its path is made smaller automatically)"
         )
     try:
         content = base64.b64decode(text[head.end() :], validate=True)
     except ValueError:
         return "the data URI is not valid base64"
-    found, said = picture_type(content), head[1].lower().replace("jpg", "jpeg")
-    if found is None:
+    actual, declared = picture_type(content), head[1].lower().replace("jpg", "jpeg")
+    if actual is None:
         return "the data URI holds no PNG, JPEG or WebP picture"
-    return None if found == said else f"the data URI says {said} and must say {found}"
+    return (
+        None if actual == declared else f"the data URI is labelled {declared} but contains {actual}"
+    )
 
 
 def _path_problem(text: str) -> str | None:
@@ -165,17 +167,17 @@ def _task_problem(text: str) -> str | None:
 
 def task_id(text: str) -> str | None:
     """The id in `task:ID`; None if it has none."""
-    found = _TASK.fullmatch(text)
-    return found[1] if found else None
+    match = _TASK.fullmatch(text)
+    return match[1] if match else None
 
 
-def picture_type(start: bytes) -> PictureType | None:
+def picture_type(prefix: bytes) -> PictureType | None:
     """What kind of picture begins with *prefix*, of which 12 bytes are enough."""
-    if start.startswith(b"\x89PNG\r\n\x1a\n"):
+    if prefix.startswith(b"\x89PNG\r\n\x1a\n"):
         return "png"
-    if start.startswith(b"\xff\xd8\xff"):
+    if prefix.startswith(b"\xff\xd8\xff"):
         return "jpeg"
-    return "webp" if start[:4] == b"RIFF" and start[8:12] == b"WEBP" else None
+    return "webp" if prefix[:4] == b"RIFF" and prefix[8:12] == b"WEBP" else None
 
 
 def data_uri(content: bytes) -> str | None:

@@ -1,6 +1,7 @@
-"""What the assistant sees of the models: all of them in a line each, or all about one. Pure.
+"""The models as a tool result: a list with one line per model, or the details of one. Pure.
 
-A list is at most `MAX_BYTES` bytes as it is sent, for it is read by a model that pays for each.
+A list takes at most `MAX_BYTES` bytes as it is sent, because the model that reads it pays for
+every token.
 """
 
 import json
@@ -12,7 +13,6 @@ from pydantic import WithJsonSchema
 
 from geekai_video_mcp.catalogue import (
     FACT_BY_FIELD,
-    Fact,
     LiveModel,
     Model,
     availability,
@@ -26,8 +26,8 @@ from geekai_video_mcp.inputs import ListVideoModels
 from geekai_video_mcp.views import ToolResult
 
 MAX_BYTES: Final = 2400
-"""Bytes of a list's words and structure as JSON; what MCP puts around them has the rest of
-2,500."""
+"""Bytes of a list's text and structured content as JSON. What MCP puts around them fits into
+the rest of 2,500."""
 _LETTERS: Final = {
     "t": "text",
     "f": "first_frame",
@@ -40,165 +40,157 @@ LEGEND: Final = (
     "Id = heading + name; takes t text, f first frame, l last frame, r references, v video,"
     " makes s sound; seconds; CNY."
 )
-_NAMES: Final = {**{fact: field for field, fact in FACT_BY_FIELD.items()}, "image": "pictures"}
-"""Facts by the names that a request has for them."""
-_HEADING_ENDS: Final = ("-", "_")
-"""Where a heading may end."""
-Names = dict[str, "str | int"]
+_FIELD_BY_FACT: Final = {
+    **{fact: field for field, fact in FACT_BY_FIELD.items()},
+    "image": "pictures",
+}
+"""The request field that each fact is about; a fact that is not listed keeps its name."""
+_HEADING_SEPARATORS: Final = ("-", "_")
+"""Characters after which a heading may end."""
+NamesByHeading = dict[str, "str | int"]
 
 
 class ModelList(ToolResult):
-    """The models by what their ids begin with, or the facts of one."""
+    """The models grouped by the beginning of their ids, or the details of one model."""
 
     published_fields = ("ids", "card", "live")
 
-    ids: Annotated[Names, WithJsonSchema({"type": "object"})] | None = None
-    """Names by heading; their number where they would not fit."""
+    ids: Annotated[NamesByHeading, WithJsonSchema({"type": "object"})] | None = None
+    """Names by heading; only their number if the names would not fit."""
     card: Annotated[dict[str, Any], WithJsonSchema({"type": "object"})] | None = None
     live: bool
-    """Whether the service's own list is part of it."""
+    """Whether the live list of the service was available and is included."""
 
 
 def model_list(
     args: ListVideoModels, live: Mapping[str, LiveModel] | None
 ) -> tuple[ModelList, str]:
-    """The models that suit what is *args*, as a structure and in words."""
-    found = [model for model in _all_models(live) if _matches(model, args)]
-    if not found:
-        words = "No model is known to take all of this; leave a filter out."
-        return ModelList(ids={}, live=bool(live)), words
-    told, room = _format_list(found, live, room=len(found)), len(found)
-    while _wire_size(*told) > MAX_BYTES and room:
-        room //= 2
-        told = _format_list(found, live, room=room)
-    return told
+    """The models that match *args*, as structured content and as text."""
+    new = [Model(id=name, group="new") for name in live or () if name not in models()]
+    matching = [model for model in [*models().values(), *new] if _matches(model, args)]
+    if not matching:
+        text = "No model is known to take all of this; leave a filter out."
+        return ModelList(ids={}, live=bool(live)), text
+    result, max_names = _format_list(matching, live, max_names=len(matching)), len(matching)
+    while _wire_size(*result) > MAX_BYTES and max_names:
+        max_names //= 2
+        result = _format_list(matching, live, max_names=max_names)
+    return result
 
 
 def model_details(name: str, live: Mapping[str, LiveModel] | None) -> tuple[ModelList, str]:
-    """All that is known of one model, with its sources.
+    """All known facts about one model, with their sources.
 
     Raises:
-        RequestRefused: nobody knows it.
+        RequestRefused: neither the catalogue nor the live list contains the model.
     """
     model = models().get(name)
     if model is None and name not in (live or ()):
         raise RequestRefused(unknown_model_message(name, live or ()), code="unknown_model")
-    stands = availability(name, live)
-    facts: dict[str, dict[str, Any]] = {}
+    status = availability(name, live)
+    facts: dict[str, dict[str, str]] = {}
     for fact_name, fact in model.facts.items() if model else ():
-        facts.setdefault(_provenance(fact), {})[_NAMES.get(fact_name, fact_name)] = _format_fact(
-            fact
-        )
-    told: dict[str, Any] = {
+        provenance = f"{fact.provenance}: {'; '.join(map(str, fact.sources))}"
+        field = _FIELD_BY_FACT.get(fact_name, fact_name)
+        note = f" ({fact.note})" if fact.note else ""
+        facts.setdefault(provenance, {})[field] = f"{_format_value(fact.value)}{note}"
+    details: dict[str, Any] = {
         "model": name,
-        **({"standing": stands} if stands else {}),
+        **({"standing": status} if status else {}),
         "facts": facts,
         "rules": list(
             dict.fromkeys(rule.message_for(name) for rule in rules() if rule.applies_to(name))
         ),
     }
-    lines = [
-        f"{name}{f': {stands}' if stands else ''}",
-        *(_format_group(*each) for each in facts.items()),
-    ]
-    return ModelList(card=told, live=bool(live)), "\n".join([*lines, *told["rules"]])
-
-
-def _all_models(listed: Mapping[str, LiveModel] | None) -> list[Model]:
-    new = [Model(id=name, group="new") for name in listed or () if name not in models()]
-    return [*models().values(), *new]
+    lines = [f"{name}{f': {status}' if status else ''}"]
+    for provenance, values in facts.items():
+        lines.append(f"[{provenance}] " + "; ".join(f"{k} {v}" for k, v in values.items()))
+    return ModelList(card=details, live=bool(live)), "\n".join([*lines, *details["rules"]])
 
 
 def _matches(model: Model, args: ListVideoModels) -> bool:
-    """Whether it is known to do all that is asked; false asks for nothing."""
-    wanted = {
+    """Whether *model* is known to support every given filter; a filter that is false is ignored."""
+    required = {
         "first_frame": args.first_frame,
         "last_frame": args.last_frame,
         "references": args.references,
         "sound": args.audio,
     }
-    listed = price(model.id)
-    about = f"{model.id} {model.group}".casefold()
+    list_price = price(model.id)
+    searched = f"{model.id} {model.group}".casefold()
     return (
-        all(model.supports(name) for name, wish in wanted.items() if wish)
+        all(model.supports(name) for name, flag in required.items() if flag)
         and model.max_seconds >= (args.seconds or 0)
-        and not (args.free and (listed is None or listed.cny or model.supports("makes")))
-        and all(part in about for part in (args.query or "").casefold().split())
+        and not (args.free and (list_price is None or list_price.cny or model.supports("makes")))
+        and all(part in searched for part in (args.query or "").casefold().split())
     )
 
 
 def _format_list(
-    found: list[Model], listed: Mapping[str, LiveModel] | None, *, room: int
+    matching: list[Model], live: Mapping[str, LiveModel] | None, *, max_names: int
 ) -> tuple[ModelList, str]:
-    """The list with up to *room* names spelled out in each of its additions."""
-    lines, here, apart = list[str](), list[Model](), dict[str, list[str]]()
-    for model in found:
-        if doubt := _availability(model, listed):
-            apart.setdefault(doubt, []).append(model.id)
+    """The list; of new and of unavailable models, up to *max_names* per line are named."""
+    lines, available, unavailable = list[str](), list[Model](), dict[str, list[str]]()
+    for model in matching:
+        reason = availability(model.id, live)
+        if reason is None and model.supports("gone") and not live:
+            reason = "may be gone"
+        if reason:
+            unavailable.setdefault(reason, []).append(model.id)
         else:
-            here.append(model)
-    rests: dict[str, list[str]] = {}
-    for heading, run in _group_by_prefix(here):
+            available.append(model)
+    names_by_heading: dict[str, list[str]] = {}
+    for heading, group in _group_by_prefix(available):
         lines += [heading] if heading else []
-        lines += [_format_model(model, heading) for model in run]
-        rests.setdefault(heading, []).extend(model.id.removeprefix(heading) for model in run)
-    lines += [f"{doubt}: {_abbreviate(ids, room)}" for doubt, ids in apart.items()]
-    ids: Names = {
-        heading: " ".join(names) if room == len(found) else len(names)
-        for heading, names in {**rests, **apart}.items()
+        lines += [_format_model(model, heading) for model in group]
+        names_by_heading.setdefault(heading, []).extend(
+            model.id.removeprefix(heading) for model in group
+        )
+    for reason, names in unavailable.items():
+        omitted = len(names[max_names:])
+        note = f" and {omitted} more, by query" if omitted else ""
+        lines.append(f"{reason}: {' '.join(names[:max_names])}{note}")
+    ids: NamesByHeading = {
+        heading: " ".join(names) if max_names == len(matching) else len(names)
+        for heading, names in {**names_by_heading, **unavailable}.items()
     }
-    return ModelList(ids=ids, live=bool(listed)), "\n".join([LEGEND, *lines])
+    return ModelList(ids=ids, live=bool(live)), "\n".join([LEGEND, *lines])
 
 
-def _abbreviate(ids: list[str], room: int) -> str:
-    shown = ids[:room]
-    left = len(ids) - len(shown)
-    return " ".join(shown) + (f" and {left} more, by query" if left else "")
-
-
-def _availability(model: Model, listed: Mapping[str, LiveModel] | None) -> str | None:
-    """Why a model is not among the others; None if it is."""
-    if (stands := availability(model.id, listed)) is not None:
-        return stands
-    return "may be gone" if model.supports("gone") and not listed else None
-
-
-def _group_by_prefix(found: list[Model]) -> list[tuple[str, list[Model]]]:
-    """Neighbours whose ids begin alike, with what they begin with."""
-    runs: list[list[Model]] = []
-    for model in found:
-        if runs and _common_prefix([*runs[-1], model]):
-            runs[-1].append(model)
+def _group_by_prefix(members: list[Model]) -> list[tuple[str, list[Model]]]:
+    """Runs of adjacent models whose ids share a prefix, each with that prefix."""
+    groups: list[list[Model]] = []
+    for model in members:
+        if groups and _common_prefix([*groups[-1], model]):
+            groups[-1].append(model)
         else:
-            runs.append([model])
-    return [(_common_prefix(run) if len(run) > 1 else "", run) for run in runs]
+            groups.append([model])
+    return [(_common_prefix(group) if len(group) > 1 else "", group) for group in groups]
 
 
-def _common_prefix(run: Iterable[Model]) -> str:
-    columns = zip(*(model.id for model in run), strict=False)
-    alike = "".join(column[0] for column in takewhile(lambda each: len(set(each)) == 1, columns))
-    return alike[: max(alike.rfind(mark) for mark in _HEADING_ENDS) + 1]
+def _common_prefix(group: Iterable[Model]) -> str:
+    columns = zip(*(model.id for model in group), strict=False)
+    common = takewhile(lambda letters: len(set(letters)) == 1, columns)
+    prefix = "".join(letters[0] for letters in common)
+    return prefix[: max(prefix.rfind(separator) for separator in _HEADING_SEPARATORS) + 1]
 
 
 def _format_model(model: Model, heading: str) -> str:
-    takes = "".join(letter for letter, name in _LETTERS.items() if model.supports(name))
+    cost, list_price = "", price(model.id)
+    if list_price is not None:
+        unit = "/s" if list_price.per == "second" else ""
+        cost = f"{list_price.cny:g}{unit}" if list_price.cny else "free"
+    inputs = "".join(letter for letter, name in _LETTERS.items() if model.supports(name))
     cells = (
         model.id.removeprefix(heading),
-        "no video" if model.supports("makes") else takes or "?",
+        "no video" if model.supports("makes") else inputs or "?",
         _format_value(model.value("seconds"), between="/"),
-        _format_price(model.id),
+        cost,
     )
     return " ".join(cell for cell in cells if cell)
 
 
-def _format_price(name: str) -> str:
-    listed = price(name)
-    if listed is None:
-        return ""
-    return f"{listed.cny:g}{'/s' if listed.per == 'second' else ''}" if listed.cny else "free"
-
-
-def _format_value(value: Any, *, between: str = ", ") -> str:  # noqa: ANN401 - a fact is of its own kind
+def _format_value(value: Any, *, between: str = ", ") -> str:  # noqa: ANN401 - each fact has a type of its own
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):
@@ -208,19 +200,7 @@ def _format_value(value: Any, *, between: str = ", ") -> str:  # noqa: ANN401 - 
     return "" if value is None else str(value)
 
 
-def _provenance(fact: Fact) -> str:
-    return f"{fact.provenance}: {'; '.join(map(str, fact.sources))}"
-
-
-def _format_fact(fact: Fact) -> str:
-    return f"{_format_value(fact.value)}{f' ({fact.note})' if fact.note else ''}"
-
-
-def _format_group(origin: str, cells: Mapping[str, str]) -> str:
-    return f"[{origin}] " + "; ".join(f"{name} {cell}" for name, cell in cells.items())
-
-
-def _wire_size(shown: ModelList, words: str) -> int:
-    """As they are sent, in UTF-8."""
-    structure = shown.model_dump_json(exclude_none=True)
-    return len(structure.encode()) + len(json.dumps(words, ensure_ascii=False).encode())
+def _wire_size(result: ModelList, text: str) -> int:
+    """Bytes of both as they are sent, in UTF-8."""
+    structure = result.model_dump_json(exclude_none=True)
+    return len(structure.encode()) + len(json.dumps(text, ensure_ascii=False).encode())

@@ -20,7 +20,8 @@ import anyio
 import httpx
 
 from geekai_video_mcp.artifacts import ResultDownloader, parts
-from geekai_video_mcp.lifecycle import Result, Status, Task
+from geekai_video_mcp.lifecycle import Result, Task
+from geekai_video_mcp.statuses import Status
 
 CALLS = ("open", "link", "unlink", "replace", "fsync")
 STEPS = (*CALLS, "write", "drop")

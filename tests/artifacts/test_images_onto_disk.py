@@ -11,7 +11,8 @@ import httpx
 import pytest
 
 from geekai_video_mcp.errors import StorageUnavailable
-from geekai_video_mcp.lifecycle import FileStatus, Media, Task
+from geekai_video_mcp.lifecycle import Media, Task
+from geekai_video_mcp.statuses import FileStatus
 from support.net import LINK, Net, download_refusal, succeeded_task
 from support.service import STILL, VIDEO, file_reply
 
@@ -66,14 +67,14 @@ async def test_a_picture_in_the_answer_itself_is_published_without_a_request(
 async def test_what_is_no_picture_is_not_saved_as_one(net: Net, content: bytes) -> None:
     net.answers["static.geekai.co"] = file_reply(content)
 
-    assert "no image" in await download_refusal(net, pictured())
-    assert "no image" in await download_refusal(net, inline(content))
+    assert "not return a known image format" in await download_refusal(net, pictured())
+    assert "not return a known image format" in await download_refusal(net, inline(content))
 
 
 async def test_a_picture_is_not_saved_as_a_video(net: Net) -> None:
     net.answers["static.geekai.co"] = file_reply(STILL)
 
-    assert "no video" in await download_refusal(net, succeeded_task())
+    assert "not return a known video format" in await download_refusal(net, succeeded_task())
 
 
 @pytest.mark.parametrize(("content", "_"), KINDS)
@@ -81,7 +82,7 @@ async def test_a_picture_of_no_announced_length_is_whole_or_not_saved(
     net: Net, content: bytes, _: str
 ) -> None:
     net.answers["static.geekai.co"] = unmeasured(content[:-3])
-    assert "cut short" in await download_refusal(net, pictured())
+    assert "ended early" in await download_refusal(net, pictured())
 
     net.answers["static.geekai.co"] = unmeasured(content)
     assert (await net.fetch(pictured())).status is FileStatus.STORED
@@ -92,7 +93,7 @@ async def test_an_answer_that_is_no_base64_holds_no_picture(net: Net, text: str)
     fact = await net.fetch(pictured(f"data:;base64,{text}"))
 
     assert fact.status is FileStatus.LOST
-    assert fact.error == "The picture in the answer cannot be read."
+    assert fact.error == "The image in the response could not be decoded."
     assert net.files() == []
 
 

@@ -14,7 +14,8 @@ import httpx
 import pytest
 
 from geekai_video_mcp.artifacts.parts import ABANDONED_AFTER
-from geekai_video_mcp.lifecycle import FileStatus, FileUpdate
+from geekai_video_mcp.lifecycle import FileUpdate
+from geekai_video_mcp.statuses import FileStatus
 from support.host import ResultHost
 from support.net import WEBM, Net, succeeded_task
 from support.service import VIDEO

@@ -7,18 +7,18 @@ import httpx
 import pytest
 
 from geekai_video_mcp.errors import ServiceUnavailable
-from geekai_video_mcp.lifecycle import FileStatus
+from geekai_video_mcp.statuses import FileStatus
 from support.net import LINK, PUBLIC, Net, download_refusal, redirect, succeeded_task
 from support.service import VIDEO, file_reply
 
-INSIDE = "The result's link leads to a private address, where none may come from"
-BROKEN = "The download broke off (RemoteProtocolError)"
+INSIDE = "The result's link points to a private address, which is not allowed"
+BROKEN = "The download was interrupted (RemoteProtocolError)"
 """httpx reads the address of a redirect before we do, and refuses one that it cannot read."""
 NO_LINK = {
     "The result's link is not a plain https link",
-    "The result's link cannot be read",
-    "The result's host has no address",
-    "The result's link gave something that is no video",
+    "The result's link is not a valid URL",
+    "The result's host could not be resolved",
+    "The result's link did not return a known video format",
     BROKEN,
 }
 
@@ -147,7 +147,9 @@ async def test_a_link_that_redirects_for_ever_is_left_after_three(net: Net) -> N
 async def test_a_host_without_an_address_may_have_one_later(net: Net) -> None:
     net.names["static.geekai.co"] = []
 
-    assert await download_refusal(net, succeeded_task()) == "The result's host has no address"
+    assert (
+        await download_refusal(net, succeeded_task()) == "The result's host could not be resolved"
+    )
 
 
 async def test_the_services_own_host_may_be_this_machine(net: Net) -> None:

@@ -21,7 +21,8 @@ from geekai_video_mcp.artifacts import receiving
 from geekai_video_mcp.artifacts.containers import is_complete
 from geekai_video_mcp.errors import StorageUnavailable
 from geekai_video_mcp.ledger.locks import try_lock
-from geekai_video_mcp.lifecycle import FileStatus, FileUpdate
+from geekai_video_mcp.lifecycle import FileUpdate
+from geekai_video_mcp.statuses import FileStatus
 from support.clock import virtual_time
 from support.net import LINK, PUBLIC, WEBM, Net, download_refusal, succeeded_task
 from support.service import VIDEO, box, file_reply
@@ -141,16 +142,16 @@ async def test_a_video_may_come_in_pieces_of_any_size(net: Net, chunk: int) -> N
     assert (await net.fetch(succeeded_task())).size_bytes == 900
 
 
-CUT = "The download was cut short"
-NO_VIDEO = "The result's link gave something that is no video"
-HOST = "The result's host answered HTTP {}"
+CUT = "The download ended early"
+NO_VIDEO = "The result's link did not return a known video format"
+HOST = "The result's host returned HTTP {}"
 
 
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
         (file_reply(VIDEO[:5000], announced=len(VIDEO)), CUT),
-        (file_reply(VIDEO, announced=5000), "The result is longer than it was said to be"),
+        (file_reply(VIDEO, announced=5000), "The result is longer than its announced length"),
         (file_reply(b"", announced=0), CUT),
         (file_reply(b"\x00\x00\x00\x18fty"), NO_VIDEO),
         (file_reply(b"<!doctype html><title>Sign in</title>"), NO_VIDEO),
@@ -194,7 +195,7 @@ async def test_a_dead_link_is_a_lost_file_and_not_a_matter_of_patience(
 
     assert (fact.status, fact.error) == (
         FileStatus.LOST,
-        f"The link answered HTTP {status_code}.",
+        f"The link returned HTTP {status_code}.",
     )
 
 
@@ -202,7 +203,7 @@ async def test_a_result_without_a_link_is_lost(net: Net) -> None:
     for task in (succeeded_task(None), replace(succeeded_task(), result=None)):
         fact = await net.fetch(task)
 
-        assert (fact.status, fact.error) == (FileStatus.LOST, "The service gave no link.")
+        assert (fact.status, fact.error) == (FileStatus.LOST, "The service returned no link.")
 
 
 async def test_a_line_that_breaks_leaves_nothing(net: Net) -> None:
@@ -213,7 +214,9 @@ async def test_a_line_that_breaks_leaves_nothing(net: Net) -> None:
 
     net.answers["static.geekai.co"] = httpx.Response(200, content=breaks())
 
-    assert await download_refusal(net, succeeded_task()) == "The download broke off (ReadError)"
+    assert (
+        await download_refusal(net, succeeded_task()) == "The download was interrupted (ReadError)"
+    )
 
 
 @dataclass
@@ -259,7 +262,7 @@ async def test_a_cancelled_download_that_nothing_vouches_for_leaves_nothing(net:
 async def test_a_folder_that_is_a_file_is_the_operators_to_mend(net: Net) -> None:
     net.folder.touch()
 
-    with pytest.raises(StorageUnavailable, match="never generate it again") as error:
+    with pytest.raises(StorageUnavailable, match="Do not generate it again") as error:
         await net.fetch(succeeded_task())
     assert "charged" not in error.value.message
 
@@ -287,9 +290,9 @@ async def test_a_download_for_which_there_is_no_room_is_not_begun(
     with pytest.raises(StorageUnavailable) as error:
         await net.fetch(succeeded_task())
     assert error.value.message == (
-        "The video could not be written: 268 MB are free in its folder, and 268 MB are needed."
-        " Free some space or mend the folder's permissions, then call get_video_task; never"
-        " generate it again."
+        "The video could not be written: its folder has 268 MB free and 268 MB are needed."
+        " Free disk space or fix the folder's permissions, then call get_video_task."
+        " Do not generate it again."
     )
     assert net.files() == []
 

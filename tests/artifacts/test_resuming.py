@@ -20,7 +20,7 @@ import pytest
 
 from geekai_video_mcp.artifacts import parts
 from geekai_video_mcp.errors import ServiceUnavailable, StorageUnavailable
-from geekai_video_mcp.lifecycle import FileStatus
+from geekai_video_mcp.statuses import FileStatus
 from support.clock import virtual_time
 from support.host import BrokenBody, ResultHost
 from support.net import LINK, Net, redirect, succeeded_task
@@ -37,7 +37,7 @@ async def interrupt_download(net: Net, host: ResultHost, at: int, *, url: str = 
     """A download of which *at* bytes are here."""
     net.usual = host.answer
     host.cuts = [at]
-    with pytest.raises(ServiceUnavailable, match="broke off"):
+    with pytest.raises(ServiceUnavailable, match="was interrupted"):
         await net.fetch(succeeded_task(url))
 
 
@@ -70,7 +70,7 @@ async def test_a_download_cut_again_and_again_is_whole_in_the_end(net: Net, seed
     net.usual = host.answer
 
     for _ in range(len(host.cuts)):
-        with pytest.raises(ServiceUnavailable, match="broke off"):
+        with pytest.raises(ServiceUnavailable, match="was interrupted"):
             await net.fetch(TASK)
 
     assert await download_whole(net) == VIDEO
@@ -189,7 +189,7 @@ async def test_the_same_etag_behind_another_redirect_vouches_for_nothing(net: Ne
         return await host.answer(request) if host else redirect(f"https://{to}/a.mp4")
 
     net.usual = redirects
-    with pytest.raises(ServiceUnavailable, match="broke off"):
+    with pytest.raises(ServiceUnavailable, match="was interrupted"):
         await net.fetch(TASK)
     to = "two.test"
 

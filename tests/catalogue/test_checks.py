@@ -14,7 +14,7 @@ REFS = [URL, URL]
 def check_model(model: str, **fields: Any) -> tuple[dict[str, Any], str]:  # noqa: ANN401 - JSON
     """The request as it would be sent, without what every one has, and what is said of it."""
     found = check_request({"model": model, "prompt": "a fox", **fields})
-    sent = {k: v for k, v in found.request.items() if k not in {"model", "prompt"}}
+    sent = {k: v for k, v in found.body.items() if k not in {"model", "prompt"}}
     return sent, "; ".join(found.warnings)
 
 

@@ -171,7 +171,7 @@ def test_a_length_beyond_a_row_goes_through_with_a_word_on_it(row: Row) -> None:
     request = {"model": row.id, "prompt": "a fox", "image": URL, "images": [URL], "duration": 59}
     checked = check_request(request)
 
-    assert checked.request["duration"] == 59
+    assert checked.body["duration"] == 59
     assert "duration 59 is none of those listed" in "; ".join(checked.warnings)
 
 

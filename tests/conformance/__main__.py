@@ -22,10 +22,10 @@ import fixtures
 import uvicorn
 from mcp.server.mcpserver import MCPServer
 
+from geekai_video_mcp.app import App, AppFactory, open_app
 from geekai_video_mcp.config import Settings
 from geekai_video_mcp.hosting import bind_loopback, build_http
-from geekai_video_mcp.server import AppFactory, build_server, open_app
-from geekai_video_mcp.tools import App
+from geekai_video_mcp.server import build_server
 
 HERE: Final = Path(__file__).parent
 PROGRAMS: Final = HERE.parent / "clients" / "node_modules" / ".bin"

@@ -39,7 +39,7 @@ from mcp_types import (
 )
 from pydantic import BaseModel, Field, JsonValue
 
-from geekai_video_mcp.tools import App
+from geekai_video_mcp.app import App
 
 Ctx = Context[App]
 A = TypeVar("A", bound=BaseModel)

@@ -15,7 +15,8 @@ import pytest
 
 from geekai_video_mcp.ledger.journal import Journal
 from geekai_video_mcp.ledger.sqlite import MIN_FREE_BYTES
-from geekai_video_mcp.wire import VideoRequest
+from geekai_video_mcp.lifecycle import Media
+from geekai_video_mcp.requests import GenerationRequest
 from support.service import answer_once, api_error
 from support.world import World, call, structured, text
 
@@ -34,8 +35,8 @@ def failing(world: World, status: str) -> Generator[None]:
 
 
 REFUSED = (
-    "could not be written: disk full. It may have been charged. Free some space or mend the"
-    " folder's permissions, then call get_video_task; never generate it again."
+    "could not be written: disk full. It may have been charged. Free disk space or fix the"
+    " folder's permissions, then call get_video_task. Do not generate it again."
 )
 
 
@@ -69,7 +70,7 @@ async def test_an_unknown_outcome_that_cannot_be_recorded_is_not_called_free(wor
         (task,) = await world.tasks()
 
     assert lost.is_error
-    assert text(lost) == f"That no answer came to task {task.id} {REFUSED}"
+    assert text(lost) == f"The missing response to task {task.id} {REFUSED}"
 
 
 async def test_an_answer_that_cannot_be_recorded_names_the_task_and_asks_for_no_second(
@@ -82,7 +83,7 @@ async def test_an_answer_that_cannot_be_recorded_names_the_task_and_asks_for_no_
 
     assert told_once.is_error
     assert text(told_once) == (
-        f'The answer to task {task.id}, which GeekAI calls "{name}", {REFUSED}'
+        f'The response to task {task.id}, which GeekAI calls "{name}", {REFUSED}'
     )
 
 
@@ -115,7 +116,7 @@ async def test_a_record_that_cannot_be_read_back_is_reported_with_what_it_cost(
 
     assert told_once.is_error
     assert "The record of task" in text(told_once)
-    assert "holds what no version of this server writes" in text(told_once)
+    assert "holds values that no version of this server writes" in text(told_once)
     assert "It may have been charged." in text(told_once)
     assert world.service.charges == ["a hare", "a fox"]
 
@@ -139,7 +140,7 @@ async def test_one_attempt_is_sent_once_though_two_try_it(world: World) -> None:
         engine = app.engine
         with failing(world, "submitting"):
             task, _ = await engine.submit(
-                VideoRequest.model_validate({"model": "m", "prompt": "a fox"})
+                GenerationRequest(Media.VIDEO, {"model": "m", "prompt": "a fox"})
             )
         submitting = engine._submitter  # pyright: ignore[reportPrivateUsage]
         async with anyio.create_task_group() as tasks:
@@ -168,7 +169,7 @@ async def test_nothing_is_asked_for_while_its_answer_would_not_fit(
     assert text(refused) == (
         f"The task database could not be written: only {MIN_FREE_BYTES - 1:,} bytes are free on its"
         " disk."
-        " Nothing was charged. Free some space or mend the folder's permissions, then try again."
+        " Nothing was charged. Free disk space or fix the folder's permissions, then try again."
     )
     assert again["task_id"] == before["task_id"]
     assert world.service.charges == ["a hare"]

@@ -22,11 +22,11 @@ from geekai_video_mcp.lifecycle import (
     GIVE_UP_AFTER,
     GIVE_UP_MIN_POLLS,
     Observation,
-    Status,
     Task,
     advance,
     import_task,
 )
+from geekai_video_mcp.statuses import Status
 from support.service import always_answer, answer_once, api_error
 from support.world import World, call, now, structured, text
 
@@ -521,8 +521,8 @@ async def test_what_has_lost_its_pictures_is_not_sent_without_them(world: World)
         await resolver.abandon(task_id)
 
     assert reason == (
-        "Its pictures are not kept any more, so it cannot be sent as it was; give it up with"
-        " --abandon, and ask for the video anew. Nothing was changed."
+        "Its images are no longer stored, so it cannot be sent again unchanged; mark it as"
+        " abandoned with --abandon, and request the video again. Nothing was changed."
     )
     assert before[task_id].status is Status.UNKNOWN
     assert world.service.charges == ["a fox"]

@@ -11,15 +11,17 @@ import httpx
 import pytest
 
 from geekai_video_mcp.ledger import Ledger, ProcessRegistry
-from geekai_video_mcp.lifecycle import INTENT_TTL, Observation, Status, Task, advance, new_task
+from geekai_video_mcp.lifecycle import Media, Observation, Task, advance, new_task
 from geekai_video_mcp.pace import Budget
-from geekai_video_mcp.wire import VideoRequest
+from geekai_video_mcp.requests import GenerationRequest
+from geekai_video_mcp.retries import INTENT_TTL
+from geekai_video_mcp.statuses import Status
 from support.service import always_answer, answer_with_estimate, api_error
 from support.world import World, call, now, structured, text
 
-REQUEST = VideoRequest.model_validate(
-    {"model": "cogvideox-flash", "prompt": "a fox", "async": True}
-).to_json()
+REQUEST = GenerationRequest(
+    Media.VIDEO, {"model": "cogvideox-flash", "prompt": "a fox", "async": True}
+).body
 
 
 async def leave_task(
@@ -47,7 +49,7 @@ async def test_a_request_that_was_under_way_is_unknown_and_stays_unsent(world: W
     assert structured(shown)["task_status"] == "unknown"
     assert structured(shown)["error"]["code"] == "orphaned"
     assert structured(shown)["error"]["message"] == (
-        "The server ended while the request was under way. It may have been charged."
+        "The server ended while the request was being sent. It may have been charged."
         " Do not send it again on your own: ask the user."
     )
 
@@ -195,14 +197,14 @@ async def test_a_refusal_of_an_earlier_attempt_says_nothing_of_a_later_one(world
 
     world.service.before_charge = after_another_was_made
     async with world.app() as app:
-        task, _ = await app.engine.submit(VideoRequest.model_validate(REQUEST))
+        task, _ = await app.engine.submit(GenerationRequest(Media.VIDEO, REQUEST))
 
     assert (task.status, task.error_message) == (Status.SUBMITTING, None)
 
 
 async def test_a_sweep_that_read_too_early_gives_up_nothing_that_was_answered(world: World) -> None:
     async with world.app() as app:
-        task, _ = await app.engine.submit(VideoRequest.model_validate(REQUEST))
+        task, _ = await app.engine.submit(GenerationRequest(Media.VIDEO, REQUEST))
         as_it_was = replace(task, status=Status.SUBMITTING)
         await app.engine._recovery.resume(as_it_was)  # pyright: ignore[reportPrivateUsage]
         found = await app.engine.find_or_import(task.id)
@@ -213,7 +215,7 @@ async def test_a_sweep_that_read_too_early_gives_up_nothing_that_was_answered(wo
 async def test_a_sweep_that_read_too_early_leaves_the_reason_as_it_was_given(world: World) -> None:
     world.service.on_create = always_answer(httpx.ReadError("reset"))
     async with world.app() as app:
-        task, _ = await app.engine.submit(VideoRequest.model_validate(REQUEST))
+        task, _ = await app.engine.submit(GenerationRequest(Media.VIDEO, REQUEST))
         as_it_was = replace(task, status=Status.SUBMITTING)
         await app.engine._recovery.resume(as_it_was)  # pyright: ignore[reportPrivateUsage]
         found = await app.engine.find_or_import(task.id)
@@ -295,7 +297,7 @@ async def test_a_full_output_folder_is_reported_and_retried(world: World) -> Non
     assert structured(waiting)["task_status"] == "succeed"
     assert "not on disk yet" in text(waiting)
     assert "could not be written" in text(waiting)
-    assert "never generate it again" in text(waiting)
+    assert "Do not generate it again" in text(waiting)
     assert "charged" not in text(waiting)
     assert "file" in done
 

@@ -6,7 +6,8 @@ import anyio
 import httpx
 import pytest
 
-from geekai_video_mcp.wire import VideoRequest
+from geekai_video_mcp.lifecycle import Media
+from geekai_video_mcp.requests import GenerationRequest
 from support.service import always_answer, answer_once, api_error
 from support.world import World, call, structured, text
 
@@ -94,7 +95,7 @@ async def test_an_outcome_that_is_not_known_is_never_sent_again(
 async def test_an_answer_that_names_no_task_is_kept_for_a_person(world: World) -> None:
     world.service.on_create = always_answer(httpx.Response(200, text="<html>welcome</html>"))
     async with world.app() as app:
-        request = VideoRequest.model_validate({"model": "m", "prompt": "a fox"})
+        request = GenerationRequest(Media.VIDEO, {"model": "m", "prompt": "a fox"})
         task, _ = await app.engine.submit(request)
 
     assert task.raw_response is not None

@@ -19,13 +19,14 @@ import trio
 
 from geekai_video_mcp.engine import Engine
 from geekai_video_mcp.errors import StorageUnavailable
-from geekai_video_mcp.wire import VideoRequest
+from geekai_video_mcp.lifecycle import Media
+from geekai_video_mcp.requests import GenerationRequest
 from support.descriptors import open_files_in
 from support.memory import in_memory
 from support.service import VIDEO, ScriptedGeekAI
 from support.world import World, now
 
-REQUEST: Final = VideoRequest.model_validate({"model": "m", "prompt": "a fox", "async": True})
+REQUEST: Final = GenerationRequest(Media.VIDEO, {"model": "m", "prompt": "a fox", "async": True})
 SETTLED: Final = 90.0
 """Seconds in which a server takes up, watches and fetches what another left."""
 FEW: Final = 10

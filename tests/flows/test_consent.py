@@ -17,7 +17,7 @@ from mcp_types import (
 
 from geekai_video_mcp.admission import Limits
 from geekai_video_mcp.config import CONFIRM_ALWAYS, SANDBOX_URL
-from geekai_video_mcp.confirmation import ANSWER_TIMEOUT, QUESTION
+from geekai_video_mcp.confirmation import ANSWER_TIMEOUT, INPUT_KEY
 from support.service import always_answer, api_error, documented_reply
 from support.tasks import Tasks
 from support.world import World, call, structured, text
@@ -263,7 +263,7 @@ async def test_an_answer_to_no_question_is_asked_anew(world: World) -> None:
         result = await client.session.call_tool(
             "generate_video",
             {"prompt": "a fox"},
-            input_responses={QUESTION: YES},
+            input_responses={INPUT_KEY: YES},
             allow_input_required=True,
         )
 

@@ -97,29 +97,32 @@ def huge(world: World) -> str:
 
 
 HOSTILE: dict[str, tuple[Callable[[World], str], str]] = {
-    "passwd": (lambda _: "/etc/passwd", "in no folder that this server may read"),
-    "key": (lambda _: "~/.ssh/id_rsa.png", "in no folder"),
-    "environment": (lambda _: "/proc/self/environ", "in no folder"),
-    "zeros": (lambda _: "/dev/zero", "in no folder"),
-    "traversal": (lambda w: f"{w.pictures}/../home/.ssh/id_rsa.png", "in no folder"),
-    "encoded": (lambda w: f"file://{w.pictures}/%2e%2e/home/.ssh/id_rsa.png", "in no folder"),
-    "sibling": (sibling, "in no folder"),
-    "symlink-file": (symlink_file, "in no folder"),
-    "symlink-folder": (symlink_folder, "in no folder"),
-    "nowhere": (lambda w: f"{w.folder}/home/nothing.png", "in no folder"),
-    "stranger": (lambda _: "~nobody-of-this-name/a.png", "in no folder"),
-    "sandboxed": (lambda _: "/mnt/user-data/uploads/a.png", "of a conversation or of another"),
-    "windows": (lambda _: "C:\\Users\\a\\Pictures\\a.png", "of a conversation or of another"),
-    "share": (lambda _: "\\\\server\\share\\a.png", "of a conversation or of another"),
+    "passwd": (lambda _: "/etc/passwd", "outside the folders this server may read"),
+    "key": (lambda _: "~/.ssh/id_rsa.png", "outside the folders"),
+    "environment": (lambda _: "/proc/self/environ", "outside the folders"),
+    "zeros": (lambda _: "/dev/zero", "outside the folders"),
+    "traversal": (lambda w: f"{w.pictures}/../home/.ssh/id_rsa.png", "outside the folders"),
+    "encoded": (
+        lambda w: f"file://{w.pictures}/%2e%2e/home/.ssh/id_rsa.png",
+        "outside the folders",
+    ),
+    "sibling": (sibling, "outside the folders"),
+    "symlink-file": (symlink_file, "outside the folders"),
+    "symlink-folder": (symlink_folder, "outside the folders"),
+    "nowhere": (lambda w: f"{w.folder}/home/nothing.png", "outside the folders"),
+    "stranger": (lambda _: "~nobody-of-this-name/a.png", "outside the folders"),
+    "sandboxed": (lambda _: "/mnt/user-data/uploads/a.png", "to the conversation or on another"),
+    "windows": (lambda _: "C:\\Users\\a\\Pictures\\a.png", "to the conversation or on another"),
+    "share": (lambda _: "\\\\server\\share\\a.png", "to the conversation or on another"),
     "absent": (lambda w: str(w.pictures / "nothing.png"), "no such file in the folder"),
     "too-long": (too_long, "no such file in the folder"),
-    "pipe": (pipe, "no regular file"),
-    "folder": (folder, "no regular file"),
-    "the-folder-itself": (lambda w: str(w.pictures), "no regular file"),
+    "pipe": (pipe, "not a regular file"),
+    "folder": (folder, "not a regular file"),
+    "the-folder-itself": (lambda w: str(w.pictures), "not a regular file"),
     "dot-file": (dot_file, "begin with a dot"),
     "dot-folder": (dot_folder, "begin with a dot"),
-    "text": (named_png, "no PNG, JPEG or WebP picture"),
-    "huge": (huge, "at most 67.1 are read"),
+    "text": (named_png, "is not a PNG, JPEG or WebP image"),
+    "huge": (huge, "the limit is 67.1 MB"),
 }
 
 
@@ -267,5 +270,5 @@ async def test_a_file_that_was_another_only_while_it_was_opened_is_not_read(
             meanwhile.setattr(folders.os, "open", exchanging)
             result = await call(client, "generate_video", prompt="a fox", image=str(path))
 
-    assert "exchanged while it was opened" in text(result)
+    assert "replaced while it was being opened" in text(result)
     assert world.service.requests == []

@@ -91,7 +91,7 @@ async def test_base64_that_is_none_is_a_result_that_is_lost(world: World) -> Non
         lost = await call(client, "get_video_task", task_id=task_id)
 
     assert lost.is_error
-    assert "cannot be read" in text(lost)
+    assert "could not be decoded" in text(lost)
     assert "It may have been charged." in text(lost)
 
 

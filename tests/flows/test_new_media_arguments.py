@@ -1,5 +1,6 @@
 """An argument that is new, and no more than declared, never sends a local path as it was given."""
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 import pytest
@@ -9,19 +10,10 @@ from geekai_video_mcp import server
 from geekai_video_mcp.errors import NOT_CHARGED
 from geekai_video_mcp.inputs import ExtraBody, GenerateVideo
 from geekai_video_mcp.inputs.fields import AnyPicture, JsonDecoded, Picture, Video
-from geekai_video_mcp.wire import VideoRequest
 from support.stills import encode_image, halves, uri_bytes, write_file
 from support.world import Era, World, call, structured, text
 
 PNG = encode_image(halves())
-
-
-class NewRequest(VideoRequest):
-    """The wire as GeekAI may extend it."""
-
-    storyboard: str | None = None
-    characters: list[str] | None = None
-    motion: str | None = None
 
 
 class NewExtraBody(ExtraBody):
@@ -33,8 +25,6 @@ class NewExtraBody(ExtraBody):
 
 class NewArguments(GenerateVideo):
     """Arguments extended by the recipe of docs/architecture.md, and by nothing else."""
-
-    request_type = NewRequest
 
     storyboard: Picture | None = None
     characters: Annotated[list[Picture], Field(max_length=4), JsonDecoded] | None = None
@@ -53,7 +43,8 @@ def era() -> Era:
 @pytest.fixture(autouse=True)
 def new_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
     """The server as it would be published with them."""
-    monkeypatch.setattr(server, "GenerateVideo", NewArguments)
+    video, *others = server.TOOLS
+    monkeypatch.setattr(server, "TOOLS", (replace(video, arguments=NewArguments), *others))
 
 
 async def test_a_file_in_a_new_argument_is_sent_as_a_picture(world: World) -> None:

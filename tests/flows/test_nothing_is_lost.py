@@ -15,8 +15,9 @@ import pytest
 
 from geekai_video_mcp.config import SANDBOX_URL
 from geekai_video_mcp.ledger import Ledger
-from geekai_video_mcp.lifecycle import DOWNLOAD_RETRY_DELAYS
-from geekai_video_mcp.wire import VideoRequest
+from geekai_video_mcp.lifecycle import Media
+from geekai_video_mcp.requests import GenerationRequest
+from geekai_video_mcp.retries import DOWNLOAD_RETRY_DELAYS
 from support.host import ResultHost
 from support.service import (
     VIDEO,
@@ -194,7 +195,7 @@ async def test_a_host_that_stays_busy_is_asked_later_and_later_and_the_caller_se
     assert gaps == pytest.approx(DOWNLOAD_RETRY_DELAYS[:-1], abs=0.5)
     assert not waiting.is_error
     assert "not on disk yet" in text(waiting)
-    assert "The result's host answered HTTP 503" in text(waiting)
+    assert "The result's host returned HTTP 503" in text(waiting)
 
 
 async def test_a_link_that_is_late_to_work_after_other_trouble_loses_no_video(
@@ -296,7 +297,7 @@ async def test_a_video_waits_for_room_on_the_disk(
 
     assert not waiting.is_error
     assert "not on disk yet" in text(waiting)
-    assert "0 MB are free in its folder, and 268 MB are needed" in text(waiting)
+    assert "its folder has 0 MB free and 268 MB are needed" in text(waiting)
     assert Path(done["file"]).read_bytes() == VIDEO
 
 
@@ -453,7 +454,9 @@ async def test_servers_that_wait_for_the_ledger_fetch_no_video_twice(
     async with world.app() as one, world.app(), world.app():
         monkeypatch.setattr(anyio.to_thread, "run_sync", in_turn)
         for prompt in ("a fox", "a hare", "an owl", "a crane"):
-            await one.engine.submit(VideoRequest.model_validate({"model": "m", "prompt": prompt}))
+            await one.engine.submit(
+                GenerationRequest(Media.VIDEO, {"model": "m", "prompt": prompt})
+            )
         await anyio.sleep(300)
         monkeypatch.setattr(anyio.to_thread, "run_sync", at_once)
 

@@ -75,10 +75,7 @@ async def test_an_unknown_id_that_the_service_is_slow_to_find_is_not_waited_for(
 
         assert anyio.current_time() - began < 20
     assert missing.is_error
-    assert text(missing) == (
-        "GeekAI did not say in time whether it knows the task. Nothing was charged."
-        " The same call may work later."
-    )
+    assert text(missing) == ("GeekAI did not answer in time. The same call may work later.")
 
 
 @pytest.fixture
@@ -118,8 +115,8 @@ async def test_a_request_that_a_held_ledger_may_not_have_taken_is_safely_asked_f
     assert refused.is_error
     assert text(refused) == (
         f"Task {again['task_id']} could not be written: the task database is busy."
-        " It may have been charged. Make the same call again, unchanged: it finds this"
-        " request's task if it was made."
+        " It may have been charged. Repeat the same call unchanged: if the request was recorded,"
+        " it returns that task."
     )
     assert world.service.charges == ["a fox"]
 

@@ -323,7 +323,7 @@ async def test_a_link_that_is_about_to_expire_is_not_passed_on(world: World) -> 
     body = await sent_body(world, image=f"task:{task}")
 
     assert is_close(decode_image(body["image"]).getpixel((32, 24)), BLUE, within=20)
-    assert "no longer good" in await refusal_of(world, video=f"task:{task}")
+    assert "has expired" in await refusal_of(world, video=f"task:{task}")
 
 
 async def test_a_link_that_leads_inside_some_network_is_not_passed_on(world: World) -> None:
@@ -413,7 +413,7 @@ async def test_a_task_that_nobody_knows_is_named_by_the_argument(world: World) -
 async def test_a_picture_is_no_video(world: World) -> None:
     task = await finished_task_id(world)
 
-    assert "give it as an image" in await refusal_of(world, video=f"task:{task}")
+    assert "pass it as an image" in await refusal_of(world, video=f"task:{task}")
 
 
 async def test_a_picture_starts_from_an_earlier_one(world: World) -> None:

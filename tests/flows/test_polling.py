@@ -15,7 +15,7 @@ from mcp import Client
 from geekai_video_mcp.engine.means import RATE_LIMIT_MESSAGE
 from geekai_video_mcp.errors import RATE_LIMITED, ServiceUnavailable
 from geekai_video_mcp.ledger import Ledger
-from geekai_video_mcp.lifecycle import GIVE_UP_AFTER, GIVE_UP_MIN_POLLS, new_task
+from geekai_video_mcp.lifecycle import GIVE_UP_AFTER, GIVE_UP_MIN_POLLS, Media, new_task
 from geekai_video_mcp.pace import (
     BURST,
     DEFAULT_PAUSE,
@@ -25,7 +25,7 @@ from geekai_video_mcp.pace import (
     POLLS_PER_SECOND,
     pause,
 )
-from geekai_video_mcp.wire import VideoRequest
+from geekai_video_mcp.requests import GenerationRequest
 from support.service import Script, always_answer, answer_once, api_error, documented_reply
 from support.world import World, call, now, structured, text
 
@@ -297,7 +297,7 @@ async def test_a_service_that_is_gone_for_long_changes_nothing_and_is_asked_stea
 async def test_a_block_is_waited_out_once_for_a_request_that_a_dead_server_left(
     world: World,
 ) -> None:
-    body = VideoRequest.model_validate({"model": "m", "prompt": "a fox"}).to_json()
+    body = GenerationRequest(Media.VIDEO, {"model": "m", "prompt": "a fox"}).body
     left = new_task(request=body, account=world.account, owner="gone", at=now())
     ledger = await Ledger.open(world.state)
     await ledger.add(left)

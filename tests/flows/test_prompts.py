@@ -129,19 +129,19 @@ async def test_a_number_of_shots_that_makes_no_story_is_refused(world: World, sh
     async with world.client() as client:
         words = await refusal_of(client, "storyboard", topic="a kite", shots=shots)
 
-    assert words == "shots: give a whole number from 1 to 12."
+    assert words == "shots must be a whole number from 1 to 12."
 
 
 async def test_what_is_missing_or_not_taken_is_refused_by_name(world: World) -> None:
     async with world.client() as client:
-        assert await refusal_of(client, "storyboard") == "topic: is needed."
-        assert await refusal_of(client, "storyboard", topic=" ") == "topic: say something."
-        assert await refusal_of(client, "animate_image", motion="x") == "image: is needed."
+        assert await refusal_of(client, "storyboard") == "topic is required."
+        assert await refusal_of(client, "storyboard", topic=" ") == "topic must not be empty."
+        assert await refusal_of(client, "animate_image", motion="x") == "image is required."
         assert await refusal_of(client, "storyboard", topic="x", shot="3") == (
-            'storyboard has no argument "shot"; it takes topic, shots, style, model.'
+            'storyboard has no argument "shot"; its arguments are topic, shots, style, model.'
         )
         assert (await refusal_of(client, "animate_image", image="data:" + "A" * 5000)).startswith(
-            "image: at most 2000 characters"
+            "image must have at most 2000 characters"
         )
         assert await refusal_of(client, "story\x1b") == 'There is no prompt "story".'
 

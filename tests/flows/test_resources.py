@@ -13,8 +13,9 @@ from mcp_types import BlobResourceContents, Resource, ResourceLink, TextResource
 
 from geekai_video_mcp.config import SANDBOX_URL
 from geekai_video_mcp.ledger import Ledger
-from geekai_video_mcp.lifecycle import FileStatus, Status, new_task
+from geekai_video_mcp.lifecycle import new_task
 from geekai_video_mcp.resources import filling, reading
+from geekai_video_mcp.statuses import FileStatus, Status
 from support.service import VIDEO, file_reply
 from support.world import World, call, now, structured
 
@@ -126,7 +127,7 @@ async def test_a_video_too_large_for_a_blob_is_named_by_path_and_size(
 
     assert error.code == -32603
     assert str(error) == (
-        f"The video has {len(VIDEO) / 1e6:.1f} MB, over the 0 MB of a blob. It is at"
+        f"The video is {len(VIDEO) / 1e6:.1f} MB, above the 0 MB blob limit. Read it from"
         f" {task['file']}."
     )
 
@@ -140,7 +141,7 @@ async def test_a_file_that_is_gone_is_said_to_be_gone(world: World) -> None:
 
     assert (error.code, cover.code) == (-32603, -32603)
     assert f"{task['file']} cannot be read" in str(error)
-    assert f"No picture can be made of {task['file']}" in str(cover)
+    assert f"No preview of {task['file']}: the file was moved or cannot be decoded" in str(cover)
 
 
 async def test_a_task_without_a_file_yet_says_so_and_what_to_do(world: World) -> None:
@@ -151,7 +152,7 @@ async def test_a_task_without_a_file_yet_says_so_and_what_to_do(world: World) ->
             error = await refusal_of(client, f"video://tasks/{task['task_id']}/{part}")
 
             assert error.code == -32603
-            assert str(error).startswith("It has no file yet. Call get_video_task")
+            assert str(error).startswith("The task has no file yet. Call get_video_task")
     assert "resource" not in task
 
 
@@ -174,7 +175,7 @@ async def test_an_unknown_task_is_the_callers_mistake(world: World) -> None:
                 error = await refusal_of(client, f"video://tasks/{task_id}{part}")
 
                 assert error.code == -32602
-                assert "is on record here" in str(error)
+                assert "is not recorded on this machine" in str(error)
 
 
 async def test_a_path_in_place_of_an_id_is_unknown_whatever_its_spelling(world: World) -> None:
@@ -226,7 +227,8 @@ async def test_a_made_picture_is_read_as_a_picture(world: World) -> None:
         entry, picture = await list_page(client)
 
     assert task["resource"] == f"video://tasks/{task['task_id']}/last-frame"
-    assert str(error) == f"Task {task['task_id']} made a picture: read {task['resource']}."
+    expected = f"Task {task['task_id']} has an image as its result: read {task['resource']}."
+    assert str(error) == expected
     assert entry.uri == f"video://tasks/{task['task_id']}"
     assert (picture.uri, picture.mime_type, picture.size) == (task["resource"], "image/png", None)
     assert picture.name == Path(task["file"]).name
@@ -294,7 +296,7 @@ async def test_a_page_that_nobody_gave_is_refused(world: World) -> None:
             await client.list_resources(cursor="made up")
 
     assert error.value.code == -32602
-    assert "list from the start" in str(error.value)
+    assert "list the resources from the start" in str(error.value)
 
 
 async def test_a_ledger_that_cannot_be_read_is_an_error_in_words(

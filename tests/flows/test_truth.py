@@ -58,7 +58,7 @@ async def test_bad_arguments_get_one_line_that_names_them(
         (
             api_error(402, "no_balance", "top up"),
             "insufficient_balance",
-            ["balance", "tops up"],
+            ["balance", "has to top up"],
         ),
         (api_error(403, "forbidden", "no"), "forbidden", ["permission"]),
         (api_error(413, "invalid_request", "too large"), "invalid_request", ["413", "0.0 MB"]),
@@ -92,6 +92,8 @@ async def test_a_key_that_geekai_refuses_is_the_operators_to_mend(world: World) 
         refused = await call(client, "generate_video", prompt="a fox")
         looked = await call(client, "get_video_task", task_id="0" * 8)
 
+    assert text(refused).count(MONEY[0]) == 1
+    assert "charged" not in text(looked)
     for result in (refused, looked):
         assert result.is_error
         assert "GEEKAI_API_KEY" in text(result)
@@ -106,6 +108,7 @@ async def test_an_unknown_task_is_said_to_be_unknown(world: World) -> None:
 
             assert missing.is_error
             assert "No task" in text(missing)
+            assert "charged" not in text(missing)
             assert "\n" not in text(missing)
     paths = {request.url.raw_path.decode() for request in world.service.requests}
     assert all(

@@ -42,7 +42,7 @@ async def test_a_call_is_answered_though_the_ledger_is_not_and_the_same_call_fin
     assert late.is_error
     assert took < 5
     assert "It may have been charged." in text(late)
-    assert "Make the same call again" in text(late)
+    assert "Repeat the same call unchanged" in text(late)
     assert structured(again)["deduplicated"]
     assert world.service.charges == ["a fox"]
 

@@ -25,7 +25,7 @@ from mcp_types import (
 )
 from PIL import Image
 
-from geekai_video_mcp.artifacts import render_preview
+from geekai_video_mcp.preview import render_preview
 from support.process import http_server, new_server, running_server, stdio
 from support.provider import HELD_PREFIX, running_provider
 from support.world import Era, call, structured

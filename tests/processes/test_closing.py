@@ -12,11 +12,11 @@ import anyio.lowlevel
 from anyio.abc import SocketAttribute, SocketStream
 from mcp import Client
 
+from geekai_video_mcp.app import App, open_app
 from geekai_video_mcp.config import Settings
-from geekai_video_mcp.engine import Resolver
-from geekai_video_mcp.server import build_server, open_app, open_resolver
-from geekai_video_mcp.tools import App
-from geekai_video_mcp.wire import VideoRequest
+from geekai_video_mcp.lifecycle import Media
+from geekai_video_mcp.requests import GenerationRequest
+from geekai_video_mcp.server import build_server
 from support.descriptors import needs_descriptors, open_descriptors, open_files_in
 from support.process import descendants_naming
 from support.service import VIDEO
@@ -69,7 +69,7 @@ async def test_the_connection_of_a_paid_request_outlives_the_engine(tmp_path: Pa
         tasks.start_soon(listener.serve, answer_late)
         async with open_app(settings) as app, anyio.create_task_group() as call:
             call.start_soon(
-                app.engine.submit, VideoRequest.model_validate({"model": "m", "prompt": "a fox"})
+                app.engine.submit, GenerationRequest(Media.VIDEO, {"model": "m", "prompt": "a fox"})
             )
             await requested.wait()
             call.cancel_scope.cancel()
@@ -109,10 +109,10 @@ async def test_a_server_whose_lifespan_is_cancelled_leaves_no_descriptor_open(
 @needs_descriptors
 async def test_a_decision_that_is_cancelled_leaves_no_descriptor_open(tmp_path: Path) -> None:
     before = open_descriptors()
-    held: list[Resolver] = []  # so that the garbage collector closes nothing in our stead
+    held: list[App] = []  # so that the garbage collector closes nothing in our stead
     with anyio.CancelScope() as scope:
-        async with open_resolver(settings_in(tmp_path)) as resolver:
-            held.append(resolver)
+        async with open_app(settings_in(tmp_path), sweep=False) as app:
+            held.append(app)
             scope.cancel()
             await anyio.sleep_forever()
 
@@ -128,7 +128,7 @@ async def test_a_server_cancelled_while_it_renders_leaves_no_descriptor_open(
     request = {"model": "sandbox", "prompt": "a fox", "duration": 10, "async": True}
     with anyio.CancelScope() as scope:
         async with open_app(settings_in(tmp_path)) as app:
-            await app.engine.submit(VideoRequest.model_validate(request))
+            await app.engine.submit(GenerationRequest(Media.VIDEO, request))
             with anyio.fail_after(20):
                 while not descendants_naming(str(tmp_path)):
                     await anyio.lowlevel.checkpoint()
@@ -172,7 +172,7 @@ async def test_a_server_cancelled_in_mid_download_leaves_no_descriptor_open(
         tasks.start_soon(listener.serve, answer_or_stall)
         with anyio.CancelScope() as scope:
             async with open_app(settings) as app:
-                await app.engine.submit(VideoRequest.model_validate(request))
+                await app.engine.submit(GenerationRequest(Media.VIDEO, request))
                 with anyio.fail_after(20):
                     await downloading.wait()
                 while_open += open_files_in(tmp_path)

@@ -267,7 +267,7 @@ async def test_half_a_surrogate_pair_is_answered_and_named(tmp_path: Path, promp
 
     (block,) = refused["content"]
     assert refused["isError"]
-    assert block["text"].startswith("prompt: contains half of a surrogate pair")
+    assert block["text"].startswith("prompt: contains an unpaired surrogate")
     assert "Nothing was charged." in block["text"]
 
 

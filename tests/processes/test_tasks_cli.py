@@ -22,7 +22,8 @@ import pytest
 
 from geekai_video_mcp.config import Settings
 from geekai_video_mcp.ledger import Ledger
-from geekai_video_mcp.lifecycle import FileStatus, Observation, Status, Task, advance, new_task
+from geekai_video_mcp.lifecycle import Observation, Task, advance, new_task
+from geekai_video_mcp.statuses import FileStatus, Status
 from support.process import MODULE, environment, http_server, run_cli
 
 PROMPT = "一只狐狸在雪中奔跑，黄昏的光线温暖而悠长，镜头缓缓推进，远处的山脊被染成金色"
@@ -81,7 +82,7 @@ async def test_reading_where_nothing_is_makes_nothing(tmp_path: Path, command: l
     status, out, err = await tasks(tmp_path, *command)
 
     assert (status, err) == (0, "")
-    assert out in {"No tasks yet.\n", "No task is unknown.\n"}
+    assert out in {"No tasks yet.\n", "No task has the status unknown.\n"}
     assert list(tmp_path.iterdir()) == []
 
 
@@ -300,9 +301,9 @@ async def test_giving_up_says_what_it_does_and_does_it_without_a_service(tmp_pat
 
     assert (status, err) == (0, "")
     assert out.count(MAYBE) == 1
-    assert out.endswith("Given up.\n")
+    assert out.endswith("Marked as abandoned.\n")
     assert again == 1
-    assert "It is abandoned" in why
+    assert "is abandoned" in why
     assert rows(tmp_path) == [(one.id, "abandoned")]
 
 
@@ -424,7 +425,7 @@ async def test_a_request_is_sent_again_once_from_any_number_of_terminals(tmp_pat
     assert new in out
     assert len(charges) == 1
     for status, _, err in ends:
-        assert status == 0 or "It is abandoned" in err
+        assert status == 0 or "is abandoned" in err
 
 
 async def test_a_preview_is_sent_again_to_the_sandbox_of_this_very_process(

@@ -24,7 +24,8 @@ import httpx
 
 from geekai_video_mcp.config import Settings
 from geekai_video_mcp.ledger import Ledger
-from geekai_video_mcp.lifecycle import Observation, Result, Status, advance, new_task
+from geekai_video_mcp.lifecycle import Observation, Result, advance, new_task
+from geekai_video_mcp.statuses import Status
 from reliability.oracle import Verdict
 from reliability.program import finish
 from reliability.stage import Harness, open_harness

@@ -17,7 +17,8 @@ from geekai_video_mcp.engine import Connections, Resolver
 from geekai_video_mcp.engine.means import EngineContext
 from geekai_video_mcp.errors import CapReached, InvalidDecision, StorageUnavailable
 from geekai_video_mcp.ledger import ProcessRegistry
-from geekai_video_mcp.lifecycle import Media, Observation, Status, Task, advance, record_missed_poll
+from geekai_video_mcp.lifecycle import Media, Observation, Task, advance, record_missed_poll
+from geekai_video_mcp.statuses import Status
 from reliability.books import DAY, MIN_POLLS, POLLED
 from reliability.table import IMAGE, PICK, BaseRules, Process, run_synchronously
 

@@ -22,10 +22,8 @@ from geekai_video_mcp.admission import ExistingTasks, Limits, admit
 from geekai_video_mcp.errors import CapReached, RequestRefused, StorageUnavailable
 from geekai_video_mcp.lifecycle import (
     LEASE_SECONDS,
-    FileStatus,
     FileUpdate,
     Observation,
-    Status,
     Task,
     acquire_lease,
     advance,
@@ -33,6 +31,7 @@ from geekai_video_mcp.lifecycle import (
     new_task,
     record_file,
 )
+from geekai_video_mcp.statuses import FileStatus, Status
 from reliability.books import IN_FLIGHT, TRANSITIONS, UNCHARGED
 from reliability.deciding import DAILY_CAP, IN_FLIGHT_CAP, ResolveRules
 from reliability.table import IMAGE, PICK, Process

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from geekai_video_mcp.lifecycle import Observation, Status, Task, advance, with_typical_duration
+from geekai_video_mcp.lifecycle import Observation, Task, advance, with_typical_duration
 from geekai_video_mcp.pace import (
     HISTORY_LIMIT,
     MIN_HISTORY,
@@ -20,6 +20,7 @@ from geekai_video_mcp.pace import (
     TypicalDuration,
     typical_duration,
 )
+from geekai_video_mcp.statuses import Status
 
 TASKS: Final = 20_000
 MEDIAN: Final = 120.0

@@ -21,14 +21,8 @@ from geekai_video_mcp.errors import StorageUnavailable
 from geekai_video_mcp.ledger import Change, Ledger
 from geekai_video_mcp.ledger.journal import Journal
 from geekai_video_mcp.ledger.sqlite import Store
-from geekai_video_mcp.lifecycle import (
-    LEASE_SECONDS,
-    Observation,
-    Status,
-    Task,
-    advance,
-    import_task,
-)
+from geekai_video_mcp.lifecycle import LEASE_SECONDS, Observation, Task, advance, import_task
+from geekai_video_mcp.statuses import Status
 from reliability.books import DAY, ExpectedTask, ReferenceModel
 from support.memory import in_memory
 

@@ -12,16 +12,15 @@ import pytest
 
 from geekai_video_mcp.ledger import Ledger
 from geekai_video_mcp.lifecycle import (
-    FileStatus,
     FileUpdate,
     Observation,
     Result,
-    Status,
     Task,
     advance,
     new_task,
     record_file,
 )
+from geekai_video_mcp.statuses import FileStatus, Status
 from reliability.oracle import Verdict, judge
 from reliability.provider import Charge, video_bytes
 from support.service import KEY

@@ -29,12 +29,13 @@ import anyio
 import anyio.to_thread
 import httpx
 
-from geekai_video_mcp import server, tools
+from geekai_video_mcp.app import App, open_app
 from geekai_video_mcp.config import Settings
 from geekai_video_mcp.errors import CapReached
 from geekai_video_mcp.ledger import Ledger
-from geekai_video_mcp.lifecycle import Status
-from geekai_video_mcp.wire import VideoRequest
+from geekai_video_mcp.lifecycle import Media
+from geekai_video_mcp.requests import GenerationRequest
+from geekai_video_mcp.statuses import Status
 from reliability.watch import CallbackTimer
 
 for _module in ("artifacts", "client"):  # which the server imports only when it needs them
@@ -108,14 +109,14 @@ async def _resubmit_unknown(settings: Settings) -> int:
     ledger = await Ledger.open(settings.state_dir)
     unknown = await ledger.list_tasks(limit=100, statuses=[Status.UNKNOWN])
     await ledger.close()
-    async with server.open_resolver(settings) as resolver:
+    async with open_app(settings, sweep=False) as app:
         for task in unknown:
-            await resolver.send(await resolver.supersede(task.id))
+            await app.resolver.send(await app.resolver.supersede(task.id))
     return SETTLED
 
 
 async def _serve_order(order: Order, settings: Settings, refused: list[str]) -> int:
-    async with server.open_app(settings) as app:
+    async with open_app(settings) as app:
         with anyio.move_on_after(order.max_seconds):
             async with anyio.create_task_group() as calls:
                 for prompt in order.prompts:
@@ -129,11 +130,11 @@ async def _serve_order(order: Order, settings: Settings, refused: list[str]) -> 
     return NOT_SETTLED
 
 
-async def _submit(app: tools.App, order: Order, prompt: str, refused: list[str]) -> None:
-    picture = "data:image/png;base64," + "A" * order.image if order.image else None
-    request = VideoRequest.model_validate(
-        {"model": "m", "prompt": prompt, "image": picture, "async": True}
-    )
+async def _submit(app: App, order: Order, prompt: str, refused: list[str]) -> None:
+    body = {"model": "m", "prompt": prompt, "async": True}
+    if order.image:
+        body["image"] = "data:image/png;base64," + "A" * order.image
+    request = GenerationRequest(Media.VIDEO, body)
     with anyio.move_on_after(order.cancel_after):
         try:
             key = prompt if order.keyed else None

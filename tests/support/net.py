@@ -11,7 +11,8 @@ import pytest
 
 from geekai_video_mcp.artifacts import ResultDownloader
 from geekai_video_mcp.errors import ServiceUnavailable
-from geekai_video_mcp.lifecycle import FileUpdate, Result, Status, Task
+from geekai_video_mcp.lifecycle import FileUpdate, Result, Task
+from geekai_video_mcp.statuses import Status
 from support.service import VIDEO, file_reply
 
 PUBLIC = "93.184.216.34"

@@ -2,7 +2,7 @@
 
 import subprocess
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -15,14 +15,13 @@ from mcp_types import CallToolResult, TextContent
 from pydantic import SecretStr
 
 from geekai_video_mcp.admission import Limits
-from geekai_video_mcp.artifacts import ResultDownloader
-from geekai_video_mcp.client import GeekAIClient
-from geekai_video_mcp.engine import Connections, Engine, EngineContext, Resolver
-from geekai_video_mcp.ledger import Ledger, ProcessRegistry
-from geekai_video_mcp.lifecycle import Media, Task
-from geekai_video_mcp.pictures import Ended, MediaResolver, worker_command
+from geekai_video_mcp.app import App, open_app
+from geekai_video_mcp.config import Settings
+from geekai_video_mcp.engine import Resolver
+from geekai_video_mcp.ledger import Ledger
+from geekai_video_mcp.lifecycle import Task
+from geekai_video_mcp.pictures import worker_command
 from geekai_video_mcp.server import build_server
-from geekai_video_mcp.tools import App
 from support.service import BASE_URL, KEY, ScriptedGeekAI
 
 EPOCH = 1_790_000_000.0
@@ -32,6 +31,22 @@ Era = Literal["auto", "legacy"]
 def now() -> float:
     """Unix seconds on the test's clock."""
     return EPOCH + anyio.current_time()
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorldSettings(Settings):
+    """Settings whose account and caps are given by a test, not by the key and the variables."""
+
+    given_account: str
+    given_limits: Limits | None
+
+    @property
+    def account(self) -> str:
+        return self.given_account
+
+    @property
+    def limits(self) -> Limits | None:
+        return self.given_limits
 
 
 @dataclass
@@ -45,7 +60,7 @@ class World:
     account: str = "this key"
     """Stands for the service and key; a ledger may hold tasks of several."""
     confirm_above: float | None = None
-    """CNY above which a person is asked before paying; None: never."""
+    """CNY above which the user's approval is required; None: never."""
     clock_is_ahead: float = 0.0
     """Seconds that this machine's clock is wrong by; a test sets it while servers run."""
 
@@ -67,78 +82,35 @@ class World:
         return self.folder / "state"
 
     @asynccontextmanager
-    async def app(self, *, key: str = KEY) -> AsyncGenerator[App]:
+    async def app(self, *, key: str = KEY, sweep: bool = True) -> AsyncGenerator[App]:
         """What a server works with, opened as a new process would open it."""
-        async with AsyncExitStack() as stack:
-            owners = stack.enter_context(ProcessRegistry(self.state))
-            ledger = await Ledger.open(self.state)
-            stack.push_async_callback(ledger.close)
-            beyond = await stack.enter_async_context(AsyncExitStack())
-
-            async def connect() -> Connections:
-                return await self._connect(beyond, key)
-
-            engine = Engine(
-                ledger=ledger,
-                processes=owners,
-                account=self.account,
-                limits=self.limits,
-                connect=connect,
-                clock=self.clock,
-            )
-            yield App(
-                engine=await stack.enter_async_context(engine.run()),
-                default_models={
-                    Media.VIDEO: "cogvideox-flash",
-                    Media.IMAGE: "cogview-3-flash",
-                },
-                media=MediaResolver(
-                    output_dir=self.output,
-                    folders=(self.pictures,),
-                    service=self.account,
-                    service_url=BASE_URL,
-                    find=engine.find_or_import,
-                    child=_run_worker_now,
-                    clock=self.clock,
-                ),
-                preview=_render_no_preview,
-                clock=self.clock,
-                confirm_above=self.confirm_above,
-            )
+        settings = WorldSettings(
+            api_key=SecretStr(key),
+            base_url=BASE_URL,
+            default_model="cogvideox-flash",
+            output_dir=self.output,
+            state_dir=self.state,
+            image_dirs=(self.pictures,),
+            log_level="WARNING",
+            confirm_above=self.confirm_above,
+            given_account=self.account,
+            given_limits=self.limits,
+        )
+        async with open_app(
+            settings,
+            sweep=sweep,
+            transport=self.service.transport,
+            clock=self.clock,
+            run_worker=_run_worker_now,
+            render_preview=_render_no_preview,
+        ) as app:
+            yield app
 
     @asynccontextmanager
     async def resolver(self, *, key: str = KEY) -> AsyncGenerator[Resolver]:
         """What a person's decision is carried out with, opened as the command line does."""
-        async with AsyncExitStack() as stack:
-            owners = stack.enter_context(ProcessRegistry(self.state))
-            ledger = await Ledger.open(self.state)
-            stack.push_async_callback(ledger.close)
-            beyond = await stack.enter_async_context(AsyncExitStack())
-
-            async def connect() -> Connections:
-                return await self._connect(beyond, key)
-
-            yield Resolver(
-                EngineContext(
-                    ledger=ledger,
-                    processes=owners,
-                    account=self.account,
-                    limits=self.limits,
-                    connect=connect,
-                    clock=self.clock,
-                )
-            )
-
-    async def _connect(self, stack: AsyncExitStack, key: str) -> Connections:
-        transport = self.service.transport()
-        geekai = GeekAIClient(
-            base_url=BASE_URL, api_key=SecretStr(key), transport=transport, clock=self.clock
-        )
-        artifacts = ResultDownloader(self.output, service_url=BASE_URL, transport=transport)
-        return Connections(
-            client=await stack.enter_async_context(geekai),
-            downloader=await stack.enter_async_context(artifacts),
-        )
+        async with self.app(key=key, sweep=False) as app:
+            yield app.resolver
 
     @asynccontextmanager
     async def client(
@@ -168,16 +140,18 @@ class World:
         return sorted(path.name for path in self.output.iterdir()) if self.output.exists() else []
 
 
-async def _run_worker_now(arguments: Sequence[str], content: bytes) -> Ended:
-    """The program itself, while the test's clock stands still."""
+async def _run_worker_now(
+    arguments: Sequence[str], content: bytes
+) -> "subprocess.CompletedProcess[bytes]":
+    """Run the program while the test's clock stands still."""
     # Output and input are pipes, and what is run is our own.
-    command = worker_command(arguments)
-    done = subprocess.run(command, input=content, stdout=subprocess.PIPE, check=False)  # noqa: S603
-    return Ended(done.returncode, done.stdout)
+    return subprocess.run(  # noqa: S603
+        worker_command(arguments), input=content, stdout=subprocess.PIPE, check=False
+    )
 
 
-async def _render_no_preview(_: Path, __: str) -> None:
-    """Pictures need codecs in a child process; their tests run in real time."""
+async def _render_no_preview(path: Path, kind: str) -> None:
+    """Previews need codecs in a child process; their tests run in real time."""
 
 
 async def call(client: Client, tool: str, **arguments: Any) -> CallToolResult:  # noqa: ANN401 - JSON

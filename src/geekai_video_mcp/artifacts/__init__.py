@@ -1,8 +1,9 @@
-"""Results onto disk: fetched at once, checked, published whole or not at all.
+"""Download results to disk: at once, checked, and published complete or not at all.
 
-A download goes `links` (where it may come from) → `receiving` → `parts` (what is here of
-it) → `publishing`. A crash between any two steps leaves a part file that the next one goes
-on with, or the video under its name; never a torn video, and never a lie in the ledger.
+A download passes `links` (which addresses are allowed) → `receiving` (the transfer) → `parts`
+(the partial file) → `publishing`. A crash between any two steps leaves a part file that the
+next download resumes, or the video under its final name; never an incomplete video, and
+never a false record in the ledger.
 """
 
 from collections.abc import AsyncGenerator
@@ -17,18 +18,18 @@ import httpx
 from geekai_video_mcp.artifacts import parts, publishing
 from geekai_video_mcp.artifacts.links import SafeHttpClient, download_failed
 from geekai_video_mcp.artifacts.parts import Part
-from geekai_video_mcp.artifacts.pictures import Preview, render_preview
 from geekai_video_mcp.artifacts.receiving import decode_inline, download, save_error
-from geekai_video_mcp.lifecycle import FileStatus, FileUpdate, Task
+from geekai_video_mcp.lifecycle import FileUpdate, Task
+from geekai_video_mcp.statuses import FileStatus
 
-__all__ = ["Preview", "ResultDownloader", "render_preview"]
+__all__ = ["ResultDownloader"]
 
 DOWNLOAD_DEADLINE: Final = 1800.0
-"""Seconds for one whole download; after that it is tried again."""
+"""Seconds for one whole download; after that it fails and is retried later."""
 
 
 class ResultDownloader:
-    """The output folder, and the way of results into it."""
+    """Downloads results into the output folder."""
 
     def __init__(
         self,
@@ -49,11 +50,11 @@ class ResultDownloader:
     async def download(self, task: Task) -> FileUpdate:
         """Download the task's result and publish it; `lost` when the link is dead.
 
-        Goes on with what an earlier download left, of this process or of another.
+        Resumes what an earlier download left, of this process or of another.
 
         Raises:
-            ServiceUnavailable: not now; the link may still be good.
-            StorageUnavailable: the output folder cannot hold it.
+            ServiceUnavailable: the download failed; the link may still work later.
+            StorageUnavailable: the file could not be written to the output folder.
         """
         try:
             with anyio.fail_after(DOWNLOAD_DEADLINE):
@@ -61,28 +62,28 @@ class ResultDownloader:
         except TimeoutError as exc:
             raise download_failed("The download took too long") from exc
         except httpx.HTTPError as exc:
-            raise download_failed(f"The download broke off ({type(exc).__name__})") from exc
+            raise download_failed(f"The download was interrupted ({type(exc).__name__})") from exc
         except OSError as exc:
             reason = exc.strerror or type(exc).__name__
             raise save_error(task.media, reason) from exc
 
     async def _download(self, task: Task) -> FileUpdate:
-        stem, dead = publishing.file_stem(task), None
+        stem, dead_link = publishing.file_stem(task), None
         await anyio.to_thread.run_sync(parts.remove_abandoned, self._output_dir)
         async with self._open_part(task) as part:
             if not part.is_complete:
-                dead = await self._transfer(task, part)
-            if dead is None:
+                dead_link = await self._transfer(task, part)
+            if dead_link is None:
                 return await anyio.to_thread.run_sync(publishing.publish, part, stem)
-        there = await anyio.to_thread.run_sync(
+        published = await anyio.to_thread.run_sync(
             publishing.find_published, self._output_dir, stem, task.media
         )
-        return there or FileUpdate(status=FileStatus.LOST, error=dead)
+        return published or FileUpdate(status=FileStatus.LOST, error=dead_link)
 
     async def _transfer(self, task: Task, part: Part) -> str | None:
         url = task.result.url if task.result else None
         if url is None:
-            return "The service gave no link."
+            return "The service returned no link."
         if url.startswith("data:"):
             return await decode_inline(url, part)
         return await download(self._client, url, part)
@@ -97,6 +98,7 @@ class ResultDownloader:
         try:
             yield part
         finally:
-            # To its end, however this ends: a large file takes a while to go.
+            # Shielded, so that a cancelled download closes its part too: removing a large
+            # file takes a while.
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(part.close)

@@ -1,4 +1,4 @@
-"""What a file says of itself: that it is a video or a picture, and that nothing is missing."""
+"""File formats: which kind of file it is, and whether it is complete."""
 
 import os
 from collections.abc import Mapping
@@ -8,75 +8,76 @@ from geekai_video_mcp.lifecycle import Media
 from geekai_video_mcp.references import PictureType, picture_type
 
 SIGNATURE_BYTES: Final = 12
-"""Bytes from the start of a file that tell what it is."""
-_EBML: Final = b"\x1a\x45\xdf\xa3"
-_BOX: Final = 8
-"""Bytes of the smallest box of an MP4: its length and its name."""
+"""Bytes from the start of a file that identify its format."""
+_EBML_MAGIC: Final = b"\x1a\x45\xdf\xa3"
+_BOX_HEADER_BYTES: Final = 8
+"""Bytes of the smallest box of an MP4: its length and its type."""
 
 EXTENSIONS: Final = {
     Media.VIDEO: (".mp4", ".webm"),
     Media.IMAGE: (".png", ".jpg", ".webp"),
 }
-"""What a file of each kind may be called."""
+"""The file extensions of each medium."""
 _IMAGE_EXTENSIONS: Final[Mapping[PictureType, str]] = {
     "png": ".png",
     "jpeg": ".jpg",
     "webp": ".webp",
 }
 _LAST_BYTES: Final = {".png": b"IEND\xaeB`\x82", ".jpg": b"\xff\xd9"}
-"""The last bytes of a picture that is whole. A WebP says its length at the start."""
+"""The last bytes of a complete image. A WebP gives its length at the start instead."""
 
 
 def file_extension(start: bytes, media: Media) -> str | None:
-    """The ending for a file that begins with *prefix*; None if it is no such medium.
+    """The extension for a file that begins with *start*; None if it is not of *media*.
 
-    MP4 and its kin name themselves at byte 4, WebP at bytes 0 and 8, the others at byte 0.
+    The signature of MP4 and related formats is at byte 4, that of WebP at bytes 0 and 8,
+    that of the others at byte 0.
     """
-    ending = _detect_extension(start)
-    return ending if ending in EXTENSIONS[media] else None
+    extension = _detect_extension(start)
+    return extension if extension in EXTENSIONS[media] else None
 
 
 def _detect_extension(start: bytes) -> str | None:
-    if start.startswith(_EBML):
+    if start.startswith(_EBML_MAGIC):
         return ".webm"
     if start[4:8] == b"ftyp":
         return ".mp4"
-    found = picture_type(start)
-    return _IMAGE_EXTENSIONS[found] if found else None
+    detected = picture_type(start)
+    return _IMAGE_EXTENSIONS[detected] if detected else None
 
 
 def is_complete(file: BinaryIO) -> bool:
-    """Whether *file* ends where its format says; costs one read per top-level box of a video.
+    """Whether *file* ends where its format says; one read per top-level box of a video.
 
-    For a body of unknown length, which a broken connection ends as well as its own end
-    does. WebM may be written without its lengths, so it is taken at its word.
+    Used for a body of unknown length, where the end of the body and a broken connection look
+    the same. A WebM file may be written without lengths, so it always counts as complete.
     """
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
     start = file.read(SIGNATURE_BYTES)
-    ending = _detect_extension(start)
-    if ending == ".webm":
+    extension = _detect_extension(start)
+    if extension == ".webm":
         return True
-    if ending == ".webp":
-        return size >= int.from_bytes(start[4:8], "little") + _BOX
-    if ending in _LAST_BYTES:
-        file.seek(max(0, size - len(_LAST_BYTES[ending])))
-        return file.read() == _LAST_BYTES[ending]
+    if extension == ".webp":
+        return size >= int.from_bytes(start[4:8], "little") + _BOX_HEADER_BYTES
+    if extension in _LAST_BYTES:
+        file.seek(max(0, size - len(_LAST_BYTES[extension])))
+        return file.read() == _LAST_BYTES[extension]
     return _has_complete_boxes(file, size)
 
 
 def _has_complete_boxes(file: BinaryIO, size: int) -> bool:
-    at, seen = 0, set[bytes]()
-    while at < size:
-        file.seek(at)
+    offset, box_types = 0, set[bytes]()
+    while offset < size:
+        file.seek(offset)
         header = file.read(16)
         length = int.from_bytes(header[:4], "big")
-        if length == 1:  # the length proper follows the name
+        if length == 1:  # the real length follows the type
             length = int.from_bytes(header[8:16], "big")
-        elif length == 0:  # to the end of the file
-            length = size - at
-        if length < _BOX:
+        elif length == 0:  # the box extends to the end of the file
+            length = size - offset
+        if length < _BOX_HEADER_BYTES:
             return False
-        seen.add(header[4:8])
-        at += length
-    return at == size and {b"moov", b"mdat"} <= seen
+        box_types.add(header[4:8])
+        offset += length
+    return offset == size and {b"moov", b"mdat"} <= box_types

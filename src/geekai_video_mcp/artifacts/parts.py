@@ -1,12 +1,13 @@
-"""The part file: a download under way, private, locked, and worth going on with.
+"""The part file: a download in progress, private to the user, locked, and resumable.
 
-One file per task, named by its id, in the folder where the video will be. Whoever has it
-open holds its lock, so two processes never write the same one. Beside it lies a note: which
-bytes these are, how many, and their sha256. A kept part counts for as much as its note
-proves: what a crash or a power cut left is read again and compared, and what does not
-agree is dropped. So no step here needs a sync, and no torn note can do harm.
+There is one part file per task, named by the task's id, in the folder where the video will be.
+The process that has it open holds its lock, so two processes never write the same one. A
+checkpoint file beside it records the source of the bytes, their number and their sha256. Only
+bytes that the checkpoint proves are kept: after a crash or a power cut the part is read again
+and compared, and a part that does not match is discarded. So no step here needs a sync, and an
+incomplete checkpoint does no harm.
 
-Everything here blocks; the event loop reaches it through worker threads.
+Everything here blocks; call it on a worker thread.
 """
 
 import hashlib
@@ -28,36 +29,38 @@ from geekai_video_mcp.ledger.locks import try_lock
 from geekai_video_mcp.lifecycle import Media
 
 CHECKPOINT_BYTES: Final = 1024**2
-"""Bytes between notes: the most that a killed process loses of a download."""
+"""Bytes between checkpoints: the most that a killed process loses of a download."""
 ABANDONED_AFTER: Final = 24 * 3600.0
-"""Seconds until a part that nobody goes on with is removed: most links are dead by then."""
+"""Seconds after its last write until a part is removed: most links have expired by then."""
 
 _MAX_CLAIM_ATTEMPTS: Final = 10
-"""Attempts at a name that others keep taking away; one is lost to each of them at most."""
-_NOFOLLOW: Final[int] = getattr(os, "O_NOFOLLOW", 0)  # Windows has none
-_BINARY: Final[int] = getattr(os, "O_BINARY", 0)  # and it alone has this one
+"""Attempts to open a part that other processes keep removing; each costs at most one attempt."""
+_NOFOLLOW: Final[int] = getattr(os, "O_NOFOLLOW", 0)  # not on Windows
+_BINARY: Final[int] = getattr(os, "O_BINARY", 0)  # only on Windows
 _OPEN_FLAGS: Final = os.O_RDWR | _NOFOLLOW | _BINARY
 _CREATE_FLAGS: Final = _OPEN_FLAGS | os.O_CREAT | os.O_EXCL
+# Nonblocking: if the name belongs to a pipe, opening it must not wait for the other end.
+_CHECKPOINT_FLAGS: Final[int] = os.O_RDONLY | _NOFOLLOW | _BINARY | getattr(os, "O_NONBLOCK", 0)
 _PART_NAME: Final = re.compile(r"\.[0-9a-f]{32}(-[0-9a-f]{8})?\.part(\.json)?")
 _CHECKPOINT_LIMIT: Final = 4096
-"""Bytes of a note that are read: eight times the longest."""
-_BLOCK: Final = 1024**2
-"""Bytes read at a time, to hash what is there."""
+"""Bytes of a checkpoint that are read: eight times the longest one."""
+_READ_BLOCK: Final = 1024**2
+"""Bytes read at a time when a file is hashed."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """Which bytes these are: only what has the same source may be joined."""
+    """Identifies a representation: only bytes of the same source may be joined."""
 
     url_digest: str
     etag: str | None = None
-    """A strong one; a weak one does not promise the same bytes."""
+    """A strong ETag; a weak one does not guarantee the same bytes."""
     total: int | None = None
-    """Bytes of the whole; None if the answer did not say."""
+    """Bytes of the whole file; None if the response did not say."""
 
 
 class Part:
-    """An open part file; nobody else writes it until it is closed."""
+    """An open part file; no other process writes it until it is closed."""
 
     def __init__(
         self, path: Path, descriptor: int, media: Media, *, resumable_folder: bool = True
@@ -69,7 +72,7 @@ class Part:
         self.size = 0
         self.published = False
         self.head = b""
-        """The first bytes, enough to tell what kind of file it is."""
+        """The first bytes, enough to identify the format."""
         self.file: BinaryIO = os.fdopen(descriptor, "r+b", buffering=0)
         self._hash = hashlib.sha256()
         self._checkpoint_path = path.with_name(f"{path.name}.json")
@@ -81,12 +84,12 @@ class Part:
 
     @property
     def extension(self) -> str | None:
-        """The ending for its name; None while it is nothing of its kind."""
+        """The extension for its final name; None unless its format is known and of its medium."""
         return file_extension(self.head, self.media)
 
     @property
     def is_complete(self) -> bool:
-        """Whether every byte that was announced is here."""
+        """Whether all announced bytes have been received."""
         return self.source is not None and self.size == self.source.total
 
     @property
@@ -96,12 +99,12 @@ class Part:
         return self._resumable_folder and (self.is_complete or self.source.etag is not None)
 
     def start(self, source: Source) -> None:
-        """From the first byte, of *source*."""
+        """Discard what was received and start from the first byte of *source*."""
         self.reset()
         self.source = source
 
     def reset(self) -> None:
-        """Forget what was received."""
+        """Discard what was received."""
         self.source = None
         self.size, self.head, self._hash = 0, b"", hashlib.sha256()
         self._checkpoint_size = 0
@@ -110,15 +113,15 @@ class Part:
         self.file.truncate()
 
     def write(self, chunk: bytes) -> None:
-        left = memoryview(chunk)
-        while left:  # a disk that is nearly full takes a piece
-            left = left[self.file.write(left) :]
+        remaining = memoryview(chunk)
+        while remaining:  # a disk that is nearly full may accept only some of the bytes
+            remaining = remaining[self.file.write(remaining) :]
         self._hash_chunk(chunk)
         if self.size - self._checkpoint_size >= CHECKPOINT_BYTES:
             self.write_checkpoint()
 
     def write_checkpoint(self) -> None:
-        """Prove what is here to whoever goes on with it, if anyone can."""
+        """Record what was received, so that a later download can resume, if the part allows it."""
         if self.source is None or not self._is_resumable:
             return
         # The keys of a checkpoint stay as they are: another version may resume the download.
@@ -127,41 +130,43 @@ class Part:
             "etag": self.source.etag,
             "total": self.source.total,
         }
-        noted = {"source": source, "size": self.size, "sha256": self.sha256}
+        checkpoint = {"source": source, "size": self.size, "sha256": self.sha256}
         self._checkpoint_path.unlink(missing_ok=True)
         with os.fdopen(os.open(self._checkpoint_path, _CREATE_FLAGS, 0o600), "wb") as file:
-            file.write(json.dumps(noted).encode())
+            file.write(json.dumps(checkpoint).encode())
         self._checkpoint_size = self.size
 
     def resume(self) -> None:
-        """Go on from what is here, as far as its note proves it."""
+        """Keep what an earlier download left, as far as its checkpoint proves it."""
         try:
-            noted = json.loads(_read_checkpoint(self._checkpoint_path))
-            known = noted["source"]
-            source = Source(url_digest=known["place"], etag=known["etag"], total=known["total"])
-            size = int(noted["size"])
+            descriptor = os.open(self._checkpoint_path, _CHECKPOINT_FLAGS)
+            with os.fdopen(descriptor, "rb") as file:
+                checkpoint = json.loads(file.read(_CHECKPOINT_LIMIT))
+            stored = checkpoint["source"]
+            source = Source(url_digest=stored["place"], etag=stored["etag"], total=stored["total"])
+            size = int(checkpoint["size"])
             for chunk in _read_chunks(self.file, size):
                 self._hash_chunk(chunk)
-            proven = (self.size, self.sha256) == (size, noted["sha256"])
+            proven = (self.size, self.sha256) == (size, checkpoint["sha256"])
             if proven and self.extension is not None:
                 self.source, self._checkpoint_size = source, size
                 self.file.seek(size)
                 self.file.truncate()
         except (OSError, ValueError, TypeError, KeyError):
-            pass  # no note, a torn one, or a bad sector: from the start, then
+            pass  # no checkpoint, an incomplete one, or a bad sector: start from the beginning
         if not self._is_resumable:
             self.reset()
 
     def close(self) -> None:
-        """Let go of it; what is published, or cannot be gone on with, is removed."""
-        kept = False
-        with suppress(OSError):  # no room for the note: it makes room
+        """Release the part; it is removed if it was published or cannot be resumed."""
+        keep = False
+        with suppress(OSError):  # no space for the checkpoint: removing the part frees some
             if self._is_resumable and not self.published:
                 self.write_checkpoint()
-                kept = True
-        if not kept:
+                keep = True
+        if not keep:
             self._checkpoint_path.unlink(missing_ok=True)
-        _close_and_unlink(self.path, self.file, remove=not kept)
+        _close_and_unlink(self.path, self.file, remove=not keep)
 
     def _hash_chunk(self, chunk: bytes) -> None:
         self._hash.update(chunk)
@@ -171,10 +176,10 @@ class Part:
 
 
 def claim_part(folder: Path, task_id: str, media: Media) -> Part | None:
-    """The task's part file, ours until it is closed; None while someone else has it.
+    """Open and lock the task's part file; None while another process holds it.
 
     Raises:
-        OSError: the folder takes no files.
+        OSError: no file can be created in the folder.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f".{task_id}.part"
@@ -185,11 +190,14 @@ def claim_part(folder: Path, task_id: str, media: Media) -> Part | None:
         try:
             locked = try_lock(descriptor)
         except OSError:
-            # A disk without locks, as some shares are: a part of its own, and no resuming.
+            # The filesystem has no locks, like some network shares: use a part file under a
+            # name of its own, which is never resumed.
             os.close(descriptor)
             path.unlink(missing_ok=True)
-            alone = folder / f".{task_id}-{secrets.token_hex(4)}.part"
-            return Part(alone, os.open(alone, _CREATE_FLAGS, 0o600), media, resumable_folder=False)
+            own_path = folder / f".{task_id}-{secrets.token_hex(4)}.part"
+            return Part(
+                own_path, os.open(own_path, _CREATE_FLAGS, 0o600), media, resumable_folder=False
+            )
         if not locked:
             os.close(descriptor)
             return None
@@ -201,25 +209,21 @@ def claim_part(folder: Path, task_id: str, media: Media) -> Part | None:
                 part.file.close()
                 raise
             return part
-        # Published and not yet taken away when its process died, or never a part at all:
-        # to write on would change another file.
+        # Its process died after publishing it and before removing it, or it never was a part:
+        # continuing to write would change another file.
         _close_and_unlink(path, part.file, remove=True)
     return None
 
 
 def remove_abandoned(folder: Path) -> None:
-    """Remove the parts that nobody has gone on with for `ABANDONED_AFTER`."""
+    """Remove the parts that were not written to for `ABANDONED_AFTER`."""
     with suppress(OSError):
         for path in folder.glob(".*.part*"):
-            if _PART_NAME.fullmatch(path.name) and _is_abandoned(path):
+            if not _PART_NAME.fullmatch(path.name):
+                continue
+            # In both directions: a time in the future means that the clock was set back.
+            if abs(time.time() - path.lstat().st_mtime) > ABANDONED_AFTER:
                 _remove_unless_locked(path)
-
-
-def _read_checkpoint(path: Path) -> bytes:
-    """Never waiting for a pipe's other end, and no more of a file than a note can be."""
-    descriptor = os.open(path, os.O_RDONLY | _NOFOLLOW | _BINARY | getattr(os, "O_NONBLOCK", 0))
-    with os.fdopen(descriptor, "rb") as file:
-        return file.read(_CHECKPOINT_LIMIT)
 
 
 def sha256_of(file: BinaryIO) -> str:
@@ -232,14 +236,14 @@ def sha256_of(file: BinaryIO) -> str:
 def _read_chunks(file: BinaryIO, size: int | None) -> Generator[bytes]:
     """The first *size* bytes of *file*, or all of them."""
     file.seek(0)
-    left = sys.maxsize if size is None else size
-    while left > 0 and (chunk := file.read(min(_BLOCK, left))):
-        left -= len(chunk)
+    remaining = sys.maxsize if size is None else size
+    while remaining > 0 and (chunk := file.read(min(_READ_BLOCK, remaining))):
+        remaining -= len(chunk)
         yield chunk
 
 
 def _open_part_file(path: Path) -> int | None:
-    """A descriptor of the part at *path*, new or kept; None if it changed meanwhile."""
+    """A descriptor of the new or existing part at *path*; None if the path changed meanwhile."""
     with suppress(FileExistsError):
         return os.open(path, _CREATE_FLAGS, 0o600)
     with suppress(FileNotFoundError):
@@ -259,16 +263,19 @@ def _same_file(path: Path, descriptor: int) -> bool:
 
 
 def _is_sole_regular_file(descriptor: int, path: Path) -> bool:
-    """Whether this is a plain file that is called *path* and nothing else."""
-    found = os.fstat(descriptor)
-    return stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and _same_file(path, descriptor)
+    """Whether this is a regular file whose only name is *path*."""
+    status = os.fstat(descriptor)
+    return stat.S_ISREG(status.st_mode) and status.st_nlink == 1 and _same_file(path, descriptor)
 
 
 def _close_and_unlink(path: Path, file: BinaryIO, *, remove: bool) -> None:
-    """Close *file*; its name goes while its lock is held, or it might be someone's by then."""
+    """Close *file*, and with *remove* delete its name first.
+
+    The name is deleted while the lock is held: later it could belong to another process.
+    """
     try:
         remove = remove and not file.closed and _same_file(path, file.fileno())
-        if sys.platform == "win32":  # which removes no open file
+        if sys.platform == "win32":  # an open file cannot be removed there
             file.close()
         if remove:
             path.unlink(missing_ok=True)
@@ -276,22 +283,12 @@ def _close_and_unlink(path: Path, file: BinaryIO, *, remove: bool) -> None:
         file.close()
 
 
-def _is_abandoned(path: Path) -> bool:
-    # Either way: a time in the future means a clock that was set back.
-    return abs(time.time() - path.lstat().st_mtime) > ABANDONED_AFTER
-
-
 def _remove_unless_locked(path: Path) -> None:
-    """Unless someone has it open: whoever goes on with a kept part writes to it only later."""
+    """Remove the part unless a process has it open, for example to resume it."""
     with suppress(OSError):
-        descriptor = os.open(path, _OPEN_FLAGS)
-        _close_and_unlink(
-            path, os.fdopen(descriptor, "r+b", buffering=0), remove=_is_free(descriptor)
-        )
-
-
-def _is_free(descriptor: int) -> bool:
-    try:
-        return try_lock(descriptor)
-    except OSError:
-        return True  # a disk without locks, where the age must do
+        file = os.fdopen(os.open(path, _OPEN_FLAGS), "r+b", buffering=0)
+        try:
+            remove = try_lock(file.fileno())
+        except OSError:
+            remove = True  # the filesystem has no locks, so the age has to suffice
+        _close_and_unlink(path, file, remove=remove)

@@ -1,8 +1,8 @@
-"""A finished part under its final name: whole, durable, and replacing nothing.
+"""Publish a finished part under its final name: complete, durable, and replacing nothing.
 
-The order is the promise: the bytes are synced, then linked to the final name, then the
-folder is synced; only then may the ledger say `stored`. A crash before it did leaves the
-video under its name, and the next download takes that one instead of making a second.
+The order is essential: the bytes are synced, then linked to the final name, then the folder
+is synced; only then may the ledger record `stored`. After a crash before that record, the
+video exists under its final name, and the next download uses it instead of making a second.
 """
 
 import itertools
@@ -10,110 +10,109 @@ import os
 import stat
 import sys
 import unicodedata
-from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
 from geekai_video_mcp.artifacts.containers import EXTENSIONS, SIGNATURE_BYTES, file_extension
 from geekai_video_mcp.artifacts.parts import Part, sha256_of
 from geekai_video_mcp.errors import sanitize
-from geekai_video_mcp.lifecycle import FileStatus, FileUpdate, Media, Task
+from geekai_video_mcp.lifecycle import FileUpdate, Media, Task
+from geekai_video_mcp.statuses import FileStatus
 
 STEM_LENGTH: Final = 40
-"""Characters of the prompt in a file's name: enough to know it by, short on every disk."""
+"""Characters of the prompt in a file name: enough to recognise it, short enough everywhere."""
 
-_READ: Final[int] = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+_READ_FLAGS: Final[int] = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 
 
 def publish(part: Part, stem: str) -> FileUpdate:
-    """Give the finished part its final name, and make both durable.
+    """Give the finished part its final name, and make its content and its name durable.
 
     Raises:
-        OSError: the folder does not take it.
+        OSError: the file could not be synced, linked or renamed.
     """
     try:
         os.fsync(part.file.fileno())
     except OSError:
-        part.reset()  # a second sync would succeed, and prove nothing
+        part.reset()  # a second sync would succeed without proving anything
         raise
-    path = next(path for path in _candidate_paths(part, stem) if _publish_as(part, path))
+    path = part.path.with_name(f"{stem}{part.extension}")
+    for number in itertools.count(2):
+        if _publish_as(part, path):
+            break
+        path = path.with_name(f"{stem}-{number}{part.extension}")
     _sync_folder(path.parent)
     part.published = True
-    return _stored_update(path, part.size, part.sha256)
+    return _file_update(path, part.size, part.sha256)
 
 
 def find_published(folder: Path, stem: str, media: Media) -> FileUpdate | None:
-    """The result of this name that a process put there and died before it could say so."""
-    for ending in EXTENSIONS[media]:
-        path = folder / f"{stem}{ending}"
+    """The result under this name, if a process died between publishing and recording it."""
+    for extension in EXTENSIONS[media]:
+        path = folder / f"{stem}{extension}"
         try:
             with _open_regular_file(path) as file:
-                if file_extension(file.read(SIGNATURE_BYTES), media) == ending:
-                    return _stored_update(path, os.fstat(file.fileno()).st_size, sha256_of(file))
+                if file_extension(file.read(SIGNATURE_BYTES), media) == extension:
+                    return _file_update(path, os.fstat(file.fileno()).st_size, sha256_of(file))
         except OSError:
             continue
     return None
 
 
 def file_stem(task: Task) -> str:
-    """The file's name without its ending, made by us: words of the prompt and the task's id."""
+    """The file name without its extension: words of the prompt and the task's id."""
     prompt = sanitize(str(task.request.get("prompt") or task.model), limit=STEM_LENGTH * 4)
-    # Letters, marks and numbers: without their marks, Hindi and Thai lose their vowels.
+    # Letters, marks and numbers: without the marks, Hindi and Thai would lose their vowels.
     folded = unicodedata.normalize("NFC", prompt.casefold())
-    kept = "".join(ch if unicodedata.category(ch)[0] in "LMN" else " " for ch in folded)
-    # 40 letters of a four-byte script are 160 bytes; names end at 255.
-    words = "-".join(kept.split())
-    if len(words) > STEM_LENGTH:  # cut between words, where the script has them
+    letters = "".join(ch if unicodedata.category(ch)[0] in "LMN" else " " for ch in folded)
+    # 40 letters of a four-byte script are 160 bytes; a file name may have 255.
+    words = "-".join(letters.split())
+    if len(words) > STEM_LENGTH:  # cut between words, if the script separates them
         head, _, tail = words[: STEM_LENGTH + 1].rpartition("-")
         words = head or tail[:STEM_LENGTH]
     return f"{words or task.media.value}-{task.id[:8]}"
 
 
-def _stored_update(path: Path, size: int, sha256: str) -> FileUpdate:
+def _file_update(path: Path, size: int, sha256: str) -> FileUpdate:
     return FileUpdate(status=FileStatus.STORED, path=str(path), size_bytes=size, sha256=sha256)
 
 
-def _candidate_paths(part: Part, stem: str) -> Iterator[Path]:
-    ending = part.extension
-    for number in itertools.count(1):
-        yield part.path.with_name(f"{stem}{ending}" if number == 1 else f"{stem}-{number}{ending}")
-
-
 def _publish_as(part: Part, path: Path) -> bool:
-    """Whether the video now stands at *path*, by this call or by one that was cut off."""
+    """Whether the video is now at *path*, through this call or an earlier interrupted one."""
     try:
         _link_or_replace(part, path)
     except FileExistsError:
-        return _holds_this_part(part, path)
+        return _finish_interrupted_publish(part, path)
     return True
 
 
 def _link_or_replace(part: Part, path: Path) -> None:
     try:
-        # A link refuses an existing name; a rename would replace it without a word.
+        # A link fails if the name exists; a rename would silently replace that file.
         os.link(part.path, path)
     except FileExistsError:
         raise
     except OSError:
-        # exFAT and some shares have no links: there the name is reserved, and then replaced.
+        # exFAT and some network shares have no links: reserve the name, then rename over it.
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-        _replace(part, path)
+        _rename_part(part, path)
 
 
-def _holds_this_part(part: Part, path: Path) -> bool:
+def _finish_interrupted_publish(part: Part, path: Path) -> bool:
+    """Whether the existing file at *path* is this part, or a name that was reserved for it."""
     try:
         with _open_regular_file(path) as file:
             size = os.fstat(file.fileno()).st_size
             same = size == part.size and sha256_of(file) == part.sha256
     except OSError:
         return False
-    if size == 0:  # a name that was reserved, and its process died
-        _replace(part, path)
+    if size == 0:  # reserved by a process that died before it renamed
+        _rename_part(part, path)
     return same or size == 0
 
 
-def _replace(part: Part, path: Path) -> None:
-    if sys.platform == "win32":  # which renames no open file
+def _rename_part(part: Part, path: Path) -> None:
+    if sys.platform == "win32":  # an open file cannot be renamed there
         part.file.close()
     try:
         part.path.replace(path)
@@ -123,14 +122,14 @@ def _replace(part: Part, path: Path) -> None:
 
 
 def _open_regular_file(path: Path) -> BinaryIO:
-    """The plain file at *path*, and nothing that a link leads to."""
+    """Open the regular file at *path* without following a symbolic link."""
     if not stat.S_ISREG(path.lstat().st_mode):
         raise FileNotFoundError(path)
-    return os.fdopen(os.open(path, _READ), "rb")
+    return os.fdopen(os.open(path, _READ_FLAGS), "rb")
 
 
 def _sync_folder(folder: Path) -> None:
-    if sys.platform == "win32":  # which has no handle to sync a folder by
+    if sys.platform == "win32":  # a folder cannot be opened to be synced there
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:

@@ -1,8 +1,8 @@
-"""A result's body into its part file: every byte of one representation, or a reason why not.
+"""Transfer a result into its part file: every byte of one representation, or an error.
 
-A download that broke off is gone on with where a strong ETag promises the same bytes; of
-anything else, the whole is asked for again. A body that is no video is dropped as soon as
-its first bytes say so; what is merely unfinished is left in the part.
+An interrupted download is resumed if a strong ETag guarantees the same bytes; otherwise the
+whole file is requested again. A body that is not of the expected medium is discarded as soon
+as its first bytes show it; one that is only incomplete stays in the part.
 """
 
 import base64
@@ -24,54 +24,54 @@ from geekai_video_mcp.errors import StorageUnavailable
 from geekai_video_mcp.lifecycle import Media
 
 SIZE_LIMIT: Final = 4 * 1024**3
-"""Bytes of one video: 30 s of 4K at ten times the rate seen."""
+"""Bytes of one video: 30 s of 4K at ten times the highest bit rate observed."""
 RESERVED_BYTES: Final = 256 * 1024**2
 """Bytes that a download leaves free on its disk, for the ledger and everything else."""
 STALL_WINDOW: Final = 60.0
-"""Seconds in which `MIN_BYTES_PER_WINDOW` must come, or the rest."""
+"""Seconds in which `MIN_BYTES_PER_WINDOW`, or all that is left, must arrive."""
 MIN_BYTES_PER_WINDOW: Final = 240 * 1024
-"""Bytes in each window: any slower, and 7 MB would not come before the deadline."""
+"""Bytes in each window: at a lower rate 7 MB would not arrive before the deadline."""
 
 DEAD_LINK_STATUSES: Final = frozenset({403, 404, 410})
-"""How an expired or withdrawn link answers: a fresh link is needed, not patience."""
+"""HTTP statuses of an expired or withdrawn link: a new link is needed, retrying does not help."""
 
-_STRONG: Final = re.compile(r'"[\x21\x23-\x7e]{1,200}"')
-_RANGE: Final = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})")
-_NUMBER: Final = re.compile(r"[0-9]{1,18}")
+_STRONG_ETAG: Final = re.compile(r'"[\x21\x23-\x7e]{1,200}"')
+_CONTENT_RANGE: Final = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})")
+_DECIMAL: Final = re.compile(r"[0-9]{1,18}")
 
 
 async def download(client: SafeHttpClient, url: str, part: Part) -> str | None:
-    """Complete *part* from *url*; returns why the link is dead, None once all is here.
+    """Complete *part* from *url*; returns why the link is dead, or None when it is complete.
 
     Raises:
-        ServiceUnavailable: not now; the link may still be good.
-        StorageUnavailable: the disk has too little room.
+        ServiceUnavailable: the download failed; the link may still work later.
+        StorageUnavailable: the disk has too little free space.
         OSError: the disk failed.
-        httpx.HTTPError: the connection did.
+        httpx.HTTPError: the connection failed.
     """
     if part.source is not None and await _resume(client, url, part):
         return None
     async with client.get(url, {}) as response:
         if response.status_code in DEAD_LINK_STATUSES:
-            return f"The link answered HTTP {response.status_code}."
+            return f"The link returned HTTP {response.status_code}."
         if response.status_code != HTTPStatus.OK:
-            raise download_failed(f"The result's host answered HTTP {response.status_code}")
+            raise download_failed(f"The result's host returned HTTP {response.status_code}")
         await _receive_from_start(response, part)
     return None
 
 
 async def decode_inline(link: str, part: Part) -> str | None:
-    """Complete *part* from a picture that stands in the link itself; returns why it cannot be.
+    """Complete *part* from an image in a data URI; returns why it could not be decoded, or None.
 
     Raises:
-        ServiceUnavailable: it is no picture.
-        StorageUnavailable: the disk has too little room.
+        ServiceUnavailable: it is not an image.
+        StorageUnavailable: the disk has too little free space.
         OSError: the disk failed.
     """
     try:
         content = base64.b64decode(link.partition(",")[2], validate=True)
     except ValueError:
-        return "The picture in the answer cannot be read."
+        return "The image in the response could not be decoded."
     source = Source(url_digest=hashlib.sha256(content).hexdigest(), total=len(content))
     await anyio.to_thread.run_sync(part.start, source)
     await _check_free_space(part)
@@ -81,12 +81,12 @@ async def decode_inline(link: str, part: Part) -> str | None:
 
 
 async def _resume(client: SafeHttpClient, url: str, part: Part) -> bool:
-    """Whether one answer to a request for the rest completed *part*."""
+    """Request the missing bytes; whether the response completed *part*."""
     source = part.source
     if source is None or source.etag is None:
         return False
-    asking = {"Range": f"bytes={part.size}-", "If-Range": source.etag}
-    async with client.get(url, asking) as response:
+    headers = {"Range": f"bytes={part.size}-", "If-Range": source.etag}
+    async with client.get(url, headers) as response:
         if response.status_code == HTTPStatus.OK:
             await _receive_from_start(response, part)
             return True
@@ -102,11 +102,11 @@ async def _resume(client: SafeHttpClient, url: str, part: Part) -> bool:
 
 
 def _same_representation(response: httpx.Response, part: Part) -> bool:
-    """Whether the body is the rest of what is here, of the very same representation."""
-    given = _RANGE.fullmatch(response.headers.get("Content-Range", ""))
-    if given is None or int(given[1]) != part.size:
+    """Whether the body continues *part* and belongs to the same representation."""
+    content_range = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
+    if content_range is None or int(content_range[1]) != part.size:
         return False
-    return replace(_source_of(response), total=int(given[3])) == part.source
+    return replace(_source_of(response), total=int(content_range[3])) == part.source
 
 
 async def _receive_from_start(response: httpx.Response, part: Part) -> None:
@@ -116,14 +116,14 @@ async def _receive_from_start(response: httpx.Response, part: Part) -> None:
 
 async def _receive_body(response: httpx.Response, part: Part) -> None:
     await _check_free_space(part)
-    mark = part.size
+    window_start = part.size
     with anyio.move_on_after(STALL_WINDOW) as window:
         async for chunk in response.aiter_raw():
             await anyio.to_thread.run_sync(part.write, chunk)
             if len(part.head) == containers.SIGNATURE_BYTES:
                 await _check_so_far(part)
-            if part.size - mark >= MIN_BYTES_PER_WINDOW:
-                mark, window.deadline = part.size, anyio.current_time() + STALL_WINDOW
+            if part.size - window_start >= MIN_BYTES_PER_WINDOW:
+                window_start, window.deadline = part.size, anyio.current_time() + STALL_WINDOW
     if window.cancelled_caught:
         raise download_failed("The download was too slow")
     await _check_complete(response, part)
@@ -131,33 +131,33 @@ async def _receive_body(response: httpx.Response, part: Part) -> None:
 
 
 def save_error(media: Media, reason: str) -> StorageUnavailable:
-    """The error of an output folder that does not take a result, which was paid for before."""
+    """The error of an output folder that a result, already paid for, could not be written to."""
     return StorageUnavailable(
         f"The {media}",
         reason,
-        remedy="Free some space or mend the folder's permissions, then call get_video_task;"
-        " never generate it again.",
+        remedy="Free disk space or fix the folder's permissions, then call get_video_task."
+        " Do not generate it again.",
     )
 
 
 async def _check_free_space(part: Part) -> None:
-    """Refuse what would fill the disk, before it does."""
+    """Raise an error before a download that is too large or would fill the disk."""
     total = part.source.total if part.source else None
     if total is not None and total > SIZE_LIMIT:
         raise await _reject(part, f"The result is larger than {SIZE_LIMIT:,} bytes")
     needed = (total or part.size) - part.size + RESERVED_BYTES
     usage = await anyio.to_thread.run_sync(shutil.disk_usage, part.path.parent)
     if usage.free < needed:
-        short = f"{usage.free / 1e6:,.0f} MB are free in its folder, and {needed / 1e6:,.0f} MB"
-        raise save_error(part.media, f"{short} are needed")
+        free_mb, needed_mb = f"{usage.free / 1e6:,.0f} MB", f"{needed / 1e6:,.0f} MB"
+        raise save_error(part.media, f"its folder has {free_mb} free and {needed_mb} are needed")
 
 
 async def _check_so_far(part: Part) -> None:
     if part.extension is None:
-        raise await _reject(part, f"The result's link gave something that is no {part.media}")
+        raise await _reject(part, f"The result's link did not return a known {part.media} format")
     total = part.source.total if part.source else None
     if total is not None and part.size > total:
-        raise await _reject(part, "The result is longer than it was said to be")
+        raise await _reject(part, "The result is longer than its announced length")
     if part.size > SIZE_LIMIT:
         raise await _reject(part, f"The result is larger than {SIZE_LIMIT:,} bytes")
 
@@ -167,29 +167,30 @@ async def _check_complete(response: httpx.Response, part: Part) -> None:
         await _check_so_far(part)
     total = part.source.total if part.source else None
     if part.size == 0 or total not in {None, part.size}:
-        raise download_failed("The download was cut short")
-    # A body without a length ends as a broken connection does: the container must tell.
+        raise download_failed("The download ended early")
+    # The end of a body without a length looks like a broken connection: check the container.
     chunked = "chunked" in response.headers.get("Transfer-Encoding", "").lower()
-    told = total is not None or chunked
-    if not told and not await anyio.to_thread.run_sync(containers.is_complete, part.file):
-        raise await _reject(part, "The download was cut short")
+    has_known_end = total is not None or chunked
+    if not has_known_end and not await anyio.to_thread.run_sync(containers.is_complete, part.file):
+        raise await _reject(part, "The download ended early")
     if part.source is not None:
         part.source = replace(part.source, total=part.size)
 
 
 async def _reject(part: Part, reason: str) -> Exception:
+    """Discard what was received and return the error to raise."""
     await anyio.to_thread.run_sync(part.reset)
     return download_failed(reason)
 
 
 def _source_of(response: httpx.Response) -> Source:
     request = response.request
-    # Without its query: a fresh link to the same file has a new signature there.
-    place = f"{request.headers['Host']}{request.url.path}".encode()
+    # Without its query: a new link to the same file has a new signature there.
+    location = f"{request.headers['Host']}{request.url.path}".encode()
     etag = response.headers.get("ETag", "")
     length = response.headers.get("Content-Length", "")
     return Source(
-        url_digest=hashlib.sha256(place).hexdigest(),
-        etag=etag if _STRONG.fullmatch(etag) else None,
-        total=int(length) if _NUMBER.fullmatch(length) else None,
+        url_digest=hashlib.sha256(location).hexdigest(),
+        etag=etag if _STRONG_ETAG.fullmatch(etag) else None,
+        total=int(length) if _DECIMAL.fullmatch(length) else None,
     )

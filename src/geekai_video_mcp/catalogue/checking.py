@@ -63,14 +63,14 @@ Request = Mapping[str, Any]
 class CheckedRequest:
     """A request as it is to be sent, and what its caller should hear."""
 
-    request: dict[str, Any]
+    body: dict[str, Any]
     warnings: tuple[str, ...] = ()
 
 
 def with_general_warnings(request: Request) -> CheckedRequest:
     """The request as it is, with what holds for every model."""
     return CheckedRequest(
-        request=dict(request), warnings=(RETRIES_WARNING,) if request.get("retries") else ()
+        body=dict(request), warnings=(RETRIES_WARNING,) if request.get("retries") else ()
     )
 
 
@@ -79,19 +79,19 @@ def check_request(
 ) -> CheckedRequest:
     """The request to send in place of *request*.
 
-    *listed* are the videos' models as the service listed them within the hour, if it did.
+    *live* holds the video models that the service listed within the last hour; None if it did not.
 
     Raises:
         RequestRefused: its model does not take it, or there is no such model.
     """
     name = str(request["model"])
     if name == SANDBOX_MODEL:
-        return CheckedRequest(request=dict(request))
+        return CheckedRequest(body=dict(request))
     general = with_general_warnings(request).warnings
     model = models().get(name)
     if model is None:
         return CheckedRequest(
-            request=dict(request), warnings=(*general, *_check_unknown_model(name, live))
+            body=dict(request), warnings=(*general, *_check_unknown_model(name, live))
         )
     kept, notes = _drop_defaults(request, model)
     _raise_if_refused(kept, model)
@@ -104,7 +104,7 @@ def check_request(
         *_fact_warnings(kept, model),
         *_camera_warnings(kept, model),
     ]
-    return CheckedRequest(request=kept, warnings=tuple(dict.fromkeys(found)))
+    return CheckedRequest(body=kept, warnings=tuple(dict.fromkeys(found)))
 
 
 def _check_unknown_model(name: str, live: Mapping[str, LiveModel] | None) -> Iterator[str]:
@@ -199,7 +199,7 @@ def _rule_applies(rule: Rule, request: Request) -> bool:
 
 
 def _is_given(request: Request, entry: str) -> bool:
-    """Whether *request* asks for *entry*, as `download.toml` spells one."""
+    """Whether *request* asks for *entry*, as `models.toml` spells one."""
     if counted := _MORE_THAN.fullmatch(entry):
         return _count_items(request, counted[1]) > int(counted[2])
     if entry.endswith("[]"):

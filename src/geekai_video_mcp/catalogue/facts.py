@@ -1,4 +1,4 @@
-"""What is known of GeekAI's models: `download.toml`, read into values. Pure.
+"""What is known of GeekAI's models: `models.toml`, read into values. Pure.
 
 Every fact has a mark, its sources and the day they were read. A fact that is not in the
 file is not known, and is never made up.
@@ -89,7 +89,7 @@ class Price:
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """What fields may not come together; `download.toml` says how its conditions are read."""
+    """What fields may not come together; `models.toml` says how its conditions are read."""
 
     models: tuple[str, ...]
     say: str

@@ -42,9 +42,9 @@ def of_type(live: Iterable[LiveModel], kind: str) -> dict[str, LiveModel]:
 def availability(model: str, live: Mapping[str, LiveModel] | None) -> str | None:
     """What the service's list of videos says against a model or for a new one; None for nothing.
 
-    *listed* is None if the service has not said what it has.
+    *live* is None if the service's list is not known.
     """
-    if not live:  # an empty list is no news, and would make every model a dead one
+    if not live:  # an empty list says nothing, and would make every model look discontinued
         return None
     one = live.get(model)
     if one is None:

@@ -1,8 +1,9 @@
 """The command line. Without arguments it serves MCP over stdio.
 
-Only here is the environment read and the process's own output written: stdout belongs to
-the protocol, so everything for people goes to stderr, but for `list_tasks`, which speaks to people
-alone. Imports stand inside the commands, because a host waits for the answer to `initialize`.
+Only this package reads the environment and writes the process's own output. stdout belongs to
+the protocol, so messages for people go to stderr; only the `tasks` command, which serves no
+protocol, writes to stdout. Imports are inside the commands, because a host waits for the
+response to `initialize`.
 """
 
 import argparse
@@ -26,16 +27,15 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp
 
+    from geekai_video_mcp.app import App, AppFactory
     from geekai_video_mcp.config import Settings
     from geekai_video_mcp.errors import GeekAIVideoError
     from geekai_video_mcp.sandbox.app import Sandbox
-    from geekai_video_mcp.server import AppFactory
-    from geekai_video_mcp.tools import App
 
 NOT_USABLE: Final = 2
-"""Exit status for a wrong command line or environment, as argparse has it."""
+"""Exit status for an invalid command line or environment, the same as argparse's."""
 INTERRUPTED: Final = 130
-"""Exit status after Ctrl-C, as shells have it."""
+"""Exit status after Ctrl-C, by the convention of shells."""
 SERVE_PORT: Final = 8765
 SANDBOX_PORT: Final = 8766
 LAST_PORT: Final = 65535
@@ -44,7 +44,7 @@ LAST_PORT: Final = 65535
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return the exit status."""
     arguments = _parse_arguments(list(sys.argv[1:] if argv is None else argv))
-    # Imports make many objects and no garbage: collecting meanwhile costs a tenth of the start.
+    # Imports create many objects and no garbage: collections would cost a tenth of the start-up.
     gc.disable()
     from geekai_video_mcp.errors import GeekAIVideoError
 
@@ -55,18 +55,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     except GeekAIVideoError as exc:
         _print_error(exc.message)
         return NOT_USABLE
-    except BaseExceptionGroup as exc:  # what a server's start raises comes wrapped by the SDK
-        ours = exc.subgroup(GeekAIVideoError)
-        if ours is None:
+    except BaseExceptionGroup as exc:  # the SDK wraps what is raised when a server starts
+        own_errors = exc.subgroup(GeekAIVideoError)
+        if own_errors is None:
             raise
-        _print_error(_first_error(ours).message)
+        _print_error(_first_error(own_errors).message)
         return NOT_USABLE
 
 
 def _parse_arguments(argv: list[str]) -> argparse.Namespace:
     if argv[:1] != ["tasks"]:
         return _build_parser().parse_args(argv)
-    # On its own: making its parser takes longer than all the others, and hosts never need it.
+    # Separate: building its parser takes longer than all the others, and hosts never need it.
     from geekai_video_mcp.cli.tasks import build_parser
 
     return build_parser(_run_tasks).parse_args(argv[1:])
@@ -75,52 +75,64 @@ def _parse_arguments(argv: list[str]) -> argparse.Namespace:
 def _build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="geekai-video-mcp",
-        description="Videos through GeekAI's API, for any MCP client. Without a key: a sandbox.",
-        epilog="Configured by GEEKAI_* environment variables; the README lists them.",
+        description="An MCP server that generates videos with GeekAI's API. Without an API key it"
+        " uses a local sandbox that renders preview videos.",
+        epilog="It is configured by GEEKAI_* environment variables; the README lists them.",
     )
     parser.add_argument("--version", action="version", version=__version__)
     parser.set_defaults(run=_run_serve, transport="stdio")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    serve = commands.add_parser("serve", help="serve MCP (the default, over stdio)")
+    serve = commands.add_parser("serve", help="run the MCP server (default, over stdio)")
     serve.add_argument(
         "--transport",
         choices=["stdio", "sse", "streamable-http", "http"],
         default="stdio",
         help="http serves both SSE and Streamable HTTP on one port (default: stdio)",
     )
-    serve.add_argument("--host", default="127.0.0.1", help="a loopback address")
-    serve.add_argument("--port", type=_parse_port, default=SERVE_PORT, help="0 takes a free one")
+    _add_address_options(serve, default_port=SERVE_PORT)
     serve.set_defaults(run=_run_serve)
-    sandbox = commands.add_parser("sandbox", help="GeekAI's API on a port, rendering previews")
-    sandbox.add_argument("--host", default="127.0.0.1", help="a loopback address")
-    sandbox.add_argument(
-        "--port", type=_parse_port, default=SANDBOX_PORT, help="0 takes a free one"
+    sandbox = commands.add_parser(
+        "sandbox", help="run a GeekAI-compatible mock API that renders preview videos"
     )
-    sandbox.add_argument("--folder", type=Path, help="where its tasks are kept")
+    _add_address_options(sandbox, default_port=SANDBOX_PORT)
+    sandbox.add_argument("--folder", type=Path, help="folder in which it keeps its tasks")
     sandbox.set_defaults(run=_run_sandbox)
-    commands.add_parser("tasks", help="list, show and export tasks; decide about unknown ones")
+    commands.add_parser("tasks", help="list, show and export tasks; resolve unknown outcomes")
     return parser
+
+
+def _add_address_options(parser: argparse.ArgumentParser, *, default_port: int) -> None:
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="loopback address to listen on (default: 127.0.0.1)"
+    )
+    parser.add_argument(
+        "--port",
+        type=_parse_port,
+        default=default_port,
+        help=f"port to listen on; 0 selects a free one (default: {default_port})",
+    )
 
 
 def _parse_port(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) > LAST_PORT:
-        msg = f"a port is a number from 0 to {LAST_PORT}"
+        msg = f"the port must be a number from 0 to {LAST_PORT}"
         raise argparse.ArgumentTypeError(msg)
     return int(text)
 
 
 def _run_serve(arguments: argparse.Namespace) -> int:
     settings = _load_settings()
-    from geekai_video_mcp.server import build_server, open_app
+    from geekai_video_mcp.app import open_app
+    from geekai_video_mcp.server import build_server
 
     opener = partial(open_app, settings)
     if arguments.transport == "stdio":
         from geekai_video_mcp.cli.probing import serve_stdio
 
-        leaving = _GracefulShutdown(opener)
-        server = build_server(leaving.open_app)
+        shutdown = _GracefulShutdown(opener)
+        server = build_server(shutdown.open_app)
         _resume_gc()
-        anyio.run(leaving.run_until_signal, partial(serve_stdio, server))
+        anyio.run(shutdown.run_until_signal, partial(serve_stdio, server))
         return 0
     from geekai_video_mcp.hosting import bind_loopback, build_http
 
@@ -128,7 +140,8 @@ def _run_serve(arguments: argparse.Namespace) -> int:
     app = build_http(opener, transport=arguments.transport)
     _resume_gc()
     paths = {"sse": "/sse", "streamable-http": "/mcp", "http": "/mcp and /sse"}
-    _print_error(f"MCP at {_origin_url(listener)}{paths[arguments.transport]} (Ctrl-C ends it)")
+    url = f"{_origin_url(listener)}{paths[arguments.transport]}"
+    _print_error(f"MCP at {url} (press Ctrl-C to stop)")
     return _run_uvicorn(app, listener)
 
 
@@ -141,7 +154,7 @@ def _run_sandbox(arguments: argparse.Namespace) -> int:
     base_url = f"{_origin_url(listener)}/api/v1"
     sandbox = Sandbox(folder.expanduser().resolve(), base_url=base_url)
     _resume_gc()
-    _print_error(f"Sandbox at {base_url} (Ctrl-C ends it)")
+    _print_error(f"Sandbox at {base_url} (press Ctrl-C to stop)")
     return _run_uvicorn(_with_lifespan(sandbox), listener)
 
 
@@ -154,7 +167,7 @@ def _run_tasks(arguments: argparse.Namespace) -> int:
 
 
 def _with_lifespan(sandbox: "Sandbox") -> "ASGIApp":
-    """The sandbox's application, rendering for as long as it is served."""
+    """The sandbox's application, whose renderer runs while it is being served."""
     from starlette.applications import Starlette
     from starlette.routing import Mount
 
@@ -193,10 +206,10 @@ def _resume_gc() -> None:
 
 
 class _GracefulShutdown:
-    """Ends a stdio server politely on SIGTERM or SIGINT: answers that cost money come first.
+    """Drains a stdio server on SIGTERM or SIGINT: responses to paid requests are recorded first.
 
-    The SDK reads its input on a thread that only the host's next line would end, so once
-    everything of ours is closed there is nothing left to wait for.
+    The SDK reads its input on a thread that ends only after the host's next line, so the
+    process exits as soon as the `App` is closed.
     """
 
     def __init__(self, open_app: "AppFactory") -> None:
@@ -214,12 +227,12 @@ class _GracefulShutdown:
                 os._exit(128 + self._signal)
 
     async def run_until_signal(self, serve: Callable[[], Awaitable[None]]) -> None:
-        """Serve until the input ends or a signal asks to go."""
-        async with anyio.create_task_group() as serving:
-            if sys.platform != "win32":  # which has no signals to wait for
-                serving.start_soon(self._wait_for_signal, serving.cancel_scope)
+        """Serve until the input ends or a signal arrives."""
+        async with anyio.create_task_group() as task_group:
+            if sys.platform != "win32":  # anyio cannot receive signals there
+                task_group.start_soon(self._wait_for_signal, task_group.cancel_scope)
             await serve()
-            serving.cancel_scope.cancel()
+            task_group.cancel_scope.cancel()
 
     async def _wait_for_signal(self, serving: anyio.CancelScope) -> None:
         with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
@@ -228,7 +241,7 @@ class _GracefulShutdown:
 
 
 def _first_error(group: "BaseExceptionGroup[GeekAIVideoError]") -> "GeekAIVideoError":
-    """The first error of a group of groups."""
+    """The first error in a group, which may contain groups."""
     inner = group.exceptions[0]
     return _first_error(inner) if isinstance(inner, BaseExceptionGroup) else inner
 

@@ -1,25 +1,26 @@
-"""A task as a person reads it: a row of a list, a page of its own, a line of CSV. Pure.
+"""Format tasks for people: rows of a table, the report of one task, lines of CSV. Pure.
 
-Text from outside is made plain: a terminal obeys escape sequences, a spreadsheet formulas.
+Text from outside is sanitized: a terminal executes escape sequences, a spreadsheet formulas.
 """
 
 import csv
 import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Final, cast
 
 from geekai_video_mcp.cli.layout import GAP, format_table, key_value_lines, wrap_text
 from geekai_video_mcp.errors import MAYBE_CHARGED, sanitize
 from geekai_video_mcp.ledger import Event
-from geekai_video_mcp.lifecycle import FileStatus, Status, Task
+from geekai_video_mcp.lifecycle import Task
+from geekai_video_mcp.statuses import FileStatus, Status
 
 ID_CHARS: Final = 8
-"""Characters of an id in a list, as in the names of files."""
+"""Characters of an id in a list, as many as in file names."""
 PROMPT_CHARS: Final = 300
-"""Characters of a prompt in a list that nothing else shortens."""
+"""Characters of a prompt in a list whose width is unlimited."""
 COMMAND: Final = "geekai-video-mcp tasks"
 
 _HEADINGS: Final = ("ID", "WHEN (UTC)", "STATUS", "MODEL", "SEC", "FILE OR ERROR", "PROMPT")
@@ -27,7 +28,7 @@ _SHRINKABLE: Final = (3, 5, 6)
 
 
 def task_table(tasks: Sequence[Task], *, at: float, width: int) -> list[str]:
-    """A table of *tasks*, and what there is to decide about them."""
+    """A table of *tasks*, and how to resolve those whose outcome is unknown."""
     rows = [_table_row(task, at=at) for task in tasks]
     lines = format_table(_HEADINGS, rows, width=width, shrinkable=_SHRINKABLE)
     return lines + (
@@ -48,13 +49,13 @@ def _table_row(task: Task, *, at: float) -> tuple[str, ...]:
 
 
 def _short_time(then: float, *, at: float) -> str:
-    """Short: the day and the minute, or the day alone if it was another year's."""
+    """Month, day and minute; for another year than that of *at*, the date only."""
     day, today = datetime.fromtimestamp(then, UTC), datetime.fromtimestamp(at, UTC)
     return day.strftime("%m-%d %H:%M" if day.year == today.year else "%Y-%m-%d")
 
 
 def _duration_text(task: Task) -> str:
-    """How long the video is, as far as anyone has said."""
+    """The duration of the result, or else the requested one, in seconds; empty if unknown."""
     duration = (task.result and task.result.duration) or task.request.get("duration")
     return f"{duration:g}" if isinstance(duration, int | float) else ""
 
@@ -63,21 +64,24 @@ def _result_text(task: Task) -> str:
     if task.file_path:
         return plain_unlimited(Path(task.file_path).name)
     if task.status is Status.SUCCEED:
-        return "link lost" if task.file_status is FileStatus.LOST else "not on disk yet"
+        return "link expired" if task.file_status is FileStatus.LOST else "not downloaded yet"
     return plain_unlimited(task.error_code or "")
 
 
 def task_report(task: Task, events: Sequence[Event], *, width: int) -> list[str]:
-    """Everything the ledger has of *task*, for a person."""
-    sent = task.submitted_at
+    """Everything that the ledger records about *task*, as lines of text."""
+    submitted_at = task.submitted_at
     lines = [f"Task {task.id}", *key_value_lines(_task_facts(task), width=width)]
     if task.request:
-        lines += ["", "Request", *key_value_lines(_request_rows(task.request), width=width)]
+        request = [
+            (plain_unlimited(name), _format_value(value)) for name, value in task.request.items()
+        ]
+        lines += ["", "Request", *key_value_lines(request, width=width)]
     if task.raw_response:
-        lines += ["", "What came back, as data", *_quote_lines(task.raw_response, width=width)]
+        lines += ["", "Raw response", *_quote_lines(task.raw_response, width=width)]
     lines += ["", "History", *key_value_lines([_event_row(event) for event in events], width=width)]
     return lines + (
-        _resolve_hint(f"{task.id[:ID_CHARS]} --attach ID", sent=sent)
+        _resolve_hint(f"{task.id[:ID_CHARS]} --attach ID", submitted_at=submitted_at)
         if _needs_decision(task)
         else []
     )
@@ -87,13 +91,15 @@ def _needs_decision(task: Task) -> bool:
     return task.status is Status.UNKNOWN
 
 
-def _resolve_hint(which: str, *, sent: float | None = None) -> list[str]:
-    """What a person has to decide, and with what."""
-    where = f"{GAP}Look in GeekAI's console for a video of {format_time(sent)} or soon after."
+def _resolve_hint(which: str, *, submitted_at: float | None = None) -> list[str]:
+    """What the user has to decide about an unknown outcome, and the commands for it."""
+    where = (
+        f"{GAP}Check GeekAI's console for a video from {format_time(submitted_at)} or soon after."
+    )
     return [
         "",
-        f"unknown: no usable answer came. {MAYBE_CHARGED} You decide:",
-        *([where] if sent is not None else []),
+        f"unknown: no usable response came. {MAYBE_CHARGED} Decide what to do:",
+        *([where] if submitted_at is not None else []),
         f"{GAP}{COMMAND} resolve {which} | --abandon | --resubmit",
     ]
 
@@ -103,32 +109,28 @@ def _task_facts(task: Task) -> list[tuple[str, str]]:
     facts: list[tuple[str, object]] = [
         ("status", task.status.value),
         ("error", task.error_code),
-        ("because", task.error_message),
+        ("reason", task.error_message),
         ("model", task.model),
         ("service", task.account.replace("#", ", key ")),
         ("GeekAI's id", task.provider_task_id),
-        ("asked", format_time(task.created_at)),
+        ("requested", format_time(task.created_at)),
         ("sent", format_time(task.submitted_at)),
         ("ended", format_time(task.ended_at)),
-        ("unheard since", format_time(task.unreachable_since)),
+        ("unreachable since", format_time(task.unreachable_since)),
         ("attempts", task.attempt),
-        ("looks", task.poll_count or None),
+        ("polls", task.poll_count or None),
         ("file", task.file_path or (task.status is Status.SUCCEED and task.file_status.value)),
         ("bytes", task.file_bytes and f"{task.file_bytes:,}"),
         ("sha256", task.file_sha256),
         ("download", task.file_error),
-        ("length", result and result.duration and f"{result.duration:g} s"),
+        ("duration", result and result.duration and f"{result.duration:g} s"),
         ("link", result and result.url),
         ("prompt used", result and result.revised_prompt),
     ]
-    # An attempt count of 0 says that nothing was sent; every other nothing says nothing.
+    # Empty values are omitted, but 0 attempts are shown: they mean that nothing was sent.
     return [
         (name, plain_unlimited(str(fact))) for name, fact in facts if fact or name == "attempts"
     ]
-
-
-def _request_rows(request: Mapping[str, Any]) -> list[tuple[str, str]]:
-    return [(plain_unlimited(name), _format_value(value)) for name, value in request.items()]
 
 
 def _format_value(value: object) -> str:
@@ -141,9 +143,9 @@ def _format_value(value: object) -> str:
     )
 
 
-def _quote_lines(reply: str, *, width: int) -> list[str]:
-    """The service's words, each line marked as not ours."""
-    lines = (plain_unlimited(line) for line in reply.splitlines())
+def _quote_lines(raw_response: str, *, width: int) -> list[str]:
+    """The service's own text; the mark before each line shows that it is not ours."""
+    lines = (plain_unlimited(line) for line in raw_response.splitlines())
     return [f"{GAP}| {part}" for line in lines if line for part in wrap_text(line, width - 4)]
 
 
@@ -155,12 +157,12 @@ def _event_row(event: Event) -> tuple[str, str]:
 
 
 def format_time(at: float | None) -> str:
-    """A time for a person: UTC, to the second; empty for none."""
+    """A time in UTC, to the second; empty for None."""
     return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S} UTC" if at is not None else ""
 
 
 def plain_unlimited(text: str) -> str:
-    """Connections text made plain, and not shortened."""
+    """*text* sanitized but not shortened."""
     return sanitize(text, limit=len(text) + 1)
 
 
@@ -181,7 +183,8 @@ CSV_COLUMNS: Final = (
     "prompt",
 )
 FORMULA_PREFIXES: Final = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
-"""How a cell begins that spreadsheets compute; the wide ones are read alike in East Asia."""
+"""The first characters of a cell that spreadsheets evaluate as a formula, including the
+full-width forms that East Asian versions accept."""
 
 
 def tasks_as_csv(tasks: Iterable[Task]) -> str:
@@ -190,7 +193,7 @@ def tasks_as_csv(tasks: Iterable[Task]) -> str:
 
 
 def format_csv(rows: Iterable[Iterable[object]]) -> str:
-    """CSV with the line ends of text files."""
+    """CSV with the line endings of text files."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue()
@@ -217,11 +220,11 @@ def _csv_cells(task: Task) -> list[str]:
 
 
 def _escape_formula(text: str) -> str:
-    said = plain_unlimited(text)
+    plain = plain_unlimited(text)
     return (
-        f"'{said}"
-        if said.startswith(FORMULA_PREFIXES) or text.startswith(FORMULA_PREFIXES)
-        else said
+        f"'{plain}"
+        if plain.startswith(FORMULA_PREFIXES) or text.startswith(FORMULA_PREFIXES)
+        else plain
     )
 
 

@@ -1,7 +1,7 @@
-"""Text for terminals: how many cells it takes, cut and wrapped to them, in columns.
+"""Text layout for terminals: display width, truncation, wrapping and tables.
 
-What comes in is one line without control characters (`errors.sanitize`); a Chinese or a Korean
-character takes two cells, and a mark over a letter none.
+The input is one line without control characters (`errors.sanitize`). A Chinese or Korean
+character is two cells wide, and a combining mark has no width.
 """
 
 import unicodedata
@@ -10,11 +10,11 @@ from typing import Final
 
 GAP: Final = "  "
 MIN_COLUMN_WIDTH: Final = 8
-"""Cells that a column which gives way keeps; less shows nothing of a prompt."""
+"""Cells that a shrinkable column keeps; with fewer, nothing of a prompt could be seen."""
 
 
 def display_width(text: str) -> int:
-    """How many cells of a terminal *text* takes."""
+    """The width of *text* in cells of a terminal."""
     return sum(map(_character_width, text))
 
 
@@ -25,7 +25,7 @@ def _character_width(character: str) -> int:
 
 
 def truncate(text: str, width: int) -> str:
-    """*text* in at most *width* cells; what is left out is an ellipsis."""
+    """*text* in at most *width* cells; an ellipsis replaces what is cut off."""
     if display_width(text) <= width:
         return text
     return text[: _characters_that_fit(text, width - 1)].rstrip() + "…"
@@ -33,11 +33,11 @@ def truncate(text: str, width: int) -> str:
 
 def _characters_that_fit(text: str, width: int) -> int:
     """How many characters of *text* fit into *width* cells."""
-    room = width
-    for at, character in enumerate(text):
-        room -= _character_width(character)
-        if room < 0:
-            return at
+    remaining = width
+    for index, character in enumerate(text):
+        remaining -= _character_width(character)
+        if remaining < 0:
+            return index
     return len(text)
 
 
@@ -46,28 +46,28 @@ def wrap_text(text: str, width: int) -> list[str]:
     lines = list[str]()
     while display_width(text) > width:
         fits = max(1, _characters_that_fit(text, width))
-        at = text.rfind(" ", 0, fits + 1)
-        if at <= 0:
-            at = fits
-        lines.append(text[:at].rstrip())
-        text = text[at:].lstrip()
+        end = text.rfind(" ", 0, fits + 1)
+        if end <= 0:
+            end = fits
+        lines.append(text[:end].rstrip())
+        text = text[end:].lstrip()
     return [*lines, text]
 
 
 def format_table(
     head: Sequence[str], rows: Sequence[Sequence[str]], *, width: int, shrinkable: Collection[int]
 ) -> list[str]:
-    """A table in lines of at most *width* cells, if the columns *giving_way* can make it so."""
-    every = [head, *rows]
-    widths = [max(display_width(row[at]) for row in every) for at in range(len(head))]
+    """A table in lines of at most *width* cells, as far as the *shrinkable* columns allow."""
+    all_rows = [head, *rows]
+    widths = [max(display_width(row[column]) for row in all_rows) for column in range(len(head))]
     excess = sum(widths) + len(GAP) * (len(head) - 1) - width
     while excess > 0:
-        widest = max(shrinkable, key=lambda at: widths[at])
+        widest = max(shrinkable, key=lambda column: widths[column])
         if widths[widest] <= MIN_COLUMN_WIDTH:
             break
         widths[widest] -= 1
         excess -= 1
-    return [_format_row(row, widths) for row in every]
+    return [_format_row(row, widths) for row in all_rows]
 
 
 def _format_row(row: Sequence[str], widths: Sequence[int]) -> str:
@@ -80,12 +80,12 @@ def _format_row(row: Sequence[str], widths: Sequence[int]) -> str:
 
 
 def key_value_lines(rows: Sequence[tuple[str, str]], *, width: int) -> list[str]:
-    """Names and values, the values wrapped beside their names."""
-    names = max((display_width(name) for name, _ in rows), default=0)
-    room = max(width - len(GAP) * 2 - names, MIN_COLUMN_WIDTH)
+    """Names and values in two columns, the values wrapped in theirs."""
+    name_width = max((display_width(name) for name, _ in rows), default=0)
+    value_width = max(width - len(GAP) * 2 - name_width, MIN_COLUMN_WIDTH)
     lines = list[str]()
     for name, value in rows:
-        first, *rest = wrap_text(value, room)
-        lines.append(f"{GAP}{name}{' ' * (names - display_width(name))}{GAP}{first}".rstrip())
-        lines.extend(f"{GAP}{' ' * names}{GAP}{more}" for more in rest)
+        first, *rest = wrap_text(value, value_width)
+        lines.append(f"{GAP}{name}{' ' * (name_width - display_width(name))}{GAP}{first}".rstrip())
+        lines.extend(f"{GAP}{' ' * name_width}{GAP}{more}" for more in rest)
     return lines

@@ -1,4 +1,4 @@
-"""The host's lines as messages. What is no message is answered here and goes no further."""
+"""The lines of stdin as messages. A line that is not a message gets an error response here."""
 
 import sys
 from collections.abc import AsyncGenerator
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 
 @asynccontextmanager
 async def message_streams() -> "AsyncGenerator[Streams]":
-    """The SDK's `stdio_server`, with nothing in its input but messages."""
+    """The SDK's `stdio_server`, whose input contains valid messages only."""
     messages = _StdinGuard(sys.stdin.buffer)
-    # All that it does with its input is to iterate over lines of text.
+    # The SDK does nothing with its input but iterate over lines of text.
     async with stdio_server(cast("anyio.AsyncFile[str]", messages)) as (read, write):
-        messages.answers = write
+        messages.write_stream = write
         yield read, write
 
 
 class _StdinGuard:
-    """The lines that are messages; each of the others is answered with a JSON-RPC error."""
+    """Yields the lines that are messages; each other line gets a JSON-RPC error response."""
 
-    answers: "WriteStream[SessionMessage]"
+    write_stream: "WriteStream[SessionMessage]"
 
     def __init__(self, host: BinaryIO) -> None:
         self._host = host
@@ -42,17 +42,17 @@ class _StdinGuard:
             if not line.strip():
                 continue
             message = replace_lone_surrogates(line)
-            refused = validation_error(message)
-            if refused is None:
+            error = validation_error(message)
+            if error is None:
                 yield message.decode()
                 continue
-            # A host that is gone reads no answer.
+            # A host that has disconnected reads no response.
             with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
-                answer = JSONRPCError.model_validate(refused)
-                await self.answers.send(SessionMessage(answer))
+                answer = JSONRPCError.model_validate(error)
+                await self.write_stream.send(SessionMessage(answer))
 
     def _read_line(self) -> bytes:
-        """One line, cut where it is too long to be a message, to its end. Blocks."""
+        """Read one line to its end, truncated if it is too long to be a message. Blocks."""
         line = rest = self._host.readline(MAX_MESSAGE_BYTES + 1)
         while len(rest) > MAX_MESSAGE_BYTES and not rest.endswith(b"\n"):
             rest = self._host.readline(MAX_MESSAGE_BYTES + 1)

@@ -1,11 +1,12 @@
-"""MCP over stdio for a host that asks first and shakes hands after all.
+"""MCP over stdio for a host that sends `server/discover` and then `initialize`.
 
-Such a host sends `server/discover`, hears that this server speaks 2026-07-28, and sends the
-old `initialize` to the same process: Claude Code 2.1.280 (its issue 96183, 2026-09-22). The
-SDK 2.3 takes the question for the choice of an era, refuses the handshake, and the host shows
-no tools. Here each probe is answered by a loop of the SDK's own, which ends with it, and what
-comes after decides. When `tests/processes/test_probing.py` says that the SDK no longer needs
-this, delete the module and run the SDK's server over `lines`.
+Claude Code 2.1.280 does so (its issue 96183, 2026-09-22): it sends `server/discover`, receives
+the response that this server supports 2026-07-28, and sends the old `initialize` to the same
+process. The SDK 2.3 lets the first request select the protocol era, so it refuses the
+handshake, and the host shows no tools. Here each probe is answered by a message loop of the
+SDK that ends after it, and the next request selects the era. When
+`tests/processes/test_probing.py` shows that the SDK no longer needs this, delete the module
+and run the SDK's server over `lines`.
 """
 
 import inspect
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from mcp.server.mcpserver import MCPServer
     from mcp.shared._stream_protocols import ReadStream, WriteStream
 
-    from geekai_video_mcp.tools import App
+    from geekai_video_mcp.app import App
 
     Loop = Callable[[ReadStream[Any], WriteStream[Any]], Coroutine[Any, Any, None]]
 
@@ -34,55 +35,57 @@ logger = logging.getLogger(__name__)
 
 PROBE: Final = "server/discover"
 MAX_EARLY_MESSAGES: Final = 8
-"""Messages kept that come before the first request, as many as the SDK keeps itself."""
+"""Messages kept that arrive before the first request, as many as the SDK keeps itself."""
 
 
 async def serve_stdio(server: "MCPServer[App]") -> None:
     """Serve MCP over stdin and stdout until the input ends."""
-    parts = _sdk_internals(server)
-    if parts is None:
-        logger.warning("the SDK is not as expected: a probe before initialize is not forgiven")
+    internals = _sdk_internals(server)
+    if internals is None:
+        logger.warning(
+            "the MCP SDK has changed: server/discover before initialize is not supported with it"
+        )
         await server.run_stdio_async()
         return
-    lowlevel_server, run = parts
+    lowlevel_server, run = internals
     async with (
         message_streams() as (read, write),
-        lowlevel_server.lifespan(lowlevel_server) as opened,
+        lowlevel_server.lifespan(lowlevel_server) as lifespan_state,
     ):
         loop = partial(
             run,
             lowlevel_server,
-            lifespan_state=opened,
+            lifespan_state=lifespan_state,
             init_options=lowlevel_server.create_initialization_options(),
         )
         early = await answer_probes(read, write, loop)
-        again, messages = anyio.create_memory_object_stream[Any]()
-        async with anyio.create_task_group() as reading:
-            reading.start_soon(_replay, early, read, again)
-            await loop(messages, write)
-            reading.cancel_scope.cancel()
+        replayed, merged = anyio.create_memory_object_stream[Any]()
+        async with anyio.create_task_group() as task_group:
+            task_group.start_soon(_replay, early, read, replayed)
+            await loop(merged, write)
+            task_group.cancel_scope.cancel()
 
 
 def _sdk_internals(
     server: "MCPServer[App]",
 ) -> "tuple[Server[App], Callable[..., Coroutine[Any, Any, None]]] | None":
-    """What of the SDK is used beyond its documents; None if it is not there any more."""
+    """The undocumented parts of the SDK that are used here; None if they no longer exist."""
     try:
         from mcp.server.runner import serve_dual_era_loop
 
-        inside = server._lowlevel_server  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - the only way to its loop
+        lowlevel_server = server._lowlevel_server  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - the only way to its loop
         inspect.signature(serve_dual_era_loop).bind(
-            inside, None, None, lifespan_state=None, init_options=None
+            lowlevel_server, None, None, lifespan_state=None, init_options=None
         )
     except (ImportError, AttributeError, TypeError):
         return None
-    return inside, serve_dual_era_loop
+    return lowlevel_server, serve_dual_era_loop
 
 
 async def answer_probes(
     read: "ReadStream[Any]", write: "WriteStream[Any]", loop: "Loop"
 ) -> list[Any]:
-    """Answer every probe that comes first; give back what was read beyond them."""
+    """Answer all probes before the first other request; return what else was read."""
     early: list[Any] = []
     async for item in read:
         message = item.message if isinstance(item, SessionMessage) else None
@@ -96,25 +99,25 @@ async def answer_probes(
 
 
 async def _answer_probe(probe: SessionMessage, write: "WriteStream[Any]", loop: "Loop") -> None:
-    """Let *loop* answer one probe, as it would the first message of a connection."""
-    asking, asked = anyio.create_memory_object_stream[Any](1)
-    answering, answers = anyio.create_memory_object_stream[Any]()
-    await asking.send(probe)
-    async with asking, answers, anyio.create_task_group() as talk:
-        talk.start_soon(loop, asked, answering)
-        async for said in answers:
-            await write.send(said)
-            if isinstance(said.message, JSONRPCResponse | JSONRPCError):
+    """Answer one probe by running *loop* as if it were the first message of a connection."""
+    send_probe, probes = anyio.create_memory_object_stream[Any](1)
+    send_response, responses = anyio.create_memory_object_stream[Any]()
+    await send_probe.send(probe)
+    async with send_probe, responses, anyio.create_task_group() as task_group:
+        task_group.start_soon(loop, probes, send_response)
+        async for response in responses:
+            await write.send(response)
+            if isinstance(response.message, JSONRPCResponse | JSONRPCError):
                 break
-        talk.cancel_scope.cancel()
+        task_group.cancel_scope.cancel()
 
 
 async def _replay(
-    early: list[Any], rest: "ReadStream[Any]", to: MemoryObjectSendStream[Any]
+    early: list[Any], rest: "ReadStream[Any]", destination: MemoryObjectSendStream[Any]
 ) -> None:
-    """Hand on what was read already, and then the rest, to its end."""
-    async with to:
+    """Send what was read already, and then everything that follows, to *destination*."""
+    async with destination:
         for item in early:
-            await to.send(item)
+            await destination.send(item)
         async for item in rest:
-            await to.send(item)
+            await destination.send(item)

@@ -1,4 +1,4 @@
-"""A person's decision about an unknown outcome: what will happen, and what did."""
+"""Resolve a task whose outcome is unknown: describe the user's decision, then apply it."""
 
 import argparse
 import sys
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 from geekai_video_mcp.cli.account import COMMAND, ID_CHARS, format_time, plain_unlimited
 from geekai_video_mcp.cli.layout import GAP, wrap_text
 from geekai_video_mcp.errors import MAYBE_CHARGED, GeekAIVideoError, InvalidDecision, quote
-from geekai_video_mcp.lifecycle import POLLED, UNRESOLVED, Status, Task
+from geekai_video_mcp.lifecycle import Task
+from geekai_video_mcp.statuses import POLLED, UNRESOLVED, Status
 
 if TYPE_CHECKING:
     from geekai_video_mcp.config import Settings
@@ -18,13 +19,13 @@ FAILED: Final = 1
 
 
 def describe_decision(task: Task, arguments: argparse.Namespace, *, width: int) -> list[str]:
-    """What is decided about, and what the decision will do.
+    """The task to be resolved, and what the decision will do.
 
     Raises:
-        InvalidDecision: there is nothing to decide, so nobody need be asked.
+        InvalidDecision: the task's outcome is known, so there is nothing to confirm.
     """
     if task.status not in UNRESOLVED:
-        msg = f"It is {task.status.value}, and only an unknown outcome is for a person to decide"
+        msg = f"The task is {task.status.value}; only an unknown outcome can be resolved"
         raise InvalidDecision(msg)
     sent = f", sent {format_time(task.submitted_at)}" if task.submitted_at else ""
     prompt = plain_unlimited(str(task.request.get("prompt", "")))
@@ -39,50 +40,53 @@ def describe_decision(task: Task, arguments: argparse.Namespace, *, width: int) 
 
 def _describe_consequence(arguments: argparse.Namespace) -> list[str]:
     if arguments.attach is not None:
-        named = quote(arguments.attach, limit=64)
+        provider_id = quote(arguments.attach, limit=64)
         return [
-            f"GeekAI's task {named} is taken for its video,",
-            "if GeekAI knows it, and followed to its file. Nothing is generated anew.",
+            f"This task will be linked to GeekAI task {provider_id}, if GeekAI knows it,",
+            "and downloaded when finished. Nothing new is generated.",
         ]
     if arguments.abandon:
-        return [f"It is given up: nobody looks for its video any more. {MAYBE_CHARGED}"]
+        return [f"The task will be marked abandoned and no longer polled. {MAYBE_CHARGED}"]
     return [
-        "It is given up, and the same request is sent again as a new task.",
-        f"{MAYBE_CHARGED} Sending it again may pay a second time.",
+        "The task will be marked abandoned, and the same request sent again as a new task.",
+        f"{MAYBE_CHARGED} The new task may be charged a second time.",
     ]
 
 
 async def resolve_task(settings: "Settings", task: Task, arguments: argparse.Namespace) -> int:
-    """Do it, and say what came of it; returns the exit status."""
-    from geekai_video_mcp.server import open_resolver
+    """Apply the decision and print its outcome; returns the exit status."""
+    from geekai_video_mcp.app import open_app
 
-    async with open_resolver(settings) as desk:
-        # Caught inside: what leaves through the sandbox's task group comes out in a group.
+    # Without a sweep: other tasks are left to the servers.
+    async with open_app(settings, sweep=False) as app:
+        # Caught inside: the sandbox's task group would wrap the error in an exception group.
         try:
-            return await _execute(desk, task, arguments)
+            return await _apply_decision(app.resolver, task, arguments)
         except GeekAIVideoError as exc:
             sys.stdout.flush()
             sys.stderr.write(f"{exc.message}\n")
             return FAILED
 
 
-async def _execute(desk: "Resolver", task: Task, arguments: argparse.Namespace) -> int:
+async def _apply_decision(resolver: "Resolver", task: Task, arguments: argparse.Namespace) -> int:
     if arguments.attach is not None:
-        return _print_outcome(await desk.attach(task.id, arguments.attach), "Attached")
+        return _print_outcome(await resolver.attach(task.id, arguments.attach), "Attached")
     if arguments.abandon:
-        await desk.abandon(task.id)
-        _print_line("Given up.")
+        await resolver.abandon(task.id)
+        _print_line("Marked as abandoned.")
         return DONE
-    new = await desk.supersede(task.id)
-    _print_line(f"It is task {new.id} now. Waiting for GeekAI's answer, 7 minutes at most ...")
-    return _print_outcome(await desk.send(new), "Accepted")
+    resubmitted = await resolver.supersede(task.id)
+    _print_line(
+        f"Resubmitted as task {resubmitted.id}. Waiting up to 7 minutes for GeekAI's response ..."
+    )
+    return _print_outcome(await resolver.send(resubmitted), "Accepted")
 
 
-def _print_outcome(task: Task, word: str) -> int:
+def _print_outcome(task: Task, verb: str) -> int:
     if task.status in POLLED | {Status.SUCCEED}:
-        named = quote(task.provider_task_id or "", limit=64)
-        _print_line(f"{word}: GeekAI's task {named} is {task.status.value}.")
-        _print_line("A running server of the same settings follows it to its file. How it stands:")
+        provider_id = quote(task.provider_task_id or "", limit=64)
+        _print_line(f"{verb}: GeekAI's task {provider_id} is {task.status.value}.")
+        _print_line("A server running with the same settings will download it. Check its status:")
         _print_line(f"{GAP}{COMMAND} show {task.id[:ID_CHARS]}")
         return DONE
     _print_line(

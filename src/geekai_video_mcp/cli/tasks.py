@@ -1,7 +1,7 @@
-"""`geekai-video-mcp tasks`: the ledger for people, and what only people may decide.
+"""`geekai-video-mcp tasks`: show the ledger, and resolve what only the user may decide.
 
-Reading opens the ledger alone: it needs no service, disturbs no server, and makes no state
-folder. What is heavy is imported when a command needs it.
+Reading opens only the ledger: it needs no service, does not disturb a running server, and
+creates no state folder. Large modules are imported when a command needs them.
 """
 
 import argparse
@@ -20,82 +20,89 @@ if TYPE_CHECKING:
 
     from geekai_video_mcp.config import Settings
     from geekai_video_mcp.ledger import Ledger
-    from geekai_video_mcp.lifecycle import Status, Task
+    from geekai_video_mcp.lifecycle import Task
+    from geekai_video_mcp.statuses import Status
 
 OK: Final = 0
 REFUSED: Final = 1
-"""Exit status when there is no such task, or the decision was refused."""
+"""Exit status when the task does not exist, or the decision was refused."""
 WRONG_USAGE: Final = 2
 BROKEN_PIPE: Final = 141
-"""Exit status when the reader of our output has gone, as shells have it."""
+"""Exit status when the reader of the output has closed it, by the convention of shells."""
 
 DEFAULT_LIMIT: Final = 20
-"""Tasks in a list that nobody bounded: a screenful."""
+"""Tasks in a list without --limit or --all: one screen."""
 PAGE_SIZE: Final = 500
-"""Tasks read in one transaction: an export must not hold servers up."""
+"""Tasks read in one transaction: an export must not block running servers."""
 NO_TERMINAL_WIDTH: Final = 10_000
-"""Cells of a line where there is no terminal: nothing is cut for a file or a pipe."""
+"""Cells of a line without a terminal: nothing is truncated in a file or a pipe."""
 MIN_ID_PREFIX: Final = 6
-"""Characters of an id that are enough, if only one task's begins so."""
+"""Characters of an id that suffice if they are the prefix of one task only."""
 NONE_YET: Final = "No tasks yet."
 
 
 def build_parser(run: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
-    """The command line after `geekai-video-mcp tasks`, which *run* carries out."""
+    """The parser of the command line after `geekai-video-mcp tasks`, which *run* executes."""
     tasks = argparse.ArgumentParser(
-        prog="geekai-video-mcp tasks", description="The newest tasks, and what can be done to them."
+        prog="geekai-video-mcp tasks",
+        description="List, show and export tasks, and resolve unknown outcomes.",
     )
-    tasks.set_defaults(run=run, act=_list_tasks, status=None, limit=DEFAULT_LIMIT, all=False)
+    tasks.set_defaults(run=run, handler=_list_tasks, status=None, limit=DEFAULT_LIMIT, all=False)
     _add_list_options(tasks)
-    acts = tasks.add_subparsers(title="commands", metavar="COMMAND")
-    listing = acts.add_parser("list", help="the newest tasks (the default)")
-    listing.set_defaults(act=_list_tasks)
-    _add_list_options(listing)
-    show = acts.add_parser("show", help="everything about one task, and its history")
+    commands = tasks.add_subparsers(title="commands", metavar="COMMAND")
+    list_command = commands.add_parser("list", help="list the newest tasks (default)")
+    list_command.set_defaults(handler=_list_tasks)
+    _add_list_options(list_command)
+    show = commands.add_parser("show", help="show one task and its history")
     show.add_argument(
-        "id", help=f"a task's id, GeekAI's id, or {MIN_ID_PREFIX} characters to begin with"
+        "id", help=f"task id, GeekAI id, or a prefix of at least {MIN_ID_PREFIX} characters"
     )
-    show.set_defaults(act=_show_task)
-    export = acts.add_parser("export", help="every task as CSV, to standard output")
-    export.set_defaults(act=_export_tasks)
-    resolve = acts.add_parser("resolve", help="decide about a task whose outcome is unknown")
-    resolve.add_argument("id", help="the task's id, or how it begins")
-    way = resolve.add_mutually_exclusive_group(required=True)
-    way.add_argument("--attach", metavar="TASK_ID", help="it is this task in GeekAI's console")
-    way.add_argument("--abandon", action="store_true", help="give it up")
-    way.add_argument("--resubmit", action="store_true", help="send it again; may pay twice")
-    resolve.add_argument("--yes", action="store_true", help="do not ask")
-    resolve.set_defaults(act=_resolve_task)
+    show.set_defaults(handler=_show_task)
+    export = commands.add_parser("export", help="write all tasks as CSV to standard output")
+    export.set_defaults(handler=_export_tasks)
+    resolve = commands.add_parser("resolve", help="resolve a task whose outcome is unknown")
+    resolve.add_argument("id", help="task id, in the same forms as for show")
+    decision = resolve.add_mutually_exclusive_group(required=True)
+    decision.add_argument("--attach", metavar="TASK_ID", help="link it to this GeekAI task")
+    decision.add_argument("--abandon", action="store_true", help="mark it abandoned")
+    decision.add_argument(
+        "--resubmit", action="store_true", help="send it again; it may be charged twice"
+    )
+    resolve.add_argument("--yes", action="store_true", help="skip the confirmation")
+    resolve.set_defaults(handler=_resolve_task)
     return tasks
 
 
 def _add_list_options(parser: argparse.ArgumentParser) -> None:
-    # Suppressed, or the defaults of `list` would undo what was given before it.
+    # Suppressed: the defaults of `list` would override options that were given before it.
     unset = argparse.SUPPRESS
-    parser.add_argument("--status", default=unset, help="only tasks of this status")
+    parser.add_argument("--status", default=unset, help="list only tasks with this status")
     parser.add_argument(
-        "--limit", type=_parse_limit, default=unset, help=f"how many (default: {DEFAULT_LIMIT})"
+        "--limit",
+        type=_parse_limit,
+        default=unset,
+        help=f"number of tasks (default: {DEFAULT_LIMIT})",
     )
-    parser.add_argument("--all", action="store_true", default=unset, help="every one")
+    parser.add_argument("--all", action="store_true", default=unset, help="list all tasks")
 
 
 def _parse_limit(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) == 0:
-        msg = "a limit is a number from 1 on"
+        msg = "the limit must be a whole number of at least 1"
         raise argparse.ArgumentTypeError(msg)
     return int(text)
 
 
 def run_tasks(arguments: argparse.Namespace, settings: "Settings") -> int:
-    """Carry the command out; return the exit status."""
+    """Execute the command; return the exit status."""
     from geekai_video_mcp.errors import GeekAIVideoError
 
     try:
         _prepare_output()
-        status: int = arguments.act(arguments, settings)
+        status: int = arguments.handler(arguments, settings)
         sys.stdout.flush()
     except BrokenPipeError:
-        # Or the interpreter complains about it once more when it flushes at its end.
+        # Otherwise the interpreter reports the error again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
     except GeekAIVideoError as exc:
@@ -104,7 +111,7 @@ def run_tasks(arguments: argparse.Namespace, settings: "Settings") -> int:
 
 
 def _prepare_output() -> None:
-    """UTF-8 for files and pipes; a terminal's own encoding never ends a command."""
+    """Write UTF-8 to files and pipes; replace what a terminal's own encoding cannot show."""
     import io
 
     out: object = sys.stdout
@@ -115,37 +122,37 @@ def _prepare_output() -> None:
 
 def _list_tasks(arguments: argparse.Namespace, settings: "Settings") -> int:
     from geekai_video_mcp.cli.account import COMMAND, task_table
-    from geekai_video_mcp.lifecycle import Status
+    from geekai_video_mcp.statuses import Status
 
-    known = [status.value for status in Status]
-    if arguments.status not in {None, *known}:
-        _fail(f"--status is one of {', '.join(known)}")
+    all_statuses = [status.value for status in Status]
+    if arguments.status not in {None, *all_statuses}:
+        _fail(f"--status must be one of {', '.join(all_statuses)}")
         return WRONG_USAGE
     statuses = {Status(arguments.status)} if arguments.status else set[Status]()
     limit = None if arguments.all else arguments.limit
-    found, more = anyio.run(_read_newest, settings, statuses, limit)
-    if not found:
-        _print_line(NONE_YET if not statuses else f"No task is {arguments.status}.")
+    tasks, has_more = anyio.run(_read_newest, settings, statuses, limit)
+    if not tasks:
+        _print_line(NONE_YET if not statuses else f"No task has the status {arguments.status}.")
         return OK
-    for line in task_table(found, at=time.time(), width=_terminal_width()):
+    for line in task_table(tasks, at=time.time(), width=_terminal_width()):
         _print_line(line)
-    if more:
+    if has_more:
         _print_line("")
-        _print_line(f"These are the newest {limit}; see all with: {COMMAND} --all")
+        _print_line(f"Only the newest {limit} are shown. List all tasks with: {COMMAND} --all")
     return OK
 
 
 async def _read_newest(
     settings: "Settings", statuses: "Collection[Status]", limit: int | None
 ) -> "tuple[list[Task], bool]":
-    """The newest tasks, and whether there are more."""
-    found = list["Task"]()
+    """Read the newest tasks, and whether there are more."""
+    tasks = list["Task"]()
     async with _open_ledger(settings) as ledger:
         async for task in _iterate_tasks(ledger, statuses):
-            if len(found) == limit:
-                return found, True
-            found.append(task)
-    return found, False
+            if len(tasks) == limit:
+                return tasks, True
+            tasks.append(task)
+    return tasks, False
 
 
 async def _iterate_tasks(
@@ -163,13 +170,13 @@ async def _iterate_tasks(
 def _show_task(arguments: argparse.Namespace, settings: "Settings") -> int:
     from geekai_video_mcp.cli.account import task_report
 
-    async def read() -> list[str]:
+    async def read_report() -> list[str]:
         async with _open_ledger(settings) as ledger:
             task = await _find_task(ledger, arguments.id)
             events = await ledger.events(task.id) if ledger else []
         return task_report(task, events, width=_terminal_width())
 
-    for line in anyio.run(read):
+    for line in anyio.run(read_report):
         _print_line(line)
     return OK
 
@@ -177,24 +184,24 @@ def _show_task(arguments: argparse.Namespace, settings: "Settings") -> int:
 def _export_tasks(_: argparse.Namespace, settings: "Settings") -> int:
     from geekai_video_mcp.cli.account import CSV_COLUMNS, format_csv, tasks_as_csv
 
-    async def write() -> None:
+    async def write_csv() -> None:
         sys.stdout.write(format_csv([CSV_COLUMNS]))
         async with _open_ledger(settings) as ledger:
             async for task in _iterate_tasks(ledger):
                 sys.stdout.write(tasks_as_csv([task]))
 
-    anyio.run(write)
+    anyio.run(write_csv)
     return OK
 
 
 def _resolve_task(arguments: argparse.Namespace, settings: "Settings") -> int:
     from geekai_video_mcp.cli.resolving import describe_decision, resolve_task
 
-    async def read() -> "Task":
+    async def read_task() -> "Task":
         async with _open_ledger(settings) as ledger:
             return await _find_task(ledger, arguments.id)
 
-    task = anyio.run(read)
+    task = anyio.run(read_task)
     for line in describe_decision(task, arguments, width=_terminal_width()):
         _print_line(line)
     if not arguments.yes and not _confirm():
@@ -203,22 +210,22 @@ def _resolve_task(arguments: argparse.Namespace, settings: "Settings") -> int:
 
 
 def _confirm() -> bool:
-    """Whether the person at the terminal says so."""
+    """Ask at the terminal whether to continue."""
     if not sys.stdin.isatty():
-        _fail("Nobody is there to ask: give --yes. Nothing was changed.")
+        _fail("Not a terminal: pass --yes to confirm. Nothing was changed.")
         return False
     try:
-        agreed = input("Type yes to go on: ").strip().lower() == "yes"
+        confirmed = input("Type yes to continue: ").strip().lower() == "yes"
     except EOFError:
-        agreed = False
-    if not agreed:
+        confirmed = False
+    if not confirmed:
         _fail("Nothing was changed.")
-    return agreed
+    return confirmed
 
 
 @asynccontextmanager
 async def _open_ledger(settings: "Settings") -> "AsyncGenerator[Ledger | None]":
-    """The ledger; None if there is none, which reading must not change."""
+    """Open the ledger; None if it does not exist, because reading must not create it."""
     from geekai_video_mcp.ledger import Ledger
 
     if not Ledger.exists(settings.state_dir):
@@ -231,29 +238,33 @@ async def _open_ledger(settings: "Settings") -> "AsyncGenerator[Ledger | None]":
         await ledger.close()
 
 
-async def _find_task(ledger: "Ledger | None", given: str) -> "Task":
-    """The task that a person means.
+async def _find_task(ledger: "Ledger | None", identifier: str) -> "Task":
+    """Find the one task with this id, GeekAI id or prefix of an id.
 
     Raises:
-        InvalidDecision: none, or more than one.
+        InvalidDecision: no task matches, or more than one.
     """
     from geekai_video_mcp.cli.account import COMMAND
     from geekai_video_mcp.errors import InvalidDecision, quote
 
     if ledger is None:
         raise InvalidDecision(NONE_YET)
-    if task := await ledger.find(given):
+    if task := await ledger.find(identifier):
         return task
-    found = (
-        await ledger.find_by_prefix(given.lower(), limit=2) if len(given) >= MIN_ID_PREFIX else []
+    candidates = (
+        await ledger.find_by_prefix(identifier.lower(), limit=2)
+        if len(identifier) >= MIN_ID_PREFIX
+        else []
     )
-    if not found:
-        msg = f"No task {quote(given, limit=64)} is here; see them with: {COMMAND} --all"
+    if not candidates:
+        msg = f"No task matches {quote(identifier, limit=64)}; list all tasks with: {COMMAND} --all"
         raise InvalidDecision(msg)
-    if len(found) > 1:
-        msg = f"More than one task begins with {quote(given, limit=64)}; give more of its id"
+    if len(candidates) > 1:
+        msg = (
+            f"More than one task id starts with {quote(identifier, limit=64)}; give more characters"
+        )
         raise InvalidDecision(msg)
-    return found[0]
+    return candidates[0]
 
 
 def _terminal_width() -> int:
@@ -264,7 +275,7 @@ def _print_line(line: str) -> None:
     sys.stdout.write(line + "\n")
 
 
-def _fail(why: str) -> int:
-    sys.stdout.flush()  # first what came first
-    sys.stderr.write(why + "\n")
+def _fail(msg: str) -> int:
+    sys.stdout.flush()  # so that earlier output appears before the error
+    sys.stderr.write(msg + "\n")
     return REFUSED

@@ -1,24 +1,24 @@
-"""Record, submit, watch, wake whoever waits, fetch, resume.
+"""Submit, watch, recover and resolve tasks; the only room where money moves.
 
 Everything that must outlive a tool call runs in the engine's own task group: a caller only
-waits for news, and giving up ends the waiting, never the payment. `submitting` is the one
-place where money moves, `watching` the one place that looks and fetches, and `Engine.follow`
-the one place where anyone waits.
+waits for changes, and cancelling the call ends the waiting, never the payment. `submitting` is
+the one module that spends, `watching` the one that polls and downloads, and `Engine.follow` the
+one place where a caller waits. Nothing here knows MCP or HTTP.
 """
 
 import logging
-import time
 import traceback
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Coroutine
+from collections.abc import AsyncGenerator, Callable, Collection, Coroutine
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
 
 import anyio
 from anyio.abc import TaskGroup
 
-from geekai_video_mcp.admission import Forecast, Limits, forecast
+from geekai_video_mcp.admission import Forecast, forecast
 from geekai_video_mcp.engine.listing import ModelListCache
 from geekai_video_mcp.engine.means import Connections, Downloader, EngineContext, ProviderClient
 from geekai_video_mcp.engine.resolving import Resolver
@@ -35,19 +35,18 @@ from geekai_video_mcp.errors import (
     TaskNotFound,
     nothing_charged,
 )
-from geekai_video_mcp.ledger import EventNotice, Ledger, ProcessRegistry
+from geekai_video_mcp.ledger import EventNotice
 from geekai_video_mcp.lifecycle import (
-    UNSENT,
     Media,
     Observation,
-    Status,
     Task,
     advance,
     import_task,
     mark_delivered,
     new_task,
 )
-from geekai_video_mcp.wire import GenerationRequest
+from geekai_video_mcp.requests import GenerationRequest
+from geekai_video_mcp.statuses import UNSENT, Status
 
 __all__ = [
     "Connections",
@@ -70,52 +69,36 @@ class SubmitResult(NamedTuple):
 
     task: Task
     deduplicated: bool
-    """Whether it is an earlier request's task, and nothing new was sent."""
+    """Whether it is an earlier request's task and nothing new was sent."""
 
 
 SUBMIT_TIMEOUT: Final = 15.0
 """Seconds a call waits for the service's answer to its POST; the POST itself goes on."""
 FIND_TIMEOUT: Final = 15.0
-"""Seconds a call waits for the ledger, and for the service's word on a task not in there."""
+"""Seconds a call waits for the ledger, and for the service to answer about an unknown id."""
 LEDGER_TIMEOUT: Final = 1.0
-"""Seconds past its end that a call's wait for the ledger may go on."""
+"""Seconds that a call may wait for the ledger beyond its own end."""
 _RETRY_SAME_CALL: Final = (
-    "Make the same call again, unchanged: it finds this request's task if it was made."
+    "Repeat the same call unchanged: if the request was recorded, it returns that task."
 )
 LEDGER_POLL_INTERVAL: Final = 1.0
-"""Seconds between a waiter's looks into the ledger: another process may be the watcher."""
+"""Seconds between reads of the ledger by a waiting call: another process may be the watcher."""
 HEARTBEAT: Final = 3.0
-"""Seconds between signs of life to whoever follows a task; clients want one in five."""
+"""Seconds between progress reports to a waiting client; clients expect one every five."""
 SWEEP_INTERVAL: Final = 10.0
-"""Seconds between looks for tasks that a dead process left behind."""
+"""Seconds between searches for tasks that a dead process left behind."""
 
 
 class Engine:
-    """All tasks of one service and key, carried to their end."""
+    """Every task of one account, followed to its end."""
 
-    def __init__(
-        self,
-        *,
-        ledger: Ledger,
-        processes: ProcessRegistry,
-        account: str,
-        connect: Callable[[], Awaitable[Connections]],
-        limits: Limits | None = None,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._context = EngineContext(
-            ledger=ledger,
-            processes=processes,
-            account=account,
-            limits=limits,
-            connect=connect,
-            clock=clock,
-        )
-        self.model_list = ModelListCache(self._context)
-        self._submitter = Submitter(self._context)
-        self._watcher = Watcher(self._context, start=self.start_background)
+    def __init__(self, context: EngineContext) -> None:
+        self._context = context
+        self.model_list = ModelListCache(context)
+        self._submitter = Submitter(context)
+        self._watcher = Watcher(context, start=self.start_background)
         self._recovery = Recovery(
-            self._context,
+            context,
             submitter=self._submitter,
             watcher=self._watcher,
             start=self.start_background,
@@ -124,14 +107,15 @@ class Engine:
 
     @property
     def account(self) -> str:
-        """Which service and key this engine works for."""
+        """The service and key that this engine works for."""
         return self._context.account
 
     @asynccontextmanager
-    async def run(self) -> AsyncGenerator[Self]:
-        """Carry tasks while the block lasts, those left by earlier processes included."""
+    async def run(self, *, sweep: bool = True) -> AsyncGenerator[Self]:
+        """Run background work while the block lasts; with *sweep*, also what others left behind."""
         async with anyio.create_task_group() as self._tasks:
-            self._tasks.start_soon(self._sweep_loop)
+            if sweep:
+                self._tasks.start_soon(self._sweep_loop)
             try:
                 yield self
             finally:
@@ -147,52 +131,50 @@ class Engine:
         task_id: str | None = None,
         wait_seconds: float = SUBMIT_TIMEOUT,
     ) -> SubmitResult:
-        """Ask for a video. Costs money, at most once, and not at all if it is a repeat.
+        """Request a video. Costs money at most once, and nothing if it is a duplicate.
 
-        Returns when the service has answered, or after *wait_seconds* seconds with the task
-        still `submitting`; in either case the task is durable by then.
+        Returns when the service has answered, or after *wait_seconds* with the task still
+        `submitting`; in either case the task is durable by then.
 
-        *task_id* is one that `forecast` gave: the new task bears it, and if a task bears it
-        already, that is the answer and nothing is sent. So consent to it is used once.
+        *task_id* is one that `forecast` gave: the new task gets this id, and if a task has it
+        already, that task is returned and nothing is sent. So consent is used once.
 
-        How it ended, the task itself tells: `rejected` and nothing was charged, `unknown`
-        and it may have been, in the words of `error_message`.
+        The outcome stands in the task: `rejected` (nothing was charged) or `unknown` (it may have
+        been charged), explained by `error_message`.
 
         Raises:
             RequestRefused: the key is another request's.
-            CapReached: no further video may be asked for now.
+            CapReached: no further video may be requested now.
             LedgerTooNew: a newer version of this server has upgraded the ledger meanwhile.
             StorageUnavailable: the disk failed, before or after it was sent, or another process
                 held the ledger too long; it says which.
         """
         if task_id is not None:
             with nothing_charged():
-                made = await self._context.ledger.find(task_id)
-            if made is not None:
-                return SubmitResult(await self._wait_for_answer(made), deduplicated=True)
-        call, task = (
-            PendingSubmission(request.to_json()),
-            self._new_task(request, idempotency_key, variation),
-        )
+                existing = await self._context.ledger.find(task_id)
+            if existing is not None:
+                return SubmitResult(await self._wait_for_answer(existing), deduplicated=True)
+        task = self._new_task(request, idempotency_key, variation)
         task = replace(task, id=task_id or task.id)
-        self.start_background(self._submit_and_watch, task, call)
+        pending = PendingSubmission(request.body)
+        self.start_background(self._submit_and_watch, task, pending)
         with anyio.move_on_after(wait_seconds):
-            await call.answered.wait()
-        if not call.recorded.is_set():
+            await pending.answered.wait()
+        if not pending.recorded.is_set():
             # Another process holds the ledger. The same call finds this task, if there is one.
-            msg = f"Task {task.id}"
-            raise StorageUnavailable(msg, BUSY, money=MAYBE_CHARGED, remedy=_RETRY_SAME_CALL)
-        if call.error is not None:
-            raise call.error
-        made = call.duplicate_of or task
-        try:
-            newest = await (
-                self._wait_for_answer(made) if call.duplicate_of else self._require(made.id)
+            raise StorageUnavailable(
+                f"Task {task.id}", BUSY, money=MAYBE_CHARGED, remedy=_RETRY_SAME_CALL
             )
+        if pending.error is not None:
+            raise pending.error
+        earlier = pending.duplicate_of
+        try:
+            if earlier is not None:
+                return SubmitResult(await self._wait_for_answer(earlier), deduplicated=True)
+            return SubmitResult(await self._require(task.id), deduplicated=False)
         except StorageUnavailable as exc:
-            msg = f"The record of task {made.id}"
-            raise StorageUnavailable(msg, exc.reason, access="read", money=MAYBE_CHARGED) from exc
-        return SubmitResult(newest, deduplicated=call.duplicate_of is not None)
+            what = f"The record of task {(earlier or task).id}"
+            raise StorageUnavailable(what, exc.reason, access="read", money=MAYBE_CHARGED) from exc
 
     async def forecast(
         self,
@@ -207,9 +189,9 @@ class Engine:
             RequestRefused: the key is another request's.
             StorageUnavailable: the ledger cannot be read.
         """
-        means, task = self._context, self._new_task(request, idempotency_key, variation)
-        beside = await means.ledger.existing_for(task)
-        return forecast(task, beside, limits=means.limits, at=task.created_at)
+        task = self._new_task(request, idempotency_key, variation)
+        existing = await self._context.ledger.existing_for(task)
+        return forecast(task, existing, limits=self._context.limits, at=task.created_at)
 
     async def list_tasks(
         self, *, limit: int, statuses: Collection[Status] = (), before: str | None = None
@@ -222,17 +204,17 @@ class Engine:
         return await self._context.ledger.list_tasks(limit=limit, statuses=statuses, before=before)
 
     async def mark_delivered(self, task: Task) -> None:
-        """Note that a caller was told how *task* ended: a repeat is a new wish from now on."""
+        """Record that a caller was shown how *task* ended: repeats are new requests from now on."""
         if task.settled and task.delivered_at is None:
             at = self._context.clock()
-            with anyio.move_on_after(LEDGER_TIMEOUT):  # unnoted, it is found once more
-                await self._context.ledger.change(task.id, lambda task: mark_delivered(task, at=at))
+            with anyio.move_on_after(LEDGER_TIMEOUT):  # unrecorded, a repeat finds it once more
+                await self._context.ledger.change(task.id, partial(mark_delivered, at=at))
 
     def _new_task(
         self, request: GenerationRequest, idempotency_key: str | None, variation: int | None
     ) -> Task:
         return new_task(
-            request=request.to_json(),
+            request=request.body,
             media=request.media,
             account=self._context.account,
             owner=self._context.processes.own_id,
@@ -251,9 +233,9 @@ class Engine:
         return newest
 
     async def find_or_import(self, task_id: str) -> Task:
-        """The task of this id, ours or GeekAI's; one made elsewhere is taken in.
+        """The task of this id, ours or GeekAI's; one made elsewhere is imported.
 
-        One that was given up, though GeekAI named it, is looked at once more.
+        A task of unknown outcome that has a GeekAI id is polled once more.
 
         Raises:
             TaskNotFound: neither the ledger nor the service knows it.
@@ -265,21 +247,22 @@ class Engine:
             return await self._recheck_unknown(task)
         try:
             with anyio.fail_after(FIND_TIMEOUT):
-                media, seen = await self._lookup_at_provider(task_id)
+                media, observation = await self._lookup_at_provider(task_id)
         except TimeoutError as exc:
-            raise ServiceUnavailable(
-                "GeekAI did not say in time whether it knows the task"
-            ) from exc
-        task = import_task(
-            seen, media=media, provider_task_id=task_id, account=self._context.account
+            raise ServiceUnavailable("GeekAI did not answer in time") from exc
+        task = await self._context.ledger.add(
+            import_task(
+                observation,
+                media=media,
+                provider_task_id=task_id,
+                account=self._context.account,
+            )
         )
-        await self._context.ledger.add(task)
-        task = await self._require(task_id)
         self._watcher.watch(task.id)
         return task
 
     async def get_local(self, task_id: str) -> Task:
-        """The task of this id of ours, from the ledger alone: nobody else is asked.
+        """The task of this id of ours, from the ledger alone: the service is not asked.
 
         Raises:
             TaskNotFound: no task has this id.
@@ -299,59 +282,64 @@ class Engine:
             raise StorageUnavailable(DATABASE, BUSY, access="read", remedy=again) from exc
 
     async def last_event_id(self) -> int:
-        """The number of what happened last; see `events_after`."""
+        """The id of the newest event, to pass to `watch_events`."""
         return await self._context.ledger.last_event_id()
 
     async def watch_events(self, *, after: int) -> AsyncGenerator[EventNotice]:
-        """What happens to any task, by any process, from number *after* on; never ends.
+        """Every change of any task, by any process, after event id *after*; never ends.
 
-        This process's doings are told at once, those of others within
-        `LEDGER_POLL_INTERVAL` seconds.
+        Changes by this process come at once, those by others within `LEDGER_POLL_INTERVAL`.
         """
         while True:
-            news = self._context.signals.event_for(None)
-            with suppress(StorageUnavailable):  # told when the ledger can be read again
-                for happening in await self._context.ledger.events_after(after=after):
-                    after = happening.number
-                    yield happening
+            changed = self._context.signals.event_for(None)
+            with suppress(StorageUnavailable):  # reported when the ledger can be read again
+                for notice in await self._context.ledger.events_after(after=after):
+                    after = notice.number
+                    yield notice
             with anyio.move_on_after(LEDGER_POLL_INTERVAL):
-                await news.wait()
+                await changed.wait()
 
     async def _lookup_at_provider(self, task_id: str) -> tuple[Media, Observation]:
-        """What the service says of a task that is not in the ledger, whichever kind it is."""
+        """Poll a task that is not in the ledger, as a video and then as an image."""
         with suppress(TaskNotFound):
             return Media.VIDEO, await self._context.poll_now(Media.VIDEO, task_id)
         return Media.IMAGE, await self._context.poll_now(Media.IMAGE, task_id)
 
     async def _recheck_unknown(self, task: Task) -> Task:
-        """The task; if its outcome is unknown and its name at the service is not, asked anew."""
-        name, means = task.provider_task_id, self._context
-        if task.status is not Status.UNKNOWN or name is None or task.account != means.account:
+        """Poll *task* once more if its outcome is unknown although GeekAI has given it an id."""
+        provider_id, context = task.provider_task_id, self._context
+        own = task.account == context.account
+        if task.status is not Status.UNKNOWN or provider_id is None or not own:
             return task
         with suppress(GeekAIVideoError), anyio.move_on_after(FIND_TIMEOUT):
-            seen = await means.poll_now(task.media, name)
-            task = await means.change(task.id, lambda task: advance(task, seen))
+            observation = await context.poll_now(task.media, provider_id)
+            task = await context.change(task.id, partial(advance, observation=observation))
             self._watcher.watch(task.id)
         return task
 
     async def follow(self, task_id: str, *, wait_seconds: float) -> AsyncGenerator[Task]:
         """The task now, at each change of status, and every few seconds, until it settles.
 
-        Ends after *wait_seconds* seconds in any case; the last one given is the newest known.
+        Ends after *wait_seconds* in any case; the last one yielded is the newest known.
         """
         ends = anyio.current_time() + wait_seconds
-        given: tuple[Status, float] | None = None
+        yielded: tuple[Status, float] | None = None
         while True:
-            news = self._context.signals.event_for(task_id)
+            changed = self._context.signals.event_for(task_id)
             task, now = await self._require(task_id), anyio.current_time()
             over = task.settled or now >= ends
-            if over or given is None or given[0] != task.status or now - given[1] >= HEARTBEAT:
-                given = (task.status, now)
+            if (
+                over
+                or yielded is None
+                or yielded[0] != task.status
+                or now - yielded[1] >= HEARTBEAT
+            ):
+                yielded = (task.status, now)
                 yield task
             if over:
                 return
             with anyio.move_on_after(min(LEDGER_POLL_INTERVAL, ends - now)):
-                await news.wait()
+                await changed.wait()
 
     async def _require(self, task_id: str) -> Task:
         task = await self._context.ledger.find(task_id)
@@ -359,12 +347,12 @@ class Engine:
             raise TaskNotFound(task_id)
         return task
 
-    async def _submit_and_watch(self, task: Task, call: PendingSubmission) -> None:
-        await self._submitter.record_and_send(task, call)
+    async def _submit_and_watch(self, task: Task, pending: PendingSubmission) -> None:
+        await self._submitter.record_and_send(task, pending)
         self._watcher.watch(task.id)
 
     async def _sweep_loop(self) -> None:
-        """Take up what nobody carries: at start, and again whenever a process has died."""
+        """Resume what no process works on: at start, and again whenever a process has died."""
         await _run_guarded(self._recovery.adopt_from_previous_key)
         while True:
             await _run_guarded(self._recovery.sweep)
@@ -379,15 +367,15 @@ class Engine:
 
 
 async def _run_guarded(job: Job, *args: object) -> None:
-    """Run *job*; what it did not foresee ends it alone, and the next sweep starts over.
+    """Run *job*; an unexpected error ends it alone, and the next sweep starts it again.
 
-    The log names the kind and the place: the words of an error may hold a prompt or a link.
+    The log names the error's class and place: its message may hold a prompt or a link.
     """
     try:
         await job(*args)
-    except Exception as exc:  # noqa: BLE001 - one task's trouble must not end all the others
+    except Exception as exc:  # noqa: BLE001 - an error in one task must not end all the others
         *_, last = traceback.extract_tb(exc.__traceback__)
-        logger.error(  # noqa: TRY400 - its traceback would print the words as well
+        logger.error(  # noqa: TRY400 - its traceback would print the message as well
             "%s failed: %s at %s:%s",
             job.__qualname__,
             type(exc).__name__,

@@ -1,4 +1,4 @@
-"""What every part of the engine works with: the record, the clock, the way out, the news."""
+"""What every part of the engine shares: the ledger, the clock, connections, change signals."""
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -19,7 +19,7 @@ RATE_LIMIT_MESSAGE: Final = "GeekAI is limiting the rate of requests"
 
 
 class ProviderClient(Protocol):
-    """GeekAI, as `client.GeekAIClient` is it."""
+    """GeekAI's API; `client.GeekAIClient` implements it."""
 
     async def create_task(self, media: Media, body: dict[str, object]) -> Observation: ...
     async def get_task(self, media: Media, task_id: str) -> Observation: ...
@@ -27,45 +27,48 @@ class ProviderClient(Protocol):
 
 
 class Downloader(Protocol):
-    """The way of results onto disk, as `artifacts.ResultDownloader` is it."""
+    """Downloads results to disk; `artifacts.ResultDownloader` implements it."""
 
     async def download(self, task: Task) -> FileUpdate: ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class Connections:
-    """What lies beyond this process."""
+    """What reaches outside this process."""
 
     client: ProviderClient
     downloader: Downloader
 
 
 class ChangeSignals:
-    """Wakes whoever waits for a task; the ledger, not the news, says what happened."""
+    """Wakes the callers that wait for a task to change; what changed is read from the ledger."""
 
     def __init__(self) -> None:
         self._events: dict[str | None, anyio.Event] = {}
 
     def event_for(self, task_id: str | None) -> anyio.Event:
-        """Set at the task's next change, for None at any task's. Take it before reading."""
+        """An event set at the next change of the task, or of any task if *task_id* is None.
+
+        Get it before reading the task: a change in between is then not missed.
+        """
         return self._events.setdefault(task_id, anyio.Event())
 
     def notify(self, task_id: str) -> None:
-        for who in (task_id, None):
-            if event := self._events.pop(who, None):
+        for key in (task_id, None):
+            if event := self._events.pop(key, None):
                 event.set()
 
 
 @dataclass(kw_only=True)
 class EngineContext:
-    """Shared by the parts of one engine."""
+    """What the parts of one engine share."""
 
     ledger: Ledger
     processes: ProcessRegistry
     account: str
     """Which service and key this engine works for; see `config.Settings.account`."""
     limits: Limits | None
-    """The caps on what is asked of the service; None for none."""
+    """The caps on requests to the service; None if there are none."""
     connect: Callable[[], Awaitable[Connections]]
     clock: Callable[[], float]
     """Unix seconds, UTC."""
@@ -74,17 +77,17 @@ class EngineContext:
     _connect_lock: anyio.Lock = field(default_factory=anyio.Lock)
 
     async def connections(self) -> Connections:
-        """The service and the way of results; made when first needed, for it is heavy.
+        """The provider client and the downloader, made on first use because they are heavy.
 
         Raises:
-            ServiceUnavailable: it cannot be made, as with a bad SSL_CERT_FILE or a proxy.
+            ServiceUnavailable: they cannot be made, as with a bad SSL_CERT_FILE or proxy.
         """
         async with self._connect_lock:
             if self._connections is None:
                 try:
                     self._connections = await self.connect()
                 except Exception as exc:
-                    # Of any kind: a certificate file, a proxy's address, a package for SOCKS.
+                    # Of any class: a certificate file, a proxy's address or a SOCKS package.
                     kind = getattr(exc, "strerror", None) or type(exc).__name__
                     reason = (
                         f"No connection can be prepared ({kind}); the operator checks the proxy"
@@ -93,59 +96,60 @@ class EngineContext:
                     raise ServiceUnavailable(reason, code="unreachable") from exc
             return self._connections
 
-    async def record_outcome(self, task_id: str, seen: Observation) -> Task:
-        """`Ledger.record_outcome`, and word of it."""
-        task = await self.ledger.record_outcome(task_id, seen)
+    async def record_outcome(self, task_id: str, observation: Observation) -> Task:
+        """Call `Ledger.record_outcome`, and notify those who wait for the task."""
+        task = await self.ledger.record_outcome(task_id, observation)
         self.signals.notify(task_id)
         return task
 
     async def change(self, task_id: str, change: Callable[[Task], Task]) -> Task:
-        """`Ledger.change`, and word of it."""
+        """Call `Ledger.change`, and notify those who wait for the task."""
         task = await self.ledger.change(task_id, change)
         self.signals.notify(task_id)
         return task
 
     async def claim(self, task_id: str, change: Callable[[Task], Task]) -> Task:
-        """`Ledger.claim_part`, and word of it."""
+        """Call `Ledger.claim`, and notify those who wait for the task."""
         task = await self.ledger.claim(task_id, change)
         self.signals.notify(task_id)
         return task
 
     async def acquire_request_slot(self, *, priority: bool = False) -> float:
-        """Take the right to send one request now, of the budget that all processes share.
+        """Take one token from the request budget that all processes share.
 
-        Gives 0.0, or the seconds to wait before asking again; see `pace.take_token`.
+        Returns 0.0 if the request may be sent now, or the seconds to wait before asking again;
+        see `pace.take_token`.
         """
         spend = partial(pace.take_token, at=self.clock(), priority=priority)
         return await self.ledger.update_budget(self.account, spend)
 
     async def pause_requests(self, seconds: float | None) -> None:
-        """Keep all processes from sending, as a 429 has asked; None if it named no time."""
+        """Stop all processes from sending after a 429; *seconds* is None if it named no time."""
         at = self.clock()
-        # A courtesy: it must not stand in the way of the record of what else happened.
+        # Pausing is a courtesy: if it fails, the outcome of the request must still be recorded.
         with suppress(StorageUnavailable):
             await self.ledger.update_budget(
-                self.account, lambda task: (pace.pause(task, at=at, seconds=seconds), None)
+                self.account, lambda budget: (pace.pause(budget, at=at, seconds=seconds), None)
             )
 
     async def poll(self, media: Media, provider_task_id: str) -> Observation:
-        """One look at a task. Raises what `client.GeekAIClient.get_task` does."""
-        outside = await self.connections()
+        """Poll a task once. Raises what `client.GeekAIClient.get_task` raises."""
+        connections = await self.connections()
         try:
-            return await outside.client.get_task(media, provider_task_id)
+            return await connections.client.get_task(media, provider_task_id)
         except ServiceUnavailable as exc:
             if exc.code == RATE_LIMITED:
                 await self.pause_requests(exc.retry_after_seconds)
             raise
 
     async def poll_now(self, media: Media, provider_task_id: str) -> Observation:
-        """One look that somebody waits for: ahead of the others, and not while none may go.
+        """Poll a task once for a caller that waits: before background polls, but not in a pause.
 
         Raises:
-            ServiceUnavailable: nobody may ask now; otherwise as `poll`.
+            ServiceUnavailable: no request may be sent now; otherwise as `poll`.
         """
-        if held := await self.acquire_request_slot(priority=True):
+        if wait := await self.acquire_request_slot(priority=True):
             raise ServiceUnavailable(
-                RATE_LIMIT_MESSAGE, code=RATE_LIMITED, retry_after_seconds=held
+                RATE_LIMIT_MESSAGE, code=RATE_LIMITED, retry_after_seconds=wait
             )
         return await self.poll(media, provider_task_id)

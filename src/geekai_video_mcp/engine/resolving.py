@@ -20,14 +20,8 @@ from geekai_video_mcp.errors import (
     TaskNotFound,
     quote,
 )
-from geekai_video_mcp.lifecycle import (
-    UNRESOLVED,
-    Observation,
-    Status,
-    Task,
-    advance,
-    new_task,
-)
+from geekai_video_mcp.lifecycle import Observation, Task, advance, new_task
+from geekai_video_mcp.statuses import UNRESOLVED, Status
 
 
 class Resolver:

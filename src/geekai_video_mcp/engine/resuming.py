@@ -1,9 +1,9 @@
-"""What servers that ended left behind: at start, and again whenever a process has died.
+"""Resume the tasks of servers that ended: at start, and whenever another process has died.
 
-A request that was under way when its server died is unknown, and never sent again; one that
-had not left is sent by whoever comes; an accepted one is watched. Nobody needs a key to say
-that an outcome is unknown, so that holds for the tasks of other keys as well. What an earlier
-key of the same service paid for is followed if the service shows it to this one.
+A request that was being sent when its server died is unknown, and is never sent again. One that
+had not left is sent by the next server, and an accepted one is watched. No key is needed to
+record that an outcome is unknown, so this is done for the tasks of other keys as well. Tasks of
+an earlier key of the same service are watched if the service shows them to the present key.
 """
 
 from collections.abc import Callable
@@ -11,21 +11,19 @@ from collections.abc import Callable
 from geekai_video_mcp.engine.means import EngineContext
 from geekai_video_mcp.engine.submitting import Submitter
 from geekai_video_mcp.engine.watching import Watcher
-from geekai_video_mcp.errors import GeekAIVideoError, ServiceUnavailable, SubmissionUnknown
-from geekai_video_mcp.lifecycle import (
-    INTENT_TTL,
-    POLLED,
-    UNSENT,
-    Observation,
-    Status,
-    Task,
-    advance,
-    transfer_to_account,
+from geekai_video_mcp.errors import (
+    NOT_CHARGED,
+    GeekAIVideoError,
+    ServiceUnavailable,
+    SubmissionUnknown,
 )
+from geekai_video_mcp.lifecycle import Observation, Task, advance, transfer_to_account
+from geekai_video_mcp.retries import INTENT_TTL
+from geekai_video_mcp.statuses import POLLED, UNSENT, Status
 
 
 class Recovery:
-    """Takes up what nobody carries."""
+    """Resumes tasks that no live process works on."""
 
     def __init__(
         self,
@@ -41,69 +39,72 @@ class Recovery:
         self._start = start
 
     async def sweep(self) -> None:
-        """Look once for what was left behind."""
-        means = self._context
-        means.processes.remove_stale()
-        # First: what a dead process was told is no unknown outcome.
-        await means.ledger.replay_journal()
-        for task in await means.ledger.unfinished(means.account):
+        """Resume every unfinished task that no live process works on."""
+        context = self._context
+        context.processes.remove_stale()
+        # First: a response that a dead process wrote to the journal makes its outcome known.
+        await context.ledger.replay_journal()
+        for task in await context.ledger.unfinished(context.account):
             await self.resume(task)
-        for task in await means.ledger.unfinished_of_other_accounts(means.account):
+        for task in await context.ledger.unfinished_of_other_accounts(context.account):
             if task.status in UNSENT and not self._has_live_owner(task):
                 await self._close_if_unsendable(task)
 
     async def resume(self, task: Task) -> None:
-        """Go on with a task of ours where its last server stopped, unless one is at it."""
+        """Continue a task of this account, unless a live process already does."""
         if task.status not in UNSENT:
             self._watcher.watch(task.id)
         elif not self._has_live_owner(task) and not await self._close_if_unsendable(task):
             self._start(self._resend, task)
 
     async def adopt_from_previous_key(self) -> None:
-        """Follow what earlier keys of this service paid for. Free: one look at each."""
-        means = self._context
-        address, _, _ = means.account.partition("#")
-        for task in await means.ledger.unfinished_of_other_accounts(means.account):
-            same = task.account.partition("#")[0] == address and task.status in POLLED
-            if same and not (task.lease_holder and means.processes.is_alive(task.lease_holder)):
+        """Watch the tasks that earlier keys of this service paid for. Free: one poll for each."""
+        context = self._context
+        address, _, _ = context.account.partition("#")
+        for task in await context.ledger.unfinished_of_other_accounts(context.account):
+            adoptable = task.account.partition("#")[0] == address and task.status in POLLED
+            if adoptable and not (
+                task.lease_holder and context.processes.is_alive(task.lease_holder)
+            ):
                 self._start(self._adopt_task, task)
 
     async def _adopt_task(self, task: Task) -> None:
-        means = self._context
+        context = self._context
         try:
-            seen = await means.poll_now(task.media, str(task.provider_task_id))
+            observation = await context.poll_now(task.media, str(task.provider_task_id))
         except GeekAIVideoError:
-            return  # another account's, or no answer: its own key may still follow it
-        await means.change(
-            task.id, lambda task: transfer_to_account(task, seen, account=means.account)
+            return  # another account's task, or no answer: its own key may still watch it
+        await context.change(
+            task.id, lambda task: transfer_to_account(task, observation, account=context.account)
         )
         self._watcher.watch(task.id)
 
     def _has_live_owner(self, task: Task) -> bool:
-        """Whether somebody is at work on its submission.
+        """Whether a live process works on its submission.
 
-        This process may have given it up, when the disk refused what came of it; and it may
-        have taken up what a dead one left, and wait for the service with it.
+        The owner alone does not tell for this process: it may have stopped because the disk
+        refused the outcome, or it may be sending what a dead process left.
         """
         if self._submitter.is_active(task.id):
             return True
-        owners, owner = self._context.processes, task.owner
-        return owner is not None and owner != owners.own_id and owners.is_alive(owner)
+        processes, owner = self._context.processes, task.owner
+        return owner is not None and owner != processes.own_id and processes.is_alive(owner)
 
     async def _close_if_unsendable(self, task: Task) -> bool:
-        """Whether nothing can be sent for it any more; then that is recorded, with why."""
+        """Record why the request can no longer be sent, if it cannot; return whether that is so."""
         if task.status is Status.SUBMITTING:
-            why = "The server ended while the request was under way"
+            why = "The server ended while the request was being sent"
             await self._record_orphan(task, Status.UNKNOWN, SubmissionUnknown(why))
             return True
         if not 0 <= self._context.clock() - task.created_at <= INTENT_TTL:
             why = "The server ended before the request was sent, too long ago to send it now"
-            await self._record_orphan(task, Status.REJECTED, ServiceUnavailable(why))
+            not_sent = ServiceUnavailable(why, money=NOT_CHARGED)
+            await self._record_orphan(task, Status.REJECTED, not_sent)
             return True
         return False
 
     async def _record_orphan(self, task: Task, status: Status, why: GeekAIVideoError) -> None:
-        seen = Observation(
+        observation = Observation(
             status=status,
             at=self._context.clock(),
             owner=task.owner,
@@ -112,13 +113,13 @@ class Recovery:
             error_message=why.message,
         )
 
-        def given_up(now: Task) -> Task:
+        def close(current: Task) -> Task:
             # It may have been answered since the sweep read it.
-            return advance(now, seen) if now.status is task.status else now
+            return advance(current, observation) if current.status is task.status else current
 
-        await self._context.change(task.id, given_up)
+        await self._context.change(task.id, close)
 
     async def _resend(self, task: Task) -> None:
-        """Send an intent whose process died before a byte left."""
+        """Send a recorded request whose process died before a byte left."""
         await self._submitter.send(task)
         self._watcher.watch(task.id)

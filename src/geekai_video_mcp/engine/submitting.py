@@ -1,8 +1,8 @@
-"""From an intent to an answer: the only code that spends money.
+"""From a recorded request to its response: the only code that spends money.
 
-A row is durable before a byte leaves. The claim to send is given once for each attempt, by
-the ledger. The POST and the record of its answer stand in one shield, so no cancelling can
-come between. Only what surely did not run is attempted again.
+A row is durable before a byte leaves. The ledger grants the claim to send once for each attempt.
+The POST and the recording of its response are in one cancellation shield, so no cancellation can
+come between them. Only a request that certainly was not executed is attempted again.
 """
 
 import logging
@@ -19,6 +19,7 @@ from geekai_video_mcp.admission import admit
 from geekai_video_mcp.engine.means import RATE_LIMIT_MESSAGE, EngineContext, ProviderClient
 from geekai_video_mcp.errors import (
     MAYBE_CHARGED,
+    NOT_CHARGED,
     RATE_LIMITED,
     CapReached,
     GeekAIVideoError,
@@ -32,44 +33,38 @@ from geekai_video_mcp.errors import (
     quote,
 )
 from geekai_video_mcp.ledger import Admission
-from geekai_video_mcp.lifecycle import (
-    INTENT_TTL,
-    Observation,
-    Status,
-    Task,
-    advance,
-    retry_delay,
-    with_typical_duration,
-)
+from geekai_video_mcp.lifecycle import Observation, Task, advance, with_typical_duration
 from geekai_video_mcp.pace import typical_duration
+from geekai_video_mcp.retries import INTENT_TTL, retry_delay
+from geekai_video_mcp.statuses import Status
 
 logger = logging.getLogger(__name__)
 
 DRAIN_TIMEOUT: Final = 8.0
-"""Seconds that closing waits for the answer to a POST under way; a host soon kills us."""
+"""Seconds that shutdown waits for the response to a POST; hosts kill a server soon after."""
 CLAIM_RETRY_DELAY: Final = 5.0
-"""Seconds between attempts to record that a request is about to leave, on a failing disk."""
+"""Seconds between attempts to record, on a failing disk, that a request is about to leave."""
 
 SubmissionFailure = (
     RequestRefused | NotAuthorised | ServiceUnavailable | SubmissionUnknown | LedgerTooNew
 )
-"""The ends of a submission that say why, in a sentence the ledger keeps."""
+"""The failures of a submission whose message is recorded in the ledger."""
 
 
 class _NotClaimed(Exception):
-    """The disk did not take the claim; nothing was sent, and it is worth asking again."""
+    """The disk refused to record the claim; nothing was sent, and another attempt may work."""
 
 
 @dataclass
 class PendingSubmission:
-    """What the caller of a submission brings, and what it waits for."""
+    """The body of a submission, and what its caller waits for."""
 
     body: Mapping[str, Any]
     """The request as it is to be sent."""
     recorded: anyio.Event = field(default_factory=anyio.Event)
     answered: anyio.Event = field(default_factory=anyio.Event)
     duplicate_of: Task | None = None
-    """The earlier task that was found in place of a new one."""
+    """The earlier task that is returned instead of a new one."""
     error: GeekAIVideoError | None = None
 
     def finish(self, error: GeekAIVideoError | None = None) -> None:
@@ -87,11 +82,11 @@ class Submitter:
         self._active: Counter[str] = Counter()
 
     def is_active(self, task_id: str) -> bool:
-        """Whether this process is at work on the task's submission right now."""
+        """Whether this process is submitting the task now."""
         return self._active[task_id] > 0
 
     async def record_and_send(self, task: Task, pending: PendingSubmission) -> None:
-        """Record a new task, then send it; a repeat is neither recorded nor sent."""
+        """Record a new task, then send it; a duplicate is neither recorded nor sent."""
         try:
             with self._marked_active(task.id):
                 task = await self._with_typical_duration(task)
@@ -110,19 +105,19 @@ class Submitter:
 
     def _admission(self, task: Task) -> Admission:
         limits, at = self._context.limits, task.created_at
-        return lambda beside: admit(task, beside, limits=limits, at=at)
+        return lambda existing: admit(task, existing, limits=limits, at=at)
 
     async def send(self, task: Task) -> None:
-        """POST until it has left once, or surely will not; what came of it is in the ledger.
+        """POST until the request has left once, or certainly will not; record the outcome.
 
         Raises:
-            StorageUnavailable: what came of it could not be recorded.
+            StorageUnavailable: the outcome could not be recorded.
         """
         with self._marked_active(task.id):
             await self._send_until_settled(task)
 
     async def _send_until_settled(self, task: Task) -> None:
-        tried = {True: 0, False: 0}
+        attempts = {True: 0, False: 0}
         while True:
             claimed: Task | None = None
             try:
@@ -137,55 +132,57 @@ class Submitter:
                 delay = CLAIM_RETRY_DELAY
             except LedgerTooNew as exc:
                 if task.owner != self._context.processes.own_id:
-                    raise  # a dead process's intent: the newer server may send it
+                    raise  # a request that a dead process recorded: the newer server may send it
                 await self._record_failure(task, Status.REJECTED, exc)
                 return None
             except ServiceUnavailable as exc:
                 limited = exc.code == RATE_LIMITED
-                again = retry_delay(
-                    tried=tried[limited],
+                retry_after = retry_delay(
+                    tried=attempts[limited],
                     limited=limited,
                     retry_after_seconds=exc.retry_after_seconds,
                 )
-                tried[limited] += 1
-                status = Status.REJECTED if again is None else Status.INTENDED
+                attempts[limited] += 1
+                status = Status.REJECTED if retry_after is None else Status.INTENDED
                 task = await self._record_failure(claimed or task, status, exc)
                 if claimed and limited:
-                    asked = exc.retry_after_seconds
-                    await self._context.pause_requests(again if asked is None else asked)
-                if again is None:
+                    requested = exc.retry_after_seconds
+                    await self._context.pause_requests(
+                        retry_after if requested is None else requested
+                    )
+                if retry_after is None:
                     return None
-                delay = again
+                delay = retry_after
             await anyio.sleep(delay)
 
     async def _with_typical_duration(self, task: Task) -> Task:
         with nothing_charged():
-            spans = await self._context.ledger.duration_history(
+            samples = await self._context.ledger.duration_history(
                 task.account, str(task.duration_key)
             )
-        return with_typical_duration(task, typical_duration(spans))
+        return with_typical_duration(task, typical_duration(samples))
 
     async def _wait_until_allowed(self, task: Task) -> None:
-        """Wait while the service wants to be left alone, and then go ahead of every look.
+        """Wait until requests are allowed, and then take a slot before every background poll.
 
         Raises:
-            ServiceUnavailable: it has been too long to send the task now.
+            ServiceUnavailable: the task is too old to be sent now.
         """
-        while held := await self._acquire_slot():
+        while wait := await self._acquire_slot():
             if self._context.clock() - task.created_at > INTENT_TTL:
                 raise ServiceUnavailable(
                     RATE_LIMIT_MESSAGE, code=RATE_LIMITED, retry_after_seconds=math.inf
                 )
-            await anyio.sleep(held)
+            await anyio.sleep(wait)
 
     async def _acquire_slot(self) -> float:
         try:
             return await self._context.acquire_request_slot(priority=True)
         except StorageUnavailable:
-            return 0.0  # the claim comes next, and will say so
+            return 0.0  # the claim comes next, and raises the same error
 
     async def drain(self) -> None:
-        """Give the answers to POSTs under way a moment to arrive, then let go of them."""
+        """Wait a moment for the responses to POSTs that were sent, then stop shielding them."""
         with anyio.move_on_after(DRAIN_TIMEOUT, shield=True):
             while self._posts:  # one may begin while another ends
                 await next(iter(self._posts.values())).wait()
@@ -198,35 +195,37 @@ class Submitter:
 
     @contextmanager
     def _retry_while_unsent(self, task: Task) -> Generator[None]:
-        """A disk that fails before anything was sent: worth another attempt, within limits."""
-        means = self._context
+        """Turn a disk failure before the request was sent into another attempt, within limits."""
+        context = self._context
         try:
             with nothing_charged():
                 yield
         except StorageUnavailable as exc:
-            # A row recorded here would be sent by the next process, so its caller must not
-            # be told to call again: the task is on its way, late.
-            fresh = means.clock() - task.created_at <= INTENT_TTL
-            if task.owner == means.processes.own_id and fresh:
+            # The next process would send a row recorded here, so its caller must not be told to
+            # call again: the task will be sent late.
+            fresh = context.clock() - task.created_at <= INTENT_TTL
+            if task.owner == context.processes.own_id and fresh:
                 raise _NotClaimed from exc
             raise
 
     async def _claim_attempt(self, task: Task) -> Task | None:
-        """The task, ours to send now; None if another process or an end has taken it."""
-        me, attempt = self._context.processes.own_id, task.attempt + 1
+        """The task, for this process to send; None if another process has it or it has ended."""
         claim = Observation(
-            status=Status.SUBMITTING, at=self._context.clock(), owner=me, attempt=attempt
+            status=Status.SUBMITTING,
+            at=self._context.clock(),
+            owner=self._context.processes.own_id,
+            attempt=task.attempt + 1,
         )
-        found: list[Task] = []
+        before: list[Task] = []
 
-        def take(task: Task) -> Task:
-            found.append(task)
+        def take_claim(task: Task) -> Task:
+            before.append(task)
             return advance(task, claim)
 
         with self._retry_while_unsent(task):
-            taken = await self._context.claim(task.id, take)
-        # By whether this very change was made: the attempt may stand in our name already.
-        return None if taken is found[-1] else taken
+            claimed = await self._context.claim(task.id, take_claim)
+        # Whether this very change was made counts: the task may bear our name and attempt already.
+        return None if claimed is before[-1] else claimed
 
     @contextmanager
     def _marked_active(self, task_id: str) -> Generator[None]:
@@ -238,7 +237,7 @@ class Submitter:
 
     @contextmanager
     def _shielded(self) -> Generator[None]:
-        """From the claim to the record of the answer, no cancelling may come between."""
+        """Shield the block from cancellation, from the claim until the response is recorded."""
         with anyio.CancelScope(shield=True) as scope:
             self._posts[scope] = anyio.Event()
             try:
@@ -247,15 +246,15 @@ class Submitter:
                 self._posts.pop(scope).set()
 
     async def _post_and_record(self, task: Task, body: dict[str, object]) -> None:
-        outside = await self._context.connections()
+        connections = await self._context.connections()
         try:
-            seen = await self._send_once(outside.client, task, body)
+            observation = await self._send_once(connections.client, task, body)
         except (RequestRefused, NotAuthorised) as exc:
             await self._record_failure(task, Status.REJECTED, exc)
         except SubmissionUnknown as exc:
             await self._record_unknown(task, exc)
         else:
-            await self._record_accepted(task, seen)
+            await self._record_accepted(task, observation)
 
     async def _send_once(
         self, client: ProviderClient, task: Task, body: dict[str, object]
@@ -265,34 +264,40 @@ class Submitter:
         except GeekAIVideoError:
             raise
         except Exception as exc:
-            # Whatever went wrong, bytes may have left: never to be sent again unasked.
-            logger.error("task %s broke off: %s", task.id, type(exc).__name__)  # noqa: TRY400 - a traceback prints words, prompts among them
-            msg = f"The submission broke off ({type(exc).__name__})"
+            # Bytes may have left, so only a person may have the request sent again.
+            logger.error(  # noqa: TRY400 - a traceback prints local text such as prompts
+                "the submission of task %s was interrupted: %s", task.id, type(exc).__name__
+            )
+            msg = f"The request was interrupted ({type(exc).__name__})"
             raise SubmissionUnknown(msg) from exc
 
     async def _record_unknown(self, task: Task, why: SubmissionUnknown) -> None:
         try:
             await self._record_failure(task, Status.UNKNOWN, why, raw_response=why.raw_response)
         except StorageUnavailable as exc:
-            msg = f"That no answer came to task {task.id}"
+            msg = f"The missing response to task {task.id}"
             raise StorageUnavailable(msg, exc.reason, money=MAYBE_CHARGED) from exc
 
-    async def _record_accepted(self, task: Task, seen: Observation) -> None:
-        seen = replace(seen, owner=task.owner, attempt=task.attempt)
+    async def _record_accepted(self, task: Task, observation: Observation) -> None:
+        observation = replace(observation, owner=task.owner, attempt=task.attempt)
         try:
-            await self._context.record_outcome(task.id, seen)
+            await self._context.record_outcome(task.id, observation)
         except StorageUnavailable as exc:
-            named = quote(str(seen.provider_task_id))
-            logger.error(  # noqa: TRY400 - said in one line
-                "task %s is %s at GeekAI, and the ledger could not be told", task.id, named
+            provider_id = quote(str(observation.provider_task_id))
+            logger.error(  # noqa: TRY400 - a traceback adds nothing
+                "task %s is %s at GeekAI, and this could not be recorded in the ledger",
+                task.id,
+                provider_id,
             )
-            msg = f"The answer to task {task.id}, which GeekAI calls {named},"
+            msg = f"The response to task {task.id}, which GeekAI calls {provider_id},"
             raise StorageUnavailable(msg, exc.reason, money=MAYBE_CHARGED) from exc
 
     async def _record_failure(
         self, task: Task, status: Status, why: SubmissionFailure, *, raw_response: str | None = None
     ) -> Task:
-        seen = Observation(
+        # Only an unknown outcome may have been charged, and `SubmissionUnknown` says so itself.
+        why.money = why.money or NOT_CHARGED
+        observation = Observation(
             status=status,
             at=self._context.clock(),
             owner=task.owner,
@@ -301,5 +306,5 @@ class Submitter:
             error_message=why.message,
             raw_response=raw_response,
         )
-        with nothing_charged():  # or `_record_unknown` says what else is known
-            return await self._context.record_outcome(task.id, seen)
+        with nothing_charged():  # `_record_unknown` replaces the sentence about money
+            return await self._context.record_outcome(task.id, observation)

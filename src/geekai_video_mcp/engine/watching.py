@@ -1,8 +1,8 @@
 """From an accepted task to a file on disk: one watcher per task, in all processes together.
 
-A look is free and harmless, so the lease that keeps watchers apart may be lost without
-loss. A look or a download that fails changes nothing but when to try again. Every look is
-taken from the budget that all processes share.
+A poll is free and harmless, so losing the lease that keeps watchers apart does no damage. A
+poll or a download that fails changes nothing except the time of the next attempt. Every poll
+takes a token from the budget that all processes share.
 """
 
 import logging
@@ -15,51 +15,45 @@ from typing import Final
 import anyio
 
 from geekai_video_mcp.engine.means import EngineContext
-from geekai_video_mcp.errors import (
-    GeekAIVideoError,
-    ServiceUnavailable,
-    TaskNotFound,
-)
+from geekai_video_mcp.errors import GeekAIVideoError, ServiceUnavailable, TaskNotFound
 from geekai_video_mcp.lifecycle import (
-    DOWNLOAD_RETRY_DELAYS,
     LEASE_SECONDS,
-    POLLED,
-    FileStatus,
     FileUpdate,
-    Status,
     Task,
     acquire_lease,
     advance,
-    download_retry_delay,
+    needs_watching,
     poll_due,
     record_file,
     record_missed_poll,
 )
+from geekai_video_mcp.retries import DOWNLOAD_RETRY_DELAYS, download_retry_delay
+from geekai_video_mcp.statuses import FileStatus, Status
 
 logger = logging.getLogger(__name__)
 
 POLL_RETRY_DELAY: Final = 10.0
-"""Seconds until the next look after one that was not answered, unless the service says."""
+"""Seconds until the next poll after one without an answer, unless the service asks for more."""
 
 MAX_QUEUE_WAIT: Final = 1.0
-"""Seconds to wait in line for a token, twice what one takes to come. A block is waited out
-beside the line, so that each task's lease is renewed meanwhile."""
+"""Seconds to wait in the queue for a token, twice the time in which one is refilled. A longer
+pause is waited out outside the queue, so that the lease of each task is renewed meanwhile."""
 
 
 class Watcher:
-    """Watches tasks for this process."""
+    """Polls and downloads the tasks of this process."""
 
     def __init__(self, context: EngineContext, *, start: Callable[..., None]) -> None:
         self._context = context
         self._start = start
         self._watched: set[str] = set()
         self._dead_link_counts = Counter[str]()
-        """How often a task's link was found dead, the fresh one included."""
-        # In order of asking; and one in line for a token is enough to learn when there is one.
+        """How often the download link of a task was dead, even after it was refreshed."""
+        # First come, first served; and one caller is enough to learn when there is a token.
         self._queue = anyio.Lock()
 
     def watch(self, task_id: str) -> None:
-        """Watch the task to its end in the background, unless this process already does."""
+        """Watch the task in the background until it settles, unless this process already does."""
         if task_id not in self._watched:
             self._watched.add(task_id)
             self._start(self._watch_task, task_id)
@@ -72,8 +66,8 @@ class Watcher:
                 elif not poll_due(task, at=self._context.clock()):
                     ahead = (task.next_poll_at or 0.0) - self._context.clock()
                     await anyio.sleep(min(max(ahead, 0.0), LEASE_SECONDS / 2))
-                elif held := await self._wait_for_token():
-                    await anyio.sleep(min(held, LEASE_SECONDS / 2))
+                elif wait := await self._wait_for_token():
+                    await anyio.sleep(min(wait, LEASE_SECONDS / 2))
                 else:
                     await self._poll(task)
         finally:
@@ -81,26 +75,28 @@ class Watcher:
             self._dead_link_counts.pop(task_id, None)
 
     async def _acquire_lease(self, task_id: str) -> Task | None:
-        """The task, ours to watch now; None when another process does, or nobody needs to."""
-        owners, clock = self._context.processes, self._context.clock
-        task = await self._context.ledger.find(task_id)
-        if task is None or task.settled or task.status not in POLLED | {Status.SUCCEED}:
+        """The task if this process watches it from now on; None if it must not or need not."""
+        processes = self._context.processes
+
+        def take_lease(task: Task) -> Task:
+            if not needs_watching(task):
+                return task
+            holder = task.lease_holder
+            gone = holder if holder is not None and not processes.is_alive(holder) else None
+            # The time is read inside the transaction. Read before a wait for the ledger, it
+            # would let a lease that was given meanwhile look as if a clock had been set back.
+            return acquire_lease(
+                task, holder=processes.own_id, at=self._context.clock(), dead_holder=gone
+            )
+
+        try:
+            task = await self._context.ledger.change(task_id, take_lease)
+        except KeyError:  # a duplicate, or a request that was refused, is not recorded
             return None
-        gone = (
-            task.lease_holder
-            if task.lease_holder and not owners.is_alive(task.lease_holder)
-            else None
-        )
-        # The time is read in its turn at the ledger: by one that was read before a wait for
-        # it, a lease given meanwhile would end too late to be true, and count for nothing.
-        task = await self._context.ledger.change(
-            task_id,
-            lambda task: acquire_lease(task, holder=owners.own_id, at=clock(), dead_holder=gone),
-        )
-        return task if task.lease_holder == owners.own_id and not task.settled else None
+        return task if needs_watching(task) and task.lease_holder == processes.own_id else None
 
     async def _wait_for_token(self) -> float:
-        """Wait in line for the right to look; 0.0 with it, or the seconds to come back after."""
+        """Wait for a token to poll; return 0.0 with it, or the seconds after which to ask again."""
         async with self._queue:
             while True:
                 wait = await self._context.acquire_request_slot()
@@ -110,18 +106,18 @@ class Watcher:
 
     async def _poll(self, task: Task) -> None:
         try:
-            seen = await self._context.poll(task.media, str(task.provider_task_id))
+            observation = await self._context.poll(task.media, str(task.provider_task_id))
         except ServiceUnavailable as exc:
             delay = max(POLL_RETRY_DELAY, exc.retry_after_seconds or 0.0)
             await self._record_missed_poll(task, delay)
         except TaskNotFound:
             await self._record_missed_poll(task, POLL_RETRY_DELAY * 3, not_found=True)
         except GeekAIVideoError as exc:
-            # A key that was changed or a service that forgot: the task may still be running.
-            logger.warning("a look at task %s was refused: %s", task.id, type(exc).__name__)
+            # The key was changed, or the service lost the task: it may still be running.
+            logger.warning("polling task %s was refused: %s", task.id, type(exc).__name__)
             await self._record_missed_poll(task, POLL_RETRY_DELAY * 3)
         else:
-            await self._context.change(task.id, lambda task: advance(task, seen))
+            await self._context.change(task.id, lambda task: advance(task, observation))
 
     async def _record_missed_poll(
         self, task: Task, delay: float, *, not_found: bool = False
@@ -132,52 +128,52 @@ class Watcher:
         await self._context.change(task.id, missed)
 
     async def _fetch_file(self, task: Task) -> None:
-        fact = FileUpdate(status=FileStatus.NONE)
-        async with anyio.create_task_group() as meanwhile:
-            meanwhile.start_soon(self._keep_lease, task.id)
-            fact = await self._download(task)
-            meanwhile.cancel_scope.cancel()
-        task = await self._context.change(task.id, lambda task: record_file(task, fact))
+        update = FileUpdate(status=FileStatus.NONE)
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._keep_lease, task.id)
+            update = await self._download(task)
+            group.cancel_scope.cancel()
+        task = await self._context.change(task.id, lambda task: record_file(task, update))
         if not task.settled:
             await anyio.sleep(download_retry_delay(task.failed_downloads))
 
     async def _keep_lease(self, task_id: str) -> None:
-        """A download may outlast a lease, and another watcher would publish a second copy."""
+        """Renew the lease during a download, or another watcher would publish a second copy."""
         while True:
             await anyio.sleep(LEASE_SECONDS / 2)
             await self._acquire_lease(task_id)
 
     async def _download(self, task: Task) -> FileUpdate:
         try:
-            fetcher = (await self._context.connections()).downloader
-            fact = await fetcher.download(task)
-            if fact.status is FileStatus.LOST:
-                fact = await fetcher.download(await self._refresh_link(task))
-            if fact.status is FileStatus.LOST and not self._count_dead_link(task.id):
-                # A fresh file may need minutes to reach every edge of its host.
-                fact = replace(fact, status=FileStatus.NONE)
+            downloader = (await self._context.connections()).downloader
+            update = await downloader.download(task)
+            if update.status is FileStatus.LOST:
+                update = await downloader.download(await self._refresh_link(task))
+            if update.status is FileStatus.LOST and not self._count_dead_link(task.id):
+                # A new file may need minutes to reach every edge server of its host.
+                update = replace(update, status=FileStatus.NONE)
         except ServiceUnavailable as exc:
             return FileUpdate(status=FileStatus.NONE, error=exc.reason)
         except GeekAIVideoError as exc:
             return FileUpdate(status=FileStatus.NONE, error=exc.message)
-        return fact
+        return update
 
     def _count_dead_link(self, task_id: str) -> bool:
-        """Whether a dead link has been tried often enough; other failures do not count."""
+        """Count a dead link; return whether there were enough of them to give up."""
         self._dead_link_counts[task_id] += 1
         return self._dead_link_counts[task_id] > len(DOWNLOAD_RETRY_DELAYS)
 
     async def _refresh_link(self, task: Task) -> Task:
-        """The task with the link that the service gives now: the old one is dead."""
-        service = (await self._context.connections()).client
+        """Ask the service for a new download link, because the old one is dead."""
+        client = (await self._context.connections()).client
         try:
-            seen = await service.get_task(task.media, str(task.provider_task_id))
+            observation = await client.get_task(task.media, str(task.provider_task_id))
         except TaskNotFound:
             return task
         except ServiceUnavailable:
             raise
         except GeekAIVideoError as exc:
-            # Its own words are about a request that costs nothing; this video was paid for.
+            # The message of the error is about the poll, which is free; this video was paid for.
             reason = f"Its link has expired, and GeekAI gave no new one ({type(exc).__name__})"
             raise ServiceUnavailable(reason) from exc
-        return await self._context.change(task.id, lambda task: advance(task, seen))
+        return await self._context.change(task.id, lambda task: advance(task, observation))

@@ -1,8 +1,8 @@
-"""What a caller may ask for: the tools' arguments as pydantic models. Pure.
+"""The tools' arguments as pydantic models. Pure.
 
-Field names are GeekAI's where it has one. What is checked here is what no model could
-make sense of; what a particular model takes is for the service to say, and sizes,
-resolutions, ratios, fps and durations go through in the caller's own spelling.
+Field names are GeekAI's where it has one. Only what no model could use is refused here; what a
+particular model supports is decided by the catalogue and the service, and sizes, resolutions,
+ratios, fps and durations are passed through as the caller wrote them.
 """
 
 import difflib
@@ -37,7 +37,8 @@ from geekai_video_mcp.inputs.fields import (
     validate_json,
 )
 from geekai_video_mcp.inputs.media import MediaFields, media_fields
-from geekai_video_mcp.wire import GenerationRequest, ImageRequest, VideoRequest
+from geekai_video_mcp.lifecycle import Media
+from geekai_video_mcp.requests import GenerationRequest
 
 PROMPT_LIMIT: Final = 20_000
 """Characters. The longest prompt limit of any model GeekAI offers is Wan 3's (read 2026-11-22)."""
@@ -64,7 +65,7 @@ class Arguments(BaseModel):
 
     @classmethod
     def parse(cls, arguments: Mapping[str, Any], *, service_url: str = "") -> Self:
-        """The arguments as a value. SafeHttpClient of the service itself may be given on any host.
+        """The arguments as a value. Links to the service itself are accepted whatever its host.
 
         Raises:
             RequestRefused: naming every argument that is wrong, in one line.
@@ -77,7 +78,7 @@ class Arguments(BaseModel):
 
 
 class ExtraBody(BaseModel):
-    """Settings of single models; members not named here are passed on as they are."""
+    """Model-specific settings; members not named here are passed through unchanged."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
@@ -100,10 +101,14 @@ _EXTRA: Final = {
 """Their names say enough: written out, the members would be a tenth of the whole tool list."""
 
 
+_OURS: Final = {"idempotency_key", "variation", "dry_run"}
+"""Arguments that are not sent: the server's own."""
+
+
 class Generate(Arguments):
     """What both generating tools take: GeekAI's common fields, and ours."""
 
-    request_type: ClassVar[type[GenerationRequest]]
+    media: ClassVar[Media]
     media_fields: ClassVar[MediaFields]
     """Which members of the body are pictures, videos and sound, as the types below mark them."""
 
@@ -131,10 +136,6 @@ class Generate(Arguments):
     @classmethod
     def __pydantic_init_subclass__(cls, **_: object) -> None:
         cls.media_fields = media_fields(cls)
-        if renamed := cls.media_fields.keys() - set(_argument_names(cls.request_type)):
-            # Under another name it would not be found in the body, and be sent as it is.
-            msg = f"{cls.request_type.__name__} has no field named {', '.join(sorted(renamed))}"
-            raise TypeError(msg)
 
     @model_validator(mode="after")
     def _reject_conflicts(self) -> Self:
@@ -152,29 +153,27 @@ class Generate(Arguments):
         ratio = _RATIO.fullmatch(self.aspect_ratio or "")
         if not (size and ratio) or int(ratio[2]) == 0 or int(size[2]) == 0:
             return None
-        asked, given = int(ratio[1]) / int(ratio[2]), int(size[1]) / int(size[2])
-        if asked and abs(given / asked - 1) <= RATIO_SLACK:
+        ratio_given, ratio_of_size = int(ratio[1]) / int(ratio[2]), int(size[1]) / int(size[2])
+        if ratio_given and abs(ratio_of_size / ratio_given - 1) <= RATIO_SLACK:
             return None
-        return "size and aspect_ratio differ; give one of them"
+        return "size and aspect_ratio contradict each other; give only one"
 
     def _duplicated_in_extra_body(self) -> str | None:
         extra = set(self.extra_body.model_extra or ()) if self.extra_body else set[str]()
-        twice = sorted(extra & set(_argument_names(self.request_type)))
-        if not twice:
+        misplaced = sorted(extra & (set(_argument_names(type(self))) - _OURS))
+        if not misplaced:
             return None
-        return f"extra_body holds {', '.join(twice)}; give it as an argument of its own"
+        return f"extra_body: {', '.join(misplaced)} belongs at the top level, as an argument"
 
     def to_request(self, *, default_model: str) -> GenerationRequest:
         """The request to send: what the caller set, a model, and `async` always true.
 
-        GeekAI cuts a synchronous answer after five minutes, and with it the task id of a
-        job that goes on. The caller's `async: false` means "wait here", which is ours to do.
+        GeekAI cuts a synchronous response after five minutes, and with it the id of a task that
+        goes on. The caller's `async: false` means "wait here", which this server does itself.
         """
-        ours = {"idempotency_key", "variation", "dry_run"}
-        asked = self.model_dump(by_alias=True, exclude_none=True, exclude=ours)
-        return self.request_type.model_validate(
-            {**asked, "model": self.model or default_model, "async": True}
-        )
+        given = self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=_OURS)
+        body = {"model": default_model, **given, "async": True}
+        return GenerationRequest(self.media, body)
 
 
 def _argument_names(model: type[BaseModel]) -> Sequence[str]:
@@ -193,7 +192,7 @@ class GenerateImage(Generate):
 
     model_config = ConfigDict(json_schema_extra=_drop_repeated_descriptions)
 
-    request_type = ImageRequest
+    media = Media.IMAGE
 
     image: Picture | None = None
     """To start from."""
@@ -207,7 +206,7 @@ class GenerateImage(Generate):
 class GenerateVideo(Generate):
     """Arguments of `generate_video`: every field of POST /videos/generations."""
 
-    request_type = VideoRequest
+    media = Media.VIDEO
 
     image: Pictures | None = Field(
         None, description="First frame: https URL, file path, data URI or task:ID"
@@ -231,7 +230,7 @@ class GenerateVideo(Generate):
         size, lines = _SIZE.fullmatch(self.size or ""), _RESOLUTION.fullmatch(self.resolution or "")
         if not (size and lines) or int(lines[1]) in (int(size[1]), int(size[2])):
             return None
-        return "size and resolution differ; give one of them"
+        return "size and resolution contradict each other; give only one"
 
 
 class GetVideoTask(Arguments):
@@ -273,17 +272,17 @@ class ListVideoModels(Arguments):
     free: bool | None = None
 
 
-def _describe_errors(refusal: ValidationError, model: type[BaseModel]) -> str:
-    """Every mistake, by argument, in one line; never the caller's value itself."""
-    told = [
-        _describe_error(error["loc"], error["type"], error["msg"], model)
-        for error in refusal.errors(include_url=False, include_input=False, include_context=False)
+def _describe_errors(error: ValidationError, model: type[BaseModel]) -> str:
+    """Every wrong argument and why, in one line; never the caller's value itself."""
+    messages = [
+        _describe_error(each["loc"], each["type"], each["msg"], model)
+        for each in error.errors(include_url=False, include_input=False, include_context=False)
     ]
-    return "; ".join(dict.fromkeys(told))
+    return "; ".join(dict.fromkeys(messages))
 
 
 def _describe_error(
-    loc: tuple[int | str, ...], kind: str, what: str, model: type[BaseModel]
+    loc: tuple[int | str, ...], kind: str, pydantic_message: str, model: type[BaseModel]
 ) -> str:
     where = sanitize(".".join(map(str, loc)), limit=64)
     if kind == "extra_forbidden":
@@ -293,6 +292,8 @@ def _describe_error(
         )
         return f"{where}: no such argument; {hint}"
     if kind == "missing":
-        return f"{where}: is needed"
-    message = what.removeprefix("Value error, ").removeprefix("Input ").removeprefix("String ")
+        return f"{where} is required"
+    message = pydantic_message
+    for prefix in ("Value error, ", "Input ", "String "):
+        message = message.removeprefix(prefix)
     return f"{where}: {message}" if where else message

@@ -1,6 +1,7 @@
-"""The kinds of arguments: what each may hold, checked before it is anybody's. Pure.
+"""The types of tool arguments, with their checks. Pure.
 
-A check raises ValueError in words that name what to give instead, and never the value.
+A check raises ValueError with a message that says what to pass instead; a message never
+contains the value.
 """
 
 import json
@@ -20,12 +21,12 @@ from pydantic import (
 from geekai_video_mcp import references
 from geekai_video_mcp.inputs.media import MediaKind
 
-INTEGER_BITS: Final = 64
-"""Of an integer in `extra_body`, such as a seed: more is exact in no other language."""
+MAX_INTEGER_BITS: Final = 64
+"""Bits of an integer in `extra_body`, such as a seed: more are exact in no other language."""
 INT32: Final = 2**31 - 1
-"""The largest number that every client and store passes on unchanged."""
-PICTURES: Final = 9
-"""Pictures in one list: the most that any model is documented to take (read 2026-11-22)."""
+"""The largest integer that every client and store passes on unchanged."""
+MAX_PICTURES: Final = 9
+"""Images in one list: the most that any model is documented to accept (read 2026-11-22)."""
 SHORT_TEXT_LIMIT: Final = 128
 """Characters of a setting such as a model id or a size: four times the longest known."""
 
@@ -34,7 +35,7 @@ MAX_EXTRA_DEPTH: Final = 16
 
 
 def _reject_nul(text: str) -> str:
-    """Text that every store and every JSON writer can hold."""
+    """NUL is the one character that not every store and JSON writer accepts."""
     if "\0" in text:
         msg = "contains a NUL character; remove it"
         raise ValueError(msg)
@@ -42,24 +43,24 @@ def _reject_nul(text: str) -> str:
 
 
 def _reject_surrogates(text: object) -> object:
-    """Lone surrogates come in through JSON escapes, and no UTF-8 writer takes them."""
+    """Lone surrogates arrive as JSON escapes and cannot be encoded as UTF-8."""
     if isinstance(text, str) and any("\ud800" <= ch <= "\udfff" or ch == "\uffff" for ch in text):
-        msg = "contains half of a surrogate pair, which is no character; remove it"
+        msg = "contains an unpaired surrogate (invalid Unicode); remove it"
         raise ValueError(msg)
     return text
 
 
 def _check_json(value: object, *, depth: int = 0) -> None:
-    """Refuse what some JSON reader would not take, all the way down."""
+    """Refuse, at every depth, values that some JSON readers do not accept."""
     msg = None
     if depth > MAX_EXTRA_DEPTH:
         msg = f"is nested more than {MAX_EXTRA_DEPTH} levels deep"
     elif isinstance(value, str):
         _reject_nul(cast("str", _reject_surrogates(value)))
     elif isinstance(value, float) and not math.isfinite(value):
-        msg = "contains NaN or Infinity, which JSON has no word for"
-    elif isinstance(value, int) and value.bit_length() > INTEGER_BITS:
-        msg = f"contains an integer of more than {INTEGER_BITS} bits"
+        msg = "contains NaN or Infinity, which JSON does not support"
+    elif isinstance(value, int) and value.bit_length() > MAX_INTEGER_BITS:
+        msg = f"contains an integer of more than {MAX_INTEGER_BITS} bits"
     elif isinstance(value, Mapping):
         for name, member in cast("Mapping[object, object]", value).items():
             _check_json(name, depth=depth)
@@ -71,13 +72,13 @@ def _check_json(value: object, *, depth: int = 0) -> None:
         raise ValueError(msg)
 
 
-def validate_json(value: Any) -> Any:  # noqa: ANN401 - JSON is of any shape
+def validate_json(value: Any) -> Any:  # noqa: ANN401 - JSON has any shape
     _check_json(value)
     return value
 
 
 def _reject_bool(value: object) -> object:
-    """`true` is an int to Python, and nobody means one second by it."""
+    """`true` is an int in Python, but it is never meant as the number one."""
     if isinstance(value, bool):
         msg = "must be a number"
         raise ValueError(msg)  # noqa: TRY004 - pydantic reports ValueError alone
@@ -85,7 +86,7 @@ def _reject_bool(value: object) -> object:
 
 
 def _service_url(info: ValidationInfo) -> str:
-    """The configured service, whose own links may be given whatever host it is on."""
+    """The URL of the configured service, whose links are accepted even on a private host."""
     context = cast("Mapping[str, str]", info.context or {})
     return context.get("service_url", "")
 
@@ -103,11 +104,11 @@ def _check_picture(text: str, info: ValidationInfo) -> str:
 
 
 def _check_pictures(value: object, info: ValidationInfo) -> str | list[str]:
-    """One picture, or a list of them."""
-    given = _decode_json(value)
-    if isinstance(given, list) and 1 <= len(cast("list[object]", given)) <= PICTURES:
-        return [_check_one_picture(each, info) for each in cast("list[object]", given)]
-    return _check_one_picture(cast("object", given), info)
+    """Accept one image, or a list of images."""
+    decoded = _decode_json(value)
+    if isinstance(decoded, list) and 1 <= len(cast("list[object]", decoded)) <= MAX_PICTURES:
+        return [_check_one_picture(each, info) for each in cast("list[object]", decoded)]
+    return _check_one_picture(cast("object", decoded), info)
 
 
 def _check_one_picture(value: object, info: ValidationInfo) -> str:
@@ -118,7 +119,7 @@ def _check_one_picture(value: object, info: ValidationInfo) -> str:
 
 
 def _apply_to_refs(check: Callable[[str, ValidationInfo], str]) -> AfterValidator:
-    """Applies *check* to whatever looks like a link, a file or a task, at any depth."""
+    """A validator that applies *check* to every link, file path or task reference, at any depth."""
 
     def walk(value: object, info: ValidationInfo) -> object:
         if isinstance(value, str):
@@ -134,7 +135,7 @@ def _apply_to_refs(check: Callable[[str, ValidationInfo], str]) -> AfterValidato
 
 
 def _decode_json(value: object) -> object:
-    """A list or an object, also where a client sends it as its JSON text."""
+    """Decode a list or an object that the client has sent as JSON text."""
     if not isinstance(value, str) or not value.lstrip().startswith(("[", "{")):
         return value
     try:
@@ -144,7 +145,7 @@ def _decode_json(value: object) -> object:
 
 
 def _check_length(text: str) -> str:
-    """A setting's value; the limit is not worth its bytes in the published schema."""
+    """A check of our own, because a bound of pydantic's would lengthen the published schema."""
     if not 1 <= len(text) <= SHORT_TEXT_LIMIT:
         msg = f"must have 1 to {SHORT_TEXT_LIMIT} characters"
         raise ValueError(msg)
@@ -152,15 +153,15 @@ def _check_length(text: str) -> str:
 
 
 def _check_key(text: str) -> str:
-    """Printable, so that a person finds it again in a list."""
+    """A key is printable, so that a person can recognise it in a list."""
     if not text.isprintable():
-        msg = "must have printable characters only"
+        msg = "must contain only printable characters"
         raise ValueError(msg)
     return text
 
 
 NotBoolean = BeforeValidator(_reject_bool)
-"""After the bounds: pydantic publishes those that follow it under names of its own."""
+"""Use it after the bounds: pydantic publishes bounds that follow it under other names."""
 Text = Annotated[str, BeforeValidator(_reject_surrogates), AfterValidator(_reject_nul)]
 ShortText = Annotated[Text, AfterValidator(_check_length)]
 VariationNumber = Annotated[int, Field(ge=0, le=INT32), NotBoolean]
@@ -172,12 +173,12 @@ Pictures = Annotated[
     WithJsonSchema({"type": "string"}),
     MediaKind.IMAGE,
 ]
-"""A picture; or [first, last], which CogVideoX-3's page documents in the same field. The
-published schema shows the one form, for a choice of types is what clients stumble over."""
+"""One image, or [first, last], which CogVideoX-3's page documents in the same field. The
+published schema shows only the first form, because clients have trouble with a choice of types."""
 Audio = Annotated[Text, AfterValidator(_check_link), MediaKind.AUDIO]
 Video = Annotated[Text, AfterValidator(_check_video), MediaKind.VIDEO]
 JsonDecoded = BeforeValidator(_decode_json)
 AnyOrText = Annotated[Any, WithJsonSchema({"type": "string"})]
-"""Documented as a string; the upstream makers take objects. Both are passed on."""
+"""Documented as a string; the model vendors accept objects. Both are passed on unchanged."""
 AnyPicture = Annotated[AnyOrText, _apply_to_refs(_check_picture), MediaKind.IMAGE]
 AnyVideo = Annotated[AnyOrText, _apply_to_refs(_check_video), MediaKind.VIDEO]

@@ -1,8 +1,8 @@
-"""Which arguments are pictures, videos and sound: their types say so, and nothing else does. Pure.
+"""Which arguments are images, videos and audio: only their types decide it. Pure.
 
-A type that takes media carries a `MediaKind` in its `Annotated[...]`. Do not list such fields
-by name anywhere: a field that is missing in a list is sent as the caller wrote it, and that
-may be a path of the caller's machine.
+A type that accepts media has a `MediaKind` in its `Annotated[...]`. Do not list such fields by
+name anywhere: a field that is missing from a list would be sent as the caller wrote it, and that
+may be a local path on the caller's machine.
 """
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 
 class MediaKind(StrEnum):
-    """What an argument holds, at any depth: `Annotated[..., MediaKind.IMAGE]`."""
+    """The kind of media in an argument, at any depth: `Annotated[..., MediaKind.IMAGE]`."""
 
     IMAGE = "image"
     VIDEO = "video"
@@ -21,9 +21,9 @@ class MediaKind(StrEnum):
 
 
 MediaFields: TypeAlias = Mapping[str, "MediaKind | MediaFields"]
-"""The media among the members of a JSON object by their names there, those of inner objects too."""
+"""The media fields of a JSON object by name, with those of nested objects."""
 ReplaceMedia = Callable[[MediaKind, str, str], Awaitable[str]]
-"""Takes the kind, the place as errors name it (`images.0`) and the text; returns the new text."""
+"""Gets the kind, the place as errors name it (`images.0`) and the text; returns the new text."""
 
 
 def media_fields(model: type[BaseModel]) -> MediaFields:
@@ -32,21 +32,21 @@ def media_fields(model: type[BaseModel]) -> MediaFields:
     Raises:
         TypeError: a field is marked as two different things, so nothing could resolve it.
     """
-    found: dict[str, MediaKind | MediaFields] = {}
+    fields: dict[str, MediaKind | MediaFields] = {}
     for name, info in model.model_fields.items():
         kinds: list[MediaKind | MediaFields] = []
         for part in (info.annotation, *info.metadata):
-            kinds.extend(kind for kind in _marks(part) if kind not in kinds)
+            kinds.extend(kind for kind in _media_marks(part) if kind not in kinds)
         if len(kinds) > 1:
             msg = f"{model.__name__}.{name} is declared as several kinds of media"
             raise TypeError(msg)
         if kinds:
-            found[info.serialization_alias or name] = kinds[0]
-    return found
+            fields[info.serialization_alias or name] = kinds[0]
+    return fields
 
 
-def _marks(annotation: object) -> Iterator[MediaKind | MediaFields]:
-    """Every mark in *annotation*: its own, its members', and the fields' of a model in it."""
+def _media_marks(annotation: object) -> Iterator[MediaKind | MediaFields]:
+    """Every mark in *annotation*: its own, its arguments', and the media fields of a model."""
     if isinstance(annotation, MediaKind):
         yield annotation
     elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
@@ -54,41 +54,45 @@ def _marks(annotation: object) -> Iterator[MediaKind | MediaFields]:
             yield fields
     else:
         for part in get_args(annotation):
-            yield from _marks(part)
+            yield from _media_marks(part)
 
 
 async def replace_media(
     body: Mapping[str, Any], fields: MediaFields, replace: ReplaceMedia
 ) -> dict[str, Any]:
-    """*body* with each text that stands for media replaced by what *replace* returns for it.
+    """Return *body* with each text that refers to media replaced by the result of *replace*.
 
-    This is the one walk over the media of a request.
+    Nothing else walks over the media of a request.
     """
     return {
-        name: await _replaced(value, fields.get(name), name, replace)
+        name: await _replace_in_value(value, fields.get(name), name, replace)
         for name, value in body.items()
     }
 
 
-async def _replaced(
+async def _replace_in_value(
     value: object, declared: MediaKind | MediaFields | None, where: str, replace: ReplaceMedia
 ) -> object:
     if isinstance(value, list):
         members = enumerate(cast("list[object]", value))
         return [
-            await _replaced(member, declared, f"{where}.{at}", replace) for at, member in members
+            await _replace_in_value(member, declared, f"{where}.{index}", replace)
+            for index, member in members
         ]
     if isinstance(declared, MediaKind):
         if isinstance(value, str):
             return await replace(declared, where, value)
         if isinstance(value, Mapping):
-            # Its members are undeclared, so the place stays the argument's, as when it is checked.
-            named = cast("Mapping[str, object]", value).items()
-            return {key: await _replaced(each, declared, where, replace) for key, each in named}
+            # Its members are not declared, so errors name the argument, as its checks do.
+            members = cast("Mapping[str, object]", value).items()
+            return {
+                key: await _replace_in_value(each, declared, where, replace)
+                for key, each in members
+            }
     elif declared is not None and isinstance(value, Mapping):
-        named = cast("Mapping[str, object]", value).items()
+        members = cast("Mapping[str, object]", value).items()
         return {
-            key: await _replaced(each, declared.get(key), f"{where}.{key}", replace)
-            for key, each in named
+            key: await _replace_in_value(each, declared.get(key), f"{where}.{key}", replace)
+            for key, each in members
         }
     return value

@@ -1,9 +1,9 @@
 """Every task, durable: a row is written before money is spent, and never deleted.
 
-The one way to change a task is `Ledger.change`: it reads the row, hands it to a pure
-function of `lifecycle`, and writes what comes back, in one transaction on a worker thread.
-So two processes that learn something at the same moment cannot overwrite each other, and
-a cancelled caller cannot leave half a change behind.
+The one way to change a task is `Ledger.change`: it reads the row, passes it to a function such
+as those of `lifecycle`, and writes the result, in one transaction on a worker thread. So two
+processes that change a task at the same moment cannot overwrite each other, and a cancelled
+caller cannot leave half a change behind.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -22,8 +22,9 @@ from geekai_video_mcp.ledger.journal import Journal
 from geekai_video_mcp.ledger.owners import ProcessRegistry
 from geekai_video_mcp.ledger.rows import Event, EventNotice
 from geekai_video_mcp.ledger.sqlite import Store, path_in
-from geekai_video_mcp.lifecycle import Observation, Status, Task, advance
+from geekai_video_mcp.lifecycle import Observation, Task, advance
 from geekai_video_mcp.pace import Budget, DurationSample
+from geekai_video_mcp.statuses import Status
 
 __all__ = ["Admission", "Change", "Event", "EventNotice", "Ledger", "ProcessRegistry"]
 
@@ -38,7 +39,7 @@ class Ledger:
     def __init__(self, store: Store, journal: Journal) -> None:
         self._store = store
         self._journal = journal
-        # SQLite connections take one transaction at a time; so do we, in order of asking.
+        # An SQLite connection runs one transaction at a time; callers wait in order of arrival.
         self._limiter = anyio.CapacityLimiter(1)
 
     @classmethod
@@ -50,15 +51,15 @@ class Ledger:
             LedgerTooNew: a newer version of this server has made or upgraded it.
         """
 
-        def opened() -> Self:
+        def open_files() -> Self:
             disks.warn_if_remote(state_dir)
             return cls(Store(state_dir), Journal(state_dir))
 
-        return await anyio.to_thread.run_sync(opened)
+        return await anyio.to_thread.run_sync(open_files)
 
     @staticmethod
     def exists(state_dir: Path) -> bool:
-        """Whether there is one to open; `open` would make one."""
+        """Whether there is a ledger; `open` would create one."""
         return path_in(state_dir).exists()
 
     async def close(self) -> None:
@@ -68,29 +69,34 @@ class Ledger:
         with anyio.CancelScope(shield=True):
             await self._run_in_worker(self._store.close)
 
-    async def add(self, task: Task) -> None:
-        """Record a new task; when this returns, it survives a power cut.
+    async def add(self, task: Task) -> Task:
+        """Record a task that was made elsewhere; when this returns, it survives a power cut.
+
+        Returns the task on record: this one, or the one that another call has recorded for the
+        same task of the provider.
+
+        Returns the task on record: an earlier one if another call has imported the same.
 
         Raises:
             StorageUnavailable: it is not recorded.
         """
-        await self._run_in_worker(lambda: self._store.add(task))
+        return await self._run_in_worker(lambda: self._store.add(task))
 
     async def admit(self, task: Task, *, body: Mapping[str, Any], admit: Admission) -> Task:
-        """Record a new task if the pure function *admit* gives it back, in one transaction.
+        """Record a new task if the pure function *admit* returns it, in one transaction.
 
-        *body* is the request as it is to be sent. Gives what *admit* gave: the task, durable
-        now, or an earlier one that it repeats.
+        *body* is the request as it is to be sent. Returns what *admit* returned: the task, durable
+        now, or an earlier one that it duplicates.
 
         Raises:
             StorageUnavailable: it is not recorded.
             LedgerTooNew: a newer version of this server has upgraded the ledger meanwhile.
-            GeekAIVideoError: what *admit* raised; it is not recorded.
+            GeekAIVideoError: raised by *admit*; the task is not recorded.
         """
         return await self._run_in_worker(lambda: self._store.admit(task, body, admit))
 
     async def request_body(self, task: Task) -> Mapping[str, Any]:
-        """The task's request as it is to be sent; its pictures are kept until it is answered.
+        """The request of the task as it is to be sent; its images are stored until it is answered.
 
         Raises:
             StorageUnavailable: it cannot be read.
@@ -98,15 +104,17 @@ class Ledger:
         return await self._run_in_worker(lambda: self._store.request_body(task))
 
     async def existing_for(self, task: Task) -> ExistingTasks:
-        """What `admit` would be shown for this task now; nothing is recorded."""
+        """What `admit` would pass to its function for this task now; nothing is recorded."""
         return await self._run_in_worker(lambda: self._store.existing_for(task))
 
     async def find(self, task_id: str) -> Task | None:
-        """The task of this id, ours or the provider's."""
+        """The task with this id, ours or the provider's."""
         return await self._run_in_worker(lambda: self._store.find(task_id))
 
     async def change(self, task_id: str, change: Change) -> Task:
-        """Replace the task by what the pure function *change* makes of it; return the new one.
+        """Replace the task by what *change* returns for it; return the new one.
+
+        *change* runs inside the transaction, on a worker thread, and must not wait.
 
         Raises:
             StorageUnavailable: the change is not recorded.
@@ -115,7 +123,7 @@ class Ledger:
         return await self._run_in_worker(lambda: self._store.change(task_id, change))
 
     async def claim(self, task_id: str, change: Change) -> Task:
-        """`change`, for the right to send the task's request: refused where `admit` would be.
+        """`change`, for the right to send the task's request; refused whenever `admit` would be.
 
         Raises:
             LedgerTooNew: a newer version of this server has upgraded the ledger meanwhile.
@@ -125,10 +133,11 @@ class Ledger:
         return await self._run_in_worker(lambda: self._store.claim(task_id, change))
 
     async def record_outcome(self, task_id: str, observation: Observation) -> Task:
-        """Record what came of a submission; if the disk refuses, keep it in the journal.
+        """Record the outcome of a submission; if the disk refuses, write it to the journal.
 
         Raises:
-            StorageUnavailable: it is not in the ledger, and in the journal unless the log says so.
+            StorageUnavailable: it is not in the ledger. It is in the journal, or the log says
+                that this failed as well.
             KeyError: there is no such task.
         """
         try:
@@ -138,23 +147,23 @@ class Ledger:
             raise
 
     async def replay_journal(self) -> None:
-        """Hand what the journal keeps to the ledger.
+        """Move the outcomes in the journal to the ledger.
 
         Raises:
-            StorageUnavailable: the disk still refuses; the journal keeps it.
+            StorageUnavailable: the disk still refuses; the journal keeps them.
         """
-        for note in await self._run_in_worker(self._journal.pending):
-            with suppress(KeyError):  # a ledger that was replaced knows nothing of it
-                await self.change(note.task_id, partial(advance, observation=note.observation))
-            await self._run_in_worker(partial(self._journal.forget, note))
+        for entry in await self._run_in_worker(self._journal.pending):
+            with suppress(KeyError):  # the ledger file was replaced, and has no such task
+                await self.change(entry.task_id, partial(advance, observation=entry.observation))
+            await self._run_in_worker(partial(self._journal.forget, entry))
 
     async def assign_provider_id(
         self, task_id: str, provider_task_id: str, change: Callable[[Task, Task | None], Task]
     ) -> Task:
-        """Change a task knowing who else of its service bears *provider_task_id*, if anyone.
+        """Change a task, given also the other task of its account with *provider_task_id*, if any.
 
-        One transaction, so that of two tasks only one is ever given an id. What the pure
-        function *change* raises is raised here, and nothing is changed.
+        One transaction, so that no two tasks are ever given the same id. What the pure function
+        *change* raises is raised here, and nothing is changed.
         """
         return await self._run_in_worker(
             lambda: self._store.assign_provider_id(task_id, provider_task_id, change)
@@ -191,35 +200,35 @@ class Ledger:
         return await self._run_in_worker(lambda: self._store.find_by_prefix(prefix, limit=limit))
 
     async def events(self, task_id: str) -> list[Event]:
-        """The story of the task of this id, ours, from its first record on."""
+        """The events of the task with this id of ours, oldest first."""
         return await self._run_in_worker(lambda: self._store.events(task_id))
 
     async def last_event_id(self) -> int:
-        """The number of the newest event, of any task; 0 if there is none."""
+        """The id of the newest event of any task; 0 if there is none."""
         return await self._run_in_worker(self._store.last_event_id)
 
     async def events_after(self, *, after: int) -> list[EventNotice]:
-        """The events of all tasks, by any process, whose number is beyond *after*, in order."""
+        """The events of all tasks, by any process, with an id greater than *after*, in order."""
         return await self._run_in_worker(lambda: self._store.events_after(after))
 
     async def unfinished_of_other_accounts(self, account: str) -> list[Task]:
-        """The tasks of every other service and key that have not come to their end."""
+        """The unfinished tasks of all other services and keys."""
         return await self._run_in_worker(lambda: self._store.unfinished_of_other_accounts(account))
 
     async def unfinished(self, account: str) -> list[Task]:
-        """The tasks of this service and key that somebody still has to do something for."""
+        """The tasks of this service and key that a server still has to work on."""
         return await self._run_in_worker(lambda: self._store.unfinished(account))
 
     async def duration_history(self, account: str, duration_key: str) -> list[DurationSample]:
-        """The newest finished tasks of this kind, as their looks measured them."""
+        """The durations of the newest finished tasks with this duration key."""
         return await self._run_in_worker(
             lambda: self._store.duration_history(account, duration_key)
         )
 
     async def update_budget(self, account: str, change: Callable[[Budget], tuple[Budget, T]]) -> T:
-        """Replace the budget that all processes share by what the pure function *change* makes.
+        """Replace the request budget that all processes share by what *change* returns.
 
-        Gives what else *change* gave.
+        *change* is pure; its second result is returned.
 
         Raises:
             StorageUnavailable: the change is not recorded.

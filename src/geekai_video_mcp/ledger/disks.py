@@ -1,7 +1,7 @@
-"""What kind of disk a folder is on, where the system says it: SQLite and locks need a local one.
+"""The file system of a folder, where the system reports it: SQLite and locks need a local one.
 
-A warning and never a refusal: some network disks keep their locks, and only their operator
-knows.
+There is only a warning: the locks of some network file systems work, and only their operator
+knows which.
 """
 
 import logging
@@ -12,16 +12,16 @@ from typing import Final
 logger = logging.getLogger(__name__)
 
 MOUNTS: Final = Path("/proc/self/mountinfo")
-"""Linux's table of mounts; other systems have none, and nothing is said there."""
+"""Linux's table of mounts; other systems have none, and are not checked."""
 REMOTE_FILESYSTEMS: Final = re.compile(
     r"nfs\d?|cifs|smb\w*|9p|virtiofs|fuse(\..+)?|afs|ceph|lustre"
 )
-"""Kinds whose locks another machine, or a program of anyone's making, has to keep."""
+"""File systems whose locks depend on another machine or on a user-space program."""
 _ESCAPED: Final = re.compile(r"\\([0-7]{3})")
 
 
 def warn_if_remote(folder: Path) -> None:
-    """Say once, in the log, that *folder* is on a disk that may not keep its locks."""
+    """Log a warning if *folder* is on a file system whose locks may not work."""
     try:
         mounts = MOUNTS.read_text("utf-8", errors="surrogateescape")
     except OSError:
@@ -36,9 +36,9 @@ def warn_if_remote(folder: Path) -> None:
 
 
 def filesystem_of(folder: Path, mounts: str) -> str | None:
-    """The file system of *folder*, an absolute path, by a table as `MOUNTS` is one.
+    """The file system of *folder*, an absolute path, according to a table in the form of `MOUNTS`.
 
-    Of mounts on one point the last counts, for it hides the others.
+    Of several mounts on one mount point the last counts, because it hides the others.
     """
     found: tuple[int, str] | None = None
     for line in mounts.splitlines():
@@ -53,4 +53,4 @@ def filesystem_of(folder: Path, mounts: str) -> str | None:
 
 
 _POINT: Final = 4
-"""Which field of a line is the mount point; proc(5)."""
+"""The index of the mount point among the fields of a line; proc(5)."""

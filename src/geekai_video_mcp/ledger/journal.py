@@ -1,12 +1,12 @@
-"""Answers that the ledger's disk would not take, in room that was set aside before.
+"""Responses that the ledger's disk refuses to record, stored in a preallocated file.
 
-A full disk refuses to grow a file and still takes what is written over old bytes. So the
-file is written once at its full size, and what the service said about a request that cost
-money goes there, in place and synced, when the ledger refuses it. The next sweep of any
-process hands it to the ledger again. File systems that copy on write (btrfs, ZFS, APFS) may
-refuse even this; then the answer is in the message and in the log, and nowhere else.
+A full disk refuses to grow a file, and still accepts writes over existing bytes. So the file is
+written once at its full size, and the response to a request that cost money is written into it,
+in place and synced, when the ledger refuses it. The next sweep of any process moves it to the
+ledger. Copy-on-write file systems (btrfs, ZFS, APFS) may refuse even this; then the response is
+only in the error message and in the log.
 
-A note may be handed over twice: `lifecycle.advance` takes the same word only once.
+An entry may be replayed twice: `lifecycle.advance` applies the same observation only once.
 """
 
 import json
@@ -19,19 +19,20 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from geekai_video_mcp.ledger.locks import exclusive_lock
-from geekai_video_mcp.lifecycle import Observation, Status
+from geekai_video_mcp.lifecycle import Observation
+from geekai_video_mcp.statuses import Status
 
 logger = logging.getLogger(__name__)
 
 JOURNAL_BYTES: Final = 64 * 1024
-"""Bytes set aside: more answers than any cap lets be under way."""
+"""Bytes preallocated: room for more responses than any cap allows in flight."""
 SLOT_BYTES: Final = 1024
-"""Bytes of one note; words that do not fit are left out."""
+"""Bytes of one entry; texts that do not fit are left out."""
 
 
 @dataclass(frozen=True)
 class JournalEntry:
-    """One answer that waits for the ledger."""
+    """One response that has yet to be recorded in the ledger."""
 
     slot: int
     task_id: str
@@ -39,7 +40,7 @@ class JournalEntry:
 
 
 class Journal:
-    """The file of one state folder, shared by its processes."""
+    """The journal file of one state folder, shared by its processes."""
 
     def __init__(self, state_dir: Path) -> None:
         self._path = state_dir / "journal"
@@ -49,8 +50,8 @@ class Journal:
             logger.error("no room for the emergency journal: %s", exc.strerror)  # noqa: TRY400 - said in one line
 
     def write(self, task_id: str, observation: Observation) -> bool:
-        """Keep *observation*; False if even this failed. It is durable when this returns."""
-        note = _encode_entry(task_id, observation)
+        """Write *observation*, durable when this returns; False if this failed as well."""
+        encoded = _encode_entry(task_id, observation)
         try:
             with self._open_locked() as file:
                 free = (
@@ -59,10 +60,9 @@ class Journal:
                     if _decode_entry(at, content) is None
                 )
                 at = next(free, None)
-                if (
-                    at is not None and len(note) == SLOT_BYTES
-                ):  # a longer one would end in another's
-                    _write_synced(file, note, at)
+                # A longer entry would run into the next slot.
+                if at is not None and len(encoded) == SLOT_BYTES:
+                    _write_synced(file, encoded, at)
                     return True
             logger.error("the emergency journal has no room for task %s", task_id)
         except OSError as exc:
@@ -70,16 +70,16 @@ class Journal:
         return False
 
     def pending(self) -> list[JournalEntry]:
-        """What waits for the ledger, oldest slot first; a torn note is none."""
+        """The entries for the ledger, in the order of their slots; torn ones are left out."""
         try:
             content = self._path.read_bytes()
         except OSError:
             return []
-        found = (_decode_entry(at, slot) for at, slot in _iterate_slots(content))
-        return [note for note in found if note is not None]
+        entries = (_decode_entry(at, slot) for at, slot in _iterate_slots(content))
+        return [entry for entry in entries if entry is not None]
 
     def forget(self, entry: JournalEntry) -> None:
-        """Free the slot of a note that the ledger has taken."""
+        """Free the slot of an entry that is in the ledger now."""
         with self._open_locked() as file:
             file.seek(entry.slot)
             if _decode_entry(entry.slot, file.read(SLOT_BYTES)) == entry:
@@ -89,7 +89,7 @@ class Journal:
         os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
         with self._open_locked() as file:
             if file.seek(0, os.SEEK_END) < JOURNAL_BYTES:
-                # Written, not truncated to: a hole has no room of its own.
+                # Written, not extended by truncate: a hole in a file reserves no space.
                 _write_synced(file, bytes(JOURNAL_BYTES), 0)
 
     @contextmanager
@@ -109,25 +109,25 @@ def _iterate_slots(content: bytes) -> Generator[tuple[int, bytes]]:
         yield at, content[at : at + SLOT_BYTES]
 
 
-def _encode_entry(task_id: str, seen: Observation) -> bytes:
-    kept = {**asdict(seen), "task_id": task_id, "raw_response": None, "result": None}
-    if seen.status is Status.SUCCEED:  # its links do not fit; a look will bring them
-        kept["status"] = Status.RUNNING
-    packed = _to_json(kept)
-    if len(packed) > SLOT_BYTES:  # a sentence cut in half could lose its word on money
-        packed = _to_json({**kept, "error_message": None, "model": None})
-    return packed.ljust(SLOT_BYTES, b"\0")
+def _encode_entry(task_id: str, observation: Observation) -> bytes:
+    members = {**asdict(observation), "task_id": task_id, "raw_response": None, "result": None}
+    if observation.status is Status.SUCCEED:  # its links do not fit; a poll will bring them
+        members["status"] = Status.RUNNING
+    encoded = _to_json(members)
+    if len(encoded) > SLOT_BYTES:  # half a sentence could lose what it says about money
+        encoded = _to_json({**members, "error_message": None, "model": None})
+    return encoded.ljust(SLOT_BYTES, b"\0")
 
 
-def _to_json(kept: dict[str, Any]) -> bytes:
-    given = {name: value for name, value in kept.items() if value is not None}
-    return json.dumps(given, ensure_ascii=False).encode()
+def _to_json(members: dict[str, Any]) -> bytes:
+    present = {name: value for name, value in members.items() if value is not None}
+    return json.dumps(present, ensure_ascii=False).encode()
 
 
 def _decode_entry(slot: int, content: bytes) -> JournalEntry | None:
     try:
-        kept = json.loads(content.rstrip(b"\0"))
-        task_id, status = kept.pop("task_id"), Status(kept.pop("status"))
-        return JournalEntry(slot, task_id, Observation(status=status, **kept))
+        members = json.loads(content.rstrip(b"\0"))
+        task_id, status = members.pop("task_id"), Status(members.pop("status"))
+        return JournalEntry(slot, task_id, Observation(status=status, **members))
     except (ValueError, TypeError, KeyError, AttributeError):
         return None

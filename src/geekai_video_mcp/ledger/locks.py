@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Final
 
 _TAKEN: Final = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK})
-"""How the systems say that someone else has the lock."""
+"""The errors by which the systems report that another process holds the lock."""
 
 if sys.platform == "win32":
     import msvcrt
@@ -18,7 +18,7 @@ if sys.platform == "win32":
 
     @contextmanager
     def exclusive_lock(descriptor: int) -> Generator[None]:
-        """Hold the file's lock, waiting for it; Windows gives up after ten seconds."""
+        """Hold the lock of the file, after waiting for it; Windows gives up after ten seconds."""
         os.lseek(descriptor, 0, os.SEEK_SET)
         msvcrt.locking(descriptor, msvcrt.LK_LOCK, 1)
         try:
@@ -34,7 +34,7 @@ else:
 
     @contextmanager
     def exclusive_lock(descriptor: int) -> Generator[None]:
-        """Hold the file's lock, waiting for it."""
+        """Hold the lock of the file, after waiting for it."""
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         try:
             yield
@@ -43,10 +43,10 @@ else:
 
 
 def try_lock(descriptor: int) -> bool:
-    """Lock an open file for as long as it is open; False when someone else has it locked.
+    """Lock an open file for as long as it is open; False if another process holds the lock.
 
     Raises:
-        OSError: the disk knows no locks.
+        OSError: the file system supports no locks.
     """
     try:
         _lock(descriptor)

@@ -1,6 +1,6 @@
-"""A task as a row: the schema, every statement, and the way between the two.
+"""A task as a row: the schema, every statement, and the conversion between the two.
 
-The statements are plain SQL with named parameters; a second store would run the same.
+The statements are plain SQL with named parameters; a second store would run the same ones.
 A new field of `lifecycle.Task` is a new column of the same name; `_COLUMN_OF` names the columns
 of the few fields that were renamed since.
 """
@@ -11,19 +11,17 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Final
 
-from geekai_video_mcp.lifecycle import (
+from geekai_video_mcp.lifecycle import Media, Result, Task
+from geekai_video_mcp.pace import Budget, DurationSample
+from geekai_video_mcp.statuses import (
     BINDING,
     COUNTED_TODAY,
     IN_FLIGHT,
     KEY_HOLDING,
     UNFINISHED,
     FileStatus,
-    Media,
-    Result,
     Status,
-    Task,
 )
-from geekai_video_mcp.pace import Budget, DurationSample
 
 SCHEMA: Final = (
     """
@@ -57,9 +55,9 @@ SCHEMA: Final = (
     ) STRICT
     """,
     "CREATE INDEX task_by_provider ON task (provider_task_id)",
-    # A task made elsewhere (it has no attempt of ours) is taken in once for each service. Our
-    # own are not held to it: a service that answers two requests with one id would leave the
-    # second unrecorded, and it may have been charged.
+    # A task made elsewhere (it has no attempt of ours) is imported once for each service. Our
+    # own tasks are exempt: if a service answered two requests with one id, the second would
+    # stay unrecorded, and it may have been charged.
     "CREATE UNIQUE INDEX task_made_elsewhere ON task (service, provider_task_id) WHERE attempt = 0",
     "CREATE INDEX task_by_status ON task (service, status, file_status)",
     """
@@ -88,7 +86,7 @@ ADMISSION: Final = (
     CREATE UNIQUE INDEX task_by_key ON task (service, idempotency_key)
         WHERE idempotency_key IS NOT NULL AND status != 'rejected'
     """,
-    # Pictures in a request are megabytes, and a task's row is rewritten at every look.
+    # Images in a request are megabytes, and the row of a task is rewritten at every poll.
     """
     CREATE TABLE body (
         task_id TEXT PRIMARY KEY REFERENCES task (id),
@@ -105,7 +103,7 @@ PACE: Final = (
     "ALTER TABLE task ADD COLUMN soonest REAL",
     "ALTER TABLE task ADD COLUMN latest REAL",
     "ALTER TABLE task ADD COLUMN looked_at REAL",
-    # Every column of HISTORY: a row may hold megabytes of pictures, and none of it is read.
+    # Every column of HISTORY: a row may hold megabytes of images, and none of it is read.
     """
     CREATE INDEX task_by_kind
         ON task (service, kind, ended_at, looked_at, submitted_at, status)
@@ -122,7 +120,7 @@ PACE: Final = (
 )
 
 MEDIA: Final = (
-    # Everything that was made before there were pictures.
+    # Everything that was made before images could be generated.
     "ALTER TABLE task ADD COLUMN media TEXT NOT NULL DEFAULT 'video'",
 )
 
@@ -158,15 +156,15 @@ _ENUM_COLUMNS: Final = {"media": Media, "status": Status, "file_status": FileSta
 
 
 def _sql_list(statuses: Collection[Status]) -> str:
-    """*statuses* as the members of a list of SQL."""
+    """*statuses* as the members of an SQL list."""
     return ", ".join(f"'{status.value}'" for status in sorted(statuses)) or "''"
 
 
 def _status_condition(statuses: Collection[Status]) -> str:
-    """The condition of being one of *statuses*, or one that this program does not know.
+    """The SQL condition for one of *statuses*, or one that this program does not know.
 
-    For what costs money if it is missed. As an exclusion it also keeps the planner to the
-    indexes by fingerprint, key and age.
+    For rows that cost money if they are missed. As an exclusion it also makes the planner use
+    the indexes by fingerprint, key and age.
     """
     return f"status NOT IN ({_sql_list(frozenset(Status) - frozenset(statuses))})"
 
@@ -187,21 +185,21 @@ SELECT_HOLDER: Final = """
 INSERT: Final = (
     f"INSERT INTO task ({', '.join(_COLUMNS)})"  # noqa: S608 - names of our own dataclass
     f" VALUES ({', '.join(f':{name}' for name in _COLUMNS)})"
-    # Two calls that take in the same stranger's task at once: the second finds the first's.
+    # If two calls import the same task at once, the second finds that of the first.
     " ON CONFLICT (service, provider_task_id) WHERE attempt = 0 DO NOTHING"
 )
 SELECT_SAME_KEY: Final = f"""
     SELECT * FROM task
     WHERE service = :service AND idempotency_key = :idempotency_key
       AND {_status_condition(KEY_HOLDING)}
-"""  # noqa: S608 - the words of our own enumeration
+"""  # noqa: S608 - the values of our own enumeration
 SELECT_SAME_FINGERPRINT: Final = f"""
     SELECT * FROM task
     WHERE service = :service AND fingerprint = :fingerprint AND created_at > :since
       AND {_status_condition(BINDING)}
     ORDER BY created_at DESC
-"""  # noqa: S608 - the words of our own enumeration
-# An owner: a task made elsewhere was never ours to reserve for.
+"""  # noqa: S608 - the values of our own enumeration
+# With an owner only: nothing was ever reserved for a task made elsewhere.
 COUNT_RESERVATIONS: Final = f"""
     SELECT count(*) AS per_day,
            coalesce(sum(status IN ({_sql_list(IN_FLIGHT)})), 0) AS in_flight,
@@ -209,7 +207,7 @@ COUNT_RESERVATIONS: Final = f"""
     FROM task
     WHERE service = :service AND created_at > :since
       AND owner IS NOT NULL AND {_status_condition(COUNTED_TODAY)}
-"""  # noqa: S608 - the words of our own enumeration
+"""  # noqa: S608 - the values of our own enumeration
 UPDATE: Final = (
     f"UPDATE task SET {', '.join(f'{name} = :{name}' for name in _COLUMNS if name != _KEY)}"  # noqa: S608 - names of our own dataclass
     f" WHERE {_KEY} = :{_KEY}"
@@ -224,7 +222,7 @@ SELECT_UNFINISHED: Final = f"""
       AND (status IN ({_sql_list(UNFINISHED)})
            OR (status = '{Status.SUCCEED.value}' AND file_status = '{FileStatus.NONE.value}'))
     ORDER BY created_at
-"""  # noqa: S608 - the words of our own enumeration
+"""  # noqa: S608 - the values of our own enumeration
 EVENTS: Final = "SELECT * FROM event WHERE task_id = :id ORDER BY number"
 NEWEST: Final = "SELECT coalesce(max(number), 0) AS number FROM event"
 SELECT_EVENTS_AFTER: Final = """
@@ -249,7 +247,7 @@ SELECT_OTHER_ACCOUNTS: Final = f"""
     SELECT * FROM task
     WHERE status IN ({_sql_list(UNFINISHED)}) AND service != :service
     ORDER BY created_at
-"""  # noqa: S608 - the words of our own enumeration
+"""  # noqa: S608 - the values of our own enumeration
 INSERT_EVENT: Final = """
     INSERT INTO event
         (at, task_id, status, attempt, owner, provider_task_id, file_status, error_code)
@@ -260,7 +258,7 @@ INSERT_EVENT: Final = """
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """One change in a task's story: what it was from then on. `at` is in Unix seconds."""
+    """One change of a task, with its state from then on. `at` is in Unix seconds."""
 
     at: float
     status: Status
@@ -273,13 +271,13 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True)
 class EventNotice:
-    """One event as news: that something happened to a task; the task itself says what."""
+    """One event for subscribers: that a task changed; what changed is read from the task."""
 
     number: int
     """Grows with every event of the whole ledger."""
     task_id: str
     first: bool
-    """Whether the task was not there before."""
+    """Whether it is the first event of the task."""
     file_status: FileStatus
 
 
@@ -292,18 +290,18 @@ def select_page(statuses: Collection[Status]) -> str:
                OR (created_at, id) < (SELECT created_at, id FROM task WHERE id = :before))
           {among}
         ORDER BY created_at DESC, id DESC LIMIT :limit
-    """  # noqa: S608 - the words of our own enumeration
+    """  # noqa: S608 - the values of our own enumeration
 
 
 def to_event(row: Mapping[str, Any]) -> Event:
     """The event of these columns."""
-    known = {field.name: row[field.name] for field in fields(Event)}
-    known["status"], known["file_status"] = Status(row["status"]), FileStatus(row["file_status"])
-    return Event(**known)
+    values = {field.name: row[field.name] for field in fields(Event)}
+    values["status"], values["file_status"] = Status(row["status"]), FileStatus(row["file_status"])
+    return Event(**values)
 
 
 def to_event_notice(row: Mapping[str, Any]) -> EventNotice:
-    """The event of these columns, as news."""
+    """The event notice of these columns."""
     return EventNotice(
         number=row["number"],
         task_id=row["task_id"],
@@ -313,7 +311,7 @@ def to_event_notice(row: Mapping[str, Any]) -> EventNotice:
 
 
 def to_json(body: Mapping[str, Any]) -> str:
-    """A request's body as it is kept."""
+    """The body of a request as it is stored."""
     return json.dumps(dict(body), ensure_ascii=False)
 
 
@@ -333,15 +331,15 @@ def from_row(row: Mapping[str, Any]) -> Task:
     Raises:
         sqlite3.DataError: they are not what `to_row` writes.
     """
-    known = {name: row[column] for name, column in _TASK_COLUMNS.items()}
+    values = {name: row[column] for name, column in _TASK_COLUMNS.items()}
     try:
-        known["request"] = json.loads(known["request"])
-        known["result"] = Result(**json.loads(known["result"])) if known["result"] else None
-        known |= {name: word(known[name]) for name, word in _ENUM_COLUMNS.items()}
+        values["request"] = json.loads(values["request"])
+        values["result"] = Result(**json.loads(values["result"])) if values["result"] else None
+        values |= {name: enum(values[name]) for name, enum in _ENUM_COLUMNS.items()}
     except (ValueError, TypeError) as exc:
-        msg = f"task {row['id']} holds what no version of this server writes"
+        msg = f"task {row['id']} holds values that no version of this server writes"
         raise sqlite3.DataError(msg) from exc
-    return Task(**known)
+    return Task(**values)
 
 
 def to_duration_sample(row: Mapping[str, Any]) -> DurationSample:
@@ -362,7 +360,7 @@ def to_budget_row(budget: Budget) -> dict[str, Any]:
 
 
 def event_fields(task: Task) -> dict[str, Any]:
-    """The part of a task whose every change is an event, kept for good."""
+    """The fields of a task whose every change is recorded as an event, permanently."""
     return {
         "task_id": task.id,
         "status": task.status.value,

@@ -1,4 +1,4 @@
-"""The ledger in one SQLite file. Synchronous on purpose: a transaction per call, on one thread.
+"""The ledger in one SQLite file. Synchronous on purpose: one transaction per call, on one thread.
 
 The settings are decisions, not defaults. TRUNCATE and not WAL: in most SQLite builds that
 Pythons ship (3.7.0 to 3.51.2) WAL has a race between processes that can lose commits
@@ -23,15 +23,15 @@ from geekai_video_mcp.bodies import has_stripped_media
 from geekai_video_mcp.errors import (
     BUSY,
     DATABASE,
-    NOT_CHARGED,
     InvalidDecision,
     LedgerTooNew,
     StorageUnavailable,
     nothing_charged,
 )
 from geekai_video_mcp.ledger import rows
-from geekai_video_mcp.lifecycle import BODY_NEEDED, Status, Task
+from geekai_video_mcp.lifecycle import Task
 from geekai_video_mcp.pace import HISTORY_LIMIT, Budget, DurationSample
+from geekai_video_mcp.statuses import BODY_NEEDED, Status
 
 logger = logging.getLogger(__name__)
 
@@ -43,15 +43,15 @@ BUSY_TIMEOUT: Final = 30.0
 """Seconds to wait for another process's transaction; 32 at once needed 2.8 at most."""
 
 MIN_FREE_BYTES: Final = 16 * 1024 * 1024
-"""Bytes that must be free before a request may leave: twice the largest request, so that the
-record of its answer fits as well."""
+"""Bytes that must be free before a request may leave: twice the largest request, so that its
+response can be recorded as well."""
 
 _MIGRATIONS: Final = (rows.SCHEMA, rows.ADMISSION + rows.PACE, rows.MEDIA)
 """One script per version of the schema, in order; a released one is never edited."""
 
 
 def path_in(state_dir: Path) -> Path:
-    """Where the ledger of this state folder is, or would be."""
+    """The path of the ledger of this state folder, whether or not it exists."""
     return state_dir / "ledger.sqlite3"
 
 
@@ -60,8 +60,8 @@ class Store:
 
     def __init__(self, state_dir: Path) -> None:
         self._upgraded = False
-        """Whether a newer version was seen to have upgraded the file since it was opened."""
-        with _spoken("opened"):
+        """Whether a newer version has upgraded the file since it was opened."""
+        with _translate_errors("opened"):
             state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._folder = state_dir.resolve()
             path = path_in(self._folder)
@@ -80,9 +80,12 @@ class Store:
     def close(self) -> None:
         self._db.close()
 
-    def add(self, task: Task) -> None:
+    def add(self, task: Task) -> Task:
         with self._transaction():
-            self._insert_task(task)
+            if self._insert_task(task):
+                return task
+            found = self._db.execute(rows.SELECT_HOLDER, rows.to_row(task)).fetchone()
+            return rows.from_row(dict(found))
 
     def admit(
         self, task: Task, body: Mapping[str, Any], admit: Callable[[ExistingTasks], Task]
@@ -93,21 +96,21 @@ class Store:
                 self._check_free_space()
                 self._insert_task(task)
                 if body != task.request:
-                    kept = {"task_id": task.id, "content": rows.to_json(body)}
-                    self._db.execute(rows.PUT_BODY, kept)
+                    row = {"task_id": task.id, "content": rows.to_json(body)}
+                    self._db.execute(rows.PUT_BODY, row)
             return admitted
 
     def request_body(self, task: Task) -> Mapping[str, Any]:
-        with _spoken("read"):
+        with _translate_errors("read"):
             found = self._db.execute(rows.GET_BODY, {"id": task.id}).fetchone()
         return json.loads(found["content"]) if found else task.request
 
     def existing_for(self, task: Task) -> ExistingTasks:
-        with self._transaction(access="read"):  # as `admit` reads: all of it at one moment
+        with self._transaction(access="read"):  # as in `admit`: all of it from one moment
             return self._existing_for(task)
 
     def find(self, task_id: str) -> Task | None:
-        with _spoken("read"):
+        with _translate_errors("read"):
             found = self._db.execute(rows.FIND, {"id": task_id}).fetchone()
             return rows.from_row(dict(found)) if found else None
 
@@ -126,10 +129,10 @@ class Store:
     ) -> Task:
         with self._transaction():
             before = self._get_task(task_id)
-            wanted = {**rows.to_row(before), "provider_task_id": provider_task_id}
-            found = self._db.execute(rows.SELECT_HOLDER, wanted).fetchone()
-            bearer = rows.from_row(dict(found)) if found else None
-            return self._update_task(before, change(before, bearer))
+            params = {**rows.to_row(before), "provider_task_id": provider_task_id}
+            found = self._db.execute(rows.SELECT_HOLDER, params).fetchone()
+            holder = rows.from_row(dict(found)) if found else None
+            return self._update_task(before, change(before, holder))
 
     def supersede(
         self,
@@ -142,10 +145,11 @@ class Store:
             after, successor = change(before)
             moved = self._db.execute(rows.MOVE_BODY, {"id": task_id, "task_id": successor.id})
             if not moved.rowcount and has_stripped_media(successor.request):
-                # Kept until it was accepted; without them it would be another, paid request.
+                # They are deleted once a request is accepted. Without them it would be another,
+                # paid request.
                 msg = (
-                    "Its pictures are not kept any more, so it cannot be sent as it was; give it"
-                    " up with --abandon, and ask for the video anew"
+                    "Its images are no longer stored, so it cannot be sent again unchanged; mark it"
+                    " as abandoned with --abandon, and request the video again"
                 )
                 raise InvalidDecision(msg)
             self._update_task(before, after)
@@ -154,60 +158,63 @@ class Store:
             return successor
 
     def unfinished(self, account: str) -> list[Task]:
-        with _spoken("read"):
+        with _translate_errors("read"):
             found = self._db.execute(rows.SELECT_UNFINISHED, {"service": account}).fetchall()
         return list(_parse_rows(found))
 
     def unfinished_of_other_accounts(self, account: str) -> list[Task]:
-        with _spoken("read"):
+        with _translate_errors("read"):
             found = self._db.execute(rows.SELECT_OTHER_ACCOUNTS, {"service": account}).fetchall()
         return list(_parse_rows(found))
 
-    def _insert_task(self, task: Task) -> None:
-        if self._db.execute(rows.INSERT, rows.to_row(task)).rowcount:
+    def _insert_task(self, task: Task) -> bool:
+        """False if the ledger holds the task already, as one that was made elsewhere."""
+        inserted = self._db.execute(rows.INSERT, rows.to_row(task)).rowcount > 0
+        if inserted:
             self._insert_event(task, at=task.created_at)
+        return inserted
 
     def _check_free_space(self) -> None:
         free = shutil.disk_usage(self._folder).free
         if free < MIN_FREE_BYTES:
-            # What the service will answer to a paid request has to be written as well.
+            # The response to a paid request has to be written as well.
             raise StorageUnavailable(DATABASE, f"only {free:,} bytes are free on its disk")
 
     def _existing_for(self, task: Task) -> ExistingTasks:
-        near = {**rows.to_row(task), "since": task.created_at - DAY}
-        keyed = self._db.execute(rows.SELECT_SAME_KEY, near).fetchone()
-        twins = self._db.execute(rows.SELECT_SAME_FINGERPRINT, near).fetchall()
+        params = {**rows.to_row(task), "since": task.created_at - DAY}
+        same_key = self._db.execute(rows.SELECT_SAME_KEY, params).fetchone()
+        same_fingerprint = self._db.execute(rows.SELECT_SAME_FINGERPRINT, params).fetchall()
         return ExistingTasks(
-            same_key=rows.from_row(dict(keyed)) if keyed else None,
-            same_fingerprint=tuple(rows.from_row(dict(twin)) for twin in twins),
-            **dict(self._db.execute(rows.COUNT_RESERVATIONS, near).fetchone()),
+            same_key=rows.from_row(dict(same_key)) if same_key else None,
+            same_fingerprint=tuple(rows.from_row(dict(row)) for row in same_fingerprint),
+            **dict(self._db.execute(rows.COUNT_RESERVATIONS, params).fetchone()),
         )
 
     def list_tasks(
         self, *, limit: int, statuses: Collection[Status], before: str | None
     ) -> list[Task]:
-        with _spoken("read"):
-            page = {"limit": limit, "before": before}
-            found = self._db.execute(rows.select_page(statuses), page).fetchall()
+        with _translate_errors("read"):
+            params = {"limit": limit, "before": before}
+            found = self._db.execute(rows.select_page(statuses), params).fetchall()
         return list(_parse_rows(found))
 
     def find_by_prefix(self, prefix: str, *, limit: int) -> list[Task]:
-        with _spoken("read"):
-            wanted = {"start": prefix, "limit": limit}
-            found = self._db.execute(rows.SELECT_BY_PREFIX, wanted).fetchall()
+        with _translate_errors("read"):
+            params = {"start": prefix, "limit": limit}
+            found = self._db.execute(rows.SELECT_BY_PREFIX, params).fetchall()
         return list(_parse_rows(found))
 
     def events(self, task_id: str) -> list[rows.Event]:
-        with _spoken("read"):
+        with _translate_errors("read"):
             found = self._db.execute(rows.EVENTS, {"id": task_id}).fetchall()
         return [rows.to_event(dict(row)) for row in found]
 
     def last_event_id(self) -> int:
-        with _spoken("read"):
+        with _translate_errors("read"):
             return int(self._db.execute(rows.NEWEST).fetchone()["number"])
 
     def events_after(self, after: int) -> list[rows.EventNotice]:
-        with _spoken("read"):
+        with _translate_errors("read"):
             found = self._db.execute(rows.SELECT_EVENTS_AFTER, {"after": after}).fetchall()
         return [rows.to_event_notice(dict(row)) for row in found]
 
@@ -227,9 +234,9 @@ class Store:
         return after
 
     def duration_history(self, account: str, duration_key: str) -> list[DurationSample]:
-        asked = {"service": account, "kind": duration_key, "newest": HISTORY_LIMIT}
-        with _spoken("read"):
-            found = self._db.execute(rows.HISTORY, asked).fetchall()
+        params = {"service": account, "kind": duration_key, "newest": HISTORY_LIMIT}
+        with _translate_errors("read"):
+            found = self._db.execute(rows.HISTORY, params).fetchall()
         return [rows.to_duration_sample(dict(row)) for row in found]
 
     def update_budget(self, account: str, change: Callable[[Budget], tuple[Budget, T]]) -> T:
@@ -250,7 +257,7 @@ class Store:
         # macOS: fsync alone leaves the data in the drive's cache. No effect elsewhere.
         self._db.execute("PRAGMA fullfsync=ON")
         with self._transaction(access="opened"):
-            version = self._version()
+            version = self._schema_version()
             if version > len(_MIGRATIONS):
                 raise LedgerTooNew("created")
             for number, script in enumerate(_MIGRATIONS[version:], start=version + 1):
@@ -258,55 +265,55 @@ class Store:
                     self._db.execute(statement)
                 self._db.execute(f"PRAGMA user_version={number}")
 
-    def _version(self) -> int:
+    def _schema_version(self) -> int:
         return int(self._db.execute("PRAGMA user_version").fetchone()[0])
 
     def _warn_of_upgrade(self) -> None:
         if not self._upgraded:
             self._upgraded = True
             logger.warning(
-                "a newer version of this server upgraded the task database: this one follows its"
-                " tasks to their end and sends no new request. Upgrade it and start it again."
+                "a newer version of this server upgraded the task database: this one finishes its"
+                " tasks and sends no new request. Upgrade it and start it again."
             )
 
     @contextmanager
     def _transaction_before_sending(self) -> Generator[None]:
-        """A transaction without which a paid request does not leave.
+        """A transaction that must succeed before a paid request may leave.
 
-        It is refused once a newer version of this server has upgraded the database under this
-        one: the rules for money may have grown, and this program would not keep them.
+        It is refused once a newer version of this server has upgraded the database while this one
+        was running: its rules for money may be stricter, and this program would break them.
         """
         with nothing_charged(), self._transaction():
-            if self._version() > len(_MIGRATIONS):
-                raise LedgerTooNew("upgraded", money=NOT_CHARGED)
+            if self._schema_version() > len(_MIGRATIONS):
+                raise LedgerTooNew("upgraded")
             yield
 
     @contextmanager
     def _transaction(self, access: Access = "written") -> Generator[None]:
-        """One transaction, undone whole if it fails.
+        """One transaction, rolled back as a whole if it fails.
 
-        It goes on in a database that was upgraded meanwhile: migrations only add columns, each
-        with a default, and `rows.UPDATE` names those it knows. So the outcome of a request that
-        is under way is recorded where every server looks for it, at once; a row that holds what
-        this program cannot read refuses it, and then the journal keeps it for the newer server.
+        It also works in a database that was upgraded meanwhile: migrations only add columns, each
+        with a default, and `rows.UPDATE` names the columns it knows. So the outcome of a request
+        that was being sent is recorded at once, where every server finds it. If this program
+        cannot read the row, the outcome goes to the journal, for the newer server.
         """
-        with _spoken(access):
+        with _translate_errors(access):
             self._db.execute("BEGIN IMMEDIATE")
             try:
-                if access != "opened" and self._version() > len(_MIGRATIONS):
+                if access != "opened" and self._schema_version() > len(_MIGRATIONS):
                     self._warn_of_upgrade()
                 yield
                 self._db.execute("COMMIT")
             except BaseException:
-                # A full disk ends the transaction by itself; a COMMIT that a reader holds
-                # up leaves it open, and every later one would fail.
+                # A full disk ends the transaction by itself. A COMMIT that a reader blocks leaves
+                # it open, and every later one would fail.
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 raise
 
 
 def _parse_rows(found: list[sqlite3.Row]) -> Generator[Task]:
-    """The tasks of these rows; one that cannot be read must not hide the others."""
+    """The tasks of these rows, without those that cannot be read, which are logged."""
     for row in found:
         try:
             yield rows.from_row(dict(row))
@@ -315,7 +322,7 @@ def _parse_rows(found: list[sqlite3.Row]) -> Generator[Task]:
 
 
 @contextmanager
-def _spoken(access: Access) -> Generator[None]:
+def _translate_errors(access: Access) -> Generator[None]:
     try:
         yield
     except (sqlite3.Error, OSError) as exc:

@@ -1,8 +1,9 @@
-"""Files of a caller's naming: read from the allowed folders, and from nowhere else.
+"""Read files that a caller names, from the allowed folders only.
 
-A name is resolved, judged, and then walked to again from its folder, one component at a
-time and through no symbolic link: whatever was exchanged between the judgement and the
-opening leads to a refusal and never out of the folder. Blocks; call it on a worker thread.
+A path is resolved and checked, and then opened again from its allowed folder, one component
+at a time and through no symbolic link: if anything was replaced between the check and the
+opening, the file is refused, and no file outside the folder is read. Blocks; call it on a
+worker thread.
 """
 
 import os
@@ -16,34 +17,34 @@ from geekai_video_mcp.errors import quote
 from geekai_video_mcp.references import file_path
 
 FILE_LIMIT: Final = 64 * 1024 * 1024
-"""Bytes: three times the 20 MB of a large photograph, and little enough to be read whole."""
+"""Bytes: three times the 20 MB of a large photograph, and few enough to read at once."""
 
 _NOFOLLOW: Final = getattr(os, "O_NOFOLLOW", 0)
-_FILE: Final = (
+_FILE_FLAGS: Final = (
     os.O_RDONLY
     | _NOFOLLOW
-    | getattr(os, "O_NONBLOCK", 0)  # a pipe without a writer is not waited for
+    | getattr(os, "O_NONBLOCK", 0)  # do not wait for the writer of a pipe
     | getattr(os, "O_NOCTTY", 0)
     | getattr(os, "O_BINARY", 0)
 )
-_FOLDER: Final = os.O_RDONLY | _NOFOLLOW | getattr(os, "O_DIRECTORY", 0)
+_FOLDER_FLAGS: Final = os.O_RDONLY | _NOFOLLOW | getattr(os, "O_DIRECTORY", 0)
 HAS_DIR_FD: Final = os.open in os.supports_dir_fd
 """Not on Windows."""
 
 
 class Unreadable(Exception):
-    """Why a file is not read, in words that name no path but those of allowed folders."""
+    """Why a file was not read; the message contains no paths but those of allowed folders."""
 
 
 def read_file(reference: str, folders: Sequence[Path]) -> bytes:
     """The content of the file that *reference*, a path or a file URL, names.
 
     Raises:
-        Unreadable: it is in none of *folders*, is no regular file, or is too long.
+        Unreadable: it is in none of *folders*, not a regular file, or too large.
     """
-    folder, inside = locate_file(reference, folders)
+    folder, relative = locate_file(reference, folders)
     try:
-        with (open_beneath if HAS_DIR_FD else open_and_verify)(folder, inside) as descriptor:
+        with (open_beneath if HAS_DIR_FD else open_and_verify)(folder, relative) as descriptor:
             return _read_content(descriptor)
     except OSError as exc:
         msg = f"the file cannot be opened ({exc.strerror or type(exc).__name__})"
@@ -51,61 +52,61 @@ def read_file(reference: str, folders: Sequence[Path]) -> bytes:
 
 
 def locate_file(reference: str, folders: Sequence[Path]) -> tuple[Path, Path]:
-    """The allowed folder that the file is in, itself resolved, and the way from there."""
-    given = os.path.expanduser(file_path(reference) or "")  # noqa: PTH111 - Path's raises without a home
+    """The allowed folder that contains the file, resolved, and the file's path relative to it."""
+    path = os.path.expanduser(file_path(reference) or "")  # noqa: PTH111 - Path's raises without a home
     roots = [Path(os.path.realpath(folder)) for folder in folders]
     try:
-        real = Path(given).resolve(strict=True)
+        resolved = Path(path).resolve(strict=True)
     except (OSError, RuntimeError, ValueError):
-        # Said of allowed folders alone: elsewhere it is nobody's business what exists.
-        if any(Path(os.path.normpath(given)).is_relative_to(root) for root in [*folders, *roots]):
+        # Only for allowed folders: the caller must not learn what exists elsewhere.
+        if any(Path(os.path.normpath(path)).is_relative_to(root) for root in [*folders, *roots]):
             msg = "there is no such file in the folder"
             raise Unreadable(msg) from None
         raise Unreadable(_outside_message(folders)) from None
     for root in roots:
-        if real.is_relative_to(root):
-            inside = real.relative_to(root)
-            if any(part.startswith(".") for part in inside.parts):
-                msg = "files and folders whose names begin with a dot are not read"
+        if resolved.is_relative_to(root):
+            relative = resolved.relative_to(root)
+            if any(part.startswith(".") for part in relative.parts):
+                msg = "files and folders whose names begin with a dot are not allowed"
                 raise Unreadable(msg)
-            return root, inside
+            return root, relative
     raise Unreadable(_outside_message(folders))
 
 
 def _outside_message(folders: Sequence[Path]) -> str:
     named = ", ".join(quote(str(folder)) for folder in folders)
     return (
-        f"the file is in no folder that this server may read ({named}); a file of a conversation"
-        " or of another machine is not here. Copy it into one of these, or let the operator add"
-        " its folder to GEEKAI_IMAGE_DIRS"
+        f"the file is outside the folders this server may read ({named}). Files attached to the"
+        " conversation or on another machine are not accessible. Copy it into one of these"
+        " folders, or have the operator add its folder to GEEKAI_IMAGE_DIRS"
     )
 
 
 @contextmanager
-def open_beneath(folder: Path, inside: Path) -> Generator[int]:
-    """A descriptor of the file, reached through no symbolic link."""
-    held = [os.open(folder, _FOLDER)]
+def open_beneath(folder: Path, relative: Path) -> Generator[int]:
+    """Open the file without following a symbolic link; yields its descriptor."""
+    descriptors = [os.open(folder, _FOLDER_FLAGS)]
     try:
-        *between, name = inside.parts or (".",)
-        for part in between:
-            held.append(os.open(part, _FOLDER, dir_fd=held[-1]))
-        held.append(os.open(name, _FILE, dir_fd=held[-1]))
-        yield held[-1]
+        *folders, name = relative.parts or (".",)
+        for part in folders:
+            descriptors.append(os.open(part, _FOLDER_FLAGS, dir_fd=descriptors[-1]))
+        descriptors.append(os.open(name, _FILE_FLAGS, dir_fd=descriptors[-1]))
+        yield descriptors[-1]
     finally:
-        for descriptor in held:
+        for descriptor in descriptors:
             os.close(descriptor)
 
 
 @contextmanager
-def open_and_verify(folder: Path, inside: Path) -> Generator[int]:
-    """The same where a system cannot open relative to a folder: opened, then judged anew."""
-    path = folder / inside
-    descriptor = os.open(path, _FILE)
+def open_and_verify(folder: Path, relative: Path) -> Generator[int]:
+    """Open the file and then check its path again, on a system without `dir_fd`."""
+    path = folder / relative
+    descriptor = os.open(path, _FILE_FLAGS)
     try:
-        there, here = path.stat(follow_symlinks=False), os.fstat(descriptor)
-        same = (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino)
+        named, opened = path.stat(follow_symlinks=False), os.fstat(descriptor)
+        same = (named.st_dev, named.st_ino) == (opened.st_dev, opened.st_ino)
         if not same or path.resolve(strict=True) != path:
-            msg = "the file was exchanged while it was opened"
+            msg = "the file was replaced while it was being opened"
             raise Unreadable(msg)
         yield descriptor
     finally:
@@ -113,14 +114,14 @@ def open_and_verify(folder: Path, inside: Path) -> Generator[int]:
 
 
 def _read_content(descriptor: int) -> bytes:
-    found = os.fstat(descriptor)
-    if not stat.S_ISREG(found.st_mode):
-        msg = "it is no regular file"
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        msg = "it is not a regular file"
         raise Unreadable(msg)
     with open(descriptor, "rb", closefd=False) as file:
         content = file.read(FILE_LIMIT + 1)
     if len(content) > FILE_LIMIT:
-        size = max(found.st_size, len(content))
-        msg = f"the file has {size / 1e6:,.1f} MB and at most {FILE_LIMIT / 1e6:,.1f} are read"
+        size = max(status.st_size, len(content))
+        msg = f"the file has {size / 1e6:,.1f} MB; the limit is {FILE_LIMIT / 1e6:,.1f} MB"
         raise Unreadable(msg)
     return content

@@ -1,8 +1,8 @@
-"""What a client can read beside the tools: tasks, their files, and pictures of them.
+"""MCP resources: tasks, their files, and preview images.
 
-Reading asks the ledger and the disk, never the service: a resource is what is on this
-machine. It is no delivery either: a host may show what no model has seen, and the same
-request again must still find its task.
+Reading a resource uses the ledger and the disk and makes no network request. It does not mark
+a task as delivered: a host may show a resource that the model has not seen, and repeating the
+same request must still find the task.
 """
 
 from geekai_video_mcp.resources.filling import completion_stub, fill_dynamic_content

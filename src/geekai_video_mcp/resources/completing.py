@@ -1,23 +1,23 @@
-"""What may stand in a template's or a prompt's argument, as it is being typed."""
+"""Completions for the arguments of resource templates and prompts."""
 
 from typing import Final
 
 from mcp_types import Completion
 
 from geekai_video_mcp import catalogue
-from geekai_video_mcp.lifecycle import FileStatus
-from geekai_video_mcp.tools import App
+from geekai_video_mcp.app import App
+from geekai_video_mcp.statuses import FileStatus
 
 MAX_VALUES: Final = 20
-"""Values offered: what a menu shows. The protocol's own limit is 100."""
+"""Values in one completion: as many as a menu shows. The limit of the protocol is 100."""
 RECENT_TASKS: Final = 200
-"""Tasks looked through, newest first: an older one is found by list_video_tasks."""
+"""Tasks that are searched, newest first; list_video_tasks finds older ones."""
 TASK_PREFIX: Final = "task:"
-"""How an earlier result is named as a picture."""
+"""The prefix of a reference to an earlier result as an image."""
 
 
 async def complete_argument(app: App, argument: str, typed: str) -> Completion:
-    """What begins with *typed* and may stand in *argument*; nothing for others."""
+    """Return the values of *argument* that begin with *typed*; none for an unknown argument."""
     if argument == "task_id":
         return _completion(await _recent_task_ids(app), typed)
     if argument == "image":
@@ -30,13 +30,13 @@ async def complete_argument(app: App, argument: str, typed: str) -> Completion:
 
 
 async def _recent_task_ids(app: App, *, stored: bool = False) -> list[str]:
-    """The ids of recent tasks, newest first; *stored*: of those with a file."""
+    """The ids of recent tasks, newest first; with *stored*, only of tasks with a file."""
     recent = await app.engine.list_tasks(limit=RECENT_TASKS)
     return [task.id for task in recent if not stored or task.file_status is FileStatus.STORED]
 
 
 def _completion(values: list[str], typed: str) -> Completion:
-    fitting = [value for value in values if value.lower().startswith(typed.lower())]
+    matching = [value for value in values if value.lower().startswith(typed.lower())]
     return Completion(
-        values=fitting[:MAX_VALUES], total=len(fitting), has_more=len(fitting) > MAX_VALUES
+        values=matching[:MAX_VALUES], total=len(matching), has_more=len(matching) > MAX_VALUES
     )

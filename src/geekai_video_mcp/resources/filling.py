@@ -1,8 +1,8 @@
-"""What changes while the server runs, filled into answers of the SDK's.
+"""Middleware that adds content which changes at run time to the SDK's results.
 
-`MCPServer` lists the resources it was built with, gives a completion no way to what the
-server works with, and a template one MIME type for good. Its public way to more is a
-middleware: the SDK checks the request and frames the answer, and the content comes from here.
+`MCPServer` lists only the resources that it was built with, gives a completion handler no access
+to the lifespan context, and fixes one MIME type per template. A middleware is the public way
+around this: the SDK validates the request and builds the result, and this module fills it.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -12,81 +12,79 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from mcp.shared.exceptions import MCPError
 from mcp_types import INTERNAL_ERROR, INVALID_PARAMS, Resource
 
+from geekai_video_mcp.app import App
 from geekai_video_mcp.config import SANDBOX_URL
 from geekai_video_mcp.entries import MP4, WEBM, file_resource, task_resource
 from geekai_video_mcp.errors import GeekAIVideoError, TaskNotFound
-from geekai_video_mcp.lifecycle import Task
 from geekai_video_mcp.resources.completing import complete_argument
-from geekai_video_mcp.tools import App
 
 if TYPE_CHECKING:
     from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 
-Answer = dict[str, Any]
-Handler = Callable[[App, Mapping[str, Any], Answer], Awaitable[Answer]]
+Result = dict[str, Any]
+Handler = Callable[[App, Mapping[str, Any], Result], Awaitable[Result]]
 
 PAGE_SIZE: Final = 25
-"""Tasks on a page of the list: with their files, at most 50 entries."""
-_EBML: Final = "GkXfo"
-"""How a WebM begins, as base64."""
+"""Tasks on one page of the list: at most 50 entries, since each task may have a file."""
+_WEBM_START: Final = "GkXfo"
+"""The first bytes of a WebM file (EBML), as base64."""
 
 
 async def fill_dynamic_content(
     ctx: "ServerRequestContext[App, Any]", call_next: "CallNext"
 ) -> "HandlerResult":
-    """The SDK's answer, with what only this server knows."""
-    answer = await call_next(ctx)
-    fill = _HANDLERS.get(ctx.method)
-    if fill is None or not isinstance(answer, dict):
-        return answer
+    """Middleware: return the SDK's result, filled with the content that only this server has."""
+    result = await call_next(ctx)
+    handler = _HANDLERS.get(ctx.method)
+    if handler is None or not isinstance(result, dict):
+        return result
     try:
-        return await fill(ctx.lifespan_context, ctx.params or {}, answer)
+        return await handler(ctx.lifespan_context, ctx.params or {}, result)
     except TaskNotFound as exc:
-        msg = "There is no such page; list from the start."
+        msg = "This cursor is not valid; list the resources from the start."
         raise MCPError(code=INVALID_PARAMS, message=msg) from exc
     except GeekAIVideoError as exc:
         raise MCPError(code=INTERNAL_ERROR, message=exc.message) from exc
 
 
 async def completion_stub(*_: object) -> None:
-    """The SDK's completion handler: it announces completions; the middleware fills them."""
+    """The completion handler for the SDK: it announces the capability; the middleware fills it."""
 
 
-async def _fill_list(app: App, params: Mapping[str, Any], answer: Answer) -> Answer:
-    """The tasks, newest first, each followed by its file."""
+async def _fill_list(app: App, params: Mapping[str, Any], result: Result) -> Result:
+    """Add the tasks, newest first, each followed by its file."""
     before = params.get("cursor")
     if before is not None:
         before = (await app.engine.get_local(before)).id
-    found = await app.engine.list_tasks(limit=PAGE_SIZE + 1, before=before)
-    page = found[:PAGE_SIZE]
-    listed = [resource for task in page for resource in _task_resources(task)]
-    following = {"nextCursor": page[-1].id} if len(found) > PAGE_SIZE else {}
-    return {**answer, "resources": [*answer["resources"], *listed], **following}
+    tasks = await app.engine.list_tasks(limit=PAGE_SIZE + 1, before=before)
+    page = tasks[:PAGE_SIZE]
+    entries = list[Result]()
+    for task in page:
+        sandbox = task.account == SANDBOX_URL
+        for descriptor in (
+            task_resource(task, sandbox=sandbox),
+            file_resource(task, sandbox=sandbox),
+        ):
+            if descriptor is not None:
+                resource = Resource(**asdict(descriptor))
+                entries.append(resource.model_dump(mode="json", by_alias=True, exclude_none=True))
+    next_cursor = {"nextCursor": page[-1].id} if len(tasks) > PAGE_SIZE else {}
+    return {**result, "resources": [*result["resources"], *entries], **next_cursor}
 
 
-def _task_resources(task: Task) -> list[Answer]:
-    sandbox = task.account == SANDBOX_URL
-    both = (task_resource(task, sandbox=sandbox), file_resource(task, sandbox=sandbox))
-    return [
-        Resource(**asdict(one)).model_dump(mode="json", by_alias=True, exclude_none=True)
-        for one in both
-        if one is not None
-    ]
-
-
-async def _fill_completion(app: App, params: Mapping[str, Any], answer: Answer) -> Answer:
+async def _fill_completion(app: App, params: Mapping[str, Any], result: Result) -> Result:
     argument = cast("Mapping[str, str]", params["argument"])
     completion = await complete_argument(app, argument["name"], argument["value"])
-    said = completion.model_dump(mode="json", by_alias=True, exclude_none=True)
-    return {**answer, "completion": said}
+    content = completion.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return {**result, "completion": content}
 
 
-async def _fix_mime_type(_: App, __: Mapping[str, Any], answer: Answer) -> Answer:
-    """A video's type by what it is: a template has one type for all."""
-    for content in answer["contents"]:
-        if content.get("mimeType") == MP4 and content.get("blob", "").startswith(_EBML):
+async def _fix_mime_type(_: App, __: Mapping[str, Any], result: Result) -> Result:
+    """Correct the MIME type of a WebM video: a template has one type for all its resources."""
+    for content in result["contents"]:
+        if content.get("mimeType") == MP4 and content.get("blob", "").startswith(_WEBM_START):
             content["mimeType"] = WEBM
-    return answer
+    return result
 
 
 _HANDLERS: Final[Mapping[str, Handler]] = {

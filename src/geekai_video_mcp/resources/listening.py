@@ -1,8 +1,8 @@
-"""`subscriptions/listen`, told by the ledger what changes, whichever process changed it.
+"""Resource notifications for `subscriptions/listen`, from the events in the ledger.
 
-Every change of a task's status, file or name is an event in the ledger. While a client
-listens, one reader looks for new events: at once when this process has changed a task, and
-every second for what other processes do. While nobody listens, nobody looks.
+Every change of a task's status, file or provider id is an event in the ledger. While a client is
+subscribed, one reader polls for new events: immediately after this process has changed a task,
+and every second for changes made by other processes. Without subscribers there is no polling.
 """
 
 from contextlib import aclosing
@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 import anyio
 from mcp.server.subscriptions import ResourcesListChanged, ResourceUpdated, SubscriptionBus
 
+from geekai_video_mcp.app import App
 from geekai_video_mcp.entries import file_resource_uris, task_uri
-from geekai_video_mcp.lifecycle import FileStatus
-from geekai_video_mcp.tools import App
+from geekai_video_mcp.statuses import FileStatus
 
 if TYPE_CHECKING:
     from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
@@ -24,11 +24,12 @@ LISTEN_METHOD: Final = "subscriptions/listen"
 
 
 class SubscriptionMiddleware:
-    """A middleware that keeps one server's subscribers told for as long as they listen."""
+    """Middleware that publishes task changes on the bus while a client is subscribed."""
 
     def __init__(self, bus: SubscriptionBus) -> None:
         self._bus = bus
-        # One reader tells all listeners of the bus; when its own goes, the next takes over.
+        # One reader serves all subscribers of the bus. It ends with the request that started it;
+        # then the reader of another request acquires the lock and continues.
         self._reader_lock = anyio.Lock()
         self._last_event_id = 0
 
@@ -37,29 +38,31 @@ class SubscriptionMiddleware:
     ) -> "HandlerResult":
         if ctx.method != LISTEN_METHOD:
             return await call_next(ctx)
-        engine, while_listening = ctx.lifespan_context.engine, anyio.CancelScope()
-        # Before the client hears that it is heard: what happens in between is told as well.
-        begun = await engine.last_event_id()
-        engine.start_background(self._forward_events, engine, begun, while_listening)
+        engine, subscription = ctx.lifespan_context.engine, anyio.CancelScope()
+        # Read before the subscription is acknowledged, so that no later event is missed.
+        last_event_id = await engine.last_event_id()
+        engine.start_background(self._forward_events, engine, last_event_id, subscription)
         try:
             return await call_next(ctx)
         finally:
-            while_listening.cancel()
+            subscription.cancel()
 
-    async def _forward_events(self, engine: "Engine", begun: int, scope: anyio.CancelScope) -> None:
+    async def _forward_events(
+        self, engine: "Engine", last_event_id: int, scope: anyio.CancelScope
+    ) -> None:
         with scope:
             async with self._reader_lock:
-                after = max(begun, self._last_event_id)
-                async with aclosing(engine.watch_events(after=after)) as happenings:
-                    async for happening in happenings:
-                        await self._publish_event(happening)
-                        self._last_event_id = happening.number
+                after = max(last_event_id, self._last_event_id)
+                async with aclosing(engine.watch_events(after=after)) as notices:
+                    async for notice in notices:
+                        await self._publish_event(notice)
+                        self._last_event_id = notice.number
 
-    async def _publish_event(self, happening: "EventNotice") -> None:
-        await self._bus.publish(ResourceUpdated(uri=task_uri(happening.task_id)))
-        stored = happening.file_status is FileStatus.STORED
+    async def _publish_event(self, notice: "EventNotice") -> None:
+        await self._bus.publish(ResourceUpdated(uri=task_uri(notice.task_id)))
+        stored = notice.file_status is FileStatus.STORED
         if stored:
-            for uri in file_resource_uris(happening.task_id):
+            for uri in file_resource_uris(notice.task_id):
                 await self._bus.publish(ResourceUpdated(uri=uri))
-        if stored or happening.first:
+        if stored or notice.first:
             await self._bus.publish(ResourcesListChanged())

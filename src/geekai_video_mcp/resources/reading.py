@@ -1,7 +1,6 @@
-"""The resource templates: one task as JSON, its file, and pictures of it."""
+"""The resource templates: one task as JSON, its file, and its preview images."""
 
-from collections.abc import Awaitable, Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -9,45 +8,48 @@ import anyio.to_thread
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 
+from geekai_video_mcp.app import App
 from geekai_video_mcp.entries import JPEG, JSON, MP4, PNG, ROOT, file_uri
 from geekai_video_mcp.errors import GeekAIVideoError, TaskNotFound, quote
-from geekai_video_mcp.lifecycle import FileStatus, Media, Task
-from geekai_video_mcp.tools import App, task_view
+from geekai_video_mcp.lifecycle import Media, Task
+from geekai_video_mcp.preview import Preview
+from geekai_video_mcp.results import task_view
+from geekai_video_mcp.statuses import FileStatus
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver import MCPServer
 
 MAX_BLOB_BYTES: Final = 8_000_000
-"""Bytes of a file that is read as a blob. It becomes a third larger as base64, is one line
-of JSON, and stands in memory several times at both ends; a clip of 10 s at 720p has 2 to 6 MB."""
+"""Bytes of a file that is read as a blob. As base64 it is a third larger, it is one line of JSON,
+and both ends hold it in memory several times; a clip of 10 s at 720p has 2 to 6 MB."""
 
 
-async def task_as_json(task_id: str, ctx: "Context[App]") -> str:
+async def read_task(task_id: str, ctx: "Context[App]") -> str:
     task = await _get_task(ctx, task_id)
     return task_view(_app_of(ctx), task).model_dump_json(exclude_none=True)
 
 
-async def video(task_id: str, ctx: "Context[App]") -> bytes:
+async def read_video(task_id: str, ctx: "Context[App]") -> bytes:
     task = await _require_stored(ctx, task_id)
     if task.media is Media.IMAGE:
-        raise ResourceError(f"Task {task.id} made a picture: read {file_uri(task)}.")
+        raise ResourceError(f"Task {task.id} has an image as its result: read {file_uri(task)}.")
     return await anyio.to_thread.run_sync(_read_content, Path(task.file_path or ""))
 
 
-async def cover(task_id: str, ctx: "Context[App]") -> bytes:
+async def read_cover(task_id: str, ctx: "Context[App]") -> bytes:
     return await _read_picture(ctx, task_id, "cover")
 
 
-async def frames(task_id: str, ctx: "Context[App]") -> bytes:
+async def read_frames(task_id: str, ctx: "Context[App]") -> bytes:
     return await _read_picture(ctx, task_id, "frames")
 
 
-async def last_frame(task_id: str, ctx: "Context[App]") -> bytes:
+async def read_last_frame(task_id: str, ctx: "Context[App]") -> bytes:
     return await _read_picture(ctx, task_id, "last")
 
 
 class Template(NamedTuple):
-    """What is published of one kind of resource."""
+    """One kind of resource, as it is published, and the function that reads it."""
 
     uri: str
     read: Callable[[str, "Context[App]"], Awaitable[str | bytes]]
@@ -60,7 +62,7 @@ class Template(NamedTuple):
 TEMPLATES: Final = (
     Template(
         f"{ROOT}/{{task_id}}",
-        task_as_json,
+        read_task,
         "task",
         "Task",
         "How a task stands, as get_video_task tells it",
@@ -68,7 +70,7 @@ TEMPLATES: Final = (
     ),
     Template(
         f"{ROOT}/{{task_id}}/video",
-        video,
+        read_video,
         "video",
         "Video",
         f"The finished video, up to {MAX_BLOB_BYTES // 1_000_000} MB; a larger one is named by"
@@ -77,7 +79,7 @@ TEMPLATES: Final = (
     ),
     Template(
         f"{ROOT}/{{task_id}}/cover",
-        cover,
+        read_cover,
         "cover",
         "Cover",
         "One frame from the middle of the video, or the picture, at most 640 pixels wide or high",
@@ -85,7 +87,7 @@ TEMPLATES: Final = (
     ),
     Template(
         f"{ROOT}/{{task_id}}/frames",
-        frames,
+        read_frames,
         "frames",
         "Contact sheet",
         "Six frames of the video in reading order",
@@ -93,7 +95,7 @@ TEMPLATES: Final = (
     ),
     Template(
         f"{ROOT}/{{task_id}}/last-frame",
-        last_frame,
+        read_last_frame,
         "last-frame",
         "Last frame",
         "The video's last frame, or the picture, in full size: what a next shot begins with",
@@ -114,13 +116,13 @@ def register_templates(server: "MCPServer[App]") -> None:
         )(template.read)
 
 
-async def _read_picture(ctx: "Context[App]", task_id: str, kind: str) -> bytes:
+async def _read_picture(ctx: "Context[App]", task_id: str, kind: Preview) -> bytes:
     task = await _require_stored(ctx, task_id)
     if task.media is Media.IMAGE and kind != "last":
         kind = "picture"
-    picture = await _app_of(ctx).preview(Path(task.file_path or ""), kind)
+    picture = await _app_of(ctx).render_preview(Path(task.file_path or ""), kind)
     if picture is None:
-        msg = f"No picture can be made of {task.file_path}: it was moved, or cannot be decoded."
+        msg = f"No preview of {task.file_path}: the file was moved or cannot be decoded."
         raise ResourceError(msg)
     return picture
 
@@ -131,37 +133,34 @@ def _read_content(path: Path) -> bytes:
             content = file.read(MAX_BLOB_BYTES + 1)
             size = path.stat().st_size
     except OSError as exc:
-        msg = f"{path} cannot be read ({exc.strerror}): it may have been moved or deleted."
+        msg = f"{path} cannot be read ({exc.strerror}); it may have been moved or deleted."
         raise ResourceError(msg) from exc
     if len(content) > MAX_BLOB_BYTES:
         limit = f"{MAX_BLOB_BYTES / 1e6:.0f} MB"
-        msg = f"The video has {size / 1e6:.1f} MB, over the {limit} of a blob. It is at {path}."
+        msg = (
+            f"The video is {size / 1e6:.1f} MB, above the {limit} blob limit. Read it from {path}."
+        )
         raise ResourceError(msg)
     return content
 
 
 async def _require_stored(ctx: "Context[App]", task_id: str) -> Task:
-    """The task of this id, if its file is on disk."""
+    """The task with this id, whose file must be on disk."""
     task = await _get_task(ctx, task_id)
     if task.file_status is not FileStatus.STORED:
-        raise ResourceError(f"It has no file yet. {task_view(_app_of(ctx), task).next_step}")
+        raise ResourceError(f"The task has no file yet. {task_view(_app_of(ctx), task).next_step}")
     return task
 
 
 async def _get_task(ctx: "Context[App]", task_id: str) -> Task:
-    with _translate_errors():
-        return await _app_of(ctx).engine.get_local(task_id)
-
-
-@contextmanager
-def _translate_errors() -> Generator[None]:
-    """Errors of ours as the protocol's: what nobody knows is told apart from all else."""
+    """The task with this id; our errors become the SDK's, which sends their text to the client."""
     try:
-        yield
+        return await _app_of(ctx).engine.get_local(task_id)
     except TaskNotFound as exc:
         msg = (
-            f"No task {quote(exc.task_id, limit=64)} is on record here. list_video_tasks shows"
-            " those that are; get_video_task asks GeekAI for one made elsewhere."
+            f"Task {quote(exc.task_id, limit=64)} is not recorded on this machine."
+            " list_video_tasks lists the recorded tasks; get_video_task can also look up a task"
+            " at GeekAI."
         )
         raise ResourceNotFoundError(msg) from exc
     except GeekAIVideoError as exc:

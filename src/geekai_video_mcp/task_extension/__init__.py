@@ -1,13 +1,13 @@
-"""MCP's Tasks extension (SEP-2663) over the ledger: another way to the same tasks.
+"""MCP's Tasks extension (SEP-2663): a second way to access the tasks in the ledger.
 
-A client that declares `io.modelcontextprotocol/tasks` on a call gets a task in place of an
-answer that would send it to get_video_task, and no other client ever does. The MCP task's id
-is our task_id, so it outlives this process and any other finds it. The specification is the
-draft in ext-tasks, read 2026-11-24.
+If a client declares `io.modelcontextprotocol/tasks` on a call, and the result would tell it to
+poll with get_video_task, it gets an MCP task instead. No other client gets one. The id of the
+MCP task is our task_id, so it stays valid after this process has ended, and in every other
+process. The specification is the draft in ext-tasks, read 2026-11-24.
 """
 
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from mcp import MCPError
@@ -26,15 +26,15 @@ from mcp_types.jsonrpc import HEADER_MISMATCH
 from pydantic import Field
 from starlette.requests import Request
 
-from geekai_video_mcp import tools
+from geekai_video_mcp import results
 from geekai_video_mcp.errors import GeekAIVideoError, TaskNotFound
 from geekai_video_mcp.lifecycle import Task
 from geekai_video_mcp.task_extension.handles import (
     IDENTIFIER,
-    TOOLS,
-    VERSIONS,
+    PROTOCOL_VERSIONS,
+    TASK_TOOLS,
     Ctx,
-    detailed_payload,
+    build_detailed_payload,
     task_payload,
 )
 from geekai_video_mcp.task_extension.listening import task_notifications
@@ -43,92 +43,90 @@ __all__ = ["IDENTIFIER", "TasksExtension", "task_notifications"]
 
 
 class TaskParams(RequestParams):
-    """What every request about a task brings."""
+    """The parameters of every request about a task."""
 
     task_id: str = Field(alias="taskId")
 
 
 class UpdateParams(TaskParams):
-    """Answers to questions; a task of ours asks none while it is under way."""
+    """The parameters of `tasks/update`; our tasks in progress never request input."""
 
     input_responses: dict[str, Any] = Field(alias="inputResponses")
 
 
 class TasksExtension(Extension):
-    """The requests about tasks, and the calls of tools that are answered with one."""
+    """The `tasks/*` requests, and the tool calls that return an MCP task."""
 
     identifier = IDENTIFIER
 
     def methods(self) -> Sequence[MethodBinding]:
         return [
-            MethodBinding("tasks/get", TaskParams, _get_task, VERSIONS),
-            MethodBinding("tasks/update", UpdateParams, _acknowledge, VERSIONS),
-            MethodBinding("tasks/cancel", TaskParams, _acknowledge, VERSIONS),
+            MethodBinding("tasks/get", TaskParams, _handle_get, PROTOCOL_VERSIONS),
+            MethodBinding("tasks/update", UpdateParams, _acknowledge, PROTOCOL_VERSIONS),
+            MethodBinding("tasks/cancel", TaskParams, _acknowledge, PROTOCOL_VERSIONS),
         ]
 
     async def intercept_tool_call(
         self, params: CallToolRequestParams, ctx: Ctx, call_next: CallNext
     ) -> HandlerResult:
-        """The tool's answer; a task in its place where the answer would be to wait for it."""
-        answer, app = await call_next(ctx), ctx.lifespan_context
+        """Return the tool's result, or an MCP task in its place if the task is not finished."""
+        result, app = await call_next(ctx), ctx.lifespan_context
         if (
-            params.name not in TOOLS
-            or not isinstance(answer, CallToolResult)
+            params.name not in TASK_TOOLS
+            or not isinstance(result, CallToolResult)
             or not _declares_extension(ctx)
         ):
-            return answer
-        # Whatever fails now, the task is under way: then the answer itself has its id.
+            return result
+        # The task already exists: if reading it fails now, the result itself still has its id.
         with suppress(GeekAIVideoError):
-            told: dict[str, Any] = answer.structured_content or {}
-            task = await app.engine.get_local(told.get("task_id", ""))
+            content: dict[str, Any] = result.structured_content or {}
+            task = await app.engine.get_local(content.get("task_id", ""))
             if not task.settled:
                 return {"resultType": "task", **task_payload(task, app)}
-        return answer
+        return result
 
 
 def _declares_extension(ctx: Ctx) -> bool:
-    """Whether this very request declares the extension."""
-    declared = ctx.session.client_capabilities
-    extensions = (declared and declared.extensions) or {}
-    return ctx.protocol_version in VERSIONS and IDENTIFIER in extensions
+    """Whether this request declares the extension; other requests of the client do not count."""
+    capabilities = ctx.session.client_capabilities
+    extensions = (capabilities and capabilities.extensions) or {}
+    return ctx.protocol_version in PROTOCOL_VERSIONS and IDENTIFIER in extensions
 
 
-async def _get_task(ctx: Ctx, params: TaskParams) -> HandlerResult:
-    app, task = ctx.lifespan_context, await _requested_task(ctx, params)
-    await tools.mark_delivered(app, task)
-    return await detailed_payload(task, app)
+async def _handle_get(ctx: Ctx, params: TaskParams) -> HandlerResult:
+    app, task = ctx.lifespan_context, await _require_task(ctx, params)
+    await results.mark_delivered(app, task)
+    return await build_detailed_payload(task, app)
 
 
 async def _acknowledge(ctx: Ctx, params: TaskParams) -> HandlerResult:
-    """Nothing can be stopped and nothing was asked: the empty answer that is owed."""
-    await _requested_task(ctx, params)
+    """Return the empty result that the specification requires.
+
+    GeekAI cannot cancel a job, and our tasks never request input, so there is nothing to do.
+    """
+    await _require_task(ctx, params)
     return {}
 
 
-async def _requested_task(ctx: Ctx, params: TaskParams) -> Task:
+async def _require_task(ctx: Ctx, params: TaskParams) -> Task:
     require_client_extension(ctx, IDENTIFIER)
-    _check_name(ctx, params.task_id)
-    with _as_mcp_errors():
-        return await ctx.lifespan_context.engine.get_local(params.task_id)
-
-
-def _check_name(ctx: Ctx, task_id: str) -> None:
-    """Refuse what was routed by another task's name; the SDK checks its own methods alone.
-
-    A client that gives no name is served: any process on the same ledger can answer.
-    """
-    request: object = ctx.request
-    name = request.headers.get(MCP_NAME_HEADER) if isinstance(request, Request) else None
-    if name is not None and decode_header_value(name) != task_id:
-        raise MCPError(HEADER_MISMATCH, f"{MCP_NAME_HEADER} is not the request's taskId")
-
-
-@contextmanager
-def _as_mcp_errors() -> Generator[None]:
-    """Our errors as the protocol's, where there is no result to put them in."""
+    _check_name_header(ctx, params.task_id)
     try:
-        yield
+        return await ctx.lifespan_context.engine.get_local(params.task_id)
     except TaskNotFound as exc:
         raise MCPError(INVALID_PARAMS, exc.message) from exc
     except GeekAIVideoError as exc:
         raise MCPError(INTERNAL_ERROR, exc.message) from exc
+
+
+def _check_name_header(ctx: Ctx, task_id: str) -> None:
+    """Refuse a request whose routing header names another task.
+
+    The SDK checks the header only for its own methods. A request without the header is served:
+    every process with the same ledger can do so.
+    """
+    request: object = ctx.request
+    name = request.headers.get(MCP_NAME_HEADER) if isinstance(request, Request) else None
+    if name is not None and decode_header_value(name) != task_id:
+        msg = f"The {MCP_NAME_HEADER} header does not match the taskId of the request"
+        raise MCPError(HEADER_MISMATCH, msg)

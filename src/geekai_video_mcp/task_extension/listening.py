@@ -1,8 +1,8 @@
 """`notifications/tasks` on the streams of `subscriptions/listen`.
 
-The SDK's bus carries no other notifications than its own, and its acknowledgement names no
-tasks. So both are done beside it, on the same stream: its handler serves the request as
-ever, and what it acknowledges goes through `_AcknowledgingSession`.
+The SDK's bus carries only the SDK's own notifications, and its acknowledgement contains no task
+ids. So this module sends both on the same stream: the SDK's handler serves the request as usual,
+and its acknowledgement passes through `_AcknowledgingSession`, which adds the task ids.
 """
 
 import math
@@ -25,51 +25,57 @@ from mcp_types import (
 )
 from pydantic import ValidationError
 
-from geekai_video_mcp import tools
+from geekai_video_mcp import results
 from geekai_video_mcp.errors import GeekAIVideoError
-from geekai_video_mcp.lifecycle import Status, Task
-from geekai_video_mcp.task_extension.handles import IDENTIFIER, VERSIONS, Ctx, detailed_payload
+from geekai_video_mcp.lifecycle import Task
+from geekai_video_mcp.statuses import Status
+from geekai_video_mcp.task_extension.handles import (
+    IDENTIFIER,
+    PROTOCOL_VERSIONS,
+    Ctx,
+    build_detailed_payload,
+)
 
 MAX_SUBSCRIBED_TASKS: Final = 100
-"""Tasks that one stream tells of: each costs a look into the ledger every second."""
+"""Tasks of one subscription: each of them reads the ledger every second."""
 RETRY_DELAY: Final = 5.0
-"""Seconds before a task is read again that the ledger could not give."""
+"""Seconds until a task is read again after the ledger could not be read."""
 
 
 class TaskNotification(Notification[dict[str, Any], str]):
-    """How a task stands."""
+    """The state of one task."""
 
     method: str = "notifications/tasks"
 
 
 async def task_notifications(ctx: Ctx, call_next: CallNext) -> HandlerResult:
-    """Middleware: whoever listens with `taskIds` hears of those tasks as well."""
-    if ctx.method != "subscriptions/listen" or ctx.protocol_version not in VERSIONS:
+    """Middleware: send notifications about the tasks in `taskIds` to the subscribed client."""
+    if ctx.method != "subscriptions/listen" or ctx.protocol_version not in PROTOCOL_VERSIONS:
         return await call_next(ctx)
-    if not (wanted := _requested_ids(ctx.params)):
+    if not (requested := _parse_task_ids(ctx.params)):
         return await call_next(ctx)
     require_client_extension(ctx, IDENTIFIER)
     session = _AcknowledgingSession(
-        ctx.session, [task_id for task_id in wanted if await _is_known(ctx, task_id)]
+        ctx.session, [task_id for task_id in requested if await _is_known(ctx, task_id)]
     )
-    # Seen as a session by the SDK's handler, which only ever sends notifications with it.
+    # The SDK's handler uses the session only to send notifications.
     ctx = replace(ctx, session=cast("ServerSession", session))
-    answer: HandlerResult | MCPError | ValidationError = None
-    async with anyio.create_task_group() as telling:
+    result: HandlerResult | MCPError | ValidationError = None
+    async with anyio.create_task_group() as notifiers:
         for task_id in session.task_ids:
-            telling.start_soon(_notify_changes, ctx, session, task_id)
+            notifiers.start_soon(_notify_changes, ctx, session, task_id)
         try:
-            answer = await call_next(ctx)
-        except (MCPError, ValidationError) as exc:  # kept apart, or the group would wrap it
-            answer = exc
-        telling.cancel_scope.cancel()
-    if isinstance(answer, MCPError | ValidationError):
-        raise answer
-    return answer
+            result = await call_next(ctx)
+        except (MCPError, ValidationError) as exc:  # raised below: the task group would wrap it
+            result = exc
+        notifiers.cancel_scope.cancel()
+    if isinstance(result, MCPError | ValidationError):
+        raise result
+    return result
 
 
-def _requested_ids(params: Any) -> list[str]:  # noqa: ANN401 - nothing has looked at it yet
-    """The tasks to tell of, each once."""
+def _parse_task_ids(params: Any) -> list[str]:  # noqa: ANN401 - not validated yet
+    """The requested task ids, without duplicates."""
     try:
         ids = params["notifications"]["taskIds"]
     except (KeyError, TypeError):
@@ -87,46 +93,46 @@ async def _is_known(ctx: Ctx, task_id: str) -> bool:
 
 
 class _AcknowledgingSession:
-    """The session of a listener; its acknowledgement also names the tasks agreed to."""
+    """The session of a subscription, with the accepted task ids in its acknowledgement."""
 
-    def __init__(self, session: ServerSession, agreed: list[str]) -> None:
+    def __init__(self, session: ServerSession, task_ids: list[str]) -> None:
         self._session = session
-        self.task_ids = agreed
+        self.task_ids = task_ids
         self.acknowledged = anyio.Event()
 
     async def send_notification(
         self, notification: ServerNotification, related_request_id: RequestId | None = None
     ) -> None:
         if isinstance(notification, SubscriptionsAcknowledgedNotification):
-            honoured = notification.params.notifications
-            notification.params.notifications = honoured.model_copy(
+            accepted = notification.params.notifications
+            notification.params.notifications = accepted.model_copy(
                 update={"taskIds": self.task_ids}
             )
         await self._session.send_notification(notification, related_request_id)
-        # The first word on the stream, whatever the SDK calls it.
+        # The acknowledgement is the first message on the stream, whatever its type in the SDK.
         self.acknowledged.set()
 
 
 async def _notify_changes(ctx: Ctx, session: _AcknowledgingSession, task_id: str) -> None:
-    """Tell how the task stands now, at each change of its status, and how it ended."""
-    app, told = ctx.lifespan_context, set[tuple[Status, bool]]()
+    """Send the state of the task now, at each change of its status, and at its end."""
+    app, notified = ctx.lifespan_context, set[tuple[Status, bool]]()
     await session.acknowledged.wait()
     while True:
-        # By the ledger, as every waiter: the one who learns the news may be another process.
+        # From the ledger, because another process may be the one that polls GeekAI.
         with suppress(GeekAIVideoError):
             async with aclosing(app.engine.follow(task_id, wait_seconds=math.inf)) as states:
                 async for task in states:
-                    if (news := (task.status, task.settled)) not in told:
-                        told.add(news)
+                    if (state := (task.status, task.settled)) not in notified:
+                        notified.add(state)
                         await _send_notification(ctx, task)
             return
         await anyio.sleep(RETRY_DELAY)
 
 
 async def _send_notification(ctx: Ctx, task: Task) -> None:
-    app, stream = ctx.lifespan_context, {SUBSCRIPTION_ID_META_KEY: ctx.request_id}
-    params = {**await detailed_payload(task, app), "_meta": stream}
-    news = TaskNotification(params=params)
-    # Typed for the SDK's own notifications; it hands on any other as it is.
-    await ctx.session.send_notification(cast("ServerNotification", news), ctx.request_id)
-    await tools.mark_delivered(app, task)
+    app, meta = ctx.lifespan_context, {SUBSCRIPTION_ID_META_KEY: ctx.request_id}
+    params = {**await build_detailed_payload(task, app), "_meta": meta}
+    notification = TaskNotification(params=params)
+    # The type allows only the SDK's own notifications; it sends any other unchanged.
+    await ctx.session.send_notification(cast("ServerNotification", notification), ctx.request_id)
+    await results.mark_delivered(app, task)

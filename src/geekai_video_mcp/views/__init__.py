@@ -1,7 +1,8 @@
-"""What the assistant sees of its tasks: promises, in GeekAI's words and ours. Pure.
+"""Tasks as tool results: the structured content and its text. Pure.
 
-The result mirrors GeekAI's own answer; what is ours stands beside it. Whatever the state,
-`next_step` tells the model what to do now, in one sentence.
+A result uses GeekAI's own field names for what GeekAI returned, and adds fields of this server.
+In every state, `next_step` says in one sentence what the model should do now. What is published
+here are promises: names and types of published fields do not change.
 """
 
 from geekai_video_mcp.views.forecasts import consent_text, dry_run, dry_run_text, warnings_text

@@ -1,4 +1,4 @@
-"""What a request would come to, before anything of it has happened. Pure."""
+"""A dry run as a result and as text, and the question for consent. Pure."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -13,76 +13,79 @@ from geekai_video_mcp.views.words import MEDIA_NOUN
 
 
 def dry_run(forecast: Forecast, *, sandbox: bool, warnings: Sequence[str] = ()) -> Generation:
-    """What a request would come to; nothing of it has happened."""
+    """The result of a dry run: what would be sent and what it would cost. Nothing was sent."""
     task = forecast.task
-    listed = None if sandbox else catalogue.price(task.model)
+    price = None if sandbox else catalogue.price(task.model)
     return Generation(
         model=task.model,
         sandbox=sandbox,
         dry_run=DryRunView(
             request=dict(task.request),
             warnings=list(warnings),
-            price=_FREE if sandbox else _price_text(listed),
+            price=_SANDBOX_PRICE if sandbox else _price_text(price),
             cost_cny=0.0
             if sandbox
-            else listed and listed.total_for(seconds=task.request.get("duration")),
+            else price and price.total_for(seconds=task.request.get("duration")),
             videos_left_today=forecast.left_today,
             in_flight_left=forecast.left_in_flight,
             duplicate_of=forecast.duplicate_of.id if forecast.duplicate_of else None,
             refused=forecast.refused.reason if forecast.refused else None,
         ),
-        next_step=_after_dry_run(forecast),
+        next_step=_dry_run_next_step(forecast),
     )
 
 
-def dry_run_text(shown: Generation, media: Media) -> str:
-    """The same in words, for a model that reads only text."""
-    if shown.dry_run is None:
-        return shown.next_step
-    terms = _request_summary(shown.dry_run, shown.model, media)
-    return f"Dry run: nothing was sent. {NOT_CHARGED} It would ask {terms} {shown.next_step}"
+def dry_run_text(result: Generation, media: Media) -> str:
+    """The result of a dry run as text, for a model that reads only text."""
+    if result.dry_run is None:
+        return result.next_step
+    summary = _request_summary(result.dry_run, result.model, media)
+    return f"Dry run: nothing was sent. {NOT_CHARGED} It would ask {summary} {result.next_step}"
 
 
-def consent_text(forecast: Forecast, found: DryRunView) -> str:
-    """What a person reads who is asked whether to pay."""
+def consent_text(forecast: Forecast, view: DryRunView) -> str:
+    """The question that asks the user to approve a paid request."""
     task = forecast.task
-    prompt = quote(str(found.request.get("prompt") or ""))
-    total = "" if found.cost_cny is None else f" That is {found.cost_cny:g} CNY by the list."
-    summary = _request_summary(found, task.model, task.media)
+    prompt = quote(str(view.request.get("prompt") or ""))
+    total = "" if view.cost_cny is None else f" That is {view.cost_cny:g} CNY by the list."
+    summary = _request_summary(view, task.model, task.media)
     return f"May this be paid for? It asks {summary}{total} {prompt}"
 
 
-def _request_summary(found: DryRunView, model: str, media: Media) -> str:
-    settings = {k: v for k, v in found.request.items() if k not in {"prompt", "model", "async"}}
-    with_ = ", ".join(f"{name} {json.dumps(v, ensure_ascii=False)}" for name, v in settings.items())
+def _request_summary(view: DryRunView, model: str, media: Media) -> str:
+    settings = ", ".join(
+        f"{name} {json.dumps(value, ensure_ascii=False)}"
+        for name, value in view.request.items()
+        if name not in {"prompt", "model", "async"}
+    )
     caps = (
-        f" Left under the caps: {found.videos_left_today} today,"
-        f" {found.in_flight_left} at the same time."
-        if found.videos_left_today is not None
+        f" Left under the caps: {view.videos_left_today} today,"
+        f" {view.in_flight_left} at the same time."
+        if view.videos_left_today is not None
         else ""
     )
     return (
-        f"{model} for {MEDIA_NOUN[media]}{f' with {with_}' if with_ else ''}. {found.price}{caps}"
-        f"{warnings_text(found.warnings)}"
+        f"{model} for {MEDIA_NOUN[media]}{f' with {settings}' if settings else ''}."
+        f" {view.price}{caps}{warnings_text(view.warnings)}"
     )
 
 
-_FREE: Final = "A sandbox preview is free."
+_SANDBOX_PRICE: Final = "A sandbox preview is free."
 
 
-def _price_text(listed: catalogue.Price | None) -> str:
-    if listed is None:
+def _price_text(price: catalogue.Price | None) -> str:
+    if price is None:
         return "Its price is not known here; GeekAI's model page has it."
-    said = f"{listed.cny:g} CNY per {listed.per}" if listed.cny else "Free of charge"
-    return f"{said} ({listed.source}, read {listed.read_on.isoformat()})."
+    amount = f"{price.cny:g} CNY per {price.per}" if price.cny else "Free of charge"
+    return f"{amount} ({price.source}, read {price.read_on.isoformat()})."
 
 
 def warnings_text(warnings: Iterable[str]) -> str:
-    """Warnings as they follow other words; nothing if there are none."""
+    """Warnings as sentences to append to another text; empty if there are none."""
     return "".join(f" {as_sentence(warning[:1].upper() + warning[1:])}" for warning in warnings)
 
 
-def _after_dry_run(forecast: Forecast) -> str:
+def _dry_run_next_step(forecast: Forecast) -> str:
     if forecast.duplicate_of is not None:
         return (
             f"It repeats task {forecast.duplicate_of.id}, which it would return; nothing is sent."

@@ -1,19 +1,20 @@
-"""Tasks in a list, a line each. Pure."""
+"""A page of tasks as a result and as text, one line per task. Pure."""
 
 from collections.abc import Sequence
 from typing import Final
 
 from geekai_video_mcp.errors import quote, sanitize
-from geekai_video_mcp.lifecycle import Media, Status, Task
+from geekai_video_mcp.lifecycle import Media, Task
+from geekai_video_mcp.statuses import Status
 from geekai_video_mcp.views.tasks import ToolResult, View
 from geekai_video_mcp.views.words import PUBLIC_STATUS, PublicStatus, iso_time
 
 MAX_PROMPT_CHARS: Final = 80
-"""Characters of a prompt in a list: enough to know it by."""
+"""Characters of a prompt in a list: enough to recognise it."""
 
 
 class ListedTask(View):
-    """A task in a list; the prompt tells it from others."""
+    """A task in a list, with its prompt to recognise it."""
 
     task_id: str
     task_status: PublicStatus
@@ -32,17 +33,24 @@ class TaskList(ToolResult):
 
     tasks: list[ListedTask]
     next_before: str | None = None
-    """Where the next page begins; None on the last."""
+    """The cursor of the next page; None on the last page."""
     next_step: str
 
 
-def statuses_of(shown: PublicStatus | None) -> frozenset[Status]:
-    """The statuses that are shown under this word; none for all of them."""
-    return frozenset(status for status, word in PUBLIC_STATUS.items() if word == shown)
+def statuses_of(public_status: PublicStatus | None) -> frozenset[Status]:
+    """The stored statuses that are published as *public_status*; empty if that is None."""
+    return frozenset(status for status, public in PUBLIC_STATUS.items() if public == public_status)
 
 
 def task_list(tasks: Sequence[Task], *, more: bool, sandbox: str) -> TaskList:
-    """A page of tasks; *more*: another follows. *sandbox*: the service that is none."""
+    """A page of tasks.
+
+    *more*: whether another page follows. *sandbox*: the account of the sandbox, whose tasks are
+    marked as previews.
+    """
+    next_step = "get_video_task tells all about one." if tasks else "There is no such task."
+    if more:
+        next_step += " Older ones follow: give next_before as before."
     return TaskList(
         tasks=[
             ListedTask(
@@ -58,22 +66,15 @@ def task_list(tasks: Sequence[Task], *, more: bool, sandbox: str) -> TaskList:
             for task in tasks
         ],
         next_before=tasks[-1].id if more else None,
-        next_step=_after_list(more=more, some=bool(tasks)),
+        next_step=next_step,
     )
 
 
-def _after_list(*, more: bool, some: bool) -> str:
-    if not some:
-        return "There is no such task."
-    page = " Older ones follow: give next_before as before." if more else ""
-    return f"get_video_task tells all about one.{page}"
-
-
-def task_list_text(shown: TaskList) -> str:
-    """The same, a line a task."""
+def task_list_text(result: TaskList) -> str:
+    """A page of tasks as text, one line per task."""
     lines = [
         f"{task.created_at} {task.task_status:<10} {task.task_id} {task.model}"
         f"{' (sandbox)' if task.sandbox else ''}: {task.file or quote(task.prompt)}"
-        for task in shown.tasks
+        for task in result.tasks
     ]
-    return "\n".join([*lines, shown.next_step])
+    return "\n".join([*lines, result.next_step])

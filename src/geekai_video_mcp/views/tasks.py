@@ -1,4 +1,4 @@
-"""A task as a result: GeekAI's own words for it, and ours beside them. Pure."""
+"""A task as structured content: GeekAI's field names, and the fields that we add. Pure."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Final
@@ -7,7 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from geekai_video_mcp.entries import file_uri
 from geekai_video_mcp.errors import QUOTE_LIMIT, sanitize
-from geekai_video_mcp.lifecycle import NO_RESULT, FileStatus, Media, Status, Task, poll_due
+from geekai_video_mcp.lifecycle import Media, Task, poll_due
+from geekai_video_mcp.statuses import NO_RESULT, FileStatus, Status
 from geekai_video_mcp.views.words import (
     PUBLIC_STATUS,
     PublicStatus,
@@ -17,9 +18,9 @@ from geekai_video_mcp.views.words import (
 )
 
 LINK_TTL: Final = 7 * 24 * 3600.0
-"""Seconds a result link is valid at GeekAI, by its Veo 3.1 manual; read 2026-11-22."""
+"""Seconds that a result link stays valid, by GeekAI's Veo 3.1 manual (read 2026-11-22)."""
 MAX_LINK_CHARS: Final = 4000
-"""Characters of a link that are shown: signed ones have up to two thousand."""
+"""Characters of a link that are shown: signed links have up to two thousand."""
 
 
 class View(BaseModel):
@@ -27,7 +28,10 @@ class View(BaseModel):
 
 
 class ToolResult(View):
-    """A tool's whole result; `published_fields` names the members that are published beforehand."""
+    """A tool's structured result.
+
+    `published_fields` names the members that the published output schema lists.
+    """
 
     published_fields: ClassVar[tuple[str, ...]]
 
@@ -58,10 +62,10 @@ class ErrorView(View):
 
 
 class DryRunView(View):
-    """What a request would come to."""
+    """What a request would send and cost."""
 
     request: dict[str, Any]
-    """As it would be sent, without the bulk of the pictures in it."""
+    """The request as it would be sent, without inline media data."""
     warnings: list[str]
     price: str
     cost_cny: float | None = None
@@ -72,7 +76,7 @@ class DryRunView(View):
 
 
 class _TaskResult(ToolResult):
-    """What the tools' answers have in common."""
+    """The fields that every result about one task has."""
 
     published_fields = ("task_id", "task_status", "file", "sandbox", "next_step")
 
@@ -83,7 +87,7 @@ class _TaskResult(ToolResult):
     provider_task_id: str | None = None
     file: str | None = Field(default=None, description="The result on this machine")
     resource: str | None = None
-    """Where the file is read over MCP; None while there is none."""
+    """The resource URI of the file; None while there is no file."""
     url_expires_at: str | None = None
     poll_after_seconds: int | None = None
     stale_since: str | None = Field(default=None, description="No answer from GeekAI since then")
@@ -98,7 +102,7 @@ class _TaskFields(ToolResult):
 
 
 class VideoTask(_TaskResult, _TaskFields):  # pydantic lists the fields of the last base first
-    """A video task, as it stands."""
+    """A task in its current state."""
 
 
 class _OptionalTaskFields(ToolResult):
@@ -108,7 +112,7 @@ class _OptionalTaskFields(ToolResult):
 
 
 class Generation(_TaskResult, _OptionalTaskFields):
-    """A video task that was asked for, or what a dry run found."""
+    """The task of a request, or the result of a dry run."""
 
     deduplicated: bool | None = Field(
         default=None, description="True: an earlier request's task; nothing new was sent"
@@ -118,9 +122,9 @@ class Generation(_TaskResult, _OptionalTaskFields):
 
 
 def video_task(task: Task, *, at: float, sandbox: bool, same_account: bool = True) -> VideoTask:
-    """*task* as it is shown at *at*, Unix seconds.
+    """*task* in its state at *at*, Unix seconds.
 
-    *ours* is false for a task of another service or key, which nobody here can follow.
+    *same_account* is false for a task of another service or key, which this server cannot poll.
     """
     return VideoTask(**_task_fields(task, at=at, sandbox=sandbox, same_account=same_account))
 
@@ -128,15 +132,24 @@ def video_task(task: Task, *, at: float, sandbox: bool, same_account: bool = Tru
 def generation_result(
     task: Task, *, at: float, sandbox: bool, deduplicated: bool, warnings: Sequence[str] = ()
 ) -> Generation:
-    """*task* as the answer to a request; *repeated* if it is an earlier request's.
+    """*task* as the result of a request.
 
-    *warnings* are of the catalogue's check of the request.
+    *deduplicated*: the task belongs to an earlier, equal request. *warnings* come from the
+    catalogue's check of the request.
     """
-    facts = _task_fields(task, at=at, sandbox=sandbox, same_account=True)
-    return Generation(**facts, deduplicated=deduplicated, warnings=list(warnings) or None)
+    fields = _task_fields(task, at=at, sandbox=sandbox, same_account=True)
+    return Generation(**fields, deduplicated=deduplicated, warnings=list(warnings) or None)
 
 
 def _task_fields(task: Task, *, at: float, sandbox: bool, same_account: bool) -> dict[str, Any]:
+    link_expires_at = None
+    if not sandbox and task.result is not None and task.ended_at is not None:
+        link_expires_at = task.ended_at + LINK_TTL
+    poll_after = None
+    if not task.settled:
+        poll_after = 1
+        if task.next_poll_at is not None and not poll_due(task, at=at):
+            poll_after += round(task.next_poll_at - at)
     return {
         "task_id": task.id,
         "task_status": PUBLIC_STATUS[task.status],
@@ -146,9 +159,9 @@ def _task_fields(task: Task, *, at: float, sandbox: bool, same_account: bool) ->
         "provider_task_id": _sanitize_optional(task.provider_task_id),
         "file": task.file_path,
         "resource": file_uri(task),
-        "url_expires_at": _link_expiry(task, sandbox=sandbox),
+        "url_expires_at": iso_time(link_expires_at),
         "elapsed_seconds": round(elapsed_seconds(task, at=at)),
-        "poll_after_seconds": None if task.settled else _poll_after(task, at=at),
+        "poll_after_seconds": poll_after,
         "stale_since": iso_time(task.unreachable_since),
         "sandbox": sandbox,
         "next_step": next_step(task, sandbox=sandbox, same_account=same_account),
@@ -156,28 +169,27 @@ def _task_fields(task: Task, *, at: float, sandbox: bool, same_account: bool) ->
 
 
 def is_failure(task: Task) -> bool:
-    """Whether the task has come to an end that is no result."""
+    """Whether the task has ended without a result."""
     lost = task.status is Status.SUCCEED and task.file_status is FileStatus.LOST
     return lost or task.status in NO_RESULT
 
 
 def _result_fields(task: Task, *, sandbox: bool) -> dict[str, Any]:
-    """The result under GeekAI's name for it: `video_result`, or `data` of a picture."""
+    """The result under GeekAI's name for it: `video_result`, or `data` for an image."""
     if (result := task.result) is None:
         return {}
-    # The in-process sandbox has no address that a browser could open. The last frame's
-    # link is for the next request, and the sandbox knows its own.
-    shown = (
-        None
-        if sandbox or not _is_link(result.url)
-        else _sanitize_optional(result.url, limit=MAX_LINK_CHARS)
-    )
+    # The in-process sandbox has no address that a browser could open. The link of the last
+    # frame is kept: it is meant for the next request, and the sandbox resolves its own links.
+    url = None
+    # A response may contain the image itself as a data URI, which is far too long for a result.
+    if not sandbox and result.url and not result.url.startswith("data:"):
+        url = sanitize(result.url, limit=MAX_LINK_CHARS)
     if task.media is Media.IMAGE:
-        said = _sanitize_optional(result.revised_prompt)
-        return {"data": [ImageResultView(url=shown, revised_prompt=said)]}
+        revised_prompt = _sanitize_optional(result.revised_prompt)
+        return {"data": [ImageResultView(url=url, revised_prompt=revised_prompt)]}
     video = VideoResultView(
         id=_sanitize_optional(result.id),
-        url=shown,
+        url=url,
         cover_image_url=None
         if sandbox
         else _sanitize_optional(result.cover_image_url, limit=MAX_LINK_CHARS),
@@ -188,33 +200,15 @@ def _result_fields(task: Task, *, sandbox: bool) -> dict[str, Any]:
     return {"video_result": video}
 
 
-def _is_link(url: str | None) -> bool:
-    """A picture may come in the answer itself, and is no text for a conversation."""
-    return url is not None and not url.startswith("data:")
-
-
-def _sanitize_optional(said: str | None, *, limit: int = QUOTE_LIMIT) -> str | None:
-    return sanitize(said, limit=limit) if said else None
+def _sanitize_optional(text: str | None, *, limit: int = QUOTE_LIMIT) -> str | None:
+    return sanitize(text, limit=limit) if text else None
 
 
 def _error_view(task: Task) -> ErrorView | None:
     if not is_failure(task):
         return None
-    lost = task.file_error if task.status is Status.SUCCEED else None
+    file_error = task.file_error if task.status is Status.SUCCEED else None
     return ErrorView(
-        code=task.error_code or ("result_lost" if lost else "failed"),
-        message=lost or task.error_message or "No reason was given.",
+        code=task.error_code or ("result_lost" if file_error else "failed"),
+        message=file_error or task.error_message or "No reason was given.",
     )
-
-
-def _link_expiry(task: Task, *, sandbox: bool) -> str | None:
-    if sandbox or task.result is None or task.ended_at is None:
-        return None
-    return iso_time(task.ended_at + LINK_TTL)
-
-
-def _poll_after(task: Task, *, at: float) -> int:
-    """Seconds until there can be news."""
-    if task.next_poll_at is None or poll_due(task, at=at):
-        return 1
-    return round(task.next_poll_at - at) + 1

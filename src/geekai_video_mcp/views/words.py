@@ -1,4 +1,4 @@
-"""A task in words: what happened and what to do, for a model that reads only text. Pure."""
+"""A task as text: what happened and what to do next, for a model that reads only text. Pure."""
 
 from datetime import UTC, datetime
 from typing import Final, Literal
@@ -6,7 +6,8 @@ from typing import Final, Literal
 from geekai_video_mcp import catalogue, moderation
 from geekai_video_mcp.errors import MAYBE_CHARGED, NOT_CHARGED, RATE_LIMITED, as_sentence, quote
 from geekai_video_mcp.inputs import MAX_WAIT_SECONDS
-from geekai_video_mcp.lifecycle import NO_RESULT, FileStatus, Media, Status, Task
+from geekai_video_mcp.lifecycle import Media, Task
+from geekai_video_mcp.statuses import NO_RESULT, FileStatus, Status
 
 PREVIEW_LABEL: Final = "A sandbox preview, not made by GeekAI."
 
@@ -26,36 +27,52 @@ MEDIA_NOUN: Final = {Media.VIDEO: "a video", Media.IMAGE: "an image"}
 
 
 def task_text(task: Task, *, at: float, sandbox: bool, same_account: bool = True) -> str:
-    """What happened and what to do, in a line or two, for a model that reads only text."""
-    words = _headline(task, at=at, sandbox=sandbox)
-    return f"{words} {next_step(task, sandbox=sandbox, same_account=same_account)} Task {task.id}."
+    """What happened and what to do next, in a line or two."""
+    if task.status is Status.SUCCEED:
+        headline = _success_text(task, sandbox=sandbox)
+    elif task.status is Status.FAILED:
+        error = ": ".join(part for part in (task.error_code, task.error_message) if part)
+        reason = as_sentence(quote(error) if error else "it gave no reason")
+        charge = _charge_note(sandbox=sandbox)
+        headline = f"GeekAI could not make the {task.media}: {reason} {charge}"
+    elif task.status in NO_RESULT:
+        # The message was written when the task ended, with its cost and the next step.
+        headline = task.error_message or _DEFAULT_MESSAGES[task.status]
+    else:
+        headline = f"The {task.media} is {progress_text(task, at=at)} so far."
+        if task.unreachable_since:
+            headline += f" GeekAI has not answered since {iso_time(task.unreachable_since)}."
+    return (
+        f"{headline} {next_step(task, sandbox=sandbox, same_account=same_account)} Task {task.id}."
+    )
 
 
 def duplicate_text(task: Task, *, at: float, sandbox: bool) -> str:
-    """The same for a task that an earlier request made."""
-    # A key is one request's for good: with it, another variation would be refused.
-    new = "idempotency_key" if task.idempotency_key else "variation"
-    again = "" if task.status is Status.UNKNOWN else f" For another take, add a new {new}."
+    """The text for a task that an earlier, equal request has created."""
+    # An idempotency key belongs to one request for good: with the same key, a request with
+    # another variation would be refused.
+    argument = "idempotency_key" if task.idempotency_key else "variation"
+    advice = "" if task.status is Status.UNKNOWN else f" For another take, add a new {argument}."
     return (
         f"This is the task of the same request {max(0, at - task.created_at):.0f} s ago: nothing"
-        f" new was sent.{again} {task_text(task, at=at, sandbox=sandbox)}"
+        f" new was sent.{advice} {task_text(task, at=at, sandbox=sandbox)}"
     )
 
 
 def progress_text(task: Task, *, at: float) -> str:
-    """What a person watching the wait reads."""
-    fetching = task.status is Status.SUCCEED and task.file_status is FileStatus.NONE
-    msg = "downloading" if fetching else PUBLIC_STATUS[task.status]
-    return f"{msg}, {elapsed_seconds(task, at=at):.0f} s"
+    """The message of a progress notification."""
+    downloading = task.status is Status.SUCCEED and task.file_status is FileStatus.NONE
+    state = "downloading" if downloading else PUBLIC_STATUS[task.status]
+    return f"{state}, {elapsed_seconds(task, at=at):.0f} s"
 
 
 def elapsed_seconds(task: Task, *, at: float) -> float:
-    """Seconds from the request to its end, or to now."""
+    """Seconds from the request to the end of the task, or to *at* while it is not finished."""
     return max(0.0, (task.ended_at or at) - task.created_at)
 
 
 def next_step(task: Task, *, sandbox: bool, same_account: bool = True) -> str:
-    """What to do now, in one sentence."""
+    """What the model should do now, in one sentence."""
     if not same_account and not task.settled:
         return (
             "It was made with another service or key: tell the user that only a server started"
@@ -84,75 +101,56 @@ _UNRELATED_TO_REQUEST: Final = frozenset(
         "ledger_too_new",
     }
 )
-"""Codes of refusals that any request would have met."""
+"""Error codes of refusals that any other request would have met as well."""
 
 
 def _after_refusal(task: Task) -> str:
-    stranger = task.media is Media.VIDEO and task.model not in catalogue.models()
-    about_it = task.error_code not in _UNRELATED_TO_REQUEST and not moderation.advice(
+    unknown_model = task.media is Media.VIDEO and task.model not in catalogue.models()
+    about_request = task.error_code not in _UNRELATED_TO_REQUEST and not moderation.advice(
         task.error_code
     )
-    if task.status is Status.REJECTED and stranger and about_it:
+    if task.status is Status.REJECTED and unknown_model and about_request:
         return f"If it is the model's name: {catalogue.unknown_model_message(task.model)}."
     return "Nothing is under way for this task."
 
 
 def _after_success(task: Task) -> str:
+    if task.file_status is FileStatus.STORED and task.media is Media.IMAGE:
+        return f"Show the user the file; generate_video with image task:{task.id} makes it move."
     if task.file_status is FileStatus.STORED:
-        return _after_storing(task)
+        return (
+            f"Show the user the file; image task:{task.id} begins a next shot with its last frame."
+        )
     if task.file_status is FileStatus.LOST:
         return f"Tell the user that the link is dead; GeekAI's console may have the {task.media}."
     return f"It is being downloaded; call get_video_task with wait_seconds {MAX_WAIT_SECONDS}."
 
 
-def _after_storing(task: Task) -> str:
-    if task.media is Media.IMAGE:
-        return f"Show the user the file; generate_video with image task:{task.id} makes it move."
-    return f"Show the user the file; image task:{task.id} begins a next shot with its last frame."
-
-
 def _resolve_hint(task: Task, *, sandbox: bool) -> str:
-    """The ways to decide: only a person may, and only outside the conversation."""
+    """How to resolve an unknown outcome: only a person may do it, outside the conversation."""
     command = f"geekai-video-mcp tasks resolve {task.id}"
-    if sandbox:  # which has no console to look into
+    if sandbox:  # it has no console to look into
         return f"Tell the user to decide on the command line: {command} --abandon, or --resubmit."
     sent = iso_time(task.submitted_at) or "that time"
-    named = task.provider_task_id
-    sought = f"{MEDIA_NOUN[task.media]} sent at {sent} or soon after"
-    if named:
-        sought = f"task {quote(named, limit=64)}"
+    provider_id = task.provider_task_id
+    target = f"{MEDIA_NOUN[task.media]} sent at {sent} or soon after"
+    if provider_id:
+        target = f"task {quote(provider_id, limit=64)}"
     return (
-        f"Tell the user to look in GeekAI's console for {sought}, and to decide on the command"
+        f"Tell the user to look in GeekAI's console for {target}, and to decide on the command"
         f" line: {command} --attach ITS_ID, --abandon, or --resubmit."
     )
 
 
-def _headline(task: Task, *, at: float, sandbox: bool) -> str:
-    if task.status is Status.SUCCEED:
-        return _finished_text(task, sandbox=sandbox)
-    if task.status is Status.FAILED:
-        why = as_sentence(_failure_reason(task))
-        return f"GeekAI could not make the {task.media}: {why} {_charge_note(sandbox=sandbox)}"
-    if task.status in NO_RESULT:
-        # SubmissionFailure when it happened, with what it cost and what to do.
-        return task.error_message or _DEFAULT_MESSAGES[task.status]
-    silent = (
-        f" GeekAI has not answered since {iso_time(task.unreachable_since)}."
-        if task.unreachable_since
-        else ""
-    )
-    return f"The {task.media} is {progress_text(task, at=at)} so far.{silent}"
-
-
-def _finished_text(task: Task, *, sandbox: bool) -> str:
+def _success_text(task: Task, *, sandbox: bool) -> str:
     label = f" {PREVIEW_LABEL}" if sandbox else ""
     if task.file_status is FileStatus.STORED:
         size = f"{(task.file_bytes or 0) / 1e6:.1f} MB"
         return f"The {task.media} is finished: {task.file_path} ({size}).{label}"
     problem = f" {as_sentence(task.file_error)}" if task.file_error else ""
     if task.file_status is FileStatus.LOST:
-        gone = f"The {task.media} was finished at GeekAI and cannot be fetched any more."
-        return f"{gone}{problem} {_charge_note(sandbox=sandbox)}{label}"
+        loss = f"The {task.media} was finished at GeekAI and cannot be fetched any more."
+        return f"{loss}{problem} {_charge_note(sandbox=sandbox)}{label}"
     return f"The {task.media} is finished at GeekAI and not on disk yet.{problem}{label}"
 
 
@@ -167,11 +165,6 @@ def _charge_note(*, sandbox: bool) -> str:
     return NOT_CHARGED if sandbox else MAYBE_CHARGED
 
 
-def _failure_reason(task: Task) -> str:
-    words = ": ".join(word for word in (task.error_code, task.error_message) if word)
-    return quote(words) if words else "it gave no reason"
-
-
 def iso_time(at: float | None) -> str | None:
-    """A time as it is told: UTC, to the second."""
+    """*at*, Unix seconds, as an ISO 8601 time in UTC, to the second."""
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds") if at is not None else None

@@ -1,12 +1,12 @@
-"""GeekAI's JSON, exactly as documented and as tolerantly as it is met. Pure: bytes in, facts out.
+"""GeekAI's JSON: written exactly as documented, read tolerantly. Pure functions of bytes.
 
-What we send has every documented field in its documented spelling. What we read is a
-stranger's: unknown fields are ignored, known ones may come in any shape seen in the wild,
-and a word for a state that nobody has heard of means that the task still runs.
+Requests have every documented field in its documented spelling. Responses are not trusted:
+unknown fields are ignored, known fields may have any type observed in practice, and an
+unknown task status means that the task is still running.
 
-Sources, read 2026-11-22: docs.geekai.co/en/api/video/create (the request and the answer),
+Sources, read 2026-11-22: docs.geekai.co/en/api/video/create (the request and the response),
 docs.geekai.co/cn/docs/video/txt2video.md (GET /videos/{task_id}, `video_result` as array),
-docs.geekai.co/cn/api/image/generations and /image/result (pictures, whose result is `data`),
+docs.geekai.co/cn/api/image/generations and /image/result (images, whose result is `data`),
 docs.geekai.co/en/docs/rate_limits (blank keep-alive lines, the five-minute cut) and
 docs.geekai.co/en/docs/error_codes (status codes, `error {code, message}`).
 """
@@ -31,31 +31,28 @@ from geekai_video_mcp.errors import (
     quote,
     sanitize,
 )
-from geekai_video_mcp.lifecycle import POLLED, Observation, Result, Status
+from geekai_video_mcp.lifecycle import Observation, Result
+from geekai_video_mcp.statuses import POLLED, Status
 from geekai_video_mcp.wire.answers import ModelEntry, ModelsResponse, TaskResponse
-from geekai_video_mcp.wire.requests import GenerationRequest, ImageRequest, VideoRequest
 
 __all__ = [
     "RAW_RESPONSE_LIMIT",
     "REDIRECT_STATUSES",
     "REFUSED_STATUSES",
-    "GenerationRequest",
-    "ImageRequest",
     "ModelsPage",
     "ProviderResponse",
-    "VideoRequest",
     "parse_create_response",
     "parse_models_response",
     "parse_task_response",
 ]
 
 RAW_RESPONSE_LIMIT: Final = 4096
-"""Characters of an unusable reply kept for the person who has to decide about it."""
+"""Characters of an unusable response kept for the user, who has to resolve the task."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelsPage:
-    """A page of the service's models; `total` is of all pages, None if it does not say."""
+    """A page of the service's models; `total` counts all pages, None if it is not given."""
 
     models: tuple[LiveModel, ...]
     total: int | None = None
@@ -63,20 +60,20 @@ class ModelsPage:
 
 @dataclass(frozen=True, kw_only=True)
 class ProviderResponse:
-    """What came back over HTTP. `at` is when, in Unix seconds."""
+    """An HTTP response. `at` is when it arrived, in Unix seconds."""
 
     status_code: int
     body: bytes
     at: float
     retry_after: str | None = None
     host: str = "GeekAI"
-    """Who answered: a key that one entry refuses may be the other's."""
+    """The host that responded: a key that it refuses may belong to the other region."""
     sent_bytes: int | None = None
-    """Of the request's body."""
+    """Bytes of the request's body."""
 
     @property
     def ok(self) -> bool:
-        """Whether the service took the request."""
+        """Whether the service accepted the request."""
         return HTTPStatus.OK <= self.status_code < HTTPStatus.MULTIPLE_CHOICES
 
 
@@ -98,105 +95,108 @@ _STATUS_WORDS: Final[Mapping[str, Status]] = {
 }
 
 REFUSED_STATUSES: Final = frozenset({400, 404, 413, 415, 422})
-"""Refused before anything ran."""
+"""HTTP statuses of requests that were refused before anything was executed."""
 REDIRECT_STATUSES: Final = range(300, 400)
-"""A refusal as well: a POST never follows a redirect, which could take the body anywhere."""
+"""Refused as well: a POST never follows a redirect, which could send the body anywhere."""
 
 _NOT_AUTHORISED: Final = {401: "the key", 402: "the balance", 403: "the permission"}
 _OTHER_REGION: Final[Mapping[str, str]] = {"geekai.co": "geekai.dev", "geekai.dev": "geekai.co"}
-"""Two entries to one API, in China and overseas (read 2026-11-22)."""
+"""The hosts of one API, in China and overseas (read 2026-11-22)."""
 
 
-def _remedy(reply: ProviderResponse) -> str:
-    """What the operator does about a refused key, balance or permission."""
-    if reply.status_code == HTTPStatus.PAYMENT_REQUIRED:
+def _remedy(response: ProviderResponse) -> str:
+    """What the operator has to do about a refused key, balance or permission."""
+    if response.status_code == HTTPStatus.PAYMENT_REQUIRED:
         return (
-            f"The operator tops up the account of this key at https://{reply.host}; then the same"
-            " call works. cogvideox-flash and cogview-3-flash are free."
+            f"The operator has to top up the account of this key at https://{response.host}; then"
+            " the same call works. cogvideox-flash and cogview-3-flash are free."
         )
-    if reply.status_code == HTTPStatus.FORBIDDEN:
-        return f"The operator checks what this key may do, in the console at https://{reply.host}."
-    other = _OTHER_REGION.get(reply.host)
-    entry = (
-        f" This server asks {reply.host}; for a key of {other} set"
+    if response.status_code == HTTPStatus.FORBIDDEN:
+        return (
+            "The operator has to check the permissions of this key in the console at"
+            f" https://{response.host}."
+        )
+    other = _OTHER_REGION.get(response.host)
+    service_hint = (
+        f" This server uses {response.host}. If the key is from {other}, set"
         f" GEEKAI_BASE_URL=https://{other}/api/v1."
         if other
-        else f" GEEKAI_BASE_URL leads to {reply.host}: the key must be one of it."
+        else f" GEEKAI_BASE_URL points to {response.host}; the key must belong to that service."
     )
-    return f"The operator sets a valid GEEKAI_API_KEY and restarts the server.{entry}"
+    return f"The operator has to set a valid GEEKAI_API_KEY and restart the server.{service_hint}"
 
 
 def parse_create_response(response: ProviderResponse) -> Observation:
-    """What the answer to a POST means, to /videos/generations or /images/generations.
+    """Interpret the response to a POST to /videos/generations or /images/generations.
 
     Raises:
         RequestRefused: 400, 404, 413, 415, 422 or a redirect; nothing was charged.
         NotAuthorised: 401, 402 or 403; nothing was charged.
-        ServiceUnavailable: 429; refused unexecuted, nothing was charged.
+        ServiceUnavailable: 429; it was not executed, nothing was charged.
         SubmissionUnknown: anything else but a usable 2xx; it may have been charged.
     """
     if response.ok:
         return _parse_accepted(response)
     _raise_if_refused(response)
     raise SubmissionUnknown(
-        f"GeekAI answered HTTP {response.status_code}{_reason_suffix(response)} to the request.",
+        f"GeekAI answered the request with HTTP {response.status_code}{_reason_suffix(response)}.",
         raw_response=_raw_excerpt(response),
     )
 
 
-def _parse_accepted(reply: ProviderResponse) -> Observation:
-    answer = _parse_answer(reply.body)
-    if answer is None:
-        why = "GeekAI accepted the request and sent an answer that cannot be read."
-        raise SubmissionUnknown(why, raw_response=_raw_excerpt(reply))
-    seen = _to_observation(answer, reply)
-    if seen.provider_task_id is None and seen.status in POLLED:
-        why = f"GeekAI accepted the request and named no task{_reason_suffix(reply)}."
-        raise SubmissionUnknown(why, raw_response=_raw_excerpt(reply))
-    return seen
+def _parse_accepted(response: ProviderResponse) -> Observation:
+    parsed = _parse_body(response.body)
+    if parsed is None:
+        msg = "GeekAI accepted the request, but its response could not be read."
+        raise SubmissionUnknown(msg, raw_response=_raw_excerpt(response))
+    observation = _to_observation(parsed, response)
+    if observation.provider_task_id is None and observation.status in POLLED:
+        msg = f"GeekAI accepted the request but returned no task id{_reason_suffix(response)}."
+        raise SubmissionUnknown(msg, raw_response=_raw_excerpt(response))
+    return observation
 
 
-def _raise_if_refused(reply: ProviderResponse) -> None:
-    code, reason = reply.status_code, _reason_suffix(reply)
+def _raise_if_refused(response: ProviderResponse) -> None:
+    code, reason = response.status_code, _reason_suffix(response)
     if code in _NOT_AUTHORISED:
-        _raise_not_authorised(reply)
+        _raise_not_authorised(response)
     if code in REFUSED_STATUSES or code in REDIRECT_STATUSES:
-        said = _response_error(reply)[0] or str(code)
-        known = f"GeekAI refused the request with HTTP {code}{_size_note(reply)}{reason}"
-        mend = moderation.advice(said)
-        raise RequestRefused(f"{as_sentence(known)} {mend}" if mend else known, code=said)
+        error_code = _response_error(response)[0] or str(code)
+        msg = f"GeekAI refused the request with HTTP {code}{_size_note(response)}{reason}"
+        advice = moderation.advice(error_code)
+        raise RequestRefused(f"{as_sentence(msg)} {advice}" if advice else msg, code=error_code)
     if code == HTTPStatus.TOO_MANY_REQUESTS:
         raise ServiceUnavailable(
             f"GeekAI is limiting the rate of requests (HTTP 429){reason}",
             code=RATE_LIMITED,
-            retry_after_seconds=_parse_retry_after(reply.retry_after),
+            retry_after_seconds=_parse_retry_after(response.retry_after),
         )
 
 
-def _size_note(reply: ProviderResponse) -> str:
-    """How large what was too large is, and where its bytes usually are."""
-    if reply.status_code != HTTPStatus.REQUEST_ENTITY_TOO_LARGE or reply.sent_bytes is None:
+def _size_note(response: ProviderResponse) -> str:
+    """After HTTP 413, the size of the request and how to make it smaller; empty otherwise."""
+    if response.status_code != HTTPStatus.REQUEST_ENTITY_TOO_LARGE or response.sent_bytes is None:
         return ""
     return (
-        f" (its body has {reply.sent_bytes / 1e6:.1f} MB, most of it pictures if there are any:"
-        " give an https URL, or smaller ones)"
+        f" (its body has {response.sent_bytes / 1e6:.1f} MB; if it contains images, pass https"
+        " URLs or smaller images)"
     )
 
 
 def parse_task_response(response: ProviderResponse, *, task_id: str) -> Observation:
-    """What the answer to a GET means, of /videos/{task_id} or /images/{task_id}.
+    """Interpret the response to a GET of /videos/{task_id} or /images/{task_id}.
 
     Raises:
-        TaskNotFound: the service knows no such task.
+        TaskNotFound: the service has no such task.
         NotAuthorised: the key was refused.
-        ServiceUnavailable: anything else that is no answer; the task is what it was.
+        ServiceUnavailable: any other unusable response; the task has not changed.
     """
-    answer = _parse_answer(response.body)
-    says_failed = answer is not None and _read_status(answer) is Status.FAILED
-    if answer is not None and (response.ok or says_failed):
-        if answer.task_status is not None or _read_result(answer):
-            return _to_observation(answer, response)
-        raise ServiceUnavailable(f"GeekAI's answer names no status{_reason_suffix(response)}")
+    parsed = _parse_body(response.body)
+    says_failed = parsed is not None and _read_status(parsed) is Status.FAILED
+    if parsed is not None and (response.ok or says_failed):
+        if parsed.task_status is not None or _read_result(parsed):
+            return _to_observation(parsed, response)
+        raise ServiceUnavailable(f"GeekAI's response has no task status{_reason_suffix(response)}")
     if response.status_code == HTTPStatus.NOT_FOUND:
         raise TaskNotFound(task_id)
     if response.status_code in _NOT_AUTHORISED:
@@ -207,92 +207,97 @@ def parse_task_response(response: ProviderResponse, *, task_id: str) -> Observat
 
 
 def parse_models_response(response: ProviderResponse) -> ModelsPage:
-    """A page of GET /models (docs.geekai.co/cn/api/models, read 2026-11-22).
+    """Interpret a page of GET /models (docs.geekai.co/cn/api/models, read 2026-11-22).
 
     Raises:
         NotAuthorised: the key was refused.
-        ServiceUnavailable: anything else that is no list of models.
+        ServiceUnavailable: any other response that is not a list of models.
     """
     if response.status_code in _NOT_AUTHORISED:
         _raise_not_authorised(response)
     try:
-        answer = ModelsResponse.model_validate(json.loads(response.body)) if response.ok else None
+        parsed = ModelsResponse.model_validate(json.loads(response.body)) if response.ok else None
     except (ValueError, RecursionError):
-        answer = None
-    if answer is None:
+        parsed = None
+    if parsed is None:
         msg = (
-            f"GeekAI gave no list of models (HTTP {response.status_code}){_reason_suffix(response)}"
+            f"GeekAI returned no list of models (HTTP {response.status_code})"
+            f"{_reason_suffix(response)}"
         )
         raise _unavailable_error(msg, response)
     return ModelsPage(
-        models=tuple(_live_model(entry) for entry in answer.data if entry.id),
-        total=None if answer.total is None else round(answer.total),
+        models=tuple(_live_model(entry) for entry in parsed.data if entry.id),
+        total=None if parsed.total is None else round(parsed.total),
     )
 
 
 def _live_model(entry: ModelEntry) -> LiveModel:
-    """An entry as data: its words may be anyone's."""
+    """An entry with sanitized texts: they are not trusted."""
     words = (entry.id, entry.type, entry.status)
-    id_, type_, status = (sanitize(said or "", limit=64) for said in words)
+    id_, type_, status = (sanitize(word or "", limit=64) for word in words)
     return LiveModel(id=id_, type=type_.lower(), status=status.lower())
 
 
-def _unavailable_error(what: str, reply: ProviderResponse) -> ServiceUnavailable:
-    limited = reply.status_code == HTTPStatus.TOO_MANY_REQUESTS
+def _unavailable_error(reason: str, response: ProviderResponse) -> ServiceUnavailable:
+    limited = response.status_code == HTTPStatus.TOO_MANY_REQUESTS
     return ServiceUnavailable(
-        what,
+        reason,
         code=RATE_LIMITED if limited else "unavailable",
-        retry_after_seconds=_parse_retry_after(reply.retry_after),
+        retry_after_seconds=_parse_retry_after(response.retry_after),
     )
 
 
-def _raise_not_authorised(reply: ProviderResponse) -> NoReturn:
-    msg, code = _NOT_AUTHORISED[reply.status_code], reply.status_code
+def _raise_not_authorised(response: ProviderResponse) -> NoReturn:
+    refused, code = _NOT_AUTHORISED[response.status_code], response.status_code
     raise NotAuthorised(
-        f"GeekAI refused {msg} (HTTP {code}){_reason_suffix(reply)}",
+        f"GeekAI refused {refused} (HTTP {code}){_reason_suffix(response)}",
         status_code=code,
-        remedy=_remedy(reply),
+        remedy=_remedy(response),
     )
 
 
-def _to_observation(answer: TaskResponse, reply: ProviderResponse) -> Observation:
-    status, result = _read_status(answer), _read_result(answer)
-    code, message = _read_error(answer)
+def _to_observation(parsed: TaskResponse, response: ProviderResponse) -> Observation:
+    status, result = _read_status(parsed), _read_result(parsed)
+    code, message = _read_error(parsed)
     if status is Status.SUCCEED and (result is None or result.url is None):
-        # Filtered Veo jobs come back "done" with no video; waiting would never end.
+        # Filtered Veo jobs are reported as done without a video; waiting would never end.
         status, code = Status.FAILED, code or "no_output"
-        message = message or "It reports success and gives nothing; often a content filter."
-    hint = answer.estimated_seconds
+        message = message or (
+            "GeekAI reported success but returned no result, often because of a content filter."
+        )
+    estimate = parsed.estimated_seconds
+    if estimate is None:
+        estimate = _parse_retry_after(response.retry_after)
     return Observation(
         status=status,
-        at=reply.at,
-        provider_task_id=answer.task_id,
-        model=sanitize(answer.model) if answer.model else None,
+        at=response.at,
+        provider_task_id=parsed.task_id,
+        model=sanitize(parsed.model) if parsed.model else None,
         result=result if status is Status.SUCCEED else None,
         error_code=(code or "failed") if status is Status.FAILED else None,
         error_message=message if status is Status.FAILED else None,
-        estimated_seconds=hint if hint is not None else _parse_retry_after(reply.retry_after),
+        estimated_seconds=estimate,
     )
 
 
-def _read_status(answer: TaskResponse) -> Status:
-    if answer.task_status is None:
-        return Status.SUCCEED if _read_result(answer) else Status.RUNNING
-    return _STATUS_WORDS.get(answer.task_status.strip().lower(), Status.RUNNING)
+def _read_status(parsed: TaskResponse) -> Status:
+    if parsed.task_status is None:
+        return Status.SUCCEED if _read_result(parsed) else Status.RUNNING
+    return _STATUS_WORDS.get(parsed.task_status.strip().lower(), Status.RUNNING)
 
 
-def _read_result(answer: TaskResponse) -> Result | None:
-    """The first entry with a link."""
-    for entry in answer.video_result:
+def _read_result(parsed: TaskResponse) -> Result | None:
+    """The first result that has a link."""
+    for entry in parsed.video_result:
         if entry.url:
             return Result(**entry.model_dump())
-    for picture in answer.data:
+    for picture in parsed.data:
         if picture.link:
             return Result(url=picture.link, revised_prompt=picture.revised_prompt)
     return None
 
 
-def _parse_answer(body: bytes) -> TaskResponse | None:
+def _parse_body(body: bytes) -> TaskResponse | None:
     """The JSON object in *body*, after any blank keep-alive lines; None if there is none."""
     try:
         return TaskResponse.model_validate(json.loads(body))
@@ -300,31 +305,31 @@ def _parse_answer(body: bytes) -> TaskResponse | None:
         return None
 
 
-def _read_error(answer: TaskResponse) -> tuple[str | None, str | None]:
-    """The service's own (code, message), made plain."""
-    code = answer.error.code
-    message = answer.error.message or answer.message
+def _read_error(parsed: TaskResponse) -> tuple[str | None, str | None]:
+    """The service's own error code and message, sanitized."""
+    code = parsed.error.code
+    message = parsed.error.message or parsed.message
     return (sanitize(code, limit=64) if code else None, sanitize(message) if message else None)
 
 
-def _response_error(reply: ProviderResponse) -> tuple[str | None, str | None]:
-    answer = _parse_answer(reply.body)
-    return _read_error(answer) if answer is not None else (None, None)
+def _response_error(response: ProviderResponse) -> tuple[str | None, str | None]:
+    parsed = _parse_body(response.body)
+    return _read_error(parsed) if parsed is not None else (None, None)
 
 
-def _reason_suffix(reply: ProviderResponse) -> str:
-    """The service's own words, as data; an HTML page has none worth repeating."""
-    code, message = _response_error(reply)
-    words = ": ".join(word for word in (code, message) if word)
-    return f": {quote(words)}" if words else ""
+def _reason_suffix(response: ProviderResponse) -> str:
+    """The service's own error, quoted; empty if there is none, as in an HTML page."""
+    code, message = _response_error(response)
+    text = ": ".join(word for word in (code, message) if word)
+    return f": {quote(text)}" if text else ""
 
 
-def _raw_excerpt(reply: ProviderResponse) -> str:
-    return reply.body[: RAW_RESPONSE_LIMIT * 4].decode("utf-8", "replace")[:RAW_RESPONSE_LIMIT]
+def _raw_excerpt(response: ProviderResponse) -> str:
+    return response.body[: RAW_RESPONSE_LIMIT * 4].decode("utf-8", "replace")[:RAW_RESPONSE_LIMIT]
 
 
 def _parse_retry_after(retry_after: str | None) -> float | None:
-    """`Retry-After` in its seconds form; its date form is not worth a clock."""
+    """`Retry-After` in seconds; None for its date form, which is not supported."""
     try:
         seconds = float(retry_after or "")
     except ValueError:

@@ -1,4 +1,4 @@
-"""What we read: a stranger's JSON, each field in any shape that it was met in. Pure."""
+"""Models of the service's responses, which accept each field in every observed form. Pure."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, cast
@@ -14,7 +14,7 @@ from pydantic import (
 
 
 def _none_if_unreadable(value: object, handler: ValidatorFunctionWrapHandler) -> Any:  # noqa: ANN401 - any field's own type
-    """A field in a shape that cannot be read is a field that was not given."""
+    """Treat a value of an unexpected type as missing."""
     try:
         return handler(value)
     except ValidationError:
@@ -25,10 +25,10 @@ _LENIENT: Final = ConfigDict(
     frozen=True,
     extra="ignore",
     coerce_numbers_to_str=True,
-    # A blank id, link or word is none: a task could never be asked for by it.
+    # A blank id, link or text counts as missing: no task could be requested with it.
     str_strip_whitespace=True,
     str_min_length=1,
-    # Python reads NaN and Infinity from JSON, and no JSON reader takes them from us.
+    # Python parses NaN and Infinity, but they are not valid in the JSON that we write.
     allow_inf_nan=False,
 )
 
@@ -37,7 +37,7 @@ LenientNumber = Annotated[float | None, WrapValidator(_none_if_unreadable)]
 
 
 class VideoResult(BaseModel):
-    """`video_result`, or one entry of it where it comes as an array."""
+    """`video_result`, or one entry of it if it is an array."""
 
     model_config = _LENIENT
 
@@ -50,7 +50,7 @@ class VideoResult(BaseModel):
 
 
 class ImageResult(BaseModel):
-    """One entry of `data`, the result of a picture."""
+    """One entry of `data`, the result of an image task."""
 
     model_config = _LENIENT
 
@@ -60,14 +60,14 @@ class ImageResult(BaseModel):
 
     @property
     def link(self) -> str | None:
-        """Where the picture is, or the picture itself."""
+        """The URL of the image, or the image itself as a data URI."""
         if self.url or not self.b64_json:
             return self.url
         return f"data:;base64,{self.b64_json}"
 
 
 class ErrorBody(BaseModel):
-    """`error`: an object by the documents, a string at times."""
+    """`error`: documented as an object, sometimes a string."""
 
     model_config = _LENIENT
 
@@ -76,9 +76,9 @@ class ErrorBody(BaseModel):
 
 
 def _as_entries(value: object) -> list[object]:
-    """`video_result`: an object by the reference page, an array by every recent sample."""
-    given = cast("list[object]", value) if isinstance(value, list) else [value]
-    return [entry for entry in given if isinstance(entry, Mapping)]
+    """`video_result`: an object in the API reference, an array in every recent sample."""
+    entries = cast("list[object]", value) if isinstance(value, list) else [value]
+    return [entry for entry in entries if isinstance(entry, Mapping)]
 
 
 def _error_object(value: object) -> object:
@@ -86,7 +86,7 @@ def _error_object(value: object) -> object:
 
 
 class TaskResponse(BaseModel):
-    """An answer of any endpoint: the task as the service sees it now."""
+    """The response of any endpoint for tasks: the current state of one task."""
 
     model_config = _LENIENT
 

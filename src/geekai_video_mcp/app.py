@@ -1,0 +1,158 @@
+"""The composition root: what the tools work with, and the one way to open it.
+
+`open_app` alone knows which service the engine talks to, and it alone starts the sandbox. What
+is heavy (HTTP, codecs) is imported when first needed, so that a client gets its answer to
+`initialize` before anything else is loaded. Importing this module opens nothing.
+"""
+
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import anyio.to_thread
+
+from geekai_video_mcp.config import Settings
+from geekai_video_mcp.engine import Connections, Engine, EngineContext, Resolver
+from geekai_video_mcp.ledger import Ledger, ProcessRegistry
+from geekai_video_mcp.lifecycle import Media
+from geekai_video_mcp.pictures import MediaResolver, RunWorker, run_worker
+from geekai_video_mcp.preview import Preview, render_preview
+
+if TYPE_CHECKING:
+    import httpx
+
+    from geekai_video_mcp.artifacts import ResultDownloader
+    from geekai_video_mcp.client import GeekAIClient
+
+Transport = Callable[[], "httpx.AsyncBaseTransport"]
+"""Makes the HTTP transport when the first request needs it."""
+
+
+class RenderPreview(Protocol):
+    """Makes a picture of a finished file, as `preview.render_preview` does."""
+
+    async def __call__(self, path: Path, kind: Preview) -> bytes | None: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class App:
+    """What the tools and the command line work with; one for each process."""
+
+    engine: Engine
+    resolver: Resolver
+    """Carries out a person's decision about an unknown outcome."""
+    default_models: Mapping[Media, str]
+    media: MediaResolver
+    render_preview: RenderPreview
+    clock: Callable[[], float]
+    """Unix seconds, UTC."""
+    confirm_above: float | None
+    """CNY above which the user's approval is required before a paid request; None: never."""
+
+
+AppFactory = Callable[[], AbstractAsyncContextManager[App]]
+
+
+@asynccontextmanager
+async def open_app(
+    settings: Settings,
+    *,
+    sweep: bool = True,
+    transport: Transport | None = None,
+    clock: Callable[[], float] = time.time,
+    run_worker: RunWorker = run_worker,
+    render_preview: RenderPreview = render_preview,
+) -> AsyncGenerator[App]:
+    """Open everything behind the tools, for the life of one process.
+
+    Without *sweep*, tasks that other processes left behind are not taken over: a command that
+    ends in seconds must not start their requests and downloads. The other parameters replace
+    what lies outside this process; tests pass their own.
+
+    Raises:
+        StorageUnavailable: the state folder cannot be used.
+        LedgerTooNew: the task database was created by a newer version of this server.
+    """
+    async with AsyncExitStack() as stack:
+        processes = stack.enter_context(ProcessRegistry(settings.state_dir))
+        ledger = await Ledger.open(settings.state_dir)
+        stack.push_async_callback(ledger.close)
+        if settings.sandbox:
+            transport = await _start_sandbox(settings, stack)
+        # Entered before the engine, so closed after it: draining needs the connections.
+        connections = await stack.enter_async_context(AsyncExitStack())
+        context = EngineContext(
+            ledger=ledger,
+            processes=processes,
+            account=settings.account,
+            limits=settings.limits,
+            connect=partial(_connect, settings, connections, transport, clock),
+            clock=clock,
+        )
+        engine = await stack.enter_async_context(Engine(context).run(sweep=sweep))
+        yield App(
+            engine=engine,
+            resolver=Resolver(context),
+            default_models=settings.default_models,
+            media=MediaResolver(
+                output_dir=settings.output_dir,
+                folders=settings.image_dirs,
+                account=settings.account,
+                service_url=settings.base_url,
+                find_task=engine.find_or_import,
+                run_worker=run_worker,
+                clock=clock,
+            ),
+            render_preview=render_preview,
+            clock=clock,
+            confirm_above=settings.confirm_above,
+        )
+
+
+async def _connect(
+    settings: Settings,
+    stack: AsyncExitStack,
+    transport: Transport | None,
+    clock: Callable[[], float],
+) -> Connections:
+    """Open the HTTP clients; *stack* closes them."""
+    # In a thread: importing HTTP and reading the certificates would block every other call.
+    client, downloader = await anyio.to_thread.run_sync(_create_clients, settings, transport, clock)
+    return Connections(
+        client=await stack.enter_async_context(client),
+        downloader=await stack.enter_async_context(downloader),
+    )
+
+
+def _create_clients(
+    settings: Settings, transport: Transport | None, clock: Callable[[], float]
+) -> "tuple[GeekAIClient, ResultDownloader]":
+    from geekai_video_mcp.artifacts import ResultDownloader
+    from geekai_video_mcp.client import GeekAIClient
+
+    made = transport() if transport else None
+    url = settings.base_url
+    return (
+        GeekAIClient(base_url=url, api_key=settings.api_key, transport=made, clock=clock),
+        ResultDownloader(settings.output_dir, service_url=url, transport=made),
+    )
+
+
+async def _start_sandbox(settings: Settings, stack: AsyncExitStack) -> Transport:
+    """Start the sandbox in this process; its transport is made when it is needed."""
+    from geekai_video_mcp.sandbox.app import Sandbox
+
+    sandbox = Sandbox(settings.state_dir / "sandbox", base_url=settings.base_url)
+    await stack.enter_async_context(sandbox)
+
+    def transport() -> "httpx.AsyncBaseTransport":
+        import httpx
+
+        # As over a socket: a fault of the sandbox is an HTTP 500 and no exception of ours.
+        return httpx.ASGITransport(sandbox.app, raise_app_exceptions=False)
+
+    return transport

@@ -1,0 +1,74 @@
+"""A task as a tool result; also what resources and the Tasks extension show of one."""
+
+import base64
+from contextlib import suppress
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Literal
+
+from mcp_types import CallToolResult, ImageContent, ResourceLink, TextContent
+from pydantic import BaseModel
+
+from geekai_video_mcp import views
+from geekai_video_mcp.app import App
+from geekai_video_mcp.config import SANDBOX_URL
+from geekai_video_mcp.entries import file_resource, task_resource
+from geekai_video_mcp.errors import GeekAIVideoError
+from geekai_video_mcp.lifecycle import Media, Task
+from geekai_video_mcp.statuses import FileStatus
+
+PreviewChoice = Literal["none", "cover", "frames"]
+"""What `get_video_task` takes as `preview`."""
+
+
+def text_result(
+    view: BaseModel, text: str, *, failed: bool = False, link: ResourceLink | None = None
+) -> CallToolResult:
+    """A tool's result in both forms: *view* as structure, *text* for a model that reads text."""
+    return CallToolResult(
+        content=[TextContent(text=text), *([link] if link else [])],
+        structured_content=view.model_dump(mode="json", exclude_none=True),
+        is_error=failed,
+    )
+
+
+def task_view(app: App, task: Task) -> views.VideoTask:
+    """*task* as `get_video_task` shows it now."""
+    # By the task and not by the server: one ledger may hold previews and paid videos.
+    sandbox = task.account == SANDBOX_URL
+    same_account = task.account == app.engine.account
+    return views.video_task(task, at=app.clock(), sandbox=sandbox, same_account=same_account)
+
+
+async def task_result(app: App, task: Task, *, preview: PreviewChoice) -> CallToolResult:
+    """*task* as a tool result, with a picture of what it made if there is a file and *preview*."""
+    text = views.task_text(
+        task,
+        at=app.clock(),
+        sandbox=task.account == SANDBOX_URL,
+        same_account=task.account == app.engine.account,
+    )
+    result = text_result(
+        task_view(app, task), text, failed=views.is_failure(task), link=resource_link(task)
+    )
+    if preview != "none" and task.file_status is FileStatus.STORED:
+        kind = "picture" if task.media is Media.IMAGE else preview
+        jpeg = await app.render_preview(Path(task.file_path or ""), kind)
+        if jpeg is not None:
+            data = base64.b64encode(jpeg).decode()
+            result.content.append(ImageContent(data=data, mime_type="image/jpeg"))
+    return result
+
+
+def resource_link(task: Task) -> ResourceLink:
+    """A link to the task's file, or to the task while there is none."""
+    sandbox = task.account == SANDBOX_URL
+    linked = file_resource(task, sandbox=sandbox) or task_resource(task, sandbox=sandbox)
+    # The result around it describes the task; the conversation pays for every word.
+    return ResourceLink(**asdict(replace(linked, description=None)))
+
+
+async def mark_delivered(app: App, task: Task) -> None:
+    """Record that a caller was shown how the task ended, if it has."""
+    with suppress(GeekAIVideoError):  # unrecorded, a repeat of the request finds it once more
+        await app.engine.mark_delivered(task)

@@ -1,0 +1,41 @@
+"""How long to wait before something that failed is attempted again, and when to stop. Pure.
+
+All durations are seconds.
+"""
+
+from typing import Final
+
+UNSENT_RETRY_DELAYS: Final = (0.5, 1.0, 2.0)
+"""Seconds before each further attempt to send a request that certainly did not leave."""
+RATE_LIMIT_DELAYS: Final = (5.0, 10.0, 20.0, 40.0)
+"""Seconds before each further attempt after a 429 without a Retry-After; a 429 is refused
+before anything is executed."""
+MAX_RETRY_AFTER: Final = 60.0
+"""The longest Retry-After, in seconds, that is waited for. If the service asks for more, the
+request is rejected, and the caller decides whether to wait."""
+INTENT_TTL: Final = 900.0
+"""Seconds after which a request that was never sent is dropped: its caller no longer expects
+it to spend money."""
+
+
+def retry_delay(*, tried: int, limited: bool, retry_after_seconds: float | None) -> float | None:
+    """Seconds before the next attempt at a request that was not executed; None to stop.
+
+    *tried* counts the earlier attempts that ended the same way. *limited* is true after a 429,
+    and false if the request never left.
+    """
+    delays = RATE_LIMIT_DELAYS if limited else UNSENT_RETRY_DELAYS
+    if tried >= len(delays) or (retry_after_seconds or 0.0) > MAX_RETRY_AFTER:
+        return None
+    return max(delays[tried] if retry_after_seconds is None else 0.0, retry_after_seconds or 0.0)
+
+
+DOWNLOAD_RETRY_DELAYS: Final = (1.0, 5.0, 30.0, 120.0, 300.0)
+"""Seconds before each further attempt at a failed download; the last value repeats."""
+
+
+def download_retry_delay(failed_downloads: int) -> float:
+    """Seconds before the next download after *failed_downloads* failures."""
+    if not failed_downloads:
+        return 0.0
+    return DOWNLOAD_RETRY_DELAYS[min(failed_downloads, len(DOWNLOAD_RETRY_DELAYS)) - 1]

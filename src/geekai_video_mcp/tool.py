@@ -1,0 +1,95 @@
+"""A tool as a value: its name, arguments, result and handler; and how the SDK is given one.
+
+Errors are turned into tool results here and nowhere else: ours become a result with `isError`,
+and every other kind is a fault of ours whose text the SDK withholds.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
+
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.tools import Tool
+from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetadata
+from mcp_types import (
+    CallToolResult,
+    InputRequiredResult,
+    ResourceLink,
+    TextContent,
+    ToolAnnotations,
+)
+from pydantic import ConfigDict
+
+from geekai_video_mcp.app import App
+from geekai_video_mcp.errors import GeekAIVideoError
+from geekai_video_mcp.inputs import Arguments
+from geekai_video_mcp.schema import compact_schema, published_schema
+from geekai_video_mcp.views import ToolResult
+
+A = TypeVar("A", bound=Arguments)
+Answer = CallToolResult | InputRequiredResult
+Handler = Callable[[A, "Context[App]"], Awaitable[Answer]]
+
+RESOURCE_LINKS_SINCE: Final = "2025-06-18"
+"""The revision that brought links into results; an older client may fail on one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToolSpec(Generic[A]):
+    """Everything that is published of a tool, and the function that carries it out."""
+
+    name: str
+    title: str
+    description: str
+    handler: Handler[A]
+    arguments: type[A]
+    result: type[ToolResult]
+    annotations: ToolAnnotations
+
+    def build(self) -> Tool:
+        """The SDK's tool: flat arguments and a typed result, published in compact schemas."""
+
+        async def call(arguments: dict[str, Any], ctx: "Context[App]") -> Answer:
+            try:
+                service_url = app_of(ctx).media.service_url
+                args = self.arguments.parse(arguments, service_url=service_url)
+                return _for_revision(await self.handler(args, ctx), ctx.protocol_version)
+            except GeekAIVideoError as exc:
+                return CallToolResult(content=[TextContent(text=exc.message)], is_error=True)
+
+        return Tool(
+            fn=call,
+            name=self.name,
+            title=self.title,
+            description=self.description,
+            is_async=True,
+            context_kwarg="ctx",
+            parameters=compact_schema(self.arguments, mode="validation"),
+            annotations=self.annotations,
+            fn_metadata=FuncMetadata(
+                arg_model=_PassThroughArgs,
+                output_model=self.result,
+                output_schema=published_schema(self.result, self.result.published_fields),
+            ),
+        )
+
+
+def app_of(ctx: "Context[App]") -> App:
+    """What the server of this call has opened."""
+    return ctx.request_context.lifespan_context
+
+
+class _PassThroughArgs(ArgModelBase):
+    """Passes the arguments on unchecked: `Arguments.parse` checks them, in words of ours."""
+
+    model_config = ConfigDict(extra="allow")
+
+    def model_dump_one_level(self) -> dict[str, Any]:
+        return {"arguments": dict(self.__pydantic_extra__ or {})}
+
+
+def _for_revision(result: Answer, revision: str | None) -> Answer:
+    """*result* without what the client's revision of the protocol does not know."""
+    if isinstance(result, CallToolResult) and (revision or "") < RESOURCE_LINKS_SINCE:
+        result.content = [one for one in result.content if not isinstance(one, ResourceLink)]
+    return result
