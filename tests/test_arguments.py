@@ -22,7 +22,7 @@ JPEG = "data:image/jpeg;base64,/9j/4AAQ"
 WEBP = "data:image/webp;base64,UklGRgAAAABXRUJQ"
 
 
-def refused(**arguments: object) -> str:
+def refusal_of(**arguments: object) -> str:
     """The words of the refusal of *arguments*; a prompt is given unless it is the point."""
     with pytest.raises(RequestRefused) as refusal:
         GenerateVideo.parse({"prompt": "a fox", **arguments})
@@ -33,10 +33,10 @@ def refused(**arguments: object) -> str:
     return message
 
 
-def sent(**arguments: object) -> dict[str, Any]:
+def sent_body(**arguments: object) -> dict[str, Any]:
     """The body that leaves for *arguments*."""
-    asked = GenerateVideo.parse({"prompt": "a fox", **arguments})
-    return dict(asked.to_request(default_model="cogvideox-flash").body)
+    parsed = GenerateVideo.parse({"prompt": "a fox", **arguments})
+    return dict(parsed.to_request(default_model="cogvideox-flash").body)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def sent(**arguments: object) -> dict[str, Any]:
     ],
 )
 def test_a_value_that_cannot_be_meant_is_refused_by_field(field: str, value: object) -> None:
-    assert refused(**{field: value}).startswith(f"{field}: ")
+    assert refusal_of(**{field: value}).startswith(f"{field}: ")
 
 
 MEDIA = ["image", "image_tail", "images", "video", "audio", "image_list", "static_mask"]
@@ -151,7 +151,7 @@ def where(field: str) -> str:
 def test_a_link_that_geekai_should_not_fetch_is_refused_with_the_way_out(
     field: str, value: str
 ) -> None:
-    message = refused(**placed(field, value))
+    message = refusal_of(**placed(field, value))
 
     assert message.startswith(f"{where(field)}: ")
     assert "give an https URL" in message
@@ -161,7 +161,7 @@ def test_a_link_that_geekai_should_not_fetch_is_refused_with_the_way_out(
 @pytest.mark.parametrize("field", ["image", "image_tail", "images"])
 @pytest.mark.parametrize("value", ["", "a.png", "../a.png", "./a.png", "/9j/4AAQSk", "iVBORw0KG"])
 def test_a_name_that_could_be_anything_is_no_picture(field: str, value: str) -> None:
-    message = refused(**placed(field, value))
+    message = refusal_of(**placed(field, value))
 
     assert message.startswith(f"{where(field)}: ")
     assert "an absolute file path" in message
@@ -172,15 +172,15 @@ def test_a_name_that_could_be_anything_is_no_picture(field: str, value: str) -> 
     "value", ["/etc/passwd", "~/a.mp4", "../a.mp4", "C:\\a.mp4", "file:///a.mp4", "a.mp4", "", PNG]
 )
 def test_reference_media_are_no_files(field: str, value: str) -> None:
-    message = refused(**placed(field, value))
+    message = refusal_of(**placed(field, value))
 
     assert message.startswith(f"{where(field)}: ")
     assert "give an https URL" in message
 
 
 def test_only_a_video_may_be_an_earlier_task() -> None:
-    assert sent(video="task:8d1f")["video"] == "task:8d1f"
-    assert refused(audio=["task:8d1f"]).startswith("audio.0: ")
+    assert sent_body(video="task:8d1f")["video"] == "task:8d1f"
+    assert refusal_of(audio=["task:8d1f"]).startswith("audio.0: ")
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ def test_a_picture_may_be_a_file_or_an_earlier_task(field: str, value: str) -> N
 
 
 def test_a_path_is_no_longer_than_any_file_has() -> None:
-    assert "too long" in refused(image="/" + "a" * PATH_LIMIT)
+    assert "too long" in refusal_of(image="/" + "a" * PATH_LIMIT)
 
 
 @pytest.mark.parametrize("field", MEDIA)
@@ -217,12 +217,12 @@ def test_a_path_is_no_longer_than_any_file_has() -> None:
 def test_the_services_own_links_may_be_given_wherever_it_is(
     field: str, service: str, value: str
 ) -> None:
-    asked = {"prompt": "a fox", **placed(field, value)}
+    arguments = {"prompt": "a fox", **placed(field, value)}
 
-    assert GenerateVideo.parse(asked, service_url=service)
+    assert GenerateVideo.parse(arguments, service_url=service)
     for other in ("https://geekai.co/api/v1", service.replace("8766", "8767").replace("in", "i")):
         with pytest.raises(RequestRefused):
-            GenerateVideo.parse(asked, service_url=other)
+            GenerateVideo.parse(arguments, service_url=other)
 
 
 @pytest.mark.parametrize(
@@ -230,7 +230,7 @@ def test_the_services_own_links_may_be_given_wherever_it_is(
     ["data:text/html;base64,AA", "data:image/svg+xml;base64,A", "data:", "DATA:image/png,AA"],
 )
 def test_a_data_uri_must_be_a_picture(uri: str) -> None:
-    assert "image: a data URI must begin" in refused(image=uri)
+    assert "image: a data URI must begin" in refusal_of(image=uri)
 
 
 @pytest.mark.parametrize(
@@ -247,20 +247,20 @@ def test_a_data_uri_must_be_a_picture(uri: str) -> None:
     ],
 )
 def test_a_data_uri_must_hold_what_it_says(uri: str, why: str) -> None:
-    assert why in refused(image=uri)
+    assert why in refusal_of(image=uri)
 
 
 def test_a_data_uri_may_be_as_long_as_the_limit_and_no_longer() -> None:
     head = PNG.removesuffix("=")
     longest = head + "A" * ((DATA_URI_LIMIT - len(head)) // 4 * 4 + 1)
 
-    assert sent(image=longest)["image"] == longest
-    assert f"the limit is {DATA_URI_LIMIT:,}" in refused(image=longest + "AAAA")
+    assert sent_body(image=longest)["image"] == longest
+    assert f"the limit is {DATA_URI_LIMIT:,}" in refusal_of(image=longest + "AAAA")
 
 
 @pytest.mark.parametrize("field", ["video", "audio"])
 def test_reference_media_are_links_alone(field: str) -> None:
-    assert "https URL" in refused(**{field: [PNG] if field == "audio" else PNG})
+    assert "https URL" in refusal_of(**{field: [PNG] if field == "audio" else PNG})
 
 
 @pytest.mark.parametrize(
@@ -277,7 +277,7 @@ def test_reference_media_are_links_alone(field: str) -> None:
     ],
 )
 def test_pictures_are_passed_on_as_they_were_given(given_image: str) -> None:
-    body = sent(image=given_image, image_tail=given_image, images=[given_image, HTTPS])
+    body = sent_body(image=given_image, image_tail=given_image, images=[given_image, HTTPS])
 
     assert (body["image"], body["image_tail"]) == (given_image, given_image)
     assert body["images"] == [given_image, HTTPS]
@@ -294,7 +294,7 @@ def test_pictures_are_passed_on_as_they_were_given(given_image: str) -> None:
     ],
 )
 def test_an_unknown_argument_is_refused_by_name_with_what_was_meant(wrong: str, hint: str) -> None:
-    message = refused(**{wrong: 1})
+    message = refusal_of(**{wrong: 1})
 
     assert f"{wrong}: no such argument" in message
     assert hint in message
@@ -306,7 +306,7 @@ def test_a_missing_prompt_is_asked_for() -> None:
 
 
 def test_every_mistake_is_named_at_once() -> None:
-    message = refused(duration=0, fps=0, prompts="x")
+    message = refusal_of(duration=0, fps=0, prompts="x")
 
     assert all(f"{name}: " in message for name in ("duration", "fps", "prompts"))
 
@@ -316,7 +316,7 @@ def test_null_is_absent() -> None:
         ["model", "negative_prompt", "image", "images", "duration", "async", "extra_body"]
     )
 
-    assert sent(**everything) == sent()
+    assert sent_body(**everything) == sent_body()
 
 
 @pytest.mark.parametrize(
@@ -331,9 +331,9 @@ def test_null_is_absent() -> None:
 )
 def test_two_fields_that_contradict_each_other_are_both_named(together: dict[str, Any]) -> None:
     if together.get("aspect_ratio") == "16:0":
-        assert sent(**together)
+        assert sent_body(**together)
         return
-    message = refused(**together)
+    message = refusal_of(**together)
     assert all(name in message for name in together)
 
 
@@ -349,7 +349,7 @@ def test_two_fields_that_contradict_each_other_are_both_named(together: dict[str
     ],
 )
 def test_what_may_be_right_goes_through_in_the_callers_spelling(together: dict[str, Any]) -> None:
-    body = sent(**together)
+    body = sent_body(**together)
 
     assert {name: body[name] for name in together} == together
 
@@ -376,7 +376,7 @@ CANARY = "sk-canary-0123456789"
     ],
 )
 def test_a_refusal_never_repeats_a_value(arguments: dict[str, Any]) -> None:
-    message = refused(**arguments)
+    message = refusal_of(**arguments)
 
     assert CANARY not in message
     assert "7777" not in message
@@ -388,7 +388,7 @@ def test_a_refusal_is_one_line_whatever_the_argument_is_called(name: str) -> Non
     known = GenerateVideo.model_fields
     if name.strip() in {"", "async"} or name in known:
         return
-    assert len(refused(**{name: 1})) < 1000
+    assert len(refusal_of(**{name: 1})) < 1000
 
 
 # extra_body
@@ -408,7 +408,7 @@ def test_a_refusal_is_one_line_whatever_the_argument_is_called(name: str) -> Non
     ],
 )
 def test_extra_body_is_passed_on_as_it_is(extra: dict[str, Any]) -> None:
-    assert sent(extra_body=extra)["extra_body"] == extra
+    assert sent_body(extra_body=extra)["extra_body"] == extra
 
 
 def nested(depth: int) -> object:
@@ -448,7 +448,7 @@ def nested(depth: int) -> object:
     ],
 )
 def test_extra_body_takes_only_what_json_can_hold(extra: dict[str, Any]) -> None:
-    assert refused(extra_body=extra).startswith("extra_body")
+    assert refusal_of(extra_body=extra).startswith("extra_body")
 
 
 @pytest.mark.parametrize(
@@ -476,7 +476,7 @@ def test_extra_body_takes_only_what_json_can_hold(extra: dict[str, Any]) -> None
 def test_what_a_client_has_written_as_text_is_read_as_it_was_meant(
     arguments: dict[str, Any], body: dict[str, Any]
 ) -> None:
-    assert {name: sent(**arguments)[name] for name in body} == body
+    assert {name: sent_body(**arguments)[name] for name in body} == body
 
 
 @pytest.mark.parametrize(
@@ -495,7 +495,7 @@ def test_what_a_client_has_written_as_text_is_read_as_it_was_meant(
     ],
 )
 def test_text_that_holds_something_else_is_refused_as_that_would_be(field: str, value: str) -> None:
-    assert refused(**{field: value}).startswith(field)
+    assert refusal_of(**{field: value}).startswith(field)
 
 
 @pytest.mark.parametrize(
@@ -509,7 +509,7 @@ def test_text_that_holds_something_else_is_refused_as_that_would_be(field: str, 
     ],
 )
 def test_a_link_inside_an_object_is_judged_as_well(extra: dict[str, Any]) -> None:
-    assert refused(extra_body=extra).startswith(f"extra_body.{next(iter(extra))}")
+    assert refusal_of(extra_body=extra).startswith(f"extra_body.{next(iter(extra))}")
 
 
 @pytest.mark.parametrize("field", ["image", "mask", "images"])
@@ -541,10 +541,10 @@ json_values = st.recursive(
 )
 def test_whatever_is_asked_is_refused_or_leaves_as_json(arguments: dict[str, Any]) -> None:
     try:
-        asked = GenerateVideo.parse({"prompt": "a fox", **arguments})
+        parsed = GenerateVideo.parse({"prompt": "a fox", **arguments})
     except RequestRefused:
         return
-    body = asked.to_request(default_model="m").body
+    body = parsed.to_request(default_model="m").body
 
     assert body["async"] is True
     assert set(body) <= {"prompt", "model", "async", *arguments}
@@ -555,8 +555,8 @@ def test_whatever_is_asked_is_refused_or_leaves_as_json(arguments: dict[str, Any
 
 
 def test_only_what_the_caller_set_leaves_with_a_model_and_always_async() -> None:
-    assert sent() == {"prompt": "a fox", "model": "cogvideox-flash", "async": True}
-    assert sent(model="veo", duration=8, watermark=False) == {
+    assert sent_body() == {"prompt": "a fox", "model": "cogvideox-flash", "async": True}
+    assert sent_body(model="veo", duration=8, watermark=False) == {
         "prompt": "a fox",
         "model": "veo",
         "duration": 8,
@@ -568,18 +568,18 @@ def test_only_what_the_caller_set_leaves_with_a_model_and_always_async() -> None
 @pytest.mark.parametrize("wait_here", [True, False])
 def test_async_false_is_ours_and_never_geekais(wait_here: bool) -> None:  # noqa: FBT001 - parametrized
     assert GenerateVideo.parse({"prompt": "x", "async": wait_here}).async_ is wait_here
-    assert sent(**{"async": wait_here})["async"] is True
+    assert sent_body(**{"async": wait_here})["async"] is True
 
 
 def test_white_space_around_a_prompt_is_not_sent() -> None:
-    assert sent(prompt="  a fox \n")["prompt"] == "a fox"
+    assert sent_body(prompt="  a fox \n")["prompt"] == "a fox"
 
 
 @pytest.mark.parametrize(
     "prompt", ["x", "雪の中の狐", "рыжая лиса", "ثعلب في الثلج", "🦊" * PROMPT_LIMIT]
 )
 def test_a_prompt_in_any_script_is_sent_as_it_is(prompt: str) -> None:
-    assert sent(prompt=prompt)["prompt"] == prompt
+    assert sent_body(prompt=prompt)["prompt"] == prompt
 
 
 # get_video_task
@@ -599,12 +599,12 @@ def test_a_prompt_in_any_script_is_sent_as_it_is(prompt: str) -> None:
         ({"task_id": "t", "wait": 1}, "wait"),
     ],
 )
-def test_a_look_is_refused_by_field_as_well(arguments: dict[str, Any], field: str) -> None:
+def test_get_video_task_is_refused_by_field_as_well(arguments: dict[str, Any], field: str) -> None:
     with pytest.raises(RequestRefused, match=f"^{field}(: | is required)"):
         GetVideoTask.parse(arguments)
 
 
-def test_a_look_waits_a_little_and_shows_frames_unless_told_otherwise() -> None:
+def test_get_video_task_waits_a_little_and_shows_frames_by_default() -> None:
     look = GetVideoTask.parse({"task_id": " t ", "wait_seconds": None})
 
     assert (look.task_id, look.wait_seconds, look.preview) == ("t", 15, "frames")
@@ -613,9 +613,9 @@ def test_a_look_waits_a_little_and_shows_frames_unless_told_otherwise() -> None:
 def test_image_takes_a_first_and_a_last_frame_as_a_list() -> None:
     """CogVideoX-3's page documents it so; the published schema shows the one-picture form."""
     both = ["https://a.example/first.png", "https://a.example/last.png"]
-    asked = GenerateVideo.parse({"prompt": "x", "image": both})
+    parsed = GenerateVideo.parse({"prompt": "x", "image": both})
 
-    assert asked.to_request(default_model="m").body["image"] == both
+    assert parsed.to_request(default_model="m").body["image"] == both
 
 
 @pytest.mark.parametrize("image", [[], [3], 3, {}, [["https://a.example/a.png"]], ["passwd"]])

@@ -70,14 +70,14 @@ class Wire:
 
 def failures() -> list[httpx.HTTPError]:
     """One of every class of failure that httpx has."""
-    said = f"GET {BASE_URL}/videos/t?token={KEY} failed"
+    message = f"GET {BASE_URL}/videos/t?token={KEY} failed"
     request = httpx.Request("GET", f"{BASE_URL}/videos/t?token={KEY}")
     made = list[httpx.HTTPError]()
     for _, kind in inspect.getmembers(httpx, inspect.isclass):
         if issubclass(kind, httpx.RequestError):
-            made.append(kind(said, request=request))
+            made.append(kind(message, request=request))
         elif kind is httpx.HTTPError:
-            made.append(httpx.HTTPError(said))
+            made.append(httpx.HTTPError(message))
     return made
 
 
@@ -97,23 +97,23 @@ async def test_only_three_failures_prove_that_a_request_did_not_leave(
     expected = ServiceUnavailable if names(failure) in NOT_SENT else SubmissionUnknown
 
     async with wire.client() as client:
-        with pytest.raises(GeekAIVideoError) as told:
+        with pytest.raises(GeekAIVideoError) as error:
             await client.create_task(Media.VIDEO, BODY)
 
-    assert type(told.value) is expected
-    assert told.value.money == (None if expected is ServiceUnavailable else MAYBE_CHARGED)
+    assert type(error.value) is expected
+    assert error.value.money == (None if expected is ServiceUnavailable else MAYBE_CHARGED)
     assert len(wire.requests) == 1, "a POST is never repeated"
 
 
 @pytest.mark.parametrize("failure", failures(), ids=names)
-async def test_a_look_that_fails_in_any_way_may_work_later(failure: httpx.HTTPError) -> None:
+async def test_a_poll_that_fails_in_any_way_may_work_later(failure: httpx.HTTPError) -> None:
     wire = Wire(failure)
 
     async with wire.client() as client:
-        with pytest.raises(ServiceUnavailable) as told:
+        with pytest.raises(ServiceUnavailable) as error:
             await client.get_task(Media.VIDEO, "t")
 
-    assert names(failure) in told.value.message
+    assert names(failure) in error.value.message
     assert len(wire.requests) == 1
 
 
@@ -121,11 +121,11 @@ async def test_a_look_that_fails_in_any_way_may_work_later(failure: httpx.HTTPEr
 async def test_no_message_holds_a_key_or_a_query(failure: httpx.HTTPError) -> None:
     async with Wire(failure).client() as client:
         for ask in (client.create_task(Media.VIDEO, BODY), client.get_task(Media.VIDEO, "t")):
-            with pytest.raises(GeekAIVideoError) as told:
+            with pytest.raises(GeekAIVideoError) as error:
                 await ask
-            assert KEY not in told.value.message
-            assert "?" not in told.value.message
-            assert told.value.__cause__ is failure
+            assert KEY not in error.value.message
+            assert "?" not in error.value.message
+            assert error.value.__cause__ is failure
 
 
 @pytest.mark.parametrize("status_code", [301, 302, 303, 307, 308])
@@ -146,7 +146,7 @@ async def test_the_request_is_the_body_as_json_and_nothing_else() -> None:
     wire = Wire(httpx.Response(200, json=ACCEPTED))
 
     async with wire.client() as client:
-        seen = await client.create_task(Media.VIDEO, BODY)
+        observation = await client.create_task(Media.VIDEO, BODY)
 
     [request] = wire.requests
     assert (request.method, str(request.url)) == ("POST", f"{BASE_URL}/videos/generations")
@@ -154,7 +154,7 @@ async def test_the_request_is_the_body_as_json_and_nothing_else() -> None:
     assert request.headers["Content-Length"] == str(len(request.content))
     assert json.loads(request.content) == BODY
     assert "a fox 狐 🦊".encode() in request.content
-    assert (seen.status, seen.provider_task_id) == (Status.PENDING, "8d1f")
+    assert (observation.status, observation.provider_task_id) == (Status.PENDING, "8d1f")
 
 
 @pytest.mark.parametrize("key", [KEY, None])
@@ -253,9 +253,9 @@ async def test_retry_after_reaches_whoever_waits() -> None:
 
     async with wire.client() as client:
         for ask in (client.create_task(Media.VIDEO, BODY), client.get_task(Media.VIDEO, "t")):
-            with pytest.raises(ServiceUnavailable) as told:
+            with pytest.raises(ServiceUnavailable) as error:
                 await ask
-            assert told.value.retry_after_seconds == 7.0
+            assert error.value.retry_after_seconds == 7.0
 
 
 async def test_nothing_is_logged_about_requests(caplog: pytest.LogCaptureFixture) -> None:
@@ -284,7 +284,7 @@ async def test_models_are_asked_for_by_the_page_and_by_the_hundred() -> None:
 @pytest.mark.parametrize("failure", failures(), ids=names)
 async def test_a_list_that_fails_in_any_way_may_work_later(failure: httpx.HTTPError) -> None:
     async with Wire(failure).client() as client:
-        with pytest.raises(ServiceUnavailable) as told:
+        with pytest.raises(ServiceUnavailable) as error:
             await client.list_models(1)
 
-    assert KEY not in told.value.message
+    assert KEY not in error.value.message

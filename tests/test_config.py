@@ -24,7 +24,9 @@ def mistakes(**environ: str) -> dict[str, str]:
     """What is said of each wrong variable."""
     with pytest.raises(ConfigError) as refused:
         Settings.from_env({f"GEEKAI_{name}": value for name, value in environ.items()})
-    return {name.removeprefix("GEEKAI_"): said for name, said in refused.value.problems.items()}
+    return {
+        name.removeprefix("GEEKAI_"): problem for name, problem in refused.value.problems.items()
+    }
 
 
 def test_without_a_key_the_service_is_the_sandbox() -> None:
@@ -136,7 +138,7 @@ def test_a_policy_that_is_none_is_refused_and_never_taken_for_never(policy: str)
 
 
 def test_every_mistake_is_in_one_error_by_variable_name() -> None:
-    said = mistakes(
+    problems = mistakes(
         API_KEY="two words",
         BASE_URL="geekai.co",
         OUTPUT_DIR="videos",
@@ -144,10 +146,10 @@ def test_every_mistake_is_in_one_error_by_variable_name() -> None:
         LOG_LEVEL="loud",
     )
 
-    assert set(said) == {"API_KEY", "BASE_URL", "OUTPUT_DIR", "STATE_DIR", "LOG_LEVEL"}
-    assert "https://" in said["BASE_URL"]
-    assert "absolute" in said["OUTPUT_DIR"]
-    assert "WARNING" in said["LOG_LEVEL"]
+    assert set(problems) == {"API_KEY", "BASE_URL", "OUTPUT_DIR", "STATE_DIR", "LOG_LEVEL"}
+    assert "https://" in problems["BASE_URL"]
+    assert "absolute" in problems["OUTPUT_DIR"]
+    assert "WARNING" in problems["LOG_LEVEL"]
 
 
 @pytest.mark.parametrize(
@@ -179,10 +181,10 @@ def test_every_mistake_is_in_one_error_by_variable_name() -> None:
     ],
 )
 def test_a_base_url_that_could_lose_the_key_or_lead_nowhere_is_refused(url: str) -> None:
-    said = mistakes(API_KEY=KEY, BASE_URL=url)
+    problems = mistakes(API_KEY=KEY, BASE_URL=url)
 
-    assert list(said) == ["BASE_URL"]
-    assert KEY not in said["BASE_URL"]
+    assert list(problems) == ["BASE_URL"]
+    assert KEY not in problems["BASE_URL"]
 
 
 @pytest.mark.parametrize(
@@ -202,10 +204,10 @@ def test_a_gateway_on_this_machine_or_over_https_is_taken(url: str) -> None:
 
 @pytest.mark.parametrize("key", ["two words", "sk-\u2013dash", "sk-\x00", "sk-\nline", "ключ"])
 def test_a_key_that_no_header_can_carry_is_refused_unseen(key: str) -> None:
-    said = mistakes(API_KEY=key)["API_KEY"]
+    problems = mistakes(API_KEY=key)["API_KEY"]
 
-    assert key not in said
-    assert "console" in said
+    assert key not in problems
+    assert "console" in problems
 
 
 @pytest.mark.parametrize(

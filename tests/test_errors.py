@@ -131,10 +131,10 @@ def test_a_disk_that_fails_after_the_request_left_says_so() -> None:
 
 
 def test_a_read_that_fails_on_the_way_to_a_paid_request_says_that_nothing_was_charged() -> None:
-    with pytest.raises(StorageUnavailable) as told, nothing_charged():
+    with pytest.raises(StorageUnavailable) as error, nothing_charged():
         raise StorageUnavailable(DATABASE, "disk I/O error", access="read")
 
-    assert told.value.message == (
+    assert error.value.message == (
         "The task database could not be read: disk I/O error. Nothing was charged. Free disk"
         " space or fix the folder's permissions, then try again."
     )
@@ -194,6 +194,6 @@ def test_ten_thousand_characters_are_cut_with_a_mark() -> None:
     assert sanitize("x" * 10_000) == "x" * 299 + "…"
 
 
-@pytest.mark.parametrize("said", ["Done", "Done.", "Really?", "好。", 'It said "no."'])
-def test_a_sentence_ends_once(said: str) -> None:
-    assert as_sentence(said) == (said if said != "Done" else "Done.")
+@pytest.mark.parametrize("sentence", ["Done", "Done.", "Really?", "好。", 'It said "no."'])
+def test_a_sentence_ends_once(sentence: str) -> None:
+    assert as_sentence(sentence) == (sentence if sentence != "Done" else "Done.")

@@ -14,7 +14,17 @@ from PIL import Image, ImageCms, ImageDraw
 from geekai_video_mcp.domain.media_refs import DATA_URI_LIMIT, data_uri
 from geekai_video_mcp.media.inputs import MAX_PICTURE_BYTES, run_worker, worker_command
 from support.process import descendants_naming
-from support.stills import BLUE, RED, close, encoded, film, halves, noise, placed, sideways
+from support.stills import (
+    BLUE,
+    RED,
+    encode_image,
+    halves,
+    is_close,
+    make_video,
+    noise_image,
+    rotated_jpeg,
+    write_file,
+)
 
 
 @pytest.fixture
@@ -44,7 +54,7 @@ def decode(content: bytes) -> Image.Image:
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP"])
 async def test_a_picture_that_is_fit_is_passed_on_to_the_byte(form: str) -> None:
-    content = encoded(halves(), form)
+    content = encode_image(halves(), form)
 
     assert await fit(content) == content
 
@@ -59,7 +69,7 @@ async def test_a_picture_of_just_the_limit_has_a_data_uri_within_the_limit() -> 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP"])
 async def test_a_picture_that_is_too_long_is_made_shorter_and_the_same_each_time(form: str) -> None:
-    content = encoded(noise(500, 400), form)
+    content = encode_image(noise_image(500, 400), form)
     limit = len(content) // 4
 
     first, second = await fit(content, limit), await fit(content, limit)
@@ -71,11 +81,11 @@ async def test_a_picture_that_is_too_long_is_made_shorter_and_the_same_each_time
 
 
 async def test_a_picture_is_no_longer_than_any_model_takes() -> None:
-    small = await fit(encoded(halves(12_000, 40)))
+    small = await fit(encode_image(halves(12_000, 40)))
 
     assert decode(small).size == (6000, 20)
-    assert close(decode(small).getpixel((10, 10)), RED)
-    assert close(decode(small).getpixel((5990, 10)), BLUE)
+    assert is_close(decode(small).getpixel((10, 10)), RED)
+    assert is_close(decode(small).getpixel((5990, 10)), BLUE)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -94,16 +104,16 @@ async def test_a_picture_stands_as_its_camera_was_held(orientation: int) -> None
         8: (0, 1),
     }
 
-    turned = decode(await fit(sideways(image, orientation)))
+    turned = decode(await fit(rotated_jpeg(image, orientation)))
 
     assert turned.size == ((80, 40) if orientation < 5 else (40, 80))
     right, below = corner[orientation]
     at = (turned.width - 8 if right else 7, turned.height - 8 if below else 7)
-    assert close(turned.getpixel(at), (20, 220, 40), within=40)
+    assert is_close(turned.getpixel(at), (20, 220, 40), within=40)
 
 
 async def test_nothing_that_was_noted_in_a_picture_is_in_one_that_is_written_anew() -> None:
-    content = sideways(halves(), 3)
+    content = rotated_jpeg(halves(), 3)
     assert b"CANARY" in content
 
     out = await fit(content)
@@ -114,16 +124,16 @@ async def test_nothing_that_was_noted_in_a_picture_is_in_one_that_is_written_ane
 
 
 async def test_clear_parts_stay_clear_if_there_is_room_and_become_paper_if_not() -> None:
-    image = noise(200, 200, channels=4)
+    image = noise_image(200, 200, channels=4)
     image.paste((0, 0, 0, 0), (0, 0, 100, 200))
-    content = encoded(image, "PNG")
-    wide = encoded(halves(6400, 64).convert("RGBA"), "PNG")
+    content = encode_image(image, "PNG")
+    wide = encode_image(halves(6400, 64).convert("RGBA"), "PNG")
 
     clear, flat = decode(await fit(wide)), decode(await fit(content, len(content) // 3))
 
     assert (clear.format, clear.mode, clear.size) == ("PNG", "RGBA", (6000, 60))
     assert flat.format == "JPEG"
-    assert close(flat.getpixel((flat.width // 4, flat.height // 2)), (255, 255, 255))
+    assert is_close(flat.getpixel((flat.width // 4, flat.height // 2)), (255, 255, 255))
 
 
 def swapped() -> bytes:
@@ -150,15 +160,15 @@ async def test_colours_are_what_the_pictures_profile_makes_of_them(
     exif[0x0112] = 3
     image = halves().convert(mode)
 
-    out = decode(await fit(encoded(image, "JPEG", exif=exif, icc_profile=profile, quality=95)))
+    out = decode(await fit(encode_image(image, "JPEG", exif=exif, icc_profile=profile, quality=95)))
 
     assert out.mode == "RGB"
-    assert close(out.getpixel((4, 24)), colour, within=30)
+    assert is_close(out.getpixel((4, 24)), colour, within=30)
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA"])
 async def test_a_picture_of_any_mode_can_be_written_anew(mode: str) -> None:
-    out = decode(await fit(encoded(halves(6400, 64).convert(mode), "PNG")))
+    out = decode(await fit(encode_image(halves(6400, 64).convert(mode), "PNG")))
 
     assert out.size == (6000, 60)
     assert out.mode == ("RGBA" if "A" in mode else "RGB")
@@ -171,9 +181,9 @@ async def test_a_picture_of_any_mode_can_be_written_anew(mode: str) -> None:
         b"\x89PNG\r\n\x1a\n",
         b"\xff\xd8\xff\xe0",
         b"GIF89a" + bytes(100),
-        encoded(noise(64, 64))[:2000],
-        encoded(noise(64, 64), "JPEG")[:2000],
-        encoded(noise(64, 64), "WEBP")[:2000],
+        encode_image(noise_image(64, 64))[:2000],
+        encode_image(noise_image(64, 64), "JPEG")[:2000],
+        encode_image(noise_image(64, 64), "WEBP")[:2000],
     ],
     ids=["nothing", "png", "jpeg", "gif", "half-png", "half-jpeg", "half-webp"],
 )
@@ -182,11 +192,11 @@ async def test_what_cannot_be_decoded_to_its_end_is_no_picture(content: bytes) -
 
 
 async def test_what_cannot_be_made_short_enough_is_not_sent_half() -> None:
-    assert await exit_of(["fit_image", "10"], encoded(noise(64, 64))) == (1, b"")
+    assert await exit_of(["fit_image", "10"], encode_image(noise_image(64, 64))) == (1, b"")
 
 
 async def test_a_small_file_that_would_fill_the_memory_is_not_decoded() -> None:
-    bomb = encoded(Image.new("1", (20_000, 20_000)))
+    bomb = encode_image(Image.new("1", (20_000, 20_000)))
     assert len(bomb) < 100_000
 
     assert await exit_of(["fit_image", str(MAX_PICTURE_BYTES)], bomb) == (2, b"")
@@ -194,7 +204,7 @@ async def test_a_small_file_that_would_fill_the_memory_is_not_decoded() -> None:
 
 async def test_a_file_beside_the_user_is_not_what_the_program_imports(tmp_path: Path) -> None:
     (tmp_path / "PIL.py").write_text("raise SystemExit(9)", "utf-8")
-    still = encoded(halves())
+    still = encode_image(halves())
     done = await anyio.run_process(worker_command(["fit_image", "1000"]), input=still, cwd=tmp_path)
 
     assert done.returncode == 0
@@ -231,7 +241,7 @@ async def last_frame(path: Path) -> "subprocess.CompletedProcess[bytes]":
 @pytest.mark.parametrize("form", ["mp4", "webm"])
 @pytest.mark.parametrize("frames", [1, 2, 30])
 async def test_the_last_frame_is_the_very_last_one(tmp_path: Path, form: str, frames: int) -> None:
-    path = placed(tmp_path, f"a.{form}", film(frames, form=form))
+    path = write_file(tmp_path, f"a.{form}", make_video(frames, form=form))
 
     done = await last_frame(path)
     png = done.stdout
@@ -239,12 +249,12 @@ async def test_the_last_frame_is_the_very_last_one(tmp_path: Path, form: str, fr
     assert done.returncode == 0
     assert decode(png).format == "PNG"
     assert decode(png).size == (64, 48)
-    assert close(decode(png).getpixel((32, 24)), BLUE, within=20)
+    assert is_close(decode(png).getpixel((32, 24)), BLUE, within=20)
 
 
-@pytest.mark.parametrize("content", [b"", b"no video", film()[:600]])
+@pytest.mark.parametrize("content", [b"", b"no video", make_video()[:600]])
 async def test_a_file_without_a_frame_has_no_last_one(tmp_path: Path, content: bytes) -> None:
-    done = await last_frame(placed(tmp_path, "a.mp4", content))
+    done = await last_frame(write_file(tmp_path, "a.mp4", content))
 
     assert done.returncode != 0
     assert done.stdout == b""
@@ -262,7 +272,7 @@ async def modules_of(arguments: list[str], content: bytes = b"") -> set[str]:
 
 @pytest.mark.parametrize("kind", ["cover", "frames", "last"])
 async def test_frames_are_shown_without_numpy(tmp_path: Path, kind: str) -> None:
-    loaded = await modules_of(["preview", str(placed(tmp_path, "a.mp4", film())), kind])
+    loaded = await modules_of(["preview", str(write_file(tmp_path, "a.mp4", make_video())), kind])
 
     assert {"av", "PIL"} <= loaded
     assert "numpy" not in loaded
@@ -270,14 +280,16 @@ async def test_frames_are_shown_without_numpy(tmp_path: Path, kind: str) -> None
 
 @pytest.mark.parametrize("kind", ["picture", "last"])
 async def test_a_picture_is_shown_without_numpy(tmp_path: Path, kind: str) -> None:
-    loaded = await modules_of(["preview", str(placed(tmp_path, "a.png", encoded(halves()))), kind])
+    loaded = await modules_of(
+        ["preview", str(write_file(tmp_path, "a.png", encode_image(halves()))), kind]
+    )
 
     assert "PIL" in loaded
     assert "numpy" not in loaded
 
 
 async def test_a_picture_is_made_fit_without_a_codec_or_numpy() -> None:
-    loaded = await modules_of(["fit_image", "20000"], encoded(noise(500, 400)))
+    loaded = await modules_of(["fit_image", "20000"], encode_image(noise_image(500, 400)))
 
     assert "PIL" in loaded
     assert not loaded & {"av", "numpy"}

@@ -59,8 +59,8 @@ async def published(client: Client) -> dict[str, list[dict[str, Any]]]:
     )
     found: dict[str, list[dict[str, Any]]] = {}
     for answer in answers:
-        said = answer.model_dump(mode="json", by_alias=True, exclude_none=True)
-        found |= {kind: list_ for kind, list_ in said.items() if isinstance(list_, list)}
+        text = answer.model_dump(mode="json", by_alias=True, exclude_none=True)
+        found |= {kind: list_ for kind, list_ in text.items() if isinstance(list_, list)}
     return found
 
 
@@ -84,16 +84,16 @@ def nodes(path: str, schema: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 
     """Every schema within *schema*, by its path: whatever stands where a schema may stand."""
     if not isinstance(schema, dict):
         return
-    here = cast("dict[str, Any]", schema)
+    node = cast("dict[str, Any]", schema)
     inner = [
         (f"{path}.{name}", each)
         for word in ("properties", "patternProperties", "dependentSchemas")
-        for name, each in here.get(word, {}).items()
+        for name, each in node.get(word, {}).items()
     ]
     inner += [
-        (f"{path}[{word}]", here[word])
+        (f"{path}[{word}]", node[word])
         for word in ("items", "contains", "additionalProperties", "propertyNames")
-        if word in here
+        if word in node
     ]
     for where, each in inner:
         yield where, each
@@ -150,12 +150,12 @@ async def test_every_property_has_a_name_that_everyone_takes(tools: list[dict[st
 
 async def test_a_root_is_an_object_and_takes_nothing_unknown(tools: list[dict[str, Any]]) -> None:
     for tool in tools:
-        given, told = tool["inputSchema"], tool["outputSchema"]
+        given, output = tool["inputSchema"], tool["outputSchema"]
         assert (given["type"], given["additionalProperties"]) == ("object", False), tool["name"]
         # One that is no object makes the TypeScript SDK drop the whole list (mcpx#28).
-        assert told["type"] == "object", tool["name"]
+        assert output["type"] == "object", tool["name"]
         assert set(given.get("required", [])) <= set(given["properties"])
-        assert set(told.get("required", [])) <= set(told["properties"])
+        assert set(output.get("required", [])) <= set(output["properties"])
 
 
 async def test_every_schema_is_one(tools: list[dict[str, Any]]) -> None:
@@ -193,10 +193,10 @@ async def test_everything_is_titled_and_described_in_a_line(
                         _is_a_line(path, node["description"])
 
 
-def _is_a_line(path: str, said: str) -> None:
-    assert said, path
-    assert said == " ".join(said.split()), f"{path} is indented, or has a line end"
-    assert len(said) <= DESCRIPTION_AT_MOST, path
+def _is_a_line(path: str, text: str) -> None:
+    assert text, path
+    assert text == " ".join(text.split()), f"{path} is indented, or has a line end"
+    assert len(text) <= DESCRIPTION_AT_MOST, path
 
 
 async def test_resources_have_mime_types_and_no_two_things_one_name(
@@ -225,8 +225,8 @@ async def test_what_is_published_is_the_same_each_time_and_in_every_process(
 
     async with stdio(tmp_path / "one") as one, stdio(tmp_path / "two") as two:
         first, again, other = await lists(one), await lists(one), await lists(two)
-    async with Client(build_server(World(tmp_path / "three").app)) as here:
-        with_a_key = await lists(here)
+    async with Client(build_server(World(tmp_path / "three").app)) as node:
+        with_a_key = await lists(node)
 
     assert first == again == other == with_a_key
 
@@ -247,8 +247,8 @@ async def test_lists_that_no_caller_changes_may_be_kept_and_others_not(
         assert [(each.ttl_ms, each.cache_scope) for each in lasting] == [kept] * 3
         assert (changing.ttl_ms, changing.cache_scope) == (0, "private")
     else:
-        said = [each.model_dump(by_alias=True, exclude_unset=True) for each in (*lasting, changing)]
-        assert all("ttlMs" not in each and "cacheScope" not in each for each in said)
+        text = [each.model_dump(by_alias=True, exclude_unset=True) for each in (*lasting, changing)]
+        assert all("ttlMs" not in each and "cacheScope" not in each for each in text)
 
 
 @pytest.mark.parametrize(
@@ -266,7 +266,7 @@ async def test_numbers_and_lists_may_come_as_their_text(
 ) -> None:
     """Claude Desktop sends nested values as JSON text, and small models numbers in quotes."""
     plain = {"prompt": "a fox", "dry_run": True}
-    unfolded = {name: json.loads(said) for name, said in arguments.items()}
+    unfolded = {name: json.loads(text) for name, text in arguments.items()}
     async with Client(build_server(World(tmp_path).app)) as client:
         as_text = await client.call_tool(tool, {**plain, **arguments})
         as_meant = await client.call_tool(tool, {**plain, **unfolded})

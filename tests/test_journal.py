@@ -117,7 +117,7 @@ def test_a_note_that_fits_nowhere_is_said_and_harms_no_other(
     assert "no room for task t3" in caplog.text
 
 
-def test_links_are_left_for_the_next_look(tmp_path: Path) -> None:
+def test_links_are_left_for_the_next_poll(tmp_path: Path) -> None:
     """Signed links are longer than a note, and nothing is kept in the clear that need not be."""
     journal = Journal(tmp_path)
     done = answer(status=Status.SUCCEED, result=Result(url="https://x/1.mp4?signature=s"))

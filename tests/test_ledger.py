@@ -52,7 +52,7 @@ def state(tmp_path: Path) -> Path:
 
 
 @asynccontextmanager
-async def opened(state: Path) -> AsyncGenerator[Ledger]:
+async def open_ledger(state: Path) -> AsyncGenerator[Ledger]:
     ledger = await Ledger.open(state)
     try:
         yield ledger
@@ -76,7 +76,7 @@ def accepted(task: Task, *, by: str = "theirs") -> Task:
     return advance(advance(task, sent), answer)
 
 
-def raw(state: Path, statement: str) -> list[tuple[Any, ...]]:
+def query_file(state: Path, statement: str) -> list[tuple[Any, ...]]:
     """What the file itself says."""
     db = sqlite3.connect(state / "ledger.sqlite3")
     try:
@@ -139,16 +139,16 @@ async def test_a_task_survives_the_process_that_wrote_it(state: Path) -> None:
         variation=7,
         delivered_at=NOW + 11.5,
     )
-    async with opened(state) as ledger:
+    async with open_ledger(state) as ledger:
         await ledger.add(full)
 
-    async with opened(state) as ledger:
+    async with open_ledger(state) as ledger:
         assert await ledger.find(full.id) == full
 
 
 async def test_a_task_is_found_by_our_id_and_by_the_services(state: Path) -> None:
     ours, theirs = make_task(), make_task(provider_task_id="theirs", attempt=1)
-    async with opened(state) as ledger:
+    async with open_ledger(state) as ledger:
         await ledger.add(ours)
         await ledger.add(theirs)
 
@@ -160,7 +160,7 @@ async def test_a_task_is_found_by_our_id_and_by_the_services(state: Path) -> Non
 async def test_our_own_id_is_ours_though_a_service_used_it_as_well(state: Path) -> None:
     ours = make_task()
     theirs = make_task(provider_task_id=ours.id, attempt=1, created_at=NOW - 1)
-    async with opened(state) as ledger:
+    async with open_ledger(state) as ledger:
         await ledger.add(theirs)
         await ledger.add(ours)
 
@@ -168,31 +168,31 @@ async def test_our_own_id_is_ours_though_a_service_used_it_as_well(state: Path) 
 
 
 async def test_a_task_made_elsewhere_is_taken_in_once(state: Path) -> None:
-    seen = Observation(status=Status.RUNNING, at=NOW)
-    async with opened(state) as ledger:
+    observation = Observation(status=Status.RUNNING, at=NOW)
+    async with open_ledger(state) as ledger:
         given = [
-            await ledger.add(import_task(seen, provider_task_id="theirs", account="s"))
+            await ledger.add(import_task(observation, provider_task_id="theirs", account="s"))
             for _ in range(3)
         ]
         recorded = await ledger.find("theirs")
 
     assert given == [recorded] * 3
-    assert raw(state, "SELECT count(*) FROM task") == [(1,)]
-    assert raw(state, "SELECT count(*) FROM event") == [(1,)]
+    assert query_file(state, "SELECT count(*) FROM task") == [(1,)]
+    assert query_file(state, "SELECT count(*) FROM event") == [(1,)]
 
 
 async def test_two_services_may_use_the_same_id(state: Path) -> None:
-    seen = Observation(status=Status.RUNNING, at=NOW)
-    async with opened(state) as ledger:
+    observation = Observation(status=Status.RUNNING, at=NOW)
+    async with open_ledger(state) as ledger:
         for service in ("s", "t"):
-            await ledger.add(import_task(seen, provider_task_id="theirs", account=service))
+            await ledger.add(import_task(observation, provider_task_id="theirs", account=service))
 
-    assert raw(state, "SELECT service FROM task ORDER BY service") == [("s",), ("t",)]
+    assert query_file(state, "SELECT service FROM task ORDER BY service") == [("s",), ("t",)]
 
 
 async def test_a_service_that_answers_two_requests_with_one_id_loses_neither(state: Path) -> None:
     one, two = make_task(), make_task()
-    async with opened(state) as ledger:
+    async with open_ledger(state) as ledger:
         for task in (one, two):
             await ledger.add(task)
             await ledger.change(task.id, accepted)
@@ -209,7 +209,7 @@ async def test_unfinished_are_those_of_a_service_that_somebody_must_do_something
             (status, file) for status in Status for file in FileStatus
         )
     ]
-    async with opened(state) as ledger:
+    async with open_ledger(state) as ledger:
         for task in (*tasks, make_task(account="another")):
             await ledger.add(task)
         found = await ledger.unfinished("s")
@@ -222,7 +222,7 @@ async def test_tasks_are_listed_newest_first_page_by_page_and_by_status(state: P
     tasks = [make_task(created_at=NOW + number // 2) for number in range(7)]
     tasks[3] = replace(tasks[3], status=Status.UNKNOWN)
     newest_first = sorted(tasks, key=lambda task: (task.created_at, task.id), reverse=True)
-    async with opened(state) as ledger:
+    async with open_ledger(state) as ledger:
         for task in tasks:
             await ledger.add(task)
         pages, last = list[list[Task]](), None
@@ -242,7 +242,7 @@ async def test_tasks_are_listed_newest_first_page_by_page_and_by_status(state: P
 
 async def test_tasks_are_found_by_how_their_id_begins(state: Path) -> None:
     one, two, other = make_task(id="abcdef12"), make_task(id="abcdef34"), make_task(id="abcdee99")
-    async with opened(state) as ledger:
+    async with open_ledger(state) as ledger:
         for task in (one, two, other):
             await ledger.add(task)
 
@@ -253,9 +253,9 @@ async def test_tasks_are_found_by_how_their_id_begins(state: Path) -> None:
         assert await ledger.find_by_prefix("%", limit=9) == []
 
 
-async def test_the_story_of_a_task_is_told_in_order(state: Path) -> None:
+async def test_the_events_of_a_task_are_listed_in_order(state: Path) -> None:
     task, other = make_task(), make_task()
-    async with opened(state) as ledger:
+    async with open_ledger(state) as ledger:
         for each in (task, other):
             await ledger.add(each)
             await ledger.change(each.id, accepted)
@@ -272,7 +272,7 @@ async def test_the_story_of_a_task_is_told_in_order(state: Path) -> None:
 async def test_a_ledger_that_is_not_there_is_not_made_by_asking(state: Path) -> None:
     assert not Ledger.exists(state)
     assert not state.exists()
-    async with opened(state):
+    async with open_ledger(state):
         assert Ledger.exists(state)
 
 
@@ -285,7 +285,7 @@ def nothing(_: object) -> None:
 
 async def test_a_successor_is_recorded_with_the_change_or_not_at_all(state: Path) -> None:
     old, new = make_task(), make_task()
-    async with opened(state) as ledger:
+    async with open_ledger(state) as ledger:
         await ledger.add(old)
         again = make_task(id=old.id)
         with pytest.raises(StorageUnavailable):  # an id that is taken
@@ -307,7 +307,7 @@ async def test_whoever_bears_an_id_is_known_to_the_change_that_gives_it(state: P
         bearers.append(bearer)
         return accepted(task)
 
-    async with opened(state) as ledger:
+    async with open_ledger(state) as ledger:
         for task in (first, second, elsewhere):
             await ledger.add(task)
         for task in (elsewhere, first, first, second):
@@ -324,7 +324,7 @@ async def test_a_change_that_raises_leaves_the_row_as_it_was(state: Path) -> Non
         msg = "a bug of ours"
         raise ZeroDivisionError(msg)
 
-    async with opened(state) as ledger:
+    async with open_ledger(state) as ledger:
         await ledger.add(task)
         with pytest.raises(ZeroDivisionError):
             await ledger.change(task.id, broken)
@@ -334,7 +334,7 @@ async def test_a_change_that_raises_leaves_the_row_as_it_was(state: Path) -> Non
 
 
 async def test_a_change_of_no_task_is_a_key_error_and_locks_nothing(state: Path) -> None:
-    async with opened(state) as ledger, opened(state) as another:
+    async with open_ledger(state) as ledger, open_ledger(state) as another:
         with pytest.raises(KeyError):
             await ledger.change("nobody's", accepted)
         await another.add(make_task())
@@ -355,12 +355,12 @@ async def test_every_change_of_the_story_is_an_event_and_nothing_else_is(state: 
         lambda now: record_file(now, FileUpdate(status=FileStatus.NONE, error="offline")),
         lambda now: record_file(now, FileUpdate(status=FileStatus.STORED, path="/a.mp4")),
     ]
-    async with opened(state) as ledger:
+    async with open_ledger(state) as ledger:
         await ledger.add(task)
         for step in steps:
             await ledger.change(task.id, step)
 
-    assert raw(state, "SELECT status, file_status FROM event ORDER BY number") == [
+    assert query_file(state, "SELECT status, file_status FROM event ORDER BY number") == [
         ("intended", "none"),
         ("pending", "none"),
         ("running", "none"),
@@ -375,7 +375,7 @@ def one_more_look(task: Task) -> Task:
 
 async def test_callers_of_one_process_lose_no_change(state: Path) -> None:
     task = make_task()
-    async with opened(state) as ledger, opened(state) as another:
+    async with open_ledger(state) as ledger, open_ledger(state) as another:
         await ledger.add(task)
         async with anyio.create_task_group() as callers:
             for which in (ledger, another) * 20:
@@ -403,7 +403,7 @@ store.close()
 
 async def test_processes_lose_no_change(state: Path) -> None:
     task = make_task()
-    async with opened(state) as ledger:
+    async with open_ledger(state) as ledger:
         await ledger.add(task)
         children = [child(COUNT, state, task.id) for _ in range(4)]
         all_at_once(children)
@@ -432,8 +432,8 @@ def test_eight_processes_may_open_it_for_the_first_time_at_once(state: Path) -> 
     all_at_once(children)
 
     assert [process.returncode for process in children] == [0] * 8
-    assert raw(state, "SELECT count(*) FROM task") == [(8,)]
-    assert raw(state, "PRAGMA user_version") == [(len(_MIGRATIONS),)]
+    assert query_file(state, "SELECT count(*) FROM task") == [(8,)]
+    assert query_file(state, "PRAGMA user_version") == [(len(_MIGRATIONS),)]
 
 
 async def test_a_ledger_of_the_first_version_is_taken_over_whole(state: Path) -> None:
@@ -449,7 +449,7 @@ async def test_a_ledger_of_the_first_version_is_taken_over_whole(state: Path) ->
     old.commit()
     old.close()
 
-    async with opened(state) as ledger:
+    async with open_ledger(state) as ledger:
         (task,) = await ledger.unfinished("s")
         await ledger.add(make_task())
 
@@ -458,7 +458,7 @@ async def test_a_ledger_of_the_first_version_is_taken_over_whole(state: Path) ->
 
 async def test_a_ledger_of_a_newer_version_is_left_alone(state: Path) -> None:
     """Its rules for money may have grown, and this program would not keep them."""
-    async with opened(state) as ledger:
+    async with open_ledger(state) as ledger:
         await ledger.add(make_task())
     newer = sqlite3.connect(state / "ledger.sqlite3")
     newer.execute("PRAGMA user_version=99")
@@ -475,7 +475,7 @@ async def test_a_row_that_cannot_be_read_hides_no_other(
     state: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     broken, whole = make_task(created_at=NOW - 1), make_task()
-    async with opened(state) as ledger:
+    async with open_ledger(state) as ledger:
         await ledger.add(broken)
         await ledger.add(whole)
         scratch = sqlite3.connect(state / "ledger.sqlite3")
@@ -519,7 +519,7 @@ def test_processes_that_race_to_the_cap_do_not_pass_it(state: Path) -> None:
     all_at_once(children)
 
     assert [process.returncode for process in children] == [0] * 4
-    assert raw(state, "SELECT count(*) FROM task") == [(20,)]
+    assert query_file(state, "SELECT count(*) FROM task") == [(20,)]
 
 
 def test_processes_that_ask_with_the_same_keys_record_each_once(state: Path) -> None:
@@ -527,13 +527,15 @@ def test_processes_that_ask_with_the_same_keys_record_each_once(state: Path) -> 
     all_at_once(children)
 
     assert [process.returncode for process in children] == [0] * 4
-    assert raw(state, "SELECT count(*), count(DISTINCT idempotency_key) FROM task") == [(10, 10)]
+    assert query_file(state, "SELECT count(*), count(DISTINCT idempotency_key) FROM task") == [
+        (10, 10)
+    ]
 
 
 # History and the shared budget
 
 
-def finished(task: Task, *, took: float, at: float = NOW) -> Task:
+def finished_task(task: Task, *, took: float, at: float = NOW) -> Task:
     """*task* as two looks five seconds apart measured it."""
     return replace(
         task,
@@ -548,16 +550,16 @@ async def test_history_is_the_newest_finished_tasks_of_the_same_kind_and_service
     state: Path,
 ) -> None:
     others = [
-        replace(finished(make_task(), took=1), account="other"),
-        replace(finished(make_task(), took=2), duration_key="other"),
-        replace(finished(make_task(), took=3), status=Status.FAILED),
+        replace(finished_task(make_task(), took=1), account="other"),
+        replace(finished_task(make_task(), took=2), duration_key="other"),
+        replace(finished_task(make_task(), took=3), status=Status.FAILED),
         make_task(status=Status.RUNNING),
     ]
-    async with opened(state) as ledger:
+    async with open_ledger(state) as ledger:
         for task in others:
             await ledger.add(task)
         for number in range(60):
-            await ledger.add(finished(make_task(), took=100 + number, at=NOW + number))
+            await ledger.add(finished_task(make_task(), took=100 + number, at=NOW + number))
         history = await ledger.duration_history("s", str(make_task().duration_key))
         nothing = await ledger.duration_history("s", "never seen")
 
@@ -582,9 +584,9 @@ def test_history_is_read_from_its_index_alone(state: Path) -> None:
 
 async def test_a_budget_outlives_a_process_and_belongs_to_one_service(state: Path) -> None:
     hold = partial(held, seconds=60)
-    async with opened(state) as ledger:
+    async with open_ledger(state) as ledger:
         await ledger.update_budget("s", hold)
-    async with opened(state) as ledger:
+    async with open_ledger(state) as ledger:
         blocked = await ledger.update_budget("s", partial(take_token, at=NOW + 1))
         free = await ledger.update_budget("another", partial(take_token, at=NOW + 1))
 
@@ -623,7 +625,7 @@ def test_processes_share_one_budget(state: Path, tmp_path: Path) -> None:
 @posix
 async def test_only_the_user_may_read_it(state: Path) -> None:
     task = make_task()
-    async with opened(state) as ledger:
+    async with open_ledger(state) as ledger:
         await ledger.add(task)
         await ledger.change(task.id, accepted)
 
@@ -637,7 +639,7 @@ async def test_the_mode_of_a_folder_that_was_there_is_the_users_to_choose(state:
     state.mkdir()
     state.chmod(0o755)
 
-    async with opened(state):
+    async with open_ledger(state):
         assert (state / "ledger.sqlite3").stat().st_mode & 0o777 == 0o600
 
     assert state.stat().st_mode & 0o777 == 0o755
@@ -722,11 +724,11 @@ store.close()
 @posix
 def test_a_full_disk_records_nothing_breaks_nothing_and_says_so(state: Path) -> None:
     process = child(FULL_DISK, state)
-    said, _ = process.communicate(timeout=50)
+    output, _ = process.communicate(timeout=50)
 
     assert process.returncode == 0
-    assert said.count("refused") == 4
-    assert "rollback" not in said, "the cause is told, not what came after it"
+    assert output.count("refused") == 4
+    assert "rollback" not in output, "the cause is told, not what came after it"
 
 
 @contextmanager
@@ -768,7 +770,7 @@ with ProcessRegistry(Path(sys.argv[1])) as processes:
 
 
 @contextmanager
-def living(state: Path) -> Generator[tuple["subprocess.Popen[str]", str]]:
+def living_process(state: Path) -> Generator[tuple["subprocess.Popen[str]", str]]:
     """A process that lives until it is killed or the block ends; and its name."""
     process = child(LIVE, state)
     try:
@@ -781,7 +783,7 @@ def living(state: Path) -> Generator[tuple["subprocess.Popen[str]", str]]:
 
 @posix
 def test_a_process_is_alive_until_it_is_killed(state: Path) -> None:
-    with living(state) as (process, name), ProcessRegistry(state) as owners:
+    with living_process(state) as (process, name), ProcessRegistry(state) as owners:
         assert owners.is_alive(name)
         assert owners.is_alive(owners.own_id)
         process.send_signal(signal.SIGKILL)
@@ -791,7 +793,7 @@ def test_a_process_is_alive_until_it_is_killed(state: Path) -> None:
 
 
 def test_a_process_that_ended_in_order_leaves_nothing(state: Path) -> None:
-    with ProcessRegistry(state) as owners, living(state) as (process, name):
+    with ProcessRegistry(state) as owners, living_process(state) as (process, name):
         process.communicate("\n")
         left = [path.stem for path in (state / "procs").iterdir()]
 
@@ -807,8 +809,8 @@ def test_a_name_that_nobody_has_is_dead(state: Path) -> None:
 @posix
 def test_only_what_the_dead_left_behind_is_swept(state: Path) -> None:
     with (
-        living(state) as (_, alive),
-        living(state) as (process, dead),
+        living_process(state) as (_, alive),
+        living_process(state) as (process, dead),
         ProcessRegistry(state) as owners,
     ):
         process.kill()
@@ -850,13 +852,13 @@ def test_a_state_folder_that_knows_no_locks_is_refused(
 
 
 @posix
-def test_who_cannot_be_looked_at_is_not_declared_dead(
+def test_a_process_whose_lock_cannot_be_read_is_not_declared_dead(
     state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def out_of_files(*_: object, **__: object) -> int:
         raise OSError(24, "Too many open files")
 
-    with living(state) as (_, name), ProcessRegistry(state) as owners:
+    with living_process(state) as (_, name), ProcessRegistry(state) as owners:
         monkeypatch.setattr(os, "open", out_of_files)
         alive = owners.is_alive(name)
         monkeypatch.undo()

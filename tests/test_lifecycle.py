@@ -71,7 +71,7 @@ def make_task() -> Task:
     return new_task(request={"model": "m", "prompt": "p"}, account="s", owner="a", at=NOW)
 
 
-def watched(status: Status = Status.RUNNING, *, at: float = NOW) -> Task:
+def polled(status: Status = Status.RUNNING, *, at: float = NOW) -> Task:
     return replace(
         make_task(),
         status=status,
@@ -102,9 +102,9 @@ def test_only_a_person_turns_an_unknown_outcome_into_a_new_submission() -> None:
 
 
 def test_ids_are_unguessable_and_never_the_same() -> None:
-    seen = Observation(status=Status.RUNNING, at=NOW)
+    observation = Observation(status=Status.RUNNING, at=NOW)
     ids = {make_task().id for _ in range(100)}
-    ids |= {import_task(seen, provider_task_id="theirs", account="s").id for _ in range(100)}
+    ids |= {import_task(observation, provider_task_id="theirs", account="s").id for _ in range(100)}
 
     assert len(ids) == 200
     assert {len(i) for i in ids} == {32}
@@ -112,11 +112,11 @@ def test_ids_are_unguessable_and_never_the_same() -> None:
 
 @settings(deadline=None)
 @given(st.lists(observations, max_size=25))
-def test_no_sequence_of_words_leaves_an_end_loses_an_id_or_takes_a_way_that_is_not_there(
-    seen: Sequence[Observation],
+def test_no_sequence_of_observations_leaves_an_end_loses_an_id_or_breaks_the_transitions(
+    answers: Sequence[Observation],
 ) -> None:
     task = make_task()
-    for word in seen:
+    for word in answers:
         before, task = task, advance(task, word)
 
         assert task.status is before.status or task.status in ALLOWED[before.status]
@@ -137,11 +137,11 @@ def test_no_sequence_of_words_leaves_an_end_loses_an_id_or_takes_a_way_that_is_n
 
 @settings(deadline=None)
 @given(st.lists(observations, max_size=10), observations)
-def test_the_word_of_a_stale_attempt_changes_nothing(
-    seen: Sequence[Observation], late: Observation
+def test_an_observation_of_a_stale_attempt_changes_nothing(
+    answers: Sequence[Observation], late: Observation
 ) -> None:
     task = make_task()
-    for word in seen:
+    for word in answers:
         task = advance(task, word)
     if late.attempt is None or late.status is Status.SUBMITTING:
         return
@@ -176,10 +176,12 @@ def test_a_claim_is_its_claimants_and_begins_anew() -> None:
     assert (taken.error_code, taken.error_message) == (None, None)
 
 
-def test_the_same_word_again_changes_neither_why_nor_who_was_told() -> None:
+def test_the_same_observation_again_changes_neither_the_reason_nor_the_delivery() -> None:
     why = Observation(status=Status.UNKNOWN, at=NOW, error_code="no_answer", error_message="m")
-    told = mark_delivered(advance(replace(make_task(), status=Status.SUBMITTING), why), at=NOW + 1)
-    again = advance(told, Observation(status=Status.UNKNOWN, at=NOW + 9))
+    delivered = mark_delivered(
+        advance(replace(make_task(), status=Status.SUBMITTING), why), at=NOW + 1
+    )
+    again = advance(delivered, Observation(status=Status.UNKNOWN, at=NOW + 9))
 
     assert (again.error_code, again.error_message) == ("no_answer", "m")
     assert again.delivered_at == NOW + 1
@@ -188,33 +190,36 @@ def test_the_same_word_again_changes_neither_why_nor_who_was_told() -> None:
 def test_a_task_under_way_is_not_claimed_again() -> None:
     claim = Observation(status=Status.SUBMITTING, at=NOW, owner="b", attempt=2)
     for status in set(Status) - {Status.INTENDED}:
-        assert advance(watched(status), claim).attempt == 1
+        assert advance(polled(status), claim).attempt == 1
 
 
 def test_a_late_answer_turns_unknown_into_what_it_says() -> None:
     lost = replace(
-        watched(Status.UNKNOWN), provider_task_id=None, error_code="no_answer", error_message="?"
+        polled(Status.UNKNOWN),
+        provider_task_id=None,
+        error_code="no_answer",
+        error_message="?",
     )
     answer = Observation(
         status=Status.PENDING, at=NOW + 5, owner="a", attempt=1, provider_task_id="late"
     )
 
-    heard = advance(lost, answer)
+    answered = advance(lost, answer)
 
-    assert (heard.status, heard.provider_task_id) == (Status.PENDING, "late")
-    assert (heard.error_code, heard.error_message) == (None, None)
+    assert (answered.status, answered.provider_task_id) == (Status.PENDING, "late")
+    assert (answered.error_code, answered.error_message) == (None, None)
 
 
 @pytest.mark.parametrize("end", [Status.SUCCEED, Status.FAILED])
 @pytest.mark.parametrize("believed", sorted(set(Status) - TERMINAL - {Status.INTENDED}))
-def test_whatever_was_believed_the_services_word_of_an_end_is_taken(
+def test_whatever_the_status_a_final_status_from_the_service_is_taken(
     believed: Status, end: Status
 ) -> None:
-    assert advance(watched(believed), Observation(status=end, at=NOW)).status is end
+    assert advance(polled(believed), Observation(status=end, at=NOW)).status is end
 
 
 def test_why_an_outcome_was_unknown_is_not_why_the_task_failed_later() -> None:
-    lost = replace(watched(Status.UNKNOWN), error_message="no answer", raw_response="<html>")
+    lost = replace(polled(Status.UNKNOWN), error_message="no answer", raw_response="<html>")
 
     failed = advance(lost, Observation(status=Status.FAILED, at=NOW))
 
@@ -222,7 +227,7 @@ def test_why_an_outcome_was_unknown_is_not_why_the_task_failed_later() -> None:
 
 
 def test_a_late_answer_wins_over_a_person_who_gave_it_up_and_a_stale_attempt_does_not() -> None:
-    lost = replace(watched(Status.UNKNOWN), provider_task_id=None)
+    lost = replace(polled(Status.UNKNOWN), provider_task_id=None)
     gone = advance(lost, Observation(status=Status.ABANDONED, at=NOW))
     answer = Observation(
         status=Status.PENDING, at=NOW + 5, owner="a", attempt=1, provider_task_id="late"
@@ -234,7 +239,7 @@ def test_a_late_answer_wins_over_a_person_who_gave_it_up_and_a_stale_attempt_doe
 
 
 def test_giving_up_keeps_the_reply_that_is_all_the_evidence() -> None:
-    lost = replace(watched(Status.UNKNOWN), error_code="no_answer", raw_response="<html>")
+    lost = replace(polled(Status.UNKNOWN), error_code="no_answer", raw_response="<html>")
 
     gone = advance(lost, Observation(status=Status.ABANDONED, at=NOW, error_code="abandoned"))
 
@@ -243,20 +248,20 @@ def test_giving_up_keeps_the_reply_that_is_all_the_evidence() -> None:
 
 @pytest.mark.parametrize("status", sorted(set(Status) - {Status.UNKNOWN, Status.ABANDONED}))
 def test_only_an_unknown_outcome_can_be_given_up(status: Status) -> None:
-    task = watched(status)
+    task = polled(status)
 
     assert advance(task, Observation(status=Status.ABANDONED, at=NOW)) is task
 
 
-def test_a_backward_word_keeps_the_status_and_still_counts_as_a_look() -> None:
-    task = advance(watched(), Observation(status=Status.PENDING, at=NOW + 10))
+def test_a_backward_observation_keeps_the_status_and_still_counts_as_a_poll() -> None:
+    task = advance(polled(), Observation(status=Status.PENDING, at=NOW + 10))
 
     assert (task.status, task.poll_count) == (Status.RUNNING, 1)
     assert not poll_due(task, at=NOW + 10)
 
 
 def test_an_end_is_dated_once_and_a_newer_link_is_taken() -> None:
-    task = watched()
+    task = polled()
     for at, link in ((NOW + 30, "https://x/old.mp4"), (NOW + 90, "https://x/new.mp4")):
         task = advance(
             task, Observation(status=Status.SUCCEED, at=at, result=Result(id="v", url=link))
@@ -269,7 +274,7 @@ def test_an_end_is_dated_once_and_a_newer_link_is_taken() -> None:
 @settings(deadline=None)
 @given(st.lists(facts, max_size=10))
 def test_what_is_stored_stays_stored(learned: Sequence[FileUpdate]) -> None:
-    task = watched(Status.SUCCEED)
+    task = polled(Status.SUCCEED)
     for fact in learned:
         before, task = task, record_file(task, fact)
         assert before.file_status is not FileStatus.STORED or task == before
@@ -277,9 +282,7 @@ def test_what_is_stored_stays_stored(learned: Sequence[FileUpdate]) -> None:
 
 
 def test_what_is_learned_of_a_file_is_kept_whole_and_what_failed_is_counted() -> None:
-    tried = record_file(
-        watched(Status.SUCCEED), FileUpdate(status=FileStatus.NONE, error="offline")
-    )
+    tried = record_file(polled(Status.SUCCEED), FileUpdate(status=FileStatus.NONE, error="offline"))
     fact = FileUpdate(status=FileStatus.STORED, path="/a.mp4", size_bytes=7, sha256="00")
     stored = record_file(tried, fact)
 
@@ -290,24 +293,24 @@ def test_what_is_learned_of_a_file_is_kept_whole_and_what_failed_is_counted() ->
 
 @pytest.mark.parametrize("status", sorted(set(Status) - {Status.SUCCEED}))
 def test_only_a_succeeded_task_has_a_file(status: Status) -> None:
-    task = watched(status)
+    task = polled(status)
 
     assert record_file(task, FileUpdate(status=FileStatus.STORED, path="/videos/a.mp4")) is task
 
 
 def test_a_video_is_settled_when_its_file_is_and_a_failure_at_once() -> None:
-    success = watched(Status.SUCCEED)
+    success = polled(Status.SUCCEED)
 
     assert not success.settled
     assert record_file(success, FileUpdate(status=FileStatus.STORED, path="/a")).settled
     assert record_file(success, FileUpdate(status=FileStatus.LOST)).settled
     assert not record_file(success, FileUpdate(status=FileStatus.NONE, error="offline")).settled
-    settled = {status for status in Status if watched(status).settled}
+    settled = {status for status in Status if polled(status).settled}
     assert settled == {Status.FAILED, Status.REJECTED, Status.UNKNOWN, Status.ABANDONED}
 
 
 def test_a_lease_holds_against_others_until_it_ends() -> None:
-    held = acquire_lease(watched(), holder="a", at=NOW)
+    held = acquire_lease(polled(), holder="a", at=NOW)
 
     assert held.lease_expires_at == NOW + LEASE_SECONDS
     assert acquire_lease(held, holder="b", at=NOW + LEASE_SECONDS - 1) is held
@@ -315,21 +318,21 @@ def test_a_lease_holds_against_others_until_it_ends() -> None:
     assert acquire_lease(held, holder="a", at=NOW + 1).lease_expires_at == NOW + 1 + LEASE_SECONDS
 
 
-def test_a_dead_watcher_leaves_its_lease_at_once_and_only_its_own() -> None:
-    held = acquire_lease(watched(), holder="a", at=NOW)
+def test_a_dead_lease_holder_loses_its_lease_at_once_and_only_its_own() -> None:
+    held = acquire_lease(polled(), holder="a", at=NOW)
 
     assert acquire_lease(held, holder="b", at=NOW + 1, dead_holder="a").lease_holder == "b"
     assert acquire_lease(held, holder="b", at=NOW + 1, dead_holder="c") is held
 
 
 def test_a_lease_from_before_the_clock_was_set_back_does_not_count() -> None:
-    held = acquire_lease(watched(), holder="a", at=NOW + 3600)
+    held = acquire_lease(polled(), holder="a", at=NOW + 3600)
 
     assert acquire_lease(held, holder="b", at=NOW).lease_holder == "b"
 
 
-def test_a_look_is_due_at_its_time_and_when_no_schedule_could_have_set_it() -> None:
-    task = replace(watched(), next_poll_at=NOW + 10)
+def test_a_poll_is_due_at_its_time_and_when_no_schedule_could_have_set_it() -> None:
+    task = replace(polled(), next_poll_at=NOW + 10)
 
     assert not poll_due(task, at=NOW + 9.9)
     assert poll_due(task, at=NOW + 10)
@@ -337,35 +340,35 @@ def test_a_look_is_due_at_its_time_and_when_no_schedule_could_have_set_it() -> N
     assert poll_due(replace(task, next_poll_at=NOW + 3600), at=NOW), "the clock was set back"
 
 
-def looked(task: Task, *, at: float, hint: float | None = None) -> float:
+def next_poll_delay(task: Task, *, at: float, hint: float | None = None) -> float:
     """Seconds to the next look after a look at *at* that saw nothing new."""
-    seen = Observation(status=Status.RUNNING, at=at, estimated_seconds=hint)
-    after = advance(task, seen)
+    observation = Observation(status=Status.RUNNING, at=at, estimated_seconds=hint)
+    after = advance(task, observation)
     assert after.next_poll_at is not None
     return after.next_poll_at - at
 
 
-def test_the_first_look_waits_until_a_video_could_be_there() -> None:
-    sent = replace(watched(Status.SUBMITTING), next_poll_at=None)
+def test_the_first_poll_waits_until_a_video_could_be_finished() -> None:
+    sent = replace(polled(Status.SUBMITTING), next_poll_at=None)
 
-    assert looked(sent, at=NOW + 2) == pytest.approx(FIRST_POLL_DELAY, rel=JITTER)
+    assert next_poll_delay(sent, at=NOW + 2) == pytest.approx(FIRST_POLL_DELAY, rel=JITTER)
 
 
-def test_the_first_look_comes_when_one_in_ten_of_its_kind_is_done() -> None:
-    sent = with_typical_duration(replace(watched(Status.SUBMITTING), next_poll_at=None), USUAL)
+def test_the_first_poll_comes_when_one_in_ten_of_its_duration_key_is_done() -> None:
+    sent = with_typical_duration(replace(polled(Status.SUBMITTING), next_poll_at=None), USUAL)
 
-    assert looked(sent, at=NOW + 2) == pytest.approx(58, rel=JITTER)
+    assert next_poll_delay(sent, at=NOW + 2) == pytest.approx(58, rel=JITTER)
 
 
 @pytest.mark.parametrize(("age", "wait"), [(70, POLL_INTERVAL), (239, POLL_INTERVAL), (250, 25.0)])
-def test_looks_are_close_together_while_most_of_its_kind_are_done(age: float, wait: float) -> None:
-    assert looked(with_typical_duration(watched(), USUAL), at=NOW + age) == pytest.approx(
+def test_polls_are_frequent_while_most_of_its_duration_key_finish(age: float, wait: float) -> None:
+    assert next_poll_delay(with_typical_duration(polled(), USUAL), at=NOW + age) == pytest.approx(
         wait, rel=JITTER
     )
 
 
-def test_looks_at_tasks_that_were_sent_together_fall_apart() -> None:
-    waits = [looked(watched(), at=NOW + 10) for _ in range(200)]
+def test_polls_of_tasks_that_were_sent_together_are_jittered() -> None:
+    waits = [next_poll_delay(polled(), at=NOW + 10) for _ in range(200)]
 
     assert min(waits) < 0.92 * POLL_INTERVAL < 1.08 * POLL_INTERVAL < max(waits)
 
@@ -374,8 +377,8 @@ def test_looks_at_tasks_that_were_sent_together_fall_apart() -> None:
     ("age", "wait"),
     [(-3600, POLL_INTERVAL), (10, POLL_INTERVAL), (100, 10.0), (9_999, MAX_POLL_INTERVAL)],
 )
-def test_looks_grow_apart_with_the_age_of_the_task(age: float, wait: float) -> None:
-    assert looked(watched(), at=NOW + age) == pytest.approx(wait, rel=JITTER)
+def test_poll_intervals_grow_with_the_age_of_the_task(age: float, wait: float) -> None:
+    assert next_poll_delay(polled(), at=NOW + age) == pytest.approx(wait, rel=JITTER)
 
 
 @pytest.mark.parametrize(
@@ -388,26 +391,29 @@ def test_looks_grow_apart_with_the_age_of_the_task(age: float, wait: float) -> N
     ],
 )
 def test_the_services_estimate_is_honoured_within_bounds(hint: float, wait: float) -> None:
-    assert looked(watched(), at=NOW + 60, hint=hint) == pytest.approx(wait)
+    assert next_poll_delay(polled(), at=NOW + 60, hint=hint) == pytest.approx(wait)
 
 
 @settings(deadline=None)
 @given(observations, times, st.floats(0, 1e5), st.integers(0, 1000))
-def test_no_schedule_sets_a_look_that_would_be_taken_for_a_clock_set_back(
-    seen: Observation, submitted: float, soonest: float, looks: int
+def test_no_schedule_sets_a_poll_that_would_look_like_a_clock_set_back(
+    observation: Observation, submitted: float, soonest: float, looks: int
 ) -> None:
     usual = TypicalDuration(p10=soonest, p95=soonest * 2)
     task = replace(
-        with_typical_duration(watched(at=submitted), usual), poll_count=looks, next_poll_at=None
+        with_typical_duration(polled(at=submitted), usual), poll_count=looks, next_poll_at=None
     )
-    task = advance(task, replace(seen, attempt=None))
+    task = advance(task, replace(observation, attempt=None))
 
-    assert task.next_poll_at is None or seen.at < task.next_poll_at <= seen.at + MAX_POLL_GAP
+    assert (
+        task.next_poll_at is None
+        or observation.at < task.next_poll_at <= observation.at + MAX_POLL_GAP
+    )
 
 
 @pytest.mark.parametrize("delay", [10.0, 120.0, 3600.0, float("inf")])
-def test_a_missed_look_changes_nothing_but_when_to_look_again(delay: float) -> None:
-    missed = record_missed_poll(watched(), at=NOW, delay=delay)
+def test_a_missed_poll_changes_nothing_but_the_next_poll(delay: float) -> None:
+    missed = record_missed_poll(polled(), at=NOW, delay=delay)
 
     assert (missed.status, missed.poll_count, missed.unreachable_since) == (Status.RUNNING, 1, NOW)
     assert not poll_due(missed, at=NOW + min(delay, MAX_POLL_GAP) - 0.1), "the service's own wish"
@@ -417,7 +423,7 @@ def test_a_missed_look_changes_nothing_but_when_to_look_again(delay: float) -> N
 
 
 def old(*, looks: int = GIVE_UP_MIN_POLLS) -> Task:
-    return replace(watched(at=NOW - GIVE_UP_AFTER), poll_count=looks)
+    return replace(polled(at=NOW - GIVE_UP_AFTER), poll_count=looks)
 
 
 @pytest.mark.parametrize("status", sorted(POLLED))
@@ -433,22 +439,23 @@ def test_a_task_that_is_not_done_after_a_day_is_unknown_and_never_failed(status:
     assert ended.settled
 
 
-def test_a_task_is_not_given_up_before_its_time_nor_before_it_was_looked_at_often() -> None:
-    seen = Observation(status=Status.RUNNING, at=NOW)
+def test_a_task_does_not_expire_before_its_time_nor_before_many_polls() -> None:
+    observation = Observation(status=Status.RUNNING, at=NOW)
 
     assert (
-        advance(replace(old(), submitted_at=NOW - GIVE_UP_AFTER + 1), seen).status is Status.RUNNING
+        advance(replace(old(), submitted_at=NOW - GIVE_UP_AFTER + 1), observation).status
+        is Status.RUNNING
     )
-    assert advance(old(looks=GIVE_UP_MIN_POLLS - 1), seen).status is Status.RUNNING
+    assert advance(old(looks=GIVE_UP_MIN_POLLS - 1), observation).status is Status.RUNNING
 
 
 def test_a_video_that_comes_after_a_day_is_a_video() -> None:
-    seen = Observation(status=Status.SUCCEED, at=NOW, result=Result(url="https://x/1.mp4"))
+    observation = Observation(status=Status.SUCCEED, at=NOW, result=Result(url="https://x/1.mp4"))
 
-    assert advance(old(), seen).status is Status.SUCCEED
-    assert advance(advance(old(), Observation(status=Status.RUNNING, at=NOW)), seen).status is (
-        Status.SUCCEED
-    )
+    assert advance(old(), observation).status is Status.SUCCEED
+    assert advance(
+        advance(old(), Observation(status=Status.RUNNING, at=NOW)), observation
+    ).status is (Status.SUCCEED)
 
 
 def test_a_task_that_was_given_up_stays_so_while_it_is_not_done() -> None:
@@ -459,24 +466,24 @@ def test_a_task_that_was_given_up_stays_so_while_it_is_not_done() -> None:
     assert (again.status, again.error_code) == (Status.UNKNOWN, "no_result")
 
 
-def test_a_look_that_fails_gives_nothing_up_unless_the_service_has_forgotten_the_task() -> None:
+def test_a_failed_poll_expires_nothing_unless_the_service_has_forgotten_the_task() -> None:
     missed = record_missed_poll(old(), at=NOW, delay=10)
 
     assert missed.status is Status.RUNNING
-    assert record_missed_poll(watched(), at=NOW, delay=10, not_found=True).status is Status.RUNNING
+    assert record_missed_poll(polled(), at=NOW, delay=10, not_found=True).status is Status.RUNNING
     assert record_missed_poll(missed, at=NOW, delay=10, not_found=True).status is Status.UNKNOWN
 
 
 def test_that_its_process_ended_says_nothing_of_a_task_that_was_accepted() -> None:
     """Seen as `submitting` by another process, a moment before the answer was recorded."""
-    task, orphaned = watched(), Observation(status=Status.UNKNOWN, at=NOW, owner="a", attempt=1)
+    task, orphaned = polled(), Observation(status=Status.UNKNOWN, at=NOW, owner="a", attempt=1)
 
     assert advance(task, orphaned) is task
 
 
 @pytest.mark.parametrize("status", sorted(set(Status) - POLLED))
-def test_a_task_that_nobody_watches_is_not_overlooked(status: Status) -> None:
-    task = watched(status)
+def test_a_task_that_is_not_polled_misses_no_poll(status: Status) -> None:
+    task = polled(status)
 
     assert record_missed_poll(task, at=NOW, delay=10) is task
 
@@ -489,20 +496,20 @@ def test_a_request_that_never_left_is_tried_a_few_times_quickly() -> None:
     assert delays == [*UNSENT_RETRY_DELAYS, None]
 
 
-def test_a_limited_request_is_tried_again_patiently_or_when_the_service_says() -> None:
+def test_a_rate_limited_request_is_retried_after_growing_delays_or_when_the_service_says() -> None:
     delays = [
         retry_delay(tried=tried, limited=True, retry_after_seconds=None) for tried in range(5)
     ]
 
     assert delays == [*RATE_LIMIT_DELAYS, None]
-    for wish in (0.5, 17.0, MAX_RETRY_AFTER):
-        assert retry_delay(tried=0, limited=True, retry_after_seconds=wish) == wish
+    for requested in (0.5, 17.0, MAX_RETRY_AFTER):
+        assert retry_delay(tried=0, limited=True, retry_after_seconds=requested) == requested
     assert retry_delay(tried=4, limited=True, retry_after_seconds=1.0) is None
 
 
-@pytest.mark.parametrize("wish", [MAX_RETRY_AFTER + 1, float("inf")])
-def test_a_wish_to_wait_longer_than_a_call_can_is_the_callers_to_wait_for(wish: float) -> None:
-    assert retry_delay(tried=0, limited=True, retry_after_seconds=wish) is None
+@pytest.mark.parametrize("requested", [MAX_RETRY_AFTER + 1, float("inf")])
+def test_a_retry_after_longer_than_a_call_can_last_is_left_to_the_caller(requested: float) -> None:
+    assert retry_delay(tried=0, limited=True, retry_after_seconds=requested) is None
 
 
 def test_downloads_are_tried_again_ever_more_slowly_and_for_ever() -> None:
@@ -515,18 +522,18 @@ def test_downloads_are_tried_again_ever_more_slowly_and_for_ever() -> None:
 
 
 def test_a_task_made_elsewhere_is_taken_in_as_it_is_seen() -> None:
-    seen = Observation(
+    observation = Observation(
         status=Status.SUCCEED, at=NOW, model="veo", result=Result(url="https://x/1.mp4")
     )
 
-    task = import_task(seen, provider_task_id="theirs", account="s")
+    task = import_task(observation, provider_task_id="theirs", account="s")
 
     assert (task.provider_task_id, task.model, task.status) == ("theirs", "veo", Status.SUCCEED)
     assert (task.attempt, task.owner, dict(task.request)) == (0, None, {})
     assert (task.created_at, task.ended_at) == (NOW, NOW)
 
 
-def test_a_task_made_elsewhere_that_runs_is_looked_at_again_soon() -> None:
+def test_an_imported_task_that_runs_is_polled_again_soon() -> None:
     task = import_task(
         Observation(status=Status.RUNNING, at=NOW), provider_task_id="theirs", account="s"
     )
@@ -540,7 +547,7 @@ def test_a_task_made_elsewhere_that_runs_is_looked_at_again_soon() -> None:
 
 def test_only_an_end_is_delivered_and_the_first_time_counts() -> None:
     """An unknown outcome may come to life between being read and being told."""
-    running, ended = watched(), replace(make_task(), status=Status.FAILED)
+    running, ended = polled(), replace(make_task(), status=Status.FAILED)
 
     assert mark_delivered(running, at=NOW) == running
     assert mark_delivered(mark_delivered(ended, at=NOW), at=NOW + 9).delivered_at == NOW

@@ -37,7 +37,7 @@ def span(took: float, *, gap: float = 4.0) -> DurationSample:
 # History
 
 
-def test_a_kind_is_what_decides_how_long_a_video_takes() -> None:
+def test_a_duration_key_is_what_decides_how_long_a_video_takes() -> None:
     request = {"model": "m", "prompt": "a fox", "duration": 5, "resolution": "720p"}
 
     assert duration_key(request) == duration_key({**request, "prompt": "a hare", "watermark": True})
@@ -46,7 +46,7 @@ def test_a_kind_is_what_decides_how_long_a_video_takes() -> None:
     assert "fox" not in duration_key(request)
 
 
-def test_a_task_ended_between_two_looks() -> None:
+def test_a_task_ended_between_two_polls() -> None:
     assert span(100).seconds == pytest.approx(100)
 
 
@@ -69,19 +69,19 @@ def test_a_task_ended_between_two_looks() -> None:
         pytest.param(span(-3000), id="the clock was set back while it ran"),
     ],
 )
-def test_a_task_that_nobody_watched_to_its_end_is_no_history(unmeasured: DurationSample) -> None:
+def test_a_task_that_was_not_polled_to_its_end_is_no_history(unmeasured: DurationSample) -> None:
     assert unmeasured.seconds is None
     assert typical_duration([span(100)] * (MIN_HISTORY - 1) + [unmeasured]) is None
 
 
-def test_a_pace_is_a_tenth_and_a_twentieth_from_the_ends() -> None:
+def test_a_typical_duration_is_the_10th_and_the_95th_percentile() -> None:
     found = typical_duration([span(took) for took in range(60, 10, -1)])
 
     assert found is not None
     assert (found.p10, found.p95) == (pytest.approx(16), pytest.approx(58))
 
 
-def test_a_few_tasks_are_enough_for_a_pace() -> None:
+def test_a_few_tasks_are_enough_for_a_typical_duration() -> None:
     found = typical_duration([span(took) for took in (70, 50, 60, 90, 80)])
 
     assert found is not None
@@ -111,7 +111,7 @@ def granted(budget: Budget, times: Sequence[float], *, ahead: bool = False) -> i
     return count
 
 
-def test_looks_may_come_at_once_and_then_as_they_are_refilled() -> None:
+def test_polls_may_come_at_once_and_then_as_tokens_are_refilled() -> None:
     assert granted(FRESH, [NOW] * 100) == BURST
     seconds = [NOW + tick / 10 for tick in range(600)]
     assert granted(FRESH, seconds) == pytest.approx(BURST + 60 * POLLS_PER_SECOND, abs=1)
@@ -126,7 +126,7 @@ def test_no_sequence_of_requests_gets_more_than_the_budget(offsets: list[float])
     assert granted(FRESH, [NOW + offset for offset in offsets]) <= allowed + 0.1
 
 
-def test_who_must_wait_is_told_how_long_and_then_gets_it() -> None:
+def test_a_caller_without_a_token_learns_how_long_to_wait_and_then_gets_one() -> None:
     budget, at = FRESH, NOW
     for _ in range(50):
         budget, wait = take_token(budget, at=at)
@@ -136,7 +136,7 @@ def test_who_must_wait_is_told_how_long_and_then_gets_it() -> None:
             assert wait == 0
 
 
-def test_a_submission_waits_for_no_token_and_looks_make_up_for_it() -> None:
+def test_a_submission_waits_for_no_token_and_polls_make_up_for_it() -> None:
     budget = FRESH
     for _ in range(40):
         budget, wait = take_token(budget, at=NOW, priority=True)
@@ -148,17 +148,19 @@ def test_a_submission_waits_for_no_token_and_looks_make_up_for_it() -> None:
 
 
 @pytest.mark.parametrize("ahead", [False, True])
-@pytest.mark.parametrize(("asked", "held"), [(None, DEFAULT_PAUSE), (40.0, 40.0), (1e9, MAX_PAUSE)])
+@pytest.mark.parametrize(
+    ("retry_after", "held"), [(None, DEFAULT_PAUSE), (40.0, 40.0), (1e9, MAX_PAUSE)]
+)
 def test_after_a_429_nothing_goes_for_as_long_as_the_service_asks_within_bounds(
-    asked: float | None, held: float, *, ahead: bool
+    retry_after: float | None, held: float, *, ahead: bool
 ) -> None:
-    blocked = pause(FRESH, at=NOW, seconds=asked)
+    blocked = pause(FRESH, at=NOW, seconds=retry_after)
 
     assert take_token(blocked, at=NOW + held - 1, priority=ahead) == (blocked, pytest.approx(1))
     assert take_token(blocked, at=NOW + held, priority=True)[1] == 0
 
 
-def test_after_a_block_looks_start_one_by_one() -> None:
+def test_after_a_pause_polls_start_one_by_one() -> None:
     blocked = pause(FRESH, at=NOW, seconds=40)
 
     assert granted(blocked, [NOW + 40] * 10) == 0

@@ -118,10 +118,10 @@ def test_an_end_without_a_video_says_one_thing_about_money(
     status: Status, file: FileStatus, *, sandbox: bool
 ) -> None:
     one = task(status, file)
-    said = words(one, sandbox=sandbox)
-    of_money = said.count(NOT_CHARGED) + said.count(MAYBE_CHARGED)
+    message = words(one, sandbox=sandbox)
+    of_money = message.count(NOT_CHARGED) + message.count(MAYBE_CHARGED)
 
-    assert of_money == (1 if is_failure(one) else 0), said
+    assert of_money == (1 if is_failure(one) else 0), message
 
 
 @pytest.mark.parametrize(
@@ -145,11 +145,11 @@ def test_a_failed_preview_cost_nothing() -> None:
 
 @pytest.mark.parametrize("status", [Status.SUBMITTING, Status.PENDING, Status.RUNNING])
 def test_a_task_under_way_says_for_how_long_and_how_to_go_on(status: Status) -> None:
-    said = words(task(status))
+    message = words(task(status))
 
-    assert f"{status.value}, 60 s" in said
-    assert "get_video_task" in said
-    assert "wait_seconds 45" in said
+    assert f"{status.value}, 60 s" in message
+    assert "get_video_task" in message
+    assert "wait_seconds 45" in message
 
 
 def test_an_intent_is_shown_as_being_submitted() -> None:
@@ -158,12 +158,12 @@ def test_an_intent_is_shown_as_being_submitted() -> None:
 
 def test_an_unknown_outcome_tells_the_model_to_leave_it_to_the_user() -> None:
     one = task(Status.UNKNOWN)
-    said = words(one)
+    message = words(one)
 
-    assert "Do not send it again" in said
-    assert "Tell the user" in said
-    assert f"geekai-video-mcp tasks resolve {one.id}" in said
-    assert all(way in said for way in ("--attach", "--abandon", "--resubmit"))
+    assert "Do not send it again" in message
+    assert "Tell the user" in message
+    assert f"geekai-video-mcp tasks resolve {one.id}" in message
+    assert all(way in message for way in ("--attach", "--abandon", "--resubmit"))
     assert shown(one)["task_status"] == "unknown"
 
 
@@ -175,10 +175,10 @@ def test_an_unknown_outcome_says_where_and_when_to_look_for_it() -> None:
 
 
 def test_nobody_is_sent_to_a_console_that_the_sandbox_does_not_have() -> None:
-    said = words(task(Status.UNKNOWN), sandbox=True)
+    message = words(task(Status.UNKNOWN), sandbox=True)
 
-    assert "console" not in said
-    assert "--abandon" in said
+    assert "console" not in message
+    assert "--abandon" in message
 
 
 def test_what_a_person_gave_up_is_a_failure_that_may_have_cost_something() -> None:
@@ -249,9 +249,9 @@ HOSTILE = (
 )
 
 
-def is_plain(said: str, *, limit: int) -> bool:
+def is_plain(message: str, *, limit: int) -> bool:
     hidden = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
-    return len(said) <= limit and not hidden & {unicodedata.category(ch) for ch in said}
+    return len(message) <= limit and not hidden & {unicodedata.category(ch) for ch in message}
 
 
 def observed(answer: dict[str, Any]) -> Observation:
@@ -277,9 +277,9 @@ def test_the_services_words_come_through_plain_and_short(status: str) -> None:
 
     view = shown(one)
     texts = [view["model"], view["provider_task_id"], *view.get("error", {}).values()]
-    assert all(is_plain(said, limit=300) for said in texts)
+    assert all(is_plain(message, limit=300) for message in texts)
     links = view.get("video_result", {})
-    assert all(is_plain(str(said), limit=4000) for said in links.values())
+    assert all(is_plain(str(message), limit=4000) for message in links.values())
     assert is_plain(words(one), limit=1000)
 
 
@@ -289,13 +289,13 @@ def test_what_the_service_says_of_a_failure_is_quoted() -> None:
         observed({"task_status": "failed", "error": {"code": "1301", "message": HOSTILE}}),
     )
 
-    said = words(one)
-    assert said.startswith('GeekAI could not make the video: "1301: ')
-    assert said.count('"') == 2
-    assert said.split('"')[2].count(MAYBE_CHARGED) == 1
+    message = words(one)
+    assert message.startswith('GeekAI could not make the video: "1301: ')
+    assert message.count('"') == 2
+    assert message.split('"')[2].count(MAYBE_CHARGED) == 1
 
 
-def test_a_limit_that_was_waited_out_is_told_in_its_own_words() -> None:
+def test_a_limit_that_was_waited_out_is_shown_in_its_own_words() -> None:
     refused = ServiceUnavailable("GeekAI is limiting the rate of requests", code="rate_limited")
     one = task(Status.REJECTED, error_message=refused.message, error_code=refused.code)
 

@@ -227,7 +227,7 @@ def test_a_task_that_the_service_does_not_know_is_not_found() -> None:
 
 
 @pytest.mark.parametrize("status_code", [301, 400, 408, 409, 429, 500, 502, 503, 504, 520])
-def test_a_look_without_an_answer_says_nothing_of_the_task(status_code: int) -> None:
+def test_a_poll_without_an_answer_says_nothing_of_the_task(status_code: int) -> None:
     for body in (error(), b"<html>", b""):
         with pytest.raises(ServiceUnavailable):
             observe(body, status_code)
@@ -241,7 +241,7 @@ def test_an_answer_that_names_no_status_is_no_answer(body: bytes) -> None:
         observe(body)
 
 
-def test_a_look_says_when_to_come_back() -> None:
+def test_a_poll_says_when_to_come_back() -> None:
     with pytest.raises(ServiceUnavailable) as limited:
         parse_task_response(reply(error(), 429, "30"), task_id="t")
 
@@ -636,10 +636,10 @@ def test_what_is_no_list_of_models_may_be_asked_for_later(body: bytes) -> None:
 
 
 def test_a_limited_list_of_models_says_for_how_long() -> None:
-    with pytest.raises(ServiceUnavailable) as told:
+    with pytest.raises(ServiceUnavailable) as error:
         listing({"error": {"message": "slow down"}}, 429)
 
-    assert (told.value.code, told.value.retry_after_seconds) == ("rate_limited", 7.0)
+    assert (error.value.code, error.value.retry_after_seconds) == ("rate_limited", 7.0)
 
 
 def test_a_list_of_models_that_the_key_may_not_see_is_the_operators() -> None:

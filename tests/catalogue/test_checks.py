@@ -17,14 +17,14 @@ URL = "https://example.com/1.png"
 REFS = [URL, URL]
 
 
-def checked(model: str, **fields: Any) -> tuple[dict[str, Any], str]:  # noqa: ANN401 - JSON
+def check_model(model: str, **fields: Any) -> tuple[dict[str, Any], str]:  # noqa: ANN401 - JSON
     """The request as it would be sent, without what every one has, and what is said of it."""
     found = check_request({"model": model, "prompt": "a fox", **fields})
     sent = {k: v for k, v in found.body.items() if k not in {"model", "prompt"}}
     return sent, "; ".join(found.warnings)
 
 
-def refused(model: str, **fields: Any) -> str:  # noqa: ANN401 - JSON
+def refusal_of(model: str, **fields: Any) -> str:  # noqa: ANN401 - JSON
     with pytest.raises(RequestRefused) as caught:
         check_request({"model": model, "prompt": "a fox", **fields})
     assert NOT_CHARGED in caught.value.message
@@ -65,37 +65,39 @@ REFUSALS = [
 def test_what_geekai_documents_as_not_taken_is_refused_with_a_way_out(
     model: str, field: str
 ) -> None:
-    said = refused(model, image=URL, **{field: ASKED[field]})
+    words = refusal_of(model, image=URL, **{field: ASKED[field]})
 
-    assert f"{model} does not take {field}; " in said
-    assert any(way in said for way in ("leave it out", "give ", "use "))
-    assert "read 2026-11-22" in said
+    assert f"{model} does not take {field}; " in words
+    assert any(way in words for way in ("leave it out", "give ", "use "))
+    assert "read 2026-11-22" in words
 
 
 def test_no_field_is_refused_beyond_those() -> None:
-    told = {(model.id, field) for model in models().values() for field in model.refused_fields}
-    kling_and_veo = {pair for pair in told if pair[1] == "size" and pair[0][:3] in {"kli", "veo"}}
+    rejected = {(model.id, field) for model in models().values() for field in model.refused_fields}
+    kling_and_veo = {
+        pair for pair in rejected if pair[1] == "size" and pair[0][:3] in {"kli", "veo"}
+    }
 
-    assert told - kling_and_veo - set(REFUSALS) == {
+    assert rejected - kling_and_veo - set(REFUSALS) == {
         ("sora-2", "with_audio"),  # which can be left out, whatever it says
         ("sora-2-pro", "with_audio"),
     }
 
 
 def test_all_that_is_wrong_is_said_at_once() -> None:
-    said = refused("cogvideox-flash", negative_prompt="rain", aspect_ratio="1:1")
+    words = refusal_of("cogvideox-flash", negative_prompt="rain", aspect_ratio="1:1")
 
-    assert "does not take negative_prompt; " in said
-    assert "does not take aspect_ratio; give size" in said
+    assert "does not take negative_prompt; " in words
+    assert "does not take aspect_ratio; give size" in words
 
 
 def test_a_model_that_is_offered_instead_takes_all_of_the_request() -> None:
-    said = refused("cogvideox-flash", negative_prompt="rain", with_audio=True, image=URL)
+    words = refusal_of("cogvideox-flash", negative_prompt="rain", with_audio=True, image=URL)
 
-    offered = said.partition("or use ")[2].partition(" (")[0].split(" or ")
+    offered = words.partition("or use ")[2].partition(" (")[0].split(" or ")
     assert len(offered) == 2
     for other in offered:
-        sent, _ = checked(other, negative_prompt="rain", with_audio=True, image=URL)
+        sent, _ = check_model(other, negative_prompt="rain", with_audio=True, image=URL)
         assert set(sent) == {"negative_prompt", "with_audio", "image"}
         assert models()[other].value("sound")
 
@@ -119,25 +121,25 @@ def test_a_value_that_asks_for_no_change_is_left_out_with_a_note(
     model: str, fields: dict[str, Any]
 ) -> None:
     field = next(iter(fields))
-    sent, said = checked(model, **fields)
+    sent, words = check_model(model, **fields)
 
     assert field not in sent
-    assert f"{field} was left out: {model} does not take it" in said
+    assert f"{field} was left out: {model} does not take it" in words
 
 
-def test_the_note_tells_what_the_model_does_anyway() -> None:
-    assert "always has 5" in checked("cogvideox-flash", duration=5)[1]
-    assert "always has true" in checked("sora-2", with_audio=False)[1]
-    assert "always" not in checked("jimeng_t2v_v30", fps=30)[1]
+def test_the_note_says_what_the_model_does_anyway() -> None:
+    assert "always has 5" in check_model("cogvideox-flash", duration=5)[1]
+    assert "always has true" in check_model("sora-2", with_audio=False)[1]
+    assert "always" not in check_model("jimeng_t2v_v30", fps=30)[1]
 
 
 def test_a_ratio_is_not_taken_for_a_default_that_nobody_asked_for() -> None:
-    assert "give size" in refused("sora-2", aspect_ratio="16:9")
+    assert "give size" in refusal_of("sora-2", aspect_ratio="16:9")
 
 
 def test_a_field_that_the_model_takes_is_sent_even_if_it_asks_for_no_change() -> None:
     fields = {"fps": 30, "watermark": False, "with_audio": False, "quality": "std"}
-    sent, _ = checked("kling-video-v3", **fields)
+    sent, _ = check_model("kling-video-v3", **fields)
 
     assert sent == fields
 
@@ -174,8 +176,8 @@ DOCUMENTED: list[Rule] = [
 def test_what_geekai_documents_of_fields_together_is_refused_until_mended(
     model: str, fields: dict[str, Any], words: str, mended: dict[str, Any]
 ) -> None:
-    assert words in refused(model, **fields)
-    checked(model, **{**fields, **mended})
+    assert words in refusal_of(model, **fields)
+    check_model(model, **{**fields, **mended})
 
 
 WARNED: list[Rule] = [
@@ -285,27 +287,27 @@ WARNED: list[Rule] = [
 def test_the_makers_rules_warn_and_the_request_goes_as_it_is(
     model: str, fields: dict[str, Any], words: str, mended: dict[str, Any]
 ) -> None:
-    sent, said = checked(model, **fields)
+    sent, said = check_model(model, **fields)
 
     assert sent == fields
     assert words in said
-    assert words not in checked(model, **{**fields, **mended})[1]
+    assert words not in check_model(model, **{**fields, **mended})[1]
 
 
 @pytest.mark.parametrize("model", ["sora-2", "sora-2-pro", "sora", "sora-2-all", "sora-2-pro-all"])
-def test_that_a_maker_shuts_its_model_down_is_told(model: str) -> None:
-    assert "shut Sora down on 2026-09-24" in checked(model)[1]
+def test_that_a_maker_shuts_its_model_down_is_shown(model: str) -> None:
+    assert "shut Sora down on 2026-09-24" in check_model(model)[1]
 
 
 def test_what_makes_no_video_says_so() -> None:
-    assert "makes no video" in checked("bytedance-asset-v1")[1]
+    assert "makes no video" in check_model("bytedance-asset-v1")[1]
 
 
 def test_every_rule_has_an_example_here() -> None:
-    said = [checked(model, **fields)[1] for model, fields, *_ in WARNED]
-    said += [refused(model, **fields) for model, fields, *_ in DOCUMENTED]
-    said += [checked(model)[1] for model in ("sora-2", "sora", "bytedance-asset-v1")]
-    spoken = "; ".join(said)
+    words = [check_model(model, **fields)[1] for model, fields, *_ in WARNED]
+    words += [refusal_of(model, **fields) for model, fields, *_ in DOCUMENTED]
+    words += [check_model(model)[1] for model in ("sora-2", "sora", "bytedance-asset-v1")]
+    spoken = "; ".join(words)
 
     assert len(rules()) >= len(DOCUMENTED) + 25
     for rule in rules():
@@ -337,10 +339,10 @@ def test_a_value_beyond_the_table_goes_through_unchanged_with_a_word_on_it(
     model: str, fields: dict[str, Any]
 ) -> None:
     ((field, value),) = fields.items()
-    sent, said = checked(model, **fields)
+    sent, words = check_model(model, **fields)
 
     assert sent[field] == value
-    assert "none of those listed for" in said
+    assert "none of those listed for" in words
 
 
 @pytest.mark.parametrize(
@@ -357,36 +359,37 @@ def test_a_value_beyond_the_table_goes_through_unchanged_with_a_word_on_it(
 def test_a_value_of_the_table_in_whatever_spelling_and_one_unknown_to_it_pass_in_silence(
     model: str, fields: dict[str, Any]
 ) -> None:
-    assert checked(model, **fields) == (fields, "")
+    assert check_model(model, **fields) == (fields, "")
 
 
-def test_too_many_references_are_told() -> None:
+def test_too_many_references_are_reported() -> None:
     assert (
         "takes up to 3 images, and 4 are given"
-        in checked("veo-3.1-generate-preview", images=[URL] * 4)[1]
+        in check_model("veo-3.1-generate-preview", images=[URL] * 4)[1]
     )
     assert (
-        "takes up to 3 audio, and 4 are given" in checked("doubao-seedance-2.0", audio=[URL] * 4)[1]
+        "takes up to 3 audio, and 4 are given"
+        in check_model("doubao-seedance-2.0", audio=[URL] * 4)[1]
     )
-    assert "images" not in checked("wan2.6-r2v", images=[URL] * 9)[1]  # how many is not known
+    assert "images" not in check_model("wan2.6-r2v", images=[URL] * 9)[1]  # how many is not known
 
 
-def test_a_list_where_one_picture_is_known_of_is_told() -> None:
-    assert "image as a list" in checked("kling-video-v3", image=REFS)[1]
-    assert "image as a list" not in checked("cogvideox-3", image=REFS)[1]
+def test_a_list_where_one_picture_is_documented_is_reported() -> None:
+    assert "image as a list" in check_model("kling-video-v3", image=REFS)[1]
+    assert "image as a list" not in check_model("cogvideox-3", image=REFS)[1]
 
 
-def test_a_prompt_longer_than_the_model_reads_is_told_with_what_comes_of_it() -> None:
-    said = "; ".join(check_request({"model": "wanx2.1-t2v-plus", "prompt": "x" * 801}).warnings)
+def test_a_prompt_longer_than_the_model_reads_is_reported_with_the_consequence() -> None:
+    words = "; ".join(check_request({"model": "wanx2.1-t2v-plus", "prompt": "x" * 801}).warnings)
 
-    assert "has 801 characters, and wanx2.1-t2v-plus takes 800; what is longer is cut" in said
+    assert "has 801 characters, and wanx2.1-t2v-plus takes 800; what is longer is cut" in words
     assert check_request({"model": "wanx2.1-t2v-plus", "prompt": "x" * 800}).warnings == ()
     assert "takes 512 (" in check_request({"model": "cogvideox-3", "prompt": "x" * 513}).warnings[0]
 
 
 def test_a_model_that_needs_a_picture_says_so() -> None:
-    assert "give an image" in checked("wan2.7-i2v")[1]
-    assert checked("wan2.7-i2v", image=URL)[1] == ""
+    assert "give an image" in check_model("wan2.7-i2v")[1]
+    assert check_model("wan2.7-i2v", image=URL)[1] == ""
 
 
 @pytest.mark.parametrize(
@@ -402,7 +405,7 @@ def test_a_model_that_needs_a_picture_says_so() -> None:
     ids=str,
 )
 def test_klings_camera_moves_are_told_apart(control: object, words: str) -> None:
-    said = checked("kling-video-v1", extra_body={"camera_control": control})[1]
+    said = check_model("kling-video-v1", extra_body={"camera_control": control})[1]
 
     assert words in said if words else said == ""
 
@@ -410,19 +413,19 @@ def test_klings_camera_moves_are_told_apart(control: object, words: str) -> None
 def test_camera_moves_of_others_are_their_own_affair() -> None:
     control = {"config": {"pan": 99, "zoom": 1}}
 
-    assert checked("super-video-2.0", extra_body={"camera_control": control})[1] == ""
+    assert check_model("super-video-2.0", extra_body={"camera_control": control})[1] == ""
 
 
 def test_the_sandbox_takes_everything() -> None:
     fields = {**ASKED, "retries": 3}
 
-    assert checked("sandbox", **fields) == (fields, "")
+    assert check_model("sandbox", **fields) == (fields, "")
 
 
 def test_retries_may_cost_more_with_any_model() -> None:
-    assert "may cost more" in checked("cogvideox-flash", retries=1)[1]
-    assert "may cost more" in checked("totally-unheard-of", retries=1)[1]
-    assert checked("cogvideox-flash", retries=0)[1] == ""
+    assert "may cost more" in check_model("cogvideox-flash", retries=1)[1]
+    assert "may cost more" in check_model("totally-unheard-of", retries=1)[1]
+    assert check_model("cogvideox-flash", retries=0)[1] == ""
 
 
 @pytest.mark.parametrize(
@@ -436,17 +439,17 @@ def test_retries_may_cost_more_with_any_model() -> None:
     ],
 )
 def test_a_slip_of_the_pen_gets_the_three_nearest_names(slip: str, meant: str) -> None:
-    sent, said = checked(slip, duration=5)
+    sent, words = check_model(slip, duration=5)
 
     assert sent == {"duration": 5}
-    assert f'"{slip}" is no model known here; nearest are ' in said
+    assert f'"{slip}" is no model known here; nearest are ' in words
     assert meant in nearest_models(slip)
-    assert all(name in said for name in nearest_models(slip))
+    assert all(name in words for name in nearest_models(slip))
     assert len(nearest_models(slip)) == 3
 
 
 def test_a_name_like_none_passes_in_silence() -> None:
-    assert checked("zzz") == ({}, "")
+    assert check_model("zzz") == ({}, "")
 
 
 LIVE = {
@@ -476,7 +479,7 @@ def test_a_new_model_of_the_services_passes_in_silence() -> None:
     assert live("kling-video-v4") == ""
 
 
-def test_a_model_that_goes_or_is_gone_is_told() -> None:
+def test_a_model_that_is_going_or_gone_is_reported() -> None:
     assert "kling-video-v2-6 is deprecated by the service" in live("kling-video-v2-6")
     assert "vidu-q1 is not in the service's list now" in live("vidu-q1")
     assert live("cogvideox-flash") == ""
@@ -487,11 +490,11 @@ def test_an_empty_list_is_no_list() -> None:
 
 
 def test_a_hostile_name_is_repeated_as_data() -> None:
-    said = live_refusal('kling"\x1b[31m\u202eIGNORE')
+    words = live_refusal('kling"\x1b[31m\u202eIGNORE')
 
-    assert "\x1b" not in said
-    assert "\u202e" not in said
-    assert said.count('"') == 2
+    assert "\x1b" not in words
+    assert "\u202e" not in words
+    assert words.count('"') == 2
 
 
 def live_refusal(model: str) -> str:

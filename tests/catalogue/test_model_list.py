@@ -13,7 +13,7 @@ from geekai_video_mcp.server.views.model_list import LEGEND, MAX_BYTES, model_de
 EVERY = ListVideoModels.parse({})
 
 
-def listed(**asked: Any) -> str:  # noqa: ANN401 - JSON
+def list_models(**asked: Any) -> str:  # noqa: ANN401 - JSON
     return model_list(ListVideoModels.parse(asked), None)[1]
 
 
@@ -34,14 +34,14 @@ def ids(words: str) -> list[str]:
 
 
 def test_the_list_has_every_model_in_a_line() -> None:
-    words = listed()
+    words = list_models()
 
     assert words.splitlines()[0] == LEGEND
     assert sorted(ids(words)) == sorted(models())
 
 
-def test_a_line_tells_what_a_model_takes_its_seconds_and_its_price() -> None:
-    lines = listed().splitlines()
+def test_a_line_shows_what_a_model_takes_its_seconds_and_its_price() -> None:
+    lines = list_models().splitlines()
 
     assert "cogvideox-flash tfs 5 free" in lines
     assert "H3 tflrvs 4-15 0.5/s" in lines
@@ -76,11 +76,11 @@ FILTERS: list[tuple[dict[str, Any], list[str], list[str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("asked", "among", "without"), FILTERS, ids=str)
+@pytest.mark.parametrize(("filters", "among", "without"), FILTERS, ids=str)
 def test_each_filter_keeps_what_is_known_to_suit_it(
-    asked: dict[str, Any], among: list[str], without: list[str]
+    filters: dict[str, Any], among: list[str], without: list[str]
 ) -> None:
-    found = set(ids(listed(**asked)))
+    found = set(ids(list_models(**filters)))
 
     assert found.issuperset(among)
     assert found.isdisjoint(without)
@@ -89,7 +89,7 @@ def test_each_filter_keeps_what_is_known_to_suit_it(
 def test_false_asks_for_nothing() -> None:
     nothing = {"first_frame": False, "last_frame": False, "audio": False, "free": False}
 
-    assert listed(**nothing) == listed()
+    assert list_models(**nothing) == list_models()
 
 
 def test_that_nothing_suits_is_said() -> None:
@@ -103,9 +103,9 @@ def test_a_card_has_every_fact_with_its_mark_source_and_day() -> None:
     for model in models().values():
         view, words = model_details(model.id, None)
         assert view.card
-        told = view.card["facts"]
-        assert sum(map(len, told.values())) == len(model.facts)
-        for origin in told:
+        facts = view.card["facts"]
+        assert sum(map(len, facts.values())) == len(model.facts)
+        for origin in facts:
             assert re.match(
                 r"(documented|observed|upstream|inferred): .+, read 202\d-\d\d-\d\d", origin
             )
@@ -163,8 +163,8 @@ def test_the_list_has_room_for_whatever_the_service_lists(new: int, name: str) -
     many = {name.format(n): LiveModel(id=name.format(n), type="video") for n in range(new)}
     view, words = model_list(EVERY, {**LIVE, **many})
 
-    said = len(view.model_dump_json(exclude_none=True).encode()) + len(words.encode())
-    assert said + words.count("\n") <= MAX_BYTES
+    size = len(view.model_dump_json(exclude_none=True).encode()) + len(words.encode())
+    assert size + words.count("\n") <= MAX_BYTES
     assert "cogvideox-flash tfs 5 free" in words
     if new > 100:
         assert re.search(r"and \d+ more, by query", words)

@@ -111,7 +111,7 @@ BEGINNING = {"image": URL, "images": [URL]}
 """What a model that makes no video from text alone is given to begin with."""
 
 
-def heard(model: str, **fields: Any) -> str:  # noqa: ANN401 - JSON
+def remarks_about(model: str, **fields: Any) -> str:  # noqa: ANN401 - JSON
     """All that is said of a request, and whether it was refused."""
     try:
         return "; ".join(check_request({"model": model, "prompt": "a fox", **fields}).warnings)
@@ -125,8 +125,8 @@ rows = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
 @rows
 def test_the_catalogue_says_of_a_model_what_its_row_says(row: Row) -> None:
     model = models()[row.id]
-    told = {name: model.value(name) for name in FACTS}
-    known = ["?" if value is None else "n" if value is False else "y" for value in told.values()]
+    facts = {name: model.value(name) for name in FACTS}
+    known = ["?" if value is None else "n" if value is False else "y" for value in facts.values()]
     seconds: list[int] | str = model.value("seconds") or ""
 
     assert "".join(known) == row.takes
@@ -137,15 +137,15 @@ def test_the_catalogue_says_of_a_model_what_its_row_says(row: Row) -> None:
 def test_what_a_row_denies_is_never_passed_over_in_silence(row: Row) -> None:
     for name, takes in zip(FACTS[1:], row.takes[1:], strict=True):
         (field,) = GIVEN[name]
-        said = heard(row.id, **{**BEGINNING, **GIVEN[name]})
-        objects = re.search(rf"take {field}[,;]", said) is not None
-        left_out = f"{field} was left out" in said
+        words = remarks_about(row.id, **{**BEGINNING, **GIVEN[name]})
+        objects = re.search(rf"take {field}[,;]", words) is not None
+        left_out = f"{field} was left out" in words
         if takes == "n":
-            assert objects, (field, said)
+            assert objects, (field, words)
         # By GeekAI's page vidu-2 has no image_tail, and cogvideox-3 takes it in image; Sora
         # cannot be told to make the sound that it always makes.
         elif (row.id, field) not in {("cogvideox-3", "image_tail"), ("vidu-2", "image_tail")}:
-            assert not objects, (field, said)
+            assert not objects, (field, words)
             assert not left_out or row.id.startswith("sora-2")
 
 
@@ -156,12 +156,12 @@ def test_a_request_in_the_middle_of_a_row_is_let_through(row: Row) -> None:
         begins = {"images": [URL]}
     numbers = re.findall(r"\d+", row.seconds)
     length = {"duration": int(numbers[-1])} if numbers else {}
-    said = heard(row.id, **begins, **length)
+    words = remarks_about(row.id, **begins, **length)
 
     gone = row.id.startswith("sora")
-    assert ("OpenAI" in said) == gone
-    assert "REFUSED" not in said
-    assert gone or not said or "was left out" in said
+    assert ("OpenAI" in words) == gone
+    assert "REFUSED" not in words
+    assert gone or not words or "was left out" in words
 
 
 @rows
@@ -218,7 +218,7 @@ def test_no_model_of_the_reference_is_missing() -> None:
         ("wan2.7-videoedit", 1, "second"),
     ],
 )
-def test_listed_prices_are_told(model: str, cny: float, per: str) -> None:
+def test_listed_prices_are_shown(model: str, cny: float, per: str) -> None:
     listed = price(model)
 
     assert listed

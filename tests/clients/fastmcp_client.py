@@ -31,17 +31,17 @@ async def refusal(client, tool, arguments):
 
 
 async def main():
-    heard = []
+    messages = []
 
     async def listen(progress, total, message):
-        heard.append([progress, message])
+        messages.append([progress, message])
 
     async with Client(connect()) as client:
         tools = await client.list_tools()
         started = (await client.call_tool("generate_video", ERRAND["ask"])).structured_content
         look = {"task_id": started["task_id"], "wait_seconds": 45}
         done = await client.call_tool("get_video_task", look, progress_handler=listen)
-        told = (await client.read_resource(ERRAND["resource"].format(**started)))[0].text
+        content = (await client.read_resource(ERRAND["resource"].format(**started)))[0].text
         argument = await refusal(client, "generate_video", {"promt": "a fox"})
         task = await refusal(client, "get_video_task", {"task_id": "nobodys"})
         protocol = getattr(client.session, "protocol_version", None)
@@ -51,8 +51,8 @@ async def main():
         "tools": [tool.name for tool in tools],
         "done": done.structured_content,
         "blocks": [block.type for block in done.content],
-        "heard": heard,
-        "resource": told,
+        "heard": messages,
+        "resource": content,
         "unknown_argument": argument,
         "unknown_task": task,
     }

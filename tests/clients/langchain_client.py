@@ -23,21 +23,21 @@ def connection():
 
 async def call(tool, arguments):
     """The tool as an agent calls it: the answer is a message for the model."""
-    asked = {"name": tool.name, "args": arguments, "id": "call-1", "type": "tool_call"}
-    return await tool.ainvoke(asked)
+    tool_call = {"name": tool.name, "args": arguments, "id": "call-1", "type": "tool_call"}
+    return await tool.ainvoke(tool_call)
 
 
 def refusal(message):
     words = message.content
-    said = words if isinstance(words, str) else words[0]["text"]
-    return [message.status == "error", said]
+    message_text = words if isinstance(words, str) else words[0]["text"]
+    return [message.status == "error", message_text]
 
 
 async def main():
-    heard = []
+    messages = []
 
     async def listen(progress, total, message, context):
-        heard.append([progress, message])
+        messages.append([progress, message])
 
     client = MultiServerMCPClient(
         {"video": connection()}, callbacks=Callbacks(on_progress=listen), handle_tool_errors=True
@@ -47,15 +47,15 @@ async def main():
     look = {"task_id": started["task_id"], "wait_seconds": 45}
     done = await call(tools["get_video_task"], look)
     uri = ERRAND["resource"].format(**started)
-    told = (await client.get_resources("video", uris=uri))[0].as_string()
+    content = (await client.get_resources("video", uris=uri))[0].as_string()
     facts = {
         "client": "langchain-mcp-adapters " + version("langchain-mcp-adapters"),
         "protocol": None,
         "tools": list(tools),
         "done": done.artifact["structured_content"],
         "blocks": [block["type"] for block in done.content],
-        "heard": heard,
-        "resource": told,
+        "heard": messages,
+        "resource": content,
         "unknown_argument": refusal(await call(tools["generate_video"], {"promt": "a fox"})),
         "unknown_task": refusal(await call(tools["get_video_task"], {"task_id": "nobodys"})),
     }

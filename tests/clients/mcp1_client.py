@@ -24,10 +24,10 @@ def connect():
 
 
 async def main():
-    heard = []
+    messages = []
 
     async def listen(progress, total, message):
-        heard.append([progress, message])
+        messages.append([progress, message])
 
     async with connect() as (read, write, *_), ClientSession(read, write) as session:
         hello = await session.initialize()
@@ -36,7 +36,7 @@ async def main():
         look = {"task_id": started["task_id"], "wait_seconds": 45}
         done = await session.call_tool("get_video_task", look, progress_callback=listen)
         uri = ERRAND["resource"].format(**started)
-        told = (await session.read_resource(uri)).contents[0].text
+        content = (await session.read_resource(uri)).contents[0].text
         argument = await session.call_tool("generate_video", {"promt": "a fox"})
         task = await session.call_tool("get_video_task", {"task_id": "nobodys"})
     facts = {
@@ -45,8 +45,8 @@ async def main():
         "tools": [tool.name for tool in tools],
         "done": done.structuredContent,
         "blocks": [block.type for block in done.content],
-        "heard": heard,
-        "resource": told,
+        "heard": messages,
+        "resource": content,
         "unknown_argument": [argument.isError, argument.content[0].text],
         "unknown_task": [task.isError, task.content[0].text],
     }

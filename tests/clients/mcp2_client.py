@@ -23,10 +23,10 @@ def connect():
 
 
 async def main():
-    heard = []
+    messages = []
 
     async def listen(progress, total, message):
-        heard.append([progress, message])
+        messages.append([progress, message])
 
     async with Client(connect(), mode=ERRAND["mode"]) as client:
         tools = (await client.list_tools()).tools
@@ -34,7 +34,7 @@ async def main():
         look = {"task_id": started["task_id"], "wait_seconds": 45}
         done = await client.call_tool("get_video_task", look, progress_callback=listen)
         uri = ERRAND["resource"].format(**started)
-        told = (await client.read_resource(uri)).contents[0].text
+        content = (await client.read_resource(uri)).contents[0].text
         argument = await client.call_tool("generate_video", {"promt": "a fox"})
         task = await client.call_tool("get_video_task", {"task_id": "nobodys"})
         protocol = client.protocol_version
@@ -44,8 +44,8 @@ async def main():
         "tools": [tool.name for tool in tools],
         "done": done.structured_content,
         "blocks": [block.type for block in done.content],
-        "heard": heard,
-        "resource": told,
+        "heard": messages,
+        "resource": content,
         "unknown_argument": [argument.is_error, argument.content[0].text],
         "unknown_task": [task.is_error, task.content[0].text],
     }

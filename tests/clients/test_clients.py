@@ -14,7 +14,7 @@ import anyio
 import pytest
 
 from support.mp4 import probe
-from support.process import MODULE, environment, listening
+from support.process import MODULE, environment, http_server
 
 HERE: Final = Path(__file__).parent
 ROOT: Final = HERE.parent.parent
@@ -79,11 +79,11 @@ def anyio_backend() -> str:
 async def origin(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[str]:
     """A server with both HTTP transports on one port, for all clients of this process."""
     folder = tmp_path_factory.mktemp("http")
-    async with listening(folder, "serve", "--transport", "http", "--port", "0") as origin:
+    async with http_server(folder, "serve", "--transport", "http", "--port", "0") as origin:
         yield origin
 
 
-def require(tool: Path, made_by: str, config: pytest.Config) -> None:
+def skip_unless_installed(tool: Path, made_by: str, config: pytest.Config) -> None:
     """Skip where a client is not installed, unless every client was asked for."""
     if tool.exists():
         return
@@ -95,14 +95,14 @@ def require(tool: Path, made_by: str, config: pytest.Config) -> None:
 
 @pytest.mark.parametrize("transport", ["stdio", "http", "sse"])
 @pytest.mark.parametrize("program", PROGRAMS, ids=str)
-async def test_a_client_lists_generates_waits_reads_and_is_told_its_mistakes(
+async def test_a_client_lists_generates_waits_reads_and_sees_its_mistakes(
     program: Program,
     transport: str,
     origin: str,
     tmp_path: Path,
     pytestconfig: pytest.Config,
 ) -> None:
-    require(program.runtime, program.made_by, pytestconfig)
+    skip_unless_installed(program.runtime, program.made_by, pytestconfig)
     target = {"stdio": "", "http": f"{origin}/mcp", "sse": f"{origin}/sse"}[transport]
     errand = {
         "transport": transport,
@@ -112,27 +112,27 @@ async def test_a_client_lists_generates_waits_reads_and_is_told_its_mistakes(
         "ask": ASK | {"variation": 1 + PROGRAMS.index(program)},  # each its own task
         "resource": RESOURCE,
     }
-    seen, said = await run(program, errand, tmp_path)
+    observed, stderr = await run(program, errand, tmp_path)
 
-    assert seen["client"].startswith(program.name)
+    assert observed["client"].startswith(program.name)
     expected = program.over_sse if transport == "sse" else None
-    assert seen["protocol"] == (expected or program.protocol)
-    assert set(seen["tools"]) == TOOLS
-    assert seen["done"]["task_status"] == "succeed"
-    assert probe(Path(seen["done"]["file"])).codec == "h264"
-    assert seen["blocks"] == ["text", program.link, "image"]
-    assert seen["heard"]
-    marks = [progress for progress, _ in seen["heard"]]
+    assert observed["protocol"] == (expected or program.protocol)
+    assert set(observed["tools"]) == TOOLS
+    assert observed["done"]["task_status"] == "succeed"
+    assert probe(Path(observed["done"]["file"])).codec == "h264"
+    assert observed["blocks"] == ["text", program.link, "image"]
+    assert observed["heard"]
+    marks = [progress for progress, _ in observed["heard"]]
     assert marks == sorted(set(marks))
-    assert json.loads(seen["resource"])["task_id"] == seen["done"]["task_id"]
-    wrong, sentence = seen["unknown_argument"]
+    assert json.loads(observed["resource"])["task_id"] == observed["done"]["task_id"]
+    wrong, sentence = observed["unknown_argument"]
     assert wrong
     assert "promt" in sentence
     assert "Nothing was charged." in sentence
-    wrong, sentence = seen["unknown_task"]
+    wrong, sentence = observed["unknown_task"]
     assert wrong
     assert "nobodys" in sentence
-    assert "Traceback" not in said
+    assert "Traceback" not in stderr
 
 
 async def run(program: Program, errand: dict[str, Any], folder: Path) -> tuple[dict[str, Any], str]:
@@ -140,16 +140,16 @@ async def run(program: Program, errand: dict[str, Any], folder: Path) -> tuple[d
     command = [str(program.runtime), str(HERE / program.script), json.dumps(errand)]
     with anyio.fail_after(50):
         done = await anyio.run_process(command, env=environment(folder), check=False)
-    said = done.stderr.decode()
-    assert done.returncode == 0, said
-    return json.loads(done.stdout), said
+    stderr = done.stderr.decode()
+    assert done.returncode == 0, stderr
+    return json.loads(done.stdout), stderr
 
 
 @pytest.mark.parametrize("transport", ["stdio", "http", "sse"])
 async def test_the_inspector_finds_no_fault_with_the_schemas_and_does_all_of_it(
     transport: str, origin: str, tmp_path: Path, pytestconfig: pytest.Config
 ) -> None:
-    require(INSPECTOR, "make clients", pytestconfig)
+    skip_unless_installed(INSPECTOR, "make clients", pytestconfig)
     target = {"stdio": MODULE, "http": [f"{origin}/mcp"], "sse": [f"{origin}/sse"]}[transport]
     inspector = Inspector(target, tmp_path)
 

@@ -38,13 +38,13 @@ async def main() -> int:
     logging.basicConfig(level=logging.CRITICAL)  # scenarios provoke warnings on purpose
     with tempfile.TemporaryDirectory(prefix="conformance-") as name:
         folder = Path(name)
-        async with _served(folder) as url:
+        async with _running_server(folder) as url:
             as_expected = [await _judge(url, revision, folder) for revision in REVISIONS]
     return 0 if all(as_expected) else 1
 
 
 @asynccontextmanager
-async def _served(folder: Path) -> AsyncGenerator[str]:
+async def _running_server(folder: Path) -> AsyncGenerator[str]:
     """The real server in its sandbox, with the fixtures, at a free port."""
     settings = Settings.from_env(
         {"GEEKAI_STATE_DIR": f"{folder}/state", "GEEKAI_OUTPUT_DIR": f"{folder}/videos"}
@@ -78,15 +78,15 @@ async def _judge(url: str, revision: str, folder: Path) -> bool:
             stderr=subprocess.STDOUT,
         )
     print(f"== {revision} ==")
-    print(_end(done.stdout.decode()), end="")
+    print(_summary(done.stdout.decode()), end="")
     for name, why in _failures(folder / revision):
         print(f"  {name}: {why}")
     return done.returncode == 0
 
 
-def _end(said: str) -> str:
+def _summary(output: str) -> str:
     """The suite's own summary, or all of it when it did not get that far."""
-    return said[max(0, said.rfind("=== SUMMARY ===")) :]
+    return output[max(0, output.rfind("=== SUMMARY ===")) :]
 
 
 def _failures(results: Path) -> Iterator[tuple[str, str]]:

@@ -131,13 +131,13 @@ async def test_tool_with_progress(ctx: Ctx) -> str:
 
 async def test_sampling(prompt: str, ctx: Ctx) -> str:
     with warnings.catch_warnings(action="ignore", category=MCPDeprecationWarning):
-        said = await ctx.session.create_message(  # pyright: ignore[reportDeprecated] - the scenario is about it
+        result = await ctx.session.create_message(  # pyright: ignore[reportDeprecated] - the scenario is about it
             messages=[_asked(prompt)],
             max_tokens=100,
             # By the call's own stream: the other one may not be open yet, and loses it.
             related_request_id=ctx.request_id,
         )
-    return f"LLM response: {_words(said)}"
+    return f"LLM response: {_words(result)}"
 
 
 class Person(BaseModel):
@@ -269,13 +269,13 @@ def test_input_required_result_request_state(ctx: Ctx) -> InputRequiredResult | 
 
 def test_input_required_result_multiple_inputs(ctx: Ctx) -> InputRequiredResult | str:
     given = ctx.input_responses or {}
-    asked: dict[str, InputRequest] = {
+    requests: dict[str, InputRequest] = {
         "user_name": _form("What is your name?", "name"),
         "greeting": _sample("Generate a greeting", 50),
         "client_roots": ListRootsRequest(),
     }
-    if asked.keys() - given.keys():
-        return InputRequiredResult(input_requests=asked, request_state="asked")
+    if requests.keys() - given.keys():
+        return InputRequiredResult(input_requests=requests, request_state="asked")
     return "all here"
 
 
@@ -294,14 +294,14 @@ def test_input_required_result_tampered_state(ctx: Ctx) -> InputRequiredResult |
 
 def test_input_required_result_capabilities(ctx: Ctx) -> InputRequiredResult | str:
     can = ctx.client_capabilities or ClientCapabilities()
-    asked: dict[str, InputRequest] = {}
+    requests: dict[str, InputRequest] = {}
     if can.elicitation is not None:
-        asked["user_name"] = _form("What is your name?", "name")
+        requests["user_name"] = _form("What is your name?", "name")
     if can.sampling is not None:
-        asked["greeting"] = _sample("Generate a greeting", 50)
-    if not asked:
+        requests["greeting"] = _sample("Generate a greeting", 50)
+    if not requests:
         return "nothing that this client could answer"
-    return InputRequiredResult(input_requests=asked)
+    return InputRequiredResult(input_requests=requests)
 
 
 def test_streaming_elicitation(ctx: Ctx) -> InputRequiredResult | str:
@@ -342,8 +342,8 @@ def _asked(words: str) -> SamplingMessage:
     return SamplingMessage(role="user", content=TextContent(text=words))
 
 
-def _words(said: CreateMessageResult) -> str:
-    return said.content.text if isinstance(said.content, TextContent) else ""
+def _words(result: CreateMessageResult) -> str:
+    return result.content.text if isinstance(result.content, TextContent) else ""
 
 
 def _answer(ctx: Ctx, key: str, kind: type[A]) -> A | None:

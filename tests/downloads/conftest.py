@@ -8,7 +8,7 @@ import anyio
 import anyio.to_thread
 import pytest
 
-from support.clock import in_place
+from support.clock import run_without_thread
 from support.net import Net
 
 
@@ -34,4 +34,4 @@ def no_threads_in_virtual_time(
     anyio_backend: str | tuple[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if anyio_backend != "asyncio":
-        monkeypatch.setattr(anyio.to_thread, "run_sync", in_place)
+        monkeypatch.setattr(anyio.to_thread, "run_sync", run_without_thread)

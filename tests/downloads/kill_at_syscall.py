@@ -34,9 +34,9 @@ class Killer:
     missed at times by its number among all.
     """
 
-    def __init__(self, name: str, last: int, said: int, *, links: bool) -> None:
+    def __init__(self, name: str, last: int, report_fd: int, *, links: bool) -> None:
         self.armed, self.name, self.left = False, name, last
-        self.said, self.links = said, links
+        self.said, self.links = report_fd, links
 
     def before(self, name: str, work: Callable[..., Any]) -> Callable[..., Any]:
         def step(*args: object, **kwargs: object) -> object:
@@ -80,7 +80,7 @@ def download(folder: Path, origin: str, killer: Killer, path: str) -> None:
     os.write(killer.said, status.encode())
 
 
-def forked(work: Callable[[int], object]) -> str:
+def run_forked(work: Callable[[int], object]) -> str:
     """What *work* says in a process of its own, whatever becomes of that."""
     ours, theirs = os.pipe()
     if os.fork() == 0:
@@ -88,8 +88,8 @@ def forked(work: Callable[[int], object]) -> str:
             work(theirs)
         os._exit(0)
     os.close(theirs)
-    with os.fdopen(ours, "rb") as said:
-        answer = said.read().decode()
+    with os.fdopen(ours, "rb") as report_fd:
+        answer = report_fd.read().decode()
     os.wait()
     return answer
 
@@ -103,15 +103,17 @@ def main(folder: Path, origin: str, afterwards: str, *, links: bool) -> None:
         for last in itertools.count(1):
             place = folder / f"{name}-{last}"
 
-            def killed(said: int, place: Path = place, name: str = name, last: int = last) -> None:
-                download(place, origin, Killer(name, last, said, links=links), "video.mp4")
+            def killed(
+                report_fd: int, place: Path = place, name: str = name, last: int = last
+            ) -> None:
+                download(place, origin, Killer(name, last, report_fd, links=links), "video.mp4")
 
-            def next_one(said: int, place: Path = place) -> None:
-                download(place, origin, Killer("", 0, said, links=links), afterwards)
+            def next_one(report_fd: int, place: Path = place) -> None:
+                download(place, origin, Killer("", 0, report_fd, links=links), afterwards)
 
-            at, then = forked(killed), forked(next_one)
-            said = {"at": at, "then": then, "folder": str(place)}
-            sys.stdout.write(f"{json.dumps(said)}\n")
+            at, then = run_forked(killed), run_forked(next_one)
+            report_fd = {"at": at, "then": then, "folder": str(place)}
+            sys.stdout.write(f"{json.dumps(report_fd)}\n")
             if at == "stored":
                 break
 

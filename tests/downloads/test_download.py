@@ -24,8 +24,8 @@ from geekai_video_mcp.media import downloads
 from geekai_video_mcp.media.downloads import transfer
 from geekai_video_mcp.media.downloads.formats import is_complete
 from support.clock import virtual_time
-from support.fake_geekai import VIDEO, box, file
-from support.net import LINK, PUBLIC, WEBM, Net, refused, succeeded
+from support.fake_geekai import VIDEO, box, file_reply
+from support.net import LINK, PUBLIC, WEBM, Net, download_refusal, succeeded_task
 
 WHOLE = (
     box(b"ftyp", b"mp42") + box(b"moov", bytes(60)) + box(b"free", b"") + box(b"mdat", bytes(90))
@@ -33,7 +33,7 @@ WHOLE = (
 
 
 async def test_a_video_is_published_whole_under_a_name_of_its_own(net: Net) -> None:
-    fact = await net.fetch(succeeded())
+    fact = await net.fetch(succeeded_task())
 
     assert net.files() == ["a-fox-in-the-snow-01234567.mp4"]
     path = net.folder / net.files()[0]
@@ -53,7 +53,7 @@ async def test_a_video_replaces_nothing_that_has_its_name(net: Net, mine: bytes)
     net.folder.mkdir()
     (net.folder / "a-fox-in-the-snow-01234567.mp4").write_bytes(mine)
 
-    fact = await net.fetch(succeeded())
+    fact = await net.fetch(succeeded_task())
 
     assert net.files() == [f"a-fox-in-the-snow-01234567{n}.mp4" for n in ("-2", "")]
     assert (net.folder / "a-fox-in-the-snow-01234567.mp4").read_bytes() == mine
@@ -65,7 +65,7 @@ async def test_a_dangling_link_of_the_name_is_not_followed(net: Net, tmp_path: P
     net.folder.mkdir()
     (net.folder / "a-fox-in-the-snow-01234567.mp4").symlink_to(tmp_path / "elsewhere")
 
-    assert str((await net.fetch(succeeded())).path).endswith("-2.mp4")
+    assert str((await net.fetch(succeeded_task())).path).endswith("-2.mp4")
     assert not (tmp_path / "elsewhere").exists()
 
 
@@ -78,8 +78,8 @@ async def test_a_disk_without_links_is_published_to_as_well(
 ) -> None:
     monkeypatch.setattr(os, "link", no_links)
     for content in (VIDEO, WHOLE):
-        net.answers["static.geekai.co"] = file(content)
-        await net.fetch(succeeded())
+        net.answers["static.geekai.co"] = file_reply(content)
+        await net.fetch(succeeded_task())
 
     assert net.files() == [f"a-fox-in-the-snow-01234567{n}.mp4" for n in ("-2", "")]
     assert [(net.folder / name).read_bytes() for name in net.files()] == [WHOLE, VIDEO]
@@ -90,11 +90,11 @@ async def test_a_disk_without_links_that_takes_no_video_says_why_and_keeps_no_em
     net: Net, monkeypatch: pytest.MonkeyPatch, *, taken_away: bool
 ) -> None:
     """Somebody may have removed the reserved name meanwhile; that is not what went wrong."""
-    seen: list[tuple[int, bool]] = []
+    observed: list[tuple[int, bool]] = []
 
     def fails(part: Path, name: Path) -> None:
         with part.open("rb") as another:
-            seen.append((name.stat().st_mode & 0o777, try_lock(another.fileno())))
+            observed.append((name.stat().st_mode & 0o777, try_lock(another.fileno())))
         if taken_away:
             name.unlink()
         raise OSError(errno.EIO, "Input/output error")
@@ -102,9 +102,9 @@ async def test_a_disk_without_links_that_takes_no_video_says_why_and_keeps_no_em
     monkeypatch.setattr(os, "link", no_links)
     monkeypatch.setattr(Path, "replace", fails)
     with pytest.raises(StorageUnavailable, match="Input/output error"):
-        await net.fetch(succeeded())
+        await net.fetch(succeeded_task())
 
-    assert seen == [(0o600, False)], "private, and the part is still locked"
+    assert observed == [(0o600, False)], "private, and the part is still locked"
     assert not [name for name in net.files() if not name.startswith(".")]
 
 
@@ -124,22 +124,22 @@ async def test_bytes_are_synced_before_the_name_and_the_name_before_the_answer(
 
     monkeypatch.setattr(os, "fsync", synced)
     monkeypatch.setattr(os, "link", linked)
-    await net.fetch(succeeded())
+    await net.fetch(succeeded_task())
 
     assert steps == ["bytes", "name", "folder"]
 
 
 async def test_webm_is_called_webm(net: Net) -> None:
-    net.answers["static.geekai.co"] = file(WEBM)
+    net.answers["static.geekai.co"] = file_reply(WEBM)
 
-    assert str((await net.fetch(succeeded())).path).endswith(".webm")
+    assert str((await net.fetch(succeeded_task())).path).endswith(".webm")
 
 
 @pytest.mark.parametrize("chunk", [1, 3, 7, 4096])
 async def test_a_video_may_come_in_pieces_of_any_size(net: Net, chunk: int) -> None:
-    net.answers["static.geekai.co"] = file(VIDEO[:900], chunk=chunk)
+    net.answers["static.geekai.co"] = file_reply(VIDEO[:900], chunk=chunk)
 
-    assert (await net.fetch(succeeded())).size_bytes == 900
+    assert (await net.fetch(succeeded_task())).size_bytes == 900
 
 
 CUT = "The download ended early"
@@ -150,14 +150,14 @@ HOST = "The result's host returned HTTP {}"
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
-        (file(VIDEO[:5000], announced=len(VIDEO)), CUT),
-        (file(VIDEO, announced=5000), "The result is longer than its announced length"),
-        (file(b"", announced=0), CUT),
-        (file(b"\x00\x00\x00\x18fty"), NO_VIDEO),
-        (file(b"<!doctype html><title>Sign in</title>"), NO_VIDEO),
-        (file(b"\x89PNG\r\n\x1a\n" + bytes(5000)), NO_VIDEO),
-        (file(b"\x1f\x8b" + VIDEO), NO_VIDEO),
-        (file(b'{"error": "no such file"}'), NO_VIDEO),
+        (file_reply(VIDEO[:5000], announced=len(VIDEO)), CUT),
+        (file_reply(VIDEO, announced=5000), "The result is longer than its announced length"),
+        (file_reply(b"", announced=0), CUT),
+        (file_reply(b"\x00\x00\x00\x18fty"), NO_VIDEO),
+        (file_reply(b"<!doctype html><title>Sign in</title>"), NO_VIDEO),
+        (file_reply(b"\x89PNG\r\n\x1a\n" + bytes(5000)), NO_VIDEO),
+        (file_reply(b"\x1f\x8b" + VIDEO), NO_VIDEO),
+        (file_reply(b'{"error": "no such file"}'), NO_VIDEO),
         (httpx.Response(206, content=VIDEO), HOST.format(206)),
         (httpx.Response(204), HOST.format(204)),
         (httpx.Response(304), HOST.format(304)),
@@ -172,7 +172,7 @@ async def test_what_is_no_whole_video_is_not_published(
 ) -> None:
     net.answers["static.geekai.co"] = answer
 
-    assert await refused(net, succeeded()) == why
+    assert await download_refusal(net, succeeded_task()) == why
 
 
 async def test_a_video_larger_than_any_is_not_kept(
@@ -180,9 +180,9 @@ async def test_a_video_larger_than_any_is_not_kept(
 ) -> None:
     monkeypatch.setattr(transfer, "SIZE_LIMIT", 10_000)
 
-    said = await refused(net, succeeded())
+    reason = await download_refusal(net, succeeded_task())
 
-    assert said == "The result is larger than 10,000 bytes"
+    assert reason == "The result is larger than 10,000 bytes"
 
 
 @pytest.mark.parametrize("status_code", [403, 404, 410])
@@ -191,7 +191,7 @@ async def test_a_dead_link_is_a_lost_file_and_not_a_matter_of_patience(
 ) -> None:
     net.answers["static.geekai.co"] = httpx.Response(status_code)
 
-    fact = await net.fetch(succeeded())
+    fact = await net.fetch(succeeded_task())
 
     assert (fact.status, fact.error) == (
         FileStatus.LOST,
@@ -200,7 +200,7 @@ async def test_a_dead_link_is_a_lost_file_and_not_a_matter_of_patience(
 
 
 async def test_a_result_without_a_link_is_lost(net: Net) -> None:
-    for task in (succeeded(None), replace(succeeded(), result=None)):
+    for task in (succeeded_task(None), replace(succeeded_task(), result=None)):
         fact = await net.fetch(task)
 
         assert (fact.status, fact.error) == (FileStatus.LOST, "The service returned no link.")
@@ -214,7 +214,9 @@ async def test_a_line_that_breaks_leaves_nothing(net: Net) -> None:
 
     net.answers["static.geekai.co"] = httpx.Response(200, content=breaks())
 
-    assert await refused(net, succeeded()) == "The download was interrupted (ReadError)"
+    assert (
+        await download_refusal(net, succeeded_task()) == "The download was interrupted (ReadError)"
+    )
 
 
 @dataclass
@@ -234,7 +236,7 @@ class Drip(httpx.AsyncByteStream):
 async def test_a_download_that_never_ends_is_ended(net: Net) -> None:
     net.answers["static.geekai.co"] = httpx.Response(200, stream=Drip(200_000))
 
-    assert await refused(net, succeeded()) == "The download took too long"
+    assert await download_refusal(net, succeeded_task()) == "The download took too long"
     assert anyio.current_time() == pytest.approx(downloads.DOWNLOAD_DEADLINE)
 
 
@@ -242,7 +244,7 @@ async def test_a_download_that_never_ends_is_ended(net: Net) -> None:
 async def test_a_download_that_only_pretends_to_go_on_is_ended(net: Net) -> None:
     net.answers["static.geekai.co"] = httpx.Response(200, stream=Drip(1))
 
-    assert await refused(net, succeeded()) == "The download was too slow"
+    assert await download_refusal(net, succeeded_task()) == "The download was too slow"
     assert anyio.current_time() == pytest.approx(transfer.STALL_WINDOW)
 
 
@@ -251,7 +253,7 @@ async def test_a_cancelled_download_that_nothing_vouches_for_leaves_nothing(net:
     net.answers["static.geekai.co"] = httpx.Response(200, stream=Drip(200_000))
 
     with anyio.move_on_after(100) as cancelled:
-        await net.fetch(succeeded())
+        await net.fetch(succeeded_task())
 
     assert cancelled.cancelled_caught
     assert net.files() == []
@@ -260,9 +262,9 @@ async def test_a_cancelled_download_that_nothing_vouches_for_leaves_nothing(net:
 async def test_a_folder_that_is_a_file_is_the_operators_to_mend(net: Net) -> None:
     net.folder.touch()
 
-    with pytest.raises(StorageUnavailable, match="Do not generate it again") as told:
-        await net.fetch(succeeded())
-    assert "charged" not in told.value.message
+    with pytest.raises(StorageUnavailable, match="Do not generate it again") as error:
+        await net.fetch(succeeded_task())
+    assert "charged" not in error.value.message
 
 
 async def test_a_full_disk_leaves_nothing_and_says_so(
@@ -274,7 +276,7 @@ async def test_a_full_disk_leaves_nothing_and_says_so(
     monkeypatch.setattr(os, "fsync", full)
 
     with pytest.raises(StorageUnavailable, match="No space left on device"):
-        await net.fetch(succeeded())
+        await net.fetch(succeeded_task())
     assert net.files() == []
 
 
@@ -285,9 +287,9 @@ async def test_a_download_for_which_there_is_no_room_is_not_begun(
     free = transfer.RESERVED_BYTES + len(VIDEO) - 1
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
 
-    with pytest.raises(StorageUnavailable) as told:
-        await net.fetch(succeeded())
-    assert told.value.message == (
+    with pytest.raises(StorageUnavailable) as error:
+        await net.fetch(succeeded_task())
+    assert error.value.message == (
         "The video could not be written: its folder has 268 MB free and 268 MB are needed."
         " Free disk space or fix the folder's permissions, then call get_video_task."
         " Do not generate it again."
@@ -295,25 +297,25 @@ async def test_a_download_for_which_there_is_no_room_is_not_begun(
     assert net.files() == []
 
     free += 1
-    assert (await net.fetch(succeeded())).status is FileStatus.STORED
+    assert (await net.fetch(succeeded_task())).status is FileStatus.STORED
 
 
 async def test_a_part_is_private_and_no_link_leads_a_download_elsewhere(
     net: Net, tmp_path: Path
 ) -> None:
-    seen: list[tuple[str, int]] = []
+    observed: list[tuple[str, int]] = []
 
     async def look(_: httpx.Request) -> httpx.Response:
-        seen.extend((part.name, part.lstat().st_mode) for part in net.folder.glob(".*"))
-        return file(VIDEO)
+        observed.extend((part.name, part.lstat().st_mode) for part in net.folder.glob(".*"))
+        return file_reply(VIDEO)
 
     net.usual = look
     net.folder.mkdir()
     (tmp_path / "precious").write_bytes(b"precious")
-    (net.folder / f".{succeeded().id}.part").symlink_to(tmp_path / "precious")
-    await net.fetch(succeeded())
+    (net.folder / f".{succeeded_task().id}.part").symlink_to(tmp_path / "precious")
+    await net.fetch(succeeded_task())
 
-    assert seen == [(f".{succeeded().id}.part", stat.S_IFREG | 0o600)]
+    assert observed == [(f".{succeeded_task().id}.part", stat.S_IFREG | 0o600)]
     assert (tmp_path / "precious").read_bytes() == b"precious"
 
 
@@ -321,8 +323,8 @@ async def test_another_name_of_the_part_is_not_written_through(net: Net, tmp_pat
     """So a process leaves it that dies between the name and the end of the part."""
     net.folder.mkdir()
     (tmp_path / "precious").write_bytes(b"precious")
-    (net.folder / f".{succeeded().id}.part").hardlink_to(tmp_path / "precious")
-    await net.fetch(succeeded())
+    (net.folder / f".{succeeded_task().id}.part").hardlink_to(tmp_path / "precious")
+    await net.fetch(succeeded_task())
 
     assert (tmp_path / "precious").read_bytes() == b"precious"
     assert net.files() == ["a-fox-in-the-snow-01234567.mp4"]
@@ -333,7 +335,7 @@ async def test_another_name_of_the_part_is_not_written_through(net: Net, tmp_pat
 
 def closing(content: bytes) -> httpx.Response:
     """A body without a length, as HTTP/1.0 and some gateways send it."""
-    response = file(content)
+    response = file_reply(content)
     del response.headers["Content-Length"]
     return response
 
@@ -349,20 +351,22 @@ def closing(content: bytes) -> httpx.Response:
     ],
     ids=["moov first", "mdat to the end", "long mdat", "webm"],
 )  # fmt: skip
-async def test_a_whole_video_of_untold_length_is_kept(net: Net, content: bytes) -> None:
+async def test_a_whole_video_of_unannounced_length_is_kept(net: Net, content: bytes) -> None:
     net.answers["static.geekai.co"] = closing(content)
 
-    assert (await net.fetch(succeeded())).size_bytes == len(content)
+    assert (await net.fetch(succeeded_task())).size_bytes == len(content)
 
 
 @pytest.mark.parametrize("at", range(len(WHOLE)))
-async def test_a_video_of_untold_length_that_was_cut_anywhere_is_refused(net: Net, at: int) -> None:
+async def test_a_video_of_unannounced_length_that_was_cut_anywhere_is_refused(
+    net: Net, at: int
+) -> None:
     net.answers["static.geekai.co"] = closing(WHOLE[:at])
 
-    assert await refused(net, succeeded()) in {CUT, NO_VIDEO}
+    assert await download_refusal(net, succeeded_task()) in {CUT, NO_VIDEO}
 
 
-async def test_a_video_of_untold_length_that_says_it_is_longer_than_any_disk_is_refused(
+async def test_a_video_of_unannounced_length_that_claims_more_than_any_disk_is_refused(
     net: Net,
 ) -> None:
     length = (1 << 56) + 516  # the eighth byte counts as well
@@ -371,7 +375,7 @@ async def test_a_video_of_untold_length_that_says_it_is_longer_than_any_disk_is_
         box(b"ftyp", b"mp42") + box(b"moov", bytes(90)) + longer
     )
 
-    assert await refused(net, succeeded()) == CUT
+    assert await download_refusal(net, succeeded_task()) == CUT
 
 
 class Counted(io.BytesIO):
@@ -390,7 +394,7 @@ class Counted(io.BytesIO):
     [(box(b"ftyp", b"mp42") + box(b"moov", bytes(500)) + box(b"mdat", bytes(9000)), 3), (WEBM, 0)],
     ids=["mp4", "webm"],
 )
-def test_whether_a_video_is_whole_is_told_without_reading_it(content: bytes, boxes: int) -> None:
+def test_whether_a_video_is_whole_is_known_without_reading_it(content: bytes, boxes: int) -> None:
     """Of gigabytes, the headers."""
     file = Counted(content)
 
@@ -402,12 +406,12 @@ async def test_a_body_whose_end_http_itself_marks_needs_no_container(net: Net) -
     net.answers["static.geekai.co"] = closing(VIDEO[:900])
     net.answers["static.geekai.co"].headers["Transfer-Encoding"] = "chunked"
 
-    assert (await net.fetch(succeeded())).size_bytes == 900
+    assert (await net.fetch(succeeded_task())).size_bytes == 900
 
 
 async def test_a_result_is_got_from_its_host_and_from_the_service_itself(net: Net) -> None:
     for host in (LINK.split("/")[2], PUBLIC):
-        await net.fetch(succeeded(f"https://{host}/a.mp4"))
+        await net.fetch(succeeded_task(f"https://{host}/a.mp4"))
 
     assert [request.method for request in net.requests] == ["GET", "GET"]
 
@@ -415,4 +419,4 @@ async def test_a_result_is_got_from_its_host_and_from_the_service_itself(net: Ne
 async def test_an_output_folder_is_made_with_all_that_lead_to_it(net: Net, tmp_path: Path) -> None:
     net.folder = tmp_path / "my" / "videos"
 
-    assert (await net.fetch(succeeded())).status is FileStatus.STORED
+    assert (await net.fetch(succeeded_task())).status is FileStatus.STORED

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geekai_video_mcp.media.downloads.publishing import file_stem
-from support.net import Net, succeeded
+from support.net import Net, succeeded_task
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ from support.net import Net, succeeded
 async def test_a_file_is_named_after_its_prompt_in_any_script(
     net: Net, prompt: str, words: str
 ) -> None:
-    await net.fetch(succeeded(prompt=prompt))
+    await net.fetch(succeeded_task(prompt=prompt))
 
     assert net.files() == [f"{unicodedata.normalize('NFC', words)}-01234567.mp4"]
 
@@ -48,7 +48,7 @@ async def test_a_file_is_named_after_its_prompt_in_any_script(
 @settings(deadline=None, max_examples=300)
 @given(st.text(st.characters(codec=None), max_size=200))
 def test_no_prompt_makes_a_name_that_a_disk_would_not_take(prompt: str) -> None:
-    stem = file_stem(succeeded(prompt=prompt))
+    stem = file_stem(succeeded_task(prompt=prompt))
 
     assert 9 < len(stem.encode()) <= 200, "255 bytes with a number, an ending and .part"
     assert not set(stem) & set('/\\:*?"<>|. \0\n')

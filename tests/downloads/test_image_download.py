@@ -13,8 +13,8 @@ import pytest
 from geekai_video_mcp.domain.lifecycle import Media, Task
 from geekai_video_mcp.domain.statuses import FileStatus
 from geekai_video_mcp.errors import StorageUnavailable
-from support.fake_geekai import STILL, VIDEO, file
-from support.net import LINK, Net, refused, succeeded
+from support.fake_geekai import STILL, VIDEO, file_reply
+from support.net import LINK, Net, download_refusal, succeeded_task
 
 JPEG = b"\xff\xd8\xff\xe0" + bytes(300) + b"\xff\xd9"
 WEBP = b"RIFF" + (4 + 300).to_bytes(4, "little") + b"WEBP" + bytes(300)
@@ -22,7 +22,7 @@ KINDS = [(STILL, ".png"), (JPEG, ".jpg"), (WEBP, ".webp")]
 
 
 def pictured(url: str = LINK) -> Task:
-    return replace(succeeded(url), media=Media.IMAGE)
+    return replace(succeeded_task(url), media=Media.IMAGE)
 
 
 def inline(content: bytes) -> Task:
@@ -44,7 +44,7 @@ def unmeasured(content: bytes) -> httpx.Response:
 async def test_a_picture_is_called_what_its_bytes_say(
     net: Net, content: bytes, ending: str
 ) -> None:
-    net.answers["static.geekai.co"] = file(content)
+    net.answers["static.geekai.co"] = file_reply(content)
 
     fact = await net.fetch(pictured())
 
@@ -65,16 +65,16 @@ async def test_a_picture_in_the_answer_itself_is_published_without_a_request(
 
 @pytest.mark.parametrize("content", [VIDEO, b"<html>no picture</html>", b"GIF89a" + bytes(300)])
 async def test_what_is_no_picture_is_not_saved_as_one(net: Net, content: bytes) -> None:
-    net.answers["static.geekai.co"] = file(content)
+    net.answers["static.geekai.co"] = file_reply(content)
 
-    assert "not return a known image format" in await refused(net, pictured())
-    assert "not return a known image format" in await refused(net, inline(content))
+    assert "not return a known image format" in await download_refusal(net, pictured())
+    assert "not return a known image format" in await download_refusal(net, inline(content))
 
 
 async def test_a_picture_is_not_saved_as_a_video(net: Net) -> None:
-    net.answers["static.geekai.co"] = file(STILL)
+    net.answers["static.geekai.co"] = file_reply(STILL)
 
-    assert "not return a known video format" in await refused(net, succeeded())
+    assert "not return a known video format" in await download_refusal(net, succeeded_task())
 
 
 @pytest.mark.parametrize(("content", "_"), KINDS)
@@ -82,7 +82,7 @@ async def test_a_picture_of_no_announced_length_is_whole_or_not_saved(
     net: Net, content: bytes, _: str
 ) -> None:
     net.answers["static.geekai.co"] = unmeasured(content[:-3])
-    assert "ended early" in await refused(net, pictured())
+    assert "ended early" in await download_refusal(net, pictured())
 
     net.answers["static.geekai.co"] = unmeasured(content)
     assert (await net.fetch(pictured())).status is FileStatus.STORED
@@ -104,10 +104,10 @@ async def test_an_inline_picture_leaves_room_on_the_disk(
         return SimpleNamespace(free=1000)
 
     monkeypatch.setattr(shutil, "disk_usage", nearly_full)
-    with pytest.raises(StorageUnavailable) as told:
+    with pytest.raises(StorageUnavailable) as error:
         await net.fetch(inline(STILL))
 
-    assert "The image" in told.value.message
+    assert "The image" in error.value.message
     assert net.files() == []
 
 

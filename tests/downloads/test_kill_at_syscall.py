@@ -62,7 +62,7 @@ def files() -> Generator[tuple[str, list[str]]]:
         thread.join()
 
 
-def killed(folder: Path, origin: str, afterwards: str, disk: str) -> list[dict[str, str]]:
+def run_killed(folder: Path, origin: str, afterwards: str, disk: str) -> list[dict[str, str]]:
     done = subprocess.run(  # noqa: S603 - a program of our own
         [sys.executable, str(PROGRAM), str(folder), origin, afterwards, disk],
         check=True,
@@ -81,7 +81,7 @@ async def test_a_killed_download_is_ended_by_the_next_with_one_video(
     tmp_path: Path, files: tuple[str, list[str]], disk: str
 ) -> None:
     origin, ranges = files
-    runs = killed(tmp_path, origin, "video.mp4", disk)
+    runs = run_killed(tmp_path, origin, "video.mp4", disk)
 
     assert {"open", "write", "drop", "fsync", "unlink", "link"} <= {run["at"] for run in runs}
     for run in runs:
@@ -94,7 +94,7 @@ async def test_a_killed_download_is_ended_by_the_next_with_one_video(
 async def test_a_video_on_disk_is_not_lost_though_its_link_died_with_the_process(
     tmp_path: Path, files: tuple[str, list[str]]
 ) -> None:
-    for run in killed(tmp_path, files[0], "gone.mp4", "links"):
+    for run in run_killed(tmp_path, files[0], "gone.mp4", "links"):
         found = {name for name in names(run["folder"]) if not name.startswith(".")}
 
         assert (run["then"], found) in [("stored", {MP4}), ("lost", set())], run

@@ -8,8 +8,8 @@ import pytest
 
 from geekai_video_mcp.domain.statuses import FileStatus
 from geekai_video_mcp.errors import ServiceUnavailable
-from support.fake_geekai import VIDEO, file
-from support.net import LINK, PUBLIC, Net, redirect, refused, succeeded
+from support.fake_geekai import VIDEO, file_reply
+from support.net import LINK, PUBLIC, Net, download_refusal, redirect, succeeded_task
 
 INSIDE = "The result's link points to a private address, which is not allowed"
 BROKEN = "The download was interrupted (RemoteProtocolError)"
@@ -44,23 +44,23 @@ async def test_a_link_into_a_private_network_is_never_followed(
 ) -> None:
     net.names[host.strip("[]")] = [address]
 
-    assert await refused(net, succeeded(f"https://{host}/a.mp4")) == INSIDE
+    assert await download_refusal(net, succeeded_task(f"https://{host}/a.mp4")) == INSIDE
     net.answers["static.geekai.co"] = redirect(f"https://{host}/a.mp4")
-    assert await refused(net, succeeded()) in {INSIDE, BROKEN}
+    assert await download_refusal(net, succeeded_task()) in {INSIDE, BROKEN}
     assert [request.headers["Host"] for request in net.requests] == ["static.geekai.co"]
 
 
 async def test_one_private_address_among_public_ones_is_enough_to_refuse(net: Net) -> None:
     net.names["static.geekai.co"] = [PUBLIC, "10.0.0.1"]
 
-    assert await refused(net, succeeded()) == INSIDE
+    assert await download_refusal(net, succeeded_task()) == INSIDE
     assert net.requests == []
 
 
 async def test_a_name_is_resolved_once_and_that_address_is_connected_to(net: Net) -> None:
-    net.answers["static.geekai.co"] = file(VIDEO)
+    net.answers["static.geekai.co"] = file_reply(VIDEO)
 
-    await net.fetch(succeeded())
+    await net.fetch(succeeded_task())
 
     [request] = net.requests
     assert net.looked_up == ["static.geekai.co"]
@@ -104,7 +104,7 @@ async def test_what_is_no_plain_https_link_is_never_followed(
         return await net.resolve(host, 443)
 
     monkeypatch.setattr(anyio, "getaddrinfo", really)
-    assert await refused(net, succeeded(url)) in NO_LINK
+    assert await download_refusal(net, succeeded_task(url)) in NO_LINK
     assert net.requests == []
 
 
@@ -112,7 +112,7 @@ async def test_what_is_no_plain_https_link_is_never_followed(
 async def test_a_redirect_is_judged_like_a_link(net: Net, to: str) -> None:
     net.answers["static.geekai.co"] = redirect(to)
 
-    assert await refused(net, succeeded()) in NO_LINK
+    assert await download_refusal(net, succeeded_task()) in NO_LINK
     assert len(net.requests) == 1
 
 
@@ -120,7 +120,7 @@ async def test_a_redirect_is_judged_like_a_link(net: Net, to: str) -> None:
 async def test_a_redirect_to_a_public_host_is_followed(net: Net, status_code: int) -> None:
     net.answers["static.geekai.co"] = redirect("https://cdn.test/b.mp4?sig=1", status_code)
 
-    assert (await net.fetch(succeeded())).status is FileStatus.STORED
+    assert (await net.fetch(succeeded_task())).status is FileStatus.STORED
     assert [str(request.url.raw_path, "ascii") for request in net.requests] == [
         "/video/2026/11/22/a.mp4",
         "/b.mp4?sig=1",
@@ -129,10 +129,10 @@ async def test_a_redirect_to_a_public_host_is_followed(net: Net, status_code: in
 
 async def test_a_relative_redirect_stays_on_its_host(net: Net) -> None:
     async def twice(_: httpx.Request) -> httpx.Response:
-        return redirect("/other.mp4") if len(net.requests) == 1 else file(VIDEO)
+        return redirect("/other.mp4") if len(net.requests) == 1 else file_reply(VIDEO)
 
     net.usual = twice
-    await net.fetch(succeeded())
+    await net.fetch(succeeded_task())
 
     assert [request.headers["Host"] for request in net.requests] == ["static.geekai.co"] * 2
 
@@ -140,19 +140,21 @@ async def test_a_relative_redirect_stays_on_its_host(net: Net) -> None:
 async def test_a_link_that_redirects_for_ever_is_left_after_three(net: Net) -> None:
     net.answers["static.geekai.co"] = redirect("/again")
 
-    assert await refused(net, succeeded()) == "The result's link redirects too often"
+    assert await download_refusal(net, succeeded_task()) == "The result's link redirects too often"
     assert len(net.requests) == 4
 
 
 async def test_a_host_without_an_address_may_have_one_later(net: Net) -> None:
     net.names["static.geekai.co"] = []
 
-    assert await refused(net, succeeded()) == "The result's host could not be resolved"
+    assert (
+        await download_refusal(net, succeeded_task()) == "The result's host could not be resolved"
+    )
 
 
 async def test_the_services_own_host_may_be_this_machine(net: Net) -> None:
     fact = await net.fetch(
-        succeeded("http://127.0.0.1:8766/files/a.mp4"), service="http://127.0.0.1:8766/api/v1"
+        succeeded_task("http://127.0.0.1:8766/files/a.mp4"), service="http://127.0.0.1:8766/api/v1"
     )
 
     assert fact.status is FileStatus.STORED
@@ -162,7 +164,7 @@ async def test_the_services_own_host_may_be_this_machine(net: Net) -> None:
 async def test_another_port_of_this_machine_is_not_the_service(net: Net) -> None:
     with pytest.raises(ServiceUnavailable):
         await net.fetch(
-            succeeded("http://127.0.0.1:22/a.mp4"), service="http://127.0.0.1:8766/api/v1"
+            succeeded_task("http://127.0.0.1:22/a.mp4"), service="http://127.0.0.1:8766/api/v1"
         )
 
     assert net.requests == []
@@ -172,7 +174,7 @@ async def test_another_port_of_this_machine_is_not_the_service(net: Net) -> None
 async def test_no_result_host_is_sent_a_key_a_cookie_or_leave_to_compress(
     net: Net, url: str
 ) -> None:
-    await net.fetch(succeeded(url))
+    await net.fetch(succeeded_task(url))
 
     [request] = net.requests
     assert not {"authorization", "cookie", "x-api-key"} & set(request.headers)
@@ -185,6 +187,6 @@ async def test_behind_a_proxy_the_name_is_left_to_the_proxy(
     """A tunnel's certificate is checked against what was asked for: it must be the name."""
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
     with pytest.raises(ServiceUnavailable):
-        await net.fetch(succeeded())
+        await net.fetch(succeeded_task())
 
     assert net.looked_up == []

@@ -22,28 +22,28 @@ from geekai_video_mcp.domain.statuses import FileStatus
 from geekai_video_mcp.errors import ServiceUnavailable, StorageUnavailable
 from geekai_video_mcp.media.downloads import partial
 from support.clock import virtual_time
-from support.fake_geekai import VIDEO, box, file
-from support.net import LINK, Net, redirect, succeeded
+from support.fake_geekai import VIDEO, box, file_reply
+from support.net import LINK, Net, redirect, succeeded_task
 from support.result_host import BrokenBody, ResultHost
 
-TASK = succeeded()
+TASK = succeeded_task()
 SMALL = box(b"ftyp", b"mp42") + box(b"moov", bytes(30)) + box(b"mdat", bytes(range(100)))
 OTHER = VIDEO[:2000] + bytes(100) + VIDEO[2100:-100] + bytes(100)
 """Another representation of the same length; the two differ on either side of each cut."""
 MP4 = "a-fox-in-the-snow-01234567.mp4"
 
 
-async def broken_off(net: Net, host: ResultHost, at: int, *, url: str = LINK) -> None:
+async def interrupt_download(net: Net, host: ResultHost, at: int, *, url: str = LINK) -> None:
     """A download of which *at* bytes are here."""
     net.usual = host.answer
     host.cuts = [at]
     with pytest.raises(ServiceUnavailable, match="was interrupted"):
-        await net.fetch(succeeded(url))
+        await net.fetch(succeeded_task(url))
 
 
-async def stored(net: Net, *, url: str = LINK) -> bytes:
+async def download_whole(net: Net, *, url: str = LINK) -> bytes:
     """What a fetch publishes; that nothing else is left."""
-    fact = await net.fetch(succeeded(url))
+    fact = await net.fetch(succeeded_task(url))
     assert fact.status is FileStatus.STORED
     assert net.files() == [MP4]
     assert (net.folder / MP4).stat().st_mode & 0o777 == 0o600
@@ -55,11 +55,11 @@ async def test_a_download_cut_at_any_byte_loses_none_and_asks_for_none_again(
     net: Net, at: int
 ) -> None:
     host = ResultHost(SMALL)
-    await broken_off(net, host, at)
+    await interrupt_download(net, host, at)
 
-    assert await stored(net) == SMALL
+    assert await download_whole(net) == SMALL
     # Before the eighth byte nothing says that it is a video.
-    assert host.asked == [None, f"bytes={at}-" if at >= 8 else None]
+    assert host.ranges == [None, f"bytes={at}-" if at >= 8 else None]
     assert host.sent == len(SMALL) + (at if at < 8 else 0)
 
 
@@ -73,7 +73,7 @@ async def test_a_download_cut_again_and_again_is_whole_in_the_end(net: Net, seed
         with pytest.raises(ServiceUnavailable, match="was interrupted"):
             await net.fetch(TASK)
 
-    assert await stored(net) == VIDEO
+    assert await download_whole(net) == VIDEO
     assert host.sent == len(VIDEO)
 
 
@@ -82,28 +82,28 @@ async def test_what_no_strong_etag_vouches_for_is_fetched_from_the_start(
     net: Net, etag: str | None
 ) -> None:
     host = ResultHost(etag=etag)
-    await broken_off(net, host, 5000)
+    await interrupt_download(net, host, 5000)
 
     assert net.files() == []
-    assert await stored(net) == VIDEO
-    assert host.asked == [None, None]
+    assert await download_whole(net) == VIDEO
+    assert host.ranges == [None, None]
 
 
 async def test_another_file_at_the_link_is_fetched_from_the_start(net: Net) -> None:
     host = ResultHost()
-    await broken_off(net, host, 5000)
+    await interrupt_download(net, host, 5000)
     host.content, host.etag = OTHER, '"v2"'
 
-    assert await stored(net) == OTHER
-    assert host.asked == [None, "bytes=5000-"]
+    assert await download_whole(net) == OTHER
+    assert host.ranges == [None, "bytes=5000-"]
 
 
 async def test_a_host_that_knows_no_ranges_is_asked_once(net: Net) -> None:
     host = ResultHost(resumes=False)
-    await broken_off(net, host, 5000)
+    await interrupt_download(net, host, 5000)
 
-    assert await stored(net) == VIDEO
-    assert host.asked == [None, "bytes=5000-"]
+    assert await download_whole(net) == VIDEO
+    assert host.ranges == [None, "bytes=5000-"]
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ async def test_a_host_that_knows_no_ranges_is_asked_once(net: Net) -> None:
 )
 async def test_a_rest_of_anything_else_is_not_joined(net: Net, headers: dict[str, str]) -> None:
     host = ResultHost()
-    await broken_off(net, host, 5000)
+    await interrupt_download(net, host, 5000)
 
     async def lies(request: httpx.Request) -> httpx.Response:
         answer = await host.answer(request)
@@ -136,48 +136,48 @@ async def test_a_rest_of_anything_else_is_not_joined(net: Net, headers: dict[str
         return answer
 
     net.usual = lies
-    assert await stored(net) == VIDEO
-    assert host.asked == [None, "bytes=5000-", None]
+    assert await download_whole(net) == VIDEO
+    assert host.ranges == [None, "bytes=5000-", None]
 
 
 async def test_a_range_that_cannot_be_had_is_no_dead_end(net: Net) -> None:
     host = ResultHost()
-    await broken_off(net, host, 5000)
+    await interrupt_download(net, host, 5000)
     host.content = VIDEO[:5000]
 
-    assert await stored(net) == VIDEO[:5000]
-    assert host.asked == [None, "bytes=5000-", None]
+    assert await download_whole(net) == VIDEO[:5000]
+    assert host.ranges == [None, "bytes=5000-", None]
 
 
 async def test_a_host_that_is_busy_for_a_moment_loses_nothing_of_what_is_here(net: Net) -> None:
     host = ResultHost()
-    await broken_off(net, host, 5000)
+    await interrupt_download(net, host, 5000)
     net.usual = None
     net.answers["static.geekai.co"] = httpx.Response(503)
     with pytest.raises(ServiceUnavailable, match="HTTP 503"):
         await net.fetch(TASK)
     net.usual = host.answer
 
-    assert await stored(net) == VIDEO
-    assert host.asked == [None, "bytes=5000-"]
+    assert await download_whole(net) == VIDEO
+    assert host.ranges == [None, "bytes=5000-"]
 
 
 async def test_a_part_that_ends_one_byte_into_a_block_is_gone_on_with(net: Net) -> None:
     """What is here is read again in blocks."""
     at = partial.CHECKPOINT_BYTES + 1
     host = ResultHost(box(b"ftyp", b"mp42") + box(b"moov", bytes(90)) + box(b"mdat", bytes(at)))
-    await broken_off(net, host, at)
+    await interrupt_download(net, host, at)
 
-    assert await stored(net) == host.content
-    assert host.asked == [None, f"bytes={at}-"]
+    assert await download_whole(net) == host.content
+    assert host.ranges == [None, f"bytes={at}-"]
 
 
 async def test_the_same_etag_elsewhere_vouches_for_nothing(net: Net) -> None:
     host = ResultHost()
-    await broken_off(net, host, 5000)
+    await interrupt_download(net, host, 5000)
     host.content = OTHER
 
-    assert await stored(net, url=LINK.replace("a.mp4", "b.mp4")) == OTHER
+    assert await download_whole(net, url=LINK.replace("a.mp4", "b.mp4")) == OTHER
 
 
 async def test_the_same_etag_behind_another_redirect_vouches_for_nothing(net: Net) -> None:
@@ -193,15 +193,15 @@ async def test_the_same_etag_behind_another_redirect_vouches_for_nothing(net: Ne
         await net.fetch(TASK)
     to = "two.test"
 
-    assert await stored(net) == OTHER
+    assert await download_whole(net) == OTHER
 
 
 async def test_a_fresh_signature_of_the_same_link_goes_on(net: Net) -> None:
     host = ResultHost()
-    await broken_off(net, host, 5000, url=f"{LINK}?signature=old")
+    await interrupt_download(net, host, 5000, url=f"{LINK}?signature=old")
 
-    assert await stored(net, url=f"{LINK}?signature=new") == VIDEO
-    assert host.asked == [None, "bytes=5000-"]
+    assert await download_whole(net, url=f"{LINK}?signature=new") == VIDEO
+    assert host.ranges == [None, "bytes=5000-"]
 
 
 @virtual_time()
@@ -210,7 +210,7 @@ async def test_a_cancelled_download_is_gone_on_with(net: Net) -> None:
 
     async def stalls(request: httpx.Request) -> httpx.Response:
         answer = await host.answer(request)
-        if len(host.asked) == 1:
+        if len(host.ranges) == 1:
             answer.stream = Stalled(VIDEO[:5000])
         return answer
 
@@ -219,8 +219,8 @@ async def test_a_cancelled_download_is_gone_on_with(net: Net) -> None:
         await net.fetch(TASK)
 
     assert cancelled.cancelled_caught
-    assert await stored(net) == VIDEO
-    assert host.asked == [None, "bytes=5000-"]
+    assert await download_whole(net) == VIDEO
+    assert host.ranges == [None, "bytes=5000-"]
 
 
 class Stalled(BrokenBody):
@@ -266,27 +266,27 @@ async def test_what_its_note_does_not_prove_is_fetched_again(
     net: Net, damage: Callable[[Net], object]
 ) -> None:
     host = ResultHost()
-    await broken_off(net, host, 5000)
+    await interrupt_download(net, host, 5000)
     damage(net)
 
-    assert await stored(net) == VIDEO
-    assert host.asked == [None, None]
+    assert await download_whole(net) == VIDEO
+    assert host.ranges == [None, None]
 
 
 async def test_bytes_that_came_after_the_note_are_fetched_again(net: Net) -> None:
     host = ResultHost()
-    await broken_off(net, host, 5000)
+    await interrupt_download(net, host, 5000)
     with part_of(net).open("ab") as part:
         part.write(b"unproven" * 5000)
 
-    assert await stored(net) == VIDEO
-    assert host.asked == [None, "bytes=5000-"]
+    assert await download_whole(net) == VIDEO
+    assert host.ranges == [None, "bytes=5000-"]
 
 
 async def test_a_part_that_is_whole_needs_no_link_any_more(net: Net) -> None:
     """As a process leaves it that is killed just before it gives the video its name."""
     net.usual = ResultHost().answer
-    await broken_off(net, ResultHost(), 5000)
+    await interrupt_download(net, ResultHost(), 5000)
     note = json.loads(note_of(net).read_text("utf-8"))
     note |= {"size": len(VIDEO), "sha256": hashlib.sha256(VIDEO).hexdigest()}
     part_of(net).write_bytes(VIDEO)
@@ -294,7 +294,7 @@ async def test_a_part_that_is_whole_needs_no_link_any_more(net: Net) -> None:
     net.usual = None
     net.answers["static.geekai.co"] = httpx.Response(404)
 
-    assert await stored(net) == VIDEO
+    assert await download_whole(net) == VIDEO
 
 
 async def test_a_video_whose_sync_failed_is_fetched_again(
@@ -312,8 +312,8 @@ async def test_a_video_whose_sync_failed_is_fetched_again(
         with pytest.raises(StorageUnavailable, match="Input/output"):
             await net.fetch(TASK)
 
-    assert await stored(net) == VIDEO
-    assert host.asked == [None, None]
+    assert await download_whole(net) == VIDEO
+    assert host.ranges == [None, None]
 
 
 # One writer
@@ -325,7 +325,7 @@ async def test_two_that_fetch_one_video_never_write_the_same_part(net: Net) -> N
     async def slowly(_: httpx.Request) -> httpx.Response:
         arrived.set()
         await go_on.wait()
-        return file(VIDEO)
+        return file_reply(VIDEO)
 
     net.usual = slowly
     async with anyio.create_task_group() as tasks:
@@ -348,10 +348,10 @@ async def test_a_disk_without_locks_holds_videos_all_the_same(
 
     monkeypatch.setattr(fcntl, "flock", no_locks)
     host = ResultHost()
-    await broken_off(net, host, 5000)
+    await interrupt_download(net, host, 5000)
 
-    assert await stored(net) == VIDEO
-    assert host.asked == [None, None]
+    assert await download_whole(net) == VIDEO
+    assert host.ranges == [None, None]
 
 
 # A disk that fills up meanwhile
@@ -376,8 +376,8 @@ async def test_a_disk_that_fills_up_meanwhile_loses_nothing(
             await net.fetch(TASK)
     left[0] = 1000
 
-    assert await stored(net) == VIDEO
-    assert host.asked == [None, "bytes=5000-", "bytes=5000-"]
+    assert await download_whole(net) == VIDEO
+    assert host.ranges == [None, "bytes=5000-", "bytes=5000-"]
 
 
 # A host that lies

@@ -7,7 +7,7 @@ import anyio.to_thread
 import pytest
 from trio.testing import MockClock
 
-from support.clock import in_place
+from support.clock import run_without_thread
 from support.world import Era, World
 
 
@@ -20,7 +20,7 @@ def anyio_backend() -> tuple[str, dict[str, Any]]:
 @pytest.fixture
 def virtual_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """No threads: a clock that jumps while a thread works would jump over it."""
-    monkeypatch.setattr(anyio.to_thread, "run_sync", in_place)
+    monkeypatch.setattr(anyio.to_thread, "run_sync", run_without_thread)
 
 
 @pytest.fixture(params=["auto", "legacy"])

@@ -74,16 +74,16 @@ async def at_every_step(folder: Path, run: Run, *, left_by: World | None = None)
     step = 0
     while True:
         step += 1
-        here = World(folder / str(step), service=left_by.service if left_by else service())
+        world = World(folder / str(step), service=left_by.service if left_by else service())
         if left_by is not None:
-            shutil.copytree(left_by.folder, here.folder)
+            shutil.copytree(left_by.folder, world.folder)
         meant = CancelAt(step)
-        await run(here, meant)
-        assert open_files_in(here.folder) == [], f"step {step}"
-        async with here.app():
+        await run(world, meant)
+        assert open_files_in(world.folder) == [], f"step {step}"
+        async with world.app():
             await anyio.sleep(SETTLED)
-        assert nothing_lost(here), f"step {step}"
-        shutil.rmtree(here.folder, ignore_errors=True)
+        assert all_paid_videos_stored(world), f"step {step}"
+        shutil.rmtree(world.folder, ignore_errors=True)
         if meant.left > 0:
             return step
 
@@ -95,24 +95,24 @@ def service() -> ScriptedGeekAI:
     return ScriptedGeekAI(clock=now, before_charge=takes_a_moment, on_create=takes_a_moment)
 
 
-def nothing_lost(here: World) -> bool:
+def all_paid_videos_stored(world: World) -> bool:
     """Each task was paid for once, and its whole video is on the disk; there is no other."""
-    with closing(sqlite3.connect(here.state / "ledger.sqlite3")) as ledger:
+    with closing(sqlite3.connect(world.state / "ledger.sqlite3")) as ledger:
         found = ledger.execute("SELECT status, file_status, file_path FROM task").fetchall()
     stored = all(row[:2] == ("succeed", "stored") for row in found)
     whole = stored and all(Path(path).read_bytes() == VIDEO for *_, path in found)
-    return whole and len(here.service.charges) == len(found) <= 1
+    return whole and len(world.service.charges) == len(found) <= 1
 
 
-async def seen_to_its_end(engine: Engine, task_id: str) -> None:
+async def wait_until_settled(engine: Engine, task_id: str) -> None:
     async with aclosing(engine.follow(task_id, wait_seconds=SETTLED)) as states:
         async for _ in states:
             pass
 
 
 async def test_the_caller_of_a_submission_may_give_up_anywhere(folder: Path) -> None:
-    async def submitted(here: World, meant: CancelAt) -> None:
-        async with here.app() as app:
+    async def submitted(world: World, meant: CancelAt) -> None:
+        async with world.app() as app:
             with meant:
                 await app.engine.submit(REQUEST)
 
@@ -122,16 +122,16 @@ async def test_the_caller_of_a_submission_may_give_up_anywhere(folder: Path) -> 
 async def test_a_server_may_be_asked_to_go_anywhere_from_its_start_to_the_file(
     folder: Path,
 ) -> None:
-    async def served(here: World, meant: CancelAt) -> None:
+    async def served(world: World, meant: CancelAt) -> None:
         with meant:
-            async with here.app() as app:
+            async with world.app() as app:
                 task, _ = await app.engine.submit(REQUEST)
-                await seen_to_its_end(app.engine, task.id)
+                await wait_until_settled(app.engine, task.id)
 
     assert await at_every_step(folder, served) > FEW
 
 
-async def test_a_server_may_be_asked_to_go_anywhere_while_it_takes_up_the_journal(
+async def test_a_server_may_be_stopped_anywhere_while_it_replays_the_journal(
     folder: Path,
 ) -> None:
     before = World(folder / "before", service=service())
@@ -146,23 +146,23 @@ async def test_a_server_may_be_asked_to_go_anywhere_while_it_takes_up_the_journa
     with closing(sqlite3.connect(before.state / "ledger.sqlite3")) as disk:
         disk.execute("DROP TRIGGER full")
 
-    async def taken_up(here: World, meant: CancelAt) -> None:
+    async def taken_up(world: World, meant: CancelAt) -> None:
         with meant:
-            async with here.app():
+            async with world.app():
                 await anyio.sleep(1)
 
     assert await at_every_step(folder, taken_up, left_by=before) > FEW
 
 
 async def test_whoever_waits_for_a_video_may_give_up_anywhere(folder: Path) -> None:
-    async def waited_for(here: World, meant: CancelAt) -> None:
-        async with here.app() as app:
+    async def waited_for(world: World, meant: CancelAt) -> None:
+        async with world.app() as app:
             task, _ = await app.engine.submit(REQUEST)
             with meant:
                 found = await app.engine.find_or_import(task.id)
-                await seen_to_its_end(app.engine, found.id)
+                await wait_until_settled(app.engine, found.id)
             # By this very server, and not only by the next.
-            await seen_to_its_end(app.engine, task.id)
-            assert nothing_lost(here)
+            await wait_until_settled(app.engine, task.id)
+            assert all_paid_videos_stored(world)
 
     assert await at_every_step(folder, waited_for) > FEW

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from geekai_video_mcp.domain.admission import Limits
-from support.fake_geekai import always, once, refusal
+from support.fake_geekai import always_answer, answer_once, api_error
 from support.world import World, call, structured, text
 
 DAY = 24 * 3600.0
@@ -61,10 +61,10 @@ async def test_a_place_is_kept_at_every_stage_under_way(
     async def in_a_while(_: httpx.Request) -> None:
         await anyio.sleep(30)
 
-    limited = refusal(429, "rate_limit", "slow down")
+    limited = api_error(429, "rate_limit", "slow down")
     limited.headers["Retry-After"] = "40"
     world.limits = Limits(per_day=50, in_flight=1)
-    world.service.before_charge, world.service.on_create = once(limited), in_a_while
+    world.service.before_charge, world.service.on_create = answer_once(limited), in_a_while
     world.service.job_seconds = 120
     async with world.client() as client, anyio.create_task_group() as callers:
         callers.start_soon(partial(call, client, "generate_video", prompt="one"))
@@ -96,7 +96,7 @@ async def test_a_repeat_needs_no_room_under_the_caps(world: World) -> None:
 
 async def test_what_was_refused_gives_its_place_back(world: World) -> None:
     world.limits = Limits(per_day=1, in_flight=1)
-    world.service.before_charge = once(refusal(400, "bad", "no"))
+    world.service.before_charge = answer_once(api_error(400, "bad", "no"))
     async with world.client() as client:
         await call(client, "generate_video", prompt="one")
         works = await call(client, "generate_video", prompt="two")
@@ -106,7 +106,7 @@ async def test_what_was_refused_gives_its_place_back(world: World) -> None:
 
 async def test_an_unknown_outcome_keeps_its_place(world: World) -> None:
     world.limits = Limits(per_day=50, in_flight=1)
-    world.service.on_create = always(httpx.ReadError("reset"))
+    world.service.on_create = always_answer(httpx.ReadError("reset"))
     async with world.client() as client:
         await call(client, "generate_video", prompt="one")
         await anyio.sleep(3600)

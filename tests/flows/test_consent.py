@@ -18,7 +18,7 @@ from mcp_types import (
 from geekai_video_mcp.config import CONFIRM_ALWAYS, SANDBOX_URL
 from geekai_video_mcp.domain.admission import Limits
 from geekai_video_mcp.server.confirmation import ANSWER_TIMEOUT, INPUT_KEY
-from support.fake_geekai import always, documented_reply, refusal
+from support.fake_geekai import always_answer, api_error, documented_reply
 from support.tasks import Tasks
 from support.world import World, call, structured, text
 
@@ -49,7 +49,7 @@ class Person:
 
 
 @pytest.fixture(autouse=True)
-def asking(world: World) -> None:
+def ask_before_paying(world: World) -> None:
     world.confirm_above = CONFIRM_ALWAYS
 
 
@@ -110,7 +110,7 @@ async def test_anything_but_yes_charges_nothing(
     assert world.service.requests == []
 
 
-async def test_a_client_that_cannot_ask_is_told_the_policy_and_the_ways_out(world: World) -> None:
+async def test_a_client_that_cannot_ask_is_shown_the_policy_and_the_remedies(world: World) -> None:
     world.confirm_above = 0.5
     async with world.client() as client:
         refused = await call(client, "generate_video", prompt="a fox", model=EACH)
@@ -179,7 +179,7 @@ async def test_a_task_comes_after_the_question_for_clients_of_the_extension(worl
         await call(client, "generate_video", prompt="a fox")
 
     assert len(person.read) == 1
-    assert bool(tasks.seen) == (world.era == "auto")
+    assert bool(tasks.results) == (world.era == "auto")
     assert world.service.charges == ["a fox"]
 
 
@@ -199,13 +199,13 @@ async def test_a_person_who_says_nothing_has_not_agreed(world: World) -> None:
 @NEW
 async def test_a_reply_sent_again_finds_the_task_that_it_has_paid_for(world: World) -> None:
     async with world.client(person=Person()) as client:
-        asked = await question(client, prompt="a fox")
-        first = structured(await reply(client, asked, prompt="a fox"))
-        soon = structured(await reply(client, asked, prompt="a fox"))
+        pending = await get_question(client, prompt="a fox")
+        first = structured(await answer_yes(client, pending, prompt="a fox"))
+        soon = structured(await answer_yes(client, pending, prompt="a fox"))
         await call(client, "get_video_task", task_id=first["task_id"], wait_seconds=45)
         await anyio.sleep(120)  # the same request is a new wish by now
-        late = structured(await reply(client, asked, prompt="a fox"))
-        fresh = await question(client, prompt="a fox")
+        late = structured(await answer_yes(client, pending, prompt="a fox"))
+        fresh = await get_question(client, prompt="a fox")
 
     assert soon["task_id"] == late["task_id"] == first["task_id"]
     assert soon["deduplicated"] is late["deduplicated"] is True
@@ -217,10 +217,10 @@ async def test_a_reply_sent_again_finds_the_task_that_it_has_paid_for(world: Wor
 async def test_replies_sent_at_the_same_time_pay_once(world: World) -> None:
     made: list[str] = []
     async with world.client(person=Person()) as client:
-        asked = await question(client, prompt="a fox")
+        pending = await get_question(client, prompt="a fox")
 
         async def once() -> None:
-            made.append(structured(await reply(client, asked, prompt="a fox"))["task_id"])
+            made.append(structured(await answer_yes(client, pending, prompt="a fox"))["task_id"])
 
         async with anyio.create_task_group() as tasks:
             for _ in range(3):
@@ -233,11 +233,11 @@ async def test_replies_sent_at_the_same_time_pay_once(world: World) -> None:
 @NEW
 async def test_a_reply_for_what_was_refused_is_used_up_as_well(world: World) -> None:
     async with world.client(person=Person()) as client:
-        asked = await question(client, prompt="a fox")
-        world.service.before_charge = always(refusal(400, "invalid", "no"))
-        first = structured(await reply(client, asked, prompt="a fox"))
+        pending = await get_question(client, prompt="a fox")
+        world.service.before_charge = always_answer(api_error(400, "invalid", "no"))
+        first = structured(await answer_yes(client, pending, prompt="a fox"))
         world.service.before_charge = documented_reply
-        again = structured(await reply(client, asked, prompt="a fox"))
+        again = structured(await answer_yes(client, pending, prompt="a fox"))
 
     assert again["task_id"] == first["task_id"]
     assert world.service.charges == []
@@ -249,9 +249,9 @@ async def test_a_reply_is_good_for_its_own_arguments_alone(
     world: World, other: Mapping[str, Any]
 ) -> None:
     async with world.client(person=Person()) as client:
-        asked = await question(client, prompt="a fox")
+        pending = await get_question(client, prompt="a fox")
         with pytest.raises(MCPError) as caught:
-            await reply(client, asked, **other)
+            await answer_yes(client, pending, **other)
 
     assert caught.value.code == -32602
     assert world.service.requests == []
@@ -274,29 +274,29 @@ async def test_an_answer_to_no_question_is_asked_anew(world: World) -> None:
 @NEW
 async def test_what_another_server_has_sealed_is_refused(world: World) -> None:
     async with world.client(person=Person()) as client:
-        asked = await question(client, prompt="a fox")
+        pending = await get_question(client, prompt="a fox")
     async with world.client(person=Person()) as client:
         with pytest.raises(MCPError) as caught:
-            await reply(client, asked, prompt="a fox")
+            await answer_yes(client, pending, prompt="a fox")
 
     assert caught.value.code == -32602
     assert world.service.requests == []
 
 
-async def question(client: Client, **arguments: Any) -> InputRequiredResult:  # noqa: ANN401 - JSON
+async def get_question(client: Client, **arguments: Any) -> InputRequiredResult:  # noqa: ANN401 - JSON
     """What the server asks before it makes this call's video."""
     result = await client.session.call_tool("generate_video", arguments, allow_input_required=True)
     assert isinstance(result, InputRequiredResult)
     return result
 
 
-async def reply(client: Client, asked: InputRequiredResult, **arguments: Any) -> Any:  # noqa: ANN401 - JSON
+async def answer_yes(client: Client, pending: InputRequiredResult, **arguments: Any) -> Any:  # noqa: ANN401 - JSON
     """The same call with a yes."""
-    assert asked.input_requests
+    assert pending.input_requests
     return await client.session.call_tool(
         "generate_video",
         arguments,
-        input_responses=dict.fromkeys(asked.input_requests, YES),
-        request_state=asked.request_state,
+        input_responses=dict.fromkeys(pending.input_requests, YES),
+        request_state=pending.request_state,
         allow_input_required=True,
     )

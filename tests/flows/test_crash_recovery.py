@@ -16,7 +16,7 @@ from geekai_video_mcp.domain.requests import GenerationRequest
 from geekai_video_mcp.domain.retries import INTENT_TTL
 from geekai_video_mcp.domain.statuses import Status
 from geekai_video_mcp.ledger import Ledger, ProcessRegistry
-from support.fake_geekai import always, estimating, refusal
+from support.fake_geekai import always_answer, answer_with_estimate, api_error
 from support.world import World, call, now, structured, text
 
 REQUEST = GenerationRequest(
@@ -24,7 +24,7 @@ REQUEST = GenerationRequest(
 ).body
 
 
-async def left_behind(
+async def leave_task(
     world: World, *, sending: bool = False, age: float = 1.0, owner: str = "dead"
 ) -> Task:
     """A task whose process died before a byte left, or while the POST was under way."""
@@ -39,7 +39,7 @@ async def left_behind(
 
 
 async def test_a_request_that_was_under_way_is_unknown_and_stays_unsent(world: World) -> None:
-    task = await left_behind(world, sending=True)
+    task = await leave_task(world, sending=True)
     async with world.client() as one, world.client():
         await anyio.sleep(3600)
         shown = await call(one, "get_video_task", task_id=task.id)
@@ -55,7 +55,7 @@ async def test_a_request_that_was_under_way_is_unknown_and_stays_unsent(world: W
 
 
 async def test_a_request_that_never_left_is_sent_once_by_whoever_comes(world: World) -> None:
-    task = await left_behind(world)
+    task = await leave_task(world)
     async with world.client() as one, world.client():
         await anyio.sleep(60)
         done = structured(await call(one, "get_video_task", task_id=task.id, wait_seconds=45))
@@ -65,7 +65,7 @@ async def test_a_request_that_never_left_is_sent_once_by_whoever_comes(world: Wo
 
 
 async def test_a_request_nobody_expects_any_more_is_not_sent(world: World) -> None:
-    task = await left_behind(world, age=3600)
+    task = await leave_task(world, age=3600)
     async with world.client() as client:
         await anyio.sleep(60)
         shown = await call(client, "get_video_task", task_id=task.id)
@@ -80,8 +80,8 @@ async def test_a_request_nobody_expects_any_more_is_not_sent(world: World) -> No
 
 
 async def test_what_is_not_sent_takes_nothing_of_the_budget(world: World) -> None:
-    await left_behind(world, sending=True)
-    await left_behind(world, age=3600)
+    await leave_task(world, sending=True)
+    await leave_task(world, age=3600)
     async with world.app():
         await anyio.sleep(60)
     ledger = await Ledger.open(world.state)
@@ -94,17 +94,17 @@ async def test_what_is_not_sent_takes_nothing_of_the_budget(world: World) -> Non
 async def test_a_request_is_sent_to_the_last_moment_that_someone_may_expect_it(
     world: World,
 ) -> None:
-    await left_behind(world, age=INTENT_TTL)
+    await leave_task(world, age=INTENT_TTL)
     async with world.app():
         await anyio.sleep(1)
 
     assert world.service.charges == ["a fox"]
 
 
-async def test_what_is_sent_for_a_dead_server_is_looked_after_at_once(world: World) -> None:
+async def test_what_is_sent_for_a_dead_server_is_polled_at_once(world: World) -> None:
     world.service.job_seconds = 2.0
-    world.service.on_create = estimating(world.service, seconds=2.0)
-    await left_behind(world)
+    world.service.on_create = answer_with_estimate(world.service, seconds=2.0)
+    await leave_task(world)
     async with world.client():
         await anyio.sleep(4)
 
@@ -118,7 +118,7 @@ async def test_what_is_sent_for_a_dead_server_is_not_given_up_on_the_way(world: 
         await anyio.sleep(25)
 
     world.service.on_create = slowly
-    task = await left_behind(world)
+    task = await leave_task(world)
     async with world.client() as client:
         await anyio.sleep(22)
         meanwhile = structured(
@@ -129,8 +129,8 @@ async def test_what_is_sent_for_a_dead_server_is_not_given_up_on_the_way(world: 
 
 
 async def test_nobody_needs_a_key_to_say_that_an_outcome_is_unknown(world: World) -> None:
-    under_way = await left_behind(world, sending=True)
-    unsent, fresh = await left_behind(world, age=3600), await left_behind(world)
+    under_way = await leave_task(world, sending=True)
+    unsent, fresh = await leave_task(world, age=3600), await leave_task(world)
     other = World(world.folder, era=world.era, service=world.service, account="another key")
     async with other.client() as client:
         await anyio.sleep(60)
@@ -193,7 +193,7 @@ async def test_a_refusal_of_an_earlier_attempt_says_nothing_of_a_later_one(world
         (task,) = await ledger.unfinished(world.account)
         await ledger.change(task.id, lambda task: replace(task, attempt=task.attempt + 1))
         await ledger.close()
-        return refusal(400, "bad", "no")
+        return api_error(400, "bad", "no")
 
     world.service.before_charge = after_another_was_made
     async with world.app() as app:
@@ -213,7 +213,7 @@ async def test_a_sweep_that_read_too_early_gives_up_nothing_that_was_answered(wo
 
 
 async def test_a_sweep_that_read_too_early_leaves_the_reason_as_it_was_given(world: World) -> None:
-    world.service.on_create = always(httpx.ReadError("reset"))
+    world.service.on_create = always_answer(httpx.ReadError("reset"))
     async with world.app() as app:
         task, _ = await app.engine.submit(GenerationRequest(Media.VIDEO, REQUEST))
         as_it_was = replace(task, status=Status.SUBMITTING)
@@ -228,7 +228,7 @@ async def test_a_sweep_that_read_an_earlier_attempt_gives_up_no_later_one(world:
     async with world.app() as app:
         await anyio.sleep(1)  # past the sweep at its start
         with ProcessRegistry(world.state) as other:
-            task = await left_behind(world, sending=True, owner=other.own_id)
+            task = await leave_task(world, sending=True, owner=other.own_id)
         as_it_was = replace(task, attempt=0)
         await app.engine._recovery.resume(as_it_was)  # pyright: ignore[reportPrivateUsage]
         found = await app.engine.find_or_import(task.id)
@@ -237,7 +237,7 @@ async def test_a_sweep_that_read_an_earlier_attempt_gives_up_no_later_one(world:
 
 
 @pytest.mark.parametrize("sent", [False, True])
-async def test_a_disk_that_takes_no_record_is_told_with_what_it_cost(
+async def test_a_disk_that_takes_no_record_is_reported_with_what_it_cost(
     world: World, *, sent: bool
 ) -> None:
     """A trigger stands for the full disk: this statement fails, all others work."""
@@ -283,7 +283,7 @@ async def test_a_connection_that_cannot_be_prepared_costs_nothing(
     }
 
 
-async def test_an_output_folder_that_is_full_is_told_and_tried_again(world: World) -> None:
+async def test_a_full_output_folder_is_reported_and_retried(world: World) -> None:
     world.output.parent.mkdir(parents=True, exist_ok=True)
     world.output.touch()
     async with world.client() as client:

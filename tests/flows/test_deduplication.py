@@ -7,7 +7,7 @@ import anyio
 import httpx
 import pytest
 
-from support.fake_geekai import always, once, refusal
+from support.fake_geekai import always_answer, answer_once, api_error
 from support.world import World, call, structured, text
 
 
@@ -40,7 +40,9 @@ async def test_a_call_cut_off_before_its_answer_is_joined_by_the_next(world: Wor
     assert world.service.charges == ["a fox"]
 
 
-async def test_the_same_call_a_minute_after_its_result_was_read_is_a_new_wish(world: World) -> None:
+async def test_the_same_call_a_minute_after_its_result_was_read_is_a_new_request(
+    world: World,
+) -> None:
     async with world.client() as client:
         first = structured(await call(client, "generate_video", prompt="a fox"))
         done = structured(
@@ -102,7 +104,7 @@ async def test_the_order_of_members_makes_no_other_request(world: World) -> None
     ],
     ids=",".join,
 )
-async def test_another_wish_is_another_video(world: World, other: dict[str, object]) -> None:
+async def test_another_request_is_another_video(world: World, other: dict[str, object]) -> None:
     async with world.client() as client:
         await call(client, "generate_video", prompt="a fox")
         second = structured(await call(client, "generate_video", **other))
@@ -153,13 +155,13 @@ async def test_a_key_names_one_request_for_good(world: World) -> None:
 
 
 async def test_the_way_to_another_take_that_a_repeat_names_is_one(world: World) -> None:
-    wish = {"prompt": "a fox", "idempotency_key": "shot 1"}
+    arguments = {"prompt": "a fox", "idempotency_key": "shot 1"}
     async with world.client() as client:
-        first = structured(await call(client, "generate_video", **wish))
-        again = text(await call(client, "generate_video", **wish))
-        refused = await call(client, "generate_video", **wish, variation=2)
-        wish["idempotency_key"] = "shot 2"
-        second = structured(await call(client, "generate_video", **wish))
+        first = structured(await call(client, "generate_video", **arguments))
+        again = text(await call(client, "generate_video", **arguments))
+        refused = await call(client, "generate_video", **arguments, variation=2)
+        arguments["idempotency_key"] = "shot 2"
+        second = structured(await call(client, "generate_video", **arguments))
 
     assert "add a new idempotency_key." in again
     assert "variation" not in again
@@ -203,7 +205,9 @@ async def test_two_services_may_use_the_same_key(world: World) -> None:
     assert not second["deduplicated"]
 
 
-async def test_the_same_wish_with_another_key_of_geekais_is_not_a_repeat(world: World) -> None:
+async def test_the_same_request_with_another_key_of_geekais_is_not_a_duplicate(
+    world: World,
+) -> None:
     async with world.client() as client:
         await call(client, "generate_video", prompt="a fox")
     other = World(world.folder, era=world.era, service=world.service, account="another key")
@@ -215,7 +219,7 @@ async def test_the_same_wish_with_another_key_of_geekais_is_not_a_repeat(world: 
 
 
 async def test_what_was_refused_is_not_what_the_next_call_repeats(world: World) -> None:
-    world.service.before_charge = once(refusal(402, "insufficient_balance", "top up"))
+    world.service.before_charge = answer_once(api_error(402, "insufficient_balance", "top up"))
     async with world.client() as client:
         refused = await call(client, "generate_video", prompt="a fox")
         works = structured(await call(client, "generate_video", prompt="a fox"))
@@ -238,7 +242,7 @@ async def test_of_two_that_a_call_may_repeat_it_is_the_newer(world: World) -> No
 
 async def test_what_was_refused_may_be_asked_again_with_the_same_key(world: World) -> None:
     """Nothing was charged: once the account is topped up, the same call must work."""
-    world.service.before_charge = once(refusal(402, "insufficient_balance", "top up"))
+    world.service.before_charge = answer_once(api_error(402, "insufficient_balance", "top up"))
     async with world.client() as client:
         refused = await call(client, "generate_video", prompt="a fox", idempotency_key="k")
         works = structured(
@@ -253,7 +257,7 @@ async def test_what_was_refused_may_be_asked_again_with_the_same_key(world: Worl
     assert world.service.charges == ["a fox"]
 
 
-async def test_what_failed_and_was_told_may_be_tried_again_at_once(world: World) -> None:
+async def test_a_failure_that_was_delivered_may_be_tried_again_at_once(world: World) -> None:
     world.service.error = {"code": "moderation", "message": "no foxes"}
     async with world.client() as client:
         first = structured(await call(client, "generate_video", prompt="a fox"))
@@ -266,8 +270,10 @@ async def test_what_failed_and_was_told_may_be_tried_again_at_once(world: World)
     assert retried["task_id"] != first["task_id"]
 
 
-async def test_an_unknown_outcome_is_never_repeated_however_often_it_was_told(world: World) -> None:
-    world.service.on_create = always(httpx.ReadError("reset"))
+async def test_an_unknown_outcome_is_never_repeated_however_often_it_was_delivered(
+    world: World,
+) -> None:
+    world.service.on_create = always_answer(httpx.ReadError("reset"))
     async with world.client() as client:
         first = structured(await call(client, "generate_video", prompt="a fox"))
         await call(client, "get_video_task", task_id=first["task_id"])
@@ -286,12 +292,12 @@ async def test_an_unknown_outcome_that_was_found_is_followed_and_not_paid_for_ag
 ) -> None:
     """That its outcome is unknown was told long ago; how it ended was not."""
     world.service.job_seconds = 900
-    world.service.on_create = once(httpx.ReadError("reset"))
+    world.service.on_create = answer_once(httpx.ReadError("reset"))
     async with world.client() as client:
         first = structured(await call(client, "generate_video", prompt="a fox"))
         (charged,) = world.service.jobs
-        async with world.resolver() as desk:
-            await desk.attach(first["task_id"], charged)
+        async with world.resolver() as resolver:
+            await resolver.attach(first["task_id"], charged)
         await anyio.sleep(120)
         again = structured(await call(client, "generate_video", prompt="a fox"))
 

@@ -43,7 +43,7 @@ async def test_it_shows_the_request_as_it_would_be_sent(world: World) -> None:
     assert len(text(shown)) < 1000
 
 
-async def test_it_tells_a_known_price_with_its_source_and_date(world: World) -> None:
+async def test_it_shows_a_known_price_with_its_source_and_date(world: World) -> None:
     async with world.client() as client:
         each = structured(
             await call(client, "generate_video", prompt="a fox", model="cogvideox-3", dry_run=True)
@@ -71,7 +71,7 @@ async def test_a_price_that_is_not_known_is_not_made_up(world: World) -> None:
             assert "cost_cny" not in shown["dry_run"]
 
 
-async def test_it_tells_what_the_caps_leave(world: World) -> None:
+async def test_it_shows_what_the_caps_leave(world: World) -> None:
     world.limits = Limits(per_day=2, in_flight=5)
     async with world.client() as client:
         await call(client, "generate_video", prompt="one")
@@ -87,7 +87,7 @@ async def test_it_tells_what_the_caps_leave(world: World) -> None:
     assert "GEEKAI_MAX_VIDEOS_PER_DAY" in structured(none)["dry_run"]["refused"]
 
 
-async def test_it_tells_which_task_the_call_would_repeat(world: World) -> None:
+async def test_it_shows_which_task_the_call_would_duplicate(world: World) -> None:
     async with world.client() as client:
         first = structured(await call(client, "generate_video", prompt="a fox"))
         shown = await call(client, "generate_video", prompt="a fox", dry_run=True)
@@ -110,7 +110,7 @@ async def test_it_foresees_a_new_video_where_the_call_would_make_one(world: Worl
     assert "duplicate_of" not in structured(later)["dry_run"]
 
 
-async def test_it_tells_that_no_place_is_left_under_way(world: World) -> None:
+async def test_it_shows_that_the_cap_in_flight_is_reached(world: World) -> None:
     world.limits = Limits(per_day=50, in_flight=1)
     async with world.client() as client:
         await call(client, "generate_video", prompt="one")

@@ -56,7 +56,7 @@ def _written(descriptor: int, size: int) -> bool:
 
 @pytest.mark.usefixtures("virtual_time")
 @pytest.mark.parametrize("restarted", [False, True])
-async def test_an_answer_that_finds_the_disk_full_is_taken_up_when_there_is_room(
+async def test_an_answer_that_finds_the_disk_full_is_replayed_when_there_is_room(
     small_disk: Path, *, restarted: bool
 ) -> None:
     filler = small_disk / "filler"
@@ -64,24 +64,24 @@ async def test_an_answer_that_finds_the_disk_full_is_taken_up_when_there_is_room
     async def fill_it(_: httpx.Request) -> None:
         fill(filler)
 
-    here = World(small_disk, service=ScriptedGeekAI(clock=now, on_create=fill_it))
-    async with here.client() as client:
+    full_world = World(small_disk, service=ScriptedGeekAI(clock=now, on_create=fill_it))
+    async with full_world.client() as client:
         lost = await call(client, "generate_video", prompt="a fox")
         await anyio.sleep(0 if restarted else 30)
         refused = await call(client, "generate_video", prompt="a hare")
-        (task,) = await here.tasks()
+        (task,) = await full_world.tasks()
         if not restarted:
             filler.unlink()
             await anyio.sleep(60)
     filler.unlink(missing_ok=True)
-    async with here.client() as client:
+    async with full_world.client() as client:
         await anyio.sleep(1)
         done = structured(await call(client, "get_video_task", task_id=task.id, wait_seconds=45))
 
     assert lost.is_error
     assert "It may have been charged." in text(lost)
-    assert next(iter(here.service.jobs)) in text(lost)
+    assert next(iter(full_world.service.jobs)) in text(lost)
     assert refused.is_error
     assert "Nothing was charged." in text(refused)
     assert done["task_status"] == "succeed"
-    assert here.service.charges == ["a fox"]
+    assert full_world.service.charges == ["a fox"]

@@ -7,7 +7,7 @@ import anyio
 import httpx
 import pytest
 
-from support.fake_geekai import VIDEO, once
+from support.fake_geekai import VIDEO, answer_once
 from support.world import World, call, structured, text
 
 
@@ -111,7 +111,7 @@ async def test_a_task_made_elsewhere_is_found_though_the_answer_does_not_name_it
             "provider_task_id"
         ]
     newcomer = World(world.folder / "elsewhere", era=world.era, service=world.service)
-    world.service.on_poll = once(httpx.Response(200, json={"task_status": "running"}))
+    world.service.on_poll = answer_once(httpx.Response(200, json={"task_status": "running"}))
     async with newcomer.client() as client:
         found = structured(await call(client, "get_video_task", task_id=theirs, wait_seconds=0))
 
@@ -132,7 +132,7 @@ async def test_a_finished_task_made_elsewhere_is_fetched_at_once(world: World) -
     assert Path(done["file"]).read_bytes() == VIDEO
 
 
-async def test_two_waiters_share_one_watcher(world: World) -> None:
+async def test_two_waiting_calls_share_one_poll_loop(world: World) -> None:
     done: list[str] = []
     async with world.client() as client:
         task_id = structured(await call(client, "generate_video", prompt="a fox"))["task_id"]

@@ -10,10 +10,10 @@ import pytest
 
 from geekai_video_mcp.errors import NOT_CHARGED
 from geekai_video_mcp.media.inputs import allowed_files
-from support.stills import encoded, halves, placed
+from support.stills import encode_image, halves, write_file
 from support.world import Era, World, call, text
 
-SECRET = encoded(halves())
+SECRET = encode_image(halves())
 """A picture by its bytes, so that only its place can be what is refused."""
 
 
@@ -27,26 +27,26 @@ def era() -> Era:
 def home(world: World, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A user's home outside the allowed folders."""
     home = world.folder / "home"
-    placed(home / ".ssh", "id_rsa.png", SECRET)
-    placed(world.output, "own.png", SECRET)
-    placed(world.pictures, "given.png", SECRET)
+    write_file(home / ".ssh", "id_rsa.png", SECRET)
+    write_file(world.output, "own.png", SECRET)
+    write_file(world.pictures, "given.png", SECRET)
     monkeypatch.setenv("HOME", str(home))
     return home
 
 
-async def refused(world: World, *, tool: str = "generate_video", **arguments: Any) -> str:  # noqa: ANN401 - JSON
+async def refusal_of(world: World, *, tool: str = "generate_video", **arguments: Any) -> str:  # noqa: ANN401 - JSON
     """The words in which a call is refused, as it is and as a dry run; nothing was asked for."""
-    said: list[str] = []
+    reason: list[str] = []
     async with world.client() as client:
         for dry_run in (False, True):
             result = await call(client, tool, prompt="a fox", dry_run=dry_run, **arguments)
             assert result.is_error
-            said.append(text(result))
+            reason.append(text(result))
     assert world.service.requests == []
     assert await world.tasks() == []
-    assert said[0] == said[1]
-    assert NOT_CHARGED in said[0]
-    return said[0]
+    assert reason[0] == reason[1]
+    assert NOT_CHARGED in reason[0]
+    return reason[0]
 
 
 def symlink_file(world: World) -> str:
@@ -56,7 +56,7 @@ def symlink_file(world: World) -> str:
 
 def symlink_folder(world: World) -> str:
     (world.pictures / "album").symlink_to(world.folder / "home")
-    placed(world.folder / "home", "a.png", SECRET)
+    write_file(world.folder / "home", "a.png", SECRET)
     return str(world.pictures / "album" / "a.png")
 
 
@@ -66,19 +66,19 @@ def pipe(world: World) -> str:
 
 
 def sibling(world: World) -> str:
-    return str(placed(world.folder / "videos_evil", "a.png", SECRET))
+    return str(write_file(world.folder / "videos_evil", "a.png", SECRET))
 
 
 def dot_file(world: World) -> str:
-    return str(placed(world.pictures, ".hidden.png", SECRET))
+    return str(write_file(world.pictures, ".hidden.png", SECRET))
 
 
 def dot_folder(world: World) -> str:
-    return str(placed(world.pictures / ".git", "a.png", SECRET))
+    return str(write_file(world.pictures / ".git", "a.png", SECRET))
 
 
 def named_png(world: World) -> str:
-    return str(placed(world.pictures, "notes.png", b"root:x:0:0:root:/root:/bin/sh\n"))
+    return str(write_file(world.pictures, "notes.png", b"root:x:0:0:root:/root:/bin/sh\n"))
 
 
 def folder(world: World) -> str:
@@ -91,7 +91,7 @@ def too_long(world: World) -> str:
 
 
 def huge(world: World) -> str:
-    path = placed(world.pictures, "huge.png", SECRET)
+    path = write_file(world.pictures, "huge.png", SECRET)
     os.truncate(path, allowed_files.FILE_LIMIT + 1)
     return str(path)
 
@@ -131,19 +131,19 @@ async def test_a_hostile_path_is_refused_with_the_way_out(world: World, name: st
     make, why = HOSTILE[name]
     path = make(world)
 
-    said = await refused(world, image=path)
+    reason = await refusal_of(world, image=path)
 
-    assert said.startswith("image: ")
-    assert why in said
-    assert path.rstrip("/") not in said.replace(f'"{world.pictures}"', "")
+    assert reason.startswith("image: ")
+    assert why in reason
+    assert path.rstrip("/") not in reason.replace(f'"{world.pictures}"', "")
     if why.startswith(("in no", "of a")):
-        assert "GEEKAI_IMAGE_DIRS" in said
-        assert f'"{world.output}", "{world.pictures}"' in said
+        assert "GEEKAI_IMAGE_DIRS" in reason
+        assert f'"{world.output}", "{world.pictures}"' in reason
 
 
 @pytest.mark.parametrize("path", ["/tmp/a\0.png", "file:///tmp/a%00.png"])  # noqa: S108 - refused
 async def test_a_path_that_ends_early_for_some_programs_is_refused(world: World, path: str) -> None:
-    assert (await refused(world, image=path)).startswith("image: ")
+    assert (await refusal_of(world, image=path)).startswith("image: ")
 
 
 @pytest.mark.parametrize(
@@ -165,14 +165,14 @@ async def test_a_path_that_ends_early_for_some_programs_is_refused(world: World,
 async def test_a_path_is_judged_wherever_it_is_given(
     world: World, arguments: dict[str, Any], where: str
 ) -> None:
-    assert (await refused(world, **arguments)).startswith(where)
+    assert (await refusal_of(world, **arguments)).startswith(where)
 
 
 @pytest.mark.parametrize("field", ["image", "mask"])
 async def test_a_picture_may_not_start_from_any_file_either(world: World, field: str) -> None:
-    said = await refused(world, tool="generate_image", **{field: "/etc/passwd"})
+    reason = await refusal_of(world, tool="generate_image", **{field: "/etc/passwd"})
 
-    assert said.startswith(f"{field}: ")
+    assert reason.startswith(f"{field}: ")
 
 
 LINKS = [
@@ -206,12 +206,12 @@ async def test_a_hostile_link_is_refused_wherever_it_is_given(world: World, link
     }
     extra = {"image_list": [{"image_url": link}], "static_mask": link, "video_list": [link]}
 
-    said = await refused(world, **everywhere, audio=[link], extra_body=extra)
+    reason = await refusal_of(world, **everywhere, audio=[link], extra_body=extra)
 
     for name in (*everywhere, "audio.0", *(f"extra_body.{member}" for member in extra)):
-        assert f"{name}: " in said or f"{name}.0: " in said
-    assert "give an https URL" in said
-    assert link not in said
+        assert f"{name}: " in reason or f"{name}.0: " in reason
+    assert "give an https URL" in reason
+    assert link not in reason
 
 
 # A file that is exchanged between the judgement and the opening
@@ -232,10 +232,10 @@ def exchanged(target: Path, by: Path) -> Callable[[], None]:
 async def test_a_file_that_is_exchanged_after_it_was_judged_is_not_read(
     world: World, home: Path, monkeypatch: pytest.MonkeyPatch, swapped: str, *, walks: bool
 ) -> None:
-    path = placed(world.pictures / "album", "a.png", SECRET)
+    path = write_file(world.pictures / "album", "a.png", SECRET)
     secret = {"album/a.png": home / "a.png", "album": home, ".": home}[swapped]
-    placed(home, "a.png", encoded(halves(8, 8)))
-    placed(home / "album", "a.png", encoded(halves(8, 8)))
+    write_file(home, "a.png", encode_image(halves(8, 8)))
+    write_file(home / "album", "a.png", encode_image(halves(8, 8)))
     judged, swap = allowed_files.locate_file, exchanged(world.pictures / swapped, secret)
 
     def then_exchanged(*arguments: Any) -> tuple[Path, Path]:  # noqa: ANN401 - passed on
@@ -257,8 +257,8 @@ async def test_a_file_that_is_exchanged_after_it_was_judged_is_not_read(
 async def test_a_file_that_was_another_only_while_it_was_opened_is_not_read(
     world: World, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = placed(world.pictures, "a.png", SECRET)
-    elsewhere, opens = placed(home, "a.png", encoded(halves(8, 8))), os.open
+    path = write_file(world.pictures, "a.png", SECRET)
+    elsewhere, opens = write_file(home, "a.png", encode_image(halves(8, 8))), os.open
 
     def exchanging(name: Path, flags: int) -> int:
         del name

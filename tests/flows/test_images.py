@@ -9,11 +9,11 @@ import anyio
 import httpx
 
 from geekai_video_mcp.domain.admission import Limits
-from support.fake_geekai import STILL, always
+from support.fake_geekai import STILL, always_answer
 from support.world import World, call, structured, text
 
 
-async def finished(world: World, **arguments: object) -> dict[str, object]:
+async def finished_image(world: World, **arguments: object) -> dict[str, object]:
     """The structured result of a picture that was waited for."""
     async with world.client() as client:
         started = structured(await call(client, "generate_image", prompt="a fox", **arguments))
@@ -59,7 +59,7 @@ async def test_a_picture_is_asked_for_at_its_own_endpoint_with_what_was_set(worl
 
 
 async def test_the_result_mirrors_geekais_data(world: World) -> None:
-    done = await finished(world)
+    done = await finished_image(world)
 
     url = f"https://geekai.test/files/{done['provider_task_id']}.png"
     assert done["data"] == [{"url": url, "revised_prompt": "a fox, revised"}]
@@ -68,7 +68,7 @@ async def test_the_result_mirrors_geekais_data(world: World) -> None:
 
 async def test_a_picture_in_the_answer_itself_is_saved_and_kept_nowhere_else(world: World) -> None:
     world.service.as_base64 = True
-    done = await finished(world)
+    done = await finished_image(world)
 
     assert Path(str(done["file"])).read_bytes() == STILL
     assert done["data"] == [{"revised_prompt": "a fox, revised"}]
@@ -99,7 +99,7 @@ async def test_a_service_that_answers_at_once_and_names_no_task_has_its_picture_
     world: World,
 ) -> None:
     answer = {"created": 1, "data": [{"url": "https://geekai.test/files/now.png"}]}
-    world.service.on_create = always(httpx.Response(200, json=answer))
+    world.service.on_create = always_answer(httpx.Response(200, json=answer))
     async with world.client() as client:
         done = structured(await call(client, "generate_image", prompt="a fox", **{"async": False}))
 
@@ -120,7 +120,7 @@ async def test_the_same_picture_is_asked_for_once_and_another_take_by_its_number
     assert len(world.service.charges) == 2
 
 
-async def test_a_picture_and_a_video_of_the_same_words_are_two_wishes(world: World) -> None:
+async def test_an_image_and_a_video_of_the_same_prompt_are_two_requests(world: World) -> None:
     async with world.client() as client:
         await call(client, "generate_image", prompt="a fox", model="m")
         await call(client, "generate_video", prompt="a fox", model="m")
@@ -141,7 +141,7 @@ async def test_a_picture_outlives_the_server_that_asked_for_it(world: World) -> 
 async def test_a_picture_whose_answer_never_came_is_unknown_and_never_sent_again(
     world: World,
 ) -> None:
-    world.service.on_create = always(httpx.ReadError("reset"))
+    world.service.on_create = always_answer(httpx.ReadError("reset"))
     async with world.client() as client:
         lost = await call(client, "generate_image", prompt="a fox")
         again = await call(client, "generate_image", prompt="a fox")

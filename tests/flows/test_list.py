@@ -4,7 +4,7 @@ import anyio
 import httpx
 import pytest
 
-from support.fake_geekai import always
+from support.fake_geekai import always_answer
 from support.world import World, call, structured, text
 
 
@@ -50,9 +50,9 @@ async def test_a_status_in_the_assistants_words_filters(
 ) -> None:
     async with world.client() as client:
         await call(client, "generate_video", prompt="a fox")
-        world.service.on_create = always(httpx.ReadError("reset"))
+        world.service.on_create = always_answer(httpx.ReadError("reset"))
         await call(client, "generate_video", prompt="lost")
-        world.service.before_charge = always(httpx.Response(400))
+        world.service.before_charge = always_answer(httpx.Response(400))
         await call(client, "generate_video", prompt="refused")
         shown = await call(client, "list_video_tasks", status=status)
 
@@ -60,7 +60,7 @@ async def test_a_status_in_the_assistants_words_filters(
     assert prompts or "There is no such task." in text(shown)
 
 
-async def test_a_list_is_told_without_asking_the_service(world: World) -> None:
+async def test_a_list_is_shown_without_asking_the_service(world: World) -> None:
     async with world.client() as client:
         await call(client, "generate_video", prompt="a fox")
         before = len(world.service.requests)

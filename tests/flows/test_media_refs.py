@@ -8,23 +8,23 @@ import pytest
 
 from geekai_video_mcp.domain.media_refs import DATA_URI_LIMIT
 from geekai_video_mcp.media.inputs import allowed_files
-from support.fake_geekai import always, file
+from support.fake_geekai import always_answer, file_reply
 from support.stills import (
     BLUE,
     RED,
-    close,
-    content,
-    encoded,
-    film,
+    decode_image,
+    encode_image,
     halves,
-    noise,
-    opened,
-    placed,
-    sideways,
+    is_close,
+    make_video,
+    noise_image,
+    rotated_jpeg,
+    uri_bytes,
+    write_file,
 )
 from support.world import Era, World, call, structured, text
 
-PNG = encoded(halves())
+PNG = encode_image(halves())
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def era() -> Era:
     return "auto"
 
 
-async def sent(world: World, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
+async def sent_body(world: World, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
     """The body that GeekAI got for these arguments."""
     async with world.client() as client:
         result = await call(client, "generate_video", prompt="a fox", **arguments)
@@ -41,7 +41,7 @@ async def sent(world: World, **arguments: Any) -> dict[str, Any]:  # noqa: ANN40
     return list(world.service.jobs.values())[-1].body
 
 
-async def made(world: World, tool: str = "generate_image", **arguments: Any) -> str:  # noqa: ANN401 - JSON
+async def finished_task_id(world: World, tool: str = "generate_image", **arguments: Any) -> str:  # noqa: ANN401 - JSON
     """The id of a finished task."""
     async with world.client() as client:
         started = structured(await call(client, tool, prompt="a still fox", **arguments))
@@ -53,23 +53,23 @@ def serving(still: bytes) -> Any:  # noqa: ANN401 - a script
     """Result files that can really be seen."""
 
     async def script(_: httpx.Request) -> httpx.Response:
-        return file(still)
+        return file_reply(still)
 
     return script
 
 
 @pytest.mark.parametrize("where", ["output", "pictures"])
 async def test_a_file_in_an_allowed_folder_is_sent_as_it_is(world: World, where: str) -> None:
-    path = placed(getattr(world, where) / "album", "a b.png", PNG)
+    path = write_file(getattr(world, where) / "album", "a b.png", PNG)
 
-    body = await sent(
+    body = await sent_body(
         world,
         model="kling-video-v3",
         image=str(path),
         image_tail=f"file://{str(path).replace(' ', '%20')}",
     )
 
-    assert content(body["image"]) == content(body["image_tail"]) == PNG
+    assert uri_bytes(body["image"]) == uri_bytes(body["image_tail"]) == PNG
     assert body["image"].startswith("data:image/png;base64,")
 
 
@@ -79,7 +79,9 @@ async def test_a_file_is_read_as_well_where_no_folder_can_be_walked(
     monkeypatch.setattr(allowed_files, "HAS_DIR_FD", False)
 
     assert (
-        content((await sent(world, image=str(placed(world.pictures, "a.png", PNG))))["image"])
+        uri_bytes(
+            (await sent_body(world, image=str(write_file(world.pictures, "a.png", PNG))))["image"]
+        )
         == PNG
     )
 
@@ -88,16 +90,16 @@ async def test_a_file_in_the_users_home_may_be_named_shortly(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", str(world.folder))
-    placed(world.pictures, "a.png", PNG)
+    write_file(world.pictures, "a.png", PNG)
 
-    assert content((await sent(world, image="~/pictures/a.png"))["image"]) == PNG
+    assert uri_bytes((await sent_body(world, image="~/pictures/a.png"))["image"]) == PNG
 
 
 @pytest.mark.parametrize(
     ("name", "still", "kind"),
     [
-        ("a.jpg", encoded(halves(), "JPEG"), "jpeg"),
-        ("a.webp", encoded(halves(), "WEBP"), "webp"),
+        ("a.jpg", encode_image(halves(), "JPEG"), "jpeg"),
+        ("a.webp", encode_image(halves(), "WEBP"), "webp"),
         ("no-ending", PNG, "png"),
         ("a.jpg", PNG, "png"),
     ],
@@ -105,14 +107,14 @@ async def test_a_file_in_the_users_home_may_be_named_shortly(
 async def test_a_file_is_what_its_bytes_say(
     world: World, name: str, still: bytes, kind: str
 ) -> None:
-    body = await sent(world, image=str(placed(world.pictures, name, still)))
+    body = await sent_body(world, image=str(write_file(world.pictures, name, still)))
 
     assert body["image"].startswith(f"data:image/{kind};base64,")
-    assert content(body["image"]) == still
+    assert uri_bytes(body["image"]) == still
 
 
 async def test_a_picture_is_found_wherever_it_may_be_given(world: World) -> None:
-    path = str(placed(world.pictures, "a.png", PNG))
+    path = str(write_file(world.pictures, "a.png", PNG))
     link = "https://example.com/a.png"
     extra = {
         "image_list": [{"image_url": path, "type": "first_frame", "weight": 1}, link],
@@ -121,10 +123,10 @@ async def test_a_picture_is_found_wherever_it_may_be_given(world: World) -> None
         "seed": 7,
     }
 
-    body = await sent(world, image=[path, link], images=[link, path], extra_body=extra)
+    body = await sent_body(world, image=[path, link], images=[link, path], extra_body=extra)
 
     whole = body["image"][0]
-    assert content(whole) == PNG
+    assert uri_bytes(whole) == PNG
     assert (body["image"], body["images"]) == ([whole, link], [link, whole])
     assert body["extra_body"] == {
         **extra,
@@ -134,35 +136,38 @@ async def test_a_picture_is_found_wherever_it_may_be_given(world: World) -> None
 
 
 async def test_a_link_inside_the_folder_is_followed(world: World) -> None:
-    path = placed(world.pictures, "a.png", PNG)
+    path = write_file(world.pictures, "a.png", PNG)
     (world.pictures / "latest.png").symlink_to(path)
 
-    assert content((await sent(world, image=str(world.pictures / "latest.png")))["image"]) == PNG
+    assert (
+        uri_bytes((await sent_body(world, image=str(world.pictures / "latest.png")))["image"])
+        == PNG
+    )
 
 
 async def test_a_folder_may_itself_be_reached_by_a_link(world: World) -> None:
-    placed(world.folder / "elsewhere", "a.png", PNG)
+    write_file(world.folder / "elsewhere", "a.png", PNG)
     world.pictures.symlink_to(world.folder / "elsewhere")
 
-    assert content((await sent(world, image=str(world.pictures / "a.png")))["image"]) == PNG
+    assert uri_bytes((await sent_body(world, image=str(world.pictures / "a.png")))["image"]) == PNG
 
 
 async def test_a_photograph_of_20_mb_becomes_a_picture_that_is_taken(world: World) -> None:
-    photo = encoded(noise(3900, 2600), "JPEG", quality=98, subsampling=0)
+    photo = encode_image(noise_image(3900, 2600), "JPEG", quality=98, subsampling=0)
     assert 20_000_000 < len(photo) < 40_000_000
-    path = str(placed(world.pictures, "photo.jpg", photo))
+    path = str(write_file(world.pictures, "photo.jpg", photo))
 
-    body = await sent(world, image=path)
+    body = await sent_body(world, image=path)
 
     assert 3_000_000 < len(body["image"]) <= DATA_URI_LIMIT
-    seen = opened(body["image"])
-    assert seen.format == "JPEG"
-    assert seen.width / seen.height == pytest.approx(1.5, abs=0.01)
-    assert seen.width > 1000
+    image = decode_image(body["image"])
+    assert image.format == "JPEG"
+    assert image.width / image.height == pytest.approx(1.5, abs=0.01)
+    assert image.width > 1000
 
 
 async def test_the_same_file_is_the_same_request_though_it_is_made_smaller(world: World) -> None:
-    path = str(placed(world.pictures, "photo.jpg", sideways(halves(7000, 100), 6)))
+    path = str(write_file(world.pictures, "photo.jpg", rotated_jpeg(halves(7000, 100), 6)))
     async with world.client() as client:
         first = structured(await call(client, "generate_video", prompt="a fox", image=path))
         again = structured(await call(client, "generate_video", prompt="a fox", image=path))
@@ -173,30 +178,30 @@ async def test_the_same_file_is_the_same_request_though_it_is_made_smaller(world
 
 
 async def test_a_picture_is_turned_as_the_camera_was_held(world: World) -> None:
-    path = str(placed(world.pictures, "photo.jpg", sideways(halves(), 6)))
+    path = str(write_file(world.pictures, "photo.jpg", rotated_jpeg(halves(), 6)))
 
-    seen = opened((await sent(world, image=path))["image"])
+    image = decode_image((await sent_body(world, image=path))["image"])
 
-    assert seen.size == (48, 64)
-    assert close(seen.getpixel((24, 4)), RED)
-    assert close(seen.getpixel((24, 60)), BLUE)
-    assert not seen.getexif()
+    assert image.size == (48, 64)
+    assert is_close(image.getpixel((24, 4)), RED)
+    assert is_close(image.getpixel((24, 60)), BLUE)
+    assert not image.getexif()
 
 
 @pytest.mark.parametrize(
     ("still", "why"),
     [
         (PNG[: len(PNG) // 2], "damaged"),
-        (encoded(noise(64, 64), "JPEG")[:2000], "damaged"),
+        (encode_image(noise_image(64, 64), "JPEG")[:2000], "damaged"),
         (b"RIFF\x10\0\0\0WEBPVP8 junk", "damaged"),
-        (encoded(halves(40_000, 5_000).convert("P"), "PNG"), "too many pixels"),
+        (encode_image(halves(40_000, 5_000).convert("P"), "PNG"), "too many pixels"),
     ],
     ids=["half-png", "half-jpeg", "junk", "bomb"],
 )
 async def test_a_picture_that_cannot_be_decoded_is_not_paid_for(
     world: World, still: bytes, why: str
 ) -> None:
-    path = placed(world.pictures, "a.png", still)
+    path = write_file(world.pictures, "a.png", still)
     async with world.client() as client:
         result = await call(client, "generate_video", prompt="a fox", image=str(path))
 
@@ -206,8 +211,8 @@ async def test_a_picture_that_cannot_be_decoded_is_not_paid_for(
     assert world.service.requests == []
 
 
-async def test_a_dry_run_tells_of_the_picture_and_not_of_the_path(world: World) -> None:
-    path = str(placed(world.pictures, "a.png", encoded(noise(64, 64))))
+async def test_a_dry_run_shows_the_picture_and_not_the_path(world: World) -> None:
+    path = str(write_file(world.pictures, "a.png", encode_image(noise_image(64, 64))))
     async with world.client() as client:
         shown = await call(client, "generate_video", prompt="a fox", image=path, dry_run=True)
 
@@ -222,27 +227,27 @@ async def test_a_dry_run_tells_of_the_picture_and_not_of_the_path(world: World) 
 
 async def test_a_made_picture_becomes_the_first_frame_of_a_video(world: World) -> None:
     world.service.on_file = serving(PNG)
-    task = await made(world)
+    task = await finished_task_id(world)
 
-    assert content((await sent(world, image=f"task:{task}"))["image"]) == PNG
+    assert uri_bytes((await sent_body(world, image=f"task:{task}"))["image"]) == PNG
 
 
 async def test_a_task_may_be_named_as_geekai_does(world: World) -> None:
     world.service.on_file = serving(PNG)
-    await made(world)
+    await finished_task_id(world)
     (name,) = world.service.jobs
 
-    assert content((await sent(world, image=f"task:{name}"))["image"]) == PNG
+    assert uri_bytes((await sent_body(world, image=f"task:{name}"))["image"]) == PNG
 
 
 async def test_a_made_picture_whose_file_is_gone_is_passed_on_by_its_link(world: World) -> None:
     world.service.on_file = serving(PNG)
-    task = await made(world)
+    task = await finished_task_id(world)
     (job,) = world.service.jobs
     (path,) = world.output.iterdir()
     path.unlink()
 
-    body = await sent(world, image=f"task:{task}")
+    body = await sent_body(world, image=f"task:{task}")
 
     assert body["image"] == f"https://geekai.test/files/{job}.png"
 
@@ -250,22 +255,22 @@ async def test_a_made_picture_whose_file_is_gone_is_passed_on_by_its_link(world:
 async def test_a_made_picture_that_is_not_downloaded_yet_is_passed_on_by_its_link(
     world: World,
 ) -> None:
-    world.service.on_file = always(httpx.Response(503))
-    task = await made(world)
+    world.service.on_file = always_answer(httpx.Response(503))
+    task = await finished_task_id(world)
     (job,) = world.service.jobs
 
-    body = await sent(world, image=f"task:{task}")
+    body = await sent_body(world, image=f"task:{task}")
 
     assert body["image"] == f"https://geekai.test/files/{job}.png"
 
 
 async def test_a_made_picture_with_neither_file_nor_link_is_refused(world: World) -> None:
     world.service.on_file, world.service.as_base64 = serving(PNG), True
-    task = await made(world)
+    task = await finished_task_id(world)
     (path,) = world.output.iterdir()
     path.unlink()
 
-    assert "no longer on this machine" in await refused(world, image=f"task:{task}")
+    assert "no longer on this machine" in await refusal_of(world, image=f"task:{task}")
 
 
 LAST = "https://static.geekai.co/last.png"
@@ -288,9 +293,9 @@ def succeeding(world: World) -> Any:  # noqa: ANN401 - a script
 
 async def test_a_videos_last_frame_is_passed_on_by_the_link_that_geekai_gave(world: World) -> None:
     with_last_frame(world)
-    task = await made(world, "generate_video")
+    task = await finished_task_id(world, "generate_video")
 
-    body = await sent(
+    body = await sent_body(
         world, model="kling-video-v3", image=f"task:{task}", image_tail=f"task:{task}"
     )
 
@@ -298,11 +303,11 @@ async def test_a_videos_last_frame_is_passed_on_by_the_link_that_geekai_gave(wor
 
 
 async def test_a_video_is_passed_on_by_its_link(world: World) -> None:
-    task = await made(world, "generate_video")
+    task = await finished_task_id(world, "generate_video")
     (job,) = world.service.jobs
 
     extra = {"video_list": [{"video_url": f"task:{task}", "refer_type": "base"}]}
-    body = await sent(world, video=f"task:{task}", extra_body=extra)
+    body = await sent_body(world, video=f"task:{task}", extra_body=extra)
 
     link = f"https://geekai.test/files/{job}.mp4"
     assert body["video"] == link
@@ -311,51 +316,51 @@ async def test_a_video_is_passed_on_by_its_link(world: World) -> None:
 
 async def test_a_link_that_is_about_to_expire_is_not_passed_on(world: World) -> None:
     with_last_frame(world)
-    world.service.on_file = serving(film())
-    task = await made(world, "generate_video")
+    world.service.on_file = serving(make_video())
+    task = await finished_task_id(world, "generate_video")
     await anyio.sleep(6 * 86_400)
 
-    body = await sent(world, image=f"task:{task}")
+    body = await sent_body(world, image=f"task:{task}")
 
-    assert close(opened(body["image"]).getpixel((32, 24)), BLUE, within=20)
-    assert "has expired" in await refused(world, video=f"task:{task}")
+    assert is_close(decode_image(body["image"]).getpixel((32, 24)), BLUE, within=20)
+    assert "has expired" in await refusal_of(world, video=f"task:{task}")
 
 
 async def test_a_link_that_leads_inside_some_network_is_not_passed_on(world: World) -> None:
     with_last_frame(world, "https://169.254.169.254/last.png")
-    world.service.on_file = serving(film())
-    task = await made(world, "generate_video")
+    world.service.on_file = serving(make_video())
+    task = await finished_task_id(world, "generate_video")
 
-    body = await sent(world, image=f"task:{task}")
+    body = await sent_body(world, image=f"task:{task}")
 
     assert body["image"].startswith("data:image/png;base64,")
 
 
 async def test_a_link_of_another_key_is_not_passed_on(world: World) -> None:
     with_last_frame(world)
-    world.service.on_file = serving(film())
-    task = await made(world, "generate_video")
+    world.service.on_file = serving(make_video())
+    task = await finished_task_id(world, "generate_video")
     world.account = "another key"
-    world.service.on_poll = always(httpx.Response(404))
+    world.service.on_poll = always_answer(httpx.Response(404))
 
-    body = await sent(world, image=f"task:{task}")
+    body = await sent_body(world, image=f"task:{task}")
 
     assert body["image"].startswith("data:image/png;base64,")
 
 
 async def test_a_last_frame_that_geekai_gave_none_of_is_read_from_the_file(world: World) -> None:
-    world.service.on_file = serving(film())
-    task = await made(world, "generate_video")
+    world.service.on_file = serving(make_video())
+    task = await finished_task_id(world, "generate_video")
 
-    body = await sent(world, image=f"task:{task}")
+    body = await sent_body(world, image=f"task:{task}")
 
     assert body["image"].startswith("data:image/png;base64,")
-    seen = opened(body["image"])
-    assert seen.size == (64, 48)
-    assert close(seen.getpixel((32, 24)), BLUE, within=20)
+    image = decode_image(body["image"])
+    assert image.size == (64, 48)
+    assert is_close(image.getpixel((32, 24)), BLUE, within=20)
 
 
-async def refused(world: World, **arguments: Any) -> str:  # noqa: ANN401 - JSON
+async def refusal_of(world: World, **arguments: Any) -> str:  # noqa: ANN401 - JSON
     """The words of a refusal; nothing more was paid for."""
     before = world.service.charges
     async with world.client() as client:
@@ -366,59 +371,59 @@ async def refused(world: World, **arguments: Any) -> str:  # noqa: ANN401 - JSON
 
 
 async def test_a_video_that_holds_no_frame_is_refused(world: World) -> None:
-    task = await made(world, "generate_video")
+    task = await finished_task_id(world, "generate_video")
 
-    said = await refused(world, image=f"task:{task}")
+    reason = await refusal_of(world, image=f"task:{task}")
 
-    assert said.startswith("image: the video of that task ")
-    assert "cannot be decoded" in said
+    assert reason.startswith("image: the video of that task ")
+    assert "cannot be decoded" in reason
 
 
 async def test_a_task_that_is_not_done_is_to_be_waited_for(world: World) -> None:
     async with world.client() as client:
         task = structured(await call(client, "generate_video", prompt="a fox"))["task_id"]
 
-        said = text(await call(client, "generate_video", prompt="2", image_tail=f"task:{task}"))
+        words = text(await call(client, "generate_video", prompt="2", image_tail=f"task:{task}"))
 
-    assert said.startswith("image_tail: that task is pending, so call get_video_task")
+    assert words.startswith("image_tail: that task is pending, so call get_video_task")
     assert len(world.service.charges) == 1
 
 
 async def test_a_video_that_is_still_being_downloaded_is_to_be_waited_for(world: World) -> None:
-    world.service.on_file = always(httpx.Response(503))
-    task = await made(world, "generate_video")
+    world.service.on_file = always_answer(httpx.Response(503))
+    task = await finished_task_id(world, "generate_video")
 
-    assert "is not downloaded yet" in await refused(world, image=f"task:{task}")
+    assert "is not downloaded yet" in await refusal_of(world, image=f"task:{task}")
 
 
 async def test_a_task_that_failed_made_nothing(world: World) -> None:
     world.service.error = {"code": "1301", "message": "sensitive"}
-    task = await made(world)
+    task = await finished_task_id(world)
 
-    assert "that task made no image: it is failed" in await refused(world, image=f"task:{task}")
+    assert "that task made no image: it is failed" in await refusal_of(world, image=f"task:{task}")
 
 
 async def test_a_task_that_nobody_knows_is_named_by_the_argument(world: World) -> None:
-    said = await refused(world, images=["task:8d1f"])
+    reason = await refusal_of(world, images=["task:8d1f"])
 
-    assert said.startswith("images.0: no task of this id")
-    assert "list_video_tasks" in said
+    assert reason.startswith("images.0: no task of this id")
+    assert "list_video_tasks" in reason
 
 
 async def test_a_picture_is_no_video(world: World) -> None:
-    task = await made(world)
+    task = await finished_task_id(world)
 
-    assert "pass it as an image" in await refused(world, video=f"task:{task}")
+    assert "pass it as an image" in await refusal_of(world, video=f"task:{task}")
 
 
 async def test_a_picture_starts_from_an_earlier_one(world: World) -> None:
     world.service.on_file = serving(PNG)
-    task = await made(world)
+    task = await finished_task_id(world)
 
-    await made(world, image=f"task:{task}", mask=f"task:{task}")
+    await finished_task_id(world, image=f"task:{task}", mask=f"task:{task}")
 
     body = list(world.service.jobs.values())[-1].body
-    assert content(body["image"]) == content(body["mask"]) == PNG
+    assert uri_bytes(body["image"]) == uri_bytes(body["mask"]) == PNG
 
 
 async def test_what_takes_too_long_is_given_up_and_nothing_is_sent(
@@ -428,7 +433,7 @@ async def test_what_takes_too_long_is_given_up_and_nothing_is_sent(
         await anyio.sleep_forever()
 
     monkeypatch.setattr("support.world._run_worker_now", never)
-    said = await refused(world, image=str(placed(world.pictures, "a.png", PNG)))
+    reason = await refusal_of(world, image=str(write_file(world.pictures, "a.png", PNG)))
 
-    assert "were not ready within 10 s" in said
+    assert "were not ready within 10 s" in reason
     assert world.service.requests == []

@@ -8,7 +8,7 @@ import httpx
 
 from geekai_video_mcp.config import SANDBOX_URL
 from geekai_video_mcp.engine.model_list import FETCH_TIMEOUT, MAX_PAGES
-from support.fake_geekai import always, once, refusal
+from support.fake_geekai import always_answer, answer_once, api_error
 from support.world import World, call, structured, text
 
 URL = "https://example.com/1.png"
@@ -20,9 +20,9 @@ def entry(name: str, kind: str = "video", status: str = "active") -> dict[str, A
 
 async def test_what_geekai_documents_as_refused_is_never_sent(world: World) -> None:
     async with world.client() as client:
-        asked = {"prompt": "a fox", "duration": 10}
-        refused = await call(client, "generate_video", **asked)
-        foreseen = await call(client, "generate_video", **asked, dry_run=True)
+        arguments = {"prompt": "a fox", "duration": 10}
+        refused = await call(client, "generate_video", **arguments)
+        foreseen = await call(client, "generate_video", **arguments, dry_run=True)
 
     assert refused.is_error
     assert foreseen.is_error
@@ -32,10 +32,10 @@ async def test_what_geekai_documents_as_refused_is_never_sent(world: World) -> N
 
 
 async def test_a_warning_stands_in_the_result_and_in_a_dry_run(world: World) -> None:
-    asked = {"prompt": "a fox", "model": "kling-video-v2-6", "image": URL, "image_tail": URL}
+    arguments = {"prompt": "a fox", "model": "kling-video-v2-6", "image": URL, "image_tail": URL}
     async with world.client() as client:
-        foreseen = await call(client, "generate_video", **asked, dry_run=True)
-        made = await call(client, "generate_video", **asked)
+        foreseen = await call(client, "generate_video", **arguments, dry_run=True)
+        made = await call(client, "generate_video", **arguments)
 
     (warning,) = structured(made)["warnings"]
     assert "uses image_tail only with quality=pro" in warning
@@ -66,9 +66,9 @@ async def test_what_the_model_does_anyway_is_left_out_and_asks_for_the_same(worl
 
 
 async def test_a_price_by_the_second_still_counts_the_seconds_asked_for(world: World) -> None:
-    asked = {"prompt": "a fox", "model": "doubao-seedance-2.0", "duration": 8}
+    arguments = {"prompt": "a fox", "model": "doubao-seedance-2.0", "duration": 8}
     async with world.client() as client:
-        shown = structured(await call(client, "generate_video", **asked, dry_run=True))
+        shown = structured(await call(client, "generate_video", **arguments, dry_run=True))
 
     assert shown["dry_run"]["cost_cny"] == 4.0
 
@@ -125,7 +125,7 @@ async def test_packaged_facts_answer_when_the_service_does_not(world: World) -> 
 
 async def test_a_service_that_could_not_say_is_asked_again_soon(world: World) -> None:
     world.service.models = [entry("cogvideox-flash")]
-    world.service.on_models = once(httpx.ConnectError("offline"))
+    world.service.on_models = answer_once(httpx.ConnectError("offline"))
     async with world.client() as client:
         before = structured(await call(client, "list_video_models"))
         await anyio.sleep(301)
@@ -136,7 +136,7 @@ async def test_a_service_that_could_not_say_is_asked_again_soon(world: World) ->
 
 async def test_a_part_of_a_list_makes_no_model_a_dead_one(world: World) -> None:
     part = {"data": [entry("cogvideox-flash")], "total": 60, "page": 1}
-    world.service.on_models = always(httpx.Response(200, json=part))
+    world.service.on_models = always_answer(httpx.Response(200, json=part))
     async with world.client() as client:
         shown = await call(client, "list_video_models")
 
@@ -147,7 +147,7 @@ async def test_a_part_of_a_list_makes_no_model_a_dead_one(world: World) -> None:
 
 async def test_a_list_without_pages_is_read_to_its_end(world: World) -> None:
     whole = {"data": [entry("cogvideox-flash"), entry("new-one")]}
-    world.service.on_models = always(httpx.Response(200, json=whole))
+    world.service.on_models = always_answer(httpx.Response(200, json=whole))
     async with world.client() as client:
         shown = await call(client, "list_video_models")
 
@@ -168,9 +168,9 @@ async def test_a_list_without_an_end_is_not_read_for_ever(world: World) -> None:
 
 
 async def test_a_429_to_the_list_holds_back_everyone(world: World) -> None:
-    limited = refusal(429, "rate_limited", "slow down")
+    limited = api_error(429, "rate_limited", "slow down")
     limited.headers["Retry-After"] = "60"
-    world.service.on_models = always(limited)
+    world.service.on_models = always_answer(limited)
     async with world.client() as client:
         await call(client, "list_video_models")
         began = anyio.current_time()
@@ -183,9 +183,9 @@ async def test_a_429_to_the_list_holds_back_everyone(world: World) -> None:
 
 async def test_while_nobody_may_ask_the_list_does_not(world: World) -> None:
     world.service.models = [entry("cogvideox-flash")]
-    limited = refusal(429, "rate_limited", "slow down")
+    limited = api_error(429, "rate_limited", "slow down")
     limited.headers["Retry-After"] = "60"
-    world.service.before_charge = once(limited)
+    world.service.before_charge = answer_once(limited)
     async with world.client() as client:
         await call(client, "generate_video", prompt="a fox")
         shown = await call(client, "list_video_models")
@@ -198,12 +198,12 @@ async def test_a_name_that_neither_side_knows_is_refused_once_the_service_has_sa
     world: World,
 ) -> None:
     world.service.models = [entry("cogvideox-flash"), entry("kling-video-v4")]
-    asked = {"prompt": "a fox", "model": "kling-v4"}
+    arguments = {"prompt": "a fox", "model": "kling-v4"}
     async with world.client() as client:
         await call(client, "list_video_models")
-        refused = await call(client, "generate_video", **asked)
+        refused = await call(client, "generate_video", **arguments)
         await anyio.sleep(3601)
-        sent = await call(client, "generate_video", **asked)
+        sent = await call(client, "generate_video", **arguments)
 
     assert refused.is_error
     assert '"kling-v4" is no model known here; nearest are kling-video-v4' in text(refused)
@@ -213,12 +213,12 @@ async def test_a_name_that_neither_side_knows_is_refused_once_the_service_has_sa
 
 async def test_a_repeat_of_what_was_sent_is_found_whatever_is_known_by_then(world: World) -> None:
     world.service.models = [entry("cogvideox-flash")]
-    asked = {"prompt": "a fox", "model": "kling-v4"}
+    arguments = {"prompt": "a fox", "model": "kling-v4"}
     async with world.client() as client:
-        first = structured(await call(client, "generate_video", **asked))
+        first = structured(await call(client, "generate_video", **arguments))
         await call(client, "list_video_models")
-        again = structured(await call(client, "generate_video", **asked))
-        other = await call(client, "generate_video", **{**asked, "prompt": "a hare"})
+        again = structured(await call(client, "generate_video", **arguments))
+        other = await call(client, "generate_video", **{**arguments, "prompt": "a hare"})
 
     assert again["deduplicated"]
     assert again["task_id"] == first["task_id"]
@@ -226,10 +226,10 @@ async def test_a_repeat_of_what_was_sent_is_found_whatever_is_known_by_then(worl
 
 
 async def test_the_services_refusal_of_a_wrong_name_gets_the_nearest_ones(world: World) -> None:
-    world.service.before_charge = always(refusal(404, "not_found", "no such model"))
+    world.service.before_charge = always_answer(api_error(404, "not_found", "no such model"))
     async with world.client() as client:
-        asked = {"prompt": "a fox", "model": "kling-v2-6"}
-        refused = await call(client, "generate_video", **asked)
+        arguments = {"prompt": "a fox", "model": "kling-v2-6"}
+        refused = await call(client, "generate_video", **arguments)
         known = await call(client, "generate_video", prompt="a fox", model="kling-video-v3")
 
     assert refused.is_error
@@ -246,7 +246,7 @@ async def test_a_refusal_of_the_key_says_nothing_of_names(world: World) -> None:
     assert "nearest" not in refused["next_step"]
 
 
-async def test_a_card_tells_all_about_one_model(world: World) -> None:
+async def test_model_details_show_all_about_one_model(world: World) -> None:
     async with world.client() as client:
         shown = await call(client, "list_video_models", model="MiniMax-H3")
         wrong = await call(client, "list_video_models", model="MiniMax-H4")

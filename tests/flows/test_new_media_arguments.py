@@ -10,10 +10,10 @@ from geekai_video_mcp import server
 from geekai_video_mcp.errors import NOT_CHARGED
 from geekai_video_mcp.server.arguments import ExtraBody, GenerateVideo
 from geekai_video_mcp.server.arguments.fields import AnyPicture, JsonDecoded, Picture, Video
-from support.stills import content, encoded, halves, placed
+from support.stills import encode_image, halves, uri_bytes, write_file
 from support.world import Era, World, call, structured, text
 
-PNG = encoded(halves())
+PNG = encode_image(halves())
 
 
 class NewExtraBody(ExtraBody):
@@ -48,7 +48,7 @@ def new_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_a_file_in_a_new_argument_is_sent_as_a_picture(world: World) -> None:
-    path = str(placed(world.pictures, "a.png", PNG))
+    path = str(write_file(world.pictures, "a.png", PNG))
     link = "https://example.com/a.png"
     async with world.client() as client:
         result = await call(
@@ -66,7 +66,7 @@ async def test_a_file_in_a_new_argument_is_sent_as_a_picture(world: World) -> No
     (job,) = world.service.jobs.values()
 
     whole = job.body["storyboard"]
-    assert content(whole) == PNG
+    assert uri_bytes(whole) == PNG
     assert job.body["characters"] == [link, whole]
     assert job.body["extra_body"] == {
         "style_image": whole,

@@ -26,22 +26,22 @@ from geekai_video_mcp.domain.requests import GenerationRequest
 from geekai_video_mcp.engine.context import RATE_LIMIT_MESSAGE
 from geekai_video_mcp.errors import RATE_LIMITED, ServiceUnavailable
 from geekai_video_mcp.ledger import Ledger
-from support.fake_geekai import Script, always, documented_reply, once, refusal
+from support.fake_geekai import Script, always_answer, answer_once, api_error, documented_reply
 from support.world import World, call, now, structured, text
 
 DAY = 86_400.0
 
 
-async def made(client: Client, prompt: str = "a fox") -> str:
+async def create_task(client: Client, prompt: str = "a fox") -> str:
     """The id of a task that was just asked for."""
     return str(structured(await call(client, "generate_video", prompt=prompt))["task_id"])
 
 
-async def shown(client: Client, task_id: str, *, wait: int = 0) -> dict[str, object]:
+async def show_task(client: Client, task_id: str, *, wait: int = 0) -> dict[str, object]:
     return structured(await call(client, "get_video_task", task_id=task_id, wait_seconds=wait))
 
 
-def timed(world: World, then: Script = documented_reply) -> list[float]:
+def record_poll_times(world: World, then: Script = documented_reply) -> list[float]:
     """The true times of all looks from now on; *then* answers them."""
     times: list[float] = []
 
@@ -53,8 +53,8 @@ def timed(world: World, then: Script = documented_reply) -> list[float]:
     return times
 
 
-def limited(*, after: str | None = None) -> httpx.Response:
-    answer = refusal(429, "rate_limit", "slow down")
+def rate_limited(*, after: str | None = None) -> httpx.Response:
+    answer = api_error(429, "rate_limit", "slow down")
     if after is not None:
         answer.headers["Retry-After"] = after
     return answer
@@ -63,22 +63,22 @@ def limited(*, after: str | None = None) -> httpx.Response:
 # History
 
 
-async def test_the_first_look_comes_when_such_videos_used_to_be_done(world: World) -> None:
+async def test_the_first_poll_comes_when_such_videos_used_to_be_done(world: World) -> None:
     world.service.job_seconds = 100
     async with world.client() as client:
         await anyio.sleep(60)
         before = world.service.poll_count
         for number in range(MIN_HISTORY):
-            await made(client, f"fox {number}")
+            await create_task(client, f"fox {number}")
             await anyio.sleep(200)
         without = (world.service.poll_count - before) / MIN_HISTORY
 
-        times, began = timed(world), now()
-        task_id = await made(client)
-        pending = await shown(client, task_id)
+        times, began = record_poll_times(world), now()
+        task_id = await create_task(client)
+        pending = await show_task(client, task_id)
         await anyio.sleep(200)
 
-        assert await shown(client, task_id)
+        assert await show_task(client, task_id)
     assert without > 12
     assert 80 < times[0] - began < 115
     assert len(times) <= 5
@@ -88,13 +88,13 @@ async def test_the_first_look_comes_when_such_videos_used_to_be_done(world: Worl
 async def test_a_task_that_was_fetched_late_is_no_history(world: World) -> None:
     for number in range(MIN_HISTORY):
         async with world.client() as client:
-            await made(client, f"fox {number}")
+            await create_task(client, f"fox {number}")
         await anyio.sleep(DAY / 10)
         async with world.client() as client:
             await anyio.sleep(60)
     async with world.client() as client:
-        times, began = timed(world), now()
-        await made(client)
+        times, began = record_poll_times(world), now()
+        await create_task(client)
         await anyio.sleep(60)
 
     assert times[0] - began < 12
@@ -108,11 +108,11 @@ async def test_what_the_service_says_goes_before_history(world: World) -> None:
 
     async with world.client() as client:
         for number in range(MIN_HISTORY):
-            await made(client, f"fox {number}")
+            await create_task(client, f"fox {number}")
             await anyio.sleep(60)
         world.service.on_create = in_two_seconds
-        times, began = timed(world), now()
-        await made(client)
+        times, began = record_poll_times(world), now()
+        await create_task(client)
         await anyio.sleep(60)
 
     assert times[0] - began == pytest.approx(2.15, abs=0.1)
@@ -127,8 +127,8 @@ async def two_servers_with_a_task_each(
 ) -> AsyncGenerator[tuple[Client, Client]]:
     world.service.job_seconds = 300
     async with world.client() as one, world.client() as other:
-        await made(one)
-        await made(other, "a hare")
+        await create_task(one)
+        await create_task(other, "a hare")
         await anyio.sleep(20)
         yield one, other
 
@@ -138,11 +138,11 @@ async def two_servers_with_a_task_each(
     [("60", 60.0), (None, DEFAULT_PAUSE), ("7200", MAX_PAUSE)],
     ids=["as asked", "nothing asked", "too much asked"],
 )
-async def test_a_429_to_one_server_stops_the_looks_of_both(
+async def test_a_429_to_one_server_stops_the_polls_of_both(
     world: World, after: str | None, held: float
 ) -> None:
     async with two_servers_with_a_task_each(world):
-        times = timed(world, once(limited(after=after)))
+        times = record_poll_times(world, answer_once(rate_limited(after=after)))
         await anyio.sleep(300)
 
     first, second = times[:2]
@@ -150,10 +150,10 @@ async def test_a_429_to_one_server_stops_the_looks_of_both(
     assert len(times) > 4, "and they go on"
 
 
-async def test_a_429_to_a_submission_stops_the_looks_and_submissions_of_all(world: World) -> None:
+async def test_a_429_to_a_submission_stops_the_polls_and_submissions_of_all(world: World) -> None:
     async with two_servers_with_a_task_each(world) as (one, other):
-        times = timed(world)
-        world.service.before_charge = once(limited(after="50"))
+        times = record_poll_times(world)
+        world.service.before_charge = answer_once(rate_limited(after="50"))
         began = now()
         await call(one, "generate_video", prompt="a wolf")
         await call(other, "generate_video", prompt="an owl")
@@ -166,16 +166,16 @@ async def test_a_429_to_a_submission_stops_the_looks_and_submissions_of_all(worl
     assert not [time for time in times if time - began < 49]
 
 
-async def test_many_tasks_are_looked_at_within_the_budget_and_none_is_forgotten(
+async def test_many_tasks_are_polled_within_the_rate_limit_and_none_is_forgotten(
     world: World,
 ) -> None:
     world.service.job_seconds = 10_000
     async with world.client() as one, world.client() as other:
         for number in range(24):
-            await made((one, other)[number % 2], f"fox {number}")
-        times = timed(world)
+            await create_task((one, other)[number % 2], f"fox {number}")
+        times = record_poll_times(world)
         began = anyio.current_time()
-        await made(one, "in between")
+        await create_task(one, "in between")
         took = anyio.current_time() - began
         await anyio.sleep(60)
 
@@ -185,20 +185,20 @@ async def test_many_tasks_are_looked_at_within_the_budget_and_none_is_forgotten(
     assert len({request.url.path for request in world.service.requests[-80:]}) == 25
 
 
-async def test_those_in_line_for_a_look_do_not_press_upon_the_ledger(
+async def test_tasks_that_wait_for_a_poll_do_not_load_the_ledger(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    at_once, asked = anyio.to_thread.run_sync, 0
+    at_once, poll_count = anyio.to_thread.run_sync, 0
 
     async def counted(work: Callable[..., Any], *args: object, **more: Any) -> Any:  # noqa: ANN401 - any work's own
-        nonlocal asked
-        asked += 1
+        nonlocal poll_count
+        poll_count += 1
         return await at_once(work, *args, **more)
 
     world.service.job_seconds = 10_000
     async with world.client() as client:
         for number in range(16):
-            await made(client, f"fox {number}")
+            await create_task(client, f"fox {number}")
         await anyio.sleep(20)
         looks = world.service.poll_count
         with monkeypatch.context() as watched:
@@ -207,7 +207,7 @@ async def test_those_in_line_for_a_look_do_not_press_upon_the_ledger(
         looks = world.service.poll_count - looks
 
     assert looks > 20
-    assert asked < looks * 12
+    assert poll_count < looks * 12
 
 
 async def newcomer_to(world: World) -> tuple[World, str]:
@@ -219,7 +219,7 @@ async def newcomer_to(world: World) -> tuple[World, str]:
     return World(world.folder / "elsewhere", era=world.era, service=world.service), theirs
 
 
-async def test_a_look_that_somebody_waits_for_does_not_wait_for_the_others(world: World) -> None:
+async def test_a_poll_that_a_caller_waits_for_does_not_wait_for_the_others(world: World) -> None:
     newcomer, theirs = await newcomer_to(world)
     async with newcomer.client() as client:
         ledger = await Ledger.open(newcomer.state)
@@ -227,12 +227,12 @@ async def test_a_look_that_somebody_waits_for_does_not_wait_for_the_others(world
             newcomer.account, lambda known: (replace(known, tokens=0.0, refilled_at=now()), None)
         )
         await ledger.close()
-        found = await shown(client, theirs)
+        found = await show_task(client, theirs)
 
     assert found["task_status"] == "running"
 
 
-async def test_a_look_that_somebody_waits_for_is_refused_while_nobody_may_look(
+async def test_a_poll_that_a_caller_waits_for_is_refused_while_polling_is_paused(
     world: World,
 ) -> None:
     newcomer, theirs = await newcomer_to(world)
@@ -255,15 +255,18 @@ async def test_a_look_that_somebody_waits_for_is_refused_while_nobody_may_look(
 
 @pytest.mark.parametrize(
     "answer",
-    [refusal(404, "not_found", "no such task"), refusal(401, "unauthorized", "revoked")],
+    [
+        api_error(404, "not_found", "no such task"),
+        api_error(401, "unauthorized", "revoked"),
+    ],
     ids=["forgotten", "refused"],
 )
-async def test_a_look_that_is_refused_is_tried_again_half_a_minute_later(
+async def test_a_refused_poll_is_retried_half_a_minute_later(
     world: World, answer: httpx.Response
 ) -> None:
-    times = timed(world, always(answer))
+    times = record_poll_times(world, always_answer(answer))
     async with world.client() as client:
-        await made(client)
+        await create_task(client)
         await anyio.sleep(300)
 
     gaps = [after - before for before, after in pairwise(times)]
@@ -275,14 +278,14 @@ async def test_a_service_that_is_gone_for_long_changes_nothing_and_is_asked_stea
     world: World,
 ) -> None:
     world.service.job_seconds = 1000
-    times = timed(world, always(httpx.ConnectError("no route")))
+    times = record_poll_times(world, always_answer(httpx.ConnectError("no route")))
     async with world.client() as client:
-        task_id = await made(client)
+        task_id = await create_task(client)
         await anyio.sleep(600)
-        stale = await shown(client, task_id)
+        stale = await show_task(client, task_id)
         world.service.on_poll = documented_reply
         await anyio.sleep(60)
-        back = await shown(client, task_id)
+        back = await show_task(client, task_id)
 
     assert stale["task_status"] == "pending"
     assert "stale_since" in stale
@@ -294,8 +297,8 @@ async def test_a_service_that_is_gone_for_long_changes_nothing_and_is_asked_stea
 async def test_a_block_is_waited_out_once_for_a_request_that_a_dead_server_left(
     world: World,
 ) -> None:
-    wish = GenerationRequest(Media.VIDEO, {"model": "m", "prompt": "a fox"}).body
-    left = new_task(request=wish, account=world.account, owner="gone", at=now())
+    body = GenerationRequest(Media.VIDEO, {"model": "m", "prompt": "a fox"}).body
+    left = new_task(request=body, account=world.account, owner="gone", at=now())
     ledger = await Ledger.open(world.state)
     await ledger.add(left)
     await ledger.update_budget(
@@ -313,10 +316,10 @@ async def test_a_block_is_waited_out_once_for_a_request_that_a_dead_server_left(
 # Giving up
 
 
-async def given_up(world: World, client: Client) -> str:
+async def expire_task(world: World, client: Client) -> str:
     """A task that was looked at for a day in vain; the day itself is not lived through."""
     world.service.job_seconds = 9 * DAY
-    task_id = await made(client)
+    task_id = await create_task(client)
     await anyio.sleep(30)
     ledger = await Ledger.open(world.state)
     await ledger.change(task_id, lambda task: replace(task, poll_count=GIVE_UP_MIN_POLLS))
@@ -331,18 +334,18 @@ async def test_a_task_without_a_result_is_unknown_after_a_day_and_found_when_ask
     world: World, *, forgets: bool
 ) -> None:
     if forgets:
-        world.service.on_poll = always(refusal(404, "not_found", "no such task"))
+        world.service.on_poll = always_answer(api_error(404, "not_found", "no such task"))
     async with world.client() as client:
-        task_id = await given_up(world, client)
+        task_id = await expire_task(world, client)
         looks = world.service.poll_count
         await anyio.sleep(600)
         unasked = world.service.poll_count - looks
         gone = await call(client, "get_video_task", task_id=task_id, wait_seconds=0)
-        asked = world.service.poll_count - looks
+        poll_count = world.service.poll_count - looks
         world.service.job_seconds, world.service.on_poll = 0, documented_reply
-        found = await shown(client, task_id, wait=45)
+        found = await show_task(client, task_id, wait=45)
 
-    assert (unasked, asked) == (0, 1)
+    assert (unasked, poll_count) == (0, 1)
     assert gone.is_error
     assert structured(gone)["task_status"] == "unknown"
     assert structured(gone)["error"]["code"] == "no_result"
@@ -353,17 +356,17 @@ async def test_a_task_without_a_result_is_unknown_after_a_day_and_found_when_ask
 
 @pytest.mark.parametrize(
     "answer",
-    [httpx.ConnectError("no route"), refusal(401, "unauthorized", "revoked")],
+    [httpx.ConnectError("no route"), api_error(401, "unauthorized", "revoked")],
     ids=["unreachable", "revoked"],
 )
-async def test_a_task_that_nobody_could_look_at_for_a_day_is_not_given_up(
+async def test_a_task_that_could_not_be_polled_for_a_day_does_not_expire(
     world: World, answer: httpx.Response | Exception
 ) -> None:
     """What the service knows of it was never said."""
-    world.service.on_poll = always(answer)
+    world.service.on_poll = always_answer(answer)
     async with world.client() as client:
-        task_id = await given_up(world, client)
-        stale = await shown(client, task_id)
+        task_id = await expire_task(world, client)
+        stale = await show_task(client, task_id)
 
     assert stale["task_status"] == "pending"
     assert "stale_since" in stale
@@ -371,10 +374,10 @@ async def test_a_task_that_nobody_could_look_at_for_a_day_is_not_given_up(
 
 async def test_a_late_video_of_a_task_that_was_given_up_is_fetched_at_once(world: World) -> None:
     async with world.client() as client:
-        task_id = await given_up(world, client)
+        task_id = await expire_task(world, client)
         await anyio.sleep(1)  # past the sweep that would find it as well
         world.service.job_seconds = 0
-        found = await shown(client, task_id, wait=3)
+        found = await show_task(client, task_id, wait=3)
 
     assert "file" in found
 
@@ -383,18 +386,18 @@ async def test_a_late_video_of_a_task_that_was_given_up_is_fetched_at_once(world
     "answer",
     [
         pytest.param(httpx.ConnectError("no route"), id="unreachable"),
-        pytest.param(refusal(401, "unauthorized", "revoked"), id="revoked"),
-        pytest.param(limited(after="3600"), id="limited"),
+        pytest.param(api_error(401, "unauthorized", "revoked"), id="revoked"),
+        pytest.param(rate_limited(after="3600"), id="limited"),
     ],
 )
 async def test_asking_for_a_task_that_was_given_up_answers_whatever_the_service_does(
     world: World, answer: httpx.Response | Exception
 ) -> None:
     async with world.client() as client:
-        task_id = await given_up(world, client)
-        world.service.on_poll = always(answer)
+        task_id = await expire_task(world, client)
+        world.service.on_poll = always_answer(answer)
         for _ in range(3):
-            assert (await shown(client, task_id))["task_status"] == "unknown"
+            assert (await show_task(client, task_id))["task_status"] == "unknown"
 
 
 async def test_asking_for_a_task_that_was_given_up_is_bounded_in_time(world: World) -> None:
@@ -402,10 +405,10 @@ async def test_asking_for_a_task_that_was_given_up_is_bounded_in_time(world: Wor
         await anyio.sleep(3600)
 
     async with world.client() as client:
-        task_id = await given_up(world, client)
+        task_id = await expire_task(world, client)
         world.service.on_poll = never
         began = anyio.current_time()
-        await shown(client, task_id)
+        await show_task(client, task_id)
 
         assert anyio.current_time() - began < 20
 
@@ -434,9 +437,9 @@ async def test_a_clock_that_jumps_pays_once_and_ends_with_the_video(
     world.service.on_poll = jumps_at("watch")
     world.service.on_file = jumps_at("download")
     async with world.client() as client, world.client():
-        task_id = await made(client)
+        task_id = await create_task(client)
         await anyio.sleep(60)
-        done = await shown(client, task_id)
+        done = await show_task(client, task_id)
 
     assert done["task_status"] == "succeed"
     assert "file" in done
@@ -445,11 +448,11 @@ async def test_a_clock_that_jumps_pays_once_and_ends_with_the_video(
 
 
 @pytest.mark.parametrize("jump", JUMPS)
-async def test_a_clock_that_jumps_between_looks_delays_none(world: World, jump: float) -> None:
+async def test_a_clock_that_jumps_between_polls_delays_none(world: World, jump: float) -> None:
     world.service.job_seconds = 100
-    times = timed(world)
+    times = record_poll_times(world)
     async with world.client() as client:
-        await made(client)
+        await create_task(client)
         await anyio.sleep(32)
         world.clock_is_ahead = jump
         await anyio.sleep(200)
@@ -461,7 +464,7 @@ async def test_a_clock_that_jumps_between_looks_delays_none(world: World, jump: 
 @pytest.mark.parametrize("jump", [-3600.0, -DAY])
 async def test_a_clock_set_back_ends_a_block(world: World, jump: float) -> None:
     async with two_servers_with_a_task_each(world):
-        times = timed(world, once(limited(after="120")))
+        times = record_poll_times(world, answer_once(rate_limited(after="120")))
         await anyio.sleep(30)
         assert len(times) == 1
         world.clock_is_ahead = jump
@@ -473,13 +476,13 @@ async def test_a_clock_set_back_ends_a_block(world: World, jump: float) -> None:
 async def test_a_clock_set_forward_by_a_day_gives_up_no_fresh_task(world: World) -> None:
     world.service.job_seconds = 600
     async with world.client() as client:
-        task_id = await made(client)
+        task_id = await create_task(client)
         await anyio.sleep(30)
         world.clock_is_ahead = DAY
         await anyio.sleep(300)
-        running = await shown(client, task_id)
+        running = await show_task(client, task_id)
         await anyio.sleep(400)
-        done = await shown(client, task_id)
+        done = await show_task(client, task_id)
 
     assert world.service.poll_count < GIVE_UP_MIN_POLLS
     assert (running["task_status"], done["task_status"]) == ("running", "succeed")

@@ -11,7 +11,7 @@ import pytest
 
 from geekai_video_mcp.domain.lifecycle import new_task
 from geekai_video_mcp.ledger import Ledger
-from support.fake_geekai import STILL, always, once
+from support.fake_geekai import STILL, always_answer, answer_once
 from support.world import World, call, now, structured
 
 PICTURE = "data:image/png;base64," + base64.b64encode(STILL + os.urandom(300_000)).decode()
@@ -45,7 +45,7 @@ async def test_a_server_that_takes_a_request_over_sends_its_pictures_whole(world
     ledger = await Ledger.open(world.state)
     await ledger.admit(left, body=body, admit=lambda _: left)
     await ledger.close()
-    world.service.before_charge = once(httpx.ConnectError("offline"))
+    world.service.before_charge = answer_once(httpx.ConnectError("offline"))
     async with world.client():
         await anyio.sleep(60)
 
@@ -62,7 +62,7 @@ async def test_two_pictures_are_two_requests_and_one_picture_is_one(world: World
 
 
 async def test_a_picture_of_an_unknown_outcome_is_kept_for_whoever_decides(world: World) -> None:
-    world.service.on_create = always(httpx.ReadError("reset"))
+    world.service.on_create = always_answer(httpx.ReadError("reset"))
     async with world.client() as client:
         shown = structured(await call(client, "generate_video", prompt="a fox", image=PICTURE))
 
@@ -72,7 +72,7 @@ async def test_a_picture_of_an_unknown_outcome_is_kept_for_whoever_decides(world
 
 @pytest.mark.parametrize("status", [400, 402])
 async def test_a_picture_of_a_refused_request_is_not_kept(world: World, status: int) -> None:
-    world.service.before_charge = always(httpx.Response(status))
+    world.service.before_charge = always_answer(httpx.Response(status))
     async with world.client() as client:
         await call(client, "generate_video", prompt="a fox", image=PICTURE)
 

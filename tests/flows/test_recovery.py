@@ -18,7 +18,14 @@ from geekai_video_mcp.domain.lifecycle import Media
 from geekai_video_mcp.domain.requests import GenerationRequest
 from geekai_video_mcp.domain.retries import DOWNLOAD_RETRY_DELAYS
 from geekai_video_mcp.ledger import Ledger
-from support.fake_geekai import VIDEO, ScriptedGeekAI, always, file, once, refusal
+from support.fake_geekai import (
+    VIDEO,
+    ScriptedGeekAI,
+    always_answer,
+    answer_once,
+    api_error,
+    file_reply,
+)
 from support.result_host import ResultHost
 from support.world import World, call, structured, text
 
@@ -60,8 +67,8 @@ async def test_one_server_ends_what_another_began_and_left(world: World) -> None
     assert done["task_status"] == "succeed"
 
 
-async def test_looks_that_fail_change_nothing_and_are_told(world: World) -> None:
-    world.service.on_poll = always(httpx.Response(502, text="<html>bad gateway</html>"))
+async def test_failed_polls_change_nothing_and_are_reported(world: World) -> None:
+    world.service.on_poll = always_answer(httpx.Response(502, text="<html>bad gateway</html>"))
     async with world.client() as client:
         task_id = structured(await call(client, "generate_video", prompt="a fox"))["task_id"]
         stale = structured(await call(client, "get_video_task", task_id=task_id, wait_seconds=45))
@@ -74,10 +81,10 @@ async def test_looks_that_fail_change_nothing_and_are_told(world: World) -> None
     assert "stale_since" not in done
 
 
-async def test_what_nobody_foresaw_ends_one_look_and_no_more(
+async def test_an_unexpected_error_ends_one_poll_and_no_more(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    world.service.on_poll = once(ZeroDivisionError("a fox, and a signed link"))
+    world.service.on_poll = answer_once(ZeroDivisionError("a fox, and a signed link"))
     async with world.client() as client:
         task_id = structured(await call(client, "generate_video", prompt="a fox"))["task_id"]
         other = structured(await call(client, "generate_video", prompt="a hare"))["task_id"]
@@ -93,7 +100,7 @@ async def test_what_nobody_foresaw_ends_one_look_and_no_more(
 
 
 async def test_a_key_that_stops_working_does_not_fail_a_running_task(world: World) -> None:
-    world.service.on_poll = once(refusal(401, "unauthorized", "revoked"))
+    world.service.on_poll = answer_once(api_error(401, "unauthorized", "revoked"))
     async with world.client() as client:
         task_id = structured(await call(client, "generate_video", prompt="a fox"))["task_id"]
         await anyio.sleep(60)
@@ -103,7 +110,7 @@ async def test_a_key_that_stops_working_does_not_fail_a_running_task(world: Worl
 
 
 async def test_a_download_that_breaks_off_is_tried_again(world: World) -> None:
-    world.service.on_file = once(file(VIDEO[:500], announced=len(VIDEO)))
+    world.service.on_file = answer_once(file_reply(VIDEO[:500], announced=len(VIDEO)))
     async with world.client() as client:
         task_id = structured(await call(client, "generate_video", prompt="a fox"))["task_id"]
         done = structured(await call(client, "get_video_task", task_id=task_id, wait_seconds=45))
@@ -169,7 +176,7 @@ async def test_a_link_that_is_late_to_work_is_not_lost_with_another_that_stays_d
     assert Path(done["file"]).read_bytes() == VIDEO
 
 
-async def test_a_host_that_stays_busy_is_asked_later_and_later_and_the_caller_is_told(
+async def test_a_host_that_stays_busy_is_asked_later_and_later_and_the_caller_sees_it(
     world: World,
 ) -> None:
     times: list[float] = []
@@ -224,7 +231,7 @@ async def test_a_fresh_link_is_kept_though_it_is_dead_as_well(world: World) -> N
         return httpx.Response(200, json=answer)
 
     world.service.on_poll = another_link
-    world.service.on_file = always(httpx.Response(404))
+    world.service.on_file = always_answer(httpx.Response(404))
     async with world.client() as client:
         task_id = structured(await call(client, "generate_video", prompt="a fox"))["task_id"]
         await anyio.sleep(600)
@@ -237,12 +244,12 @@ async def test_a_fresh_link_is_kept_though_it_is_dead_as_well(world: World) -> N
 
 async def test_a_key_that_was_changed_loses_no_video_whose_link_expired(world: World) -> None:
     """The refusal's own words, that nothing was charged, are not about the video."""
-    world.service.on_file = always(httpx.Response(403))
+    world.service.on_file = always_answer(httpx.Response(403))
     async with world.client() as client:
         task_id = structured(await call(client, "generate_video", prompt="a fox"))["task_id"]
         with anyio.move_on_after(40):
             await anyio.sleep_forever()
-        world.service.on_poll = always(refusal(401, "unauthorized", "invalid token"))
+        world.service.on_poll = always_answer(api_error(401, "unauthorized", "invalid token"))
         await anyio.sleep(1200)
         waiting = await call(client, "get_video_task", task_id=task_id)
         world.service.on_poll, world.service.on_file = always_usual, always_usual
@@ -262,13 +269,13 @@ async def test_a_download_that_was_interrupted_by_the_end_of_a_server_is_gone_on
     world.service.on_file = host.answer
     async with world.client() as client:
         task_id = structured(await call(client, "generate_video", prompt="a fox"))["task_id"]
-        while not host.asked:  # noqa: ASYNC110 - what it waits for is outside our code
+        while not host.ranges:  # noqa: ASYNC110 - what it waits for is outside our code
             await anyio.sleep(1)
     async with world.client() as client:
         done = structured(await call(client, "get_video_task", task_id=task_id, wait_seconds=45))
 
     assert Path(done["file"]).read_bytes() == VIDEO
-    assert host.asked == [None, "bytes=5000-"]
+    assert host.ranges == [None, "bytes=5000-"]
     assert world.files() == [Path(done["file"]).name]
 
 
@@ -333,11 +340,11 @@ async def test_a_new_key_of_the_same_account_follows_what_the_old_one_paid_for(
 ) -> None:
     old = World(world.folder, era=world.era, service=world.service, account=f"{ADDRESS}#old")
     async with old.client() as client:
-        wish = {"prompt": "a fox", "idempotency_key": "shot 1"}
-        task_id = structured(await call(client, "generate_video", **wish))["task_id"]
+        arguments = {"prompt": "a fox", "idempotency_key": "shot 1"}
+        task_id = structured(await call(client, "generate_video", **arguments))["task_id"]
     new = World(world.folder, era=world.era, service=world.service, account=f"{ADDRESS}#new")
     async with new.client() as client:
-        again = structured(await call(client, "generate_video", **wish))
+        again = structured(await call(client, "generate_video", **arguments))
         done = structured(await call(client, "get_video_task", task_id=task_id, wait_seconds=45))
         await anyio.sleep(60)
 
@@ -405,8 +412,8 @@ async def test_a_preview_stays_a_preview_when_a_key_is_set_later(world: World) -
     assert (preview["sandbox"], paid["sandbox"]) == (True, False)
 
 
-async def test_a_link_that_stays_dead_is_told_and_is_no_failed_video(world: World) -> None:
-    world.service.on_file = always(httpx.Response(404))
+async def test_a_link_that_stays_dead_is_reported_and_is_no_failed_video(world: World) -> None:
+    world.service.on_file = always_answer(httpx.Response(404))
     async with world.client() as client:
         task_id = structured(await call(client, "generate_video", prompt="a fox"))["task_id"]
         await anyio.sleep(600)

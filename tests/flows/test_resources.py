@@ -16,11 +16,13 @@ from geekai_video_mcp.domain.lifecycle import new_task
 from geekai_video_mcp.domain.statuses import FileStatus, Status
 from geekai_video_mcp.ledger import Ledger
 from geekai_video_mcp.server.resources import middleware, templates
-from support.fake_geekai import VIDEO, file
+from support.fake_geekai import VIDEO, file_reply
 from support.world import World, call, now, structured
 
 
-async def made(client: Client, tool: str = "generate_video", **arguments: object) -> dict[str, Any]:
+async def finished_task(
+    client: Client, tool: str = "generate_video", **arguments: object
+) -> dict[str, Any]:
     """A task that was waited for, as it is told."""
     started = structured(await call(client, tool, **{"prompt": "a fox", **arguments}))
     done = await call(client, "get_video_task", task_id=started["task_id"], wait_seconds=45)
@@ -32,22 +34,22 @@ async def read(client: Client, uri: str) -> TextResourceContents | BlobResourceC
     return content
 
 
-async def refused(client: Client, uri: str) -> MCPError:
+async def refusal_of(client: Client, uri: str) -> MCPError:
     with pytest.raises(MCPError) as exc:
         await client.read_resource(uri)
     assert exc.value.error.data == {"uri": uri}
     return exc.value
 
 
-async def listed(client: Client, cursor: str | None = None) -> list[Resource]:
+async def list_page(client: Client, cursor: str | None = None) -> list[Resource]:
     return (await client.list_resources(cursor=cursor)).resources
 
 
 @pytest.mark.parametrize("takes", [0, 600])
-async def test_a_task_is_read_as_get_video_task_tells_it(world: World, takes: float) -> None:
+async def test_a_task_is_read_as_get_video_task_shows_it(world: World, takes: float) -> None:
     world.service.job_seconds = takes
     async with world.client() as client:
-        task = await made(client)
+        task = await finished_task(client)
         again = structured(
             await call(client, "get_video_task", task_id=task["task_id"], wait_seconds=0)
         )
@@ -62,11 +64,11 @@ async def test_reading_asks_the_service_for_nothing(world: World) -> None:
     world.service.job_seconds = 600
     async with world.client() as client:
         task_id = structured(await call(client, "generate_video", prompt="a fox"))["task_id"]
-        asked = len(world.service.requests)
+        request_count = len(world.service.requests)
         await read(client, f"video://tasks/{task_id}")
-        await refused(client, f"video://tasks/{'0' * 32}")
+        await refusal_of(client, f"video://tasks/{'0' * 32}")
 
-    assert len(world.service.requests) == asked
+    assert len(world.service.requests) == request_count
 
 
 async def test_reading_is_no_delivery_so_the_same_request_still_finds_its_task(
@@ -87,7 +89,7 @@ async def test_reading_is_no_delivery_so_the_same_request_still_finds_its_task(
 
 async def test_a_finished_video_is_read_whole(world: World) -> None:
     async with world.client() as client:
-        task = await made(client)
+        task = await finished_task(client)
         content = await read(client, task["resource"])
 
     assert task["resource"] == f"video://tasks/{task['task_id']}/video"
@@ -100,13 +102,13 @@ async def test_a_webm_is_called_what_it_is(world: World) -> None:
     webm = b"\x1a\x45\xdf\xa3" + bytes(5000)
 
     async def say_webm(_: object) -> Any:  # noqa: ANN401 - an answer of the service's
-        return file(webm)
+        return file_reply(webm)
 
     world.service.on_file = say_webm
     async with world.client() as client:
-        task = await made(client)
+        task = await finished_task(client)
         content = await read(client, task["resource"])
-        _, entry = await listed(client)
+        _, entry = await list_page(client)
 
     assert isinstance(content, BlobResourceContents)
     assert base64.b64decode(content.blob) == webm
@@ -118,10 +120,10 @@ async def test_a_video_too_large_for_a_blob_is_named_by_path_and_size(
 ) -> None:
     monkeypatch.setattr(templates, "MAX_BLOB_BYTES", len(VIDEO))
     async with world.client() as client:
-        task = await made(client)
+        task = await finished_task(client)
         assert isinstance(await read(client, task["resource"]), BlobResourceContents)
         monkeypatch.setattr(templates, "MAX_BLOB_BYTES", len(VIDEO) - 1)
-        error = await refused(client, task["resource"])
+        error = await refusal_of(client, task["resource"])
 
     assert error.code == -32603
     assert str(error) == (
@@ -132,10 +134,10 @@ async def test_a_video_too_large_for_a_blob_is_named_by_path_and_size(
 
 async def test_a_file_that_is_gone_is_said_to_be_gone(world: World) -> None:
     async with world.client() as client:
-        task = await made(client)
+        task = await finished_task(client)
         Path(task["file"]).unlink()
-        error = await refused(client, task["resource"])
-        cover = await refused(client, f"video://tasks/{task['task_id']}/cover")
+        error = await refusal_of(client, task["resource"])
+        cover = await refusal_of(client, f"video://tasks/{task['task_id']}/cover")
 
     assert (error.code, cover.code) == (-32603, -32603)
     assert f"{task['file']} cannot be read" in str(error)
@@ -145,9 +147,9 @@ async def test_a_file_that_is_gone_is_said_to_be_gone(world: World) -> None:
 async def test_a_task_without_a_file_yet_says_so_and_what_to_do(world: World) -> None:
     world.service.job_seconds = 600
     async with world.client() as client:
-        task = await made(client)
+        task = await finished_task(client)
         for part in ("video", "cover", "frames", "last-frame"):
-            error = await refused(client, f"video://tasks/{task['task_id']}/{part}")
+            error = await refusal_of(client, f"video://tasks/{task['task_id']}/{part}")
 
             assert error.code == -32603
             assert str(error).startswith("The task has no file yet. Call get_video_task")
@@ -157,8 +159,8 @@ async def test_a_task_without_a_file_yet_says_so_and_what_to_do(world: World) ->
 async def test_a_failed_task_says_what_to_do_in_place_of_a_file(world: World) -> None:
     world.service.error = {"code": "1301", "message": "unsafe"}
     async with world.client() as client:
-        task = await made(client)
-        error = await refused(client, f"video://tasks/{task['task_id']}/video")
+        task = await finished_task(client)
+        error = await refusal_of(client, f"video://tasks/{task['task_id']}/video")
 
     assert task["next_step"] in str(error)
 
@@ -170,7 +172,7 @@ async def test_an_unknown_task_is_the_callers_mistake(world: World) -> None:
     async with world.client() as client:
         for task_id in ("0" * 32, "zz", "%20", "a%2Fb", "task", "%E7%8B%90", "'--"):
             for part in PARTS:
-                error = await refused(client, f"video://tasks/{task_id}{part}")
+                error = await refusal_of(client, f"video://tasks/{task_id}{part}")
 
                 assert error.code == -32602
                 assert "is not recorded on this machine" in str(error)
@@ -191,11 +193,11 @@ async def test_a_path_in_place_of_an_id_is_unknown_whatever_its_spelling(world: 
         "",
     )
     async with world.client() as client:
-        task = await made(client)
+        task = await finished_task(client)
         (Path(task["file"]).parent.parent / "secret").write_text("a secret word", "utf-8")
         for path in paths:
             for part in PARTS:
-                error = await refused(client, f"video://tasks/{path}{part}")
+                error = await refusal_of(client, f"video://tasks/{path}{part}")
 
                 assert error.code == -32602, (path, part)
                 assert "a secret word" not in str(error)
@@ -203,26 +205,26 @@ async def test_a_path_in_place_of_an_id_is_unknown_whatever_its_spelling(world: 
 
 async def test_only_the_published_forms_are_resources(world: World) -> None:
     async with world.client() as client:
-        task = await made(client)
+        task = await finished_task(client)
         for ending in ("/", "/Video", "/video/", "/video/x", "?x=1", "#x", "/videos"):
-            error = await refused(client, f"video://tasks/{task['task_id']}{ending}")
+            error = await refusal_of(client, f"video://tasks/{task['task_id']}{ending}")
 
             assert error.code == -32602, ending
 
 
 async def test_geekais_own_id_is_no_second_address_of_a_task(world: World) -> None:
     async with world.client() as client:
-        task = await made(client)
-        error = await refused(client, f"video://tasks/{task['provider_task_id']}")
+        task = await finished_task(client)
+        error = await refusal_of(client, f"video://tasks/{task['provider_task_id']}")
 
     assert error.code == -32602
 
 
 async def test_a_made_picture_is_read_as_a_picture(world: World) -> None:
     async with world.client() as client:
-        task = await made(client, "generate_image")
-        error = await refused(client, f"video://tasks/{task['task_id']}/video")
-        entry, picture = await listed(client)
+        task = await finished_task(client, "generate_image")
+        error = await refusal_of(client, f"video://tasks/{task['task_id']}/video")
+        entry, picture = await list_page(client)
 
     assert task["resource"] == f"video://tasks/{task['task_id']}/last-frame"
     expected = f"Task {task['task_id']} has an image as its result: read {task['resource']}."
@@ -234,12 +236,12 @@ async def test_a_made_picture_is_read_as_a_picture(world: World) -> None:
 
 async def test_the_list_begins_with_the_newest_task_and_its_file(world: World) -> None:
     async with world.client() as client:
-        empty = await listed(client)
-        old = await made(client)
+        empty = await list_page(client)
+        old = await finished_task(client)
         world.service.job_seconds = 600
         await anyio.sleep(1)
-        new = await made(client, prompt="a hare")
-        first, second, third = await listed(client)
+        new = await finished_task(client, prompt="a hare")
+        first, second, third = await list_page(client)
 
     assert empty == []
     assert first.uri == f"video://tasks/{new['task_id']}"
@@ -301,11 +303,11 @@ async def test_a_ledger_that_cannot_be_read_is_an_error_in_words(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with world.client() as client:
-        task = await made(client)
+        task = await finished_task(client)
         with monkeypatch.context() as broken:
             broken.setattr("geekai_video_mcp.ledger.schema.FIND", "SELECT * FROM gone WHERE :id")
             broken.setattr("geekai_video_mcp.ledger.schema.select_page", str)
-            error = await refused(client, f"video://tasks/{task['task_id']}")
+            error = await refusal_of(client, f"video://tasks/{task['task_id']}")
             with pytest.raises(MCPError) as no_list:
                 await client.list_resources()
 
@@ -320,7 +322,7 @@ async def test_a_name_is_plain_short_and_never_empty(world: World) -> None:
         await call(client, "generate_video", prompt="\x1b[31ma\u202efox\n" + "very " * 30)
         await anyio.sleep(1)
         silent = structured(await call(client, "generate_video", prompt="\u200b"))
-        first, second = await listed(client)
+        first, second = await list_page(client)
 
     assert first.name == silent["task_id"]
     assert second.name.startswith("[31ma fox very")
@@ -330,7 +332,7 @@ async def test_a_name_is_plain_short_and_never_empty(world: World) -> None:
 async def test_no_link_of_geekais_stands_in_a_list(world: World) -> None:
     world.service.signed = True
     async with world.client() as client:
-        await made(client)
+        await finished_task(client)
         page = (await client.list_resources()).model_dump_json()
 
     assert "geekai.test" not in page
@@ -340,8 +342,8 @@ async def test_no_link_of_geekais_stands_in_a_list(world: World) -> None:
 async def test_a_preview_is_called_a_preview(world: World) -> None:
     world.account = SANDBOX_URL
     async with world.client() as client:
-        await made(client)
-        entries = await listed(client)
+        await finished_task(client)
+        entries = await list_page(client)
 
     assert all((entry.description or "").startswith("sandbox preview, ") for entry in entries)
 

@@ -8,23 +8,23 @@ import pytest
 
 from geekai_video_mcp.domain.lifecycle import Media
 from geekai_video_mcp.domain.requests import GenerationRequest
-from support.fake_geekai import always, once, refusal
+from support.fake_geekai import always_answer, answer_once, api_error
 from support.world import World, call, structured, text
 
 
 async def test_the_row_is_durable_before_the_request_leaves(world: World) -> None:
-    seen: list[tuple[str, int]] = []
+    rows_at_post: list[tuple[str, int]] = []
 
     async def look_at_the_disk(_: httpx.Request) -> None:
         with sqlite3.connect(world.state / "ledger.sqlite3") as another_process:
-            seen.extend(another_process.execute("SELECT status, attempt FROM task"))
+            rows_at_post.extend(another_process.execute("SELECT status, attempt FROM task"))
         another_process.close()
 
     world.service.before_charge = look_at_the_disk
     async with world.client() as client:
         await call(client, "generate_video", prompt="a fox")
 
-    assert seen == [("submitting", 1)]
+    assert rows_at_post == [("submitting", 1)]
 
 
 async def test_a_cancelled_call_pays_once_and_keeps_its_task(world: World) -> None:
@@ -74,7 +74,7 @@ async def test_a_server_that_closes_waits_for_the_answer_it_paid_for(world: Worl
 async def test_an_outcome_that_is_not_known_is_never_sent_again(
     world: World, answer: httpx.Response | Exception
 ) -> None:
-    world.service.on_create = once(answer)
+    world.service.on_create = answer_once(answer)
     async with world.client() as client:
         lost = await call(client, "generate_video", prompt="a fox")
         task_id = structured(lost)["task_id"]
@@ -93,7 +93,7 @@ async def test_an_outcome_that_is_not_known_is_never_sent_again(
 
 
 async def test_an_answer_that_names_no_task_is_kept_for_a_person(world: World) -> None:
-    world.service.on_create = always(httpx.Response(200, text="<html>welcome</html>"))
+    world.service.on_create = always_answer(httpx.Response(200, text="<html>welcome</html>"))
     async with world.app() as app:
         request = GenerationRequest(Media.VIDEO, {"model": "m", "prompt": "a fox"})
         task, _ = await app.engine.submit(request)
@@ -108,7 +108,7 @@ async def test_an_answer_that_names_no_task_is_kept_for_a_person(world: World) -
 async def test_what_surely_did_not_leave_is_tried_again_and_paid_once(
     world: World, kind: type[httpx.TransportError]
 ) -> None:
-    world.service.before_charge = once(kind("not sent"))
+    world.service.before_charge = answer_once(kind("not sent"))
     async with world.client() as client:
         started = await call(client, "generate_video", prompt="a fox")
 
@@ -117,9 +117,9 @@ async def test_what_surely_did_not_leave_is_tried_again_and_paid_once(
 
 
 async def test_a_rate_limit_is_waited_out_as_long_as_the_service_asks(world: World) -> None:
-    limited = refusal(429, "rate_limit", "slow down")
+    limited = api_error(429, "rate_limit", "slow down")
     limited.headers["Retry-After"] = "40"
-    world.service.before_charge = once(limited)
+    world.service.before_charge = answer_once(limited)
     async with world.client() as client:
         started = structured(await call(client, "generate_video", prompt="a fox"))
         await anyio.sleep(39 - 15)
@@ -133,7 +133,7 @@ async def test_a_rate_limit_is_waited_out_as_long_as_the_service_asks(world: Wor
 
 async def test_a_redirect_is_not_followed(world: World) -> None:
     away = httpx.Response(307, headers={"Location": "https://evil.test/videos/generations"})
-    world.service.before_charge = always(away)
+    world.service.before_charge = always_answer(away)
     async with world.client() as client:
         refused = await call(client, "generate_video", prompt="a fox")
 

@@ -14,7 +14,7 @@ from mcp.server.subscriptions import ResourcesListChanged, ResourceUpdated, Serv
 
 from geekai_video_mcp.domain.lifecycle import new_task
 from geekai_video_mcp.ledger import Ledger
-from support.clock import in_place
+from support.clock import run_without_thread
 from support.world import Era, World, call, now, structured
 
 LIST_CHANGED = ResourcesListChanged()
@@ -27,67 +27,67 @@ def era() -> Era:
 
 
 @asynccontextmanager
-async def hearing(client: Client, *uris: str) -> AsyncGenerator[list[ServerEvent]]:
+async def listening(client: Client, *uris: str) -> AsyncGenerator[list[ServerEvent]]:
     """What a listener to the list and to *uris* hears, as it comes."""
-    heard: list[ServerEvent] = []
+    events: list[ServerEvent] = []
 
     async def hear(subscription: Subscription) -> None:
         async for event in subscription:
-            heard.append(event)  # noqa: PERF401 - each as it comes
+            events.append(event)  # noqa: PERF401 - each as it comes
 
     async with (
         client.listen(resources_list_changed=True, resource_subscriptions=uris) as subscription,
         anyio.create_task_group() as ears,
     ):
         ears.start_soon(hear, subscription)
-        yield heard
+        yield events
         ears.cancel_scope.cancel()
 
 
-async def start(client: Client, prompt: str = "a fox") -> tuple[str, str]:
+async def start_task(client: Client, prompt: str = "a fox") -> tuple[str, str]:
     """A new task: its id and its address."""
     task_id = structured(await call(client, "generate_video", prompt=prompt))["task_id"]
     return task_id, f"video://tasks/{task_id}"
 
 
-async def test_a_change_of_the_task_is_told_at_once(world: World) -> None:
+async def test_a_change_of_the_task_is_notified_at_once(world: World) -> None:
     async with world.client() as client:
-        task_id, uri = await start(client)
-        async with hearing(client, uri) as heard:
+        task_id, uri = await start_task(client)
+        async with listening(client, uri) as events:
             await call(client, "get_video_task", task_id=task_id, wait_seconds=45)
             await anyio.sleep(0.1)  # less than the second in which another process would be heard
-            last = heard[-1:]
+            last = events[-1:]
 
-    assert ResourceUpdated(uri=uri) in heard
+    assert ResourceUpdated(uri=uri) in events
     assert last == [LIST_CHANGED], "its file is in the list now"
 
 
-async def test_every_part_of_a_task_is_told_of_when_it_comes_into_being(world: World) -> None:
+async def test_every_part_of_a_task_is_notified_when_it_is_created(world: World) -> None:
     async with world.client() as client:
-        task_id, uri = await start(client)
+        task_id, uri = await start_task(client)
         parts = [f"{uri}/{part}" for part in ("video", "cover", "frames", "last-frame")]
-        async with hearing(client, *parts) as heard:
+        async with listening(client, *parts) as events:
             await call(client, "get_video_task", task_id=task_id, wait_seconds=45)
             await anyio.sleep(1)
 
-    updated = {event.uri for event in heard if isinstance(event, ResourceUpdated)}
+    updated = {event.uri for event in events if isinstance(event, ResourceUpdated)}
     assert updated == set(parts)
 
 
 async def test_a_new_task_changes_the_list(world: World) -> None:
-    async with world.client() as client, hearing(client) as heard:
+    async with world.client() as client, listening(client) as events:
         await anyio.sleep(5)
-        before = list(heard)
-        await start(client)
+        before = list(events)
+        await start_task(client)
         await anyio.sleep(1)
 
     assert before == []
-    assert LIST_CHANGED in heard
+    assert LIST_CHANGED in events
 
 
-async def test_what_another_process_does_is_told_within_a_second(world: World) -> None:
+async def test_changes_by_another_process_are_notified_within_a_second(world: World) -> None:
     async with world.client() as client:
-        async with hearing(client) as heard:
+        async with listening(client) as events:
             ledger = await Ledger.open(world.state)
             await ledger.add(
                 new_task(request={"prompt": "x"}, account="another", owner="dead", at=now())
@@ -95,72 +95,72 @@ async def test_what_another_process_does_is_told_within_a_second(world: World) -
             await ledger.close()
             await anyio.sleep(1.1)
 
-        assert heard == [LIST_CHANGED]
+        assert events == [LIST_CHANGED]
 
 
-async def test_only_what_was_asked_for_is_told(world: World) -> None:
+async def test_only_subscribed_changes_are_notified(world: World) -> None:
     async with world.client() as client:
-        _, mine = await start(client)
-        other_id, _ = await start(client, "a hare")
-        async with hearing(client, mine) as heard:
+        _, mine = await start_task(client)
+        other_id, _ = await start_task(client, "a hare")
+        async with listening(client, mine) as events:
             await call(client, "get_video_task", task_id=other_id, wait_seconds=45)
             await anyio.sleep(60)
 
-    updated = {event.uri for event in heard if isinstance(event, ResourceUpdated)}
+    updated = {event.uri for event in events if isinstance(event, ResourceUpdated)}
     assert updated == {mine}
 
 
-async def test_the_past_is_not_told_to_who_begins_to_listen(world: World) -> None:
+async def test_a_new_subscriber_is_not_notified_of_past_changes(world: World) -> None:
     async with world.client() as client:
-        task_id, uri = await start(client)
+        task_id, uri = await start_task(client)
         await call(client, "get_video_task", task_id=task_id, wait_seconds=45)
-        async with hearing(client, uri) as heard:
+        async with listening(client, uri) as events:
             await anyio.sleep(60)
 
-    assert heard == []
+    assert events == []
 
 
-def counting(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
+def count_ledger_reads(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
     """How often the ledger has been asked what happened."""
-    asked: list[int] = []
+    ledger_reads: list[int] = []
     whole = Ledger.events_after
 
     async def happenings(self: Ledger, *, after: int) -> Any:  # noqa: ANN401 - as it is
-        asked.append(after)
+        ledger_reads.append(after)
         return await whole(self, after=after)
 
     monkeypatch.setattr(Ledger, "events_after", happenings)
-    return lambda: len(asked)
+    return lambda: len(ledger_reads)
 
 
-async def test_nobody_looks_for_news_while_nobody_listens(
+async def test_the_ledger_is_not_polled_without_subscribers(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = counting(monkeypatch)
+    ledger_reads = count_ledger_reads(monkeypatch)
     async with world.client() as client:
-        await start(client)
+        await start_task(client)
         await anyio.sleep(60)
-        unheard = asked()
-        async with hearing(client):
+        unheard = ledger_reads()
+        async with listening(client):
             await anyio.sleep(10)
-        heard = asked()
+        events = ledger_reads()
         await anyio.sleep(60)
 
         assert unheard == 0
-        assert 10 <= heard <= 15
-        assert asked() <= heard + 1
+        assert 10 <= events <= 15
+        assert ledger_reads() <= events + 1
 
 
 async def test_one_reader_serves_all_listeners_and_the_next_takes_over(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = counting(monkeypatch)
+    ledger_reads = count_ledger_reads(monkeypatch)
     world.service.job_seconds = 600
 
-    async def listen_for(seconds: float, client: Client, heard: list[ServerEvent]) -> None:
-        async with hearing(client) as said:
+    async def listen_for(seconds: float, client: Client, events: list[ServerEvent]) -> None:
+        async with listening(client) as received:
             await anyio.sleep(seconds)
-        heard += said
+        events += received
 
     first: list[ServerEvent] = []
     second: list[ServerEvent] = []
@@ -171,10 +171,10 @@ async def test_one_reader_serves_all_listeners_and_the_next_takes_over(
             await anyio.sleep(0.5)
             group.start_soon(listen_for, 30.0, client, second)
             await anyio.sleep(5)
-            await start(client, "while both listen")
-            assert asked() <= 12, "one look a second, and one for each change here"
+            await start_task(client, "while both listen")
+            assert ledger_reads() <= 12, "one look a second, and one for each change here"
             await anyio.sleep(15)
-            await start(client, "while the second listens alone")
+            await start_task(client, "while the second listens alone")
 
     assert first == [LIST_CHANGED], "told once, though two listen"
     assert second == [LIST_CHANGED, LIST_CHANGED]
@@ -183,36 +183,36 @@ async def test_one_reader_serves_all_listeners_and_the_next_takes_over(
 async def test_a_ledger_that_cannot_be_read_for_a_while_silences_nobody(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with world.client() as client, hearing(client) as heard:
+    async with world.client() as client, listening(client) as events:
         with monkeypatch.context() as broken:
             broken.setattr("geekai_video_mcp.ledger.schema.SELECT_EVENTS_AFTER", "SELECT gone")
-            await start(client)
+            await start_task(client)
             await anyio.sleep(5)
-            assert heard == []
+            assert events == []
         await anyio.sleep(2)
 
-        assert LIST_CHANGED in heard
+        assert LIST_CHANGED in events
 
 
 async def test_a_task_taken_in_from_elsewhere_is_new_here(world: World) -> None:
     async with world.client() as client:
-        await start(client)
+        await start_task(client)
         (job,) = world.service.jobs
         stranger = world.service.jobs.pop(job)
         stranger.id = "made-elsewhere"
         world.service.jobs["made-elsewhere"] = stranger
-        async with hearing(client) as heard:
+        async with listening(client) as events:
             await call(client, "get_video_task", task_id="made-elsewhere", wait_seconds=0)
             await anyio.sleep(1.1)
 
-    assert LIST_CHANGED in heard
+    assert LIST_CHANGED in events
 
 
-async def test_an_older_client_has_nothing_to_listen_to_and_is_told(
+async def test_an_older_client_cannot_subscribe_and_gets_an_error(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(anyio.to_thread, "run_sync", in_place)
+    monkeypatch.setattr(anyio.to_thread, "run_sync", run_without_thread)
     world = World(tmp_path, era="legacy")
     async with world.client() as client, AsyncExitStack() as stack:
         capabilities = client.server_capabilities

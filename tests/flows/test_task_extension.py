@@ -16,8 +16,16 @@ from mcp.server.context import CallNext, HandlerResult
 from mcp_types import ClientCapabilities
 
 from geekai_video_mcp.server import build_server
-from support.fake_geekai import always, documented_reply, once, refusal
-from support.tasks import IDENTIFIER, Listening, Tasks, Told, ask, created, listening
+from support.fake_geekai import always_answer, answer_once, api_error, documented_reply
+from support.tasks import (
+    IDENTIFIER,
+    ListenRequest,
+    Payload,
+    Tasks,
+    create_task,
+    listening,
+    request_task,
+)
 from support.world import Era, World, call, structured
 
 METHODS: dict[str, dict[str, Any]] = {
@@ -33,9 +41,9 @@ def era() -> Era:
     return "auto"
 
 
-async def refused(client: Client, method: str, **params: Any) -> MCPError:  # noqa: ANN401 - JSON
+async def refusal_of(client: Client, method: str, **params: Any) -> MCPError:  # noqa: ANN401 - JSON
     with pytest.raises(MCPError) as caught:
-        await ask(client.session, method, **params)
+        await request_task(client.session, method, **params)
     return caught.value
 
 
@@ -48,7 +56,7 @@ async def test_a_client_of_the_extension_gets_in_the_end_what_get_video_task_giv
         done = await call(client, tool, prompt="a fox")
         shown = await call(client, "get_video_task", task_id=structured(done)["task_id"])
 
-    first, *_, last = tasks.seen
+    first, *_, last = tasks.results
     assert (first["resultType"], first["status"]) == ("task", "working")
     assert (last["resultType"], last["status"]) == ("complete", "completed")
     assert structured(done)["task_status"] == "succeed"
@@ -61,9 +69,9 @@ async def test_a_client_of_the_extension_gets_in_the_end_what_get_video_task_giv
 
 async def test_the_server_says_that_it_speaks_the_extension(world: World) -> None:
     async with world.client() as client:
-        said = client.server_capabilities.extensions
+        extensions = client.server_capabilities.extensions
 
-    assert said == {IDENTIFIER: {}}
+    assert extensions == {IDENTIFIER: {}}
 
 
 async def test_a_call_that_does_not_declare_it_gets_no_task(world: World) -> None:
@@ -78,7 +86,7 @@ async def test_the_old_protocol_knows_no_such_tasks(world: World) -> None:
     world.era = "legacy"
     async with world.client(extensions=[Tasks()]) as client:
         plain = await call(client, "generate_video", prompt="a fox")
-        unknown = await refused(client, "tasks/get", taskId=structured(plain)["task_id"])
+        unknown = await refusal_of(client, "tasks/get", taskId=structured(plain)["task_id"])
 
     assert unknown.code == -32601
 
@@ -91,7 +99,7 @@ async def test_a_failed_generation_is_a_completed_task_with_an_error_in_its_resu
     async with world.client(extensions=[tasks]) as client:
         done = await call(client, "generate_video", prompt="a fox")
 
-    assert tasks.seen[-1]["status"] == "completed"
+    assert tasks.results[-1]["status"] == "completed"
     assert done.is_error
     assert structured(done)["error"]["code"] == "1301"
 
@@ -105,10 +113,10 @@ async def test_an_answer_that_leaves_nothing_to_wait_for_is_no_task(world: World
         dry = await directly(prompt="a fox", dry_run=True)
         wrong = await directly(promt="a fox")
         waited = await directly(prompt="a fox", **{"async": False})
-        world.service.before_charge = always(refusal(400, "invalid", "no"))
+        world.service.before_charge = always_answer(api_error(400, "invalid", "no"))
         rejected = await directly(prompt="two")
         world.service.before_charge = documented_reply
-        world.service.on_create = once(httpx.ReadError("reset"))
+        world.service.on_create = answer_once(httpx.ReadError("reset"))
         unknown = await directly(prompt="three")
         listed = await client.session.call_tool("list_video_tasks", {})
 
@@ -122,8 +130,8 @@ async def test_an_answer_that_leaves_nothing_to_wait_for_is_no_task(world: World
 
 async def test_a_repeat_is_given_the_task_that_it_repeats(world: World) -> None:
     async with world.client(extensions=[Tasks()]) as client:
-        first = await created(client, "generate_video", prompt="a fox")
-        again = await created(client, "generate_video", prompt="a fox")
+        first = await create_task(client, "generate_video", prompt="a fox")
+        again = await create_task(client, "generate_video", prompt="a fox")
 
     assert again["taskId"] == first["taskId"]
     assert world.service.charges == ["a fox"]
@@ -139,15 +147,15 @@ async def test_a_result_read_as_a_task_is_a_result_read(world: World) -> None:
     assert world.service.charges == ["a fox", "a fox"]
 
 
-async def test_a_cancel_is_acknowledged_and_the_truth_is_told(world: World) -> None:
+async def test_a_cancel_is_acknowledged_and_the_true_status_is_shown(world: World) -> None:
     async with world.client(extensions=[Tasks()]) as client:
-        task_id = (await created(client, "generate_video", prompt="a fox"))["taskId"]
-        answer = await ask(client.session, "tasks/cancel", taskId=task_id)
-        after = await ask(client.session, "tasks/get", taskId=task_id)
+        task_id = (await create_task(client, "generate_video", prompt="a fox"))["taskId"]
+        answer = await request_task(client.session, "tasks/cancel", taskId=task_id)
+        after = await request_task(client.session, "tasks/get", taskId=task_id)
     async with world.client(extensions=[Tasks()]) as client:
-        restarted = await ask(client.session, "tasks/get", taskId=task_id)
+        restarted = await request_task(client.session, "tasks/get", taskId=task_id)
         await anyio.sleep(60)
-        done = await ask(client.session, "tasks/get", taskId=task_id)
+        done = await request_task(client.session, "tasks/get", taskId=task_id)
 
     assert answer.keys() == {"resultType", "_meta"}
     for task in (after, restarted):
@@ -160,24 +168,24 @@ async def test_a_cancel_is_acknowledged_and_the_truth_is_told(world: World) -> N
 
 async def test_an_update_answers_no_question_and_changes_nothing(world: World) -> None:
     async with world.client(extensions=[Tasks()]) as client:
-        task_id = (await created(client, "generate_video", prompt="a fox"))["taskId"]
-        before = await ask(client.session, "tasks/get", taskId=task_id)
-        answer = await ask(
+        task_id = (await create_task(client, "generate_video", prompt="a fox"))["taskId"]
+        before = await request_task(client.session, "tasks/get", taskId=task_id)
+        answer = await request_task(
             client.session, "tasks/update", taskId=task_id, **METHODS["tasks/update"]
         )
-        after = await ask(client.session, "tasks/get", taskId=task_id)
+        after = await request_task(client.session, "tasks/get", taskId=task_id)
 
     assert answer.keys() == {"resultType", "_meta"}
     assert after == before
 
 
 @pytest.mark.parametrize("method", METHODS)
-async def test_who_does_not_declare_the_extension_is_told_what_is_missing(
+async def test_a_client_that_does_not_declare_the_extension_is_shown_what_is_missing(
     world: World, method: str
 ) -> None:
     async with world.client() as client:
         task_id = structured(await call(client, "generate_video", prompt="a fox"))["task_id"]
-        missing = await refused(client, method, taskId=task_id, **METHODS[method])
+        missing = await refusal_of(client, method, taskId=task_id, **METHODS[method])
 
     assert missing.code == -32021
     needed = ClientCapabilities.model_validate(missing.data["requiredCapabilities"])
@@ -192,25 +200,25 @@ async def test_an_id_that_is_no_tasks_is_refused_and_nobody_else_is_asked(
         mine = await call(client, "generate_video", prompt="a fox")
         looks = world.service.poll_count
         for strange in ("none", "", structured(mine)["provider_task_id"]):
-            unknown = await refused(client, method, taskId=strange, **METHODS[method])
+            unknown = await refusal_of(client, method, taskId=strange, **METHODS[method])
             assert unknown.code == -32602
         assert world.service.poll_count == looks
 
 
 async def test_a_task_says_when_it_was_made_and_when_to_ask_again(world: World) -> None:
     async with world.client(extensions=[Tasks()]) as client:
-        task = await created(client, "generate_video", prompt="a fox")
+        task = await create_task(client, "generate_video", prompt="a fox")
         shown = structured(
             await call(client, "get_video_task", task_id=task["taskId"], wait_seconds=0)
         )
         await anyio.sleep(15)
-        later = await ask(client.session, "tasks/get", taskId=task["taskId"])
+        later = await request_task(client.session, "tasks/get", taskId=task["taskId"])
 
-    made, changed, now = (
+    made, changed, current = (
         datetime.fromisoformat(at)
         for at in (task["createdAt"], task["lastUpdatedAt"], later["lastUpdatedAt"])
     )
-    assert made == changed < now
+    assert made == changed < current
     assert later["createdAt"] == task["createdAt"]
     assert task["pollIntervalMs"] == shown["poll_after_seconds"] * 1000
     assert task["ttlMs"] is None
@@ -219,44 +227,48 @@ async def test_a_task_says_when_it_was_made_and_when_to_ask_again(world: World) 
 
 async def test_a_task_is_found_by_every_process_on_the_same_ledger(world: World) -> None:
     async with world.client(extensions=[Tasks()]) as one:
-        task_id = (await created(one, "generate_video", prompt="a fox"))["taskId"]
+        task_id = (await create_task(one, "generate_video", prompt="a fox"))["taskId"]
         async with world.client(extensions=[Tasks()]) as other:
-            here, there = [
-                await ask(client.session, "tasks/get", taskId=task_id) for client in (one, other)
+            first_stream, there = [
+                await request_task(client.session, "tasks/get", taskId=task_id)
+                for client in (one, other)
             ]
 
-    assert here == there
-    assert here["status"] == "working"
+    assert first_stream == there
+    assert first_stream["status"] == "working"
 
 
 async def test_a_ledger_that_cannot_be_read_is_an_error_and_no_missing_task(world: World) -> None:
     async with world.client(extensions=[Tasks()]) as client:
-        task_id = (await created(client, "generate_video", prompt="a fox"))["taskId"]
+        task_id = (await create_task(client, "generate_video", prompt="a fox"))["taskId"]
         with unreadable(world):
-            broken = await refused(client, "tasks/get", taskId=task_id)
+            broken = await refusal_of(client, "tasks/get", taskId=task_id)
 
     assert broken.code == -32603
 
 
-async def test_listeners_hear_each_change_and_the_end_as_tasks_get_tells_it(world: World) -> None:
+async def test_subscribers_get_each_change_and_the_end_as_tasks_get_shows_it(world: World) -> None:
     tasks = Tasks()
     async with world.client(extensions=[tasks]) as client:
-        task_id = (await created(client, "generate_video", prompt="a fox"))["taskId"]
-        other = (await created(client, "generate_video", prompt="two"))["taskId"]
+        task_id = (await create_task(client, "generate_video", prompt="a fox"))["taskId"]
+        other = (await create_task(client, "generate_video", prompt="two"))["taskId"]
         async with listening(client, task_id, task_id, "none"):
             await anyio.sleep(60)
-        end = await ask(client.session, "tasks/get", taskId=task_id)
+        end = await request_task(client.session, "tasks/get", taskId=task_id)
 
-    words = [news.get("statusMessage", news["status"]).split(",")[0] for news in tasks.told]
+    words = [each.get("statusMessage", each["status"]).split(",")[0] for each in tasks.received]
     assert words == ["pending", "running", "downloading", "completed"]
-    assert other not in {news["taskId"] for news in tasks.told}
-    stream = {news["_meta"]["io.modelcontextprotocol/subscriptionId"] for news in tasks.told}
-    assert len(stream) == 1
-    last = {name: value for name, value in tasks.told[-1].items() if name != "_meta"}
+    assert other not in {notification["taskId"] for notification in tasks.received}
+    streams = {
+        notification["_meta"]["io.modelcontextprotocol/subscriptionId"]
+        for notification in tasks.received
+    }
+    assert len(streams) == 1
+    last = {name: value for name, value in tasks.received[-1].items() if name != "_meta"}
     assert last == {n: value for n, value in end.items() if n not in {"_meta", "resultType"}}
 
 
-async def test_nothing_is_told_before_the_listener_is_acknowledged(world: World) -> None:
+async def test_nothing_is_notified_before_the_subscription_is_acknowledged(world: World) -> None:
     tasks, server = Tasks(), build_server(world.app)
 
     async def slow(ctx: Any, call_next: CallNext) -> HandlerResult:  # noqa: ANN401 - the SDK's
@@ -266,46 +278,46 @@ async def test_nothing_is_told_before_the_listener_is_acknowledged(world: World)
 
     server.middleware.append(slow)
     async with Client(server, extensions=[tasks]) as client:
-        task_id = (await created(client, "generate_video", prompt="a fox"))["taskId"]
+        task_id = (await create_task(client, "generate_video", prompt="a fox"))["taskId"]
         async with listening(client, task_id):
             await anyio.sleep(4)
-            early = list(tasks.told)
+            early = list(tasks.received)
             await anyio.sleep(2)
 
     assert early == []
-    assert tasks.told
+    assert tasks.received
 
 
-async def test_a_listener_hears_what_another_process_has_learnt(world: World) -> None:
+async def test_a_subscriber_is_notified_of_changes_by_another_process(world: World) -> None:
     tasks = Tasks()
     async with world.client(extensions=[Tasks()]) as maker:
-        task_id = (await created(maker, "generate_video", prompt="a fox"))["taskId"]
+        task_id = (await create_task(maker, "generate_video", prompt="a fox"))["taskId"]
         async with world.client(extensions=[tasks]) as client, listening(client, task_id):
             await anyio.sleep(60)
 
-    assert tasks.told[-1]["status"] == "completed"
+    assert tasks.received[-1]["status"] == "completed"
 
 
 async def test_a_listener_survives_a_ledger_that_cannot_be_read(world: World) -> None:
     tasks = Tasks()
     async with world.client(extensions=[tasks]) as client:
-        task_id = (await created(client, "generate_video", prompt="a fox"))["taskId"]
+        task_id = (await create_task(client, "generate_video", prompt="a fox"))["taskId"]
         async with listening(client, task_id):
             await anyio.sleep(1)
             with unreadable(world):
                 await anyio.sleep(4)
             await anyio.sleep(60)
 
-    assert tasks.told[-1]["status"] == "completed"
-    assert [news["status"] for news in tasks.told].count("completed") == 1
+    assert tasks.received[-1]["status"] == "completed"
+    assert [notification["status"] for notification in tasks.received].count("completed") == 1
 
 
-async def test_a_result_told_to_a_listener_is_a_result_told(world: World) -> None:
+async def test_a_result_sent_to_a_subscriber_counts_as_delivered(world: World) -> None:
     async with world.client(extensions=[Tasks()]) as client:
-        task_id = (await created(client, "generate_video", prompt="a fox"))["taskId"]
+        task_id = (await create_task(client, "generate_video", prompt="a fox"))["taskId"]
         async with listening(client, task_id):
             await anyio.sleep(180)
-        again = await created(client, "generate_video", prompt="a fox")
+        again = await create_task(client, "generate_video", prompt="a fox")
 
     assert again["taskId"] != task_id
 
@@ -324,17 +336,19 @@ async def test_listening_that_cannot_be_is_refused(
     async with world.client(extensions=declared) as client:
         with pytest.raises(MCPError) as caught:
             await client.session.send_request(
-                Listening(params={"notifications": {"taskIds": ids}}), Told
+                ListenRequest(params={"notifications": {"taskIds": ids}}), Payload
             )
 
     assert caught.value.code == code
 
 
-async def test_the_sdks_own_refusal_of_a_listener_is_told_as_it_is(world: World) -> None:
+async def test_the_sdks_own_refusal_of_a_subscription_is_passed_on_unchanged(world: World) -> None:
     wrong = {"taskIds": ["any"], "toolsListChanged": "maybe"}
     async with world.client(extensions=[Tasks()]) as client:
         with pytest.raises(MCPError) as caught:
-            await client.session.send_request(Listening(params={"notifications": wrong}), Told)
+            await client.session.send_request(
+                ListenRequest(params={"notifications": wrong}), Payload
+            )
 
     assert caught.value.code == -32602
 

@@ -11,7 +11,7 @@ import pytest
 
 from geekai_video_mcp.engine import FIND_TIMEOUT, SUBMIT_TIMEOUT
 from geekai_video_mcp.server.tools import ANSWER_DEADLINE
-from support.fake_geekai import estimating
+from support.fake_geekai import answer_with_estimate
 from support.world import World, call, structured, text
 
 
@@ -62,7 +62,9 @@ async def test_the_time_to_submit_counts_as_waiting(world: World) -> None:
         assert anyio.current_time() - began < 46
 
 
-async def test_a_stranger_that_the_service_is_slow_to_name_is_not_waited_for(world: World) -> None:
+async def test_an_unknown_id_that_the_service_is_slow_to_find_is_not_waited_for(
+    world: World,
+) -> None:
     async def slowly(_: httpx.Request) -> None:
         await anyio.sleep(25)
 
@@ -77,7 +79,7 @@ async def test_a_stranger_that_the_service_is_slow_to_name_is_not_waited_for(wor
 
 
 @pytest.fixture
-def held(
+def hold_ledger(
     virtual_time: None, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[], AbstractContextManager[None]]:
     """A ledger that another process holds while the block lasts."""
@@ -98,11 +100,11 @@ def held(
 
 
 async def test_a_request_that_a_held_ledger_may_not_have_taken_is_safely_asked_for_again(
-    world: World, held: Callable[[], AbstractContextManager[None]]
+    world: World, hold_ledger: Callable[[], AbstractContextManager[None]]
 ) -> None:
     async with world.client() as client:
         await anyio.sleep(1)
-        with held():
+        with hold_ledger():
             began = anyio.current_time()
             refused = await call(client, "generate_video", prompt="a fox")
             took = anyio.current_time() - began
@@ -135,8 +137,8 @@ async def test_pictures_and_the_service_share_the_callers_patience(world: World)
     world.service.on_poll, world.service.on_create = slow, hang
     async with world.client() as client:
         began = anyio.current_time()
-        asked = {"model": "doubao-seedance-2.0", "video": f"task:{first['provider_task_id']}"}
-        shown = structured(await call(client, "generate_video", prompt="a fox again", **asked))
+        arguments = {"model": "doubao-seedance-2.0", "video": f"task:{first['provider_task_id']}"}
+        shown = structured(await call(client, "generate_video", prompt="a fox again", **arguments))
         took = anyio.current_time() - began
 
     assert shown["task_status"] == "submitting"
@@ -144,11 +146,11 @@ async def test_pictures_and_the_service_share_the_callers_patience(world: World)
 
 
 async def test_a_ledger_that_someone_else_holds_is_waited_for_as_long_and_no_longer(
-    world: World, held: Callable[[], AbstractContextManager[None]]
+    world: World, hold_ledger: Callable[[], AbstractContextManager[None]]
 ) -> None:
     async with world.client() as client:
         await anyio.sleep(1)
-        with held():
+        with hold_ledger():
             began = anyio.current_time()
             refused = await call(client, "get_video_task", task_id="x" * 100)
             took = anyio.current_time() - began
@@ -197,7 +199,7 @@ async def test_a_wait_that_runs_out_is_a_normal_answer(world: World) -> None:
         assert structured(result)["poll_after_seconds"] >= 1
 
 
-async def test_a_look_without_waiting_answers_at_once(world: World) -> None:
+async def test_a_call_without_waiting_answers_at_once(world: World) -> None:
     async with world.client() as client:
         task_id = structured(await call(client, "generate_video", prompt="a fox"))["task_id"]
         began = anyio.current_time()
@@ -206,7 +208,7 @@ async def test_a_look_without_waiting_answers_at_once(world: World) -> None:
     assert anyio.current_time() - began < 1
 
 
-async def test_news_wakes_a_waiter_at_once(world: World) -> None:
+async def test_a_change_wakes_a_waiting_call_at_once(world: World) -> None:
     fetched: list[float] = []
 
     async def note_the_time(_: httpx.Request) -> None:
@@ -221,10 +223,10 @@ async def test_news_wakes_a_waiter_at_once(world: World) -> None:
     assert told_at == pytest.approx(fetched[-1], abs=0.1)  # not at its next glance, in a second
 
 
-async def test_the_services_own_estimate_sets_the_pace(world: World) -> None:
+async def test_the_services_own_estimate_sets_the_polling(world: World) -> None:
     """Without it the first look comes after ten seconds."""
     world.service.job_seconds = 2.0
-    world.service.on_create = estimating(world.service, seconds=2.0)
+    world.service.on_create = answer_with_estimate(world.service, seconds=2.0)
     async with world.client() as client:
         task_id = structured(await call(client, "generate_video", prompt="a fox"))["task_id"]
         began = anyio.current_time()

@@ -17,8 +17,8 @@ import httpx
 import pytest
 
 from support import earlier
-from support.earlier import ELSEWHERE, Row, alive, rows, select
-from support.fake_geekai import STILL, VIDEO, always
+from support.earlier import ELSEWHERE, Row, holding_process_lock, select, task_rows
+from support.fake_geekai import STILL, VIDEO, always_answer
 from support.result_host import ResultHost
 from support.world import EPOCH, World, call, structured, text
 
@@ -55,9 +55,9 @@ posix = pytest.mark.skipif(sys.platform == "win32", reason="a lock is held as PO
 def world(tmp_path: Path, virtual_time: None) -> World:
     """The folder of the earlier version, and the service that it had paid."""
     del virtual_time
-    earlier.lay(tmp_path)
+    earlier.restore_state_folder(tmp_path)
     world = World(tmp_path, account=earlier.SERVICE)
-    earlier.remember(world.service)
+    earlier.add_charged_jobs(world.service)
     return world
 
 
@@ -65,7 +65,7 @@ def requests(world: World, method: str) -> list[httpx.Request]:
     return [request for request in world.service.requests if request.method == method]
 
 
-def posted(world: World) -> list[str]:
+def sent_prompts(world: World) -> list[str]:
     """The prompts that were sent since the folder was opened."""
     return [json.loads(request.content)["prompt"] for request in requests(world, "POST")]
 
@@ -80,7 +80,7 @@ def iso(at: float) -> str:
 def test_the_folder_holds_a_task_in_every_status_and_a_value_in_every_column(
     world: World,
 ) -> None:
-    tasks = rows(world.folder).values()
+    tasks = task_rows(world.folder).values()
 
     assert {row["status"] for row in tasks} == {
         "intended",
@@ -128,8 +128,8 @@ def expected(row: Row) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("prompt", SETTLED)
-async def test_a_task_that_is_over_is_told_with_all_its_facts(world: World, prompt: str) -> None:
-    row = rows(world.folder)[prompt]
+async def test_a_finished_task_is_shown_with_all_its_facts(world: World, prompt: str) -> None:
+    row = task_rows(world.folder)[prompt]
     async with world.client() as client:
         shown = await call(client, "get_video_task", task_id=row["id"], wait_seconds=0)
 
@@ -143,19 +143,19 @@ async def test_a_task_that_is_over_is_told_with_all_its_facts(world: World, prom
         assert row["error_message"] in text(shown)
     if row["file_status"] == "stored":
         assert Path(structured(shown)["file"]).read_bytes() in {VIDEO, STILL}
-    assert posted(world) == []
+    assert sent_prompts(world) == []
 
 
 @pytest.mark.parametrize("prompt", SETTLED)
 async def test_a_task_that_is_written_again_is_the_same_in_every_column(
     world: World, prompt: str
 ) -> None:
-    before = rows(world.folder)[prompt]
+    before = task_rows(world.folder)[prompt]
     # As if nobody had been told how it ended: that a caller is told now writes the whole row.
     select(world.folder, "UPDATE task SET delivered_at = NULL WHERE id = ?", before["id"])
     async with world.client() as client:
         await call(client, "get_video_task", task_id=before["id"], wait_seconds=0)
-    after = rows(world.folder)[prompt]
+    after = task_rows(world.folder)[prompt]
 
     assert after["delivered_at"] == pytest.approx(EPOCH, abs=1)
     assert {**after, "delivered_at": None} == {**before, "delivered_at": None}
@@ -164,10 +164,10 @@ async def test_a_task_that_is_written_again_is_the_same_in_every_column(
 @pytest.mark.parametrize(
     "prompt", ["a fox, pending", "a fox, running, unheard", ELSEWHERE, "a fox, half fetched"]
 )
-async def test_a_task_that_goes_on_is_told_as_it_was_left(world: World, prompt: str) -> None:
+async def test_a_running_task_is_shown_as_it_was_left(world: World, prompt: str) -> None:
     """Before anything new is learned of it: nothing may be sent for a while."""
-    row = rows(world.folder)[prompt]
-    world.service.on_file = always(httpx.Response(503))
+    row = task_rows(world.folder)[prompt]
+    world.service.on_file = always_answer(httpx.Response(503))
     async with world.client() as client:
         shown = await call(client, "get_video_task", task_id=row["id"], wait_seconds=0)
 
@@ -187,7 +187,7 @@ async def test_a_task_that_goes_on_is_told_as_it_was_left(world: World, prompt: 
 
 
 async def test_every_task_is_listed_as_it_stands_in_its_columns(world: World) -> None:
-    before = list(rows(world.folder).values())
+    before = list(task_rows(world.folder).values())
     async with world.client() as client:
         page = structured(await call(client, "list_video_tasks", limit=50))
 
@@ -216,13 +216,13 @@ async def test_what_had_not_left_is_sent_once_as_it_was_and_when_the_service_all
         row["task_id"]: json.loads(row["content"])
         for row in select(world.folder, "SELECT * FROM body")
     }
-    before = rows(world.folder)
+    before = task_rows(world.folder)
     async with world.client(), world.client():
         await anyio.sleep(90)
-    after = rows(world.folder)
+    after = task_rows(world.folder)
 
     unsent = ["a fox, asked to wait", "a fox, intended"]
-    assert sorted(posted(world)) == unsent
+    assert sorted(sent_prompts(world)) == unsent
     charged = {job.body["prompt"]: job for job in world.service.jobs.values()}
     assert charged["a fox, intended"].body == bodies[before["a fox, intended"]["id"]]
     assert len(charged["a fox, intended"].body["image"]) > 1024
@@ -239,9 +239,9 @@ async def test_what_had_not_left_and_nobody_expects_any_more_is_not_sent(world: 
     world.clock_is_ahead = 3600
     async with world.client():
         await anyio.sleep(60)
-    after = rows(world.folder)
+    after = task_rows(world.folder)
 
-    assert posted(world) == []
+    assert sent_prompts(world) == []
     for prompt in ("a fox, asked to wait", "a fox, intended"):
         assert after[prompt]["status"] == "rejected"
         assert after[prompt]["error_code"] == "orphaned"
@@ -249,7 +249,7 @@ async def test_what_had_not_left_and_nobody_expects_any_more_is_not_sent(world: 
 
 
 async def test_what_the_journal_kept_is_what_became_of_the_request(world: World) -> None:
-    accepted, refused = (kept["note"] for kept in earlier.notes())
+    accepted, refused = (kept["note"] for kept in earlier.journal_notes())
     looked_at: list[float] = []
 
     async def record(request: httpx.Request) -> None:
@@ -261,7 +261,7 @@ async def test_what_the_journal_kept_is_what_became_of_the_request(world: World)
         await anyio.sleep(60)
         done = structured(await call(client, "get_video_task", task_id=accepted["task_id"]))
         failed = structured(await call(client, "get_video_task", task_id=refused["task_id"]))
-    after = {row["id"]: row for row in rows(world.folder).values()}
+    after = {row["id"]: row for row in task_rows(world.folder).values()}
 
     assert done["provider_task_id"] == accepted["provider_task_id"]
     assert Path(done["file"]).read_bytes() == VIDEO
@@ -270,7 +270,7 @@ async def test_what_the_journal_kept_is_what_became_of_the_request(world: World)
     assert failed["error"] == {"code": refused["error_code"], "message": refused["error_message"]}
     assert after[refused["task_id"]]["status"] == "rejected"
     assert after[refused["task_id"]]["ended_at"] == refused["at"]
-    assert not {"a fox, noted answer", "a fox, noted refusal"} & set(posted(world))
+    assert not {"a fox, noted answer", "a fox, noted refusal"} & set(sent_prompts(world))
     assert (world.state / "journal").read_bytes() == bytes(earlier.JOURNAL_BYTES)
 
 
@@ -279,25 +279,25 @@ async def test_what_was_under_way_and_left_no_note_is_unknown_and_never_sent_aga
 ) -> None:
     async with world.client() as client:
         await anyio.sleep(60)
-        wish = {**REAL, "prompt": "a fox, under way", "idempotency_key": "shot 4"}
-        again = await call(client, "generate_video", **wish)
-    row = rows(world.folder)["a fox, under way"]
+        arguments = {**REAL, "prompt": "a fox, under way", "idempotency_key": "shot 4"}
+        again = await call(client, "generate_video", **arguments)
+    row = task_rows(world.folder)["a fox, under way"]
 
     assert (row["status"], row["error_code"]) == ("unknown", "orphaned")
     assert "It may have been charged." in row["error_message"]
     assert structured(again)["deduplicated"]
     assert structured(again)["task_id"] == row["id"]
-    assert "a fox, under way" not in posted(world)
+    assert "a fox, under way" not in sent_prompts(world)
 
 
 @pytest.mark.parametrize("prompt", ["a fox, pending", "a fox, running, unheard", ELSEWHERE])
 async def test_what_was_accepted_is_followed_to_its_file(world: World, prompt: str) -> None:
-    before = rows(world.folder)[prompt]
+    before = task_rows(world.folder)[prompt]
     async with world.client() as client:
         done = structured(
             await call(client, "get_video_task", task_id=before["id"], wait_seconds=45)
         )
-    after = rows(world.folder)[prompt]
+    after = task_rows(world.folder)[prompt]
 
     media = before["media"]
     assert Path(done["file"]).read_bytes() == (VIDEO if media == "video" else STILL)
@@ -313,8 +313,8 @@ async def test_what_was_accepted_is_followed_to_its_file(world: World, prompt: s
     assert {name: after[name] for name in stays} == {name: before[name] for name in stays}
 
 
-async def test_a_half_fetched_video_is_gone_on_with_where_its_note_says(world: World) -> None:
-    before = rows(world.folder)["a fox, half fetched"]
+async def test_a_partial_download_resumes_where_its_note_says(world: World) -> None:
+    before = task_rows(world.folder)["a fox, half fetched"]
     host = ResultHost()
 
     async def by_name(request: httpx.Request) -> httpx.Response | None:
@@ -326,9 +326,9 @@ async def test_a_half_fetched_video_is_gone_on_with_where_its_note_says(world: W
         done = structured(
             await call(client, "get_video_task", task_id=before["id"], wait_seconds=45)
         )
-    after = rows(world.folder)["a fox, half fetched"]
+    after = task_rows(world.folder)["a fox, half fetched"]
 
-    assert host.asked == [f"bytes={earlier.PART_BYTES}-"]
+    assert host.ranges == [f"bytes={earlier.PART_BYTES}-"]
     assert Path(done["file"]).read_bytes() == VIDEO
     assert (after["file_bytes"], after["file_problem"]) == (len(VIDEO), None)
     assert after["fetches"] == before["fetches"] == 4
@@ -337,12 +337,12 @@ async def test_a_half_fetched_video_is_gone_on_with_where_its_note_says(world: W
 
 async def test_nothing_is_paid_for_but_what_had_not_left(world: World) -> None:
     """And nobody asks again for what is over: not for its state, and not for its file."""
-    before = rows(world.folder)
+    before = task_rows(world.folder)
     async with world.client():
         await anyio.sleep(3600)
-    after = rows(world.folder)
+    after = task_rows(world.folder)
 
-    assert sorted(posted(world)) == ["a fox, asked to wait", "a fox, intended"]
+    assert sorted(sent_prompts(world)) == ["a fox, asked to wait", "a fox, intended"]
     statuses = {prompt: after[prompt]["status"] for prompt in UNFINISHED}
     assert statuses == {
         **dict.fromkeys(UNFINISHED, "succeed"),
@@ -376,33 +376,33 @@ async def test_the_same_request_finds_the_task_of_the_earlier_version(
         again = structured(await call(client, "generate_video", **REAL, prompt=prompt, **settings))
 
     assert again["deduplicated"]
-    assert again["task_id"] == rows(world.folder)[prompt]["id"]
-    assert prompt not in posted(world)
+    assert again["task_id"] == task_rows(world.folder)[prompt]["id"]
+    assert prompt not in sent_prompts(world)
 
 
 async def test_the_key_of_another_request_is_refused_and_that_of_a_rejected_one_is_free(
     world: World,
 ) -> None:
     async with world.client() as client:
-        wish = {**REAL, "prompt": "an owl"}
-        taken = await call(client, "generate_video", **wish, idempotency_key="shot 1")
-        free = await call(client, "generate_video", **wish, idempotency_key="shot 3")
+        arguments = {**REAL, "prompt": "an owl"}
+        taken = await call(client, "generate_video", **arguments, idempotency_key="shot 1")
+        free = await call(client, "generate_video", **arguments, idempotency_key="shot 3")
         await anyio.sleep(30)
 
     assert taken.is_error
     assert "Nothing was charged." in text(taken)
     assert not structured(free)["deduplicated"]
-    assert posted(world).count("an owl") == 1
+    assert sent_prompts(world).count("an owl") == 1
 
 
 async def test_a_new_task_is_recorded_like_those_before_it(world: World) -> None:
     """By the same columns, and by the pace that the earlier version measured."""
-    before = rows(world.folder)
+    before = task_rows(world.folder)
     async with world.client() as client:
-        wish = {**REAL, "prompt": "an owl", "idempotency_key": "owl", "variation": 1}
-        await call(client, "generate_video", **wish)
+        arguments = {**REAL, "prompt": "an owl", "idempotency_key": "owl", "variation": 1}
+        await call(client, "generate_video", **arguments)
         await anyio.sleep(60)
-    new, old = rows(world.folder)["an owl"], before["一只狐狸, stored"]
+    new, old = task_rows(world.folder)["an owl"], before["一只狐狸, stored"]
 
     filled = {name for name, value in old.items() if value is not None} - {"delivered_at"}
     assert {name for name in filled if new[name] is None} == set()
@@ -419,7 +419,7 @@ async def test_a_new_task_is_recorded_like_those_before_it(world: World) -> None
 
 
 async def test_a_note_of_a_paid_answer_is_written_under_the_same_keys(world: World) -> None:
-    accepted, refused = (kept["note"] for kept in earlier.notes())
+    accepted, refused = (kept["note"] for kept in earlier.journal_notes())
 
     async def estimate(_: httpx.Request) -> httpx.Response:
         answer = {"model": "m", "task_id": "owl", "task_status": "pending"}
@@ -450,13 +450,13 @@ async def test_a_note_of_a_paid_answer_is_written_under_the_same_keys(world: Wor
 
 async def test_a_note_beside_a_part_file_is_written_under_the_same_keys(world: World) -> None:
     (old,) = (earlier.SAMPLE / "videos").glob(".*.part.json")
-    task = rows(world.folder)["a fox, pending"]
+    task = task_rows(world.folder)["a fox, pending"]
     host, broke_off = ResultHost(cuts=[6000]), anyio.Event()
 
     async def break_off(request: httpx.Request) -> httpx.Response | None:
         if task["provider_task_id"] not in request.url.path:
             return None
-        if host.asked:
+        if host.ranges:
             broke_off.set()
             return httpx.Response(503)
         return await host.answer(request)
@@ -502,16 +502,16 @@ async def test_a_request_that_a_running_server_of_the_earlier_version_has_under_
     world: World,
 ) -> None:
     """Its answer, written in its own columns, is followed by the newer server as well."""
-    before = rows(world.folder)["a fox, under way"]
+    before = task_rows(world.folder)["a fox, under way"]
     (paid,) = (job for job in world.service.jobs.values() if job.body["prompt"].endswith("way"))
-    with alive(world.folder, before["owner"]):
+    with holding_process_lock(world.folder, before["owner"]):
         async with world.client() as client:
             await anyio.sleep(60)
             waiting = structured(
                 await call(client, "get_video_task", task_id=before["id"], wait_seconds=0)
             )
-            untouched = rows(world.folder)["a fox, under way"]
-            answered(world, before, paid.id)
+            untouched = task_rows(world.folder)["a fox, under way"]
+            record_accepted(world, before, paid.id)
     async with world.client() as client:
         done = structured(
             await call(client, "get_video_task", task_id=before["id"], wait_seconds=45)
@@ -524,7 +524,7 @@ async def test_a_request_that_a_running_server_of_the_earlier_version_has_under_
     assert world.service.charges.count("a fox, under way") == 1
 
 
-def answered(world: World, before: Row, provider_task_id: str) -> None:
+def record_accepted(world: World, before: Row, provider_task_id: str) -> None:
     """What a server of the earlier version records when the service accepts a request."""
     after = {
         **before,
@@ -555,9 +555,9 @@ def answered(world: World, before: Row, provider_task_id: str) -> None:
 async def test_a_server_of_the_earlier_version_that_dies_meanwhile_leaves_an_unknown_outcome(
     world: World,
 ) -> None:
-    before = rows(world.folder)["a fox, under way"]
+    before = task_rows(world.folder)["a fox, under way"]
     with ExitStack() as older:
-        older.enter_context(alive(world.folder, before["owner"]))
+        older.enter_context(holding_process_lock(world.folder, before["owner"]))
         async with world.client() as client:
             await anyio.sleep(60)
             older.close()
@@ -573,7 +573,7 @@ async def test_a_server_of_the_earlier_version_that_dies_meanwhile_leaves_an_unk
 async def test_a_task_that_a_running_server_of_the_earlier_version_watches_is_left_to_it(
     world: World,
 ) -> None:
-    before = rows(world.folder)["a fox, pending"]
+    before = task_rows(world.folder)["a fox, pending"]
     assert before["watched_until"] > EPOCH + 30
     looked_at: list[float] = []
 
@@ -582,7 +582,7 @@ async def test_a_task_that_a_running_server_of_the_earlier_version_watches_is_le
             looked_at.append(world.service.clock())
 
     world.service.on_poll = record
-    with alive(world.folder, before["owner"]):
+    with holding_process_lock(world.folder, before["owner"]):
         async with world.client():
             await anyio.sleep(120)
 

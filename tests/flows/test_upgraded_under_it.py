@@ -12,7 +12,7 @@ import pytest
 
 from geekai_video_mcp.errors import LedgerTooNew
 from geekai_video_mcp.ledger.journal import Journal
-from support.fake_geekai import Answer, once, refusal
+from support.fake_geekai import Answer, answer_once, api_error
 from support.world import World, call, structured, text
 
 REFUSED = (
@@ -111,7 +111,7 @@ async def test_a_new_request_is_refused_before_it_is_sent_and_reads_go_on(
 
 async def test_an_intent_that_had_not_left_by_then_is_refused_as_well(world: World) -> None:
     """Recorded before, and to be sent again after a 429: this server never will."""
-    limited = once(refusal(429, "rate_limit", "slow down"))
+    limited = answer_once(api_error(429, "rate_limit", "slow down"))
 
     async def upgraded_meanwhile(request: httpx.Request) -> Answer | None:
         upgrade(world)
@@ -119,41 +119,41 @@ async def test_an_intent_that_had_not_left_by_then_is_refused_as_well(world: Wor
 
     world.service.before_charge = upgraded_meanwhile
     async with world.client() as client:
-        asked = structured(await call(client, "generate_video", prompt="a fox"))
+        result = structured(await call(client, "generate_video", prompt="a fox"))
         await anyio.sleep(60)
-        refused = await call(client, "get_video_task", task_id=asked["task_id"], wait_seconds=0)
+        refused = await call(client, "get_video_task", task_id=result["task_id"], wait_seconds=0)
 
     assert structured(refused)["task_status"] == "failed"
     assert structured(refused)["error"] == {"code": "ledger_too_new", "message": REFUSED}
-    assert row(world, asked["task_id"]) == ("rejected", None, "kept")
+    assert row(world, result["task_id"]) == ("rejected", None, "kept")
     assert world.service.charges == []
 
 
 async def test_a_person_sends_nothing_again_through_an_old_command_line(world: World) -> None:
-    world.service.on_create = once(httpx.ReadError("reset"))
+    world.service.on_create = answer_once(httpx.ReadError("reset"))
     async with world.client() as client:
         lost = structured(await call(client, "generate_video", prompt="a fox"))
-    async with world.resolver() as desk:
+    async with world.resolver() as resolver:
         upgrade(world)
         with pytest.raises(LedgerTooNew) as told_so:
-            await desk.supersede(lost["task_id"])
-        given_up = await desk.abandon(lost["task_id"])
+            await resolver.supersede(lost["task_id"])
+        given_up = await resolver.abandon(lost["task_id"])
 
     assert told_so.value.message == REFUSED
     assert given_up.status == "abandoned"
     assert world.service.charges == ["a fox"]
 
 
-async def test_a_person_is_told_if_it_is_upgraded_between_the_decision_and_the_request(
+async def test_a_person_sees_an_error_if_it_is_upgraded_between_the_decision_and_the_request(
     world: World,
 ) -> None:
-    world.service.on_create = once(httpx.ReadError("reset"))
+    world.service.on_create = answer_once(httpx.ReadError("reset"))
     async with world.client() as client:
         lost = structured(await call(client, "generate_video", prompt="a fox"))
-    async with world.resolver() as desk:
-        new = await desk.supersede(lost["task_id"])
+    async with world.resolver() as resolver:
+        new = await resolver.supersede(lost["task_id"])
         upgrade(world)
-        sent = await desk.send(new)
+        sent = await resolver.send(new)
 
     assert (sent.status, sent.error_message) == ("rejected", REFUSED)
     assert world.service.charges == ["a fox"]
@@ -162,11 +162,11 @@ async def test_a_person_is_told_if_it_is_upgraded_between_the_decision_and_the_r
 async def test_an_intent_of_a_dead_process_is_left_for_the_newer_server(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    world.service.on_create = once(httpx.ReadError("reset"))
+    world.service.on_create = answer_once(httpx.ReadError("reset"))
     async with world.client() as client:
         lost = structured(await call(client, "generate_video", prompt="a fox"))
-    async with world.resolver() as desk:
-        new = await desk.supersede(lost["task_id"])
+    async with world.resolver() as resolver:
+        new = await resolver.supersede(lost["task_id"])
     async with world.app():
         upgrade(world)
         await anyio.sleep(30)

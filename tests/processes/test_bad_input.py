@@ -11,7 +11,7 @@ import anyio
 import httpx
 import pytest
 
-from support.process import descendants_naming, line, listening, stdio
+from support.process import descendants_naming, http_server, running_server, stdio
 from support.world import call, structured
 
 SMALL: Final = {"size": "320x180", "duration": 1, "fps": 12}
@@ -58,7 +58,7 @@ def tasks_in(folder: Path) -> list[tuple[str, str]]:
 
 
 async def test_every_bad_line_is_answered_and_nothing_comes_of_it(tmp_path: Path) -> None:
-    async with line(tmp_path) as server:
+    async with running_server(tmp_path) as server:
         for name, (bad, to, code) in BAD.items():
             await server.send(bad)
             answer = await server.receive()
@@ -69,13 +69,13 @@ async def test_every_bad_line_is_answered_and_nothing_comes_of_it(tmp_path: Path
         rest = b"".join([chunk async for chunk in server.reader])
 
     assert rest == b""
-    assert server.strays == []
+    assert server.other_messages == []
     assert (tmp_path / "stderr.log").read_text("utf-8") == ""
     assert tasks_in(tmp_path) == []
 
 
 async def test_a_line_that_the_end_cuts_off_is_answered_before_the_end(tmp_path: Path) -> None:
-    async with line(tmp_path) as server:
+    async with running_server(tmp_path) as server:
         assert server.process.stdin is not None
         await server.process.stdin.send(request("7")[:-9])
         status = await server.close()
@@ -87,16 +87,16 @@ async def test_a_line_that_the_end_cuts_off_is_answered_before_the_end(tmp_path:
 
 
 async def test_blank_lines_are_passed_over(tmp_path: Path) -> None:
-    async with line(tmp_path) as server:
+    async with running_server(tmp_path) as server:
         await server.send(b"\r\n \n")
         await server.request("ping")
         await server.close()
 
-    assert server.strays == []
+    assert server.other_messages == []
 
 
 async def test_a_line_of_five_megabytes_is_read_and_judged_by_what_it_asks(tmp_path: Path) -> None:
-    async with line(tmp_path) as server:
+    async with running_server(tmp_path) as server:
         refused = await server.call("generate_video", prompt="x" * 5_000_000)
 
     assert refused["isError"]
@@ -105,9 +105,9 @@ async def test_a_line_of_five_megabytes_is_read_and_judged_by_what_it_asks(tmp_p
 
 
 async def test_two_calls_of_one_id_are_both_answered_and_paid_for_once(tmp_path: Path) -> None:
-    asked = json.dumps({"prompt": "a fox", **SMALL})
-    async with line(tmp_path) as server:
-        await server.send(request("7", asked) + b"\n" + request("7", asked))
+    arguments = json.dumps({"prompt": "a fox", **SMALL})
+    async with running_server(tmp_path) as server:
+        await server.send(request("7", arguments) + b"\n" + request("7", arguments))
         answers = [await server.receive(), await server.receive()]
 
     assert [answer["id"] for answer in answers] == [7, 7]
@@ -119,9 +119,9 @@ async def test_two_calls_of_one_id_are_both_answered_and_paid_for_once(tmp_path:
 async def test_a_host_that_vanishes_in_mid_call_leaves_a_task_for_the_next(
     tmp_path: Path, *, deaf: bool
 ) -> None:
-    asked = json.dumps({"prompt": PROMPT, "size": "1920x1080", "duration": 10, "async": False})
-    async with line(tmp_path) as server:
-        await server.send(request("7", asked))
+    arguments = json.dumps({"prompt": PROMPT, "size": "1920x1080", "duration": 10, "async": False})
+    async with running_server(tmp_path) as server:
+        await server.send(request("7", arguments))
         with anyio.fail_after(20):
             while not any(
                 "geekai_sandbox.render" in words for words in descendants_naming(str(tmp_path))
@@ -167,7 +167,7 @@ HELLO: Final[dict[str, Any]] = {
 async def served(folder: Path) -> AsyncGenerator[tuple[httpx.AsyncClient, dict[str, str]]]:
     """A browser of a new server, and the headers of its session."""
     async with (
-        listening(folder, "serve", "--transport", "http", "--port", "0") as origin,
+        http_server(folder, "serve", "--transport", "http", "--port", "0") as origin,
         httpx.AsyncClient(base_url=origin, headers=HEADERS, timeout=30) as browser,
     ):
         answer = await browser.post("/mcp", json=HELLO)
@@ -222,8 +222,8 @@ async def test_a_still_of_many_megabytes_comes_through_http(tmp_path: Path) -> N
     """Beyond the SDK's own limit of 4 MiB, which is smaller than a still may be."""
     still = "data:image/png;base64," + "A" * 6_000_000
     async with served(tmp_path) as (browser, session):
-        asked = json.dumps({"prompt": "a fox", "image": still})
-        answer = await browser.post("/mcp", content=request("7", asked), headers=session)
+        arguments = json.dumps({"prompt": "a fox", "image": still})
+        answer = await browser.post("/mcp", content=request("7", arguments), headers=session)
 
     result = next_data(answer.text)["result"]
     assert "image" in result["content"][0]["text"]
@@ -233,17 +233,19 @@ async def test_a_still_of_many_megabytes_comes_through_http(tmp_path: Path) -> N
 async def test_a_client_that_drops_the_line_in_mid_call_finds_its_task_again(
     tmp_path: Path, path: str
 ) -> None:
-    asked = json.dumps({"prompt": "a fox", **SMALL, "duration": 3, "async": False})
+    arguments = json.dumps({"prompt": "a fox", **SMALL, "duration": 3, "async": False})
     async with served(tmp_path) as (browser, session):
         if path == "/sse":
             async with browser.stream("GET", "/sse") as events:
                 rows = events.aiter_lines()
                 address = await first_data(rows)
                 await browser.post(address, json=HELLO)
-                await browser.post(address, content=request("7", asked))
+                await browser.post(address, content=request("7", arguments))
                 await until_a_task(tmp_path)
         else:
-            async with browser.stream("POST", "/mcp", content=request("7", asked), headers=session):
+            async with browser.stream(
+                "POST", "/mcp", content=request("7", arguments), headers=session
+            ):
                 await until_a_task(tmp_path)
         ((task_id, _),) = tasks_in(tmp_path)
         look = json.dumps({"task_id": task_id, "wait_seconds": 45, "preview": "none"})
@@ -274,4 +276,4 @@ async def first_data(rows: AsyncIterator[str]) -> str:
 def next_data(events: str) -> dict[str, Any]:
     """The response in a stream of events."""
     rows = [row.removeprefix("data:") for row in events.splitlines() if row.startswith("data:")]
-    return next(said for row in rows if "id" in (said := json.loads(row)))
+    return next(words for row in rows if "id" in (words := json.loads(row)))

@@ -48,7 +48,7 @@ async def test_a_call_is_answered_though_the_ledger_is_not_and_the_same_call_fin
     assert world.service.charges == ["a fox"]
 
 
-async def test_a_look_is_answered_though_another_process_holds_the_ledger(
+async def test_get_video_task_answers_though_another_process_holds_the_ledger(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Our own next change waits for the other process, and every read for its turn behind it."""

@@ -10,13 +10,13 @@ from mcp import Client
 from PIL import Image
 
 from support.process import stdio
-from support.stills import encoded, noise, placed
+from support.stills import encode_image, noise_image, write_file
 from support.world import call, structured, text
 
 SMALL = {"size": "320x180", "duration": 1, "fps": 12}
 
 
-async def made(client: Client, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
+async def finished_video(client: Client, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
     """A finished video."""
     started = await call(client, "generate_video", **SMALL, **arguments)
     assert not started.is_error, text(started)
@@ -41,8 +41,10 @@ async def test_a_shot_begins_where_the_shot_before_it_ended(
     tmp_path: Path, extra: dict[str, Any]
 ) -> None:
     async with stdio(tmp_path) as client:
-        first = await made(client, prompt="a ridge at dusk", **extra)
-        second = await made(client, prompt="night falls", image=f"task:{first['task_id']}")
+        first = await finished_video(client, prompt="a ridge at dusk", **extra)
+        second = await finished_video(
+            client, prompt="night falls", image=f"task:{first['task_id']}"
+        )
 
     ended, begun = frames(first["file"]), frames(second["file"])
     # The preview's mark is drawn anew on each, so the ground alone is compared.
@@ -52,11 +54,11 @@ async def test_a_shot_begins_where_the_shot_before_it_ended(
 
 
 async def test_a_large_photograph_becomes_a_video(tmp_path: Path) -> None:
-    photo = placed(tmp_path / "album", "photo.png", encoded(noise(2600, 2600)))
+    photo = write_file(tmp_path / "album", "photo.png", encode_image(noise_image(2600, 2600)))
     assert photo.stat().st_size > 20_000_000
     settings = {"GEEKAI_IMAGE_DIRS": str(tmp_path / "album")}
     async with stdio(tmp_path, settings=settings) as client:
-        video = await made(client, prompt="it moves", image=str(photo))
+        video = await finished_video(client, prompt="it moves", image=str(photo))
     async with stdio(tmp_path) as client:
         refused = await call(client, "generate_video", prompt="it moves", image=str(photo))
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from geekai_video_mcp import __version__
-from support.process import run
+from support.process import run_cli
 
 
 async def test_every_mistake_in_the_environment_is_reported_at_once(tmp_path: Path) -> None:
-    status, out, err = await run(
+    status, out, err = await run_cli(
         tmp_path,
         GEEKAI_API_KEY="sk canary\t1",
         GEEKAI_BASE_URL="http://gateway.example/v1",
@@ -27,11 +27,11 @@ async def test_every_mistake_in_the_environment_is_reported_at_once(tmp_path: Pa
         assert f"GEEKAI_{name}: " in err
 
 
-async def test_a_state_folder_that_cannot_be_used_is_told_and_not_a_traceback(
+async def test_a_state_folder_that_cannot_be_used_is_an_error_and_not_a_traceback(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "file").touch()
-    status, _, err = await run(tmp_path, GEEKAI_STATE_DIR=str(tmp_path / "file" / "state"))
+    status, _, err = await run_cli(tmp_path, GEEKAI_STATE_DIR=str(tmp_path / "file" / "state"))
 
     assert status == 2
     assert "state folder" in err
@@ -52,14 +52,14 @@ async def test_a_state_folder_that_cannot_be_used_is_told_and_not_a_traceback(
     ],
 )
 async def test_every_command_has_help(tmp_path: Path, command: list[str]) -> None:
-    status, out, _ = await run(tmp_path, *command, "--help")
+    status, out, _ = await run_cli(tmp_path, *command, "--help")
 
     assert status == 0
     assert "usage: geekai-video-mcp" in out
 
 
 async def test_an_unknown_command_is_refused(tmp_path: Path) -> None:
-    status, out, err = await run(tmp_path, "frobnicate")
+    status, out, err = await run_cli(tmp_path, "frobnicate")
 
     assert (status, out) == (2, "")
     assert "frobnicate" in err
@@ -67,7 +67,7 @@ async def test_an_unknown_command_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("port", ["70000", "-1", "http", "²"])
 async def test_a_port_that_is_none_is_refused(tmp_path: Path, port: str) -> None:
-    status, out, err = await run(tmp_path, "serve", "--transport", "http", f"--port={port}")
+    status, out, err = await run_cli(tmp_path, "serve", "--transport", "http", f"--port={port}")
 
     assert (status, out) == (2, "")
     assert "0 to 65535" in err
@@ -76,6 +76,6 @@ async def test_a_port_that_is_none_is_refused(tmp_path: Path, port: str) -> None
 
 def test_the_console_script_is_installed() -> None:
     script = Path(sys.executable).with_name("geekai-video-mcp")
-    said = subprocess.run([script, "--version"], capture_output=True, check=True, timeout=30)  # noqa: S603
+    command = subprocess.run([script, "--version"], capture_output=True, check=True, timeout=30)  # noqa: S603
 
-    assert said.stdout.decode().strip() == __version__
+    assert command.stdout.decode().strip() == __version__

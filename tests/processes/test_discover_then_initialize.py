@@ -9,7 +9,7 @@ from mcp.server.lowlevel import Server
 from mcp.shared.message import SessionMessage
 from mcp_types import JSONRPCError, JSONRPCRequest, JSONRPCResponse
 
-from support.process import stdio, unmet
+from support.process import new_server, stdio
 from support.world import call, structured
 
 ENVELOPE = {
@@ -22,9 +22,9 @@ NO_LONGER_NEEDED = "the SDK forgives a probe before the handshake: delete cli/pr
 
 
 async def test_a_probe_and_then_the_handshake_work_on_one_process(tmp_path: Path) -> None:
-    async with unmet(tmp_path) as server:
+    async with new_server(tmp_path) as server:
         probe = await server.request("server/discover", _meta=ENVELOPE)
-        hello = await server.shake_hands()
+        hello = await server.initialize()
         made = await server.call("generate_video", prompt="a fox", **SMALL)
         status = await server.close()
 
@@ -37,7 +37,7 @@ async def test_a_probe_and_then_the_handshake_work_on_one_process(tmp_path: Path
 
 
 async def test_after_a_probe_the_new_protocol_works_as_well(tmp_path: Path) -> None:
-    async with unmet(tmp_path) as server:
+    async with new_server(tmp_path) as server:
         await server.request("server/discover", _meta=ENVELOPE)
         again = await server.request("server/discover", _meta=ENVELOPE)
         tools = await server.request("tools/list", _meta=ENVELOPE)
@@ -52,10 +52,10 @@ async def test_a_probe_of_an_unknown_protocol_is_refused_and_decides_nothing(
     tmp_path: Path,
 ) -> None:
     unknown = ENVELOPE | {"io.modelcontextprotocol/protocolVersion": "2099-01-01"}
-    async with unmet(tmp_path) as server:
+    async with new_server(tmp_path) as server:
         refused = await server.request("server/discover", _meta=unknown)
         bare = await server.request("server/discover")
-        hello = await server.shake_hands()
+        hello = await server.initialize()
 
     assert refused["error"]["code"] == -32022
     assert bare["error"]["code"] == -32601
@@ -65,11 +65,11 @@ async def test_a_probe_of_an_unknown_protocol_is_refused_and_decides_nothing(
 async def test_what_is_no_request_does_not_come_between_probe_and_handshake(
     tmp_path: Path,
 ) -> None:
-    async with unmet(tmp_path) as server:
+    async with new_server(tmp_path) as server:
         await server.send(b"no message at all")
         await server.request("server/discover", _meta=ENVELOPE)
         await server.send(b'{"jsonrpc":"2.0","method":"notifications/initialized"}')
-        hello = await server.shake_hands()
+        hello = await server.initialize()
         tools = await server.request("tools/list")
 
     assert hello["result"]["protocolVersion"] == "2025-11-25"
@@ -80,7 +80,7 @@ async def test_what_is_no_request_does_not_come_between_probe_and_handshake(
 async def test_a_host_that_goes_before_it_chose_ends_the_server(
     tmp_path: Path, *, probed: bool
 ) -> None:
-    async with unmet(tmp_path) as server:
+    async with new_server(tmp_path) as server:
         if probed:
             await server.request("server/discover", _meta=ENVELOPE)
         status = await server.close()
@@ -126,8 +126,8 @@ sys.exit(cli.main([]))
 async def test_without_the_sdks_parts_the_server_falls_back_to_the_sdks_own_stdio(
     tmp_path: Path, change: str
 ) -> None:
-    async with unmet(tmp_path, program=PROGRAM.format(change=change)) as server:
-        hello = await server.shake_hands()
+    async with new_server(tmp_path, program=PROGRAM.format(change=change)) as server:
+        hello = await server.initialize()
         tools = await server.request("tools/list")
 
     assert hello["result"]["protocolVersion"] == "2025-11-25"
@@ -147,17 +147,17 @@ async def test_the_sdk_still_needs_this() -> None:
         "clientInfo": {"name": "line", "version": "1"},
     }
     server: Server[Any] = Server("plain")
-    said: list[Any] = []
+    messages: list[Any] = []
     async with send, answers, anyio.create_task_group() as loop:
         loop.start_soon(server.run, receive, answer, server.create_initialization_options())
         for method, params in (("server/discover", {"_meta": ENVELOPE}), ("initialize", hello)):
             request = JSONRPCRequest(jsonrpc="2.0", id=method, method=method, params=params)
             await send.send(SessionMessage(request))
         with anyio.fail_after(10):
-            while len(said) < 2:
-                said.append((await answers.receive()).message)
+            while len(messages) < 2:
+                messages.append((await answers.receive()).message)
         loop.cancel_scope.cancel()
 
-    by_id = {message.id: message for message in said}
+    by_id = {message.id: message for message in messages}
     assert isinstance(by_id["server/discover"], JSONRPCResponse)
     assert isinstance(by_id["initialize"], JSONRPCError), NO_LONGER_NEEDED

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from support.process import unmet
+from support.process import new_server
 
 NOWHERE = {"GEEKAI_API_KEY": "sk-any", "GEEKAI_BASE_URL": "http://127.0.0.1:9/api/v1"}
 """A service that nobody is: port 9 throws everything away, where anything is there at all."""
@@ -29,14 +29,14 @@ async def test_only_a_client_that_shows_forms_is_asked_to_ask(
         "io.modelcontextprotocol/clientCapabilities": declared,
     }
     made = {"name": "generate_video", "arguments": {"prompt": "a fox"}, "_meta": envelope}
-    async with unmet(tmp_path, GEEKAI_CONFIRM="always", **NOWHERE) as server:
+    async with new_server(tmp_path, GEEKAI_CONFIRM="always", **NOWHERE) as server:
         answer = (await server.request("tools/call", **made))["result"]
 
     assert answer["resultType"] == ("input_required" if asks else "complete")
     if asks:
-        (asked,) = answer["inputRequests"].values()
-        assert asked["method"] == "elicitation/create"
-        assert asked["params"]["requestedSchema"] == {"type": "object", "properties": {}}
+        (input_request,) = answer["inputRequests"].values()
+        assert input_request["method"] == "elicitation/create"
+        assert input_request["params"]["requestedSchema"] == {"type": "object", "properties": {}}
         assert " " not in answer["requestState"]  # sealed: what we gave has one
     else:
         assert answer["isError"]
@@ -44,7 +44,7 @@ async def test_only_a_client_that_shows_forms_is_asked_to_ask(
 
 
 async def test_a_policy_that_is_none_keeps_the_server_from_starting(tmp_path: Path) -> None:
-    async with unmet(tmp_path, GEEKAI_CONFIRM="sometimes") as server:
+    async with new_server(tmp_path, GEEKAI_CONFIRM="sometimes") as server:
         status = await server.process.wait()
 
     assert status == 2

@@ -10,7 +10,7 @@ from mcp import Client
 from mcp.client.sse import sse_client
 
 from support.mp4 import probe
-from support.process import line, listening, run, stdio
+from support.process import http_server, run_cli, running_server, stdio
 from support.world import Era, call, structured, text
 
 SMALL = {"size": "320x180", "duration": 1, "fps": 12}
@@ -36,13 +36,13 @@ HELLO = {
 async def test_a_video_is_made_over_http(
     tmp_path: Path, transport: str, path: str, era: Era
 ) -> None:
-    heard: list[str | None] = []
+    authorizations: list[str | None] = []
 
     async def listen(progress: float, total: float | None, message: str | None) -> None:
         del progress, total
-        heard.append(message)
+        authorizations.append(message)
 
-    async with listening(tmp_path, "serve", "--transport", transport, "--port", "0") as origin:
+    async with http_server(tmp_path, "serve", "--transport", transport, "--port", "0") as origin:
         target: str | AbstractAsyncContextManager[Any] = origin + path
         if path == "/sse":
             target = sse_client(origin + path)
@@ -56,11 +56,11 @@ async def test_a_video_is_made_over_http(
 
     assert structured(done)["task_status"] == "succeed"
     assert probe(Path(structured(done)["file"])).codec == "h264"
-    assert heard
+    assert authorizations
 
 
 async def test_one_engine_serves_every_connection(tmp_path: Path) -> None:
-    async with listening(tmp_path, "serve", "--transport", "http", "--port", "0") as origin:
+    async with http_server(tmp_path, "serve", "--transport", "http", "--port", "0") as origin:
         async with Client(sse_client(f"{origin}/sse")) as one:
             started = structured(await call(one, "generate_video", prompt="a fox", **SMALL))
         async with Client(f"{origin}/mcp") as other:
@@ -89,7 +89,7 @@ async def test_a_web_page_cannot_reach_a_local_server(
 ) -> None:
     accept = {"Accept": "application/json, text/event-stream"}
     async with (
-        listening(tmp_path, "serve", "--transport", "http", "--port", "0") as origin,
+        http_server(tmp_path, "serve", "--transport", "http", "--port", "0") as origin,
         httpx.AsyncClient() as browser,
     ):
         answer = await browser.post(f"{origin}/mcp", json=HELLO, headers={**accept, **headers})
@@ -106,7 +106,7 @@ async def test_a_web_page_cannot_reach_a_local_server(
 async def test_anything_but_loopback_is_refused_in_a_clear_line(
     tmp_path: Path, command: tuple[str, ...], host: str
 ) -> None:
-    status, out, err = await run(tmp_path, *command, "--host", host, "--port", "0")
+    status, out, err = await run_cli(tmp_path, *command, "--host", host, "--port", "0")
 
     assert status == 2
     assert out == ""
@@ -116,9 +116,9 @@ async def test_anything_but_loopback_is_refused_in_a_clear_line(
 
 
 async def test_a_port_that_is_taken_is_said_to_be_taken(tmp_path: Path) -> None:
-    async with listening(tmp_path, "sandbox", "--port", "0") as origin:
+    async with http_server(tmp_path, "sandbox", "--port", "0") as origin:
         port = origin.rsplit(":", 1)[-1]
-        status, _, err = await run(tmp_path, "serve", "--transport", "http", "--port", port)
+        status, _, err = await run_cli(tmp_path, "serve", "--transport", "http", "--port", port)
 
     assert status == 2
     assert f"--port {port}" in err
@@ -126,7 +126,7 @@ async def test_a_port_that_is_taken_is_said_to_be_taken(tmp_path: Path) -> None:
 
 async def test_the_server_works_against_a_sandbox_on_a_port(tmp_path: Path) -> None:
     """The same client, ledger and engine, over a socket, as against the real service."""
-    async with listening(tmp_path / "..", "sandbox", "--port", "0") as origin:
+    async with http_server(tmp_path / "..", "sandbox", "--port", "0") as origin:
         settings = {"GEEKAI_BASE_URL": f"{origin}/api/v1", "GEEKAI_API_KEY": "sk-any"}
         async with stdio(tmp_path, settings=settings) as client:
             started = structured(await call(client, "generate_video", prompt="a fox", **FREE))
@@ -139,8 +139,10 @@ async def test_the_server_works_against_a_sandbox_on_a_port(tmp_path: Path) -> N
     assert probe(Path(done["file"])).codec == "h264"
 
 
-async def test_an_unreachable_service_is_told_in_a_line_and_costs_nothing(tmp_path: Path) -> None:
-    async with listening(tmp_path / "..", "sandbox", "--port", "0") as origin:
+async def test_an_unreachable_service_is_reported_in_a_line_and_costs_nothing(
+    tmp_path: Path,
+) -> None:
+    async with http_server(tmp_path / "..", "sandbox", "--port", "0") as origin:
         pass
     settings = {"GEEKAI_BASE_URL": f"{origin}/api/v1", "GEEKAI_API_KEY": "sk-canary"}
     async with stdio(tmp_path, settings=settings) as client:
@@ -153,13 +155,13 @@ async def test_an_unreachable_service_is_told_in_a_line_and_costs_nothing(tmp_pa
 
 async def test_a_key_is_in_no_log_and_no_file(tmp_path: Path) -> None:
     canary = "sk-canary-55512"
-    async with listening(tmp_path / "..", "sandbox", "--port", "0") as origin:
+    async with http_server(tmp_path / "..", "sandbox", "--port", "0") as origin:
         settings = {
             "GEEKAI_BASE_URL": f"{origin}/api/v1",
             "GEEKAI_API_KEY": canary,
             "GEEKAI_LOG_LEVEL": "DEBUG",
         }
-        async with line(tmp_path, **settings) as server:
+        async with running_server(tmp_path, **settings) as server:
             task = await server.call("generate_video", prompt="Canary-fox", **FREE)
             task_id = task["structuredContent"]["task_id"]
             await server.call("get_video_task", task_id=task_id, wait_seconds=45)

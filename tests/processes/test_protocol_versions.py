@@ -14,8 +14,8 @@ import anyio
 import httpx
 import pytest
 
-from support.process import Line, listening, unmet
-from support.provider import HELD, Provider, provider
+from support.process import StdioServer, http_server, new_server
+from support.provider import HELD_PREFIX, Provider, running_provider
 
 Json = dict[str, Any]
 MODERN: Final = "2026-07-28"
@@ -52,7 +52,7 @@ class Wire(Protocol):
 
 
 @dataclass
-class Talk:
+class Conversation:
     """A conversation in one revision; a request is what that revision makes of it."""
 
     wire: Wire
@@ -80,12 +80,12 @@ class Talk:
     async def answer(self, method: str, params: Json | None = None) -> Json:
         """The whole response; the progress on the way is kept."""
         self.progress.clear()
-        said: Json = {}
+        message: Json = {}
         with anyio.fail_after(40):
-            async for said in self.wire.exchange(self.message(method, params)):
-                if said.get("method") == "notifications/progress":
-                    self.progress.append(said["params"])
-        return said
+            async for message in self.wire.exchange(self.message(method, params)):
+                if message.get("method") == "notifications/progress":
+                    self.progress.append(message["params"])
+        return message
 
     async def stop(self, method: str, params: Json) -> int:
         """Ask, and cancel when the first progress comes; returns the id of the request."""
@@ -117,7 +117,7 @@ class Talk:
 class Pipe:
     """A process and its two pipes."""
 
-    server: Line
+    server: StdioServer
     others: list[Json] = field(default_factory=list[Json])
 
     async def exchange(self, message: Json) -> AsyncGenerator[Json]:
@@ -208,26 +208,30 @@ async def data(answer: httpx.Response) -> AsyncGenerator[Json]:
 
 
 @dataclass
-class House:
+class Servers:
     """The servers of this file, and the conversations with them."""
 
     folder: Path
     service: Provider
     browser: httpx.AsyncClient
     stack: AsyncExitStack
-    talks: dict[tuple[str, str], Talk] = field(default_factory=dict[tuple[str, str], Talk])
+    talks: dict[tuple[str, str], Conversation] = field(
+        default_factory=dict[tuple[str, str], Conversation]
+    )
 
-    async def talk(self, revision: str, transport: str) -> Talk:
+    async def talk(self, revision: str, transport: str) -> Conversation:
         if (revision, transport) not in self.talks:
             wire = await getattr(self, f"_{transport}")(revision)
-            talk = self.talks[revision, transport] = Talk(wire, revision)
+            talk = self.talks[revision, transport] = Conversation(wire, revision)
             await talk.begin()
         return self.talks[revision, transport]
 
     async def _stdio(self, revision: str) -> Wire:
         folder = self.folder / revision
         folder.mkdir()
-        return Pipe(await self.stack.enter_async_context(unmet(folder, **self.service.settings)))
+        return Pipe(
+            await self.stack.enter_async_context(new_server(folder, **self.service.settings))
+        )
 
     async def _sse(self, _: str) -> Wire:
         answer = await self.stack.enter_async_context(self.browser.stream("GET", "/sse"))
@@ -253,25 +257,25 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(scope="module")
-async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[House]:
+async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Servers]:
     folder = tmp_path_factory.mktemp("house")
     async with (
-        provider() as service,
-        listening(
+        running_provider() as service,
+        http_server(
             folder, "serve", "--transport", "http", "--port", "0", **service.settings
         ) as origin,
         httpx.AsyncClient(base_url=origin, timeout=40) as browser,
         AsyncExitStack() as stack,
     ):
-        yield House(folder, service, browser, stack)
+        yield Servers(folder, service, browser, stack)
 
 
 @pytest.fixture(params=MATRIX, ids=" over ".join)
-async def talk(house: House, request: pytest.FixtureRequest) -> Talk:
+async def talk(house: Servers, request: pytest.FixtureRequest) -> Conversation:
     return await house.talk(*request.param)
 
 
-async def test_the_tools_are_listed_with_their_schemas(talk: Talk) -> None:
+async def test_the_tools_are_listed_with_their_schemas(talk: Conversation) -> None:
     listed = await talk.ask("tools/list")
 
     assert {tool["name"] for tool in listed["tools"]} == TOOLS
@@ -279,7 +283,7 @@ async def test_the_tools_are_listed_with_their_schemas(talk: Talk) -> None:
     assert ("ttlMs" in listed) == (talk.revision == MODERN)
 
 
-async def test_a_call_is_answered_in_words_and_in_fields(talk: Talk) -> None:
+async def test_a_call_is_answered_in_words_and_in_fields(talk: Conversation) -> None:
     made = await talk.call("generate_video", prompt="a fox")
     look = {"task_id": made["structuredContent"]["task_id"], "wait_seconds": 0}
     found = await talk.call("get_video_task", **look)
@@ -290,22 +294,22 @@ async def test_a_call_is_answered_in_words_and_in_fields(talk: Talk) -> None:
     assert found["structuredContent"]["model"] == made["structuredContent"]["model"]
 
 
-async def test_a_wait_reports_progress_that_grows_and_ends_with_a_file(talk: Talk) -> None:
+async def test_a_wait_reports_progress_that_grows_and_ends_with_a_file(talk: Conversation) -> None:
     made = await talk.call("generate_video", prompt="a fox", variation=2)
     task_id = made["structuredContent"]["task_id"]
     done = await talk.call("get_video_task", task_id=task_id, wait_seconds=45, preview="none")
 
-    marks = [told["progress"] for told in talk.progress]
+    marks = [progress["progress"] for progress in talk.progress]
     assert marks == sorted(set(marks))
-    assert len({told["progressToken"] for told in talk.progress}) == 1
-    assert all(told["message"] for told in talk.progress)
+    assert len({progress["progressToken"] for progress in talk.progress}) == 1
+    assert all(progress["message"] for progress in talk.progress)
     assert done["structuredContent"]["task_status"] == "succeed"
     assert Path(done["structuredContent"]["file"]).exists()
 
 
-async def test_to_cancel_a_wait_stops_the_wait_alone(house: House, talk: Talk) -> None:
+async def test_to_cancel_a_wait_stops_the_wait_alone(house: Servers, talk: Conversation) -> None:
     """An uncancelled wait would be answered with the one that follows it, and before it."""
-    prompt = f"{HELD} {talk.revision} {type(talk.wire).__name__}"
+    prompt = f"{HELD_PREFIX} {talk.revision} {type(talk.wire).__name__}"
     made = await talk.call("generate_video", prompt=prompt)
     wait = {"task_id": made["structuredContent"]["task_id"], "wait_seconds": 45, "preview": "none"}
     stopped = await talk.stop("tools/call", {"name": "get_video_task", "arguments": wait})
@@ -314,11 +318,11 @@ async def test_to_cancel_a_wait_stops_the_wait_alone(house: House, talk: Talk) -
     await talk.ask("tools/list")
 
     assert done["structuredContent"]["task_status"] == "succeed"
-    answers = [said for said in talk.wire.others if said.get("id") == stopped]
-    assert not [said for said in answers if "result" in said]
+    answers = [message for message in talk.wire.others if message.get("id") == stopped]
+    assert not [message for message in answers if "result" in message]
 
 
-async def test_a_mistake_is_told_in_a_sentence_that_helps(talk: Talk) -> None:
+async def test_a_mistake_is_reported_in_a_sentence_that_helps(talk: Conversation) -> None:
     argument = await talk.call("generate_video", promt="a fox")
     task = await talk.call("get_video_task", task_id="nobodys")
 
@@ -329,7 +333,7 @@ async def test_a_mistake_is_told_in_a_sentence_that_helps(talk: Talk) -> None:
     assert "nobodys" in task["content"][0]["text"]
 
 
-async def test_a_task_is_a_resource_by_its_template(talk: Talk) -> None:
+async def test_a_task_is_a_resource_by_its_template(talk: Conversation) -> None:
     made = await talk.call("generate_video", prompt="a fox", variation=3)
     task_id = made["structuredContent"]["task_id"]
     templates = (await talk.ask("resources/templates/list"))["resourceTemplates"]
@@ -341,16 +345,16 @@ async def test_a_task_is_a_resource_by_its_template(talk: Talk) -> None:
     assert missing["error"]["code"] in {-32602, -32002}
 
 
-async def test_a_prompt_is_listed_and_filled_in(talk: Talk) -> None:
+async def test_a_prompt_is_listed_and_filled_in(talk: Conversation) -> None:
     listed = await talk.ask("prompts/list")
-    asked = {"name": "storyboard", "arguments": {"topic": "a fox finds a lantern"}}
-    filled = await talk.ask("prompts/get", asked)
+    arguments = {"name": "storyboard", "arguments": {"topic": "a fox finds a lantern"}}
+    filled = await talk.ask("prompts/get", arguments)
 
     assert {"storyboard", "animate_image"} <= {prompt["name"] for prompt in listed["prompts"]}
     assert "a fox finds a lantern" in filled["messages"][0]["content"]["text"]
 
 
-async def test_an_id_and_a_model_are_completed(talk: Talk) -> None:
+async def test_an_id_and_a_model_are_completed(talk: Conversation) -> None:
     made = await talk.call("generate_video", prompt="a fox", variation=4)
     task_id = made["structuredContent"]["task_id"]
     template = {"type": "ref/resource", "uri": "video://tasks/{task_id}"}
@@ -364,7 +368,7 @@ async def test_an_id_and_a_model_are_completed(talk: Talk) -> None:
     assert "cogvideox-flash" in models["completion"]["values"]
 
 
-async def test_an_unknown_method_is_an_error_of_the_protocol(talk: Talk) -> None:
+async def test_an_unknown_method_is_an_error_of_the_protocol(talk: Conversation) -> None:
     answer = await talk.answer("videos/make")
 
     assert answer["error"]["code"] == -32601

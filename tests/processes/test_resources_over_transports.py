@@ -26,8 +26,8 @@ from mcp_types import (
 from PIL import Image
 
 from geekai_video_mcp.media.preview import render_preview
-from support.process import line, listening, stdio, unmet
-from support.provider import HELD, provider
+from support.process import http_server, new_server, running_server, stdio
+from support.provider import HELD_PREFIX, running_provider
 from support.world import Era, call, structured
 
 SMALL = {"size": "320x180", "duration": 1, "fps": 12}
@@ -43,7 +43,7 @@ async def served(folder: Path, transport: str, era: Era, **settings: str) -> Asy
             yield client
         return
     serve = ("serve", "--transport", transport, "--port", "0")
-    async with listening(folder, *serve, **settings) as origin:
+    async with http_server(folder, *serve, **settings) as origin:
         target: str | AbstractAsyncContextManager[Any] = origin + PATHS[transport]
         if transport == "sse":
             target = sse_client(origin + PATHS[transport])
@@ -51,7 +51,7 @@ async def served(folder: Path, transport: str, era: Era, **settings: str) -> Asy
             yield client
 
 
-async def made(client: Client, tool: str = "generate_video") -> dict[str, Any]:
+async def finished_task(client: Client, tool: str = "generate_video") -> dict[str, Any]:
     arguments = {"prompt": "a fox"} | (SMALL if tool == "generate_video" else {})
     started = structured(await call(client, tool, **arguments))
     done = await call(
@@ -72,7 +72,7 @@ async def test_everything_beside_the_tools_is_reached_over_every_transport(
 ) -> None:
     template = ResourceTemplateReference(uri="video://tasks/{task_id}")
     async with served(tmp_path, transport, era) as client:
-        task = await made(client)
+        task = await finished_task(client)
         uri = f"video://tasks/{task['task_id']}"
         (one,) = (await client.read_resource(uri)).contents
         (film,) = (await client.read_resource(f"{uri}/video")).contents
@@ -108,7 +108,7 @@ async def test_everything_beside_the_tools_is_reached_over_every_transport(
 
 async def test_the_last_frame_is_the_last_that_a_player_shows(tmp_path: Path) -> None:
     async with stdio(tmp_path) as client:
-        task = await made(client)
+        task = await finished_task(client)
         last, _ = await picture(client, f"video://tasks/{task['task_id']}/last-frame")
     with av.open(str(task["file"])) as container:
         *_, final = container.decode(video=0)
@@ -118,7 +118,7 @@ async def test_the_last_frame_is_the_last_that_a_player_shows(tmp_path: Path) ->
 
 async def test_of_a_made_picture_the_last_frame_is_the_picture_itself(tmp_path: Path) -> None:
     async with stdio(tmp_path) as client:
-        task = await made(client, "generate_image")
+        task = await finished_task(client, "generate_image")
         uri = f"video://tasks/{task['task_id']}"
         whole, _ = await picture(client, task["resource"])
         small = [await picture(client, f"{uri}/{part}") for part in ("cover", "frames")]
@@ -147,7 +147,7 @@ async def test_a_damaged_video_gives_what_can_be_seen_of_it_or_none(
     tmp_path: Path, kept: float
 ) -> None:
     async with stdio(tmp_path) as client:
-        task = await made(client)
+        task = await finished_task(client)
     content = Path(task["file"]).read_bytes()
     damaged = tmp_path / "damaged.mp4"
     damaged.write_bytes(content[: int(len(content) * kept)])
@@ -158,8 +158,10 @@ async def test_a_damaged_video_gives_what_can_be_seen_of_it_or_none(
 
 
 @pytest.mark.parametrize("transport", PATHS)
-async def test_a_listener_hears_of_a_task_to_its_file(tmp_path: Path, transport: str) -> None:
-    heard: list[ServerEvent] = []
+async def test_a_subscriber_is_notified_of_a_task_to_its_file(
+    tmp_path: Path, transport: str
+) -> None:
+    events: list[ServerEvent] = []
     async with served(tmp_path, transport, "auto") as client:
         started = structured(await call(client, "generate_video", prompt="a fox", **SMALL))
         uri = f"video://tasks/{started['task_id']}"
@@ -168,9 +170,9 @@ async def test_a_listener_hears_of_a_task_to_its_file(tmp_path: Path, transport:
                 resources_list_changed=True, resource_subscriptions=[f"{uri}/video"]
             ) as subscription:
                 async for event in subscription:
-                    heard.append(event)
-                    if ResourceUpdated(uri=f"{uri}/video") in heard and (
-                        ResourcesListChanged() in heard
+                    events.append(event)
+                    if ResourceUpdated(uri=f"{uri}/video") in events and (
+                        ResourcesListChanged() in events
                     ):
                         break
         (film,) = (await client.read_resource(f"{uri}/video")).contents
@@ -178,7 +180,7 @@ async def test_a_listener_hears_of_a_task_to_its_file(tmp_path: Path, transport:
     assert isinstance(film, BlobResourceContents)
 
 
-async def test_a_listener_hears_what_another_server_does(tmp_path: Path) -> None:
+async def test_a_subscriber_is_notified_of_changes_by_another_server(tmp_path: Path) -> None:
     """Two hosts on one machine share the ledger, and neither knows of the other."""
     async with (
         stdio(tmp_path) as listener,
@@ -199,16 +201,16 @@ async def test_a_listener_hears_what_another_server_does(tmp_path: Path) -> None
 async def test_a_wait_shows_signs_of_life_and_ends_alone_when_cancelled(
     tmp_path: Path, transport: str, era: Era
 ) -> None:
-    heard: list[tuple[float, float, float | None, str | None]] = []
+    events: list[tuple[float, float, float | None, str | None]] = []
 
     async def listen(progress: float, total: float | None, message: str | None) -> None:
-        heard.append((time.monotonic(), progress, total, message))
+        events.append((time.monotonic(), progress, total, message))
 
     async with (
-        provider() as service,
+        running_provider() as service,
         served(tmp_path, transport, era, **service.settings) as client,
     ):
-        task_id = structured(await call(client, "generate_video", prompt=f"{HELD} a fox"))[
+        task_id = structured(await call(client, "generate_video", prompt=f"{HELD_PREFIX} a fox"))[
             "task_id"
         ]
         with anyio.move_on_after(7.5) as waiting:
@@ -221,13 +223,13 @@ async def test_a_wait_shows_signs_of_life_and_ends_alone_when_cancelled(
 
     assert waiting.cancelled_caught
     assert after["task_status"] in {"pending", "running"}
-    times = [at for at, *_ in heard]
-    grown = [progress for _, progress, *_ in heard]
-    assert len(heard) >= 3
+    times = [at for at, *_ in events]
+    grown = [progress for _, progress, *_ in events]
+    assert len(events) >= 3
     assert max(later - sooner for sooner, later in pairwise(times)) <= 5
     assert all(sooner < later for sooner, later in pairwise(grown))
-    assert {total for *_, total, _ in heard} == {None}, "a percentage would be made up"
-    assert all(said and len(said) <= 40 for *_, said in heard)
+    assert {total for *_, total, _ in events} == {None}, "a percentage would be made up"
+    assert all(said and len(said) <= 40 for *_, said in events)
 
 
 @pytest.mark.parametrize(
@@ -242,7 +244,7 @@ async def test_a_wait_shows_signs_of_life_and_ends_alone_when_cancelled(
 async def test_links_are_left_out_for_revisions_that_have_none(
     tmp_path: Path, revision: str, *, links: bool
 ) -> None:
-    async with unmet(tmp_path) as server:
+    async with new_server(tmp_path) as server:
         hello = await server.request(
             "initialize",
             protocolVersion=revision,
@@ -289,7 +291,7 @@ WRONG: list[tuple[str, dict[str, Any]]] = [
 async def test_a_wrong_request_is_an_error_of_the_callers_and_leaves_no_trace(
     tmp_path: Path,
 ) -> None:
-    async with line(tmp_path) as server:
+    async with running_server(tmp_path) as server:
         for method, params in WRONG:
             answer = await server.request(method, **params)
 

@@ -50,12 +50,12 @@ async def left_open(before: Counter[str]) -> list[str]:
 
 
 async def test_the_connection_of_a_paid_request_outlives_the_engine(tmp_path: Path) -> None:
-    asked, leaving = anyio.Event(), anyio.Event()
+    requested, leaving = anyio.Event(), anyio.Event()
 
     async def answer_late(stream: SocketStream) -> None:
         async with stream:
             await stream.receive()
-            asked.set()
+            requested.set()
             await leaving.wait()
             await anyio.sleep(0.3)  # for the closing to get as far as it can
             await stream.send(response(ANSWER))
@@ -71,7 +71,7 @@ async def test_the_connection_of_a_paid_request_outlives_the_engine(tmp_path: Pa
             call.start_soon(
                 app.engine.submit, GenerationRequest(Media.VIDEO, {"model": "m", "prompt": "a fox"})
             )
-            await asked.wait()
+            await requested.wait()
             call.cancel_scope.cancel()
             leaving.set()
         tasks.cancel_scope.cancel()
@@ -150,8 +150,8 @@ async def test_a_server_cancelled_in_mid_download_leaves_no_descriptor_open(
 
     async def answer_or_stall(stream: SocketStream) -> None:
         async with stream:
-            asked = await stream.receive()
-            if asked.startswith(b"POST"):
+            requested = await stream.receive()
+            if requested.startswith(b"POST"):
                 done = {
                     "task_id": "p1",
                     "task_status": "succeed",

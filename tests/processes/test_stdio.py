@@ -15,7 +15,7 @@ from mcp_types import CallToolResult
 from PIL import Image
 
 from support.mp4 import probe
-from support.process import descendants_naming, line, stdio
+from support.process import descendants_naming, running_server, stdio
 from support.world import Era, call, structured, text
 
 SMALL = {"size": "320x180", "duration": 1, "fps": 12}
@@ -65,7 +65,7 @@ async def test_a_picture_is_drawn_saved_and_shown_without_a_key(tmp_path: Path) 
         assert (small.format, small.size) == ("JPEG", (480, 270))
 
 
-async def test_a_usual_preview_is_on_disk_and_told_within_seconds(tmp_path: Path) -> None:
+async def test_a_usual_preview_is_on_disk_and_shown_within_seconds(tmp_path: Path) -> None:
     """About 4 s on two quiet cores; the bound leaves room for a machine that is not quiet."""
     async with stdio(tmp_path) as client:
         began = time.monotonic()
@@ -86,7 +86,7 @@ async def test_a_usual_preview_is_on_disk_and_told_within_seconds(tmp_path: Path
 
 
 async def test_a_server_killed_in_mid_generation_loses_nothing(tmp_path: Path) -> None:
-    async with line(tmp_path) as server:
+    async with running_server(tmp_path) as server:
         started = (await server.call("generate_video", prompt="a fox"))["structuredContent"]
         with anyio.fail_after(20):
             while not any(
@@ -111,7 +111,7 @@ async def test_a_server_killed_in_mid_generation_loses_nothing(tmp_path: Path) -
 
 
 async def test_a_host_that_goes_leaves_no_process_behind(tmp_path: Path) -> None:
-    async with line(tmp_path) as server:
+    async with running_server(tmp_path) as server:
         await server.call("generate_video", prompt="a fox", size="1920x1080", duration=10)
         status = await server.close()
 
@@ -121,23 +121,23 @@ async def test_a_host_that_goes_leaves_no_process_behind(tmp_path: Path) -> None
             await anyio.lowlevel.checkpoint()
 
 
-@pytest.mark.parametrize("asked", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_a_server_asked_to_go_goes_though_its_input_stays_open(
-    tmp_path: Path, asked: signal.Signals
+    tmp_path: Path, number: signal.Signals
 ) -> None:
-    async with line(tmp_path) as server:
+    async with running_server(tmp_path) as server:
         await server.call("generate_video", prompt="a fox")
-        server.process.send_signal(asked)
+        server.process.send_signal(number)
         with anyio.fail_after(10):
             status = await server.process.wait()
 
-    assert status == 128 + asked
+    assert status == 128 + number
     assert (tmp_path / "stderr.log").read_text("utf-8") == ""
     assert not list((tmp_path / "state" / "procs").iterdir())
 
 
 async def test_nothing_heavy_is_loaded_to_answer_a_host(tmp_path: Path) -> None:
-    async with line(tmp_path, "-X", "importtime") as server:
+    async with running_server(tmp_path, "-X", "importtime") as server:
         await server.request("tools/list")
         await server.close()
 
@@ -150,7 +150,7 @@ async def test_nothing_heavy_is_loaded_to_answer_a_host(tmp_path: Path) -> None:
 async def test_a_video_is_made_and_shown_without_codecs_or_numpy_in_the_server(
     tmp_path: Path,
 ) -> None:
-    async with line(tmp_path, "-X", "importtime") as server:
+    async with running_server(tmp_path, "-X", "importtime") as server:
         started = await server.call("generate_video", prompt="a fox", **SMALL)
         task_id = started["structuredContent"]["task_id"]
         done = await server.call("get_video_task", task_id=task_id, wait_seconds=45)
@@ -167,14 +167,14 @@ async def test_stdout_holds_the_protocol_and_stderr_neither_prompt_nor_warning(
     tmp_path: Path,
 ) -> None:
     secret = "a fox called Canary-7731"
-    async with line(tmp_path) as server:
+    async with running_server(tmp_path) as server:
         started = (await server.call("generate_video", prompt=secret, **SMALL))["structuredContent"]
         await server.call("get_video_task", task_id=started["task_id"], wait_seconds=45)
         await server.close()
         rest = b"".join([chunk async for chunk in server.reader])
 
     assert rest == b""
-    assert all(stray.get("jsonrpc") == "2.0" for stray in server.strays)
+    assert all(stray.get("jsonrpc") == "2.0" for stray in server.other_messages)
     assert (tmp_path / "stderr.log").read_text("utf-8") == ""
 
 
@@ -187,7 +187,7 @@ async def test_stdout_holds_the_protocol_and_stderr_neither_prompt_nor_warning(
     ],
 )
 async def test_the_server_outlives_a_line_that_is_no_message(tmp_path: Path, bad: bytes) -> None:
-    async with line(tmp_path) as server:
+    async with running_server(tmp_path) as server:
         await server.send(bad)
         alive = await server.request("tools/list")
         refused = await server.call("generate_video", prompt="a\0b")
@@ -200,12 +200,12 @@ async def test_the_server_outlives_a_line_that_is_no_message(tmp_path: Path, bad
 async def test_a_server_killed_in_mid_payment_shows_it_as_unknown_and_pays_no_more(
     tmp_path: Path,
 ) -> None:
-    heard: list[bytes] = []
-    seen: list[CallToolResult] = []
+    lines: list[bytes] = []
+    results: list[CallToolResult] = []
 
     async def silent(stream: SocketStream) -> None:
         async with stream:
-            heard.append(await stream.receive())
+            lines.append(await stream.receive())
             await anyio.sleep_forever()
 
     listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
@@ -214,11 +214,11 @@ async def test_a_server_killed_in_mid_payment_shows_it_as_unknown_and_pays_no_mo
     call_it = {"name": "generate_video", "arguments": {"prompt": "a fox"}}
     async with listener, anyio.create_task_group() as service:
         service.start_soon(listener.serve, silent)
-        async with line(tmp_path, **settings) as server:
+        async with running_server(tmp_path, **settings) as server:
             message = {"jsonrpc": "2.0", "id": 99, "method": "tools/call", "params": call_it}
             await server.send(json.dumps(message).encode())
             with anyio.fail_after(20):
-                while not heard:
+                while not lines:
                     await anyio.lowlevel.checkpoint()
             await server.kill()
         with sqlite3.connect(tmp_path / "state" / "ledger.sqlite3") as ledger:
@@ -227,10 +227,10 @@ async def test_a_server_killed_in_mid_payment_shows_it_as_unknown_and_pays_no_mo
         async with stdio(tmp_path, settings=settings) as client:
             shown = await call(client, "get_video_task", task_id=task_id, wait_seconds=2)
         service.cancel_scope.cancel()
-        seen.append(shown)
+        results.append(shown)
 
-    (shown,) = seen
-    assert [request.split(b" ", 1)[0] for request in heard] == [b"POST"]
+    (shown,) = results
+    assert [request.split(b" ", 1)[0] for request in lines] == [b"POST"]
     assert shown.is_error
     assert structured(shown)["task_status"] == "unknown"
     assert "It may have been charged." in text(shown)
@@ -264,18 +264,18 @@ async def test_the_sandbox_needs_no_proxy_and_minds_none(tmp_path: Path) -> None
 @pytest.mark.parametrize("prompt", ["a\ud800b", "a\udc00\ud83db", "\\\ud800"])
 async def test_half_a_surrogate_pair_is_answered_and_named(tmp_path: Path, prompt: str) -> None:
     """The SDK alone would drop the line, and the host would wait for ever."""
-    async with line(tmp_path) as server:
+    async with running_server(tmp_path) as server:
         refused = await server.call("generate_video", prompt=prompt)
 
-    (said,) = refused["content"]
+    (block,) = refused["content"]
     assert refused["isError"]
-    assert said["text"].startswith("prompt: contains an unpaired surrogate")
-    assert "Nothing was charged." in said["text"]
+    assert block["text"].startswith("prompt: contains an unpaired surrogate")
+    assert "Nothing was charged." in block["text"]
 
 
 async def test_whole_pairs_and_every_other_escape_arrive_as_they_were_sent(tmp_path: Path) -> None:
     prompt = 'a 🐈 says "\\ud800" \\ and \t\u4e2d'
-    async with line(tmp_path) as server:
+    async with running_server(tmp_path) as server:
         task = (await server.call("generate_video", prompt=prompt, **SMALL))["structuredContent"]
     with sqlite3.connect(tmp_path / "state" / "ledger.sqlite3") as ledger:
         ((request,),) = ledger.execute("SELECT request FROM task").fetchall()

@@ -24,7 +24,7 @@ from geekai_video_mcp.config import Settings
 from geekai_video_mcp.domain.lifecycle import Observation, Task, advance, new_task
 from geekai_video_mcp.domain.statuses import FileStatus, Status
 from geekai_video_mcp.ledger import Ledger
-from support.process import MODULE, environment, listening, run
+from support.process import MODULE, environment, http_server, run_cli
 
 PROMPT = "一只狐狸在雪中奔跑，黄昏的光线温暖而悠长，镜头缓缓推进，远处的山脊被染成金色"
 MAYBE = "It may have been charged."
@@ -67,7 +67,7 @@ def rows(folder: Path, columns: str = "id, status") -> list[tuple[Any, ...]]:
 
 async def tasks(folder: Path, *arguments: str, **settings: str) -> tuple[int, str, str]:
     # No width by inheritance: a test runner may have set its own.
-    return await run(folder, "tasks", *arguments, **{"COLUMNS": "", **settings})
+    return await run_cli(folder, "tasks", *arguments, **{"COLUMNS": "", **settings})
 
 
 def cells(line: str) -> int:
@@ -167,7 +167,9 @@ async def test_a_list_is_bounded_and_filtered_as_asked(tmp_path: Path) -> None:
         ["frobnicate"],
     ],
 )
-async def test_wrong_usage_is_told_with_its_own_status(tmp_path: Path, wrong: list[str]) -> None:
+async def test_wrong_usage_is_reported_with_its_own_status(
+    tmp_path: Path, wrong: list[str]
+) -> None:
     status, out, err = await tasks(tmp_path, *wrong)
 
     assert (status, out) == (2, "")
@@ -280,10 +282,10 @@ async def test_a_reader_that_goes_away_is_no_traceback(tmp_path: Path) -> None:
     assert command.stdout is not None
     assert command.stderr is not None
     command.stdout.close()
-    said = command.stderr.read()
+    output = command.stderr.read()
     command.stderr.close()
 
-    assert (command.wait(timeout=30), said) == (141, b"")
+    assert (command.wait(timeout=30), output) == (141, b"")
 
 
 # Deciding
@@ -349,11 +351,11 @@ async def service(folder: Path) -> AsyncGenerator[dict[str, str]]:
     there = folder / "service"
     there.mkdir()
     command = ["sandbox", "--port", "0", "--folder", str(there / "tasks")]
-    async with listening(there, *command) as origin:
+    async with http_server(there, *command) as origin:
         yield {"GEEKAI_BASE_URL": f"{origin}/api/v1"}
 
 
-async def made_there(settings: dict[str, str]) -> str:
+async def create_at_service(settings: dict[str, str]) -> str:
     """A task that the service took and whose answer was lost on the way."""
     body = {"model": "sandbox", "prompt": "a fox", "size": "320x180", "duration": 1, "async": True}
     async with httpx.AsyncClient() as http:
@@ -363,7 +365,7 @@ async def made_there(settings: dict[str, str]) -> str:
 
 async def test_a_task_found_at_the_service_is_attached_and_no_other(tmp_path: Path) -> None:
     async with service(tmp_path) as settings:
-        theirs = await made_there(settings)
+        theirs = await create_at_service(settings)
         one = unknown(tmp_path, age=5, settings=settings)
         two, elsewhere = unknown(tmp_path, settings=settings), unknown(tmp_path, age=9)
         await seed(tmp_path, one, two, elsewhere)

@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 from mcp import Client
 
-from support.process import Line, listening, unmet
+from support.process import StdioServer, http_server, new_server
 from support.tasks import IDENTIFIER, Tasks
 from support.world import call, structured
 
@@ -22,34 +22,34 @@ SMALL = {"size": "320x180", "duration": 1, "fps": 12}
 STREAM = "io.modelcontextprotocol/subscriptionId"
 
 
-async def make(server: Line, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
+async def make(server: StdioServer, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
     params = {"name": "generate_video", "arguments": arguments, "_meta": ENVELOPE}
     return (await server.request("tools/call", **params))["result"]
 
 
-async def test_a_listener_is_told_first_which_tasks_it_will_hear_of(tmp_path: Path) -> None:
-    async with unmet(tmp_path) as server:
+async def test_a_subscriber_first_learns_which_tasks_it_is_subscribed_to(tmp_path: Path) -> None:
+    async with new_server(tmp_path) as server:
         task_id = (await make(server, prompt="a fox", **SMALL))["taskId"]
         wanted = {"taskIds": [task_id, "none"], "toolsListChanged": True}
         listen = {"_meta": ENVELOPE, "notifications": wanted}
         message = {"jsonrpc": "2.0", "id": 77, "method": "subscriptions/listen", "params": listen}
         await server.send(json.dumps(message).encode())
         first = await server.receive()
-        heard = [await server.receive()]
-        while heard[-1]["params"]["status"] != "completed":
-            heard.append(await server.receive())
+        messages = [await server.receive()]
+        while messages[-1]["params"]["status"] != "completed":
+            messages.append(await server.receive())
         await server.close()
         rest = b"".join([chunk async for chunk in server.reader])
 
     assert first["method"] == "notifications/subscriptions/acknowledged"
     assert first["params"]["notifications"] == {"taskIds": [task_id], "toolsListChanged": True}
     assert first["params"]["_meta"][STREAM] == 77
-    assert {news["method"] for news in heard} == {"notifications/tasks"}
-    assert {news["params"]["_meta"][STREAM] for news in heard} == {77}
-    assert heard[0]["params"]["status"] == "working"
-    assert heard[0]["params"]["ttlMs"] is None
-    assert "Nothing was charged." in heard[0]["params"]["statusMessage"]
-    result = heard[-1]["params"]["result"]
+    assert {news["method"] for news in messages} == {"notifications/tasks"}
+    assert {news["params"]["_meta"][STREAM] for news in messages} == {77}
+    assert messages[0]["params"]["status"] == "working"
+    assert messages[0]["params"]["ttlMs"] is None
+    assert "Nothing was charged." in messages[0]["params"]["statusMessage"]
+    result = messages[-1]["params"]["result"]
     assert [block["type"] for block in result["content"]] == ["text", "resource_link", "image"]
     assert {json.loads(message)["id"] for message in rest.splitlines()} <= {77}
     assert (tmp_path / "stderr.log").read_text("utf-8") == ""
@@ -58,7 +58,7 @@ async def test_a_listener_is_told_first_which_tasks_it_will_hear_of(tmp_path: Pa
 async def test_the_sdks_client_makes_a_video_as_a_task_over_http(tmp_path: Path) -> None:
     """With its own names in its own headers, and its own check of the result's schema."""
     async with (
-        listening(tmp_path, "serve", "--transport", "http", "--port", "0") as origin,
+        http_server(tmp_path, "serve", "--transport", "http", "--port", "0") as origin,
         Client(f"{origin}/mcp", extensions=[Tasks()]) as client,
     ):
         (schema,) = [
@@ -83,7 +83,7 @@ async def test_a_request_routed_by_another_tasks_name_is_refused(
     tmp_path: Path, name: str | None, status: int, code: int | None
 ) -> None:
     async with (
-        listening(tmp_path, "serve", "--transport", "http", "--port", "0") as origin,
+        http_server(tmp_path, "serve", "--transport", "http", "--port", "0") as origin,
         httpx.AsyncClient() as client,
     ):
 
@@ -100,8 +100,10 @@ async def test_a_request_routed_by_another_tasks_name_is_refused(
                 headers={**headers, **({"Mcp-Name": routed} if routed else {})},
             )
 
-        asked = {"name": "generate_video", "arguments": {"prompt": "a fox", **SMALL}}
-        task_id = (await post("tools/call", "generate_video", **asked)).json()["result"]["taskId"]
+        arguments = {"name": "generate_video", "arguments": {"prompt": "a fox", **SMALL}}
+        task_id = (await post("tools/call", "generate_video", **arguments)).json()["result"][
+            "taskId"
+        ]
         found = await post("tasks/get", name and name.format(task_id), taskId=task_id)
 
     assert found.status_code == status

@@ -45,9 +45,9 @@ async def test_an_idea_becomes_a_video_in_few_calls_and_tokens(tmp_path: Path) -
             mode="json", by_alias=True, exclude_none=True, include={"tools"}
         )
         spent, calls = tokens(listed), 0
-        asked = {"prompt": "A fox runs through fresh snow, low winter sun", "duration": 5}
-        result = await call(client, "generate_video", **asked)
-        spent, calls = spent + cost(asked, result), calls + 1
+        arguments = {"prompt": "A fox runs through fresh snow, low winter sun", "duration": 5}
+        result = await call(client, "generate_video", **arguments)
+        spent, calls = spent + cost(arguments, result), calls + 1
         while "file" not in structured(result):
             look = {"task_id": structured(result)["task_id"], "wait_seconds": 45}
             result = await call(client, "get_video_task", **look)

@@ -13,7 +13,7 @@ import anyio
 
 from support import earlier
 from support.mp4 import probe
-from support.process import line, run, stdio
+from support.process import run_cli, running_server, stdio
 from support.world import call, structured
 
 SANDBOXED = "hold: a fox in the snow"
@@ -38,32 +38,32 @@ def words(row: earlier.Row) -> Iterator[str]:
 async def test_every_task_is_shown_to_a_person_with_what_stands_in_its_columns(
     tmp_path: Path,
 ) -> None:
-    earlier.lay(tmp_path)
-    before = earlier.rows(tmp_path)
+    earlier.restore_state_folder(tmp_path)
+    before = earlier.task_rows(tmp_path)
     limit = anyio.Semaphore(2)
 
     async def show(row: earlier.Row) -> None:
         async with limit:
-            status, out, err = await run(tmp_path, "tasks", "show", row["id"], COLUMNS="4000")
+            status, out, err = await run_cli(tmp_path, "tasks", "show", row["id"], COLUMNS="4000")
         assert (status, err) == (0, "")
         assert [word for word in words(row) if word not in out] == []
 
-    seen = {row["status"] + row["file_status"]: row for row in before.values()}
+    row_by_state = {row["status"] + row["file_status"]: row for row in before.values()}
     async with anyio.create_task_group() as group:
-        for row in seen.values():
+        for row in row_by_state.values():
             group.start_soon(show, row)
 
-    assert len(seen) == 11
-    assert earlier.rows(tmp_path) == before
+    assert len(row_by_state) == 11
+    assert earlier.task_rows(tmp_path) == before
 
 
 async def test_every_task_is_exported_with_what_stands_in_its_columns(tmp_path: Path) -> None:
-    earlier.lay(tmp_path)
-    status, out, err = await run(tmp_path, "tasks", "export")
+    earlier.restore_state_folder(tmp_path)
+    status, out, err = await run_cli(tmp_path, "tasks", "export")
     exported = {row["id"]: row for row in csv.DictReader(io.StringIO(out))}
 
     assert (status, err) == (0, "")
-    for row in earlier.rows(tmp_path).values():
+    for row in earlier.task_rows(tmp_path).values():
         names = ("provider_task_id", "status", "model", "file_path", "file_bytes", "error_code")
         found = {name: exported[row["id"]][name] for name in names}
         assert found == {name: "" if row[name] is None else str(row[name]) for name in names}
@@ -72,33 +72,33 @@ async def test_every_task_is_exported_with_what_stands_in_its_columns(tmp_path: 
 
 
 async def test_a_preview_that_was_being_rendered_is_rendered_and_fetched(tmp_path: Path) -> None:
-    earlier.lay(tmp_path)
-    task_id = earlier.rows(tmp_path)[SANDBOXED]["id"]
+    earlier.restore_state_folder(tmp_path)
+    task_id = earlier.task_rows(tmp_path)[SANDBOXED]["id"]
     async with stdio(tmp_path) as client:
         done = structured(await call(client, "get_video_task", task_id=task_id, wait_seconds=45))
     found = probe(Path(done["file"]))
 
     assert (done["task_status"], done["sandbox"]) == ("succeed", True)
     assert (found.width, found.height, found.seconds) == (320, 180, 1.0)
-    row = earlier.rows(tmp_path)[SANDBOXED]
+    row = earlier.task_rows(tmp_path)[SANDBOXED]
     assert (row["status"], row["file_status"], row["attempt"]) == ("succeed", "stored", 1)
 
 
 async def test_what_another_key_had_under_way_is_unknown_to_whoever_comes(tmp_path: Path) -> None:
     """Nobody needs the key for that; what it was told before stands in the journal."""
-    earlier.lay(tmp_path)
+    earlier.restore_state_folder(tmp_path)
     path = tmp_path / "state" / "ledger.sqlite3"
-    async with line(tmp_path) as server:
+    async with running_server(tmp_path) as server:
         with anyio.fail_after(30), closing(sqlite3.connect(path)) as db:
             query = "SELECT count(*) FROM task WHERE status IN ('intended', 'submitting')"
             while db.execute(query).fetchone()[0]:
                 await server.call("list_video_tasks", limit=1)
     after = {
         prompt: (row["status"], row["provider_task_id"])
-        for prompt, row in earlier.rows(tmp_path).items()
+        for prompt, row in earlier.task_rows(tmp_path).items()
     }
 
-    accepted, _ = (kept["note"] for kept in earlier.notes())
+    accepted, _ = (kept["note"] for kept in earlier.journal_notes())
     assert after["a fox, under way"] == ("unknown", None)
     assert after["a fox, noted answer"] == ("pending", accepted["provider_task_id"])
     assert after["a fox, noted refusal"] == ("rejected", None)

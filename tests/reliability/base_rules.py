@@ -1,7 +1,7 @@
-"""Where the model is played: processes that share a state folder, the clock, and their fates.
+"""The base of the model: processes that share a state folder, the clock, and incidents.
 
 The store, the journal and the ledger are the product's. A connection here does not sync: the
-model is about what is written in which order, not about power cuts.
+model tests the order in which things are written, not power failures.
 """
 
 import itertools
@@ -27,24 +27,27 @@ from reliability.reference_model import DAY, ExpectedTask, ReferenceModel
 from support.memory import in_memory
 
 EPOCH: Final = 1_790_000_000.0
-HANDS: Final = 3
-"""Processes at a time: two to race, and one to come upon what they left."""
-READS: Final = 12
-"""What was read and may still be acted on; the oldest is forgotten first."""
+PROCESSES: Final = 3
+"""Processes at a time: two that race, and one that finds what they left behind."""
+MAX_READS: Final = 12
+"""Tasks that were read and may still be acted on; the oldest is dropped first."""
 PICK: Final = st.integers(0, 59)
-REPEATED_FOR: Final = 60.0
-"""Seconds after a result was told in which the same request still finds it."""
-JUMPS: Final = (
-    *(1.0, 15.0, REPEATED_FOR + 1, LEASE_SECONDS + 1, 1000.0, DAY / 2, DAY + 1),
+DUPLICATE_WINDOW: Final = 60.0
+"""Seconds after a result was delivered in which the same request still returns that task."""
+CLOCK_JUMPS: Final = (
+    *(1.0, 15.0, DUPLICATE_WINDOW + 1, LEASE_SECONDS + 1, 1000.0, DAY / 2, DAY + 1),
     *(-1.0, -3600.0, -2 * DAY),
 )
-FATES: Final = ("die", "replay", "fill", "make_room", "make_room", "take_in")
-MORTAL: Final = 39
-"""Of `PICK`: a third of the time, the rarer thing happens."""
-PICTURE: Final = "data:image/png;base64," + "A" * 1100
-"""Just too long to be kept where a task is."""
+INCIDENTS: Final = (
+    *("restart_process", "replay_journal", "fill_disk"),
+    *("free_disk", "free_disk", "import_from_other_account"),
+)
+RARE_ABOVE: Final = 39
+"""Of `PICK`: the rarer alternative happens above this value, a third of the time."""
+IMAGE: Final = "data:image/png;base64," + "A" * 1100
+"""Just too long to be stored in the task's own row."""
 
-FILL: Final = """
+REFUSE_WRITE: Final = """
     CREATE TRIGGER full_{table}_{verb} BEFORE {verb} ON {table}
     BEGIN SELECT RAISE(ABORT, 'disk full'); END
 """
@@ -56,38 +59,34 @@ WRITES: Final = (
 T = TypeVar("T")
 
 
-class AtOnce(Ledger):
-    """The ledger without its threads, so that what is asked of it is done on the spot."""
+class SynchronousLedger(Ledger):
+    """The ledger without its worker threads: each transaction runs in the caller."""
 
     async def _run_in_worker(self, transaction: Callable[[], T]) -> T:
         return transaction()
 
 
-def at_once(work: Coroutine[Any, Any, T]) -> T:
-    """What *work* comes to, which waits for nothing."""
+def run_synchronously(coroutine: Coroutine[Any, Any, T]) -> T:
+    """The result of a coroutine that never waits."""
     try:
-        work.send(None)
+        coroutine.send(None)
     except StopIteration as end:
         return end.value
-    work.close()
-    raise AssertionError("it waits")
+    coroutine.close()
+    raise AssertionError("the coroutine waits")
 
 
 @dataclass(eq=False)
 class Process:
-    """One process: its name and its connection."""
+    """One process: its id and its connection."""
 
-    name: str
+    own_id: str
     store: Store
     ledger: Ledger
 
-    @property
-    def own_id(self) -> str:
-        return self.name
-
 
 class BaseRules(RuleBasedStateMachine):
-    """The processes, what they share, and what happens to them all."""
+    """The processes, the state that they share, and the incidents that affect them."""
 
     steps: ClassVar[int] = 0
     count: ClassVar[Counter[str]] = Counter()
@@ -95,44 +94,44 @@ class BaseRules(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.folder = Path(tempfile.mkdtemp(dir=in_memory()))
-        self.names = (f"{number:03}" for number in itertools.count())
+        self.serials = (f"{number:03}" for number in itertools.count())
         self.journal = Journal(self.folder)
-        self.hands = [self.born() for _ in range(HANDS)]
-        self.books = ReferenceModel(self.folder)
+        self.processes = [self.start_process() for _ in range(PROCESSES)]
+        self.model = ReferenceModel(self.folder)
         self.at = EPOCH
-        self.full = False
+        self.disk_full = False
         self.reads: list[Task] = []
-        self.posts: list[tuple[Process, Task]] = []
+        self.open_posts: list[tuple[Process, Task]] = []
         self.claims: list[Task] = []
         self.leases: dict[str, tuple[str, float]] = {}
 
-    def born(self) -> Process:
+    def start_process(self) -> Process:
         store = Store(self.folder)
         store._db.execute("PRAGMA synchronous=OFF")  # pyright: ignore[reportPrivateUsage]
-        return Process(next(self.names), store, AtOnce(store, self.journal))
+        return Process(next(self.serials), store, SynchronousLedger(store, self.journal))
 
-    def alive(self, owner: str | None) -> bool:
-        return any(hand.name == owner for hand in self.hands)
+    def is_alive(self, process_id: str | None) -> bool:
+        return any(process.own_id == process_id for process in self.processes)
 
-    def hand(self, pick: int) -> Process:
-        return self.hands[pick % HANDS]
+    def process(self, pick: int) -> Process:
+        return self.processes[pick % PROCESSES]
 
-    def new_task(self, task_id: str) -> ExpectedTask:
-        return self.books.wishes[task_id]
+    def expected(self, task_id: str) -> ExpectedTask:
+        return self.model.tasks[task_id]
 
-    def any_id(self, pick: int) -> str:
-        return list(self.books.wishes)[pick % len(self.books.wishes)]
+    def any_task_id(self, pick: int) -> str:
+        return list(self.model.tasks)[pick % len(self.model.tasks)]
 
-    def any(self, *statuses: str) -> bool:
-        return bool(self.books.ids(*statuses))
+    def has_status(self, *statuses: str) -> bool:
+        return bool(self.model.ids_with_status(*statuses))
 
-    def find(self, hand: Process, task_id: str) -> Task:
-        task = hand.store.find(task_id)
+    def read_task(self, process: Process, task_id: str) -> Task:
+        task = process.store.find(task_id)
         assert task is not None
-        return self.remember(task)
+        return self.remember_read(task)
 
-    def remember(self, task: Task) -> Task:
-        self.reads = [*self.reads, task][-READS:]
+    def remember_read(self, task: Task) -> Task:
+        self.reads = [*self.reads, task][-MAX_READS:]
         return task
 
     def observation(self, task: Task, status: Status, **more: Any) -> Observation:  # noqa: ANN401 - its fields
@@ -140,91 +139,93 @@ class BaseRules(RuleBasedStateMachine):
             status=status, at=self.at, owner=task.owner, attempt=task.attempt, **more
         )
 
-    def tried(self, hand: Process, task_id: str, change: Change) -> Task | None:
+    def try_change(self, process: Process, task_id: str, change: Change) -> Task | None:
         """The task after the change; None if the disk refused it."""
         try:
-            return hand.store.change(task_id, change)
+            return process.store.change(task_id, change)
         except StorageUnavailable:
-            assert self.full
+            assert self.disk_full
             return None
 
-    def note(self, task: Task, wanted: Mapping[str, Any], same: tuple[object, ...]) -> None:
-        """A new wish, as it was just recorded."""
-        self.books.wishes[task.id] = ExpectedTask(
-            same=same,
-            key=task.idempotency_key,
-            made_at=self.at,
-            body=wanted,
-            kept=PICTURE in wanted.values(),
+    def expect(self, task: Task, body: Mapping[str, Any], dedup_key: tuple[object, ...]) -> None:
+        """Add a task that was just recorded to the model."""
+        self.model.tasks[task.id] = ExpectedTask(
+            dedup_key=dedup_key,
+            idempotency_key=task.idempotency_key,
+            created_at=self.at,
+            body=body,
+            body_stored=IMAGE in body.values(),
         )
 
-    @rule(who=PICK, how=st.sampled_from(FATES))
-    def happen(self, who: int, how: str) -> None:
+    @rule(who=PICK, how=st.sampled_from(INCIDENTS))
+    def have_incident(self, who: int, how: str) -> None:
         getattr(self, how)(who)
 
-    @rule(seconds=st.sampled_from(JUMPS))
-    def jump(self, seconds: float) -> None:
+    @rule(seconds=st.sampled_from(CLOCK_JUMPS))
+    def jump_clock(self, seconds: float) -> None:
         self.at += seconds
-        self.books.allowance.jumped(seconds)
+        self.model.bucket.advance_clock(seconds)
 
-    def die(self, who: int) -> None:
-        gone = self.hand(who)
-        gone.store.close()
-        self.posts = [(hand, task) for hand, task in self.posts if hand is not gone]
-        self.hands[who % HANDS] = self.born()
+    def restart_process(self, who: int) -> None:
+        dead = self.process(who)
+        dead.store.close()
+        self.open_posts = [
+            (process, task) for process, task in self.open_posts if process is not dead
+        ]
+        self.processes[who % PROCESSES] = self.start_process()
 
-    def replay(self, who: int) -> None:
-        """As `Ledger.replay_journal`; at times it dies before it forgets what it handed over."""
+    def replay_journal(self, who: int) -> None:
+        """As `Ledger.replay_journal`; sometimes the process dies before it deletes the note."""
         for note in self.journal.pending():
-            done = self.tried(
-                self.hand(who), note.task_id, partial(advance, observation=note.observation)
+            task = self.try_change(
+                self.process(who), note.task_id, partial(advance, observation=note.observation)
             )
-            if done is None or who > MORTAL:
+            if task is None or who > RARE_ABOVE:
                 return
             self.journal.forget(note)
 
-    def fill(self, _: int) -> None:
-        if not self.full:
-            self.full = True
+    def fill_disk(self, _: int) -> None:
+        if not self.disk_full:
+            self.disk_full = True
             for table, verb in WRITES:
-                self.books.eye.execute(FILL.format(table=table, verb=verb))
+                self.model.db.execute(REFUSE_WRITE.format(table=table, verb=verb))
 
-    def make_room(self, _: int) -> None:
-        if self.full:
-            self.full = False
+    def free_disk(self, _: int) -> None:
+        if self.disk_full:
+            self.disk_full = False
             for table, verb in WRITES:
-                self.books.eye.execute(f"DROP TRIGGER full_{table}_{verb}")
+                self.model.db.execute(f"DROP TRIGGER full_{table}_{verb}")
 
-    def take_in(self, who: int) -> None:
-        theirs = f"stranger-{who % 4}"
-        seen = Observation(status=Status.RUNNING, at=self.at, model="m")
-        task = import_task(seen, provider_task_id=theirs, account="elsewhere")
+    def import_from_other_account(self, who: int) -> None:
+        provider_id = f"imported-{who % 4}"
+        observation = Observation(status=Status.RUNNING, at=self.at, model="m")
+        task = import_task(observation, provider_task_id=provider_id, account="elsewhere")
         try:
-            self.hand(who).store.add(task)
+            self.process(who).store.add(task)
         except StorageUnavailable:
-            assert self.full
+            assert self.disk_full
         else:
-            self.books.strangers.add(theirs)
+            self.model.imported_ids.add(provider_id)
 
     @invariant()
-    def books_agree(self) -> None:
+    def ledger_matches_model(self) -> None:
         BaseRules.steps += 1
-        self.books.audit(self.at)
+        self.model.audit(self.at)
 
     def teardown(self) -> None:
         try:
-            self.end()
+            self.recover_and_audit()
         finally:
-            for hand in self.hands:
-                hand.store.close()
-            self.books.eye.close()
+            for process in self.processes:
+                process.store.close()
+            self.model.db.close()
             shutil.rmtree(self.folder)
 
-    def end(self) -> None:
-        """All die, there is room, and the next server takes up what they left."""
-        self.make_room(0)
-        for who in range(HANDS):
-            self.die(who)
-        self.replay(0)
-        self.books.audit(self.at)
-        self.books.final_audit()
+    def recover_and_audit(self) -> None:
+        """Every process dies, the disk has space again, and the next server recovers."""
+        self.free_disk(0)
+        for who in range(PROCESSES):
+            self.restart_process(who)
+        self.replay_journal(0)
+        self.model.audit(self.at)
+        self.model.final_audit()

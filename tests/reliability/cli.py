@@ -1,4 +1,4 @@
-"""How a reliability program ends: one line, and a status that a Makefile understands."""
+"""The end of a reliability program: one printed line and an exit status."""
 
 import shutil
 import sys
@@ -10,9 +10,9 @@ from reliability.oracle import Verdict
 
 
 def finish(summary: str, verdicts: Sequence[Verdict], folder: Path, *, covered: bool) -> NoReturn:
-    """Print *summary*, then every violation; what a clean run wrote is removed.
+    """Print *summary* and every violation, and exit; after a clean run, delete *folder*.
 
-    A run that was not *covered* killed too few to prove anything, and fails as well.
+    A run that is not *covered* made too few kills to prove anything, and fails as well.
     """
     sys.stdout.write(summary + "\n")
     found = [verdict.violations for verdict in verdicts if verdict.violations]
@@ -20,9 +20,9 @@ def finish(summary: str, verdicts: Sequence[Verdict], folder: Path, *, covered: 
         for kind, cases in violations.items():
             sys.stdout.writelines(f"  {kind}: {case}\n" for case in cases)
     if not covered:
-        sys.stdout.write("  too few deaths came where they were meant to\n")
+        sys.stdout.write("  too few kills hit the intended moments\n")
     if found or not covered:
-        sys.stdout.write(f"  what was left behind is in {folder}\n")
+        sys.stdout.write(f"  the files of the run are in {folder}\n")
         sys.exit(1)
     shutil.rmtree(folder)
     sys.exit(0)

@@ -1,7 +1,7 @@
-"""Many processes at once on one state folder: the same keys, one cap, the first opening.
+"""Many processes at once in one state folder: the same keys, one cap, the first opening.
 
-What was paid is counted by the provider's log. `python -m reliability.crowd --full` runs the
-sizes that are promised; the tests run smaller ones.
+What was paid is counted in the provider's log. `python -m reliability.crowd --full` runs the
+documented sizes; the tests run smaller ones.
 """
 
 import argparse
@@ -21,23 +21,23 @@ import anyio
 
 from geekai_video_mcp.ledger import schema
 from geekai_video_mcp.ledger.sqlite import Store
-from reliability.harness import KEY, Child, Harness, open_harness
+from reliability.harness import KEY, Harness, open_harness
 from reliability.oracle import Verdict, judge
-from reliability.provider import video
+from reliability.provider import video_bytes
 
-AT_MOST: Final = 400.0
-"""Seconds for a whole crowd: sixteen processes share two cores here."""
+TIMEOUT: Final = 400.0
+"""Seconds for all processes together; sixteen of them may share two cores."""
 SMALL: Final = 2_000
-"""Bytes of a video: the crowd is about the money."""
-FALTER: Final = 0.005
-"""Seconds: some transactions of the others."""
+"""Bytes of a video: only the charges matter here."""
+MAX_PAUSE: Final = 0.005
+"""Seconds: as long as some transactions of the other processes."""
 CURRENT: Final = 3
-"""The schema's version that every opening ends with."""
+"""The schema version after every opening."""
 
 
 @dataclass
 class Outcome:
-    """What a crowd came to."""
+    """The result of a run."""
 
     calls: int
     posts: int
@@ -48,89 +48,85 @@ class Outcome:
         return f"{self.calls} calls: {self.posts} POSTs, {self.refused} refused; {self.verdict}"
 
 
-async def same_keys(folder: Path, *, processes: int, keys: int) -> Outcome:
-    """Every process makes the same calls, each with the same key."""
-    prompts = [f"wish {number}" for number in range(keys)]
-    async with open_harness(folder, size=SMALL) as here:
-        return await _crowd(here, [prompts] * processes, keyed=True)
+async def run_same_keys(folder: Path, *, processes: int, keys: int) -> Outcome:
+    """Every process makes the same calls with the same keys."""
+    prompts = [f"prompt {number}" for number in range(keys)]
+    async with open_harness(folder, size=SMALL) as harness:
+        return await _run_processes(harness, [prompts] * processes, keyed=True)
 
 
-async def one_cap(folder: Path, *, processes: int, calls: int, cap: int) -> Outcome:
-    """Every process makes calls of its own, and all together may make *cap*."""
-    prompts = [[f"wish {mine} {n}" for n in range(calls)] for mine in range(processes)]
-    async with open_harness(folder, size=SMALL) as here:
-        return await _crowd(here, prompts, cap=cap)
+async def run_one_cap(folder: Path, *, processes: int, calls: int, cap: int) -> Outcome:
+    """Every process makes calls of its own, of which *cap* are allowed altogether."""
+    prompts = [[f"prompt {mine} {n}" for n in range(calls)] for mine in range(processes)]
+    async with open_harness(folder, size=SMALL) as harness:
+        return await _run_processes(harness, prompts, cap=cap)
 
 
-async def _crowd(
-    here: Harness,
+async def _run_processes(
+    harness: Harness,
     prompts: list[list[str]],
     *,
     keyed: bool = False,
     cap: int | None = None,
 ) -> Outcome:
     settings = {"GEEKAI_MAX_VIDEOS_PER_DAY": str(cap)} if cap is not None else {}
-    order: dict[str, Any] = {"env": settings, "keyed": keyed, "at_most": AT_MOST}
-    order |= {"hold": True, "falter": FALTER}
-    children = [await here.fork(prompts=mine, **order) for mine in prompts]
+    order: dict[str, Any] = {"env": settings, "keyed": keyed, "max_seconds": TIMEOUT}
+    order |= {"hold": True, "max_pause": MAX_PAUSE}
+    children = [await harness.fork(prompts=mine, **order) for mine in prompts]
     for child in children:
-        await child.holds.wait()
+        await child.ready.wait()
     for child in children:
-        await here.signal(child, signal.SIGUSR1)
-    statuses = [await child.end(at_most=AT_MOST) for child in children]
+        await harness.send_signal(child, signal.SIGUSR1)
+    statuses = [await child.wait(max_seconds=TIMEOUT) for child in children]
     assert statuses == [0] * len(children), statuses
     return Outcome(
         calls=sum(map(len, prompts)),
-        posts=len(here.charges()),
-        refused=_refused(children),
+        posts=len(harness.charges()),
+        refused=sum(child.refused for child in children),
         verdict=judge(
-            state=here.folder / "one" / "state",
-            output=here.folder / "one" / "videos",
-            charges=here.charges(),
-            video=lambda task_id: video(task_id, here.size),
+            state=harness.folder / "one" / "state",
+            output=harness.folder / "one" / "videos",
+            charges=harness.charges(),
+            video=lambda task_id: video_bytes(task_id, harness.size),
             key=KEY,
             videos_per_day=cap,
         ),
     )
 
 
-def _refused(children: list[Child]) -> int:
-    return sum(child.refused for child in children)
-
-
-def openings(folder: Path, *, processes: int, rounds: int) -> list[str]:
-    """What goes wrong when all open new files, and files of the first version, at once."""
+def open_concurrently(folder: Path, *, processes: int, rounds: int) -> list[str]:
+    """The errors when all open new files, and files of the first version, at once."""
     for number in range(rounds):
-        _first_version(folder / f"old {number}")
+        _create_first_version(folder / f"old {number}")
     context = multiprocessing.get_context("spawn")
-    together, errors = context.Barrier(processes), context.SimpleQueue()
+    barrier, errors = context.Barrier(processes), context.SimpleQueue()
     children = [
-        context.Process(target=_open_all, args=(folder, rounds, together, errors))
+        context.Process(target=_open_all, args=(folder, rounds, barrier, errors))
         for _ in range(processes)
     ]
     for child in children:
         child.start()
-    said = [error for _ in children for error in errors.get()]
+    failures = [error for _ in children for error in errors.get()]
     for child in children:
         child.join()
-    return said + [wrong for path in sorted(folder.iterdir()) for wrong in _wrong(path)]
+    return failures + [error for path in sorted(folder.iterdir()) for error in _find_errors(path)]
 
 
 def _open_all(
-    folder: Path, rounds: int, together: Barrier, errors: "SimpleQueue[list[str]]"
+    folder: Path, rounds: int, barrier: Barrier, errors: "SimpleQueue[list[str]]"
 ) -> None:
-    said = list[str]()
+    failures = list[str]()
     for number in range(rounds):
         for name in (f"new {number}", f"old {number}"):
-            together.wait()
+            barrier.wait()
             try:
                 Store(folder / name).close()
-            except Exception as exc:  # noqa: BLE001 - whatever it is, it is what is looked for
-                said.append(f"{name}: {exc}")
-    errors.put(said)
+            except Exception as exc:  # noqa: BLE001 - any exception is a failure
+                failures.append(f"{name}: {exc}")
+    errors.put(failures)
 
 
-def _first_version(folder: Path) -> None:
+def _create_first_version(folder: Path) -> None:
     folder.mkdir(parents=True)
     with closing(sqlite3.connect(folder / "ledger.sqlite3")) as old:
         for statement in schema.SCHEMA:
@@ -143,7 +139,7 @@ def _first_version(folder: Path) -> None:
         old.commit()
 
 
-def _wrong(folder: Path) -> list[str]:
+def _find_errors(folder: Path) -> list[str]:
     with closing(sqlite3.connect(folder / "ledger.sqlite3")) as ledger:
         version = ledger.execute("PRAGMA user_version").fetchone()[0]
         whole = ledger.execute("PRAGMA integrity_check").fetchone()[0]
@@ -155,7 +151,7 @@ def _wrong(folder: Path) -> list[str]:
 
 @dataclass(frozen=True, kw_only=True)
 class Size:
-    """How large a crowd."""
+    """The size of a run."""
 
     processes: int
     keys: int
@@ -168,25 +164,25 @@ FULL: Final = Size(processes=16, keys=60, calls=25, cap=100, rounds=25)
 SAMPLE: Final = Size(processes=4, keys=12, calls=10, cap=20, rounds=4)
 
 
-async def _main(size: Size) -> bool:
-    began = time.monotonic()
+async def _run(size: Size) -> bool:
+    started_at = time.monotonic()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        same = await same_keys(folder / "keys", processes=size.processes, keys=size.keys)
-        capped = await one_cap(
+        same = await run_same_keys(folder / "keys", processes=size.processes, keys=size.keys)
+        capped = await run_one_cap(
             folder / "cap", processes=size.processes, calls=size.calls, cap=size.cap
         )
         (folder / "open").mkdir()
-        errors = openings(folder / "open", processes=size.processes, rounds=size.rounds)
+        errors = open_concurrently(folder / "open", processes=size.processes, rounds=size.rounds)
     print(  # noqa: T201 - a program that a person runs
-        f"{size.processes} processes in {time.monotonic() - began:.0f} s."
+        f"{size.processes} processes in {time.monotonic() - started_at:.0f} s."
         f" Same keys: {same}. One cap of {size.cap}: {capped}."
         f" {2 * size.processes * size.rounds} openings: {len(errors)} errors {errors[:3]}"
     )
     return (
         same.posts == size.keys
         and (capped.posts, capped.refused) == (size.cap, capped.calls - size.cap)
-        # No process was killed, so none may have fetched what another was fetching.
+        # No process was killed, so no video may have been downloaded twice.
         and same.verdict.copies + capped.verdict.copies == 0
         and not (same.verdict.violations or capped.verdict.violations or errors)
     )
@@ -194,9 +190,9 @@ async def _main(size: Size) -> bool:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--full", action="store_true", help="the sizes that are promised")
+    parser.add_argument("--full", action="store_true", help="run the documented sizes")
     size = FULL if parser.parse_args().full else SAMPLE
-    raise SystemExit(0 if anyio.run(_main, size) else 1)
+    raise SystemExit(0 if anyio.run(_run, size) else 1)
 
 
 if __name__ == "__main__":

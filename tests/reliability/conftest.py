@@ -1,4 +1,4 @@
-"""Real processes, sockets and time: one event loop is enough."""
+"""These tests use real processes, sockets and time, so one event loop is enough."""
 
 import pytest
 

@@ -1,10 +1,11 @@
-"""Death at every durable or network system call of a task's life, one after another.
+"""A kill at every durable or network system call of a task's life, one after another.
 
     PYTHONPATH=src:tests python -m reliability.crash_points --share 3
 
-A first run of each scenario is recorded; then, for every call that makes something durable
-or speaks to the network, a fresh worker is killed as it enters that call, another one
-carries on, and the oracle judges. `--share 3` takes a third of the points, by the seed.
+The calls of a first run of each scenario are recorded. Then, for every call that makes
+something durable or uses the network, a new worker is killed as it enters that call, another
+one finishes the task, and the oracle judges. `--share 3` takes a third of the points, by the
+seed.
 """
 
 import argparse
@@ -28,47 +29,47 @@ from geekai_video_mcp.ledger import Ledger
 from reliability.cli import finish
 from reliability.harness import Harness, open_harness
 from reliability.oracle import Verdict
-from reliability.tracing import Call, kill_at, record, unavailable
+from reliability.tracing import Call, kill_at, record_calls, why_unavailable
 
 LANES: Final = 2
-"""Points at a time, each in a folder of its own."""
+"""Concurrent points, each in a folder of its own."""
 SIZE: Final = 100_000
-"""Bytes of a video: four writes of a download, each of them a point."""
-TAKES: Final = 0.1
-"""Seconds of a job."""
+"""Bytes of a video: a download of four writes, each of them a point."""
+JOB_SECONDS: Final = 0.1
+"""Seconds that a job takes."""
 ATTEMPTS: Final = 3
-"""Runs that a point gets: which thread does what is now and then another one's work."""
+"""Runs per point, because the work is not always divided between the threads in the same way."""
 
-FIRED_AT_LEAST: Final = 0.9
-"""Share of the points tried that must have killed, or the run has proved nothing."""
+MIN_FIRED_SHARE: Final = 0.9
+"""Share of the tried points that must have killed; with fewer, the run proves nothing."""
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """A part of a task's life: what is there before, and what the victim is asked to do."""
+    """A part of a task's life: the tasks at its beginning, and the order of the victim."""
 
     name: str
     order: Mapping[str, Any]
-    """Fields of a `worker.Order`; prompts get the name of their folder in front."""
-    leave: tuple[Status, ...] = ()
-    """Tasks that an earlier process left behind in these statuses."""
-    again: bool = False
-    """Whether the survivor makes the victim's calls again, as its caller would."""
+    """Fields of a `worker.Order`; prompts are prefixed with the name of their folder."""
+    initial: tuple[Status, ...] = ()
+    """The statuses of tasks that an earlier process left behind."""
+    retry: bool = False
+    """Whether the survivor repeats the victim's calls, as its caller would."""
 
-    async def begin(self, here: Harness, name: str) -> "Mapping[str, Any]":
-        """Make the folder *name* ready; the order for its victim."""
-        for status in self.leave:
-            await left_behind(here, name, status)
+    async def prepare(self, harness: Harness, name: str) -> "Mapping[str, Any]":
+        """Prepare the folder *name*; returns the order for its victim."""
+        for status in self.initial:
+            await leave_task(harness, name, status)
         prompts = [f"{name} {prompt}" for prompt in self.order.get("prompts", [])]
         return {**self.order, "prompts": prompts, "hold": True}
 
 
 SCENARIOS: Final = (
     Scenario("submit", {"prompts": ["fox"], "until": "answered"}),
-    Scenario("poll", {"until": "ready"}, leave=(Status.PENDING,)),
-    Scenario("download", {}, leave=(Status.SUCCEED,)),
-    # One task in flight at a time: two would share the threads in another way each time.
-    Scenario("resume", {}, leave=(Status.SUBMITTING, Status.INTENDED)),
+    Scenario("poll", {"until": "ready"}, initial=(Status.PENDING,)),
+    Scenario("download", {}, initial=(Status.SUCCEED,)),
+    # One task in flight at a time: two would use the threads differently in each run.
+    Scenario("resume", {}, initial=(Status.SUBMITTING, Status.INTENDED)),
     Scenario(
         "cancel", {"prompts": ["fox POST=late:0.2"], "cancel_after": 0.1, "until": "answered"}
     ),
@@ -80,49 +81,49 @@ SCENARIOS: Final = (
             "cancel_after": 0.1,
             "until": "answered",
         },
-        again=True,
+        retry=True,
     ),
-    Scenario("resubmit", {"resubmit": True}, leave=(Status.UNKNOWN,)),
+    Scenario("resubmit", {"resubmit": True}, initial=(Status.UNKNOWN,)),
     Scenario("close", {"prompts": ["fox POST=late:0.4"], "close_after": 0.3}),
 )
 
 
-async def left_behind(here: Harness, name: str, status: Status) -> None:
-    """A task as a process leaves it that died in *status*: its row, and its charge."""
+async def leave_task(harness: Harness, name: str, status: Status) -> None:
+    """Leave a task as a process does that died in *status*: its row and its charge."""
     prompt = f"{name} {status.value} TAKES={0.4 if status is Status.PENDING else 0}"
     body = {"model": "m", "prompt": prompt, "async": True}
-    settings, at = Settings.from_env(here.env(name)), time.time()
+    settings, at = Settings.from_env(harness.env(name)), time.time()
     task = new_task(request=body, account=settings.account, owner="dead", at=at)
     if status is not Status.INTENDED:
         claim = Observation(status=Status.SUBMITTING, at=at, owner="dead", attempt=1)
         task = advance(task, claim)
-        task_id = await _paid(here, body)
+        task_id = await _pay_for(harness, body)
         if status is not Status.SUBMITTING:
-            url = f"{here.origin}/files/{task_id}.mp4"
+            url = f"{harness.origin}/files/{task_id}.mp4"
             known = None if status is Status.UNKNOWN else task_id
-            seen = Observation(status=status, at=at, provider_task_id=known)
-            task = advance(task, replace(seen, result=Result(url=url)))
+            observation = Observation(status=status, at=at, provider_task_id=known)
+            task = advance(task, replace(observation, result=Result(url=url)))
             task = replace(task, next_poll_at=None)
     ledger = await Ledger.open(settings.state_dir)
     await ledger.add(task)
     await ledger.close()
 
 
-async def _paid(here: Harness, body: Mapping[str, Any]) -> str:
+async def _pay_for(harness: Harness, body: Mapping[str, Any]) -> str:
     async with httpx.AsyncClient(trust_env=False) as client:
-        answer = await client.post(f"{here.origin}/api/v1/videos/generations", json=body)
+        answer = await client.post(f"{harness.origin}/api/v1/videos/generations", json=body)
     return str(answer.json()["task_id"])
 
 
 @dataclass
 class Outcome:
-    """What a run over crash points came to."""
+    """The result of a run over crash points."""
 
     seed: int
     points: Counter[str] = field(default_factory=Counter[str])
     """How many points each scenario has."""
     fired: Counter[str] = field(default_factory=Counter[str])
-    """How many of those tried really killed."""
+    """How many of the tried points really killed."""
     tried: int = 0
     verdicts: list[Verdict] = field(default_factory=list[Verdict])
 
@@ -132,8 +133,8 @@ class Outcome:
 
     @property
     def covered(self) -> bool:
-        """Whether enough of the points tried really killed."""
-        return self.fired.total() >= self.tried * FIRED_AT_LEAST
+        """Whether enough of the tried points really killed."""
+        return self.fired.total() >= self.tried * MIN_FIRED_SHARE
 
     def __str__(self) -> str:
         fired = ", ".join(f"{name} {count}" for name, count in self.fired.items())
@@ -144,45 +145,47 @@ class Outcome:
         )
 
 
-async def run(folder: Path, *, seed: int, share: int = 1, most: int | None = None) -> Outcome:
-    """Try one point in *share* of every scenario, *most* at most in all, and judge each."""
+async def run(folder: Path, *, seed: int, share: int = 1, max_points: int | None = None) -> Outcome:
+    """Try one point in *share* of every scenario, at most *max_points* in all; judge each."""
     outcome, chance = Outcome(seed), random.Random(seed)  # noqa: S311 - a test's own dice
-    async with open_harness(folder, takes=TAKES, size=SIZE) as here:
-        found = list[tuple[Scenario, Call]]()
+    async with open_harness(folder, job_seconds=JOB_SECONDS, size=SIZE) as harness:
+        points = list[tuple[Scenario, Call]]()
         for scenario in SCENARIOS:
-            calls = [call for call in await recorded(here, scenario) if call.matters]
+            calls = [call for call in await record_scenario(harness, scenario) if call.matters]
             outcome.points[scenario.name] = len(calls)
-            found.extend((scenario, call) for call in calls)
-        wanted = min(-(-len(found) // share), most or len(found))
-        todo = chance.sample(found, wanted)
+            points.extend((scenario, call) for call in calls)
+        count = min(-(-len(points) // share), max_points or len(points))
+        remaining = chance.sample(points, count)
         async with anyio.create_task_group() as lanes:
             for _ in range(LANES):
-                lanes.start_soon(_lane, here, todo, outcome)
+                lanes.start_soon(_run_lane, harness, remaining, outcome)
     return outcome
 
 
-async def recorded(here: Harness, scenario: Scenario) -> list[Call]:
-    """Every call of an undisturbed victim."""
+async def record_scenario(harness: Harness, scenario: Scenario) -> list[Call]:
+    """Record every call of a victim that is not killed."""
     name = f"{scenario.name}-whole"
-    order = await scenario.begin(here, name)
-    victim = await here.fork(name, **order)
-    calls = await record(here, victim, here.folder / name / "strace.log")
+    order = await scenario.prepare(harness, name)
+    victim = await harness.fork(name, **order)
+    calls = await record_calls(harness, victim, harness.folder / name / "strace.log")
     assert victim.status == 0, f"the recording of {scenario.name} ended with {victim.status}"
     return calls
 
 
-async def _lane(here: Harness, todo: list[tuple[Scenario, Call]], outcome: Outcome) -> None:
-    while todo:
-        scenario, call = todo.pop()
+async def _run_lane(
+    harness: Harness, remaining: list[tuple[Scenario, Call]], outcome: Outcome
+) -> None:
+    while remaining:
+        scenario, call = remaining.pop()
         outcome.tried += 1
         for attempt in range(ATTEMPTS):
             name = f"{scenario.name}-{call.thread}-{call.name}-{call.number}-{attempt}"
-            order = await scenario.begin(here, name)
-            victim = await here.fork(name, **order)
-            fired = await kill_at(here, victim, call, here.folder / name / "strace.log")
-            calls = {field: order[field] for field in ("prompts", "keyed") if scenario.again}
-            await here.settle(name, **calls)
-            outcome.verdicts.append(here.verdict(name, prompts=f"{name} "))
+            order = await scenario.prepare(harness, name)
+            victim = await harness.fork(name, **order)
+            fired = await kill_at(harness, victim, call, harness.folder / name / "strace.log")
+            calls = {field: order[field] for field in ("prompts", "keyed") if scenario.retry}
+            await harness.settle(name, **calls)
+            outcome.verdicts.append(harness.verdict(name, prompts=f"{name} "))
             if fired:
                 outcome.fired[scenario.name] += 1
                 break
@@ -193,8 +196,8 @@ def main() -> None:
     parser.add_argument("--share", type=int, default=3, help="one point in so many")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     options = parser.parse_args()
-    if why := unavailable():
-        parser.exit(2, f"crash points: not run, {why}\n")
+    if reason := why_unavailable():
+        parser.exit(2, f"crash points: not run, {reason}\n")
     folder = Path(tempfile.mkdtemp(prefix="crash-points-"))
     outcome = anyio.run(functools.partial(run, folder, seed=options.seed, share=options.share))
     finish(str(outcome), outcome.verdicts, folder, covered=outcome.covered)

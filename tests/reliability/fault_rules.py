@@ -1,6 +1,6 @@
-"""What can go wrong between a request and its answer, told to a socket.
+"""The faults that the provider can produce on a socket, between a request and its answer.
 
-The one place that knows the names of faults; `faults` says what must come of each.
+The names of the faults are defined here; `faults` has the expected outcome of each.
 """
 
 import asyncio
@@ -15,13 +15,13 @@ CHUNK: Final = 32 * 1024
 """Bytes read at a time."""
 
 
-class Gone(Exception):
-    """This connection is over, by our own doing."""
+class ConnectionEnded(Exception):
+    """This process has ended the connection on purpose."""
 
 
 @dataclass
 class Request:
-    """One request, and the way back to whoever sent it."""
+    """One request, and the connection for its answer."""
 
     method: str
     path: str
@@ -33,16 +33,16 @@ class Request:
     async def reply(
         self, status: int, body: bytes, headers: dict[str, str] | None = None, *, announced: int = 0
     ) -> None:
-        """Answer; *announced* is the length to claim where it is not the body's own."""
+        """Send a response; *announced* is a Content-Length other than that of the body."""
         all_headers = {
             "Content-Type": "application/json",
             "Content-Length": str(announced or len(body)),
             **(headers or {}),
         }
-        await self.head(status, all_headers)
+        await self.send_head(status, all_headers)
         await self.send(body)
 
-    async def head(self, status: int, headers: dict[str, str]) -> None:
+    async def send_head(self, status: int, headers: dict[str, str]) -> None:
         lines = [f"HTTP/1.1 {status} Said", *(f"{k}: {v}" for k, v in headers.items()), "", ""]
         await self.send("\r\n".join(lines).encode())
 
@@ -51,19 +51,19 @@ class Request:
         await self.writer.drain()
 
     async def hang(self) -> None:
-        """Say nothing more until the other side has had enough."""
+        """Send nothing more until the client closes the connection."""
         while await self.reader.read(CHUNK):
             pass
-        raise Gone
+        raise ConnectionEnded
 
 
 def to_json(**fields: object) -> bytes:
-    """A body as the service writes it."""
+    """A JSON body as the service writes it."""
     return json.dumps(fields).encode()
 
 
-async def spoil(request: Request, fault: str, *, partial: bytes) -> bool:
-    """Let it go wrong; True if the honest answer is to follow."""
+async def apply_fault(request: Request, fault: str, *, partial: bytes) -> bool:
+    """Produce *fault*; True if the correct answer is to follow."""
     name, _, detail = fault.partition(":")
     if name == "late":
         await asyncio.sleep(float(detail))
@@ -79,7 +79,7 @@ async def _rst(request: Request, _detail: str, _partial: bytes) -> None:
 
 async def _fin(request: Request, _detail: str, _partial: bytes) -> None:
     del request
-    raise Gone
+    raise ConnectionEnded
 
 
 async def _silence(request: Request, _detail: str, _partial: bytes) -> None:
@@ -87,33 +87,33 @@ async def _silence(request: Request, _detail: str, _partial: bytes) -> None:
 
 
 async def _half(request: Request, _detail: str, _partial: bytes) -> None:
-    await request.head(200, {"Content-Type": "application/json", "Content-Length": "100"})
+    await request.send_head(200, {"Content-Type": "application/json", "Content-Length": "100"})
     await request.hang()
 
 
 async def _short(request: Request, _detail: str, partial: bytes) -> None:
     await request.reply(200, partial[: len(partial) // 2], announced=len(partial))
-    raise Gone
+    raise ConnectionEnded
 
 
 async def _garbage(request: Request, _detail: str, _partial: bytes) -> None:
     await request.send(b"\x16\x03\x01 this is no HTTP\r\n\r\n" * 4)
-    raise Gone
+    raise ConnectionEnded
 
 
 async def _huge_header(request: Request, _detail: str, _partial: bytes) -> None:
-    await request.head(200, {"X-Huge": "x" * 2_000_000, "Content-Length": "0"})
-    raise Gone
+    await request.send_head(200, {"X-Huge": "x" * 2_000_000, "Content-Length": "0"})
+    raise ConnectionEnded
 
 
 async def _status(request: Request, detail: str, _partial: bytes) -> None:
-    said = to_json(error={"code": f"c{detail}", "message": "as the test asked"})
-    await request.reply(int(detail), said)
+    body = to_json(error={"code": f"c{detail}", "message": "as the test asked"})
+    await request.reply(int(detail), body)
 
 
 async def _limited(request: Request, detail: str, _partial: bytes) -> None:
-    said = to_json(error={"code": "rate_limited", "message": "slower"})
-    await request.reply(429, said, {"Retry-After": detail})
+    body = to_json(error={"code": "rate_limited", "message": "slower"})
+    await request.reply(429, body, {"Retry-After": detail})
 
 
 async def _redirect(request: Request, detail: str, _partial: bytes) -> None:
@@ -142,7 +142,7 @@ FAULTS: Final[dict[str, Callable[[Request, str, bytes], Awaitable[None]]]] = {
     "not_json": _not_json,
     "nameless": _nameless,
 }
-"""What can go wrong with an answer, once the request was read and paid for."""
+"""Faults of an answer, once the request was read and charged."""
 
 
 async def _fin_on_accept(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -179,12 +179,12 @@ ON_ACCEPT: Final[
     "fin_half_way": _fin_half_way,
     "never_reads": _never_reads,
 }
-"""What can go wrong with a connection before its request was read: nothing is charged."""
+"""Faults of a connection before its request was read; nothing is charged."""
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:
-    """End the connection by RST: what was sent and not read is thrown away."""
+    """End the connection with RST; data that was sent and not read is discarded."""
     sock = writer.get_extra_info("socket")
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
-    raise Gone
+    raise ConnectionEnded

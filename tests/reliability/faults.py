@@ -1,34 +1,34 @@
-"""Every way in which the service can fail, and what must become of the task and the money.
+"""Every fault of the service, and the expected status and charges of the task.
 
-The rows of a table are prompts: the provider reads in them what goes wrong. So one worker
-plays a whole table at once, with the real client over real sockets.
+The rows of a table are prompts, from which the provider reads the fault. So one worker runs a
+whole table at once, with the real client over real sockets.
 """
 
 from dataclasses import dataclass
 from typing import Final
 
-SILENCE: Final = 4.0
-"""Seconds that count as a time-out where the provider never answers; a busy machine that
-answers must be quicker."""
-HURRY: Final = {"engine.watcher.POLL_RETRY_DELAY": 0.2}
-"""A look that failed is repeated soon."""
-UNREACHED: Final = {"provider.client.SUBMIT_TIMEOUT": 0.5}
-"""A connection that is not made is given up soon, four times over."""
-IMPATIENT: Final = {
-    **HURRY,
-    "provider.client.SUBMIT_TIMEOUT": SILENCE,
-    "provider.client.POLL_TIMEOUT": SILENCE,
-    "media.downloads.links.FETCH_TIMEOUT": SILENCE,
+SHORT_TIMEOUT: Final = 4.0
+"""Seconds of a timeout where the provider never answers; even on a busy machine, an answer
+must be quicker."""
+FAST_POLLS: Final = {"engine.watcher.POLL_RETRY_DELAY": 0.2}
+"""A failed poll is repeated soon."""
+SHORT_CONNECT: Final = {"provider.client.SUBMIT_TIMEOUT": 0.5}
+"""A connection attempt times out soon, four times in a row."""
+SHORT_TIMEOUTS: Final = {
+    **FAST_POLLS,
+    "provider.client.SUBMIT_TIMEOUT": SHORT_TIMEOUT,
+    "provider.client.POLL_TIMEOUT": SHORT_TIMEOUT,
+    "media.downloads.links.FETCH_TIMEOUT": SHORT_TIMEOUT,
 }
 
 
 @dataclass(frozen=True)
 class Row:
-    """One way to fail, and its end."""
+    """One fault, and the expected outcome."""
 
     fault: str
     ends: str
-    """The status; for one that succeeds, `stored`, as its file must be on disk as well."""
+    """The status; `stored` for one that succeeds, because its file must be on disk as well."""
     charges: int
 
     def __str__(self) -> str:
@@ -36,22 +36,22 @@ class Row:
 
 
 def unknown(*faults: str) -> list[Row]:
-    """It left, nobody can say what became of it, and it was charged."""
+    """The request was sent and charged, and its outcome is unknown."""
     return [Row(fault, "unknown", 1) for fault in faults]
 
 
 def rejected(*faults: str) -> list[Row]:
-    """Refused before anything ran."""
+    """The request was refused before anything ran."""
     return [Row(fault, "rejected", 0) for fault in faults]
 
 
 def stored(*faults: str) -> list[Row]:
-    """A nuisance: the video is paid for once and arrives."""
+    """A temporary fault: the video is charged once and downloaded."""
     return [Row(fault, "stored", 1) for fault in faults]
 
 
-def of(kind: str, *faults: str) -> list[str]:
-    """Faults of one kind of request, as a prompt tells them."""
+def on(kind: str, *faults: str) -> list[str]:
+    """Faults of one kind of request, in the notation of a prompt."""
     return [f"{kind}={fault}" for fault in faults]
 
 
@@ -61,51 +61,54 @@ OVERLOADS: Final = (500, 502, 503, 504, 408, *range(520, 528))
 REFUSALS: Final = (400, 401, 402, 403, 404, 413, 415, 422)
 REDIRECTS: Final = (300, 301, 302, 303, 304, 307, 308)
 
-PAYING: Final = [
-    *unknown(*of("POST", *BREAKS)),
-    *unknown(*of("POST", *(f"status:{code}" for code in OVERLOADS))),
-    *rejected(*of("POST", *(f"status:{code}" for code in REFUSALS))),
-    *rejected(*of("POST", *(f"redirect:{code}" for code in REDIRECTS))),
-    *stored(*of("POST", "late:2", "then_close")),
+SUBMITTING: Final = [
+    *unknown(*on("POST", *BREAKS)),
+    *unknown(*on("POST", *(f"status:{code}" for code in OVERLOADS))),
+    *rejected(*on("POST", *(f"status:{code}" for code in REFUSALS))),
+    *rejected(*on("POST", *(f"redirect:{code}" for code in REDIRECTS))),
+    *stored(*on("POST", "late:2", "then_close")),
 ]
-WAITING_TO_PAY: Final = [
-    *stored(*of("POST", "limited:1", "limited:0,limited:1", "status:429")),
+RATE_LIMITED: Final = [
+    *stored(*on("POST", "limited:1", "limited:0,limited:1", "status:429")),
 ]
-SENT_AWAY: Final = rejected(*of("POST", "limited:3600"))
-"""By themselves: everyone who works for that service and key waits as long as it lasts."""
-LOOKING: Final = [
-    *stored(*of("GET", *BREAKS)),
-    *stored(*of("GET", *(f"status:{code}" for code in (*OVERLOADS, *REFUSALS, 410, 429)))),
-    *stored(*of("GET", *(f"redirect:{code}" for code in REDIRECTS))),
-    *stored(*of("GET", "limited:1", "late:2", "then_close", "rst,garbage,status:500,fin")),
+LONG_RATE_LIMIT: Final = rejected(*on("POST", "limited:3600"))
+"""Run in a folder of its own: every process with that service and key waits meanwhile."""
+POLLING: Final = [
+    *stored(*on("GET", *BREAKS)),
+    *stored(*on("GET", *(f"status:{code}" for code in (*OVERLOADS, *REFUSALS, 410, 429)))),
+    *stored(*on("GET", *(f"redirect:{code}" for code in REDIRECTS))),
+    *stored(*on("GET", "limited:1", "late:2", "then_close", "rst,garbage,status:500,fin")),
 ]
-FETCHING: Final = [
-    *stored(*of("FILE", *BREAKS)),
-    *stored(*of("FILE", *(f"status:{code}" for code in (*OVERLOADS, *REFUSALS, 410, 429)))),
-    *stored(*of("FILE", *(f"redirect:{code}" for code in REDIRECTS))),
-    *stored(*of("FILE", "late:2", "then_close", "short,rst")),
+DOWNLOADING: Final = [
+    *stored(*on("FILE", *BREAKS)),
+    *stored(*on("FILE", *(f"status:{code}" for code in (*OVERLOADS, *REFUSALS, 410, 429)))),
+    *stored(*on("FILE", *(f"redirect:{code}" for code in REDIRECTS))),
+    *stored(*on("FILE", "late:2", "then_close", "short,rst")),
 ]
 HANGING: Final = [
-    *unknown(*of("POST", *HANGS)),
-    *stored(*of("GET", *HANGS)),
-    *stored(*of("FILE", *HANGS)),
+    *unknown(*on("POST", *HANGS)),
+    *stored(*on("GET", *HANGS)),
+    *stored(*on("FILE", *HANGS)),
 ]
 TABLES: Final[dict[str, tuple[list[Row], dict[str, float]]]] = {
-    "paying": (PAYING, HURRY),
-    "waiting": (WAITING_TO_PAY, HURRY),
-    "sent away": (SENT_AWAY, HURRY),
-    "looking": (LOOKING, HURRY),
-    "fetching": (FETCHING, HURRY),
-    "hanging": (HANGING, IMPATIENT),
+    "submitting": (SUBMITTING, FAST_POLLS),
+    "rate limited": (RATE_LIMITED, FAST_POLLS),
+    "long rate limit": (LONG_RATE_LIMIT, FAST_POLLS),
+    "polling": (POLLING, FAST_POLLS),
+    "downloading": (DOWNLOADING, FAST_POLLS),
+    "hanging": (HANGING, SHORT_TIMEOUTS),
 }
-"""Each with the constants of its worker; see `worker.Order`."""
+"""Each with the constants for its worker; see `worker.Order`."""
 
-UNREAD: Final = {
+BEFORE_READ: Final = {
     "fin_on_accept": {"unknown"},
-    "rst_on_accept": {"unknown", "stored"},  # refused or cut off: a race inside the system
+    "rst_on_accept": {
+        "unknown",
+        "stored",
+    },  # refused or cut off: a race in the system
     "rst_half_way": {"unknown"},
     "fin_half_way": {"unknown"},
     "never_reads": {"unknown"},
 }
-"""Connections that end before the request was read, and what may become of the task. Nothing
-is charged, and the client cannot know it: each looks as it would one byte after the charge."""
+"""Connections that end before the request was read, and the possible outcomes. Nothing is
+charged, but the client cannot know that: the same happens one byte after the charge."""

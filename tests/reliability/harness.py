@@ -1,4 +1,4 @@
-"""Where the reliability programs act: a folder, a provider, a zygote, and their ends."""
+"""The harness of the reliability programs: a folder, a provider, a zygote and its workers."""
 
 import json
 import os
@@ -21,10 +21,10 @@ from reliability.oracle import Verdict, judge
 from support.fake_geekai import KEY
 
 TESTS: Final = Path(__file__).parents[1]
-PATIENCE: Final = 60.0
-"""Seconds that anything here may take before it counts as stuck."""
+TIMEOUT: Final = 60.0
+"""Seconds that any step may take before it counts as stuck."""
 NO_CAP: Final = "1000000"
-"""Videos: the caps are not what these programs are about, unless they say so."""
+"""Videos: these programs do not test the caps, unless they set one."""
 
 
 @dataclass
@@ -33,16 +33,16 @@ class Child:
 
     pid: int
     threads: list[int] = field(default_factory=list[int])
-    """Its main thread, then those that do its blocking work; known once it holds."""
+    """Its main thread, then its worker threads; known once `ready` is set."""
     refused: int = 0
-    """How many of its calls a cap held, known once it has ended."""
+    """How many of its calls a cap refused; known once it has ended."""
     status: int | None = None
-    holds: anyio.Event = field(default_factory=anyio.Event)
+    ready: anyio.Event = field(default_factory=anyio.Event)
     ended: anyio.Event = field(default_factory=anyio.Event)
 
-    async def end(self, *, at_most: float = PATIENCE) -> int:
-        """Its exit status, once it has one; negative for the signal that ended it."""
-        with anyio.fail_after(at_most):
+    async def wait(self, *, max_seconds: float = TIMEOUT) -> int:
+        """Wait for its exit status; negative for the signal that ended it."""
+        with anyio.fail_after(max_seconds):
             await self.ended.wait()
         assert self.status is not None
         return self.status
@@ -50,7 +50,7 @@ class Child:
 
 @dataclass
 class Harness:
-    """One provider and one zygote, and what they said."""
+    """One provider and one zygote, and the messages that they sent."""
 
     folder: Path
     origin: str
@@ -59,14 +59,14 @@ class Harness:
     _zygote: Process
     children: dict[int, Child] = field(default_factory=dict[int, Child])
     events: Counter[str] = field(default_factory=Counter[str])
-    """How often each kind of thing happened at the provider."""
-    _born: list[Child] = field(default_factory=list[Child])
-    _news: anyio.Event = field(default_factory=anyio.Event)
-    _turn: anyio.Lock = field(default_factory=anyio.Lock)
-    began: float = field(default_factory=time.time)
+    """How often each kind of event happened at the provider."""
+    _new_children: list[Child] = field(default_factory=list[Child])
+    _changed: anyio.Event = field(default_factory=anyio.Event)
+    _fork_lock: anyio.Lock = field(default_factory=anyio.Lock)
+    started_at: float = field(default_factory=time.time)
 
     def env(self, name: str = "one", **more: str) -> dict[str, str]:
-        """The settings of a server that works in the folder *name* for this provider."""
+        """The settings of a server in the folder *name* that uses this provider."""
         return {
             "GEEKAI_API_KEY": KEY,
             "GEEKAI_BASE_URL": f"{self.origin}/api/v1",
@@ -84,167 +84,174 @@ class Harness:
         env: Mapping[str, str] | None = None,
         **order: Any,  # noqa: ANN401 - an Order's fields
     ) -> Child:
-        """A new worker in the folder *name*, with *env* on top; see `worker.Order`."""
+        """Start a worker in the folder *name*, with *env* added; see `worker.Order`."""
         (self.folder / name).mkdir(exist_ok=True)
         stderr = str(self.folder / name / "stderr.log")
         settings = self.env(name, **(env or {}))
-        async with self._turn:
-            await self._order(worker.Order(env=settings, stderr=stderr, **order))
-            with anyio.fail_after(PATIENCE):
-                while not self._born:
-                    await self.news()
-            return self._born.pop()
+        async with self._fork_lock:
+            await self._send_order(worker.Order(env=settings, stderr=stderr, **order))
+            with anyio.fail_after(TIMEOUT):
+                while not self._new_children:
+                    await self.wait_for_change()
+            return self._new_children.pop()
 
-    async def _order(self, order: worker.Order) -> None:
+    async def _send_order(self, order: worker.Order) -> None:
         assert self._zygote.stdin is not None
         await self._zygote.stdin.send(worker.to_line(order))
 
-    async def signal(self, child: Child, number: signal.Signals) -> None:
-        """Send a signal, by the one process that knows whether the child still is."""
+    async def send_signal(self, child: Child, number: signal.Signals) -> None:
+        """Send a signal through the zygote, which knows whether the child still exists."""
         assert self._zygote.stdin is not None
         line = json.dumps({"pid": child.pid, "signal": int(number)})
         await self._zygote.stdin.send(line.encode() + b"\n")
 
     async def kill(self, child: Child) -> None:
-        """The end that nobody can prepare for."""
-        await self.signal(child, signal.SIGKILL)
-        await child.end()
+        """Kill the child with SIGKILL and wait for its end."""
+        await self.send_signal(child, signal.SIGKILL)
+        await child.wait()
 
     async def settle(
         self,
         name: str = "one",
         *,
-        at_most: float = 45.0,
+        max_seconds: float = 45.0,
         **order: Any,  # noqa: ANN401 - an Order's fields
     ) -> None:
-        """Let one last worker carry everything in the folder *name* to its end, and *order*.
+        """Let one last worker finish everything in the folder *name*, and carry out *order*.
 
-        What it could not settle is the oracle's to name.
+        The oracle reports what it could not finish.
         """
-        survivor = await self.fork(name, at_most=at_most, **order)
-        status = await survivor.end()
+        survivor = await self.fork(name, max_seconds=max_seconds, **order)
+        status = await survivor.wait()
         assert status in {worker.SETTLED, worker.NOT_SETTLED}, f"the survivor ended with {status}"
 
-    async def next_connections(self, *faults: str) -> None:
-        """What goes wrong with the provider's next connections; an empty one is well."""
+    async def set_connection_faults(self, *faults: str) -> None:
+        """Set the faults of the provider's next connections; an empty string is no fault."""
         assert self._provider.stdin is not None
-        told = self.events["next"]
+        before = self.events["next"]
         await self._provider.stdin.send(json.dumps({"next": faults}).encode() + b"\n")
-        await self.happened("next", told + 1)
+        await self.wait_for_event("next", before + 1)
 
-    async def happened(self, event: str, times: int) -> None:
-        """Wait until *event* has happened so often at the provider."""
+    async def wait_for_event(self, event: str, times: int) -> None:
+        """Wait until *event* has happened *times* times at the provider."""
         while self.events[event] < times:
-            await self.news()
+            await self.wait_for_change()
 
-    async def news(self) -> None:
-        """Wait until anything happens, at the provider or with a worker."""
-        await self._news.wait()
+    async def wait_for_change(self) -> None:
+        """Wait until anything happens at the provider or in a worker."""
+        await self._changed.wait()
 
     def charges(self) -> list[provider.Charge]:
-        """What the provider recorded so far."""
+        """The POSTs that the provider has recorded so far."""
         return provider.read_log(self.folder / "provider.log")
 
     def verdict(self, name: str = "one", *, prompts: str = "", live: bool = False) -> Verdict:
-        """The oracle's word on the folder *name* and the charges whose prompt begins so."""
+        """The verdict on the folder *name* and the charges whose prompt begins with *prompts*."""
         return judge(
             state=self.folder / name / "state",
             output=self.folder / name / "videos",
             logs=[self.folder / name / "stderr.log"],
             charges=[charge for charge in self.charges() if charge.prompt.startswith(prompts)],
-            video=lambda task_id: provider.video(task_id, self.size),
+            video=lambda task_id: provider.video_bytes(task_id, self.size),
             key=KEY,
-            began=self.began,
+            started_at=self.started_at,
             live=live,
         )
 
-    async def on_provider_message(self, line: dict[str, Any]) -> None:
-        self.events[line["event"]] += 1
-        self.events[f"{line['event']} {line['what']}"] += 1
-        self._wake()
+    async def on_provider_message(self, message: dict[str, Any]) -> None:
+        self.events[message["event"]] += 1
+        self.events[f"{message['event']} {message['subject']}"] += 1
+        self._notify()
 
-    async def on_zygote_message(self, line: dict[str, Any]) -> None:
-        pid = line.get("pid", 0)
-        if "ended" in line:
+    async def on_zygote_message(self, message: dict[str, Any]) -> None:
+        pid = message.get("pid", 0)
+        if "ended" in message:
             child = self.children.pop(pid)
-            child.status = line["ended"]
+            child.status = message["ended"]
             child.ended.set()
-        elif "refused" in line:
-            self.children[pid].refused = line["refused"]
-        elif "threads" in line:
+        elif "refused" in message:
+            self.children[pid].refused = message["refused"]
+        elif "threads" in message:
             child = self.children[pid]
-            child.threads = line["threads"]
-            child.holds.set()
+            child.threads = message["threads"]
+            child.ready.set()
         elif pid:
             self.children[pid] = child = Child(pid)
-            self._born.append(child)
-        self._wake()
+            self._new_children.append(child)
+        self._notify()
 
-    def _wake(self) -> None:
-        self._news.set()
-        self._news = anyio.Event()
+    def _notify(self) -> None:
+        self._changed.set()
+        self._changed = anyio.Event()
 
 
 @asynccontextmanager
 async def open_harness(
-    folder: Path, *, takes: float = 0.1, latency: float = 0.0, size: int = 200_000, seed: int = 0
+    folder: Path,
+    *,
+    job_seconds: float = 0.1,
+    latency: float = 0.0,
+    size: int = 200_000,
+    seed: int = 0,
 ) -> AsyncGenerator[Harness]:
-    """A provider and a zygote of their own, for as long as the block lasts."""
+    """Run a provider and a zygote while the block lasts."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "provider.log").touch()
-    options = {"log": folder / "provider.log", "takes": takes, "latency": latency}
-    words = [f"--{k}={v}" for k, v in {**options, "size": size, "seed": seed}.items()]
+    options = {"log": folder / "provider.log", "job-seconds": job_seconds, "latency": latency}
+    arguments = [f"--{k}={v}" for k, v in {**options, "size": size, "seed": seed}.items()]
     with (folder / "programs.log").open("ab") as stderr:
         async with (
-            await _open("reliability.provider", *words, stderr=stderr) as service,
-            await _open("reliability.worker", stderr=stderr) as zygote,
+            await _start_program("reliability.provider", *arguments, stderr=stderr) as service,
+            await _start_program("reliability.worker", stderr=stderr) as zygote,
         ):
-            from_service, from_zygote = _reader(service), _reader(zygote)
-            listening = await _line(from_service)
-            await _line(from_zygote)
-            made = Harness(folder, listening["what"], size, service, zygote)
-            async with anyio.create_task_group() as hearing:
-                hearing.start_soon(_hear, from_service, made.on_provider_message)
-                hearing.start_soon(_hear, from_zygote, made.on_zygote_message)
+            from_service, from_zygote = _stdout_of(service), _stdout_of(zygote)
+            listening = await _read_line(from_service)
+            await _read_line(from_zygote)
+            harness = Harness(folder, listening["subject"], size, service, zygote)
+            async with anyio.create_task_group() as readers:
+                readers.start_soon(_dispatch_messages, from_service, harness.on_provider_message)
+                readers.start_soon(_dispatch_messages, from_zygote, harness.on_zygote_message)
                 try:
-                    yield made
+                    yield harness
                 finally:
-                    hearing.cancel_scope.cancel()
-            await _close(zygote)
-            await _close(service)
+                    readers.cancel_scope.cancel()
+            await _stop_program(zygote)
+            await _stop_program(service)
 
 
-async def _open(module: str, *words: str, stderr: Any) -> Process:  # noqa: ANN401 - a file
-    ours = ("GEEKAI_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
-    inherited = {k: v for k, v in os.environ.items() if not k.upper().startswith(ours)}
+async def _start_program(module: str, *arguments: str, stderr: Any) -> Process:  # noqa: ANN401 - a file
+    prefixes = ("GEEKAI_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+    inherited = {k: v for k, v in os.environ.items() if not k.upper().startswith(prefixes)}
     path = os.pathsep.join([str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])])
-    command = [sys.executable, "-m", module, *words]
+    command = [sys.executable, "-m", module, *arguments]
     env = {**inherited, "PYTHONPATH": path}
     return await anyio.open_process(command, env=env, stderr=stderr)
 
 
-async def _close(process: Process) -> None:
-    """Their stdin ends, and so do they."""
+async def _stop_program(process: Process) -> None:
+    """Close its stdin, which makes it exit."""
     assert process.stdin is not None
     await process.stdin.aclose()
     with anyio.move_on_after(10, shield=True):
         await process.wait()
 
 
-def _reader(process: Process) -> BufferedByteReceiveStream:
+def _stdout_of(process: Process) -> BufferedByteReceiveStream:
     assert process.stdout is not None
     return BufferedByteReceiveStream(process.stdout)
 
 
-async def _line(reader: BufferedByteReceiveStream) -> dict[str, Any]:
-    with anyio.fail_after(PATIENCE):
+async def _read_line(reader: BufferedByteReceiveStream) -> dict[str, Any]:
+    with anyio.fail_after(TIMEOUT):
         return json.loads(await reader.receive_until(b"\n", 1_000_000))
 
 
-async def _hear(reader: BufferedByteReceiveStream, hear: Callable[[dict[str, Any]], Any]) -> None:
+async def _dispatch_messages(
+    reader: BufferedByteReceiveStream, handle: Callable[[dict[str, Any]], Any]
+) -> None:
     while True:
         try:
             line = await reader.receive_until(b"\n", 1_000_000)
         except (anyio.EndOfStream, anyio.IncompleteRead):
             return
-        await hear(json.loads(line))
+        await handle(json.loads(line))

@@ -1,11 +1,11 @@
-"""A ledger under many hands, beside a model too simple to be wrong.
+"""A ledger used by several processes, compared with a much simpler reference model.
 
-Hypothesis plays processes that share one state folder: they ask, claim, die, answer late,
-read and act on what they read long after, and people decide between them. The store, the
-journal and the rules of `lifecycle` and `admission` are the product's; what the model
-believes it counts for itself, in `books`.
+Hypothesis simulates processes that share one state folder: they submit, claim, die, answer
+late, and act on tasks that they read long before, while users decide about unknown outcomes.
+The store, the journal and the rules of `lifecycle` and `admission` are the product's; what is
+expected of them is computed independently, in `books`.
 
-`python -m reliability.model --steps 100000` runs it at length.
+`python -m reliability.model --steps 100000` makes a long run.
 """
 
 import argparse
@@ -32,55 +32,55 @@ from geekai_video_mcp.domain.lifecycle import (
 )
 from geekai_video_mcp.domain.statuses import FileStatus, Status
 from geekai_video_mcp.errors import CapReached, RequestRefused, StorageUnavailable
-from reliability.base_rules import PICK, PICTURE, Process
-from reliability.reference_model import FREE, HELD, WAYS
-from reliability.resolve_rules import BUSY, DAILY, ResolveRules
+from reliability.base_rules import IMAGE, PICK, Process
+from reliability.reference_model import IN_FLIGHT, TRANSITIONS, UNCHARGED
+from reliability.resolve_rules import DAILY_CAP, IN_FLIGHT_CAP, ResolveRules
 
 STEPS: Final = 60
-"""Steps of one run: enough for a wish to be made, lost, found, paid and told."""
+"""Steps of one run: enough to create a task, lose it, find it, pay for it and deliver it."""
 EXAMPLES: Final = 100
-"""Runs between two looks at how many steps were taken."""
-PICTURES: Final = {"a fox": None, "a hare": PICTURE}
-"""What is sent along with each prompt."""
-SAID: Final = tuple(status for status in Status if status is not Status.SUBMITTING)
-"""What anyone but the sender may say of a task."""
+"""Runs between two checks of how many steps were taken."""
+IMAGES: Final = {"a fox": None, "a hare": IMAGE}
+"""The image that is sent along with each prompt."""
+STALE_STATUSES: Final = tuple(status for status in Status if status is not Status.SUBMITTING)
+"""What a stale attempt may still report about a task."""
 ANSWERS: Final = (
-    *(Status(name) for name in WAYS["submitting"].split()),
+    *(Status(name) for name in TRANSITIONS["submitting"].split()),
     *[Status.PENDING] * 3,
     Status.UNKNOWN,
 )
-"""Accepted more often than all else: what is paid for has the longest way to go."""
+"""Accepted more often than all else, because a paid task has the longest way to go."""
 
-GIVEN_UP: Final = 3
-"""One in so many submissions is given up though its process lives, and may be answered yet."""
-TENDED: Final = ("pending", "running", "succeed", "failed", "unknown", "abandoned")
-"""What somebody may have looked at a moment ago."""
+LIVE_ORPHAN_EVERY: Final = 3
+"""One in so many orphaned submissions belongs to a live process, which may still be answered."""
+VISIBLE_STATUSES: Final = ("pending", "running", "succeed", "failed", "unknown", "abandoned")
+"""Statuses of tasks that some process may have read a moment ago."""
 
 
 class Machine(ResolveRules):
-    """What callers and the engine do, on what they read just now or long ago."""
+    """What callers and the engine do, based on what they read just now or long ago."""
 
     def __init__(self) -> None:
         super().__init__()
-        # A run without a wish would try nothing, and one without a payment, or without an
-        # outcome that nobody knows, little.
+        # A run without a task would test nothing, and one without a payment or without an
+        # unknown outcome would test little.
         first = [("a fox", None, None), ("a hare", None, "k1"), ("a hare", 1, "k2")]
         for who, (prompt, variation, key) in enumerate(first):
-            self.ask(who, prompt, variation, key, None)
-            self.books.audit(self.at)
+            self.submit(who, prompt, variation, key, None)
+            self.model.audit(self.at)
             self.send(who, 0, late=False)
-            self.books.audit(self.at)
-        self.give_up(self.hand(0), 2 * GIVEN_UP)
-        self.books.audit(self.at)
+            self.model.audit(self.at)
+        self.close_orphan(self.process(0), 2 * LIVE_ORPHAN_EVERY)
+        self.model.audit(self.at)
 
     @rule(
         who=PICK,
         prompt=st.sampled_from(["a fox", "a hare"]),
         variation=st.sampled_from([None, None, 1, 2]),
         key=st.sampled_from([None, None, "k1", "k2"]),
-        limits=st.sampled_from([BUSY, DAILY, None]),
+        limits=st.sampled_from([IN_FLIGHT_CAP, DAILY_CAP, None]),
     )
-    def ask(
+    def submit(
         self,
         who: int,
         prompt: str,
@@ -88,189 +88,202 @@ class Machine(ResolveRules):
         key: str | None,
         limits: Limits | None,
     ) -> None:
-        hand = self.hand(who)
-        body = {"model": "m", "prompt": prompt, "image": PICTURES[prompt]}
+        process = self.process(who)
+        body = {"model": "m", "prompt": prompt, "image": IMAGES[prompt]}
         task = new_task(
             request=body,
             account="s",
-            owner=hand.name,
+            owner=process.own_id,
             at=self.at,
             idempotency_key=key,
             variation=variation,
         )
 
-        def admitted(beside: ExistingTasks) -> Task:
-            return admit(task, beside, limits=limits, at=self.at)
+        def check_admission(existing: ExistingTasks) -> Task:
+            return admit(task, existing, limits=limits, at=self.at)
 
-        same = (prompt, variation)
+        dedup_key = (prompt, variation)
         try:
-            found = hand.store.admit(task, body, admitted)
+            admitted = process.store.admit(task, body, check_admission)
         except RequestRefused:
-            assert any(live.key == key and live.same != same for live in self.books.live())
+            assert any(
+                other.idempotency_key == key and other.dedup_key != dedup_key
+                for other in self.model.unrejected_tasks()
+            )
         except CapReached:
             assert limits is not None
-            assert self.capped(limits)
-            self.count["held by a cap"] += 1
+            assert self.is_cap_reached(limits)
+            self.count["refused by a cap"] += 1
         except StorageUnavailable:
-            assert self.full
+            assert self.disk_full
         else:
-            self.remember(found)
-            self.count["wishes" if found is task else "repeats"] += 1
-            if found is not task:
-                assert self.new_task(found.id).same == same
-                assert found.status not in {Status.REJECTED, Status.ABANDONED}
+            self.remember_read(admitted)
+            self.count["requests" if admitted is task else "duplicates"] += 1
+            if admitted is not task:
+                assert self.expected(admitted.id).dedup_key == dedup_key
+                assert admitted.status not in {Status.REJECTED, Status.ABANDONED}
                 return
-            assert limits is None or not self.capped(limits), "a cap was passed"
-            assert not self.books.repeats(key, same, self.at), "a repeat became a second request"
-            self.note(task, body, same)
+            assert limits is None or not self.is_cap_reached(limits), "a cap was exceeded"
+            duplicate = self.model.must_deduplicate(key, dedup_key, self.at)
+            assert not duplicate, "a duplicate became a second request"
+            self.expect(task, body, dedup_key)
 
-    def capped(self, limits: Limits) -> bool:
-        return self.books.capped(a_day=limits.per_day, in_flight=limits.in_flight, at=self.at)
+    def is_cap_reached(self, limits: Limits) -> bool:
+        return self.model.is_cap_reached(
+            per_day=limits.per_day, in_flight=limits.in_flight, at=self.at
+        )
 
-    # What the engine does, on what it read just now or long ago.
+    # What the engine does, based on what it read just now or long ago.
 
-    @precondition(lambda self: self.reads or self.any("intended"))
+    @precondition(lambda self: self.reads or self.has_status("intended"))
     @rule(who=PICK, pick=PICK, late=st.sampled_from([False, False, True]))
     def send(self, who: int, pick: int, *, late: bool) -> None:
-        ready = self.books.ids("intended")
-        hand = self.hand(who)
-        if late or not ready:
-            self.claim(hand, self.reads[pick % len(self.reads)])
+        intended = self.model.ids_with_status("intended")
+        process = self.process(who)
+        if late or not intended:
+            self.claim(process, self.reads[pick % len(self.reads)])
         else:
-            self.claim(hand, self.find(hand, ready[pick % len(ready)]))
+            self.claim(process, self.read_task(process, intended[pick % len(intended)]))
 
-    def claim(self, hand: Process, task: Task) -> None:
-        claim = Observation(
-            status=Status.SUBMITTING, at=self.at, owner=hand.name, attempt=task.attempt + 1
+    def claim(self, process: Process, task: Task) -> None:
+        observation = Observation(
+            status=Status.SUBMITTING, at=self.at, owner=process.own_id, attempt=task.attempt + 1
         )
-        body, found = hand.store.request_body(task), list[Task]()
+        body, before = process.store.request_body(task), list[Task]()
 
-        def take(now: Task) -> Task:
-            found.append(now)
-            return advance(now, claim)
+        def claimed(task: Task) -> Task:
+            before.append(task)
+            return advance(task, observation)
 
-        taken = self.tried(hand, task.id, take)
-        if taken is None or taken is found[-1]:
+        after = self.try_change(process, task.id, claimed)
+        if after is None or after is before[-1]:
             return
-        wish = self.new_task(task.id)
-        assert not wish.open, "a POST may have been charged, and another leaves"
-        assert body == wish.body, "another request than was asked for"
-        wish.open, wish.posts, wish.sent_at = True, wish.posts + 1, self.at
+        expected = self.expected(task.id)
+        assert not expected.maybe_charged, "a second POST while the first may have been charged"
+        assert body == expected.body, "the body differs from the one that was submitted"
+        expected.maybe_charged, expected.sent_at = True, self.at
+        expected.post_count += 1
         self.count["POSTs"] += 1
-        self.posts.append((hand, taken))
-        self.claims.append(taken)
+        self.open_posts.append((process, after))
+        self.claims.append(after)
 
-    @precondition(lambda self: self.posts)
+    @precondition(lambda self: self.open_posts)
     @rule(pick=PICK, status=st.sampled_from(ANSWERS))
     def answer(self, pick: int, status: Status) -> None:
-        hand, task = self.posts.pop(pick % len(self.posts))
-        wish, paid = self.new_task(task.id), None
-        if wish.status in {"unknown", "abandoned"}:
+        process, task = self.open_posts.pop(pick % len(self.open_posts))
+        expected, provider_id = self.expected(task.id), None
+        if expected.status in {"unknown", "abandoned"}:
             self.count["late answers"] += 1
-            self.count["late answers to what was given up"] += wish.status == "abandoned"
-        if status.value in FREE:
-            wish.open = False
+            self.count["late answers to abandoned tasks"] += expected.status == "abandoned"
+        if status.value in UNCHARGED:
+            expected.maybe_charged = False
         elif status is not Status.UNKNOWN:
-            wish.paid = paid = f"theirs-{next(self.names)}"
+            expected.paid_id = provider_id = f"paid-{next(self.serials)}"
             self.count["paid"] += 1
-        seen = self.observation(task, status, provider_task_id=paid)
-        if self.tried(hand, task.id, partial(advance, observation=seen)) is None:
+        observation = self.observation(task, status, provider_task_id=provider_id)
+        change = partial(advance, observation=observation)
+        if self.try_change(process, task.id, change) is None:
             self.count["kept in the journal"] += 1
-            assert self.journal.write(task.id, seen)
+            assert self.journal.write(task.id, observation)
 
     @precondition(lambda self: self.reads or self.claims)
-    @rule(who=PICK, pick=PICK, how=st.sampled_from(["read", "give_up", "speak_out_of_turn"]))
-    def meddle(self, who: int, pick: int, how: str) -> None:
-        getattr(self, how)(self.hand(who), pick)
+    @rule(
+        who=PICK,
+        pick=PICK,
+        how=st.sampled_from(["read_tasks", "close_orphan", "report_stale_attempt"]),
+    )
+    def use_old_reads(self, who: int, pick: int, how: str) -> None:
+        getattr(self, how)(self.process(who), pick)
 
-    def read(self, hand: Process, pick: int) -> None:
+    def read_tasks(self, process: Process, pick: int) -> None:
         if pick % 2:
-            self.find(hand, self.any_id(pick))
+            self.read_task(process, self.any_task_id(pick))
             return
-        found = hand.store.unfinished("s")
-        assert {task.id for task in found} == {
+        unfinished = process.store.unfinished("s")
+        assert {task.id for task in unfinished} == {
             task_id
-            for task_id, wish in self.books.wishes.items()
-            if wish.status in HELD - {"unknown"}
-            or (wish.status, wish.row["file_status"]) == ("succeed", "none")
+            for task_id, task in self.model.tasks.items()
+            if task.status in IN_FLIGHT - {"unknown"}
+            or (task.status, task.row["file_status"]) == ("succeed", "none")
         }
-        for task in found:
-            self.remember(task)
+        for task in unfinished:
+            self.remember_read(task)
 
-    def give_up(self, hand: Process, pick: int) -> None:
-        """An orphan as the engine ends it; at times one whose owner is alive after all."""
-        late = self.books.ids("submitting")
-        if pick % GIVEN_UP == 0 and late:
-            task = self.find(hand, late[pick // GIVEN_UP % len(late)])
+    def close_orphan(self, process: Process, pick: int) -> None:
+        """Record an orphan as the engine does; sometimes one whose owner is still alive."""
+        submitting = self.model.ids_with_status("submitting")
+        if pick % LIVE_ORPHAN_EVERY == 0 and submitting:
+            task_id = submitting[pick // LIVE_ORPHAN_EVERY % len(submitting)]
+            task = self.read_task(process, task_id)
         else:
             task = self.reads[pick % len(self.reads)]
         if task.status not in {Status.INTENDED, Status.SUBMITTING}:
             return
-        if self.alive(task.owner) and pick % GIVEN_UP:
+        if self.is_alive(task.owner) and pick % LIVE_ORPHAN_EVERY:
             return
-        sent = task.status is Status.SUBMITTING
-        seen = self.observation(
-            task, Status.UNKNOWN if sent else Status.REJECTED, error_code="orphaned"
-        )
+        status = Status.UNKNOWN if task.status is Status.SUBMITTING else Status.REJECTED
+        observation = self.observation(task, status, error_code="orphaned")
 
-        def given_up(now: Task) -> Task:
-            return advance(now, seen) if now.status is task.status else now
+        def closed(current: Task) -> Task:
+            return advance(current, observation) if current.status is task.status else current
 
-        self.tried(hand, task.id, given_up)
+        self.try_change(process, task.id, closed)
 
-    def speak_out_of_turn(self, hand: Process, pick: int) -> None:
-        """An attempt that is over, or whose task another process has now, changes nothing."""
-        old = self.claims[pick % len(self.claims)] if self.claims else None
-        if old is None:
+    def report_stale_attempt(self, process: Process, pick: int) -> None:
+        """An attempt that is over, or whose task another process owns now, changes nothing."""
+        claim = self.claims[pick % len(self.claims)] if self.claims else None
+        if claim is None:
             return
-        row = self.new_task(old.id).row
-        if (row["owner"], row["attempt"]) == (old.owner, old.attempt):
+        row = self.expected(claim.id).row
+        if (row["owner"], row["attempt"]) == (claim.owner, claim.attempt):
             return
-        seen = self.observation(old, SAID[pick % len(SAID)], provider_task_id="nobody's")
-        heard: list[bool] = []
+        status = STALE_STATUSES[pick % len(STALE_STATUSES)]
+        observation = self.observation(claim, status, provider_task_id="stale")
+        changes: list[bool] = []
 
-        def spoken(now: Task) -> Task:
-            after = advance(now, seen)
-            heard.append(after != now)
+        def reported(task: Task) -> Task:
+            after = advance(task, observation)
+            changes.append(after != task)
             return after
 
-        self.tried(hand, old.id, spoken)
-        assert not any(heard), "a stale word was heard"
+        self.try_change(process, claim.id, reported)
+        assert not any(changes), "a stale attempt has changed the task"
 
-    @precondition(lambda self: self.any(*TENDED))
+    @precondition(lambda self: self.has_status(*VISIBLE_STATUSES))
     @rule(
         who=PICK,
         pick=PICK,
-        how=st.sampled_from(["look", "look", "look_in_vain", "fetch", "watch", "hear"]),
+        how=st.sampled_from(["poll", "poll", "miss_poll", "download", "watch", "deliver"]),
     )
-    def tend(self, who: int, pick: int, how: str) -> None:
-        known = self.books.ids(*TENDED, "rejected")
-        getattr(self, how)(self.hand(who), known[pick % len(known)], pick)
+    def follow_up(self, who: int, pick: int, how: str) -> None:
+        ids = self.model.ids_with_status(*VISIBLE_STATUSES, "rejected")
+        getattr(self, how)(self.process(who), ids[pick % len(ids)], pick)
 
-    def fetch(self, hand: Process, task_id: str, pick: int) -> None:
+    def download(self, process: Process, task_id: str, pick: int) -> None:
         status = list(FileStatus)[pick % len(FileStatus)]
-        path = f"/videos/{next(self.names)}" if status is FileStatus.STORED else None
-        self.tried(hand, task_id, partial(record_file, update=FileUpdate(status=status, path=path)))
+        path = f"/videos/{next(self.serials)}" if status is FileStatus.STORED else None
+        update = FileUpdate(status=status, path=path)
+        self.try_change(process, task_id, partial(record_file, update=update))
 
-    def watch(self, hand: Process, task_id: str, _: int) -> None:
-        before = hand.store.find(task_id)
+    def watch(self, process: Process, task_id: str, _: int) -> None:
+        before = process.store.find(task_id)
         assert before is not None
-        dead = None if self.alive(before.lease_holder) else before.lease_holder
-        watched = partial(acquire_lease, holder=hand.name, at=self.at, dead_holder=dead)
-        task = self.tried(hand, task_id, watched)
-        if task is None or task.lease_holder != hand.name:
+        dead = None if self.is_alive(before.lease_holder) else before.lease_holder
+        leased = partial(acquire_lease, holder=process.own_id, at=self.at, dead_holder=dead)
+        task = self.try_change(process, task_id, leased)
+        if task is None or task.lease_holder != process.own_id:
             return
-        other, until = self.leases.get(task_id, (hand.name, 0.0))
-        if other != hand.name and self.alive(other):
-            assert not self.at < until <= self.at + LEASE_SECONDS, "two watch at once"
-        self.leases[task_id] = (hand.name, self.at + LEASE_SECONDS)
+        holder, until = self.leases.get(task_id, (process.own_id, 0.0))
+        if holder != process.own_id and self.is_alive(holder):
+            assert not self.at < until <= self.at + LEASE_SECONDS, "two processes hold the lease"
+        self.leases[task_id] = (process.own_id, self.at + LEASE_SECONDS)
 
-    def hear(self, hand: Process, task_id: str, _: int) -> None:
-        self.tried(hand, task_id, partial(mark_delivered, at=self.at))
+    def deliver(self, process: Process, task_id: str, _: int) -> None:
+        self.try_change(process, task_id, partial(mark_delivered, at=self.at))
 
 
-def options(examples: int) -> settings:
-    """So many runs, nothing kept, nothing timed."""
+def run_settings(examples: int) -> settings:
+    """Settings for so many runs, without a database of examples and without a deadline."""
     return settings(
         max_examples=examples,
         stateful_step_count=STEPS,
@@ -285,16 +298,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=0)
-    asked = parser.parse_args()
-    began = time.monotonic()
-    for number in itertools.count(asked.seed):
-        run_state_machine_as_test(seed(number)(Machine), settings=options(EXAMPLES))
-        if Machine.steps >= asked.steps:
+    options = parser.parse_args()
+    started_at = time.monotonic()
+    for number in itertools.count(options.seed):
+        run_state_machine_as_test(seed(number)(Machine), settings=run_settings(EXAMPLES))
+        if Machine.steps >= options.steps:
             break
-    took = time.monotonic() - began
+    seconds = time.monotonic() - started_at
     print(  # noqa: T201 - a program that a person runs
-        f"{Machine.steps} steps from seed {asked.seed} in {took:.0f} s: 0 violations;"
-        f" {', '.join(f'{count} {msg}' for msg, count in sorted(Machine.count.items()))}"
+        f"{Machine.steps} steps from seed {options.seed} in {seconds:.0f} s: 0 violations;"
+        f" {', '.join(f'{count} {name}' for name, count in sorted(Machine.count.items()))}"
     )
 
 

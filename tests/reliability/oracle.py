@@ -1,7 +1,7 @@
-"""The judge after a run: what the provider charged against what the ledger knows.
+"""Judges a run: compares what the provider charged with what the ledger contains.
 
-It reads the files alone, with SQL and hashes of its own, so a fault of the product's
-reading cannot hide here. It has a test of its own that each violation is noticed.
+It reads the files with SQL and hashes of its own, so that a fault in the product's reading
+cannot go unnoticed. Its own test shows that each kind of violation is found.
 """
 
 import hashlib
@@ -15,17 +15,17 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 LIVE: Final = frozenset({"intended", "submitting", "pending", "running"})
-"""Statuses in which somebody still has something to do."""
-HELD: Final = LIVE | {"unknown"}
-"""Statuses that hold a place under the cap of videos at a time; a person's word frees it."""
+"""Statuses in which some process still has something to do."""
+IN_FLIGHT: Final = LIVE | {"unknown"}
+"""Statuses that count against the cap of videos in flight, until a user resolves them."""
 DAY: Final = 86_400.0
-"""Seconds of the rolling window that the cap of videos counts."""
+"""Seconds of the rolling window of the daily cap."""
 
 Row = Mapping[str, Any]
 
 
 class Charged(Protocol):
-    """One line of the provider's log, as `provider.Charge` is it."""
+    """One line of the provider's log, such as a `provider.Charge`."""
 
     @property
     def task_id(self) -> str: ...
@@ -37,32 +37,32 @@ class Charged(Protocol):
 
 @dataclass
 class Verdict:
-    """What a run came to. Every list of strings is a kind of violation; empty is good."""
+    """The result of a run. Every list of strings is a kind of violation; empty is good."""
 
     charges: int = 0
     stored: int = 0
     unknown: int = 0
     live: int = 0
     parts: int = 0
-    """Part files that killed processes left behind; hidden, and no violation."""
+    """Hidden part files that killed processes left behind; not a violation."""
     copies: int = 0
-    """Whole videos published twice, by a kill between the name and the record; untidy."""
+    """Complete videos published twice, by a kill before the record; not a violation."""
     double: list[str] = field(default_factory=list[str])
     """Prompts that were charged more than once."""
     lost: list[str] = field(default_factory=list[str])
-    """Prompts that were charged and have no task that says so."""
+    """Prompts that were charged and have no task that shows it."""
     stuck: list[str] = field(default_factory=list[str])
-    """Tasks that came to no end, though everyone had time."""
+    """Tasks that did not finish, although there was enough time."""
     torn: list[str] = field(default_factory=list[str])
-    """Files that are not the bytes they should be."""
+    """Files with other bytes than they should have."""
     stale: list[str] = field(default_factory=list[str])
-    """Part files from before the run, which nobody cleared."""
+    """Part files from before the run, which were not deleted."""
     broken: list[str] = field(default_factory=list[str])
-    """What SQLite says is wrong with the ledger."""
+    """What SQLite's integrity check reports about the ledger."""
     over: list[str] = field(default_factory=list[str])
-    """Caps that were not held."""
+    """Caps that were exceeded."""
     leaked: list[str] = field(default_factory=list[str])
-    """Files that hold the key, and logs that hold a prompt."""
+    """Files that contain the key, and logs that contain a prompt."""
 
     @property
     def violations(self) -> dict[str, list[str]]:
@@ -71,7 +71,7 @@ class Verdict:
         return {name: cases for name, cases in found.items() if isinstance(cases, list) and cases}
 
     def plus(self, other: "Verdict") -> "Verdict":
-        """Both runs taken together."""
+        """The sum of both verdicts."""
         both = {
             each.name: getattr(self, each.name) + getattr(other, each.name) for each in fields(self)
         }
@@ -93,7 +93,7 @@ def judge(
     video: Callable[[str], bytes],
     key: str,
     logs: Sequence[Path] = (),
-    began: float = 0.0,
+    started_at: float = 0.0,
     live: bool = False,
     videos_per_day: int | None = None,
     in_flight: int | None = None,
@@ -101,53 +101,57 @@ def judge(
     """Compare *charges* with the ledger of *state* and the files of *output*.
 
     *video* gives the bytes that the provider serves for one of its ids; *live* allows tasks
-    that are still on their way.
+    that are not finished yet.
     """
     verdict = Verdict()
-    with closing(_open(state / "ledger.sqlite3")) as ledger:
+    with closing(_open_ledger(state / "ledger.sqlite3")) as ledger:
         rows = ledger.execute("SELECT * FROM task").fetchall()
         events = ledger.execute("SELECT * FROM event ORDER BY number").fetchall()
         checks = [row[0] for row in ledger.execute("PRAGMA integrity_check")]
         verdict.broken.extend(check for check in checks if check != "ok")
     paid = [charge for charge in charges if charge.charged]
     verdict.charges = len(paid)
-    _money(verdict, rows, paid, live=live)
-    _files(verdict, rows, output, paid, video)
-    _caps(verdict, rows, events, videos_per_day, in_flight)
+    _check_charges(verdict, rows, paid, live=live)
+    _check_files(verdict, rows, output, paid, video)
+    _check_caps(verdict, rows, events, videos_per_day, in_flight)
     verdict.parts = len(list(output.glob(".*.part")))
     for part in output.glob(".*.part"):
-        if part.stat().st_mtime < began:
+        if part.stat().st_mtime < started_at:
             verdict.stale.append(part.name)
     prompts = {charge.prompt for charge in charges}
-    verdict.leaked.extend(_leaks([*_below(state), *_below(output), *logs], key.encode()))
+    verdict.leaked.extend(
+        _find_leaks([*_files_below(state), *_files_below(output), *logs], key.encode())
+    )
     for prompt in prompts:
-        verdict.leaked.extend(_leaks(logs, prompt.encode()))
+        verdict.leaked.extend(_find_leaks(logs, prompt.encode()))
     return verdict
 
 
-def tasks(state: Path) -> dict[str, Row]:
-    """The tasks of a ledger by their prompt."""
-    with closing(_open(state / "ledger.sqlite3")) as ledger:
+def tasks_by_prompt(state: Path) -> dict[str, Row]:
+    """The tasks of a ledger, by prompt."""
+    with closing(_open_ledger(state / "ledger.sqlite3")) as ledger:
         rows = ledger.execute("SELECT * FROM task").fetchall()
     return {str(json.loads(row["request"]).get("prompt")): row for row in rows}
 
 
-def _open(path: Path) -> sqlite3.Connection:
-    # Not immutable: a dead process's journal must be rolled back, as any reader would.
+def _open_ledger(path: Path) -> sqlite3.Connection:
+    # Not immutable: like any reader, this must roll back the journal of a dead process.
     ledger = sqlite3.connect(f"file:{path}?mode=rw", uri=True, timeout=30)
     ledger.row_factory = sqlite3.Row
     ledger.execute("PRAGMA query_only=ON")
     return ledger
 
 
-def _money(verdict: Verdict, rows: Sequence[Row], paid: Sequence[Charged], *, live: bool) -> None:
+def _check_charges(
+    verdict: Verdict, rows: Sequence[Row], paid: Sequence[Charged], *, live: bool
+) -> None:
     intents = defaultdict[str, list[Row]](list)
     for row in rows:
         intents[str(json.loads(row["request"]).get("prompt"))].append(row)
     for prompt, count in Counter(charge.prompt for charge in paid).items():
-        # A person may pay again for what was given up, once for each time.
-        given_up = sum(row["status"] == "abandoned" for row in intents[prompt])
-        allowed = max(1, given_up + (given_up < len(intents[prompt])))
+        # A user may pay once more for each abandoned task.
+        abandoned = sum(row["status"] == "abandoned" for row in intents[prompt])
+        allowed = max(1, abandoned + (abandoned < len(intents[prompt])))
         verdict.double.extend([prompt] * (count > allowed))
     alive = [f"{row['id']}: {row['status']}" for row in rows if _is_live(row)]
     verdict.live = len(alive)
@@ -156,46 +160,48 @@ def _money(verdict: Verdict, rows: Sequence[Row], paid: Sequence[Charged], *, li
     verdict.unknown = sum(row["status"] == "unknown" for row in rows)
     for prompt in {charge.prompt for charge in paid}:
         mine = [charge for charge in paid if charge.prompt == prompt]
-        verdict.lost.extend(f"{prompt}: {why}" for why in _losses(intents[prompt], mine, live=live))
+        verdict.lost.extend(
+            f"{prompt}: {reason}" for reason in _find_losses(intents[prompt], mine, live=live)
+        )
     charged = {charge.task_id for charge in paid}
     for row in rows:
         if row["provider_task_id"] is not None and row["provider_task_id"] not in charged:
-            verdict.lost.append(f"{row['id']}: follows a task that nobody paid for")
+            verdict.lost.append(f"{row['id']}: has a provider id that was not charged")
 
 
 def _is_live(row: Row) -> bool:
     return row["status"] in LIVE or (row["status"] == "succeed" and row["file_status"] == "none")
 
 
-def _losses(rows: Sequence[Row], paid: Sequence[Charged], *, live: bool) -> Iterator[str]:
-    """Why what was paid for one prompt is nobody's any more."""
-    standing = [row for row in rows if row["status"] != "abandoned"]
-    if len(standing) != 1 and (standing or not rows):
-        yield f"{len(standing)} tasks"
+def _find_losses(rows: Sequence[Row], paid: Sequence[Charged], *, live: bool) -> Iterator[str]:
+    """Reasons why charges of one prompt have no task that accounts for them."""
+    active = [row for row in rows if row["status"] != "abandoned"]
+    if len(active) != 1 and (active or not rows):
+        yield f"{len(active)} tasks"
         return
     known = {row["provider_task_id"]: row for row in rows}
     nameless = [row for row in rows if row["provider_task_id"] not in {c.task_id for c in paid}]
-    # Of those that nobody can tell apart, what excuses a loss goes first.
+    # Rows without a known id are interchangeable; those that excuse a loss are used first.
     nameless.sort(key=lambda row: row["status"] == "abandoned", reverse=True)
     for charge in paid:
         row = known.get(charge.task_id) or (nameless.pop(0) if nameless else rows[-1])
-        if why := _lost(row, charge, live=live):
-            yield why
+        if reason := _loss_reason(row, charge, live=live):
+            yield reason
 
 
-def _lost(row: Row, charge: Charged, *, live: bool) -> str:
-    """Why this paid task is nobody's any more; empty if it is somebody's."""
+def _loss_reason(row: Row, charge: Charged, *, live: bool) -> str:
+    """Why *row* does not account for *charge*; empty if it does."""
     known = row["provider_task_id"]
     if row["status"] in {"unknown", "abandoned"} or (_is_live(row) and live):
         return ""
     if known != charge.task_id:
-        return f"{row['status']}, and follows {known} for {charge.task_id}"
+        return f"{row['status']}, with the id {known} instead of {charge.task_id}"
     if (row["status"], row["file_status"]) == ("succeed", "stored"):
         return ""
     return f"{row['status']} with file {row['file_status']}"
 
 
-def _files(
+def _check_files(
     verdict: Verdict,
     rows: Sequence[Row],
     output: Path,
@@ -206,58 +212,58 @@ def _files(
     sums = {hashlib.sha256(video(charge.task_id)).hexdigest() for charge in paid}
     for row in stored.values():
         if not Path(row["file_path"]).is_file():
-            verdict.torn.append(f"{row['file_path']}: stored, and not there")
-        elif why := _torn(row, video):
-            verdict.torn.append(f"{row['file_path']}: {why}")
-    for path in _published(output):
+            verdict.torn.append(f"{row['file_path']}: stored, but missing")
+        elif reason := _damage(row, video):
+            verdict.torn.append(f"{row['file_path']}: {reason}")
+    for path in _published_files(output):
         if str(path) not in stored:
             whole = hashlib.sha256(path.read_bytes()).hexdigest() in sums
             verdict.copies += whole
             if not whole:
-                verdict.torn.append(f"{path}: published, and no whole video")
+                verdict.torn.append(f"{path}: published, but not a complete video")
 
 
-def _torn(row: Row, video: Callable[[str], bytes]) -> str:
+def _damage(row: Row, video: Callable[[str], bytes]) -> str:
     data = Path(row["file_path"]).read_bytes()
     if len(data) != row["file_bytes"]:
         return f"{len(data)} bytes, recorded as {row['file_bytes']}"
     if hashlib.sha256(data).hexdigest() != row["file_sha256"]:
-        return "another sha256 than recorded"
+        return "the sha256 differs from the record"
     return "" if data == video(row["provider_task_id"]) else "not what the provider served"
 
 
-def _published(output: Path) -> Iterator[Path]:
+def _published_files(output: Path) -> Iterator[Path]:
     return (path for path in sorted(output.glob("*")) if not path.name.startswith("."))
 
 
-def _caps(
+def _check_caps(
     verdict: Verdict,
     rows: Sequence[Row],
     events: Sequence[Row],
     videos_per_day: int | None,
     in_flight: int | None,
 ) -> None:
-    ours = {row["id"]: row for row in rows if row["owner"] is not None}
+    own = {row["id"]: row for row in rows if row["owner"] is not None}
     if videos_per_day is not None:
-        times = sorted(row["created_at"] for row in ours.values() if row["status"] != "rejected")
+        times = sorted(row["created_at"] for row in own.values() if row["status"] != "rejected")
         for first, at in enumerate(times):
             count = sum(1 for later in times[first:] if later < at + DAY)
             if count > videos_per_day:
                 verdict.over.append(f"{count} videos in the day from {at}")
                 break
     if in_flight is not None:
-        verdict.over.extend(_crowded(ours, events, in_flight)[:1])
+        verdict.over.extend(_find_cap_overruns(own, events, in_flight)[:1])
 
 
-def _crowded(ours: Mapping[str, Row], events: Sequence[Row], in_flight: int) -> list[str]:
-    """Where one was admitted past the cap; a late answer to an abandoned one may well pass it."""
+def _find_cap_overruns(own: Mapping[str, Row], events: Sequence[Row], in_flight: int) -> list[str]:
+    """Where a task was admitted above the cap; a late answer to an abandoned one may exceed it."""
     found, now = list[str](), dict[str, str]()
     for event in events:
         task_id = event["task_id"]
-        admitted, now[task_id] = task_id in ours and task_id not in now, event["status"]
-        since = ours[task_id]["created_at"] - DAY if admitted else 0.0
+        admitted, now[task_id] = task_id in own and task_id not in now, event["status"]
+        since = own[task_id]["created_at"] - DAY if admitted else 0.0
         count = sum(
-            status in HELD and each in ours and ours[each]["created_at"] > since
+            status in IN_FLIGHT and each in own and own[each]["created_at"] > since
             for each, status in now.items()
         )
         if admitted and count > in_flight:
@@ -265,11 +271,11 @@ def _crowded(ours: Mapping[str, Row], events: Sequence[Row], in_flight: int) -> 
     return found
 
 
-def _below(folder: Path) -> Iterator[Path]:
+def _files_below(folder: Path) -> Iterator[Path]:
     return (path for path in folder.rglob("*") if path.is_file())
 
 
-def _leaks(paths: Sequence[Path], secret: bytes) -> Iterator[str]:
+def _find_leaks(paths: Sequence[Path], secret: bytes) -> Iterator[str]:
     for path in paths:
         if secret.decode() in path.name or (path.is_file() and secret in path.read_bytes()):
             yield f"{path.name} holds {'a prompt' if b' ' in secret else 'the key'}"

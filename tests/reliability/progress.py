@@ -1,4 +1,4 @@
-"""A watch on an event loop: how long each of its callbacks took, in CPU and by the wall."""
+"""Times the callbacks of an event loop: the CPU time and the wall time of each."""
 
 import asyncio
 import json
@@ -7,33 +7,33 @@ from pathlib import Path
 from typing import Any, Final
 
 LIMIT: Final = 0.05
-"""Seconds of CPU that one callback may take: a host notices a tenth."""
+"""CPU seconds that one callback may take; a host notices a tenth of a second."""
 
 
-class Watch:
+class CallbackTimer:
     """Times every callback of the loops of this process."""
 
     def __init__(self) -> None:
-        self._seen: list[tuple[float, float, str]] = []
+        self._timings: list[tuple[float, float, str]] = []
 
     def install(self) -> None:
         run = asyncio.events.Handle._run  # pyright: ignore[reportPrivateUsage]
-        seen = self._seen
+        timings = self._timings
 
-        def timed(handle: asyncio.Handle) -> None:
+        def run_timed(handle: asyncio.Handle) -> None:
             callback: Any = getattr(handle, "_callback", None)
             wall, cpu = time.perf_counter(), time.thread_time()
             run(handle)
             took = time.thread_time() - cpu, time.perf_counter() - wall
-            seen.append((*took, _name(callback) if max(took) > LIMIT / 5 else ""))
+            timings.append((*took, _callback_name(callback) if max(took) > LIMIT / 5 else ""))
 
-        asyncio.events.Handle._run = timed  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue]
+        asyncio.events.Handle._run = run_timed  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue]
 
     def save(self, path: Path) -> None:
-        path.write_text(json.dumps(self._seen), "utf-8")
+        path.write_text(json.dumps(self._timings), "utf-8")
 
 
-def _name(callback: Any) -> str:  # noqa: ANN401 - whatever a loop was given
+def _callback_name(callback: Any) -> str:  # noqa: ANN401 - any callable
     task = getattr(callback, "__self__", None)
     if isinstance(task, asyncio.Task):
         frames = task.get_stack(limit=1)

@@ -1,8 +1,8 @@
-"""What must be true of every task: the model's own books, kept apart from the product's.
+"""What must hold for every task: a reference model, independent of the code under test.
 
-Nothing here is the product's but the shape of its tables: the changes that are allowed, what
-holds a place under a cap, how long a day is, all of it is written down again, so that a rule
-that is wrong there cannot be right here. The file is read with SQL of its own.
+Only the shape of the tables is the product's. The allowed transitions, the tasks that count
+against a cap, the length of a day: all of it is written down again here, so that a wrong rule
+there is not copied here. The ledger's file is read with SQL of this module's own.
 """
 
 import json
@@ -14,18 +14,18 @@ from pathlib import Path
 from typing import Any, Final
 
 DAY: Final = 86_400.0
-"""Seconds for which a cap counts, a repeat is known, and a task is looked at."""
-LOOKS: Final = 120
-"""Looks without which no task is given up, however old the clock makes it."""
+"""Seconds for which a cap counts, a duplicate is recognised, and a task is polled."""
+MIN_POLLS: Final = 120
+"""Polls before a task may expire, however old the clock makes it."""
 BURST: Final = 10.0
-PER_SECOND: Final = 2.0
-"""Looks at once, and looks a second, of all processes together."""
+POLLS_PER_SECOND: Final = 2.0
+"""Polls at once, and polls a second, of all processes together."""
 ROUNDING: Final = 0.01
-"""Of a look: by so much may the sums of two bookkeepers differ."""
-BLOCKED: Final = 900.0
-"""Seconds that a block lasts at most; one that ends later was written by another clock."""
+"""Tokens by which the sums of the two implementations may differ."""
+MAX_PAUSE: Final = 900.0
+"""Seconds that a pause lasts at most; one that ends later was written by another clock."""
 
-WAYS: Final[Mapping[str, str]] = {
+TRANSITIONS: Final[Mapping[str, str]] = {
     "intended": "submitting rejected",
     "submitting": "intended pending running succeed failed rejected unknown",
     "pending": "running succeed failed unknown",
@@ -36,44 +36,47 @@ WAYS: Final[Mapping[str, str]] = {
     "failed": "",
     "rejected": "",
 }
-"""Where a task may go from where it is."""
-HELD: Final = frozenset({"intended", "submitting", "pending", "running", "unknown"})
-WATCHED: Final = frozenset({"pending", "running"})
-FREE: Final = frozenset({"intended", "rejected"})
-"""What a request that was paid for can never be called again."""
+"""The statuses that may follow each status."""
+IN_FLIGHT: Final = frozenset({"intended", "submitting", "pending", "running", "unknown"})
+POLLED: Final = frozenset({"pending", "running"})
+UNCHARGED: Final = frozenset({"intended", "rejected"})
+"""Statuses that a request can never have again once it was paid for."""
 SENDABLE: Final = frozenset({"intended", "submitting", "unknown"})
-"""While the request may have to be sent, and its pictures are there for it."""
+"""Statuses in which the request may still have to be sent, so its images are kept."""
 
-AUDIT: Final = """
+SELECT_TASKS: Final = """
     SELECT id, status, attempt, owner, provider_task_id, file_status, error_code, looks,
            service, idempotency_key, created_at, delivered_at, file_path
     FROM task ORDER BY id
 """
-BODIES: Final = "SELECT task_id, content FROM body ORDER BY task_id"
-STORY: Final = ("status", "attempt", "owner", "provider_task_id", "file_status", "error_code")
-EVENTS: Final = f"SELECT task_id, {', '.join(STORY)} FROM event ORDER BY number"  # noqa: S608 - our own words
+SELECT_BODIES: Final = "SELECT task_id, content FROM body ORDER BY task_id"
+EVENT_COLUMNS: Final = (
+    *("status", "attempt", "owner"),
+    *("provider_task_id", "file_status", "error_code"),
+)
+SELECT_EVENTS: Final = f"SELECT task_id, {', '.join(EVENT_COLUMNS)} FROM event ORDER BY number"  # noqa: S608 - columns of this file
 
 
 @dataclass
 class ExpectedTask:
-    """What the model knows of one request."""
+    """What the model knows about one request."""
 
-    same: tuple[object, ...]
-    """What makes another request a repeat of it."""
-    key: str | None
-    made_at: float
+    dedup_key: tuple[object, ...]
+    """Another request with the same value is a duplicate of this one."""
+    idempotency_key: str | None
+    created_at: float
     body: Mapping[str, Any]
-    """What is to be sent, pictures and all."""
-    kept: bool
-    """Whether the body is kept apart from the task, for its pictures."""
-    posts: int = 0
-    open: bool = False
-    """Whether a POST left that may have been charged for all anyone knows."""
+    """The whole request to be sent, images included."""
+    body_stored: bool
+    """Whether the body is stored apart from the task, because of its images."""
+    post_count: int = 0
+    maybe_charged: bool = False
+    """Whether a POST was sent that may have been charged, as far as is known."""
     sent_at: float = 0.0
-    paid: str | None = None
-    """The service's name for it, once the service has charged and said so."""
-    attached: str | None = None
-    """The service's name for it as a person gave it."""
+    paid_id: str | None = None
+    """The provider's id, once the provider has charged and answered."""
+    attached_id: str | None = None
+    """The provider's id as the user attached it."""
     history: list[tuple[object, ...]] = field(default_factory=list[tuple[object, ...]])
     row: dict[str, Any] = field(default_factory=dict[str, Any])
 
@@ -82,152 +85,162 @@ class ExpectedTask:
         return self.row["status"]
 
     @property
-    def named(self) -> str | None:
-        """What the ledger calls it at the service."""
+    def provider_task_id(self) -> str | None:
+        """The provider's id as the ledger has it."""
         return self.row["provider_task_id"]
 
-    def hopeless(self, at: float) -> bool:
-        """Whether a look that finds it unfinished is the last."""
-        return at - self.sent_at >= DAY and self.row["looks"] >= LOOKS
+    def may_expire(self, at: float) -> bool:
+        """Whether a poll that finds it unfinished is the last one."""
+        return at - self.sent_at >= DAY and self.row["looks"] >= MIN_POLLS
 
 
 @dataclass
-class Allowance:
-    """How many looks the service can be given at most, by a clock that jumps."""
+class TokenBucket:
+    """How many polls the provider can receive at most, with a clock that jumps."""
 
-    looks: float = BURST
-    blocked_until: float = 0.0
+    tokens: float = BURST
+    paused_until: float = 0.0
 
-    def jumped(self, seconds: float) -> None:
-        self.looks = min(BURST, self.looks + max(0.0, seconds) * PER_SECOND)
+    def advance_clock(self, seconds: float) -> None:
+        self.tokens = min(BURST, self.tokens + max(0.0, seconds) * POLLS_PER_SECOND)
 
-    def blocked(self, at: float) -> bool:
-        return at < self.blocked_until <= at + BLOCKED
+    def is_paused(self, at: float) -> bool:
+        return at < self.paused_until <= at + MAX_PAUSE
 
-    def block(self, at: float, seconds: float) -> None:
+    def pause(self, at: float, seconds: float) -> None:
         until = at + seconds
-        self.blocked_until = max(until, self.blocked_until) if self.blocked(at) else until
-        self.looks = min(self.looks, 0.0)
+        self.paused_until = max(until, self.paused_until) if self.is_paused(at) else until
+        self.tokens = min(self.tokens, 0.0)
 
-    def taken(self, at: float, *, ahead: bool) -> None:
-        assert not self.blocked(at), "the service was asked while it wants to be left alone"
-        assert ahead or self.looks >= 1 - ROUNDING, "more looks than all may take together"
-        self.looks = max(self.looks - 1, -BURST)
+    def take_token(self, at: float, *, priority: bool) -> None:
+        assert not self.is_paused(at), "a request was allowed during a pause"
+        assert priority or self.tokens >= 1 - ROUNDING, "more polls than the shared rate allows"
+        self.tokens = max(self.tokens - 1, -BURST)
 
 
 class ReferenceModel:
-    """Every wish, and what must hold of it in the ledger's file."""
+    """Every expected task, and what must hold for it in the ledger's file."""
 
     def __init__(self, folder: Path) -> None:
-        self.eye = sqlite3.connect(folder / "ledger.sqlite3", isolation_level=None)
-        self.eye.row_factory = sqlite3.Row
-        self.wishes: dict[str, ExpectedTask] = {}
-        self.strangers: set[str] = set()
-        self.allowance = Allowance()
+        self.db = sqlite3.connect(folder / "ledger.sqlite3", isolation_level=None)
+        self.db.row_factory = sqlite3.Row
+        self.tasks: dict[str, ExpectedTask] = {}
+        self.imported_ids: set[str] = set()
+        self.bucket = TokenBucket()
 
-    def rows(self) -> list[dict[str, Any]]:
-        """What the ledger says now: every task, then every body."""
-        return [dict(row) for asked in (AUDIT, BODIES) for row in self.eye.execute(asked)]
+    def read_rows(self) -> list[dict[str, Any]]:
+        """The current content of the ledger: every task, then every body."""
+        statements = (SELECT_TASKS, SELECT_BODIES)
+        return [dict(row) for statement in statements for row in self.db.execute(statement)]
 
-    def ids(self, *statuses: str) -> list[str]:
-        """The wishes of these statuses, oldest first."""
-        return [task_id for task_id, wish in self.wishes.items() if wish.status in statuses]
+    def ids_with_status(self, *statuses: str) -> list[str]:
+        """The ids of the tasks in these statuses, oldest first."""
+        return [task_id for task_id, task in self.tasks.items() if task.status in statuses]
 
-    def names(self) -> list[str]:
-        """What the service calls the wishes that the ledger has a name for."""
-        return [wish.named for wish in self.wishes.values() if wish.named is not None]
+    def provider_ids(self) -> list[str]:
+        """The provider's ids that the ledger has for its tasks."""
+        ids = (task.provider_task_id for task in self.tasks.values())
+        return [provider_id for provider_id in ids if provider_id is not None]
 
-    def live(self) -> list[ExpectedTask]:
-        return [wish for wish in self.wishes.values() if wish.status != "rejected"]
+    def unrejected_tasks(self) -> list[ExpectedTask]:
+        return [task for task in self.tasks.values() if task.status != "rejected"]
 
-    def recent(self, at: float) -> list[ExpectedTask]:
-        return [wish for wish in self.live() if wish.made_at > at - DAY]
+    def recent_tasks(self, at: float) -> list[ExpectedTask]:
+        return [task for task in self.unrejected_tasks() if task.created_at > at - DAY]
 
-    def capped(
-        self, *, a_day: int, in_flight: int, at: float, less: ExpectedTask | None = None
+    def is_cap_reached(
+        self, *, per_day: int, in_flight: int, at: float, replaced: ExpectedTask | None = None
     ) -> bool:
-        """Whether no further wish may be made; *less* is one that goes for it."""
-        recent = self.recent(at)
-        under_way = sum(wish.status in HELD for wish in recent if wish is not less)
-        return len(recent) >= a_day or under_way >= in_flight
+        """Whether no further task may be created; *replaced* makes room for the new one."""
+        recent = self.recent_tasks(at)
+        count = sum(task.status in IN_FLIGHT for task in recent if task is not replaced)
+        return len(recent) >= per_day or count >= in_flight
 
-    def repeats(self, key: str | None, same: tuple[object, ...], at: float) -> bool:
-        """Whether this request surely is one that its caller has heard no end of."""
+    def must_deduplicate(self, key: str | None, dedup_key: tuple[object, ...], at: float) -> bool:
+        """Whether this request certainly duplicates one whose result was not delivered yet."""
         if key is not None:
-            return any(wish.key == key for wish in self.live())
+            return any(task.idempotency_key == key for task in self.unrejected_tasks())
         return any(
-            wish.same == same
-            and wish.status != "abandoned"
-            and (wish.row["delivered_at"] is None or wish.status == "unknown")
-            for wish in self.recent(at)
+            task.dedup_key == dedup_key
+            and task.status != "abandoned"
+            and (task.row["delivered_at"] is None or task.status == "unknown")
+            for task in self.recent_tasks(at)
         )
 
     def audit(self, at: float) -> None:
-        """Compare every row with what is known, and take down what has changed."""
-        rows = [dict(row) for row in self.eye.execute(AUDIT)]
-        ours = [row for row in rows if row["service"] == "s"]
-        assert {row["id"] for row in ours} == set(self.wishes), "a wish was lost, or made up"
-        theirs = [row["provider_task_id"] for row in rows if row["service"] == "elsewhere"]
-        assert sorted(theirs) == sorted(self.strangers)
-        for row in ours:
-            wish = self.wishes[row["id"]]
-            _money(wish, row)
-            _story(wish, row, at)
-        assert _once(wish.key for wish in self.live()), "two live tasks share a key"
-        assert _once(self.names()), "two tasks follow one video"
-        self._bodies()
+        """Compare every row with what is expected, and note what has changed."""
+        rows = [dict(row) for row in self.db.execute(SELECT_TASKS)]
+        own_rows = [row for row in rows if row["service"] == "s"]
+        assert {row["id"] for row in own_rows} == set(self.tasks), "a task was lost or made up"
+        imported = [row["provider_task_id"] for row in rows if row["service"] == "elsewhere"]
+        assert sorted(imported) == sorted(self.imported_ids)
+        for row in own_rows:
+            task = self.tasks[row["id"]]
+            _audit_money(task, row)
+            _audit_transition(task, row, at)
+        keys = (task.idempotency_key for task in self.unrejected_tasks())
+        assert _all_unique(keys), "two unrejected tasks share an idempotency key"
+        assert _all_unique(self.provider_ids()), "two tasks have the same provider id"
+        self._audit_bodies()
 
-    def _bodies(self) -> None:
-        """There as long as a POST may come, and gone once it was answered or given up."""
-        for wish in self.wishes.values():
-            wish.kept = wish.kept and wish.status in SENDABLE
-        found = {row["task_id"]: json.loads(row["content"]) for row in self.eye.execute(BODIES)}
-        kept = {task_id: wish.body for task_id, wish in self.wishes.items() if wish.kept}
-        assert found == kept, "a body was lost, kept too long, or became another's"
+    def _audit_bodies(self) -> None:
+        """A body is stored as long as a POST may follow, and deleted after that."""
+        for task in self.tasks.values():
+            task.body_stored = task.body_stored and task.status in SENDABLE
+        stored = {
+            row["task_id"]: json.loads(row["content"]) for row in self.db.execute(SELECT_BODIES)
+        }
+        expected = {task_id: task.body for task_id, task in self.tasks.items() if task.body_stored}
+        assert stored == expected, "a body was lost, kept too long, or belongs to another task"
 
     def final_audit(self) -> None:
-        """What must hold once all have died and the next server took up what they left."""
-        for wish in self.wishes.values():
-            if wish.paid is not None:
-                assert wish.named in {wish.paid, wish.attached}, "paid for, and lost"
-            if wish.attached is not None:
-                assert wish.named == wish.attached, "attached, and lost"
-        told = defaultdict[str, list[tuple[object, ...]]](list)
-        for row in self.eye.execute(EVENTS):
-            told[row["task_id"]].append(tuple(row)[1:])
-        for task_id, wish in self.wishes.items():
-            assert told[task_id] == wish.history
-        assert [row[0] for row in self.eye.execute("PRAGMA integrity_check")] == ["ok"]
+        """What must hold once every process has died and the next server has recovered."""
+        for task in self.tasks.values():
+            if task.paid_id is not None:
+                ids = {task.paid_id, task.attached_id}
+                assert task.provider_task_id in ids, "a paid task lost its provider id"
+            if task.attached_id is not None:
+                assert task.provider_task_id == task.attached_id, "an attached id was lost"
+        events = defaultdict[str, list[tuple[object, ...]]](list)
+        for row in self.db.execute(SELECT_EVENTS):
+            events[row["task_id"]].append(tuple(row)[1:])
+        for task_id, task in self.tasks.items():
+            assert events[task_id] == task.history
+        assert [row[0] for row in self.db.execute("PRAGMA integrity_check")] == ["ok"]
 
 
-def _money(wish: ExpectedTask, row: dict[str, Any]) -> None:
-    assert row["attempt"] == wish.posts, "an attempt without its one POST"
-    assert row["provider_task_id"] in {None, wish.paid, wish.attached}, "another's video"
-    assert row["idempotency_key"] == wish.key, "a key was lost, or kept by what was given up"
-    if wish.paid is not None:
-        assert row["status"] not in FREE, "paid for, and called free"
-    before = wish.row
+def _audit_money(task: ExpectedTask, row: dict[str, Any]) -> None:
+    assert row["attempt"] == task.post_count, "the attempts differ from the POSTs"
+    ids = {None, task.paid_id, task.attached_id}
+    assert row["provider_task_id"] in ids, "the provider id of another task"
+    assert row["idempotency_key"] == task.idempotency_key, (
+        "a key was lost, or kept by an abandoned task"
+    )
+    if task.paid_id is not None:
+        assert row["status"] not in UNCHARGED, "a paid task has an uncharged status"
+    before = task.row
     assert before.get("provider_task_id") in {None, row["provider_task_id"]}, "an id was lost"
-    if before.get("status") == row["status"]:  # another end is another thing to be told
-        assert before["delivered_at"] in {None, row["delivered_at"]}, "what was told was lost"
+    if before.get("status") == row["status"]:  # a new final status has to be delivered again
+        assert before["delivered_at"] in {None, row["delivered_at"]}, "a delivery was forgotten"
     if before.get("file_status") == "stored":
         assert (row["file_status"], row["file_path"]) == ("stored", before["file_path"])
 
 
-def _story(wish: ExpectedTask, row: dict[str, Any], at: float) -> None:
-    told = tuple(row[name] for name in STORY)
-    if not wish.history:
+def _audit_transition(task: ExpectedTask, row: dict[str, Any], at: float) -> None:
+    values = tuple(row[name] for name in EVENT_COLUMNS)
+    if not task.history:
         assert row["status"] == "intended"
-    elif (before := wish.status) != row["status"]:
-        assert row["status"] in WAYS[before].split(), f"no way from {before} to {row['status']}"
-        if before in WATCHED and row["status"] == "unknown":
+    elif (before := task.status) != row["status"]:
+        allowed = TRANSITIONS[before].split()
+        assert row["status"] in allowed, f"no transition from {before} to {row['status']}"
+        if before in POLLED and row["status"] == "unknown":
             assert row["error_code"] == "no_result", "an accepted task is unknown for no reason"
-            assert wish.hopeless(at), "given up before its time"
-    if not wish.history or wish.history[-1] != told:
-        wish.history.append(told)
-    wish.row = row
+            assert task.may_expire(at), "the task expired too early"
+    if not task.history or task.history[-1] != values:
+        task.history.append(values)
+    task.row = row
 
 
-def _once(names: Iterable[str | None]) -> bool:
-    counts = Counter(name for name in names if name is not None)
+def _all_unique(values: Iterable[str | None]) -> bool:
+    counts = Counter(value for value in values if value is not None)
     return all(count == 1 for count in counts.values())

@@ -1,7 +1,7 @@
-"""The rules of the model for what a person decides, and for what time decides.
+"""The model's rules for what a user decides about a task, and for what time alone does to it.
 
-A decision is carried out by the product's own `Resolver`, over a ledger without threads: so
-what it refuses and what it changes are its own, and what is believed of them is the model's.
+A decision is carried out by the product's own `Resolver`, over a ledger without threads. What
+it refuses and what it changes is compared with the model.
 """
 
 from collections.abc import Callable, Coroutine
@@ -19,66 +19,66 @@ from geekai_video_mcp.engine import Connections, Resolver
 from geekai_video_mcp.engine.context import EngineContext
 from geekai_video_mcp.errors import CapReached, InvalidDecision, StorageUnavailable
 from geekai_video_mcp.ledger import ProcessRegistry
-from reliability.base_rules import PICK, PICTURE, BaseRules, Process, at_once
-from reliability.reference_model import DAY, LOOKS, WATCHED
+from reliability.base_rules import IMAGE, PICK, BaseRules, Process, run_synchronously
+from reliability.reference_model import DAY, MIN_POLLS, POLLED
 
-BUSY: Final = Limits(per_day=100, in_flight=4)
-DAILY: Final = Limits(per_day=4, in_flight=100)
-"""One cap at a time, or the tighter would hide the other."""
-FOUND: Final = (Status.PENDING, Status.RUNNING, Status.SUCCEED, Status.FAILED)
-"""What the service can say of a task that a person attaches."""
-SERVED: Final = tuple(
+IN_FLIGHT_CAP: Final = Limits(per_day=100, in_flight=4)
+DAILY_CAP: Final = Limits(per_day=4, in_flight=100)
+"""One cap at a time, because the tighter of two would hide the other."""
+ATTACHED_STATUSES: Final = (Status.PENDING, Status.RUNNING, Status.SUCCEED, Status.FAILED)
+"""What the provider can report for a task that a user attaches."""
+PROVIDER_STATUSES: Final = tuple(
     status for status in Status if status not in {Status.SUBMITTING, Status.ABANDONED}
 )
-"""What the service may say: giving up is a person's word."""
-BLOCK: Final = 30.0
-"""Seconds for which a 429 asks to be left alone."""
+"""What the provider may report; only a user abandons a task."""
+PAUSE: Final = 30.0
+"""Seconds for which a 429 asks for no requests."""
 
 
 class StubConnections(EngineContext):
-    """The means of a command in one process, to whom the service answers on the spot."""
+    """The context of a command in one process, with a provider that answers at once."""
 
     async def connections(self) -> Connections:
         return await self.connect()
 
 
-class Answers:
-    """A service that knows whatever it is asked for, and has one word for it."""
+class StubProvider:
+    """A provider that knows every task and always reports the same observation."""
 
-    def __init__(self, seen: Observation) -> None:
-        self._seen = seen
+    def __init__(self, observation: Observation) -> None:
+        self._observation = observation
 
     async def get_task(self, _media: Media, _task_id: str) -> Observation:
-        return self._seen
+        return self._observation
 
 
 class ResolveRules(BaseRules):
-    """What a person does about an unknown outcome; and what a day without a result does."""
+    """What a user does about an unknown outcome, and what a day without a result does."""
 
-    @precondition(lambda self: self.any("unknown", "abandoned"))
+    @precondition(lambda self: self.has_status("unknown", "abandoned"))
     @rule(
         who=PICK,
         pick=PICK,
         how=st.sampled_from(["abandon", "resubmit", "attach"]),
-        limits=st.sampled_from([BUSY, DAILY, None, None]),
+        limits=st.sampled_from([IN_FLIGHT_CAP, DAILY_CAP, None, None]),
     )
     def decide(self, who: int, pick: int, how: str, limits: Limits | None) -> None:
-        open_ones = self.books.ids("unknown", "abandoned")
-        task_id = open_ones[pick % len(open_ones)] if pick % 4 else self.any_id(pick)
+        unresolved = self.model.ids_with_status("unknown", "abandoned")
+        task_id = unresolved[pick % len(unresolved)] if pick % 4 else self.any_task_id(pick)
         getattr(self, how)(who, task_id, pick, limits)
 
     def resolver(
-        self, hand: Process, limits: Limits | None, status: Status = Status.RUNNING
+        self, process: Process, limits: Limits | None, status: Status = Status.RUNNING
     ) -> Resolver:
-        answers = Answers(Observation(status=status, at=self.at))
+        provider = StubProvider(Observation(status=status, at=self.at))
 
         async def connect() -> Connections:
-            return Connections(client=cast("Any", answers), downloader=cast("Any", None))
+            return Connections(client=cast("Any", provider), downloader=cast("Any", None))
 
         return Resolver(
             StubConnections(
-                ledger=hand.ledger,
-                processes=cast("ProcessRegistry", hand),  # for its name alone
+                ledger=process.ledger,
+                processes=cast("ProcessRegistry", process),  # only for its `own_id`
                 account="s",
                 limits=limits,
                 connect=connect,
@@ -86,138 +86,145 @@ class ResolveRules(BaseRules):
             )
         )
 
-    def decided(
-        self, work: Coroutine[Any, Any, Task], *, refusable: bool, capped: bool = False
+    def run_decision(
+        self, decision: Coroutine[Any, Any, Task], *, refusable: bool, capped: bool = False
     ) -> Task | None:
-        """The task as the decision leaves it; None if it was refused, and then all is as before."""
-        before = self.books.rows()
+        """The task after the decision; None if it was refused, and then nothing has changed."""
+        before = self.model.read_rows()
         try:
-            task = at_once(work)
+            task = run_synchronously(decision)
         except InvalidDecision:
             assert refusable, "a decision was refused for no reason"
         except CapReached:
             assert capped
-            self.count["resubmissions held by a cap"] += 1
+            self.count["resubmissions refused by a cap"] += 1
         except StorageUnavailable:
-            assert self.full
+            assert self.disk_full
         else:
-            assert not refusable, "a decision was taken twice, or about what is known"
-            assert not capped, "a cap was passed"
+            assert not refusable, "a decision was carried out twice, or about a known outcome"
+            assert not capped, "a cap was exceeded"
             return task
-        assert self.books.rows() == before, "refused, and something has changed"
+        assert self.model.read_rows() == before, "a refused decision has changed the ledger"
         return None
 
     def abandon(self, who: int, task_id: str, _: int, _limits: Limits | None) -> None:
-        wish, desk = self.new_task(task_id), self.resolver(self.hand(who), None)
-        task = self.decided(desk.abandon(task_id), refusable=wish.status != "unknown")
+        expected, resolver = self.expected(task_id), self.resolver(self.process(who), None)
+        refusable = expected.status != "unknown"
+        task = self.run_decision(resolver.abandon(task_id), refusable=refusable)
         if task is not None:
             self.count["abandoned"] += 1
-            wish.key = None
+            expected.idempotency_key = None
             assert task.status is Status.ABANDONED
 
     def resubmit(self, who: int, task_id: str, _: int, limits: Limits | None) -> None:
-        """By two hands at once: the second is told what the first did."""
+        """In two processes, one after the other: the second must see what the first did."""
         for each in (who, who + 1):
-            self.resubmit_by(self.hand(each), task_id, limits)
-            self.books.audit(self.at)
+            self.resubmit_once(self.process(each), task_id, limits)
+            self.model.audit(self.at)
 
-    def resubmit_by(self, hand: Process, task_id: str, limits: Limits | None) -> None:
-        wish = self.new_task(task_id)
-        sendable = wish.kept or PICTURE not in wish.body.values()
-        new = self.decided(
-            self.resolver(hand, limits).supersede(task_id),
-            refusable=wish.status != "unknown" or not sendable,
+    def resubmit_once(self, process: Process, task_id: str, limits: Limits | None) -> None:
+        expected = self.expected(task_id)
+        sendable = expected.body_stored or IMAGE not in expected.body.values()
+        new = self.run_decision(
+            self.resolver(process, limits).supersede(task_id),
+            refusable=expected.status != "unknown" or not sendable,
             capped=limits is not None
-            and self.books.capped(
-                a_day=limits.per_day, in_flight=limits.in_flight, at=self.at, less=wish
+            and self.model.is_cap_reached(
+                per_day=limits.per_day,
+                in_flight=limits.in_flight,
+                at=self.at,
+                replaced=expected,
             ),
         )
         if new is None:
             return
         self.count["resubmitted"] += 1
-        assert new.idempotency_key == wish.key
-        self.note(new, wish.body, wish.same)
-        self.remember(new)
-        wish.key, wish.kept = None, False
+        assert new.idempotency_key == expected.idempotency_key
+        self.expect(new, expected.body, expected.dedup_key)
+        self.remember_read(new)
+        expected.idempotency_key, expected.body_stored = None, False
 
     def attach(self, who: int, task_id: str, pick: int, _limits: Limits | None) -> None:
-        """A name of its own, one that another service's task has, or one that is taken."""
-        wish, names = self.new_task(task_id), self.books.names()
-        news = [f"found-{next(self.names)}", *sorted(self.books.strangers)]
-        name = wish.named or [*news, *names][pick % len([*news, *names])]
-        taken = name in names and name != wish.named
-        status = FOUND[pick % len(FOUND)]
-        refusable = wish.status not in {"unknown", "abandoned"} or taken
-        task = self.decided(
-            self.resolver(self.hand(who), None, status).attach(task_id, name), refusable=refusable
-        )
+        """A new provider id, one of another account's task, or one that is already used."""
+        expected, used_ids = self.expected(task_id), self.model.provider_ids()
+        candidates = [
+            f"found-{next(self.serials)}",
+            *sorted(self.model.imported_ids),
+            *used_ids,
+        ]
+        provider_id = expected.provider_task_id or candidates[pick % len(candidates)]
+        taken = provider_id in used_ids and provider_id != expected.provider_task_id
+        status = ATTACHED_STATUSES[pick % len(ATTACHED_STATUSES)]
+        refusable = expected.status not in {"unknown", "abandoned"} or taken
+        resolver = self.resolver(self.process(who), None, status)
+        task = self.run_decision(resolver.attach(task_id, provider_id), refusable=refusable)
         self.count["attachments refused"] += refusable
         if task is None:
             return
         self.count["attached"] += 1
-        assert task.status is status or (status in WATCHED and wish.hopeless(self.at))
-        wish.attached = task.provider_task_id
-        assert wish.attached in {name, None}
+        assert task.status is status or (status in POLLED and expected.may_expire(self.at))
+        expected.attached_id = task.provider_task_id
+        assert expected.attached_id in {provider_id, None}
 
     # What time does.
 
-    @precondition(lambda self: self.any(*WATCHED))
+    @precondition(lambda self: self.has_status(*POLLED))
     @rule(who=PICK, pick=PICK)
-    def grow_old(self, who: int, pick: int) -> None:
-        """As many looks in vain as a task gets before it is given up; at times a day as well."""
-        followed = self.books.ids(*WATCHED)
+    def miss_many_polls(self, who: int, pick: int) -> None:
+        """As many missed polls as a task needs to expire; sometimes a day passes as well."""
+        polled = self.model.ids_with_status(*POLLED)
 
-        def overlooked(now: Task) -> Task:
-            for _ in range(LOOKS):
-                now = record_missed_poll(now, at=self.at, delay=10.0)
-            return now
+        def with_missed_polls(task: Task) -> Task:
+            for _ in range(MIN_POLLS):
+                task = record_missed_poll(task, at=self.at, delay=10.0)
+            return task
 
-        hand, task_id = self.hand(who), followed[pick % len(followed)]
-        self.tried(hand, task_id, overlooked)
-        self.books.audit(self.at)
+        process, task_id = self.process(who), polled[pick % len(polled)]
+        self.try_change(process, task_id, with_missed_polls)
+        self.model.audit(self.at)
         if pick % 2:
-            self.jump(DAY + 1)
-            self.look(hand, task_id, pick // 2)
+            self.jump_clock(DAY + 1)
+            self.poll(process, task_id, pick // 2)
 
-    def look(self, hand: Process, task_id: str, pick: int) -> None:
-        wish, status = self.new_task(task_id), SERVED[pick % len(SERVED)]
-        if wish.named is None:
+    def poll(self, process: Process, task_id: str, pick: int) -> None:
+        if self.expected(task_id).provider_task_id is None:
             return
-        seen = Observation(status=status, at=self.at, error_code="c" if pick % 2 else None)
-        task = self.tried(hand, task_id, partial(advance, observation=seen))
-        self.ended_by_time(task, status in WATCHED)
+        status = PROVIDER_STATUSES[pick % len(PROVIDER_STATUSES)]
+        observation = Observation(status=status, at=self.at, error_code="c" if pick % 2 else None)
+        task = self.try_change(process, task_id, partial(advance, observation=observation))
+        self.check_expired(task, unfinished=status in POLLED)
 
-    def look_in_vain(self, hand: Process, task_id: str, pick: int) -> None:
-        forgotten = bool(pick % 2)
-        missed = partial(record_missed_poll, at=self.at, delay=10.0, not_found=forgotten)
-        self.ended_by_time(self.tried(hand, task_id, missed), forgotten)
+    def miss_poll(self, process: Process, task_id: str, pick: int) -> None:
+        not_found = bool(pick % 2)
+        missed = partial(record_missed_poll, at=self.at, delay=10.0, not_found=not_found)
+        self.check_expired(self.try_change(process, task_id, missed), unfinished=not_found)
 
-    def ended_by_time(self, task: Task | None, unfinished: bool) -> None:  # noqa: FBT001 - what was seen
-        """After a day, the first look that finds it *unfinished*, or nowhere, is the last."""
+    def check_expired(self, task: Task | None, *, unfinished: bool) -> None:
+        """After a day, the first poll that finds it *unfinished* or not at all is the last."""
         if task is None or not unfinished:
             return
-        wish = self.new_task(task.id)
-        if wish.status in WATCHED and wish.hopeless(self.at):
-            self.count["given up by time"] += 1
-            assert task.status is Status.UNKNOWN, "looked at for ever"
+        expected = self.expected(task.id)
+        if expected.status in POLLED and expected.may_expire(self.at):
+            self.count["expired"] += 1
+            assert task.status is Status.UNKNOWN, "the task is polled for ever"
 
-    @rule(who=PICK, how=st.sampled_from(["look", "look", "ahead", "block"]), times=PICK)
-    def ask_the_service(self, who: int, how: str, times: int) -> None:
-        """The right to ask it, from the budget that all processes share."""
+    @rule(who=PICK, how=st.sampled_from(["poll", "poll", "submit", "pause"]), times=PICK)
+    def use_rate_limit(self, who: int, how: str, times: int) -> None:
+        """Take tokens from the rate limit that all processes share, or pause it."""
         try:
-            for each in range(1 if how == "block" else times % 20):
-                self.spend(self.hand(who + each), how)
+            for each in range(1 if how == "pause" else times % 20):
+                self.use_rate_limit_once(self.process(who + each), how)
         except StorageUnavailable:
-            assert self.full
+            assert self.disk_full
 
-    def spend(self, hand: Process, how: str) -> None:
-        spend: Callable[[polling.Budget], tuple[polling.Budget, float]]
-        if how == "block":
-            block = partial(polling.pause, at=self.at, seconds=BLOCK)
-            hand.store.update_budget("s", lambda now: (block(now), None))
-            self.books.allowance.block(self.at, BLOCK)
+    def use_rate_limit_once(self, process: Process, how: str) -> None:
+        if how == "pause":
+            pause = partial(polling.pause, at=self.at, seconds=PAUSE)
+            process.store.update_budget("s", lambda budget: (pause(budget), None))
+            self.model.bucket.pause(self.at, PAUSE)
             return
-        spend = partial(polling.take_token, at=self.at, priority=how == "ahead")
-        if hand.store.update_budget("s", spend) == 0.0:
-            self.books.allowance.taken(self.at, ahead=how == "ahead")
-            self.count["asked"] += 1
+        take_token: Callable[[polling.Budget], tuple[polling.Budget, float]]
+        take_token = partial(polling.take_token, at=self.at, priority=how == "submit")
+        if process.store.update_budget("s", take_token) == 0.0:
+            self.model.bucket.take_token(self.at, priority=how == "submit")
+            self.count["tokens taken"] += 1

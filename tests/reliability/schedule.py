@@ -1,8 +1,8 @@
-"""What the schedule of looks costs, and what it makes people wait.
+"""How many polls the polling schedule makes, and how long it makes a user wait.
 
 `python -m reliability.schedule`, run in `tests`, prints it. Durations are lognormal (sigma
-0.5, median 120 s), each task is advanced by `lifecycle` as a real one is, and history is what
-those looks have measured, never the truth.
+0.5, median 120 s), each task is advanced by `lifecycle` as a real one is, and the history
+contains what those polls have measured, never the true durations.
 """
 
 import math
@@ -33,67 +33,67 @@ History = Callable[[Iterable[DurationSample]], TypicalDuration | None]
 
 @dataclass(frozen=True)
 class Cost:
-    """What a schedule came to."""
+    """The result of a schedule."""
 
-    looks: list[int]
+    polls: list[int]
     waits: list[float]
-    """Seconds from each end to the look that saw it."""
+    """Seconds from the end of each task to the poll that found it finished."""
 
     def __str__(self) -> str:
-        mean = sum(self.looks) / len(self.looks), sum(self.waits) / len(self.waits)
+        mean = sum(self.polls) / len(self.polls), sum(self.waits) / len(self.waits)
         return (
-            f"{mean[0]:6.1f} /{share(self.looks, 0.99):4.0f}"
-            f"      {mean[1]:5.1f} /{share(self.waits, 0.95):5.1f} s"
+            f"{mean[0]:6.1f} /{quantile(self.polls, 0.99):4.0f}"
+            f"      {mean[1]:5.1f} /{quantile(self.waits, 0.95):5.1f} s"
         )
 
 
-def share(values: Iterable[float], of: float) -> float:
+def quantile(values: Iterable[float], of: float) -> float:
     """The value that this share of *values* does not exceed."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(of * len(ordered)))]
 
 
-def durations(count: int, *, seed: int = 1) -> list[float]:
+def sample_durations(count: int, *, seed: int = 1) -> list[float]:
     """Seconds that each of *count* tasks takes."""
-    chance = random.Random(seed)  # noqa: S311 - a simulation that must repeat itself
+    chance = random.Random(seed)  # noqa: S311 - a simulation that must be reproducible
     return [chance.lognormvariate(math.log(MEDIAN), SIGMA) for _ in range(count)]
 
 
-def fixed(took: Iterable[float], *, every: float) -> Cost:
-    """Looks at a fixed interval."""
-    looks = [max(1, math.ceil(seconds / every)) for seconds in took]
-    return Cost(looks, [n * every - s for n, s in zip(looks, took, strict=True)])
+def fixed_interval(durations: Iterable[float], *, every: float) -> Cost:
+    """Polls at a fixed interval."""
+    polls = [max(1, math.ceil(seconds / every)) for seconds in durations]
+    return Cost(polls, [n * every - s for n, s in zip(polls, durations, strict=True)])
 
 
-def ours(took: Iterable[float], *, history: History) -> Cost:
-    """Our looks, by what *history* makes of the newest tasks before."""
-    looks, waits = list[int](), list[float]()
-    spans = deque[DurationSample](maxlen=HISTORY_LIMIT)
-    for number, seconds in enumerate(took):
-        task = _watched(_sent(number, history(spans)), ends=START + seconds)
-        spans.append(_span(task))
-        looks.append(task.poll_count)
+def adaptive(durations: Iterable[float], *, history: History) -> Cost:
+    """Our polls, with the typical duration that *history* gives for the latest tasks."""
+    polls, waits = list[int](), list[float]()
+    samples = deque[DurationSample](maxlen=HISTORY_LIMIT)
+    for number, seconds in enumerate(durations):
+        task = _poll_to_end(_submitted_task(number, history(samples)), ends=START + seconds)
+        samples.append(_duration_sample(task))
+        polls.append(task.poll_count)
         waits.append((task.ended_at or START) - START - seconds)
-    return Cost(looks, waits)
+    return Cost(polls, waits)
 
 
-def learnt(spans: Iterable[DurationSample]) -> TypicalDuration | None:
-    """History as the ledger learns it."""
-    return typical_duration(spans)
+def learnt_history(samples: Iterable[DurationSample]) -> TypicalDuration | None:
+    """The typical duration as the ledger computes it."""
+    return typical_duration(samples)
 
 
-def none(_: Iterable[DurationSample]) -> None:
+def no_history(_: Iterable[DurationSample]) -> None:
     """No history, as for a model that is used for the first time."""
 
 
-def by_the_later_look(spans: Iterable[DurationSample]) -> TypicalDuration | None:
-    """What history would become if a task were taken to end when it was seen to."""
-    ended = [replace(span, last_polled_at=span.ended_at) for span in spans]
+def history_by_last_poll(samples: Iterable[DurationSample]) -> TypicalDuration | None:
+    """The typical duration if a task counted as finished at the poll that found it so."""
+    ended = [replace(sample, last_polled_at=sample.ended_at) for sample in samples]
     return typical_duration(ended) if len(ended) >= MIN_HISTORY else None
 
 
-def _sent(number: int, usual: TypicalDuration | None) -> Task:
-    # Named by number: jitter goes by the name, and the simulation must repeat itself.
+def _submitted_task(number: int, typical: TypicalDuration | None) -> Task:
+    # The id is the number: jitter depends on the id, and the simulation must be reproducible.
     task = Task(
         id=f"{number:032x}",
         created_at=START,
@@ -102,10 +102,12 @@ def _sent(number: int, usual: TypicalDuration | None) -> Task:
         status=Status.SUBMITTING,
         submitted_at=START,
     )
-    return advance(with_typical_duration(task, usual), Observation(status=Status.PENDING, at=START))
+    return advance(
+        with_typical_duration(task, typical), Observation(status=Status.PENDING, at=START)
+    )
 
 
-def _watched(task: Task, *, ends: float) -> Task:
+def _poll_to_end(task: Task, *, ends: float) -> Task:
     while task.next_poll_at is not None:
         at = task.next_poll_at
         status = Status.SUCCEED if at >= ends else Status.RUNNING
@@ -113,22 +115,22 @@ def _watched(task: Task, *, ends: float) -> Task:
     return task
 
 
-def _span(task: Task) -> DurationSample:
+def _duration_sample(task: Task) -> DurationSample:
     return DurationSample(
         submitted_at=task.submitted_at, last_polled_at=task.last_polled_at, ended_at=task.ended_at
     )
 
 
 def main() -> None:
-    """Print what each schedule comes to."""
-    took = durations(TASKS)
+    """Print the result of each schedule."""
+    durations = sample_durations(TASKS)
     schedules = {
-        "fixed 5 s": fixed(took, every=5.0),
-        "ours, no history": ours(took, history=none),
-        "ours, history as it is learnt": ours(took, history=learnt),
-        "ours, ends taken from the later look": ours(took, history=by_the_later_look),
+        "fixed 5 s": fixed_interval(durations, every=5.0),
+        "ours, no history": adaptive(durations, history=no_history),
+        "ours, history as measured": adaptive(durations, history=learnt_history),
+        "ours, ends taken from the last poll": adaptive(durations, history=history_by_last_poll),
     }
-    print(f"{TASKS:,} tasks, median {MEDIAN:.0f} s     looks mean / p99   wait mean / p95")  # noqa: T201
+    print(f"{TASKS:,} tasks, median {MEDIAN:.0f} s     polls mean / p99   wait mean / p95")  # noqa: T201
     for name, cost in schedules.items():
         print(f"{name:38}{cost}")  # noqa: T201
 

@@ -1,4 +1,4 @@
-"""The event loop stays free, at a size for every day."""
+"""No callback blocks the event loop for long; a small run."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from reliability.blocking import measure
 from reliability.progress import LIMIT
 
 
-async def test_no_callback_holds_the_loop_of_a_busy_server(tmp_path: Path) -> None:
-    said, longest = await measure(tmp_path, processes=4, calls=2, image=0)
+async def test_no_callback_blocks_the_loop_of_a_busy_server(tmp_path: Path) -> None:
+    summary, longest = await measure(tmp_path, processes=4, calls=2, image=0)
 
-    assert longest <= LIMIT, said
+    assert longest <= LIMIT, summary

@@ -5,25 +5,27 @@ from pathlib import Path
 import pytest
 
 from reliability.crash_points import SCENARIOS, run
-from reliability.tracing import read, unavailable
+from reliability.tracing import parse_log, why_unavailable
 
 POINTS = 12
 
 
 @pytest.mark.timeout(180)
-@pytest.mark.skipif(bool(unavailable()), reason=unavailable() or "strace can attach")
-async def test_death_at_a_system_call_pays_nothing_twice_and_loses_nothing(tmp_path: Path) -> None:
-    outcome = await run(tmp_path, seed=3, most=POINTS)
+@pytest.mark.skipif(bool(why_unavailable()), reason=why_unavailable() or "strace can attach")
+async def test_a_kill_at_a_system_call_charges_nothing_twice_and_loses_none(
+    tmp_path: Path,
+) -> None:
+    outcome = await run(tmp_path, seed=3, max_points=POINTS)
 
     assert outcome.clean, outcome
     assert outcome.tried == POINTS
-    assert outcome.covered, "strace killed too few: the points are counted wrong"
+    assert outcome.covered, "strace killed too few: the calls were counted wrongly"
     assert set(outcome.points) == {scenario.name for scenario in SCENARIOS}
     assert outcome.points.total() >= 300
 
 
 def test_calls_are_counted_by_thread_and_by_name() -> None:
-    """As strace counts for `when=N`; a set of names has no count of its own."""
+    """As strace counts for `when=N`: per name, not over a set of names."""
     log = [
         '10 openat(AT_FDCWD, "a", O_RDONLY) = 3</a>',
         '11 openat(AT_FDCWD, "b", O_RDWR|O_CREAT, 0600 <unfinished ...>',
@@ -33,7 +35,7 @@ def test_calls_are_counted_by_thread_and_by_name() -> None:
         "12 +++ exited with 0 +++",
     ]
 
-    calls = read(log, [10, 11])
+    calls = parse_log(log, [10, 11])
 
     assert [(c.thread, c.name, c.number, c.matters) for c in calls] == [
         (0, "openat", 1, False),

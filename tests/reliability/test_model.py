@@ -1,9 +1,9 @@
-"""The model at a size for every day; `python -m reliability.model` runs it at length."""
+"""A short run of the model; `python -m reliability.model` makes a long one."""
 
 from hypothesis.stateful import run_state_machine_as_test
 
-from reliability.model import Machine, options
+from reliability.model import Machine, run_settings
 
 
 def test_no_order_of_events_costs_money_twice_or_loses_it() -> None:
-    run_state_machine_as_test(Machine, settings=options(40))
+    run_state_machine_as_test(Machine, settings=run_settings(40))

@@ -1,15 +1,15 @@
-"""What is durable before what, read off the system calls: the stand-in for a power cut."""
+"""The order in which things become durable, from the system calls; in place of a power cut."""
 
 from pathlib import Path
 
 import pytest
 
-from reliability.crash_points import SCENARIOS, SIZE, TAKES, recorded
+from reliability.crash_points import JOB_SECONDS, SCENARIOS, SIZE, record_scenario
 from reliability.harness import open_harness
-from reliability.tracing import Call, unavailable
+from reliability.tracing import Call, why_unavailable
 
 pytestmark = [
-    pytest.mark.skipif(bool(unavailable()), reason=unavailable() or "strace can attach"),
+    pytest.mark.skipif(bool(why_unavailable()), reason=why_unavailable() or "strace can attach"),
     pytest.mark.timeout(180),
 ]
 
@@ -18,16 +18,16 @@ JOURNAL = "ledger.sqlite3-journal>"
 
 
 async def calls_of(name: str, folder: Path) -> list[Call]:
-    """Every call of an undisturbed run of one scenario."""
+    """Every call of one scenario without a kill."""
     (scenario,) = [each for each in SCENARIOS if each.name == name]
-    async with open_harness(folder, takes=TAKES, size=SIZE) as here:
-        return await recorded(here, scenario)
+    async with open_harness(folder, job_seconds=JOB_SECONDS, size=SIZE) as harness:
+        return await record_scenario(harness, scenario)
 
 
 def first(calls: list[Call], names: str, *words: str, after: int = -1) -> int:
     """Where one of the calls *names* first mentions all *words*, later than *after*."""
     for at, call in enumerate(calls):
-        if at > after and call.name in names.split() and all(word in call.rest for word in words):
+        if at > after and call.name in names.split() and all(word in call.detail for word in words):
             return at
     pytest.fail(f"no {names} of {words} after call {after}")
 
@@ -38,15 +38,15 @@ async def test_a_video_is_whole_on_disk_before_it_has_its_name_or_its_record(
     calls = await calls_of("download", tmp_path)
 
     written = max(
-        at for at, call in enumerate(calls) if call.name == "write" and ".part>" in call.rest
+        at for at, call in enumerate(calls) if call.name == "write" and ".part>" in call.detail
     )
     synced = first(calls, "fsync fdatasync", ".part>")
     named = first(calls, "link linkat rename renameat renameat2", ".part", ".mp4")
     folder = first(calls, "fsync", "/videos>", after=named)
-    told = first(calls, "pwrite64", LEDGER, "stored")
-    committed = first(calls, "fdatasync fsync", LEDGER, after=told)
+    recorded = first(calls, "pwrite64", LEDGER, "stored")
+    committed = first(calls, "fdatasync fsync", LEDGER, after=recorded)
 
-    assert written < synced < named < folder < told < committed
+    assert written < synced < named < folder < recorded < committed
 
 
 async def test_the_claim_to_send_is_on_disk_before_a_byte_leaves(tmp_path: Path) -> None:

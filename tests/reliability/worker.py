@@ -1,9 +1,9 @@
-"""Processes that cost milliseconds: a zygote has imported everything, its children run it.
+"""Worker processes that start in milliseconds: forks of a zygote that has imported everything.
 
-The zygote opens nothing and forks a child for each order; a child runs the real composition
-root over the real HTTP client, so SIGKILL to it is as good as to a server. Orders come on
-stdin and news go to stdout, a JSON line each. The zygote reaps and kills its children
-itself, so that no signal can ever meet a process id that was given to someone else.
+The zygote opens nothing and forks a child for each order. A child runs the real composition
+root with the real HTTP client, so a SIGKILL to it has the same effect as one to a server.
+Orders arrive on stdin and reports go to stdout, one JSON line each. The zygote reaps and
+kills its children itself, so that no signal can reach a process id that was reused.
 
 Rule: nothing is opened, started or connected before the fork; only imported.
 """
@@ -36,79 +36,79 @@ from geekai_video_mcp.domain.requests import GenerationRequest
 from geekai_video_mcp.domain.statuses import Status
 from geekai_video_mcp.errors import CapReached
 from geekai_video_mcp.ledger import Ledger
-from reliability.progress import Watch
+from reliability.progress import CallbackTimer
 
-for _heavy in (
+for _module in (
     "media.downloads",
     "provider.client",
 ):  # which the server imports only when it needs them
-    importlib.import_module(f"geekai_video_mcp.{_heavy}")
+    importlib.import_module(f"geekai_video_mcp.{_module}")
 
-OFTEN: Final = {"domain.polling.POLLS_PER_SECOND": 1000.0}
-"""A hundred tasks come to their end in seconds here, and each is looked at."""
+FAST_POLLS: Final = {"domain.polling.POLLS_PER_SECOND": 1000.0}
+"""A hundred tasks finish within seconds here, and each of them is polled."""
 SETTLED: Final = 0
 NOT_SETTLED: Final = 3
-"""Exit statuses of a child: all its tasks came to their end, or its time ran out."""
-GLANCE: Final = 0.05
-"""Seconds between a child's looks at whether anything is left to do."""
+"""Exit statuses of a child: all tasks are settled, or its time ran out."""
+CHECK_INTERVAL: Final = 0.05
+"""Seconds between two checks whether a child has anything left to do."""
 UNTIL: Final[Mapping[str, str]] = {
     "answered": "status IN ('intended', 'submitting')",
     "ready": "status IN ('intended', 'submitting', 'pending', 'running')",
     "settled": "status IN ('intended', 'submitting', 'pending', 'running')"
     " OR (status = 'succeed' AND file_status = 'none')",
 }
-"""How far a child carries its tasks before it goes: what none may be any more, in SQL."""
+"""How far every task must have come before a child exits: SQL for the tasks that have not."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """What one child is to do."""
+    """The work of one child."""
 
     env: Mapping[str, str]
     stderr: str
-    """Where it may complain: the file is searched for secrets afterwards."""
+    """Path of its stderr; the file is searched for secrets afterwards."""
     prompts: list[str] = field(default_factory=list[str])
-    """To be submitted, all at once."""
+    """The prompts to submit, all at once."""
     keyed: bool = False
     """Whether each prompt is sent with itself as its idempotency key."""
     resubmit: bool = False
-    """Instead of all else, send every unknown outcome again, as a person's command does."""
+    """Only resubmit every unknown task, as the command line does."""
     image: int = 0
-    """Characters of a picture sent along: a body too large for any buffer."""
+    """Characters of an image sent along, to make the body larger than any buffer."""
     cancel_after: float | None = None
-    """Seconds after which the callers of these submissions give up."""
+    """Seconds after which these submissions are cancelled by their callers."""
     close_after: float | None = None
-    """Seconds after which it closes in good order, as a server does whose host goes."""
+    """Seconds after which it closes properly, as a server does when its host exits."""
     proxy: str = ""
-    """Through which it must go, whatever the host; empty for none."""
+    """URL of the proxy for all requests; empty for none."""
     until: str = "settled"
-    """How far every task of the ledger must have come before it goes: a key of `UNTIL`."""
-    at_most: float = 20.0
-    """Seconds until it goes all the same."""
+    """How far every task of the ledger must have come before it exits: a key of `UNTIL`."""
+    max_seconds: float = 20.0
+    """Seconds after which it exits in any case."""
     hold: bool = False
-    """Wait, with nothing opened, until told to go: so a tracer can attach."""
-    in_turn: bool = False
-    """Submit one after another, on one connection, instead of all at once."""
+    """Wait for SIGUSR1 before anything is opened, so that a tracer can attach."""
+    sequential: bool = False
+    """Submit one after another on one connection, instead of all at once."""
     constants: Mapping[str, float] = field(default_factory=dict[str, float])
-    """Numbers in place of the product's own, as `client.SUBMIT_TIMEOUT`: see `_hurry`."""
-    falter: float = 0.0
-    """Seconds of a pause at most before each transaction: others come between any two."""
-    watch: str | None = None
-    """Where to write how long each callback of its loop took; see `blocking`."""
+    """Values for the product's constants, by names such as `client.SUBMIT_TIMEOUT`."""
+    max_pause: float = 0.0
+    """Longest pause in seconds before each transaction, so that other processes come between."""
+    callback_log: str | None = None
+    """Path of a file for the duration of each callback of its loop; see `blocking`."""
 
 
-async def _carry(order: Order, hold: "Hold | None", refused: list[str]) -> int:
-    if hold is not None:
-        await hold.wait()
+async def _run_order(order: Order, gate: "StartGate | None", refused: list[str]) -> int:
+    if gate is not None:
+        await gate.wait()
     settings = Settings.from_env(order.env)
     if order.resubmit:
-        return await _resubmit(settings)
+        return await _resubmit_unknown(settings)
     with anyio.move_on_after(order.close_after) as life:
-        return await _live(order, settings, refused)
+        return await _serve_order(order, settings, refused)
     return SETTLED if life.cancelled_caught else NOT_SETTLED
 
 
-async def _resubmit(settings: Settings) -> int:
+async def _resubmit_unknown(settings: Settings) -> int:
     ledger = await Ledger.open(settings.state_dir)
     unknown = await ledger.list_tasks(limit=100, statuses=[Status.UNKNOWN])
     await ledger.close()
@@ -118,17 +118,17 @@ async def _resubmit(settings: Settings) -> int:
     return SETTLED
 
 
-async def _live(order: Order, settings: Settings, refused: list[str]) -> int:
+async def _serve_order(order: Order, settings: Settings, refused: list[str]) -> int:
     async with open_app(settings) as app:
-        with anyio.move_on_after(order.at_most):
+        with anyio.move_on_after(order.max_seconds):
             async with anyio.create_task_group() as calls:
                 for prompt in order.prompts:
-                    if order.in_turn:
+                    if order.sequential:
                         await _submit(app, order, prompt, refused)
                     else:
                         calls.start_soon(_submit, app, order, prompt, refused)
-            while await _left(order, settings.state_dir):  # noqa: ASYNC110 - other processes' work wakes nobody here
-                await anyio.sleep(GLANCE)
+            while await _count_unfinished(order, settings.state_dir):  # noqa: ASYNC110 - other processes' work wakes nobody here
+                await anyio.sleep(CHECK_INTERVAL)
             return SETTLED
     return NOT_SETTLED
 
@@ -146,186 +146,187 @@ async def _submit(app: App, order: Order, prompt: str, refused: list[str]) -> No
             refused.append(prompt)
 
 
-async def _left(order: Order, state_dir: Path) -> int:
-    if order.watch is None:
-        return left(state_dir, order.until)
-    # A loop that is watched is watched for what the product does on it.
-    return await anyio.to_thread.run_sync(left, state_dir, order.until)
+async def _count_unfinished(order: Order, state_dir: Path) -> int:
+    if order.callback_log is None:
+        return count_unfinished(state_dir, order.until)
+    # A timed loop must contain only what the product does, so this runs in a thread.
+    return await anyio.to_thread.run_sync(count_unfinished, state_dir, order.until)
 
 
-def left(state_dir: Path, until: str) -> int:
-    """How many tasks of this ledger have not come as far as *until*."""
-    # mode=rw: a reader as well must be able to roll back what a victim left half done.
+def count_unfinished(state_dir: Path, until: str) -> int:
+    """How many tasks of this ledger have not reached *until*."""
+    # mode=rw: a reader must also be able to roll back a transaction that a victim left open.
     path = f"file:{state_dir / 'ledger.sqlite3'}?mode=rw"
     with closing(sqlite3.connect(path, uri=True, timeout=30)) as ledger:
-        asked = f"SELECT count(*) FROM task WHERE {UNTIL[until]}"  # noqa: S608 - words of this file
-        return ledger.execute(asked).fetchone()[0]
+        statement = f"SELECT count(*) FROM task WHERE {UNTIL[until]}"  # noqa: S608 - words of this file
+        return ledger.execute(statement).fetchone()[0]
 
 
-class Hold:
-    """A child that waits, with its threads named, until SIGUSR1 tells it to go.
+class StartGate:
+    """Makes a child report its threads and wait for SIGUSR1.
 
-    The threads are those that anyio will use: made here, so that each can be traced by
-    name, for strace counts calls per thread.
+    The threads are those that anyio will use. They are created here so that each can be
+    traced by its id, because strace counts calls per thread.
     """
 
     THREADS: Final = 2
-    """As many as a child ever has at work at once: the ledger's, and one for files."""
+    """As many as a child ever uses at once: one for the ledger and one for files."""
 
-    def __init__(self, news: int) -> None:
-        self._news = news
+    def __init__(self, report_fd: int) -> None:
+        self._report_fd = report_fd
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
 
     async def wait(self) -> None:
         together, threads = threading.Barrier(self.THREADS), list[int]()
 
-        def name() -> None:
+        def name_thread() -> None:
             threads.append(threading.get_native_id())
             together.wait()
 
         async with anyio.create_task_group() as group:
             for _ in range(self.THREADS):
-                group.start_soon(anyio.to_thread.run_sync, name)
-        _say(self._news, pid=os.getpid(), threads=[os.getpid(), *threads])
+                group.start_soon(anyio.to_thread.run_sync, name_thread)
+        _write_message(self._report_fd, pid=os.getpid(), threads=[os.getpid(), *threads])
         signal.sigwait({signal.SIGUSR1})
 
 
-def _hurry(constants: Mapping[str, float]) -> None:
-    """Other constants in this child, before anything is opened; the code is the product's.
+def _override_constants(constants: Mapping[str, float]) -> None:
+    """Replace constants of the product in this child, before anything is opened.
 
-    This is how a test needs no five minutes to see what happens after five minutes.
+    So a test does not have to wait five minutes to see what happens after five minutes.
     """
-    for name, seconds in {**OFTEN, **constants}.items():
+    for name, seconds in {**FAST_POLLS, **constants}.items():
         module, _, constant = name.rpartition(".")
         owner = importlib.import_module(f"geekai_video_mcp.{module}")
         timeout = isinstance(getattr(owner, constant), httpx.Timeout)
         setattr(owner, constant, httpx.Timeout(seconds) if timeout else seconds)
 
 
-def _falter(at_most: float) -> None:
-    """Pause before each transaction, as a busy machine may.
+def _pause_before_transactions(max_seconds: float) -> None:
+    """Pause before each transaction, as may happen on a busy machine.
 
-    Whoever waits for SQLite's lock sleeps, so by itself the process that had it takes it
-    again, and what wrongly stands in two transactions goes well nearly always.
+    A process that waits for SQLite's lock sleeps, so without a pause the process that had the
+    lock usually takes it again, and work that is wrongly split into two transactions rarely
+    fails.
     """
     connect: Any = sqlite3.connect
 
     def pause(statement: str) -> None:
         if statement.startswith("BEGIN"):
-            time.sleep(random.uniform(0.0, at_most))  # noqa: S311 - a test's own dice
+            time.sleep(random.uniform(0.0, max_seconds))  # noqa: S311 - a test's own dice
 
-    def connected(*args: Any, **more: Any) -> sqlite3.Connection:  # noqa: ANN401 - its own
-        made = connect(*args, **more)
-        made.set_trace_callback(pause)
-        return made
+    def connect_with_pauses(*args: Any, **more: Any) -> sqlite3.Connection:  # noqa: ANN401 - its own
+        connection = connect(*args, **more)
+        connection.set_trace_callback(pause)
+        return connection
 
-    sqlite3.connect = connected  # pyright: ignore[reportAttributeAccessIssue]
+    sqlite3.connect = connect_with_pauses  # pyright: ignore[reportAttributeAccessIssue]
 
 
-def _child(order: Order, news: int) -> int:
-    hold = Hold(news) if order.hold else None
-    _hurry(order.constants)
-    if order.falter:
-        _falter(order.falter)
+def _run_child(order: Order, report_fd: int) -> int:
+    gate = StartGate(report_fd) if order.hold else None
+    _override_constants(order.constants)
+    if order.max_pause:
+        _pause_before_transactions(order.max_pause)
     if order.proxy:
         os.environ["ALL_PROXY"] = order.proxy
-    watch = Watch()
-    if order.watch is not None:
-        watch.install()
+    timer = CallbackTimer()
+    if order.callback_log is not None:
+        timer.install()
     refused = list[str]()
     try:
-        return asyncio.run(_carry(order, hold, refused))
+        return asyncio.run(_run_order(order, gate, refused))
     finally:
-        _say(news, pid=os.getpid(), refused=len(refused))
-        if order.watch is not None:
-            watch.save(Path(order.watch))
+        _write_message(report_fd, pid=os.getpid(), refused=len(refused))
+        if order.callback_log is not None:
+            timer.save(Path(order.callback_log))
 
 
 class Zygote:
-    """The parent: forks, kills, reaps, and says so."""
+    """The parent process: forks, kills and reaps children, and reports it."""
 
     def __init__(self) -> None:
         self._children: set[int] = set()
         self._pending = b""
 
     def run(self) -> None:
-        """Obey until stdin ends; then no child is left."""
-        # Or a child's first full collection would copy every page that it shares with us.
+        """Carry out orders until stdin ends, then kill every child."""
+        # Otherwise a child's first full collection copies every page shared with the parent.
         gc.freeze()
         reading, writing = os.pipe()
         os.set_blocking(writing, False)
-        signal.signal(signal.SIGCHLD, _woken)
+        signal.signal(signal.SIGCHLD, _ignore_signal)
         signal.set_wakeup_fd(writing)
         self._own = (reading, writing)
-        _say(1, ready=os.getpid())
+        _write_message(1, ready=os.getpid())
         while True:
             ready, _, _ = select.select([0, reading], [], [])
             if reading in ready:
                 os.read(reading, 4096)
-                self._reap()
-            if 0 in ready and not self._obey():
+                self._reap_children()
+            if 0 in ready and not self._read_orders():
                 break
         for pid in self._children:
             os.kill(pid, signal.SIGKILL)
 
-    def _obey(self) -> bool:
+    def _read_orders(self) -> bool:
         data = os.read(0, 1 << 20)
         *lines, self._pending = (self._pending + data).split(b"\n")
         for line in lines:
-            told = json.loads(line)
-            if "order" in told:
-                self._fork(Order(**told["order"]))
-            elif told["pid"] in self._children:
-                os.kill(told["pid"], told["signal"])
+            message = json.loads(line)
+            if "order" in message:
+                self._fork_child(Order(**message["order"]))
+            elif message["pid"] in self._children:
+                os.kill(message["pid"], message["signal"])
         return bool(data)
 
-    def _fork(self, order: Order) -> None:
+    def _fork_child(self, order: Order) -> None:
         pid = os.fork()
         if pid:
             self._children.add(pid)
-            _say(1, pid=pid)
+            _write_message(1, pid=pid)
             return
         status = 1
         try:
-            status = _child(order, self._alone(order))
+            status = _run_child(order, self._detach_child(order))
         except BaseException as exc:  # noqa: BLE001 - a forked child must never return
             os.write(2, f"worker broke: {type(exc).__name__}\n".encode())
         finally:
             os._exit(status)
 
-    def _alone(self, order: Order) -> int:
-        """Give up what is the parent's; the descriptor for news stays."""
+    def _detach_child(self, order: Order) -> int:
+        """Close the parent's descriptors except a copy of stdout for reports; returns the copy."""
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for descriptor in self._own:
             os.close(descriptor)
-        news = os.dup(1)
-        os.set_inheritable(news, False)  # noqa: FBT003 - a positional of the system's own
-        nothing = os.open(os.devnull, os.O_RDWR)
-        complaints = os.open(order.stderr, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        for descriptor, target in ((nothing, 0), (nothing, 1), (complaints, 2)):
+        report_fd = os.dup(1)
+        os.set_inheritable(report_fd, False)  # noqa: FBT003 - a positional of the system's own
+        null = os.open(os.devnull, os.O_RDWR)
+        stderr = os.open(order.stderr, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        for descriptor, target in ((null, 0), (null, 1), (stderr, 2)):
             os.dup2(descriptor, target)
-        return news
+        return report_fd
 
-    def _reap(self) -> None:
+    def _reap_children(self) -> None:
         while self._children:
             pid, status = os.waitpid(-1, os.WNOHANG)
             if pid == 0:
                 return
             self._children.discard(pid)
-            _say(1, pid=pid, ended=os.waitstatus_to_exitcode(status))
+            _write_message(1, pid=pid, ended=os.waitstatus_to_exitcode(status))
 
 
-def _say(descriptor: int, **news: Any) -> None:  # noqa: ANN401 - JSON
-    os.write(descriptor, json.dumps(news).encode() + b"\n")
+def _write_message(descriptor: int, **message: Any) -> None:  # noqa: ANN401 - JSON
+    os.write(descriptor, json.dumps(message).encode() + b"\n")
 
 
-def _woken(_number: int, _frame: object) -> None:
-    """Nothing: that a signal has a handler is what wakes the loop."""
+def _ignore_signal(_number: int, _frame: object) -> None:
+    """Do nothing; the signal only needs a handler to wake the loop."""
 
 
 def to_line(order: Order) -> bytes:
-    """The order as the zygote reads it."""
+    """The order as a line for the zygote."""
     return json.dumps({"order": asdict(order)}).encode() + b"\n"
 
 

@@ -21,7 +21,7 @@ SMALL = {"size": "320x180", "duration": 1, "fps": 8}
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, world: World) -> None:
     """The sandbox's folder as its process left it in the middle of a render."""
-    earlier.lay(tmp_path)
+    earlier.restore_state_folder(tmp_path)
     world.folder = tmp_path / "state" / "sandbox"
 
 

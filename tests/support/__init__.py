@@ -1,1 +1,1 @@
-"""What the tests stand on: a scripted service, virtual time, and a world to act in."""
+"""Helpers of the tests: a scripted service, virtual time, and a World with a real server."""

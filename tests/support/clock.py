@@ -1,4 +1,4 @@
-"""Time that jumps to the next deadline once everything waits."""
+"""A clock that jumps to the next deadline once every task waits."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,15 +9,15 @@ from trio.testing import MockClock
 
 
 def virtual_time() -> pytest.MarkDecorator:
-    """Trio on a clock that jumps: a deadline is reached without waiting for it."""
+    """Run a test on Trio with a clock that jumps, so that deadlines take no real time."""
     clock = MockClock(autojump_threshold=0)
     return pytest.mark.parametrize("anyio_backend", [("trio", {"clock": clock})], ids=["virtual"])
 
 
-async def in_place(work: Callable[..., Any], *args: object, **_: object) -> Any:  # noqa: ANN401 - any work's own
-    """For `anyio.to_thread.run_sync`: the clock would jump over a thread that works."""
+async def run_without_thread(work: Callable[..., Any], *args: object, **_: object) -> Any:  # noqa: ANN401 - any work's own
+    """Replaces `anyio.to_thread.run_sync`: the clock would jump while a thread works."""
     await anyio.lowlevel.checkpoint()
-    done = work(*args)
-    # As with a thread: others go on meanwhile, and no cancelling takes the result away.
+    result = work(*args)
+    # As with a thread: other tasks run meanwhile, and a cancellation does not lose the result.
     await anyio.lowlevel.cancel_shielded_checkpoint()
-    return done
+    return result

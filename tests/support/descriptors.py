@@ -1,4 +1,4 @@
-"""The descriptors that this process has open: what was not closed is among them."""
+"""The open descriptors of this process, to find those that were not closed."""
 
 from collections import Counter
 from contextlib import suppress
@@ -15,7 +15,7 @@ needs_descriptors: Final = pytest.mark.skipif(
 
 
 def open_descriptors() -> Counter[str]:
-    """What each open descriptor leads to: a path, a socket, a pipe."""
+    """The target of each open descriptor: a path, a socket or a pipe."""
     targets: Counter[str] = Counter()
     for link in _FOLDER.iterdir():
         with suppress(FileNotFoundError):  # the descriptor that lists the folder

@@ -1,7 +1,7 @@
-"""GeekAI as a script: it charges before it replies, counts what it charged, and obeys a test.
+"""A scripted GeekAI: it charges before it replies, counts charges, and answers as a test sets.
 
-It stands behind `httpx.MockTransport`, so the real client, the real artifacts and
-everything above them are what is tested.
+It is used through `httpx.MockTransport`, so the real client, the real downloader and
+everything above them are tested.
 """
 
 import base64
@@ -27,17 +27,17 @@ VIDEO = (
     + box(b"moov", bytes(range(256)) * 4)
     + box(b"mdat", bytes(range(256)) * 60)
 )
-"""Whole to whoever reads its boxes, and nothing to see."""
+"""Complete by its boxes, but without frames."""
 
 STILL = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) + b"IEND\xaeB`\x82"
-"""A picture to whoever looks at its ends, and nothing to see."""
+"""A PNG by its first and last bytes, but without pixels."""
 
 Answer = httpx.Response | Exception
 Script = Callable[[httpx.Request], Awaitable[Answer | None]]
 
 
 async def documented_reply(_: httpx.Request) -> None:
-    """No word of its own: the service answers as documented."""
+    """No scripted answer: the service answers as documented."""
 
 
 @dataclass
@@ -46,41 +46,41 @@ class Job:
 
     id: str
     endpoint: str
-    """`videos` or `images`: only there is it known."""
+    """`videos` or `images`; the job only exists at this endpoint."""
     body: dict[str, Any]
     charged_at: float
 
 
 @dataclass
 class ScriptedGeekAI:
-    """A service whose jobs take `supports` seconds on the test's clock."""
+    """A service whose jobs take `job_seconds` on the test's clock."""
 
     clock: Callable[[], float]
     job_seconds: float = 30.0
     on_create: Script = documented_reply
-    """Asked after the charge; what it returns is the reply, None for the documented one."""
+    """Called after the charge; returns the reply, or None for the documented one."""
     before_charge: Script = documented_reply
-    """Asked before; what it returns is the reply, and nothing is charged."""
+    """Called before the charge; if it returns a reply, nothing is charged."""
     on_poll: Script = documented_reply
     on_file: Script = documented_reply
     on_models: Script = documented_reply
     models: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
-    """Its own list; empty for a service that gives none."""
+    """Its model list; empty for a service without one."""
     models_a_page: int = 100
     error: dict[str, str] | None = None
-    """What jobs fail with; None for success."""
+    """The error of every job; None for success."""
     as_array: bool = True
     as_base64: bool = False
-    """Whether a picture stands in the answer itself."""
+    """Whether an image is in the answer itself."""
     signed: bool = False
-    """Whether every look gives a link of its own."""
+    """Whether every poll returns a new link."""
     extras: dict[str, Any] = field(default_factory=dict[str, Any])
     jobs: dict[str, Job] = field(default_factory=dict[str, Job])
     requests: list[httpx.Request] = field(default_factory=list[httpx.Request])
 
     @property
     def charges(self) -> list[str]:
-        """The prompts that were paid for, in order."""
+        """The prompts that were charged, in order."""
         return [job.body["prompt"] for job in self.jobs.values()]
 
     @property
@@ -92,7 +92,7 @@ class ScriptedGeekAI:
 
     @property
     def model_list_pages(self) -> list[int]:
-        """The pages of its models that were asked for, in order."""
+        """The pages of the model list that were requested, in order."""
         return [int(r.url.params["page"]) for r in self.requests if r.url.path.endswith("/models")]
 
     def transport(self) -> httpx.MockTransport:
@@ -102,9 +102,9 @@ class ScriptedGeekAI:
         self.requests.append(request)
         if request.url.path.startswith("/files/"):
             usual = STILL if request.url.path.endswith(".png") else VIDEO
-            return await _scripted(self.on_file, request) or file(usual)
+            return await _scripted(self.on_file, request) or file_reply(usual)
         if request.headers.get("Authorization") != f"Bearer {KEY}":
-            return refusal(401, "unauthorized", "invalid token")
+            return api_error(401, "unauthorized", "invalid token")
         if request.method == "POST":
             return await self._create(request)
         if request.url.path.endswith("/models"):
@@ -113,7 +113,7 @@ class ScriptedGeekAI:
 
     def _models(self, request: httpx.Request) -> httpx.Response:
         if not self.models:
-            return refusal(404, "not_found", "no such page")
+            return api_error(404, "not_found", "no such page")
         page = int(request.url.params["page"])
         entries = self.models[(page - 1) * self.models_a_page : page * self.models_a_page]
         answer = {"data": entries, "total": len(self.models), "page": page, "extra": 1}
@@ -134,10 +134,10 @@ class ScriptedGeekAI:
         )
 
     def _poll(self, request: httpx.Request) -> httpx.Response:
-        room, name = request.url.path.split("/")[-2:]
-        job = self.jobs.get(name)
-        if job is None or job.endpoint != room:
-            return refusal(404, "not_found", "no such task")
+        endpoint, job_id = request.url.path.split("/")[-2:]
+        job = self.jobs.get(job_id)
+        if job is None or job.endpoint != endpoint:
+            return api_error(404, "not_found", "no such task")
         answer: dict[str, Any] = {"model": job.body["model"], "task_id": job.id, **self.extras}
         if self.clock() < job.charged_at + self.job_seconds:
             return httpx.Response(200, json={**answer, "task_status": "running"})
@@ -145,7 +145,7 @@ class ScriptedGeekAI:
             return httpx.Response(
                 200, json={**answer, "task_status": "failed", "error": self.error}
             )
-        if room == "images":
+        if endpoint == "images":
             return httpx.Response(
                 200, json={**answer, "task_status": "succeed", **self._picture(job)}
             )
@@ -163,8 +163,8 @@ class ScriptedGeekAI:
 
     def _picture(self, job: Job) -> dict[str, Any]:
         url = f"https://geekai.test/files/{job.id}.png"
-        said = {"b64_json": base64.b64encode(STILL).decode()} if self.as_base64 else {"url": url}
-        return {"data": [{**said, "revised_prompt": f"{job.body['prompt']}, revised"}]}
+        content = {"b64_json": base64.b64encode(STILL).decode()} if self.as_base64 else {"url": url}
+        return {"data": [{**content, "revised_prompt": f"{job.body['prompt']}, revised"}]}
 
 
 async def _scripted(script: Script, request: httpx.Request) -> httpx.Response | None:
@@ -174,8 +174,10 @@ async def _scripted(script: Script, request: httpx.Request) -> httpx.Response | 
     return answer
 
 
-def file(content: bytes, *, announced: int | None = None, chunk: int = 4096) -> httpx.Response:
-    """A download in chunks, announcing its own length or another one."""
+def file_reply(
+    content: bytes, *, announced: int | None = None, chunk: int = 4096
+) -> httpx.Response:
+    """A download in chunks with its own Content-Length, or *announced* instead."""
 
     async def chunks() -> AsyncGenerator[bytes]:
         for start in range(0, len(content), chunk):
@@ -185,13 +187,13 @@ def file(content: bytes, *, announced: int | None = None, chunk: int = 4096) -> 
     return httpx.Response(200, content=chunks(), headers={"Content-Length": length})
 
 
-def refusal(status_code: int, code: str, message: str) -> httpx.Response:
+def api_error(status_code: int, code: str, message: str) -> httpx.Response:
     """An error in GeekAI's documented shape."""
     return httpx.Response(status_code, json={"error": {"code": code, "message": message}})
 
 
-def always(answer: Answer) -> Script:
-    """A script that always says *answer*."""
+def always_answer(answer: Answer) -> Script:
+    """A script that always returns *answer*."""
 
     async def script(_: httpx.Request) -> Answer:
         return answer
@@ -199,8 +201,8 @@ def always(answer: Answer) -> Script:
     return script
 
 
-def estimating(service: ScriptedGeekAI, *, seconds: float) -> Script:
-    """A script that accepts the newest job and says how long it will take."""
+def answer_with_estimate(service: ScriptedGeekAI, *, seconds: float) -> Script:
+    """A script that accepts the newest job with an estimate of its duration."""
 
     async def script(_: httpx.Request) -> Answer:
         job = list(service.jobs)[-1]
@@ -210,11 +212,11 @@ def estimating(service: ScriptedGeekAI, *, seconds: float) -> Script:
     return script
 
 
-def once(answer: Answer) -> Script:
-    """A script that says *answer* the first time, and then lets the service speak."""
-    left = [answer]
+def answer_once(answer: Answer) -> Script:
+    """A script that returns *answer* the first time, and the documented reply after that."""
+    remaining = [answer]
 
     async def script(_: httpx.Request) -> Answer | None:
-        return left.pop() if left else None
+        return remaining.pop() if remaining else None
 
     return script

@@ -1,9 +1,9 @@
-"""A place for many short-lived ledgers: what is tested there is no matter of disks."""
+"""A folder in memory for many short-lived ledgers, where the disk does not matter."""
 
 from pathlib import Path
 
 
 def in_memory() -> str | None:
-    """A folder whose files no disk has to sync; None where the system offers none."""
+    """A folder in memory; None where the system has none."""
     shared = "/dev/shm"  # noqa: S108 - each user makes a folder of its own below it
     return shared if Path(shared).is_dir() else None

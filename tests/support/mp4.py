@@ -1,4 +1,4 @@
-"""An independent look at an MP4: its boxes by hand, its streams by ffprobe or the codecs."""
+"""Inspects an MP4 independently: its boxes here, its streams with ffprobe or PyAV."""
 
 import json
 import shutil
@@ -10,7 +10,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Probe:
-    """What a player would learn of a file."""
+    """The properties of a video file."""
 
     codec: str
     width: int
@@ -22,18 +22,18 @@ class Probe:
 
 
 def probe(path: Path) -> Probe:
-    """Look at *path* with ffprobe if there is one, otherwise with PyAV."""
+    """Inspect *path* with ffprobe if it is installed, otherwise with PyAV."""
     return (_ffprobe if shutil.which("ffprobe") else _pyav)(path)
 
 
 def _ffprobe(path: Path) -> Probe:
-    said = subprocess.run(  # noqa: S603 - a file of our own making
+    output = subprocess.run(  # noqa: S603 - a file of our own making
         ["ffprobe", "-v", "error", "-of", "json", "-show_streams", str(path)],  # noqa: S607
         check=True,
         capture_output=True,
         timeout=30,
     )
-    streams = {stream["codec_type"]: stream for stream in json.loads(said.stdout)["streams"]}
+    streams = {stream["codec_type"]: stream for stream in json.loads(output.stdout)["streams"]}
     video = streams["video"]
     return Probe(
         codec=video["codec_name"],

@@ -1,4 +1,4 @@
-"""The internet as a script: names, addresses and answers, and a folder that results go to."""
+"""A scripted internet: names, addresses and answers, and a folder for downloads."""
 
 import socket
 from collections.abc import Awaitable, Callable
@@ -13,11 +13,11 @@ from geekai_video_mcp.domain.lifecycle import FileUpdate, Result, Task
 from geekai_video_mcp.domain.statuses import Status
 from geekai_video_mcp.errors import ServiceUnavailable
 from geekai_video_mcp.media.downloads import ResultDownloader
-from support.fake_geekai import VIDEO, file
+from support.fake_geekai import VIDEO, file_reply
 
 PUBLIC = "93.184.216.34"
 SERVICE = f"https://{PUBLIC}/api/v1"
-"""The service at an address, so that its transport also carries what is resolved to it."""
+"""The service by its IP address, so that its transport also serves hosts resolved to it."""
 LINK = "https://static.geekai.co/video/2026/11/22/a.mp4"
 WEBM = b"\x1a\x45\xdf\xa3" + bytes(5000)
 
@@ -26,12 +26,12 @@ Answer = Callable[[httpx.Request], Awaitable[httpx.Response]]
 
 @dataclass
 class Net:
-    """The internet: what every name resolves to, what is asked, and what is answered."""
+    """The addresses of every name, the requests that were made, and the answers."""
 
     folder: Path
     names: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     answers: dict[str, httpx.Response] = field(default_factory=dict[str, httpx.Response])
-    """By the name that the request is for."""
+    """By the host of the request."""
     usual: Answer | None = None
     requests: list[httpx.Request] = field(default_factory=list[httpx.Request])
     looked_up: list[str] = field(default_factory=list[str])
@@ -47,7 +47,7 @@ class Net:
         self.requests.append(request)
         if self.usual is not None:
             return await self.usual(request)
-        return self.answers.get(request.headers["Host"]) or file(VIDEO)
+        return self.answers.get(request.headers["Host"]) or file_reply(VIDEO)
 
     async def fetch(self, task: Task, *, service: str = SERVICE) -> FileUpdate:
         transport = httpx.MockTransport(self.answer)
@@ -60,7 +60,7 @@ class Net:
         return sorted(path.name for path in self.folder.glob("*"))
 
 
-def succeeded(url: str | None = LINK, *, prompt: str = "a fox in the snow") -> Task:
+def succeeded_task(url: str | None = LINK, *, prompt: str = "a fox in the snow") -> Task:
     return Task(
         id="0123456789abcdef" * 2,
         created_at=0.0,
@@ -76,10 +76,10 @@ def redirect(to: str, status_code: int = 302) -> httpx.Response:
     return httpx.Response(status_code, headers={"Location": to})
 
 
-async def refused(net: Net, task: Task) -> str:
-    """Why the download did not come about; that it left nothing behind."""
-    with pytest.raises(ServiceUnavailable) as told:
+async def download_refusal(net: Net, task: Task) -> str:
+    """The reason why the download failed; also asserts that it left no file behind."""
+    with pytest.raises(ServiceUnavailable) as error:
         await net.fetch(task)
     assert net.files() == []
-    assert "://" not in told.value.message
-    return told.value.reason
+    assert "://" not in error.value.message
+    return error.value.reason

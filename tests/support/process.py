@@ -1,4 +1,4 @@
-"""The server as a real process: over stdio with the SDK's client, and line by line."""
+"""The server as a real process: with the SDK's client over stdio, or line by line."""
 
 import json
 import os
@@ -23,7 +23,7 @@ MODULE = [sys.executable, "-m", "geekai_video_mcp"]
 
 
 def environment(folder: Path, **settings: str) -> dict[str, str]:
-    """A server's environment: no key, its folders under *folder*, nothing inherited of ours."""
+    """A server's environment: no key, its folders in *folder*, no inherited settings of ours."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GEEKAI_")}
     return {
         **kept,
@@ -49,25 +49,25 @@ async def stdio(
 
 
 @dataclass
-class Line:
-    """A server spoken to line by line, as a host does, or a broken one."""
+class StdioServer:
+    """A server process that a test exchanges single lines with, valid or not."""
 
     process: Process
     reader: BufferedByteReceiveStream
     next_id: int = 0
-    strays: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    other_messages: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
 
     async def request(self, method: str, **params: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
-        """The response to one request; notifications on the way are kept in `strays`."""
+        """Send a request; returns its response and keeps other messages in `other_messages`."""
         self.next_id += 1
         message = {"jsonrpc": "2.0", "id": self.next_id, "method": method, "params": params}
         await self.send(json.dumps(message).encode())
         while (answer := await self.receive()).get("id") != self.next_id:
-            self.strays.append(answer)
+            self.other_messages.append(answer)
         return answer
 
-    async def shake_hands(self) -> dict[str, Any]:
-        """The old handshake; returns the response to it."""
+    async def initialize(self) -> dict[str, Any]:
+        """Make the older handshake; returns its response."""
         answer = await self.request(
             "initialize",
             protocolVersion="2025-11-25",
@@ -91,31 +91,33 @@ class Line:
             return json.loads(await self.reader.receive_until(b"\n", 10_000_000))
 
     async def close(self) -> int:
-        """End of input, as when a host goes; returns the exit status."""
+        """Close stdin, as when the host exits; returns the exit status."""
         assert self.process.stdin is not None
         await self.process.stdin.aclose()
         with anyio.fail_after(20):
             return await self.process.wait()
 
     async def kill(self) -> None:
-        """The end that nobody can prepare for."""
+        """Kill the process with SIGKILL."""
         self.process.send_signal(signal.SIGKILL)
         await self.process.wait()
 
 
 @asynccontextmanager
-async def line(folder: Path, *options: str, **settings: str) -> AsyncGenerator[Line]:
-    """A new server process, past its handshake."""
-    async with unmet(folder, *options, **settings) as speaker:
-        await speaker.shake_hands()
+async def running_server(
+    folder: Path, *options: str, **settings: str
+) -> AsyncGenerator[StdioServer]:
+    """Run a new server process, after the handshake."""
+    async with new_server(folder, *options, **settings) as speaker:
+        await speaker.initialize()
         yield speaker
 
 
 @asynccontextmanager
-async def unmet(
+async def new_server(
     folder: Path, *options: str, program: str | None = None, **settings: str
-) -> AsyncGenerator[Line]:
-    """A new server process that has heard nothing yet; *program* may start it otherwise."""
+) -> AsyncGenerator[StdioServer]:
+    """Run a new server process without a handshake; *program* is code that starts it instead."""
     env = environment(folder, **settings)
     start = ["-c", program] if program else MODULE[1:]
     command = [MODULE[0], *options, *start]
@@ -123,17 +125,17 @@ async def unmet(
         async with await anyio.open_process(command, env=env, stderr=stderr) as process:
             assert process.stdout is not None
             try:
-                yield Line(process, BufferedByteReceiveStream(process.stdout))
+                yield StdioServer(process, BufferedByteReceiveStream(process.stdout))
             finally:
                 if process.returncode is None:
                     process.kill()
 
 
 @asynccontextmanager
-async def listening(folder: Path, *command: str, **settings: str) -> AsyncGenerator[str]:
-    """A command that serves HTTP; gives the origin it says it listens at.
+async def http_server(folder: Path, *command: str, **settings: str) -> AsyncGenerator[str]:
+    """Run a command that serves HTTP; yields the origin that it prints.
 
-    What it wrote on stderr after that is in stderr.log when it has ended.
+    Its later stderr is in stderr.log once it has ended.
     """
     env = environment(folder, **settings)
     async with await anyio.open_process([*MODULE, *command], env=env) as process:
@@ -141,9 +143,9 @@ async def listening(folder: Path, *command: str, **settings: str) -> AsyncGenera
         reader = BufferedByteReceiveStream(process.stderr)
         try:
             with anyio.fail_after(30):
-                said = (await reader.receive_until(b"\n", 10_000)).decode()
-            match = re.search(r"http://[^/\s]+", said)
-            assert match, said
+                first_line = (await reader.receive_until(b"\n", 10_000)).decode()
+            match = re.search(r"http://[^/\s]+", first_line)
+            assert match, first_line
             yield match[0]
         finally:
             process.terminate()
@@ -153,8 +155,8 @@ async def listening(folder: Path, *command: str, **settings: str) -> AsyncGenera
             (folder / "stderr.log").write_bytes(b"".join(rest))
 
 
-async def run(folder: Path, *command: str, **settings: str) -> tuple[int, str, str]:
-    """A command to its end: (exit status, stdout, stderr)."""
+async def run_cli(folder: Path, *command: str, **settings: str) -> tuple[int, str, str]:
+    """Run a command to its end; returns (exit status, stdout, stderr)."""
     with anyio.fail_after(60):
         done = await anyio.run_process(
             [*MODULE, *command], env=environment(folder, **settings), check=False
@@ -163,7 +165,7 @@ async def run(folder: Path, *command: str, **settings: str) -> tuple[int, str, s
 
 
 def descendants_naming(text: str) -> list[str]:
-    """Command lines of live processes that name *text*; empty where /proc is not."""
+    """Command lines of live processes that contain *text*; empty without /proc."""
     found: list[str] = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:

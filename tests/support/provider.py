@@ -1,4 +1,4 @@
-"""GeekAI as a small program on loopback: done at the first look, or when told. Draws nothing."""
+"""A small fake GeekAI on loopback: jobs finish at the first poll or when a test releases them."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -15,13 +15,13 @@ from starlette.routing import Route
 from geekai_video_mcp.server.http import bind_loopback
 from support.fake_geekai import VIDEO
 
-HELD: Final = "held:"
-"""How a prompt begins whose task is done when it is released, and not before."""
+HELD_PREFIX: Final = "held:"
+"""Prefix of a prompt whose task only finishes once it is released."""
 
 
 @dataclass
 class Provider:
-    """What was asked for, and what may finish."""
+    """The prompts that were submitted, and those that may finish."""
 
     base: str
     prompts: list[str] = field(default_factory=list[str])
@@ -29,7 +29,7 @@ class Provider:
 
     @property
     def settings(self) -> dict[str, str]:
-        """Of a server that works with it."""
+        """Settings of a server that uses this provider."""
         return {"GEEKAI_BASE_URL": self.base, "GEEKAI_API_KEY": "sk-any"}
 
     async def create(self, request: Request) -> Response:
@@ -37,30 +37,30 @@ class Provider:
         job = f"job{len(self.prompts)}"
         return JSONResponse({"task_id": job, "task_status": "pending", "estimated_seconds": 0})
 
-    async def look(self, request: Request) -> Response:
+    async def get_task(self, request: Request) -> Response:
         job: str = request.path_params["job"]
         if not job.startswith("job"):
             return JSONResponse({"error": {"message": "no such task"}}, 404)
         prompt = self.prompts[int(job.removeprefix("job")) - 1]
-        if prompt.startswith(HELD) and prompt not in self.released:
+        if prompt.startswith(HELD_PREFIX) and prompt not in self.released:
             answer = {"task_id": job, "task_status": "running", "estimated_seconds": 0}
             return JSONResponse(answer)
         result = [{"url": f"{self.base}/files/{job}"}]
         return JSONResponse({"task_id": job, "task_status": "succeed", "video_result": result})
 
-    async def film(self, _: Request) -> Response:
+    async def get_file(self, _: Request) -> Response:
         return Response(VIDEO, media_type="video/mp4")
 
 
 @asynccontextmanager
-async def provider() -> AsyncGenerator[Provider]:
-    """Serve at a free port."""
+async def running_provider() -> AsyncGenerator[Provider]:
+    """Serve on a free port while the block lasts."""
     listener = bind_loopback("127.0.0.1", 0)
     service = Provider(f"http://127.0.0.1:{listener.getsockname()[1]}/api/v1")
     routes = [
         Route("/api/v1/videos/generations", service.create, methods=["POST"]),
-        Route("/api/v1/videos/{job}", service.look),
-        Route("/api/v1/files/{job}", service.film),
+        Route("/api/v1/videos/{job}", service.get_task),
+        Route("/api/v1/files/{job}", service.get_file),
     ]
     config = uvicorn.Config(Starlette(routes=routes), log_config=None, access_log=False)
     server = uvicorn.Server(config)

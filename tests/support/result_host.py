@@ -1,4 +1,4 @@
-"""A host of results that resumes by the book (RFC 9110, 13.1.5 and 14), and breaks off as told."""
+"""A file host that supports ranges (RFC 9110, 13.1.5 and 14) and breaks connections on demand."""
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from support.fake_geekai import VIDEO
 
 @dataclass
 class BrokenBody(httpx.AsyncByteStream):
-    """A body whose connection is reset at its end, unless that is where it should end."""
+    """A body that ends with a connection reset, unless it is *whole*."""
 
     content: bytes
     whole: bool = False
@@ -26,21 +26,21 @@ class BrokenBody(httpx.AsyncByteStream):
 
 @dataclass
 class ResultHost:
-    """What it holds, what it was asked for, and how it fails."""
+    """Its content, the requests that it received, and its faults."""
 
     content: bytes = VIDEO
     etag: str | None = '"v1"'
     cuts: list[int] = field(default_factory=list[int])
-    """Of the next bodies, each: the bytes that come before the connection breaks."""
+    """For each of the next bodies: the bytes before the connection breaks."""
     resumes: bool = True
-    asked: list[str | None] = field(default_factory=list[str | None])
-    """The ranges of all requests so far."""
+    ranges: list[str | None] = field(default_factory=list[str | None])
+    """The Range headers of all requests so far."""
     sent: int = 0
-    """Bytes of bodies so far."""
+    """Bytes of all bodies so far."""
 
     async def answer(self, request: httpx.Request) -> httpx.Response:
         wanted = request.headers.get("Range")
-        self.asked.append(wanted)
+        self.ranges.append(wanted)
         same = request.headers.get("If-Range") == self.etag
         start = int(wanted.removeprefix("bytes=")[:-1]) if wanted and same and self.resumes else 0
         headers = {"ETag": self.etag} if self.etag else {}
@@ -49,9 +49,9 @@ class ResultHost:
         if start:
             last = len(self.content) - 1
             headers["Content-Range"] = f"bytes {start}-{last}/{len(self.content)}"
-        return self.body(206 if start else 200, headers, self.content[start:])
+        return self.respond(206 if start else 200, headers, self.content[start:])
 
-    def body(self, status_code: int, headers: dict[str, str], rest: bytes) -> httpx.Response:
+    def respond(self, status_code: int, headers: dict[str, str], rest: bytes) -> httpx.Response:
         cut = min(self.cuts.pop(0), len(rest)) if self.cuts else len(rest)
         self.sent += cut
         return httpx.Response(

@@ -1,4 +1,4 @@
-"""Pictures and videos made for a test."""
+"""Images and videos made for a test."""
 
 import base64
 import io
@@ -17,34 +17,34 @@ RED, BLUE = (200, 30, 40), (30, 40, 200)
 
 
 def halves(width: int = 64, height: int = 48) -> Image.Image:
-    """Red on the left, blue on the right."""
+    """An image with a red left half and a blue right half."""
     image = Image.new("RGB", (width, height), RED)
     image.paste(BLUE, (width // 2, 0, width, height))
     return image
 
 
-def noise(width: int, height: int, *, channels: int = 3, seed: int = 7) -> Image.Image:
-    """The picture that is hardest to make small."""
+def noise_image(width: int, height: int, *, channels: int = 3, seed: int = 7) -> Image.Image:
+    """An image of noise, which compresses worst."""
     pixels = np.random.default_rng(seed).integers(0, 256, (height, width, channels), np.uint8)
     return Image.fromarray(pixels)
 
 
-def encoded(image: Image.Image, form: str = "PNG", **options: Any) -> bytes:  # noqa: ANN401 - Pillow's own
+def encode_image(image: Image.Image, form: str = "PNG", **options: Any) -> bytes:  # noqa: ANN401 - Pillow's own
     out = io.BytesIO()
     image.save(out, form, **options)
     return out.getvalue()
 
 
-def sideways(image: Image.Image, orientation: int) -> bytes:
-    """A JPEG of a camera that noted how it was held, and where."""
+def rotated_jpeg(image: Image.Image, orientation: int) -> bytes:
+    """A JPEG with an EXIF orientation and a camera's name."""
     exif = Image.Exif()
     exif[0x0112] = orientation
     exif[0x010F] = "CANARY CAMERA"
-    return encoded(image, "JPEG", exif=exif, quality=95)
+    return encode_image(image, "JPEG", exif=exif, quality=95)
 
 
-def film(frames: int = 24, *, form: str = "mp4") -> bytes:
-    """A video that is red, and blue in its very last frame, long after its last key frame."""
+def make_video(frames: int = 24, *, form: str = "mp4") -> bytes:
+    """A red video whose last frame, long after its last key frame, is blue."""
     out = io.BytesIO()
     with av.open(out, "w", format=form) as container:
         codec, options = CODECS[form], {"g": "250"}
@@ -59,24 +59,24 @@ def film(frames: int = 24, *, form: str = "mp4") -> bytes:
     return out.getvalue()
 
 
-def opened(uri: str) -> Image.Image:
-    """The picture in a data URI."""
-    image = Image.open(io.BytesIO(content(uri)))
+def decode_image(uri: str) -> Image.Image:
+    """The image in a data URI."""
+    image = Image.open(io.BytesIO(uri_bytes(uri)))
     image.load()
     return image
 
 
-def content(uri: str) -> bytes:
+def uri_bytes(uri: str) -> bytes:
     """The bytes in a data URI."""
     return base64.b64decode(uri.partition(",")[2], validate=True)
 
 
-def close(colour: Any, to: tuple[int, int, int], *, within: int = 12) -> bool:  # noqa: ANN401 - Pillow's own
+def is_close(colour: Any, to: tuple[int, int, int], *, within: int = 12) -> bool:  # noqa: ANN401 - Pillow's own
     return all(abs(a - b) <= within for a, b in zip(colour, to, strict=True))
 
 
-def placed(folder: Path, name: str, content: bytes) -> Path:
-    """A file of this content, in a folder that may be new."""
+def write_file(folder: Path, name: str, content: bytes) -> Path:
+    """Write a file, and create its folder if necessary."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / name
     path.write_bytes(content)

@@ -1,4 +1,4 @@
-"""A client of the Tasks extension, made of what the SDK's own client offers for extensions."""
+"""A client of the Tasks extension, built with the SDK client's own means for extensions."""
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
@@ -17,7 +17,7 @@ IDENTIFIER = "io.modelcontextprotocol/tasks"
 
 
 class Created(Result):
-    """A task in place of a tool's result."""
+    """The task that a call returns in place of a tool's result."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -27,8 +27,8 @@ class Created(Result):
     poll_interval_ms: int = Field(alias="pollIntervalMs")
 
 
-class Told(BaseModel):
-    """A result, or a notification's parameters, as they came."""
+class Payload(BaseModel):
+    """A result, or the parameters of a notification, unparsed."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -39,61 +39,63 @@ class TaskRequest(Request[dict[str, Any], str]):
     name_param = "taskId"
 
 
-class Listening(Request[dict[str, Any], str]):
-    """`subscriptions/listen` for tasks, which the SDK's own driver cannot ask for."""
+class ListenRequest(Request[dict[str, Any], str]):
+    """`subscriptions/listen` for tasks, which the SDK's own driver cannot send."""
 
     method: str = "subscriptions/listen"
 
 
-async def ask(session: ClientSession, method: str, **params: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
-    """The result of one request about a task, as it came."""
-    told = await session.send_request(TaskRequest(method=method, params=params), Told)
-    return told.model_dump()
+async def request_task(session: ClientSession, method: str, **params: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
+    """Send one request about a task; returns its result unparsed."""
+    result = await session.send_request(TaskRequest(method=method, params=params), Payload)
+    return result.model_dump()
 
 
 @asynccontextmanager
 async def listening(client: Client, *task_ids: object) -> AsyncGenerator[None]:
-    """Listen to tasks while the block lasts; what is heard reaches the client's extension."""
-    request = Listening(params={"notifications": {"taskIds": task_ids}})
+    """Subscribe to tasks while the block lasts; notifications reach the client's extension."""
+    request = ListenRequest(params={"notifications": {"taskIds": task_ids}})
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(partial(client.session.send_request, request, Told))
+        tasks.start_soon(partial(client.session.send_request, request, Payload))
         yield
         tasks.cancel_scope.cancel()
 
 
 @dataclass
 class Tasks(ClientExtension):
-    """Declares the extension, polls by the book, and keeps what it was told."""
+    """Declares the extension, polls as specified, and keeps results and notifications."""
 
     identifier = IDENTIFIER
-    seen: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
-    told: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    results: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    received: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
 
     def claims(self) -> Sequence[ResultClaim[Any]]:
-        return [ResultClaim(result_type="task", model=Created, resolve=self._finish)]
+        return [ResultClaim(result_type="task", model=Created, resolve=self._poll_until_completed)]
 
     def notifications(self) -> Sequence[NotificationBinding[Any]]:
         return [
-            NotificationBinding(method="notifications/tasks", params_type=Told, handler=self._hear)
+            NotificationBinding(
+                method="notifications/tasks", params_type=Payload, handler=self._record
+            )
         ]
 
-    async def _finish(self, created: Created, ctx: ClaimContext) -> CallToolResult:
-        self.seen.append(created.model_dump(by_alias=True, mode="json"))
+    async def _poll_until_completed(self, created: Created, ctx: ClaimContext) -> CallToolResult:
+        self.results.append(created.model_dump(by_alias=True, mode="json"))
         wait = created.poll_interval_ms
         while True:
             await anyio.sleep(wait / 1000)
-            task = await ask(ctx.session, "tasks/get", taskId=created.task_id)
-            self.seen.append(task)
+            task = await request_task(ctx.session, "tasks/get", taskId=created.task_id)
+            self.results.append(task)
             if task["status"] == "completed":
                 return CallToolResult.model_validate(task["result"], by_name=False)
             wait = task["pollIntervalMs"]
 
-    async def _hear(self, told: Told) -> None:
-        self.told.append(told.model_dump())
+    async def _record(self, notification: Payload) -> None:
+        self.received.append(notification.model_dump())
 
 
-async def created(client: Client, tool: str, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
-    """The task that a call gives to a client of the extension, without waiting for it."""
+async def create_task(client: Client, tool: str, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
+    """Call a tool as a client of the extension; returns the task without waiting for it."""
     result = await client.session.call_tool(tool, arguments, allow_claimed=True)
     assert isinstance(result, Created), result
     return result.model_dump(by_alias=True, mode="json")
