@@ -79,7 +79,12 @@ def parse_camera(extra: FieldReader) -> Camera | None:
     """
     value = extra.read_value("camera_control")
     if isinstance(value, str) and value.lstrip().startswith("{"):
-        value = _parse_json(value)
+        try:
+            value = cast("object", json.loads(value))
+        except (ValueError, RecursionError) as exc:
+            raise validation_error(
+                message="extra_body.camera_control starts with { but is not valid JSON."
+            ) from exc
     if isinstance(value, str):
         preset = PRESETS.get(value.strip().lower().replace("-", "_").replace(" ", "_"))
         if preset is None:
@@ -92,15 +97,6 @@ def parse_camera(extra: FieldReader) -> Camera | None:
             message="extra_body.camera_control must be the name of a preset or an object."
         )
     return Camera() if extra.read_flag("camerafixed") else None
-
-
-def _parse_json(text: str) -> object:
-    try:
-        return cast("object", json.loads(text))
-    except (ValueError, RecursionError) as exc:
-        raise validation_error(
-            message="extra_body.camera_control starts with { but is not valid JSON."
-        ) from exc
 
 
 def _parse_camera_object(camera: dict[str, object], extra: FieldReader) -> Camera | None:

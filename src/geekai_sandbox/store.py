@@ -283,15 +283,12 @@ class Store:
                 self._pruned_path, PrunedCharges(charged_at=charged_at).model_dump_json().encode()
             )
             for task in surplus:
-                self._remove_task(task.id)
-
-    def _remove_task(self, task_id: str) -> None:
-        # Renamed first, so that a task exists with all its files or not at all.
-        trash = self._tasks / f".gone-{task_id}"
-        with contextlib.suppress(OSError):
-            self.task_folder(task_id).rename(trash)
-            self._finished.pop(task_id, None)
-        shutil.rmtree(trash, ignore_errors=True)
+                # Renamed first, so that a task exists with all its files or not at all.
+                trash = self._tasks / f".gone-{task.id}"
+                with contextlib.suppress(OSError):
+                    self.task_folder(task.id).rename(trash)
+                    self._finished.pop(task.id, None)
+                shutil.rmtree(trash, ignore_errors=True)
 
     def _pruned_charges(self) -> list[tuple[str, float]]:
         try:

@@ -170,7 +170,11 @@ class RenderWorker:
             message = _parse_message(line)
             progress, error = message.get("progress"), message.get("error")
             if isinstance(error, dict):
-                reported = _parse_error(cast("dict[str, object]", error))
+                fields = cast("dict[str, object]", error)
+                reported = TaskError(
+                    code=str(fields.get("code", "render_failed"))[:100],
+                    message=str(fields.get("message", "The sandbox's renderer failed."))[:500],
+                )
             elif isinstance(progress, int | float):
                 with suppress(OSError):
                     await run_in_thread(self._store.save_progress, task.id, float(progress))
@@ -215,10 +219,3 @@ def _parse_message(line: bytes) -> dict[str, object]:
     except (ValueError, RecursionError):
         return {}
     return cast("dict[str, object]", message) if isinstance(message, dict) else {}
-
-
-def _parse_error(error: dict[str, object]) -> TaskError:
-    return TaskError(
-        code=str(error.get("code", "render_failed"))[:100],
-        message=str(error.get("message", "The sandbox's renderer failed."))[:500],
-    )

@@ -51,12 +51,6 @@ def _exit_with_parent(workspace: Workspace) -> None:
     workspace.exit()
 
 
-def _watch_for_exit(workspace: Workspace) -> None:
-    """Exit on SIGTERM, or when the parent process has exited."""
-    signal.signal(signal.SIGTERM, lambda _number, _frame: workspace.exit())
-    threading.Thread(target=_exit_with_parent, args=(workspace,), daemon=True).start()
-
-
 def _run_render(workspace: Workspace) -> dict[str, Any] | None:
     """Render; return the error to report, if any."""
     # Imported here: the watch for the parent starts without waiting for a codec, and a
@@ -93,7 +87,9 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write("usage: python -m geekai_sandbox.render FOLDER\n")
         return EXIT_USAGE
     workspace = Workspace(Path(arguments[0]))
-    _watch_for_exit(workspace)
+    # Exit on SIGTERM, or when the parent process has exited.
+    signal.signal(signal.SIGTERM, lambda _number, _frame: workspace.exit())
+    threading.Thread(target=_exit_with_parent, args=(workspace,), daemon=True).start()
     error = _run_render(workspace)
     if error is None:
         return 0

@@ -82,15 +82,11 @@ class VideoOverlay(Layout):
 
     def _place_prompt(self, text: str) -> None:
         if self._backdrop.over_image and self.typeset:
-            self._place_caption(text)
+            # A caption: a title would cover the image.
+            plan, sizes = self._plan, self._scale_sizes(_CAPTION_SIZES)
+            width = (plan.width - 2 * self._margin) * (0.98 if plan.height > plan.width else 0.66)
+            room = TextLimits(width, plan.height * 0.22, 3)
+            block = fit_text(self._display, text, room, sizes, cjk=1.40, other=1.20)
+            self._place_blocks([block], gap=0)
         else:
             self._place_title(text)
-
-    def _place_caption(self, text: str) -> None:
-        plan = self._plan
-        width = (plan.width - 2 * self._margin) * (0.98 if plan.height > plan.width else 0.66)
-        room = TextLimits(width, plan.height * 0.22, 3)
-        block = fit_text(
-            self._display, text, room, self._scale_sizes(_CAPTION_SIZES), cjk=1.40, other=1.20
-        )
-        self._place_blocks([block], gap=0)

@@ -46,22 +46,15 @@ def rgb(code: str) -> Floats:
     return np.array([int(code[i : i + 2], 16) for i in (1, 3, 5)], np.float64) / 255
 
 
-def _to_linear(c: Floats) -> Floats:
-    # The knees and slopes are IEC 61966-2-1, the sRGB standard.
-    return np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
-
-
-def _to_gamma(c: Floats) -> Floats:
-    c = np.clip(c, 0.0, 1.0)
-    return np.where(c <= 0.0031308, c * 12.92, 1.055 * c ** (1 / 2.4) - 0.055)
-
-
+# The knees and slopes are IEC 61966-2-1, the sRGB standard.
 def to_oklab(c: Floats) -> Floats:
-    return np.cbrt(_to_linear(c) @ _TO_LMS.T) @ _TO_LAB.T
+    linear = np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
+    return np.cbrt(linear @ _TO_LMS.T) @ _TO_LAB.T
 
 
 def from_oklab(lab: Floats) -> Floats:
-    return _to_gamma(((lab @ _FROM_LAB.T) ** 3) @ _FROM_LMS.T)
+    linear = np.clip(((lab @ _FROM_LAB.T) ** 3) @ _FROM_LMS.T, 0.0, 1.0)
+    return np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
 
 
 def mix(a: Floats, b: Floats, share: float) -> Floats:

@@ -76,7 +76,11 @@ class VideoEncoder:
         # The name ends in .part, so the format must be given.
         options = {"movflags": "+faststart"}
         self._container = av.open(str(path), "w", format="mp4", options=options)
-        self._set_metadata(plan)
+        # The muxer cannot write an unpaired surrogate or a NUL.
+        prompt = plan.prompt.encode("utf-8", "replace").decode().replace("\0", " ")
+        self._container.metadata.update(
+            {"title": prompt[:120], "description": prompt, "comment": f"{NOTICE} Prompt: {prompt}"}
+        )
         self._video = self._add_video_stream(plan)
         self._audio = self._add_audio_stream() if plan.audio else None
         self._queue: queue.Queue[VideoFrame | AudioFrame | None] = queue.Queue(QUEUED_FRAMES)
@@ -135,22 +139,12 @@ class VideoEncoder:
             if self._failure is not None:
                 continue  # empty the queue, or add_frame would block forever
             try:
-                self._encode_frame(frame)
+                if isinstance(frame, VideoFrame):
+                    self._container.mux(self._video.encode(frame))
+                elif self._audio is not None:
+                    self._container.mux(self._audio.encode(frame))
             except Exception as exc:  # noqa: BLE001  raised again in the thread that adds frames
                 self._failure = exc
-
-    def _encode_frame(self, frame: VideoFrame | AudioFrame) -> None:
-        if isinstance(frame, VideoFrame):
-            self._container.mux(self._video.encode(frame))
-        elif self._audio is not None:
-            self._container.mux(self._audio.encode(frame))
-
-    def _set_metadata(self, plan: Plan) -> None:
-        # The muxer cannot write an unpaired surrogate or a NUL.
-        prompt = plan.prompt.encode("utf-8", "replace").decode().replace("\0", " ")
-        self._container.metadata.update(
-            {"title": prompt[:120], "description": prompt, "comment": f"{NOTICE} Prompt: {prompt}"}
-        )
 
     def _add_video_stream(self, plan: Plan) -> VideoStream:
         options = (

@@ -311,13 +311,8 @@ def _mix_views(
     if share == 1:
         return other.render_view(coming)
     pairs = zip(one.render_view(pose), other.render_view(coming), strict=True)
-    return Planes(*(_cross_fade(a, b, share) for a, b in pairs))
-
-
-def _cross_fade(
-    a: npt.NDArray[np.uint8], b: npt.NDArray[np.uint8], share: float
-) -> npt.NDArray[np.uint8]:
-    return np.asarray(Image.blend(Image.fromarray(a), Image.fromarray(b), share))
+    mixed = (Image.blend(Image.fromarray(a), Image.fromarray(b), share) for a, b in pairs)
+    return Planes(*map(np.asarray, mixed))
 
 
 def _darken(levels: Floats) -> Floats:

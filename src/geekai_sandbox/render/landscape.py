@@ -99,11 +99,12 @@ class Landscape:
         for k, code in enumerate(mood.layer_colours):
             near = k / (count - 1)
             colour, far = rgb(code), 1 - near
+            gain = {"mountain": 2.3 - 1.35 * near, "dunes": 1.1}.get(mood.terrain, 1.0)
             placed_layers.append(
                 _PlacedLayer(
                     Layer(k, near, noises[k], noises[k + 1], noises[k + 2], self._sway),
                     base=self._base_height(near),
-                    amplitude=self._amplitude(near) * (1.0 + 0.35 * rng.random()),
+                    amplitude=(0.034 + 0.030 * near) * gain * (1.0 + 0.35 * rng.random()),
                     offset=rng.random() * 200,
                     edge=yuv(mix(colour, sun, 0.10 * far)),
                     low=yuv(mix(colour, haze, 0.62 * far**1.1 + 0.05)),
@@ -116,11 +117,6 @@ class Landscape:
         if self.mood.terrain == "sea":
             return top + 0.035 + (bottom - top - 0.03) * near**1.35
         return top + (bottom - top) * near**1.12
-
-    def _amplitude(self, near: float) -> float:
-        plain = 0.034 + 0.030 * near
-        gain = {"mountain": 2.3 - 1.35 * near, "dunes": 1.1}
-        return plain * gain.get(self.mood.terrain, 1.0)
 
     def _prepare_finish(self, rng: np.random.Generator) -> None:
         """Prepare the vignette and dither, one multiplication and one addition per frame."""
@@ -159,7 +155,9 @@ class Landscape:
     def _project_layer(self, placed: _PlacedLayer, time: float, pose: Pose) -> Projection:
         width, height = self._size
         layer, near = placed.layer, placed.layer.near
-        zoom = _zoom_scale(pose.zoom * (0.08 + 0.42 * near))
+        closer = pose.zoom * (0.08 + 0.42 * near)
+        # It is positive however far the camera pulls back.
+        zoom = 1 + closer if closer >= 0 else 1 / (1 - closer)
         shift = pose.x * TRACK * placed.depth + pose.yaw * TURN
         x = (np.arange(width, dtype=np.float32) + 0.5) / width - 0.5
         u = x * (width / height / zoom) + (shift + placed.offset)
@@ -223,11 +221,6 @@ class Landscape:
         # Flipped, or the rounding errors of both chroma planes would add up to coloured noise.
         canvas.v += self._dither[::-1]
         planes.v[:] = canvas.v  # rounds down; the dither is 0 to 1
-
-
-def _zoom_scale(closer: float) -> float:
-    """Return the scale of a layer, which is positive however far the camera pulls back."""
-    return 1 + closer if closer >= 0 else 1 / (1 - closer)
 
 
 def _fill(

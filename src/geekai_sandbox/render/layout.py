@@ -102,7 +102,12 @@ class Layout(ABC):
         self._scrims: list[Scrim] = []
         text = normalize_text(page.prompt[: 4 * MAX_CHARACTERS])[:MAX_CHARACTERS]
         self.typeset = self._display.can_set(text)
-        self._place_all(text)
+        self._place_top_row()
+        self._floor = self._place_footer()
+        self._place_prompt(text)
+        self._shade_top()
+        if page.watermark:
+            self._place_watermark()
 
     def draw(self, planes: Planes, *, time: float, progress: float) -> None:
         """Draw what is on screen at *time* seconds, *progress* (0 to 1) through the shot."""
@@ -120,14 +125,6 @@ class Layout(ABC):
     def sprite_boxes(self) -> list[tuple[int, int, int, int]]:
         """Return top, left, bottom and right of every sprite's visible pixels, for tests."""
         return [sprite.bounding_box() for sprite in self._sprites]
-
-    def _place_all(self, text: str) -> None:
-        self._place_top_row()
-        self._floor = self._place_footer()
-        self._place_prompt(text)
-        self._shade_top()
-        if self._page.watermark:
-            self._place_watermark()
 
     @abstractmethod
     def _fade_interval(self, start: float, fade_in: float) -> FadeInterval:

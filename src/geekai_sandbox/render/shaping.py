@@ -94,10 +94,6 @@ def _bidi_classes(text: str, base: int) -> list[str]:
             kinds.append("?D")  # a separator belongs to the number if a digit follows
         else:
             kinds.append("N")
-    return _resolve_separators(kinds)
-
-
-def _resolve_separators(kinds: list[str]) -> list[str]:
     return [
         kind if kind != "?D" else ("D" if kinds[i + 1 : i + 2] == ["D"] else "N")
         for i, kind in enumerate(kinds)

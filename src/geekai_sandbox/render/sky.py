@@ -32,13 +32,6 @@ class Light:
     radius: float
 
 
-def _coarse_grid(width: int, height: int) -> tuple[Floats, Floats]:
-    columns, rows = -(-width // _COARSE), -(-height // _COARSE)
-    x = (np.arange(columns, dtype=np.float32)[None] + 0.5) * _COARSE
-    y = (np.arange(rows, dtype=np.float32)[:, None] + 0.5) * _COARSE
-    return x, y
-
-
 def _glow(mood: Mood, light: Light, x: Floats, y: Floats, size: tuple[int, int]) -> Floats:
     width, height = size
     away = np.hypot(x - light.x * width, y - light.y * height) / height
@@ -97,7 +90,9 @@ def paint_sky(
 ) -> Canvas:
     """Return the sky of a video; *horizon* is the fraction of the height where the land starts."""
     width, height = size
-    x, y = _coarse_grid(width, height)
+    columns, rows = -(-width // _COARSE), -(-height // _COARSE)
+    x = (np.arange(columns, dtype=np.float32)[None] + 0.5) * _COARSE
+    y = (np.arange(rows, dtype=np.float32)[:, None] + 0.5) * _COARSE
     colours = [rgb(code) for code in mood.sky]
     ground = horizon + 0.10  # below the lowest valley between two far peaks
     places = np.linspace(0.0, ground, len(colours)).tolist()

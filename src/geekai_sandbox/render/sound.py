@@ -41,8 +41,10 @@ def make_ambience(prompt: str, mood_name: str, *, samples: int) -> Floats:
     sound = _make_chord(rng, time, root, minor=mood.minor)
     _add_bells(rng, sound, root, minor=mood.minor)
     _add_noise(rng, sound, time, mood)
-    sound = _add_reverb(rng, sound)
-    return _normalize_loudness(sound * _fade_envelope(time, samples / SAMPLE_RATE))
+    sound = _add_reverb(rng, sound) * _fade_envelope(time, samples / SAMPLE_RATE)
+    rms = float(np.sqrt(np.square(sound).mean()))
+    # tanh limits rare peaks without clipping.
+    return np.tanh(sound * np.float32(LOUDNESS / (rms + 1e-9))).astype(np.float32)
 
 
 def _make_chord(rng: np.random.Generator, time: Floats, root: float, *, minor: bool) -> Floats:
@@ -125,9 +127,3 @@ def _fade_envelope(time: Floats, seconds: float) -> Floats:
         time / np.float32(fade_in), (np.float32(seconds) - time) / np.float32(fade_out)
     )
     return np.clip(ends, 0, 1).astype(np.float32)
-
-
-def _normalize_loudness(sound: Floats) -> Floats:
-    rms = float(np.sqrt(np.square(sound).mean()))
-    # tanh limits rare peaks without clipping.
-    return np.tanh(sound * np.float32(LOUDNESS / (rms + 1e-9))).astype(np.float32)

@@ -78,7 +78,10 @@ def task_report(task: Task, events: Sequence[Event], *, width: int) -> list[str]
         ]
         lines += ["", "Request", *key_value_lines(request, width=width)]
     if task.raw_response:
-        lines += ["", "Raw response", *_quote_lines(task.raw_response, width=width)]
+        # The mark before each line shows that the text is the service's own, not ours.
+        texts = (plain_unlimited(line) for line in task.raw_response.splitlines())
+        parts = (part for text in texts if text for part in wrap_text(text, width - 4))
+        lines += ["", "Raw response", *(f"{GAP}| {part}" for part in parts)]
     lines += ["", "History", *key_value_lines([_event_row(event) for event in events], width=width)]
     return lines + (
         _resolve_hint(f"{task.id[:ID_CHARS]} --attach ID", submitted_at=submitted_at)
@@ -141,12 +144,6 @@ def _format_value(value: object) -> str:
     return plain_unlimited(
         value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     )
-
-
-def _quote_lines(raw_response: str, *, width: int) -> list[str]:
-    """The service's own text; the mark before each line shows that it is not ours."""
-    lines = (plain_unlimited(line) for line in raw_response.splitlines())
-    return [f"{GAP}| {part}" for line in lines if line for part in wrap_text(line, width - 4)]
 
 
 def _event_row(event: Event) -> tuple[str, str]:

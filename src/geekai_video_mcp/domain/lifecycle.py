@@ -213,7 +213,10 @@ def advance(task: Task, observation: Observation) -> Task:
         return task
     if task.status in POLLED and observation.status is Status.UNKNOWN:
         return task  # the submission was answered before its process ended
-    observation = _expire(task, _without_regression(task, observation))
+    if (task.status, observation.status) == (Status.RUNNING, Status.PENDING):
+        # It is still a response: if it were ignored, the next poll would be due at once.
+        observation = replace(observation, status=Status.RUNNING)
+    observation = _expire(task, observation)
     if observation.status is not task.status and observation.status not in ALLOWED[task.status]:
         return task
     ended = observation.status in TERMINAL
@@ -237,13 +240,6 @@ def advance(task: Task, observation: Observation) -> Task:
         # A caller that was given the earlier status has not been given the new one.
         delivered_at=task.delivered_at if observation.status is task.status else None,
     )
-
-
-def _without_regression(task: Task, observation: Observation) -> Observation:
-    if (task.status, observation.status) == (Status.RUNNING, Status.PENDING):
-        # It is still a response: if it were ignored, the next poll would be due at once.
-        return replace(observation, status=Status.RUNNING)
-    return observation
 
 
 def _expire(task: Task, observation: Observation) -> Observation:
@@ -318,22 +314,19 @@ def record_file(task: Task, update: FileUpdate) -> Task:
     """The task after *update*; a file that is stored stays stored."""
     if task.status is not Status.SUCCEED or task.file_status is FileStatus.STORED:
         return task
+    stored, result = update.status is FileStatus.STORED, task.result
+    if stored and result and result.url and result.url.startswith("data:"):
+        result = replace(result, url=None)  # an inline image is megabytes, and is on disk now
     return replace(
         task,
-        result=_without_inline(task.result) if update.status is FileStatus.STORED else task.result,
+        result=result,
         file_status=update.status,
         file_path=update.path,
         file_bytes=update.size_bytes,
         file_sha256=update.sha256,
         file_error=update.error,
-        failed_downloads=task.failed_downloads + (update.status is not FileStatus.STORED),
+        failed_downloads=task.failed_downloads + (not stored),
     )
-
-
-def _without_inline(result: Result | None) -> Result | None:
-    """The result without an inline image, which is megabytes and on disk now."""
-    inline = result is not None and result.url is not None and result.url.startswith("data:")
-    return replace(result, url=None) if result and inline else result
 
 
 def needs_watching(task: Task) -> bool:

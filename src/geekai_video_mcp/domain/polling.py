@@ -147,7 +147,9 @@ def take_token(budget: Budget, *, at: float, priority: bool = False) -> tuple[Bu
     """
     if at < budget.paused_until <= at + MAX_PAUSE:
         return budget, budget.paused_until - at
-    budget = _refill(budget, at=at)
+    # None are gained if the clock was set back and the last refill is ahead.
+    gained = max(0.0, at - budget.refilled_at) * POLLS_PER_SECOND
+    budget = replace(budget, tokens=min(BURST, budget.tokens + gained), refilled_at=at)
     if not priority and budget.tokens < _FULL_TOKEN:
         return budget, (1 - budget.tokens) / POLLS_PER_SECOND
     return replace(budget, tokens=max(budget.tokens - 1, -BURST)), 0.0
@@ -159,9 +161,3 @@ def pause(budget: Budget, *, at: float, seconds: float | None) -> Budget:
     if at < budget.paused_until <= at + MAX_PAUSE:
         until = max(until, budget.paused_until)
     return replace(budget, tokens=min(budget.tokens, 0.0), refilled_at=until, paused_until=until)
-
-
-def _refill(budget: Budget, *, at: float) -> Budget:
-    """The budget with the tokens since its last refill; none if a clock set back put that ahead."""
-    gained = max(0.0, at - budget.refilled_at) * POLLS_PER_SECOND
-    return replace(budget, tokens=min(BURST, budget.tokens + gained), refilled_at=at)

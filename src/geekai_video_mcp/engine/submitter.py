@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Final
 
 import anyio
@@ -36,7 +37,6 @@ from geekai_video_mcp.errors import (
     nothing_charged,
     quote,
 )
-from geekai_video_mcp.ledger import Admission
 
 logger = logging.getLogger(__name__)
 
@@ -87,12 +87,14 @@ class Submitter:
 
     async def record_and_send(self, task: Task, pending: PendingSubmission) -> None:
         """Record a new task, then send it; a duplicate is neither recorded nor sent."""
+        ledger, limits = self._context.ledger, self._context.limits
         try:
             with self._marked_active(task.id):
-                task = await self._with_typical_duration(task)
-                admitted = await self._context.ledger.admit(
-                    task, body=pending.body, admit=self._admission(task)
-                )
+                with nothing_charged():
+                    samples = await ledger.duration_history(task.account, str(task.duration_key))
+                task = with_typical_duration(task, typical_duration(samples))
+                decide = partial(admit, task, limits=limits, at=task.created_at)
+                admitted = await ledger.admit(task, body=pending.body, admit=decide)
                 if admitted is not task:
                     pending.duplicate_of = admitted
                     return
@@ -102,10 +104,6 @@ class Submitter:
             pending.finish(exc)
         finally:
             pending.finish()
-
-    def _admission(self, task: Task) -> Admission:
-        limits, at = self._context.limits, task.created_at
-        return lambda existing: admit(task, existing, limits=limits, at=at)
 
     async def send(self, task: Task) -> None:
         """POST until the request has left once, or certainly will not; record the outcome.
@@ -123,7 +121,8 @@ class Submitter:
             try:
                 await self._wait_until_allowed(task)
                 with self._shielded():
-                    body = await self._load_body(task)
+                    with self._retry_while_unsent(task):
+                        body = dict(await self._context.ledger.request_body(task))
                     claimed = await self._claim_attempt(task)
                     return (
                         await self._post_and_record(claimed, body) if claimed is not None else None
@@ -155,13 +154,6 @@ class Submitter:
                 delay = retry_after
             await anyio.sleep(delay)
 
-    async def _with_typical_duration(self, task: Task) -> Task:
-        with nothing_charged():
-            samples = await self._context.ledger.duration_history(
-                task.account, str(task.duration_key)
-            )
-        return with_typical_duration(task, typical_duration(samples))
-
     async def _wait_until_allowed(self, task: Task) -> None:
         """Wait until requests are allowed, and then take a slot before every background poll.
 
@@ -188,10 +180,6 @@ class Submitter:
                 await next(iter(self._posts.values())).wait()
         for scope in self._posts:
             scope.shield = False
-
-    async def _load_body(self, task: Task) -> dict[str, object]:
-        with self._retry_while_unsent(task):
-            return dict(await self._context.ledger.request_body(task))
 
     @contextmanager
     def _retry_while_unsent(self, task: Task) -> Generator[None]:

@@ -149,19 +149,16 @@ class Watcher:
             update = await downloader.download(task)
             if update.status is FileStatus.LOST:
                 update = await downloader.download(await self._refresh_link(task))
-            if update.status is FileStatus.LOST and not self._count_dead_link(task.id):
-                # A new file may need minutes to reach every edge server of its host.
-                update = replace(update, status=FileStatus.NONE)
+            if update.status is FileStatus.LOST:
+                self._dead_link_counts[task.id] += 1
+                if self._dead_link_counts[task.id] <= len(DOWNLOAD_RETRY_DELAYS):
+                    # A new file may need minutes to reach every edge server of its host.
+                    update = replace(update, status=FileStatus.NONE)
         except ServiceUnavailable as exc:
             return FileUpdate(status=FileStatus.NONE, error=exc.reason)
         except GeekAIVideoError as exc:
             return FileUpdate(status=FileStatus.NONE, error=exc.message)
         return update
-
-    def _count_dead_link(self, task_id: str) -> bool:
-        """Count a dead link; return whether there were enough of them to give up."""
-        self._dead_link_counts[task_id] += 1
-        return self._dead_link_counts[task_id] > len(DOWNLOAD_RETRY_DELAYS)
 
     async def _refresh_link(self, task: Task) -> Task:
         """Ask the service for a new download link, because the old one is dead."""

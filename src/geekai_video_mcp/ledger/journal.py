@@ -45,7 +45,11 @@ class Journal:
     def __init__(self, state_dir: Path) -> None:
         self._path = state_dir / "journal"
         try:
-            self._preallocate()
+            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
+            with self._open_locked() as file:
+                if file.seek(0, os.SEEK_END) < JOURNAL_BYTES:
+                    # Written, not extended by truncate: a hole in a file reserves no space.
+                    _write_synced(file, bytes(JOURNAL_BYTES), 0)
         except OSError as exc:
             logger.error("no room for the emergency journal: %s", exc.strerror)  # noqa: TRY400 - said in one line
 
@@ -84,13 +88,6 @@ class Journal:
             file.seek(entry.slot)
             if _decode_entry(entry.slot, file.read(SLOT_BYTES)) == entry:
                 _write_synced(file, bytes(SLOT_BYTES), entry.slot)
-
-    def _preallocate(self) -> None:
-        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
-        with self._open_locked() as file:
-            if file.seek(0, os.SEEK_END) < JOURNAL_BYTES:
-                # Written, not extended by truncate: a hole in a file reserves no space.
-                _write_synced(file, bytes(JOURNAL_BYTES), 0)
 
     @contextmanager
     def _open_locked(self) -> Generator[BinaryIO]:

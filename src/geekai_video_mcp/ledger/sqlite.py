@@ -93,7 +93,10 @@ class Store:
         with self._transaction_before_sending():
             admitted = admit(self._existing_for(task))
             if admitted is task:
-                self._check_free_space()
+                free = shutil.disk_usage(self._folder).free
+                if free < MIN_FREE_BYTES:
+                    # The response to a paid request has to be written as well.
+                    raise StorageUnavailable(DATABASE, f"only {free:,} bytes are free on its disk")
                 self._insert_task(task)
                 if body != task.request:
                     row = {"task_id": task.id, "content": schema.to_json(body)}
@@ -173,12 +176,6 @@ class Store:
         if inserted:
             self._insert_event(task, at=task.created_at)
         return inserted
-
-    def _check_free_space(self) -> None:
-        free = shutil.disk_usage(self._folder).free
-        if free < MIN_FREE_BYTES:
-            # The response to a paid request has to be written as well.
-            raise StorageUnavailable(DATABASE, f"only {free:,} bytes are free on its disk")
 
     def _existing_for(self, task: Task) -> ExistingTasks:
         params = {**schema.to_row(task), "since": task.created_at - DAY}

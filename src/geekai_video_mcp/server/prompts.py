@@ -42,7 +42,11 @@ async def storyboard(
     topic: str, ctx: "Context[App]", shots: str = DEFAULT_SHOTS, style: str = "", model: str = ""
 ) -> str:
     """A story in several shots, each of which starts with the last frame of the previous one."""
-    count = _parse_shots(shots)
+    number = shots.strip() or DEFAULT_SHOTS
+    # isdecimal accepts the digits of every script, and so does int.
+    if not number.isdecimal() or not 1 <= int(number[:9]) <= MAX_SHOTS:
+        raise _invalid_params(f"shots must be a whole number from 1 to {MAX_SHOTS}.")
+    count = int(number)
     style_clause = f", in the style {_quoted_argument('style', style)}" if style.strip() else ""
     return _format_steps(
         f"Make a story of {count} shots about {_quoted_argument('topic', topic)}{style_clause}.",
@@ -165,14 +169,6 @@ _SANDBOX_NOTE: Final = (
     " GeekAI. Tell the user so."
 )
 _COST_NOTE: Final = "Every generate_image and generate_video may cost the user money."
-
-
-def _parse_shots(shots: str) -> int:
-    number = shots.strip() or DEFAULT_SHOTS
-    # isdecimal accepts the digits of every script, and so does int.
-    if not number.isdecimal() or not 1 <= int(number[:9]) <= MAX_SHOTS:
-        raise _invalid_params(f"shots must be a whole number from 1 to {MAX_SHOTS}.")
-    return int(number)
 
 
 def _quoted_argument(name: str, text: str) -> str:

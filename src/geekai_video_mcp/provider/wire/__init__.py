@@ -135,16 +135,11 @@ def parse_create_response(response: ProviderResponse) -> Observation:
         ServiceUnavailable: 429; it was not executed, nothing was charged.
         SubmissionUnknown: anything else but a usable 2xx; it may have been charged.
     """
-    if response.ok:
-        return _parse_accepted(response)
-    _raise_if_refused(response)
-    raise SubmissionUnknown(
-        f"GeekAI answered the request with HTTP {response.status_code}{_reason_suffix(response)}.",
-        raw_response=_raw_excerpt(response),
-    )
-
-
-def _parse_accepted(response: ProviderResponse) -> Observation:
+    if not response.ok:
+        _raise_if_refused(response)
+        answered = f"GeekAI answered the request with HTTP {response.status_code}"
+        msg = f"{answered}{_reason_suffix(response)}."
+        raise SubmissionUnknown(msg, raw_response=_raw_excerpt(response))
     parsed = _parse_body(response.body)
     if parsed is None:
         msg = "GeekAI accepted the request, but its response could not be read."

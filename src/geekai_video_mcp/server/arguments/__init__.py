@@ -74,7 +74,14 @@ class Arguments(BaseModel):
             given = {name: value for name, value in arguments.items() if value is not None}
             return cls.model_validate(given, context={"service_url": service_url})
         except ValidationError as refusal:
-            raise RequestRefused(_describe_errors(refusal, cls)) from None
+            messages = [
+                _describe_error(each["loc"], each["type"], each["msg"], cls)
+                # Without the input: a message never shows the caller's value itself.
+                for each in refusal.errors(
+                    include_url=False, include_input=False, include_context=False
+                )
+            ]
+            raise RequestRefused("; ".join(dict.fromkeys(messages))) from None
 
 
 class ExtraBody(BaseModel):
@@ -270,15 +277,6 @@ class ListVideoModels(Arguments):
         None, description="At least"
     )
     free: bool | None = None
-
-
-def _describe_errors(error: ValidationError, model: type[BaseModel]) -> str:
-    """Every wrong argument and why, in one line; never the caller's value itself."""
-    messages = [
-        _describe_error(each["loc"], each["type"], each["msg"], model)
-        for each in error.errors(include_url=False, include_input=False, include_context=False)
-    ]
-    return "; ".join(dict.fromkeys(messages))
 
 
 def _describe_error(

@@ -15,6 +15,7 @@ from geekai_video_mcp.errors import GeekAIVideoError, TaskNotFound, quote
 from geekai_video_mcp.media.preview import Preview
 from geekai_video_mcp.server.resource_links import JPEG, JSON, MP4, PNG, ROOT, file_uri
 from geekai_video_mcp.server.results import task_view
+from geekai_video_mcp.server.tool import app_of
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver import MCPServer
@@ -26,7 +27,7 @@ and both ends hold it in memory several times; a clip of 10 s at 720p has 2 to 6
 
 async def read_task(task_id: str, ctx: "Context[App]") -> str:
     task = await _get_task(ctx, task_id)
-    return task_view(_app_of(ctx), task).model_dump_json(exclude_none=True)
+    return task_view(app_of(ctx), task).model_dump_json(exclude_none=True)
 
 
 async def read_video(task_id: str, ctx: "Context[App]") -> bytes:
@@ -120,7 +121,7 @@ async def _read_picture(ctx: "Context[App]", task_id: str, kind: Preview) -> byt
     task = await _require_stored(ctx, task_id)
     if task.media is Media.IMAGE and kind != "last":
         kind = "picture"
-    picture = await _app_of(ctx).render_preview(Path(task.file_path or ""), kind)
+    picture = await app_of(ctx).render_preview(Path(task.file_path or ""), kind)
     if picture is None:
         msg = f"No preview of {task.file_path}: the file was moved or cannot be decoded."
         raise ResourceError(msg)
@@ -148,14 +149,14 @@ async def _require_stored(ctx: "Context[App]", task_id: str) -> Task:
     """The task with this id, whose file must be on disk."""
     task = await _get_task(ctx, task_id)
     if task.file_status is not FileStatus.STORED:
-        raise ResourceError(f"The task has no file yet. {task_view(_app_of(ctx), task).next_step}")
+        raise ResourceError(f"The task has no file yet. {task_view(app_of(ctx), task).next_step}")
     return task
 
 
 async def _get_task(ctx: "Context[App]", task_id: str) -> Task:
     """The task with this id; our errors become the SDK's, which sends their text to the client."""
     try:
-        return await _app_of(ctx).engine.get_local(task_id)
+        return await app_of(ctx).engine.get_local(task_id)
     except TaskNotFound as exc:
         msg = (
             f"Task {quote(exc.task_id, limit=64)} is not recorded on this machine."
@@ -165,7 +166,3 @@ async def _get_task(ctx: "Context[App]", task_id: str) -> Task:
         raise ResourceNotFoundError(msg) from exc
     except GeekAIVideoError as exc:
         raise ResourceError(exc.message) from exc
-
-
-def _app_of(ctx: "Context[App]") -> App:
-    return ctx.request_context.lifespan_context
