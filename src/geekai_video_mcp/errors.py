@@ -62,11 +62,16 @@ class GeekAIVideoError(Exception):
 
 
 class RequestRefused(GeekAIVideoError):
-    """The arguments were refused, here or by the service, before anything was charged."""
+    """The arguments were refused, here or by the service, before anything was charged.
 
-    def __init__(self, reason: str, *, code: str = "invalid_arguments") -> None:
+    `money` is None where the refused call could not have cost anything.
+    """
+
+    def __init__(
+        self, reason: str, *, code: str = "invalid_arguments", money: Money | None = NOT_CHARGED
+    ) -> None:
         remedy = "Change the call and try again."
-        super().__init__(as_sentence(reason), money=NOT_CHARGED, remedy=remedy)
+        super().__init__(as_sentence(reason), money=money, remedy=remedy)
         self.code = code
 
 
