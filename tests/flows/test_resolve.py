@@ -128,7 +128,7 @@ async def test_a_name_that_the_service_does_not_know_is_repeated_as_far_as_it_he
     async with world.resolver() as desk:
         said = await no(desk.attach(task_id, LONG))
 
-    assert said == f"GeekAI knows no task {CUT} of this key. Nothing was changed."
+    assert said == f"GeekAI knows no task {CUT} for this key. Nothing was changed."
 
 
 async def test_a_task_that_nobody_knows_is_said_to_be_unknown(world: World) -> None:
@@ -153,7 +153,7 @@ async def test_one_video_is_attached_to_one_task_by_two_people_at_once(world: Wo
         people.start_soon(attach, second)
 
     (said,) = refused
-    assert "here already" in said
+    assert "already belongs to task" in said
     bearers = [task.id for task in (await all_tasks(world)).values() if task.provider_task_id]
     assert len(bearers) == 1
     assert bearers[0] in said
@@ -189,8 +189,8 @@ async def test_a_video_that_was_taken_in_already_is_not_attached_as_well(world: 
         said = await no(desk.attach(task_id, LONG))
 
     assert said == (
-        f"{CUT} is task {taken_in['task_id']} here already; if that is its video,"
-        " give this one up with --abandon. Nothing was changed."
+        f"{CUT} already belongs to task {taken_in['task_id']}; if that is the right one,"
+        " mark this one abandoned with --abandon. Nothing was changed."
     )
 
 
@@ -207,7 +207,7 @@ async def test_a_task_that_the_service_has_named_takes_no_other_name(world: Worl
         again = await desk.attach(task_id, LONG)
         assert (await desk.abandon(other)).status is Status.ABANDONED
 
-    assert said == f"GeekAI knows it as {CUT} already. Nothing was changed."
+    assert said == f"The task is already GeekAI's task {CUT}. Nothing was changed."
     assert again.status is Status.RUNNING
 
 
@@ -240,7 +240,7 @@ async def test_what_was_given_up_is_told_as_such_and_nothing_is_sent_or_looked_a
     assert structured(shown)["error"]["code"] == "abandoned"
     assert "It may have been charged." in text(shown)
     assert given_up.error_message == (
-        "A person has given it up, its outcome unknown. It may have been charged."
+        "Abandoned by the user; the outcome is unknown. It may have been charged."
     )
     assert len(world.service.requests) == 1
 
@@ -453,7 +453,9 @@ async def test_a_task_made_elsewhere_has_no_request_to_send_again(world: World) 
     async with world.resolver() as desk:
         said = await no(desk.supersede(stranger.id))
 
-    assert said == ("It was made elsewhere, so its request is not known here. Nothing was changed.")
+    assert said == (
+        "The task was created elsewhere, so its request is not known here. Nothing was changed."
+    )
     assert world.service.requests == []
 
 
@@ -471,11 +473,11 @@ async def test_only_an_unknown_outcome_is_for_a_person_to_decide(world: World, s
             await no(desk.supersede(started["task_id"])),
         ]
 
-    only = f"It is {status}, and only an unknown outcome"
+    only = f"The task is {status}; only an unknown outcome"
     assert said == [
         f"{only} can be attached. Nothing was changed.",
-        f"{only} is for a person to decide. Nothing was changed.",
-        f"{only} is for a person to decide. Nothing was changed.",
+        f"{only} can be resolved. Nothing was changed.",
+        f"{only} can be resolved. Nothing was changed.",
     ]
     assert await all_tasks(world) == before
     assert len(world.service.requests) == asked
