@@ -220,7 +220,7 @@ def test_a_folder_that_cannot_be_is_refused(path: str) -> None:
 def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "videos").touch()
 
-    assert "file of this name" in mistakes(OUTPUT_DIR=str(tmp_path / "videos"))["OUTPUT_DIR"]
+    assert "is a file" in mistakes(OUTPUT_DIR=str(tmp_path / "videos"))["OUTPUT_DIR"]
 
 
 def test_the_key_is_in_no_words_about_the_settings() -> None:

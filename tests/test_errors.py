@@ -49,6 +49,7 @@ OF_NO_REQUEST = [
     StorageUnavailable(DATABASE, BUSY, access="read"),
     StorageUnavailable(DATABASE, "file is not a database", access="opened"),
     LedgerTooNew("created"),
+    RequestRefused("limit: must be a number", money=None),
     TaskNotFound("8d1f"),
     NotAuthorised("The key was refused", status_code=401, remedy="The operator sets a key."),
     ServiceUnavailable("No route"),

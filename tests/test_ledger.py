@@ -466,7 +466,7 @@ async def test_a_ledger_of_a_newer_version_is_left_alone(state: Path) -> None:
 
     with pytest.raises(
         LedgerTooNew,
-        match=r"^The task database was created by a newer version.*upgrades this server",
+        match=r"^The task database was created by a newer version.*has to upgrade this server",
     ):
         await Ledger.open(state)
 

@@ -1,4 +1,4 @@
-"""`python -m geekai_video_mcp` is `geekai-video-mcp`."""
+"""`python -m geekai_video_mcp` runs the command `geekai-video-mcp`."""
 
 import sys
 

@@ -1,8 +1,8 @@
-"""The composition root: what the tools work with, and the one way to open it.
+"""The composition root: everything that the tools work with, and the one way to open it.
 
-`open_app` alone knows which service the engine talks to, and it alone starts the sandbox. What
-is heavy (HTTP, codecs) is imported when first needed, so that a client gets its answer to
-`initialize` before anything else is loaded. Importing this module opens nothing.
+Only `open_app` knows which service the engine talks to, and only it starts the sandbox. Heavy
+modules (HTTP, codecs) are imported when first needed, so that a client gets its response to
+`initialize` before they are loaded. Importing this module opens nothing.
 """
 
 import time
@@ -120,7 +120,7 @@ async def _connect(
     clock: Callable[[], float],
 ) -> Connections:
     """Open the HTTP clients; *stack* closes them."""
-    # In a thread: importing HTTP and reading the certificates would block every other call.
+    # In a thread, because importing HTTP and reading the certificates would block other calls.
     client, downloader = await anyio.to_thread.run_sync(_create_clients, settings, transport, clock)
     return Connections(
         client=await stack.enter_async_context(client),
@@ -134,11 +134,11 @@ def _create_clients(
     from geekai_video_mcp.media.downloads import ResultDownloader
     from geekai_video_mcp.provider.client import GeekAIClient
 
-    made = transport() if transport else None
+    http_transport = transport() if transport else None
     url = settings.base_url
     return (
-        GeekAIClient(base_url=url, api_key=settings.api_key, transport=made, clock=clock),
-        ResultDownloader(settings.output_dir, service_url=url, transport=made),
+        GeekAIClient(base_url=url, api_key=settings.api_key, transport=http_transport, clock=clock),
+        ResultDownloader(settings.output_dir, service_url=url, transport=http_transport),
     )
 
 
@@ -152,7 +152,7 @@ async def _start_sandbox(settings: Settings, stack: AsyncExitStack) -> Transport
     def transport() -> "httpx.AsyncBaseTransport":
         import httpx
 
-        # As over a socket: a fault of the sandbox is an HTTP 500 and no exception of ours.
+        # As over a socket, an exception in the sandbox becomes an HTTP 500 and is not raised here.
         return httpx.ASGITransport(sandbox.app, raise_app_exceptions=False)
 
     return transport

@@ -1,7 +1,7 @@
-"""The environment as a value: read once, checked whole, frozen.
+"""The settings: read once from the environment, validated together, frozen.
 
-Nothing else reads `os.environ`. Every mistake is reported in one error, by variable name,
-and no value is ever repeated in it: one of them is a secret.
+Every mistake is reported in one error, by variable name. The error never repeats a value,
+because one of them is a secret.
 """
 
 import hashlib
@@ -22,18 +22,18 @@ from geekai_video_mcp.domain.lifecycle import Media
 from geekai_video_mcp.errors import ConfigError
 
 GEEKAI_URL: Final = "https://geekai.co/api/v1"
-"""The entry in China; https://geekai.dev/api/v1 is the one overseas. Read 2026-11-22."""
+"""GeekAI's address in China; overseas it is https://geekai.dev/api/v1. Read 2026-11-22."""
 SANDBOX_URL: Final = "https://sandbox.invalid/api/v1"
-"""The in-process sandbox: a name that RFC 2606 keeps from ever existing."""
+"""The in-process sandbox: RFC 2606 reserves the name, so it never resolves."""
 FREE_MODEL: Final = "cogvideox-flash"
 """Free of charge by GeekAI's reference page, read 2026-11-22."""
 FREE_IMAGE_MODEL: Final = "cogview-3-flash"
 """Free of charge by GeekAI's image guide, read 2026-11-22."""
 SANDBOX_MODEL: Final = "sandbox"
 CONFIRM_ALWAYS: Final = -1.0
-"""CNY below every price: whatever would be paid for is asked about."""
+"""CNY, below every price: each paid request needs the user's approval."""
 MAX_COUNT_DIGITS: Final = 7
-"""Of a cap: ten million videos a day are a mistake."""
+"""Digits of a cap: ten million videos a day are a mistake."""
 
 _T = TypeVar("_T")
 _D = TypeVar("_D")
@@ -55,18 +55,17 @@ class Settings:
     """The ledger, and the sandbox's tasks. Private to the user."""
     log_level: LogLevel
     image_dirs: tuple[Path, ...] = ()
-    """Where pictures may be read from, beside `output_dir`."""
+    """Where pictures may be read from, in addition to `output_dir`."""
     max_videos_per_day: int = 50
     """In any 24 hours; the sandbox is exempt."""
     max_in_flight: int = 10
     """At the same time; the sandbox is exempt."""
-
     confirm_above: float | None = None
-    """CNY above which a person is asked before paying, unknown prices included; None: never."""
+    """CNY above which, as for an unknown price, the user has to approve a request; None: never."""
 
     @property
     def limits(self) -> Limits | None:
-        """The caps on what may be spent; None where nothing can be."""
+        """The caps on paid requests; None for the sandbox, which costs nothing."""
         if self.sandbox:
             return None
         return Limits(per_day=self.max_videos_per_day, in_flight=self.max_in_flight)
@@ -79,13 +78,13 @@ class Settings:
 
     @property
     def sandbox(self) -> bool:
-        """Whether the service is the one in this process."""
+        """Whether the service is the sandbox in this process."""
         return self.base_url == SANDBOX_URL
 
     @property
     def account(self) -> str:
-        """Which service and which key a task belongs to; never the key."""
-        if self.api_key is None or self.sandbox:  # which is the same for everyone
+        """Identifies the service and the key that a task belongs to, without containing the key."""
+        if self.api_key is None or self.sandbox:  # the sandbox is the same for every key
             return self.base_url
         secret = self.api_key.get_secret_value().encode()
         return f"{self.base_url}#{hashlib.sha256(secret).hexdigest()[:12]}"
@@ -97,31 +96,31 @@ class Settings:
         Raises:
             ConfigError: naming every wrong variable at once.
         """
-        reading = _EnvReader(environ)
-        key = reading.get("GEEKAI_API_KEY", _parse_key, None)
-        url = reading.get("GEEKAI_BASE_URL", _parse_base_url, GEEKAI_URL if key else SANDBOX_URL)
+        reader = _EnvReader(environ)
+        key = reader.get("GEEKAI_API_KEY", _parse_key, None)
+        url = reader.get("GEEKAI_BASE_URL", _parse_base_url, GEEKAI_URL if key else SANDBOX_URL)
         model = SANDBOX_MODEL if url == SANDBOX_URL else FREE_MODEL
         settings = cls(
             api_key=key,
             base_url=url,
-            default_model=reading.get("GEEKAI_DEFAULT_MODEL", str.strip, model),
-            output_dir=reading.get("GEEKAI_OUTPUT_DIR", _parse_folder, _default_output_dir()),
-            state_dir=reading.get("GEEKAI_STATE_DIR", _parse_folder, _default_state_dir()),
-            image_dirs=reading.get("GEEKAI_IMAGE_DIRS", _parse_folders, ()),
-            log_level=reading.get("GEEKAI_LOG_LEVEL", _parse_level, "WARNING"),
-            max_videos_per_day=reading.get(
+            default_model=reader.get("GEEKAI_DEFAULT_MODEL", str.strip, model),
+            output_dir=reader.get("GEEKAI_OUTPUT_DIR", _parse_folder, _default_output_dir()),
+            state_dir=reader.get("GEEKAI_STATE_DIR", _parse_folder, _default_state_dir()),
+            image_dirs=reader.get("GEEKAI_IMAGE_DIRS", _parse_folders, ()),
+            log_level=reader.get("GEEKAI_LOG_LEVEL", _parse_level, "WARNING"),
+            max_videos_per_day=reader.get(
                 "GEEKAI_MAX_VIDEOS_PER_DAY", _parse_count, cls.max_videos_per_day
             ),
-            max_in_flight=reading.get("GEEKAI_MAX_IN_FLIGHT", _parse_count, cls.max_in_flight),
-            confirm_above=reading.get("GEEKAI_CONFIRM", _parse_confirm, None),
+            max_in_flight=reader.get("GEEKAI_MAX_IN_FLIGHT", _parse_count, cls.max_in_flight),
+            confirm_above=reader.get("GEEKAI_CONFIRM", _parse_confirm, None),
         )
-        if reading.problems:
-            raise ConfigError(reading.problems)
+        if reader.problems:
+            raise ConfigError(reader.problems)
         return settings
 
 
 class _EnvReader:
-    """One pass over the environment, collecting what is wrong with it."""
+    """Reads variables and collects the mistakes in them."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
@@ -133,8 +132,8 @@ class _EnvReader:
             return default
         try:
             return read(value)
-        except ValueError as wrong:
-            self.problems[name] = str(wrong)
+        except ValueError as exc:
+            self.problems[name] = str(exc)
             return default
 
 
@@ -150,28 +149,28 @@ def _parse_base_url(value: str) -> str:
     if parts is None or parts.scheme not in {"https", "http"} or not parts.hostname:
         msg = f"must be an absolute URL such as {GEEKAI_URL}"
         raise ValueError(msg)
-    # Empty ones as well: the marks alone would come between the URL and its endpoints.
+    # Even an empty query or fragment: its mark would come between the URL and the endpoint.
     if "@" in parts.netloc or "?" in value or "#" in value:
-        msg = "must hold no user name, query or fragment; the key goes into GEEKAI_API_KEY"
+        msg = "must not contain a user name, query or fragment; the key belongs in GEEKAI_API_KEY"
         raise ValueError(msg)
     if parts.scheme == "http" and not is_loopback(parts.hostname):
-        msg = "must be https, or the key would travel in the clear; http is for loopback only"
+        msg = "must be https, or the key would be sent unencrypted; http is for loopback only"
         raise ValueError(msg)
     return value.rstrip("/")
 
 
 def _split_url(value: str) -> SplitResult | None:
-    """The URL's parts; None if it has none, or only after what urlsplit drops in silence."""
+    """The parts of the URL; None if it is invalid or holds characters that urlsplit drops."""
     try:
         parts = urlsplit(value)
         usable = parts.port != 0 and value.isprintable() and " " not in value
-    except ValueError:  # whose own words may repeat the whole URL
+    except ValueError:  # its message may repeat the whole URL
         return None
     return parts if usable else None
 
 
 def is_loopback(host: str) -> bool:
-    """Whether *host*, a name or an address, can only be this machine."""
+    """Whether *host*, a name or an address, is certain to be this machine."""
     if host == "localhost":
         return True
     try:
@@ -184,14 +183,14 @@ def _parse_folder(value: str) -> Path:
     try:
         path = Path(value).expanduser()
         taken = path.exists() and not path.is_dir()
-    except (OSError, RuntimeError) as exc:  # RuntimeError: there is no such user
+    except (OSError, RuntimeError) as exc:  # RuntimeError: ~user does not exist
         msg = "cannot be used; give a folder that this user may read and write"
         raise ValueError(msg) from exc
     if not path.is_absolute():
         msg = "must be an absolute path: a host may start the server from any folder"
         raise ValueError(msg)
     if taken:
-        msg = "must be a folder; there is a file of this name"
+        msg = "must be a folder, but is a file"
         raise ValueError(msg)
     return path
 

@@ -1,22 +1,22 @@
-"""Every error raised on purpose. Ask of each: who moves next?
+"""Every error raised on purpose. Each class says who has to act next.
 
 GeekAIVideoError
-├── RequestRefused        the caller: these arguments will never work, better ones will
+├── RequestRefused        the caller: these arguments will never work, others will
 ├── TaskNotFound          the caller: no such task here or at the service
-├── CapReached            time, or the operator: a cap on spending; no call passes it
-├── NotAuthorised         the operator: the key or the balance; no call fixes it
-├── StorageUnavailable    the operator: a disk or a folder that cannot be read or written
-├── LedgerTooNew          the operator: the task database is of a newer version of this server
+├── CapReached            time, or the operator: a cap on spending; no other call gets past it
+├── NotAuthorised         the operator: the key or the balance; no other call fixes it
+├── StorageUnavailable    the operator: a disk or folder cannot be read or written
+├── LedgerTooNew          the operator: the task database belongs to a newer version of this server
 ├── ServiceUnavailable    time: the same call may work later
-├── SubmissionUnknown     a person: no answer to the POST, so nobody may send it again unasked
-├── ConsentNotGiven       a person: they have to agree to a payment, and have not
-├── InvalidDecision       a person: what they decided about a task does not fit how it stands
-└── ConfigError           the operator: the environment; raised only at start-up
+├── SubmissionUnknown     a person: the POST was not answered; only they may have it sent again
+├── ConsentNotGiven       a person: they have to agree to the payment and did not
+├── InvalidDecision       a person: their decision does not fit the task's current status
+└── ConfigError           the operator: the environment variables; raised only at start-up
 
 Messages are read by models and people. Each says what happened and what to do next. An error
 on the way to a paid request also says whether money was spent, in one of the two sentences
-below, word for word; a read, or a write on this machine alone, says neither.
-Nothing from outside enters a message unless `quote` has made it data.
+below, word for word; an error of a read, or of work on this machine alone, contains neither.
+Text from outside enters a message only through `quote`, which marks it as data.
 """
 
 import unicodedata
@@ -32,17 +32,17 @@ DATABASE: Final = "The task database"
 BUSY: Final = "the task database is busy"
 
 RATE_LIMITED: Final = "rate_limited"
-"""The code of a `ServiceUnavailable` after which every process has to wait."""
+"""The code of a `ServiceUnavailable` after which every process has to pause."""
 
 QUOTE_LIMIT: Final = 300
-"""Characters of outside text that a message repeats: enough for every error sentence so far."""
+"""Characters of outside text that a message repeats: enough for every error message seen so far."""
 
 
 class GeekAIVideoError(Exception):
     """Anything this package raises on purpose; `str()` of it may be shown to anyone.
 
     `money` says what is known about the cost of the request that failed. It is None where no
-    paid request is involved, and where the code that raises cannot know that one is:
+    paid request is involved, and where the code that raises cannot know whether one is: there
     `nothing_charged` adds it.
     """
 
@@ -62,11 +62,16 @@ class GeekAIVideoError(Exception):
 
 
 class RequestRefused(GeekAIVideoError):
-    """The arguments were refused, here or by the service, before anything was charged."""
+    """The arguments were refused, here or by the service, before anything was charged.
 
-    def __init__(self, reason: str, *, code: str = "invalid_arguments") -> None:
+    `money` is None where the refused call could not have cost anything.
+    """
+
+    def __init__(
+        self, reason: str, *, code: str = "invalid_arguments", money: Money | None = NOT_CHARGED
+    ) -> None:
         remedy = "Change the call and try again."
-        super().__init__(as_sentence(reason), money=NOT_CHARGED, remedy=remedy)
+        super().__init__(as_sentence(reason), money=money, remedy=remedy)
         self.code = code
 
 
@@ -84,7 +89,7 @@ class TaskNotFound(GeekAIVideoError):
     def __init__(self, task_id: str) -> None:
         super().__init__(
             f"No task {quote(task_id, limit=64)} is known here or at the service.",
-            remedy="Use the task_id that generate_video returned, whole.",
+            remedy="Use the task_id exactly as generate_video returned it.",
         )
         self.task_id = task_id
 
@@ -99,7 +104,7 @@ class NotAuthorised(GeekAIVideoError):
 
 
 class StorageUnavailable(GeekAIVideoError):
-    """A disk failed, or another process holds the task database."""
+    """A disk failed, or another process has locked the task database."""
 
     def __init__(
         self,
@@ -131,7 +136,7 @@ class LedgerTooNew(GeekAIVideoError):
         meanwhile = " while this one was running" if was == "upgraded" else ""
         super().__init__(
             f"{DATABASE} was {was} by a newer version of this server{meanwhile}.",
-            remedy="The operator upgrades this server and starts it again.",
+            remedy="The operator has to upgrade this server and restart it.",
         )
         self.code = "ledger_too_new"
 
@@ -139,7 +144,7 @@ class LedgerTooNew(GeekAIVideoError):
 class ServiceUnavailable(GeekAIVideoError):
     """The service or the network failed in a way that charges nothing.
 
-    `retry_after_seconds` is what the service's Retry-After asks for, if it sent one.
+    `retry_after_seconds` is the value of the service's Retry-After header, if it sent one.
     """
 
     def __init__(
@@ -157,9 +162,9 @@ class ServiceUnavailable(GeekAIVideoError):
 
 
 class SubmissionUnknown(GeekAIVideoError):
-    """The request left, and no usable answer came; only a person may send it again.
+    """The request was sent, and no usable response came; only a person may have it sent again.
 
-    `raw_response` is what was received, shortened. It is recorded, and is never part of a
+    `raw_response` is the response as received, shortened. It is recorded, and never part of a
     message.
     """
 
@@ -167,7 +172,7 @@ class SubmissionUnknown(GeekAIVideoError):
         super().__init__(
             as_sentence(reason),
             money=MAYBE_CHARGED,
-            remedy="Do not send it again on your own: ask the user.",
+            remedy="Do not send it again on your own; ask the user first.",
         )
         self.code = "no_answer"
         self.raw_response = raw_response
@@ -183,7 +188,7 @@ class ConsentNotGiven(GeekAIVideoError):
 class InvalidDecision(GeekAIVideoError):
     """A person's decision about a task was refused; only the command line shows it.
 
-    It says nothing about money: what the task cost is exactly what is not known.
+    It says nothing about money, because nobody knows what the task cost.
     """
 
     def __init__(self, reason: str) -> None:
@@ -191,19 +196,19 @@ class InvalidDecision(GeekAIVideoError):
 
 
 class ConfigError(GeekAIVideoError):
-    """The environment is not usable; every mistake is in `problems`, by variable name."""
+    """The environment variables are not valid; `problems` has every mistake, by variable name."""
 
     def __init__(self, problems: dict[str, str]) -> None:
         lines = "".join(f"\n  {name}: {msg}" for name, msg in problems.items())
-        super().__init__(f"The environment is not usable:{lines}")
+        super().__init__(f"The environment variables are not valid:{lines}")
         self.problems = problems
 
 
 @contextmanager
 def nothing_charged() -> Generator[None]:
-    """Around the part of a paid request that ends before it may leave: an error there says so.
+    """Add "Nothing was charged." to errors raised inside, before a paid request could be sent.
 
-    For errors that a read raises as well, which cannot know what the read was for.
+    It is for errors that a read raises too: its code cannot know what the read was for.
     """
     try:
         yield
@@ -220,7 +225,7 @@ def nothing_charged() -> Generator[None]:
 
 def quote(text: str, *, limit: int = QUOTE_LIMIT) -> str:
     """Text from outside as data: one line, visible characters only, capped, in quotes."""
-    # A quotation mark inside would end the quotation, and the rest would look like our words.
+    # A quotation mark inside would end the quotation, and the rest would look like our own text.
     inside = sanitize(text, limit=limit).replace('"', "'")
     return f'"{inside}"'
 
@@ -238,10 +243,10 @@ def sanitize(text: str, *, limit: int = QUOTE_LIMIT) -> str:
 
 
 def as_sentence(text: str) -> str:
-    """The text with a full stop at its end, unless it ends in one or in a mark like it."""
+    """The text with a full stop at its end, unless it already ends a sentence."""
     return text if text.endswith((".", "!", "?", "。", '."')) else f"{text}."
 
 
 _SELECTORS: Final = dict.fromkeys([*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)])
-"""Variation selectors: marks by their category, invisible, and able to encode a hidden text."""
+"""Variation selectors: invisible, in the category of visible marks, and able to hide a text."""
 _HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})

@@ -67,7 +67,7 @@ def test_what_geekai_documents_as_not_taken_is_refused_with_a_way_out(
 ) -> None:
     words = refusal_of(model, image=URL, **{field: ASKED[field]})
 
-    assert f"{model} does not take {field}; " in words
+    assert f"{model} does not support {field}; " in words
     assert any(way in words for way in ("leave it out", "give ", "use "))
     assert "read 2026-11-22" in words
 
@@ -87,8 +87,8 @@ def test_no_field_is_refused_beyond_those() -> None:
 def test_all_that_is_wrong_is_said_at_once() -> None:
     words = refusal_of("cogvideox-flash", negative_prompt="rain", aspect_ratio="1:1")
 
-    assert "does not take negative_prompt; " in words
-    assert "does not take aspect_ratio; give size" in words
+    assert "does not support negative_prompt; " in words
+    assert "does not support aspect_ratio; give size" in words
 
 
 def test_a_model_that_is_offered_instead_takes_all_of_the_request() -> None:
@@ -124,12 +124,12 @@ def test_a_value_that_asks_for_no_change_is_left_out_with_a_note(
     sent, words = check_model(model, **fields)
 
     assert field not in sent
-    assert f"{field} was left out: {model} does not take it" in words
+    assert f"{field} was left out: {model} does not support it" in words
 
 
-def test_the_note_says_what_the_model_does_anyway() -> None:
-    assert "always has 5" in check_model("cogvideox-flash", duration=5)[1]
-    assert "always has true" in check_model("sora-2", with_audio=False)[1]
+def test_the_note_tells_what_the_model_does_anyway() -> None:
+    assert "always uses 5" in check_model("cogvideox-flash", duration=5)[1]
+    assert "always uses true" in check_model("sora-2", with_audio=False)[1]
     assert "always" not in check_model("jimeng_t2v_v30", fps=30)[1]
 
 
@@ -148,8 +148,8 @@ Rule = tuple[str, dict[str, Any], str, dict[str, Any]]
 CAMERA = {"extra_body": {"camera_control": {"type": "simple", "config": {"pan": 3}}}}
 BOTH = {"extra_body": {**CAMERA["extra_body"], "static_mask": URL}}
 DOCUMENTED: list[Rule] = [
-    ("vidu-2", {}, "no video from text alone", {"image": URL}),
-    ("stable-video", {}, "no video from text alone", {"image": URL}),
+    ("vidu-2", {}, "does not support text only; give an image", {"image": URL}),
+    ("stable-video", {}, "does not support text only; give an image", {"image": URL}),
     (
         "vidu-2",
         {"image": URL, "aspect_ratio": "16:9"},
@@ -192,7 +192,7 @@ WARNED: list[Rule] = [
         )
     ),
     ("kling-video-v2-6", {"with_audio": True}, "sound only with quality=pro", {"quality": "pro"}),
-    ("kling-video-v3", {"resolution": "1080P"}, "1080p is quality=pro", {"quality": "pro"}),
+    ("kling-video-v3", {"resolution": "1080P"}, "1080p only with quality=pro", {"quality": "pro"}),
     (
         "kling-video-v1",
         {"image_tail": URL, **CAMERA},
@@ -243,7 +243,7 @@ WARNED: list[Rule] = [
     (
         "MiniMax-H3",
         {"aspect_ratio": "adaptive"},
-        "from text alone MiniMax-H3 refuses",
+        "from text only, MiniMax-H3 rejects",
         {"aspect_ratio": "16:9"},
     ),
     ("MiniMax-H3", {"with_audio": False}, "always makes sound", {"with_audio": True}),
@@ -260,7 +260,7 @@ WARNED: list[Rule] = [
         {"duration": 6},
     ),
     ("viduq2-pro", {"image": URL, "image_tail": URL, "duration": 9}, "1 to 8 s", {"duration": 8}),
-    ("viduq3-pro", {"resolution": "2K"}, "2K from a picture alone", {"image": URL}),
+    ("viduq3-pro", {"resolution": "2K"}, "2K only from an image", {"image": URL}),
     (
         "doubao-seedance-1.0-lite-i2v",
         {"images": REFS, "resolution": "1080p"},
@@ -270,7 +270,7 @@ WARNED: list[Rule] = [
     (
         "doubao-seedance-1.5-pro",
         {"extra_body": {"draft": True}, "resolution": "720p"},
-        "a draft of doubao-seedance-1.5-pro has 480p",
+        "doubao-seedance-1.5-pro makes drafts only at 480p",
         {"resolution": "480p"},
     ),
     (
@@ -342,7 +342,7 @@ def test_a_value_beyond_the_table_goes_through_unchanged_with_a_word_on_it(
     sent, words = check_model(model, **fields)
 
     assert sent[field] == value
-    assert "none of those listed for" in words
+    assert "is not among the values listed for" in words
 
 
 @pytest.mark.parametrize(
@@ -364,11 +364,11 @@ def test_a_value_of_the_table_in_whatever_spelling_and_one_unknown_to_it_pass_in
 
 def test_too_many_references_are_reported() -> None:
     assert (
-        "takes up to 3 images, and 4 are given"
+        "takes up to 3 images; 4 were given"
         in check_model("veo-3.1-generate-preview", images=[URL] * 4)[1]
     )
     assert (
-        "takes up to 3 audio, and 4 are given"
+        "takes up to 3 audio; 4 were given"
         in check_model("doubao-seedance-2.0", audio=[URL] * 4)[1]
     )
     assert "images" not in check_model("wan2.6-r2v", images=[URL] * 9)[1]  # how many is not known
@@ -382,9 +382,14 @@ def test_a_list_where_one_picture_is_documented_is_reported() -> None:
 def test_a_prompt_longer_than_the_model_reads_is_reported_with_the_consequence() -> None:
     words = "; ".join(check_request({"model": "wanx2.1-t2v-plus", "prompt": "x" * 801}).warnings)
 
-    assert "has 801 characters, and wanx2.1-t2v-plus takes 800; what is longer is cut" in words
+    assert (
+        "has 801 characters; wanx2.1-t2v-plus takes up to 800; longer prompts are silently" in words
+    )
     assert check_request({"model": "wanx2.1-t2v-plus", "prompt": "x" * 800}).warnings == ()
-    assert "takes 512 (" in check_request({"model": "cogvideox-3", "prompt": "x" * 513}).warnings[0]
+    assert (
+        "takes up to 512 ("
+        in check_request({"model": "cogvideox-3", "prompt": "x" * 513}).warnings[0]
+    )
 
 
 def test_a_model_that_needs_a_picture_says_so() -> None:
@@ -442,7 +447,7 @@ def test_a_slip_of_the_pen_gets_the_three_nearest_names(slip: str, meant: str) -
     sent, words = check_model(slip, duration=5)
 
     assert sent == {"duration": 5}
-    assert f'"{slip}" is no model known here; nearest are ' in words
+    assert f'unknown model "{slip}"; the closest are ' in words
     assert meant in nearest_models(slip)
     assert all(name in words for name in nearest_models(slip))
     assert len(nearest_models(slip)) == 3
@@ -472,7 +477,9 @@ def test_a_name_that_the_service_does_not_list_either_is_refused_with_the_neares
 
     assert NOT_CHARGED in caught.value.message
     assert caught.value.code == "unknown_model"
-    assert "nearest are kling-video-v4, kling-video-v2-6, cogvideox-flash" in caught.value.message
+    assert (
+        "the closest are kling-video-v4, kling-video-v2-6, cogvideox-flash" in caught.value.message
+    )
 
 
 def test_a_new_model_of_the_services_passes_in_silence() -> None:

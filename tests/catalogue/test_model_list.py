@@ -124,7 +124,7 @@ def test_a_card_names_fields_as_a_request_does() -> None:
 
 
 def test_a_card_of_no_model_names_the_nearest() -> None:
-    with pytest.raises(RequestRefused, match="nearest are kling-video-v2-6"):
+    with pytest.raises(RequestRefused, match="the closest are kling-video-v2-6"):
         model_details("kling-v2-6", None)
 
 

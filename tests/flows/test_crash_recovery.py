@@ -50,7 +50,7 @@ async def test_a_request_that_was_under_way_is_unknown_and_stays_unsent(world: W
     assert structured(shown)["error"]["code"] == "orphaned"
     assert structured(shown)["error"]["message"] == (
         "The server ended while the request was being sent. It may have been charged."
-        " Do not send it again on your own: ask the user."
+        " Do not send it again on your own; ask the user first."
     )
 
 

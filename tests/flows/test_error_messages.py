@@ -5,6 +5,8 @@ from typing import Any
 import httpx
 import pytest
 
+from geekai_video_mcp.server import TOOLS
+from geekai_video_mcp.server.tool import ToolSpec
 from support.fake_geekai import KEY, always_answer, api_error
 from support.world import World, call, structured, text
 
@@ -45,6 +47,33 @@ async def test_bad_arguments_get_one_line_that_names_them(
         assert name in text(refused)
     assert not alive.is_error
     assert world.service.charges == ["still here"]
+
+
+WRONG_FOR_EVERY_TOOL: dict[str, Any] = {"no_such_argument": 1}
+WRONG: dict[str, list[dict[str, Any]]] = {
+    "generate_video": [{"prompt": ""}, {"prompt": "x", "model": 7}],
+    "generate_image": [{"prompt": ""}, {"prompt": "x", "strength": 2}],
+    "get_video_task": [{}, {"task_id": ""}, {"task_id": "t", "wait_seconds": 46}],
+    "list_video_tasks": [{"status": "sleeping"}, {"limit": 0}],
+    "list_video_models": [{"seconds": 0}, {"model": ""}, {"model": "no-such-model"}],
+}
+"""By tool: arguments that it refuses."""
+
+
+@pytest.mark.parametrize("spec", TOOLS, ids=lambda spec: spec.name)
+async def test_bad_arguments_are_answered_with_a_word_on_money_by_paid_tools_alone(
+    world: World, spec: ToolSpec[Any]
+) -> None:
+    free = bool(spec.annotations.read_only_hint)
+    async with world.client() as client:
+        for arguments in (WRONG_FOR_EVERY_TOOL, *WRONG[spec.name]):
+            refused = await call(client, spec.name, **arguments)
+
+            assert refused.is_error
+            assert "Change the call and try again." in text(refused)
+            assert text(refused).count(MONEY[0]) == (0 if free else 1)
+            assert MONEY[1] not in text(refused)
+    assert world.service.charges == []
 
 
 @pytest.mark.parametrize(

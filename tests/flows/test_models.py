@@ -26,7 +26,7 @@ async def test_what_geekai_documents_as_refused_is_never_sent(world: World) -> N
 
     assert refused.is_error
     assert foreseen.is_error
-    assert "cogvideox-flash does not take duration; leave it out" in text(refused)
+    assert "cogvideox-flash does not support duration; leave it out" in text(refused)
     assert "Nothing was charged." in text(refused)
     assert world.service.requests == []
 
@@ -206,7 +206,7 @@ async def test_a_name_that_neither_side_knows_is_refused_once_the_service_has_sa
         sent = await call(client, "generate_video", **arguments)
 
     assert refused.is_error
-    assert '"kling-v4" is no model known here; nearest are kling-video-v4' in text(refused)
+    assert 'unknown model "kling-v4"; the closest are kling-video-v4' in text(refused)
     assert not sent.is_error
     assert world.service.charges == ["a fox"]
 
@@ -233,7 +233,7 @@ async def test_the_services_refusal_of_a_wrong_name_gets_the_nearest_ones(world:
         known = await call(client, "generate_video", prompt="a fox", model="kling-video-v3")
 
     assert refused.is_error
-    assert "nearest are kling-video-v2-6, " in structured(refused)["next_step"]
+    assert "the closest are kling-video-v2-6, " in structured(refused)["next_step"]
     assert "nearest" not in structured(known)["next_step"]
 
 
@@ -252,9 +252,9 @@ async def test_model_details_show_all_about_one_model(world: World) -> None:
         wrong = await call(client, "list_video_models", model="MiniMax-H4")
 
     assert structured(shown)["card"]["model"] == "MiniMax-H3"
-    assert "takes up to 12 media in all" in text(shown)
+    assert "takes up to 12 media in total" in text(shown)
     assert wrong.is_error
-    assert "nearest are MiniMax-H3" in text(wrong)
+    assert "the closest are MiniMax-H3" in text(wrong)
 
 
 async def test_the_sandbox_is_not_asked_what_geekai_has(world: World) -> None:

@@ -128,7 +128,7 @@ async def test_a_name_that_the_service_does_not_know_is_repeated_as_far_as_it_he
     async with world.resolver() as resolver:
         reason = await refusal_of(resolver.attach(task_id, LONG))
 
-    assert reason == f"GeekAI knows no task {CUT} of this key. Nothing was changed."
+    assert reason == f"GeekAI knows no task {CUT} for this key. Nothing was changed."
 
 
 async def test_a_task_that_nobody_knows_is_said_to_be_unknown(world: World) -> None:
@@ -156,7 +156,7 @@ async def test_one_video_is_attached_to_one_task_by_two_people_at_once(world: Wo
         people.start_soon(attach, second)
 
     (reason,) = refused
-    assert "here already" in reason
+    assert "already belongs to task" in reason
     bearers = [task.id for task in (await all_tasks(world)).values() if task.provider_task_id]
     assert len(bearers) == 1
     assert bearers[0] in reason
@@ -192,8 +192,8 @@ async def test_a_video_that_was_taken_in_already_is_not_attached_as_well(world: 
         reason = await refusal_of(resolver.attach(task_id, LONG))
 
     assert reason == (
-        f"{CUT} is task {taken_in['task_id']} here already; if that is its video,"
-        " give this one up with --abandon. Nothing was changed."
+        f"{CUT} already belongs to task {taken_in['task_id']}; if that is the right one,"
+        " mark this one abandoned with --abandon. Nothing was changed."
     )
 
 
@@ -210,7 +210,7 @@ async def test_a_task_that_the_service_has_named_takes_no_other_name(world: Worl
         again = await resolver.attach(task_id, LONG)
         assert (await resolver.abandon(other)).status is Status.ABANDONED
 
-    assert reason == f"GeekAI knows it as {CUT} already. Nothing was changed."
+    assert reason == f"The task is already GeekAI's task {CUT}. Nothing was changed."
     assert again.status is Status.RUNNING
 
 
@@ -243,7 +243,7 @@ async def test_an_abandoned_task_is_shown_as_such_and_nothing_is_sent_or_polled(
     assert structured(shown)["error"]["code"] == "abandoned"
     assert "It may have been charged." in text(shown)
     assert given_up.error_message == (
-        "A person has given it up, its outcome unknown. It may have been charged."
+        "Abandoned by the user; the outcome is unknown. It may have been charged."
     )
     assert len(world.service.requests) == 1
 
@@ -456,8 +456,9 @@ async def test_a_task_made_elsewhere_has_no_request_to_send_again(world: World) 
     async with world.resolver() as resolver:
         reason = await refusal_of(resolver.supersede(stranger.id))
 
-    expected = "It was made elsewhere, so its request is not known here. Nothing was changed."
-    assert reason == expected
+    assert reason == (
+        "The task was created elsewhere, so its request is not known here. Nothing was changed."
+    )
     assert world.service.requests == []
 
 
@@ -475,11 +476,11 @@ async def test_only_an_unknown_outcome_is_for_a_person_to_decide(world: World, s
             await refusal_of(resolver.supersede(started["task_id"])),
         ]
 
-    only = f"It is {status}, and only an unknown outcome"
+    only = f"The task is {status}; only an unknown outcome"
     assert reason == [
         f"{only} can be attached. Nothing was changed.",
-        f"{only} is for a person to decide. Nothing was changed.",
-        f"{only} is for a person to decide. Nothing was changed.",
+        f"{only} can be resolved. Nothing was changed.",
+        f"{only} can be resolved. Nothing was changed.",
     ]
     assert await all_tasks(world) == before
     assert len(world.service.requests) == request_count

@@ -17,7 +17,7 @@ from support.world import World, call, structured, text
 
 REFUSED = (
     "The task database was upgraded by a newer version of this server while this one was running."
-    " Nothing was charged. The operator upgrades this server and starts it again."
+    " Nothing was charged. The operator has to upgrade this server and restart it."
 )
 
 

@@ -1,4 +1,4 @@
-"""Whether a request becomes a new task: duplicates return the earlier task, and caps hold. Pure.
+"""Whether a request becomes a new task: duplicates return the earlier task, and caps apply. Pure.
 
 `admit` is passed to the ledger, which calls it inside the transaction that records the new task.
 So of several processes with the same request at once, one records it and the others find it,
@@ -109,11 +109,13 @@ def find_duplicate(task: Task, existing: ExistingTasks, *, at: float) -> Task | 
         return existing.same_key
     if task.idempotency_key is not None:  # a new key asks explicitly for a new task
         return None
-    return next((each for each in existing.same_fingerprint if _undelivered(each, at=at)), None)
+    return next(
+        (each for each in existing.same_fingerprint if _may_be_undelivered(each, at=at)), None
+    )
 
 
-def _undelivered(earlier: Task, *, at: float) -> bool:
-    """Whether its caller may not know the result yet, so that the same request is a retry."""
+def _may_be_undelivered(earlier: Task, *, at: float) -> bool:
+    """Whether its caller may not have the result yet, which makes the same request a retry."""
     if earlier.status is Status.UNKNOWN or earlier.delivered_at is None:
         return True  # only a person may repeat an unknown outcome, however often it was delivered
     if earlier.status is Status.FAILED:

@@ -1,8 +1,8 @@
 """What a content filter objects to, read from the codes of GeekAI's models. Pure.
 
-A caller can mend a refusal only by knowing whether the prompt or a picture caused it. The
+A caller can fix a refusal only if it knows whether the prompt or a picture caused it. The
 codes are the makers' own, which GeekAI passes on; code and message are shown verbatim beside
-what is said here. Sources, read 2026-11-22: docs.bigmodel.cn (Zhipu 1301), Kling's API
+the advice given here. Sources, read 2026-11-22: docs.bigmodel.cn (Zhipu 1301), Kling's API
 reference (1301), docs.byteplus.com/docs/ModelArk/1299023 (Seedance), Alibaba Cloud Model
 Studio's error codes (Wan), ai.google.dev on Veo (a job that is done and holds no video).
 """
@@ -32,16 +32,15 @@ _BY_PREFIX: Final = {
     "content_filter": _EITHER,
 }
 _FILTER_WORDS: Final = ("sensitive", "risk")
-"""One of these stands in every code of Ark that begins with what was judged."""
+"""Every code of Ark that begins with "input" or "output" contains one of these words."""
 _BY_CODE: Final = {"1301": _EITHER, "no_output": _RESULT}
 
 
 def advice(code: str | None) -> str | None:
-    """What to change, if *code* is a content filter's; None for every other code."""
-    word = (code or "").strip().lower()
-    if word in _BY_CODE:
-        return _BY_CODE[word]
-    judged = word.startswith(("input", "output"))
-    if judged and not any(name in word for name in _FILTER_WORDS):
+    """What to change if *code* comes from a content filter; None for every other code."""
+    key = (code or "").strip().lower()
+    if key in _BY_CODE:
+        return _BY_CODE[key]
+    if key.startswith(("input", "output")) and not any(word in key for word in _FILTER_WORDS):
         return None
-    return next((text for prefix, text in _BY_PREFIX.items() if word.startswith(prefix)), None)
+    return next((text for prefix, text in _BY_PREFIX.items() if key.startswith(prefix)), None)

@@ -1,4 +1,4 @@
-"""Which hosts are on the open internet, as far as a name or an address tells. Pure: no lookup."""
+"""Whether a host may be publicly reachable, by its name or address alone. Pure: no DNS lookup."""
 
 import ipaddress
 import re
@@ -6,11 +6,11 @@ import unicodedata
 from typing import Final
 
 _UNICAST: Final = ipaddress.ip_network("2000::/3")
-"""All of IPv6 that is public. `is_global` alone lets others through: 64:ff9b::/96 (NAT64),
-::/96 and ::ffff:0:0:0/96 (any IPv4 address in disguise), fec0::/10 (sites)."""
+"""All of IPv6 that is public. `is_global` alone also accepts 64:ff9b::/96 (NAT64), ::/96 and
+::ffff:0:0:0/96 (any IPv4 address, embedded), fec0::/10 (site-local addresses)."""
 _NOT_PUBLIC: Final = (
-    ipaddress.ip_network("2002::/16"),  # 6to4: any IPv4 address in disguise
-    ipaddress.ip_network("192.0.0.0/24"),  # a cloud's metadata service among them
+    ipaddress.ip_network("2002::/16"),  # 6to4: any IPv4 address, embedded
+    ipaddress.ip_network("192.0.0.0/24"),  # includes a cloud's metadata service
 )
 
 _LABEL: Final = re.compile(r"[\w-]{1,63}")
@@ -19,21 +19,21 @@ _NUMBER: Final = re.compile(r"\d+|0x[0-9a-f]*")
 
 _PRIVATE: Final = frozenset(
     {
-        # Kept from the public root: RFC 6761, 6762, 7686 and 8375; ICANN, 2024-07-29 (internal).
+        # Never in the public root: RFC 6761, 6762, 7686 and 8375; ICANN, 2024-07-29 (internal).
         *("localhost", "local", "onion", "home.arpa", "internal", "invalid", "test"),
         # Not in the public root and used inside networks (RFC 6762, appendix G).
         *("intranet", "private", "corp", "home", "lan", "localdomain"),
-        # Public names that lead to this machine or to any address named in them.
+        # Public names that resolve to this machine or to any address written in them.
         *("localtest.me", "lvh.me", "nip.io", "sslip.io", "xip.io"),
-        # Metadata services of clouds that have a public name as well.
+        # Clouds' metadata services with a public name.
         *("metadata.goog", "metadata.tencentyun.com"),
     }
 )
-"""Names that are inside some network, with everything below them."""
+"""Names of hosts inside private networks; their subdomains are private too."""
 
 
 def is_public(address: str) -> bool:
-    """Whether *address* can only be a host on the open internet."""
+    """Whether *address* can only be a publicly reachable host."""
     ip = ipaddress.ip_address(address)
     if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped:
         ip = ip.ipv4_mapped
@@ -44,12 +44,12 @@ def is_public(address: str) -> bool:
 
 
 def may_be_public(host: str) -> bool:
-    """Whether *host*, as `urlsplit` gives it, may be on the open internet.
+    """Whether *host*, as `urlsplit` gives it, may be publicly reachable.
 
-    A public address counts in its plain spelling alone: the others are read differently
-    by different programs, and nobody means them well.
+    A public address is accepted only in its canonical form: programs disagree on how to read the
+    other forms, which mostly serve to get around checks like this one.
     """
-    # As IDNA reads it: ①②⑦ are digits, and 。 is a dot.
+    # Normalized as IDNA does: ①②⑦ are digits, and 。 is a dot.
     name = unicodedata.normalize("NFKC", host).replace("。", ".").lower().removesuffix(".")
     labels = name.split(".")
     if ":" in name or _NUMBER.fullmatch(labels[-1]):

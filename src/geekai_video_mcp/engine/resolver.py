@@ -1,7 +1,7 @@
-"""What a person decides about an outcome that nobody knows: attach, abandon, send again.
+"""A person's decision about a task whose outcome is unknown: attach, abandon or send again.
 
-No tool leads here. Each decision is one transaction that looks at the task as it stands
-then, so of two people who decide at once, the second is told what the first did.
+No tool calls this. Each decision is one transaction that reads the task's current status, so if
+two people decide at once, the second gets an error that says what the first did.
 """
 
 from dataclasses import replace
@@ -25,88 +25,89 @@ from geekai_video_mcp.errors import (
 
 
 class Resolver:
-    """Carries out what a person has decided."""
+    """Carries out a person's decision."""
 
     def __init__(self, context: EngineContext) -> None:
         self._context = context
         self._submitter = Submitter(context)
 
     async def attach(self, task_id: str, provider_task_id: str) -> Task:
-        """Take the service's task of this id for the task whose outcome nobody knew. Free.
+        """Link the task whose outcome is unknown to the service's task of this id. Free.
 
-        An abandoned one may be found after all. It is followed from then on by any server.
+        The task may be abandoned already. From then on any server with this key polls it.
 
         Raises:
             InvalidDecision: the task, or the id, does not allow it.
-            NotAuthorised, ServiceUnavailable: the service could not be asked.
+            NotAuthorised, ServiceUnavailable: the service's task could not be read.
         """
-        means = self._context
+        context = self._context
         task = await self._require(task_id)
-        _check_attachable(task, provider_task_id, None, account=means.account)
+        _check_attachable(task, provider_task_id, None, account=context.account)
         try:
-            outside = await means.connections()
-            seen = await outside.client.get_task(task.media, provider_task_id)
+            connections = await context.connections()
+            observation = await connections.client.get_task(task.media, provider_task_id)
         except TaskNotFound as exc:
-            msg = f"GeekAI knows no task {quote(provider_task_id, limit=64)} of this key"
+            msg = f"GeekAI knows no task {quote(provider_task_id, limit=64)} for this key"
             raise InvalidDecision(msg) from exc
-        # By the name that the person gave: an answer may leave it out.
-        seen = replace(seen, provider_task_id=provider_task_id)
+        # The id that the person gave, because the response may leave it out.
+        observation = replace(observation, provider_task_id=provider_task_id)
 
-        def attached(task: Task, bearer: Task | None) -> Task:
-            _check_attachable(task, provider_task_id, bearer, account=means.account)
-            return advance(task, seen)
+        def check_and_attach(task: Task, current_holder: Task | None) -> Task:
+            _check_attachable(task, provider_task_id, current_holder, account=context.account)
+            return advance(task, observation)
 
-        return await means.ledger.assign_provider_id(task_id, provider_task_id, attached)
+        return await context.ledger.assign_provider_id(task_id, provider_task_id, check_and_attach)
 
     async def abandon(self, task_id: str) -> Task:
-        """Give the task up; needs no service. A late answer to its own request still counts.
+        """Mark the task abandoned; sends nothing. A late response to its request still counts.
 
         Raises:
             InvalidDecision: its outcome is not unknown.
         """
         at = self._context.clock()
-        return await self._context.change(task_id, lambda task: _abandoned(task, at=at))
+        return await self._context.change(task_id, lambda task: _abandon(task, at=at))
 
     async def supersede(self, task_id: str) -> Task:
-        """Give the task up and record a new one for the same request, which nobody has sent yet.
+        """Abandon the task and record a new one for the same request, which is not sent yet.
 
-        Should this process die before `send`, any server does it, once, as for every intent.
+        If this process dies before `send`, a server sends it, once, as it does every `intended`
+        task.
 
         Raises:
             InvalidDecision: its outcome is not unknown, so it was decided before; or it was
-                answered once, and its pictures are kept no longer.
-            CapReached: no further video may be asked for now; nothing has changed.
+                accepted once, and its pictures are no longer stored.
+            CapReached: no further video may be requested now; nothing has changed.
         """
-        means, at = self._context, self._context.clock()
+        context, at = self._context, self._context.clock()
 
-        def superseded(task: Task) -> tuple[Task, Task]:
-            if task.account != means.account:
+        def abandon_and_replace(task: Task) -> tuple[Task, Task]:
+            if task.account != context.account:
                 raise InvalidDecision(_OTHER_ACCOUNT)
             if not task.request:
-                msg = "It was made elsewhere, so its request is not known here"
+                msg = "The task was created elsewhere, so its request is not known here"
                 raise InvalidDecision(msg)
             new = new_task(
                 request=task.request,
                 media=task.media,
                 account=task.account,
-                owner=means.processes.own_id,
+                owner=context.processes.own_id,
                 at=at,
                 idempotency_key=task.idempotency_key,
                 variation=task.variation,
             )
-            return _abandoned(task, at=at, replacement=new), new
+            return _abandon(task, at=at, replacement=new), new
 
-        def within_caps(beside: ExistingTasks) -> None:
-            if means.limits is not None:
-                check_caps(beside, means.limits)
+        def check_limits(existing: ExistingTasks) -> None:
+            if context.limits is not None:
+                check_caps(existing, context.limits)
 
-        return await means.ledger.supersede(task_id, superseded, within_caps)
+        return await context.ledger.supersede(task_id, abandon_and_replace, check_limits)
 
     async def send(self, task: Task) -> Task:
-        """Send what `supersede` recorded, and wait for the answer. Costs money, at most once.
+        """Send the task that `supersede` recorded and wait for the response. Paid at most once.
 
         Raises:
-            StorageUnavailable: the disk failed, before or after it was sent; it says which.
+            StorageUnavailable: the disk failed; its message says whether the request had been sent.
         """
         call = PendingSubmission(task.request)
         async with anyio.create_task_group() as sending:
@@ -136,38 +137,40 @@ class Resolver:
 
 
 _OTHER_ACCOUNT: Final = (
-    "It belongs to another service or key; set the GEEKAI_BASE_URL and GEEKAI_API_KEY it was"
-    " made with"
+    "The task belongs to another service or key; set the GEEKAI_BASE_URL and GEEKAI_API_KEY that"
+    " it was created with"
 )
 
 
-def _abandoned(task: Task, *, at: float, replacement: Task | None = None) -> Task:
-    """The task as a person leaves it who gives up knowing."""
+def _abandon(task: Task, *, at: float, replacement: Task | None = None) -> Task:
+    """The task as abandoned; the same request may have become *replacement*."""
     if task.status is not Status.UNKNOWN:
-        msg = f"It is {task.status.value}, and only an unknown outcome is for a person to decide"
+        msg = f"The task is {task.status.value}; only an unknown outcome can be resolved"
         raise InvalidDecision(msg)
     again = f" The same request became task {replacement.id}." if replacement else ""
-    words = f"A person has given it up, its outcome unknown. {MAYBE_CHARGED}{again}"
-    gone = Observation(status=Status.ABANDONED, at=at, error_code="abandoned", error_message=words)
-    # Its key is the next request's: a late answer must not find it taken.
-    return replace(advance(task, gone), idempotency_key=None)
+    message = f"Abandoned by the user; the outcome is unknown. {MAYBE_CHARGED}{again}"
+    abandoned = Observation(
+        status=Status.ABANDONED, at=at, error_code="abandoned", error_message=message
+    )
+    # The next request takes over its key, so a late response to this one meets no conflict.
+    return replace(advance(task, abandoned), idempotency_key=None)
 
 
 def _check_attachable(
     task: Task, provider_task_id: str, current_holder: Task | None, *, account: str
 ) -> None:
-    """Raise if the task may not be given this id, which *bearer* has if anyone does."""
+    """Raise if the task may not get this id; *current_holder* is the task that has it, if any."""
     if task.account != account:
         raise InvalidDecision(_OTHER_ACCOUNT)
     if task.status not in UNRESOLVED:
-        msg = f"It is {task.status.value}, and only an unknown outcome can be attached"
+        msg = f"The task is {task.status.value}; only an unknown outcome can be attached"
         raise InvalidDecision(msg)
     if task.provider_task_id not in {None, provider_task_id}:
-        msg = f"GeekAI knows it as {quote(str(task.provider_task_id), limit=64)} already"
+        msg = f"The task is already GeekAI's task {quote(str(task.provider_task_id), limit=64)}"
         raise InvalidDecision(msg)
     if current_holder is not None:
         msg = (
-            f"{quote(provider_task_id, limit=64)} is task {current_holder.id} here already; if"
-            " that is its video, give this one up with --abandon"
+            f"{quote(provider_task_id, limit=64)} already belongs to task {current_holder.id}; if"
+            " that is the right one, mark this one abandoned with --abandon"
         )
         raise InvalidDecision(msg)

@@ -1,4 +1,4 @@
-"""The MCP server: everything it offers, in visible tables. Importing opens nothing."""
+"""The MCP server: everything that it offers, in tables. Importing this module opens nothing."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -97,12 +97,12 @@ TOOLS: Final[tuple[ToolSpec[Any], ...]] = (
     ),
 )
 LIST_TTL_MS: Final = 3_600_000
-"""Milliseconds a client may keep a list that only changes with the program."""
+"""Milliseconds for which a client may cache a list that only changes with the program."""
 _STATIC_LIST: Final = CacheHint(ttl_ms=LIST_TTL_MS, scope="public")
 
 
 def build_server(open_app: AppFactory) -> MCPServer[App]:
-    """A server that opens what it works with when it starts."""
+    """A server that opens its `App` when it starts and closes it when it ends."""
 
     @asynccontextmanager
     async def lifespan(_: MCPServer[App]) -> AsyncGenerator[App]:

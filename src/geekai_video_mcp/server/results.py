@@ -1,4 +1,4 @@
-"""A task as a tool result; also what resources and the Tasks extension show of one."""
+"""A task as a tool result, which resources and the Tasks extension show as well."""
 
 import base64
 from contextlib import suppress
@@ -34,7 +34,7 @@ def text_result(
 
 def task_view(app: App, task: Task) -> views.VideoTask:
     """*task* as `get_video_task` shows it now."""
-    # By the task and not by the server: one ledger may hold previews and paid videos.
+    # Decided by the task, not by the server: one ledger may hold previews and paid videos.
     sandbox = task.account == SANDBOX_URL
     same_account = task.account == app.engine.account
     return views.video_task(task, at=app.clock(), sandbox=sandbox, same_account=same_account)
@@ -64,11 +64,11 @@ def resource_link(task: Task) -> ResourceLink:
     """A link to the task's file, or to the task while there is none."""
     sandbox = task.account == SANDBOX_URL
     linked = file_resource(task, sandbox=sandbox) or task_resource(task, sandbox=sandbox)
-    # The result around it describes the task; the conversation pays for every word.
+    # The result around it already describes the task, and every word costs tokens.
     return ResourceLink(**asdict(replace(linked, description=None)))
 
 
 async def mark_delivered(app: App, task: Task) -> None:
-    """Record that a caller was shown how the task ended, if it has."""
-    with suppress(GeekAIVideoError):  # unrecorded, a repeat of the request finds it once more
+    """Record that a caller got the final result of the task, if it has ended."""
+    with suppress(GeekAIVideoError):  # if this fails, a repeated request returns the task again
         await app.engine.mark_delivered(task)

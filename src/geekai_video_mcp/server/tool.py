@@ -1,7 +1,7 @@
-"""A tool as a value: its name, arguments, result and handler; and how the SDK is given one.
+"""The definition of a tool: its name, arguments, result and handler; and the SDK's tool from it.
 
-Errors are turned into tool results here and nowhere else: ours become a result with `isError`,
-and every other kind is a fault of ours whose text the SDK withholds.
+Errors are turned into tool results here and nowhere else: a `GeekAIVideoError` becomes a result
+with `isError`; any other exception is a bug, and the SDK withholds its text.
 """
 
 from collections.abc import Awaitable, Callable
@@ -31,12 +31,12 @@ Answer = CallToolResult | InputRequiredResult
 Handler = Callable[[A, "Context[App]"], Awaitable[Answer]]
 
 RESOURCE_LINKS_SINCE: Final = "2025-06-18"
-"""The revision that brought links into results; an older client may fail on one."""
+"""The revision that introduced links in results; an older client may fail on one."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ToolSpec(Generic[A]):
-    """Everything that is published of a tool, and the function that carries it out."""
+    """Everything that is published about a tool, and the function that handles its calls."""
 
     name: str
     title: str
@@ -53,7 +53,7 @@ class ToolSpec(Generic[A]):
             try:
                 service_url = app_of(ctx).media.service_url
                 args = self.arguments.parse(arguments, service_url=service_url)
-                return _for_revision(await self.handler(args, ctx), ctx.protocol_version)
+                return _drop_unsupported_links(await self.handler(args, ctx), ctx.protocol_version)
             except GeekAIVideoError as exc:
                 return CallToolResult(content=[TextContent(text=exc.message)], is_error=True)
 
@@ -75,12 +75,12 @@ class ToolSpec(Generic[A]):
 
 
 def app_of(ctx: "Context[App]") -> App:
-    """What the server of this call has opened."""
+    """The `App` of the server that handles this call."""
     return ctx.request_context.lifespan_context
 
 
 class _PassThroughArgs(ArgModelBase):
-    """Passes the arguments on unchecked: `Arguments.parse` checks them, in words of ours."""
+    """Passes the arguments on unvalidated: `Arguments.parse` validates them with our messages."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -88,8 +88,8 @@ class _PassThroughArgs(ArgModelBase):
         return {"arguments": dict(self.__pydantic_extra__ or {})}
 
 
-def _for_revision(result: Answer, revision: str | None) -> Answer:
-    """*result* without what the client's revision of the protocol does not know."""
+def _drop_unsupported_links(result: Answer, revision: str | None) -> Answer:
+    """*result* without resource links if the client's revision of the protocol has none."""
     if isinstance(result, CallToolResult) and (revision or "") < RESOURCE_LINKS_SINCE:
         result.content = [one for one in result.content if not isinstance(one, ResourceLink)]
     return result

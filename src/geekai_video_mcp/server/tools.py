@@ -1,4 +1,4 @@
-"""The handlers of the tools: each calls the engine and returns a result. Thin."""
+"""The handlers of the tools: each calls the engine and turns what it returns into a result."""
 
 from collections.abc import Mapping
 from contextlib import aclosing, suppress
@@ -33,7 +33,7 @@ ANSWER_DEADLINE: Final = 18.0
 
 
 async def generate(args: Generate, ctx: "Context[App]") -> Answer:
-    """Submit; with `async` false, wait as well; with `dry_run` true, neither."""
+    """Submit the request, and wait if `async` is false; with `dry_run`, only describe it."""
     app, started, task_id = app_of(ctx), anyio.current_time(), None
     key, variation = args.idempotency_key, args.variation
     with nothing_charged():
@@ -42,15 +42,15 @@ async def generate(args: Generate, ctx: "Context[App]") -> Answer:
         )
         checked = await _check_catalogue(app.engine, request, key=key, variation=variation)
     request, warnings = request.with_body(checked.body), checked.warnings
-    forecast = partial(app.engine.forecast, request, idempotency_key=key, variation=variation)
+    make_forecast = partial(app.engine.forecast, request, idempotency_key=key, variation=variation)
     if args.dry_run:
-        found = await forecast()
-        view = views.dry_run(found, sandbox=app.engine.account == SANDBOX_URL, warnings=warnings)
+        forecast = await make_forecast()
+        view = views.dry_run(forecast, sandbox=app.engine.account == SANDBOX_URL, warnings=warnings)
         return results.text_result(view, views.dry_run_text(view, args.media))
     if app.confirm_above is not None and app.engine.account != SANDBOX_URL:
         with nothing_charged():
-            found = await forecast()
-        task_id = await request_consent(ctx, found, warnings, above=app.confirm_above)
+            forecast = await make_forecast()
+        task_id = await request_consent(ctx, forecast, warnings, above=app.confirm_above)
         if isinstance(task_id, InputRequiredResult):
             return task_id
         started = anyio.current_time()  # the user's time to answer is not counted as waiting
@@ -59,10 +59,10 @@ async def generate(args: Generate, ctx: "Context[App]") -> Answer:
         idempotency_key=key,
         variation=variation,
         task_id=task_id,
-        # Resolving pictures took its part of the caller's time.
+        # Resolving pictures has already used part of the caller's time.
         wait_seconds=min(SUBMIT_TIMEOUT, started + ANSWER_DEADLINE - anyio.current_time()),
     )
-    # Whatever fails from here on, the task is under way: its id must reach the caller.
+    # Whatever fails from here on, the task exists, and the caller must get its id.
     with suppress(GeekAIVideoError):
         if not args.async_:
             task = await _wait_for_task(app, ctx, task, ends=started + MAX_WAIT_SECONDS)
@@ -82,15 +82,15 @@ async def generate(args: Generate, ctx: "Context[App]") -> Answer:
 async def _check_catalogue(
     engine: Engine, request: GenerationRequest, *, key: str | None, variation: int | None
 ) -> catalogue.CheckedRequest:
-    """The body by what is known of its model; a repeat of what was sent is never refused."""
-    if request.media is Media.IMAGE:  # nothing is described here of the image models
+    """Check the request against the facts about its model; a duplicate is never refused."""
+    if request.media is Media.IMAGE:  # the catalogue has no image models
         return catalogue.with_general_warnings(request.body)
     try:
         live = _video_models(engine.model_list.cached())
         return catalogue.check_request(request.body, live=live)
     except RequestRefused:
-        # The catalogue may have changed since it was sent. Its caller must find the task, and
-        # not read that nothing was charged.
+        # The catalogue may have changed since the request was sent. Its caller must get the
+        # task, not an error that says that nothing was charged.
         forecast = await engine.forecast(request, idempotency_key=key, variation=variation)
         if forecast.duplicate_of is None:
             raise
@@ -98,7 +98,7 @@ async def _check_catalogue(
 
 
 async def get_video_task(args: GetVideoTask, ctx: "Context[App]") -> CallToolResult:
-    """Read the task, wait for it if asked to, and show what it made."""
+    """Read the task, wait for it if requested, and show its result."""
     app, started = app_of(ctx), anyio.current_time()
     task = await app.engine.find_or_import(args.task_id)
     task = await _wait_for_task(app, ctx, task, ends=started + args.wait_seconds)
@@ -107,19 +107,19 @@ async def get_video_task(args: GetVideoTask, ctx: "Context[App]") -> CallToolRes
 
 
 async def list_video_tasks(args: ListVideoTasks, ctx: "Context[App]") -> CallToolResult:
-    """A page of the ledger; one task more is read than shown, to know whether any follow."""
-    found = await app_of(ctx).engine.list_tasks(
+    """A page of the ledger; one more task is read than shown, to know whether more follow."""
+    tasks = await app_of(ctx).engine.list_tasks(
         limit=args.limit + 1, statuses=views.statuses_of(args.status), before=args.before
     )
-    page, more = found[: args.limit], len(found) > args.limit
+    page, more = tasks[: args.limit], len(tasks) > args.limit
     view = views.task_list(page, more=more, sandbox=SANDBOX_URL)
     return results.text_result(view, views.task_list_text(view))
 
 
 async def list_video_models(args: ListVideoModels, ctx: "Context[App]") -> CallToolResult:
-    """What the package knows, and what the service lists if there is a key to ask with."""
+    """The models of the catalogue, and those that the service lists if there is a key."""
     engine = app_of(ctx).engine
-    # The sandbox takes every model, and lists only a few.
+    # The sandbox supports every model but lists only a few.
     sandbox = engine.account == SANDBOX_URL
     live = None if sandbox else _video_models(await engine.model_list.fetch())
     if args.model:
@@ -138,8 +138,8 @@ def _video_models(
 async def _wait_for_task(app: App, ctx: "Context[App]", task: Task, *, ends: float) -> Task:
     """The task when it settles or time is up, with progress reported every few seconds."""
     started, progress, newest = anyio.current_time(), 0.0, task
-    left = max(0.0, ends - started)  # what came before it was waiting as well
-    # Longer only while another process holds the ledger: then the newest known is returned.
+    left = max(0.0, ends - started)  # earlier steps of the call count as waiting
+    # Reached only while another process locks the ledger; then the last known state is returned.
     with anyio.move_on_after(left + LEDGER_TIMEOUT):
         async with aclosing(app.engine.follow(task.id, wait_seconds=left)) as states:
             async for newest in states:

@@ -1,4 +1,4 @@
-"""What is known of GeekAI's models, packaged with its sources, and checks by it. Pure."""
+"""The facts about GeekAI's models, with their sources, and the checks based on them. Pure."""
 
 from geekai_video_mcp.domain.catalogue.availability import (
     LiveModel,

@@ -1,7 +1,7 @@
-"""A request against what is known of its model, before it can cost anything. Pure.
+"""Checks a request against the facts about its model, before it can cost anything. Pure.
 
-Refused is what GeekAI itself documents as not taken, and nothing else. All other knowledge is
-of the makers' own APIs, or a guess: it warns, and the request goes as the caller wrote it.
+Only what GeekAI itself documents as unsupported is refused. Every other fact is about the makers'
+own APIs, or a guess: it causes a warning, and the request is sent as the caller wrote it.
 """
 
 import json
@@ -28,14 +28,14 @@ from geekai_video_mcp.domain.catalogue.facts import (
 from geekai_video_mcp.errors import RequestRefused, quote
 
 SANDBOX_MODEL: Final = "sandbox"
-"""Takes everything."""
+"""Supports everything."""
 RETRIES_WARNING: Final = (
     "retries lets GeekAI attempt a failed generation again, which may cost more"
 )
 MAX_CAMERA_MOVE: Final = 10
-"""Either way, of each of Kling's camera moves; ComfyUI's Kling schema, 2026-08-21."""
+"""Limit of each of Kling's camera moves in either direction; ComfyUI's Kling schema, 2026-08-21."""
 MAX_ALTERNATIVES: Final = 2
-"""Other models named as a way out: more would be a list to choose from again."""
+"""Other models that a message suggests; a longer list would only move the choice."""
 
 FACT_BY_FIELD: Final[Mapping[str, str]] = {
     "image": "first_frame",
@@ -53,7 +53,7 @@ FACT_BY_FIELD: Final[Mapping[str, str]] = {
     "negative_prompt": "negative_prompt",
     "watermark": "watermark",
 }
-"""By field of the request: the fact that tells what a model takes there."""
+"""For each field of the request: the fact that says what a model supports there."""
 
 _MORE_THAN: Final = re.compile(r"(\w+)>(\d+)")
 Request = Mapping[str, Any]
@@ -61,14 +61,14 @@ Request = Mapping[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class CheckedRequest:
-    """A request as it is to be sent, and what its caller should hear."""
+    """A request as it is to be sent, and the warnings for its caller."""
 
     body: dict[str, Any]
     warnings: tuple[str, ...] = ()
 
 
 def with_general_warnings(request: Request) -> CheckedRequest:
-    """The request as it is, with what holds for every model."""
+    """The request unchanged, with the warnings that apply to every model."""
     return CheckedRequest(
         body=dict(request), warnings=(RETRIES_WARNING,) if request.get("retries") else ()
     )
@@ -82,7 +82,7 @@ def check_request(
     *live* holds the video models that the service listed within the last hour; None if it did not.
 
     Raises:
-        RequestRefused: its model does not take it, or there is no such model.
+        RequestRefused: its model does not support it, or does not exist.
     """
     name = str(request["model"])
     if name == SANDBOX_MODEL:
@@ -95,50 +95,50 @@ def check_request(
         )
     kept, notes = _drop_defaults(request, model)
     _raise_if_refused(kept, model)
-    news = availability(name, live)
-    found = [
+    status = availability(name, live)
+    warnings = [
         *general,
-        *([f"{name} is {news}"] if news else []),
+        *([f"{name} is {status}"] if status else []),
         *notes,
         *_rule_warnings(kept, model),
         *_fact_warnings(kept, model),
         *_camera_warnings(kept, model),
     ]
-    return CheckedRequest(body=kept, warnings=tuple(dict.fromkeys(found)))
+    return CheckedRequest(body=kept, warnings=tuple(dict.fromkeys(warnings)))
 
 
 def _check_unknown_model(name: str, live: Mapping[str, LiveModel] | None) -> Iterator[str]:
     if live and name not in live:
         raise RequestRefused(unknown_model_message(name, live), code="unknown_model")
     if not live and is_close(name):
-        yield f"{unknown_model_message(name)}; it is sent as it is"
+        yield f"{unknown_model_message(name)}; the request is sent unchanged"
 
 
 def _drop_defaults(request: Request, model: Model) -> tuple[dict[str, Any], list[str]]:
-    """The request without fields that the model has no choice in and that ask for no change."""
+    """The request without unsupported fields whose value is what the model does anyway."""
     kept, notes = dict(request), list[str]()
     does: Mapping[str, object] = model.value("does") or {}
     for field in model.refused_fields:
-        asked = request.get(field)
-        anyway = does.get(field, defaults().get(field))
-        if asked is None or not (
-            _same_value(asked, anyway) or _same_value(asked, defaults().get(field))
+        requested = request.get(field)
+        actual = does.get(field, defaults().get(field))
+        if requested is None or not (
+            _same_value(requested, actual) or _same_value(requested, defaults().get(field))
         ):
             continue
         del kept[field]
-        always = f", and it always has {_format_value(anyway)}" if field in does else ""
-        notes.append(f"{field} was left out: {model.id} does not take it{always}")
+        always = f"; it always uses {_format_value(actual)}" if field in does else ""
+        notes.append(f"{field} was left out: {model.id} does not support it{always}")
     return kept, notes
 
 
-def _same_value(asked: object, anyway: object) -> bool:
-    return anyway is not None and normalize_value(asked) == normalize_value(anyway)
+def _same_value(requested: object, actual: object) -> bool:
+    return actual is not None and normalize_value(requested) == normalize_value(actual)
 
 
 def _raise_if_refused(request: Request, model: Model) -> None:
-    """Raise if GeekAI documents that the model does not take this."""
+    """Raise if GeekAI documents that the model does not support this request."""
     problems = [
-        f"{model.id} does not take {field}; {_remedy(field, request, model)}"
+        f"{model.id} does not support {field}; {_remedy(field, request, model)}"
         for field in model.refused_fields
         if field in request
     ]
@@ -162,15 +162,15 @@ def _remedy(field: str, request: Request, model: Model) -> str:
 
 
 def _alternatives(field: str, request: Request, model: Model) -> list[str]:
-    """Models that take what is asked for here, this one's kin first."""
-    asked = [name for name in FACT_BY_FIELD if _is_given(request, name)]
+    """Models that support every field of the request, those of the same group first."""
+    given = [name for name in FACT_BY_FIELD if _is_given(request, name)]
     able = [
         other
         for other in models().values()
         if other.supports(FACT_BY_FIELD[field])
         and not other.supports("gone")
-        and not set(other.refused_fields) & {field, *asked}
-        and all(other.value(FACT_BY_FIELD[name]) is not False for name in asked)
+        and not set(other.refused_fields) & {field, *given}
+        and all(other.value(FACT_BY_FIELD[name]) is not False for name in given)
         and (other.supports("text") or _is_given(request, "image"))
     ]
     able.sort(key=lambda other: other.group != model.group)
@@ -199,7 +199,7 @@ def _rule_applies(rule: Rule, request: Request) -> bool:
 
 
 def _is_given(request: Request, entry: str) -> bool:
-    """Whether *request* asks for *entry*, as `models.toml` spells one."""
+    """Whether *request* gives *entry*, which is written as in the rules of `models.toml`."""
     if counted := _MORE_THAN.fullmatch(entry):
         return _count_items(request, counted[1]) > int(counted[2])
     if entry.endswith("[]"):
@@ -207,19 +207,19 @@ def _is_given(request: Request, entry: str) -> bool:
     return bool(_value_at(request, entry))
 
 
-def _count_items(request: Request, what: str) -> int:
-    if what == "media":
+def _count_items(request: Request, path: str) -> int:
+    if path == "media":
         return sum(_count_items(request, name) for name in ("images", "video", "audio"))
-    there = _value_at(request, what)
-    return len(cast("list[object]", there)) if isinstance(there, list) else int(bool(there))
+    value = _value_at(request, path)
+    return len(cast("list[object]", value)) if isinstance(value, list) else int(bool(value))
 
 
 def _value_at(request: Request, path: str) -> object:
-    """The value at *path*; None where there is none."""
-    here: object = request
-    for step in path.split("."):
-        here = cast("Mapping[str, object]", here).get(step) if isinstance(here, Mapping) else None
-    return here
+    """The value at *path*; None if there is none."""
+    value: object = request
+    for key in path.split("."):
+        value = cast("Mapping[str, object]", value).get(key) if isinstance(value, Mapping) else None
+    return value
 
 
 def _fact_warnings(request: Request, model: Model) -> Iterator[str]:
@@ -237,41 +237,38 @@ def _fact_warnings(request: Request, model: Model) -> Iterator[str]:
         _is_given(request, one) for one in ("image", "images", "video", "extra_body")
     ):
         source = model.facts["text"].sources[0]
-        yield f"{model.id} makes no video from text alone; give an image ({source})"
+        yield f"{model.id} does not support text only; give an image ({source})"
 
 
 def _ignored_warning(request: Request, field: str, model: Model) -> str:
     others = " or ".join(_alternatives(field, request, model))
+    suggestion = f"; {others} may support it" if others else ""
     return (
-        f"{model.id} is not known to take {field}, which may be ignored and paid for all the same"
-        f"{f'; {others} may' if others else ''} ({model.facts[FACT_BY_FIELD[field]].sources[0]})"
+        f"{model.id} may not support {field}: it may be ignored and still charged{suggestion}"
+        f" ({model.facts[FACT_BY_FIELD[field]].sources[0]})"
     )
 
 
-def _value_problem(asked: object, field: str, known: object) -> str | None:
-    """What is wrong with a field's value, in a sentence that lacks the model's name."""
-    if isinstance(asked, list):
-        given = len(cast("list[object]", asked))
-        if isinstance(known, bool) or not isinstance(known, int) or given <= known:
+def _value_problem(requested: object, field: str, supported: object) -> str | None:
+    """What is wrong with a field's value, with `{model}` in place of the model's id."""
+    if isinstance(requested, list):
+        given = len(cast("list[object]", requested))
+        if isinstance(supported, bool) or not isinstance(supported, int) or given <= supported:
             return None
-        return f"{{model}} takes up to {known} {field}, and {given} are given"
-    allowed = listed_values(known)
-    if allowed is None or normalize_value(asked) in map(normalize_value, allowed):
+        return f"{{model}} takes up to {supported} {field}; {given} were given"
+    allowed = listed_values(supported)
+    if allowed is None or normalize_value(requested) in map(normalize_value, allowed):
         return None
-    listed = _format_values(known)
-    return f"{field} {_format_value(asked)} is none of those listed for {{model}}: {listed}"
-
-
-def _format_values(known: object) -> str:
-    if isinstance(known, list):
-        return ", ".join(map(str, cast("list[object]", known)))
-    return str(known)
+    listed = ", ".join(map(str, allowed)) if isinstance(supported, list) else str(supported)
+    return (
+        f"{field} {_format_value(requested)} is not among the values listed for {{model}}: {listed}"
+    )
 
 
 def _image_list_warnings(request: Request, model: Model) -> Iterator[str]:
     if _is_given(request, "image[]") and not model.supports("image_as_list"):
         listing = ", ".join(one.id for one in models().values() if one.supports("image_as_list"))
-        yield f"image as a list is known of {listing} alone; {model.id} may use none or one of it"
+        yield f"only {listing} take image as a list; {model.id} may use one image of it or none"
 
 
 def _prompt_length_warnings(request: Request, model: Model) -> Iterator[str]:
@@ -280,24 +277,24 @@ def _prompt_length_warnings(request: Request, model: Model) -> Iterator[str]:
     if fact is not None and length > fact.value:
         note = f"; {fact.note}" if fact.note else ""
         yield (
-            f"the prompt has {length} characters, and {model.id} takes {fact.value}{note}"
+            f"the prompt has {length} characters; {model.id} takes up to {fact.value}{note}"
             f" ({fact.sources[0]})"
         )
 
 
 def _camera_warnings(request: Request, model: Model) -> Iterator[str]:
-    """Kling's camera moves: one of them, and not too far; by ComfyUI's Kling schema."""
+    """Kling takes one camera move at a time, within limits; by ComfyUI's Kling schema."""
     moves = _camera_moves(_value_at(request, "extra_body.camera_control"))
     if model.group != "Kling" or not moves:
         return
     if sum(reach != 0 for reach in moves.values()) > 1:
-        yield f"{model.id} takes one camera move at a time, and {', '.join(moves)} are given"
+        yield f"{model.id} takes one camera move at a time; {', '.join(moves)} were given"
     if any(abs(reach) > MAX_CAMERA_MOVE for reach in moves.values()):
         yield f"{model.id} takes camera moves from -{MAX_CAMERA_MOVE} to {MAX_CAMERA_MOVE}"
 
 
 def _camera_moves(control: object) -> dict[str, float]:
-    """The moves of a camera control of either documented kind, object or JSON."""
+    """The moves of a camera control, which may be an object or its JSON text."""
     if isinstance(control, str):
         try:
             control = cast("object", json.loads(control))

@@ -1,7 +1,7 @@
-"""What is known of GeekAI's models: `models.toml`, read into values. Pure.
+"""The facts about GeekAI's models: `models.toml`, read into values. Pure.
 
 Every fact has a mark, its sources and the day they were read. A fact that is not in the
-file is not known, and is never made up.
+file is not known, and is never guessed.
 """
 
 import re
@@ -57,7 +57,7 @@ class Model:
         return None if fact is None else fact.value
 
     def supports(self, name: str) -> bool:
-        """Whether it is known to; what is not known is no."""
+        """Whether the model is known to support it; an unknown fact counts as no."""
         return self.value(name) not in (None, False)
 
     @property
@@ -67,7 +67,7 @@ class Model:
 
     @property
     def refused_fields(self) -> tuple[str, ...]:
-        """Fields that GeekAI's own page says it does not take."""
+        """Fields that GeekAI's own page says it does not support."""
         return tuple(self.value("refuses") or ())
 
 
@@ -81,7 +81,7 @@ class Price:
     read_on: date
 
     def total_for(self, *, seconds: int | None) -> float | None:
-        """CNY for one video; None if it depends on a length that nobody has said."""
+        """CNY for one video; None if it depends on a length that is not given."""
         if self.per == "video" or self.cny == 0:
             return self.cny
         return None if seconds is None else round(self.cny * seconds, 3)
@@ -89,7 +89,7 @@ class Price:
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """What fields may not come together; `models.toml` says how its conditions are read."""
+    """Fields that may not be combined; `models.toml` says how the conditions are read."""
 
     models: tuple[str, ...]
     say: str
@@ -101,52 +101,56 @@ class Rule:
     unless: Mapping[str, tuple[str, ...]]
 
     def message_for(self, model: str) -> str:
-        """The rule in a sentence about *model*."""
+        """The rule as a sentence about *model*."""
         return f"{self.say.format(model=model)} ({self.source})"
 
     def applies_to(self, model: str) -> bool:
-        """Whether it is a rule of this model."""
+        """Whether the rule is about this model."""
         return any(fnmatchcase(model, pattern) for pattern in self.models)
 
 
 @cache
 def models() -> Mapping[str, Model]:
     """Every model that is described here, by id, in the order of the file."""
-    packaged, known = _read_packaged(), sources()
-    families = {
-        name: _read_family(packaged["families"], name, known) for name in packaged["families"]
-    }
-    made: dict[str, Model] = {}
-    for name, table in packaged["models"].items():
+    data, by_key = _read_models_file(), sources()
+    families = {name: _read_family(data["families"], name, by_key) for name in data["families"]}
+    by_id: dict[str, Model] = {}
+    for name, table in data["models"].items():
         group, inherited = families[table["family"]] if "family" in table else ("", {})
-        facts = {**inherited, **_read_facts(table, known, besides=_OF_A_MODEL)}
-        made[name] = Model(id=name, group=table.get("group", group), facts=_drop_unknown(facts))
-    return made
+        facts = {**inherited, **_read_facts(table, by_key, besides=_OF_A_MODEL)}
+        by_id[name] = Model(
+            id=name,
+            group=table.get("group", group),
+            facts={key: fact for key, fact in facts.items() if fact.value != UNKNOWN},
+        )
+    return by_id
 
 
 @cache
 def sources() -> Mapping[str, Source]:
     """Every source, by its key in the file."""
-    return {key: Source(**entry) for key, entry in _read_packaged()["sources"].items()}
+    return {key: Source(**entry) for key, entry in _read_models_file()["sources"].items()}
 
 
 @cache
 def rules() -> tuple[Rule, ...]:
-    """What holds between fields, in the order of the file."""
-    return tuple(_read_rule(entry) for entry in _read_packaged()["rules"])
+    """The rules between fields, in the order of the file."""
+    return tuple(_read_rule(entry) for entry in _read_models_file()["rules"])
 
 
 @cache
 def defaults() -> Mapping[str, object]:
-    """What a field is if it is not sent, by GeekAI's reference page."""
-    return {name: value for name, value in _read_packaged()["defaults"].items() if name != "from"}
+    """The value of a field that is not sent, by GeekAI's reference page."""
+    return {
+        name: value for name, value in _read_models_file()["defaults"].items() if name != "from"
+    }
 
 
 def price(model: str) -> Price | None:
     """The model's listed price; None if none is known."""
-    known = models().get(model)
+    described = models().get(model)
     for per in ("video", "second"):
-        fact = known.facts.get(f"cny_per_{per}") if known else None
+        fact = described.facts.get(f"cny_per_{per}") if described else None
         if fact is not None:
             source = fact.sources[0]
             cny = float(fact.value)
@@ -155,40 +159,33 @@ def price(model: str) -> Price | None:
 
 
 def _read_family(
-    families: Mapping[str, Mapping[str, Any]], name: str, known: Mapping[str, Source]
+    families: Mapping[str, Mapping[str, Any]], name: str, by_key: Mapping[str, Source]
 ) -> tuple[str, dict[str, Fact]]:
     table = families[name]
-    group, facts = _read_family(families, table["like"], known) if "like" in table else ("", {})
-    return table.get("group", group), {**facts, **_read_facts(table, known, besides=_OF_A_FAMILY)}
+    group, facts = _read_family(families, table["like"], by_key) if "like" in table else ("", {})
+    return table.get("group", group), {**facts, **_read_facts(table, by_key, besides=_OF_A_FAMILY)}
 
 
 def _read_facts(
-    table: Mapping[str, Any], known: Mapping[str, Source], *, besides: frozenset[str]
+    table: Mapping[str, Any], by_key: Mapping[str, Source], *, besides: frozenset[str]
 ) -> dict[str, Fact]:
     return {
-        name: _read_fact(cell, known, by=table.get("from", "I"))
+        name: _read_fact(cell, by_key, default_source=table.get("from", "I"))
         for name, cell in table.items()
         if name not in besides
     }
 
 
-def _read_fact(cell: Any, known: Mapping[str, Source], *, by: str) -> Fact:  # noqa: ANN401 - a cell is of any kind
-    told = cast("Mapping[str, Any]", cell if _is_table(cell) else {"is": cell})
-    found = tuple(known[key] for key in str(told.get("from", by)).split())
+def _read_fact(cell: object, by_key: Mapping[str, Source], *, default_source: str) -> Fact:
+    has_details = isinstance(cell, dict) and "is" in cell
+    entry = cast("Mapping[str, Any]", cell if has_details else {"is": cell})
+    read_from = tuple(by_key[key] for key in str(entry.get("from", default_source)).split())
     return Fact(
-        value=told["is"],
-        provenance=told.get("mark", found[0].mark),
-        sources=found,
-        note=told.get("note", ""),
+        value=entry["is"],
+        provenance=entry.get("mark", read_from[0].mark),
+        sources=read_from,
+        note=entry.get("note", ""),
     )
-
-
-def _is_table(cell: object) -> bool:
-    return isinstance(cell, dict) and "is" in cell
-
-
-def _drop_unknown(facts: Mapping[str, Fact]) -> dict[str, Fact]:
-    return {name: fact for name, fact in facts.items() if fact.value != UNKNOWN}
 
 
 def _read_rule(entry: Mapping[str, Any]) -> Rule:
@@ -208,21 +205,21 @@ def _normalize_conditions(conditions: Mapping[str, list[object]]) -> dict[str, t
     return {name: tuple(map(normalize_value, values)) for name, values in conditions.items()}
 
 
-def listed_values(known: object) -> list[Any] | None:
-    """The values that a fact lists; None if there is no list to hold a value against."""
-    if isinstance(known, list):
-        return cast("list[Any]", known)
-    if isinstance(known, str) and (span := _SPAN.fullmatch(known)):
+def listed_values(value: object) -> list[Any] | None:
+    """The values that a fact lists; None if it lists none that a request could be compared with."""
+    if isinstance(value, list):
+        return cast("list[Any]", value)
+    if isinstance(value, str) and (span := _SPAN.fullmatch(value)):
         return list(range(int(span[1]), int(span[2]) + 1))
     return None
 
 
 def normalize_value(value: object) -> str:
-    """A value as it is compared: 1080P is 1080p, and 1280*720 is 1280x720."""
+    """A value in the form that is compared: 1080P is 1080p, and 1280*720 is 1280x720."""
     return str(value).casefold().replace(" ", "").replace("*", "x").replace("×", "x")
 
 
 @cache
-def _read_packaged() -> dict[str, Any]:
-    packaged = files("geekai_video_mcp").joinpath("domain", "catalogue", "models.toml")
-    return tomllib.loads(packaged.read_text(encoding="utf-8"))
+def _read_models_file() -> dict[str, Any]:
+    path = files("geekai_video_mcp").joinpath("domain", "catalogue", "models.toml")
+    return tomllib.loads(path.read_text(encoding="utf-8"))

@@ -21,7 +21,7 @@ from pydantic import (
 
 from geekai_video_mcp.domain.lifecycle import Media
 from geekai_video_mcp.domain.requests import GenerationRequest
-from geekai_video_mcp.errors import RequestRefused, sanitize
+from geekai_video_mcp.errors import NOT_CHARGED, RequestRefused, sanitize
 from geekai_video_mcp.media.inputs.fields import MediaFields, media_fields
 from geekai_video_mcp.server.arguments.fields import (
     AnyOrText,
@@ -63,6 +63,9 @@ class Arguments(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
 
+    may_cost: ClassVar[bool] = False
+    """Whether the tool may cost money, so that a refusal has to say that it did not."""
+
     @classmethod
     def parse(cls, arguments: Mapping[str, Any], *, service_url: str = "") -> Self:
         """The arguments as a value. Links to the service itself are accepted whatever its host.
@@ -81,7 +84,8 @@ class Arguments(BaseModel):
                     include_url=False, include_input=False, include_context=False
                 )
             ]
-            raise RequestRefused("; ".join(dict.fromkeys(messages))) from None
+            problem = "; ".join(dict.fromkeys(messages))
+            raise RequestRefused(problem, money=NOT_CHARGED if cls.may_cost else None) from None
 
 
 class ExtraBody(BaseModel):
@@ -115,6 +119,7 @@ _OURS: Final = {"idempotency_key", "variation", "dry_run"}
 class Generate(Arguments):
     """What both generating tools take: GeekAI's common fields, and ours."""
 
+    may_cost = True
     media: ClassVar[Media]
     media_fields: ClassVar[MediaFields]
     """Which members of the body are pictures, videos and sound, as the types below mark them."""

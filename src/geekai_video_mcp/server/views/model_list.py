@@ -86,7 +86,8 @@ def model_details(name: str, live: Mapping[str, LiveModel] | None) -> tuple[Mode
     """
     model = models().get(name)
     if model is None and name not in (live or ()):
-        raise RequestRefused(unknown_model_message(name, live or ()), code="unknown_model")
+        msg = unknown_model_message(name, live or ())
+        raise RequestRefused(msg, code="unknown_model", money=None)
     status = availability(name, live)
     facts: dict[str, dict[str, str]] = {}
     for fact_name, fact in model.facts.items() if model else ():
