@@ -79,7 +79,7 @@ def check_picture(text: str, *, service_url: str = "") -> str:
             problem = _task_problem(text)
         case RefKind.LINK:
             problem = _link_problem(text, service_url)
-        case _:
+        case None:
             problem = "relative paths are not accepted" if text else "is empty"
     return _accept(text, problem, PICTURE_REMEDY)
 

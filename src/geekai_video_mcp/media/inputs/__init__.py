@@ -123,7 +123,7 @@ class MediaResolver:
                 if task.media is Media.IMAGE:
                     return await self._picture_of(task, where)
                 return await self._last_frame_of(task, where)
-            case _:
+            case RefKind.LINK | RefKind.DATA | None:
                 return text
 
     async def _resolve_video(self, text: str, where: str) -> str:
