@@ -156,7 +156,7 @@ def test_a_limited_request_did_not_run_and_says_when_to_come_back(
 
 
 @pytest.mark.parametrize(
-    "status_code", [405, 406, 408, 409, 410, 418, 425, 500, 501, 502, 503, 504, 520, 524, 599]
+    "status_code", sorted({*range(400, 600)} - {400, 401, 402, 403, 404, 413, 415, 422, 429})
 )
 def test_every_other_status_may_have_been_charged(status_code: int) -> None:
     with pytest.raises(SubmissionUnknown) as unknown:
