@@ -48,8 +48,8 @@ store = Store(Path(sys.argv[2]))
 task = replace(wish(idempotency_key="k"), attempt=1)
 request_body = {"image": "data:image/png;base64,AAAA"}
 store.admit(task, request_body, lambda existing: task)
-store.change(task.id, lambda now: replace(now, status=Status("waiting")))
-waiting = store.find(task.id)
+store.change(task.id, lambda now: replace(now, status=Status("invented")))
+invented = store.find(task.id)
 
 def capped(**limits):
     try:
@@ -64,11 +64,11 @@ print(json.dumps({
     "in_flight": capped(per_day=9, in_flight=1),
     "unfinished": len(store.unfinished("s")) == 1
     and len(store.unfinished_of_other_accounts("another")) == 1,
-    "needs_body": store.request_body(waiting) == request_body,
+    "needs_body": store.request_body(invented) == request_body,
     "binds_duplicate": len(near.same_fingerprint) == 1,
     "holds_key": store.existing_for(wish(idempotency_key="k")).same_key is not None,
-    "unresolved": waiting.settled,
-    "no_result": views.is_failure(waiting),
+    "unresolved": invented.settled,
+    "no_result": views.is_failure(invented),
 }))
 """
 NOT_ASKED = {"unsent", "polled"}
@@ -77,17 +77,15 @@ NOT_ASKED = {"unsent", "polled"}
 
 @pytest.fixture
 def copied(tmp_path: Path) -> Path:
-    """A folder to import the package from, with a status `waiting` that no table knows."""
+    """A folder to import the package from, with a status `invented` that no table knows."""
     folder = tmp_path / "src"
-    shutil.copytree(
-        PACKAGE, folder / PACKAGE.name, ignore=shutil.ignore_patterns("sandbox", "__pycache__")
-    )
-    add(folder, TABLE, before='    ABANDONED = "abandoned"\n', line='    WAITING = "waiting"\n')
+    shutil.copytree(PACKAGE, folder / PACKAGE.name, ignore=shutil.ignore_patterns("__pycache__"))
+    add(folder, TABLE, before='    ABANDONED = "abandoned"\n', line='    INVENTED = "invented"\n')
     add(
         folder,
         TABLE,
         before="    Status.ABANDONED: frozenset(",
-        line="    Status.WAITING: frozenset({Status.INTENDED}),\n",
+        line="    Status.INVENTED: frozenset({Status.INTENDED}),\n",
     )
     return folder
 
@@ -103,7 +101,7 @@ def add(folder: Path, path: Path, *, before: str, line: str) -> None:
 def state_facts(folder: Path, **facts: bool) -> None:
     """Say in the table of the copy what the new status means."""
     stated = ", ".join(f"{name}={value}" for name, value in facts.items())
-    row = f"    Status.WAITING: StatusFacts({stated}),\n"
+    row = f"    Status.INVENTED: StatusFacts({stated}),\n"
     add(folder, TABLE, before="    Status.ABANDONED: StatusFacts(\n", line=row)
 
 
@@ -131,7 +129,7 @@ def test_a_status_that_the_table_does_not_know_stops_the_import(
     done = ask(copied, tmp_path / "state")
 
     assert done.returncode != 0
-    assert "KeyError: <Status.WAITING: 'waiting'>" in done.stderr
+    assert "KeyError: <Status.INVENTED: 'invented'>" in done.stderr
 
 
 def test_a_status_about_which_one_fact_is_missing_stops_the_import(
