@@ -1,8 +1,10 @@
 """What is published and must not drift: tools, registry entry, documents, version."""
 
+import ast
 import json
 import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +134,80 @@ def test_the_architecture_draws_the_states_that_are_allowed() -> None:
     arrows = {(a, b) for a, b in re.findall(r"^ +(\w+) --> (\w+)", ARCHITECTURE, re.MULTILINE)}
 
     assert arrows == {(old.value, new.value) for old, after in ALLOWED.items() for new in after}
+
+
+OF_OTHERS = {"basedpyright", "httpx.ASGITransport", "lint-imports", "n"}
+"""Names in the documents that belong to other programs: `n` is a field of GeekAI's."""
+
+
+@pytest.mark.parametrize("document", ["architecture.md", "decisions.md"])
+def test_every_path_and_name_in_the_document_exists(document: str) -> None:
+    text = re.sub(
+        r"^```.*?^```$", "", (ROOT / "docs" / document).read_text("utf-8"), flags=re.M | re.S
+    )
+    quoted = {word for words in re.findall(r"`([^`]+)`", text) for word in words.split()}
+    package = Path(config.__file__).parent
+    folders = (ROOT, ROOT / "src", package, ROOT / "tests")
+    paths = {
+        name
+        for name in quoted
+        if any((folder / f"{name}{end}").exists() for folder in folders for end in ("", ".py"))
+    }
+
+    assert paths
+    assert quoted - paths - OF_OTHERS - set(code_names()) == set()
+
+
+def code_names() -> Iterator[str]:
+    """What the source defines, members as `Class.member`, and its strings: statuses, tools."""
+    for path in (ROOT / "src").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            yield from definitions(node)
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield node.value
+            if isinstance(node, ast.ClassDef):
+                yield from (
+                    f"{node.name}.{name}" for part in node.body for name in definitions(part)
+                )
+
+
+def definitions(node: ast.AST) -> list[str]:
+    """The names that this one statement defines."""
+    match node:
+        case ast.ClassDef(name=name) | ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+            return [name]
+        case ast.AnnAssign(target=ast.Name(id=name)) | ast.Assign(targets=[ast.Name(id=name)]):
+            return [name]
+        case _:
+            return []
+
+
+@pytest.mark.parametrize("readme", ["README.md", "README.zh-CN.md"])
+async def test_the_readme_has_a_row_for_every_tool(readme: str, tmp_path: Path) -> None:
+    rows = tool_rows((ROOT / readme).read_text("utf-8"))
+
+    assert rows.keys() == (await published(tmp_path)).keys()
+
+
+async def test_the_readme_names_what_the_generating_tools_take(tmp_path: Path) -> None:
+    rows, tools = tool_rows(README), await published(tmp_path)
+    video, image = (
+        json.loads(tools[name])["inputSchema"]["properties"].keys()
+        for name in ("generate_video", "generate_image")
+    )
+
+    assert argument_names(rows["generate_video"]) == video
+    assert argument_names(rows["generate_image"]) == image - video
+
+
+def tool_rows(readme: str) -> dict[str, str]:
+    """What README's table says of each tool."""
+    return dict(re.findall(r"^\| `([a-z_]+)` \| (.+) \|$", readme, re.MULTILINE))
+
+
+def argument_names(row: str) -> set[str]:
+    """The names in a row of README's table of tools, without the result's."""
+    return set(re.findall(r"`(\w+)`", row)) - {"task_id"}
 
 
 @pytest.mark.parametrize(
