@@ -1,9 +1,9 @@
 """The command line. Without arguments it serves MCP over stdio.
 
-Only this package reads the environment and writes the process's own output. stdout belongs to
-the protocol, so messages for people go to stderr; only the `tasks` command, which serves no
-protocol, writes to stdout. Imports are inside the commands, because a host waits for the
-response to `initialize`.
+Only this package reads the environment and writes the process's own output. Rules about tasks
+and money may not enter: they are in the packages below. stdout belongs to the protocol, so
+messages for people go to stderr; only the `tasks` command, which serves no protocol, writes to
+stdout. Imports are inside the commands, because a host waits for the response to `initialize`.
 """
 
 import argparse

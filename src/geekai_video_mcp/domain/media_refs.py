@@ -1,7 +1,7 @@
 """What may stand in a picture's or a video's place: link, picture itself, file, task. Pure.
 
 Nothing is fetched or read here. A link is for GeekAI to fetch, so it must lead to the open
-internet; whether a file may be read, `pictures` decides. No refusal repeats the value.
+internet; whether a file may be read, `media.inputs` decides. No refusal repeats the value.
 """
 
 import base64

@@ -84,7 +84,7 @@ class StatusFacts:
     binds_duplicate: bool
     """The same request returns it instead of a new task; see `admission.find_duplicate`."""
     holds_key: bool
-    """No other request may use its idempotency key. A unique index in `ledger.rows` says
+    """No other request may use its idempotency key. A unique index in `ledger.schema` says
     the same, so another answer here needs a migration that replaces the index."""
     unresolved: bool
     """Nothing is done for it, and only new facts or a person change it."""

@@ -1,9 +1,9 @@
 """Submit, watch, recover and resolve tasks; the only room where money moves.
 
 Everything that must outlive a tool call runs in the engine's own task group: a caller only
-waits for changes, and cancelling the call ends the waiting, never the payment. `submitting` is
-the one module that spends, `watching` the one that polls and downloads, and `Engine.follow` the
-one place where a caller waits. Nothing here knows MCP or HTTP.
+waits for changes, and cancelling the call ends the waiting, never the payment. `submitter` is
+the one module that spends, `watcher` the one that polls and downloads, and `Engine.follow` the
+one place where a caller waits. MCP and HTTP may not enter.
 """
 
 import logging

@@ -3,7 +3,8 @@
 The one way to change a task is `Ledger.change`: it reads the row, passes it to a function such
 as those of `lifecycle`, and writes the result, in one transaction on a worker thread. So two
 processes that change a task at the same moment cannot overwrite each other, and a cancelled
-caller cannot leave half a change behind.
+caller cannot leave half a change behind. SQL stays in `schema` and `sqlite`; the network, MCP
+and the rules of when money may be spent may not enter, and are passed in as functions.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -74,8 +75,6 @@ class Ledger:
 
         Returns the task on record: this one, or the one that another call has recorded for the
         same task of the provider.
-
-        Returns the task on record: an earlier one if another call has imported the same.
 
         Raises:
             StorageUnavailable: it is not recorded.

@@ -290,7 +290,7 @@ class Store:
         """One transaction, rolled back as a whole if it fails.
 
         It also works in a database that was upgraded meanwhile: migrations only add columns, each
-        with a default, and `rows.UPDATE` names the columns it knows. So the outcome of a request
+        with a default, and `schema.UPDATE` names the columns it knows. So the outcome of a request
         that was being sent is recorded at once, where every server finds it. If this program
         cannot read the row, the outcome goes to the journal, for the newer server.
         """

@@ -1,4 +1,8 @@
-"""The MCP server: everything that it offers, in tables. Importing this module opens nothing."""
+"""The MCP server: everything that it offers, in tables. Importing this module opens nothing.
+
+Everything that knows MCP is in this package. HTTP to GeekAI, SQL and codecs may not enter: the
+handlers call the engine, and show what it returns.
+"""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager

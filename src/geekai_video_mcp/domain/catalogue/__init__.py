@@ -1,4 +1,7 @@
-"""The facts about GeekAI's models, with their sources, and the checks based on them. Pure."""
+"""The facts about GeekAI's models, with their sources, and the checks based on them. Pure.
+
+Every fact is in `models.toml` with its source and date; no model's name may enter the code.
+"""
 
 from geekai_video_mcp.domain.catalogue.availability import (
     LiveModel,

@@ -1,9 +1,9 @@
 """Download results to disk: at once, checked, and published complete or not at all.
 
-A download passes `links` (which addresses are allowed) → `receiving` (the transfer) → `parts`
-(the partial file) → `publishing`. A crash between any two steps leaves a part file that the
+A download passes `links` (which addresses are allowed) → `transfer` → `partial` (the partial
+file) → `publishing`. A crash between any two steps leaves a part file that the
 next download resumes, or the video under its final name; never an incomplete video, and
-never a false record in the ledger.
+never a false record in the ledger. The ledger itself may not enter: the watcher records.
 """
 
 from collections.abc import AsyncGenerator

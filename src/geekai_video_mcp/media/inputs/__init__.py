@@ -2,7 +2,8 @@
 
 A file becomes a data URI, and an earlier task its picture or its last frame; links and data
 URIs were checked with the arguments and stay as they are. Files are read on worker threads and
-decoded in child processes: the codecs are heavy, and a picture may be hostile.
+decoded in child processes: the codecs are heavy, and a picture may be hostile. No codec may
+enter this process, and no link is ever fetched here.
 """
 
 import subprocess
@@ -33,7 +34,7 @@ read 2026-11-22), and the request it is given to may queue for a while."""
 MAX_PICTURE_BYTES: Final = (DATA_URI_LIMIT - 64) // 4 * 3
 """Bytes of a picture whose data URI is just within the limit."""
 TOO_LARGE: Final = 2
-"""The exit status of `stills` for a picture of too many pixels."""
+"""The exit status of `fit_image` for a picture of too many pixels."""
 
 
 RunWorker = Callable[[Sequence[str], bytes], Awaitable["subprocess.CompletedProcess[bytes]"]]

@@ -3,7 +3,8 @@
 If a client declares `io.modelcontextprotocol/tasks` on a call, and the result would tell it to
 poll with get_video_task, it gets an MCP task instead. No other client gets one. The id of the
 MCP task is our task_id, so it stays valid after this process has ended, and in every other
-process. The specification is the draft in ext-tasks, read 2026-11-24.
+process. No state of its own may enter: all it tells is read from the ledger. The specification
+is the draft in ext-tasks, read 2026-11-24.
 """
 
 from collections.abc import Sequence
