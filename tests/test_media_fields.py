@@ -171,3 +171,8 @@ def test_a_field_of_two_kinds_is_refused_when_it_is_declared() -> None:
 
         class Unclear(GenerateVideo):  # pyright: ignore[reportUnusedClass] - it is refused
             clip: Picture | Video | None = None
+
+
+@pytest.mark.parametrize("text", ["9:16", "1:1", "4:3.5", "just words"])
+def test_a_ratio_is_no_file_on_a_drive_whatever_this_python_takes_for_one(text: str) -> None:
+    assert media_refs.ref_kind(text) is None

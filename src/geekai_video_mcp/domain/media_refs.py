@@ -52,7 +52,10 @@ def ref_kind(text: str) -> RefKind | None:
         known = {"data:": RefKind.DATA, "file:": RefKind.FILE, "task:": RefKind.TASK}
         return known.get(scheme[0].lower(), RefKind.LINK)
     rooted = text.startswith(("/", "~")) and not text.startswith(_JPEG_IN_BASE64)
-    return RefKind.FILE if rooted or PureWindowsPath(text).drive else None
+    # From Python 3.13 on, pathlib takes any character before a colon for a drive, as in 9:16.
+    drive = PureWindowsPath(text).drive
+    on_drive = drive.startswith("\\\\") or drive[:1].isalpha()
+    return RefKind.FILE if rooted or on_drive else None
 
 
 def check_link(text: str, *, service_url: str = "") -> str:
