@@ -11,8 +11,8 @@ import json
 import logging
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, Final, cast
 
 import anyio
@@ -141,7 +141,8 @@ class RenderWorker:
         Its stdin is a pipe from this process, so that it also exits if this process dies.
         """
         folder = self._store.task_folder(task.id)
-        with open_private(folder / "render.log") as errors:
+        # Shielded: cancelled between its start and the block below, the child would have no owner.
+        with open_private(folder / "render.log") as errors, _shielded():
             child = await anyio.open_process(
                 [*self._renderer, str(folder)],
                 stdin=subprocess.PIPE,
@@ -152,7 +153,7 @@ class RenderWorker:
         try:
             yield child
         finally:
-            with anyio.CancelScope(shield=True):
+            with _shielded():
                 await _stop_child(child)
 
     async def _read_output(self, task: Task, child: Process) -> TaskError | None:
@@ -188,6 +189,13 @@ class RenderWorker:
                 return await lines.receive_until(b"\n", MAX_LINE_BYTES)
             except (anyio.IncompleteRead, anyio.EndOfStream, anyio.BrokenResourceError):
                 return None
+
+
+@contextmanager
+def _shielded() -> Generator[None]:
+    """Shield the block from cancellation."""
+    with anyio.CancelScope(shield=True):
+        yield
 
 
 def _process_options(lock: FileLock) -> dict[str, Any]:
