@@ -224,7 +224,7 @@ SELECT_UNFINISHED: Final = f"""
     ORDER BY created_at
 """  # noqa: S608 - the values of our own enumeration
 EVENTS: Final = "SELECT * FROM event WHERE task_id = :id ORDER BY number"
-NEWEST: Final = "SELECT coalesce(max(number), 0) AS number FROM event"
+SELECT_LAST_EVENT_ID: Final = "SELECT coalesce(max(number), 0) AS number FROM event"
 SELECT_EVENTS_AFTER: Final = """
     SELECT number, task_id, file_status,
            number = (SELECT min(number) FROM event AS earlier

@@ -208,7 +208,7 @@ class Store:
 
     def last_event_id(self) -> int:
         with _translate_errors("read"):
-            return int(self._db.execute(schema.NEWEST).fetchone()["number"])
+            return int(self._db.execute(schema.SELECT_LAST_EVENT_ID).fetchone()["number"])
 
     def events_after(self, after: int) -> list[schema.EventNotice]:
         with _translate_errors("read"):
