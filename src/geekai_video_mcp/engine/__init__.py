@@ -171,7 +171,7 @@ class Engine:
         try:
             if earlier is not None:
                 return SubmitResult(await self._wait_for_answer(earlier), deduplicated=True)
-            return SubmitResult(await self._require(task.id), deduplicated=False)
+            return SubmitResult(await self._context.require_task(task.id), deduplicated=False)
         except StorageUnavailable as exc:
             what = f"The record of task {(earlier or task).id}"
             raise StorageUnavailable(what, exc.reason, access="read", money=MAYBE_CHARGED) from exc
@@ -326,7 +326,7 @@ class Engine:
         yielded: tuple[Status, float] | None = None
         while True:
             changed = self._context.signals.event_for(task_id)
-            task, now = await self._require(task_id), anyio.current_time()
+            task, now = await self._context.require_task(task_id), anyio.current_time()
             over = task.settled or now >= ends
             if (
                 over
@@ -340,12 +340,6 @@ class Engine:
                 return
             with anyio.move_on_after(min(LEDGER_POLL_INTERVAL, ends - now)):
                 await changed.wait()
-
-    async def _require(self, task_id: str) -> Task:
-        task = await self._context.ledger.find(task_id)
-        if task is None:
-            raise TaskNotFound(task_id)
-        return task
 
     async def _submit_and_watch(self, task: Task, pending: PendingSubmission) -> None:
         await self._submitter.record_and_send(task, pending)

@@ -11,7 +11,12 @@ import anyio
 from geekai_video_mcp.domain import polling
 from geekai_video_mcp.domain.admission import Limits
 from geekai_video_mcp.domain.lifecycle import FileUpdate, Media, Observation, Task
-from geekai_video_mcp.errors import RATE_LIMITED, ServiceUnavailable, StorageUnavailable
+from geekai_video_mcp.errors import (
+    RATE_LIMITED,
+    ServiceUnavailable,
+    StorageUnavailable,
+    TaskNotFound,
+)
 from geekai_video_mcp.ledger import Ledger, ProcessRegistry
 from geekai_video_mcp.provider.wire import ModelsPage
 
@@ -95,6 +100,18 @@ class EngineContext:
                     )
                     raise ServiceUnavailable(reason, code="unreachable") from exc
             return self._connections
+
+    async def require_task(self, task_id: str) -> Task:
+        """The task of this id, ours or the provider's, from the ledger.
+
+        Raises:
+            TaskNotFound: the ledger has no such task.
+            StorageUnavailable: the ledger cannot be read.
+        """
+        task = await self.ledger.find(task_id)
+        if task is None:
+            raise TaskNotFound(task_id)
+        return task
 
     async def record_outcome(self, task_id: str, observation: Observation) -> Task:
         """Call `Ledger.record_outcome`, and notify those who wait for the task."""

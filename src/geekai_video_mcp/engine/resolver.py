@@ -41,7 +41,7 @@ class Resolver:
             NotAuthorised, ServiceUnavailable: the service's task could not be read.
         """
         context = self._context
-        task = await self._require(task_id)
+        task = await self._context.require_task(task_id)
         _check_attachable(task, provider_task_id, None, account=context.account)
         try:
             connections = await context.connections()
@@ -119,7 +119,7 @@ class Resolver:
                 sending.cancel_scope.cancel()
         if call.error is not None:
             raise call.error
-        return await self._require(task.id)
+        return await self._context.require_task(task.id)
 
     async def _send_and_finish(self, task: Task, call: PendingSubmission) -> None:
         try:
@@ -128,12 +128,6 @@ class Resolver:
             call.finish(exc)
         finally:
             call.finish()
-
-    async def _require(self, task_id: str) -> Task:
-        task = await self._context.ledger.find(task_id)
-        if task is None:
-            raise TaskNotFound(task_id)
-        return task
 
 
 _OTHER_ACCOUNT: Final = (
