@@ -91,6 +91,10 @@ class Task:
     poll_count: int = 0
     unreachable_since: float | None = None
     """Since when every poll has failed; None while polls are answered."""
+    stall_reason: str | None = None
+    """Why the last poll failed, as a sentence; None while polls are answered."""
+    no_link_since: float | None = None
+    """Since when the service has reported it finished without a link to the result."""
     lease_holder: str | None = None
     lease_expires_at: float | None = None
     """When the lease of the process that polls and downloads ends; a double poll is harmless."""
@@ -99,6 +103,8 @@ class Task:
     file_bytes: int | None = None
     file_sha256: str | None = None
     file_error: str | None = None
+    file_error_code: str | None = None
+    """The kind of `file_error`, such as `no_link`."""
     failed_downloads: int = 0
     """The number of downloads that have failed so far."""
     delivered_at: float | None = None
@@ -148,6 +154,7 @@ class FileUpdate:
     size_bytes: int | None = None
     sha256: str | None = None
     error: str | None = None
+    error_code: str | None = None
 
 
 def new_task(
@@ -325,6 +332,7 @@ def record_file(task: Task, update: FileUpdate) -> Task:
         file_bytes=update.size_bytes,
         file_sha256=update.sha256,
         file_error=update.error,
+        file_error_code=update.error_code,
         failed_downloads=task.failed_downloads + (not stored),
     )
 

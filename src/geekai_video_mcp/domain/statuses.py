@@ -4,7 +4,7 @@
 sweeps, polling and duplicates, and nothing else says so: every set of statuses below and every
 statement of the ledger that names statuses is derived from it.
 
-    intended → submitting → pending/running → succeed → (stored)
+    intended → submitting → pending/running → succeed → (stored, linked, lost)
        │  ↑        │   │           └→ failed
        │  └────────┤   └→ unknown → (a late answer, or a person) pending/running/...
        └→ rejected ┘         └→ abandoned → (a late answer, or a person) pending/running/...
@@ -164,5 +164,7 @@ class FileStatus(StrEnum):
 
     NONE = "none"
     STORED = "stored"
+    LINKED = "linked"
+    """The service has the file, and this server cannot fetch it: the caller is given the link."""
     LOST = "lost"
     """Neither the service nor this machine has the file."""

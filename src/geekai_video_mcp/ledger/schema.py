@@ -124,6 +124,12 @@ MEDIA: Final = (
     "ALTER TABLE task ADD COLUMN media TEXT NOT NULL DEFAULT 'video'",
 )
 
+OBSTACLES: Final = (
+    "ALTER TABLE task ADD COLUMN stall_reason TEXT",
+    "ALTER TABLE task ADD COLUMN no_link_since REAL",
+    "ALTER TABLE task ADD COLUMN file_error_code TEXT",
+)
+
 _COLUMN_OF: Final = {
     "account": "service",
     "duration_key": "kind",

@@ -46,7 +46,7 @@ MIN_FREE_BYTES: Final = 16 * 1024 * 1024
 """Bytes that must be free before a request may leave: twice the largest request, so that its
 response can be recorded as well."""
 
-_MIGRATIONS: Final = (schema.SCHEMA, schema.ADMISSION + schema.PACE, schema.MEDIA)
+_MIGRATIONS: Final = (schema.SCHEMA, schema.ADMISSION + schema.PACE, schema.MEDIA, schema.OBSTACLES)
 """One script per version of the schema, in order; a released one is never edited."""
 
 
