@@ -82,6 +82,7 @@ def test_the_tree_in_the_docstring_is_the_tree_of_classes() -> None:
     assert sorted(_tree()) == sorted(classes)
     assert {type(error).__name__ for error in ONE_OF_EACH} == {*classes} - {
         "ConfigError",
+        "DownloadFailed",  # recorded, and told with the link as part of a result
         "InvalidDecision",  # to people at a terminal, about what is not known
     }
 

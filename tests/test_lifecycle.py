@@ -513,7 +513,7 @@ def test_a_retry_after_longer_than_a_call_can_last_is_left_to_the_caller(request
 
 
 def test_downloads_are_tried_again_ever_more_slowly_and_for_ever() -> None:
-    assert [download_retry_delay(failed) for failed in range(8)] == [
+    assert [download_retry_delay(failed) for failed in range(9)] == [
         0.0,
         *DOWNLOAD_RETRY_DELAYS,
         DOWNLOAD_RETRY_DELAYS[-1],

@@ -216,6 +216,53 @@ def test_a_lost_video_is_not_promised_for_later() -> None:
     assert shown(one)["error"] == {"code": "result_lost", "message": "The link answered HTTP 404."}
 
 
+@pytest.mark.parametrize(
+    ("code", "next_words"),
+    [
+        ("not_media", "Give the user the link"),
+        ("output_folder", "Do not generate it again"),
+        ("disk_full", "Do not generate it again"),
+    ],
+)
+def test_a_linked_video_is_given_with_its_reason_its_link_and_its_end(
+    code: str, next_words: str
+) -> None:
+    one = task(
+        Status.SUCCEED, FileStatus.LINKED, file_error="The disk is full", file_error_code=code
+    )
+
+    assert "is ready, and this server cannot fetch it. The disk is full." in words(one)
+    assert f"good until {shown(one)['url_expires_at']}: https://x/1.mp4 " in words(one)
+    assert shown(one)["file_problem"] == "The disk is full"
+    assert "file" not in shown(one)
+    assert next_words in shown(one)["next_step"]
+    assert f"tasks fetch {one.id}" in shown(one)["next_step"]
+    assert not is_failure(one)
+
+
+def test_a_link_that_is_dead_or_of_the_sandbox_is_not_offered() -> None:
+    dead = task(Status.SUCCEED, FileStatus.LINKED, file_error_code="no_new_link")
+    preview = task(Status.SUCCEED, FileStatus.LINKED, file_error_code="output_folder")
+
+    assert "https://x/1.mp4" not in words(dead)
+    assert "https://x/1.mp4" not in words(preview, sandbox=True)
+    assert "Give the user the link" not in words(dead) + words(preview, sandbox=True)
+
+
+def test_a_result_without_a_video_says_that_it_may_have_been_charged() -> None:
+    one = task(
+        Status.SUCCEED,
+        FileStatus.LOST,
+        result=None,
+        file_error="GeekAI reports it finished and gave no video",
+        file_error_code="no_link",
+    )
+
+    assert "gave no video. It may have been charged." in words(one)
+    assert shown(one)["error"]["code"] == "no_link"
+    assert is_failure(one)
+
+
 def test_a_preview_is_labelled_wherever_it_is_seen() -> None:
     one = task(Status.SUCCEED, FileStatus.STORED)
 

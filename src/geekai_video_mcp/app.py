@@ -25,7 +25,7 @@ from geekai_video_mcp.media.preview import Preview, render_preview
 if TYPE_CHECKING:
     import httpx
 
-    from geekai_video_mcp.media.downloads import ResultDownloader
+    from geekai_video_mcp.media.downloads import InspectFile, ResultDownloader
     from geekai_video_mcp.provider.client import GeekAIClient
 
 Transport = Callable[[], "httpx.AsyncBaseTransport"]
@@ -66,6 +66,7 @@ async def open_app(
     clock: Callable[[], float] = time.time,
     run_worker: RunWorker = run_worker,
     render_preview: RenderPreview = render_preview,
+    inspect_file: "InspectFile | None" = None,
 ) -> AsyncGenerator[App]:
     """Open everything behind the tools, for the life of one process.
 
@@ -90,7 +91,7 @@ async def open_app(
             processes=processes,
             account=settings.account,
             limits=settings.limits,
-            connect=partial(_connect, settings, connections, transport, clock),
+            connect=partial(_connect, settings, connections, transport, clock, inspect_file),
             clock=clock,
         )
         engine = await stack.enter_async_context(Engine(context).run(sweep=sweep))
@@ -118,10 +119,13 @@ async def _connect(
     stack: AsyncExitStack,
     transport: Transport | None,
     clock: Callable[[], float],
+    inspect_file: "InspectFile | None",
 ) -> Connections:
     """Open the HTTP clients; *stack* closes them."""
     # In a thread, because importing HTTP and reading the certificates would block other calls.
-    client, downloader = await anyio.to_thread.run_sync(_create_clients, settings, transport, clock)
+    client, downloader = await anyio.to_thread.run_sync(
+        _create_clients, settings, transport, clock, inspect_file
+    )
     return Connections(
         client=await stack.enter_async_context(client),
         downloader=await stack.enter_async_context(downloader),
@@ -129,8 +133,12 @@ async def _connect(
 
 
 def _create_clients(
-    settings: Settings, transport: Transport | None, clock: Callable[[], float]
+    settings: Settings,
+    transport: Transport | None,
+    clock: Callable[[], float],
+    inspect_file: "InspectFile | None",
 ) -> "tuple[GeekAIClient, ResultDownloader]":
+    from geekai_video_mcp.media import inspection
     from geekai_video_mcp.media.downloads import ResultDownloader
     from geekai_video_mcp.provider.client import GeekAIClient
 
@@ -138,7 +146,13 @@ def _create_clients(
     url = settings.base_url
     return (
         GeekAIClient(base_url=url, api_key=settings.api_key, transport=http_transport, clock=clock),
-        ResultDownloader(settings.output_dir, service_url=url, transport=http_transport),
+        ResultDownloader(
+            settings.output_dir,
+            service_url=url,
+            api_key=settings.api_key,
+            transport=http_transport,
+            inspect_file=inspect_file or inspection.inspect_file,
+        ),
     )
 
 

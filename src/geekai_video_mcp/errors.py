@@ -8,6 +8,7 @@ GeekAIVideoError
 ├── StorageUnavailable    the operator: a disk or folder cannot be read or written
 ├── LedgerTooNew          the operator: the task database belongs to a newer version of this server
 ├── ServiceUnavailable    time: the same call may work later
+├── DownloadFailed        time, or the user: a finished result could not be fetched; it has a link
 ├── SubmissionUnknown     a person: the POST was not answered; only they may have it sent again
 ├── ConsentNotGiven       a person: they have to agree to the payment and did not
 ├── InvalidDecision       a person: their decision does not fit the task's current status
@@ -159,6 +160,20 @@ class ServiceUnavailable(GeekAIVideoError):
         self.reason = reason
         self.code = code
         self.retry_after_seconds = retry_after_seconds
+
+
+class DownloadFailed(GeekAIVideoError):
+    """A result that the service has finished could not be brought to this machine.
+
+    `attempts` is how often it is worth trying in all while this is the obstacle; see
+    `domain.retries`. After that the user is given the link.
+    """
+
+    def __init__(self, reason: str, *, code: str, attempts: int) -> None:
+        super().__init__(as_sentence(reason))
+        self.reason = reason
+        self.code = code
+        self.attempts = attempts
 
 
 class SubmissionUnknown(GeekAIVideoError):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import anyio
 import anyio.to_thread
+import httpx
 import pytest
 
 from support.clock import run_without_thread
@@ -26,6 +27,17 @@ def net(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Net:
     net = Net(tmp_path / "videos")
     monkeypatch.setattr(ssl, "create_default_context", once)
     monkeypatch.setattr(anyio, "getaddrinfo", net.resolve)
+    return net
+
+
+@pytest.fixture
+def everywhere(net: Net, monkeypatch: pytest.MonkeyPatch) -> Net:
+    """The internet that answers at every address, and not only at the service's."""
+
+    async def handle(_: httpx.AsyncHTTPTransport, request: httpx.Request) -> httpx.Response:
+        return await net.answer(request)
+
+    monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", handle)
     return net
 
 

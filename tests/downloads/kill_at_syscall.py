@@ -22,6 +22,7 @@ import httpx
 from geekai_video_mcp.domain.lifecycle import Result, Task
 from geekai_video_mcp.domain.statuses import Status
 from geekai_video_mcp.media.downloads import ResultDownloader, partial
+from support.world import tell_nothing
 
 CALLS = ("open", "link", "unlink", "replace", "fsync")
 STEPS = (*CALLS, "write", "drop")
@@ -70,7 +71,9 @@ def download(folder: Path, origin: str, killer: Killer, path: str) -> None:
     partial.Part.reset = killer.before("drop", partial.Part.reset)  # pyright: ignore[reportAttributeAccessIssue]
 
     async def fetch() -> str:
-        async with ResultDownloader(folder, service_url=origin) as artifacts:
+        async with ResultDownloader(
+            folder, service_url=origin, inspect_file=tell_nothing
+        ) as artifacts:
             killer.armed = True
             fact = await artifacts.download(task)
             killer.armed = False

@@ -18,11 +18,11 @@ import pytest
 
 from geekai_video_mcp.domain.lifecycle import FileUpdate
 from geekai_video_mcp.domain.statuses import FileStatus
-from geekai_video_mcp.errors import StorageUnavailable
+from geekai_video_mcp.errors import DownloadFailed
 from geekai_video_mcp.file_locks import try_lock
 from geekai_video_mcp.media import downloads
 from geekai_video_mcp.media.downloads import transfer
-from geekai_video_mcp.media.downloads.formats import is_complete
+from geekai_video_mcp.media.downloads.formats import SIGNATURE_BYTES, is_complete
 from support.clock import virtual_time
 from support.fake_geekai import VIDEO, box, file_reply
 from support.net import LINK, PUBLIC, WEBM, Net, download_refusal, succeeded_task
@@ -101,7 +101,7 @@ async def test_a_disk_without_links_that_takes_no_video_says_why_and_keeps_no_em
 
     monkeypatch.setattr(os, "link", no_links)
     monkeypatch.setattr(Path, "replace", fails)
-    with pytest.raises(StorageUnavailable, match="Input/output error"):
+    with pytest.raises(DownloadFailed, match="Input/output error"):
         await net.fetch(succeeded_task())
 
     assert observed == [(0o600, False)], "private, and the part is still locked"
@@ -143,7 +143,9 @@ async def test_a_video_may_come_in_pieces_of_any_size(net: Net, chunk: int) -> N
 
 
 CUT = "The download ended early"
-NO_VIDEO = "The result's link did not return a known video format"
+GIVES = "The result's link gives {}"
+NO_MEDIA = GIVES.format("a file of no known media format")
+HLS = "an HLS playlist, which only lists the pieces of a video"
 HOST = "The result's host returned HTTP {}"
 
 
@@ -153,11 +155,13 @@ HOST = "The result's host returned HTTP {}"
         (file_reply(VIDEO[:5000], announced=len(VIDEO)), CUT),
         (file_reply(VIDEO, announced=5000), "The result is longer than its announced length"),
         (file_reply(b"", announced=0), CUT),
-        (file_reply(b"\x00\x00\x00\x18fty"), NO_VIDEO),
-        (file_reply(b"<!doctype html><title>Sign in</title>"), NO_VIDEO),
-        (file_reply(b"\x89PNG\r\n\x1a\n" + bytes(5000)), NO_VIDEO),
-        (file_reply(b"\x1f\x8b" + VIDEO), NO_VIDEO),
-        (file_reply(b'{"error": "no such file"}'), NO_VIDEO),
+        (file_reply(b"\x00\x00\x00\x18fty"), NO_MEDIA),
+        (file_reply(b"<!doctype html><title>Sign in</title>"), GIVES.format("a web page")),
+        (file_reply(b"\x1f\x8b" + VIDEO), GIVES.format("a gzip file")),
+        (file_reply(b"PK\x03\x04" + VIDEO), GIVES.format("a zip archive")),
+        (file_reply(b"#EXTM3U\n#EXT-X-VERSION:3\n"), GIVES.format(HLS)),
+        (file_reply(b"\xef\xbb\xbf  <HTML>"), GIVES.format("a web page")),
+        (file_reply(b'{"error": "no such file"}'), GIVES.format("JSON")),
         (httpx.Response(206, content=VIDEO), HOST.format(206)),
         (httpx.Response(204), HOST.format(204)),
         (httpx.Response(304), HOST.format(304)),
@@ -262,9 +266,11 @@ async def test_a_cancelled_download_that_nothing_vouches_for_leaves_nothing(net:
 async def test_a_folder_that_is_a_file_is_the_operators_to_mend(net: Net) -> None:
     net.folder.touch()
 
-    with pytest.raises(StorageUnavailable, match="Do not generate it again") as error:
+    with pytest.raises(DownloadFailed, match=r"output folder .* could not be written") as error:
         await net.fetch(succeeded_task())
+    assert str(net.folder) in error.value.message
     assert "charged" not in error.value.message
+    assert error.value.code == "output_folder"
 
 
 async def test_a_full_disk_leaves_nothing_and_says_so(
@@ -275,7 +281,7 @@ async def test_a_full_disk_leaves_nothing_and_says_so(
 
     monkeypatch.setattr(os, "fsync", full)
 
-    with pytest.raises(StorageUnavailable, match="No space left on device"):
+    with pytest.raises(DownloadFailed, match="No space left on device"):
         await net.fetch(succeeded_task())
     assert net.files() == []
 
@@ -287,12 +293,10 @@ async def test_a_download_for_which_there_is_no_room_is_not_begun(
     free = transfer.RESERVED_BYTES + len(VIDEO) - 1
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
 
-    with pytest.raises(StorageUnavailable) as error:
+    with pytest.raises(DownloadFailed) as error:
         await net.fetch(succeeded_task())
     assert error.value.message == (
-        "The video could not be written: its folder has 268 MB free and 268 MB are needed."
-        " Free disk space or fix the folder's permissions, then call get_video_task."
-        " Do not generate it again."
+        f"The output folder {net.folder} has 268 MB free, and 268 MB are needed."
     )
     assert net.files() == []
 
@@ -363,7 +367,7 @@ async def test_a_video_of_unannounced_length_that_was_cut_anywhere_is_refused(
 ) -> None:
     net.answers["static.geekai.co"] = closing(WHOLE[:at])
 
-    assert await download_refusal(net, succeeded_task()) in {CUT, NO_VIDEO}
+    assert await download_refusal(net, succeeded_task()) in {CUT, NO_MEDIA}
 
 
 async def test_a_video_of_unannounced_length_that_claims_more_than_any_disk_is_refused(
@@ -399,7 +403,7 @@ def test_whether_a_video_is_whole_is_known_without_reading_it(content: bytes, bo
     file = Counted(content)
 
     assert is_complete(file)
-    assert file.taken <= 16 * (boxes + 1)
+    assert file.taken <= SIGNATURE_BYTES + 16 * boxes
 
 
 async def test_a_body_whose_end_http_itself_marks_needs_no_container(net: Net) -> None:

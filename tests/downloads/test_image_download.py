@@ -12,8 +12,8 @@ import pytest
 
 from geekai_video_mcp.domain.lifecycle import Media, Task
 from geekai_video_mcp.domain.statuses import FileStatus
-from geekai_video_mcp.errors import StorageUnavailable
-from support.fake_geekai import STILL, VIDEO, file_reply
+from geekai_video_mcp.errors import DownloadFailed
+from support.fake_geekai import STILL, VIDEO, box, file_reply
 from support.net import LINK, Net, download_refusal, succeeded_task
 
 JPEG = b"\xff\xd8\xff\xe0" + bytes(300) + b"\xff\xd9"
@@ -63,18 +63,77 @@ async def test_a_picture_in_the_answer_itself_is_published_without_a_request(
     assert net.requests == []
 
 
-@pytest.mark.parametrize("content", [VIDEO, b"<html>no picture</html>", b"GIF89a" + bytes(300)])
-async def test_what_is_no_picture_is_not_saved_as_one(net: Net, content: bytes) -> None:
+async def test_what_is_no_picture_is_not_saved_as_one(net: Net) -> None:
+    content = b"<html>no picture</html>"
     net.answers["static.geekai.co"] = file_reply(content)
 
-    assert "not return a known image format" in await download_refusal(net, pictured())
-    assert "not return a known image format" in await download_refusal(net, inline(content))
+    assert await download_refusal(net, pictured()) == "The result's link gives a web page"
+    assert await download_refusal(net, inline(content)) == "The result's link gives a web page"
 
 
-async def test_a_picture_is_not_saved_as_a_video(net: Net) -> None:
-    net.answers["static.geekai.co"] = file_reply(STILL)
+@pytest.mark.parametrize(
+    ("content", "ending", "name"),
+    [
+        (VIDEO, ".mp4", "an MP4 video"),
+        (b"GIF89a" + bytes(300), ".gif", "a GIF picture"),
+        (box(b"ftyp", b"avif" + bytes(300)), ".avif", "an AVIF picture"),
+        (box(b"ftyp", b"heic" + bytes(300)), ".heic", "a HEIC picture"),
+        (b"BM" + bytes(300), ".bmp", "a BMP picture"),
+        (b"II*\0" + bytes(300), ".tiff", "a TIFF picture"),
+    ],
+)
+async def test_media_of_another_kind_than_a_picture_is_kept_under_its_own_ending_and_said(
+    net: Net, content: bytes, ending: str, name: str
+) -> None:
+    net.answers["static.geekai.co"] = file_reply(content)
 
-    assert "not return a known video format" in await download_refusal(net, succeeded_task())
+    fact = await net.fetch(pictured())
+
+    assert (fact.status, Path(str(fact.path)).suffix) == (FileStatus.STORED, ending)
+    assert Path(str(fact.path)).read_bytes() == content
+    assert fact.error == f"The link gave {name}, which is kept as it is."
+
+
+@pytest.mark.parametrize(
+    ("content", "ending"),
+    [
+        (STILL, ".png"),
+        (b"GIF87a" + bytes(300), ".gif"),
+        (b"RIFF\0\0\0\0AVI " + bytes(300), ".avi"),
+        (b"FLV\x01" + bytes(300), ".flv"),
+        (b"OggS" + bytes(300), ".ogg"),
+        (b"\0\0\x01\xba" + bytes(300), ".mpg"),
+        ((b"G" + bytes(187)) * 3, ".ts"),
+        (b"ID3" + bytes(300), ".mp3"),
+    ],
+)
+async def test_media_that_is_no_usual_video_is_kept_under_its_own_ending_and_said(
+    net: Net, content: bytes, ending: str
+) -> None:
+    net.answers["static.geekai.co"] = file_reply(content)
+
+    fact = await net.fetch(succeeded_task())
+
+    assert (fact.status, Path(str(fact.path)).suffix) == (FileStatus.STORED, ending)
+    assert "which is kept as it is" in str(fact.error)
+
+
+@pytest.mark.parametrize(
+    ("content", "ending"),
+    [
+        (box(b"ftyp", b"qt  " + bytes(300)), ".mov"),
+        (box(b"moov", bytes(300)), ".mov"),
+        (b"\x1a\x45\xdf\xa3" + bytes(20) + b"matroska" + bytes(300), ".mkv"),
+    ],
+)
+async def test_a_video_in_another_container_is_a_video(
+    net: Net, content: bytes, ending: str
+) -> None:
+    net.answers["static.geekai.co"] = file_reply(content)
+
+    fact = await net.fetch(succeeded_task())
+
+    assert (Path(str(fact.path)).suffix, fact.error) == (ending, None)
 
 
 @pytest.mark.parametrize(("content", "_"), KINDS)
@@ -104,10 +163,10 @@ async def test_an_inline_picture_leaves_room_on_the_disk(
         return SimpleNamespace(free=1000)
 
     monkeypatch.setattr(shutil, "disk_usage", nearly_full)
-    with pytest.raises(StorageUnavailable) as error:
+    with pytest.raises(DownloadFailed) as error:
         await net.fetch(inline(STILL))
 
-    assert "The image" in error.value.message
+    assert error.value.code == "disk_full"
     assert net.files() == []
 
 

@@ -19,7 +19,7 @@ import httpx
 import pytest
 
 from geekai_video_mcp.domain.statuses import FileStatus
-from geekai_video_mcp.errors import ServiceUnavailable, StorageUnavailable
+from geekai_video_mcp.errors import DownloadFailed
 from geekai_video_mcp.media.downloads import partial
 from support.clock import virtual_time
 from support.fake_geekai import VIDEO, box, file_reply
@@ -37,7 +37,7 @@ async def interrupt_download(net: Net, host: ResultHost, at: int, *, url: str = 
     """A download of which *at* bytes are here."""
     net.usual = host.answer
     host.cuts = [at]
-    with pytest.raises(ServiceUnavailable, match="was interrupted"):
+    with pytest.raises(DownloadFailed, match="was interrupted"):
         await net.fetch(succeeded_task(url))
 
 
@@ -70,7 +70,7 @@ async def test_a_download_cut_again_and_again_is_whole_in_the_end(net: Net, seed
     net.usual = host.answer
 
     for _ in range(len(host.cuts)):
-        with pytest.raises(ServiceUnavailable, match="was interrupted"):
+        with pytest.raises(DownloadFailed, match="was interrupted"):
             await net.fetch(TASK)
 
     assert await download_whole(net) == VIDEO
@@ -154,7 +154,7 @@ async def test_a_host_that_is_busy_for_a_moment_loses_nothing_of_what_is_here(ne
     await interrupt_download(net, host, 5000)
     net.usual = None
     net.answers["static.geekai.co"] = httpx.Response(503)
-    with pytest.raises(ServiceUnavailable, match="HTTP 503"):
+    with pytest.raises(DownloadFailed, match="HTTP 503"):
         await net.fetch(TASK)
     net.usual = host.answer
 
@@ -189,7 +189,7 @@ async def test_the_same_etag_behind_another_redirect_vouches_for_nothing(net: Ne
         return await host.answer(request) if host else redirect(f"https://{to}/a.mp4")
 
     net.usual = redirects
-    with pytest.raises(ServiceUnavailable, match="was interrupted"):
+    with pytest.raises(DownloadFailed, match="was interrupted"):
         await net.fetch(TASK)
     to = "two.test"
 
@@ -309,7 +309,7 @@ async def test_a_video_whose_sync_failed_is_fetched_again(
 
     with monkeypatch.context() as disk:
         disk.setattr(os, "fsync", fails)
-        with pytest.raises(StorageUnavailable, match="Input/output"):
+        with pytest.raises(DownloadFailed, match="Input/output"):
             await net.fetch(TASK)
 
     assert await download_whole(net) == VIDEO
@@ -331,7 +331,7 @@ async def test_two_that_fetch_one_video_never_write_the_same_part(net: Net) -> N
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(net.fetch, TASK)
         await arrived.wait()
-        with pytest.raises(ServiceUnavailable, match="Another process is downloading the video"):
+        with pytest.raises(DownloadFailed, match="Another process is downloading the video"):
             await net.fetch(TASK)
         go_on.set()
 
@@ -372,7 +372,7 @@ async def test_a_disk_that_fills_up_meanwhile_loses_nothing(
 
     monkeypatch.setattr(partial.Part, "write", fills_up)
     for _ in range(2):
-        with pytest.raises(StorageUnavailable, match="No space left on device"):
+        with pytest.raises(DownloadFailed, match="No space left on device"):
             await net.fetch(TASK)
     left[0] = 1000
 
@@ -411,7 +411,7 @@ async def test_whatever_a_host_says_a_video_is_one_of_its_files_or_none(
     for _ in range(8):
         try:
             fact = await net.fetch(TASK)
-        except ServiceUnavailable:
+        except DownloadFailed:
             assert MP4 not in net.files()
             continue
         if fact.status is FileStatus.STORED:

@@ -400,6 +400,48 @@ async def test_a_service_that_cannot_be_reached_changes_nothing(tmp_path: Path) 
     assert rows(tmp_path) == [(one.id, "unknown")]
 
 
+async def test_a_file_is_fetched_once_more_and_what_cannot_be_is_explained(tmp_path: Path) -> None:
+    async with service(tmp_path) as settings:
+        theirs = await create_at_service(settings)
+        finished = Observation(status=Status.SUCCEED, at=time.time(), provider_task_id=theirs)
+        lost = replace(
+            advance(task(tmp_path, settings=settings), finished), file_status=FileStatus.LOST
+        )
+        gone = replace(
+            task(tmp_path, settings=settings, age=3),
+            status=Status.SUCCEED,
+            provider_task_id="00000000-0000-0000-0000-000000000000",
+            file_status=FileStatus.LOST,
+        )
+        running = unknown(tmp_path, settings=settings, age=5)
+        await seed(tmp_path, lost, gone, running)
+        await wait_for_result(settings, theirs)
+
+        fetched = await tasks(tmp_path, "fetch", lost.id[:8], **settings)
+        again = await tasks(tmp_path, "fetch", lost.id, **settings)
+        refused = await tasks(tmp_path, "fetch", gone.id, **settings)
+        unfinished = await tasks(tmp_path, "fetch", running.id, **settings)
+
+    [path] = [found for _, found in rows(tmp_path, "id, file_path") if found]
+    assert Path(path).read_bytes()[4:8] == b"ftyp"
+    assert (fetched[0], fetched[1]) == (
+        0,
+        f"Fetched: {path} ({Path(path).stat().st_size / 1e6:.1f} MB)\n",
+    )
+    assert (again[0], again[1]) == (0, f"It is on this machine already: {path}\n")
+    assert (refused[0], refused[1]) == (1, "Not fetched. The service returned no link.\n")
+    assert unfinished[0] == 1
+    assert "only a finished one has a file to fetch" in unfinished[2]
+
+
+async def wait_for_result(settings: dict[str, str], provider_task_id: str) -> None:
+    url = f"{settings['GEEKAI_BASE_URL']}/videos/{provider_task_id}"
+    async with httpx.AsyncClient() as http:
+        with anyio.fail_after(60):
+            while (await http.get(url)).json()["task_status"] != "succeed":
+                await anyio.sleep(0.2)
+
+
 async def test_a_request_is_sent_again_once_from_any_number_of_terminals(tmp_path: Path) -> None:
     async with service(tmp_path) as settings:
         one = unknown(tmp_path, settings=settings)

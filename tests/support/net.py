@@ -8,12 +8,14 @@ from typing import Any
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
 from geekai_video_mcp.domain.lifecycle import FileUpdate, Result, Task
 from geekai_video_mcp.domain.statuses import Status
-from geekai_video_mcp.errors import ServiceUnavailable
-from geekai_video_mcp.media.downloads import ResultDownloader
+from geekai_video_mcp.errors import DownloadFailed
+from geekai_video_mcp.media.downloads import InspectFile, ResultDownloader
 from support.fake_geekai import VIDEO, file_reply
+from support.world import tell_nothing
 
 PUBLIC = "93.184.216.34"
 SERVICE = f"https://{PUBLIC}/api/v1"
@@ -33,6 +35,9 @@ class Net:
     answers: dict[str, httpx.Response] = field(default_factory=dict[str, httpx.Response])
     """By the host of the request."""
     usual: Answer | None = None
+    inspect: InspectFile = tell_nothing
+    """What says of a received file whether it can be decoded."""
+    api_key: SecretStr | None = None
     requests: list[httpx.Request] = field(default_factory=list[httpx.Request])
     looked_up: list[str] = field(default_factory=list[str])
 
@@ -52,7 +57,11 @@ class Net:
     async def fetch(self, task: Task, *, service: str = SERVICE) -> FileUpdate:
         transport = httpx.MockTransport(self.answer)
         async with ResultDownloader(
-            self.folder, service_url=service, transport=transport
+            self.folder,
+            service_url=service,
+            api_key=self.api_key,
+            transport=transport,
+            inspect_file=self.inspect,
         ) as fetcher:
             return await fetcher.download(task)
 
@@ -78,7 +87,7 @@ def redirect(to: str, status_code: int = 302) -> httpx.Response:
 
 async def download_refusal(net: Net, task: Task) -> str:
     """The reason why the download failed; also asserts that it left no file behind."""
-    with pytest.raises(ServiceUnavailable) as error:
+    with pytest.raises(DownloadFailed) as error:
         await net.fetch(task)
     assert net.files() == []
     assert "://" not in error.value.message

@@ -21,6 +21,7 @@ from geekai_video_mcp.domain.lifecycle import Task
 from geekai_video_mcp.engine import Resolver
 from geekai_video_mcp.ledger import Ledger
 from geekai_video_mcp.media.inputs import worker_command
+from geekai_video_mcp.media.inspection import FileFacts, Reason, Verdict
 from geekai_video_mcp.server import build_server
 from support.fake_geekai import BASE_URL, KEY, ScriptedGeekAI
 
@@ -103,6 +104,7 @@ class World:
             clock=self.clock,
             run_worker=_run_worker_now,
             render_preview=_render_no_preview,
+            inspect_file=tell_nothing,
         ) as app:
             yield app
 
@@ -148,6 +150,11 @@ async def _run_worker_now(
     return subprocess.run(  # noqa: S603
         worker_command(arguments), input=content, stdout=subprocess.PIPE, check=False
     )
+
+
+async def tell_nothing(_: Path) -> FileFacts:
+    """The samples have no frames, and codecs run in a child process, which takes real time."""
+    return FileFacts(verdict=Verdict.UNKNOWN, reason=Reason.NO_ANSWER)
 
 
 async def _render_no_preview(path: Path, kind: str) -> None:

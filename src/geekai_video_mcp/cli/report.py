@@ -64,8 +64,16 @@ def _result_text(task: Task) -> str:
     if task.file_path:
         return plain_unlimited(Path(task.file_path).name)
     if task.status is Status.SUCCEED:
-        return "link expired" if task.file_status is FileStatus.LOST else "not downloaded yet"
+        return _FILE_WORDS[task.file_status]
     return plain_unlimited(task.error_code or "")
+
+
+_FILE_WORDS: Final = {
+    FileStatus.NONE: "not downloaded yet",
+    FileStatus.STORED: "stored",
+    FileStatus.LINKED: "only a link",
+    FileStatus.LOST: "lost",
+}
 
 
 def task_report(task: Task, events: Sequence[Event], *, width: int) -> list[str]:
@@ -120,6 +128,7 @@ def _task_facts(task: Task) -> list[tuple[str, str]]:
         ("sent", format_time(task.submitted_at)),
         ("ended", format_time(task.ended_at)),
         ("unreachable since", format_time(task.unreachable_since)),
+        ("last poll", task.stall_reason),
         ("attempts", task.attempt),
         ("polls", task.poll_count or None),
         ("file", task.file_path or (task.status is Status.SUCCEED and task.file_status.value)),

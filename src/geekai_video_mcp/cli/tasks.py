@@ -60,6 +60,9 @@ def build_parser(run: Callable[[argparse.Namespace], int]) -> argparse.ArgumentP
     show.set_defaults(handler=_show_task)
     export = commands.add_parser("export", help="write all tasks as CSV to standard output")
     export.set_defaults(handler=_export_tasks)
+    fetch = commands.add_parser("fetch", help="download a finished task's result once more")
+    fetch.add_argument("id", help="task id, in the same forms as for show")
+    fetch.set_defaults(handler=_fetch_file)
     resolve = commands.add_parser("resolve", help="resolve a task whose outcome is unknown")
     resolve.add_argument("id", help="task id, in the same forms as for show")
     decision = resolve.add_mutually_exclusive_group(required=True)
@@ -194,14 +197,21 @@ def _export_tasks(_: argparse.Namespace, settings: "Settings") -> int:
     return OK
 
 
+def _fetch_file(arguments: argparse.Namespace, settings: "Settings") -> int:
+    from geekai_video_mcp.cli.fetch import fetch_once
+
+    return fetch_once(settings, anyio.run(_read_task, arguments.id, settings))
+
+
+async def _read_task(identifier: str, settings: "Settings") -> "Task":
+    async with _open_ledger(settings) as ledger:
+        return await _find_task(ledger, identifier)
+
+
 def _resolve_task(arguments: argparse.Namespace, settings: "Settings") -> int:
     from geekai_video_mcp.cli.resolve import describe_decision, resolve_task
 
-    async def read_task() -> "Task":
-        async with _open_ledger(settings) as ledger:
-            return await _find_task(ledger, arguments.id)
-
-    task = anyio.run(read_task)
+    task = anyio.run(_read_task, arguments.id, settings)
     for line in describe_decision(task, arguments, width=_terminal_width()):
         _print_line(line)
     if not arguments.yes and not _confirm():

@@ -20,6 +20,7 @@ from typing import Any, Final
 from geekai_video_mcp.domain import polling
 from geekai_video_mcp.domain.fingerprint import fingerprint, strip_inline_media
 from geekai_video_mcp.domain.polling import MAX_POLL_GAP, TypicalDuration
+from geekai_video_mcp.domain.retries import PASSING_OBSTACLES
 from geekai_video_mcp.domain.statuses import (
     ALLOWED,
     POLLED,
@@ -337,9 +338,33 @@ def record_file(task: Task, update: FileUpdate) -> Task:
     )
 
 
+def reopen_file(task: Task) -> Task:
+    """A succeeded task whose result is to be downloaded again, as if for the first time.
+
+    What was known of its file is forgotten; who may reopen one that is stored decides the caller.
+    """
+    if task.status is not Status.SUCCEED:
+        return task
+    return replace(
+        task,
+        file_status=FileStatus.NONE,
+        file_path=None,
+        file_bytes=None,
+        file_sha256=None,
+        file_error=None,
+        file_error_code=None,
+        failed_downloads=0,
+    )
+
+
 def needs_watching(task: Task) -> bool:
     """Whether the task has to be polled, or its result has to be downloaded."""
-    return task.status in POLLED | {Status.SUCCEED} and not task.settled
+    if task.status is not Status.SUCCEED:
+        return task.status in POLLED
+    may_pass = task.file_error_code in PASSING_OBSTACLES
+    return task.file_status is FileStatus.NONE or (
+        task.file_status is FileStatus.LINKED and may_pass
+    )
 
 
 def acquire_lease(task: Task, *, holder: str, at: float, dead_holder: str | None = None) -> Task:

@@ -11,7 +11,7 @@ from pathlib import PureWindowsPath
 from typing import Final, Literal
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from geekai_video_mcp.domain.public_hosts import may_be_public
+from geekai_video_mcp.domain.public_hosts import is_same_origin, may_be_public
 
 DATA_URI_LIMIT: Final = 8_000_000
 """Characters. GeekAI's own limit is not documented; integrators stop at 8 MB (read 2026-11-22)."""
@@ -104,7 +104,7 @@ def _link_problem(text: str, service_url: str) -> str | None:
 
 
 def _url_problem(parts: SplitResult, service_url: str) -> str | None:
-    if service_url and parts[:2] == urlsplit(service_url)[:2]:
+    if service_url and is_same_origin(parts, urlsplit(service_url)):
         return None  # the service's own, on whatever host the operator has it
     if parts.scheme != "https":
         return "only https links are accepted here"

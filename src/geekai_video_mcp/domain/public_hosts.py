@@ -3,15 +3,21 @@
 import ipaddress
 import re
 import unicodedata
+from ipaddress import IPv4Address, IPv6Address
 from typing import Final
+from urllib.parse import SplitResult
 
 _UNICAST: Final = ipaddress.ip_network("2000::/3")
-"""All of IPv6 that is public. `is_global` alone also accepts 64:ff9b::/96 (NAT64), ::/96 and
-::ffff:0:0:0/96 (any IPv4 address, embedded), fec0::/10 (site-local addresses)."""
-_NOT_PUBLIC: Final = (
-    ipaddress.ip_network("2002::/16"),  # 6to4: any IPv4 address, embedded
-    ipaddress.ip_network("192.0.0.0/24"),  # includes a cloud's metadata service
-)
+"""All of IPv6 that is public. `is_global` alone also accepts ::/96 and ::ffff:0:0:0/96 (any IPv4
+address, embedded) and fec0::/10 (site-local addresses)."""
+_NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
+"""An IPv4 host as a network without IPv4 reaches it, its address in the last 32 bits (RFC 6052)."""
+_RESERVED: Final = ipaddress.ip_network("192.0.0.0/24")
+"""Includes a cloud's metadata service."""
+_FAKE_IP: Final = ipaddress.ip_network("198.18.0.0/15")
+"""What local proxies such as Clash and mihomo answer for every name, and then connect by the
+name. The range is for benchmarks (RFC 2544), so nothing else has an address in it."""
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 _LABEL: Final = re.compile(r"[\w-]{1,63}")
 _NUMBER: Final = re.compile(r"\d+|0x[0-9a-f]*")
@@ -34,13 +40,57 @@ _PRIVATE: Final = frozenset(
 
 def is_public(address: str) -> bool:
     """Whether *address* can only be a publicly reachable host."""
+    ip = _judged_address(address)
+    reserved = ip not in _UNICAST if isinstance(ip, IPv6Address) else ip in _RESERVED
+    return ip.is_global and not ip.is_multicast and not reserved
+
+
+def may_lead_to_public(address: str) -> bool:
+    """Whether a connection to *address*, which DNS gave for a name, may reach a public host.
+
+    Not for an address that stands in a link: no public service has one in the fake-ip range.
+    """
+    ip = _judged_address(address)
+    return is_public(address) or (isinstance(ip, IPv4Address) and ip in _FAKE_IP)
+
+
+def _judged_address(address: str) -> IPv4Address | IPv6Address:
+    """*address*, or the IPv4 address that an IPv6 address contains: traffic goes to that one."""
     ip = ipaddress.ip_address(address)
-    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped:
-        ip = ip.ipv4_mapped
-    if isinstance(ip, ipaddress.IPv6Address) and ip not in _UNICAST:
+    if isinstance(ip, IPv4Address):
+        return ip
+    if ip in _NAT64:
+        return IPv4Address(int(ip) & 0xFFFF_FFFF)
+    return ip.ipv4_mapped or ip.sixtofour or ip
+
+
+def is_same_origin(url: SplitResult, service: SplitResult) -> bool:
+    """Whether *url* leads to the scheme, host and port of *service*, in any of their spellings.
+
+    Every name of this machine's loopback counts as one host. A URL with a user name is never
+    the service's.
+    """
+    if "@" in url.netloc or not url.hostname or not service.hostname:
         return False
-    inside = any(ip in network for network in _NOT_PUBLIC if network.version == ip.version)
-    return ip.is_global and not ip.is_multicast and not inside
+    return (url.scheme, _canonical_host(url.hostname), _port(url)) == (
+        service.scheme,
+        _canonical_host(service.hostname),
+        _port(service),
+    )
+
+
+def _port(url: SplitResult) -> int | None:
+    """The port, stated or not; ValueError if it is none."""
+    return url.port or _DEFAULT_PORTS.get(url.scheme)
+
+
+def _canonical_host(host: str) -> str:
+    name = _normalize(host)
+    try:
+        ip = _judged_address(name)
+    except ValueError:
+        return name
+    return "localhost" if ip.is_loopback else str(ip)
 
 
 def may_be_public(host: str) -> bool:
@@ -49,13 +99,23 @@ def may_be_public(host: str) -> bool:
     A public address is accepted only in its canonical form: programs disagree on how to read the
     other forms, which mostly serve to get around checks like this one.
     """
-    # Normalized as IDNA does: ①②⑦ are digits, and 。 is a dot.
-    name = unicodedata.normalize("NFKC", host).replace("。", ".").lower().removesuffix(".")
-    labels = name.split(".")
-    if ":" in name or _NUMBER.fullmatch(labels[-1]):
+    name = _normalize(host)
+    if is_address(host):
         return _is_public_literal(name)
+    labels = name.split(".")
     below = {".".join(labels[at:]) for at in range(len(labels))}
     return len(labels) > 1 and all(map(_LABEL.fullmatch, labels)) and not below & _PRIVATE
+
+
+def is_address(host: str) -> bool:
+    """Whether *host* is an address, in whatever form, and not a name that DNS looks up."""
+    name = _normalize(host)
+    return ":" in name or bool(_NUMBER.fullmatch(name.rpartition(".")[2]))
+
+
+def _normalize(host: str) -> str:
+    """The host as IDNA reads it: ①②⑦ are digits, and 。 is a dot."""
+    return unicodedata.normalize("NFKC", host).replace("。", ".").lower().removesuffix(".")
 
 
 def _is_public_literal(name: str) -> bool:

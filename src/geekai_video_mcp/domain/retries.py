@@ -30,8 +30,23 @@ def retry_delay(*, tried: int, limited: bool, retry_after_seconds: float | None)
     return max(delays[tried] if retry_after_seconds is None else 0.0, retry_after_seconds or 0.0)
 
 
-DOWNLOAD_RETRY_DELAYS: Final = (1.0, 5.0, 30.0, 120.0, 300.0)
+DOWNLOAD_RETRY_DELAYS: Final = (1.0, 5.0, 30.0, 120.0, 300.0, 600.0)
 """Seconds before each further attempt at a failed download; the last value repeats."""
+FORBIDDEN: Final = 1
+"""Attempts at a download that a rule of ours forbids: another try would meet the same rule."""
+LASTING: Final = 3
+"""Attempts where the obstacle is likely to last, as for a file that is no video: six seconds."""
+PASSING: Final = len(DOWNLOAD_RETRY_DELAYS)
+"""Attempts where the obstacle is likely to pass, as for a host that does not answer: eight
+minutes. A new file may also need minutes to reach every edge server of its host. After so many
+the caller is given the link, even if the obstacles were different ones."""
+PASSING_OBSTACLES: Final = frozenset(
+    {"unreachable", "interrupted", "refused", "disk_full", "output_folder", "no_new_link"}
+)
+"""Codes of obstacles that may end by themselves. The caller is given the link all the same, and
+the download is tried again in the background while its link may work."""
+LINK_TTL: Final = 7 * 86_400.0
+"""Seconds that a result link stays valid, by GeekAI's Veo 3.1 manual (read 2026-11-22)."""
 
 
 def download_retry_delay(failed_downloads: int) -> float:

@@ -261,6 +261,18 @@ class Engine:
         self._watcher.watch(task.id)
         return task
 
+    async def fetch_again(self, task_id: str) -> Task:
+        """Download a finished task's result once more, and return the task after that.
+
+        For a person who has removed the obstacle; a file that is stored already is not looked at.
+
+        Raises:
+            InvalidDecision: the task is not finished, belongs to another key, or is being
+                downloaded by a server now.
+            StorageUnavailable: the ledger cannot be read or written.
+        """
+        return await self._watcher.fetch_again(task_id)
+
     async def get_local(self, task_id: str) -> Task:
         """The task of this id of ours, from the ledger alone: the service is not asked.
 

@@ -21,6 +21,10 @@ from geekai_video_mcp.ledger import Ledger, ProcessRegistry
 from geekai_video_mcp.provider.wire import ModelsPage
 
 RATE_LIMIT_MESSAGE: Final = "GeekAI is limiting the rate of requests"
+OTHER_ACCOUNT: Final = (
+    "The task belongs to another service or key; set the GEEKAI_BASE_URL and GEEKAI_API_KEY that"
+    " it was created with"
+)
 
 
 class ProviderClient(Protocol):

@@ -9,7 +9,7 @@ an earlier key of the same service are watched if the service shows them to the 
 from collections.abc import Callable
 
 from geekai_video_mcp.domain.lifecycle import Observation, Task, advance, transfer_to_account
-from geekai_video_mcp.domain.retries import INTENT_TTL
+from geekai_video_mcp.domain.retries import INTENT_TTL, LINK_TTL
 from geekai_video_mcp.domain.statuses import POLLED, UNSENT, Status
 from geekai_video_mcp.engine.context import EngineContext
 from geekai_video_mcp.engine.submitter import Submitter
@@ -46,6 +46,8 @@ class Recovery:
         await context.ledger.replay_journal()
         for task in await context.ledger.unfinished(context.account):
             await self.resume(task)
+        for task in await context.ledger.linked(context.account, since=context.clock() - LINK_TTL):
+            self._watcher.watch(task.id)
         for task in await context.ledger.unfinished_of_other_accounts(context.account):
             if task.status in UNSENT and not self._has_live_owner(task):
                 await self._close_if_unsendable(task)

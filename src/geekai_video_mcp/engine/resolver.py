@@ -5,14 +5,13 @@ two people decide at once, the second gets an error that says what the first did
 """
 
 from dataclasses import replace
-from typing import Final
 
 import anyio
 
 from geekai_video_mcp.domain.admission import ExistingTasks, check_caps
 from geekai_video_mcp.domain.lifecycle import Observation, Task, advance, new_task
 from geekai_video_mcp.domain.statuses import UNRESOLVED, Status
-from geekai_video_mcp.engine.context import EngineContext
+from geekai_video_mcp.engine.context import OTHER_ACCOUNT, EngineContext
 from geekai_video_mcp.engine.submitter import PendingSubmission, Submitter
 from geekai_video_mcp.errors import (
     MAYBE_CHARGED,
@@ -82,7 +81,7 @@ class Resolver:
 
         def abandon_and_replace(task: Task) -> tuple[Task, Task]:
             if task.account != context.account:
-                raise InvalidDecision(_OTHER_ACCOUNT)
+                raise InvalidDecision(OTHER_ACCOUNT)
             if not task.request:
                 msg = "The task was created elsewhere, so its request is not known here"
                 raise InvalidDecision(msg)
@@ -130,12 +129,6 @@ class Resolver:
             call.finish()
 
 
-_OTHER_ACCOUNT: Final = (
-    "The task belongs to another service or key; set the GEEKAI_BASE_URL and GEEKAI_API_KEY that"
-    " it was created with"
-)
-
-
 def _abandon(task: Task, *, at: float, replacement: Task | None = None) -> Task:
     """The task as abandoned; the same request may have become *replacement*."""
     if task.status is not Status.UNKNOWN:
@@ -155,7 +148,7 @@ def _check_attachable(
 ) -> None:
     """Raise if the task may not get this id; *current_holder* is the task that has it, if any."""
     if task.account != account:
-        raise InvalidDecision(_OTHER_ACCOUNT)
+        raise InvalidDecision(OTHER_ACCOUNT)
     if task.status not in UNRESOLVED:
         msg = f"The task is {task.status.value}; only an unknown outcome can be attached"
         raise InvalidDecision(msg)

@@ -24,11 +24,22 @@ from geekai_video_mcp.domain.lifecycle import (
     poll_due,
     record_file,
     record_missed_poll,
+    reopen_file,
 )
-from geekai_video_mcp.domain.retries import DOWNLOAD_RETRY_DELAYS, download_retry_delay
+from geekai_video_mcp.domain.retries import (
+    LASTING,
+    PASSING,
+    download_retry_delay,
+)
 from geekai_video_mcp.domain.statuses import FileStatus, Status
-from geekai_video_mcp.engine.context import EngineContext
-from geekai_video_mcp.errors import GeekAIVideoError, ServiceUnavailable, TaskNotFound
+from geekai_video_mcp.engine.context import OTHER_ACCOUNT, EngineContext
+from geekai_video_mcp.errors import (
+    DownloadFailed,
+    GeekAIVideoError,
+    InvalidDecision,
+    ServiceUnavailable,
+    TaskNotFound,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -47,8 +58,8 @@ class Watcher:
         self._context = context
         self._start = start
         self._watched: set[str] = set()
-        self._dead_link_counts = Counter[str]()
-        """How often the download link of a task was dead, even after it was refreshed."""
+        self._obstacles = Counter[tuple[str, str]]()
+        """How often the download of a task has met each obstacle."""
         # First come, first served; and one caller is enough to learn when there is a token.
         self._queue = anyio.Lock()
 
@@ -72,28 +83,31 @@ class Watcher:
                     await self._poll(task)
         finally:
             self._watched.discard(task_id)
-            self._dead_link_counts.pop(task_id, None)
+            for met in [met for met in self._obstacles if met[0] == task_id]:
+                del self._obstacles[met]
 
     async def _acquire_lease(self, task_id: str) -> Task | None:
         """The task if this process watches it from now on; None if it must not or need not."""
-        processes = self._context.processes
 
         def take_lease(task: Task) -> Task:
-            if not needs_watching(task):
-                return task
-            holder = task.lease_holder
-            gone = holder if holder is not None and not processes.is_alive(holder) else None
-            # The time is read inside the transaction. Read before a wait for the ledger, it
-            # would let a lease that was given meanwhile look as if a clock had been set back.
-            return acquire_lease(
-                task, holder=processes.own_id, at=self._context.clock(), dead_holder=gone
-            )
+            return self._lease(task) if needs_watching(task) else task
 
         try:
             task = await self._context.ledger.change(task_id, take_lease)
         except KeyError:  # a duplicate, or a request that was refused, is not recorded
             return None
-        return task if needs_watching(task) and task.lease_holder == processes.own_id else None
+        own_id = self._context.processes.own_id
+        return task if needs_watching(task) and task.lease_holder == own_id else None
+
+    def _lease(self, task: Task) -> Task:
+        """The task leased to this process, unless another that is alive holds it."""
+        processes, holder = self._context.processes, task.lease_holder
+        gone = holder if holder is not None and not processes.is_alive(holder) else None
+        # The time is read inside the transaction. Read before a wait for the ledger, it would
+        # let a lease that was given meanwhile look as if a clock had been set back.
+        return acquire_lease(
+            task, holder=processes.own_id, at=self._context.clock(), dead_holder=gone
+        )
 
     async def _wait_for_token(self) -> float:
         """Wait for a token to poll; return 0.0 with it, or the seconds after which to ask again."""
@@ -127,15 +141,48 @@ class Watcher:
         )
         await self._context.change(task.id, missed)
 
+    async def fetch_again(self, task_id: str) -> Task:
+        """Download a finished task's result once more, whatever became of it before.
+
+        Raises:
+            InvalidDecision: it is not finished, or another process is downloading it.
+        """
+        before = await self._context.require_task(task_id)
+        task = await self._context.change(task_id, self._reopen)
+        update = await self._download_with_lease(task)
+        if update.status is FileStatus.NONE:  # there is no other attempt that could end otherwise
+            lost = FileStatus.LOST if before.file_status is FileStatus.LOST else FileStatus.LINKED
+            update = replace(update, status=lost)
+        return await self._context.change(task_id, lambda task: record_file(task, update))
+
+    def _reopen(self, task: Task) -> Task:
+        """The task with its file to be downloaded again, leased to this process."""
+        if task.account != self._context.account:
+            raise InvalidDecision(OTHER_ACCOUNT)
+        if task.status is not Status.SUCCEED:
+            msg = f"The task is {task.status.value}; only a finished one has a file to fetch"
+            raise InvalidDecision(msg)
+        if task.settled:  # whoever holds its lease still has nothing more to do
+            task = replace(reopen_file(task), lease_holder=None)
+        leased = self._lease(task)
+        if leased.lease_holder != self._context.processes.own_id:
+            msg = "A server is downloading it now"
+            raise InvalidDecision(msg)
+        return leased
+
     async def _fetch_file(self, task: Task) -> None:
+        update = await self._download_with_lease(task)
+        task = await self._context.change(task.id, lambda task: record_file(task, update))
+        if needs_watching(task):
+            await anyio.sleep(download_retry_delay(task.failed_downloads))
+
+    async def _download_with_lease(self, task: Task) -> FileUpdate:
         update = FileUpdate(status=FileStatus.NONE)
         async with anyio.create_task_group() as group:
             group.start_soon(self._keep_lease, task.id)
             update = await self._download(task)
             group.cancel_scope.cancel()
-        task = await self._context.change(task.id, lambda task: record_file(task, update))
-        if not task.settled:
-            await anyio.sleep(download_retry_delay(task.failed_downloads))
+        return update
 
     async def _keep_lease(self, task_id: str) -> None:
         """Renew the lease during a download, or another watcher would publish a second copy."""
@@ -144,21 +191,45 @@ class Watcher:
             await self._acquire_lease(task_id)
 
     async def _download(self, task: Task) -> FileUpdate:
+        """Try once; the update says `lost` or `linked` only after enough attempts."""
         try:
-            downloader = (await self._context.connections()).downloader
-            update = await downloader.download(task)
-            if update.status is FileStatus.LOST:
-                update = await downloader.download(await self._refresh_link(task))
-            if update.status is FileStatus.LOST:
-                self._dead_link_counts[task.id] += 1
-                if self._dead_link_counts[task.id] <= len(DOWNLOAD_RETRY_DELAYS):
-                    # A new file may need minutes to reach every edge server of its host.
-                    update = replace(update, status=FileStatus.NONE)
-        except ServiceUnavailable as exc:
-            return FileUpdate(status=FileStatus.NONE, error=exc.reason)
+            update = await self._try_download(task)
+        except DownloadFailed as exc:
+            return self._obstructed(task, exc)
         except GeekAIVideoError as exc:
-            return FileUpdate(status=FileStatus.NONE, error=exc.message)
+            reason = exc.reason if isinstance(exc, ServiceUnavailable) else exc.message
+            unreachable = DownloadFailed(reason, code="unreachable", attempts=PASSING)
+            return self._obstructed(task, unreachable)
+        except Exception as exc:  # noqa: BLE001 - a bug here must not keep the user from the link
+            kind = type(exc).__name__
+            logger.error("the download of task %s failed: %s", task.id, kind)  # noqa: TRY400 - its text may hold a link
+            msg = f"This server failed while it downloaded it ({kind})"
+            return self._obstructed(task, DownloadFailed(msg, code="internal", attempts=LASTING))
+        if update.status is FileStatus.LOST and self._count(task, update.error_code) < PASSING:
+            return replace(update, status=task.file_status)
         return update
+
+    async def _try_download(self, task: Task) -> FileUpdate:
+        downloader = (await self._context.connections()).downloader
+        update = await downloader.download(task)
+        if update.status is not FileStatus.LOST:
+            return update
+        try:
+            refreshed = await self._refresh_link(task)
+        except ServiceUnavailable as exc:
+            raise DownloadFailed(exc.reason, code="no_new_link", attempts=PASSING) from exc
+        return await downloader.download(refreshed)
+
+    def _obstructed(self, task: Task, obstacle: DownloadFailed) -> FileUpdate:
+        met, status = self._count(task, obstacle.code), task.file_status
+        if met >= obstacle.attempts or task.failed_downloads + 1 >= PASSING:
+            status = FileStatus.LINKED
+        return FileUpdate(status=status, error=obstacle.reason, error_code=obstacle.code)
+
+    def _count(self, task: Task, code: str | None) -> int:
+        """How often the download has met this obstacle now: others do not count towards it."""
+        self._obstacles[task.id, str(code)] += 1
+        return self._obstacles[task.id, str(code)]
 
     async def _refresh_link(self, task: Task) -> Task:
         """Ask the service for a new download link, because the old one is dead."""

@@ -7,12 +7,13 @@ of the few fields that were renamed since.
 
 import json
 import sqlite3
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Final
 
 from geekai_video_mcp.domain.lifecycle import Media, Result, Task
 from geekai_video_mcp.domain.polling import Budget, DurationSample
+from geekai_video_mcp.domain.retries import PASSING_OBSTACLES
 from geekai_video_mcp.domain.statuses import (
     BINDING,
     COUNTED_TODAY,
@@ -163,7 +164,12 @@ _ENUM_COLUMNS: Final = {"media": Media, "status": Status, "file_status": FileSta
 
 def _sql_list(statuses: Collection[Status]) -> str:
     """*statuses* as the members of an SQL list."""
-    return ", ".join(f"'{status.value}'" for status in sorted(statuses)) or "''"
+    return _text_list(status.value for status in statuses)
+
+
+def _text_list(texts: Iterable[str]) -> str:
+    """*texts*, constants of our own, as the members of an SQL list."""
+    return ", ".join(f"'{text}'" for text in sorted(texts)) or "''"
 
 
 def _status_condition(statuses: Collection[Status]) -> str:
@@ -229,6 +235,13 @@ SELECT_UNFINISHED: Final = f"""
            OR (status = '{Status.SUCCEED.value}' AND file_status = '{FileStatus.NONE.value}'))
     ORDER BY created_at
 """  # noqa: S608 - the values of our own enumeration
+SELECT_LINKED: Final = f"""
+    SELECT * FROM task
+    WHERE service = :service AND status = '{Status.SUCCEED.value}'
+      AND file_status = '{FileStatus.LINKED.value}' AND ended_at > :since
+      AND file_error_code IN ({_text_list(PASSING_OBSTACLES)})
+    ORDER BY created_at
+"""  # noqa: S608 - the values of our own enumerations
 EVENTS: Final = "SELECT * FROM event WHERE task_id = :id ORDER BY number"
 SELECT_LAST_EVENT_ID: Final = "SELECT coalesce(max(number), 0) AS number FROM event"
 SELECT_EVENTS_AFTER: Final = """

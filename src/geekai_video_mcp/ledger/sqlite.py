@@ -165,6 +165,12 @@ class Store:
             found = self._db.execute(schema.SELECT_UNFINISHED, {"service": account}).fetchall()
         return list(_parse_rows(found))
 
+    def linked(self, account: str, *, since: float) -> list[Task]:
+        params = {"service": account, "since": since}
+        with _translate_errors("read"):
+            found = self._db.execute(schema.SELECT_LINKED, params).fetchall()
+        return list(_parse_rows(found))
+
     def unfinished_of_other_accounts(self, account: str) -> list[Task]:
         with _translate_errors("read"):
             found = self._db.execute(schema.SELECT_OTHER_ACCOUNTS, {"service": account}).fetchall()

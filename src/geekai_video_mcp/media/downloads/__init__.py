@@ -6,26 +6,37 @@ next download resumes, or the video under its final name; never an incomplete vi
 never a false record in the ledger. The ledger itself may not enter: the watcher records.
 """
 
-from collections.abc import AsyncGenerator
+import errno
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, Self
 
 import anyio
 import anyio.to_thread
 import httpx
+from pydantic import SecretStr
 
 from geekai_video_mcp.domain.lifecycle import FileUpdate, Task
+from geekai_video_mcp.domain.retries import LASTING, PASSING
 from geekai_video_mcp.domain.statuses import FileStatus
+from geekai_video_mcp.errors import DownloadFailed
 from geekai_video_mcp.media.downloads import partial, publishing
-from geekai_video_mcp.media.downloads.links import SafeHttpClient, download_failed
+from geekai_video_mcp.media.downloads.links import SafeHttpClient
 from geekai_video_mcp.media.downloads.partial import Part
-from geekai_video_mcp.media.downloads.transfer import decode_inline, download, save_error
+from geekai_video_mcp.media.downloads.transfer import decode_inline, download, interrupted
+from geekai_video_mcp.media.inspection import FileFacts, Verdict, inspect_file
 
-__all__ = ["ResultDownloader"]
+__all__ = ["InspectFile", "ResultDownloader"]
+
+InspectFile = Callable[[Path], Awaitable[FileFacts]]
+"""Finds out what a file is, as `inspection.inspect_file` does."""
 
 DOWNLOAD_DEADLINE: Final = 1800.0
 """Seconds for one whole download; after that it fails and is retried later."""
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""Failures of a disk that end when somebody makes room."""
 
 
 class ResultDownloader:
@@ -36,10 +47,13 @@ class ResultDownloader:
         output_dir: Path,
         *,
         service_url: str,
+        api_key: SecretStr | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
+        inspect_file: InspectFile = inspect_file,
     ) -> None:
         self._output_dir = output_dir
-        self._client = SafeHttpClient(service_url, transport)
+        self._client = SafeHttpClient(service_url, transport, api_key)
+        self._inspect_file = inspect_file
 
     async def __aenter__(self) -> Self:
         return self
@@ -50,22 +64,34 @@ class ResultDownloader:
     async def download(self, task: Task) -> FileUpdate:
         """Download the task's result and publish it; `lost` when the link is dead.
 
-        Resumes what an earlier download left, of this process or of another.
+        Resumes what an earlier download left, of this process or of another. What cannot be
+        decoded after several downloads is published as well, and the task is `linked`.
 
         Raises:
-            ServiceUnavailable: the download failed; the link may still work later.
-            StorageUnavailable: the file could not be written to the output folder.
+            DownloadFailed: it could not be downloaded; the error says why, and how often it is
+                worth trying.
         """
         try:
             with anyio.fail_after(DOWNLOAD_DEADLINE):
                 return await self._download(task)
         except TimeoutError as exc:
-            raise download_failed("The download took too long") from exc
+            raise interrupted("The download took too long") from exc
         except httpx.HTTPError as exc:
-            raise download_failed(f"The download was interrupted ({type(exc).__name__})") from exc
+            raise interrupted(f"The download was interrupted ({type(exc).__name__})") from exc
         except OSError as exc:
-            reason = exc.strerror or type(exc).__name__
-            raise save_error(task.media, reason) from exc
+            raise self._folder_failed(exc) from exc
+
+    def _folder_failed(self, error: OSError) -> DownloadFailed:
+        full = error.errno in _FULL
+        msg = (
+            f"The {'' if full else 'output '}folder {self._output_dir} could not be written:"
+            f" {error.strerror or type(error).__name__}"
+        )
+        return DownloadFailed(
+            msg,
+            code="disk_full" if full else "output_folder",
+            attempts=PASSING if full else LASTING,
+        )
 
     async def _download(self, task: Task) -> FileUpdate:
         stem, dead_link = publishing.file_stem(task), None
@@ -74,11 +100,31 @@ class ResultDownloader:
             if not part.is_complete:
                 dead_link = await self._transfer(task, part)
             if dead_link is None:
-                return await anyio.to_thread.run_sync(publishing.publish, part, stem)
+                return await self._check_and_publish(task, part, stem)
         published = await anyio.to_thread.run_sync(
             publishing.find_published, self._output_dir, stem, task.media
         )
-        return published or FileUpdate(status=FileStatus.LOST, error=dead_link)
+        return published or FileUpdate(
+            status=FileStatus.LOST, error=dead_link, error_code="result_lost"
+        )
+
+    async def _check_and_publish(self, task: Task, part: Part, stem: str) -> FileUpdate:
+        facts = None
+        if part.format is not None and part.format.usual_for is task.media:
+            facts = await self._inspect_file(part.path)
+        undecodable = facts is not None and facts.verdict is Verdict.UNDECODABLE
+        damage = f"The file cannot be decoded: {facts.sentence}." if facts and undecodable else None
+        if damage is not None and task.failed_downloads + 1 < LASTING:
+            await anyio.to_thread.run_sync(part.reset)
+            raise DownloadFailed(damage, code="undecodable", attempts=LASTING)
+        published = await anyio.to_thread.run_sync(publishing.publish, part, stem)
+        if damage is not None:
+            linked = FileStatus.LINKED
+            return replace(published, status=linked, error=damage, error_code="undecodable")
+        if facts is not None and facts.end_decoded is False:
+            note = "Its end cannot be decoded, so it may break off."
+            return replace(published, error=note, error_code="end_undecodable")
+        return published
 
     async def _transfer(self, task: Task, part: Part) -> str | None:
         url = task.result.url if task.result else None
@@ -94,7 +140,7 @@ class ResultDownloader:
             partial.claim_part, self._output_dir, task.id, task.media
         )
         if part is None:
-            raise download_failed("Another process is downloading the video")
+            raise interrupted("Another process is downloading the video")
         try:
             yield part
         finally:

@@ -26,7 +26,7 @@ from typing import BinaryIO, Final
 
 from geekai_video_mcp.domain.lifecycle import Media
 from geekai_video_mcp.file_locks import try_lock
-from geekai_video_mcp.media.downloads.formats import SIGNATURE_BYTES, file_extension
+from geekai_video_mcp.media.downloads.formats import SIGNATURE_BYTES, Format, detect_format
 
 CHECKPOINT_BYTES: Final = 1024**2
 """Bytes between checkpoints: the most that a killed process loses of a download."""
@@ -83,9 +83,9 @@ class Part:
         return self._hash.hexdigest()
 
     @property
-    def extension(self) -> str | None:
-        """The extension for its final name; None unless its format is known and of its medium."""
-        return file_extension(self.head, self.media)
+    def format(self) -> Format | None:
+        """The format by its first bytes; None while they are too few, or if it is no media."""
+        return detect_format(self.head)
 
     @property
     def is_complete(self) -> bool:
@@ -148,7 +148,7 @@ class Part:
             for chunk in _read_chunks(self.file, size):
                 self._hash_chunk(chunk)
             proven = (self.size, self.sha256) == (size, checkpoint["sha256"])
-            if proven and self.extension is not None:
+            if proven and self.format is not None:
                 self.source, self._checkpoint_size = source, size
                 self.file.seek(size)
                 self.file.truncate()

@@ -16,7 +16,12 @@ from typing import BinaryIO, Final
 from geekai_video_mcp.domain.lifecycle import FileUpdate, Media, Task
 from geekai_video_mcp.domain.statuses import FileStatus
 from geekai_video_mcp.errors import sanitize
-from geekai_video_mcp.media.downloads.formats import EXTENSIONS, SIGNATURE_BYTES, file_extension
+from geekai_video_mcp.media.downloads.formats import (
+    SIGNATURE_BYTES,
+    Format,
+    detect_format,
+    extensions,
+)
 from geekai_video_mcp.media.downloads.partial import Part, sha256_of
 
 STEM_LENGTH: Final = 40
@@ -31,29 +36,33 @@ def publish(part: Part, stem: str) -> FileUpdate:
     Raises:
         OSError: the file could not be synced, linked or renamed.
     """
+    found = part.format
+    extension = found.extension if found else ""
     try:
         os.fsync(part.file.fileno())
     except OSError:
         part.reset()  # a second sync would succeed without proving anything
         raise
-    path = part.path.with_name(f"{stem}{part.extension}")
+    path = part.path.with_name(f"{stem}{extension}")
     for number in itertools.count(2):
         if _publish_as(part, path):
             break
-        path = path.with_name(f"{stem}-{number}{part.extension}")
+        path = path.with_name(f"{stem}-{number}{extension}")
     _sync_folder(path.parent)
     part.published = True
-    return _file_update(path, part.size, part.sha256)
+    return _file_update(path, part.size, part.sha256, found, part.media)
 
 
 def find_published(folder: Path, stem: str, media: Media) -> FileUpdate | None:
     """The result under this name, if a process died between publishing and recording it."""
-    for extension in EXTENSIONS[media]:
+    for extension in extensions(media):
         path = folder / f"{stem}{extension}"
         try:
             with _open_regular_file(path) as file:
-                if file_extension(file.read(SIGNATURE_BYTES), media) == extension:
-                    return _file_update(path, os.fstat(file.fileno()).st_size, sha256_of(file))
+                found = detect_format(file.read(SIGNATURE_BYTES))
+                if found is not None and found.extension == extension:
+                    size = os.fstat(file.fileno()).st_size
+                    return _file_update(path, size, sha256_of(file), found, media)
         except OSError:
             continue
     return None
@@ -73,8 +82,18 @@ def file_stem(task: Task) -> str:
     return f"{words or task.media.value}-{task.id[:8]}"
 
 
-def _file_update(path: Path, size: int, sha256: str) -> FileUpdate:
-    return FileUpdate(status=FileStatus.STORED, path=str(path), size_bytes=size, sha256=sha256)
+def _file_update(
+    path: Path, size: int, sha256: str, found: Format | None, media: Media
+) -> FileUpdate:
+    unusual = found is not None and found.usual_for is not media
+    return FileUpdate(
+        status=FileStatus.STORED,
+        path=str(path),
+        size_bytes=size,
+        sha256=sha256,
+        error=f"The link gave {found.name}, which is kept as it is." if found and unusual else None,
+        error_code="other_format" if unusual else None,
+    )
 
 
 def _publish_as(part: Part, path: Path) -> bool:

@@ -17,10 +17,10 @@ import anyio
 import anyio.to_thread
 import httpx
 
-from geekai_video_mcp.domain.lifecycle import Media
-from geekai_video_mcp.errors import StorageUnavailable
+from geekai_video_mcp.domain.retries import LASTING, PASSING
+from geekai_video_mcp.errors import DownloadFailed
 from geekai_video_mcp.media.downloads import formats
-from geekai_video_mcp.media.downloads.links import SafeHttpClient, download_failed
+from geekai_video_mcp.media.downloads.links import SafeHttpClient
 from geekai_video_mcp.media.downloads.partial import Part, Source
 
 SIZE_LIMIT: Final = 4 * 1024**3
@@ -34,6 +34,8 @@ MIN_BYTES_PER_WINDOW: Final = 240 * 1024
 
 DEAD_LINK_STATUSES: Final = frozenset({403, 404, 410})
 """HTTP statuses of an expired or withdrawn link: a new link is needed, retrying does not help."""
+PASSING_STATUSES: Final = frozenset({408, 425, 429})
+"""HTTP statuses below 500 after which the same request may work later."""
 
 _STRONG_ETAG: Final = re.compile(r'"[\x21\x23-\x7e]{1,200}"')
 _CONTENT_RANGE: Final = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})")
@@ -44,8 +46,7 @@ async def download(client: SafeHttpClient, url: str, part: Part) -> str | None:
     """Complete *part* from *url*; returns why the link is dead, or None when it is complete.
 
     Raises:
-        ServiceUnavailable: the download failed; the link may still work later.
-        StorageUnavailable: the disk has too little free space.
+        DownloadFailed: the link is not allowed, its host refuses, or what it gives is no media.
         OSError: the disk failed.
         httpx.HTTPError: the connection failed.
     """
@@ -55,7 +56,7 @@ async def download(client: SafeHttpClient, url: str, part: Part) -> str | None:
         if response.status_code in DEAD_LINK_STATUSES:
             return f"The link returned HTTP {response.status_code}."
         if response.status_code != HTTPStatus.OK:
-            raise download_failed(f"The result's host returned HTTP {response.status_code}")
+            raise _refused(response.status_code)
         await _receive_from_start(response, part)
     return None
 
@@ -64,8 +65,7 @@ async def decode_inline(link: str, part: Part) -> str | None:
     """Complete *part* from an image in a data URI; returns why it could not be decoded, or None.
 
     Raises:
-        ServiceUnavailable: it is not an image.
-        StorageUnavailable: the disk has too little free space.
+        DownloadFailed: it is no media, or the disk has too little free space.
         OSError: the disk failed.
     """
     try:
@@ -125,18 +125,23 @@ async def _receive_body(response: httpx.Response, part: Part) -> None:
             if part.size - window_start >= MIN_BYTES_PER_WINDOW:
                 window_start, window.deadline = part.size, anyio.current_time() + STALL_WINDOW
     if window.cancelled_caught:
-        raise download_failed("The download was too slow")
+        raise interrupted("The download was too slow")
     await _check_complete(response, part)
     await anyio.to_thread.run_sync(part.write_checkpoint)
 
 
-def save_error(media: Media, reason: str) -> StorageUnavailable:
-    """The error of an output folder that a result, already paid for, could not be written to."""
-    return StorageUnavailable(
-        f"The {media}",
-        reason,
-        remedy="Free disk space or fix the folder's permissions, then call get_video_task."
-        " Do not generate it again.",
+def interrupted(reason: str) -> DownloadFailed:
+    """The error of a download that broke off and may succeed when it is tried again."""
+    return DownloadFailed(reason, code="interrupted", attempts=PASSING)
+
+
+def _refused(status_code: int) -> DownloadFailed:
+    """The error of a host that gives a status in place of the file."""
+    passing = status_code in PASSING_STATUSES or status_code >= HTTPStatus.INTERNAL_SERVER_ERROR
+    return DownloadFailed(
+        f"The result's host returned HTTP {status_code}",
+        code="refused",
+        attempts=PASSING if passing else LASTING,
     )
 
 
@@ -144,22 +149,30 @@ async def _check_free_space(part: Part) -> None:
     """Raise an error before a download that is too large or would fill the disk."""
     total = part.source.total if part.source else None
     if total is not None and total > SIZE_LIMIT:
-        raise await _reject(part, f"The result is larger than {SIZE_LIMIT:,} bytes")
+        await anyio.to_thread.run_sync(part.reset)
+        raise _too_large()
     needed = (total or part.size) - part.size + RESERVED_BYTES
     usage = await anyio.to_thread.run_sync(shutil.disk_usage, part.path.parent)
     if usage.free < needed:
-        free_mb, needed_mb = f"{usage.free / 1e6:,.0f} MB", f"{needed / 1e6:,.0f} MB"
-        raise save_error(part.media, f"its folder has {free_mb} free and {needed_mb} are needed")
+        msg = (
+            f"The output folder {part.path.parent} has {usage.free / 1e6:,.0f} MB free, and"
+            f" {needed / 1e6:,.0f} MB are needed"
+        )
+        raise DownloadFailed(msg, code="disk_full", attempts=PASSING)
 
 
 async def _check_so_far(part: Part) -> None:
-    if part.extension is None:
-        raise await _reject(part, f"The result's link did not return a known {part.media} format")
+    if part.format is None:
+        msg = f"The result's link gives {formats.describe_unknown(part.head)}"
+        await anyio.to_thread.run_sync(part.reset)
+        raise DownloadFailed(msg, code="not_media", attempts=LASTING)
     total = part.source.total if part.source else None
     if total is not None and part.size > total:
-        raise await _reject(part, "The result is longer than its announced length")
+        await anyio.to_thread.run_sync(part.reset)
+        raise interrupted("The result is longer than its announced length")
     if part.size > SIZE_LIMIT:
-        raise await _reject(part, f"The result is larger than {SIZE_LIMIT:,} bytes")
+        await anyio.to_thread.run_sync(part.reset)
+        raise _too_large()
 
 
 async def _check_complete(response: httpx.Response, part: Part) -> None:
@@ -167,20 +180,20 @@ async def _check_complete(response: httpx.Response, part: Part) -> None:
         await _check_so_far(part)
     total = part.source.total if part.source else None
     if part.size == 0 or total not in {None, part.size}:
-        raise download_failed("The download ended early")
+        raise interrupted("The download ended early")
     # The end of a body without a length looks like a broken connection: check the container.
     chunked = "chunked" in response.headers.get("Transfer-Encoding", "").lower()
     has_known_end = total is not None or chunked
     if not has_known_end and not await anyio.to_thread.run_sync(formats.is_complete, part.file):
-        raise await _reject(part, "The download ended early")
+        await anyio.to_thread.run_sync(part.reset)
+        raise interrupted("The download ended early")
     if part.source is not None:
         part.source = replace(part.source, total=part.size)
 
 
-async def _reject(part: Part, reason: str) -> Exception:
-    """Discard what was received and return the error to raise."""
-    await anyio.to_thread.run_sync(part.reset)
-    return download_failed(reason)
+def _too_large() -> DownloadFailed:
+    msg = f"The result is larger than {SIZE_LIMIT:,} bytes"
+    return DownloadFailed(msg, code="too_large", attempts=LASTING)
 
 
 def _source_of(response: httpx.Response) -> Source:

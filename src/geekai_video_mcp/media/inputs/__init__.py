@@ -180,6 +180,8 @@ class MediaResolver:
     def _no_file(self, task: Task, where: str) -> RequestRefused:
         if task.file_status is FileStatus.NONE:
             problem = "is not downloaded yet, so call get_video_task until it gives a file"
+        elif task.file_status is FileStatus.LINKED:
+            problem = "could not be fetched here, and only its link is known; see get_video_task"
         else:
             problem = "is no longer on this machine or cannot be decoded"
         return _refusal(where, f"the {task.media} of that task {problem}")

@@ -1,7 +1,7 @@
 """A task as structured content: GeekAI's field names, and the fields that we add. Pure."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, ClassVar, Final
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
@@ -10,17 +10,15 @@ from geekai_video_mcp.domain.statuses import NO_RESULT, FileStatus, Status
 from geekai_video_mcp.errors import QUOTE_LIMIT, sanitize
 from geekai_video_mcp.server.resource_links import file_uri
 from geekai_video_mcp.server.views.text import (
+    MAX_LINK_CHARS,
     PUBLIC_STATUS,
     PublicStatus,
     elapsed_seconds,
     iso_time,
+    link_expiry,
+    link_of,
     next_step,
 )
-
-LINK_TTL: Final = 7 * 24 * 3600.0
-"""Seconds that a result link stays valid, by GeekAI's Veo 3.1 manual (read 2026-11-22)."""
-MAX_LINK_CHARS: Final = 4000
-"""Characters of a link that are shown: signed links have up to two thousand."""
 
 
 class View(BaseModel):
@@ -86,6 +84,8 @@ class _TaskResult(ToolResult):
     error: ErrorView | None = None
     provider_task_id: str | None = None
     file: str | None = Field(default=None, description="The result on this machine")
+    file_problem: str | None = None
+    """Why the result is not on this machine, or is not quite what was expected."""
     resource: str | None = None
     """The resource URI of the file; None while there is no file."""
     url_expires_at: str | None = None
@@ -142,9 +142,6 @@ def generation_result(
 
 
 def _task_fields(task: Task, *, at: float, sandbox: bool, same_account: bool) -> dict[str, Any]:
-    link_expires_at = None
-    if not sandbox and task.result is not None and task.ended_at is not None:
-        link_expires_at = task.ended_at + LINK_TTL
     poll_after = None
     if not task.settled:
         poll_after = 1
@@ -158,8 +155,9 @@ def _task_fields(task: Task, *, at: float, sandbox: bool, same_account: bool) ->
         "error": _error_view(task),
         "provider_task_id": _sanitize_optional(task.provider_task_id),
         "file": task.file_path,
+        "file_problem": task.file_error if task.status is Status.SUCCEED else None,
         "resource": file_uri(task),
-        "url_expires_at": iso_time(link_expires_at),
+        "url_expires_at": iso_time(link_expiry(task, sandbox=sandbox)),
         "elapsed_seconds": round(elapsed_seconds(task, at=at)),
         "poll_after_seconds": poll_after,
         "stale_since": iso_time(task.unreachable_since),
@@ -180,10 +178,7 @@ def _result_fields(task: Task, *, sandbox: bool) -> dict[str, Any]:
         return {}
     # The in-process sandbox has no address that a browser could open. The link of the last
     # frame is kept: it is meant for the next request, and the sandbox resolves its own links.
-    url = None
-    # A response may contain the image itself as a data URI, which is far too long for a result.
-    if not sandbox and result.url and not result.url.startswith("data:"):
-        url = sanitize(result.url, limit=MAX_LINK_CHARS)
+    url = link_of(task, sandbox=sandbox)
     if task.media is Media.IMAGE:
         revised_prompt = _sanitize_optional(result.revised_prompt)
         return {"data": [ImageResultView(url=url, revised_prompt=revised_prompt)]}
@@ -209,6 +204,8 @@ def _error_view(task: Task) -> ErrorView | None:
         return None
     file_error = task.file_error if task.status is Status.SUCCEED else None
     return ErrorView(
-        code=task.error_code or ("result_lost" if file_error else "failed"),
+        code=task.error_code
+        or (file_error and (task.file_error_code or "result_lost"))
+        or "failed",
         message=file_error or task.error_message or "No reason was given.",
     )

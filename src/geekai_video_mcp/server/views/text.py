@@ -5,11 +5,22 @@ from typing import Final, Literal
 
 from geekai_video_mcp.domain import catalogue, moderation
 from geekai_video_mcp.domain.lifecycle import Media, Task
+from geekai_video_mcp.domain.retries import LINK_TTL
 from geekai_video_mcp.domain.statuses import NO_RESULT, FileStatus, Status
-from geekai_video_mcp.errors import MAYBE_CHARGED, NOT_CHARGED, RATE_LIMITED, as_sentence, quote
+from geekai_video_mcp.errors import (
+    MAYBE_CHARGED,
+    NOT_CHARGED,
+    RATE_LIMITED,
+    as_sentence,
+    quote,
+    sanitize,
+)
 from geekai_video_mcp.server.arguments import MAX_WAIT_SECONDS
 
 PREVIEW_LABEL: Final = "A sandbox preview, not made by GeekAI."
+
+MAX_LINK_CHARS: Final = 4000
+"""Characters of a link that are shown: signed links have up to two thousand."""
 
 PublicStatus = Literal["submitting", "pending", "running", "succeed", "failed", "unknown"]
 PUBLIC_STATUS: Final[dict[Status, PublicStatus]] = {
@@ -79,7 +90,7 @@ def next_step(task: Task, *, sandbox: bool, same_account: bool = True) -> str:
             " with the same GEEKAI_BASE_URL and GEEKAI_API_KEY can follow it."
         )
     if task.status is Status.SUCCEED:
-        return _after_success(task)
+        return _after_success(task, sandbox=sandbox)
     if task.status is Status.FAILED:
         return moderation.advice(task.error_code) or _AFTER_FAILURE
     if task.status is Status.UNKNOWN:
@@ -114,16 +125,36 @@ def _after_refusal(task: Task) -> str:
     return "Nothing is under way for this task."
 
 
-def _after_success(task: Task) -> str:
+def _after_success(task: Task, *, sandbox: bool) -> str:
     if task.file_status is FileStatus.STORED and task.media is Media.IMAGE:
         return f"Show the user the file; generate_video with image task:{task.id} makes it move."
     if task.file_status is FileStatus.STORED:
         return (
             f"Show the user the file; image task:{task.id} begins a next shot with its last frame."
         )
-    if task.file_status is FileStatus.LOST:
-        return f"Tell the user that the link is dead; GeekAI's console may have the {task.media}."
-    return f"It is being downloaded; call get_video_task with wait_seconds {MAX_WAIT_SECONDS}."
+    if task.file_status is FileStatus.NONE:
+        return f"It is being downloaded; call get_video_task with wait_seconds {MAX_WAIT_SECONDS}."
+    return _after_failed_download(task, sandbox=sandbox)
+
+
+def _after_failed_download(task: Task, *, sandbox: bool) -> str:
+    fetch = f"geekai-video-mcp tasks fetch {task.id}"
+    if task.file_status is FileStatus.LINKED:
+        give = (
+            "Give the user the link, to open or save it. "
+            if _offered_link(task, sandbox=sandbox)
+            else "Tell the user. "
+        )
+        if task.file_error_code in {"output_folder", "disk_full"}:
+            mend = f"when the folder can be written, {fetch} saves it."
+            return f"{give}Do not generate it again: {mend}"
+        return f"{give}On the command line, {fetch} tries once more."
+    if task.file_error_code == "no_link":
+        return f"Tell the user to look in GeekAI's console; {fetch} asks GeekAI again."
+    return (
+        f"Tell the user that the link is dead; GeekAI's console may have the {task.media}, and"
+        f" {fetch} asks for a new link."
+    )
 
 
 def _resolve_hint(task: Task, *, sandbox: bool) -> str:
@@ -144,14 +175,48 @@ def _resolve_hint(task: Task, *, sandbox: bool) -> str:
 
 def _success_text(task: Task, *, sandbox: bool) -> str:
     label = f" {PREVIEW_LABEL}" if sandbox else ""
+    problem = f" {as_sentence(task.file_error)}" if task.file_error else ""
     if task.file_status is FileStatus.STORED:
         size = f"{(task.file_bytes or 0) / 1e6:.1f} MB"
-        return f"The {task.media} is finished: {task.file_path} ({size}).{label}"
-    problem = f" {as_sentence(task.file_error)}" if task.file_error else ""
+        return f"The {task.media} is finished: {task.file_path} ({size}).{problem}{label}"
+    link = _offered_link(task, sandbox=sandbox)
+    offer = (
+        f" Its link, good until {iso_time(link_expiry(task, sandbox=sandbox))}: {link}"
+        if link
+        else ""
+    )
+    if task.file_status is FileStatus.LINKED:
+        copy = f" What came is kept in {task.file_path}." if task.file_path else ""
+        failure = f"The {task.media} is ready, and this server cannot fetch it."
+        return f"{failure}{problem}{copy}{label}{offer}"
+    if task.file_status is FileStatus.LOST and task.file_error_code == "no_link":
+        return f"{problem.strip()} {_charge_note(sandbox=sandbox)}{label}"
     if task.file_status is FileStatus.LOST:
         loss = f"The {task.media} was finished at GeekAI and cannot be fetched any more."
         return f"{loss}{problem} {_charge_note(sandbox=sandbox)}{label}"
-    return f"The {task.media} is finished at GeekAI and not on disk yet.{problem}{label}"
+    waiting = f"The {task.media} is finished at GeekAI and not on disk yet."
+    return f"{waiting}{problem}{label}{offer if problem else ''}"
+
+
+def link_of(task: Task, *, sandbox: bool) -> str | None:
+    """The result's link as a person can open it; None if there is none, as in the sandbox."""
+    url = task.result.url if task.result else None
+    # A response may contain an image itself as a data URI, which is far too long to be shown.
+    if url is None or sandbox or url.startswith("data:"):
+        return None
+    return sanitize(url, limit=MAX_LINK_CHARS)
+
+
+def _offered_link(task: Task, *, sandbox: bool) -> str | None:
+    """The link, unless it is known to be dead."""
+    return None if task.file_error_code == "no_new_link" else link_of(task, sandbox=sandbox)
+
+
+def link_expiry(task: Task, *, sandbox: bool) -> float | None:
+    """When the result's link ends, in Unix seconds; None if nobody can say."""
+    if task.ended_at is None or link_of(task, sandbox=sandbox) is None:
+        return None
+    return task.ended_at + LINK_TTL
 
 
 _DEFAULT_MESSAGES: Final = {
