@@ -436,9 +436,9 @@ async def test_a_file_is_fetched_once_more_and_what_cannot_be_is_explained(tmp_p
 
 async def wait_for_result(settings: dict[str, str], provider_task_id: str) -> None:
     url = f"{settings['GEEKAI_BASE_URL']}/videos/{provider_task_id}"
-    async with httpx.AsyncClient() as http:
-        with anyio.fail_after(60):
-            while (await http.get(url)).json()["task_status"] != "succeed":
+    with anyio.fail_after(60):
+        async with httpx.AsyncClient() as http:
+            while (await http.get(url)).json()["task_status"] != "succeed":  # noqa: ASYNC110 - another process
                 await anyio.sleep(0.2)
 
 
