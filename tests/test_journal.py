@@ -176,3 +176,12 @@ def test_processes_that_write_at_once_lose_no_note(tmp_path: Path) -> None:
     assert [process.returncode for process in children] == [0] * 4
 
     assert len({note.task_id for note in Journal(tmp_path).pending()}) == 32
+
+
+def test_a_slot_that_is_nested_too_deeply_is_a_free_slot(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    (tmp_path / "journal").write_bytes(b"[" * SLOT_BYTES + bytes(JOURNAL_BYTES - SLOT_BYTES))
+
+    assert journal.pending() == []
+    assert journal.write("t1", answer())
+    assert [entry.task_id for entry in journal.pending()] == ["t1"]

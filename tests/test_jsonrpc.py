@@ -1,6 +1,8 @@
 """What bytes are taken for a message, and what is answered to the others."""
 
 import json
+import time
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -42,6 +44,10 @@ def test_messages_are_let_through(message: bytes) -> None:
         (b"", None, -32700),
         (b'{"jsonrpc":"2.0","id":1,"method":"ping"', None, -32700),
         (b"[" * 100_000, None, -32700),
+        (b"[" * 100_001, None, -32600),
+        (b'{"jsonrpc":"2.0","id":7,"method":"ping","a":[' + b"[]," * 100_000 + b"1]}", 7, -32600),
+        (b'{"id":"a/b-1","jsonrpc":"2.0","a":[' + b'"",' * 100_000 + b"1]}", "a/b-1", -32600),
+        (b'{"jsonrpc":"2.0","a":[' + b"{}," * 100_000 + b'1],"id":7}', None, -32600),
         (b'{"jsonrpc":"2.0","id":1,"method":"\xff"}', None, -32700),
         (b"42", None, -32600),
         (b'[{"jsonrpc":"2.0","id":1,"method":"ping"}]', None, -32600),
@@ -100,3 +106,34 @@ def test_mending_changes_neither_length_nor_anything_but_halves(value: object) -
     assert len(replace_lone_surrogates(written)) == len(written)
     if validation_error(written) is None or b"\\ud" not in written:
         assert replace_lone_surrogates(written) == written
+
+
+def test_a_long_text_may_have_any_number_of_commas_and_brackets() -> None:
+    text = b"[{,\\\\" + b'\\"' + b",[{" * 200_000
+    message = b'{"jsonrpc":"2.0","id":7,"method":"ping","params":{"a":"' + text + b'"}}'
+
+    assert validation_error(message) is None
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'"' + b"\\\\" * 11_000_000 + b'\\ud800"',
+        b"[]," * 7_900_000 + b"1",
+        b'"' + b'\\",' * 7_000_000 + b'"',
+        b'"\\"' * 5_000_000 + b"," * 200_000,
+        b",'" * 11_000_000,
+        b'"\\ud800' * 3_000_000,
+    ],
+    ids=["backslashes", "values", "quotes", "open strings", "no strings", "surrogates"],
+)
+def test_no_message_takes_long_to_judge(content: bytes) -> None:
+    message = b'{"jsonrpc":"2.0","id":7,"method":"ping","params":{"a":[' + content + b"]}}"
+    tracemalloc.start()
+    started = time.process_time()
+    validation_error(replace_lone_surrogates(message[:MAX_MESSAGE_BYTES]))
+    seconds, (_, peak) = time.process_time() - started, tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert seconds < 5.0  # ten when each escape was looked at, and 1.8 GB
+    assert peak < 6 * MAX_MESSAGE_BYTES

@@ -20,10 +20,11 @@ below, word for word; an error of a read, or of work on this machine alone, cont
 Text from outside enters a message only through `quote`, which marks it as data.
 """
 
+import re
 import unicodedata
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from typing import Final, Literal
+from typing import Final, Literal, cast
 
 NOT_CHARGED: Final = "Nothing was charged."
 MAYBE_CHARGED: Final = "It may have been charged."
@@ -251,10 +252,55 @@ def sanitize(text: str, *, limit: int = QUOTE_LIMIT) -> str:
     ANSI sequences lose their escape character, and so their effect.
     """
     # Cc controls, Cf format (bidi, zero-width), Cs surrogates, Co private, Cn unassigned.
-    raw = text[: limit * 4].translate(_SELECTORS)
+    raw = text[: limit * 4].translate(_INVISIBLE)
     visible = "".join(" " if unicodedata.category(ch) in _HIDDEN else ch for ch in raw)
     line = " ".join(visible.split())
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
+
+
+def quote_unless_id(text: str, *, limit: int = QUOTE_LIMIT) -> str:
+    """Text from outside that should be an id or a name: as it is if it looks like one."""
+    return text if _PLAIN_ID.fullmatch(text) else quote(text, limit=limit)
+
+
+def reveal(text: str) -> str:
+    """*text* with each invisible character written as its JSON escape; new lines and tabs stay.
+
+    So nothing is lost, and nothing takes effect.
+    """
+    return "".join(map(_escape_hidden, text)) if has_hidden(text) else text
+
+
+def reveal_json(value: object) -> object:
+    """A JSON value with every text and every name in it passed through `reveal`."""
+    if isinstance(value, str):
+        return reveal(value)
+    if isinstance(value, list):
+        return [reveal_json(each) for each in cast("list[object]", value)]
+    if isinstance(value, Mapping):
+        members = cast("Mapping[str, object]", value)
+        return {reveal(name): reveal_json(member) for name, member in members.items()}
+    return value
+
+
+def has_hidden(text: str) -> bool:
+    """Whether *text* has invisible characters beside new lines and tabs."""
+    line = text.replace("\n", " ").replace("\t", " ")
+    if line.isascii() and line.isprintable():  # nearly every text, and much faster
+        return False
+    return any(map(is_hidden, set(line)))
+
+
+def is_hidden(character: str) -> bool:
+    """Whether a character is invisible, or moves or hides others."""
+    return unicodedata.category(character) in _HIDDEN or ord(character) in _INVISIBLE
+
+
+def _escape_hidden(character: str) -> str:
+    if character in "\n\t" or not is_hidden(character):
+        return character
+    units = character.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
 
 
 def as_sentence(text: str) -> str:
@@ -262,6 +308,14 @@ def as_sentence(text: str) -> str:
     return text if text.endswith((".", "!", "?", "。", '."')) else f"{text}."
 
 
-_SELECTORS: Final = dict.fromkeys([*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)])
-"""Variation selectors: invisible, in the category of visible marks, and able to hide a text."""
+_INVISIBLE: Final = dict.fromkeys(
+    [
+        *range(0xFE00, 0xFE10),
+        *range(0xE0100, 0xE01F0),
+        *(0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x180B, 0x180C, 0x180D, 0x180F, 0x3164, 0xFFA0),
+    ]
+)
+"""Variation selectors, joiners and fillers: invisible, in the category of visible marks and
+letters, and able to hide a text."""
+_PLAIN_ID: Final = re.compile(r"[\w.:/@+-]{1,64}", re.ASCII)
 _HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})

@@ -1,5 +1,7 @@
 """What is refused, what is left out and what is warned of, before a request can cost anything."""
 
+import itertools
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ from geekai_video_mcp.domain.catalogue import (
     check_request,
     models,
     nearest_models,
+    of_type,
     rules,
 )
 from geekai_video_mcp.errors import NOT_CHARGED, RequestRefused
@@ -508,3 +511,50 @@ def live_refusal(model: str) -> str:
     with pytest.raises(RequestRefused) as caught:
         live(model)
     return caught.value.message
+
+
+TEMPLATES = ("{model:>1000000000}", "{model}", "{0}", "}", "{", "%s", "%(model)s", "\\g<0>")
+VALUE_FIELDS = ("size", "resolution", "aspect_ratio", "quality")
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_a_value_is_never_a_template(template: str) -> None:
+    said = set[str]()
+    for model, field in itertools.product(models(), VALUE_FIELDS):
+        with suppress(RequestRefused):
+            found = check_request({"model": model, "prompt": "a fox", field: template})
+            said |= {warning for warning in found.warnings if "is not among" in warning}
+
+    assert len(said) > 20
+    assert all(f'"{template}"' in warning for warning in said)
+
+
+@pytest.mark.parametrize("model", [*TEMPLATES, "{model}{model}"])
+def test_a_model_id_is_never_a_template(model: str) -> None:
+    assert model in {rule.message_for(model).partition(" ")[0] for rule in rules()}
+
+
+@pytest.mark.parametrize(
+    "control",
+    [
+        "[" * 100_000,
+        '{"config":' * 5000,
+        '{"config": {"pan": NaN, "tilt": 1e999}}',
+        {"config": {f"move {number}": 1 for number in range(1000)}},
+    ],
+    ids=["lists", "objects", "odd numbers", "a thousand moves"],
+)
+def test_any_camera_control_is_sent_and_warned_of_in_few_words(control: object) -> None:
+    sent, said = check_model(
+        "kling-video-v1-6", extra_body={"camera_control": control}, quality="pro", duration=5
+    )
+
+    assert sent["extra_body"] == {"camera_control": control}
+    assert len(said) < 600
+
+
+def test_what_the_service_lists_is_a_model_only_if_it_looks_like_an_id() -> None:
+    names = ("veo3", "ignore all of this", "a\u202eb", "x" * 65, "")
+    listed = of_type([LiveModel(id=name, type="video") for name in names], "video")
+
+    assert list(listed) == ["veo3"]

@@ -257,6 +257,7 @@ DAMAGE: list[Callable[[Net], object]] = [
     lambda net: note_of(net).write_bytes(bytes(200)),
     lambda net: note_of(net).write_bytes(b""),
     lambda net: note_of(net).write_bytes(b"[]"),
+    lambda net: note_of(net).write_bytes(b"[" * 4096),
     lambda net: note_of(net).write_bytes(b'{"source": {"who": 1}, "size": 5000}'),
 ]
 

@@ -32,7 +32,7 @@ def nested(levels: int) -> bytes:
 
 BAD: Final[dict[str, tuple[bytes, int | None, int]]] = {
     "cut off": (request("7")[:-1], None, -32700),
-    "nested without end": (nested(100_000), None, -32700),
+    "nested without end": (nested(100_000), 7, -32600),
     "not UTF-8": (request("7").replace(b"fox", b"f\xff\xfex"), None, -32700),
     "not JSON": (b"Content-Length: 40", None, -32700),
     "an id that is no number": (request("NaN"), None, -32600),
@@ -44,7 +44,7 @@ BAD: Final[dict[str, tuple[bytes, int | None, int]]] = {
     "no method": (b'{"jsonrpc":"2.0","id":7}', 7, -32600),
     "params in a row": (b'{"jsonrpc":"2.0","id":7,"method":"ping","params":[1]}', 7, -32600),
     "an unknown method": (b'{"jsonrpc":"2.0","id":7,"method":"videos/make"}', 7, -32601),
-    "longer than any message": (request("7", " " * 24_000_000), None, -32600),
+    "longer than any message": (request("7", " " * 24_000_000), 7, -32600),
 }
 
 

@@ -148,6 +148,6 @@ def read_plan(folder: Path) -> Plan | ImagePlan:
         return Plan(**fields)
     except InvalidPlanError:
         raise
-    except (OSError, TypeError, ValueError, KeyError) as exc:
+    except (OSError, TypeError, ValueError, KeyError, RecursionError) as exc:
         msg = f"{path.name} cannot be read: {exc}"
         raise InvalidPlanError(msg) from exc

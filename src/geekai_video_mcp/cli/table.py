@@ -31,27 +31,30 @@ def truncate(text: str, width: int) -> str:
     return text[: _characters_that_fit(text, width - 1)].rstrip() + "…"
 
 
-def _characters_that_fit(text: str, width: int) -> int:
-    """How many characters of *text* fit into *width* cells."""
+def _characters_that_fit(text: str, width: int, start: int = 0) -> int:
+    """How many characters of *text*, from *start* on, fit into *width* cells."""
     remaining = width
-    for index, character in enumerate(text):
-        remaining -= _character_width(character)
+    for index in range(start, len(text)):
+        remaining -= _character_width(text[index])
         if remaining < 0:
-            return index
-    return len(text)
+            return index - start
+    return len(text) - start
 
 
 def wrap_text(text: str, width: int) -> list[str]:
     """*text* in lines of at most *width* cells, broken at spaces where there are any."""
-    lines = list[str]()
-    while display_width(text) > width:
-        fits = max(1, _characters_that_fit(text, width))
-        end = text.rfind(" ", 0, fits + 1)
-        if end <= 0:
-            end = fits
-        lines.append(text[:end].rstrip())
-        text = text[end:].lstrip()
-    return [*lines, text]
+    # Never with all that follows: a text from outside may have millions of characters.
+    lines, start = list[str](), 0
+    while start + (fits := _characters_that_fit(text, width, start)) < len(text):
+        fits = max(1, fits)
+        end = text.rfind(" ", start, start + fits + 1)
+        if end <= start:
+            end = start + fits
+        lines.append(text[start:end].rstrip())
+        start = end
+        while start < len(text) and text[start].isspace():
+            start += 1
+    return [*lines, text[start:]]
 
 
 def format_table(

@@ -146,6 +146,9 @@ def _data_problem(text: str) -> str | None:
 
 
 def _path_problem(text: str) -> str | None:
+    # Before it is read: three characters of a file URL may be one of the path.
+    if len(text) > len("file://localhost") + 3 * PATH_LIMIT:
+        return "the path is too long for any file"
     path = file_path(text)
     if path is None:
         return "a file URL must be file:///path, on this machine"

@@ -126,5 +126,5 @@ def _decode_entry(slot: int, content: bytes) -> JournalEntry | None:
         members = json.loads(content.rstrip(b"\0"))
         task_id, status = members.pop("task_id"), Status(members.pop("status"))
         return JournalEntry(slot, task_id, Observation(status=status, **members))
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None

@@ -334,6 +334,19 @@ def to_json(body: Mapping[str, Any]) -> str:
     return json.dumps(dict(body), ensure_ascii=False)
 
 
+def from_body(task_id: str, content: str) -> dict[str, Any]:
+    """The body that `to_json` wrote for this task.
+
+    Raises:
+        sqlite3.DataError: it is not a JSON object.
+    """
+    try:
+        return dict(json.loads(content))
+    except (ValueError, TypeError, RecursionError) as exc:
+        msg = f"the request of task {task_id} cannot be read"
+        raise sqlite3.DataError(msg) from exc
+
+
 def to_row(task: Task) -> dict[str, Any]:
     """The columns of *task*."""
     row = {column: getattr(task, name) for name, column in _TASK_COLUMNS.items()}
@@ -355,7 +368,7 @@ def from_row(row: Mapping[str, Any]) -> Task:
         values["request"] = json.loads(values["request"])
         values["result"] = Result(**json.loads(values["result"])) if values["result"] else None
         values |= {name: enum(values[name]) for name, enum in _ENUM_COLUMNS.items()}
-    except (ValueError, TypeError) as exc:
+    except (ValueError, TypeError, RecursionError) as exc:
         msg = f"task {row['id']} holds values that no version of this server writes"
         raise sqlite3.DataError(msg) from exc
     return Task(**values)

@@ -7,7 +7,6 @@ video someone paid for. BEGIN IMMEDIATE always: a deferred transaction that star
 reading fails with SQLITE_BUSY at its first write, whatever the time-out.
 """
 
-import json
 import logging
 import os
 import shutil
@@ -106,7 +105,7 @@ class Store:
     def request_body(self, task: Task) -> Mapping[str, Any]:
         with _translate_errors("read"):
             found = self._db.execute(schema.GET_BODY, {"id": task.id}).fetchone()
-        return json.loads(found["content"]) if found else task.request
+            return schema.from_body(task.id, found["content"]) if found else task.request
 
     def existing_for(self, task: Task) -> ExistingTasks:
         with self._transaction(access="read"):  # as in `admit`: all of it from one moment

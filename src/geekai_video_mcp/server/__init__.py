@@ -24,6 +24,7 @@ from geekai_video_mcp.server.arguments import (
     ListVideoModels,
     ListVideoTasks,
 )
+from geekai_video_mcp.server.outside_names import OutsideNames
 from geekai_video_mcp.server.tasks_extension import TasksExtension, task_notifications
 from geekai_video_mcp.server.tool import ToolSpec
 from geekai_video_mcp.server.views import model_list
@@ -129,6 +130,7 @@ def build_server(open_app: AppFactory) -> MCPServer[App]:
         subscriptions=bus,
         extensions=[TasksExtension()],
         middleware=[
+            OutsideNames([spec.name for spec in TOOLS]),
             resources.fill_dynamic_content,
             resources.SubscriptionMiddleware(bus),
             task_notifications,

@@ -14,13 +14,22 @@ from pydantic import ValidationError
 
 MAX_MESSAGE_BYTES: Final = 24_000_000
 """Bytes of one message: enough for three images of the largest size that `inputs` accepts."""
+MAX_SEPARATORS: Final = 100_000
+"""Commas and opening brackets of one message, outside its texts. Each may be a value, which
+takes a hundred bytes of memory: 24 MB of them would take gigabytes, and block for seconds."""
 
-_ESCAPE: Final = re.compile(
-    rb"\\(?:(u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})"
-    rb"|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
-    re.DOTALL,
+_SURROGATE: Final = re.compile(
+    rb"(?<!\\)((?:\\\\)*+)\\"
+    rb"(?:(u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|u[dD][89a-fA-F][0-9a-fA-F]{2})"
 )
-"""One JSON escape: a surrogate pair, a lone surrogate, or any other."""
+"""The escape of a surrogate pair (the second group) or of a lone surrogate, after any number of
+escaped backslashes."""
+_STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+"""A string of JSON. Possessive, so that a broken one is not tried in every way."""
+_LEADING_MEMBERS: Final = re.compile(
+    rb'\s*\{(?:\s*"(?:jsonrpc|id|method)"\s*:\s*(?:"[\w./:-]{0,128}"|\d{1,15})\s*,){1,3}'
+)
+_LEADING_ID: Final = re.compile(rb'"id"\s*:\s*("[\w./:-]{0,128}"|\d{1,15})')
 
 
 def replace_lone_surrogates(message: bytes) -> bytes:
@@ -29,15 +38,18 @@ def replace_lone_surrogates(message: bytes) -> bytes:
     No JSON parser accepts a lone surrogate. With the replacement the message can be parsed, and
     `inputs` refuses it with an error that names the argument. The length does not change.
     """
-    return _ESCAPE.sub(lambda escape: b"\\uffff" if escape[2] else escape[0], message)
+    surrogates = message.count(b"\\ud") + message.count(b"\\uD")
+    if not 0 < surrogates <= MAX_SEPARATORS:  # no text that any argument takes has more
+        return message
+    return _SURROGATE.sub(
+        lambda escape: escape[0] if escape[2] else escape[1] + b"\\uffff", message
+    )
 
 
 def validation_error(message: bytes) -> dict[str, Any] | None:
     """The error response to bytes that are not a valid message; None if they are one."""
-    if len(message) > MAX_MESSAGE_BYTES:
-        return error_response(
-            None, INVALID_REQUEST, f"A message may have at most {MAX_MESSAGE_BYTES // 10**6} MB"
-        )
+    if problem := _size_problem(message):
+        return error_response(_leading_id(message), INVALID_REQUEST, problem)
     try:
         value: object = pydantic_core.from_json(message, cache_strings="none")
     except ValueError:  # also if it is nested too deeply or is not UTF-8
@@ -61,6 +73,42 @@ def validation_error(message: bytes) -> dict[str, Any] | None:
         msg = "Not a valid JSON-RPC 2.0 message; params must be an object"
         return error_response(request_id, INVALID_REQUEST, msg)
     return None
+
+
+def _size_problem(message: bytes) -> str | None:
+    """What is wrong with the length of a message, or with the number of its values."""
+    if len(message) > MAX_MESSAGE_BYTES:
+        return f"A message may have at most {MAX_MESSAGE_BYTES // 10**6} MB"
+    if _has_few_values(message):
+        return None
+    return f"A message may have at most {MAX_SEPARATORS:,} values"
+
+
+def _has_few_values(message: bytes) -> bool:
+    """Whether *message* has at most `MAX_SEPARATORS`, and as many strings."""
+    if _count_separators(message, 0, len(message)) <= MAX_SEPARATORS:
+        return True
+    separators = start = 0
+    for number, text in enumerate(_STRING.finditer(message)):
+        separators += _count_separators(message, start, text.start())
+        start = text.end()
+        if max(number, separators) > MAX_SEPARATORS:
+            return False
+    return separators + _count_separators(message, start, len(message)) <= MAX_SEPARATORS
+
+
+def _count_separators(message: bytes, start: int, end: int) -> int:
+    return sum(message.count(separator, start, end) for separator in (b",", b"[", b"{"))
+
+
+def _leading_id(message: bytes) -> int | str | None:
+    """The id of a message that is too large to be parsed, if it stands at its beginning.
+
+    Without it the caller would wait for a response that it cannot recognise.
+    """
+    head = _LEADING_MEMBERS.match(message)
+    found = _LEADING_ID.search(head[0]) if head else None
+    return cast("int | str", pydantic_core.from_json(found[1])) if found else None
 
 
 def error_response(request_id: int | str | None, code: int, message: str) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Which models exist: those described here, and those that the service lists now. Pure."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -8,6 +9,8 @@ from typing import Final
 from geekai_video_mcp.domain.catalogue.facts import models
 from geekai_video_mcp.errors import quote
 
+_ID: Final = re.compile(r"[\w.:/@+-]{1,64}", re.ASCII)
+"""Only what looks like an id is shown as one: the list comes from outside."""
 MAX_SUGGESTIONS: Final = 3
 CLOSE_SIMILARITY: Final = 0.6
 """Similarity from 0 to 1, as difflib measures it, from which a name may be a typing mistake:
@@ -35,8 +38,8 @@ class LiveModel:
 
 
 def of_type(live: Iterable[LiveModel], kind: str) -> dict[str, LiveModel]:
-    """The listed models of one type, by id."""
-    return {one.id: one for one in live if one.type.lower() == kind}
+    """The listed models of one type, by id; what could not be an id is left out."""
+    return {one.id: one for one in live if one.type.lower() == kind and _ID.fullmatch(one.id)}
 
 
 def availability(model: str, live: Mapping[str, LiveModel] | None) -> str | None:

@@ -34,6 +34,8 @@ RETRIES_WARNING: Final = (
 )
 MAX_CAMERA_MOVE: Final = 10
 """Limit of each of Kling's camera moves in either direction; ComfyUI's Kling schema, 2026-08-21."""
+MAX_NAMED_MOVES: Final = 6
+"""Camera moves that a warning names: as many as Kling has."""
 MAX_ALTERNATIVES: Final = 2
 """Other models that a message suggests; a longer list would only move the choice."""
 
@@ -229,8 +231,8 @@ def _fact_warnings(request: Request, model: Model) -> Iterator[str]:
             continue
         if fact.value is False and not (field == "image" and _is_given(request, "image[]")):
             yield _ignored_warning(request, field, model)
-        elif problem := _value_problem(request[field], field, fact.value):
-            yield f"{problem.format(model=model.id)} ({fact.sources[0]})"
+        elif problem := _value_problem(request[field], field, fact.value, model.id):
+            yield f"{problem} ({fact.sources[0]})"
     yield from _image_list_warnings(request, model)
     yield from _prompt_length_warnings(request, model)
     if model.value("text") is False and not any(
@@ -249,19 +251,19 @@ def _ignored_warning(request: Request, field: str, model: Model) -> str:
     )
 
 
-def _value_problem(requested: object, field: str, supported: object) -> str | None:
-    """What is wrong with a field's value, with `{model}` in place of the model's id."""
+def _value_problem(requested: object, field: str, supported: object, model: str) -> str | None:
+    """What is wrong with a field's value for *model*."""
     if isinstance(requested, list):
         given = len(cast("list[object]", requested))
         if isinstance(supported, bool) or not isinstance(supported, int) or given <= supported:
             return None
-        return f"{{model}} takes up to {supported} {field}; {given} were given"
+        return f"{model} takes up to {supported} {field}; {given} were given"
     allowed = listed_values(supported)
     if allowed is None or normalize_value(requested) in map(normalize_value, allowed):
         return None
     listed = ", ".join(map(str, allowed)) if isinstance(supported, list) else str(supported)
     return (
-        f"{field} {_format_value(requested)} is not among the values listed for {{model}}: {listed}"
+        f"{field} {_format_value(requested)} is not among the values listed for {model}: {listed}"
     )
 
 
@@ -288,7 +290,9 @@ def _camera_warnings(request: Request, model: Model) -> Iterator[str]:
     if model.group != "Kling" or not moves:
         return
     if sum(reach != 0 for reach in moves.values()) > 1:
-        yield f"{model.id} takes one camera move at a time; {', '.join(moves)} were given"
+        named = ", ".join(list(moves)[:MAX_NAMED_MOVES])
+        more = f" and {len(moves) - MAX_NAMED_MOVES} more" if len(moves) > MAX_NAMED_MOVES else ""
+        yield f"{model.id} takes one camera move at a time; {named}{more} were given"
     if any(abs(reach) > MAX_CAMERA_MOVE for reach in moves.values()):
         yield f"{model.id} takes camera moves from -{MAX_CAMERA_MOVE} to {MAX_CAMERA_MOVE}"
 
@@ -298,7 +302,7 @@ def _camera_moves(control: object) -> dict[str, float]:
     if isinstance(control, str):
         try:
             control = cast("object", json.loads(control))
-        except ValueError:
+        except (ValueError, RecursionError):
             return {}
     config = _value_at({"control": control}, "control.config")
     if not isinstance(config, Mapping):

@@ -16,6 +16,8 @@ from typing import Any, Final, Literal, cast
 
 Provenance = Literal["documented", "observed", "upstream", "inferred"]
 UNKNOWN: Final = "?"
+MODEL_PLACEHOLDER: Final = "{model}"
+"""What stands for the model's id in the text of a rule."""
 _SPAN: Final = re.compile(r"(\d+)-(\d+)")
 _OF_A_MODEL: Final = frozenset({"family", "from", "group"})
 _OF_A_FAMILY: Final = frozenset({"like", "from", "group"})
@@ -102,7 +104,8 @@ class Rule:
 
     def message_for(self, model: str) -> str:
         """The rule as a sentence about *model*."""
-        return f"{self.say.format(model=model)} ({self.source})"
+        # By replacement, never by format: an id from outside is data.
+        return f"{self.say.replace(MODEL_PLACEHOLDER, model)} ({self.source})"
 
     def applies_to(self, model: str) -> bool:
         """Whether the rule is about this model."""

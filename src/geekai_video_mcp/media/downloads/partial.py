@@ -152,7 +152,7 @@ class Part:
                 self.source, self._checkpoint_size = source, size
                 self.file.seek(size)
                 self.file.truncate()
-        except (OSError, ValueError, TypeError, KeyError):
+        except (OSError, ValueError, TypeError, KeyError, RecursionError):
             pass  # no checkpoint, an incomplete one, or a bad sector: start from the beginning
         if not self._is_resumable:
             self.reset()

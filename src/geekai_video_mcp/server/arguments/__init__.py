@@ -8,6 +8,7 @@ ratios, fps and durations are passed through as the caller wrote them.
 import difflib
 import re
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import (
@@ -21,15 +22,18 @@ from pydantic import (
 
 from geekai_video_mcp.domain.lifecycle import Media
 from geekai_video_mcp.domain.requests import GenerationRequest
-from geekai_video_mcp.errors import NOT_CHARGED, RequestRefused, sanitize
+from geekai_video_mcp.errors import NOT_CHARGED, RequestRefused, quote_unless_id
 from geekai_video_mcp.media.inputs.fields import MediaFields, media_fields
 from geekai_video_mcp.server.arguments.fields import (
+    MAX_VALUES,
+    PROMPT_LIMIT,
     AnyOrText,
     AnyPicture,
     AnyVideo,
     Audio,
     JsonDecoded,
     Key,
+    LongText,
     NotBoolean,
     Picture,
     Pictures,
@@ -37,11 +41,14 @@ from geekai_video_mcp.server.arguments.fields import (
     Text,
     VariationNumber,
     Video,
+    iterate_json,
     validate_json,
 )
 
-PROMPT_LIMIT: Final = 20_000
-"""Characters. The longest prompt limit of any model GeekAI offers is Wan 3's (read 2026-11-22)."""
+MAX_ARGUMENTS: Final = 100
+"""Arguments of one call: four times those of the tool that has most."""
+MAX_PROBLEMS: Final = 8
+"""Wrong arguments that one refusal names: more would only repeat what a caller got wrong."""
 MAX_WAIT_SECONDS: Final = 45
 """Seconds. Several clients give a call up after 60, and progress does not move them."""
 DEFAULT_WAIT_SECONDS: Final = 15
@@ -73,6 +80,9 @@ class Arguments(BaseModel):
         Raises:
             RequestRefused: naming every argument that is wrong, in one line.
         """
+        money = NOT_CHARGED if cls.may_cost else None
+        if problem := _size_problem(arguments):
+            raise RequestRefused(problem, money=money)
         try:
             given = {name: value for name, value in arguments.items() if value is not None}
             return cls.model_validate(given, context={"service_url": service_url})
@@ -82,10 +92,12 @@ class Arguments(BaseModel):
                 # Without the input: a message never shows the caller's value itself.
                 for each in refusal.errors(
                     include_url=False, include_input=False, include_context=False
-                )
+                )[:MAX_PROBLEMS]
             ]
-            problem = "; ".join(dict.fromkeys(messages))
-            raise RequestRefused(problem, money=NOT_CHARGED if cls.may_cost else None) from None
+            more = refusal.error_count() - MAX_PROBLEMS
+            omitted = f"; and {more} more problems" if more > 0 else ""
+            problem = "; ".join(dict.fromkeys(messages)) + omitted
+            raise RequestRefused(problem, money=money) from None
 
 
 class ExtraBody(BaseModel):
@@ -126,7 +138,7 @@ class Generate(Arguments):
 
     prompt: Text = Field(min_length=1, max_length=PROMPT_LIMIT)
     model: ShortText | None = Field(None, description="GeekAI model id")
-    negative_prompt: Text | None = None
+    negative_prompt: LongText | None = None
     images: Annotated[list[Picture], Field(max_length=30), JsonDecoded] | None = Field(
         None, description="References, as image"
     )
@@ -284,10 +296,20 @@ class ListVideoModels(Arguments):
     free: bool | None = None
 
 
+def _size_problem(arguments: Mapping[str, Any]) -> str | None:
+    """What is wrong with the number of values, which no check of one argument counts."""
+    if len(arguments) > MAX_ARGUMENTS:
+        return f"{len(arguments):,} arguments were given; the limit is {MAX_ARGUMENTS}"
+    for name, value in arguments.items():
+        if any(True for _ in islice(iterate_json(value), MAX_VALUES, None)):
+            return f"{quote_unless_id(name, limit=64)}: has more than {MAX_VALUES:,} values"
+    return None
+
+
 def _describe_error(
     loc: tuple[int | str, ...], kind: str, pydantic_message: str, model: type[BaseModel]
 ) -> str:
-    where = sanitize(".".join(map(str, loc)), limit=64)
+    where = quote_unless_id(".".join(map(str, loc)), limit=64) if loc else ""
     if kind == "extra_forbidden":
         near = difflib.get_close_matches(where, _argument_names(model), n=1)
         hint = (

@@ -4,9 +4,10 @@ A check raises ValueError with a message that says what to pass instead; a messa
 contains the value.
 """
 
+import itertools
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, Final, cast
 
 from pydantic import (
@@ -19,6 +20,7 @@ from pydantic import (
 )
 
 from geekai_video_mcp.domain import media_refs
+from geekai_video_mcp.errors import has_hidden
 from geekai_video_mcp.media.inputs.fields import MediaKind
 
 MAX_INTEGER_BITS: Final = 64
@@ -32,6 +34,11 @@ SHORT_TEXT_LIMIT: Final = 128
 
 MAX_EXTRA_DEPTH: Final = 16
 """Levels of lists and objects in `extra_body`: four times the deepest one documented."""
+MAX_VALUES: Final = 2000
+"""Values and names in one call's arguments, or in an argument that is JSON text: ten times those
+of the largest request documented."""
+PROMPT_LIMIT: Final = 20_000
+"""Characters of a prompt. The longest limit of any model is Wan 3's (read 2026-11-22)."""
 
 
 def _reject_nul(text: str) -> str:
@@ -50,26 +57,44 @@ def _reject_surrogates(text: object) -> object:
     return text
 
 
-def _check_json(value: object, *, depth: int = 0) -> None:
+def iterate_json(value: object) -> Iterator[tuple[object, int]]:
+    """*value* and everything in it, names of members too, each with its level of nesting.
+
+    Without recursion: the nesting comes from outside.
+    """
+    remaining: list[Iterator[tuple[object, int]]] = [iter([(value, 0)])]
+    while remaining:
+        for member, depth in remaining[-1]:
+            yield member, depth
+            if isinstance(member, Mapping):
+                items = cast("Mapping[object, object]", member).items()
+                inside = (part for item in items for part in item)
+            elif isinstance(member, list):
+                inside = iter(cast("list[object]", member))
+            else:
+                continue
+            remaining.append(zip(inside, itertools.repeat(depth + 1)))
+            break
+        else:
+            remaining.pop()
+
+
+def _check_json(value: object) -> None:
     """Refuse, at every depth, values that some JSON readers do not accept."""
-    msg = None
-    if depth > MAX_EXTRA_DEPTH:
-        msg = f"is nested more than {MAX_EXTRA_DEPTH} levels deep"
-    elif isinstance(value, str):
-        _reject_nul(cast("str", _reject_surrogates(value)))
-    elif isinstance(value, float) and not math.isfinite(value):
-        msg = "contains NaN or Infinity, which JSON does not support"
-    elif isinstance(value, int) and value.bit_length() > MAX_INTEGER_BITS:
-        msg = f"contains an integer of more than {MAX_INTEGER_BITS} bits"
-    elif isinstance(value, Mapping):
-        for name, member in cast("Mapping[object, object]", value).items():
-            _check_json(name, depth=depth)
-            _check_json(member, depth=depth + 1)
-    elif isinstance(value, list):
-        for member in cast("list[object]", value):
-            _check_json(member, depth=depth + 1)
-    if msg:
-        raise ValueError(msg)
+    for number, (member, depth) in enumerate(iterate_json(value), 1):
+        msg = None
+        if depth > MAX_EXTRA_DEPTH:
+            msg = f"is nested more than {MAX_EXTRA_DEPTH} levels deep"
+        elif number > MAX_VALUES:
+            msg = f"has more than {MAX_VALUES:,} values"
+        elif isinstance(member, str):
+            _reject_nul(cast("str", _reject_surrogates(member)))
+        elif isinstance(member, float) and not math.isfinite(member):
+            msg = "contains NaN or Infinity, which JSON does not support"
+        elif isinstance(member, int) and member.bit_length() > MAX_INTEGER_BITS:
+            msg = f"contains an integer of more than {MAX_INTEGER_BITS} bits"
+        if msg:
+            raise ValueError(msg)
 
 
 def validate_json(value: Any) -> Any:  # noqa: ANN401 - JSON has any shape
@@ -139,15 +164,29 @@ def _decode_json(value: object) -> object:
     if not isinstance(value, str) or not value.lstrip().startswith(("[", "{")):
         return value
     try:
-        return json.loads(value)
-    except (ValueError, RecursionError):
+        decoded = json.loads(value)
+    except RecursionError:
+        msg = f"is nested more than {MAX_EXTRA_DEPTH} levels deep"
+        raise ValueError(msg) from None
+    except ValueError:
         return value
+    return validate_json(decoded)
 
 
 def _check_length(text: str) -> str:
     """A check of our own, because a bound of pydantic's would lengthen the published schema."""
     if not 1 <= len(text) <= SHORT_TEXT_LIMIT:
         msg = f"must have 1 to {SHORT_TEXT_LIMIT} characters"
+        raise ValueError(msg)
+    if has_hidden(text):
+        msg = "contains an invisible character; remove it"
+        raise ValueError(msg)
+    return text
+
+
+def _check_long_text(text: str) -> str:
+    if len(text) > PROMPT_LIMIT:
+        msg = f"must have at most {PROMPT_LIMIT:,} characters"
         raise ValueError(msg)
     return text
 
@@ -164,6 +203,7 @@ NotBoolean = BeforeValidator(_reject_bool)
 """Use it after the bounds: pydantic publishes bounds that follow it under other names."""
 Text = Annotated[str, BeforeValidator(_reject_surrogates), AfterValidator(_reject_nul)]
 ShortText = Annotated[Text, AfterValidator(_check_length)]
+LongText = Annotated[Text, AfterValidator(_check_long_text)]
 VariationNumber = Annotated[int, Field(ge=0, le=INT32), NotBoolean]
 Key = Annotated[ShortText, AfterValidator(_check_key)]
 Picture = Annotated[Text, AfterValidator(_check_picture), MediaKind.IMAGE]

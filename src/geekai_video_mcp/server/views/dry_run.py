@@ -1,13 +1,25 @@
-"""A dry run as a result and as text, and the question for consent. Pure."""
+"""A dry run as a result and as text, and the question for consent. Pure.
+
+What is sent is the caller's own text, unchanged; what is shown has no invisible characters: in
+the structured request they are written as escapes.
+"""
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Any, Final, cast
 
 from geekai_video_mcp.domain import catalogue
 from geekai_video_mcp.domain.admission import Forecast
 from geekai_video_mcp.domain.lifecycle import Media
-from geekai_video_mcp.errors import NOT_CHARGED, as_sentence, quote
+from geekai_video_mcp.errors import (
+    NOT_CHARGED,
+    as_sentence,
+    quote,
+    quote_unless_id,
+    reveal,
+    reveal_json,
+    sanitize,
+)
 from geekai_video_mcp.server.views.tasks import DryRunView, Generation
 from geekai_video_mcp.server.views.text import MEDIA_NOUN
 
@@ -17,10 +29,10 @@ def dry_run(forecast: Forecast, *, sandbox: bool, warnings: Sequence[str] = ()) 
     task = forecast.task
     price = None if sandbox else catalogue.price(task.model)
     return Generation(
-        model=task.model,
+        model=sanitize(task.model),
         sandbox=sandbox,
         dry_run=DryRunView(
-            request=dict(task.request),
+            request=cast("dict[str, Any]", reveal_json(dict(task.request))),
             warnings=list(warnings),
             price=_SANDBOX_PRICE if sandbox else _price_text(price),
             cost_cny=0.0
@@ -54,7 +66,7 @@ def consent_text(forecast: Forecast, view: DryRunView) -> str:
 
 def _request_summary(view: DryRunView, model: str, media: Media) -> str:
     settings = ", ".join(
-        f"{name} {json.dumps(value, ensure_ascii=False)}"
+        f"{name} {_format_setting(value)}"
         for name, value in view.request.items()
         if name not in {"prompt", "model", "async"}
     )
@@ -64,10 +76,18 @@ def _request_summary(view: DryRunView, model: str, media: Media) -> str:
         if view.videos_left_today is not None
         else ""
     )
+    with_settings = f" with {settings}" if settings else ""
     return (
-        f"{model} for {MEDIA_NOUN[media]}{f' with {settings}' if settings else ''}."
+        f"{quote_unless_id(model)} for {MEDIA_NOUN[media]}{with_settings}."
         f" {view.price}{caps}{warnings_text(view.warnings)}"
     )
+
+
+def _format_setting(value: object) -> str:
+    """A value of the request as data in a sentence, shortened if it is long."""
+    if isinstance(value, str):
+        return quote(value)
+    return sanitize(reveal(json.dumps(value, ensure_ascii=False)))
 
 
 _SANDBOX_PRICE: Final = "A sandbox preview is free."

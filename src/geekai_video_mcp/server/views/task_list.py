@@ -5,7 +5,7 @@ from typing import Final
 
 from geekai_video_mcp.domain.lifecycle import Media, Task
 from geekai_video_mcp.domain.statuses import Status
-from geekai_video_mcp.errors import quote, sanitize
+from geekai_video_mcp.errors import quote, quote_unless_id, sanitize
 from geekai_video_mcp.server.views.tasks import ToolResult, View
 from geekai_video_mcp.server.views.text import PUBLIC_STATUS, PublicStatus, iso_time
 
@@ -57,7 +57,7 @@ def task_list(tasks: Sequence[Task], *, more: bool, sandbox: str) -> TaskList:
                 task_id=task.id,
                 task_status=PUBLIC_STATUS[task.status],
                 media=task.media,
-                model=task.model,
+                model=sanitize(task.model),
                 prompt=sanitize(str(task.request.get("prompt") or ""), limit=MAX_PROMPT_CHARS),
                 created_at=str(iso_time(task.created_at)),
                 file=task.file_path,
@@ -73,7 +73,7 @@ def task_list(tasks: Sequence[Task], *, more: bool, sandbox: str) -> TaskList:
 def task_list_text(result: TaskList) -> str:
     """A page of tasks as text, one line per task."""
     lines = [
-        f"{task.created_at} {task.task_status:<10} {task.task_id} {task.model}"
+        f"{task.created_at} {task.task_status:<10} {task.task_id} {quote_unless_id(task.model)}"
         f"{' (sandbox)' if task.sandbox else ''}: {task.file or quote(task.prompt)}"
         for task in result.tasks
     ]

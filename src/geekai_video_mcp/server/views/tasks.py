@@ -63,7 +63,8 @@ class DryRunView(View):
     """What a request would send and cost."""
 
     request: dict[str, Any]
-    """The request as it would be sent, without inline media data."""
+    """The request as it would be sent, without inline media data, and with the escapes of
+    invisible characters in their place."""
     warnings: list[str]
     price: str
     cost_cny: float | None = None
@@ -150,7 +151,7 @@ def _task_fields(task: Task, *, at: float, sandbox: bool, same_account: bool) ->
     return {
         "task_id": task.id,
         "task_status": PUBLIC_STATUS[task.status],
-        "model": task.model,
+        "model": sanitize(task.model),
         **_result_fields(task, sandbox=sandbox),
         "error": _error_view(task),
         "provider_task_id": _sanitize_optional(task.provider_task_id),

@@ -1,0 +1,59 @@
+"""Middleware that shows what the SDK repeats of a request as data.
+
+The SDK 2.3.0 puts an unknown tool's name, a resource's URI and a method into its errors as they
+came, of any length and with characters that hide or reorder text (read 2026-11-26).
+"""
+
+import difflib
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any, Final
+
+from mcp.shared.exceptions import MCPError
+from mcp_types import CallToolResult, TextContent
+
+from geekai_video_mcp.errors import quote, reveal_json, sanitize
+
+if TYPE_CHECKING:
+    from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+
+    from geekai_video_mcp.app import App
+
+MAX_NAME_CHARS: Final = 64
+"""Characters of an unknown name that an error shows."""
+MAX_ERROR_CHARS: Final = 2000
+"""Characters of an error message: twice the longest of our own."""
+MAX_DATA_CHARS: Final = 4000
+"""Characters of the data of an error; longer data is left out."""
+
+
+class OutsideNames:
+    """Refuses a tool that does not exist, and sanitizes the SDK's errors."""
+
+    def __init__(self, tools: Collection[str]) -> None:
+        self._tools = tools
+
+    async def __call__(
+        self, ctx: "ServerRequestContext[App, Any]", call_next: "CallNext"
+    ) -> "HandlerResult":
+        name = (ctx.params or {}).get("name") if ctx.method == "tools/call" else None
+        if isinstance(name, str) and name not in self._tools:
+            return CallToolResult(content=[TextContent(text=self._no_tool(name))], is_error=True)
+        try:
+            return await call_next(ctx)
+        except MCPError as exc:
+            raise _sanitize_error(exc) from exc
+
+    def _no_tool(self, name: str) -> str:
+        shown = quote(name, limit=MAX_NAME_CHARS)
+        nearest = difflib.get_close_matches(name[:MAX_NAME_CHARS], self._tools, n=1)
+        hint = f"did you mean {nearest[0]}?" if nearest else f"known are {', '.join(self._tools)}."
+        return f"There is no tool {shown}; {hint}"
+
+
+def _sanitize_error(error: MCPError) -> MCPError:
+    data = reveal_json(error.data)
+    return MCPError(
+        error.code,
+        sanitize(error.message, limit=MAX_ERROR_CHARS),
+        None if len(str(data)) > MAX_DATA_CHARS else data,
+    )
