@@ -5,10 +5,19 @@ from typing import Final, Literal
 
 from geekai_video_mcp.domain import catalogue, moderation
 from geekai_video_mcp.domain.lifecycle import Media, Task
-from geekai_video_mcp.domain.statuses import NO_RESULT, FileStatus, Status
-from geekai_video_mcp.errors import MAYBE_CHARGED, NOT_CHARGED, RATE_LIMITED, as_sentence, quote
+from geekai_video_mcp.domain.obstacles import UNANSWERED, has_no_link
+from geekai_video_mcp.domain.statuses import NO_RESULT, POLLED, FileStatus, Status
+from geekai_video_mcp.errors import (
+    MAYBE_CHARGED,
+    NOT_CHARGED,
+    RATE_LIMITED,
+    WRONG_SERVICE,
+    as_sentence,
+    quote,
+)
 from geekai_video_mcp.server.arguments import MAX_WAIT_SECONDS
 
+WAITING_FOR_LINK: Final = "GeekAI reports it finished and has not given its link yet"
 PREVIEW_LABEL: Final = "A sandbox preview, not made by GeekAI."
 
 PublicStatus = Literal["submitting", "pending", "running", "succeed", "failed", "unknown"]
@@ -28,8 +37,10 @@ MEDIA_NOUN: Final = {Media.VIDEO: "a video", Media.IMAGE: "an image"}
 
 def task_text(task: Task, *, at: float, sandbox: bool, same_account: bool = True) -> str:
     """What happened and what to do next, in a line or two."""
-    if task.status is Status.SUCCEED:
-        headline = _success_text(task, sandbox=sandbox)
+    if has_no_link(task):
+        headline = f"{task.file_error} {_charge_note(sandbox=sandbox)}"
+    elif task.status is Status.SUCCEED:
+        headline = _success_text(task, sandbox=sandbox) + _stall_note(task)
     elif task.status is Status.FAILED:
         error = ": ".join(part for part in (task.error_code, task.error_message) if part)
         reason = as_sentence(quote(error) if error else "it gave no reason")
@@ -40,11 +51,33 @@ def task_text(task: Task, *, at: float, sandbox: bool, same_account: bool = True
         headline = task.error_message or _DEFAULT_MESSAGES[task.status]
     else:
         headline = f"The {task.media} is {progress_text(task, at=at)} so far."
-        if task.unreachable_since:
-            headline += f" GeekAI has not answered since {iso_time(task.unreachable_since)}."
+        if task.no_link_since is not None and task.status in POLLED:
+            elapsed = f"{elapsed_seconds(task, at=at):.0f} s"
+            headline = f"{WAITING_FOR_LINK} ({elapsed} so far)."
+        headline += _stall_note(task)
     return (
         f"{headline} {next_step(task, sandbox=sandbox, same_account=same_account)} Task {task.id}."
     )
+
+
+def stall_text(task: Task) -> str | None:
+    """Why nothing new is learned about the task; None if nothing is odd."""
+    since, reason = iso_time(task.unreachable_since), task.stall_reason
+    if task.settled or (since is None and reason is None):
+        return None
+    if since is None:
+        return reason
+    unanswered = f"{UNANSWERED} since {since}"
+    if reason is None:
+        return f"{unanswered}."
+    if reason.startswith(UNANSWERED):
+        return f"{unanswered}{reason.removeprefix(UNANSWERED)}"
+    return f"{as_sentence(reason)} No poll has worked since {since}."
+
+
+def _stall_note(task: Task) -> str:
+    text = stall_text(task)
+    return f" {text}" if text else ""
 
 
 def duplicate_text(task: Task, *, at: float, sandbox: bool) -> str:
@@ -63,6 +96,8 @@ def progress_text(task: Task, *, at: float) -> str:
     """The message of a progress notification."""
     downloading = task.status is Status.SUCCEED and task.file_status is FileStatus.NONE
     state = "downloading" if downloading else PUBLIC_STATUS[task.status]
+    if task.no_link_since is not None and task.status in POLLED:
+        state = "finished, waiting for its link"
     return f"{state}, {elapsed_seconds(task, at=at):.0f} s"
 
 
@@ -79,7 +114,7 @@ def next_step(task: Task, *, sandbox: bool, same_account: bool = True) -> str:
             " with the same GEEKAI_BASE_URL and GEEKAI_API_KEY can follow it."
         )
     if task.status is Status.SUCCEED:
-        return _after_success(task)
+        return _after_no_link(task) if has_no_link(task) else _after_success(task)
     if task.status is Status.FAILED:
         return moderation.advice(task.error_code) or _AFTER_FAILURE
     if task.status is Status.UNKNOWN:
@@ -96,6 +131,7 @@ _UNRELATED_TO_REQUEST: Final = frozenset(
         "insufficient_balance",
         "forbidden",
         RATE_LIMITED,
+        WRONG_SERVICE,
         "unreachable",
         "unavailable",
         "ledger_too_new",
@@ -112,6 +148,13 @@ def _after_refusal(task: Task) -> str:
     if task.status is Status.REJECTED and unknown_model and about_request:
         return f"If it is the model's name: {catalogue.unknown_model_message(task.model)}."
     return "Nothing is under way for this task."
+
+
+def _after_no_link(task: Task) -> str:
+    return (
+        f"Tell the user; geekai-video-mcp tasks fetch {task.id} asks GeekAI once more. If it was"
+        " filtered, change the prompt or the picture before generating again."
+    )
 
 
 def _after_success(task: Task) -> str:
