@@ -1,6 +1,8 @@
 """Answers of the field that are no answers: each is told as it came, and none becomes a verdict."""
 
+import sqlite3
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from typing import Any
 
 import anyio
@@ -327,3 +329,45 @@ async def test_a_watch_that_raises_again_and_again_is_shown_as_stalled(
     assert "a fox" not in caplog.text
     assert (structured(done)["task_status"], "file" in structured(done)) == ("succeed", True)
     assert "stale_reason" not in structured(done)
+
+
+async def test_a_download_that_raises_again_and_again_is_shown_as_stalled(world: World) -> None:
+    async def unforeseen(_: httpx.Request) -> None:
+        await anyio.lowlevel.checkpoint()
+        raise ZeroDivisionError
+
+    world.service.job_seconds, world.service.on_file = 0, unforeseen
+    async with world.client() as client:
+        task_id = await create_task(client)
+        await anyio.sleep(120)
+        stalled = await call(client, "get_video_task", task_id=task_id, wait_seconds=0)
+        world.service.on_file = documented_reply
+        await anyio.sleep(320)
+        done = await call(client, "get_video_task", task_id=task_id, wait_seconds=0)
+
+    assert "ZeroDivisionError at test_odd_answers.py:" in text(stalled)
+    assert "file" in structured(done)
+    assert "could not follow" not in text(done)
+
+
+async def test_a_ledger_that_cannot_be_written_is_shown_from_memory(world: World) -> None:
+    """The stall itself cannot be recorded; the poll is the first thing that meets the disk."""
+    async with world.client() as client:
+        task_id = await create_task(client)
+        with closing(sqlite3.connect(world.state / "ledger.sqlite3")) as disk:
+            disk.execute(
+                "CREATE TRIGGER full BEFORE UPDATE ON task"
+                " BEGIN SELECT RAISE(ABORT, 'disk full'); END"
+            )
+            disk.commit()
+            await anyio.sleep(200)
+            stalled = await call(client, "get_video_task", task_id=task_id, wait_seconds=0)
+            disk.execute("DROP TRIGGER full")
+            disk.commit()
+        await anyio.sleep(400)
+        done = await call(client, "get_video_task", task_id=task_id, wait_seconds=0)
+
+    assert "This server could not follow it" in text(stalled)
+    assert "task database could not be written" in text(stalled)
+    assert structured(stalled)["task_status"] == "pending"
+    assert "file" in structured(done)
