@@ -10,8 +10,8 @@ from pydantic_core import from_json
 MAX_ITEMS: Final = 100_000
 """Commas, braces and brackets in a body that is read as JSON. A page of a hundred models has
 about 5,000, and a picture in base64 none; 64 MB of empty objects would take gigabytes."""
-MAX_ID_CHARS: Final = 512
-"""Some gateways put facts of the task into its id."""
+MAX_ID_BYTES: Final = 512
+"""Some gateways put facts of the task into its id; it has to fit into a slot of the journal."""
 _ID_CHARS: Final = frozenset((string.ascii_letters + string.digits + "-_.:|=+@~").encode())
 _BLANK: Final = b" \t\r\n"
 
@@ -50,7 +50,7 @@ def find_task_id(body: bytes) -> str | None:
 
 def is_task_id(text: str) -> bool:
     """Whether *text* can be requested as a task, and shown."""
-    return text.isprintable() and len(text) <= MAX_ID_CHARS and text not in {".", ".."}
+    return text.isprintable() and len(text.encode()) <= MAX_ID_BYTES and text not in {".", ".."}
 
 
 def _texts_after(body: bytes, name: bytes) -> list[str]:
@@ -60,7 +60,7 @@ def _texts_after(body: bytes, name: bytes) -> list[str]:
     for _ in range(10):
         if at < 0:
             break
-        rest = body[at + len(name) : at + len(name) + 2 * MAX_ID_CHARS].lstrip(_BLANK)
+        rest = body[at + len(name) : at + len(name) + 2 * MAX_ID_BYTES].lstrip(_BLANK)
         value = rest[1:].lstrip(_BLANK)
         end = value.find(b'"', 1)
         if (
