@@ -1,10 +1,18 @@
 """GeekAI over HTTP: what httpx raises, told apart by whether the request may have been read."""
 
+import base64
+import gzip
 import inspect
 import json
 import logging
+import socket
+import ssl
+import threading
+import tracemalloc
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import suppress
 from typing import Any
+from urllib.parse import quote
 
 import anyio
 import httpx
@@ -12,7 +20,7 @@ import pytest
 from pydantic import SecretStr
 from trio.testing import MockClock
 
-from geekai_video_mcp.domain.lifecycle import Media
+from geekai_video_mcp.domain.lifecycle import Media, Observation
 from geekai_video_mcp.domain.statuses import Status
 from geekai_video_mcp.errors import (
     MAYBE_CHARGED,
@@ -21,13 +29,18 @@ from geekai_video_mcp.errors import (
     ServiceUnavailable,
     SubmissionUnknown,
     TaskNotFound,
+    WrongService,
 )
+from geekai_video_mcp.provider import wire
 from geekai_video_mcp.provider.client import (
     MAX_RESPONSE_BYTES,
+    MAX_SHORT_RESPONSE_BYTES,
+    PARSE_IN_THREAD_BYTES,
     POLL_DEADLINE,
     SUBMIT_DEADLINE,
     GeekAIClient,
 )
+from geekai_video_mcp.provider.secrets import SecretBlotter
 from support.fake_geekai import KEY
 
 BASE_URL = "https://geekai.test/api/v1"
@@ -49,15 +62,15 @@ class Wire:
 
     def __init__(self, answer: httpx.Response | Exception | Answer) -> None:
         self.requests: list[httpx.Request] = []
-        self._answer = answer
+        self.answer = answer
 
     async def __call__(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)
-        if isinstance(self._answer, Exception):
-            raise self._answer
-        if isinstance(self._answer, httpx.Response):
-            return self._answer
-        return await self._answer(request)
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        if isinstance(self.answer, httpx.Response):
+            return self.answer
+        return await self.answer(request)
 
     def client(self, *, key: str | None = KEY) -> GeekAIClient:
         return GeekAIClient(
@@ -288,3 +301,331 @@ async def test_a_list_that_fails_in_any_way_may_work_later(failure: httpx.HTTPEr
             await client.list_models(1)
 
     assert KEY not in error.value.message
+
+
+# What breaks off, is too long, or is not what was asked for
+
+
+def streamed(
+    *parts: bytes, then: Exception | None = None, status_code: int = 200, **headers: str
+) -> httpx.Response:
+    """A response that comes in parts, and may break off."""
+
+    async def body() -> AsyncGenerator[bytes]:
+        for part in parts:
+            yield part
+        if then is not None:
+            raise then
+
+    names = {name.replace("_", "-"): value for name, value in headers.items()}
+    return httpx.Response(status_code, content=body(), headers=names)
+
+
+BREAKS = [
+    httpx.ReadError("reset"),
+    httpx.RemoteProtocolError("incomplete chunked read"),
+    httpx.ReadTimeout("silence"),
+]
+
+
+@pytest.mark.parametrize("failure", BREAKS, ids=names)
+async def test_what_was_read_before_a_break_is_used(failure: httpx.HTTPError) -> None:
+    whole = json.dumps(ACCEPTED).encode()
+    for parts in ([whole], [b'{"task_id": "8d1f", "task'], [b"\n", b'{"task_id":', b'"8d1f",']):
+        async with Wire(streamed(*parts, then=failure)).client() as client:
+            accepted = await client.create_task(Media.VIDEO, BODY)
+
+        assert accepted.provider_task_id == "8d1f"
+
+
+@pytest.mark.parametrize("failure", BREAKS, ids=names)
+async def test_a_break_before_the_id_is_told_with_what_came(failure: httpx.HTTPError) -> None:
+    async with Wire(streamed(b'{"model": "m", "task', then=failure)).client() as client:
+        with pytest.raises(SubmissionUnknown) as unknown:
+            await client.create_task(Media.VIDEO, BODY)
+    async with Wire(streamed(b'{"task_status": "ru', then=failure)).client() as client:
+        with pytest.raises(ServiceUnavailable) as unusable:
+            await client.get_task(Media.VIDEO, "t")
+
+    for error in (unknown.value, unusable.value):
+        assert f"broke off after 19 bytes ({names(failure)})" in error.message.replace(
+            "20 b", "19 b"
+        )
+        assert "task" in str(error.raw_response)
+
+
+async def test_a_refusal_whose_body_breaks_off_is_a_refusal() -> None:
+    broken = streamed(b'{"err', then=httpx.ReadError("reset"), status_code=400)
+
+    async with Wire(broken).client() as client:
+        with pytest.raises(RequestRefused):
+            await client.create_task(Media.VIDEO, BODY)
+
+
+async def test_an_id_that_came_before_the_deadline_is_used() -> None:
+    async def trickle() -> AsyncGenerator[bytes]:
+        yield b'{"task_id": "8d1f", "x": "'
+        while True:
+            await anyio.sleep(10)
+            yield b"y"
+
+    began = anyio.current_time()
+    async with Wire(httpx.Response(200, content=trickle())).client() as client:
+        accepted = await client.create_task(Media.VIDEO, BODY)
+
+    assert accepted.provider_task_id == "8d1f"
+    assert anyio.current_time() - began == pytest.approx(SUBMIT_DEADLINE)
+
+
+NESTED_GZIP = gzip.compress(gzip.compress(bytes(40_000_000)))
+"""A few hundred bytes that become 40 MB when they are decompressed twice."""
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+@pytest.mark.parametrize("label", ["gzip", "gzip, gzip", "identity, gzip", "br", "deflate", "x-9"])
+async def test_an_encoding_that_was_not_asked_for_is_told_and_not_decoded(label: str) -> None:
+    def answer() -> httpx.Response:
+        return streamed(NESTED_GZIP, Content_Encoding=label)
+
+    tracemalloc.start()
+    try:
+        async with Wire(answer()).client() as client:
+            with pytest.raises(SubmissionUnknown, match="which was not asked for") as unknown:
+                await client.create_task(Media.VIDEO, BODY)
+        for ask in ("get_task", "list_models"):
+            async with Wire(answer()).client() as client:
+                with pytest.raises(ServiceUnavailable, match="which was not asked for"):
+                    await (
+                        client.list_models(1)
+                        if ask == "list_models"
+                        else client.get_task(Media.IMAGE, "t")
+                    )
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert peak < 10_000_000
+    assert "gzip" in str(unknown.value.raw_response) or label in str(unknown.value.raw_response)
+
+
+async def test_a_wrong_label_on_plain_json_does_no_harm() -> None:
+    plain = streamed(json.dumps(ACCEPTED).encode(), Content_Encoding="utf-8")
+
+    async with Wire(plain).client() as client:
+        assert (await client.create_task(Media.VIDEO, BODY)).provider_task_id == "8d1f"
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+@pytest.mark.parametrize("ask", ["video", "models"])
+async def test_a_poll_and_a_list_of_models_are_read_up_to_a_megabyte(ask: str) -> None:
+    read = 0
+
+    async def endless() -> AsyncGenerator[bytes]:
+        nonlocal read
+        while True:
+            read += 65_536
+            yield b" " * 65_536
+
+    async with Wire(httpx.Response(200, content=endless())).client() as client:
+        with pytest.raises(ServiceUnavailable, match="more than 1 MB"):
+            await (client.list_models(1) if ask == "models" else client.get_task(Media.VIDEO, "t"))
+
+    assert read <= MAX_SHORT_RESPONSE_BYTES + 65_536
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_a_picture_in_base64_fits_into_an_answer_about_one() -> None:
+    picture = "iVBO" * 1_000_000
+    answer = {"task_id": "t", "task_status": "succeed", "data": [{"b64_json": picture}]}
+
+    async with Wire(httpx.Response(200, json=answer)).client() as client:
+        polled = await client.get_task(Media.IMAGE, "t")
+        created = await client.create_task(Media.IMAGE, BODY)
+
+    for found in (polled, created):
+        assert found.result is not None
+        assert str(found.result.url).endswith(picture)
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_a_large_answer_is_read_in_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = set[int]()
+    parse = wire.parse_task_response
+
+    def noted(response: wire.ProviderResponse, *, task_id: str) -> Observation:
+        threads.add(threading.get_ident())
+        return parse(response, task_id=task_id)
+
+    monkeypatch.setattr(wire, "parse_task_response", noted)
+    answer = {"task_status": "running", "log": "x" * PARSE_IN_THREAD_BYTES}
+    async with Wire(httpx.Response(200, json=answer)).client() as client:
+        await client.get_task(Media.VIDEO, "t")
+
+    assert threading.get_ident() not in threads
+
+
+async def test_retry_after_as_a_date_is_told_by_the_services_own_clock() -> None:
+    headers = {
+        "Retry-After": "Wed, 21 Oct 2026 07:28:17 GMT",
+        "Date": "Wed, 21 Oct 2026 07:28:00 GMT",
+    }
+
+    async with Wire(httpx.Response(429, headers=headers)).client() as client:
+        with pytest.raises(ServiceUnavailable) as limited:
+            await client.create_task(Media.VIDEO, BODY)
+
+    assert limited.value.retry_after_seconds == 17.0
+
+
+# The address
+
+
+async def test_the_api_is_known_once_it_has_answered_and_not_before() -> None:
+    page = httpx.Response(200, html="<html>welcome")
+    for first in (
+        httpx.Response(200, json={"task_id": "t", "task_status": "running"}),
+        httpx.Response(401, json={"error": {"code": "unauthorized", "message": "no"}}),
+        httpx.Response(404, json={"error": {"code": "not_found", "message": "no"}}),
+    ):
+        wire_ = Wire(first)
+        async with wire_.client() as client:
+            with suppress(GeekAIVideoError):
+                await client.get_task(Media.VIDEO, "t")
+            wire_.answer = page
+            with pytest.raises(SubmissionUnknown):
+                await client.create_task(Media.VIDEO, BODY)
+
+    for first in (page, httpx.Response(200, json={"ok": True}), httpx.ReadError("reset")):
+        wire_ = Wire(first)
+        async with wire_.client() as client:
+            with suppress(GeekAIVideoError):
+                await client.get_task(Media.VIDEO, "t")
+            wire_.answer = page
+            with pytest.raises(WrongService):
+                await client.create_task(Media.VIDEO, BODY)
+
+
+def caused(error: httpx.HTTPError, *causes: BaseException) -> httpx.HTTPError:
+    """The error, with what httpx and httpcore chain to it."""
+    outer: BaseException = error
+    for cause in causes:
+        outer.__cause__ = cause
+        outer = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    ("failure", "says"),
+    [
+        (
+            caused(httpx.ConnectError("x"), OSError("x"), ssl.SSLCertVerificationError("x")),
+            "its certificate could not be verified",
+        ),
+        (caused(httpx.ConnectError("x"), ssl.SSLError("x")), "does not speak TLS as expected"),
+        (
+            caused(httpx.ConnectError("x"), OSError("all failed"), socket.gaierror(-2, "x")),
+            "its name could not be resolved",
+        ),
+        (
+            caused(
+                httpx.ConnectError("x"),
+                OSError("all failed"),
+                ExceptionGroup("many", [ConnectionRefusedError(111, "x"), OSError("y")]),
+            ),
+            "it refused the connection",
+        ),
+        (httpx.ConnectTimeout("x"), "check the network"),
+    ],
+    ids=["certificate", "tls", "name", "refused", "timeout"],
+)
+async def test_a_connection_that_was_not_made_says_why(failure: httpx.HTTPError, says: str) -> None:
+    async with Wire(failure).client() as client:
+        with pytest.raises(ServiceUnavailable, match=says) as error:
+            await client.create_task(Media.VIDEO, BODY)
+
+    assert "geekai.test could not be reached" in error.value.message
+    assert names(failure) in error.value.message
+    assert error.value.raw_response is None
+
+
+async def test_a_faulty_proxy_is_named_by_its_variable_without_its_value(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://me:hunter2-hunter2@proxy.test:3128")
+
+    async with Wire(httpx.ProxyError("407 for hunter2-hunter2")).client() as client:
+        with pytest.raises(ServiceUnavailable, match="HTTPS_PROXY") as error:
+            await client.create_task(Media.VIDEO, BODY)
+
+    assert "hunter2" not in error.value.message
+    assert "proxy.test" not in error.value.message
+
+
+# Secrets of ours in what the service says
+
+ODD_KEY = "sk-/+=&<\"\\>'0123456789"
+SPELLINGS: dict[str, Callable[[str], str]] = {
+    "plain": lambda key: key,
+    "twice": lambda key: key + key,
+    "url": lambda key: quote(key, safe=""),
+    "url in small letters": lambda key: quote(key, safe="").lower(),
+    "base64": lambda key: base64.b64encode(key.encode()).decode(),
+    "base64 with more": lambda key: base64.b64encode(f"{key}:x".encode()).decode(),
+}
+ESCAPES: dict[str, Callable[[str], str]] = {
+    "as Python does": json.dumps,
+    "as PHP does": lambda text: json.dumps(text).replace("/", "\\/"),
+    "as Go does": lambda text: (
+        json.dumps(text).replace("<", "\\u003c").replace(">", "\\u003E").replace("&", "\\u0026")
+    ),
+    "every letter": lambda text: '"' + "".join(f"\\u{ord(ch):04x}" for ch in text) + '"',
+}
+
+
+@pytest.mark.parametrize("key", [KEY, ODD_KEY])
+@pytest.mark.parametrize("spelling", SPELLINGS)
+@pytest.mark.parametrize("escape", ESCAPES)
+async def test_a_key_that_the_service_repeats_is_blotted(
+    key: str, spelling: str, escape: str
+) -> None:
+    said = SPELLINGS[spelling](key)
+    if escape == "every letter" and key == ODD_KEY:
+        pytest.skip("its quotation mark stays escaped")
+    body = '{"error": {"code": "bad", "message": ' + ESCAPES[escape](f"Bearer {said} is bad") + "}}"
+
+    async with Wire(httpx.Response(400, content=body.encode())).client(key=key) as client:
+        with pytest.raises(RequestRefused) as refused:
+            await client.create_task(Media.VIDEO, BODY)
+
+    for text in (refused.value.message, str(refused.value.raw_response)):
+        assert "[secret]" in text
+        assert said not in text
+        assert key[-12:] not in text
+    assert "is bad" in refused.value.message
+
+
+async def test_a_proxys_password_is_blotted_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://me:hunter2%2Dhunter2@proxy.test:3128")
+    sent = base64.b64encode(b"me:hunter2-hunter2").decode()
+    answer = httpx.Response(403, json={"error": {"message": f"hunter2-hunter2 Basic {sent}"}})
+
+    async with Wire(answer).client() as client:
+        with pytest.raises(GeekAIVideoError) as refused:
+            await client.create_task(Media.VIDEO, BODY)
+
+    assert "[secret] Basic [secret]" in refused.value.message
+    assert "hunter2" not in str(refused.value.raw_response)
+    assert sent not in str(refused.value.raw_response)
+
+
+async def test_a_key_too_short_to_be_one_shreds_no_words() -> None:
+    answer = httpx.Response(400, json={"error": {"code": "test", "message": "a test failed"}})
+
+    async with Wire(answer).client(key="test") as client:
+        with pytest.raises(RequestRefused, match="a test failed"):
+            await client.create_task(Media.VIDEO, BODY)
+
+
+@pytest.mark.parametrize("body", [b'{"a": "\\\\u0041 \\\\/"}', b'{"a": "\\u0022\\u005c\\/x"}'])
+def test_blotting_changes_no_text_without_a_secret(body: bytes) -> None:
+    assert json.loads(SecretBlotter(["sk-/0123456789"]).blot_bytes(body)) == json.loads(body)

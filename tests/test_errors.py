@@ -25,6 +25,7 @@ from geekai_video_mcp.errors import (
     StorageUnavailable,
     SubmissionUnknown,
     TaskNotFound,
+    WrongService,
     as_sentence,
     nothing_charged,
     quote,
@@ -38,6 +39,7 @@ ONE_OF_EACH = [
     TaskNotFound("8d1f"),
     CapReached("10 videos are under way", remedy="Wait for one with get_video_task"),
     NotAuthorised("The key was refused", status_code=401, remedy="The operator sets a key."),
+    WrongService("x.test answered HTTP 404", base_url="https://x.test"),
     StorageUnavailable(DATABASE, "disk full"),
     LedgerTooNew("upgraded"),
     ServiceUnavailable("No route"),
@@ -52,6 +54,7 @@ OF_NO_REQUEST = [
     RequestRefused("limit: must be a number", money=None),
     TaskNotFound("8d1f"),
     NotAuthorised("The key was refused", status_code=401, remedy="The operator sets a key."),
+    WrongService("x.test answered HTTP 404", base_url="https://x.test"),
     ServiceUnavailable("No route"),
 ]
 """What a read, or a write on this machine alone, may meet."""

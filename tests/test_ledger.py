@@ -25,8 +25,8 @@ from geekai_video_mcp.domain.lifecycle import (
     import_task,
     new_task,
     record_file,
-    record_missed_poll,
 )
+from geekai_video_mcp.domain.obstacles import record_missed_poll
 from geekai_video_mcp.domain.polling import BURST, HISTORY_LIMIT, Budget, pause, take_token
 from geekai_video_mcp.domain.statuses import FileStatus, Status
 from geekai_video_mcp.errors import LedgerTooNew, StorageUnavailable

@@ -11,6 +11,8 @@ from geekai_video_mcp.domain.lifecycle import (
     GIVE_UP_AFTER,
     GIVE_UP_MIN_POLLS,
     LEASE_SECONDS,
+    NO_LINK,
+    NO_LINK_GRACE,
     FileUpdate,
     Observation,
     Result,
@@ -19,11 +21,17 @@ from geekai_video_mcp.domain.lifecycle import (
     advance,
     import_task,
     mark_delivered,
+    needs_watching,
     new_task,
     poll_due,
     record_file,
-    record_missed_poll,
     with_typical_duration,
+)
+from geekai_video_mcp.domain.obstacles import (
+    NOT_FOUND_GRACE,
+    has_no_link,
+    record_missed_poll,
+    replace_result,
 )
 from geekai_video_mcp.domain.polling import (
     ESTIMATE_SLACK,
@@ -43,7 +51,14 @@ from geekai_video_mcp.domain.retries import (
     download_retry_delay,
     retry_delay,
 )
-from geekai_video_mcp.domain.statuses import ALLOWED, POLLED, TERMINAL, FileStatus, Status
+from geekai_video_mcp.domain.statuses import (
+    ALLOWED,
+    IN_FLIGHT,
+    POLLED,
+    TERMINAL,
+    FileStatus,
+    Status,
+)
 from geekai_video_mcp.errors import MAYBE_CHARGED
 
 NOW = 1_790_000_000.0
@@ -61,6 +76,7 @@ observations = st.builds(
     error_code=st.sampled_from([None, "e"]),
     error_message=st.sampled_from([None, "m"]),
     estimated_seconds=st.none() | st.floats(min_value=0, max_value=1e6),
+    no_link=st.sampled_from([None, "n"]),
 )
 facts = st.builds(
     FileUpdate, status=st.sampled_from(FileStatus), path=st.sampled_from([None, "/videos/a.mp4"])
@@ -472,6 +488,131 @@ def test_a_failed_poll_expires_nothing_unless_the_service_has_forgotten_the_task
     assert missed.status is Status.RUNNING
     assert record_missed_poll(polled(), at=NOW, delay=10, not_found=True).status is Status.RUNNING
     assert record_missed_poll(missed, at=NOW, delay=10, not_found=True).status is Status.UNKNOWN
+
+
+def test_a_missed_poll_keeps_its_reason_and_what_came_until_a_poll_works() -> None:
+    missed = record_missed_poll(polled(), at=NOW, delay=10, reason="HTTP 502.", raw_response="<h>")
+    silent = record_missed_poll(missed, at=NOW + 10, delay=10, reason="GeekAI has not answered.")
+    works = advance(missed, Observation(status=Status.RUNNING, at=NOW + 20))
+
+    assert (missed.stall_reason, missed.raw_response) == ("HTTP 502.", "<h>")
+    assert (silent.stall_reason, silent.raw_response) == ("GeekAI has not answered.", "<h>")
+    assert (works.stall_reason, works.unreachable_since) == (None, None)
+
+
+def test_a_new_task_that_the_service_does_not_know_yet_is_polled_at_the_normal_pace() -> None:
+    def interval(age: float, *, not_found: bool) -> float:
+        task = polled(at=NOW - age)
+        missed = record_missed_poll(task, at=NOW, delay=30, not_found=not_found)
+        return float(missed.next_poll_at or 0) - NOW
+
+    assert interval(NOT_FOUND_GRACE - 1, not_found=True) < 8
+    assert interval(NOT_FOUND_GRACE, not_found=True) >= 30
+    assert interval(10, not_found=False) >= 30
+
+
+# A success without a link
+
+NO_VIDEO = "GeekAI reports it finished and gave no video."
+
+
+def without_link(at: float) -> Observation:
+    return Observation(status=Status.RUNNING, at=at, no_link=NO_VIDEO, raw_response="{}")
+
+
+def wait_for_link(task: Task, *, seconds: float, interval: float = 20.0) -> Task:
+    """The task after polls that report success without a link, for so long."""
+    for number in range(round(seconds / interval) + 1):
+        task = advance(task, without_link(NOW + number * interval))
+    return task
+
+
+def test_a_success_without_a_link_is_polled_on_for_ten_minutes() -> None:
+    task = wait_for_link(polled(), seconds=NO_LINK_GRACE - 20)
+
+    assert (task.status, task.no_link_since, task.raw_response) == (Status.RUNNING, NOW, "{}")
+    assert not task.settled
+    assert needs_watching(task)
+    assert task.next_poll_at is not None
+
+
+def test_after_that_it_is_a_success_whose_file_is_lost() -> None:
+    task = wait_for_link(polled(), seconds=NO_LINK_GRACE)
+
+    assert (task.status, task.file_status) == (Status.SUCCEED, FileStatus.LOST)
+    assert (task.file_error, task.file_error_code) == (NO_VIDEO, NO_LINK)
+    assert (task.raw_response, task.next_poll_at, task.ended_at) == (
+        "{}",
+        None,
+        NOW + NO_LINK_GRACE,
+    )
+    assert task.settled
+    assert has_no_link(task)
+    assert not needs_watching(task)
+    assert task.status not in IN_FLIGHT
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        Observation(status=Status.RUNNING, at=NOW),
+        Observation(status=Status.FAILED, at=NOW, error_code="x"),
+        Observation(status=Status.SUCCEED, at=NOW, result=Result(url="https://x/1.mp4")),
+    ],
+    ids=lambda says: str(says.status),
+)
+def test_whatever_else_the_service_says_meanwhile_counts(says: Observation) -> None:
+    waiting = wait_for_link(polled(), seconds=100)
+
+    after = advance(waiting, replace(says, at=NOW + 120))
+
+    assert (after.status, after.no_link_since) == (says.status, None)
+    assert after.file_status is FileStatus.NONE
+    assert not has_no_link(after)
+
+
+def test_the_ten_minutes_begin_anew_when_nobody_has_polled_meanwhile() -> None:
+    """The server was off, or the clock was set forward by a day."""
+    late = advance(wait_for_link(polled(), seconds=100), without_link(NOW + 86_400))
+
+    assert (late.status, late.no_link_since) == (Status.RUNNING, NOW + 86_400)
+
+
+def test_a_clock_set_back_meanwhile_does_not_lengthen_them_by_more_than_once() -> None:
+    back = advance(wait_for_link(polled(), seconds=300), without_link(NOW - 3600))
+
+    assert (back.status, back.no_link_since) == (Status.RUNNING, NOW - 3600)
+
+
+def test_a_missed_poll_does_not_end_the_wait_for_a_link() -> None:
+    waiting = wait_for_link(polled(), seconds=100)
+
+    assert record_missed_poll(waiting, at=NOW + 110, delay=10).no_link_since == NOW
+
+
+def test_an_old_task_that_is_reported_finished_is_not_given_up_without_a_result() -> None:
+    assert advance(old(), without_link(NOW)).status is Status.RUNNING
+
+
+def test_a_link_that_is_given_later_makes_the_task_downloadable() -> None:
+    lost = mark_delivered(wait_for_link(polled(), seconds=NO_LINK_GRACE), at=NOW + 700)
+    given = Observation(status=Status.SUCCEED, at=NOW + 800, result=Result(url="https://x/1.mp4"))
+
+    found = replace_result(lost, given, provider_task_id="another")
+
+    assert (found.status, found.file_status) == (Status.SUCCEED, FileStatus.NONE)
+    assert (found.provider_task_id, found.result) == ("another", given.result)
+    assert (found.file_error, found.file_error_code, found.delivered_at) == (None, None, None)
+    assert needs_watching(found)
+
+
+def test_only_a_task_without_a_link_gets_another_result() -> None:
+    lost = wait_for_link(polled(), seconds=NO_LINK_GRACE)
+    given = Observation(status=Status.SUCCEED, at=NOW, result=Result(url="https://x/1.mp4"))
+
+    assert replace_result(lost, without_link(NOW), provider_task_id="t") is lost
+    for task in (polled(), replace(lost, file_error_code=None), advance(polled(), given)):
+        assert replace_result(task, given, provider_task_id="t") is task
 
 
 def test_that_its_process_ended_says_nothing_of_a_task_that_was_accepted() -> None:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geekai_video_mcp.domain.catalogue import LiveModel
-from geekai_video_mcp.domain.lifecycle import Observation, Result
+from geekai_video_mcp.domain.lifecycle import Media, Observation, Result
 from geekai_video_mcp.domain.statuses import Status
 from geekai_video_mcp.errors import (
     GeekAIVideoError,
@@ -22,6 +22,7 @@ from geekai_video_mcp.errors import (
     ServiceUnavailable,
     SubmissionUnknown,
     TaskNotFound,
+    WrongService,
 )
 from geekai_video_mcp.provider.wire import (
     RAW_RESPONSE_LIMIT,
@@ -49,12 +50,20 @@ def error(code: object = "validation_error", message: object = "no such size") -
     return {"error": {"code": code, "message": message}}
 
 
-def created(payload: object, status_code: int = 200) -> Observation:
-    return parse_create_response(reply(payload, status_code))
+def created(
+    payload: object, status_code: int = 200, *, media: Media = Media.VIDEO, api_seen: bool = True
+) -> Observation:
+    return parse_create_response(
+        replace(reply(payload, status_code), media=media, api_seen=api_seen)
+    )
 
 
-def observe(payload: object, status_code: int = 200) -> Observation:
-    return parse_task_response(reply(payload, status_code), task_id="t")
+def observe(
+    payload: object, status_code: int = 200, *, media: Media = Media.VIDEO, api_seen: bool = True
+) -> Observation:
+    return parse_task_response(
+        replace(reply(payload, status_code), media=media, api_seen=api_seen), task_id="t"
+    )
 
 
 # The outcome table of POST /videos/generations.
@@ -70,7 +79,11 @@ def test_an_accepted_request_names_its_task(word: str, status_code: int) -> None
     )
 
 
-@pytest.mark.parametrize("status_code", [400, 404, 413, 415, 422, *range(300, 309)])
+NOT_EXECUTED = [400, 404, *range(409, 416), 417, 421, 422, 423, 425, 426, 428, 431, 451]
+"""Refused before anything ran, by the definition of each; 405 names the address as well."""
+
+
+@pytest.mark.parametrize("status_code", [405, *NOT_EXECUTED, *range(300, 309)])
 def test_a_refusal_charges_nothing_and_says_why(status_code: int) -> None:
     with pytest.raises(RequestRefused, match="no such size") as refused:
         created(error(), status_code)
@@ -140,7 +153,15 @@ def test_a_body_that_was_too_large_is_told_its_size(status_code: int, *, named: 
         ("-3", 0.0),
         (None, None),
         ("", None),
-        ("Wed, 21 Oct 2026 07:28:00 GMT", None),
+        ("Mon, 21 Sep 2026 14:13:50 GMT", 30.0),
+        ("Mon, 21 Sep 2026 14:13:50 -0000", 30.0),
+        ("Mon, 21 Sep 2026 16:13:50 +0200", 30.0),
+        ("Mon, 21 Sep 2026 14:13:19 GMT", 0.0),
+        ("Mon, 21 Sep 2099 14:13:19 GMT", 86_400.0),
+        ("Mon, 21 Sep 99999 14:13:19 GMT", None),
+        ("Mon, 41 Sep 2026 14:13:19 GMT", None),
+        ("tomorrow", None),
+        ("1e9", 86_400.0),
         ("nan", None),
         ("inf", None),
     ],
@@ -156,14 +177,15 @@ def test_a_limited_request_did_not_run_and_says_when_to_come_back(
 
 
 @pytest.mark.parametrize(
-    "status_code", sorted({*range(400, 600)} - {400, 401, 402, 403, 404, 413, 415, 422, 429})
+    "status_code",
+    sorted({*range(400, 600)} - {401, 402, 403, 405, 407, 429, *NOT_EXECUTED}),
 )
 def test_every_other_status_may_have_been_charged(status_code: int) -> None:
     with pytest.raises(SubmissionUnknown) as unknown:
         created(error("busy", "try later"), status_code)
 
     assert f"HTTP {status_code}" in unknown.value.message
-    assert "try later" in unknown.value.raw_response
+    assert "try later" in str(unknown.value.raw_response)
 
 
 @pytest.mark.parametrize(
@@ -191,14 +213,15 @@ def test_an_accepted_request_without_a_task_id_may_have_been_charged(body: bytes
     with pytest.raises(SubmissionUnknown) as unknown:
         created(body)
 
-    assert unknown.value.raw_response.encode("utf-8", "replace") == body or b"\xff" in body
+    assert unknown.value.raw_response is not None
+    assert body.decode("utf-8", "replace") in unknown.value.raw_response
 
 
 def test_an_unusable_reply_is_kept_up_to_a_limit() -> None:
     with pytest.raises(SubmissionUnknown) as unknown:
         created(b"<html>" + "é".encode() * 100_000)
 
-    assert len(unknown.value.raw_response) == RAW_RESPONSE_LIMIT
+    assert len(str(unknown.value.raw_response)) == RAW_RESPONSE_LIMIT
     assert "<html>" not in unknown.value.message
 
 
@@ -272,21 +295,59 @@ def test_blank_keep_alive_lines_before_an_answer_mean_nothing(blank: bytes) -> N
     ("word", "status"),
     [
         *((word, Status.SUCCEED) for word in ("succeed", "succeeded", "success", "completed")),
+        *((word, Status.SUCCEED) for word in ("done", "finished", "complete", "SUCCESS")),
         *(
             (word, Status.FAILED)
-            for word in ("fail", "failed", "error", "expired", "cancelled", "canceled")
+            for word in ("fail", "failed", "error", "expired", "cancelled", "canceled", "FAILURE")
         ),
-        *((word, Status.PENDING) for word in ("pending", "queued", "submitted")),
-        *((word, Status.RUNNING) for word in ("running", "processing", "in_progress", "処理中")),
+        *((word, Status.PENDING) for word in ("pending", "queued", "submitted", "IN_QUEUE")),
+        *((word, Status.PENDING) for word in ("Preparing", "not started", "NOT_START")),
+        *((word, Status.RUNNING) for word in ("running", "processing", "in_progress")),
+        *((word, Status.RUNNING) for word in ("In-Progress", "generating", "PROCESSING")),
         ("Succeed", Status.SUCCEED),
         (" FAILED\n", Status.FAILED),
-        (7, Status.RUNNING),
     ],
 )
-def test_words_for_a_status_are_known_and_an_unheard_of_one_still_runs(
-    word: object, status: Status
-) -> None:
-    assert observe({"task_status": word, "video_result": [{"url": LINK}]}).status is status
+def test_words_for_a_status_win_over_a_link(word: object, status: Status) -> None:
+    """With a running one it may be of something unfinished; with a failed one it is kept."""
+    found = observe({"task_status": word, "video_result": [{"url": LINK}]})
+
+    assert found.status is status
+    assert (found.result is not None) == (status is Status.SUCCEED)
+    assert (LINK in str(found.raw_response)) == (status is Status.FAILED)
+
+
+UNHEARD_OF = ["処理中", "MODAL", "almost", 7, "{0}%s\x1b[31m"]
+
+
+@pytest.mark.parametrize("word", UNHEARD_OF)
+def test_an_unheard_of_word_does_not_win_over_a_link(word: object) -> None:
+    found = observe({"task_status": word, "video_result": [{"url": LINK}], **error()})
+
+    assert found.status is Status.SUCCEED
+    assert found.result == Result(url=LINK)
+
+
+@pytest.mark.parametrize("word", UNHEARD_OF)
+def test_an_error_beside_an_unheard_of_word_ends_the_task(word: object) -> None:
+    found = observe({"task_status": word, **error("1301", "unsafe")})
+
+    assert (found.status, found.error_code, found.error_message) == (
+        Status.FAILED,
+        "1301",
+        "unsafe",
+    )
+
+
+@pytest.mark.parametrize(
+    "no_error", [None, {}, [], "", {"code": 0}, {"code": "0", "message": "Success"}, "ok", False]
+)
+def test_an_unheard_of_word_alone_still_runs_and_is_told_and_kept(no_error: object) -> None:
+    found = observe({"task_status": "almost", "error": no_error})
+
+    assert (found.status, found.no_link) == (Status.RUNNING, None)
+    assert '"almost"' in str(found.stall_reason)
+    assert "almost" in str(found.raw_response)
 
 
 # `video_result`.
@@ -326,15 +387,338 @@ def test_the_first_entry_with_a_link_is_the_result(shape: object) -> None:
     assert result.url == LINK
 
 
-@pytest.mark.parametrize(
-    "shape",
-    [None, [], {}, "https://example.com/1.mp4", [[]], [{"url": ""}], [{"url": []}], 3, True],
-)
-def test_a_success_without_a_video_is_an_end_with_a_reason(shape: object) -> None:
-    over = observe({"task_status": "succeed", "video_result": shape})
+@pytest.mark.parametrize("shape", [None, [], {}, "soon", [[]], [{"url": ""}], [{"url": []}], 3])
+def test_a_success_without_a_link_is_not_finished_yet(shape: object) -> None:
+    found = observe({"task_status": "succeed", "video_result": shape})
 
-    assert (over.status, over.error_code, over.result) == (Status.FAILED, "no_output", None)
-    assert over.error_message
+    assert (found.status, found.result) == (Status.RUNNING, None)
+    assert str(found.no_link).startswith("GeekAI reports it finished and gave no video;")
+    assert "succeed" in str(found.raw_response)
+
+
+def test_a_success_with_an_error_and_no_link_has_failed_for_that_reason() -> None:
+    found = observe({"task_status": "succeed", "video_result": [], **error("1301", "unsafe")})
+
+    assert (found.status, found.error_code) == (Status.FAILED, "1301")
+
+
+def test_a_success_with_an_error_and_a_link_is_what_was_paid_for() -> None:
+    found = observe({"task_status": "succeed", "video_result": [{"url": LINK}], **error()})
+
+    assert (found.status, found.error_code) == (Status.SUCCEED, None)
+
+
+PLACES: list[dict[str, Any]] = [
+    *(
+        {"video_result": shape}
+        for shape in (
+            LINK,
+            [LINK],
+            [[LINK]],
+            f" {LINK}\n",
+            {"video_url": LINK},
+            [{"video_url": LINK}],
+            json.dumps({"url": LINK}),
+            json.dumps([{"url": LINK}]),
+            json.dumps([LINK]),
+            {"videos": [{"url": LINK}]},
+        )
+    ),
+    {"video_url": LINK},
+    {"url": LINK},
+    {"video_urls": [LINK]},
+    {"output": LINK},
+    {"output": [LINK]},
+    {"output": {"video_url": LINK}},
+    {"result": {"video": {"url": LINK}}},
+    {"results": [{"url": LINK}]},
+    {"task_result": {"videos": [{"id": "1", "url": LINK, "duration": "5"}]}},
+    {"content": {"video_url": LINK}},
+    {"creations": [{"url": LINK, "cover_url": "https://x/1.png"}]},
+    {"data": LINK},
+    {"data": [LINK]},
+    {"data": {"url": LINK}},
+    {"data": [{"video_url": LINK}]},
+    {"data": {"video_result": [{"url": LINK}]}},
+    {"data": json.dumps({"video_result": [{"url": LINK}]})},
+    {"data": {"data": {"output": [LINK]}}},
+    {"video_result": [], "video_url": LINK},
+    {"video_result": [{"url": ""}], "data": [{"url": LINK}]},
+    {"output": ["https://static.geekai.co/cover.png", LINK]},
+]
+
+
+@pytest.mark.parametrize("place", PLACES, ids=json.dumps)
+@pytest.mark.parametrize("word", ["succeed", "unheard of", None])
+def test_a_link_is_found_wherever_it_stands(word: str | None, place: dict[str, Any]) -> None:
+    named = {"task_status": word} if word else dict[str, str]()
+    for body in ({**named, **place}, {"code": 0, "message": "ok", "data": {**named, **place}}):
+        found = observe({"task_id": "t", **body})
+
+        assert found.status is Status.SUCCEED
+        assert found.result is not None
+        assert found.result.url == LINK
+
+
+@pytest.mark.parametrize(
+    "echo",
+    [
+        {"image": "https://x/in.png"},
+        {"video": "https://x/in.mp4"},
+        {"images": ["https://x/in.png"], "audio": ["https://x/in.mp3"]},
+        {"input": {"url": "https://x/in.mp4"}},
+        {"request": {"video_url": "https://x/in.mp4"}},
+        {"url": "https://x/in.png"},
+        {"data": {"input": {"url": "https://x/in.mp4"}, "image": "https://x/in.png"}},
+        {"content": [{"type": "video_url", "video_url": {"url": "https://x/in.mp4"}}]},
+        {"video_result": [], "message": "see https://x/in.mp4"},
+        {"url": "ftp://x/1.mp4"},
+        {"output": "file:///etc/passwd"},
+        {"video_url": "data:video/mp4;base64,AAAA"},
+    ],
+    ids=json.dumps,
+)
+def test_what_is_no_link_to_a_result_is_not_taken(echo: dict[str, Any]) -> None:
+    assert observe({"task_status": "succeed", **echo}).no_link
+    assert observe({"task_status": "almost", **echo}).status is Status.RUNNING
+
+
+def test_a_documented_link_that_is_odd_is_handed_on() -> None:
+    """The downloader says what is wrong with it; a better one elsewhere goes first."""
+    odd = {"task_status": "succeed", "video_result": [{"url": "/files/1.mp4"}]}
+    first, second = observe(odd).result, observe({**odd, "url": LINK}).result
+
+    assert (first and first.url, second and second.url) == ("/files/1.mp4", LINK)
+
+
+def test_the_facts_beside_a_link_are_taken_with_it() -> None:
+    beside = {"id": "v", "url": LINK, "duration": 5, "cover_image_url": "https://x/1.png"}
+
+    assert observe({"task_status": "succeed", "task_result": {"videos": [beside]}}).result == (
+        Result(id="v", url=LINK, duration=5.0, cover_image_url="https://x/1.png")
+    )
+    assert observe({"task_status": "succeed", **beside}).result == Result(
+        url=LINK, duration=5.0, cover_image_url="https://x/1.png"
+    )
+
+
+WRAPPED: list[dict[str, Any]] = [
+    {"code": 0, "message": "success", "data": {"task_id": "8d1f", "task_status": "pending"}},
+    {"code": 200, "data": [{"task_id": "8d1f", "status": "submitted"}]},
+    {"status": "success", "data": {"task_id": "8d1f"}},
+    {"data": json.dumps({"task_id": "8d1f", "task_status": "pending"})},
+    {"request_id": "r", "output": {"task_id": "8d1f", "task_status": "PENDING"}},
+    {"code": "success", "data": {"task_id": "8d1f", "data": {"id": "x", "status": "queued"}}},
+    {"id": "8d1f", "object": "video", "status": "queued"},
+    {"taskId": "8d1f", "state": "wait"},
+    {"task_id": "8d1f"},
+]
+
+
+@pytest.mark.parametrize("body", WRAPPED, ids=json.dumps)
+def test_a_task_is_accepted_in_any_wrapping(body: dict[str, Any]) -> None:
+    accepted = created(body)
+
+    assert accepted.provider_task_id == "8d1f"
+    assert accepted.status in {Status.PENDING, Status.RUNNING}
+    assert accepted.no_link is None, "the call succeeded, and not the task"
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"code": 0, "data": {"task_id": "t", "task_status": "running"}}, Status.RUNNING),
+        ({"code": 0, "data": {"task_id": "t", "task_status": "FAILURE"}}, Status.FAILED),
+        ({"status": "success", "data": {"task_id": "t", "status": "PROCESSING"}}, Status.RUNNING),
+        ({"id": "t", "status": "in_progress"}, Status.RUNNING),
+        (
+            {"code": "success", "data": {"task_id": "t", "status": "FAILURE", "fail_reason": "x"}},
+            Status.FAILED,
+        ),
+    ],
+)
+def test_a_status_is_read_in_any_wrapping(body: dict[str, Any], status: Status) -> None:
+    assert observe(body).status is status
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"code": 1002, "message": "slow down"},
+        {"status": "error", "message": "slow down"},
+        {"status": "failed", "error": {"code": "1002", "message": "slow down"}},
+        {"task_id": "t", "error": {"message": "slow down"}},
+    ],
+)
+def test_an_error_about_the_call_says_nothing_of_the_task(body: dict[str, Any]) -> None:
+    with pytest.raises(ServiceUnavailable, match="slow down") as odd:
+        observe(body)
+
+    assert "slow down" in str(odd.value.raw_response)
+
+
+def test_a_message_of_an_envelope_about_a_creation_may_have_been_charged() -> None:
+    with pytest.raises(SubmissionUnknown, match="1002: slow down"):
+        created({"code": 1002, "message": "slow down"})
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        ({"code": 400, "message": "no such size"}, RequestRefused),
+        ({"error": {"code": "validation_error", "message": "no such size"}}, RequestRefused),
+        ({"code": "401", "message": "no such key"}, NotAuthorised),
+        ({"code": 402, "message": "top up"}, NotAuthorised),
+    ],
+)
+def test_a_refusal_that_comes_with_200_is_a_refusal(
+    body: dict[str, Any], kind: type[GeekAIVideoError]
+) -> None:
+    with pytest.raises(kind, match="HTTP 200 and code 40"):
+        created(body)
+
+
+@pytest.mark.parametrize("code", ["invalid_request", 500, 503, 429, 408, "busy", 1301])
+def test_other_codes_with_200_may_have_been_charged(code: object) -> None:
+    with pytest.raises(SubmissionUnknown):
+        created({"code": code, "message": "no"})
+
+
+# What breaks off.
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"model": "m", "task_id": "8d1f", "task_st',
+        b'\n\n{"task_id" : "8d1f"',
+        b'{"code": 0, "data": {"task_id":"8d1f",',
+        b'{"task_id": "8d1f", "task_status": "pending"}}}',
+        b'{"taskId": "8d1f", "x": [1, 2',
+    ],
+)
+def test_an_id_is_read_from_an_answer_that_broke_off_after_it(body: bytes) -> None:
+    accepted = created(body)
+
+    assert (accepted.provider_task_id, accepted.status) == ("8d1f", Status.PENDING)
+    assert "only be read up to its task id" in str(accepted.stall_reason)
+    assert "8d1f" in str(accepted.raw_response)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"task_id": "8d1',
+        b'{"task_id": 81',
+        b'{"task_id": "8d 1f", "x',
+        b'{"task_id": "8d\\u0031f", "x',
+        b'{"task_id": "", "x',
+        b'{"task_id": "a", "task_id": "b", "x',
+        b'{"prompt": "say \\"task_id\\": \\"8d1f\\""',
+        b'<html>{"task_id": "8d1f"}',
+        b'{"task_id": "' + b"a" * 600 + b'", "x',
+    ],
+)
+def test_an_id_that_is_not_whole_or_not_sure_is_none(body: bytes) -> None:
+    with pytest.raises(SubmissionUnknown) as unknown:
+        created(body)
+
+    assert unknown.value.raw_response
+
+
+@pytest.mark.parametrize("body", [b'{"task_id": "t", "task_status": "succ', b'{"task_id": "t"'])
+def test_a_poll_that_broke_off_is_unusable_and_is_kept(body: bytes) -> None:
+    broken = replace(reply(body), defect="broke off after 9 bytes (ReadError)")
+
+    with pytest.raises(ServiceUnavailable, match="broke off after 9 bytes") as odd:
+        parse_task_response(broken, task_id="t")
+
+    assert "task_id" in str(odd.value.raw_response)
+
+
+# What is not the API.
+
+PAGES = [b"<!doctype html><title>Hi", b"  \n<HTML>", b"\xef\xbb\xbf<html>", b"<?xml version='1'?>"]
+BARE = [b"", b"404 page not found", b'{"detail": "Not Found"}', b'{"error": "Not Found"}']
+
+
+@pytest.mark.parametrize("api_seen", [False, True])
+@pytest.mark.parametrize("status_code", [404, 405])
+@pytest.mark.parametrize("body", [*PAGES, *BARE])
+def test_a_path_that_the_api_has_and_this_service_has_not_names_the_address(
+    body: bytes, status_code: int, *, api_seen: bool
+) -> None:
+    response = replace(
+        reply(body, status_code), api_seen=api_seen, base_url="https://geekai.test", host="h.test"
+    )
+
+    with pytest.raises(WrongService, match=f"h.test answered HTTP {status_code}") as wrong:
+        parse_create_response(response)
+
+    assert "GEEKAI_BASE_URL is https://geekai.test" in wrong.value.message
+    assert "/api/v1" in wrong.value.message
+
+
+@pytest.mark.parametrize("status_code", [200, 201, 400, 401, 403, 404, 405, 410])
+@pytest.mark.parametrize("body", PAGES)
+def test_a_web_page_before_the_api_ever_answered_is_not_the_api(
+    body: bytes, status_code: int
+) -> None:
+    for read in (created, observe):
+        with pytest.raises(WrongService, match="a web page"):
+            read(body, status_code, api_seen=False)
+
+
+@pytest.mark.parametrize("status_code", [408, 500, 502, 503, 504, 524])
+@pytest.mark.parametrize("api_seen", [False, True])
+def test_a_web_page_of_an_overloaded_gateway_may_hide_a_charge(
+    status_code: int, *, api_seen: bool
+) -> None:
+    with pytest.raises(SubmissionUnknown, match="a web page instead of JSON"):
+        created(PAGES[0], status_code, api_seen=api_seen)
+
+
+@pytest.mark.parametrize("body", PAGES)
+def test_a_web_page_from_the_api_may_hide_a_charge(body: bytes) -> None:
+    with pytest.raises(SubmissionUnknown, match="a web page instead of JSON"):
+        created(body)
+
+
+def test_a_refusal_by_the_api_never_speaks_of_the_address() -> None:
+    with pytest.raises(RequestRefused) as refused:
+        created(error("model_not_found", "no such model"), 404, api_seen=False)
+
+    assert "GEEKAI_BASE_URL" not in refused.value.message
+
+
+def test_a_proxy_that_wants_a_password_is_named_by_its_variables() -> None:
+    for read in (created, observe):
+        with pytest.raises(ServiceUnavailable, match="HTTPS_PROXY, HTTP_PROXY and ALL_PROXY"):
+            read(b"<html>", 407)
+
+
+# Bounds.
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"task_id": "t", "data": [' + b",".join([b"{}"] * 200_000) + b"]}",
+        b'{"video_result": [' + b",".join([b"[]"] * 200_000) + b"]}",
+        b"{" + b",".join(b'"%d":1' % number for number in range(200_000)) + b"}",
+    ],
+)
+def test_an_answer_of_very_many_items_is_not_read(body: bytes) -> None:
+    with pytest.raises(ServiceUnavailable):
+        observe(body)
+    with pytest.raises(ServiceUnavailable):
+        listing(body)
+
+
+def test_the_entries_of_a_list_are_searched_up_to_a_number() -> None:
+    entries: list[object] = [{"url": ""}] * 5000
+
+    assert observe({"task_status": "succeed", "video_result": [*entries, LINK]}).no_link
 
 
 def test_a_result_of_a_task_that_still_runs_is_not_taken() -> None:
@@ -544,9 +928,11 @@ def test_what_the_documents_show_is_understood(path: Path) -> None:
         assert body_of(consistent) == {**consistent, "async": True}
         assert set(payload) <= set(EVERYTHING)
     elif kind == "create_answer":
-        understood_as(created(payload, code or 200), payload)
+        media = Media.IMAGE if "data" in payload else Media.VIDEO
+        understood_as(created(payload, code or 200, media=media), payload)
     elif kind == "task_answer":
-        understood_as(observe(payload, code or 200), payload)
+        media = Media.IMAGE if "data" in payload else Media.VIDEO
+        understood_as(observe(payload, code or 200, media=media), payload)
     elif kind == "models_page":
         page = listing(payload)
         assert [one.id for one in page.models] == [one["id"] for one in payload["data"]]
@@ -580,7 +966,7 @@ def understood_as(answer: Observation, payload: dict[str, Any]) -> None:
     ],
 )
 def test_a_picture_comes_as_a_link_or_in_the_answer_itself(data: object, link: str) -> None:
-    found = observe({"task_id": "t", "task_status": "succeed", "data": data})
+    found = observe({"task_id": "t", "task_status": "succeed", "data": data}, media=Media.IMAGE)
 
     assert found.status is Status.SUCCEED
     assert found.result is not None
@@ -589,16 +975,53 @@ def test_a_picture_comes_as_a_link_or_in_the_answer_itself(data: object, link: s
 
 def test_a_picture_that_is_there_at_once_needs_no_task() -> None:
     """It was paid for: without an id there is nothing to ask for, and nothing left to ask."""
-    found = created({"created": 1, "data": [{"url": "https://example.com/1.png"}]})
+    answer = {"created": 1, "data": [{"url": "https://example.com/1.png"}]}
+    found = created(answer, media=Media.IMAGE)
 
     assert (found.status, found.provider_task_id) == (Status.SUCCEED, None)
 
 
 @pytest.mark.parametrize("data", [[], [{}], "none", None, [{"b64_json": ""}], [1]])
 def test_data_without_a_picture_is_no_picture(data: object) -> None:
-    found = observe({"task_id": "t", "task_status": "succeed", "data": data})
+    found = observe({"task_id": "t", "task_status": "succeed", "data": data}, media=Media.IMAGE)
 
-    assert (found.status, found.error_code) == (Status.FAILED, "no_output")
+    assert (found.status, found.result) == (Status.RUNNING, None)
+    assert str(found.no_link).startswith("GeekAI reports it finished and gave no image;")
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        {"image_url": "https://x/1.png"},
+        {"url": "https://x/1.png"},
+        {"data": "https://x/1.png"},
+        {"data": ["https://x/1.png"]},
+        {"data": {"image_url": "https://x/1.png"}},
+        {"output": {"images": [{"url": "https://x/1.png"}]}},
+        {"data": {"data": [{"url": "https://x/1.png"}]}},
+        {"results": ["https://x/1.png"], "image": "https://x/in.png", "images": ["https://x/in"]},
+    ],
+    ids=json.dumps,
+)
+def test_a_picture_is_found_wherever_it_stands(place: dict[str, Any]) -> None:
+    found = observe({"task_status": "succeed", **place}, media=Media.IMAGE)
+
+    assert found.result == Result(url="https://x/1.png")
+
+
+@pytest.mark.parametrize(
+    "place", [{"b64_json": "iVBO"}, {"data": {"b64_json": "data:image/png;base64,iVBO"}}]
+)
+def test_a_picture_itself_is_found_wherever_it_stands(place: dict[str, Any]) -> None:
+    found = observe({"task_status": "succeed", **place}, media=Media.IMAGE).result
+
+    assert found is not None
+    assert str(found.url).endswith("base64,iVBO")
+
+
+@pytest.mark.parametrize("echo", [{"image": "https://x/1.png"}, {"images": ["https://x/1.png"]}])
+def test_an_echoed_picture_is_no_result(echo: dict[str, Any]) -> None:
+    assert observe({"task_status": "succeed", **echo}, media=Media.IMAGE).no_link
 
 
 def listing(payload: object, status_code: int = 200) -> ModelsPage:

@@ -5,6 +5,7 @@ GeekAIVideoError
 ├── TaskNotFound          the caller: no such task here or at the service
 ├── CapReached            time, or the operator: a cap on spending; no other call gets past it
 ├── NotAuthorised         the operator: the key or the balance; no other call fixes it
+├── WrongService          the operator: GEEKAI_BASE_URL does not lead to GeekAI's API
 ├── StorageUnavailable    the operator: a disk or folder cannot be read or written
 ├── LedgerTooNew          the operator: the task database belongs to a newer version of this server
 ├── ServiceUnavailable    time: the same call may work later
@@ -36,6 +37,9 @@ BUSY: Final = "the task database is busy"
 RATE_LIMITED: Final = "rate_limited"
 """The code of a `ServiceUnavailable` after which every process has to pause."""
 
+WRONG_SERVICE: Final = "wrong_base_url"
+"""The code of a `WrongService`, which no other request would avoid."""
+
 QUOTE_LIMIT: Final = 300
 """Characters of outside text that a message repeats: enough for every error message seen so far."""
 
@@ -53,6 +57,9 @@ class GeekAIVideoError(Exception):
         self._problem = problem
         self._remedy = remedy
         self.money = money
+        self.raw_response: str | None = None
+        """The service's response as received, shortened; None if none came. It is recorded, and
+        never part of a message."""
 
     @property
     def message(self) -> str:
@@ -103,6 +110,20 @@ class NotAuthorised(GeekAIVideoError):
         super().__init__(as_sentence(reason), remedy=remedy)
         self.status_code = status_code
         self.code = {401: "unauthorized", 402: "insufficient_balance"}.get(status_code, "forbidden")
+
+
+class WrongService(GeekAIVideoError):
+    """What answered at the configured address is not GeekAI's API, so nothing was executed."""
+
+    def __init__(self, reason: str, *, base_url: str) -> None:
+        super().__init__(
+            as_sentence(reason),
+            remedy=(
+                f"GEEKAI_BASE_URL is {base_url}: is this GeekAI's API? It usually ends in /api/v1."
+                " The operator has to correct it and restart the server."
+            ),
+        )
+        self.code = WRONG_SERVICE
 
 
 class StorageUnavailable(GeekAIVideoError):
@@ -178,13 +199,9 @@ class DownloadFailed(GeekAIVideoError):
 
 
 class SubmissionUnknown(GeekAIVideoError):
-    """The request was sent, and no usable response came; only a person may have it sent again.
+    """The request was sent, and no usable response came; only a person may have it sent again."""
 
-    `raw_response` is the response as received, shortened. It is recorded, and never part of a
-    message.
-    """
-
-    def __init__(self, reason: str, *, raw_response: str = "") -> None:
+    def __init__(self, reason: str, *, raw_response: str | None = None) -> None:
         super().__init__(
             as_sentence(reason),
             money=MAYBE_CHARGED,
@@ -234,6 +251,7 @@ def nothing_charged() -> Generator[None]:
         ServiceUnavailable,
         StorageUnavailable,
         TaskNotFound,
+        WrongService,
     ) as exc:
         exc.money = exc.money or NOT_CHARGED
         raise

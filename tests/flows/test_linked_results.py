@@ -232,6 +232,26 @@ async def test_a_lost_result_is_asked_for_again_and_fetched_if_there_is_a_new_li
     assert Path(str(fetched.file_path)).read_bytes() == VIDEO
 
 
+async def test_a_task_without_a_link_is_asked_for_again_and_fetched_once_it_has_one(
+    world: World,
+) -> None:
+    async def without_link(request: httpx.Request) -> httpx.Response:
+        job = request.url.path.rsplit("/", 1)[-1]
+        return httpx.Response(200, json={"task_id": job, "task_status": "succeed"})
+
+    world.service.on_poll = without_link
+    lost = structured(await settled_result(world, after=20 * MINUTES))
+    async with world.app(sweep=False) as app:
+        still = await app.engine.fetch_again(lost["task_id"])
+        world.service.on_poll = documented_reply
+        fetched = await app.engine.fetch_again(lost["task_id"])
+
+    assert lost["error"]["code"] == "no_link"
+    assert (still.file_status, still.file_error_code) == ("lost", "no_link")
+    assert still.file_error == lost["error"]["message"]
+    assert Path(str(fetched.file_path)).read_bytes() == VIDEO
+
+
 async def test_only_a_finished_task_of_this_key_has_a_result_to_fetch(world: World) -> None:
     async with world.client() as client:
         running = structured(await call(client, "generate_video", prompt="a fox"))["task_id"]

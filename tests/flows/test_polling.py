@@ -264,14 +264,34 @@ async def test_a_poll_that_a_caller_waits_for_is_refused_while_polling_is_paused
 async def test_a_refused_poll_is_retried_half_a_minute_later(
     world: World, answer: httpx.Response
 ) -> None:
-    times = record_poll_times(world, always_answer(answer))
+    world.service.job_seconds = 1000
     async with world.client() as client:
         await create_task(client)
+        await anyio.sleep(70)
+        times = record_poll_times(world, always_answer(answer))
         await anyio.sleep(300)
 
     gaps = [after - before for before, after in pairwise(times)]
     assert 7 < len(gaps) < 11
     assert 29.9 < min(gaps) <= max(gaps) < 37
+
+
+async def test_a_new_task_that_is_not_known_yet_is_polled_at_the_normal_pace(
+    world: World,
+) -> None:
+    not_found = [api_error(404, "not_found", "no such task")] * 3
+
+    async def soon(_: httpx.Request) -> httpx.Response | None:
+        return not_found.pop() if not_found else None
+
+    times = record_poll_times(world, soon)
+    world.service.job_seconds = 20
+    async with world.client() as client:
+        task_id = await create_task(client)
+        done = await show_task(client, task_id, wait=45)
+
+    assert max(after - before for before, after in pairwise(times)) < 8
+    assert (done["task_status"], "stale_since" in done) == ("succeed", False)
 
 
 async def test_a_service_that_is_gone_for_long_changes_nothing_and_is_asked_steadily(

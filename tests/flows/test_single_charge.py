@@ -1,6 +1,7 @@
 """Promise 1: at most one paid submission per request."""
 
 import sqlite3
+from collections.abc import AsyncGenerator
 
 import anyio
 import httpx
@@ -67,7 +68,9 @@ async def test_a_server_that_closes_waits_for_the_answer_it_paid_for(world: Worl
         pytest.param(ZeroDivisionError("what nobody foresaw"), id="unforeseen"),
         pytest.param(httpx.Response(500, text="<html>oops</html>"), id="500"),
         pytest.param(httpx.Response(503), id="503"),
-        pytest.param(httpx.Response(200, text="<html>welcome</html>"), id="200 without JSON"),
+        pytest.param(httpx.Response(200, text="welcome"), id="200 without JSON"),
+        pytest.param(httpx.Response(200, json={"code": 1002, "message": "slow"}), id="envelope"),
+        pytest.param(httpx.Response(406, json={"error": {"message": "x"}}), id="406"),
         pytest.param(httpx.Response(200, json={"model": "x"}), id="200 without a task"),
     ],
 )
@@ -92,8 +95,85 @@ async def test_an_outcome_that_is_not_known_is_never_sent_again(
         assert task_id in text(shown)
 
 
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(httpx.Response(200, html="<!doctype html><p>welcome"), id="200"),
+        pytest.param(httpx.Response(502, html="<html>bad gateway"), id="502"),
+    ],
+)
+async def test_a_web_page_in_the_middle_of_work_may_have_been_charged(
+    world: World, page: httpx.Response
+) -> None:
+    async with world.client() as client:
+        await call(client, "generate_video", prompt="a fox")
+        world.service.on_create = answer_once(page)
+        lost = await call(client, "generate_video", prompt="a hare")
+
+    assert structured(lost)["task_status"] == "unknown"
+    assert "It may have been charged." in text(lost)
+    assert world.service.charges == ["a fox", "a hare"]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(httpx.Response(200, html="<!doctype html><p>welcome"), id="200 page"),
+        pytest.param(httpx.Response(404, html="<html>no such page"), id="404 page"),
+        pytest.param(httpx.Response(404, json={"detail": "Not Found"}), id="404"),
+        pytest.param(httpx.Response(405), id="405"),
+        pytest.param(httpx.Response(403, html="<html>forbidden"), id="403 page"),
+    ],
+)
+async def test_what_is_not_the_api_has_charged_nothing_and_names_the_address(
+    world: World, answer: httpx.Response
+) -> None:
+    world.service.before_charge = always_answer(answer)
+    async with world.client() as client:
+        refused = await call(client, "generate_video", prompt="a fox")
+
+    assert refused.is_error
+    assert structured(refused)["task_status"] == "failed"
+    assert structured(refused)["error"]["code"] == "wrong_base_url"
+    assert "Nothing was charged." in text(refused)
+    assert "GEEKAI_BASE_URL is https://geekai.test/api/v1" in text(refused)
+    assert len(world.service.requests) == 1, "it is not sent again"
+
+
+@pytest.mark.parametrize("status_code", [409, 410, 451])
+async def test_a_refusal_of_any_kind_has_charged_nothing(world: World, status_code: int) -> None:
+    world.service.before_charge = always_answer(api_error(status_code, "no", "not this one"))
+    async with world.client() as client:
+        refused = await call(client, "generate_video", prompt="a fox")
+
+    assert "Nothing was charged." in text(refused)
+    assert "not this one" in text(refused)
+
+
+async def test_an_answer_that_broke_off_after_its_task_id_is_used(world: World) -> None:
+    async def broken_off(_: httpx.Request) -> httpx.Response:
+        async def half() -> AsyncGenerator[bytes]:
+            job = list(world.service.jobs)[-1]
+            yield b'{"model": "m", "task_id": "' + job.encode() + b'", "task_st'
+            raise httpx.RemoteProtocolError("incomplete chunked read")
+
+        return httpx.Response(200, content=half())
+
+    world.service.on_create = broken_off
+    async with world.client() as client:
+        started = await call(client, "generate_video", prompt="a fox")
+        task_id = structured(started)["task_id"]
+        done = structured(await call(client, "get_video_task", task_id=task_id, wait_seconds=45))
+
+    assert not started.is_error
+    assert structured(started)["task_status"] == "pending"
+    assert "up to its task id" in text(started)
+    assert (done["task_status"], "file" in done) == ("succeed", True)
+    assert world.service.charges == ["a fox"]
+
+
 async def test_an_answer_that_names_no_task_is_kept_for_a_person(world: World) -> None:
-    world.service.on_create = always_answer(httpx.Response(200, text="<html>welcome</html>"))
+    world.service.on_create = always_answer(httpx.Response(200, text="welcome"))
     async with world.app() as app:
         request = GenerationRequest(Media.VIDEO, {"model": "m", "prompt": "a fox"})
         task, _ = await app.engine.submit(request)

@@ -11,6 +11,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
+from reliability.odd_answers import ODD_ANSWERS
+
 CHUNK: Final = 32 * 1024
 """Bytes read at a time."""
 
@@ -121,11 +123,25 @@ async def _redirect(request: Request, detail: str, _partial: bytes) -> None:
 
 
 async def _not_json(request: Request, _detail: str, _partial: bytes) -> None:
-    await request.reply(200, b"<html>welcome to this network</html>")
+    await request.reply(200, b"welcome to this network")
 
 
 async def _nameless(request: Request, _detail: str, _partial: bytes) -> None:
     await request.reply(200, b'{"model": "m"}')
+
+
+async def _odd(request: Request, detail: str, partial: bytes) -> None:
+    task_id = json.loads(partial)["task_id"]
+    answer = ODD_ANSWERS[detail](task_id, f"http://{request.headers['host']}/files/{task_id}.mp4")
+    if answer.chunked:
+        headers = {"Content-Type": "application/json", "Transfer-Encoding": "chunked"}
+        await request.send_head(answer.status, headers)
+        await request.send(b"%x\r\n%s\r\n" % (len(answer.body), answer.body))
+        raise ConnectionEnded
+    announced = len(answer.body) + answer.missing
+    await request.reply(answer.status, answer.body, answer.headers, announced=announced)
+    if answer.missing:
+        raise ConnectionEnded
 
 
 FAULTS: Final[dict[str, Callable[[Request, str, bytes], Awaitable[None]]]] = {
@@ -141,6 +157,7 @@ FAULTS: Final[dict[str, Callable[[Request, str, bytes], Awaitable[None]]]] = {
     "redirect": _redirect,
     "not_json": _not_json,
     "nameless": _nameless,
+    "odd": _odd,
 }
 """Faults of an answer, once the request was read and charged."""
 

@@ -18,6 +18,8 @@ LIVE: Final = frozenset({"intended", "submitting", "pending", "running"})
 """Statuses in which some process still has something to do."""
 IN_FLIGHT: Final = LIVE | {"unknown"}
 """Statuses that count against the cap of videos in flight, until a user resolves them."""
+SERVICE_ERROR: Final = "1301"
+"""The code of the failures that the provider reports on purpose."""
 DAY: Final = 86_400.0
 """Seconds of the rolling window of the daily cap."""
 
@@ -196,9 +198,16 @@ def _loss_reason(row: Row, charge: Charged, *, live: bool) -> str:
         return ""
     if known != charge.task_id:
         return f"{row['status']}, with the id {known} instead of {charge.task_id}"
-    if (row["status"], row["file_status"]) == ("succeed", "stored"):
+    if (row["status"], row["file_status"]) == ("succeed", "stored") or _ended_without_file(row):
         return ""
     return f"{row['status']} with file {row['file_status']}"
+
+
+def _ended_without_file(row: Row) -> bool:
+    """Whether the provider itself has said that there is no file, and what it said is kept."""
+    if row["status"] == "failed":
+        return row["error_code"] == SERVICE_ERROR
+    return row["file_error_code"] == "no_link" and bool(row["raw_reply"])
 
 
 def _check_files(

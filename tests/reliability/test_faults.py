@@ -106,6 +106,13 @@ async def test_a_connection_that_ends_during_the_second_request_is_unknown(
     assert ends == {"fox": "stored", "POST=fin": "unknown"}
 
 
+async def test_a_web_page_instead_of_the_second_answer_is_unknown(harness: Harness) -> None:
+    """GeekAI's API has answered this process before, so the page hides its answer."""
+    ends = await play_faults(harness, "page", "fox", "POST=odd:page", sequential=True)
+
+    assert ends == {"fox": "stored", "POST=odd:page": "unknown"}
+
+
 @contextmanager
 def refusing() -> Generator[str]:
     """A bound port that does not listen."""

@@ -212,6 +212,35 @@ def test_a_violation_is_noticed(
     assert kind in run.judged().violations
 
 
+@pytest.mark.parametrize(
+    "ends",
+    [
+        "status = 'failed', error_code = '1301', file_status = 'none'",
+        "file_status = 'lost', file_error_code = 'no_link', raw_reply = '{}'",
+    ],
+)
+def test_an_end_without_a_file_that_the_provider_reported_is_no_loss(
+    run: LedgerFixture, ends: str
+) -> None:
+    run.sql(f"UPDATE task SET {ends}")  # noqa: S608 - words of this file
+
+    assert "lost" not in run.judged().violations
+
+
+@pytest.mark.parametrize(
+    "ends",
+    [
+        "status = 'failed', error_code = 'failed', file_status = 'none'",
+        "file_status = 'lost', file_error_code = 'no_link', raw_reply = NULL",
+        "file_status = 'lost', file_error_code = 'gone', raw_reply = '{}'",
+    ],
+)
+def test_an_end_without_a_file_for_another_reason_is_a_loss(run: LedgerFixture, ends: str) -> None:
+    run.sql(f"UPDATE task SET {ends}")  # noqa: S608 - words of this file
+
+    assert "lost" in run.judged().violations
+
+
 def test_caps_that_were_exceeded_are_noticed(run: LedgerFixture) -> None:
     verdict = run.judged(day=0)
 

@@ -129,6 +129,7 @@ def _task_facts(task: Task) -> list[tuple[str, str]]:
         ("ended", format_time(task.ended_at)),
         ("unreachable since", format_time(task.unreachable_since)),
         ("last poll", task.stall_reason),
+        ("no link since", format_time(task.no_link_since)),
         ("attempts", task.attempt),
         ("polls", task.poll_count or None),
         ("file", task.file_path or (task.status is Status.SUCCEED and task.file_status.value)),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from geekai_video_mcp.cli.report import COMMAND, ID_CHARS, format_time, plain_unlimited
 from geekai_video_mcp.cli.table import GAP, wrap_text
 from geekai_video_mcp.domain.lifecycle import Task
+from geekai_video_mcp.domain.obstacles import has_no_link
 from geekai_video_mcp.domain.statuses import POLLED, UNRESOLVED, Status
 from geekai_video_mcp.errors import MAYBE_CHARGED, GeekAIVideoError, InvalidDecision, quote
 
@@ -22,9 +23,10 @@ def describe_decision(task: Task, arguments: argparse.Namespace, *, width: int) 
     """The task to be resolved, and what the decision will do.
 
     Raises:
-        InvalidDecision: the task's outcome is known, so there is nothing to confirm.
+        InvalidDecision: the task's outcome is known, so there is nothing to confirm. A task
+            that GeekAI reports finished and gave no link for may be attached.
     """
-    if task.status not in UNRESOLVED:
+    if task.status not in UNRESOLVED and not (arguments.attach and has_no_link(task)):
         msg = f"The task is {task.status.value}; only an unknown outcome can be resolved"
         raise InvalidDecision(msg)
     sent = f", sent {format_time(task.submitted_at)}" if task.submitted_at else ""

@@ -91,9 +91,9 @@ class Task:
     next_poll_at: float | None = None
     poll_count: int = 0
     unreachable_since: float | None = None
-    """Since when every poll has failed; None while polls are answered."""
+    """Since when every poll has failed; None while polls bring usable answers."""
     stall_reason: str | None = None
-    """Why the last poll failed, as a sentence; None while polls are answered."""
+    """Why the last poll failed, or what was odd about its answer, as a sentence."""
     no_link_since: float | None = None
     """Since when the service has reported it finished without a link to the result."""
     lease_holder: str | None = None
@@ -144,6 +144,11 @@ class Observation:
     raw_response: str | None = None
     estimated_seconds: float | None = None
     """The remaining time that the service estimates, if it does."""
+    no_link: str | None = None
+    """With an unfinished status: the service reports success without a link, and this sentence
+    is shown if none comes."""
+    stall_reason: str | None = None
+    """What is odd about the response, as a sentence, although the task goes on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -224,6 +229,10 @@ def advance(task: Task, observation: Observation) -> Task:
     if (task.status, observation.status) == (Status.RUNNING, Status.PENDING):
         # It is still a response: if it were ignored, the next poll would be due at once.
         observation = replace(observation, status=Status.RUNNING)
+    no_link_since = _no_link_since(task, observation)
+    lost = no_link_since is not None and observation.at - no_link_since >= NO_LINK_GRACE
+    if lost:
+        observation = replace(observation, status=Status.SUCCEED)
     observation = _expire(task, observation)
     if observation.status is not task.status and observation.status not in ALLOWED[task.status]:
         return task
@@ -231,7 +240,7 @@ def advance(task: Task, observation: Observation) -> Task:
     # An error is kept as long as the status it explains: an unknown outcome is not the reason
     # of a later failure. Abandoning adds no response: the last one is still the only evidence.
     kept = observation.status in {task.status, Status.ABANDONED}
-    return replace(
+    advanced = replace(
         task,
         status=observation.status,
         provider_task_id=task.provider_task_id or observation.provider_task_id,
@@ -245,14 +254,41 @@ def advance(task: Task, observation: Observation) -> Task:
         next_poll_at=next_poll_time(task, observation) if observation.status in POLLED else None,
         poll_count=task.poll_count + (task.status in POLLED),
         unreachable_since=None,
+        stall_reason=observation.stall_reason,
+        no_link_since=no_link_since,
         # A caller that was given the earlier status has not been given the new one.
         delivered_at=task.delivered_at if observation.status is task.status else None,
     )
+    if not lost:
+        return advanced
+    return replace(
+        advanced,
+        stall_reason=None,
+        file_status=FileStatus.LOST,
+        file_error=observation.no_link,
+        file_error_code=NO_LINK,
+    )
+
+
+def _no_link_since(task: Task, observation: Observation) -> float | None:
+    """Since when the service has reported success without a link; None unless it does so now.
+
+    It begins anew after a time without answers, and after a clock was set: no server has waited
+    for the link meanwhile.
+    """
+    if observation.no_link is None or observation.status not in POLLED:
+        return None
+    since, last = task.no_link_since, task.last_polled_at
+    if since is None or last is None or not 0 <= observation.at - last <= 2 * MAX_POLL_GAP:
+        return observation.at
+    return min(since, observation.at)
 
 
 def _expire(task: Task, observation: Observation) -> Observation:
     """The observation; once `GIVE_UP_AFTER` has passed, a task without a result is unknown."""
-    if observation.status not in POLLED or not _is_expired(task, at=observation.at):
+    if observation.status not in POLLED or observation.no_link is not None:
+        return observation
+    if not is_expired(task, at=observation.at):
         return observation
     error = SubmissionUnknown(
         f"GeekAI had no result {GIVE_UP_AFTER / 3600:.0f} hours after it was sent"
@@ -262,11 +298,13 @@ def _expire(task: Task, observation: Observation) -> Observation:
     )
 
 
-def _is_expired(task: Task, *, at: float) -> bool:
-    return _age(task, at=at) >= GIVE_UP_AFTER and task.poll_count >= GIVE_UP_MIN_POLLS
+def is_expired(task: Task, *, at: float) -> bool:
+    """Whether the task has been polled for as long as any task is."""
+    return seconds_since_sent(task, at=at) >= GIVE_UP_AFTER and task.poll_count >= GIVE_UP_MIN_POLLS
 
 
-def _age(task: Task, *, at: float) -> float:
+def seconds_since_sent(task: Task, *, at: float) -> float:
+    """Seconds from the submission of the task to *at*."""
     return max(0.0, at - (task.submitted_at or task.created_at))
 
 
@@ -291,26 +329,6 @@ def transfer_to_account(task: Task, observation: Observation, *, account: str) -
     Its idempotency key is dropped, because another request of this key may use the same one.
     """
     return replace(advance(task, observation), account=account, idempotency_key=None)
-
-
-def record_missed_poll(task: Task, *, at: float, delay: float, not_found: bool = False) -> Task:
-    """The task after a poll without an answer: unchanged, and polled again later.
-
-    *not_found* means that the service knows no such task. Once `GIVE_UP_AFTER` has passed, the
-    task becomes unknown.
-    """
-    if task.status not in POLLED:
-        return task
-    if not_found and _is_expired(task, at=at):
-        return advance(task, Observation(status=task.status, at=at))
-    # Never earlier: the service itself may have asked for *delay*.
-    interval = polling.jittered(delay / (1 - polling.JITTER), seed=f"{task.id}{task.poll_count}")
-    return replace(
-        task,
-        unreachable_since=task.unreachable_since or at,
-        next_poll_at=at + min(interval, MAX_POLL_GAP),
-        poll_count=task.poll_count + 1,
-    )
 
 
 def mark_delivered(task: Task, *, at: float) -> Task:
@@ -383,6 +401,12 @@ LEASE_SECONDS: Final = 60.0
 """Seconds for which one process may watch a task. Its lock shows at once when it dies; the
 lease is for a process that is alive and no longer does anything."""
 
+NO_LINK: Final = "no_link"
+"""The `file_error_code` of a task that the service reports finished without a link."""
+NO_LINK_GRACE: Final = 600.0
+"""Seconds for which such a task is polled on: some gateways report success some seconds before
+they have the link."""
+
 GIVE_UP_AFTER: Final = 86_400.0
 """Seconds after which an unfinished task is no longer polled in the background: the slowest
 model known takes an hour."""
@@ -396,7 +420,7 @@ def next_poll_time(task: Task, observation: Observation) -> float:
         return observation.at + polling.interval_from_estimate(observation.estimated_seconds)
     first = task.status not in POLLED
     delay = polling.poll_interval(
-        age=_age(task, at=observation.at), typical=task.typical_duration, first=first
+        age=seconds_since_sent(task, at=observation.at), typical=task.typical_duration, first=first
     )
     return observation.at + polling.jittered(delay, seed=f"{task.id}{task.poll_count}")
 

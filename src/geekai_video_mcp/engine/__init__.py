@@ -6,13 +6,10 @@ the one module that spends, `watcher` the one that polls and downloads, and `Eng
 one place where a caller waits. MCP and HTTP may not enter.
 """
 
-import logging
-import traceback
 from collections.abc import AsyncGenerator, Callable, Collection, Coroutine
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
 
 import anyio
@@ -31,6 +28,7 @@ from geekai_video_mcp.domain.lifecycle import (
 from geekai_video_mcp.domain.requests import GenerationRequest
 from geekai_video_mcp.domain.statuses import UNSENT, Status
 from geekai_video_mcp.engine.context import Connections, Downloader, EngineContext, ProviderClient
+from geekai_video_mcp.engine.exceptions import log_exception
 from geekai_video_mcp.engine.model_list import ModelListCache
 from geekai_video_mcp.engine.recovery import Recovery
 from geekai_video_mcp.engine.resolver import Resolver
@@ -58,8 +56,6 @@ __all__ = [
     "Resolver",
     "SubmitResult",
 ]
-
-logger = logging.getLogger(__name__)
 
 Job = Callable[..., Coroutine[Any, Any, None]]
 
@@ -288,7 +284,7 @@ class Engine:
     async def _read(self, task_id: str) -> Task | None:
         try:
             with anyio.fail_after(FIND_TIMEOUT):
-                return await self._context.ledger.find(task_id)
+                return await self._context.find_task(task_id)
         except TimeoutError as exc:
             again = "Call get_video_task again; every task goes on meanwhile."
             raise StorageUnavailable(DATABASE, BUSY, access="read", remedy=again) from exc
@@ -380,11 +376,4 @@ async def _run_guarded(job: Job, *args: object) -> None:
     try:
         await job(*args)
     except Exception as exc:  # noqa: BLE001 - an error in one task must not end all the others
-        *_, last = traceback.extract_tb(exc.__traceback__)
-        logger.error(  # noqa: TRY400 - its traceback would print the message as well
-            "%s failed: %s at %s:%s",
-            job.__qualname__,
-            type(exc).__name__,
-            Path(last.filename).name,
-            last.lineno,
-        )
+        log_exception(job, exc)

@@ -82,6 +82,10 @@ class EngineContext:
     clock: Callable[[], float]
     """Unix seconds, UTC."""
     signals: ChangeSignals = field(default_factory=ChangeSignals)
+    stalls: dict[str, Callable[[Task], Task]] = field(
+        default_factory=dict[str, Callable[[Task], Task]]
+    )
+    """By task: what marks it as stalled while its watch in this process fails."""
     _connections: Connections | None = None
     _connect_lock: anyio.Lock = field(default_factory=anyio.Lock)
 
@@ -112,10 +116,20 @@ class EngineContext:
             TaskNotFound: the ledger has no such task.
             StorageUnavailable: the ledger cannot be read.
         """
-        task = await self.ledger.find(task_id)
+        task = await self.find_task(task_id)
         if task is None:
             raise TaskNotFound(task_id)
         return task
+
+    async def find_task(self, task_id: str) -> Task | None:
+        """The task of this id, ours or the provider's, with a stall that only memory could keep.
+
+        Raises:
+            StorageUnavailable: the ledger cannot be read.
+        """
+        task = await self.ledger.find(task_id)
+        stall = self.stalls.get(task.id) if task is not None else None
+        return stall(task) if task is not None and stall is not None else task
 
     async def record_outcome(self, task_id: str, observation: Observation) -> Task:
         """Call `Ledger.record_outcome`, and notify those who wait for the task."""

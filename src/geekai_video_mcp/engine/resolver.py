@@ -10,6 +10,7 @@ import anyio
 
 from geekai_video_mcp.domain.admission import ExistingTasks, check_caps
 from geekai_video_mcp.domain.lifecycle import Observation, Task, advance, new_task
+from geekai_video_mcp.domain.obstacles import has_no_link, replace_result
 from geekai_video_mcp.domain.statuses import UNRESOLVED, Status
 from geekai_video_mcp.engine.context import OTHER_ACCOUNT, EngineContext
 from geekai_video_mcp.engine.submitter import PendingSubmission, Submitter
@@ -33,7 +34,8 @@ class Resolver:
     async def attach(self, task_id: str, provider_task_id: str) -> Task:
         """Link the task whose outcome is unknown to the service's task of this id. Free.
 
-        The task may be abandoned already. From then on any server with this key polls it.
+        The task may be abandoned already. From then on any server with this key polls it. A task
+        that the service reported finished without a link gets the result of that task.
 
         Raises:
             InvalidDecision: the task, or the id, does not allow it.
@@ -53,6 +55,9 @@ class Resolver:
 
         def check_and_attach(task: Task, current_holder: Task | None) -> Task:
             _check_attachable(task, provider_task_id, current_holder, account=context.account)
+            if has_no_link(task):
+                _check_has_result(observation, provider_task_id)
+                return replace_result(task, observation, provider_task_id=provider_task_id)
             return advance(task, observation)
 
         return await context.ledger.assign_provider_id(task_id, provider_task_id, check_and_attach)
@@ -149,10 +154,11 @@ def _check_attachable(
     """Raise if the task may not get this id; *current_holder* is the task that has it, if any."""
     if task.account != account:
         raise InvalidDecision(OTHER_ACCOUNT)
-    if task.status not in UNRESOLVED:
+    without_link = has_no_link(task)
+    if task.status not in UNRESOLVED and not without_link:
         msg = f"The task is {task.status.value}; only an unknown outcome can be attached"
         raise InvalidDecision(msg)
-    if task.provider_task_id not in {None, provider_task_id}:
+    if not without_link and task.provider_task_id not in {None, provider_task_id}:
         msg = f"The task is already GeekAI's task {quote(str(task.provider_task_id), limit=64)}"
         raise InvalidDecision(msg)
     if current_holder is not None:
@@ -160,4 +166,12 @@ def _check_attachable(
             f"{quote(provider_task_id, limit=64)} already belongs to task {current_holder.id}; if"
             " that is the right one, mark this one abandoned with --abandon"
         )
+        raise InvalidDecision(msg)
+
+
+def _check_has_result(observation: Observation, provider_task_id: str) -> None:
+    """Raise unless the service's task has a link to its result."""
+    if observation.result is None:
+        state = "has no link either" if observation.no_link else f"is {observation.status.value}"
+        msg = f"GeekAI's task {quote(provider_task_id, limit=64)} {state}"
         raise InvalidDecision(msg)

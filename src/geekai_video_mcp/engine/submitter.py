@@ -34,6 +34,7 @@ from geekai_video_mcp.errors import (
     ServiceUnavailable,
     StorageUnavailable,
     SubmissionUnknown,
+    WrongService,
     nothing_charged,
     quote,
 )
@@ -46,7 +47,12 @@ CLAIM_RETRY_DELAY: Final = 5.0
 """Seconds between attempts to record, on a failing disk, that a request is about to leave."""
 
 SubmissionFailure = (
-    RequestRefused | NotAuthorised | ServiceUnavailable | SubmissionUnknown | LedgerTooNew
+    RequestRefused
+    | NotAuthorised
+    | WrongService
+    | ServiceUnavailable
+    | SubmissionUnknown
+    | LedgerTooNew
 )
 """The failures of a submission whose message is recorded in the ledger."""
 
@@ -237,7 +243,7 @@ class Submitter:
         connections = await self._context.connections()
         try:
             observation = await self._send_once(connections.client, task, body)
-        except (RequestRefused, NotAuthorised) as exc:
+        except (RequestRefused, NotAuthorised, WrongService) as exc:
             await self._record_failure(task, Status.REJECTED, exc)
         except SubmissionUnknown as exc:
             await self._record_unknown(task, exc)
@@ -261,7 +267,7 @@ class Submitter:
 
     async def _record_unknown(self, task: Task, why: SubmissionUnknown) -> None:
         try:
-            await self._record_failure(task, Status.UNKNOWN, why, raw_response=why.raw_response)
+            await self._record_failure(task, Status.UNKNOWN, why)
         except StorageUnavailable as exc:
             msg = f"The missing response to task {task.id}"
             raise StorageUnavailable(msg, exc.reason, money=MAYBE_CHARGED) from exc
@@ -280,9 +286,7 @@ class Submitter:
             msg = f"The response to task {task.id}, which GeekAI calls {provider_id},"
             raise StorageUnavailable(msg, exc.reason, money=MAYBE_CHARGED) from exc
 
-    async def _record_failure(
-        self, task: Task, status: Status, why: SubmissionFailure, *, raw_response: str | None = None
-    ) -> Task:
+    async def _record_failure(self, task: Task, status: Status, why: SubmissionFailure) -> Task:
         # Only an unknown outcome may have been charged, and `SubmissionUnknown` says so itself.
         why.money = why.money or NOT_CHARGED
         observation = Observation(
@@ -292,7 +296,7 @@ class Submitter:
             attempt=task.attempt,
             error_code=why.code,
             error_message=why.message,
-            raw_response=raw_response,
+            raw_response=why.raw_response,
         )
         with nothing_charged():  # `_record_unknown` replaces the sentence about money
             return await self._context.record_outcome(task.id, observation)

@@ -23,8 +23,14 @@ from geekai_video_mcp.domain.lifecycle import (
     needs_watching,
     poll_due,
     record_file,
-    record_missed_poll,
     reopen_file,
+)
+from geekai_video_mcp.domain.obstacles import (
+    UNANSWERED,
+    end_stall,
+    has_no_link,
+    record_missed_poll,
+    record_stall,
 )
 from geekai_video_mcp.domain.retries import (
     LASTING,
@@ -33,18 +39,24 @@ from geekai_video_mcp.domain.retries import (
 )
 from geekai_video_mcp.domain.statuses import FileStatus, Status
 from geekai_video_mcp.engine.context import OTHER_ACCOUNT, EngineContext
+from geekai_video_mcp.engine.exceptions import describe_exception, log_exception
 from geekai_video_mcp.errors import (
     DownloadFailed,
     GeekAIVideoError,
     InvalidDecision,
     ServiceUnavailable,
+    StorageUnavailable,
     TaskNotFound,
+    as_sentence,
 )
 
 logger = logging.getLogger(__name__)
 
 POLL_RETRY_DELAY: Final = 10.0
 """Seconds until the next poll after one without an answer, unless the service asks for more."""
+
+CRASHES_UNTIL_STALLED: Final = 3
+"""Exceptions in a row until a task is shown as stalled: a busy disk may cause one."""
 
 MAX_QUEUE_WAIT: Final = 1.0
 """Seconds to wait in the queue for a token, twice the time in which one is refilled. A longer
@@ -58,6 +70,8 @@ class Watcher:
         self._context = context
         self._start = start
         self._watched: set[str] = set()
+        self._crash_counts = Counter[str]()
+        """How often in a row the watch of a task has ended with an exception."""
         self._obstacles = Counter[tuple[str, str]]()
         """How often the download of a task has met each obstacle."""
         # First come, first served; and one caller is enough to learn when there is a token.
@@ -70,21 +84,59 @@ class Watcher:
             self._start(self._watch_task, task_id)
 
     async def _watch_task(self, task_id: str) -> None:
+        """Follow the task until it settles; an exception is no reason to stop, only to wait."""
         try:
-            while (task := await self._acquire_lease(task_id)) is not None:
-                if task.status is Status.SUCCEED:
-                    await self._fetch_file(task)
-                elif not poll_due(task, at=self._context.clock()):
-                    ahead = (task.next_poll_at or 0.0) - self._context.clock()
-                    await anyio.sleep(min(max(ahead, 0.0), LEASE_SECONDS / 2))
-                elif wait := await self._wait_for_token():
-                    await anyio.sleep(min(wait, LEASE_SECONDS / 2))
-                else:
-                    await self._poll(task)
+            while True:
+                try:
+                    return await self._follow_task(task_id)
+                except Exception as exc:  # noqa: BLE001 - the task was paid for, whatever fails here
+                    await self._record_crash(task_id, exc)
         finally:
             self._watched.discard(task_id)
+            self._crash_counts.pop(task_id, None)
             for met in [met for met in self._obstacles if met[0] == task_id]:
                 del self._obstacles[met]
+
+    async def _follow_task(self, task_id: str) -> None:
+        while (task := await self._acquire_lease(task_id)) is not None:
+            if task.status is Status.SUCCEED:
+                await self._fetch_file(task)
+            elif not poll_due(task, at=self._context.clock()):
+                ahead = (task.next_poll_at or 0.0) - self._context.clock()
+                await anyio.sleep(min(max(ahead, 0.0), LEASE_SECONDS / 2))
+                continue
+            elif wait := await self._wait_for_token():
+                await anyio.sleep(min(wait, LEASE_SECONDS / 2))
+                continue
+            else:
+                await self._poll(task)
+            await self._end_stall(task)
+
+    async def _end_stall(self, task: Task) -> None:
+        """Forget the exceptions of earlier rounds: this one has worked."""
+        self._context.stalls.pop(task.id, None)
+        stalled = self._crash_counts.pop(task.id, 0) >= CRASHES_UNTIL_STALLED
+        if stalled and task.status is Status.SUCCEED:  # a poll itself ends the stall of others
+            await self._context.change(task.id, end_stall)
+
+    async def _record_crash(self, task_id: str, exc: Exception) -> None:
+        """Wait after an exception; after some in a row, show the task as stalled.
+
+        The reason names the exception's class and place: its text may hold a prompt or a link.
+        """
+        self._crash_counts[task_id] += 1
+        count = self._crash_counts[task_id]
+        log_exception(self._watch_task, exc)
+        if count >= CRASHES_UNTIL_STALLED:
+            what = exc.message if isinstance(exc, GeekAIVideoError) else describe_exception(exc)
+            reason = f"This server could not follow it, {count} times in a row: {as_sentence(what)}"
+            stall = partial(record_stall, at=self._context.clock(), reason=reason)
+            try:
+                await self._context.change(task_id, stall)
+            except StorageUnavailable:  # it may be what fails, so memory has to do
+                self._context.stalls.setdefault(task_id, stall)
+                self._context.signals.notify(task_id)
+        await anyio.sleep(download_retry_delay(count))
 
     async def _acquire_lease(self, task_id: str) -> Task | None:
         """The task if this process watches it from now on; None if it must not or need not."""
@@ -123,21 +175,35 @@ class Watcher:
             observation = await self._context.poll(task.media, str(task.provider_task_id))
         except ServiceUnavailable as exc:
             delay = max(POLL_RETRY_DELAY, exc.retry_after_seconds or 0.0)
-            await self._record_missed_poll(task, delay)
-        except TaskNotFound:
-            await self._record_missed_poll(task, POLL_RETRY_DELAY * 3, not_found=True)
+            answered = exc.raw_response is not None
+            reason = exc.reason if answered else f"{UNANSWERED}: {exc.reason}"
+            await self._record_missed_poll(task, delay, reason, exc)
+        except TaskNotFound as exc:
+            reason = "GeekAI answered that it knows no such task (HTTP 404)"
+            await self._record_missed_poll(task, POLL_RETRY_DELAY * 3, reason, exc, not_found=True)
         except GeekAIVideoError as exc:
             # The key was changed, or the service lost the task: it may still be running.
             logger.warning("polling task %s was refused: %s", task.id, type(exc).__name__)
-            await self._record_missed_poll(task, POLL_RETRY_DELAY * 3)
+            await self._record_missed_poll(task, POLL_RETRY_DELAY * 3, exc.message, exc)
         else:
             await self._context.change(task.id, lambda task: advance(task, observation))
 
     async def _record_missed_poll(
-        self, task: Task, delay: float, *, not_found: bool = False
+        self,
+        task: Task,
+        delay: float,
+        reason: str,
+        exc: GeekAIVideoError,
+        *,
+        not_found: bool = False,
     ) -> None:
         missed = partial(
-            record_missed_poll, at=self._context.clock(), delay=delay, not_found=not_found
+            record_missed_poll,
+            at=self._context.clock(),
+            delay=delay,
+            reason=as_sentence(reason),
+            raw_response=exc.raw_response,
+            not_found=not_found,
         )
         await self._context.change(task.id, missed)
 
@@ -153,6 +219,8 @@ class Watcher:
         if update.status is FileStatus.NONE:  # there is no other attempt that could end otherwise
             lost = FileStatus.LOST if before.file_status is FileStatus.LOST else FileStatus.LINKED
             update = replace(update, status=lost)
+        if has_no_link(before) and update.status is FileStatus.LOST:
+            update = replace(update, error=before.file_error, error_code=before.file_error_code)
         return await self._context.change(task_id, lambda task: record_file(task, update))
 
     def _reopen(self, task: Task) -> Task:

@@ -5,24 +5,35 @@ first needs them. Exceptions of httpx are translated here, once. The important d
 between "certainly not sent" and everything else. Four classes of httpx mean "not sent":
 ConnectError, ConnectTimeout, PoolTimeout, and ProxyError, which is raised if a proxy refuses
 the tunnel, before any byte of the request was sent. A ReadError may occur before or after the
-service has read the whole request, so it proves nothing.
+service has read the whole request, so it proves nothing. What was read of a response until it
+broke off is used: it may name a task that was paid for.
+
+What a response may take: its head 100 kB (h11 ends a longer one with a RemoteProtocolError), its
+body the limits below, each of which is read as it is sent and never decompressed, its JSON
+`wire.bodies.MAX_ITEMS`, and all of it together the deadline of its request.
 """
 
 import logging
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import Final, Self
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, Self, TypeVar
 from urllib.parse import quote, urlsplit
 
 import anyio
+import anyio.to_thread
 import httpx
 from pydantic import SecretStr
 from pydantic_core import to_json
 
 from geekai_video_mcp.domain.lifecycle import Media, Observation
 from geekai_video_mcp.errors import ServiceUnavailable, SubmissionUnknown, TaskNotFound
+from geekai_video_mcp.errors import quote as quote_text
 from geekai_video_mcp.provider import wire
+from geekai_video_mcp.provider.connection_errors import explain_connection_error
+from geekai_video_mcp.provider.secrets import SecretBlotter, proxy_secrets
 
 SUBMIT_TIMEOUT: Final = httpx.Timeout(connect=10.0, write=60.0, read=300.0, pool=10.0)
 """Seconds. The read timeout is as long as GeekAI keeps a connection (five minutes, read
@@ -37,9 +48,15 @@ only another service reaches the first deadline."""
 MODELS_PER_PAGE: Final = 100
 """Requested as `page_size`, the name that the response uses; a service may return fewer."""
 MAX_RESPONSE_BYTES: Final = 64 * 1024 * 1024
-"""Bytes of a response that are read: it may contain an image in base64."""
+"""Bytes that are read of a response that may contain an image in base64: one to a POST, because
+some gateways repeat the request in it, and one about an image."""
+MAX_SHORT_RESPONSE_BYTES: Final = 1024 * 1024
+"""Bytes that are read of a poll of a video, and of a page of models."""
+PARSE_IN_THREAD_BYTES: Final = 64 * 1024
+"""A larger response is read as JSON in a thread, so that other calls go on meanwhile."""
 
 _PATHS: Final = {Media.VIDEO: "/videos", Media.IMAGE: "/images"}
+_T = TypeVar("_T")
 
 NOT_SENT: Final = (
     httpx.ConnectError,
@@ -51,6 +68,15 @@ NOT_SENT: Final = (
 # Both log whole URLs at INFO, query strings and signatures included.
 for _name in ("httpx", "httpcore"):
     logging.getLogger(_name).setLevel(logging.WARNING)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Limits:
+    """What one request may take."""
+
+    timeout: httpx.Timeout
+    max_seconds: float
+    max_bytes: int
 
 
 class GeekAIClient:
@@ -69,6 +95,10 @@ class GeekAIClient:
         self._api_key = api_key
         self._clock = clock
         self._http = httpx.AsyncClient(transport=transport, follow_redirects=False)
+        key = api_key.get_secret_value() if api_key is not None else ""
+        self._blotter = SecretBlotter([key, *proxy_secrets()])
+        self._api_seen = False
+        """Whether GeekAI's API has answered at this address: until then it may be another's."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -80,44 +110,78 @@ class GeekAIClient:
         """POST /videos/generations, or /images/generations. Costs money.
 
         Raises:
-            RequestRefused, NotAuthorised: the service refused the request; nothing was charged.
+            RequestRefused, NotAuthorised, WrongService: the request was refused; not charged.
             ServiceUnavailable: the request was not sent, or not executed; nothing was charged.
             SubmissionUnknown: there was no usable response; it may have been charged.
         """
-        with self._translate_submit_errors(), anyio.fail_after(SUBMIT_DEADLINE):
+        limits = _Limits(
+            timeout=SUBMIT_TIMEOUT, max_seconds=SUBMIT_DEADLINE, max_bytes=MAX_RESPONSE_BYTES
+        )
+        with self._translate_submit_errors():
             response = await self._request(
-                "POST", f"{_PATHS[media]}/generations", SUBMIT_TIMEOUT, body
+                "POST", f"{_PATHS[media]}/generations", media, limits, body
             )
-        return wire.parse_create_response(response)
+        return await self._parse(response, wire.parse_create_response)
 
     async def get_task(self, media: Media, task_id: str) -> Observation:
         """GET /videos/{task_id}, or /images/{task_id}: one poll, free of charge.
 
         Raises:
-            TaskNotFound, NotAuthorised: the service refused the request.
+            TaskNotFound, NotAuthorised, WrongService: the service refused the request.
             ServiceUnavailable: there was no usable response; the task has not changed.
         """
         if task_id in {".", ".."}:  # path segments that are removed, even when encoded
             raise TaskNotFound(task_id)
-        with self._translate_read_errors(), anyio.fail_after(POLL_DEADLINE):
-            path = f"{_PATHS[media]}/{quote(task_id, safe='')}"
-            response = await self._request("GET", path, POLL_TIMEOUT)
-        return wire.parse_task_response(response, task_id=task_id)
+        path = f"{_PATHS[media]}/{quote(task_id, safe='')}"
+        inline = media is Media.IMAGE
+        limits = _Limits(
+            timeout=POLL_TIMEOUT,
+            max_seconds=POLL_DEADLINE,
+            max_bytes=MAX_RESPONSE_BYTES if inline else MAX_SHORT_RESPONSE_BYTES,
+        )
+        with self._translate_read_errors():
+            response = await self._request("GET", path, media, limits)
+        return await self._parse(
+            response, lambda response: wire.parse_task_response(response, task_id=task_id)
+        )
 
     async def list_models(self, page: int) -> wire.ModelsPage:
         """GET /models: one page, counted from 1, free of charge.
 
         Raises:
-            NotAuthorised: the key was refused.
+            NotAuthorised, WrongService: the service refused the request.
             ServiceUnavailable: there was no usable response.
         """
         path = f"/models?page={page}&page_size={MODELS_PER_PAGE}"
-        with self._translate_read_errors(), anyio.fail_after(POLL_DEADLINE):
-            response = await self._request("GET", path, POLL_TIMEOUT)
-        return wire.parse_models_response(response)
+        limits = _Limits(
+            timeout=POLL_TIMEOUT, max_seconds=POLL_DEADLINE, max_bytes=MAX_SHORT_RESPONSE_BYTES
+        )
+        with self._translate_read_errors():
+            response = await self._request("GET", path, Media.VIDEO, limits)
+        return await self._parse(response, wire.parse_models_response)
+
+    async def _parse(
+        self,
+        response: wire.ProviderResponse,
+        parse: Callable[[wire.ProviderResponse], _T],
+    ) -> _T:
+        """What *parse* makes of the response, and whether the API has answered."""
+
+        def parse_and_note() -> _T:
+            self._api_seen = self._api_seen or wire.is_api_response(response)
+            return parse(response)
+
+        if len(response.body) <= PARSE_IN_THREAD_BYTES:
+            return parse_and_note()
+        return await anyio.to_thread.run_sync(parse_and_note)
 
     async def _request(
-        self, method: str, path: str, limits: httpx.Timeout, body: dict[str, object] | None = None
+        self,
+        method: str,
+        path: str,
+        media: Media,
+        limits: _Limits,
+        body: dict[str, object] | None = None,
     ) -> wire.ProviderResponse:
         headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
         if self._api_key is not None:
@@ -129,17 +193,50 @@ class GeekAIClient:
             # With pydantic: for two images of eight megabytes, json would block the event loop
             # for 50 ms, in a thread too, because it does not release the interpreter lock.
             content = to_json(body)
-        async with self._http.stream(
-            method, self._base_url + path, headers=headers, content=content, timeout=limits
-        ) as response:
-            return wire.ProviderResponse(
-                status_code=response.status_code,
-                body=await _read_limited(response),
-                at=self._clock(),
-                retry_after=response.headers.get("Retry-After"),
-                host=self._host,
-                sent_bytes=len(content) if content is not None else None,
-            )
+        received = _Received(limits.max_bytes)
+        try:
+            with anyio.fail_after(limits.max_seconds):
+                async with self._http.stream(
+                    method,
+                    self._base_url + path,
+                    headers=headers,
+                    content=content,
+                    timeout=limits.timeout,
+                ) as response:
+                    await received.read(response)
+        except (httpx.HTTPError, TimeoutError) as exc:
+            if not received.status_code:
+                raise
+            received.defect = f"broke off after {received.size} bytes ({_error_name(exc)})"
+        to_response = partial(
+            self._to_provider_response,
+            received,
+            media=media,
+            sent_bytes=len(content) if content is not None else None,
+        )
+        if received.size <= PARSE_IN_THREAD_BYTES:
+            return to_response()
+        return await anyio.to_thread.run_sync(to_response)
+
+    def _to_provider_response(
+        self, received: "_Received", *, media: Media, sent_bytes: int | None
+    ) -> wire.ProviderResponse:
+        """What was received, without secrets of ours."""
+        headers, blotter = received.headers, self._blotter
+        return wire.ProviderResponse(
+            status_code=received.status_code,
+            body=blotter.blot_bytes(received.take_body()),
+            at=self._clock(),
+            media=media,
+            retry_after=headers.get("Retry-After"),
+            date=headers.get("Date"),
+            content_type=headers.get("Content-Type", ""),
+            host=self._host,
+            base_url=self._base_url,
+            sent_bytes=sent_bytes,
+            defect=blotter.blot_text(received.defect) if received.defect else None,
+            api_seen=self._api_seen,
+        )
 
     @contextmanager
     def _translate_submit_errors(self) -> Generator[None]:
@@ -164,19 +261,50 @@ class GeekAIClient:
             raise ServiceUnavailable(reason) from exc
 
     def _unreachable_error(self, exc: httpx.HTTPError) -> ServiceUnavailable:
-        reason = f"{self._host} could not be reached ({_error_name(exc)}); check the network"
+        reason = explain_connection_error(exc, host=self._host)
         return ServiceUnavailable(reason, code="unreachable")
 
 
-async def _read_limited(response: httpx.Response) -> bytes:
-    parts: list[bytes] = []
-    remaining = MAX_RESPONSE_BYTES
-    async for part in response.aiter_bytes():
-        parts.append(part[:remaining])
-        remaining -= len(part)
-        if remaining <= 0:
-            break
-    return b"".join(parts)
+class _Received:
+    """What has been received of one response; it stays if the response breaks off."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self.status_code = 0
+        """Zero until the head of the response has come."""
+        self.headers = httpx.Headers()
+        self.size = 0
+        self.defect: str | None = None
+        self._max_bytes = max_bytes
+        self._parts: list[bytes] = []
+
+    async def read(self, response: httpx.Response) -> None:
+        """Read the body as it is sent, up to the limit.
+
+        A body that is compressed although that was not asked for is not decompressed: 16 kB can
+        become gigabytes. A wrong label on plain JSON does no harm.
+        """
+        self.status_code, self.headers = response.status_code, response.headers
+        encodings = response.headers.get_list("Content-Encoding", split_commas=True)
+        labels = [one for one in encodings if one.strip().lower() not in {"", "identity"}]
+        # Without a label nothing is decoded, and an in-memory response can be read again.
+        parts = response.aiter_raw() if labels else response.aiter_bytes()
+        async for part in parts:
+            self._parts.append(part[: self._max_bytes - self.size])
+            self.size += len(self._parts[-1])
+            if labels and not self._parts[0].lstrip().startswith(b"{"):
+                self._parts.clear()
+                label = quote_text(", ".join(labels), limit=40)
+                self.defect = f"is encoded as {label}, which was not asked for"
+                return
+            if self.size >= self._max_bytes:
+                self.defect = f"has more than {self._max_bytes >> 20} MB"
+                return
+
+    def take_body(self) -> bytes:
+        """The body; afterwards it is kept by nothing here."""
+        body = b"".join(self._parts)
+        self._parts.clear()
+        return body
 
 
 def _error_name(exc: Exception) -> str:

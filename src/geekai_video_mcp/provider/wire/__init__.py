@@ -1,8 +1,19 @@
 """GeekAI's JSON: written exactly as documented, read tolerantly. Pure functions of bytes.
 
 Requests have every documented field in its documented spelling. Responses are not trusted:
-unknown fields are ignored, known fields may have any type observed in practice, and an
-unknown task status means that the task is still running.
+unknown fields are ignored, and known fields may have any type and place observed in practice. An
+answer that is not understood is kept and told, and never becomes a verdict by itself.
+
+How a contradictory answer about a task is read:
+
+* `pending` and `running` with a link: not finished; the link may be of something unfinished.
+* `failed` with a link: failed, and the answer is kept for a person.
+* `succeed` with an `error` and a link: finished; the link is what was paid for.
+* `succeed` with an `error` and no link: failed, for the reason that it gives.
+* `succeed` without either: not finished yet (`Observation.no_link`), for some gateways report
+  success before they have the link.
+* An unheard-of word: a link means finished, an `error` failed; otherwise it runs.
+* No word at all: a link means finished; an `error` is about the call, and says nothing of the task.
 
 Sources, read 2026-11-22: docs.geekai.co/en/api/video/create (the request and the response),
 docs.geekai.co/cn/docs/video/txt2video.md (GET /videos/{task_id}, `video_result` as array),
@@ -11,29 +22,38 @@ docs.geekai.co/en/docs/rate_limits (blank keep-alive lines, the five-minute cut)
 docs.geekai.co/en/docs/error_codes (status codes, `error {code, message}`).
 """
 
-import json
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
-from typing import Final, NoReturn
+from typing import Final, NoReturn, TypeVar
+
+from pydantic import ValidationError
 
 from geekai_video_mcp.domain import moderation
 from geekai_video_mcp.domain.catalogue import LiveModel
-from geekai_video_mcp.domain.lifecycle import Observation, Result
+from geekai_video_mcp.domain.lifecycle import Media, Observation
 from geekai_video_mcp.domain.statuses import POLLED, Status
 from geekai_video_mcp.errors import (
     RATE_LIMITED,
+    GeekAIVideoError,
     NotAuthorised,
     RequestRefused,
     ServiceUnavailable,
     SubmissionUnknown,
     TaskNotFound,
+    WrongService,
     as_sentence,
     quote,
     sanitize,
 )
-from geekai_video_mcp.provider.wire.responses import ModelEntry, ModelsResponse, TaskResponse
+from geekai_video_mcp.provider.wire.answers import Answer
+from geekai_video_mcp.provider.wire.bodies import find_task_id
+from geekai_video_mcp.provider.wire.provider_response import (
+    RAW_RESPONSE_LIMIT,
+    ProviderResponse,
+    reason_suffix,
+)
+from geekai_video_mcp.provider.wire.responses import ModelEntry, ModelsResponse
 
 __all__ = [
     "RAW_RESPONSE_LIMIT",
@@ -41,13 +61,11 @@ __all__ = [
     "REFUSED_STATUSES",
     "ModelsPage",
     "ProviderResponse",
+    "is_api_response",
     "parse_create_response",
     "parse_models_response",
     "parse_task_response",
 ]
-
-RAW_RESPONSE_LIMIT: Final = 4096
-"""Characters of an unusable response kept for the user, who has to resolve the task."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,50 +76,37 @@ class ModelsPage:
     total: int | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class ProviderResponse:
-    """An HTTP response. `at` is when it arrived, in Unix seconds."""
+_Error = TypeVar("_Error", bound=GeekAIVideoError)
 
-    status_code: int
-    body: bytes
-    at: float
-    retry_after: str | None = None
-    host: str = "GeekAI"
-    """The host that responded: a key that it refuses may belong to the other region."""
-    sent_bytes: int | None = None
-    """Bytes of the request's body."""
+REFUSED_STATUSES: Final = frozenset(
+    {400, 404, 405, 409, 410, 411, 412, 413, 414, 415, 417, 421, 422, 423, 425, 426, 428, 431, 451}
+)
+"""HTTP statuses of requests that were refused before anything was executed.
 
-    @property
-    def ok(self) -> bool:
-        """Whether the service accepted the request."""
-        return HTTPStatus.OK <= self.status_code < HTTPStatus.MULTIPLE_CHOICES
-
-
-_STATUS_WORDS: Final[Mapping[str, Status]] = {
-    "pending": Status.PENDING,
-    "queued": Status.PENDING,
-    "submitted": Status.PENDING,
-    "running": Status.RUNNING,
-    "succeed": Status.SUCCEED,
-    "succeeded": Status.SUCCEED,
-    "success": Status.SUCCEED,
-    "completed": Status.SUCCEED,
-    "fail": Status.FAILED,
-    "failed": Status.FAILED,
-    "error": Status.FAILED,
-    "expired": Status.FAILED,
-    "cancelled": Status.FAILED,
-    "canceled": Status.FAILED,
-}
-
-REFUSED_STATUSES: Final = frozenset({400, 404, 413, 415, 422})
-"""HTTP statuses of requests that were refused before anything was executed."""
+Not among them, because the request may have been executed: 406 (a framework sends it when it
+cannot write the answer), 408, 424 (a step behind the service failed), 499 and every 5xx."""
 REDIRECT_STATUSES: Final = range(300, 400)
 """Refused as well: a POST never follows a redirect, which could send the body anywhere."""
+REFUSAL_CODES: Final[Mapping[str, int]] = {
+    **{str(code): code for code in (400, 401, 402, 403, 404, 413, 415, 422)},
+    "validation_error": 400,
+    "unauthorized": 401,
+}
+"""Codes of an error in a body with HTTP 200, and the HTTP status that each is documented with.
+`invalid_request` is not among them: it has been seen with HTTP 500."""
 
 _NOT_AUTHORISED: Final = {401: "the key", 402: "the balance", 403: "the permission"}
+_ROUTE_MISSING: Final = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED})
 _OTHER_REGION: Final[Mapping[str, str]] = {"geekai.co": "geekai.dev", "geekai.dev": "geekai.co"}
 """The hosts of one API, in China and overseas (read 2026-11-22)."""
+_NOTHING_GIVEN: Final = {
+    media: f"GeekAI reports it finished and gave no {media}; filtered {media}s come back this way."
+    for media in Media
+}
+_BLOTTED_LINK: Final = (
+    "GeekAI reports it finished, and its link repeats a secret of this server, such as the API key;"
+    " such a link is neither used nor kept."
+)
 
 
 def _remedy(response: ProviderResponse) -> str:
@@ -126,46 +131,122 @@ def _remedy(response: ProviderResponse) -> str:
     return f"The operator has to set a valid GEEKAI_API_KEY and restart the server.{service_hint}"
 
 
+def is_api_response(response: ProviderResponse) -> bool:
+    """Whether it can only come from GeekAI's API: a task, a list, or an `error` object."""
+    if response.has_api_error:
+        return True
+    answer, payload = response.answer, response.payload or {}
+    listed = isinstance(payload.get("data"), list)
+    return (
+        response.ok and answer is not None and bool(answer.task_id or answer.documented or listed)
+    )
+
+
 def parse_create_response(response: ProviderResponse) -> Observation:
     """Interpret the response to a POST to /videos/generations or /images/generations.
 
     Raises:
-        RequestRefused: 400, 404, 413, 415, 422 or a redirect; nothing was charged.
+        RequestRefused: a status of `REFUSED_STATUSES`, a redirect, or a code of `REFUSAL_CODES`;
+            nothing was charged.
         NotAuthorised: 401, 402 or 403; nothing was charged.
-        ServiceUnavailable: 429; it was not executed, nothing was charged.
+        WrongService: no such path, or a web page before the API ever answered; not charged.
+        ServiceUnavailable: 407 or 429; it was not executed, nothing was charged.
         SubmissionUnknown: anything else but a usable 2xx; it may have been charged.
     """
     if not response.ok:
         _raise_if_refused(response)
-        answered = f"GeekAI answered the request with HTTP {response.status_code}"
-        msg = f"{answered}{_reason_suffix(response)}."
-        raise SubmissionUnknown(msg, raw_response=_raw_excerpt(response))
-    parsed = _parse_body(response.body)
-    if parsed is None:
-        msg = "GeekAI accepted the request, but its response could not be read."
-        raise SubmissionUnknown(msg, raw_response=_raw_excerpt(response))
-    observation = _to_observation(parsed, response)
+        problem = f"GeekAI answered the request with {response.status_text}"
+        raise _keep_response(SubmissionUnknown(f"{problem}{reason_suffix(response)}."), response)
+    answer = response.answer
+    if answer is None:
+        return _observe_damaged_response(response)
+    observation = _to_observation(answer, response)
     if observation.provider_task_id is None and observation.status in POLLED:
-        msg = f"GeekAI accepted the request but returned no task id{_reason_suffix(response)}."
-        raise SubmissionUnknown(msg, raw_response=_raw_excerpt(response))
+        code = (answer.error_code or answer.code or "").lower()
+        if code in REFUSAL_CODES:
+            _raise_if_refused(
+                replace(response, status_code=REFUSAL_CODES[code], in_body_of=response.status_code)
+            )
+        problem = "GeekAI accepted the request but returned no task id"
+        raise _keep_response(SubmissionUnknown(f"{problem}{reason_suffix(response)}."), response)
     return observation
 
 
+def _observe_damaged_response(response: ProviderResponse) -> Observation:
+    """A task whose id can still be read in a response that broke off or is damaged.
+
+    Raises:
+        WrongService: it is a web page, and GeekAI's API has never answered.
+        SubmissionUnknown: it has no id.
+    """
+    if response.is_page and not response.api_seen:
+        raise _wrong_service(response)
+    task_id = find_task_id(response.body)
+    if task_id is None:
+        problem = "GeekAI accepted the request, but its response could not be read"
+        raise _keep_response(SubmissionUnknown(f"{problem}{reason_suffix(response)}."), response)
+    return Observation(
+        status=Status.PENDING,
+        at=response.at,
+        provider_task_id=task_id,
+        raw_response=response.raw_excerpt,
+        stall_reason="GeekAI's response could only be read up to its task id.",
+    )
+
+
 def _raise_if_refused(response: ProviderResponse) -> None:
-    code, reason = response.status_code, _reason_suffix(response)
+    code, reason = response.status_code, reason_suffix(response)
+    if _is_wrong_service(response):
+        raise _wrong_service(response)
     if code in _NOT_AUTHORISED:
         _raise_not_authorised(response)
+    if code == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+        raise _keep_response(_proxy_error(response), response)
     if code in REFUSED_STATUSES or code in REDIRECT_STATUSES:
-        error_code = _response_error(response)[0] or str(code)
-        msg = f"GeekAI refused the request with HTTP {code}{_size_note(response)}{reason}"
-        advice = moderation.advice(error_code)
-        raise RequestRefused(f"{as_sentence(msg)} {advice}" if advice else msg, code=error_code)
-    if code == HTTPStatus.TOO_MANY_REQUESTS:
-        raise ServiceUnavailable(
-            f"GeekAI is limiting the rate of requests (HTTP 429){reason}",
-            code=RATE_LIMITED,
-            retry_after_seconds=_parse_retry_after(response.retry_after),
+        error_code = (response.answer.error_code if response.answer else None) or str(code)
+        msg = (
+            f"GeekAI refused the request with {response.status_text}{_size_note(response)}{reason}"
         )
+        advice = moderation.advice(error_code)
+        msg = f"{as_sentence(msg)} {advice}" if advice else msg
+        raise _keep_response(RequestRefused(msg, code=error_code), response)
+    if code == HTTPStatus.TOO_MANY_REQUESTS:
+        limited = ServiceUnavailable(
+            f"GeekAI is limiting the rate of requests ({response.status_text}){reason}",
+            code=RATE_LIMITED,
+            retry_after_seconds=response.retry_after_seconds,
+        )
+        raise _keep_response(limited, response)
+
+
+def _is_wrong_service(response: ProviderResponse) -> bool:
+    """Whether a refusal shows that the address is not GeekAI's API.
+
+    The API has every path that is requested, and says `error` in JSON when it refuses one.
+    """
+    if response.status_code in _ROUTE_MISSING:
+        return not response.has_api_error
+    refused = response.status_code in REFUSED_STATUSES | _NOT_AUTHORISED.keys()
+    return refused and response.is_page and not response.api_seen
+
+
+def _wrong_service(response: ProviderResponse) -> WrongService:
+    problem = f"{response.host} answered {response.status_text}{reason_suffix(response)}"
+    return _keep_response(WrongService(problem, base_url=response.base_url or "not set"), response)
+
+
+def _proxy_error(response: ProviderResponse) -> ServiceUnavailable:
+    reason = (
+        f"A proxy demands a user name and password ({response.status_text}); the operator"
+        " checks HTTPS_PROXY, HTTP_PROXY and ALL_PROXY"
+    )
+    return ServiceUnavailable(reason, code="unreachable")
+
+
+def _keep_response(error: _Error, response: ProviderResponse) -> _Error:
+    """The error, with the response as received for the record."""
+    error.raw_response = response.raw_excerpt
+    return error
 
 
 def _size_note(response: ProviderResponse) -> str:
@@ -184,21 +265,24 @@ def parse_task_response(response: ProviderResponse, *, task_id: str) -> Observat
     Raises:
         TaskNotFound: the service has no such task.
         NotAuthorised: the key was refused.
+        WrongService: what answers is not GeekAI's API.
         ServiceUnavailable: any other unusable response; the task has not changed.
     """
-    parsed = _parse_body(response.body)
-    says_failed = parsed is not None and _read_status(parsed) is Status.FAILED
-    if parsed is not None and (response.ok or says_failed):
-        if parsed.task_status is not None or _read_result(parsed):
-            return _to_observation(parsed, response)
-        raise ServiceUnavailable(f"GeekAI's response has no task status{_reason_suffix(response)}")
+    answer = response.answer
+    if answer is not None:
+        says_failed = answer.documented and answer.status is Status.FAILED
+        if (response.ok or says_failed) and (answer.word is not None or answer.result):
+            return _to_observation(answer, response)
+    if not response.api_seen and (response.is_page or _is_wrong_service(response)):
+        raise _wrong_service(response)
     if response.status_code == HTTPStatus.NOT_FOUND:
-        raise TaskNotFound(task_id)
+        raise _keep_response(TaskNotFound(task_id), response)
     if response.status_code in _NOT_AUTHORISED:
         _raise_not_authorised(response)
-    raise _unavailable_error(
-        f"GeekAI answered HTTP {response.status_code}{_reason_suffix(response)}", response
-    )
+    if response.status_code == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+        raise _keep_response(_proxy_error(response), response)
+    says = " without a task status" if response.ok else ""
+    raise _unavailable_error(f"GeekAI answered {response.status_text}{says}", response)
 
 
 def parse_models_response(response: ProviderResponse) -> ModelsPage:
@@ -206,19 +290,19 @@ def parse_models_response(response: ProviderResponse) -> ModelsPage:
 
     Raises:
         NotAuthorised: the key was refused.
+        WrongService: what answers is not GeekAI's API.
         ServiceUnavailable: any other response that is not a list of models.
     """
+    if not response.api_seen and response.is_page:
+        raise _wrong_service(response)
     if response.status_code in _NOT_AUTHORISED:
         _raise_not_authorised(response)
     try:
-        parsed = ModelsResponse.model_validate(json.loads(response.body)) if response.ok else None
-    except (ValueError, RecursionError):
+        parsed = ModelsResponse.model_validate(response.payload) if response.ok else None
+    except ValidationError:
         parsed = None
     if parsed is None:
-        msg = (
-            f"GeekAI returned no list of models (HTTP {response.status_code})"
-            f"{_reason_suffix(response)}"
-        )
+        msg = f"GeekAI returned no list of models ({response.status_text})"
         raise _unavailable_error(msg, response)
     return ModelsPage(
         models=tuple(_live_model(entry) for entry in parsed.data if entry.id),
@@ -235,98 +319,52 @@ def _live_model(entry: ModelEntry) -> LiveModel:
 
 def _unavailable_error(reason: str, response: ProviderResponse) -> ServiceUnavailable:
     limited = response.status_code == HTTPStatus.TOO_MANY_REQUESTS
-    return ServiceUnavailable(
-        reason,
+    error = ServiceUnavailable(
+        f"{reason}{reason_suffix(response)}",
         code=RATE_LIMITED if limited else "unavailable",
-        retry_after_seconds=_parse_retry_after(response.retry_after),
+        retry_after_seconds=response.retry_after_seconds,
     )
+    return _keep_response(error, response)
 
 
 def _raise_not_authorised(response: ProviderResponse) -> NoReturn:
     refused, code = _NOT_AUTHORISED[response.status_code], response.status_code
-    raise NotAuthorised(
-        f"GeekAI refused {refused} (HTTP {code}){_reason_suffix(response)}",
+    error = NotAuthorised(
+        f"GeekAI refused {refused} ({response.status_text}){reason_suffix(response)}",
         status_code=code,
         remedy=_remedy(response),
     )
+    raise _keep_response(error, response)
 
 
-def _to_observation(parsed: TaskResponse, response: ProviderResponse) -> Observation:
-    status, result = _read_status(parsed), _read_result(parsed)
-    code, message = _read_error(parsed)
-    if status is Status.SUCCEED and (result is None or result.url is None):
-        # Filtered Veo jobs are reported as done without a video; waiting would never end.
-        status, code = Status.FAILED, code or "no_output"
-        message = message or (
-            "GeekAI reported success but returned no result, often because of a content filter."
-        )
-    estimate = parsed.estimated_seconds
-    if estimate is None:
-        estimate = _parse_retry_after(response.retry_after)
-    return Observation(
-        status=status,
+def _to_observation(answer: Answer, response: ProviderResponse) -> Observation:
+    """What the answer says about the task; the docstring above has the contradictory ones."""
+    estimate = answer.estimated_seconds
+    observation = Observation(
+        status=answer.status or Status.RUNNING,
         at=response.at,
-        provider_task_id=parsed.task_id,
-        model=sanitize(parsed.model) if parsed.model else None,
-        result=result if status is Status.SUCCEED else None,
-        error_code=(code or "failed") if status is Status.FAILED else None,
-        error_message=message if status is Status.FAILED else None,
-        estimated_seconds=estimate,
+        provider_task_id=answer.task_id,
+        model=sanitize(answer.model) if answer.model else None,
+        estimated_seconds=response.retry_after_seconds if estimate is None else estimate,
     )
-
-
-def _read_status(parsed: TaskResponse) -> Status:
-    if parsed.task_status is None:
-        return Status.SUCCEED if _read_result(parsed) else Status.RUNNING
-    return _STATUS_WORDS.get(parsed.task_status.strip().lower(), Status.RUNNING)
-
-
-def _read_result(parsed: TaskResponse) -> Result | None:
-    """The first result that has a link."""
-    for entry in parsed.video_result:
-        if entry.url:
-            return Result(**entry.model_dump())
-    for picture in parsed.data:
-        if picture.link:
-            return Result(url=picture.link, revised_prompt=picture.revised_prompt)
-    return None
-
-
-def _parse_body(body: bytes) -> TaskResponse | None:
-    """The JSON object in *body*, after any blank keep-alive lines; None if there is none."""
-    try:
-        return TaskResponse.model_validate(json.loads(body))
-    except (ValueError, RecursionError):
-        return None
-
-
-def _read_error(parsed: TaskResponse) -> tuple[str | None, str | None]:
-    """The service's own error code and message, sanitized."""
-    code = parsed.error.code
-    message = parsed.error.message or parsed.message
-    return (sanitize(code, limit=64) if code else None, sanitize(message) if message else None)
-
-
-def _response_error(response: ProviderResponse) -> tuple[str | None, str | None]:
-    parsed = _parse_body(response.body)
-    return _read_error(parsed) if parsed is not None else (None, None)
-
-
-def _reason_suffix(response: ProviderResponse) -> str:
-    """The service's own error, quoted; empty if there is none, as in an HTML page."""
-    code, message = _response_error(response)
-    text = ": ".join(word for word in (code, message) if word)
-    return f": {quote(text)}" if text else ""
-
-
-def _raw_excerpt(response: ProviderResponse) -> str:
-    return response.body[: RAW_RESPONSE_LIMIT * 4].decode("utf-8", "replace")[:RAW_RESPONSE_LIMIT]
-
-
-def _parse_retry_after(retry_after: str | None) -> float | None:
-    """`Retry-After` in seconds; None for its date form, which is not supported."""
-    try:
-        seconds = float(retry_after or "")
-    except ValueError:
-        return None
-    return max(0.0, seconds) if math.isfinite(seconds) else None
+    if answer.status in POLLED:
+        return observation
+    if answer.status is not Status.FAILED and answer.result is not None:
+        return replace(observation, status=Status.SUCCEED, result=answer.result)
+    raw = response.raw_excerpt
+    if answer.status is Status.FAILED or (answer.word is not None and answer.has_error):
+        return replace(
+            observation,
+            status=Status.FAILED,
+            error_code=answer.error_code or "failed",
+            error_message=answer.error_message,
+            raw_response=raw if answer.result is not None or answer.status is None else None,
+        )
+    if answer.status is Status.SUCCEED:
+        no_link = _BLOTTED_LINK if answer.repeats_secret else _NOTHING_GIVEN[response.media]
+        return replace(observation, status=Status.RUNNING, no_link=no_link, raw_response=raw)
+    if answer.word is None:
+        return observation
+    word = quote(answer.word, limit=64)
+    odd = f"GeekAI reports the status {word}, which this server does not know; it is polled on."
+    return replace(observation, raw_response=raw, stall_reason=odd)

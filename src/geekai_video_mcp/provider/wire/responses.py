@@ -1,4 +1,4 @@
-"""Models of the service's responses, which accept each field in every observed form. Pure."""
+"""The service's responses, which accept each field in every observed form. Pure."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, cast
@@ -11,6 +11,9 @@ from pydantic import (
     ValidatorFunctionWrapHandler,
     WrapValidator,
 )
+
+MAX_MODELS: Final = 1000
+"""Entries of a page of models that are read; a hundred are requested."""
 
 
 def _none_if_unreadable(value: object, handler: ValidatorFunctionWrapHandler) -> Any:  # noqa: ANN401 - any field's own type
@@ -37,33 +40,15 @@ LenientNumber = Annotated[float | None, WrapValidator(_none_if_unreadable)]
 
 
 class VideoResult(BaseModel):
-    """`video_result`, or one entry of it if it is an array."""
+    """What stands beside the link of a result."""
 
     model_config = _LENIENT
 
     id: LenientText = None
-    url: LenientText = None
     cover_image_url: LenientText = None
     last_frame_url: LenientText = None
     duration: LenientNumber = None
     revised_prompt: LenientText = None
-
-
-class ImageResult(BaseModel):
-    """One entry of `data`, the result of an image task."""
-
-    model_config = _LENIENT
-
-    url: LenientText = None
-    b64_json: LenientText = None
-    revised_prompt: LenientText = None
-
-    @property
-    def link(self) -> str | None:
-        """The URL of the image, or the image itself as a data URI."""
-        if self.url or not self.b64_json:
-            return self.url
-        return f"data:;base64,{self.b64_json}"
 
 
 class ErrorBody(BaseModel):
@@ -75,29 +60,37 @@ class ErrorBody(BaseModel):
     message: LenientText = None
 
 
-def _as_entries(value: object) -> list[object]:
-    """`video_result`: an object in the API reference, an array in every recent sample."""
-    entries = cast("list[object]", value) if isinstance(value, list) else [value]
-    return [entry for entry in entries if isinstance(entry, Mapping)]
-
-
 def _error_object(value: object) -> object:
     return cast("object", value) if isinstance(value, Mapping) else {"message": value}
 
 
-class TaskResponse(BaseModel):
-    """The response of any endpoint for tasks: the current state of one task."""
+class AnswerLayer(BaseModel):
+    """The state of one task, as one object of a response has it; see `answers`."""
 
     model_config = _LENIENT
 
     model: LenientText = None
     task_id: LenientText = None
     task_status: LenientText = None
-    video_result: Annotated[list[VideoResult], BeforeValidator(_as_entries)] = []
-    data: Annotated[list[ImageResult], BeforeValidator(_as_entries)] = []
     error: Annotated[ErrorBody, BeforeValidator(_error_object)] = ErrorBody()
     message: LenientText = None
     estimated_seconds: LenientNumber = None
+
+    # What gateways use beside or instead of GeekAI's names.
+    task_id_camel: LenientText = None
+    id: LenientText = None
+    status: LenientText = None
+    state: LenientText = None
+    code: LenientText = None
+    msg: LenientText = None
+    fail_reason: LenientText = None
+    task_status_msg: LenientText = None
+
+
+def _as_entries(value: object) -> list[object]:
+    """`data`, an array of objects; whatever else stands in it is passed over."""
+    entries = cast("list[object]", value) if isinstance(value, list) else [value]
+    return [entry for entry in entries[:MAX_MODELS] if isinstance(entry, Mapping)]
 
 
 class ModelEntry(BaseModel):

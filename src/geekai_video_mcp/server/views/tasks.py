@@ -12,12 +12,14 @@ from geekai_video_mcp.server.resource_links import file_uri
 from geekai_video_mcp.server.views.text import (
     MAX_LINK_CHARS,
     PUBLIC_STATUS,
+    WAITING_FOR_LINK,
     PublicStatus,
     elapsed_seconds,
     iso_time,
     link_expiry,
     link_of,
     next_step,
+    stall_text,
 )
 
 
@@ -91,7 +93,9 @@ class _TaskResult(ToolResult):
     """The resource URI of the file; None while there is no file."""
     url_expires_at: str | None = None
     poll_after_seconds: int | None = None
-    stale_since: str | None = Field(default=None, description="No answer from GeekAI since then")
+    stale_since: str | None = Field(default=None, description="No poll has worked since then")
+    stale_reason: str | None = None
+    """What came instead of news, if anything did."""
     sandbox: bool = Field(description="True: a preview, nothing was generated or charged")
     next_step: str
 
@@ -162,9 +166,16 @@ def _task_fields(task: Task, *, at: float, sandbox: bool, same_account: bool) ->
         "elapsed_seconds": round(elapsed_seconds(task, at=at)),
         "poll_after_seconds": poll_after,
         "stale_since": iso_time(task.unreachable_since),
+        "stale_reason": _stale_reason(task),
         "sandbox": sandbox,
         "next_step": next_step(task, sandbox=sandbox, same_account=same_account),
     }
+
+
+def _stale_reason(task: Task) -> str | None:
+    if task.no_link_since is not None and not task.settled:
+        return f"{WAITING_FOR_LINK}."
+    return stall_text(task)
 
 
 def is_failure(task: Task) -> bool:
@@ -205,8 +216,6 @@ def _error_view(task: Task) -> ErrorView | None:
         return None
     file_error = task.file_error if task.status is Status.SUCCEED else None
     return ErrorView(
-        code=task.error_code
-        or (file_error and (task.file_error_code or "result_lost"))
-        or "failed",
+        code=task.error_code or task.file_error_code or ("result_lost" if file_error else "failed"),
         message=file_error or task.error_message or "No reason was given.",
     )

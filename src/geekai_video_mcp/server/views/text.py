@@ -5,18 +5,21 @@ from typing import Final, Literal
 
 from geekai_video_mcp.domain import catalogue, moderation
 from geekai_video_mcp.domain.lifecycle import Media, Task
+from geekai_video_mcp.domain.obstacles import UNANSWERED, has_no_link
 from geekai_video_mcp.domain.retries import LINK_TTL
-from geekai_video_mcp.domain.statuses import NO_RESULT, FileStatus, Status
+from geekai_video_mcp.domain.statuses import NO_RESULT, POLLED, FileStatus, Status
 from geekai_video_mcp.errors import (
     MAYBE_CHARGED,
     NOT_CHARGED,
     RATE_LIMITED,
+    WRONG_SERVICE,
     as_sentence,
     quote,
     sanitize,
 )
 from geekai_video_mcp.server.arguments import MAX_WAIT_SECONDS
 
+WAITING_FOR_LINK: Final = "GeekAI reports it finished and has not given its link yet"
 PREVIEW_LABEL: Final = "A sandbox preview, not made by GeekAI."
 
 MAX_LINK_CHARS: Final = 4000
@@ -39,8 +42,10 @@ MEDIA_NOUN: Final = {Media.VIDEO: "a video", Media.IMAGE: "an image"}
 
 def task_text(task: Task, *, at: float, sandbox: bool, same_account: bool = True) -> str:
     """What happened and what to do next, in a line or two."""
-    if task.status is Status.SUCCEED:
-        headline = _success_text(task, sandbox=sandbox)
+    if has_no_link(task):
+        headline = f"{task.file_error} {_charge_note(sandbox=sandbox)}"
+    elif task.status is Status.SUCCEED:
+        headline = _success_text(task, sandbox=sandbox) + _stall_note(task)
     elif task.status is Status.FAILED:
         error = ": ".join(part for part in (task.error_code, task.error_message) if part)
         reason = as_sentence(quote(error) if error else "it gave no reason")
@@ -51,11 +56,33 @@ def task_text(task: Task, *, at: float, sandbox: bool, same_account: bool = True
         headline = task.error_message or _DEFAULT_MESSAGES[task.status]
     else:
         headline = f"The {task.media} is {progress_text(task, at=at)} so far."
-        if task.unreachable_since:
-            headline += f" GeekAI has not answered since {iso_time(task.unreachable_since)}."
+        if task.no_link_since is not None and task.status in POLLED:
+            elapsed = f"{elapsed_seconds(task, at=at):.0f} s"
+            headline = f"{WAITING_FOR_LINK} ({elapsed} so far)."
+        headline += _stall_note(task)
     return (
         f"{headline} {next_step(task, sandbox=sandbox, same_account=same_account)} Task {task.id}."
     )
+
+
+def stall_text(task: Task) -> str | None:
+    """Why nothing new is learned about the task; None if nothing is odd."""
+    since, reason = iso_time(task.unreachable_since), task.stall_reason
+    if task.settled or (since is None and reason is None):
+        return None
+    if since is None:
+        return reason
+    unanswered = f"{UNANSWERED} since {since}"
+    if reason is None:
+        return f"{unanswered}."
+    if reason.startswith(UNANSWERED):
+        return f"{unanswered}{reason.removeprefix(UNANSWERED)}"
+    return f"{as_sentence(reason)} No poll has worked since {since}."
+
+
+def _stall_note(task: Task) -> str:
+    text = stall_text(task)
+    return f" {text}" if text else ""
 
 
 def duplicate_text(task: Task, *, at: float, sandbox: bool) -> str:
@@ -74,6 +101,8 @@ def progress_text(task: Task, *, at: float) -> str:
     """The message of a progress notification."""
     downloading = task.status is Status.SUCCEED and task.file_status is FileStatus.NONE
     state = "downloading" if downloading else PUBLIC_STATUS[task.status]
+    if task.no_link_since is not None and task.status in POLLED:
+        state = "finished, waiting for its link"
     return f"{state}, {elapsed_seconds(task, at=at):.0f} s"
 
 
@@ -90,7 +119,7 @@ def next_step(task: Task, *, sandbox: bool, same_account: bool = True) -> str:
             " with the same GEEKAI_BASE_URL and GEEKAI_API_KEY can follow it."
         )
     if task.status is Status.SUCCEED:
-        return _after_success(task, sandbox=sandbox)
+        return _after_no_link(task) if has_no_link(task) else _after_success(task, sandbox=sandbox)
     if task.status is Status.FAILED:
         return moderation.advice(task.error_code) or _AFTER_FAILURE
     if task.status is Status.UNKNOWN:
@@ -107,6 +136,7 @@ _UNRELATED_TO_REQUEST: Final = frozenset(
         "insufficient_balance",
         "forbidden",
         RATE_LIMITED,
+        WRONG_SERVICE,
         "unreachable",
         "unavailable",
         "ledger_too_new",
@@ -123,6 +153,13 @@ def _after_refusal(task: Task) -> str:
     if task.status is Status.REJECTED and unknown_model and about_request:
         return f"If it is the model's name: {catalogue.unknown_model_message(task.model)}."
     return "Nothing is under way for this task."
+
+
+def _after_no_link(task: Task) -> str:
+    return (
+        f"Tell the user; geekai-video-mcp tasks fetch {task.id} asks GeekAI once more. If it was"
+        " filtered, change the prompt or the picture before generating again."
+    )
 
 
 def _after_success(task: Task, *, sandbox: bool) -> str:
@@ -149,8 +186,6 @@ def _after_failed_download(task: Task, *, sandbox: bool) -> str:
             mend = f"when the folder can be written, {fetch} saves it."
             return f"{give}Do not generate it again: {mend}"
         return f"{give}On the command line, {fetch} tries once more."
-    if task.file_error_code == "no_link":
-        return f"Tell the user to look in GeekAI's console; {fetch} asks GeekAI again."
     return (
         f"Tell the user that the link is dead; GeekAI's console may have the {task.media}, and"
         f" {fetch} asks for a new link."
@@ -189,8 +224,6 @@ def _success_text(task: Task, *, sandbox: bool) -> str:
         copy = f" What came is kept in {task.file_path}." if task.file_path else ""
         failure = f"The {task.media} is ready, and this server cannot fetch it."
         return f"{failure}{problem}{copy}{label}{offer}"
-    if task.file_status is FileStatus.LOST and task.file_error_code == "no_link":
-        return f"{problem.strip()} {_charge_note(sandbox=sandbox)}{label}"
     if task.file_status is FileStatus.LOST:
         loss = f"The {task.media} was finished at GeekAI and cannot be fetched any more."
         return f"{loss}{problem} {_charge_note(sandbox=sandbox)}{label}"
