@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import os
 import time
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -114,6 +115,23 @@ async def test_the_last_frame_is_the_last_that_a_player_shows(tmp_path: Path) ->
         *_, final = container.decode(video=0)
 
     assert last.tobytes() == final.to_ndarray(format="rgb24").tobytes()
+
+
+async def test_a_last_frame_too_large_for_a_blob_is_named_by_task_and_path(tmp_path: Path) -> None:
+    async with stdio(tmp_path) as client:
+        task = await finished_task(client, "generate_image")
+        noise = Image.frombytes("RGB", (2400, 1600), os.urandom(2400 * 1600 * 3))
+        noise.save(task["file"], "PNG", compress_level=1)
+        with pytest.raises(MCPError) as refused:
+            await client.read_resource(task["resource"])
+        cover, _ = await picture(client, f"video://tasks/{task['task_id']}/cover")
+
+    message = str(refused.value)
+    assert message.startswith("The last frame as PNG is 11.")
+    assert "above the 8 MB blob limit" in message
+    assert f"task:{task['task_id']} as a call's image" in message
+    assert task["file"] in message
+    assert cover.format == "JPEG"
 
 
 async def test_of_a_made_picture_the_last_frame_is_the_picture_itself(tmp_path: Path) -> None:
