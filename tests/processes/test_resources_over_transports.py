@@ -6,7 +6,7 @@ import json
 import os
 import time
 from collections.abc import AsyncGenerator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,6 @@ import anyio
 import av
 import pytest
 from mcp import Client, MCPError
-from mcp.client.sse import sse_client
 from mcp.server.subscriptions import ResourcesListChanged, ResourceUpdated, ServerEvent
 from mcp_types import (
     BlobResourceContents,
@@ -27,7 +26,14 @@ from mcp_types import (
 from PIL import Image
 
 from geekai_video_mcp.media.preview import render_preview
-from support.process import http_server, new_server, running_server, stdio
+from support.process import (
+    http_client,
+    http_server,
+    new_server,
+    running_server,
+    stdio,
+    token_header,
+)
 from support.provider import HELD_PREFIX, running_provider
 from support.world import Era, call, structured
 
@@ -45,10 +51,8 @@ async def served(folder: Path, transport: str, era: Era, **settings: str) -> Asy
         return
     serve = ("serve", "--transport", transport, "--port", "0")
     async with http_server(folder, *serve, **settings) as origin:
-        target: str | AbstractAsyncContextManager[Any] = origin + PATHS[transport]
-        if transport == "sse":
-            target = sse_client(origin + PATHS[transport])
-        async with Client(target, mode=era) as client:
+        url = origin + PATHS[transport]
+        async with http_client(url, headers=token_header(folder), era=era) as client:
             yield client
 
 
