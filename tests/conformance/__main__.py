@@ -26,6 +26,7 @@ from geekai_video_mcp.app import App, AppFactory, open_app
 from geekai_video_mcp.config import Settings
 from geekai_video_mcp.server import build_server
 from geekai_video_mcp.server.http import bind_loopback, build_http
+from geekai_video_mcp.server.http.listener import server_config
 
 HERE: Final = Path(__file__).parent
 PROGRAMS: Final = HERE.parent / "clients" / "node_modules" / ".bin"
@@ -51,7 +52,7 @@ async def _running_server(folder: Path) -> AsyncGenerator[str]:
     )
     listener = bind_loopback("127.0.0.1", 0)
     app = build_http(partial(open_app, settings), transport="http", build=_with_fixtures)
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
+    server = uvicorn.Server(server_config(app))
     async with anyio.create_task_group() as serving:
         serving.start_soon(server.serve, [listener])
         yield f"http://127.0.0.1:{listener.getsockname()[1]}/mcp"

@@ -14,7 +14,7 @@ import anyio
 import httpx
 import pytest
 
-from support.process import StdioServer, http_server, new_server
+from support.process import StdioServer, http_server, new_server, token_header
 from support.provider import HELD_PREFIX, Provider, running_provider
 
 Json = dict[str, Any]
@@ -264,7 +264,7 @@ async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Serv
         http_server(
             folder, "serve", "--transport", "http", "--port", "0", **service.settings
         ) as origin,
-        httpx.AsyncClient(base_url=origin, timeout=40) as browser,
+        httpx.AsyncClient(base_url=origin, timeout=40, headers=token_header(folder)) as browser,
         AsyncExitStack() as stack,
     ):
         yield Servers(folder, service, browser, stack)

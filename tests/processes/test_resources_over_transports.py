@@ -3,9 +3,10 @@
 import base64
 import io
 import json
+import os
 import time
 from collections.abc import AsyncGenerator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,6 @@ import anyio
 import av
 import pytest
 from mcp import Client, MCPError
-from mcp.client.sse import sse_client
 from mcp.server.subscriptions import ResourcesListChanged, ResourceUpdated, ServerEvent
 from mcp_types import (
     BlobResourceContents,
@@ -26,7 +26,14 @@ from mcp_types import (
 from PIL import Image
 
 from geekai_video_mcp.media.preview import render_preview
-from support.process import http_server, new_server, running_server, stdio
+from support.process import (
+    http_client,
+    http_server,
+    new_server,
+    running_server,
+    stdio,
+    token_header,
+)
 from support.provider import HELD_PREFIX, running_provider
 from support.world import Era, call, structured
 
@@ -44,10 +51,8 @@ async def served(folder: Path, transport: str, era: Era, **settings: str) -> Asy
         return
     serve = ("serve", "--transport", transport, "--port", "0")
     async with http_server(folder, *serve, **settings) as origin:
-        target: str | AbstractAsyncContextManager[Any] = origin + PATHS[transport]
-        if transport == "sse":
-            target = sse_client(origin + PATHS[transport])
-        async with Client(target, mode=era) as client:
+        url = origin + PATHS[transport]
+        async with http_client(url, headers=token_header(folder), era=era) as client:
             yield client
 
 
@@ -114,6 +119,23 @@ async def test_the_last_frame_is_the_last_that_a_player_shows(tmp_path: Path) ->
         *_, final = container.decode(video=0)
 
     assert last.tobytes() == final.to_ndarray(format="rgb24").tobytes()
+
+
+async def test_a_last_frame_too_large_for_a_blob_is_named_by_task_and_path(tmp_path: Path) -> None:
+    async with stdio(tmp_path) as client:
+        task = await finished_task(client, "generate_image")
+        noise = Image.frombytes("RGB", (2400, 1600), os.urandom(2400 * 1600 * 3))
+        noise.save(task["file"], "PNG", compress_level=1)
+        with pytest.raises(MCPError) as refused:
+            await client.read_resource(task["resource"])
+        cover, _ = await picture(client, f"video://tasks/{task['task_id']}/cover")
+
+    message = str(refused.value)
+    assert message.startswith("The last frame as PNG is 11.")
+    assert "above the 8 MB blob limit" in message
+    assert f"task:{task['task_id']} as a call's image" in message
+    assert task["file"] in message
+    assert cover.format == "JPEG"
 
 
 async def test_of_a_made_picture_the_last_frame_is_the_picture_itself(tmp_path: Path) -> None:

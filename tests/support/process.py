@@ -15,7 +15,10 @@ import anyio
 from anyio.abc import Process
 from anyio.streams.buffered import BufferedByteReceiveStream
 from mcp import Client
+from mcp.client.sse import sse_client
 from mcp.client.stdio import StdioServerParameters, stdio_client
+from mcp.client.streamable_http import streamable_http_client
+from mcp.shared._httpx_utils import create_mcp_http_client
 
 from support.world import Era
 
@@ -153,6 +156,31 @@ async def http_server(folder: Path, *command: str, **settings: str) -> AsyncGene
                 await process.wait()
             rest = [chunk async for chunk in reader]
             (folder / "stderr.log").write_bytes(b"".join(rest))
+
+
+def token_header(folder: Path) -> dict[str, str]:
+    """What a client has to send to a server with a key whose folders are in *folder*.
+
+    Empty without a token: a server without a key asks for none.
+    """
+    path = folder / "state" / "http-token"
+    return {"Authorization": f"Bearer {path.read_text('utf-8').strip()}"} if path.exists() else {}
+
+
+@asynccontextmanager
+async def http_client(
+    url: str, *, headers: Mapping[str, str], era: Era | Literal["2026-07-28"] = "auto"
+) -> AsyncGenerator[Client]:
+    """The SDK's client of a running server: over SSE if the path is /sse."""
+    if url.endswith("/sse"):
+        async with Client(sse_client(url, headers=dict(headers)), mode=era) as client:
+            yield client
+        return
+    async with (
+        create_mcp_http_client(headers=dict(headers)) as http,
+        Client(streamable_http_client(url, http_client=http), mode=era) as client,
+    ):
+        yield client
 
 
 async def run_cli(folder: Path, *command: str, **settings: str) -> tuple[int, str, str]:

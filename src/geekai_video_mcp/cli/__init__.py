@@ -2,13 +2,12 @@
 
 Only this package reads the environment and writes the process's own output. Rules about tasks
 and money may not enter: they are in the packages below. stdout belongs to the protocol, so
-messages for people go to stderr; only the `tasks` command, which serves no protocol, writes to
+messages for people go to stderr; only `tasks` and `token`, which serve no protocol, write to
 stdout. Imports are inside the commands, because a host waits for the response to `initialize`.
 """
 
 import argparse
 import gc
-import logging
 import os
 import signal
 import sys
@@ -23,8 +22,6 @@ import anyio
 from geekai_video_mcp import __version__
 
 if TYPE_CHECKING:
-    import socket
-
     from starlette.types import ASGIApp
 
     from geekai_sandbox.app import Sandbox
@@ -90,7 +87,25 @@ def _build_parser() -> argparse.ArgumentParser:
         help="http serves both SSE and Streamable HTTP on one port (default: stdio)",
     )
     _add_address_options(serve, default_port=SERVE_PORT)
+    serve.add_argument(
+        "--no-token",
+        action="store_true",
+        help="over HTTP with an API key, ask for no token: every user and program of this machine"
+        " can then spend money",
+    )
     serve.set_defaults(run=_run_serve)
+    token = commands.add_parser(
+        "token", help="print a host's configuration for the server over HTTP, with its token"
+    )
+    token.add_argument(
+        "--transport",
+        choices=["sse", "streamable-http", "http"],
+        default="http",
+        help="the one that the host is to use (default: http, which is Streamable HTTP)",
+    )
+    _add_address_options(token, default_port=SERVE_PORT)
+    token.add_argument("--raw", action="store_true", help="print the token alone")
+    token.set_defaults(run=_run_token)
     sandbox = commands.add_parser(
         "sandbox", help="run a GeekAI-compatible mock API that renders preview videos"
     )
@@ -122,40 +137,44 @@ def _parse_port(text: str) -> int:
 
 def _run_serve(arguments: argparse.Namespace) -> int:
     settings = _load_settings()
-    from geekai_video_mcp.app import open_app
-    from geekai_video_mcp.server import build_server
-
-    opener = partial(open_app, settings)
     if arguments.transport == "stdio":
+        from geekai_video_mcp.app import open_app
+        from geekai_video_mcp.server import build_server
         from geekai_video_mcp.server.stdio import serve_stdio
 
-        shutdown = _GracefulShutdown(opener)
+        shutdown = _GracefulShutdown(partial(open_app, settings))
         server = build_server(shutdown.open_app)
         _resume_gc()
         anyio.run(shutdown.run_until_signal, partial(serve_stdio, server))
         return 0
-    from geekai_video_mcp.server.http import bind_loopback, build_http
+    from geekai_video_mcp.cli.http import prepare_http
+    from geekai_video_mcp.server.http import serve_http
 
-    listener = bind_loopback(arguments.host, arguments.port)
-    app = build_http(opener, transport=arguments.transport)
+    app, listener = prepare_http(arguments, settings)
     _resume_gc()
-    paths = {"sse": "/sse", "streamable-http": "/mcp", "http": "/mcp and /sse"}
-    url = f"{_origin_url(listener)}{paths[arguments.transport]}"
-    _print_error(f"MCP at {url} (press Ctrl-C to stop)")
-    return _run_uvicorn(app, listener)
+    serve_http(app, listener)
+    return 0
+
+
+def _run_token(arguments: argparse.Namespace) -> int:
+    from geekai_video_mcp.cli.http import print_token
+
+    return print_token(arguments, _load_settings())
 
 
 def _run_sandbox(arguments: argparse.Namespace) -> int:
     from geekai_sandbox.app import Sandbox
-    from geekai_video_mcp.server.http import bind_loopback
+    from geekai_video_mcp.cli.http import origin_url
+    from geekai_video_mcp.server.http import bind_loopback, serve_http
 
     folder = arguments.folder or _load_settings().state_dir / "sandbox"
     listener = bind_loopback(arguments.host, arguments.port)
-    base_url = f"{_origin_url(listener)}/api/v1"
+    base_url = f"{origin_url(listener)}/api/v1"
     sandbox = Sandbox(folder.expanduser().resolve(), base_url=base_url)
     _resume_gc()
     _print_error(f"Sandbox at {base_url} (press Ctrl-C to stop)")
-    return _run_uvicorn(_with_lifespan(sandbox), listener)
+    serve_http(_with_lifespan(sandbox), listener)
+    return 0
 
 
 def _run_tasks(arguments: argparse.Namespace) -> int:
@@ -180,24 +199,12 @@ def _with_lifespan(sandbox: "Sandbox") -> "ASGIApp":
 
 
 def _load_settings() -> "Settings":
+    from geekai_video_mcp.cli.logs import configure_logging
     from geekai_video_mcp.config import Settings
 
     settings = Settings.from_env(os.environ)
-    logging.basicConfig(level=settings.log_level, stream=sys.stderr)
+    configure_logging(settings.log_level)
     return settings
-
-
-def _run_uvicorn(app: "ASGIApp", listener: "socket.socket") -> int:
-    import uvicorn
-
-    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=5)
-    uvicorn.Server(config).run(sockets=[listener])
-    return 0
-
-
-def _origin_url(listener: "socket.socket") -> str:
-    host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _resume_gc() -> None:

@@ -18,6 +18,8 @@ MAX_SEPARATORS: Final = 100_000
 """Commas and opening brackets of one message, outside its texts. Each may be a value, which
 takes a hundred bytes of memory: 24 MB of them would take gigabytes, and block for seconds."""
 
+TOO_LONG: Final = f"A message may have at most {MAX_MESSAGE_BYTES // 10**6} MB"
+
 _SURROGATE: Final = re.compile(
     rb"(?<!\\)((?:\\\\)*+)\\"
     rb"(?:(u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|u[dD][89a-fA-F][0-9a-fA-F]{2})"
@@ -46,39 +48,57 @@ def replace_lone_surrogates(message: bytes) -> bytes:
     )
 
 
+class InvalidMessage(Exception):
+    """Bytes that are not a valid message; `error` is the response to them."""
+
+    def __init__(self, request_id: int | str | None, code: int, reason: str) -> None:
+        super().__init__(reason)
+        self.error = error_response(request_id, code, reason)
+
+
 def validation_error(message: bytes) -> dict[str, Any] | None:
     """The error response to bytes that are not a valid message; None if they are one."""
+    try:
+        parse_message(message)
+    except InvalidMessage as exc:
+        return exc.error
+    return None
+
+
+def parse_message(message: bytes) -> dict[str, object]:
+    """The members of a valid message.
+
+    Raises:
+        InvalidMessage: the bytes are not a message.
+    """
     if problem := _size_problem(message):
-        return error_response(_leading_id(message), INVALID_REQUEST, problem)
+        raise InvalidMessage(_leading_id(message), INVALID_REQUEST, problem)
     try:
         value: object = pydantic_core.from_json(message, cache_strings="none")
-    except ValueError:  # also if it is nested too deeply or is not UTF-8
-        return error_response(None, PARSE_ERROR, "Parse error: not valid JSON in UTF-8")
+    except ValueError as exc:  # also if it is nested too deeply or is not UTF-8
+        raise InvalidMessage(None, PARSE_ERROR, "Parse error: not valid JSON in UTF-8") from exc
     if not isinstance(value, dict):
-        return error_response(
-            None,
-            INVALID_REQUEST,
-            "A message must be a single JSON object; batches are not supported",
-        )
+        msg = "A message must be a single JSON object; batches are not supported"
+        raise InvalidMessage(None, INVALID_REQUEST, msg)
     fields = cast("dict[str, object]", value)
     given_id = fields.get("id")
     request_id = (
         given_id if isinstance(given_id, int | str) and not isinstance(given_id, bool) else None
     )
     if "method" in fields and "id" in fields and request_id is None:
-        return error_response(None, INVALID_REQUEST, "id must be a string or an integer")
+        raise InvalidMessage(None, INVALID_REQUEST, "id must be a string or an integer")
     try:
         jsonrpc_message_adapter.validate_python(fields, by_name=False)
-    except ValidationError:
+    except ValidationError as exc:
         msg = "Not a valid JSON-RPC 2.0 message; params must be an object"
-        return error_response(request_id, INVALID_REQUEST, msg)
-    return None
+        raise InvalidMessage(request_id, INVALID_REQUEST, msg) from exc
+    return fields
 
 
 def _size_problem(message: bytes) -> str | None:
     """What is wrong with the length of a message, or with the number of its values."""
     if len(message) > MAX_MESSAGE_BYTES:
-        return f"A message may have at most {MAX_MESSAGE_BYTES // 10**6} MB"
+        return TOO_LONG
     if _has_few_values(message):
         return None
     return f"A message may have at most {MAX_SEPARATORS:,} values"

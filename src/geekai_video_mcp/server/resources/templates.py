@@ -99,7 +99,8 @@ TEMPLATES: Final = (
         read_last_frame,
         "last-frame",
         "Last frame",
-        "The video's last frame, or the picture, in full size: what a next shot begins with",
+        "The video's last frame, or the picture, in full size: what a next shot begins with; up to"
+        f" {MAX_BLOB_BYTES // 1_000_000} MB",
         PNG,
     ),
 )
@@ -124,6 +125,13 @@ async def _read_picture(ctx: "Context[App]", task_id: str, kind: Preview) -> byt
     picture = await app_of(ctx).render_preview(Path(task.file_path or ""), kind)
     if picture is None:
         msg = f"No preview of {task.file_path}: the file was moved or cannot be decoded."
+        raise ResourceError(msg)
+    if len(picture) > MAX_BLOB_BYTES:
+        msg = (
+            f"The last frame as PNG is {len(picture) / 1e6:.1f} MB, above the"
+            f" {MAX_BLOB_BYTES / 1e6:.0f} MB blob limit. task:{task.id} as a call's image is this"
+            f" frame; {task.file_path} is the file itself."
+        )
         raise ResourceError(msg)
     return picture
 

@@ -1,0 +1,103 @@
+"""`serve` over HTTP, and `token`: who may call, and what a host has to be told."""
+
+import argparse
+import json
+import sys
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from geekai_video_mcp.app import open_app
+from geekai_video_mcp.server.http import (
+    LocalTokenVerifier,
+    bind_loopback,
+    build_http,
+    load_token,
+    token_path,
+    trust_loopback,
+)
+
+if TYPE_CHECKING:
+    import socket
+
+    from starlette.types import ASGIApp
+
+    from geekai_video_mcp.config import Settings
+
+_PATHS: Final = {"sse": "/sse", "streamable-http": "/mcp", "http": "/mcp and /sse"}
+
+
+def prepare_http(
+    arguments: argparse.Namespace, settings: "Settings"
+) -> "tuple[ASGIApp, socket.socket]":
+    """The application and its listening socket; tells on stderr where it is and who may call."""
+    token = None if settings.sandbox or arguments.no_token else load_token(settings.state_dir)
+    listener = bind_loopback(arguments.host, arguments.port)
+    app = build_http(
+        partial(open_app, settings),
+        transport=arguments.transport,
+        verifier=LocalTokenVerifier(token) if token else None,
+        trusted=trust_loopback(listener.getsockname()[0]),
+    )
+    origin = origin_url(listener)
+    _print(f"MCP at {origin}{_PATHS[arguments.transport]} (press Ctrl-C to stop)")
+    if token is not None:
+        _print(_token_notice(arguments, settings, origin, token))
+    elif not settings.sandbox:
+        _print(
+            "No token is asked for (--no-token): every user and every program of this machine can"
+            " spend the money of the key and read the prompts and videos."
+        )
+    return app, listener
+
+
+def print_token(arguments: argparse.Namespace, settings: "Settings") -> int:
+    """Print a host's configuration with the token, or the token alone, to stdout."""
+    token = load_token(settings.state_dir)
+    host = f"[{arguments.host}]" if ":" in arguments.host else arguments.host
+    text = (
+        token
+        if arguments.raw
+        else host_configuration(f"http://{host}:{arguments.port}", arguments.transport, token)
+    )
+    sys.stdout.write(text + "\n")
+    if settings.sandbox:
+        _print(
+            "Without GEEKAI_API_KEY the server runs the sandbox, which asks for no token and"
+            " ignores this one."
+        )
+    return 0
+
+
+def host_configuration(origin: str, transport: str, token: str) -> str:
+    """The JSON by which a host reaches the server at *origin*."""
+    kind, path = ("sse", "/sse") if transport == "sse" else ("http", "/mcp")
+    server = {
+        "type": kind,
+        "url": origin + path,
+        "headers": {"Authorization": f"Bearer {token}"},
+    }
+    return json.dumps({"mcpServers": {"geekai-video": server}}, indent=2)
+
+
+def origin_url(listener: "socket.socket") -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _token_notice(
+    arguments: argparse.Namespace, settings: "Settings", origin: str, token: str
+) -> str:
+    """What a host needs. A log, which stderr may be, gets the file's path and not the token."""
+    if sys.stderr.isatty():
+        configuration = host_configuration(origin, arguments.transport, token)
+        return f"A token is asked for. A host is configured with:\n{configuration}"
+    port = origin.rpartition(":")[2]
+    return (
+        f"A token is asked for. It is in {token_path(settings.state_dir)};"
+        f" geekai-video-mcp token --port {port} prints a host's configuration with it."
+    )
+
+
+def _print(line: str) -> None:
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()

@@ -1,0 +1,65 @@
+"""The outermost middleware: refuses what other names and foreign web pages address to this server.
+
+It decides by the headers alone, so a refused request holds no memory for its body.
+"""
+
+import logging
+
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from geekai_video_mcp.errors import quote
+from geekai_video_mcp.server.http.addresses import TrustedAddresses
+
+logger = logging.getLogger(__name__)
+
+
+class AddressGuard:
+    """Passes on requests whose Host and Origin are trusted, and whose target is a path."""
+
+    def __init__(self, app: ASGIApp, *, trusted: TrustedAddresses) -> None:
+        self._app = app
+        self._trusted = trusted
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        refusal = self._refuse(scope) if scope["type"] == "http" else None
+        await (refusal or self._app)(scope, receive, send)
+
+    def _refuse(self, scope: Scope) -> JSONResponse | None:
+        """The response to a request that is not to be served; None for the others."""
+        headers = Headers(scope=scope)
+        if not scope.get("raw_path", b"/").startswith(b"/"):
+            logger.warning("refused a request whose target is not a path, as to a proxy")
+            return _refusal(400, "bad_target", "The request target must be a path.")
+        hosts = headers.getlist("host")
+        if len(hosts) != 1 or not self._trusted.trust_host(hosts[0]):
+            logger.warning("refused a request to the host %s", quote(", ".join(hosts), limit=80))
+            return _refusal(
+                421,
+                "host_not_allowed",
+                "This server does not serve the name in the Host header. Use the address that it"
+                " printed when it started, such as http://127.0.0.1:8765.",
+            )
+        origins = headers.getlist("origin")
+        if not all(map(self._trusted.trust_origin, origins)) or len(origins) > 1:
+            logger.warning("refused a web page of %s", quote(", ".join(origins), limit=80))
+            return _foreign_page()
+        # A browser sends no Origin with an image or a link, but says that a foreign page did it.
+        if not origins and headers.get("sec-fetch-site") == "cross-site":
+            logger.warning("refused a web page that did not say its origin")
+            return _foreign_page()
+        return None
+
+
+def _foreign_page() -> JSONResponse:
+    return _refusal(
+        403, "origin_not_allowed", "Only web pages of this machine (http://localhost) may call it."
+    )
+
+
+def _refusal(status_code: int, error: str, description: str) -> JSONResponse:
+    return JSONResponse({"error": error, "error_description": description}, status_code)

@@ -1,0 +1,149 @@
+"""Reads the bodies of POST requests, within bounds of size, time and memory, and checks them.
+
+What is passed on is a whole and valid JSON-RPC message; everything else gets a JSON-RPC error.
+"""
+
+from typing import Any, Final
+
+import anyio
+from mcp_types import INVALID_REQUEST
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from geekai_video_mcp.server.jsonrpc import (
+    MAX_MESSAGE_BYTES,
+    TOO_LONG,
+    error_response,
+    replace_lone_surrogates,
+    validation_error,
+)
+
+BODY_SECONDS: Final = 60.0
+"""Seconds for a whole body, its turn included: the largest one at 3 Mbit/s, as in a tunnel."""
+SMALL_BODY_BYTES: Final = 65_536
+"""Bytes that uvicorn holds for each connection in any case; only a larger body takes its turn."""
+MAX_HELD_BYTES: Final = 4 * MAX_MESSAGE_BYTES
+"""Bytes of all larger bodies that are held at once, each until its response begins."""
+
+
+class BodyGuard:
+    """Passes on valid messages; answers everything else with a JSON-RPC error."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._memory = _BodyMemory()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "POST":
+            await self._app(scope, receive, send)
+            return
+        size = _announced_bytes(scope)
+        if size > MAX_MESSAGE_BYTES:
+            await _refusal(413, TOO_LONG)(scope, receive, send)
+            return
+        share = _MemoryShare(self._memory, size if size > SMALL_BODY_BYTES else 0)
+        try:
+            with anyio.move_on_after(BODY_SECONDS) as reading:
+                await share.take()
+                body = await _read_body(receive)
+                if body is not None:  # None: the client has disconnected
+                    reading.deadline = float("inf")
+                    await self._pass_on(body, share, scope, receive, send)
+            if reading.cancelled_caught:
+                await _timeout_response(began=share.taken)(scope, receive, send)
+        finally:
+            share.release()
+
+    async def _pass_on(
+        self, body: bytes, share: "_MemoryShare", scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        message = replace_lone_surrogates(body)
+        if error := validation_error(message):
+            status_code = 413 if len(message) > MAX_MESSAGE_BYTES else 400
+            await JSONResponse(error, status_code)(scope, receive, send)
+            return
+        unread: list[Message] = [{"type": "http.request", "body": message, "more_body": False}]
+        del body, message
+
+        async def receive_again() -> Message:
+            return unread.pop() if unread else await receive()
+
+        async def send_and_release(response: Message) -> None:
+            share.release()  # the message has been parsed
+            await send(response)
+
+        await self._app(scope, receive_again, send_and_release)
+
+
+class _BodyMemory:
+    """The memory that all large bodies share."""
+
+    def __init__(self) -> None:
+        self._held_bytes = 0
+        self._released = anyio.Event()
+
+    async def take(self, size_bytes: int) -> None:
+        """Return once there is room for as many bytes."""
+        while self._held_bytes + size_bytes > MAX_HELD_BYTES:
+            await self._released.wait()
+        self._held_bytes += size_bytes
+
+    def release(self, size_bytes: int) -> None:
+        self._held_bytes -= size_bytes
+        self._released.set()
+        self._released = anyio.Event()
+
+
+class _MemoryShare:
+    """One body's share of that memory, taken and released once."""
+
+    def __init__(self, memory: _BodyMemory, size_bytes: int) -> None:
+        self._memory = memory
+        self._size_bytes = size_bytes
+        self.taken = False
+
+    async def take(self) -> None:
+        await self._memory.take(self._size_bytes)
+        self.taken = True
+
+    def release(self) -> None:
+        if self.taken:
+            self._memory.release(self._size_bytes)
+            self._size_bytes = 0
+
+
+def _announced_bytes(scope: Scope) -> int:
+    """The length of the body; without a Content-Length the most that it may have."""
+    headers = Headers(scope=scope)
+    length = headers.get("content-length", "")
+    if "transfer-encoding" in headers or not length.isdecimal():
+        return MAX_MESSAGE_BYTES
+    return int(length)
+
+
+async def _read_body(receive: Receive) -> bytes | None:
+    """The body, or enough of it to show that it is too long; None if the client disconnected."""
+    body = bytearray()
+    while len(body) <= MAX_MESSAGE_BYTES:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        body += message.get("body", b"")
+        if not message.get("more_body", False):
+            break
+    return bytes(body)
+
+
+def _timeout_response(*, began: bool) -> JSONResponse:
+    """The response to a body that did not arrive, or whose turn did not come, in time."""
+    if began:
+        msg = f"The body of the request did not arrive within {BODY_SECONDS:.0f} seconds"
+        return _refusal(408, msg, Connection="close")
+    msg = "Too many large requests are being read at the same time; send it again later"
+    return _refusal(503, msg, **{"Retry-After": "5"})
+
+
+def _refusal(status_code: int, message: str, **headers: str) -> JSONResponse:
+    content: dict[str, Any] = error_response(None, INVALID_REQUEST, message)
+    return JSONResponse(content, status_code, headers)

@@ -1,0 +1,133 @@
+"""The socket, and uvicorn with limits of time and number for the connections on it."""
+
+import asyncio
+import logging
+import socket
+import sys
+from typing import Final, cast
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
+
+from geekai_video_mcp.config import is_loopback
+from geekai_video_mcp.errors import ConfigError
+
+logger = logging.getLogger(__name__)
+
+HEADER_SECONDS: Final = 10.0
+"""Seconds for the headers of a request, from the connection or from their first byte on; also for
+the rest of a body that nobody will read, which lets its sender read the response."""
+TAKE_SECONDS: Final = 60.0
+"""Seconds within which a client has to take some of a response that is ready."""
+MAX_HEADER_BYTES: Final = 32_768
+"""Bytes of a request line and its headers: a browser's cookies for localhost are among them."""
+MAX_CONNECTIONS: Final = 256
+"""At once; half of the descriptors at most, for the files of paid tasks need some as well."""
+SHUTDOWN_SECONDS: Final = 5
+
+if sys.platform == "win32":
+    connection_limit = MAX_CONNECTIONS
+else:
+    import resource
+
+    _SOFT, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    connection_limit = MAX_CONNECTIONS if _SOFT < 0 else min(MAX_CONNECTIONS, _SOFT // 2)
+
+
+def bind_loopback(host: str, port: int) -> socket.socket:
+    """A listening socket on loopback.
+
+    Raises:
+        ConfigError: the address is not loopback, or is taken.
+    """
+    if not is_loopback(host):
+        msg = (
+            "is not a loopback address; this server serves only this machine. Use 127.0.0.1, and"
+            " a tunnel or a proxy that authenticates."
+        )
+        raise ConfigError({f"--host {host}": msg})
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # asyncio sets TCP_NODELAY only where the protocol is given. Without it, every response on a
+    # kept connection waits for a delayed acknowledgement: 44 ms.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        # From here on an early connection waits until the server runs, and is not refused.
+        listener.listen()
+    except OSError as exc:
+        listener.close()
+        raise ConfigError({f"--port {port}": f"cannot be used: {exc.strerror}"}) from exc
+    return listener
+
+
+def serve_http(app: ASGIApp, listener: socket.socket) -> None:
+    """Serve *app* until a signal ends the process."""
+    uvicorn.Server(server_config(app)).run(sockets=[listener])
+
+
+def server_config(app: ASGIApp) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http=LimitedConnection,
+        ws="none",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        h11_max_incomplete_event_size=MAX_HEADER_BYTES,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+    )
+
+
+class LimitedConnection(H11Protocol):
+    """A connection that ends if its client sends no headers, or takes no response, in time.
+
+    uvicorn limits only the time between two requests, and only until the first byte comes.
+    """
+
+    _header_timer: asyncio.TimerHandle | None = None
+    _take_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if len(self.connections) > connection_limit:
+            logger.warning("closed a connection: %d others are open", len(self.connections) - 1)
+            transport.abort()
+        else:
+            self._await_headers()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._await_headers()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._await_headers()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._take_timer = self.loop.call_later(TAKE_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._take_timer = _cancel(self._take_timer)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._header_timer = _cancel(self._header_timer)
+        self._take_timer = _cancel(self._take_timer)
+        super().connection_lost(exc)
+
+    def _await_headers(self) -> None:
+        """Start the timer, unless it is running, while no request is being answered."""
+        cycle = cast("RequestResponseCycle | None", self.cycle)  # None before the first request
+        if cycle is not None and not cycle.response_complete:
+            self._header_timer = _cancel(self._header_timer)
+        elif self._header_timer is None:
+            self._header_timer = self.loop.call_later(HEADER_SECONDS, self.transport.abort)
+
+
+def _cancel(timer: asyncio.TimerHandle | None) -> None:
+    if timer is not None:
+        timer.cancel()

@@ -1,0 +1,85 @@
+"""The token of this user's HTTP server, in a file that only this user may read."""
+
+import os
+import secrets
+import stat
+from pathlib import Path
+from typing import Final
+
+from geekai_video_mcp.errors import StorageUnavailable
+from geekai_video_mcp.file_locks import exclusive_lock
+from geekai_video_mcp.server.http.authorization import TOKEN
+
+TOKEN_FILE: Final = "http-token"  # noqa: S105 - a file name
+TOKEN_BYTES: Final = 32
+"""Random bytes of a new token: 256 bits."""
+MIN_TOKEN_CHARACTERS: Final = 22
+"""128 bits in base64: a shorter token was not made here."""
+MAX_TOKEN_CHARACTERS: Final = 1000
+_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
+
+
+def token_path(state_dir: Path) -> Path:
+    return state_dir / TOKEN_FILE
+
+
+def load_token(state_dir: Path) -> str:
+    """The token in *state_dir*; the first call makes it. Two processes get the same one.
+
+    Raises:
+        StorageUnavailable: the file cannot be trusted, read or written.
+    """
+    path = token_path(state_dir)
+    try:
+        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with (state_dir / f"{TOKEN_FILE}.lock").open("ab") as lock, exclusive_lock(lock.fileno()):
+            try:
+                return _read_token(path)
+            except FileNotFoundError:
+                _write_token(path)
+            return _read_token(path)
+    except OSError as exc:
+        reason = exc.strerror or type(exc).__name__
+        raise StorageUnavailable(f"The token file {path}", reason, access="opened") from exc
+
+
+def _write_token(path: Path) -> None:
+    """Put a new token into place as a whole: a crash leaves no empty or readable file."""
+    part = path.with_suffix(".new")
+    part.unlink(missing_ok=True)
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(secrets.token_urlsafe(TOKEN_BYTES) + "\n")
+        file.flush()
+        os.fsync(descriptor)
+    part.replace(path)
+
+
+def _read_token(path: Path) -> str:
+    if path.is_symlink():
+        raise _untrusted(path, "it is a symbolic link, which may lead to another user's file")
+    # O_NONBLOCK: a named pipe in its place must not hold the server.
+    flags = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    with os.fdopen(os.open(path, os.O_RDONLY | flags), "rb") as file:
+        found = os.fstat(file.fileno())
+        if not stat.S_ISREG(found.st_mode):
+            raise _untrusted(path, "it is not a file")
+        if os.name == "posix" and found.st_uid != os.geteuid():
+            raise _untrusted(path, "it belongs to another user")
+        if os.name == "posix" and found.st_mode & _OTHERS:
+            raise _untrusted(path, "its permissions let other users read or change it")
+        content = file.read(MAX_TOKEN_CHARACTERS + 1)
+    if not content.strip():
+        raise _untrusted(path, "it is empty")
+    token = content.strip().decode("ascii", errors="replace")
+    if not MIN_TOKEN_CHARACTERS <= len(token) <= MAX_TOKEN_CHARACTERS or not TOKEN.fullmatch(token):
+        raise _untrusted(path, "it does not hold a token")
+    return token
+
+
+def _untrusted(path: Path, reason: str) -> StorageUnavailable:
+    remedy = (
+        "Delete it: the next start makes a new token, and geekai-video-mcp token prints the"
+        " configuration with it."
+    )
+    return StorageUnavailable(f"The token file {path}", reason, access="read", remedy=remedy)
