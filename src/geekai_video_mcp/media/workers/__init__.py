@@ -1,4 +1,4 @@
-"""Programs that run in child processes, and import nothing of ours.
+"""Programs that run in child processes, and import nothing of ours but each other.
 
-NumPy may not enter: it is the sandbox's alone.
+`media.child_process` starts them. NumPy may not enter: it is the sandbox's alone.
 """
