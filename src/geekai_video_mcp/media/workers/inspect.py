@@ -147,7 +147,8 @@ def _inspect_end(container: InputContainer, stream: "VideoStream") -> Facts:
     seconds, end_decoded = videos.stream_seconds(container, stream), None
     try:
         if seconds is None:
-            seconds = videos.measure_seconds(container, stream)
+            container.seek(stream.start_time or 0, stream=stream)
+            seconds = videos.scan_packets(container, stream).seconds
         end_decoded = _decode_end(container, stream, seconds)
     except (FFmpegError, MemoryError) as exc:
         short = isinstance(exc, MemoryError) or is_memory_short()
