@@ -45,17 +45,17 @@ def main(arguments: Sequence[str], content: bytes) -> int:
 
 
 def _fit(content: bytes, limit: int) -> bytes:
-    with pictures.open_picture(BytesIO(content)) as image:
-        small = len(content) <= limit and max(image.size) <= MAX_SIDE_PX
+    picture = _read_plain(content, limit)
+    return content if picture is None else _encode_within(picture, limit)
+
+
+def _read_plain(content: bytes, limit: int) -> Image.Image | None:
+    """Decode the image upright, in sRGB, without metadata; None if it is fit as it is."""
+    with pictures.open_picture(BytesIO(content), longest=MAX_SIDE_PX) as image:
+        small = len(content) <= limit and max(pictures.source_size(image)) <= MAX_SIDE_PX
         if small and pictures.is_upright(image):
             image.load()  # also if it is passed through: a truncated image must be rejected
-            return content
-    return _encode_within(_read_plain(content), limit)
-
-
-def _read_plain(content: bytes) -> Image.Image:
-    """Decode the image upright, in sRGB, with its alpha channel and without metadata."""
-    with pictures.open_picture(BytesIO(content), longest=MAX_SIDE_PX) as image:
+            return None
         profile = image.info.get("icc_profile")
         if profile is None or image.mode not in {"RGB", "CMYK"}:
             mode = "RGBA" if image.has_transparency_data else "RGB"

@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from typing import BinaryIO, Final
 
 from PIL import Image
+from PIL.JpegImagePlugin import JpegImageFile
 
 MAX_PIXELS: Final = 120_000_000
 """More than cameras produce."""
@@ -20,10 +21,11 @@ DAMAGED: Final = (
     struct.error,
 )
 """What Pillow raises for a damaged picture, depending on its format."""
-STRIP_ROWS: Final = 256
+STRIP_ROWS: Final = 512
 """Rows that are converted and scaled at once, so that there is never a second copy of all."""
 LANCZOS_REACH: Final = 3
 _ORIENTATION: Final = 0x0112
+_SOURCE_SIZE: Final = "source size"
 _UPRIGHT: Final = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -56,6 +58,7 @@ def open_picture(source: BinaryIO, *, longest: int | None = None) -> Generator[I
         if pixels > MAX_PIXELS:
             raise TooLarge
         beside = pixels * _decoder_bytes(image)
+        image.info[_SOURCE_SIZE] = image.size
         if longest is not None:
             image.draft("RGB", _scaled_size(image.size, longest))
         if beside + image.width * image.height * STORED_BYTES.get(image.mode, 4) > DECODED_BYTES:
@@ -63,13 +66,21 @@ def open_picture(source: BinaryIO, *, longest: int | None = None) -> Generator[I
         yield image
 
 
-def _decoder_bytes(image: Image.Image) -> int:
+def _decoder_bytes(image: Image.Image) -> float:
     """Bytes per pixel that the decoder keeps beside the picture itself."""
     if image.format == "WEBP":
         return 12  # two canvases of the decoder, and a copy
-    if image.format == "JPEG" and image.info.get("progressive"):
-        return 2 * len(image.getbands())  # all coefficients, of 16 bits each
+    if isinstance(image, JpegImageFile) and image.info.get("progressive"):
+        # All coefficients, of 16 bits each; colour often has fewer of them.
+        samples = [(across, down) for _, across, down, *_ in image.layer]
+        most = max(across for across, _ in samples) * max(down for _, down in samples)
+        return 2 * sum(across * down for across, down in samples) / max(1, most)
     return 0
+
+
+def source_size(image: Image.Image) -> tuple[int, int]:
+    """The size of an opened picture in its file; with *longest*, it is decoded at a part of it."""
+    return image.info[_SOURCE_SIZE]
 
 
 def is_upright(image: Image.Image) -> bool:
@@ -97,8 +108,9 @@ def read_scaled(
         image.info, scaled = {}, image
     else:
         scaled = Image.new(mode, size)
-        for top in range(0, scaled.height, STRIP_ROWS):
-            bottom = min(scaled.height, top + STRIP_ROWS)
+        step = max(1, STRIP_ROWS * scaled.height // image.height)
+        for top in range(0, scaled.height, step):
+            bottom = min(scaled.height, top + step)
             scaled.paste(_read_strip(image, scaled, top, bottom), (0, top))
     return scaled if turn is None else scaled.transpose(turn)
 
