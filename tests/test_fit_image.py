@@ -1,10 +1,8 @@
 """A picture made fit to be sent, by the programs that decode: real processes, real codecs."""
 
 import io
-import os
 import subprocess
 import sys
-from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import anyio
@@ -19,7 +17,6 @@ from geekai_video_mcp.media.child_process import (
     worker_input,
 )
 from geekai_video_mcp.media.inputs import MAX_PICTURE_BYTES
-from support.process import descendants_naming
 from support.stills import (
     BLUE,
     RED,
@@ -219,27 +216,6 @@ async def test_a_file_beside_the_user_is_not_what_the_program_imports(tmp_path: 
     )
 
     assert done.returncode == 0
-
-
-async def test_a_program_ends_when_nobody_waits_for_it_any_more(tmp_path: Path) -> None:
-    path = tmp_path / "never.mp4"
-    os.mkfifo(path)
-    with anyio.fail_after(20), ExitStack() as held:
-        async with anyio.create_task_group() as waiting:
-            waiting.start_soon(run_worker, ["preview", str(path), "last"], b"")
-            held.callback(os.close, await opened_for_writing(path))
-            waiting.cancel_scope.cancel()
-        # The pipe is still open: whoever reads from it would read for ever.
-        while descendants_naming(str(tmp_path)):
-            await anyio.lowlevel.checkpoint()
-
-
-async def opened_for_writing(pipe: Path) -> int:
-    """A descriptor, once somebody has opened *pipe* to read from it."""
-    while True:
-        await anyio.lowlevel.checkpoint()
-        with suppress(OSError):
-            return os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
 
 
 # The last frame of a video

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 import av
 from av.container import InputContainer
-from av.error import InvalidDataError
+from av.error import ArgumentError, InvalidDataError
 
 if TYPE_CHECKING:
     from av.video.stream import VideoStream
@@ -104,6 +104,8 @@ def decode(container: InputContainer, stream: "VideoStream") -> Generator[av.Vid
     for packet in container.demux(stream):
         try:
             frames = packet.decode()
+        except ArgumentError as exc:  # how libav refuses more than `max_pixels`
+            raise TooLarge from exc
         except InvalidDataError:
             failures += 1
             if failures > MAX_FAILURES:
