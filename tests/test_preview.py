@@ -3,12 +3,28 @@
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
+from anyio import to_thread
+from trio.testing import MockClock
 
 from geekai_video_mcp.media.preview import PREVIEW_DEADLINE, PreviewRenderer
+from support.clock import run_without_thread
 from support.stills import write_file
+
+
+@pytest.fixture
+def anyio_backend() -> tuple[str, dict[str, Any]]:
+    """Trio on a clock that jumps to the next deadline once everything waits."""
+    return "trio", {"clock": MockClock(autojump_threshold=0)}
+
+
+@pytest.fixture(autouse=True)
+def no_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock that jumps while a thread works would jump over it."""
+    monkeypatch.setattr(to_thread, "run_sync", run_without_thread)
 
 
 class Programs:
