@@ -1,10 +1,8 @@
 """A picture made fit to be sent, by the programs that decode: real processes, real codecs."""
 
 import io
-import os
 import subprocess
 import sys
-from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import anyio
@@ -12,8 +10,13 @@ import pytest
 from PIL import Image, ImageCms, ImageDraw
 
 from geekai_video_mcp.domain.media_refs import DATA_URI_LIMIT, data_uri
-from geekai_video_mcp.media.inputs import MAX_PICTURE_BYTES, run_worker, worker_command
-from support.process import descendants_naming
+from geekai_video_mcp.media.child_process import (
+    run_worker,
+    worker_command,
+    worker_environment,
+    worker_input,
+)
+from geekai_video_mcp.media.inputs import MAX_PICTURE_BYTES
 from support.stills import (
     BLUE,
     RED,
@@ -205,30 +208,14 @@ async def test_a_small_file_that_would_fill_the_memory_is_not_decoded() -> None:
 async def test_a_file_beside_the_user_is_not_what_the_program_imports(tmp_path: Path) -> None:
     (tmp_path / "PIL.py").write_text("raise SystemExit(9)", "utf-8")
     still = encode_image(halves())
-    done = await anyio.run_process(worker_command(["fit_image", "1000"]), input=still, cwd=tmp_path)
+    done = await anyio.run_process(
+        worker_command("fit_image"),
+        input=worker_input(["1000"], still),
+        cwd=tmp_path,
+        env=worker_environment(),
+    )
 
     assert done.returncode == 0
-
-
-async def test_a_program_ends_when_nobody_waits_for_it_any_more(tmp_path: Path) -> None:
-    path = tmp_path / "never.mp4"
-    os.mkfifo(path)
-    with anyio.fail_after(20), ExitStack() as held:
-        async with anyio.create_task_group() as waiting:
-            waiting.start_soon(run_worker, ["preview", str(path), "last"], b"")
-            held.callback(os.close, await opened_for_writing(path))
-            waiting.cancel_scope.cancel()
-        # The pipe is still open: whoever reads from it would read for ever.
-        while descendants_naming(str(tmp_path)):
-            await anyio.lowlevel.checkpoint()
-
-
-async def opened_for_writing(pipe: Path) -> int:
-    """A descriptor, once somebody has opened *pipe* to read from it."""
-    while True:
-        await anyio.lowlevel.checkpoint()
-        with suppress(OSError):
-            return os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
 
 
 # The last frame of a video
@@ -262,8 +249,11 @@ async def test_a_file_without_a_frame_has_no_last_one(tmp_path: Path, content: b
 
 async def modules_of(arguments: list[str], content: bytes = b"") -> set[str]:
     """Every module that one of our programs loads until it ends."""
-    python, *rest = worker_command(arguments)
-    done = await anyio.run_process([python, "-X", "importtime", *rest], input=content)
+    program, *rest = arguments
+    python, *options = worker_command(program)
+    done = await anyio.run_process(
+        [python, "-X", "importtime", *options], input=worker_input(rest, content)
+    )
     rows = [row.rsplit("|", 1) for row in done.stderr.decode().splitlines() if "|" in row]
 
     assert done.stdout

@@ -16,8 +16,8 @@ from typing import Final, NamedTuple
 from .errors import ApiError, validation_error
 
 MAX_IMAGE_BYTES: Final = 16 * 1024 * 1024
-MAX_IMAGE_PIXELS: Final = 100_000_000
-"""A header may declare any size; decoding 100 million pixels takes 300 MB."""
+MAX_IMAGE_PIXELS: Final = 64_000_000
+"""A header may declare any size; decoding 64 million pixels takes 256 MB."""
 
 DATA_URI: Final = re.compile(r"data:[\w.+/-]{0,100}(?:;[\w=.+-]{1,100}){0,5},", re.ASCII)
 
@@ -79,7 +79,7 @@ def _inspect_header(content: bytes, name: str) -> InputImage:
     width, height = size
     if width * height > MAX_IMAGE_PIXELS:
         raise validation_error(
-            message=f"{name} is {width}x{height}; the sandbox accepts up to 100 megapixels."
+            message=f"{name} is {width}x{height}; the sandbox accepts up to 64 megapixels."
         )
     return InputImage(content, signature.suffix, width, height)
 

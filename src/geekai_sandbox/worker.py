@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Generator, Sequence
+from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
 from typing import Any, Final, cast
 
 import anyio
@@ -31,6 +33,15 @@ MAX_ATTEMPTS: Final = 3
 STOP_SECONDS: Final = 5.0
 """Time for a terminated child to clean up, which takes it milliseconds."""
 MAX_LINE_BYTES: Final = 64 * 1024
+NEEDED_BY_PYTHON: Final = (
+    *("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "TEMP", "TMP"),
+    *("PYTHONHOME", "PYTHONUSERBASE", "PYTHONNOUSERSITE", "PYTHONPLATLIBDIR"),
+    *("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX", "PYTHONUTF8"),
+    *("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH"),
+    *("SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "USERPROFILE", "APPDATA", "LOCALAPPDATA"),
+    "COVERAGE_PROCESS_CONFIG",  # coverage of the tests measures the children as well
+)
+"""Variables that a Python and its libraries are found by, and none that holds a secret."""
 
 
 class RenderWorker:
@@ -148,6 +159,7 @@ class RenderWorker:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
+                env=child_environment(),
                 **_process_options(lock),
             )
         try:
@@ -196,6 +208,19 @@ def _shielded() -> Generator[None]:
     """Shield the block from cancellation."""
     with anyio.CancelScope(shield=True):
         yield
+
+
+def child_environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The environment of a render child: what a Python needs, and no key and no proxy."""
+    kept = {name: environ[name] for name in NEEDED_BY_PYTHON if name in environ}
+    paths = [Path(path) for path in environ.get("PYTHONPATH", "").split(os.pathsep) if path]
+    root = Path(__file__).parent.parent
+    # A zip, or the folder that the parent was started in; site-packages are found without help.
+    if root.name not in {"site-packages", "dist-packages"}:
+        paths.append(root)
+    if paths:
+        kept["PYTHONPATH"] = os.pathsep.join(str(path.absolute()) for path in paths)
+    return kept | {"MALLOC_ARENA_MAX": "2"}  # a heap for each thread would be too many
 
 
 def _process_options(lock: FileLock) -> dict[str, Any]:

@@ -19,8 +19,9 @@ from geekai_video_mcp.config import Settings
 from geekai_video_mcp.domain.lifecycle import Media
 from geekai_video_mcp.engine import Connections, Engine, EngineContext, Resolver
 from geekai_video_mcp.ledger import Ledger, ProcessRegistry
-from geekai_video_mcp.media.inputs import MediaResolver, RunWorker, run_worker
-from geekai_video_mcp.media.preview import Preview, render_preview
+from geekai_video_mcp.media.child_process import RunWorker, run_worker
+from geekai_video_mcp.media.inputs import MediaResolver
+from geekai_video_mcp.media.preview import Preview, PreviewRenderer
 
 if TYPE_CHECKING:
     import httpx
@@ -33,7 +34,7 @@ Transport = Callable[[], "httpx.AsyncBaseTransport"]
 
 
 class RenderPreview(Protocol):
-    """Makes a picture of a finished file, as `preview.render_preview` does."""
+    """Makes a picture of a finished file, as `PreviewRenderer.render` does."""
 
     async def __call__(self, path: Path, kind: Preview) -> bytes | None: ...
 
@@ -65,7 +66,7 @@ async def open_app(
     transport: Transport | None = None,
     clock: Callable[[], float] = time.time,
     run_worker: RunWorker = run_worker,
-    render_preview: RenderPreview = render_preview,
+    render_preview: RenderPreview | None = None,
     inspect_file: "InspectFile | None" = None,
 ) -> AsyncGenerator[App]:
     """Open everything behind the tools, for the life of one process.
@@ -108,7 +109,7 @@ async def open_app(
                 run_worker=run_worker,
                 clock=clock,
             ),
-            render_preview=render_preview,
+            render_preview=render_preview or PreviewRenderer(run_worker=run_worker).render,
             clock=clock,
             confirm_above=settings.confirm_above,
         )

@@ -437,3 +437,28 @@ async def test_what_takes_too_long_is_given_up_and_nothing_is_sent(
 
     assert "were not ready within 10 s" in reason
     assert world.service.requests == []
+
+
+async def test_a_picture_that_waited_for_others_is_to_be_given_again_as_it_is(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never(*_: object) -> None:
+        await anyio.sleep_forever()
+
+    monkeypatch.setattr("support.world._run_worker_now", never)
+    small, reasons = str(write_file(world.pictures, "a.png", PNG)), list[str]()
+    async with world.client() as client, anyio.create_task_group() as group:
+
+        async def ask(prompt: str) -> None:
+            result = await call(client, "generate_video", prompt=prompt, image=small)
+            reasons.append(text(result))
+
+        for prompt in ("1", "2", "3"):
+            group.start_soon(ask, prompt)
+
+    assert sum("give smaller or fewer" in reason for reason in reasons) == 1
+    assert any("the pictures of another request are" in reason for reason in reasons)
+    assert any("the pictures of 2 other requests are" in reason for reason in reasons)
+    assert sum("Make the same call again" in reason for reason in reasons) == 2
+    assert all("Nothing was charged." in reason for reason in reasons)
+    assert world.service.requests == []

@@ -25,7 +25,7 @@ from mcp_types import (
 )
 from PIL import Image
 
-from geekai_video_mcp.media.preview import render_preview
+from geekai_video_mcp.media.preview import PreviewRenderer
 from support.process import (
     http_client,
     http_server,
@@ -156,7 +156,7 @@ async def test_of_a_made_picture_the_last_frame_is_the_picture_itself(tmp_path: 
 async def test_a_picture_of_every_kind_is_given_in_every_pixel(tmp_path: Path, ending: str) -> None:
     path = tmp_path / f"picture.{ending}"
     Image.effect_mandelbrot((160, 90), (-2, -1, 1, 1), 40).convert("RGB").save(path)
-    png = await render_preview(path, "last")
+    png = await PreviewRenderer().render(path, "last")
 
     assert png is not None
     given, original = Image.open(io.BytesIO(png)), Image.open(path).convert("RGB")
@@ -173,7 +173,7 @@ async def test_a_damaged_video_gives_what_can_be_seen_of_it_or_none(
     content = Path(task["file"]).read_bytes()
     damaged = tmp_path / "damaged.mp4"
     damaged.write_bytes(content[: int(len(content) * kept)])
-    png = await render_preview(damaged, "last")
+    png = await PreviewRenderer().render(damaged, "last")
 
     assert (png is None) == (kept == 0.0)
     assert png is None or Image.open(io.BytesIO(png)).size == (320, 180)

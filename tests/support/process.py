@@ -203,3 +203,17 @@ def descendants_naming(text: str) -> list[str]:
         if text in words and path.parent.name != str(os.getpid()):
             found.append(words)
     return found
+
+
+def children_running(module: str) -> list[Path]:
+    """The /proc folders of this process's children that run *module*; empty without /proc."""
+    found: list[Path] = []
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (path / "cmdline").read_bytes().split(b"\0")
+            parent = int((path / "stat").read_text("utf-8").rpartition(")")[2].split()[1])
+        except OSError:
+            continue
+        if module.encode() in words and parent == os.getpid():
+            found.append(path)
+    return found

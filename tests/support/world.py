@@ -20,7 +20,11 @@ from geekai_video_mcp.domain.admission import Limits
 from geekai_video_mcp.domain.lifecycle import Task
 from geekai_video_mcp.engine import Resolver
 from geekai_video_mcp.ledger import Ledger
-from geekai_video_mcp.media.inputs import worker_command
+from geekai_video_mcp.media.child_process import (
+    worker_command,
+    worker_environment,
+    worker_input,
+)
 from geekai_video_mcp.media.inspection import FileFacts, Reason, Verdict
 from geekai_video_mcp.server import build_server
 from support.fake_geekai import BASE_URL, KEY, ScriptedGeekAI
@@ -146,9 +150,14 @@ async def _run_worker_now(
     arguments: Sequence[str], content: bytes
 ) -> "subprocess.CompletedProcess[bytes]":
     """Run the program while the test's clock stands still."""
+    program, *rest = arguments
     # Output and input are pipes, and what is run is our own.
     return subprocess.run(  # noqa: S603
-        worker_command(arguments), input=content, stdout=subprocess.PIPE, check=False
+        worker_command(program),
+        input=worker_input(rest, content),
+        stdout=subprocess.PIPE,
+        env=worker_environment(),
+        check=False,
     )
 
 

@@ -11,10 +11,20 @@ import signal
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
 from geekai_sandbox.render.workspace import Workspace
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None
+
+MEMORY_BYTES: Final = 1024 * 1024 * 1024
+"""Bytes that this program may allocate. A 4K video takes 720 MB, the stacks of its threads
+included; the largest input image that is decoded takes as much before the video begins."""
 
 PROGRESS_SECONDS: Final = 0.2
 """At most five lines of progress a second."""
@@ -42,6 +52,17 @@ class ProgressReporter:
         if now >= self._next_at or share >= 1.0:
             self._next_at = now + PROGRESS_SECONDS
             emit({"progress": round(share, 3)})
+
+
+def limit_memory() -> None:
+    """Limit this process's memory and let it write no core file: its input images are untrusted."""
+    if resource is None:
+        return
+    for limit, most in ((resource.RLIMIT_DATA, MEMORY_BYTES), (resource.RLIMIT_CORE, 0)):
+        _, hard = resource.getrlimit(limit)
+        least = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        with suppress(ValueError, OSError):  # macOS refuses some of them
+            resource.setrlimit(limit, (least, least))
 
 
 def _exit_with_parent(workspace: Workspace) -> None:
@@ -77,6 +98,9 @@ def _run_render(workspace: Workspace) -> dict[str, Any] | None:
         return {"code": "invalid_plan", "message": str(exc)}
     except InvalidImageError as exc:
         return {"code": "invalid_image", "message": str(exc)}
+    except MemoryError:
+        limit = f"{MEMORY_BYTES // 1024**2} MB"
+        return {"code": "render_failed", "message": f"The preview takes more memory than {limit}."}
     except Exception as exc:  # noqa: BLE001  every failure must be reported to the parent
         return {"code": "render_failed", "message": f"The preview could not be rendered: {exc}"}
     return None
@@ -86,6 +110,9 @@ def main(arguments: list[str]) -> int:
     if len(arguments) != 1:
         sys.stderr.write("usage: python -m geekai_sandbox.render FOLDER\n")
         return EXIT_USAGE
+    limit_memory()
+    # NumPy's library would reserve memory for each core of the machine.
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
     workspace = Workspace(Path(arguments[0]))
     # Exit on SIGTERM, or when the parent process has exited.
     signal.signal(signal.SIGTERM, lambda _number, _frame: workspace.exit())

@@ -7,6 +7,7 @@ not have to buffer one track for the other.
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
 from fractions import Fraction
@@ -40,6 +41,8 @@ AUDIO_CHUNK: Final = 1024
 
 AUDIO_BITS: Final = 128_000
 KEYFRAME_SECONDS: Final = 2
+MAX_THREADS: Final = 6
+"""x264's own choice on four cores; each further one would keep two more frames in memory."""
 QUEUED_FRAMES: Final = 3
 """Enough to even out slow frames; each takes 1.5 bytes per pixel."""
 
@@ -160,7 +163,7 @@ class VideoEncoder:
         context.gop_size = max(1, plan.fps * KEYFRAME_SECONDS)
         # PyAV's default, slices, leaves a core idle in x264.
         context.thread_type = ThreadType.AUTO
-        context.thread_count = 0
+        context.thread_count = min(MAX_THREADS, 3 * (os.cpu_count() or 1) // 2 or 1)
         context.color_range = LIMITED
         context.colorspace = context.color_primaries = context.color_trc = BT709
         return stream

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import warnings
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,18 @@ from geekai_sandbox.render.frames import image_to_planes
 
 MAX_PIXELS: Final = 64_000_000
 """Largest image that is decoded: 190 MiB as RGB, and more than phones send by default."""
+
+KEPT_PIXELS: Final = 16_000_000
+"""Pixels that are kept of a larger image: a 4K frame with the headroom for zooming in has 13."""
+
+DECODED_BYTES: Final = 512 * 1024 * 1024
+"""Bytes that decoding an image may take, with what its decoder keeps beside it."""
+
+STORED_BYTES: Final = 4
+"""Bytes of a pixel in Pillow, in RGB as well."""
+
+STRIP_ROWS: Final = 512
+"""Rows that are made opaque and scaled at once."""
 
 TRACK: Final = 0.16
 """Fraction of the frame that the camera moves over the full horizontal or vertical axis."""
@@ -94,24 +106,64 @@ def load_image(path: Path, *, field: str) -> Image.Image:
 
 
 def _decode_image(path: Path, field: str) -> Image.Image:
-    with Image.open(path) as image:
+    with Image.open(path, formats=("PNG", "JPEG", "WEBP")) as image:
         # Only the header has been read so far.
-        if image.width * image.height > MAX_PIXELS:
+        pixels = image.width * image.height
+        if pixels > MAX_PIXELS:
             raise InvalidImageError(field, f"has over {MAX_PIXELS // 1_000_000} million pixels.")
-        return _flatten(ImageOps.exif_transpose(image))
+        kept = min(1.0, (KEPT_PIXELS / pixels) ** 0.5)
+        size = max(1, round(image.width * kept)), max(1, round(image.height * kept))
+        image.draft("RGB", size)
+        stored = image.width * image.height * STORED_BYTES
+        if stored + pixels * _decoder_bytes(image) > DECODED_BYTES:
+            raise InvalidImageError(field, "takes too much memory to decode; send a smaller one.")
+        image.load()
+        return ImageOps.exif_transpose(_flatten(image, size))
 
 
-def _flatten(image: Image.Image) -> Image.Image:
-    if image.mode.startswith(("I", "F")):
-        # Pillow clips sixteen bits to eight instead of scaling them.
-        deep = np.asarray(image, np.float32)
-        full = 65535.0 if float(deep.max(initial=0)) > 255 else 255.0
-        return Image.fromarray((deep * (255.0 / full)).clip(0, 255).astype(np.uint8)).convert("RGB")
-    if image.has_transparency_data:
-        clear = image.convert("RGBA")
-        paper = Image.new("RGBA", clear.size, "white")
-        return Image.alpha_composite(paper, clear).convert("RGB")
-    return image.convert("RGB")
+def _decoder_bytes(image: Image.Image) -> int:
+    """Bytes per pixel that a decoder keeps beside the image itself."""
+    if image.format == "WEBP":
+        return 12  # two canvases, and a copy
+    return 6 if image.info.get("progressive") else 0  # all coefficients of a JPEG, of 16 bits each
+
+
+def _flatten(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """Return the image opaque, in RGB and in *size*, made strip by strip to save memory."""
+    flat = Image.new("RGB", size)
+    scale = image.height / size[1]
+    reach = math.ceil(3 * scale) + 1 if scale > 1 else 0
+    step = max(1, int(STRIP_ROWS / scale))
+    # Pillow clips sixteen bits to eight instead of scaling them.
+    deep = image.mode.startswith(("I", "F"))
+    brightest = cast("tuple[float, float]", image.getextrema())[1] if deep else 0.0
+    for top in range(0, size[1], step):
+        bottom = min(size[1], top + step)
+        first = max(0, math.floor(top * scale) - reach)
+        last = min(image.height, math.ceil(bottom * scale) + reach)
+        strip = image.crop((0, first, image.width, last))
+        strip = _scale_bits(strip, brightest) if deep else _lay_on_paper(strip)
+        if strip.size != (size[0], bottom - top):
+            box = (0.0, top * scale - first, strip.width, min(bottom * scale - first, strip.height))
+            resized = (size[0], bottom - top)
+            strip = strip.resize(resized, Image.Resampling.LANCZOS, box=box)
+        flat.paste(strip, (0, top))
+    flat.info = {name: image.info[name] for name in ("exif",) if name in image.info}
+    return flat
+
+
+def _scale_bits(image: Image.Image, brightest: float) -> Image.Image:
+    full = 65535.0 if brightest > 255 else 255.0
+    levels = np.asarray(image, np.float32) * (255.0 / full)
+    return Image.fromarray(levels.clip(0, 255).astype(np.uint8)).convert("RGB")
+
+
+def _lay_on_paper(image: Image.Image) -> Image.Image:
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    clear = image.convert("RGBA")
+    paper = Image.new("RGBA", clear.size, "white")
+    return Image.alpha_composite(paper, clear).convert("RGB")
 
 
 def cover_box(image: Image.Image, width: int, height: int) -> tuple[float, float, float, float]:

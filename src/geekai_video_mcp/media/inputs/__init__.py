@@ -6,13 +6,11 @@ decoded in child processes: the codecs are heavy, and a picture may be hostile. 
 enter this process, and no link is ever fetched here.
 """
 
-import subprocess
-import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import anyio
 from anyio import to_thread
@@ -23,8 +21,12 @@ from geekai_video_mcp.domain.media_refs import DATA_URI_LIMIT, PICTURE_REMEDY, R
 from geekai_video_mcp.domain.requests import GenerationRequest
 from geekai_video_mcp.domain.statuses import TERMINAL, FileStatus, Status
 from geekai_video_mcp.errors import RequestRefused, TaskNotFound
+from geekai_video_mcp.media.child_process import RunWorker, run_worker
 from geekai_video_mcp.media.inputs.allowed_files import Unreadable, read_file
 from geekai_video_mcp.media.inputs.fields import MediaFields, MediaKind, replace_media
+
+if TYPE_CHECKING:
+    import subprocess
 
 RESOLVE_TIMEOUT: Final = 10.0
 """Seconds for all pictures of one request; a 20 MB photograph takes about one."""
@@ -35,27 +37,16 @@ MAX_PICTURE_BYTES: Final = (DATA_URI_LIMIT - 64) // 4 * 3
 """Bytes of a picture whose data URI is just within the limit."""
 TOO_LARGE: Final = 2
 """The exit status of `fit_image` for a picture of too many pixels."""
+OUT_OF_MEMORY: Final = 3
+"""The exit status of a program that its memory limit has stopped."""
+PIXEL_LIMITS: Final = "one of up to 120 million, or as WebP 30 million"
+MIN_WAIT: Final = 1.0
+"""Seconds in line from which on others are why a picture was not ready."""
+ANSWER_MARGIN: Final = 0.1
+"""Seconds before the time of a request is up in which it says why."""
 
 
-RunWorker = Callable[[Sequence[str], bytes], Awaitable["subprocess.CompletedProcess[bytes]"]]
-"""Runs one of our programs with these arguments and this on its stdin."""
 FindTask = Callable[[str], Awaitable[Task]]
-
-
-async def run_worker(
-    arguments: Sequence[str], content: bytes
-) -> "subprocess.CompletedProcess[bytes]":
-    """Run the program in a process that ends when its caller stops waiting."""
-    return await anyio.run_process(
-        worker_command(arguments), input=content, stderr=subprocess.DEVNULL, check=False
-    )
-
-
-def worker_command(arguments: Sequence[str]) -> list[str]:
-    """The command line of one of our programs."""
-    # -P: a file named PIL.py in the user's folder must not be what the child imports.
-    program, *rest = arguments
-    return [sys.executable, "-P", "-m", f"geekai_video_mcp.media.workers.{program}", *rest]
 
 
 class MediaResolver:
@@ -80,7 +71,9 @@ class MediaResolver:
         self._run_worker = run_worker
         self._clock = clock
         self._decode_lock = anyio.Lock()
-        """Pictures are decoded one at a time: each may take half a gigabyte."""
+        """Pictures are decoded one at a time: each may take three quarters of a gigabyte."""
+        self._in_line = 0
+        """Requests one of whose pictures is being decoded, or waits to be."""
 
     async def resolve(self, request: GenerationRequest, fields: MediaFields) -> GenerationRequest:
         """The request with a link or a data URI wherever a file or a task was named.
@@ -143,10 +136,12 @@ class MediaResolver:
         """The picture as a data URI, made smaller if it must be."""
         if media_refs.picture_type(content) is None:
             raise _refusal(where, "the file is not a PNG, JPEG or WebP image")
-        async with self._decode_lock:
-            done = await self._run_worker(["fit_image", str(MAX_PICTURE_BYTES)], content)
+        done = await self._decode(["fit_image", str(MAX_PICTURE_BYTES)], content)
         if done.returncode == TOO_LARGE:
-            raise _refusal(where, "the picture has too many pixels; give one of up to 120 million")
+            raise _refusal(where, f"the picture has too many pixels; give {PIXEL_LIMITS}")
+        if done.returncode == OUT_OF_MEMORY:
+            msg = "the picture takes more memory than is allowed for decoding; give a smaller one"
+            raise _refusal(where, msg)
         uri = media_refs.data_uri(done.stdout) if done.returncode == 0 else None
         if uri is None:
             raise _refusal(where, "the picture is damaged: it cannot be decoded to its end")
@@ -171,11 +166,37 @@ class MediaResolver:
         if link is not None:
             return link
         if task.file_path is not None and task.file_status is FileStatus.STORED:
-            async with self._decode_lock:
-                done = await self._run_worker(["preview", task.file_path, "last"], b"")
+            done = await self._decode(["preview", task.file_path, "last"], b"")
             if done.returncode == 0 and done.stdout:
                 return await self._encode(done.stdout, where)
         raise self._no_file(task, where)
+
+    async def _decode(
+        self, arguments: Sequence[str], content: bytes
+    ) -> "subprocess.CompletedProcess[bytes]":
+        """Run a program that decodes; one at a time, for all requests.
+
+        Raises:
+            RequestRefused: the request's time is up because it waited for others.
+            TimeoutError: its time is up.
+        """
+        began, others = anyio.current_time(), self._in_line
+        waited = None
+        self._in_line += 1
+        try:
+            with anyio.CancelScope(deadline=anyio.current_effective_deadline() - ANSWER_MARGIN):
+                async with self._decode_lock:
+                    waited = anyio.current_time() - began
+                    return await self._run_worker(arguments, content)
+        finally:
+            self._in_line -= 1
+        if others and (waited is None or waited > MIN_WAIT):
+            msg = (
+                f"The pictures were not ready within {RESOLVE_TIMEOUT:.0f} s, because the pictures"
+                f" of {_requests(others)} are being prepared as well. Make the same call again"
+            )
+            raise RequestRefused(msg)
+        raise TimeoutError
 
     def _no_file(self, task: Task, where: str) -> RequestRefused:
         if task.file_status is FileStatus.NONE:
@@ -208,6 +229,10 @@ class MediaResolver:
             raise _refusal(where, f"that task made no {task.media}: it is {task.status}")
         msg = f"that task is {task.status}, so call get_video_task until it is done"
         raise _refusal(where, f"{msg}, and then make the same call")
+
+
+def _requests(count: int) -> str:
+    return "another request" if count == 1 else f"{count} other requests"
 
 
 def _refusal(where: str, problem: str) -> RequestRefused:

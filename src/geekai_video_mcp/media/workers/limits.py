@@ -42,10 +42,9 @@ Main = Callable[[Sequence[str], bytes], int]
 def run_program(main: Main) -> NoReturn:
     """Run *main* within the limits, on the request at stdin, and exit with its status."""
     limit_resources()
-    line, _, content = sys.stdin.buffer.read().partition(b"\n")
-    arguments = cast("list[str]", json.loads(line))
+    arguments = cast("list[str]", json.loads(sys.stdin.buffer.readline()))
     try:
-        status = main(arguments, content)
+        status = main(arguments, sys.stdin.buffer.read())
     except MemoryError:
         status = OUT_OF_MEMORY
     sys.exit(status)

@@ -4,15 +4,18 @@ libav checks the number of pixels before it allocates a frame, also when a strea
 size on the way. The demuxers are those of files: none may open another file or a link.
 """
 
-from collections.abc import Generator
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 import av
 from av.container import InputContainer
-from av.error import InvalidDataError
+from av.error import ArgumentError, InvalidDataError
 
 if TYPE_CHECKING:
     from av.video.stream import VideoStream
@@ -26,6 +29,10 @@ MAX_FAILURES: Final = 100
 """Packets that may be damaged before a file is given up."""
 THREADS: Final = 2
 """A codec with threads of its own keeps one more frame for each."""
+MAX_PACKETS: Final = 500_000
+"""Two hours at 60 frames a second; a file may declare any number of empty ones."""
+SKIP_SECONDS: Final = 1.0
+"""How close to a wanted frame all frames are decoded: more than a codec reorders."""
 FORMATS: Final = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,flv,gif"
 
 _OPTIONS: Final = {
@@ -97,6 +104,8 @@ def decode(container: InputContainer, stream: "VideoStream") -> Generator[av.Vid
     for packet in container.demux(stream):
         try:
             frames = packet.decode()
+        except ArgumentError as exc:  # how libav refuses more than `max_pixels`
+            raise TooLarge from exc
         except InvalidDataError:
             failures += 1
             if failures > MAX_FAILURES:
@@ -114,19 +123,107 @@ def stream_seconds(container: InputContainer, stream: "VideoStream") -> float | 
     return container.duration / av.time_base if container.duration else None
 
 
-def measure_seconds(container: InputContainer, stream: "VideoStream") -> float:
-    """The duration by the packets, which are read and not decoded; 0.0 if they have no times."""
-    container.seek(stream.start_time or 0, stream=stream)
-    start, end = float("inf"), 0.0
-    for packet in container.demux(stream):
-        if packet.pts is not None and packet.time_base:
-            at = float(packet.pts * packet.time_base)
-            start = min(start, at)
-            end = max(end, at + float((packet.duration or 0) * packet.time_base))
-    return max(0.0, end - start)
-
-
 def seek_end(container: InputContainer, stream: "VideoStream", seconds: float) -> None:
     """Move to the last key frame of a video that has this duration."""
     ticks = int(Fraction(seconds) / (stream.time_base or Fraction(1)))
     container.seek((stream.start_time or 0) + ticks, stream=stream)
+
+
+class Scan(NamedTuple):
+    """What the packets say, which are read and not decoded."""
+
+    times: list[int]
+    """When each frame is shown, in ticks of the stream, in order."""
+    keys: list[int]
+    """Those of them at which decoding may begin."""
+    seconds: float
+    """From the first frame to the end of the last one; 0.0 without times."""
+
+
+def scan_packets(container: InputContainer, stream: "VideoStream") -> Scan:
+    """Read all packets of the stream; afterwards the position is at their end."""
+    times, keys, end = list[int](), list[int](), 0
+    for packet in islice(container.demux(stream), MAX_PACKETS):
+        if packet.size == 0 or packet.is_discard:  # the end, and what an edit list has cut off
+            continue
+        if packet.pts is None:
+            times.append(times[-1] if times else 0)
+            continue
+        times.append(packet.pts)
+        end = max(end, packet.pts + (packet.duration or 0))
+        if packet.is_keyframe:
+            keys.append(packet.pts)
+    times.sort()
+    keys.sort()
+    ticks = max(0, end - times[0]) if times else 0
+    return Scan(times, keys, float(ticks * (stream.time_base or 0)))
+
+
+def even_ranks(scan: Scan, count: int) -> list[int]:
+    """The ranks of *count* frames, each from the middle of an equal part of the time."""
+    frames = len(scan.times)
+    if frames <= count:
+        return list(range(frames))
+    first, last = scan.times[0], scan.times[-1]
+    if first == last:  # the times say nothing
+        return [(2 * part + 1) * frames // (2 * count) for part in range(count)]
+    # By time, not by frame number, because the frame rate may vary; each frame is shown until
+    # the next one, and the last one as long as an average one.
+    span = (last - first) * frames / (frames - 1)
+    shown = [first + span * (part + 0.5) / count for part in range(count)]
+    return sorted({bisect_right(scan.times, at) - 1 for at in shown})
+
+
+def decode_at(
+    container: InputContainer, stream: "VideoStream", scan: Scan, ranks: Sequence[int]
+) -> Generator[av.VideoFrame]:
+    """Yield the frames of these growing *ranks*, which count from 0 in the order of showing.
+
+    Decodes no more than is needed. In place of a damaged frame comes the next good one, so there
+    may be fewer frames than ranks. There are none if the times of the frames are not distinct, or
+    the file cannot be read from its middle: then `decode_counted` finds them.
+    """
+    if len(set(scan.times)) < len(scan.times):
+        return
+    codec, frames = stream.codec_context, decode(container, stream)
+    skipped = int(SKIP_SECONDS / (stream.time_base or 1))
+    position: int | None = None
+    for time in (scan.times[rank] for rank in ranks):
+        if position is not None and position >= time:
+            continue  # the frame of an earlier rank was damaged, and this one came in its place
+        if position is None or any(position < key <= time for key in scan.keys):
+            container.seek(time, stream=stream)
+            frames = decode(container, stream)
+        latest: av.VideoFrame | None = None
+        for frame in frames:
+            latest, position = frame, time if frame.pts is None else frame.pts
+            if position >= time:
+                break
+            # Frames that no other frame needs are left out on the way.
+            codec.skip_frame = "NONREF" if position + skipped < time else "DEFAULT"
+        if latest is not None:
+            yield latest
+
+
+def decode_counted(
+    container: InputContainer, stream: "VideoStream", ranks: Sequence[int]
+) -> Generator[av.VideoFrame]:
+    """As `decode_at`, by decoding everything up to them in a container that was just opened."""
+    wanted = list(ranks)
+    latest: av.VideoFrame | None = None
+    for number, frame in enumerate(decode(container, stream)):
+        latest = frame
+        if number >= wanted[0]:
+            wanted.pop(0)
+            yield frame
+            latest = None
+            if not wanted:
+                return
+    if latest is not None:
+        yield latest
+
+
+def decode_last(container: InputContainer, stream: "VideoStream") -> av.VideoFrame | None:
+    """The last frame that can be decoded from the current position on."""
+    frames = deque(decode(container, stream), maxlen=1)
+    return frames[0] if frames else None
