@@ -254,7 +254,7 @@ def test_a_result_without_a_video_says_that_it_may_have_been_charged() -> None:
         Status.SUCCEED,
         FileStatus.LOST,
         result=None,
-        file_error="GeekAI reports it finished and gave no video",
+        file_error="GeekAI reports it finished and gave no video.",
         file_error_code="no_link",
     )
 

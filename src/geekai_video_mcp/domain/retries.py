@@ -41,7 +41,15 @@ PASSING: Final = len(DOWNLOAD_RETRY_DELAYS)
 minutes. A new file may also need minutes to reach every edge server of its host. After so many
 the caller is given the link, even if the obstacles were different ones."""
 PASSING_OBSTACLES: Final = frozenset(
-    {"unreachable", "interrupted", "refused", "disk_full", "output_folder", "no_new_link"}
+    {
+        "unreachable",
+        "interrupted",
+        "refused",
+        "disk_full",
+        "output_folder",
+        "no_new_link",
+        "internal",
+    }
 )
 """Codes of obstacles that may end by themselves. The caller is given the link all the same, and
 the download is tried again in the background while its link may work."""

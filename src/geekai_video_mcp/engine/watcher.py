@@ -58,6 +58,9 @@ POLL_RETRY_DELAY: Final = 10.0
 CRASHES_UNTIL_STALLED: Final = 3
 """Exceptions in a row until a task is shown as stalled: a busy disk may cause one."""
 
+MAX_CRASH_DELAY: Final = 300.0
+"""Seconds after which a watch that has ended with an exception is begun again, at the latest."""
+
 MAX_QUEUE_WAIT: Final = 1.0
 """Seconds to wait in the queue for a token, twice the time in which one is refilled. A longer
 pause is waited out outside the queue, so that the lease of each task is renewed meanwhile."""
@@ -136,7 +139,7 @@ class Watcher:
             except StorageUnavailable:  # it may be what fails, so memory has to do
                 self._context.stalls.setdefault(task_id, stall)
                 self._context.signals.notify(task_id)
-        await anyio.sleep(download_retry_delay(count))
+        await anyio.sleep(min(download_retry_delay(count), MAX_CRASH_DELAY))
 
     async def _acquire_lease(self, task_id: str) -> Task | None:
         """The task if this process watches it from now on; None if it must not or need not."""
@@ -269,9 +272,8 @@ class Watcher:
             unreachable = DownloadFailed(reason, code="unreachable", attempts=PASSING)
             return self._obstructed(task, unreachable)
         except Exception as exc:  # noqa: BLE001 - a bug here must not keep the user from the link
-            kind = type(exc).__name__
-            logger.error("the download of task %s failed: %s", task.id, kind)  # noqa: TRY400 - its text may hold a link
-            msg = f"This server failed while it downloaded it ({kind})"
+            log_exception(self._download, exc)
+            msg = f"This server failed while it downloaded it ({describe_exception(exc)})"
             return self._obstructed(task, DownloadFailed(msg, code="internal", attempts=LASTING))
         if update.status is FileStatus.LOST and self._count(task, update.error_code) < PASSING:
             return replace(update, status=task.file_status)
