@@ -8,6 +8,7 @@ from typing import Final
 
 from geekai_video_mcp.domain import polling
 from geekai_video_mcp.domain.lifecycle import (
+    GIVE_UP_AFTER,
     NO_LINK,
     Observation,
     Task,
@@ -39,11 +40,14 @@ def record_missed_poll(
 
     *reason* says what came instead, and *raw_response* is that answer, None if there was none.
     *not_found* means that the service knows no such task. Once `GIVE_UP_AFTER` has passed, the
-    task becomes unknown.
+    task becomes unknown, as it does if no answer of so long a time could be used. A service that
+    cannot be reached is no reason: it may be this machine's network.
     """
     if task.status not in POLLED:
         return task
-    if not_found and is_expired(task, at=at):
+    unusable_since = task.unreachable_since if raw_response is not None else None
+    unusable = unusable_since is not None and at - unusable_since >= GIVE_UP_AFTER
+    if (not_found or unusable) and is_expired(task, at=at):
         return advance(task, Observation(status=task.status, at=at, raw_response=raw_response))
     age = seconds_since_sent(task, at=at)
     if not_found and age < NOT_FOUND_GRACE:
