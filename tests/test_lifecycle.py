@@ -501,22 +501,24 @@ def test_a_missed_poll_keeps_its_reason_and_what_came_until_a_poll_works() -> No
 
 
 @pytest.mark.parametrize(
-    ("since", "raw_response", "status"),
+    ("since", "unusable", "status"),
     [
-        (NOW - GIVE_UP_AFTER, "<html>", Status.UNKNOWN),
-        (NOW - GIVE_UP_AFTER + 1, "<html>", Status.RUNNING),
-        (None, "<html>", Status.RUNNING),
-        (NOW - GIVE_UP_AFTER, None, Status.RUNNING),
+        (NOW - GIVE_UP_AFTER, True, Status.UNKNOWN),
+        (NOW - GIVE_UP_AFTER + 1, True, Status.RUNNING),
+        (None, True, Status.RUNNING),
+        (NOW - GIVE_UP_AFTER, False, Status.RUNNING),
     ],
 )
 def test_a_day_of_answers_that_cannot_be_used_ends_the_polling_and_a_day_without_network_does_not(
-    since: float | None, raw_response: str | None, status: Status
+    since: float | None, *, unusable: bool, status: Status
 ) -> None:
     stalled = replace(old(), unreachable_since=since)
-    after = record_missed_poll(stalled, at=NOW, delay=10, reason="?", raw_response=raw_response)
+    after = record_missed_poll(
+        stalled, at=NOW, delay=10, reason="?", raw_response="<html>", unusable=unusable
+    )
 
     assert after.status is status
-    assert after.raw_response == raw_response
+    assert after.raw_response == "<html>"
 
 
 def test_a_new_task_that_the_service_does_not_know_yet_is_polled_at_the_normal_pace() -> None:

@@ -35,19 +35,20 @@ def record_missed_poll(
     reason: str | None = None,
     raw_response: str | None = None,
     not_found: bool = False,
+    unusable: bool = False,
 ) -> Task:
     """The task after a poll without a usable answer: unchanged, and polled again later.
 
     *reason* says what came instead, and *raw_response* is that answer, None if there was none.
-    *not_found* means that the service knows no such task. Once `GIVE_UP_AFTER` has passed, the
-    task becomes unknown, as it does if no answer of so long a time could be used. A service that
-    cannot be reached is no reason: it may be this machine's network.
+    *not_found* means that the service knows no such task, *unusable* that it said something that
+    is no answer. Once `GIVE_UP_AFTER` has passed with that, the task becomes unknown. It does not
+    if the service cannot be reached or refuses the key: nobody has asked it about the task then.
     """
     if task.status not in POLLED:
         return task
-    unusable_since = task.unreachable_since if raw_response is not None else None
-    unusable = unusable_since is not None and at - unusable_since >= GIVE_UP_AFTER
-    if (not_found or unusable) and is_expired(task, at=at):
+    stalled_for = at - task.unreachable_since if task.unreachable_since is not None else 0.0
+    hopeless = not_found or (unusable and stalled_for >= GIVE_UP_AFTER)
+    if hopeless and is_expired(task, at=at):
         return advance(task, Observation(status=task.status, at=at, raw_response=raw_response))
     age = seconds_since_sent(task, at=at)
     if not_found and age < NOT_FOUND_GRACE:

@@ -180,7 +180,7 @@ class Watcher:
             delay = max(POLL_RETRY_DELAY, exc.retry_after_seconds or 0.0)
             answered = exc.raw_response is not None
             reason = exc.reason if answered else f"{UNANSWERED}: {exc.reason}"
-            await self._record_missed_poll(task, delay, reason, exc)
+            await self._record_missed_poll(task, delay, reason, exc, unusable=answered)
         except TaskNotFound as exc:
             reason = "GeekAI answered that it knows no such task (HTTP 404)"
             await self._record_missed_poll(task, POLL_RETRY_DELAY * 3, reason, exc, not_found=True)
@@ -199,6 +199,7 @@ class Watcher:
         exc: GeekAIVideoError,
         *,
         not_found: bool = False,
+        unusable: bool = False,
     ) -> None:
         missed = partial(
             record_missed_poll,
@@ -207,6 +208,7 @@ class Watcher:
             reason=as_sentence(reason),
             raw_response=exc.raw_response,
             not_found=not_found,
+            unusable=unusable,
         )
         await self._context.change(task.id, missed)
 
