@@ -19,6 +19,7 @@ below, word for word; an error of a read, or of work on this machine alone, cont
 Text from outside enters a message only through `quote`, which marks it as data.
 """
 
+import errno
 import unicodedata
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -127,6 +128,7 @@ class StorageUnavailable(GeekAIVideoError):
             remedy = f"{first}, then {then}."
         super().__init__(as_sentence(problem[0].upper() + problem[1:]), money=money, remedy=remedy)
         self.reason = reason
+        self.code = "storage_unavailable"
 
 
 class LedgerTooNew(GeekAIVideoError):
@@ -154,8 +156,9 @@ class ServiceUnavailable(GeekAIVideoError):
         code: str = "unavailable",
         retry_after_seconds: float | None = None,
         money: Money | None = None,
+        remedy: str = "The same call may work later.",
     ) -> None:
-        super().__init__(as_sentence(reason), money=money, remedy="The same call may work later.")
+        super().__init__(as_sentence(reason), money=money, remedy=remedy)
         self.reason = reason
         self.code = code
         self.retry_after_seconds = retry_after_seconds
@@ -223,6 +226,12 @@ def nothing_charged() -> Generator[None]:
         raise
 
 
+def describe_os_error(exc: OSError) -> str:
+    """Why the operating system refused a file or folder, in words that follow a colon."""
+    words = _OS_ERRORS.get(exc.errno or 0)
+    return words or exc.strerror or type(exc).__name__
+
+
 def quote(text: str, *, limit: int = QUOTE_LIMIT) -> str:
     """Text from outside as data: one line, visible characters only, capped, in quotes."""
     # A quotation mark inside would end the quotation, and the rest would look like our own text.
@@ -250,3 +259,20 @@ def as_sentence(text: str) -> str:
 _SELECTORS: Final = dict.fromkeys([*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)])
 """Variation selectors: invisible, in the category of visible marks, and able to hide a text."""
 _HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+_OS_ERRORS: Final = {
+    errno.EACCES: "this user has no permission",
+    errno.EPERM: "this user has no permission",
+    errno.EROFS: "its file system is read-only",
+    errno.ENOSPC: "its disk is full",
+    getattr(errno, "EDQUOT", -1): "this user's disk quota is used up",  # not on every system
+    errno.EFBIG: "the file size limit of this process is reached",
+    errno.ENOENT: "it does not exist",
+    errno.ENOTDIR: "a part of its path is a file and not a folder",
+    errno.EEXIST: "a file is in its place",
+    errno.EISDIR: "a folder is in its place",
+    errno.ELOOP: "its path is a loop of symbolic links",
+    errno.ENAMETOOLONG: "its path is too long",
+    errno.EIO: "its disk reports an input/output error",
+}
+"""Reasons in words; other errors are described by the operating system's own text."""

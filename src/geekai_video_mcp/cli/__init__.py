@@ -25,7 +25,7 @@ from geekai_video_mcp import __version__
 if TYPE_CHECKING:
     import socket
 
-    from starlette.types import ASGIApp
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from geekai_sandbox.app import Sandbox
     from geekai_video_mcp.app import App, AppFactory
@@ -147,12 +147,20 @@ def _run_serve(arguments: argparse.Namespace) -> int:
 
 def _run_sandbox(arguments: argparse.Namespace) -> int:
     from geekai_sandbox.app import Sandbox
+    from geekai_video_mcp.errors import ConfigError, describe_os_error
     from geekai_video_mcp.server.http import bind_loopback
 
     folder = arguments.folder or _load_settings().state_dir / "sandbox"
+    try:
+        folder = folder.expanduser().resolve()
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except (OSError, RuntimeError) as exc:  # RuntimeError: of ~ without a home, or a loop of links
+        reason = describe_os_error(exc) if isinstance(exc, OSError) else "it cannot be resolved"
+        name = "--folder" if arguments.folder else "GEEKAI_STATE_DIR"
+        raise ConfigError({name: f"cannot hold the sandbox's tasks: {reason}"}) from exc
     listener = bind_loopback(arguments.host, arguments.port)
     base_url = f"{_origin_url(listener)}/api/v1"
-    sandbox = Sandbox(folder.expanduser().resolve(), base_url=base_url)
+    sandbox = Sandbox(folder, base_url=base_url)
     _resume_gc()
     _print_error(f"Sandbox at {base_url} (press Ctrl-C to stop)")
     return _run_uvicorn(_with_lifespan(sandbox), listener)
@@ -184,14 +192,22 @@ def _load_settings() -> "Settings":
 
     settings = Settings.from_env(os.environ)
     logging.basicConfig(level=settings.log_level, stream=sys.stderr)
+    for warning in settings.warnings:
+        logging.getLogger(__name__).warning("%s", warning)
     return settings
 
 
 def _run_uvicorn(app: "ASGIApp", listener: "socket.socket") -> int:
     import uvicorn
 
-    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=5)
-    uvicorn.Server(config).run(sockets=[listener])
+    guarded = _StartupErrors(app)
+    config = uvicorn.Config(guarded, log_config=None, access_log=False, timeout_graceful_shutdown=5)
+    try:
+        uvicorn.Server(config).run(sockets=[listener])
+    except SystemExit:  # uvicorn's exit if the application cannot start
+        if guarded.error is None:
+            raise
+        raise guarded.error from None
     return 0
 
 
@@ -203,6 +219,37 @@ def _origin_url(listener: "socket.socket") -> str:
 def _resume_gc() -> None:
     gc.freeze()
     gc.enable()
+
+
+class _StartupErrors:
+    """An application whose own errors at start are kept for `main`, and not logged with traces."""
+
+    def __init__(self, app: "ASGIApp") -> None:
+        self._app = app
+        self.error: GeekAIVideoError | None = None
+
+    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
+        if scope["type"] != "lifespan":
+            await self._app(scope, receive, send)
+            return
+        failures: list[Message] = []
+
+        async def hold_failure(message: "Message") -> None:
+            if message["type"] == "lifespan.startup.failed":
+                failures.append(message)
+            else:
+                await send(message)
+
+        from geekai_video_mcp.errors import GeekAIVideoError
+
+        try:
+            await self._app(scope, receive, hold_failure)
+        except BaseException as exc:
+            errors = BaseExceptionGroup[BaseException]("", [exc]).subgroup(GeekAIVideoError)
+            self.error = _first_error(errors) if failures and errors else None
+            for message in failures:
+                await send({**message, "message": ""} if self.error else message)
+            raise
 
 
 class _GracefulShutdown:
