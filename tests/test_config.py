@@ -384,7 +384,7 @@ def test_a_reference_that_the_host_left_is_said_to_be_one(value: str) -> None:
     "key",
     [
         *("sk-8f3kQz", "test", "dummy", "my-gateway-key", "sk-mykey-123", "0123456789abcdef"),
-        *("gk_live_x", "sk-xa", "yours3cr3t", "Zm9vYmFy", "a.b.c"),
+        *("gk_live_x", "sk-x", "sk-xa", "yours3cr3t", "Zm9vYmFy", "a.b.c"),
     ],
 )
 def test_a_key_that_only_looks_simple_is_taken(key: str) -> None:

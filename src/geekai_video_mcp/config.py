@@ -222,7 +222,7 @@ def _parse_key(value: str) -> SecretStr:
 
 
 _PLACEHOLDER: Final = re.compile(
-    r"(sk-?)?<.*>|\[.*\]|(sk-?)?[x*.…_\- ]+"
+    r"(sk-?)?<.*>|\[.*\]|(sk-)?(x|[*.…])[x*.…_\- ]+|(sk-)?[*.…]|sk-?"
     r"|((sk|put|paste|insert|enter|add|use|with|replace)[-_ ]*)*your([-_ ].*|\w*(key|token)\w*)"
     r"|(insert|paste|enter)[-_ ].*(key|here)"
     r"|(geekai[-_ ]?)?(api|secret)[-_ ]?(key|token)([-_ ]?here)?|key[-_ ]?here"
