@@ -202,7 +202,7 @@ def test_a_gateway_on_this_machine_or_over_https_is_taken(url: str) -> None:
     assert Settings.from_env({"GEEKAI_BASE_URL": url}).base_url == url
 
 
-@pytest.mark.parametrize("key", ["two words", "sk-\u2013dash", "sk-\x00", "sk-\nline", "ключ"])
+@pytest.mark.parametrize("key", ["two words", "sk-\u2013dash", "sk-\x01", "sk-\nline", "ключ"])
 def test_a_key_that_no_header_can_carry_is_refused_unseen(key: str) -> None:
     problems = mistakes(API_KEY=key)["API_KEY"]
 
@@ -262,3 +262,174 @@ def test_this_machine_is_loopback(host: str) -> None:
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "localhost.evil.com", "127.1", "192.168.0.1"])  # noqa: S104 - refused
 def test_nothing_else_is_loopback(host: str) -> None:
     assert not is_loopback(host)
+
+
+# A user without a home, and defaults
+
+
+@pytest.fixture
+def homeless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container with `USER 12345`: no HOME, and no entry among the users."""
+    for name in ("HOME", "USERPROFILE", "HOMEPATH", "XDG_STATE_HOME", "XDG_CONFIG_HOME"):
+        monkeypatch.delenv(name, raising=False)
+
+    def nobody(*_: object) -> object:
+        msg = "uid not found"
+        raise KeyError(msg)
+
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    monkeypatch.setattr("pwd.getpwnam", nobody)
+
+
+posix = pytest.mark.skipif(os.name == "nt", reason="homes and links are POSIX's here")
+
+
+@posix
+@pytest.mark.usefixtures("homeless")
+def test_without_a_home_both_folders_have_to_be_set_and_then_all_is_well(tmp_path: Path) -> None:
+    folders = {"GEEKAI_OUTPUT_DIR": str(tmp_path / "v"), "GEEKAI_STATE_DIR": str(tmp_path / "s")}
+
+    assert Settings.from_env(folders).state_dir == tmp_path / "s"
+    problems = mistakes()
+    assert set(problems) == {"OUTPUT_DIR", "STATE_DIR"}
+    for problem in problems.values():
+        assert "is not set" in problem
+        assert "no home directory" in problem
+    assert set(mistakes(OUTPUT_DIR=str(tmp_path))) == {"STATE_DIR"}
+    assert set(mistakes(STATE_DIR=str(tmp_path))) == {"OUTPUT_DIR"}
+
+
+@posix
+@pytest.mark.usefixtures("homeless")
+@pytest.mark.parametrize("path", ["~", "~/videos", "~root/videos"])
+def test_without_a_home_a_tilde_is_refused_in_words(tmp_path: Path, path: str) -> None:
+    problems = mistakes(OUTPUT_DIR=path, STATE_DIR=str(tmp_path), IMAGE_DIRS=path)
+
+    assert set(problems) == {"OUTPUT_DIR", "IMAGE_DIRS"}
+    assert "home directory is not known" in problems["OUTPUT_DIR"]
+
+
+@posix
+@pytest.mark.parametrize("home", ["", "relative", "./x"])
+def test_a_home_that_is_not_absolute_never_gives_a_folder_elsewhere(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, home: str
+) -> None:
+    """An empty HOME would make ~/videos the folder /videos, and a relative one is the host's."""
+    monkeypatch.setenv("HOME", home)
+
+    assert set(mistakes(OUTPUT_DIR="~/videos", STATE_DIR=str(tmp_path))) == {"OUTPUT_DIR"}
+
+
+@posix
+@pytest.mark.parametrize("default", ["~/.local/state", "relative/state", "/home/\udcff/state"])
+def test_a_default_that_is_not_absolute_or_not_utf8_is_none(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, default: str
+) -> None:
+    """Older platformdirs answer ~ literally if there is no home, or take XDG's word for it."""
+    monkeypatch.setattr("platformdirs.user_state_path", lambda *_, **__: Path(default))  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
+
+    assert set(mistakes(OUTPUT_DIR=str(tmp_path))) == {"STATE_DIR"}
+
+
+@posix
+@pytest.mark.parametrize("bad", ["/videos/\udcff", "/videos/\0/x"])
+def test_a_value_that_no_result_could_show_is_refused(bad: str) -> None:
+    names = ("OUTPUT_DIR", "STATE_DIR", "IMAGE_DIRS", "DEFAULT_MODEL", "BASE_URL", "API_KEY")
+    problems = mistakes(**dict.fromkeys(names, bad))
+
+    assert set(problems) == set(names)
+    for problem in problems.values():
+        assert problem.isascii()
+        assert "videos" not in problem
+
+
+@posix
+def test_a_loop_of_links_and_a_name_too_long_are_told_apart(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to(tmp_path / "b")
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+
+    problems = mistakes(OUTPUT_DIR=str(tmp_path / "a"), STATE_DIR="/" + "x" * 300)
+
+    assert "loop of symbolic links" in problems["OUTPUT_DIR"]
+    assert "too long" in problems["STATE_DIR"]
+
+
+# Placeholders and misspelt names
+
+PLACEHOLDERS = (
+    *("your-key-here", "<your key>", "<key>", "YOUR_API_KEY", "your key", "sk-your-key"),
+    *("sk-xxx", "sk-XXXX-XXXX", "xxxxxxxx", "sk-...", "sk-…", "sk-****", "sk-", "***", "[key]"),
+    *("PASTE_YOUR_KEY_HERE", "insert-key-here", "replace-with-your-key", "api-key", "API_KEY"),
+    *("GEEKAI_API_KEY", "change-me", "changeme", "placeholder", "TODO", "null", "undefined"),
+    *("你的密钥", "在此填写密钥", "sk-<key>", "your_geekai_key", "none"),
+)
+REFERENCES = (
+    *("${GEEKAI_API_KEY}", "$GEEKAI_API_KEY", "%GEEKAI_API_KEY%", "{env:GEEKAI_API_KEY}"),
+    *("${input:geekai-key}", "${env:KEY}", "{{GEEKAI_API_KEY}}", "$(cat key)", "${{ secrets.K }}"),
+)
+
+
+@pytest.mark.parametrize("key", PLACEHOLDERS)
+def test_a_placeholder_is_no_key_and_is_said_to_be_one(key: str) -> None:
+    assert "is a placeholder and not a key" in mistakes(API_KEY=key)["API_KEY"]
+
+
+@pytest.mark.parametrize("value", REFERENCES)
+def test_a_reference_that_the_host_left_is_said_to_be_one(value: str) -> None:
+    for name in ("API_KEY", "BASE_URL", "DEFAULT_MODEL", "OUTPUT_DIR", "IMAGE_DIRS"):
+        assert "has not replaced it" in mistakes(**{name: value})[name]
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        *("sk-8f3kQz", "test", "dummy", "my-gateway-key", "sk-mykey-123", "0123456789abcdef"),
+        *("gk_live_x", "sk-x", "sk-xa", "yours3cr3t", "Zm9vYmFy", "a.b.c"),
+    ],
+)
+def test_a_key_that_only_looks_simple_is_taken(key: str) -> None:
+    settings = Settings.from_env({"GEEKAI_API_KEY": key})
+
+    assert settings.api_key is not None
+    assert settings.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("GEEKAI_OUTPUT_FOLDER", "GEEKAI_OUTPUT_DIR"),
+        ("GEEKAI_OUTPUT", "GEEKAI_OUTPUT_DIR"),
+        ("GEEKAI_STATE_FOLDER", "GEEKAI_STATE_DIR"),
+        ("GEEKAI_APIKEY", "GEEKAI_API_KEY"),
+        ("GEEKAI_KEY", "GEEKAI_API_KEY"),
+        ("GEEK_AI_API_KEY", "GEEKAI_API_KEY"),
+        ("GEEKAI-API-KEY", "GEEKAI_API_KEY"),
+        ("geekai_api_key", "GEEKAI_API_KEY"),
+        ("GEEKAI_URL", "GEEKAI_BASE_URL"),
+        ("GEEKAI_MODEL", "GEEKAI_DEFAULT_MODEL"),
+        ("GEEKAI_IMAGES_DIR", "GEEKAI_IMAGE_DIRS"),
+        ("GEEKAI_MAX_VIDEOS", "GEEKAI_MAX_VIDEOS_PER_DAY"),
+        ("GEEKAI_LOGLEVEL", "GEEKAI_LOG_LEVEL"),
+        ("GEEKAI_CONFIRM_ABOVE", "GEEKAI_CONFIRM"),
+    ],
+)
+def test_a_misspelt_name_is_told_with_the_nearest_real_one(name: str, meant: str) -> None:
+    settings = Settings.from_env({name: KEY})
+
+    (warning,) = settings.warnings
+    assert warning == f'"{name}" is no variable of this server; did you mean {meant}?'
+    assert settings.api_key is None
+
+
+def test_a_name_like_none_of_ours_is_told_and_no_other_programs_is() -> None:
+    environ = {"GEEKAI_UNHEARD_OF": "x", "GEEK": "x", "OPENAI_API_KEY": "x", "PATH": "/bin"}
+    settings = Settings.from_env(environ)
+
+    assert settings.warnings == ('"GEEKAI_UNHEARD_OF" is no variable of this server.',)
+
+
+def test_a_name_that_is_hostile_is_told_as_data() -> None:
+    (warning,) = Settings.from_env({"GEEKAI_\x1b[31m\n\u202eX" + "y" * 900: "x"}).warnings
+
+    assert not {"\n", "\x1b", "\u202e"} & set(warning)
+    assert len(warning) < 200

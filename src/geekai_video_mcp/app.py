@@ -5,6 +5,7 @@ modules (HTTP, codecs) are imported when first needed, so that a client gets its
 `initialize` before they are loaded. Importing this module opens nothing.
 """
 
+import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -18,9 +19,12 @@ import anyio.to_thread
 from geekai_video_mcp.config import Settings
 from geekai_video_mcp.domain.lifecycle import Media
 from geekai_video_mcp.engine import Connections, Engine, EngineContext, Resolver
+from geekai_video_mcp.errors import ServiceUnavailable, StorageUnavailable, quote
 from geekai_video_mcp.ledger import Ledger, ProcessRegistry
+from geekai_video_mcp.ledger.database_file import VARIABLE, folder_error
 from geekai_video_mcp.media.child_process import RunWorker, run_worker
 from geekai_video_mcp.media.inputs import MediaResolver
+from geekai_video_mcp.media.output_folder import check_output_folder
 from geekai_video_mcp.media.preview import Preview, PreviewRenderer
 
 if TYPE_CHECKING:
@@ -28,6 +32,8 @@ if TYPE_CHECKING:
 
     from geekai_video_mcp.media.downloads import InspectFile, ResultDownloader
     from geekai_video_mcp.provider.client import GeekAIClient
+
+logger = logging.getLogger(__name__)
 
 Transport = Callable[[], "httpx.AsyncBaseTransport"]
 """Makes the HTTP transport when the first request needs it."""
@@ -87,6 +93,11 @@ async def open_app(
             transport = await _start_sandbox(settings, stack)
         # Entered before the engine, so closed after it: draining needs the connections.
         connections = await stack.enter_async_context(AsyncExitStack())
+
+        def check_folders() -> None:
+            processes.ensure_own_lock()
+            check_output_folder(settings.output_dir)
+
         context = EngineContext(
             ledger=ledger,
             processes=processes,
@@ -94,8 +105,11 @@ async def open_app(
             limits=settings.limits,
             connect=partial(_connect, settings, connections, transport, clock, inspect_file),
             clock=clock,
+            check_folders=check_folders,
         )
         engine = await stack.enter_async_context(Engine(context).run(sweep=sweep))
+        if sweep:
+            engine.start_background(_warn_of_output_folder, settings.output_dir)
         yield App(
             engine=engine,
             resolver=Resolver(context),
@@ -113,6 +127,14 @@ async def open_app(
             clock=clock,
             confirm_above=settings.confirm_above,
         )
+
+
+async def _warn_of_output_folder(folder: Path) -> None:
+    """Try the output folder at start; reads are served without it, and requests are refused."""
+    try:
+        await anyio.to_thread.run_sync(check_output_folder, folder)
+    except StorageUnavailable as exc:
+        logger.warning("%s Until then no paid request is sent.", exc.message)
 
 
 async def _connect(
@@ -142,7 +164,14 @@ def _create_clients(
     from geekai_video_mcp.media import inspection
     from geekai_video_mcp.media.downloads import ResultDownloader
     from geekai_video_mcp.provider.client import GeekAIClient
+    from geekai_video_mcp.provider.network_settings import find_wrong_variable
 
+    if transport is None and (problem := find_wrong_variable()):
+        raise ServiceUnavailable(
+            f"No request can be sent: {problem}",
+            code="unreachable",
+            remedy="The operator corrects this variable and restarts the server.",
+        )
     http_transport = transport() if transport else None
     url = settings.base_url
     return (
@@ -161,7 +190,13 @@ async def _start_sandbox(settings: Settings, stack: AsyncExitStack) -> Transport
     """Start the sandbox in this process; its transport is made when it is needed."""
     from geekai_sandbox.app import Sandbox
 
-    sandbox = Sandbox(settings.state_dir / "sandbox", base_url=settings.base_url)
+    folder = settings.state_dir / "sandbox"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+    except OSError as exc:
+        what = f"The sandbox's folder {quote(str(folder))} in the state folder ({VARIABLE})"
+        raise folder_error(settings.state_dir, exc, what=what) from exc
+    sandbox = Sandbox(folder, base_url=settings.base_url)
     await stack.enter_async_context(sandbox)
 
     def transport() -> "httpx.AsyncBaseTransport":

@@ -4,12 +4,14 @@ Every mistake is reported in one error, by variable name. The error never repeat
 because one of them is a secret.
 """
 
+import difflib
 import hashlib
 import ipaddress
 import os
 import re
+import stat
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Literal, Self, TypeVar
 from urllib.parse import SplitResult, urlsplit
@@ -19,7 +21,7 @@ from pydantic import SecretStr
 
 from geekai_video_mcp.domain.admission import Limits
 from geekai_video_mcp.domain.lifecycle import Media
-from geekai_video_mcp.errors import ConfigError
+from geekai_video_mcp.errors import ConfigError, describe_os_error, quote
 
 GEEKAI_URL: Final = "https://geekai.co/api/v1"
 """GeekAI's address in China; overseas it is https://geekai.dev/api/v1. Read 2026-11-22."""
@@ -62,6 +64,8 @@ class Settings:
     """At the same time; the sandbox is exempt."""
     confirm_above: float | None = None
     """CNY above which, as for an unknown price, the user has to approve a request; None: never."""
+    warnings: tuple[str, ...] = field(default=(), compare=False)
+    """What the operator should know at start, although the settings can be used."""
 
     @property
     def limits(self) -> Limits | None:
@@ -104,8 +108,8 @@ class Settings:
             api_key=key,
             base_url=url,
             default_model=reader.get("GEEKAI_DEFAULT_MODEL", str.strip, model),
-            output_dir=reader.get("GEEKAI_OUTPUT_DIR", _parse_folder, _default_output_dir()),
-            state_dir=reader.get("GEEKAI_STATE_DIR", _parse_folder, _default_state_dir()),
+            output_dir=reader.get_folder("GEEKAI_OUTPUT_DIR", _default_output_dir),
+            state_dir=reader.get_folder("GEEKAI_STATE_DIR", _default_state_dir),
             image_dirs=reader.get("GEEKAI_IMAGE_DIRS", _parse_folders, ()),
             log_level=reader.get("GEEKAI_LOG_LEVEL", _parse_level, "WARNING"),
             max_videos_per_day=reader.get(
@@ -116,7 +120,7 @@ class Settings:
         )
         if reader.problems:
             raise ConfigError(reader.problems)
-        return settings
+        return replace(settings, warnings=tuple(reader.warn_of_unknown_names()))
 
 
 class _EnvReader:
@@ -124,24 +128,109 @@ class _EnvReader:
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
+        self._known: list[str] = []
         self.problems: dict[str, str] = {}
 
     def get(self, name: str, read: Callable[[str], _T], default: _D) -> "_T | _D":
+        self._known.append(name)
         value = self._environ.get(name, "").strip()
         if not value:
             return default
         try:
+            _check_text(value)
             return read(value)
         except ValueError as exc:
             self.problems[name] = str(exc)
             return default
 
+    def get_folder(self, name: str, find_default: Callable[[], Path]) -> Path:
+        """A folder; the default is looked for only if none is set, because it needs a home."""
+        folder = self.get(name, _parse_folder, None)
+        if folder is not None or name in self.problems:
+            return folder or Path()
+        try:
+            return _check_default(find_default())
+        except (OSError, RuntimeError, KeyError, ValueError):
+            self.problems[name] = (
+                "is not set, and there is no default, because this user has no home directory with"
+                " an absolute path in UTF-8; set it to the absolute path of a folder"
+            )
+            return Path()
+
+    def warn_of_unknown_names(self) -> list[str]:
+        """A sentence for each variable that looks like one of ours and is none."""
+        known = {_fold_name(name): name for name in self._known}
+        warnings: list[str] = []
+        for name in sorted(self._environ):
+            folded = _fold_name(name)
+            if name in self._known or not folded.startswith(_PREFIX):
+                continue
+            close = difflib.get_close_matches(folded, known, n=1, cutoff=0.7)
+            shared = [other for other in known if _shares_word(name, known[other])]
+            nearest = next(iter([*close, *shared]), None)
+            meant = f"; did you mean {known[nearest]}?" if nearest else "."
+            warnings.append(f"{quote(name, limit=64)} is no variable of this server{meant}")
+        return warnings
+
+
+def _fold_name(name: str) -> str:
+    return name.upper().replace("_", "").replace("-", "")
+
+
+def _shares_word(name: str, known: str) -> bool:
+    """Whether both names have a word of our own in common, such as OUTPUT."""
+    return bool(set(name.upper().split("_")) & set(known.split("_")) - _COMMON_WORDS)
+
+
+_PREFIX: Final = "GEEKAI"
+_COMMON_WORDS: Final = frozenset({"GEEKAI", "DIR", "DIRS", "MAX", "IN"})
+
+
+def _check_text(value: str) -> None:
+    """Refuse what no setting can be: text that is not UTF-8, and what a host left unreplaced."""
+    if not value.isprintable() and any("\ud800" <= ch <= "\udfff" for ch in value):
+        msg = "is not valid UTF-8; set it again"
+        raise ValueError(msg)
+    if "\0" in value:
+        msg = "must not contain a NUL character"
+        raise ValueError(msg)
+    if _UNREPLACED.search(value):
+        msg = (
+            "refers to another variable, and the program that starts this server has not replaced"
+            " it; write the value itself"
+        )
+        raise ValueError(msg)
+
+
+_UNREPLACED: Final = re.compile(
+    r"\$\{[^}]*\}|\$\(|\{\{|^\$[A-Za-z_]|^%\w+%|\{(env|input|secret)s?:", re.ASCII
+)
+"""The ways in which hosts and shells write a reference: ${X}, $X, %X%, {env:X}, {{X}}."""
+
 
 def _parse_key(value: str) -> SecretStr:
+    if _PLACEHOLDER.fullmatch(value) or any(word in value for word in _PLACEHOLDER_WORDS):
+        msg = (
+            "is a placeholder and not a key; copy a key from GeekAI's console, or remove the"
+            " variable to use the sandbox"
+        )
+        raise ValueError(msg)
     if not value.isascii() or not value.isprintable() or " " in value:
         msg = "must be printable ASCII without spaces; copy the key again from GeekAI's console"
         raise ValueError(msg)
     return SecretStr(value)
+
+
+_PLACEHOLDER: Final = re.compile(
+    r"(sk-?)?<.*>|\[.*\]|(sk-)?(x|[*.…])[x*.…_\- ]+|(sk-)?[*.…]|sk-?"
+    r"|((sk|put|paste|insert|enter|add|use|with|replace)[-_ ]*)*your([-_ ].*|\w*(key|token)\w*)"
+    r"|(insert|paste|enter)[-_ ].*(key|here)"
+    r"|(geekai[-_ ]?)?(api|secret)[-_ ]?(key|token)([-_ ]?here)?|key[-_ ]?here"
+    r"|(change|replace)[-_ ]?(me|this|it)|placeholder|todo|null|none|undefined",
+    re.IGNORECASE,
+)
+"""What guides and templates write in the place of a key."""
+_PLACEHOLDER_WORDS: Final = ("你的", "您的", "填写", "填入", "替换")
 
 
 def _parse_base_url(value: str) -> str:
@@ -182,14 +271,23 @@ def is_loopback(host: str) -> bool:
 def _parse_folder(value: str) -> Path:
     try:
         path = Path(value).expanduser()
-        taken = path.exists() and not path.is_dir()
-    except (OSError, RuntimeError) as exc:  # RuntimeError: ~user does not exist
-        msg = "cannot be used; give a folder that this user may read and write"
-        raise ValueError(msg) from exc
+        homeless = value.startswith("~") and os.environ.get("HOME") == ""  # ~/a would become /a
+    except RuntimeError:  # of ~ or ~user
+        path, homeless = Path(), True
+    if homeless:
+        msg = "begins with ~, and that home directory is not known; give an absolute path"
+        raise ValueError(msg)
     if not path.is_absolute():
         msg = "must be an absolute path: a host may start the server from any folder"
         raise ValueError(msg)
-    if taken:
+    try:
+        is_folder = stat.S_ISDIR(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return path  # it may be created; what is in its way is said when it is tried
+    except OSError as exc:
+        msg = f"cannot be used: {describe_os_error(exc)}; give another folder"
+        raise ValueError(msg) from exc
+    if not is_folder:
         msg = "must be a folder, but is a file"
         raise ValueError(msg)
     return path
@@ -233,3 +331,12 @@ def _default_output_dir() -> Path:
 
 def _default_state_dir() -> Path:
     return platformdirs.user_state_path("geekai-video-mcp", appauthor=False)
+
+
+def _check_default(folder: Path) -> Path:
+    """*folder*, unless it is relative: without a home the system's answer is a folder named ~."""
+    if not folder.is_absolute():
+        msg = "relative"
+        raise ValueError(msg)
+    _check_text(str(folder))
+    return folder

@@ -21,6 +21,7 @@ below, word for word; an error of a read, or of work on this machine alone, cont
 Text from outside enters a message only through `quote`, which marks it as data.
 """
 
+import errno
 import re
 import unicodedata
 from collections.abc import Generator, Mapping
@@ -150,6 +151,7 @@ class StorageUnavailable(GeekAIVideoError):
             remedy = f"{first}, then {then}."
         super().__init__(as_sentence(problem[0].upper() + problem[1:]), money=money, remedy=remedy)
         self.reason = reason
+        self.code = "storage_unavailable"
 
 
 class LedgerTooNew(GeekAIVideoError):
@@ -177,8 +179,9 @@ class ServiceUnavailable(GeekAIVideoError):
         code: str = "unavailable",
         retry_after_seconds: float | None = None,
         money: Money | None = None,
+        remedy: str = "The same call may work later.",
     ) -> None:
-        super().__init__(as_sentence(reason), money=money, remedy="The same call may work later.")
+        super().__init__(as_sentence(reason), money=money, remedy=remedy)
         self.reason = reason
         self.code = code
         self.retry_after_seconds = retry_after_seconds
@@ -255,6 +258,22 @@ def nothing_charged() -> Generator[None]:
     ) as exc:
         exc.money = exc.money or NOT_CHARGED
         raise
+
+
+def describe_os_error(exc: OSError) -> str:
+    """Why the operating system refused a file or folder, in words that follow a colon."""
+    words = _OS_ERRORS.get(exc.errno or 0)
+    return words or exc.strerror or type(exc).__name__
+
+
+def first_own_error(exc: BaseException) -> GeekAIVideoError | None:
+    """The error of this package that *exc* is, or the first that its groups hold."""
+    if isinstance(exc, GeekAIVideoError):
+        return exc
+    if not isinstance(exc, BaseExceptionGroup):
+        return None
+    group = cast("BaseExceptionGroup[BaseException]", exc)
+    return next(filter(None, map(first_own_error, group.exceptions)), None)
 
 
 def quote(text: str, *, limit: int = QUOTE_LIMIT) -> str:
@@ -337,3 +356,20 @@ _INVISIBLE: Final = dict.fromkeys(
 letters, and able to hide a text."""
 _PLAIN_ID: Final = re.compile(r"[\w.:/@+-]{1,64}", re.ASCII)
 _HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+_OS_ERRORS: Final = {
+    errno.EACCES: "this user has no permission",
+    errno.EPERM: "this user has no permission",
+    errno.EROFS: "its file system is read-only",
+    errno.ENOSPC: "its disk is full",
+    getattr(errno, "EDQUOT", -1): "this user's disk quota is used up",  # not on every system
+    errno.EFBIG: "the file size limit of this process is reached",
+    errno.ENOENT: "it does not exist",
+    errno.ENOTDIR: "a part of its path is a file and not a folder",
+    errno.EEXIST: "a file is in its place",
+    errno.EISDIR: "a folder is in its place",
+    errno.ELOOP: "its path is a loop of symbolic links",
+    errno.ENAMETOOLONG: "its path is too long",
+    errno.EIO: "its disk reports an input/output error",
+}
+"""Reasons in words; other errors are described by the operating system's own text."""

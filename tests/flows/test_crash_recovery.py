@@ -278,16 +278,17 @@ async def test_a_connection_that_cannot_be_prepared_costs_nothing(
     assert structured(refused)["error"] == {
         "code": "unreachable",
         "message": "No connection can be prepared (No such file or directory); the operator"
-        " checks the proxy and certificate variables (ALL_PROXY, HTTPS_PROXY, SSL_CERT_FILE)."
+        " checks the proxy and certificate variables (ALL_PROXY, HTTPS_PROXY, NO_PROXY,"
+        " SSL_CERT_FILE)."
         " Nothing was charged. The same call may work later.",
     }
 
 
 async def test_a_full_output_folder_is_reported_and_retried(world: World) -> None:
-    world.output.parent.mkdir(parents=True, exist_ok=True)
-    world.output.touch()
     async with world.client() as client:
         started = structured(await call(client, "generate_video", prompt="a fox"))
+        world.output.rmdir()
+        world.output.touch()
         waiting = await call(client, "get_video_task", task_id=started["task_id"], wait_seconds=45)
         world.output.unlink()
         await anyio.sleep(120)

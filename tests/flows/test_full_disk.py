@@ -57,14 +57,15 @@ def _written(descriptor: int, size: int) -> bool:
 @pytest.mark.usefixtures("virtual_time")
 @pytest.mark.parametrize("restarted", [False, True])
 async def test_an_answer_that_finds_the_disk_full_is_replayed_when_there_is_room(
-    small_disk: Path, *, restarted: bool
+    small_disk: Path, tmp_path: Path, *, restarted: bool
 ) -> None:
     filler = small_disk / "filler"
 
     async def fill_it(_: httpx.Request) -> None:
         fill(filler)
 
-    full_world = World(small_disk, service=ScriptedGeekAI(clock=now, on_create=fill_it))
+    service = ScriptedGeekAI(clock=now, on_create=fill_it)
+    full_world = World(small_disk, service=service, other_disk=tmp_path)
     async with full_world.client() as client:
         lost = await call(client, "generate_video", prompt="a fox")
         await anyio.sleep(0 if restarted else 30)

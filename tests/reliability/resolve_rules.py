@@ -84,6 +84,7 @@ class ResolveRules(BaseRules):
                 limits=limits,
                 connect=connect,
                 clock=lambda: self.at,
+                check_folders=lambda: None,
             )
         )
 

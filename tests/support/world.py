@@ -66,6 +66,8 @@ class World:
     """Stands for the service and key; a ledger may hold tasks of several."""
     confirm_above: float | None = None
     """CNY above which the user's approval is required; None: never."""
+    other_disk: Path | None = None
+    """Where the output folder is, if it is not on the disk of the state folder."""
     clock_is_ahead: float = 0.0
     """Seconds that this machine's clock is wrong by; a test sets it while servers run."""
 
@@ -75,7 +77,7 @@ class World:
 
     @property
     def output(self) -> Path:
-        return self.folder / "videos"
+        return (self.other_disk or self.folder) / "videos"
 
     @property
     def pictures(self) -> Path:

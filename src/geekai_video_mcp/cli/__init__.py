@@ -8,6 +8,7 @@ stdout. Imports are inside the commands, because a host waits for the response t
 
 import argparse
 import gc
+import logging
 import os
 import signal
 import sys
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from geekai_sandbox.app import Sandbox
     from geekai_video_mcp.app import App, AppFactory
     from geekai_video_mcp.config import Settings
-    from geekai_video_mcp.errors import GeekAIVideoError
 
 NOT_USABLE: Final = 2
 """Exit status for an invalid command line or environment, the same as argparse's."""
@@ -43,20 +43,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parse_arguments(list(sys.argv[1:] if argv is None else argv))
     # Imports create many objects and no garbage: collections would cost a tenth of the start-up.
     gc.disable()
-    from geekai_video_mcp.errors import GeekAIVideoError
+    from geekai_video_mcp.errors import GeekAIVideoError, first_own_error
 
     try:
         return arguments.run(arguments)
     except KeyboardInterrupt:
         return INTERRUPTED
-    except GeekAIVideoError as exc:
-        _print_error(exc.message)
-        return NOT_USABLE
-    except BaseExceptionGroup as exc:  # the SDK wraps what is raised when a server starts
-        own_errors = exc.subgroup(GeekAIVideoError)
-        if own_errors is None:
+    except (GeekAIVideoError, BaseExceptionGroup) as exc:
+        # The SDK wraps what is raised when a server starts.
+        own_error = first_own_error(exc)
+        if own_error is None:
             raise
-        _print_error(_first_error(own_errors).message)
+        _print_error(own_error.message)
         return NOT_USABLE
 
 
@@ -165,12 +163,20 @@ def _run_token(arguments: argparse.Namespace) -> int:
 def _run_sandbox(arguments: argparse.Namespace) -> int:
     from geekai_sandbox.app import Sandbox
     from geekai_video_mcp.cli.http import origin_url
+    from geekai_video_mcp.errors import ConfigError, describe_os_error
     from geekai_video_mcp.server.http import bind_loopback, serve_http
 
     folder = arguments.folder or _load_settings().state_dir / "sandbox"
+    try:
+        folder = folder.expanduser().resolve()
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except (OSError, RuntimeError) as exc:  # RuntimeError: of ~ without a home, or a loop of links
+        reason = describe_os_error(exc) if isinstance(exc, OSError) else "it cannot be resolved"
+        name = "--folder" if arguments.folder else "GEEKAI_STATE_DIR"
+        raise ConfigError({name: f"cannot hold the sandbox's tasks: {reason}"}) from exc
     listener = bind_loopback(arguments.host, arguments.port)
     base_url = f"{origin_url(listener)}/api/v1"
-    sandbox = Sandbox(folder.expanduser().resolve(), base_url=base_url)
+    sandbox = Sandbox(folder, base_url=base_url)
     _resume_gc()
     _print_error(f"Sandbox at {base_url} (press Ctrl-C to stop)")
     serve_http(_with_lifespan(sandbox), listener)
@@ -204,6 +210,8 @@ def _load_settings() -> "Settings":
 
     settings = Settings.from_env(os.environ)
     configure_logging(settings.log_level)
+    for warning in settings.warnings:
+        logging.getLogger(__name__).warning("%s", warning)
     return settings
 
 
@@ -245,12 +253,6 @@ class _GracefulShutdown:
         with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
             async for self._signal in signals:
                 serving.cancel()
-
-
-def _first_error(group: "BaseExceptionGroup[GeekAIVideoError]") -> "GeekAIVideoError":
-    """The first error in a group, which may contain groups."""
-    inner = group.exceptions[0]
-    return _first_error(inner) if isinstance(inner, BaseExceptionGroup) else inner
 
 
 def _print_error(line: str) -> None:

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Final, Protocol
 
 import anyio
+import anyio.to_thread
 
 from geekai_video_mcp.domain import polling
 from geekai_video_mcp.domain.admission import Limits
@@ -16,6 +17,7 @@ from geekai_video_mcp.errors import (
     ServiceUnavailable,
     StorageUnavailable,
     TaskNotFound,
+    nothing_charged,
 )
 from geekai_video_mcp.ledger import Ledger, ProcessRegistry
 from geekai_video_mcp.provider.wire import ModelsPage
@@ -81,6 +83,8 @@ class EngineContext:
     connect: Callable[[], Awaitable[Connections]]
     clock: Callable[[], float]
     """Unix seconds, UTC."""
+    check_folders: Callable[[], None]
+    """Raises `StorageUnavailable` if a result could not be saved or tracked now; blocks."""
     signals: ChangeSignals = field(default_factory=ChangeSignals)
     stalls: dict[str, Callable[[Task], Task]] = field(
         default_factory=dict[str, Callable[[Task], Task]]
@@ -93,18 +97,21 @@ class EngineContext:
         """The provider client and the downloader, made on first use because they are heavy.
 
         Raises:
-            ServiceUnavailable: they cannot be made, as with a bad SSL_CERT_FILE or proxy.
+            ServiceUnavailable: they cannot be made, as with a bad SSL_CERT_FILE or proxy; it
+                names the variable, if `connect` has found it.
         """
         async with self._connect_lock:
             if self._connections is None:
                 try:
                     self._connections = await self.connect()
+                except ServiceUnavailable:
+                    raise
                 except Exception as exc:
-                    # Of any class: a certificate file, a proxy's address or a SOCKS package.
                     kind = getattr(exc, "strerror", None) or type(exc).__name__
                     reason = (
                         f"No connection can be prepared ({kind}); the operator checks the proxy"
-                        " and certificate variables (ALL_PROXY, HTTPS_PROXY, SSL_CERT_FILE)"
+                        " and certificate variables (ALL_PROXY, HTTPS_PROXY, NO_PROXY,"
+                        " SSL_CERT_FILE)"
                     )
                     raise ServiceUnavailable(reason, code="unreachable") from exc
             return self._connections
@@ -130,6 +137,15 @@ class EngineContext:
         task = await self.ledger.find(task_id)
         stall = self.stalls.get(task.id) if task is not None else None
         return stall(task) if task is not None and stall is not None else task
+
+    async def require_folders(self) -> None:
+        """Refuse a request before it is paid if its result could not be saved or tracked.
+
+        Raises:
+            StorageUnavailable: it names the folder; nothing was charged.
+        """
+        with nothing_charged():
+            await anyio.to_thread.run_sync(self.check_folders)
 
     async def record_outcome(self, task_id: str, observation: Observation) -> Task:
         """Call `Ledger.record_outcome`, and notify those who wait for the task."""

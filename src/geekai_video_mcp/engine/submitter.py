@@ -11,12 +11,11 @@ from collections import Counter
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any, Final
 
 import anyio
 
-from geekai_video_mcp.domain.admission import admit
+from geekai_video_mcp.domain.admission import ExistingTasks, admit
 from geekai_video_mcp.domain.lifecycle import Observation, Task, advance, with_typical_duration
 from geekai_video_mcp.domain.polling import typical_duration
 from geekai_video_mcp.domain.retries import INTENT_TTL, retry_delay
@@ -51,6 +50,7 @@ SubmissionFailure = (
     | NotAuthorised
     | WrongService
     | ServiceUnavailable
+    | StorageUnavailable
     | SubmissionUnknown
     | LedgerTooNew
 )
@@ -99,13 +99,20 @@ class Submitter:
                 with nothing_charged():
                     samples = await ledger.duration_history(task.account, str(task.duration_key))
                 task = with_typical_duration(task, typical_duration(samples))
-                decide = partial(admit, task, limits=limits, at=task.created_at)
+                unusable = await self._find_unusable_folder()
+
+                def decide(existing: ExistingTasks) -> Task:
+                    admitted = admit(task, existing, limits=limits, at=task.created_at)
+                    if admitted is task and unusable is not None:
+                        raise unusable  # not for a duplicate, which costs nothing
+                    return admitted
+
                 admitted = await ledger.admit(task, body=pending.body, admit=decide)
                 if admitted is not task:
                     pending.duplicate_of = admitted
                     return
                 pending.recorded.set()
-                await self.send(task)
+                await self._send_until_settled(task, folders_checked=True)
         except (StorageUnavailable, LedgerTooNew, RequestRefused, CapReached) as exc:
             pending.finish(exc)
         finally:
@@ -118,14 +125,26 @@ class Submitter:
             StorageUnavailable: the outcome could not be recorded.
         """
         with self._marked_active(task.id):
-            await self._send_until_settled(task)
+            await self._send_until_settled(task, folders_checked=False)
 
-    async def _send_until_settled(self, task: Task) -> None:
+    async def _find_unusable_folder(self) -> StorageUnavailable | None:
+        try:
+            await self._context.require_folders()
+        except StorageUnavailable as exc:
+            return exc
+        return None
+
+    async def _send_until_settled(self, task: Task, *, folders_checked: bool) -> None:
         attempts = {True: 0, False: 0}
         while True:
             claimed: Task | None = None
             try:
                 await self._wait_until_allowed(task)
+                unusable = None if folders_checked else await self._find_unusable_folder()
+                if unusable is not None:
+                    await self._record_failure(task, Status.REJECTED, unusable)
+                    return None
+                folders_checked = False
                 with self._shielded():
                     with self._retry_while_unsent(task):
                         body = dict(await self._context.ledger.request_body(task))

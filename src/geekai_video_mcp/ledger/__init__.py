@@ -7,8 +7,8 @@ caller cannot leave half a change behind. SQL stays in `schema` and `sqlite`; th
 and the rules of when money may be spent may not enter, and are passed in as functions.
 """
 
+import logging
 from collections.abc import Callable, Collection, Mapping
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -20,14 +20,17 @@ from geekai_video_mcp.domain.admission import ExistingTasks
 from geekai_video_mcp.domain.lifecycle import Observation, Task, advance
 from geekai_video_mcp.domain.polling import Budget, DurationSample
 from geekai_video_mcp.domain.statuses import Status
-from geekai_video_mcp.errors import StorageUnavailable
-from geekai_video_mcp.ledger import filesystem
+from geekai_video_mcp.errors import StorageUnavailable, quote
+from geekai_video_mcp.ledger import database_file, filesystem
 from geekai_video_mcp.ledger.journal import Journal
 from geekai_video_mcp.ledger.processes import ProcessRegistry
+from geekai_video_mcp.ledger.row_checks import UnreadableRow
 from geekai_video_mcp.ledger.schema import Event, EventNotice
 from geekai_video_mcp.ledger.sqlite import Store, path_in
 
 __all__ = ["Admission", "Change", "Event", "EventNotice", "Ledger", "ProcessRegistry"]
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Change = Callable[[Task], Task]
@@ -53,15 +56,20 @@ class Ledger:
         """
 
         def open_files() -> Self:
+            store = Store(state_dir)
             filesystem.warn_if_remote(state_dir)
-            return cls(Store(state_dir), Journal(state_dir))
+            return cls(store, Journal(state_dir))
 
         return await anyio.to_thread.run_sync(open_files)
 
     @staticmethod
     def exists(state_dir: Path) -> bool:
-        """Whether there is a ledger; `open` would create one."""
-        return path_in(state_dir).exists()
+        """Whether there is a ledger; `open` would create one.
+
+        Raises:
+            StorageUnavailable: the folder cannot be looked into.
+        """
+        return database_file.exists(path_in(state_dir))
 
     async def close(self) -> None:
         """Close the file once the current transaction has ended, for a cancelled caller too."""
@@ -152,8 +160,19 @@ class Ledger:
             StorageUnavailable: the disk still refuses; the journal keeps them.
         """
         for entry in await self._run_in_worker(self._journal.pending):
-            with suppress(KeyError):  # the ledger file was replaced, and has no such task
+            try:
                 await self.change(entry.task_id, partial(advance, observation=entry.observation))
+            except KeyError:  # the ledger file was replaced
+                logger.warning(
+                    "the emergency journal has an outcome for task %s, which GeekAI calls %s, and"
+                    " the task database has no such task",
+                    quote(entry.task_id, limit=64),
+                    quote(str(entry.observation.provider_task_id)),
+                )
+            except StorageUnavailable as exc:
+                if isinstance(exc.__cause__, UnreadableRow):
+                    continue  # this row alone is damaged: the others must not wait for its repair
+                raise
             await self._run_in_worker(partial(self._journal.forget, entry))
 
     async def assign_provider_id(

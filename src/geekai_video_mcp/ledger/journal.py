@@ -9,9 +9,11 @@ only in the error message and in the log.
 An entry may be replayed twice: `lifecycle.advance` applies the same observation only once.
 """
 
+import errno
 import json
 import logging
 import os
+import stat
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -20,7 +22,9 @@ from typing import Any, BinaryIO, Final
 
 from geekai_video_mcp.domain.lifecycle import Observation
 from geekai_video_mcp.domain.statuses import Status
+from geekai_video_mcp.errors import describe_os_error, quote
 from geekai_video_mcp.file_locks import exclusive_lock
+from geekai_video_mcp.ledger.row_checks import check_types
 
 logger = logging.getLogger(__name__)
 
@@ -45,13 +49,16 @@ class Journal:
     def __init__(self, state_dir: Path) -> None:
         self._path = state_dir / "journal"
         try:
-            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
-            with self._open_locked() as file:
+            with self._open_locked(os.O_CREAT) as file:
                 if file.seek(0, os.SEEK_END) < JOURNAL_BYTES:
                     # Written, not extended by truncate: a hole in a file reserves no space.
                     _write_synced(file, bytes(JOURNAL_BYTES), 0)
         except OSError as exc:
-            logger.error("no room for the emergency journal: %s", exc.strerror)  # noqa: TRY400 - said in one line
+            logger.error(  # noqa: TRY400 - said in one line
+                "no room for the emergency journal %s: %s",
+                quote(str(self._path)),
+                describe_os_error(exc),
+            )
 
     def write(self, task_id: str, observation: Observation) -> bool:
         """Write *observation*, durable when this returns; False if this failed as well."""
@@ -70,29 +77,59 @@ class Journal:
                     return True
             logger.error("the emergency journal has no room for task %s", task_id)
         except OSError as exc:
-            logger.error("the emergency journal failed: %s", exc.strerror)  # noqa: TRY400 - said in one line
+            logger.error(  # noqa: TRY400 - said in one line
+                "the emergency journal %s failed, and the outcome of task %s is not in it: %s",
+                quote(str(self._path)),
+                task_id,
+                describe_os_error(exc),
+            )
         return False
 
     def pending(self) -> list[JournalEntry]:
         """The entries for the ledger, in the order of their slots; torn ones are left out."""
         try:
-            content = self._path.read_bytes()
+            with os.fdopen(_open_regular(self._path, 0), "rb") as file:
+                content = file.read(JOURNAL_BYTES)
         except OSError:
             return []
         entries = (_decode_entry(at, slot) for at, slot in _iterate_slots(content))
         return [entry for entry in entries if entry is not None]
 
     def forget(self, entry: JournalEntry) -> None:
-        """Free the slot of an entry that is in the ledger now."""
-        with self._open_locked() as file:
-            file.seek(entry.slot)
-            if _decode_entry(entry.slot, file.read(SLOT_BYTES)) == entry:
-                _write_synced(file, bytes(SLOT_BYTES), entry.slot)
+        """Free the slot of an entry that is in the ledger now; if that fails, it comes again."""
+        try:
+            with self._open_locked() as file:
+                file.seek(entry.slot)
+                if _decode_entry(entry.slot, file.read(SLOT_BYTES)) == entry:
+                    _write_synced(file, bytes(SLOT_BYTES), entry.slot)
+        except OSError as exc:
+            logger.warning(
+                "the emergency journal %s failed: %s",
+                quote(str(self._path)),
+                describe_os_error(exc),
+            )
 
     @contextmanager
-    def _open_locked(self) -> Generator[BinaryIO]:
-        with self._path.open("r+b", buffering=0) as file, exclusive_lock(file.fileno()):
+    def _open_locked(self, flags: int = 0) -> Generator[BinaryIO]:
+        descriptor = _open_regular(self._path, os.O_RDWR | flags)
+        with os.fdopen(descriptor, "r+b", buffering=0) as file, exclusive_lock(file.fileno()):
             yield file
+
+
+def _open_regular(path: Path, flags: int) -> int:
+    """A descriptor of the file at *path*; a pipe or a device would block, or never end.
+
+    Raises:
+        OSError: it cannot be opened, or is no regular file.
+    """
+    descriptor = os.open(path, flags | _SAFE_FLAGS, 0o600)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is not a regular file")
+    return descriptor
+
+
+_SAFE_FLAGS: Final[int] = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
 def _write_synced(file: BinaryIO, content: bytes, at: int) -> None:
@@ -126,6 +163,8 @@ def _decode_entry(slot: int, content: bytes) -> JournalEntry | None:
     try:
         members = json.loads(content.rstrip(b"\0"))
         task_id, status = members.pop("task_id"), Status(members.pop("status"))
-        return JournalEntry(slot, task_id, Observation(status=status, **members))
+        observation = Observation(status=status, **members)
+        check_types(observation)
+        return JournalEntry(slot, task_id, observation) if isinstance(task_id, str) else None
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None

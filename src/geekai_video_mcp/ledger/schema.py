@@ -6,12 +6,11 @@ of the few fields that were renamed since.
 """
 
 import json
-import sqlite3
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Final
 
-from geekai_video_mcp.domain.lifecycle import Media, Result, Task
+from geekai_video_mcp.domain.lifecycle import Media, Task
 from geekai_video_mcp.domain.polling import Budget, DurationSample
 from geekai_video_mcp.domain.retries import PASSING_OBSTACLES
 from geekai_video_mcp.domain.statuses import (
@@ -22,6 +21,12 @@ from geekai_video_mcp.domain.statuses import (
     UNFINISHED,
     FileStatus,
     Status,
+)
+from geekai_video_mcp.ledger.row_checks import (
+    check_text,
+    parse_object,
+    parse_result,
+    unreadable_row,
 )
 
 SCHEMA: Final = (
@@ -158,6 +163,7 @@ def _columns(record: type[Any]) -> dict[str, str]:
 
 _TASK_COLUMNS: Final = _columns(Task)
 _COLUMNS: Final = tuple(_TASK_COLUMNS.values())
+TASK_COLUMNS: Final = frozenset(_COLUMNS)
 _KEY: Final = "id"
 _ENUM_COLUMNS: Final = {"media": Media, "status": Status, "file_status": FileStatus}
 
@@ -313,38 +319,38 @@ def select_page(statuses: Collection[Status]) -> str:
 
 
 def to_event(row: Mapping[str, Any]) -> Event:
-    """The event of these columns."""
+    """The event of these columns.
+
+    Raises:
+        UnreadableRow: they are not what `event_fields` gives.
+    """
     values = {field.name: row[field.name] for field in fields(Event)}
-    values["status"], values["file_status"] = Status(row["status"]), FileStatus(row["file_status"])
+    with unreadable_row("an event of task", row["task_id"]):
+        check_text(values)
+        values["status"] = Status(row["status"])
+        values["file_status"] = FileStatus(row["file_status"])
     return Event(**values)
 
 
 def to_event_notice(row: Mapping[str, Any]) -> EventNotice:
-    """The event notice of these columns."""
-    return EventNotice(
-        number=row["number"],
-        task_id=row["task_id"],
-        first=bool(row["first"]),
-        file_status=FileStatus(row["file_status"]),
-    )
+    """The event notice of these columns.
+
+    Raises:
+        UnreadableRow: they are not what `event_fields` gives.
+    """
+    with unreadable_row("an event of task", row["task_id"]):
+        check_text(row)
+        return EventNotice(
+            number=row["number"],
+            task_id=row["task_id"],
+            first=bool(row["first"]),
+            file_status=FileStatus(row["file_status"]),
+        )
 
 
 def to_json(body: Mapping[str, Any]) -> str:
     """The body of a request as it is stored."""
     return json.dumps(dict(body), ensure_ascii=False)
-
-
-def from_body(task_id: str, content: str) -> dict[str, Any]:
-    """The body that `to_json` wrote for this task.
-
-    Raises:
-        sqlite3.DataError: it is not a JSON object.
-    """
-    try:
-        return dict(json.loads(content))
-    except (ValueError, TypeError, RecursionError) as exc:
-        msg = f"the request of task {task_id} cannot be read"
-        raise sqlite3.DataError(msg) from exc
 
 
 def to_row(task: Task) -> dict[str, Any]:
@@ -361,17 +367,25 @@ def from_row(row: Mapping[str, Any]) -> Task:
     """The task of these columns.
 
     Raises:
-        sqlite3.DataError: they are not what `to_row` writes.
+        UnreadableRow: they are not what `to_row` writes.
     """
     values = {name: row[column] for name, column in _TASK_COLUMNS.items()}
-    try:
-        values["request"] = json.loads(values["request"])
-        values["result"] = Result(**json.loads(values["result"])) if values["result"] else None
+    with unreadable_row("task", row["id"]):
+        check_text(values)
+        values["request"] = parse_object(values["request"])
+        values["result"] = parse_result(values["result"]) if values["result"] else None
         values |= {name: enum(values[name]) for name, enum in _ENUM_COLUMNS.items()}
-    except (ValueError, TypeError, RecursionError) as exc:
-        msg = f"task {row['id']} holds values that no version of this server writes"
-        raise sqlite3.DataError(msg) from exc
     return Task(**values)
+
+
+def from_json(task_id: str, content: str) -> dict[str, Any]:
+    """The body of a request as `to_json` stored it.
+
+    Raises:
+        UnreadableRow: it is not a JSON object.
+    """
+    with unreadable_row("the stored request of task", task_id):
+        return parse_object(content)
 
 
 def to_duration_sample(row: Mapping[str, Any]) -> DurationSample:

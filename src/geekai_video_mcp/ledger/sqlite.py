@@ -8,14 +8,14 @@ reading fails with SQLITE_BUSY at its first write, whatever the time-out.
 """
 
 import logging
-import os
 import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, TypeVar
 
 from geekai_video_mcp.domain.admission import DAY, ExistingTasks
 from geekai_video_mcp.domain.fingerprint import has_stripped_media
@@ -23,21 +23,19 @@ from geekai_video_mcp.domain.lifecycle import Task
 from geekai_video_mcp.domain.polling import HISTORY_LIMIT, Budget, DurationSample
 from geekai_video_mcp.domain.statuses import BODY_NEEDED, Status
 from geekai_video_mcp.errors import (
-    BUSY,
     DATABASE,
     InvalidDecision,
     LedgerTooNew,
     StorageUnavailable,
     nothing_charged,
+    quote,
 )
-from geekai_video_mcp.ledger import schema
+from geekai_video_mcp.ledger import connection, database_file, schema
+from geekai_video_mcp.ledger.database_file import Access, OpenedFile
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
-Access = Literal["opened", "read", "written"]
-"""What was being done to the file when it failed."""
-
 BUSY_TIMEOUT: Final = 30.0
 """Seconds to wait for another process's transaction; 32 at once needed 2.8 at most."""
 
@@ -60,18 +58,20 @@ class Store:
     def __init__(self, state_dir: Path) -> None:
         self._upgraded = False
         """Whether a newer version has upgraded the file since it was opened."""
-        with _translate_errors("opened"):
-            state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._folder = state_dir.resolve()
-            path = path_in(self._folder)
-            # Created here with its mode, or SQLite would create it with the umask's.
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-            self._db = sqlite3.connect(
-                path, isolation_level=None, timeout=BUSY_TIMEOUT, check_same_thread=False
+        self._unreadable_rows: set[str] = set()
+        """The messages about unreadable rows that were logged: sweeps read them again and again."""
+        self._moved: str | None = None
+        database_file.create_folder(state_dir)
+        self._path: Final = path_in(state_dir.resolve())
+        with self._translate_errors("opened"):
+            database_file.create_if_missing(
+                self._path, partial(connection.create, migrations=_MIGRATIONS)
             )
-            self._db.row_factory = sqlite3.Row
+            database_file.check_file(self._path)
+            self._db = connection.connect(self._path, timeout=BUSY_TIMEOUT)
             try:
-                self._migrate()
+                self._file = OpenedFile(self._path)
+                self._check_and_migrate()
             except BaseException:
                 self._db.close()
                 raise
@@ -83,7 +83,7 @@ class Store:
         with self._transaction():
             if self._insert_task(task):
                 return task
-            found = self._db.execute(schema.SELECT_HOLDER, schema.to_row(task)).fetchone()
+            found = self._select_one(schema.SELECT_HOLDER, schema.to_row(task))
             return schema.from_row(dict(found))
 
     def admit(
@@ -92,7 +92,7 @@ class Store:
         with self._transaction_before_sending():
             admitted = admit(self._existing_for(task))
             if admitted is task:
-                free = shutil.disk_usage(self._folder).free
+                free = shutil.disk_usage(self._path.parent).free
                 if free < MIN_FREE_BYTES:
                     # The response to a paid request has to be written as well.
                     raise StorageUnavailable(DATABASE, f"only {free:,} bytes are free on its disk")
@@ -103,17 +103,17 @@ class Store:
             return admitted
 
     def request_body(self, task: Task) -> Mapping[str, Any]:
-        with _translate_errors("read"):
-            found = self._db.execute(schema.GET_BODY, {"id": task.id}).fetchone()
-            return schema.from_body(task.id, found["content"]) if found else task.request
+        with self._reading():
+            found = self._select_one(schema.GET_BODY, {"id": task.id})
+            return schema.from_json(task.id, found["content"]) if found else task.request
 
     def existing_for(self, task: Task) -> ExistingTasks:
         with self._transaction(access="read"):  # as in `admit`: all of it from one moment
             return self._existing_for(task)
 
     def find(self, task_id: str) -> Task | None:
-        with _translate_errors("read"):
-            found = self._db.execute(schema.FIND, {"id": task_id}).fetchone()
+        with self._reading():
+            found = self._select_one(schema.FIND, {"id": task_id})
             return schema.from_row(dict(found)) if found else None
 
     def change(self, task_id: str, change: Callable[[Task], Task]) -> Task:
@@ -132,7 +132,7 @@ class Store:
         with self._transaction():
             before = self._get_task(task_id)
             params = {**schema.to_row(before), "provider_task_id": provider_task_id}
-            found = self._db.execute(schema.SELECT_HOLDER, params).fetchone()
+            found = self._select_one(schema.SELECT_HOLDER, params)
             holder = schema.from_row(dict(found)) if found else None
             return self._update_task(before, change(before, holder))
 
@@ -160,20 +160,20 @@ class Store:
             return successor
 
     def unfinished(self, account: str) -> list[Task]:
-        with _translate_errors("read"):
-            found = self._db.execute(schema.SELECT_UNFINISHED, {"service": account}).fetchall()
-        return list(_parse_rows(found))
+        with self._reading():
+            found = self._select(schema.SELECT_UNFINISHED, {"service": account})
+        return list(self._parse_rows(found))
 
     def linked(self, account: str, *, since: float) -> list[Task]:
         params = {"service": account, "since": since}
-        with _translate_errors("read"):
-            found = self._db.execute(schema.SELECT_LINKED, params).fetchall()
-        return list(_parse_rows(found))
+        with self._reading():
+            found = self._select(schema.SELECT_LINKED, params)
+        return list(self._parse_rows(found))
 
     def unfinished_of_other_accounts(self, account: str) -> list[Task]:
-        with _translate_errors("read"):
-            found = self._db.execute(schema.SELECT_OTHER_ACCOUNTS, {"service": account}).fetchall()
-        return list(_parse_rows(found))
+        with self._reading():
+            found = self._select(schema.SELECT_OTHER_ACCOUNTS, {"service": account})
+        return list(self._parse_rows(found))
 
     def _insert_task(self, task: Task) -> bool:
         """False if the ledger holds the task already, as one that was made elsewhere."""
@@ -184,44 +184,44 @@ class Store:
 
     def _existing_for(self, task: Task) -> ExistingTasks:
         params = {**schema.to_row(task), "since": task.created_at - DAY}
-        same_key = self._db.execute(schema.SELECT_SAME_KEY, params).fetchone()
-        same_fingerprint = self._db.execute(schema.SELECT_SAME_FINGERPRINT, params).fetchall()
+        same_key = self._select_one(schema.SELECT_SAME_KEY, params)
+        same_fingerprint = self._select(schema.SELECT_SAME_FINGERPRINT, params)
         return ExistingTasks(
             same_key=schema.from_row(dict(same_key)) if same_key else None,
             same_fingerprint=tuple(schema.from_row(dict(row)) for row in same_fingerprint),
-            **dict(self._db.execute(schema.COUNT_RESERVATIONS, params).fetchone()),
+            **dict(self._select_one(schema.COUNT_RESERVATIONS, params)),
         )
 
     def list_tasks(
         self, *, limit: int, statuses: Collection[Status], before: str | None
     ) -> list[Task]:
-        with _translate_errors("read"):
+        with self._reading():
             params = {"limit": limit, "before": before}
-            found = self._db.execute(schema.select_page(statuses), params).fetchall()
-        return list(_parse_rows(found))
+            found = self._select(schema.select_page(statuses), params)
+        return list(self._parse_rows(found))
 
     def find_by_prefix(self, prefix: str, *, limit: int) -> list[Task]:
-        with _translate_errors("read"):
+        with self._reading():
             params = {"start": prefix, "limit": limit}
-            found = self._db.execute(schema.SELECT_BY_PREFIX, params).fetchall()
-        return list(_parse_rows(found))
+            found = self._select(schema.SELECT_BY_PREFIX, params)
+        return list(self._parse_rows(found))
 
     def events(self, task_id: str) -> list[schema.Event]:
-        with _translate_errors("read"):
-            found = self._db.execute(schema.EVENTS, {"id": task_id}).fetchall()
-        return [schema.to_event(dict(row)) for row in found]
+        with self._reading():
+            found = self._select(schema.EVENTS, {"id": task_id})
+        return list(self._parse_rows(found, schema.to_event))
 
     def last_event_id(self) -> int:
-        with _translate_errors("read"):
-            return int(self._db.execute(schema.SELECT_LAST_EVENT_ID).fetchone()["number"])
+        with self._reading():
+            return int(self._select_one(schema.SELECT_LAST_EVENT_ID)["number"])
 
     def events_after(self, after: int) -> list[schema.EventNotice]:
-        with _translate_errors("read"):
-            found = self._db.execute(schema.SELECT_EVENTS_AFTER, {"after": after}).fetchall()
-        return [schema.to_event_notice(dict(row)) for row in found]
+        with self._reading():
+            found = self._select(schema.SELECT_EVENTS_AFTER, {"after": after})
+        return list(self._parse_rows(found, schema.to_event_notice))
 
     def _get_task(self, task_id: str) -> Task:
-        found = self._db.execute(schema.GET, {"id": task_id}).fetchone()
+        found = self._select_one(schema.GET, {"id": task_id})
         if found is None:
             raise KeyError(task_id)
         return schema.from_row(dict(found))
@@ -237,13 +237,13 @@ class Store:
 
     def duration_history(self, account: str, duration_key: str) -> list[DurationSample]:
         params = {"service": account, "kind": duration_key, "newest": HISTORY_LIMIT}
-        with _translate_errors("read"):
-            found = self._db.execute(schema.HISTORY, params).fetchall()
+        with self._reading():
+            found = self._select(schema.HISTORY, params)
         return [schema.to_duration_sample(dict(row)) for row in found]
 
     def update_budget(self, account: str, change: Callable[[Budget], tuple[Budget, T]]) -> T:
         with self._transaction():
-            found = self._db.execute(schema.BUDGET, {"service": account}).fetchone()
+            found = self._select_one(schema.BUDGET, {"service": account})
             before = schema.to_budget(dict(found)) if found else Budget(account=account)
             after, answer = change(before)
             if after != before:
@@ -253,22 +253,17 @@ class Store:
     def _insert_event(self, task: Task, *, at: float) -> None:
         self._db.execute(schema.INSERT_EVENT, {"at": at, **schema.event_fields(task)})
 
-    def _migrate(self) -> None:
-        self._db.execute("PRAGMA journal_mode=TRUNCATE")
-        self._db.execute("PRAGMA synchronous=FULL")
-        # macOS: fsync alone leaves the data in the drive's cache. No effect elsewhere.
-        self._db.execute("PRAGMA fullfsync=ON")
+    def _check_and_migrate(self) -> None:
         with self._transaction(access="opened"):
-            version = self._schema_version()
+            if not connection.is_ours(self._db):
+                reason = "it is a database of another program, or has lost its tables"
+                raise database_file.unusable(self._path, reason)
+            version = connection.schema_version(self._db)
             if version > len(_MIGRATIONS):
                 raise LedgerTooNew("created")
-            for number, script in enumerate(_MIGRATIONS[version:], start=version + 1):
-                for statement in script:
-                    self._db.execute(statement)
-                self._db.execute(f"PRAGMA user_version={number}")
-
-    def _schema_version(self) -> int:
-        return int(self._db.execute("PRAGMA user_version").fetchone()[0])
+            connection.migrate(self._db, _MIGRATIONS, version)
+            if not connection.is_complete(self._db):
+                raise database_file.unusable(self._path, "it has lost a table or a column")
 
     def _warn_of_upgrade(self) -> None:
         if not self._upgraded:
@@ -286,7 +281,7 @@ class Store:
         was running: its rules for money may be stricter, and this program would break them.
         """
         with nothing_charged(), self._transaction():
-            if self._schema_version() > len(_MIGRATIONS):
+            if connection.schema_version(self._db) > len(_MIGRATIONS):
                 raise LedgerTooNew("upgraded")
             yield
 
@@ -299,10 +294,12 @@ class Store:
         that was being sent is recorded at once, where every server finds it. If this program
         cannot read the row, the outcome goes to the journal, for the newer server.
         """
-        with _translate_errors(access):
+        with self._translate_errors(access):
+            if access != "opened":
+                self._require_in_place(access)
             self._db.execute("BEGIN IMMEDIATE")
             try:
-                if access != "opened" and self._schema_version() > len(_MIGRATIONS):
+                if access != "opened" and connection.schema_version(self._db) > len(_MIGRATIONS):
                     self._warn_of_upgrade()
                 yield
                 self._db.execute("COMMIT")
@@ -313,21 +310,66 @@ class Store:
                     self._db.execute("ROLLBACK")
                 raise
 
+    @contextmanager
+    def _reading(self) -> Generator[None]:
+        """One statement that reads, outside a transaction."""
+        with self._translate_errors("read"):
+            self._require_in_place("read")
+            yield
 
-def _parse_rows(found: list[sqlite3.Row]) -> Generator[Task]:
-    """The tasks of these rows, without those that cannot be read, which are logged."""
-    for row in found:
+    def _require_in_place(self, access: Access) -> None:
+        """Refuse every use of a file whose name is gone: its rows would be lost with it.
+
+        Raises:
+            StorageUnavailable: it says what happened; the log says it once, and when it is back.
+        """
+        moved = self._file.moved()
+        if moved is None:
+            if self._moved is not None:
+                logger.warning("the task database is back: %s", quote(str(self._path)))
+            self._moved = None
+            return
+        error = self._file.moved_error(moved, access)
+        if moved != self._moved:
+            self._moved = moved
+            logger.error(
+                "%s Until then no request is sent, and outcomes are recorded nowhere: the"
+                " emergency journal is in the same folder.",
+                error.message,
+            )
+        raise error
+
+    def _select(self, statement: str, params: Mapping[str, Any] | None = None) -> list[sqlite3.Row]:
         try:
-            yield schema.from_row(dict(row))
-        except sqlite3.DataError as exc:
-            logger.error("%s", exc)  # noqa: TRY400 - a traceback could print the row
+            return self._db.execute(statement, params or {}).fetchall()
+        except sqlite3.OperationalError as exc:
+            if not connection.decode_any_text(self._db, exc):
+                raise
+            return self._db.execute(statement, params or {}).fetchall()
 
+    def _select_one(self, statement: str, params: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401 - as fetchone
+        return next(iter(self._select(statement, params)), None)
 
-@contextmanager
-def _translate_errors(access: Access) -> Generator[None]:
-    try:
-        yield
-    except (sqlite3.Error, OSError) as exc:
-        # The low byte is the primary code: SQLITE_BUSY has several extended ones.
-        busy = getattr(exc, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
-        raise StorageUnavailable(DATABASE, BUSY if busy else str(exc), access=access) from exc
+    def _parse_rows(
+        self, found: list[sqlite3.Row], parse: Callable[[Mapping[str, Any]], T] = schema.from_row
+    ) -> Generator[T]:
+        """These rows, without those that cannot be read, each of which is logged once."""
+        for row in found:
+            try:
+                yield parse(dict(row))
+            except sqlite3.DataError as exc:
+                if str(exc) not in self._unreadable_rows:
+                    self._unreadable_rows.add(str(exc))
+                    logger.error("%s", exc)  # noqa: TRY400 - a traceback could print the row
+
+    @contextmanager
+    def _translate_errors(self, access: Access) -> Generator[None]:
+        try:
+            yield
+        except sqlite3.Error as exc:
+            if getattr(exc, "sqlite_errorcode", 0) == sqlite3.SQLITE_READONLY_DBMOVED:
+                moved = self._file.moved() or "it was moved"
+                raise self._file.moved_error(moved, access) from exc
+            raise connection.describe_error(exc, self._path, access) from exc
+        except OSError as exc:
+            raise database_file.folder_error(self._path.parent, exc, access=access) from exc

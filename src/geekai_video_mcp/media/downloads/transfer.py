@@ -22,11 +22,10 @@ from geekai_video_mcp.errors import DownloadFailed
 from geekai_video_mcp.media.downloads import formats
 from geekai_video_mcp.media.downloads.links import SafeHttpClient
 from geekai_video_mcp.media.downloads.partial import Part, Source
+from geekai_video_mcp.media.output_folder import RESERVED_BYTES
 
 SIZE_LIMIT: Final = 4 * 1024**3
 """Bytes of one video: 30 s of 4K at ten times the highest bit rate observed."""
-RESERVED_BYTES: Final = 256 * 1024**2
-"""Bytes that a download leaves free on its disk, for the ledger and everything else."""
 STALL_WINDOW: Final = 60.0
 """Seconds in which `MIN_BYTES_PER_WINDOW`, or all that is left, must arrive."""
 MIN_BYTES_PER_WINDOW: Final = 240 * 1024

@@ -7,11 +7,11 @@ import sys
 from typing import Final, cast
 
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from geekai_video_mcp.config import is_loopback
-from geekai_video_mcp.errors import ConfigError
+from geekai_video_mcp.errors import ConfigError, GeekAIVideoError, first_own_error
 
 logger = logging.getLogger(__name__)
 
@@ -63,8 +63,46 @@ def bind_loopback(host: str, port: int) -> socket.socket:
 
 
 def serve_http(app: ASGIApp, listener: socket.socket) -> None:
-    """Serve *app* until a signal ends the process."""
-    uvicorn.Server(server_config(app)).run(sockets=[listener])
+    """Serve *app* until a signal ends the process.
+
+    Raises:
+        GeekAIVideoError: the application could not start.
+    """
+    guarded = _StartupErrors(app)
+    try:
+        uvicorn.Server(server_config(guarded)).run(sockets=[listener])
+    except SystemExit:  # uvicorn's exit if the application cannot start
+        if guarded.error is None:
+            raise
+        raise guarded.error from None
+
+
+class _StartupErrors:
+    """An application whose own errors at start are kept, and not logged with traces."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self.error: GeekAIVideoError | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            await self._app(scope, receive, send)
+            return
+        failures: list[Message] = []
+
+        async def hold_failure(message: Message) -> None:
+            if message["type"] == "lifespan.startup.failed":
+                failures.append(message)
+            else:
+                await send(message)
+
+        try:
+            await self._app(scope, receive, hold_failure)
+        except BaseException as exc:
+            self.error = first_own_error(exc) if failures else None
+            for message in failures:
+                await send({**message, "message": ""} if self.error else message)
+            raise
 
 
 def server_config(app: ASGIApp) -> uvicorn.Config:

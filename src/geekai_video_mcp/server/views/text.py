@@ -140,6 +140,7 @@ _UNRELATED_TO_REQUEST: Final = frozenset(
         "unreachable",
         "unavailable",
         "ledger_too_new",
+        "storage_unavailable",
     }
 )
 """Error codes of refusals that any other request would have met as well."""

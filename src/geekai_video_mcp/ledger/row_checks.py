@@ -1,0 +1,78 @@
+"""What a stored row or journal entry may hold: a damaged file may hold anything.
+
+A value that this package does not write makes one row unreadable, with the id of its task, and
+never a whole list.
+"""
+
+import json
+import math
+import sqlite3
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import fields
+from typing import Any, Final, cast
+
+from geekai_video_mcp.domain.lifecycle import Observation, Result
+from geekai_video_mcp.errors import quote
+
+
+class UnreadableRow(sqlite3.DataError):
+    """A row holds what no version of this server writes. The message names its task."""
+
+    def __init__(self, kind: str, task_id: object) -> None:
+        shown = quote(str(task_id), limit=64).strip('"')
+        super().__init__(f"{kind} {shown} holds values that no version of this server writes")
+
+
+@contextmanager
+def unreadable_row(kind: str, task_id: object) -> Generator[None]:
+    """Raise `UnreadableRow` for whatever parsing raises inside."""
+    try:
+        yield
+    except (ValueError, TypeError, RecursionError) as exc:
+        raise UnreadableRow(kind, task_id) from exc
+
+
+def parse_object(content: str) -> dict[str, Any]:
+    """The members of a JSON object."""
+    value = json.loads(content)
+    if not isinstance(value, dict):
+        msg = "not a JSON object"
+        raise TypeError(msg)
+    return cast("dict[str, Any]", value)
+
+
+def parse_result(content: str) -> Result:
+    """The result that is stored as JSON."""
+    result = Result(**parse_object(content))
+    check_types(result)
+    return result
+
+
+def check_types(record: Result | Observation) -> None:
+    """Refuse texts and numbers of another type: a damaged file may hold anything.
+
+    Raises:
+        TypeError: a field does not have its declared type.
+    """
+    for each in fields(record):
+        value, types = getattr(record, each.name), _CHECKED_TYPES.get(str(each.type))
+        number = isinstance(value, float | int) and not isinstance(value, bool)
+        if types and (not isinstance(value, types) or (number and not math.isfinite(value))):
+            msg = f"{each.name} is not {each.type}"
+            raise TypeError(msg)
+
+
+_CHECKED_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
+    "str | None": (str, type(None)),
+    "int | None": (int, type(None)),
+    "float | None": (float, int, type(None)),
+    "<class 'float'>": (float, int),
+}
+
+
+def check_text(values: Mapping[str, object]) -> None:
+    """Refuse text that is not UTF-8; the connection has decoded it with surrogates."""
+    for value in values.values():
+        if isinstance(value, str) and not value.isascii():
+            value.encode()  # UnicodeEncodeError is a ValueError
