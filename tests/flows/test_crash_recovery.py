@@ -296,7 +296,7 @@ async def test_a_full_output_folder_is_reported_and_retried(world: World) -> Non
 
     assert not waiting.is_error
     assert structured(waiting)["task_status"] == "succeed"
-    assert "not on disk yet" in text(waiting)
+    assert "this server cannot fetch it" in text(waiting)
     assert "could not be written" in text(waiting)
     assert "Do not generate it again" in text(waiting)
     assert "charged" not in text(waiting)

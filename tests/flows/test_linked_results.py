@@ -153,6 +153,7 @@ async def test_an_output_folder_that_cannot_be_written_is_named(world: World) ->
 async def test_an_output_folder_that_is_a_file_is_named_and_the_link_given(world: World) -> None:
     async with world.client() as client:
         task_id = structured(await call(client, "generate_video", prompt="a fox"))["task_id"]
+        world.output.rmdir()
         world.output.write_text("in the way", encoding="utf-8")
         await anyio.sleep(1 * MINUTES)
         result = await call(client, "get_video_task", task_id=task_id)
