@@ -12,6 +12,7 @@ Faults of the next connections, before a prompt can be read, arrive on stdin:
 
 import argparse
 import asyncio
+import functools
 import hashlib
 import json
 import os
@@ -26,8 +27,9 @@ from typing import Any, Final
 from uuid import UUID
 
 from reliability.fault_rules import ON_ACCEPT, ConnectionEnded, Request, apply_fault, to_json
+from support.clips import make_clip
+from support.fake_geekai import box
 
-FTYP: Final = b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom"
 CHUNK: Final = 32 * 1024
 """Bytes of a download between two pauses; a file has several, so that a kill can hit one."""
 HEAD_LIMIT: Final = 64 * 1024
@@ -60,8 +62,15 @@ def read_log(path: Path) -> list[Charge]:
 
 
 def video_bytes(task_id: str, size: int) -> bytes:
-    """The bytes of this task's video: an MP4's first box, then noise derived from its id."""
-    return FTYP + hashlib.shake_256(task_id.encode()).digest(size - len(FTYP))
+    """The bytes of this task's video: one that can be decoded, then noise derived from its id."""
+    clip = _clip()
+    noise = size - len(clip) - 8
+    return clip + box(b"free", hashlib.shake_256(task_id.encode()).digest(noise))
+
+
+@functools.cache
+def _clip() -> bytes:
+    return make_clip(frames=1, size=(16, 16))
 
 
 @dataclass
