@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from geekai_video_mcp.cli.report import COMMAND, ID_CHARS, format_time, plain_unlimited
 from geekai_video_mcp.cli.table import GAP, wrap_text
 from geekai_video_mcp.domain.lifecycle import Task
-from geekai_video_mcp.domain.obstacles import has_no_link
+from geekai_video_mcp.domain.result_file import has_no_link
 from geekai_video_mcp.domain.statuses import POLLED, UNRESOLVED, Status
 from geekai_video_mcp.errors import MAYBE_CHARGED, GeekAIVideoError, InvalidDecision, quote
 

@@ -93,6 +93,16 @@ def _canonical_host(host: str) -> str:
     return "localhost" if ip.is_loopback else str(ip)
 
 
+def is_loopback(host: str) -> bool:
+    """Whether *host*, a name or an address, is certain to be this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
 def may_be_public(host: str) -> bool:
     """Whether *host*, as `urlsplit` gives it, may be publicly reachable.
 

@@ -14,24 +14,15 @@ from typing import Final
 
 import anyio
 
-from geekai_video_mcp.domain.lifecycle import (
-    LEASE_SECONDS,
-    FileUpdate,
-    Task,
-    acquire_lease,
-    advance,
-    needs_watching,
-    poll_due,
-    record_file,
-    reopen_file,
-)
+from geekai_video_mcp.domain.leases import LEASE_SECONDS, acquire_lease
+from geekai_video_mcp.domain.lifecycle import FileUpdate, Task, advance, needs_watching, poll_due
 from geekai_video_mcp.domain.obstacles import (
     UNANSWERED,
     end_stall,
-    has_no_link,
     record_missed_poll,
     record_stall,
 )
+from geekai_video_mcp.domain.result_file import has_no_link, record_file, reopen_file
 from geekai_video_mcp.domain.retries import (
     LASTING,
     PASSING,

@@ -13,7 +13,6 @@ import sqlite3
 import time
 from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -32,6 +31,7 @@ from geekai_video_mcp.errors import (
 )
 from geekai_video_mcp.ledger import connection, database_file, schema
 from geekai_video_mcp.ledger.database_file import Access, OpenedFile
+from geekai_video_mcp.ledger.migrations import MIGRATIONS
 
 logger = logging.getLogger(__name__)
 
@@ -42,9 +42,6 @@ BUSY_TIMEOUT: Final = 30.0
 MIN_FREE_BYTES: Final = 16 * 1024 * 1024
 """Bytes that must be free before a request may leave: twice the largest request, so that its
 response can be recorded as well."""
-
-_MIGRATIONS: Final = (schema.SCHEMA, schema.ADMISSION + schema.PACE, schema.MEDIA, schema.OBSTACLES)
-"""One script per version of the schema, in order; a released one is never edited."""
 
 
 def path_in(state_dir: Path) -> Path:
@@ -64,9 +61,7 @@ class Store:
         database_file.create_folder(state_dir)
         self._path: Final = path_in(state_dir.resolve())
         with self._translate_errors("opened"):
-            database_file.create_if_missing(
-                self._path, partial(connection.create, migrations=_MIGRATIONS)
-            )
+            database_file.create_if_missing(self._path, connection.create_database)
             database_file.check_file(self._path)
             self._db = connection.connect(self._path, timeout=BUSY_TIMEOUT)
             try:
@@ -259,9 +254,9 @@ class Store:
                 reason = "it is a database of another program, or has lost its tables"
                 raise database_file.unusable(self._path, reason)
             version = connection.schema_version(self._db)
-            if version > len(_MIGRATIONS):
+            if version > len(MIGRATIONS):
                 raise LedgerTooNew("created")
-            connection.migrate(self._db, _MIGRATIONS, version)
+            connection.migrate(self._db, from_version=version)
             if not connection.is_complete(self._db):
                 raise database_file.unusable(self._path, "it has lost a table or a column")
 
@@ -281,7 +276,7 @@ class Store:
         was running: its rules for money may be stricter, and this program would break them.
         """
         with nothing_charged(), self._transaction():
-            if connection.schema_version(self._db) > len(_MIGRATIONS):
+            if connection.schema_version(self._db) > len(MIGRATIONS):
                 raise LedgerTooNew("upgraded")
             yield
 
@@ -299,7 +294,7 @@ class Store:
                 self._require_in_place(access)
             self._db.execute("BEGIN IMMEDIATE")
             try:
-                if access != "opened" and connection.schema_version(self._db) > len(_MIGRATIONS):
+                if access != "opened" and connection.schema_version(self._db) > len(MIGRATIONS):
                     self._warn_of_upgrade()
                 yield
                 self._db.execute("COMMIT")

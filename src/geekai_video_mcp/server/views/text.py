@@ -5,7 +5,8 @@ from typing import Final, Literal
 
 from geekai_video_mcp.domain import catalogue, moderation
 from geekai_video_mcp.domain.lifecycle import Media, Task
-from geekai_video_mcp.domain.obstacles import UNANSWERED, has_no_link
+from geekai_video_mcp.domain.obstacles import UNANSWERED
+from geekai_video_mcp.domain.result_file import has_no_link
 from geekai_video_mcp.domain.retries import LINK_TTL
 from geekai_video_mcp.domain.statuses import NO_RESULT, POLLED, FileStatus, Status
 from geekai_video_mcp.errors import (
