@@ -19,6 +19,7 @@ import pytest
 import geekai_video_mcp
 from geekai_video_mcp.domain import statuses
 from geekai_video_mcp.domain.statuses import FACTS, KEY_HOLDING, Status, StatusFacts
+from geekai_video_mcp.ledger import migrations
 
 PACKAGE = Path(geekai_video_mcp.__file__).parent
 TABLE = Path(inspect.getfile(statuses)).relative_to(PACKAGE)
@@ -36,7 +37,6 @@ from geekai_video_mcp.ledger import Journal, ProcessRegistry
 from geekai_video_mcp.ledger.sqlite import Store
 from geekai_video_mcp.domain.lifecycle import new_task
 from geekai_video_mcp.domain.statuses import Status
-from geekai_video_mcp.ledger import migrations
 
 assert Path(geekai_video_mcp.__file__).is_relative_to(sys.argv[1])
 
