@@ -144,7 +144,7 @@ class _EnvReader:
             return default
 
     def get_folder(self, name: str, find_default: Callable[[], Path]) -> Path:
-        """A folder; the default is looked for only if none is set, because it needs a home."""
+        """A folder; the default, which needs a home directory, only if none is set."""
         folder = self.get(name, _parse_folder, None)
         if folder is not None or name in self.problems:
             return folder or Path()

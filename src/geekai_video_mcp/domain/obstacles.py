@@ -41,7 +41,7 @@ def record_missed_poll(
     *reason* says what came instead, and *raw_response* is that answer, None if there was none.
     *not_found* means that the service knows no such task, *unusable* that it said something that
     is no answer. Once `GIVE_UP_AFTER` has passed with that, the task becomes unknown. It does not
-    if the service cannot be reached or refuses the key: nobody has asked it about the task then.
+    if the service cannot be reached or refuses the key: it has said nothing about the task then.
     """
     if task.status not in POLLED:
         return task

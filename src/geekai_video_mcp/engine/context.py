@@ -168,7 +168,7 @@ class EngineContext:
     async def acquire_request_slot(self, *, priority: bool = False) -> float:
         """Take one token from the request budget that all processes share.
 
-        Returns 0.0 if the request may be sent now, or the seconds to wait before asking again;
+        Returns 0.0 if the request may be sent now, or the seconds to wait before the next attempt;
         see `polling.take_token`.
         """
         spend = partial(polling.take_token, at=self.clock(), priority=priority)

@@ -2,6 +2,7 @@
 
 import sqlite3
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -64,12 +65,8 @@ def decode_any_text(db: sqlite3.Connection, exc: sqlite3.OperationalError) -> bo
     """
     if "decode to UTF-8" not in str(exc):
         return False
-    db.text_factory = _decode_text
+    db.text_factory = partial(str, encoding="utf-8", errors="surrogateescape")
     return True
-
-
-def _decode_text(text: bytes) -> str:
-    return text.decode("utf-8", "surrogateescape")
 
 
 def create_database(path: Path) -> None:

@@ -159,7 +159,7 @@ class Store:
             found = self._select(schema.SELECT_UNFINISHED, {"service": account})
         return list(self._parse_rows(found))
 
-    def linked(self, account: str, *, since: float) -> list[Task]:
+    def retryable_downloads(self, account: str, *, since: float) -> list[Task]:
         params = {"service": account, "since": since}
         with self._reading():
             found = self._select(schema.SELECT_LINKED, params)
@@ -252,13 +252,13 @@ class Store:
         with self._transaction(access="opened"):
             if not connection.is_ours(self._db):
                 reason = "it is a database of another program, or has lost its tables"
-                raise database_file.unusable(self._path, reason)
+                raise database_file.unusable_error(self._path, reason)
             version = connection.schema_version(self._db)
             if version > len(MIGRATIONS):
                 raise LedgerTooNew("created")
             connection.migrate(self._db, from_version=version)
             if not connection.is_complete(self._db):
-                raise database_file.unusable(self._path, "it has lost a table or a column")
+                raise database_file.unusable_error(self._path, "it has lost a table or a column")
 
     def _warn_of_upgrade(self) -> None:
         if not self._upgraded:
@@ -318,13 +318,13 @@ class Store:
         Raises:
             StorageUnavailable: it says what happened; the log says it once, and when it is back.
         """
-        moved = self._file.moved()
+        moved = self._file.describe_change()
         if moved is None:
             if self._moved is not None:
                 logger.warning("the task database is back: %s", quote(str(self._path)))
             self._moved = None
             return
-        error = self._file.moved_error(moved, access)
+        error = self._file.change_error(moved, access)
         if moved != self._moved:
             self._moved = moved
             logger.error(
@@ -363,8 +363,8 @@ class Store:
             yield
         except sqlite3.Error as exc:
             if getattr(exc, "sqlite_errorcode", 0) == sqlite3.SQLITE_READONLY_DBMOVED:
-                moved = self._file.moved() or "it was moved"
-                raise self._file.moved_error(moved, access) from exc
+                moved = self._file.describe_change() or "it was moved"
+                raise self._file.change_error(moved, access) from exc
             raise connection.describe_error(exc, self._path, access) from exc
         except OSError as exc:
             raise database_file.folder_error(self._path.parent, exc, access=access) from exc

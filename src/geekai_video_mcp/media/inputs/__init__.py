@@ -189,9 +189,10 @@ class MediaResolver:
         finally:
             self._in_line -= 1
         if others and (waited is None or waited > MIN_WAIT):
+            requests = "another request" if others == 1 else f"{others} other requests"
             msg = (
                 f"The pictures were not ready within {RESOLVE_TIMEOUT:.0f} s, because the pictures"
-                f" of {_requests(others)} are being prepared as well. Make the same call again"
+                f" of {requests} are being prepared as well. Make the same call again"
             )
             raise RequestRefused(msg)
         raise TimeoutError
@@ -227,10 +228,6 @@ class MediaResolver:
             raise _refusal(where, f"that task made no {task.media}: it is {task.status}")
         msg = f"that task is {task.status}, so call get_video_task until it is done"
         raise _refusal(where, f"{msg}, and then make the same call")
-
-
-def _requests(count: int) -> str:
-    return "another request" if count == 1 else f"{count} other requests"
 
 
 def _refusal(where: str, problem: str) -> RequestRefused:
