@@ -101,7 +101,7 @@ async def test_a_disk_without_links_that_takes_no_video_says_why_and_keeps_no_em
 
     monkeypatch.setattr(os, "link", no_links)
     monkeypatch.setattr(Path, "replace", fails)
-    with pytest.raises(DownloadFailed, match="Input/output error"):
+    with pytest.raises(DownloadFailed, match="input/output error"):
         await net.fetch(succeeded_task())
 
     assert observed == [(0o600, False)], "private, and the part is still locked"

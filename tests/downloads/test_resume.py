@@ -310,7 +310,7 @@ async def test_a_video_whose_sync_failed_is_fetched_again(
 
     with monkeypatch.context() as disk:
         disk.setattr(os, "fsync", fails)
-        with pytest.raises(DownloadFailed, match="Input/output"):
+        with pytest.raises(DownloadFailed, match="input/output"):
             await net.fetch(TASK)
 
     assert await download_whole(net) == VIDEO
