@@ -6,15 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from geekai_video_mcp.config import (
-    FREE_MODEL,
-    GEEKAI_URL,
-    SANDBOX_MODEL,
-    SANDBOX_URL,
-    Settings,
-    is_loopback,
-)
+from geekai_video_mcp.config import FREE_MODEL, GEEKAI_URL, SANDBOX_MODEL, SANDBOX_URL, Settings
 from geekai_video_mcp.domain.admission import Limits
+from geekai_video_mcp.domain.public_hosts import is_loopback
 from geekai_video_mcp.errors import ConfigError
 
 KEY = "sk-canary-0123456789"

@@ -24,18 +24,15 @@ from geekai_video_mcp.domain.lifecycle import (
     advance,
     import_task,
     new_task,
-    record_file,
 )
 from geekai_video_mcp.domain.obstacles import record_missed_poll
 from geekai_video_mcp.domain.polling import BURST, HISTORY_LIMIT, Budget, pause, take_token
+from geekai_video_mcp.domain.result_file import record_file
 from geekai_video_mcp.domain.statuses import FileStatus, Status
 from geekai_video_mcp.errors import LedgerTooNew, StorageUnavailable
-from geekai_video_mcp.ledger import Ledger, ProcessRegistry, schema
+from geekai_video_mcp.ledger import Ledger, ProcessRegistry, migrations, schema
 from geekai_video_mcp.ledger.processes import UNNAMED_LOCK_TTL
-from geekai_video_mcp.ledger.sqlite import (
-    _MIGRATIONS,  # pyright: ignore[reportPrivateUsage]
-    Store,
-)
+from geekai_video_mcp.ledger.sqlite import Store
 
 NOW = 1_790_000_000.0
 posix = pytest.mark.skipif(sys.platform == "win32", reason="modes and signals are POSIX's")
@@ -433,13 +430,13 @@ def test_eight_processes_may_open_it_for_the_first_time_at_once(state: Path) -> 
 
     assert [process.returncode for process in children] == [0] * 8
     assert query_file(state, "SELECT count(*) FROM task") == [(8,)]
-    assert query_file(state, "PRAGMA user_version") == [(len(_MIGRATIONS),)]
+    assert query_file(state, "PRAGMA user_version") == [(len(migrations.MIGRATIONS),)]
 
 
 async def test_a_ledger_of_the_first_version_is_taken_over_whole(state: Path) -> None:
     state.mkdir()
     old = sqlite3.connect(state / "ledger.sqlite3")
-    for statement in schema.SCHEMA:
+    for statement in migrations.SCHEMA:
         old.execute(statement)
     old.execute(
         "INSERT INTO task (id, created_at, service, model, request, status, attempt, looks,"

@@ -7,32 +7,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from geekai_video_mcp.domain.leases import LEASE_SECONDS, acquire_lease
 from geekai_video_mcp.domain.lifecycle import (
     GIVE_UP_AFTER,
     GIVE_UP_MIN_POLLS,
-    LEASE_SECONDS,
     NO_LINK,
     NO_LINK_GRACE,
     FileUpdate,
     Observation,
     Result,
     Task,
-    acquire_lease,
     advance,
     import_task,
     mark_delivered,
     needs_watching,
     new_task,
     poll_due,
-    record_file,
     with_typical_duration,
 )
-from geekai_video_mcp.domain.obstacles import (
-    NOT_FOUND_GRACE,
-    has_no_link,
-    record_missed_poll,
-    replace_result,
-)
+from geekai_video_mcp.domain.obstacles import NOT_FOUND_GRACE, record_missed_poll
 from geekai_video_mcp.domain.polling import (
     ESTIMATE_SLACK,
     FIRST_POLL_DELAY,
@@ -43,6 +36,7 @@ from geekai_video_mcp.domain.polling import (
     POLL_INTERVAL,
     TypicalDuration,
 )
+from geekai_video_mcp.domain.result_file import has_no_link, record_file, replace_result
 from geekai_video_mcp.domain.retries import (
     DOWNLOAD_RETRY_DELAYS,
     MAX_RETRY_AFTER,

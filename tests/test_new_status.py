@@ -19,7 +19,7 @@ import pytest
 import geekai_video_mcp
 from geekai_video_mcp.domain import statuses
 from geekai_video_mcp.domain.statuses import FACTS, KEY_HOLDING, Status, StatusFacts
-from geekai_video_mcp.ledger import schema
+from geekai_video_mcp.ledger import migrations
 
 PACKAGE = Path(geekai_video_mcp.__file__).parent
 TABLE = Path(inspect.getfile(statuses)).relative_to(PACKAGE)
@@ -168,7 +168,7 @@ def test_each_fact_of_a_new_status_is_a_fact_of_its_own(
 
 def test_the_index_of_keys_frees_the_keys_that_the_table_frees() -> None:
     """It stands in a released script, which is never edited: see `StatusFacts.holds_key`."""
-    (index,) = (script for script in schema.ADMISSION if "INDEX task_by_key" in script)
+    (index,) = (script for script in migrations.ADMISSION if "INDEX task_by_key" in script)
 
     assert {status for status in Status if f"'{status.value}'" in index} == (
         set(Status) - KEY_HOLDING

@@ -98,7 +98,9 @@ def test_a_file_without_a_token_is_refused(tmp_path: Path, content: bytes, reaso
     token_path(tmp_path).chmod(0o600)
     message = refusal_of(tmp_path)
 
-    assert message.startswith(f"The token file {token_path(tmp_path)} could not be read: {reason}")
+    assert message.startswith(
+        f'The token file "{token_path(tmp_path)}" could not be read: {reason}'
+    )
     assert "Delete it: the next start makes a new token" in message
     assert token_path(tmp_path).read_bytes() == content
 

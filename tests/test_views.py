@@ -15,8 +15,8 @@ from geekai_video_mcp.domain.lifecycle import (
     Task,
     advance,
     new_task,
-    record_file,
 )
+from geekai_video_mcp.domain.result_file import record_file
 from geekai_video_mcp.domain.statuses import FileStatus, Status
 from geekai_video_mcp.errors import (
     MAYBE_CHARGED,

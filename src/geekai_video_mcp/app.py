@@ -114,19 +114,25 @@ async def open_app(
             engine=engine,
             resolver=Resolver(context),
             default_models=settings.default_models,
-            media=MediaResolver(
-                output_dir=settings.output_dir,
-                folders=settings.image_dirs,
-                account=settings.account,
-                service_url=settings.base_url,
-                find_task=engine.find_or_import,
-                run_worker=run_worker,
-                clock=clock,
-            ),
+            media=_create_media_resolver(settings, engine, run_worker, clock),
             render_preview=render_preview or PreviewRenderer(run_worker=run_worker).render,
             clock=clock,
             confirm_above=settings.confirm_above,
         )
+
+
+def _create_media_resolver(
+    settings: Settings, engine: Engine, run_worker: RunWorker, clock: Callable[[], float]
+) -> MediaResolver:
+    return MediaResolver(
+        output_dir=settings.output_dir,
+        folders=settings.image_dirs,
+        account=settings.account,
+        service_url=settings.base_url,
+        find_task=engine.find_or_import,
+        run_worker=run_worker,
+        clock=clock,
+    )
 
 
 async def _warn_of_output_folder(folder: Path) -> None:

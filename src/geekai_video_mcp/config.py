@@ -6,7 +6,6 @@ because one of them is a secret.
 
 import difflib
 import hashlib
-import ipaddress
 import os
 import re
 import stat
@@ -21,6 +20,7 @@ from pydantic import SecretStr
 
 from geekai_video_mcp.domain.admission import Limits
 from geekai_video_mcp.domain.lifecycle import Media
+from geekai_video_mcp.domain.public_hosts import is_loopback
 from geekai_video_mcp.errors import ConfigError, describe_os_error, quote
 
 GEEKAI_URL: Final = "https://geekai.co/api/v1"
@@ -144,7 +144,7 @@ class _EnvReader:
             return default
 
     def get_folder(self, name: str, find_default: Callable[[], Path]) -> Path:
-        """A folder; the default is looked for only if none is set, because it needs a home."""
+        """A folder; the default, which needs a home directory, only if none is set."""
         folder = self.get(name, _parse_folder, None)
         if folder is not None or name in self.problems:
             return folder or Path()
@@ -256,16 +256,6 @@ def _split_url(value: str) -> SplitResult | None:
     except ValueError:  # its message may repeat the whole URL
         return None
     return parts if usable else None
-
-
-def is_loopback(host: str) -> bool:
-    """Whether *host*, a name or an address, is certain to be this machine."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def _parse_folder(value: str) -> Path:

@@ -101,7 +101,7 @@ async def test_a_disk_without_links_that_takes_no_video_says_why_and_keeps_no_em
 
     monkeypatch.setattr(os, "link", no_links)
     monkeypatch.setattr(Path, "replace", fails)
-    with pytest.raises(DownloadFailed, match="Input/output error"):
+    with pytest.raises(DownloadFailed, match="input/output error"):
         await net.fetch(succeeded_task())
 
     assert observed == [(0o600, False)], "private, and the part is still locked"
@@ -281,7 +281,7 @@ async def test_a_full_disk_leaves_nothing_and_says_so(
 
     monkeypatch.setattr(os, "fsync", full)
 
-    with pytest.raises(DownloadFailed, match="No space left on device"):
+    with pytest.raises(DownloadFailed, match="its disk is full"):
         await net.fetch(succeeded_task())
     assert net.files() == []
 
@@ -296,7 +296,8 @@ async def test_a_download_for_which_there_is_no_room_is_not_begun(
     with pytest.raises(DownloadFailed) as error:
         await net.fetch(succeeded_task())
     assert error.value.message == (
-        f"The output folder {net.folder} has 268 MB free, and 268 MB are needed."
+        f'The output folder "{net.folder}" (GEEKAI_OUTPUT_DIR) has 268 MB free, and 268 MB are'
+        " needed."
     )
     assert net.files() == []
 

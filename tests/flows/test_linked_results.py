@@ -294,7 +294,7 @@ async def test_a_linked_video_can_be_passed_on_by_its_task(world: World) -> None
 async def test_the_ledger_counts_linked_results_that_may_still_come(world: World) -> None:
     task_id = await linked_task(world)
     ledger = await Ledger.open(world.state)
-    never = await ledger.linked(world.account, since=0.0)
+    never = await ledger.retryable_downloads(world.account, since=0.0)
     await ledger.close()
 
     assert never == [], f"the archive of {task_id} will not turn into a video"

@@ -298,7 +298,7 @@ async def test_a_video_waits_for_room_on_the_disk(
         done = structured(await call(client, "get_video_task", task_id=task_id))
 
     assert not waiting.is_error
-    assert f"The output folder {world.output} has 0 MB free, and 268 MB are needed" in text(waiting)
+    assert "(GEEKAI_OUTPUT_DIR) has 0 MB free, and 268 MB are needed" in text(waiting)
     assert "saves it" in structured(waiting)["next_step"]
     assert Path(done["file"]).read_bytes() == VIDEO
 

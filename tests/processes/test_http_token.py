@@ -111,7 +111,7 @@ async def test_the_keyless_sandbox_asks_for_no_token(tmp_path: Path) -> None:
 
     assert status == 0
     assert json.loads(out)
-    assert "asks for no token" in err
+    assert "requires no token" in err
 
 
 async def test_an_unsafe_token_file_stops_the_start_in_a_clear_line(tmp_path: Path) -> None:
@@ -121,7 +121,9 @@ async def test_an_unsafe_token_file_stops_the_start_in_a_clear_line(tmp_path: Pa
         status, out, err = await run_cli(tmp_path, *command, **KEY)
 
         assert (status, out) == (2, "")
-        assert err.startswith(f"The token file {tmp_path}/state/http-token could not be read: its")
+        assert err.startswith(
+            f'The token file "{tmp_path}/state/http-token" could not be read: its'
+        )
         assert "Traceback" not in err
 
 

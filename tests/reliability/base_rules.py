@@ -17,7 +17,8 @@ from typing import Any, ClassVar, Final, TypeVar
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from geekai_video_mcp.domain.lifecycle import LEASE_SECONDS, Observation, Task, advance, import_task
+from geekai_video_mcp.domain.leases import LEASE_SECONDS
+from geekai_video_mcp.domain.lifecycle import Observation, Task, advance, import_task
 from geekai_video_mcp.domain.statuses import Status
 from geekai_video_mcp.errors import StorageUnavailable
 from geekai_video_mcp.ledger import Change, Ledger

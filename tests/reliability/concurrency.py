@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import anyio
 
-from geekai_video_mcp.ledger import schema
+from geekai_video_mcp.ledger import migrations
 from geekai_video_mcp.ledger.sqlite import Store
 from reliability.harness import KEY, Harness, open_harness
 from reliability.oracle import Verdict, judge
@@ -129,7 +129,7 @@ def _open_all(
 def _create_first_version(folder: Path) -> None:
     folder.mkdir(parents=True)
     with closing(sqlite3.connect(folder / "ledger.sqlite3")) as old:
-        for statement in schema.SCHEMA:
+        for statement in migrations.SCHEMA:
             old.execute(statement)
         old.execute(
             "INSERT INTO task (id, created_at, service, model, request, status, attempt, looks,"

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final
 import anyio
 
 from geekai_video_mcp import __version__
+from geekai_video_mcp.cli.output import print_notice
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -54,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         own_error = first_own_error(exc)
         if own_error is None:
             raise
-        _print_error(own_error.message)
+        print_notice(own_error.message)
         return NOT_USABLE
 
 
@@ -178,7 +179,7 @@ def _run_sandbox(arguments: argparse.Namespace) -> int:
     base_url = f"{origin_url(listener)}/api/v1"
     sandbox = Sandbox(folder, base_url=base_url)
     _resume_gc()
-    _print_error(f"Sandbox at {base_url} (press Ctrl-C to stop)")
+    print_notice(f"Sandbox at {base_url} (press Ctrl-C to stop)")
     serve_http(_with_lifespan(sandbox), listener)
     return 0
 
@@ -253,8 +254,3 @@ class _GracefulShutdown:
         with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
             async for self._signal in signals:
                 serving.cancel()
-
-
-def _print_error(line: str) -> None:
-    sys.stderr.write(line + "\n")
-    sys.stderr.flush()

@@ -1,12 +1,13 @@
-"""Download a finished task's result once more, because a person has asked for it."""
+"""Download a finished task's result once more, because a person has run the command."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
 
+from geekai_video_mcp.cli.output import FAILED, OK, print_line, print_notice
 from geekai_video_mcp.cli.report import plain_unlimited
+from geekai_video_mcp.domain.retries import NO_NEW_LINK
 from geekai_video_mcp.domain.statuses import FileStatus
 from geekai_video_mcp.errors import GeekAIVideoError
 
@@ -14,15 +15,12 @@ if TYPE_CHECKING:
     from geekai_video_mcp.config import Settings
     from geekai_video_mcp.domain.lifecycle import Task
 
-DONE = 0
-FAILED = 1
-
 
 def fetch_once(settings: "Settings", task: "Task") -> int:
     """Fetch the task's file if it is not on this machine; returns the exit status."""
     if task.file_status is FileStatus.STORED and Path(task.file_path or "").is_file():
-        _print_line(f"It is on this machine already: {plain_unlimited(task.file_path or '')}")
-        return DONE
+        print_line(f"It is on this machine already: {plain_unlimited(task.file_path or '')}")
+        return OK
     return anyio.run(_fetch_file, settings, task)
 
 
@@ -33,25 +31,20 @@ async def _fetch_file(settings: "Settings", task: "Task") -> int:
     async with open_app(settings, sweep=False) as app:
         # Caught inside: the sandbox's task group would wrap the error in an exception group.
         try:
-            return _report(await app.engine.fetch_again(task.id))
+            return _print_outcome(await app.engine.fetch_again(task.id))
         except GeekAIVideoError as exc:
-            sys.stdout.flush()
-            sys.stderr.write(f"{exc.message}\n")
+            print_notice(exc.message)
             return FAILED
 
 
-def _report(task: "Task") -> int:
+def _print_outcome(task: "Task") -> int:
     if task.file_status is FileStatus.STORED:
         size = f"{(task.file_bytes or 0) / 1e6:.1f} MB"
-        _print_line(f"Fetched: {plain_unlimited(task.file_path or '')} ({size})")
-        return DONE
-    _print_line(f"Not fetched. {plain_unlimited(task.file_error or 'No reason is known.')}")
+        print_line(f"Fetched: {plain_unlimited(task.file_path or '')} ({size})")
+        return OK
+    print_line(f"Not fetched. {plain_unlimited(task.file_error or 'No reason is known.')}")
     url = task.result.url if task.result else None
-    if task.file_status is FileStatus.LINKED and url and not url.startswith("data:"):
-        _print_line(f"Its link: {plain_unlimited(url)}")
+    dead = task.file_error_code == NO_NEW_LINK
+    if task.file_status is FileStatus.LINKED and url and not url.startswith("data:") and not dead:
+        print_line(f"Its link: {plain_unlimited(url)}")
     return FAILED
-
-
-def _print_line(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""`serve` over HTTP, and `token`: who may call, and what a host has to be told."""
+"""`serve` over HTTP, and `token`: who may call, and the configuration that a host needs."""
 
 import argparse
 import json
@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from geekai_video_mcp.app import open_app
+from geekai_video_mcp.cli.output import OK, print_line, print_notice
 from geekai_video_mcp.server.http import (
     LocalTokenVerifier,
     bind_loopback,
@@ -29,7 +30,7 @@ _PATHS: Final = {"sse": "/sse", "streamable-http": "/mcp", "http": "/mcp and /ss
 def prepare_http(
     arguments: argparse.Namespace, settings: "Settings"
 ) -> "tuple[ASGIApp, socket.socket]":
-    """The application and its listening socket; tells on stderr where it is and who may call."""
+    """The application and its listening socket; stderr says where it is and who may call."""
     token = None if settings.sandbox or arguments.no_token else load_token(settings.state_dir)
     listener = bind_loopback(arguments.host, arguments.port)
     app = build_http(
@@ -39,12 +40,12 @@ def prepare_http(
         trusted=trust_loopback(listener.getsockname()[0]),
     )
     origin = origin_url(listener)
-    _print(f"MCP at {origin}{_PATHS[arguments.transport]} (press Ctrl-C to stop)")
+    print_notice(f"MCP at {origin}{_PATHS[arguments.transport]} (press Ctrl-C to stop)")
     if token is not None:
-        _print(_token_notice(arguments, settings, origin, token))
+        print_notice(_token_notice(arguments, settings, origin, token))
     elif not settings.sandbox:
-        _print(
-            "No token is asked for (--no-token): every user and every program of this machine can"
+        print_notice(
+            "No token is required (--no-token): every user and every program of this machine can"
             " spend the money of the key and read the prompts and videos."
         )
     return app, listener
@@ -59,13 +60,13 @@ def print_token(arguments: argparse.Namespace, settings: "Settings") -> int:
         if arguments.raw
         else host_configuration(f"http://{host}:{arguments.port}", arguments.transport, token)
     )
-    sys.stdout.write(text + "\n")
+    print_line(text)
     if settings.sandbox:
-        _print(
-            "Without GEEKAI_API_KEY the server runs the sandbox, which asks for no token and"
+        print_notice(
+            "Without GEEKAI_API_KEY the server runs the sandbox, which requires no token and"
             " ignores this one."
         )
-    return 0
+    return OK
 
 
 def host_configuration(origin: str, transport: str, token: str) -> str:
@@ -90,14 +91,9 @@ def _token_notice(
     """What a host needs. A log, which stderr may be, gets the file's path and not the token."""
     if sys.stderr.isatty():
         configuration = host_configuration(origin, arguments.transport, token)
-        return f"A token is asked for. A host is configured with:\n{configuration}"
+        return f"A token is required. A host is configured with:\n{configuration}"
     port = origin.rpartition(":")[2]
     return (
-        f"A token is asked for. It is in {token_path(settings.state_dir)};"
+        f"A token is required. It is in {token_path(settings.state_dir)};"
         f" geekai-video-mcp token --port {port} prints a host's configuration with it."
     )
-
-
-def _print(line: str) -> None:
-    sys.stderr.write(line + "\n")
-    sys.stderr.flush()

@@ -1,22 +1,19 @@
 """Resolve a task whose outcome is unknown: describe the user's decision, then apply it."""
 
 import argparse
-import sys
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from geekai_video_mcp.cli.output import FAILED, OK, print_line, print_notice
 from geekai_video_mcp.cli.report import COMMAND, ID_CHARS, format_time, plain_unlimited
 from geekai_video_mcp.cli.table import GAP, wrap_text
 from geekai_video_mcp.domain.lifecycle import Task
-from geekai_video_mcp.domain.obstacles import has_no_link
+from geekai_video_mcp.domain.result_file import has_no_link
 from geekai_video_mcp.domain.statuses import POLLED, UNRESOLVED, Status
 from geekai_video_mcp.errors import MAYBE_CHARGED, GeekAIVideoError, InvalidDecision, quote
 
 if TYPE_CHECKING:
     from geekai_video_mcp.config import Settings
     from geekai_video_mcp.engine import Resolver
-
-DONE: Final = 0
-FAILED: Final = 1
 
 
 def describe_decision(task: Task, arguments: argparse.Namespace, *, width: int) -> list[str]:
@@ -65,8 +62,7 @@ async def resolve_task(settings: "Settings", task: Task, arguments: argparse.Nam
         try:
             return await _apply_decision(app.resolver, task, arguments)
         except GeekAIVideoError as exc:
-            sys.stdout.flush()
-            sys.stderr.write(f"{exc.message}\n")
+            print_notice(exc.message)
             return FAILED
 
 
@@ -75,10 +71,10 @@ async def _apply_decision(resolver: "Resolver", task: Task, arguments: argparse.
         return _print_outcome(await resolver.attach(task.id, arguments.attach), "Attached")
     if arguments.abandon:
         await resolver.abandon(task.id)
-        _print_line("Marked as abandoned.")
-        return DONE
+        print_line("Marked as abandoned.")
+        return OK
     resubmitted = await resolver.supersede(task.id)
-    _print_line(
+    print_line(
         f"Resubmitted as task {resubmitted.id}. Waiting up to 7 minutes for GeekAI's response ..."
     )
     return _print_outcome(await resolver.send(resubmitted), "Accepted")
@@ -87,16 +83,11 @@ async def _apply_decision(resolver: "Resolver", task: Task, arguments: argparse.
 def _print_outcome(task: Task, verb: str) -> int:
     if task.status in POLLED | {Status.SUCCEED}:
         provider_id = quote(task.provider_task_id or "", limit=64)
-        _print_line(f"{verb}: GeekAI's task {provider_id} is {task.status.value}.")
-        _print_line("A server running with the same settings will download it. Check its status:")
-        _print_line(f"{GAP}{COMMAND} show {task.id[:ID_CHARS]}")
-        return DONE
-    _print_line(
+        print_line(f"{verb}: GeekAI's task {provider_id} is {task.status.value}.")
+        print_line("A server running with the same settings will download it. Check its status:")
+        print_line(f"{GAP}{COMMAND} show {task.id[:ID_CHARS]}")
+        return OK
+    print_line(
         f"{task.status.value}: {plain_unlimited(task.error_message or 'no reason was given')}"
     )
     return FAILED
-
-
-def _print_line(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()

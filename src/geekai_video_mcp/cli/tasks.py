@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Final
 
 import anyio
 
+from geekai_video_mcp.cli.output import FAILED, OK, print_line, print_notice
+
 if TYPE_CHECKING:
     from collections.abc import Collection
 
@@ -23,9 +25,6 @@ if TYPE_CHECKING:
     from geekai_video_mcp.domain.statuses import Status
     from geekai_video_mcp.ledger import Ledger
 
-OK: Final = 0
-REFUSED: Final = 1
-"""Exit status when the task does not exist, or the decision was refused."""
 WRONG_USAGE: Final = 2
 BROKEN_PIPE: Final = 141
 """Exit status when the reader of the output has closed it, by the convention of shells."""
@@ -109,7 +108,9 @@ def run_tasks(arguments: argparse.Namespace, settings: "Settings") -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
     except GeekAIVideoError as exc:
-        return _fail(exc.message)
+        sys.stdout.flush()  # so that earlier output appears before the error
+        print_notice(exc.message)
+        return FAILED
     return status
 
 
@@ -129,19 +130,19 @@ def _list_tasks(arguments: argparse.Namespace, settings: "Settings") -> int:
 
     all_statuses = [status.value for status in Status]
     if arguments.status not in {None, *all_statuses}:
-        _fail(f"--status must be one of {', '.join(all_statuses)}")
+        print_notice(f"--status must be one of {', '.join(all_statuses)}")
         return WRONG_USAGE
     statuses = {Status(arguments.status)} if arguments.status else set[Status]()
     limit = None if arguments.all else arguments.limit
     tasks, has_more = anyio.run(_read_newest, settings, statuses, limit)
     if not tasks:
-        _print_line(NONE_YET if not statuses else f"No task has the status {arguments.status}.")
+        print_line(NONE_YET if not statuses else f"No task has the status {arguments.status}.")
         return OK
     for line in task_table(tasks, at=time.time(), width=_terminal_width()):
-        _print_line(line)
+        print_line(line)
     if has_more:
-        _print_line("")
-        _print_line(f"Only the newest {limit} are shown. List all tasks with: {COMMAND} --all")
+        print_line("")
+        print_line(f"Only the newest {limit} are shown. List all tasks with: {COMMAND} --all")
     return OK
 
 
@@ -180,7 +181,7 @@ def _show_task(arguments: argparse.Namespace, settings: "Settings") -> int:
         return task_report(task, events, width=_terminal_width())
 
     for line in anyio.run(read_report):
-        _print_line(line)
+        print_line(line)
     return OK
 
 
@@ -213,23 +214,23 @@ def _resolve_task(arguments: argparse.Namespace, settings: "Settings") -> int:
 
     task = anyio.run(_read_task, arguments.id, settings)
     for line in describe_decision(task, arguments, width=_terminal_width()):
-        _print_line(line)
+        print_line(line)
     if not arguments.yes and not _confirm():
-        return REFUSED
+        return FAILED
     return anyio.run(resolve_task, settings, task, arguments)
 
 
 def _confirm() -> bool:
     """Ask at the terminal whether to continue."""
     if not sys.stdin.isatty():
-        _fail("Not a terminal: pass --yes to confirm. Nothing was changed.")
+        print_notice("Not a terminal: pass --yes to confirm. Nothing was changed.")
         return False
     try:
         confirmed = input("Type yes to continue: ").strip().lower() == "yes"
     except EOFError:
         confirmed = False
     if not confirmed:
-        _fail("Nothing was changed.")
+        print_notice("Nothing was changed.")
     return confirmed
 
 
@@ -279,13 +280,3 @@ async def _find_task(ledger: "Ledger | None", identifier: str) -> "Task":
 
 def _terminal_width() -> int:
     return shutil.get_terminal_size((NO_TERMINAL_WIDTH, 0)).columns
-
-
-def _print_line(line: str) -> None:
-    sys.stdout.write(line + "\n")
-
-
-def _fail(msg: str) -> int:
-    sys.stdout.flush()  # so that earlier output appears before the error
-    sys.stderr.write(msg + "\n")
-    return REFUSED

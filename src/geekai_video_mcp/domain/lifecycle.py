@@ -336,45 +336,6 @@ def mark_delivered(task: Task, *, at: float) -> Task:
     return replace(task, delivered_at=task.delivered_at or at) if task.settled else task
 
 
-def record_file(task: Task, update: FileUpdate) -> Task:
-    """The task after *update*; a file that is stored stays stored."""
-    if task.status is not Status.SUCCEED or task.file_status is FileStatus.STORED:
-        return task
-    stored, result = update.status is FileStatus.STORED, task.result
-    if stored and result and result.url and result.url.startswith("data:"):
-        result = replace(result, url=None)  # an inline image is megabytes, and is on disk now
-    return replace(
-        task,
-        result=result,
-        file_status=update.status,
-        file_path=update.path,
-        file_bytes=update.size_bytes,
-        file_sha256=update.sha256,
-        file_error=update.error,
-        file_error_code=update.error_code,
-        failed_downloads=task.failed_downloads + (not stored),
-    )
-
-
-def reopen_file(task: Task) -> Task:
-    """A succeeded task whose result is to be downloaded again, as if for the first time.
-
-    What was known of its file is forgotten; who may reopen one that is stored decides the caller.
-    """
-    if task.status is not Status.SUCCEED:
-        return task
-    return replace(
-        task,
-        file_status=FileStatus.NONE,
-        file_path=None,
-        file_bytes=None,
-        file_sha256=None,
-        file_error=None,
-        file_error_code=None,
-        failed_downloads=0,
-    )
-
-
 def needs_watching(task: Task) -> bool:
     """Whether the task has to be polled, or its result has to be downloaded."""
     if task.status is not Status.SUCCEED:
@@ -384,22 +345,6 @@ def needs_watching(task: Task) -> bool:
         task.file_status is FileStatus.LINKED and may_pass
     )
 
-
-def acquire_lease(task: Task, *, holder: str, at: float, dead_holder: str | None = None) -> Task:
-    """The task leased to *holder*, unless another process holds a lease that has not expired.
-
-    *dead_holder* is a process known to have ended. A lease with more than `LEASE_SECONDS` left
-    was written before the clock was set back, and does not count.
-    """
-    leased_to_other = task.lease_holder not in {None, holder, dead_holder}
-    if leased_to_other and at < (task.lease_expires_at or at) <= at + LEASE_SECONDS:
-        return task
-    return replace(task, lease_holder=holder, lease_expires_at=at + LEASE_SECONDS)
-
-
-LEASE_SECONDS: Final = 60.0
-"""Seconds for which one process may watch a task. Its lock shows at once when it dies; the
-lease is for a process that is alive and no longer does anything."""
 
 NO_LINK: Final = "no_link"
 """The `file_error_code` of a task that the service reports finished without a link."""

@@ -9,7 +9,6 @@ from typing import Final
 from geekai_video_mcp.domain import polling
 from geekai_video_mcp.domain.lifecycle import (
     GIVE_UP_AFTER,
-    NO_LINK,
     Observation,
     Task,
     advance,
@@ -17,7 +16,7 @@ from geekai_video_mcp.domain.lifecycle import (
     seconds_since_sent,
 )
 from geekai_video_mcp.domain.polling import MAX_POLL_GAP
-from geekai_video_mcp.domain.statuses import POLLED, FileStatus, Status
+from geekai_video_mcp.domain.statuses import POLLED
 
 UNANSWERED: Final = "GeekAI has not answered"
 """The first words of a `stall_reason` if nothing came back; "since" and a time may follow them."""
@@ -42,7 +41,7 @@ def record_missed_poll(
     *reason* says what came instead, and *raw_response* is that answer, None if there was none.
     *not_found* means that the service knows no such task, *unusable* that it said something that
     is no answer. Once `GIVE_UP_AFTER` has passed with that, the task becomes unknown. It does not
-    if the service cannot be reached or refuses the key: nobody has asked it about the task then.
+    if the service cannot be reached or refuses the key: it has said nothing about the task then.
     """
     if task.status not in POLLED:
         return task
@@ -81,36 +80,3 @@ def record_stall(
 def end_stall(task: Task) -> Task:
     """The task without the reason of a stall that is over."""
     return replace(task, unreachable_since=None, stall_reason=None)
-
-
-def has_no_link(task: Task) -> bool:
-    """Whether the service has reported the task finished and never gave its link."""
-    return (
-        task.status is Status.SUCCEED
-        and task.file_status is FileStatus.LOST
-        and task.file_error_code == NO_LINK
-    )
-
-
-def replace_result(task: Task, observation: Observation, *, provider_task_id: str) -> Task:
-    """A task without a link, after the service has given one: it can be downloaded now.
-
-    *provider_task_id* is the service's task that has the link. Its status stays as it is, and so
-    does every task that has a link, or whose observation has none.
-    """
-    if not has_no_link(task) or observation.result is None:
-        return task
-    return replace(
-        task,
-        provider_task_id=provider_task_id,
-        result=observation.result,
-        raw_response=None,
-        no_link_since=None,
-        unreachable_since=None,
-        stall_reason=None,
-        file_status=FileStatus.NONE,
-        file_error=None,
-        file_error_code=None,
-        failed_downloads=0,
-        delivered_at=None,
-    )

@@ -40,7 +40,7 @@ _PRIVATE: Final = frozenset(
 
 def is_public(address: str) -> bool:
     """Whether *address* can only be a publicly reachable host."""
-    ip = _judged_address(address)
+    ip = _effective_address(address)
     reserved = ip not in _UNICAST if isinstance(ip, IPv6Address) else ip in _RESERVED
     return ip.is_global and not ip.is_multicast and not reserved
 
@@ -50,11 +50,11 @@ def may_lead_to_public(address: str) -> bool:
 
     Not for an address that stands in a link: no public service has one in the fake-ip range.
     """
-    ip = _judged_address(address)
+    ip = _effective_address(address)
     return is_public(address) or (isinstance(ip, IPv4Address) and ip in _FAKE_IP)
 
 
-def _judged_address(address: str) -> IPv4Address | IPv6Address:
+def _effective_address(address: str) -> IPv4Address | IPv6Address:
     """*address*, or the IPv4 address that an IPv6 address contains: traffic goes to that one."""
     ip = ipaddress.ip_address(address)
     if isinstance(ip, IPv4Address):
@@ -72,14 +72,14 @@ def is_same_origin(url: SplitResult, service: SplitResult) -> bool:
     """
     if "@" in url.netloc or not url.hostname or not service.hostname:
         return False
-    return (url.scheme, _canonical_host(url.hostname), _port(url)) == (
+    return (url.scheme, _canonical_host(url.hostname), _effective_port(url)) == (
         service.scheme,
         _canonical_host(service.hostname),
-        _port(service),
+        _effective_port(service),
     )
 
 
-def _port(url: SplitResult) -> int | None:
+def _effective_port(url: SplitResult) -> int | None:
     """The port, stated or not; ValueError if it is none."""
     return url.port or _DEFAULT_PORTS.get(url.scheme)
 
@@ -87,10 +87,20 @@ def _port(url: SplitResult) -> int | None:
 def _canonical_host(host: str) -> str:
     name = _normalize(host)
     try:
-        ip = _judged_address(name)
+        ip = _effective_address(name)
     except ValueError:
         return name
     return "localhost" if ip.is_loopback else str(ip)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether *host*, a name or an address, is certain to be this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
 
 
 def may_be_public(host: str) -> bool:

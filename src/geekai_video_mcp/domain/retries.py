@@ -40,6 +40,8 @@ PASSING: Final = len(DOWNLOAD_RETRY_DELAYS)
 """Attempts where the obstacle is likely to pass, as for a host that does not answer: eight
 minutes. A new file may also need minutes to reach every edge server of its host. After so many
 the caller is given the link, even if the obstacles were different ones."""
+NO_NEW_LINK: Final = "no_new_link"
+"""The code of an obstacle after which the known link is dead."""
 PASSING_OBSTACLES: Final = frozenset(
     {
         "unreachable",
@@ -47,7 +49,7 @@ PASSING_OBSTACLES: Final = frozenset(
         "refused",
         "disk_full",
         "output_folder",
-        "no_new_link",
+        NO_NEW_LINK,
         "internal",
     }
 )

@@ -30,7 +30,7 @@ OTHER_ACCOUNT: Final = (
 
 
 class ProviderClient(Protocol):
-    """GeekAI's API; `client.GeekAIClient` implements it."""
+    """GeekAI's API; `provider.client.GeekAIClient` implements it."""
 
     async def create_task(self, media: Media, body: dict[str, object]) -> Observation: ...
     async def get_task(self, media: Media, task_id: str) -> Observation: ...
@@ -38,7 +38,7 @@ class ProviderClient(Protocol):
 
 
 class Downloader(Protocol):
-    """Downloads results to disk; `artifacts.ResultDownloader` implements it."""
+    """Downloads results to disk; `media.downloads.ResultDownloader` implements it."""
 
     async def download(self, task: Task) -> FileUpdate: ...
 
@@ -168,8 +168,8 @@ class EngineContext:
     async def acquire_request_slot(self, *, priority: bool = False) -> float:
         """Take one token from the request budget that all processes share.
 
-        Returns 0.0 if the request may be sent now, or the seconds to wait before asking again;
-        see `pace.take_token`.
+        Returns 0.0 if the request may be sent now, or the seconds to wait before the next attempt;
+        see `polling.take_token`.
         """
         spend = partial(polling.take_token, at=self.clock(), priority=priority)
         return await self.ledger.update_budget(self.account, spend)
@@ -184,7 +184,7 @@ class EngineContext:
             )
 
     async def poll(self, media: Media, provider_task_id: str) -> Observation:
-        """Poll a task once. Raises what `client.GeekAIClient.get_task` raises."""
+        """Poll a task once. Raises what `GeekAIClient.get_task` raises."""
         connections = await self.connections()
         try:
             return await connections.client.get_task(media, provider_task_id)

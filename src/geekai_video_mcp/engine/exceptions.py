@@ -1,4 +1,4 @@
-"""Unexpected exceptions in background work, told by class and place alone.
+"""Unexpected exceptions in background work, described by class and place alone.
 
 Their text is never repeated: it may hold a prompt or a link.
 """

@@ -46,7 +46,9 @@ class Recovery:
         await context.ledger.replay_journal()
         for task in await context.ledger.unfinished(context.account):
             await self.resume(task)
-        for task in await context.ledger.linked(context.account, since=context.clock() - LINK_TTL):
+        for task in await context.ledger.retryable_downloads(
+            context.account, since=context.clock() - LINK_TTL
+        ):
             self._watcher.watch(task.id)
         for task in await context.ledger.unfinished_of_other_accounts(context.account):
             if task.status in UNSENT and not self._has_live_owner(task):

@@ -10,7 +10,7 @@ import anyio
 
 from geekai_video_mcp.domain.admission import ExistingTasks, check_caps
 from geekai_video_mcp.domain.lifecycle import Observation, Task, advance, new_task
-from geekai_video_mcp.domain.obstacles import has_no_link, replace_result
+from geekai_video_mcp.domain.result_file import has_no_link, replace_result
 from geekai_video_mcp.domain.statuses import UNRESOLVED, Status
 from geekai_video_mcp.engine.context import OTHER_ACCOUNT, EngineContext
 from geekai_video_mcp.engine.submitter import PendingSubmission, Submitter

@@ -21,6 +21,7 @@ from geekai_video_mcp.domain.polling import typical_duration
 from geekai_video_mcp.domain.retries import INTENT_TTL, retry_delay
 from geekai_video_mcp.domain.statuses import Status
 from geekai_video_mcp.engine.context import RATE_LIMIT_MESSAGE, EngineContext, ProviderClient
+from geekai_video_mcp.engine.exceptions import describe_exception
 from geekai_video_mcp.errors import (
     MAYBE_CHARGED,
     NOT_CHARGED,
@@ -279,7 +280,7 @@ class Submitter:
         except Exception as exc:
             # Bytes may have left, so only a person may have the request sent again.
             logger.error(  # noqa: TRY400 - a traceback prints local text such as prompts
-                "the submission of task %s was interrupted: %s", task.id, type(exc).__name__
+                "the submission of task %s was interrupted: %s", task.id, describe_exception(exc)
             )
             msg = f"The request was interrupted ({type(exc).__name__})"
             raise SubmissionUnknown(msg) from exc

@@ -14,26 +14,18 @@ from typing import Final
 
 import anyio
 
-from geekai_video_mcp.domain.lifecycle import (
-    LEASE_SECONDS,
-    FileUpdate,
-    Task,
-    acquire_lease,
-    advance,
-    needs_watching,
-    poll_due,
-    record_file,
-    reopen_file,
-)
+from geekai_video_mcp.domain.leases import LEASE_SECONDS, acquire_lease
+from geekai_video_mcp.domain.lifecycle import FileUpdate, Task, advance, needs_watching, poll_due
 from geekai_video_mcp.domain.obstacles import (
     UNANSWERED,
     end_stall,
-    has_no_link,
     record_missed_poll,
     record_stall,
 )
+from geekai_video_mcp.domain.result_file import has_no_link, record_file, reopen_file
 from geekai_video_mcp.domain.retries import (
     LASTING,
+    NO_NEW_LINK,
     PASSING,
     download_retry_delay,
 )
@@ -145,7 +137,7 @@ class Watcher:
         """The task if this process watches it from now on; None if it must not or need not."""
 
         def take_lease(task: Task) -> Task:
-            return self._lease(task) if needs_watching(task) else task
+            return self._take_lease(task) if needs_watching(task) else task
 
         try:
             task = await self._context.ledger.change(task_id, take_lease)
@@ -154,7 +146,7 @@ class Watcher:
         own_id = self._context.processes.own_id
         return task if needs_watching(task) and task.lease_holder == own_id else None
 
-    def _lease(self, task: Task) -> Task:
+    def _take_lease(self, task: Task) -> Task:
         """The task leased to this process, unless another that is alive holds it."""
         processes, holder = self._context.processes, task.lease_holder
         gone = holder if holder is not None and not processes.is_alive(holder) else None
@@ -219,7 +211,7 @@ class Watcher:
             InvalidDecision: it is not finished, or another process is downloading it.
         """
         before = await self._context.require_task(task_id)
-        task = await self._context.change(task_id, self._reopen)
+        task = await self._context.change(task_id, self._reopen_and_lease)
         update = await self._download_with_lease(task)
         if update.status is FileStatus.NONE:  # there is no other attempt that could end otherwise
             lost = FileStatus.LOST if before.file_status is FileStatus.LOST else FileStatus.LINKED
@@ -228,7 +220,7 @@ class Watcher:
             update = replace(update, error=before.file_error, error_code=before.file_error_code)
         return await self._context.change(task_id, lambda task: record_file(task, update))
 
-    def _reopen(self, task: Task) -> Task:
+    def _reopen_and_lease(self, task: Task) -> Task:
         """The task with its file to be downloaded again, leased to this process."""
         if task.account != self._context.account:
             raise InvalidDecision(OTHER_ACCOUNT)
@@ -237,7 +229,7 @@ class Watcher:
             raise InvalidDecision(msg)
         if task.settled:  # whoever holds its lease still has nothing more to do
             task = replace(reopen_file(task), lease_holder=None)
-        leased = self._lease(task)
+        leased = self._take_lease(task)
         if leased.lease_holder != self._context.processes.own_id:
             msg = "A server is downloading it now"
             raise InvalidDecision(msg)
@@ -268,16 +260,21 @@ class Watcher:
         try:
             update = await self._try_download(task)
         except DownloadFailed as exc:
-            return self._obstructed(task, exc)
+            return self._update_after_obstacle(task, exc)
         except GeekAIVideoError as exc:
             reason = exc.reason if isinstance(exc, ServiceUnavailable) else exc.message
             unreachable = DownloadFailed(reason, code="unreachable", attempts=PASSING)
-            return self._obstructed(task, unreachable)
+            return self._update_after_obstacle(task, unreachable)
         except Exception as exc:  # noqa: BLE001 - a bug here must not keep the user from the link
             log_exception(self._download, exc)
             msg = f"This server failed while it downloaded it ({describe_exception(exc)})"
-            return self._obstructed(task, DownloadFailed(msg, code="internal", attempts=LASTING))
-        if update.status is FileStatus.LOST and self._count(task, update.error_code) < PASSING:
+            return self._update_after_obstacle(
+                task, DownloadFailed(msg, code="internal", attempts=LASTING)
+            )
+        if (
+            update.status is FileStatus.LOST
+            and self._count_obstacle(task, update.error_code) < PASSING
+        ):
             return replace(update, status=task.file_status)
         return update
 
@@ -289,16 +286,16 @@ class Watcher:
         try:
             refreshed = await self._refresh_link(task)
         except ServiceUnavailable as exc:
-            raise DownloadFailed(exc.reason, code="no_new_link", attempts=PASSING) from exc
+            raise DownloadFailed(exc.reason, code=NO_NEW_LINK, attempts=PASSING) from exc
         return await downloader.download(refreshed)
 
-    def _obstructed(self, task: Task, obstacle: DownloadFailed) -> FileUpdate:
-        met, status = self._count(task, obstacle.code), task.file_status
+    def _update_after_obstacle(self, task: Task, obstacle: DownloadFailed) -> FileUpdate:
+        met, status = self._count_obstacle(task, obstacle.code), task.file_status
         if met >= obstacle.attempts or task.failed_downloads + 1 >= PASSING:
             status = FileStatus.LINKED
         return FileUpdate(status=status, error=obstacle.reason, error_code=obstacle.code)
 
-    def _count(self, task: Task, code: str | None) -> int:
+    def _count_obstacle(self, task: Task, code: str | None) -> int:
         """How often the download has met this obstacle now: others do not count towards it."""
         self._obstacles[task.id, str(code)] += 1
         return self._obstacles[task.id, str(code)]

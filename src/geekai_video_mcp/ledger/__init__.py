@@ -67,7 +67,7 @@ class Ledger:
         """Whether there is a ledger; `open` would create one.
 
         Raises:
-            StorageUnavailable: the folder cannot be looked into.
+            StorageUnavailable: the folder cannot be read.
         """
         return database_file.exists(path_in(state_dir))
 
@@ -237,9 +237,11 @@ class Ledger:
         """The tasks of this service and key that a server still has to work on."""
         return await self._run_in_worker(lambda: self._store.unfinished(account))
 
-    async def linked(self, account: str, *, since: float) -> list[Task]:
+    async def retryable_downloads(self, account: str, *, since: float) -> list[Task]:
         """The tasks finished after *since* whose link was given away and may still be fetched."""
-        return await self._run_in_worker(lambda: self._store.linked(account, since=since))
+        return await self._run_in_worker(
+            lambda: self._store.retryable_downloads(account, since=since)
+        )
 
     async def duration_history(self, account: str, duration_key: str) -> list[DurationSample]:
         """The durations of the newest finished tasks with this duration key."""

@@ -1,18 +1,16 @@
 """One connection to SQLite: opened with our settings, migrated, and its errors as ours."""
 
 import sqlite3
-from collections.abc import Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from geekai_video_mcp.errors import BUSY, DATABASE, StorageUnavailable, quote
 from geekai_video_mcp.ledger import schema
 from geekai_video_mcp.ledger.database_file import MOVE_AWAY, Access
+from geekai_video_mcp.ledger.migrations import MIGRATIONS
 from geekai_video_mcp.ledger.row_checks import UnreadableRow
-
-Migrations = Sequence[Sequence[str]]
-"""One script per version of the schema, in order."""
 
 _FIRST_TABLES: Final = ("task", "event")
 """The tables of the first version, by which a database is recognised as ours."""
@@ -67,24 +65,20 @@ def decode_any_text(db: sqlite3.Connection, exc: sqlite3.OperationalError) -> bo
     """
     if "decode to UTF-8" not in str(exc):
         return False
-    db.text_factory = _decode_text
+    db.text_factory = partial(str, encoding="utf-8", errors="surrogateescape")
     return True
 
 
-def _decode_text(text: bytes) -> str:
-    return text.decode("utf-8", "surrogateescape")
-
-
-def create(path: Path, *, migrations: Migrations) -> None:
+def create_database(path: Path) -> None:
     """Fill a new file that no other process knows yet; without a journal, for it has no name."""
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute("PRAGMA journal_mode=OFF")
-        migrate(db, migrations, 0)
+        migrate(db, from_version=0)
 
 
-def migrate(db: sqlite3.Connection, migrations: Migrations, version: int) -> None:
-    """Run the scripts after *version*; the caller's transaction makes them one change."""
-    for number, script in enumerate(migrations[version:], start=version + 1):
+def migrate(db: sqlite3.Connection, *, from_version: int) -> None:
+    """Run the scripts after *from_version*; the caller's transaction makes them one change."""
+    for number, script in enumerate(MIGRATIONS[from_version:], start=from_version + 1):
         for statement in script:
             db.execute(statement)
         db.execute(f"PRAGMA user_version={number}")

@@ -35,7 +35,7 @@ MOVE_AWAY: Final = (
 _SUFFIX: Final = ".new"
 
 
-def state_folder(folder: Path) -> str:
+def describe_state_folder(folder: Path) -> str:
     """The state folder in a message: its path and its variable."""
     return f"The state folder {quote(str(folder))} ({VARIABLE})"
 
@@ -57,7 +57,7 @@ def folder_error(
 ) -> StorageUnavailable:
     """The error for a state folder, or for *what* in it, that the operating system refuses."""
     return StorageUnavailable(
-        what or state_folder(folder),
+        what or describe_state_folder(folder),
         describe_os_error(exc),
         access=access,
         remedy=f"The operator repairs it, or sets {VARIABLE} to another folder, and starts this"
@@ -79,12 +79,12 @@ def create_if_missing(path: Path, fill: Callable[[Path], None]) -> None:
         # Created here with its mode, or SQLite would create it with the umask's.
         os.close(os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         fill(temporary)
-        _sync(temporary, os.O_RDWR)
+        _sync_file(temporary, os.O_RDWR)
         _give_name(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
     if sys.platform != "win32":
-        _sync(path.parent, os.O_RDONLY)
+        _sync_file(path.parent, os.O_RDONLY)
 
 
 def check_file(path: Path) -> None:
@@ -99,13 +99,13 @@ def check_file(path: Path) -> None:
         reason = describe_os_error(exc)
         if exc.errno == errno.ENOENT:
             reason = "it is a symbolic link to a file that does not exist"
-        raise unusable(path, reason) from exc
+        raise unusable_error(path, reason) from exc
     if stat.S_ISDIR(status.st_mode):
-        raise unusable(path, "a folder is in its place")
+        raise unusable_error(path, "a folder is in its place")
     if not stat.S_ISREG(status.st_mode):
-        raise unusable(path, "it is not a regular file")
+        raise unusable_error(path, "it is not a regular file")
     if status.st_size == 0:
-        raise unusable(path, "it is empty, and this server never leaves an empty one")
+        raise unusable_error(path, "it is empty, and this server never leaves an empty one")
     # Not by opening it: closing any descriptor of the file would end SQLite's locks on it.
     if not os.access(path, os.R_OK | os.W_OK):
         raise StorageUnavailable(
@@ -117,7 +117,7 @@ def check_file(path: Path) -> None:
         )
 
 
-def unusable(path: Path, reason: str) -> StorageUnavailable:
+def unusable_error(path: Path, reason: str) -> StorageUnavailable:
     """The error for a file that can only be restored or moved away."""
     return StorageUnavailable(
         DATABASE, f"{quote(str(path))} cannot be used: {reason}", access="opened", remedy=MOVE_AWAY
@@ -128,7 +128,7 @@ def exists(path: Path) -> bool:
     """Whether there is anything at *path*.
 
     Raises:
-        StorageUnavailable: it cannot be told, so it must not be taken for absent.
+        StorageUnavailable: that cannot be found out, so it must not be taken for absent.
     """
     try:
         path.lstat()
@@ -146,7 +146,7 @@ class OpenedFile:
         self.path: Final = path
         self._identity = _identity(path.stat())
 
-    def moved(self) -> str | None:
+    def describe_change(self) -> str | None:
         """What has happened to the name since the file was opened; None if nothing has."""
         try:
             if _identity(self.path.stat()) == self._identity:
@@ -157,11 +157,11 @@ class OpenedFile:
             return f"it cannot be reached any more: {describe_os_error(exc)}"
         return "it was replaced by another file while this server was running"
 
-    def moved_error(self, what_happened: str, access: Access) -> StorageUnavailable:
+    def change_error(self, change: str, access: Access) -> StorageUnavailable:
         """The error for every use of the file until it is back."""
         return StorageUnavailable(
             DATABASE,
-            f"{quote(str(self.path))} is not the file that was opened: {what_happened}",
+            f"{quote(str(self.path))} is not the file that was opened: {change}",
             access=access,
             remedy="The operator puts the file back, and this server goes on; or restarts this"
             " server, which then uses what it finds there. What GeekAI has accepted goes on at"
@@ -193,7 +193,7 @@ def _remove_leftovers(path: Path) -> None:
                 leftover.unlink()
 
 
-def _sync(path: Path, flags: int) -> None:
+def _sync_file(path: Path, flags: int) -> None:
     descriptor = os.open(path, flags)
     try:
         os.fsync(descriptor)

@@ -13,7 +13,6 @@ import sqlite3
 import time
 from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -32,6 +31,7 @@ from geekai_video_mcp.errors import (
 )
 from geekai_video_mcp.ledger import connection, database_file, schema
 from geekai_video_mcp.ledger.database_file import Access, OpenedFile
+from geekai_video_mcp.ledger.migrations import MIGRATIONS
 
 logger = logging.getLogger(__name__)
 
@@ -42,9 +42,6 @@ BUSY_TIMEOUT: Final = 30.0
 MIN_FREE_BYTES: Final = 16 * 1024 * 1024
 """Bytes that must be free before a request may leave: twice the largest request, so that its
 response can be recorded as well."""
-
-_MIGRATIONS: Final = (schema.SCHEMA, schema.ADMISSION + schema.PACE, schema.MEDIA, schema.OBSTACLES)
-"""One script per version of the schema, in order; a released one is never edited."""
 
 
 def path_in(state_dir: Path) -> Path:
@@ -64,9 +61,7 @@ class Store:
         database_file.create_folder(state_dir)
         self._path: Final = path_in(state_dir.resolve())
         with self._translate_errors("opened"):
-            database_file.create_if_missing(
-                self._path, partial(connection.create, migrations=_MIGRATIONS)
-            )
+            database_file.create_if_missing(self._path, connection.create_database)
             database_file.check_file(self._path)
             self._db = connection.connect(self._path, timeout=BUSY_TIMEOUT)
             try:
@@ -164,7 +159,7 @@ class Store:
             found = self._select(schema.SELECT_UNFINISHED, {"service": account})
         return list(self._parse_rows(found))
 
-    def linked(self, account: str, *, since: float) -> list[Task]:
+    def retryable_downloads(self, account: str, *, since: float) -> list[Task]:
         params = {"service": account, "since": since}
         with self._reading():
             found = self._select(schema.SELECT_LINKED, params)
@@ -257,13 +252,13 @@ class Store:
         with self._transaction(access="opened"):
             if not connection.is_ours(self._db):
                 reason = "it is a database of another program, or has lost its tables"
-                raise database_file.unusable(self._path, reason)
+                raise database_file.unusable_error(self._path, reason)
             version = connection.schema_version(self._db)
-            if version > len(_MIGRATIONS):
+            if version > len(MIGRATIONS):
                 raise LedgerTooNew("created")
-            connection.migrate(self._db, _MIGRATIONS, version)
+            connection.migrate(self._db, from_version=version)
             if not connection.is_complete(self._db):
-                raise database_file.unusable(self._path, "it has lost a table or a column")
+                raise database_file.unusable_error(self._path, "it has lost a table or a column")
 
     def _warn_of_upgrade(self) -> None:
         if not self._upgraded:
@@ -281,7 +276,7 @@ class Store:
         was running: its rules for money may be stricter, and this program would break them.
         """
         with nothing_charged(), self._transaction():
-            if connection.schema_version(self._db) > len(_MIGRATIONS):
+            if connection.schema_version(self._db) > len(MIGRATIONS):
                 raise LedgerTooNew("upgraded")
             yield
 
@@ -299,7 +294,7 @@ class Store:
                 self._require_in_place(access)
             self._db.execute("BEGIN IMMEDIATE")
             try:
-                if access != "opened" and connection.schema_version(self._db) > len(_MIGRATIONS):
+                if access != "opened" and connection.schema_version(self._db) > len(MIGRATIONS):
                     self._warn_of_upgrade()
                 yield
                 self._db.execute("COMMIT")
@@ -323,13 +318,13 @@ class Store:
         Raises:
             StorageUnavailable: it says what happened; the log says it once, and when it is back.
         """
-        moved = self._file.moved()
+        moved = self._file.describe_change()
         if moved is None:
             if self._moved is not None:
                 logger.warning("the task database is back: %s", quote(str(self._path)))
             self._moved = None
             return
-        error = self._file.moved_error(moved, access)
+        error = self._file.change_error(moved, access)
         if moved != self._moved:
             self._moved = moved
             logger.error(
@@ -368,8 +363,8 @@ class Store:
             yield
         except sqlite3.Error as exc:
             if getattr(exc, "sqlite_errorcode", 0) == sqlite3.SQLITE_READONLY_DBMOVED:
-                moved = self._file.moved() or "it was moved"
-                raise self._file.moved_error(moved, access) from exc
+                moved = self._file.describe_change() or "it was moved"
+                raise self._file.change_error(moved, access) from exc
             raise connection.describe_error(exc, self._path, access) from exc
         except OSError as exc:
             raise database_file.folder_error(self._path.parent, exc, access=access) from exc

@@ -20,7 +20,7 @@ from anyio.abc import ByteReceiveStream, ByteSendStream, Process
 import geekai_video_mcp
 
 MAX_SECONDS: Final = 30.0
-"""Seconds after which any child is killed; those who wait for one have less patience."""
+"""Seconds after which any child is killed; those who wait for one wait less."""
 MAX_OUTPUT_BYTES: Final = 64 * 1024 * 1024
 """The largest frame as a PNG has less; a child that writes more is killed."""
 KILLED: Final = -9
@@ -53,19 +53,19 @@ async def run_worker(
     program, *rest = arguments
     command = worker_command(program)
     # Shielded: cancelled between its start and the block below, the child would have no owner.
-    with _shielded():
+    with _shield_from_cancellation():
         process = await anyio.open_process(
             command, stderr=subprocess.DEVNULL, env=worker_environment(), **_process_options()
         )
     output: bytes | None = None
     try:
         with anyio.move_on_after(MAX_SECONDS):
-            output = await _exchange(process, worker_input(rest, content))
+            output = await _exchange_bytes(process, worker_input(rest, content))
             if output is not None:
                 await process.wait()
     finally:
-        with _shielded():
-            await _end(process)
+        with _shield_from_cancellation():
+            await _kill_and_close(process)
     status = KILLED if process.returncode is None else process.returncode
     return subprocess.CompletedProcess(command, status, (output or b"") if status == 0 else b"")
 
@@ -96,8 +96,8 @@ def worker_environment(environ: Mapping[str, str] = os.environ) -> dict[str, str
 
 
 @contextmanager
-def _shielded() -> Generator[None]:
-    """Shield the block from cancellation."""
+def _shield_from_cancellation() -> Generator[None]:
+    """Shield the block; unlike a bare scope, it swallows no exception for the type checker."""
     with anyio.CancelScope(shield=True):
         yield
 
@@ -109,19 +109,19 @@ def _process_options() -> dict[str, Any]:
     return {"start_new_session": True, "umask": 0o077}
 
 
-async def _exchange(process: Process, request: bytes) -> bytes | None:
+async def _exchange_bytes(process: Process, request: bytes) -> bytes | None:
     """Write the request while the output is read; None if the output is too long."""
     if process.stdin is None or process.stdout is None:  # pragma: no cover - opened with pipes
         return None
     output: bytes | None = None
     async with anyio.create_task_group() as group:
-        group.start_soon(_write, process.stdin, request)
+        group.start_soon(_write_request, process.stdin, request)
         output = await _read_bounded(process.stdout)
         group.cancel_scope.cancel()  # whoever has closed its output reads no more
     return output
 
 
-async def _write(stream: ByteSendStream, request: bytes) -> None:
+async def _write_request(stream: ByteSendStream, request: bytes) -> None:
     with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):  # the child has ended
         await stream.send(request)
     await stream.aclose()
@@ -136,7 +136,7 @@ async def _read_bounded(stream: ByteReceiveStream) -> bytes | None:
     return bytes(output)
 
 
-async def _end(process: Process) -> None:
+async def _kill_and_close(process: Process) -> None:
     """Kill the child if it still runs, and close its pipes."""
     if process.returncode is None:
         with suppress(ProcessLookupError):

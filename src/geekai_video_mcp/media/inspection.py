@@ -17,7 +17,7 @@ from geekai_video_mcp.media.child_process import RunWorker, run_worker
 
 INSPECTION_DEADLINE: Final = 5.0
 """Seconds from the call, waiting in line included; a normal clip takes a third of one."""
-AT_ONCE: Final = 2
+MAX_CONCURRENT: Final = 2
 """Inspections at the same time in one process; each child may take 768 MB, and takes 100."""
 
 
@@ -129,7 +129,7 @@ def _slots() -> anyio.Semaphore:
     try:
         return _SLOTS.get()
     except LookupError:
-        slots = anyio.Semaphore(AT_ONCE)
+        slots = anyio.Semaphore(MAX_CONCURRENT)
         _SLOTS.set(slots)
         return slots
 

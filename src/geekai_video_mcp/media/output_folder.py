@@ -53,6 +53,11 @@ def check_output_folder(folder: Path) -> None:
         raise _unusable(folder, reason, remedy)
 
 
+def describe_output_folder(folder: Path) -> str:
+    """The output folder in a message: its path and its variable."""
+    return f"The output folder {quote(str(folder))} ({VARIABLE})"
+
+
 def _write_probe(path: Path) -> None:
     descriptor = os.open(path, _CREATE_FLAGS, 0o600)
     try:
@@ -67,5 +72,4 @@ def _write_probe(path: Path) -> None:
 
 
 def _unusable(folder: Path, reason: str, remedy: str) -> StorageUnavailable:
-    what = f"The output folder {quote(str(folder))} ({VARIABLE})"
-    return StorageUnavailable(what, reason, remedy=remedy)
+    return StorageUnavailable(describe_output_folder(folder), reason, remedy=remedy)

@@ -1,7 +1,7 @@
 """Preview images of a result, small enough for a conversation.
 
-Decoding happens in child processes: the codecs are large, and the file is not trusted. There are
-at most two at once, whoever asks, because each may take much memory and both cores of a machine.
+Decoding happens in child processes: the codecs are large, and the file is not trusted. At
+most `MAX_CONCURRENT` run at once, for all callers.
 """
 
 from collections import OrderedDict
@@ -17,7 +17,8 @@ from geekai_video_mcp.media.child_process import RunWorker, run_worker
 
 PREVIEW_DEADLINE: Final = 8.0
 """Seconds from the call, waiting in line included; a file that needs longer gets no preview."""
-AT_ONCE: Final = 2
+MAX_CONCURRENT: Final = 2
+"""Previews at the same time: each may take much memory and both cores of a machine."""
 KEPT_BYTES: Final = 4_000_000
 """Bytes of previews that are kept: about sixty contact sheets."""
 
@@ -25,7 +26,7 @@ Preview = Literal["cover", "frames", "picture", "last"]
 
 
 @dataclass(frozen=True)
-class _Question:
+class _PreviewKey:
     """One picture of one state of a file."""
 
     path: str
@@ -35,11 +36,11 @@ class _Question:
 
 
 @dataclass
-class _Answer:
-    """What those wait for who ask the same at the same time."""
+class _PendingPreview:
+    """A preview in the making, which every caller who needs the same one waits for."""
 
-    known: anyio.Event = field(default_factory=anyio.Event)
-    given: bool = False
+    done: anyio.Event = field(default_factory=anyio.Event)
+    rendered: bool = False
     picture: bytes | None = None
 
 
@@ -48,46 +49,46 @@ class PreviewRenderer:
 
     def __init__(self, *, run_worker: RunWorker = run_worker) -> None:
         self._run_worker = run_worker
-        self._slots = anyio.Semaphore(AT_ONCE)
-        self._pending: dict[_Question, _Answer] = {}
-        self._kept: OrderedDict[_Question, bytes | None] = OrderedDict()
+        self._slots = anyio.Semaphore(MAX_CONCURRENT)
+        self._pending: dict[_PreviewKey, _PendingPreview] = {}
+        self._kept: OrderedDict[_PreviewKey, bytes | None] = OrderedDict()
 
     async def render(self, path: Path, kind: Preview) -> bytes | None:
         """A JPEG, or for `last` a PNG; None if no frame can be decoded, or not in time."""
         with suppress(OSError), anyio.move_on_after(PREVIEW_DEADLINE):
             status = await to_thread.run_sync(path.stat)
-            return await self._answer(
-                _Question(str(path), kind, status.st_size, status.st_mtime_ns)
+            return await self._find_or_make(
+                _PreviewKey(str(path), kind, status.st_size, status.st_mtime_ns)
             )
         return None
 
-    async def _answer(self, question: _Question) -> bytes | None:
-        """Make the picture, or wait for the one who makes it; whoever gives up is succeeded."""
-        while question not in self._kept:
-            answer = self._pending.get(question)
-            if answer is None:
-                return await self._make(question)
-            await answer.known.wait()
-            if answer.given:
-                return answer.picture
-        self._kept.move_to_end(question)
-        return self._kept[question]
+    async def _find_or_make(self, key: _PreviewKey) -> bytes | None:
+        """Make the picture, or wait for the caller who makes it, and take over if it gives up."""
+        while key not in self._kept:
+            pending = self._pending.get(key)
+            if pending is None:
+                return await self._make_preview(key)
+            await pending.done.wait()
+            if pending.rendered:
+                return pending.picture
+        self._kept.move_to_end(key)
+        return self._kept[key]
 
-    async def _make(self, question: _Question) -> bytes | None:
-        answer = self._pending[question] = _Answer()
+    async def _make_preview(self, key: _PreviewKey) -> bytes | None:
+        pending = self._pending[key] = _PendingPreview()
         try:
             async with self._slots:
-                done = await self._run_worker(["preview", question.path, question.kind], b"")
-            answer.given, answer.picture = True, done.stdout or None
-            # A child that was killed may have more time, or more memory, when it is asked again.
-            if done.returncode >= 0:
-                self._keep(question, answer.picture)
-            return answer.picture
+                child = await self._run_worker(["preview", key.path, key.kind], b"")
+            pending.rendered, pending.picture = True, child.stdout or None
+            # A child that was killed may have more time, or more memory, at the next call.
+            if child.returncode >= 0:
+                self._keep_preview(key, pending.picture)
+            return pending.picture
         finally:
-            del self._pending[question]
-            answer.known.set()
+            del self._pending[key]
+            pending.done.set()
 
-    def _keep(self, question: _Question, picture: bytes | None) -> None:
-        self._kept[question] = picture
+    def _keep_preview(self, key: _PreviewKey, picture: bytes | None) -> None:
+        self._kept[key] = picture
         while sum(len(kept or b"") + 200 for kept in self._kept.values()) > KEPT_BYTES:
             self._kept.popitem(last=False)

@@ -1,7 +1,7 @@
 """GeekAI over HTTP: one method per endpoint. Never waits between requests, never repeats a POST.
 
-Only this module and `artifacts` import httpx, and the server imports them when a task
-first needs them. Exceptions of httpx are translated here, once. The important distinction is
+Only this module and `media.downloads` import httpx, and the server imports them when a task first
+needs them. Exceptions of httpx are translated here, once. The important distinction is
 between "certainly not sent" and everything else. Four classes of httpx mean "not sent":
 ConnectError, ConnectTimeout, PoolTimeout, and ProxyError, which is raised if a proxy refuses
 the tunnel, before any byte of the request was sent. A ReadError may occur before or after the

@@ -5,20 +5,23 @@ No message of an exception is repeated: some contain whole URLs, and a proxy's h
 
 import socket
 import ssl
-import urllib.request
 from collections.abc import Iterator
 from typing import Final, cast
 
-_PROXY_VARIABLES: Final = {"https": "HTTPS_PROXY", "http": "HTTP_PROXY", "all": "ALL_PROXY"}
+from geekai_video_mcp.provider.network_settings import proxy_variables
+
+_ANY_PROXY: Final = "HTTPS_PROXY, HTTP_PROXY and ALL_PROXY"
 
 
 def explain_connection_error(exc: Exception, *, host: str) -> str:
     """The sentence for a request that certainly did not leave."""
     name = type(exc).__name__
+    proxies = " and ".join(proxy_variables())
+    or_proxy = f" and the proxy of {proxies}" if proxies else ""
     if name == "ProxyError":
         return (
             f"The proxy opened no connection to {host} ({name}); the operator checks the address,"
-            f" user name and password in {_proxy_variables()}"
+            f" user name and password in {proxies or _ANY_PROXY}"
         )
     causes = list(_walk_causes(exc))
     if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
@@ -34,8 +37,8 @@ def explain_connection_error(exc: Exception, *, host: str) -> str:
     elif any(isinstance(cause, ConnectionRefusedError) for cause in causes):
         why = "it refused the connection; check GEEKAI_BASE_URL and the network"
     else:
-        return f"{host} could not be reached ({name}); check the network{_proxy_hint()}"
-    return f"{host} could not be reached ({name}): {why}{_proxy_hint()}"
+        return f"{host} could not be reached ({name}); check the network{or_proxy}"
+    return f"{host} could not be reached ({name}): {why}{or_proxy}"
 
 
 def _walk_causes(exc: BaseException) -> Iterator[BaseException]:
@@ -50,16 +53,3 @@ def _walk_causes(exc: BaseException) -> Iterator[BaseException]:
         if isinstance(current, BaseExceptionGroup):
             waiting.extend(cast("BaseExceptionGroup[BaseException]", current).exceptions)
         waiting.extend(one for one in (current.__cause__, current.__context__) if one is not None)
-
-
-def _proxy_hint() -> str:
-    """That connections go through a proxy, if they do."""
-    return f" and the proxy of {_proxy_variables()}" if urllib.request.getproxies() else ""
-
-
-def _proxy_variables() -> str:
-    """The variables that set a proxy here, without their values; all three if none does."""
-    used = [
-        name for scheme, name in _PROXY_VARIABLES.items() if scheme in urllib.request.getproxies()
-    ]
-    return " and ".join(used) if used else "HTTPS_PROXY, HTTP_PROXY and ALL_PROXY"

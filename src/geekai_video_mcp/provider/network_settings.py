@@ -12,6 +12,7 @@ import re
 import ssl
 import urllib.request
 from collections.abc import Generator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -19,6 +20,7 @@ from urllib.parse import urlsplit
 from geekai_video_mcp.errors import describe_os_error
 
 INSTALL_SOCKS: Final = "pip install 'geekai-video-mcp[socks]'"
+_PROXIED: Final = ("http", "https", "all")
 _SCHEMES: Final = frozenset({"http", "https", "socks5", "socks5h"})
 _HASHED_NAME: Final = re.compile(r"[0-9a-f]{8}\.[0-9]+")
 _PORT: Final = re.compile(r"[0-9]{1,5}", re.ASCII)
@@ -28,18 +30,24 @@ _ESCAPES: Final = "; in a password, characters such as # / @ have to be percent-
 def find_wrong_variable() -> str | None:
     """The first variable with which no request can be sent, and why; None if all can be used."""
     proxies = urllib.request.getproxies()
-    return next(_problems(os.environ, proxies), None)
+    return next(_find_problems(os.environ, proxies), None)
 
 
-def _problems(environ: Mapping[str, str], proxies: Mapping[str, str]) -> Generator[str]:
+def proxy_variables() -> list[str]:
+    """The variables that set a proxy here, without their values."""
+    proxies = urllib.request.getproxies()
+    return [_variable_name(os.environ, scheme) for scheme in _PROXIED if proxies.get(scheme)]
+
+
+def _find_problems(environ: Mapping[str, str], proxies: Mapping[str, str]) -> Generator[str]:
     bypass = [entry.strip() for entry in proxies.get("no", "").split(",")]
     if "*" not in bypass:  # with it, no proxy is used at all
-        for scheme in ("http", "https", "all"):
+        for scheme in _PROXIED:
             if problem := _proxy_problem(proxies.get(scheme, "")):
-                yield f"{_name(environ, scheme)} {problem}"
+                yield f"{_variable_name(environ, scheme)} {problem}"
         for number, entry in enumerate(bypass, start=1):
             if problem := _bypass_problem(entry):
-                yield f"{_name(environ, 'no')} cannot be read: entry {number} {problem}"
+                yield f"{_variable_name(environ, 'no')} cannot be read: entry {number} {problem}"
     if path := environ.get("SSL_CERT_FILE"):
         if problem := _certificate_file_problem(path):
             yield f"SSL_CERT_FILE cannot be used: {problem}"
@@ -47,7 +55,7 @@ def _problems(environ: Mapping[str, str], proxies: Mapping[str, str]) -> Generat
         yield f"SSL_CERT_DIR cannot be used: {problem}"
 
 
-def _name(environ: Mapping[str, str], scheme: str) -> str:
+def _variable_name(environ: Mapping[str, str], scheme: str) -> str:
     """The variable that sets this proxy: lower case wins, as in urllib."""
     lower = f"{scheme}_proxy"
     if lower in environ:
@@ -81,7 +89,8 @@ def _bypass_problem(entry: str) -> str | None:
     """Why httpx cannot read this entry of NO_PROXY."""
     if not entry.isascii() or not entry.isprintable():
         return "is not ASCII; write a host name in its xn-- form"
-    if _is_address(entry):
+    with suppress(ValueError):
+        ipaddress.ip_address(entry)
         return None
     bare = entry.partition("/")[0]
     if "://" not in entry and ("[" in bare or bare.count(":") > 1):
@@ -94,14 +103,6 @@ def _bypass_problem(entry: str) -> str | None:
     if not colon or _PORT.fullmatch(port):
         return None
     return "is no host name, IPv4 address or plain IPv6 address, such as ::1"
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _certificate_file_problem(path: str) -> str | None:

@@ -37,23 +37,21 @@ class OutsideNames:
     ) -> "HandlerResult":
         name = (ctx.params or {}).get("name") if ctx.method == "tools/call" else None
         if isinstance(name, str) and name not in self._tools:
-            return CallToolResult(content=[TextContent(text=self._no_tool(name))], is_error=True)
+            return CallToolResult(
+                content=[TextContent(text=self._explain_unknown_tool(name))], is_error=True
+            )
         try:
             return await call_next(ctx)
         except MCPError as exc:
-            raise _sanitize_error(exc) from exc
+            data = reveal_json(exc.data)
+            raise MCPError(
+                exc.code,
+                sanitize(exc.message, limit=MAX_ERROR_CHARS),
+                None if len(str(data)) > MAX_DATA_CHARS else data,
+            ) from exc
 
-    def _no_tool(self, name: str) -> str:
+    def _explain_unknown_tool(self, name: str) -> str:
         shown = quote(name, limit=MAX_NAME_CHARS)
         nearest = difflib.get_close_matches(name[:MAX_NAME_CHARS], self._tools, n=1)
         hint = f"did you mean {nearest[0]}?" if nearest else f"known are {', '.join(self._tools)}."
         return f"There is no tool {shown}; {hint}"
-
-
-def _sanitize_error(error: MCPError) -> MCPError:
-    data = reveal_json(error.data)
-    return MCPError(
-        error.code,
-        sanitize(error.message, limit=MAX_ERROR_CHARS),
-        None if len(str(data)) > MAX_DATA_CHARS else data,
-    )

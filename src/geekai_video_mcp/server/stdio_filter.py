@@ -63,41 +63,41 @@ class _OpenRequests:
             self._running.setdefault(str(message["id"]), []).append(size_bytes)
         elif method == "notifications/cancelled" and isinstance(params, dict):
             # The SDK sends no response to a cancelled request.
-            self._remove(cast("dict[str, object]", params).get("requestId"))
+            self._remove_request(cast("dict[str, object]", params).get("requestId"))
 
     def start_response(self, request_id: int | str | None) -> None:
         """From now on the response waits to be written, even if its request is cancelled."""
         self._unwritten += 1
-        self._remove(request_id)
+        self._remove_request(request_id)
 
     def end_response(self) -> None:
         self._unwritten -= 1
-        self._notify()
+        self._notify_reader()
 
     async def wait_for_room(self) -> None:
         """Return once another request may be read."""
-        while self._full():
+        while self._is_full():
             await self._changed.wait()
 
-    def _full(self) -> bool:
+    def _is_full(self) -> bool:
         sizes = [size for each in self._running.values() for size in each]
         return len(sizes) + self._unwritten >= MAX_OPEN_REQUESTS or sum(sizes) >= MAX_OPEN_BYTES
 
-    def _remove(self, request_id: object) -> None:
+    def _remove_request(self, request_id: object) -> None:
         key = str(request_id)
         if sizes := self._running.get(key):
             sizes.pop()
             if not sizes:
                 del self._running[key]
-            self._notify()
+            self._notify_reader()
 
-    def _notify(self) -> None:
+    def _notify_reader(self) -> None:
         self._changed.set()
         self._changed = anyio.Event()
 
 
 class _ResponseWriter:
-    """The SDK's write stream; it tells `_OpenRequests` which responses were written."""
+    """The SDK's write stream; it reports to `_OpenRequests` which responses were written."""
 
     def __init__(self, stream: "WriteStream[SessionMessage]", open_requests: _OpenRequests) -> None:
         self._stream = stream

@@ -21,12 +21,13 @@ from pydantic import SecretStr
 from geekai_video_mcp.domain.lifecycle import FileUpdate, Task
 from geekai_video_mcp.domain.retries import LASTING, PASSING
 from geekai_video_mcp.domain.statuses import FileStatus
-from geekai_video_mcp.errors import DownloadFailed
+from geekai_video_mcp.errors import DownloadFailed, describe_os_error
 from geekai_video_mcp.media.downloads import partial, publishing
 from geekai_video_mcp.media.downloads.links import SafeHttpClient
 from geekai_video_mcp.media.downloads.partial import Part
 from geekai_video_mcp.media.downloads.transfer import decode_inline, download, interrupted
 from geekai_video_mcp.media.inspection import FileFacts, Verdict, inspect_file
+from geekai_video_mcp.media.output_folder import describe_output_folder
 
 __all__ = ["InspectFile", "ResultDownloader"]
 
@@ -83,10 +84,8 @@ class ResultDownloader:
 
     def _folder_failed(self, error: OSError) -> DownloadFailed:
         full = error.errno in _FULL
-        msg = (
-            f"The {'' if full else 'output '}folder {self._output_dir} could not be written:"
-            f" {error.strerror or type(error).__name__}"
-        )
+        folder = describe_output_folder(self._output_dir)
+        msg = f"{folder} could not be written: {describe_os_error(error)}"
         return DownloadFailed(
             msg,
             code="disk_full" if full else "output_folder",

@@ -22,7 +22,7 @@ from geekai_video_mcp.errors import DownloadFailed
 from geekai_video_mcp.media.downloads import formats
 from geekai_video_mcp.media.downloads.links import SafeHttpClient
 from geekai_video_mcp.media.downloads.partial import Part, Source
-from geekai_video_mcp.media.output_folder import RESERVED_BYTES
+from geekai_video_mcp.media.output_folder import RESERVED_BYTES, describe_output_folder
 
 SIZE_LIMIT: Final = 4 * 1024**3
 """Bytes of one video: 30 s of 4K at ten times the highest bit rate observed."""
@@ -154,7 +154,7 @@ async def _check_free_space(part: Part) -> None:
     usage = await anyio.to_thread.run_sync(shutil.disk_usage, part.path.parent)
     if usage.free < needed:
         msg = (
-            f"The output folder {part.path.parent} has {usage.free / 1e6:,.0f} MB free, and"
+            f"{describe_output_folder(part.path.parent)} has {usage.free / 1e6:,.0f} MB free, and"
             f" {needed / 1e6:,.0f} MB are needed"
         )
         raise DownloadFailed(msg, code="disk_full", attempts=PASSING)

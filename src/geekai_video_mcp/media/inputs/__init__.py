@@ -19,26 +19,24 @@ from geekai_video_mcp.domain import media_refs
 from geekai_video_mcp.domain.lifecycle import Media, Task
 from geekai_video_mcp.domain.media_refs import DATA_URI_LIMIT, PICTURE_REMEDY, RefKind
 from geekai_video_mcp.domain.requests import GenerationRequest
+from geekai_video_mcp.domain.retries import LINK_TTL
 from geekai_video_mcp.domain.statuses import TERMINAL, FileStatus, Status
 from geekai_video_mcp.errors import RequestRefused, TaskNotFound
 from geekai_video_mcp.media.child_process import RunWorker, run_worker
 from geekai_video_mcp.media.inputs.allowed_files import Unreadable, read_file
 from geekai_video_mcp.media.inputs.fields import MediaFields, MediaKind, replace_media
+from geekai_video_mcp.media.workers.limits import OUT_OF_MEMORY, TOO_LARGE
 
 if TYPE_CHECKING:
     import subprocess
 
 RESOLVE_TIMEOUT: Final = 10.0
 """Seconds for all pictures of one request; a 20 MB photograph takes about one."""
-LINK_TTL: Final = 6 * 86_400.0
-"""Seconds for which a result's link is passed on. GeekAI keeps it for 7 days (its Veo manual,
-read 2026-11-22), and the request it is given to may queue for a while."""
+QUEUE_MARGIN: Final = 86_400.0
+"""Seconds before the end of a result's link from which on it is not passed on: the request that
+it is given to may queue for a while."""
 MAX_PICTURE_BYTES: Final = (DATA_URI_LIMIT - 64) // 4 * 3
 """Bytes of a picture whose data URI is just within the limit."""
-TOO_LARGE: Final = 2
-"""The exit status of `fit_image` for a picture of too many pixels."""
-OUT_OF_MEMORY: Final = 3
-"""The exit status of a program that its memory limit has stopped."""
 PIXEL_LIMITS: Final = "one of up to 120 million, or as WebP 30 million"
 MIN_WAIT: Final = 1.0
 """Seconds in line from which on others are why a picture was not ready."""
@@ -191,9 +189,10 @@ class MediaResolver:
         finally:
             self._in_line -= 1
         if others and (waited is None or waited > MIN_WAIT):
+            requests = "another request" if others == 1 else f"{others} other requests"
             msg = (
                 f"The pictures were not ready within {RESOLVE_TIMEOUT:.0f} s, because the pictures"
-                f" of {_requests(others)} are being prepared as well. Make the same call again"
+                f" of {requests} are being prepared as well. Make the same call again"
             )
             raise RequestRefused(msg)
         raise TimeoutError
@@ -209,7 +208,7 @@ class MediaResolver:
 
     def _usable_link(self, task: Task, link: str | None) -> str | None:
         """*link*, a result's, if this account can still have it fetched."""
-        recent = self._clock() - (task.ended_at or 0.0) < LINK_TTL
+        recent = self._clock() - (task.ended_at or 0.0) < LINK_TTL - QUEUE_MARGIN
         if link is None or not recent or task.account != self._account:
             return None
         with suppress(ValueError):
@@ -229,10 +228,6 @@ class MediaResolver:
             raise _refusal(where, f"that task made no {task.media}: it is {task.status}")
         msg = f"that task is {task.status}, so call get_video_task until it is done"
         raise _refusal(where, f"{msg}, and then make the same call")
-
-
-def _requests(count: int) -> str:
-    return "another request" if count == 1 else f"{count} other requests"
 
 
 def _refusal(where: str, problem: str) -> RequestRefused:

@@ -1,6 +1,6 @@
-"""How a child program begins: it limits itself, and then reads what it is asked.
+"""How a child program begins: it limits itself, and then reads its request.
 
-The limits come first, because the file it is asked about may be hostile. Where the system has no
+The limits come first, because the file it reads may be hostile. Where the system has no
 such limits (Windows), or does not keep to them (macOS), the checks of sizes in `pictures` and
 `videos` are what bounds a child.
 """

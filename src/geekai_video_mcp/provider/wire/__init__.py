@@ -2,7 +2,7 @@
 
 Requests have every documented field in its documented spelling. Responses are not trusted:
 unknown fields are ignored, and known fields may have any type and place observed in practice. An
-answer that is not understood is kept and told, and never becomes a verdict by itself.
+answer that is not understood is kept and shown, and never becomes a verdict by itself.
 
 How a contradictory answer about a task is read:
 

@@ -58,7 +58,7 @@ def build_http(
 ) -> ASGIApp:
     """The ASGI application with /health and, by *transport*, /mcp or /sse and /messages/ or all.
 
-    Without a *verifier* nobody is asked for a token.
+    Without a *verifier* no token is required.
     """
     trusted = trusted or trust_loopback()
     app: ASGIApp = BodyGuard(_build_routes(open_app, transport, build))

@@ -80,7 +80,7 @@ def _unauthorized(*, given: bool) -> JSONResponse:
         challenge += f', error="{error}"'
     else:
         logger.warning("refused a request without a token")
-        error, problem = "unauthorized", "This server can spend money and asks for a token."
+        error, problem = "unauthorized", "This server can spend money and requires a token."
     return JSONResponse(
         {"error": error, "error_description": f"{problem} {HOW_TO}"},
         status_code=401,

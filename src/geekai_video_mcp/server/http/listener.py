@@ -10,7 +10,7 @@ import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
-from geekai_video_mcp.config import is_loopback
+from geekai_video_mcp.domain.public_hosts import is_loopback
 from geekai_video_mcp.errors import ConfigError, GeekAIVideoError, first_own_error
 
 logger = logging.getLogger(__name__)

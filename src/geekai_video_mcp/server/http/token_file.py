@@ -6,7 +6,7 @@ import stat
 from pathlib import Path
 from typing import Final
 
-from geekai_video_mcp.errors import StorageUnavailable
+from geekai_video_mcp.errors import StorageUnavailable, describe_os_error, quote
 from geekai_video_mcp.file_locks import exclusive_lock
 from geekai_video_mcp.server.http.authorization import TOKEN
 
@@ -39,8 +39,7 @@ def load_token(state_dir: Path) -> str:
                 _write_token(path)
             return _read_token(path)
     except OSError as exc:
-        reason = exc.strerror or type(exc).__name__
-        raise StorageUnavailable(f"The token file {path}", reason, access="opened") from exc
+        raise StorageUnavailable(_describe(path), describe_os_error(exc), access="opened") from exc
 
 
 def _write_token(path: Path) -> None:
@@ -77,9 +76,13 @@ def _read_token(path: Path) -> str:
     return token
 
 
+def _describe(path: Path) -> str:
+    return f"The token file {quote(str(path))}"
+
+
 def _untrusted(path: Path, reason: str) -> StorageUnavailable:
     remedy = (
         "Delete it: the next start makes a new token, and geekai-video-mcp token prints the"
         " configuration with it."
     )
-    return StorageUnavailable(f"The token file {path}", reason, access="read", remedy=remedy)
+    return StorageUnavailable(_describe(path), reason, access="read", remedy=remedy)

@@ -11,7 +11,7 @@ from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 from geekai_video_mcp.app import App
 from geekai_video_mcp.domain.lifecycle import Media, Task
 from geekai_video_mcp.domain.statuses import FileStatus
-from geekai_video_mcp.errors import GeekAIVideoError, TaskNotFound, quote
+from geekai_video_mcp.errors import GeekAIVideoError, TaskNotFound, describe_os_error, quote
 from geekai_video_mcp.media.preview import Preview
 from geekai_video_mcp.server.resource_links import JPEG, JSON, MP4, PNG, ROOT, file_uri
 from geekai_video_mcp.server.results import task_view
@@ -142,7 +142,8 @@ def _read_content(path: Path) -> bytes:
             content = file.read(MAX_BLOB_BYTES + 1)
             size = path.stat().st_size
     except OSError as exc:
-        msg = f"{path} cannot be read ({exc.strerror}); it may have been moved or deleted."
+        reason = describe_os_error(exc)
+        msg = f"{quote(str(path))} cannot be read ({reason}); it may have been moved or deleted."
         raise ResourceError(msg) from exc
     if len(content) > MAX_BLOB_BYTES:
         limit = f"{MAX_BLOB_BYTES / 1e6:.0f} MB"

@@ -5,8 +5,9 @@ from typing import Final, Literal
 
 from geekai_video_mcp.domain import catalogue, moderation
 from geekai_video_mcp.domain.lifecycle import Media, Task
-from geekai_video_mcp.domain.obstacles import UNANSWERED, has_no_link
-from geekai_video_mcp.domain.retries import LINK_TTL
+from geekai_video_mcp.domain.obstacles import UNANSWERED
+from geekai_video_mcp.domain.result_file import has_no_link
+from geekai_video_mcp.domain.retries import LINK_TTL, NO_NEW_LINK
 from geekai_video_mcp.domain.statuses import NO_RESULT, POLLED, FileStatus, Status
 from geekai_video_mcp.errors import (
     MAYBE_CHARGED,
@@ -180,7 +181,7 @@ def _after_failed_download(task: Task, *, sandbox: bool) -> str:
     if task.file_status is FileStatus.LINKED:
         give = (
             "Give the user the link, to open or save it. "
-            if _offered_link(task, sandbox=sandbox)
+            if _live_link(task, sandbox=sandbox)
             else "Tell the user. "
         )
         if task.file_error_code in {"output_folder", "disk_full"}:
@@ -215,7 +216,7 @@ def _success_text(task: Task, *, sandbox: bool) -> str:
     if task.file_status is FileStatus.STORED:
         size = f"{(task.file_bytes or 0) / 1e6:.1f} MB"
         return f"The {task.media} is finished: {task.file_path} ({size}).{problem}{label}"
-    link = _offered_link(task, sandbox=sandbox)
+    link = _live_link(task, sandbox=sandbox)
     offer = (
         f" Its link, good until {iso_time(link_expiry(task, sandbox=sandbox))}: {link}"
         if link
@@ -241,9 +242,9 @@ def link_of(task: Task, *, sandbox: bool) -> str | None:
     return sanitize(url, limit=MAX_LINK_CHARS)
 
 
-def _offered_link(task: Task, *, sandbox: bool) -> str | None:
+def _live_link(task: Task, *, sandbox: bool) -> str | None:
     """The link, unless it is known to be dead."""
-    return None if task.file_error_code == "no_new_link" else link_of(task, sandbox=sandbox)
+    return None if task.file_error_code == NO_NEW_LINK else link_of(task, sandbox=sandbox)
 
 
 def link_expiry(task: Task, *, sandbox: bool) -> float | None:

@@ -1,0 +1,18 @@
+"""How commands print (results to stdout, everything else to stderr), and their exit statuses."""
+
+import sys
+from typing import Final
+
+OK: Final = 0
+FAILED: Final = 1
+"""The task does not exist, or what the command was called for was refused or has failed."""
+
+
+def print_line(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def print_notice(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()

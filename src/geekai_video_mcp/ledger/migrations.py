@@ -1,0 +1,118 @@
+"""The scripts that make the tables of the task database, one for each version of its schema.
+
+A script that was released is never edited, and a column never changes its name: a server of an
+older version may be running on the same file. A new column is nullable or has a default.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+SCHEMA: Final = (
+    """
+    CREATE TABLE task (
+        id TEXT PRIMARY KEY,
+        created_at REAL NOT NULL,
+        service TEXT NOT NULL,
+        model TEXT NOT NULL,
+        request TEXT NOT NULL,
+        status TEXT NOT NULL,
+        owner TEXT,
+        attempt INTEGER NOT NULL,
+        submitted_at REAL,
+        provider_task_id TEXT,
+        result TEXT,
+        error_code TEXT,
+        error_message TEXT,
+        raw_reply TEXT,
+        ended_at REAL,
+        next_look_at REAL,
+        looks INTEGER NOT NULL,
+        stale_since REAL,
+        watcher TEXT,
+        watched_until REAL,
+        file_status TEXT NOT NULL,
+        file_path TEXT,
+        file_bytes INTEGER,
+        file_sha256 TEXT,
+        file_problem TEXT,
+        fetches INTEGER NOT NULL
+    ) STRICT
+    """,
+    "CREATE INDEX task_by_provider ON task (provider_task_id)",
+    # A task made elsewhere (it has no attempt of ours) is imported once for each service. Our
+    # own tasks are exempt: if a service answered two requests with one id, the second would
+    # stay unrecorded, and it may have been charged.
+    "CREATE UNIQUE INDEX task_made_elsewhere ON task (service, provider_task_id) WHERE attempt = 0",
+    "CREATE INDEX task_by_status ON task (service, status, file_status)",
+    """
+    CREATE TABLE event (
+        number INTEGER PRIMARY KEY,
+        at REAL NOT NULL,
+        task_id TEXT NOT NULL REFERENCES task (id),
+        status TEXT NOT NULL,
+        attempt INTEGER NOT NULL,
+        owner TEXT,
+        provider_task_id TEXT,
+        file_status TEXT NOT NULL,
+        error_code TEXT
+    ) STRICT
+    """,
+    "CREATE INDEX event_by_task ON event (task_id, number)",
+)
+
+ADMISSION: Final = (
+    "ALTER TABLE task ADD COLUMN idempotency_key TEXT",
+    "ALTER TABLE task ADD COLUMN variation INTEGER",
+    "ALTER TABLE task ADD COLUMN fingerprint TEXT",
+    "ALTER TABLE task ADD COLUMN delivered_at REAL",
+    # A rejected request cost nothing, and its key is free for the next attempt.
+    """
+    CREATE UNIQUE INDEX task_by_key ON task (service, idempotency_key)
+        WHERE idempotency_key IS NOT NULL AND status != 'rejected'
+    """,
+    # Images in a request are megabytes, and the row of a task is rewritten at every poll.
+    """
+    CREATE TABLE body (
+        task_id TEXT PRIMARY KEY REFERENCES task (id),
+        content TEXT NOT NULL
+    ) STRICT
+    """,
+    "CREATE INDEX task_by_stage ON task (status, created_at)",
+    "CREATE INDEX task_by_fingerprint ON task (service, fingerprint, created_at)",
+    "CREATE INDEX task_by_age ON task (service, created_at)",
+)
+
+PACE: Final = (
+    "ALTER TABLE task ADD COLUMN kind TEXT",
+    "ALTER TABLE task ADD COLUMN soonest REAL",
+    "ALTER TABLE task ADD COLUMN latest REAL",
+    "ALTER TABLE task ADD COLUMN looked_at REAL",
+    # Every column of HISTORY: a row may hold megabytes of images, and none of it is read.
+    """
+    CREATE INDEX task_by_kind
+        ON task (service, kind, ended_at, looked_at, submitted_at, status)
+        WHERE status = 'succeed'
+    """,
+    """
+    CREATE TABLE budget (
+        service TEXT PRIMARY KEY,
+        tokens REAL NOT NULL,
+        refilled_at REAL NOT NULL,
+        blocked_until REAL NOT NULL
+    ) STRICT
+    """,
+)
+
+MEDIA: Final = (
+    # Everything that was made before images could be generated.
+    "ALTER TABLE task ADD COLUMN media TEXT NOT NULL DEFAULT 'video'",
+)
+
+OBSTACLES: Final = (
+    "ALTER TABLE task ADD COLUMN stall_reason TEXT",
+    "ALTER TABLE task ADD COLUMN no_link_since REAL",
+    "ALTER TABLE task ADD COLUMN file_error_code TEXT",
+)
+
+MIGRATIONS: Final[Sequence[Sequence[str]]] = (SCHEMA, ADMISSION + PACE, MEDIA, OBSTACLES)
+"""In order; their number is the version of the schema."""
