@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -59,7 +60,14 @@ def print_token(arguments: argparse.Namespace, settings: "Settings") -> int:
         if arguments.raw
         else host_configuration(f"http://{host}:{arguments.port}", arguments.transport, token)
     )
-    sys.stdout.write(text + "\n")
+    try:
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+    except OSError as exc:
+        # Otherwise the interpreter reports the error again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _print(f"The output could not be written: {exc.strerror}.")
+        return 1
     if settings.sandbox:
         _print(
             "Without GEEKAI_API_KEY the server runs the sandbox, which asks for no token and"
