@@ -105,6 +105,13 @@ def test_a_file_without_a_token_is_refused(tmp_path: Path, content: bytes, reaso
     assert token_path(tmp_path).read_bytes() == content
 
 
+def test_a_folder_in_its_place_is_named_with_its_remedy(tmp_path: Path) -> None:
+    token_path(tmp_path).mkdir()
+
+    with pytest.raises(StorageUnavailable, match=r"it is a folder\. Delete it"):
+        load_token(tmp_path)
+
+
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 

@@ -277,3 +277,36 @@ async def test_sixty_strangers_with_large_bodies_hold_no_memory(
     assert len(answers) == 60
     assert set(answers) <= {b"HTTP/1.1 421 ", b"HTTP/1.1 401 "}
     assert grown < 40
+
+
+async def test_a_body_in_a_great_many_small_chunks_is_refused_at_once(tmp_path: Path) -> None:
+    async with serving(tmp_path) as port, await anyio.connect_tcp("127.0.0.1", port) as stream:
+        await stream.send(CHUNKED + b"1\r\nx\r\n" * (listener.MAX_SMALL_PIECES + 1))
+
+        answer = await read_to_end(stream)
+
+    assert answer.startswith(b"HTTP/1.1 400")
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+async def test_a_body_that_means_nothing_is_not_waited_for(tmp_path: Path, method: str) -> None:
+    async with serving(tmp_path) as port, await anyio.connect_tcp("127.0.0.1", port) as stream:
+        head = LENGTH.replace("POST", method) % 9_000_000
+        await stream.send(head.encode())
+
+        answer = await read_response(stream)
+
+    assert answer.startswith(b"HTTP/1.1 40")  # there is no such session
+
+
+async def test_a_body_that_goes_on_invalid_after_the_response_is_no_error_of_ours(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serving(tmp_path) as port, await anyio.connect_tcp("127.0.0.1", port) as stream:
+        await stream.send(b"GET /health HTTP/1.1\r\nHost: localhost\r\n")
+        await stream.send(b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
+        await read_response(stream)
+        await stream.send(b"no size\r\n")
+        await read_to_end(stream)
+
+    assert [one.getMessage() for one in caplog.records if one.exc_info] == []

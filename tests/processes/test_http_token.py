@@ -114,6 +114,18 @@ async def test_the_keyless_sandbox_asks_for_no_token(tmp_path: Path) -> None:
     assert "requires no token" in err
 
 
+async def test_an_output_that_nobody_reads_is_no_traceback(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = await anyio.run_process(
+        [*MODULE, "token"], env=environment(tmp_path, **KEY), stdout=writer, check=False
+    )
+    os.close(writer)
+
+    assert done.returncode == 1
+    assert done.stderr.decode() == "The output could not be written: Broken pipe.\n"
+
+
 async def test_an_unsafe_token_file_stops_the_start_in_a_clear_line(tmp_path: Path) -> None:
     await run_cli(tmp_path, "token", **KEY)
     (tmp_path / "state" / "http-token").chmod(0o644)

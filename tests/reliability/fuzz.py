@@ -251,8 +251,8 @@ def _check_traces(folder: Path, provider: HostileProvider, report: Report) -> No
     for number, times in provider.charges.items():
         if times > 1 and number != "0":
             report.fail("charged twice", f"--first-call {number}: {times} times")
-    if provider.without_key:
-        report.fail("without key", f"{provider.without_key} requests")
+    for request in provider.without_key:
+        report.fail("without key", ascii(request))
     report.counts["charges"] = provider.charges.total()
 
 

@@ -37,6 +37,7 @@ STATUSES: Final = (
     504,
     599,
 )
+ENDPOINTS: Final = tuple(f"/api/v1/{name}" for name in ("videos/", "images/", "models"))
 WORDS: Final = ("pending", "running", "succeed", "failed", "expired", "SUCCEED", "blocked", "")
 
 
@@ -52,8 +53,8 @@ class HostileProvider:
     """How often the prompt of each call was charged."""
     video: bytes = VIDEO
     picture: bytes = STILL
-    without_key: int = 0
-    """Requests to the API without the key."""
+    without_key: list[str] = field(default_factory=list[str])
+    """Requests to an endpoint of the API without the key."""
     _prompts: dict[str, int] = field(default_factory=dict[str, int])
     _requests: Counter[str] = field(default_factory=Counter[str])
 
@@ -82,8 +83,10 @@ class HostileProvider:
         if not request.path.startswith("/api/"):
             await self._file(request)
             return
-        if request.headers.get("authorization") != f"Bearer {self.key}":
-            self.without_key += 1
+        # A hostile relative link leads below the API's path too, and is tried without the key.
+        endpoint = request.method == "POST" or request.path.startswith(ENDPOINTS)
+        if endpoint and request.headers.get("authorization") != f"Bearer {self.key}":
+            self.without_key.append(f"{request.method} {request.path}")
         prompt = str(json.loads(request.body).get("prompt")) if request.body else request.path
         found = NUMBER.search(prompt)
         job = request.path.rsplit("/", 1)[-1]

@@ -2,12 +2,13 @@
 
 import argparse
 import json
+import os
 import sys
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from geekai_video_mcp.app import open_app
-from geekai_video_mcp.cli.output import OK, print_line, print_notice
+from geekai_video_mcp.cli.output import FAILED, OK, print_line, print_notice
 from geekai_video_mcp.server.http import (
     LocalTokenVerifier,
     bind_loopback,
@@ -60,7 +61,13 @@ def print_token(arguments: argparse.Namespace, settings: "Settings") -> int:
         if arguments.raw
         else host_configuration(f"http://{host}:{arguments.port}", arguments.transport, token)
     )
-    print_line(text)
+    try:
+        print_line(text)
+    except OSError as exc:
+        # Otherwise the interpreter reports the error again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print_notice(f"The output could not be written: {exc.strerror}.")
+        return FAILED
     if settings.sandbox:
         print_notice(
             "Without GEEKAI_API_KEY the server runs the sandbox, which requires no token and"

@@ -1,6 +1,7 @@
 """Reads the bodies of POST requests, within bounds of size, time and memory, and checks them.
 
 What is passed on is a whole and valid JSON-RPC message; everything else gets a JSON-RPC error.
+A body of any other request means nothing, so it is dropped as it comes.
 """
 
 from typing import Any, Final
@@ -35,8 +36,11 @@ class BodyGuard:
         self._memory = _BodyMemory()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] != "POST":
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
+            return
+        if scope["method"] != "POST":
+            await self._app(scope, _drop_body(receive), send)
             return
         size = _announced_bytes(scope)
         if size > MAX_MESSAGE_BYTES:
@@ -120,6 +124,20 @@ def _announced_bytes(scope: Scope) -> int:
     if "transfer-encoding" in headers or not length.isdecimal():
         return MAX_MESSAGE_BYTES
     return int(length)
+
+
+def _drop_body(receive: Receive) -> Receive:
+    """Receives an empty body, and then only the end of the connection."""
+    unread: list[Message] = [{"type": "http.request", "body": b"", "more_body": False}]
+
+    async def receive_without_body() -> Message:
+        if unread:
+            return unread.pop()
+        while (message := await receive())["type"] == "http.request":
+            pass
+        return message
+
+    return receive_without_body
 
 
 async def _read_body(receive: Receive) -> bytes | None:

@@ -6,6 +6,7 @@ import socket
 import sys
 from typing import Final, cast
 
+import h11
 import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
@@ -22,6 +23,10 @@ TAKE_SECONDS: Final = 60.0
 """Seconds within which a client has to take some of a response that is ready."""
 MAX_HEADER_BYTES: Final = 32_768
 """Bytes of a request line and its headers: a browser's cookies for localhost are among them."""
+SMALL_PIECE_BYTES: Final = 256
+MAX_SMALL_PIECES: Final = 5_000
+"""Pieces of one body that are smaller than that. Each chunk of a chunked body is parsed by itself:
+24 MB in chunks of a single byte would block everybody for minutes."""
 MAX_CONNECTIONS: Final = 256
 """At once; half of the descriptors at most, for the files of paid tasks need some as well."""
 SHUTDOWN_SECONDS: Final = 5
@@ -119,6 +124,23 @@ def server_config(app: ASGIApp) -> uvicorn.Config:
     )
 
 
+class LimitedParser(h11.Connection):
+    """A parser that takes no body in a great many small pieces."""
+
+    _small_pieces = 0
+
+    def next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
+        event = super().next_event()
+        if isinstance(event, h11.Request):
+            self._small_pieces = 0
+        elif isinstance(event, h11.Data) and len(event.data) < SMALL_PIECE_BYTES:
+            self._small_pieces += 1
+            if self._small_pieces > MAX_SMALL_PIECES:
+                msg = "too many small chunks"
+                raise h11.RemoteProtocolError(msg)
+        return event
+
+
 class LimitedConnection(H11Protocol):
     """A connection that ends if its client sends no headers, or takes no response, in time.
 
@@ -130,6 +152,7 @@ class LimitedConnection(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.conn = LimitedParser(h11.SERVER, MAX_HEADER_BYTES)
         if len(self.connections) > connection_limit:
             logger.warning("closed a connection: %d others are open", len(self.connections) - 1)
             transport.abort()
@@ -139,6 +162,12 @@ class LimitedConnection(H11Protocol):
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
         self._await_headers()
+
+    def send_400_response(self, msg: str) -> None:
+        if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
+            super().send_400_response(msg)
+        else:  # the response has begun, or is complete: uvicorn would log a trace
+            self.transport.close()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()

@@ -57,6 +57,8 @@ def _write_token(path: Path) -> None:
 def _read_token(path: Path) -> str:
     if path.is_symlink():
         raise _untrusted(path, "it is a symbolic link, which may lead to another user's file")
+    if path.is_dir():
+        raise _untrusted(path, "it is a folder")
     # O_NONBLOCK: a named pipe in its place must not hold the server.
     flags = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     with os.fdopen(os.open(path, os.O_RDONLY | flags), "rb") as file:
