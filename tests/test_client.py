@@ -142,14 +142,16 @@ async def test_no_message_holds_a_key_or_a_query(failure: httpx.HTTPError) -> No
 
 
 @pytest.mark.parametrize("status_code", [301, 302, 303, 307, 308])
-async def test_a_redirect_of_a_request_is_a_refusal_and_is_not_followed(status_code: int) -> None:
-    wire = Wire(httpx.Response(status_code, headers={"Location": "https://evil.test/"}))
+async def test_a_redirect_names_the_base_url_and_is_not_followed(status_code: int) -> None:
+    wire = Wire(httpx.Response(status_code, headers={"Location": "https://evil.test/a?sig=1"}))
 
     async with wire.client() as client:
-        with pytest.raises(RequestRefused):
-            await client.create_task(Media.VIDEO, BODY)
-        with pytest.raises(ServiceUnavailable):
-            await client.get_task(Media.VIDEO, "t")
+        for ask in (client.create_task(Media.VIDEO, BODY), client.get_task(Media.VIDEO, "t")):
+            with pytest.raises(WrongService) as error:
+                await ask
+            assert 'a redirect to "https://evil.test"' in error.value.message
+            assert f"GEEKAI_BASE_URL is {BASE_URL}" in error.value.message
+            assert "sig" not in error.value.message
 
     assert {request.url.host for request in wire.requests} == {"geekai.test"}
     assert len(wire.requests) == 2

@@ -23,6 +23,15 @@ def mistakes(**environ: str) -> dict[str, str]:
     }
 
 
+@pytest.mark.parametrize("key", [f'"{KEY}"', f"'{KEY}'", f"{KEY};", f"{KEY},", f"`{KEY}`"])
+def test_a_key_with_the_marks_around_it_is_refused(key: str) -> None:
+    """As `docker run --env-file` hands on a value in quotation marks."""
+    problem = mistakes(API_KEY=key)["API_KEY"]
+
+    assert "quotation mark" in problem
+    assert KEY not in problem
+
+
 def test_without_a_key_the_service_is_the_sandbox() -> None:
     settings = Settings.from_env({})
 

@@ -421,10 +421,17 @@ PLACES: list[dict[str, Any]] = [
             json.dumps({"url": LINK}),
             json.dumps([{"url": LINK}]),
             json.dumps([LINK]),
+            {"urls": [LINK]},
+            [{"download_url": LINK}],
             {"videos": [{"url": LINK}]},
         )
     ),
     {"video_url": LINK},
+    {"videoUrl": LINK},
+    {"file": {"download_url": LINK}},
+    {"assets": {"video": LINK}},
+    {"data": {"task": {"video_result": [{"url": LINK}]}}},
+    {"response": {"generateVideoResponse": {"generatedSamples": [{"video": {"uri": LINK}}]}}},
     {"url": LINK},
     {"video_urls": [LINK]},
     {"output": LINK},
@@ -446,6 +453,12 @@ PLACES: list[dict[str, Any]] = [
     {"video_result": [{"url": ""}], "data": [{"url": LINK}]},
     {"output": ["https://static.geekai.co/cover.png", LINK]},
 ]
+
+
+def test_an_array_of_one_answer_is_that_answer() -> None:
+    assert created([{"task_id": "t1", "task_status": "pending"}]).provider_task_id == "t1"
+    found = observe([{"task_status": "succeed", "video_result": [{"url": LINK}]}])
+    assert found.result == Result(url=LINK)
 
 
 @pytest.mark.parametrize("place", PLACES, ids=json.dumps)
@@ -481,6 +494,14 @@ def test_a_link_is_found_wherever_it_stands(word: str | None, place: dict[str, A
 def test_what_is_no_link_to_a_result_is_not_taken(echo: dict[str, Any]) -> None:
     assert observe({"task_status": "succeed", **echo}).no_link
     assert observe({"task_status": "almost", **echo}).status is Status.RUNNING
+
+
+@pytest.mark.parametrize("around", ['"{}"', "<{}>", "[video]({})", 'href="{}">'])
+def test_what_stands_around_a_documented_link_is_left_away(around: str) -> None:
+    text = around.replace("{}", LINK)
+    assert observe({"task_status": "succeed", "video_result": [{"url": text}]}).result == Result(
+        url=LINK
+    )
 
 
 def test_a_documented_link_that_is_odd_is_handed_on() -> None:

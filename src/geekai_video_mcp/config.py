@@ -218,6 +218,12 @@ def _parse_key(value: str) -> SecretStr:
     if not value.isascii() or not value.isprintable() or " " in value:
         msg = "must be printable ASCII without spaces; copy the key again from GeekAI's console"
         raise ValueError(msg)
+    if set(value) & set("\"'`;,"):
+        msg = (
+            "contains a quotation mark, a comma or a semicolon, which no key has; some programs"
+            " keep the quotation marks around a value: write it without them"
+        )
+        raise ValueError(msg)
     return SecretStr(value)
 
 

@@ -23,6 +23,7 @@ from geekai_video_mcp.file_locks import try_lock
 from geekai_video_mcp.media import downloads
 from geekai_video_mcp.media.downloads import transfer
 from geekai_video_mcp.media.downloads.formats import SIGNATURE_BYTES, is_complete
+from geekai_video_mcp.media.downloads.links import ANSWER_DEADLINE
 from support.clock import virtual_time
 from support.fake_geekai import VIDEO, box, file_reply
 from support.net import LINK, PUBLIC, WEBM, Net, download_refusal, succeeded_task
@@ -250,6 +251,19 @@ async def test_a_download_that_only_pretends_to_go_on_is_ended(net: Net) -> None
 
     assert await download_refusal(net, succeeded_task()) == "The download was too slow"
     assert anyio.current_time() == pytest.approx(transfer.STALL_WINDOW)
+
+
+@virtual_time()
+async def test_a_host_that_never_ends_the_head_of_its_answer_is_left(net: Net) -> None:
+    """Byte by byte, it never meets the read timeout of a connection."""
+
+    async def never(_: httpx.Request) -> httpx.Response:
+        await anyio.sleep_forever()
+        raise AssertionError
+
+    net.usual = never
+    with anyio.fail_after(ANSWER_DEADLINE + 1):
+        assert await download_refusal(net, succeeded_task()) == "The download took too long"
 
 
 @virtual_time()

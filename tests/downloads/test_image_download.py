@@ -147,12 +147,29 @@ async def test_a_picture_of_no_announced_length_is_whole_or_not_saved(
     assert (await net.fetch(pictured())).status is FileStatus.STORED
 
 
+@pytest.mark.parametrize(
+    ("mark", "replacement"),
+    [("=", ""), ("/", "_"), ("+", "-"), ("+", "%2B"), ("/", "\n/"), ("/", "\r\n /")],
+)
+async def test_a_picture_in_any_spelling_of_base64_is_saved(
+    net: Net, mark: str, replacement: str
+) -> None:
+    content = STILL[:-12] + b"\xfb\xff\xfe" + STILL[-12:] + b"\0\0"
+    text = base64.b64encode(content).decode()
+    assert {"+", "/", "="} <= set(text)
+
+    fact = await net.fetch(pictured(f"data:;base64,{text.replace(mark, replacement)}"))
+
+    assert fact.status is FileStatus.STORED
+    assert Path(str(fact.path)).read_bytes() == content
+
+
 @pytest.mark.parametrize("text", ["?", "AAAA=A", "Ü"])
 async def test_an_answer_that_is_no_base64_holds_no_picture(net: Net, text: str) -> None:
     fact = await net.fetch(pictured(f"data:;base64,{text}"))
 
     assert fact.status is FileStatus.LOST
-    assert fact.error == "The image in the response could not be decoded."
+    assert fact.error == "The data in the response could not be decoded."
     assert net.files() == []
 
 

@@ -168,6 +168,30 @@ async def test_what_is_no_plain_https_link_is_never_followed(
     assert net.requests == []
 
 
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("https://中国.cn/a.mp4", "xn--fiqs8s.cn"),
+        ("https://bücher.example:8443/a.mp4", "xn--bcher-kva.example:8443"),
+        ("cdn.example.com/a.mp4", "cdn.example.com"),
+        ("cdn.example.com:8443/a.mp4", "cdn.example.com:8443"),
+    ],
+    ids=ascii,
+)
+async def test_a_link_is_read_as_a_browser_reads_it(net: Net, url: str, name: str) -> None:
+    assert (await net.fetch(succeeded_task(url))).status is FileStatus.STORED
+    [request] = net.requests
+    assert request.headers["Host"] == name
+
+
+@pytest.mark.parametrize("host", ["①②⑦.⓪.⓪.①", "127。0。0。1", "localhost", "127.0.0.1"])
+async def test_no_spelling_of_a_private_host_is_followed(net: Net, host: str) -> None:
+    net.names["127.0.0.1"] = net.names["localhost"] = ["127.0.0.1"]
+
+    assert await download_refusal(net, succeeded_task(f"https://{host}/a.mp4")) == INSIDE
+    assert net.requests == []
+
+
 @pytest.mark.parametrize("to", ["https://u@static.geekai.co/", "https://[::1/", "ftp://x/"])
 async def test_a_redirect_is_judged_like_a_link(net: Net, to: str) -> None:
     net.answers["static.geekai.co"] = redirect(to)

@@ -15,6 +15,7 @@ from geekai_video_mcp.domain.lifecycle import NO_LINK_GRACE, Task
 from geekai_video_mcp.engine.watcher import CRASHES_UNTIL_STALLED
 from geekai_video_mcp.errors import InvalidDecision
 from geekai_video_mcp.ledger import Ledger
+from geekai_video_mcp.server.views.text import LONG_STALL
 from support.fake_geekai import KEY, Script, always_answer, documented_reply
 from support.world import World, call, structured, text
 
@@ -371,3 +372,27 @@ async def test_a_ledger_that_cannot_be_written_is_shown_from_memory(world: World
     assert "task database could not be written" in text(stalled)
     assert structured(stalled)["task_status"] == "pending"
     assert "file" in structured(done)
+
+
+@pytest.mark.parametrize("status_code", [401, 404, 500])
+async def test_nobody_is_asked_to_wait_for_what_has_failed_for_ten_minutes(
+    world: World, status_code: int
+) -> None:
+    async with world.client() as client:
+        task_id = await create_task(client)
+        world.service.on_poll = always_answer(
+            httpx.Response(status_code, json={"error": {"code": "c", "message": "m"}})
+        )
+        await anyio.sleep(120)
+        early = await call(client, "get_video_task", task_id=task_id, wait_seconds=0)
+        await anyio.sleep(LONG_STALL + 60)
+        late = await call(client, "get_video_task", task_id=task_id, wait_seconds=0)
+        world.service.on_poll = documented_reply
+        await anyio.sleep(120)
+        found = await call(client, "get_video_task", task_id=task_id)
+
+    assert "Call get_video_task with this task_id" in text(early)
+    assert "Call get_video_task with this task_id" not in text(late)
+    assert "Tell the user why nothing is learned about it." in text(late)
+    assert str(status_code) in text(late)
+    assert structured(found)["task_status"] == "succeed"

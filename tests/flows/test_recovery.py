@@ -2,7 +2,7 @@
 
 import random
 import shutil
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,6 +24,7 @@ from support.fake_geekai import (
     always_answer,
     answer_once,
     api_error,
+    box,
     file_reply,
 )
 from support.result_host import ResultHost
@@ -304,8 +305,14 @@ async def test_a_video_waits_for_room_on_the_disk(
 
 
 async def test_a_download_longer_than_a_lease_is_published_once(world: World) -> None:
-    async def slowly(_: httpx.Request) -> None:
-        await anyio.sleep(200)
+    async def pieces() -> AsyncGenerator[bytes]:
+        yield VIDEO
+        for _ in range(4):
+            await anyio.sleep(50)
+            yield box(b"free", bytes(300_000))
+
+    async def slowly(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, content=pieces())
 
     world.service.on_file = slowly
     async with world.client() as one, world.client():

@@ -231,6 +231,7 @@ class GeekAIClient:
             retry_after=headers.get("Retry-After"),
             date=headers.get("Date"),
             content_type=headers.get("Content-Type", ""),
+            location=blotter.blot_text(headers.get("Location", "")),
             host=self._host,
             base_url=self._base_url,
             sent_bytes=sent_bytes,

@@ -24,6 +24,7 @@ from geekai_video_mcp.domain.public_hosts import (
     is_address,
     is_public,
     is_same_origin,
+    may_be_public,
     may_lead_to_public,
 )
 from geekai_video_mcp.domain.retries import FORBIDDEN, LASTING, PASSING
@@ -31,6 +32,9 @@ from geekai_video_mcp.errors import DownloadFailed
 
 FETCH_TIMEOUT: Final = httpx.Timeout(connect=10.0, read=30.0, write=10.0, pool=10.0)
 """Seconds. A connection that delivers nothing for longer than the read timeout is dead."""
+ANSWER_DEADLINE: Final = 30.0
+"""Seconds until the head of an answer is there: a host that sends it byte by byte never meets the
+read timeout."""
 MAX_REDIRECTS: Final = 3
 MAX_ADDRESSES: Final = 3
 """Addresses of one host that are tried; each may take the whole connect timeout."""
@@ -82,20 +86,23 @@ class SafeHttpClient:
     async def get(self, url: str, headers: Mapping[str, str]) -> AsyncGenerator[httpx.Response]:
         """The response at the end of *url* and its redirects; each of them gets *headers*.
 
-        A relative *url* belongs to the service.
+        A relative *url* belongs to the service, unless it begins with the name of a public host:
+        then it is a link without its scheme.
 
         Raises:
             DownloadFailed: the link is invalid, not allowed, or redirects too often.
             httpx.HTTPError: no connection could be made, or it failed.
+            TimeoutError: no answer came in time.
         """
-        current, location = f"{self._service_url}/", url
+        current, location = f"{self._service_url}/", _complete_scheme(url)
         for _ in range(MAX_REDIRECTS + 1):
             try:
                 # A link with a scheme is never relative, however little follows.
                 relative = not urlsplit(location).scheme
                 current = urljoin(current, location) if relative else location
                 target = self._check_url(urlsplit(current))
-                response = await self._send(target, headers)
+                with anyio.fail_after(ANSWER_DEADLINE):
+                    response = await self._send(target, headers)
             except (ValueError, httpx.InvalidURL) as exc:
                 raise _forbidden("The result's link is not a valid URL") from exc
             try:
@@ -113,6 +120,10 @@ class SafeHttpClient:
             # By the name that the operator has given: another one may resolve differently.
             own = url._replace(netloc=self._service.netloc)
             return _Target(url=own, own=True)
+        if url.hostname and not url.hostname.isascii() and "@" not in url.netloc:
+            # The name as DNS has it, of which there is only one reading; it is checked as that.
+            port = f":{url.port}" if url.port else ""
+            url = url._replace(netloc=url.hostname.encode("idna").decode("ascii") + port)
         upgraded = url.scheme == "http" and bool(url.hostname)
         if upgraded:
             at_default_port = url.port == HTTP_PORT
@@ -170,6 +181,13 @@ class SafeHttpClient:
                 if address == addresses[-1]:
                     raise
         raise AssertionError
+
+
+def _complete_scheme(link: str) -> str:
+    """*link*, with https if it begins with the name of a public host, as in `cdn.com/a.mp4`."""
+    host, slash, _ = link.partition("/")
+    is_host = bool(slash) and _PLAIN_HOST.fullmatch(host) and may_be_public(host.partition(":")[0])
+    return f"https://{link}" if is_host else link
 
 
 def _uses_proxy(host: str) -> bool:

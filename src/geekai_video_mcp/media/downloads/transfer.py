@@ -12,6 +12,7 @@ import shutil
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Final
+from urllib.parse import unquote
 
 import anyio
 import anyio.to_thread
@@ -38,6 +39,7 @@ PASSING_STATUSES: Final = frozenset({408, 425, 429})
 
 _STRONG_ETAG: Final = re.compile(r'"[\x21\x23-\x7e]{1,200}"')
 _CONTENT_RANGE: Final = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})")
+_URL_ALPHABET: Final = str.maketrans("-_", "+/")
 _DECIMAL: Final = re.compile(r"[0-9]{1,18}")
 
 
@@ -67,16 +69,27 @@ async def decode_inline(link: str, part: Part) -> str | None:
         DownloadFailed: it is no media, or the disk has too little free space.
         OSError: the disk failed.
     """
-    try:
-        content = base64.b64decode(link.partition(",")[2], validate=True)
-    except ValueError:
-        return "The image in the response could not be decoded."
+    content = await anyio.to_thread.run_sync(_decode_base64, link.partition(",")[2])
+    if content is None:
+        return "The data in the response could not be decoded."
     source = Source(url_digest=hashlib.sha256(content).hexdigest(), total=len(content))
     await anyio.to_thread.run_sync(part.start, source)
     await _check_free_space(part)
     await anyio.to_thread.run_sync(part.write, content)
     await _check_so_far(part)
     return None
+
+
+def _decode_base64(text: str) -> bytes | None:
+    """The bytes, however the text is written; None if it is no base64.
+
+    Encoders break lines, use the alphabet for URLs, leave out the padding, and escape for a URL.
+    """
+    compact = "".join(unquote(text).split()).rstrip("=").translate(_URL_ALPHABET)
+    try:
+        return base64.b64decode(compact + "=" * (-len(compact) % 4), validate=True)
+    except ValueError:
+        return None
 
 
 async def _resume(client: SafeHttpClient, url: str, part: Part) -> bool:

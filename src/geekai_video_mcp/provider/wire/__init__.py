@@ -146,10 +146,11 @@ def parse_create_response(response: ProviderResponse) -> Observation:
     """Interpret the response to a POST to /videos/generations or /images/generations.
 
     Raises:
-        RequestRefused: a status of `REFUSED_STATUSES`, a redirect, or a code of `REFUSAL_CODES`;
-            nothing was charged.
+        RequestRefused: a status of `REFUSED_STATUSES`, or a code of `REFUSAL_CODES`; nothing was
+            charged.
         NotAuthorised: 401, 402 or 403; nothing was charged.
-        WrongService: no such path, or a web page before the API ever answered; not charged.
+        WrongService: no such path, a redirect, or a web page before the API ever answered; not
+            charged.
         ServiceUnavailable: 407 or 429; it was not executed, nothing was charged.
         SubmissionUnknown: anything else but a usable 2xx; it may have been charged.
     """
@@ -222,16 +223,19 @@ def _raise_if_refused(response: ProviderResponse) -> None:
 def _is_wrong_service(response: ProviderResponse) -> bool:
     """Whether a refusal shows that the address is not GeekAI's API.
 
-    The API has every path that is requested, and says `error` in JSON when it refuses one.
+    The API has every path that is requested, says `error` in JSON when it refuses one, and
+    redirects none.
     """
-    if response.status_code in _ROUTE_MISSING:
+    if response.status_code in _ROUTE_MISSING or response.status_code in REDIRECT_STATUSES:
         return not response.has_api_error
     refused = response.status_code in REFUSED_STATUSES | _NOT_AUTHORISED.keys()
     return refused and response.is_page and not response.api_seen
 
 
 def _wrong_service(response: ProviderResponse) -> WrongService:
-    problem = f"{response.host} answered {response.status_text}{reason_suffix(response)}"
+    to = response.redirect_host
+    where = f", a redirect to {quote(to, limit=100)}" if to else reason_suffix(response)
+    problem = f"{response.host} answered {response.status_text}{where}"
     return _keep_response(WrongService(problem, base_url=response.base_url or "not set"), response)
 
 

@@ -17,7 +17,10 @@ _BLANK: Final = b" \t\r\n"
 
 
 def parse_object(body: bytes) -> Mapping[str, object] | None:
-    """The JSON object in *body*, after any blank keep-alive lines; None if there is none."""
+    """The JSON object in *body*, after any blank keep-alive lines; None if there is none.
+
+    An array of one object is read as that object: some gateways wrap every answer in one.
+    """
     if body.count(b",") + body.count(b"{") + body.count(b"[") > MAX_ITEMS:
         return None
     try:
@@ -29,7 +32,9 @@ def parse_object(body: bytes) -> Mapping[str, object] | None:
             parsed = json.loads(body)
         except (ValueError, RecursionError):
             return None
-    return cast("Mapping[str, object]", parsed) if isinstance(parsed, Mapping) else None
+    entries = cast("list[object]", parsed) if isinstance(parsed, list) else [parsed]
+    only = entries[0] if len(entries) == 1 else None
+    return cast("Mapping[str, object]", only) if isinstance(only, Mapping) else None
 
 
 def find_task_id(body: bytes) -> str | None:

@@ -8,6 +8,7 @@ from email.utils import parsedate_to_datetime
 from functools import cached_property
 from http import HTTPStatus
 from typing import Final
+from urllib.parse import urlsplit
 
 from geekai_video_mcp.domain.lifecycle import Media
 from geekai_video_mcp.errors import quote
@@ -35,6 +36,8 @@ class ProviderResponse:
     date: str | None = None
     """The service's own time, as its Date header has it."""
     content_type: str = ""
+    location: str = ""
+    """Where it redirects to."""
     host: str = "GeekAI"
     """The host that responded: a key that it refuses may belong to the other region."""
     base_url: str = ""
@@ -81,6 +84,18 @@ class ProviderResponse:
     def has_api_error(self) -> bool:
         """Whether the body has an `error` object, as every refusal of the API has."""
         return self.payload is not None and isinstance(self.payload.get("error"), Mapping)
+
+    @property
+    def redirect_host(self) -> str | None:
+        """The scheme and host that it redirects to; None if it names none that can be read.
+
+        Without the rest of the link, which may hold anything.
+        """
+        try:
+            parts = urlsplit(self.location)
+        except ValueError:
+            return None
+        return f"{parts.scheme}://{parts.hostname}" if parts.scheme and parts.hostname else None
 
     @property
     def raw_excerpt(self) -> str:

@@ -3,12 +3,15 @@
 The documented places are `video_result`, an object or an array of objects, and `data` of an
 image. Gateways hand through the shapes of the makers behind them (read 2026-11-22 to -26):
 `task_result.videos[].url` (Kling), `content.video_url` (Volcengine Ark), `output.video_url`
-(Alibaba), `creations[].url` (Vidu), `video_url` and `url` at the top level, and lists of bare
-links (Replicate, fal). Names of GeekAI's own request (`image`, `images`, `video`, `audio`) are
-not in the table at the top level: an input that is echoed there is no result.
+(Alibaba), `creations[].url` (Vidu), `file.download_url` (MiniMax), `assets.video` (Luma),
+`response.generateVideoResponse.generatedSamples[].video.uri` (Google), `video_url` and `url` at
+the top level, these in camel case, and lists of bare links (Replicate, fal). Names of GeekAI's own
+request (`image`, `images`, `video`, `audio`) are not in the table at the top level: an input that
+is echoed there is no result.
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Final, cast
 
@@ -18,19 +21,35 @@ from geekai_video_mcp.provider.wire.responses import VideoResult
 BLOT: Final = "[secret]"
 """What replaces a secret of ours. A link with it would not work, and so is none."""
 
-_EVERY: Final = ("url", "result_url", "task_result", "output", "outputs", "result", "results")
+_EVERY: Final = (
+    *("url", "urls", "uri", "result_url", "resultUrl", "resultUrls", "download_url", "downloadUrl"),
+    *(
+        "file_url",
+        "fileUrl",
+        "play_url",
+        "playUrl",
+        "signed_url",
+        "task_result",
+        "output",
+        "outputs",
+    ),
+    *("result", "results", "response", "task", "file", "files", "assets", "artifacts"),
+    *("generations", "generateVideoResponse", "generatedSamples", "generatedVideos"),
+)
 RESULT_NAMES: Final[Mapping[Media, tuple[str, ...]]] = {
     Media.VIDEO: (
         "video_result",
         "video_url",
         "video_urls",
+        "videoUrl",
+        "videoUrls",
         *_EVERY,
         "videos",
         "creations",
         "content",
         "data",
     ),
-    Media.IMAGE: ("data", "image_url", "image_urls", *_EVERY, "b64_json"),
+    Media.IMAGE: ("data", "image_url", "image_urls", "imageUrl", "imageUrls", *_EVERY, "b64_json"),
 }
 """The names of results, the documented one first."""
 _INNER_NAMES: Final[Mapping[Media, tuple[str, ...]]] = {
@@ -44,9 +63,11 @@ _OBJECTS_ONLY: Final = frozenset({"content"})
 
 MAX_ENTRIES: Final = 100
 """Entries of a list that are searched: a task has one result, a picture task up to ten."""
-MAX_DEPTH: Final = 5
+MAX_DEPTH: Final = 6
 MAX_JSON_TEXT: Final = 64 * 1024
 """Characters of a text that is read as JSON, if it looks like it."""
+_LINK_WITHIN: Final = re.compile(r"https?://[^\s\"'<>()\[\]{}|`]+", re.IGNORECASE)
+"""A link in a text such as `<https://...>` or `[video](https://...)`."""
 _PICTURE_ENDINGS: Final = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".heic", ".avif")
 
 _Accept = Callable[[str], bool]
@@ -55,8 +76,9 @@ _Accept = Callable[[str], bool]
 def find_result(answer: Mapping[str, object], media: Media) -> Result | None:
     """The first result that has a link: http, https, or for an image also the picture itself.
 
-    In the documented place, any other text is taken as well if there is no such link: it is
-    handed to the downloader, which says what is wrong with it.
+    In the documented place, any other text is taken as well if there is no such link: without
+    what stands around a link in it, such as quotation marks, or else as it is. It is handed to the
+    downloader, which says what is wrong with it.
     """
 
     def is_link(text: str) -> bool:
@@ -69,7 +91,8 @@ def find_result(answer: Mapping[str, object], media: Media) -> Result | None:
     for entry in _entries(answer.get(documented)):
         text = entry.get("url")
         if isinstance(text, str) and text.strip() and BLOT not in text:
-            return _to_result(entry, text.strip())
+            within = _LINK_WITHIN.search(text[:MAX_JSON_TEXT])
+            return _to_result(entry, within[0] if within else text.strip())
     return None
 
 

@@ -168,7 +168,7 @@ def _task_fields(task: Task, *, at: float, sandbox: bool, same_account: bool) ->
         "stale_since": iso_time(task.unreachable_since),
         "stale_reason": _stale_reason(task),
         "sandbox": sandbox,
-        "next_step": next_step(task, sandbox=sandbox, same_account=same_account),
+        "next_step": next_step(task, at=at, sandbox=sandbox, same_account=same_account),
     }
 
 

@@ -23,6 +23,9 @@ from geekai_video_mcp.server.arguments import MAX_WAIT_SECONDS
 WAITING_FOR_LINK: Final = "GeekAI reports it finished and has not given its link yet"
 PREVIEW_LABEL: Final = "A sandbox preview, not made by GeekAI."
 
+LONG_STALL: Final = 600.0
+"""Seconds without a usable answer from GeekAI, after which no caller is asked to wait for it: what
+keeps a key refused or a task unknown for ten minutes needs a person."""
 MAX_LINK_CHARS: Final = 4000
 """Characters of a link that are shown: signed links have up to two thousand."""
 
@@ -62,7 +65,8 @@ def task_text(task: Task, *, at: float, sandbox: bool, same_account: bool = True
             headline = f"{WAITING_FOR_LINK} ({elapsed} so far)."
         headline += _stall_note(task)
     return (
-        f"{headline} {next_step(task, sandbox=sandbox, same_account=same_account)} Task {task.id}."
+        f"{headline} {next_step(task, at=at, sandbox=sandbox, same_account=same_account)}"
+        f" Task {task.id}."
     )
 
 
@@ -112,8 +116,8 @@ def elapsed_seconds(task: Task, *, at: float) -> float:
     return max(0.0, (task.ended_at or at) - task.created_at)
 
 
-def next_step(task: Task, *, sandbox: bool, same_account: bool = True) -> str:
-    """What the model should do now, in one sentence."""
+def next_step(task: Task, *, at: float, sandbox: bool, same_account: bool = True) -> str:
+    """What the model should do now, in one sentence or two."""
     if not same_account and not task.settled:
         return (
             "It was made with another service or key: tell the user that only a server started"
@@ -127,9 +131,15 @@ def next_step(task: Task, *, sandbox: bool, same_account: bool = True) -> str:
         return _resolve_hint(task, sandbox=sandbox)
     if task.status in NO_RESULT:
         return _after_refusal(task)
-    return f"Call get_video_task with this task_id and wait_seconds {MAX_WAIT_SECONDS}."
+    stalled_for = at - task.unreachable_since if task.unreachable_since is not None else 0.0
+    return _AFTER_LONG_STALL if stalled_for >= LONG_STALL else _WAIT
 
 
+_WAIT: Final = f"Call get_video_task with this task_id and wait_seconds {MAX_WAIT_SECONDS}."
+_AFTER_LONG_STALL: Final = (
+    "Tell the user why nothing is learned about it. This server goes on asking; call get_video_task"
+    " again when the reason is gone."
+)
 _AFTER_FAILURE: Final = "Read the error, change the request where it says so, and generate again."
 _UNRELATED_TO_REQUEST: Final = frozenset(
     {
