@@ -240,6 +240,20 @@ def test_a_linked_video_is_given_with_its_reason_its_link_and_its_end(
     assert not is_failure(one)
 
 
+@pytest.mark.parametrize("link", ["javascript:alert(1)", "FILE:///etc/passwd", "blob:https://x/1"])
+def test_a_link_that_would_run_or_open_something_here_is_not_offered(link: str) -> None:
+    one = task(Status.SUCCEED, FileStatus.LINKED, result=Result(url=link))
+
+    assert link not in words(one)
+    assert "Give the user the link" not in words(one)
+
+
+def test_a_file_of_another_format_is_not_recommended_for_the_next_shot() -> None:
+    one = task(Status.SUCCEED, FileStatus.STORED, file_error_code="other_format")
+
+    assert shown(one)["next_step"] == "Show the user the file."
+
+
 def test_a_link_that_is_dead_or_of_the_sandbox_is_not_offered() -> None:
     dead = task(Status.SUCCEED, FileStatus.LINKED, file_error_code="no_new_link")
     preview = task(Status.SUCCEED, FileStatus.LINKED, file_error_code="output_folder")

@@ -195,7 +195,7 @@ async def test_a_host_that_stays_busy_is_asked_later_and_later_and_the_caller_se
     gaps = [after - before for before, after in pairwise(times)]
     assert gaps == pytest.approx(DOWNLOAD_RETRY_DELAYS[:-2], abs=0.5)
     assert not waiting.is_error
-    assert "not on disk yet" in text(waiting)
+    assert "this server cannot fetch it" in text(waiting)
     assert "The result's host returned HTTP 503" in text(waiting)
 
 

@@ -36,10 +36,13 @@ FORBIDDEN: Final = 1
 """Attempts at a download that a rule of ours forbids: another try would meet the same rule."""
 LASTING: Final = 3
 """Attempts where the obstacle is likely to last, as for a file that is no video: six seconds."""
-PASSING: Final = len(DOWNLOAD_RETRY_DELAYS)
-"""Attempts where the obstacle is likely to pass, as for a host that does not answer: eight
-minutes. A new file may also need minutes to reach every edge server of its host. After so many
-the caller is given the link, even if the obstacles were different ones."""
+PASSING: Final = 5
+"""Attempts where the obstacle is likely to pass, as for a host that does not answer: three
+minutes, or six if each takes as long as it may. After so many the caller is given the link, even
+if the obstacles were different ones."""
+UNTIL_LOST: Final = 6
+"""Attempts with a link that is dead, and the link that replaced it: eight minutes. A new file may
+need some to reach every edge server of its host."""
 NO_NEW_LINK: Final = "no_new_link"
 """The code of an obstacle after which the known link is dead."""
 PASSING_OBSTACLES: Final = frozenset(

@@ -27,6 +27,7 @@ from geekai_video_mcp.domain.retries import (
     LASTING,
     NO_NEW_LINK,
     PASSING,
+    UNTIL_LOST,
     download_retry_delay,
 )
 from geekai_video_mcp.domain.statuses import FileStatus, Status
@@ -273,7 +274,7 @@ class Watcher:
             )
         if (
             update.status is FileStatus.LOST
-            and self._count_obstacle(task, update.error_code) < PASSING
+            and self._count_obstacle(task, update.error_code) < UNTIL_LOST
         ):
             return replace(update, status=task.file_status)
         return update

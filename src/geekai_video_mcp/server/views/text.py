@@ -175,6 +175,8 @@ def _after_no_link(task: Task) -> str:
 
 
 def _after_success(task: Task, *, sandbox: bool) -> str:
+    if task.file_status is FileStatus.STORED and task.file_error_code == "other_format":
+        return "Show the user the file."
     if task.file_status is FileStatus.STORED and task.media is Media.IMAGE:
         return f"Show the user the file; generate_video with image task:{task.id} makes it move."
     if task.file_status is FileStatus.STORED:
@@ -252,9 +254,14 @@ def link_of(task: Task, *, sandbox: bool) -> str | None:
     return sanitize(url, limit=MAX_LINK_CHARS)
 
 
+_LOCAL_SCHEMES: Final = ("javascript:", "vbscript:", "file:", "blob:", "about:")
+
+
 def _live_link(task: Task, *, sandbox: bool) -> str | None:
-    """The link, unless it is known to be dead."""
-    return None if task.file_error_code == NO_NEW_LINK else link_of(task, sandbox=sandbox)
+    """The link, unless it is known to be dead, or would run or open something on this machine."""
+    link = link_of(task, sandbox=sandbox)
+    local = link is not None and link.lower().startswith(_LOCAL_SCHEMES)
+    return None if local or task.file_error_code == NO_NEW_LINK else link
 
 
 def link_expiry(task: Task, *, sandbox: bool) -> float | None:
