@@ -137,7 +137,7 @@ def next_step(task: Task, *, at: float, sandbox: bool, same_account: bool = True
 
 _WAIT: Final = f"Call get_video_task with this task_id and wait_seconds {MAX_WAIT_SECONDS}."
 _AFTER_LONG_STALL: Final = (
-    "Tell the user why nothing is learned about it. This server goes on asking; call get_video_task"
+    "Tell the user why nothing is learned about it. This server keeps polling; call get_video_task"
     " again when the reason is gone."
 )
 _AFTER_FAILURE: Final = "Read the error, change the request where it says so, and generate again."
@@ -261,7 +261,8 @@ def _live_link(task: Task, *, sandbox: bool) -> str | None:
     """The link, unless it is known to be dead, or would run or open something on this machine."""
     link = link_of(task, sandbox=sandbox)
     local = link is not None and link.lower().startswith(_LOCAL_SCHEMES)
-    return None if local or task.file_error_code == NO_NEW_LINK else link
+    dead = task.file_error_code in {NO_NEW_LINK, "result_lost"}
+    return None if local or dead else link
 
 
 def link_expiry(task: Task, *, sandbox: bool) -> float | None:
