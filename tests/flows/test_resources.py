@@ -140,7 +140,7 @@ async def test_a_file_that_is_gone_is_said_to_be_gone(world: World) -> None:
         cover = await refusal_of(client, f"video://tasks/{task['task_id']}/cover")
 
     assert (error.code, cover.code) == (-32603, -32603)
-    assert f"{task['file']} cannot be read" in str(error)
+    assert f'"{task["file"]}" cannot be read' in str(error)
     assert f"No preview of {task['file']}: the file was moved or cannot be decoded" in str(cover)
 
 
