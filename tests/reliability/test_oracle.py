@@ -25,7 +25,7 @@ from reliability.oracle import Verdict, judge
 from reliability.provider import Charge, video_bytes
 from support.fake_geekai import KEY
 
-SIZE = 1000
+SIZE = 2000
 
 
 @dataclass
