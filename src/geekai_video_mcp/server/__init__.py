@@ -130,7 +130,7 @@ def build_server(open_app: AppFactory) -> MCPServer[App]:
         subscriptions=bus,
         extensions=[TasksExtension()],
         middleware=[
-            OutsideNames([spec.name for spec in TOOLS]),
+            OutsideNames(lambda: server.list_tools()),  # noqa: PLW0108 - made below
             resources.fill_dynamic_content,
             resources.SubscriptionMiddleware(bus),
             task_notifications,

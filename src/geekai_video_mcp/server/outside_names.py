@@ -5,11 +5,11 @@ came, of any length and with characters that hide or reorder text (read 2026-11-
 """
 
 import difflib
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from mcp.shared.exceptions import MCPError
-from mcp_types import CallToolResult, TextContent
+from mcp_types import CallToolResult, TextContent, Tool
 
 from geekai_video_mcp.errors import quote, reveal_json, sanitize
 
@@ -29,17 +29,18 @@ MAX_DATA_CHARS: Final = 4000
 class OutsideNames:
     """Refuses a tool that does not exist, and sanitizes the SDK's errors."""
 
-    def __init__(self, tools: Collection[str]) -> None:
-        self._tools = tools
+    def __init__(self, list_tools: Callable[[], Awaitable[Sequence[Tool]]]) -> None:
+        self._list_tools = list_tools
 
     async def __call__(
         self, ctx: "ServerRequestContext[App, Any]", call_next: "CallNext"
     ) -> "HandlerResult":
         name = (ctx.params or {}).get("name") if ctx.method == "tools/call" else None
-        if isinstance(name, str) and name not in self._tools:
-            return CallToolResult(
-                content=[TextContent(text=self._explain_unknown_tool(name))], is_error=True
-            )
+        if isinstance(name, str):
+            tools = [tool.name for tool in await self._list_tools()]
+            if name not in tools:
+                text = _explain_unknown_tool(name, tools)
+                return CallToolResult(content=[TextContent(text=text)], is_error=True)
         try:
             return await call_next(ctx)
         except MCPError as exc:
@@ -50,8 +51,8 @@ class OutsideNames:
                 None if len(str(data)) > MAX_DATA_CHARS else data,
             ) from exc
 
-    def _explain_unknown_tool(self, name: str) -> str:
-        shown = quote(name, limit=MAX_NAME_CHARS)
-        nearest = difflib.get_close_matches(name[:MAX_NAME_CHARS], self._tools, n=1)
-        hint = f"did you mean {nearest[0]}?" if nearest else f"known are {', '.join(self._tools)}."
-        return f"There is no tool {shown}; {hint}"
+
+def _explain_unknown_tool(name: str, tools: Sequence[str]) -> str:
+    nearest = difflib.get_close_matches(name[:MAX_NAME_CHARS], tools, n=1)
+    hint = f"did you mean {nearest[0]}?" if nearest else f"known are {', '.join(tools)}."
+    return f"There is no tool {quote(name, limit=MAX_NAME_CHARS)}; {hint}"
