@@ -363,7 +363,8 @@ PLACEHOLDERS = (
     *("your-key-here", "<your key>", "<key>", "YOUR_API_KEY", "your key", "sk-your-key"),
     *("sk-xxx", "sk-XXXX-XXXX", "xxxxxxxx", "sk-...", "sk-…", "sk-****", "sk-", "***", "[key]"),
     *("PASTE_YOUR_KEY_HERE", "insert-key-here", "replace-with-your-key", "api-key", "API_KEY"),
-    *("GEEKAI_API_KEY", "change-me", "changeme", "placeholder", "TODO", "null", "undefined"),
+    # What templates and programs write where a key belongs.
+    *("GEEKAI_API_KEY", "change-me", "changeme", "placeholder", "todo", "null", "undefined"),
     *("你的密钥", "在此填写密钥", "sk-<key>", "your_geekai_key", "none"),
 )
 REFERENCES = (

@@ -11,7 +11,6 @@ from geekai_video_mcp.domain.leases import LEASE_SECONDS, acquire_lease
 from geekai_video_mcp.domain.lifecycle import (
     GIVE_UP_AFTER,
     GIVE_UP_MIN_POLLS,
-    NO_LINK,
     NO_LINK_GRACE,
     FileUpdate,
     Observation,
@@ -42,6 +41,7 @@ from geekai_video_mcp.domain.retries import (
     MAX_RETRY_AFTER,
     RATE_LIMIT_DELAYS,
     UNSENT_RETRY_DELAYS,
+    Obstacle,
     download_retry_delay,
     retry_delay,
 )
@@ -555,7 +555,7 @@ def test_after_that_it_is_a_success_whose_file_is_lost() -> None:
     task = wait_for_link(polled(), seconds=NO_LINK_GRACE)
 
     assert (task.status, task.file_status) == (Status.SUCCEED, FileStatus.LOST)
-    assert (task.file_error, task.file_error_code) == (NO_VIDEO, NO_LINK)
+    assert (task.file_error, task.file_error_code) == (NO_VIDEO, Obstacle.NO_LINK)
     assert (task.raw_response, task.next_poll_at, task.ended_at) == (
         "{}",
         None,

@@ -1,9 +1,6 @@
 """Promise 1 on a disk that is really full: a small one of its own, where mounting is allowed."""
 
 import os
-import shutil
-import subprocess
-import sys
 from collections.abc import Generator
 from pathlib import Path
 from typing import Final
@@ -12,6 +9,7 @@ import anyio
 import httpx
 import pytest
 
+from support.disks import mounted_tmpfs
 from support.fake_geekai import ScriptedGeekAI
 from support.world import World, call, now, structured, text
 
@@ -21,19 +19,8 @@ SIZE: Final = "24m"
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Generator[Path]:
-    mount = shutil.which("mount")
-    if sys.platform != "linux" or mount is None:
-        pytest.skip("a disk of its own is mounted with Linux's tmpfs")
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    command = [mount, "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", str(disk)]
-    done = subprocess.run(command, capture_output=True, check=False, timeout=10)  # noqa: S603 - our own words
-    if done.returncode != 0:
-        pytest.skip("this user may not mount a disk")
-    try:
+    with mounted_tmpfs(tmp_path / "disk", f"size={SIZE}") as disk:
         yield disk
-    finally:
-        subprocess.run(["umount", "--lazy", str(disk)], check=True, timeout=10)  # noqa: S603, S607 - our own words
 
 
 def fill(path: Path) -> None:

@@ -179,6 +179,22 @@ async def test_a_file_that_cannot_be_decoded_is_not_called_finished_and_is_kept(
     assert len(world.service.requests) >= 3
 
 
+async def test_the_copy_of_an_undecodable_file_is_not_forgotten_by_another_fetch(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def undecodable(_: Path) -> FileFacts:
+        return FileFacts(verdict=Verdict.UNDECODABLE, reason=Reason.FRAME)
+
+    monkeypatch.setattr(world_module, "tell_nothing", undecodable)
+    kept = structured(await settled_result(world, after=1 * MINUTES))
+    async with world.app(sweep=False) as app:
+        tried = await app.engine.fetch_again(kept["task_id"])
+
+    assert (tried.file_status, tried.file_error_code) == ("linked", "undecodable")
+    assert tried.file_path == kept["file"]
+    assert Path(kept["file"]).read_bytes() == VIDEO
+
+
 async def test_a_gif_is_kept_as_a_gif_and_said_to_be_one(world: World) -> None:
     world.service.on_file = always_give(b"GIF89a" + bytes(150))
     result = await settled_result(world, after=1 * MINUTES)

@@ -3,7 +3,6 @@
 import errno
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Generator
 from contextlib import suppress
@@ -19,6 +18,7 @@ from geekai_video_mcp.domain.lifecycle import Task
 from geekai_video_mcp.errors import StorageUnavailable
 from geekai_video_mcp.media import output_folder
 from geekai_video_mcp.media.output_folder import RESERVED_BYTES, RESULT_BYTES, check_output_folder
+from support.disks import mounted_tmpfs
 from support.fake_geekai import api_error
 from support.world import World, call, structured, text
 
@@ -201,18 +201,8 @@ async def test_a_request_of_a_dead_server_is_not_sent_into_a_folder_that_fails(
 
 @pytest.fixture(params=["size=24m", "size=1g,ro"])
 def odd_disk(tmp_path: Path, request: pytest.FixtureRequest) -> Generator[tuple[Path, str]]:
-    mount = shutil.which("mount")
-    if sys.platform != "linux" or mount is None:
-        pytest.skip("a disk of its own is mounted with Linux's tmpfs")
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    command = [mount, "-t", "tmpfs", "-o", request.param, "tmpfs", str(disk)]
-    if subprocess.run(command, capture_output=True, check=False, timeout=10).returncode != 0:  # noqa: S603 - our own words
-        pytest.skip("this user may not mount a disk")
-    try:
+    with mounted_tmpfs(tmp_path / "disk", request.param) as disk:
         yield disk, request.param
-    finally:
-        subprocess.run(["umount", "--lazy", str(disk)], check=True, timeout=10)  # noqa: S603, S607 - our own words
 
 
 async def test_a_small_disk_and_a_read_only_one_are_told_apart(

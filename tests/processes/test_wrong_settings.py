@@ -28,7 +28,7 @@ async def run_as_nobody(command: list[str], env: Mapping[str, str]) -> tuple[int
     """Run as a user of no name and no home, as a container's `USER 12345` does."""
     setpriv = shutil.which("setpriv")
     if sys.platform == "win32" or os.geteuid() != 0 or setpriv is None:
-        pytest.skip("only root may become another user")
+        pytest.skip("only root may become another user")  # and only Linux has setpriv
     become = [setpriv, "--reuid", "12345", "--regid", "12345", "--clear-groups", "--"]
     kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
     with anyio.fail_after(60):
@@ -36,7 +36,7 @@ async def run_as_nobody(command: list[str], env: Mapping[str, str]) -> tuple[int
             [*become, *MODULE, *command], env={**kept, **env}, check=False, input=b"", cwd="/"
         )
     if b"setpriv: failed" in done.stderr or b"ModuleNotFoundError" in done.stderr:
-        pytest.skip("that user may not run this Python")
+        pytest.skip("that user may not run this Python")  # it may be in a folder of root's alone
     return done.returncode, done.stderr.decode()
 
 
@@ -158,9 +158,8 @@ async def test_a_misspelt_name_is_a_warning_and_a_placeholder_an_error(tmp_path:
     assert "Traceback" not in err
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="its environment variables are always text")
 async def test_bytes_that_are_no_text_are_refused_in_words(tmp_path: Path) -> None:
-    if sys.platform == "win32":
-        pytest.skip("variables are text there")
     env = {os.fsencode(name): os.fsencode(value) for name, value in environment(tmp_path).items()}
     env[b"GEEKAI_OUTPUT_DIR"] = os.fsencode(tmp_path) + b"/\xff\xfe"
     with anyio.fail_after(60):

@@ -9,6 +9,7 @@ import os
 import re
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -76,7 +77,7 @@ class NoResponse(Exception):
 
 
 @dataclass
-class Target:
+class Target(ABC):
     """One server process, and how a message is exchanged with it."""
 
     name: str
@@ -90,6 +91,7 @@ class Target:
     def usage(self) -> Usage:
         return usage_of(self.process.pid)
 
+    @abstractmethod
     async def exchange(
         self, content: bytes, answer_to: int | str | None, *, max_seconds: float
     ) -> Message | None:
@@ -98,7 +100,6 @@ class Target:
         Raises:
             NoResponse: it did not come in time.
         """
-        raise NotImplementedError
 
     async def request(self, method: str, params: object, *, max_seconds: float = 60.0) -> Message:
         """Send a request; returns its response, or the error."""

@@ -7,7 +7,7 @@ import anyio
 
 from geekai_video_mcp.cli.output import FAILED, OK, print_line, print_notice
 from geekai_video_mcp.cli.report import plain_unlimited
-from geekai_video_mcp.domain.retries import NO_NEW_LINK
+from geekai_video_mcp.domain.result_file import live_link
 from geekai_video_mcp.domain.statuses import FileStatus
 from geekai_video_mcp.errors import GeekAIVideoError
 
@@ -43,8 +43,7 @@ def _print_outcome(task: "Task") -> int:
         print_line(f"Fetched: {plain_unlimited(task.file_path or '')} ({size})")
         return OK
     print_line(f"Not fetched. {plain_unlimited(task.file_error or 'No reason is known.')}")
-    url = task.result.url if task.result else None
-    dead = task.file_error_code == NO_NEW_LINK
-    if task.file_status is FileStatus.LINKED and url and not url.startswith("data:") and not dead:
+    url = live_link(task)
+    if task.file_status is FileStatus.LINKED and url is not None:
         print_line(f"Its link: {plain_unlimited(url)}")
     return FAILED

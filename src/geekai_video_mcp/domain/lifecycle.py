@@ -20,7 +20,7 @@ from typing import Any, Final
 from geekai_video_mcp.domain import polling
 from geekai_video_mcp.domain.fingerprint import fingerprint, strip_inline_media
 from geekai_video_mcp.domain.polling import MAX_POLL_GAP, TypicalDuration
-from geekai_video_mcp.domain.retries import PASSING_OBSTACLES
+from geekai_video_mcp.domain.retries import PASSING_OBSTACLES, Obstacle
 from geekai_video_mcp.domain.statuses import (
     ALLOWED,
     POLLED,
@@ -266,7 +266,7 @@ def advance(task: Task, observation: Observation) -> Task:
         stall_reason=None,
         file_status=FileStatus.LOST,
         file_error=observation.no_link,
-        file_error_code=NO_LINK,
+        file_error_code=Obstacle.NO_LINK,
     )
 
 
@@ -346,11 +346,9 @@ def needs_watching(task: Task) -> bool:
     )
 
 
-NO_LINK: Final = "no_link"
-"""The `file_error_code` of a task that the service reports finished without a link."""
 NO_LINK_GRACE: Final = 600.0
-"""Seconds for which such a task is polled on: some gateways report success some seconds before
-they have the link."""
+"""Seconds for which a task is polled on that the service reports finished without a link: some
+gateways report success some seconds before they have it."""
 
 GIVE_UP_AFTER: Final = 86_400.0
 """Seconds after which an unfinished task is no longer polled in the background: the slowest

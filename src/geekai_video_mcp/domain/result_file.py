@@ -5,9 +5,13 @@ status of a task.
 """
 
 from dataclasses import replace
+from typing import Final
 
-from geekai_video_mcp.domain.lifecycle import NO_LINK, FileUpdate, Observation, Task
+from geekai_video_mcp.domain.lifecycle import FileUpdate, Observation, Task
+from geekai_video_mcp.domain.retries import Obstacle
 from geekai_video_mcp.domain.statuses import FileStatus, Status
+
+_LOCAL_SCHEMES: Final = ("data:", "javascript:", "vbscript:", "file:", "blob:", "about:")
 
 
 def record_file(task: Task, update: FileUpdate) -> Task:
@@ -50,13 +54,36 @@ def reopen_file(task: Task) -> Task:
     )
 
 
+def keep_copy(task: Task, before: Task) -> Task:
+    """*task* with the file that *before* had kept, unless the download after it gave another."""
+    if task.file_path is not None or before.file_status is not FileStatus.LINKED:
+        return task
+    return replace(
+        task,
+        file_path=before.file_path,
+        file_bytes=before.file_bytes,
+        file_sha256=before.file_sha256,
+    )
+
+
 def has_no_link(task: Task) -> bool:
     """Whether the service has reported the task finished and never gave its link."""
     return (
         task.status is Status.SUCCEED
         and task.file_status is FileStatus.LOST
-        and task.file_error_code == NO_LINK
+        and task.file_error_code == Obstacle.NO_LINK
     )
+
+
+def live_link(task: Task) -> str | None:
+    """The link of the result, for a person to open or save.
+
+    None if there is none, if it is known to be dead, if it holds the result itself, or if it would
+    run or open something on the machine of whoever opens it.
+    """
+    url = task.result.url if task.result else None
+    dead = task.file_error_code in {Obstacle.NO_NEW_LINK, Obstacle.RESULT_LOST}
+    return None if url is None or dead or url.lower().startswith(_LOCAL_SCHEMES) else url
 
 
 def replace_result(task: Task, observation: Observation, *, provider_task_id: str) -> Task:

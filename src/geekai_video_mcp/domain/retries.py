@@ -3,6 +3,7 @@
 All durations are seconds.
 """
 
+from enum import StrEnum
 from typing import Final
 
 UNSENT_RETRY_DELAYS: Final = (0.5, 1.0, 2.0)
@@ -43,21 +44,56 @@ if the obstacles were different ones."""
 UNTIL_LOST: Final = 6
 """Attempts with a link that is dead, and the link that replaced it: eight minutes. A new file may
 need some to reach every edge server of its host."""
-NO_NEW_LINK: Final = "no_new_link"
-"""The code of an obstacle after which the known link is dead."""
+
+
+class Obstacle(StrEnum):
+    """What keeps a finished result from being an ordinary file on this machine.
+
+    The values are stored in the ledger and shown as error codes, so they never change.
+    """
+
+    UNREACHABLE = "unreachable"
+    INTERRUPTED = "interrupted"
+    REFUSED = "refused"
+    """Its host answers with an HTTP status in place of the file."""
+    DISK_FULL = "disk_full"
+    OUTPUT_FOLDER = "output_folder"
+    """The output folder cannot be written."""
+    NO_NEW_LINK = "no_new_link"
+    """Its link is dead, and the service could not be asked for another."""
+    INTERNAL = "internal"
+    """An exception that nobody foresaw."""
+    NOT_ALLOWED = "not_allowed"
+    """A rule of ours forbids the link."""
+    NOT_HTTPS = "not_https"
+    """The link is http, and its host does not answer over https."""
+    REDIRECTS = "redirects"
+    NOT_MEDIA = "not_media"
+    TOO_LARGE = "too_large"
+    UNDECODABLE = "undecodable"
+    END_UNDECODABLE = "end_undecodable"
+    """It is stored, and may break off."""
+    OTHER_FORMAT = "other_format"
+    """It is stored, and is no ordinary video or picture."""
+    RESULT_LOST = "result_lost"
+    """Its link is dead, and so is the one that replaced it."""
+    NO_LINK = "no_link"
+    """The service reports success, and has never given a link."""
+
+
 PASSING_OBSTACLES: Final = frozenset(
     {
-        "unreachable",
-        "interrupted",
-        "refused",
-        "disk_full",
-        "output_folder",
-        NO_NEW_LINK,
-        "internal",
+        Obstacle.UNREACHABLE,
+        Obstacle.INTERRUPTED,
+        Obstacle.REFUSED,
+        Obstacle.DISK_FULL,
+        Obstacle.OUTPUT_FOLDER,
+        Obstacle.NO_NEW_LINK,
+        Obstacle.INTERNAL,
     }
 )
-"""Codes of obstacles that may end by themselves. The caller is given the link all the same, and
-the download is tried again in the background while its link may work."""
+"""Obstacles that may end by themselves. The caller is given the link all the same, and the
+download is tried again in the background while its link may work."""
 LINK_TTL: Final = 7 * 86_400.0
 """Seconds that a result link stays valid, by GeekAI's Veo 3.1 manual (read 2026-11-22)."""
 

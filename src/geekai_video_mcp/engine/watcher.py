@@ -22,12 +22,12 @@ from geekai_video_mcp.domain.obstacles import (
     record_missed_poll,
     record_stall,
 )
-from geekai_video_mcp.domain.result_file import has_no_link, record_file, reopen_file
+from geekai_video_mcp.domain.result_file import has_no_link, keep_copy, record_file, reopen_file
 from geekai_video_mcp.domain.retries import (
     LASTING,
-    NO_NEW_LINK,
     PASSING,
     UNTIL_LOST,
+    Obstacle,
     download_retry_delay,
 )
 from geekai_video_mcp.domain.statuses import FileStatus, Status
@@ -219,7 +219,9 @@ class Watcher:
             update = replace(update, status=lost)
         if has_no_link(before) and update.status is FileStatus.LOST:
             update = replace(update, error=before.file_error, error_code=before.file_error_code)
-        return await self._context.change(task_id, lambda task: record_file(task, update))
+        return await self._context.change(
+            task_id, lambda task: keep_copy(record_file(task, update), before)
+        )
 
     def _reopen_and_lease(self, task: Task) -> Task:
         """The task with its file to be downloaded again, leased to this process."""
@@ -264,13 +266,13 @@ class Watcher:
             return self._update_after_obstacle(task, exc)
         except GeekAIVideoError as exc:
             reason = exc.reason if isinstance(exc, ServiceUnavailable) else exc.message
-            unreachable = DownloadFailed(reason, code="unreachable", attempts=PASSING)
+            unreachable = DownloadFailed(reason, code=Obstacle.UNREACHABLE, attempts=PASSING)
             return self._update_after_obstacle(task, unreachable)
         except Exception as exc:  # noqa: BLE001 - a bug here must not keep the user from the link
             log_exception(self._download, exc)
             msg = f"This server failed while it downloaded it ({describe_exception(exc)})"
             return self._update_after_obstacle(
-                task, DownloadFailed(msg, code="internal", attempts=LASTING)
+                task, DownloadFailed(msg, code=Obstacle.INTERNAL, attempts=LASTING)
             )
         if (
             update.status is FileStatus.LOST
@@ -287,7 +289,7 @@ class Watcher:
         try:
             refreshed = await self._refresh_link(task)
         except ServiceUnavailable as exc:
-            raise DownloadFailed(exc.reason, code=NO_NEW_LINK, attempts=PASSING) from exc
+            raise DownloadFailed(exc.reason, code=Obstacle.NO_NEW_LINK, attempts=PASSING) from exc
         return await downloader.download(refreshed)
 
     def _update_after_obstacle(self, task: Task, obstacle: DownloadFailed) -> FileUpdate:

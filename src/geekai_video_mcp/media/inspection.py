@@ -112,8 +112,7 @@ async def inspect_file(
 
     The file is opened and its streams are read, its first frame is decoded, and then a frame near
     its end, as far as that takes a moment. So a file that begins like an MP4 and cannot be decoded
-    is told apart from a good one. An undecodable file keeps being the caller's: nothing is moved,
-    renamed or deleted.
+    is told apart from a good one. The file itself is left as it is, whatever the verdict.
     """
     try:
         with anyio.move_on_after(max_seconds):

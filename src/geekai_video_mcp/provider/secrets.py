@@ -22,8 +22,9 @@ from geekai_video_mcp.provider.wire.results import BLOT
 MIN_SECRET_CHARS: Final = 8
 
 _ESCAPED: Final = re.compile(rb"\\\\|\\u00([2-7][0-9a-fA-F])|\\/")
-"""The escapes of JSON for a character that needs none; a pair of backslashes is passed over."""
-_KEPT_ESCAPED: Final = frozenset(b'"\\\x7f')
+"""The escapes of JSON for which there is a shorter form; a pair of backslashes is passed over."""
+_SHORT_ESCAPES: Final = {b'"': b'\\"', b"\\": b"\\\\"}
+"""The characters that a JSON text cannot hold as they are, as `json.dumps` writes them."""
 
 
 class SecretBlotter:
@@ -79,5 +80,5 @@ def _spellings(secret: str) -> Iterator[bytes]:
 def _unescape(match: "re.Match[bytes]") -> bytes:
     if match[1] is None:
         return b"/" if match[0] == b"\\/" else match[0]
-    code = int(match[1], 16)
-    return match[0] if code in _KEPT_ESCAPED else bytes([code])
+    character = bytes([int(match[1], 16)])
+    return _SHORT_ESCAPES.get(character, character)

@@ -19,7 +19,7 @@ import httpx
 from pydantic import SecretStr
 
 from geekai_video_mcp.domain.lifecycle import FileUpdate, Task
-from geekai_video_mcp.domain.retries import LASTING, PASSING
+from geekai_video_mcp.domain.retries import LASTING, PASSING, Obstacle
 from geekai_video_mcp.domain.statuses import FileStatus
 from geekai_video_mcp.errors import DownloadFailed, describe_os_error
 from geekai_video_mcp.media.downloads import partial, publishing
@@ -88,7 +88,7 @@ class ResultDownloader:
         msg = f"{folder} could not be written: {describe_os_error(error)}"
         return DownloadFailed(
             msg,
-            code="disk_full" if full else "output_folder",
+            code=Obstacle.DISK_FULL if full else Obstacle.OUTPUT_FOLDER,
             attempts=PASSING if full else LASTING,
         )
 
@@ -104,7 +104,7 @@ class ResultDownloader:
             publishing.find_published, self._output_dir, stem, task.media
         )
         return published or FileUpdate(
-            status=FileStatus.LOST, error=dead_link, error_code="result_lost"
+            status=FileStatus.LOST, error=dead_link, error_code=Obstacle.RESULT_LOST
         )
 
     async def _check_and_publish(self, task: Task, part: Part, stem: str) -> FileUpdate:
@@ -115,14 +115,14 @@ class ResultDownloader:
         damage = f"The file cannot be decoded: {facts.sentence}." if facts and undecodable else None
         if damage is not None and task.failed_downloads + 1 < LASTING:
             await anyio.to_thread.run_sync(part.reset)
-            raise DownloadFailed(damage, code="undecodable", attempts=LASTING)
+            raise DownloadFailed(damage, code=Obstacle.UNDECODABLE, attempts=LASTING)
         published = await anyio.to_thread.run_sync(publishing.publish, part, stem)
         if damage is not None:
             linked = FileStatus.LINKED
-            return replace(published, status=linked, error=damage, error_code="undecodable")
+            return replace(published, status=linked, error=damage, error_code=Obstacle.UNDECODABLE)
         if facts is not None and facts.end_decoded is False:
             note = "Its end cannot be decoded, so it may break off."
-            return replace(published, error=note, error_code="end_undecodable")
+            return replace(published, error=note, error_code=Obstacle.END_UNDECODABLE)
         return published
 
     async def _transfer(self, task: Task, part: Part) -> str | None:

@@ -27,7 +27,7 @@ from geekai_video_mcp.domain.public_hosts import (
     may_be_public,
     may_lead_to_public,
 )
-from geekai_video_mcp.domain.retries import FORBIDDEN, LASTING, PASSING
+from geekai_video_mcp.domain.retries import FORBIDDEN, LASTING, PASSING, Obstacle
 from geekai_video_mcp.errors import DownloadFailed
 
 FETCH_TIMEOUT: Final = httpx.Timeout(connect=10.0, read=30.0, write=10.0, pool=10.0)
@@ -113,7 +113,7 @@ class SafeHttpClient:
             finally:
                 await response.aclose()
         msg = "The result's link redirects too often"
-        raise DownloadFailed(msg, code="redirects", attempts=LASTING)
+        raise DownloadFailed(msg, code=Obstacle.REDIRECTS, attempts=LASTING)
 
     def _check_url(self, url: SplitResult) -> _Target:
         if is_same_origin(url, self._service):
@@ -150,7 +150,7 @@ class SafeHttpClient:
             if not target.upgraded:
                 raise
             msg = "The result's link is http, and its host does not answer over https"
-            raise DownloadFailed(msg, code="not_https", attempts=LASTING) from exc
+            raise DownloadFailed(msg, code=Obstacle.NOT_HTTPS, attempts=LASTING) from exc
 
     async def _send_to_service(self, url: str, headers: Mapping[str, str]) -> httpx.Response:
         """The service's response; it gets the key if it asks for it."""
@@ -203,7 +203,7 @@ async def _resolve_public_addresses(host: str, port: int) -> list[str]:
         entries = await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as exc:  # UnicodeError: a label that is too long
         msg = "The result's host could not be resolved"
-        raise DownloadFailed(msg, code="unreachable", attempts=PASSING) from exc
+        raise DownloadFailed(msg, code=Obstacle.UNREACHABLE, attempts=PASSING) from exc
     literal = is_address(host)
     is_allowed = is_public if literal else may_lead_to_public
     addresses = [str(entry[4][0]) for entry in entries]
@@ -211,9 +211,9 @@ async def _resolve_public_addresses(host: str, port: int) -> list[str]:
     if not allowed:
         msg = "The result's link points to a private address, which is not allowed"
         attempts = FORBIDDEN if literal else LASTING  # what DNS answers may change
-        raise DownloadFailed(msg, code="not_allowed", attempts=attempts)
+        raise DownloadFailed(msg, code=Obstacle.NOT_ALLOWED, attempts=attempts)
     return [f"[{address}]" if ":" in address else address for address in allowed]
 
 
 def _forbidden(reason: str) -> DownloadFailed:
-    return DownloadFailed(reason, code="not_allowed", attempts=FORBIDDEN)
+    return DownloadFailed(reason, code=Obstacle.NOT_ALLOWED, attempts=FORBIDDEN)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from geekai_video_mcp.domain.lifecycle import FileUpdate, Media, Task
+from geekai_video_mcp.domain.retries import Obstacle
 from geekai_video_mcp.domain.statuses import FileStatus
 from geekai_video_mcp.errors import sanitize
 from geekai_video_mcp.media.downloads.formats import (
@@ -92,7 +93,7 @@ def _file_update(
         size_bytes=size,
         sha256=sha256,
         error=f"The link gave {found.name}, which is kept as it is." if found and unusual else None,
-        error_code="other_format" if unusual else None,
+        error_code=Obstacle.OTHER_FORMAT if unusual else None,
     )
 
 

@@ -18,7 +18,7 @@ import anyio
 import anyio.to_thread
 import httpx
 
-from geekai_video_mcp.domain.retries import LASTING, PASSING
+from geekai_video_mcp.domain.retries import LASTING, PASSING, Obstacle
 from geekai_video_mcp.errors import DownloadFailed
 from geekai_video_mcp.media.downloads import formats
 from geekai_video_mcp.media.downloads.links import SafeHttpClient
@@ -144,7 +144,7 @@ async def _receive_body(response: httpx.Response, part: Part) -> None:
 
 def interrupted(reason: str) -> DownloadFailed:
     """The error of a download that broke off and may succeed when it is tried again."""
-    return DownloadFailed(reason, code="interrupted", attempts=PASSING)
+    return DownloadFailed(reason, code=Obstacle.INTERRUPTED, attempts=PASSING)
 
 
 def _refused(status_code: int) -> DownloadFailed:
@@ -152,7 +152,7 @@ def _refused(status_code: int) -> DownloadFailed:
     passing = status_code in PASSING_STATUSES or status_code >= HTTPStatus.INTERNAL_SERVER_ERROR
     return DownloadFailed(
         f"The result's host returned HTTP {status_code}",
-        code="refused",
+        code=Obstacle.REFUSED,
         attempts=PASSING if passing else LASTING,
     )
 
@@ -170,14 +170,14 @@ async def _check_free_space(part: Part) -> None:
             f"{describe_output_folder(part.path.parent)} has {usage.free / 1e6:,.0f} MB free, and"
             f" {needed / 1e6:,.0f} MB are needed"
         )
-        raise DownloadFailed(msg, code="disk_full", attempts=PASSING)
+        raise DownloadFailed(msg, code=Obstacle.DISK_FULL, attempts=PASSING)
 
 
 async def _check_so_far(part: Part) -> None:
     if part.format is None:
         msg = f"The result's link gives {formats.describe_unknown(part.head)}"
         await anyio.to_thread.run_sync(part.reset)
-        raise DownloadFailed(msg, code="not_media", attempts=LASTING)
+        raise DownloadFailed(msg, code=Obstacle.NOT_MEDIA, attempts=LASTING)
     total = part.source.total if part.source else None
     if total is not None and part.size > total:
         await anyio.to_thread.run_sync(part.reset)
@@ -205,7 +205,7 @@ async def _check_complete(response: httpx.Response, part: Part) -> None:
 
 def _too_large() -> DownloadFailed:
     msg = f"The result is larger than {SIZE_LIMIT:,} bytes"
-    return DownloadFailed(msg, code="too_large", attempts=LASTING)
+    return DownloadFailed(msg, code=Obstacle.TOO_LARGE, attempts=LASTING)
 
 
 def _source_of(response: httpx.Response) -> Source:

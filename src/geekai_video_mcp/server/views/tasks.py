@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from geekai_video_mcp.domain.lifecycle import Media, Task, poll_due
+from geekai_video_mcp.domain.retries import Obstacle
 from geekai_video_mcp.domain.statuses import NO_RESULT, FileStatus, Status
 from geekai_video_mcp.errors import QUOTE_LIMIT, sanitize
 from geekai_video_mcp.server.resource_links import file_uri
@@ -216,6 +217,8 @@ def _error_view(task: Task) -> ErrorView | None:
         return None
     file_error = task.file_error if task.status is Status.SUCCEED else None
     return ErrorView(
-        code=task.error_code or task.file_error_code or ("result_lost" if file_error else "failed"),
+        code=task.error_code
+        or task.file_error_code
+        or (Obstacle.RESULT_LOST.value if file_error else "failed"),
         message=file_error or task.error_message or "No reason was given.",
     )

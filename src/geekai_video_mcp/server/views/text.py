@@ -6,8 +6,8 @@ from typing import Final, Literal
 from geekai_video_mcp.domain import catalogue, moderation
 from geekai_video_mcp.domain.lifecycle import Media, Task
 from geekai_video_mcp.domain.obstacles import UNANSWERED
-from geekai_video_mcp.domain.result_file import has_no_link
-from geekai_video_mcp.domain.retries import LINK_TTL, NO_NEW_LINK
+from geekai_video_mcp.domain.result_file import has_no_link, live_link
+from geekai_video_mcp.domain.retries import LINK_TTL, Obstacle
 from geekai_video_mcp.domain.statuses import NO_RESULT, POLLED, FileStatus, Status
 from geekai_video_mcp.errors import (
     MAYBE_CHARGED,
@@ -175,7 +175,7 @@ def _after_no_link(task: Task) -> str:
 
 
 def _after_success(task: Task, *, sandbox: bool) -> str:
-    if task.file_status is FileStatus.STORED and task.file_error_code == "other_format":
+    if task.file_status is FileStatus.STORED and task.file_error_code == Obstacle.OTHER_FORMAT:
         return "Show the user the file."
     if task.file_status is FileStatus.STORED and task.media is Media.IMAGE:
         return f"Show the user the file; generate_video with image task:{task.id} makes it move."
@@ -193,10 +193,10 @@ def _after_failed_download(task: Task, *, sandbox: bool) -> str:
     if task.file_status is FileStatus.LINKED:
         give = (
             "Give the user the link, to open or save it. "
-            if _live_link(task, sandbox=sandbox)
+            if _offered_link(task, sandbox=sandbox)
             else "Tell the user. "
         )
-        if task.file_error_code in {"output_folder", "disk_full"}:
+        if task.file_error_code in {Obstacle.OUTPUT_FOLDER, Obstacle.DISK_FULL}:
             mend = f"when the folder can be written, {fetch} saves it."
             return f"{give}Do not generate it again: {mend}"
         return f"{give}On the command line, {fetch} tries once more."
@@ -228,7 +228,7 @@ def _success_text(task: Task, *, sandbox: bool) -> str:
     if task.file_status is FileStatus.STORED:
         size = f"{(task.file_bytes or 0) / 1e6:.1f} MB"
         return f"The {task.media} is finished: {task.file_path} ({size}).{problem}{label}"
-    link = _live_link(task, sandbox=sandbox)
+    link = _offered_link(task, sandbox=sandbox)
     offer = (
         f" Its link, good until {iso_time(link_expiry(task, sandbox=sandbox))}: {link}"
         if link
@@ -254,15 +254,9 @@ def link_of(task: Task, *, sandbox: bool) -> str | None:
     return sanitize(url, limit=MAX_LINK_CHARS)
 
 
-_LOCAL_SCHEMES: Final = ("javascript:", "vbscript:", "file:", "blob:", "about:")
-
-
-def _live_link(task: Task, *, sandbox: bool) -> str | None:
-    """The link, unless it is known to be dead, or would run or open something on this machine."""
-    link = link_of(task, sandbox=sandbox)
-    local = link is not None and link.lower().startswith(_LOCAL_SCHEMES)
-    dead = task.file_error_code in {NO_NEW_LINK, "result_lost"}
-    return None if local or dead else link
+def _offered_link(task: Task, *, sandbox: bool) -> str | None:
+    """The link that a person can open, unless it is dead or would act on this machine."""
+    return link_of(task, sandbox=sandbox) if live_link(task) else None
 
 
 def link_expiry(task: Task, *, sandbox: bool) -> float | None:
