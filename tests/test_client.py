@@ -11,6 +11,7 @@ import threading
 import tracemalloc
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -213,22 +214,29 @@ async def test_dots_are_no_task_and_are_not_asked_for(task_id: str) -> None:
     assert wire.requests == []
 
 
+@dataclass
+class EndlessBody(httpx.AsyncByteStream):
+    """Blanks for ever, counted as they are read."""
+
+    read: int = 0
+    chunk: int = 65_536
+
+    async def __aiter__(self) -> AsyncGenerator[bytes]:
+        while True:
+            self.read += self.chunk
+            yield b" " * self.chunk
+
+
 # Trio warns of the generators inside httpx's response, which nobody can close from outside.
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 async def test_an_answer_is_read_up_to_a_limit() -> None:
-    read = 0
+    body = EndlessBody()
 
-    async def endless() -> AsyncGenerator[bytes]:
-        nonlocal read
-        while True:
-            read += 65_536
-            yield b" " * 65_536
-
-    async with Wire(httpx.Response(200, content=endless())).client() as client:
+    async with Wire(httpx.Response(200, stream=body)).client() as client:
         with pytest.raises(SubmissionUnknown):
             await client.create_task(Media.VIDEO, BODY)
 
-    assert read <= MAX_RESPONSE_BYTES + 65_536
+    assert body.read <= MAX_RESPONSE_BYTES + body.chunk
 
 
 async def blank_lines() -> AsyncGenerator[bytes]:
@@ -420,19 +428,13 @@ async def test_a_wrong_label_on_plain_json_does_no_harm() -> None:
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 @pytest.mark.parametrize("ask", ["video", "models"])
 async def test_a_poll_and_a_list_of_models_are_read_up_to_a_megabyte(ask: str) -> None:
-    read = 0
+    body = EndlessBody()
 
-    async def endless() -> AsyncGenerator[bytes]:
-        nonlocal read
-        while True:
-            read += 65_536
-            yield b" " * 65_536
-
-    async with Wire(httpx.Response(200, content=endless())).client() as client:
+    async with Wire(httpx.Response(200, stream=body)).client() as client:
         with pytest.raises(ServiceUnavailable, match="more than 1 MB"):
             await (client.list_models(1) if ask == "models" else client.get_task(Media.VIDEO, "t"))
 
-    assert read <= MAX_SHORT_RESPONSE_BYTES + 65_536
+    assert body.read <= MAX_SHORT_RESPONSE_BYTES + body.chunk
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])

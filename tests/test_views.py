@@ -274,6 +274,7 @@ def test_a_result_without_a_video_says_that_it_may_have_been_charged() -> None:
 
     assert "gave no video. It may have been charged." in words(one)
     assert shown(one)["error"]["code"] == "no_link"
+    assert shown(one)["error"]["message"].endswith("gave no video. It may have been charged.")
     assert is_failure(one)
 
 

@@ -265,7 +265,7 @@ async def test_a_task_without_a_link_is_asked_for_again_and_fetched_once_it_has_
 
     assert lost["error"]["code"] == "no_link"
     assert (still.file_status, still.file_error_code) == ("lost", "no_link")
-    assert still.file_error == lost["error"]["message"]
+    assert lost["error"]["message"] == f"{still.file_error} It may have been charged."
     assert Path(str(fetched.file_path)).read_bytes() == VIDEO
 
 

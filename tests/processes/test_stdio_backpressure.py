@@ -51,15 +51,20 @@ async def test_nothing_more_is_read_while_the_host_takes_no_responses(tmp_path: 
     assert sorted(answered) == list(range(1000, 1000 + FRAMES))
 
 
+async def waiting_call(server: StdioServer, *, wait_seconds: int) -> dict[str, Any]:
+    """A call without an id that waits for a slow video, as long as it is asked to."""
+    task = await server.call("generate_video", prompt="a fox", size="1920x1080", duration=10)
+    wait = {"task_id": task["structuredContent"]["task_id"], "wait_seconds": wait_seconds}
+    params = {"name": "get_video_task", "arguments": wait}
+    return {"jsonrpc": "2.0", "method": "tools/call", "params": params}
+
+
 async def test_cancelled_calls_make_room_for_others(tmp_path: Path) -> None:
     """A cancelled call gets no response; it would keep its place for ever."""
     async with running_server(tmp_path) as server:
-        task = await server.call("generate_video", prompt="a fox", size="1920x1080", duration=10)
-        wait = {"task_id": task["structuredContent"]["task_id"], "wait_seconds": 45}
+        wait = await waiting_call(server, wait_seconds=45)
         for number in range(1000, 1000 + FRAMES):
-            params = {"name": "get_video_task", "arguments": wait}
-            call = {"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": params}
-            await server.send(json.dumps(call).encode())
+            await server.send(json.dumps({**wait, "id": number}).encode())
             await notify(server, "notifications/cancelled", requestId=number)
         alive = await server.request("ping")
 
@@ -70,12 +75,9 @@ async def test_cancelled_calls_make_room_for_others(tmp_path: Path) -> None:
 async def test_a_running_call_is_cancelled_beside_many_others(tmp_path: Path) -> None:
     running = MAX_OPEN_REQUESTS - 2
     async with running_server(tmp_path) as server:
-        task = await server.call("generate_video", prompt="a fox", size="1920x1080", duration=10)
-        wait = {"task_id": task["structuredContent"]["task_id"], "wait_seconds": 3}
+        wait = await waiting_call(server, wait_seconds=3)
         for number in range(1000, 1000 + running):
-            params = {"name": "get_video_task", "arguments": wait}
-            call = {"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": params}
-            await server.send(json.dumps(call).encode())
+            await server.send(json.dumps({**wait, "id": number}).encode())
         await notify(server, "notifications/cancelled", requestId=1000)
         alive = await server.request("ping")
         answered: list[int] = []

@@ -434,6 +434,32 @@ async def test_a_file_is_fetched_once_more_and_what_cannot_be_is_explained(tmp_p
     assert "only a finished one has a file to fetch" in unfinished[2]
 
 
+async def test_a_task_without_a_link_is_attached_to_the_task_that_has_the_video(
+    tmp_path: Path,
+) -> None:
+    async with service(tmp_path) as settings:
+        theirs = await create_at_service(settings)
+        await wait_for_result(settings, theirs)
+        finished = Observation(status=Status.SUCCEED, at=time.time(), provider_task_id="gone")
+        lost = replace(
+            advance(task(tmp_path, settings=settings), finished),
+            file_status=FileStatus.LOST,
+            file_error="GeekAI gave no video.",
+            file_error_code="no_link",
+        )
+        await seed(tmp_path, lost)
+
+        abandoned = await tasks(tmp_path, "resolve", lost.id, "--abandon", "--yes", **settings)
+        attached = await tasks(
+            tmp_path, "resolve", lost.id, "--attach", theirs, "--yes", **settings
+        )
+
+    assert abandoned[0] == 1
+    assert "only an unknown outcome" in abandoned[2]
+    assert (attached[0], theirs in attached[1]) == (0, True)
+    assert rows(tmp_path, "provider_task_id, file_status") == [(theirs, "none")]
+
+
 async def wait_for_result(settings: dict[str, str], provider_task_id: str) -> None:
     url = f"{settings['GEEKAI_BASE_URL']}/videos/{provider_task_id}"
     with anyio.fail_after(60):

@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from geekai_video_mcp.domain.lifecycle import Media, Task, poll_due
+from geekai_video_mcp.domain.result_file import has_no_link
 from geekai_video_mcp.domain.retries import Obstacle
 from geekai_video_mcp.domain.statuses import NO_RESULT, FileStatus, Status
 from geekai_video_mcp.errors import QUOTE_LIMIT, sanitize
@@ -20,6 +21,7 @@ from geekai_video_mcp.server.views.text import (
     link_expiry,
     link_of,
     next_step,
+    no_link_text,
     stall_text,
 )
 
@@ -158,7 +160,7 @@ def _task_fields(task: Task, *, at: float, sandbox: bool, same_account: bool) ->
         "task_status": PUBLIC_STATUS[task.status],
         "model": sanitize(task.model),
         **_result_fields(task, sandbox=sandbox),
-        "error": _error_view(task),
+        "error": _error_view(task, sandbox=sandbox),
         "provider_task_id": _sanitize_optional(task.provider_task_id),
         "file": task.file_path,
         "file_problem": task.file_error if task.status is Status.SUCCEED else None,
@@ -212,9 +214,11 @@ def _sanitize_optional(text: str | None, *, limit: int = QUOTE_LIMIT) -> str | N
     return sanitize(text, limit=limit) if text else None
 
 
-def _error_view(task: Task) -> ErrorView | None:
+def _error_view(task: Task, *, sandbox: bool) -> ErrorView | None:
     if not is_failure(task):
         return None
+    if has_no_link(task):
+        return ErrorView(code=Obstacle.NO_LINK.value, message=no_link_text(task, sandbox=sandbox))
     file_error = task.file_error if task.status is Status.SUCCEED else None
     return ErrorView(
         code=task.error_code

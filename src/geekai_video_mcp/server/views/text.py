@@ -47,7 +47,7 @@ MEDIA_NOUN: Final = {Media.VIDEO: "a video", Media.IMAGE: "an image"}
 def task_text(task: Task, *, at: float, sandbox: bool, same_account: bool = True) -> str:
     """What happened and what to do next, in a line or two."""
     if has_no_link(task):
-        headline = f"{task.file_error} {_charge_note(sandbox=sandbox)}"
+        headline = no_link_text(task, sandbox=sandbox)
     elif task.status is Status.SUCCEED:
         headline = _success_text(task, sandbox=sandbox) + _stall_note(task)
     elif task.status is Status.FAILED:
@@ -68,6 +68,11 @@ def task_text(task: Task, *, at: float, sandbox: bool, same_account: bool = True
         f"{headline} {next_step(task, at=at, sandbox=sandbox, same_account=same_account)}"
         f" Task {task.id}."
     )
+
+
+def no_link_text(task: Task, *, sandbox: bool) -> str:
+    """What the service has reported in place of a result, and whether that was charged."""
+    return f"{task.file_error} {_charge_note(sandbox=sandbox)}"
 
 
 def stall_text(task: Task) -> str | None:
