@@ -9,12 +9,8 @@ from hypothesis import strategies as st
 
 from geekai_video_mcp.domain.media_refs import DATA_URI_LIMIT, LINK_LIMIT, PATH_LIMIT
 from geekai_video_mcp.errors import NOT_CHARGED, RequestRefused
-from geekai_video_mcp.server.arguments import (
-    PROMPT_LIMIT,
-    GenerateImage,
-    GenerateVideo,
-    GetVideoTask,
-)
+from geekai_video_mcp.server.arguments import GenerateImage, GenerateVideo, GetVideoTask
+from geekai_video_mcp.server.arguments.fields import PROMPT_LIMIT
 
 HTTPS = "https://example.com/a.png"
 PNG = "data:image/png;base64,iVBORw0KGgo="
@@ -607,7 +603,7 @@ def test_get_video_task_is_refused_by_field_as_well(arguments: dict[str, Any], f
 def test_get_video_task_waits_a_little_and_shows_frames_by_default() -> None:
     look = GetVideoTask.parse({"task_id": " t ", "wait_seconds": None})
 
-    assert (look.task_id, look.wait_seconds, look.preview) == ("t", 15, "frames")
+    assert (look.task_id, look.wait_seconds, look.view) == ("t", 15, "frames")
 
 
 def test_image_takes_a_first_and_a_last_frame_as_a_list() -> None:

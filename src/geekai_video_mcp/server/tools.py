@@ -64,7 +64,7 @@ async def generate(args: Generate, ctx: "Context[App]") -> Answer:
     )
     # Whatever fails from here on, the task exists, and the caller must get its id.
     with suppress(GeekAIVideoError):
-        if not args.async_:
+        if args.waits:
             task = await _wait_for_task(app, ctx, task, ends=started + MAX_WAIT_SECONDS)
         await app.engine.mark_delivered(task)
     at, sandbox = app.clock(), task.account == SANDBOX_URL
@@ -103,7 +103,7 @@ async def get_video_task(args: GetVideoTask, ctx: "Context[App]") -> CallToolRes
     task = await app.engine.find_or_import(args.task_id)
     task = await _wait_for_task(app, ctx, task, ends=started + args.wait_seconds)
     await results.mark_delivered(app, task)
-    return await results.task_result(app, task, preview=args.preview)
+    return await results.task_result(app, task, preview=args.view)
 
 
 async def list_video_tasks(args: ListVideoTasks, ctx: "Context[App]") -> CallToolResult:

@@ -111,17 +111,10 @@ def model_details(name: str, live: Mapping[str, LiveModel] | None) -> tuple[Mode
 
 def _matches(model: Model, args: ListVideoModels) -> bool:
     """Whether *model* is known to support every given filter; a filter that is false is ignored."""
-    required = {
-        "first_frame": args.first_frame,
-        "last_frame": args.last_frame,
-        "references": args.references,
-        "sound": args.audio,
-    }
     list_price = price(model.id)
     searched = f"{model.id} {model.group}".casefold()
     return (
-        all(model.supports(name) for name, flag in required.items() if flag)
-        and model.max_seconds >= (args.seconds or 0)
+        model.max_seconds >= (args.seconds or 0)
         and not (args.free and (list_price is None or list_price.cny or model.supports("makes")))
         and all(part in searched for part in (args.query or "").casefold().split())
     )
