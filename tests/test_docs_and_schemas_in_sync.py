@@ -18,6 +18,8 @@ from support.world import World
 
 ROOT = Path(__file__).parent.parent
 SNAPSHOTS = Path(__file__).parent / "snapshots" / "tools"
+WITHOUT_STRUCTURE = {"view_video"}
+"""Tools that answer with pictures, which some hosts drop beside structured content."""
 ACCEPT = "scripts/accept"
 """The command that replaces the snapshots by what the server publishes now."""
 
@@ -57,11 +59,11 @@ async def test_every_tool_is_titled_described_and_hinted(tmp_path: Path) -> None
     for tool in (json.loads(text) for text in (await published(tmp_path)).values()):
         hints = {"readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint"}
         assert tool["title"]
-        assert 40 <= len(tool["description"]) <= 400
+        assert 40 <= len(tool["description"]) <= 600
         assert tool["description"] == tool["description"].strip()
         assert hints <= tool["annotations"].keys()
-        assert tool["inputSchema"]["additionalProperties"] is False
-        assert tool["outputSchema"]["type"] == "object"
+        assert "additionalProperties" not in tool["inputSchema"]
+        assert tool["name"] in WITHOUT_STRUCTURE or tool["outputSchema"]["type"] == "object"
 
 
 async def test_the_tool_list_is_the_same_each_time_and_may_be_kept(tmp_path: Path) -> None:
@@ -70,7 +72,8 @@ async def test_the_tool_list_is_the_same_each_time_and_may_be_kept(tmp_path: Pat
 
     assert first.model_dump_json() == second.model_dump_json()
     assert first.ttl_ms
-    assert len(INSTRUCTIONS.encode()) <= 900
+    assert len(INSTRUCTIONS.encode()) <= 2000
+    assert len(INSTRUCTIONS.partition("\n\n")[0]) <= 250
 
 
 def test_the_registry_entry_holds_to_the_registrys_schema() -> None:

@@ -31,6 +31,7 @@ FREE_MODEL: Final = "cogvideox-flash"
 """Free of charge by GeekAI's reference page, read 2026-11-22."""
 FREE_IMAGE_MODEL: Final = "cogview-3-flash"
 """Free of charge by GeekAI's image guide, read 2026-11-22."""
+FREE_MODELS: Final[Mapping[Media, str]] = {Media.VIDEO: FREE_MODEL, Media.IMAGE: FREE_IMAGE_MODEL}
 SANDBOX_MODEL: Final = "sandbox"
 CONFIRM_ALWAYS: Final = -1.0
 """CNY, below every price: each paid request needs the user's approval."""

@@ -142,7 +142,7 @@ def _run_serve(arguments: argparse.Namespace) -> int:
         from geekai_video_mcp.server.stdio import serve_stdio
 
         shutdown = _GracefulShutdown(partial(open_app, settings))
-        server = build_server(shutdown.open_app)
+        server = build_server(shutdown.open_app, default_models=settings.default_models)
         _resume_gc()
         anyio.run(shutdown.run_until_signal, partial(serve_stdio, server))
         return 0

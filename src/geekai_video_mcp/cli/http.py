@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from geekai_video_mcp.app import open_app
 from geekai_video_mcp.cli.output import FAILED, OK, print_line, print_notice
+from geekai_video_mcp.server import build_server
 from geekai_video_mcp.server.http import (
     LocalTokenVerifier,
     bind_loopback,
@@ -39,6 +40,7 @@ def prepare_http(
         transport=arguments.transport,
         verifier=LocalTokenVerifier(token) if token else None,
         trusted=trust_loopback(listener.getsockname()[0]),
+        build=partial(build_server, default_models=settings.default_models),
     )
     origin = origin_url(listener)
     print_notice(f"MCP at {origin}{_PATHS[arguments.transport]} (press Ctrl-C to stop)")

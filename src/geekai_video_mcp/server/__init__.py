@@ -4,7 +4,7 @@ Everything that knows MCP is in this package. HTTP to GeekAI, SQL and codecs may
 handlers call the engine, and show what it returns.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -15,6 +15,8 @@ from mcp_types import ToolAnnotations
 
 from geekai_video_mcp import __version__
 from geekai_video_mcp.app import App, AppFactory
+from geekai_video_mcp.config import FREE_MODELS
+from geekai_video_mcp.domain.lifecycle import Media
 from geekai_video_mcp.server import prompts, resources, tools, views
 from geekai_video_mcp.server.arguments import (
     MAX_WAIT_SECONDS,
@@ -26,20 +28,22 @@ from geekai_video_mcp.server.arguments import (
 )
 from geekai_video_mcp.server.outside_names import OutsideNames
 from geekai_video_mcp.server.tasks_extension import TasksExtension, task_notifications
-from geekai_video_mcp.server.tool import ToolSpec
+from geekai_video_mcp.server.tool import DEFAULT_MODEL, ToolSpec
 from geekai_video_mcp.server.views import model_list
 
 NAME: Final = "geekai-video-mcp"
 INSTRUCTIONS: Final = (
-    "Makes videos with GeekAI. 1. generate_video with a prompt; it returns a task_id at once."
-    f" 2. get_video_task with that task_id and wait_seconds {MAX_WAIT_SECONDS}, repeated until"
-    " it gives a file or fails; a wait that runs out is normal and loses nothing."
-    " 3. Look at the frames that come with a finished video, and give the user the file."
-    " 4. The next shot: image task:ID begins with its last frame. list_video_models tells what"
-    " a model takes, dry_run what a call costs."
-    " Every generate_video may cost the user money: never repeat one because it timed out or"
-    " because its status is unknown. Results marked sandbox are previews: tell the user so,"
-    " and that GEEKAI_API_KEY makes real videos."
+    # The first paragraph stands alone: one host shows a model no more than its beginning.
+    "Makes videos with GeekAI. Call generate_video with a prompt, then get_video_task with its"
+    f" task_id and wait_seconds {MAX_WAIT_SECONDS} until it gives a file or fails. A wait that runs"
+    " out is normal: wait again. Look at the contact sheet; give the user the file path.\n\n"
+    "To choose a model or to know a price: list_video_models, or dry_run true. If it is not free"
+    " and the user did not choose it, tell the price and ask before sending. A request that was"
+    " sent cannot be cancelled. After a timeout or an unknown outcome never send generate_video or"
+    " generate_image again: find the task with get_video_task or list_video_tasks. A task that"
+    " failed may be sent again, changed as its message says. To continue a shot, give the next one"
+    ' image "task:ID". Results with sandbox true are previews, not made by GeekAI: tell the user'
+    " so, and that a GeekAI key (GEEKAI_API_KEY) makes real videos."
 )
 _PAID: Final = ToolAnnotations(
     read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=True
@@ -54,47 +58,58 @@ TOOLS: Final[tuple[ToolSpec[Any], ...]] = (
     ToolSpec(
         name="generate_video",
         title="Generate video",
-        description="Make a video from a prompt, also from a first (image) and last (image_tail)"
-        " frame. May cost money. Returns a task_id at once; get_video_task follows it.",
+        description="Generate a video from a text prompt, optionally starting from a picture"
+        " (image) and ending on one (image_tail). Returns a task_id at once; then call"
+        " get_video_task to wait for the file. May cost the user money, and cannot be cancelled once"
+        f" sent. {DEFAULT_MODEL} For anything else choose a model with list_video_models.",
         handler=tools.generate,
         arguments=GenerateVideo,
         result=views.Generation,
         annotations=_PAID,
+        media=Media.VIDEO,
+        always_load=True,
     ),
     ToolSpec(
         name="get_video_task",
         title="Get video task",
-        description="See how a task stands and wait for it, free. A finished one comes with its"
-        " file and a picture of it.",
+        description="Get the status of a video or picture task, waiting up to wait_seconds for it"
+        " to finish. Free. A finished task comes with its file path, its length, size and sound,"
+        " and a contact sheet to look at.",
         handler=tools.get_video_task,
         arguments=GetVideoTask,
         result=views.VideoTask,
         annotations=_READ_REMOTE,
+        always_load=True,
+    ),
+    ToolSpec(
+        name="generate_image",
+        title="Generate image",
+        description="Generate a still picture, for example as the first frame of a video: show it"
+        ' to the user, then call generate_video with image "task:ID". Waits up to'
+        f" {MAX_WAIT_SECONDS} s and returns the picture and its file; if it returns only a task_id,"
+        f" call get_video_task. May cost the user money. {DEFAULT_MODEL}",
+        handler=tools.generate,
+        arguments=GenerateImage,
+        result=views.Generation,
+        annotations=_PAID,
+        media=Media.IMAGE,
     ),
     ToolSpec(
         name="list_video_tasks",
         title="List video tasks",
-        description="Tasks on this machine, newest first, free: finds what a lost conversation"
-        " forgot.",
+        description="List this machine's videos and pictures, newest first, with each request's"
+        " settings, status and file. Free. Use it to find work of earlier conversations, or to make"
+        " a request again.",
         handler=tools.list_video_tasks,
         arguments=ListVideoTasks,
         result=views.TaskList,
         annotations=_READ_LOCAL,
     ),
     ToolSpec(
-        name="generate_image",
-        title="Generate image",
-        description="Make a picture, such as a video's first frame (image: task:ID). Arguments as"
-        " in generate_video. May cost money; get_video_task follows it.",
-        handler=tools.generate,
-        arguments=GenerateImage,
-        result=views.Generation,
-        annotations=_PAID,
-    ),
-    ToolSpec(
         name="list_video_models",
         title="List video models",
-        description="GeekAI's video models: what each takes, its seconds and price.",
+        description="List GeekAI's video models: which arguments each takes, its lengths, sound,"
+        " camera control and price. Free. Use it before choosing a model.",
         handler=tools.list_video_models,
         arguments=ListVideoModels,
         result=model_list.ModelList,
@@ -106,8 +121,13 @@ LIST_TTL_MS: Final = 3_600_000
 _STATIC_LIST: Final = CacheHint(ttl_ms=LIST_TTL_MS, scope="public")
 
 
-def build_server(open_app: AppFactory) -> MCPServer[App]:
-    """A server that opens its `App` when it starts and closes it when it ends."""
+def build_server(
+    open_app: AppFactory, *, default_models: Mapping[Media, str] = FREE_MODELS
+) -> MCPServer[App]:
+    """A server that opens its `App` when it starts and closes it when it ends.
+
+    *default_models* are those that its tools describe as taken when a call names none.
+    """
 
     @asynccontextmanager
     async def lifespan(_: MCPServer[App]) -> AsyncGenerator[App]:
@@ -136,7 +156,7 @@ def build_server(open_app: AppFactory) -> MCPServer[App]:
             task_notifications,
             prompts.validate_prompt_request,
         ],
-        tools=[spec.build() for spec in TOOLS],
+        tools=[spec.build(default_models) for spec in TOOLS],
     )
     server.completion()(resources.completion_stub)
     resources.register_templates(server)

@@ -4,7 +4,7 @@ Errors are turned into tool results here and nowhere else: a `GeekAIVideoError` 
 with `isError`; any other exception is a bug, and the SDK withholds its text.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
@@ -21,15 +21,21 @@ from mcp_types import (
 from pydantic import ConfigDict
 
 from geekai_video_mcp.app import App
+from geekai_video_mcp.domain.lifecycle import Media
 from geekai_video_mcp.errors import GeekAIVideoError
 from geekai_video_mcp.server.arguments import Arguments
 from geekai_video_mcp.server.schema import compact_schema, published_schema
 from geekai_video_mcp.server.views import ToolResult
+from geekai_video_mcp.server.views.default_model import describe_default
 
 A = TypeVar("A", bound=Arguments)
 Answer = CallToolResult | InputRequiredResult
 Handler = Callable[[A, "Context[App]"], Awaitable[Answer]]
 
+DEFAULT_MODEL: Final = "{default_model}"
+"""What stands in a description for the sentence about the default model."""
+_ALWAYS_LOAD: Final = {"anthropic/alwaysLoad": True}
+"""Claude Code 2.1.332 shows other tools by name alone until they are asked for (2026-11-26)."""
 RESOURCE_LINKS_SINCE: Final = "2025-06-18"
 """The revision that introduced links in results; an older client may fail on one."""
 
@@ -45,9 +51,17 @@ class ToolSpec(Generic[A]):
     arguments: type[A]
     result: type[ToolResult]
     annotations: ToolAnnotations
+    media: Media | None = None
+    """What it makes, if its description names the default model."""
+    always_load: bool = False
+    """Whether a host that shows tools only on demand is asked to show this one at once."""
 
-    def build(self) -> Tool:
+    def build(self, default_models: Mapping[Media, str]) -> Tool:
         """The SDK's tool: flat arguments and a typed result, published in compact schemas."""
+        description = self.description
+        if self.media is not None:
+            default = describe_default(default_models[self.media], self.media)
+            description = description.replace(DEFAULT_MODEL, default)
 
         async def call(arguments: dict[str, Any], ctx: "Context[App]") -> Answer:
             try:
@@ -61,11 +75,12 @@ class ToolSpec(Generic[A]):
             fn=call,
             name=self.name,
             title=self.title,
-            description=self.description,
+            description=description,
             is_async=True,
             context_kwarg="ctx",
             parameters=compact_schema(self.arguments, mode="validation"),
             annotations=self.annotations,
+            meta=_ALWAYS_LOAD if self.always_load else None,
             fn_metadata=FuncMetadata(
                 arg_model=_PassThroughArgs,
                 output_model=self.result,
