@@ -148,7 +148,8 @@ async def test_a_task_survives_the_process_that_wrote_it(state: Path) -> None:
         found = await ledger.find(full.id)
 
     assert found == full
-    assert found and found.file_has_sound is False, "not 0, which JSON would tell as a number"
+    assert found is not None
+    assert found.file_has_sound is False, "not 0, which JSON would tell as a number"
 
 
 async def test_a_task_is_found_by_our_id_and_by_the_services(state: Path) -> None:
