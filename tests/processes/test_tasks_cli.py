@@ -255,12 +255,16 @@ async def test_a_task_is_found_by_a_beginning_that_is_its_own(tmp_path: Path) ->
     theirs, named, _ = await tasks(tmp_path, "show", "theirs")
     several, _, both = await tasks(tmp_path, "resolve", "abcdef", "--abandon", "--yes")
     short, _, none = await tasks(tmp_path, "show", "abcde")
+    paid, _, careful = await tasks(tmp_path, "resolve", "abcdef2", "--resubmit", "--yes")
 
-    assert (found, theirs, several, short) == (0, 0, 1, 1)
+    assert (found, theirs, several, short, paid) == (0, 0, 1, 1, 1)
     assert twins[1].id in shown
     assert twins[0].id in named
-    assert "More than one" in both
+    assert (
+        'More than one task id begins with "abcdef": abcdef11 (unknown, "a fox"), abcdef22' in both
+    )
     assert "No task" in none
+    assert "takes at least 8 digits of the id" in careful
     assert {status for _, status in rows(tmp_path)} == {"unknown"}
 
 

@@ -86,8 +86,12 @@ FIND: Final = """
     SELECT * FROM task WHERE id = :id OR provider_task_id = :id
     ORDER BY id = :id DESC, created_at LIMIT 1
 """
+# No digit comes after "f" in any collation, and an index is used, which LIKE would not.
 SELECT_BY_PREFIX: Final = """
-    SELECT * FROM task WHERE id >= :start AND id < :start || '~' ORDER BY id LIMIT :limit
+    SELECT * FROM task WHERE id >= :start AND id < :start || 'g' ORDER BY id LIMIT :limit
+"""
+SELECT_SIMILAR_ID: Final = """
+    SELECT id FROM task WHERE id >= :start AND id < :start || 'g' AND id != :id LIMIT 1
 """
 SELECT_HOLDER: Final = """
     SELECT * FROM task
