@@ -18,6 +18,7 @@ import anyio.to_thread
 
 from geekai_video_mcp.config import Settings
 from geekai_video_mcp.domain.lifecycle import Media
+from geekai_video_mcp.domain.task_ids import MIN_DIGITS_TO_SPEND
 from geekai_video_mcp.engine import Connections, Engine, EngineContext, Resolver
 from geekai_video_mcp.errors import ServiceUnavailable, StorageUnavailable, quote
 from geekai_video_mcp.ledger import Ledger, ProcessRegistry
@@ -129,7 +130,7 @@ def _create_media_resolver(
         folders=settings.image_dirs,
         account=settings.account,
         service_url=settings.base_url,
-        find_task=engine.find_or_import,
+        find_task=partial(engine.find_or_import, minimum=MIN_DIGITS_TO_SPEND),
         run_worker=run_worker,
         clock=clock,
     )

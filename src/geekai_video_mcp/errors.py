@@ -2,7 +2,7 @@
 
 GeekAIVideoError
 ├── RequestRefused        the caller: these arguments will never work, others will
-├── TaskNotFound          the caller: no such task here or at the service
+├── TaskNotFound          the caller: no such task here or at the service, or not only one
 ├── CapReached            time, or the operator: a cap on spending; no other call gets past it
 ├── NotAuthorised         the operator: the key or the balance; no other call fixes it
 ├── WrongService          the operator: GEEKAI_BASE_URL does not lead to GeekAI's API
@@ -94,14 +94,22 @@ class CapReached(GeekAIVideoError):
 
 
 class TaskNotFound(GeekAIVideoError):
-    """There is no task with this id, neither in the ledger nor at the service."""
+    """There is no task with this id, neither in the ledger nor at the service.
 
-    def __init__(self, task_id: str) -> None:
-        super().__init__(
-            f"No task {quote(task_id, limit=64)} is known here or at the service.",
-            remedy="Use the task_id exactly as generate_video returned it.",
-        )
+    Or the beginning of an id names no single one: `problem` says so then, and is None otherwise.
+    """
+
+    def __init__(
+        self,
+        task_id: str,
+        *,
+        problem: str | None = None,
+        remedy: str = "Use the task_id of a task that exists: list_video_tasks shows the ids.",
+    ) -> None:
+        unknown = f"No task {quote(task_id, limit=64)} is known here or at the service"
+        super().__init__(as_sentence(problem or unknown), remedy=remedy)
         self.task_id = task_id
+        self.problem = problem
 
 
 class NotAuthorised(GeekAIVideoError):

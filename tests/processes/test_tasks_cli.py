@@ -201,6 +201,49 @@ async def test_one_task_is_shown_whole_with_its_history_and_as_data(tmp_path: Pa
     assert f"tasks resolve {one.id[:8]}" in out
 
 
+@pytest.mark.parametrize(
+    ("facts", "shown", "columns"),
+    [
+        (
+            {"seconds": 5.04, "width": 1920, "height": 1080, "fps": 29.97, "has_sound": True},
+            "5.04 s, 1920x1080, 29.97 fps, sound",
+            ["5.04", "1920x1080,", "29.97", "fps,", "sound"],
+        ),
+        (
+            {"seconds": 10.0, "width": 768, "height": 1280, "fps": 24.0, "has_sound": False},
+            "10 s, 768x1280, 24 fps, no sound",
+            ["10", "768x1280,", "24", "fps,", "no", "sound"],
+        ),
+        ({"width": 1024, "height": 1024}, "1024x1024", ["5", "1024x1024"]),
+        ({}, None, ["5"]),
+    ],
+)
+async def test_what_was_measured_on_a_file_is_shown_and_listed(
+    tmp_path: Path, facts: dict[str, Any], shown: str | None, columns: list[str]
+) -> None:
+    one = task(
+        tmp_path,
+        status=Status.SUCCEED,
+        file_status=FileStatus.STORED,
+        file_path="/videos/a.mp4",
+        **{f"file_{name}": value for name, value in facts.items()},
+    )
+    await seed(tmp_path, one)
+
+    _, report, _ = await tasks(tmp_path, "show", one.id)
+    _, wide, _ = await tasks(tmp_path, "list")
+    _, narrow, _ = await tasks(tmp_path, "list", COLUMNS="80")
+
+    assert re.findall(r"(?m)^ +measured +(.*)$", report) == ([shown] if shown else [])
+    assert wide.splitlines()[1].split()[5:] == [*columns, "a.mp4", "a", "fox"]
+    assert narrow.splitlines()[1].split()[5:] == [
+        *(each.rstrip(",") for each in columns[:2]),
+        "a.mp4",
+        "a",
+        "fox",
+    ]
+
+
 async def test_a_task_is_found_by_a_beginning_that_is_its_own(tmp_path: Path) -> None:
     twins = [
         replace(unknown(tmp_path, provider_task_id="theirs"), id="abcdef" + "1" * 26),
@@ -212,12 +255,16 @@ async def test_a_task_is_found_by_a_beginning_that_is_its_own(tmp_path: Path) ->
     theirs, named, _ = await tasks(tmp_path, "show", "theirs")
     several, _, both = await tasks(tmp_path, "resolve", "abcdef", "--abandon", "--yes")
     short, _, none = await tasks(tmp_path, "show", "abcde")
+    paid, _, careful = await tasks(tmp_path, "resolve", "abcdef2", "--resubmit", "--yes")
 
-    assert (found, theirs, several, short) == (0, 0, 1, 1)
+    assert (found, theirs, several, short, paid) == (0, 0, 1, 1, 1)
     assert twins[1].id in shown
     assert twins[0].id in named
-    assert "More than one" in both
+    assert (
+        'More than one task id begins with "abcdef": abcdef11 (unknown, "a fox"), abcdef22' in both
+    )
     assert "No task" in none
+    assert "takes at least 8 digits of the id" in careful
     assert {status for _, status in rows(tmp_path)} == {"unknown"}
 
 
@@ -233,6 +280,11 @@ async def test_every_task_is_exported_and_no_cell_is_a_formula(tmp_path: Path) -
         file_path="/videos/狐.mp4",
         file_bytes=5,
         file_sha256="ab" * 32,
+        file_seconds=5.04,
+        file_width=1920,
+        file_height=1080,
+        file_fps=30.0,
+        file_has_sound=False,
         ended_at=1_790_000_000.0,
     )
     await seed(tmp_path, *many, stored)
@@ -260,6 +312,10 @@ async def test_every_task_is_exported_and_no_cell_is_a_formula(tmp_path: Path) -
     assert (last["status"], last["duration"], last["resolution"]) == ("succeed", "5", "320x180")
     assert (last["file_path"], last["file_bytes"]) == ("/videos/狐.mp4", "5")
     assert last["sha256"] == "ab" * 32
+    facts = ["file_seconds", "file_width", "file_height", "file_fps", "file_has_sound"]
+    assert out.splitlines()[0].endswith(f",prompt,{','.join(facts)}")
+    assert [last[name] for name in facts] == ["5.04", "1920", "1080", "30", "no"]
+    assert [read[0][name] for name in facts] == [""] * 5
 
 
 async def test_an_export_of_nothing_is_a_head(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from geekai_video_mcp.media.child_process import (
     worker_environment,
     worker_input,
 )
-from geekai_video_mcp.media.inspection import FileFacts, Reason, Verdict
+from geekai_video_mcp.media.inspection import FileFacts, Reason, Verdict, inspect_file
 from geekai_video_mcp.server import build_server
 from support.fake_geekai import BASE_URL, KEY, ScriptedGeekAI
 
@@ -166,6 +166,11 @@ async def _run_worker_now(
 async def tell_nothing(_: Path) -> FileFacts:
     """The samples have no frames, and codecs run in a child process, which takes real time."""
     return FileFacts(verdict=Verdict.UNKNOWN, reason=Reason.NO_ANSWER)
+
+
+async def inspect_now(path: Path) -> FileFacts:
+    """The facts of a real clip, in place of `tell_nothing`, while the test's clock stands still."""
+    return await inspect_file(path, run_worker=_run_worker_now)
 
 
 async def _render_no_preview(path: Path, kind: str) -> None:

@@ -14,35 +14,39 @@ from typing import Final, cast
 from geekai_video_mcp.cli.table import GAP, format_table, key_value_lines, wrap_text
 from geekai_video_mcp.domain.lifecycle import Task
 from geekai_video_mcp.domain.statuses import FileStatus, Status
+from geekai_video_mcp.domain.task_ids import short_id
 from geekai_video_mcp.errors import MAYBE_CHARGED, sanitize
 from geekai_video_mcp.ledger import Event
 
-ID_CHARS: Final = 8
-"""Characters of an id in a list, as many as in file names."""
 PROMPT_CHARS: Final = 300
 """Characters of a prompt in a list whose width is unlimited."""
 COMMAND: Final = "geekai-video-mcp tasks"
 
-_HEADINGS: Final = ("ID", "WHEN (UTC)", "STATUS", "MODEL", "SEC", "FILE OR ERROR", "PROMPT")
-_SHRINKABLE: Final = (3, 5, 6)
+WIDE: Final = 120
+"""Cells of a line from which on a list has room for the frame rate and the sound as well."""
+
+_HEADINGS: Final = ("ID", "WHEN (UTC)", "STATUS", "MODEL", "SEC", "SIZE", "FILE OR ERROR", "PROMPT")
+_SHRINKABLE: Final = (3, 6, 7)
 
 
 def task_table(tasks: Sequence[Task], *, at: float, width: int) -> list[str]:
     """A table of *tasks*, and how to resolve those whose outcome is unknown."""
-    rows = [_table_row(task, at=at) for task in tasks]
+    rows = [_table_row(task, at=at, wide=width >= WIDE) for task in tasks]
     lines = format_table(_HEADINGS, rows, width=width, shrinkable=_SHRINKABLE)
     return lines + (
         _resolve_hint("ID --attach TASK_ID") if any(map(_needs_decision, tasks)) else []
     )
 
 
-def _table_row(task: Task, *, at: float) -> tuple[str, ...]:
+def _table_row(task: Task, *, at: float, wide: bool) -> tuple[str, ...]:
+    seconds = task.file_seconds
     return (
-        task.id[:ID_CHARS],
+        short_id(task.id),
         _short_time(task.created_at, at=at),
         task.status.value,
         plain_unlimited(task.model),
-        _duration_text(task).rjust(len("SEC")),
+        (f"{seconds:.3g}" if seconds else _duration_text(task)).rjust(len("SEC")),
+        ", ".join(_picture_and_sound(task)) if wide else _size_text(task),
         _result_text(task),
         sanitize(str(task.request.get("prompt", "")), limit=PROMPT_CHARS),
     )
@@ -58,6 +62,21 @@ def _duration_text(task: Task) -> str:
     """The duration of the result, or else the requested one, in seconds; empty if unknown."""
     duration = (task.result and task.result.duration) or task.request.get("duration")
     return f"{duration:g}" if isinstance(duration, int | float) else ""
+
+
+def _length(task: Task) -> list[str]:
+    return [f"{task.file_seconds:g} s"] if task.file_seconds else []
+
+
+def _picture_and_sound(task: Task) -> list[str]:
+    """What is known of the file's picture and sound, each in a word or two."""
+    fps = f"{task.file_fps:g} fps" if task.file_fps else ""
+    sound = {None: "", True: "sound", False: "no sound"}[task.file_has_sound]
+    return [fact for fact in (_size_text(task), fps, sound) if fact]
+
+
+def _size_text(task: Task) -> str:
+    return f"{task.file_width}x{task.file_height}" if task.file_width and task.file_height else ""
 
 
 def _result_text(task: Task) -> str:
@@ -92,7 +111,7 @@ def task_report(task: Task, events: Sequence[Event], *, width: int) -> list[str]
         lines += ["", "Raw response", *(f"{GAP}| {part}" for part in parts)]
     lines += ["", "History", *key_value_lines([_event_row(event) for event in events], width=width)]
     return lines + (
-        _resolve_hint(f"{task.id[:ID_CHARS]} --attach ID", submitted_at=submitted_at)
+        _resolve_hint(f"{short_id(task.id)} --attach ID", submitted_at=submitted_at)
         if _needs_decision(task)
         else []
     )
@@ -133,6 +152,7 @@ def _task_facts(task: Task) -> list[tuple[str, str]]:
         ("attempts", task.attempt),
         ("polls", task.poll_count or None),
         ("file", task.file_path or (task.status is Status.SUCCEED and task.file_status.value)),
+        ("measured", ", ".join([*_length(task), *_picture_and_sound(task)])),
         ("bytes", task.file_bytes and f"{task.file_bytes:,}"),
         ("sha256", task.file_sha256),
         ("download", task.file_error),
@@ -188,7 +208,13 @@ CSV_COLUMNS: Final = (
     "sha256",
     "error_code",
     "prompt",
+    "file_seconds",
+    "file_width",
+    "file_height",
+    "file_fps",
+    "file_has_sound",
 )
+"""New ones are added at the end: programs that read the export may count columns."""
 FORMULA_PREFIXES: Final = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 """The first characters of a cell that spreadsheets evaluate as a formula, including the
 full-width forms that East Asian versions accept."""
@@ -222,8 +248,15 @@ def _csv_cells(task: Task) -> list[str]:
         task.file_sha256,
         task.error_code,
         task.request.get("prompt"),
+        *(_number_text(fact) for fact in (task.file_seconds, task.file_width, task.file_height)),
+        _number_text(task.file_fps),
+        {None: None, True: "yes", False: "no"}[task.file_has_sound],
     )
     return ["" if fact is None else _escape_formula(str(fact)) for fact in facts]
+
+
+def _number_text(number: float | None) -> str | None:
+    return f"{number:.10g}" if number is not None else None
 
 
 def _escape_formula(text: str) -> str:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 import anyio
 
 from geekai_video_mcp.cli.output import FAILED, OK, print_line, print_notice
+from geekai_video_mcp.domain.task_ids import MIN_DIGITS, MIN_DIGITS_TO_SPEND
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -35,8 +36,6 @@ PAGE_SIZE: Final = 500
 """Tasks read in one transaction: an export must not block running servers."""
 NO_TERMINAL_WIDTH: Final = 10_000
 """Cells of a line without a terminal: nothing is truncated in a file or a pipe."""
-MIN_ID_PREFIX: Final = 6
-"""Characters of an id that suffice if they are the prefix of one task only."""
 NONE_YET: Final = "No tasks yet."
 
 
@@ -53,9 +52,7 @@ def build_parser(run: Callable[[argparse.Namespace], int]) -> argparse.ArgumentP
     list_command.set_defaults(handler=_list_tasks)
     _add_list_options(list_command)
     show = commands.add_parser("show", help="show one task and its history")
-    show.add_argument(
-        "id", help=f"task id, GeekAI id, or a prefix of at least {MIN_ID_PREFIX} characters"
-    )
+    show.add_argument("id", help=f"task id, GeekAI id, or the first digits ({MIN_DIGITS} or more)")
     show.set_defaults(handler=_show_task)
     export = commands.add_parser("export", help="write all tasks as CSV to standard output")
     export.set_defaults(handler=_export_tasks)
@@ -68,7 +65,9 @@ def build_parser(run: Callable[[argparse.Namespace], int]) -> argparse.ArgumentP
     decision.add_argument("--attach", metavar="TASK_ID", help="link it to this GeekAI task")
     decision.add_argument("--abandon", action="store_true", help="mark it abandoned")
     decision.add_argument(
-        "--resubmit", action="store_true", help="send it again; it may be charged twice"
+        "--resubmit",
+        action="store_true",
+        help=f"send it again; it may be charged twice (ID: {MIN_DIGITS_TO_SPEND} digits or more)",
     )
     resolve.add_argument("--yes", action="store_true", help="skip the confirmation")
     resolve.set_defaults(handler=_resolve_task)
@@ -204,15 +203,16 @@ def _fetch_file(arguments: argparse.Namespace, settings: "Settings") -> int:
     return fetch_once(settings, anyio.run(_read_task, arguments.id, settings))
 
 
-async def _read_task(identifier: str, settings: "Settings") -> "Task":
+async def _read_task(identifier: str, settings: "Settings", minimum: int = MIN_DIGITS) -> "Task":
     async with _open_ledger(settings) as ledger:
-        return await _find_task(ledger, identifier)
+        return await _find_task(ledger, identifier, minimum)
 
 
 def _resolve_task(arguments: argparse.Namespace, settings: "Settings") -> int:
     from geekai_video_mcp.cli.resolve import describe_decision, resolve_task
 
-    task = anyio.run(_read_task, arguments.id, settings)
+    minimum = MIN_DIGITS_TO_SPEND if arguments.resubmit else MIN_DIGITS
+    task = anyio.run(_read_task, arguments.id, settings, minimum)
     for line in describe_decision(task, arguments, width=_terminal_width()):
         print_line(line)
     if not arguments.yes and not _confirm():
@@ -249,33 +249,25 @@ async def _open_ledger(settings: "Settings") -> "AsyncGenerator[Ledger | None]":
         await ledger.close()
 
 
-async def _find_task(ledger: "Ledger | None", identifier: str) -> "Task":
-    """Find the one task with this id, GeekAI id or prefix of an id.
+async def _find_task(ledger: "Ledger | None", identifier: str, minimum: int = MIN_DIGITS) -> "Task":
+    """Find the one task with this id, GeekAI id or prefix of an id of *minimum* digits.
 
     Raises:
         InvalidDecision: no task matches, or more than one.
     """
     from geekai_video_mcp.cli.report import COMMAND
-    from geekai_video_mcp.errors import InvalidDecision, quote
+    from geekai_video_mcp.errors import InvalidDecision, TaskNotFound, quote
 
     if ledger is None:
         raise InvalidDecision(NONE_YET)
-    if task := await ledger.find(identifier):
-        return task
-    candidates = (
-        await ledger.find_by_prefix(identifier.lower(), limit=2)
-        if len(identifier) >= MIN_ID_PREFIX
-        else []
-    )
-    if not candidates:
+    try:
+        task = await ledger.find_by_any_id(identifier, minimum=minimum)
+    except TaskNotFound as exc:
+        raise InvalidDecision(exc.message) from exc
+    if task is None:
         msg = f"No task matches {quote(identifier, limit=64)}; list all tasks with: {COMMAND} --all"
         raise InvalidDecision(msg)
-    if len(candidates) > 1:
-        msg = (
-            f"More than one task id starts with {quote(identifier, limit=64)}; give more characters"
-        )
-        raise InvalidDecision(msg)
-    return candidates[0]
+    return task
 
 
 def _terminal_width() -> int:

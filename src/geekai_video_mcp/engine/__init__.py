@@ -27,6 +27,7 @@ from geekai_video_mcp.domain.lifecycle import (
 )
 from geekai_video_mcp.domain.requests import GenerationRequest
 from geekai_video_mcp.domain.statuses import UNSENT, Status
+from geekai_video_mcp.domain.task_ids import MIN_DIGITS, may_be_provider_id
 from geekai_video_mcp.engine.context import Connections, Downloader, EngineContext, ProviderClient
 from geekai_video_mcp.engine.exceptions import log_exception
 from geekai_video_mcp.engine.model_list import ModelListCache
@@ -152,7 +153,7 @@ class Engine:
                 return SubmitResult(await self._wait_for_answer(existing), deduplicated=True)
         task = self._new_task(request, idempotency_key, variation)
         task = replace(task, id=task_id or task.id)
-        pending = PendingSubmission(request.body)
+        pending = PendingSubmission(request.body, fixed_id=task_id is not None)
         self.start_background(self._submit_and_watch, task, pending)
         with anyio.move_on_after(wait_seconds):
             await pending.answered.wait()
@@ -167,9 +168,11 @@ class Engine:
         try:
             if earlier is not None:
                 return SubmitResult(await self._wait_for_answer(earlier), deduplicated=True)
-            return SubmitResult(await self._context.require_task(task.id), deduplicated=False)
+            recorded = await self._context.require_task(pending.recorded_as or task.id)
+            return SubmitResult(recorded, deduplicated=False)
         except StorageUnavailable as exc:
-            what = f"The record of task {(earlier or task).id}"
+            recorded_id = earlier.id if earlier else pending.recorded_as or task.id
+            what = f"The record of task {recorded_id}"
             raise StorageUnavailable(what, exc.reason, access="read", money=MAYBE_CHARGED) from exc
 
     async def forecast(
@@ -228,19 +231,23 @@ class Engine:
                     break
         return newest
 
-    async def find_or_import(self, task_id: str) -> Task:
+    async def find_or_import(self, task_id: str, *, minimum: int = MIN_DIGITS) -> Task:
         """The task of this id, ours or GeekAI's; one made elsewhere is imported.
 
-        A task of unknown outcome that has a GeekAI id is polled once more.
+        The beginning of an id of ours is enough, of *minimum* digits. A task of unknown outcome
+        that has a GeekAI id is polled once more.
 
         Raises:
-            TaskNotFound: neither the ledger nor the service knows it.
+            TaskNotFound: neither the ledger nor the service knows it, or the ledger knows several.
             NotAuthorised, ServiceUnavailable: the service could not be asked.
             StorageUnavailable: another process holds the ledger.
         """
-        task = await self._read(task_id)
+        task_id = task_id.strip()
+        task = await self._read(task_id, minimum=minimum)
         if task is not None:
             return await self._recheck_unknown(task)
+        if not may_be_provider_id(task_id):
+            raise TaskNotFound(task_id)
         try:
             with anyio.fail_after(FIND_TIMEOUT):
                 media, observation = await self._lookup_at_provider(task_id)
@@ -281,10 +288,11 @@ class Engine:
             raise TaskNotFound(task_id)
         return task
 
-    async def _read(self, task_id: str) -> Task | None:
+    async def _read(self, task_id: str, *, minimum: int | None = None) -> Task | None:
+        """The task of this id; with *minimum*, of an id that begins with as many digits."""
         try:
             with anyio.fail_after(FIND_TIMEOUT):
-                return await self._context.find_task(task_id)
+                return await self._context.find_task(task_id, minimum=minimum)
         except TimeoutError as exc:
             again = "Call get_video_task again; every task goes on meanwhile."
             raise StorageUnavailable(DATABASE, BUSY, access="read", remedy=again) from exc
@@ -351,7 +359,8 @@ class Engine:
 
     async def _submit_and_watch(self, task: Task, pending: PendingSubmission) -> None:
         await self._submitter.record_and_send(task, pending)
-        self._watcher.watch(task.id)
+        if pending.recorded_as is not None:
+            self._watcher.watch(pending.recorded_as)
 
     async def _sweep_loop(self) -> None:
         """Resume what no process works on: at start, and again whenever a process has died."""

@@ -4,6 +4,7 @@ No tool calls this. Each decision is one transaction that reads the task's curre
 two people decide at once, the second gets an error that says what the first did.
 """
 
+from contextlib import suppress
 from dataclasses import replace
 
 import anyio
@@ -12,6 +13,7 @@ from geekai_video_mcp.domain.admission import ExistingTasks, check_caps
 from geekai_video_mcp.domain.lifecycle import Observation, Task, advance, new_task
 from geekai_video_mcp.domain.result_file import has_no_link, replace_result
 from geekai_video_mcp.domain.statuses import UNRESOLVED, Status
+from geekai_video_mcp.domain.task_ids import ShortIdTaken
 from geekai_video_mcp.engine.context import OTHER_ACCOUNT, EngineContext
 from geekai_video_mcp.engine.submitter import PendingSubmission, Submitter
 from geekai_video_mcp.errors import (
@@ -105,7 +107,9 @@ class Resolver:
             if context.limits is not None:
                 check_caps(existing, context.limits)
 
-        return await context.ledger.supersede(task_id, abandon_and_replace, check_limits)
+        while True:
+            with suppress(ShortIdTaken):
+                return await context.ledger.supersede(task_id, abandon_and_replace, check_limits)
 
     async def send(self, task: Task) -> Task:
         """Send the task that `supersede` recorded and wait for the response. Paid at most once.

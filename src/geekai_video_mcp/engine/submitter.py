@@ -9,7 +9,7 @@ import logging
 import math
 from collections import Counter
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ from geekai_video_mcp.domain.lifecycle import Observation, Task, advance, with_t
 from geekai_video_mcp.domain.polling import typical_duration
 from geekai_video_mcp.domain.retries import INTENT_TTL, retry_delay
 from geekai_video_mcp.domain.statuses import Status
+from geekai_video_mcp.domain.task_ids import ShortIdTaken, new_task_id
 from geekai_video_mcp.engine.context import RATE_LIMIT_MESSAGE, EngineContext, ProviderClient
 from geekai_video_mcp.engine.exceptions import describe_exception
 from geekai_video_mcp.errors import (
@@ -68,8 +69,12 @@ class PendingSubmission:
 
     body: Mapping[str, Any]
     """The request as it is to be sent."""
+    fixed_id: bool = False
+    """Whether the task keeps its id although another begins like it: it was consented to."""
     recorded: anyio.Event = field(default_factory=anyio.Event)
     answered: anyio.Event = field(default_factory=anyio.Event)
+    recorded_as: str | None = None
+    """The id under which the new task is recorded; another than it had, if that was not free."""
     duplicate_of: Task | None = None
     """The earlier task that is returned instead of a new one."""
     error: GeekAIVideoError | None = None
@@ -94,30 +99,47 @@ class Submitter:
 
     async def record_and_send(self, task: Task, pending: PendingSubmission) -> None:
         """Record a new task, then send it; a duplicate is neither recorded nor sent."""
-        ledger, limits = self._context.ledger, self._context.limits
         try:
-            with self._marked_active(task.id):
-                with nothing_charged():
-                    samples = await ledger.duration_history(task.account, str(task.duration_key))
-                task = with_typical_duration(task, typical_duration(samples))
-                unusable = await self._find_unusable_folder()
-
-                def decide(existing: ExistingTasks) -> Task:
-                    admitted = admit(task, existing, limits=limits, at=task.created_at)
-                    if admitted is task and unusable is not None:
-                        raise unusable  # not for a duplicate, which costs nothing
-                    return admitted
-
-                admitted = await ledger.admit(task, body=pending.body, admit=decide)
-                if admitted is not task:
-                    pending.duplicate_of = admitted
-                    return
-                pending.recorded.set()
-                await self._send_until_settled(task, folders_checked=True)
+            with nothing_charged():
+                samples = await self._context.ledger.duration_history(
+                    task.account, str(task.duration_key)
+                )
+            task = with_typical_duration(task, typical_duration(samples))
+            unusable = await self._find_unusable_folder()
+            while True:
+                with suppress(ShortIdTaken):
+                    return await self._record_and_send(task, pending, unusable)
+                task = replace(task, id=new_task_id())
         except (StorageUnavailable, LedgerTooNew, RequestRefused, CapReached) as exc:
             pending.finish(exc)
         finally:
             pending.finish()
+
+    async def _record_and_send(
+        self, task: Task, pending: PendingSubmission, unusable: StorageUnavailable | None
+    ) -> None:
+        """Record the task under its id, then send it.
+
+        Raises:
+            ShortIdTaken: it needs another id; it is not recorded.
+        """
+
+        def decide(existing: ExistingTasks) -> Task:
+            admitted = admit(task, existing, limits=self._context.limits, at=task.created_at)
+            if admitted is task and unusable is not None:
+                raise unusable  # not for a duplicate, which costs nothing
+            return admitted
+
+        with self._marked_active(task.id):
+            admitted = await self._context.ledger.admit(
+                task, body=pending.body, admit=decide, fixed_id=pending.fixed_id
+            )
+            if admitted is not task:
+                pending.duplicate_of = admitted
+                return
+            pending.recorded_as = task.id
+            pending.recorded.set()
+            await self._send_until_settled(task, folders_checked=True)
 
     async def send(self, task: Task) -> None:
         """POST until the request has left once, or certainly will not; record the outcome.

@@ -20,6 +20,8 @@ from geekai_video_mcp.domain.admission import ExistingTasks
 from geekai_video_mcp.domain.lifecycle import Observation, Task, advance
 from geekai_video_mcp.domain.polling import Budget, DurationSample
 from geekai_video_mcp.domain.statuses import Status
+from geekai_video_mcp.domain.task_ids import MIN_DIGITS, id_prefix
+from geekai_video_mcp.domain.task_lookup import CANDIDATES_SHOWN, pick_candidate
 from geekai_video_mcp.errors import StorageUnavailable, quote
 from geekai_video_mcp.ledger import database_file, filesystem
 from geekai_video_mcp.ledger.journal import Journal
@@ -81,26 +83,32 @@ class Ledger:
     async def add(self, task: Task) -> Task:
         """Record a task that was made elsewhere; when this returns, it survives a power cut.
 
-        Returns the task on record: this one, or the one that another call has recorded for the
-        same task of the provider.
+        Returns the task on record: this one, under another id if its own begins like that of
+        another task, or the one that another call has recorded for the same task of the provider.
 
         Raises:
             StorageUnavailable: it is not recorded.
         """
         return await self._run_in_worker(lambda: self._store.add(task))
 
-    async def admit(self, task: Task, *, body: Mapping[str, Any], admit: Admission) -> Task:
+    async def admit(
+        self, task: Task, *, body: Mapping[str, Any], admit: Admission, fixed_id: bool = False
+    ) -> Task:
         """Record a new task if the pure function *admit* returns it, in one transaction.
 
         *body* is the request as it is to be sent. Returns what *admit* returned: the task, durable
-        now, or an earlier one that it duplicates.
+        now, or an earlier one that it duplicates. With *fixed_id*, its id may begin like that of
+        another task.
 
         Raises:
+            ShortIdTaken: it needs another id; it is not recorded.
             StorageUnavailable: it is not recorded.
             LedgerTooNew: a newer version of this server has upgraded the ledger meanwhile.
             GeekAIVideoError: raised by *admit*; the task is not recorded.
         """
-        return await self._run_in_worker(lambda: self._store.admit(task, body, admit))
+        return await self._run_in_worker(
+            lambda: self._store.admit(task, body, admit, fixed_id=fixed_id)
+        )
 
     async def request_body(self, task: Task) -> Mapping[str, Any]:
         """The request of the task as it is to be sent; its images are stored until it is answered.
@@ -117,6 +125,21 @@ class Ledger:
     async def find(self, task_id: str) -> Task | None:
         """The task with this id, ours or the provider's."""
         return await self._run_in_worker(lambda: self._store.find(task_id))
+
+    async def find_by_any_id(self, text: str, *, minimum: int = MIN_DIGITS) -> Task | None:
+        """The task that *text* names: its id, the provider's, or the beginning of its id.
+
+        A whole id comes before a beginning. *minimum* is the number of digits that a beginning
+        must have; case does not matter in it.
+
+        Raises:
+            TaskNotFound: it is the beginning of several ids, or too short; it names the tasks.
+        """
+        found, prefix = await self.find(text.strip()), id_prefix(text)
+        if found is not None or prefix is None:
+            return found
+        candidates = await self.find_by_prefix(prefix, limit=CANDIDATES_SHOWN + 1)
+        return pick_candidate(prefix, candidates, minimum=minimum) if candidates else None
 
     async def change(self, task_id: str, change: Change) -> Task:
         """Replace the task by what *change* returns for it; return the new one.
@@ -198,6 +221,7 @@ class Ledger:
         What the pure functions *change* and *check* raise is raised here, and nothing is changed.
 
         Raises:
+            ShortIdTaken: the successor needs another id; nothing is changed.
             LedgerTooNew: a newer version of this server has upgraded the ledger meanwhile.
         """
         return await self._run_in_worker(lambda: self._store.supersede(task_id, change, check))

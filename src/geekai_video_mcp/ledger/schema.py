@@ -57,6 +57,8 @@ _TASK_COLUMNS: Final = _columns(Task)
 _COLUMNS: Final = tuple(_TASK_COLUMNS.values())
 TASK_COLUMNS: Final = frozenset(_COLUMNS)
 _KEY: Final = "id"
+_FLAG_COLUMNS: Final = ("file_has_sound",)
+"""Columns of numbers, 0 and 1, for fields that are true or false."""
 _ENUM_COLUMNS: Final = {"media": Media, "status": Status, "file_status": FileStatus}
 
 
@@ -84,8 +86,12 @@ FIND: Final = """
     SELECT * FROM task WHERE id = :id OR provider_task_id = :id
     ORDER BY id = :id DESC, created_at LIMIT 1
 """
+# No digit comes after "f" in any collation, and an index is used, which LIKE would not.
 SELECT_BY_PREFIX: Final = """
-    SELECT * FROM task WHERE id >= :start AND id < :start || '~' ORDER BY id LIMIT :limit
+    SELECT * FROM task WHERE id >= :start AND id < :start || 'g' ORDER BY id LIMIT :limit
+"""
+SELECT_SIMILAR_ID: Final = """
+    SELECT id FROM task WHERE id >= :start AND id < :start || 'g' AND id != :id LIMIT 1
 """
 SELECT_HOLDER: Final = """
     SELECT * FROM task
@@ -252,6 +258,8 @@ def to_row(task: Task) -> dict[str, Any]:
     row["result"] = json.dumps(asdict(task.result)) if task.result else None
     for name in _ENUM_COLUMNS:
         row[name] = row[name].value
+    for name in _FLAG_COLUMNS:
+        row[name] = None if row[name] is None else int(row[name])
     return row
 
 
@@ -267,6 +275,9 @@ def from_row(row: Mapping[str, Any]) -> Task:
         values["request"] = parse_object(values["request"])
         values["result"] = parse_result(values["result"]) if values["result"] else None
         values |= {name: enum(values[name]) for name, enum in _ENUM_COLUMNS.items()}
+        values |= {
+            name: None if values[name] is None else bool(values[name]) for name in _FLAG_COLUMNS
+        }
     return Task(**values)
 
 

@@ -13,6 +13,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -21,6 +22,7 @@ from geekai_video_mcp.domain.fingerprint import has_stripped_media
 from geekai_video_mcp.domain.lifecycle import Task
 from geekai_video_mcp.domain.polling import HISTORY_LIMIT, Budget, DurationSample
 from geekai_video_mcp.domain.statuses import BODY_NEEDED, Status
+from geekai_video_mcp.domain.task_ids import ShortIdTaken, new_task_id, short_id
 from geekai_video_mcp.errors import (
     DATABASE,
     InvalidDecision,
@@ -76,17 +78,26 @@ class Store:
 
     def add(self, task: Task) -> Task:
         with self._transaction():
+            while self._is_short_id_taken(task.id):
+                task = replace(task, id=new_task_id())
             if self._insert_task(task):
                 return task
             found = self._select_one(schema.SELECT_HOLDER, schema.to_row(task))
             return schema.from_row(dict(found))
 
     def admit(
-        self, task: Task, body: Mapping[str, Any], admit: Callable[[ExistingTasks], Task]
+        self,
+        task: Task,
+        body: Mapping[str, Any],
+        admit: Callable[[ExistingTasks], Task],
+        *,
+        fixed_id: bool = False,
     ) -> Task:
         with self._transaction_before_sending():
             admitted = admit(self._existing_for(task))
             if admitted is task:
+                if not fixed_id and self._is_short_id_taken(task.id):
+                    raise ShortIdTaken
                 free = shutil.disk_usage(self._path.parent).free
                 if free < MIN_FREE_BYTES:
                     # The response to a paid request has to be written as well.
@@ -140,6 +151,8 @@ class Store:
         with self._transaction_before_sending():
             before = self._get_task(task_id)
             after, successor = change(before)
+            if self._is_short_id_taken(successor.id):
+                raise ShortIdTaken
             moved = self._db.execute(schema.MOVE_BODY, {"id": task_id, "task_id": successor.id})
             if not moved.rowcount and has_stripped_media(successor.request):
                 # They are deleted once a request is accepted. Without them it would be another,
@@ -169,6 +182,11 @@ class Store:
         with self._reading():
             found = self._select(schema.SELECT_OTHER_ACCOUNTS, {"service": account})
         return list(self._parse_rows(found))
+
+    def _is_short_id_taken(self, task_id: str) -> bool:
+        """Whether the id of another task begins like this one; asked before one is recorded."""
+        params = {"start": short_id(task_id), "id": task_id}
+        return self._select_one(schema.SELECT_SIMILAR_ID, params) is not None
 
     def _insert_task(self, task: Task) -> bool:
         """False if the ledger holds the task already, as one that was made elsewhere."""

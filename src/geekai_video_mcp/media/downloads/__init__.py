@@ -9,7 +9,6 @@ never a false record in the ledger. The ledger itself may not enter: the watcher
 import errno
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Final, Self
 
@@ -23,10 +22,11 @@ from geekai_video_mcp.domain.retries import LASTING, PASSING, Obstacle
 from geekai_video_mcp.domain.statuses import FileStatus
 from geekai_video_mcp.errors import DownloadFailed, describe_os_error
 from geekai_video_mcp.media.downloads import partial, publishing
+from geekai_video_mcp.media.downloads.facts import add_facts, describe_damage
 from geekai_video_mcp.media.downloads.links import SafeHttpClient
 from geekai_video_mcp.media.downloads.partial import Part
 from geekai_video_mcp.media.downloads.transfer import decode_inline, download, interrupted
-from geekai_video_mcp.media.inspection import FileFacts, Verdict, inspect_file
+from geekai_video_mcp.media.inspection import FileFacts, inspect_file
 from geekai_video_mcp.media.output_folder import describe_output_folder
 
 __all__ = ["InspectFile", "ResultDownloader"]
@@ -103,27 +103,19 @@ class ResultDownloader:
         published = await anyio.to_thread.run_sync(
             publishing.find_published, self._output_dir, stem, task.media
         )
-        return published or FileUpdate(
-            status=FileStatus.LOST, error=dead_link, error_code=Obstacle.RESULT_LOST
-        )
+        if published is not None:
+            return add_facts(published, await self._inspect_file(Path(str(published.path))))
+        return FileUpdate(status=FileStatus.LOST, error=dead_link, error_code=Obstacle.RESULT_LOST)
 
     async def _check_and_publish(self, task: Task, part: Part, stem: str) -> FileUpdate:
-        facts = None
-        if part.format is not None and part.format.usual_for is task.media:
-            facts = await self._inspect_file(part.path)
-        undecodable = facts is not None and facts.verdict is Verdict.UNDECODABLE
-        damage = f"The file cannot be decoded: {facts.sentence}." if facts and undecodable else None
+        facts = await self._inspect_file(part.path)
+        usual = part.format is not None and part.format.usual_for is task.media
+        damage = describe_damage(facts) if usual else None
         if damage is not None and task.failed_downloads + 1 < LASTING:
             await anyio.to_thread.run_sync(part.reset)
             raise DownloadFailed(damage, code=Obstacle.UNDECODABLE, attempts=LASTING)
         published = await anyio.to_thread.run_sync(publishing.publish, part, stem)
-        if damage is not None:
-            linked = FileStatus.LINKED
-            return replace(published, status=linked, error=damage, error_code=Obstacle.UNDECODABLE)
-        if facts is not None and facts.end_decoded is False:
-            note = "Its end cannot be decoded, so it may break off."
-            return replace(published, error=note, error_code=Obstacle.END_UNDECODABLE)
-        return published
+        return add_facts(published, facts)
 
     async def _transfer(self, task: Task, part: Part) -> str | None:
         url = task.result.url if task.result else None

@@ -74,6 +74,11 @@ _FORMATS: Final = (
     *(_MP4, _MOV, _WEBM, _MKV, _TS, _BMP),
 )
 
+_STILL_EXTENSIONS: Final = frozenset(
+    {".png", ".jpg", ".webp", ".heic", ".avif", ".tiff", ".jxl", ".bmp"}
+)
+"""Of formats that hold a picture. A GIF is none of them: it may move."""
+
 _NOT_MEDIA: Final = (
     (b"#EXTM3U", "an HLS playlist, which only lists the pieces of a video"),
     (b"<MPD", "a DASH manifest, which only lists the pieces of a video"),
@@ -99,6 +104,11 @@ def extensions(media: Media) -> list[str]:
     """Every extension that a result of *media* may have, the usual ones first."""
     ordered = sorted(_FORMATS, key=lambda one: (one.usual_for is not media, one.extension))
     return list(dict.fromkeys(one.extension for one in ordered))
+
+
+def is_still(extension: str) -> bool:
+    """Whether a file of this extension holds a picture, which has neither duration nor sound."""
+    return extension in _STILL_EXTENSIONS
 
 
 def detect_format(start: bytes) -> Format | None:

@@ -221,7 +221,7 @@ class MediaResolver:
             task = await self._find_task(str(media_refs.task_id(text)))
         except TaskNotFound as exc:
             msg = "no task of this id is known here or at the service; list_video_tasks shows all"
-            raise _refusal(where, msg) from exc
+            raise _refusal(where, exc.problem or msg) from exc
         if task.status is Status.SUCCEED:
             return task
         if task.status in TERMINAL:
