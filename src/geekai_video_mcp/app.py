@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import anyio.to_thread
 
-from geekai_video_mcp.config import Settings
+from geekai_video_mcp.config import PreviewDelivery, Settings
 from geekai_video_mcp.domain.lifecycle import Media
 from geekai_video_mcp.domain.task_ids import MIN_DIGITS_TO_SPEND
 from geekai_video_mcp.engine import Connections, Engine, EngineContext, Resolver
@@ -60,6 +60,8 @@ class App:
     """Unix seconds, UTC."""
     confirm_above: float | None
     """CNY above which the user's approval is required before a paid request; None: never."""
+    preview: PreviewDelivery
+    """How a picture reaches the client, as GEEKAI_PREVIEW says."""
 
 
 AppFactory = Callable[[], AbstractAsyncContextManager[App]]
@@ -119,6 +121,7 @@ async def open_app(
             render_preview=render_preview or PreviewRenderer(run_worker=run_worker).render,
             clock=clock,
             confirm_above=settings.confirm_above,
+            preview=settings.preview,
         )
 
 

@@ -43,6 +43,8 @@ _D = TypeVar("_D")
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 _LEVELS: Final[tuple[LogLevel, ...]] = ("DEBUG", "INFO", "WARNING", "ERROR")
+PreviewDelivery = Literal["inline", "path", "auto"]
+_DELIVERIES: Final[tuple[PreviewDelivery, ...]] = ("inline", "path", "auto")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +67,9 @@ class Settings:
     """At the same time; the sandbox is exempt."""
     confirm_above: float | None = None
     """CNY above which, as for an unknown price, the user has to approve a request; None: never."""
+    preview: PreviewDelivery = "auto"
+    """How a picture reaches the client: in the result, as the path of a file, or by what is known
+    of the client."""
     warnings: tuple[str, ...] = field(default=(), compare=False)
     """What the operator should know at start, although the settings can be used."""
 
@@ -118,6 +123,7 @@ class Settings:
             ),
             max_in_flight=reader.get("GEEKAI_MAX_IN_FLIGHT", _parse_count, cls.max_in_flight),
             confirm_above=reader.get("GEEKAI_CONFIRM", _parse_confirm, None),
+            preview=reader.get("GEEKAI_PREVIEW", _parse_delivery, cls.preview),
         )
         if reader.problems:
             raise ConfigError(reader.problems)
@@ -319,6 +325,14 @@ def _parse_level(value: str) -> LogLevel:
         if value.upper() == level:
             return level
     msg = f"must be one of {', '.join(_LEVELS)}"
+    raise ValueError(msg)
+
+
+def _parse_delivery(value: str) -> PreviewDelivery:
+    for delivery in _DELIVERIES:
+        if value.lower() == delivery:
+            return delivery
+    msg = f"must be one of {', '.join(_DELIVERIES)}"
     raise ValueError(msg)
 
 

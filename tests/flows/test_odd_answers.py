@@ -15,7 +15,7 @@ from geekai_video_mcp.domain.lifecycle import NO_LINK_GRACE, Task
 from geekai_video_mcp.engine.watcher import CRASHES_UNTIL_STALLED
 from geekai_video_mcp.errors import InvalidDecision
 from geekai_video_mcp.ledger import Ledger
-from geekai_video_mcp.server.views.text import LONG_STALL
+from geekai_video_mcp.server.views.report import LONG_STALL
 from support.fake_geekai import KEY, Script, always_answer, documented_reply
 from support.world import World, call, structured, text
 

@@ -2,7 +2,7 @@
 
 Everything that must outlive a tool call runs in the engine's own task group: a caller only
 waits for changes, and cancelling the call ends the waiting, never the payment. `submitter` is
-the one module that spends, `watcher` the one that polls and downloads, and `Engine.follow` the
+the one module that spends, `watcher` the one that polls and downloads, and `follower` the
 one place where a caller waits. MCP and HTTP may not enter.
 """
 
@@ -30,6 +30,7 @@ from geekai_video_mcp.domain.statuses import UNSENT, Status
 from geekai_video_mcp.domain.task_ids import MIN_DIGITS, may_be_provider_id
 from geekai_video_mcp.engine.context import Connections, Downloader, EngineContext, ProviderClient
 from geekai_video_mcp.engine.exceptions import log_exception
+from geekai_video_mcp.engine.follower import LEDGER_POLL_INTERVAL, Until, follow_tasks
 from geekai_video_mcp.engine.model_list import ModelListCache
 from geekai_video_mcp.engine.recovery import Recovery
 from geekai_video_mcp.engine.resolver import Resolver
@@ -56,6 +57,7 @@ __all__ = [
     "ProviderClient",
     "Resolver",
     "SubmitResult",
+    "Until",
 ]
 
 Job = Callable[..., Coroutine[Any, Any, None]]
@@ -78,10 +80,6 @@ LEDGER_TIMEOUT: Final = 1.0
 _RETRY_SAME_CALL: Final = (
     "Repeat the same call unchanged: if the request was recorded, it returns that task."
 )
-LEDGER_POLL_INTERVAL: Final = 1.0
-"""Seconds between reads of the ledger by a waiting call: another process may be the watcher."""
-HEARTBEAT: Final = 3.0
-"""Seconds between progress reports to a waiting client; clients expect one every five."""
 SWEEP_INTERVAL: Final = 10.0
 """Seconds between searches for tasks that a dead process left behind."""
 
@@ -226,7 +224,7 @@ class Engine:
         """The task once the service has answered, or after as long as its first caller waits."""
         newest = task
         async with aclosing(self.follow(task.id, wait_seconds=SUBMIT_TIMEOUT)) as states:
-            async for newest in states:
+            async for (newest,) in states:
                 if newest.status not in UNSENT:
                     break
         return newest
@@ -333,29 +331,11 @@ class Engine:
             self._watcher.watch(task.id)
         return task
 
-    async def follow(self, task_id: str, *, wait_seconds: float) -> AsyncGenerator[Task]:
-        """The task now, at each change of status, and every few seconds, until it settles.
-
-        Ends after *wait_seconds* in any case; the last one yielded is the newest known.
-        """
-        ends = anyio.current_time() + wait_seconds
-        yielded: tuple[Status, float] | None = None
-        while True:
-            changed = self._context.signals.event_for(task_id)
-            task, now = await self._context.require_task(task_id), anyio.current_time()
-            over = task.settled or now >= ends
-            if (
-                over
-                or yielded is None
-                or yielded[0] != task.status
-                or now - yielded[1] >= HEARTBEAT
-            ):
-                yielded = (task.status, now)
-                yield task
-            if over:
-                return
-            with anyio.move_on_after(min(LEDGER_POLL_INTERVAL, ends - now)):
-                await changed.wait()
+    def follow(
+        self, *task_ids: str, wait_seconds: float, until: Until = "all"
+    ) -> AsyncGenerator[tuple[Task, ...]]:
+        """The tasks at each change, until they settle or time is up; see `follow_tasks`."""
+        return follow_tasks(self._context, task_ids, wait_seconds=wait_seconds, until=until)
 
     async def _submit_and_watch(self, task: Task, pending: PendingSubmission) -> None:
         await self._submitter.record_and_send(task, pending)

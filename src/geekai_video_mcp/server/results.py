@@ -1,63 +1,134 @@
 """A task as a tool result, which resources and the Tasks extension show as well."""
 
 import base64
+import math
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
-from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
+import anyio
+from mcp.server.session import ServerSession
 from mcp_types import CallToolResult, ImageContent, ResourceLink, TextContent
 from pydantic import BaseModel
 
 from geekai_video_mcp.app import App
 from geekai_video_mcp.config import SANDBOX_URL
 from geekai_video_mcp.domain.lifecycle import Media, Task
-from geekai_video_mcp.domain.statuses import FileStatus
+from geekai_video_mcp.engine.exceptions import log_exception
 from geekai_video_mcp.errors import GeekAIVideoError
 from geekai_video_mcp.server import views
+from geekai_video_mcp.server.pictures import RenderedView, render_view, shows_pictures
 from geekai_video_mcp.server.resource_links import file_resource, task_resource
 
-PreviewChoice = Literal["none", "cover", "frames"]
-"""What `get_video_task` takes as `preview`."""
+ViewChoice = Literal["none", "cover", "frames"]
+"""What `get_video_task` takes as `view`."""
+
+
+class Request(NamedTuple):
+    """What the result of a request tells beside its task."""
+
+    deduplicated: bool
+    sent: Mapping[str, Any]
+    """The settings that were sent."""
 
 
 def text_result(
     view: BaseModel, text: str, *, failed: bool = False, link: ResourceLink | None = None
 ) -> CallToolResult:
     """A tool's result in both forms: *view* as structure, *text* for a model that reads text."""
+    structure = view.model_dump(mode="json", exclude_none=True)
+    if "next_step" in structure:  # last, as in the text
+        structure["next_step"] = structure.pop("next_step")
     return CallToolResult(
         content=[TextContent(text=text), *([link] if link else [])],
-        structured_content=view.model_dump(mode="json", exclude_none=True),
+        structured_content=structure,
         is_error=failed,
+    )
+
+
+def report(app: App, task: Task, warnings: Sequence[str] = ()) -> views.TaskReport:
+    """What is to be told of *task* now."""
+    return views.TaskReport(
+        task=task,
+        at=app.clock(),
+        # Decided by the task, not by the server: one ledger may hold previews and paid videos.
+        sandbox=task.account == SANDBOX_URL,
+        same_account=task.account == app.engine.account,
+        warnings=tuple(warnings),
     )
 
 
 def task_view(app: App, task: Task) -> views.VideoTask:
     """*task* as `get_video_task` shows it now."""
-    # Decided by the task, not by the server: one ledger may hold previews and paid videos.
-    sandbox = task.account == SANDBOX_URL
-    same_account = task.account == app.engine.account
-    return views.video_task(task, at=app.clock(), sandbox=sandbox, same_account=same_account)
+    return views.video_task(report(app, task))
 
 
-async def task_result(app: App, task: Task, *, preview: PreviewChoice) -> CallToolResult:
-    """*task* as a tool result, with a picture of what it made if there is a file and *preview*."""
-    text = views.task_text(
-        task,
-        at=app.clock(),
-        sandbox=task.account == SANDBOX_URL,
-        same_account=task.account == app.engine.account,
-    )
-    result = text_result(
-        task_view(app, task), text, failed=views.is_failure(task), link=resource_link(task)
-    )
-    if preview != "none" and task.file_status is FileStatus.STORED:
-        kind = "picture" if task.media is Media.IMAGE else preview
-        jpeg = await app.render_preview(Path(task.file_path or ""), kind)
-        if jpeg is not None:
-            data = base64.b64encode(jpeg).decode()
-            result.content.append(ImageContent(data=data, mime_type="image/jpeg"))
+async def task_result(
+    app: App,
+    task: Task,
+    session: ServerSession,
+    *,
+    view: ViewChoice,
+    warnings: Sequence[str] = (),
+    request: Request | None = None,
+    picture_deadline: float = math.inf,
+) -> CallToolResult:
+    """*task* as a tool result, with a picture of what it made if there is a file and *view*.
+
+    *request* is given where the call itself was a request. *picture_deadline*, on anyio's clock,
+    is when the result leaves at the latest, if need be without a picture.
+    """
+    told, jpeg = report(app, task, warnings), None
+    if view != "none" and told.stored:
+        with anyio.CancelScope(deadline=picture_deadline):
+            rendered = await _render(app, task, view)
+            if rendered is not None:
+                told, jpeg = _with_picture(app, told, rendered, session, view=view)
+    if request is not None:
+        told = replace(told, sent=request.sent, deduplicated=request.deduplicated)
+    structure = views.video_task(told) if request is None else views.generation_result(told)
+    text, link = views.task_text(told), resource_link(task)
+    result = text_result(structure, text, failed=told.failed, link=link)
+    if jpeg is not None:
+        result.content.append(ImageContent(data=jpeg, mime_type="image/jpeg"))
     return result
+
+
+async def _render(app: App, task: Task, view: Literal["cover", "frames"]) -> RenderedView | None:
+    try:
+        return await render_view(app, [task], view=view)
+    except Exception as exc:  # noqa: BLE001 - without a picture, the caller still gets the task
+        log_exception(render_view, exc)
+        return None
+
+
+def _with_picture(
+    app: App,
+    told: views.TaskReport,
+    rendered: RenderedView,
+    session: ServerSession,
+    *,
+    view: Literal["cover", "frames"],
+) -> tuple[views.TaskReport, str | None]:
+    """The report with its picture, and the picture as base64 if the client can show it."""
+    attached = shows_pictures(client_name(session), app.preview)
+    kind = "contact sheet" if view == "frames" else "cover"
+    if told.task.media is Media.IMAGE:
+        kind = "picture"
+    path = str(rendered.path) if rendered.path else None
+    if not attached and path is None:
+        return told, None
+    picture = views.Picture(kind=kind, attached=attached, path=path)
+    jpeg = base64.b64encode(rendered.jpeg).decode() if attached else None
+    return replace(told, picture=picture), jpeg
+
+
+def several_result(entries: Sequence[views.Entry], *, until: str) -> CallToolResult:
+    """Several tasks as a tool result; an error only if every one has failed."""
+    structure = views.several_tasks(entries, until=until)
+    text = views.several_tasks_text(entries, structure)
+    return text_result(structure, text, failed=views.all_failed(entries))
 
 
 def resource_link(task: Task) -> ResourceLink:
@@ -66,6 +137,12 @@ def resource_link(task: Task) -> ResourceLink:
     linked = file_resource(task, sandbox=sandbox) or task_resource(task, sandbox=sandbox)
     # The result around it already describes the task, and every word costs tokens.
     return ResourceLink(**asdict(replace(linked, description=None)))
+
+
+def client_name(session: ServerSession) -> str | None:
+    """The name in the client info of the caller; None if it gave none."""
+    params = session.client_params
+    return params.client_info.name if params else None
 
 
 async def mark_delivered(app: App, task: Task) -> None:

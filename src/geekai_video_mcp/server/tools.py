@@ -1,6 +1,7 @@
 """The handlers of the tools: each calls the engine and turns what it returns into a result."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing, suppress
 from functools import partial
 from typing import Final
@@ -14,7 +15,7 @@ from geekai_video_mcp.config import SANDBOX_URL
 from geekai_video_mcp.domain import catalogue
 from geekai_video_mcp.domain.lifecycle import Media, Task
 from geekai_video_mcp.domain.requests import GenerationRequest
-from geekai_video_mcp.engine import LEDGER_TIMEOUT, SUBMIT_TIMEOUT, Engine
+from geekai_video_mcp.engine import LEDGER_TIMEOUT, SUBMIT_TIMEOUT, Engine, Until
 from geekai_video_mcp.errors import GeekAIVideoError, RequestRefused, nothing_charged
 from geekai_video_mcp.server import results, views
 from geekai_video_mcp.server.arguments import (
@@ -37,11 +38,10 @@ async def generate(args: Generate, ctx: "Context[App]") -> Answer:
     app, started, task_id = app_of(ctx), anyio.current_time(), None
     key, variation = args.idempotency_key, args.variation
     with nothing_charged():
-        request = await app.media.resolve(
-            args.to_request(default_model=app.default_models[args.media]), args.media_fields
-        )
+        given = args.to_request(default_model=app.default_models[args.media])
+        request = await app.media.resolve(given, args.media_fields)
         checked = await _check_catalogue(app.engine, request, key=key, variation=variation)
-    request, warnings = request.with_body(checked.body), checked.warnings
+    request, warnings = request.with_body(checked.body), (*args.notes, *checked.warnings)
     make_forecast = partial(app.engine.forecast, request, idempotency_key=key, variation=variation)
     if args.dry_run:
         forecast = await make_forecast()
@@ -65,17 +65,16 @@ async def generate(args: Generate, ctx: "Context[App]") -> Answer:
     # Whatever fails from here on, the task exists, and the caller must get its id.
     with suppress(GeekAIVideoError):
         if args.waits:
-            task = await _wait_for_task(app, ctx, task, ends=started + MAX_WAIT_SECONDS)
+            (task,) = await _wait_for_tasks(app, ctx, [task], ends=started + MAX_WAIT_SECONDS)
         await app.engine.mark_delivered(task)
-    at, sandbox = app.clock(), task.account == SANDBOX_URL
-    task_text = views.duplicate_text if deduplicated else views.task_text
-    return results.text_result(
-        views.generation_result(
-            task, at=at, sandbox=sandbox, deduplicated=deduplicated, warnings=warnings
-        ),
-        task_text(task, at=at, sandbox=sandbox) + views.warnings_text(warnings),
-        failed=views.is_failure(task),
-        link=results.resource_link(task),
+    return await results.task_result(
+        app,
+        task,
+        ctx.session,
+        view="frames",
+        warnings=warnings,
+        request=results.Request(deduplicated, views.sent_settings(request.body, given.body)),
+        picture_deadline=math.inf if args.waits else started + ANSWER_DEADLINE,
     )
 
 
@@ -98,12 +97,50 @@ async def _check_catalogue(
 
 
 async def get_video_task(args: GetVideoTask, ctx: "Context[App]") -> CallToolResult:
-    """Read the task, wait for it if requested, and show its result."""
-    app, started = app_of(ctx), anyio.current_time()
-    task = await app.engine.find_or_import(args.task_id)
-    task = await _wait_for_task(app, ctx, task, ends=started + args.wait_seconds)
+    """Read the task or the tasks, wait for them if requested, and show the results."""
+    app, ends = app_of(ctx), anyio.current_time() + args.wait_seconds
+    task_id, *others = args.task_ids
+    if others:
+        return await _get_several(args, ctx, ends=ends)
+    task = await app.engine.find_or_import(task_id)
+    (task,) = await _wait_for_tasks(app, ctx, [task], ends=ends)
     await results.mark_delivered(app, task)
-    return await results.task_result(app, task, preview=args.view)
+    return await results.task_result(app, task, ctx.session, view=args.view, warnings=args.notes)
+
+
+async def _get_several(args: GetVideoTask, ctx: "Context[App]", *, ends: float) -> CallToolResult:
+    """Read several tasks and wait for them; one that cannot be read does not stop the others."""
+    app = app_of(ctx)
+    found = await _find_tasks(app, args.task_ids)
+    tasks = {task.id: task for task in found.values() if isinstance(task, Task)}
+    if tasks:
+        newest = await _wait_for_tasks(app, ctx, list(tasks.values()), ends=ends, until=args.until)
+        tasks = {task.id: task for task in newest}
+    for task in tasks.values():
+        await results.mark_delivered(app, task)
+    entries: dict[str, views.Entry] = {}
+    for asked, one in found.items():
+        if isinstance(one, Task):
+            entries[one.id] = results.report(app, tasks[one.id])
+        else:
+            entries[asked] = views.Unread(asked, one)
+    return results.several_result(list(entries.values()), until=args.until)
+
+
+async def _find_tasks(app: App, task_ids: Sequence[str]) -> Mapping[str, Task | GeekAIVideoError]:
+    """The task of each id, in the same order, or why it cannot be read."""
+    found: dict[str, Task | GeekAIVideoError] = {}
+
+    async def find(task_id: str) -> None:
+        try:
+            found[task_id] = await app.engine.find_or_import(task_id)
+        except GeekAIVideoError as exc:
+            found[task_id] = exc
+
+    async with anyio.create_task_group() as group:  # an id that is not ours is asked for at GeekAI
+        for task_id in task_ids:
+            group.start_soon(find, task_id)
+    return {task_id: found[task_id] for task_id in task_ids}
 
 
 async def list_video_tasks(args: ListVideoTasks, ctx: "Context[App]") -> CallToolResult:
@@ -135,16 +172,20 @@ def _video_models(
     return None if live is None else catalogue.of_type(live, "video")
 
 
-async def _wait_for_task(app: App, ctx: "Context[App]", task: Task, *, ends: float) -> Task:
-    """The task when it settles or time is up, with progress reported every few seconds."""
-    started, progress, newest = anyio.current_time(), 0.0, task
+async def _wait_for_tasks(
+    app: App, ctx: "Context[App]", tasks: Sequence[Task], *, ends: float, until: Until = "all"
+) -> Sequence[Task]:
+    """The tasks when they settle or time is up, with progress reported every few seconds."""
+    started, progress, newest = anyio.current_time(), 0.0, tuple(tasks)
     left = max(0.0, ends - started)  # earlier steps of the call count as waiting
+    ids = [task.id for task in tasks]
     # Reached only while another process locks the ledger; then the last known state is returned.
     with anyio.move_on_after(left + LEDGER_TIMEOUT):
-        async with aclosing(app.engine.follow(task.id, wait_seconds=left)) as states:
+        following = app.engine.follow(*ids, wait_seconds=left, until=until)
+        async with aclosing(following) as states:
             async for newest in states:
                 # Strictly growing, by the specification, even when two changes coincide.
                 progress = max(anyio.current_time() - started, progress + 0.001)
-                text = views.progress_text(newest, at=app.clock())
+                text = views.several_progress_text(newest, at=app.clock())
                 await ctx.report_progress(progress, None, text)
     return newest

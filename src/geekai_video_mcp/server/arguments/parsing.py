@@ -24,6 +24,11 @@ class Arguments(BaseModel):
     may_cost: ClassVar[bool] = False
     """Whether the tool may cost money, so that a refusal has to say that it did not."""
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was taken otherwise than it was written, each in a sentence."""
+        return ()
+
     @classmethod
     def parse(cls, arguments: Mapping[str, Any], *, service_url: str = "") -> Self:
         """The arguments as a value. Links to the service itself are accepted whatever its host.

@@ -39,6 +39,12 @@ class GetVideoTask(Arguments):
         description="Picture that comes with a finished task: contact sheet, cover or none.",
     )
 
+    @property
+    def task_ids(self) -> tuple[str, ...]:
+        """The ids in `task_id`, each once."""
+        ids = self.task_id.replace(",", " ").split() or [self.task_id]
+        return tuple(dict.fromkeys(ids))
+
 
 class ListVideoTasks(Arguments):
     """Arguments of `list_video_tasks`."""

@@ -83,7 +83,8 @@ class TasksExtension(Extension):
             content: dict[str, Any] = result.structured_content or {}
             task = await app.engine.get_local(content.get("task_id", ""))
             if not task.settled:
-                return {"resultType": "task", **task_payload(task, app)}
+                told: list[str] = content.get("warnings", [])
+                return {"resultType": "task", **task_payload(task, app, warnings=told)}
         return result
 
 
@@ -95,9 +96,9 @@ def _declares_extension(ctx: Ctx) -> bool:
 
 
 async def _handle_get(ctx: Ctx, params: TaskParams) -> HandlerResult:
-    app, task = ctx.lifespan_context, await _require_task(ctx, params)
-    await results.mark_delivered(app, task)
-    return await build_detailed_payload(task, app)
+    task = await _require_task(ctx, params)
+    await results.mark_delivered(ctx.lifespan_context, task)
+    return await build_detailed_payload(task, ctx)
 
 
 async def _acknowledge(ctx: Ctx, params: TaskParams) -> HandlerResult:

@@ -6,15 +6,16 @@ cancel request is acknowledged, as the specification requires, and changes nothi
 message of every `working` task says so.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from mcp.server.context import ServerRequestContext
 
 from geekai_video_mcp.app import App
-from geekai_video_mcp.config import SANDBOX_URL
-from geekai_video_mcp.domain.lifecycle import Task
-from geekai_video_mcp.errors import MAYBE_CHARGED, NOT_CHARGED
+from geekai_video_mcp.domain import catalogue
+from geekai_video_mcp.domain.lifecycle import Media, Task, poll_due
+from geekai_video_mcp.errors import RequestRefused
 from geekai_video_mcp.server import results, views
 
 Ctx = ServerRequestContext[App, Any]
@@ -23,10 +24,10 @@ IDENTIFIER: Final = "io.modelcontextprotocol/tasks"
 PROTOCOL_VERSIONS: Final = frozenset({"2026-07-28"})
 """Revisions with this extension; the experimental tasks of earlier ones had another form."""
 TASK_TOOLS: Final = frozenset({"generate_video", "generate_image"})
-CANNOT_CANCEL: Final = "GeekAI cannot stop a job: cancelled or not, it goes on."
+FOLLOW_UP: Final = "get_video_task with this taskId shows it as well."
 
 
-def task_payload(task: Task, app: App) -> dict[str, Any]:
+def task_payload(task: Task, app: App, *, warnings: Sequence[str] = ()) -> dict[str, Any]:
     """The state of *task*, without its result."""
     updates = (task.created_at, task.submitted_at, task.last_polled_at, task.ended_at)
     payload: dict[str, Any] = {
@@ -37,21 +38,52 @@ def task_payload(task: Task, app: App) -> dict[str, Any]:
         "ttlMs": None,  # unlimited: tasks are never deleted from the ledger
     }
     if not task.settled:
-        at, sandbox = app.clock(), task.account == SANDBOX_URL
-        charge_note = NOT_CHARGED if sandbox else MAYBE_CHARGED
-        poll_after = views.video_task(task, at=at, sandbox=sandbox).poll_after_seconds or 1
-        payload["statusMessage"] = (
-            f"{views.progress_text(task, at=at)}. {CANNOT_CANCEL} {charge_note}"
-        )
-        payload["pollIntervalMs"] = 1000 * poll_after
+        payload["statusMessage"] = _status_message(task, app, warnings)
+        payload["pollIntervalMs"] = 1000 * _poll_interval(task, at=app.clock())
     return payload
 
 
-async def build_detailed_payload(task: Task, app: App) -> dict[str, Any]:
+def _status_message(task: Task, app: App, warnings: Sequence[str]) -> str:
+    told = results.report(app, task, warnings or stored_warnings(task))
+    sentences = [
+        f"{views.progress_text(task, at=told.at)}.",
+        f"{told.service} cannot stop a job: cancelled or not, it goes on.",
+        told.money,
+        *views.warning_sentences(told.warnings),
+        FOLLOW_UP,
+    ]
+    return " ".join(sentences)
+
+
+def _poll_interval(task: Task, *, at: float) -> int:
+    """Whole seconds until this server has polled GeekAI again."""
+    if task.next_poll_at is None or poll_due(task, at=at):
+        return 1
+    return 1 + round(task.next_poll_at - at)
+
+
+def stored_warnings(task: Task) -> tuple[str, ...]:
+    """The warnings about the request of *task*, as it was sent.
+
+    They are recomputed, because no state of this extension may outlive a call.
+    """
+    if not task.request.get("model") or not task.request.get("prompt"):
+        return ()  # made elsewhere
+    if task.media is Media.IMAGE:
+        return catalogue.with_general_warnings(task.request).warnings
+    try:
+        return catalogue.check_request(task.request).warnings
+    except RequestRefused:  # the catalogue has changed since
+        return catalogue.with_general_warnings(task.request).warnings
+
+
+async def build_detailed_payload(task: Task, ctx: Ctx) -> dict[str, Any]:
     """Return the state of *task*; if it is finished, with the result of get_video_task."""
+    app = ctx.lifespan_context
     if not task.settled:
         return task_payload(task, app)
-    result = await results.task_result(app, task, preview="frames")
+    warnings = stored_warnings(task)
+    result = await results.task_result(app, task, ctx.session, view="frames", warnings=warnings)
     content = result.model_dump(mode="json", by_alias=True, exclude_none=True)
     return {**task_payload(task, app), "result": {"resultType": "complete", **content}}
 

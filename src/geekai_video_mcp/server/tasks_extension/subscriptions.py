@@ -121,7 +121,7 @@ async def _notify_changes(ctx: Ctx, session: _AcknowledgingSession, task_id: str
         # From the ledger, because another process may be the one that polls GeekAI.
         with suppress(GeekAIVideoError):
             async with aclosing(app.engine.follow(task_id, wait_seconds=math.inf)) as states:
-                async for task in states:
+                async for (task,) in states:
                     if (state := (task.status, task.settled)) not in notified:
                         notified.add(state)
                         await _send_notification(ctx, task)
@@ -130,9 +130,9 @@ async def _notify_changes(ctx: Ctx, session: _AcknowledgingSession, task_id: str
 
 
 async def _send_notification(ctx: Ctx, task: Task) -> None:
-    app, meta = ctx.lifespan_context, {SUBSCRIPTION_ID_META_KEY: ctx.request_id}
-    params = {**await build_detailed_payload(task, app), "_meta": meta}
+    meta = {SUBSCRIPTION_ID_META_KEY: ctx.request_id}
+    params = {**await build_detailed_payload(task, ctx), "_meta": meta}
     notification = TaskNotification(params=params)
     # The type allows only the SDK's own notifications; it sends any other unchanged.
     await ctx.session.send_notification(cast("ServerNotification", notification), ctx.request_id)
-    await results.mark_delivered(app, task)
+    await results.mark_delivered(ctx.lifespan_context, task)

@@ -1,11 +1,23 @@
 """Tasks as tool results: the structured content and its text. Pure.
 
 A result uses GeekAI's own field names for what GeekAI returned, and adds fields of this server.
-In every state, `next_step` says in one sentence what the model should do now. What is published
-here are promises: names and types of published fields do not change.
+In every state, `next_step` says in a sentence or two what the model should do now. Each form is
+complete: some clients show their model only the text, and some only the structure. What is
+published here are promises: names and types of published fields do not change.
 """
 
-from geekai_video_mcp.server.views.dry_run import consent_text, dry_run, dry_run_text, warnings_text
+from geekai_video_mcp.server.views.dry_run import consent_text, dry_run, dry_run_text
+from geekai_video_mcp.server.views.next_steps import PREVIEW_LABEL
+from geekai_video_mcp.server.views.report import Picture, TaskReport, is_failure
+from geekai_video_mcp.server.views.settings import sent_settings
+from geekai_video_mcp.server.views.several import (
+    Entry,
+    Unread,
+    all_failed,
+    several_progress_text,
+    several_tasks,
+    several_tasks_text,
+)
 from geekai_video_mcp.server.views.task_list import TaskList, statuses_of, task_list, task_list_text
 from geekai_video_mcp.server.views.tasks import (
     DryRunView,
@@ -13,34 +25,36 @@ from geekai_video_mcp.server.views.tasks import (
     ToolResult,
     VideoTask,
     generation_result,
-    is_failure,
     video_task,
 )
-from geekai_video_mcp.server.views.text import (
-    PREVIEW_LABEL,
-    duplicate_text,
-    progress_text,
-    task_text,
-)
+from geekai_video_mcp.server.views.text import progress_text, task_text, warning_sentences
 
 __all__ = [
     "PREVIEW_LABEL",
     "DryRunView",
+    "Entry",
     "Generation",
+    "Picture",
     "TaskList",
+    "TaskReport",
     "ToolResult",
+    "Unread",
     "VideoTask",
+    "all_failed",
     "consent_text",
     "dry_run",
     "dry_run_text",
-    "duplicate_text",
     "generation_result",
     "is_failure",
     "progress_text",
+    "sent_settings",
+    "several_progress_text",
+    "several_tasks",
+    "several_tasks_text",
     "statuses_of",
     "task_list",
     "task_list_text",
     "task_text",
     "video_task",
-    "warnings_text",
+    "warning_sentences",
 ]

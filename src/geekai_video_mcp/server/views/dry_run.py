@@ -4,24 +4,25 @@ What is sent is the caller's own text, unchanged; what is shown has no invisible
 the structured request they are written as escapes.
 """
 
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
 from geekai_video_mcp.domain import catalogue
 from geekai_video_mcp.domain.admission import Forecast
 from geekai_video_mcp.domain.lifecycle import Media
+from geekai_video_mcp.domain.task_ids import short_id
 from geekai_video_mcp.errors import (
     NOT_CHARGED,
     as_sentence,
     quote,
     quote_unless_id,
-    reveal,
     reveal_json,
     sanitize,
 )
+from geekai_video_mcp.server.views.next_steps import MEDIA_NOUN
+from geekai_video_mcp.server.views.settings import settings_text
 from geekai_video_mcp.server.views.tasks import DryRunView, Generation
-from geekai_video_mcp.server.views.text import MEDIA_NOUN
+from geekai_video_mcp.server.views.text import warning_sentences
 
 
 def dry_run(forecast: Forecast, *, sandbox: bool, warnings: Sequence[str] = ()) -> Generation:
@@ -51,65 +52,64 @@ def dry_run_text(result: Generation, media: Media) -> str:
     """The result of a dry run as text, for a model that reads only text."""
     if result.dry_run is None:
         return result.next_step
-    summary = _request_summary(result.dry_run, result.model, media)
-    return f"Dry run: nothing was sent. {NOT_CHARGED} It would ask {summary} {result.next_step}"
+    request = _request_text(result.dry_run, str(result.model), media)
+    return f"Dry run of a request to {request} {result.next_step}"
 
 
 def consent_text(forecast: Forecast, view: DryRunView) -> str:
     """The question that asks the user to approve a paid request."""
     task = forecast.task
     prompt = quote(str(view.request.get("prompt") or ""))
-    total = "" if view.cost_cny is None else f" That is {view.cost_cny:g} CNY by the list."
-    summary = _request_summary(view, task.model, task.media)
-    return f"May this be paid for? It asks {summary}{total} {prompt}"
+    request = _request_text(view, task.model, task.media)
+    return f"Approve this paid request to {request} Prompt: {as_sentence(prompt)}"
 
 
-def _request_summary(view: DryRunView, model: str, media: Media) -> str:
-    settings = ", ".join(
-        f"{name} {_format_setting(value)}"
-        for name, value in view.request.items()
-        if name not in {"prompt", "model", "async"}
+def _request_text(view: DryRunView, model: str, media: Media) -> str:
+    """The request, what it costs and what to know of it, in sentences; the first goes on."""
+    settings = settings_text(_without(view.request, "prompt", "model", "async"))
+    with_settings = f" with {settings}" if settings else ""
+    return " ".join(
+        [
+            f"{quote_unless_id(model)} for {MEDIA_NOUN[media]}{with_settings}.",
+            *_cost_sentences(view),
+            *warning_sentences(view.warnings),
+        ]
     )
+
+
+def _without(request: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in request.items() if name not in names}
+
+
+def _cost_sentences(view: DryRunView) -> Sequence[str]:
+    total = f"It costs {view.cost_cny:g} CNY in all." if view.cost_cny else ""
     caps = (
-        f" Left under the caps: {view.videos_left_today} today,"
-        f" {view.in_flight_left} at the same time."
+        f"The caps leave {view.videos_left_today} more today, and {view.in_flight_left} at the same"
+        " time."
         if view.videos_left_today is not None
         else ""
     )
-    with_settings = f" with {settings}" if settings else ""
-    return (
-        f"{quote_unless_id(model)} for {MEDIA_NOUN[media]}{with_settings}."
-        f" {view.price}{caps}{warnings_text(view.warnings)}"
-    )
+    return [sentence for sentence in (total, view.price, caps) if sentence]
 
 
-def _format_setting(value: object) -> str:
-    """A value of the request as data in a sentence, shortened if it is long."""
-    if isinstance(value, str):
-        return quote(value)
-    return sanitize(reveal(json.dumps(value, ensure_ascii=False)))
-
-
-_SANDBOX_PRICE: Final = "A sandbox preview is free."
+_SANDBOX_PRICE: Final = "A sandbox preview, not made by GeekAI, is free."
 
 
 def _price_text(price: catalogue.Price | None) -> str:
     if price is None:
-        return "Its price is not known here; GeekAI's model page has it."
-    amount = f"{price.cny:g} CNY per {price.per}" if price.cny else "Free of charge"
-    return f"{amount} ({price.source}, read {price.read_on.isoformat()})."
-
-
-def warnings_text(warnings: Iterable[str]) -> str:
-    """Warnings as sentences to append to another text; empty if there are none."""
-    return "".join(f" {as_sentence(warning[:1].upper() + warning[1:])}" for warning in warnings)
+        return "Its price is not known here; GeekAI's page of the model shows it."
+    source = f"{price.source}, read {price.read_on.isoformat()}"
+    amount = f"The listed price is {price.cny:g} CNY per {price.per}"
+    return f"{amount if price.cny else 'It is listed as free of charge'} ({source})."
 
 
 def _dry_run_next_step(forecast: Forecast) -> str:
+    sent = f"Nothing was sent. {NOT_CHARGED}"
     if forecast.duplicate_of is not None:
+        task_id = short_id(forecast.duplicate_of.id)
         return (
-            f"It repeats task {forecast.duplicate_of.id}, which it would return; nothing is sent."
+            f"{sent} It repeats task {task_id}: the call would return that task, and send nothing."
         )
     if forecast.refused is not None:
-        return f"It would be refused: {as_sentence(forecast.refused.reason)}"
-    return "The same call without dry_run makes it."
+        return f"{sent} The call would be refused: {as_sentence(forecast.refused.reason)}"
+    return f"{sent} To send it, make the same call without dry_run."

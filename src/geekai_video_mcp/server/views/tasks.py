@@ -1,29 +1,27 @@
-"""A task as structured content: GeekAI's field names, and the fields that we add. Pure."""
+"""A task as structured content: GeekAI's field names, and the fields that we add. Pure.
 
-from collections.abc import Sequence
+Each fact is one member, and stands there once. A member that says nothing is left out.
+"""
+
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
-from geekai_video_mcp.domain.lifecycle import Media, Task, poll_due
+from geekai_video_mcp.domain.lifecycle import Media
 from geekai_video_mcp.domain.result_file import has_no_link
 from geekai_video_mcp.domain.retries import Obstacle
-from geekai_video_mcp.domain.statuses import NO_RESULT, FileStatus, Status
+from geekai_video_mcp.domain.statuses import Status
 from geekai_video_mcp.errors import QUOTE_LIMIT, sanitize
-from geekai_video_mcp.server.resource_links import file_uri
+from geekai_video_mcp.server.views.next_steps import next_step
+from geekai_video_mcp.server.views.report import MAX_LINK_CHARS, TaskReport
 from geekai_video_mcp.server.views.text import (
-    MAX_LINK_CHARS,
     PUBLIC_STATUS,
-    WAITING_FOR_LINK,
     PublicStatus,
-    elapsed_seconds,
-    iso_time,
-    link_expiry,
-    link_of,
-    next_step,
-    no_link_text,
+    failure_message,
     stall_text,
 )
+from geekai_video_mcp.server.views.times import iso_time
 
 
 class View(BaseModel):
@@ -46,7 +44,6 @@ class VideoResultView(View):
     url: str | None = None
     cover_image_url: str | None = None
     last_frame_url: str | None = None
-    duration: float | None = None
     revised_prompt: str | None = None
 
 
@@ -62,6 +59,7 @@ class ErrorView(View):
 
     code: str
     message: str
+    """The reason, and whether it was charged, as the text says it."""
 
 
 class DryRunView(View):
@@ -79,150 +77,187 @@ class DryRunView(View):
     refused: str | None = None
 
 
-class _TaskResult(ToolResult):
-    """The fields that every result about one task has."""
+class _TaskFacts(View):
+    """The facts of one task."""
 
-    published_fields = ("task_id", "task_status", "file", "sandbox", "next_step")
-
-    model: str
+    task_id: str | None = None
+    task_status: PublicStatus | None = None
+    sandbox: bool | None = Field(
+        default=None, description="True: a preview, nothing was generated or charged"
+    )
+    model: str | None = None
+    elapsed_seconds: int | None = None
+    """Since the request; None once it has ended."""
+    typical_seconds: list[int] | None = None
+    """How long such tasks take: most of them between the two."""
+    file: str | None = Field(default=None, description="The result on this machine")
+    duration: float | None = None
+    """Seconds."""
+    width: int | None = None
+    height: int | None = None
+    fps: float | None = None
+    audio: bool | None = None
+    bytes: int | None = None
+    price_cny: float | None = None
+    """By the price list, for the whole request."""
     video_result: VideoResultView | None = None
     data: list[ImageResultView] | None = None
+    url_expires_at: str | None = None
     error: ErrorView | None = None
     provider_task_id: str | None = None
-    file: str | None = Field(default=None, description="The result on this machine")
+    """GeekAI's id, where a person needs it."""
     file_problem: str | None = None
     """Why the result is not on this machine, or is not quite what was expected."""
-    resource: str | None = None
-    """The resource URI of the file; None while there is no file."""
-    url_expires_at: str | None = None
-    poll_after_seconds: int | None = None
     stale_since: str | None = Field(default=None, description="No poll has worked since then")
     stale_reason: str | None = None
     """What came instead of news, if anything did."""
-    sandbox: bool = Field(description="True: a preview, nothing was generated or charged")
+
+
+class TaskEntry(_TaskFacts):
+    """One of several tasks; `next_step` where it is another than to wait or to show the file."""
+
+    next_step: str | None = None
+
+
+class _TaskResult(_TaskFacts, ToolResult):
+    """What every result about a task may hold."""
+
+    sheet: str | None = None
+    """The path of the picture of a finished task."""
+    warnings: list[str] | None = None
     next_step: str
 
 
-class _TaskFields(ToolResult):
-    task_id: str
-    task_status: PublicStatus
-    elapsed_seconds: int
+class VideoTask(_TaskResult):
+    """A task in its current state, or several."""
+
+    published_fields = ("task_id", "task_status", "file", "sandbox", "tasks", "next_step")
+
+    tasks: list[TaskEntry] | None = None
+    """One entry for each task, if several were asked for."""
 
 
-class VideoTask(_TaskResult, _TaskFields):  # pydantic lists the fields of the last base first
-    """A task in its current state."""
-
-
-class _OptionalTaskFields(ToolResult):
-    task_id: str | None = None
-    task_status: PublicStatus | None = None
-    elapsed_seconds: int | None = None
-
-
-class Generation(_TaskResult, _OptionalTaskFields):
+class Generation(_TaskResult):
     """The task of a request, or the result of a dry run."""
 
+    published_fields = ("task_id", "task_status", "file", "sandbox", "next_step")
+
+    price_date: str | None = None
+    """When the price list was read."""
+    sent: dict[str, Any] | None = None
+    """The settings that were sent, without the prompt and without media data."""
     deduplicated: bool | None = Field(
         default=None, description="True: an earlier request's task; nothing new was sent"
     )
-    warnings: list[str] | None = None
     dry_run: Annotated[DryRunView, WithJsonSchema({"type": "object"})] | None = None
 
 
-def video_task(task: Task, *, at: float, sandbox: bool, same_account: bool = True) -> VideoTask:
-    """*task* in its state at *at*, Unix seconds.
-
-    *same_account* is false for a task of another service or key, which this server cannot poll.
-    """
-    return VideoTask(**_task_fields(task, at=at, sandbox=sandbox, same_account=same_account))
+def video_task(report: TaskReport) -> VideoTask:
+    """The task as the result of a read."""
+    return VideoTask(**_task_facts(report), **_result_facts(report))
 
 
-def generation_result(
-    task: Task, *, at: float, sandbox: bool, deduplicated: bool, warnings: Sequence[str] = ()
-) -> Generation:
-    """*task* as the result of a request.
+def generation_result(report: TaskReport) -> Generation:
+    """The task as the result of a request."""
+    sent = dict(report.sent) if report.just_sent and report.sent is not None else None
+    price = report.price if sent is not None and report.price_cny is not None else None
+    facts = _task_facts(report)
+    if sent is not None:
+        facts["elapsed_seconds"] = None
+    return Generation(
+        **facts,
+        **_result_facts(report),
+        price_date=price and price.read_on.isoformat(),
+        sent=sent or None,
+        deduplicated=report.deduplicated or None,
+    )
 
-    *deduplicated*: the task belongs to an earlier, equal request. *warnings* come from the
-    catalogue's check of the request.
-    """
-    fields = _task_fields(task, at=at, sandbox=sandbox, same_account=True)
-    return Generation(**fields, deduplicated=deduplicated, warnings=list(warnings) or None)
+
+def task_entry(report: TaskReport) -> TaskEntry:
+    """The task as one of several."""
+    facts = _task_facts(report)
+    if report.stored:  # its link would only repeat the file
+        facts |= {"video_result": None, "data": None, "url_expires_at": None}
+    usual = report.stored or report.worth_waiting
+    return TaskEntry(**facts, next_step=None if usual else next_step(report))
 
 
-def _task_fields(task: Task, *, at: float, sandbox: bool, same_account: bool) -> dict[str, Any]:
-    poll_after = None
-    if not task.settled:
-        poll_after = 1
-        if task.next_poll_at is not None and not poll_due(task, at=at):
-            poll_after += round(task.next_poll_at - at)
+def _result_facts(report: TaskReport) -> Mapping[str, Any]:
+    picture = report.picture
     return {
-        "task_id": task.id,
-        "task_status": PUBLIC_STATUS[task.status],
-        "model": sanitize(task.model),
-        **_result_fields(task, sandbox=sandbox),
-        "error": _error_view(task, sandbox=sandbox),
-        "provider_task_id": _sanitize_optional(task.provider_task_id),
-        "file": task.file_path,
-        "file_problem": task.file_error if task.status is Status.SUCCEED else None,
-        "resource": file_uri(task),
-        "url_expires_at": iso_time(link_expiry(task, sandbox=sandbox)),
-        "elapsed_seconds": round(elapsed_seconds(task, at=at)),
-        "poll_after_seconds": poll_after,
-        "stale_since": iso_time(task.unreachable_since),
-        "stale_reason": _stale_reason(task),
-        "sandbox": sandbox,
-        "next_step": next_step(task, at=at, sandbox=sandbox, same_account=same_account),
+        "sheet": picture.path if picture else None,
+        "warnings": list(report.warnings) or None,
+        "next_step": next_step(report),
     }
 
 
-def _stale_reason(task: Task) -> str | None:
-    if task.no_link_since is not None and not task.settled:
-        return f"{WAITING_FOR_LINK}."
-    return stall_text(task)
+def _task_facts(report: TaskReport) -> dict[str, Any]:
+    task = report.task
+    typical = None if task.settled or task.status is Status.SUCCEED else task.typical_duration
+    return {
+        "task_id": task.id,
+        "task_status": PUBLIC_STATUS[task.status],
+        "sandbox": report.sandbox,
+        "model": _sanitize_optional(task.model),
+        "elapsed_seconds": None if task.settled or task.ended_at else round(report.elapsed_seconds),
+        "typical_seconds": typical and [round(typical.p10), round(typical.p95)],
+        "file": task.file_path,
+        "duration": _rounded(report.duration),
+        "width": task.file_width,
+        "height": task.file_height,
+        "fps": _rounded(task.file_fps),
+        "audio": task.file_has_sound,
+        "bytes": task.file_bytes,
+        "price_cny": report.price_cny,
+        **_service_result(report),
+        "url_expires_at": iso_time(report.link_expires_at),
+        "error": _error_view(report),
+        "provider_task_id": report.provider_task_id,
+        "file_problem": task.file_error
+        if task.status is Status.SUCCEED and not report.failed
+        else None,
+        "stale_since": iso_time(task.unreachable_since),
+        "stale_reason": stall_text(report),
+    }
 
 
-def is_failure(task: Task) -> bool:
-    """Whether the task has ended without a result."""
-    lost = task.status is Status.SUCCEED and task.file_status is FileStatus.LOST
-    return lost or task.status in NO_RESULT
+def _rounded(number: float | None) -> float | None:
+    return None if number is None else round(number, 2)
 
 
-def _result_fields(task: Task, *, sandbox: bool) -> dict[str, Any]:
+def _service_result(report: TaskReport) -> dict[str, Any]:
     """The result under GeekAI's name for it: `video_result`, or `data` for an image."""
-    if (result := task.result) is None:
+    if (result := report.task.result) is None:
         return {}
+    revised_prompt = _sanitize_optional(result.revised_prompt)
+    if report.task.media is Media.IMAGE:
+        image = ImageResultView(url=report.link, revised_prompt=revised_prompt)
+        return {"data": [image]} if image.model_dump(exclude_none=True) else {}
     # The in-process sandbox has no address that a browser could open. The link of the last
     # frame is kept: it is meant for the next request, and the sandbox resolves its own links.
-    url = link_of(task, sandbox=sandbox)
-    if task.media is Media.IMAGE:
-        revised_prompt = _sanitize_optional(result.revised_prompt)
-        return {"data": [ImageResultView(url=url, revised_prompt=revised_prompt)]}
+    cover = None if report.sandbox else result.cover_image_url
     video = VideoResultView(
         id=_sanitize_optional(result.id),
-        url=url,
-        cover_image_url=None
-        if sandbox
-        else _sanitize_optional(result.cover_image_url, limit=MAX_LINK_CHARS),
+        url=report.link,
+        cover_image_url=_sanitize_optional(cover, limit=MAX_LINK_CHARS),
         last_frame_url=_sanitize_optional(result.last_frame_url, limit=MAX_LINK_CHARS),
-        duration=result.duration,
-        revised_prompt=_sanitize_optional(result.revised_prompt),
+        revised_prompt=revised_prompt,
     )
-    return {"video_result": video}
+    return {"video_result": video} if video.model_dump(exclude_none=True) else {}
 
 
 def _sanitize_optional(text: str | None, *, limit: int = QUOTE_LIMIT) -> str | None:
     return sanitize(text, limit=limit) if text else None
 
 
-def _error_view(task: Task, *, sandbox: bool) -> ErrorView | None:
-    if not is_failure(task):
+def _error_view(report: TaskReport) -> ErrorView | None:
+    task = report.task
+    if not report.failed:
         return None
     if has_no_link(task):
-        return ErrorView(code=Obstacle.NO_LINK.value, message=no_link_text(task, sandbox=sandbox))
-    file_error = task.file_error if task.status is Status.SUCCEED else None
-    return ErrorView(
-        code=task.error_code
-        or task.file_error_code
-        or (Obstacle.RESULT_LOST.value if file_error else "failed"),
-        message=file_error or task.error_message or "No reason was given.",
-    )
+        code = Obstacle.NO_LINK.value
+    elif task.status is Status.SUCCEED:
+        code = task.file_error_code or Obstacle.RESULT_LOST.value
+    else:
+        code = task.error_code or "failed"
+    return ErrorView(code=code, message=failure_message(report))

@@ -1,33 +1,29 @@
-"""A task as text: what happened and what to do next, for a model that reads only text. Pure."""
+"""A task as text: what happened and what to do next, for a model that reads only text. Pure.
 
-from datetime import UTC, datetime
+Each state has a sentence whose subject is the task; `failure_message` is also what the structured
+`error` says, word for word, with the sentence about money.
+"""
+
+from collections.abc import Iterable
 from typing import Final, Literal
 
-from geekai_video_mcp.domain import catalogue, moderation
-from geekai_video_mcp.domain.lifecycle import Media, Task
+from geekai_video_mcp.domain.lifecycle import Task
 from geekai_video_mcp.domain.obstacles import UNANSWERED
-from geekai_video_mcp.domain.result_file import has_no_link, live_link
-from geekai_video_mcp.domain.retries import LINK_TTL, Obstacle
-from geekai_video_mcp.domain.statuses import NO_RESULT, POLLED, FileStatus, Status
+from geekai_video_mcp.domain.statuses import POLLED, UNSENT, FileStatus, Status
+from geekai_video_mcp.domain.task_ids import short_id
 from geekai_video_mcp.errors import (
     MAYBE_CHARGED,
     NOT_CHARGED,
-    RATE_LIMITED,
-    WRONG_SERVICE,
     as_sentence,
     quote,
-    sanitize,
+    quote_unless_id,
 )
-from geekai_video_mcp.server.arguments import MAX_WAIT_SECONDS
+from geekai_video_mcp.server.views.next_steps import next_step
+from geekai_video_mcp.server.views.report import TaskReport
+from geekai_video_mcp.server.views.settings import settings_text
+from geekai_video_mcp.server.views.times import elapsed_text, iso_time, span_text
 
-WAITING_FOR_LINK: Final = "GeekAI reports it finished and has not given its link yet"
-PREVIEW_LABEL: Final = "A sandbox preview, not made by GeekAI."
-
-LONG_STALL: Final = 600.0
-"""Seconds without a usable answer from GeekAI, after which no caller is asked to wait for it: what
-keeps a key refused or a task unknown for ten minutes needs a person."""
-MAX_LINK_CHARS: Final = 4000
-"""Characters of a link that are shown: signed links have up to two thousand."""
+WAITING_FOR_LINK: Final = "GeekAI reports it finished and has not given its link yet."
 
 PublicStatus = Literal["submitting", "pending", "running", "succeed", "failed", "unknown"]
 PUBLIC_STATUS: Final[dict[Status, PublicStatus]] = {
@@ -41,234 +37,162 @@ PUBLIC_STATUS: Final[dict[Status, PublicStatus]] = {
     Status.UNKNOWN: "unknown",
     Status.ABANDONED: "failed",
 }
-MEDIA_NOUN: Final = {Media.VIDEO: "a video", Media.IMAGE: "an image"}
 
 
-def task_text(task: Task, *, at: float, sandbox: bool, same_account: bool = True) -> str:
-    """What happened and what to do next, in a line or two."""
-    if has_no_link(task):
-        headline = no_link_text(task, sandbox=sandbox)
-    elif task.status is Status.SUCCEED:
-        headline = _success_text(task, sandbox=sandbox) + _stall_note(task)
-    elif task.status is Status.FAILED:
-        error = ": ".join(part for part in (task.error_code, task.error_message) if part)
-        reason = as_sentence(quote(error) if error else "it gave no reason")
-        charge = _charge_note(sandbox=sandbox)
-        headline = f"GeekAI could not make the {task.media}: {reason} {charge}"
-    elif task.status in NO_RESULT:
-        # The message was written when the task ended, with its cost and the next step.
-        headline = task.error_message or _DEFAULT_MESSAGES[task.status]
-    else:
-        headline = f"The {task.media} is {progress_text(task, at=at)} so far."
-        if task.no_link_since is not None and task.status in POLLED:
-            elapsed = f"{elapsed_seconds(task, at=at):.0f} s"
-            headline = f"{WAITING_FOR_LINK} ({elapsed} so far)."
-        headline += _stall_note(task)
-    return (
-        f"{headline} {next_step(task, at=at, sandbox=sandbox, same_account=same_account)}"
-        f" Task {task.id}."
-    )
+def task_text(report: TaskReport) -> str:
+    """What happened and what to do next, in one to three sentences."""
+    step = next_step(report)
+    parts = [_headline(report, step=step), *_notes(report), step]
+    if report.deduplicated:
+        ago = elapsed_text(max(0.0, report.at - report.task.created_at))
+        parts.insert(0, f"This is the same request as {ago} ago, so nothing new was sent.")
+    return " ".join(part for part in parts if part)
 
 
-def no_link_text(task: Task, *, sandbox: bool) -> str:
-    """What the service has reported in place of a result, and whether that was charged."""
-    return f"{task.file_error} {_charge_note(sandbox=sandbox)}"
+def task_line(report: TaskReport) -> str:
+    """The task in a line of several: its id, what happened, and what else is to be known."""
+    subject = f"{short_id(report.task.id)} {_labels(report)}"
+    if report.stored:
+        subject = short_id(report.task.id)
+    return " ".join([f"{subject} {_predicate(report)}", *_notes(report)])
 
 
-def stall_text(task: Task) -> str | None:
-    """Why nothing new is learned about the task; None if nothing is odd."""
-    since, reason = iso_time(task.unreachable_since), task.stall_reason
-    if task.settled or (since is None and reason is None):
-        return None
-    if since is None:
-        return reason
-    unanswered = f"{UNANSWERED} since {since}"
-    if reason is None:
-        return f"{unanswered}."
-    if reason.startswith(UNANSWERED):
-        return f"{unanswered}{reason.removeprefix(UNANSWERED)}"
-    return f"{as_sentence(reason)} No poll has worked since {since}."
+def _headline(report: TaskReport, *, step: str) -> str:
+    task = report.task
+    if report.just_sent:
+        return _sent_text(report)
+    predicate = _predicate(report)
+    if report.stored:
+        return predicate[0].upper() + predicate[1:]
+    subject = f"Task {short_id(task.id)}"
+    if short_id(task.id) in step:  # an id is told once
+        subject = "The request" if task.status is Status.UNKNOWN else f"The {task.media}"
+    return f"{subject} {_labels(report)} {predicate}"
 
 
-def _stall_note(task: Task) -> str:
-    text = stall_text(task)
-    return f" {text}" if text else ""
+def _sent_text(report: TaskReport) -> str:
+    task, price = report.task, report.price
+    sent = "Sent to" if task.status in POLLED else "Being sent to"
+    service = "the sandbox" if report.sandbox else "GeekAI"
+    settings = settings_text(report.sent or {})
+    about = f"{quote_unless_id(task.model)}{f', {settings}' if settings else ''}"
+    listed = f"; {_price_text(report)} on {price.read_on.isoformat()}" if price else ""
+    if report.price_cny is None:
+        listed = ""
+    return f"{sent} {service} as task {short_id(task.id)}: {about}{listed}.{_typical_text(report)}"
 
 
-def duplicate_text(task: Task, *, at: float, sandbox: bool) -> str:
-    """The text for a task that an earlier, equal request has created."""
-    # An idempotency key belongs to one request for good: with the same key, a request with
-    # another variation would be refused.
-    argument = "idempotency_key" if task.idempotency_key else "variation"
-    advice = "" if task.status is Status.UNKNOWN else f" For another take, add a new {argument}."
-    return (
-        f"This is the task of the same request {max(0, at - task.created_at):.0f} s ago: nothing"
-        f" new was sent.{advice} {task_text(task, at=at, sandbox=sandbox)}"
-    )
+def _typical_text(report: TaskReport) -> str:
+    typical = report.task.typical_duration
+    return f" It usually takes {span_text(typical.p10, typical.p95)}." if typical else ""
 
 
-def progress_text(task: Task, *, at: float) -> str:
-    """The message of a progress notification."""
-    downloading = task.status is Status.SUCCEED and task.file_status is FileStatus.NONE
-    state = "downloading" if downloading else PUBLIC_STATUS[task.status]
-    if task.no_link_since is not None and task.status in POLLED:
-        state = "finished, waiting for its link"
-    return f"{state}, {elapsed_seconds(task, at=at):.0f} s"
+def _price_text(report: TaskReport) -> str:
+    cny = report.price_cny
+    if cny is None:
+        return ""
+    return f"listed at {cny:g} CNY" if cny else "listed as free"
 
 
-def elapsed_seconds(task: Task, *, at: float) -> float:
-    """Seconds from the request to the end of the task, or to *at* while it is not finished."""
-    return max(0.0, (task.ended_at or at) - task.created_at)
+def _labels(report: TaskReport) -> str:
+    """The model and what is to be known of every task, in parentheses."""
+    model = quote_unless_id(report.task.model) if report.task.model else ""
+    labels = (model, "sandbox preview" if report.sandbox else _price_text(report))
+    return f"({', '.join(label for label in labels if label)})" if any(labels) else ""
 
 
-def next_step(task: Task, *, at: float, sandbox: bool, same_account: bool = True) -> str:
-    """What the model should do now, in one sentence or two."""
-    if not same_account and not task.settled:
-        return (
-            "It was made with another service or key: tell the user that only a server started"
-            " with the same GEEKAI_BASE_URL and GEEKAI_API_KEY can follow it."
-        )
+def _predicate(report: TaskReport) -> str:
+    """What happened to the task, as the rest of a sentence about it, and what belongs to it."""
+    task = report.task
+    if report.failed:
+        return f"{_failure_predicate(report)} {failure_message(report)}"
+    if report.stored:
+        return _stored_predicate(report)
     if task.status is Status.SUCCEED:
-        return _after_no_link(task) if has_no_link(task) else _after_success(task, sandbox=sandbox)
-    if task.status is Status.FAILED:
-        return moderation.advice(task.error_code) or _AFTER_FAILURE
-    if task.status is Status.UNKNOWN:
-        return _resolve_hint(task, sandbox=sandbox)
-    if task.status in NO_RESULT:
-        return _after_refusal(task)
-    stalled_for = at - task.unreachable_since if task.unreachable_since is not None else 0.0
-    return _AFTER_LONG_STALL if stalled_for >= LONG_STALL else _WAIT
+        return _finished_predicate(report)
+    elapsed = f"{elapsed_text(report.elapsed_seconds)} so far"
+    if task.no_link_since is not None and task.status in POLLED:
+        return f"has no file yet, {elapsed}."
+    if task.status in UNSENT:
+        where = "the sandbox" if report.sandbox else "GeekAI"
+        return f"is being sent to {where} (submitting, {elapsed})."
+    return f"is {PUBLIC_STATUS[task.status]}, {elapsed}.{_typical_text(report)}"
 
 
-_WAIT: Final = f"Call get_video_task with this task_id and wait_seconds {MAX_WAIT_SECONDS}."
-_AFTER_LONG_STALL: Final = (
-    "Tell the user why nothing is learned about it. This server keeps polling; call get_video_task"
-    " again when the reason is gone."
-)
-_AFTER_FAILURE: Final = "Read the error, change the request where it says so, and generate again."
-_UNRELATED_TO_REQUEST: Final = frozenset(
-    {
-        "unauthorized",
-        "insufficient_balance",
-        "forbidden",
-        RATE_LIMITED,
-        WRONG_SERVICE,
-        "unreachable",
-        "unavailable",
-        "ledger_too_new",
-        "storage_unavailable",
-    }
-)
-"""Error codes of refusals that any other request would have met as well."""
-
-
-def _after_refusal(task: Task) -> str:
-    unknown_model = task.media is Media.VIDEO and task.model not in catalogue.models()
-    about_request = task.error_code not in _UNRELATED_TO_REQUEST and not moderation.advice(
-        task.error_code
-    )
-    if task.status is Status.REJECTED and unknown_model and about_request:
-        return f"If it is the model's name: {catalogue.unknown_model_message(task.model)}."
-    return "Nothing is under way for this task."
-
-
-def _after_no_link(task: Task) -> str:
-    return (
-        f"Tell the user; geekai-video-mcp tasks fetch {task.id} asks GeekAI once more. If it was"
-        " filtered, change the prompt or the picture before generating again."
-    )
-
-
-def _after_success(task: Task, *, sandbox: bool) -> str:
-    if task.file_status is FileStatus.STORED and task.file_error_code == Obstacle.OTHER_FORMAT:
-        return "Show the user the file."
-    if task.file_status is FileStatus.STORED and task.media is Media.IMAGE:
-        return f"Show the user the file; generate_video with image task:{task.id} makes it move."
-    if task.file_status is FileStatus.STORED:
-        return (
-            f"Show the user the file; image task:{task.id} begins a next shot with its last frame."
-        )
-    if task.file_status is FileStatus.NONE:
-        return f"It is being downloaded; call get_video_task with wait_seconds {MAX_WAIT_SECONDS}."
-    return _after_failed_download(task, sandbox=sandbox)
-
-
-def _after_failed_download(task: Task, *, sandbox: bool) -> str:
-    fetch = f"geekai-video-mcp tasks fetch {task.id}"
-    if task.file_status is FileStatus.LINKED:
-        give = (
-            "Give the user the link, to open or save it. "
-            if _offered_link(task, sandbox=sandbox)
-            else "Tell the user. "
-        )
-        if task.file_error_code in {Obstacle.OUTPUT_FOLDER, Obstacle.DISK_FULL}:
-            mend = f"when the folder can be written, {fetch} saves it."
-            return f"{give}Do not generate it again: {mend}"
-        return f"{give}On the command line, {fetch} tries once more."
-    return (
-        f"Tell the user that the link is dead; GeekAI's console may have the {task.media}, and"
-        f" {fetch} asks for a new link."
-    )
-
-
-def _resolve_hint(task: Task, *, sandbox: bool) -> str:
-    """How to resolve an unknown outcome: only a person may do it, outside the conversation."""
-    command = f"geekai-video-mcp tasks resolve {task.id}"
-    if sandbox:  # it has no console to look into
-        return f"Tell the user to decide on the command line: {command} --abandon, or --resubmit."
-    sent = iso_time(task.submitted_at) or "that time"
-    provider_id = task.provider_task_id
-    target = f"{MEDIA_NOUN[task.media]} sent at {sent} or soon after"
-    if provider_id:
-        target = f"task {quote(provider_id, limit=64)}"
-    return (
-        f"Tell the user to look in GeekAI's console for {target}, and to decide on the command"
-        f" line: {command} --attach ITS_ID, --abandon, or --resubmit."
-    )
-
-
-def _success_text(task: Task, *, sandbox: bool) -> str:
-    label = f" {PREVIEW_LABEL}" if sandbox else ""
+def _stored_predicate(report: TaskReport) -> str:
+    task = report.task
+    where = " in the sandbox" if report.sandbox else ""
+    facts = ", ".join(_file_facts(report))
+    about = [quote_unless_id(task.model)] if task.model else []
+    if price := _price_text(report):
+        about.append(price)
+    told = "; ".join(part for part in (facts, ", ".join(about)) if part)
+    picture = report.picture
+    sheet = f" {picture.kind.capitalize()}: {picture.path}." if picture and picture.path else ""
     problem = f" {as_sentence(task.file_error)}" if task.file_error else ""
-    if task.file_status is FileStatus.STORED:
-        size = f"{(task.file_bytes or 0) / 1e6:.1f} MB"
-        return f"The {task.media} is finished: {task.file_path} ({size}).{problem}{label}"
-    link = _offered_link(task, sandbox=sandbox)
-    offer = (
-        f" Its link, good until {iso_time(link_expiry(task, sandbox=sandbox))}: {link}"
-        if link
-        else ""
-    )
-    if task.file_status is FileStatus.LINKED:
-        copy = f" What came is kept in {task.file_path}." if task.file_path else ""
-        failure = f"The {task.media} is ready, and this server cannot fetch it."
-        return f"{failure}{problem}{copy}{label}{offer}"
-    if task.file_status is FileStatus.LOST:
-        loss = f"The {task.media} was finished at GeekAI and cannot be fetched any more."
-        return f"{loss}{problem} {_charge_note(sandbox=sandbox)}{label}"
-    waiting = f"The {task.media} is finished at GeekAI and not on disk yet."
-    return f"{waiting}{problem}{label}{offer if problem else ''}"
+    finished = f"finished{where}: {told}." if told else f"finished{where}."
+    return f"{finished} File: {_file_text(task)}.{sheet}{problem}"
 
 
-def link_of(task: Task, *, sandbox: bool) -> str | None:
-    """The result's link as a person can open it; None if there is none, as in the sandbox."""
-    url = task.result.url if task.result else None
-    # A response may contain an image itself as a data URI, which is far too long to be shown.
-    if url is None or sandbox or url.startswith("data:"):
-        return None
-    return sanitize(url, limit=MAX_LINK_CHARS)
+def _file_text(task: Task) -> str:
+    size = task.file_bytes
+    return f"{task.file_path} ({size / 1e6:.1f} MB)" if size else str(task.file_path)
 
 
-def _offered_link(task: Task, *, sandbox: bool) -> str | None:
-    """The link that a person can open, unless it is dead or would act on this machine."""
-    return link_of(task, sandbox=sandbox) if live_link(task) else None
+def _file_facts(report: TaskReport) -> Iterable[str]:
+    task = report.task
+    if report.duration is not None:
+        yield f"{report.duration:.1f} s"
+    if task.file_width and task.file_height:
+        yield f"{task.file_width}x{task.file_height}"
+    if task.file_fps:
+        yield f"{task.file_fps:.4g} fps"
+    if task.file_has_sound is not None:
+        yield "with sound" if task.file_has_sound else "without sound"
 
 
-def link_expiry(task: Task, *, sandbox: bool) -> float | None:
-    """When the result's link ends, in Unix seconds; None if nobody can say."""
-    if task.ended_at is None or link_of(task, sandbox=sandbox) is None:
-        return None
-    return task.ended_at + LINK_TTL
+def _finished_predicate(report: TaskReport) -> str:
+    """Of a task that is finished, and whose file is not on this machine."""
+    task = report.task
+    where = "in the sandbox" if report.sandbox else "at GeekAI"
+    reason = f" {as_sentence(task.file_error)}" if task.file_error else ""
+    link, length = report.offered_link, report.duration
+    length_note = f" ({length:.1f} s)" if length is not None else ""
+    offer = f" Its link, valid until {iso_time(report.link_expires_at)}: {link}" if link else ""
+    if task.file_status is FileStatus.NONE:
+        waiting = f"is finished {where}{length_note} and is being downloaded."
+        return f"{waiting}{reason}{offer if reason else ''}"
+    copy = f" What came is kept in {_file_text(task)}." if task.file_path else ""
+    failure = f"is finished {where}{length_note}, but this server could not download it."
+    return f"{failure}{reason}{copy}{offer}"
+
+
+def _failure_predicate(report: TaskReport) -> str:
+    task = report.task
+    if task.status is Status.SUCCEED:
+        return "is finished, but there is no file."
+    if task.status is Status.UNKNOWN:
+        return "has an unknown outcome."
+    if task.status is Status.ABANDONED:
+        return "is closed."
+    code = quote_unless_id(task.error_code, limit=64) if task.error_code else ""
+    note = f" with code {code}" if code and task.status is Status.FAILED else ""
+    return f"failed{note}."
+
+
+def failure_message(report: TaskReport) -> str:
+    """Why there is no result, and whether it was charged."""
+    task = report.task
+    if task.status is Status.SUCCEED:
+        reason = as_sentence(task.file_error) if task.file_error else "It is lost."
+        return f"{_name_service(reason, report)} {report.money}"
+    if task.status is Status.FAILED:
+        said = f": {quote(task.error_message)}" if task.error_message else " and gave no reason"
+        reason = as_sentence(f"{report.service} could not make the {task.media}{said}")
+        return f"{reason} {report.money}"
+    # The message was written when the task ended, with its cost and the next step.
+    message = _name_service(task.error_message or _DEFAULT_MESSAGES[task.status], report)
+    return message.replace(MAYBE_CHARGED, NOT_CHARGED) if report.sandbox else message
 
 
 _DEFAULT_MESSAGES: Final = {
@@ -278,10 +202,51 @@ _DEFAULT_MESSAGES: Final = {
 }
 
 
-def _charge_note(*, sandbox: bool) -> str:
-    return NOT_CHARGED if sandbox else MAYBE_CHARGED
+def _name_service(text: str, report: TaskReport) -> str:
+    """A sentence of ours, which begins with GeekAI's name also where the sandbox answered."""
+    if report.sandbox and text.startswith("GeekAI "):
+        return f"{report.service}{text.removeprefix('GeekAI')}"
+    return text
 
 
-def iso_time(at: float | None) -> str | None:
-    """*at*, Unix seconds, as an ISO 8601 time in UTC, to the second."""
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds") if at is not None else None
+def _notes(report: TaskReport) -> Iterable[str]:
+    """What else is to be known: GeekAI's id, why nothing new is learned, and warnings."""
+    if report.provider_task_id and report.task.status is not Status.UNKNOWN:
+        yield f"GeekAI's id of it is {quote_unless_id(report.provider_task_id)}."
+    if stall := stall_text(report):
+        yield stall
+    yield from warning_sentences(report.warnings)
+
+
+def warning_sentences(warnings: Iterable[str]) -> Iterable[str]:
+    """Warnings as sentences, to follow others."""
+    return (as_sentence(warning[:1].upper() + warning[1:]) for warning in warnings)
+
+
+def stall_text(report: TaskReport) -> str | None:
+    """Why nothing new is learned about the task; None if nothing is odd."""
+    task = report.task
+    since, reason = iso_time(task.unreachable_since), task.stall_reason
+    if task.no_link_since is not None and not task.settled:
+        return _name_service(WAITING_FOR_LINK, report)
+    if task.settled or (since is None and reason is None):
+        return None
+    if since is None:
+        return _name_service(reason or "", report)
+    unanswered = f"{UNANSWERED} since {since}"
+    if reason is None:
+        text = f"{unanswered}."
+    elif reason.startswith(UNANSWERED):
+        text = f"{unanswered}{reason.removeprefix(UNANSWERED)}"
+    else:
+        text = f"{as_sentence(reason)} No poll has worked since {since}."
+    return _name_service(text, report)
+
+
+def progress_text(task: Task, *, at: float) -> str:
+    """The message of a progress notification."""
+    downloading = task.status is Status.SUCCEED and task.file_status is FileStatus.NONE
+    state = "downloading" if downloading else PUBLIC_STATUS[task.status]
+    if task.no_link_since is not None and task.status in POLLED:
+        state = "finished, waiting for its link"
+    return f"{state}, {max(0.0, (task.ended_at or at) - task.created_at):.0f} s"

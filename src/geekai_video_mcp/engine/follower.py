@@ -1,0 +1,46 @@
+"""The one place where a caller waits for tasks: it ends with the call, and the tasks go on."""
+
+from collections.abc import AsyncGenerator, Sequence
+from typing import Final, Literal
+
+import anyio
+
+from geekai_video_mcp.domain.lifecycle import Task
+from geekai_video_mcp.engine.context import EngineContext
+
+LEDGER_POLL_INTERVAL: Final = 1.0
+"""Seconds between reads of the ledger by a waiting call: another process may be the watcher."""
+HEARTBEAT: Final = 3.0
+"""Seconds between progress reports to a waiting client; clients expect one every five."""
+
+Until = Literal["all", "any"]
+
+
+async def follow_tasks(
+    context: EngineContext, task_ids: Sequence[str], *, wait_seconds: float, until: Until
+) -> AsyncGenerator[tuple[Task, ...]]:
+    """The tasks now, at each change of a status, and every few seconds, until all have settled.
+
+    With *until* `any`, until one has settled that had not at the start; if all had, at once.
+    Ends after *wait_seconds* in any case; the last ones yielded are the newest known.
+    """
+    ends = anyio.current_time() + wait_seconds
+    unsettled_at_start: frozenset[str] | None = None
+    yielded, yielded_at = None, 0.0
+    while True:
+        changed = context.signals.event_for(task_ids[0] if len(task_ids) == 1 else None)
+        tasks = tuple([await context.require_task(task_id) for task_id in task_ids])
+        now = anyio.current_time()
+        unsettled = frozenset(task.id for task in tasks if not task.settled)
+        if unsettled_at_start is None:
+            unsettled_at_start = unsettled
+        one_has_settled = bool(unsettled_at_start - unsettled)
+        over = not unsettled or now >= ends or (until == "any" and one_has_settled)
+        statuses = tuple(task.status for task in tasks)
+        if over or statuses != yielded or now - yielded_at >= HEARTBEAT:
+            yielded, yielded_at = statuses, now
+            yield tasks
+        if over:
+            return
+        with anyio.move_on_after(min(LEDGER_POLL_INTERVAL, ends - now)):
+            await changed.wait()

@@ -1,0 +1,151 @@
+"""What a result tells of a task: the one source of its text and of its structure. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from geekai_video_mcp.domain import catalogue
+from geekai_video_mcp.domain.lifecycle import Media, Task
+from geekai_video_mcp.domain.result_file import live_link
+from geekai_video_mcp.domain.retries import LINK_TTL
+from geekai_video_mcp.domain.statuses import NO_RESULT, FileStatus, Status
+from geekai_video_mcp.errors import MAYBE_CHARGED, NOT_CHARGED, Money, sanitize
+
+MAX_LINK_CHARS: Final = 4000
+"""Characters of a link that are shown: signed links have up to two thousand."""
+LONG_STALL: Final = 600.0
+"""Seconds without a usable answer from GeekAI, after which no caller is asked to wait for it: what
+keeps a key refused or a task unknown for ten minutes needs a person."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """The picture of what a finished task has made, as a result tells of it."""
+
+    kind: Literal["contact sheet", "cover", "picture"]
+    attached: bool
+    """Whether it comes with the result; false for a client that cannot show it."""
+    path: str | None
+    """Where it is saved."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskReport:
+    """A task at one moment, with what only this result tells of it."""
+
+    task: Task
+    at: float
+    """Unix seconds."""
+    sandbox: bool
+    """Whether it is a preview, which costs nothing and has no link that a person could open."""
+    same_account: bool = True
+    """False for a task of another service or key, which this server cannot poll."""
+    picture: Picture | None = None
+    sent: Mapping[str, Any] | None = None
+    """The settings of a request that this very call has sent."""
+    deduplicated: bool = False
+    """Whether the task belongs to an earlier, equal request than the one that is answered."""
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def stored(self) -> bool:
+        """Whether the result is on this machine."""
+        return self.task.file_status is FileStatus.STORED
+
+    @property
+    def failed(self) -> bool:
+        """Whether the task has ended without a result."""
+        return is_failure(self.task)
+
+    @property
+    def stalled_long(self) -> bool:
+        """Whether nothing has been learned about an unfinished task for `LONG_STALL`."""
+        since = self.task.unreachable_since
+        return not self.task.settled and since is not None and self.at - since >= LONG_STALL
+
+    @property
+    def worth_waiting(self) -> bool:
+        """Whether the task may end while a caller waits."""
+        return not self.task.settled and self.same_account and not self.stalled_long
+
+    @property
+    def just_sent(self) -> bool:
+        """Whether the result tells of a request that has been sent, and of nothing after that."""
+        task = self.task
+        unfinished = not task.settled and task.status is not Status.SUCCEED
+        return self.sent is not None and unfinished and task.no_link_since is None
+
+    @property
+    def elapsed_seconds(self) -> float:
+        """Seconds from the request to its end, or to now."""
+        return max(0.0, (self.task.ended_at or self.at) - self.task.created_at)
+
+    @property
+    def price(self) -> catalogue.Price | None:
+        """The listed price; None if none is known, and where it says nothing of the cost."""
+        return None if self.sandbox or self.failed else catalogue.price(self.task.model)
+
+    @property
+    def price_cny(self) -> float | None:
+        """The listed price of the whole request; None if it is not known."""
+        price = self.price
+        return price and price.total_for(seconds=self.task.request.get("duration"))
+
+    @property
+    def duration(self) -> float | None:
+        """Seconds of the file, or of the result as GeekAI reports it while there is no file."""
+        result = self.task.result
+        if self.failed:
+            return None
+        return self.task.file_seconds or (result.duration if result else None)
+
+    @property
+    def link(self) -> str | None:
+        """The result's link as a person can open it; None if there is none, as in the sandbox.
+
+        A result that is lost has none: its link is dead.
+        """
+        url = self.task.result.url if self.task.result else None
+        # A response may contain an image itself as a data URI, which is far too long to be shown.
+        if url is None or self.sandbox or self.failed or url.startswith("data:"):
+            return None
+        return sanitize(url, limit=MAX_LINK_CHARS)
+
+    @property
+    def offered_link(self) -> str | None:
+        """The link, unless it is dead or would act on the machine of whoever opens it."""
+        return self.link if live_link(self.task) else None
+
+    @property
+    def link_expires_at(self) -> float | None:
+        """When the result's link ends, in Unix seconds; None if nobody can say."""
+        ended = self.task.ended_at
+        return None if ended is None or self.link is None else ended + LINK_TTL
+
+    @property
+    def provider_task_id(self) -> str | None:
+        """GeekAI's id where a person needs it: to look for a result, or to ask about a charge."""
+        needed = self.failed or self.task.file_status is FileStatus.LINKED
+        found = self.task.provider_task_id
+        return sanitize(found) if found and needed and not self.sandbox else None
+
+    @property
+    def service(self) -> str:
+        """Who makes the result, as the subject of a sentence."""
+        return "The sandbox" if self.sandbox else "GeekAI"
+
+    @property
+    def money(self) -> Money:
+        """What a result that did not come may have cost."""
+        return NOT_CHARGED if self.sandbox else MAYBE_CHARGED
+
+    @property
+    def tool(self) -> str:
+        """The tool that makes such results."""
+        return "generate_image" if self.task.media is Media.IMAGE else "generate_video"
+
+
+def is_failure(task: Task) -> bool:
+    """Whether the task has ended without a result."""
+    lost = task.status is Status.SUCCEED and task.file_status is FileStatus.LOST
+    return lost or task.status in NO_RESULT

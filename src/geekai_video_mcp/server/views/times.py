@@ -1,0 +1,32 @@
+"""Times and lengths of time in words. Pure."""
+
+from datetime import UTC, datetime
+from typing import Final
+
+_MINUTE: Final = 60
+_IN_SECONDS: Final = 90
+"""Seconds up to which a span is told in seconds."""
+
+
+def iso_time(at: float | None) -> str | None:
+    """*at*, Unix seconds, as an ISO 8601 time in UTC, to the second."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds") if at is not None else None
+
+
+def elapsed_text(seconds: float) -> str:
+    """A length of time, such as 42 s, 2 min 10 s or 1 h 5 min."""
+    whole = round(seconds)
+    if whole < _MINUTE:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, _MINUTE)
+    if minutes < _MINUTE:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, minutes = divmod(minutes, _MINUTE)
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+
+
+def span_text(shortest: float, longest: float) -> str:
+    """Two lengths of time between which others lie, such as 20 to 40 s or 3 to 5 min."""
+    divisor, unit = (1, "s") if longest < _IN_SECONDS else (_MINUTE, "min")
+    low, high = max(1, round(shortest / divisor)), max(1, round(longest / divisor))
+    return f"{low} to {high} {unit}" if low < high else f"about {high} {unit}"
