@@ -26,6 +26,7 @@ from geekai_video_mcp.media.child_process import (
     worker_input,
 )
 from geekai_video_mcp.media.inspection import FileFacts, Reason, Verdict
+from geekai_video_mcp.media.preview import PreviewRequest, RenderedPreview, ShownFile
 from geekai_video_mcp.server import build_server
 from support.fake_geekai import BASE_URL, KEY, ScriptedGeekAI
 
@@ -168,8 +169,10 @@ async def tell_nothing(_: Path) -> FileFacts:
     return FileFacts(verdict=Verdict.UNKNOWN, reason=Reason.NO_ANSWER)
 
 
-async def _render_no_preview(path: Path, kind: str) -> None:
+async def _render_no_preview(request: PreviewRequest) -> RenderedPreview:
     """Previews need codecs in a child process; their tests run in real time."""
+    unknown = ShownFile(reason=Reason.NO_ANSWER)
+    return RenderedPreview(picture=None, files=(unknown,) * len(request.paths))
 
 
 async def call(client: Client, tool: str, **arguments: Any) -> CallToolResult:  # noqa: ANN401 - JSON

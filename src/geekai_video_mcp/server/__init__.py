@@ -24,9 +24,11 @@ from geekai_video_mcp.server.arguments import (
     ListVideoModels,
     ListVideoTasks,
 )
+from geekai_video_mcp.server.arguments.view_video import ViewVideo
 from geekai_video_mcp.server.outside_names import OutsideNames
 from geekai_video_mcp.server.tasks_extension import TasksExtension, task_notifications
 from geekai_video_mcp.server.tool import ToolSpec
+from geekai_video_mcp.server.view_video import view_video
 from geekai_video_mcp.server.views import model_list
 
 NAME: Final = "geekai-video-mcp"
@@ -70,6 +72,17 @@ TOOLS: Final[tuple[ToolSpec[Any], ...]] = (
         arguments=GetVideoTask,
         result=views.VideoTask,
         annotations=_READ_REMOTE,
+    ),
+    ToolSpec(
+        name="view_video",
+        title="View video",
+        description="Look at a finished video or picture: a contact sheet with its first and last"
+        " frame, its cover, or the frames at given seconds. Several tasks are shown side by side."
+        " Free. Also gives the picture's file path, for the user.",
+        handler=view_video,
+        arguments=ViewVideo,
+        result=None,
+        annotations=_READ_LOCAL,
     ),
     ToolSpec(
         name="list_video_tasks",

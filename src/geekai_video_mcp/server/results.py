@@ -3,7 +3,6 @@
 import base64
 from contextlib import suppress
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import Literal
 
 from mcp_types import CallToolResult, ImageContent, ResourceLink, TextContent
@@ -11,10 +10,11 @@ from pydantic import BaseModel
 
 from geekai_video_mcp.app import App
 from geekai_video_mcp.config import SANDBOX_URL
-from geekai_video_mcp.domain.lifecycle import Media, Task
+from geekai_video_mcp.domain.lifecycle import Task
 from geekai_video_mcp.domain.statuses import FileStatus
 from geekai_video_mcp.errors import GeekAIVideoError
 from geekai_video_mcp.server import views
+from geekai_video_mcp.server.pictures import render_view
 from geekai_video_mcp.server.resource_links import file_resource, task_resource
 
 PreviewChoice = Literal["none", "cover", "frames"]
@@ -52,10 +52,9 @@ async def task_result(app: App, task: Task, *, preview: PreviewChoice) -> CallTo
         task_view(app, task), text, failed=views.is_failure(task), link=resource_link(task)
     )
     if preview != "none" and task.file_status is FileStatus.STORED:
-        kind = "picture" if task.media is Media.IMAGE else preview
-        jpeg = await app.render_preview(Path(task.file_path or ""), kind)
-        if jpeg is not None:
-            data = base64.b64encode(jpeg).decode()
+        rendered = await render_view(app, [task], view=preview)
+        if rendered is not None:
+            data = base64.b64encode(rendered.jpeg).decode()
             result.content.append(ImageContent(data=data, mime_type="image/jpeg"))
     return result
 
