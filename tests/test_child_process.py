@@ -13,7 +13,7 @@ import pytest
 from geekai_sandbox.worker import child_environment
 from geekai_video_mcp.media.child_process import run_worker, worker_environment
 from geekai_video_mcp.media.inspection import Reason, inspect_file
-from geekai_video_mcp.media.preview import Preview, PreviewRenderer
+from geekai_video_mcp.media.preview import Preview, PreviewRenderer, PreviewRequest
 from support.clips import make_clip
 from support.process import children_running
 from support.stills import write_file
@@ -93,7 +93,8 @@ async def test_a_frame_that_would_fill_the_memory_is_not_decoded(tmp_path: Path)
     facts = await inspect_file(path, max_seconds=20)
 
     assert facts.reason is Reason.TOO_LARGE
-    assert await PreviewRenderer().render(path, "cover") is None
+    shown = await PreviewRenderer().render(PreviewRequest(paths=(path,), kind="cover"))
+    assert (shown.picture, shown.files[0].reason) == (None, Reason.TOO_LARGE)
 
 
 KINDS: tuple[Preview, ...] = ("cover", "frames", "last")

@@ -10,7 +10,7 @@ import pytest
 from anyio import to_thread
 from trio.testing import MockClock
 
-from geekai_video_mcp.media.preview import PREVIEW_DEADLINE, PreviewRenderer
+from geekai_video_mcp.media.preview import PREVIEW_DEADLINE, PreviewRenderer, PreviewRequest
 from support.clock import run_without_thread
 from support.stills import write_file
 
@@ -41,14 +41,18 @@ class Programs:
             await anyio.sleep(self.seconds)
         finally:
             self.running -= 1
-        return subprocess.CompletedProcess([], 0, arguments[1].encode())
+        return subprocess.CompletedProcess([], 0, b"{}\n" + arguments[1].encode())
+
+
+async def ask_one(renderer: PreviewRenderer, path: Path) -> bytes | None:
+    return (await renderer.render(PreviewRequest(paths=(path,)))).picture
 
 
 async def ask(renderer: PreviewRenderer, paths: Sequence[Path]) -> list[bytes | None]:
     found: list[bytes | None] = []
 
     async def one(path: Path) -> None:
-        found.append(await renderer.render(path, "frames"))
+        found.append(await ask_one(renderer, path))
 
     async with anyio.create_task_group() as group:
         for path in paths:
@@ -91,10 +95,10 @@ async def test_who_asks_the_same_gets_it_when_the_first_one_gives_up(tmp_path: P
     renderer = PreviewRenderer(run_worker=Programs().run)
     path = write_file(tmp_path, "a.mp4", b"x")
     async with anyio.create_task_group() as first:
-        first.start_soon(renderer.render, path, "frames")
+        first.start_soon(ask_one, renderer, path)
         await anyio.sleep(0.5)
         async with anyio.create_task_group() as second:
             second.start_soon(ask, renderer, [path])
             await anyio.sleep(0.1)
             first.cancel_scope.cancel()
-    assert await renderer.render(path, "frames") == str(path).encode()
+    assert await ask_one(renderer, path) == str(path).encode()

@@ -26,7 +26,7 @@ from geekai_video_mcp.ledger.database_file import VARIABLE, folder_error
 from geekai_video_mcp.media.child_process import RunWorker, run_worker
 from geekai_video_mcp.media.inputs import MediaResolver
 from geekai_video_mcp.media.output_folder import check_output_folder
-from geekai_video_mcp.media.preview import Preview, PreviewRenderer
+from geekai_video_mcp.media.preview import PreviewRenderer, PreviewRequest, RenderedPreview
 
 if TYPE_CHECKING:
     import httpx
@@ -41,9 +41,9 @@ Transport = Callable[[], "httpx.AsyncBaseTransport"]
 
 
 class RenderPreview(Protocol):
-    """Makes a picture of a finished file, as `PreviewRenderer.render` does."""
+    """Makes a picture of finished files, as `PreviewRenderer.render` does."""
 
-    async def __call__(self, path: Path, kind: Preview) -> bytes | None: ...
+    async def __call__(self, request: PreviewRequest) -> RenderedPreview: ...
 
 
 @dataclass(frozen=True, kw_only=True)

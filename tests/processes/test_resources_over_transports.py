@@ -25,7 +25,7 @@ from mcp_types import (
 )
 from PIL import Image
 
-from geekai_video_mcp.media.preview import PreviewRenderer
+from geekai_video_mcp.media.preview import PreviewRenderer, PreviewRequest
 from support.process import (
     http_client,
     http_server,
@@ -63,6 +63,10 @@ async def finished_task(client: Client, tool: str = "generate_video") -> dict[st
         client, "get_video_task", task_id=started["task_id"], wait_seconds=45, preview="none"
     )
     return structured(done)
+
+
+async def last_frame_of(path: Path) -> bytes | None:
+    return (await PreviewRenderer().render(PreviewRequest(paths=(path,), kind="last"))).picture
 
 
 async def picture(client: Client, uri: str) -> tuple[Image.Image, str | None]:
@@ -149,14 +153,14 @@ async def test_of_a_made_picture_the_last_frame_is_the_picture_itself(tmp_path: 
     assert task["resource"] == f"{uri}/last-frame"
     assert (whole.size, whole.tobytes()) == (original.size, original.tobytes())
     assert {each.format for each, _ in small} == {"JPEG"}
-    assert all(max(each.size) <= 640 for each, _ in small)
+    assert [max(each.size) for each, _ in small] == [640, min(1200, max(original.size))]
 
 
 @pytest.mark.parametrize("ending", ["png", "jpg", "webp"])
 async def test_a_picture_of_every_kind_is_given_in_every_pixel(tmp_path: Path, ending: str) -> None:
     path = tmp_path / f"picture.{ending}"
     Image.effect_mandelbrot((160, 90), (-2, -1, 1, 1), 40).convert("RGB").save(path)
-    png = await PreviewRenderer().render(path, "last")
+    png = await last_frame_of(path)
 
     assert png is not None
     given, original = Image.open(io.BytesIO(png)), Image.open(path).convert("RGB")
@@ -173,7 +177,7 @@ async def test_a_damaged_video_gives_what_can_be_seen_of_it_or_none(
     content = Path(task["file"]).read_bytes()
     damaged = tmp_path / "damaged.mp4"
     damaged.write_bytes(content[: int(len(content) * kept)])
-    png = await PreviewRenderer().render(damaged, "last")
+    png = await last_frame_of(damaged)
 
     assert (png is None) == (kept == 0.0)
     assert png is None or Image.open(io.BytesIO(png)).size == (320, 180)

@@ -26,6 +26,7 @@ from geekai_video_mcp.media.child_process import (
     worker_input,
 )
 from geekai_video_mcp.media.inspection import FileFacts, Reason, Verdict, inspect_file
+from geekai_video_mcp.media.preview import PreviewRequest, RenderedPreview, ShownFile
 from geekai_video_mcp.server import build_server
 from support.fake_geekai import BASE_URL, KEY, ScriptedGeekAI
 
@@ -173,8 +174,10 @@ async def inspect_now(path: Path) -> FileFacts:
     return await inspect_file(path, run_worker=_run_worker_now)
 
 
-async def _render_no_preview(path: Path, kind: str) -> None:
+async def _render_no_preview(request: PreviewRequest) -> RenderedPreview:
     """Previews need codecs in a child process; their tests run in real time."""
+    unknown = ShownFile(reason=Reason.NO_ANSWER)
+    return RenderedPreview(picture=None, files=(unknown,) * len(request.paths))
 
 
 async def call(client: Client, tool: str, **arguments: Any) -> CallToolResult:  # noqa: ANN401 - JSON

@@ -286,6 +286,18 @@ class Engine:
             raise TaskNotFound(task_id)
         return task
 
+    async def find_local(self, task_id: str) -> Task:
+        """The task of this id, ours or GeekAI's, from the ledger alone.
+
+        Raises:
+            TaskNotFound: no recorded task has this id.
+            StorageUnavailable: another process holds the ledger.
+        """
+        task = await self._read(task_id, minimum=MIN_DIGITS)
+        if task is None:
+            raise TaskNotFound(task_id)
+        return task
+
     async def _read(self, task_id: str, *, minimum: int | None = None) -> Task | None:
         """The task of this id; with *minimum*, of an id that begins with as many digits."""
         try:

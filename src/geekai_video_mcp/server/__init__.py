@@ -26,9 +26,11 @@ from geekai_video_mcp.server.arguments import (
     ListVideoModels,
     ListVideoTasks,
 )
+from geekai_video_mcp.server.arguments.view_video import ViewVideo
 from geekai_video_mcp.server.outside_names import OutsideNames
 from geekai_video_mcp.server.tasks_extension import TasksExtension, task_notifications
 from geekai_video_mcp.server.tool import DEFAULT_MODEL, ToolSpec
+from geekai_video_mcp.server.view_video import view_video
 from geekai_video_mcp.server.views import model_list
 
 NAME: Final = "geekai-video-mcp"
@@ -60,8 +62,8 @@ TOOLS: Final[tuple[ToolSpec[Any], ...]] = (
         title="Generate video",
         description="Generate a video from a text prompt, optionally starting from a picture"
         " (image) and ending on one (image_tail). Returns a task_id at once; then call"
-        " get_video_task to wait for the file. May cost the user money, and cannot be cancelled once"
-        f" sent. {DEFAULT_MODEL} For anything else choose a model with list_video_models.",
+        " get_video_task to wait for the file. May cost the user money, and cannot be cancelled"
+        f" once sent. {DEFAULT_MODEL} For anything else choose a model with list_video_models.",
         handler=tools.generate,
         arguments=GenerateVideo,
         result=views.Generation,
@@ -93,6 +95,17 @@ TOOLS: Final[tuple[ToolSpec[Any], ...]] = (
         result=views.Generation,
         annotations=_PAID,
         media=Media.IMAGE,
+    ),
+    ToolSpec(
+        name="view_video",
+        title="View video",
+        description="Look at a finished video or picture: a contact sheet with its first and last"
+        " frame, its cover, or the frames at given seconds. Several tasks are shown side by side."
+        " Free. Also gives the picture's file path, for the user.",
+        handler=view_video,
+        arguments=ViewVideo,
+        result=None,
+        annotations=_READ_LOCAL,
     ),
     ToolSpec(
         name="list_video_tasks",

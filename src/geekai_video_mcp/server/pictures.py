@@ -8,12 +8,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
+import anyio.to_thread
 from mcp.server.mcpserver import Context
 
 from geekai_video_mcp.app import App
 from geekai_video_mcp.config import PreviewDelivery
-from geekai_video_mcp.domain.lifecycle import Media, Task
+from geekai_video_mcp.domain.lifecycle import Task
 from geekai_video_mcp.domain.statuses import FileStatus
+from geekai_video_mcp.domain.task_ids import short_id
+from geekai_video_mcp.media import saved_pictures
+from geekai_video_mcp.media.preview import PreviewRequest, ShownFile
 
 TEXT_ONLY_CLIENTS: Final = frozenset({"@cline/core", "continue-cli-client"})
 """Clients that give their model a picture as base64 text, by the name in their client info.
@@ -28,7 +32,18 @@ class RenderedView(NamedTuple):
 
     jpeg: bytes
     path: Path | None
-    """Where it is saved, for hosts that only hand over paths; None if it could not be saved."""
+    """Where it is saved, for hosts that only hand over paths; None if it could not be saved. One
+    picture alone is not saved again: its own file is told."""
+    files: tuple[ShownFile, ...] = ()
+    """What is known of each task's file, and what is shown of it, in order."""
+
+
+class Unrenderable(Exception):
+    """No file can be shown; `files` has the reasons."""
+
+    def __init__(self, files: tuple[ShownFile, ...]) -> None:
+        super().__init__(*(file.reason for file in files))
+        self.files = files
 
 
 async def render_view(
@@ -39,12 +54,38 @@ async def render_view(
     None if no file can be decoded, or not in time. Tasks without a file are left out.
     """
     stored = [task for task in tasks if task.file_status is FileStatus.STORED and task.file_path]
-    if len(stored) != 1 or at:
+    if not stored:
         return None
-    (task,) = stored
-    kind = "picture" if task.media is Media.IMAGE else view
-    jpeg = await app.render_preview(Path(task.file_path or ""), kind)
-    return None if jpeg is None else RenderedView(jpeg, None)
+    try:
+        return await render_stored(app, stored, view=view, at=at)
+    except Unrenderable:
+        return None
+
+
+async def render_stored(
+    app: App, tasks: Sequence[Task], *, view: View, at: Sequence[float]
+) -> RenderedView:
+    """As `render_view`, of tasks that all have a file.
+
+    Raises:
+        Unrenderable: none of the files can be shown.
+    """
+    request = PreviewRequest(
+        paths=tuple(Path(task.file_path or "") for task in tasks),
+        titles=tuple(short_id(task.id) for task in tasks) if len(tasks) > 1 else (),
+        kind=view,
+        at=tuple(at),
+    )
+    saved = await anyio.to_thread.run_sync(saved_pictures.find_saved, request)
+    if saved is not None:
+        return RenderedView(saved.jpeg, saved.path, saved.files)
+    rendered = await app.render_preview(request)
+    if rendered.picture is None:
+        raise Unrenderable(rendered.files)
+    if len(tasks) == 1 and rendered.files[0].labels is None:
+        return RenderedView(rendered.picture, request.paths[0], rendered.files)
+    path = await anyio.to_thread.run_sync(saved_pictures.save_picture, request, rendered)
+    return RenderedView(rendered.picture, path, rendered.files)
 
 
 def shows_pictures(client_name: str | None, setting: PreviewDelivery) -> bool:
@@ -52,6 +93,13 @@ def shows_pictures(client_name: str | None, setting: PreviewDelivery) -> bool:
     if setting == "auto":
         return client_name not in TEXT_ONLY_CLIENTS
     return setting == "inline"
+
+
+def picture_file_text(path: Path, *, inline: bool) -> str:
+    """Where the picture is, for the user; and if it is not *inline*, that it is only there."""
+    if inline:
+        return f"Picture file, for the user: {path}"
+    return f"This client cannot show pictures; the file is {path}, for the user."
 
 
 def client_name(ctx: "Context[Any]") -> str | None:

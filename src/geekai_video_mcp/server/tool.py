@@ -49,7 +49,8 @@ class ToolSpec(Generic[A]):
     description: str
     handler: Handler[A]
     arguments: type[A]
-    result: type[ToolResult]
+    result: type[ToolResult] | None
+    """None for a tool that answers with text and pictures, and publishes no schema of them."""
     annotations: ToolAnnotations
     media: Media | None = None
     """What it makes, if its description names the default model."""
@@ -84,7 +85,8 @@ class ToolSpec(Generic[A]):
             fn_metadata=FuncMetadata(
                 arg_model=_PassThroughArgs,
                 output_model=self.result,
-                output_schema=published_schema(self.result, self.result.published_fields),
+                output_schema=self.result
+                and published_schema(self.result, self.result.published_fields),
             ),
         )
 

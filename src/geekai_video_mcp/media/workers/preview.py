@@ -1,135 +1,201 @@
-"""A child program that makes a preview of a video or image file.
+"""A child program that makes a picture of a video or image file.
 
-Its arguments are the path and the kind: cover, frames, picture or last. `last` is the last frame
-of a video, or the image itself, as a PNG in full size, for the first frame of another video. All
-others are small JPEGs. It is a separate process because codecs take long to load and the file is
-untrusted.
+Its arguments are the path, the kind, and for some kinds numbers:
+
+* `frames`: the contact sheet, with the first and the last frame; of an image, the image itself.
+* `at`, with seconds: the frames at these times, labelled with the times that are really shown.
+* `cover`: one frame from the middle. `picture`: an image itself.
+* `strip`, with a number of frames and perhaps seconds: unlabelled frames for `compose`.
+* `last`: the last frame of a video, or the image itself, as a PNG in full size, for the first
+  frame of another video.
+
+It writes a line of JSON, the facts of the file and the times shown, and then the picture: a PNG
+for `last` and `strip`, a JPEG of at most 120 KB otherwise. If there is none, the line says why.
+It is a separate process because codecs take long to load and the file is untrusted.
 """
 
+import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
-from typing import Final, cast
+from typing import Any, Final
 
 from av.error import FFmpegError
-from av.video.frame import VideoFrame
 from PIL import Image, UnidentifiedImageError
 
-from geekai_video_mcp.media.workers import pictures, videos
-from geekai_video_mcp.media.workers.limits import FAILED, run_program
+from geekai_video_mcp.media.workers import frames, pictures, sheets, videos
+from geekai_video_mcp.media.workers.limits import is_memory_short, run_program
 
-COLUMNS: Final = 3
-ROWS: Final = 2
-CELL_PX: Final = 288
-"""Longer side of a frame on the contact sheet: large enough to judge faces and motion, and six
-of them take at most about 60 kB."""
 COVER_PX: Final = 640
 """Longer side of a single frame."""
-GAP_PX: Final = 4
-BACKGROUND: Final = (16, 16, 18)
-JPEG_QUALITY: Final = 72
+FRAME_PX: Final = 900
+"""Longer side of a frame before it is fitted into a sheet."""
+STRIP_PX: Final = 480
+"""Longer side of a frame of one of several videos."""
 PNG_LEVEL: Final = 2
 """A tenth larger than by default, and a 4K frame takes a third of the time."""
+STRIP_PNG_LEVEL: Final = 1
+BY_TENTHS: Final = 0.2
+"""Seconds between frames from which on their times are told to a tenth."""
+FRAMES_BY_LENGTH: Final = ((12.0, 6), (30.0, 9))
+"""Frames of a video up to so many seconds."""
+MOST_FRAMES: Final = 12
 
-_TURNS: Final = {
-    90: Image.Transpose.ROTATE_90,
-    180: Image.Transpose.ROTATE_180,
-    270: Image.Transpose.ROTATE_270,
-}
+Facts = Mapping[str, Any]
+
+
+class Nothing(Exception):
+    """There is no picture; the argument is the reason, a word of `inspection.Reason`."""
 
 
 def main(arguments: Sequence[str], _: bytes) -> int:
-    """Write the preview; the status says whether a frame could be decoded."""
-    path, kind = Path(arguments[0]), arguments[1]
+    """Write the facts, and the picture if there is one."""
+    path, kind, *numbers = arguments
     try:
-        preview = _make_preview(path, kind)
-    except (videos.Refused, pictures.TooLarge, FFmpegError, *pictures.DAMAGED):
-        preview = None
-    if preview is None:
-        return FAILED
-    if kind == "last":
-        preview.save(sys.stdout.buffer, "PNG", compress_level=PNG_LEVEL)
-    else:
-        preview.save(sys.stdout.buffer, "JPEG", quality=JPEG_QUALITY, optimize=True)
+        facts, picture = _make_picture(Path(path), kind, [float(each) for each in numbers])
+    except Nothing as exc:
+        facts, picture = {"reason": str(exc)}, b""
+    sys.stdout.buffer.write(json.dumps(facts).encode() + b"\n" + picture)
     return 0
 
 
-def _make_preview(path: Path, kind: str) -> Image.Image | None:
-    if kind == "picture":
-        return _open_image(path, longest=COVER_PX)
-    if kind == "last":
-        return _open_image(path) or _decode_last(path)
-    if kind == "cover":
-        return next(iter(_decode_frames(path, count=1, longest=COVER_PX)), None)
-    frames = _decode_frames(path, count=COLUMNS * ROWS, longest=CELL_PX)
-    return _make_contact_sheet(frames) if frames else None
+def _make_picture(path: Path, kind: str, numbers: Sequence[float]) -> tuple[Facts, bytes]:
+    reason = "damaged"
+    try:
+        image = _open_image(path, longest=None if kind == "last" else sheets.MAX_SIDE_PX)
+        if image is not None:
+            return _show_image(image, kind)
+        reason = "frame"
+        if kind != "picture":
+            return _show_video(path, kind, numbers)
+    except (videos.TooLarge, pictures.TooLarge):
+        reason = "too_large"
+    except videos.UnknownCodec:
+        reason = "codec"
+    except videos.NoVideo:
+        reason = "no_video"
+    except MemoryError:  # PyAV's is a subclass of Python's, and of FFmpegError
+        reason = "memory"
+    except (FileNotFoundError, PermissionError):
+        reason = "unreadable"
+    except (FFmpegError, *pictures.DAMAGED):
+        reason = "memory" if is_memory_short() else reason
+    raise Nothing(reason)
 
 
 def _open_image(path: Path, *, longest: int | None = None) -> Image.Image | None:
     """The image; None if the file is none."""
     try:
         with path.open("rb") as file, pictures.open_picture(file, longest=longest) as image:
-            return pictures.read_scaled(image, longest=longest, mode="RGB")
+            size = pictures.source_size(image)
+            scaled = pictures.read_scaled(image, longest=longest, mode="RGB")
     except UnidentifiedImageError:
         return None
+    turned = (scaled.width > scaled.height) != (size[0] > size[1])
+    scaled.info = {"size": size[::-1] if turned else size}
+    return scaled
 
 
-def _decode_last(path: Path) -> Image.Image | None:
-    with videos.open_container(path) as container:
-        stream = videos.video_stream(container)
-        times = videos.scan_packets(container, stream).times
-        if times:
-            container.seek(times[-1], stream=stream)
-        last = videos.decode_last(container, stream)
-    if last is None:  # the end is damaged, or the file cannot be read from its middle
-        with videos.open_container(path) as container:
-            last = videos.decode_last(container, videos.video_stream(container))
-    return _to_image(last) if last else None
+def _show_image(image: Image.Image, kind: str) -> tuple[Facts, bytes]:
+    width, height = image.info["size"]
+    facts = {"width": width, "height": height}
+    if kind == "last":
+        return facts, _encode_png(image, PNG_LEVEL)
+    if kind == "strip":
+        image.thumbnail((STRIP_PX, STRIP_PX), Image.Resampling.LANCZOS)
+        return facts, _encode_png(image, STRIP_PNG_LEVEL)
+    if kind == "cover":
+        image.thumbnail((COVER_PX, COVER_PX), Image.Resampling.LANCZOS)
+    pixels = min(sheets.PICTURE_PIXELS, image.width * image.height)
+    return facts, sheets.encode_within(lambda share: _reduce(image, pixels * share))
 
 
-def _decode_frames(path: Path, *, count: int, longest: int) -> list[Image.Image]:
-    with videos.open_container(path) as container:
-        stream = videos.video_stream(container)
-        scan = videos.scan_packets(container, stream)
-        ranks = videos.even_ranks(scan, count)
-        frames = videos.decode_at(container, stream, scan, ranks)
-        images = [_to_image(frame, longest=longest) for frame in frames]
-    if images or not ranks:
-        return images
-    with videos.open_container(path) as container:
-        frames = videos.decode_counted(container, videos.video_stream(container), ranks)
-        return [_to_image(frame, longest=longest) for frame in frames]
+def _reduce(image: Image.Image, pixels: float) -> Image.Image:
+    """The image with at most so many pixels."""
+    scale = min(1.0, (pixels / (image.width * image.height)) ** 0.5)
+    if scale == 1.0:
+        return image
+    size = max(1, int(image.width * scale)), max(1, int(image.height * scale))
+    return image.resize(size, Image.Resampling.LANCZOS)
 
 
-def _to_image(frame: VideoFrame, *, longest: int | None = None) -> Image.Image:
-    """The frame as it is seen: upright, and with *longest*, its longer side no longer than that."""
-    width, height = frame.width, frame.height
-    if longest is not None and max(width, height) > 2 * longest:
-        # Here already, because a whole frame in RGB takes twice its own memory.
-        scale = 2 * longest / max(width, height)
-        width, height = max(1, round(width * scale)), max(1, round(height * scale))
-    # Not to_ndarray, which would load NumPy.
-    small = frame.reformat(width, height, format="rgb24", interpolation="AREA")
-    image = cast("Image.Image", small.to_image())  # pyright: ignore[reportUnknownMemberType] - untyped in PyAV
-    turn = _TURNS.get(frame.rotation % 360)
-    image = image if turn is None else image.transpose(turn)
-    if longest is not None:
-        image.thumbnail((longest, longest), Image.Resampling.LANCZOS)
-    return image
-
-
-def _make_contact_sheet(cells: list[Image.Image]) -> Image.Image:
-    """Return the frames in reading order, three in a row; a shorter row if there are fewer."""
-    width, height = cells[0].size
-    columns = min(COLUMNS, len(cells))
-    rows = -(-len(cells) // columns)
-    sheet = Image.new(
-        "RGB", (columns * (width + GAP_PX) + GAP_PX, rows * (height + GAP_PX) + GAP_PX), BACKGROUND
+def _show_video(path: Path, kind: str, numbers: Sequence[float]) -> tuple[Facts, bytes]:
+    if kind == "last":
+        last = frames.decode_last(path)
+        if last is None:
+            raise Nothing("frame")
+        return {}, _encode_png(last, PNG_LEVEL)
+    chosen, longest = _chooser(kind, numbers)
+    facts, found = frames.read_frames(path, chosen, longest=longest)
+    if not found:
+        raise Nothing("memory" if is_memory_short() else "frame")
+    exact = kind == "at" or len(numbers) > 1
+    labels = time_labels([frame.seconds for frame in found], exact=exact)
+    facts = {**facts, "labels": labels}
+    if kind == "cover":
+        image = found[0].image
+        pixels = image.width * image.height
+        return facts, sheets.encode_within(lambda share: _reduce(image, pixels * share))
+    if kind == "strip":
+        strip = _join_frames([frame.image for frame in found])
+        return facts, _encode_png(strip, STRIP_PNG_LEVEL)
+    cells = [sheets.Cell(frame.image, label) for frame, label in zip(found, labels, strict=True)]
+    pixels = (
+        sheets.DETAIL_PIXELS
+        if kind == "at"
+        else max(sheets.SHEET_PIXELS, len(cells) * sheets.FRAME_PIXELS)
     )
-    for number, cell in enumerate(cells):
-        row, column = divmod(number, columns)
-        sheet.paste(cell, (GAP_PX + column * (width + GAP_PX), GAP_PX + row * (height + GAP_PX)))
-    return sheet
+    return facts, sheets.encode_within(
+        lambda share: sheets.draw_grid(cells, pixels=int(pixels * share))
+    )
+
+
+def _chooser(kind: str, numbers: Sequence[float]) -> tuple[frames.Chooser, int]:
+    """What chooses the frames of this kind, and how long their longer side may be."""
+    if kind == "cover":
+        return videos.middle_rank, COVER_PX
+    if kind == "at":
+        return lambda scan: videos.ranks_at(scan, numbers), sheets.MAX_SIDE_PX
+    if kind == "strip":
+        count, *seconds = numbers
+        if seconds:
+            return lambda scan: videos.ranks_at(scan, seconds), STRIP_PX
+        if count == 1:
+            return videos.middle_rank, STRIP_PX
+        return lambda scan: videos.spread_ranks(scan, int(count)), STRIP_PX
+    return lambda scan: videos.spread_ranks(scan, _frame_count(scan.seconds)), FRAME_PX
+
+
+def _frame_count(seconds: float) -> int:
+    for most, count in FRAMES_BY_LENGTH:
+        if seconds <= most:
+            return count
+    return MOST_FRAMES
+
+
+def time_labels(times: Sequence[float], *, exact: bool) -> list[str]:
+    """The times as they are written on the frames."""
+    spacing = (times[-1] - times[0]) / (len(times) - 1) if len(times) > 1 else 1.0
+    digits = 2 if exact or spacing < BY_TENTHS else 1
+    return [f"{time:.{digits}f} s" for time in times]
+
+
+def _join_frames(images: Sequence[Image.Image]) -> Image.Image:
+    """The frames in a row, all of the first one's size."""
+    width, height = images[0].size
+    strip = Image.new("RGB", (width * len(images), height))
+    for number, image in enumerate(images):
+        fitted = image if image.size == (width, height) else image.resize((width, height))
+        strip.paste(fitted, (number * width, 0))
+    return strip
+
+
+def _encode_png(image: Image.Image, level: int) -> bytes:
+    out = BytesIO()
+    image.info = {}
+    image.save(out, "PNG", compress_level=level)
+    return out.getvalue()
 
 
 if __name__ == "__main__":

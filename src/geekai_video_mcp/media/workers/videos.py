@@ -138,6 +138,8 @@ class Scan(NamedTuple):
     """Those of them at which decoding may begin."""
     seconds: float
     """From the first frame to the end of the last one; 0.0 without times."""
+    tick: float
+    """Seconds of one tick of the stream."""
 
 
 def scan_packets(container: InputContainer, stream: "VideoStream") -> Scan:
@@ -156,22 +158,54 @@ def scan_packets(container: InputContainer, stream: "VideoStream") -> Scan:
     times.sort()
     keys.sort()
     ticks = max(0, end - times[0]) if times else 0
-    return Scan(times, keys, float(ticks * (stream.time_base or 0)))
+    tick = float(stream.time_base or 1)
+    return Scan(times, keys, ticks * tick if stream.time_base else 0.0, tick)
 
 
-def even_ranks(scan: Scan, count: int) -> list[int]:
-    """The ranks of *count* frames, each from the middle of an equal part of the time."""
+def middle_rank(scan: Scan) -> list[int]:
+    """The rank of the frame in the middle of the time; none without frames."""
+    frames = len(scan.times)
+    if frames <= 1 or scan.times[0] == scan.times[-1]:  # the times say nothing
+        return [frames // 2] if frames else []
+    # Each frame is shown until the next one, and the last one as long as an average one.
+    span = (scan.times[-1] - scan.times[0]) * frames / (frames - 1)
+    return [bisect_right(scan.times, scan.times[0] + span / 2) - 1]
+
+
+def spread_ranks(scan: Scan, count: int) -> list[int]:
+    """The ranks of *count* frames: the first, the last, and others evenly spaced in between."""
     frames = len(scan.times)
     if frames <= count:
         return list(range(frames))
+    if count == 1:
+        return [0]
+    shares = [part / (count - 1) for part in range(count)]
     first, last = scan.times[0], scan.times[-1]
     if first == last:  # the times say nothing
-        return [(2 * part + 1) * frames // (2 * count) for part in range(count)]
-    # By time, not by frame number, because the frame rate may vary; each frame is shown until
-    # the next one, and the last one as long as an average one.
-    span = (last - first) * frames / (frames - 1)
-    shown = [first + span * (part + 0.5) / count for part in range(count)]
-    return sorted({bisect_right(scan.times, at) - 1 for at in shown})
+        return [round(share * (frames - 1)) for share in shares]
+    # By time, not by frame number, because the frame rate may vary.
+    shown = [first + (last - first) * share for share in shares]
+    nearest = (bisect_right(scan.times, time) for time in shown)
+    return sorted(
+        {
+            rank - 1
+            if rank == frames or time - scan.times[rank - 1] <= scan.times[rank] - time
+            else rank
+            for time, rank in zip(shown, nearest, strict=True)
+        }
+    )
+
+
+def ranks_at(scan: Scan, seconds: Sequence[float]) -> list[int]:
+    """The ranks of the frames that are shown at these times, each once; beyond the end the last."""
+    if not scan.times:
+        return []
+    if scan.times[0] == scan.times[-1]:  # the times say nothing
+        return [0]
+    # A time may be any number: far beyond the end, its ticks could not be counted.
+    within = (min(time, scan.seconds + 1.0) for time in seconds)
+    ticks = (scan.times[0] + round(time / scan.tick) for time in within)
+    return sorted({max(0, bisect_right(scan.times, tick) - 1) for tick in ticks})
 
 
 def decode_at(

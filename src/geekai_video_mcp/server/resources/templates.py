@@ -12,7 +12,8 @@ from geekai_video_mcp.app import App
 from geekai_video_mcp.domain.lifecycle import Media, Task
 from geekai_video_mcp.domain.statuses import FileStatus
 from geekai_video_mcp.errors import GeekAIVideoError, TaskNotFound, describe_os_error, quote
-from geekai_video_mcp.media.preview import Preview
+from geekai_video_mcp.media.preview import PreviewRequest
+from geekai_video_mcp.server.pictures import View, render_view
 from geekai_video_mcp.server.resource_links import JPEG, JSON, MP4, PNG, ROOT, file_uri
 from geekai_video_mcp.server.results import task_view
 from geekai_video_mcp.server.tool import app_of
@@ -38,15 +39,27 @@ async def read_video(task_id: str, ctx: "Context[App]") -> bytes:
 
 
 async def read_cover(task_id: str, ctx: "Context[App]") -> bytes:
-    return await _read_picture(ctx, task_id, "cover")
+    return await _read_view(ctx, task_id, "cover")
 
 
 async def read_frames(task_id: str, ctx: "Context[App]") -> bytes:
-    return await _read_picture(ctx, task_id, "frames")
+    return await _read_view(ctx, task_id, "frames")
 
 
 async def read_last_frame(task_id: str, ctx: "Context[App]") -> bytes:
-    return await _read_picture(ctx, task_id, "last")
+    task = await _require_stored(ctx, task_id)
+    request = PreviewRequest(paths=(Path(task.file_path or ""),), kind="last")
+    picture = (await app_of(ctx).render_preview(request)).picture
+    if picture is None:
+        raise ResourceError(_no_preview_text(task))
+    if len(picture) > MAX_BLOB_BYTES:
+        msg = (
+            f"The last frame as PNG is {len(picture) / 1e6:.1f} MB, above the"
+            f" {MAX_BLOB_BYTES / 1e6:.0f} MB blob limit. task:{task.id} as a call's image is this"
+            f" frame; {task.file_path} is the file itself."
+        )
+        raise ResourceError(msg)
+    return picture
 
 
 class Template(NamedTuple):
@@ -91,7 +104,8 @@ TEMPLATES: Final = (
         read_frames,
         "frames",
         "Contact sheet",
-        "Six frames of the video in reading order",
+        "Frames of the video in reading order, the first and the last among them, each with its"
+        " time; or the picture itself; at most 1,200 pixels wide or high",
         JPEG,
     ),
     Template(
@@ -118,22 +132,16 @@ def register_templates(server: "MCPServer[App]") -> None:
         )(template.read)
 
 
-async def _read_picture(ctx: "Context[App]", task_id: str, kind: Preview) -> bytes:
+async def _read_view(ctx: "Context[App]", task_id: str, view: View) -> bytes:
     task = await _require_stored(ctx, task_id)
-    if task.media is Media.IMAGE and kind != "last":
-        kind = "picture"
-    picture = await app_of(ctx).render_preview(Path(task.file_path or ""), kind)
-    if picture is None:
-        msg = f"No preview of {task.file_path}: the file was moved or cannot be decoded."
-        raise ResourceError(msg)
-    if len(picture) > MAX_BLOB_BYTES:
-        msg = (
-            f"The last frame as PNG is {len(picture) / 1e6:.1f} MB, above the"
-            f" {MAX_BLOB_BYTES / 1e6:.0f} MB blob limit. task:{task.id} as a call's image is this"
-            f" frame; {task.file_path} is the file itself."
-        )
-        raise ResourceError(msg)
-    return picture
+    rendered = await render_view(app_of(ctx), [task], view=view)
+    if rendered is None:
+        raise ResourceError(_no_preview_text(task))
+    return rendered.jpeg
+
+
+def _no_preview_text(task: Task) -> str:
+    return f"No preview of {task.file_path}: the file was moved or cannot be decoded."
 
 
 def _read_content(path: Path) -> bytes:

@@ -1,0 +1,193 @@
+"""Pictures of results, saved beside them for hosts that only hand over paths.
+
+A saved picture is a JPEG whose comment says that it is ours, of which files it was made and what
+it shows. So it is found again without decoding anything, made anew when its video has changed,
+and a file of somebody else's is never replaced. Its name has a dot within, which no result has
+before its extension, so the downloader never takes it for one.
+
+Everything here blocks; call it on a worker thread.
+"""
+
+import hashlib
+import json
+import os
+import secrets
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final, cast
+
+from geekai_video_mcp.media.inspection import Reason
+from geekai_video_mcp.media.preview import PreviewRequest, RenderedPreview, ShownFile, read_facts
+
+SIGNATURE: Final = b"geekai-video-mcp picture 1 "
+"""How the comment begins. The number changes with what a picture looks like."""
+OURS: Final = b"geekai-video-mcp picture "
+MAX_BYTES: Final = 200_000
+"""Bytes of a saved picture that are read: more than any has."""
+MAX_NAMES: Final = 9
+"""Names that are tried while others belong to somebody else."""
+MAX_TIMES_TEXT: Final = 40
+"""Characters of the times in a file name; longer lists are told apart by a digest."""
+
+_START: Final = b"\xff\xd8"
+_COMMENT: Final = b"\xff\xfe"
+_READ_FLAGS: Final[int] = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+_CREATE_FLAGS: Final[int] = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+
+
+@dataclass(frozen=True)
+class SavedPicture:
+    """A picture on disk, and what it shows."""
+
+    path: Path
+    jpeg: bytes
+    files: tuple[ShownFile, ...]
+
+
+def find_saved(request: PreviewRequest) -> SavedPicture | None:
+    """The picture of this request, if it was saved since its files were last changed."""
+    state = _state(request)
+    for path in _names(request):
+        with suppress(OSError):
+            content = _read_regular_file(path)
+            comment = _read_comment(content)
+            if comment is None or not comment.startswith(SIGNATURE):
+                continue
+            with suppress(ValueError, TypeError, KeyError, AttributeError):
+                saved = cast("dict[str, Any]", json.loads(comment[len(SIGNATURE) :]))
+                if saved["state"] == state:
+                    files = tuple(read_facts(each) for each in saved["files"])
+                    return SavedPicture(path, content, files)
+    return None
+
+
+def save_picture(request: PreviewRequest, rendered: RenderedPreview) -> Path | None:
+    """Where the picture is now; None if it could not be written, which is no failure."""
+    if rendered.picture is None:
+        return None
+    try:
+        saved = {
+            # A file that was not decoded in time may be by the next call: made anew then.
+            "state": None
+            if any(file.reason is Reason.NO_ANSWER for file in rendered.files)
+            else _state(request),
+            "files": [
+                {name: value for name, value in asdict(file).items() if value is not None}
+                for file in rendered.files
+            ],
+        }
+        content = _with_comment(rendered.picture, SIGNATURE + json.dumps(saved).encode())
+        for path in _names(request):
+            if _write(path, content):
+                return path
+    except OSError:
+        pass  # a folder that cannot be written, a full disk: the picture itself is still shown
+    return None
+
+
+def _state(request: PreviewRequest) -> str:
+    """What the picture depends on: it is made anew when this has changed."""
+    states = [(path.name, *_size_and_time(path)) for path in request.paths]
+    shown = json.dumps([states, request.titles, request.kind, request.at])
+    return hashlib.sha256(shown.encode()).hexdigest()
+
+
+def _size_and_time(path: Path) -> tuple[int, int] | tuple[()]:
+    try:
+        status = path.stat()
+    except OSError:
+        return ()
+    return status.st_size, status.st_mtime_ns
+
+
+def _names(request: PreviewRequest) -> Iterator[Path]:
+    """The names under which the picture may be, the usual one first."""
+    first = request.paths[0]
+    stem = first.stem if len(request.paths) == 1 else f"side-by-side-{'-'.join(request.titles)}"
+    shown = f"at-{_times_text(request.at)}" if request.at else request.kind
+    yield first.with_name(f"{stem}.{shown}.jpg")
+    for number in range(2, MAX_NAMES + 1):
+        yield first.with_name(f"{stem}.{shown}-{number}.jpg")
+
+
+def _times_text(times: Sequence[float]) -> str:
+    text = "-".join(f"{time:g}s" for time in times)
+    if len(text) <= MAX_TIMES_TEXT:
+        return text
+    return f"{len(times)}-times-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
+def _read_regular_file(path: Path) -> bytes:
+    """The start of the file, without following a symbolic link."""
+    if not stat.S_ISREG(path.lstat().st_mode):
+        raise FileNotFoundError(path)
+    with os.fdopen(os.open(path, _READ_FLAGS), "rb") as file:
+        return file.read(MAX_BYTES)
+
+
+def _with_comment(jpeg: bytes, comment: bytes) -> bytes:
+    """The JPEG with the comment, which stands behind the header of its format."""
+    at = len(_START)
+    if jpeg[at : at + 2] == b"\xff\xe0":
+        at += 2 + int.from_bytes(jpeg[at + 2 : at + 4], "big")
+    return jpeg[:at] + _COMMENT + (len(comment) + 2).to_bytes(2, "big") + comment + jpeg[at:]
+
+
+def _read_comment(jpeg: bytes) -> bytes | None:
+    """The comment where `_with_comment` puts it; None if there is none."""
+    if not jpeg.startswith(_START):
+        return None
+    at = len(_START)
+    if jpeg[at : at + 2] == b"\xff\xe0":
+        at += 2 + int.from_bytes(jpeg[at + 2 : at + 4], "big")
+    if jpeg[at : at + 2] != _COMMENT:
+        return None
+    return jpeg[at + 4 : at + 2 + int.from_bytes(jpeg[at + 2 : at + 4], "big")]
+
+
+def _write(path: Path, content: bytes) -> bool:
+    """Whether the picture is now at *path*, whole; False if another file has this name.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    # The name of a part file: one that a crash leaves is removed with those of the downloads.
+    part = path.with_name(f".{secrets.token_hex(16)}.part")
+    try:
+        with os.fdopen(os.open(part, _CREATE_FLAGS, 0o600), "wb") as file:
+            file.write(content)
+        if _is_ours(path):
+            part.replace(path)
+            return True
+        return _publish(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _publish(part: Path, path: Path) -> bool:
+    """Whether the new file has this name now, which nobody else had."""
+    try:
+        os.link(part, path)  # it fails if the name exists; a rename would replace that file
+    except FileExistsError:
+        return False
+    except OSError:
+        # exFAT and some network shares have no links: reserve the name, then rename over it.
+        try:
+            os.close(os.open(path, _CREATE_FLAGS, 0o600))
+        except FileExistsError:
+            return False
+        try:
+            part.replace(path)
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
+    return True
+
+
+def _is_ours(path: Path) -> bool:
+    with suppress(OSError):
+        return (_read_comment(_read_regular_file(path)) or b"").startswith(OURS)
+    return False

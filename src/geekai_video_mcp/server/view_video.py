@@ -1,0 +1,220 @@
+"""The handler of `view_video`: a picture of finished tasks, and a line of text for each.
+
+Its results have no structured content, because some hosts drop text and pictures beside it. The
+text comes first and the picture last; an error has no picture.
+"""
+
+import base64
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import anyio
+from mcp.server.mcpserver import Context
+from mcp_types import CallToolResult, ImageContent, TextContent
+
+from geekai_video_mcp.app import App
+from geekai_video_mcp.config import SANDBOX_URL
+from geekai_video_mcp.domain.lifecycle import Media, Task
+from geekai_video_mcp.domain.statuses import NO_RESULT, FileStatus, Status
+from geekai_video_mcp.domain.task_ids import short_id
+from geekai_video_mcp.errors import TaskNotFound, as_sentence, quote, quote_unless_id
+from geekai_video_mcp.media.inspection import REASONS, Reason
+from geekai_video_mcp.media.preview import ShownFile
+from geekai_video_mcp.server import results, views
+from geekai_video_mcp.server.arguments import MAX_WAIT_SECONDS
+from geekai_video_mcp.server.arguments.view_video import ViewVideo
+from geekai_video_mcp.server.pictures import (
+    RenderedView,
+    Unrenderable,
+    client_name,
+    picture_file_text,
+    render_stored,
+    shows_pictures,
+)
+from geekai_video_mcp.server.tool import app_of
+
+ANSWER_DEADLINE: Final = 17.0
+"""Seconds in which the call is answered, whatever the disk and the decoders do."""
+TOO_LATE: Final = (
+    "The picture was not ready in time, because this computer is busy. Call view_video again; with"
+    " fewer tasks it is faster."
+)
+
+
+class Entry(NamedTuple):
+    """One of the tasks that were asked for."""
+
+    task: Task | None
+    problem: str | None
+    """Why it cannot be shown and what to do, in sentences; None as far as is known."""
+
+
+async def view_video(args: ViewVideo, ctx: "Context[App]") -> CallToolResult:
+    """Show the tasks that can be shown, and say of each other one why it cannot."""
+    app = app_of(ctx)
+    inline = shows_pictures(client_name(ctx), app.preview)
+    with anyio.move_on_after(ANSWER_DEADLINE):
+        return await _show_tasks(app, args, inline=inline)
+    return _error_result([TOO_LATE])
+
+
+async def _show_tasks(app: App, args: ViewVideo, *, inline: bool) -> CallToolResult:
+    found = [await _find_task(app, task_id) for task_id in args.task_id]
+    entries = list(
+        {entry.task.id if entry.task else entry.problem: entry for entry in found}.values()
+    )
+    tasks = [entry.task for entry in entries if entry.task and not entry.problem]
+    rendered: RenderedView | None = None
+    files: Sequence[ShownFile] = ()
+    if tasks:
+        try:
+            rendered = await render_stored(app, tasks, view=args.view, at=args.at or ())
+            files = rendered.files
+        except Unrenderable as exc:
+            files = exc.files
+    shown = dict(zip((task.id for task in tasks), files, strict=True))
+    several = sum(file.reason is None for file in files) > 1
+    lines = [_describe(entry, shown, args, several=several) for entry in entries]
+    seen = [task for task in tasks if shown[task.id].reason is None]
+    if rendered is None:
+        return _error_result(lines)
+    if not inline and rendered.path is None:
+        return _error_result([*lines, _NOT_SAVED])
+    if several:
+        lines.insert(0, "Side by side, each named by the first digits of its task_id:")
+    previews = [task for task in seen if task.account == SANDBOX_URL]
+    if previews:
+        lines.append(_previews_text(previews, of=len(seen)))
+    if rendered.path is not None:
+        lines.append(picture_file_text(rendered.path, inline=inline))
+    for task in seen:
+        await results.mark_delivered(app, task)
+    content: list[TextContent | ImageContent] = [
+        TextContent(text=("\n" if len(entries) > 1 else " ").join(lines))
+    ]
+    if inline:
+        data = base64.b64encode(rendered.jpeg).decode()
+        content.append(ImageContent(data=data, mime_type="image/jpeg"))
+    return CallToolResult(content=[*content])
+
+
+def _previews_text(previews: Sequence[Task], *, of: int) -> str:
+    """Which of the videos that are shown are not GeekAI's."""
+    if len(previews) == of:
+        return views.PREVIEW_LABEL if of == 1 else "Sandbox previews, not made by GeekAI."
+    names = ", ".join(short_id(task.id) for task in previews)
+    return f"Sandbox previews, not made by GeekAI: {names}."
+
+
+_NOT_SAVED: Final = (
+    "This client cannot show pictures, and the picture could not be saved beside its video. The"
+    " operator lets this server write in that folder, or sets GEEKAI_PREVIEW to inline."
+)
+
+
+def _error_result(lines: Sequence[str]) -> CallToolResult:
+    return CallToolResult(content=[TextContent(text="\n".join(lines))], is_error=True)
+
+
+async def _find_task(app: App, task_id: str) -> Entry:
+    """The task, from the ledger alone: what is not recorded here has no file here."""
+    try:
+        task = await app.engine.find_local(task_id)
+    except TaskNotFound:
+        return Entry(
+            None,
+            f"Task {quote_unless_id(task_id, limit=64)} is not recorded on this machine."
+            " list_video_tasks lists the recorded tasks; get_video_task can also look up a task at"
+            " GeekAI.",
+        )
+    return Entry(task, _problem_of(task, at=app.clock()))
+
+
+def _problem_of(task: Task, *, at: float) -> str | None:
+    """Why nothing of the task can be seen here, and what to do; None if it has a file."""
+    if task.file_status is FileStatus.STORED and task.file_path:
+        return None
+    name = short_id(task.id)
+    follow = f'get_video_task with task_id "{name}"'
+    wait = f"Call {follow} and wait_seconds {MAX_WAIT_SECONDS} first."
+    if task.status is Status.UNKNOWN:
+        return f"The outcome of task {name} is unknown, so there is nothing to see. Call {follow}."
+    if task.status in NO_RESULT or task.status is Status.FAILED:
+        return f"Task {name} failed and has no {task.media} to look at; {follow} says why."
+    if task.status is not Status.SUCCEED:
+        progress = views.progress_text(task, at=at)
+        return f"Task {name} is not finished ({progress}), so there is nothing to see yet. {wait}"
+    reason = f" {as_sentence(task.file_error)}" if task.file_error else ""
+    by_status = {
+        FileStatus.NONE: f"is still being downloaded. {wait}",
+        FileStatus.LINKED: f"is not on this machine, but only at its link.{reason} Call {follow}"
+        " for the link, which the user can open.",
+    }
+    lost = f"could not be fetched and cannot be seen any more.{reason} Call {follow} for more."
+    return f"The {task.media} of task {name} {by_status.get(task.file_status, lost)}"
+
+
+def _describe(entry: Entry, shown: dict[str, ShownFile], args: ViewVideo, *, several: bool) -> str:
+    """One task in a line: what is shown of it, or why nothing is."""
+    task = entry.task
+    if task is None or entry.problem is not None:
+        return entry.problem or ""
+    file, name = shown[task.id], short_id(task.id)
+    if file.reason is not None:
+        return _unshown_text(task, file.reason)
+    facts = _facts_text(file)
+    if file.labels is None:
+        return f"{name}: picture, {facts}." if several else f"Picture of task {name}, {facts}."
+    kind = "Task" if args.at else _KIND[args.view]
+    head = name if several else f"{kind} {name}"
+    what = _shown_text(file.labels, args)
+    return f"{head}: {what}. The video: {facts}.{_beyond_end_text(file, args)}"
+
+
+_KIND: Final = {"frames": "Contact sheet of task", "cover": "Cover of task"}
+
+
+def _shown_text(labels: Sequence[str], args: ViewVideo) -> str:
+    """The frames that are shown, in words."""
+    *first, last = [label.removesuffix(" s") for label in labels]
+    times = f"{', '.join(first)} and {last}" if first else last
+    if args.at:
+        return f"{'frames' if first else 'the frame'} at {times} s"
+    if args.view == "cover":
+        return f"the frame at {times} s"
+    return f"frames from the first to the last, at {times} s" if first else "its only frame"
+
+
+def _beyond_end_text(file: ShownFile, args: ViewVideo) -> str:
+    if not args.at or file.seconds is None or max(args.at) <= file.seconds:
+        return ""
+    return " For a time beyond the end, the last frame is shown."
+
+
+def _facts_text(file: ShownFile) -> str:
+    sound = {True: "with sound", False: "without sound", None: None}[file.has_sound]
+    facts = (
+        f"{file.seconds:.1f} s" if file.seconds is not None else None,
+        f"{file.width}x{file.height}" if file.width and file.height else None,
+        f"{file.fps:g} fps" if file.fps is not None else None,
+        sound if file.labels is not None else None,
+    )
+    return ", ".join(fact for fact in facts if fact)
+
+
+def _unshown_text(task: Task, reason: Reason) -> str:
+    """Why a file that was stored cannot be shown, and what to do."""
+    name, path = short_id(task.id), quote(str(Path(task.file_path or "")))
+    if reason is Reason.UNREADABLE:
+        return (
+            f"The file of task {name}, {path}, cannot be read: it was moved or deleted. Ask the"
+            " user where it is; put back in its place, it can be seen again."
+        )
+    if reason is Reason.NO_ANSWER:
+        return f"The file of task {name}, {path}, was not decoded in time. Call view_video again."
+    kind = "picture" if task.media is Media.IMAGE else "video"
+    return (
+        f"The file of task {name}, {path}, cannot be shown: {REASONS[reason]}. Give the user its"
+        f" path; a {kind} player may open it."
+    )
