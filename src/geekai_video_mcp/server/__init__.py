@@ -38,7 +38,7 @@ INSTRUCTIONS: Final = (
     # The first paragraph stands alone: one host shows a model no more than its beginning.
     "Makes videos with GeekAI. Call generate_video with a prompt, then get_video_task with its"
     f" task_id and wait_seconds {MAX_WAIT_SECONDS} until it gives a file or fails. A wait that runs"
-    " out is normal: wait again. Look at the contact sheet; give the user the file path.\n\n"
+    " out is normal: wait again. Look at the contact sheet; give the user the file.\n\n"
     "To choose a model or to know a price: list_video_models, or dry_run true. If it is not free"
     " and the user did not choose it, tell the price and ask before sending. A request that was"
     " sent cannot be cancelled. After a timeout or an unknown outcome never send generate_video or"
