@@ -41,7 +41,7 @@ class Observations:
     revision: str = "none"
     """The protocol revision that the host last asked our server for."""
     texts: list[str] = field(default_factory=list[str])
-    """Those of the first request with our tools or a search for them: all before the first call."""
+    """Of the requests before the first step's call, and the descriptions of every tool."""
     offers: dict[str, Offer] = field(default_factory=dict[str, Offer])
     """Our tools as the model saw them, by our names."""
     loaded_at_once: set[str] = field(default_factory=set[str])
@@ -75,8 +75,10 @@ def observe(host: Host, folder: Path) -> Observations:
         conversation = api.read(kept["body"])
         if kept["called"] and not found.api:
             found.api = api
-            found.texts = [item.text for item in conversation.items if isinstance(item, Text)]
             found.loaded_at_once = {offer.name for offer in conversation.offers}
+        if not found.steps and not received_by_step(conversation):
+            found.texts += [item.text for item in conversation.items if isinstance(item, Text)]
+            found.texts += [offer.description for offer in conversation.offers]
         for offer in conversation.offers:
             name = next((tool for tool in tools if offer.name.endswith(tool)), None)
             if name:
@@ -99,6 +101,8 @@ def judge(found: Observations) -> dict[str, str]:
 
 
 def _status(found: Observations) -> str:
+    if not found.steps:
+        return "**went on without our server**"
     asked = re.search(r"\btask.{0,20}[0-9a-f]{8}", found.text(GENERATE), re.IGNORECASE)
     finished = re.search(r"\bfinished\b|\bsucceed\b", found.text(WAIT), re.IGNORECASE)
     return SEEN if asked and finished else "**no**"

@@ -36,9 +36,8 @@ def write_received(found: Observations, version: str, path: Path) -> None:
 
 
 def _instructions(found: Observations) -> str:
-    whole, texts = published_instructions(found.folder), "\n".join(found.texts)
-    descriptions = "\n".join(str(offer.definition) for offer in found.offers.values())
-    length = _longest_start(whole, texts + descriptions)
+    whole = published_instructions(found.folder)
+    length = _longest_start(whole, "\n".join(found.texts))
     return f"Instructions: the first {length} of {len(whole)} characters."
 
 

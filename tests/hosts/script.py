@@ -125,6 +125,6 @@ def _find_task_id(items: list[Item]) -> str | None:
     """A whole id, or a short one of eight hex digits with a letter other than e among them."""
     text = joined_text(items)
     found = re.search(r"\b[0-9a-f]{32}\b", text) or re.search(
-        r"\b(?=[0-9e]*[abcdf])[0-9a-f]{8}\b", text
+        r"\b(?=[0-9e]*[abcdf])[0-9a-f]{8}\b(?!-)", text
     )
     return found[0] if found else None

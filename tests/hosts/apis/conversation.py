@@ -67,7 +67,7 @@ class Conversation:
 
     def add_texts(self, node: object) -> None:
         """Add every text in *node*, a JSON value whose shape does not matter."""
-        self.items.extend(Text(text) for text in _strings(node))
+        self.items.extend(Text(text) for text in _strings(node) if text)
 
     def add_picture(self, media_type: str, base64_text: str) -> None:
         """Add a picture; what is not valid base64 reaches no model as a picture."""
