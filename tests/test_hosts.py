@@ -162,7 +162,8 @@ def made(tool: str, **arguments: object) -> Call:
 
 @pytest.mark.parametrize("task_id", ["2eb52cc9", "2eb52cc9000000000000000000000001"])
 def test_the_script_waits_for_the_task_that_was_made(task_id: str) -> None:
-    sent = Text(f"Sent on 20260425 as task {task_id}: 5 s.")
+    theirs = "cfa7c4fe-e020-4774-8b7e-c7348614715e"
+    sent = Text(f"Sent on 20260425 (GeekAI's id is {theirs}) as task {task_id}: 5 s.")
 
     reply = Script().reply(conversation_of(made("generate_video", prompt="a fox"), sent))
 

@@ -10,6 +10,9 @@ docs/clients.md, one row for each host (`clients_table`).
     make hosts                          every host, one after the other (about five minutes)
     make hosts HOSTS="codex claude"     these two; the other rows of the table stay as they are
 
+A host that goes on without our server, because the machine is busy and the server's start took
+longer than the host waits (Cline: 3 s), is started up to three times.
+
 The exit status is 1 if a model did not see what it should. For a person, the folder of the run,
 whose path is printed last, has HOST.md: the tools and the conversation as the model received them.
 Beside it, HOST/ holds the requests to the model, the lines of the protocol
