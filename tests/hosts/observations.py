@@ -39,7 +39,7 @@ class Observations:
     folder: Path
     api: ModelAPI | None = None
     revision: str = "none"
-    """The protocol revision that the host last asked our server for."""
+    """The protocol revision that the host asked for; two if it did not wait for the newer one."""
     texts: list[str] = field(default_factory=list[str])
     """Of the requests before the first step's call, and the descriptions of every tool."""
     offers: dict[str, Offer] = field(default_factory=dict[str, Offer])
@@ -168,7 +168,7 @@ def _asked_revision(log: Path) -> str:
         for message in _messages(log)
         if (found := re.search(r'protocolVersion": "([0-9-]+)"', json.dumps(message)))
     ]
-    return asked[-1] if asked else "none"
+    return ", then ".join(dict.fromkeys(asked)) or "none"
 
 
 def _messages(log: Path) -> Iterator[dict[str, Any]]:
