@@ -18,7 +18,7 @@ else
 MADE := $(VENV)/.python-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 endif
 
-.PHONY: demo test test-next check fix clients conformance reliability clean
+.PHONY: demo test test-next check fix clients hosts conformance reliability clean
 
 demo: $(VENV)/.runtime
 	@$(BIN)/python examples/quickstart.py
@@ -41,6 +41,11 @@ fix: $(VENV)/.dev
 # Every client, including those in Node. A missing client fails here; `make test` skips it.
 clients: $(VENV)/.dev $(CLIENTS) $(NODE)/.installed
 	scripts/test tests/clients --every-client -n auto --dist worksteal
+
+# Real AI hosts, and what their models receive: all, or HOSTS="codex claude". They take 2 GB in the
+# user's cache folder, or in HOSTS_FOLDER; see tests/hosts.
+hosts: $(VENV)/.dev
+	PYTHONPATH=tests:src $(BIN)/python -m hosts $(HOSTS)
 
 conformance: $(VENV)/.dev $(NODE)/.installed
 	$(BIN)/python tests/conformance
