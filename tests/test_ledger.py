@@ -31,6 +31,7 @@ from geekai_video_mcp.domain.result_file import record_file
 from geekai_video_mcp.domain.statuses import FileStatus, Status
 from geekai_video_mcp.errors import LedgerTooNew, StorageUnavailable
 from geekai_video_mcp.ledger import Ledger, ProcessRegistry, migrations, schema
+from geekai_video_mcp.ledger import sqlite as store_module
 from geekai_video_mcp.ledger.processes import UNNAMED_LOCK_TTL
 from geekai_video_mcp.ledger.sqlite import Store
 
@@ -246,6 +247,151 @@ async def test_tasks_are_listed_newest_first_page_by_page_and_by_status(state: P
     assert nowhere == []
 
 
+def wish(prompt: str, **changes: Any) -> Task:  # noqa: ANN401 - any field's own type
+    return make_task(request={"model": "m", "prompt": prompt}, **changes)
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("fox", ["a red FOX", "fox and hare"]),
+        ("FOX hare", ["fox and hare"]),
+        ("hare fox", ["fox and hare"]),
+        ('"red fox"', ["a red FOX"]),
+        ("狐", ["雪の中の狐 🦊"]),
+        ("雪 狐", ["雪の中の狐 🦊"]),
+        ("strasse", ["Eine STRASSE in Köln"]),
+        ("straße", ["Eine STRASSE in Köln"]),
+        ("KO\u0308LN", ["Eine STRASSE in Köln"]),
+        ("лиса", ["ЛИСА в снегу"]),
+        ("ΟΔΌΣ", ["μια οδός"]),
+        ("ｆｏｘ", ["a red FOX", "fox and hare"]),
+        ("100%", ["100% wool_"]),
+        ("l_", ["100% wool_"]),
+        ("%", ["100% wool_"]),
+        ("kling", ["μια οδός"]),
+        ("kling ΜΙΑ", ["μια οδός"]),
+        ("BE386E16", ["fox and hare"]),
+        ("be386e16-91bc", ["fox and hare"]),
+        ("386e16", []),
+        ("be386e16 fox", []),
+        ("0123abcd", ["a red FOX"]),
+        ("0123ABCD", ["a red FOX"]),
+        ("dragon", []),
+        ("prompt", []),
+    ],
+)
+async def test_tasks_are_found_by_words_in_any_script_or_by_how_their_id_begins(
+    state: Path, query: str, found: list[str]
+) -> None:
+    tasks = [
+        wish("a red FOX", id="0123abcd" + "0" * 24),
+        wish("fox and hare", attempt=1, provider_task_id="be386e16-91bc-4694"),
+        wish("雪の中の狐 🦊"),
+        wish("Eine STRASSE in Köln"),
+        wish("ЛИСА в снегу"),
+        wish("μια οδός", model="kling-video-v3"),
+        wish("100% wool_"),
+    ]
+    async with open_ledger(state) as ledger:
+        for number, task in enumerate(tasks):
+            await ledger.add(replace(task, created_at=NOW - number))
+        listed = await ledger.list_tasks(limit=9, query=query)
+
+    assert [task.request["prompt"] for task in listed] == found
+
+
+@pytest.mark.parametrize("blank", ["", "  ", '""'])
+async def test_a_query_without_a_word_finds_every_task(state: Path, blank: str) -> None:
+    async with open_ledger(state) as ledger:
+        one = await ledger.add(make_task())
+        imported = await ledger.add(make_task(request={}))
+
+        assert len(await ledger.list_tasks(limit=9, query=blank)) == 2
+        assert await ledger.list_tasks(limit=9, query="狐") == [one]
+        assert await ledger.list_tasks(limit=9, query=imported.id[:8]) == [imported]
+
+
+async def test_tasks_since_a_time_are_listed_and_searched(state: Path) -> None:
+    tasks = [wish(f"fox {number}", created_at=NOW + number) for number in range(6)]
+    tasks[4] = replace(tasks[4], status=Status.FAILED)
+    async with open_ledger(state) as ledger:
+        for task in tasks:
+            await ledger.add(task)
+        since = await ledger.list_tasks(limit=9, since=NOW + 3)
+        page = await ledger.list_tasks(limit=9, since=NOW + 3, before=tasks[5].id)
+        failed = await ledger.list_tasks(
+            limit=9, since=NOW + 3, query="FOX", statuses={Status.FAILED}
+        )
+        nothing = await ledger.list_tasks(limit=9, since=NOW + 99)
+
+    assert since == tasks[5:2:-1]
+    assert page == tasks[4:2:-1]
+    assert failed == [tasks[4]]
+    assert nothing == []
+
+
+async def test_what_is_searched_is_paged_without_gap_or_repeat(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_module, "SEARCHED_AT_ONCE", 4)
+    tasks = [
+        wish("fox" if number % 3 else "hare", created_at=NOW + number // 2) for number in range(23)
+    ]
+    newest_first = sorted(tasks, key=lambda task: (task.created_at, task.id), reverse=True)
+    async with open_ledger(state) as ledger:
+        for task in tasks:
+            await ledger.add(task)
+        pages, last = list[list[Task]](), None
+        while page := await ledger.list_tasks(limit=4, before=last, query="fox"):
+            pages.append(page)
+            last = page[-1].id
+
+    assert [len(page) for page in pages] == [4, 4, 4, 3]
+    assert [task for page in pages for task in page] == [
+        task for task in newest_first if task.request["prompt"] == "fox"
+    ]
+
+
+async def test_a_row_that_cannot_be_read_hides_no_other_from_a_search(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_module, "SEARCHED_AT_ONCE", 2)
+    tasks = [wish("fox", created_at=NOW + number) for number in range(6)]
+    async with open_ledger(state) as ledger:
+        for task in tasks:
+            await ledger.add(task)
+        db = sqlite3.connect(state / "ledger.sqlite3")
+        db.execute("UPDATE task SET request = '[]' WHERE id = ?", [tasks[4].id])
+        db.execute("UPDATE task SET status = 'dreaming' WHERE id = ?", [tasks[3].id])
+        db.commit()
+        db.close()
+        found = await ledger.list_tasks(limit=4, query="fox")
+
+    assert found == [tasks[5], *tasks[2::-1]]
+
+
+async def test_a_page_of_a_long_ledger_is_read_without_sorting_it(state: Path) -> None:
+    async with open_ledger(state):
+        pass
+    db = sqlite3.connect(state / "ledger.sqlite3")
+    plans = [
+        str(
+            db.execute(
+                f"EXPLAIN QUERY PLAN {statement}", {"before": "x", "since": 1, "limit": 1}
+            ).fetchall()
+        )
+        for statement in (
+            schema.select_page([], before=before, since=since)
+            for before in (None, "x")
+            for since in (None, 1.0)
+        )
+    ]
+    db.close()
+
+    assert all("USING INDEX task_by_time" in plan and "TEMP B-TREE" not in plan for plan in plans)
+
+
 async def test_tasks_are_found_by_how_their_id_begins(state: Path) -> None:
     one, two, other = make_task(id="abcdef12"), make_task(id="abcdef34"), make_task(id="abcdee99")
     async with open_ledger(state) as ledger:
@@ -397,6 +543,7 @@ COUNT = """
 import sys
 from dataclasses import replace
 from pathlib import Path
+from geekai_video_mcp.ledger import sqlite as store_module
 from geekai_video_mcp.ledger.sqlite import Store
 store = Store(Path(sys.argv[1]))
 print("ready", flush=True)
@@ -423,6 +570,7 @@ async def test_processes_lose_no_change(state: Path) -> None:
 OPEN = """
 import sys
 from pathlib import Path
+from geekai_video_mcp.ledger import sqlite as store_module
 from geekai_video_mcp.ledger.sqlite import Store
 from geekai_video_mcp.domain.lifecycle import new_task
 print("ready", flush=True)
@@ -502,6 +650,7 @@ import sys
 from pathlib import Path
 from geekai_video_mcp.domain.admission import Limits, admit
 from geekai_video_mcp.errors import CapReached
+from geekai_video_mcp.ledger import sqlite as store_module
 from geekai_video_mcp.ledger.sqlite import Store
 from geekai_video_mcp.domain.lifecycle import new_task
 store = Store(Path(sys.argv[1]))
@@ -607,6 +756,7 @@ SPEND = """
 import sys
 from functools import partial
 from pathlib import Path
+from geekai_video_mcp.ledger import sqlite as store_module
 from geekai_video_mcp.ledger.sqlite import Store
 from geekai_video_mcp.domain.polling import take_token
 store = Store(Path(sys.argv[1]))
@@ -699,6 +849,7 @@ import resource, signal, sys
 from dataclasses import replace
 from pathlib import Path
 from geekai_video_mcp.errors import StorageUnavailable
+from geekai_video_mcp.ledger import sqlite as store_module
 from geekai_video_mcp.ledger.sqlite import Store
 from geekai_video_mcp.domain.lifecycle import new_task
 

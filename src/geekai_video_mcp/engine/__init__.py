@@ -191,14 +191,31 @@ class Engine:
         return forecast(task, existing, limits=self._context.limits, at=task.created_at)
 
     async def list_tasks(
-        self, *, limit: int, statuses: Collection[Status] = (), before: str | None = None
+        self,
+        *,
+        limit: int,
+        statuses: Collection[Status] = (),
+        before: str | None = None,
+        query: str | None = None,
+        since: float | None = None,
     ) -> list[Task]:
         """A page of everything in the ledger, newest first; see `Ledger.list_tasks`.
 
+        *before* may be the beginning of an id, as in `find_or_import`.
+
         Raises:
+            TaskNotFound: *before* is the beginning of several ids.
             StorageUnavailable: the ledger cannot be read.
         """
-        return await self._context.ledger.list_tasks(limit=limit, statuses=statuses, before=before)
+        ledger = self._context.ledger
+        last = await ledger.find_by_any_id(before) if before is not None else None
+        return await ledger.list_tasks(
+            limit=limit,
+            statuses=statuses,
+            before=last.id if last is not None else before,
+            query=query,
+            since=since,
+        )
 
     async def mark_delivered(self, task: Task) -> None:
         """Record that a caller was shown how *task* ended: repeats are new requests from now on."""

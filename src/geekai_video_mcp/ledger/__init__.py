@@ -22,6 +22,7 @@ from geekai_video_mcp.domain.polling import Budget, DurationSample
 from geekai_video_mcp.domain.statuses import Status
 from geekai_video_mcp.domain.task_ids import MIN_DIGITS, id_prefix
 from geekai_video_mcp.domain.task_lookup import CANDIDATES_SHOWN, pick_candidate
+from geekai_video_mcp.domain.task_search import TaskQuery
 from geekai_video_mcp.errors import StorageUnavailable, quote
 from geekai_video_mcp.ledger import database_file, filesystem
 from geekai_video_mcp.ledger.journal import Journal
@@ -227,15 +228,42 @@ class Ledger:
         return await self._run_in_worker(lambda: self._store.supersede(task_id, change, check))
 
     async def list_tasks(
-        self, *, limit: int, statuses: Collection[Status] = (), before: str | None = None
+        self,
+        *,
+        limit: int,
+        statuses: Collection[Status] = (),
+        before: str | None = None,
+        query: str | None = None,
+        since: float | None = None,
     ) -> list[Task]:
         """A page of tasks, newest first: of *statuses*, or of all if none is named.
 
-        *before* is the id of the last task of the page before.
+        *before* is the id of the last task of the page before, and *since* the time, in Unix
+        seconds, before which no task of the page was created. *query* is described by
+        `task_search.TaskQuery`.
         """
-        return await self._run_in_worker(
-            lambda: self._store.list_tasks(limit=limit, statuses=statuses, before=before)
-        )
+        wanted = TaskQuery.parse(query) if query is not None else None
+        if wanted is None:
+            return await self._run_in_worker(
+                lambda: self._store.list_tasks(
+                    limit=limit, statuses=statuses, before=before, since=since
+                )
+            )
+        tasks, last = list[Task](), before
+        while len(tasks) < limit:
+            search = partial(
+                self._store.search_tasks,
+                limit=limit - len(tasks),
+                statuses=statuses,
+                before=last,
+                since=since,
+                matches=wanted.matches,
+            )
+            found, last = await self._run_in_worker(search)
+            tasks += found
+            if last is None:
+                break
+        return tasks
 
     async def find_by_prefix(self, prefix: str, *, limit: int) -> list[Task]:
         """The tasks whose id begins with *prefix*."""

@@ -22,6 +22,7 @@ from geekai_video_mcp.domain.statuses import (
     FileStatus,
     Status,
 )
+from geekai_video_mcp.domain.task_search import SearchedFields
 from geekai_video_mcp.ledger.row_checks import (
     check_text,
     parse_object,
@@ -204,16 +205,51 @@ class EventNotice:
     file_status: FileStatus
 
 
-def select_page(statuses: Collection[Status]) -> str:
-    """The statement for a page of tasks, newest first, of these statuses or, if none, of all."""
-    among = f"AND status IN ({_sql_list(statuses)})" if statuses else ""
+SEARCHED_COLUMNS: Final = ("id", "provider_task_id", "model", "request")
+"""The columns that `to_searched_fields` reads; the others may be long."""
+
+
+def select_page(
+    statuses: Collection[Status],
+    *,
+    before: str | None,
+    since: float | None,
+    columns: Collection[str] = ("*",),
+) -> str:
+    """The statement for a page of tasks, newest first, of these statuses or, if none, of all.
+
+    Only the conditions that are needed are in it: an alternative would keep the planner from
+    using the index by time.
+    """
+    conditions = list[str]()
+    if before is not None:
+        conditions.append("(created_at, id) < (SELECT created_at, id FROM task WHERE id = :before)")
+    if since is not None:
+        conditions.append("created_at >= :since")
+    if statuses:
+        conditions.append(f"status IN ({_sql_list(statuses)})")
+    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
     return f"""
-        SELECT * FROM task
-        WHERE (:before IS NULL
-               OR (created_at, id) < (SELECT created_at, id FROM task WHERE id = :before))
-          {among}
+        SELECT {", ".join(columns)} FROM task {where}
         ORDER BY created_at DESC, id DESC LIMIT :limit
-    """  # noqa: S608 - the values of our own enumeration
+    """  # noqa: S608 - our own columns, and the values of our own enumeration
+
+
+def to_searched_fields(row: Mapping[str, Any]) -> SearchedFields:
+    """What is searched of a task, from `SEARCHED_COLUMNS`.
+
+    Raises:
+        UnreadableRow: they are not what `to_row` writes.
+    """
+    with unreadable_row("task", row["id"]):
+        check_text(row)
+        prompt = parse_object(row["request"]).get("prompt")
+    return SearchedFields(
+        id=row["id"],
+        provider_task_id=row["provider_task_id"],
+        model=row["model"],
+        prompt=prompt if isinstance(prompt, str) else "",
+    )
 
 
 def to_event(row: Mapping[str, Any]) -> Event:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -23,6 +24,7 @@ from geekai_video_mcp.domain.lifecycle import Task
 from geekai_video_mcp.domain.polling import HISTORY_LIMIT, Budget, DurationSample
 from geekai_video_mcp.domain.statuses import BODY_NEEDED, Status
 from geekai_video_mcp.domain.task_ids import ShortIdTaken, new_task_id, short_id
+from geekai_video_mcp.domain.task_search import SearchedFields
 from geekai_video_mcp.errors import (
     DATABASE,
     InvalidDecision,
@@ -40,6 +42,9 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 BUSY_TIMEOUT: Final = 30.0
 """Seconds to wait for another process's transaction; 32 at once needed 2.8 at most."""
+
+SEARCHED_AT_ONCE: Final = 500
+"""Rows that are compared with a query in one call: other calls of this process wait for it."""
 
 MIN_FREE_BYTES: Final = 16 * 1024 * 1024
 """Bytes that must be free before a request may leave: twice the largest request, so that its
@@ -168,19 +173,17 @@ class Store:
             return successor
 
     def unfinished(self, account: str) -> list[Task]:
-        with self._reading():
-            found = self._select(schema.SELECT_UNFINISHED, {"service": account})
-        return list(self._parse_rows(found))
+        return self._read_tasks(schema.SELECT_UNFINISHED, {"service": account})
 
     def retryable_downloads(self, account: str, *, since: float) -> list[Task]:
-        params = {"service": account, "since": since}
-        with self._reading():
-            found = self._select(schema.SELECT_LINKED, params)
-        return list(self._parse_rows(found))
+        return self._read_tasks(schema.SELECT_LINKED, {"service": account, "since": since})
 
     def unfinished_of_other_accounts(self, account: str) -> list[Task]:
+        return self._read_tasks(schema.SELECT_OTHER_ACCOUNTS, {"service": account})
+
+    def _read_tasks(self, statement: str, params: Mapping[str, Any]) -> list[Task]:
         with self._reading():
-            found = self._select(schema.SELECT_OTHER_ACCOUNTS, {"service": account})
+            found = self._select(statement, params)
         return list(self._parse_rows(found))
 
     def _is_short_id_taken(self, task_id: str) -> bool:
@@ -206,18 +209,44 @@ class Store:
         )
 
     def list_tasks(
-        self, *, limit: int, statuses: Collection[Status], before: str | None
+        self,
+        *,
+        limit: int,
+        statuses: Collection[Status],
+        before: str | None,
+        since: float | None,
     ) -> list[Task]:
+        statement = schema.select_page(statuses, before=before, since=since)
+        return self._read_tasks(statement, {"limit": limit, "before": before, "since": since})
+
+    def search_tasks(
+        self,
+        *,
+        limit: int,
+        statuses: Collection[Status],
+        before: str | None,
+        since: float | None,
+        matches: Callable[[SearchedFields], bool],
+    ) -> tuple[list[Task], str | None]:
+        """The first *limit* among the next `SEARCHED_AT_ONCE` tasks that match, and where to go on.
+
+        That is the id of the last task that was compared; None if there are no more.
+        """
+        params = {"limit": SEARCHED_AT_ONCE, "before": before, "since": since}
+        statement = schema.select_page(
+            statuses, before=before, since=since, columns=schema.SEARCHED_COLUMNS
+        )
         with self._reading():
-            params = {"limit": limit, "before": before}
-            found = self._select(schema.select_page(statuses), params)
-        return list(self._parse_rows(found))
+            rows = self._select(statement, params)
+            searched = self._parse_rows(rows, schema.to_searched_fields)
+            matching = (fields.id for fields in searched if matches(fields))
+            ids = list(islice(matching, limit))
+            found = [self._select_one(schema.GET, {"id": task_id}) for task_id in ids]
+        last = rows[-1]["id"] if len(rows) == SEARCHED_AT_ONCE else None
+        return list(self._parse_rows(found)), ids[-1] if len(ids) == limit else last
 
     def find_by_prefix(self, prefix: str, *, limit: int) -> list[Task]:
-        with self._reading():
-            params = {"start": prefix, "limit": limit}
-            found = self._select(schema.SELECT_BY_PREFIX, params)
-        return list(self._parse_rows(found))
+        return self._read_tasks(schema.SELECT_BY_PREFIX, {"start": prefix, "limit": limit})
 
     def events(self, task_id: str) -> list[schema.Event]:
         with self._reading():
