@@ -543,7 +543,6 @@ COUNT = """
 import sys
 from dataclasses import replace
 from pathlib import Path
-from geekai_video_mcp.ledger import sqlite as store_module
 from geekai_video_mcp.ledger.sqlite import Store
 store = Store(Path(sys.argv[1]))
 print("ready", flush=True)
@@ -570,7 +569,6 @@ async def test_processes_lose_no_change(state: Path) -> None:
 OPEN = """
 import sys
 from pathlib import Path
-from geekai_video_mcp.ledger import sqlite as store_module
 from geekai_video_mcp.ledger.sqlite import Store
 from geekai_video_mcp.domain.lifecycle import new_task
 print("ready", flush=True)
@@ -650,7 +648,6 @@ import sys
 from pathlib import Path
 from geekai_video_mcp.domain.admission import Limits, admit
 from geekai_video_mcp.errors import CapReached
-from geekai_video_mcp.ledger import sqlite as store_module
 from geekai_video_mcp.ledger.sqlite import Store
 from geekai_video_mcp.domain.lifecycle import new_task
 store = Store(Path(sys.argv[1]))
@@ -756,7 +753,6 @@ SPEND = """
 import sys
 from functools import partial
 from pathlib import Path
-from geekai_video_mcp.ledger import sqlite as store_module
 from geekai_video_mcp.ledger.sqlite import Store
 from geekai_video_mcp.domain.polling import take_token
 store = Store(Path(sys.argv[1]))
@@ -849,7 +845,6 @@ import resource, signal, sys
 from dataclasses import replace
 from pathlib import Path
 from geekai_video_mcp.errors import StorageUnavailable
-from geekai_video_mcp.ledger import sqlite as store_module
 from geekai_video_mcp.ledger.sqlite import Store
 from geekai_video_mcp.domain.lifecycle import new_task
 

@@ -11,7 +11,7 @@ from mcp import MCPError
 
 from geekai_video_mcp import engine
 from geekai_video_mcp.cli import main
-from geekai_video_mcp.ledger import sqlite
+from geekai_video_mcp.ledger import database, sqlite
 from geekai_video_mcp.server import tools
 from support.world import World, call, structured, text
 
@@ -78,7 +78,7 @@ BUSY = "The task database is busy. Wait a few seconds, then try again."
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that gives another process's transaction a moment, and not half a minute."""
-    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT", 0.2)
+    monkeypatch.setattr(database, "BUSY_TIMEOUT", 0.2)
 
 
 @pytest.mark.usefixtures("impatient")

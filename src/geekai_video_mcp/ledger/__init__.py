@@ -3,8 +3,8 @@
 The one way to change a task is `Ledger.change`: it reads the row, passes it to a function such
 as those of `lifecycle`, and writes the result, in one transaction on a worker thread. So two
 processes that change a task at the same moment cannot overwrite each other, and a cancelled
-caller cannot leave half a change behind. SQL stays in `schema` and `sqlite`; the network, MCP
-and the rules of when money may be spent may not enter, and are passed in as functions.
+caller cannot leave half a change behind. SQL stays in `schema`, `sqlite` and `database`; the
+network, MCP and the rules of when money may be spent may not enter, and are passed in as functions.
 """
 
 import logging
@@ -25,11 +25,12 @@ from geekai_video_mcp.domain.task_lookup import CANDIDATES_SHOWN, pick_candidate
 from geekai_video_mcp.domain.task_search import TaskQuery
 from geekai_video_mcp.errors import StorageUnavailable, quote
 from geekai_video_mcp.ledger import database_file, filesystem
+from geekai_video_mcp.ledger.database import path_in
 from geekai_video_mcp.ledger.journal import Journal
 from geekai_video_mcp.ledger.processes import ProcessRegistry
 from geekai_video_mcp.ledger.row_checks import UnreadableRow
 from geekai_video_mcp.ledger.schema import Event, EventNotice
-from geekai_video_mcp.ledger.sqlite import Store, path_in
+from geekai_video_mcp.ledger.sqlite import Store
 
 __all__ = ["Admission", "Change", "Event", "EventNotice", "Ledger", "ProcessRegistry"]
 
