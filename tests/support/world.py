@@ -1,8 +1,9 @@
 """A world to act in: real server, real engine, real ledger on disk; scripted service and time."""
 
+import sqlite3
 import subprocess
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -14,7 +15,7 @@ from mcp.client.session import ElicitationFnT
 from mcp_types import CallToolResult, TextContent
 from pydantic import SecretStr
 
-from geekai_video_mcp.app import App, open_app
+from geekai_video_mcp.app import App, RenderPreview, open_app
 from geekai_video_mcp.config import Settings
 from geekai_video_mcp.domain.admission import Limits
 from geekai_video_mcp.domain.lifecycle import Task
@@ -36,6 +37,10 @@ Era = Literal["auto", "legacy"]
 def now() -> float:
     """Unix seconds on the test's clock."""
     return EPOCH + anyio.current_time()
+
+
+async def _render_no_preview(path: Path, kind: str) -> None:
+    """Previews need codecs in a child process; their tests run in real time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +71,8 @@ class World:
     """Stands for the service and key; a ledger may hold tasks of several."""
     confirm_above: float | None = None
     """CNY above which the user's approval is required; None: never."""
+    render_preview: RenderPreview = _render_no_preview
+    """What makes pictures of finished files."""
     other_disk: Path | None = None
     """Where the output folder is, if it is not on the disk of the state folder."""
     clock_is_ahead: float = 0.0
@@ -88,6 +95,12 @@ class World:
     def state(self) -> Path:
         return self.folder / "state"
 
+    def provider_id(self, task_id: str) -> str:
+        """GeekAI's id of a task: results tell it only where a person needs it."""
+        with closing(sqlite3.connect(self.state / "ledger.sqlite3")) as disk:
+            select = "SELECT provider_task_id FROM task WHERE id = ?"
+            return disk.execute(select, [task_id]).fetchone()[0]
+
     @asynccontextmanager
     async def app(self, *, key: str = KEY, sweep: bool = True) -> AsyncGenerator[App]:
         """What a server works with, opened as a new process would open it."""
@@ -109,7 +122,7 @@ class World:
             transport=self.service.transport,
             clock=self.clock,
             run_worker=_run_worker_now,
-            render_preview=_render_no_preview,
+            render_preview=self.render_preview,
             inspect_file=tell_nothing,
         ) as app:
             yield app
@@ -166,10 +179,6 @@ async def _run_worker_now(
 async def tell_nothing(_: Path) -> FileFacts:
     """The samples have no frames, and codecs run in a child process, which takes real time."""
     return FileFacts(verdict=Verdict.UNKNOWN, reason=Reason.NO_ANSWER)
-
-
-async def _render_no_preview(path: Path, kind: str) -> None:
-    """Previews need codecs in a child process; their tests run in real time."""
 
 
 async def call(client: Client, tool: str, **arguments: Any) -> CallToolResult:  # noqa: ANN401 - JSON
