@@ -135,7 +135,7 @@ async def test_a_task_made_elsewhere_takes_no_place(world: World) -> None:
     elsewhere = World(world.folder / "elsewhere", era=world.era, service=world.service)
     elsewhere.limits = Limits(per_day=1, in_flight=1)
     async with elsewhere.client() as client:
-        await call(client, "get_video_task", task_id=made["provider_task_id"], wait_seconds=0)
+        await call(client, "get_video_task", task_id=world.provider_id(made["task_id"]))
         works = await call(client, "generate_video", prompt="two")
 
     assert not works.is_error

@@ -69,8 +69,8 @@ async def test_a_yes_pays_once(world: World, tool: str) -> None:
         made = await call(client, tool, prompt="a fox")
 
     assert not made.is_error
-    assert structured(made)["task_status"] == "pending"
-    assert structured(made)["deduplicated"] is False
+    assert structured(made)["task_status"] in {"pending", "succeed"}
+    assert structured(made).get("deduplicated") is None
     assert len(person.read) == 1
     assert world.service.charges == ["a fox"]
 
@@ -85,15 +85,15 @@ async def test_the_question_holds_what_is_sent_what_it_costs_and_what_is_left(
 
     known, unknown = person.read
     assert known.startswith(
-        "May this be paid for? It asks sora-2 for a video with retries 1, duration 8. 0.75 CNY per"
-        " second (geekai.co/models, official channel, read 2026-04-25). Left under the caps: 5"
-        " today, 3 at the same time. "
+        "Approve this paid request to sora-2 for a video with retries 1, 8 s. It costs 6 CNY in"
+        " all. The listed price is 0.75 CNY per second (geekai.co/models, official channel, read"
+        " 2026-04-25). The caps leave 5 more today, and 3 at the same time. "
     )
     assert "which may cost more" in known
-    assert known.endswith('That is 6 CNY by the list. "a fox"')
+    assert known.endswith('Prompt: "a fox".')
     assert "Its price is not known here" in unknown
-    assert "CNY by the list" not in unknown
-    assert "4 today, 2 at the same time" in unknown
+    assert "CNY in all" not in unknown
+    assert "4 more today, and 2 at the same time" in unknown
 
 
 @pytest.mark.parametrize("says", ["decline", "cancel"])

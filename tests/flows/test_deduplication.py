@@ -20,7 +20,7 @@ async def test_a_call_made_again_before_its_result_was_read_returns_its_task(wor
 
     assert world.service.charges == ["a fox"]
     assert structured(again)["task_id"] == first["task_id"]
-    assert (first["deduplicated"], structured(again)["deduplicated"]) == (False, True)
+    assert (first.get("deduplicated"), structured(again)["deduplicated"]) == (None, True)
     assert "nothing new was sent" in text(again)
     assert "variation" in text(again)
 
@@ -57,7 +57,7 @@ async def test_the_same_call_a_minute_after_its_result_was_read_is_a_new_request
     assert soon["task_id"] == first["task_id"]
     assert Path(soon["file"]).exists()
     assert later["task_id"] != first["task_id"]
-    assert not later["deduplicated"]
+    assert not later.get("deduplicated")
     assert world.service.charges == ["a fox", "a fox"]
 
 
@@ -109,7 +109,7 @@ async def test_another_request_is_another_video(world: World, other: dict[str, o
         await call(client, "generate_video", prompt="a fox")
         second = structured(await call(client, "generate_video", **other))
 
-    assert not second["deduplicated"]
+    assert not second.get("deduplicated")
     assert len(world.service.charges) == 2
 
 
@@ -202,7 +202,7 @@ async def test_two_services_may_use_the_same_key(world: World) -> None:
             await call(client, "generate_video", prompt="a hare", idempotency_key="k")
         )
 
-    assert not second["deduplicated"]
+    assert not second.get("deduplicated")
 
 
 async def test_the_same_request_with_another_key_of_geekais_is_not_a_duplicate(
@@ -214,7 +214,7 @@ async def test_the_same_request_with_another_key_of_geekais_is_not_a_duplicate(
     async with other.client() as client:
         second = structured(await call(client, "generate_video", prompt="a fox"))
 
-    assert not second["deduplicated"]
+    assert not second.get("deduplicated")
     assert world.service.charges == ["a fox", "a fox"]
 
 
@@ -225,7 +225,7 @@ async def test_what_was_refused_is_not_what_the_next_call_repeats(world: World) 
         works = structured(await call(client, "generate_video", prompt="a fox"))
 
     assert "Nothing was charged." in text(refused)
-    assert not works["deduplicated"]
+    assert not works.get("deduplicated")
     assert world.service.charges == ["a fox"]
 
 

@@ -38,11 +38,9 @@ async def test_the_result_mirrors_geekai_in_either_documented_shape(
         )
 
     assert done["model"] == "kling-video-v3"
-    assert done["video_result"] == {
-        "id": "v1",
-        "url": f"https://geekai.test/files/{done['provider_task_id']}.mp4",
-        "duration": 5,
-    }
+    theirs = world.provider_id(done["task_id"])
+    assert done["video_result"] == {"id": "v1", "url": f"https://geekai.test/files/{theirs}.mp4"}
+    assert done["duration"] == 5
     assert done["url_expires_at"].endswith("+00:00")
     assert done["sandbox"] is False
 
@@ -83,7 +81,7 @@ async def test_a_task_answers_to_geekais_id_as_well(world: World) -> None:
     async with world.client() as client:
         started = structured(await call(client, "generate_video", prompt="a fox"))
         found = structured(
-            await call(client, "get_video_task", task_id=started["provider_task_id"])
+            await call(client, "get_video_task", task_id=world.provider_id(started["task_id"]))
         )
 
     assert found["task_id"] == started["task_id"]
@@ -91,14 +89,13 @@ async def test_a_task_answers_to_geekais_id_as_well(world: World) -> None:
 
 async def test_a_task_made_elsewhere_is_taken_in_and_fetched(world: World) -> None:
     async with world.client() as client:
-        theirs = structured(await call(client, "generate_video", prompt="a fox"))[
-            "provider_task_id"
-        ]
+        made = structured(await call(client, "generate_video", prompt="a fox"))
+        theirs = world.provider_id(made["task_id"])
     newcomer = World(world.folder / "elsewhere", era=world.era, service=world.service)
     async with newcomer.client() as client:
         done = structured(await call(client, "get_video_task", task_id=theirs, wait_seconds=45))
 
-    assert done["provider_task_id"] == theirs
+    assert newcomer.provider_id(done["task_id"]) == theirs
     assert done["task_id"] != theirs
     assert Path(done["file"]).read_bytes() == VIDEO
 
@@ -107,22 +104,21 @@ async def test_a_task_made_elsewhere_is_found_though_the_answer_does_not_name_it
     world: World,
 ) -> None:
     async with world.client() as client:
-        theirs = structured(await call(client, "generate_video", prompt="a fox"))[
-            "provider_task_id"
-        ]
+        made = structured(await call(client, "generate_video", prompt="a fox"))
+        theirs = world.provider_id(made["task_id"])
     newcomer = World(world.folder / "elsewhere", era=world.era, service=world.service)
     world.service.on_poll = answer_once(httpx.Response(200, json={"task_status": "running"}))
     async with newcomer.client() as client:
         found = structured(await call(client, "get_video_task", task_id=theirs, wait_seconds=0))
 
-    assert (found["task_status"], found["provider_task_id"]) == ("running", theirs)
+    assert found["task_status"] == "running"
+    assert newcomer.provider_id(found["task_id"]) == theirs
 
 
 async def test_a_finished_task_made_elsewhere_is_fetched_at_once(world: World) -> None:
     async with world.client() as client:
-        theirs = structured(await call(client, "generate_video", prompt="a fox"))[
-            "provider_task_id"
-        ]
+        made = structured(await call(client, "generate_video", prompt="a fox"))
+        theirs = world.provider_id(made["task_id"])
         await anyio.sleep(60)
     newcomer = World(world.folder / "elsewhere", era=world.era, service=world.service)
     async with newcomer.client() as client:

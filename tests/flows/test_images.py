@@ -26,13 +26,14 @@ async def test_a_prompt_becomes_a_picture_on_disk(world: World) -> None:
         started = structured(await call(client, "generate_image", prompt="a fox in the snow"))
         done = await call(client, "get_video_task", task_id=started["task_id"], wait_seconds=45)
 
-    assert started["task_status"] == "pending"
+    assert started["task_status"] == "succeed", "a picture is waited for"
     assert not done.is_error
     path = Path(structured(done)["file"])
     assert path.read_bytes() == STILL
     assert path.name == f"a-fox-in-the-snow-{started['task_id'][:8]}.png"
-    assert f"The image is finished: {path}" in text(done)
-    assert f"task:{started['task_id']}" in text(done)
+    assert "Finished: " in text(done)
+    assert f"File: {path}" in text(done)
+    assert f'generate_video with image "task:{started["task_id"][:8]}"' in text(done)
 
 
 async def test_a_picture_is_asked_for_at_its_own_endpoint_with_what_was_set(world: World) -> None:
@@ -61,7 +62,7 @@ async def test_a_picture_is_asked_for_at_its_own_endpoint_with_what_was_set(worl
 async def test_the_result_mirrors_geekais_data(world: World) -> None:
     done = await finished_image(world)
 
-    url = f"https://geekai.test/files/{done['provider_task_id']}.png"
+    url = f"https://geekai.test/files/{world.provider_id(str(done['task_id']))}.png"
     assert done["data"] == [{"url": url, "revised_prompt": "a fox, revised"}]
     assert "video_result" not in done
 
@@ -165,9 +166,8 @@ async def test_pictures_count_against_the_caps_as_videos_do(world: World) -> Non
 
 async def test_a_picture_made_elsewhere_is_found_by_geekais_id(world: World) -> None:
     async with world.client() as client:
-        theirs = structured(await call(client, "generate_image", prompt="a fox"))[
-            "provider_task_id"
-        ]
+        made = structured(await call(client, "generate_image", prompt="a fox"))
+        theirs = world.provider_id(made["task_id"])
     (world.state / "ledger.sqlite3").unlink()
     async with world.client() as client:
         done = structured(await call(client, "get_video_task", task_id=theirs, wait_seconds=45))
@@ -179,7 +179,7 @@ async def test_a_dry_run_of_a_picture_sends_nothing(world: World) -> None:
     async with world.client() as client:
         shown = await call(client, "generate_image", prompt="a fox", dry_run=True)
 
-    assert "It would ask cogview-3-flash for an image" in text(shown)
+    assert "Dry run of a request to cogview-3-flash for an image." in text(shown)
     assert world.service.requests == []
 
 

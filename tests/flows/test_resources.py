@@ -29,6 +29,12 @@ async def finished_task(
     return structured(done)
 
 
+def uri_of(task: dict[str, Any]) -> str:
+    """The resource of a task's file."""
+    part = "last-frame" if task["file"].endswith(".png") else "video"
+    return f"video://tasks/{task['task_id']}/{part}"
+
+
 async def read(client: Client, uri: str) -> TextResourceContents | BlobResourceContents:
     (content,) = (await client.read_resource(uri)).contents
     return content
@@ -90,9 +96,8 @@ async def test_reading_is_no_delivery_so_the_same_request_still_finds_its_task(
 async def test_a_finished_video_is_read_whole(world: World) -> None:
     async with world.client() as client:
         task = await finished_task(client)
-        content = await read(client, task["resource"])
+        content = await read(client, uri_of(task))
 
-    assert task["resource"] == f"video://tasks/{task['task_id']}/video"
     assert isinstance(content, BlobResourceContents)
     assert content.mime_type == "video/mp4"
     assert base64.b64decode(content.blob) == VIDEO
@@ -107,7 +112,7 @@ async def test_a_webm_is_called_what_it_is(world: World) -> None:
     world.service.on_file = say_webm
     async with world.client() as client:
         task = await finished_task(client)
-        content = await read(client, task["resource"])
+        content = await read(client, uri_of(task))
         _, entry = await list_page(client)
 
     assert isinstance(content, BlobResourceContents)
@@ -121,9 +126,9 @@ async def test_a_video_too_large_for_a_blob_is_named_by_path_and_size(
     monkeypatch.setattr(templates, "MAX_BLOB_BYTES", len(VIDEO))
     async with world.client() as client:
         task = await finished_task(client)
-        assert isinstance(await read(client, task["resource"]), BlobResourceContents)
+        assert isinstance(await read(client, uri_of(task)), BlobResourceContents)
         monkeypatch.setattr(templates, "MAX_BLOB_BYTES", len(VIDEO) - 1)
-        error = await refusal_of(client, task["resource"])
+        error = await refusal_of(client, uri_of(task))
 
     assert error.code == -32603
     assert str(error) == (
@@ -136,7 +141,7 @@ async def test_a_file_that_is_gone_is_said_to_be_gone(world: World) -> None:
     async with world.client() as client:
         task = await finished_task(client)
         Path(task["file"]).unlink()
-        error = await refusal_of(client, task["resource"])
+        error = await refusal_of(client, uri_of(task))
         cover = await refusal_of(client, f"video://tasks/{task['task_id']}/cover")
 
     assert (error.code, cover.code) == (-32603, -32603)
@@ -153,7 +158,7 @@ async def test_a_task_without_a_file_yet_says_so_and_what_to_do(world: World) ->
 
             assert error.code == -32603
             assert str(error).startswith("The task has no file yet. Call get_video_task")
-    assert "resource" not in task
+    assert "file" not in task
 
 
 async def test_a_failed_task_says_what_to_do_in_place_of_a_file(world: World) -> None:
@@ -226,11 +231,10 @@ async def test_a_made_picture_is_read_as_a_picture(world: World) -> None:
         error = await refusal_of(client, f"video://tasks/{task['task_id']}/video")
         entry, picture = await list_page(client)
 
-    assert task["resource"] == f"video://tasks/{task['task_id']}/last-frame"
-    expected = f"Task {task['task_id']} has an image as its result: read {task['resource']}."
+    expected = f"Task {task['task_id']} has an image as its result: read {uri_of(task)}."
     assert str(error) == expected
     assert entry.uri == f"video://tasks/{task['task_id']}"
-    assert (picture.uri, picture.mime_type, picture.size) == (task["resource"], "image/png", None)
+    assert (picture.uri, picture.mime_type, picture.size) == (uri_of(task), "image/png", None)
     assert picture.name == Path(task["file"]).name
 
 
@@ -247,7 +251,7 @@ async def test_the_list_begins_with_the_newest_task_and_its_file(world: World) -
     assert first.uri == f"video://tasks/{new['task_id']}"
     assert (first.name, first.mime_type, first.size) == ("a hare", "application/json", None)
     assert (second.uri, second.name) == (f"video://tasks/{old['task_id']}", "a fox")
-    assert third.uri == old["resource"]
+    assert third.uri == uri_of(old)
     assert (third.name, third.mime_type) == (Path(old["file"]).name, "video/mp4")
     assert third.size == len(VIDEO)
     assert first.description is not None
@@ -363,7 +367,7 @@ async def test_a_result_links_the_task_and_then_its_file(world: World) -> None:
 
     assert before.uri == f"video://tasks/{structured(started)['task_id']}"
     assert (before.name, before.mime_type) == ("a fox", "application/json")
-    assert after.uri == structured(done)["resource"]
+    assert after.uri == uri_of(structured(done))
     assert (after.name, after.mime_type) == (Path(structured(done)["file"]).name, "video/mp4")
     assert after.size == len(VIDEO)
     assert again == after

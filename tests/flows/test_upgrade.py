@@ -112,15 +112,16 @@ def expected(row: Row) -> dict[str, Any]:
     facts: dict[str, Any] = {
         "task_id": row["id"],
         "model": row["model"],
-        "provider_task_id": row["provider_task_id"],
         "file": row["file_path"],
     }
-    if row["file_status"] == "lost":
-        facts["error"] = {"code": "result_lost", "message": row["file_problem"]}
-    elif row["error_code"]:
-        facts["error"] = {"code": row["error_code"], "message": row["error_message"]}
+    lost = row["file_status"] == "lost"
+    if lost or row["error_code"]:
+        facts["provider_task_id"] = row["provider_task_id"]
     result = json.loads(row["result"] or "null")
     if result and row["media"] == "video":
+        facts["duration"] = None if lost else result.pop("duration")
+        result |= {"url": None} if lost else {}
+        result.pop("duration", None)
         facts["video_result"] = {name: value for name, value in result.items() if value is not None}
     elif result:
         facts["data"] = [{"url": result["url"], "revised_prompt": result["revised_prompt"]}]
@@ -137,10 +138,9 @@ async def test_a_finished_task_is_shown_with_all_its_facts(world: World, prompt:
     assert {name: structured(shown).get(name) for name in facts} == facts
     assert structured(shown)["task_status"] == SETTLED[prompt]
     assert shown.is_error is (SETTLED[prompt] != "succeed" or row["file_status"] == "lost")
-    if row["ended_at"]:
-        assert structured(shown)["elapsed_seconds"] == round(row["ended_at"] - row["created_at"])
-    if row["status"] in {"rejected", "abandoned", "unknown"}:
-        assert row["error_message"] in text(shown)
+    if reason := row["file_problem"] if row["file_status"] == "lost" else row["error_message"]:
+        assert reason in structured(shown)["error"]["message"]
+        assert reason in text(shown)
     if row["file_status"] == "stored":
         assert Path(structured(shown)["file"]).read_bytes() in {VIDEO, STILL}
     assert sent_prompts(world) == []
@@ -176,12 +176,8 @@ async def test_a_running_task_is_shown_as_it_was_left(world: World, prompt: str)
     assert structured(shown)["task_status"] == UNFINISHED[prompt]
     stale_since = structured(shown).get("stale_since")
     assert stale_since == (iso(row["stale_since"]) if row["stale_since"] else None)
-    assert structured(shown)["elapsed_seconds"] == round(
-        (row["ended_at"] or EPOCH) - row["created_at"]
-    )
-    if (row["next_look_at"] or 0) > EPOCH:
-        ahead = row["next_look_at"] - EPOCH
-        assert structured(shown)["poll_after_seconds"] == pytest.approx(ahead, abs=2)
+    if not row["ended_at"]:
+        assert structured(shown)["elapsed_seconds"] == round(EPOCH - row["created_at"])
     if row["file_problem"]:
         assert row["file_problem"] in text(shown)
 
@@ -263,11 +259,12 @@ async def test_what_the_journal_kept_is_what_became_of_the_request(world: World)
         failed = structured(await call(client, "get_video_task", task_id=refused["task_id"]))
     after = {row["id"]: row for row in task_rows(world.folder).values()}
 
-    assert done["provider_task_id"] == accepted["provider_task_id"]
+    assert world.provider_id(done["task_id"]) == accepted["provider_task_id"]
     assert Path(done["file"]).read_bytes() == VIDEO
     # Not before the service's own estimate, which stands in the note.
     assert looked_at[0] >= accepted["at"] + accepted["estimated_seconds"]
-    assert failed["error"] == {"code": refused["error_code"], "message": refused["error_message"]}
+    assert failed["error"]["code"] == refused["error_code"]
+    assert refused["error_message"] in failed["error"]["message"]
     assert after[refused["task_id"]]["status"] == "rejected"
     assert after[refused["task_id"]]["ended_at"] == refused["at"]
     assert not {"a fox, noted answer", "a fox, noted refusal"} & set(sent_prompts(world))
@@ -391,7 +388,7 @@ async def test_the_key_of_another_request_is_refused_and_that_of_a_rejected_one_
 
     assert taken.is_error
     assert "Nothing was charged." in text(taken)
-    assert not structured(free)["deduplicated"]
+    assert not structured(free).get("deduplicated")
     assert sent_prompts(world).count("an owl") == 1
 
 
@@ -519,7 +516,7 @@ async def test_a_request_that_a_running_server_of_the_earlier_version_has_under_
 
     assert waiting["task_status"] == "submitting"
     assert untouched == before
-    assert done["provider_task_id"] == paid.id
+    assert world.provider_id(done["task_id"]) == paid.id
     assert Path(done["file"]).read_bytes() == VIDEO
     assert world.service.charges.count("a fox, under way") == 1
 

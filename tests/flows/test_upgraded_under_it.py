@@ -50,7 +50,7 @@ async def test_a_request_under_way_loses_nothing_and_its_video_comes(world: Worl
         )
 
     assert started["task_status"] == "pending"
-    assert at_once == ("pending", started["provider_task_id"], "kept")
+    assert at_once == ("pending", world.provider_id(started["task_id"]), "kept")
     assert done["task_status"] == "succeed"
     assert done["file"]
     assert row(world, started["task_id"])[::2] == ("succeed", "kept")

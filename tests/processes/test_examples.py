@@ -35,6 +35,7 @@ def bare(transcript: str, folder: str) -> list[str]:
     text = transcript.replace(folder, "")
     text = re.sub(r"\b[0-9a-f]{32}\b", "ID", text)
     text = re.sub(r"-[0-9a-f]{8}\.mp4", "-ID.mp4", text)
+    text = re.sub(r"\b[0-9a-f]{8}\b", "ID", text)
     text = re.sub(r"\d+ s so far", "N s so far", text)
     text = re.sub(r"[\d.]+ MB", "N MB", text)
     text = re.sub(r"is (pending|running)", "is STATUS", text)

@@ -131,7 +131,7 @@ async def test_a_last_frame_too_large_for_a_blob_is_named_by_task_and_path(tmp_p
         noise = Image.frombytes("RGB", (2400, 1600), os.urandom(2400 * 1600 * 3))
         noise.save(task["file"], "PNG", compress_level=1)
         with pytest.raises(MCPError) as refused:
-            await client.read_resource(task["resource"])
+            await client.read_resource(f"video://tasks/{task['task_id']}/last-frame")
         cover, _ = await picture(client, f"video://tasks/{task['task_id']}/cover")
 
     message = str(refused.value)
@@ -146,11 +146,10 @@ async def test_of_a_made_picture_the_last_frame_is_the_picture_itself(tmp_path: 
     async with stdio(tmp_path) as client:
         task = await finished_task(client, "generate_image")
         uri = f"video://tasks/{task['task_id']}"
-        whole, _ = await picture(client, task["resource"])
+        whole, _ = await picture(client, f"{uri}/last-frame")
         small = [await picture(client, f"{uri}/{part}") for part in ("cover", "frames")]
     original = Image.open(task["file"]).convert("RGB")
 
-    assert task["resource"] == f"{uri}/last-frame"
     assert (whole.size, whole.tobytes()) == (original.size, original.tobytes())
     assert {each.format for each, _ in small} == {"JPEG"}
     assert [max(each.size) for each, _ in small] == [640, min(1200, max(original.size))]

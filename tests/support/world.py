@@ -1,8 +1,9 @@
 """A world to act in: real server, real engine, real ledger on disk; scripted service and time."""
 
+import sqlite3
 import subprocess
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -14,7 +15,7 @@ from mcp.client.session import ElicitationFnT
 from mcp_types import CallToolResult, TextContent
 from pydantic import SecretStr
 
-from geekai_video_mcp.app import App, open_app
+from geekai_video_mcp.app import App, RenderPreview, open_app
 from geekai_video_mcp.config import Settings
 from geekai_video_mcp.domain.admission import Limits
 from geekai_video_mcp.domain.lifecycle import Task
@@ -37,6 +38,12 @@ Era = Literal["auto", "legacy"]
 def now() -> float:
     """Unix seconds on the test's clock."""
     return EPOCH + anyio.current_time()
+
+
+async def _render_no_preview(request: PreviewRequest) -> RenderedPreview:
+    """Previews need codecs in a child process; their tests run in real time."""
+    unknown = ShownFile(reason=Reason.NO_ANSWER)
+    return RenderedPreview(picture=None, files=(unknown,) * len(request.paths))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +74,8 @@ class World:
     """Stands for the service and key; a ledger may hold tasks of several."""
     confirm_above: float | None = None
     """CNY above which the user's approval is required; None: never."""
+    render_preview: RenderPreview = _render_no_preview
+    """What makes pictures of finished files."""
     other_disk: Path | None = None
     """Where the output folder is, if it is not on the disk of the state folder."""
     clock_is_ahead: float = 0.0
@@ -89,6 +98,12 @@ class World:
     def state(self) -> Path:
         return self.folder / "state"
 
+    def provider_id(self, task_id: str) -> str:
+        """GeekAI's id of a task: results tell it only where a person needs it."""
+        with closing(sqlite3.connect(self.state / "ledger.sqlite3")) as disk:
+            select = "SELECT provider_task_id FROM task WHERE id = ?"
+            return disk.execute(select, [task_id]).fetchone()[0]
+
     @asynccontextmanager
     async def app(self, *, key: str = KEY, sweep: bool = True) -> AsyncGenerator[App]:
         """What a server works with, opened as a new process would open it."""
@@ -110,7 +125,7 @@ class World:
             transport=self.service.transport,
             clock=self.clock,
             run_worker=_run_worker_now,
-            render_preview=_render_no_preview,
+            render_preview=self.render_preview,
             inspect_file=tell_nothing,
         ) as app:
             yield app
@@ -172,12 +187,6 @@ async def tell_nothing(_: Path) -> FileFacts:
 async def inspect_now(path: Path) -> FileFacts:
     """The facts of a real clip, in place of `tell_nothing`, while the test's clock stands still."""
     return await inspect_file(path, run_worker=_run_worker_now)
-
-
-async def _render_no_preview(request: PreviewRequest) -> RenderedPreview:
-    """Previews need codecs in a child process; their tests run in real time."""
-    unknown = ShownFile(reason=Reason.NO_ANSWER)
-    return RenderedPreview(picture=None, files=(unknown,) * len(request.paths))
 
 
 async def call(client: Client, tool: str, **arguments: Any) -> CallToolResult:  # noqa: ANN401 - JSON

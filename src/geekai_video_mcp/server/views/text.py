@@ -163,7 +163,7 @@ def _finished_predicate(report: TaskReport) -> str:
         waiting = f"is finished {where}{length_note} and is being downloaded."
         return f"{waiting}{reason}{offer if reason else ''}"
     copy = f" What came is kept in {_file_text(task)}." if task.file_path else ""
-    failure = f"is finished {where}{length_note}, but this server could not download it."
+    failure = f"is ready {where}{length_note}, but this server could not download it."
     return f"{failure}{reason}{copy}{offer}"
 
 
