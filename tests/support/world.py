@@ -14,8 +14,8 @@ from mcp.client.session import ElicitationFnT
 from mcp_types import CallToolResult, TextContent
 from pydantic import SecretStr
 
-from geekai_video_mcp.app import App, open_app
-from geekai_video_mcp.config import Settings
+from geekai_video_mcp.app import App, RenderPreview, open_app
+from geekai_video_mcp.config import PreviewDelivery, Settings
 from geekai_video_mcp.domain.admission import Limits
 from geekai_video_mcp.domain.lifecycle import Task
 from geekai_video_mcp.engine import Resolver
@@ -26,7 +26,12 @@ from geekai_video_mcp.media.child_process import (
     worker_input,
 )
 from geekai_video_mcp.media.inspection import FileFacts, Reason, Verdict
-from geekai_video_mcp.media.preview import PreviewRequest, RenderedPreview, ShownFile
+from geekai_video_mcp.media.preview import (
+    PreviewRenderer,
+    PreviewRequest,
+    RenderedPreview,
+    ShownFile,
+)
 from geekai_video_mcp.server import build_server
 from support.fake_geekai import BASE_URL, KEY, ScriptedGeekAI
 
@@ -69,6 +74,9 @@ class World:
     """CNY above which the user's approval is required; None: never."""
     other_disk: Path | None = None
     """Where the output folder is, if it is not on the disk of the state folder."""
+    render_preview: RenderPreview = field(default_factory=lambda: _render_no_preview)
+    """What makes pictures of results; a test that looks at them takes `render_now`."""
+    preview: PreviewDelivery = "auto"
     clock_is_ahead: float = 0.0
     """Seconds that this machine's clock is wrong by; a test sets it while servers run."""
 
@@ -101,6 +109,7 @@ class World:
             image_dirs=(self.pictures,),
             log_level="WARNING",
             confirm_above=self.confirm_above,
+            preview=self.preview,
             given_account=self.account,
             given_limits=self.limits,
         )
@@ -110,7 +119,7 @@ class World:
             transport=self.service.transport,
             clock=self.clock,
             run_worker=_run_worker_now,
-            render_preview=_render_no_preview,
+            render_preview=self.render_preview,
             inspect_file=tell_nothing,
         ) as app:
             yield app
@@ -162,6 +171,11 @@ async def _run_worker_now(
         env=worker_environment(),
         check=False,
     )
+
+
+async def render_now(request: PreviewRequest) -> RenderedPreview:
+    """Make the picture while the test's clock stands still."""
+    return await PreviewRenderer(run_worker=_run_worker_now).render(request)
 
 
 async def tell_nothing(_: Path) -> FileFacts:
