@@ -11,7 +11,7 @@ import anyio
 from mcp import Client
 from mcp.client.extension import ClientExtension
 from mcp.client.session import ElicitationFnT
-from mcp_types import CallToolResult, TextContent
+from mcp_types import CallToolResult, Implementation, TextContent
 from pydantic import SecretStr
 
 from geekai_video_mcp.app import App, RenderPreview, open_app
@@ -137,11 +137,16 @@ class World:
         key: str = KEY,
         extensions: Sequence[ClientExtension] = (),
         person: ElicitationFnT | None = None,
+        name: str = "a test",
     ) -> AsyncGenerator[Client]:
         """An MCP client of a new server over the same disk and service."""
         server = build_server(lambda: self.app(key=key))
         async with Client(
-            server, mode=self.era, extensions=extensions, elicitation_callback=person
+            server,
+            mode=self.era,
+            extensions=extensions,
+            elicitation_callback=person,
+            client_info=Implementation(name=name, version="1"),
         ) as client:
             yield client
 
