@@ -40,6 +40,8 @@ TRIPPED_OVER: Final = {
 }
 NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 """Anthropic's rule for the names of properties, and of tools."""
+WITHOUT_OUTPUT_SCHEMA: Final = {"view_video"}
+"""It answers with a picture: two hosts drop pictures beside structured content."""
 DESCRIPTION_AT_MOST: Final = 400
 """Characters of a description; the whole list has 6 KB."""
 
@@ -77,7 +79,8 @@ def tools(inventory: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
 
 def schemas(tool: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     for kind in ("inputSchema", "outputSchema"):
-        yield f"{tool['name']}.{kind}", tool[kind]
+        if kind in tool or tool["name"] not in WITHOUT_OUTPUT_SCHEMA:
+            yield f"{tool['name']}.{kind}", tool[kind]
 
 
 def nodes(path: str, schema: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - also what is no schema
@@ -150,11 +153,13 @@ async def test_every_property_has_a_name_that_everyone_takes(tools: list[dict[st
 
 async def test_a_root_is_an_object_and_takes_nothing_unknown(tools: list[dict[str, Any]]) -> None:
     for tool in tools:
-        given, output = tool["inputSchema"], tool["outputSchema"]
+        given, output = tool["inputSchema"], dict(schemas(tool)).get(f"{tool['name']}.outputSchema")
         assert (given["type"], given["additionalProperties"]) == ("object", False), tool["name"]
+        assert set(given.get("required", [])) <= set(given["properties"])
+        if output is None:
+            continue
         # One that is no object makes the TypeScript SDK drop the whole list (mcpx#28).
         assert output["type"] == "object", tool["name"]
-        assert set(given.get("required", [])) <= set(given["properties"])
         assert set(output.get("required", [])) <= set(output["properties"])
 
 

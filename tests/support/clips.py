@@ -27,8 +27,13 @@ def make_clip(
     rotation: int = 0,
     sound: bool = False,
     noisy: bool = False,
+    colours: Sequence[tuple[int, int, int]] = (),
 ) -> bytes:
-    """A red video whose last frame is blue; *times* are those of its frames, in twelfths."""
+    """A red video whose last frame is blue; *times* are those of its frames, in twelfths.
+
+    With *colours*, a video whose frames have these.
+    """
+    frames = len(colours) or frames
     (width, height), output = size, Path(tempfile.mkdtemp()) / "clip"  # faststart reopens the file
     with av.open(str(output), "w", format=form, options=container_options or {}) as opened:
         container = cast("Any", opened)  # untyped in PyAV
@@ -39,7 +44,10 @@ def make_clip(
         tone = container.add_stream("aac", rate=48_000) if sound else None
         for number in range(frames):
             last = number == frames - 1
-            frame = av.VideoFrame.from_ndarray(_pixels(width, height, last, noisy), format="rgb24")
+            pixels = _pixels(width, height, last, noisy)
+            if colours:
+                pixels = np.full((height, width, 3), colours[number], np.uint8)
+            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
             frame.time_base = Fraction(1, 12)
             frame.pts = times[number] if times else number
             container.mux(stream.encode(frame.reformat(format=pix_fmt)))

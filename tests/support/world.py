@@ -12,11 +12,11 @@ import anyio
 from mcp import Client
 from mcp.client.extension import ClientExtension
 from mcp.client.session import ElicitationFnT
-from mcp_types import CallToolResult, TextContent
+from mcp_types import CallToolResult, Implementation, TextContent
 from pydantic import SecretStr
 
 from geekai_video_mcp.app import App, RenderPreview, open_app
-from geekai_video_mcp.config import Settings
+from geekai_video_mcp.config import PreviewDelivery, Settings
 from geekai_video_mcp.domain.admission import Limits
 from geekai_video_mcp.domain.lifecycle import Task
 from geekai_video_mcp.engine import Resolver
@@ -27,7 +27,12 @@ from geekai_video_mcp.media.child_process import (
     worker_input,
 )
 from geekai_video_mcp.media.inspection import FileFacts, Reason, Verdict, inspect_file
-from geekai_video_mcp.media.preview import PreviewRequest, RenderedPreview, ShownFile
+from geekai_video_mcp.media.preview import (
+    PreviewRenderer,
+    PreviewRequest,
+    RenderedPreview,
+    ShownFile,
+)
 from geekai_video_mcp.server import build_server
 from support.fake_geekai import BASE_URL, KEY, ScriptedGeekAI
 
@@ -75,9 +80,10 @@ class World:
     confirm_above: float | None = None
     """CNY above which the user's approval is required; None: never."""
     render_preview: RenderPreview = _render_no_preview
-    """What makes pictures of finished files."""
+    """What makes pictures of results; a test that looks at them takes `render_now`."""
     other_disk: Path | None = None
     """Where the output folder is, if it is not on the disk of the state folder."""
+    preview: PreviewDelivery = "auto"
     clock_is_ahead: float = 0.0
     """Seconds that this machine's clock is wrong by; a test sets it while servers run."""
 
@@ -116,6 +122,7 @@ class World:
             image_dirs=(self.pictures,),
             log_level="WARNING",
             confirm_above=self.confirm_above,
+            preview=self.preview,
             given_account=self.account,
             given_limits=self.limits,
         )
@@ -143,11 +150,16 @@ class World:
         key: str = KEY,
         extensions: Sequence[ClientExtension] = (),
         person: ElicitationFnT | None = None,
+        name: str = "a test",
     ) -> AsyncGenerator[Client]:
         """An MCP client of a new server over the same disk and service."""
         server = build_server(lambda: self.app(key=key))
         async with Client(
-            server, mode=self.era, extensions=extensions, elicitation_callback=person
+            server,
+            mode=self.era,
+            extensions=extensions,
+            elicitation_callback=person,
+            client_info=Implementation(name=name, version="1"),
         ) as client:
             yield client
 
@@ -177,6 +189,11 @@ async def _run_worker_now(
         env=worker_environment(),
         check=False,
     )
+
+
+async def render_now(request: PreviewRequest) -> RenderedPreview:
+    """Make the picture while the test's clock stands still."""
+    return await PreviewRenderer(run_worker=_run_worker_now).render(request)
 
 
 async def tell_nothing(_: Path) -> FileFacts:

@@ -63,6 +63,8 @@ def main(arguments: Sequence[str], _: bytes) -> int:
 def _make_picture(path: Path, kind: str, numbers: Sequence[float]) -> tuple[Facts, bytes]:
     reason = "damaged"
     try:
+        if path.stat().st_size == 0:
+            raise Nothing("empty")
         image = _open_image(path, longest=None if kind == "last" else sheets.MAX_SIDE_PX)
         if image is not None:
             return _show_image(image, kind)

@@ -97,7 +97,7 @@ Times = Annotated[
 
 def _leave_out_nothing(value: object) -> object:
     """An empty list of times, or empty text, means that none was given."""
-    return None if value in ([], "") else value
+    return None if value in ([], "", "[]") else value
 
 
 class ViewVideo(Arguments):
