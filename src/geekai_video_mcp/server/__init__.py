@@ -134,7 +134,7 @@ def build_server(open_app: AppFactory) -> MCPServer[App]:
             resources.fill_dynamic_content,
             resources.SubscriptionMiddleware(bus),
             task_notifications,
-            prompts.validate_prompt_request,
+            prompts.prepare_prompt_request,
         ],
         tools=[spec.build() for spec in TOOLS],
     )
