@@ -84,7 +84,7 @@ async def test_the_question_for_consent_shows_none(world: World, odd: str) -> No
         del context
         assert isinstance(params, ElicitRequestFormParams)
         asked.append(params.message)
-        return ElicitResult(action="accept", content={})
+        return ElicitResult(action="accept", content={"approve": True})
 
     async with world.client(person=person) as client:
         done = await call(client, "generate_image", prompt=odd, negative_prompt=odd)
