@@ -24,6 +24,7 @@ from geekai_video_mcp.server.arguments import (
     ListVideoModels,
     ListVideoTasks,
 )
+from geekai_video_mcp.server.late_app import provide_app
 from geekai_video_mcp.server.outside_names import OutsideNames
 from geekai_video_mcp.server.tasks_extension import TasksExtension, task_notifications
 from geekai_video_mcp.server.tool import ToolSpec
@@ -130,6 +131,7 @@ def build_server(open_app: AppFactory) -> MCPServer[App]:
         subscriptions=bus,
         extensions=[TasksExtension()],
         middleware=[
+            provide_app,
             OutsideNames(lambda: server.list_tools()),  # noqa: PLW0108 - made below
             resources.fill_dynamic_content,
             resources.SubscriptionMiddleware(bus),

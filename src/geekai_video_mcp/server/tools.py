@@ -143,7 +143,7 @@ async def _wait_for_task(app: App, ctx: "Context[App]", task: Task, *, ends: flo
     with anyio.move_on_after(left + LEDGER_TIMEOUT):
         async with aclosing(app.engine.follow(task.id, wait_seconds=left)) as states:
             async for newest in states:
-                # In tenths, because hosts show it to people; strictly growing, by the specification,
+                # In tenths, because hosts show it to people; strictly growing, by the protocol,
                 # even when two changes coincide.
                 progress = round(max(anyio.current_time() - started, progress + 0.1), 1)
                 text = views.progress_text(newest, at=app.clock())
