@@ -1,7 +1,7 @@
 """The composition root: everything that the tools work with, and the one way to open it.
 
 Only `open_app` knows which service the engine talks to, and only it starts the sandbox. Heavy
-modules (HTTP, codecs) are imported when first needed, so that a client gets its response to
+modules (HTTP, codecs, SQL) are imported when first needed, so that a client gets its response to
 `initialize` before they are loaded. Importing this module opens nothing.
 """
 
@@ -21,8 +21,6 @@ from geekai_video_mcp.domain.lifecycle import Media
 from geekai_video_mcp.domain.task_ids import MIN_DIGITS_TO_SPEND
 from geekai_video_mcp.engine import Connections, Engine, EngineContext, Resolver
 from geekai_video_mcp.errors import ServiceUnavailable, StorageUnavailable, quote
-from geekai_video_mcp.ledger import Ledger, ProcessRegistry
-from geekai_video_mcp.ledger.database_file import VARIABLE, folder_error
 from geekai_video_mcp.media.child_process import RunWorker, run_worker
 from geekai_video_mcp.media.inputs import MediaResolver
 from geekai_video_mcp.media.output_folder import check_output_folder
@@ -88,6 +86,8 @@ async def open_app(
         StorageUnavailable: the state folder cannot be used.
         LedgerTooNew: the task database was created by a newer version of this server.
     """
+    from geekai_video_mcp.ledger import Ledger, ProcessRegistry
+
     async with AsyncExitStack() as stack:
         processes = stack.enter_context(ProcessRegistry(settings.state_dir))
         ledger = await Ledger.open(settings.state_dir)
@@ -142,7 +142,9 @@ def _create_media_resolver(
 async def _warn_of_output_folder(folder: Path) -> None:
     """Try the output folder at start; reads are served without it, and requests are refused."""
     try:
-        await anyio.to_thread.run_sync(check_output_folder, folder)
+        # Shielded, so that the warning is in the log of a server that is closed at once.
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(check_output_folder, folder)
     except StorageUnavailable as exc:
         logger.warning("%s Until then no paid request is sent.", exc.message)
 
@@ -199,6 +201,7 @@ def _create_clients(
 async def _start_sandbox(settings: Settings, stack: AsyncExitStack) -> Transport:
     """Start the sandbox in this process; its transport is made when it is needed."""
     from geekai_sandbox.app import Sandbox
+    from geekai_video_mcp.ledger.database_file import VARIABLE, folder_error
 
     folder = settings.state_dir / "sandbox"
     try:

@@ -27,7 +27,8 @@ EACH = "cogvideox-3"
 OLD = pytest.mark.parametrize("era", ["legacy"])
 NEW = pytest.mark.parametrize("era", ["auto"])
 """Where the reply comes with the call: for what and how often, a client may be wrong."""
-YES = ElicitResult(action="accept", content={})
+APPROVED: Mapping[str, Any] = {"approve": True}
+YES = ElicitResult(action="accept", content=dict(APPROVED))
 
 
 @dataclass
@@ -35,7 +36,9 @@ class Person:
     """Reads the question and answers; None: says nothing at all."""
 
     says: Literal["accept", "decline", "cancel"] | None = "accept"
+    filled_in: Mapping[str, Any] | None = field(default_factory=lambda: APPROVED)
     read: list[str] = field(default_factory=list[str])
+    forms: list[Mapping[str, Any]] = field(default_factory=list[Mapping[str, Any]])
 
     async def __call__(
         self, context: ClientRequestContext, params: ElicitRequestParams
@@ -43,9 +46,11 @@ class Person:
         del context
         assert isinstance(params, ElicitRequestFormParams)
         self.read.append(params.message)
+        self.forms.append(params.requested_schema)
         if self.says is None:
             await anyio.sleep_forever()
-        return ElicitResult(action=self.says or "cancel", content={})
+        content = None if self.filled_in is None else dict(self.filled_in)
+        return ElicitResult(action=self.says or "cancel", content=content)
 
 
 @pytest.fixture(autouse=True)
@@ -105,9 +110,52 @@ async def test_anything_but_yes_charges_nothing(
 
     assert refused.is_error
     assert "Nothing was charged." in text(refused)
-    assert ("The user declined." in text(refused)) == (says == "decline")
+    assert ("The user or their client declined." in text(refused)) == (says == "decline")
     assert "Ask the user" in text(refused)
     assert world.service.requests == []
+
+
+@pytest.mark.parametrize(
+    "filled_in",
+    [None, {}, {"approve": False}, {"approve": "true"}, {"approve": 1}, {"approved": True}],
+    ids=str,
+)
+async def test_a_form_that_comes_back_without_a_yes_is_a_no(
+    world: World, filled_in: Mapping[str, Any] | None
+) -> None:
+    """A host may accept a form by itself, with nothing in it."""
+    async with world.client(person=Person(filled_in=filled_in)) as client:
+        refused = await call(client, "generate_video", prompt="a fox")
+
+    assert refused.is_error
+    assert text(refused).startswith("The user or their client declined. Nothing was charged. ")
+    assert "came back without approve: true" in text(refused)
+    assert world.service.requests == []
+
+
+@pytest.mark.parametrize(
+    ("tool", "model", "asks_for", "price"),
+    [
+        ("generate_video", EACH, "a video from cogvideox-3", "That is 1 CNY by the list."),
+        ("generate_video", "m", "a video from m", "price is not known"),
+        ("generate_image", "m", "an image from m", "price is not known"),
+    ],
+)
+async def test_the_form_has_one_required_answer_that_says_what_is_paid_for(
+    world: World, tool: str, model: str, asks_for: str, price: str
+) -> None:
+    person = Person()
+    async with world.client(person=person) as client:
+        await call(client, tool, prompt="a fox", model=model)
+
+    (form,) = person.forms
+    (approve,) = form["properties"].values()
+    assert form["required"] == ["approve"]
+    assert set(approve) == {"type", "title", "description"}
+    assert approve["type"] == "boolean"
+    assert asks_for in approve["description"]
+    assert price in approve["description"]
+    assert "nothing is charged" in approve["description"]
 
 
 async def test_a_client_that_cannot_ask_is_shown_the_policy_and_the_remedies(world: World) -> None:

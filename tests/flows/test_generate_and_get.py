@@ -163,6 +163,7 @@ async def test_waiting_shows_signs_of_life_that_only_grow(world: World) -> None:
 
     times = [progress for progress, _, _ in heard]
     assert times == sorted(set(times))
+    assert times == [round(progress, 1) for progress in times]  # hosts show them to people
     assert max(later - sooner for sooner, later in pairwise(times)) <= 5
     assert {total for _, total, _ in heard} == {None}
     assert all(message for _, _, message in heard)

@@ -14,6 +14,7 @@ from mcp_types import (
 )
 
 from geekai_video_mcp.errors import has_hidden
+from geekai_video_mcp.server.outside_names import find_meant_tool
 from support.world import World, call, structured, text
 
 HIDDEN = (
@@ -84,7 +85,7 @@ async def test_the_question_for_consent_shows_none(world: World, odd: str) -> No
         del context
         assert isinstance(params, ElicitRequestFormParams)
         asked.append(params.message)
-        return ElicitResult(action="accept", content={})
+        return ElicitResult(action="accept", content={"approve": True})
 
     async with world.client(person=person) as client:
         done = await call(client, "generate_image", prompt=odd, negative_prompt=odd)
@@ -136,12 +137,48 @@ async def test_no_error_repeats_a_long_name(world: World) -> None:
         assert max(map(len, await _errors(client, "x" * 100_000))) < 3000
 
 
-async def test_an_unknown_tool_is_refused_with_the_nearest_one(world: World) -> None:
+MEANT = {
+    "generate_video": "generate_vidoe generateVideo create_video video_generate text_to_video"
+    " image_to_video generate_video_from_image mcp__video__generate_video create_task t2v"
+    " submit_job video make_movie generate",
+    "get_video_task": "get_task check_status wait poll get_video video_status task_result"
+    " download_video get_video_tsk wait_for_video get_image query_task video.status",
+    "list_video_tasks": "list_tasks get_tasks history list_videos show_jobs list_jobs",
+    "list_video_models": "list_models get_models models show_prices listModels model_info",
+    "generate_image": "image create_image text_to_image generate_picture text2image draw"
+    " generate_image_from_video",
+}
+"""Names that models give to tools which they have not read."""
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"), [(name, meant) for meant, names in MEANT.items() for name in names.split()]
+)
+async def test_an_unknown_tool_is_refused_with_the_one_that_is_meant(
+    world: World, name: str, meant: str
+) -> None:
     async with world.client() as client:
-        refused = await call(client, "generate_vidoe", prompt="a fox")
+        refused = await call(client, name, prompt="a fox")
 
     assert refused.is_error
-    assert text(refused) == 'There is no tool "generate_vidoe"; did you mean generate_video?'
+    assert text(refused) == f'There is no tool "{name}"; did you mean {meant}?'
+
+
+async def test_a_tool_of_no_known_meaning_is_refused_with_the_names_of_all(world: World) -> None:
+    async with world.client() as client:
+        refused = await call(client, "order_pizza", prompt="a fox")
+        tools = [tool.name for tool in (await client.list_tools()).tools]
+
+    assert text(refused) == (f'There is no tool "order_pizza"; the tools are {", ".join(tools)}.')
+
+
+def test_every_tool_that_may_be_meant_has_a_name_of_its_own() -> None:
+    """Also the ones that other changes bring."""
+    tools = ["generate_video", "get_video_task", "view_video", "join_videos", "list_video_tasks"]
+    assert find_meant_tool("watch_video", tools) == "view_video"
+    assert find_meant_tool("preview", tools) == "view_video"
+    assert find_meant_tool("merge_clips", tools) == "join_videos"
+    assert find_meant_tool("concat", tools[:2]) is None
 
 
 DEEP = {

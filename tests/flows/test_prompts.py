@@ -6,16 +6,28 @@ from typing import Any
 import anyio
 import pytest
 from mcp import Client, MCPError
-from mcp_types import Completion, PromptReference, ResourceTemplateReference, TextContent
+from mcp_types import (
+    Completion,
+    GetPromptResult,
+    PromptReference,
+    Request,
+    ResourceTemplateReference,
+    TextContent,
+)
 
 from geekai_video_mcp.config import SANDBOX_URL
 from geekai_video_mcp.domain import catalogue
 from geekai_video_mcp.server.arguments import GenerateImage, GenerateVideo, GetVideoTask
+from geekai_video_mcp.server.prompts import PROMPTS
 from support.world import World, call, structured
 
 TASK = ResourceTemplateReference(uri="video://tasks/{task_id}")
 STORY = PromptReference(name="storyboard")
 ANIMATE = PromptReference(name="animate_image")
+
+
+class PromptRequestOfAnyType(Request[dict[str, Any], str]):
+    """What a host sends that does not keep to the types of the specification."""
 
 
 async def prompt(client: Client, name: str, **arguments: str) -> str:
@@ -49,7 +61,7 @@ async def test_a_storyboard_is_a_chain_of_shots_with_its_cost_first(world: World
             "dry_run true",
             "generate_image",
             "task:ID of the picture",
-            "task:ID of the shot",
+            "task:ID of the shot before",
         )
     )
     assert cost < still < first < later
@@ -124,26 +136,134 @@ async def test_everything_a_prompt_names_is_there(world: World) -> None:
     assert {"dry_run", "image", "model", "wait_seconds", "variation"} <= taken
 
 
-@pytest.mark.parametrize("shots", ["0", "13", "-1", "1.5", "three", "1e3", "9" * 5000])
-async def test_a_number_of_shots_that_makes_no_story_is_refused(world: World, shots: str) -> None:
+@pytest.mark.parametrize(
+    ("shots", "count"),
+    [("0", 1), ("13", 12), ("-1", 1), ("1.5", 2), ("1e3", 12), ("9" * 1990, 12)],
+)
+async def test_a_number_of_shots_out_of_range_is_changed_and_said(
+    world: World, shots: str, count: int
+) -> None:
     async with world.client() as client:
-        words = await refusal_of(client, "storyboard", topic="a kite", shots=shots)
+        words = await prompt(client, "storyboard", topic="a kite", shots=shots)
 
-    assert words == "shots must be a whole number from 1 to 12."
+    assert words.startswith(f'Make a story of {count} shots about "a kite". The user asked for "')
+    assert f"tell the user that it gets {count}" in words
 
 
-async def test_what_is_missing_or_not_taken_is_refused_by_name(world: World) -> None:
+@pytest.mark.parametrize("shots", ["5", " 5 ", '"5"', "５", "5 shots", "5.0"])
+async def test_a_number_of_shots_may_be_written_in_any_way(world: World, shots: str) -> None:
     async with world.client() as client:
-        assert await refusal_of(client, "storyboard") == "topic is required."
-        assert await refusal_of(client, "storyboard", topic=" ") == "topic must not be empty."
-        assert await refusal_of(client, "animate_image", motion="x") == "image is required."
-        assert await refusal_of(client, "storyboard", topic="x", shot="3") == (
-            'storyboard has no argument "shot"; its arguments are topic, shots, style, model.'
+        words = await prompt(client, "storyboard", topic="a kite", shots=shots)
+
+    assert words.startswith('Make a story of 5 shots about "a kite". The text')
+
+
+@pytest.mark.parametrize(
+    ("typed", "request_text"),
+    [
+        (['"a', "red", 'fox"'], '3 shots about "a red fox".'),
+        (['"a', "red", 'fox"', "2"], '2 shots about "a red fox".'),
+        (['"a', 'fox"', "2", "ink"], '2 shots about "a fox", in the style "ink".'),
+        (["“a", "red", "fox”"], '3 shots about "a red fox".'),
+        (["'a", "fox'", "2"], '2 shots about "a fox".'),
+        (['"a', "red", "fox", "in"], '3 shots about "a red fox in".'),
+        (["a", "red", "fox", "2"], '2 shots about "a red fox".'),
+        (["a", "red", "fox", "runs"], '3 shots about "a red fox runs".'),
+        (["'tis", "the", "season"], '3 shots about "\'tis the season".'),
+        (["foxes", "3"], '3 shots about "foxes".'),
+        (["foxes", "red", "", "veo-3.1"], '3 shots about "foxes red".'),
+        (["a kite", "red", "ink"], '3 shots about "a kite red", in the style "ink".'),
+        (["", "red", "ink drawing"], '3 shots about "red", in the style "ink drawing".'),
+        (["红狐狸", "两只"], '3 shots about "红狐狸 两只".'),
+    ],
+)
+async def test_words_that_a_host_has_split_over_the_arguments_are_put_together(
+    world: World, typed: list[str], request_text: str
+) -> None:
+    arguments = dict(zip(["topic", "shots", "style", "model"], typed, strict=False))
+    async with world.client() as client:
+        words = await prompt(client, "storyboard", **arguments)
+
+    assert words.startswith(f"Make a story of {request_text}")
+    assert ('with model "veo-3.1"' in words) == ("veo-3.1" in typed)
+    assert "Words of it may be missing or cut: if it reads as cut off, ask the user" in words
+
+
+@pytest.mark.parametrize(
+    ("typed", "request_text"),
+    [
+        (["task:0af1", "wind", "in"], '"task:0af1" move like this: "wind in".'),
+        (['"/a', 'b.png"', "wind"], '"/a b.png" move like this: "wind".'),
+        (["task:0af1", "wind", "kling"], '"task:0af1" move like this: "wind".'),
+        (["foxes", "", ""], '"foxes" move.'),
+    ],
+)
+async def test_a_picture_and_its_motion_are_put_together_as_well(
+    world: World, typed: list[str], request_text: str
+) -> None:
+    arguments = dict(zip(["image", "motion", "model"], typed, strict=True))
+    async with world.client() as client:
+        words = await prompt(client, "animate_image", **arguments)
+
+    assert words.startswith(f"Make the picture {request_text}")
+    assert ('with model "kling"' in words) == ("kling" in typed)
+
+
+@pytest.mark.parametrize(
+    "nothing",
+    ["", " ", '""', "undefined", "null", "None", "$1", '"$1"', "${topic}", "$ARGUMENTS", "{{x}}"],
+)
+async def test_what_stands_for_nothing_is_left_out_and_the_user_is_asked(
+    world: World, nothing: str
+) -> None:
+    """A host that sends placeholders appends the user's words to the prompt."""
+    names = {prompt.name: prompt.arguments or [] for prompt in PROMPTS.values()}
+    async with world.client() as client:
+        for name, arguments in names.items():
+            words = await prompt(client, name, **{each.name: nothing for each in arguments})
+            bare = await prompt(client, name)
+
+            assert words == bare
+            assert "It is not said " in words
+            assert "If the user's words follow these steps, take it from them" in words
+            assert "otherwise ask the user" in words
+            assert nothing.strip() == "" or nothing not in words
+
+
+async def test_numbers_and_null_are_taken_where_a_text_is_meant(world: World) -> None:
+    arguments: dict[str, Any] = {"topic": 7, "shots": 2, "style": None}
+    async with world.client() as client:
+        params = {"name": "storyboard", "arguments": arguments}
+        raw = PromptRequestOfAnyType(method="prompts/get", params=params)
+        words = str(await client.session.send_request(raw, GetPromptResult))
+
+    assert 'Make a story of 2 shots about "7". The text' in words
+
+
+async def test_arguments_of_other_names_belong_to_the_request(world: World) -> None:
+    async with world.client() as client:
+        words = await prompt(client, "storyboard", topic="a kite", mood="sad", extra="$5")
+        moved = await prompt(client, "animate_image", image="task:0af1", text="wind")
+
+    assert words.startswith('Make a story of 3 shots about "a kite sad".')
+    assert moved.startswith('Make the picture "task:0af1" move like this: "wind".')
+
+
+async def test_a_text_too_long_is_cut_and_a_picture_too_long_is_asked_for(world: World) -> None:
+    async with world.client() as client:
+        words = await prompt(client, "storyboard", topic="a" * 5000)
+        moved = await prompt(client, "animate_image", image="data:" + "A" * 5000)
+
+    assert '…". ' in words
+    assert len(words) < 5000
+    assert moved.startswith("Make a picture move. The picture is too long to be repeated here.")
+
+
+async def test_a_prompt_that_does_not_exist_is_refused_by_name(world: World) -> None:
+    async with world.client() as client:
+        assert await refusal_of(client, "story\x1b") == (
+            'There is no prompt "story"; the prompts are storyboard and animate_image.'
         )
-        assert (await refusal_of(client, "animate_image", image="data:" + "A" * 5000)).startswith(
-            "image must have at most 2000 characters"
-        )
-        assert await refusal_of(client, "story\x1b") == 'There is no prompt "story".'
 
 
 async def test_task_ids_complete_newest_first(world: World) -> None:

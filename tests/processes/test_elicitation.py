@@ -1,5 +1,6 @@
 """GEEKAI_CONFIRM, from the environment to the wire."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +37,40 @@ async def test_only_a_client_that_shows_forms_is_asked_to_ask(
     if asks:
         (input_request,) = answer["inputRequests"].values()
         assert input_request["method"] == "elicitation/create"
-        assert input_request["params"]["requestedSchema"] == {"type": "object", "properties": {}}
+        form = input_request["params"]["requestedSchema"]
+        assert form["required"] == ["approve"]
+        assert form["properties"]["approve"]["type"] == "boolean"
         assert " " not in answer["requestState"]  # sealed: what we gave has one
     else:
         assert answer["isError"]
         assert "GEEKAI_CONFIRM=always" in answer["content"][0]["text"]
+
+
+@pytest.mark.parametrize("content", [{}, {"approve": "true"}])
+async def test_a_host_that_accepts_the_form_by_itself_buys_nothing(
+    tmp_path: Path, content: dict[str, Any]
+) -> None:
+    async with new_server(tmp_path, GEEKAI_CONFIRM="always", **NOWHERE) as server:
+        await server.request(
+            "initialize",
+            protocolVersion="2025-06-18",
+            capabilities={"elicitation": {}},
+            clientInfo={"name": "line", "version": "1"},
+        )
+        await server.send(b'{"jsonrpc":"2.0","method":"notifications/initialized"}')
+        made = {"name": "generate_video", "arguments": {"prompt": "a fox"}}
+        message = {"jsonrpc": "2.0", "id": "made", "method": "tools/call", "params": made}
+        await server.send(json.dumps(message).encode())
+        asked = await server.receive()
+        reply = {"action": "accept", "content": content}
+        message = {"jsonrpc": "2.0", "id": asked["id"], "result": reply}
+        await server.send(json.dumps(message).encode())
+        answer = (await server.receive())["result"]
+
+    assert asked["method"] == "elicitation/create"
+    assert asked["params"]["requestedSchema"]["required"] == ["approve"]
+    assert answer["isError"]
+    assert "The user or their client declined." in answer["content"][0]["text"]
 
 
 async def test_a_policy_that_is_none_keeps_the_server_from_starting(tmp_path: Path) -> None:

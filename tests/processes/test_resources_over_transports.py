@@ -296,12 +296,11 @@ async def test_the_newest_revision_has_links_too(tmp_path: Path) -> None:
 
 
 WRONG: list[tuple[str, dict[str, Any]]] = [
-    ("prompts/get", {"name": "storyboard"}),
-    ("prompts/get", {"name": "storyboard", "arguments": {"topic": 7}}),
+    ("prompts/get", {"name": "storyboard", "arguments": {"topic": {}}}),
     ("prompts/get", {"name": "storyboard", "arguments": ["topic"]}),
     ("prompts/get", {"name": ["storyboard"]}),
     ("prompts/get", {"name": "Canary-prompt"}),
-    ("prompts/get", {"name": "storyboard", "arguments": {"topic": "Canary", "shots": "x"}}),
+    ("prompts/get", {"name": "storyboard", "arguments": {"topic": "Canary", "shots": ["x"]}}),
     ("prompts/get", {}),
     ("resources/list", {"cursor": "Canary"}),
     ("resources/list", {"cursor": 7}),

@@ -225,22 +225,31 @@ class _GracefulShutdown:
     """Drains a stdio server on SIGTERM or SIGINT: responses to paid requests are recorded first.
 
     The SDK reads its input on a thread that ends only after the host's next line, so the
-    process exits as soon as the `App` is closed.
+    process exits as soon as the `App` is closed, and at once if it cannot be opened.
     """
 
     def __init__(self, open_app: "AppFactory") -> None:
         self._open_app = open_app
+        self._opening = False
         self._signal: signal.Signals | None = None
 
     @asynccontextmanager
     async def open_app(self) -> "AsyncGenerator[App]":
+        from geekai_video_mcp.errors import GeekAIVideoError, first_own_error
+
+        self._opening = True
         try:
             async with self._open_app() as app:
                 yield app
+        except (GeekAIVideoError, BaseExceptionGroup) as exc:
+            own_error = first_own_error(exc)
+            if own_error is None:
+                raise
+            print_notice(own_error.message)
+            sys.stderr.flush()
+            os._exit(NOT_USABLE)
         finally:
-            if self._signal is not None:
-                sys.stderr.flush()
-                os._exit(128 + self._signal)
+            self._exit_after_signal()
 
     async def run_until_signal(self, serve: Callable[[], Awaitable[None]]) -> None:
         """Serve until the input ends or a signal arrives."""
@@ -253,4 +262,11 @@ class _GracefulShutdown:
     async def _wait_for_signal(self, serving: anyio.CancelScope) -> None:
         with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
             async for self._signal in signals:
+                if not self._opening:  # there is nothing to close yet, and so nobody else exits
+                    self._exit_after_signal()
                 serving.cancel()
+
+    def _exit_after_signal(self) -> None:
+        if self._signal is not None:
+            sys.stderr.flush()
+            os._exit(128 + self._signal)

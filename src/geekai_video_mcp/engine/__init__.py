@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Callable, Collection, Coroutine
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import replace
 from functools import partial
-from typing import Any, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 import anyio
 from anyio.abc import TaskGroup
@@ -46,14 +46,15 @@ from geekai_video_mcp.errors import (
     TaskNotFound,
     nothing_charged,
 )
-from geekai_video_mcp.ledger import EventNotice
+
+if TYPE_CHECKING:
+    from geekai_video_mcp.ledger import EventNotice
 
 __all__ = [
     "Connections",
     "Downloader",
     "Engine",
     "EngineContext",
-    "EventNotice",
     "ProviderClient",
     "Resolver",
     "SubmitResult",
@@ -328,7 +329,7 @@ class Engine:
         """The id of the newest event, to pass to `watch_events`."""
         return await self._context.ledger.last_event_id()
 
-    async def watch_events(self, *, after: int) -> AsyncGenerator[EventNotice]:
+    async def watch_events(self, *, after: int) -> "AsyncGenerator[EventNotice]":
         """Every change of any task, by any process, after event id *after*; never ends.
 
         Changes by this process come at once, those by others within `LEDGER_POLL_INTERVAL`.

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import anyio
 import anyio.to_thread
@@ -19,8 +19,10 @@ from geekai_video_mcp.errors import (
     TaskNotFound,
     nothing_charged,
 )
-from geekai_video_mcp.ledger import Ledger, ProcessRegistry
-from geekai_video_mcp.provider.wire import ModelsPage
+
+if TYPE_CHECKING:
+    from geekai_video_mcp.ledger import Ledger, ProcessRegistry
+    from geekai_video_mcp.provider.wire import ModelsPage
 
 RATE_LIMIT_MESSAGE: Final = "GeekAI is limiting the rate of requests"
 OTHER_ACCOUNT: Final = (
@@ -34,7 +36,7 @@ class ProviderClient(Protocol):
 
     async def create_task(self, media: Media, body: dict[str, object]) -> Observation: ...
     async def get_task(self, media: Media, task_id: str) -> Observation: ...
-    async def list_models(self, page: int) -> ModelsPage: ...
+    async def list_models(self, page: int) -> "ModelsPage": ...
 
 
 class Downloader(Protocol):
@@ -74,8 +76,8 @@ class ChangeSignals:
 class EngineContext:
     """What the parts of one engine share."""
 
-    ledger: Ledger
-    processes: ProcessRegistry
+    ledger: "Ledger"
+    processes: "ProcessRegistry"
     account: str
     """Which service and key this engine works for; see `config.Settings.account`."""
     limits: Limits | None

@@ -5,14 +5,16 @@ the last list is kept while it is fresh.
 """
 
 from contextlib import suppress
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import anyio
 
 from geekai_video_mcp.domain.catalogue import LiveModel
 from geekai_video_mcp.engine.context import EngineContext
 from geekai_video_mcp.errors import RATE_LIMITED, GeekAIVideoError, ServiceUnavailable
-from geekai_video_mcp.provider.wire import ModelsPage
+
+if TYPE_CHECKING:
+    from geekai_video_mcp.provider.wire import ModelsPage
 
 CACHE_TTL: Final = 3600.0
 """Seconds for which a list is used: models appear and disappear over months."""
@@ -64,7 +66,7 @@ class ModelListCache:
         # A partial list would make available models look discontinued.
         raise ServiceUnavailable(f"GeekAI listed {len(found)} models and says that it has more")
 
-    async def _fetch_page(self, number: int) -> ModelsPage:
+    async def _fetch_page(self, number: int) -> "ModelsPage":
         if wait := await self._context.acquire_request_slot(priority=True):
             raise ServiceUnavailable("held", code=RATE_LIMITED, retry_after_seconds=wait)
         connections = await self._context.connections()

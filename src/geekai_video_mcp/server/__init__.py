@@ -27,6 +27,7 @@ from geekai_video_mcp.server.arguments import (
     ListVideoTasks,
 )
 from geekai_video_mcp.server.arguments.view_video import ViewVideo
+from geekai_video_mcp.server.late_app import provide_app
 from geekai_video_mcp.server.outside_names import OutsideNames
 from geekai_video_mcp.server.tasks_extension import TasksExtension, task_notifications
 from geekai_video_mcp.server.tool import DEFAULT_MODEL, ToolSpec
@@ -163,11 +164,12 @@ def build_server(
         subscriptions=bus,
         extensions=[TasksExtension()],
         middleware=[
+            provide_app,
             OutsideNames(lambda: server.list_tools()),  # noqa: PLW0108 - made below
             resources.fill_dynamic_content,
             resources.SubscriptionMiddleware(bus),
             task_notifications,
-            prompts.validate_prompt_request,
+            prompts.prepare_prompt_request,
         ],
         tools=[spec.build(default_models) for spec in TOOLS],
     )

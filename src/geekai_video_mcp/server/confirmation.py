@@ -23,8 +23,9 @@ from mcp_types import (
 from mcp_types.version import is_version_at_least
 
 from geekai_video_mcp.domain.admission import Forecast
-from geekai_video_mcp.errors import ConsentNotGiven
+from geekai_video_mcp.errors import ConsentNotGiven, quote_unless_id
 from geekai_video_mcp.server import views
+from geekai_video_mcp.server.views.text import MEDIA_NOUN
 
 INPUT_REQUIRED_SINCE: Final = "2026-07-28"
 """The first protocol revision in which a tool call may return `InputRequiredResult`."""
@@ -33,8 +34,9 @@ ANSWER_TIMEOUT: Final = 600.0
 INPUT_KEY: Final = "consent"
 MAY_COST_MORE: Final = ("retries", "extra_body", "n")
 """Fields that can make a request cost more than its list price."""
-EMPTY_FORM: Final[ElicitRequestedSchema] = {"type": "object", "properties": {}}
-"""A form without fields: accepting it is the approval."""
+APPROVAL_FIELD: Final = "approve"
+"""The one field of the form, which has to be true: some hosts accept an empty form by
+themselves, without asking anybody (Codex 0.171, read 2026-11-26)."""
 
 
 async def request_consent(
@@ -62,7 +64,7 @@ async def request_consent(
             " that supports elicitation, or have the operator change GEEKAI_CONFIRM",
         )
     question = ElicitRequestFormParams(
-        message=views.consent_text(forecast, view), requested_schema=EMPTY_FORM
+        message=views.consent_text(forecast, view), requested_schema=_approval_form(forecast, view)
     )
     if is_version_at_least(str(ctx.protocol_version), INPUT_REQUIRED_SINCE):
         return _read_consent_reply(ctx, forecast, question)
@@ -78,6 +80,20 @@ async def request_consent(
 def policy_text(above: float) -> str:
     """The value of GEEKAI_CONFIRM that sets this limit."""
     return "always" if above < 0 else f"above:{above:g}"
+
+
+def _approval_form(forecast: Forecast, view: views.DryRunView) -> ElicitRequestedSchema:
+    """A form that nobody fills in by accident: one required boolean, without a default."""
+    task = forecast.task
+    noun, model = MEDIA_NOUN[task.media], quote_unless_id(task.model)
+    total = "" if view.cost_cny is None else f" That is {view.cost_cny:g} CNY by the list."
+    field = {
+        "type": "boolean",
+        "title": "Approve this paid request",
+        "description": f"Yes: request {noun} from {model}. {view.price}{total}"
+        " No: nothing is sent and nothing is charged.",
+    }
+    return {"type": "object", "properties": {APPROVAL_FIELD: field}, "required": [APPROVAL_FIELD]}
 
 
 def _needs_confirmation(view: views.DryRunView, *, above: float) -> bool:
@@ -114,13 +130,20 @@ def _read_consent_reply(
 
 
 def _require_acceptance(answer: object) -> None:
-    """Return only if the user accepted.
+    """Return only if the user accepted, and the form says so.
 
     Raises:
-        ConsentNotGiven: the user declined, or did not answer.
+        ConsentNotGiven: the user or the client declined, or did not answer.
     """
     action = answer.action if isinstance(answer, ElicitResult) else None
-    if action == "accept":
+    content = (answer.content if isinstance(answer, ElicitResult) else None) or {}
+    if action == "accept" and content.get(APPROVAL_FIELD) is True:
         return
-    reason = "The user declined" if action == "decline" else "The user did not answer the question"
-    raise ConsentNotGiven(reason, remedy="Ask the user what to change before you call again")
+    declined, form = "The user or their client declined", ""
+    if action == "accept":
+        form = f"The form came back without {APPROVAL_FIELD}: true, which alone is a yes. "
+    elif action != "decline":
+        declined = "The user did not answer the question"
+    raise ConsentNotGiven(
+        declined, remedy=f"{form}Ask the user what to change before you call again"
+    )

@@ -20,6 +20,7 @@ from anyio.streams.memory import MemoryObjectSendStream
 from mcp.shared.message import SessionMessage
 from mcp_types import JSONRPCError, JSONRPCRequest, JSONRPCResponse
 
+from geekai_video_mcp.server.late_app import LateApp
 from geekai_video_mcp.server.stdio_filter import message_streams
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ MAX_EARLY_MESSAGES: Final = 8
 
 
 async def serve_stdio(server: "MCPServer[App]") -> None:
-    """Serve MCP over stdin and stdout until the input ends."""
+    """Serve MCP over stdin and stdout until the input ends; the `App` is opened late."""
     internals = _sdk_internals(server)
     if internals is None:
         logger.warning(
@@ -48,14 +49,12 @@ async def serve_stdio(server: "MCPServer[App]") -> None:
         await server.run_stdio_async()
         return
     lowlevel_server, run = internals
-    async with (
-        message_streams() as (read, write),
-        lowlevel_server.lifespan(lowlevel_server) as lifespan_state,
-    ):
+    late_app = LateApp(lowlevel_server.lifespan(lowlevel_server))
+    async with message_streams(late_app.open_soon) as (read, write), late_app.running():
         loop = partial(
             run,
             lowlevel_server,
-            lifespan_state=lifespan_state,
+            lifespan_state=late_app,
             init_options=lowlevel_server.create_initialization_options(),
         )
         early = await answer_probes(read, write, loop)

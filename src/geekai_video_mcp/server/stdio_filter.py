@@ -5,7 +5,7 @@ and does not read the responses would otherwise make this process grow without b
 """
 
 import sys
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Final, Self, cast
@@ -37,13 +37,16 @@ MAX_OPEN_BYTES: Final = 8 * MAX_MESSAGE_BYTES
 
 
 @asynccontextmanager
-async def message_streams() -> "AsyncGenerator[Streams]":
-    """The SDK's `stdio_server`, whose input contains valid messages only and is not unlimited."""
+async def message_streams(on_response: Callable[[], None]) -> "AsyncGenerator[Streams]":
+    """The SDK's `stdio_server`, whose input contains valid messages only and is not unlimited.
+
+    *on_response* is called for each response that is being written.
+    """
     open_requests = _OpenRequests()
     messages = _StdinGuard(sys.stdin.buffer, open_requests)
     # The SDK does nothing with its input but iterate over lines of text.
     async with stdio_server(cast("anyio.AsyncFile[str]", messages)) as (read, write):
-        messages.write_stream = _ResponseWriter(write, open_requests)
+        messages.write_stream = _ResponseWriter(write, open_requests, on_response)
         yield read, messages.write_stream
 
 
@@ -99,9 +102,15 @@ class _OpenRequests:
 class _ResponseWriter:
     """The SDK's write stream; it reports to `_OpenRequests` which responses were written."""
 
-    def __init__(self, stream: "WriteStream[SessionMessage]", open_requests: _OpenRequests) -> None:
+    def __init__(
+        self,
+        stream: "WriteStream[SessionMessage]",
+        open_requests: _OpenRequests,
+        on_response: Callable[[], None],
+    ) -> None:
         self._stream = stream
         self._open_requests = open_requests
+        self._on_response = on_response
 
     async def send(self, item: SessionMessage, /) -> None:
         message = item.message
@@ -113,6 +122,7 @@ class _ResponseWriter:
             await self._stream.send(item)
         finally:
             self._open_requests.end_response()
+            self._on_response()
 
     async def aclose(self) -> None:
         await self._stream.aclose()

@@ -184,8 +184,9 @@ async def _wait_for_tasks(
         following = app.engine.follow(*ids, wait_seconds=left, until=until)
         async with aclosing(following) as states:
             async for newest in states:
-                # Strictly growing, by the specification, even when two changes coincide.
-                progress = max(anyio.current_time() - started, progress + 0.001)
+                # In tenths, because hosts show it to people; strictly growing, by the protocol,
+                # even when two changes coincide.
+                progress = round(max(anyio.current_time() - started, progress + 0.1), 1)
                 text = views.several_progress_text(newest, at=app.clock())
                 await ctx.report_progress(progress, None, text)
     return newest

@@ -1,0 +1,121 @@
+"""The `App`, opened behind the first response: hosts do not wait long for that of `initialize`.
+
+Codex begins its turn without a server that needs more than about a second, and Cline skips one
+that needs three (read 2026-11-26). Opening the `App` reads and writes files, which may take as
+long on a busy machine or while another process holds the task database. So a stdio server
+answers what needs no `App` at once, and opens it as soon as the first response is written; the
+sweeps begin then. What prevents the opening ends the server, as it always did.
+"""
+
+from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+import anyio
+from mcp.shared.exceptions import MCPError
+from mcp_types import INTERNAL_ERROR, CallToolResult, TextContent
+
+from geekai_video_mcp.errors import (
+    BUSY,
+    DATABASE,
+    NOT_CHARGED,
+    StorageUnavailable,
+)
+from geekai_video_mcp.server.tasks_extension.payloads import TASK_TOOLS
+
+if TYPE_CHECKING:
+    from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+
+    from geekai_video_mcp.app import App
+
+NEEDS_NO_APP: Final = frozenset(
+    {
+        "initialize",
+        "notifications/initialized",
+        "ping",
+        "prompts/list",
+        "resources/templates/list",
+        "server/discover",
+        "tools/list",
+    }
+)
+"""What is the same whatever the `App` is; `initialize` must not wait, because nothing more is
+read before its response."""
+SILENCE: Final = 1.0
+"""Seconds without a request, after which the `App` is opened all the same: what another process
+left behind must not wait for a host that says nothing."""
+WRITING_TIME: Final = 0.05
+"""Seconds in which the first response reaches the host; imports hold up the thread that writes."""
+OPENING_TIMEOUT: Final = 15.0
+"""Seconds that a request waits for the `App`: a call is answered within 20."""
+
+
+class LateApp:
+    """Opens an `App` when it is needed, or behind the first response, whichever is first."""
+
+    def __init__(self, lifespan: "AbstractAsyncContextManager[App]") -> None:
+        self._lifespan = lifespan
+        self._app: App | None = None
+        self._answered = anyio.Event()
+        self._needed = anyio.Event()
+        self._opened = anyio.Event()
+        self._finished = anyio.Event()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncGenerator[None]:
+        """Hold the `App` while the block lasts; it is opened in any case, unless cancelled."""
+        async with anyio.create_task_group() as task_group:
+            task_group.start_soon(self._open_and_hold)
+            yield
+            self.open_now()
+            self._finished.set()
+
+    def open_soon(self) -> None:
+        """Open the `App` in a moment: the first response is on its way."""
+        self._answered.set()
+
+    def open_now(self) -> None:
+        """Open the `App` without delay."""
+        self._answered.set()
+        self._needed.set()
+
+    async def get(self) -> "App":
+        """The `App`, which is opened now if it is not open.
+
+        Raises:
+            StorageUnavailable: another process holds the task database.
+        """
+        self.open_now()
+        with anyio.move_on_after(OPENING_TIMEOUT):
+            await self._opened.wait()
+        if self._app is None:
+            raise StorageUnavailable(DATABASE, BUSY, access="opened")
+        return self._app
+
+    async def _open_and_hold(self) -> None:
+        with anyio.move_on_after(SILENCE):
+            await self._answered.wait()
+        with anyio.move_on_after(WRITING_TIME):
+            await self._needed.wait()
+        async with self._lifespan as self._app:
+            self._opened.set()
+            await self._finished.wait()
+
+
+async def provide_app(
+    ctx: "ServerRequestContext[Any, Any]", call_next: "CallNext"
+) -> "HandlerResult":
+    """Middleware that gives a request the `App` of a server that opens it late."""
+    late: object = ctx.lifespan_context
+    if not isinstance(late, LateApp) or ctx.method in NEEDS_NO_APP:
+        return await call_next(ctx)
+    try:
+        app = await late.get()
+    except StorageUnavailable as exc:
+        if ctx.method != "tools/call":
+            raise MCPError(INTERNAL_ERROR, exc.message) from exc
+        if (ctx.params or {}).get("name") in TASK_TOOLS:
+            exc.money = NOT_CHARGED
+        return CallToolResult(content=[TextContent(text=exc.message)], is_error=True)
+    return await call_next(replace(ctx, lifespan_context=app))

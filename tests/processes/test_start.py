@@ -1,0 +1,126 @@
+"""What a server does before its first response, which hosts do not wait long for."""
+
+import json
+import signal
+import sqlite3
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import anyio
+import anyio.lowlevel
+import pytest
+
+from support.process import new_server, run_cli
+
+PROGRAM = """
+import json, sys
+from geekai_video_mcp import app, cli
+from geekai_video_mcp.server import late_app
+
+open_app = app.open_app
+
+def recorded(settings):
+    sys.stderr.write(json.dumps(sorted(sys.modules)) + chr(10))
+    return open_app(settings)
+
+app.open_app = recorded
+late_app.WRITING_TIME = late_app.SILENCE = {waits}
+late_app.OPENING_TIMEOUT = {opening}
+sys.exit(cli.main([]))
+"""
+"""A server that says which modules are loaded when it begins to open its files."""
+WAITS = PROGRAM.format(waits=600.0, opening=60.0)
+"""It does not open them before it has to."""
+HEAVY = {"PIL", "av", "geekai_sandbox", "geekai_video_mcp.ledger", "httpx", "numpy", "sqlite3"}
+
+
+async def test_a_host_is_answered_before_anything_heavy_is_loaded_or_opened(
+    tmp_path: Path,
+) -> None:
+    async with new_server(tmp_path, program=WAITS) as server:
+        greeted = await server.initialize()
+        tools = await server.request("tools/list")
+        prompts = await server.request("prompts/list")
+        assert not (tmp_path / "state").exists()
+        listed = await server.call("list_video_tasks")
+        assert await server.close() == 0
+    loaded = set(json.loads((tmp_path / "stderr.log").read_text("utf-8")))
+
+    assert greeted["result"]["serverInfo"]["name"] == "geekai-video-mcp"
+    assert tools["result"]["tools"]
+    assert prompts["result"]["prompts"]
+    assert not listed.get("isError")
+    assert "geekai_video_mcp.server.stdio" in loaded
+    assert not HEAVY & loaded
+
+
+@pytest.mark.parametrize("greets", [True, False])
+async def test_the_files_are_opened_though_no_request_needs_them(
+    tmp_path: Path, *, greets: bool
+) -> None:
+    """Tasks that another process left behind do not wait for a host that only greets."""
+    async with new_server(tmp_path) as server:
+        if greets:
+            await server.initialize()
+        with anyio.fail_after(60):
+            while not (tmp_path / "state" / "ledger.sqlite3").exists():
+                await anyio.lowlevel.checkpoint()
+        assert await server.close() == 0
+
+
+@pytest.mark.parametrize("greets", [True, False])
+async def test_a_damaged_database_ends_the_server_of_a_host_that_waits(
+    tmp_path: Path, *, greets: bool
+) -> None:
+    """Its input is open: the thread that reads it must not keep the process."""
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "ledger.sqlite3").write_bytes(b"not a database" * 99)
+    async with new_server(tmp_path) as server:
+        if greets:
+            await server.initialize()
+        with anyio.fail_after(50):
+            status = await server.process.wait()
+    err = (tmp_path / "stderr.log").read_text("utf-8")
+
+    assert status == 2
+    assert str(tmp_path / "state" / "ledger.sqlite3") in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="anyio cannot receive signals there")
+async def test_a_signal_ends_a_server_that_has_opened_nothing_yet(tmp_path: Path) -> None:
+    async with new_server(tmp_path, program=WAITS) as server:
+        await server.initialize()
+        server.process.send_signal(signal.SIGTERM)
+        with anyio.fail_after(60):
+            status = await server.process.wait()
+
+    assert status == 128 + signal.SIGTERM
+    assert not (tmp_path / "state").exists()
+
+
+async def test_a_call_is_answered_though_another_process_holds_the_database_from_the_start(
+    tmp_path: Path,
+) -> None:
+    await run_cli(tmp_path)  # makes the database
+    program = PROGRAM.format(waits=0.0, opening=0.3)
+    path = tmp_path / "state" / "ledger.sqlite3"
+    async with new_server(tmp_path, program=program) as server:
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            await server.initialize()
+            listed = await server.call("list_video_tasks")
+            made = await server.call("generate_video", prompt="a fox")
+            resources = await server.request("resources/list")
+            other.execute("ROLLBACK")
+        with anyio.fail_after(60):
+            while (later := await server.call("list_video_tasks")).get("isError"):
+                pass
+        assert await server.close() == 0
+
+    again = "Wait a few seconds, then try again."
+    assert listed["content"][0]["text"] == f"The task database is busy. {again}"
+    assert made["content"][0]["text"] == f"The task database is busy. Nothing was charged. {again}"
+    assert "The task database is busy." in resources["error"]["message"]
+    assert later["structuredContent"]["tasks"] == []
