@@ -130,6 +130,11 @@ async def test_a_task_survives_the_process_that_wrote_it(state: Path) -> None:
         file_path="/videos/狐.mp4",
         file_bytes=5 * 1024**3,
         file_sha256="00" * 32,
+        file_seconds=5.04,
+        file_width=1920,
+        file_height=1080,
+        file_fps=29.97,
+        file_has_sound=False,
         file_error="p",
         failed_downloads=3,
         idempotency_key="狐 1",
@@ -140,7 +145,10 @@ async def test_a_task_survives_the_process_that_wrote_it(state: Path) -> None:
         await ledger.add(full)
 
     async with open_ledger(state) as ledger:
-        assert await ledger.find(full.id) == full
+        found = await ledger.find(full.id)
+
+    assert found == full
+    assert found and found.file_has_sound is False, "not 0, which JSON would tell as a number"
 
 
 async def test_a_task_is_found_by_our_id_and_by_the_services(state: Path) -> None:

@@ -1,7 +1,8 @@
 """What a task is and how it may change: the table, the function, and the schedules."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, fields, replace
+from typing import Any, Final
 
 import pytest
 from hypothesis import given, settings
@@ -35,7 +36,13 @@ from geekai_video_mcp.domain.polling import (
     POLL_INTERVAL,
     TypicalDuration,
 )
-from geekai_video_mcp.domain.result_file import has_no_link, record_file, replace_result
+from geekai_video_mcp.domain.result_file import (
+    has_no_link,
+    keep_copy,
+    record_file,
+    reopen_file,
+    replace_result,
+)
 from geekai_video_mcp.domain.retries import (
     DOWNLOAD_RETRY_DELAYS,
     MAX_RETRY_AFTER,
@@ -291,14 +298,53 @@ def test_what_is_stored_stays_stored(learned: Sequence[FileUpdate]) -> None:
         assert before.failed_downloads <= task.failed_downloads <= before.failed_downloads + 1
 
 
+FILE: Final = FileUpdate(
+    status=FileStatus.STORED,
+    path="/a.mp4",
+    size_bytes=7,
+    sha256="00",
+    seconds=5.04,
+    width=1920,
+    height=1080,
+    fps=29.97,
+    has_sound=False,
+)
+
+
+def facts_of_file(task: Task) -> dict[str, Any]:
+    """Every field of a task that describes its file, with the names of `FileUpdate`."""
+    names = {field.name: f"file_{field.name}" for field in fields(FileUpdate)}
+    names["size_bytes"] = "file_bytes"
+    return {name: getattr(task, field) for name, field in names.items()}
+
+
 def test_what_is_learned_of_a_file_is_kept_whole_and_what_failed_is_counted() -> None:
     tried = record_file(polled(Status.SUCCEED), FileUpdate(status=FileStatus.NONE, error="offline"))
-    fact = FileUpdate(status=FileStatus.STORED, path="/a.mp4", size_bytes=7, sha256="00")
-    stored = record_file(tried, fact)
+    stored = record_file(tried, FILE)
 
     assert (tried.file_error, tried.failed_downloads) == ("offline", 1)
-    assert (stored.file_path, stored.file_bytes, stored.file_sha256) == ("/a.mp4", 7, "00")
-    assert (stored.file_error, stored.failed_downloads) == (None, 1)
+    assert facts_of_file(stored) == asdict(FILE)
+    assert stored.failed_downloads == 1
+
+
+def test_what_was_known_of_a_file_is_forgotten_when_it_is_fetched_again() -> None:
+    stored = record_file(polled(Status.SUCCEED), FILE)
+
+    assert facts_of_file(reopen_file(stored)) == asdict(FileUpdate(status=FileStatus.NONE))
+
+
+def test_a_kept_copy_keeps_its_facts_when_fetching_it_again_fails() -> None:
+    linked = replace(FILE, status=FileStatus.LINKED, error="The file cannot be decoded.")
+    before = record_file(polled(Status.SUCCEED), linked)
+    gone = FileUpdate(status=FileStatus.LOST, error="The link is dead.", error_code="result_lost")
+    after = record_file(reopen_file(before), gone)
+
+    kept = facts_of_file(keep_copy(after, before))
+    assert kept == {
+        **asdict(linked),
+        "status": FileStatus.LOST,
+        **{name: getattr(gone, name) for name in ("error", "error_code")},
+    }
 
 
 @pytest.mark.parametrize("status", sorted(set(Status) - {Status.SUCCEED}))

@@ -11,7 +11,6 @@ Rule 3: an observation of an attempt that is no longer the task's current one ch
 All times are Unix seconds, UTC. All durations are seconds.
 """
 
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -29,6 +28,7 @@ from geekai_video_mcp.domain.statuses import (
     FileStatus,
     Status,
 )
+from geekai_video_mcp.domain.task_ids import new_task_id
 from geekai_video_mcp.errors import SubmissionUnknown
 
 
@@ -103,6 +103,13 @@ class Task:
     file_path: str | None = None
     file_bytes: int | None = None
     file_sha256: str | None = None
+    file_seconds: float | None = None
+    file_width: int | None = None
+    """Of the upright picture, in pixels."""
+    file_height: int | None = None
+    file_fps: float | None = None
+    file_has_sound: bool | None = None
+    """None if it is not known, and of a picture."""
     file_error: str | None = None
     file_error_code: str | None = None
     """The kind of `file_error`, such as `no_link`."""
@@ -159,6 +166,11 @@ class FileUpdate:
     path: str | None = None
     size_bytes: int | None = None
     sha256: str | None = None
+    seconds: float | None = None
+    width: int | None = None
+    height: int | None = None
+    fps: float | None = None
+    has_sound: bool | None = None
     error: str | None = None
     error_code: str | None = None
 
@@ -176,7 +188,7 @@ def new_task(
     """A new task with an unguessable id, not sent yet. *owner* is the process that will send it."""
     stripped = {name: strip_inline_media(value) for name, value in request.items()}
     return Task(
-        id=secrets.token_hex(16),
+        id=new_task_id(),
         owner=owner,
         created_at=at,
         account=account,
@@ -204,7 +216,7 @@ def import_task(
 ) -> Task:
     """A task that was made elsewhere with the same API key, as *observation* shows it."""
     imported = Task(
-        id=secrets.token_hex(16),
+        id=new_task_id(),
         created_at=observation.at,
         account=account,
         model="",

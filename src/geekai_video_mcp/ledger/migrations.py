@@ -114,5 +114,19 @@ OBSTACLES: Final = (
     "ALTER TABLE task ADD COLUMN file_error_code TEXT",
 )
 
-MIGRATIONS: Final[Sequence[Sequence[str]]] = (SCHEMA, ADMISSION + PACE, MEDIA, OBSTACLES)
+FILE_FACTS: Final = (
+    "ALTER TABLE task ADD COLUMN file_seconds REAL",
+    "ALTER TABLE task ADD COLUMN file_width INTEGER",
+    "ALTER TABLE task ADD COLUMN file_height INTEGER",
+    "ALTER TABLE task ADD COLUMN file_fps REAL",
+    "ALTER TABLE task ADD COLUMN file_has_sound INTEGER",
+)
+
+MIGRATIONS: Final[Sequence[Sequence[str]]] = (
+    SCHEMA,
+    ADMISSION + PACE,
+    MEDIA,
+    OBSTACLES,
+    FILE_FACTS,
+)
 """In order; their number is the version of the schema."""

@@ -57,6 +57,8 @@ _TASK_COLUMNS: Final = _columns(Task)
 _COLUMNS: Final = tuple(_TASK_COLUMNS.values())
 TASK_COLUMNS: Final = frozenset(_COLUMNS)
 _KEY: Final = "id"
+_FLAG_COLUMNS: Final = ("file_has_sound",)
+"""Columns of numbers, 0 and 1, for fields that are true or false."""
 _ENUM_COLUMNS: Final = {"media": Media, "status": Status, "file_status": FileStatus}
 
 
@@ -252,6 +254,8 @@ def to_row(task: Task) -> dict[str, Any]:
     row["result"] = json.dumps(asdict(task.result)) if task.result else None
     for name in _ENUM_COLUMNS:
         row[name] = row[name].value
+    for name in _FLAG_COLUMNS:
+        row[name] = None if row[name] is None else int(row[name])
     return row
 
 
@@ -267,6 +271,9 @@ def from_row(row: Mapping[str, Any]) -> Task:
         values["request"] = parse_object(values["request"])
         values["result"] = parse_result(values["result"]) if values["result"] else None
         values |= {name: enum(values[name]) for name, enum in _ENUM_COLUMNS.items()}
+        values |= {
+            name: None if values[name] is None else bool(values[name]) for name in _FLAG_COLUMNS
+        }
     return Task(**values)
 
 
