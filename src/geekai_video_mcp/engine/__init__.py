@@ -190,13 +190,20 @@ class Engine:
         return forecast(task, existing, limits=self._context.limits, at=task.created_at)
 
     async def list_tasks(
-        self, *, limit: int, statuses: Collection[Status] = (), before: str | None = None
+        self,
+        *,
+        limit: int,
+        statuses: Collection[Status] = (),
+        before: str | None = None,
+        query: str | None = None,
+        since: float | None = None,
     ) -> list[Task]:
         """A page of everything in the ledger, newest first; see `Ledger.list_tasks`.
 
         Raises:
             StorageUnavailable: the ledger cannot be read.
         """
+        del query, since  # Stub until the branch `record` is merged.
         return await self._context.ledger.list_tasks(limit=limit, statuses=statuses, before=before)
 
     async def mark_delivered(self, task: Task) -> None:
