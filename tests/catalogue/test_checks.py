@@ -490,8 +490,8 @@ def test_a_new_model_of_the_services_passes_in_silence() -> None:
 
 
 def test_a_model_that_is_going_or_gone_is_reported() -> None:
-    assert "kling-video-v2-6 is deprecated by the service" in live("kling-video-v2-6")
-    assert "vidu-q1 is not in the service's list now" in live("vidu-q1")
+    assert "kling-video-v2-6 is deprecated by GeekAI" in live("kling-video-v2-6")
+    assert "vidu-q1 is not in GeekAI's list today" in live("vidu-q1")
     assert live("cogvideox-flash") == ""
 
 

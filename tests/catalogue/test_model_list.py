@@ -1,78 +1,123 @@
 """What the assistant sees of the models: small enough to be read whole, and true to the table."""
 
-import re
+import json
 from typing import Any
 
 import pytest
 
-from geekai_video_mcp.domain.catalogue import LiveModel, models, rules
+from geekai_video_mcp.domain.catalogue import (
+    LiveModel,
+    argument_names,
+    check_request,
+    models,
+    price,
+    takes,
+)
 from geekai_video_mcp.errors import RequestRefused
 from geekai_video_mcp.server.arguments import ListVideoModels
-from geekai_video_mcp.server.views.model_list import LEGEND, MAX_BYTES, model_details, model_list
+from geekai_video_mcp.server.views.model_list import HEADINGS, MAX_BYTES, ModelRow, model_list
 
-EVERY = ListVideoModels.parse({})
-
-
-def list_models(**asked: Any) -> str:  # noqa: ANN401 - JSON
-    return model_list(ListVideoModels.parse(asked), None)[1]
-
-
-def ids(words: str) -> list[str]:
-    """The ids of a list, put together as its legend says."""
-    heading, found = "", list[str]()
-    for line in words.splitlines()[1:]:
-        name, _, rest = line.partition(" ")
-        if not rest:
-            heading = name
-        elif ": " in line:
-            found += line.partition(": ")[2].split()
-        else:
-            # A name of its own may follow those of a heading.
-            whole = heading + name
-            found.append(whole if whole in models() else name)
-    return found
+Live = dict[str, LiveModel]
+LIVE: Live = {
+    name: LiveModel(id=name, type="video", status="active")
+    for name in models()
+    if name not in {"vidu-q1", "sora-2"}
+}
 
 
-def test_the_list_has_every_model_in_a_line() -> None:
-    words = list_models()
-
-    assert words.splitlines()[0] == LEGEND
-    assert sorted(ids(words)) == sorted(models())
-
-
-def test_a_line_shows_what_a_model_takes_its_seconds_and_its_price() -> None:
-    lines = list_models().splitlines()
-
-    assert "cogvideox-flash tfs 5 free" in lines
-    assert "H3 tflrvs 4-15 0.5/s" in lines
-    assert "v2-6 tfls 5/10" in lines
-    assert "Hailuo-2.3 tf 6/10 2" in lines
-    assert "bytedance-asset-v1 no video free" in lines
-    assert "2.0 ? 0.72/s" in lines
+def pages_of(live: Live | None = None, **asked: Any) -> list[list[ModelRow]]:  # noqa: ANN401 - JSON
+    """Every page of the list for these arguments."""
+    first, _ = model_list(ListVideoModels.parse(asked), live)
+    numbers = range(2, (first.pages or 1) + 1)
+    rest = [
+        model_list(ListVideoModels.parse({**asked, "page": number}), live)[0].models or []
+        for number in numbers[:19]
+    ]
+    return [first.models or [], *rest]
 
 
-def test_the_structure_has_the_names_where_they_fit_and_their_number_where_not() -> None:
-    few, _ = model_list(ListVideoModels.parse({"query": "seedance"}), None)
-    all_, _ = model_list(EVERY, None)
+def found(live: Live | None = None, **asked: Any) -> list[str]:  # noqa: ANN401 - JSON
+    return [row.id for page in pages_of(live, **asked) for row in page]
 
-    assert few.ids == {
-        "doubao-seedance-": "1.0-lite-t2v 1.0-lite-i2v 1.0-pro 1.0-pro-fast 1.5-pro 2.0 2.0-fast"
+
+def row_of(name: str, **asked: Any) -> ModelRow:  # noqa: ANN401 - JSON
+    return next(row for page in pages_of(**asked) for row in page if row.id == name)
+
+
+def test_the_first_page_has_twenty_models_of_every_maker_and_begins_with_the_free_one() -> None:
+    first, *_ = pages_of()
+
+    assert len(first) == 20
+    assert first[0].id == "cogvideox-flash"
+    assert first[0].price == 0
+    makers = {model.maker for model in models().values() if model.maker}
+    assert {row.maker for row in first} == makers
+
+
+def test_a_row_has_what_is_known_and_nothing_that_is_not() -> None:
+    known = row_of("veo-3.1-fast-generate-preview").model_dump(exclude_none=True)
+    unknown = row_of("super-video-2.0").model_dump(exclude_none=True)
+
+    assert known == {
+        "id": "veo-3.1-fast-generate-preview",
+        "maker": "Google",
+        "inputs": ["image", "image_tail", "images", "video"],
+        "seconds": "4, 6, 8",
+        "resolutions": ["720p", "1080p", "4k"],
+        "sound": True,
+        "price": 1.125,
+        "unit": "second",
     }
-    assert all_.ids is not None
-    assert all_.ids["doubao-seedance-"] == 7
-    assert sum(map(int, all_.ids.values())) == len(models())
+    assert unknown == {"id": "super-video-2.0", "price": 0.72, "unit": "second"}
+
+
+def test_the_table_has_a_heading_for_every_cell_and_says_a_price_that_is_not_known() -> None:
+    _, text = model_list(ListVideoModels.parse({"query": "kling omni"}), None)
+    heading, row, _ = text.splitlines()
+
+    assert heading == " | ".join(HEADINGS[:-1])
+    assert row == (
+        "kling-video-v3-omni | Kuaishou | image, image_tail, images, video | 3-15"
+        " | 720p, 1080p, 4k | yes | none known | price unknown"
+    )
+
+
+def test_that_a_model_needs_a_picture_is_in_both_forms() -> None:
+    view, text = model_list(ListVideoModels.parse({"query": "wan2.5-i2v"}), None)
+
+    assert view.models
+    assert view.models[0].needs == "image"
+    assert "image (needed)" in text
+
+
+def test_the_day_of_the_prices_is_said_once_and_of_another_price_in_its_row() -> None:
+    view, text = model_list(ListVideoModels.parse({"takes": "images", "seconds": 15}), None)
+    other = row_of("MiniMax-H3", takes="images", seconds=15)
+
+    assert view.price_date == "2026-04-25"
+    assert other.price_date == "2026-11-22"
+    assert "0.5 per second on 2026-11-22" in text
+    assert text.count("2026-04-25") == 1
 
 
 FILTERS: list[tuple[dict[str, Any], list[str], list[str]]] = [
-    ({"first_frame": True}, ["wan2.7-i2v"], ["wan2.7-t2v", "sora"]),
-    ({"last_frame": True}, ["kling-video-v3", "cogvideox-3"], ["kling-video-v2-master"]),
-    ({"references": True}, ["vidu-q1", "viduq2"], ["viduq3-pro"]),
-    ({"audio": True}, ["veo-3.0-generate-001", "cogvideox"], ["veo-2.0-generate-001"]),
+    ({"takes": "image"}, ["wan2.7-i2v"], ["wan2.7-t2v", "sora"]),
+    ({"takes": "image_tail"}, ["kling-video-v3", "cogvideox-3"], ["kling-video-v2-master"]),
+    ({"takes": "images"}, ["vidu-q1", "viduq2"], ["viduq3-pro"]),
+    ({"takes": "with_audio"}, ["cogvideox"], ["veo-2.0-generate-001", "sora-2"]),
+    ({"takes": "camera_control"}, ["kling-video-v1"], ["kling-video-v3", "viduq3-pro"]),
+    ({"takes": "extra_body.movement_amplitude"}, ["vidu-q1"], ["kling-video-v1"]),
+    ({"takes": "size"}, ["cogvideox", "stable-video"], ["kling-video-v3", "veo-3.1-lite"]),
+    ({"takes": "aspect_ratio"}, ["kling-video-v1", "MiniMax-H3"], ["wan2.5-t2v-preview"]),
+    ({"takes": "prompt, duration"}, ["kling-video-v1"], ["cogvideox-flash"]),
+    ({"takes": "image images"}, ["grok-video"], ["doubao-seedance-2.0", "MiniMax-H3"]),
     ({"seconds": 12}, ["doubao-seedance-1.5-pro", "sora-2"], ["kling-video-o1", "vidu-2"]),
+    ({"seconds": 7}, ["kling-video-v1", "veo-2.0-generate-001"], ["cogvideox-flash"]),
+    ({"resolution": "4k"}, ["kling-video-v3", "cogvideox"], ["kling-video-v2-6"]),
+    ({"resolution": "1080P"}, ["wan2.7-t2v", "vidu-q1", "cogvideox"], ["vidu-2"]),
+    ({"resolution": "720"}, ["wan2.7-t2v", "vidu-2"], ["vidu-q1"]),
     ({"free": True}, ["cogvideox-flash"], ["bytedance-asset-v1", "cogvideox", "wan2.6-t2v"]),
-    ({"query": "Zhipu"}, ["cogvideox-3"], ["vidu-2"]),
-    ({"query": "fast VEO"}, ["veo-3.0-fast-generate-001"], ["doubao-seedance-2.0-fast"]),
-    ({"first_frame": True, "audio": True, "seconds": 15}, ["kling-video-v3"], ["kling-video-v2-6"]),
+    ({"takes": "image with_audio", "seconds": 15}, ["kling-video-v3"], ["kling-video-v2-6"]),
 ]
 
 
@@ -80,99 +125,146 @@ FILTERS: list[tuple[dict[str, Any], list[str], list[str]]] = [
 def test_each_filter_keeps_what_is_known_to_suit_it(
     filters: dict[str, Any], among: list[str], without: list[str]
 ) -> None:
-    found = set(ids(list_models(**filters)))
+    ids = set(found(**filters))
 
-    assert found.issuperset(among)
-    assert found.isdisjoint(without)
+    assert ids.issuperset(among)
+    assert ids.isdisjoint(without)
 
 
 def test_false_asks_for_nothing() -> None:
-    nothing = {"first_frame": False, "last_frame": False, "audio": False, "free": False}
-
-    assert list_models(**nothing) == list_models()
+    assert found(free=False) == found()
 
 
-def test_that_nothing_suits_is_said() -> None:
-    view, words = model_list(ListVideoModels.parse({"query": "zzz"}), None)
+def test_a_model_found_for_what_it_refuses_says_how_to_get_it() -> None:
+    row = row_of("cogvideox-3", takes="image_tail")
 
-    assert view.ids == {}
-    assert "leave a filter out" in words
-
-
-def test_a_card_has_every_fact_with_its_mark_source_and_day() -> None:
-    for model in models().values():
-        view, words = model_details(model.id, None)
-        assert view.card
-        facts = view.card["facts"]
-        assert sum(map(len, facts.values())) == len(model.facts)
-        for origin in facts:
-            assert re.match(
-                r"(documented|observed|upstream|inferred): .+, read 202\d-\d\d-\d\d", origin
-            )
-            assert f"[{origin}]" in words
-        for rule in rules():
-            assert (rule.message_for(model.id) in words) == rule.applies_to(model.id)
+    assert row.inputs == ["image"]
+    assert row.note == "image_tail: give image as a list of first and last frame"
 
 
-def test_a_card_names_fields_as_a_request_does() -> None:
-    _, words = model_details("cogvideox-flash", None)
-
-    assert "duration 5 (not settable" in words
-    assert "refuses negative_prompt, image_tail, resolution, aspect_ratio, duration" in words
-    assert "image_tail no" in words
-    assert "duration: 5" in words
-
-
-def test_a_card_of_no_model_names_the_nearest() -> None:
-    with pytest.raises(RequestRefused, match="the closest are kling-video-v2-6"):
-        model_details("kling-v2-6", None)
-
-
-LIVE = {
-    name: LiveModel(id=name, type="video", status="active")
-    for name in models()
-    if name not in {"vidu-q1", "sora-2"}
-}
+@pytest.mark.parametrize("name", models())
+def test_what_a_row_says_that_a_model_takes_is_not_refused_before_sending(name: str) -> None:
+    row, url = row_of(name), "https://example.com/1"
+    given: dict[str, dict[str, object]] = {
+        "image": {"image": url},
+        "image_tail": {"image": url, "image_tail": url},
+        "images": {"images": [url]},
+        "video": {"video": url, "image": url},
+        "audio": {"audio": [url], "images": [url]},
+    }
+    for argument in row.inputs or ():
+        request = {"model": name, "prompt": "a fox", **given[argument]}
+        warnings = check_request(request).warnings
+        assert not any(f"may not support {argument}:" in warning for warning in warnings)
 
 
-def test_what_the_service_lists_and_nobody_describes_is_marked() -> None:
+def test_the_cheapest_is_first_and_what_has_no_known_price_is_last() -> None:
+    rows = [row for page in pages_of(sort="price", seconds=7) for row in page]
+    usable = [row for row in rows if row.note is None]
+    costs = [row.cost_cny for row in usable]
+    known = [cost for cost in costs if cost is not None]
+
+    assert known == sorted(known)
+    assert costs[: len(known)] == known
+    assert usable[-1].price is None
+    veo = next(row for row in rows if row.id == "veo-3.1-lite-generate-preview")
+    assert (veo.cost_seconds, veo.cost_cny) == (8, 3.0)
+
+
+def test_without_a_length_the_cost_of_five_seconds_is_compared() -> None:
+    row = row_of("doubao-seedance-2.0", sort="price")
+    _, text = model_list(ListVideoModels.parse({"query": "seedance", "sort": "price"}), None)
+
+    assert (row.cost_seconds, row.cost_cny) == (5, 2.5)
+    assert "0.5 per second, 2.5 for 5 s" in text
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"query": "runway"}, 'known by the word "runway". The makers are Zhipu, Shengshu'),
+        ({"takes": "camera_control image_tail"}, "known to take camera_control, image_tail toge"),
+        ({"free": True, "seconds": 30}, "Leave one out of seconds, free."),
+        ({"query": "zhipu", "takes": "image_tail", "seconds": 30}, "out of query, takes, seconds"),
+    ],
+)
+def test_that_nothing_suits_is_said_with_the_reason(asked: dict[str, Any], said: str) -> None:
+    view, text = model_list(ListVideoModels.parse(asked), None)
+
+    assert view.models == []
+    assert said in text
+    assert view.next_step == text
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("camera", "camera_control"), ("imagetail", "image_tail"), ("zzz", "known are aspect_ratio")],
+)
+def test_a_name_that_is_no_argument_is_refused_with_the_nearest(name: str, hint: str) -> None:
+    with pytest.raises(RequestRefused, match=hint) as refused:
+        model_list(ListVideoModels.parse({"takes": name}), None)
+
+    assert "charged" not in str(refused.value)
+
+
+def test_every_argument_that_a_filter_may_name_is_taken_by_a_model() -> None:
+    for argument in argument_names():
+        known = any(takes(model, argument) for model in models().values())
+        assert known or argument == "static_mask", argument
+
+
+def test_what_geekai_lists_and_nobody_describes_is_marked() -> None:
     with_new = {**LIVE, "kling-video-v4": LiveModel(id="kling-video-v4", type="video")}
-    view, words = model_list(EVERY, with_new)
-    _, alone = model_details("kling-video-v4", with_new)
+    view, text = model_list(ListVideoModels.parse({"query": "kling"}), with_new)
+    every, _ = model_list(ListVideoModels.parse({}), with_new)
 
     assert view.live
-    assert "listed by the service, not described here: kling-video-v4" in words.splitlines()
-    assert "kling-video-v4: listed by the service, not described here" in alone
+    assert view.models
+    (new,) = (row for row in view.models if row.id == "kling-video-v4")
+    assert new.note == "listed by GeekAI, not described here"
+    assert "| listed by GeekAI, not described here" in text
+    assert "GeekAI also lists, not described here: kling-video-v4." in every.next_step
 
 
-def test_what_the_service_lists_no_more_is_marked() -> None:
+def test_what_geekai_lists_no_more_is_marked_and_last() -> None:
     going = {**LIVE, "vidu-2": LiveModel(id="vidu-2", type="video", status="Deprecated")}
-    _, words = model_list(EVERY, going)
-    lines = words.splitlines()
+    rows = {row.id: row for page in pages_of(going) for row in page}
 
-    assert "not in the service's list now: vidu-q1 sora-2" in lines
-    assert "deprecated by the service: vidu-2" in lines
-    # The service lists it, so its maker's end has not come.
-    assert "sora-2-pro tfs 4/8/12 2.25/s" in lines or "pro tfs 4/8/12 2.25/s" in lines
-    assert "not in the service's list now" in model_details("vidu-q1", going)[1]
-
-
-@pytest.mark.parametrize("new", [0, 40, 400, 1900])
-@pytest.mark.parametrize("name", ["m-{}", "a-model-of-quite-some-length-generate-preview-{}"])
-def test_the_list_has_room_for_whatever_the_service_lists(new: int, name: str) -> None:
-    many = {name.format(n): LiveModel(id=name.format(n), type="video") for n in range(new)}
-    view, words = model_list(EVERY, {**LIVE, **many})
-
-    size = len(view.model_dump_json(exclude_none=True).encode()) + len(words.encode())
-    assert size + words.count("\n") <= MAX_BYTES
-    assert "cogvideox-flash tfs 5 free" in words
-    if new > 100:
-        assert re.search(r"and \d+ more, by query", words)
+    assert rows["vidu-q1"].note == "not in GeekAI's list today"
+    assert rows["vidu-2"].note == "deprecated by GeekAI"
+    assert set(list(rows)[-3:]) == {"vidu-q1", "vidu-2", "sora-2"}
+    # GeekAI lists it, so its maker's end has not come.
+    assert rows["sora-2-pro"].note is None
 
 
-def test_a_service_that_has_none_of_them_leaves_room_as_well() -> None:
-    view, words = model_list(EVERY, {"m": LiveModel(id="m", type="video")})
+def test_that_a_maker_has_shut_a_model_down_is_said_where_geekais_list_is_not_known() -> None:
+    assert row_of("sora-2").note == "may be gone: shut down by its maker on 2026-09-24"
+    assert found()[-1] in {"sora-2-all", "sora-2-pro-all", "sora", "sora-2-pro"}
 
-    assert len(words) <= MAX_BYTES
-    assert view.ids is not None
-    assert view.ids["not in the service's list now"] == len(models())
+
+NEW_NAMES = ["m-{}", "a-model-of-quite-some-length-generate-preview-of-many-words-{}"]
+
+
+@pytest.mark.parametrize("new", [0, 1, 40, 400])
+@pytest.mark.parametrize("name", NEW_NAMES)
+@pytest.mark.parametrize("others", [LIVE, {"m": LiveModel(id="m", type="video")}], ids=len)
+@pytest.mark.parametrize("asked", [{}, {"sort": "price"}, {"takes": "image_tail"}], ids=str)
+def test_each_page_has_room_for_whatever_geekai_lists(
+    new: int, name: str, others: Live, asked: dict[str, Any]
+) -> None:
+    live = {name.format(n): LiveModel(id=name.format(n), type="video") for n in range(new)}
+    for listed in (others | live, None):
+        pages = model_list(ListVideoModels.parse(asked), listed)[0].pages or 1
+        for page in range(1, min(pages, 20) + 1):
+            args = ListVideoModels.parse({**asked, "page": page})
+            view, text = model_list(args, listed, sandbox=listed is None)
+            as_json = view.model_dump(mode="json", exclude_none=True)
+            sent = json.dumps(as_json, ensure_ascii=False, separators=(",", ":"))
+            assert len(sent.encode()) <= MAX_BYTES
+            assert len(text.encode()) <= MAX_BYTES
+
+
+def test_a_price_is_that_of_the_catalogue() -> None:
+    for row in (row for page in pages_of() for row in page):
+        listed = price(row.id)
+        assert (row.price, row.unit) == ((listed.cny, listed.per) if listed else (None, None))

@@ -5,13 +5,24 @@ from typing import Any
 
 import anyio
 import httpx
+from mcp_types import CallToolResult
 
 from geekai_video_mcp.config import SANDBOX_URL
+from geekai_video_mcp.domain.catalogue import models
 from geekai_video_mcp.engine.model_list import FETCH_TIMEOUT, MAX_PAGES
 from support.fake_geekai import always_answer, answer_once, api_error
 from support.world import World, call, structured, text
 
 URL = "https://example.com/1.png"
+
+
+def listed_ids(shown: CallToolResult) -> list[str]:
+    """The ids in both forms of a list, which have to be the same."""
+    ids = [row["id"] for row in structured(shown)["models"]]
+    table = [line.split(" | ")[0] for line in text(shown).splitlines() if " | " in line]
+
+    assert table[1:] == ids
+    return ids
 
 
 def entry(name: str, kind: str = "video", status: str = "active") -> dict[str, Any]:
@@ -83,10 +94,13 @@ async def test_the_models_are_listed_by_what_the_service_says_now(world: World) 
     world.service.models_a_page = 3
     async with world.client() as client:
         shown = await call(client, "list_video_models")
+        of_vidu = await call(client, "list_video_models", model="vidu-2")
 
     assert structured(shown)["live"] is True
-    assert "listed by the service, not described here: kling-video-v4" in text(shown)
-    assert "deprecated by the service: vidu-2" in text(shown)
+    assert "GeekAI also lists, not described here: kling-video-v4." in text(shown)
+    assert listed_ids(shown)[0] == "cogvideox-flash"
+    assert "not in GeekAI's list today" in text(shown)
+    assert "deprecated by GeekAI" in text(of_vidu)
     assert "cogview" not in text(shown)
     assert world.service.model_list_pages == [1, 2]
 
@@ -118,7 +132,7 @@ async def test_packaged_facts_answer_when_the_service_does_not(world: World) -> 
 
     assert not shown.is_error
     assert structured(shown)["live"] is False
-    assert "cogvideox-flash tfs 5 free" in text(shown)
+    assert "cogvideox-flash | Zhipu | image | 5 | " in text(shown)
     assert took <= FETCH_TIMEOUT + 0.1
     assert world.service.model_list_pages == [1]
 
@@ -141,7 +155,7 @@ async def test_a_part_of_a_list_makes_no_model_a_dead_one(world: World) -> None:
         shown = await call(client, "list_video_models")
 
     assert structured(shown)["live"] is False
-    assert "not in the service's list" not in text(shown)
+    assert "not in GeekAI's list" not in text(shown)
     assert world.service.model_list_pages == [1, 2]
 
 
@@ -251,7 +265,7 @@ async def test_model_details_show_all_about_one_model(world: World) -> None:
         shown = await call(client, "list_video_models", model="MiniMax-H3")
         wrong = await call(client, "list_video_models", model="MiniMax-H4")
 
-    assert structured(shown)["card"]["model"] == "MiniMax-H3"
+    assert structured(shown)["card"]["id"] == "MiniMax-H3"
     assert "takes up to 12 media in total" in text(shown)
     assert wrong.is_error
     assert "the closest are MiniMax-H3" in text(wrong)
@@ -270,17 +284,44 @@ async def test_the_sandbox_is_not_asked_what_geekai_has(world: World) -> None:
     assert job.body["duration"] == 59
 
 
-async def test_a_list_is_at_most_two_and_a_half_kilobytes_as_it_is_sent(world: World) -> None:
+async def test_each_form_of_a_list_is_at_most_three_and_a_half_kilobytes(world: World) -> None:
     sizes: list[int] = []
     async with world.client() as client:
-        for models in ([], [entry("cogvideox-flash")] + [entry(f"new-{n}") for n in range(90)]):
-            world.service.models = models
-            shown = await call(client, "list_video_models")
-            sent = shown.model_dump(mode="json", by_alias=True, exclude_none=True)
-            sizes.append(len(json.dumps(sent, ensure_ascii=False, separators=(",", ":")).encode()))
+        for lately in ([], [entry("cogvideox-flash")] + [entry(f"new-{n}") for n in range(90)]):
+            world.service.models = lately
+            for arguments in ({}, {"sort": "price"}, {"page": 2}):
+                shown = await call(client, "list_video_models", **arguments)
+                as_json = json.dumps(structured(shown), ensure_ascii=False, separators=(",", ":"))
+                sizes += [len(as_json.encode()), len(text(shown).encode())]
             await anyio.sleep(301)
 
-    assert max(sizes) <= 2500, sizes
+    assert max(sizes) <= 3500, sizes
+
+
+async def test_every_model_is_on_one_page_of_the_list_with_its_whole_id(world: World) -> None:
+    found, page = list[str](), 1
+    async with world.client() as client:
+        for page in range(1, 20):
+            shown = await call(client, "list_video_models", page=page)
+            found += listed_ids(shown)
+            if page == structured(shown)["pages"]:
+                break
+        beyond = await call(client, "list_video_models", page=page + 1)
+
+    assert sorted(found) == sorted(models())
+    assert beyond.is_error
+    assert f"the last page of this list is {page}" in text(beyond)
+
+
+async def test_without_a_key_the_list_says_that_the_sandbox_renders_previews(world: World) -> None:
+    sandboxed = World(world.folder, era=world.era, service=world.service, account=SANDBOX_URL)
+    async with sandboxed.client() as client:
+        shown = await call(client, "list_video_models")
+        of_sandbox = await call(client, "list_video_models", model="sandbox")
+
+    for said in (text(shown), structured(shown)["next_step"]):
+        assert "Without a GeekAI key the sandbox previews every model, free." in said
+    assert "renders a preview on this computer, free" in text(of_sandbox)
 
 
 async def test_an_image_request_is_not_checked_against_the_models_of_videos(world: World) -> None:

@@ -27,7 +27,7 @@ from geekai_video_mcp.server.arguments import (
 )
 from geekai_video_mcp.server.confirmation import request_consent
 from geekai_video_mcp.server.tool import Answer, app_of
-from geekai_video_mcp.server.views import model_list
+from geekai_video_mcp.server.views import model_card, model_list
 
 ANSWER_DEADLINE: Final = 18.0
 """Seconds in which a request is answered, its pictures included: under 20, as is promised."""
@@ -146,10 +146,16 @@ async def _find_tasks(app: App, task_ids: Sequence[str]) -> Mapping[str, Task | 
 async def list_video_tasks(args: ListVideoTasks, ctx: "Context[App]") -> CallToolResult:
     """A page of the ledger; one more task is read than shown, to know whether more follow."""
     tasks = await app_of(ctx).engine.list_tasks(
-        limit=args.limit + 1, statuses=views.statuses_of(args.status), before=args.before
+        limit=args.limit + 1,
+        statuses=views.statuses_of(args.status),
+        before=args.before,
+        query=args.query,
+        since=args.since_at,
     )
     page, more = tasks[: args.limit], len(tasks) > args.limit
-    view = views.task_list(page, more=more, sandbox=SANDBOX_URL)
+    # Without its cursor, which the next page replaces.
+    filters = args.model_dump(exclude_unset=True, exclude_none=True, exclude={"before"})
+    view = views.task_list(page, more=more, sandbox=SANDBOX_URL, filters=filters)
     return results.text_result(view, views.task_list_text(view))
 
 
@@ -160,9 +166,9 @@ async def list_video_models(args: ListVideoModels, ctx: "Context[App]") -> CallT
     sandbox = engine.account == SANDBOX_URL
     live = None if sandbox else _video_models(await engine.model_list.fetch())
     if args.model:
-        view, text = model_list.model_details(args.model, live)
+        view, text = model_card.model_details(args.model, live)
     else:
-        view, text = model_list.model_list(args, live)
+        view, text = model_list.model_list(args, live, sandbox=sandbox)
     return results.text_result(view, text)
 
 

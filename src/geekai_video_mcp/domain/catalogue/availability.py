@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Final
 
-from geekai_video_mcp.domain.catalogue.facts import models
+from geekai_video_mcp.domain.catalogue.facts import Model, models
 from geekai_video_mcp.errors import quote
 
 _ID: Final = re.compile(r"[\w.:/@+-]{1,64}", re.ASCII)
@@ -51,10 +51,20 @@ def availability(model: str, live: Mapping[str, LiveModel] | None) -> str | None
         return None
     one = live.get(model)
     if one is None:
-        return "not in the service's list now" if model in models() else None
+        return "not in GeekAI's list today" if model in models() else None
     if one.is_retired:
-        return f"{one.status.lower()} by the service"
-    return None if model in models() else "listed by the service, not described here"
+        return f"{one.status.lower()} by GeekAI"
+    return None if model in models() else "listed by GeekAI, not described here"
+
+
+def standing(model: Model, live: Mapping[str, LiveModel] | None) -> str | None:
+    """What keeps the model from being used, or makes it doubtful; None if nothing is known to.
+
+    That a maker has shut a model down is believed until GeekAI lists the model.
+    """
+    gone = model.value("gone")
+    said = availability(model.id, live)
+    return said or (f"may be gone: {gone}" if gone and not live else None)
 
 
 def nearest_models(name: str, among: Iterable[str] = ()) -> list[str]:

@@ -51,6 +51,9 @@ class Model:
 
     id: str
     group: str
+    maker: str = ""
+    names: tuple[str, ...] = ()
+    """Other names under which people look for it."""
     facts: Mapping[str, Fact] = field(default_factory=dict[str, Fact])
 
     def value(self, name: str) -> Any:  # noqa: ANN401 - a fact is of its own kind
@@ -104,8 +107,17 @@ class Rule:
 
     def message_for(self, model: str) -> str:
         """The rule as a sentence about *model*."""
+        return f"{self.sentence_for(model)} ({self.source})"
+
+    def sentence_for(self, model: str) -> str:
+        """The same without its source."""
         # By replacement, never by format: an id from outside is data.
-        return f"{self.say.replace(MODEL_PLACEHOLDER, model)} ({self.source})"
+        return self.say.replace(MODEL_PLACEHOLDER, model)
+
+    @property
+    def conditional(self) -> bool:
+        """Whether it depends on what a request holds."""
+        return bool(self.with_ or self.without or self.when or self.unless)
 
     def applies_to(self, model: str) -> bool:
         """Whether the rule is about this model."""
@@ -121,12 +133,29 @@ def models() -> Mapping[str, Model]:
     for name, table in data["models"].items():
         group, inherited = families[table["family"]] if "family" in table else ("", {})
         facts = {**inherited, **_read_facts(table, by_key, besides=_OF_A_MODEL)}
+        group = table.get("group", group)
+        naming = data["groups"].get(group, {})
         by_id[name] = Model(
             id=name,
-            group=table.get("group", group),
+            group=group,
+            maker=naming.get("maker", ""),
+            names=tuple(naming.get("names", ())),
             facts={key: fact for key, fact in facts.items() if fact.value != UNKNOWN},
         )
     return by_id
+
+
+@cache
+def first_in_lists() -> tuple[str, ...]:
+    """The ids that a list shows first, most useful first."""
+    return tuple(_read_models_file()["list"]["first"])
+
+
+@cache
+def extra_body_values() -> Mapping[str, Fact]:
+    """What each member of `extra_body` takes, by its name; the others' values are not known."""
+    tables = _read_models_file()["extra_body"].items()
+    return {name: _read_fact(table, sources(), default_source="I") for name, table in tables}
 
 
 @cache

@@ -1,8 +1,89 @@
-"""Stub until the branch `lists` is merged."""
+"""A sentence about the model that a call uses which names none, for a tool's description. Pure."""
 
+from collections.abc import Mapping, Sequence
+from itertools import product
+from typing import Final
+
+from geekai_video_mcp.config import FREE_IMAGE_MODEL
+from geekai_video_mcp.domain import catalogue
+from geekai_video_mcp.domain.catalogue import Model
 from geekai_video_mcp.domain.lifecycle import Media
+
+MAX_CHARS: Final = 220
+"""Characters of the sentence: it is sent with every list of tools."""
+SANDBOX_TAKES: Final = (
+    "image, image_tail, with_audio, size, resolution, aspect_ratio and duration up to 60"
+)
+_TAKEN: Final = (
+    *("image", "image_tail", "images", "video", "with_audio"),
+    *("size", "resolution", "aspect_ratio"),
+)
+"""Arguments that are named if the model takes them."""
+_MISSED: Final = ("image", "image_tail", "with_audio", "aspect_ratio")
+"""Arguments that are named if it does not, because people expect them."""
 
 
 def describe_default(model_id: str, media: Media) -> str:
-    del media
-    return f"Default model: {model_id}."
+    """What a call that names no model gets, in at most `MAX_CHARS` characters."""
+    start = f"Default model: {model_id}"
+    if model_id == catalogue.SANDBOX_MODEL:
+        if media is Media.IMAGE:
+            return f"{start}, which draws a preview on this computer, free."
+        return f"{start}, which renders a preview on this computer, free; takes {SANDBOX_TAKES}."
+    if media is Media.IMAGE:  # the catalogue has no image models
+        return f"{start}{': free' if model_id == FREE_IMAGE_MODEL else ''}."
+    model = catalogue.models().get(model_id)
+    if model is None:
+        return f"{start}."
+    taken = [name for name in _TAKEN if catalogue.takes(model, name)]
+    missed = [name for name in _MISSED if _is_missed(model, name)]
+    # Shortened from the end of either list until it fits.
+    for left_out, dropped in product(range(len(missed) + 1), range(len(taken) + 1)):
+        shown, lacking = taken[: len(taken) - dropped], missed[: len(missed) - left_out]
+        sentence = f"{start}: {', '.join(_facts(model, shown, lacking))}."
+        if len(sentence) <= MAX_CHARS:
+            return sentence
+    return f"{start}."
+
+
+def _is_missed(model: Model, name: str) -> bool:
+    known_not = model.value(catalogue.FACT_BY_FIELD[name]) is False
+    always: Mapping[str, object] = model.value("does") or {}
+    return (known_not or name in model.refused_fields) and name not in always
+
+
+def _facts(model: Model, taken: Sequence[str], missed: Sequence[str]) -> list[str]:
+    facts = [_price_text(model), _length_text(model)]
+    if not catalogue.makes_video(model):
+        facts.append(f"makes {model.value('makes')}")
+    needed = catalogue.needs(model)
+    if len(needed) > 1:
+        facts.append(f"needs {catalogue.needs_text(model)}")
+    if taken:
+        named = [f"{name} (needed)" if needed == (name,) else name for name in taken]
+        facts.append(f"takes {_listed(named, 'and')}")
+    if missed:
+        facts.append(f"{'but not' if taken else 'does not take'} {_listed(missed, 'or')}")
+    return [fact for fact in facts if fact]
+
+
+def _price_text(model: Model) -> str:
+    price = catalogue.price(model.id)
+    if price is None:
+        return "price unknown"
+    return f"{price.cny:g} CNY per {price.per}" if price.cny else "free"
+
+
+def _length_text(model: Model) -> str:
+    lengths = catalogue.listed_values(model.value("seconds"))
+    if not lengths:
+        return ""
+    if "duration" in model.refused_fields:
+        return f"always {lengths[0]} s (leave duration out)"
+    seconds = model.value("seconds")
+    named = f"{seconds}" if isinstance(seconds, str) else _listed(list(map(str, lengths)), "or")
+    return f"{named} s"
+
+
+def _listed(names: Sequence[str], last: str) -> str:
+    return f" {last} ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)

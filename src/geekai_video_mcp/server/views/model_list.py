@@ -1,200 +1,401 @@
-"""The models as a tool result: a list with one line per model, or the details of one. Pure.
+"""The models as a tool result: a page of a table with whole ids. Pure.
 
-A list takes at most `MAX_BYTES` bytes as it is sent, because the model that reads it pays for
-every token.
+Each form takes at most `MAX_BYTES` bytes, because one host cuts a whole result at 8,000
+characters, and the model that reads it pays for every token.
 """
 
-import json
-from collections.abc import Iterable, Mapping
-from itertools import takewhile
-from typing import Annotated, Any, Final
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from functools import partial
+from math import prod
+from typing import Annotated, Any, Final, Literal, cast
 
 from pydantic import WithJsonSchema
 
-from geekai_video_mcp.domain.catalogue import (
-    FACT_BY_FIELD,
-    LiveModel,
-    Model,
-    availability,
-    models,
-    price,
-    rules,
-    unknown_model_message,
-)
-from geekai_video_mcp.errors import RequestRefused
+from geekai_video_mcp.domain import catalogue
+from geekai_video_mcp.domain.catalogue import LiveModel, Model
+from geekai_video_mcp.errors import RequestRefused, quote, quote_unless_id
 from geekai_video_mcp.server.arguments import ListVideoModels
-from geekai_video_mcp.server.views import ToolResult
+from geekai_video_mcp.server.views.tasks import ToolResult, View
 
-MAX_BYTES: Final = 2400
-"""Bytes of a list's text and structured content as JSON. What MCP puts around them fits into
-the rest of 2,500."""
-_LETTERS: Final = {
-    "t": "text",
-    "f": "first_frame",
-    "l": "last_frame",
-    "r": "references",
-    "v": "video",
-    "s": "sound",
-}
-LEGEND: Final = (
-    "Id = heading + name; takes t text, f first frame, l last frame, r references, v video,"
-    " makes s sound; seconds; CNY."
+MAX_BYTES: Final = 3500
+"""Bytes of the text, and of the structured content as JSON."""
+MAX_ROWS: Final = 20
+"""Models on a page."""
+MAX_SIZES: Final = 2
+"""Sizes in pixels that a row names; of more, it names the largest, and its card has all."""
+MAX_NEW_NAMES_CHARS: Final = 40
+"""Characters of the names of new models that every page shows; of more, it shows the number."""
+MOST_PAGES: Final = 99
+"""More pages than any list has, for the room that their number takes."""
+MAX_SHOWN_WORDS: Final = 4
+HEADINGS: Final = (
+    "model",
+    "maker",
+    "takes, besides a prompt",
+    "seconds",
+    "resolutions",
+    "sound",
+    "camera control",
+    "price in CNY",
+    "note",
 )
-_FIELD_BY_FACT: Final = {
-    **{fact: field for field, fact in FACT_BY_FIELD.items()},
-    "image": "pictures",
-}
-"""The request field that each fact is about; a fact that is not listed keeps its name."""
-_HEADING_SEPARATORS: Final = ("-", "_")
-"""Characters after which a heading may end."""
-NamesByHeading = dict[str, "str | int"]
+UNKNOWN: Final = "unknown"
+PRICES: Final = "CNY, unknown where absent"
+
+
+class ModelRow(View):
+    """A model in a list; what is absent is not known."""
+
+    id: str
+    maker: str | None = None
+    inputs: list[str] | None = None
+    """The arguments of generate_video for pictures, videos and sounds that it takes."""
+    needs: str | None = None
+    """The inputs of which one has to be given; None if it works from a prompt alone."""
+    seconds: str | None = None
+    resolutions: list[str] | None = None
+    sizes: str | None = None
+    """Sizes in pixels, of a model whose resolution is chosen by `size`."""
+    sound: bool | None = None
+    camera: str | None = None
+    """How to move the camera, where the model has something for that."""
+    price: int | float | None = None
+    """CNY for a `unit`; None if it is not known."""
+    unit: Literal["video", "second"] | None = None
+    price_date: str | None = None
+    """The day of the price, if it is not the list's."""
+    cost_cny: float | None = None
+    """CNY for a video of `cost_seconds`, in a list by price."""
+    cost_seconds: int | None = None
+    note: str | None = None
 
 
 class ModelList(ToolResult):
-    """The models grouped by the beginning of their ids, or the details of one model."""
+    """A page of models, or the details of one."""
 
-    published_fields = ("ids", "card", "live")
+    published_fields = ("models", "card", "next_step", "live")
 
-    ids: Annotated[NamesByHeading, WithJsonSchema({"type": "object"})] | None = None
-    """Names by heading; only their number if the names would not fit."""
+    models: list[ModelRow] | None = None
     card: Annotated[dict[str, Any], WithJsonSchema({"type": "object"})] | None = None
+    total: int | None = None
+    """Models that match, on all pages."""
+    page: int | None = None
+    pages: int | None = None
+    prices: str | None = None
+    """What the prices are in, and what it means that there is none."""
+    price_date: str | None = None
+    """The day of the price list from which the prices are."""
+    next_step: str
     live: bool
-    """Whether the live list of the service was available and is included."""
+    """Whether GeekAI's list of today was available and is included."""
 
 
 def model_list(
-    args: ListVideoModels, live: Mapping[str, LiveModel] | None
+    args: ListVideoModels, live: Mapping[str, LiveModel] | None, *, sandbox: bool = False
 ) -> tuple[ModelList, str]:
-    """The models that match *args*, as structured content and as text."""
-    new = [Model(id=name, group="new") for name in live or () if name not in models()]
-    matching = [model for model in [*models().values(), *new] if _matches(model, args)]
-    if not matching:
-        text = "No model is known to take all of this; leave a filter out."
-        return ModelList(ids={}, live=bool(live)), text
-    result, max_names = _format_list(matching, live, max_names=len(matching)), len(matching)
-    while _wire_size(*result) > MAX_BYTES and max_names:
-        max_names //= 2
-        result = _format_list(matching, live, max_names=max_names)
-    return result
+    """A page of the models that match *args*, as structured content and as text.
 
-
-def model_details(name: str, live: Mapping[str, LiveModel] | None) -> tuple[ModelList, str]:
-    """All known facts about one model, with their sources.
+    *sandbox*: whether no key is set, so that every model is only rendered as a preview.
 
     Raises:
-        RequestRefused: neither the catalogue nor the live list contains the model.
+        RequestRefused: no argument has that name, or there is no such page.
     """
-    model = models().get(name)
-    if model is None and name not in (live or ()):
-        msg = unknown_model_message(name, live or ())
-        raise RequestRefused(msg, code="unknown_model", money=None)
-    status = availability(name, live)
-    facts: dict[str, dict[str, str]] = {}
-    for fact_name, fact in model.facts.items() if model else ():
-        provenance = f"{fact.provenance}: {'; '.join(map(str, fact.sources))}"
-        field = _FIELD_BY_FACT.get(fact_name, fact_name)
-        note = f" ({fact.note})" if fact.note else ""
-        facts.setdefault(provenance, {})[field] = f"{_format_value(fact.value)}{note}"
-    details: dict[str, Any] = {
-        "model": name,
-        **({"standing": status} if status else {}),
-        "facts": facts,
-        "rules": list(
-            dict.fromkeys(rule.message_for(name) for rule in rules() if rule.applies_to(name))
-        ),
-    }
-    lines = [f"{name}{f': {status}' if status else ''}"]
-    for provenance, values in facts.items():
-        lines.append(f"[{provenance}] " + "; ".join(f"{k} {v}" for k, v in values.items()))
-    return ModelList(card=details, live=bool(live)), "\n".join([*lines, *details["rules"]])
+    wanted = _names_in(args.takes)
+    _require_known_names(wanted)
+    matching = [model for model in _all_models(live) if _matches(model, args, wanted)]
+    seconds = (args.seconds or catalogue.USUAL_SECONDS) if args.sort else None
+    matching.sort(key=partial(_rank, live=live, seconds=seconds))
+    rows = [_row(model, wanted, live, seconds=seconds) for model in matching]
+    dates = Counter(row.price_date for row in rows if row.price_date)
+    usual_date = max(dates, key=dates.__getitem__, default=None)
+    whole = ModelList(
+        models=[],
+        total=len(rows),
+        page=args.page,
+        pages=MOST_PAGES,
+        prices=PRICES if rows else None,
+        price_date=usual_date,
+        next_step=_next_step(args, MOST_PAGES, live, sandbox=sandbox),
+        live=bool(live),
+    )
+    pages = _pages([_without_date(row, usual_date) for row in rows], around=whole) or [[]]
+    if args.page > len(pages):
+        msg = f"page: there is no page {args.page}; the last page of this list is {len(pages)}"
+        raise RequestRefused(msg, money=None)
+    step = _next_step(args, len(pages), live, sandbox=sandbox)
+    result = whole.model_copy(
+        update={
+            "models": pages[args.page - 1],
+            "pages": len(pages),
+            "next_step": step if rows else _no_match_text(args, wanted, live),
+        }
+    )
+    return result, _list_text(result)
 
 
-def _matches(model: Model, args: ListVideoModels) -> bool:
-    """Whether *model* is known to support every given filter; a filter that is false is ignored."""
-    list_price = price(model.id)
-    searched = f"{model.id} {model.group}".casefold()
+def _names_in(names: object) -> tuple[str, ...]:
+    """The names in `takes`, which may come as text or as separate names."""
+    if isinstance(names, str):
+        names = names.replace(",", " ").split()
+    each = cast("Sequence[str]", names or ())
+    return tuple(name.removeprefix("extra_body.") for name in each)
+
+
+def _require_known_names(names: Sequence[str]) -> None:
+    known = sorted(catalogue.argument_names())
+    for name in names:
+        if name not in known:
+            near = [one for one in known if one.startswith(name)]
+            near = near or get_close_matches(name, known, n=1)
+            hint = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(known)}"
+            msg = (
+                f"takes: {quote_unless_id(name, limit=64)} is no argument of generate_video,"
+                f" and no member of extra_body that is known here; {hint}"
+            )
+            raise RequestRefused(msg, money=None)
+
+
+def _all_models(live: Mapping[str, LiveModel] | None) -> list[Model]:
+    """The models that are described here, and after them those that only GeekAI's list has."""
+    described = catalogue.models()
+    return [*described.values(), *_new_models(live)]
+
+
+def _new_models(live: Mapping[str, LiveModel] | None) -> list[Model]:
+    return [Model(id=name, group="") for name in live or () if name not in catalogue.models()]
+
+
+def _matches(model: Model, args: ListVideoModels, wanted: Sequence[str]) -> bool:
+    """Whether the model is known to suit every filter; a filter that is false is ignored."""
+    directly = [name for name in wanted if not catalogue.other_way(model, name)]
     return (
-        model.max_seconds >= (args.seconds or 0)
-        and not (args.free and (list_price is None or list_price.cny or model.supports("makes")))
-        and all(part in searched for part in (args.query or "").casefold().split())
+        catalogue.takes_together(model, directly)
+        and (args.seconds is None or catalogue.makes_length(model, args.seconds))
+        and (args.resolution is None or catalogue.has_resolution(model, args.resolution))
+        and (not args.free or catalogue.is_free(model))
+        and catalogue.matches_words(model, catalogue.words_of(args.query or ""))
     )
 
 
-def _format_list(
-    matching: list[Model], live: Mapping[str, LiveModel] | None, *, max_names: int
-) -> tuple[ModelList, str]:
-    """The list; of new and of unavailable models, up to *max_names* per line are named."""
-    lines, available, unavailable = list[str](), list[Model](), dict[str, list[str]]()
-    for model in matching:
-        reason = availability(model.id, live)
-        if reason is None and model.supports("gone") and not live:
-            reason = "may be gone"
-        if reason:
-            unavailable.setdefault(reason, []).append(model.id)
-        else:
-            available.append(model)
-    names_by_heading: dict[str, list[str]] = {}
-    for heading, group in _group_by_prefix(available):
-        lines += [heading] if heading else []
-        lines += [_format_model(model, heading) for model in group]
-        names_by_heading.setdefault(heading, []).extend(
-            model.id.removeprefix(heading) for model in group
-        )
-    for reason, names in unavailable.items():
-        omitted = len(names[max_names:])
-        note = f" and {omitted} more, by query" if omitted else ""
-        lines.append(f"{reason}: {' '.join(names[:max_names])}{note}")
-    ids: NamesByHeading = {
-        heading: " ".join(names) if max_names == len(matching) else len(names)
-        for heading, names in {**names_by_heading, **unavailable}.items()
-    }
-    return ModelList(ids=ids, live=bool(live)), "\n".join([LEGEND, *lines])
+def _rank(
+    model: Model, *, live: Mapping[str, LiveModel] | None, seconds: int | None
+) -> tuple[bool, bool, bool, float, int]:
+    """Where the model stands in a list: first what can be used, then cheap, then useful.
+
+    *seconds*: the length by whose cost they are sorted; None if they are not.
+    """
+    first = catalogue.first_in_lists()
+    cost = catalogue.cost_of(model, seconds) if seconds else 0.0
+    return (
+        _is_doubtful(model, live),
+        not catalogue.makes_video(model),
+        cost is None,
+        cost or 0.0,
+        first.index(model.id) if model.id in first else len(first),
+    )
 
 
-def _group_by_prefix(members: list[Model]) -> list[tuple[str, list[Model]]]:
-    """Runs of adjacent models whose ids share a prefix, each with that prefix."""
-    groups: list[list[Model]] = []
-    for model in members:
-        if groups and _common_prefix([*groups[-1], model]):
-            groups[-1].append(model)
-        else:
-            groups.append([model])
-    return [(_common_prefix(group) if len(group) > 1 else "", group) for group in groups]
+def _is_doubtful(model: Model, live: Mapping[str, LiveModel] | None) -> bool:
+    """Whether the model comes after those that can be used."""
+    described = model.id in catalogue.models()
+    if not live and model.id in catalogue.first_in_lists():
+        return False
+    return described and catalogue.standing(model, live) is not None
 
 
-def _common_prefix(group: Iterable[Model]) -> str:
-    columns = zip(*(model.id for model in group), strict=False)
-    common = takewhile(lambda letters: len(set(letters)) == 1, columns)
-    prefix = "".join(letters[0] for letters in common)
-    return prefix[: max(prefix.rfind(separator) for separator in _HEADING_SEPARATORS) + 1]
+def _row(
+    model: Model,
+    wanted: Sequence[str],
+    live: Mapping[str, LiveModel] | None,
+    *,
+    seconds: int | None,
+) -> ModelRow:
+    price = catalogue.price(model.id)
+    cost = catalogue.cost_of(model, seconds) if seconds else None
+    resolutions = model.value("resolutions")
+    sound, camera = model.value("sound"), model.value("camera")
+    return ModelRow(
+        id=model.id,
+        maker=model.maker or None,
+        inputs=_inputs(model),
+        needs=catalogue.needs_text(model),
+        seconds=_seconds_text(model),
+        resolutions=cast("list[str]", resolutions) if isinstance(resolutions, list) else None,
+        sizes=None if resolutions else _sizes_text(model),
+        sound=None if sound is None else bool(sound),
+        camera=str(camera).partition(",")[0] if camera else None,
+        price=price and (int(price.cny) if price.cny.is_integer() else price.cny),
+        unit=price and price.per,
+        price_date=price and price.read_on.isoformat(),
+        cost_cny=cost,
+        cost_seconds=catalogue.length_for(model, seconds) if seconds and cost else None,
+        note=_note(model, wanted, live),
+    )
 
 
-def _format_model(model: Model, heading: str) -> str:
-    cost, list_price = "", price(model.id)
-    if list_price is not None:
-        unit = "/s" if list_price.per == "second" else ""
-        cost = f"{list_price.cny:g}{unit}" if list_price.cny else "free"
-    inputs = "".join(letter for letter, name in _LETTERS.items() if model.supports(name))
+def _without_date(row: ModelRow, usual: str | None) -> ModelRow:
+    """The row without the day of its price if that is the list's."""
+    return row.model_copy(update={"price_date": None}) if row.price_date == usual else row
+
+
+def _inputs(model: Model) -> list[str] | None:
+    """The inputs that it takes; None if nothing is known of any."""
+    facts = [catalogue.FACT_BY_FIELD[name] for name in catalogue.MEDIA_INPUTS]
+    if all(model.value(fact) is None for fact in facts):
+        return None
+    return [name for name in catalogue.MEDIA_INPUTS if catalogue.takes(model, name)]
+
+
+def _seconds_text(model: Model) -> str | None:
+    seconds = model.value("seconds")
+    if isinstance(seconds, list):
+        return ", ".join(map(str, cast("list[int]", seconds)))
+    return cast("str | None", seconds)
+
+
+def _sizes_text(model: Model) -> str | None:
+    sizes = model.value("sizes")
+    if not isinstance(sizes, list):
+        return sizes or None
+    names = cast("list[str]", sizes)
+    if len(names) <= MAX_SIZES:
+        return ", ".join(names)
+    largest = max(names, key=lambda size: prod(map(int, size.split("x"))))
+    return f"up to {largest}"
+
+
+def _note(model: Model, wanted: Sequence[str], live: Mapping[str, LiveModel] | None) -> str | None:
+    ways = [(name, catalogue.other_way(model, name)) for name in wanted]
+    notes = [
+        catalogue.standing(model, live),
+        None if catalogue.makes_video(model) else f"makes {model.value('makes')}",
+        *(f"{name}: {way}" for name, way in ways if way),
+    ]
+    return "; ".join(note for note in notes if note) or None
+
+
+def _pages(rows: Sequence[ModelRow], *, around: ModelList) -> list[list[ModelRow]]:
+    """The rows in pages, each of which has room for them in both forms.
+
+    *around*: the list without rows, and with the longest numbers that it may have.
+    """
+    pages: list[list[ModelRow]] = []
+    structure_room = MAX_BYTES - _bytes(around.model_dump_json(exclude_none=True))
+    text_room = MAX_BYTES - _bytes(" | ".join(HEADINGS)) - _bytes(_summary(around)) - 2
+    structure_bytes = text_bytes = 0
+    for row in rows:
+        as_json = _bytes(row.model_dump_json(exclude_none=True)) + 1
+        as_text = _bytes(_line(row)) + 1
+        structure_bytes, text_bytes = structure_bytes + as_json, text_bytes + as_text
+        fits = structure_bytes <= structure_room and text_bytes <= text_room
+        if not pages or len(pages[-1]) == MAX_ROWS or not fits:
+            pages.append([])
+            structure_bytes, text_bytes = as_json, as_text
+        pages[-1].append(row)
+    return pages
+
+
+def _bytes(text: str) -> int:
+    return len(text.encode())
+
+
+def _list_text(result: ModelList) -> str:
+    """The page as a table under a heading line, for a model that reads only text."""
+    rows = result.models or []
+    if not rows:
+        return result.next_step
+    headings = HEADINGS if any(row.note for row in rows) else HEADINGS[:-1]
+    return "\n".join([" | ".join(headings), *map(_line, rows), _summary(result)])
+
+
+def _summary(result: ModelList) -> str:
+    """What stands under the table."""
+    shown = len(result.models or ())
+    count = f"{shown} of {result.total} models." if result.total != shown else ""
+    prices = f"Prices are of {result.price_date}." if result.price_date else ""
+    return " ".join(part for part in (count, prices, result.next_step) if part)
+
+
+def _line(row: ModelRow) -> str:
     cells = (
-        model.id.removeprefix(heading),
-        "no video" if model.supports("makes") else inputs or "?",
-        _format_value(model.value("seconds"), between="/"),
-        cost,
+        row.id,
+        row.maker or UNKNOWN,
+        _inputs_cell(row),
+        row.seconds or UNKNOWN,
+        ", ".join(row.resolutions or []) or row.sizes or UNKNOWN,
+        UNKNOWN if row.sound is None else "yes" if row.sound else "no",
+        row.camera or "none known",
+        _price_cell(row),
+        *([row.note] if row.note else []),
     )
-    return " ".join(cell for cell in cells if cell)
+    return " | ".join(cells)
 
 
-def _format_value(value: Any, *, between: str = ", ") -> str:  # noqa: ANN401 - each fact has a type of its own
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, list):
-        return between.join(map(str, value))  # pyright: ignore[reportUnknownArgumentType] - JSON
-    if isinstance(value, dict):
-        return between.join(f"{k}: {_format_value(v)}" for k, v in value.items())  # pyright: ignore[reportUnknownVariableType] - JSON
-    return "" if value is None else str(value)
+def _inputs_cell(row: ModelRow) -> str:
+    if row.inputs is None:
+        return UNKNOWN
+    if row.needs in row.inputs:
+        rest = [name for name in row.inputs if name != row.needs]
+        return ", ".join([f"{row.needs} (needed)", *rest])
+    needed = f" ({row.needs} is needed)" if row.needs else ""
+    return (", ".join(row.inputs) or "nothing") + needed
 
 
-def _wire_size(result: ModelList, text: str) -> int:
-    """Bytes of both as they are sent, in UTF-8."""
-    structure = result.model_dump_json(exclude_none=True)
-    return len(structure.encode()) + len(json.dumps(text, ensure_ascii=False).encode())
+def _price_cell(row: ModelRow) -> str:
+    if row.price is None:
+        return "price unknown"
+    price = f"{row.price:g} per {row.unit}" if row.price else "free"
+    if row.price_date:
+        price += f" on {row.price_date}"
+    if row.cost_seconds and row.unit == "second":
+        return f"{price}, {row.cost_cny:g} for {row.cost_seconds} s"
+    return price
+
+
+def _next_step(
+    args: ListVideoModels, pages: int, live: Mapping[str, LiveModel] | None, *, sandbox: bool
+) -> str:
+    steps = ["list_video_models with model shows all about one."]
+    if args.page < pages:
+        steps.append(
+            f"More: page {args.page + 1} of {pages}; or query, takes, seconds, resolution, free,"
+            " sort."
+        )
+    if not args.query and (new := [model.id for model in _new_models(live)]):
+        names = ", ".join(new)
+        which = names if len(names) <= MAX_NEW_NAMES_CHARS else f"{len(new)} more, on the last page"
+        steps.append(f"GeekAI also lists, not described here: {which}.")
+    if sandbox:
+        steps.append("Without a GeekAI key the sandbox previews every model, free.")
+    elif not live:
+        steps.append("GeekAI's list of today could not be read.")
+    return " ".join(steps)
+
+
+def _no_match_text(
+    args: ListVideoModels, wanted: Sequence[str], live: Mapping[str, LiveModel] | None
+) -> str:
+    """That nothing suits, and which filter to leave out if one alone is the reason."""
+    every = _all_models(live)
+    strange = [
+        word
+        for word in catalogue.words_of(args.query or "")
+        if not any(catalogue.matches_words(model, [word]) for model in every)
+    ]
+    if strange:
+        words = ", ".join(quote(word, limit=64) for word in strange[:MAX_SHOWN_WORDS])
+        makers = ", ".join(dict.fromkeys(model.maker for model in every if model.maker))
+        return f"No model here is known by the word {words}. The makers are {makers}."
+    if len(wanted) > 1 and not any(catalogue.takes_together(model, wanted) for model in every):
+        return (
+            f"No model is known to take {', '.join(wanted)} together. Leave one of them out of"
+            " takes."
+        )
+    given = [
+        name
+        for name in ("query", "takes", "seconds", "resolution", "free")
+        if getattr(args, name) not in (None, False)
+    ]
+    return f"No model is known to suit all of this. Leave one out of {', '.join(given)}."

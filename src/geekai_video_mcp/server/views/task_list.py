@@ -1,29 +1,62 @@
-"""A page of tasks as a result and as text, one line per task. Pure."""
+"""A page of tasks as a result and as text, one line per task. Pure.
 
-from collections.abc import Sequence
-from typing import Final
+Both forms have every fact of a task. The folder that most files are in is said once, and a file
+that is in another one has its whole path.
+"""
 
+import json
+import posixpath
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import PurePath
+from typing import Any, Final
+
+from geekai_video_mcp.domain import catalogue
 from geekai_video_mcp.domain.lifecycle import Media, Task
-from geekai_video_mcp.domain.statuses import Status
-from geekai_video_mcp.errors import quote, quote_unless_id, sanitize
-from geekai_video_mcp.server.views.tasks import ToolResult, View
+from geekai_video_mcp.domain.statuses import FileStatus, Status
+from geekai_video_mcp.domain.task_ids import SHORT_ID_LENGTH
+from geekai_video_mcp.errors import as_sentence, quote, quote_unless_id, reveal, sanitize
+from geekai_video_mcp.server.views.tasks import ToolResult, View, is_failure
 from geekai_video_mcp.server.views.text import PUBLIC_STATUS, PublicStatus, iso_time
 
 MAX_PROMPT_CHARS: Final = 80
 """Characters of a prompt in a list: enough to recognise it."""
+MAX_REASON_CHARS: Final = 120
+"""Characters of the reason of a failure; get_video_task has the whole of it."""
+MAX_SETTING_CHARS: Final = 60
+"""Characters of one setting, such as an object in `extra_body`."""
+_NO_SETTING: Final = frozenset({"prompt", "model", "async"})
+"""Fields of a request that are shown elsewhere, or that every request has."""
+_INPUTS: Final = frozenset({*catalogue.MEDIA_INPUTS, "mask"})
+"""Fields that hold pictures, videos or sounds."""
 
 
 class ListedTask(View):
-    """A task in a list, with its prompt to recognise it."""
+    """A task in a list; what is absent is not known, or not there."""
 
     task_id: str
     task_status: PublicStatus
+    created_at: str
     media: Media
     model: str
     prompt: str
-    created_at: str
+    settings: dict[str, Any] | None = None
+    """What else the request asked for, without pictures, videos and sounds."""
+    inputs: list[str] | None = None
+    """The arguments that were given pictures, videos or sounds."""
+    variation: int | None = None
+    price_cny: float | None = None
+    """By the price list; None if it is not known, and for a task that has failed."""
     file: str | None = None
+    """Below `folder`, or a whole path."""
+    duration: float | None = None
+    """Seconds of the file, as the size in pixels and in bytes is."""
+    width: int | None = None
+    height: int | None = None
+    bytes: int | None = None
+    error: str | None = None
     sandbox: bool
+    """True for a preview, which GeekAI did not make."""
 
 
 class TaskList(ToolResult):
@@ -32,6 +65,10 @@ class TaskList(ToolResult):
     published_fields = ("tasks", "next_before", "next_step")
 
     tasks: list[ListedTask]
+    folder: str | None = None
+    """The folder of the files that have no whole path."""
+    sum_cny: float | None = None
+    """The known prices of this page together."""
     next_before: str | None = None
     """The cursor of the next page; None on the last page."""
     next_step: str
@@ -42,39 +79,153 @@ def statuses_of(public_status: PublicStatus | None) -> frozenset[Status]:
     return frozenset(status for status, public in PUBLIC_STATUS.items() if public == public_status)
 
 
-def task_list(tasks: Sequence[Task], *, more: bool, sandbox: str) -> TaskList:
+def task_list(
+    tasks: Sequence[Task], *, more: bool, sandbox: str, filters: Mapping[str, object] | None = None
+) -> TaskList:
     """A page of tasks.
 
     *more*: whether another page follows. *sandbox*: the account of the sandbox, whose tasks are
-    marked as previews.
+    marked as previews. *filters*: the arguments that the next page needs as well.
     """
-    next_step = "get_video_task tells all about one." if tasks else "There is no such task."
-    if more:
-        next_step += " Older ones follow: give next_before as before."
+    folders = Counter(str(PurePath(task.file_path).parent) for task in tasks if task.file_path)
+    folder = max(folders, key=folders.__getitem__, default=None)
+    listed = [_listed(task, folder, sandbox=task.account == sandbox) for task in tasks]
+    prices = [task.price_cny for task in listed if task.price_cny is not None]
+    cursor = tasks[-1].id if more else None
     return TaskList(
-        tasks=[
-            ListedTask(
-                task_id=task.id,
-                task_status=PUBLIC_STATUS[task.status],
-                media=task.media,
-                model=sanitize(task.model),
-                prompt=sanitize(str(task.request.get("prompt") or ""), limit=MAX_PROMPT_CHARS),
-                created_at=str(iso_time(task.created_at)),
-                file=task.file_path,
-                sandbox=task.account == sandbox,
-            )
-            for task in tasks
-        ],
-        next_before=tasks[-1].id if more else None,
-        next_step=next_step,
+        tasks=listed,
+        folder=folder,
+        sum_cny=round(sum(prices), 3) if prices else None,
+        next_before=cursor,
+        next_step=_next_step(bool(tasks), cursor, filters or {}),
     )
 
 
 def task_list_text(result: TaskList) -> str:
     """A page of tasks as text, one line per task."""
-    lines = [
-        f"{task.created_at} {task.task_status:<10} {task.task_id} {quote_unless_id(task.model)}"
-        f"{' (sandbox)' if task.sandbox else ''}: {task.file or quote(task.prompt)}"
-        for task in result.tasks
+    lengths = _id_lengths([task.task_id for task in result.tasks])
+    lines = [_line(task, length) for task, length in zip(result.tasks, lengths, strict=True)]
+    if result.folder:
+        lines.append(f"Files without a folder are in {result.folder}")
+    total = "" if result.sum_cny is None else f"Known prices of these: {result.sum_cny:g} CNY. "
+    return "\n".join([*lines, total + result.next_step])
+
+
+def _next_step(found: bool, cursor: str | None, filters: Mapping[str, object]) -> str:  # noqa: FBT001 - of this module
+    if not found:
+        return "There is no such task."
+    step = "get_video_task with a task_id shows all about one."
+    if cursor:
+        others = "".join(f", {name} {json.dumps(value)}" for name, value in filters.items())
+        step += f" Older tasks: call list_video_tasks with before {cursor}{others}."
+    return step
+
+
+def _listed(task: Task, folder: str | None, *, sandbox: bool) -> ListedTask:
+    request = task.request
+    settings = {
+        name: _setting(value)
+        for name, value in request.items()
+        if name not in _NO_SETTING | _INPUTS and value not in (None, {}, [])
+    }
+    stored = task.file_status is FileStatus.STORED
+    return ListedTask(
+        task_id=task.id,
+        task_status=PUBLIC_STATUS[task.status],
+        created_at=str(iso_time(task.created_at)).replace("+00:00", "Z"),
+        media=task.media,
+        model=sanitize(task.model),
+        prompt=sanitize(str(request.get("prompt") or ""), limit=MAX_PROMPT_CHARS),
+        settings=settings or None,
+        inputs=[name for name in request if name in _INPUTS and request[name]] or None,
+        variation=task.variation,
+        price_cny=None if sandbox or is_failure(task) else _price_of(task),
+        file=_file_name(task.file_path, folder),
+        duration=task.file_seconds if stored else None,
+        width=task.file_width if stored else None,
+        height=task.file_height if stored else None,
+        bytes=task.file_bytes if stored else None,
+        error=_reason(task),
+        sandbox=sandbox,
+    )
+
+
+def _setting(value: object) -> object:
+    """A value of the request; what is long or has parts is shortened text."""
+    if isinstance(value, (bool, int, float)):
+        return value
+    written = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return sanitize(reveal(written), limit=MAX_SETTING_CHARS)
+
+
+def _price_of(task: Task) -> float | None:
+    price = catalogue.price(task.model) if task.media is Media.VIDEO else None
+    seconds = task.request.get("duration")
+    if price is None or not (seconds is None or isinstance(seconds, int)):
+        return None
+    return price.total_for(seconds=seconds)
+
+
+def _file_name(path: str | None, folder: str | None) -> str | None:
+    if path is None or folder is None:
+        return path
+    whole = PurePath(path)
+    return whole.name if str(whole.parent) == folder else path
+
+
+def _reason(task: Task) -> str | None:
+    """Why the task has no result, or why its result is not on this machine."""
+    if is_failure(task):
+        message = task.error_message or task.file_error or "no reason was given"
+        text = ": ".join(part for part in (task.error_code, message) if part)
+    elif task.status is Status.SUCCEED and task.file_error:
+        text = task.file_error
+    else:
+        return None
+    return sanitize(text, limit=MAX_REASON_CHARS)
+
+
+def _line(task: ListedTask, id_length: int) -> str:
+    kind = "preview" if task.sandbox else task.media.value
+    when = task.created_at.removesuffix("Z").replace("T", " ")[: len("2026-11-26 19:59")]
+    settings = [f"{name} {value}" for name, value in (task.settings or {}).items()]
+    if task.inputs:
+        settings.append(f"given {', '.join(task.inputs)}")
+    if task.variation is not None:
+        settings.append(f"variation {task.variation}")
+    price = "" if task.price_cny is None else f", {task.price_cny:g} CNY"
+    asked = f" ({_words(settings)})" if settings else ""
+    reason = f": {as_sentence(task.error)}" if task.error else ""
+    return (
+        f"{task.task_id[:id_length]} {task.task_status}, {when} UTC, {kind},"
+        f" {quote_unless_id(task.model)}{asked}{price}, {quote(task.prompt)}"
+        f"{_file_text(task)}{reason}"
+    )
+
+
+def _words(settings: Sequence[str]) -> str:
+    return sanitize(", ".join(settings), limit=MAX_PROMPT_CHARS * 3)
+
+
+def _file_text(task: ListedTask) -> str:
+    if task.file is None:
+        return ""
+    facts = [
+        f"{task.duration:.1f} s" if task.duration is not None else "",
+        f"{task.width}x{task.height}" if task.width and task.height else "",
+        f"{task.bytes / 1e6:.1f} MB" if task.bytes else "",
     ]
-    return "\n".join([*lines, result.next_step])
+    known = ", ".join(fact for fact in facts if fact)
+    return f", file {task.file}{f' ({known})' if known else ''}"
+
+
+def _id_lengths(ids: Sequence[str]) -> list[int]:
+    """How many characters of each id tell it from the others, and at least the usual eight."""
+    return [
+        max(
+            SHORT_ID_LENGTH,
+            *(len(posixpath.commonprefix([one, other])) + 1 for other in ids if other != one),
+            0,
+        )
+        for one in ids
+    ]
