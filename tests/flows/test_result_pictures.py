@@ -8,6 +8,7 @@ import pytest
 from mcp import Client
 from mcp_types import CallToolResult, ImageContent, Implementation
 
+from geekai_video_mcp.media.preview import PreviewRequest, RenderedPreview, ShownFile
 from geekai_video_mcp.server import build_server
 from support.world import World, call, structured, text
 
@@ -15,8 +16,8 @@ JPEG = b"\xff\xd8 stands for a picture"
 ATTACHED = "The attached contact sheet shows its frames; if you see none, call view_video."
 
 
-async def render(path: Path, kind: str) -> bytes:
-    return JPEG
+async def render(request: PreviewRequest) -> RenderedPreview:
+    return RenderedPreview(picture=JPEG, files=(ShownFile(),) * len(request.paths))
 
 
 @pytest.fixture
@@ -91,8 +92,8 @@ async def test_a_client_that_would_pass_on_base64_gets_no_picture(world: World, 
 
 
 async def test_a_picture_that_cannot_be_made_keeps_nobody_from_the_task(world: World) -> None:
-    async def fail(path: Path, kind: str) -> bytes:
-        raise RuntimeError(kind)
+    async def fail(request: PreviewRequest) -> RenderedPreview:
+        raise RuntimeError(request.kind)
 
     world.render_preview = fail
     async with world.client() as client:
@@ -104,9 +105,9 @@ async def test_a_picture_that_cannot_be_made_keeps_nobody_from_the_task(world: W
 
 
 async def test_a_slow_picture_does_not_hold_a_request_that_does_not_wait(world: World) -> None:
-    async def render_for_ever(path: Path, kind: str) -> bytes:
+    async def render_for_ever(request: PreviewRequest) -> RenderedPreview:
         await anyio.sleep_forever()
-        return JPEG
+        return await render(request)
 
     world.render_preview = render_for_ever
     async with world.client() as client:

@@ -25,7 +25,7 @@ from mcp_types.version import is_version_at_least
 from geekai_video_mcp.domain.admission import Forecast
 from geekai_video_mcp.errors import ConsentNotGiven, quote_unless_id
 from geekai_video_mcp.server import views
-from geekai_video_mcp.server.views.text import MEDIA_NOUN
+from geekai_video_mcp.server.views.next_steps import MEDIA_NOUN
 
 INPUT_REQUIRED_SINCE: Final = "2026-07-28"
 """The first protocol revision in which a tool call may return `InputRequiredResult`."""

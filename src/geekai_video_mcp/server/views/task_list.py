@@ -16,8 +16,10 @@ from geekai_video_mcp.domain.lifecycle import Media, Task
 from geekai_video_mcp.domain.statuses import FileStatus, Status
 from geekai_video_mcp.domain.task_ids import SHORT_ID_LENGTH
 from geekai_video_mcp.errors import as_sentence, quote, quote_unless_id, reveal, sanitize
-from geekai_video_mcp.server.views.tasks import ToolResult, View, is_failure
-from geekai_video_mcp.server.views.text import PUBLIC_STATUS, PublicStatus, iso_time
+from geekai_video_mcp.server.views.report import is_failure
+from geekai_video_mcp.server.views.tasks import ToolResult, View
+from geekai_video_mcp.server.views.text import PUBLIC_STATUS, PublicStatus
+from geekai_video_mcp.server.views.times import iso_time
 
 MAX_PROMPT_CHARS: Final = 80
 """Characters of a prompt in a list: enough to recognise it."""
