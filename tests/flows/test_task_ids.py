@@ -179,6 +179,17 @@ async def test_an_ambiguous_id_in_a_call_that_spends_is_refused_with_its_candida
     assert world.service.charges == []
 
 
+async def test_a_page_after_a_task_takes_its_short_id(world: World) -> None:
+    newer, older = task(world, "fedc"), task(world, "0123abcd", created_at=now() - 60)
+    await seed(world, newer, older, *(task(world, f"abcdef{n}", created_at=0.0) for n in range(2)))
+    async with world.app(sweep=False) as app:
+        page = await app.engine.list_tasks(limit=1, before=newer.id[:8].upper())
+        with pytest.raises(TaskNotFound, match="More than one"):
+            await app.engine.list_tasks(limit=1, before="abcdef")
+
+    assert page == [older]
+
+
 # New ids
 
 

@@ -9,7 +9,8 @@ import anyio.to_thread
 import httpx
 import pytest
 
-from geekai_video_mcp.engine import FIND_TIMEOUT, SUBMIT_TIMEOUT
+from geekai_video_mcp.engine import SUBMIT_TIMEOUT
+from geekai_video_mcp.engine.finder import FIND_TIMEOUT
 from geekai_video_mcp.server.tools import ANSWER_DEADLINE
 from support.fake_geekai import answer_with_estimate
 from support.world import World, call, structured, text
@@ -71,7 +72,7 @@ async def test_an_unknown_id_that_the_service_is_slow_to_find_is_not_waited_for(
     world.service.on_poll = slowly
     async with world.client() as client:
         began = anyio.current_time()
-        missing = await call(client, "get_video_task", task_id="a-stranger", wait_seconds=0)
+        missing = await call(client, "get_video_task", task_id="a-stranger-1", wait_seconds=0)
 
         assert anyio.current_time() - began < 20
     assert missing.is_error

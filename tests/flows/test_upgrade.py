@@ -128,6 +128,20 @@ def expected(row: Row) -> dict[str, Any]:
     return {name: value for name, value in facts.items() if value is not None}
 
 
+async def test_nothing_is_known_of_the_files_of_an_earlier_version(world: World) -> None:
+    async with world.app(sweep=False) as app:
+        tasks = await app.engine.list_tasks(limit=100)
+        found = await app.engine.list_tasks(limit=100, query=tasks[0].id[:8])
+
+    stored = [task for task in tasks if task.file_status == "stored"]
+    assert stored
+    for task in stored:
+        assert task.file_path is not None
+        assert (task.file_seconds, task.file_width, task.file_height) == (None, None, None)
+        assert (task.file_fps, task.file_has_sound) == (None, None)
+    assert [task.id for task in found] == [tasks[0].id]
+
+
 @pytest.mark.parametrize("prompt", SETTLED)
 async def test_a_finished_task_is_shown_with_all_its_facts(world: World, prompt: str) -> None:
     row = task_rows(world.folder)[prompt]

@@ -9,8 +9,8 @@ import anyio
 import pytest
 from mcp import MCPError
 
-from geekai_video_mcp import engine
 from geekai_video_mcp.cli import main
+from geekai_video_mcp.engine import finder
 from geekai_video_mcp.ledger import database, sqlite
 from geekai_video_mcp.server import tools
 from support.world import World, call, structured, text
@@ -52,7 +52,7 @@ async def test_get_video_task_answers_though_another_process_holds_the_ledger(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Our own next change waits for the other process, and every read for its turn behind it."""
-    monkeypatch.setattr(engine, "FIND_TIMEOUT", 0.5)
+    monkeypatch.setattr(finder, "FIND_TIMEOUT", 0.5)
     world = World(tmp_path)
     async with world.client() as client:
         task_id = structured(await call(client, "generate_video", prompt="a fox"))["task_id"]

@@ -17,20 +17,17 @@ from anyio.abc import TaskGroup
 
 from geekai_video_mcp.domain.admission import Forecast, forecast
 from geekai_video_mcp.domain.lifecycle import (
-    Media,
-    Observation,
     Task,
-    advance,
-    import_task,
     mark_delivered,
     new_task,
 )
 from geekai_video_mcp.domain.requests import GenerationRequest
 from geekai_video_mcp.domain.statuses import UNSENT, Status
-from geekai_video_mcp.domain.task_ids import MIN_DIGITS, may_be_provider_id
+from geekai_video_mcp.domain.task_ids import MIN_DIGITS
 from geekai_video_mcp.engine.context import Connections, Downloader, EngineContext, ProviderClient
 from geekai_video_mcp.engine.exceptions import log_exception
 from geekai_video_mcp.engine.follower import LEDGER_POLL_INTERVAL, Until, follow_tasks
+from geekai_video_mcp.engine.finder import TaskFinder
 from geekai_video_mcp.engine.model_list import ModelListCache
 from geekai_video_mcp.engine.recovery import Recovery
 from geekai_video_mcp.engine.resolver import Resolver
@@ -38,12 +35,8 @@ from geekai_video_mcp.engine.submitter import PendingSubmission, Submitter
 from geekai_video_mcp.engine.watcher import Watcher
 from geekai_video_mcp.errors import (
     BUSY,
-    DATABASE,
     MAYBE_CHARGED,
-    GeekAIVideoError,
-    ServiceUnavailable,
     StorageUnavailable,
-    TaskNotFound,
     nothing_charged,
 )
 
@@ -74,8 +67,6 @@ class SubmitResult(NamedTuple):
 
 SUBMIT_TIMEOUT: Final = 15.0
 """Seconds a call waits for the service's answer to its POST; the POST itself goes on."""
-FIND_TIMEOUT: Final = 15.0
-"""Seconds a call waits for the ledger, and for the service to answer about an unknown id."""
 LEDGER_TIMEOUT: Final = 1.0
 """Seconds that a call may wait for the ledger beyond its own end."""
 _RETRY_SAME_CALL: Final = (
@@ -93,6 +84,7 @@ class Engine:
         self.model_list = ModelListCache(context)
         self._submitter = Submitter(context)
         self._watcher = Watcher(context, start=self.start_background)
+        self._finder = TaskFinder(context, self._watcher)
         self._recovery = Recovery(
             context,
             submitter=self._submitter,
@@ -258,27 +250,7 @@ class Engine:
             NotAuthorised, ServiceUnavailable: the service could not be asked.
             StorageUnavailable: another process holds the ledger.
         """
-        task_id = task_id.strip()
-        task = await self._read(task_id, minimum=minimum)
-        if task is not None:
-            return await self._recheck_unknown(task)
-        if not may_be_provider_id(task_id):
-            raise TaskNotFound(task_id)
-        try:
-            with anyio.fail_after(FIND_TIMEOUT):
-                media, observation = await self._lookup_at_provider(task_id)
-        except TimeoutError as exc:
-            raise ServiceUnavailable("GeekAI did not answer in time") from exc
-        task = await self._context.ledger.add(
-            import_task(
-                observation,
-                media=media,
-                provider_task_id=task_id,
-                account=self._context.account,
-            )
-        )
-        self._watcher.watch(task.id)
-        return task
+        return await self._finder.find_or_import(task_id, minimum=minimum)
 
     async def fetch_again(self, task_id: str) -> Task:
         """Download a finished task's result once more, and return the task after that.
@@ -299,31 +271,16 @@ class Engine:
             TaskNotFound: no task has this id.
             StorageUnavailable: another process holds the ledger.
         """
-        task = await self._read(task_id)
-        if task is None or task.id != task_id:
-            raise TaskNotFound(task_id)
-        return task
+        return await self._finder.get_local(task_id)
 
     async def find_local(self, task_id: str) -> Task:
-        """The task of this id, ours or GeekAI's, from the ledger alone.
+        """The task of this id, ours or GeekAI's, or of its beginning, from the ledger alone.
 
         Raises:
-            TaskNotFound: no recorded task has this id.
+            TaskNotFound: no recorded task has this id, or several do.
             StorageUnavailable: another process holds the ledger.
         """
-        task = await self._read(task_id, minimum=MIN_DIGITS)
-        if task is None:
-            raise TaskNotFound(task_id)
-        return task
-
-    async def _read(self, task_id: str, *, minimum: int | None = None) -> Task | None:
-        """The task of this id; with *minimum*, of an id that begins with as many digits."""
-        try:
-            with anyio.fail_after(FIND_TIMEOUT):
-                return await self._context.find_task(task_id, minimum=minimum)
-        except TimeoutError as exc:
-            again = "Call get_video_task again; every task goes on meanwhile."
-            raise StorageUnavailable(DATABASE, BUSY, access="read", remedy=again) from exc
+        return await self._finder.find_local(task_id)
 
     async def last_event_id(self) -> int:
         """The id of the newest event, to pass to `watch_events`."""
@@ -342,24 +299,6 @@ class Engine:
                     yield notice
             with anyio.move_on_after(LEDGER_POLL_INTERVAL):
                 await changed.wait()
-
-    async def _lookup_at_provider(self, task_id: str) -> tuple[Media, Observation]:
-        """Poll a task that is not in the ledger, as a video and then as an image."""
-        with suppress(TaskNotFound):
-            return Media.VIDEO, await self._context.poll_now(Media.VIDEO, task_id)
-        return Media.IMAGE, await self._context.poll_now(Media.IMAGE, task_id)
-
-    async def _recheck_unknown(self, task: Task) -> Task:
-        """Poll *task* once more if its outcome is unknown although GeekAI has given it an id."""
-        provider_id, context = task.provider_task_id, self._context
-        own = task.account == context.account
-        if task.status is not Status.UNKNOWN or provider_id is None or not own:
-            return task
-        with suppress(GeekAIVideoError), anyio.move_on_after(FIND_TIMEOUT):
-            observation = await context.poll_now(task.media, provider_id)
-            task = await context.change(task.id, partial(advance, observation=observation))
-            self._watcher.watch(task.id)
-        return task
 
     def follow(
         self, *task_ids: str, wait_seconds: float, until: Until = "all"
