@@ -16,9 +16,9 @@ from PIL import Image
 from support.process import stdio
 from support.world import call, structured
 
-LIST_AT_MOST = 6 * 1024
+LIST_AT_MOST = 10 * 1024
 """Bytes of the whole tool list, output schemas included."""
-TOKENS_AT_MOST = 2_500
+TOKENS_AT_MOST = 3_000
 """From an idea to a finished video, the tool list included."""
 CALLS_AT_MOST = 3
 
