@@ -146,6 +146,8 @@ class PreviewRenderer:
             output = await self._find_or_run(
                 _WorkKey(("preview", str(path), *arguments), (state,)), b""
             )
+        if "last" in arguments:
+            return (ShownFile(), output) if output else (ShownFile(reason=Reason.FRAME), b"")
         line, _, picture = output.partition(b"\n")
         if not line:
             return _NO_ANSWER, b""

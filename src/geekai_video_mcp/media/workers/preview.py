@@ -9,8 +9,9 @@ Its arguments are the path, the kind, and for some kinds numbers:
 * `last`: the last frame of a video, or the image itself, as a PNG in full size, for the first
   frame of another video.
 
-It writes a line of JSON, the facts of the file and the times shown, and then the picture: a PNG
-for `last` and `strip`, a JPEG of at most 120 KB otherwise. If there is none, the line says why.
+For `last` it writes the PNG alone, and its exit status says whether there is one. Otherwise it
+writes a line of JSON, the facts of the file and the times shown, and then the picture: a PNG for
+`strip`, a JPEG of at most 120 KB for the others. If there is none, the line says why.
 It is a separate process because codecs take long to load and the file is untrusted.
 """
 
@@ -25,7 +26,12 @@ from av.error import FFmpegError
 from PIL import Image, UnidentifiedImageError
 
 from geekai_video_mcp.media.workers import frames, pictures, sheets, videos
-from geekai_video_mcp.media.workers.limits import is_memory_short, run_program
+from geekai_video_mcp.media.workers.limits import (
+    FAILED,
+    OUT_OF_MEMORY,
+    is_memory_short,
+    run_program,
+)
 
 COVER_PX: Final = 640
 """Longer side of a single frame."""
@@ -52,11 +58,22 @@ class Nothing(Exception):
 def main(arguments: Sequence[str], _: bytes) -> int:
     """Write the facts, and the picture if there is one."""
     path, kind, *numbers = arguments
+    if kind == "last":
+        return _write_last(Path(path))
     try:
         facts, picture = _make_picture(Path(path), kind, [float(each) for each in numbers])
     except Nothing as exc:
         facts, picture = {"reason": str(exc)}, b""
     sys.stdout.buffer.write(json.dumps(facts).encode() + b"\n" + picture)
+    return 0
+
+
+def _write_last(path: Path) -> int:
+    try:
+        _, png = _make_picture(path, "last", [])
+    except Nothing as exc:
+        return OUT_OF_MEMORY if str(exc) == "memory" else FAILED
+    sys.stdout.buffer.write(png)
     return 0
 
 
