@@ -29,6 +29,8 @@ MAX_SETTING_CHARS: Final = 60
 """Characters of one setting, such as an object in `extra_body`."""
 _NO_SETTING: Final = frozenset({"prompt", "model", "async"})
 """Fields of a request that are shown elsewhere, or that every request has."""
+_FIRST_SETTINGS: Final = ("duration", "aspect_ratio", "size", "resolution", "with_audio", "quality")
+"""The settings that people ask for most, in the order in which they are shown."""
 _INPUTS: Final = frozenset({*catalogue.MEDIA_INPUTS, "mask"})
 """Fields that hold pictures, videos or sounds."""
 
@@ -44,18 +46,15 @@ class ListedTask(View):
     prompt: str
     settings: dict[str, Any] | None = None
     """What else the request asked for, without pictures, videos and sounds."""
-    inputs: list[str] | None = None
-    """The arguments that were given pictures, videos or sounds."""
     variation: int | None = None
     price_cny: float | None = None
     """By the price list; None if it is not known, and for a task that has failed."""
     file: str | None = None
     """Below `folder`, or a whole path."""
     duration: float | None = None
-    """Seconds of the file, as the size in pixels and in bytes is."""
+    """Seconds of the file; `width` and `height` are its pixels."""
     width: int | None = None
     height: int | None = None
-    bytes: int | None = None
     error: str | None = None
     sandbox: bool
     """True for a preview, which GeekAI did not make."""
@@ -108,7 +107,7 @@ def task_list_text(result: TaskList) -> str:
     lengths = _id_lengths([task.task_id for task in result.tasks])
     lines = [_line(task, length) for task, length in zip(result.tasks, lengths, strict=True)]
     if result.folder:
-        lines.append(f"Files without a folder are in {result.folder}")
+        lines.append(f"Files named without a folder are in {result.folder}")
     total = "" if result.sum_cny is None else f"Known prices of these: {result.sum_cny:g} CNY. "
     return "\n".join([*lines, total + result.next_step])
 
@@ -118,35 +117,41 @@ def _next_step(found: bool, cursor: str | None, filters: Mapping[str, object]) -
         return "There is no such task."
     step = "get_video_task with a task_id shows all about one."
     if cursor:
-        others = "".join(f", {name} {json.dumps(value)}" for name, value in filters.items())
+        others = "".join(f", {name} {_filter_text(name, value)}" for name, value in filters.items())
         step += f" Older tasks: call list_video_tasks with before {cursor}{others}."
     return step
 
 
+def _filter_text(name: str, value: object) -> str:
+    """The value of a filter as a caller writes it."""
+    if name == "since" and isinstance(value, float):
+        value = iso_time(value)
+    return quote(value) if isinstance(value, str) else json.dumps(value)
+
+
 def _listed(task: Task, folder: str | None, *, sandbox: bool) -> ListedTask:
     request = task.request
+    names = dict.fromkeys((*_FIRST_SETTINGS, *request))
     settings = {
-        name: _setting(value)
-        for name, value in request.items()
-        if name not in _NO_SETTING | _INPUTS and value not in (None, {}, [])
+        name: _setting(request[name])
+        for name in names
+        if name not in _NO_SETTING | _INPUTS and request.get(name) not in (None, {}, [])
     }
     stored = task.file_status is FileStatus.STORED
     return ListedTask(
         task_id=task.id,
         task_status=PUBLIC_STATUS[task.status],
-        created_at=str(iso_time(task.created_at)).replace("+00:00", "Z"),
+        created_at=str(iso_time(task.created_at)),
         media=task.media,
         model=sanitize(task.model),
         prompt=sanitize(str(request.get("prompt") or ""), limit=MAX_PROMPT_CHARS),
         settings=settings or None,
-        inputs=[name for name in request if name in _INPUTS and request[name]] or None,
         variation=task.variation,
         price_cny=None if sandbox or is_failure(task) else _price_of(task),
         file=_file_name(task.file_path, folder),
-        duration=task.file_seconds if stored else None,
+        duration=round(task.file_seconds, 1) if stored and task.file_seconds else None,
         width=task.file_width if stored else None,
         height=task.file_height if stored else None,
-        bytes=task.file_bytes if stored else None,
         error=_reason(task),
         sandbox=sandbox,
     )
@@ -189,20 +194,25 @@ def _reason(task: Task) -> str | None:
 
 def _line(task: ListedTask, id_length: int) -> str:
     kind = "preview" if task.sandbox else task.media.value
-    when = task.created_at.removesuffix("Z").replace("T", " ")[: len("2026-11-26 19:59")]
-    settings = [f"{name} {value}" for name, value in (task.settings or {}).items()]
-    if task.inputs:
-        settings.append(f"given {', '.join(task.inputs)}")
+    when = task.created_at.replace("T", " ")[: len("2026-11-26 19:59")]
+    settings = [f"{name} {_setting_text(value)}" for name, value in (task.settings or {}).items()]
     if task.variation is not None:
         settings.append(f"variation {task.variation}")
-    price = "" if task.price_cny is None else f", {task.price_cny:g} CNY"
+    prompt = f", {quote(task.prompt)}" if task.prompt else ""
+    price = ""
+    if task.price_cny is not None:
+        price = f", {task.price_cny:g} CNY" if task.price_cny else ", free"
     asked = f" ({_words(settings)})" if settings else ""
     reason = f": {as_sentence(task.error)}" if task.error else ""
     return (
         f"{task.task_id[:id_length]} {task.task_status}, {when} UTC, {kind},"
-        f" {quote_unless_id(task.model)}{asked}{price}, {quote(task.prompt)}"
+        f" {quote_unless_id(task.model)}{asked}{price}{prompt}"
         f"{_file_text(task)}{reason}"
     )
+
+
+def _setting_text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _words(settings: Sequence[str]) -> str:
@@ -215,7 +225,6 @@ def _file_text(task: ListedTask) -> str:
     facts = [
         f"{task.duration:.1f} s" if task.duration is not None else "",
         f"{task.width}x{task.height}" if task.width and task.height else "",
-        f"{task.bytes / 1e6:.1f} MB" if task.bytes else "",
     ]
     known = ", ".join(fact for fact in facts if fact)
     return f", file {task.file}{f' ({known})' if known else ''}"
