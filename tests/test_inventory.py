@@ -37,6 +37,13 @@ TRIPPED_OVER: Final = {
     "prefixItems": "OpenAI's strict mode",
     "const": "Gemini",
     "nullable": "is of OpenAPI, not of JSON Schema",
+    "additionalProperties": "Gemini CLI and Qwen Code refuse a call themselves, and name nothing",
+    "minimum": "the same; Codex drops it",
+    "maximum": "the same; Codex drops it",
+    "minLength": "the same; Codex drops it",
+    "maxLength": "the same; Codex drops it",
+    "minItems": "the same; Codex drops it",
+    "maxItems": "the same; Codex drops it",
 }
 NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 """Anthropic's rule for the names of properties, and of tools."""
@@ -95,7 +102,7 @@ def nodes(path: str, schema: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 
     ]
     inner += [
         (f"{path}[{word}]", node[word])
-        for word in ("items", "contains", "additionalProperties", "propertyNames")
+        for word in ("items", "contains", "propertyNames")
         if word in node
     ]
     for where, each in inner:
@@ -104,11 +111,9 @@ def nodes(path: str, schema: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 
 
 
 def below(path: str, root: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """The root and every schema within it; that nothing else is taken closes the root alone."""
+    """The root and every schema within it."""
     yield path, root
-    for where, node in nodes(path, root):
-        if where != f"{path}[additionalProperties]":
-            yield where, node
+    yield from nodes(path, root)
 
 
 async def test_every_kind_of_thing_is_published(inventory: dict[str, list[Any]]) -> None:
@@ -151,10 +156,10 @@ async def test_every_property_has_a_name_that_everyone_takes(tools: list[dict[st
                     assert NAME.fullmatch(each), path
 
 
-async def test_a_root_is_an_object_and_takes_nothing_unknown(tools: list[dict[str, Any]]) -> None:
+async def test_a_root_is_an_object(tools: list[dict[str, Any]]) -> None:
     for tool in tools:
         given, output = tool["inputSchema"], dict(schemas(tool)).get(f"{tool['name']}.outputSchema")
-        assert (given["type"], given["additionalProperties"]) == ("object", False), tool["name"]
+        assert given["type"] == "object", tool["name"]
         assert set(given.get("required", [])) <= set(given["properties"])
         if output is None:
             continue
@@ -263,7 +268,7 @@ async def test_lists_that_no_caller_changes_may_be_kept_and_others_not(
         ("generate_video", {"images": '["https://example.com/a.png"]'}, {"images": "[1"}),
         ("generate_video", {"extra_body": '{"seed": 7}'}, {"extra_body": "seed"}),
         ("generate_video", {"with_audio": "true", "async": "true"}, {"with_audio": "loud"}),
-        ("generate_image", {"extra_body": '{"seed": 7}'}, {"extra_body": "[]"}),
+        ("generate_image", {"extra_body": '{"seed": 7}'}, {"extra_body": "[7]"}),
     ],
 )
 async def test_numbers_and_lists_may_come_as_their_text(

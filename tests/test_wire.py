@@ -920,13 +920,12 @@ def test_only_what_was_set_is_sent() -> None:
     assert body_of(set_by_the_caller) == {**set_by_the_caller, "async": True}
 
 
-def test_false_zero_and_empty_were_set() -> None:
+def test_false_and_zero_were_set() -> None:
     given_on_purpose: dict[str, Any] = {
         "model": "m",
         "prompt": "p",
         "watermark": False,
         "retries": 0,
-        "extra_body": {},
     }
 
     assert body_of(given_on_purpose) == {**given_on_purpose, "async": True}

@@ -24,7 +24,7 @@ MONEY = ("Nothing was charged.", "It may have been charged.")
         ({"prompt": 7}, ["prompt"]),
         ({"prompt": "x", "promt": "y"}, ["promt", "prompt"]),
         ({"prompt": "x", "duration": "six"}, ["duration"]),
-        ({"prompt": "x", "duration": 0}, ["duration"]),
+        ({"prompt": "x", "duration": 61}, ["duration"]),
         ({"prompt": "x", "fps": 100_000}, ["fps"]),
         ({"prompt": "x", "image": "/etc/passwd"}, ["image", "https"]),
         ({"prompt": "x", "size": "1280x720", "aspect_ratio": "9:16"}, ["size", "aspect_ratio"]),
@@ -53,9 +53,9 @@ WRONG_FOR_EVERY_TOOL: dict[str, Any] = {"no_such_argument": 1}
 WRONG: dict[str, list[dict[str, Any]]] = {
     "generate_video": [{"prompt": ""}, {"prompt": "x", "model": 7}],
     "generate_image": [{"prompt": ""}, {"prompt": "x", "strength": 2}],
-    "get_video_task": [{}, {"task_id": ""}, {"task_id": "t", "wait_seconds": 46}],
-    "list_video_tasks": [{"status": "sleeping"}, {"limit": 0}],
-    "list_video_models": [{"seconds": 0}, {"model": ""}, {"model": "no-such-model"}],
+    "get_video_task": [{}, {"task_id": ""}, {"task_id": "t", "wait_seconds": -1}],
+    "list_video_tasks": [{"status": "sleeping"}, {"limit": -1}],
+    "list_video_models": [{"seconds": 61}, {"model": 7}, {"model": "no-such-model"}],
 }
 """By tool: arguments that it refuses."""
 

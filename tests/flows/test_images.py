@@ -188,6 +188,6 @@ async def test_wrong_arguments_of_a_picture_are_named_and_nothing_is_sent(world:
         refused = await call(client, "generate_image", prompt="a fox", duration=5, strength=2, n=4)
 
     assert refused.is_error
-    for name in ("duration", "strength", "n: no such argument"):
+    for name in ("duration", "strength", "n: unknown argument"):
         assert name in text(refused)
     assert world.service.requests == []

@@ -13,9 +13,17 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaV
 from pydantic_core import core_schema
 
 _VERBATIM: Final = frozenset({"enum", "const", "default", "examples", "required"})
-_ALLOWS_EXTRA_MEMBERS: Final = ("additionalProperties", True)
-"""Redundant, because it is the default, and a boolean schema, which Gemini refuses."""
-_NOT_INLINED: Final = frozenset({"description", "additionalProperties"})
+_UNPUBLISHED: Final = frozenset(
+    {
+        # Clients that enforce it refuse a call in words of their own, in which no argument is
+        # named; and Gemini refuses a schema that is a boolean.
+        "additionalProperties",
+        # The same, and some clients drop them: descriptions have the limits.
+        *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
+        *("minLength", "maxLength", "minItems", "maxItems", "uniqueItems", "pattern", "format"),
+    }
+)
+"""Every call is checked by `server.arguments`, whose refusals say what to write instead."""
 _MEMBERS_BY_NAME: Final = frozenset({"properties", "patternProperties"})
 
 
@@ -60,9 +68,9 @@ class _CompactSchema(GenerateJsonSchema):
 
     def generate(self, schema: Any, mode: JsonSchemaMode = "validation") -> JsonSchemaValue:  # noqa: ANN401 - pydantic's own signature
         root = super().generate(schema, mode)
-        # Inlined without the docstring of its class and without `additionalProperties: false`.
+        # Inlined without the docstring of its class.
         definitions = {
-            name: {key: value for key, value in definition.items() if key not in _NOT_INLINED}
+            name: {key: value for key, value in definition.items() if key != "description"}
             for name, definition in root.pop("$defs", {}).items()
         }
         return _inline_references(root, definitions)
@@ -80,7 +88,10 @@ def _inline_references(node: Any, definitions: Mapping[str, Any]) -> Any:  # noq
         return _inline_references({k: v for k, v in target.items() if k != "$ref"}, definitions)
     kept: dict[str, Any] = {}
     for key, value in schema.items():
-        if (key == "title" and isinstance(value, str)) or (key, value) == _ALLOWS_EXTRA_MEMBERS:
+        if key in _UNPUBLISHED or (key == "title" and isinstance(value, str)):
+            continue
+        if key == "const":  # of one word, which Gemini knows as an enum alone
+            kept["enum"] = [value]
             continue
         if key in _MEMBERS_BY_NAME:
             kept[key] = {

@@ -66,8 +66,10 @@ class ToolSpec(Generic[A]):
 
         async def call(arguments: dict[str, Any], ctx: "Context[App]") -> Answer:
             try:
-                service_url = app_of(ctx).media.service_url
-                args = self.arguments.parse(arguments, service_url=service_url)
+                app = app_of(ctx)
+                args = self.arguments.parse(
+                    arguments, service_url=app.media.service_url, now=app.clock()
+                )
                 return _drop_unsupported_links(await self.handler(args, ctx), ctx.protocol_version)
             except GeekAIVideoError as exc:
                 return CallToolResult(content=[TextContent(text=exc.message)], is_error=True)

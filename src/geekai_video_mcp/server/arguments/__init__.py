@@ -1,23 +1,24 @@
 """The tools' arguments as pydantic models. Pure.
 
-`parsing` turns what a caller gave into a value or one refusal, `fields` has the types of single
-arguments, `generate` and `reads` the models.
+`parsing` turns what a caller gave into a value or one refusal: `absent` drops what says nothing,
+`unknown_names` tells what was meant, `refusals` has the words. `values`, `fields`, `frame_size`,
+`task_id_list` and `extra_body` are types of single arguments, `generate` and `reads` the models.
 """
 
+from geekai_video_mcp.server.arguments.extra_body import ExtraBody
 from geekai_video_mcp.server.arguments.generate import (
-    ExtraBody,
     Generate,
     GenerateImage,
     GenerateVideo,
 )
 from geekai_video_mcp.server.arguments.parsing import Arguments
 from geekai_video_mcp.server.arguments.reads import (
-    MAX_TASKS,
-    MAX_WAIT_SECONDS,
     GetVideoTask,
     ListVideoModels,
     ListVideoTasks,
 )
+from geekai_video_mcp.server.arguments.task_id_list import MAX_TASKS, TaskIds, parse_task_ids
+from geekai_video_mcp.server.arguments.values import MAX_WAIT_SECONDS
 
 __all__ = [
     "MAX_TASKS",
@@ -30,4 +31,6 @@ __all__ = [
     "GetVideoTask",
     "ListVideoModels",
     "ListVideoTasks",
+    "TaskIds",
+    "parse_task_ids",
 ]

@@ -7,13 +7,14 @@ contains the value.
 import itertools
 import json
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, Final, cast
 
 from pydantic import (
     AfterValidator,
+    BaseModel,
     BeforeValidator,
-    Field,
     PlainValidator,
     ValidationInfo,
     WithJsonSchema,
@@ -22,15 +23,24 @@ from pydantic import (
 from geekai_video_mcp.domain import media_refs
 from geekai_video_mcp.errors import has_hidden
 from geekai_video_mcp.media.inputs.fields import MediaKind
+from geekai_video_mcp.server.arguments.absent import drop_absent_members
+from geekai_video_mcp.server.arguments.values import unwrap
 
 MAX_INTEGER_BITS: Final = 64
 """Bits of an integer in `extra_body`, such as a seed: more are exact in no other language."""
 INT32: Final = 2**31 - 1
 """The largest integer that every client and store passes on unchanged."""
+MAX_REFERENCES: Final = 30
+"""Reference pictures in one call: more than any model takes."""
+MAX_SOUNDS: Final = 10
+"""Sound files in one call: more than any model takes."""
 MAX_PICTURES: Final = 9
 """Images in one list: the most that any model is documented to accept (read 2026-11-22)."""
 SHORT_TEXT_LIMIT: Final = 128
 """Characters of a setting such as a model id or a size: four times the longest known."""
+
+EXTRA_BODY_EXAMPLE: Final = '{"camera_control": {"type": "simple", "config": {"horizontal": -5}}}'
+"""A Kling camera that moves left."""
 
 MAX_EXTRA_DEPTH: Final = 16
 """Levels of lists and objects in `extra_body`: four times the deepest one documented."""
@@ -102,14 +112,6 @@ def validate_json(value: Any) -> Any:  # noqa: ANN401 - JSON has any shape
     return value
 
 
-def _reject_bool(value: object) -> object:
-    """`true` is an int in Python, but it is never meant as the number one."""
-    if isinstance(value, bool):
-        msg = "must be a number"
-        raise ValueError(msg)  # noqa: TRY004 - pydantic reports ValueError alone
-    return value
-
-
 def _service_url(info: ValidationInfo) -> str:
     """The URL of the configured service, whose links are accepted even on a private host."""
     context = cast("Mapping[str, str]", info.context or {})
@@ -124,23 +126,30 @@ def _check_video(text: str, info: ValidationInfo) -> str:
     return media_refs.check_video(text, service_url=_service_url(info))
 
 
+def _read_picture(value: object) -> object:
+    single = _reject_surrogates(unwrap(value))
+    if not isinstance(single, str):
+        msg = f"must be text, so {media_refs.PICTURE_REMEDY}"
+        raise ValueError(msg)  # noqa: TRY004 - pydantic reports ValueError alone
+    return single
+
+
 def _check_picture(text: str, info: ValidationInfo) -> str:
     return media_refs.check_picture(text, service_url=_service_url(info))
 
 
 def _check_pictures(value: object, info: ValidationInfo) -> str | list[str]:
     """Accept one image, or a list of images."""
-    decoded = _decode_json(value)
-    if isinstance(decoded, list) and 1 <= len(cast("list[object]", decoded)) <= MAX_PICTURES:
-        return [_check_one_picture(each, info) for each in cast("list[object]", decoded)]
+    decoded = unwrap(drop_absent_members(decode_json(value)))
+    pictures = cast("list[object]", decoded) if isinstance(decoded, list) else []
+    if 1 <= len(pictures) <= MAX_PICTURES:
+        return [_check_one_picture(each, info) for each in pictures]
     return _check_one_picture(cast("object", decoded), info)
 
 
 def _check_one_picture(value: object, info: ValidationInfo) -> str:
-    if not isinstance(value, str):
-        msg = f"must be text, so {media_refs.PICTURE_REMEDY}"
-        raise ValueError(msg)  # noqa: TRY004 - pydantic reports ValueError alone
-    return _check_picture(_reject_nul(cast("str", _reject_surrogates(value))).strip(), info)
+    text = _read_picture(None if isinstance(value, list) else value)
+    return _check_picture(_reject_nul(cast("str", text)).strip(), info)
 
 
 def _apply_to_refs(check: Callable[[str, ValidationInfo], str]) -> AfterValidator:
@@ -159,7 +168,7 @@ def _apply_to_refs(check: Callable[[str, ValidationInfo], str]) -> AfterValidato
     return AfterValidator(walk)
 
 
-def _decode_json(value: object) -> object:
+def decode_json(value: object) -> object:
     """Decode a list or an object that the client has sent as JSON text."""
     if not isinstance(value, str) or not value.lstrip().startswith(("[", "{")):
         return value
@@ -171,6 +180,78 @@ def _decode_json(value: object) -> object:
     except ValueError:
         return value
     return validate_json(decoded)
+
+
+def _read_list(value: object) -> object:
+    """A list, also one that came as JSON text, or as the text of its members."""
+    decoded = decode_json(value)
+    if isinstance(decoded, str):
+        # Commas occur in links, white space in paths: only what begins like a reference is one.
+        is_data = decoded.lstrip().lower().startswith("data:")
+        return [decoded] if is_data else _BETWEEN_REFS.split(decoded.strip())
+    return drop_absent_members(decoded)
+
+
+_BETWEEN_REFS: Final = re.compile(
+    r"\s*,\s*(?=https?:|task:|file:|data:|video:|[/~]|[A-Z]:\\)"
+    r"|[\s;]+(?=https?:|task:|file:|video:)",
+    re.IGNORECASE,
+)
+
+
+def at_most(limit: int) -> BeforeValidator:
+    """A check of our own, because a bound of pydantic's would stand in the published schema."""
+
+    def check(value: object) -> object:
+        members = len(cast("list[object]", value)) if isinstance(value, list) else 0
+        if members > limit:
+            msg = f"has {members} members; at most {limit} are taken"
+            raise ValueError(msg)
+        return cast("object", value)
+
+    return BeforeValidator(check)
+
+
+def _read_text(value: object) -> object:
+    single = _reject_surrogates(unwrap(value))
+    if not isinstance(single, str):
+        msg = "must be text"
+        raise ValueError(msg)  # noqa: TRY004 - pydantic reports ValueError alone
+    return single
+
+
+def _number_as_text(value: object) -> object:
+    single = unwrap(value)
+    if isinstance(single, float) and single.is_integer():
+        single = int(single)
+    is_number = isinstance(single, int | float) and not isinstance(single, bool)
+    if isinstance(single, int) and single.bit_length() > MAX_INTEGER_BITS:
+        return value
+    return str(single) if is_number else value
+
+
+def read_words(value: object) -> list[str]:
+    """The words of a text, which may be separated by commas as well, or of a list of texts."""
+    members = cast("list[object]", value if isinstance(value, list | tuple) else [value])
+    if not all(isinstance(each, str) for each in members):
+        msg = "must be text, with spaces between the words"
+        raise ValueError(msg)
+    return [word for each in members for word in re.split(r"[\s,;+|\[\]\"']+", str(each)) if word]
+
+
+def _read_audio(value: object) -> object:
+    if isinstance(value, bool) or str(value).strip().casefold() in {"true", "false", "yes", "no"}:
+        msg = "must be links to sound files; did you mean with_audio?"
+        raise ValueError(msg)
+    return value
+
+
+def _read_object(value: object) -> object:
+    decoded = unwrap(decode_json(value))
+    if not isinstance(decoded, Mapping | BaseModel):
+        msg = f"must be an object, such as {EXTRA_BODY_EXAMPLE}"
+        raise ValueError(msg)  # noqa: TRY004 - pydantic reports ValueError alone
+    return cast("object", decoded)
 
 
 def _check_length(text: str) -> str:
@@ -185,8 +266,8 @@ def _check_length(text: str) -> str:
 
 
 def _check_long_text(text: str) -> str:
-    if len(text) > PROMPT_LIMIT:
-        msg = f"must have at most {PROMPT_LIMIT:,} characters"
+    if not 1 <= len(text) <= PROMPT_LIMIT:
+        msg = f"must have 1 to {PROMPT_LIMIT} characters"
         raise ValueError(msg)
     return text
 
@@ -199,14 +280,21 @@ def _check_key(text: str) -> str:
     return text
 
 
-NotBoolean = BeforeValidator(_reject_bool)
-"""Use it after the bounds: pydantic publishes bounds that follow it under other names."""
-Text = Annotated[str, BeforeValidator(_reject_surrogates), AfterValidator(_reject_nul)]
+Text = Annotated[str, BeforeValidator(_read_text), AfterValidator(_reject_nul)]
 ShortText = Annotated[Text, AfterValidator(_check_length)]
-LongText = Annotated[Text, AfterValidator(_check_long_text)]
-VariationNumber = Annotated[int, Field(ge=0, le=INT32), NotBoolean]
-Key = Annotated[ShortText, AfterValidator(_check_key)]
-Picture = Annotated[Text, AfterValidator(_check_picture), MediaKind.IMAGE]
+NumberOrText = Annotated[ShortText, BeforeValidator(_number_as_text)]
+"""A number is taken as its text: it is what a model writes for a resolution of 720p."""
+LongText = Annotated[Text, BeforeValidator(_number_as_text), AfterValidator(_check_long_text)]
+Prompt = Annotated[Text, AfterValidator(_check_long_text)]
+"""A number is no prompt and no model id: it would be paid for, and is hardly meant."""
+Key = Annotated[NumberOrText, AfterValidator(_check_key)]
+Picture = Annotated[
+    str,
+    BeforeValidator(_read_picture),
+    AfterValidator(_reject_nul),
+    AfterValidator(_check_picture),
+    MediaKind.IMAGE,
+]
 Pictures = Annotated[
     str | list[str],
     PlainValidator(_check_pictures),
@@ -217,7 +305,15 @@ Pictures = Annotated[
 published schema shows only the first form, because clients have trouble with a choice of types."""
 Audio = Annotated[Text, AfterValidator(_check_link), MediaKind.AUDIO]
 Video = Annotated[Text, AfterValidator(_check_video), MediaKind.VIDEO]
-JsonDecoded = BeforeValidator(_decode_json)
+PictureList = Annotated[list[Picture], at_most(MAX_REFERENCES), BeforeValidator(_read_list)]
+AudioList = Annotated[
+    list[Audio],
+    at_most(MAX_SOUNDS),
+    BeforeValidator(_read_list),
+    BeforeValidator(_read_audio),
+]
+ObjectDecoded = BeforeValidator(_read_object)
+JsonDecoded = BeforeValidator(decode_json)
 AnyOrText = Annotated[Any, WithJsonSchema({"type": "string"})]
 """Documented as a string; the model vendors accept objects. Both are passed on unchanged."""
 AnyPicture = Annotated[AnyOrText, _apply_to_refs(_check_picture), MediaKind.IMAGE]

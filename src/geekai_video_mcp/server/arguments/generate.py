@@ -1,44 +1,48 @@
 """The arguments of the tools that generate, under GeekAI's names. Pure.
 
 Only what no model could use is refused here; what a particular model supports is decided by the
-catalogue and the service, and sizes, resolutions, ratios, fps and durations are passed through as
-the caller wrote them.
+catalogue and the service.
 """
 
-import re
 from typing import Annotated, Any, ClassVar, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import ConfigDict, Field, WithJsonSchema, model_validator
 
 from geekai_video_mcp.domain.lifecycle import Media
 from geekai_video_mcp.domain.requests import GenerationRequest
 from geekai_video_mcp.media.inputs.fields import MediaFields, media_fields
+from geekai_video_mcp.server.arguments.extra_body import CAMERA_SHAPE, ExtraBody
 from geekai_video_mcp.server.arguments.fields import (
-    PROMPT_LIMIT,
-    AnyOrText,
-    AnyPicture,
-    AnyVideo,
-    Audio,
-    JsonDecoded,
+    INT32,
+    AudioList,
     Key,
     LongText,
-    NotBoolean,
+    NumberOrText,
+    ObjectDecoded,
     Picture,
+    PictureList,
     Pictures,
+    Prompt,
     ShortText,
-    Text,
-    VariationNumber,
     Video,
-    validate_json,
+)
+from geekai_video_mcp.server.arguments.frame_size import (
+    AspectRatio,
+    Resolution,
+    Size,
+    lines_conflict,
+    ratio_conflict,
+    spell_resolution,
 )
 from geekai_video_mcp.server.arguments.parsing import Arguments, argument_names
-from geekai_video_mcp.server.arguments.reads import MAX_WAIT_SECONDS
-
-_RATIO: Final = re.compile(r"(\d{1,5})\s*:\s*(\d{1,5})")
-_SIZE: Final = re.compile(r"(\d{2,5})\s*[xX*×]\s*(\d{2,5})")
-_RESOLUTION: Final = re.compile(r"(\d{3,4})[pP]")
-RATIO_SLACK: Final = 0.03
-"""Share by which a size may differ from its ratio: 854x480 is meant to be 16:9."""
+from geekai_video_mcp.server.arguments.values import (
+    FRAMES_PER_SECOND,
+    MAX_WAIT_SECONDS,
+    SECONDS,
+    Boolean,
+    number_between,
+    whole_number,
+)
 
 _IN_ORDER: Final = (
     "prompt",
@@ -73,29 +77,18 @@ def _in_order(schema: dict[str, Any]) -> None:
     schema["properties"] = {**first, **properties}
 
 
-class ExtraBody(BaseModel):
-    """Model-specific settings; members not named here are passed through unchanged."""
-
-    model_config = ConfigDict(extra="allow", frozen=True)
-
-    _all_json = model_validator(mode="before")(validate_json)
-
-    draft: bool | None = None
-    return_last_frame: bool | None = None
-    movement_amplitude: ShortText | None = None
-    camera_strength: ShortText | None = None
-    image_list: Annotated[list[AnyPicture], JsonDecoded] | None = None
-    video_list: Annotated[list[AnyVideo], JsonDecoded] | None = None
-    camera_control: AnyOrText | None = None
-    static_mask: AnyPicture | None = None
-
-
 def _extra_body(description: str) -> WithJsonSchema:
     return WithJsonSchema({"type": "object", "description": description})
 
 
+MAX_SECONDS: Final = 60
+"""Seconds of a video: more than any model makes."""
+MAX_FPS: Final = 120
 _OURS: Final = {"idempotency_key", "variation", "dry_run"}
 """Arguments that are not sent: the server's own."""
+
+
+Variation = Annotated[int, whole_number(1, INT32, rule="a whole number, such as 2")]
 
 
 class Generate(Arguments):
@@ -108,27 +101,27 @@ class Generate(Arguments):
     media_fields: ClassVar[MediaFields]
     """Which members of the body are pictures, videos and sound, as the types below mark them."""
 
-    prompt: Text = Field(min_length=1, max_length=PROMPT_LIMIT)
+    prompt: Prompt
     model: ShortText | None = None
     negative_prompt: LongText | None = Field(None, description="What should not appear.")
-    images: Annotated[list[Picture], Field(max_length=30), JsonDecoded] | None = None
-    size: ShortText | None = None
-    aspect_ratio: ShortText | None = None
-    quality: ShortText | None = None
-    watermark: bool | None = Field(None, description="true: add the provider's watermark.")
-    async_: bool = Field(default=True, alias="async")
-    extra_body: Annotated[ExtraBody, JsonDecoded] | None = None
-    retries: Annotated[int, Field(ge=0, le=10), NotBoolean] | None = Field(
-        None, description="Automatic retries by GeekAI, 0 to 10, default 0. Each may be charged."
+    images: PictureList | None = None
+    size: Size | None = None
+    aspect_ratio: AspectRatio | None = None
+    quality: NumberOrText | None = None
+    watermark: Boolean | None = Field(None, description="true: add the provider's watermark.")
+    async_: Boolean = Field(default=True, alias="async")
+    extra_body: Annotated[ExtraBody, ObjectDecoded] | None = None
+    retries: Annotated[int, whole_number(0, 10)] | None = Field(
+        None, description="Automatic retries by GeekAI, 0 to 10; each may be charged."
     )
     idempotency_key: Key | None = Field(
         None,
-        description="Your own name for this request. Repeating it returns the same task for good.",
+        description="Your own name for this request; repeated, it returns the same task.",
     )
-    variation: VariationNumber | None = None
-    dry_run: bool = Field(
+    variation: Variation | None = None
+    dry_run: Boolean = Field(
         default=False,
-        description="true: check the request and show its price. Nothing is sent.",
+        description="true: check and show the price; nothing is sent.",
     )
 
     @classmethod
@@ -149,17 +142,7 @@ class Generate(Arguments):
 
     def _conflicts(self) -> tuple[str | None, ...]:
         """What is wrong between fields, each in a sentence."""
-        return self._aspect_ratio_conflict(), self._duplicated_in_extra_body()
-
-    def _aspect_ratio_conflict(self) -> str | None:
-        size = _SIZE.fullmatch(self.size or "")
-        ratio = _RATIO.fullmatch(self.aspect_ratio or "")
-        if not (size and ratio) or int(ratio[2]) == 0 or int(size[2]) == 0:
-            return None
-        ratio_given, ratio_of_size = int(ratio[1]) / int(ratio[2]), int(size[1]) / int(size[2])
-        if ratio_given and abs(ratio_of_size / ratio_given - 1) <= RATIO_SLACK:
-            return None
-        return "size and aspect_ratio contradict each other; give only one"
+        return ratio_conflict(self.size, self.aspect_ratio), self._duplicated_in_extra_body()
 
     def _duplicated_in_extra_body(self) -> str | None:
         extra = set(self.extra_body.model_extra or ()) if self.extra_body else set[str]()
@@ -175,15 +158,17 @@ class Generate(Arguments):
         goes on. The caller's `async: false` means "wait here", which this server does itself.
         """
         given = self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=_OURS)
-        body = {"model": default_model, **given, "async": True}
+        body: dict[str, Any] = {"model": default_model, **given, "async": True}
+        if not body.get("extra_body", True):  # every member of it was null
+            del body["extra_body"]
+        if "resolution" in body:
+            body["resolution"] = spell_resolution(body["resolution"], body["model"])
         return GenerationRequest(self.media, body)
 
 
 _VIDEO_EXTRAS: Final = (
     "Settings that only some models have; list_video_models with model shows them. Kling camera"
-    ' moving left: {"camera_control": {"type": "simple", "config": {"horizontal": -5}}}; one of'
-    " horizontal, vertical, pan, tilt, roll, zoom, from -10 to 10. For other models write the"
-    " camera movement in the prompt."
+    f" moving left: {CAMERA_SHAPE}. For other models write it in the prompt."
 )
 _FORMS: Final = (
     '"task:ID" of an earlier picture or video (a video gives its last frame), an https URL, or the'
@@ -196,11 +181,9 @@ class GenerateVideo(Generate):
 
     media = Media.VIDEO
 
-    prompt: Text = Field(
-        min_length=1,
-        max_length=PROMPT_LIMIT,
-        description="What should be seen, in any language: subject, action, place, light, camera,"
-        " and sound if there is any.",
+    prompt: Prompt = Field(
+        description="What should be seen and heard, in any language: subject, action, place, light,"
+        " camera.",
     )
     model: ShortText | None = Field(None, description="Model id from list_video_models.")
     image: Pictures | None = Field(
@@ -209,66 +192,58 @@ class GenerateVideo(Generate):
         " user for the file or a link.",
     )
     image_tail: Picture | None = Field(None, description="Last frame, in the same forms as image.")
-    duration: Annotated[int, Field(ge=1, le=60), NotBoolean] | None = Field(
+    duration: Annotated[int, whole_number(1, MAX_SECONDS, units=SECONDS)] | None = Field(
         None,
-        description="Length in seconds, one of those list_video_models shows; often 5 or 10.",
+        description="Length in seconds: list_video_models shows which; often 5 or 10.",
     )
-    aspect_ratio: ShortText | None = Field(
+    aspect_ratio: AspectRatio | None = Field(
         None, description="For example 16:9, 9:16 (vertical) or 1:1."
     )
-    resolution: ShortText | None = Field(None, description="For example 720p, 1080p or 4k.")
-    size: ShortText | None = Field(
+    resolution: Resolution | None = Field(None, description="For example 720p, 1080p or 4k.")
+    size: Size | None = Field(
         None,
-        description="WIDTHxHEIGHT in pixels, for example 1080x1920 for vertical, instead of"
-        " aspect_ratio and resolution.",
+        description="WIDTHxHEIGHT in pixels, for example 1080x1920, instead of aspect_ratio and"
+        " resolution.",
     )
-    with_audio: bool | None = Field(
-        None, description="true: the model also makes sound (ambience, effects, speech)."
+    with_audio: Boolean | None = Field(
+        None, description="true: also make sound (ambience, effects, speech)."
     )
-    images: Annotated[list[Picture], Field(max_length=30), JsonDecoded] | None = Field(
+    images: PictureList | None = Field(
         None,
-        description="Reference pictures, so that a person, thing or style looks the same in several"
-        " videos; not the first frame. Each in the same forms as image.",
+        description="Reference pictures that keep a person, thing or style the same in several"
+        " videos; not the first frame. In the same forms as image.",
     )
     video: Video | None = Field(
         None,
-        description='"task:ID" or https URL of a video to extend or edit, only for models that take'
-        " video.",
+        description='"task:ID" or https URL of a video to extend or edit, if the model takes one.',
     )
-    audio: Annotated[list[Audio], Field(max_length=10), JsonDecoded] | None = Field(
+    audio: AudioList | None = Field(
         None,
-        description="https URLs of sound files that the video should follow. Not for making sound:"
-        " that is with_audio.",
+        description="https URLs of sound files that the video should follow. To make sound, give"
+        " with_audio.",
     )
-    quality: ShortText | None = Field(
+    quality: NumberOrText | None = Field(
         None,
         description="std or pro (Kling, Veo); speed or quality (CogVideoX: how carefully it works,"
         " not playback speed).",
     )
-    fps: Annotated[int, Field(ge=1, le=120), NotBoolean] | None = Field(
+    fps: Annotated[int, whole_number(1, MAX_FPS, units=FRAMES_PER_SECOND)] | None = Field(
         None, description="Frames per second, for example 24, 30 or 60."
     )
-    variation: VariationNumber | None = Field(
+    variation: Variation | None = Field(
         None,
-        description="Number of this take, not how many to make. Leave it out for the first, 2 for"
-        " the second, 3 for the third: one call each, each charged. Without it, the same request"
-        " again returns the same task.",
+        description="Number of this take, not how many to make: leave it out for the first, 2 for"
+        " the second; one call each, each charged. The same call again returns the same task.",
     )
-    extra_body: Annotated[ExtraBody, JsonDecoded, _extra_body(_VIDEO_EXTRAS)] | None = None
-    async_: bool = Field(
+    extra_body: Annotated[ExtraBody, ObjectDecoded, _extra_body(_VIDEO_EXTRAS)] | None = None
+    async_: Boolean = Field(
         default=True,
         alias="async",
         description=f"false: wait up to {MAX_WAIT_SECONDS} s for the finished video.",
     )
 
     def _conflicts(self) -> tuple[str | None, ...]:
-        return *super()._conflicts(), self._resolution_conflict()
-
-    def _resolution_conflict(self) -> str | None:
-        size, lines = _SIZE.fullmatch(self.size or ""), _RESOLUTION.fullmatch(self.resolution or "")
-        if not (size and lines) or int(lines[1]) in (int(size[1]), int(size[2])):
-            return None
-        return "size and resolution contradict each other; give only one"
+        return *super()._conflicts(), lines_conflict(self.size, self.resolution)
 
 
 class GenerateImage(Generate):
@@ -276,40 +251,38 @@ class GenerateImage(Generate):
 
     media = Media.IMAGE
 
-    prompt: Text = Field(
-        min_length=1, max_length=PROMPT_LIMIT, description="What should be seen, in any language."
-    )
+    prompt: Prompt = Field(description="What should be seen, in any language.")
     model: ShortText | None = Field(None, description="Image model id; normally left out.")
-    aspect_ratio: ShortText | None = Field(
+    aspect_ratio: AspectRatio | None = Field(
         None, description="The same as that of the planned video."
     )
-    size: ShortText | None = Field(None, description="WIDTHxHEIGHT in pixels.")
+    size: Size | None = Field(None, description="WIDTHxHEIGHT in pixels.")
     image: Picture | None = Field(
         None, description="Picture to change, in the same forms as image of generate_video."
     )
-    images: Annotated[list[Picture], Field(max_length=30), JsonDecoded] | None = Field(
+    images: PictureList | None = Field(
         None, description="Pictures to work from, in the same forms."
     )
-    variation: VariationNumber | None = Field(
+    variation: Variation | None = Field(
         None, description="Number of this take, as in generate_video."
     )
-    strength: Annotated[float, Field(ge=0, le=1), NotBoolean] | None = Field(
+    strength: Annotated[float, number_between(0, 1)] | None = Field(
         None, description="0 to 1: how much of image may change."
     )
-    style_preset: ShortText | None = Field(
+    style_preset: NumberOrText | None = Field(
         None, description="Name of a style, if the model has any."
     )
-    output_format: ShortText | None = Field(None, description="png, jpeg or webp.")
+    output_format: NumberOrText | None = Field(None, description="png, jpeg or webp.")
     mask: Picture | None = Field(
         None, description="Picture that marks what of image is to be changed."
     )
-    background: ShortText | None = Field(None, description="transparent or opaque.")
-    quality: ShortText | None = Field(None, description="As the model names it.")
+    background: NumberOrText | None = Field(None, description="transparent or opaque.")
+    quality: NumberOrText | None = Field(None, description="As the model names it.")
     extra_body: (
-        Annotated[ExtraBody, JsonDecoded, _extra_body("Settings that only some models have.")]
+        Annotated[ExtraBody, ObjectDecoded, _extra_body("Settings that only some models have.")]
         | None
     ) = None
-    async_: bool = Field(
+    async_: Boolean = Field(
         default=False,
         alias="async",
         description="true: return a task_id at once and do not wait.",

@@ -1,28 +1,40 @@
 """The base of the tools' arguments: what a caller gave becomes a value, or one refusal. Pure."""
 
-import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from functools import cache
 from itertools import islice
-from typing import Any, ClassVar, Final, Self
+from typing import Any, ClassVar, Final, Literal, Self, cast, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from geekai_video_mcp.errors import NOT_CHARGED, RequestRefused, quote_unless_id
+from geekai_video_mcp.server.arguments.absent import drop_absent
 from geekai_video_mcp.server.arguments.fields import MAX_VALUES, iterate_json
+from geekai_video_mcp.server.arguments.refusals import describe_error
+from geekai_video_mcp.server.arguments.unknown_names import UnknownNames, check_names
 
 MAX_ARGUMENTS: Final = 100
 """Arguments of one call: four times those of the tool that has most."""
 MAX_PROBLEMS: Final = 8
 """Wrong arguments that one refusal names: more would only repeat what a caller got wrong."""
+ZERO_IS_ABSENT: Final = frozenset({"duration", "fps", "limit", "page", "seconds", "variation"})
+"""Arguments for which zero says that there is none, because a model fills in every argument."""
 
 
 class Arguments(BaseModel):
-    """Base of the tools' arguments: unknown names are refused, null is absent."""
+    """Base of the tools' arguments: unknown names are refused, what says nothing is absent."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
 
     may_cost: ClassVar[bool] = False
     """Whether the tool may cost money, so that a refusal has to say that it did not."""
+    renamed: ClassVar[Mapping[str, str]] = {}
+    """Names of earlier versions that are still taken, and today's."""
+    taken_earlier: ClassVar[Collection[str]] = ()
+    """Names of earlier versions that the class itself translates."""
+    notes: ClassVar[tuple[str, ...]] = ()
+    """Sentences for the caller about values that were taken differently from how they read. Set
+    for each call; no argument, and never sent."""
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -30,8 +42,12 @@ class Arguments(BaseModel):
         return ()
 
     @classmethod
-    def parse(cls, arguments: Mapping[str, Any], *, service_url: str = "") -> Self:
+    def parse(
+        cls, arguments: Mapping[str, Any], *, service_url: str = "", now: float | None = None
+    ) -> Self:
         """The arguments as a value. Links to the service itself are accepted whatever its host.
+
+        *now* is the time in Unix seconds by which "today" is understood.
 
         Raises:
             RequestRefused: naming every argument that is wrong, in one line.
@@ -39,26 +55,63 @@ class Arguments(BaseModel):
         money = NOT_CHARGED if cls.may_cost else None
         if problem := _size_problem(arguments):
             raise RequestRefused(problem, money=money)
+        given = _rename(
+            drop_absent(arguments, zero_is_absent=ZERO_IS_ABSENT, own_words=_own_words(cls)),
+            cls.renamed,
+        )
+        known = argument_names(cls)
+        names = check_names(given, [*known, *cls.taken_earlier])
+        notes: list[str] = []
         try:
-            given = {name: value for name, value in arguments.items() if value is not None}
-            return cls.model_validate(given, context={"service_url": service_url})
+            parsed = cls.model_validate(
+                {
+                    name: each
+                    for name, each in given.items()
+                    if name in {*known, *cls.taken_earlier}
+                },
+                context={
+                    "service_url": service_url,
+                    "now": now,
+                    "arguments": known,
+                    "notes": notes,
+                },
+            )
         except ValidationError as refusal:
-            messages = [
-                _describe_error(each["loc"], each["type"], each["msg"], cls)
-                # Without the input: a message never shows the caller's value itself.
-                for each in refusal.errors(
-                    include_url=False, include_input=False, include_context=False
-                )[:MAX_PROBLEMS]
-            ]
-            more = refusal.error_count() - MAX_PROBLEMS
-            omitted = f"; and {more} more problems" if more > 0 else ""
-            problem = "; ".join(dict.fromkeys(messages)) + omitted
-            raise RequestRefused(problem, money=money) from None
+            written = {cls.renamed[name]: name for name in arguments if name in cls.renamed}
+            raise RequestRefused(_describe(refusal, names, written), money=money) from None
+        if names.problems:
+            raise RequestRefused(_join(names.problems), money=money)
+        # In the instance's own namespace, where pydantic looks for fields alone: so notes are
+        # neither compared nor dumped.
+        vars(parsed)["notes"] = tuple(dict.fromkeys(notes))
+        return parsed
 
 
 def argument_names(model: type[BaseModel]) -> Sequence[str]:
     """The names of the arguments of *model* as callers write them."""
     return [info.alias or name for name, info in model.model_fields.items()]
+
+
+@cache
+def _own_words(model: type[BaseModel]) -> Mapping[str, Collection[str]]:
+    """The words of the arguments that take a word from a list: one may be "none"."""
+    return {
+        info.alias or name: frozenset(_literal_words(info.annotation))
+        for name, info in model.model_fields.items()
+    }
+
+
+def _literal_words(annotation: object) -> list[str]:
+    if get_origin(annotation) is Literal:
+        return [word for word in get_args(annotation) if isinstance(word, str)]
+    return [word for part in get_args(annotation) for word in _literal_words(part)]
+
+
+def _rename(given: Mapping[str, object], renamed: Mapping[str, str]) -> dict[str, object]:
+    """*given* under today's names; a value that has today's name already is kept."""
+    today = {name: value for name, value in given.items() if name not in renamed}
+    earlier = {renamed[name]: value for name, value in given.items() if name in renamed}
+    return {**earlier, **today}
 
 
 def _size_problem(arguments: Mapping[str, Any]) -> str | None:
@@ -71,19 +124,24 @@ def _size_problem(arguments: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _describe_error(
-    loc: tuple[int | str, ...], kind: str, pydantic_message: str, model: type[BaseModel]
-) -> str:
-    where = quote_unless_id(".".join(map(str, loc)), limit=64) if loc else ""
-    if kind == "extra_forbidden":
-        near = difflib.get_close_matches(where, argument_names(model), n=1)
-        hint = (
-            f"did you mean {near[0]}?" if near else f"known are {', '.join(argument_names(model))}"
+def _describe(refusal: ValidationError, names: UnknownNames, written: Mapping[str, str]) -> str:
+    """Every problem in one line, first those with names; *written* has the caller's own names."""
+    # Without the input: a message never shows the caller's value itself.
+    errors = refusal.errors(include_url=False, include_input=False)
+    described = [
+        describe_error(
+            tuple(written.get(str(part), part) for part in each["loc"]),
+            each["type"],
+            cast("Mapping[str, Any]", each.get("ctx", {})),
         )
-        return f"{where}: no such argument; {hint}"
-    if kind == "missing":
-        return f"{where} is required"
-    message = pydantic_message
-    for prefix in ("Value error, ", "Input ", "String "):
-        message = message.removeprefix(prefix)
-    return f"{where}: {message}" if where else message
+        for each in errors
+        if not (each["type"] == "missing" and each["loc"][0] in names.meant)
+    ]
+    return _join([*names.problems, *described])
+
+
+def _join(problems: Sequence[str]) -> str:
+    unique = list(dict.fromkeys(problems))
+    more = len(unique) - MAX_PROBLEMS
+    omitted = [f"and {more} more problems"] if more > 0 else []
+    return "; ".join([*unique[:MAX_PROBLEMS], *omitted])

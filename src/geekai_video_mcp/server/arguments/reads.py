@@ -1,92 +1,217 @@
-"""The arguments of the tools that read: free, and sent nowhere as they are. Pure."""
+"""The arguments of the tools that read: free, and sent nowhere as they are.
 
-from typing import Annotated, Final, Literal
+Pure but for the clock, by which "today" is understood if the caller of `parse` gives no time.
+"""
 
-from pydantic import Field
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, time, timedelta
+from typing import Annotated, Any, ClassVar, Final, Literal, cast, get_args
 
-from geekai_video_mcp.server.arguments.fields import NotBoolean, ShortText
-from geekai_video_mcp.server.arguments.parsing import Arguments
+from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, model_validator
 
-MAX_WAIT_SECONDS: Final = 45
-"""Seconds. Several clients give a call up after 60, and progress does not move them."""
+from geekai_video_mcp.errors import quote_unless_id
+from geekai_video_mcp.server.arguments.extra_body import EXTRA_BODY_NAMES
+from geekai_video_mcp.server.arguments.fields import NumberOrText, ShortText, read_words
+from geekai_video_mcp.server.arguments.frame_size import Resolution
+from geekai_video_mcp.server.arguments.generate import MAX_SECONDS, GenerateVideo
+from geekai_video_mcp.server.arguments.parsing import Arguments, argument_names
+from geekai_video_mcp.server.arguments.task_id_list import TaskIds
+from geekai_video_mcp.server.arguments.unknown_names import find_meant
+from geekai_video_mcp.server.arguments.values import (
+    MAX_WAIT_SECONDS,
+    SECONDS,
+    Boolean,
+    one_of,
+    read_boolean,
+    whole_number,
+)
+
 DEFAULT_WAIT_SECONDS: Final = 15
 """Seconds. Long enough to save a second call for a short clip; under every known patience."""
 DEFAULT_PAGE_SIZE: Final = 10
 MAX_PAGE_SIZE: Final = 50
 """Tasks on a page; for all of them there is `geekai-video-mcp tasks export`."""
-MAX_TASKS: Final = 8
-"""Tasks in one call."""
+MAX_PAGES: Final = 20
+
+_VIEWS: Final = {
+    **dict.fromkeys(("frame", "sheet", "contact_sheet", "all", "true", "yes"), "frames"),
+    **dict.fromkeys(("thumbnail", "poster", "cover_image"), "cover"),
+    **dict.fromkeys(("false", "no", "off"), "none"),
+}
+_UNTIL: Final = {
+    **dict.fromkeys(("every", "each", "both", "all_finished"), "all"),
+    **dict.fromkeys(("first", "one", "next", "either", "any_finished"), "any"),
+}
+_STATUSES: Final = {
+    **dict.fromkeys(
+        (
+            "succeeded",
+            "success",
+            "successful",
+            "complete",
+            "completed",
+            "done",
+            "finished",
+            "ready",
+        ),
+        "succeed",
+    ),
+    **dict.fromkeys(
+        ("fail", "failure", "error", "errored", "cancelled", "canceled", "rejected"), "failed"
+    ),
+    **dict.fromkeys(("processing", "in_progress", "generating", "active", "started"), "running"),
+    **dict.fromkeys(("queued", "waiting", "submitted", "created"), "pending"),
+    **dict.fromkeys(("all", "any", "every"), ""),
+}
+_SORTS: Final[Mapping[str, str]] = dict.fromkeys(
+    ("cheapest", "cheapest_first", "price_asc", "cost", "asc", "ascending"), "price"
+)
 
 
 class GetVideoTask(Arguments):
     """Arguments of `get_video_task`."""
 
-    task_id: ShortText = Field(
+    renamed: ClassVar = {"preview": "view"}
+
+    task_id: TaskIds = Field(
         description="From generate_video or generate_image, as text; the first 8 characters are"
         " enough. Several: separated by spaces.",
     )
-    wait_seconds: Annotated[int, Field(ge=0, le=MAX_WAIT_SECONDS), NotBoolean] = Field(
+    wait_seconds: Annotated[
+        int,
+        whole_number(0, MAX_WAIT_SECONDS, units=SECONDS, is_capped=True, is_truncated=True),
+    ] = Field(
         DEFAULT_WAIT_SECONDS,
         description=f"0 to {MAX_WAIT_SECONDS}. If the time runs out, call again; nothing is lost.",
     )
-    until: Literal["all", "any"] = Field(
+    until: Annotated[Literal["all", "any"], one_of("all", "any", meant=_UNTIL)] = Field(
         "all",
         description='For several tasks: "any" answers as soon as one more of those still running'
         " finishes. Leave finished ones out of the next call.",
     )
-    view: Literal["frames", "cover", "none"] = Field(
+    view: Annotated[
+        Literal["frames", "cover", "none"], one_of("frames", "cover", "none", meant=_VIEWS)
+    ] = Field(
         "frames",
         description="Picture that comes with a finished task: contact sheet, cover or none.",
     )
 
     @property
     def task_ids(self) -> tuple[str, ...]:
-        """The ids in `task_id`, each once."""
-        ids = self.task_id.replace(",", " ").split() or [self.task_id]
-        return tuple(dict.fromkeys(ids))
+        """The ids, 1 to `MAX_TASKS`, in the caller's order and without repeats."""
+        return tuple(self.task_id.split())
+
+
+Status = Literal["submitting", "pending", "running", "succeed", "failed", "unknown"]
+
+
+def _read_since(value: object, info: ValidationInfo) -> float:
+    """Unix seconds of the day or time that is named, on this computer's clock."""
+    text = value.strip() if isinstance(value, str) else ""
+    clock = cast("Mapping[str, Any]", info.context or {}).get("now")
+    now = datetime.fromtimestamp(clock, UTC) if clock is not None else datetime.now(UTC)
+    today = now.astimezone().date()
+    days = {"today": today, "yesterday": today - timedelta(days=1)}
+    try:
+        day = days.get(text.casefold())
+        moment = datetime.combine(day, time.min) if day else _iso_moment(text)
+        return moment.astimezone().timestamp()
+    except (ValueError, OverflowError, OSError):
+        msg = (
+            "must be a date such as 2026-11-26, a time such as 2026-11-26T18:00,"
+            ' "today" or "yesterday"'
+        )
+        raise ValueError(msg) from None
+
+
+def _iso_moment(text: str) -> datetime:
+    """A date or a time; of what else Python reads, a person would expect no 2026-W48."""
+    date_in = re.match(r"(\d{4})([-/.]?)(\d{2})\2(\d{2})(?=\D|$)", text)
+    if date_in is None:
+        msg = "no date"
+        raise ValueError(msg)
+    return datetime.fromisoformat("-".join(date_in.group(1, 3, 4)) + text[date_in.end() :])
 
 
 class ListVideoTasks(Arguments):
     """Arguments of `list_video_tasks`."""
 
-    query: ShortText | None = Field(
+    query: NumberOrText | None = Field(
         None, description="Words of the prompt or model, or the beginning of an id."
     )
-    status: Literal["submitting", "pending", "running", "succeed", "failed", "unknown"] | None = (
-        Field(None, description="Only tasks in this status.")
+    status: Annotated[Status | None, one_of(*get_args(Status), meant=_STATUSES)] = Field(
+        None, description="Only tasks in this status."
     )
-    since: ShortText | None = Field(
-        None, description='A date such as 2026-11-26, or "today", by this computer\'s clock.'
-    )
-    limit: Annotated[int, Field(ge=1, le=MAX_PAGE_SIZE), NotBoolean] = Field(
+    since: (
+        Annotated[float, BeforeValidator(_read_since), WithJsonSchema({"type": "string"})] | None
+    ) = Field(None, description='A date such as 2026-11-26, or "today", by this computer\'s clock.')
+    limit: Annotated[int, whole_number(1, MAX_PAGE_SIZE, is_capped=True)] = Field(
         DEFAULT_PAGE_SIZE, description=f"Tasks to list, 1 to {MAX_PAGE_SIZE}."
     )
-    before: ShortText | None = Field(None, description="Cursor of the previous page.")
+    before: NumberOrText | None = Field(None, description="Cursor of the previous page.")
 
     @property
     def since_at(self) -> float | None:
-        """`since` as Unix seconds. Stub until the branch `args` is merged."""
-        return None
+        """Unix seconds from which on tasks are listed."""
+        return self.since
+
+
+TAKEN: Final = (*argument_names(GenerateVideo), *EXTRA_BODY_NAMES)
+"""What a model may take: arguments of `generate_video`, and members of its `extra_body`."""
+_EARLIER_FILTERS: Final = {
+    "first_frame": "image",
+    "last_frame": "image_tail",
+    "references": "images",
+    "audio": "with_audio",
+}
+"""Booleans by which earlier versions filtered, and what they are in `takes`."""
+
+
+def _read_takes(value: object) -> tuple[str, ...]:
+    names = dict.fromkeys(read_words(value))
+    for name in names:
+        if name not in TAKEN:
+            meant = find_meant(name, TAKEN)
+            shown = quote_unless_id(name, limit=64)
+            hint = f"did you mean {meant}?" if meant else f"known are {', '.join(TAKEN)}"
+            msg = f"{shown} is no argument of generate_video; {hint}"
+            raise ValueError(msg)
+    return tuple(names)
 
 
 class ListVideoModels(Arguments):
     """Arguments of `list_video_models`."""
 
+    taken_earlier: ClassVar = _EARLIER_FILTERS
+
     model: ShortText | None = Field(None, description="Show all that is known about one model id.")
-    query: ShortText | None = Field(
+    query: NumberOrText | None = Field(
         None, description="Words that must all match, such as kling, 可灵, google, veo 3.1."
     )
-    takes: ShortText | None = Field(
-        None,
+    takes: Annotated[
+        tuple[str, ...], BeforeValidator(_read_takes), WithJsonSchema({"type": "string"})
+    ] = Field(
+        default_factory=tuple,
         description="Names of generate_video arguments that the model must accept, separated by"
         ' spaces, for example "image image_tail with_audio" or "camera_control".',
     )
-    seconds: Annotated[int, Field(ge=1, le=60), NotBoolean] | None = Field(
+    seconds: Annotated[int, whole_number(1, MAX_SECONDS, units=SECONDS)] | None = Field(
         None, description="Length that the model must be able to make, in seconds."
     )
-    resolution: ShortText | None = Field(None, description="For example 1080p or 4k.")
-    free: bool | None = Field(None, description="true: only models that cost nothing.")
-    sort: Literal["price"] | None = Field(
+    resolution: Resolution | None = Field(None, description="For example 1080p or 4k.")
+    free: Boolean | None = Field(None, description="true: only models that cost nothing.")
+    sort: Annotated[Literal["price"], one_of("price", meant=_SORTS)] | None = Field(
         None, description="price: cheapest first, for the given seconds (otherwise 5)."
     )
-    page: Annotated[int, Field(ge=1, le=20), NotBoolean] = Field(1, description="Page of the list.")
+    page: Annotated[int, whole_number(1, MAX_PAGES)] = Field(1, description="Page of the list.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_earlier_filters(cls, given: dict[str, Any]) -> dict[str, Any]:
+        earlier = {name: given[name] for name in _EARLIER_FILTERS if name in given}
+        takes = [_EARLIER_FILTERS[name] for name, value in earlier.items() if read_boolean(value)]
+        rest = {name: value for name, value in given.items() if name not in earlier}
+        if not takes:
+            return rest
+        return {**rest, "takes": [*read_words(rest.get("takes", ())), *takes]}

@@ -1,0 +1,131 @@
+"""Numbers, booleans and words from a list, as callers write them. Pure.
+
+A value that is meant well is taken: "5s" as 5, "yes" as true, "done" as succeed. A check raises
+ValueError with the rule and what to write instead; it never repeats the value, except where
+`errors.quote` marks a word that was taken for another one.
+"""
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Annotated, Final, cast
+
+from pydantic import BeforeValidator, ValidationInfo
+
+MAX_WAIT_SECONDS: Final = 45
+"""Seconds. Several clients give a call up after 60, and progress does not move them."""
+
+SECONDS: Final = frozenset({"s", "sec", "secs", "second", "seconds", "秒"})
+FRAMES_PER_SECOND: Final = frozenset({"fps", "f/s", "frames", "frames per second", "hz", "帧"})
+
+_NUMBER: Final = re.compile(r"([+-]?\d{1,15})(?:\.(\d{1,15}))?\s*(\D.{0,20})?")
+_TRUE: Final = frozenset({"true", "t", "yes", "y", "on", "1", "enabled"})
+_FALSE: Final = frozenset({"false", "f", "no", "n", "off", "0", "disabled"})
+
+
+def add_note(info: ValidationInfo, note: str) -> None:
+    """Tell the caller, in the result, that a value was taken differently from how it reads."""
+    context = cast("Mapping[str, object]", info.context or {})
+    notes = context.get("notes")
+    if isinstance(notes, list):
+        cast("list[str]", notes).append(note)
+
+
+def unwrap(value: object) -> object:
+    """The member of a list of one, where a single value is expected."""
+    if not isinstance(value, list):
+        return value
+    members = cast("list[object]", value)
+    return members if len(members) != 1 or isinstance(members[0], list) else members[0]
+
+
+def whole_number(
+    lowest: int,
+    highest: int,
+    *,
+    units: frozenset[str] = frozenset(),
+    rule: str = "",
+    is_capped: bool = False,
+    is_truncated: bool = False,
+) -> BeforeValidator:
+    """Reads a whole number, also as a text with its unit.
+
+    With *is_capped*, more than *highest* becomes *highest*, and the caller is told; with
+    *is_truncated*, parts of a whole number are left out.
+    """
+    what = "a whole number of seconds" if units is SECONDS else "a whole number"
+    problem = f"must be {rule or f'{what} from {lowest} to {highest}'}"
+
+    def read(value: object, info: ValidationInfo) -> int:
+        number = _read_number(unwrap(value), units)
+        if number is None or not (is_truncated or number == int(number)):
+            raise ValueError(problem)
+        if is_capped and number > highest:
+            add_note(info, f"{info.field_name} is at most {highest}, so {highest} was used.")
+            return highest
+        if not lowest <= number <= highest:
+            raise ValueError(problem)
+        return int(number)
+
+    return BeforeValidator(read)
+
+
+def number_between(lowest: float, highest: float) -> BeforeValidator:
+    """Reads a number, also as a text."""
+    problem = f"must be a number from {lowest:g} to {highest:g}"
+
+    def read(value: object) -> float:
+        number = _read_number(unwrap(value), frozenset())
+        if number is None or not lowest <= number <= highest:
+            raise ValueError(problem)
+        return float(number)
+
+    return BeforeValidator(read)
+
+
+def _read_number(value: object, units: frozenset[str]) -> int | float | None:
+    """The number in *value*; None if there is none. `true` is an int in Python, but no number."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int | float):
+        return value if math.isfinite(value) else None
+    match = _NUMBER.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None or not (match[3] is None or match[3].casefold().strip(" .") in units):
+        return None
+    return float(f"{match[1]}.{match[2]}") if match[2] else int(match[1])
+
+
+def read_boolean(value: object) -> bool:
+    """True or false, also as a word or as 1 or 0."""
+    single = unwrap(value)
+    if isinstance(single, bool):
+        return single
+    word = str(single).strip().casefold() if isinstance(single, str | int) else ""
+    if word not in _TRUE | _FALSE:
+        msg = "must be true or false"
+        raise ValueError(msg)
+    return word in _TRUE
+
+
+def one_of(*words: str, meant: Mapping[str, str]) -> BeforeValidator:
+    """Reads one of *words*, whatever its case, or one of those that are *meant* as them.
+
+    The keys of *meant* are in lower case, with underscores. A word that is meant as "" is one
+    for all of them, so that the argument is as if it had been left out.
+    """
+    readings = {**meant, **{word: word for word in words}}
+
+    def read(value: object) -> str | None:
+        single = unwrap(value)
+        # JSON has booleans where a model means yes or no.
+        word = str(single).strip().casefold() if isinstance(single, str | bool) else None
+        reading = readings.get(re.sub(r"[\s-]+", "_", word)) if word is not None else None
+        if reading is None:
+            msg = f"must be one of {', '.join(words)}"
+            raise ValueError(msg)
+        return reading or None
+
+    return BeforeValidator(read)
+
+
+Boolean = Annotated[bool, BeforeValidator(read_boolean)]
