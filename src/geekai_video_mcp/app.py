@@ -60,6 +60,8 @@ class App:
     """CNY above which the user's approval is required before a paid request; None: never."""
     preview: PreviewDelivery
     """How a picture reaches the client, as GEEKAI_PREVIEW says."""
+    trust_roots: bool
+    """Whether pictures may be read from the folders that a client declares (MCP's roots)."""
 
 
 AppFactory = Callable[[], AbstractAsyncContextManager[App]]
@@ -70,6 +72,7 @@ async def open_app(
     settings: Settings,
     *,
     sweep: bool = True,
+    trust_roots: bool = False,
     transport: Transport | None = None,
     clock: Callable[[], float] = time.time,
     run_worker: RunWorker = run_worker,
@@ -79,8 +82,9 @@ async def open_app(
     """Open everything behind the tools, for the life of one process.
 
     Without *sweep*, tasks that other processes left behind are not taken over: a command that
-    ends in seconds must not start their requests and downloads. The other parameters replace
-    what lies outside this process; tests pass their own.
+    ends in seconds must not start their requests and downloads. *trust_roots* is for a server
+    over stdio alone: a client over HTTP could name any folder of this computer. The other
+    parameters replace what lies outside this process; tests pass their own.
 
     Raises:
         StorageUnavailable: the state folder cannot be used.
@@ -122,6 +126,7 @@ async def open_app(
             clock=clock,
             confirm_above=settings.confirm_above,
             preview=settings.preview,
+            trust_roots=trust_roots,
         )
 
 
@@ -130,7 +135,7 @@ def _create_media_resolver(
 ) -> MediaResolver:
     return MediaResolver(
         output_dir=settings.output_dir,
-        folders=settings.image_dirs,
+        image_dirs=settings.image_dirs,
         account=settings.account,
         service_url=settings.base_url,
         find_task=partial(engine.find_or_import, minimum=MIN_DIGITS_TO_SPEND),

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import anyio
 from mcp import Client
 from mcp.client.extension import ClientExtension
-from mcp.client.session import ElicitationFnT
+from mcp.client.session import ElicitationFnT, ListRootsFnT
 from mcp_types import CallToolResult, Implementation, TextContent
 from pydantic import SecretStr
 
@@ -81,6 +81,8 @@ class World:
     """CNY above which the user's approval is required; None: never."""
     render_preview: RenderPreview = _render_no_preview
     """What makes pictures of results; a test that looks at them takes `render_now`."""
+    trust_roots: bool = True
+    """Whether the server is one over stdio, which may read the folders that a client declares."""
     other_disk: Path | None = None
     """Where the output folder is, if it is not on the disk of the state folder."""
     preview: PreviewDelivery = "auto"
@@ -129,6 +131,7 @@ class World:
         async with open_app(
             settings,
             sweep=sweep,
+            trust_roots=self.trust_roots,
             transport=self.service.transport,
             clock=self.clock,
             run_worker=_run_worker_now,
@@ -151,6 +154,7 @@ class World:
         extensions: Sequence[ClientExtension] = (),
         person: ElicitationFnT | None = None,
         name: str = "a test",
+        list_roots: ListRootsFnT | None = None,
     ) -> AsyncGenerator[Client]:
         """An MCP client of a new server over the same disk and service."""
         server = build_server(lambda: self.app(key=key))
@@ -160,6 +164,7 @@ class World:
             extensions=extensions,
             elicitation_callback=person,
             client_info=Implementation(name=name, version="1"),
+            list_roots_callback=list_roots,
         ) as client:
             yield client
 

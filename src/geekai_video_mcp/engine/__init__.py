@@ -26,8 +26,8 @@ from geekai_video_mcp.domain.statuses import UNSENT, Status
 from geekai_video_mcp.domain.task_ids import MIN_DIGITS
 from geekai_video_mcp.engine.context import Connections, Downloader, EngineContext, ProviderClient
 from geekai_video_mcp.engine.exceptions import log_exception
-from geekai_video_mcp.engine.follower import LEDGER_POLL_INTERVAL, Until, follow_tasks
 from geekai_video_mcp.engine.finder import TaskFinder
+from geekai_video_mcp.engine.follower import LEDGER_POLL_INTERVAL, Until, follow_tasks
 from geekai_video_mcp.engine.model_list import ModelListCache
 from geekai_video_mcp.engine.recovery import Recovery
 from geekai_video_mcp.engine.resolver import Resolver

@@ -68,7 +68,10 @@ class ToolSpec(Generic[A]):
             try:
                 app = app_of(ctx)
                 args = self.arguments.parse(
-                    arguments, service_url=app.media.service_url, now=app.clock()
+                    arguments,
+                    service_url=app.media.service_url,
+                    picture_folders=app.media.folders,
+                    now=app.clock(),
                 )
                 return _drop_unsupported_links(await self.handler(args, ctx), ctx.protocol_version)
             except GeekAIVideoError as exc:

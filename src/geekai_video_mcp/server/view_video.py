@@ -121,7 +121,9 @@ async def _find_task(app: App, task_id: str) -> Entry:
     """The task, from the ledger alone: what is not recorded here has no file here."""
     try:
         task = await app.engine.find_local(task_id)
-    except TaskNotFound:
+    except TaskNotFound as exc:
+        if exc.problem is not None:
+            return Entry(None, exc.message)
         return Entry(
             None,
             f"Task {quote_unless_id(task_id, limit=64)} is not recorded on this machine."

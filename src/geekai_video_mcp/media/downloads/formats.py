@@ -1,168 +1,31 @@
-"""File formats: which kind of file it is, what it is called, and whether it is complete."""
+"""Whether a file is complete; its format is found by `domain.media_formats`."""
 
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import BinaryIO, Final
 
-from geekai_video_mcp.domain.lifecycle import Media
+from geekai_video_mcp.domain.media_formats import (
+    SIGNATURE_BYTES,
+    Format,
+    describe_unknown,
+    detect_format,
+    extensions,
+    is_still,
+)
 
-SIGNATURE_BYTES: Final = 192
-"""Bytes from the start of a file that identify its format: an MPEG transport stream is known by
-its second packet, at byte 188."""
+__all__ = [
+    "SIGNATURE_BYTES",
+    "Format",
+    "describe_unknown",
+    "detect_format",
+    "extensions",
+    "is_complete",
+    "is_still",
+]
+
 _BOX_HEADER_BYTES: Final = 8
 """Bytes of the smallest box of an MP4: its length and its type."""
-_TS_PACKET: Final = 188
-_QUICKTIME_BOXES: Final = frozenset({b"moov", b"mdat", b"wide", b"skip", b"pnot"})
-"""The first box of a QuickTime file that is older than `ftyp`."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Format:
-    """A format of media files."""
-
-    extension: str
-    name: str
-    """As it is called in a sentence."""
-    usual_for: Media | None = None
-    """The medium whose results have this format."""
-
-
-_MP4: Final = Format(extension=".mp4", name="an MP4 video", usual_for=Media.VIDEO)
-_MOV: Final = Format(extension=".mov", name="a QuickTime video", usual_for=Media.VIDEO)
-_WEBM: Final = Format(extension=".webm", name="a WebM video", usual_for=Media.VIDEO)
-_MKV: Final = Format(extension=".mkv", name="a Matroska video", usual_for=Media.VIDEO)
-_HEIC: Final = Format(extension=".heic", name="a HEIC picture")
-_AVIF: Final = Format(extension=".avif", name="an AVIF picture")
-_TS: Final = Format(extension=".ts", name="an MPEG transport stream")
-
-_BRANDS: Final = {
-    b"qt  ": _MOV,
-    **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1"), _HEIC),
-    **dict.fromkeys((b"avif", b"avis"), _AVIF),
-    b"M4A ": Format(extension=".m4a", name="an M4A sound"),
-}
-"""What the brand after `ftyp` says; every other one is an MP4."""
-
-_SIGNATURES: Final[tuple[tuple[bytes, Format], ...]] = (
-    (b"\x89PNG\r\n\x1a\n", Format(extension=".png", name="a PNG picture", usual_for=Media.IMAGE)),
-    (b"\xff\xd8\xff", Format(extension=".jpg", name="a JPEG picture", usual_for=Media.IMAGE)),
-    (b"GIF87a", Format(extension=".gif", name="a GIF picture")),
-    (b"GIF89a", Format(extension=".gif", name="a GIF picture")),
-    (b"II*\0", Format(extension=".tiff", name="a TIFF picture")),
-    (b"MM\0*", Format(extension=".tiff", name="a TIFF picture")),
-    (b"\0\0\0\x0cJXL \r\n\x87\n", Format(extension=".jxl", name="a JPEG XL picture")),
-    (b"\0\0\x01\xba", Format(extension=".mpg", name="an MPEG video")),
-    (b"\0\0\x01\xb3", Format(extension=".mpg", name="an MPEG video")),
-    (b"FLV\x01", Format(extension=".flv", name="a Flash video")),
-    (b"OggS", Format(extension=".ogg", name="an Ogg file")),
-    (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", Format(extension=".wmv", name="a Windows Media file")),
-    (b"ID3", Format(extension=".mp3", name="an MP3 sound")),
-    (b"fLaC", Format(extension=".flac", name="a FLAC sound")),
-)
-_RIFF: Final = {
-    b"WEBP": Format(extension=".webp", name="a WebP picture", usual_for=Media.IMAGE),
-    b"AVI ": Format(extension=".avi", name="an AVI video"),
-    b"WAVE": Format(extension=".wav", name="a WAV sound"),
-}
-_BMP: Final = Format(extension=".bmp", name="a BMP picture")
-
-_FORMATS: Final = (
-    *(known for _, known in _SIGNATURES),
-    *_BRANDS.values(),
-    *_RIFF.values(),
-    *(_MP4, _MOV, _WEBM, _MKV, _TS, _BMP),
-)
-
-_STILL_EXTENSIONS: Final = frozenset(
-    {".png", ".jpg", ".webp", ".heic", ".avif", ".tiff", ".jxl", ".bmp"}
-)
-"""Of formats that hold a picture. A GIF is none of them: it may move."""
-
-_NOT_MEDIA: Final = (
-    (b"#EXTM3U", "an HLS playlist, which only lists the pieces of a video"),
-    (b"<MPD", "a DASH manifest, which only lists the pieces of a video"),
-    (b"PK\x03\x04", "a zip archive"),
-    (b"\x1f\x8b", "a gzip file"),
-    (b"Rar!", "a RAR archive"),
-    (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
-    (b"%PDF", "a PDF document"),
-    (b"<!doctype html", "a web page"),
-    (b"<html", "a web page"),
-    (b"<?xml", "an XML document"),
-    (b"<", "a document of markup"),
-    (b"{", "JSON"),
-    (b"[", "JSON"),
-)
-"""How files begin that no player opens, in lower case where they are text."""
-
 _LAST_BYTES: Final = {".png": b"IEND\xaeB`\x82", ".jpg": b"\xff\xd9"}
 """The last bytes of a complete image. A WebP gives its length at the start instead."""
-
-
-def extensions(media: Media) -> list[str]:
-    """Every extension that a result of *media* may have, the usual ones first."""
-    ordered = sorted(_FORMATS, key=lambda one: (one.usual_for is not media, one.extension))
-    return list(dict.fromkeys(one.extension for one in ordered))
-
-
-def is_still(extension: str) -> bool:
-    """Whether a file of this extension holds a picture, which has neither duration nor sound."""
-    return extension in _STILL_EXTENSIONS
-
-
-def detect_format(start: bytes) -> Format | None:
-    """The format of a file that begins with *start*; None if it is no media that is known here."""
-    for signature, known in _SIGNATURES:
-        if start.startswith(signature):
-            return known
-    for detect in _DETECTORS:
-        if found := detect(start):
-            return found
-    return None
-
-
-def describe_unknown(start: bytes) -> str:
-    """What a file is that begins with *start* and is no media, for a sentence."""
-    text = start.lstrip(b"\xef\xbb\xbf \t\r\n")
-    for signature, name in _NOT_MEDIA:
-        if text.startswith(signature) or text.lower().startswith(signature):
-            return name
-    return "a file of no known media format"
-
-
-def _from_boxes(start: bytes) -> Format | None:
-    if start[4:8] == b"ftyp":
-        return _BRANDS.get(start[8:12], _MP4)
-    return _MOV if start[4:8] in _QUICKTIME_BOXES else None
-
-
-def _from_ebml(start: bytes) -> Format | None:
-    if not start.startswith(b"\x1a\x45\xdf\xa3"):
-        return None
-    return _MKV if b"matroska" in start else _WEBM
-
-
-def _from_riff(start: bytes) -> Format | None:
-    return _RIFF.get(start[8:12]) if start.startswith(b"RIFF") else None
-
-
-def _from_packets(start: bytes) -> Format | None:
-    return _TS if start[:1] == b"G" and start[_TS_PACKET : _TS_PACKET + 1] == b"G" else None
-
-
-def _from_bitmap(start: bytes) -> Format | None:
-    """Two letters prove little: the four reserved bytes after the length are zero as well."""
-    return _BMP if start.startswith(b"BM") and start[6:10] == bytes(4) else None
-
-
-_DETECTORS: Final[tuple[Callable[[bytes], Format | None], ...]] = (
-    _from_boxes,
-    _from_ebml,
-    _from_riff,
-    _from_packets,
-    _from_bitmap,
-)
 
 
 def is_complete(file: BinaryIO) -> bool:
@@ -182,7 +45,7 @@ def is_complete(file: BinaryIO) -> bool:
     if known.extension in _LAST_BYTES:
         file.seek(max(0, size - len(_LAST_BYTES[known.extension])))
         return file.read() == _LAST_BYTES[known.extension]
-    return known not in {_MP4, _MOV} or _has_complete_boxes(file, size)
+    return known.extension not in {".mp4", ".mov"} or _has_complete_boxes(file, size)
 
 
 def _has_complete_boxes(file: BinaryIO, size: int) -> bool:

@@ -36,18 +36,19 @@ class Arguments(BaseModel):
     """Sentences for the caller about values that were taken differently from how they read. Set
     for each call; no argument, and never sent."""
 
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What was taken otherwise than it was written, each in a sentence."""
-        return ()
-
     @classmethod
     def parse(
-        cls, arguments: Mapping[str, Any], *, service_url: str = "", now: float | None = None
+        cls,
+        arguments: Mapping[str, Any],
+        *,
+        service_url: str = "",
+        picture_folders: Sequence[str] = (),
+        now: float | None = None,
     ) -> Self:
         """The arguments as a value. Links to the service itself are accepted whatever its host.
 
-        *now* is the time in Unix seconds by which "today" is understood.
+        A refusal of a picture names *picture_folders*, from which files may be read. *now* is the
+        time in Unix seconds by which "today" is understood.
 
         Raises:
             RequestRefused: naming every argument that is wrong, in one line.
@@ -71,6 +72,7 @@ class Arguments(BaseModel):
                 },
                 context={
                     "service_url": service_url,
+                    "picture_folders": picture_folders,
                     "now": now,
                     "arguments": known,
                     "notes": notes,
