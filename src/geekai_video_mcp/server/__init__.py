@@ -64,7 +64,7 @@ TOOLS: Final[tuple[ToolSpec[Any], ...]] = (
         description="Generate a video from a text prompt, optionally starting from a picture"
         " (image) and ending on one (image_tail). Returns a task_id at once; then call"
         " get_video_task to wait for the file. May cost the user money, and cannot be cancelled"
-        f" once sent. {DEFAULT_MODEL} For anything else choose a model with list_video_models.",
+        f" once sent. {DEFAULT_MODEL} For others see list_video_models.",
         handler=tools.generate,
         arguments=GenerateVideo,
         result=views.Generation,
@@ -89,8 +89,8 @@ TOOLS: Final[tuple[ToolSpec[Any], ...]] = (
         title="Generate image",
         description="Generate a still picture, for example as the first frame of a video: show it"
         ' to the user, then call generate_video with image "task:ID". Waits up to'
-        f" {MAX_WAIT_SECONDS} s and returns the picture and its file; if it returns only a task_id,"
-        f" call get_video_task. May cost the user money. {DEFAULT_MODEL}",
+        f" {MAX_WAIT_SECONDS} s and returns the picture; if it returns only a task_id, call"
+        f" get_video_task. May cost the user money. {DEFAULT_MODEL}",
         handler=tools.generate,
         arguments=GenerateImage,
         result=views.Generation,
@@ -102,7 +102,7 @@ TOOLS: Final[tuple[ToolSpec[Any], ...]] = (
         title="View video",
         description="Look at a finished video or picture: a contact sheet with its first and last"
         " frame, its cover, or the frames at given seconds. Several tasks are shown side by side."
-        " Free. Also gives the picture's file path, for the user.",
+        " Free. Also gives the picture's path.",
         handler=view_video,
         arguments=ViewVideo,
         result=None,

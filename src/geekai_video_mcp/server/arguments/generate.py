@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field, WithJsonSchema, model_validator
 from geekai_video_mcp.domain.lifecycle import Media
 from geekai_video_mcp.domain.requests import GenerationRequest
 from geekai_video_mcp.media.inputs.fields import MediaFields, media_fields
-from geekai_video_mcp.server.arguments.extra_body import CAMERA_SHAPE, ExtraBody
+from geekai_video_mcp.server.arguments.extra_body import ExtraBody
 from geekai_video_mcp.server.arguments.fields import (
     INT32,
     AudioList,
@@ -108,15 +108,15 @@ class Generate(Arguments):
     size: Size | None = None
     aspect_ratio: AspectRatio | None = None
     quality: NumberOrText | None = None
-    watermark: Boolean | None = Field(None, description="true: add the provider's watermark.")
+    watermark: Boolean | None = Field(None, description="The provider's.")
     async_: Boolean = Field(default=True, alias="async")
     extra_body: Annotated[ExtraBody, ObjectDecoded] | None = None
     retries: Annotated[int, whole_number(0, 10)] | None = Field(
-        None, description="Automatic retries by GeekAI, 0 to 10; each may be charged."
+        None, description="0 to 10 by GeekAI; each may be charged."
     )
     idempotency_key: Key | None = Field(
         None,
-        description="Your own name for this request; repeated, it returns the same task.",
+        description="Your name for this request; repeated, it returns the same task.",
     )
     variation: Variation | None = None
     dry_run: Boolean = Field(
@@ -167,12 +167,13 @@ class Generate(Arguments):
 
 
 _VIDEO_EXTRAS: Final = (
-    "Settings that only some models have; list_video_models with model shows them. Kling camera"
-    f" moving left: {CAMERA_SHAPE}. For other models write it in the prompt."
+    "Settings of single models, as list_video_models shows with model. Kling camera moving left:"
+    ' {"camera_control": {"type": "simple", "config": {"horizontal": -5}}}; or vertical, pan, tilt,'
+    " roll, zoom; -10 to 10. With other models write camera movement in the prompt."
 )
 _FORMS: Final = (
-    '"task:ID" of an earlier picture or video (a video gives its last frame), an https URL, or the'
-    " absolute path of a PNG, JPEG or WebP file on this computer"
+    '"task:ID" of an earlier picture or video (its last frame), an https URL, or the absolute path'
+    " of a PNG, JPEG or WebP file on this computer"
 )
 
 
@@ -182,64 +183,60 @@ class GenerateVideo(Generate):
     media = Media.VIDEO
 
     prompt: Prompt = Field(
-        description="What should be seen and heard, in any language: subject, action, place, light,"
-        " camera.",
+        description="What should be seen and heard, in any language.",
     )
-    model: ShortText | None = Field(None, description="Model id from list_video_models.")
+    model: ShortText | None = Field(None, description="From list_video_models.")
     image: Pictures | None = Field(
         None,
         description=f"First frame: {_FORMS}. A picture seen only in the chat has no path: ask the"
         " user for the file or a link.",
     )
-    image_tail: Picture | None = Field(None, description="Last frame, in the same forms as image.")
+    image_tail: Picture | None = Field(None, description="Last frame, named like image.")
     duration: Annotated[int, whole_number(1, MAX_SECONDS, units=SECONDS)] | None = Field(
         None,
-        description="Length in seconds: list_video_models shows which; often 5 or 10.",
+        description="Seconds, as list_video_models shows; often 5 or 10.",
     )
     aspect_ratio: AspectRatio | None = Field(
-        None, description="For example 16:9, 9:16 (vertical) or 1:1."
+        None, description="Such as 16:9, 9:16 (vertical), 1:1."
     )
-    resolution: Resolution | None = Field(None, description="For example 720p, 1080p or 4k.")
+    resolution: Resolution | None = Field(None, description="Such as 720p, 1080p, 4k.")
     size: Size | None = Field(
         None,
-        description="WIDTHxHEIGHT in pixels, for example 1080x1920, instead of aspect_ratio and"
-        " resolution.",
+        description="WIDTHxHEIGHT, such as 1080x1920, instead of aspect_ratio and resolution.",
     )
     with_audio: Boolean | None = Field(
-        None, description="true: also make sound (ambience, effects, speech)."
+        None, description="true: also make sound, such as ambience and speech."
     )
     images: PictureList | None = Field(
         None,
-        description="Reference pictures that keep a person, thing or style the same in several"
-        " videos; not the first frame. In the same forms as image.",
+        description="Reference pictures, so that a person, thing or style stays the same in several"
+        " videos; not the first frame. Named like image.",
     )
     video: Video | None = Field(
         None,
-        description='"task:ID" or https URL of a video to extend or edit, if the model takes one.',
+        description='"task:ID" or https URL of a video to extend or edit.',
     )
     audio: AudioList | None = Field(
         None,
-        description="https URLs of sound files that the video should follow. To make sound, give"
-        " with_audio.",
+        description="https URLs of sound that the video should follow; to make sound: with_audio.",
     )
     quality: NumberOrText | None = Field(
         None,
-        description="std or pro (Kling, Veo); speed or quality (CogVideoX: how carefully it works,"
-        " not playback speed).",
+        description="std or pro (Kling, Veo); speed or quality (CogVideoX).",
     )
     fps: Annotated[int, whole_number(1, MAX_FPS, units=FRAMES_PER_SECOND)] | None = Field(
-        None, description="Frames per second, for example 24, 30 or 60."
+        None, description="Such as 24, 30, 60."
     )
     variation: Variation | None = Field(
         None,
-        description="Number of this take, not how many to make: leave it out for the first, 2 for"
-        " the second; one call each, each charged. The same call again returns the same task.",
+        description="Which take this is, not how many: leave it out for the first, 2 for the"
+        " second. One call each, each charged. The same call again returns the same task.",
     )
     extra_body: Annotated[ExtraBody, ObjectDecoded, _extra_body(_VIDEO_EXTRAS)] | None = None
     async_: Boolean = Field(
         default=True,
         alias="async",
-        description=f"false: wait up to {MAX_WAIT_SECONDS} s for the finished video.",
+        description=f"false: wait up to {MAX_WAIT_SECONDS} s for the video.",
     )
 
     def _conflicts(self) -> tuple[str | None, ...]:
@@ -251,39 +248,28 @@ class GenerateImage(Generate):
 
     media = Media.IMAGE
 
-    prompt: Prompt = Field(description="What should be seen, in any language.")
+    prompt: Prompt = Field(description="What should be seen.")
     model: ShortText | None = Field(None, description="Image model id; normally left out.")
-    aspect_ratio: AspectRatio | None = Field(
-        None, description="The same as that of the planned video."
-    )
+    aspect_ratio: AspectRatio | None = Field(None, description="That of the planned video.")
     size: Size | None = Field(None, description="WIDTHxHEIGHT in pixels.")
     image: Picture | None = Field(
-        None, description="Picture to change, in the same forms as image of generate_video."
+        None, description="Picture to change, named like image of generate_video."
     )
-    images: PictureList | None = Field(
-        None, description="Pictures to work from, in the same forms."
-    )
-    variation: Variation | None = Field(
-        None, description="Number of this take, as in generate_video."
-    )
+    images: PictureList | None = Field(None, description="Pictures to work from.")
+    variation: Variation | None = Field(None, description="2 for a second take.")
     strength: Annotated[float, number_between(0, 1)] | None = Field(
-        None, description="0 to 1: how much of image may change."
+        None, description="0 to 1: how much may change."
     )
-    style_preset: NumberOrText | None = Field(
-        None, description="Name of a style, if the model has any."
-    )
-    output_format: NumberOrText | None = Field(None, description="png, jpeg or webp.")
-    mask: Picture | None = Field(
-        None, description="Picture that marks what of image is to be changed."
-    )
+    style_preset: NumberOrText | None = Field(None, description="As the model names it.")
+    output_format: NumberOrText | None = Field(None, description="png, jpeg, webp.")
+    mask: Picture | None = Field(None, description="Picture that marks what to change.")
     background: NumberOrText | None = Field(None, description="transparent or opaque.")
     quality: NumberOrText | None = Field(None, description="As the model names it.")
     extra_body: (
-        Annotated[ExtraBody, ObjectDecoded, _extra_body("Settings that only some models have.")]
-        | None
+        Annotated[ExtraBody, ObjectDecoded, _extra_body("Settings of single models.")] | None
     ) = None
     async_: Boolean = Field(
         default=False,
         alias="async",
-        description="true: return a task_id at once and do not wait.",
+        description="true: do not wait.",
     )

@@ -75,8 +75,8 @@ class GetVideoTask(Arguments):
     renamed: ClassVar = {"preview": "view"}
 
     task_id: TaskIds = Field(
-        description="From generate_video or generate_image, as text; the first 8 characters are"
-        " enough. Several: separated by spaces.",
+        description="From generate_video or generate_image; 8 characters are enough. Several:"
+        " separated by spaces.",
     )
     wait_seconds: Annotated[
         int,
@@ -87,14 +87,14 @@ class GetVideoTask(Arguments):
     )
     until: Annotated[Literal["all", "any"], one_of("all", "any", meant=_UNTIL)] = Field(
         "all",
-        description='For several tasks: "any" answers as soon as one more of those still running'
-        " finishes. Leave finished ones out of the next call.",
+        description="Of several: any answers when the next one finishes. Leave finished ones out of"
+        " the next call.",
     )
     view: Annotated[
         Literal["frames", "cover", "none"], one_of("frames", "cover", "none", meant=_VIEWS)
     ] = Field(
         "frames",
-        description="Picture that comes with a finished task: contact sheet, cover or none.",
+        description="Picture that comes with a finished task.",
     )
 
     @property
@@ -138,18 +138,18 @@ class ListVideoTasks(Arguments):
     """Arguments of `list_video_tasks`."""
 
     query: NumberOrText | None = Field(
-        None, description="Words of the prompt or model, or the beginning of an id."
+        None, description="Words of the prompt or model, or part of an id."
     )
     status: Annotated[Status | None, one_of(*get_args(Status), meant=_STATUSES)] = Field(
-        None, description="Only tasks in this status."
+        None, description="Only these."
     )
     since: (
         Annotated[float, BeforeValidator(_read_since), WithJsonSchema({"type": "string"})] | None
-    ) = Field(None, description='A date such as 2026-11-26, or "today", by this computer\'s clock.')
+    ) = Field(None, description="A date such as 2026-11-26, or today.")
     limit: Annotated[int, whole_number(1, MAX_PAGE_SIZE, is_capped=True)] = Field(
-        DEFAULT_PAGE_SIZE, description=f"Tasks to list, 1 to {MAX_PAGE_SIZE}."
+        DEFAULT_PAGE_SIZE, description=f"1 to {MAX_PAGE_SIZE}."
     )
-    before: NumberOrText | None = Field(None, description="Cursor of the previous page.")
+    before: NumberOrText | None = Field(None, description="Cursor of the page before.")
 
     @property
     def since_at(self) -> float | None:
@@ -185,26 +185,26 @@ class ListVideoModels(Arguments):
 
     taken_earlier: ClassVar = _EARLIER_FILTERS
 
-    model: ShortText | None = Field(None, description="Show all that is known about one model id.")
+    model: ShortText | None = Field(None, description="All about this one.")
     query: NumberOrText | None = Field(
-        None, description="Words that must all match, such as kling, 可灵, google, veo 3.1."
+        None, description="Words that all match, such as kling, 可灵, google, veo 3.1."
     )
     takes: Annotated[
         tuple[str, ...], BeforeValidator(_read_takes), WithJsonSchema({"type": "string"})
     ] = Field(
         default_factory=tuple,
-        description="Names of generate_video arguments that the model must accept, separated by"
-        ' spaces, for example "image image_tail with_audio" or "camera_control".',
+        description='Arguments that it must take, such as "image image_tail with_audio" or'
+        ' "camera_control".',
     )
     seconds: Annotated[int, whole_number(1, MAX_SECONDS, units=SECONDS)] | None = Field(
-        None, description="Length that the model must be able to make, in seconds."
+        None, description="Length that it must be able to make."
     )
-    resolution: Resolution | None = Field(None, description="For example 1080p or 4k.")
-    free: Boolean | None = Field(None, description="true: only models that cost nothing.")
+    resolution: Resolution | None = Field(None, description="Such as 1080p, 4k.")
+    free: Boolean | None = Field(None, description="true: only free ones.")
     sort: Annotated[Literal["price"], one_of("price", meant=_SORTS)] | None = Field(
-        None, description="price: cheapest first, for the given seconds (otherwise 5)."
+        None, description="price: cheapest first, for seconds or 5 s."
     )
-    page: Annotated[int, whole_number(1, MAX_PAGES)] = Field(1, description="Page of the list.")
+    page: Annotated[int, whole_number(1, MAX_PAGES)] = Field(1, description="1, 2, ...")
 
     @model_validator(mode="before")
     @classmethod

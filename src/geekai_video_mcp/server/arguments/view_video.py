@@ -104,16 +104,13 @@ class ViewVideo(Arguments):
     """Arguments of `view_video`."""
 
     task_id: TaskIds = Field(
-        description="From generate_video or generate_image, as text; the first 8 characters are"
-        f" enough. Several, at most {MAX_TASKS}: separated by spaces."
+        description=f"As in get_video_task; of several, at most {MAX_TASKS}, one picture side by"
+        " side."
     )
-    view: Literal["frames", "cover"] = Field(
-        "frames", description="frames: contact sheet. cover: one frame from the middle."
-    )
+    view: Literal["frames", "cover"] = Field("frames", description="Contact sheet, or one frame.")
     at: Annotated[Times | None, BeforeValidator(_leave_out_nothing)] = Field(
         None,
-        description="Seconds whose frames are shown instead, for example [3.2]; at most"
-        f" {MAX_TIMES}.",
+        description=f"Seconds to show instead, such as [3.2]; at most {MAX_TIMES}.",
     )
 
     @model_validator(mode="after")
