@@ -303,6 +303,10 @@ async def test_a_page_that_nobody_gave_is_refused(world: World) -> None:
     assert "list the resources from the start" in str(error.value)
 
 
+def page_of_no_table(*_: object, **__: object) -> str:
+    return "SELECT * FROM gone"
+
+
 async def test_a_ledger_that_cannot_be_read_is_an_error_in_words(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -310,7 +314,7 @@ async def test_a_ledger_that_cannot_be_read_is_an_error_in_words(
         task = await finished_task(client)
         with monkeypatch.context() as broken:
             broken.setattr("geekai_video_mcp.ledger.schema.FIND", "SELECT * FROM gone WHERE :id")
-            broken.setattr("geekai_video_mcp.ledger.schema.select_page", str)
+            broken.setattr("geekai_video_mcp.ledger.schema.select_page", page_of_no_table)
             error = await refusal_of(client, f"video://tasks/{task['task_id']}")
             with pytest.raises(MCPError) as no_list:
                 await client.list_resources()

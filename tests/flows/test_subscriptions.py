@@ -199,10 +199,10 @@ async def test_a_task_taken_in_from_elsewhere_is_new_here(world: World) -> None:
         await start_task(client)
         (job,) = world.service.jobs
         stranger = world.service.jobs.pop(job)
-        stranger.id = "made-elsewhere"
-        world.service.jobs["made-elsewhere"] = stranger
+        stranger.id = "made-elsewhere-1"
+        world.service.jobs["made-elsewhere-1"] = stranger
         async with listening(client) as events:
-            await call(client, "get_video_task", task_id="made-elsewhere", wait_seconds=0)
+            await call(client, "get_video_task", task_id="made-elsewhere-1", wait_seconds=0)
             await anyio.sleep(1.1)
 
     assert LIST_CHANGED in events
