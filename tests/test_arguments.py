@@ -1,6 +1,7 @@
 """What a caller may ask for, and how a refusal reads: one line, the field's name, no value."""
 
 import json
+import textwrap
 from typing import Any
 
 import pytest
@@ -234,15 +235,14 @@ def test_a_data_uri_must_be_a_picture(uri: str) -> None:
     [
         ("data:image/png;base64,", "holds no PNG, JPEG or WebP"),
         ("data:image/png;base64,AAAA", "holds no PNG, JPEG or WebP"),
-        ("data:image/png;base64,iVBORw0KGg", "not valid base64"),
-        ("data:image/png;base64,iVBORw0 KGgo=", "not valid base64"),
-        ("data:image/png;base64,_-_-", "not valid base64"),
-        (PNG.replace("png", "jpeg"), "is labelled jpeg but contains png"),
-        (JPEG.replace("jpeg", "webp"), "is labelled webp but contains jpeg"),
-        (WEBP.replace("webp", "png"), "is labelled png but contains webp"),
+        ("data:image/png;base64,iVBORw0KGg", "holds no PNG, JPEG or WebP"),
+        ("data:image/png;base64,_-_-", "holds no PNG, JPEG or WebP"),
+        ("data:image/png;base64,iVBORw0KGgo=!", "not valid base64"),
+        ("data:image/png;base64,iVBORw0KG", "not valid base64"),
+        ("data:image/png;base64,R0lGODlhAQABAAAAACwAAAAA", "but a GIF picture"),
     ],
 )
-def test_a_data_uri_must_hold_what_it_says(uri: str, why: str) -> None:
+def test_a_data_uri_must_hold_a_picture(uri: str, why: str) -> None:
     assert why in refusal_of(image=uri)
 
 
@@ -268,7 +268,6 @@ def test_reference_media_are_links_alone(field: str) -> None:
         PNG,
         JPEG,
         WEBP,
-        JPEG.replace("image/jpeg", "image/JPG"),
         "https://例え.jp/画",
     ],
 )
@@ -277,6 +276,120 @@ def test_pictures_are_passed_on_as_they_were_given(given_image: str) -> None:
 
     assert (body["image"], body["image_tail"]) == (given_image, given_image)
     assert body["images"] == [given_image, HTTPS]
+
+
+PIXEL = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk"
+    "+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+"""A whole PNG, with a letter that the alphabet of links replaces, and padded."""
+PIXEL_URI = f"data:image/png;base64,{PIXEL}"
+INLINE = {
+    "as it should be": PIXEL_URI,
+    "base64 alone": PIXEL,
+    "wrapped": "\n".join(textwrap.wrap(PIXEL, 76)),
+    "wrapped with two characters": "\r\n".join(textwrap.wrap(PIXEL, 64)),
+    "wrapped in a data URI": PIXEL_URI[:60] + "\n" + PIXEL_URI[60:],
+    "line breaks as a string writes them": PIXEL[:76] + "\\n" + PIXEL[76:],
+    "the alphabet of links": PIXEL.translate(str.maketrans("+/", "-_")),
+    "no padding": PIXEL.rstrip("="),
+    "escaped for a link": PIXEL_URI.replace("+", "%2B").replace("=", "%3D"),
+    "a character set": PIXEL_URI.replace(";base64", ";charset=utf-8;base64"),
+    "a name": PIXEL_URI.replace(";base64", ";name=cat.png;base64"),
+    "a space": PIXEL_URI.replace("base64,", "base64, "),
+    "no type": PIXEL_URI.replace("image/png", ""),
+    "another type": PIXEL_URI.replace("png", "jpg"),
+    "a type that is no picture's": PIXEL_URI.replace("image/png", "application/octet-stream"),
+    "capitals": PIXEL_URI.replace("data:image/png", "DATA:IMAGE/PNG"),
+    "without the first word": PIXEL_URI.removeprefix("data:"),
+    "without the type": f"base64,{PIXEL}",
+    "without the encoding": PIXEL_URI.replace(";base64", ""),
+    "in quotes": f'"{PIXEL_URI}"',
+}
+
+
+@pytest.mark.parametrize("spelling", INLINE)
+def test_a_picture_that_is_written_out_has_one_spelling(spelling: str) -> None:
+    body = sent_body(image=[INLINE[spelling]], image_tail=INLINE[spelling])
+
+    assert (body["image"], body["image_tail"]) == ([PIXEL_URI], PIXEL_URI)
+
+
+@pytest.mark.parametrize("kind", ["png", "jpg", "jpeg", "webp", "gif", "heic"])
+@pytest.mark.parametrize("right", [PNG, JPEG, WEBP])
+def test_the_bytes_of_a_data_uri_decide_and_not_its_label(kind: str, right: str) -> None:
+    label = right.partition(";")[0]
+
+    assert sent_body(image=right.replace(label, f"data:image/{kind}"))["image"] == right
+
+
+WHOLE = "2eb52cc9f03aa17c11d09e2a4b6c8d0e"
+TASKS = {
+    WHOLE: f"task:{WHOLE}",
+    WHOLE.upper(): f"task:{WHOLE}",
+    "12345678901234567890123456789012": "task:12345678901234567890123456789012",
+    "2eb52cc9": "task:2eb52cc9",
+    "2EB52CC9": "task:2eb52cc9",
+    "Task: 2EB52CC9": "task:2eb52cc9",
+    " task:2eb52cc9 ": "task:2eb52cc9",
+    "TASK : 2eb52cc9": "task:2eb52cc9",
+    "task 2eb52cc9": "task:2eb52cc9",
+    "task_id:2eb52cc9": "task:2eb52cc9",
+    "task_id=2eb52cc9": "task:2eb52cc9",
+    "task://2eb52cc9": "task:2eb52cc9",
+    "task:<2eb52cc9>": "task:2eb52cc9",
+    "task:2eb52cc9...": "task:2eb52cc9",
+    '"task:2eb52cc9"': "task:2eb52cc9",
+    "be386e16-91bc-4694-b5b8-23a555db33b2": "task:be386e16-91bc-4694-b5b8-23a555db33b2",
+    "task: be386e16-91bc-4694-b5b8-23a555db33b2": "task:be386e16-91bc-4694-b5b8-23a555db33b2",
+    "video://tasks/2eb52cc9": "task:2eb52cc9",
+    "video://tasks/2EB52CC9/": "task:2eb52cc9",
+    "VIDEO://tasks/2eb52cc9/video": "task:2eb52cc9",
+}
+"""How a task is named, and its one spelling."""
+
+
+@pytest.mark.parametrize("given_task", TASKS)
+def test_a_task_has_one_spelling_wherever_it_may_stand(given_task: str) -> None:
+    extra = {"image_list": [{"image_url": given_task}], "video_list": [given_task]}
+    body = sent_body(image=given_task, images=[given_task], video=given_task)
+    spelled = TASKS[given_task]
+
+    assert (body["image"], body["images"], body["video"]) == (spelled, [spelled], spelled)
+    if given_task.strip('" ') == given_task and " " not in given_task:
+        inside = sent_body(extra_body=extra)["extra_body"]
+        assert inside == {"image_list": [{"image_url": spelled}], "video_list": [spelled]}
+
+
+def test_another_id_in_extra_body_is_no_task() -> None:
+    extra = {"image_list": [{"element_id": WHOLE, "type": "first_frame"}]}
+
+    assert sent_body(extra_body=extra)["extra_body"] == extra
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        ({"image": "video://tasks/2eb52cc9/cover"}, "give task:ID, which is the last frame"),
+        ({"image": "video://tasks/2eb52cc9/frames"}, "only for looking at"),
+        ({"image": "video://tasks/2eb52cc9/sound"}, "a task has no such part"),
+        ({"image": "video://tasks/"}, "must be followed by a task_id"),
+        ({"image": "video://tasks/a b"}, "must be followed by a task_id"),
+        ({"video": "video://tasks/2eb52cc9/last-frame"}, "not its video, so give task:ID"),
+        ({"video": "video://tasks/2eb52cc9/cover"}, "not its video, so give task:ID"),
+        ({"audio": ["video://tasks/2eb52cc9"]}, "a task cannot be given here"),
+        ({"audio": ["2eb52cc9"]}, "it is no link"),
+    ],
+)
+def test_a_part_of_a_task_that_cannot_stand_there_is_refused_with_what_can(
+    arguments: dict[str, Any], why: str
+) -> None:
+    assert why in refusal_of(**arguments)
+
+
+def test_a_part_of_a_task_that_is_its_picture_stands_for_it() -> None:
+    for name in ("last-frame", "last_frame", "LAST-FRAME/"):
+        assert sent_body(image=f"video://tasks/2eb52cc9/{name}")["image"] == "task:2eb52cc9"
 
 
 @pytest.mark.parametrize(

@@ -126,7 +126,7 @@ def _create_media_resolver(
 ) -> MediaResolver:
     return MediaResolver(
         output_dir=settings.output_dir,
-        folders=settings.image_dirs,
+        image_dirs=settings.image_dirs,
         account=settings.account,
         service_url=settings.base_url,
         find_task=engine.find_or_import,

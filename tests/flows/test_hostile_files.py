@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from geekai_video_mcp.config import Settings
 from geekai_video_mcp.errors import NOT_CHARGED
 from geekai_video_mcp.media.inputs import allowed_files
 from support.stills import encode_image, halves, write_file
@@ -111,9 +112,9 @@ HOSTILE: dict[str, tuple[Callable[[World], str], str]] = {
     "symlink-folder": (symlink_folder, "outside the folders"),
     "nowhere": (lambda w: f"{w.folder}/home/nothing.png", "outside the folders"),
     "stranger": (lambda _: "~nobody-of-this-name/a.png", "outside the folders"),
-    "sandboxed": (lambda _: "/mnt/user-data/uploads/a.png", "to the conversation or on another"),
-    "windows": (lambda _: "C:\\Users\\a\\Pictures\\a.png", "to the conversation or on another"),
-    "share": (lambda _: "\\\\server\\share\\a.png", "to the conversation or on another"),
+    "sandboxed": (lambda _: "/mnt/user-data/uploads/a.png", "is not on this computer"),
+    "windows": (lambda _: "C:\\Users\\a\\Pictures\\a.png", "is not on this computer"),
+    "share": (lambda _: "\\\\server\\share\\a.png", "is not on this computer"),
     "absent": (lambda w: str(w.pictures / "nothing.png"), "no such file in the folder"),
     "too-long": (too_long, "no such file in the folder"),
     "pipe": (pipe, "not a regular file"),
@@ -136,9 +137,44 @@ async def test_a_hostile_path_is_refused_with_the_way_out(world: World, name: st
     assert reason.startswith("image: ")
     assert why in reason
     assert path.rstrip("/") not in reason.replace(f'"{world.pictures}"', "")
-    if why.startswith(("in no", "of a")):
-        assert "GEEKAI_IMAGE_DIRS" in reason
+    if why.startswith("outside"):
         assert f'"{world.output}", "{world.pictures}"' in reason
+        assert "ask the user to save it into one of these folders" in reason
+
+
+@pytest.mark.parametrize(
+    ("path", "folder"),
+    [
+        ("{home}/Desktop/cat.png", "{home}/Desktop"),
+        ("{home}/Desktop/../Photos/cat.png", "{home}/Photos"),
+        ("~/Photos/my cat.png", "~/Photos"),
+        ("file://{home}/My%20Photos/cat.png", "{home}/My Photos"),
+    ],
+)
+async def test_a_file_outside_is_refused_with_the_exact_setting_that_would_let_it_in(
+    world: World, home: Path, path: str, folder: str
+) -> None:
+    reason = await refusal_of(world, image=path.format(home=home))
+
+    value = f"{world.pictures}{os.pathsep}{folder.format(home=home)}"
+    assert f'set GEEKAI_IMAGE_DIRS to "{value}" and restart the server' in reason
+    settings = Settings.from_env({"GEEKAI_IMAGE_DIRS": value})
+    assert settings.image_dirs == (world.pictures, Path(folder.format(home=home)).expanduser())
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/cat.png", "/etc/cat.png", "/proc/self/cat.png", "/dev/fd/cat.png"),
+        *("~/.ssh/cat.png", "/home/a/.config/x/cat.png", "/home/a:b/cat.png"),
+        "~" + "/a" * 2000 + "/cat.png",
+    ],
+)
+async def test_a_folder_that_nobody_should_open_is_not_suggested(world: World, path: str) -> None:
+    reason = await refusal_of(world, image=path)
+
+    assert "outside the folders" in reason
+    assert "GEEKAI_IMAGE_DIRS" not in reason
 
 
 @pytest.mark.parametrize("path", ["/tmp/a\0.png", "file:///tmp/a%00.png"])  # noqa: S108 - refused

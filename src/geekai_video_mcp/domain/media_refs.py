@@ -1,38 +1,115 @@
-"""What may stand in a picture's or a video's place: link, picture itself, file, task. Pure.
+"""How a picture, a video or a sound may be named: by link, file, task, or written out. Pure.
 
-Nothing is fetched or read here. A link is for GeekAI to fetch, so it must lead to the open
-internet; whether a file may be read, `media.inputs` decides. No refusal repeats the value.
+The checks return a reference in its one spelling, so that the same wish is the same request
+however it was written. Nothing is fetched or read here. A link is for GeekAI to fetch, so it must
+lead to the open internet; whether a file may be read, `media.inputs` decides. No refusal repeats
+the value.
 """
 
-import base64
 import re
+from collections.abc import Sequence
 from enum import StrEnum
-from pathlib import PureWindowsPath
-from typing import Final, Literal
-from urllib.parse import SplitResult, unquote, urlsplit
+from pathlib import PurePosixPath, PureWindowsPath
+from typing import Final, NoReturn
+from urllib.parse import unquote
 
-from geekai_video_mcp.domain.public_hosts import is_same_origin, may_be_public
+from geekai_video_mcp.domain.inline_pictures import (
+    DATA_URI_LIMIT,
+    data_uri,
+    picture_type,
+    read_bare_base64,
+    read_data_uri,
+)
+from geekai_video_mcp.domain.media_links import LINK_LIMIT, link_problem, split_url
+from geekai_video_mcp.errors import quote
 
-DATA_URI_LIMIT: Final = 8_000_000
-"""Characters. GeekAI's own limit is not documented; integrators stop at 8 MB (read 2026-11-22)."""
-LINK_LIMIT: Final = 4000
-"""Characters. A signed link with a session token has about 2,000."""
+__all__ = [
+    "DATA_URI_LIMIT",
+    "LINK_LIMIT",
+    "RefKind",
+    "check_link",
+    "check_picture",
+    "check_video",
+    "data_uri",
+    "file_path",
+    "is_bare_task",
+    "picture_type",
+    "ref_kind",
+    "task_id",
+    "task_in_file_name",
+]
+
 PATH_LIMIT: Final = 4096
 """Characters: Linux takes no longer path (PATH_MAX), and no other system that we run on does."""
 
 LINK_REMEDY: Final = "give an https URL that GeekAI can fetch"
 VIDEO_REMEDY: Final = f"{LINK_REMEDY}, or task:ID of a finished video"
-PICTURE_REMEDY: Final = (
-    f"{LINK_REMEDY}, an absolute file path, a data URI (data:image/png;base64,...) or task:ID"
-)
+PICTURE_REMEDY: Final = f"{LINK_REMEDY}, an absolute file path or task:ID"
+NOT_HERE: Final = "that file is not on this computer"
+ASK_FOR_FILE: Final = "ask the user for a path on this computer or an https link"
 
 _SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]+:", re.IGNORECASE)
 """Of two letters or more: C: is a drive."""
-_TASK: Final = re.compile(r"task:\s*([\w.:-]{1,128})", re.ASCII)
-_DATA_URI: Final = re.compile(r"data:image/(png|jpeg|jpg|webp);base64,", re.IGNORECASE)
+_TASK_HEAD: Final = re.compile(r"task(?:[ _-]?id)?\s*[:=]\s*(?://)?|video://", re.IGNORECASE)
+_TASK: Final = re.compile(
+    r"task(?:[ _-]?id)?(?:\s*[:=]\s*(?://)?|\s)\s*([\w.:-]{1,128})", re.IGNORECASE | re.ASCII
+)
+_RESOURCE: Final = re.compile(r"video://tasks?/([\w.:-]{1,128})(?:/([\w-]*))?/?", re.ASCII | re.I)
+_TASK_IN_NAME: Final = re.compile(r"-([0-9a-f]{8,32})\.\w+")
+_HEX: Final = re.compile(r"[0-9a-f]{1,32}", re.IGNORECASE)
+_BARE_TASK: Final = re.compile(
+    r"[0-9a-f]{32}|(?=[0-9]*[a-f])[0-9a-f]{8,31}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}",
+    re.IGNORECASE,
+)
+"""A whole id of ours, the beginning of one, or a UUID, which GeekAI's ids are."""
+_AROUND: Final = "\"'`<>“”‘’ \t\r\n"
+"""What a model may put around a reference, as it does in a sentence."""
+_CHAT_SCHEMES: Final = frozenset(
+    [
+        "attachment",
+        "blob",
+        "chat",
+        "cid",
+        "clipboard",
+        "content",
+        "file-service",
+        "image",
+        "mid",
+        "pasted",
+        "sediment",
+        "upload",
+        "uploads",
+    ]
+)
+"""Schemes by which a chat names a picture that only it can see."""
+_CHAT_NAME: Final = re.compile(
+    r"[\[(<]?(?:the |user'?s? |my )?(?:user|attached|uploaded|pasted|input|inline)?[ _-]*"
+    r"(?:image|img|picture|photo|screenshot|attachment|file|upload|clipboard)s?"
+    r"(?: (?:above|below))?[ _-]*#?\d*[\])>]?"
+    r"|(?:file|img|image|upload|attachment)[-_][A-Za-z0-9_-]{6,}",
+    re.IGNORECASE,
+)
+"""What models write for a picture of the conversation: [Image #1], image_0, file-8dGq2hX."""
 _JPEG_IN_BASE64: Final = "/9j/"
-
-PictureType = Literal["png", "jpeg", "webp"]
+_VIDEO_ENDINGS: Final = frozenset(
+    [".mp4", ".mov", ".m4v", ".webm", ".mkv", ".avi", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp"]
+)
+_PICTURE_ENDINGS: Final = frozenset(
+    [
+        ".png",
+        ".jpg",
+        ".jpeg",
+        ".webp",
+        ".gif",
+        ".heic",
+        ".heif",
+        ".avif",
+        ".bmp",
+        ".tif",
+        ".tiff",
+        ".svg",
+    ]
+)
 
 
 class RefKind(StrEnum):
@@ -47,9 +124,11 @@ class RefKind(StrEnum):
 
 def ref_kind(text: str) -> RefKind | None:
     """What *text* is by its beginning; None for a plain word or a relative path."""
+    if _TASK_HEAD.match(text):
+        return RefKind.TASK
     scheme = _SCHEME.match(text)
     if scheme:
-        known = {"data:": RefKind.DATA, "file:": RefKind.FILE, "task:": RefKind.TASK}
+        known = {"data:": RefKind.DATA, "file:": RefKind.FILE}
         return known.get(scheme[0].lower(), RefKind.LINK)
     rooted = text.startswith(("/", "~")) and not text.startswith(_JPEG_IN_BASE64)
     # From Python 3.13 on, pathlib takes any character before a colon for a drive, as in 9:16.
@@ -58,33 +137,58 @@ def ref_kind(text: str) -> RefKind | None:
     return RefKind.FILE if rooted or on_drive else None
 
 
+def is_bare_task(text: str) -> bool:
+    """Whether *text* is a task's id without `task:`, and can be nothing else."""
+    return _BARE_TASK.fullmatch(text) is not None
+
+
 def check_link(text: str, *, service_url: str = "") -> str:
     """The link, if GeekAI may fetch it; ValueError says why not and what to give instead."""
-    return _accept(text, _link_problem(text, service_url), LINK_REMEDY)
+    text = text.strip(_AROUND)
+    problem = _not_a_link(text) or link_problem(text, service_url)
+    return _accept(text, problem, LINK_REMEDY)
 
 
 def check_video(text: str, *, service_url: str = "") -> str:
-    """A link, or an earlier task."""
-    problem = (
-        _task_problem(text) if ref_kind(text) is RefKind.TASK else _link_problem(text, service_url)
-    )
+    """A link, or an earlier task as `task:ID`."""
+    text = text.strip(_AROUND)
+    if ref_kind(text) is RefKind.TASK or _names_task(text):
+        return _read_task(text, {"", "video"}, _NOT_ITS_VIDEO, VIDEO_REMEDY)
+    problem = _picture_for_video(text) or _not_a_link(text) or link_problem(text, service_url)
     return _accept(text, problem, VIDEO_REMEDY)
 
 
-def check_picture(text: str, *, service_url: str = "") -> str:
-    """A link, a data URI, an absolute path or an earlier task."""
+def check_picture(text: str, *, service_url: str = "", folders: Sequence[str] = ()) -> str:
+    """A link, an absolute path, an earlier task as `task:ID`, or a picture as a data URI.
+
+    *folders* are those that files may be read from; a refusal names them.
+    """
+    text = text.strip(_AROUND)
     match ref_kind(text):
         case RefKind.DATA:
-            problem = _data_problem(text)
+            return _inline_or_refuse(text)
         case RefKind.FILE:
-            problem = _path_problem(text)
+            return _accept(text, _path_problem(text), PICTURE_REMEDY)
         case RefKind.TASK:
-            problem = _task_problem(text)
+            return _read_task(text, {"", "last-frame", "video"}, _NOT_ITS_PICTURE, PICTURE_REMEDY)
         case RefKind.LINK:
-            problem = _link_problem(text, service_url)
+            _refuse_chat_name(text, folders)
+            problem = link_problem(text, service_url) or _video_for_picture(text)
+            return _accept(text, problem, PICTURE_REMEDY)
         case None:
-            problem = "relative paths are not accepted" if text else "is empty"
-    return _accept(text, problem, PICTURE_REMEDY)
+            if _names_task(text):
+                return _read_task(text, {""}, _NOT_ITS_PICTURE, PICTURE_REMEDY)
+            return _inline_or_refuse(text, folders)
+
+
+def advise_to_save(folders: Sequence[str]) -> str:
+    """What to do about a picture that is only in the conversation."""
+    named = f" ({', '.join(map(quote, folders))})" if folders else ""
+    return (
+        "A picture that was pasted or attached to the conversation has no path here: ask the user"
+        f" to save it into one of these folders{named} and to tell its path, or for an https link"
+        " to it"
+    )
 
 
 def _accept(text: str, problem: str | None, remedy: str) -> str:
@@ -94,55 +198,104 @@ def _accept(text: str, problem: str | None, remedy: str) -> str:
     raise ValueError(msg)
 
 
-def _link_problem(text: str, service_url: str) -> str | None:
-    if len(text) > LINK_LIMIT:
-        return f"the link has {len(text):,} characters; the limit is {LINK_LIMIT:,}"
-    if not text.isprintable() or " " in text:
-        return "a link has no spaces and no control characters"
-    parts = _split_url(text)
-    return _url_problem(parts, service_url) if parts else "it cannot be read as a link"
+# Tasks
+
+_NOT_ITS_VIDEO: Final = "that is a picture of the task and not its video, so give task:ID"
+_NOT_ITS_PICTURE: Final = (
+    "a cover or a contact sheet is only for looking at, so give task:ID, which is the last frame"
+    " of a video, or the picture that the task made"
+)
 
 
-def _url_problem(parts: SplitResult, service_url: str) -> str | None:
-    if service_url and is_same_origin(parts, urlsplit(service_url)):
-        return None  # the service's own, on whatever host the operator has it
-    if parts.scheme != "https":
-        return "only https links are accepted here"
-    if "@" in parts.netloc:
-        return "a link must hold no user name or password"
-    if not parts.hostname or not may_be_public(parts.hostname):
-        return "the link's host is not publicly reachable"
-    return None
+def _names_task(text: str) -> bool:
+    """Whether *text* is a bare id, or "task" and one."""
+    match = _TASK.fullmatch(text)
+    return is_bare_task(text) or (match is not None and is_bare_task(match[1]))
 
 
-def _split_url(text: str) -> SplitResult | None:
-    try:
-        parts = urlsplit(text)
-        usable = parts.port != 0
-    except ValueError:  # whose own words may repeat the link
+def _read_task(text: str, parts: set[str], refusal: str, remedy: str) -> str:
+    """`task:ID` for every way to name a task; *parts* are those of its resource that may stand."""
+    resource = _RESOURCE.fullmatch(text)
+    if resource:
+        found, part = resource[1], (resource[2] or "").lower().replace("_", "-")
+    else:
+        found, part = text if is_bare_task(text) else task_id(text), ""
+    if found is None:
+        link = text.lower().startswith("video:")
+        missing = "video://tasks/ must" if link else "task: must"
+        return _accept(text, f"{missing} be followed by a task_id", remedy)
+    if part not in parts:
+        if part in {"cover", "frames", "last-frame"}:
+            raise ValueError(refusal)
+        return _accept(text, "a task has no such part", remedy)
+    return f"task:{found.lower() if _HEX.fullmatch(found) else found}"
+
+
+def task_id(text: str) -> str | None:
+    """The id in `task:ID`; None if it has none."""
+    head = _TASK_HEAD.match(text)
+    inside = text[head.end() :].strip(_AROUND) if head else ""
+    match = _TASK.fullmatch(f"task:{inside}" if head else text)
+    return match[1].rstrip(".") or None if match else None
+
+
+def task_in_file_name(text: str) -> str | None:
+    """The beginning of the id in the name of a file that a task of ours made."""
+    found = _TASK_IN_NAME.search(text)
+    return found[1] if found and found.end() == len(text) else None
+
+
+# Links
+
+
+def _not_a_link(text: str) -> str | None:
+    """What stands in a link's place, if it is plainly something else."""
+    match ref_kind(text):
+        case RefKind.FILE:
+            return "a file cannot be given here"
+        case RefKind.DATA:
+            return "a data URI cannot be given here"
+        case RefKind.TASK:
+            return "a task cannot be given here"
+        case RefKind.LINK:
+            return None
+        case None:
+            return "it is no link" if text else "is empty"
+
+
+def _ending(text: str) -> str:
+    """The ending of what a link or a path names; empty for a link that asks for something of it."""
+    if ref_kind(text) is RefKind.LINK:
+        parts = split_url(text)
+        # A query may ask for a frame of a video, as Alibaba's storage gives it.
+        text = parts.path if parts and not parts.query else ""
+    return PurePosixPath(text.replace("\\", "/")).suffix.lower()
+
+
+def _video_for_picture(text: str) -> str | None:
+    if _ending(text) not in _VIDEO_ENDINGS:
         return None
-    return parts if usable else None
-
-
-def _data_problem(text: str) -> str | None:
-    head = _DATA_URI.match(text)
-    if head is None:
-        return "a data URI must begin data:image/png;base64, (or jpeg, or webp)"
-    if len(text) > DATA_URI_LIMIT:
-        return (
-            f"the data URI has {len(text):,} characters; the limit is {DATA_URI_LIMIT:,}"
-            " (a file given by its path is made smaller automatically)"
-        )
-    try:
-        content = base64.b64decode(text[head.end() :], validate=True)
-    except ValueError:
-        return "the data URI is not valid base64"
-    actual, declared = picture_type(content), head[1].lower().replace("jpg", "jpeg")
-    if actual is None:
-        return "the data URI holds no PNG, JPEG or WebP picture"
     return (
-        None if actual == declared else f"the data URI is labelled {declared} but contains {actual}"
+        "by its name this link leads to a video and not to a picture (task:ID takes the last frame"
+        " of a task's video)"
     )
+
+
+def _picture_for_video(text: str) -> str | None:
+    """What to say if a picture stands in a video's place; a mistake in it does not matter."""
+    kind = ref_kind(text)
+    if kind in {RefKind.DATA, None}:
+        try:
+            written = read_data_uri(text) if kind else read_bare_base64(text)
+        except ValueError:
+            return None
+        return "that is a picture and not a video (pass it as image)" if written else None
+    if kind is not RefKind.FILE or _ending(text) not in _PICTURE_ENDINGS:
+        return None
+    return "by its name this is a picture and not a video (pass it as image)"
+
+
+# Files, and pictures that are no files
 
 
 def _path_problem(text: str) -> str | None:
@@ -159,7 +312,8 @@ def file_path(text: str) -> str | None:
     """The path that a file reference names; None for a file URL that names none here."""
     if not text.lower().startswith("file:"):
         return text
-    parts = _split_url(text)
+    # Programs that do not escape a path write these two as they are, and no file has a query.
+    parts = split_url(text.replace("?", "%3F").replace("#", "%23"))
     if parts is None or parts.netloc not in {"", "localhost"}:
         return None
     path = unquote(parts.path)
@@ -167,26 +321,43 @@ def file_path(text: str) -> str | None:
     return None if "\0" in path or not path else path.removeprefix("/" if drive else "")
 
 
-def _task_problem(text: str) -> str | None:
-    return None if task_id(text) else "task: must be followed by a task_id"
+def _refuse_chat_name(text: str, folders: Sequence[str]) -> None:
+    """Refuse what only the conversation's own program can resolve."""
+    scheme = text.partition(":")[0].lower()
+    if scheme == "sandbox":
+        msg = f"{NOT_HERE}: it is in a sandbox of the conversation, so {ASK_FOR_FILE}"
+        raise ValueError(msg)
+    if scheme in _CHAT_SCHEMES:
+        _refuse_picture_of_chat(folders)
 
 
-def task_id(text: str) -> str | None:
-    """The id in `task:ID`; None if it has none."""
-    match = _TASK.fullmatch(text)
-    return match[1] if match else None
+def _refuse_picture_of_chat(folders: Sequence[str]) -> NoReturn:
+    msg = f"that names a picture of the conversation, not a file. {advise_to_save(folders)}"
+    raise ValueError(msg)
 
 
-def picture_type(prefix: bytes) -> PictureType | None:
-    """What kind of picture begins with *prefix*, of which 12 bytes are enough."""
-    if prefix.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "png"
-    if prefix.startswith(b"\xff\xd8\xff"):
-        return "jpeg"
-    return "webp" if prefix[:4] == b"RIFF" and prefix[8:12] == b"WEBP" else None
-
-
-def data_uri(content: bytes) -> str | None:
-    """The picture itself as an argument; None if it is none of the three kinds."""
-    found = picture_type(content)
-    return f"data:image/{found};base64,{base64.b64encode(content).decode()}" if found else None
+def _inline_or_refuse(text: str, folders: Sequence[str] = ()) -> str:
+    """The picture that *text* holds, as a data URI."""
+    if ref_kind(text) is RefKind.DATA:
+        try:
+            return read_data_uri(text)
+        except ValueError as exc:
+            msg = f"{exc}; or {PICTURE_REMEDY}"
+            raise ValueError(msg) from None
+    if not text:
+        return _accept(text, "is empty", PICTURE_REMEDY)
+    if _CHAT_NAME.fullmatch(text):
+        _refuse_picture_of_chat(folders)
+    try:
+        written = read_bare_base64(text)
+    except ValueError as exc:
+        msg = f"{exc}; or {PICTURE_REMEDY}"
+        raise ValueError(msg) from None
+    if written is not None:
+        return written
+    named = ", ".join(map(quote, folders)) or "the output folder"
+    msg = (
+        f"an absolute path is needed, so {PICTURE_REMEDY}. Files are read from {named}, and from"
+        f" further folders if GEEKAI_IMAGE_DIRS names them. {advise_to_save(())}"
+    )
+    raise ValueError(msg)

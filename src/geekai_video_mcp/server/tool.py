@@ -51,8 +51,10 @@ class ToolSpec(Generic[A]):
 
         async def call(arguments: dict[str, Any], ctx: "Context[App]") -> Answer:
             try:
-                service_url = app_of(ctx).media.service_url
-                args = self.arguments.parse(arguments, service_url=service_url)
+                media = app_of(ctx).media
+                args = self.arguments.parse(
+                    arguments, service_url=media.service_url, picture_folders=media.folders
+                )
                 return _drop_unsupported_links(await self.handler(args, ctx), ctx.protocol_version)
             except GeekAIVideoError as exc:
                 return CallToolResult(content=[TextContent(text=exc.message)], is_error=True)

@@ -9,6 +9,7 @@ enter this process, and no link is ever fetched here.
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -16,8 +17,9 @@ import anyio
 from anyio import to_thread
 
 from geekai_video_mcp.domain import media_refs
+from geekai_video_mcp.domain.inline_pictures import describe_wrong_format
 from geekai_video_mcp.domain.lifecycle import Media, Task
-from geekai_video_mcp.domain.media_refs import DATA_URI_LIMIT, PICTURE_REMEDY, RefKind
+from geekai_video_mcp.domain.media_refs import DATA_URI_LIMIT, RefKind
 from geekai_video_mcp.domain.requests import GenerationRequest
 from geekai_video_mcp.domain.retries import LINK_TTL
 from geekai_video_mcp.domain.statuses import TERMINAL, FileStatus, Status
@@ -25,6 +27,7 @@ from geekai_video_mcp.errors import RequestRefused, TaskNotFound
 from geekai_video_mcp.media.child_process import RunWorker, run_worker
 from geekai_video_mcp.media.inputs.allowed_files import Unreadable, read_file
 from geekai_video_mcp.media.inputs.fields import MediaFields, MediaKind, replace_media
+from geekai_video_mcp.media.inputs.picture_folders import ListFolders, PictureFolders
 from geekai_video_mcp.media.workers.limits import OUT_OF_MEMORY, TOO_LARGE
 
 if TYPE_CHECKING:
@@ -54,14 +57,15 @@ class MediaResolver:
         self,
         *,
         output_dir: Path,
-        folders: Sequence[Path],
+        image_dirs: Sequence[Path],
         account: str,
         service_url: str,
         find_task: FindTask,
         run_worker: RunWorker = run_worker,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._folders = [output_dir, *folders]
+        self._output_dir = output_dir
+        self._image_dirs = image_dirs
         self._account = account
         self.service_url = service_url
         """Where links may lead that lead nowhere else."""
@@ -73,19 +77,36 @@ class MediaResolver:
         self._in_line = 0
         """Requests one of whose pictures is being decoded, or waits to be."""
 
-    async def resolve(self, request: GenerationRequest, fields: MediaFields) -> GenerationRequest:
+    @property
+    def folders(self) -> list[str]:
+        """The configured folders that pictures may be read from."""
+        return [str(folder) for folder in (self._output_dir, *self._image_dirs)]
+
+    async def resolve(
+        self,
+        request: GenerationRequest,
+        fields: MediaFields,
+        *,
+        list_roots: ListFolders | None = None,
+    ) -> GenerationRequest:
         """The request with a link or a data URI wherever a file or a task was named.
 
-        *fields* are those of the arguments that the request was made of.
+        *fields* are those of the arguments that the request was made of. *list_roots* gives
+        further folders; it is called at most once, for a file outside the configured ones.
 
         Raises:
             RequestRefused: what is named cannot be used; nothing was sent.
             NotAuthorised, ServiceUnavailable: a task made elsewhere could not be asked for.
             StorageUnavailable: the ledger cannot be read.
         """
+        folders = PictureFolders(
+            output_dir=self._output_dir, image_dirs=self._image_dirs, list_roots=list_roots
+        )
         try:
             with anyio.fail_after(RESOLVE_TIMEOUT):
-                resolved = await replace_media(request.body, fields, self._resolve_ref)
+                resolved = await replace_media(
+                    request.body, fields, partial(self._resolve_ref, folders)
+                )
         except TimeoutError:
             msg = (
                 f"The pictures were not ready within {RESOLVE_TIMEOUT:.0f} s; give smaller or fewer"
@@ -93,23 +114,25 @@ class MediaResolver:
             raise RequestRefused(msg) from None
         return request.with_body(resolved)
 
-    async def _resolve_ref(self, kind: MediaKind, where: str, text: str) -> str:
+    async def _resolve_ref(
+        self, folders: PictureFolders, kind: MediaKind, where: str, text: str
+    ) -> str:
         match kind:
             case MediaKind.IMAGE:
-                return await self._resolve_picture(text, where)
+                return await self._resolve_picture(text, where, folders)
             case MediaKind.VIDEO:
                 return await self._resolve_video(text, where)
             case MediaKind.AUDIO:
                 return text  # a link, which GeekAI fetches
 
-    async def _resolve_picture(self, text: str, where: str) -> str:
+    async def _resolve_picture(self, text: str, where: str, folders: PictureFolders) -> str:
         match media_refs.ref_kind(text):
             case RefKind.FILE:
                 try:
-                    content = await to_thread.run_sync(read_file, text, self._folders)
+                    content = await folders.read(text)
                 except Unreadable as exc:
-                    raise _refusal(where, f"{exc}; or {PICTURE_REMEDY}") from exc
-                return await self._encode(content, where)
+                    raise _refusal(where, str(exc)) from exc
+                return await self._encode(content, where, name=text)
             case RefKind.TASK:
                 task = await self._require_succeeded(text, where)
                 if task.media is Media.IMAGE:
@@ -130,10 +153,11 @@ class MediaResolver:
             raise _refusal(where, msg)
         return link
 
-    async def _encode(self, content: bytes, where: str) -> str:
-        """The picture as a data URI, made smaller if it must be."""
+    async def _encode(self, content: bytes, where: str, *, name: str = "") -> str:
+        """The picture as a data URI, made smaller if it must be; *name* is that of its file."""
         if media_refs.picture_type(content) is None:
-            raise _refusal(where, "the file is not a PNG, JPEG or WebP image")
+            task = media_refs.task_in_file_name(name) or "ID"
+            raise _refusal(where, describe_wrong_format("the file", content, task=task))
         done = await self._decode(["fit_image", str(MAX_PICTURE_BYTES)], content)
         if done.returncode == TOO_LARGE:
             raise _refusal(where, f"the picture has too many pixels; give {PIXEL_LIMITS}")

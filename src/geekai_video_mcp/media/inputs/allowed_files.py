@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from geekai_video_mcp.domain.inline_pictures import START_BYTES, picture_type
 from geekai_video_mcp.domain.media_refs import file_path
-from geekai_video_mcp.errors import quote
 
 FILE_LIMIT: Final = 64 * 1024 * 1024
 """Bytes: three times the 20 MB of a large photograph, and few enough to read at once."""
@@ -36,11 +36,18 @@ class Unreadable(Exception):
     """Why a file was not read; the message contains no paths but those of allowed folders."""
 
 
+class OutsideFolders(Unreadable):
+    """The file is in none of the allowed folders; whether it exists is not said."""
+
+
 def read_file(reference: str, folders: Sequence[Path]) -> bytes:
     """The content of the file that *reference*, a path or a file URL, names.
 
+    Of a file that is no picture only the beginning is read, which says what it is.
+
     Raises:
-        Unreadable: it is in none of *folders*, not a regular file, or too large.
+        OutsideFolders: it is in none of *folders*.
+        Unreadable: it is not a regular file, or too large.
     """
     folder, relative = locate_file(reference, folders)
     try:
@@ -62,7 +69,7 @@ def locate_file(reference: str, folders: Sequence[Path]) -> tuple[Path, Path]:
         if any(Path(os.path.normpath(path)).is_relative_to(root) for root in [*folders, *roots]):
             msg = "there is no such file in the folder"
             raise Unreadable(msg) from None
-        raise Unreadable(_outside_message(folders)) from None
+        raise OutsideFolders from None
     for root in roots:
         if resolved.is_relative_to(root):
             relative = resolved.relative_to(root)
@@ -70,16 +77,7 @@ def locate_file(reference: str, folders: Sequence[Path]) -> tuple[Path, Path]:
                 msg = "files and folders whose names begin with a dot are not allowed"
                 raise Unreadable(msg)
             return root, relative
-    raise Unreadable(_outside_message(folders))
-
-
-def _outside_message(folders: Sequence[Path]) -> str:
-    named = ", ".join(quote(str(folder)) for folder in folders)
-    return (
-        f"the file is outside the folders this server may read ({named}). Files attached to the"
-        " conversation or on another machine are not accessible. Copy it into one of these"
-        " folders, or have the operator add its folder to GEEKAI_IMAGE_DIRS"
-    )
+    raise OutsideFolders
 
 
 @contextmanager
@@ -119,7 +117,10 @@ def _read_content(descriptor: int) -> bytes:
         msg = "it is not a regular file"
         raise Unreadable(msg)
     with open(descriptor, "rb", closefd=False) as file:
-        content = file.read(FILE_LIMIT + 1)
+        content = file.read(START_BYTES)
+        if picture_type(content) is None:
+            return content
+        content += file.read(FILE_LIMIT + 1 - len(content))
     if len(content) > FILE_LIMIT:
         size = max(status.st_size, len(content))
         msg = f"the file has {size / 1e6:,.1f} MB; the limit is {FILE_LIMIT / 1e6:,.1f} MB"

@@ -7,7 +7,7 @@ contains the value.
 import itertools
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Final, cast
 
 from pydantic import (
@@ -125,7 +125,8 @@ def _check_video(text: str, info: ValidationInfo) -> str:
 
 
 def _check_picture(text: str, info: ValidationInfo) -> str:
-    return media_refs.check_picture(text, service_url=_service_url(info))
+    folders = cast("Mapping[str, Sequence[str]]", info.context or {}).get("picture_folders", ())
+    return media_refs.check_picture(text, service_url=_service_url(info), folders=folders)
 
 
 def _check_pictures(value: object, info: ValidationInfo) -> str | list[str]:
@@ -144,19 +145,26 @@ def _check_one_picture(value: object, info: ValidationInfo) -> str:
 
 
 def _apply_to_refs(check: Callable[[str, ValidationInfo], str]) -> AfterValidator:
-    """A validator that applies *check* to every link, file path or task reference, at any depth."""
+    """A validator that applies *check* to every link, file path or task reference, at any depth.
 
-    def walk(value: object, info: ValidationInfo) -> object:
+    A bare id of a task counts, except where a member's name says that it is another id.
+    """
+
+    def walk(value: object, info: ValidationInfo, name: str = "") -> object:
         if isinstance(value, str):
-            return check(value, info) if media_refs.ref_kind(value) else value
+            task = media_refs.is_bare_task(value) and not name.lower().endswith("id")
+            return check(value, info) if task or media_refs.ref_kind(value) else value
         if isinstance(value, list):
-            return [walk(each, info) for each in cast("list[object]", value)]
+            return [walk(each, info, name) for each in cast("list[object]", value)]
         if isinstance(value, Mapping):
             members = cast("Mapping[str, object]", value)
-            return {name: walk(member, info) for name, member in members.items()}
+            return {key: walk(member, info, key) for key, member in members.items()}
         return value
 
-    return AfterValidator(walk)
+    def walk_whole(value: object, info: ValidationInfo) -> object:
+        return walk(value, info)
+
+    return AfterValidator(walk_whole)
 
 
 def _decode_json(value: object) -> object:

@@ -25,8 +25,16 @@ class Arguments(BaseModel):
     """Whether the tool may cost money, so that a refusal has to say that it did not."""
 
     @classmethod
-    def parse(cls, arguments: Mapping[str, Any], *, service_url: str = "") -> Self:
+    def parse(
+        cls,
+        arguments: Mapping[str, Any],
+        *,
+        service_url: str = "",
+        picture_folders: Sequence[str] = (),
+    ) -> Self:
         """The arguments as a value. Links to the service itself are accepted whatever its host.
+
+        A refusal of a picture names *picture_folders*, from which files may be read.
 
         Raises:
             RequestRefused: naming every argument that is wrong, in one line.
@@ -35,8 +43,9 @@ class Arguments(BaseModel):
         if problem := _size_problem(arguments):
             raise RequestRefused(problem, money=money)
         try:
+            context = {"service_url": service_url, "picture_folders": picture_folders}
             given = {name: value for name, value in arguments.items() if value is not None}
-            return cls.model_validate(given, context={"service_url": service_url})
+            return cls.model_validate(given, context=context)
         except ValidationError as refusal:
             messages = [
                 _describe_error(each["loc"], each["type"], each["msg"], cls)
