@@ -59,6 +59,8 @@ class App:
     """Unix seconds, UTC."""
     confirm_above: float | None
     """CNY above which the user's approval is required before a paid request; None: never."""
+    trust_roots: bool
+    """Whether pictures may be read from the folders that a client declares (MCP's roots)."""
 
 
 AppFactory = Callable[[], AbstractAsyncContextManager[App]]
@@ -69,6 +71,7 @@ async def open_app(
     settings: Settings,
     *,
     sweep: bool = True,
+    trust_roots: bool = False,
     transport: Transport | None = None,
     clock: Callable[[], float] = time.time,
     run_worker: RunWorker = run_worker,
@@ -78,8 +81,9 @@ async def open_app(
     """Open everything behind the tools, for the life of one process.
 
     Without *sweep*, tasks that other processes left behind are not taken over: a command that
-    ends in seconds must not start their requests and downloads. The other parameters replace
-    what lies outside this process; tests pass their own.
+    ends in seconds must not start their requests and downloads. *trust_roots* is for a server
+    over stdio alone: a client over HTTP could name any folder of this computer. The other
+    parameters replace what lies outside this process; tests pass their own.
 
     Raises:
         StorageUnavailable: the state folder cannot be used.
@@ -118,6 +122,7 @@ async def open_app(
             render_preview=render_preview or PreviewRenderer(run_worker=run_worker).render,
             clock=clock,
             confirm_above=settings.confirm_above,
+            trust_roots=trust_roots,
         )
 
 

@@ -15,6 +15,7 @@ import anyio
 from anyio.abc import Process
 from anyio.streams.buffered import BufferedByteReceiveStream
 from mcp import Client
+from mcp.client.session import ListRootsFnT
 from mcp.client.sse import sse_client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
@@ -42,12 +43,13 @@ async def stdio(
     *,
     era: Era | Literal["2026-07-28"] = "auto",
     settings: Mapping[str, str] | None = None,
+    list_roots: ListRootsFnT | None = None,
 ) -> AsyncGenerator[Client]:
     """The SDK's client of a new server process."""
     parameters = StdioServerParameters(
         command=MODULE[0], args=MODULE[1:], env=environment(folder, **(settings or {}))
     )
-    async with Client(stdio_client(parameters), mode=era) as client:
+    async with Client(stdio_client(parameters), mode=era, list_roots_callback=list_roots) as client:
         yield client
 
 
@@ -63,18 +65,17 @@ class StdioServer:
     async def request(self, method: str, **params: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
         """Send a request; returns its response and keeps other messages in `other_messages`."""
         self.next_id += 1
-        message = {"jsonrpc": "2.0", "id": self.next_id, "method": method, "params": params}
-        await self.send(json.dumps(message).encode())
+        await self.send_message(id=self.next_id, method=method, params=params)
         while (answer := await self.receive()).get("id") != self.next_id:
             self.other_messages.append(answer)
         return answer
 
-    async def initialize(self) -> dict[str, Any]:
+    async def initialize(self, capabilities: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Make the older handshake; returns its response."""
         answer = await self.request(
             "initialize",
             protocolVersion="2025-11-25",
-            capabilities={},
+            capabilities=dict(capabilities or {}),
             clientInfo={"name": "line", "version": "1"},
         )
         await self.send(b'{"jsonrpc":"2.0","method":"notifications/initialized"}')
@@ -84,6 +85,10 @@ class StdioServer:
         """The result of a tool call."""
         answer = await self.request("tools/call", name=tool, arguments=arguments)
         return answer["result"]
+
+    async def send_message(self, **members: Any) -> None:  # noqa: ANN401 - JSON
+        """Send a request, a response or a notification without waiting for anything."""
+        await self.send(json.dumps({"jsonrpc": "2.0", **members}).encode())
 
     async def send(self, line: bytes) -> None:
         assert self.process.stdin is not None
@@ -169,16 +174,26 @@ def token_header(folder: Path) -> dict[str, str]:
 
 @asynccontextmanager
 async def http_client(
-    url: str, *, headers: Mapping[str, str], era: Era | Literal["2026-07-28"] = "auto"
+    url: str,
+    *,
+    headers: Mapping[str, str],
+    era: Era | Literal["2026-07-28"] = "auto",
+    list_roots: ListRootsFnT | None = None,
 ) -> AsyncGenerator[Client]:
     """The SDK's client of a running server: over SSE if the path is /sse."""
     if url.endswith("/sse"):
-        async with Client(sse_client(url, headers=dict(headers)), mode=era) as client:
+        async with Client(
+            sse_client(url, headers=dict(headers)), mode=era, list_roots_callback=list_roots
+        ) as client:
             yield client
         return
     async with (
         create_mcp_http_client(headers=dict(headers)) as http,
-        Client(streamable_http_client(url, http_client=http), mode=era) as client,
+        Client(
+            streamable_http_client(url, http_client=http),
+            mode=era,
+            list_roots_callback=list_roots,
+        ) as client,
     ):
         yield client
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import anyio
 from mcp import Client
 from mcp.client.extension import ClientExtension
-from mcp.client.session import ElicitationFnT
+from mcp.client.session import ElicitationFnT, ListRootsFnT
 from mcp_types import CallToolResult, TextContent
 from pydantic import SecretStr
 
@@ -66,6 +66,8 @@ class World:
     """Stands for the service and key; a ledger may hold tasks of several."""
     confirm_above: float | None = None
     """CNY above which the user's approval is required; None: never."""
+    trust_roots: bool = True
+    """Whether the server is one over stdio, which may read the folders that a client declares."""
     other_disk: Path | None = None
     """Where the output folder is, if it is not on the disk of the state folder."""
     clock_is_ahead: float = 0.0
@@ -106,6 +108,7 @@ class World:
         async with open_app(
             settings,
             sweep=sweep,
+            trust_roots=self.trust_roots,
             transport=self.service.transport,
             clock=self.clock,
             run_worker=_run_worker_now,
@@ -127,11 +130,16 @@ class World:
         key: str = KEY,
         extensions: Sequence[ClientExtension] = (),
         person: ElicitationFnT | None = None,
+        list_roots: ListRootsFnT | None = None,
     ) -> AsyncGenerator[Client]:
         """An MCP client of a new server over the same disk and service."""
         server = build_server(lambda: self.app(key=key))
         async with Client(
-            server, mode=self.era, extensions=extensions, elicitation_callback=person
+            server,
+            mode=self.era,
+            extensions=extensions,
+            elicitation_callback=person,
+            list_roots_callback=list_roots,
         ) as client:
             yield client
 

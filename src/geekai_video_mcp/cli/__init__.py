@@ -141,7 +141,7 @@ def _run_serve(arguments: argparse.Namespace) -> int:
         from geekai_video_mcp.server import build_server
         from geekai_video_mcp.server.stdio import serve_stdio
 
-        shutdown = _GracefulShutdown(partial(open_app, settings))
+        shutdown = _GracefulShutdown(partial(open_app, settings, trust_roots=True))
         server = build_server(shutdown.open_app)
         _resume_gc()
         anyio.run(shutdown.run_until_signal, partial(serve_stdio, server))

@@ -25,6 +25,7 @@ from geekai_video_mcp.server.arguments import (
     ListVideoTasks,
 )
 from geekai_video_mcp.server.confirmation import request_consent
+from geekai_video_mcp.server.roots import list_root_folders
 from geekai_video_mcp.server.tool import Answer, app_of
 from geekai_video_mcp.server.views import model_list
 
@@ -38,7 +39,9 @@ async def generate(args: Generate, ctx: "Context[App]") -> Answer:
     key, variation = args.idempotency_key, args.variation
     with nothing_charged():
         request = await app.media.resolve(
-            args.to_request(default_model=app.default_models[args.media]), args.media_fields
+            args.to_request(default_model=app.default_models[args.media]),
+            args.media_fields,
+            list_roots=partial(list_root_folders, ctx),
         )
         checked = await _check_catalogue(app.engine, request, key=key, variation=variation)
     request, warnings = request.with_body(checked.body), checked.warnings
