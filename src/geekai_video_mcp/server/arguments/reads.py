@@ -57,11 +57,6 @@ class ListVideoTasks(Arguments):
     )
     before: ShortText | None = Field(None, description="Cursor of the previous page.")
 
-    @property
-    def since_at(self) -> float | None:
-        """`since` as Unix seconds. Stub until the branch `args` is merged."""
-        return None
-
 
 class ListVideoModels(Arguments):
     """Arguments of `list_video_models`."""

@@ -103,8 +103,6 @@ def no_match_text(
             " takes."
         )
     given = [
-        name
-        for name in ("query", "takes", "seconds", "resolution", "free")
-        if getattr(args, name) not in (None, False)
+        name for name in ("query", "takes", "seconds", "resolution", "free") if getattr(args, name)
     ]
     return f"No model is known to suit all of this. Leave one out of {', '.join(given)}."
