@@ -717,3 +717,11 @@ def test_the_facts_of_the_file_stand_in_both_forms_of_a_list() -> None:
     (shown,) = listed.tasks
     assert (shown.duration, shown.width, shown.height) == (5.0, 1080, 1920)
     assert "(5.0 s, 1080x1920)" in task_list_text(listed)
+
+
+def test_the_next_page_is_asked_for_with_filters_as_a_caller_writes_them() -> None:
+    filters = {"query": 'a "red" fox', "since": NOW, "limit": 1}
+    listed = task_list([task(Status.RUNNING)], more=True, sandbox="none", filters=filters)
+
+    said = 'query "a \'red\' fox", since "2026-09-21T14:13:20+00:00", limit 1.'
+    assert listed.next_step.endswith(said)

@@ -106,7 +106,7 @@ FILTERS: list[tuple[dict[str, Any], list[str], list[str]]] = [
     ({"takes": "images"}, ["vidu-q1", "viduq2"], ["viduq3-pro"]),
     ({"takes": "with_audio"}, ["cogvideox"], ["veo-2.0-generate-001", "sora-2"]),
     ({"takes": "camera_control"}, ["kling-video-v1"], ["kling-video-v3", "viduq3-pro"]),
-    ({"takes": "extra_body.movement_amplitude"}, ["vidu-q1"], ["kling-video-v1"]),
+    ({"takes": "movement_amplitude"}, ["vidu-q1"], ["kling-video-v1"]),
     ({"takes": "size"}, ["cogvideox", "stable-video"], ["kling-video-v3", "veo-3.1-lite"]),
     ({"takes": "aspect_ratio"}, ["kling-video-v1", "MiniMax-H3"], ["wan2.5-t2v-preview"]),
     ({"takes": "prompt, duration"}, ["kling-video-v1"], ["cogvideox-flash"]),

@@ -153,7 +153,8 @@ async def list_video_tasks(args: ListVideoTasks, ctx: "Context[App]") -> CallToo
         statuses=views.statuses_of(args.status),
         before=args.before,
         query=args.query,
-        since=args.since_at,
+        # Once the branch `args` is merged: args.since_at.
+        since=getattr(args, "since_at", None),
     )
     page, more = tasks[: args.limit], len(tasks) > args.limit
     # Without its cursor, which the next page replaces.

@@ -6,7 +6,6 @@ characters, and the model that reads it pays for every token.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from functools import partial
 from math import prod
 from typing import Annotated, Any, Final, Literal, cast
@@ -15,8 +14,17 @@ from pydantic import WithJsonSchema
 
 from geekai_video_mcp.domain import catalogue
 from geekai_video_mcp.domain.catalogue import LiveModel, Model
-from geekai_video_mcp.errors import RequestRefused, quote, quote_unless_id
+from geekai_video_mcp.errors import RequestRefused
 from geekai_video_mcp.server.arguments import ListVideoModels
+from geekai_video_mcp.server.views.model_filters import (
+    all_models,
+    matches,
+    names_in,
+    new_models,
+    no_match_text,
+    rank,
+    require_known_names,
+)
 from geekai_video_mcp.server.views.tasks import ToolResult, View
 
 MAX_BYTES: Final = 3500
@@ -29,7 +37,6 @@ MAX_NEW_NAMES_CHARS: Final = 40
 """Characters of the names of new models that every page shows; of more, it shows the number."""
 MOST_PAGES: Final = 99
 """More pages than any list has, for the room that their number takes."""
-MAX_SHOWN_WORDS: Final = 4
 HEADINGS: Final = (
     "model",
     "maker",
@@ -102,11 +109,11 @@ def model_list(
     Raises:
         RequestRefused: no argument has that name, or there is no such page.
     """
-    wanted = _names_in(args.takes)
-    _require_known_names(wanted)
-    matching = [model for model in _all_models(live) if _matches(model, args, wanted)]
+    wanted = names_in(args.takes)
+    require_known_names(wanted)
+    matching = [model for model in all_models(live) if matches(model, args, wanted)]
     seconds = (args.seconds or catalogue.USUAL_SECONDS) if args.sort else None
-    matching.sort(key=partial(_rank, live=live, seconds=seconds))
+    matching.sort(key=partial(rank, live=live, seconds=seconds))
     rows = [_row(model, wanted, live, seconds=seconds) for model in matching]
     dates = Counter(row.price_date for row in rows if row.price_date)
     usual_date = max(dates, key=dates.__getitem__, default=None)
@@ -129,80 +136,10 @@ def model_list(
         update={
             "models": pages[args.page - 1],
             "pages": len(pages),
-            "next_step": step if rows else _no_match_text(args, wanted, live),
+            "next_step": step if rows else no_match_text(args, wanted, live),
         }
     )
     return result, _list_text(result)
-
-
-def _names_in(names: object) -> tuple[str, ...]:
-    """The names in `takes`, which may come as text or as separate names."""
-    if isinstance(names, str):
-        names = names.replace(",", " ").split()
-    each = cast("Sequence[str]", names or ())
-    return tuple(name.removeprefix("extra_body.") for name in each)
-
-
-def _require_known_names(names: Sequence[str]) -> None:
-    known = sorted(catalogue.argument_names())
-    for name in names:
-        if name not in known:
-            near = [one for one in known if one.startswith(name)]
-            near = near or get_close_matches(name, known, n=1)
-            hint = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(known)}"
-            msg = (
-                f"takes: {quote_unless_id(name, limit=64)} is no argument of generate_video,"
-                f" and no member of extra_body that is known here; {hint}"
-            )
-            raise RequestRefused(msg, money=None)
-
-
-def _all_models(live: Mapping[str, LiveModel] | None) -> list[Model]:
-    """The models that are described here, and after them those that only GeekAI's list has."""
-    described = catalogue.models()
-    return [*described.values(), *_new_models(live)]
-
-
-def _new_models(live: Mapping[str, LiveModel] | None) -> list[Model]:
-    return [Model(id=name, group="") for name in live or () if name not in catalogue.models()]
-
-
-def _matches(model: Model, args: ListVideoModels, wanted: Sequence[str]) -> bool:
-    """Whether the model is known to suit every filter; a filter that is false is ignored."""
-    directly = [name for name in wanted if not catalogue.other_way(model, name)]
-    return (
-        catalogue.takes_together(model, directly)
-        and (args.seconds is None or catalogue.makes_length(model, args.seconds))
-        and (args.resolution is None or catalogue.has_resolution(model, args.resolution))
-        and (not args.free or catalogue.is_free(model))
-        and catalogue.matches_words(model, catalogue.words_of(args.query or ""))
-    )
-
-
-def _rank(
-    model: Model, *, live: Mapping[str, LiveModel] | None, seconds: int | None
-) -> tuple[bool, bool, bool, float, int]:
-    """Where the model stands in a list: first what can be used, then cheap, then useful.
-
-    *seconds*: the length by whose cost they are sorted; None if they are not.
-    """
-    first = catalogue.first_in_lists()
-    cost = catalogue.cost_of(model, seconds) if seconds else 0.0
-    return (
-        _is_doubtful(model, live),
-        not catalogue.makes_video(model),
-        cost is None,
-        cost or 0.0,
-        first.index(model.id) if model.id in first else len(first),
-    )
-
-
-def _is_doubtful(model: Model, live: Mapping[str, LiveModel] | None) -> bool:
-    """Whether the model comes after those that can be used."""
-    described = model.id in catalogue.models()
-    if not live and model.id in catalogue.first_in_lists():
-        return False
-    return described and catalogue.standing(model, live) is not None
 
 
 def _row(
@@ -363,7 +300,7 @@ def _next_step(
             f"More: page {args.page + 1} of {pages}; or query, takes, seconds, resolution, free,"
             " sort."
         )
-    if not args.query and (new := [model.id for model in _new_models(live)]):
+    if not args.query and (new := [model.id for model in new_models(live)]):
         names = ", ".join(new)
         which = names if len(names) <= MAX_NEW_NAMES_CHARS else f"{len(new)} more, on the last page"
         steps.append(f"GeekAI also lists, not described here: {which}.")
@@ -372,30 +309,3 @@ def _next_step(
     elif not live:
         steps.append("GeekAI's list of today could not be read.")
     return " ".join(steps)
-
-
-def _no_match_text(
-    args: ListVideoModels, wanted: Sequence[str], live: Mapping[str, LiveModel] | None
-) -> str:
-    """That nothing suits, and which filter to leave out if one alone is the reason."""
-    every = _all_models(live)
-    strange = [
-        word
-        for word in catalogue.words_of(args.query or "")
-        if not any(catalogue.matches_words(model, [word]) for model in every)
-    ]
-    if strange:
-        words = ", ".join(quote(word, limit=64) for word in strange[:MAX_SHOWN_WORDS])
-        makers = ", ".join(dict.fromkeys(model.maker for model in every if model.maker))
-        return f"No model here is known by the word {words}. The makers are {makers}."
-    if len(wanted) > 1 and not any(catalogue.takes_together(model, wanted) for model in every):
-        return (
-            f"No model is known to take {', '.join(wanted)} together. Leave one of them out of"
-            " takes."
-        )
-    given = [
-        name
-        for name in ("query", "takes", "seconds", "resolution", "free")
-        if getattr(args, name) not in (None, False)
-    ]
-    return f"No model is known to suit all of this. Leave one out of {', '.join(given)}."
