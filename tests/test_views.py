@@ -609,10 +609,11 @@ def test_several_tasks_are_told_in_a_line_each_and_what_to_call_next() -> None:
     assert lines[0].startswith(f"{short[0]} finished: 5.0 s, 1280x720, 30 fps, without sound")
     assert "failed with code E7. GeekAI could not make the video" in lines[2]
     assert lines[2].endswith("send it as a new request with generate_video.")
-    assert lines[4:] == [
+    assert len(lines) == 5
+    assert lines[4] == (
         f'Give the user the file; view_video with task_id "{short[0]}" shows it. Still running:'
         f' call get_video_task with task_id "{short[1]}" and wait_seconds 45.'
-    ]
+    )
     content = structure(view)
     assert [each["task_id"] for each in content["tasks"]] == [
         done.id,

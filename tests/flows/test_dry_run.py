@@ -56,10 +56,8 @@ async def test_it_shows_a_known_price_with_its_source_and_date(world: World) -> 
 
     assert each["cost_cny"] == 1.0
     assert "It costs 6 CNY in all." in text(long)
-    assert (
-        each["price"]
-        == "The listed price is 1 CNY per video (geekai.co/models, official channel, read 2026-04-25)."
-    )
+    source = "(geekai.co/models, official channel, read 2026-04-25)"
+    assert each["price"] == f"The listed price is 1 CNY per video {source}."
     assert by_length["cost_cny"] == 6.0
     assert "0.75 CNY per second" in by_length["price"]
     assert "free of charge" in text(free)

@@ -16,6 +16,7 @@ ATTACHED = "The attached contact sheet shows its frames; if you see none, call v
 
 
 async def render(path: Path, kind: str) -> bytes:
+    del path, kind
     return JPEG
 
 
@@ -92,7 +93,7 @@ async def test_a_client_that_would_pass_on_base64_gets_no_picture(world: World, 
 
 async def test_a_picture_that_cannot_be_made_keeps_nobody_from_the_task(world: World) -> None:
     async def fail(path: Path, kind: str) -> bytes:
-        raise RuntimeError(kind)
+        raise RuntimeError(path, kind)
 
     world.render_preview = fail
     async with world.client() as client:
@@ -106,7 +107,7 @@ async def test_a_picture_that_cannot_be_made_keeps_nobody_from_the_task(world: W
 async def test_a_slow_picture_does_not_hold_a_request_that_does_not_wait(world: World) -> None:
     async def render_for_ever(path: Path, kind: str) -> bytes:
         await anyio.sleep_forever()
-        return JPEG
+        raise AssertionError(path, kind)
 
     world.render_preview = render_for_ever
     async with world.client() as client:

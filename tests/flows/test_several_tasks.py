@@ -74,7 +74,7 @@ async def test_any_does_not_count_what_had_finished_before_the_call(world: World
         again = await call(client, "get_video_task", **arguments, wait_seconds=45)
         took = anyio.current_time() - began
 
-    assert [task["task_status"] for task in now["tasks"]][0] == "succeed"
+    assert now["tasks"][0]["task_status"] == "succeed"
     assert f'task_id "{made["task_id"][:8]}" and wait_seconds 45' in now["next_step"]
     assert [task["task_status"] for task in later["tasks"]] == ["succeed", "succeed"]
     assert took < 1, "nothing is running any more"
@@ -124,7 +124,8 @@ async def test_a_wait_for_several_shows_signs_of_life(world: World) -> None:
     fox, hare = await start_videos(world, "a fox", "a hare")
     heard: list[tuple[float, str | None]] = []
 
-    async def listen(progress: float, _: float | None, message: str | None) -> None:
+    async def listen(progress: float, total: float | None, message: str | None) -> None:
+        assert total is None
         heard.append((progress, message))
 
     async with world.client() as client:
