@@ -76,7 +76,6 @@ async def test_a_request_nobody_expects_any_more_is_not_sent(world: World) -> No
         "The server ended before the request was sent, too long ago to send it now."
         " Nothing was charged. The same call may work later."
     )
-    assert structured(shown)["elapsed_seconds"] == pytest.approx(3600, abs=1)
 
 
 async def test_what_is_not_sent_takes_nothing_of_the_budget(world: World) -> None:
@@ -296,7 +295,7 @@ async def test_a_full_output_folder_is_reported_and_retried(world: World) -> Non
 
     assert not waiting.is_error
     assert structured(waiting)["task_status"] == "succeed"
-    assert "this server cannot fetch it" in text(waiting)
+    assert "this server could not download it" in text(waiting)
     assert "could not be written" in text(waiting)
     assert "Do not generate it again" in text(waiting)
     assert "charged" not in text(waiting)

@@ -163,7 +163,7 @@ async def test_the_way_to_another_take_that_a_repeat_names_is_one(world: World) 
         arguments["idempotency_key"] = "shot 2"
         second = structured(await call(client, "generate_video", **arguments))
 
-    assert "add a new idempotency_key." in again
+    assert "with a new idempotency_key." in again
     assert "variation" not in again
     assert refused.is_error
     assert second["task_id"] != first["task_id"]

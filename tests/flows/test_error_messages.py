@@ -170,7 +170,9 @@ async def test_a_failure_of_a_content_filter_is_quoted_and_explained(world: Worl
         task_id = structured(await call(client, "generate_video", prompt="a fox"))["task_id"]
         failed = await call(client, "get_video_task", task_id=task_id, wait_seconds=45)
 
-    assert structured(failed)["error"] == {"code": "1301", "message": "系统检测到不安全内容"}
+    message = 'GeekAI could not make the video: "系统检测到不安全内容". It may have been charged.'
+    assert structured(failed)["error"] == {"code": "1301", "message": message}
+    assert message in text(failed)
     assert "does not say which: rephrase the prompt first" in structured(failed)["next_step"]
 
 

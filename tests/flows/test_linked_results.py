@@ -136,7 +136,7 @@ async def test_a_result_that_is_late_is_still_fetched_after_its_link_was_given_a
         await anyio.sleep(20 * MINUTES)
         fetched = structured(await call(client, "get_video_task", task_id=task_id))
 
-    assert "this server cannot fetch it" in text(given)
+    assert "this server could not download it" in text(given)
     assert Path(fetched["file"]).read_bytes() == VIDEO
     assert "file_problem" not in fetched
 

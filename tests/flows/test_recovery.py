@@ -1,8 +1,11 @@
 """Promise 2: nothing paid for is lost."""
 
+import json
 import random
 import shutil
+import sqlite3
 from collections.abc import AsyncGenerator, Callable
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -195,7 +198,7 @@ async def test_a_host_that_stays_busy_is_asked_later_and_later_and_the_caller_se
     gaps = [after - before for before, after in pairwise(times)]
     assert gaps == pytest.approx(DOWNLOAD_RETRY_DELAYS[:-2], abs=0.5)
     assert not waiting.is_error
-    assert "this server cannot fetch it" in text(waiting)
+    assert "this server could not download it" in text(waiting)
     assert "The result's host returned HTTP 503" in text(waiting)
 
 
@@ -240,7 +243,10 @@ async def test_a_fresh_link_is_kept_though_it_is_dead_as_well(world: World) -> N
 
     assert structured(lost)["error"]["code"] == "result_lost"
     assert looks > 1
-    assert structured(lost)["video_result"]["url"].endswith(f"-{looks}.mp4")
+    assert "video_result" not in structured(lost), "nobody is given a dead link"
+    with closing(sqlite3.connect(world.state / "ledger.sqlite3")) as disk:
+        ((kept,),) = disk.execute("SELECT result FROM task")
+    assert json.loads(kept)["url"].endswith(f"-{looks}.mp4")
 
 
 async def test_a_key_that_was_changed_loses_no_video_whose_link_expired(world: World) -> None:
@@ -257,7 +263,7 @@ async def test_a_key_that_was_changed_loses_no_video_whose_link_expired(world: W
         await anyio.sleep(600)
         done = structured(await call(client, "get_video_task", task_id=task_id))
 
-    assert "this server cannot fetch it" in text(waiting)
+    assert "this server could not download it" in text(waiting)
     assert "expired, and GeekAI gave no new one (NotAuthorised)" in text(waiting)
     assert "call get_video_task" not in text(waiting)
     assert "Nothing was charged." not in text(waiting)

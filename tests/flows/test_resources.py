@@ -220,7 +220,7 @@ async def test_only_the_published_forms_are_resources(world: World) -> None:
 async def test_geekais_own_id_is_no_second_address_of_a_task(world: World) -> None:
     async with world.client() as client:
         task = await finished_task(client)
-        error = await refusal_of(client, f"video://tasks/{task['provider_task_id']}")
+        error = await refusal_of(client, f"video://tasks/{world.provider_id(task['task_id'])}")
 
     assert error.code == -32602
 

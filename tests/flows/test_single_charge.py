@@ -92,7 +92,7 @@ async def test_an_outcome_that_is_not_known_is_never_sent_again(
         assert structured(shown)["error"]["code"] == "no_answer"
         assert "It may have been charged." in text(shown)
         assert "Nothing was charged." not in text(shown)
-        assert task_id in text(shown)
+        assert task_id[:8] in text(shown)
 
 
 @pytest.mark.parametrize(

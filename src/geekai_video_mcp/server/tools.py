@@ -154,12 +154,13 @@ async def list_video_tasks(args: ListVideoTasks, ctx: "Context[App]") -> CallToo
         before=args.before,
         query=args.query,
         # Once the branch `args` is merged: args.since_at.
-        since=getattr(args, "since_at", None),
+        since=args.since_at,
     )
     page, more = tasks[: args.limit], len(tasks) > args.limit
     # Without its cursor, which the next page replaces.
     filters = args.model_dump(exclude_unset=True, exclude_none=True, exclude={"before"})
     view = views.task_list(page, more=more, sandbox=SANDBOX_URL, filters=filters)
+    view = _with_notes(view, args.notes)
     return results.text_result(view, views.task_list_text(view))
 
 
@@ -174,6 +175,11 @@ async def list_video_models(args: ListVideoModels, ctx: "Context[App]") -> CallT
     else:
         view, text = model_list.model_list(args, live, sandbox=sandbox)
     return results.text_result(view, text)
+
+
+def _with_notes(view: views.TaskList, notes: Sequence[str]) -> views.TaskList:
+    """The view, which begins what to do next with what was taken otherwise than written."""
+    return view.model_copy(update={"next_step": " ".join([*notes, view.next_step])})
 
 
 def _video_models(
