@@ -47,7 +47,7 @@ async def generate(client: Client, tool: str, **request: Any) -> str:
     """Generate an image or a video, wait for its file, and return the id of its task."""
     task = await call(client, tool, request)
     while "file" not in task:
-        query = {"task_id": task["task_id"], "wait_seconds": 45, "preview": "none"}
+        query = {"task_id": task["task_id"], "wait_seconds": 45, "view": "none"}
         task = await call(client, "get_video_task", query)
     print(f"{request['prompt']}:\n  {task['file']}", flush=True)
     return task["task_id"]

@@ -10,6 +10,7 @@ from mcp_types import CallToolResult, ImageContent, Implementation
 
 from geekai_video_mcp.media.preview import PreviewRequest, RenderedPreview, ShownFile
 from geekai_video_mcp.server import build_server
+from support.tasks import Tasks, create_task, listening
 from support.world import World, call, structured, text
 
 JPEG = b"\xff\xd8 stands for a picture"
@@ -131,3 +132,19 @@ async def test_no_picture_is_in_an_error(world: World) -> None:
     assert failed.is_error
     assert pictures(failed) == []
     assert "attached" not in text(failed)
+
+
+async def test_a_subscriber_of_the_tasks_extension_gets_the_picture_as_well(world: World) -> None:
+    world.era, tasks = "auto", Tasks()
+    async with world.client(extensions=[tasks]) as client:
+        task_id = (await create_task(client, "generate_video", prompt="a fox", retries=1))["taskId"]
+        async with listening(client, task_id):
+            await anyio.sleep(60)
+
+    working, last = tasks.received[0], tasks.received[-1]
+    kinds = [content["type"] for content in last["result"]["content"]]
+    assert kinds == ["text", "resource_link", "image"]
+    warning = "retries lets GeekAI attempt a failed generation again, which may cost more"
+    assert warning[1:] in working["statusMessage"]
+    assert warning[1:] in last["result"]["content"][0]["text"]
+    assert last["result"]["structuredContent"]["warnings"] == [warning]

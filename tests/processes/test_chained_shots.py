@@ -21,7 +21,7 @@ async def finished_video(client: Client, **arguments: Any) -> dict[str, Any]:  #
     started = await call(client, "generate_video", **SMALL, **arguments)
     assert not started.is_error, text(started)
     task_id = structured(started)["task_id"]
-    done = await call(client, "get_video_task", task_id=task_id, wait_seconds=45, preview="none")
+    done = await call(client, "get_video_task", task_id=task_id, wait_seconds=45, view="none")
     return structured(done)
 
 

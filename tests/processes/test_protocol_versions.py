@@ -297,7 +297,7 @@ async def test_a_call_is_answered_in_words_and_in_fields(talk: Conversation) -> 
 async def test_a_wait_reports_progress_that_grows_and_ends_with_a_file(talk: Conversation) -> None:
     made = await talk.call("generate_video", prompt="a fox", variation=2)
     task_id = made["structuredContent"]["task_id"]
-    done = await talk.call("get_video_task", task_id=task_id, wait_seconds=45, preview="none")
+    done = await talk.call("get_video_task", task_id=task_id, wait_seconds=45, view="none")
 
     marks = [progress["progress"] for progress in talk.progress]
     assert marks == sorted(set(marks))

@@ -60,7 +60,7 @@ async def finished_task(client: Client, tool: str = "generate_video") -> dict[st
     arguments = {"prompt": "a fox"} | (SMALL if tool == "generate_video" else {})
     started = structured(await call(client, tool, **arguments))
     done = await call(
-        client, "get_video_task", task_id=started["task_id"], wait_seconds=45, preview="none"
+        client, "get_video_task", task_id=started["task_id"], wait_seconds=45, view="none"
     )
     return structured(done)
 

@@ -76,7 +76,7 @@ async def test_a_usual_preview_is_on_disk_and_shown_within_seconds(tmp_path: Pat
             "get_video_task",
             task_id=structured(started)["task_id"],
             wait_seconds=45,
-            preview="none",
+            view="none",
         )
         took = time.monotonic() - began
 
@@ -100,7 +100,7 @@ async def test_a_server_killed_in_mid_generation_loses_nothing(tmp_path: Path) -
             "get_video_task",
             task_id=started["task_id"],
             wait_seconds=45,
-            preview="none",
+            view="none",
         )
 
     assert structured(done)["task_status"] == "succeed"

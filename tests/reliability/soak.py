@@ -138,10 +138,10 @@ class Caller:
         return not result["isError"]
 
     async def get(self) -> bool:
-        return await self._get(wait_seconds=0, preview="none")
+        return await self._get(wait_seconds=0, view="none")
 
     async def wait(self) -> bool:
-        return await self._get(wait_seconds=3, preview="none")
+        return await self._get(wait_seconds=3, view="none")
 
     async def preview(self) -> bool:
         return await self._get(wait_seconds=3)

@@ -59,13 +59,13 @@ async def task_notifications(ctx: Ctx, call_next: CallNext) -> HandlerResult:
         ctx.session, [task_id for task_id in requested if await _is_known(ctx, task_id)]
     )
     # The SDK's handler uses the session only to send notifications.
-    ctx = replace(ctx, session=cast("ServerSession", session))
+    acknowledging = replace(ctx, session=cast("ServerSession", session))
     result: HandlerResult | MCPError | ValidationError = None
     async with anyio.create_task_group() as notifiers:
         for task_id in session.task_ids:
             notifiers.start_soon(_notify_changes, ctx, session, task_id)
         try:
-            result = await call_next(ctx)
+            result = await call_next(acknowledging)
         except (MCPError, ValidationError) as exc:  # raised below: the task group would wrap it
             result = exc
         notifiers.cancel_scope.cancel()
