@@ -3,11 +3,13 @@
 from datetime import UTC, datetime
 from typing import Final, Literal
 
+from geekai_video_mcp.config import SANDBOX_MODEL
 from geekai_video_mcp.domain import catalogue, moderation
 from geekai_video_mcp.domain.lifecycle import Media, Task
 from geekai_video_mcp.domain.obstacles import UNANSWERED
 from geekai_video_mcp.domain.result_file import has_no_link, live_link
 from geekai_video_mcp.domain.retries import LINK_TTL, Obstacle
+from geekai_video_mcp.domain.service_names import service_name
 from geekai_video_mcp.domain.statuses import NO_RESULT, POLLED, FileStatus, Status
 from geekai_video_mcp.errors import (
     MAYBE_CHARGED,
@@ -54,7 +56,8 @@ def task_text(task: Task, *, at: float, sandbox: bool, same_account: bool = True
         error = ": ".join(part for part in (task.error_code, task.error_message) if part)
         reason = as_sentence(quote(error) if error else "it gave no reason")
         charge = _charge_note(sandbox=sandbox)
-        headline = f"GeekAI could not make the {task.media}: {reason} {charge}"
+        service = service_name(task.account)
+        headline = f"{service} could not make the {task.media}: {reason} {charge}"
     elif task.status in NO_RESULT:
         # The message was written when the task ended, with its cost and the next step.
         headline = task.error_message or _DEFAULT_MESSAGES[task.status]
@@ -163,7 +166,8 @@ _UNRELATED_TO_REQUEST: Final = frozenset(
 
 
 def _after_refusal(task: Task) -> str:
-    unknown_model = task.media is Media.VIDEO and task.model not in catalogue.models()
+    known_models = {SANDBOX_MODEL, *catalogue.models()}
+    unknown_model = task.media is Media.VIDEO and task.model not in known_models
     about_request = task.error_code not in _UNRELATED_TO_REQUEST and not moderation.advice(
         task.error_code
     )
