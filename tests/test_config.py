@@ -421,7 +421,7 @@ def test_a_misspelt_name_is_told_with_the_nearest_real_one(name: str, meant: str
     settings = Settings.from_env({name: KEY})
 
     (warning,) = settings.warnings
-    assert warning == f'"{name}" is no variable of this server; did you mean {meant}?'
+    assert warning == f'"{name}" is not a setting of this server; did you mean {meant}?'
     assert settings.api_key is None
 
 
@@ -429,7 +429,7 @@ def test_a_name_like_none_of_ours_is_told_and_no_other_programs_is() -> None:
     environ = {"GEEKAI_UNHEARD_OF": "x", "GEEK": "x", "OPENAI_API_KEY": "x", "PATH": "/bin"}
     settings = Settings.from_env(environ)
 
-    assert settings.warnings == ('"GEEKAI_UNHEARD_OF" is no variable of this server.',)
+    assert settings.warnings == ('"GEEKAI_UNHEARD_OF" is not a setting of this server.',)
 
 
 def test_a_name_that_is_hostile_is_told_as_data() -> None:

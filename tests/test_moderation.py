@@ -1,4 +1,4 @@
-"""A filter's refusal says what to change: the prompt, a picture, or what came out."""
+"""A filter's refusal says what to change: the prompt, a picture, or the generated result."""
 
 import pytest
 
@@ -13,9 +13,9 @@ from geekai_video_mcp.domain.moderation import advice
         ("SensitiveContentDetected.Violence", "objects to the prompt: rephrase"),
         ("InputImageSensitiveContentDetected.PrivacyInformation", "picture or video that was"),
         ("InputVideoSensitiveContentDetected", "picture or video that was"),
-        ("OutputVideoSensitiveContentDetected", "what came out"),
-        ("OutputImageRiskDetection", "what came out"),
-        ("no_output", "what came out"),
+        ("OutputVideoSensitiveContentDetected", "the generated result"),
+        ("OutputImageRiskDetection", "the generated result"),
+        ("no_output", "the generated result"),
         ("1301", "does not say which"),
         (" 1301 ", "does not say which"),
         ("DataInspectionFailed", "does not say which"),

@@ -392,7 +392,7 @@ def test_a_success_without_a_link_is_not_finished_yet(shape: object) -> None:
     found = observe({"task_status": "succeed", "video_result": shape})
 
     assert (found.status, found.result) == (Status.RUNNING, None)
-    assert str(found.no_link).startswith("GeekAI reports it finished and gave no video;")
+    assert str(found.no_link).startswith("GeekAI reports it finished but returned no video,")
     assert "succeed" in str(found.raw_response)
 
 
@@ -1006,7 +1006,7 @@ def test_data_without_a_picture_is_no_picture(data: object) -> None:
     found = observe({"task_id": "t", "task_status": "succeed", "data": data}, media=Media.IMAGE)
 
     assert (found.status, found.result) == (Status.RUNNING, None)
-    assert str(found.no_link).startswith("GeekAI reports it finished and gave no image;")
+    assert str(found.no_link).startswith("GeekAI reports it finished but returned no image,")
 
 
 @pytest.mark.parametrize(

@@ -21,12 +21,13 @@ from pydantic import SecretStr
 from geekai_video_mcp.domain.admission import Limits
 from geekai_video_mcp.domain.lifecycle import Media
 from geekai_video_mcp.domain.public_hosts import is_loopback
+from geekai_video_mcp.domain.service_names import SANDBOX_HOST
 from geekai_video_mcp.errors import ConfigError, describe_os_error, quote
 
 GEEKAI_URL: Final = "https://geekai.co/api/v1"
 """GeekAI's address in China; overseas it is https://geekai.dev/api/v1. Read 2026-11-22."""
-SANDBOX_URL: Final = "https://sandbox.invalid/api/v1"
-"""The in-process sandbox: RFC 2606 reserves the name, so it never resolves."""
+SANDBOX_URL: Final = f"https://{SANDBOX_HOST}/api/v1"
+"""The in-process sandbox."""
 FREE_MODEL: Final = "cogvideox-flash"
 """Free of charge by GeekAI's reference page, read 2026-11-22."""
 FREE_IMAGE_MODEL: Final = "cogview-3-flash"
@@ -176,7 +177,7 @@ class _EnvReader:
             shared = [other for other in known if _shares_word(name, known[other])]
             nearest = next(iter([*close, *shared]), None)
             meant = f"; did you mean {known[nearest]}?" if nearest else "."
-            warnings.append(f"{quote(name, limit=64)} is no variable of this server{meant}")
+            warnings.append(f"{quote(name, limit=64)} is not a setting of this server{meant}")
         return warnings
 
 

@@ -400,7 +400,9 @@ async def test_a_task_that_failed_made_nothing(world: World) -> None:
     world.service.error = {"code": "1301", "message": "sensitive"}
     task = await finished_task_id(world)
 
-    assert "that task made no image: it is failed" in await refusal_of(world, image=f"task:{task}")
+    assert "that task has no image: its status is failed" in await refusal_of(
+        world, image=f"task:{task}"
+    )
 
 
 async def test_a_task_that_nobody_knows_is_named_by_the_argument(world: World) -> None:

@@ -20,7 +20,9 @@ from support.fake_geekai import KEY, Script, always_answer, documented_reply
 from support.world import World, call, structured, text
 
 WAITING = "GeekAI reports it finished and has not given its link yet"
-NOTHING_GIVEN = "GeekAI reports it finished and gave no video; filtered videos come back this way."
+NOTHING_GIVEN = (
+    "GeekAI reports it finished but returned no video, often because of a content filter."
+)
 
 
 async def create_task(client: Client, prompt: str = "a fox") -> str:

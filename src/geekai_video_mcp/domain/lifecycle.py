@@ -20,6 +20,7 @@ from geekai_video_mcp.domain import polling
 from geekai_video_mcp.domain.fingerprint import fingerprint, strip_inline_media
 from geekai_video_mcp.domain.polling import MAX_POLL_GAP, TypicalDuration
 from geekai_video_mcp.domain.retries import PASSING_OBSTACLES, Obstacle
+from geekai_video_mcp.domain.service_names import service_name
 from geekai_video_mcp.domain.statuses import (
     ALLOWED,
     POLLED,
@@ -303,7 +304,8 @@ def _expire(task: Task, observation: Observation) -> Observation:
     if not is_expired(task, at=observation.at):
         return observation
     error = SubmissionUnknown(
-        f"GeekAI had no result {GIVE_UP_AFTER / 3600:.0f} hours after it was sent"
+        f"{service_name(task.account)} had no result {GIVE_UP_AFTER / 3600:.0f} hours after it was"
+        " sent"
     )
     return replace(
         observation, status=Status.UNKNOWN, error_code="no_result", error_message=error.message

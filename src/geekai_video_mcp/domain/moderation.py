@@ -9,15 +9,19 @@ Studio's error codes (Wan), ai.google.dev on Veo (a job that is done and holds n
 
 from typing import Final
 
-_PROMPT: Final = "The content filter objects to the prompt: rephrase it; trying again is no use."
-_PICTURE: Final = "The content filter objects to a picture or video that was given: use another."
+_PROMPT: Final = (
+    "The content filter objects to the prompt: rephrase it; retrying unchanged will not help."
+)
+_PICTURE: Final = (
+    "The content filter objects to a picture or video that was given: use a different one."
+)
 _EITHER: Final = (
     "The content filter objects to the prompt or to a picture and does not say which: rephrase"
     " the prompt first."
 )
 _RESULT: Final = (
-    "The content filter objects to what came out: rephrase the prompt. Another take of the same"
-    " request sometimes passes, and may be charged."
+    "The content filter objects to the generated result: rephrase the prompt. Another variation of"
+    " the same request sometimes passes, and may be charged."
 )
 
 _BY_PREFIX: Final = {

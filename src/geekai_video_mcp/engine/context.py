@@ -12,6 +12,7 @@ import anyio.to_thread
 from geekai_video_mcp.domain import polling
 from geekai_video_mcp.domain.admission import Limits
 from geekai_video_mcp.domain.lifecycle import FileUpdate, Media, Observation, Task
+from geekai_video_mcp.domain.service_names import service_name
 from geekai_video_mcp.errors import (
     RATE_LIMITED,
     ServiceUnavailable,
@@ -94,6 +95,11 @@ class EngineContext:
     """By task: what marks it as stalled while its watch in this process fails."""
     _connections: Connections | None = None
     _connect_lock: anyio.Lock = field(default_factory=anyio.Lock)
+
+    @property
+    def service(self) -> str:
+        """Who answers for this engine's account, as the beginning of a sentence."""
+        return service_name(self.account)
 
     async def connections(self) -> Connections:
         """The provider client and the downloader, made on first use because they are heavy.

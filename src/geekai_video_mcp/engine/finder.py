@@ -46,7 +46,7 @@ class TaskFinder:
             with anyio.fail_after(FIND_TIMEOUT):
                 media, observation = await self._lookup_at_provider(task_id)
         except TimeoutError as exc:
-            raise ServiceUnavailable("GeekAI did not answer in time") from exc
+            raise ServiceUnavailable(f"{self._context.service} did not answer in time") from exc
         task = await self._context.ledger.add(
             import_task(
                 observation,

@@ -37,9 +37,11 @@ from geekai_video_mcp.errors import (
     DownloadFailed,
     GeekAIVideoError,
     InvalidDecision,
+    NotAuthorised,
     ServiceUnavailable,
     StorageUnavailable,
     TaskNotFound,
+    WrongService,
     as_sentence,
 )
 
@@ -175,7 +177,7 @@ class Watcher:
             reason = exc.reason if answered else f"{UNANSWERED}: {exc.reason}"
             await self._record_missed_poll(task, delay, reason, exc, unusable=answered)
         except TaskNotFound as exc:
-            reason = "GeekAI answered that it knows no such task (HTTP 404)"
+            reason = f"{self._context.service} answered that it knows no such task (HTTP 404)"
             await self._record_missed_poll(task, POLL_RETRY_DELAY * 3, reason, exc, not_found=True)
         except GeekAIVideoError as exc:
             # The key was changed, or the service lost the task: it may still be running.
@@ -312,8 +314,9 @@ class Watcher:
             return task
         except ServiceUnavailable:
             raise
-        except GeekAIVideoError as exc:
+        except (NotAuthorised, WrongService) as exc:
             # The message of the error is about the poll, which is free; this video was paid for.
-            reason = f"Its link has expired, and GeekAI gave no new one ({type(exc).__name__})"
+            service = self._context.service
+            reason = f"Its link has expired, and {service} gave no new one ({exc.code})"
             raise ServiceUnavailable(reason) from exc
         return await self._context.change(task.id, lambda task: advance(task, observation))

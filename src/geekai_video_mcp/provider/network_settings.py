@@ -75,11 +75,11 @@ def _proxy_problem(value: str) -> str | None:
         valid = False
     scheme = url.partition("://")[0].lower()
     if scheme not in _SCHEMES:
-        return "has a scheme that is none of http, https, socks5 and socks5h"
+        return "has a scheme other than http, https, socks5 and socks5h"
     if not url.isascii() or not url.isprintable() or " " in url:
-        return "contains a character that no URL may hold"
+        return "contains a character that is not allowed in a URL"
     if not valid:
-        return f"is no valid URL: its host or port cannot be read{_ESCAPES}"
+        return f"is not a valid URL: its host or port cannot be read{_ESCAPES}"
     if scheme.startswith("socks") and importlib.util.find_spec("socksio") is None:
         return f"is a SOCKS proxy, for which a package is missing: {INSTALL_SOCKS}"
     return None
@@ -98,11 +98,11 @@ def _bypass_problem(entry: str) -> str | None:
     try:
         host = urlsplit(entry if "://" in entry else f"//{entry}").netloc.rpartition("]")[2]
     except ValueError:
-        return "is no valid host"
+        return "is not a valid host"
     _, colon, port = host.partition(":")
     if not colon or _PORT.fullmatch(port):
         return None
-    return "is no host name, IPv4 address or plain IPv6 address, such as ::1"
+    return "is not a host name, an IPv4 address or a plain IPv6 address, such as ::1"
 
 
 def _certificate_file_problem(path: str) -> str | None:

@@ -11,6 +11,8 @@ from geekai_video_mcp.errors import quote
 
 _ID: Final = re.compile(r"[\w.:/@+-]{1,64}", re.ASCII)
 """Only what looks like an id is shown as one: the list comes from outside."""
+SANDBOX_MODEL: Final = "sandbox"
+"""The model of the sandbox in this process, which supports every field."""
 MAX_SUGGESTIONS: Final = 3
 CLOSE_SIMILARITY: Final = 0.6
 """Similarity from 0 to 1, as difflib measures it, from which a name may be a typing mistake:
@@ -79,6 +81,8 @@ def is_close(name: str) -> bool:
 
 def unknown_model_message(name: str, among: Iterable[str] = ()) -> str:
     """The message for a model id that is not known, with the most similar ids."""
+    if name == SANDBOX_MODEL:
+        return f'"{name}" is the preview model of the sandbox, and not a model of GeekAI'
     nearest = ", ".join(nearest_models(name, among))
     return f"unknown model {quote(name, limit=64)}; the closest are {nearest}"
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from geekai_video_mcp.domain.catalogue.availability import (
+    SANDBOX_MODEL,
     LiveModel,
     availability,
     is_close,
@@ -27,8 +28,6 @@ from geekai_video_mcp.domain.catalogue.facts import (
 )
 from geekai_video_mcp.errors import RequestRefused, quote
 
-SANDBOX_MODEL: Final = "sandbox"
-"""Supports everything."""
 RETRIES_WARNING: Final = (
     "retries lets GeekAI attempt a failed generation again, which may cost more"
 )
@@ -270,7 +269,7 @@ def _value_problem(requested: object, field: str, supported: object, model: str)
 def _image_list_warnings(request: Request, model: Model) -> Iterator[str]:
     if _is_given(request, "image[]") and not model.supports("image_as_list"):
         listing = ", ".join(one.id for one in models().values() if one.supports("image_as_list"))
-        yield f"only {listing} take image as a list; {model.id} may use one image of it or none"
+        yield f"only {listing} take image as a list; {model.id} may use only one of them, or none"
 
 
 def _prompt_length_warnings(request: Request, model: Model) -> Iterator[str]:

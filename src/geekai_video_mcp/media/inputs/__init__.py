@@ -249,7 +249,7 @@ class MediaResolver:
         if task.status is Status.SUCCEED:
             return task
         if task.status in TERMINAL:
-            raise _refusal(where, f"that task made no {task.media}: it is {task.status}")
+            raise _refusal(where, f"that task has no {task.media}: its status is {task.status}")
         msg = f"that task is {task.status}, so call get_video_task until it is done"
         raise _refusal(where, f"{msg}, and then make the same call")
 

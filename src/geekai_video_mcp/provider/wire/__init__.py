@@ -31,7 +31,7 @@ from pydantic import ValidationError
 
 from geekai_video_mcp.domain import moderation
 from geekai_video_mcp.domain.catalogue import LiveModel
-from geekai_video_mcp.domain.lifecycle import Media, Observation
+from geekai_video_mcp.domain.lifecycle import Observation
 from geekai_video_mcp.domain.statuses import POLLED, Status
 from geekai_video_mcp.errors import (
     RATE_LIMITED,
@@ -99,14 +99,6 @@ _NOT_AUTHORISED: Final = {401: "the key", 402: "the balance", 403: "the permissi
 _ROUTE_MISSING: Final = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED})
 _OTHER_REGION: Final[Mapping[str, str]] = {"geekai.co": "geekai.dev", "geekai.dev": "geekai.co"}
 """The hosts of one API, in China and overseas (read 2026-11-22)."""
-_NOTHING_GIVEN: Final = {
-    media: f"GeekAI reports it finished and gave no {media}; filtered {media}s come back this way."
-    for media in Media
-}
-_BLOTTED_LINK: Final = (
-    "GeekAI reports it finished, and its link repeats a secret of this server, such as the API key;"
-    " such a link is neither used nor kept."
-)
 
 
 def _remedy(response: ProviderResponse) -> str:
@@ -156,7 +148,7 @@ def parse_create_response(response: ProviderResponse) -> Observation:
     """
     if not response.ok:
         _raise_if_refused(response)
-        problem = f"GeekAI answered the request with {response.status_text}"
+        problem = f"{response.service} answered the request with {response.status_text}"
         raise _keep_response(SubmissionUnknown(f"{problem}{reason_suffix(response)}."), response)
     answer = response.answer
     if answer is None:
@@ -168,7 +160,7 @@ def parse_create_response(response: ProviderResponse) -> Observation:
             _raise_if_refused(
                 replace(response, status_code=REFUSAL_CODES[code], in_body_of=response.status_code)
             )
-        problem = "GeekAI accepted the request but returned no task id"
+        problem = f"{response.service} accepted the request but returned no task id"
         raise _keep_response(SubmissionUnknown(f"{problem}{reason_suffix(response)}."), response)
     return observation
 
@@ -184,14 +176,14 @@ def _observe_damaged_response(response: ProviderResponse) -> Observation:
         raise _wrong_service(response)
     task_id = find_task_id(response.body)
     if task_id is None:
-        problem = "GeekAI accepted the request, but its response could not be read"
+        problem = f"{response.service} accepted the request, but its response could not be read"
         raise _keep_response(SubmissionUnknown(f"{problem}{reason_suffix(response)}."), response)
     return Observation(
         status=Status.PENDING,
         at=response.at,
         provider_task_id=task_id,
         raw_response=response.raw_excerpt,
-        stall_reason="GeekAI's response could only be read up to its task id.",
+        stall_reason=f"{response.service}'s response could only be read up to its task id.",
     )
 
 
@@ -205,15 +197,14 @@ def _raise_if_refused(response: ProviderResponse) -> None:
         raise _keep_response(_proxy_error(response), response)
     if code in REFUSED_STATUSES or code in REDIRECT_STATUSES:
         error_code = (response.answer.error_code if response.answer else None) or str(code)
-        msg = (
-            f"GeekAI refused the request with {response.status_text}{_size_note(response)}{reason}"
-        )
+        status = f"{response.status_text}{_size_note(response)}"
+        msg = f"{response.service} refused the request with {status}{reason}"
         advice = moderation.advice(error_code)
         msg = f"{as_sentence(msg)} {advice}" if advice else msg
         raise _keep_response(RequestRefused(msg, code=error_code), response)
     if code == HTTPStatus.TOO_MANY_REQUESTS:
         limited = ServiceUnavailable(
-            f"GeekAI is limiting the rate of requests ({response.status_text}){reason}",
+            f"{response.service} is limiting the rate of requests ({response.status_text}){reason}",
             code=RATE_LIMITED,
             retry_after_seconds=response.retry_after_seconds,
         )
@@ -286,7 +277,7 @@ def parse_task_response(response: ProviderResponse, *, task_id: str) -> Observat
     if response.status_code == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
         raise _keep_response(_proxy_error(response), response)
     says = " without a task status" if response.ok else ""
-    raise _unavailable_error(f"GeekAI answered {response.status_text}{says}", response)
+    raise _unavailable_error(f"{response.service} answered {response.status_text}{says}", response)
 
 
 def parse_models_response(response: ProviderResponse) -> ModelsPage:
@@ -306,7 +297,7 @@ def parse_models_response(response: ProviderResponse) -> ModelsPage:
     except ValidationError:
         parsed = None
     if parsed is None:
-        msg = f"GeekAI returned no list of models ({response.status_text})"
+        msg = f"{response.service} returned no list of models ({response.status_text})"
         raise _unavailable_error(msg, response)
     return ModelsPage(
         models=tuple(_live_model(entry) for entry in parsed.data if entry.id),
@@ -333,8 +324,9 @@ def _unavailable_error(reason: str, response: ProviderResponse) -> ServiceUnavai
 
 def _raise_not_authorised(response: ProviderResponse) -> NoReturn:
     refused, code = _NOT_AUTHORISED[response.status_code], response.status_code
+    by = response.service
     error = NotAuthorised(
-        f"GeekAI refused {refused} ({response.status_text}){reason_suffix(response)}",
+        f"{by} refused {refused} ({response.status_text}){reason_suffix(response)}",
         status_code=code,
         remedy=_remedy(response),
     )
@@ -365,10 +357,23 @@ def _to_observation(answer: Answer, response: ProviderResponse) -> Observation:
             raw_response=raw if answer.result is not None or answer.status is None else None,
         )
     if answer.status is Status.SUCCEED:
-        no_link = _BLOTTED_LINK if answer.repeats_secret else _NOTHING_GIVEN[response.media]
+        no_link = _explain_missing_link(response, blotted=answer.repeats_secret)
         return replace(observation, status=Status.RUNNING, no_link=no_link, raw_response=raw)
     if answer.word is None:
         return observation
     word = quote(answer.word, limit=64)
-    odd = f"GeekAI reports the status {word}, which this server does not know; it is polled on."
-    return replace(observation, raw_response=raw, stall_reason=odd)
+    odd = f"{response.service} reports the status {word}, which this server does not know"
+    return replace(observation, raw_response=raw, stall_reason=f"{odd}; it keeps polling.")
+
+
+def _explain_missing_link(response: ProviderResponse, *, blotted: bool) -> str:
+    if blotted:
+        return (
+            f"{response.service} reports it finished, and its link repeats a secret of this server,"
+            " such as the API key; such a link is neither used nor kept."
+        )
+    media = response.media
+    return (
+        f"{response.service} reports it finished but returned no {media}, often because of a"
+        " content filter."
+    )

@@ -11,6 +11,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from geekai_video_mcp.domain.lifecycle import Media
+from geekai_video_mcp.domain.service_names import service_name
 from geekai_video_mcp.errors import quote
 from geekai_video_mcp.provider.wire.answers import Answer, read_answer
 from geekai_video_mcp.provider.wire.bodies import excerpt, parse_object
@@ -49,6 +50,11 @@ class ProviderResponse:
     """The HTTP status of a response whose body names `status_code`."""
     api_seen: bool = True
     """Whether GeekAI's API has answered this process at this address before."""
+
+    @property
+    def service(self) -> str:
+        """Who has responded, as the beginning of a sentence."""
+        return service_name(self.host)
 
     @property
     def ok(self) -> bool:
