@@ -263,13 +263,8 @@ async def test_a_key_that_was_changed_loses_no_video_whose_link_expired(world: W
         await anyio.sleep(600)
         done = structured(await call(client, "get_video_task", task_id=task_id))
 
-<<<<<<< HEAD
     assert "this server could not download it" in text(waiting)
-    assert "expired, and GeekAI gave no new one (NotAuthorised)" in text(waiting)
-=======
-    assert "this server cannot fetch it" in text(waiting)
     assert "expired, and GeekAI gave no new one (unauthorized)" in text(waiting)
->>>>>>> start
     assert "call get_video_task" not in text(waiting)
     assert "Nothing was charged." not in text(waiting)
     assert Path(done["file"]).read_bytes() == VIDEO

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from geekai_video_mcp.config import SANDBOX_MODEL
 from geekai_video_mcp.domain import catalogue, moderation
 from geekai_video_mcp.domain.lifecycle import Media
 from geekai_video_mcp.domain.result_file import has_no_link
@@ -71,7 +72,8 @@ def _next_step_of_task(report: TaskReport) -> str:
 
 def _after_refusal(report: TaskReport) -> str:
     task = report.task
-    unknown_model = task.media is Media.VIDEO and task.model not in catalogue.models()
+    known_models = {SANDBOX_MODEL, *catalogue.models()}
+    unknown_model = task.media is Media.VIDEO and task.model not in known_models
     about_request = task.error_code not in _UNRELATED_TO_REQUEST and not moderation.advice(
         task.error_code
     )

@@ -7,21 +7,10 @@ Each state has a sentence whose subject is the task; `failure_message` is also w
 from collections.abc import Iterable
 from typing import Final, Literal
 
-<<<<<<< HEAD
 from geekai_video_mcp.domain.lifecycle import Task
 from geekai_video_mcp.domain.obstacles import UNANSWERED
 from geekai_video_mcp.domain.statuses import POLLED, UNSENT, FileStatus, Status
 from geekai_video_mcp.domain.task_ids import short_id
-=======
-from geekai_video_mcp.config import SANDBOX_MODEL
-from geekai_video_mcp.domain import catalogue, moderation
-from geekai_video_mcp.domain.lifecycle import Media, Task
-from geekai_video_mcp.domain.obstacles import UNANSWERED
-from geekai_video_mcp.domain.result_file import has_no_link, live_link
-from geekai_video_mcp.domain.retries import LINK_TTL, Obstacle
-from geekai_video_mcp.domain.service_names import service_name
-from geekai_video_mcp.domain.statuses import NO_RESULT, POLLED, FileStatus, Status
->>>>>>> start
 from geekai_video_mcp.errors import (
     MAYBE_CHARGED,
     NOT_CHARGED,
@@ -50,7 +39,6 @@ PUBLIC_STATUS: Final[dict[Status, PublicStatus]] = {
 }
 
 
-<<<<<<< HEAD
 def task_text(report: TaskReport) -> str:
     """What happened and what to do next, in one to three sentences."""
     step = next_step(report)
@@ -59,33 +47,6 @@ def task_text(report: TaskReport) -> str:
         ago = elapsed_text(max(0.0, report.at - report.task.created_at))
         parts.insert(0, f"This is the same request as {ago} ago, so nothing new was sent.")
     return " ".join(part for part in parts if part)
-=======
-def task_text(task: Task, *, at: float, sandbox: bool, same_account: bool = True) -> str:
-    """What happened and what to do next, in a line or two."""
-    if has_no_link(task):
-        headline = no_link_text(task, sandbox=sandbox)
-    elif task.status is Status.SUCCEED:
-        headline = _success_text(task, sandbox=sandbox) + _stall_note(task)
-    elif task.status is Status.FAILED:
-        error = ": ".join(part for part in (task.error_code, task.error_message) if part)
-        reason = as_sentence(quote(error) if error else "it gave no reason")
-        charge = _charge_note(sandbox=sandbox)
-        service = service_name(task.account)
-        headline = f"{service} could not make the {task.media}: {reason} {charge}"
-    elif task.status in NO_RESULT:
-        # The message was written when the task ended, with its cost and the next step.
-        headline = task.error_message or _DEFAULT_MESSAGES[task.status]
-    else:
-        headline = f"The {task.media} is {progress_text(task, at=at)} so far."
-        if task.no_link_since is not None and task.status in POLLED:
-            elapsed = f"{elapsed_seconds(task, at=at):.0f} s"
-            headline = f"{WAITING_FOR_LINK} ({elapsed} so far)."
-        headline += _stall_note(task)
-    return (
-        f"{headline} {next_step(task, at=at, sandbox=sandbox, same_account=same_account)}"
-        f" Task {task.id}."
-    )
->>>>>>> start
 
 
 def task_line(report: TaskReport) -> str:
@@ -158,7 +119,6 @@ def _predicate(report: TaskReport) -> str:
     return f"is {PUBLIC_STATUS[task.status]}, {elapsed}.{_typical_text(report)}"
 
 
-<<<<<<< HEAD
 def _stored_predicate(report: TaskReport) -> str:
     task = report.task
     where = " in the sandbox" if report.sandbox else ""
@@ -169,98 +129,6 @@ def _stored_predicate(report: TaskReport) -> str:
     told = "; ".join(part for part in (facts, ", ".join(about)) if part)
     picture = report.picture
     sheet = f" {picture.kind.capitalize()}: {picture.path}." if picture and picture.path else ""
-=======
-_WAIT: Final = f"Call get_video_task with this task_id and wait_seconds {MAX_WAIT_SECONDS}."
-_AFTER_LONG_STALL: Final = (
-    "Tell the user why nothing is learned about it. This server keeps polling; call get_video_task"
-    " again when the reason is gone."
-)
-_AFTER_FAILURE: Final = "Read the error, change the request where it says so, and generate again."
-_UNRELATED_TO_REQUEST: Final = frozenset(
-    {
-        "unauthorized",
-        "insufficient_balance",
-        "forbidden",
-        RATE_LIMITED,
-        WRONG_SERVICE,
-        "unreachable",
-        "unavailable",
-        "ledger_too_new",
-        "storage_unavailable",
-    }
-)
-"""Error codes of refusals that any other request would have met as well."""
-
-
-def _after_refusal(task: Task) -> str:
-    known_models = {SANDBOX_MODEL, *catalogue.models()}
-    unknown_model = task.media is Media.VIDEO and task.model not in known_models
-    about_request = task.error_code not in _UNRELATED_TO_REQUEST and not moderation.advice(
-        task.error_code
-    )
-    if task.status is Status.REJECTED and unknown_model and about_request:
-        return f"If it is the model's name: {catalogue.unknown_model_message(task.model)}."
-    return "Nothing is under way for this task."
-
-
-def _after_no_link(task: Task) -> str:
-    return (
-        f"Tell the user; geekai-video-mcp tasks fetch {task.id} asks GeekAI once more. If it was"
-        " filtered, change the prompt or the picture before generating again."
-    )
-
-
-def _after_success(task: Task, *, sandbox: bool) -> str:
-    if task.file_status is FileStatus.STORED and task.file_error_code == Obstacle.OTHER_FORMAT:
-        return "Show the user the file."
-    if task.file_status is FileStatus.STORED and task.media is Media.IMAGE:
-        return f"Show the user the file; generate_video with image task:{task.id} makes it move."
-    if task.file_status is FileStatus.STORED:
-        return (
-            f"Show the user the file; image task:{task.id} begins a next shot with its last frame."
-        )
-    if task.file_status is FileStatus.NONE:
-        return f"It is being downloaded; call get_video_task with wait_seconds {MAX_WAIT_SECONDS}."
-    return _after_failed_download(task, sandbox=sandbox)
-
-
-def _after_failed_download(task: Task, *, sandbox: bool) -> str:
-    fetch = f"geekai-video-mcp tasks fetch {task.id}"
-    if task.file_status is FileStatus.LINKED:
-        give = (
-            "Give the user the link, to open or save it. "
-            if _offered_link(task, sandbox=sandbox)
-            else "Tell the user. "
-        )
-        if task.file_error_code in {Obstacle.OUTPUT_FOLDER, Obstacle.DISK_FULL}:
-            mend = f"when the folder can be written, {fetch} saves it."
-            return f"{give}Do not generate it again: {mend}"
-        return f"{give}On the command line, {fetch} tries once more."
-    return (
-        f"Tell the user that the link is dead; GeekAI's console may have the {task.media}, and"
-        f" {fetch} asks for a new link."
-    )
-
-
-def _resolve_hint(task: Task, *, sandbox: bool) -> str:
-    """How to resolve an unknown outcome: only a person may do it, outside the conversation."""
-    command = f"geekai-video-mcp tasks resolve {task.id}"
-    if sandbox:  # it has no console to look into
-        return f"Tell the user to decide on the command line: {command} --abandon, or --resubmit."
-    sent = iso_time(task.submitted_at) or "that time"
-    provider_id = task.provider_task_id
-    target = f"{MEDIA_NOUN[task.media]} sent at {sent} or soon after"
-    if provider_id:
-        target = f"task {quote(provider_id, limit=64)}"
-    return (
-        f"Tell the user to look in GeekAI's console for {target}, and to decide on the command"
-        f" line: {command} --attach ITS_ID, --abandon, or --resubmit."
-    )
-
-
-def _success_text(task: Task, *, sandbox: bool) -> str:
-    label = f" {PREVIEW_LABEL}" if sandbox else ""
->>>>>>> start
     problem = f" {as_sentence(task.file_error)}" if task.file_error else ""
     finished = f"finished{where}: {told}." if told else f"finished{where}."
     return f"{finished} File: {_file_text(task)}.{sheet}{problem}"
