@@ -43,16 +43,12 @@ from geekai_video_mcp.server.views.default_model import MAX_CHARS, describe_defa
         (
             "sandbox",
             Media.VIDEO,
-            (
-                "Default model: sandbox, which renders a preview on this computer, free;"
-                " takes image,"
-                " image_tail, with_audio, size, resolution, aspect_ratio and duration up to 60."
-            ),
+            "Default model: sandbox: a free preview, of up to 60 s, made on this computer.",
         ),
         (
             "sandbox",
             Media.IMAGE,
-            "Default model: sandbox, which draws a preview on this computer, free.",
+            "Default model: sandbox: a free preview, made on this computer.",
         ),
     ],
 )

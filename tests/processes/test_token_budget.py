@@ -21,6 +21,7 @@ LIST_AT_MOST = 10_000
 TOKENS_AT_MOST = 3_000
 """From an idea to a finished video, the tool list included."""
 CALLS_AT_MOST = 3
+SEEN_OF_A_TOOL = ("name", "description", "inputSchema")
 
 
 def tokens(value: object) -> float:
@@ -44,7 +45,9 @@ async def test_an_idea_becomes_a_video_in_few_calls_and_tokens(tmp_path: Path) -
         listed = (await client.list_tools()).model_dump(
             mode="json", by_alias=True, exclude_none=True, include={"tools"}
         )
-        spent, calls = tokens(listed), 0
+        # Seven hosts were watched, and give a model nothing else of a tool (2026-11-26).
+        seen = [{name: tool[name] for name in SEEN_OF_A_TOOL} for tool in listed["tools"]]
+        spent, calls = tokens(seen), 0
         arguments = {"prompt": "A fox runs through fresh snow, low winter sun", "duration": 5}
         result = await call(client, "generate_video", **arguments)
         spent, calls = spent + cost(arguments, result), calls + 1

@@ -76,8 +76,8 @@ TOOLS: Final[tuple[ToolSpec[Any], ...]] = (
         name="get_video_task",
         title="Get video task",
         description="Get the status of a video or picture task, waiting up to wait_seconds for it"
-        " to finish. Free. A finished task comes with its file path, its length, size and sound,"
-        " and a contact sheet to look at.",
+        " to finish. Free. A finished one comes with its file, length, size and sound, and with a"
+        " contact sheet to look at.",
         handler=tools.get_video_task,
         arguments=GetVideoTask,
         result=views.VideoTask,

@@ -47,9 +47,15 @@ def published_schema(model: type[BaseModel], fields: Sequence[str]) -> dict[str,
     full = compact_schema(model, mode="serialization")
     return {
         "type": "object",
-        "properties": {name: {"type": full["properties"][name]["type"]} for name in fields},
+        "properties": {name: _type_alone(full["properties"][name]) for name in fields},
         "required": [name for name in fields if name in full.get("required", ())],
     }
+
+
+def _type_alone(schema: Mapping[str, Any]) -> dict[str, Any]:
+    items = schema.get("items")
+    inner = {"items": {"type": items["type"]}} if items else {}  # without them Gemini refuses it
+    return {"type": schema["type"], **inner}
 
 
 class _CompactSchema(GenerateJsonSchema):
@@ -62,8 +68,9 @@ class _CompactSchema(GenerateJsonSchema):
 
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
         generated = super().default_schema(schema)
-        if generated.get("default", ...) is None:
-            del generated["default"]
+        # Of other defaults the description says enough: one that is left out is the usual.
+        if type(generated.get("default")) is not int:
+            generated.pop("default", None)
         return generated
 
     def generate(self, schema: Any, mode: JsonSchemaMode = "validation") -> JsonSchemaValue:  # noqa: ANN401 - pydantic's own signature

@@ -19,8 +19,8 @@ MAX_BYTES: Final = 118_000
 PICTURE_PIXELS: Final = 1_150_000
 """Pixels of a whole picture: a model sees no more of a larger one (Anthropic's vision page, read
 2026-11-24)."""
-SHEET_PIXELS: Final = 400_000
-"""Pixels of the contact sheet of one video, which comes with every finished one: 530 tokens."""
+SHEET_PIXELS: Final = 290_000
+"""Pixels of the contact sheet of one video, which comes with every finished one: 390 tokens."""
 FRAME_PIXELS: Final = 50_000
 """Pixels of each frame on a contact sheet of many frames."""
 DETAIL_PIXELS: Final = 800_000

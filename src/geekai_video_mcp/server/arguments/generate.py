@@ -108,7 +108,7 @@ class Generate(Arguments):
     size: Size | None = None
     aspect_ratio: AspectRatio | None = None
     quality: NumberOrText | None = None
-    watermark: Boolean | None = Field(None, description="The provider's.")
+    watermark: Boolean | None = Field(None, description="true: add it.")
     async_: Boolean = Field(default=True, alias="async")
     extra_body: Annotated[ExtraBody, ObjectDecoded] | None = None
     retries: Annotated[int, whole_number(0, 10)] | None = Field(
@@ -116,12 +116,12 @@ class Generate(Arguments):
     )
     idempotency_key: Key | None = Field(
         None,
-        description="Your name for this request; repeated, it returns the same task.",
+        description="Your name for this request, for which it is sent only once.",
     )
     variation: Variation | None = None
     dry_run: Boolean = Field(
         default=False,
-        description="true: check and show the price; nothing is sent.",
+        description="true: show the price; nothing is sent.",
     )
 
     @classmethod
@@ -209,8 +209,8 @@ class GenerateVideo(Generate):
     )
     images: PictureList | None = Field(
         None,
-        description="Reference pictures, so that a person, thing or style stays the same in several"
-        " videos; not the first frame. Named like image.",
+        description="Reference pictures that keep a person, thing or style the same; not the first"
+        " frame. Named like image.",
     )
     video: Video | None = Field(
         None,
@@ -229,8 +229,8 @@ class GenerateVideo(Generate):
     )
     variation: Variation | None = Field(
         None,
-        description="Which take this is, not how many: leave it out for the first, 2 for the"
-        " second. One call each, each charged. The same call again returns the same task.",
+        description="Number of this take, not how many: 2 for a second one, which is charged as"
+        " well. Without it, the same call returns the same task.",
     )
     extra_body: Annotated[ExtraBody, ObjectDecoded, _extra_body(_VIDEO_EXTRAS)] | None = None
     async_: Boolean = Field(

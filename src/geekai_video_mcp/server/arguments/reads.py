@@ -87,14 +87,13 @@ class GetVideoTask(Arguments):
     )
     until: Annotated[Literal["all", "any"], one_of("all", "any", meant=_UNTIL)] = Field(
         "all",
-        description="Of several: any answers when the next one finishes. Leave finished ones out of"
-        " the next call.",
+        description="Of several: any answers as soon as the next one finishes.",
     )
     view: Annotated[
         Literal["frames", "cover", "none"], one_of("frames", "cover", "none", meant=_VIEWS)
     ] = Field(
         "frames",
-        description="Picture that comes with a finished task.",
+        description="Picture of a finished task.",
     )
 
     @property
@@ -202,7 +201,7 @@ class ListVideoModels(Arguments):
     resolution: Resolution | None = Field(None, description="Such as 1080p, 4k.")
     free: Boolean | None = Field(None, description="true: only free ones.")
     sort: Annotated[Literal["price"], one_of("price", meant=_SORTS)] | None = Field(
-        None, description="price: cheapest first, for seconds or 5 s."
+        None, description="price: cheapest first."
     )
     page: Annotated[int, whole_number(1, MAX_PAGES)] = Field(1, description="1, 2, ...")
 

@@ -11,9 +11,6 @@ from geekai_video_mcp.domain.lifecycle import Media
 
 MAX_CHARS: Final = 220
 """Characters of the sentence: it is sent with every list of tools."""
-SANDBOX_TAKES: Final = (
-    "image, image_tail, with_audio, size, resolution, aspect_ratio and duration up to 60"
-)
 _TAKEN: Final = (
     *("image", "image_tail", "images", "video", "with_audio"),
     *("size", "resolution", "aspect_ratio"),
@@ -27,9 +24,8 @@ def describe_default(model_id: str, media: Media) -> str:
     """What a call that names no model gets, in at most `MAX_CHARS` characters."""
     start = f"Default model: {model_id}"
     if model_id == catalogue.SANDBOX_MODEL:
-        if media is Media.IMAGE:
-            return f"{start}, which draws a preview on this computer, free."
-        return f"{start}, which renders a preview on this computer, free; takes {SANDBOX_TAKES}."
+        length = "" if media is Media.IMAGE else ", of up to 60 s"
+        return f"{start}: a free preview{length}, made on this computer."
     if media is Media.IMAGE:  # the catalogue has no image models
         return f"{start}{': free' if model_id == FREE_IMAGE_MODEL else ''}."
     model = catalogue.models().get(model_id)

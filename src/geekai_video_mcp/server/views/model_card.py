@@ -12,7 +12,6 @@ from geekai_video_mcp.domain import catalogue
 from geekai_video_mcp.domain.catalogue import Fact, LiveModel, Model
 from geekai_video_mcp.domain.catalogue.facts import Provenance, Rule
 from geekai_video_mcp.errors import RequestRefused
-from geekai_video_mcp.server.views.default_model import SANDBOX_TAKES
 from geekai_video_mcp.server.views.model_list import ModelList
 
 KIND_OF_SOURCE: Final[Mapping[Provenance, tuple[str, str]]] = {
@@ -38,6 +37,9 @@ _COUNTED: Final = frozenset({"references", "audio"})
 _SAID_ELSEWHERE: Final = frozenset({"refuses", "instead", "cny_per_video", "cny_per_second"})
 _SOURCE_KEY: Final = re.compile(r" \([A-Z]\d*\)")
 """The key of a source in a note, which says nothing outside of `models.toml`."""
+SANDBOX_TAKES: Final = (
+    "image, image_tail, with_audio, size, resolution, aspect_ratio and duration up to 60"
+)
 NOTHING_KNOWN: Final = "Nothing else is known of it here, so what it is given is not checked."
 
 

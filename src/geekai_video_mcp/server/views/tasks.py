@@ -229,7 +229,8 @@ def _service_result(report: TaskReport) -> dict[str, Any]:
     """The result under GeekAI's name for it: `video_result`, or `data` for an image."""
     if (result := report.task.result) is None:
         return {}
-    revised_prompt = _sanitize_optional(result.revised_prompt)
+    is_revised = result.revised_prompt != report.task.request.get("prompt")
+    revised_prompt = _sanitize_optional(result.revised_prompt) if is_revised else None
     if report.task.media is Media.IMAGE:
         image = ImageResultView(url=report.link, revised_prompt=revised_prompt)
         return {"data": [image]} if image.model_dump(exclude_none=True) else {}
