@@ -313,9 +313,9 @@ INLINE = {
 
 @pytest.mark.parametrize("spelling", INLINE)
 def test_a_picture_that_is_written_out_has_one_spelling(spelling: str) -> None:
-    body = sent_body(image=[INLINE[spelling]], image_tail=INLINE[spelling])
+    body = sent_body(image=[INLINE[spelling]], images=[INLINE[spelling]])
 
-    assert (body["image"], body["image_tail"]) == ([PIXEL_URI], PIXEL_URI)
+    assert (body["image"], body["images"]) == (PIXEL_URI, [PIXEL_URI])
 
 
 @pytest.mark.parametrize("kind", ["png", "jpg", "jpeg", "webp", "gif", "heic"])

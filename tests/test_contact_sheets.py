@@ -99,7 +99,7 @@ async def test_a_sheet_shows_the_first_and_the_last_frame_and_is_as_legible_in_e
     assert is_close(middle(cells[-1]), colour(59, 60), within=14)
     assert is_close(middle(cells[2]), colour(24, 60), within=20)
     assert all(map(has_label, cells))
-    assert all(cell.width * cell.height >= 60_000 for cell in cells)
+    assert all(cell.width * cell.height >= 42_000 for cell in cells)
     assert file.labels == ("0.0 s", "1.0 s", "2.0 s", "2.9 s", "3.9 s", "4.9 s")
     assert (file.seconds, file.width, file.height, file.fps) == (5.0, width, height, 12.0)
     assert file.has_sound is False

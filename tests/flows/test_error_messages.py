@@ -54,6 +54,7 @@ WRONG: dict[str, list[dict[str, Any]]] = {
     "generate_video": [{"prompt": ""}, {"prompt": "x", "model": 7}],
     "generate_image": [{"prompt": ""}, {"prompt": "x", "strength": 2}],
     "get_video_task": [{}, {"task_id": ""}, {"task_id": "t", "wait_seconds": -1}],
+    "view_video": [{}, {"task_id": "latest"}, {"task_id": "t", "at": [-1]}],
     "list_video_tasks": [{"status": "sleeping"}, {"limit": -1}],
     "list_video_models": [{"seconds": 61}, {"model": 7}, {"model": "no-such-model"}],
 }
@@ -94,7 +95,7 @@ async def test_bad_arguments_are_answered_with_a_word_on_money_by_paid_tools_alo
         (
             api_error(400, "InputImageSensitiveContentDetected", "no"),
             "InputImageSensitiveContentDetected",
-            ["InputImageSensitiveContentDetected", "use another"],
+            ["InputImageSensitiveContentDetected", "use a different one"],
         ),
         (httpx.ConnectError("no route"), "unreachable", ["geekai.test", "reached"]),
     ],

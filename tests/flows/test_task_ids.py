@@ -229,7 +229,7 @@ async def test_an_imported_task_begins_unlike_every_other(
     async with newcomer.client() as client:
         next_ids += ["0123abcd" + "1" * 24, "abcdef01" + "3" * 24]
         taken_in = structured(
-            await call(client, "get_video_task", task_id=theirs["provider_task_id"])
+            await call(client, "get_video_task", task_id=world.provider_id(theirs["task_id"]))
         )
 
     assert taken_in["task_id"] == "abcdef01" + "3" * 24

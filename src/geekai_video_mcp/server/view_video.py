@@ -60,7 +60,7 @@ async def view_video(args: ViewVideo, ctx: "Context[App]") -> CallToolResult:
 
 
 async def _show_tasks(app: App, args: ViewVideo, *, inline: bool) -> CallToolResult:
-    found = [await _find_task(app, task_id) for task_id in args.task_id]
+    found = [await _find_task(app, task_id) for task_id in args.task_ids]
     entries = list(
         {entry.task.id if entry.task else entry.problem: entry for entry in found}.values()
     )

@@ -34,11 +34,12 @@ MAX_PAGE_SIZE: Final = 50
 """Tasks on a page; for all of them there is `geekai-video-mcp tasks export`."""
 MAX_PAGES: Final = 20
 
-_VIEWS: Final = {
+VIEW_WORDS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("frame", "sheet", "contact_sheet", "all", "true", "yes"), "frames"),
     **dict.fromkeys(("thumbnail", "poster", "cover_image"), "cover"),
     **dict.fromkeys(("false", "no", "off"), "none"),
 }
+"""What callers call the ways to look at a task, and what they mean."""
 _UNTIL: Final = {
     **dict.fromkeys(("every", "each", "both", "all_finished"), "all"),
     **dict.fromkeys(("first", "one", "next", "either", "any_finished"), "any"),
@@ -90,7 +91,7 @@ class GetVideoTask(Arguments):
         description="Of several: any answers as soon as the next one finishes.",
     )
     view: Annotated[
-        Literal["frames", "cover", "none"], one_of("frames", "cover", "none", meant=_VIEWS)
+        Literal["frames", "cover", "none"], one_of("frames", "cover", "none", meant=VIEW_WORDS)
     ] = Field(
         "frames",
         description="Picture of a finished task.",

@@ -4,42 +4,19 @@ import math
 import re
 from typing import Annotated, Any, Final, Literal, Self, cast
 
-from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema, model_validator
+from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
 
-from geekai_video_mcp.errors import has_hidden
-from geekai_video_mcp.server.arguments import Arguments
-from geekai_video_mcp.server.arguments.fields import SHORT_TEXT_LIMIT, JsonDecoded
+from geekai_video_mcp.server.arguments.fields import JsonDecoded
+from geekai_video_mcp.server.arguments.parsing import Arguments
+from geekai_video_mcp.server.arguments.reads import VIEW_WORDS
+from geekai_video_mcp.server.arguments.task_id_list import MAX_TASKS, TaskIds
+from geekai_video_mcp.server.arguments.values import one_of
 
-MAX_TASKS: Final = 8
-"""Tasks side by side: of more, nothing could be recognised."""
 MAX_TIMES: Final = 12
 MAX_FRAMES: Final = 24
-"""Frames in one picture, for the same reason."""
+"""Frames in one picture: of more, nothing could be recognised."""
 
-_SEPARATORS: Final = re.compile(r"[\s,;]+")
 _SECONDS: Final = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*(?:s|sec|secs|seconds?)?", re.IGNORECASE)
-
-
-def _read_task_ids(value: object) -> tuple[str, ...]:
-    """One id or several, as text with separators or as a list; each once."""
-    parts = cast("list[object]", value) if isinstance(value, list) else [value]
-    ids = list[str]()
-    for part in parts:
-        if isinstance(part, bool) or not isinstance(part, str | int):
-            msg = 'must be text such as "2eb52cc9", or several ids separated by spaces'
-            raise ValueError(msg)  # noqa: TRY004 - pydantic reports ValueError alone
-        ids += [each.strip("\"'") for each in _SEPARATORS.split(str(part).strip("[] ")) if each]
-    ids = [each.removeprefix("task:") for each in dict.fromkeys(ids) if each]
-    if not 1 <= len(ids) <= MAX_TASKS:
-        msg = f"must name 1 to {MAX_TASKS} tasks; {len(ids)} were given"
-        raise ValueError(msg)
-    if any(len(each) > SHORT_TEXT_LIMIT for each in ids):
-        msg = f"must be ids of at most {SHORT_TEXT_LIMIT} characters"
-        raise ValueError(msg)
-    if any(has_hidden(each) or not each.isprintable() for each in ids):
-        msg = "contains an invisible character; remove it"
-        raise ValueError(msg)
-    return tuple(ids)
 
 
 def _read_times(value: object) -> list[Any]:
@@ -50,7 +27,7 @@ def _read_times(value: object) -> list[Any]:
         if isinstance(part, str):
             times += _read_seconds(part)
         elif isinstance(part, bool) or not isinstance(part, int | float):
-            raise ValueError(_TIMES_PROBLEM)  # noqa: TRY004 - as above
+            raise ValueError(_TIMES_PROBLEM)  # noqa: TRY004 - pydantic reports ValueError alone
         else:
             times.append(part)
     return times
@@ -81,23 +58,12 @@ def _check_times(value: object) -> tuple[float, ...]:
 
 _TIMES_PROBLEM: Final = "must be seconds from the start, 0 or more, for example [3.2]"
 
-TaskIds = Annotated[
-    tuple[str, ...],
-    PlainValidator(_read_task_ids),
-    JsonDecoded,
-    WithJsonSchema({"type": "string"}),
-]
 Times = Annotated[
     tuple[float, ...],
     PlainValidator(_check_times),
     JsonDecoded,
     WithJsonSchema({"type": "array", "items": {"type": "number"}}),
 ]
-
-
-def _leave_out_nothing(value: object) -> object:
-    """An empty list of times, or empty text, means that none was given."""
-    return None if value in ([], "", "[]") else value
 
 
 class ViewVideo(Arguments):
@@ -107,18 +73,25 @@ class ViewVideo(Arguments):
         description=f"As in get_video_task; of several, at most {MAX_TASKS}, one picture side by"
         " side."
     )
-    view: Literal["frames", "cover"] = Field("frames", description="Contact sheet, or one frame.")
-    at: Annotated[Times | None, BeforeValidator(_leave_out_nothing)] = Field(
+    view: Annotated[Literal["frames", "cover"], one_of("frames", "cover", meant=VIEW_WORDS)] = (
+        Field("frames", description="Contact sheet, or one frame.")
+    )
+    at: Times | None = Field(
         None,
         description=f"Seconds to show instead, such as [3.2]; at most {MAX_TIMES}.",
     )
 
+    @property
+    def task_ids(self) -> tuple[str, ...]:
+        """The ids, 1 to `MAX_TASKS`, in the caller's order and without repeats."""
+        return tuple(self.task_id.split())
+
     @model_validator(mode="after")
     def _limit_frames(self) -> Self:
-        frames = len(self.task_id) * len(self.at or ())
-        if len(self.task_id) > 1 and frames > MAX_FRAMES:
+        tasks, times = len(self.task_ids), len(self.at or ())
+        if tasks > 1 and (frames := tasks * times) > MAX_FRAMES:
             msg = (
-                f"at: {len(self.at or ())} times of {len(self.task_id)} tasks are {frames} frames,"
+                f"at: {times} times of {tasks} tasks are {frames} frames,"
                 f" and one picture shows at most {MAX_FRAMES}; give fewer times, or fewer tasks"
             )
             raise ValueError(msg)
