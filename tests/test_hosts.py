@@ -215,9 +215,10 @@ def seen_by(host: Host, folder: Path, **texts: str) -> dict[str, str]:
     for name in ("videos/a-fox.mp4", SHEET):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).touch()
+    look = "If you see none, call view_video." if host.shows_pictures else "Open the file."
     whole = {
         "generate": "Sent to GeekAI as task 2eb52cc9. Call get_video_task.",
-        "wait": f"Finished: {folder}/videos/a-fox.mp4. If you see none, call view_video.",
+        "wait": f"Finished: {folder}/videos/a-fox.mp4. {look}",
         "view": f"{folder}/{SHEET}",
         "models": "\\n".join(models()),
         "wrong": "length: unknown argument; did you mean duration? Nothing was charged.",

@@ -109,12 +109,13 @@ def _status(found: Observations) -> str:
 
 
 def _next_step(found: Observations) -> str:
-    """After generate_video to wait; after the wait how to look, if the sheet is not passed on."""
-    missing = [
-        next_tool
-        for step, next_tool in ((GENERATE, "get_video_task"), (WAIT, "view_video"))
-        if f"all {next_tool}" not in found.text(step)
-    ]
+    """After generate_video to wait; after the wait how to look, if the sheet is not passed on.
+
+    Where the host can show no picture, that is to open its file.
+    """
+    look = "call view_video" if found.host.shows_pictures else "open the file"
+    steps = ((GENERATE, "call get_video_task"), (WAIT, look))
+    missing = [words for step, words in steps if words not in found.text(step).lower()]
     return f"**no {', no '.join(missing)}**" if missing else SEEN
 
 
