@@ -100,7 +100,7 @@ async def test_a_line_of_five_megabytes_is_read_and_judged_by_what_it_asks(tmp_p
         refused = await server.call("generate_video", prompt="x" * 5_000_000)
 
     assert refused["isError"]
-    assert refused["content"][0]["text"].startswith("prompt: should have at most 20000 characters")
+    assert refused["content"][0]["text"].startswith("prompt: must have 1 to 20000 characters")
     assert tasks_in(tmp_path) == []
 
 

@@ -290,7 +290,7 @@ async def test_a_call_is_answered_in_words_and_in_fields(talk: Conversation) -> 
 
     assert not made.get("isError")
     assert made["content"][0]["type"] == "text"
-    assert made["structuredContent"]["task_id"] in made["content"][0]["text"]
+    assert made["structuredContent"]["task_id"][:8] in made["content"][0]["text"]
     assert found["structuredContent"]["model"] == made["structuredContent"]["model"]
 
 
@@ -311,7 +311,7 @@ async def test_to_cancel_a_wait_stops_the_wait_alone(house: Servers, talk: Conve
     """An uncancelled wait would be answered with the one that follows it, and before it."""
     prompt = f"{HELD_PREFIX} {talk.revision} {type(talk.wire).__name__}"
     made = await talk.call("generate_video", prompt=prompt)
-    wait = {"task_id": made["structuredContent"]["task_id"], "wait_seconds": 45, "preview": "none"}
+    wait = {"task_id": made["structuredContent"]["task_id"], "wait_seconds": 45, "view": "none"}
     stopped = await talk.stop("tools/call", {"name": "get_video_task", "arguments": wait})
     house.service.released.add(prompt)
     done = await talk.call("get_video_task", **wait)

@@ -20,9 +20,9 @@ from geekai_video_mcp.server import late_app
 
 open_app = app.open_app
 
-def recorded(settings):
+def recorded(settings, **options):
     sys.stderr.write(json.dumps(sorted(sys.modules)) + chr(10))
-    return open_app(settings)
+    return open_app(settings, **options)
 
 app.open_app = recorded
 late_app.WRITING_TIME = late_app.SILENCE = {waits}
