@@ -9,6 +9,7 @@ import pytest
 
 from geekai_video_mcp.domain.lifecycle import Media
 from geekai_video_mcp.domain.requests import GenerationRequest
+from geekai_video_mcp.engine import submitter
 from geekai_video_mcp.server import views
 from support.fake_geekai import always_answer, answer_once, api_error
 from support.world import World, call, structured, text
@@ -59,6 +60,24 @@ async def test_a_bug_after_the_payment_does_not_lose_the_id(
     assert "a bug" not in text(made)
     assert found["task_status"] == "succeed"
     assert world.service.charges == ["a fox"]
+
+
+async def test_a_bug_before_the_payment_says_that_nothing_was_charged(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        msg = "a bug, which may hold a prompt"
+        raise RuntimeError(msg)
+
+    monkeypatch.setattr(submitter, "typical_duration", fail)
+    async with world.client() as client:
+        refused = await call(client, "generate_video", prompt="a fox")
+
+    assert refused.is_error
+    assert "RuntimeError" in text(refused)
+    assert "Nothing was charged." in text(refused)
+    assert "a bug" not in text(refused)
+    assert world.service.charges == []
 
 
 async def test_a_cancelled_call_pays_once_and_keeps_its_task(world: World) -> None:
