@@ -12,7 +12,7 @@ from geekai_video_mcp.domain.lifecycle import Media
 from geekai_video_mcp.media.downloads.publishing import find_published
 from geekai_video_mcp.media.inspection import Reason
 from geekai_video_mcp.media.preview import PreviewRequest, RenderedPreview, ShownFile
-from geekai_video_mcp.media.saved_pictures import find_saved, save_picture
+from geekai_video_mcp.media.saved_pictures import find_saved, read_state, save_picture
 from support.stills import encode_image, halves, write_file
 
 JPEG = encode_image(halves(), "JPEG")
@@ -25,6 +25,11 @@ def request_(tmp_path: Path) -> PreviewRequest:
     return PreviewRequest(paths=(write_file(tmp_path, "a-fox-2eb52cc9.mp4", b"video"),))
 
 
+def save_now(request: PreviewRequest, rendered: RenderedPreview) -> Path | None:
+    """Save the picture of files that are as they were when they were decoded."""
+    return save_picture(request, rendered, state=read_state(request))
+
+
 def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
@@ -32,7 +37,7 @@ def names(folder: Path) -> list[str]:
 def test_a_saved_picture_is_found_again_with_what_it_shows(
     tmp_path: Path, request_: PreviewRequest
 ) -> None:
-    path = save_picture(request_, RENDERED)
+    path = save_now(request_, RENDERED)
     found = find_saved(request_)
 
     assert path == tmp_path / "a-fox-2eb52cc9.frames.jpg"
@@ -46,14 +51,27 @@ def test_a_saved_picture_is_found_again_with_what_it_shows(
 def test_it_is_made_anew_in_its_place_when_the_video_has_changed(
     tmp_path: Path, request_: PreviewRequest
 ) -> None:
-    first = save_picture(request_, RENDERED)
+    first = save_now(request_, RENDERED)
     (path,) = request_.paths
     path.write_bytes(b"another video")
 
     assert find_saved(request_) is None
-    assert save_picture(request_, RENDERED) == first
+    assert save_now(request_, RENDERED) == first
     assert find_saved(request_) is not None
     assert len(names(tmp_path)) == 2
+
+
+def test_a_video_that_is_replaced_while_it_is_decoded_has_its_picture_made_anew(
+    request_: PreviewRequest,
+) -> None:
+    state = read_state(request_)
+    (path,) = request_.paths
+    path.write_bytes(b"another video")
+    save_picture(request_, RENDERED, state=state)
+
+    assert find_saved(request_) is None
+    save_now(request_, RENDERED)
+    assert find_saved(request_) is not None
 
 
 @pytest.mark.parametrize("content", [JPEG, b"", b"my notes", b"\xff\xd8\xff\xfe\x00\x05abc"])
@@ -63,7 +81,7 @@ def test_a_file_of_somebody_else_is_neither_taken_nor_replaced(
     theirs = write_file(tmp_path, "a-fox-2eb52cc9.frames.jpg", content)
 
     assert find_saved(request_) is None
-    path = save_picture(request_, RENDERED)
+    path = save_now(request_, RENDERED)
     assert path == tmp_path / "a-fox-2eb52cc9.frames-2.jpg"
     assert find_saved(request_) is not None
     assert theirs.read_bytes() == content
@@ -75,7 +93,7 @@ def test_neither_a_link_nor_what_it_leads_to_is_touched(
     target = write_file(tmp_path / "elsewhere", "x.jpg", b"theirs")
     (tmp_path / "a-fox-2eb52cc9.frames.jpg").symlink_to(target)
 
-    assert save_picture(request_, RENDERED) == tmp_path / "a-fox-2eb52cc9.frames-2.jpg"
+    assert save_now(request_, RENDERED) == tmp_path / "a-fox-2eb52cc9.frames-2.jpg"
     assert target.read_bytes() == b"theirs"
 
 
@@ -83,7 +101,7 @@ def test_where_nothing_can_be_written_nothing_is_told(tmp_path: Path) -> None:
     gone = PreviewRequest(paths=(tmp_path / "gone" / "a.mp4",))
     long = PreviewRequest(paths=(write_file(tmp_path, f"{'a' * 245}.mp4", b"video"),))
 
-    assert [save_picture(gone, RENDERED), save_picture(long, RENDERED)] == [None, None]
+    assert [save_now(gone, RENDERED), save_now(long, RENDERED)] == [None, None]
     assert names(tmp_path) == [f"{'a' * 245}.mp4"]
 
 
@@ -100,7 +118,7 @@ def test_other_views_have_names_of_their_own(tmp_path: Path, request_: PreviewRe
         (several, rendered),
         (replace(several, kind="cover"), rendered),
     ]
-    paths = [save_picture(*each) for each in wanted]
+    paths = [save_now(*each) for each in wanted]
 
     assert len({path.name for path in paths if path}) == len(wanted)
     assert [path.name for path in paths[:2] if path] == [
@@ -117,11 +135,11 @@ def test_a_picture_without_one_that_was_too_slow_is_not_kept_as_the_final_one(
     other = write_file(tmp_path, "b-9f03aa17.mp4", b"video")
     several = PreviewRequest(paths=(*request_.paths, other), titles=("2eb52cc9", "9f03aa17"))
     slow = RenderedPreview(picture=JPEG, files=(SHOWN, ShownFile(reason=Reason.NO_ANSWER)))
-    path = save_picture(several, slow)
+    path = save_now(several, slow)
 
     assert path is not None
     assert find_saved(several) is None
-    assert save_picture(several, RenderedPreview(picture=JPEG, files=(SHOWN, SHOWN))) == path
+    assert save_now(several, RenderedPreview(picture=JPEG, files=(SHOWN, SHOWN))) == path
     assert find_saved(several) is not None
 
 
@@ -131,8 +149,8 @@ def test_a_download_never_takes_a_saved_picture_for_its_result(
 ) -> None:
     other = write_file(tmp_path, "b-9f03aa17.mp4", b"video")
     several = PreviewRequest(paths=(*request_.paths, other), titles=("2eb52cc9", "9f03aa17"))
-    save_picture(request_, RENDERED)
-    save_picture(several, RenderedPreview(picture=JPEG, files=(SHOWN, SHOWN)))
+    save_now(request_, RENDERED)
+    save_now(several, RenderedPreview(picture=JPEG, files=(SHOWN, SHOWN)))
     for path in request_.paths:
         path.unlink()
 
@@ -152,7 +170,7 @@ def test_a_part_that_a_crash_leaves_is_hidden_and_one_of_the_downloads(
     monkeypatch.setattr(os, "link", crash)
     monkeypatch.setattr(Path, "unlink", keep)
     with pytest.raises(KeyboardInterrupt):
-        save_picture(request_, RENDERED)
+        save_now(request_, RENDERED)
 
     left = [name for name in names(tmp_path) if name != "a-fox-2eb52cc9.mp4"]
     assert [(len(name), name[0], name[-5:]) for name in left] == [(38, ".", ".part")]

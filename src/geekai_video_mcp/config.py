@@ -21,7 +21,7 @@ from pydantic import SecretStr
 from geekai_video_mcp.domain.admission import Limits
 from geekai_video_mcp.domain.lifecycle import Media
 from geekai_video_mcp.domain.public_hosts import is_loopback
-from geekai_video_mcp.domain.service_names import SANDBOX_HOST
+from geekai_video_mcp.domain.service_names import SANDBOX_HOST, SANDBOX_MODEL
 from geekai_video_mcp.errors import ConfigError, describe_os_error, quote
 
 GEEKAI_URL: Final = "https://geekai.co/api/v1"
@@ -33,7 +33,6 @@ FREE_MODEL: Final = "cogvideox-flash"
 FREE_IMAGE_MODEL: Final = "cogview-3-flash"
 """Free of charge by GeekAI's image guide, read 2026-11-22."""
 FREE_MODELS: Final[Mapping[Media, str]] = {Media.VIDEO: FREE_MODEL, Media.IMAGE: FREE_IMAGE_MODEL}
-SANDBOX_MODEL: Final = "sandbox"
 CONFIRM_ALWAYS: Final = -1.0
 """CNY, below every price: each paid request needs the user's approval."""
 MAX_COUNT_DIGITS: Final = 7

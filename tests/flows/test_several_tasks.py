@@ -37,6 +37,23 @@ async def test_several_tasks_are_waited_for_and_told_in_a_line_each(world: World
     assert [content.type for content in both.content] == ["text"], "view_video shows them"
 
 
+async def test_any_answers_at_once_for_a_task_that_has_finished_between_two_calls(
+    world: World,
+) -> None:
+    world.service.job_seconds = 30
+    first, second = await start_videos(world, "one", "two", apart=20)
+    arguments = {"task_id": f"{first} {second}", "wait_seconds": 45, "until": "any"}
+    async with world.client() as client:
+        began = anyio.current_time()
+        one = structured(await call(client, "get_video_task", **arguments))
+        at_once = anyio.current_time() - began
+        both = structured(await call(client, "get_video_task", **arguments))
+
+    assert at_once < 1
+    assert [task["task_status"] for task in one["tasks"]] == ["succeed", "running"]
+    assert [task["task_status"] for task in both["tasks"]] == ["succeed", "succeed"]
+
+
 async def test_any_answers_as_soon_as_one_more_has_finished(world: World) -> None:
     world.service.job_seconds = 30
     first, second, third = await start_videos(world, "one", "two", "three", apart=10)

@@ -9,6 +9,8 @@ import pytest
 
 from geekai_video_mcp.domain.lifecycle import Media
 from geekai_video_mcp.domain.requests import GenerationRequest
+from geekai_video_mcp.engine import submitter
+from geekai_video_mcp.server import views
 from support.fake_geekai import always_answer, answer_once, api_error
 from support.world import World, call, structured, text
 
@@ -26,6 +28,56 @@ async def test_the_row_is_durable_before_the_request_leaves(world: World) -> Non
         await call(client, "generate_video", prompt="a fox")
 
     assert rows_at_post == [("submitting", 1)]
+
+
+@pytest.mark.parametrize(
+    ("tool", "broken"),
+    [
+        ("generate_video", "task_text"),
+        ("generate_video", "generation_result"),
+        ("generate_image", "several_progress_text"),
+        ("generate_image", "task_text"),
+    ],
+)
+async def test_a_bug_after_the_payment_does_not_lose_the_id(
+    world: World, monkeypatch: pytest.MonkeyPatch, tool: str, broken: str
+) -> None:
+    """Whatever fails in describing the task, its caller has paid for it and must find it."""
+
+    def fail(*_: object, **__: object) -> None:
+        msg = "a bug, which may hold a prompt"
+        raise RuntimeError(msg)
+
+    async with world.client() as client:
+        with monkeypatch.context() as patched:
+            patched.setattr(views, broken, fail)
+            made = await call(client, tool, prompt="a fox")
+        task_id = structured(made)["task_id"]
+        found = structured(await call(client, "get_video_task", task_id=task_id, wait_seconds=45))
+
+    assert not made.is_error
+    assert task_id[:8] in text(made)
+    assert "a bug" not in text(made)
+    assert found["task_status"] == "succeed"
+    assert world.service.charges == ["a fox"]
+
+
+async def test_a_bug_before_the_payment_says_that_nothing_was_charged(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        msg = "a bug, which may hold a prompt"
+        raise RuntimeError(msg)
+
+    monkeypatch.setattr(submitter, "typical_duration", fail)
+    async with world.client() as client:
+        refused = await call(client, "generate_video", prompt="a fox")
+
+    assert refused.is_error
+    assert "RuntimeError" in text(refused)
+    assert "Nothing was charged." in text(refused)
+    assert "a bug" not in text(refused)
+    assert world.service.charges == []
 
 
 async def test_a_cancelled_call_pays_once_and_keeps_its_task(world: World) -> None:

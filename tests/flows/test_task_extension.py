@@ -15,7 +15,7 @@ from mcp.client.extension import advertise
 from mcp.server.context import CallNext, HandlerResult
 from mcp_types import ClientCapabilities
 
-from geekai_video_mcp.server import build_server
+from geekai_video_mcp.server import build_server, tasks_extension
 from support.fake_geekai import always_answer, answer_once, api_error, documented_reply
 from support.tasks import (
     IDENTIFIER,
@@ -39,6 +39,20 @@ METHODS: dict[str, dict[str, Any]] = {
 def era() -> Era:
     """The extension exists in the new era alone; what it is not in the old one, a test says."""
     return "auto"
+
+
+async def test_a_bug_in_the_extension_leaves_the_result_that_has_the_id(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(tasks_extension, "task_payload", fail)
+    async with world.client(extensions=[Tasks()]) as client:
+        made = structured(await call(client, "generate_video", prompt="a fox"))
+
+    assert made["task_id"]
+    assert world.service.charges == ["a fox"]
 
 
 async def refusal_of(client: Client, method: str, **params: Any) -> MCPError:  # noqa: ANN401 - JSON

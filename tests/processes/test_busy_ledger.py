@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Generator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import anyio
@@ -13,6 +14,7 @@ from geekai_video_mcp.cli import main
 from geekai_video_mcp.engine import finder
 from geekai_video_mcp.ledger import database, sqlite
 from geekai_video_mcp.server import tools
+from support.fake_geekai import always_answer, api_error
 from support.world import World, call, structured, text
 
 
@@ -70,6 +72,52 @@ async def test_get_video_task_answers_though_another_process_holds_the_ledger(
         "The task database is busy. Call get_video_task again; every task goes on meanwhile."
     )
     assert late_took < 5
+
+
+@pytest.mark.parametrize("count", [1, 3])
+async def test_a_finished_task_is_told_though_it_cannot_be_recorded_that_it_was(
+    tmp_path: Path, count: int
+) -> None:
+    world = World(tmp_path)
+    world.service.on_create = always_answer(api_error(400, "invalid_parameter", "no such style"))
+    async with world.client() as client:
+        ids = [
+            structured(await call(client, "generate_video", prompt=prompt))["task_id"]
+            for prompt in ("a fox", "a hare", "an owl")[:count]
+        ]
+        with closing(sqlite3.connect(world.state / "ledger.sqlite3")) as other, other:
+            other.execute("UPDATE task SET delivered_at = NULL")
+        with held(world):
+            began = anyio.current_time()
+            told = await call(client, "get_video_task", task_id=" ".join(ids), wait_seconds=0)
+            took = anyio.current_time() - began
+
+    entries = structured(told).get("tasks", [structured(told)])
+    assert [task["task_status"] for task in entries] == ["failed"] * count
+    assert took < 5
+
+
+async def test_an_id_made_elsewhere_is_answered_for_though_it_cannot_be_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(finder, "FIND_TIMEOUT", 0.5)
+    world = World(tmp_path / "here")
+    async with world.client() as client:
+        made = structured(await call(client, "generate_video", prompt="a fox"))["task_id"]
+    elsewhere = replace(world, folder=tmp_path / "elsewhere")
+    async with elsewhere.client() as client:
+        await call(client, "list_video_tasks")
+        with held(elsewhere):
+            began = anyio.current_time()
+            late = await call(
+                client, "get_video_task", task_id=world.provider_id(made), wait_seconds=0
+            )
+            took = anyio.current_time() - began
+        while late.is_error:
+            late = await call(client, "get_video_task", task_id=world.provider_id(made))
+
+    assert took < 5
+    assert structured(late)["task_status"] in {"pending", "running"}
 
 
 BUSY = "The task database is busy. Wait a few seconds, then try again."

@@ -20,9 +20,9 @@ from geekai_video_mcp.server import late_app
 
 open_app = app.open_app
 
-def recorded(settings, **options):
+def recorded(settings, **others):
     sys.stderr.write(json.dumps(sorted(sys.modules)) + chr(10))
-    return open_app(settings, **options)
+    return open_app(settings, **others)
 
 app.open_app = recorded
 late_app.WRITING_TIME = late_app.SILENCE = {waits}
@@ -32,6 +32,24 @@ sys.exit(cli.main([]))
 """A server that says which modules are loaded when it begins to open its files."""
 WAITS = PROGRAM.format(waits=600.0, opening=60.0)
 """It does not open them before it has to."""
+SLOW = """
+import contextlib, importlib, sys
+import anyio
+from geekai_video_mcp import app, cli
+
+open_app = app.open_app
+
+@contextlib.asynccontextmanager
+async def slow(settings, **others):
+    await anyio.sleep({opening})
+    async with open_app(settings, **others) as opened:
+        yield opened
+
+app.open_app = slow
+importlib.import_module("geekai_video_mcp.server.view_video").ANSWER_DEADLINE = {answer}
+sys.exit(cli.main([]))
+"""
+"""A server whose files are opened late."""
 HEAVY = {"PIL", "av", "geekai_sandbox", "geekai_video_mcp.ledger", "httpx", "numpy", "sqlite3"}
 
 
@@ -124,3 +142,36 @@ async def test_a_call_is_answered_though_another_process_holds_the_database_from
     assert made["content"][0]["text"] == f"The task database is busy. Nothing was charged. {again}"
     assert "The task database is busy." in resources["error"]["message"]
     assert later["structuredContent"]["tasks"] == []
+
+
+async def test_a_notification_does_not_wait_for_the_database(tmp_path: Path) -> None:
+    """Nothing handles one, so nobody may see that it could not be handled either."""
+    await run_cli(tmp_path)  # makes the database
+    program = PROGRAM.format(waits=0.0, opening=0.1)
+    path = tmp_path / "state" / "ledger.sqlite3"
+    async with new_server(tmp_path, program=program) as server:
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            await server.initialize()
+            await server.send_message(method="notifications/roots/list_changed")
+            await server.call("list_video_tasks")  # answered after the same time
+            other.execute("ROLLBACK")
+        with anyio.fail_after(60):
+            while (await server.call("list_video_tasks")).get("isError"):
+                pass
+        assert await server.close() == 0
+
+    assert "Traceback" not in (tmp_path / "stderr.log").read_text("utf-8")
+
+
+async def test_the_time_of_a_call_counts_from_when_it_was_received(tmp_path: Path) -> None:
+    """The picture of a call that waited for the files to be opened has what is left of its time."""
+    program = SLOW.format(opening=0.6, answer=0.5)
+    async with new_server(tmp_path, program=program) as server:
+        await server.initialize()
+        first = await server.call("view_video", task_id="2eb52cc9")
+        second = await server.call("view_video", task_id="2eb52cc9")
+        assert await server.close() == 0
+
+    assert "was not ready in time" in first["content"][0]["text"]
+    assert "is not recorded on this machine" in second["content"][0]["text"]

@@ -4,6 +4,8 @@ from typing import Final
 
 SANDBOX_HOST: Final = "sandbox.invalid"
 """RFC 2606 reserves the name, so it never resolves."""
+SANDBOX_MODEL: Final = "sandbox"
+"""The model of the sandbox in this process, which supports every field."""
 
 
 def service_name(address: str) -> str:

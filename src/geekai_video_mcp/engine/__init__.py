@@ -84,7 +84,7 @@ class Engine:
         self.model_list = ModelListCache(context)
         self._submitter = Submitter(context)
         self._watcher = Watcher(context, start=self.start_background)
-        self._finder = TaskFinder(context, self._watcher)
+        self._finder = TaskFinder(context, self._watcher, start=self.start_background)
         self._recovery = Recovery(
             context,
             submitter=self._submitter,
@@ -210,12 +210,29 @@ class Engine:
             since=since,
         )
 
-    async def mark_delivered(self, task: Task) -> None:
-        """Record that a caller was shown how *task* ended: repeats are new requests from now on."""
-        if task.settled and task.delivered_at is None:
-            at = self._context.clock()
-            with anyio.move_on_after(LEDGER_TIMEOUT):  # unrecorded, a repeat finds it once more
-                await self._context.ledger.change(task.id, partial(mark_delivered, at=at))
+    async def mark_delivered(self, *tasks: Task) -> None:
+        """Record that a caller was shown how they ended: repeats are new requests from now on.
+
+        It is recorded in the background, because a transaction cannot be abandoned: while another
+        process holds the ledger, the caller waits `LEDGER_TIMEOUT` and not for that process. If
+        it is never recorded, a repeat finds the task once more.
+        """
+        at = self._context.clock()
+        ended = [task for task in tasks if task.settled and task.delivered_at is None]
+        recorded = anyio.Event()
+
+        async def record() -> None:
+            try:
+                for task in ended:
+                    with suppress(StorageUnavailable):
+                        await self._context.ledger.change(task.id, partial(mark_delivered, at=at))
+            finally:
+                recorded.set()
+
+        if ended:
+            self.start_background(record)
+            with anyio.move_on_after(LEDGER_TIMEOUT):
+                await recorded.wait()
 
     def _new_task(
         self, request: GenerationRequest, idempotency_key: str | None, variation: int | None

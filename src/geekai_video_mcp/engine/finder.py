@@ -3,6 +3,7 @@
 The service is asked for what the ledger does not know, and never for what can be no id there.
 """
 
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
 from typing import Final
@@ -24,39 +25,31 @@ from geekai_video_mcp.errors import (
 )
 
 FIND_TIMEOUT: Final = 15.0
-"""Seconds a call waits for the ledger, and for the service to answer about an unknown id."""
+"""Seconds a call waits for the ledger and for the service to answer about an unknown id."""
 
 
 class TaskFinder:
     """Finds tasks, and records those that were made elsewhere."""
 
-    def __init__(self, context: EngineContext, watcher: Watcher) -> None:
+    def __init__(
+        self, context: EngineContext, watcher: Watcher, *, start: Callable[..., None]
+    ) -> None:
         self._context = context
         self._watcher = watcher
+        self._start = start
 
     async def find_or_import(self, task_id: str, *, minimum: int) -> Task:
         """See `Engine.find_or_import`."""
-        task_id = task_id.strip()
+        task_id, ends = task_id.strip(), anyio.current_time() + FIND_TIMEOUT
         task = await self._read(task_id, minimum=minimum)
         if task is not None:
-            return await self._recheck_unknown(task)
+            return await self._recheck_unknown(task, ends=ends)
         if not may_be_provider_id(task_id):
             raise TaskNotFound(task_id)
-        try:
-            with anyio.fail_after(FIND_TIMEOUT):
-                media, observation = await self._lookup_at_provider(task_id)
-        except TimeoutError as exc:
-            raise ServiceUnavailable(f"{self._context.service} did not answer in time") from exc
-        task = await self._context.ledger.add(
-            import_task(
-                observation,
-                media=media,
-                provider_task_id=task_id,
-                account=self._context.account,
-            )
-        )
-        self._watcher.watch(task.id)
-        return task
+        imported = await self._run_until(ends, partial(self._import, task_id))
+        if imported is None:
+            raise ServiceUnavailable(f"{self._context.service} did not answer in time")
+        return imported
 
     async def get_local(self, task_id: str) -> Task:
         """See `Engine.get_local`."""
@@ -81,20 +74,60 @@ class TaskFinder:
             again = "Call get_video_task again; every task goes on meanwhile."
             raise StorageUnavailable(DATABASE, BUSY, access="read", remedy=again) from exc
 
+    async def _import(self, task_id: str) -> Task:
+        """Record a task that was made elsewhere, and watch it."""
+        media, observation = await self._lookup_at_provider(task_id)
+        task = import_task(
+            observation, media=media, provider_task_id=task_id, account=self._context.account
+        )
+        task = await self._context.ledger.add(task)
+        self._watcher.watch(task.id)
+        return task
+
     async def _lookup_at_provider(self, task_id: str) -> tuple[Media, Observation]:
         """Poll a task that is not in the ledger, as a video and then as an image."""
         with suppress(TaskNotFound):
             return Media.VIDEO, await self._context.poll_now(Media.VIDEO, task_id)
         return Media.IMAGE, await self._context.poll_now(Media.IMAGE, task_id)
 
-    async def _recheck_unknown(self, task: Task) -> Task:
+    async def _recheck_unknown(self, task: Task, *, ends: float) -> Task:
         """Poll *task* once more if its outcome is unknown although GeekAI has given it an id."""
         provider_id, context = task.provider_task_id, self._context
         own = task.account == context.account
         if task.status is not Status.UNKNOWN or provider_id is None or not own:
             return task
-        with suppress(GeekAIVideoError), anyio.move_on_after(FIND_TIMEOUT):
+
+        async def recheck() -> Task:
             observation = await context.poll_now(task.media, provider_id)
-            task = await context.change(task.id, partial(advance, observation=observation))
+            newest = await context.change(task.id, partial(advance, observation=observation))
             self._watcher.watch(task.id)
+            return newest
+
+        with suppress(GeekAIVideoError):
+            return await self._run_until(ends, recheck) or task
         return task
+
+    async def _run_until(self, ends: float, job: Callable[[], Awaitable[Task]]) -> Task | None:
+        """What *job* returns; None if it needs longer than *ends*, and it goes on meanwhile.
+
+        It runs in the background because it writes, and a transaction cannot be abandoned: while
+        another process holds the ledger, the caller must be answered all the same.
+        """
+        outcome: list[Task | GeekAIVideoError] = []
+        ended = anyio.Event()
+
+        async def run() -> None:
+            try:
+                outcome.append(await job())
+            except GeekAIVideoError as exc:
+                outcome.append(exc)
+            finally:
+                ended.set()
+
+        self._start(run)
+        with anyio.move_on_after(ends - anyio.current_time()):
+            await ended.wait()
+        found = outcome[0] if outcome else None
+        if isinstance(found, GeekAIVideoError):
+            raise found
+        return found

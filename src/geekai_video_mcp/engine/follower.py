@@ -21,21 +21,18 @@ async def follow_tasks(
 ) -> AsyncGenerator[tuple[Task, ...]]:
     """The tasks now, at each change of a status, and every few seconds, until all have settled.
 
-    With *until* `any`, until one has settled that had not at the start; if all had, at once.
+    With *until* `any`, until one has settled of whose end no caller was told yet.
     Ends after *wait_seconds* in any case; the last ones yielded are the newest known.
     """
     ends = anyio.current_time() + wait_seconds
-    unsettled_at_start: frozenset[str] | None = None
     yielded, yielded_at = None, 0.0
     while True:
         changed = context.signals.event_for(task_ids[0] if len(task_ids) == 1 else None)
         tasks = tuple([await context.require_task(task_id) for task_id in task_ids])
         now = anyio.current_time()
-        unsettled = frozenset(task.id for task in tasks if not task.settled)
-        if unsettled_at_start is None:
-            unsettled_at_start = unsettled
-        one_has_settled = bool(unsettled_at_start - unsettled)
-        over = not unsettled or now >= ends or (until == "any" and one_has_settled)
+        settled = [task for task in tasks if task.settled]
+        is_new = any(task.delivered_at is None for task in settled)
+        over = len(settled) == len(tasks) or now >= ends or (until == "any" and is_new)
         statuses = tuple(task.status for task in tasks)
         if over or statuses != yielded or now - yielded_at >= HEARTBEAT:
             yielded, yielded_at = statuses, now

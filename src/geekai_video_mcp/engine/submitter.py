@@ -59,6 +59,9 @@ SubmissionFailure = (
 """The failures of a submission whose message is recorded in the ledger."""
 
 
+_TRY_AGAIN: Final = "Try again; if it happens once more, the operator has to be told."
+
+
 class _NotClaimed(Exception):
     """The disk refused to record the claim; nothing was sent, and another attempt may work."""
 
@@ -112,6 +115,13 @@ class Submitter:
                 task = replace(task, id=new_task_id())
         except (StorageUnavailable, LedgerTooNew, RequestRefused, CapReached) as exc:
             pending.finish(exc)
+        except Exception as exc:
+            if pending.recorded_as is None:  # so nothing was sent, and nothing will be
+                why = f"an unexpected error ({type(exc).__name__}), of which the log has the place"
+                pending.finish(
+                    StorageUnavailable("The request", why, money=NOT_CHARGED, remedy=_TRY_AGAIN)
+                )
+            raise
         finally:
             pending.finish()
 

@@ -49,7 +49,7 @@ class SavedPicture:
 
 def find_saved(request: PreviewRequest) -> SavedPicture | None:
     """The picture of this request, if it was saved since its files were last changed."""
-    state = _state(request)
+    state = read_state(request)
     for path in _names(request):
         with suppress(OSError):
             content = _read_regular_file(path)
@@ -64,8 +64,12 @@ def find_saved(request: PreviewRequest) -> SavedPicture | None:
     return None
 
 
-def save_picture(request: PreviewRequest, rendered: RenderedPreview) -> Path | None:
-    """Where the picture is now; None if it could not be written, which is no failure."""
+def save_picture(request: PreviewRequest, rendered: RenderedPreview, *, state: str) -> Path | None:
+    """Where the picture is now; None if it could not be written, which is no failure.
+
+    *state* was read before the files were decoded: one that is replaced while it is being decoded
+    then has its picture made anew.
+    """
     if rendered.picture is None:
         return None
     try:
@@ -73,7 +77,7 @@ def save_picture(request: PreviewRequest, rendered: RenderedPreview) -> Path | N
             # A file that was not decoded in time may be by the next call: made anew then.
             "state": None
             if any(file.reason is Reason.NO_ANSWER for file in rendered.files)
-            else _state(request),
+            else state,
             "files": [
                 {name: value for name, value in asdict(file).items() if value is not None}
                 for file in rendered.files
@@ -88,7 +92,7 @@ def save_picture(request: PreviewRequest, rendered: RenderedPreview) -> Path | N
     return None
 
 
-def _state(request: PreviewRequest) -> str:
+def read_state(request: PreviewRequest) -> str:
     """What the picture depends on: it is made anew when this has changed."""
     states = [(path.name, *_size_and_time(path)) for path in request.paths]
     shown = json.dumps([states, request.titles, request.kind, request.at])

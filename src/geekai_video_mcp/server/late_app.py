@@ -23,6 +23,7 @@ from geekai_video_mcp.errors import (
     StorageUnavailable,
 )
 from geekai_video_mcp.server.tasks_extension.payloads import TASK_TOOLS
+from geekai_video_mcp.server.tool import RECEIVED_AT
 
 if TYPE_CHECKING:
     from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 NEEDS_NO_APP: Final = frozenset(
     {
         "initialize",
-        "notifications/initialized",
         "ping",
         "prompts/list",
         "resources/templates/list",
@@ -47,8 +47,8 @@ SILENCE: Final = 1.0
 left behind must not wait for a host that says nothing."""
 WRITING_TIME: Final = 0.05
 """Seconds in which the first response reaches the host; imports hold up the thread that writes."""
-OPENING_TIMEOUT: Final = 15.0
-"""Seconds that a request waits for the `App`: a call is answered within 20."""
+OPENING_TIMEOUT: Final = 10.0
+"""Seconds that a request waits for the `App`: the call itself needs what is left of its 20."""
 
 
 class LateApp:
@@ -107,8 +107,10 @@ async def provide_app(
     ctx: "ServerRequestContext[Any, Any]", call_next: "CallNext"
 ) -> "HandlerResult":
     """Middleware that gives a request the `App` of a server that opens it late."""
+    RECEIVED_AT.set(anyio.current_time())
     late: object = ctx.lifespan_context
-    if not isinstance(late, LateApp) or ctx.method in NEEDS_NO_APP:
+    # A notification needs none either: nothing here handles one, and nobody would see an error.
+    if not isinstance(late, LateApp) or ctx.request_id is None or ctx.method in NEEDS_NO_APP:
         return await call_next(ctx)
     try:
         app = await late.get()

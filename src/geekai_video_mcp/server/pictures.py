@@ -5,11 +5,12 @@ pass base64 text to its model; such a client gets the path of the saved picture.
 """
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import anyio.to_thread
-from mcp.server.mcpserver import Context
+from mcp.server.session import ServerSession
 
 from geekai_video_mcp.app import App
 from geekai_video_mcp.config import PreviewDelivery
@@ -79,12 +80,14 @@ async def render_stored(
     saved = await anyio.to_thread.run_sync(saved_pictures.find_saved, request)
     if saved is not None:
         return RenderedView(saved.jpeg, saved.path, saved.files)
+    state = await anyio.to_thread.run_sync(saved_pictures.read_state, request)
     rendered = await app.render_preview(request)
     if rendered.picture is None:
         raise Unrenderable(rendered.files)
     if len(tasks) == 1 and rendered.files[0].labels is None:
         return RenderedView(rendered.picture, request.paths[0], rendered.files)
-    path = await anyio.to_thread.run_sync(saved_pictures.save_picture, request, rendered)
+    save = partial(saved_pictures.save_picture, request, rendered, state=state)
+    path = await anyio.to_thread.run_sync(save)
     return RenderedView(rendered.picture, path, rendered.files)
 
 
@@ -102,7 +105,7 @@ def picture_file_text(path: Path, *, inline: bool) -> str:
     return f"This client cannot show pictures; the file is {path}, for the user."
 
 
-def client_name(ctx: "Context[Any]") -> str | None:
+def client_name(session: ServerSession) -> str | None:
     """The name in the client info of the caller; None if it gave none."""
-    params = ctx.session.client_params
+    params = session.client_params
     return params.client_info.name if params else None

@@ -11,8 +11,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from geekai_video_mcp.config import SANDBOX_MODEL
 from geekai_video_mcp.domain import catalogue
+from geekai_video_mcp.domain.service_names import SANDBOX_MODEL
 
 _CLOSING_MARKS: Final = {'"': '"', "'": "'", "“": "”", "„": "“", "‘": "’", "«": "»", "「": "」"}
 _PLACEHOLDER: Final = re.compile(

@@ -3,7 +3,6 @@
 import base64
 import math
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, replace
 from typing import Any, Literal, NamedTuple
 
@@ -16,9 +15,13 @@ from geekai_video_mcp.app import App
 from geekai_video_mcp.config import SANDBOX_URL
 from geekai_video_mcp.domain.lifecycle import Media, Task
 from geekai_video_mcp.engine.exceptions import log_exception
-from geekai_video_mcp.errors import GeekAIVideoError
 from geekai_video_mcp.server import views
-from geekai_video_mcp.server.pictures import RenderedView, render_view, shows_pictures
+from geekai_video_mcp.server.pictures import (
+    RenderedView,
+    client_name,
+    render_view,
+    shows_pictures,
+)
 from geekai_video_mcp.server.resource_links import file_resource, task_resource
 
 ViewChoice = Literal["none", "cover", "frames"]
@@ -131,21 +134,16 @@ def several_result(entries: Sequence[views.Entry], *, until: str) -> CallToolRes
     return text_result(structure, text, failed=views.all_failed(entries))
 
 
+def bare_result(task: Task) -> CallToolResult:
+    """The id of a task, after an unexpected error: it is all that leads to what may be paid for."""
+    step = f'Call get_video_task with task_id "{task.id}". Do not send the request again.'
+    text = f"The request is recorded as task {task.id}, which cannot be described now. {step}"
+    return text_result(views.Generation(task_id=task.id, next_step=step), text)
+
+
 def resource_link(task: Task) -> ResourceLink:
     """A link to the task's file, or to the task while there is none."""
     sandbox = task.account == SANDBOX_URL
     linked = file_resource(task, sandbox=sandbox) or task_resource(task, sandbox=sandbox)
     # The result around it already describes the task, and every word costs tokens.
     return ResourceLink(**asdict(replace(linked, description=None)))
-
-
-def client_name(session: ServerSession) -> str | None:
-    """The name in the client info of the caller; None if it gave none."""
-    params = session.client_params
-    return params.client_info.name if params else None
-
-
-async def mark_delivered(app: App, task: Task) -> None:
-    """Record that a caller got the final result of the task, if it has ended."""
-    with suppress(GeekAIVideoError):  # if this fails, a repeated request returns the task again
-        await app.engine.mark_delivered(task)

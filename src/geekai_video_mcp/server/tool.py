@@ -5,9 +5,11 @@ with `isError`; any other exception is a bug, and the SDK withholds its text.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
+import anyio
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.tools import Tool
 from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetadata
@@ -99,6 +101,15 @@ class ToolSpec(Generic[A]):
 def app_of(ctx: "Context[App]") -> App:
     """The `App` of the server that handles this call."""
     return ctx.request_context.lifespan_context
+
+
+RECEIVED_AT: Final[ContextVar[float]] = ContextVar("RECEIVED_AT")
+"""When the request that is being handled was received; `late_app` sets it."""
+
+
+def call_received_at() -> float:
+    """When this call was received, on anyio's clock: the `App` may have been opened since then."""
+    return RECEIVED_AT.get(anyio.current_time())
 
 
 class _PassThroughArgs(ArgModelBase):

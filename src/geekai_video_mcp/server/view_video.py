@@ -21,7 +21,7 @@ from geekai_video_mcp.domain.task_ids import short_id
 from geekai_video_mcp.errors import TaskNotFound, as_sentence, quote, quote_unless_id
 from geekai_video_mcp.media.inspection import REASONS, Reason
 from geekai_video_mcp.media.preview import ShownFile
-from geekai_video_mcp.server import results, views
+from geekai_video_mcp.server import views
 from geekai_video_mcp.server.arguments import MAX_WAIT_SECONDS
 from geekai_video_mcp.server.arguments.view_video import ViewVideo
 from geekai_video_mcp.server.pictures import (
@@ -32,7 +32,7 @@ from geekai_video_mcp.server.pictures import (
     render_stored,
     shows_pictures,
 )
-from geekai_video_mcp.server.tool import app_of
+from geekai_video_mcp.server.tool import app_of, call_received_at
 
 ANSWER_DEADLINE: Final = 17.0
 """Seconds in which the call is answered, whatever the disk and the decoders do."""
@@ -53,8 +53,8 @@ class Entry(NamedTuple):
 async def view_video(args: ViewVideo, ctx: "Context[App]") -> CallToolResult:
     """Show the tasks that can be shown, and say of each other one why it cannot."""
     app = app_of(ctx)
-    inline = shows_pictures(client_name(ctx), app.preview)
-    with anyio.move_on_after(ANSWER_DEADLINE):
+    inline = shows_pictures(client_name(ctx.session), app.preview)
+    with anyio.CancelScope(deadline=call_received_at() + ANSWER_DEADLINE):
         return await _show_tasks(app, args, inline=inline)
     return _error_result([TOO_LATE])
 
@@ -88,8 +88,7 @@ async def _show_tasks(app: App, args: ViewVideo, *, inline: bool) -> CallToolRes
         lines.append(_previews_text(previews, of=len(seen)))
     if rendered.path is not None:
         lines.append(picture_file_text(rendered.path, inline=inline))
-    for task in seen:
-        await results.mark_delivered(app, task)
+    await app.engine.mark_delivered(*seen)
     content: list[TextContent | ImageContent] = [
         TextContent(text=("\n" if len(entries) > 1 else " ").join(lines))
     ]

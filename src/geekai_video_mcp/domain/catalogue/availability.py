@@ -7,12 +7,11 @@ from difflib import SequenceMatcher
 from typing import Final
 
 from geekai_video_mcp.domain.catalogue.facts import Model, models
+from geekai_video_mcp.domain.service_names import SANDBOX_MODEL
 from geekai_video_mcp.errors import quote
 
 _ID: Final = re.compile(r"[\w.:/@+-]{1,64}", re.ASCII)
 """Only what looks like an id is shown as one: the list comes from outside."""
-SANDBOX_MODEL: Final = "sandbox"
-"""The model of the sandbox in this process, which supports every field."""
 MAX_SUGGESTIONS: Final = 3
 CLOSE_SIMILARITY: Final = 0.6
 """Similarity from 0 to 1, as difflib measures it, from which a name may be a typing mistake:

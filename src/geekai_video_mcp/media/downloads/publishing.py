@@ -16,6 +16,7 @@ from typing import BinaryIO, Final
 from geekai_video_mcp.domain.lifecycle import FileUpdate, Media, Task
 from geekai_video_mcp.domain.retries import Obstacle
 from geekai_video_mcp.domain.statuses import FileStatus
+from geekai_video_mcp.domain.task_ids import short_id
 from geekai_video_mcp.errors import sanitize
 from geekai_video_mcp.media.downloads.formats import (
     SIGNATURE_BYTES,
@@ -80,7 +81,7 @@ def file_stem(task: Task) -> str:
     if len(words) > STEM_LENGTH:  # cut between words, if the script separates them
         head, _, tail = words[: STEM_LENGTH + 1].rpartition("-")
         words = head or tail[:STEM_LENGTH]
-    return f"{words or task.media.value}-{task.id[:8]}"
+    return f"{words or task.media.value}-{short_id(task.id)}"
 
 
 def _file_update(

@@ -8,7 +8,6 @@ is the draft in ext-tasks, read 2026-11-24.
 """
 
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any
 
 from mcp import MCPError
@@ -28,8 +27,8 @@ from pydantic import Field
 from starlette.requests import Request
 
 from geekai_video_mcp.domain.lifecycle import Task
+from geekai_video_mcp.engine.exceptions import log_exception
 from geekai_video_mcp.errors import GeekAIVideoError, TaskNotFound
-from geekai_video_mcp.server import results
 from geekai_video_mcp.server.tasks_extension.payloads import (
     IDENTIFIER,
     PROTOCOL_VERSIONS,
@@ -79,12 +78,16 @@ class TasksExtension(Extension):
         ):
             return result
         # The task already exists: if reading it fails now, the result itself still has its id.
-        with suppress(GeekAIVideoError):
+        try:
             content: dict[str, Any] = result.structured_content or {}
             task = await app.engine.get_local(content.get("task_id", ""))
             if not task.settled:
                 told: list[str] = content.get("warnings", [])
                 return {"resultType": "task", **task_payload(task, app, warnings=told)}
+        except GeekAIVideoError:
+            pass
+        except Exception as exc:  # noqa: BLE001 - as said above
+            log_exception(task_payload, exc)
         return result
 
 
@@ -97,7 +100,7 @@ def _declares_extension(ctx: Ctx) -> bool:
 
 async def _handle_get(ctx: Ctx, params: TaskParams) -> HandlerResult:
     task = await _require_task(ctx, params)
-    await results.mark_delivered(ctx.lifespan_context, task)
+    await ctx.lifespan_context.engine.mark_delivered(task)
     return await build_detailed_payload(task, ctx)
 
 

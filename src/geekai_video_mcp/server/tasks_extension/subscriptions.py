@@ -28,7 +28,6 @@ from pydantic import ValidationError
 from geekai_video_mcp.domain.lifecycle import Task
 from geekai_video_mcp.domain.statuses import Status
 from geekai_video_mcp.errors import GeekAIVideoError
-from geekai_video_mcp.server import results
 from geekai_video_mcp.server.tasks_extension.payloads import (
     IDENTIFIER,
     PROTOCOL_VERSIONS,
@@ -135,4 +134,4 @@ async def _send_notification(ctx: Ctx, task: Task) -> None:
     notification = TaskNotification(params=params)
     # The type allows only the SDK's own notifications; it sends any other unchanged.
     await ctx.session.send_notification(cast("ServerNotification", notification), ctx.request_id)
-    await results.mark_delivered(ctx.lifespan_context, task)
+    await ctx.lifespan_context.engine.mark_delivered(task)
