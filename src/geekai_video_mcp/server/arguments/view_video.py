@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema, mod
 from geekai_video_mcp.errors import has_hidden
 from geekai_video_mcp.server.arguments import Arguments
 from geekai_video_mcp.server.arguments.fields import SHORT_TEXT_LIMIT, JsonDecoded
+from geekai_video_mcp.server.arguments.values import VIEWS, one_of, read_clock
 
 MAX_TASKS: Final = 8
 """Tasks side by side: of more, nothing could be recognised."""
@@ -17,7 +18,12 @@ MAX_FRAMES: Final = 24
 """Frames in one picture, for the same reason."""
 
 _SEPARATORS: Final = re.compile(r"[\s,;]+")
-_SECONDS: Final = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*(?:s|sec|secs|seconds?)?", re.IGNORECASE)
+_SECONDS: Final = re.compile(
+    r"(?:at\s+|t\s*=\s*|@\s*)?(\d+(?:\.\d*)?|\.\d+)\s*(?:s|secs?|seconds?|秒)?\.?", re.IGNORECASE
+)
+_BETWEEN_TIMES: Final = re.compile(
+    r"[\"']?\s*(?:[,;，；、]|\band\b)\s*[\"']?|\s+(?=[\d.])(?<!at\s)(?<![=@]\s)", re.IGNORECASE
+)
 
 
 def _read_task_ids(value: object) -> tuple[str, ...]:
@@ -58,11 +64,18 @@ def _read_times(value: object) -> list[Any]:
 
 def _read_seconds(text: str) -> list[float]:
     """The seconds in *text*, which other numbers may follow after commas or spaces."""
-    found = [each for each in re.split(r"\s*[,;]\s*|\s+(?=[\d.])", text.strip("[] \n")) if each]
-    matches = [_SECONDS.fullmatch(each) for each in found]
-    if not all(matches):
+    found = [each for each in _BETWEEN_TIMES.split(text.strip("[]()\"' \n")) if each]
+    return [_read_time(each) for each in found]
+
+
+def _read_time(text: str) -> float:
+    """The seconds in 3.2, 3.2 s, t=3.2 or 0:03.2."""
+    if (seconds := read_clock(text)) is not None:
+        return seconds
+    match = _SECONDS.fullmatch(text)
+    if match is None:
         raise ValueError(_TIMES_PROBLEM)
-    return [float(match[1]) for match in matches if match]
+    return float(match[1])
 
 
 def _check_times(value: object) -> tuple[float, ...]:
@@ -79,7 +92,10 @@ def _check_times(value: object) -> tuple[float, ...]:
     return seconds
 
 
-_TIMES_PROBLEM: Final = "must be seconds from the start, 0 or more, for example [3.2]"
+_TIMES_PROBLEM: Final = (
+    "must be seconds from the start, 0 or more, for example [3.2]; without at, the first and the"
+    " last frame are shown"
+)
 
 TaskIds = Annotated[
     tuple[str, ...],
@@ -107,7 +123,9 @@ class ViewVideo(Arguments):
         description=f"As in get_video_task; of several, at most {MAX_TASKS}, one picture side by"
         " side."
     )
-    view: Literal["frames", "cover"] = Field("frames", description="Contact sheet, or one frame.")
+    view: Annotated[Literal["frames", "cover"], one_of("frames", "cover", meant=VIEWS)] = Field(
+        "frames", description="Contact sheet, or one frame."
+    )
     at: Annotated[Times | None, BeforeValidator(_leave_out_nothing)] = Field(
         None,
         description=f"Seconds to show instead, such as [3.2]; at most {MAX_TIMES}.",
