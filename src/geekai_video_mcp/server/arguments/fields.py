@@ -163,8 +163,9 @@ def _split_refs(member: object) -> list[object]:
 
 
 _BETWEEN_REFS: Final = re.compile(
-    r"[\"']?\s*,\s*(?=[\"']?(?:https?:|task:|file:|data:|video:|[/~]|[A-Z]:\\))"
-    r"|[\"']?(?:[\s;|]+|\s+and\s+)(?=[\"']?(?:https?:|task:|file:|video:))",
+    # From the beginning of white space alone: from each of it, a long one would take for ever.
+    r"(?<![\s;|])(?:[\"']?\s*,\s*(?=[\"']?(?:https?:|task:|file:|data:|video:|[/~]|[A-Z]:\\))"
+    r"|[\"']?(?:[\s;|]+|\s+and\s+)(?=[\"']?(?:https?:|task:|file:|video:)))",
     re.IGNORECASE,
 )
 
@@ -185,9 +186,15 @@ def at_most(limit: int) -> BeforeValidator:
 def _read_text(value: object) -> object:
     single = reject_surrogates(unwrap(value))
     if not isinstance(single, str):
-        msg = "must be text"
+        msg = f"must be text{_instead_of_text(single)}"
         raise ValueError(msg)  # noqa: TRY004 - pydantic reports ValueError alone
     return single
+
+
+def _instead_of_text(value: object) -> str:
+    if isinstance(value, list):
+        return ", and one alone: not a list"
+    return ", not an object" if isinstance(value, Mapping) else ""
 
 
 def _number_as_text(value: object) -> object:
@@ -214,7 +221,7 @@ def split_phrases(value: object) -> list[str]:
     if not isinstance(value, str):
         msg = "must be text, with spaces between the words"
         raise ValueError(msg)  # noqa: TRY004 - pydantic reports ValueError alone
-    parts = re.split(r"\s*(?:[,;+|/&\[\]\"'，、]|\band\b)+\s*", value)
+    parts = re.split(r"[,;+|/&\[\]\"'，、]|\band\b", value)
     return [part for part in map(str.strip, parts) if part]
 
 

@@ -17,9 +17,9 @@ MAX_EXTRA_DEPTH: Final = 16
 MAX_VALUES: Final = 2000
 """Values and names in one call's arguments, or in an argument that is JSON text: ten times those
 of the largest request documented."""
-_CODE_BLOCK: Final = re.compile(r"```(?:json|python)?\s*(.*?)\s*```", re.DOTALL | re.IGNORECASE)
 _PYTHON: Final = re.compile(
-    r"""'((?:[^'\\]|\\.)*)'|("(?:[^"\\]|\\.)*")|\b(True|False|None)\b|,(?=\s*[\]}])""", re.DOTALL
+    r"""'((?:[^'\\]|\\.?)*+)('|\Z)|("(?:[^"\\]|\\.?)*+(?:"|\Z))|\b(True|False|None)\b|,(?=\s*[\]}])""",
+    re.DOTALL,
 )
 """What Python writes in another way than JSON, and texts in which nothing of it counts."""
 _JSON_WORDS: Final = {"True": "true", "False": "false", "None": "null"}
@@ -90,8 +90,7 @@ def decode_json(value: object) -> object:
     """Decode a list or an object that the client has sent as JSON text."""
     if not isinstance(value, str):
         return value
-    block = _CODE_BLOCK.fullmatch(value.strip())
-    text = block[1] if block else value
+    text = _without_code_block(value)
     if text.lstrip().startswith('"'):
         text = _unquote(text)
     if not text.lstrip().startswith(("[", "{")):
@@ -101,6 +100,15 @@ def decode_json(value: object) -> object:
     except RecursionError:
         msg = f"is nested more than {MAX_EXTRA_DEPTH} levels deep"
         raise ValueError(msg) from None
+
+
+def _without_code_block(text: str) -> str:
+    """What stands between the two lines of a block of code, as in ```json."""
+    stripped = text.strip()
+    if not (stripped.startswith("```") and stripped.endswith("```")):
+        return text
+    inside = stripped[3:-3].lstrip()
+    return inside.removeprefix("json").removeprefix("python")
 
 
 def _unquote(text: str) -> str:
@@ -123,6 +131,8 @@ def _load_literal(text: str) -> object:
 
 
 def _in_json(found: re.Match[str]) -> str:
-    if found[1] is not None:
+    if found[2]:
         return json.dumps(found[1].replace("\\'", "'"))
-    return found[2] or _JSON_WORDS.get(found[3] or "", "")
+    if found[2] is not None:  # the quotation mark is never closed, so that this is no Python
+        return found[0]
+    return found[3] or _JSON_WORDS.get(found[4] or "", "")

@@ -22,7 +22,8 @@ _SECONDS: Final = re.compile(
     r"(?:at\s+|t\s*=\s*|@\s*)?(\d+(?:\.\d*)?|\.\d+)\s*(?:s|secs?|seconds?|秒)?\.?", re.IGNORECASE
 )
 _BETWEEN_TIMES: Final = re.compile(
-    r"[\"']?\s*(?:[,;，；、]|\band\b)\s*[\"']?|\s+(?=[\d.])(?<!at\s)(?<![=@]\s)", re.IGNORECASE
+    r"(?<!\s)(?:[\"']?\s*(?:[,;，；、]|\band\b)\s*[\"']?|\s+(?=[\d.])(?<!at\s)(?<![=@]\s))",
+    re.IGNORECASE,
 )
 
 
