@@ -200,9 +200,12 @@ async def test_what_cannot_be_listed_is_refused_by_name(
     assert next(iter(wrong)) in text(refused)
 
 
-async def test_a_page_after_a_task_that_is_not_there_is_empty(world: World) -> None:
+async def test_a_cursor_that_is_none_is_refused_rather_than_the_end_of_the_list(
+    world: World,
+) -> None:
     async with world.client() as client:
         await call(client, "generate_video", prompt="a fox")
-        shown = structured(await call(client, "list_video_tasks", before="nothing"))
+        refused = await call(client, "list_video_tasks", before="nothing")
 
-    assert shown["tasks"] == []
+    assert refused.is_error
+    assert text(refused).startswith("before: is no cursor")

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from support.world import Era, World, call, structured, text
+from support.world import EPOCH, Era, World, call, structured, text
 
 RED, BLUE = "https://example.com/red.png", "https://example.com/blue.png"
 VEO = "veo-3.1-fast-generate-preview"
 HAILUO = "MiniMax-Hailuo-02"
+KLING = "kling-video-v2-6"
 NO_MONEY_SENTENCE = ("Nothing was charged.", "It may have been charged.")
 
 NOTHING: list[Any] = [
@@ -35,6 +36,16 @@ NOTHING: list[Any] = [
     ["null"],
     ["", "undefined", None, []],
     '["null"]',
+    '"null"',
+    "['None']",
+    "<null>",
+    "[undefined]",
+    "{ }",
+    "N/A",
+    "n/a",
+    "nil",
+    "NaN",
+    "{{image}}",
 ]
 HOST_ADDITIONS: list[dict[str, Any]] = [
     {"wait_for_previous": True},  # Gemini CLI
@@ -163,6 +174,14 @@ async def test_what_a_host_adds_for_itself_is_ignored_by_every_tool(
         ({"duration": "8 seconds"}, {"duration": 8}),
         ({"duration": " 8 Sec. "}, {"duration": 8}),
         ({"duration": [8]}, {"duration": 8}),
+        ({"duration": "8-second"}, {"duration": 8}),
+        ({"duration": "8秒钟"}, {"duration": 8}),
+        ({"duration": "0:08"}, {"duration": 8}),
+        ({"duration": "[8]"}, {"duration": 8}),
+        ({"duration": '["8"]'}, {"duration": 8}),
+        ({"duration": "'8'"}, {"duration": 8}),
+        ({"fps": "24p"}, {"fps": 24}),
+        ({"fps": "24 frames/second"}, {"fps": 24}),
         ({"fps": "24fps"}, {"fps": 24}),
         ({"fps": "24 FPS"}, {"fps": 24}),
         ({"resolution": 720}, {"resolution": "720p"}),
@@ -170,6 +189,14 @@ async def test_what_a_host_adds_for_itself_is_ignored_by_every_tool(
         ({"resolution": "1080P"}, {"resolution": "1080p"}),
         ({"resolution": 1080.0, "duration": 8}, {"resolution": "1080p", "duration": 8}),
         ({"resolution": "4K"}, {"resolution": "4k"}),
+        ({"resolution": "720px"}, {"resolution": "720p"}),
+        ({"resolution": "720p HD"}, {"resolution": "720p"}),
+        ({"resolution": "720p."}, {"resolution": "720p"}),
+        ({"resolution": "Full HD", "duration": 8}, {"resolution": "1080p", "duration": 8}),
+        ({"resolution": "1080p (Full HD)", "duration": 8}, {"resolution": "1080p", "duration": 8}),
+        ({"resolution": "UHD"}, {"resolution": "4k"}),
+        ({"resolution": "4K Ultra HD"}, {"resolution": "4k"}),
+        ({"resolution": "2160p"}, {"resolution": "4k"}),
         ({"model": HAILUO, "resolution": 768}, {"model": HAILUO, "resolution": "768P"}),
         ({"model": HAILUO, "resolution": "768p"}, {"model": HAILUO, "resolution": "768P"}),
         ({"aspect_ratio": "9x16"}, {"aspect_ratio": "9:16"}),
@@ -179,6 +206,12 @@ async def test_what_a_host_adds_for_itself_is_ignored_by_every_tool(
         ({"aspect_ratio": "vertical"}, {"aspect_ratio": "9:16"}),
         ({"aspect_ratio": "Portrait"}, {"aspect_ratio": "9:16"}),
         ({"aspect_ratio": "9:16 (vertical)"}, {"aspect_ratio": "9:16"}),
+        ({"aspect_ratio": "vertical video"}, {"aspect_ratio": "9:16"}),
+        ({"aspect_ratio": "9:16 portrait mode"}, {"aspect_ratio": "9:16"}),
+        ({"aspect_ratio": [9, 16]}, {"aspect_ratio": "9:16"}),
+        ({"aspect_ratio": "9,16"}, {"aspect_ratio": "9:16"}),
+        ({"aspect_ratio": "VERTICAL_9_16"}, {"aspect_ratio": "9:16"}),
+        ({"aspect_ratio": "09:16"}, {"aspect_ratio": "9:16"}),
         ({"aspect_ratio": "landscape"}, {"aspect_ratio": "16:9"}),
         (
             {"aspect_ratio": "square", "model": "kling-video-v2-6"},
@@ -187,6 +220,31 @@ async def test_what_a_host_adds_for_itself_is_ignored_by_every_tool(
         ({"size": "1080*1920", "model": "sora-2"}, {"size": "1080x1920", "model": "sora-2"}),
         ({"size": "1080×1920", "model": "sora-2"}, {"size": "1080x1920", "model": "sora-2"}),
         ({"size": "1080 X 1920 px", "model": "sora-2"}, {"size": "1080x1920", "model": "sora-2"}),
+        *(
+            ({"size": size, "model": "sora-2"}, {"size": "1080x1920", "model": "sora-2"})
+            for size in (
+                *([1080, 1920], "[1080, 1920]", "(1080, 1920)", "1080_1920", "1080-1920"),
+                *({"width": 1080, "height": 1920}, '{"width": 1080, "height": 1920}'),
+                *("1080x1920 (vertical)", "1080x1920.", "１０８０x１９２０", "1080 1920"),
+            )
+        ),
+        ({"images": f"[{RED}, {BLUE}]"}, {"images": [RED, BLUE]}),
+        ({"images": f"['{RED}', '{BLUE}']"}, {"images": [RED, BLUE]}),
+        ({"images": [f"{RED}, {BLUE}"]}, {"images": [RED, BLUE]}),
+        ({"images": [[RED, BLUE]]}, {"images": [RED, BLUE]}),
+        ({"images": f"{RED} and {BLUE}"}, {"images": [RED, BLUE]}),
+        ({"images": f"{RED}|{BLUE}"}, {"images": [RED, BLUE]}),
+        ({"images": f'"{RED}", "{BLUE}"'}, {"images": [RED, BLUE]}),
+        ({"images": [{"url": RED}, {"url": BLUE}]}, {"images": [RED, BLUE]}),
+        ({"images": {"url": RED}}, {"images": [RED]}),
+        ({"images": [RED, "N/A"]}, {"images": [RED]}),
+        ({"image": [[RED]]}, {"image": RED}),
+        ({"image": f"[{RED}]"}, {"image": RED}),
+        ({"image": f"![a red fox]({RED})"}, {"image": RED}),
+        ({"image": {"url": RED}}, {"image": RED}),
+        ({"image": {"type": "image_url", "image_url": {"url": RED}}}, {"image": RED}),
+        ({"image": "HTTPS://Example.com/red.png"}, {"image": RED}),
+        ({"image": RED, "image_tail": json.dumps([BLUE])}, {"image": RED, "image_tail": BLUE}),
         ({"images": RED}, {"images": [RED]}),
         ({"images": f"{RED}, {BLUE}"}, {"images": [RED, BLUE]}),
         ({"images": f"{RED}\n{BLUE}"}, {"images": [RED, BLUE]}),
@@ -199,6 +257,16 @@ async def test_what_a_host_adds_for_itself_is_ignored_by_every_tool(
         ({"extra_body": '{"seed": 7}'}, {"extra_body": {"seed": 7}}),
         ({"extra_body": [{"seed": 7}]}, {"extra_body": {"seed": 7}}),
         ({"with_audio": "True"}, {"with_audio": True}),
+        ({"extra_body": "{'seed': 7, 'flag': True}"}, {"extra_body": {"seed": 7, "flag": True}}),
+        ({"extra_body": '```json\n{"seed": 7,}\n```'}, {"extra_body": {"seed": 7}}),
+        ({"extra_body": {"extra_body": {"seed": 7}}}, {"extra_body": {"seed": 7}}),
+        ({"extra_body": json.dumps('{"seed": 7}')}, {"extra_body": {"seed": 7}}),
+        ({"with_audio": '"true"'}, {"with_audio": True}),
+        ({"with_audio": 1.0}, {"with_audio": True}),
+        ({"with_audio": "enable"}, {"with_audio": True}),
+        ({"quality": "Pro", "model": KLING}, {"quality": "pro", "model": KLING}),
+        ({"negative_prompt": ["blurry", "text"]}, {"negative_prompt": "blurry, text"}),
+        ({"negative_prompt": '["blurry", "text"]'}, {"negative_prompt": "blurry, text"}),
         ({"with_audio": "yes"}, {"with_audio": True}),
         ({"watermark": 0}, {"watermark": False}),
         ({"negative_prompt": 13}, {"negative_prompt": "13"}),
@@ -292,6 +360,11 @@ REFUSED: list[tuple[str, dict[str, Any], list[str]]] = [
     ("generate_video", {"prompt": "a fox", "aspect_ratio": "1920x1080"}, ["did you mean size?"]),
     ("generate_video", {"prompt": "a fox", "aspect_ratio": "720p"}, ["did you mean resolution?"]),
     ("generate_video", {"prompt": "a fox", "aspect_ratio": 1.78}, ["such as 16:9"]),
+    *(
+        ("generate_video", {"prompt": "a fox", "aspect_ratio": wrong}, ["contradict each other"])
+        for wrong in ("vertical 16:9", "portrait_16_9", "16:9 (portrait)", "square 16:9")
+    ),
+    ("generate_video", {"prompt": "a fox", "resolution": "HD"}, ["720p, or 1080p"]),
     ("generate_video", {"prompt": "a fox", "extra_body": "camera left"}, ["an object", SHAPE]),
     ("generate_video", {"prompt": "a fox", "extra_body": ["camera", "left"]}, ["an object", SHAPE]),
     *(
@@ -340,8 +413,14 @@ REFUSED: list[tuple[str, dict[str, Any], list[str]]] = [
     ("list_video_models", {"request": {"model": "sora-2"}}, ["give model directly"]),
     ("list_video_models", {"provider": "google"}, ["did you mean query?"]),
     ("list_video_models", {"duration": 10}, ["did you mean seconds?"]),
-    ("list_video_models", {"takes": "first_frame"}, ["did you mean image?"]),
-    ("list_video_models", {"takes": "image sound"}, ["did you mean with_audio?"]),
+    ("list_video_models", {"takes": "imaeg_tail"}, ["did you mean image_tail?"]),
+    ("list_video_models", {"audio": "maybe"}, ["audio: must be true or false"]),
+    ("list_video_models", {"sort": "newest"}, ["sort: must be price"]),
+    ("list_video_models", {"xyzzy": 1}, ["known are model", "sort, page. "]),
+    ("list_video_tasks", {"before": "page 2"}, ["before: is no cursor", "first page"]),
+    ("view_video", {"task_id": "a", "at": "last frame"}, ["at: must be seconds", "last frame are"]),
+    ("view_video", {"task_id": "a", "view": "hologram"}, ["view: must be one of frames, cover"]),
+    ("view_video", {"task_id": "a", "preview": "cover"}, ["did you mean view?"]),
     ("list_video_models", {"takes": "xyzzy"}, ["takes: xyzzy", "known are"]),
 ]
 
@@ -380,6 +459,16 @@ async def test_what_cannot_be_taken_is_refused_in_a_line_with_the_way_out(
         "task:ID@2.5",
         "Task ID",
         '{"task_id": "ID"}',
+        {"task_id": "ID"},
+        [{"task_id": "ID", "task_status": "pending"}],
+        [["ID"]],
+        '{"task_id": "ID", "wait_seconds": 5}',
+        "the video ID",
+        "id ID",
+        "#ID",
+        "**ID**",
+        "a-red-fox-ID.mp4",
+        "/home/me/videos/a-red-fox-ID.mp4",
         "ID...",
     ],
     ids=repr,
@@ -407,6 +496,29 @@ async def test_a_task_is_found_however_its_id_is_written(world: World, written: 
         ("list_video_tasks", {"limit": "5"}),
         ("list_video_tasks", {"since": "today"}),
         ("list_video_tasks", {"since": "2026-11-26T18:00:00Z"}),
+        ("list_video_tasks", {"limit": "[5]"}),
+        ("list_video_tasks", {"query": ["a", "fox"]}),
+        *(
+            ("list_video_tasks", {"since": since})
+            for since in (
+                *("2026-1-5", "2026/1/5", "2026年1月5日", "Jan 5, 2026", "5 January 2026"),
+                *("24h", "7 days ago", "last 2 weeks", "今天", "since yesterday", ["today"]),
+                *("2026-01-05 18:00:00 UTC", 1_790_000_000, "1790000000000"),
+            )
+        ),
+        ("get_video_task", {"wait_seconds": "1 minute"}),
+        ("get_video_task", {"wait_seconds": "0:45"}),
+        ("get_video_task", {"until": "any one"}),
+        ("get_video_task", {"view": "first and last frame"}),
+        *(
+            ("list_video_models", {"takes": takes})
+            for takes in (
+                *("first frame, last frame", "image and with_audio", "image/with_audio", "sound"),
+                *("Image Image_Tail", "camera control", ["reference images"], "negative prompt"),
+            )
+        ),
+        ("list_video_models", {"sort": "cheap"}),
+        ("list_video_models", {"sort": "low to high"}),
         ("list_video_models", {"free": "yes"}),
         ("list_video_models", {"takes": ["image", "with_audio"]}),
         ("list_video_models", {"first_frame": True, "audio": False}),
@@ -416,6 +528,7 @@ async def test_a_task_is_found_however_its_id_is_written(world: World, written: 
             for word in (
                 *("completed", "done", "success", "Succeeded", "error", "cancelled", "failure"),
                 *("processing", "in_progress", "IN PROGRESS", "queued", "all", ["running"]),
+                *("done.", "'done'", "timed out", "in queue", "*", "已完成", "进行中"),
             )
         ),
     ],
@@ -440,5 +553,55 @@ async def test_a_status_is_taken_as_what_it_means(world: World, word: str, liste
     async with world.client() as client:
         await call(client, "generate_video", prompt="a fox")
         result = await call(client, "list_video_tasks", status=word)
+
+    assert len(structured(result)["tasks"]) == listed
+
+
+@pytest.mark.parametrize(
+    ("takes", "same"),
+    [
+        ("first frame, last frame", "image image_tail"),
+        ("camera control", "camera_control"),
+        (["Reference Images"], "images"),
+        ("image sound", "image with_audio"),
+    ],
+    ids=repr,
+)
+async def test_what_a_model_must_take_may_be_called_by_its_other_names_and_is_said(
+    world: World, takes: object, same: str
+) -> None:
+    async with world.client() as client:
+        taken = structured(await call(client, "list_video_models", takes=takes))
+        right = structured(await call(client, "list_video_models", takes=same))
+
+    # The sentence may leave less room for models on the page.
+    assert taken["models"][:5] == right["models"][:5] != []
+    assert taken["total"] == right["total"]
+    assert f"was taken as {same.rsplit(maxsplit=1)[-1]}." in taken["next_step"]
+
+
+@pytest.mark.parametrize(
+    ("since", "listed"),
+    [
+        ("2 hours ago", 1),
+        ("last 24h", 0),
+        ("3 days", 1),
+        ("1 week ago", 1),
+        (EPOCH - 60, 1),
+        (EPOCH + 60, 0),
+        (f"{EPOCH * 1000:.0f}", 1),
+        ("2026-09-21 14:13:00 UTC", 1),
+        ("2026-09-21T14:14Z", 0),
+        ("2026年9月1日", 1),
+        ("September 30, 2026", 0),
+    ],
+)
+async def test_a_time_is_understood_however_it_is_named(
+    world: World, since: object, listed: int
+) -> None:
+    async with world.client() as client:
+        await call(client, "generate_video", prompt="a fox")
+        world.clock_is_ahead = 3600.0 if since != "last 24h" else 100_000.0
+        result = await call(client, "list_video_tasks", since=since)
 
     assert len(structured(result)["tasks"]) == listed

@@ -26,7 +26,7 @@ from typing import Any, Final
 import anyio
 
 from geekai_video_mcp.errors import has_hidden
-from geekai_video_mcp.server.arguments.fields import iterate_json
+from geekai_video_mcp.server.arguments.json_text import iterate_json
 from reliability import hostile_calls
 from reliability.hostile_provider import HostileProvider, running_hostile_provider
 from reliability.targets import (

@@ -144,14 +144,14 @@ def is_bare_task(text: str) -> bool:
 
 def check_link(text: str, *, service_url: str = "") -> str:
     """The link, if GeekAI may fetch it; ValueError says why not and what to give instead."""
-    text = text.strip(_AROUND)
+    text = _plain_link(text.strip(_AROUND))
     problem = _not_a_link(text) or link_problem(text, service_url)
     return _accept(text, problem, LINK_REMEDY)
 
 
 def check_video(text: str, *, service_url: str = "") -> str:
     """A link, or an earlier task as `task:ID`."""
-    text = text.strip(_AROUND)
+    text = _plain_link(text.strip(_AROUND))
     if ref_kind(text) is RefKind.TASK or _names_task(text):
         return _read_task(text, {"", "video"}, _NOT_ITS_VIDEO, VIDEO_REMEDY)
     problem = _picture_for_video(text) or _not_a_link(text) or link_problem(text, service_url)
@@ -163,7 +163,7 @@ def check_picture(text: str, *, service_url: str = "", folders: Sequence[str] = 
 
     *folders* are those that files may be read from; a refusal names them.
     """
-    text = text.strip(_AROUND)
+    text = _plain_link(text.strip(_AROUND))
     match ref_kind(text):
         case RefKind.DATA:
             return _inline_or_refuse(text)
@@ -246,6 +246,14 @@ def task_in_file_name(text: str) -> str | None:
 
 
 # Links
+
+
+def _plain_link(text: str) -> str:
+    """A link with its scheme and host in lower case; everything else as it is."""
+    return _SCHEME_AND_HOST.sub(lambda found: found[0].lower(), text, count=1)
+
+
+_SCHEME_AND_HOST: Final = re.compile(r"\Ahttps?://[^/?#@\s]*(?=[/?#]|\Z)", re.IGNORECASE)
 
 
 def _not_a_link(text: str) -> str | None:

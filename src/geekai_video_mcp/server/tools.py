@@ -17,7 +17,7 @@ from geekai_video_mcp.domain.lifecycle import Media, Task
 from geekai_video_mcp.domain.requests import GenerationRequest
 from geekai_video_mcp.engine import LEDGER_TIMEOUT, SUBMIT_TIMEOUT, Engine, Until
 from geekai_video_mcp.engine.exceptions import log_exception
-from geekai_video_mcp.errors import GeekAIVideoError, RequestRefused, nothing_charged
+from geekai_video_mcp.errors import GeekAIVideoError, RequestRefused, TaskNotFound, nothing_charged
 from geekai_video_mcp.server import results, views
 from geekai_video_mcp.server.arguments import (
     MAX_WAIT_SECONDS,
@@ -166,10 +166,11 @@ async def _find_tasks(app: App, task_ids: Sequence[str]) -> Mapping[str, Task | 
 
 async def list_video_tasks(args: ListVideoTasks, ctx: "Context[App]") -> CallToolResult:
     """A page of the ledger; one more task is read than shown, to know whether more follow."""
-    tasks = await app_of(ctx).engine.list_tasks(
+    engine = app_of(ctx).engine
+    tasks = await engine.list_tasks(
         limit=args.limit + 1,
         statuses=views.statuses_of(args.status),
-        before=args.before,
+        before=await _find_cursor(engine, args.before) if args.before else None,
         query=args.query,
         since=args.since_at,
     )
@@ -192,6 +193,18 @@ async def list_video_models(args: ListVideoModels, ctx: "Context[App]") -> CallT
     else:
         view, text = model_list.model_list(args, live, sandbox=sandbox)
     return results.text_result(view, text)
+
+
+async def _find_cursor(engine: Engine, cursor: str) -> str:
+    """The id of the task that *cursor* is; an unknown one would end the list without a word."""
+    try:
+        return (await engine.find_local(cursor)).id
+    except TaskNotFound:
+        msg = (
+            "before: is no cursor; pass the one that the page before showed, or leave it out for"
+            " the first page"
+        )
+        raise RequestRefused(msg, money=None) from None
 
 
 def _with_notes(view: views.TaskList, notes: Sequence[str]) -> views.TaskList:

@@ -101,7 +101,9 @@ async def _show_tasks(app: App, args: ViewVideo, *, inline: bool) -> CallToolRes
 def _previews_text(previews: Sequence[Task], *, of: int) -> str:
     """Which of the videos that are shown are not GeekAI's."""
     if len(previews) == of:
-        return views.PREVIEW_LABEL if of == 1 else "Sandbox previews, not made by GeekAI."
+        if of == 1:
+            return f"This is {views.PREVIEW_LABEL}."
+        return "Sandbox previews, not made by GeekAI."
     names = ", ".join(short_id(task.id) for task in previews)
     return f"Sandbox previews, not made by GeekAI: {names}."
 

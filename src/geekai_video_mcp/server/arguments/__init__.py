@@ -2,7 +2,8 @@
 
 `parsing` turns what a caller gave into a value or one refusal: `absent` drops what says nothing,
 `unknown_names` tells what was meant, `refusals` has the words. `values`, `fields`, `frame_size`,
-`task_id_list` and `extra_body` are types of single arguments, `generate` and `reads` the models.
+`task_id_list`, `since` and `extra_body` are types of single arguments, `json_text` reads lists and
+objects that came as text, `generate`, `reads` and `view_video` are the models.
 """
 
 from geekai_video_mcp.server.arguments.extra_body import ExtraBody

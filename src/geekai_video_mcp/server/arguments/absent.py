@@ -19,8 +19,11 @@ HOST_ADDITIONS: Final = frozenset(
 )
 """Arguments that hosts add for themselves (observed 2026-11-26); they are ignored."""
 
-_NOTHING: Final = frozenset({"", "null", "undefined", "none", "[]", "{}", '""', "''"})
-_UNSUBSTITUTED: Final = re.compile(r"\$\{[^{}]*\}")
+_NOTHING: Final = frozenset({"", "null", "undefined", "none", "nil", "nan", "n/a"})
+_AROUND: Final = {'"': '"', "'": "'", "`": "`", "<": ">", "(": ")", "[": "]", "{": "}"}
+"""What may stand around a word for nothing, as in `<null>` and `['None']`: its two ends."""
+_UNSUBSTITUTED: Final = re.compile(r"\$\{[^{}]*\}|\{\{[^{}]*\}\}")
+"""A variable that a host should have filled in: ${user_config.x}, or {{x}}."""
 _ZERO: Final = re.compile(r"0+(?:\.0+)?\s*(?:[a-z]+\.?)?", re.IGNORECASE)
 """Also with a unit, as in 0s."""
 MAX_DEPTH: Final = 3
@@ -73,7 +76,7 @@ def drop_absent_members(value: object) -> object:
 
 
 def _is_absent_text(text: str) -> bool:
-    if text.casefold() in _NOTHING or _UNSUBSTITUTED.fullmatch(text):
+    if _without_ends(text).casefold() in _NOTHING or _UNSUBSTITUTED.fullmatch(text):
         return True
     if not text.startswith("[") or len(text) > _JSON_OF_NOTHING_LIMIT:
         return False
@@ -81,6 +84,13 @@ def _is_absent_text(text: str) -> bool:
         return is_absent(json.loads(text))
     except (ValueError, RecursionError):
         return False
+
+
+def _without_ends(text: str) -> str:
+    for _ in range(MAX_DEPTH):
+        if len(text) > 1 and _AROUND.get(text[0]) == text[-1]:
+            text = text[1:-1].strip()
+    return text
 
 
 def _is_zero(value: object) -> bool:

@@ -12,9 +12,8 @@ from geekai_video_mcp.server.arguments.fields import (
     AnyVideo,
     JsonDecoded,
     ShortText,
-    decode_json,
-    validate_json,
 )
+from geekai_video_mcp.server.arguments.json_text import decode_json, validate_json
 
 CAMERA_AXES: Final = ("horizontal", "vertical", "pan", "tilt", "roll", "zoom")
 CAMERA_TYPES: Final = (

@@ -4,11 +4,8 @@ A check raises ValueError with a message that says what to pass instead; a messa
 contains the value.
 """
 
-import itertools
-import json
-import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Final, cast
 
 from pydantic import (
@@ -24,10 +21,14 @@ from geekai_video_mcp.domain import media_refs
 from geekai_video_mcp.errors import has_hidden
 from geekai_video_mcp.media.inputs.fields import MediaKind
 from geekai_video_mcp.server.arguments.absent import drop_absent_members
+from geekai_video_mcp.server.arguments.json_text import (
+    MAX_INTEGER_BITS,
+    decode_json,
+    reject_nul,
+    reject_surrogates,
+)
 from geekai_video_mcp.server.arguments.values import unwrap
 
-MAX_INTEGER_BITS: Final = 64
-"""Bits of an integer in `extra_body`, such as a seed: more are exact in no other language."""
 INT32: Final = 2**31 - 1
 """The largest integer that every client and store passes on unchanged."""
 MAX_REFERENCES: Final = 30
@@ -42,74 +43,8 @@ SHORT_TEXT_LIMIT: Final = 128
 EXTRA_BODY_EXAMPLE: Final = '{"camera_control": {"type": "simple", "config": {"horizontal": -5}}}'
 """A Kling camera that moves left."""
 
-MAX_EXTRA_DEPTH: Final = 16
-"""Levels of lists and objects in `extra_body`: four times the deepest one documented."""
-MAX_VALUES: Final = 2000
-"""Values and names in one call's arguments, or in an argument that is JSON text: ten times those
-of the largest request documented."""
 PROMPT_LIMIT: Final = 20_000
 """Characters of a prompt. The longest limit of any model is Wan 3's (read 2026-11-22)."""
-
-
-def _reject_nul(text: str) -> str:
-    """NUL is the one character that not every store and JSON writer accepts."""
-    if "\0" in text:
-        msg = "contains a NUL character; remove it"
-        raise ValueError(msg)
-    return text
-
-
-def _reject_surrogates(text: object) -> object:
-    """Lone surrogates arrive as JSON escapes and cannot be encoded as UTF-8."""
-    if isinstance(text, str) and any("\ud800" <= ch <= "\udfff" or ch == "\uffff" for ch in text):
-        msg = "contains an unpaired surrogate (invalid Unicode); remove it"
-        raise ValueError(msg)
-    return text
-
-
-def iterate_json(value: object) -> Iterator[tuple[object, int]]:
-    """*value* and everything in it, names of members too, each with its level of nesting.
-
-    Without recursion: the nesting comes from outside.
-    """
-    remaining: list[Iterator[tuple[object, int]]] = [iter([(value, 0)])]
-    while remaining:
-        for member, depth in remaining[-1]:
-            yield member, depth
-            if isinstance(member, Mapping):
-                items = cast("Mapping[object, object]", member).items()
-                inside = (part for item in items for part in item)
-            elif isinstance(member, list):
-                inside = iter(cast("list[object]", member))
-            else:
-                continue
-            remaining.append(zip(inside, itertools.repeat(depth + 1)))
-            break
-        else:
-            remaining.pop()
-
-
-def _check_json(value: object) -> None:
-    """Refuse, at every depth, values that some JSON readers do not accept."""
-    for number, (member, depth) in enumerate(iterate_json(value), 1):
-        msg = None
-        if depth > MAX_EXTRA_DEPTH:
-            msg = f"is nested more than {MAX_EXTRA_DEPTH} levels deep"
-        elif number > MAX_VALUES:
-            msg = f"has more than {MAX_VALUES:,} values"
-        elif isinstance(member, str):
-            _reject_nul(cast("str", _reject_surrogates(member)))
-        elif isinstance(member, float) and not math.isfinite(member):
-            msg = "contains NaN or Infinity, which JSON does not support"
-        elif isinstance(member, int) and member.bit_length() > MAX_INTEGER_BITS:
-            msg = f"contains an integer of more than {MAX_INTEGER_BITS} bits"
-        if msg:
-            raise ValueError(msg)
-
-
-def validate_json(value: Any) -> Any:  # noqa: ANN401 - JSON has any shape
-    _check_json(value)
-    return value
 
 
 def _service_url(info: ValidationInfo) -> str:
@@ -126,8 +61,32 @@ def _check_video(text: str, info: ValidationInfo) -> str:
     return media_refs.check_video(text, service_url=_service_url(info))
 
 
+def _reference_in(value: object) -> object:
+    """The reference in an object around it, such as {"url": "https://..."}, or in a list of one."""
+    single = unwrap(decode_json(unwrap(value)))
+    if isinstance(single, str) and (link := _LINK_IN_BRACKETS.fullmatch(single.strip())):
+        return link[1] or link[2]
+    if not isinstance(single, Mapping):
+        return single
+    members = cast("Mapping[str, object]", single)
+    named = members.keys() & {"url", "image_url", "path", "task_id"}
+    if len(named) != 1 or not members.keys() <= named | {"type", "detail"}:
+        return members
+    (name,) = named
+    inside = members[name]
+    if name == "image_url" and isinstance(inside, Mapping):
+        return cast("Mapping[str, object]", inside).get("url")
+    return f"task:{inside}" if name == "task_id" else inside
+
+
+_LINK_IN_BRACKETS: Final = re.compile(
+    r"!?\[[^\[\]]*\]\((https?://[^\s()]+)\)|\[(https?://[^\s\[\]]+)\]", re.IGNORECASE
+)
+"""As in Markdown: ![a cat](https://...)."""
+
+
 def _read_picture(value: object) -> object:
-    single = _reject_surrogates(unwrap(value))
+    single = reject_surrogates(_reference_in(value))
     if not isinstance(single, str):
         msg = f"must be text, so {media_refs.PICTURE_REMEDY}"
         raise ValueError(msg)  # noqa: TRY004 - pydantic reports ValueError alone
@@ -149,8 +108,8 @@ def _check_pictures(value: object, info: ValidationInfo) -> str | list[str]:
 
 
 def _check_one_picture(value: object, info: ValidationInfo) -> str:
-    text = _read_picture(None if isinstance(value, list) else value)
-    return _check_picture(_reject_nul(cast("str", text)).strip(), info)
+    text = _read_picture(value)
+    return _check_picture(reject_nul(cast("str", text)).strip(), info)
 
 
 def _apply_to_refs(check: Callable[[str, ValidationInfo], str]) -> AfterValidator:
@@ -176,33 +135,37 @@ def _apply_to_refs(check: Callable[[str, ValidationInfo], str]) -> AfterValidato
     return AfterValidator(walk_whole)
 
 
-def decode_json(value: object) -> object:
-    """Decode a list or an object that the client has sent as JSON text."""
-    if not isinstance(value, str) or not value.lstrip().startswith(("[", "{")):
-        return value
-    try:
-        decoded = json.loads(value)
-    except RecursionError:
-        msg = f"is nested more than {MAX_EXTRA_DEPTH} levels deep"
-        raise ValueError(msg) from None
-    except ValueError:
-        return value
-    return validate_json(decoded)
-
-
 def _read_list(value: object) -> object:
     """A list, also one that came as JSON text, or as the text of its members."""
     decoded = decode_json(value)
     if isinstance(decoded, str):
-        # Commas occur in links, white space in paths: only what begins like a reference is one.
-        is_data = decoded.lstrip().lower().startswith("data:")
-        return [decoded] if is_data else _BETWEEN_REFS.split(decoded.strip())
-    return drop_absent_members(decoded)
+        decoded = [decoded]
+    if isinstance(decoded, Mapping):
+        decoded = [cast("object", decoded)]
+    if not isinstance(decoded, list):
+        return decoded
+    return drop_absent_members(
+        [part for each in cast("list[object]", decoded) for part in _split_refs(each)]
+    )
+
+
+def _split_refs(member: object) -> list[object]:
+    """The references in a member of a list: one, as it should be, or several."""
+    decoded = decode_json(member)
+    if isinstance(decoded, list):
+        return cast("list[object]", decoded)
+    if not isinstance(decoded, str) or decoded.lstrip().lower().startswith("data:"):
+        return [decoded]
+    # Commas occur in links, white space in paths: only what begins like a reference is one.
+    if _LINK_IN_BRACKETS.fullmatch(decoded.strip()):
+        return [decoded]
+    return [*_BETWEEN_REFS.split(decoded.strip(" \t\r\n[]"))]
 
 
 _BETWEEN_REFS: Final = re.compile(
-    r"\s*,\s*(?=https?:|task:|file:|data:|video:|[/~]|[A-Z]:\\)"
-    r"|[\s;]+(?=https?:|task:|file:|video:)",
+    # From the beginning of white space alone: from each of it, a long one would take for ever.
+    r"(?<![\s;|])(?:[\"']?\s*,\s*(?=[\"']?(?:https?:|task:|file:|data:|video:|[/~]|[A-Z]:\\))"
+    r"|[\"']?(?:[\s;|]+|\s+and\s+)(?=[\"']?(?:https?:|task:|file:|video:)))",
     re.IGNORECASE,
 )
 
@@ -221,11 +184,17 @@ def at_most(limit: int) -> BeforeValidator:
 
 
 def _read_text(value: object) -> object:
-    single = _reject_surrogates(unwrap(value))
+    single = reject_surrogates(unwrap(value))
     if not isinstance(single, str):
-        msg = "must be text"
+        msg = f"must be text{_instead_of_text(single)}"
         raise ValueError(msg)  # noqa: TRY004 - pydantic reports ValueError alone
     return single
+
+
+def _instead_of_text(value: object) -> str:
+    if isinstance(value, list):
+        return ", and one alone: not a list"
+    return ", not an object" if isinstance(value, Mapping) else ""
 
 
 def _number_as_text(value: object) -> object:
@@ -247,6 +216,28 @@ def read_words(value: object) -> list[str]:
     return [word for each in members for word in re.split(r"[\s,;+|\[\]\"']+", str(each)) if word]
 
 
+def split_phrases(value: object) -> list[str]:
+    """The parts of a text between commas and the like, where a part may have several words."""
+    if not isinstance(value, str):
+        msg = "must be text, with spaces between the words"
+        raise ValueError(msg)  # noqa: TRY004 - pydantic reports ValueError alone
+    parts = re.split(r"[,;+|/&\[\]\"'，、]|\band\b", value)
+    return [part for part in map(str.strip, parts) if part]
+
+
+def _join_texts(separator: str) -> BeforeValidator:
+    """Reads a list of texts, also as JSON text, as one text."""
+
+    def read(value: object) -> object:
+        decoded = decode_json(value)
+        members = cast("list[object]", decoded) if isinstance(decoded, list) else []
+        if not members or not all(isinstance(each, str) for each in members):
+            return value
+        return separator.join(str(each).strip() for each in members)
+
+    return BeforeValidator(read)
+
+
 def _read_audio(value: object) -> object:
     if isinstance(value, bool) or str(value).strip().casefold() in {"true", "false", "yes", "no"}:
         msg = "must be links to sound files; did you mean with_audio?"
@@ -255,7 +246,12 @@ def _read_audio(value: object) -> object:
 
 
 def _read_object(value: object) -> object:
-    decoded = unwrap(decode_json(value))
+    decoded = value
+    for _ in range(2):  # a text of JSON within a text of JSON, or within a list
+        decoded = unwrap(decode_json(decoded))
+    if isinstance(decoded, Mapping):
+        members = cast("Mapping[str, object]", decoded)
+        decoded = members["extra_body"] if set(members) == {"extra_body"} else members
     if not isinstance(decoded, Mapping | BaseModel):
         msg = f"must be an object, such as {EXTRA_BODY_EXAMPLE}"
         raise ValueError(msg)  # noqa: TRY004 - pydantic reports ValueError alone
@@ -288,18 +284,20 @@ def _check_key(text: str) -> str:
     return text
 
 
-Text = Annotated[str, BeforeValidator(_read_text), AfterValidator(_reject_nul)]
+Text = Annotated[str, BeforeValidator(_read_text), AfterValidator(reject_nul)]
 ShortText = Annotated[Text, AfterValidator(_check_length)]
 NumberOrText = Annotated[ShortText, BeforeValidator(_number_as_text)]
 """A number is taken as its text: it is what a model writes for a resolution of 720p."""
 LongText = Annotated[Text, BeforeValidator(_number_as_text), AfterValidator(_check_long_text)]
+TextOrList = Annotated[LongText, _join_texts(", ")]
+Words = Annotated[NumberOrText, _join_texts(" ")]
 Prompt = Annotated[Text, AfterValidator(_check_long_text)]
 """A number is no prompt and no model id: it would be paid for, and is hardly meant."""
 Key = Annotated[NumberOrText, AfterValidator(_check_key)]
 Picture = Annotated[
     str,
     BeforeValidator(_read_picture),
-    AfterValidator(_reject_nul),
+    AfterValidator(reject_nul),
     AfterValidator(_check_picture),
     MediaKind.IMAGE,
 ]
@@ -311,8 +309,9 @@ Pictures = Annotated[
 ]
 """One image, or [first, last], which CogVideoX-3's page documents in the same field. The
 published schema shows only the first form, because clients have trouble with a choice of types."""
-Audio = Annotated[Text, AfterValidator(_check_link), MediaKind.AUDIO]
-Video = Annotated[Text, AfterValidator(_check_video), MediaKind.VIDEO]
+_Reference = Annotated[Text, BeforeValidator(_reference_in)]
+Audio = Annotated[_Reference, AfterValidator(_check_link), MediaKind.AUDIO]
+Video = Annotated[_Reference, AfterValidator(_check_video), MediaKind.VIDEO]
 PictureList = Annotated[list[Picture], at_most(MAX_REFERENCES), BeforeValidator(_read_list)]
 AudioList = Annotated[
     list[Audio],

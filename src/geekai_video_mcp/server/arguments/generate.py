@@ -16,7 +16,6 @@ from geekai_video_mcp.server.arguments.fields import (
     INT32,
     AudioList,
     Key,
-    LongText,
     NumberOrText,
     ObjectDecoded,
     Picture,
@@ -24,6 +23,7 @@ from geekai_video_mcp.server.arguments.fields import (
     Pictures,
     Prompt,
     ShortText,
+    TextOrList,
     Video,
 )
 from geekai_video_mcp.server.arguments.frame_size import (
@@ -32,6 +32,7 @@ from geekai_video_mcp.server.arguments.frame_size import (
     Size,
     lines_conflict,
     ratio_conflict,
+    spell_quality,
     spell_resolution,
 )
 from geekai_video_mcp.server.arguments.parsing import Arguments, argument_names
@@ -103,7 +104,7 @@ class Generate(Arguments):
 
     prompt: Prompt
     model: ShortText | None = None
-    negative_prompt: LongText | None = Field(None, description="What should not appear.")
+    negative_prompt: TextOrList | None = Field(None, description="What should not appear.")
     images: PictureList | None = None
     size: Size | None = None
     aspect_ratio: AspectRatio | None = None
@@ -163,6 +164,8 @@ class Generate(Arguments):
             del body["extra_body"]
         if "resolution" in body:
             body["resolution"] = spell_resolution(body["resolution"], body["model"])
+        if "quality" in body:
+            body["quality"] = spell_quality(body["quality"], body["model"])
         return GenerationRequest(self.media, body)
 
 

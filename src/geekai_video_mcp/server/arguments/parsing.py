@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from geekai_video_mcp.errors import NOT_CHARGED, RequestRefused, quote_unless_id
 from geekai_video_mcp.server.arguments.absent import drop_absent
-from geekai_video_mcp.server.arguments.fields import MAX_VALUES, iterate_json
+from geekai_video_mcp.server.arguments.json_text import MAX_VALUES, iterate_json
 from geekai_video_mcp.server.arguments.refusals import describe_error
 from geekai_video_mcp.server.arguments.unknown_names import UnknownNames, check_names
 
@@ -61,7 +61,7 @@ class Arguments(BaseModel):
             cls.renamed,
         )
         known = argument_names(cls)
-        names = check_names(given, [*known, *cls.taken_earlier])
+        names = check_names(given, known, cls.taken_earlier)
         notes: list[str] = []
         try:
             parsed = cls.model_validate(

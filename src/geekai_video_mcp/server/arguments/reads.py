@@ -1,27 +1,31 @@
-"""The arguments of the tools that read: free, and sent nowhere as they are.
+"""The arguments of the tools that read: free, and sent nowhere as they are. Pure."""
 
-Pure but for the clock, by which "today" is understood if the caller of `parse` gives no time.
-"""
-
-import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, time, timedelta
 from typing import Annotated, Any, ClassVar, Final, Literal, cast, get_args
 
 from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, model_validator
 
-from geekai_video_mcp.errors import quote_unless_id
+from geekai_video_mcp.errors import quote, quote_unless_id
 from geekai_video_mcp.server.arguments.extra_body import EXTRA_BODY_NAMES
-from geekai_video_mcp.server.arguments.fields import NumberOrText, ShortText, read_words
+from geekai_video_mcp.server.arguments.fields import (
+    NumberOrText,
+    ShortText,
+    Words,
+    read_words,
+    split_phrases,
+)
 from geekai_video_mcp.server.arguments.frame_size import Resolution
 from geekai_video_mcp.server.arguments.generate import MAX_SECONDS, GenerateVideo
 from geekai_video_mcp.server.arguments.parsing import Arguments, argument_names
+from geekai_video_mcp.server.arguments.since import read_since
 from geekai_video_mcp.server.arguments.task_id_list import TaskIds
-from geekai_video_mcp.server.arguments.unknown_names import find_meant
+from geekai_video_mcp.server.arguments.unknown_names import find_meant, known_name
 from geekai_video_mcp.server.arguments.values import (
     MAX_WAIT_SECONDS,
     SECONDS,
+    VIEWS,
     Boolean,
+    add_note,
     one_of,
     read_boolean,
     whole_number,
@@ -34,15 +38,22 @@ MAX_PAGE_SIZE: Final = 50
 """Tasks on a page; for all of them there is `geekai-video-mcp tasks export`."""
 MAX_PAGES: Final = 20
 
-VIEW_WORDS: Final[Mapping[str, str]] = {
-    **dict.fromkeys(("frame", "sheet", "contact_sheet", "all", "true", "yes"), "frames"),
-    **dict.fromkeys(("thumbnail", "poster", "cover_image"), "cover"),
-    **dict.fromkeys(("false", "no", "off"), "none"),
-}
-"""What callers call the ways to look at a task, and what they mean."""
+_VIEWS: Final = {**VIEWS, **dict.fromkeys(("false", "no", "off", "nothing"), "none")}
 _UNTIL: Final = {
-    **dict.fromkeys(("every", "each", "both", "all_finished"), "all"),
-    **dict.fromkeys(("first", "one", "next", "either", "any_finished"), "any"),
+    **dict.fromkeys(
+        (
+            *("every", "each", "both", "all_finished", "all_done", "all_of_them", "everything"),
+            *("done", "finished"),
+        ),
+        "all",
+    ),
+    **dict.fromkeys(
+        (
+            *("first", "one", "next", "either", "any_finished", "any_one", "any_of_them"),
+            *("first_one", "first_finished", "next_one", "one_of_them"),
+        ),
+        "any",
+    ),
 }
 _STATUSES: Final = {
     **dict.fromkeys(
@@ -55,18 +66,36 @@ _STATUSES: Final = {
             "done",
             "finished",
             "ready",
+            "ok",
+            "已完成",
+            "成功",
         ),
         "succeed",
     ),
     **dict.fromkeys(
-        ("fail", "failure", "error", "errored", "cancelled", "canceled", "rejected"), "failed"
+        (
+            *("fail", "failure", "error", "errored", "cancelled", "canceled", "rejected"),
+            *("timeout", "timed_out", "expired", "失败"),
+        ),
+        "failed",
     ),
-    **dict.fromkeys(("processing", "in_progress", "generating", "active", "started"), "running"),
-    **dict.fromkeys(("queued", "waiting", "submitted", "created"), "pending"),
-    **dict.fromkeys(("all", "any", "every"), ""),
+    **dict.fromkeys(
+        ("processing", "in_progress", "generating", "active", "started", "进行中", "生成中"),
+        "running",
+    ),
+    **dict.fromkeys(
+        ("queued", "queueing", "queuing", "in_queue", "waiting", "submitted", "created", "排队中"),
+        "pending",
+    ),
+    **dict.fromkeys(("all", "any", "every", "*", "全部"), ""),
 }
 _SORTS: Final[Mapping[str, str]] = dict.fromkeys(
-    ("cheapest", "cheapest_first", "price_asc", "cost", "asc", "ascending"), "price"
+    (
+        *("cheap", "cheapest", "cheapest_first", "price_asc", "price_ascending", "price:asc"),
+        *("by_price", "lowest_price", "low_to_high", "price_low_to_high", "cost", "asc"),
+        "ascending",
+    ),
+    "price",
 )
 
 
@@ -106,45 +135,15 @@ class GetVideoTask(Arguments):
 Status = Literal["submitting", "pending", "running", "succeed", "failed", "unknown"]
 
 
-def _read_since(value: object, info: ValidationInfo) -> float:
-    """Unix seconds of the day or time that is named, on this computer's clock."""
-    text = value.strip() if isinstance(value, str) else ""
-    clock = cast("Mapping[str, Any]", info.context or {}).get("now")
-    now = datetime.fromtimestamp(clock, UTC) if clock is not None else datetime.now(UTC)
-    today = now.astimezone().date()
-    days = {"today": today, "yesterday": today - timedelta(days=1)}
-    try:
-        day = days.get(text.casefold())
-        moment = datetime.combine(day, time.min) if day else _iso_moment(text)
-        return moment.astimezone().timestamp()
-    except (ValueError, OverflowError, OSError):
-        msg = (
-            "must be a date such as 2026-11-26, a time such as 2026-11-26T18:00,"
-            ' "today" or "yesterday"'
-        )
-        raise ValueError(msg) from None
-
-
-def _iso_moment(text: str) -> datetime:
-    """A date or a time; of what else Python reads, a person would expect no 2026-W48."""
-    date_in = re.match(r"(\d{4})([-/.]?)(\d{2})\2(\d{2})(?=\D|$)", text)
-    if date_in is None:
-        msg = "no date"
-        raise ValueError(msg)
-    return datetime.fromisoformat("-".join(date_in.group(1, 3, 4)) + text[date_in.end() :])
-
-
 class ListVideoTasks(Arguments):
     """Arguments of `list_video_tasks`."""
 
-    query: NumberOrText | None = Field(
-        None, description="Words of the prompt or model, or part of an id."
-    )
+    query: Words | None = Field(None, description="Words of the prompt or model, or part of an id.")
     status: Annotated[Status | None, one_of(*get_args(Status), meant=_STATUSES)] = Field(
         None, description="Only these."
     )
     since: (
-        Annotated[float, BeforeValidator(_read_since), WithJsonSchema({"type": "string"})] | None
+        Annotated[float, BeforeValidator(read_since), WithJsonSchema({"type": "string"})] | None
     ) = Field(None, description="A date such as 2026-11-26, or today.")
     limit: Annotated[int, whole_number(1, MAX_PAGE_SIZE, is_capped=True)] = Field(
         DEFAULT_PAGE_SIZE, description=f"1 to {MAX_PAGE_SIZE}."
@@ -168,16 +167,28 @@ _EARLIER_FILTERS: Final = {
 """Booleans by which earlier versions filtered, and what they are in `takes`."""
 
 
-def _read_takes(value: object) -> tuple[str, ...]:
-    names = dict.fromkeys(read_words(value))
-    for name in names:
-        if name not in TAKEN:
-            meant = find_meant(name, TAKEN)
-            shown = quote_unless_id(name, limit=64)
-            hint = f"did you mean {meant}?" if meant else f"known are {', '.join(TAKEN)}"
-            msg = f"{shown} is no argument of generate_video; {hint}"
-            raise ValueError(msg)
+def _read_takes(value: object, info: ValidationInfo) -> tuple[str, ...]:
+    """Names of arguments, also as people call what the arguments are for: first frame, sound."""
+    if not isinstance(value, list | tuple):
+        value = [value]
+    phrases = [part for each in cast("list[object]", value) for part in split_phrases(each)]
+    names = dict[str, None]()
+    for phrase in phrases:
+        whole = known_name(phrase, TAKEN)
+        for words in [phrase] if whole else read_words(phrase):
+            name = whole or known_name(words, TAKEN)
+            if name is None:
+                raise ValueError(_unknown_name(words))
+            if name != words:
+                add_note(info, f"takes {quote(words, limit=64)} was taken as {name}.")
+            names[name] = None
     return tuple(names)
+
+
+def _unknown_name(name: str) -> str:
+    meant = find_meant(name, TAKEN)
+    hint = f"did you mean {meant}?" if meant else f"known are {', '.join(TAKEN)}"
+    return f"{quote_unless_id(name, limit=64)} is no argument of generate_video; {hint}"
 
 
 class ListVideoModels(Arguments):
@@ -186,7 +197,7 @@ class ListVideoModels(Arguments):
     taken_earlier: ClassVar = _EARLIER_FILTERS
 
     model: ShortText | None = Field(None, description="All about this one.")
-    query: NumberOrText | None = Field(
+    query: Words | None = Field(
         None, description="Words that all match, such as kling, 可灵, google, veo 3.1."
     )
     takes: Annotated[
@@ -210,8 +221,17 @@ class ListVideoModels(Arguments):
     @classmethod
     def _read_earlier_filters(cls, given: dict[str, Any]) -> dict[str, Any]:
         earlier = {name: given[name] for name in _EARLIER_FILTERS if name in given}
-        takes = [_EARLIER_FILTERS[name] for name, value in earlier.items() if read_boolean(value)]
+        takes = [_EARLIER_FILTERS[name] for name in earlier if _is_wanted(name, earlier[name])]
         rest = {name: value for name, value in given.items() if name not in earlier}
         if not takes:
             return rest
-        return {**rest, "takes": [*read_words(rest.get("takes", ())), *takes]}
+        more = rest.get("takes", ())
+        return {**rest, "takes": [*(more if isinstance(more, list | tuple) else [more]), *takes]}
+
+
+def _is_wanted(name: str, value: object) -> bool:
+    try:
+        return read_boolean(value)
+    except ValueError as exc:
+        msg = f"{name}: {exc}"
+        raise ValueError(msg) from None

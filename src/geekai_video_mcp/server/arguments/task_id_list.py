@@ -1,6 +1,8 @@
 """The ids of tasks in an argument, in every form in which callers hold them. Pure."""
 
+import json
 import re
+from collections.abc import Mapping
 from typing import Annotated, Final, cast
 
 from pydantic import BeforeValidator, WithJsonSchema
@@ -9,17 +11,30 @@ from geekai_video_mcp.errors import has_hidden
 
 MAX_TASKS: Final = 8
 """Tasks in one call."""
+MAX_DEPTH: Final = 3
+"""Levels of lists and objects around the ids."""
 MAX_ID_CHARS: Final = 128
 """Characters of an id: four times those of ours or of GeekAI's."""
 
-_SEPARATORS: Final = re.compile(r"""[\s,;|，、；\[\]{}()<>"'`“”‘’「」]+""")
+_SEPARATORS: Final = re.compile(r"""[\s,;|，、；\[\]{}()<>*&"'`“”‘’「」]+""")
 _ADDRESS: Final = re.compile(r"video://tasks/([^/\s?#,;]+)[^\s,;\"']*", re.IGNORECASE)
 _PREFIX: Final = re.compile(
     r"""(?<![\w.:-])(?:task(?:[ _-]?ids?)?|ids?)["']?\s*[:=]\s*""", re.IGNORECASE
 )
 _SUFFIX: Final = re.compile(r"(?<=[^.…])(?:@[\d.-]*|\.{2,}|…|[.:!])$")
 """A frame of the task (ID@2.5), what shortens an id, or the end of a sentence."""
-_WORDS_BETWEEN: Final = frozenset({"task", "tasks", "task_id", "and"})
+_FILE: Final = re.compile(
+    r"(?:.*[-/\\])?([0-9a-f]{6,32})\.(?:mp4|webm|mov|png|jpe?g|webp)", re.IGNORECASE
+)
+"""A file that a task made: its name ends in the beginning of the id."""
+_ID_MEMBERS: Final = ("task_id", "task_ids", "id", "ids", "tasks")
+"""Members that hold the id in an object that a result had, or that a model made up."""
+_WORDS_BETWEEN: Final = frozenset(
+    {
+        *("task", "tasks", "task_id", "task_ids", "id", "ids", "the", "video", "videos", "job"),
+        *("and", "or", "和"),
+    }
+)
 _NO_IDS: Final = frozenset(
     {"latest", "last", "newest", "recent", "current", "previous", "first", "all", "any", "it"}
 )
@@ -34,8 +49,7 @@ def parse_task_ids(value: object) -> tuple[str, ...]:
     Raises:
         ValueError: there is none, or something else, or too many.
     """
-    members = cast("list[object]", value) if isinstance(value, list) else [value]
-    ids = [task_id for member in members for task_id in _ids_in(member)]
+    ids = [task_id for member in _flatten(value) for task_id in _ids_in(member)]
     unique = tuple(dict.fromkeys(ids))
     if not unique:
         msg = "must be a task_id; list_video_tasks shows the ids"
@@ -44,6 +58,26 @@ def parse_task_ids(value: object) -> tuple[str, ...]:
         msg = f"has {len(unique)} ids; at most {MAX_TASKS} are taken in one call"
         raise ValueError(msg)
     return unique
+
+
+def _flatten(value: object, *, depth: int = 0) -> list[object]:
+    """The members of lists, and what objects with a task_id name, a few levels deep."""
+    if depth > MAX_DEPTH:
+        return [value]
+    if isinstance(value, str) and value.lstrip().startswith(("{", "[")):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            return [value]
+    if isinstance(value, list):
+        members = cast("list[object]", value)
+        return [each for one in members for each in _flatten(one, depth=depth + 1)]
+    if isinstance(value, Mapping):
+        named = cast("Mapping[str, object]", value)
+        for name in _ID_MEMBERS:
+            if named.get(name):
+                return _flatten(named[name], depth=depth + 1)
+    return [value]
 
 
 def _ids_in(member: object) -> list[str]:
@@ -58,7 +92,8 @@ def _ids_in(member: object) -> list[str]:
         msg = "contains an invisible character; remove it"
         raise ValueError(msg)
     plain = _PREFIX.sub(" ", _ADDRESS.sub(r" \1 ", member))
-    tokens = [_SUFFIX.sub("", token) for token in _SEPARATORS.split(plain)]
+    tokens = [_SUFFIX.sub("", token).lstrip("#") for token in _SEPARATORS.split(plain)]
+    tokens = [file[1] if (file := _FILE.fullmatch(token)) else token for token in tokens]
     ids = [
         each
         for each in tokens

@@ -47,19 +47,19 @@ _MEANT: Final[Mapping[str, str]] = {
     " prediction_id operation_id",
     "model": "model_id model_name name id engine",
     "query": "search q keyword keywords words prompt text filter maker provider vendor brand find"
-    " contains id task_id model",
+    " contains id ids task_id task_ids model",
     "wait_seconds": "wait wait_time wait_for timeout timeout_seconds max_wait max_seconds seconds"
     " duration poll",
     "async": "wait wait_seconds wait_for_completion timeout sync blocking background",
     "until": "wait_until",
-    "view": "show frames picture thumbnail display",
+    "view": "show preview frames picture thumbnail display",
     "status": "state task_status statuses",
     "since": "after from date day start_date from_date created_after",
     "before": "cursor page page_token next_cursor offset next",
     "page": "cursor page_token next_cursor offset before",
     "free": "free_only is_free",
-    "sort": "sort_by order order_by price cheapest",
-    "at": "time times timestamp timestamps seconds",
+    "sort": "sort_by order order_by price cheapest max_price budget",
+    "at": "time times timestamp timestamps seconds second position",
     "parts": "videos clips shots segments tasks task_ids",
 }
 """For each argument the names that it has elsewhere. Of several arguments that a name could mean,
@@ -88,9 +88,14 @@ class UnknownNames(NamedTuple):
     """The arguments that were given under another name, which must not be called missing."""
 
 
-def check_names(given: Mapping[str, object], known: Collection[str]) -> UnknownNames:
-    """What is wrong with the names in *given*, for a tool whose arguments are *known*."""
-    unknown = [name for name in given if name not in known]
+def check_names(
+    given: Mapping[str, object], known: Collection[str], taken_earlier: Collection[str] = ()
+) -> UnknownNames:
+    """What is wrong with the names in *given*, for a tool whose arguments are *known*.
+
+    Those of *taken_earlier* are taken as well, and nobody is told of them.
+    """
+    unknown = [name for name in given if name not in known and name not in taken_earlier]
     for name in unknown:
         if inside := _arguments_within(given[name], known):
             # Everything is in there, so nothing else that is wrong is worth a word.
@@ -105,8 +110,11 @@ def check_names(given: Mapping[str, object], known: Collection[str]) -> UnknownN
     return UnknownNames(problems, meant)
 
 
-def find_meant(name: str, known: Iterable[str]) -> str | None:
-    """Which of *known* was meant by *name*; None if none is near."""
+def known_name(name: str, known: Iterable[str]) -> str | None:
+    """Which of *known* has *name* as one of its names, in any case and with any separators.
+
+    In contrast to `find_meant`, nothing is guessed.
+    """
     alike, by_letters = _letters(name), {_letters(each): each for each in known}
     if alike in by_letters:
         return by_letters[alike]
@@ -115,7 +123,16 @@ def find_meant(name: str, known: Iterable[str]) -> str | None:
         for target, others in table.items():
             if target in known and alike in map(_letters, others.split()):
                 return target
-    near = difflib.get_close_matches(alike, by_letters, n=1, cutoff=CLOSE)
+    return None
+
+
+def find_meant(name: str, known: Iterable[str]) -> str | None:
+    """Which of *known* was meant by *name*; None if none is near."""
+    known = list(known)
+    if named := known_name(name, known):
+        return named
+    by_letters = {_letters(each): each for each in known}
+    near = difflib.get_close_matches(_letters(name), by_letters, n=1, cutoff=CLOSE)
     return by_letters[near[0]] if near else None
 
 

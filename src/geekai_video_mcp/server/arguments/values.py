@@ -15,12 +15,39 @@ from pydantic import BeforeValidator, ValidationInfo
 MAX_WAIT_SECONDS: Final = 45
 """Seconds. Several clients give a call up after 60, and progress does not move them."""
 
-SECONDS: Final = frozenset({"s", "sec", "secs", "second", "seconds", "秒"})
-FRAMES_PER_SECOND: Final = frozenset({"fps", "f/s", "frames", "frames per second", "hz", "帧"})
+MAX_LISTS: Final = 3
+"""Lists around a single value."""
+SECONDS: Final = frozenset({"s", "sec", "secs", "second", "seconds", "秒", "秒钟"})
+_MINUTES: Final = frozenset({"m", "min", "mins", "minute", "minutes", "分钟"})
+FRAMES_PER_SECOND: Final = frozenset(
+    {
+        *("fps", "f/s", "p", "hz", "frames", "frames per second", "frames/s", "frames/sec"),
+        *("frames/second", "帧", "帧/秒", "帧每秒"),
+    }
+)
 
+SECONDS_PER_MINUTE: Final = 60
 _NUMBER: Final = re.compile(r"([+-]?\d{1,15})(?:\.(\d{1,15}))?\s*(\D.{0,20})?")
-_TRUE: Final = frozenset({"true", "t", "yes", "y", "on", "1", "enabled"})
-_FALSE: Final = frozenset({"false", "f", "no", "n", "off", "0", "disabled"})
+_CLOCK: Final = re.compile(r"(?:(\d{1,2}):)?(\d{1,2}):(\d{2})(\.\d{1,15})?", re.ASCII)
+_AROUND: Final = "\"'`“”[] \t\r\n"
+"""What may stand around a single value: quotation marks, or the brackets of a list."""
+_TRUE: Final = frozenset({"true", "t", "yes", "y", "on", "1", "1.0", "enabled", "enable", "是"})
+_FALSE: Final = frozenset({"false", "f", "no", "n", "off", "0", "0.0", "disabled", "disable", "否"})
+
+
+VIEWS: Final = {
+    **dict.fromkeys(
+        (
+            *("frame", "sheet", "contact_sheet", "grid", "storyboard", "keyframes", "all"),
+            *("first_frame", "last_frame", "first_and_last_frame", "first_and_last_frames"),
+            *("true", "yes"),
+        ),
+        "frames",
+    ),
+    **dict.fromkeys(("thumbnail", "poster", "cover_image", "coverimage"), "cover"),
+}
+"""What callers write for the pictures of a result: the contact sheet has the first frame and the
+last one."""
 
 
 def add_note(info: ValidationInfo, note: str) -> None:
@@ -32,11 +59,15 @@ def add_note(info: ValidationInfo, note: str) -> None:
 
 
 def unwrap(value: object) -> object:
-    """The member of a list of one, where a single value is expected."""
-    if not isinstance(value, list):
-        return value
-    members = cast("list[object]", value)
-    return members if len(members) != 1 or isinstance(members[0], list) else members[0]
+    """The member of a list of one, or of one in another, where a single value is expected."""
+    for _ in range(MAX_LISTS):
+        if not isinstance(value, list):
+            break
+        members = cast("list[object]", value)
+        if len(members) != 1:
+            return members
+        value = members[0]
+    return value
 
 
 def whole_number(
@@ -89,10 +120,26 @@ def _read_number(value: object, units: frozenset[str]) -> int | float | None:
         return None
     if isinstance(value, int | float):
         return value if math.isfinite(value) else None
-    match = _NUMBER.fullmatch(value.strip()) if isinstance(value, str) else None
-    if match is None or not (match[3] is None or match[3].casefold().strip(" .") in units):
+    text = value.strip(_AROUND) if isinstance(value, str) else ""
+    if units is SECONDS and (seconds := read_clock(text)) is not None:
+        return seconds
+    match = _NUMBER.fullmatch(text)
+    if match is None:
         return None
-    return float(f"{match[1]}.{match[2]}") if match[2] else int(match[1])
+    number = float(f"{match[1]}.{match[2]}") if match[2] else int(match[1])
+    unit = (match[3] or "").casefold().strip(" .-")
+    if units is SECONDS and unit in _MINUTES:
+        return number * SECONDS_PER_MINUTE
+    return number if not unit or unit in units else None
+
+
+def read_clock(text: str) -> float | None:
+    """The seconds of a time as a player shows it, M:SS or H:MM:SS; None if *text* is none."""
+    match = _CLOCK.fullmatch(text)
+    if match is None or int(match[3]) >= SECONDS_PER_MINUTE:
+        return None
+    minutes = int(match[1] or 0) * 60 + int(match[2])
+    return minutes * SECONDS_PER_MINUTE + float(match[3] + (match[4] or ""))
 
 
 def read_boolean(value: object) -> bool:
@@ -100,7 +147,7 @@ def read_boolean(value: object) -> bool:
     single = unwrap(value)
     if isinstance(single, bool):
         return single
-    word = str(single).strip().casefold() if isinstance(single, str | int) else ""
+    word = str(single).strip(_AROUND).casefold() if isinstance(single, str | int | float) else ""
     if word not in _TRUE | _FALSE:
         msg = "must be true or false"
         raise ValueError(msg)
@@ -118,10 +165,11 @@ def one_of(*words: str, meant: Mapping[str, str]) -> BeforeValidator:
     def read(value: object) -> str | None:
         single = unwrap(value)
         # JSON has booleans where a model means yes or no.
-        word = str(single).strip().casefold() if isinstance(single, str | bool) else None
-        reading = readings.get(re.sub(r"[\s-]+", "_", word)) if word is not None else None
+        word = str(single).strip(_AROUND).casefold() if isinstance(single, str | bool) else None
+        key = re.sub(r"[\s-]+", "_", word.rstrip(".")) if word is not None else None
+        reading = readings.get(key) if key is not None else None
         if reading is None:
-            msg = f"must be one of {', '.join(words)}"
+            msg = f"must be {'one of ' if len(words) > 1 else ''}{', '.join(words)}"
             raise ValueError(msg)
         return reading or None
 

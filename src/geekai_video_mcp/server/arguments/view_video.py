@@ -8,15 +8,20 @@ from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
 
 from geekai_video_mcp.server.arguments.fields import JsonDecoded
 from geekai_video_mcp.server.arguments.parsing import Arguments
-from geekai_video_mcp.server.arguments.reads import VIEW_WORDS
 from geekai_video_mcp.server.arguments.task_id_list import MAX_TASKS, TaskIds
-from geekai_video_mcp.server.arguments.values import one_of
+from geekai_video_mcp.server.arguments.values import VIEWS, one_of, read_clock
 
 MAX_TIMES: Final = 12
 MAX_FRAMES: Final = 24
 """Frames in one picture: of more, nothing could be recognised."""
 
-_SECONDS: Final = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*(?:s|sec|secs|seconds?)?", re.IGNORECASE)
+_SECONDS: Final = re.compile(
+    r"(?:at\s+|t\s*=\s*|@\s*)?(\d+(?:\.\d*)?|\.\d+)\s*(?:s|secs?|seconds?|秒)?\.?", re.IGNORECASE
+)
+_BETWEEN_TIMES: Final = re.compile(
+    r"(?<!\s)(?:[\"']?\s*(?:[,;，；、]|\band\b)\s*[\"']?|\s+(?=[\d.])(?<!at\s)(?<![=@]\s))",
+    re.IGNORECASE,
+)
 
 
 def _read_times(value: object) -> list[Any]:
@@ -35,11 +40,18 @@ def _read_times(value: object) -> list[Any]:
 
 def _read_seconds(text: str) -> list[float]:
     """The seconds in *text*, which other numbers may follow after commas or spaces."""
-    found = [each for each in re.split(r"\s*[,;]\s*|\s+(?=[\d.])", text.strip("[] \n")) if each]
-    matches = [_SECONDS.fullmatch(each) for each in found]
-    if not all(matches):
+    found = [each for each in _BETWEEN_TIMES.split(text.strip("[]()\"' \n")) if each]
+    return [_read_time(each) for each in found]
+
+
+def _read_time(text: str) -> float:
+    """The seconds in 3.2, 3.2 s, t=3.2 or 0:03.2."""
+    if (seconds := read_clock(text)) is not None:
+        return seconds
+    match = _SECONDS.fullmatch(text)
+    if match is None:
         raise ValueError(_TIMES_PROBLEM)
-    return [float(match[1]) for match in matches if match]
+    return float(match[1])
 
 
 def _check_times(value: object) -> tuple[float, ...]:
@@ -56,7 +68,10 @@ def _check_times(value: object) -> tuple[float, ...]:
     return seconds
 
 
-_TIMES_PROBLEM: Final = "must be seconds from the start, 0 or more, for example [3.2]"
+_TIMES_PROBLEM: Final = (
+    "must be seconds from the start, 0 or more, for example [3.2]; without at, the first and the"
+    " last frame are shown"
+)
 
 Times = Annotated[
     tuple[float, ...],
@@ -73,8 +88,8 @@ class ViewVideo(Arguments):
         description=f"As in get_video_task; of several, at most {MAX_TASKS}, one picture side by"
         " side."
     )
-    view: Annotated[Literal["frames", "cover"], one_of("frames", "cover", meant=VIEW_WORDS)] = (
-        Field("frames", description="Contact sheet, or one frame.")
+    view: Annotated[Literal["frames", "cover"], one_of("frames", "cover", meant=VIEWS)] = Field(
+        "frames", description="Contact sheet, or one frame."
     )
     at: Times | None = Field(
         None,

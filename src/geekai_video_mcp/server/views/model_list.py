@@ -124,19 +124,23 @@ def model_list(
         pages=MOST_PAGES,
         prices=PRICES if rows else None,
         price_date=usual_date,
-        next_step=_next_step(args, MOST_PAGES, live, sandbox=sandbox),
+        next_step=" ".join([*args.notes, _next_step(args, MOST_PAGES, live, sandbox=sandbox)]),
         live=bool(live),
     )
     pages = _pages([_without_date(row, usual_date) for row in rows], around=whole) or [[]]
     if args.page > len(pages):
         msg = f"page: there is no page {args.page}; the last page of this list is {len(pages)}"
         raise RequestRefused(msg, money=None)
-    step = _next_step(args, len(pages), live, sandbox=sandbox)
+    step = (
+        _next_step(args, len(pages), live, sandbox=sandbox)
+        if rows
+        else no_match_text(args, wanted, live)
+    )
     result = whole.model_copy(
         update={
             "models": pages[args.page - 1],
             "pages": len(pages),
-            "next_step": step if rows else no_match_text(args, wanted, live),
+            "next_step": " ".join([*args.notes, step]),
         }
     )
     return result, _list_text(result)
