@@ -103,14 +103,12 @@ def _leave_out_nothing(value: object) -> object:
 class ViewVideo(Arguments):
     """Arguments of `view_video`."""
 
-    task_id: TaskIds = Field(
-        description=f"As in get_video_task; of several, at most {MAX_TASKS}, one picture side by"
-        " side."
-    )
+    task_id: TaskIds = Field(description=f"As in get_video_task; up to {MAX_TASKS}.")
     view: Literal["frames", "cover"] = Field("frames", description="Contact sheet, or one frame.")
     at: Annotated[Times | None, BeforeValidator(_leave_out_nothing)] = Field(
         None,
-        description=f"Seconds to show instead, such as [3.2]; at most {MAX_TIMES}.",
+        description=f"Seconds to show instead, such as [3.2]; at most {MAX_TIMES}. Past the end:"
+        " the last frame.",
     )
 
     @model_validator(mode="after")
