@@ -772,3 +772,9 @@ def test_several_tasks_that_nothing_is_to_be_done_about_together_say_it_each() -
 @pytest.mark.parametrize(("size", "told"), [(40, "1 kB"), (16_424, "16 kB"), (250_000, "0.2 MB")])
 def test_a_small_file_is_not_told_as_nothing(size: int, told: str) -> None:
     assert f"/videos/a.mp4 ({told})" in words(replace(STORED, file_bytes=size))
+
+
+def test_a_model_id_that_begins_a_warning_keeps_its_spelling() -> None:
+    message = words(STORED, warnings=("kling-video-v1 may not support fps", "fps was left out"))
+
+    assert "kling-video-v1 may not support fps. Fps was left out." in message

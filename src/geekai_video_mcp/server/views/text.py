@@ -225,8 +225,10 @@ def _notes(report: TaskReport) -> Iterable[str]:
 
 
 def warning_sentences(warnings: Iterable[str]) -> Iterable[str]:
-    """Warnings as sentences, to follow others."""
-    return (as_sentence(warning[:1].upper() + warning[1:]) for warning in warnings)
+    """Warnings as sentences, to follow others; an id at the beginning stays as it is written."""
+    for warning in warnings:
+        begins_with_word = warning.partition(" ")[0].isalpha()
+        yield as_sentence(warning[:1].upper() + warning[1:] if begins_with_word else warning)
 
 
 def stall_text(report: TaskReport) -> str | None:
