@@ -222,7 +222,10 @@ def test_each_form_is_complete_and_says_each_fact_once(state: str, *, sandbox: b
     assert content.keys() <= {*FACTS, *TOLD_OTHERWISE, *STRUCTURE_ALONE}
     for member in FACTS.keys() & content.keys():
         assert FACTS[member](content[member]) in message, member
-    assert message.count(one.id[:8]) == 1
+    # Once as the task's, and once more in a command that a person copies.
+    commands = message.count("geekai-video-mcp tasks")
+    named = commands == 0 or f"Task {one.id[:8]} " in message
+    assert message.count(one.id[:8]) == named + commands
     assert content.get("error", {}).get("message", "") in message
     for warning in content.get("warnings", ()):
         assert warning.casefold() in message.casefold()
@@ -610,7 +613,7 @@ def test_several_tasks_are_told_in_a_line_each_and_what_to_call_next() -> None:
     assert [line.split()[0] for line in lines[:4]] == [*short, "nobodys:"]
     assert lines[0].startswith(f"{short[0]} finished: 5.0 s, 1280x720, 30 fps, without sound")
     assert "failed with code E7. GeekAI could not make the video" in lines[2]
-    assert lines[2].endswith("send it as a new request with generate_video.")
+    assert lines[2].endswith("with generate_video, changed if the reason asks for it.")
     assert lines[4:] == [
         (
             f'Give the user the file; view_video with task_id "{short[0]}" shows it. Still running:'
@@ -725,3 +728,53 @@ def test_the_next_page_is_asked_for_with_filters_as_a_caller_writes_them() -> No
 
     said = 'query "a \'red\' fox", since "2026-09-21T14:13:20+00:00", limit 1.'
     assert listed.next_step.endswith(said)
+
+
+def test_the_sandboxs_own_model_is_not_told_beside_the_sandbox() -> None:
+    mine = replace(STORED, model="sandbox")
+
+    assert words(mine, sandbox=True).startswith("Finished in the sandbox: 5.0 s, 1280x720, 30 fps,")
+    assert "; sandbox" not in words(mine, sandbox=True)
+    assert shown(mine, sandbox=True)["model"] == "sandbox"
+    assert "kling-video-v1" in words(replace(STORED, model="kling-video-v1"), sandbox=True)
+
+
+def test_a_picture_that_is_the_result_itself_is_told_once() -> None:
+    itself = Picture(kind="picture", attached=False, path="/videos/a.mp4")
+    message, content = words(STORED, picture=itself), shown(STORED, picture=itself)
+
+    assert message.count("/videos/a.mp4") == 1
+    assert "sheet" not in content
+    assert "To look at it, open the file." in content["next_step"]
+
+
+def test_a_repeated_request_is_not_told_as_sent() -> None:
+    told = {"deduplicated": True, "sent": {"duration": 5}}
+    one = task(Status.RUNNING)
+
+    assert "Sent to" not in words(one, **told)
+    assert "(cogvideox-flash, listed as free) is running, 1 min so far." in words(one, **told)
+    assert "sent" not in answered(one, **told)
+
+
+def test_a_failure_without_a_code_names_none() -> None:
+    assert "failed with code" not in words(task(Status.FAILED, error_code="failed"))
+
+
+def test_several_tasks_that_nothing_is_to_be_done_about_together_say_it_each() -> None:
+    stalled = task(Status.RUNNING, unreachable_since=NOW - 7000)
+    view = several_tasks([report(stalled), report(task(Status.UNKNOWN))], until="all")
+
+    assert view.next_step == "What to do next stands with each task."
+    assert all(each["next_step"] for each in structure(view)["tasks"])
+
+
+@pytest.mark.parametrize(("size", "told"), [(40, "1 kB"), (16_424, "16 kB"), (250_000, "0.2 MB")])
+def test_a_small_file_is_not_told_as_nothing(size: int, told: str) -> None:
+    assert f"/videos/a.mp4 ({told})" in words(replace(STORED, file_bytes=size))
+
+
+def test_a_model_id_that_begins_a_warning_keeps_its_spelling() -> None:
+    message = words(STORED, warnings=("kling-video-v1 may not support fps", "fps was left out"))
+
+    assert "kling-video-v1 may not support fps. Fps was left out." in message

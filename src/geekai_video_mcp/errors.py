@@ -350,7 +350,7 @@ def _escape_hidden(character: str) -> str:
 
 def as_sentence(text: str) -> str:
     """The text with a full stop at its end, unless it already ends a sentence."""
-    return text if text.endswith((".", "!", "?", "。", '."')) else f"{text}."
+    return text if text.endswith((".", "!", "?", "。", '."', "…")) else f"{text}."
 
 
 _INVISIBLE: Final = dict.fromkeys(

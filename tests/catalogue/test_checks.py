@@ -418,6 +418,13 @@ def test_klings_camera_moves_are_told_apart(control: object, words: str) -> None
     assert words in said if words else said == ""
 
 
+def test_a_camera_control_that_the_model_is_known_not_to_have_is_a_warning() -> None:
+    said = check_model("kling-video-v2-6", **CAMERA)[1]
+
+    assert "may not support extra_body.camera_control" in said
+    assert "write the camera movement in the prompt" in said
+
+
 def test_camera_moves_of_others_are_their_own_affair() -> None:
     control = {"config": {"pan": 99, "zoom": 1}}
 

@@ -44,7 +44,7 @@ async def test_the_video_past_the_cap_in_flight_waits_for_one_to_end(world: Worl
         works = await call(client, "generate_video", prompt="two")
 
     assert refused.is_error
-    assert "GEEKAI_MAX_IN_FLIGHT=1" in text(refused)
+    assert "1 video is already in progress (GEEKAI_MAX_IN_FLIGHT=1)." in text(refused)
     assert "Nothing was charged." in text(refused)
     assert not works.is_error
 

@@ -90,7 +90,7 @@ async def test_the_question_holds_what_is_sent_what_it_costs_and_what_is_left(
 
     known, unknown = person.read
     assert known.startswith(
-        "Approve this paid request to sora-2 for a video with retries 1, 8 s. It costs 6 CNY in"
+        "Approve this paid request to sora-2 for a video: retries 1, 8 s. It costs 6 CNY in"
         " all. The listed price is 0.75 CNY per second (geekai.co/models, official channel, read"
         " 2026-04-25). The caps leave 5 more today, and 3 at the same time. "
     )

@@ -151,4 +151,6 @@ async def test_a_sandbox_preview_is_free(world: World) -> None:
 
     assert shown["sandbox"]
     assert shown["dry_run"]["cost_cny"] == 0.0
+    # Someone without a key asks for the price of the real one.
+    assert "GeekAI lists its own at 0.75 CNY per second (" in shown["dry_run"]["price"]
     assert "videos_left_today" not in shown["dry_run"]

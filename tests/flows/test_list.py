@@ -165,7 +165,7 @@ async def test_a_status_in_the_assistants_words_filters(
         shown = await call(client, "list_video_tasks", status=status)
 
     assert [task["prompt"] for task in structured(shown)["tasks"]] == prompts
-    assert prompts or "There is no such task." in text(shown)
+    assert prompts or "No task matches. Leave out a filter." in text(shown)
 
 
 async def test_a_list_is_shown_without_asking_the_service(world: World) -> None:

@@ -52,7 +52,7 @@ async def test_a_warning_stands_in_the_result_and_in_a_dry_run(world: World) -> 
     assert "uses image_tail only with quality=pro" in warning
     assert structured(foreseen)["dry_run"]["warnings"] == [warning]
     for result in (foreseen, made):
-        assert f"{warning[:1].upper()}{warning[1:]}." in text(result)
+        assert f" {warning}. " in text(result), "the model id as it is written"
     assert len(world.service.charges) == 1
 
 

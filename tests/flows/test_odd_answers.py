@@ -397,6 +397,6 @@ async def test_nobody_is_asked_to_wait_for_what_has_failed_for_ten_minutes(
 
     assert "Call get_video_task with this task_id" in text(early)
     assert "Call get_video_task with this task_id" not in text(late)
-    assert "Tell the user why nothing is learned about it." in text(late)
+    assert "Tell the user why there is no news of it." in text(late)
     assert str(status_code) in text(late)
     assert structured(found)["task_status"] == "succeed"

@@ -186,7 +186,7 @@ async def test_words_that_a_host_has_split_over_the_arguments_are_put_together(
 
     assert words.startswith(f"Make a story of {request_text}")
     assert ('with model "veo-3.1"' in words) == ("veo-3.1" in typed)
-    assert "Words of it may be missing or cut: if it reads as cut off, ask the user" in words
+    assert "Words of the request may be missing or cut: if it reads as cut off, ask" in words
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from mcp import Client
 from mcp_types import CallToolResult, ImageContent, TextContent
 from PIL import Image
 
-from geekai_video_mcp.config import PreviewDelivery, Settings
+from geekai_video_mcp.config import SANDBOX_URL, PreviewDelivery, Settings
 from geekai_video_mcp.errors import RequestRefused
 from geekai_video_mcp.server.arguments.view_video import ViewVideo
 from geekai_video_mcp.server.pictures import shows_pictures
@@ -83,6 +83,16 @@ async def test_a_finished_video_is_shown_and_its_sheet_is_saved_once(world: Worl
     )
     after = sheet.stat()
     assert (after.st_ino, after.st_mtime_ns) == (written.st_ino, written.st_mtime_ns)
+
+
+async def test_what_the_sandbox_made_is_called_a_preview_in_a_whole_sentence(world: World) -> None:
+    world.account = SANDBOX_URL
+    async with looking(world) as client:
+        alone = await call(client, "view_video", task_id=await finished(client, world))
+        missing = await call(client, "view_video", task_id="ffff00aa")
+
+    assert " This is a sandbox preview, not made by GeekAI. " in text(alone)
+    assert "GeekAI" not in text(missing), "the sandbox has no tasks but those recorded here"
 
 
 async def test_other_views_are_described_in_the_same_way(world: World) -> None:

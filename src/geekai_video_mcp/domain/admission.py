@@ -141,18 +141,22 @@ def check_caps(existing: ExistingTasks, limits: Limits) -> None:
     """
     if existing.in_flight >= limits.in_flight:
         raise CapReached(
-            f"{existing.in_flight} videos are already in progress"
+            f"{_counted(existing.in_flight, 'is', 'are')} already in progress"
             f" (GEEKAI_MAX_IN_FLIGHT={limits.in_flight})",
             remedy="Wait for one with get_video_task. Tasks with an unknown outcome count until the"
             " user resolves them with: geekai-video-mcp tasks",
         )
     if existing.per_day >= limits.per_day:
         raise CapReached(
-            f"{existing.per_day} videos were requested in the last 24 hours"
+            f"{_counted(existing.per_day, 'was', 'were')} requested in the last 24 hours"
             f" (GEEKAI_MAX_VIDEOS_PER_DAY={limits.per_day})",
             remedy=f"Tell the user: no further video can be requested{_frees_at(existing)} unless"
             " the limit in the server's configuration is raised",
         )
+
+
+def _counted(videos: int, one: str, several: str) -> str:
+    return f"{videos} video {one}" if videos == 1 else f"{videos} videos {several}"
 
 
 def _frees_at(existing: ExistingTasks) -> str:

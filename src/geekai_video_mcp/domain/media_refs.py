@@ -42,7 +42,7 @@ __all__ = [
 PATH_LIMIT: Final = 4096
 """Characters: Linux takes no longer path (PATH_MAX), and no other system that we run on does."""
 
-LINK_REMEDY: Final = "give an https URL that GeekAI can fetch"
+LINK_REMEDY: Final = "give an https URL that anyone can open"
 VIDEO_REMEDY: Final = f"{LINK_REMEDY}, or task:ID of a finished video"
 PICTURE_REMEDY: Final = f"{LINK_REMEDY}, an absolute file path or task:ID"
 NOT_HERE: Final = "that file is not on this computer"

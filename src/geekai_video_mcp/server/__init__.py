@@ -112,8 +112,8 @@ TOOLS: Final[tuple[ToolSpec[Any], ...]] = (
         name="list_video_tasks",
         title="List video tasks",
         description="List this machine's videos and pictures, newest first, with each request's"
-        " settings, status and file. Free. Use it to find work of earlier conversations, or to make"
-        " a request again.",
+        " settings, price, status and file. Free. Use it to find work of earlier conversations, or"
+        " to make a request again.",
         handler=tools.list_video_tasks,
         arguments=ListVideoTasks,
         result=views.TaskList,

@@ -141,7 +141,9 @@ def _require_acceptance(answer: object) -> None:
         return
     declined, form = "The user or their client declined", ""
     if action == "accept":
-        form = f"The form came back without {APPROVAL_FIELD}: true, which alone is a yes. "
+        form = (
+            f"The form came back without {APPROVAL_FIELD}: true, which alone approves the request. "
+        )
     elif action != "decline":
         declined = "The user did not answer the question"
     raise ConsentNotGiven(

@@ -101,11 +101,11 @@ async def _show_tasks(app: App, args: ViewVideo, *, inline: bool) -> CallToolRes
 def _previews_text(previews: Sequence[Task], *, of: int) -> str:
     """Which of the videos that are shown are not GeekAI's."""
     if len(previews) == of:
-        if of == 1:
-            return f"This is {views.PREVIEW_LABEL}."
-        return "Sandbox previews, not made by GeekAI."
+        subject = "This is a sandbox preview" if of == 1 else "These are sandbox previews"
+        return f"{subject}, not made by GeekAI."
     names = ", ".join(short_id(task.id) for task in previews)
-    return f"Sandbox previews, not made by GeekAI: {names}."
+    verb = "is a sandbox preview" if len(previews) == 1 else "are sandbox previews"
+    return f"{names} {verb}, not made by GeekAI."
 
 
 _NOT_SAVED: Final = (
@@ -125,11 +125,12 @@ async def _find_task(app: App, task_id: str) -> Entry:
     except TaskNotFound as exc:
         if exc.problem is not None:
             return Entry(None, exc.message)
+        sandbox = app.engine.account == SANDBOX_URL  # it has no tasks but those recorded here
+        elsewhere = "" if sandbox else "; get_video_task can also look up a task at GeekAI"
         return Entry(
             None,
             f"Task {quote_unless_id(task_id, limit=64)} is not recorded on this machine."
-            " list_video_tasks lists the recorded tasks; get_video_task can also look up a task at"
-            " GeekAI.",
+            f" list_video_tasks lists the recorded tasks{elsewhere}.",
         )
     return Entry(task, _problem_of(task, at=app.clock()))
 

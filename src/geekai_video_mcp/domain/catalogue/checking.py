@@ -284,8 +284,19 @@ def _prompt_length_warnings(request: Request, model: Model) -> Iterator[str]:
 
 
 def _camera_warnings(request: Request, model: Model) -> Iterator[str]:
-    """Kling takes one camera move at a time, within limits; by ComfyUI's Kling schema."""
-    moves = _camera_moves(_value_at(request, "extra_body.camera_control"))
+    """What is doubtful of a camera control.
+
+    Kling takes one camera move at a time, within limits, by ComfyUI's Kling schema.
+    """
+    control = _value_at(request, "extra_body.camera_control")
+    camera = model.facts.get("camera")
+    if control and camera is not None and camera.value is False:
+        yield (
+            f"{model.id} may not support extra_body.camera_control: it may be ignored and still"
+            f" charged; write the camera movement in the prompt ({camera.sources[0]})"
+        )
+        return
+    moves = _camera_moves(control)
     if model.group != "Kling" or not moves:
         return
     if sum(reach != 0 for reach in moves.values()) > 1:

@@ -95,7 +95,11 @@ REFUSAL_CODES: Final[Mapping[str, int]] = {
 """Codes of an error in a body with HTTP 200, and the HTTP status that each is documented with.
 `invalid_request` is not among them: it has been seen with HTTP 500."""
 
-_NOT_AUTHORISED: Final = {401: "the key", 402: "the balance", 403: "the permission"}
+_NOT_AUTHORISED: Final = {
+    401: "refused the key",
+    402: "reports that the balance is too low",
+    403: "denied this key the permission",
+}
 _ROUTE_MISSING: Final = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED})
 _OTHER_REGION: Final[Mapping[str, str]] = {"geekai.co": "geekai.dev", "geekai.dev": "geekai.co"}
 """The hosts of one API, in China and overseas (read 2026-11-22)."""
@@ -326,7 +330,7 @@ def _raise_not_authorised(response: ProviderResponse) -> NoReturn:
     refused, code = _NOT_AUTHORISED[response.status_code], response.status_code
     by = response.service
     error = NotAuthorised(
-        f"{by} refused {refused} ({response.status_text}){reason_suffix(response)}",
+        f"{by} {refused} ({response.status_text}){reason_suffix(response)}",
         status_code=code,
         remedy=_remedy(response),
     )

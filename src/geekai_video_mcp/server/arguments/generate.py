@@ -117,7 +117,7 @@ class Generate(Arguments):
     )
     idempotency_key: Key | None = Field(
         None,
-        description="Your name for this request, for which it is sent only once.",
+        description="Your name for this request; repeating it returns the same task.",
     )
     variation: Variation | None = None
     dry_run: Boolean = Field(

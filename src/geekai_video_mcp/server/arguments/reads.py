@@ -117,10 +117,10 @@ class GetVideoTask(Arguments):
     )
     until: Annotated[Literal["all", "any"], one_of("all", "any", meant=_UNTIL)] = Field(
         "all",
-        description="Of several: any answers as soon as the next one finishes.",
+        description="Of several: any answers once the next one finishes.",
     )
     view: Annotated[
-        Literal["frames", "cover", "none"], one_of("frames", "cover", "none", meant=VIEW_WORDS)
+        Literal["frames", "cover", "none"], one_of("frames", "cover", "none", meant=_VIEWS)
     ] = Field(
         "frames",
         description="Picture of a finished task.",
@@ -140,11 +140,11 @@ class ListVideoTasks(Arguments):
 
     query: Words | None = Field(None, description="Words of the prompt or model, or part of an id.")
     status: Annotated[Status | None, one_of(*get_args(Status), meant=_STATUSES)] = Field(
-        None, description="Only these."
+        None, description="Only such tasks."
     )
     since: (
         Annotated[float, BeforeValidator(read_since), WithJsonSchema({"type": "string"})] | None
-    ) = Field(None, description="A date such as 2026-11-26, or today.")
+    ) = Field(None, description="A date such as 2026-11-26, or yesterday.")
     limit: Annotated[int, whole_number(1, MAX_PAGE_SIZE, is_capped=True)] = Field(
         DEFAULT_PAGE_SIZE, description=f"1 to {MAX_PAGE_SIZE}."
     )
@@ -196,7 +196,7 @@ class ListVideoModels(Arguments):
 
     taken_earlier: ClassVar = _EARLIER_FILTERS
 
-    model: ShortText | None = Field(None, description="All about this one.")
+    model: ShortText | None = Field(None, description="All about this model.")
     query: Words | None = Field(
         None, description="Words that all match, such as kling, 可灵, google, veo 3.1."
     )

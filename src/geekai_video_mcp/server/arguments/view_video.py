@@ -84,16 +84,14 @@ Times = Annotated[
 class ViewVideo(Arguments):
     """Arguments of `view_video`."""
 
-    task_id: TaskIds = Field(
-        description=f"As in get_video_task; of several, at most {MAX_TASKS}, one picture side by"
-        " side."
-    )
+    task_id: TaskIds = Field(description=f"As in get_video_task; up to {MAX_TASKS}.")
     view: Annotated[Literal["frames", "cover"], one_of("frames", "cover", meant=VIEWS)] = Field(
         "frames", description="Contact sheet, or one frame."
     )
     at: Times | None = Field(
         None,
-        description=f"Seconds to show instead, such as [3.2]; at most {MAX_TIMES}.",
+        description=f"Seconds to show instead, such as [3.2]; at most {MAX_TIMES}. Past the end:"
+        " the last frame.",
     )
 
     @property

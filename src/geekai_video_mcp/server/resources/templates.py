@@ -79,7 +79,7 @@ TEMPLATES: Final = (
         read_task,
         "task",
         "Task",
-        "How a task stands, as get_video_task tells it",
+        "The status of a task and what to do next, as get_video_task gives them",
         JSON,
     ),
     Template(
@@ -113,8 +113,8 @@ TEMPLATES: Final = (
         read_last_frame,
         "last-frame",
         "Last frame",
-        "The video's last frame, or the picture, in full size: what a next shot begins with; up to"
-        f" {MAX_BLOB_BYTES // 1_000_000} MB",
+        "The video's last frame, or the picture, in full size: the next shot can begin with it; up"
+        f" to {MAX_BLOB_BYTES // 1_000_000} MB",
         PNG,
     ),
 )

@@ -5,8 +5,9 @@ the structured request they are written as escapes.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, cast
+from typing import Any, cast
 
+from geekai_video_mcp.config import FREE_IMAGE_MODEL
 from geekai_video_mcp.domain import catalogue
 from geekai_video_mcp.domain.admission import Forecast
 from geekai_video_mcp.domain.lifecycle import Media
@@ -35,7 +36,7 @@ def dry_run(forecast: Forecast, *, sandbox: bool, warnings: Sequence[str] = ()) 
         dry_run=DryRunView(
             request=cast("dict[str, Any]", reveal_json(dict(task.request))),
             warnings=list(warnings),
-            price=_SANDBOX_PRICE if sandbox else _price_text(price),
+            price=_sandbox_price_text(task.model) if sandbox else _price_text(price, task.model),
             cost_cny=0.0
             if sandbox
             else price and price.total_for(seconds=task.request.get("duration")),
@@ -67,7 +68,7 @@ def consent_text(forecast: Forecast, view: DryRunView) -> str:
 def _request_text(view: DryRunView, model: str, media: Media) -> str:
     """The request, what it costs and what to know of it, in sentences; the first goes on."""
     settings = settings_text(_without(view.request, "prompt", "model", "async"))
-    with_settings = f" with {settings}" if settings else ""
+    with_settings = f": {settings}" if settings else ""
     return " ".join(
         [
             f"{quote_unless_id(model)} for {MEDIA_NOUN[media]}{with_settings}.",
@@ -92,15 +93,27 @@ def _cost_sentences(view: DryRunView) -> Sequence[str]:
     return [sentence for sentence in (total, view.price, caps) if sentence]
 
 
-_SANDBOX_PRICE: Final = "A sandbox preview, not made by GeekAI, is free."
+def _sandbox_price_text(model: str) -> str:
+    """That a preview is free, and what GeekAI lists, which a user without a key wants to know."""
+    price, listed = catalogue.price(model), ""
+    if price is not None:
+        amount = f"at {price.cny:g} CNY per {price.per}" if price.cny else "as free of charge"
+        listed = f" GeekAI lists its own {amount} ({_source_text(price)})."
+    return f"A sandbox preview, not made by GeekAI, is free.{listed}"
 
 
-def _price_text(price: catalogue.Price | None) -> str:
+def _price_text(price: catalogue.Price | None, model: str) -> str:
+    if price is None and model == FREE_IMAGE_MODEL:
+        return "It is free of charge by GeekAI's image guide, read 2026-11-22."
     if price is None:
         return "Its price is not known here; GeekAI's page of the model shows it."
-    source = f"{price.source}, read {price.read_on.isoformat()}"
     amount = f"The listed price is {price.cny:g} CNY per {price.per}"
-    return f"{amount if price.cny else 'It is listed as free of charge'} ({source})."
+    amount = amount if price.cny else "It is listed as free of charge"
+    return f"{amount} ({_source_text(price)})."
+
+
+def _source_text(price: catalogue.Price) -> str:
+    return f"{price.source}, read {price.read_on.isoformat()}"
 
 
 def _dry_run_next_step(forecast: Forecast) -> str:

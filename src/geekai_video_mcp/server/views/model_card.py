@@ -85,7 +85,9 @@ def _card(model: Model, live: Mapping[str, LiveModel] | None) -> dict[str, Any]:
         card["standing"] = standing
     if needed:
         card["needs"] = needed
-    if price is not None:
+    if price is None:
+        card["price_note"] = "unknown"
+    else:
         note = model.facts[f"cny_per_{price.per}"].note
         card |= {"price": price.cny, "unit": price.per, "price_date": price.read_on.isoformat()}
         card |= {"price_note": note} if note else {}

@@ -298,7 +298,7 @@ def _price_cell(row: ModelRow) -> str:
 def _next_step(
     args: ListVideoModels, pages: int, live: Mapping[str, LiveModel] | None, *, sandbox: bool
 ) -> str:
-    steps = ["list_video_models with model shows all about one."]
+    steps = ["list_video_models with model shows all about one model."]
     if args.page < pages:
         steps.append(
             f"More: page {args.page + 1} of {pages}; or query, takes, seconds, resolution, free,"

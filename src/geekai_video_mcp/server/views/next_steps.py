@@ -18,8 +18,8 @@ PREVIEW_LABEL: Final = "a sandbox preview, not made by GeekAI"
 MEDIA_NOUN: Final = {Media.VIDEO: "a video", Media.IMAGE: "an image"}
 WAIT: Final = f"Call get_video_task with this task_id and wait_seconds {MAX_WAIT_SECONDS}."
 _AFTER_LONG_STALL: Final = (
-    "Tell the user why nothing is learned about it. This server keeps polling; call get_video_task"
-    " again when the reason is gone."
+    "Tell the user why there is no news of it. This server keeps polling; call get_video_task again"
+    " when the reason is gone."
 )
 _OTHER_ACCOUNT: Final = (
     "It was made with another service or key: tell the user that only a server started with the"
@@ -60,8 +60,8 @@ def _next_step_of_task(report: TaskReport) -> str:
     if task.status is Status.SUCCEED:
         return _after_no_link(report) if has_no_link(task) else _after_success(report)
     if task.status is Status.FAILED:
-        change = "Change it as the reason says, and" if task.error_message else "To try again,"
-        again = f"{change} send it as a new request with {report.tool}."
+        change = ", changed if the reason asks for it" if task.error_message else ""
+        again = f"To try again, send it as a new request with {report.tool}{change}."
         return moderation.advice(task.error_code) or again
     if task.status is Status.UNKNOWN:
         return _after_unknown(report)
@@ -116,6 +116,8 @@ def _way_to_look(report: TaskReport) -> str:
     if picture.attached:
         shows = "shows its frames" if picture.kind == "contact sheet" else "shows it"
         return f"The attached {picture.kind} {shows}; if you see none, call view_video."
+    if report.sheet is None:
+        return "To look at it, open the file."
     return f"To look at it, open the file of its {picture.kind}."
 
 

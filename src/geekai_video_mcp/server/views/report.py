@@ -69,11 +69,18 @@ class TaskReport:
         return not self.task.settled and self.same_account and not self.stalled_long
 
     @property
+    def sheet(self) -> str | None:
+        """The path of the picture, if it is another file than the result itself."""
+        path = self.picture.path if self.picture else None
+        return None if path == self.task.file_path else path
+
+    @property
     def just_sent(self) -> bool:
         """Whether the result tells of a request that has been sent, and of nothing after that."""
         task = self.task
         unfinished = not task.settled and task.status is not Status.SUCCEED
-        return self.sent is not None and unfinished and task.no_link_since is None
+        sent_now = self.sent is not None and not self.deduplicated
+        return sent_now and unfinished and task.no_link_since is None
 
     @property
     def elapsed_seconds(self) -> float:

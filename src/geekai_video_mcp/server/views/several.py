@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from geekai_video_mcp.domain.lifecycle import Task
 from geekai_video_mcp.domain.task_ids import short_id
 from geekai_video_mcp.errors import GeekAIVideoError, TaskNotFound, quote_unless_id, sanitize
 from geekai_video_mcp.server.arguments import MAX_WAIT_SECONDS
-from geekai_video_mcp.server.views.next_steps import PREVIEW_LABEL
 from geekai_video_mcp.server.views.report import TaskReport
 from geekai_video_mcp.server.views.tasks import ErrorView, TaskEntry, VideoTask, task_entry
 from geekai_video_mcp.server.views.text import progress_text, task_line
@@ -87,7 +87,7 @@ def _next_step(entries: Sequence[Entry], *, until: str) -> str:
         files = "files" if len(stored) > 1 else "file"
         steps.append(f"Give the user the {files}; view_video with task_id {_ids(stored)} {shows}.")
     if any(one.sandbox for one in reports):
-        steps.append(f"Tell the user that what has sandbox true is {PREVIEW_LABEL}.")
+        steps.append(f"Tell the user that what the sandbox made is {_PREVIEWS}.")
     if waiting:
         also = ' and until "any"' if until == "any" and len(waiting) > 1 else ""
         steps.append(
@@ -97,7 +97,11 @@ def _next_step(entries: Sequence[Entry], *, until: str) -> str:
             else f"Still running: call get_video_task with task_id {_ids(waiting)} and"
             f" wait_seconds {MAX_WAIT_SECONDS}."
         )
-    return " ".join(steps) or "Nothing is under way for these tasks."
+    return " ".join(steps) or _ALONE
+
+
+_PREVIEWS: Final = "a preview, not made by GeekAI"
+_ALONE: Final = "What to do next stands with each task."
 
 
 def _ids(reports: Sequence[TaskReport]) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any, Final
 
+from geekai_video_mcp.config import SANDBOX_MODEL
 from geekai_video_mcp.domain import catalogue
 from geekai_video_mcp.domain.lifecycle import Media, Task
 from geekai_video_mcp.domain.statuses import FileStatus, Status
@@ -18,7 +19,7 @@ from geekai_video_mcp.domain.task_ids import SHORT_ID_LENGTH
 from geekai_video_mcp.errors import as_sentence, quote, quote_unless_id, reveal, sanitize
 from geekai_video_mcp.server.views.report import is_failure
 from geekai_video_mcp.server.views.tasks import ToolResult, View
-from geekai_video_mcp.server.views.text import PUBLIC_STATUS, PublicStatus
+from geekai_video_mcp.server.views.text import NO_CODE, PUBLIC_STATUS, PublicStatus
 from geekai_video_mcp.server.views.times import iso_time
 
 MAX_PROMPT_CHARS: Final = 80
@@ -114,8 +115,10 @@ def task_list_text(result: TaskList) -> str:
 
 def _next_step(found: bool, cursor: str | None, filters: Mapping[str, object]) -> str:  # noqa: FBT001 - of this module
     if not found:
-        return "There is no such task."
-    step = "get_video_task with a task_id shows all about one."
+        return (
+            "No task matches. Leave out a filter." if filters else "No task is recorded here yet."
+        )
+    step = "get_video_task with a task_id shows all about one task."
     if cursor:
         others = "".join(f", {name} {_filter_text(name, value)}" for name, value in filters.items())
         step += f" Older tasks: call list_video_tasks with before {cursor}{others}."
@@ -184,7 +187,8 @@ def _reason(task: Task) -> str | None:
     """Why the task has no result, or why its result is not on this machine."""
     if is_failure(task):
         message = task.error_message or task.file_error or "no reason was given"
-        text = ": ".join(part for part in (task.error_code, message) if part)
+        code = None if task.error_code == NO_CODE else task.error_code
+        text = ": ".join(part for part in (code, message) if part)
     elif task.status is Status.SUCCEED and task.file_error:
         text = task.file_error
     else:
@@ -193,7 +197,7 @@ def _reason(task: Task) -> str | None:
 
 
 def _line(task: ListedTask, id_length: int) -> str:
-    kind = "preview" if task.sandbox else task.media.value
+    kind = f"{task.media} of the sandbox" if task.sandbox else task.media.value
     when = task.created_at.replace("T", " ")[: len("2026-11-26 19:59")]
     settings = [f"{name} {_setting_text(value)}" for name, value in (task.settings or {}).items()]
     if task.variation is not None:
@@ -204,9 +208,11 @@ def _line(task: ListedTask, id_length: int) -> str:
         price = f", {task.price_cny:g} CNY" if task.price_cny else ", free"
     asked = f" ({_words(settings)})" if settings else ""
     reason = f": {as_sentence(task.error)}" if task.error else ""
+    own = task.sandbox and task.model == SANDBOX_MODEL  # which its kind names already
+    model = "" if own else f", {quote_unless_id(task.model)}"
     return (
-        f"{task.task_id[:id_length]} {task.task_status}, {when} UTC, {kind},"
-        f" {quote_unless_id(task.model)}{asked}{price}{prompt}"
+        f"{task.task_id[:id_length]} {task.task_status}, {when} UTC, {kind}{model}{asked}{price}"
+        f"{prompt}"
         f"{_file_text(task)}{reason}"
     )
 

@@ -183,9 +183,8 @@ def task_entry(report: TaskReport) -> TaskEntry:
 
 
 def _result_facts(report: TaskReport) -> Mapping[str, Any]:
-    picture = report.picture
     return {
-        "sheet": picture.path if picture else None,
+        "sheet": report.sheet,
         "warnings": list(report.warnings) or None,
         "next_step": next_step(report),
     }

@@ -7,6 +7,7 @@ Each state has a sentence whose subject is the task; `failure_message` is also w
 from collections.abc import Iterable
 from typing import Final, Literal
 
+from geekai_video_mcp.config import SANDBOX_MODEL
 from geekai_video_mcp.domain.lifecycle import Task
 from geekai_video_mcp.domain.obstacles import UNANSWERED
 from geekai_video_mcp.domain.statuses import POLLED, UNSENT, FileStatus, Status
@@ -21,8 +22,10 @@ from geekai_video_mcp.errors import (
 from geekai_video_mcp.server.views.next_steps import next_step
 from geekai_video_mcp.server.views.report import TaskReport
 from geekai_video_mcp.server.views.settings import settings_text
-from geekai_video_mcp.server.views.times import elapsed_text, iso_time, span_text
+from geekai_video_mcp.server.views.times import elapsed_text, iso_time, size_text, span_text
 
+NO_CODE: Final = "failed"
+"""The code of a failure that the service gave none for; it says nothing."""
 WAITING_FOR_LINK: Final = "GeekAI reports it finished and has not given its link yet."
 
 PublicStatus = Literal["submitting", "pending", "running", "succeed", "failed", "unknown"]
@@ -42,7 +45,7 @@ PUBLIC_STATUS: Final[dict[Status, PublicStatus]] = {
 def task_text(report: TaskReport) -> str:
     """What happened and what to do next, in one to three sentences."""
     step = next_step(report)
-    parts = [_headline(report, step=step), *_notes(report), step]
+    parts = [_headline(report), *_notes(report), step]
     if report.deduplicated:
         ago = elapsed_text(max(0.0, report.at - report.task.created_at))
         parts.insert(0, f"This is the same request as {ago} ago, so nothing new was sent.")
@@ -57,29 +60,27 @@ def task_line(report: TaskReport) -> str:
     return " ".join([f"{subject} {_predicate(report)}", *_notes(report)])
 
 
-def _headline(report: TaskReport, *, step: str) -> str:
+def _headline(report: TaskReport) -> str:
     task = report.task
     if report.just_sent:
         return _sent_text(report)
     predicate = _predicate(report)
     if report.stored:
         return predicate[0].upper() + predicate[1:]
-    subject = f"Task {short_id(task.id)}"
-    if short_id(task.id) in step:  # an id is told once
-        subject = "The request" if task.status is Status.UNKNOWN else f"The {task.media}"
-    return f"{subject} {_labels(report)} {predicate}"
+    labels = _labels(report)
+    return " ".join(filter(None, (f"Task {short_id(task.id)}", labels, predicate)))
 
 
 def _sent_text(report: TaskReport) -> str:
     task, price = report.task, report.price
     sent = "Sent to" if task.status in POLLED else "Being sent to"
     service = "the sandbox" if report.sandbox else "GeekAI"
-    settings = settings_text(report.sent or {})
-    about = f"{quote_unless_id(task.model)}{f', {settings}' if settings else ''}"
+    about = ", ".join(filter(None, (_model_text(report), settings_text(report.sent or {}))))
     listed = f"; {_price_text(report)} on {price.read_on.isoformat()}" if price else ""
     if report.price_cny is None:
         listed = ""
-    return f"{sent} {service} as task {short_id(task.id)}: {about}{listed}.{_typical_text(report)}"
+    told = f": {about}{listed}" if about else ""
+    return f"{sent} {service} as task {short_id(task.id)}{told}.{_typical_text(report)}"
 
 
 def _typical_text(report: TaskReport) -> str:
@@ -94,10 +95,17 @@ def _price_text(report: TaskReport) -> str:
     return f"listed at {cny:g} CNY" if cny else "listed as free"
 
 
+def _model_text(report: TaskReport) -> str:
+    """The model's id; nothing for the sandbox's own, which is named in any case."""
+    model = report.task.model
+    return (
+        "" if not model or (report.sandbox and model == SANDBOX_MODEL) else quote_unless_id(model)
+    )
+
+
 def _labels(report: TaskReport) -> str:
     """The model and what is to be known of every task, in parentheses."""
-    model = quote_unless_id(report.task.model) if report.task.model else ""
-    labels = (model, "sandbox preview" if report.sandbox else _price_text(report))
+    labels = (_model_text(report), "sandbox preview" if report.sandbox else _price_text(report))
     return f"({', '.join(label for label in labels if label)})" if any(labels) else ""
 
 
@@ -123,12 +131,10 @@ def _stored_predicate(report: TaskReport) -> str:
     task = report.task
     where = " in the sandbox" if report.sandbox else ""
     facts = ", ".join(_file_facts(report))
-    about = [quote_unless_id(task.model)] if task.model else []
-    if price := _price_text(report):
-        about.append(price)
-    told = "; ".join(part for part in (facts, ", ".join(about)) if part)
-    picture = report.picture
-    sheet = f" {picture.kind.capitalize()}: {picture.path}." if picture and picture.path else ""
+    about = ", ".join(filter(None, (_model_text(report), _price_text(report))))
+    told = "; ".join(part for part in (facts, about) if part)
+    picture, sheet = report.picture, report.sheet
+    sheet = f" {picture.kind.capitalize()}: {sheet}." if picture and sheet else ""
     problem = f" {as_sentence(task.file_error)}" if task.file_error else ""
     finished = f"finished{where}: {told}." if told else f"finished{where}."
     return f"{finished} File: {_file_text(task)}.{sheet}{problem}"
@@ -136,7 +142,7 @@ def _stored_predicate(report: TaskReport) -> str:
 
 def _file_text(task: Task) -> str:
     size = task.file_bytes
-    return f"{task.file_path} ({size / 1e6:.1f} MB)" if size else str(task.file_path)
+    return f"{task.file_path} ({size_text(size)})" if size else str(task.file_path)
 
 
 def _file_facts(report: TaskReport) -> Iterable[str]:
@@ -175,8 +181,8 @@ def _failure_predicate(report: TaskReport) -> str:
         return "has an unknown outcome."
     if task.status is Status.ABANDONED:
         return "is closed."
-    code = quote_unless_id(task.error_code, limit=64) if task.error_code else ""
-    note = f" with code {code}" if code and task.status is Status.FAILED else ""
+    code = task.error_code if task.status is Status.FAILED else None
+    note = f" with code {quote_unless_id(code, limit=64)}" if code and code != NO_CODE else ""
     return f"failed{note}."
 
 
@@ -212,15 +218,17 @@ def _name_service(text: str, report: TaskReport) -> str:
 def _notes(report: TaskReport) -> Iterable[str]:
     """What else is to be known: GeekAI's id, why nothing new is learned, and warnings."""
     if report.provider_task_id and report.task.status is not Status.UNKNOWN:
-        yield f"GeekAI's id of it is {quote_unless_id(report.provider_task_id)}."
+        yield f"Its id at GeekAI is {quote_unless_id(report.provider_task_id)}."
     if stall := stall_text(report):
         yield stall
     yield from warning_sentences(report.warnings)
 
 
 def warning_sentences(warnings: Iterable[str]) -> Iterable[str]:
-    """Warnings as sentences, to follow others."""
-    return (as_sentence(warning[:1].upper() + warning[1:]) for warning in warnings)
+    """Warnings as sentences, to follow others; an id at the beginning stays as it is written."""
+    for warning in warnings:
+        begins_with_word = warning.partition(" ")[0].isalpha()
+        yield as_sentence(warning[:1].upper() + warning[1:] if begins_with_word else warning)
 
 
 def stall_text(report: TaskReport) -> str | None:

@@ -1,9 +1,11 @@
-"""Times and lengths of time in words. Pure."""
+"""Times, lengths of time and sizes in words. Pure."""
 
 from datetime import UTC, datetime
 from typing import Final
 
 _MINUTE: Final = 60
+_KB_UP_TO: Final = 100
+"""Kilobytes from which on a size is told in megabytes."""
 _IN_SECONDS: Final = 90
 """Seconds up to which a span is told in seconds."""
 
@@ -23,6 +25,12 @@ def elapsed_text(seconds: float) -> str:
         return f"{minutes} min {rest} s" if rest else f"{minutes} min"
     hours, minutes = divmod(minutes, _MINUTE)
     return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+
+
+def size_text(size: int) -> str:
+    """The size of a file, such as 5.2 MB or 40 kB."""
+    kilobytes = max(1, round(size / 1e3))
+    return f"{kilobytes} kB" if kilobytes < _KB_UP_TO else f"{size / 1e6:.1f} MB"
 
 
 def span_text(shortest: float, longest: float) -> str:
