@@ -198,7 +198,7 @@ def test_that_nothing_suits_is_said_with_the_reason(asked: dict[str, Any], said:
 
 @pytest.mark.parametrize(
     ("name", "hint"),
-    [("camera", "camera_control"), ("imagetail", "image_tail"), ("zzz", "known are ")],
+    [("zzz", "known are "), ("image, zzz", "known are ")],
 )
 def test_a_name_that_is_no_argument_is_refused_with_the_nearest(name: str, hint: str) -> None:
     with pytest.raises(RequestRefused, match=hint) as refused:
@@ -267,3 +267,13 @@ def test_a_price_is_that_of_the_catalogue() -> None:
     for row in (row for page in pages_of() for row in page):
         listed = price(row.id)
         assert (row.price, row.unit) == ((listed.cny, listed.per) if listed else (None, None))
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"), [("camera", "camera_control"), ("imagetail", "image_tail")]
+)
+def test_a_name_that_means_one_argument_is_taken_as_it_and_said(name: str, meant: str) -> None:
+    args = ListVideoModels.parse({"takes": name})
+
+    assert args.takes == (meant,)
+    assert any(meant in note for note in args.notes)
