@@ -296,6 +296,11 @@ EXTRA = '"extra_body"'
 SHAPE = '{"camera_control": {"type": "simple", "config": {"horizontal": -5}}}'
 REFUSED: list[tuple[str, dict[str, Any], list[str]]] = [
     *(
+        ("generate_video", {"prompt": "a fox", name: broken}, [f"{name}: must be a list"])
+        for name in ("images", "audio")
+        for broken in ("[[", "[,]", ["[["])
+    ),
+    *(
         ("generate_video", {"prompt": "a fox", wrong: 5}, [f"{wrong}: ", "did you mean duration?"])
         for wrong in ("length", "seconds", "duration_seconds", "durationSeconds", "video_length")
     ),

@@ -144,9 +144,12 @@ def _read_list(value: object) -> object:
         decoded = [cast("object", decoded)]
     if not isinstance(decoded, list):
         return decoded
-    return drop_absent_members(
-        [part for each in cast("list[object]", decoded) for part in _split_refs(each)]
-    )
+    parts = [part for each in cast("list[object]", decoded) for part in _split_refs(each)]
+    members = drop_absent_members(parts)
+    if not members:  # what says nothing was dropped before: brackets alone are a broken list
+        msg = f"must be a list of references, so {media_refs.LINK_REMEDY} for each"
+        raise ValueError(msg)
+    return members
 
 
 def _split_refs(member: object) -> list[object]:
