@@ -296,6 +296,12 @@ EXTRA = '"extra_body"'
 SHAPE = '{"camera_control": {"type": "simple", "config": {"horizontal": -5}}}'
 REFUSED: list[tuple[str, dict[str, Any], list[str]]] = [
     *(
+        ("generate_video", {"prompt": "a fox", name: huge}, [f"{name}: must be a whole number"])
+        for name in ("duration", "fps", "variation", "retries")
+        for huge in (10**400, "9" * 5000)
+    ),
+    ("generate_image", {"prompt": "a fox", "strength": 10**400}, ["strength: must be a number"]),
+    *(
         ("generate_video", {"prompt": "a fox", name: broken}, [f"{name}: must be a list"])
         for name in ("images", "audio")
         for broken in ("[[", "[,]", ["[["])

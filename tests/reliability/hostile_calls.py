@@ -91,13 +91,14 @@ def make_call(number: int, *, seed: int, tools: Tools, ids: Sequence[str], folde
             arguments["dry_run"] = True
         elif arguments.get("dry_run") is True:
             del arguments["dry_run"]
-        arguments.pop("async", None)  # false would wait 45 s for a job that may never end
+        arguments["async"] = True  # else it could wait 45 s for a job that may never end
     if "task_id" in tools[tool]:
         arguments["task_id"] = _argument("task_id", dice, wild, ids, folder)
-        arguments["wait_seconds"] = 0
-        # A preview is a child process with codecs: a few of them are enough.
-        if dice.random() < 0.98 and "preview" in tools[tool]:
-            arguments["preview"] = "none"
+        if "wait_seconds" in tools[tool]:
+            arguments["wait_seconds"] = 0
+            # A picture is a child process with codecs: a few of them are enough.
+            if dice.random() < 0.98:
+                arguments["view"] = "none"
     if dice.random() < 0.02:
         arguments[hostile.text(dice)] = hostile.value(dice)
     return Call(tool, arguments)

@@ -128,7 +128,7 @@ class Caller:
         self.number += 1
         tool = self.dice.choice(("generate_video", "generate_image"))
         prompt = f"#{self.number}# a fox"
-        result = await self._call(tool, prompt=prompt)
+        result = await self._call(tool, prompt=prompt, **{"async": True})
         if task_id := result.get("structuredContent", {}).get("task_id"):
             self.tasks.append(task_id)
         return not result["isError"]

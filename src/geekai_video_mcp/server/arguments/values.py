@@ -27,6 +27,8 @@ FRAMES_PER_SECOND: Final = frozenset(
 )
 
 SECONDS_PER_MINUTE: Final = 60
+MAX_NUMBER_CHARS: Final = 64
+"""Characters of a number with its unit; Python reads no integer of more than 4,300 digits."""
 _NUMBER: Final = re.compile(r"([+-]?\d{1,15})(?:\.(\d{1,15}))?\s*(\D.{0,20})?")
 _CLOCK: Final = re.compile(r"(?:(\d{1,2}):)?(\d{1,2}):(\d{2})(\.\d{1,15})?", re.ASCII)
 _AROUND: Final = "\"'`“”[] \t\r\n"
@@ -119,8 +121,10 @@ def _read_number(value: object, units: frozenset[str]) -> int | float | None:
     if isinstance(value, bool):
         return None
     if isinstance(value, int | float):
-        return value if math.isfinite(value) else None
-    text = value.strip(_AROUND) if isinstance(value, str) else ""
+        # An integer is always finite, and may be too large to become a float.
+        return value if isinstance(value, int) or math.isfinite(value) else None
+    is_short = isinstance(value, str) and len(value) <= MAX_NUMBER_CHARS
+    text = str(value).strip(_AROUND) if is_short else ""
     if units is SECONDS and (seconds := read_clock(text)) is not None:
         return seconds
     match = _NUMBER.fullmatch(text)
