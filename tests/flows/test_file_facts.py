@@ -44,17 +44,7 @@ async def generate(world: World, content: bytes, *, tool: str = "generate_video"
         task_id = structured(await call(client, tool, prompt="a fox"))["task_id"]
         await anyio.sleep(120)
         await call(client, "get_video_task", task_id=task_id, wait_seconds=45)
-    return await recorded(world, task_id)
-
-
-async def recorded(world: World, task_id: str) -> Task:
-    ledger = await Ledger.open(world.state)
-    try:
-        task = await ledger.find(task_id)
-    finally:
-        await ledger.close()
-    assert task is not None
-    return task
+    return await world.find_task(task_id)
 
 
 @pytest.mark.parametrize("sound", [True, False])
@@ -191,7 +181,7 @@ async def find_after_crash(world: World, task: Task) -> Task:
     world.service.on_file = always_answer(httpx.Response(404))
     async with world.app():
         await anyio.sleep(60)
-    return await recorded(world, task.id)
+    return await world.find_task(task.id)
 
 
 async def test_a_file_published_before_a_crash_is_recorded_with_its_facts(

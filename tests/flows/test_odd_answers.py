@@ -11,10 +11,9 @@ import httpx
 import pytest
 from mcp import Client
 
-from geekai_video_mcp.domain.lifecycle import NO_LINK_GRACE, Task
+from geekai_video_mcp.domain.lifecycle import NO_LINK_GRACE
 from geekai_video_mcp.engine.watcher import CRASHES_UNTIL_STALLED
 from geekai_video_mcp.errors import InvalidDecision
-from geekai_video_mcp.ledger import Ledger
 from geekai_video_mcp.server.views.report import LONG_STALL
 from support.fake_geekai import KEY, Script, always_answer, documented_reply
 from support.world import World, call, structured, text
@@ -41,16 +40,6 @@ def answer_in_turn(answers: Iterable[httpx.Response]) -> Script:
 
 def finished(**members: object) -> httpx.Response:
     return httpx.Response(200, json={"task_id": "t", "task_status": "succeed", **members})
-
-
-async def stored(world: World, task_id: str) -> Task:
-    ledger = await Ledger.open(world.state)
-    try:
-        task = await ledger.find(task_id)
-    finally:
-        await ledger.close()
-    assert task is not None
-    return task
 
 
 # A success without a link
@@ -99,7 +88,7 @@ async def test_a_link_that_never_comes_is_told_after_ten_minutes(world: World) -
     message = f"{NOTHING_GIVEN} It may have been charged."
     assert structured(after)["error"] == {"code": "no_link", "message": message}
     assert structured(after)["task_status"] == "succeed"
-    assert "abc" in str((await stored(world, task_id)).raw_response)
+    assert "abc" in str((await world.find_task(task_id)).raw_response)
 
 
 async def test_a_failure_that_follows_a_success_without_a_link_counts(world: World) -> None:
@@ -142,14 +131,14 @@ async def lose_link(world: World) -> str:
 @pytest.mark.parametrize("same", [True, False], ids=["the same id", "another id"])
 async def test_a_person_can_attach_a_task_that_has_the_link(world: World, *, same: bool) -> None:
     task_id = await lose_link(world)
-    provider_id = str((await stored(world, task_id)).provider_task_id)
+    provider_id = str((await world.find_task(task_id)).provider_task_id)
     world.service.on_poll = documented_reply
     if not same:
         async with world.client() as client:
             other = await create_task(client, "a hare")
             provider_id = "00000000-0000-0000-0000-000000000009"
             world.service.jobs[provider_id] = world.service.jobs[
-                str((await stored(world, other)).provider_task_id)
+                str((await world.find_task(other)).provider_task_id)
             ]
             world.service.jobs[provider_id].id = provider_id
             await anyio.sleep(60)
@@ -174,13 +163,13 @@ async def test_attaching_a_task_without_a_link_is_refused(
     world: World, answer: httpx.Response, says: str
 ) -> None:
     task_id = await lose_link(world)
-    before = await stored(world, task_id)
+    before = await world.find_task(task_id)
     world.service.on_poll = always_answer(answer)
     async with world.resolver() as resolver:
         with pytest.raises(InvalidDecision, match=says):
             await resolver.attach(task_id, str(before.provider_task_id))
 
-    assert await stored(world, task_id) == before
+    assert await world.find_task(task_id) == before
 
 
 # Polls whose answer cannot be used
@@ -218,7 +207,7 @@ async def test_a_poll_that_was_answered_is_not_told_as_unanswered(world: World, 
         task_id = await create_task(client)
         await anyio.sleep(30)
         odd = await call(client, "get_video_task", task_id=task_id, wait_seconds=0)
-        kept = await stored(world, task_id)
+        kept = await world.find_task(task_id)
         world.service.on_poll = documented_reply
         await anyio.sleep(90)
         done = await call(client, "get_video_task", task_id=task_id, wait_seconds=0)

@@ -20,7 +20,6 @@ from geekai_video_mcp.config import SANDBOX_URL
 from geekai_video_mcp.domain.lifecycle import Media
 from geekai_video_mcp.domain.requests import GenerationRequest
 from geekai_video_mcp.domain.retries import DOWNLOAD_RETRY_DELAYS
-from geekai_video_mcp.ledger import Ledger
 from support.fake_geekai import (
     VIDEO,
     ScriptedGeekAI,
@@ -325,13 +324,10 @@ async def test_a_download_longer_than_a_lease_is_published_once(world: World) ->
         task_id = structured(await call(one, "generate_video", prompt="a fox"))["task_id"]
         await anyio.sleep(600)
         done = structured(await call(one, "get_video_task", task_id=task_id))
-    ledger = await Ledger.open(world.state)
-    task = await ledger.find(task_id)
-    await ledger.close()
+    task = await world.find_task(task_id)
 
     assert "file" in done
     assert len(world.files()) == 1
-    assert task is not None
     assert task.failed_downloads == 0, "the other server did not even try"
 
 
@@ -406,12 +402,9 @@ async def test_a_task_that_a_server_with_its_key_watches_is_left_to_it(world: Wo
         task_id = structured(await call(client, "generate_video", prompt="a fox"))["task_id"]
         async with new.client():
             await anyio.sleep(5)
-            ledger = await Ledger.open(world.state)
-            task = await ledger.find(task_id)
-            await ledger.close()
+            task = await world.find_task(task_id)
             await anyio.sleep(60)
 
-    assert task is not None
     assert task.account == old.account
 
 

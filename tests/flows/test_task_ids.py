@@ -246,10 +246,7 @@ async def test_a_request_that_is_sent_again_begins_unlike_every_other(
         again = await resolver.supersede(lost)
 
     assert again.id == "abcdef01" + "3" * 24
-    ledger = await Ledger.open(world.state)
-    abandoned = await ledger.find(lost)
-    await ledger.close()
-    assert abandoned is not None
+    abandoned = await world.find_task(lost)
     assert again.id in str(abandoned.error_message)
 
 

@@ -168,6 +168,16 @@ class World:
         ) as client:
             yield client
 
+    async def find_task(self, task_id: str) -> Task:
+        """The task as the ledger holds it."""
+        ledger = await Ledger.open(self.state)
+        try:
+            task = await ledger.find(task_id)
+        finally:
+            await ledger.close()
+        assert task is not None
+        return task
+
     async def tasks(self) -> list[Task]:
         """What the ledger holds that is not finished."""
         ledger = await Ledger.open(self.state)

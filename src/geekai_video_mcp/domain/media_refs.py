@@ -1,6 +1,6 @@
 """How a picture, a video or a sound may be named: by link, file, task, or written out. Pure.
 
-The checks return a reference in its one spelling, so that the same wish is the same request
+The checks return each reference in its canonical form, so that the same request is recognised
 however it was written. Nothing is fetched or read here. A link is for GeekAI to fetch, so it must
 lead to the open internet; whether a file may be read, `media.inputs` decides. No refusal repeats
 the value.

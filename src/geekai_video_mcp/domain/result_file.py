@@ -11,6 +11,11 @@ from geekai_video_mcp.domain.lifecycle import FileUpdate, Observation, Task
 from geekai_video_mcp.domain.retries import Obstacle
 from geekai_video_mcp.domain.statuses import FileStatus, Status
 
+_FILE_FACTS: Final = (
+    *("file_path", "file_bytes", "file_sha256"),
+    *("file_seconds", "file_width", "file_height", "file_fps", "file_has_sound"),
+)
+"""The fields of a task that describe the file on disk."""
 _LOCAL_SCHEMES: Final = ("data:", "javascript:", "vbscript:", "file:", "blob:", "about:")
 
 
@@ -49,15 +54,8 @@ def reopen_file(task: Task) -> Task:
         return task
     return replace(
         task,
+        **dict.fromkeys(_FILE_FACTS),
         file_status=FileStatus.NONE,
-        file_path=None,
-        file_bytes=None,
-        file_sha256=None,
-        file_seconds=None,
-        file_width=None,
-        file_height=None,
-        file_fps=None,
-        file_has_sound=None,
         file_error=None,
         file_error_code=None,
         failed_downloads=0,
@@ -68,17 +66,7 @@ def keep_copy(task: Task, before: Task) -> Task:
     """*task* with the file that *before* had kept, unless the download after it gave another."""
     if task.file_path is not None or before.file_status is not FileStatus.LINKED:
         return task
-    return replace(
-        task,
-        file_path=before.file_path,
-        file_bytes=before.file_bytes,
-        file_sha256=before.file_sha256,
-        file_seconds=before.file_seconds,
-        file_width=before.file_width,
-        file_height=before.file_height,
-        file_fps=before.file_fps,
-        file_has_sound=before.file_has_sound,
-    )
+    return replace(task, **{name: getattr(before, name) for name in _FILE_FACTS})
 
 
 def has_no_link(task: Task) -> bool:

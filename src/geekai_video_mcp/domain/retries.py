@@ -62,7 +62,7 @@ class Obstacle(StrEnum):
     NO_NEW_LINK = "no_new_link"
     """Its link is dead, and the service could not be asked for another."""
     INTERNAL = "internal"
-    """An exception that nobody foresaw."""
+    """An unexpected exception."""
     NOT_ALLOWED = "not_allowed"
     """A rule of ours forbids the link."""
     NOT_HTTPS = "not_https"

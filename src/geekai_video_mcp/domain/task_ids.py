@@ -44,7 +44,7 @@ def short_id(task_id: str) -> str:
 
 
 def shorten_ids(ids: Sequence[str]) -> list[str]:
-    """The first digits of each id, as many as tell these ids apart, and eight at least."""
+    """The first digits of each id, as many as distinguish these ids, and eight at least."""
     length = SHORT_ID_LENGTH
     while len({each[:length] for each in ids}) < len(set(ids)):
         length += 1

@@ -272,7 +272,7 @@ class Engine:
     async def fetch_again(self, task_id: str) -> Task:
         """Download a finished task's result once more, and return the task after that.
 
-        For a person who has removed the obstacle; a file that is stored already is not looked at.
+        For a person who has removed the obstacle; a file that is stored already is not touched.
 
         Raises:
             InvalidDecision: the task is not finished, belongs to another key, or is being

@@ -21,7 +21,7 @@ async def follow_tasks(
 ) -> AsyncGenerator[tuple[Task, ...]]:
     """The tasks now, at each change of a status, and every few seconds, until all have settled.
 
-    With *until* `any`, until one has settled of whose end no caller was told yet.
+    With *until* `any`, until one has settled whose result has not been delivered to a caller.
     Ends after *wait_seconds* in any case; the last ones yielded are the newest known.
     """
     ends = anyio.current_time() + wait_seconds

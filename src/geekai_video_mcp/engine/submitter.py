@@ -59,7 +59,7 @@ SubmissionFailure = (
 """The failures of a submission whose message is recorded in the ledger."""
 
 
-_TRY_AGAIN: Final = "Try again; if it happens once more, the operator has to be told."
+_TRY_AGAIN: Final = "Try again; if the error persists, report it to the operator."
 
 
 class _NotClaimed(Exception):
@@ -247,7 +247,7 @@ class Submitter:
             with nothing_charged():
                 yield
         except StorageUnavailable as exc:
-            # The next process would send a row recorded here, so its caller must not be told to
+            # The next process would send a row recorded here, so its caller must not be asked to
             # call again: the task will be sent late.
             fresh = context.clock() - task.created_at <= INTENT_TTL
             if task.owner == context.processes.own_id and fresh:

@@ -1,7 +1,7 @@
 """What a finished file is: its facts, and whether it can be decoded, found out in a child process.
 
 Call `inspect_file` after a transfer, with the path of a video or a picture. It never raises for a
-bad file, and it holds nobody: whatever cannot be said in time is `unknown`.
+bad file, and it blocks no caller: what is not determined in time is `unknown`.
 """
 
 import json
@@ -112,7 +112,7 @@ async def inspect_file(
 
     The file is opened and its streams are read, its first frame is decoded, and then a frame near
     its end, as far as that takes a moment. So a file that begins like an MP4 and cannot be decoded
-    is told apart from a good one. The file itself is left as it is, whatever the verdict.
+    is distinguished from a valid one. The file itself is never changed.
     """
     try:
         with anyio.move_on_after(max_seconds):

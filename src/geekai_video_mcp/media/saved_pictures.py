@@ -2,7 +2,7 @@
 
 A saved picture is a JPEG whose comment says that it is ours, of which files it was made and what
 it shows. So it is found again without decoding anything, made anew when its video has changed,
-and a file of somebody else's is never replaced. Its name has a dot within, which no result has
+and a file of another program is never replaced. Its name has a dot within, which no result has
 before its extension, so the downloader never takes it for one.
 
 Everything here blocks; call it on a worker thread.
@@ -28,9 +28,9 @@ OURS: Final = b"geekai-video-mcp picture "
 MAX_BYTES: Final = 200_000
 """Bytes of a saved picture that are read: more than any has."""
 MAX_NAMES: Final = 9
-"""Names that are tried while others belong to somebody else."""
+"""Names that are tried while others belong to another program."""
 MAX_TIMES_TEXT: Final = 40
-"""Characters of the times in a file name; longer lists are told apart by a digest."""
+"""Characters of the times in a file name; longer lists are distinguished by a digest."""
 
 _START: Final = b"\xff\xd8"
 _COMMENT: Final = b"\xff\xfe"
@@ -172,7 +172,7 @@ def _write(path: Path, content: bytes) -> bool:
 
 
 def _publish(part: Path, path: Path) -> bool:
-    """Whether the new file has this name now, which nobody else had."""
+    """Whether the new file has this name now, which no other file had."""
     try:
         os.link(part, path)  # it fails if the name exists; a rename would replace that file
     except FileExistsError:

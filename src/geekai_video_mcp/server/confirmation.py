@@ -83,7 +83,7 @@ def policy_text(above: float) -> str:
 
 
 def _approval_form(forecast: Forecast, view: views.DryRunView) -> ElicitRequestedSchema:
-    """A form that nobody fills in by accident: one required boolean, without a default."""
+    """A form that cannot be accepted by accident: one required boolean, without a default."""
     task = forecast.task
     noun, model = MEDIA_NOUN[task.media], quote_unless_id(task.model)
     total = "" if view.cost_cny is None else f" That is {view.cost_cny:g} CNY by the list."

@@ -109,7 +109,7 @@ async def provide_app(
     """Middleware that gives a request the `App` of a server that opens it late."""
     RECEIVED_AT.set(anyio.current_time())
     late: object = ctx.lifespan_context
-    # A notification needs none either: nothing here handles one, and nobody would see an error.
+    # Nor does a notification: nothing here handles one, and no caller would receive an error.
     if not isinstance(late, LateApp) or ctx.request_id is None or ctx.method in NEEDS_NO_APP:
         return await call_next(ctx)
     try:

@@ -26,7 +26,7 @@ MAX_ERROR_CHARS: Final = 2000
 MAX_DATA_CHARS: Final = 4000
 """Characters of the data of an error; longer data is left out."""
 MISSPELT: Final = 0.85
-"""Similarity from which a name is a slip of the pen, whatever its words mean."""
+"""Similarity from which a name counts as misspelt, whatever its words mean."""
 
 _ASK: Final = "check fetch get poll query retrieve show"
 _MAKE: Final = "animate create gen generate generation make new produce render run start submit"

@@ -34,7 +34,7 @@ class RenderedView(NamedTuple):
     jpeg: bytes
     path: Path | None
     """Where it is saved, for hosts that only hand over paths; None if it could not be saved. One
-    picture alone is not saved again: its own file is told."""
+    picture alone is not saved again: its own path is given."""
     files: tuple[ShownFile, ...] = ()
     """What is known of each task's file, and what is shown of it, in order."""
 

@@ -29,7 +29,7 @@ ViewChoice = Literal["none", "cover", "frames"]
 
 
 class Request(NamedTuple):
-    """What the result of a request tells beside its task."""
+    """What the result of a request reports beside its task."""
 
     deduplicated: bool
     sent: Mapping[str, Any]
@@ -50,8 +50,8 @@ def text_result(
     )
 
 
-def report(app: App, task: Task, warnings: Sequence[str] = ()) -> views.TaskReport:
-    """What is to be told of *task* now."""
+def make_report(app: App, task: Task, warnings: Sequence[str] = ()) -> views.TaskReport:
+    """The report about *task* as it is now."""
     return views.TaskReport(
         task=task,
         at=app.clock(),
@@ -64,7 +64,7 @@ def report(app: App, task: Task, warnings: Sequence[str] = ()) -> views.TaskRepo
 
 def task_view(app: App, task: Task) -> views.VideoTask:
     """*task* as `get_video_task` shows it now."""
-    return views.video_task(report(app, task))
+    return views.video_task(make_report(app, task))
 
 
 async def task_result(
@@ -82,17 +82,17 @@ async def task_result(
     *request* is given where the call itself was a request. *picture_deadline*, on anyio's clock,
     is when the result leaves at the latest, if need be without a picture.
     """
-    told, jpeg = report(app, task, warnings), None
-    if view != "none" and told.stored:
+    report, jpeg = make_report(app, task, warnings), None
+    if view != "none" and report.stored:
         with anyio.CancelScope(deadline=picture_deadline):
             rendered = await _render(app, task, view)
             if rendered is not None:
-                told, jpeg = _with_picture(app, told, rendered, session, view=view)
+                report, jpeg = _with_picture(app, report, rendered, session, view=view)
     if request is not None:
-        told = replace(told, sent=request.sent, deduplicated=request.deduplicated)
-    structure = views.video_task(told) if request is None else views.generation_result(told)
-    text, link = views.task_text(told), resource_link(task)
-    result = text_result(structure, text, failed=told.failed, link=link)
+        report = replace(report, sent=request.sent, deduplicated=request.deduplicated)
+    structure = views.video_task(report) if request is None else views.generation_result(report)
+    text, link = views.task_text(report), resource_link(task)
+    result = text_result(structure, text, failed=report.failed, link=link)
     if jpeg is not None:
         result.content.append(ImageContent(data=jpeg, mime_type="image/jpeg"))
     return result
@@ -108,7 +108,7 @@ async def _render(app: App, task: Task, view: Literal["cover", "frames"]) -> Ren
 
 def _with_picture(
     app: App,
-    told: views.TaskReport,
+    report: views.TaskReport,
     rendered: RenderedView,
     session: ServerSession,
     *,
@@ -117,14 +117,14 @@ def _with_picture(
     """The report with its picture, and the picture as base64 if the client can show it."""
     attached = shows_pictures(client_name(session), app.preview)
     kind = "contact sheet" if view == "frames" else "cover"
-    if told.task.media is Media.IMAGE:
+    if report.task.media is Media.IMAGE:
         kind = "picture"
     path = str(rendered.path) if rendered.path else None
     if not attached and path is None:
-        return told, None
+        return report, None
     picture = views.Picture(kind=kind, attached=attached, path=path)
     jpeg = base64.b64encode(rendered.jpeg).decode() if attached else None
-    return replace(told, picture=picture), jpeg
+    return replace(report, picture=picture), jpeg
 
 
 def several_result(entries: Sequence[views.Entry], *, until: str) -> CallToolResult:

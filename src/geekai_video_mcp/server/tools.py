@@ -142,7 +142,7 @@ async def _get_several(args: GetVideoTask, ctx: "Context[App]", *, ends: float) 
     entries: dict[str, views.Entry] = {}
     for asked, one in found.items():
         if isinstance(one, Task):
-            entries[one.id] = results.report(app, tasks[one.id])
+            entries[one.id] = results.make_report(app, tasks[one.id])
         else:
             entries[asked] = views.Unread(asked, one)
     return results.several_result(list(entries.values()), until=args.until)

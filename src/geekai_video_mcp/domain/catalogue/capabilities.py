@@ -20,7 +20,7 @@ from geekai_video_mcp.domain.catalogue.facts import (
 )
 
 MEDIA_INPUTS: Final = ("image", "image_tail", "images", "video", "audio")
-"""Arguments that give a model something to look at or to hear."""
+"""Arguments that give a model pictures, videos or sound."""
 EVERY_MODEL_TAKES: Final = frozenset(
     {
         *("prompt", "model", "async", "extra_body", "retries"),

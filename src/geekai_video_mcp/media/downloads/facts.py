@@ -1,7 +1,6 @@
 """What is recorded of a published file beside its name: its facts, and what is wrong with it.
 
-A fact that is not known is not recorded, and a doubtful one is not known: what is recorded here
-is told to people as true.
+A doubtful fact is not recorded, because results state the recorded facts without reservation.
 """
 
 import math
@@ -45,7 +44,7 @@ def add_facts(update: FileUpdate, facts: FileFacts) -> FileUpdate:
 
 
 def describe_damage(facts: FileFacts) -> str | None:
-    """Why nobody will see anything of the file, as a sentence; None if that is not certain."""
+    """Why the file cannot be played, as a sentence; None if that is not certain."""
     if facts.verdict is not Verdict.UNDECODABLE:
         return None
     return f"The file cannot be decoded: {facts.sentence}."

@@ -25,7 +25,7 @@ CHAT_FOLDERS: Final = ("/mnt/data", "/mnt/user-data", "/home/oai", "/home/claude
 FOREIGN_FOLDERS: Final = {"darwin": ("/home",), "win32": ("/",)}.get(sys.platform, ("/Users",))
 """Where other systems than this one keep their users' files."""
 UNFIT_FOLDERS: Final = ("/proc", "/sys", "/dev", "/etc")
-"""Folders that nobody should be told to make readable."""
+"""Folders that a refusal must never suggest to make readable."""
 
 ListFolders = Callable[[], Awaitable[Sequence[Path]]]
 

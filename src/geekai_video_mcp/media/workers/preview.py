@@ -43,7 +43,7 @@ PNG_LEVEL: Final = 2
 """A tenth larger than by default, and a 4K frame takes a third of the time."""
 STRIP_PNG_LEVEL: Final = 1
 BY_TENTHS: Final = 0.2
-"""Seconds between frames from which on their times are told to a tenth."""
+"""Seconds between frames from which on their times are given to a tenth."""
 FRAMES_BY_LENGTH: Final = ((12.0, 6), (30.0, 9))
 """Frames of a video up to so many seconds."""
 MOST_FRAMES: Final = 12

@@ -1,9 +1,9 @@
 """The tools' arguments as pydantic models. Pure.
 
-`parsing` turns what a caller gave into a value or one refusal: `absent` drops what says nothing,
-`unknown_names` tells what was meant, `refusals` has the words. `values`, `fields`, `frame_size`,
-`task_id_list`, `since` and `extra_body` are types of single arguments, `json_text` reads lists and
-objects that came as text, `generate`, `reads` and `view_video` are the models.
+`parsing` turns the caller's arguments into a value or one refusal: `absent` drops what says
+nothing, `unknown_names` suggests what was meant, `refusals` has the wording. `values`, `fields`,
+`frame_size`, `task_id_list`, `since` and `extra_body` are types of single arguments; `json_text`
+reads lists and objects that came as text; `generate`, `reads` and `view_video` are the models.
 """
 
 from geekai_video_mcp.server.arguments.extra_body import ExtraBody

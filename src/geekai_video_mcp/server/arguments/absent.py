@@ -69,7 +69,7 @@ def is_absent(value: object, *, depth: int = 0) -> bool:
 
 
 def drop_absent_members(value: object) -> object:
-    """A list without the members that are nothing; the members of an object are not looked at."""
+    """A list without the members that are nothing; an object is returned as it is."""
     if not isinstance(value, list):
         return value
     return [each for each in cast("list[object]", value) if not is_absent(each)]

@@ -32,7 +32,7 @@ from geekai_video_mcp.server.arguments.values import (
 )
 
 DEFAULT_WAIT_SECONDS: Final = 15
-"""Seconds. Long enough to save a second call for a short clip; under every known patience."""
+"""Seconds. Long enough to save a second call for a short clip; below every known client timeout."""
 DEFAULT_PAGE_SIZE: Final = 10
 MAX_PAGE_SIZE: Final = 50
 """Tasks on a page; for all of them there is `geekai-video-mcp tasks export`."""

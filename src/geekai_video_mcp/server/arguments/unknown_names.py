@@ -93,7 +93,7 @@ def check_names(
 ) -> UnknownNames:
     """What is wrong with the names in *given*, for a tool whose arguments are *known*.
 
-    Those of *taken_earlier* are taken as well, and nobody is told of them.
+    Those of *taken_earlier* are accepted as well, without a note to the caller.
     """
     unknown = [name for name in given if name not in known and name not in taken_earlier]
     for name in unknown:

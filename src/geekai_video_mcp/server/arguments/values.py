@@ -83,7 +83,7 @@ def whole_number(
 ) -> BeforeValidator:
     """Reads a whole number, also as a text with its unit.
 
-    With *is_capped*, more than *highest* becomes *highest*, and the caller is told; with
+    With *is_capped*, more than *highest* becomes *highest*, with a note to the caller; with
     *is_truncated*, parts of a whole number are left out.
     """
     what = "a whole number of seconds" if units is SECONDS else "a whole number"

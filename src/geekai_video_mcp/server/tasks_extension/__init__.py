@@ -1,10 +1,10 @@
 """MCP's Tasks extension (SEP-2663): a second way to access the tasks in the ledger.
 
-If a client declares `io.modelcontextprotocol/tasks` on a call, and the result would tell it to
+If a client declares `io.modelcontextprotocol/tasks` on a call, and the result would ask it to
 poll with get_video_task, it gets an MCP task instead. No other client gets one. The id of the
 MCP task is our task_id, so it stays valid after this process has ended, and in every other
-process. No state of its own may enter: all it tells is read from the ledger. The specification
-is the draft in ext-tasks, read 2026-11-24.
+process. No state of its own may enter: all that it returns is read from the ledger. The
+specification is the draft in ext-tasks, read 2026-11-24.
 """
 
 from collections.abc import Sequence
@@ -82,8 +82,8 @@ class TasksExtension(Extension):
             content: dict[str, Any] = result.structured_content or {}
             task = await app.engine.get_local(content.get("task_id", ""))
             if not task.settled:
-                told: list[str] = content.get("warnings", [])
-                return {"resultType": "task", **task_payload(task, app, warnings=told)}
+                warnings: list[str] = content.get("warnings", [])
+                return {"resultType": "task", **task_payload(task, app, warnings=warnings)}
         except GeekAIVideoError:
             pass
         except Exception as exc:  # noqa: BLE001 - as said above

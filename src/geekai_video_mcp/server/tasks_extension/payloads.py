@@ -44,12 +44,12 @@ def task_payload(task: Task, app: App, *, warnings: Sequence[str] = ()) -> dict[
 
 
 def _status_message(task: Task, app: App, warnings: Sequence[str]) -> str:
-    told = results.report(app, task, warnings or stored_warnings(task))
+    report = results.make_report(app, task, warnings or stored_warnings(task))
     sentences = [
-        f"{views.progress_text(task, at=told.at)}.",
-        f"{told.service} cannot stop a job: cancelled or not, it goes on.",
-        told.money,
-        *views.warning_sentences(told.warnings),
+        f"{views.progress_text(task, at=report.at)}.",
+        f"{report.service} cannot stop a job: cancelled or not, it goes on.",
+        report.money,
+        *views.warning_sentences(report.warnings),
         FOLLOW_UP,
     ]
     return " ".join(sentences)

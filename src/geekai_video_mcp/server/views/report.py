@@ -1,4 +1,4 @@
-"""What a result tells of a task: the one source of its text and of its structure. Pure."""
+"""What a result reports about a task: the one source of its text and of its structure. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ keeps a key refused or a task unknown for ten minutes needs a person."""
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """The picture of what a finished task has made, as a result tells of it."""
+    """The picture of a finished task's result, as it is reported."""
 
     kind: Literal["contact sheet", "cover", "picture"]
     attached: bool
@@ -31,7 +31,7 @@ class Picture:
 
 @dataclass(frozen=True, kw_only=True)
 class TaskReport:
-    """A task at one moment, with what only this result tells of it."""
+    """A task at one moment, with what only this result reports about it."""
 
     task: Task
     at: float
@@ -76,7 +76,7 @@ class TaskReport:
 
     @property
     def just_sent(self) -> bool:
-        """Whether the result tells of a request that has been sent, and of nothing after that."""
+        """Whether the result reports that a request has been sent, and nothing after that."""
         task = self.task
         unfinished = not task.settled and task.status is not Status.SUCCEED
         sent_now = self.sent is not None and not self.deduplicated
@@ -125,7 +125,7 @@ class TaskReport:
 
     @property
     def link_expires_at(self) -> float | None:
-        """When the result's link ends, in Unix seconds; None if nobody can say."""
+        """When the result's link ends, in Unix seconds; None if that is not known."""
         ended = self.task.ended_at
         return None if ended is None or self.link is None else ended + LINK_TTL
 

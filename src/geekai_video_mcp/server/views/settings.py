@@ -1,4 +1,4 @@
-"""The settings of a request as a result tells of them: without the prompt and media data. Pure."""
+"""The settings of a request as a result reports them: without the prompt and media data. Pure."""
 
 import json
 from collections.abc import Iterator, Mapping

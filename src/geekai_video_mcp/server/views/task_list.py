@@ -237,7 +237,7 @@ def _file_text(task: ListedTask) -> str:
 
 
 def _id_lengths(ids: Sequence[str]) -> list[int]:
-    """How many characters of each id tell it from the others, and at least the usual eight."""
+    """How many characters of each id distinguish it from the others; at least the usual eight."""
     return [
         max(
             SHORT_ID_LENGTH,

@@ -79,8 +79,8 @@ def _sent_text(report: TaskReport) -> str:
     listed = f"; {_price_text(report)} on {price.read_on.isoformat()}" if price else ""
     if report.price_cny is None:
         listed = ""
-    told = f": {about}{listed}" if about else ""
-    return f"{sent} {service} as task {short_id(task.id)}{told}.{_typical_text(report)}"
+    details = f": {about}{listed}" if about else ""
+    return f"{sent} {service} as task {short_id(task.id)}{details}.{_typical_text(report)}"
 
 
 def _typical_text(report: TaskReport) -> str:
@@ -132,11 +132,11 @@ def _stored_predicate(report: TaskReport) -> str:
     where = " in the sandbox" if report.sandbox else ""
     facts = ", ".join(_file_facts(report))
     about = ", ".join(filter(None, (_model_text(report), _price_text(report))))
-    told = "; ".join(part for part in (facts, about) if part)
+    details = "; ".join(part for part in (facts, about) if part)
     picture, sheet = report.picture, report.sheet
     sheet = f" {picture.kind.capitalize()}: {sheet}." if picture and sheet else ""
     problem = f" {as_sentence(task.file_error)}" if task.file_error else ""
-    finished = f"finished{where}: {told}." if told else f"finished{where}."
+    finished = f"finished{where}: {details}." if details else f"finished{where}."
     return f"{finished} File: {_file_text(task)}.{sheet}{problem}"
 
 

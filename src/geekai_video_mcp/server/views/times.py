@@ -5,9 +5,9 @@ from typing import Final
 
 _MINUTE: Final = 60
 _KB_UP_TO: Final = 100
-"""Kilobytes from which on a size is told in megabytes."""
+"""Kilobytes from which on a size is given in megabytes."""
 _IN_SECONDS: Final = 90
-"""Seconds up to which a span is told in seconds."""
+"""Seconds up to which a duration is given in seconds."""
 
 
 def iso_time(at: float | None) -> str | None:
