@@ -15,7 +15,6 @@ from geekai_video_mcp.domain.catalogue.availability import (
 from geekai_video_mcp.domain.catalogue.capabilities import (
     MEDIA_INPUTS,
     USUAL_SECONDS,
-    argument_names,
     cost_of,
     has_resolution,
     is_free,
@@ -61,7 +60,6 @@ __all__ = [
     "Model",
     "Price",
     "Source",
-    "argument_names",
     "availability",
     "check_request",
     "cost_of",

@@ -18,11 +18,9 @@ from geekai_video_mcp.server.arguments.reads import (
     ListVideoModels,
     ListVideoTasks,
 )
-from geekai_video_mcp.server.arguments.task_id_list import MAX_TASKS, TaskIds, parse_task_ids
 from geekai_video_mcp.server.arguments.values import MAX_WAIT_SECONDS
 
 __all__ = [
-    "MAX_TASKS",
     "MAX_WAIT_SECONDS",
     "Arguments",
     "ExtraBody",
@@ -32,6 +30,4 @@ __all__ = [
     "GetVideoTask",
     "ListVideoModels",
     "ListVideoTasks",
-    "TaskIds",
-    "parse_task_ids",
 ]
