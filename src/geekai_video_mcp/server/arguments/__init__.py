@@ -17,6 +17,7 @@ from geekai_video_mcp.server.arguments.reads import (
     GetVideoTask,
     ListVideoModels,
     ListVideoTasks,
+    PublicStatus,
 )
 from geekai_video_mcp.server.arguments.values import MAX_WAIT_SECONDS
 
@@ -30,4 +31,5 @@ __all__ = [
     "GetVideoTask",
     "ListVideoModels",
     "ListVideoTasks",
+    "PublicStatus",
 ]
