@@ -268,7 +268,7 @@ async def test_frames_are_shown_without_numpy(tmp_path: Path, kind: str) -> None
     assert "numpy" not in loaded
 
 
-@pytest.mark.parametrize("kind", ["picture", "last"])
+@pytest.mark.parametrize("kind", ["frames", "last"])
 async def test_a_picture_is_shown_without_numpy(tmp_path: Path, kind: str) -> None:
     loaded = await modules_of(
         ["preview", str(write_file(tmp_path, "a.png", encode_image(halves()))), kind]

@@ -7,14 +7,15 @@ import pytest
 
 from geekai_video_mcp.domain.catalogue import (
     LiveModel,
-    argument_names,
     check_request,
+    extra_body_values,
     models,
     price,
     takes,
 )
 from geekai_video_mcp.errors import RequestRefused
 from geekai_video_mcp.server.arguments import ListVideoModels
+from geekai_video_mcp.server.arguments.reads import TAKEN
 from geekai_video_mcp.server.views.model_list import HEADINGS, MAX_BYTES, ModelRow, model_list
 
 Live = dict[str, LiveModel]
@@ -208,7 +209,7 @@ def test_a_name_that_is_no_argument_is_refused_with_the_nearest(name: str, hint:
 
 
 def test_every_argument_that_a_filter_may_name_is_taken_by_a_model() -> None:
-    for argument in argument_names():
+    for argument in {*TAKEN, *extra_body_values()}:
         assert any(takes(model, argument) for model in models().values()), argument
 
 

@@ -35,7 +35,7 @@ FRAMES_OF_SEVERAL: Final = {2: 6, 3: 4, 4: 4}
 """Frames of each of so many videos side by side; of more, three."""
 FEWEST_FRAMES: Final = 3
 
-Preview = Literal["cover", "frames", "picture", "last"]
+Preview = Literal["cover", "frames", "last"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -47,10 +47,8 @@ class Unrenderable(Exception):
         self.files = files
 
 
-async def render_view(
-    app: App, tasks: Sequence[Task], *, view: View = "frames", at: Sequence[float] = ()
-) -> RenderedView | None:
-    """One picture of the files of *tasks*; *at*, in seconds, replaces *view*.
+async def render_view(app: App, tasks: Sequence[Task], *, view: View) -> RenderedView | None:
+    """One picture of the files of *tasks*.
 
     None if no file can be decoded, or not in time. Tasks without a file are left out.
     """
@@ -58,15 +56,15 @@ async def render_view(
     if not stored:
         return None
     try:
-        return await render_stored(app, stored, view=view, at=at)
+        return await render_stored(app, stored, view=view)
     except Unrenderable:
         return None
 
 
 async def render_stored(
-    app: App, tasks: Sequence[Task], *, view: View, at: Sequence[float]
+    app: App, tasks: Sequence[Task], *, view: View, at: Sequence[float] = ()
 ) -> RenderedView:
-    """As `render_view`, of tasks that all have a file.
+    """As `render_view`, of tasks that all have a file; *at*, in seconds, replaces *view*.
 
     Raises:
         Unrenderable: none of the files can be shown.

@@ -33,6 +33,7 @@ from geekai_video_mcp.server.pictures import (
     shows_pictures,
 )
 from geekai_video_mcp.server.tool import app_of, call_received_at
+from geekai_video_mcp.server.views.times import length_and_size
 
 ANSWER_DEADLINE: Final = 17.0
 """Seconds in which the call is answered, whatever the disk and the decoders do."""
@@ -199,8 +200,7 @@ def _beyond_end_text(file: ShownFile, args: ViewVideo) -> str:
 def _facts_text(file: ShownFile) -> str:
     sound = {True: "with sound", False: "without sound", None: None}[file.has_sound]
     facts = (
-        f"{file.seconds:.1f} s" if file.seconds is not None else None,
-        f"{file.width}x{file.height}" if file.width and file.height else None,
+        *length_and_size(file.seconds, file.width, file.height),
         f"{file.fps:g} fps" if file.fps is not None else None,
         sound if file.labels is not None else None,
     )

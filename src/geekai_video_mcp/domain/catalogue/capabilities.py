@@ -11,9 +11,7 @@ from geekai_video_mcp.domain.catalogue.checking import FACT_BY_FIELD
 from geekai_video_mcp.domain.catalogue.facts import (
     Model,
     Rule,
-    extra_body_values,
     listed_values,
-    models,
     normalize_value,
     price,
     rules,
@@ -32,12 +30,6 @@ USUAL_SECONDS: Final = 5
 _SIDES: Final = re.compile(r"(\d+)x(\d+)")
 _NAMED_SIDES: Final = {"4k": "2160p", "2k": "1440p"}
 """Short sides that have names: 3840x2160 is 4k."""
-
-
-def argument_names() -> frozenset[str]:
-    """The arguments, and known members of `extra_body`, that a model may be asked to take."""
-    extras = {name for model in models().values() for name in model.value("extras") or ()}
-    return EVERY_MODEL_TAKES | FACT_BY_FIELD.keys() | extras | extra_body_values().keys()
 
 
 def takes(model: Model, argument: str) -> bool:

@@ -3,24 +3,7 @@
 import os
 from typing import BinaryIO, Final
 
-from geekai_video_mcp.domain.media_formats import (
-    SIGNATURE_BYTES,
-    Format,
-    describe_unknown,
-    detect_format,
-    extensions,
-    is_still,
-)
-
-__all__ = [
-    "SIGNATURE_BYTES",
-    "Format",
-    "describe_unknown",
-    "detect_format",
-    "extensions",
-    "is_complete",
-    "is_still",
-]
+from geekai_video_mcp.domain.media_formats import SIGNATURE_BYTES, detect_format
 
 _BOX_HEADER_BYTES: Final = 8
 """Bytes of the smallest box of an MP4: its length and its type."""

@@ -25,8 +25,8 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from geekai_video_mcp.domain.lifecycle import Media
+from geekai_video_mcp.domain.media_formats import SIGNATURE_BYTES, Format, detect_format
 from geekai_video_mcp.file_locks import try_lock
-from geekai_video_mcp.media.downloads.formats import SIGNATURE_BYTES, Format, detect_format
 
 CHECKPOINT_BYTES: Final = 1024**2
 """Bytes between checkpoints: the most that a killed process loses of a download."""

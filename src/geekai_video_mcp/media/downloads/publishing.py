@@ -14,16 +14,16 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from geekai_video_mcp.domain.lifecycle import FileUpdate, Media, Task
-from geekai_video_mcp.domain.retries import Obstacle
-from geekai_video_mcp.domain.statuses import FileStatus
-from geekai_video_mcp.domain.task_ids import short_id
-from geekai_video_mcp.errors import sanitize
-from geekai_video_mcp.media.downloads.formats import (
+from geekai_video_mcp.domain.media_formats import (
     SIGNATURE_BYTES,
     Format,
     detect_format,
     extensions,
 )
+from geekai_video_mcp.domain.retries import Obstacle
+from geekai_video_mcp.domain.statuses import FileStatus
+from geekai_video_mcp.domain.task_ids import short_id
+from geekai_video_mcp.errors import sanitize
 from geekai_video_mcp.media.downloads.partial import Part, sha256_of
 
 STEM_LENGTH: Final = 40

@@ -18,9 +18,10 @@ import anyio
 import anyio.to_thread
 import httpx
 
+from geekai_video_mcp.domain.media_formats import SIGNATURE_BYTES, describe_unknown
 from geekai_video_mcp.domain.retries import LASTING, PASSING, Obstacle
 from geekai_video_mcp.errors import DownloadFailed
-from geekai_video_mcp.media.downloads import formats
+from geekai_video_mcp.media.downloads.formats import is_complete
 from geekai_video_mcp.media.downloads.links import SafeHttpClient
 from geekai_video_mcp.media.downloads.partial import Part, Source
 from geekai_video_mcp.media.output_folder import RESERVED_BYTES, describe_output_folder
@@ -132,7 +133,7 @@ async def _receive_body(response: httpx.Response, part: Part) -> None:
     with anyio.move_on_after(STALL_WINDOW) as window:
         async for chunk in response.aiter_raw():
             await anyio.to_thread.run_sync(part.write, chunk)
-            if len(part.head) == formats.SIGNATURE_BYTES:
+            if len(part.head) == SIGNATURE_BYTES:
                 await _check_so_far(part)
             if part.size - window_start >= MIN_BYTES_PER_WINDOW:
                 window_start, window.deadline = part.size, anyio.current_time() + STALL_WINDOW
@@ -175,7 +176,7 @@ async def _check_free_space(part: Part) -> None:
 
 async def _check_so_far(part: Part) -> None:
     if part.format is None:
-        msg = f"The result's link gives {formats.describe_unknown(part.head)}"
+        msg = f"The result's link gives {describe_unknown(part.head)}"
         await anyio.to_thread.run_sync(part.reset)
         raise DownloadFailed(msg, code=Obstacle.NOT_MEDIA, attempts=LASTING)
     total = part.source.total if part.source else None
@@ -196,7 +197,7 @@ async def _check_complete(response: httpx.Response, part: Part) -> None:
     # The end of a body without a length looks like a broken connection: check the container.
     chunked = "chunked" in response.headers.get("Transfer-Encoding", "").lower()
     has_known_end = total is not None or chunked
-    if not has_known_end and not await anyio.to_thread.run_sync(formats.is_complete, part.file):
+    if not has_known_end and not await anyio.to_thread.run_sync(is_complete, part.file):
         await anyio.to_thread.run_sync(part.reset)
         raise interrupted("The download ended early")
     if part.source is not None:

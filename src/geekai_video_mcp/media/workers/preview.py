@@ -4,7 +4,7 @@ Its arguments are the path, the kind, and for some kinds numbers:
 
 * `frames`: the contact sheet, with the first and the last frame; of an image, the image itself.
 * `at`, with seconds: the frames at these times, labelled with the times that are really shown.
-* `cover`: one frame from the middle. `picture`: an image itself.
+* `cover`: one frame from the middle.
 * `strip`, with a number of frames and perhaps seconds: unlabelled frames for `compose`.
 * `last`: the last frame of a video, or the image itself, as a PNG in full size, for the first
   frame of another video.
@@ -86,8 +86,7 @@ def _make_picture(path: Path, kind: str, numbers: Sequence[float]) -> tuple[Fact
         if image is not None:
             return _show_image(image, kind)
         reason = "frame"
-        if kind != "picture":
-            return _show_video(path, kind, numbers)
+        return _show_video(path, kind, numbers)
     except (videos.TooLarge, pictures.TooLarge):
         reason = "too_large"
     except videos.UnknownCodec:
@@ -103,7 +102,7 @@ def _make_picture(path: Path, kind: str, numbers: Sequence[float]) -> tuple[Fact
     raise Nothing(reason)
 
 
-def _open_image(path: Path, *, longest: int | None = None) -> Image.Image | None:
+def _open_image(path: Path, *, longest: int | None) -> Image.Image | None:
     """The image; None if the file is none."""
     try:
         with path.open("rb") as file, pictures.open_picture(file, longest=longest) as image:

@@ -258,8 +258,8 @@ def _font(letters: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(letters)
 
 
-def encode_within(draw: Callable[[float], Image.Image], *, max_bytes: int = MAX_BYTES) -> bytes:
-    """What *draw* makes, as a JPEG of at most *max_bytes*: with less quality, then fewer pixels.
+def encode_within(draw: Callable[[float], Image.Image]) -> bytes:
+    """What *draw* makes, as a JPEG of at most `MAX_BYTES`: with less quality, then fewer pixels.
 
     *draw* is given the share of its pixels that it may use.
     """
@@ -270,6 +270,6 @@ def encode_within(draw: Callable[[float], Image.Image], *, max_bytes: int = MAX_
             out = BytesIO()
             image.save(out, "JPEG", quality=quality, optimize=True)
             jpeg = out.getvalue()
-            if len(jpeg) <= max_bytes:
+            if len(jpeg) <= MAX_BYTES:
                 return jpeg
     return jpeg

@@ -173,12 +173,10 @@ def middle_rank(scan: Scan) -> list[int]:
 
 
 def spread_ranks(scan: Scan, count: int) -> list[int]:
-    """The ranks of *count* frames: the first, the last, and others evenly spaced in between."""
+    """The ranks of *count* frames, two at least: the first, the last, others evenly in between."""
     frames = len(scan.times)
     if frames <= count:
         return list(range(frames))
-    if count == 1:
-        return [0]
     shares = [part / (count - 1) for part in range(count)]
     first, last = scan.times[0], scan.times[-1]
     if first == last:  # the times say nothing

@@ -17,12 +17,11 @@ from geekai_video_mcp.server.arguments.reads import (
     GetVideoTask,
     ListVideoModels,
     ListVideoTasks,
+    PublicStatus,
 )
-from geekai_video_mcp.server.arguments.task_id_list import MAX_TASKS, TaskIds, parse_task_ids
 from geekai_video_mcp.server.arguments.values import MAX_WAIT_SECONDS
 
 __all__ = [
-    "MAX_TASKS",
     "MAX_WAIT_SECONDS",
     "Arguments",
     "ExtraBody",
@@ -32,6 +31,5 @@ __all__ = [
     "GetVideoTask",
     "ListVideoModels",
     "ListVideoTasks",
-    "TaskIds",
-    "parse_task_ids",
+    "PublicStatus",
 ]

@@ -5,7 +5,7 @@ contains the value.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Final, cast
 
 from pydantic import (
@@ -18,16 +18,16 @@ from pydantic import (
 )
 
 from geekai_video_mcp.domain import media_refs
-from geekai_video_mcp.errors import has_hidden
 from geekai_video_mcp.media.inputs.fields import MediaKind
 from geekai_video_mcp.server.arguments.absent import drop_absent_members
 from geekai_video_mcp.server.arguments.json_text import (
     MAX_INTEGER_BITS,
     decode_json,
+    reject_hidden,
     reject_nul,
     reject_surrogates,
 )
-from geekai_video_mcp.server.arguments.values import unwrap
+from geekai_video_mcp.server.arguments.values import context_of, unwrap
 
 INT32: Final = 2**31 - 1
 """The largest integer that every client and store passes on unchanged."""
@@ -49,8 +49,7 @@ PROMPT_LIMIT: Final = 20_000
 
 def _service_url(info: ValidationInfo) -> str:
     """The URL of the configured service, whose links are accepted even on a private host."""
-    context = cast("Mapping[str, str]", info.context or {})
-    return context.get("service_url", "")
+    return context_of(info).get("service_url", "")
 
 
 def _check_link(text: str, info: ValidationInfo) -> str:
@@ -94,7 +93,7 @@ def _read_picture(value: object) -> object:
 
 
 def _check_picture(text: str, info: ValidationInfo) -> str:
-    folders = cast("Mapping[str, Sequence[str]]", info.context or {}).get("picture_folders", ())
+    folders = context_of(info).get("picture_folders", ())
     return media_refs.check_picture(text, service_url=_service_url(info), folders=folders)
 
 
@@ -210,13 +209,9 @@ def _number_as_text(value: object) -> object:
     return str(single) if is_number else value
 
 
-def read_words(value: object) -> list[str]:
-    """The words of a text, which may be separated by commas as well, or of a list of texts."""
-    members = cast("list[object]", value if isinstance(value, list | tuple) else [value])
-    if not all(isinstance(each, str) for each in members):
-        msg = "must be text, with spaces between the words"
-        raise ValueError(msg)
-    return [word for each in members for word in re.split(r"[\s,;+|\[\]\"']+", str(each)) if word]
+def split_words(text: str) -> list[str]:
+    """The words of a text, which may be separated by commas as well."""
+    return [word for word in re.split(r"[\s,;+|\[\]\"']+", text) if word]
 
 
 def split_phrases(value: object) -> list[str]:
@@ -266,10 +261,7 @@ def _check_length(text: str) -> str:
     if not 1 <= len(text) <= SHORT_TEXT_LIMIT:
         msg = f"must have 1 to {SHORT_TEXT_LIMIT} characters"
         raise ValueError(msg)
-    if has_hidden(text):
-        msg = "contains an invisible character; remove it"
-        raise ValueError(msg)
-    return text
+    return reject_hidden(text)
 
 
 def _check_long_text(text: str) -> str:

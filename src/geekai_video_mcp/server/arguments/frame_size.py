@@ -7,7 +7,7 @@ paid again. A value that no rule here knows passes through: some models have wor
 import re
 import unicodedata
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, cast
+from typing import Annotated, Final, cast
 
 from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 
@@ -15,7 +15,7 @@ from geekai_video_mcp.domain.catalogue.facts import listed_values, models, norma
 from geekai_video_mcp.errors import quote
 from geekai_video_mcp.server.arguments.fields import NumberOrText
 from geekai_video_mcp.server.arguments.json_text import decode_json
-from geekai_video_mcp.server.arguments.values import add_note
+from geekai_video_mcp.server.arguments.values import add_note, context_of
 
 RATIO_SLACK: Final = 0.03
 """Share by which a size may differ from its ratio: 854x480 is meant to be 16:9."""
@@ -108,8 +108,7 @@ def _read_size(text: str, info: ValidationInfo) -> str:
 
 def _takes_resolution(info: ValidationInfo) -> bool:
     """Whether the tool does: a picture's size may be 2K, and there is no other argument for it."""
-    context = cast("Mapping[str, Any]", info.context or {})
-    return "resolution" in context.get("arguments", ())
+    return "resolution" in context_of(info).get("arguments", ())
 
 
 def _read_resolution(text: str) -> str:

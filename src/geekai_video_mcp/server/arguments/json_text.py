@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, cast
 
+from geekai_video_mcp.errors import has_hidden
+
 MAX_INTEGER_BITS: Final = 64
 """Bits of an integer in `extra_body`, such as a seed: more are exact in no other language."""
 MAX_EXTRA_DEPTH: Final = 16
@@ -29,6 +31,13 @@ def reject_nul(text: str) -> str:
     """NUL is the one character that not every store and JSON writer accepts."""
     if "\0" in text:
         msg = "contains a NUL character; remove it"
+        raise ValueError(msg)
+    return text
+
+
+def reject_hidden(text: str) -> str:
+    if has_hidden(text):
+        msg = "contains an invisible character; remove it"
         raise ValueError(msg)
     return text
 
@@ -100,6 +109,16 @@ def decode_json(value: object) -> object:
     except RecursionError:
         msg = f"is nested more than {MAX_EXTRA_DEPTH} levels deep"
         raise ValueError(msg) from None
+
+
+def load_json(value: object) -> object:
+    """The list or the object that a text is the JSON of; any other value as it is."""
+    if not (isinstance(value, str) and value.lstrip().startswith(("{", "["))):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        return value
 
 
 def _without_code_block(text: str) -> str:

@@ -56,20 +56,15 @@ class Arguments(BaseModel):
         money = NOT_CHARGED if cls.may_cost else None
         if problem := _size_problem(arguments):
             raise RequestRefused(problem, money=money)
-        given = _rename(
-            drop_absent(arguments, zero_is_absent=ZERO_IS_ABSENT, own_words=_own_words(cls)),
-            cls.renamed,
-        )
+        kept = drop_absent(arguments, zero_is_absent=ZERO_IS_ABSENT, own_words=_own_words(cls))
+        given = _rename(kept, cls.renamed)
         known = argument_names(cls)
+        taken = {*known, *cls.taken_earlier}
         names = check_names(given, known, cls.taken_earlier)
         notes: list[str] = []
         try:
             parsed = cls.model_validate(
-                {
-                    name: each
-                    for name, each in given.items()
-                    if name in {*known, *cls.taken_earlier}
-                },
+                {name: each for name, each in given.items() if name in taken},
                 context={
                     "service_url": service_url,
                     "picture_folders": picture_folders,

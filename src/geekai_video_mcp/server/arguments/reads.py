@@ -11,8 +11,8 @@ from geekai_video_mcp.server.arguments.fields import (
     NumberOrText,
     ShortText,
     Words,
-    read_words,
     split_phrases,
+    split_words,
 )
 from geekai_video_mcp.server.arguments.frame_size import Resolution
 from geekai_video_mcp.server.arguments.generate import MAX_SECONDS, GenerateVideo
@@ -132,15 +132,15 @@ class GetVideoTask(Arguments):
         return tuple(self.task_id.split())
 
 
-Status = Literal["submitting", "pending", "running", "succeed", "failed", "unknown"]
+PublicStatus = Literal["submitting", "pending", "running", "succeed", "failed", "unknown"]
 
 
 class ListVideoTasks(Arguments):
     """Arguments of `list_video_tasks`."""
 
     query: Words | None = Field(None, description="Words of the prompt or model, or part of an id.")
-    status: Annotated[Status | None, one_of(*get_args(Status), meant=_STATUSES)] = Field(
-        None, description="Only such tasks."
+    status: Annotated[PublicStatus | None, one_of(*get_args(PublicStatus), meant=_STATUSES)] = (
+        Field(None, description="Only such tasks.")
     )
     since: (
         Annotated[float, BeforeValidator(read_since), WithJsonSchema({"type": "string"})] | None
@@ -175,7 +175,7 @@ def _read_takes(value: object, info: ValidationInfo) -> tuple[str, ...]:
     names = dict[str, None]()
     for phrase in phrases:
         whole = known_name(phrase, TAKEN)
-        for words in [phrase] if whole else read_words(phrase):
+        for words in [phrase] if whole else split_words(phrase):
             name = whole or known_name(words, TAKEN)
             if name is None:
                 raise ValueError(_unknown_name(words))

@@ -4,13 +4,12 @@ Pure but for the clock, by which "today" is understood if the caller of `parse` 
 """
 
 import re
-from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, Final, cast
+from typing import Final
 
 from pydantic import ValidationInfo
 
-from geekai_video_mcp.server.arguments.values import unwrap
+from geekai_video_mcp.server.arguments.values import context_of, unwrap
 
 _DATE: Final = re.compile(
     r"(\d{4})(?:([-/.])(\d{1,2})\2(\d{1,2})|(\d{2})(\d{2}))(?=\D|$)", re.ASCII
@@ -35,7 +34,7 @@ def read_since(value: object, info: ValidationInfo) -> float:
     single = unwrap(value)
     is_text = isinstance(single, str | int | float) and not isinstance(single, bool)
     text = str(single).strip("\"' \t\r\n").rstrip(".") if is_text else ""
-    clock = cast("Mapping[str, Any]", info.context or {}).get("now")
+    clock = context_of(info).get("now")
     now = datetime.fromtimestamp(clock, UTC) if clock is not None else datetime.now(UTC)
     try:
         return _find_moment(text, now.astimezone()).astimezone().timestamp()

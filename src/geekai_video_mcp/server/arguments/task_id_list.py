@@ -1,13 +1,12 @@
 """The ids of tasks in an argument, in every form in which callers hold them. Pure."""
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Annotated, Final, cast
 
 from pydantic import BeforeValidator, WithJsonSchema
 
-from geekai_video_mcp.errors import has_hidden
+from geekai_video_mcp.server.arguments.json_text import load_json, reject_hidden
 
 MAX_TASKS: Final = 8
 """Tasks in one call."""
@@ -64,11 +63,7 @@ def _flatten(value: object, *, depth: int = 0) -> list[object]:
     """The members of lists, and what objects with a task_id name, a few levels deep."""
     if depth > MAX_DEPTH:
         return [value]
-    if isinstance(value, str) and value.lstrip().startswith(("{", "[")):
-        try:
-            value = json.loads(value)
-        except (ValueError, RecursionError):
-            return [value]
+    value = load_json(value)
     if isinstance(value, list):
         members = cast("list[object]", value)
         return [each for one in members for each in _flatten(one, depth=depth + 1)]
@@ -88,10 +83,7 @@ def _ids_in(member: object) -> list[str]:
     if not isinstance(member, str):
         msg = "must be text, such as the task_id of an earlier result; several separated by spaces"
         raise ValueError(msg)  # noqa: TRY004 - pydantic reports ValueError alone
-    if has_hidden(member):
-        msg = "contains an invisible character; remove it"
-        raise ValueError(msg)
-    plain = _PREFIX.sub(" ", _ADDRESS.sub(r" \1 ", member))
+    plain = _PREFIX.sub(" ", _ADDRESS.sub(r" \1 ", reject_hidden(member)))
     tokens = [_SUFFIX.sub("", token).lstrip("#") for token in _SEPARATORS.split(plain)]
     tokens = [file[1] if (file := _FILE.fullmatch(token)) else token for token in tokens]
     ids = [

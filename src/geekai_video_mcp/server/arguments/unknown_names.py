@@ -1,13 +1,13 @@
 """What was meant by an argument that a tool does not have. Pure."""
 
 import difflib
-import json
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple, cast
 
 from geekai_video_mcp.errors import quote, quote_unless_id
 from geekai_video_mcp.server.arguments.extra_body import CAMERA_SHAPE, EXTRA_BODY_NAMES
+from geekai_video_mcp.server.arguments.json_text import load_json
 from geekai_video_mcp.server.arguments.values import unwrap
 
 _MEANT: Final[Mapping[str, str]] = {
@@ -174,13 +174,7 @@ def _wrapped(name: str, inside: Sequence[str]) -> str:
 
 def _arguments_within(value: object, known: Collection[str]) -> list[str]:
     """The arguments of the tool that *value* holds: an object, its JSON text, or a list of one."""
-    decoded: object = value
-    if isinstance(value, str) and value.lstrip().startswith(("{", "[")):
-        try:
-            decoded = json.loads(value)
-        except (ValueError, RecursionError):
-            return []
-    single = unwrap(decoded)
+    single = unwrap(load_json(value))
     if not isinstance(single, Mapping):
         return []
     members = cast("Mapping[str, object]", single)

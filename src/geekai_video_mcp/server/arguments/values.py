@@ -8,7 +8,7 @@ ValueError with the rule and what to write instead; it never repeats the value, 
 import math
 import re
 from collections.abc import Mapping
-from typing import Annotated, Final, cast
+from typing import Annotated, Any, Final, cast
 
 from pydantic import BeforeValidator, ValidationInfo
 
@@ -52,10 +52,14 @@ VIEWS: Final = {
 last one."""
 
 
+def context_of(info: ValidationInfo) -> Mapping[str, Any]:
+    """What `Arguments.parse` tells the checks of an argument about the call."""
+    return cast("Mapping[str, Any]", info.context or {})
+
+
 def add_note(info: ValidationInfo, note: str) -> None:
     """Tell the caller, in the result, that a value was taken differently from how it reads."""
-    context = cast("Mapping[str, object]", info.context or {})
-    notes = context.get("notes")
+    notes = context_of(info).get("notes")
     if isinstance(notes, list):
         cast("list[str]", notes).append(note)
 

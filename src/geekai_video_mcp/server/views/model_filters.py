@@ -1,38 +1,15 @@
 """Which models a list has, and in which order. Pure."""
 
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
-from typing import Final, cast
+from typing import Final
 
 from geekai_video_mcp.domain import catalogue
 from geekai_video_mcp.domain.catalogue import LiveModel, Model
-from geekai_video_mcp.errors import RequestRefused, quote, quote_unless_id
+from geekai_video_mcp.errors import quote
 from geekai_video_mcp.server.arguments import ListVideoModels
 
 MAX_SHOWN_WORDS: Final = 4
 """Words of a query that a message repeats."""
-
-
-def names_in(names: object) -> tuple[str, ...]:
-    """The names in `takes`, which may come as text or as separate names."""
-    if isinstance(names, str):
-        names = names.replace(",", " ").split()
-    each = cast("Sequence[str]", names or ())
-    return tuple(name.removeprefix("extra_body.") for name in each)
-
-
-def require_known_names(names: Sequence[str]) -> None:
-    known = sorted(catalogue.argument_names())
-    for name in names:
-        if name not in known:
-            near = [one for one in known if one.startswith(name)]
-            near = near or get_close_matches(name, known, n=1)
-            hint = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(known)}"
-            msg = (
-                f"takes: {quote_unless_id(name, limit=64)} is no argument of generate_video,"
-                f" and no member of extra_body that is known here; {hint}"
-            )
-            raise RequestRefused(msg, money=None)
 
 
 def all_models(live: Mapping[str, LiveModel] | None) -> list[Model]:

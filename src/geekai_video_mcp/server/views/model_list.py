@@ -19,11 +19,9 @@ from geekai_video_mcp.server.arguments import ListVideoModels
 from geekai_video_mcp.server.views.model_filters import (
     all_models,
     matches,
-    names_in,
     new_models,
     no_match_text,
     rank,
-    require_known_names,
 )
 from geekai_video_mcp.server.views.tasks import ToolResult, View
 
@@ -107,10 +105,9 @@ def model_list(
     *sandbox*: whether no key is set, so that every model is only rendered as a preview.
 
     Raises:
-        RequestRefused: no argument has that name, or there is no such page.
+        RequestRefused: there is no such page.
     """
-    wanted = names_in(args.takes)
-    require_known_names(wanted)
+    wanted = args.takes
     matching = [model for model in all_models(live) if matches(model, args, wanted)]
     seconds = (args.seconds or catalogue.USUAL_SECONDS) if args.sort else None
     matching.sort(key=partial(rank, live=live, seconds=seconds))

@@ -89,14 +89,10 @@ def _next_step(entries: Sequence[Entry], *, until: str) -> str:
     if any(one.sandbox for one in reports):
         steps.append(f"Tell the user that what the sandbox made is {_PREVIEWS}.")
     if waiting:
-        also = ' and until "any"' if until == "any" and len(waiting) > 1 else ""
-        steps.append(
-            f"Still running: call get_video_task with task_id {_ids(waiting)},"
-            f" wait_seconds {MAX_WAIT_SECONDS}{also}."
-            if also
-            else f"Still running: call get_video_task with task_id {_ids(waiting)} and"
-            f" wait_seconds {MAX_WAIT_SECONDS}."
-        )
+        wait = f"wait_seconds {MAX_WAIT_SECONDS}"
+        any_of_them = until == "any" and len(waiting) > 1
+        given = f', {wait} and until "any"' if any_of_them else f" and {wait}"
+        steps.append(f"Still running: call get_video_task with task_id {_ids(waiting)}{given}.")
     return " ".join(steps) or _ALONE
 
 

@@ -17,10 +17,11 @@ from geekai_video_mcp.domain.lifecycle import Media, Task
 from geekai_video_mcp.domain.statuses import FileStatus, Status
 from geekai_video_mcp.domain.task_ids import SHORT_ID_LENGTH
 from geekai_video_mcp.errors import as_sentence, quote, quote_unless_id, reveal, sanitize
+from geekai_video_mcp.server.arguments import PublicStatus
 from geekai_video_mcp.server.views.report import is_failure
 from geekai_video_mcp.server.views.tasks import ToolResult, View
-from geekai_video_mcp.server.views.text import NO_CODE, PUBLIC_STATUS, PublicStatus
-from geekai_video_mcp.server.views.times import iso_time
+from geekai_video_mcp.server.views.text import NO_CODE, PUBLIC_STATUS
+from geekai_video_mcp.server.views.times import iso_time, length_and_size
 
 MAX_PROMPT_CHARS: Final = 80
 """Characters of a prompt in a list: enough to recognise it."""
@@ -228,11 +229,7 @@ def _words(settings: Sequence[str]) -> str:
 def _file_text(task: ListedTask) -> str:
     if task.file is None:
         return ""
-    facts = [
-        f"{task.duration:.1f} s" if task.duration is not None else "",
-        f"{task.width}x{task.height}" if task.width and task.height else "",
-    ]
-    known = ", ".join(fact for fact in facts if fact)
+    known = ", ".join(length_and_size(task.duration, task.width, task.height))
     return f", file {task.file}{f' ({known})' if known else ''}"
 
 

@@ -13,11 +13,12 @@ from geekai_video_mcp.domain.result_file import has_no_link
 from geekai_video_mcp.domain.retries import Obstacle
 from geekai_video_mcp.domain.statuses import Status
 from geekai_video_mcp.errors import QUOTE_LIMIT, sanitize
+from geekai_video_mcp.server.arguments import PublicStatus
 from geekai_video_mcp.server.views.next_steps import next_step
 from geekai_video_mcp.server.views.report import MAX_LINK_CHARS, TaskReport
 from geekai_video_mcp.server.views.text import (
+    NO_CODE,
     PUBLIC_STATUS,
-    PublicStatus,
     failure_message,
     stall_text,
 )
@@ -259,5 +260,5 @@ def _error_view(report: TaskReport) -> ErrorView | None:
     elif task.status is Status.SUCCEED:
         code = task.file_error_code or Obstacle.RESULT_LOST.value
     else:
-        code = task.error_code or "failed"
+        code = task.error_code or NO_CODE
     return ErrorView(code=code, message=failure_message(report))

@@ -5,7 +5,7 @@ Each state has a sentence whose subject is the task; `failure_message` is also w
 """
 
 from collections.abc import Iterable
-from typing import Final, Literal
+from typing import Final
 
 from geekai_video_mcp.config import SANDBOX_MODEL
 from geekai_video_mcp.domain.lifecycle import Task
@@ -19,16 +19,22 @@ from geekai_video_mcp.errors import (
     quote,
     quote_unless_id,
 )
+from geekai_video_mcp.server.arguments import PublicStatus
 from geekai_video_mcp.server.views.next_steps import next_step
 from geekai_video_mcp.server.views.report import TaskReport
 from geekai_video_mcp.server.views.settings import settings_text
-from geekai_video_mcp.server.views.times import elapsed_text, iso_time, size_text, span_text
+from geekai_video_mcp.server.views.times import (
+    elapsed_text,
+    iso_time,
+    length_and_size,
+    size_text,
+    span_text,
+)
 
 NO_CODE: Final = "failed"
 """The code of a failure that the service gave none for; it says nothing."""
 WAITING_FOR_LINK: Final = "GeekAI reports it finished and has not given its link yet."
 
-PublicStatus = Literal["submitting", "pending", "running", "succeed", "failed", "unknown"]
 PUBLIC_STATUS: Final[dict[Status, PublicStatus]] = {
     Status.INTENDED: "submitting",
     Status.SUBMITTING: "submitting",
@@ -147,10 +153,7 @@ def _file_text(task: Task) -> str:
 
 def _file_facts(report: TaskReport) -> Iterable[str]:
     task = report.task
-    if report.duration is not None:
-        yield f"{report.duration:.1f} s"
-    if task.file_width and task.file_height:
-        yield f"{task.file_width}x{task.file_height}"
+    yield from length_and_size(report.duration, task.file_width, task.file_height)
     if task.file_fps:
         yield f"{task.file_fps:.4g} fps"
     if task.file_has_sound is not None:

@@ -1,5 +1,6 @@
 """Times, lengths of time and sizes in words. Pure."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final
 
@@ -31,6 +32,14 @@ def size_text(size: int) -> str:
     """The size of a file, such as 5.2 MB or 40 kB."""
     kilobytes = max(1, round(size / 1e3))
     return f"{kilobytes} kB" if kilobytes < _KB_UP_TO else f"{size / 1e6:.1f} MB"
+
+
+def length_and_size(seconds: float | None, width: int | None, height: int | None) -> Iterator[str]:
+    """What is known of the length of a video and of its pixels, such as 5.0 s and 1280x720."""
+    if seconds is not None:
+        yield f"{seconds:.1f} s"
+    if width and height:
+        yield f"{width}x{height}"
 
 
 def span_text(shortest: float, longest: float) -> str:
