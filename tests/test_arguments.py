@@ -818,8 +818,8 @@ def test_a_note_is_no_part_of_the_request_and_makes_no_difference() -> None:
 def test_a_day_is_one_on_this_computers_clock(since: str, moment: str) -> None:
     noon = datetime.fromisoformat("2026-11-26T12:00:00").timestamp()
 
-    since_at = ListVideoTasks.parse({"since": since}, now=noon).since_at
-    assert since_at == datetime.fromisoformat(moment).timestamp()
+    listed_since = ListVideoTasks.parse({"since": since}, now=noon).since
+    assert listed_since == datetime.fromisoformat(moment).timestamp()
 
 
 @pytest.mark.parametrize(
@@ -831,7 +831,7 @@ def test_what_is_no_day_is_refused_with_the_forms(since: object) -> None:
 
 
 def test_tasks_of_all_times_are_listed_by_default() -> None:
-    assert ListVideoTasks.parse({"since": "null"}).since_at is None
+    assert ListVideoTasks.parse({"since": "null"}).since is None
 
 
 @pytest.mark.parametrize(

@@ -18,13 +18,14 @@ from geekai_video_mcp.engine.exceptions import log_exception
 from geekai_video_mcp.server import views
 from geekai_video_mcp.server.pictures import (
     RenderedView,
+    View,
     client_name,
     render_view,
     shows_pictures,
 )
 from geekai_video_mcp.server.resource_links import file_resource, task_resource
 
-ViewChoice = Literal["none", "cover", "frames"]
+ViewChoice = View | Literal["none"]
 """What `get_video_task` takes as `view`."""
 
 
@@ -98,7 +99,7 @@ async def task_result(
     return result
 
 
-async def _render(app: App, task: Task, view: Literal["cover", "frames"]) -> RenderedView | None:
+async def _render(app: App, task: Task, view: View) -> RenderedView | None:
     try:
         return await render_view(app, [task], view=view)
     except Exception as exc:  # noqa: BLE001 - without a picture, the caller still gets the task
@@ -112,7 +113,7 @@ def _with_picture(
     rendered: RenderedView,
     session: ServerSession,
     *,
-    view: Literal["cover", "frames"],
+    view: View,
 ) -> tuple[views.TaskReport, str | None]:
     """The report with its picture, and the picture as base64 if the client can show it."""
     attached = shows_pictures(client_name(session), app.preview)

@@ -172,7 +172,7 @@ async def list_video_tasks(args: ListVideoTasks, ctx: "Context[App]") -> CallToo
         statuses=views.statuses_of(args.status),
         before=await _find_cursor(engine, args.before) if args.before else None,
         query=args.query,
-        since=args.since_at,
+        since=args.since,
     )
     page, more = tasks[: args.limit], len(tasks) > args.limit
     # Without its cursor, which the next page replaces.

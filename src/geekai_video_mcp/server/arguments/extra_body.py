@@ -21,7 +21,7 @@ CAMERA_TYPES: Final = (
 )
 """Kling's; the first goes with a config, the others stand alone (ComfyUI's schema, 2026-08-21)."""
 CAMERA_SHAPE: Final = f"{EXTRA_BODY_EXAMPLE}, with one of {', '.join(CAMERA_AXES)}, from -10 to 10"
-UNDECLARED: Final = ("seed", "camerafixed", "real_person_mode")
+UNDECLARED: Final = ("seed", "camerafixed", "real_person_mode", "shot_type")
 """Members that models document and that need no check of ours."""
 
 

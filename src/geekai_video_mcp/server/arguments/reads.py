@@ -150,11 +150,6 @@ class ListVideoTasks(Arguments):
     )
     before: NumberOrText | None = Field(None, description="Cursor of the page before.")
 
-    @property
-    def since_at(self) -> float | None:
-        """Unix seconds from which on tasks are listed."""
-        return self.since
-
 
 TAKEN: Final = (*argument_names(GenerateVideo), *EXTRA_BODY_NAMES)
 """What a model may take: arguments of `generate_video`, and members of its `extra_body`."""
