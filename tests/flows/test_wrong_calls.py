@@ -381,7 +381,7 @@ REFUSED: list[tuple[str, dict[str, Any], list[str]]] = [
         for wrong, right in (
             *(("input_video", "video"), ("soundtrack", "audio"), ("definition", "resolution")),
             *(("exclude", "negative_prompt"), ("frame_rate", "fps"), ("estimate", "dry_run")),
-            *(("add_watermark", "watermark"), ("max_retries", "retries")),
+            *(("add_watermark", "watermark"), ("retry_count", "retries")),
             *(("request_id", "idempotency_key"), ("dimensions", "size")),
         )
     ),
