@@ -170,6 +170,25 @@ async def test_members_of_extra_body_are_passed_on_whatever_they_are(world: Worl
     assert job.body["extra_body"] == members
 
 
+async def test_a_value_taken_otherwise_than_written_is_said_in_both_forms_of_the_result(
+    world: World,
+) -> None:
+    shaped = {"prompt": "a fox", "model": VEO, "aspect_ratio": "vertical"}
+    async with world.client() as client:
+        made = await call(client, "generate_video", **shaped)
+        task_id = structured(made)["task_id"]
+        waited = await call(client, "get_video_task", task_id=task_id, wait_seconds=600)
+        listed = await call(client, "list_video_tasks", limit=99)
+
+    for result, note in (
+        (made, 'aspect_ratio "vertical" was taken as 9:16.'),
+        (waited, "wait_seconds is at most 45, so 45 was used."),
+        (listed, "limit is at most 50, so 50 was used."),
+    ):
+        assert note in text(result)
+        assert note in json.dumps(structured(result)).replace('\\"', '"')
+
+
 @pytest.mark.parametrize("added", HOST_ADDITIONS, ids=lambda added: next(iter(added)))
 async def test_what_a_host_adds_for_itself_is_ignored_by_every_tool(
     world: World, added: dict[str, Any]
