@@ -2,6 +2,7 @@
 
 import io
 import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,12 @@ from geekai_video_mcp.domain.lifecycle import Media
 from geekai_video_mcp.media.downloads.publishing import find_published
 from geekai_video_mcp.media.inspection import Reason
 from geekai_video_mcp.media.preview import PreviewRequest, RenderedPreview, ShownFile
-from geekai_video_mcp.media.saved_pictures import find_saved, read_state, save_picture
+from geekai_video_mcp.media.saved_pictures import (
+    SIGNATURE,
+    find_saved,
+    read_state,
+    save_picture,
+)
 from support.stills import encode_image, halves, write_file
 
 JPEG = encode_image(halves(), "JPEG")
@@ -61,6 +67,19 @@ def test_it_is_made_anew_in_its_place_when_the_video_has_changed(
     assert len(names(tmp_path)) == 2
 
 
+def test_one_of_another_version_of_this_program_is_made_anew_in_its_place(
+    tmp_path: Path, request_: PreviewRequest
+) -> None:
+    path = save_now(request_, RENDERED)
+    assert path is not None
+    path.write_bytes(path.read_bytes().replace(SIGNATURE, SIGNATURE.replace(b" 1 ", b" 0 ")))
+
+    assert find_saved(request_) is None
+    assert save_now(request_, RENDERED) == path
+    assert find_saved(request_) is not None
+    assert len(names(tmp_path)) == 2
+
+
 def test_a_video_that_is_replaced_while_it_is_decoded_has_its_picture_made_anew(
     request_: PreviewRequest,
 ) -> None:
@@ -95,6 +114,14 @@ def test_neither_a_link_nor_what_it_leads_to_is_touched(
 
     assert save_now(request_, RENDERED) == tmp_path / "a-fox-2eb52cc9.frames-2.jpg"
     assert target.read_bytes() == b"theirs"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no named pipes in folders")
+def test_a_pipe_in_its_place_is_never_opened(tmp_path: Path, request_: PreviewRequest) -> None:
+    os.mkfifo(tmp_path / "a-fox-2eb52cc9.frames.jpg")  # to open it would take for ever
+
+    assert find_saved(request_) is None
+    assert save_now(request_, RENDERED) == tmp_path / "a-fox-2eb52cc9.frames-2.jpg"
 
 
 def test_where_nothing_can_be_written_nothing_is_told(tmp_path: Path) -> None:

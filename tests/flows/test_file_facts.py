@@ -1,5 +1,6 @@
 """What the record says of a finished file: what was measured on it, and nothing that was not."""
 
+import json
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -17,7 +18,7 @@ from support import world as world_module
 from support.clips import make_clip, make_sound
 from support.fake_geekai import always_answer, file_reply
 from support.stills import encode_image, halves
-from support.world import World, call, inspect_now, structured
+from support.world import World, call, inspect_now, render_now, structured, text
 
 UNKNOWN: Final = {"seconds": None, "width": None, "height": None, "fps": None, "has_sound": None}
 Inspect = Callable[..., Awaitable[FileFacts]]
@@ -45,6 +46,40 @@ async def generate(world: World, content: bytes, *, tool: str = "generate_video"
         await anyio.sleep(120)
         await call(client, "get_video_task", task_id=task_id, wait_seconds=45)
     return await world.find_task(task_id)
+
+
+async def test_both_forms_of_a_task_are_lean_while_it_runs_and_when_it_is_finished(
+    world: World, inspection: Callable[[Inspect], None]
+) -> None:
+    """The link of a result counts for nothing, and neither does the length of a test's folder."""
+    inspection(inspect_now)
+    world.render_preview = render_now
+    clip = make_clip(frames=30, size=(160, 90), sound=True)
+    world.service.on_file = lambda _: _reply(clip)
+    wish = {
+        "prompt": "A red fox runs through deep snow at dawn, slow motion, low camera",
+        "model": "veo-3.1-fast-generate-preview",
+        "duration": 8,
+        "aspect_ratio": "9:16",
+    }
+    async with world.client() as client:
+        made = await call(client, "generate_video", **wish)
+        task_id = structured(made)["task_id"]
+        running = await call(client, "get_video_task", task_id=task_id, wait_seconds=0)
+        done = await call(client, "get_video_task", task_id=task_id, wait_seconds=45)
+
+    assert structured(running)["task_status"] in {"pending", "running"}
+    assert structured(done)["fps"] == 12
+    assert "sheet" in structured(done)
+    for result, limit in ((running, 450), (done, 700)):
+        shown = {name: each for name, each in structured(result).items() if name != "video_result"}
+        for form in (json.dumps(shown, ensure_ascii=False, separators=(",", ":")), text(result)):
+            told = form.replace(str(world.output), "/home/li/Videos/geekai")
+            assert len(told.encode()) <= limit, told
+
+
+async def _reply(content: bytes) -> httpx.Response:
+    return file_reply(content)
 
 
 @pytest.mark.parametrize("sound", [True, False])

@@ -168,6 +168,20 @@ async def test_a_status_in_the_assistants_words_filters(
     assert prompts or "No task matches. Leave out a filter." in text(shown)
 
 
+async def test_words_of_a_prompt_or_model_filter_and_the_next_page_keeps_them(world: World) -> None:
+    async with world.client() as client:
+        for prompt in ("a red fox", "a red fox at night", "a hare"):
+            await call(client, "generate_video", prompt=prompt, model="veo-3.1-fast")
+        both = structured(await call(client, "list_video_tasks", query="FOX veo"))
+        first = await call(client, "list_video_tasks", query="red fox", limit=1)
+        none = await call(client, "list_video_tasks", query="fox hare")
+
+    prompts = [task["prompt"] for task in both["tasks"]]
+    assert sorted(prompts) == ["a red fox", "a red fox at night"]
+    assert 'query "red fox"' in text(first)
+    assert "No task matches. Leave out a filter." in text(none)
+
+
 async def test_a_list_is_shown_without_asking_the_service(world: World) -> None:
     async with world.client() as client:
         await call(client, "generate_video", prompt="a fox")

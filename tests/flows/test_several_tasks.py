@@ -77,6 +77,23 @@ async def test_any_answers_as_soon_as_one_more_has_finished(world: World) -> Non
     assert {"succeed"} <= {task["task_status"] for task in rest["tasks"]}
 
 
+async def test_the_next_step_keeps_until_any_while_there_is_more_than_one_to_wait_for(
+    world: World,
+) -> None:
+    world.service.job_seconds = 600
+    first, second = await start_videos(world, "one", "two")
+    both = {"task_id": f"{first} {second}", "wait_seconds": 0}
+    async with world.client() as client:
+        steps = [
+            structured(await call(client, "get_video_task", **both, until=until))["next_step"]
+            for until in ("any", "all")
+        ]
+
+    again = f'get_video_task with task_id "{first[:8]} {second[:8]}"'
+    assert f'{again}, wait_seconds 45 and until "any".' in steps[0]
+    assert f"{again} and wait_seconds 45." in steps[1]
+
+
 async def test_any_does_not_count_what_had_finished_before_the_call(world: World) -> None:
     (done,) = await start_videos(world, "one")
     async with world.client() as client:

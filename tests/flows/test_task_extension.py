@@ -26,7 +26,7 @@ from support.tasks import (
     listening,
     request_task,
 )
-from support.world import Era, World, call, structured
+from support.world import Era, World, call, structured, text
 
 METHODS: dict[str, dict[str, Any]] = {
     "tasks/get": {},
@@ -79,6 +79,26 @@ async def test_a_client_of_the_extension_gets_in_the_end_what_get_video_task_giv
     assert structured(done) == structured(shown)
     assert done.is_error == shown.is_error
     assert world.service.charges == ["a fox"]
+
+
+async def test_warnings_are_in_the_working_status_and_in_the_end(world: World) -> None:
+    picture, tasks = "https://example.com/red.png", Tasks()
+    request = {"model": "kling-video-v2-6", "image": picture, "image_tail": picture}
+    warning = "uses image_tail only with quality=pro"
+    async with world.client(extensions=[tasks]) as client:
+        task = await create_task(client, "generate_video", prompt="a fox", **request)
+        working = await request_task(client.session, "tasks/get", taskId=task["taskId"])
+        done = await call(client, "generate_video", prompt="a fox", **request)
+        shaped = {"model": "kling-video-v2-6", "aspect_ratio": "vertical"}
+        noted = await create_task(client, "generate_video", prompt="a hare", **shaped)
+
+    for state in (task, working):
+        assert state["status"] == "working"
+        assert warning in state["statusMessage"]
+    assert structured(done)["task_status"] == "succeed"
+    assert warning in text(done)
+    assert [each for each in structured(done)["warnings"] if warning in each]
+    assert 'aspect_ratio "vertical" was taken as 9:16.' in noted["statusMessage"]
 
 
 async def test_the_server_says_that_it_speaks_the_extension(world: World) -> None:

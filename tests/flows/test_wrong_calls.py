@@ -46,6 +46,9 @@ NOTHING: list[Any] = [
     "nil",
     "NaN",
     "{{image}}",
+    "`null`",
+    "(none)",
+    '[null, ""]',
 ]
 HOST_ADDITIONS: list[dict[str, Any]] = [
     {"wait_for_previous": True},  # Gemini CLI
@@ -114,10 +117,33 @@ async def test_zero_is_none_where_none_can_be_meant(
     world: World, tool: str, arguments: dict[str, Any]
 ) -> None:
     async with world.client() as client:
-        await call(client, tool, prompt="a fox", **{"async": True})
-        await call(client, tool, prompt="a fox", **{"async": True}, **arguments)
+        first = await call(client, tool, prompt="a fox", **{"async": True})
+        again = await call(client, tool, prompt="a fox", **{"async": True}, **arguments)
 
+    assert not again.is_error, text(again)
+    assert structured(again)["task_id"] == structured(first)["task_id"]
     assert world.service.charges == ["a fox"]
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments"),
+    [
+        ("list_video_models", {"seconds": 0}),
+        ("list_video_models", {"seconds": "0s"}),
+        ("list_video_models", {"page": 0}),
+        ("list_video_tasks", {"limit": 0}),
+    ],
+)
+async def test_zero_in_a_list_is_no_filter(
+    world: World, tool: str, arguments: dict[str, Any]
+) -> None:
+    async with world.client() as client:
+        await call(client, "generate_video", prompt="a fox")
+        whole = await call(client, tool)
+        zero = await call(client, tool, **arguments)
+
+    assert not zero.is_error, text(zero)
+    assert structured(zero) == structured(whole)
 
 
 async def test_false_and_a_wait_of_zero_were_meant(world: World) -> None:
@@ -142,6 +168,25 @@ async def test_members_of_extra_body_are_passed_on_whatever_they_are(world: Worl
 
     (job,) = world.service.jobs.values()
     assert job.body["extra_body"] == members
+
+
+async def test_a_value_taken_otherwise_than_written_is_said_in_both_forms_of_the_result(
+    world: World,
+) -> None:
+    shaped = {"prompt": "a fox", "model": VEO, "aspect_ratio": "vertical"}
+    async with world.client() as client:
+        made = await call(client, "generate_video", **shaped)
+        task_id = structured(made)["task_id"]
+        waited = await call(client, "get_video_task", task_id=task_id, wait_seconds=600)
+        listed = await call(client, "list_video_tasks", limit=99)
+
+    for result, note in (
+        (made, 'aspect_ratio "vertical" was taken as 9:16.'),
+        (waited, "wait_seconds is at most 45, so 45 was used."),
+        (listed, "limit is at most 50, so 50 was used."),
+    ):
+        assert note in text(result)
+        assert note in json.dumps(structured(result)).replace('\\"', '"')
 
 
 @pytest.mark.parametrize("added", HOST_ADDITIONS, ids=lambda added: next(iter(added)))
@@ -176,6 +221,8 @@ async def test_what_a_host_adds_for_itself_is_ignored_by_every_tool(
         ({"duration": [8]}, {"duration": 8}),
         ({"duration": "8-second"}, {"duration": 8}),
         ({"duration": "8秒钟"}, {"duration": 8}),
+        ({"duration": "8秒"}, {"duration": 8}),
+        ({"fps": "24帧"}, {"fps": 24}),
         ({"duration": "0:08"}, {"duration": 8}),
         ({"duration": "[8]"}, {"duration": 8}),
         ({"duration": '["8"]'}, {"duration": 8}),
@@ -212,10 +259,17 @@ async def test_what_a_host_adds_for_itself_is_ignored_by_every_tool(
         ({"aspect_ratio": "9,16"}, {"aspect_ratio": "9:16"}),
         ({"aspect_ratio": "VERTICAL_9_16"}, {"aspect_ratio": "9:16"}),
         ({"aspect_ratio": "09:16"}, {"aspect_ratio": "9:16"}),
-        ({"aspect_ratio": "landscape"}, {"aspect_ratio": "16:9"}),
-        (
-            {"aspect_ratio": "square", "model": "kling-video-v2-6"},
-            {"aspect_ratio": "1:1", "model": "kling-video-v2-6"},
+        *(
+            ({"aspect_ratio": shape}, {"aspect_ratio": "9:16"})
+            for shape in ("tall", "竖屏", "竖版")
+        ),
+        *(
+            ({"aspect_ratio": shape}, {"aspect_ratio": "16:9"})
+            for shape in ("landscape", "horizontal", "wide", "widescreen", "横屏", "横版")
+        ),
+        *(
+            ({"aspect_ratio": shape, "model": KLING}, {"aspect_ratio": "1:1", "model": KLING})
+            for shape in ("square", "方形", "正方形")
         ),
         ({"size": "1080*1920", "model": "sora-2"}, {"size": "1080x1920", "model": "sora-2"}),
         ({"size": "1080×1920", "model": "sora-2"}, {"size": "1080x1920", "model": "sora-2"}),
@@ -337,6 +391,32 @@ REFUSED: list[tuple[str, dict[str, Any], list[str]]] = [
     ),
     ("generate_video", {"prompt": "a fox", "audio": "true"}, ["did you mean with_audio?"]),
     ("generate_video", {"prompt": "a fox", "mode": "pro"}, ["did you mean quality?"]),
+    *(
+        (
+            "generate_video",
+            {"prompt": "a fox", wrong: "x"},
+            [f"{wrong}: ", f"did you mean {right}?"],
+        )
+        for wrong, right in (
+            *(("input_video", "video"), ("soundtrack", "audio"), ("definition", "resolution")),
+            *(("exclude", "negative_prompt"), ("frame_rate", "fps"), ("estimate", "dry_run")),
+            *(("add_watermark", "watermark"), ("retry_count", "retries")),
+            *(("request_id", "idempotency_key"), ("dimensions", "size")),
+        )
+    ),
+    *(
+        (tool, {wrong: "x"}, [f"{wrong}: ", f"did you mean {right}?"])
+        for tool, wrong, right in (
+            ("get_video_task", "thumbnail", "view"),
+            ("get_video_task", "wait_until", "until"),
+            ("view_video", "timestamps", "at"),
+            ("list_video_tasks", "max_results", "limit"),
+            ("list_video_models", "supports", "takes"),
+            ("list_video_models", "cursor", "page"),
+            ("list_video_models", "free_only", "free"),
+            ("list_video_models", "order_by", "sort"),
+        )
+    ),
     *(
         ("generate_video", {"prompt": "a fox", wrong: value}, ["extra_body", SHAPE])
         for wrong, value in (
