@@ -45,6 +45,7 @@ from geekai_video_mcp.domain.catalogue.facts import (
     price,
     rules,
 )
+from geekai_video_mcp.domain.catalogue.lengths import default_seconds, seconds_made
 from geekai_video_mcp.domain.catalogue.search import matches_words, words_of
 
 __all__ = [
@@ -61,6 +62,7 @@ __all__ = [
     "availability",
     "check_request",
     "cost_of",
+    "default_seconds",
     "extra_body_values",
     "first_in_lists",
     "has_resolution",
@@ -78,6 +80,7 @@ __all__ = [
     "other_way",
     "price",
     "rules",
+    "seconds_made",
     "standing",
     "takes",
     "takes_together",

@@ -5,7 +5,6 @@ own APIs, or a guess: it causes a warning, and the request is sent as the caller
 """
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, cast
@@ -17,9 +16,9 @@ from geekai_video_mcp.domain.catalogue.availability import (
     is_close,
     unknown_model_message,
 )
+from geekai_video_mcp.domain.catalogue.conditions import is_given, rule_applies, value_at
 from geekai_video_mcp.domain.catalogue.facts import (
     Model,
-    Rule,
     defaults,
     listed_values,
     models,
@@ -56,9 +55,6 @@ FACT_BY_FIELD: Final[Mapping[str, str]] = {
 }
 """For each field of the request: the fact that says what a model supports there."""
 
-_MORE_THAN: Final = re.compile(r"(\w+)>(\d+)")
-Request = Mapping[str, Any]
-
 
 @dataclass(frozen=True, kw_only=True)
 class CheckedRequest:
@@ -68,7 +64,7 @@ class CheckedRequest:
     warnings: tuple[str, ...] = ()
 
 
-def with_general_warnings(request: Request) -> CheckedRequest:
+def with_general_warnings(request: Mapping[str, Any]) -> CheckedRequest:
     """The request unchanged, with the warnings that apply to every model."""
     return CheckedRequest(
         body=dict(request), warnings=(RETRIES_WARNING,) if request.get("retries") else ()
@@ -76,7 +72,7 @@ def with_general_warnings(request: Request) -> CheckedRequest:
 
 
 def check_request(
-    request: Request, *, live: Mapping[str, LiveModel] | None = None
+    request: Mapping[str, Any], *, live: Mapping[str, LiveModel] | None = None
 ) -> CheckedRequest:
     """The request to send in place of *request*.
 
@@ -115,7 +111,7 @@ def _check_unknown_model(name: str, live: Mapping[str, LiveModel] | None) -> Ite
         yield f"{unknown_model_message(name)}; the request is sent unchanged"
 
 
-def _drop_defaults(request: Request, model: Model) -> tuple[dict[str, Any], list[str]]:
+def _drop_defaults(request: Mapping[str, Any], model: Model) -> tuple[dict[str, Any], list[str]]:
     """The request without unsupported fields whose value is what the model does anyway."""
     kept, notes = dict(request), list[str]()
     does: Mapping[str, object] = model.value("does") or {}
@@ -136,7 +132,7 @@ def _same_value(requested: object, actual: object) -> bool:
     return actual is not None and normalize_value(requested) == normalize_value(actual)
 
 
-def _raise_if_refused(request: Request, model: Model) -> None:
+def _raise_if_refused(request: Mapping[str, Any], model: Model) -> None:
     """Raise if GeekAI documents that the model does not support this request."""
     problems = [
         f"{model.id} does not support {field}; {_remedy(field, request, model)}"
@@ -148,13 +144,13 @@ def _raise_if_refused(request: Request, model: Model) -> None:
     problems += [
         rule.message_for(model.id)
         for rule in rules()
-        if rule.refuse and _rule_applies(rule, request)
+        if rule.refuse and rule_applies(rule, request)
     ]
     if problems:
         raise RequestRefused("; ".join(problems), code="not_taken")
 
 
-def _remedy(field: str, request: Request, model: Model) -> str:
+def _remedy(field: str, request: Mapping[str, Any], model: Model) -> str:
     instead: Mapping[str, str] = model.value("instead") or {}
     if field in instead:
         return instead[field]
@@ -162,9 +158,9 @@ def _remedy(field: str, request: Request, model: Model) -> str:
     return f"leave it out, or use {others}" if others else "leave it out"
 
 
-def _alternatives(field: str, request: Request, model: Model) -> list[str]:
+def _alternatives(field: str, request: Mapping[str, Any], model: Model) -> list[str]:
     """Models that support every field of the request, those of the same group first."""
-    given = [name for name in FACT_BY_FIELD if _is_given(request, name)]
+    given = [name for name in FACT_BY_FIELD if is_given(request, name)]
     able = [
         other
         for other in models().values()
@@ -172,76 +168,37 @@ def _alternatives(field: str, request: Request, model: Model) -> list[str]:
         and not other.supports("gone")
         and not set(other.refused_fields) & {field, *given}
         and all(other.value(FACT_BY_FIELD[name]) is not False for name in given)
-        and (other.supports("text") or _is_given(request, "image"))
+        and (other.supports("text") or is_given(request, "image"))
     ]
     able.sort(key=lambda other: other.group != model.group)
     return [other.id for other in able[:MAX_ALTERNATIVES]]
 
 
-def _rule_warnings(request: Request, model: Model) -> Iterator[str]:
+def _rule_warnings(request: Mapping[str, Any], model: Model) -> Iterator[str]:
     for rule in rules():
-        if not rule.refuse and _rule_applies(rule, request):
+        if not rule.refuse and rule_applies(rule, request):
             yield rule.message_for(model.id)
 
 
-def _rule_applies(rule: Rule, request: Request) -> bool:
-    return (
-        rule.applies_to(request["model"])
-        and all(any(_is_given(request, one) for one in each.split("|")) for each in rule.with_)
-        and not any(_is_given(request, one) for one in rule.without)
-        and all(
-            normalize_value(_value_at(request, name)) in among for name, among in rule.when.items()
-        )
-        and not any(
-            normalize_value(_value_at(request, name)) in among
-            for name, among in rule.unless.items()
-        )
-    )
-
-
-def _is_given(request: Request, entry: str) -> bool:
-    """Whether *request* gives *entry*, which is written as in the rules of `models.toml`."""
-    if counted := _MORE_THAN.fullmatch(entry):
-        return _count_items(request, counted[1]) > int(counted[2])
-    if entry.endswith("[]"):
-        return isinstance(request.get(entry.removesuffix("[]")), list)
-    return bool(_value_at(request, entry))
-
-
-def _count_items(request: Request, path: str) -> int:
-    if path == "media":
-        return sum(_count_items(request, name) for name in ("images", "video", "audio"))
-    value = _value_at(request, path)
-    return len(cast("list[object]", value)) if isinstance(value, list) else int(bool(value))
-
-
-def _value_at(request: Request, path: str) -> object:
-    """The value at *path*; None if there is none."""
-    value: object = request
-    for key in path.split("."):
-        value = cast("Mapping[str, object]", value).get(key) if isinstance(value, Mapping) else None
-    return value
-
-
-def _fact_warnings(request: Request, model: Model) -> Iterator[str]:
+def _fact_warnings(request: Mapping[str, Any], model: Model) -> Iterator[str]:
     for field, name in FACT_BY_FIELD.items():
         fact = model.facts.get(name)
-        if fact is None or not _is_given(request, field):
+        if fact is None or not is_given(request, field):
             continue
-        if fact.value is False and not (field == "image" and _is_given(request, "image[]")):
+        if fact.value is False and not (field == "image" and is_given(request, "image[]")):
             yield _ignored_warning(request, field, model)
         elif problem := _value_problem(request[field], field, fact.value, model.id):
             yield f"{problem} ({fact.sources[0]})"
     yield from _image_list_warnings(request, model)
     yield from _prompt_length_warnings(request, model)
     if model.value("text") is False and not any(
-        _is_given(request, one) for one in ("image", "images", "video", "extra_body")
+        is_given(request, one) for one in ("image", "images", "video", "extra_body")
     ):
         source = model.facts["text"].sources[0]
         yield f"{model.id} does not support text only; give an image ({source})"
 
 
-def _ignored_warning(request: Request, field: str, model: Model) -> str:
+def _ignored_warning(request: Mapping[str, Any], field: str, model: Model) -> str:
     others = " or ".join(_alternatives(field, request, model))
     suggestion = f"; {others} may support it" if others else ""
     return (
@@ -266,13 +223,13 @@ def _value_problem(requested: object, field: str, supported: object, model: str)
     )
 
 
-def _image_list_warnings(request: Request, model: Model) -> Iterator[str]:
-    if _is_given(request, "image[]") and not model.supports("image_as_list"):
+def _image_list_warnings(request: Mapping[str, Any], model: Model) -> Iterator[str]:
+    if is_given(request, "image[]") and not model.supports("image_as_list"):
         listing = ", ".join(one.id for one in models().values() if one.supports("image_as_list"))
         yield f"only {listing} take image as a list; {model.id} may use only one of them, or none"
 
 
-def _prompt_length_warnings(request: Request, model: Model) -> Iterator[str]:
+def _prompt_length_warnings(request: Mapping[str, Any], model: Model) -> Iterator[str]:
     fact = model.facts.get("prompt_limit")
     length = len(request["prompt"])
     if fact is not None and length > fact.value:
@@ -283,12 +240,12 @@ def _prompt_length_warnings(request: Request, model: Model) -> Iterator[str]:
         )
 
 
-def _camera_warnings(request: Request, model: Model) -> Iterator[str]:
+def _camera_warnings(request: Mapping[str, Any], model: Model) -> Iterator[str]:
     """What is doubtful of a camera control.
 
     Kling takes one camera move at a time, within limits, by ComfyUI's Kling schema.
     """
-    control = _value_at(request, "extra_body.camera_control")
+    control = value_at(request, "extra_body.camera_control")
     camera = model.facts.get("camera")
     if control and camera is not None and camera.value is False:
         yield (
@@ -314,7 +271,7 @@ def _camera_moves(control: object) -> dict[str, float]:
             control = cast("object", json.loads(control))
         except (ValueError, RecursionError):
             return {}
-    config = _value_at({"control": control}, "control.config")
+    config = value_at({"control": control}, "control.config")
     if not isinstance(config, Mapping):
         return {}
     moves = cast("Mapping[str, object]", config)

@@ -104,6 +104,8 @@ class Rule:
     without: tuple[str, ...]
     when: Mapping[str, tuple[str, ...]]
     unless: Mapping[str, tuple[str, ...]]
+    seconds: int | None = None
+    """How long such a video is, whatever duration the request gives."""
 
     def message_for(self, model: str) -> str:
         """The rule as a sentence about *model*."""
@@ -230,6 +232,7 @@ def _read_rule(entry: Mapping[str, Any]) -> Rule:
         without=tuple(entry.get("without", ())),
         when=_normalize_conditions(entry.get("when", {})),
         unless=_normalize_conditions(entry.get("unless", {})),
+        seconds=entry.get("seconds"),
     )
 
 
