@@ -51,7 +51,7 @@ async def test_only_what_the_caller_set_is_sent_and_always_asynchronously(world:
             client,
             "generate_video",
             prompt="彼得兔开小汽车",
-            model="cogvideox-3",
+            model="kling-video-v1",
             duration=5,
             with_audio=None,
             extra_body={"camera_control": {"type": "simple"}, "seed": 7},
@@ -59,7 +59,7 @@ async def test_only_what_the_caller_set_is_sent_and_always_asynchronously(world:
 
     (job,) = world.service.jobs.values()
     assert job.body == {
-        "model": "cogvideox-3",
+        "model": "kling-video-v1",
         "prompt": "彼得兔开小汽车",
         "duration": 5,
         "async": True,

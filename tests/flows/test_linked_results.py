@@ -300,7 +300,8 @@ async def test_a_linked_video_can_be_passed_on_by_its_task(world: World) -> None
     """GeekAI may well fetch what this machine cannot."""
     task_id = await linked_task(world)
     async with world.client() as client:
-        await call(client, "generate_video", prompt="longer", video=f"task:{task_id}")
+        longer = {"video": f"task:{task_id}", "model": "super-video-2.0"}
+        await call(client, "generate_video", prompt="longer", **longer)
 
     jobs = list(world.service.jobs.values())
     assert jobs[-1].body["video"] == f"https://geekai.test/files/{jobs[0].id}.mp4"

@@ -123,7 +123,13 @@ async def test_a_picture_is_found_wherever_it_may_be_given(world: World) -> None
         "seed": 7,
     }
 
-    body = await sent_body(world, image=[path, link], images=[link, path], extra_body=extra)
+    body = await sent_body(
+        world,
+        image=[path, link],
+        images=[link, path],
+        extra_body=extra,
+        model="super-video-2.0",
+    )
 
     whole = body["image"][0]
     assert uri_bytes(whole) == PNG
@@ -307,7 +313,7 @@ async def test_a_video_is_passed_on_by_its_link(world: World) -> None:
     (job,) = world.service.jobs
 
     extra = {"video_list": [{"video_url": f"task:{task}", "refer_type": "base"}]}
-    body = await sent_body(world, video=f"task:{task}", extra_body=extra)
+    body = await sent_body(world, video=f"task:{task}", extra_body=extra, model="super-video-2.0")
 
     link = f"https://geekai.test/files/{job}.mp4"
     assert body["video"] == link

@@ -83,7 +83,7 @@ async def test_a_client_is_asked_once_for_all_pictures_of_a_request(world: World
     project, host = world.folder / "project", Host([(world.folder / "project").as_uri()])
     paths = [str(write_file(project, name, PNG)) for name in ("a.png", "b.png", "c.png")]
     async with world.client(list_roots=host) as client:
-        await call(client, "generate_video", prompt="a fox", images=paths)
+        await call(client, "generate_video", prompt="a fox", images=paths, model="super-video-2.0")
         assert (world.service.charges, host.asked) == (["a fox"], 1)
 
         paths.append(str(write_file(world.folder / "elsewhere", "d.png", PNG)))

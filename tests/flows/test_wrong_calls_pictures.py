@@ -264,7 +264,8 @@ async def test_every_spelling_of_a_video_is_one_request(world: World) -> None:
         first = structured(await call(client, "generate_video", prompt="a shot"))["task_id"]
         await call(client, "get_video_task", task_id=first, wait_seconds=45)
     spellings = [f"task:{first}", first, f"video://tasks/{first}", f"video://tasks/{first}/video"]
-    results = await results_of(world, *({"video": spelling} for spelling in spellings))
+    wishes = ({"video": spelling, "model": "super-video-2.0"} for spelling in spellings)
+    results = await results_of(world, *wishes)
 
     assert len({result["task_id"] for result in results}) == 1
     assert world.service.charges == ["a shot", "a fox"]
