@@ -19,7 +19,7 @@ import platformdirs
 from pydantic import SecretStr
 
 from geekai_video_mcp.domain.admission import Limits
-from geekai_video_mcp.domain.catalogue import CHECKS_VARIABLE, Checks
+from geekai_video_mcp.domain.catalogue import Checks
 from geekai_video_mcp.domain.lifecycle import Media
 from geekai_video_mcp.domain.public_hosts import is_loopback
 from geekai_video_mcp.domain.service_names import SANDBOX_HOST, SANDBOX_MODEL
@@ -127,7 +127,7 @@ class Settings:
             ),
             max_in_flight=reader.get("GEEKAI_MAX_IN_FLIGHT", _parse_count, cls.max_in_flight),
             confirm_above=reader.get("GEEKAI_CONFIRM", _parse_confirm, None),
-            checks=reader.get_choice(CHECKS_VARIABLE, _CHECKS, cls.checks),
+            checks=reader.get_choice("GEEKAI_CHECKS", _CHECKS, cls.checks),
             preview=reader.get_choice("GEEKAI_PREVIEW", _DELIVERIES, cls.preview),
         )
         if reader.problems:

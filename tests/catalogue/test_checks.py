@@ -360,6 +360,8 @@ def test_every_rule_has_an_example_here() -> None:
     words = [refusal_of(model, **fields) for model, fields, *_ in (*MAKERS, *DOCUMENTED)]
     words += [check_model(model)[1] for model in ("sora-2", "sora", "bytedance-asset-v1")]
     words += [check_model("MiniMax-H3", with_audio=False)[1]]
+    lite = "veo-3.1-lite-generate-preview"
+    words += [check_model(lite, images=[URL], duration=4)[1]]
     spoken = "; ".join(words)
 
     assert len(rules()) >= len(DOCUMENTED) + 20

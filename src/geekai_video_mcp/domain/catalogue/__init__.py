@@ -28,7 +28,6 @@ from geekai_video_mcp.domain.catalogue.capabilities import (
     takes_together,
 )
 from geekai_video_mcp.domain.catalogue.checking import (
-    CHECKS_VARIABLE,
     SANDBOX_MODEL,
     CheckedRequest,
     Checks,
@@ -51,7 +50,6 @@ from geekai_video_mcp.domain.catalogue.lengths import default_seconds, seconds_m
 from geekai_video_mcp.domain.catalogue.search import matches_words, words_of
 
 __all__ = [
-    "CHECKS_VARIABLE",
     "FACT_BY_FIELD",
     "MAX_SUGGESTIONS",
     "MEDIA_INPUTS",

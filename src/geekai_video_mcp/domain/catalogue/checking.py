@@ -25,7 +25,6 @@ from geekai_video_mcp.errors import RequestRefused
 
 Checks = Literal["refuse", "warn"]
 """What becomes of a request of which only the maker's documents say that it is not taken."""
-CHECKS_VARIABLE: Final = "GEEKAI_CHECKS"
 RETRIES_WARNING: Final = (
     "retries lets GeekAI attempt a failed generation again, which may cost more"
 )
@@ -119,7 +118,7 @@ def _refusal(findings: Sequence[Finding], others: str) -> str:
     problems = "; ".join(dict.fromkeys(map(_with_source, findings)))
     elsewhere = f" All of it can be made by {others}." if others else ""
     by_maker = all(finding.certainty == "maker" for finding in findings)
-    setting = f" The operator's {CHECKS_VARIABLE}=warn would send it with a warning."
+    setting = " The operator's GEEKAI_CHECKS=warn would send it with a warning."
     return f"{problems}.{elsewhere}{setting if by_maker else ''}"
 
 

@@ -157,7 +157,9 @@ def _value(value: object, field: str, fact: Fact, model: Model) -> Iterator[Find
     listed = fact.value if isinstance(fact.value, str) else either(allowed)
     unit = " s" if field == "duration" else ""
     nearest = _neighbours(value, allowed)
-    sure: Certainty = "doubt" if field in _OPEN_LISTS or fact.certainty == "doubt" else "maker"
+    by_quality = field == "resolution" and model.supports("quality_of_resolution")
+    open_list = field in _OPEN_LISTS or by_quality or fact.certainty == "doubt"
+    sure: Certainty = "doubt" if open_list else "maker"
     yield Finding(
         problem=f"{model.id} lists no {field} {format_value(value)}, only"
         f" {listed.replace('-', ' to ') if unit else listed}{unit}",
