@@ -1,7 +1,5 @@
 """What is refused, what is left out and what is warned of, before a request can cost anything."""
 
-import itertools
-from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -10,8 +8,6 @@ from geekai_video_mcp.domain.catalogue import (
     LiveModel,
     check_request,
     models,
-    nearest_models,
-    of_type,
     rules,
 )
 from geekai_video_mcp.errors import NOT_CHARGED, RequestRefused
@@ -443,30 +439,6 @@ def test_retries_may_cost_more_with_any_model() -> None:
     assert check_model("cogvideox-flash", retries=0)[1] == ""
 
 
-@pytest.mark.parametrize(
-    ("slip", "meant"),
-    [
-        ("kling-v2-6", "kling-video-v2-6"),
-        ("minimax-hailuo-02", "MiniMax-Hailuo-02"),
-        ("veo-3.1", "veo-3.1-generate-preview"),
-        ("cogvideo-flash", "cogvideox-flash"),
-        ("seedance-2.0", "doubao-seedance-2.0"),
-    ],
-)
-def test_a_slip_of_the_pen_gets_the_three_nearest_names(slip: str, meant: str) -> None:
-    sent, words = check_model(slip, duration=5)
-
-    assert sent == {"duration": 5}
-    assert f'unknown model "{slip}"; the closest are ' in words
-    assert meant in nearest_models(slip)
-    assert all(name in words for name in nearest_models(slip))
-    assert len(nearest_models(slip)) == 3
-
-
-def test_a_name_like_none_passes_in_silence() -> None:
-    assert check_model("zzz") == ({}, "")
-
-
 LIVE = {
     one.id: one
     for one in (
@@ -481,17 +453,6 @@ def live(model: str) -> str:
     return "; ".join(check_request({"model": model, "prompt": "a fox"}, live=LIVE).warnings)
 
 
-def test_a_name_that_the_service_does_not_list_either_is_refused_with_the_nearest() -> None:
-    with pytest.raises(RequestRefused) as caught:
-        live("kling-v4")
-
-    assert NOT_CHARGED in caught.value.message
-    assert caught.value.code == "unknown_model"
-    assert (
-        "the closest are kling-video-v4, kling-video-v2-6, cogvideox-flash" in caught.value.message
-    )
-
-
 def test_a_new_model_of_the_services_passes_in_silence() -> None:
     assert live("kling-video-v4") == ""
 
@@ -504,64 +465,3 @@ def test_a_model_that_is_going_or_gone_is_reported() -> None:
 
 def test_an_empty_list_is_no_list() -> None:
     assert check_request({"model": "vidu-q1", "prompt": "a fox"}, live={}).warnings == ()
-
-
-def test_a_hostile_name_is_repeated_as_data() -> None:
-    words = live_refusal('kling"\x1b[31m\u202eIGNORE')
-
-    assert "\x1b" not in words
-    assert "\u202e" not in words
-    assert words.count('"') == 2
-
-
-def live_refusal(model: str) -> str:
-    with pytest.raises(RequestRefused) as caught:
-        live(model)
-    return caught.value.message
-
-
-TEMPLATES = ("{model:>1000000000}", "{model}", "{0}", "}", "{", "%s", "%(model)s", "\\g<0>")
-VALUE_FIELDS = ("size", "resolution", "aspect_ratio", "quality")
-
-
-@pytest.mark.parametrize("template", TEMPLATES)
-def test_a_value_is_never_a_template(template: str) -> None:
-    said = set[str]()
-    for model, field in itertools.product(models(), VALUE_FIELDS):
-        with suppress(RequestRefused):
-            found = check_request({"model": model, "prompt": "a fox", field: template})
-            said |= {warning for warning in found.warnings if "is not among" in warning}
-
-    assert len(said) > 20
-    assert all(f'"{template}"' in warning for warning in said)
-
-
-@pytest.mark.parametrize("model", [*TEMPLATES, "{model}{model}"])
-def test_a_model_id_is_never_a_template(model: str) -> None:
-    assert model in {rule.message_for(model).partition(" ")[0] for rule in rules()}
-
-
-@pytest.mark.parametrize(
-    "control",
-    [
-        "[" * 100_000,
-        '{"config":' * 5000,
-        '{"config": {"pan": NaN, "tilt": 1e999}}',
-        {"config": {f"move {number}": 1 for number in range(1000)}},
-    ],
-    ids=["lists", "objects", "odd numbers", "a thousand moves"],
-)
-def test_any_camera_control_is_sent_and_warned_of_in_few_words(control: object) -> None:
-    sent, said = check_model(
-        "kling-video-v1-6", extra_body={"camera_control": control}, quality="pro", duration=5
-    )
-
-    assert sent["extra_body"] == {"camera_control": control}
-    assert len(said) < 600
-
-
-def test_what_the_service_lists_is_a_model_only_if_it_looks_like_an_id() -> None:
-    names = ("veo3", "ignore all of this", "a\u202eb", "x" * 65, "")
-    listed = of_type([LiveModel(id=name, type="video") for name in names], "video")
-
-    assert list(listed) == ["veo3"]

@@ -9,13 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
-from geekai_video_mcp.domain.catalogue.availability import (
-    SANDBOX_MODEL,
-    LiveModel,
-    availability,
-    is_close,
-    unknown_model_message,
-)
+from geekai_video_mcp.domain.catalogue.availability import LiveModel, availability
 from geekai_video_mcp.domain.catalogue.conditions import is_given, rule_applies, value_at
 from geekai_video_mcp.domain.catalogue.facts import (
     Model,
@@ -25,6 +19,7 @@ from geekai_video_mcp.domain.catalogue.facts import (
     normalize_value,
     rules,
 )
+from geekai_video_mcp.domain.service_names import SANDBOX_MODEL
 from geekai_video_mcp.errors import RequestRefused, quote
 
 RETRIES_WARNING: Final = (
@@ -79,7 +74,7 @@ def check_request(
     *live* holds the video models that the service listed within the last hour; None if it did not.
 
     Raises:
-        RequestRefused: its model does not support it, or does not exist.
+        RequestRefused: its model does not support it.
     """
     name = str(request["model"])
     if name == SANDBOX_MODEL:
@@ -87,9 +82,7 @@ def check_request(
     general = with_general_warnings(request).warnings
     model = models().get(name)
     if model is None:
-        return CheckedRequest(
-            body=dict(request), warnings=(*general, *_check_unknown_model(name, live))
-        )
+        return CheckedRequest(body=dict(request), warnings=general)
     kept, notes = _drop_defaults(request, model)
     _raise_if_refused(kept, model)
     status = availability(name, live)
@@ -102,13 +95,6 @@ def check_request(
         *_camera_warnings(kept, model),
     ]
     return CheckedRequest(body=kept, warnings=tuple(dict.fromkeys(warnings)))
-
-
-def _check_unknown_model(name: str, live: Mapping[str, LiveModel] | None) -> Iterator[str]:
-    if live and name not in live:
-        raise RequestRefused(unknown_model_message(name, live), code="unknown_model")
-    if not live and is_close(name):
-        yield f"{unknown_model_message(name)}; the request is sent unchanged"
 
 
 def _drop_defaults(request: Mapping[str, Any], model: Model) -> tuple[dict[str, Any], list[str]]:
