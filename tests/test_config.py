@@ -80,6 +80,29 @@ def test_a_gateway_needs_no_key() -> None:
     assert settings.account == settings.base_url
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("https://geekai.co/api/v1", "https://geekai.dev/api/v1//"),
+        "HTTPS://GeekAI.co:443/api/v1/",
+    ],
+)
+def test_geekai_is_known_by_any_spelling_of_its_addresses(url: str) -> None:
+    assert Settings.from_env({"GEEKAI_API_KEY": KEY, "GEEKAI_BASE_URL": url}).at_geekai
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("https://geekai.co/api/v2", "https://geekai.co:8443/api/v1"),
+        *("https://geekai.co.example.com/api/v1", "https://api.example.com/geekai.co/api/v1"),
+        *("http://127.0.0.1:8766/api/v1", SANDBOX_URL),
+    ],
+)
+def test_a_gateway_and_the_sandbox_are_not_geekai(url: str) -> None:
+    assert not Settings.from_env({"GEEKAI_API_KEY": KEY, "GEEKAI_BASE_URL": url}).at_geekai
+
+
 def test_every_variable_is_read(tmp_path: Path) -> None:
     settings = Settings.from_env(
         {

@@ -52,6 +52,8 @@ class App:
     engine: Engine
     resolver: Resolver
     """Carries out a person's decision about an unknown outcome."""
+    at_geekai: bool
+    """Whether the service is GeekAI itself: the ids of a gateway are its own affair."""
     default_models: Mapping[Media, str]
     media: MediaResolver
     render_preview: RenderPreview
@@ -123,6 +125,7 @@ async def open_app(
         yield App(
             engine=engine,
             resolver=Resolver(context),
+            at_geekai=settings.at_geekai,
             default_models=settings.default_models,
             media=_create_media_resolver(settings, engine, run_worker, clock),
             render_preview=render_preview or PreviewRenderer(run_worker=run_worker).render,

@@ -26,7 +26,9 @@ from geekai_video_mcp.domain.service_names import SANDBOX_HOST, SANDBOX_MODEL
 from geekai_video_mcp.errors import ConfigError, describe_os_error, quote
 
 GEEKAI_URL: Final = "https://geekai.co/api/v1"
-"""GeekAI's address in China; overseas it is https://geekai.dev/api/v1. Read 2026-11-22."""
+"""GeekAI's address in China. Read 2026-11-22."""
+GEEKAI_URLS: Final = (GEEKAI_URL, "https://geekai.dev/api/v1")
+"""Both of GeekAI's addresses; the second is for overseas. Read 2026-11-22."""
 SANDBOX_URL: Final = f"https://{SANDBOX_HOST}/api/v1"
 """The in-process sandbox."""
 FREE_MODEL: Final = "cogvideox-flash"
@@ -94,6 +96,11 @@ class Settings:
     def sandbox(self) -> bool:
         """Whether the service is the sandbox in this process."""
         return self.base_url == SANDBOX_URL
+
+    @property
+    def at_geekai(self) -> bool:
+        """Whether the service is GeekAI itself, in any spelling of its addresses."""
+        return _plain_url(self.base_url) in GEEKAI_URLS
 
     @property
     def account(self) -> str:
@@ -276,6 +283,13 @@ def _parse_base_url(value: str) -> str:
         msg = "must be https, or the key would be sent unencrypted; http is for loopback only"
         raise ValueError(msg)
     return value.rstrip("/")
+
+
+def _plain_url(url: str) -> str:
+    """The URL without what changes nothing: case of the host, usual port, slashes at the end."""
+    parts = urlsplit(url)
+    port = "" if parts.port in {None, 443} else f":{parts.port}"
+    return f"{parts.scheme}://{parts.hostname}{port}{parts.path.rstrip('/')}"
 
 
 def _split_url(value: str) -> SplitResult | None:

@@ -12,7 +12,6 @@ from geekai_video_mcp.domain.catalogue import (
     LiveModel,
     check_request,
     models,
-    nearest_models,
     of_type,
     rules,
 )
@@ -521,30 +520,6 @@ def test_retries_may_cost_more_with_any_model() -> None:
     assert check_model("cogvideox-flash", retries=0)[1] == ""
 
 
-@pytest.mark.parametrize(
-    ("slip", "meant"),
-    [
-        ("kling-v2-6", "kling-video-v2-6"),
-        ("minimax-hailuo-02", "MiniMax-Hailuo-02"),
-        ("veo-3.1", "veo-3.1-generate-preview"),
-        ("cogvideo-flash", "cogvideox-flash"),
-        ("seedance-2.0", "doubao-seedance-2.0"),
-    ],
-)
-def test_a_slip_of_the_pen_gets_the_three_nearest_names(slip: str, meant: str) -> None:
-    sent, words = check_model(slip, duration=5)
-
-    assert sent == {"duration": 5}
-    assert f'unknown model "{slip}"; the closest are ' in words
-    assert meant in nearest_models(slip)
-    assert all(name in words for name in nearest_models(slip))
-    assert len(nearest_models(slip)) == 3
-
-
-def test_a_name_like_none_passes_in_silence() -> None:
-    assert check_model("zzz") == ({}, "")
-
-
 LIVE = {
     one.id: one
     for one in (
@@ -559,17 +534,6 @@ def live(model: str) -> str:
     return "; ".join(check_request({"model": model, "prompt": "a fox"}, live=LIVE).warnings)
 
 
-def test_a_name_that_the_service_does_not_list_either_is_refused_with_the_nearest() -> None:
-    with pytest.raises(RequestRefused) as caught:
-        live("kling-v4")
-
-    assert NOT_CHARGED in caught.value.message
-    assert caught.value.code == "unknown_model"
-    assert (
-        "the closest are kling-video-v4, kling-video-v2-6, cogvideox-flash" in caught.value.message
-    )
-
-
 def test_a_new_model_of_the_services_passes_in_silence() -> None:
     assert live("kling-video-v4") == ""
 
@@ -582,20 +546,6 @@ def test_a_model_that_is_going_or_gone_is_reported() -> None:
 
 def test_an_empty_list_is_no_list() -> None:
     assert check_request({"model": "vidu-q1", "prompt": "a fox"}, live={}).warnings == ()
-
-
-def test_a_hostile_name_is_repeated_as_data() -> None:
-    words = live_refusal('kling"\x1b[31m\u202eIGNORE')
-
-    assert "\x1b" not in words
-    assert "\u202e" not in words
-    assert words.count('"') == 2
-
-
-def live_refusal(model: str) -> str:
-    with pytest.raises(RequestRefused) as caught:
-        live(model)
-    return caught.value.message
 
 
 TEMPLATES = ("{model:>1000000000}", "{model}", "{0}", "}", "{", "%s", "%(model)s", "\\g<0>")

@@ -101,6 +101,7 @@ def test_a_card_says_what_has_to_be_known_before_a_request(name: str, facts: lis
         ("minimax-h3", "MiniMax-H3"),
         ("veo 3.1 lite", "veo-3.1-lite-generate-preview"),
         ("可灵2.5", "kling-video-v2-5-turbo"),
+        ("veo 3.1", "veo-3.1-generate-preview"),
     ],
 )
 def test_a_name_that_can_mean_one_model_alone_shows_that_one(written: str, meant: str) -> None:
@@ -112,7 +113,7 @@ def test_a_name_that_can_mean_one_model_alone_shows_that_one(written: str, meant
 
 @pytest.mark.parametrize(
     ("written", "nearest"),
-    [("kling-v2-7", "kling-video-v2-"), ("veo 3.1", "veo-3.1-"), ("MiniMax-H4", "MiniMax-H3")],
+    [("kling-v2-7", "kling-video-v2-"), ("veo 3.1 pro", "veo-3.1-"), ("MiniMax-H4", "MiniMax-H3")],
 )
 def test_an_unknown_id_names_the_nearest_three_and_no_money(written: str, nearest: str) -> None:
     with pytest.raises(RequestRefused) as refused:

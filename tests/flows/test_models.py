@@ -208,37 +208,6 @@ async def test_while_nobody_may_ask_the_list_does_not(world: World) -> None:
     assert world.service.model_list_pages == []
 
 
-async def test_a_name_that_neither_side_knows_is_refused_once_the_service_has_said(
-    world: World,
-) -> None:
-    world.service.models = [entry("cogvideox-flash"), entry("kling-video-v4")]
-    arguments = {"prompt": "a fox", "model": "kling-v4"}
-    async with world.client() as client:
-        await call(client, "list_video_models")
-        refused = await call(client, "generate_video", **arguments)
-        await anyio.sleep(3601)
-        sent = await call(client, "generate_video", **arguments)
-
-    assert refused.is_error
-    assert 'unknown model "kling-v4"; the closest are kling-video-v4' in text(refused)
-    assert not sent.is_error
-    assert world.service.charges == ["a fox"]
-
-
-async def test_a_repeat_of_what_was_sent_is_found_whatever_is_known_by_then(world: World) -> None:
-    world.service.models = [entry("cogvideox-flash")]
-    arguments = {"prompt": "a fox", "model": "kling-v4"}
-    async with world.client() as client:
-        first = structured(await call(client, "generate_video", **arguments))
-        await call(client, "list_video_models")
-        again = structured(await call(client, "generate_video", **arguments))
-        other = await call(client, "generate_video", **{**arguments, "prompt": "a hare"})
-
-    assert again["deduplicated"]
-    assert again["task_id"] == first["task_id"]
-    assert other.is_error
-
-
 async def test_the_services_refusal_of_a_wrong_name_gets_the_nearest_ones(world: World) -> None:
     world.service.before_charge = always_answer(api_error(404, "not_found", "no such model"))
     async with world.client() as client:

@@ -76,6 +76,9 @@ class World:
     era: Era = "auto"
     service: ScriptedGeekAI = field(default_factory=lambda: ScriptedGeekAI(clock=now))
     limits: Limits | None = None
+    base_url: str = BASE_URL
+    """Where the service is configured to be; the scripted one answers at every address."""
+    default_model: str = "cogvideox-flash"
     account: str = "this key"
     """Stands for the service and key; a ledger may hold tasks of several."""
     confirm_above: float | None = None
@@ -119,8 +122,8 @@ class World:
         """What a server works with, opened as a new process would open it."""
         settings = WorldSettings(
             api_key=SecretStr(key),
-            base_url=BASE_URL,
-            default_model="cogvideox-flash",
+            base_url=self.base_url,
+            default_model=self.default_model,
             output_dir=self.output,
             state_dir=self.state,
             image_dirs=(self.pictures,),

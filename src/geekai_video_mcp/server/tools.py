@@ -11,10 +11,9 @@ from mcp.server.mcpserver import Context
 from mcp_types import CallToolResult, InputRequiredResult
 
 from geekai_video_mcp.app import App
-from geekai_video_mcp.config import FREE_MODEL, SANDBOX_URL
+from geekai_video_mcp.config import SANDBOX_URL
 from geekai_video_mcp.domain import catalogue
-from geekai_video_mcp.domain.lifecycle import Media, Task
-from geekai_video_mcp.domain.requests import GenerationRequest
+from geekai_video_mcp.domain.lifecycle import Task
 from geekai_video_mcp.engine import LEDGER_TIMEOUT, SUBMIT_TIMEOUT, Engine, Until
 from geekai_video_mcp.engine.exceptions import log_exception
 from geekai_video_mcp.errors import GeekAIVideoError, RequestRefused, TaskNotFound, nothing_charged
@@ -27,6 +26,7 @@ from geekai_video_mcp.server.arguments import (
     ListVideoTasks,
 )
 from geekai_video_mcp.server.confirmation import request_consent
+from geekai_video_mcp.server.request_checks import check_generation
 from geekai_video_mcp.server.roots import list_root_folders
 from geekai_video_mcp.server.tool import Answer, app_of, call_received_at
 from geekai_video_mcp.server.views import model_card, model_list
@@ -46,7 +46,7 @@ async def generate(args: Generate, ctx: "Context[App]") -> Answer:
         request = await app.media.resolve(
             given, args.media_fields, list_roots=partial(list_root_folders, ctx)
         )
-        checked = await _check_catalogue(app, request, key=key, variation=variation)
+        checked = await check_generation(app, request, key=key, variation=variation)
     request, warnings = request.with_body(checked.body), (*args.notes, *checked.warnings)
     make_forecast = partial(app.engine.forecast, request, idempotency_key=key, variation=variation)
     if args.dry_run:
@@ -90,26 +90,6 @@ async def generate(args: Generate, ctx: "Context[App]") -> Answer:
     except Exception as exc:  # noqa: BLE001 - as said above
         log_exception(results.task_result, exc)
         return results.bare_result(task)
-
-
-async def _check_catalogue(
-    app: App, request: GenerationRequest, *, key: str | None, variation: int | None
-) -> catalogue.CheckedRequest:
-    """Check the request against the facts about its model; a duplicate is never refused."""
-    if request.media is Media.IMAGE:  # the catalogue has no image models
-        return catalogue.with_general_warnings(request.body)
-    try:
-        live = _video_models(app.engine.model_list.cached())
-        return catalogue.check_request(
-            request.body, live=live, checks=app.checks, rehearsed=FREE_MODEL
-        )
-    except RequestRefused:
-        # The catalogue may have changed since the request was sent. Its caller must get the
-        # task, not an error that says that nothing was charged.
-        forecast = await app.engine.forecast(request, idempotency_key=key, variation=variation)
-        if forecast.duplicate_of is None:
-            raise
-        return catalogue.with_general_warnings(request.body)
 
 
 async def get_video_task(args: GetVideoTask, ctx: "Context[App]") -> CallToolResult:
@@ -189,7 +169,8 @@ async def list_video_models(args: ListVideoModels, ctx: "Context[App]") -> CallT
     engine = app_of(ctx).engine
     # The sandbox supports every model but lists only a few.
     sandbox = engine.account == SANDBOX_URL
-    live = None if sandbox else _video_models(await engine.model_list.fetch())
+    listed = None if sandbox else await engine.model_list.fetch()
+    live = None if listed is None else catalogue.of_type(listed, "video")
     if args.model:
         view, text = model_card.model_details(args.model, live)
     else:
@@ -212,12 +193,6 @@ async def _find_cursor(engine: Engine, cursor: str) -> str:
 def _with_notes(view: views.TaskList, notes: Sequence[str]) -> views.TaskList:
     """The view, which begins what to do next with what was taken otherwise than written."""
     return view.model_copy(update={"next_step": " ".join([*notes, view.next_step])})
-
-
-def _video_models(
-    live: tuple[catalogue.LiveModel, ...] | None,
-) -> Mapping[str, catalogue.LiveModel] | None:
-    return None if live is None else catalogue.of_type(live, "video")
 
 
 async def _wait_for_tasks(

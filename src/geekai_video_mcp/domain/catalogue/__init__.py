@@ -4,13 +4,12 @@ Every fact is in `models.toml` with its source and date; no model's name may ent
 """
 
 from geekai_video_mcp.domain.catalogue.availability import (
-    MAX_SUGGESTIONS,
+    DOCUMENTED_TYPES,
     LiveModel,
     availability,
-    nearest_models,
+    listed_for,
     of_type,
     standing,
-    unknown_model_message,
 )
 from geekai_video_mcp.domain.catalogue.capabilities import (
     MEDIA_INPUTS,
@@ -28,7 +27,6 @@ from geekai_video_mcp.domain.catalogue.capabilities import (
     takes_together,
 )
 from geekai_video_mcp.domain.catalogue.checking import (
-    SANDBOX_MODEL,
     CheckedRequest,
     Checks,
     check_request,
@@ -47,9 +45,17 @@ from geekai_video_mcp.domain.catalogue.facts import (
     rules,
 )
 from geekai_video_mcp.domain.catalogue.lengths import default_seconds, seconds_made
+from geekai_video_mcp.domain.catalogue.model_names import (
+    MAX_SUGGESTIONS,
+    nearest_models,
+    resolve_model,
+    unknown_model_message,
+)
 from geekai_video_mcp.domain.catalogue.search import matches_words, words_of
+from geekai_video_mcp.domain.service_names import SANDBOX_MODEL
 
 __all__ = [
+    "DOCUMENTED_TYPES",
     "FACT_BY_FIELD",
     "MAX_SUGGESTIONS",
     "MEDIA_INPUTS",
@@ -70,6 +76,7 @@ __all__ = [
     "has_resolution",
     "is_free",
     "length_for",
+    "listed_for",
     "listed_values",
     "makes_length",
     "makes_video",
@@ -81,6 +88,7 @@ __all__ = [
     "of_type",
     "other_way",
     "price",
+    "resolve_model",
     "rules",
     "seconds_made",
     "standing",

@@ -1,9 +1,10 @@
 """Other models that are known to make the whole of a request, the likeliest choice first. Pure."""
 
 from collections.abc import Iterator, Mapping
+from difflib import SequenceMatcher
 from typing import Any, Final, cast
 
-from geekai_video_mcp.domain.catalogue.availability import LiveModel, similarity, standing
+from geekai_video_mcp.domain.catalogue.availability import LiveModel, standing
 from geekai_video_mcp.domain.catalogue.camera import find_camera_problems
 from geekai_video_mcp.domain.catalogue.capabilities import USUAL_SECONDS, makes_video, needs, takes
 from geekai_video_mcp.domain.catalogue.conditions import is_given
@@ -50,7 +51,7 @@ def _makes_all(request: Mapping[str, Any], model: Model) -> bool:
 
 def _rank(other: Model, asked: Model, request: Mapping[str, Any]) -> tuple[bool, float, float]:
     if other.group == asked.group:
-        return False, -similarity(asked.id, other.id), 0
+        return False, -SequenceMatcher(None, asked.id, other.id).ratio(), 0
     listed = price(other.id)
     if listed is None:
         return True, 1, 0

@@ -3,21 +3,13 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from typing import Final
 
 from geekai_video_mcp.domain.catalogue.facts import Model, models
-from geekai_video_mcp.domain.service_names import SANDBOX_MODEL
-from geekai_video_mcp.errors import quote
 
 _ID: Final = re.compile(r"[\w.:/@+-]{1,64}", re.ASCII)
 """Only what looks like an id is shown as one: the list comes from outside."""
-MAX_SUGGESTIONS: Final = 3
-CLOSE_SIMILARITY: Final = 0.6
-"""Similarity from 0 to 1, as difflib measures it, from which a name may be a typing mistake:
-kling-v1-6 for kling-video-v1-6 has 0.77."""
-MIN_PARTIAL_NAME: Final = 4
-"""Characters from which a part of a name counts as similar: "veo" could be any of several."""
+DOCUMENTED_TYPES: Final = frozenset({"chat", "image", "audio", "video", "embedding"})
 RETIRED_STATUSES: Final = frozenset(
     {"deprecated", "dead", "inactive", "disabled", "offline", "retired"}
 )
@@ -43,6 +35,15 @@ def of_type(live: Iterable[LiveModel], kind: str) -> dict[str, LiveModel]:
     return {one.id: one for one in live if one.type.lower() == kind and _ID.fullmatch(one.id)}
 
 
+def listed_for(live: Iterable[LiveModel], kind: str) -> dict[str, LiveModel]:
+    """The listed models that may be of one type, by id: also those of a type that is not known."""
+    return {
+        one.id: one
+        for one in live
+        if one.type.lower() not in DOCUMENTED_TYPES - {kind} and _ID.fullmatch(one.id)
+    }
+
+
 def availability(model: str, live: Mapping[str, LiveModel] | None) -> str | None:
     """What to say about a model that is discontinued, or new here; None for every other model.
 
@@ -66,33 +67,3 @@ def standing(model: Model, live: Mapping[str, LiveModel] | None) -> str | None:
     gone = model.value("gone")
     said = availability(model.id, live)
     return said or (f"may be gone: {gone}" if gone and not live else None)
-
-
-def nearest_models(name: str, among: Iterable[str] = ()) -> list[str]:
-    """The ids most similar to *name*, best first, from *among* or from those described here."""
-    return [model for _, model in _by_similarity(name, among)[:MAX_SUGGESTIONS]]
-
-
-def is_close(name: str) -> bool:
-    """Whether *name* may be a typing mistake for a known id."""
-    return _by_similarity(name, ())[0][0] >= CLOSE_SIMILARITY
-
-
-def unknown_model_message(name: str, among: Iterable[str] = ()) -> str:
-    """The message for a model id that is not known, with the most similar ids."""
-    if name == SANDBOX_MODEL:
-        return f'"{name}" is the preview model of the sandbox, and not a model of GeekAI'
-    nearest = ", ".join(nearest_models(name, among))
-    return f"unknown model {quote(name, limit=64)}; the closest are {nearest}"
-
-
-def _by_similarity(name: str, among: Iterable[str]) -> list[tuple[float, str]]:
-    wanted, every = name.casefold(), tuple(among) or tuple(models())
-    scored = [(similarity(wanted, one.casefold()), one) for one in every]
-    return sorted(scored, key=lambda pair: -pair[0])
-
-
-def similarity(wanted: str, one: str) -> float:
-    """From 0 to 1; a shortened name, such as veo-3.1, scores higher than difflib alone gives."""
-    ratio = SequenceMatcher(None, wanted, one).ratio()
-    return (1 + ratio) / 2 if len(wanted) >= MIN_PARTIAL_NAME and wanted in one else ratio

@@ -5,22 +5,17 @@ refused, and so is what the maker documents as ignored; `checks="warn"` makes wa
 latter. Observations and guesses warn, and the request is sent.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from geekai_video_mcp.domain.catalogue.alternatives import describe_alternatives
-from geekai_video_mcp.domain.catalogue.availability import (
-    SANDBOX_MODEL,
-    LiveModel,
-    availability,
-    is_close,
-    unknown_model_message,
-)
+from geekai_video_mcp.domain.catalogue.availability import LiveModel, availability
 from geekai_video_mcp.domain.catalogue.camera import find_camera_problems
 from geekai_video_mcp.domain.catalogue.facts import models
 from geekai_video_mcp.domain.catalogue.findings import Finding, find_problems
 from geekai_video_mcp.domain.catalogue.translation import translate
+from geekai_video_mcp.domain.service_names import SANDBOX_MODEL
 from geekai_video_mcp.errors import RequestRefused
 
 Checks = Literal["refuse", "warn"]
@@ -59,7 +54,7 @@ def check_request(
     would be refused then is a warning.
 
     Raises:
-        RequestRefused: its model does not support it, or does not exist.
+        RequestRefused: its model does not support it.
     """
     name = str(request["model"])
     if name == SANDBOX_MODEL:
@@ -67,9 +62,7 @@ def check_request(
     general = with_general_warnings(request).warnings
     model = models().get(name)
     if model is None:
-        return CheckedRequest(
-            body=dict(request), warnings=(*general, *_check_unknown_model(name, live))
-        )
+        return CheckedRequest(body=dict(request), warnings=general)
     translation = translate(request, model)
     body = translation.body
     findings = [
@@ -100,13 +93,6 @@ def _rehearse(request: Mapping[str, Any], model: str | None, checks: Checks) -> 
     except RequestRefused as exc:
         return (f"with a key, the default model {model} would refuse this: {exc.reason}",)
     return ()
-
-
-def _check_unknown_model(name: str, live: Mapping[str, LiveModel] | None) -> Iterator[str]:
-    if live and name not in live:
-        raise RequestRefused(unknown_model_message(name, live), code="unknown_model")
-    if not live and is_close(name):
-        yield f"{unknown_model_message(name)}; the request is sent unchanged"
 
 
 def _refuses(finding: Finding, checks: Checks) -> bool:

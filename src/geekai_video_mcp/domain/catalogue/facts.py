@@ -185,6 +185,32 @@ def models() -> Mapping[str, Model]:
     return by_id
 
 
+@dataclass(frozen=True, kw_only=True)
+class NameWords:
+    """The words of models' names, as `models.toml` explains them."""
+
+    filler: frozenset[str]
+    makers: frozenset[str]
+    beside_a_version: frozenset[str]
+    optional: frozenset[str]
+    same: Mapping[str, str]
+    made_for: Mapping[str, tuple[str, ...]]
+
+
+@cache
+def name_words() -> NameWords:
+    """How people write the names of models."""
+    table = _read_models_file()["words"]
+    return NameWords(
+        filler=frozenset(table["filler"]),
+        makers=frozenset(table["makers"]),
+        beside_a_version=frozenset(table["beside_a_version"]),
+        optional=frozenset(table["optional"]),
+        same=table["same"],
+        made_for={given: tuple(modes) for given, modes in table["made_for"].items()},
+    )
+
+
 @cache
 def first_in_lists() -> tuple[str, ...]:
     """The ids that a list shows first, most useful first."""

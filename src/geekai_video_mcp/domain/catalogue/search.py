@@ -10,6 +10,12 @@ from typing import Final
 
 from geekai_video_mcp.domain.catalogue.capabilities import has_resolution, is_free
 from geekai_video_mcp.domain.catalogue.facts import Model
+from geekai_video_mcp.domain.catalogue.versions import (
+    Version,
+    parse_version,
+    short_versions,
+    trimmed,
+)
 
 _SEPARATORS: Final = re.compile(r"[\s,;，、；/|]+")
 _FILLER: Final = re.compile(r"(?<![\w-])(?:videos?|models?|ai)(?![\w-])|大?模型|视频|的")
@@ -20,9 +26,6 @@ _PIECE: Final = re.compile(r"\d+(?:[.-]\d+)*|[a-z]+|[^\W\d_a-z]+")
 _VERSION: Final = re.compile(r"\d+(?:[.-]\d+)*")
 _NO_VERSION: Final = re.compile(r"[a-z]*2v|-\d{3,}")
 """Numbers of an id that are no version: t2v is "text to video", and -001 a release."""
-_SHORT_VERSION: Final = re.compile(r"v(\d)(\d)(?![\d.-])")
-"""v30 is version 3.0."""
-Version = tuple[int, ...]
 
 
 def words_of(query: str) -> list[str]:
@@ -79,27 +82,14 @@ def _matches_pieces(model: Model, names: str, word: str) -> bool:
 
 def _has_version(model: Model, text: str) -> bool:
     """Whether the model has that version; 3 is any of 3, 3.0 and 3.1, and 3.0 is 3."""
-    wanted = _parse_version(text)
+    wanted = parse_version(text)
     return any(
-        version[: len(wanted)] == wanted or _trimmed(version) == _trimmed(wanted)
+        version[: len(wanted)] == wanted or trimmed(version) == trimmed(wanted)
         for version in _versions(model.id.casefold())
     )
 
 
 def _versions(name: str) -> Iterator[Version]:
     for version in _VERSION.findall(_NO_VERSION.sub(" ", name)):
-        yield _parse_version(version)
-    for major, minor in _SHORT_VERSION.findall(name):
-        yield int(major), int(minor)
-
-
-def _parse_version(text: str) -> Version:
-    """The numbers of a version; a zero before one is a number of its own: 02 is not 2.3."""
-    return tuple(map(int, re.findall(r"^0(?=\d)|\d+", text)))
-
-
-def _trimmed(version: Version) -> Version:
-    """A version without the zeros at its end."""
-    while len(version) > 1 and version[-1] == 0:
-        version = version[:-1]
-    return version
+        yield parse_version(version)
+    yield from short_versions(name)

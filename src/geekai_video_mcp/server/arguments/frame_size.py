@@ -7,7 +7,7 @@ paid again. A value that no rule here knows passes through: some models have wor
 import re
 import unicodedata
 from collections.abc import Mapping
-from typing import Annotated, Final, cast
+from typing import Annotated, Any, Final, cast
 
 from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 
@@ -135,7 +135,17 @@ def _read_resolution(text: str) -> str:
     return named if named and not numbers else text
 
 
-def spell_resolution(resolution: str, model: str) -> str:
+def spell_settings(body: Mapping[str, Any]) -> dict[str, Any]:
+    """*body* with its resolution and its quality as its model's maker spells them."""
+    spelled, model = dict(body), str(body["model"])
+    if "resolution" in body:
+        spelled["resolution"] = _spell_resolution(body["resolution"], model)
+    if "quality" in body:
+        spelled["quality"] = _spell_quality(body["quality"], model)
+    return spelled
+
+
+def _spell_resolution(resolution: str, model: str) -> str:
     """*resolution* as the maker of *model* spells it, where that is known: 1080p or 1080P.
 
     An unknown model's stays as it is: it may be one that takes nothing else.
@@ -150,7 +160,7 @@ def spell_resolution(resolution: str, model: str) -> str:
     return resolution[:-1] + letters.pop() if len(letters) == 1 else resolution
 
 
-def spell_quality(quality: str, model: str) -> str:
+def _spell_quality(quality: str, model: str) -> str:
     """*quality* as it is listed for *model*, if it is: pro, and not Pro."""
     alike = (each for each in _listed("quality", model) if each.casefold() == quality.casefold())
     return next(alike, quality)

@@ -32,8 +32,7 @@ from geekai_video_mcp.server.arguments.frame_size import (
     Size,
     lines_conflict,
     ratio_conflict,
-    spell_quality,
-    spell_resolution,
+    spell_settings,
 )
 from geekai_video_mcp.server.arguments.parsing import Arguments, argument_names
 from geekai_video_mcp.server.arguments.values import (
@@ -162,11 +161,7 @@ class Generate(Arguments):
         body: dict[str, Any] = {"model": default_model, **given, "async": True}
         if not body.get("extra_body", True):  # every member of it was null
             del body["extra_body"]
-        if "resolution" in body:
-            body["resolution"] = spell_resolution(body["resolution"], body["model"])
-        if "quality" in body:
-            body["quality"] = spell_quality(body["quality"], body["model"])
-        return GenerationRequest(self.media, body)
+        return GenerationRequest(self.media, spell_settings(body))
 
 
 _VIDEO_EXTRAS: Final = (

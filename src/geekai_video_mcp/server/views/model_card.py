@@ -67,16 +67,20 @@ def model_details(name: str, live: Mapping[str, LiveModel] | None) -> tuple[Mode
 
 
 def _find_model(name: str, live: Mapping[str, LiveModel] | None) -> Model:
-    """The model of that id, in whatever case it is written."""
-    described = catalogue.models()
-    for known in (*described, *(live or ())):
-        if known.casefold() == name.casefold():
-            return described.get(known) or Model(id=known, group="")
+    """The model that the name means, as a request would; else the only one that has its words."""
+    described, listed = catalogue.models(), live or {}
+    if name not in listed:
+        for among in (described, listed):
+            if known := catalogue.resolve_model(name, None, among=among):
+                name = known
+                break
+    if name in described or name in listed:
+        return described.get(name) or Model(id=name, group="")
     words = catalogue.words_of(name)
     meant = [one for one in described.values() if words and catalogue.matches_words(one, words)]
     if len(meant) == 1:
         return meant[0]
-    among = [one.id for one in meant] if len(meant) >= catalogue.MAX_SUGGESTIONS else live or ()
+    among = [one.id for one in meant] if len(meant) >= catalogue.MAX_SUGGESTIONS else listed
     msg = catalogue.unknown_model_message(name, among)
     raise RequestRefused(msg, code="unknown_model", money=None)
 

@@ -1,0 +1,166 @@
+"""What is settled about a request before it may cost anything: its model, and what that takes.
+
+A dry run passes through here as well, so that it says what the call would.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+from geekai_video_mcp.app import App
+from geekai_video_mcp.config import FREE_IMAGE_MODEL, FREE_MODEL, SANDBOX_URL
+from geekai_video_mcp.domain import catalogue
+from geekai_video_mcp.domain.catalogue import CheckedRequest, LiveModel
+from geekai_video_mcp.domain.lifecycle import Media
+from geekai_video_mcp.domain.requests import GenerationRequest
+from geekai_video_mcp.errors import RequestRefused, quote
+from geekai_video_mcp.server.arguments.frame_size import spell_settings
+
+_TOOL: Final[Mapping[str, str]] = {"video": "generate_video", "image": "generate_image"}
+"""What makes each kind of media."""
+
+
+async def check_generation(
+    app: App, request: GenerationRequest, *, key: str | None, variation: int | None
+) -> CheckedRequest:
+    """The request as it is to be sent, with its model's id, and the warnings for its caller.
+
+    A request that was sent before as it is given stays as it is: its caller must get that task,
+    and neither pay for another one nor get an error that says that nothing was charged.
+
+    Raises:
+        RequestRefused: there is no such model, or it does not support the request.
+        StorageUnavailable: the ledger cannot be read.
+    """
+    try:
+        checked = await _check(app, request)
+    except RequestRefused:
+        if await _was_sent(app, request, key=key, variation=variation):
+            return catalogue.with_general_warnings(request.body)
+        raise
+    changed = checked.body != request.body
+    if changed and await _was_sent(app, request, key=key, variation=variation):
+        return catalogue.with_general_warnings(request.body)
+    return checked
+
+
+async def _was_sent(
+    app: App, request: GenerationRequest, *, key: str | None, variation: int | None
+) -> bool:
+    try:
+        forecast = await app.engine.forecast(request, idempotency_key=key, variation=variation)
+    except RequestRefused:  # the key is that of a request in its checked form, or of another one
+        return False
+    return forecast.duplicate_of is not None
+
+
+async def _check(app: App, request: GenerationRequest) -> CheckedRequest:
+    name = str(request.body["model"])
+    listed = await _fetch_models(app, name, request.media)
+    model = _find_model(app, request, listed)
+    body = spell_settings({**request.body, "model": model.id})
+    if request.media is Media.IMAGE:  # the catalogue has no image models
+        checked = catalogue.with_general_warnings(body)
+    else:
+        live = None if listed is None else catalogue.of_type(listed, Media.VIDEO)
+        checked = catalogue.check_request(body, live=live, checks=app.checks, rehearsed=FREE_MODEL)
+    return CheckedRequest(body=checked.body, warnings=(*model.notes, *checked.warnings))
+
+
+async def _fetch_models(app: App, name: str, media: Media) -> Sequence[LiveModel] | None:
+    """The service's own list; it is only waited for if GeekAI may know a model that is not known.
+
+    Also where the catalogue has a model that the name may mean: an id that GeekAI has by exactly
+    this name comes first, and which model is paid for must not depend on what is cached.
+    """
+    model_list = app.engine.model_list
+    unknown = name not in _known_models(media) and name != catalogue.SANDBOX_MODEL
+    return await model_list.fetch() if app.at_geekai and unknown else model_list.cached()
+
+
+def _known_models(media: Media) -> Sequence[str]:
+    return tuple(catalogue.models()) if media is Media.VIDEO else (FREE_IMAGE_MODEL,)
+
+
+class _FoundModel(NamedTuple):
+    id: str
+    notes: tuple[str, ...] = ()
+
+
+def _find_model(
+    app: App, request: GenerationRequest, listed: Sequence[LiveModel] | None
+) -> _FoundModel:
+    """The model that the request means.
+
+    Raises:
+        RequestRefused: it means none, or one that makes something else.
+    """
+    name, media = str(request.body["model"]), request.media
+    known, live = _known_models(media), catalogue.listed_for(listed or (), media)
+    if name in known or (name == catalogue.SANDBOX_MODEL and not app.at_geekai):
+        return _FoundModel(name)
+    if name in live:
+        return _FoundModel(name, _new_model_notes(app, live[name], media))
+    others = _models_of_other_kinds(media, listed or ())
+    if name in others:
+        raise RequestRefused(_other_kind_message(name, others[name], media), code="unknown_model")
+    if not app.at_geekai and app.engine.account != SANDBOX_URL:
+        return _FoundModel(name, _unknown_model_notes(app, name, media))
+    # What GeekAI does not list any more is meant only if nothing else is.
+    for among in ([one for one in known if one in live], live, known):
+        if found := catalogue.resolve_model(name, request.body, among=among):
+            taken = f"Model {quote(name, limit=64)} was taken as {found}."
+            new = () if found in known else _new_model_notes(app, live[found], media)
+            return _FoundModel(found, (taken, *new))
+    if other := catalogue.resolve_model(name, request.body, among=others):
+        raise RequestRefused(_other_kind_message(other, others[other], media), code="unknown_model")
+    of_kind = catalogue.of_type(listed or (), media)
+    if app.at_geekai and (of_kind or name == catalogue.SANDBOX_MODEL):
+        current = [one.id for one in of_kind.values() if not one.is_retired]
+        raise RequestRefused(_unknown_text(app, name, media, current), code="unknown_model")
+    return _FoundModel(name, _unknown_model_notes(app, name, media))
+
+
+def _models_of_other_kinds(media: Media, listed: Sequence[LiveModel]) -> Mapping[str, str]:
+    """The ids of models that make something else than *media*, and what each makes."""
+    other = Media.IMAGE if media is Media.VIDEO else Media.VIDEO
+    known = dict.fromkeys(_known_models(other), str(other))
+    kinds = (kind for kind in catalogue.DOCUMENTED_TYPES if kind != media)
+    return known | {one: kind for kind in kinds for one in catalogue.of_type(listed, kind)}
+
+
+def _other_kind_message(model: str, kind: str, media: Media) -> str:
+    """The message for a model of another kind: *kind* is one of GeekAI's documented types."""
+    article = "an" if kind[0] in "aeiou" else "a"
+    way_out = (
+        f"use {_TOOL[kind]} for it" if kind in _TOOL else "list_video_models shows those that do"
+    )
+    return f"{model} is {article} {kind} model and makes no {media}; {way_out}"
+
+
+def _new_model_notes(app: App, model: LiveModel, media: Media) -> tuple[str, ...]:
+    """What to know of a model that the service lists and the catalogue does not describe."""
+    if not app.at_geekai:
+        return ()
+    if model.is_retired:
+        return (f"{model.id} is {model.status.lower()} by GeekAI",)
+    if media is Media.IMAGE:
+        return ()
+    return (f"{model.id} is listed by GeekAI, not described here: its settings were not checked",)
+
+
+def _unknown_model_notes(app: App, name: str, media: Media) -> tuple[str, ...]:
+    """The warning about a name that is sent although nothing is known of it."""
+    unread = "GeekAI's own list could not be read, so the request is sent as it is"
+    if app.engine.account == SANDBOX_URL:
+        then = "the sandbox makes a preview all the same"
+    else:
+        then = unread if app.at_geekai else "the request is sent as it is"
+    if media is Media.VIDEO:
+        return (f"{_unknown_text(app, name, media)}; {then}",)
+    return (f"unknown image model {quote(name, limit=64)}; {unread}",) if app.at_geekai else ()
+
+
+def _unknown_text(app: App, name: str, media: Media, among: Sequence[str] = ()) -> str:
+    text = catalogue.unknown_model_message(name, among)
+    default = app.default_models[media] == name
+    return f"{text} (GEEKAI_DEFAULT_MODEL names it)" if default else text
