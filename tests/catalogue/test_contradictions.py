@@ -52,8 +52,8 @@ def ways_out(model: Model) -> Iterator[str]:
     """What is to be done in place of a field cannot be done."""
     instead: dict[str, str] = model.value("instead") or {}
     for field, way in instead.items():
-        if field not in model.refused_fields:
-            yield f"says what to do in place of {field}, which it does not refuse"
+        if field not in model.refused_fields and takes(model, field):
+            yield f"says what to do in place of {field}, which it takes"
         for other in re.findall(r"give (\w+)", way):
             if other in FACT_BY_FIELD and not takes(model, other):
                 yield f"in place of {field} says to give {other}, which it does not take"
@@ -205,7 +205,10 @@ REFUSES_LAST: Final = {"refuses": fact(["image_tail"])}
             {**REFUSES_LAST, "instead": fact({"image_tail": "give image as a list"})},
             "says to give a list",
         ),
-        ({"instead": fact({"size": "leave it out"})}, "which it does not refuse"),
+        (
+            {"instead": fact({"size": "leave it out"}), "sizes": fact(["1280x720"])},
+            "size, which it takes",
+        ),
         ({"does": fact({"duration": 5})}, "does not refuse another"),
         ({"seconds": fact([5, 10]), "default_seconds": fact(6)}, "makes 6 s without a duration"),
         ({"extras": fact(["camera_control"]), "camera": NO}, "has camera_control"),
