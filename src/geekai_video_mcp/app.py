@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 import anyio.to_thread
 
 from geekai_video_mcp.config import PreviewDelivery, Settings
+from geekai_video_mcp.domain.catalogue import Checks
 from geekai_video_mcp.domain.lifecycle import Media
 from geekai_video_mcp.domain.task_ids import MIN_DIGITS_TO_SPEND
 from geekai_video_mcp.engine import Connections, Engine, EngineContext, Resolver
@@ -58,6 +59,8 @@ class App:
     """Unix seconds, UTC."""
     confirm_above: float | None
     """CNY above which the user's approval is required before a paid request; None: never."""
+    checks: Checks
+    """What becomes of a request that the maker of its model speaks against."""
     preview: PreviewDelivery
     """How a picture reaches the client, as GEEKAI_PREVIEW says."""
     trust_roots: bool
@@ -125,6 +128,7 @@ async def open_app(
             render_preview=render_preview or PreviewRenderer(run_worker=run_worker).render,
             clock=clock,
             confirm_above=settings.confirm_above,
+            checks=settings.checks,
             preview=settings.preview,
             trust_roots=trust_roots,
         )

@@ -9,7 +9,7 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Literal, Self, TypeVar
@@ -19,6 +19,7 @@ import platformdirs
 from pydantic import SecretStr
 
 from geekai_video_mcp.domain.admission import Limits
+from geekai_video_mcp.domain.catalogue import CHECKS_VARIABLE, Checks
 from geekai_video_mcp.domain.lifecycle import Media
 from geekai_video_mcp.domain.public_hosts import is_loopback
 from geekai_video_mcp.domain.service_names import SANDBOX_HOST, SANDBOX_MODEL
@@ -45,6 +46,7 @@ LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 _LEVELS: Final[tuple[LogLevel, ...]] = ("DEBUG", "INFO", "WARNING", "ERROR")
 PreviewDelivery = Literal["inline", "path", "auto"]
 _DELIVERIES: Final[tuple[PreviewDelivery, ...]] = ("inline", "path", "auto")
+_CHECKS: Final[tuple[Checks, ...]] = ("refuse", "warn")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +69,8 @@ class Settings:
     """At the same time; the sandbox is exempt."""
     confirm_above: float | None = None
     """CNY above which, as for an unknown price, the user has to approve a request; None: never."""
+    checks: Checks = "refuse"
+    """What becomes of a request that only the documents of the model's maker speak against."""
     preview: PreviewDelivery = "auto"
     """How a picture reaches the client: in the result, as the path of a file, or by what is known
     of the client."""
@@ -117,13 +121,14 @@ class Settings:
             output_dir=reader.get_folder("GEEKAI_OUTPUT_DIR", _default_output_dir),
             state_dir=reader.get_folder("GEEKAI_STATE_DIR", _default_state_dir),
             image_dirs=reader.get("GEEKAI_IMAGE_DIRS", _parse_folders, ()),
-            log_level=reader.get("GEEKAI_LOG_LEVEL", _parse_level, "WARNING"),
+            log_level=reader.get_choice("GEEKAI_LOG_LEVEL", _LEVELS, "WARNING"),
             max_videos_per_day=reader.get(
                 "GEEKAI_MAX_VIDEOS_PER_DAY", _parse_count, cls.max_videos_per_day
             ),
             max_in_flight=reader.get("GEEKAI_MAX_IN_FLIGHT", _parse_count, cls.max_in_flight),
             confirm_above=reader.get("GEEKAI_CONFIRM", _parse_confirm, None),
-            preview=reader.get("GEEKAI_PREVIEW", _parse_delivery, cls.preview),
+            checks=reader.get_choice(CHECKS_VARIABLE, _CHECKS, cls.checks),
+            preview=reader.get_choice("GEEKAI_PREVIEW", _DELIVERIES, cls.preview),
         )
         if reader.problems:
             raise ConfigError(reader.problems)
@@ -149,6 +154,18 @@ class _EnvReader:
         except ValueError as exc:
             self.problems[name] = str(exc)
             return default
+
+    def get_choice(self, name: str, choices: Sequence[_T], default: _T) -> _T:
+        """One of *choices*, in any case."""
+
+        def read(value: str) -> _T:
+            for choice in choices:
+                if value.casefold() == str(choice).casefold():
+                    return choice
+            msg = f"must be one of {', '.join(map(str, choices))}"
+            raise ValueError(msg)
+
+        return self.get(name, read, default)
 
     def get_folder(self, name: str, find_default: Callable[[], Path]) -> Path:
         """A folder; the default, which needs a home directory, only if none is set."""
@@ -318,22 +335,6 @@ def _parse_confirm(value: str) -> float | None:
 
 
 _ABOVE: Final = re.compile(r"above:[0-9]{1,7}(\.[0-9]{1,3})?")
-
-
-def _parse_level(value: str) -> LogLevel:
-    for level in _LEVELS:
-        if value.upper() == level:
-            return level
-    msg = f"must be one of {', '.join(_LEVELS)}"
-    raise ValueError(msg)
-
-
-def _parse_delivery(value: str) -> PreviewDelivery:
-    for delivery in _DELIVERIES:
-        if value.lower() == delivery:
-            return delivery
-    msg = f"must be one of {', '.join(_DELIVERIES)}"
-    raise ValueError(msg)
 
 
 def _default_output_dir() -> Path:

@@ -83,6 +83,7 @@ class RequestRefused(GeekAIVideoError):
         remedy = "Change the call and try again."
         super().__init__(as_sentence(reason), money=money, remedy=remedy)
         self.code = code
+        self.reason = reason
 
 
 class CapReached(GeekAIVideoError):

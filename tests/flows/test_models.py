@@ -43,13 +43,13 @@ async def test_what_geekai_documents_as_refused_is_never_sent(world: World) -> N
 
 
 async def test_a_warning_stands_in_the_result_and_in_a_dry_run(world: World) -> None:
-    arguments = {"prompt": "a fox", "model": "kling-video-v2-6", "image": URL, "image_tail": URL}
+    arguments = {"prompt": "a fox", "model": "doubao-seedance-2.0", "fps": 60}
     async with world.client() as client:
         foreseen = await call(client, "generate_video", **arguments, dry_run=True)
         made = await call(client, "generate_video", **arguments)
 
     (warning,) = structured(made)["warnings"]
-    assert "uses image_tail only with quality=pro" in warning
+    assert "doubao-seedance-2.0 lists no fps 60, only 24" in warning
     assert structured(foreseen)["dry_run"]["warnings"] == [warning]
     for result in (foreseen, made):
         assert f" {warning}. " in text(result), "the model id as it is written"

@@ -82,9 +82,9 @@ async def test_a_client_of_the_extension_gets_in_the_end_what_get_video_task_giv
 
 
 async def test_warnings_are_in_the_working_status_and_in_the_end(world: World) -> None:
-    picture, tasks = "https://example.com/red.png", Tasks()
-    request = {"model": "kling-video-v2-6", "image": picture, "image_tail": picture}
-    warning = "uses image_tail only with quality=pro"
+    tasks = Tasks()
+    request = {"model": "doubao-seedance-2.0", "fps": 60}
+    warning = "lists no fps 60, only 24"
     async with world.client(extensions=[tasks]) as client:
         task = await create_task(client, "generate_video", prompt="a fox", **request)
         working = await request_task(client.session, "tasks/get", taskId=task["taskId"])

@@ -18,6 +18,7 @@ from pydantic import SecretStr
 from geekai_video_mcp.app import App, RenderPreview, open_app
 from geekai_video_mcp.config import PreviewDelivery, Settings
 from geekai_video_mcp.domain.admission import Limits
+from geekai_video_mcp.domain.catalogue import Checks
 from geekai_video_mcp.domain.lifecycle import Task
 from geekai_video_mcp.engine import Resolver
 from geekai_video_mcp.ledger import Ledger
@@ -86,6 +87,7 @@ class World:
     other_disk: Path | None = None
     """Where the output folder is, if it is not on the disk of the state folder."""
     preview: PreviewDelivery = "auto"
+    checks: Checks = "refuse"
     clock_is_ahead: float = 0.0
     """Seconds that this machine's clock is wrong by; a test sets it while servers run."""
 
@@ -125,6 +127,7 @@ class World:
             log_level="WARNING",
             confirm_above=self.confirm_above,
             preview=self.preview,
+            checks=self.checks,
             given_account=self.account,
             given_limits=self.limits,
         )

@@ -11,7 +11,7 @@ from mcp.server.mcpserver import Context
 from mcp_types import CallToolResult, InputRequiredResult
 
 from geekai_video_mcp.app import App
-from geekai_video_mcp.config import SANDBOX_URL
+from geekai_video_mcp.config import FREE_MODEL, SANDBOX_URL
 from geekai_video_mcp.domain import catalogue
 from geekai_video_mcp.domain.lifecycle import Media, Task
 from geekai_video_mcp.domain.requests import GenerationRequest
@@ -46,7 +46,7 @@ async def generate(args: Generate, ctx: "Context[App]") -> Answer:
         request = await app.media.resolve(
             given, args.media_fields, list_roots=partial(list_root_folders, ctx)
         )
-        checked = await _check_catalogue(app.engine, request, key=key, variation=variation)
+        checked = await _check_catalogue(app, request, key=key, variation=variation)
     request, warnings = request.with_body(checked.body), (*args.notes, *checked.warnings)
     make_forecast = partial(app.engine.forecast, request, idempotency_key=key, variation=variation)
     if args.dry_run:
@@ -93,18 +93,20 @@ async def generate(args: Generate, ctx: "Context[App]") -> Answer:
 
 
 async def _check_catalogue(
-    engine: Engine, request: GenerationRequest, *, key: str | None, variation: int | None
+    app: App, request: GenerationRequest, *, key: str | None, variation: int | None
 ) -> catalogue.CheckedRequest:
     """Check the request against the facts about its model; a duplicate is never refused."""
     if request.media is Media.IMAGE:  # the catalogue has no image models
         return catalogue.with_general_warnings(request.body)
     try:
-        live = _video_models(engine.model_list.cached())
-        return catalogue.check_request(request.body, live=live)
+        live = _video_models(app.engine.model_list.cached())
+        return catalogue.check_request(
+            request.body, live=live, checks=app.checks, rehearsed=FREE_MODEL
+        )
     except RequestRefused:
         # The catalogue may have changed since the request was sent. Its caller must get the
         # task, not an error that says that nothing was charged.
-        forecast = await engine.forecast(request, idempotency_key=key, variation=variation)
+        forecast = await app.engine.forecast(request, idempotency_key=key, variation=variation)
         if forecast.duplicate_of is None:
             raise
         return catalogue.with_general_warnings(request.body)

@@ -28,13 +28,15 @@ from geekai_video_mcp.domain.catalogue.capabilities import (
     takes_together,
 )
 from geekai_video_mcp.domain.catalogue.checking import (
-    FACT_BY_FIELD,
+    CHECKS_VARIABLE,
     SANDBOX_MODEL,
     CheckedRequest,
+    Checks,
     check_request,
     with_general_warnings,
 )
 from geekai_video_mcp.domain.catalogue.facts import (
+    FACT_BY_FIELD,
     Fact,
     Model,
     Price,
@@ -49,12 +51,14 @@ from geekai_video_mcp.domain.catalogue.lengths import default_seconds, seconds_m
 from geekai_video_mcp.domain.catalogue.search import matches_words, words_of
 
 __all__ = [
+    "CHECKS_VARIABLE",
     "FACT_BY_FIELD",
     "MAX_SUGGESTIONS",
     "MEDIA_INPUTS",
     "SANDBOX_MODEL",
     "USUAL_SECONDS",
     "CheckedRequest",
+    "Checks",
     "Fact",
     "LiveModel",
     "Model",

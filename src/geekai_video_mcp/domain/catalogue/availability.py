@@ -88,11 +88,11 @@ def unknown_model_message(name: str, among: Iterable[str] = ()) -> str:
 
 def _by_similarity(name: str, among: Iterable[str]) -> list[tuple[float, str]]:
     wanted, every = name.casefold(), tuple(among) or tuple(models())
-    scored = [(_similarity(wanted, one.casefold()), one) for one in every]
+    scored = [(similarity(wanted, one.casefold()), one) for one in every]
     return sorted(scored, key=lambda pair: -pair[0])
 
 
-def _similarity(wanted: str, one: str) -> float:
+def similarity(wanted: str, one: str) -> float:
     """From 0 to 1; a shortened name, such as veo-3.1, scores higher than difflib alone gives."""
     ratio = SequenceMatcher(None, wanted, one).ratio()
     return (1 + ratio) / 2 if len(wanted) >= MIN_PARTIAL_NAME and wanted in one else ratio

@@ -7,8 +7,8 @@ import re
 from collections.abc import Collection
 from typing import Final
 
-from geekai_video_mcp.domain.catalogue.checking import FACT_BY_FIELD
 from geekai_video_mcp.domain.catalogue.facts import (
+    FACT_BY_FIELD,
     Model,
     Rule,
     listed_values,
@@ -102,18 +102,19 @@ def makes_video(model: Model) -> bool:
 
 def has_resolution(model: Model, resolution: str) -> bool:
     """Whether the model makes that resolution, such as 1080p or 4k."""
-    return _resolution_name(resolution) in resolutions_of(model)
+    return resolution_name(resolution) in resolutions_of(model)
 
 
 def resolutions_of(model: Model) -> set[str]:
     """The names of its resolutions, those of its sizes by their short sides too."""
     listed = set[str]()
     for fact in ("resolutions", "sizes"):
-        listed |= {_resolution_name(str(one)) for one in listed_values(model.value(fact)) or ()}
+        listed |= {resolution_name(str(one)) for one in listed_values(model.value(fact)) or ()}
     return listed
 
 
-def _resolution_name(text: str) -> str:
+def resolution_name(text: str) -> str:
+    """The name of a resolution, or of that of a size: 1080p for 1080P and 1920x1080."""
     name = normalize_value(text)
     if sides := _SIDES.fullmatch(name):
         name = f"{min(int(sides[1]), int(sides[2]))}p"

@@ -6,7 +6,7 @@ file is not known, and is never guessed.
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from fnmatch import fnmatchcase
@@ -15,10 +15,29 @@ from importlib.resources import files
 from typing import Any, Final, Literal, cast
 
 Provenance = Literal["documented", "observed", "upstream", "inferred"]
+Certainty = Literal["geekai", "maker", "doubt"]
+"""Who says it: GeekAI's documents, the maker's, or nobody who has to know."""
 UNKNOWN: Final = "?"
 MODEL_PLACEHOLDER: Final = "{model}"
 """What stands for the model's id in the text of a rule."""
 _SPAN: Final = re.compile(r"(\d+)-(\d+)")
+FACT_BY_FIELD: Final[Mapping[str, str]] = {
+    "image": "first_frame",
+    "image_tail": "last_frame",
+    "images": "references",
+    "video": "video",
+    "audio": "audio",
+    "with_audio": "sound",
+    "size": "sizes",
+    "resolution": "resolutions",
+    "aspect_ratio": "ratios",
+    "quality": "quality",
+    "duration": "seconds",
+    "fps": "fps",
+    "negative_prompt": "negative_prompt",
+    "watermark": "watermark",
+}
+"""For each field of the request: the fact that says what a model supports there."""
 _OF_A_MODEL: Final = frozenset({"family", "from", "group"})
 _OF_A_FAMILY: Final = frozenset({"like", "from", "group"})
 
@@ -43,6 +62,18 @@ class Fact:
     provenance: Provenance
     sources: tuple[Source, ...]
     note: str = ""
+
+    @property
+    def certainty(self) -> Certainty:
+        """How sure it is; a mark that differs from its source's makes it less sure, never more."""
+        return "doubt" if self.provenance == "inferred" else _certainty_of(self.sources)
+
+
+def _certainty_of(sources: Sequence[Source]) -> Certainty:
+    marks = {source.mark for source in sources}
+    if "documented" in marks:
+        return "geekai"
+    return "maker" if "upstream" in marks else "doubt"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,8 +129,10 @@ class Rule:
 
     models: tuple[str, ...]
     say: str
-    source: Source
-    refuse: bool
+    way_out: str
+    sources: tuple[Source, ...]
+    informs: bool
+    """Whether it is only to be known, because no wish is ignored."""
     with_: tuple[str, ...]
     without: tuple[str, ...]
     when: Mapping[str, tuple[str, ...]]
@@ -107,14 +140,19 @@ class Rule:
     seconds: int | None = None
     """How long such a video is, whatever duration the request gives."""
 
-    def message_for(self, model: str) -> str:
-        """The rule as a sentence about *model*."""
-        return f"{self.sentence_for(model)} ({self.source})"
-
     def sentence_for(self, model: str) -> str:
-        """The same without its source."""
+        """The rule as a sentence about *model*, with the way out."""
+        return "; ".join(filter(None, (self.problem_for(model), self.way_out)))
+
+    def problem_for(self, model: str) -> str:
+        """The same without the way out."""
         # By replacement, never by format: an id from outside is data.
         return self.say.replace(MODEL_PLACEHOLDER, model)
+
+    @property
+    def certainty(self) -> Certainty:
+        """How sure it is."""
+        return "doubt" if self.informs else _certainty_of(self.sources)
 
     @property
     def conditional(self) -> bool:
@@ -226,8 +264,9 @@ def _read_rule(entry: Mapping[str, Any]) -> Rule:
     return Rule(
         models=tuple(entry["models"]),
         say=entry["say"],
-        source=sources()[str(entry["from"]).split()[0]],
-        refuse=entry.get("refuse", False),
+        way_out=entry.get("way_out", ""),
+        sources=tuple(sources()[key] for key in str(entry["from"]).split()),
+        informs=entry.get("informs", False),
         with_=tuple(entry.get("with", ())),
         without=tuple(entry.get("without", ())),
         when=_normalize_conditions(entry.get("when", {})),

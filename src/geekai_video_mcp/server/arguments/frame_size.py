@@ -12,13 +12,11 @@ from typing import Annotated, Final, cast
 from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 
 from geekai_video_mcp.domain.catalogue.facts import listed_values, models, normalize_value
+from geekai_video_mcp.domain.catalogue.translation import RATIO_SLACK
 from geekai_video_mcp.errors import quote
 from geekai_video_mcp.server.arguments.fields import NumberOrText
 from geekai_video_mcp.server.arguments.json_text import decode_json
 from geekai_video_mcp.server.arguments.values import add_note, context_of
-
-RATIO_SLACK: Final = 0.03
-"""Share by which a size may differ from its ratio: 854x480 is meant to be 16:9."""
 
 _RATIO: Final = re.compile(
     r"0?(\d{1,2}(?:\.\d{1,3})?)\s*(?:[:x×*/∶,_|-]|by|to)\s*0?(\d{1,2}(?:\.\d{1,3})?)",

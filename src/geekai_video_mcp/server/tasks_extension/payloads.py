@@ -44,7 +44,7 @@ def task_payload(task: Task, app: App, *, warnings: Sequence[str] = ()) -> dict[
 
 
 def _status_message(task: Task, app: App, warnings: Sequence[str]) -> str:
-    report = results.make_report(app, task, warnings or stored_warnings(task))
+    report = results.make_report(app, task, warnings or stored_warnings(task, app.checks))
     sentences = [
         f"{views.progress_text(task, at=report.at)}.",
         f"{report.service} cannot stop a job: cancelled or not, it goes on.",
@@ -62,7 +62,7 @@ def _poll_interval(task: Task, *, at: float) -> int:
     return 1 + round(task.next_poll_at - at)
 
 
-def stored_warnings(task: Task) -> tuple[str, ...]:
+def stored_warnings(task: Task, checks: catalogue.Checks) -> tuple[str, ...]:
     """The warnings about the request of *task*, as it was sent.
 
     They are recomputed, because no state of this extension may outlive a call.
@@ -72,7 +72,7 @@ def stored_warnings(task: Task) -> tuple[str, ...]:
     if task.media is Media.IMAGE:
         return catalogue.with_general_warnings(task.request).warnings
     try:
-        return catalogue.check_request(task.request).warnings
+        return catalogue.check_request(task.request, checks=checks).warnings
     except RequestRefused:  # the catalogue has changed since
         return catalogue.with_general_warnings(task.request).warnings
 
@@ -82,7 +82,7 @@ async def build_detailed_payload(task: Task, ctx: Ctx) -> dict[str, Any]:
     app = ctx.lifespan_context
     if not task.settled:
         return task_payload(task, app)
-    warnings = stored_warnings(task)
+    warnings = stored_warnings(task, app.checks)
     result = await results.task_result(app, task, ctx.session, view="frames", warnings=warnings)
     content = result.model_dump(mode="json", by_alias=True, exclude_none=True)
     return {**task_payload(task, app), "result": {"resultType": "complete", **content}}

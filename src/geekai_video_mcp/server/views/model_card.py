@@ -25,6 +25,7 @@ _FIELD_BY_FACT: Final = {fact: field for field, fact in catalogue.FACT_BY_FIELD.
 _NAME_BY_FACT: Final = {
     "text": "prompt_alone",
     "default_seconds": "duration_if_not_given",
+    "default_resolution": "resolution_if_not_given",
     "prompt_limit": "prompt_characters",
     "image": "pictures",
     "life": "result_link_lasts",
@@ -34,7 +35,12 @@ _NAME_BY_FACT: Final = {
 """What a fact is called that is about no argument."""
 _COUNTED: Final = frozenset({"references", "audio"})
 """Facts whose number is the most that a model takes."""
-_SAID_ELSEWHERE: Final = frozenset({"refuses", "instead", "cny_per_video", "cny_per_second"})
+_SAID_ELSEWHERE: Final = frozenset(
+    {
+        *("refuses", "instead", "cny_per_video", "cny_per_second"),
+        *("frames_as_list", "quality_of_resolution", "prompt_cut"),
+    }
+)
 _SOURCE_KEY: Final = re.compile(r" \([A-Z]\d*\)")
 """The key of a source in a note, which says nothing outside of `models.toml`."""
 SANDBOX_TAKES: Final = (

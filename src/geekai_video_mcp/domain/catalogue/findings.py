@@ -1,0 +1,247 @@
+"""What of a request its model would ignore or reject, by the facts. Pure.
+
+Each finding says who says so and what to do instead; `checking` decides what is refused.
+"""
+
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from geekai_video_mcp.domain.catalogue.conditions import is_given, rule_applies
+from geekai_video_mcp.domain.catalogue.facts import (
+    FACT_BY_FIELD,
+    Certainty,
+    Fact,
+    Model,
+    Rule,
+    Source,
+    defaults,
+    listed_values,
+    models,
+    normalize_value,
+    rules,
+)
+from geekai_video_mcp.errors import quote
+
+LEAVE_OUT: Final = "leave it out"
+_OPEN_LISTS: Final = frozenset({"size", "fps", "quality"})
+"""Fields for which models take more than their documents list: GeekAI's own reference page lists
+only 24, 30 and 60 fps, and its page of Seedance 16 (read 2026-11-22)."""
+_IN_THE_PROMPT: Final = {
+    "negative_prompt": "leave it out, and say in the prompt what to see instead"
+}
+_PLURAL_NEED: Final = ("image", "images", "video", "extra_body")
+"""What a model that does not work from text alone may be given."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing that speaks against a request."""
+
+    problem: str
+    certainty: Certainty
+    source: Source
+    way_out: str = ""
+    ignored: bool = True
+    """Whether the request may be made and charged all the same, without what was asked for."""
+
+
+def find_problems(
+    request: Mapping[str, Any], model: Model, *, judged: Collection[str] = ()
+) -> list[Finding]:
+    """Everything that is known against *request* with its model, but for the fields *judged*."""
+    applying = [rule for rule in rules() if rule_applies(rule, request)]
+    covered = {*judged, *(name for rule in applying for name in _fields_of(rule))}
+    return [
+        *_refused_fields({k: v for k, v in request.items() if k not in judged}, model),
+        *(_rule_finding(rule, model) for rule in applying),
+        *_fields(request, model, covered),
+        *_missing_picture(request, model),
+        *_image_list(request, model),
+        *_prompt_length(request, model),
+    ]
+
+
+def _fields_of(rule: Rule) -> Iterator[str]:
+    """The fields whose values the rule judges, so that they are not judged twice."""
+    yield from rule.when
+    yield from rule.unless
+    if rule.seconds is not None:
+        yield "duration"
+
+
+def _rule_finding(rule: Rule, model: Model) -> Finding:
+    return Finding(
+        problem=rule.problem_for(model.id),
+        way_out=rule.way_out,
+        certainty=rule.certainty,
+        source=rule.sources[0],
+        ignored=False,
+    )
+
+
+def _refused_fields(request: Mapping[str, Any], model: Model) -> Iterator[Finding]:
+    fact, instead = model.facts.get("refuses"), _instead(model)
+    for field in model.refused_fields:
+        if fact is not None and field in request:
+            yield Finding(
+                problem=f"{model.id} does not support {field}",
+                way_out=instead.get(field, _IN_THE_PROMPT.get(field, LEAVE_OUT)),
+                certainty=fact.certainty,
+                source=fact.sources[0],
+            )
+
+
+def _instead(model: Model) -> Mapping[str, str]:
+    return model.value("instead") or {}
+
+
+def _fields(request: Mapping[str, Any], model: Model, covered: set[str]) -> Iterator[Finding]:
+    for field, name in FACT_BY_FIELD.items():
+        fact = model.facts.get(name)
+        if (
+            fact is None
+            or field in {*covered, *model.refused_fields}
+            or not is_given(request, field)
+        ):
+            continue
+        if fact.value is False:
+            if not (
+                _is_default(request[field], field)
+                or (field == "image" and is_given(request, "image[]"))
+            ):
+                yield _unsupported(field, fact, model)
+        elif isinstance(request[field], list):
+            yield from _count(request[field], field, fact, model)
+        else:
+            yield from _value(request[field], field, fact, model)
+
+
+def _is_default(value: object, field: str) -> bool:
+    """Whether the field asks for no more than what happens without it."""
+    default = defaults().get(field)
+    return default is not None and normalize_value(value) == normalize_value(default)
+
+
+def _unsupported(field: str, fact: Fact, model: Model) -> Finding:
+    may = "may not" if fact.certainty == "doubt" else "does not"
+    return Finding(
+        problem=f"{model.id} {may} support {field}",
+        way_out=_instead(model).get(field, _IN_THE_PROMPT.get(field, LEAVE_OUT)),
+        certainty=fact.certainty,
+        source=fact.sources[0],
+    )
+
+
+def _count(given: Sequence[object], field: str, fact: Fact, model: Model) -> Iterator[Finding]:
+    most = fact.value
+    if isinstance(most, int) and not isinstance(most, bool) and len(given) > most:
+        yield Finding(
+            problem=f"{model.id} takes up to {most} {field}; {len(given)} were given",
+            way_out="leave some out",
+            certainty=fact.certainty,
+            source=fact.sources[0],
+        )
+
+
+def _value(value: object, field: str, fact: Fact, model: Model) -> Iterator[Finding]:
+    """What is wrong with a value that the model's documents do not list."""
+    allowed = listed_values(fact.value)
+    if allowed is None:
+        if isinstance(fact.value, str) and not any(map(str.isdigit, fact.value)):
+            yield _taken_from_elsewhere(field, fact, model)
+        return
+    if normalize_value(value) in map(normalize_value, allowed):
+        return
+    listed = fact.value if isinstance(fact.value, str) else either(allowed)
+    unit = " s" if field == "duration" else ""
+    nearest = _neighbours(value, allowed)
+    sure: Certainty = "doubt" if field in _OPEN_LISTS or fact.certainty == "doubt" else "maker"
+    yield Finding(
+        problem=f"{model.id} lists no {field} {format_value(value)}, only"
+        f" {listed.replace('-', ' to ') if unit else listed}{unit}",
+        way_out=f"give {either(nearest)}" if nearest else "give one of these",
+        certainty=sure,  # never GeekAI's: a list may have grown since it was read
+        source=fact.sources[0],
+    )
+
+
+def _taken_from_elsewhere(field: str, fact: Fact, model: Model) -> Finding:
+    """Of a field whose fact says where its value comes from: by size, or the image's."""
+    return Finding(
+        problem=f"{model.id} takes {field} from elsewhere: {fact.value}",
+        way_out=LEAVE_OUT,
+        # GeekAI may turn it into the maker's own way of saying it.
+        certainty="doubt" if fact.value.startswith("by ") else fact.certainty,
+        source=fact.sources[0],
+    )
+
+
+def _neighbours(value: object, allowed: Sequence[Any]) -> list[int]:
+    """The numbers among *allowed* next below and above *value*; empty if they are words."""
+    if not isinstance(value, int | float) or not all(isinstance(one, int) for one in allowed):
+        return []
+    below = max((one for one in allowed if one < value), default=None)
+    above = min((one for one in allowed if one > value), default=None)
+    return [one for one in (below, above) if one is not None]
+
+
+def either(values: Sequence[object]) -> str:
+    """The values as alternatives: 4, 6 or 8."""
+    *others, last = map(str, values)
+    return f"{', '.join(others)} or {last}" if others else last
+
+
+def _missing_picture(request: Mapping[str, Any], model: Model) -> Iterator[Finding]:
+    fact = model.facts.get("text")
+    if (
+        fact is not None
+        and fact.value is False
+        and not any(is_given(request, one) for one in _PLURAL_NEED)
+    ):
+        may = "may not" if fact.certainty == "doubt" else "does not"
+        yield Finding(
+            problem=f"{model.id} {may} support text only",
+            way_out="give an image",
+            certainty=fact.certainty,
+            source=fact.sources[0],
+            ignored=False,
+        )
+
+
+def _image_list(request: Mapping[str, Any], model: Model) -> Iterator[Finding]:
+    if is_given(request, "image[]") and not model.supports("image_as_list"):
+        listing = either([one.id for one in models().values() if one.supports("image_as_list")])
+        yield Finding(
+            problem=f"only {listing} take image as a list; {model.id} may use only one of them, or"
+            " none",
+            way_out="give one image, and references as images",
+            certainty="doubt",
+            source=_source_of_lists(),
+            ignored=False,
+        )
+
+
+def _source_of_lists() -> Source:
+    listing = (one.facts.get("image_as_list") for one in models().values())
+    return next(fact.sources[0] for fact in listing if fact is not None)
+
+
+def _prompt_length(request: Mapping[str, Any], model: Model) -> Iterator[Finding]:
+    fact, length = model.facts.get("prompt_limit"), len(request["prompt"])
+    if fact is None or length <= fact.value:
+        return
+    note = f"; {fact.note}" if fact.note else ""
+    yield Finding(
+        problem=f"the prompt has {length} characters; {model.id} takes up to {fact.value}{note}",
+        way_out="shorten it",
+        certainty=fact.certainty if model.supports("prompt_cut") else "doubt",
+        source=fact.sources[0],
+        ignored=False,
+    )
+
+
+def format_value(value: object) -> str:
+    """A value of the caller's in a message."""
+    return quote(value, limit=32) if isinstance(value, str) else json.dumps(value)
