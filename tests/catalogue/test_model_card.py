@@ -60,7 +60,7 @@ def test_the_members_of_extra_body_stand_with_their_values() -> None:
     view, text = model_details("kling-video-v1", None)
     shape = str(extra_body_values()["camera_control"].value)
 
-    assert (view.card or {})["makers"]["extra_body"]["camera_control"] == shape
+    assert (view.card or {})["inferred"]["extra_body"]["camera_control"] == shape
     assert shape in text
     assert json.loads(shape.partition("}}")[0] + "}}") == {
         "type": "simple",

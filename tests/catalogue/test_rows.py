@@ -6,99 +6,103 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from geekai_video_mcp.domain.catalogue import check_request, models, price
+from geekai_video_mcp.domain.catalogue import Fact, check_request, models, price
 from geekai_video_mcp.errors import RequestRefused
 
 REFERENCE = Path(__file__).parents[3] / "shared" / "reference" / "geekai.md"
 
 
 class Row(NamedTuple):
-    """`takes`: text, first frame, last frame, references, video, sound; y, n or ? (not known)."""
+    """A row of the reference: y and n, in capitals where it doubts them, and ? for not known."""
 
     id: str
     takes: str
+    """Text alone, first frame, last frame, references, video, sound."""
+    settings: str
+    """fps, quality, negative_prompt, camera, watermark."""
     seconds: str = ""
 
 
 ROWS = [
     Row(*line.split())
     for line in """
-    cogvideox-flash yynnny 5
-    cogvideox yynnny 5
-    cogvideox-2 yynnny 5
-    cogvideox-3 yyynny 5/10
-    kling-video-v1 yyynnn 5/10
-    kling-video-v1-5 yyynnn 5/10
-    kling-video-v1-6 yyyynn 5/10
-    kling-video-v2-master yynnnn 5/10
-    kling-video-v2-1 ?yynnn 5/10
-    kling-video-v2-1-master yynnnn 5/10
-    kling-video-v2-5-turbo yyynnn 5/10
-    kling-video-v2-6 yyynny 5/10
-    kling-video-v3 yyynny 3-15
-    kling-video-v3-omni yyyyyy 3-15
-    kling-video-o1 yyyyyn 3-10
-    MiniMax-Hailuo-02 yyynnn 6/10
-    MiniMax-Hailuo-2.3 yynnnn 6/10
-    MiniMax-Hailuo-2.3-Fast nynnnn 6/10
-    MiniMax-H3 yyyyyy 4-15
-    vidu-2 nyyyny 4
-    vidu-q1 yyyyn? 5
-    viduq2 ynnyn? 1-10
-    viduq2-pro nyy?n? 1-10
-    viduq2-turbo nyy?n? 1-10
-    viduq3-pro yyynny 1-16
-    veo-2.0-generate-001 yyynnn 5-8
-    veo-3.0-generate-001 yynnny 4/6/8
-    veo-3.0-fast-generate-001 yynnny 4/6/8
-    veo-3.1-generate-preview yyyyyy 4/6/8
-    veo-3.1-fast-generate-preview yyyyyy 4/6/8
-    veo-3.1-lite-generate-preview yyyyyy 4/6/8
-    doubao-seedance-1.0-lite-t2v ynnnnn 2-12
-    doubao-seedance-1.0-lite-i2v nyyynn 2-12
-    doubao-seedance-1.0-pro yyyynn 3-12
-    doubao-seedance-1.0-pro-fast yynnnn 2-12
-    doubao-seedance-1.5-pro yyynny 4-12
-    doubao-seedance-2.0 yyyyyy 4-15
-    doubao-seedance-2.0-fast yyyyyy 4-15
-    jimeng_t2v_v30 ynnnnn 5/10
-    jimeng_i2v_v30 ny?nnn 5/10
-    jimeng_ti2v_v30_pro yy?nn? 5/10
-    jimeng_vgfm_t2v_l20 yn??n?
-    jimeng_vgfm_i2v_l20 ny??n?
-    wanx2.1-t2v-turbo ynnnnn 5
-    wanx2.1-t2v-plus ynnnnn 5
-    wanx2.1-i2v-turbo nynnnn 3-5
-    wanx2.1-i2v-plus nynnnn 3-5
-    wanx2.1-kf2v-plus nyynnn 5
-    wan2.2-t2v-plus ynnnnn 5
-    wan2.2-i2v-plus nynnnn 5
-    wan2.2-i2v-flash nynnnn 5
-    wan2.5-t2v-preview ynnnny 5/10
-    wan2.5-i2v-preview nynnny 5/10
-    wan2.6-t2v ynnnny 5/10/15
-    wan2.6-i2v nynnny 5/10/15
-    wan2.6-i2v-flash nynnny 5/10/15
-    wan2.6-r2v nnnyyy 5/10
-    wan2.6-r2v-flash nnnyyy 5/10
-    wan2.7-t2v ynnnny 2-15
-    wan2.7-i2v nyynyy 2-15
-    wan2.7-r2v nynyyy 2-10
-    wan2.7-videoedit nnnyy?
-    sora-2 yynnny 4/8/12
-    sora-2-pro yynnny 4/8/12
-    sora ??????
-    sora-2-all ??????
-    sora-2-pro-all ??????
-    grok-video yyny?? 1-15
-    stable-video nynnnn
-    super-video-2.0 ??????
-    super-video-2.0-fast ??????
-    super-video-2.0-omni ??????
+    cogvideox-flash yynnny YYnny 5
+    cogvideox yynnny Yynny 5
+    cogvideox-2 yynnny Yynny 5
+    cogvideox-3 yyynny yynny 5/10
+    kling-video-v1 yyYnnn ?yyyy 5/10
+    kling-video-v1-5 Yyynnn ?yyyy 5/10
+    kling-video-v1-6 yyyynn ?yy?y 5/10
+    kling-video-v2-master yynnnn ??yny 5/10
+    kling-video-v2-1 ?yynnn ?yyny 5/10
+    kling-video-v2-1-master yynnnn ??yny 5/10
+    kling-video-v2-5-turbo yyynnn ?yyny 5/10
+    kling-video-v2-6 yyynny ?yyny 5/10
+    kling-video-v3 yyynny ?yyny 3-15
+    kling-video-v3-omni yyyyyy ?y?ny 3-15
+    kling-video-o1 yyyyyN ?y?ny 3-10
+    MiniMax-Hailuo-02 yyynnn ?nnyy 6/10
+    MiniMax-Hailuo-2.3 yyNnnn ?nnyy 6/10
+    MiniMax-Hailuo-2.3-Fast nyNnnn ?nnyy 6/10
+    MiniMax-H3 yyyyyy yn??y 4-15
+    vidu-2 nyyyny nnnyn 4
+    vidu-q1 yyyyn? ?nny? 5
+    viduq2 yNNyn? ?nny? 1-10
+    viduq2-pro Nyy?n? ?nny? 1-10
+    viduq2-turbo Nyy?n? ?nny? 1-10
+    viduq3-pro yyynny ?nn?y 1-16
+    veo-2.0-generate-001 yyynnn ?nyn? 5-8
+    veo-3.0-generate-001 yynnny ?yyn? 4/6/8
+    veo-3.0-fast-generate-001 yynnny ?yyn? 4/6/8
+    veo-3.1-generate-preview yyyyyy ??yn? 4/6/8
+    veo-3.1-fast-generate-preview yyyyyy ??yn? 4/6/8
+    veo-3.1-lite-generate-preview yyyYyy ??yn? 4/6/8
+    doubao-seedance-1.0-lite-t2v ynnnnn ynnyy 2-12
+    doubao-seedance-1.0-lite-i2v nyyynn ynnyy 2-12
+    doubao-seedance-1.0-pro yyyynn ynnyy 3-12
+    doubao-seedance-1.0-pro-fast yynnnn ynn?y 2-12
+    doubao-seedance-1.5-pro yyynny ynn?y 4-12
+    doubao-seedance-2.0 yyyyyy yynny 4-15
+    doubao-seedance-2.0-fast yyyyyy yYnny 4-15
+    jimeng_t2v_v30 ynnnnn nnnnn 5/10
+    jimeng_i2v_v30 ny?nnn nnnYn 5/10
+    jimeng_ti2v_v30_pro YY?NN? ????? 5/10
+    jimeng_vgfm_t2v_l20 YN??N? ?????
+    jimeng_vgfm_i2v_l20 NY??N? ?????
+    wanx2.1-t2v-turbo ynnnnn ?nyny 5
+    wanx2.1-t2v-plus ynnnnn ?nyny 5
+    wanx2.1-i2v-turbo nynnnn ?nyny 3-5
+    wanx2.1-i2v-plus nynnnn ?nyny 3-5
+    wanx2.1-kf2v-plus nyynnn ?nyny 5
+    wan2.2-t2v-plus ynnnnn ?nyny 5
+    wan2.2-i2v-plus nynnnn ?nyny 5
+    wan2.2-i2v-flash nynnnn ?nyny 5
+    wan2.5-t2v-preview ynnnny ?nyny 5/10
+    wan2.5-i2v-preview nynnny ?nyny 5/10
+    wan2.6-t2v ynnnny ?nyny 5/10/15
+    wan2.6-i2v nynnny ?nyny 5/10/15
+    wan2.6-i2v-flash nynnny ?nyny 5/10/15
+    wan2.6-r2v nnnyyy ??yny 5/10
+    wan2.6-r2v-flash nnnyyy ??yny 5/10
+    wan2.7-t2v ynnnny ?nyny 2-15
+    wan2.7-i2v nyynyy ?nyny 2-15
+    wan2.7-r2v nynyyy ?nyny 2-10
+    wan2.7-videoedit nnnYy? ?n?ny
+    sora-2 yynnNY nnnnn 4/8/12
+    sora-2-pro yynnNY nnnnn 4/8/12
+    sora ?????? ?????
+    sora-2-all ?????? ?????
+    sora-2-pro-all ?????? ?????
+    grok-video YYNY?? ?N?N? 1-15
+    stable-video Nynnnn ?n?n?
+    super-video-2.0 ?????? ?????
+    super-video-2.0-fast ?????? ?????
+    super-video-2.0-omni ?????? ?????
     """.strip().splitlines()
 ]
 
 FACTS = ("text", "first_frame", "last_frame", "references", "video", "sound")
+SETTINGS = ("fps", "quality", "negative_prompt", "camera", "watermark")
 URL = "https://example.com/1.png"
 GIVEN: dict[str, dict[str, Any]] = {
     "first_frame": {"image": URL},
@@ -107,8 +111,6 @@ GIVEN: dict[str, dict[str, Any]] = {
     "video": {"video": URL},
     "sound": {"with_audio": True},
 }
-BEGINNING = {"image": URL, "images": [URL]}
-"""What a model that makes no video from text alone is given to begin with."""
 
 
 def remarks_about(model: str, **fields: Any) -> str:  # noqa: ANN401 - JSON
@@ -122,22 +124,28 @@ def remarks_about(model: str, **fields: Any) -> str:  # noqa: ANN401 - JSON
 rows = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
 
 
+def letter(fact: Fact | None) -> str:
+    """A fact as a row writes it."""
+    said = "?" if fact is None else "n" if fact.value is False else "y"
+    return said.upper() if fact and fact.provenance == "inferred" else said
+
+
 @rows
 def test_the_catalogue_says_of_a_model_what_its_row_says(row: Row) -> None:
     model = models()[row.id]
-    facts = {name: model.value(name) for name in FACTS}
-    known = ["?" if value is None else "n" if value is False else "y" for value in facts.values()]
     seconds: list[int] | str = model.value("seconds") or ""
 
-    assert "".join(known) == row.takes
+    assert "".join(letter(model.facts.get(name)) for name in FACTS) == row.takes
+    assert "".join(letter(model.facts.get(name)) for name in SETTINGS) == row.settings
     assert row.seconds == (seconds if isinstance(seconds, str) else "/".join(map(str, seconds)))
 
 
 @rows
 def test_what_a_row_denies_is_never_passed_over_in_silence(row: Row) -> None:
-    for name, takes in zip(FACTS[1:], row.takes[1:], strict=True):
+    begins = {"images": [URL]} if row.takes.startswith("nn") else {"image": URL}
+    for name, takes in zip(FACTS[1:], row.takes[1:].lower(), strict=True):
         (field,) = GIVEN[name]
-        words = remarks_about(row.id, **{**BEGINNING, **GIVEN[name]})
+        words = remarks_about(row.id, **{**begins, **GIVEN[name]})
         objects = re.search(rf"support {field}[,:;]", words) is not None
         left_out = f"{field} was left out" in words
         if takes == "n":
@@ -151,7 +159,7 @@ def test_what_a_row_denies_is_never_passed_over_in_silence(row: Row) -> None:
 
 @rows
 def test_a_request_in_the_middle_of_a_row_is_let_through(row: Row) -> None:
-    begins = {} if row.takes[0] == "y" else {"image": URL}
+    begins = {} if row.takes[0] in "yY" else {"image": URL}
     if row.takes.startswith("nn"):
         begins = {"images": [URL]}
     numbers = re.findall(r"\d+", row.seconds)
@@ -168,7 +176,7 @@ def test_a_request_in_the_middle_of_a_row_is_let_through(row: Row) -> None:
 def test_a_length_beyond_a_row_is_named_and_warned_of_where_that_is_set(row: Row) -> None:
     if "duration" in models()[row.id].refused_fields or not row.seconds:
         return
-    begins = {} if row.takes[0] == "y" else {"image": URL}
+    begins = {} if row.takes[0] in "yY" else {"image": URL}
     request = {"model": row.id, "prompt": "a fox", "duration": 59, **begins}
     checked = check_request(request, checks="warn")
 
@@ -210,22 +218,33 @@ def test_no_model_of_the_reference_is_missing() -> None:
     assert spelled <= set(models())
 
 
-@pytest.mark.parametrize(
-    ("model", "cny", "per"),
-    [
-        ("cogvideox-flash", 0, "video"),
-        ("MiniMax-H3", 0.5, "second"),
-        ("veo-3.1-fast-generate-preview", 1.125, "second"),
-        ("veo-3.1-lite-generate-preview", 0.375, "second"),
-        ("super-video-2.0-fast", 0.6, "second"),
-        ("wan2.7-videoedit", 1, "second"),
-    ],
-)
-def test_listed_prices_are_shown(model: str, cny: float, per: str) -> None:
-    listed = price(model)
+PRICES = {
+    "video": "cogvideox-flash 0, cogvideox 0.5, cogvideox-2 0.5, cogvideox-3 1, vidu-2 1.25,"
+    " vidu-q1 3.125, MiniMax-Hailuo-02 2, MiniMax-Hailuo-2.3 2, MiniMax-Hailuo-2.3-Fast 1.35,"
+    " doubao-seedance-1.0-lite-i2v 2.4, doubao-seedance-1.0-pro 3.6,"
+    " doubao-seedance-1.0-pro-fast 1, jimeng_vgfm_i2v_l20 3.25, bytedance-asset-v1 0, sora 1.125,"
+    " stable-video 1.5",
+    "second": "viduq2 0.156, viduq2-pro 0.313, viduq2-turbo 0.313, viduq3-pro 0.938,"
+    " MiniMax-H3 0.5, doubao-seedance-1.5-pro 0.35, doubao-seedance-2.0 0.5,"
+    " doubao-seedance-2.0-fast 0.4, jimeng_i2v_v30 0.28, jimeng_ti2v_v30_pro 1,"
+    " veo-2.0-generate-001 2.625, veo-3.0-generate-001 3, veo-3.0-fast-generate-001 1.125,"
+    " veo-3.1-generate-preview 3, veo-3.1-fast-generate-preview 1.125,"
+    " veo-3.1-lite-generate-preview 0.375, sora-2 0.75, sora-2-pro 2.25, wan2.7-videoedit 1,"
+    " grok-video 0.75, super-video-2.0 0.72, super-video-2.0-fast 0.6, super-video-2.0-omni 0.72",
+}
+"""Every price that the reference lists, copied from it by hand."""
 
-    assert listed
-    assert (listed.cny, listed.per) == (cny, per)
+
+def test_the_prices_are_those_of_the_list_and_no_others() -> None:
+    expected = {
+        model: (per, float(cny))
+        for per, text in PRICES.items()
+        for model, cny in (one.split() for one in text.split(", "))
+    }
+    listed = {name: price(name) for name in models()}
+
+    assert {name: (one.per, one.cny) for name, one in listed.items() if one} == expected
+    assert all(str(one.read_on) in {"2026-04-25", "2026-11-22"} for one in listed.values() if one)
 
 
 def test_a_price_that_is_listed_for_a_range_alone_is_not_known() -> None:
