@@ -24,6 +24,8 @@ from geekai_video_mcp.domain.catalogue.capabilities import (
     needs,
     needs_text,
     other_way,
+    priced_image_models,
+    priced_models,
     takes,
     takes_together,
 )
@@ -33,6 +35,13 @@ from geekai_video_mcp.domain.catalogue.checking import (
     CheckedRequest,
     check_request,
     with_general_warnings,
+)
+from geekai_video_mcp.domain.catalogue.costs import (
+    Cost,
+    format_cny,
+    may_cost_more,
+    request_cost,
+    rounded_cny,
 )
 from geekai_video_mcp.domain.catalogue.facts import (
     Fact,
@@ -55,6 +64,7 @@ __all__ = [
     "SANDBOX_MODEL",
     "USUAL_SECONDS",
     "CheckedRequest",
+    "Cost",
     "Fact",
     "LiveModel",
     "Model",
@@ -65,6 +75,7 @@ __all__ = [
     "default_seconds",
     "extra_body_values",
     "first_in_lists",
+    "format_cny",
     "has_resolution",
     "is_free",
     "length_for",
@@ -72,6 +83,7 @@ __all__ = [
     "makes_length",
     "makes_video",
     "matches_words",
+    "may_cost_more",
     "models",
     "nearest_models",
     "needs",
@@ -79,6 +91,10 @@ __all__ = [
     "of_type",
     "other_way",
     "price",
+    "priced_image_models",
+    "priced_models",
+    "request_cost",
+    "rounded_cny",
     "rules",
     "seconds_made",
     "standing",
