@@ -127,7 +127,7 @@ def test_every_variable_is_read(tmp_path: Path) -> None:
 def test_an_empty_variable_is_not_set() -> None:
     names = (
         *("API_KEY", "BASE_URL", "DEFAULT_MODEL", "OUTPUT_DIR", "STATE_DIR", "LOG_LEVEL"),
-        *("MAX_VIDEOS_PER_DAY", "MAX_IN_FLIGHT", "CONFIRM"),
+        *("MAX_VIDEOS_PER_DAY", "MAX_IN_FLIGHT", "MAX_CNY_PER_DAY", "CONFIRM"),
     )
 
     for nothing in ("", "  "):
@@ -148,6 +148,19 @@ def test_a_cap_is_a_whole_number(cap: str) -> None:
     assert set(mistakes(MAX_VIDEOS_PER_DAY=cap)) == {"MAX_VIDEOS_PER_DAY"}
 
 
+@pytest.mark.parametrize(("cap", "cny"), [("20", 20), (" 12.50 ", 12.5), ("0", 0)])
+def test_a_cap_in_cny_is_off_unless_set(cap: str, cny: float) -> None:
+    settings = Settings.from_env({"GEEKAI_API_KEY": KEY, "GEEKAI_MAX_CNY_PER_DAY": cap})
+
+    assert settings.limits == Limits(per_day=50, in_flight=10, cny_per_day=cny)
+    assert Settings.from_env({"GEEKAI_MAX_CNY_PER_DAY": cap}).limits is None
+
+
+@pytest.mark.parametrize("cap", ["-1", "ten", "1e3", "nan", "inf", "1.2345", "¥20", "20,5", "٣"])
+def test_a_cap_in_cny_is_an_amount(cap: str) -> None:
+    assert set(mistakes(MAX_CNY_PER_DAY=cap)) == {"MAX_CNY_PER_DAY"}
+
+
 @pytest.mark.parametrize(
     ("policy", "above"),
     [("never", None), ("Always", -1.0), ("above:0", 0.0), (" above:2.50 ", 2.5)],
@@ -158,7 +171,9 @@ def test_who_is_asked_before_paying_is_the_operators_to_say(
     assert Settings.from_env({"GEEKAI_CONFIRM": policy}).confirm_above == above
 
 
-@pytest.mark.parametrize("policy", ["yes", "above", "above:", "above:-1", "above:nan", "above:1e3"])
+@pytest.mark.parametrize(
+    "policy", ["yes", "above", "above:", "above:-1", "above:nan", "above:1e3", "5"]
+)
 def test_a_policy_that_is_none_is_refused_and_never_taken_for_never(policy: str) -> None:
     assert set(mistakes(CONFIRM=policy)) == {"CONFIRM"}
 
@@ -436,6 +451,7 @@ def test_a_key_that_only_looks_simple_is_taken(key: str) -> None:
         ("GEEKAI_MODEL", "GEEKAI_DEFAULT_MODEL"),
         ("GEEKAI_IMAGES_DIR", "GEEKAI_IMAGE_DIRS"),
         ("GEEKAI_MAX_VIDEOS", "GEEKAI_MAX_VIDEOS_PER_DAY"),
+        ("GEEKAI_MAX_CNY", "GEEKAI_MAX_CNY_PER_DAY"),
         ("GEEKAI_LOGLEVEL", "GEEKAI_LOG_LEVEL"),
         ("GEEKAI_CONFIRM_ABOVE", "GEEKAI_CONFIRM"),
     ],

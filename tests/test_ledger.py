@@ -119,6 +119,9 @@ async def test_a_task_survives_the_process_that_wrote_it(state: Path) -> None:
         raw_response="<html>\0",
         ended_at=NOW + 9,
         duration_key="k",
+        price_cny=2.191,
+        price_source="a list",
+        price_read_on="2026-04-25",
         typical_p10=60.5,
         typical_p95=240.5,
         last_polled_at=NOW + 8,
@@ -431,7 +434,7 @@ async def test_a_ledger_that_is_not_there_is_not_made_by_asking(state: Path) -> 
 # Changes
 
 
-def nothing(_: object) -> None:
+def nothing(*_: object) -> None:
     """No check."""
 
 
@@ -672,6 +675,39 @@ def test_processes_that_race_to_the_cap_do_not_pass_it(state: Path) -> None:
 
     assert [process.returncode for process in children] == [0] * 4
     assert query_file(state, "SELECT count(*) FROM task") == [(20,)]
+
+
+RACE_TO_CNY = """
+import sys
+from pathlib import Path
+from geekai_video_mcp.domain.admission import Limits, admit
+from geekai_video_mcp.domain.catalogue import request_cost
+from geekai_video_mcp.errors import CapReached
+from geekai_video_mcp.ledger.sqlite import Store
+from geekai_video_mcp.domain.lifecycle import Media, new_task
+store = Store(Path(sys.argv[1]))
+print("ready", flush=True)
+sys.stdin.readline()
+limits = Limits(per_day=1000, in_flight=1000, cny_per_day=float(sys.argv[3]))
+for number in range(int(sys.argv[4])):
+    request = {"prompt": f"{sys.argv[2]} {number}", "model": "viduq2-pro", "duration": 1}
+    cost = request_cost(request, media=Media.VIDEO)
+    task = new_task(request=request, account="s", owner="a", at=1.0, cost=cost)
+    try:
+        store.admit(task, request, lambda existing: admit(task, existing, limits=limits, at=1.0))
+    except CapReached:
+        pass
+store.close()
+"""
+
+
+def test_processes_that_race_to_the_cap_in_cny_do_not_pass_it(state: Path) -> None:
+    children = [child(RACE_TO_CNY, state, f"mine {number}", 6.26, 10) for number in range(4)]
+    all_at_once(children)
+
+    assert [process.returncode for process in children] == [0] * 4
+    # Twenty times 0.313 is 6.26 to the last digit.
+    assert query_file(state, "SELECT count(*), round(sum(price_cny), 3) FROM task") == [(20, 6.26)]
 
 
 def test_processes_that_ask_with_the_same_keys_record_each_once(state: Path) -> None:

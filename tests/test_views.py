@@ -62,8 +62,13 @@ SAID = {
 
 
 def task(status: Status, file: FileStatus = FileStatus.NONE, **changes: Any) -> Task:  # noqa: ANN401 - any field's own type
-    made = new_task(
-        request={"model": "cogvideox-flash", "prompt": "p"}, account="s", owner="a", at=NOW
+    made = replace(
+        new_task(
+            request={"model": "cogvideox-flash", "prompt": "p"}, account="s", owner="a", at=NOW
+        ),
+        price_cny=0.0,
+        price_source="a list",
+        price_read_on="2026-04-25",
     )
     stored = status is Status.SUCCEED and file is FileStatus.STORED
     full = replace(
@@ -166,6 +171,8 @@ FACTS: dict[str, Callable[[Any], str]] = {
     "stale_reason": str,
     "sheet": str,
     "price_date": str,
+    "price_source": str,
+    "price_note": str,
     "sent": lambda settings: settings["aspect_ratio"],
     "deduplicated": lambda _: "nothing new was sent",
     "next_step": str,
@@ -180,7 +187,7 @@ STATES: dict[str, tuple[Task, dict[str, Any]]] = {
     **{status.value: (task(status), {}) for status in Status},
     **{file.value: (task(Status.SUCCEED, file), {}) for file in FileStatus},
     "typical": (task(Status.RUNNING, typical_p10=20.0, typical_p95=40.0), {}),
-    "priced": (replace(STORED, model="cogvideox-3"), {}),
+    "priced": (replace(STORED, price_cny=1.0), {}),
     "stalled": (task(Status.RUNNING, unreachable_since=NOW, stall_reason="It is odd."), {}),
     "no link yet": (task(Status.RUNNING, no_link_since=NOW), {}),
     "failed download": (task(Status.SUCCEED, file_error="The disk is full."), {}),
@@ -204,8 +211,12 @@ STATES: dict[str, tuple[Task, dict[str, Any]]] = {
         {"picture": Picture(kind="contact sheet", attached=False, path="/videos/a.jpg")},
     ),
     "just sent": (
-        task(Status.PENDING, model="cogvideox-3"),
+        task(Status.PENDING, model="cogvideox-3", price_cny=1.0),
         {"sent": {"aspect_ratio": "9:16"}, "warnings": ("size may be ignored",)},
+    ),
+    "just sent at an unknown price": (
+        task(Status.PENDING, model="kling-video-v3", price_cny=None),
+        {"sent": {"aspect_ratio": "9:16"}},
     ),
     "duplicate": (task(Status.RUNNING), {"deduplicated": True}),
     "of another key": (task(Status.RUNNING), {"same_account": False}),
@@ -306,12 +317,15 @@ def test_a_task_under_way_says_for_how_long_and_how_to_go_on(status: Status) -> 
 
 
 def test_a_task_that_was_just_sent_says_what_was_sent_and_what_it_is_listed_at() -> None:
-    one = task(Status.PENDING, model="cogvideox-3", typical_p10=180.0, typical_p95=300.0)
+    one = task(
+        Status.PENDING, model="cogvideox-3", price_cny=1.0, typical_p10=180.0, typical_p95=300.0
+    )
     settings = {"duration": 10, "aspect_ratio": "9:16", "with_audio": True, "quality": "speed"}
 
     assert words(one, sent=settings, warnings=("fps was left out",)) == (
         f"Sent to GeekAI as task {one.id[:8]}: cogvideox-3, 10 s, 9:16, with sound, quality"
-        " speed; listed at 1 CNY on 2026-04-25. It usually takes 3 to 5 min. Fps was left out."
+        " speed; listed at 1 CNY on 2026-04-25 by a list. It usually takes 3 to 5 min. Fps was"
+        " left out."
         " Call get_video_task with this task_id and wait_seconds 45."
     )
     assert answered(one, sent=settings)["sent"] == settings
@@ -385,7 +399,8 @@ def test_a_finished_video_is_named_with_its_file_and_size() -> None:
     one = task(Status.SUCCEED, FileStatus.STORED)
 
     assert words(one).startswith(
-        "Finished: 5.0 s, 1280x720, 30 fps, without sound; cogvideox-flash, listed as free."
+        "Finished: 5.0 s, 1280x720, 30 fps, without sound; cogvideox-flash, listed as free on"
+        " 2026-04-25."
         " File: /videos/a.mp4 (1.2 MB)."
     )
     view = shown(one)
@@ -397,7 +412,7 @@ def test_a_finished_video_is_named_with_its_file_and_size() -> None:
 
 def test_a_file_of_which_nothing_is_known_is_told_without_its_facts() -> None:
     nothing = dict.fromkeys(("file_seconds", "file_width", "file_height", "file_fps"))
-    one = replace(STORED, model="m", result=None, file_has_sound=None, **nothing)
+    one = replace(STORED, model="m", price_cny=None, result=None, file_has_sound=None, **nothing)
 
     assert words(one).startswith("Finished: m. File: /videos/a.mp4 (1.2 MB). To look at it, ")
 

@@ -69,6 +69,8 @@ class Settings:
     """In any 24 hours; the sandbox is exempt."""
     max_in_flight: int = 10
     """At the same time; the sandbox is exempt."""
+    max_cny_per_day: float | None = None
+    """CNY by the price list in any 24 hours; None for no such cap; the sandbox is exempt."""
     confirm_above: float | None = None
     """CNY above which, as for an unknown price, the user has to approve a request; None: never."""
     checks: Checks = "refuse"
@@ -84,7 +86,11 @@ class Settings:
         """The caps on paid requests; None for the sandbox, which costs nothing."""
         if self.sandbox:
             return None
-        return Limits(per_day=self.max_videos_per_day, in_flight=self.max_in_flight)
+        return Limits(
+            per_day=self.max_videos_per_day,
+            in_flight=self.max_in_flight,
+            cny_per_day=self.max_cny_per_day,
+        )
 
     @property
     def default_models(self) -> Mapping[Media, str]:
@@ -133,6 +139,7 @@ class Settings:
                 "GEEKAI_MAX_VIDEOS_PER_DAY", _parse_count, cls.max_videos_per_day
             ),
             max_in_flight=reader.get("GEEKAI_MAX_IN_FLIGHT", _parse_count, cls.max_in_flight),
+            max_cny_per_day=reader.get("GEEKAI_MAX_CNY_PER_DAY", _parse_amount, None),
             confirm_above=reader.get("GEEKAI_CONFIRM", _parse_confirm, None),
             checks=reader.get_choice("GEEKAI_CHECKS", _CHECKS, cls.checks),
             preview=reader.get_choice("GEEKAI_PREVIEW", _DELIVERIES, cls.preview),
@@ -338,17 +345,24 @@ def _parse_count(value: str) -> int:
     return int(value)
 
 
+def _parse_amount(value: str) -> float:
+    if _AMOUNT.fullmatch(value):
+        return float(value)
+    msg = "must be an amount in CNY, such as 20 or 12.50; 0 allows only what is free"
+    raise ValueError(msg)
+
+
+_AMOUNT: Final = re.compile(r"[0-9]{1,7}(\.[0-9]{1,3})?")
+
+
 def _parse_confirm(value: str) -> float | None:
     word = value.lower()
     if word in {"never", "always"}:
         return CONFIRM_ALWAYS if word == "always" else None
-    if _ABOVE.fullmatch(word):
-        return float(word.removeprefix("above:"))
+    if _AMOUNT.fullmatch(amount := word.removeprefix("above:")) and amount != word:
+        return float(amount)
     msg = "must be never, always, or above: and an amount in CNY, such as above:2.50"
     raise ValueError(msg)
-
-
-_ABOVE: Final = re.compile(r"above:[0-9]{1,7}(\.[0-9]{1,3})?")
 
 
 def _default_output_dir() -> Path:

@@ -3,7 +3,7 @@
 GeekAIVideoError
 ├── RequestRefused        the caller: these arguments will never work, others will
 ├── TaskNotFound          the caller: no such task here or at the service, or not only one
-├── CapReached            time, or the operator: a cap on spending; no other call gets past it
+├── CapReached            time, or the operator: a cap on requests or on spending is reached
 ├── NotAuthorised         the operator: the key or the balance; no other call fixes it
 ├── WrongService          the operator: GEEKAI_BASE_URL does not lead to GeekAI's API
 ├── StorageUnavailable    the operator: a disk or folder cannot be read or written
@@ -87,11 +87,15 @@ class RequestRefused(GeekAIVideoError):
 
 
 class CapReached(GeekAIVideoError):
-    """A cap on videos was reached; only time or the configuration changes that."""
+    """A cap on requests or on spending refuses the request, and only the configuration raises it.
+
+    Time makes room under it; under the one in CNY, a cheaper request may fit.
+    """
 
     def __init__(self, reason: str, *, remedy: str) -> None:
         super().__init__(as_sentence(reason), money=NOT_CHARGED, remedy=as_sentence(remedy))
         self.reason = reason
+        self.remedy = as_sentence(remedy)
 
 
 class TaskNotFound(GeekAIVideoError):

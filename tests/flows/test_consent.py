@@ -90,14 +90,14 @@ async def test_the_question_holds_what_is_sent_what_it_costs_and_what_is_left(
 
     known, unknown = person.read
     assert known.startswith(
-        "Approve this paid request to sora-2 for a video: retries 1, 8 s. It costs 6 CNY in"
-        " all. The listed price is 0.75 CNY per second (geekai.co/models, official channel, read"
-        " 2026-04-25). The caps leave 5 more today, and 3 at the same time. "
+        "Approve this paid request to sora-2 for a video: retries 1, 8 s. It costs about 6 CNY:"
+        " 8 s at 0.75 CNY per second (geekai.co/models, official channel, read 2026-04-25). The"
+        " caps leave 5 more today, and 3 at the same time. "
     )
     assert "which may cost more" in known
     assert known.endswith('Prompt: "a fox".')
     assert "Its price is not known here" in unknown
-    assert "CNY in all" not in unknown
+    assert "CNY" not in unknown
     assert "4 more today, and 2 at the same time" in unknown
 
 
@@ -136,7 +136,12 @@ async def test_a_form_that_comes_back_without_a_yes_is_a_no(
 @pytest.mark.parametrize(
     ("tool", "model", "asks_for", "price"),
     [
-        ("generate_video", EACH, "a video from cogvideox-3", "That is 1 CNY by the list."),
+        (
+            "generate_video",
+            EACH,
+            "a video from cogvideox-3",
+            "It costs about 1 CNY, the listed price",
+        ),
         ("generate_video", "m", "a video from m", "price is not known"),
         ("generate_image", "m", "an image from m", "price is not known"),
     ],
@@ -181,8 +186,10 @@ async def test_a_client_that_cannot_ask_is_shown_the_policy_and_the_remedies(wor
         pytest.param(9.0, {"model": EACH, "retries": 2}, True, id="perhaps several times"),
         pytest.param(9.0, {"model": EACH, "extra_body": {"x": 1}}, True, id="perhaps another"),
         pytest.param(9.0, {"model": "unheard-of"}, True, id="unknown"),
-        pytest.param(9.0, {"model": "sora-2"}, True, id="of an unknown length"),
+        pytest.param(9.0, {"model": "super-video-2.0"}, True, id="of an unknown length"),
         pytest.param(9.0, {"model": "sora-2", "duration": 8}, False, id="of a known length"),
+        pytest.param(2.99, {"model": "sora-2"}, True, id="above, at its default length"),
+        pytest.param(3.0, {"model": "sora-2"}, False, id="not above, at its default length"),
     ],
 )
 async def test_who_costs_more_than_the_limit_by_all_that_is_known_is_asked_about(
@@ -194,6 +201,17 @@ async def test_who_costs_more_than_the_limit_by_all_that_is_known_is_asked_about
 
     assert bool(person.read) == asks == bool(made.is_error)
     assert world.service.charges == ([] if asks else ["a fox"])
+
+
+async def test_the_free_model_of_pictures_counts_as_free(world: World) -> None:
+    world.confirm_above, person = 0.0, Person(says="decline")
+    async with world.client(person=person) as client:
+        free = await call(client, "generate_image", prompt="a fox")
+        unknown = await call(client, "generate_image", prompt="a fox", model="m")
+
+    assert not free.is_error
+    assert unknown.is_error
+    assert len(person.read) == 1
 
 
 async def test_dry_runs_repeats_and_the_sandbox_ask_nobody(world: World) -> None:

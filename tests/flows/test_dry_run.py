@@ -55,8 +55,8 @@ async def test_it_shows_a_known_price_with_its_source_and_date(world: World) -> 
         free = await call(client, "generate_video", prompt="a fox", dry_run=True)
 
     assert each["cost_cny"] == 1.0
-    assert "It costs 6 CNY in all." in text(long)
-    assert each["price"].startswith("The listed price is 1 CNY per video (geekai.co/models, ")
+    assert "It costs about 6 CNY: 8 s at 0.75 CNY per second (" in text(long)
+    assert each["price"].startswith("It costs about 1 CNY, the listed price per video (geekai.co/")
     assert each["price"].endswith("read 2026-04-25).")
     assert by_length["cost_cny"] == 6.0
     assert "0.75 CNY per second" in by_length["price"]
@@ -65,7 +65,7 @@ async def test_it_shows_a_known_price_with_its_source_and_date(world: World) -> 
 
 async def test_a_price_that_is_not_known_is_not_made_up(world: World) -> None:
     async with world.client() as client:
-        for unknown in ({"model": "kling-video-v9"}, {"model": "sora-2"}):
+        for unknown in ({"model": "kling-video-v9"}, {"model": "super-video-2.0"}):
             shown = structured(
                 await call(client, "generate_video", prompt="a fox", dry_run=True, **unknown)
             )
@@ -152,5 +152,6 @@ async def test_a_sandbox_preview_is_free(world: World) -> None:
     assert shown["sandbox"]
     assert shown["dry_run"]["cost_cny"] == 0.0
     # Someone without a key asks for the price of the real one.
-    assert "GeekAI lists its own at 0.75 CNY per second (" in shown["dry_run"]["price"]
+    assert shown["dry_run"]["cost_with_key_cny"] == 3.0
+    assert "with a key it would cost about 3 CNY: 4 s at 0.75 CNY" in shown["dry_run"]["price"]
     assert "videos_left_today" not in shown["dry_run"]

@@ -139,6 +139,7 @@ async def test_nothing_is_known_of_the_files_of_an_earlier_version(world: World)
         assert task.file_path is not None
         assert (task.file_seconds, task.file_width, task.file_height) == (None, None, None)
         assert (task.file_fps, task.file_has_sound) == (None, None)
+    assert {task.price_cny for task in tasks} == {None}
     assert [task.id for task in found] == [tasks[0].id]
 
 

@@ -285,6 +285,9 @@ async def test_every_task_is_exported_and_no_cell_is_a_formula(tmp_path: Path) -
         file_height=1080,
         file_fps=30.0,
         file_has_sound=False,
+        price_cny=4.2,
+        price_source="a list, official",
+        price_read_on="2026-04-25",
         ended_at=1_790_000_000.0,
     )
     await seed(tmp_path, *many, stored)
@@ -313,9 +316,11 @@ async def test_every_task_is_exported_and_no_cell_is_a_formula(tmp_path: Path) -
     assert (last["file_path"], last["file_bytes"]) == ("/videos/狐.mp4", "5")
     assert last["sha256"] == "ab" * 32
     facts = ["file_seconds", "file_width", "file_height", "file_fps", "file_has_sound"]
+    facts += ["price_cny", "price_source", "price_date"]
     assert out.splitlines()[0].endswith(f",prompt,{','.join(facts)}")
-    assert [last[name] for name in facts] == ["5.04", "1920", "1080", "30", "no"]
-    assert [read[0][name] for name in facts] == [""] * 5
+    price = ["4.2", "a list, official", "2026-04-25"]
+    assert [last[name] for name in facts] == ["5.04", "1920", "1080", "30", "no", *price]
+    assert [read[0][name] for name in facts] == [""] * 8
 
 
 async def test_an_export_of_nothing_is_a_head(tmp_path: Path) -> None:

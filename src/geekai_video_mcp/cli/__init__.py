@@ -2,8 +2,9 @@
 
 Only this package reads the environment and writes the process's own output. Rules about tasks
 and money may not enter: they are in the packages below. stdout belongs to the protocol, so
-messages for people go to stderr; only `tasks` and `token`, which serve no protocol, write to
-stdout. Imports are inside the commands, because a host waits for the response to `initialize`.
+messages for people go to stderr; only `tasks`, `spent` and `token`, which serve no protocol,
+write to stdout. Imports are inside the commands, because a host waits for the response to
+`initialize`.
 """
 
 import argparse
@@ -34,6 +35,8 @@ NOT_USABLE: Final = 2
 """Exit status for an invalid command line or environment, the same as argparse's."""
 INTERRUPTED: Final = 130
 """Exit status after Ctrl-C, by the convention of shells."""
+SPENT_DAYS: Final = 30
+MAX_DAYS: Final = 36_500
 SERVE_PORT: Final = 8765
 SANDBOX_PORT: Final = 8766
 LAST_PORT: Final = 65535
@@ -111,6 +114,13 @@ def _build_parser() -> argparse.ArgumentParser:
     _add_address_options(sandbox, default_port=SANDBOX_PORT)
     sandbox.add_argument("--folder", type=Path, help="folder in which it keeps its tasks")
     sandbox.set_defaults(run=_run_sandbox)
+    spent = commands.add_parser(
+        "spent", help="print what was requested on each day, and what it cost by the price list"
+    )
+    spent.add_argument(
+        "--days", type=_parse_days, default=SPENT_DAYS, help=f"days (default: {SPENT_DAYS})"
+    )
+    spent.set_defaults(run=_run_spent)
     commands.add_parser("tasks", help="list, show and export tasks; resolve unknown outcomes")
     return parser
 
@@ -130,6 +140,13 @@ def _add_address_options(parser: argparse.ArgumentParser, *, default_port: int) 
 def _parse_port(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) > LAST_PORT:
         msg = f"the port must be a number from 0 to {LAST_PORT}"
+        raise argparse.ArgumentTypeError(msg)
+    return int(text)
+
+
+def _parse_days(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 0 < int(text) <= MAX_DAYS:
+        msg = f"the number of days must be from 1 to {MAX_DAYS}"
         raise argparse.ArgumentTypeError(msg)
     return int(text)
 
@@ -189,6 +206,16 @@ def _run_tasks(arguments: argparse.Namespace) -> int:
 
     settings = _load_settings()
     _resume_gc()
+    return run_tasks(arguments, settings)
+
+
+def _run_spent(arguments: argparse.Namespace) -> int:
+    from geekai_video_mcp.cli.spent import print_spent
+    from geekai_video_mcp.cli.tasks import run_tasks
+
+    settings = _load_settings()
+    _resume_gc()
+    arguments.handler = print_spent
     return run_tasks(arguments, settings)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final, cast
 
 from geekai_video_mcp.cli.table import GAP, format_table, key_value_lines, wrap_text
+from geekai_video_mcp.domain.catalogue import format_cny
 from geekai_video_mcp.domain.lifecycle import Task
 from geekai_video_mcp.domain.statuses import FileStatus, Status
 from geekai_video_mcp.domain.task_ids import short_id
@@ -25,8 +26,10 @@ COMMAND: Final = "geekai-video-mcp tasks"
 WIDE: Final = 120
 """Cells of a line from which on a list has room for the frame rate and the sound as well."""
 
-_HEADINGS: Final = ("ID", "WHEN (UTC)", "STATUS", "MODEL", "SEC", "SIZE", "FILE OR ERROR", "PROMPT")
-_SHRINKABLE: Final = (3, 6, 7)
+_HEADINGS: Final = (
+    *("ID", "WHEN (UTC)", "STATUS", "MODEL", "SEC", "CNY", "SIZE", "FILE OR ERROR", "PROMPT"),
+)
+_SHRINKABLE: Final = (3, 7, 8)
 
 
 def task_table(tasks: Sequence[Task], *, at: float, width: int) -> list[str]:
@@ -46,6 +49,7 @@ def _table_row(task: Task, *, at: float, wide: bool) -> tuple[str, ...]:
         task.status.value,
         plain_unlimited(task.model),
         (f"{seconds:.3g}" if seconds else _duration_text(task)).rjust(len("SEC")),
+        _price_amount(task).rjust(len("CNY")),
         ", ".join(_picture_and_sound(task)) if wide else _size_text(task),
         _result_text(task),
         sanitize(str(task.request.get("prompt", "")), limit=PROMPT_CHARS),
@@ -62,6 +66,17 @@ def _duration_text(task: Task) -> str:
     """The duration of the result, or else the requested one, in seconds; empty if unknown."""
     duration = (task.result and task.result.duration) or task.request.get("duration")
     return f"{duration:g}" if isinstance(duration, int | float) else ""
+
+
+def _price_amount(task: Task) -> str:
+    """The listed price in CNY; empty if none is known, or nothing was charged."""
+    price = task.listed_price
+    return format_cny(price.cny).removesuffix(" CNY") if price else ""
+
+
+def _price_text(task: Task) -> str:
+    price = task.listed_price
+    return f"{format_cny(price.cny)} by {price.source}, read {price.read_on}" if price else ""
 
 
 def _length(task: Task) -> list[str]:
@@ -149,6 +164,7 @@ def _task_facts(task: Task) -> list[tuple[str, str]]:
         ("unreachable since", format_time(task.unreachable_since)),
         ("last poll", task.stall_reason),
         ("no link since", format_time(task.no_link_since)),
+        ("listed price", _price_text(task)),
         ("attempts", task.attempt),
         ("polls", task.poll_count or None),
         ("file", task.file_path or (task.status is Status.SUCCEED and task.file_status.value)),
@@ -213,6 +229,9 @@ CSV_COLUMNS: Final = (
     "file_height",
     "file_fps",
     "file_has_sound",
+    "price_cny",
+    "price_source",
+    "price_date",
 )
 """New ones are added at the end: programs that read the export may count columns."""
 FORMULA_PREFIXES: Final = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
@@ -233,6 +252,7 @@ def format_csv(rows: Iterable[Iterable[object]]) -> str:
 
 
 def _csv_cells(task: Task) -> list[str]:
+    price = task.listed_price
     facts = (
         task.id,
         task.provider_task_id,
@@ -251,6 +271,9 @@ def _csv_cells(task: Task) -> list[str]:
         *(_number_text(fact) for fact in (task.file_seconds, task.file_width, task.file_height)),
         _number_text(task.file_fps),
         {None: None, True: "yes", False: "no"}[task.file_has_sound],
+        _price_amount(task),
+        price and price.source,
+        price and price.read_on,
     )
     return ["" if fact is None else _escape_formula(str(fact)) for fact in facts]
 

@@ -95,7 +95,7 @@ def _parse_limit(text: str) -> int:
 
 
 def run_tasks(arguments: argparse.Namespace, settings: "Settings") -> int:
-    """Execute the command; return the exit status."""
+    """Execute the command, `arguments.handler`; return the exit status."""
     from geekai_video_mcp.errors import GeekAIVideoError
 
     try:
@@ -150,20 +150,23 @@ async def _read_newest(
 ) -> "tuple[list[Task], bool]":
     """Read the newest tasks, and whether there are more."""
     tasks = list["Task"]()
-    async with _open_ledger(settings) as ledger:
-        async for task in _iterate_tasks(ledger, statuses):
+    async with open_ledger(settings) as ledger:
+        async for task in iterate_tasks(ledger, statuses):
             if len(tasks) == limit:
                 return tasks, True
             tasks.append(task)
     return tasks, False
 
 
-async def _iterate_tasks(
-    ledger: "Ledger | None", statuses: "Collection[Status]" = ()
+async def iterate_tasks(
+    ledger: "Ledger | None", statuses: "Collection[Status]" = (), *, since: float | None = None
 ) -> "AsyncGenerator[Task]":
+    """Every task of *statuses*, or every one, newest first, that was created from *since* on."""
     last: str | None = None
     while ledger and (
-        page := await ledger.list_tasks(limit=PAGE_SIZE, statuses=statuses, before=last)
+        page := await ledger.list_tasks(
+            limit=PAGE_SIZE, statuses=statuses, before=last, since=since
+        )
     ):
         for task in page:
             yield task
@@ -174,7 +177,7 @@ def _show_task(arguments: argparse.Namespace, settings: "Settings") -> int:
     from geekai_video_mcp.cli.report import task_report
 
     async def read_report() -> list[str]:
-        async with _open_ledger(settings) as ledger:
+        async with open_ledger(settings) as ledger:
             task = await _find_task(ledger, arguments.id)
             events = await ledger.events(task.id) if ledger else []
         return task_report(task, events, width=_terminal_width())
@@ -189,8 +192,8 @@ def _export_tasks(_: argparse.Namespace, settings: "Settings") -> int:
 
     async def write_csv() -> None:
         sys.stdout.write(format_csv([CSV_COLUMNS]))
-        async with _open_ledger(settings) as ledger:
-            async for task in _iterate_tasks(ledger):
+        async with open_ledger(settings) as ledger:
+            async for task in iterate_tasks(ledger):
                 sys.stdout.write(tasks_as_csv([task]))
 
     anyio.run(write_csv)
@@ -204,7 +207,7 @@ def _fetch_file(arguments: argparse.Namespace, settings: "Settings") -> int:
 
 
 async def _read_task(identifier: str, settings: "Settings", minimum: int = MIN_DIGITS) -> "Task":
-    async with _open_ledger(settings) as ledger:
+    async with open_ledger(settings) as ledger:
         return await _find_task(ledger, identifier, minimum)
 
 
@@ -235,7 +238,7 @@ def _confirm() -> bool:
 
 
 @asynccontextmanager
-async def _open_ledger(settings: "Settings") -> "AsyncGenerator[Ledger | None]":
+async def open_ledger(settings: "Settings") -> "AsyncGenerator[Ledger | None]":
     """Open the ledger; None if it does not exist, because reading must not create it."""
     from geekai_video_mcp.ledger import Ledger
 

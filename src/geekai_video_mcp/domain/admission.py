@@ -8,16 +8,15 @@ Which statuses count, and which bind a duplicate, is defined in `statuses.FACTS`
 binds nothing, because nothing was charged for it and the same request may work now.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
 from geekai_video_mcp.domain.lifecycle import Task
+from geekai_video_mcp.domain.spending import DAY, ReservedPrices, check_spending
 from geekai_video_mcp.domain.statuses import Status
 from geekai_video_mcp.errors import CapReached, RequestRefused, quote
 
-DAY: Final = 24 * 3600.0
-"""Seconds for which a task counts towards a cap, and for which a duplicate is recognised."""
 REDELIVERY_GRACE: Final = 60.0
 """Seconds after a result was delivered in which the same request still is a duplicate: the host
 may have dropped the call before the result reached the model."""
@@ -31,6 +30,8 @@ class Limits:
     """Videos in any 24 hours."""
     in_flight: int
     """Videos at the same time."""
+    cny_per_day: float | None = None
+    """CNY by the price list in any 24 hours; None for no such cap."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +48,8 @@ class ExistingTasks:
     """The number of those among them that are `statuses.IN_FLIGHT`."""
     oldest_at: float | None = None
     """When the oldest of them was created: its reservation is the next to end."""
+    prices: ReservedPrices = field(default_factory=ReservedPrices)
+    """The listed prices of the same tasks."""
 
 
 def admit(task: Task, existing: ExistingTasks, *, limits: Limits | None, at: float) -> Task:
@@ -59,7 +62,7 @@ def admit(task: Task, existing: ExistingTasks, *, limits: Limits | None, at: flo
     if (earlier := find_duplicate(task, existing, at=at)) is not None:
         return earlier
     if limits is not None:
-        check_caps(existing, limits)
+        check_caps(task, existing, limits)
     return task
 
 
@@ -74,6 +77,8 @@ class Forecast:
     left_today: int | None = None
     """Videos that the caps still allow, including this one; None without caps."""
     left_in_flight: int | None = None
+    cny_left_today: float | None = None
+    """CNY that the cap on them still allows, including this one's; None without that cap."""
 
 
 def forecast(task: Task, existing: ExistingTasks, *, limits: Limits | None, at: float) -> Forecast:
@@ -94,6 +99,9 @@ def forecast(task: Task, existing: ExistingTasks, *, limits: Limits | None, at: 
         refused=refused,
         left_today=max(0, limits.per_day - existing.per_day) if limits else None,
         left_in_flight=max(0, limits.in_flight - existing.in_flight) if limits else None,
+        cny_left_today=existing.prices.left_of(limits.cny_per_day)
+        if limits and limits.cny_per_day is not None
+        else None,
     )
 
 
@@ -133,8 +141,8 @@ def _key_conflict(task: Task, earlier: Task) -> str:
     )
 
 
-def check_caps(existing: ExistingTasks, limits: Limits) -> None:
-    """Raise if a cap is reached.
+def check_caps(task: Task, existing: ExistingTasks, limits: Limits) -> None:
+    """Raise if a cap is reached, or *task* would exceed the one in CNY.
 
     Raises:
         CapReached: no further video may be requested now.
@@ -153,6 +161,8 @@ def check_caps(existing: ExistingTasks, limits: Limits) -> None:
             remedy=f"Tell the user: no further video can be requested{_frees_at(existing)} unless"
             " the limit in the server's configuration is raised",
         )
+    if limits.cny_per_day is not None:
+        check_spending(task, existing.prices, limits.cny_per_day)
 
 
 def _counted(videos: int, one: str, several: str) -> str:

@@ -14,7 +14,7 @@ All times are Unix seconds, UTC. All durations are seconds.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from geekai_video_mcp.domain import polling
 from geekai_video_mcp.domain.fingerprint import fingerprint, strip_inline_media
@@ -31,6 +31,9 @@ from geekai_video_mcp.domain.statuses import (
 )
 from geekai_video_mcp.domain.task_ids import new_task_id
 from geekai_video_mcp.errors import SubmissionUnknown
+
+if TYPE_CHECKING:
+    from geekai_video_mcp.domain.catalogue import Cost
 
 
 class Media(StrEnum):
@@ -50,6 +53,16 @@ class Result:
     last_frame_url: str | None = None
     duration: float | None = None
     revised_prompt: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListedPrice:
+    """What a request cost by the price list when it was made; what was charged may differ."""
+
+    cny: float
+    source: str
+    read_on: str
+    """The day on which the list was read, such as 2026-04-25."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +86,11 @@ class Task:
     """Identifies duplicates of the request; None for a task made elsewhere."""
     duration_key: str | None = None
     """The same for tasks that take about as long; None for a task made elsewhere."""
+    price_cny: float | None = None
+    """The listed price of the whole request when it was made: it is never worked out again. None
+    if it was not known then, of a preview, and of a task made elsewhere."""
+    price_source: str | None = None
+    price_read_on: str | None = None
     typical_p10: float | None = None
     typical_p95: float | None = None
     """The typical duration of such tasks at its creation, in seconds; None without history."""
@@ -119,6 +137,15 @@ class Task:
     delivered_at: float | None = None
     """When its final state was first delivered to a caller: the same request after that is a
     new one."""
+
+    @property
+    def listed_price(self) -> ListedPrice | None:
+        """The price that was recorded; None if there is none, or nothing was charged."""
+        if self.price_cny is None or self.status is Status.REJECTED:
+            return None
+        return ListedPrice(
+            cny=self.price_cny, source=self.price_source or "", read_on=self.price_read_on or ""
+        )
 
     @property
     def settled(self) -> bool:
@@ -185,9 +212,14 @@ def new_task(
     media: Media = Media.VIDEO,
     idempotency_key: str | None = None,
     variation: int | None = None,
+    cost: "Cost | None" = None,
 ) -> Task:
-    """A new task with an unguessable id, not sent yet. *owner* is the process that will send it."""
+    """A new task with an unguessable id, not sent yet. *owner* is the process that will send it.
+
+    *cost* is what it costs by the price list, which is recorded if the total is known.
+    """
     stripped = {name: strip_inline_media(value) for name, value in request.items()}
+    listed = cost if cost is not None and cost.total_cny is not None else None
     return Task(
         id=new_task_id(),
         owner=owner,
@@ -200,6 +232,9 @@ def new_task(
         variation=variation,
         fingerprint=fingerprint(media, stripped, variation),
         duration_key=polling.duration_key(request),
+        price_cny=listed and listed.total_cny,
+        price_source=listed and listed.source,
+        price_read_on=listed and listed.read_on.isoformat(),
     )
 
 

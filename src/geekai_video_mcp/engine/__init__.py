@@ -245,6 +245,7 @@ class Engine:
             at=self._context.clock(),
             idempotency_key=idempotency_key,
             variation=variation,
+            cost=self._context.cost_of(request.body, request.media),
         )
 
     async def _wait_for_answer(self, task: Task) -> Task:

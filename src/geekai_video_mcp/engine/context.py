@@ -1,18 +1,19 @@
 """What every part of the engine shares: the ledger, the clock, connections, change signals."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import anyio
 import anyio.to_thread
 
 from geekai_video_mcp.domain import polling
 from geekai_video_mcp.domain.admission import Limits
+from geekai_video_mcp.domain.catalogue import Cost, request_cost
 from geekai_video_mcp.domain.lifecycle import FileUpdate, Media, Observation, Task
-from geekai_video_mcp.domain.service_names import service_name
+from geekai_video_mcp.domain.service_names import is_sandbox, service_name
 from geekai_video_mcp.errors import (
     RATE_LIMITED,
     ServiceUnavailable,
@@ -95,6 +96,10 @@ class EngineContext:
     """By task: what marks it as stalled while its watch in this process fails."""
     _connections: Connections | None = None
     _connect_lock: anyio.Lock = field(default_factory=anyio.Lock)
+
+    def cost_of(self, body: Mapping[str, Any], media: Media) -> Cost | None:
+        """What a request to this engine's account costs by the price list; None for a preview."""
+        return None if is_sandbox(self.account) else request_cost(body, media=media)
 
     @property
     def service(self) -> str:

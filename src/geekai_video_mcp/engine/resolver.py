@@ -100,12 +100,13 @@ class Resolver:
                 at=at,
                 idempotency_key=task.idempotency_key,
                 variation=task.variation,
+                cost=context.cost_of(task.request, task.media),
             )
             return _abandon(task, at=at, replacement=new), new
 
-        def check_limits(existing: ExistingTasks) -> None:
+        def check_limits(new: Task, existing: ExistingTasks) -> None:
             if context.limits is not None:
-                check_caps(existing, context.limits)
+                check_caps(new, existing, context.limits)
 
         while True:
             with suppress(ShortIdTaken):

@@ -216,7 +216,7 @@ class Ledger:
         self,
         task_id: str,
         change: Callable[[Task], tuple[Task, Task]],
-        check: Callable[[ExistingTasks], None],
+        check: Callable[[Task, ExistingTasks], None],
     ) -> Task:
         """Change a task and record its successor, both or neither; return the successor.
 

@@ -124,11 +124,18 @@ FILE_FACTS_AND_PAGES: Final = (
     "CREATE INDEX task_by_time ON task (created_at, id)",
 )
 
+PRICES: Final = (
+    "ALTER TABLE task ADD COLUMN price_cny REAL",
+    "ALTER TABLE task ADD COLUMN price_source TEXT",
+    "ALTER TABLE task ADD COLUMN price_read_on TEXT",
+)
+
 MIGRATIONS: Final[Sequence[Sequence[str]]] = (
     SCHEMA,
     ADMISSION + PACE,
     MEDIA,
     OBSTACLES,
     FILE_FACTS_AND_PAGES,
+    PRICES,
 )
 """In order; their number is the version of the schema."""

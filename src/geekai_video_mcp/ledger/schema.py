@@ -13,6 +13,7 @@ from typing import Any, Final
 from geekai_video_mcp.domain.lifecycle import Media, Task
 from geekai_video_mcp.domain.polling import Budget, DurationSample
 from geekai_video_mcp.domain.retries import PASSING_OBSTACLES
+from geekai_video_mcp.domain.spending import ReservedPrices
 from geekai_video_mcp.domain.statuses import (
     BINDING,
     COUNTED_TODAY,
@@ -117,13 +118,22 @@ SELECT_SAME_FINGERPRINT: Final = f"""
     ORDER BY created_at DESC
 """  # noqa: S608 - the values of our own enumeration
 # With an owner only: nothing was ever reserved for a task made elsewhere.
+_RESERVED: Final = (
+    "service = :service AND created_at > :since AND owner IS NOT NULL"
+    f" AND {_status_condition(COUNTED_TODAY)}"
+)
 COUNT_RESERVATIONS: Final = f"""
     SELECT count(*) AS per_day,
            coalesce(sum(status IN ({_sql_list(IN_FLIGHT)})), 0) AS in_flight,
            min(created_at) AS oldest_at
     FROM task
-    WHERE service = :service AND created_at > :since
-      AND owner IS NOT NULL AND {_status_condition(COUNTED_TODAY)}
+    WHERE {_RESERVED}
+"""  # noqa: S608 - the values of our own enumeration
+# Those of unknown price have none; the free ones are left out.
+SELECT_RESERVED_PRICES: Final = f"""
+    SELECT created_at, price_cny FROM task
+    WHERE {_RESERVED} AND (price_cny IS NULL OR price_cny > 0)
+    ORDER BY created_at
 """  # noqa: S608 - the values of our own enumeration
 UPDATE: Final = (
     f"UPDATE task SET {', '.join(f'{name} = :{name}' for name in _COLUMNS if name != _KEY)}"  # noqa: S608 - names of our own dataclass
@@ -332,6 +342,13 @@ def to_duration_sample(row: Mapping[str, Any]) -> DurationSample:
     return DurationSample(
         **{name: row[column] for name, column in _columns(DurationSample).items()}
     )
+
+
+def to_reserved_prices(rows: Iterable[Mapping[str, Any]]) -> ReservedPrices:
+    """The prices of the requests of a day, from `SELECT_RESERVED_PRICES`."""
+    found = [(row["created_at"], row["price_cny"]) for row in rows]
+    priced = tuple((made_at, cny) for made_at, cny in found if cny is not None)
+    return ReservedPrices(priced=priced, unknown=len(found) - len(priced))
 
 
 def to_budget(row: Mapping[str, Any]) -> Budget:

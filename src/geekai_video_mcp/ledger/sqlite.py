@@ -115,7 +115,7 @@ class Store:
         self,
         task_id: str,
         change: Callable[[Task], tuple[Task, Task]],
-        check: Callable[[ExistingTasks], None],
+        check: Callable[[Task, ExistingTasks], None],
     ) -> Task:
         with self._db.transaction_before_sending():
             before = self._get_task(task_id)
@@ -132,7 +132,7 @@ class Store:
                 )
                 raise InvalidDecision(msg)
             self._update_task(before, after)
-            check(self._existing_for(successor))
+            check(successor, self._existing_for(successor))
             self._insert_task(successor)
             return successor
 
@@ -166,9 +166,11 @@ class Store:
         params = {**schema.to_row(task), "since": task.created_at - DAY}
         same_key = self._db.select_one(schema.SELECT_SAME_KEY, params)
         same_fingerprint = self._db.select(schema.SELECT_SAME_FINGERPRINT, params)
+        prices = self._db.select(schema.SELECT_RESERVED_PRICES, params)
         return ExistingTasks(
             same_key=schema.from_row(dict(same_key)) if same_key else None,
             same_fingerprint=tuple(schema.from_row(dict(row)) for row in same_fingerprint),
+            prices=schema.to_reserved_prices(map(dict, prices)),
             **dict(self._db.select_one(schema.COUNT_RESERVATIONS, params)),
         )
 

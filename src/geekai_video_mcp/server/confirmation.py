@@ -23,6 +23,7 @@ from mcp_types import (
 from mcp_types.version import is_version_at_least
 
 from geekai_video_mcp.domain.admission import Forecast
+from geekai_video_mcp.domain.catalogue import may_cost_more
 from geekai_video_mcp.errors import ConsentNotGiven, quote_unless_id
 from geekai_video_mcp.server import views
 from geekai_video_mcp.server.views.next_steps import MEDIA_NOUN
@@ -32,8 +33,6 @@ INPUT_REQUIRED_SINCE: Final = "2026-07-28"
 ANSWER_TIMEOUT: Final = 600.0
 """Seconds the user has to answer; the SDK's sealed state is valid as long."""
 INPUT_KEY: Final = "consent"
-MAY_COST_MORE: Final = ("retries", "extra_body", "n")
-"""Fields that can make a request cost more than its list price."""
 APPROVAL_FIELD: Final = "approve"
 """The one field of the form, which has to be true: some hosts accept an empty form by
 themselves, without asking anybody (Codex 0.171, read 2026-11-26)."""
@@ -53,7 +52,9 @@ async def request_consent(
     if forecast.duplicate_of is not None:
         # A new id could create a task without approval.
         return forecast.duplicate_of.id
-    view = views.dry_run(forecast, sandbox=False, warnings=warnings).dry_run
+    view = views.dry_run(
+        forecast, default_model=forecast.task.model, sandbox=False, warnings=warnings
+    ).dry_run
     if view is None or not _needs_confirmation(view, above=above):
         return forecast.task.id
     if not _can_elicit(ctx):
@@ -86,11 +87,10 @@ def _approval_form(forecast: Forecast, view: views.DryRunView) -> ElicitRequeste
     """A form that cannot be accepted by accident: one required boolean, without a default."""
     task = forecast.task
     noun, model = MEDIA_NOUN[task.media], quote_unless_id(task.model)
-    total = "" if view.cost_cny is None else f" That is {view.cost_cny:g} CNY by the list."
     field = {
         "type": "boolean",
         "title": "Approve this paid request",
-        "description": f"Yes: request {noun} from {model}. {view.price}{total}"
+        "description": f"Yes: request {noun} from {model}. {view.price}"
         " No: nothing is sent and nothing is charged.",
     }
     return {"type": "object", "properties": {APPROVAL_FIELD: field}, "required": [APPROVAL_FIELD]}
@@ -101,7 +101,7 @@ def _needs_confirmation(view: views.DryRunView, *, above: float) -> bool:
     cost = view.cost_cny
     if cost is None or cost > above:
         return True
-    return cost > 0 and any(view.request.get(name) for name in MAY_COST_MORE)
+    return cost > 0 and bool(may_cost_more(view.request))
 
 
 def _can_elicit(ctx: "Context[Any]") -> bool:

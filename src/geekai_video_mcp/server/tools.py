@@ -51,7 +51,12 @@ async def generate(args: Generate, ctx: "Context[App]") -> Answer:
     make_forecast = partial(app.engine.forecast, request, idempotency_key=key, variation=variation)
     if args.dry_run:
         forecast = await make_forecast()
-        view = views.dry_run(forecast, sandbox=app.engine.account == SANDBOX_URL, warnings=warnings)
+        view = views.dry_run(
+            forecast,
+            default_model=app.default_models[args.media],
+            sandbox=app.engine.account == SANDBOX_URL,
+            warnings=warnings,
+        )
         return results.text_result(view, views.dry_run_text(view, args.media))
     if app.confirm_above is not None and app.engine.account != SANDBOX_URL:
         with nothing_charged():

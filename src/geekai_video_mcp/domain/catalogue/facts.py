@@ -17,6 +17,12 @@ from typing import Any, Final, Literal, cast
 Provenance = Literal["documented", "observed", "upstream", "inferred"]
 Certainty = Literal["geekai", "maker", "doubt"]
 """Who says it: GeekAI's documents, the maker's, or nobody who has to know."""
+PriceUnit = Literal["video", "second", "image"]
+_UNITS: Final[Mapping[str, tuple[PriceUnit, ...]]] = {
+    "video": ("video", "second"),
+    "image": ("image",),
+}
+"""The units of the prices of each kind of model."""
 UNKNOWN: Final = "?"
 MODEL_PLACEHOLDER: Final = "{model}"
 """What stands for the model's id in the text of a rule."""
@@ -62,6 +68,8 @@ class Fact:
     provenance: Provenance
     sources: tuple[Source, ...]
     note: str = ""
+    when: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    """The settings that it is about, by field; empty if it is about all."""
 
     @property
     def certainty(self) -> Certainty:
@@ -112,15 +120,12 @@ class Price:
     """What a model costs by GeekAI's own list; an older or cheaper channel may differ."""
 
     cny: float
-    per: Literal["video", "second"]
+    per: PriceUnit
     source: str
     read_on: date
-
-    def total_for(self, *, seconds: int | None) -> float | None:
-        """CNY for one video; None if it depends on a length that is not given."""
-        if self.per == "video" or self.cny == 0:
-            return self.cny
-        return None if seconds is None else round(self.cny * seconds, 3)
+    note: str = ""
+    when: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    """The settings that it is listed for, by field; `costs` works out what a request costs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,6 +217,15 @@ def name_words() -> NameWords:
 
 
 @cache
+def image_models() -> Mapping[str, Model]:
+    """The models of pictures of which anything is known, by id: their prices alone."""
+    return {
+        name: Model(id=name, group="", facts=_read_facts(table, sources(), besides=_OF_A_MODEL))
+        for name, table in _read_models_file()["images"].items()
+    }
+
+
+@cache
 def first_in_lists() -> tuple[str, ...]:
     """The ids that a list shows first, most useful first."""
     return tuple(_read_models_file()["list"]["first"])
@@ -244,15 +258,21 @@ def defaults() -> Mapping[str, object]:
     }
 
 
-def price(model: str) -> Price | None:
-    """The model's listed price; None if none is known."""
-    described = models().get(model)
-    for per in ("video", "second"):
+def price(model: str, *, media: str = "video") -> Price | None:
+    """The model's listed price; None if none is known. *media*: what the model makes."""
+    described = (models() if media == "video" else image_models()).get(model)
+    for per in _UNITS[media]:
         fact = described.facts.get(f"cny_per_{per}") if described else None
         if fact is not None:
             source = fact.sources[0]
-            cny = float(fact.value)
-            return Price(cny=cny, per=per, source=source.title, read_on=source.read_on)
+            return Price(
+                cny=float(fact.value),
+                per=per,
+                source=source.title,
+                read_on=source.read_on,
+                note=fact.note,
+                when=fact.when,
+            )
     return None
 
 
@@ -283,6 +303,7 @@ def _read_fact(cell: object, by_key: Mapping[str, Source], *, default_source: st
         provenance=entry.get("mark", read_from[0].mark),
         sources=read_from,
         note=entry.get("note", ""),
+        when=_normalize_conditions(entry.get("when", {})),
     )
 
 

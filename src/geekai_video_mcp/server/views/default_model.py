@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import Final
 
-from geekai_video_mcp.config import FREE_IMAGE_MODEL
 from geekai_video_mcp.domain import catalogue
 from geekai_video_mcp.domain.catalogue import Model
 from geekai_video_mcp.domain.lifecycle import Media
@@ -26,8 +25,9 @@ def describe_default(model_id: str, media: Media) -> str:
     if model_id == catalogue.SANDBOX_MODEL:
         length = "" if media is Media.IMAGE else ", of up to 60 s"
         return f"{start}: a free preview{length}, made on this computer."
-    if media is Media.IMAGE:  # the catalogue has no image models
-        return f"{start}{': free' if model_id == FREE_IMAGE_MODEL else ''}."
+    if media is Media.IMAGE:  # the catalogue has only prices of image models
+        price = catalogue.price(model_id, media=media.value)
+        return f"{start}{': free' if price is not None and price.cny == 0 else ''}."
     model = catalogue.models().get(model_id)
     if model is None:
         return f"{start}."

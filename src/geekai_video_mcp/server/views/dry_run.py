@@ -7,10 +7,10 @@ the structured request they are written as escapes.
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from geekai_video_mcp.config import FREE_IMAGE_MODEL
+from geekai_video_mcp.config import FREE_MODELS, SANDBOX_MODEL
 from geekai_video_mcp.domain import catalogue
 from geekai_video_mcp.domain.admission import Forecast
-from geekai_video_mcp.domain.lifecycle import Media
+from geekai_video_mcp.domain.lifecycle import Media, Task
 from geekai_video_mcp.domain.task_ids import short_id
 from geekai_video_mcp.errors import (
     NOT_CHARGED,
@@ -21,32 +21,50 @@ from geekai_video_mcp.errors import (
     sanitize,
 )
 from geekai_video_mcp.server.views.next_steps import MEDIA_NOUN
+from geekai_video_mcp.server.views.prices import preview_price_text, price_text
 from geekai_video_mcp.server.views.settings import settings_text
 from geekai_video_mcp.server.views.tasks import DryRunView, Generation
 from geekai_video_mcp.server.views.text import warning_sentences
 
 
-def dry_run(forecast: Forecast, *, sandbox: bool, warnings: Sequence[str] = ()) -> Generation:
-    """The result of a dry run: what would be sent and what it would cost. Nothing was sent."""
+def dry_run(
+    forecast: Forecast, *, default_model: str, sandbox: bool, warnings: Sequence[str] = ()
+) -> Generation:
+    """The result of a dry run: what would be sent and what it would cost. Nothing was sent.
+
+    *default_model*: that of a call which names none, for a preview whose model is the sandbox's.
+    """
     task = forecast.task
-    price = None if sandbox else catalogue.price(task.model)
+    with_key = {**task.request, "model": _model_with_key(task, default_model)}
+    cost = catalogue.request_cost(with_key, media=task.media)
+    total = cost and cost.total_cny
     return Generation(
         model=sanitize(task.model),
         sandbox=sandbox,
         dry_run=DryRunView(
             request=cast("dict[str, Any]", reveal_json(dict(task.request))),
             warnings=list(warnings),
-            price=_sandbox_price_text(task.model) if sandbox else _price_text(price, task.model),
-            cost_cny=0.0
+            price=preview_price_text(cost, task.model, with_key["model"])
             if sandbox
-            else price and price.total_for(seconds=task.request.get("duration")),
+            else price_text(cost),
+            cost_cny=0.0 if sandbox else total,
+            cost_with_key_cny=total if sandbox else None,
             videos_left_today=forecast.left_today,
             in_flight_left=forecast.left_in_flight,
+            cny_left_today=forecast.cny_left_today,
             duplicate_of=forecast.duplicate_of.id if forecast.duplicate_of else None,
             refused=forecast.refused.reason if forecast.refused else None,
         ),
         next_step=_dry_run_next_step(forecast),
     )
+
+
+def _model_with_key(task: Task, default_model: str) -> str:
+    """The model that the same call would use with a key."""
+    if task.model != SANDBOX_MODEL:
+        return task.model
+    is_set = task.media is Media.VIDEO and default_model != SANDBOX_MODEL
+    return default_model if is_set else FREE_MODELS[task.media]
 
 
 def dry_run_text(result: Generation, media: Media) -> str:
@@ -83,37 +101,12 @@ def _without(request: Mapping[str, Any], *names: str) -> dict[str, Any]:
 
 
 def _cost_sentences(view: DryRunView) -> Sequence[str]:
-    total = f"It costs {view.cost_cny:g} CNY in all." if view.cost_cny else ""
-    caps = (
-        f"The caps leave {view.videos_left_today} more today, and {view.in_flight_left} at the same"
-        " time."
-        if view.videos_left_today is not None
-        else ""
-    )
-    return [sentence for sentence in (total, view.price, caps) if sentence]
-
-
-def _sandbox_price_text(model: str) -> str:
-    """That a preview is free, and what GeekAI lists, which a user without a key wants to know."""
-    price, listed = catalogue.price(model), ""
-    if price is not None:
-        amount = f"at {price.cny:g} CNY per {price.per}" if price.cny else "as free of charge"
-        listed = f" GeekAI lists its own {amount} ({_source_text(price)})."
-    return f"A sandbox preview, not made by GeekAI, is free.{listed}"
-
-
-def _price_text(price: catalogue.Price | None, model: str) -> str:
-    if price is None and model == FREE_IMAGE_MODEL:
-        return "It is free of charge by GeekAI's image guide, read 2026-11-22."
-    if price is None:
-        return "Its price is not known here; GeekAI's page of the model shows it."
-    amount = f"The listed price is {price.cny:g} CNY per {price.per}"
-    amount = amount if price.cny else "It is listed as free of charge"
-    return f"{amount} ({_source_text(price)})."
-
-
-def _source_text(price: catalogue.Price) -> str:
-    return f"{price.source}, read {price.read_on.isoformat()}"
+    if view.videos_left_today is None:
+        return [view.price]
+    left = [f"{view.videos_left_today} more today", f"{view.in_flight_left} at the same time"]
+    if view.cny_left_today is not None:
+        left.append(f"{catalogue.format_cny(view.cny_left_today)} today")
+    return [view.price, f"The caps leave {', '.join(left[:-1])}, and {left[-1]}."]
 
 
 def _dry_run_next_step(forecast: Forecast) -> str:
@@ -124,5 +117,6 @@ def _dry_run_next_step(forecast: Forecast) -> str:
             f"{sent} It repeats task {task_id}: the call would return that task, and send nothing."
         )
     if forecast.refused is not None:
-        return f"{sent} The call would be refused: {as_sentence(forecast.refused.reason)}"
+        refused = forecast.refused
+        return f"{sent} The call would be refused: {as_sentence(refused.reason)} {refused.remedy}"
     return f"{sent} To send it, make the same call without dry_run."

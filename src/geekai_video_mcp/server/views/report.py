@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from geekai_video_mcp.domain import catalogue
-from geekai_video_mcp.domain.lifecycle import Media, Task
+from geekai_video_mcp.domain.lifecycle import ListedPrice, Media, Task
 from geekai_video_mcp.domain.result_file import live_link
 from geekai_video_mcp.domain.retries import LINK_TTL
 from geekai_video_mcp.domain.statuses import NO_RESULT, FileStatus, Status
@@ -13,6 +12,7 @@ from geekai_video_mcp.errors import MAYBE_CHARGED, NOT_CHARGED, Money, sanitize
 
 MAX_LINK_CHARS: Final = 4000
 """Characters of a link that are shown: signed links have up to two thousand."""
+PRICE_UNKNOWN: Final = "Its price is not known here."
 LONG_STALL: Final = 600.0
 """Seconds without a usable answer from GeekAI, after which no caller is asked to wait for it: what
 keeps a key refused or a task unknown for ten minutes needs a person."""
@@ -79,8 +79,7 @@ class TaskReport:
         """Whether the result reports that a request has been sent, and nothing after that."""
         task = self.task
         unfinished = not task.settled and task.status is not Status.SUCCEED
-        sent_now = self.sent is not None and not self.deduplicated
-        return sent_now and unfinished and task.no_link_since is None
+        return self.is_new and unfinished and task.no_link_since is None
 
     @property
     def elapsed_seconds(self) -> float:
@@ -88,15 +87,30 @@ class TaskReport:
         return max(0.0, (self.task.ended_at or self.at) - self.task.created_at)
 
     @property
-    def price(self) -> catalogue.Price | None:
-        """The listed price; None if none is known, and where it says nothing of the cost."""
-        return None if self.sandbox or self.failed else catalogue.price(self.task.model)
+    def price(self) -> ListedPrice | None:
+        """The listed price that was recorded with the request; None if nothing was charged."""
+        return None if self.sandbox else self.task.listed_price
 
     @property
-    def price_cny(self) -> float | None:
-        """The listed price of the whole request; None if it is not known."""
-        price = self.price
-        return price and price.total_for(seconds=self.task.request.get("duration"))
+    def is_new(self) -> bool:
+        """Whether this very call has made the request."""
+        return self.sent is not None and not self.deduplicated
+
+    @property
+    def price_date(self) -> str | None:
+        """When the price was read, in the result of the request and of a task that has ended."""
+        return self.price.read_on if self.price and (self.task.settled or self.is_new) else None
+
+    @property
+    def price_source(self) -> str | None:
+        """Where it was read, in the result of the request; lists of tasks name it as well."""
+        return self.price.source if self.price and self.is_new else None
+
+    @property
+    def price_note(self) -> str | None:
+        """Of a new request: that its price is not known, if it is not."""
+        paid = not self.sandbox and self.task.status is not Status.REJECTED
+        return PRICE_UNKNOWN if self.is_new and paid and self.task.price_cny is None else None
 
     @property
     def duration(self) -> float | None:

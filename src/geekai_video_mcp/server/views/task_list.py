@@ -50,7 +50,9 @@ class ListedTask(View):
     """What else the request asked for, without pictures, videos and sounds."""
     variation: int | None = None
     price_cny: float | None = None
-    """By the price list; None if it is not known, and for a task that has failed."""
+    """By the price list when it was made; None if that is not known, or nothing was charged."""
+    price_source: str | None = None
+    """Where the price was read, and when, if it is another than `price_source` of the list."""
     file: str | None = None
     """Below `folder`, or a whole path."""
     duration: float | None = None
@@ -72,6 +74,10 @@ class TaskList(ToolResult):
     """The folder of the files that have no whole path."""
     sum_cny: float | None = None
     """The known prices of this page together."""
+    sums_by_day: dict[str, float] | None = None
+    """The same for each day (UTC), if the page has several; newest first."""
+    price_source: str | None = None
+    """Where the prices were read, and when."""
     next_before: str | None = None
     """The cursor of the next page; None on the last page."""
     next_step: str
@@ -92,13 +98,17 @@ def task_list(
     """
     folders = Counter(str(PurePath(task.file_path).parent) for task in tasks if task.file_path)
     folder = max(folders, key=folders.__getitem__, default=None)
-    listed = [_listed(task, folder, sandbox=task.account == sandbox) for task in tasks]
-    prices = [task.price_cny for task in listed if task.price_cny is not None]
+    sources = Counter(_price_source(task) for task in tasks if task.listed_price)
+    source = max(sources, key=sources.__getitem__, default=None)
+    listed = [_listed(task, folder, source, sandbox=task.account == sandbox) for task in tasks]
+    sums = _sums_by_day(listed)
     cursor = tasks[-1].id if more else None
     return TaskList(
         tasks=listed,
         folder=folder,
-        sum_cny=round(sum(prices), 3) if prices else None,
+        sum_cny=catalogue.rounded_cny(sum(sums.values())) if sources else None,
+        sums_by_day=sums if sums and len(set(map(_day, listed))) > 1 else None,
+        price_source=source,
         next_before=cursor,
         next_step=_next_step(bool(tasks), cursor, filters or {}),
     )
@@ -110,8 +120,34 @@ def task_list_text(result: TaskList) -> str:
     lines = [_line(task, length) for task, length in zip(result.tasks, lengths, strict=True)]
     if result.folder:
         lines.append(f"Files named without a folder are in {result.folder}")
-    total = "" if result.sum_cny is None else f"Known prices of these: {result.sum_cny:g} CNY. "
-    return "\n".join([*lines, total + result.next_step])
+    if result.sum_cny is not None:
+        lines.append(_sum_text(result.sum_cny, result))
+    return "\n".join([*lines, result.next_step])
+
+
+def _sum_text(total: float, result: TaskList) -> str:
+    days = (f"{day} {catalogue.format_cny(cny)}" for day, cny in (result.sums_by_day or {}).items())
+    by_day = f" (by day, UTC: {', '.join(days)})" if result.sums_by_day else ""
+    known = f"Known prices of these: {catalogue.format_cny(total)}{by_day}."
+    return f"{known} Listed by {result.price_source}."
+
+
+def _sums_by_day(tasks: Sequence[ListedTask]) -> dict[str, float]:
+    """The known prices of the tasks of each day, in the same order."""
+    sums: dict[str, float] = {}
+    for task in tasks:
+        if task.price_cny is not None:
+            sums[_day(task)] = catalogue.rounded_cny(sums.get(_day(task), 0.0) + task.price_cny)
+    return sums
+
+
+def _day(task: ListedTask) -> str:
+    return task.created_at.partition("T")[0]
+
+
+def _price_source(task: Task) -> str | None:
+    price = task.listed_price
+    return price and f"{price.source}, read {price.read_on}"
 
 
 def _next_step(found: bool, cursor: str | None, filters: Mapping[str, object]) -> str:  # noqa: FBT001 - of this module
@@ -133,8 +169,8 @@ def _filter_text(name: str, value: object) -> str:
     return quote(value) if isinstance(value, str) else json.dumps(value)
 
 
-def _listed(task: Task, folder: str | None, *, sandbox: bool) -> ListedTask:
-    request = task.request
+def _listed(task: Task, folder: str | None, source: str | None, *, sandbox: bool) -> ListedTask:
+    request, price = task.request, task.listed_price
     names = dict.fromkeys((*_FIRST_SETTINGS, *request))
     settings = {
         name: _setting(request[name])
@@ -151,7 +187,8 @@ def _listed(task: Task, folder: str | None, *, sandbox: bool) -> ListedTask:
         prompt=sanitize(str(request.get("prompt") or ""), limit=MAX_PROMPT_CHARS),
         settings=settings or None,
         variation=task.variation,
-        price_cny=None if sandbox or is_failure(task) else _price_of(task),
+        price_cny=price and price.cny,
+        price_source=own if (own := _price_source(task)) != source else None,
         file=_file_name(task.file_path, folder),
         duration=round(task.file_seconds, 1) if stored and task.file_seconds else None,
         width=task.file_width if stored else None,
@@ -167,14 +204,6 @@ def _setting(value: object) -> object:
         return value
     written = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return sanitize(reveal(written), limit=MAX_SETTING_CHARS)
-
-
-def _price_of(task: Task) -> float | None:
-    price = catalogue.price(task.model) if task.media is Media.VIDEO else None
-    seconds = task.request.get("duration")
-    if price is None or not (seconds is None or isinstance(seconds, int)):
-        return None
-    return price.total_for(seconds=seconds)
 
 
 def _file_name(path: str | None, folder: str | None) -> str | None:
@@ -206,7 +235,8 @@ def _line(task: ListedTask, id_length: int) -> str:
     prompt = f", {quote(task.prompt)}" if task.prompt else ""
     price = ""
     if task.price_cny is not None:
-        price = f", {task.price_cny:g} CNY" if task.price_cny else ", free"
+        price = f", {catalogue.format_cny(task.price_cny)}" if task.price_cny else ", free"
+        price += f" by {task.price_source}" if task.price_source else ""
     asked = f" ({_words(settings)})" if settings else ""
     reason = f": {as_sentence(task.error)}" if task.error else ""
     own = task.sandbox and task.model == SANDBOX_MODEL  # which its kind names already

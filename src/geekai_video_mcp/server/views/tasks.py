@@ -71,9 +71,14 @@ class DryRunView(View):
     invisible characters in their place."""
     warnings: list[str]
     price: str
+    """What it costs and why, as a sentence, with the source of the price."""
     cost_cny: float | None = None
+    """0 in the sandbox; None if it is not known."""
+    cost_with_key_cny: float | None = None
+    """Of a preview: what the same request costs at GeekAI, with a key."""
     videos_left_today: int | None = None
     in_flight_left: int | None = None
+    cny_left_today: float | None = None
     duplicate_of: str | None = None
     refused: str | None = None
 
@@ -100,7 +105,10 @@ class _TaskFacts(View):
     audio: bool | None = None
     bytes: int | None = None
     price_cny: float | None = None
-    """By the price list, for the whole request."""
+    """By the price list when it was made, for the whole request."""
+    price_source: str | None = None
+    price_date: str | None = None
+    """When the price list was read."""
     video_result: VideoResultView | None = None
     data: list[ImageResultView] | None = None
     url_expires_at: str | None = None
@@ -143,8 +151,8 @@ class Generation(_TaskResult):
 
     published_fields = ("task_id", "task_status", "file", "sandbox", "next_step")
 
-    price_date: str | None = None
-    """When the price list was read."""
+    price_note: str | None = None
+    """That the price of a request that has just been made is not known."""
     sent: dict[str, Any] | None = None
     """The settings that were sent, without the prompt and without media data."""
     deduplicated: bool | None = Field(
@@ -161,14 +169,13 @@ def video_task(report: TaskReport) -> VideoTask:
 def generation_result(report: TaskReport) -> Generation:
     """The task as the result of a request."""
     sent = dict(report.sent) if report.just_sent and report.sent is not None else None
-    price = report.price if sent is not None and report.price_cny is not None else None
     facts = _task_facts(report)
     if sent is not None:
         facts["elapsed_seconds"] = None
     return Generation(
         **facts,
         **_result_facts(report),
-        price_date=price and price.read_on.isoformat(),
+        price_note=report.price_note,
         sent=sent or None,
         deduplicated=report.deduplicated or None,
     )
@@ -192,7 +199,7 @@ def _result_facts(report: TaskReport) -> Mapping[str, Any]:
 
 
 def _task_facts(report: TaskReport) -> dict[str, Any]:
-    task = report.task
+    task, price = report.task, report.price
     typical = None if task.settled or task.status is Status.SUCCEED else task.typical_duration
     return {
         "task_id": task.id,
@@ -208,7 +215,9 @@ def _task_facts(report: TaskReport) -> dict[str, Any]:
         "fps": _rounded(task.file_fps),
         "audio": task.file_has_sound,
         "bytes": task.file_bytes,
-        "price_cny": report.price_cny,
+        "price_cny": price and price.cny,
+        "price_source": _sanitize_optional(report.price_source),
+        "price_date": report.price_date,
         **_service_result(report),
         "url_expires_at": iso_time(report.link_expires_at),
         "error": _error_view(report),

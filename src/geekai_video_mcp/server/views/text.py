@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from geekai_video_mcp.config import SANDBOX_MODEL
+from geekai_video_mcp.domain.catalogue import format_cny
 from geekai_video_mcp.domain.lifecycle import Task
 from geekai_video_mcp.domain.obstacles import UNANSWERED
 from geekai_video_mcp.domain.statuses import POLLED, UNSENT, FileStatus, Status
@@ -18,6 +19,7 @@ from geekai_video_mcp.errors import (
     as_sentence,
     quote,
     quote_unless_id,
+    sanitize,
 )
 from geekai_video_mcp.server.arguments import PublicStatus
 from geekai_video_mcp.server.views.next_steps import next_step
@@ -78,14 +80,11 @@ def _headline(report: TaskReport) -> str:
 
 
 def _sent_text(report: TaskReport) -> str:
-    task, price = report.task, report.price
+    task, price = report.task, _price_text(report)
     sent = "Sent to" if task.status in POLLED else "Being sent to"
     service = "the sandbox" if report.sandbox else "GeekAI"
     about = ", ".join(filter(None, (_model_text(report), settings_text(report.sent or {}))))
-    listed = f"; {_price_text(report)} on {price.read_on.isoformat()}" if price else ""
-    if report.price_cny is None:
-        listed = ""
-    details = f": {about}{listed}" if about else ""
+    details = f": {'; '.join(filter(None, (about, price)))}" if about else ""
     return f"{sent} {service} as task {short_id(task.id)}{details}.{_typical_text(report)}"
 
 
@@ -95,10 +94,13 @@ def _typical_text(report: TaskReport) -> str:
 
 
 def _price_text(report: TaskReport) -> str:
-    cny = report.price_cny
-    if cny is None:
+    price = report.price
+    if price is None:
         return ""
-    return f"listed at {cny:g} CNY" if cny else "listed as free"
+    listed = f"listed at {format_cny(price.cny)}" if price.cny else "listed as free"
+    day = f" on {report.price_date}" if report.price_date else ""
+    source = f" by {sanitize(report.price_source)}" if report.price_source else ""
+    return f"{listed}{day}{source}"
 
 
 def _model_text(report: TaskReport) -> str:
@@ -219,11 +221,13 @@ def _name_service(text: str, report: TaskReport) -> str:
 
 
 def _notes(report: TaskReport) -> Iterable[str]:
-    """What else is to be known: GeekAI's id, why nothing new is learned, and warnings."""
+    """What else is to be known: GeekAI's id, why nothing new is learned, no price, and warnings."""
     if report.provider_task_id and report.task.status is not Status.UNKNOWN:
         yield f"Its id at GeekAI is {quote_unless_id(report.provider_task_id)}."
     if stall := stall_text(report):
         yield stall
+    if report.price_note:
+        yield report.price_note
     yield from warning_sentences(report.warnings)
 
 
