@@ -3,12 +3,15 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from typing import Final
 
 from geekai_video_mcp.domain.catalogue.facts import Model, models
 
 _ID: Final = re.compile(r"[\w.:/@+-]{1,64}", re.ASCII)
 """Only what looks like an id is shown as one: the list comes from outside."""
+MIN_PARTIAL_NAME: Final = 4
+"""Characters from which a part of a name counts as similar: "veo" could be any of several."""
 DOCUMENTED_TYPES: Final = frozenset({"chat", "image", "audio", "video", "embedding"})
 RETIRED_STATUSES: Final = frozenset(
     {"deprecated", "dead", "inactive", "disabled", "offline", "retired"}
@@ -67,3 +70,9 @@ def standing(model: Model, live: Mapping[str, LiveModel] | None) -> str | None:
     gone = model.value("gone")
     said = availability(model.id, live)
     return said or (f"may be gone: {gone}" if gone and not live else None)
+
+
+def similarity(wanted: str, one: str) -> float:
+    """From 0 to 1; a shortened name, such as veo-3.1, scores higher than difflib alone gives."""
+    ratio = SequenceMatcher(None, wanted, one).ratio()
+    return (1 + ratio) / 2 if len(wanted) >= MIN_PARTIAL_NAME and wanted in one else ratio

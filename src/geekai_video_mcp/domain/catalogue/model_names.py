@@ -10,10 +10,10 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from functools import lru_cache
 from typing import Any, Final
 
+from geekai_video_mcp.domain.catalogue.availability import similarity
 from geekai_video_mcp.domain.catalogue.capabilities import (
     MEDIA_INPUTS,
     makes_video,
@@ -37,8 +37,6 @@ MAX_NAME: Final = 64
 CLOSE_SIMILARITY: Final = 0.6
 """Similarity from 0 to 1, as difflib measures it, from which a name may be a typing mistake:
 klin-video-v1-6 for kling-video-v1-6 has 0.97."""
-MIN_PARTIAL_NAME: Final = 4
-"""Characters from which a part of a name counts as similar: "veo" could be any of several."""
 
 _MODE: Final = r"[a-z]{1,2}2v"
 """What a model makes videos from, as ids say it: t2v is "text to video"."""
@@ -144,10 +142,13 @@ def _ranking(name: str) -> Callable[[str], tuple[float, ...]]:
     written, places = _read_name(name), {one: at for at, one in enumerate(first_in_lists())}
 
     def rank(one: str) -> tuple[float, ...]:
-        place, similarity = places.get(one, len(places)), _similarity(name, one)
+        place, alike = (
+            places.get(one, len(places)),
+            similarity(name[: 2 * MAX_NAME].casefold(), one.casefold()),
+        )
         if not _family_of(one) & set(written.said):
-            close = similarity >= CLOSE_SIMILARITY
-            return (_SIMILAR, -similarity, place) if close else (_UNLIKE, place)
+            close = alike >= CLOSE_SIMILARITY
+            return (_SIMILAR, -alike, place) if close else (_UNLIKE, place)
         versions = frozenset[Version]().union(*_version_readings(one))
         return (
             _OF_FAMILY,
@@ -155,7 +156,7 @@ def _ranking(name: str) -> Callable[[str], tuple[float, ...]]:
             -len(written.words & _read_name(one).words),
             place,
             -max(map(_as_number, versions), default=0.0),
-            -similarity,
+            -alike,
         )
 
     return rank
@@ -264,10 +265,3 @@ def _distance(wanted: frozenset[Version], actual: frozenset[Version]) -> float:
 
 def _as_number(version: Version) -> float:
     return float(".".join(version[:2]))
-
-
-def _similarity(name: str, one: str) -> float:
-    """From 0 to 1; a shortened name, such as veo-3.1, scores higher than difflib alone gives."""
-    wanted, one = name[: 2 * MAX_NAME].casefold(), one.casefold()
-    ratio = SequenceMatcher(None, wanted, one).ratio()
-    return (1 + ratio) / 2 if len(wanted) >= MIN_PARTIAL_NAME and wanted in one else ratio
