@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
 from math import prod
-from typing import Annotated, Any, Final, Literal, cast
+from typing import Annotated, Any, Final, cast
 
 from pydantic import WithJsonSchema
 
@@ -68,7 +68,7 @@ class ModelRow(View):
     """How to move the camera, where the model has something for that."""
     price: int | float | None = None
     """CNY for a `unit`; None if it is not known."""
-    unit: Literal["video", "second"] | None = None
+    unit: catalogue.PriceUnit | None = None
     price_date: str | None = None
     """The day of the price, if it is not the list's."""
     cost_cny: float | None = None
