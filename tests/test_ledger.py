@@ -685,6 +685,7 @@ from geekai_video_mcp.domain.catalogue import request_cost
 from geekai_video_mcp.errors import CapReached
 from geekai_video_mcp.ledger.sqlite import Store
 from geekai_video_mcp.domain.lifecycle import Media, new_task
+from geekai_video_mcp.domain.task_prices import with_price
 store = Store(Path(sys.argv[1]))
 print("ready", flush=True)
 sys.stdin.readline()
@@ -692,7 +693,7 @@ limits = Limits(per_day=1000, in_flight=1000, cny_per_day=float(sys.argv[3]))
 for number in range(int(sys.argv[4])):
     request = {"prompt": f"{sys.argv[2]} {number}", "model": "viduq2-pro", "duration": 1}
     cost = request_cost(request, media=Media.VIDEO)
-    task = new_task(request=request, account="s", owner="a", at=1.0, cost=cost)
+    task = with_price(new_task(request=request, account="s", owner="a", at=1.0), cost)
     try:
         store.admit(task, request, lambda existing: admit(task, existing, limits=limits, at=1.0))
     except CapReached:

@@ -16,6 +16,7 @@ from geekai_video_mcp.domain.catalogue import format_cny
 from geekai_video_mcp.domain.lifecycle import Task
 from geekai_video_mcp.domain.statuses import FileStatus, Status
 from geekai_video_mcp.domain.task_ids import short_id
+from geekai_video_mcp.domain.task_prices import listed_price
 from geekai_video_mcp.errors import MAYBE_CHARGED, sanitize
 from geekai_video_mcp.ledger import Event
 
@@ -70,12 +71,12 @@ def _duration_text(task: Task) -> str:
 
 def _price_amount(task: Task) -> str:
     """The listed price in CNY; empty if none is known, or nothing was charged."""
-    price = task.listed_price
+    price = listed_price(task)
     return format_cny(price.cny).removesuffix(" CNY") if price else ""
 
 
 def _price_text(task: Task) -> str:
-    price = task.listed_price
+    price = listed_price(task)
     return f"{format_cny(price.cny)} by {price.source}, read {price.read_on}" if price else ""
 
 
@@ -252,7 +253,7 @@ def format_csv(rows: Iterable[Iterable[object]]) -> str:
 
 
 def _csv_cells(task: Task) -> list[str]:
-    price = task.listed_price
+    price = listed_price(task)
     facts = (
         task.id,
         task.provider_task_id,

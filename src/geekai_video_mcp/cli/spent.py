@@ -20,6 +20,7 @@ from geekai_video_mcp.domain.catalogue import format_cny, rounded_cny
 from geekai_video_mcp.domain.lifecycle import Task
 from geekai_video_mcp.domain.service_names import is_sandbox
 from geekai_video_mcp.domain.statuses import COUNTED_TODAY, Status
+from geekai_video_mcp.domain.task_prices import listed_price
 
 if TYPE_CHECKING:
     from geekai_video_mcp.config import Settings
@@ -42,7 +43,7 @@ class DaySpending:
     failed: int = 0
 
     def add(self, task: Task) -> None:
-        price = task.listed_price
+        price = listed_price(task)
         self.requests += 1
         self.listed_cny = rounded_cny(self.listed_cny + (price.cny if price else 0.0))
         self.unknown_price += price is None

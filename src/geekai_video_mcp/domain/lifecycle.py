@@ -14,7 +14,7 @@ All times are Unix seconds, UTC. All durations are seconds.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from geekai_video_mcp.domain import polling
 from geekai_video_mcp.domain.fingerprint import fingerprint, strip_inline_media
@@ -31,9 +31,6 @@ from geekai_video_mcp.domain.statuses import (
 )
 from geekai_video_mcp.domain.task_ids import new_task_id
 from geekai_video_mcp.errors import SubmissionUnknown
-
-if TYPE_CHECKING:
-    from geekai_video_mcp.domain.catalogue import Cost
 
 
 class Media(StrEnum):
@@ -53,16 +50,6 @@ class Result:
     last_frame_url: str | None = None
     duration: float | None = None
     revised_prompt: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class ListedPrice:
-    """What a request cost by the price list when it was made; what was charged may differ."""
-
-    cny: float
-    source: str
-    read_on: str
-    """The day on which the list was read, such as 2026-04-25."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,15 +126,6 @@ class Task:
     new one."""
 
     @property
-    def listed_price(self) -> ListedPrice | None:
-        """The price that was recorded; None if there is none, or nothing was charged."""
-        if self.price_cny is None or self.status is Status.REJECTED:
-            return None
-        return ListedPrice(
-            cny=self.price_cny, source=self.price_source or "", read_on=self.price_read_on or ""
-        )
-
-    @property
     def settled(self) -> bool:
         """Whether nothing will change by waiting longer."""
         if self.status is Status.SUCCEED:
@@ -212,14 +190,9 @@ def new_task(
     media: Media = Media.VIDEO,
     idempotency_key: str | None = None,
     variation: int | None = None,
-    cost: "Cost | None" = None,
 ) -> Task:
-    """A new task with an unguessable id, not sent yet. *owner* is the process that will send it.
-
-    *cost* is what it costs by the price list, which is recorded if the total is known.
-    """
+    """A new task with an unguessable id, not sent yet. *owner* is the process that will send it."""
     stripped = {name: strip_inline_media(value) for name, value in request.items()}
-    listed = cost if cost is not None and cost.total_cny is not None else None
     return Task(
         id=new_task_id(),
         owner=owner,
@@ -232,9 +205,6 @@ def new_task(
         variation=variation,
         fingerprint=fingerprint(media, stripped, variation),
         duration_key=polling.duration_key(request),
-        price_cny=listed and listed.total_cny,
-        price_source=listed and listed.source,
-        price_read_on=listed and listed.read_on.isoformat(),
     )
 
 

@@ -237,7 +237,7 @@ class Engine:
     def _new_task(
         self, request: GenerationRequest, idempotency_key: str | None, variation: int | None
     ) -> Task:
-        return new_task(
+        task = new_task(
             request=request.body,
             media=request.media,
             account=self._context.account,
@@ -245,8 +245,8 @@ class Engine:
             at=self._context.clock(),
             idempotency_key=idempotency_key,
             variation=variation,
-            cost=self._context.cost_of(request.body, request.media),
         )
+        return self._context.with_price(task)
 
     async def _wait_for_answer(self, task: Task) -> Task:
         """The task once the service has answered, or after as long as its first caller waits."""

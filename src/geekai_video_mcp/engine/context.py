@@ -1,19 +1,20 @@
 """What every part of the engine shares: the ledger, the clock, connections, change signals."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import anyio
 import anyio.to_thread
 
 from geekai_video_mcp.domain import polling
 from geekai_video_mcp.domain.admission import Limits
-from geekai_video_mcp.domain.catalogue import Cost, request_cost
+from geekai_video_mcp.domain.catalogue import request_cost
 from geekai_video_mcp.domain.lifecycle import FileUpdate, Media, Observation, Task
 from geekai_video_mcp.domain.service_names import is_sandbox, service_name
+from geekai_video_mcp.domain.task_prices import with_price
 from geekai_video_mcp.errors import (
     RATE_LIMITED,
     ServiceUnavailable,
@@ -97,9 +98,11 @@ class EngineContext:
     _connections: Connections | None = None
     _connect_lock: anyio.Lock = field(default_factory=anyio.Lock)
 
-    def cost_of(self, body: Mapping[str, Any], media: Media) -> Cost | None:
-        """What a request to this engine's account costs by the price list; None for a preview."""
-        return None if is_sandbox(self.account) else request_cost(body, media=media)
+    def with_price(self, task: Task) -> Task:
+        """A new task with what it costs by the price list; a preview has no price."""
+        if is_sandbox(self.account):
+            return task
+        return with_price(task, request_cost(task.request, media=task.media))
 
     @property
     def service(self) -> str:

@@ -100,9 +100,8 @@ class Resolver:
                 at=at,
                 idempotency_key=task.idempotency_key,
                 variation=task.variation,
-                cost=context.cost_of(task.request, task.media),
             )
-            return _abandon(task, at=at, replacement=new), new
+            return _abandon(task, at=at, replacement=new), context.with_price(new)
 
         def check_limits(new: Task, existing: ExistingTasks) -> None:
             if context.limits is not None:

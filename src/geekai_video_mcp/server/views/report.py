@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from geekai_video_mcp.domain.lifecycle import ListedPrice, Media, Task
+from geekai_video_mcp.domain.lifecycle import Media, Task
 from geekai_video_mcp.domain.result_file import live_link
 from geekai_video_mcp.domain.retries import LINK_TTL
 from geekai_video_mcp.domain.statuses import NO_RESULT, FileStatus, Status
+from geekai_video_mcp.domain.task_prices import ListedPrice, listed_price
 from geekai_video_mcp.errors import MAYBE_CHARGED, NOT_CHARGED, Money, sanitize
 
 MAX_LINK_CHARS: Final = 4000
@@ -89,7 +90,7 @@ class TaskReport:
     @property
     def price(self) -> ListedPrice | None:
         """The listed price that was recorded with the request; None if nothing was charged."""
-        return None if self.sandbox else self.task.listed_price
+        return None if self.sandbox else listed_price(self.task)
 
     @property
     def is_new(self) -> bool:

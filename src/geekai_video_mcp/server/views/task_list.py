@@ -16,6 +16,7 @@ from geekai_video_mcp.domain import catalogue
 from geekai_video_mcp.domain.lifecycle import Media, Task
 from geekai_video_mcp.domain.statuses import FileStatus, Status
 from geekai_video_mcp.domain.task_ids import SHORT_ID_LENGTH
+from geekai_video_mcp.domain.task_prices import listed_price
 from geekai_video_mcp.errors import as_sentence, quote, quote_unless_id, reveal, sanitize
 from geekai_video_mcp.server.arguments import PublicStatus
 from geekai_video_mcp.server.views.report import is_failure
@@ -98,7 +99,7 @@ def task_list(
     """
     folders = Counter(str(PurePath(task.file_path).parent) for task in tasks if task.file_path)
     folder = max(folders, key=folders.__getitem__, default=None)
-    sources = Counter(_price_source(task) for task in tasks if task.listed_price)
+    sources = Counter(_price_source(task) for task in tasks if listed_price(task))
     source = max(sources, key=sources.__getitem__, default=None)
     listed = [_listed(task, folder, source, sandbox=task.account == sandbox) for task in tasks]
     sums = _sums_by_day(listed)
@@ -146,7 +147,7 @@ def _day(task: ListedTask) -> str:
 
 
 def _price_source(task: Task) -> str | None:
-    price = task.listed_price
+    price = listed_price(task)
     return price and f"{price.source}, read {price.read_on}"
 
 
@@ -170,7 +171,7 @@ def _filter_text(name: str, value: object) -> str:
 
 
 def _listed(task: Task, folder: str | None, source: str | None, *, sandbox: bool) -> ListedTask:
-    request, price = task.request, task.listed_price
+    request, price = task.request, listed_price(task)
     names = dict.fromkeys((*_FIRST_SETTINGS, *request))
     settings = {
         name: _setting(request[name])
