@@ -183,7 +183,7 @@ class GenerateVideo(Generate):
     prompt: Prompt = Field(
         description="What should be seen and heard, in any language.",
     )
-    model: ShortText | None = Field(None, description="From list_video_models.")
+    model: ShortText | None = Field(None, description="Id or usual name of a model.")
     image: Pictures | None = Field(
         None,
         description=f"First frame: {_FORMS}. A picture seen only in the chat has no path: ask the"

@@ -38,7 +38,7 @@ MOST_PAGES: Final = 99
 HEADINGS: Final = (
     "model",
     "maker",
-    "takes, besides a prompt",
+    "pictures, video, sound taken",
     "seconds",
     "resolutions",
     "sound",
