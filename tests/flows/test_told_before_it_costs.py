@@ -1,5 +1,7 @@
 """What a model would ignore is refused or translated before it is paid for, and said."""
 
+import pytest
+
 from geekai_video_mcp.config import SANDBOX_MODEL, SANDBOX_URL
 from support.world import World, call, structured, text
 
@@ -70,12 +72,13 @@ async def test_what_the_maker_speaks_against_is_sent_with_a_warning_where_that_i
     assert len(world.service.charges) == 1
 
 
+@pytest.mark.parametrize("settings", [{}, {"size": "720x1280"}])
 async def test_a_request_that_is_refused_since_is_not_paid_again_in_other_words(
-    world: World,
+    world: World, settings: dict[str, str]
 ) -> None:
-    """The same call finds the task that an earlier version sent, with a warning, as it was."""
+    """The same call finds the task that was sent with a warning, as it is given or translated."""
     world.checks = "warn"
-    wish = {"prompt": "a fox", "model": "kling-video-v2-6", "with_audio": True}
+    wish = {"prompt": "a fox", "model": "kling-video-v2-6", "with_audio": True, **settings}
     async with world.client() as client:
         first = structured(await call(client, "generate_video", **wish))
     world.checks = "refuse"

@@ -32,6 +32,7 @@ from geekai_video_mcp.domain.catalogue.checking import (
     CheckedRequest,
     Checks,
     check_request,
+    in_words_of_model,
     with_general_warnings,
 )
 from geekai_video_mcp.domain.catalogue.costs import (
@@ -87,6 +88,7 @@ __all__ = [
     "first_in_lists",
     "format_cny",
     "has_resolution",
+    "in_words_of_model",
     "is_free",
     "length_for",
     "listed_for",
