@@ -124,7 +124,30 @@ def test_the_models_that_are_offered_are_of_the_same_family_first_and_then_the_c
     of_others = refusal_of("MiniMax-Hailuo-02", aspect_ratio="16:9", with_audio=True, duration=5)
 
     assert "made by kling-video-v3 (price not known here) or kling-video-v3-omni" in of_the_family
-    assert "made by MiniMax-H3 (0.5 CNY per second) or cogvideox-flash (free)." in of_others
+    assert "made by MiniMax-H3 (2.5 CNY) or cogvideox-flash (free)." in of_others
+
+
+@pytest.mark.parametrize(
+    ("model", "fields", "inferred"),
+    [
+        ("doubao-seedance-1.0-pro", {"quality": "pro"}, "doubao-seedance-2.0-fast"),
+        ("kling-video-v2-6", {"image": URL, "image_tail": URL}, "kling-video-v1 "),
+        ("jimeng_i2v_v30", {}, "jimeng_ti2v_v30_pro"),
+    ],
+)
+def test_no_model_is_offered_that_is_only_inferred_to_make_it(
+    model: str, fields: dict[str, Any], inferred: str
+) -> None:
+    words = refusal_of(model, **fields)
+
+    assert "made by " in words
+    assert inferred not in words.partition("made by ")[2]
+
+
+def test_the_price_of_what_is_offered_is_that_of_this_request() -> None:
+    assert "MiniMax-H3 (7.5 CNY)" in refusal_of(
+        "MiniMax-Hailuo-02", with_audio=True, aspect_ratio="3:4", duration=15
+    )
 
 
 def test_no_model_is_offered_that_the_service_no_longer_lists() -> None:
@@ -133,7 +156,7 @@ def test_no_model_is_offered_that_the_service_no_longer_lists() -> None:
         check_request({"model": "cogvideox-flash", "prompt": "a fox", "duration": 10}, live=listed)
 
     assert caught.value.message.endswith(
-        "All of it can be made by viduq2 (0.156 CNY per second). Nothing was charged. Change the"
+        "All of it can be made by viduq2 (1.56 CNY). Nothing was charged. Change the"
         " call and try again."
     )
 

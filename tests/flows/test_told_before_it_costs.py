@@ -100,4 +100,4 @@ async def test_the_sandbox_says_what_the_model_behind_a_key_would_refuse(world: 
     assert "warnings" not in structured(short)
     for result in (foreseen, made):
         assert "With a key, the default model cogvideox-flash would refuse this:" in text(result)
-        assert "All of it can be made by cogvideox-3 (1 CNY per video)" in text(result)
+        assert "All of it can be made by cogvideox-3 (1 CNY)" in text(result)

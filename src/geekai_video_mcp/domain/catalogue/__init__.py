@@ -3,6 +3,7 @@
 Every fact is in `models.toml` with its source and date; no model's name may enter the code.
 """
 
+from geekai_video_mcp.domain.catalogue.alternatives import priced_image_models, priced_models
 from geekai_video_mcp.domain.catalogue.availability import (
     DOCUMENTED_TYPES,
     LiveModel,
@@ -23,8 +24,6 @@ from geekai_video_mcp.domain.catalogue.capabilities import (
     needs,
     needs_text,
     other_way,
-    priced_image_models,
-    priced_models,
     takes,
     takes_together,
 )
@@ -39,6 +38,7 @@ from geekai_video_mcp.domain.catalogue.costs import (
     Cost,
     format_cny,
     may_cost_more,
+    price_in_brief,
     request_cost,
     rounded_cny,
 )
@@ -104,6 +104,7 @@ __all__ = [
     "of_type",
     "other_way",
     "price",
+    "price_in_brief",
     "priced_image_models",
     "priced_models",
     "request_cost",

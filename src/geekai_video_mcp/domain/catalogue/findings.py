@@ -22,6 +22,7 @@ from geekai_video_mcp.domain.catalogue.facts import (
     normalize_value,
     rules,
 )
+from geekai_video_mcp.domain.wording import join_words
 from geekai_video_mcp.errors import quote
 
 LEAVE_OUT: Final = "leave it out"
@@ -154,7 +155,7 @@ def _value(value: object, field: str, fact: Fact, model: Model) -> Iterator[Find
         return
     if normalize_value(value) in map(normalize_value, allowed):
         return
-    listed = fact.value if isinstance(fact.value, str) else either(allowed)
+    listed = fact.value if isinstance(fact.value, str) else join_words(allowed)
     unit = " s" if field == "duration" else ""
     nearest = _neighbours(value, allowed)
     by_quality = field == "resolution" and model.supports("quality_of_resolution")
@@ -163,7 +164,7 @@ def _value(value: object, field: str, fact: Fact, model: Model) -> Iterator[Find
     yield Finding(
         problem=f"{model.id} lists no {field} {format_value(value)}, only"
         f" {listed.replace('-', ' to ') if unit else listed}{unit}",
-        way_out=f"give {either(nearest)}" if nearest else "give one of these",
+        way_out=f"give {join_words(nearest)}" if nearest else "give one of these",
         certainty=sure,  # never GeekAI's: a list may have grown since it was read
         source=fact.sources[0],
     )
@@ -189,12 +190,6 @@ def _neighbours(value: object, allowed: Sequence[Any]) -> list[int]:
     return [one for one in (below, above) if one is not None]
 
 
-def either(values: Sequence[object]) -> str:
-    """The values as alternatives: 4, 6 or 8."""
-    *others, last = map(str, values)
-    return f"{', '.join(others)} or {last}" if others else last
-
-
 def _missing_picture(request: Mapping[str, Any], model: Model) -> Iterator[Finding]:
     fact = model.facts.get("text")
     if (
@@ -214,7 +209,7 @@ def _missing_picture(request: Mapping[str, Any], model: Model) -> Iterator[Findi
 
 def _image_list(request: Mapping[str, Any], model: Model) -> Iterator[Finding]:
     if is_given(request, "image[]") and not model.supports("image_as_list"):
-        listing = either([one.id for one in models().values() if one.supports("image_as_list")])
+        listing = join_words([one.id for one in models().values() if one.supports("image_as_list")])
         yield Finding(
             problem=f"only {listing} take image as a list; {model.id} may use only one of them, or"
             " none",

@@ -17,7 +17,8 @@ from geekai_video_mcp.domain.catalogue.facts import (
     listed_values,
     normalize_value,
 )
-from geekai_video_mcp.domain.catalogue.findings import Finding, either, format_value
+from geekai_video_mcp.domain.catalogue.findings import Finding, format_value
+from geekai_video_mcp.domain.wording import join_words
 from geekai_video_mcp.errors import quote_unless_id
 
 DEFAULT_RATIO: Final = "16:9"
@@ -171,7 +172,9 @@ def _translate_to_size(translation: Translation, model: Model) -> None:
     among = exact or fitting or of_lines or sizes
     takes_it = f"{model.id} takes size in the place of {' and '.join(given)}"
     none = "" if exact or not ratio else f", and has no {ratio}{f' at {lines}' if lines else ''}"
-    translation.find(takes_it + none, f"give size {either(among)}", model.facts["sizes"], *given)
+    translation.find(
+        takes_it + none, f"give size {join_words(among)}", model.facts["sizes"], *given
+    )
 
 
 def _translate_from_size(translation: Translation, model: Model) -> None:
@@ -188,7 +191,7 @@ def _translate_from_size(translation: Translation, model: Model) -> None:
     why = f"{model.id} takes aspect_ratio and not size"
     if ratio is None:
         fact = model.facts["ratios"]
-        translation.find(f"{why}, and makes no {size}", f"give {either(ratios)}", fact, "size")
+        translation.find(f"{why}, and makes no {size}", f"give {join_words(ratios)}", fact, "size")
         return
     sent = {"aspect_ratio": body.get("aspect_ratio", ratio)}
     listed = [str(one) for one in listed_values(model.value("resolutions")) or []]
