@@ -186,9 +186,42 @@ def test_a_value_that_asks_for_no_change_is_left_out_with_a_note(
 
 
 def test_the_note_tells_what_the_model_does_anyway() -> None:
-    assert "always uses 5" in check_model("cogvideox-flash", duration=5)[1]
-    assert "always uses true" in check_model("sora-2", with_audio=False)[1]
+    assert "its videos always have duration 5" in check_model("cogvideox-flash", duration=5)[1]
+    assert "its videos always have with_audio true" in check_model("sora-2", with_audio=False)[1]
     assert "always" not in check_model("jimeng_t2v_v30", fps=30)[1]
+
+
+WAYS_OUT: list[tuple[str, dict[str, Any], str]] = [
+    ("vidu-2", {}, "does not support text only; give an image or images ("),
+    ("wan2.6-r2v", {}, "does not support text only; give images or video ("),
+    ("vidu-2", {"image": URL, "resolution": "1080p"}, "leave it out: it makes 720p ("),
+    (
+        "viduq2-pro",
+        {"image": URL, "aspect_ratio": "1:1"},
+        ": it is that of the image; leave it out, ",
+    ),
+    ("kling-video-v2-master", {"resolution": "1080p"}, "resolution; leave it out ("),
+    ("vidu-q1", {"resolution": "720p"}, "only 1080p; give 1080p ("),
+]
+"""A model, a request that it cannot make, and the way out, which must be one of this model's."""
+
+
+@pytest.mark.parametrize(("model", "fields", "way_out"), WAYS_OUT, ids=str)
+def test_the_way_out_is_one_that_the_model_has(
+    model: str, fields: dict[str, Any], way_out: str
+) -> None:
+    assert way_out in refusal_of(model, **fields)
+
+
+def test_what_is_wrong_is_said_once() -> None:
+    words = refusal_of("jimeng_i2v_v30", image=URL, aspect_ratio="16:9")
+
+    assert words.count("the image's") == 1
+    assert "does not take aspect_ratio: it is the one nearest to the image's; leave it out" in words
+
+
+def test_a_size_is_no_doubt_where_the_maker_takes_one() -> None:
+    assert check_model("wan2.6-t2v", size="1080x1920") == ({"size": "1080x1920"}, "")
 
 
 def test_a_field_that_the_model_takes_is_sent_even_if_it_asks_for_no_change() -> None:
@@ -522,7 +555,9 @@ def test_a_camera_control_that_the_model_is_known_not_to_have_is_refused() -> No
 
     assert "does not support extra_body.camera_control; write the camera movement in the" in said
     assert "made by kling-video-v1 (price not known here)." in said
-    assert "its camera: 15 [commands] in the prompt; write the camera movement in" in other
+    assert (
+        "its camera control is 15 [commands] in the prompt; write the camera movement in" in other
+    )
 
 
 def test_camera_moves_of_others_are_their_own_affair() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from geekai_video_mcp.domain.catalogue.capabilities import needs
 from geekai_video_mcp.domain.catalogue.conditions import is_given, rule_applies
 from geekai_video_mcp.domain.catalogue.facts import (
     FACT_BY_FIELD,
@@ -157,7 +158,7 @@ def _value(value: object, field: str, fact: Fact, model: Model) -> Iterator[Find
         return
     listed = fact.value if isinstance(fact.value, str) else join_words(allowed)
     unit = " s" if field == "duration" else ""
-    nearest = _neighbours(value, allowed)
+    nearest = allowed if len(allowed) == 1 else _neighbours(value, allowed)
     by_quality = field == "resolution" and model.supports("quality_of_resolution")
     open_list = field in _OPEN_LISTS or by_quality or fact.certainty == "doubt"
     sure: Certainty = "doubt" if open_list else "maker"
@@ -171,12 +172,15 @@ def _value(value: object, field: str, fact: Fact, model: Model) -> Iterator[Find
 
 
 def _taken_from_elsewhere(field: str, fact: Fact, model: Model) -> Finding:
-    """Of a field whose fact says where its value comes from: by size, or the image's."""
+    """Of a field whose fact says where its value comes from: that of the size, or of the image."""
+    by_size = "size" in fact.value
     return Finding(
-        problem=f"{model.id} takes {field} from elsewhere: {fact.value}",
-        way_out=LEAVE_OUT,
+        problem=f"{model.id} {'may' if by_size else 'does'} not take {field}: it is {fact.value}",
+        way_out="give size"
+        if by_size
+        else "leave it out, and give an image of the shape that you want",
         # GeekAI may turn it into the maker's own way of saying it.
-        certainty="doubt" if fact.value.startswith("by ") else fact.certainty,
+        certainty="doubt" if by_size else fact.certainty,
         source=fact.sources[0],
     )
 
@@ -198,9 +202,10 @@ def _missing_picture(request: Mapping[str, Any], model: Model) -> Iterator[Findi
         and not any(is_given(request, one) for one in _PLURAL_NEED)
     ):
         may = "may not" if fact.certainty == "doubt" else "does not"
+        needed = ["an image" if name == "image" else name for name in needs(model)]
         yield Finding(
             problem=f"{model.id} {may} support text only",
-            way_out="give an image",
+            way_out=f"give {join_words(needed)}" if needed else "give an image",
             certainty=fact.certainty,
             source=fact.sources[0],
             ignored=False,
