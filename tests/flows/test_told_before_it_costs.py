@@ -89,6 +89,17 @@ async def test_a_request_that_is_refused_since_is_not_paid_again_in_other_words(
     assert len(world.service.charges) == 1
 
 
+async def test_the_sandbox_judges_and_prices_the_same_model(world: World) -> None:
+    world.account, world.default_model = SANDBOX_URL, "veo-3.1-lite-generate-preview"
+    wish = {"prompt": "a fox", "model": SANDBOX_MODEL, "resolution": "4k"}
+    async with world.client() as client:
+        foreseen = text(await call(client, "generate_video", **wish, dry_run=True))
+
+    assert "its model is veo-3.1-lite-generate-preview, for about 3 CNY" in foreseen
+    assert "default model veo-3.1-lite-generate-preview would refuse this:" in foreseen
+    assert "cogvideox-flash" not in foreseen
+
+
 async def test_the_sandbox_says_what_the_model_behind_a_key_would_refuse(world: World) -> None:
     world.account = SANDBOX_URL
     sandboxed = {"model": SANDBOX_MODEL, **TIKTOK}

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from geekai_video_mcp.app import App
-from geekai_video_mcp.config import FREE_IMAGE_MODEL, FREE_MODEL, SANDBOX_URL
+from geekai_video_mcp.config import FREE_IMAGE_MODEL, SANDBOX_URL, default_model_with_key
 from geekai_video_mcp.domain import catalogue
 from geekai_video_mcp.domain.catalogue import CheckedRequest, LiveModel
 from geekai_video_mcp.domain.lifecycle import Media
@@ -94,7 +94,8 @@ def _check(
         checked = catalogue.with_general_warnings(body)
     else:
         live = None if listed is None else catalogue.of_type(listed, Media.VIDEO)
-        checked = catalogue.check_request(body, live=live, checks=app.checks, rehearsed=FREE_MODEL)
+        rehearsed = default_model_with_key(app.default_models[Media.VIDEO], Media.VIDEO)
+        checked = catalogue.check_request(body, live=live, checks=app.checks, rehearsed=rehearsed)
     return CheckedRequest(body=checked.body, warnings=(*model.notes, *checked.warnings))
 
 
