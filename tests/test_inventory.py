@@ -281,7 +281,8 @@ async def test_numbers_and_lists_may_come_as_their_text(
     tmp_path: Path, tool: str, arguments: dict[str, Any], wrong: dict[str, Any]
 ) -> None:
     """Claude Desktop sends nested values as JSON text, and small models numbers in quotes."""
-    plain = {"prompt": "a fox", "dry_run": True}
+    model = {"model": "viduq2"} if "images" in arguments else {}  # which takes them
+    plain = {"prompt": "a fox", "dry_run": True, **model}
     unfolded = {name: json.loads(text) for name, text in arguments.items()}
     async with Client(build_server(World(tmp_path).app)) as client:
         as_text = await client.call_tool(tool, {**plain, **arguments})

@@ -7,7 +7,6 @@ from geekai_video_mcp.domain.catalogue.alternatives import priced_image_models, 
 from geekai_video_mcp.domain.catalogue.availability import (
     DOCUMENTED_TYPES,
     LiveModel,
-    availability,
     listed_for,
     of_type,
     standing,
@@ -55,7 +54,7 @@ from geekai_video_mcp.domain.catalogue.facts import (
     price,
     rules,
 )
-from geekai_video_mcp.domain.catalogue.lengths import default_seconds, seconds_made
+from geekai_video_mcp.domain.catalogue.lengths import default_seconds
 from geekai_video_mcp.domain.catalogue.model_names import (
     MAX_SUGGESTIONS,
     nearest_models,
@@ -80,7 +79,6 @@ __all__ = [
     "Model",
     "Price",
     "PriceUnit",
-    "availability",
     "check_request",
     "cost_of",
     "default_seconds",
@@ -111,7 +109,6 @@ __all__ = [
     "resolve_model",
     "rounded_cny",
     "rules",
-    "seconds_made",
     "standing",
     "takes",
     "takes_together",
