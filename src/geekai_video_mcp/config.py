@@ -41,6 +41,12 @@ CONFIRM_ALWAYS: Final = -1.0
 MAX_COUNT_DIGITS: Final = 7
 """Digits of a cap: ten million videos a day are a mistake."""
 
+
+def default_model_with_key(default_model: str, media: Media) -> str:
+    """The model that a preview by the sandbox's own one goes to once there is a key."""
+    return FREE_MODELS[media] if default_model == SANDBOX_MODEL else default_model
+
+
 _T = TypeVar("_T")
 _D = TypeVar("_D")
 

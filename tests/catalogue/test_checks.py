@@ -124,7 +124,30 @@ def test_the_models_that_are_offered_are_of_the_same_family_first_and_then_the_c
     of_others = refusal_of("MiniMax-Hailuo-02", aspect_ratio="16:9", with_audio=True, duration=5)
 
     assert "made by kling-video-v3 (price not known here) or kling-video-v3-omni" in of_the_family
-    assert "made by MiniMax-H3 (0.5 CNY per second) or cogvideox-flash (free)." in of_others
+    assert "made by MiniMax-H3 (2.5 CNY) or cogvideox-flash (free)." in of_others
+
+
+@pytest.mark.parametrize(
+    ("model", "fields", "inferred"),
+    [
+        ("doubao-seedance-1.0-pro", {"quality": "pro"}, "doubao-seedance-2.0-fast"),
+        ("kling-video-v2-6", {"image": URL, "image_tail": URL}, "kling-video-v1 "),
+        ("jimeng_i2v_v30", {}, "jimeng_ti2v_v30_pro"),
+    ],
+)
+def test_no_model_is_offered_that_is_only_inferred_to_make_it(
+    model: str, fields: dict[str, Any], inferred: str
+) -> None:
+    words = refusal_of(model, **fields)
+
+    assert "made by " in words
+    assert inferred not in words.partition("made by ")[2]
+
+
+def test_the_price_of_what_is_offered_is_that_of_this_request() -> None:
+    assert "MiniMax-H3 (7.5 CNY)" in refusal_of(
+        "MiniMax-Hailuo-02", with_audio=True, aspect_ratio="3:4", duration=15
+    )
 
 
 def test_no_model_is_offered_that_the_service_no_longer_lists() -> None:
@@ -133,7 +156,7 @@ def test_no_model_is_offered_that_the_service_no_longer_lists() -> None:
         check_request({"model": "cogvideox-flash", "prompt": "a fox", "duration": 10}, live=listed)
 
     assert caught.value.message.endswith(
-        "All of it can be made by viduq2 (0.156 CNY per second). Nothing was charged. Change the"
+        "All of it can be made by viduq2 (1.56 CNY). Nothing was charged. Change the"
         " call and try again."
     )
 
@@ -163,9 +186,42 @@ def test_a_value_that_asks_for_no_change_is_left_out_with_a_note(
 
 
 def test_the_note_tells_what_the_model_does_anyway() -> None:
-    assert "always uses 5" in check_model("cogvideox-flash", duration=5)[1]
-    assert "always uses true" in check_model("sora-2", with_audio=False)[1]
+    assert "its videos always have duration 5" in check_model("cogvideox-flash", duration=5)[1]
+    assert "its videos always have with_audio true" in check_model("sora-2", with_audio=False)[1]
     assert "always" not in check_model("jimeng_t2v_v30", fps=30)[1]
+
+
+WAYS_OUT: list[tuple[str, dict[str, Any], str]] = [
+    ("vidu-2", {}, "does not support text only; give an image or images ("),
+    ("wan2.6-r2v", {}, "does not support text only; give images or video ("),
+    ("vidu-2", {"image": URL, "resolution": "1080p"}, "leave it out: it makes 720p ("),
+    (
+        "viduq2-pro",
+        {"image": URL, "aspect_ratio": "1:1"},
+        ": it is that of the image; leave it out, ",
+    ),
+    ("kling-video-v2-master", {"resolution": "1080p"}, "resolution; leave it out ("),
+    ("vidu-q1", {"resolution": "720p"}, "only 1080p; give 1080p ("),
+]
+"""A model, a request that it cannot make, and the way out, which must be one of this model's."""
+
+
+@pytest.mark.parametrize(("model", "fields", "way_out"), WAYS_OUT, ids=str)
+def test_the_way_out_is_one_that_the_model_has(
+    model: str, fields: dict[str, Any], way_out: str
+) -> None:
+    assert way_out in refusal_of(model, **fields)
+
+
+def test_what_is_wrong_is_said_once() -> None:
+    words = refusal_of("jimeng_i2v_v30", image=URL, aspect_ratio="16:9")
+
+    assert words.count("the image's") == 1
+    assert "does not take aspect_ratio: it is the one nearest to the image's; leave it out" in words
+
+
+def test_a_size_is_no_doubt_where_the_maker_takes_one() -> None:
+    assert check_model("wan2.6-t2v", size="1080x1920") == ({"size": "1080x1920"}, "")
 
 
 def test_a_field_that_the_model_takes_is_sent_even_if_it_asks_for_no_change() -> None:
@@ -499,7 +555,9 @@ def test_a_camera_control_that_the_model_is_known_not_to_have_is_refused() -> No
 
     assert "does not support extra_body.camera_control; write the camera movement in the" in said
     assert "made by kling-video-v1 (price not known here)." in said
-    assert "its camera: 15 [commands] in the prompt; write the camera movement in" in other
+    assert (
+        "its camera control is 15 [commands] in the prompt; write the camera movement in" in other
+    )
 
 
 def test_camera_moves_of_others_are_their_own_affair() -> None:

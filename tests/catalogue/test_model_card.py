@@ -79,7 +79,7 @@ def test_the_members_of_extra_body_stand_with_their_values() -> None:
         ("veo-3.1-lite-generate-preview", ["duration_if_not_given: 4", "has no 4k; give 1080p"]),
         ("MiniMax-Hailuo-2.3", ["duration_if_not_given: 6", "prompt_characters: 2000"]),
         ("MiniMax-H3", ["images: up to 9", "audio: up to 3", "at 768P", "2026-11-22"]),
-        ("vidu-2", ["It needs image or images.", "resolution: give size"]),
+        ("vidu-2", ["It needs image or images.", "resolution: leave it out: it makes 720p"]),
         ("sora-2", ["may be gone: shut down by its maker", "0.75 CNY per second"]),
         ("super-video-2.0", ["Nothing else is known of it here"]),
         ("bytedance-asset-v1", ["makes: an asset for Seedance, no video"]),

@@ -113,6 +113,10 @@ TRANSLATED: list[Sent] = [
     ),
     ("kling-video-v2-1", {"quality": "high"}, {"quality": "pro"}, "quality high was sent as"),
     ("cogvideox-3", {"quality": "Best"}, {"quality": "quality"}, "cogvideox-3 takes speed or"),
+    ("cogvideox-2", {"quality": "pro"}, {"quality": "quality"}, "takes speed or quality"),
+    ("kling-video-v3", {"quality": "Max"}, {"quality": "pro"}, "takes std, pro or 4k"),
+    ("sora-2-pro", {"aspect_ratio": "16:9"}, {"size": "1280x720"}, "was sent as size 1280x720"),
+    ("sora-2-pro", {"aspect_ratio": "9:16"}, {"size": "720x1280"}, "was sent as size 720x1280"),
     ("cogvideox-3", {"quality": "fast"}, {"quality": "speed"}, "was sent as quality speed"),
     (
         "kling-video-v3",

@@ -11,7 +11,7 @@ from mcp_types import CallToolResult
 from geekai_video_mcp.config import GEEKAI_URL, SANDBOX_URL
 from geekai_video_mcp.domain.catalogue import models
 from geekai_video_mcp.engine.model_list import FETCH_TIMEOUT
-from support.fake_geekai import always_answer, api_error
+from support.fake_geekai import always_answer, api_error, documented_reply
 from support.world import World, call, structured, text
 
 URL = "https://example.com/1.png"
@@ -363,6 +363,26 @@ async def test_a_request_that_was_sent_as_it_is_written_is_never_paid_again(
     assert again["deduplicated"]
     assert [job.body["model"] for job in geekai.service.jobs.values()][:1] == [name]
     assert len(geekai.service.jobs) == (2 if name == "Kling 2.6" else 1)
+
+
+@pytest.mark.parametrize("key", [{}, {"idempotency_key": "k"}])
+async def test_a_list_that_can_be_read_again_does_not_have_a_request_paid_again(
+    geekai: World, key: dict[str, Any]
+) -> None:
+    """What its name meant without the list may be an id of its own in the list."""
+    arguments = {"prompt": "a fox", "model": "veo-3.1-fast", **key}
+    geekai.service.on_models = UNREADABLE["error"]
+    async with geekai.client() as client:
+        first = structured(await call(client, "generate_video", **arguments))
+    geekai.service.on_models = documented_reply
+    geekai.service.models = [*LISTED, {"id": "veo-3.1-fast", "type": "video", "status": "active"}]
+    async with geekai.client() as client:
+        again = structured(await call(client, "generate_video", **arguments))
+
+    assert again["task_id"] == first["task_id"]
+    assert again["deduplicated"]
+    (job,) = geekai.service.jobs.values()
+    assert job.body["model"] == "veo-3.1-fast-generate-preview"
 
 
 async def test_a_key_of_another_request_is_refused_whatever_the_name(geekai: World) -> None:

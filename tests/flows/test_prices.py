@@ -143,7 +143,7 @@ async def test_the_sandboxs_price_is_told_as_one_sentence(sandboxed: World) -> N
         " duration to know the total."
     )
     assert own["price"] == (
-        "A sandbox preview is free; with a key, cogvideox-flash would make it, also free of charge"
+        "A sandbox preview is free; with a key, its model is cogvideox-flash, also free of charge"
         f" ({LIST})."
     )
     assert own["cost_with_key_cny"] == 0
@@ -155,8 +155,8 @@ async def test_the_sandboxs_price_is_told_as_one_sentence(sandboxed: World) -> N
 @pytest.mark.parametrize(
     ("default", "said", "total"),
     [
-        ("veo-3.1-generate-preview", " for about 12 CNY: 4 s at 3 CNY per second (", 12),
-        ("super-video-2.0", " at 0.72 CNY per second (", None),
+        ("veo-3.1-generate-preview", ", for about 12 CNY: 4 s at 3 CNY per second (", 12),
+        ("super-video-2.0", ", at 0.72 CNY per second (", None),
         ("kling-video-v3", ", at a price that is not known here.", None),
     ],
 )
@@ -169,7 +169,7 @@ def test_the_sandboxs_model_is_priced_as_the_default_model_of_the_configuration(
 
     assert shown is not None
     assert shown.price.startswith(
-        f"A sandbox preview is free; with a key, {default} would make it{said}"
+        f"A sandbox preview is free; with a key, its model is {default}{said}"
     )
     assert (shown.cost_cny, shown.cost_with_key_cny) == (0, total)
 

@@ -170,6 +170,19 @@ async def test_the_models_that_are_named_can_make_what_was_asked_for(world: Worl
     assert structured(works)["price_cny"] > 0
 
 
+async def test_the_models_that_are_named_include_those_that_take_it_in_other_words(
+    world: World,
+) -> None:
+    world.limits = capped(100)
+    wish: dict[str, Any] = {"prompt": "a fox", "aspect_ratio": "9:16", "resolution": "1080p"}
+    async with world.client() as client:
+        refused = await call(client, "generate_video", **wish, model="wan2.7-t2v")
+        works = await call(client, "generate_video", **wish, model="cogvideox-flash")
+
+    assert "such as cogvideox-flash (free), cogvideox (0.5 CNY) or cogvideox-2 (" in text(refused)
+    assert not works.is_error
+
+
 async def test_a_dry_run_tells_what_is_left(world: World) -> None:
     world.limits = capped(12.5)
     async with world.client() as client:

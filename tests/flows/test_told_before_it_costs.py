@@ -1,5 +1,7 @@
 """What a model would ignore is refused or translated before it is paid for, and said."""
 
+import pytest
+
 from geekai_video_mcp.config import SANDBOX_MODEL, SANDBOX_URL
 from support.world import World, call, structured, text
 
@@ -70,12 +72,13 @@ async def test_what_the_maker_speaks_against_is_sent_with_a_warning_where_that_i
     assert len(world.service.charges) == 1
 
 
+@pytest.mark.parametrize("settings", [{}, {"size": "720x1280"}])
 async def test_a_request_that_is_refused_since_is_not_paid_again_in_other_words(
-    world: World,
+    world: World, settings: dict[str, str]
 ) -> None:
-    """The same call finds the task that an earlier version sent, with a warning, as it was."""
+    """The same call finds the task that was sent with a warning, as it is given or translated."""
     world.checks = "warn"
-    wish = {"prompt": "a fox", "model": "kling-video-v2-6", "with_audio": True}
+    wish = {"prompt": "a fox", "model": "kling-video-v2-6", "with_audio": True, **settings}
     async with world.client() as client:
         first = structured(await call(client, "generate_video", **wish))
     world.checks = "refuse"
@@ -84,6 +87,17 @@ async def test_a_request_that_is_refused_since_is_not_paid_again_in_other_words(
 
     assert again["task_id"] == first["task_id"]
     assert len(world.service.charges) == 1
+
+
+async def test_the_sandbox_judges_and_prices_the_same_model(world: World) -> None:
+    world.account, world.default_model = SANDBOX_URL, "veo-3.1-lite-generate-preview"
+    wish = {"prompt": "a fox", "model": SANDBOX_MODEL, "resolution": "4k"}
+    async with world.client() as client:
+        foreseen = text(await call(client, "generate_video", **wish, dry_run=True))
+
+    assert "its model is veo-3.1-lite-generate-preview, for about 3 CNY" in foreseen
+    assert "default model veo-3.1-lite-generate-preview would refuse this:" in foreseen
+    assert "cogvideox-flash" not in foreseen
 
 
 async def test_the_sandbox_says_what_the_model_behind_a_key_would_refuse(world: World) -> None:
@@ -97,4 +111,4 @@ async def test_the_sandbox_says_what_the_model_behind_a_key_would_refuse(world: 
     assert "warnings" not in structured(short)
     for result in (foreseen, made):
         assert "With a key, the default model cogvideox-flash would refuse this:" in text(result)
-        assert "All of it can be made by cogvideox-3 (1 CNY per video)" in text(result)
+        assert "All of it can be made by cogvideox-3 (1 CNY)" in text(result)

@@ -12,12 +12,14 @@ from typing import Final
 from geekai_video_mcp.domain.catalogue import (
     format_cny,
     may_cost_more,
+    price_in_brief,
     priced_image_models,
     priced_models,
     request_cost,
     rounded_cny,
 )
 from geekai_video_mcp.domain.lifecycle import Media, Task
+from geekai_video_mcp.domain.wording import join_words
 from geekai_video_mcp.errors import CapReached, quote_unless_id
 
 DAY: Final = 24 * 3600.0
@@ -111,8 +113,8 @@ def _unknown_cost(task: Task) -> Iterator[tuple[str, str]]:
         )
     if fields := may_cost_more(task.request):
         yield (
-            f"{_listed(fields, 'or')} can make this one cost more than its listed price",
-            f"leave {_listed(fields, 'and')} out",
+            f"{join_words(fields)} can make this one cost more than its listed price",
+            f"leave {join_words(fields, 'and')} out",
         )
 
 
@@ -120,11 +122,4 @@ def _suggestions(task: Task) -> str:
     """The cheapest models with a known price that may make what the request asks for."""
     image = task.media is Media.IMAGE
     models = priced_image_models() if image else priced_models(task.request)
-    named = [
-        f"{name} ({format_cny(cny) if cny else 'free'})" for name, cny in models[:MAX_SUGGESTED]
-    ]
-    return _listed(tuple(named), "or")
-
-
-def _listed(names: tuple[str, ...], last: str) -> str:
-    return f" {last} ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
+    return join_words([f"{name} ({price_in_brief(cost)})" for name, cost in models[:MAX_SUGGESTED]])

@@ -3,11 +3,11 @@
 A dry run passes through here as well, so that it says what the call would.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 from geekai_video_mcp.app import App
-from geekai_video_mcp.config import FREE_IMAGE_MODEL, FREE_MODEL, SANDBOX_URL
+from geekai_video_mcp.config import FREE_IMAGE_MODEL, SANDBOX_URL, default_model_with_key
 from geekai_video_mcp.domain import catalogue
 from geekai_video_mcp.domain.catalogue import CheckedRequest, LiveModel
 from geekai_video_mcp.domain.lifecycle import Media
@@ -24,45 +24,78 @@ async def check_generation(
 ) -> CheckedRequest:
     """The request as it is to be sent, with its model's id, and the warnings for its caller.
 
-    A request that was sent before as it is given stays as it is: its caller must get that task,
-    and neither pay for another one nor get an error that says that nothing was charged.
+    A request that was sent before in another form stays in that form: its caller must get that
+    task, and neither pay for another one nor get an error that says that nothing was charged.
 
     Raises:
         RequestRefused: there is no such model, or it does not support the request.
         StorageUnavailable: the ledger cannot be read.
     """
+    listed = await _fetch_models(app, str(request.body["model"]), request.media)
     try:
-        checked = await _check(app, request)
+        checked = _check(app, request, listed)
     except RequestRefused:
-        if await _was_sent(app, request, key=key, variation=variation):
-            return catalogue.with_general_warnings(request.body)
+        sent = await _find_sent(app, request, _forms(request, listed), key=key, variation=variation)
+        if sent is not None:
+            return catalogue.with_general_warnings(sent)
         raise
-    changed = checked.body != request.body
-    if changed and await _was_sent(app, request, key=key, variation=variation):
-        return catalogue.with_general_warnings(request.body)
-    return checked
+    others = [form for form in _forms(request, listed) if form != checked.body]
+    sent = await _find_sent(app, request, others, key=key, variation=variation)
+    return checked if sent is None else catalogue.with_general_warnings(sent)
 
 
-async def _was_sent(
-    app: App, request: GenerationRequest, *, key: str | None, variation: int | None
-) -> bool:
-    try:
-        forecast = await app.engine.forecast(request, idempotency_key=key, variation=variation)
-    except RequestRefused:  # the key is that of a request in its checked form, or of another one
-        return False
-    return forecast.duplicate_of is not None
+def _forms(
+    request: GenerationRequest, listed: Sequence[LiveModel] | None
+) -> Sequence[Mapping[str, Any]]:
+    """The bodies in which the request may have been sent before.
+
+    As it is written, by an earlier version or to a gateway; in the words of its model, whatever
+    speaks against it now; and to the model that its name means without the service's list.
+    """
+    name, known = str(request.body["model"]), _known_models(request.media)
+    live = catalogue.listed_for(listed or (), request.media)
+    meant = (catalogue.resolve_model(name, request.body, among=ids) for ids in (known, live))
+    named = dict.fromkeys([name, *filter(None, meant)])
+    forms = [request.body]
+    for model in named:
+        spelled = spell_settings({**request.body, "model": model})
+        taken = catalogue.in_words_of_model(spelled) if request.media is Media.VIDEO else spelled
+        forms += [form for form in (spelled, taken) if form not in forms]
+    return forms
 
 
-async def _check(app: App, request: GenerationRequest) -> CheckedRequest:
-    name = str(request.body["model"])
-    listed = await _fetch_models(app, name, request.media)
+async def _find_sent(
+    app: App,
+    request: GenerationRequest,
+    forms: Iterable[Mapping[str, Any]],
+    *,
+    key: str | None,
+    variation: int | None,
+) -> Mapping[str, Any] | None:
+    """The form in which the request was sent before; None if it was not in any of them."""
+    for form in forms:
+        try:
+            forecast = await app.engine.forecast(
+                request.with_body(form), idempotency_key=key, variation=variation
+            )
+        except RequestRefused:  # the key is that of another form, or of another request
+            continue
+        if forecast.duplicate_of is not None:
+            return form
+    return None
+
+
+def _check(
+    app: App, request: GenerationRequest, listed: Sequence[LiveModel] | None
+) -> CheckedRequest:
     model = _find_model(app, request, listed)
     body = spell_settings({**request.body, "model": model.id})
     if request.media is Media.IMAGE:  # the catalogue has no image models
         checked = catalogue.with_general_warnings(body)
     else:
         live = None if listed is None else catalogue.of_type(listed, Media.VIDEO)
-        checked = catalogue.check_request(body, live=live, checks=app.checks, rehearsed=FREE_MODEL)
+        rehearsed = default_model_with_key(app.default_models[Media.VIDEO], Media.VIDEO)
+        checked = catalogue.check_request(body, live=live, checks=app.checks, rehearsed=rehearsed)
     return CheckedRequest(body=checked.body, warnings=(*model.notes, *checked.warnings))
 
 

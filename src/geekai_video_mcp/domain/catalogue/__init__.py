@@ -3,10 +3,10 @@
 Every fact is in `models.toml` with its source and date; no model's name may enter the code.
 """
 
+from geekai_video_mcp.domain.catalogue.alternatives import priced_image_models, priced_models
 from geekai_video_mcp.domain.catalogue.availability import (
     DOCUMENTED_TYPES,
     LiveModel,
-    availability,
     listed_for,
     of_type,
     standing,
@@ -23,8 +23,6 @@ from geekai_video_mcp.domain.catalogue.capabilities import (
     needs,
     needs_text,
     other_way,
-    priced_image_models,
-    priced_models,
     takes,
     takes_together,
 )
@@ -32,12 +30,14 @@ from geekai_video_mcp.domain.catalogue.checking import (
     CheckedRequest,
     Checks,
     check_request,
+    in_words_of_model,
     with_general_warnings,
 )
 from geekai_video_mcp.domain.catalogue.costs import (
     Cost,
     format_cny,
     may_cost_more,
+    price_in_brief,
     request_cost,
     rounded_cny,
 )
@@ -54,7 +54,7 @@ from geekai_video_mcp.domain.catalogue.facts import (
     price,
     rules,
 )
-from geekai_video_mcp.domain.catalogue.lengths import default_seconds, seconds_made
+from geekai_video_mcp.domain.catalogue.lengths import default_seconds
 from geekai_video_mcp.domain.catalogue.model_names import (
     MAX_SUGGESTIONS,
     nearest_models,
@@ -79,7 +79,6 @@ __all__ = [
     "Model",
     "Price",
     "PriceUnit",
-    "availability",
     "check_request",
     "cost_of",
     "default_seconds",
@@ -87,6 +86,7 @@ __all__ = [
     "first_in_lists",
     "format_cny",
     "has_resolution",
+    "in_words_of_model",
     "is_free",
     "length_for",
     "listed_for",
@@ -102,13 +102,13 @@ __all__ = [
     "of_type",
     "other_way",
     "price",
+    "price_in_brief",
     "priced_image_models",
     "priced_models",
     "request_cost",
     "resolve_model",
     "rounded_cny",
     "rules",
-    "seconds_made",
     "standing",
     "takes",
     "takes_together",

@@ -64,7 +64,7 @@ def _untaken(model: Model) -> Iterator[Finding]:
     if known is None:
         return
     sure = "doubt" if camera is None else camera.certainty
-    other = f"; its camera: {camera.value}" if camera is not None and camera.value else ""
+    other = f"; its camera control is {camera.value}" if camera is not None and camera.value else ""
     yield Finding(
         problem=f"{model.id} {'may' if sure == 'doubt' else 'does'} not support"
         f" extra_body.{CAMERA_CONTROL}{other}",

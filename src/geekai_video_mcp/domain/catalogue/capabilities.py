@@ -4,22 +4,21 @@ A fact that is not known counts as no: a model is offered only for what it is kn
 """
 
 import re
-from collections.abc import Collection, Mapping
-from typing import Any, Final
+from collections.abc import Collection
+from typing import Final
 
 from geekai_video_mcp.domain.catalogue.costs import request_cost
 from geekai_video_mcp.domain.catalogue.facts import (
     FACT_BY_FIELD,
     Model,
     Rule,
-    image_models,
     listed_values,
-    models,
     normalize_value,
     price,
     rules,
 )
 from geekai_video_mcp.domain.lifecycle import Media
+from geekai_video_mcp.domain.wording import join_words
 
 MEDIA_INPUTS: Final = ("image", "image_tail", "images", "video", "audio")
 """Arguments that give a model pictures, videos or sound."""
@@ -72,8 +71,7 @@ def needs(model: Model) -> tuple[str, ...]:
 
 def needs_text(model: Model) -> str | None:
     """The same in words, such as "image or video"; None if it needs none."""
-    *others, last = needs(model) or ("",)
-    return (", ".join(others) + " or " if others else "") + last or None
+    return join_words(needs(model)) or None
 
 
 def makes_length(model: Model, seconds: int) -> bool:
@@ -92,36 +90,6 @@ def cost_of(model: Model, seconds: int) -> float | None:
     request = {"model": model.id, "duration": length_for(model, seconds)}
     cost = request_cost(request, media=Media.VIDEO)
     return cost and cost.total_cny
-
-
-def priced_models(request: Mapping[str, Any]) -> list[tuple[str, float]]:
-    """The models that may make a video of the request and whose price of it is known, and it.
-
-    Those that are known to take all of it come first, and the cheaper before the others. A length
-    that is not given is `USUAL_SECONDS`.
-    """
-    given = [name for name in FACT_BY_FIELD if request.get(name) and name != "duration"]
-    seconds = request.get("duration") or USUAL_SECONDS
-    found: list[tuple[bool, float, str]] = []
-    for model in models().values():
-        able = makes_video(model) and not model.supports("gone")
-        needed = needs(model)
-        if not able or (needed and not any(request.get(name) for name in needed)):
-            continue
-        other = {**request, "model": model.id, "duration": seconds}
-        cost = request_cost(other, media=Media.VIDEO)
-        if cost is not None and cost.total_cny is not None:
-            whole = takes_together(model, given) and makes_length(model, seconds)
-            found.append((not whole, cost.total_cny, model.id))
-    return [(name, cny) for _, cny, name in sorted(found)]
-
-
-def priced_image_models() -> list[tuple[str, float]]:
-    """The models of pictures whose price is known, and it; the cheaper before the others."""
-    prices = {name: price(name, media=Media.IMAGE.value) for name in image_models()}
-    return sorted(
-        ((name, one.cny) for name, one in prices.items() if one), key=lambda pair: pair[1]
-    )
 
 
 def is_free(model: Model) -> bool:

@@ -40,6 +40,12 @@ def with_general_warnings(request: Mapping[str, Any]) -> CheckedRequest:
     )
 
 
+def in_words_of_model(request: Mapping[str, Any]) -> dict[str, Any]:
+    """The body that `check_request` sends, whatever speaks against it."""
+    model = models().get(str(request["model"]))
+    return dict(request) if model is None else translate(request, model).body
+
+
 def check_request(
     request: Mapping[str, Any],
     *,

@@ -83,6 +83,17 @@ def may_cost_more(body: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(name for name, possible in fields.items() if possible)
 
 
+def price_in_brief(cost: Cost | None) -> str:
+    """What a request costs, in a word or two."""
+    if cost is None or not cost.applies:
+        return "price not known here"
+    if cost.rate_cny == 0:
+        return "free"
+    if cost.total_cny is None:
+        return f"{format_cny(cost.rate_cny)} per {cost.per}"
+    return format_cny(cost.total_cny)
+
+
 def rounded_cny(amount: float) -> float:
     """An amount without the noise of adding and multiplying floats."""
     return round(amount, DECIMALS)

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from geekai_video_mcp.domain.catalogue.capabilities import needs
 from geekai_video_mcp.domain.catalogue.conditions import is_given, rule_applies
 from geekai_video_mcp.domain.catalogue.facts import (
     FACT_BY_FIELD,
@@ -22,6 +23,7 @@ from geekai_video_mcp.domain.catalogue.facts import (
     normalize_value,
     rules,
 )
+from geekai_video_mcp.domain.wording import join_words
 from geekai_video_mcp.errors import quote
 
 LEAVE_OUT: Final = "leave it out"
@@ -154,28 +156,31 @@ def _value(value: object, field: str, fact: Fact, model: Model) -> Iterator[Find
         return
     if normalize_value(value) in map(normalize_value, allowed):
         return
-    listed = fact.value if isinstance(fact.value, str) else either(allowed)
+    listed = fact.value if isinstance(fact.value, str) else join_words(allowed)
     unit = " s" if field == "duration" else ""
-    nearest = _neighbours(value, allowed)
+    nearest = allowed if len(allowed) == 1 else _neighbours(value, allowed)
     by_quality = field == "resolution" and model.supports("quality_of_resolution")
     open_list = field in _OPEN_LISTS or by_quality or fact.certainty == "doubt"
     sure: Certainty = "doubt" if open_list else "maker"
     yield Finding(
         problem=f"{model.id} lists no {field} {format_value(value)}, only"
         f" {listed.replace('-', ' to ') if unit else listed}{unit}",
-        way_out=f"give {either(nearest)}" if nearest else "give one of these",
+        way_out=f"give {join_words(nearest)}" if nearest else "give one of these",
         certainty=sure,  # never GeekAI's: a list may have grown since it was read
         source=fact.sources[0],
     )
 
 
 def _taken_from_elsewhere(field: str, fact: Fact, model: Model) -> Finding:
-    """Of a field whose fact says where its value comes from: by size, or the image's."""
+    """Of a field whose fact says where its value comes from: that of the size, or of the image."""
+    by_size = "size" in fact.value
     return Finding(
-        problem=f"{model.id} takes {field} from elsewhere: {fact.value}",
-        way_out=LEAVE_OUT,
+        problem=f"{model.id} {'may' if by_size else 'does'} not take {field}: it is {fact.value}",
+        way_out="give size"
+        if by_size
+        else "leave it out, and give an image of the shape that you want",
         # GeekAI may turn it into the maker's own way of saying it.
-        certainty="doubt" if fact.value.startswith("by ") else fact.certainty,
+        certainty="doubt" if by_size else fact.certainty,
         source=fact.sources[0],
     )
 
@@ -189,12 +194,6 @@ def _neighbours(value: object, allowed: Sequence[Any]) -> list[int]:
     return [one for one in (below, above) if one is not None]
 
 
-def either(values: Sequence[object]) -> str:
-    """The values as alternatives: 4, 6 or 8."""
-    *others, last = map(str, values)
-    return f"{', '.join(others)} or {last}" if others else last
-
-
 def _missing_picture(request: Mapping[str, Any], model: Model) -> Iterator[Finding]:
     fact = model.facts.get("text")
     if (
@@ -203,9 +202,10 @@ def _missing_picture(request: Mapping[str, Any], model: Model) -> Iterator[Findi
         and not any(is_given(request, one) for one in _PLURAL_NEED)
     ):
         may = "may not" if fact.certainty == "doubt" else "does not"
+        needed = ["an image" if name == "image" else name for name in needs(model)]
         yield Finding(
             problem=f"{model.id} {may} support text only",
-            way_out="give an image",
+            way_out=f"give {join_words(needed)}" if needed else "give an image",
             certainty=fact.certainty,
             source=fact.sources[0],
             ignored=False,
@@ -214,7 +214,7 @@ def _missing_picture(request: Mapping[str, Any], model: Model) -> Iterator[Findi
 
 def _image_list(request: Mapping[str, Any], model: Model) -> Iterator[Finding]:
     if is_given(request, "image[]") and not model.supports("image_as_list"):
-        listing = either([one.id for one in models().values() if one.supports("image_as_list")])
+        listing = join_words([one.id for one in models().values() if one.supports("image_as_list")])
         yield Finding(
             problem=f"only {listing} take image as a list; {model.id} may use only one of them, or"
             " none",

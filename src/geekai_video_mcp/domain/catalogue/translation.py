@@ -17,7 +17,8 @@ from geekai_video_mcp.domain.catalogue.facts import (
     listed_values,
     normalize_value,
 )
-from geekai_video_mcp.domain.catalogue.findings import Finding, either, format_value
+from geekai_video_mcp.domain.catalogue.findings import Finding, format_value
+from geekai_video_mcp.domain.wording import join_words
 from geekai_video_mcp.errors import quote_unless_id
 
 DEFAULT_RATIO: Final = "16:9"
@@ -27,9 +28,9 @@ RATIO_SLACK: Final = 0.03
 _SIZE: Final = re.compile(r"(\d+)x(\d+)")
 _RATIO: Final = re.compile(r"(\d+(?:\.\d+)?):(\d+(?:\.\d+)?)")
 _HIGHER: Final = frozenset(
-    {"high", "higher", "highest", "best", "hq", "hd", "professional", "max", "高"}
+    {"high", "higher", "highest", "best", "hq", "hd", "pro", "professional", "max", "高"}
 )
-_LOWER: Final = frozenset({"standard", "normal", "low", "draft", "fast", "default", "标准"})
+_LOWER: Final = frozenset({"std", "standard", "normal", "low", "draft", "fast", "default", "标准"})
 _BETTER_QUALITIES: Final = ("pro", "quality")
 _USUAL_QUALITIES: Final = ("std", "speed")
 
@@ -92,7 +93,8 @@ def _drop_defaults(translation: Translation, model: Model) -> None:
             _same_value(requested, actual) or _same_value(requested, defaults().get(name))
         ):
             continue
-        always = f"; it always uses {format_value(actual)}" if name in does else ""
+        value = actual if isinstance(actual, str) else format_value(actual)
+        always = f"; its videos always have {name} {value}" if name in does else ""
         translation.leave_out(name, f"{model.id} does not support it{always}")
 
 
@@ -110,7 +112,7 @@ def _translate_last_frame(translation: Translation, model: Model) -> None:
         del body["image_tail"]
         body |= frames
         translation.notes.append(
-            "image and image_tail were sent as one list, image: so"
+            "image and image_tail were sent as one list, image, as"
             f" {model.id} takes a first and a last frame"
         )
         return
@@ -131,7 +133,7 @@ def _translate_quality(translation: Translation, model: Model) -> None:
     meant = _BETTER_QUALITIES if word in _HIGHER else _USUAL_QUALITIES if word in _LOWER else ()
     for quality in meant:
         if quality in listed:
-            why = f"{model.id} takes {' or '.join(map(str, listed))}"
+            why = f"{model.id} takes {join_words(listed)}"
             translation.replace({"quality": requested}, {"quality": quality}, why)
 
 
@@ -160,6 +162,8 @@ def _translate_to_size(translation: Translation, model: Model) -> None:
         return
     ratio = str(given.get("aspect_ratio", "" if "image" in body else DEFAULT_RATIO))
     fitting = [one for one in sizes if _has_ratio(one, ratio)] if ratio else []
+    # 1792x1024 passes for 16:9 only where there is no 1280x720.
+    fitting = [one for one in fitting if _has_ratio(one, ratio, slack=0)] or fitting
     exact = [one for one in fitting if not lines or resolution_name(one) == lines]
     if not exact and "resolution" not in given:
         exact = fitting
@@ -171,7 +175,9 @@ def _translate_to_size(translation: Translation, model: Model) -> None:
     among = exact or fitting or of_lines or sizes
     takes_it = f"{model.id} takes size in the place of {' and '.join(given)}"
     none = "" if exact or not ratio else f", and has no {ratio}{f' at {lines}' if lines else ''}"
-    translation.find(takes_it + none, f"give size {either(among)}", model.facts["sizes"], *given)
+    translation.find(
+        takes_it + none, f"give size {join_words(among)}", model.facts["sizes"], *given
+    )
 
 
 def _translate_from_size(translation: Translation, model: Model) -> None:
@@ -188,7 +194,7 @@ def _translate_from_size(translation: Translation, model: Model) -> None:
     why = f"{model.id} takes aspect_ratio and not size"
     if ratio is None:
         fact = model.facts["ratios"]
-        translation.find(f"{why}, and makes no {size}", f"give {either(ratios)}", fact, "size")
+        translation.find(f"{why}, and makes no {size}", f"give {join_words(ratios)}", fact, "size")
         return
     sent = {"aspect_ratio": body.get("aspect_ratio", ratio)}
     listed = [str(one) for one in listed_values(model.value("resolutions")) or []]
@@ -223,12 +229,12 @@ def _translate_resolution_to_quality(translation: Translation, model: Model) -> 
     )
 
 
-def _has_ratio(size: str, ratio: str) -> bool:
+def _has_ratio(size: str, ratio: str, *, slack: float = RATIO_SLACK) -> bool:
     sides, shape = _SIZE.fullmatch(normalize_value(size)), _RATIO.fullmatch(ratio)
     if sides is None or shape is None or not float(shape[2]) or not int(sides[2]):
         return False
-    wanted = float(shape[1]) / float(shape[2])
-    return bool(wanted) and abs(int(sides[1]) / int(sides[2]) / wanted - 1) <= RATIO_SLACK
+    across, down = int(sides[1]) * float(shape[2]), int(sides[2]) * float(shape[1])
+    return bool(down) and abs(across - down) <= slack * down
 
 
 def _reduced(width: int, height: int) -> str:

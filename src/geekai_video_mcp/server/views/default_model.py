@@ -7,6 +7,7 @@ from typing import Final
 from geekai_video_mcp.domain import catalogue
 from geekai_video_mcp.domain.catalogue import Model
 from geekai_video_mcp.domain.lifecycle import Media
+from geekai_video_mcp.domain.wording import join_words
 
 MAX_CHARS: Final = 220
 """Characters of the sentence: it is sent with every list of tools."""
@@ -57,9 +58,9 @@ def _facts(model: Model, taken: Sequence[str], missed: Sequence[str]) -> list[st
         facts.append(f"needs {catalogue.needs_text(model)}")
     if taken:
         named = [f"{name} (needed)" if needed == (name,) else name for name in taken]
-        facts.append(f"takes {_listed(named, 'and')}")
+        facts.append(f"takes {join_words(named, 'and')}")
     if missed:
-        facts.append(f"{'but not' if taken else 'does not take'} {_listed(missed, 'or')}")
+        facts.append(f"{'but not' if taken else 'does not take'} {join_words(missed)}")
     return [fact for fact in facts if fact]
 
 
@@ -77,9 +78,5 @@ def _length_text(model: Model) -> str:
     if "duration" in model.refused_fields:
         return f"always {lengths[0]} s (leave duration out)"
     seconds = model.value("seconds")
-    named = f"{seconds}" if isinstance(seconds, str) else _listed(list(map(str, lengths)), "or")
+    named = f"{seconds}" if isinstance(seconds, str) else join_words(lengths)
     return f"{named} s"
-
-
-def _listed(names: Sequence[str], last: str) -> str:
-    return f" {last} ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)

@@ -7,7 +7,7 @@ the structured request they are written as escapes.
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from geekai_video_mcp.config import FREE_MODELS, SANDBOX_MODEL
+from geekai_video_mcp.config import SANDBOX_MODEL, default_model_with_key
 from geekai_video_mcp.domain import catalogue
 from geekai_video_mcp.domain.admission import Forecast
 from geekai_video_mcp.domain.lifecycle import Media, Task
@@ -63,8 +63,7 @@ def _model_with_key(task: Task, default_model: str) -> str:
     """The model that the same call would use with a key."""
     if task.model != SANDBOX_MODEL:
         return task.model
-    is_set = task.media is Media.VIDEO and default_model != SANDBOX_MODEL
-    return default_model if is_set else FREE_MODELS[task.media]
+    return default_model_with_key(default_model, task.media)
 
 
 def dry_run_text(result: Generation, media: Media) -> str:

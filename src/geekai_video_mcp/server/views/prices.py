@@ -22,8 +22,8 @@ def preview_price_text(cost: Cost | None, model: str, model_with_key: str) -> st
     *model_with_key* is the model of that request: the sandbox's own is none of GeekAI's.
     """
     if model == SANDBOX_MODEL:
-        maker = quote_unless_id(model_with_key)
-        return f"A sandbox preview is free; with a key, {maker} would make it{_offer_text(cost)}."
+        model = quote_unless_id(model_with_key)
+        return f"A sandbox preview is free; with a key, its model is {model}{_offer_text(cost)}."
     return f"A sandbox preview is free; {_with_key_text(cost)}."
 
 
@@ -33,8 +33,8 @@ def _offer_text(cost: Cost | None) -> str:
     if cost.rate_cny == 0:
         return f", also free of charge ({_source_text(cost)})"
     if cost.total_cny is None:
-        return f" at {_rate_text(cost)}; {_missing(cost)}"
-    return f" for about {_total_text(cost)}"
+        return f", at {_rate_text(cost)}; {_missing(cost)}"
+    return f", for about {_total_text(cost)}"
 
 
 def _with_key_text(cost: Cost | None) -> str:
