@@ -73,6 +73,23 @@ async def test_a_file_in_an_allowed_folder_is_sent_as_it_is(world: World, where:
     assert body["image"].startswith("data:image/png;base64,")
 
 
+async def test_both_frames_that_were_sent_as_one_list_are_named_as_they_were_given(
+    world: World,
+) -> None:
+    first, last = (str(write_file(world.pictures, name, PNG)) for name in ("1.png", "2.png"))
+    async with world.client() as client:
+        made = await call(
+            client,
+            "generate_video",
+            prompt="a fox",
+            model="cogvideox-3",
+            image=first,
+            image_tail=last,
+        )
+
+    assert structured(made)["sent"] == {"image": [first, last]}
+
+
 async def test_a_file_is_read_as_well_where_no_folder_can_be_walked(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -230,6 +230,14 @@ async def test_a_gateway_gets_the_name_as_it_is_written(world: World, name: str)
     assert world.service.model_list_pages == []
 
 
+async def test_names_that_mean_one_model_at_geekai_may_be_two_at_a_gateway(world: World) -> None:
+    async with world.client() as client:
+        for name in ("veo-3.1-fast-generate-preview", "veo-3.1-fast"):
+            await call(client, "generate_video", prompt="a fox", model=name)
+
+    assert len(world.service.jobs) == 2
+
+
 async def test_an_id_that_a_gateway_lists_needs_no_warning(world: World) -> None:
     world.service.models = LISTED
     async with world.client() as client:

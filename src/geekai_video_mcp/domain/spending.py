@@ -66,8 +66,8 @@ def check_spending(task: Task, prices: ReservedPrices, cap: float) -> None:
     if task.price_cny is None or (task.price_cny > 0 and may_cost_more(task.request)):
         reasons, changes = zip(*_unknown_cost(task), strict=True)
         raise CapReached(
-            f"{setting} allows only requests whose price is known, and {' and '.join(reasons)}",
-            remedy=f"{' and '.join(changes)}; {_ONLY_CONFIGURATION}",
+            f"{setting} allows only requests whose price is known: {', and '.join(reasons)}",
+            remedy=f"{'. '.join(changes)}; {_ONLY_CONFIGURATION}",
         )
     if rounded_cny(prices.sum_cny + task.price_cny) <= cap or task.price_cny == 0:
         return
@@ -94,27 +94,28 @@ def _way_out(cny: float, prices: ReservedPrices, cap: float) -> str:
 
 
 def _unknown_cost(task: Task) -> Iterator[tuple[str, str]]:
-    """Why its cost is not known, and what to change about that, each as part of a sentence."""
+    """Why its cost is not known, as part of a sentence, and what to change, as one of its own."""
     cost = request_cost(task.request, media=task.media)
     if cost is None:
         yield (
-            f"that of {quote_unless_id(task.model)} is not known here",
-            f"use a model whose price is known, such as {_suggestions(task)}",
+            f"the price of {quote_unless_id(task.model)} is not known here",
+            f"Use a model whose price is known, such as {_suggestions(task)}",
         )
     elif not cost.applies:
+        change = f"Make the request {cost.note}, or use a model whose price is known, such as"
         yield (
-            f"the price of {task.model} is listed {cost.note} alone",
-            f"ask for that, or use a model whose price is known, such as {_suggestions(task)}",
+            f"the price of {task.model} is listed only {cost.note}",
+            f"{change} {_suggestions(task)}",
         )
     elif cost.total_cny is None:
         yield (
             f"this one costs {format_cny(cost.rate_cny)} per second of a length that is not given",
-            "give duration",
+            "Give duration",
         )
     if fields := may_cost_more(task.request):
         yield (
             f"{join_words(fields)} can make this one cost more than its listed price",
-            f"leave {join_words(fields, 'and')} out",
+            f"Leave {join_words(fields, 'and')} out",
         )
 
 

@@ -32,20 +32,21 @@ async def check_generation(
         StorageUnavailable: the ledger cannot be read.
     """
     listed = await _fetch_models(app, str(request.body["model"]), request.media)
+    forms = _forms(app, request, listed)
     try:
         checked = _check(app, request, listed)
     except RequestRefused:
-        sent = await _find_sent(app, request, _forms(request, listed), key=key, variation=variation)
+        sent = await _find_sent(app, request, forms, key=key, variation=variation)
         if sent is not None:
             return catalogue.with_general_warnings(sent)
         raise
-    others = [form for form in _forms(request, listed) if form != checked.body]
+    others = [form for form in forms if form != checked.body]
     sent = await _find_sent(app, request, others, key=key, variation=variation)
     return checked if sent is None else catalogue.with_general_warnings(sent)
 
 
 def _forms(
-    request: GenerationRequest, listed: Sequence[LiveModel] | None
+    app: App, request: GenerationRequest, listed: Sequence[LiveModel] | None
 ) -> Sequence[Mapping[str, Any]]:
     """The bodies in which the request may have been sent before.
 
@@ -54,7 +55,8 @@ def _forms(
     """
     name, known = str(request.body["model"]), _known_models(request.media)
     live = catalogue.listed_for(listed or (), request.media)
-    meant = (catalogue.resolve_model(name, request.body, among=ids) for ids in (known, live))
+    lists = () if _is_gateway(app) else (known, live)
+    meant = (catalogue.resolve_model(name, request.body, among=ids) for ids in lists)
     named = dict.fromkeys([name, *filter(None, meant)])
     forms = [request.body]
     for model in named:
@@ -110,6 +112,11 @@ async def _fetch_models(app: App, name: str, media: Media) -> Sequence[LiveModel
     return await model_list.fetch() if app.at_geekai and unknown else model_list.cached()
 
 
+def _is_gateway(app: App) -> bool:
+    """Whether the service is another one than GeekAI, which gets names as they are written."""
+    return not app.at_geekai and app.engine.account != SANDBOX_URL
+
+
 def _known_models(media: Media) -> Sequence[str]:
     return tuple(catalogue.models()) if media is Media.VIDEO else (FREE_IMAGE_MODEL,)
 
@@ -136,7 +143,7 @@ def _find_model(
     others = _models_of_other_kinds(media, listed or ())
     if name in others:
         raise RequestRefused(_other_kind_message(name, others[name], media), code="unknown_model")
-    if not app.at_geekai and app.engine.account != SANDBOX_URL:
+    if _is_gateway(app):
         return _FoundModel(name, _unknown_model_notes(app, name, media))
     # What GeekAI does not list any more is meant only if nothing else is.
     for among in ([one for one in known if one in live], live, known):

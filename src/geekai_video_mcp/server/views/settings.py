@@ -18,8 +18,11 @@ _VALUE_ALONE: Final = frozenset({"size", "resolution", "aspect_ratio"})
 def sent_settings(body: Mapping[str, Any], references: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of the request *body*; files stand there as in *references*, the caller's own.
 
-    In *body*, a file of this machine is megabytes of data.
+    In *body*, a file of this machine is megabytes of data. A first and a last frame may have
+    become one list there.
     """
+    if isinstance(body.get("image"), list) and isinstance(first := references.get("image"), str):
+        references = {**references, "image": [first, references.get("image_tail")]}
     return {
         name: _shorten(references.get(name, value) if _holds_data(value) else value)
         for name, value in body.items()
