@@ -78,9 +78,13 @@ class RequestRefused(GeekAIVideoError):
     """
 
     def __init__(
-        self, reason: str, *, code: str = "invalid_arguments", money: Money | None = NOT_CHARGED
+        self,
+        reason: str,
+        *,
+        code: str = "invalid_arguments",
+        money: Money | None = NOT_CHARGED,
+        remedy: str = "Change the call and try again.",
     ) -> None:
-        remedy = "Change the call and try again."
         super().__init__(as_sentence(reason), money=money, remedy=remedy)
         self.code = code
         self.reason = reason

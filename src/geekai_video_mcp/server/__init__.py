@@ -23,6 +23,7 @@ from geekai_video_mcp.server.arguments import (
     GenerateImage,
     GenerateVideo,
     GetVideoTask,
+    JoinVideos,
     ListVideoModels,
     ListVideoTasks,
 )
@@ -46,7 +47,8 @@ INSTRUCTIONS: Final = (
     " sent cannot be cancelled. After a timeout or an unknown outcome never send generate_video or"
     " generate_image again: find the task with get_video_task or list_video_tasks. A task that"
     " failed may be sent again, changed as its message says. To continue a shot, give the next one"
-    ' image "task:ID". Results with sandbox true are previews, not made by GeekAI: tell the user'
+    ' image "task:ID". To make one film of several shots, trim one, or add music: join_videos.'
+    " Results with sandbox true are previews, not made by GeekAI: tell the user"
     " so, and that a GeekAI key (GEEKAI_API_KEY) makes real videos."
 )
 _PAID: Final = ToolAnnotations(
@@ -54,6 +56,9 @@ _PAID: Final = ToolAnnotations(
 )
 _READ_REMOTE: Final = ToolAnnotations(
     read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=True
+)
+_MAKE_LOCAL: Final = ToolAnnotations(
+    read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=False
 )
 _READ_LOCAL: Final = ToolAnnotations(
     read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False
@@ -108,6 +113,18 @@ TOOLS: Final[tuple[ToolSpec[Any], ...]] = (
         arguments=ViewVideo,
         result=None,
         annotations=_READ_LOCAL,
+    ),
+    ToolSpec(
+        name="join_videos",
+        title="Join videos",
+        description="Join finished videos into one film, trim (cut) one, or put music under it."
+        " Local and free: nothing is generated, the originals stay. Returns an MP4 with its own"
+        " task_id. Parts are fitted to the first one's size; where one continues another, the"
+        " doubled frame is dropped.",
+        handler=tools.join_videos,
+        arguments=JoinVideos,
+        result=views.Film,
+        annotations=_MAKE_LOCAL,
     ),
     ToolSpec(
         name="list_video_tasks",
