@@ -179,11 +179,10 @@ class JoinVideos(Arguments):
     """Arguments of `join_videos`."""
 
     parts: Parts = Field(
-        description='Task ids in order, such as ["2eb52cc9", "9f03aa17@1-4.5"]; @1-4.5 keeps'
-        " seconds 1 to 4.5, @1- cuts off the first."
+        description="Task ids in order, such as 2eb52cc9, or 9f03aa17@1-4.5 to keep seconds 1 to"
+        " 4.5 (@1- cuts off the first)."
     )
     audio: Sound | None = Field(
         None,
-        description='Replaces the parts\' sound: path of a sound file, or "task:ID" of a video.'
-        " Cut or faded to the film's length.",
+        description='In place of the parts\' sound: path of a sound file, or "task:ID" of a video.',
     )

@@ -141,7 +141,7 @@ class _TaskResult(_TaskFacts, ToolResult):
 class VideoTask(_TaskResult):
     """A task in its current state, or several."""
 
-    published_fields = ("task_id", "task_status", "file", "sandbox", "tasks", "next_step")
+    published_fields = ("task_id", "task_status", "file", "tasks", "next_step")
 
     tasks: list[TaskEntry] | None = None
     """One entry for each task, if several were asked for."""
@@ -150,7 +150,7 @@ class VideoTask(_TaskResult):
 class Generation(_TaskResult):
     """The task of a request, or the result of a dry run."""
 
-    published_fields = ("task_id", "task_status", "file", "sandbox", "next_step")
+    published_fields = ("task_id", "file", "next_step")
 
     price_note: str | None = None
     """That the price of a request that has just been made is not known."""
@@ -165,7 +165,7 @@ class Generation(_TaskResult):
 class Film(_TaskResult):
     """A film, joined or being joined."""
 
-    published_fields = ("task_id", "task_status", "file", "sandbox", "next_step")
+    published_fields = ("task_id", "file", "next_step")
 
     deduplicated: bool | None = None
     """True: it was asked for before, and is not joined again."""
