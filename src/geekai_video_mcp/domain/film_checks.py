@@ -135,13 +135,21 @@ def fit_to_lengths(
     return kept, notes
 
 
-def may_continue(part: FilmPart, task: Task) -> bool:
+def may_continue(part: FilmPart, task: Task, before: FilmPart) -> bool:
     """Whether its first frame may be the last one of the part before it.
 
-    It may if it was given a picture; whether it is, the pictures themselves tell.
+    It may if it was given a picture, and both frames are kept; whether it is that picture, the
+    frames themselves tell, unless the request names the task that it came from.
     """
-    given = task.media is Media.FILM or any(task.request.get(name) for name in _PICTURES)
-    return given and part.start is None
+    if part.start is not None:
+        return False
+    given = [task.request[name] for name in _PICTURES if task.request.get(name)]
+    reference = given[0] if given else None
+    if isinstance(reference, str) and reference.startswith("task:"):
+        named, _, moment = reference.removeprefix("task:").partition("@")
+        ends_there = moment == (f"{before.end:g}" if before.end is not None else "")
+        return before.task_id.startswith(named) and ends_there
+    return before.end is None and (task.media is Media.FILM or reference is not None)
 
 
 def choose_film(film: Task, same: Sequence[Task], *, has_file: Callable[[Task], bool]) -> Task:

@@ -275,7 +275,8 @@ class FilmMaker:
                 path=str(task.file_path),
                 start=part.start,
                 end=part.end,
-                continues=number > 0 and film_checks.may_continue(part, task),
+                continues=number > 0
+                and film_checks.may_continue(part, task, found[number - 1].part),
             )
             for number, (part, task, _) in enumerate(found)
         ]

@@ -100,8 +100,10 @@ def _after_no_link(report: TaskReport) -> str:
 
 def _after_success(report: TaskReport) -> str:
     task = report.task
-    whole = "this is" if not report.is_film else "this film has parts that are"
-    label = f"Tell the user that {whole} {PREVIEW_LABEL}. " if report.sandbox else ""
+    is_preview = f"this is {PREVIEW_LABEL}"
+    if report.is_film:
+        is_preview = "this film has sandbox previews in it, not made by GeekAI"
+    label = f"Tell the user that {is_preview}. " if report.sandbox else ""
     if task.file_status is FileStatus.NONE:
         return label + WAIT
     if not report.stored:

@@ -48,8 +48,9 @@ class ListedTask(View):
     task_status: PublicStatus
     created_at: str
     media: Media
-    model: str
-    prompt: str
+    model: str | None = None
+    prompt: str | None = None
+    """None of a film, like `model`."""
     settings: dict[str, Any] | None = None
     """What else the request asked for, without pictures, videos and sounds."""
     variation: int | None = None
@@ -173,16 +174,16 @@ def _filter_text(name: str, value: object) -> str:
 
 
 def _listed(task: Task, folder: str | None, source: str | None) -> ListedTask:
-    request, price = task.request, listed_price(task)
-    settings = _film_settings(task) if task.media is Media.FILM else _settings(task)
+    request, price, film = task.request, listed_price(task), task.media is Media.FILM
+    settings = _film_settings(task) if film else _settings(task)
     stored = task.file_status is FileStatus.STORED
     return ListedTask(
         task_id=task.id,
         task_status=public_status(task),
         created_at=str(iso_time(task.created_at)),
         media=task.media,
-        model=sanitize(task.model),
-        prompt=sanitize(str(request.get("prompt") or ""), limit=MAX_PROMPT_CHARS),
+        model=None if film else sanitize(task.model),
+        prompt=None if film else sanitize(str(request.get("prompt") or ""), limit=MAX_PROMPT_CHARS),
         settings=settings or None,
         variation=task.variation,
         price_cny=price and price.cny,
@@ -256,7 +257,7 @@ def _line(task: ListedTask, id_length: int) -> str:
     asked = f" ({_words(settings)})" if settings else ""
     reason = f": {as_sentence(task.error)}" if task.error else ""
     own = task.sandbox and task.model == SANDBOX_MODEL  # which its kind names already
-    model = "" if own or task.media is Media.FILM else f", {quote_unless_id(task.model)}"
+    model = "" if own or task.model is None else f", {quote_unless_id(task.model)}"
     return (
         f"{task.task_id[:id_length]} {task.task_status}, {when} UTC, {kind}{model}{asked}{price}"
         f"{prompt}"
