@@ -864,13 +864,13 @@ WRONG_TYPES: list[Any] = [
 FOREIGN_WORDS = re.compile(
     r"(?i)pydantic|input should|valid (string|integer|number|dict|list|boolean)|unable to"
     r"|instance of|parsing|type=|value error|\bstr\b|\bint\b|\bdict|\bbool\b|nonetype|assert"
-    r"|extrabody|generate(video|image)(?!_)|getvideotask|listvideo"
+    r"|extrabody|generate(video|image)(?!_)|getvideotask|listvideo|joinvideos|filmpart"
 )
 
 
 @pytest.mark.parametrize("model", [spec.arguments for spec in TOOLS], ids=lambda m: m.__name__)
 def test_no_refusal_has_words_of_a_library_or_the_name_of_a_class(model: type[Arguments]) -> None:
-    needed = {"prompt": "a fox", "task_id": "2eb52cc9"}
+    needed = {"prompt": "a fox", "task_id": "2eb52cc9", "parts": ["2eb52cc9"]}
     names = [info.alias or name for name, info in model.model_fields.items()]
     inner = ["draft", "movement_amplitude", "image_list", "video_list", "static_mask"]
     refused = 0

@@ -185,9 +185,16 @@ async def test_every_tool_decides_all_four_hints(tools: list[dict[str, Any]]) ->
 
 
 async def test_what_costs_money_does_not_call_itself_a_look(tools: list[dict[str, Any]]) -> None:
-    spending = {tool["name"] for tool in tools if not tool["annotations"]["readOnlyHint"]}
+    hints = {tool["name"]: tool["annotations"] for tool in tools}
+    looking = {name for name, each in hints.items() if each["readOnlyHint"]}
+    # A film costs nothing and is sent nowhere: it makes a file, each time the same.
+    joining = {name for name in hints.keys() - looking if not hints[name]["openWorldHint"]}
 
-    assert spending == {tool["name"] for tool in tools if tool["name"].startswith("generate_")}
+    assert joining == {"join_videos"}
+    assert hints["join_videos"]["idempotentHint"]
+    assert hints.keys() - looking - joining == {
+        tool["name"] for tool in tools if tool["name"].startswith("generate_")
+    }
 
 
 async def test_everything_is_titled_and_described_in_a_line(

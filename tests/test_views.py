@@ -697,7 +697,7 @@ def test_a_limit_that_was_waited_out_is_shown_in_its_own_words() -> None:
 
 def test_a_listed_task_without_a_prompt_has_no_empty_quotation() -> None:
     made_elsewhere = replace(task(Status.SUCCEED, FileStatus.STORED), request={})
-    listed = task_list([made_elsewhere], more=False, sandbox="none")
+    listed = task_list([made_elsewhere], more=False)
 
     assert listed.tasks[0].prompt == ""
     assert '""' not in task_list_text(listed)
@@ -707,7 +707,7 @@ def test_ids_that_begin_alike_are_shown_as_far_as_they_differ() -> None:
     first, second, third = (
         replace(task(Status.RUNNING), id=tail.rjust(32, "a")) for tail in ("b1", "b2", "a")
     )
-    text = task_list_text(task_list([first, second, third], more=False, sandbox="none"))
+    text = task_list_text(task_list([first, second, third], more=False))
 
     shown = [line.split(" ")[0] for line in text.splitlines()[:3]]
     assert shown == [first.id, second.id, third.id[:31]]
@@ -717,7 +717,7 @@ def test_a_file_of_another_folder_has_its_whole_path() -> None:
     stored = task(Status.SUCCEED, FileStatus.STORED)
     paths = ["/videos/a.mp4", "/videos/b.mp4", "/elsewhere/c.mp4"]
     tasks = [replace(stored, file_path=path) for path in paths]
-    listed = task_list(tasks, more=False, sandbox="none")
+    listed = task_list(tasks, more=False)
 
     assert listed.folder == "/videos"
     assert [each.file for each in listed.tasks] == ["a.mp4", "b.mp4", "/elsewhere/c.mp4"]
@@ -730,7 +730,7 @@ def test_the_facts_of_the_file_stand_in_both_forms_of_a_list() -> None:
         file_width=1080,
         file_height=1920,
     )
-    listed = task_list([measured], more=False, sandbox="none")
+    listed = task_list([measured], more=False)
 
     (shown,) = listed.tasks
     assert (shown.duration, shown.width, shown.height) == (5.0, 1080, 1920)
@@ -739,7 +739,7 @@ def test_the_facts_of_the_file_stand_in_both_forms_of_a_list() -> None:
 
 def test_the_next_page_is_asked_for_with_filters_as_a_caller_writes_them() -> None:
     filters = {"query": 'a "red" fox', "since": NOW, "limit": 1}
-    listed = task_list([task(Status.RUNNING)], more=True, sandbox="none", filters=filters)
+    listed = task_list([task(Status.RUNNING)], more=True, filters=filters)
 
     said = 'query "a \'red\' fox", since "2026-09-21T14:13:20+00:00", limit 1.'
     assert listed.next_step.endswith(said)

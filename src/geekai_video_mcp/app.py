@@ -20,7 +20,14 @@ from geekai_video_mcp.config import PreviewDelivery, Settings
 from geekai_video_mcp.domain.catalogue import Checks
 from geekai_video_mcp.domain.lifecycle import Media
 from geekai_video_mcp.domain.task_ids import MIN_DIGITS_TO_SPEND
-from geekai_video_mcp.engine import Connections, Engine, EngineContext, Resolver
+from geekai_video_mcp.engine import (
+    Connections,
+    Engine,
+    EngineContext,
+    JoinedParts,
+    JoinPlan,
+    Resolver,
+)
 from geekai_video_mcp.errors import ServiceUnavailable, StorageUnavailable, quote
 from geekai_video_mcp.media.child_process import RunWorker, run_worker
 from geekai_video_mcp.media.inputs import MediaResolver
@@ -31,6 +38,7 @@ if TYPE_CHECKING:
     import httpx
 
     from geekai_video_mcp.media.downloads import InspectFile, ResultDownloader
+    from geekai_video_mcp.media.films import JoinedFilm, JoinRequest
     from geekai_video_mcp.provider.client import GeekAIClient
 
 logger = logging.getLogger(__name__)
@@ -43,6 +51,14 @@ class RenderPreview(Protocol):
     """Makes a picture of finished files, as `PreviewRenderer.render` does."""
 
     async def __call__(self, request: PreviewRequest) -> RenderedPreview: ...
+
+
+class JoinFiles(Protocol):
+    """Joins the files of a film into one, as `media.films.join_files` does."""
+
+    async def __call__(
+        self, request: "JoinRequest", *, report: Callable[[float], None] | None = None
+    ) -> "JoinedFilm": ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +99,7 @@ async def open_app(
     run_worker: RunWorker = run_worker,
     render_preview: RenderPreview | None = None,
     inspect_file: "InspectFile | None" = None,
+    join_files: "JoinFiles | None" = None,
 ) -> AsyncGenerator[App]:
     """Open everything behind the tools, for the life of one process.
 
@@ -118,6 +135,7 @@ async def open_app(
             connect=partial(_connect, settings, connections, transport, clock, inspect_file),
             clock=clock,
             check_folders=check_folders,
+            join_film=partial(_join_film, settings.output_dir, join_files),
         )
         engine = await stack.enter_async_context(Engine(context).run(sweep=sweep))
         if sweep:
@@ -149,6 +167,28 @@ def _create_media_resolver(
         run_worker=run_worker,
         clock=clock,
     )
+
+
+async def _join_film(
+    output_dir: Path,
+    join_files: JoinFiles | None,
+    plan: JoinPlan,
+    report: Callable[[float], None],
+) -> JoinedParts:
+    from geekai_video_mcp.media import films
+    from geekai_video_mcp.media.downloads.publishing import film_stem
+
+    request = films.JoinRequest(
+        parts=[
+            films.JoinPart(path=part.path, start=part.start, end=part.end, continues=part.continues)
+            for part in plan.parts
+        ],
+        audio=plan.audio,
+        output_dir=output_dir,
+        stem=film_stem(plan.film, prompt=plan.prompt),
+    )
+    joined = await (join_files or films.join_files)(request, report=report)
+    return JoinedParts(file=joined.update, notes=joined.notes)
 
 
 async def _warn_of_output_folder(folder: Path) -> None:

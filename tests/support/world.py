@@ -36,6 +36,7 @@ from geekai_video_mcp.media.preview import (
 )
 from geekai_video_mcp.server import build_server
 from support.fake_geekai import BASE_URL, KEY, ScriptedGeekAI
+from support.films import FakeJoin
 
 EPOCH = 1_790_000_000.0
 Era = Literal["auto", "legacy"]
@@ -85,6 +86,8 @@ class World:
     """CNY above which the user's approval is required; None: never."""
     render_preview: RenderPreview = _render_no_preview
     """What makes pictures of results; a test that looks at them takes `render_now`."""
+    join: FakeJoin = field(default_factory=FakeJoin)
+    """What joins films; a test says how long that takes, and what comes of it."""
     trust_roots: bool = True
     """Whether the server is one over stdio, which may read the folders that a client declares."""
     other_disk: Path | None = None
@@ -143,6 +146,7 @@ class World:
             run_worker=_run_worker_now,
             render_preview=self.render_preview,
             inspect_file=tell_nothing,
+            join_files=self.join,
         ) as app:
             yield app
 

@@ -2,8 +2,8 @@
 
 Only this package reads the environment and writes the process's own output. Rules about tasks
 and money may not enter: they are in the packages below. stdout belongs to the protocol, so
-messages for people go to stderr; only `tasks`, `spent` and `token`, which serve no protocol,
-write to stdout. Imports are inside the commands, because a host waits for the response to
+messages for people go to stderr; only `tasks`, `spent`, `join` and `token`, which serve no
+protocol, write to stdout. Imports are inside the commands, because a host waits for the response to
 `initialize`.
 """
 
@@ -121,6 +121,19 @@ def _build_parser() -> argparse.ArgumentParser:
         "--days", type=_parse_days, default=SPENT_DAYS, help=f"days (default: {SPENT_DAYS})"
     )
     spent.set_defaults(run=_run_spent)
+    join = commands.add_parser(
+        "join", help="join finished videos into one film, on this machine and free"
+    )
+    join.add_argument(
+        "parts",
+        nargs="+",
+        metavar="PART",
+        help="task ids in order; ID@1-4.5 keeps seconds 1 to 4.5, ID@1- cuts off the first",
+    )
+    join.add_argument(
+        "--audio", metavar="FILE", help="file, or task:ID, whose sound replaces that of the parts"
+    )
+    join.set_defaults(run=_run_join)
     commands.add_parser("tasks", help="list, show and export tasks; resolve unknown outcomes")
     return parser
 
@@ -216,6 +229,16 @@ def _run_spent(arguments: argparse.Namespace) -> int:
     settings = _load_settings()
     _resume_gc()
     arguments.handler = print_spent
+    return run_tasks(arguments, settings)
+
+
+def _run_join(arguments: argparse.Namespace) -> int:
+    from geekai_video_mcp.cli.join import join_parts
+    from geekai_video_mcp.cli.tasks import run_tasks
+
+    settings = _load_settings()
+    _resume_gc()
+    arguments.handler = join_parts
     return run_tasks(arguments, settings)
 
 

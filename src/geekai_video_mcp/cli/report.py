@@ -13,7 +13,8 @@ from typing import Final, cast
 
 from geekai_video_mcp.cli.table import GAP, format_table, key_value_lines, wrap_text
 from geekai_video_mcp.domain.catalogue import format_cny
-from geekai_video_mcp.domain.lifecycle import Task
+from geekai_video_mcp.domain.films import part_texts
+from geekai_video_mcp.domain.lifecycle import Media, Task
 from geekai_video_mcp.domain.statuses import FileStatus, Status
 from geekai_video_mcp.domain.task_ids import short_id
 from geekai_video_mcp.domain.task_prices import listed_price
@@ -48,13 +49,18 @@ def _table_row(task: Task, *, at: float, wide: bool) -> tuple[str, ...]:
         short_id(task.id),
         _short_time(task.created_at, at=at),
         task.status.value,
-        plain_unlimited(task.model),
+        plain_unlimited(task.model) or (task.media.value if task.media is Media.FILM else ""),
         (f"{seconds:.3g}" if seconds else _duration_text(task)).rjust(len("SEC")),
         _price_amount(task).rjust(len("CNY")),
         ", ".join(_picture_and_sound(task)) if wide else _size_text(task),
         _result_text(task),
-        sanitize(str(task.request.get("prompt", "")), limit=PROMPT_CHARS),
+        sanitize(str(task.request.get("prompt") or _parts_text(task)), limit=PROMPT_CHARS),
     )
+
+
+def _parts_text(task: Task) -> str:
+    """What a film is made of; empty for another task."""
+    return " ".join(part_texts(task.request)) if task.media is Media.FILM else ""
 
 
 def _short_time(then: float, *, at: float) -> str:
@@ -176,6 +182,7 @@ def _task_facts(task: Task) -> list[tuple[str, str]]:
         ("duration", result and result.duration and f"{result.duration:g} s"),
         ("link", result and result.url),
         ("prompt used", result and result.revised_prompt),
+        ("notes", " ".join(result.notes) if result else ""),
     ]
     # Empty values are omitted, but 0 attempts are shown: they mean that nothing was sent.
     return [
@@ -233,6 +240,8 @@ CSV_COLUMNS: Final = (
     "price_cny",
     "price_source",
     "price_date",
+    "media",
+    "parts",
 )
 """New ones are added at the end: programs that read the export may count columns."""
 FORMULA_PREFIXES: Final = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
@@ -275,6 +284,8 @@ def _csv_cells(task: Task) -> list[str]:
         _price_amount(task),
         price and price.source,
         price and price.read_on,
+        task.media.value,
+        _parts_text(task),
     )
     return ["" if fact is None else _escape_formula(str(fact)) for fact in facts]
 

@@ -17,6 +17,7 @@ from geekai_video_mcp.cli.output import OK, print_line
 from geekai_video_mcp.cli.table import format_table
 from geekai_video_mcp.cli.tasks import NO_TERMINAL_WIDTH, iterate_tasks, open_ledger
 from geekai_video_mcp.domain.catalogue import format_cny, rounded_cny
+from geekai_video_mcp.domain.films import LOCAL_ACCOUNT
 from geekai_video_mcp.domain.lifecycle import Task
 from geekai_video_mcp.domain.service_names import is_sandbox
 from geekai_video_mcp.domain.statuses import COUNTED_TODAY, Status
@@ -83,7 +84,8 @@ async def _read_days(settings: "Settings", since: float) -> dict[date, DaySpendi
 
 def _counts(task: Task) -> bool:
     """Whether the task counts towards the caps."""
-    made_here = task.owner is not None and not is_sandbox(task.account)
+    free = is_sandbox(task.account) or task.account == LOCAL_ACCOUNT
+    made_here = task.owner is not None and not free
     return made_here and task.status in COUNTED_TODAY
 
 

@@ -38,6 +38,8 @@ class Media(StrEnum):
 
     VIDEO = "video"
     IMAGE = "image"
+    FILM = "film"
+    """Videos joined on this machine: no endpoint has a part in it. See `films`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +52,8 @@ class Result:
     last_frame_url: str | None = None
     duration: float | None = None
     revised_prompt: str | None = None
+    notes: tuple[str, ...] = ()
+    """Of a film: what was changed in order to join its parts, a sentence each."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -64,6 +64,14 @@ ALLOWED: Final[Mapping[Status, frozenset[Status]]] = {
     Status.REJECTED: frozenset(),
 }
 
+FILM_ALLOWED: Final[Mapping[Status, frozenset[Status]]] = {
+    Status.INTENDED: frozenset({Status.RUNNING, Status.FAILED}),
+    Status.RUNNING: frozenset({Status.SUCCEED, Status.FAILED}),
+    Status.SUCCEED: frozenset(),
+    Status.FAILED: frozenset(),
+}
+"""The same for a film, which is joined on this machine: see `films.advance_film`."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class StatusFacts:

@@ -6,7 +6,7 @@ the one module that spends, `watcher` the one that polls and downloads, and `fol
 one place where a caller waits. MCP and HTTP may not enter.
 """
 
-from collections.abc import AsyncGenerator, Callable, Collection, Coroutine
+from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -16,6 +16,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from geekai_video_mcp.domain.admission import Forecast, forecast
+from geekai_video_mcp.domain.films import FilmPart
 from geekai_video_mcp.domain.lifecycle import (
     Task,
     mark_delivered,
@@ -24,8 +25,16 @@ from geekai_video_mcp.domain.lifecycle import (
 from geekai_video_mcp.domain.requests import GenerationRequest
 from geekai_video_mcp.domain.statuses import UNSENT, Status
 from geekai_video_mcp.domain.task_ids import MIN_DIGITS
-from geekai_video_mcp.engine.context import Connections, Downloader, EngineContext, ProviderClient
+from geekai_video_mcp.engine.context import (
+    Connections,
+    Downloader,
+    EngineContext,
+    JoinedParts,
+    JoinPlan,
+    ProviderClient,
+)
 from geekai_video_mcp.engine.exceptions import log_exception
+from geekai_video_mcp.engine.film_maker import FilmMaker, FilmResult
 from geekai_video_mcp.engine.finder import TaskFinder
 from geekai_video_mcp.engine.follower import LEDGER_POLL_INTERVAL, Until, follow_tasks
 from geekai_video_mcp.engine.model_list import ModelListCache
@@ -48,6 +57,9 @@ __all__ = [
     "Downloader",
     "Engine",
     "EngineContext",
+    "FilmResult",
+    "JoinPlan",
+    "JoinedParts",
     "ProviderClient",
     "Resolver",
     "SubmitResult",
@@ -84,6 +96,7 @@ class Engine:
         self.model_list = ModelListCache(context)
         self._submitter = Submitter(context)
         self._watcher = Watcher(context, start=self.start_background)
+        self._film_maker = FilmMaker(context, start=self.start_background)
         self._finder = TaskFinder(context, self._watcher, start=self.start_background)
         self._recovery = Recovery(
             context,
@@ -165,6 +178,22 @@ class Engine:
             recorded_id = earlier.id if earlier else pending.recorded_as or task.id
             what = f"The record of task {recorded_id}"
             raise StorageUnavailable(what, exc.reason, access="read", money=MAYBE_CHARGED) from exc
+
+    async def make_film(self, parts: Sequence[FilmPart], audio: str | None) -> FilmResult:
+        """Join videos of this machine into a film, in the background; local and free.
+
+        *audio* is a file or `task:ID`, whose sound replaces that of the parts. Returns once the
+        film is recorded: it may not be finished.
+
+        Raises:
+            RequestRefused: a part or the sound cannot be used; it says which and why.
+            StorageUnavailable: the film cannot be recorded, and is not made.
+        """
+        return await self._film_maker.make_film(parts, audio)
+
+    def film_share(self, film_id: str) -> float | None:
+        """The share of the film that is done, 0 to 1; None if this process does not make it."""
+        return self._film_maker.share_done(film_id)
 
     async def forecast(
         self,
@@ -334,6 +363,7 @@ class Engine:
         await _run_guarded(self._recovery.adopt_from_previous_key)
         while True:
             await _run_guarded(self._recovery.sweep)
+            await _run_guarded(self._film_maker.resume_orphans)
             await anyio.sleep(SWEEP_INTERVAL)
 
     def start_background(self, job: Job, *args: object) -> None:

@@ -1,6 +1,6 @@
 """What every part of the engine shares: the ledger, the clock, connections, change signals."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -49,6 +49,44 @@ class Downloader(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PlannedPart:
+    """A video in a film, and the seconds of it that are kept; None: from the first, to the last."""
+
+    path: str
+    start: float | None
+    end: float | None
+    continues: bool
+    """Whether its first frame may be the last one of the part before it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class JoinPlan:
+    """Everything that a film is made of."""
+
+    film: Task
+    parts: Sequence[PlannedPart]
+    audio: str | None
+    """The path of the file whose sound replaces that of the parts."""
+    prompt: str
+    """That of the first shot, whose words name the file."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class JoinedParts:
+    """A film that is joined and stored."""
+
+    file: FileUpdate
+    notes: Sequence[str]
+    """What was changed in order to join its parts, a sentence each."""
+
+
+JoinFilm = Callable[[JoinPlan, Callable[[float], None]], Awaitable[JoinedParts]]
+"""Joins a film, and reports the share of it that is done; `app` implements it with `media.films`.
+
+Raises a `GeekAIVideoError` that says why it cannot be joined."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Connections:
     """What reaches outside this process."""
 
@@ -90,6 +128,7 @@ class EngineContext:
     """Unix seconds, UTC."""
     check_folders: Callable[[], None]
     """Raises `StorageUnavailable` if a result could not be saved or tracked now; blocks."""
+    join_film: JoinFilm
     signals: ChangeSignals = field(default_factory=ChangeSignals)
     stalls: dict[str, Callable[[Task], Task]] = field(
         default_factory=dict[str, Callable[[Task], Task]]

@@ -15,7 +15,14 @@ from typing import Final
 import anyio
 
 from geekai_video_mcp.domain.leases import LEASE_SECONDS, acquire_lease
-from geekai_video_mcp.domain.lifecycle import FileUpdate, Task, advance, needs_watching, poll_due
+from geekai_video_mcp.domain.lifecycle import (
+    FileUpdate,
+    Media,
+    Task,
+    advance,
+    needs_watching,
+    poll_due,
+)
 from geekai_video_mcp.domain.obstacles import (
     UNANSWERED,
     end_stall,
@@ -227,6 +234,9 @@ class Watcher:
 
     def _reopen_and_lease(self, task: Task) -> Task:
         """The task with its file to be downloaded again, leased to this process."""
+        if task.media is Media.FILM:
+            msg = "A film has nothing to download; join_videos with the same parts makes it again"
+            raise InvalidDecision(msg)
         if task.account != self._context.account:
             raise InvalidDecision(OTHER_ACCOUNT)
         if task.status is not Status.SUCCEED:

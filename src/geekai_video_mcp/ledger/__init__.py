@@ -8,7 +8,7 @@ network, MCP and the rules of when money may be spent may not enter, and are pas
 """
 
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -111,6 +111,18 @@ class Ledger:
         return await self._run_in_worker(
             lambda: self._store.admit(task, body, admit, fixed_id=fixed_id)
         )
+
+    async def add_film(self, film: Task, choose: Callable[[Sequence[Task]], Task]) -> Task:
+        """Record a film if the function *choose* returns it, in one transaction; return its choice.
+
+        *choose* is given the films of the same parts that have not failed, newest first. It runs
+        on a worker thread, and may look for their files.
+
+        Raises:
+            ShortIdTaken: the film needs another id; it is not recorded.
+            StorageUnavailable: it is not recorded.
+        """
+        return await self._run_in_worker(lambda: self._store.add_film(film, choose))
 
     async def request_body(self, task: Task) -> Mapping[str, Any]:
         """The request of the task as it is to be sent; its images are stored until it is answered.

@@ -44,7 +44,9 @@ def parse_object(content: str) -> dict[str, Any]:
 
 def parse_result(content: str) -> Result:
     """The result that is stored as JSON."""
-    result = Result(**parse_object(content))
+    members = parse_object(content)
+    members["notes"] = tuple(map(str, members.get("notes", ())))
+    result = Result(**members)
     check_types(result)
     return result
 

@@ -10,7 +10,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Final
 
-from geekai_video_mcp.domain.lifecycle import Media, Task
+from geekai_video_mcp.domain.films import LOCAL_ACCOUNT, searched_text
+from geekai_video_mcp.domain.lifecycle import Media, Result, Task
 from geekai_video_mcp.domain.polling import Budget, DurationSample
 from geekai_video_mcp.domain.retries import PASSING_OBSTACLES
 from geekai_video_mcp.domain.spending import ReservedPrices
@@ -117,6 +118,11 @@ SELECT_SAME_FINGERPRINT: Final = f"""
       AND {_status_condition(BINDING)}
     ORDER BY created_at DESC
 """  # noqa: S608 - the values of our own enumeration
+SELECT_SAME_FILM: Final = f"""
+    SELECT * FROM task
+    WHERE service = :service AND fingerprint = :fingerprint AND status != '{Status.FAILED.value}'
+    ORDER BY created_at DESC
+"""  # noqa: S608 - the value of our own enumeration
 # With an owner only: nothing was ever reserved for a task made elsewhere.
 _RESERVED: Final = (
     "service = :service AND created_at > :since AND owner IS NOT NULL"
@@ -179,7 +185,7 @@ UPSERT_BUDGET: Final = """
 """
 SELECT_OTHER_ACCOUNTS: Final = f"""
     SELECT * FROM task
-    WHERE status IN ({_sql_list(UNFINISHED)}) AND service != :service
+    WHERE status IN ({_sql_list(UNFINISHED)}) AND service NOT IN (:service, '{LOCAL_ACCOUNT}')
     ORDER BY created_at
 """  # noqa: S608 - the values of our own enumeration
 INSERT_EVENT: Final = """
@@ -253,7 +259,8 @@ def to_searched_fields(row: Mapping[str, Any]) -> SearchedFields:
     """
     with unreadable_row("task", row["id"]):
         check_text(row)
-        prompt = parse_object(row["request"]).get("prompt")
+        request = parse_object(row["request"])
+    prompt = request.get("prompt") or searched_text(request)
     return SearchedFields(
         id=row["id"],
         provider_task_id=row["provider_task_id"],
@@ -301,12 +308,20 @@ def to_row(task: Task) -> dict[str, Any]:
     """The columns of *task*."""
     row = {column: getattr(task, name) for name, column in _TASK_COLUMNS.items()}
     row["request"] = to_json(task.request)
-    row["result"] = json.dumps(asdict(task.result)) if task.result else None
+    row["result"] = _result_json(task.result) if task.result else None
     for name in _ENUM_COLUMNS:
         row[name] = row[name].value
     for name in _FLAG_COLUMNS:
         row[name] = None if row[name] is None else int(row[name])
     return row
+
+
+def _result_json(result: Result) -> str:
+    """The result as it is stored; servers of earlier versions know no notes."""
+    members = asdict(result)
+    if not result.notes:
+        del members["notes"]
+    return json.dumps(members)
 
 
 def from_row(row: Mapping[str, Any]) -> Task:

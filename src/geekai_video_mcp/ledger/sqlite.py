@@ -10,7 +10,7 @@ reading fails with SQLITE_BUSY at its first write, whatever the time-out. `conne
 
 import shutil
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -76,6 +76,18 @@ class Store:
                     row = {"task_id": task.id, "content": schema.to_json(body)}
                     self._db.execute(schema.PUT_BODY, row)
             return admitted
+
+    def add_film(self, film: Task, choose: Callable[[Sequence[Task]], Task]) -> Task:
+        with self._db.transaction():
+            same = self._db.parse_rows(
+                self._db.select(schema.SELECT_SAME_FILM, schema.to_row(film))
+            )
+            chosen = choose(list(same))
+            if chosen is film:
+                if self._is_short_id_taken(film.id):
+                    raise ShortIdTaken
+                self._insert_task(film)
+            return chosen
 
     def request_body(self, task: Task) -> Mapping[str, Any]:
         with self._db.reading():

@@ -23,6 +23,7 @@ from geekai_video_mcp.server.arguments import (
     GenerateImage,
     GenerateVideo,
     GetVideoTask,
+    JoinVideos,
     ListVideoModels,
     ListVideoTasks,
 )
@@ -46,7 +47,8 @@ INSTRUCTIONS: Final = (
     " sent cannot be cancelled. After a timeout or an unknown outcome never send generate_video or"
     " generate_image again: find the task with get_video_task or list_video_tasks. A task that"
     " failed may be sent again, changed as its message says. To continue a shot, give the next one"
-    ' image "task:ID". Results with sandbox true are previews, not made by GeekAI: tell the user'
+    ' image "task:ID". To make one film of several shots, trim one, or add music: join_videos.'
+    " Results with sandbox true are previews, not made by GeekAI: tell the user"
     " so, and that a GeekAI key (GEEKAI_API_KEY) makes real videos."
 )
 _PAID: Final = ToolAnnotations(
@@ -54,6 +56,9 @@ _PAID: Final = ToolAnnotations(
 )
 _READ_REMOTE: Final = ToolAnnotations(
     read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=True
+)
+_MAKE_LOCAL: Final = ToolAnnotations(
+    read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=False
 )
 _READ_LOCAL: Final = ToolAnnotations(
     read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False
@@ -63,9 +68,9 @@ TOOLS: Final[tuple[ToolSpec[Any], ...]] = (
         name="generate_video",
         title="Generate video",
         description="Generate a video from a text prompt, optionally starting from a picture"
-        " (image) and ending on one (image_tail). Returns a task_id at once; then call"
-        " get_video_task to wait for the file. May cost the user money, and cannot be cancelled"
-        f" once sent. {DEFAULT_MODEL} For others see list_video_models.",
+        " (image) and ending on one (image_tail). Returns a task_id; then call get_video_task to"
+        " wait for the file. May cost the user money, and cannot be cancelled."
+        f" {DEFAULT_MODEL} For others see list_video_models.",
         handler=tools.generate,
         arguments=GenerateVideo,
         result=views.Generation,
@@ -76,9 +81,8 @@ TOOLS: Final[tuple[ToolSpec[Any], ...]] = (
     ToolSpec(
         name="get_video_task",
         title="Get video task",
-        description="Get the status of a video or picture task, waiting up to wait_seconds for it"
-        " to finish. Free. A finished one comes with its file, length, size and sound, and with a"
-        " contact sheet to look at.",
+        description="Get the status of a video, picture or film, waiting up to wait_seconds for it"
+        " to finish. Free. A finished one comes with its file, its facts and a contact sheet.",
         handler=tools.get_video_task,
         arguments=GetVideoTask,
         result=views.VideoTask,
@@ -88,9 +92,9 @@ TOOLS: Final[tuple[ToolSpec[Any], ...]] = (
     ToolSpec(
         name="generate_image",
         title="Generate image",
-        description="Generate a still picture, for example as the first frame of a video: show it"
-        ' to the user, then call generate_video with image "task:ID". Waits up to'
-        f" {MAX_WAIT_SECONDS} s and returns the picture; if it returns only a task_id, call"
+        description="Generate a picture, such as the first frame of a video: show it to the user,"
+        ' then generate_video with image "task:ID". Waits up to'
+        f" {MAX_WAIT_SECONDS} s; if it returns only a task_id, call"
         f" get_video_task. May cost the user money. {DEFAULT_MODEL}",
         handler=tools.generate,
         arguments=GenerateImage,
@@ -101,20 +105,29 @@ TOOLS: Final[tuple[ToolSpec[Any], ...]] = (
     ToolSpec(
         name="view_video",
         title="View video",
-        description="Look at a finished video or picture: a contact sheet with its first and last"
-        " frame, its cover, or the frames at given seconds. Several tasks are shown side by side."
-        " Free. Also gives the picture's path.",
+        description="Look at a finished video, film or picture: a contact sheet with its first and"
+        " last frame, its cover, or frames at given seconds; several tasks side by side. Free.",
         handler=view_video,
         arguments=ViewVideo,
         result=None,
         annotations=_READ_LOCAL,
     ),
     ToolSpec(
+        name="join_videos",
+        title="Join videos",
+        description="Join finished videos into one film, trim (cut) one, or put music under it."
+        " Local and free. Returns an MP4 with its own task_id. Parts are fitted to the first"
+        " one's size.",
+        handler=tools.join_videos,
+        arguments=JoinVideos,
+        result=views.Film,
+        annotations=_MAKE_LOCAL,
+    ),
+    ToolSpec(
         name="list_video_tasks",
         title="List video tasks",
-        description="List this machine's videos and pictures, newest first, with each request's"
-        " settings, price, status and file. Free. Use it to find work of earlier conversations, or"
-        " to make a request again.",
+        description="List this machine's videos, pictures and films, newest first, with settings,"
+        " price, status and file. Free. Use it to find earlier work.",
         handler=tools.list_video_tasks,
         arguments=ListVideoTasks,
         result=views.TaskList,
@@ -123,8 +136,8 @@ TOOLS: Final[tuple[ToolSpec[Any], ...]] = (
     ToolSpec(
         name="list_video_models",
         title="List video models",
-        description="List GeekAI's video models: which arguments each takes, its lengths, sound,"
-        " camera control and price. Free. Use it before choosing a model.",
+        description="List GeekAI's video models: what each takes, its lengths, sound, camera"
+        " control and price. Free. Use it before choosing one.",
         handler=tools.list_video_models,
         arguments=ListVideoModels,
         result=model_list.ModelList,

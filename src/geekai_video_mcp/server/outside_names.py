@@ -34,7 +34,12 @@ _VIDEO: Final = "animation clip film movie video"
 _PICTURE: Final = "image images img photo picture"
 _MEANINGS: Final = (
     ("list_video_models", "catalog catalogue model models price prices pricing", ""),
-    ("join_videos", "combine concat concatenate cut join merge stitch trim", ""),
+    (
+        "join_videos",
+        "combine concat concatenate concatenation cut join merge splice stitch trim",
+        "",
+    ),
+    ("join_videos", "edit editor", f"{_VIDEO} clips shots videos"),
     ("generate_video", _MAKE, "job task"),
     ("list_video_tasks", "all find history list recent search", ""),
     ("list_video_tasks", _ASK, "generations jobs requests tasks videos"),

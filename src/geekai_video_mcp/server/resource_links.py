@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import PurePath
 from typing import Final
 
+from geekai_video_mcp.domain.films import part_texts
 from geekai_video_mcp.domain.lifecycle import Media, Task
 from geekai_video_mcp.domain.statuses import FileStatus
 from geekai_video_mcp.errors import sanitize
@@ -60,7 +61,7 @@ def task_resource(task: Task, *, sandbox: bool) -> ResourceDescriptor:
     """The resource of the task itself; with *sandbox* it is described as a preview."""
     return ResourceDescriptor(
         uri=task_uri(task.id),
-        name=sanitize(str(task.request.get("prompt") or ""), limit=NAME_LIMIT) or task.id,
+        name=sanitize(_title(task), limit=NAME_LIMIT) or task.id,
         description=_describe(task, sandbox=sandbox),
         mime_type=JSON,
     )
@@ -71,7 +72,7 @@ def file_resource(task: Task, *, sandbox: bool) -> ResourceDescriptor | None:
     uri = file_uri(task)
     if uri is None:
         return None
-    video = task.media is Media.VIDEO
+    video = task.media is not Media.IMAGE
     name = PurePath(task.file_path or "").name
     return ResourceDescriptor(
         uri=uri,
@@ -83,7 +84,15 @@ def file_resource(task: Task, *, sandbox: bool) -> ResourceDescriptor | None:
     )
 
 
+def _title(task: Task) -> str:
+    if task.media is Media.FILM:
+        return f"film of {', '.join(part_texts(task.request))}"
+    return str(task.request.get("prompt") or "")
+
+
 def _describe(task: Task, *, sandbox: bool) -> str:
     kind = f"sandbox preview, {task.media}" if sandbox else str(task.media)
     at = datetime.fromtimestamp(task.created_at, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    if task.media is Media.FILM:
+        return f"{'film with sandbox previews' if sandbox else 'film'}, {at}"
     return f"{kind}, {sanitize(task.model, limit=NAME_LIMIT) or 'unknown model'}, {at}"

@@ -12,7 +12,7 @@ from mcp_types import CallToolResult, ImageContent, ResourceLink, TextContent
 from pydantic import BaseModel
 
 from geekai_video_mcp.app import App
-from geekai_video_mcp.config import SANDBOX_URL
+from geekai_video_mcp.domain.films import LOCAL_ACCOUNT, is_preview
 from geekai_video_mcp.domain.lifecycle import Media, Task
 from geekai_video_mcp.engine.exceptions import log_exception
 from geekai_video_mcp.server import views
@@ -57,9 +57,9 @@ def make_report(app: App, task: Task, warnings: Sequence[str] = ()) -> views.Tas
         task=task,
         at=app.clock(),
         # Decided by the task, not by the server: one ledger may hold previews and paid videos.
-        sandbox=task.account == SANDBOX_URL,
-        same_account=task.account == app.engine.account,
-        warnings=tuple(warnings),
+        sandbox=is_preview(task),
+        same_account=task.account in {app.engine.account, LOCAL_ACCOUNT},
+        warnings=(*warnings, *(task.result.notes if task.result else ())),
     )
 
 
@@ -91,12 +91,16 @@ async def task_result(
                 report, jpeg = _with_picture(app, report, rendered, session, view=view)
     if request is not None:
         report = replace(report, sent=request.sent, deduplicated=request.deduplicated)
-    structure = views.video_task(report) if request is None else views.generation_result(report)
+    structure = _structure(report) if request is not None else views.video_task(report)
     text, link = views.task_text(report), resource_link(task)
     result = text_result(structure, text, failed=report.failed, link=link)
     if jpeg is not None:
         result.content.append(ImageContent(data=jpeg, mime_type="image/jpeg"))
     return result
+
+
+def _structure(report: views.TaskReport) -> views.Film | views.Generation:
+    return views.film_result(report) if report.is_film else views.generation_result(report)
 
 
 async def _render(app: App, task: Task, view: View) -> RenderedView | None:
@@ -144,7 +148,7 @@ def bare_result(task: Task) -> CallToolResult:
 
 def resource_link(task: Task) -> ResourceLink:
     """A link to the task's file, or to the task while there is none."""
-    sandbox = task.account == SANDBOX_URL
+    sandbox = is_preview(task)
     linked = file_resource(task, sandbox=sandbox) or task_resource(task, sandbox=sandbox)
     # The result around it already describes the task, and every word costs tokens.
     return ResourceLink(**asdict(replace(linked, description=None)))

@@ -14,6 +14,7 @@ from geekai_video_mcp.app import App
 from geekai_video_mcp.config import SANDBOX_URL
 from geekai_video_mcp.domain import catalogue
 from geekai_video_mcp.domain.lifecycle import Task
+from geekai_video_mcp.domain.media_refs import RefKind, ref_kind
 from geekai_video_mcp.engine import LEDGER_TIMEOUT, SUBMIT_TIMEOUT, Engine, Until
 from geekai_video_mcp.engine.exceptions import log_exception
 from geekai_video_mcp.errors import GeekAIVideoError, RequestRefused, TaskNotFound, nothing_charged
@@ -22,6 +23,7 @@ from geekai_video_mcp.server.arguments import (
     MAX_WAIT_SECONDS,
     Generate,
     GetVideoTask,
+    JoinVideos,
     ListVideoModels,
     ListVideoTasks,
 )
@@ -33,6 +35,8 @@ from geekai_video_mcp.server.views import model_card, model_list
 
 ANSWER_DEADLINE: Final = 18.0
 """Seconds in which a call that does not wait is answered: under 20, as is promised."""
+FILM_WAIT: Final = 16.0
+"""Seconds that a call waits for its film: the rest of its time is for the contact sheet."""
 PICTURE_SECONDS: Final = 8.0
 """Seconds after a wait in which the picture of what has just finished may be made."""
 
@@ -95,6 +99,25 @@ async def generate(args: Generate, ctx: "Context[App]") -> Answer:
     except Exception as exc:  # noqa: BLE001 - as said above
         log_exception(results.task_result, exc)
         return results.bare_result(task)
+
+
+async def join_videos(args: JoinVideos, ctx: "Context[App]") -> CallToolResult:
+    """Have the parts joined in the background, and wait for the film as long as a call may last."""
+    app, started, audio = app_of(ctx), call_received_at(), args.audio
+    if audio is not None and ref_kind(audio) is RefKind.FILE:
+        audio = await app.media.locate_sound(audio, list_roots=partial(list_root_folders, ctx))
+    film, deduplicated, notes = await app.engine.make_film(args.parts, audio)
+    (film,) = await _wait_for_tasks(app, ctx, [film], ends=started + FILM_WAIT)
+    await app.engine.mark_delivered(film)
+    return await results.task_result(
+        app,
+        film,
+        ctx.session,
+        view="frames",
+        warnings=(*args.notes, *notes),
+        request=results.Request(deduplicated, sent={}),
+        picture_deadline=started + ANSWER_DEADLINE,
+    )
 
 
 async def get_video_task(args: GetVideoTask, ctx: "Context[App]") -> CallToolResult:
@@ -164,7 +187,7 @@ async def list_video_tasks(args: ListVideoTasks, ctx: "Context[App]") -> CallToo
     page, more = tasks[: args.limit], len(tasks) > args.limit
     # Without its cursor, which the next page replaces.
     filters = args.model_dump(exclude_unset=True, exclude_none=True, exclude={"before"})
-    view = views.task_list(page, more=more, sandbox=SANDBOX_URL, filters=filters)
+    view = views.task_list(page, more=more, filters=filters)
     view = _with_notes(view, args.notes)
     return results.text_result(view, views.task_list_text(view))
 
@@ -214,7 +237,12 @@ async def _wait_for_tasks(
             async for newest in states:
                 # In tenths, because hosts show it to people; strictly growing, by the protocol,
                 # even when two changes coincide.
-                progress = round(max(anyio.current_time() - started, progress + 0.1), 1)
                 text = views.several_progress_text(newest, at=app.clock())
-                await ctx.report_progress(progress, None, text)
+                share = app.engine.film_share(ids[0]) if len(ids) == 1 else None
+                if share is None:
+                    progress = round(max(anyio.current_time() - started, progress + 0.1), 1)
+                    await ctx.report_progress(progress, None, text)
+                else:
+                    progress = round(max(share * 100, progress + 0.01), 2)
+                    await ctx.report_progress(progress, 100, f"{text}, {share:.0%} joined")
     return newest

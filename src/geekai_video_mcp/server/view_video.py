@@ -15,6 +15,7 @@ from mcp_types import CallToolResult, ImageContent, TextContent
 
 from geekai_video_mcp.app import App
 from geekai_video_mcp.config import SANDBOX_URL
+from geekai_video_mcp.domain.films import is_preview
 from geekai_video_mcp.domain.lifecycle import Media, Task
 from geekai_video_mcp.domain.statuses import NO_RESULT, FileStatus, Status
 from geekai_video_mcp.domain.task_ids import short_id
@@ -84,7 +85,7 @@ async def _show_tasks(app: App, args: ViewVideo, *, inline: bool) -> CallToolRes
         return _error_result([*lines, _NOT_SAVED])
     if several:
         lines.insert(0, "Side by side, each named by the first digits of its task_id:")
-    previews = [task for task in seen if task.account == SANDBOX_URL]
+    previews = [task for task in seen if is_preview(task)]
     if previews:
         lines.append(_previews_text(previews, of=len(seen)))
     if rendered.path is not None:

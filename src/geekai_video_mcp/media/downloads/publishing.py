@@ -10,6 +10,7 @@ import os
 import stat
 import sys
 import unicodedata
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -82,6 +83,13 @@ def file_stem(task: Task) -> str:
         head, _, tail = words[: STEM_LENGTH + 1].rpartition("-")
         words = head or tail[:STEM_LENGTH]
     return f"{words or task.media.value}-{short_id(task.id)}"
+
+
+def film_stem(film: Task, *, prompt: str) -> str:
+    """The file name of a film without its extension: words of *prompt*, what it is, and its id."""
+    words, _, _ = file_stem(replace(film, request={"prompt": prompt})).rpartition("-")
+    kind = film.media.value
+    return f"{words}-{kind}-{short_id(film.id)}" if words != kind else file_stem(film)
 
 
 def _file_update(

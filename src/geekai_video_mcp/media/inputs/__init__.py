@@ -114,6 +114,21 @@ class MediaResolver:
             raise RequestRefused(msg) from None
         return request.with_body(resolved)
 
+    async def locate_sound(self, path: str, *, list_roots: ListFolders | None = None) -> str:
+        """The real path of a file with sound, in a folder that files may be read from.
+
+        Raises:
+            RequestRefused: there is no such file there; it says which folders there are.
+        """
+        folders = PictureFolders(
+            output_dir=self._output_dir, image_dirs=self._image_dirs, list_roots=list_roots
+        )
+        try:
+            return str(await folders.locate(path))
+        except Unreadable as exc:
+            msg = f"audio: {exc}"
+            raise RequestRefused(msg, money=None) from exc
+
     async def _resolve_ref(
         self, folders: PictureFolders, kind: MediaKind, where: str, text: str
     ) -> str:
@@ -145,6 +160,13 @@ class MediaResolver:
         if media_refs.ref_kind(text) is not RefKind.TASK:
             return text
         task = await self._require_succeeded(text, where)
+        if task.media is Media.FILM:
+            msg = (
+                "that task is a film, which is on this machine alone, and a model takes the link"
+                " of a video: give one of its parts, or continue from its last frame with image"
+                f" {text}"
+            )
+            raise _refusal(where, msg)
         if task.media is not Media.VIDEO:
             raise _refusal(where, "that task made a picture; pass it as an image")
         link = self._usable_link(task, task.result.url if task.result else None)

@@ -9,13 +9,18 @@ import os
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Final
+from typing import Final, TypeVar
 
 from anyio import to_thread
 
 from geekai_video_mcp.domain.media_refs import ASK_FOR_FILE, NOT_HERE, advise_to_save, file_path
 from geekai_video_mcp.errors import quote
-from geekai_video_mcp.media.inputs.allowed_files import OutsideFolders, Unreadable, read_file
+from geekai_video_mcp.media.inputs.allowed_files import (
+    OutsideFolders,
+    Unreadable,
+    locate_file,
+    read_file,
+)
 
 VARIABLE: Final = "GEEKAI_IMAGE_DIRS"
 VALUE_LIMIT: Final = 4000
@@ -27,6 +32,7 @@ FOREIGN_FOLDERS: Final = {"darwin": ("/home",), "win32": ("/",)}.get(sys.platfor
 UNFIT_FOLDERS: Final = ("/proc", "/sys", "/dev", "/etc")
 """Folders that a refusal must never suggest to make readable."""
 
+T = TypeVar("T")
 ListFolders = Callable[[], Awaitable[Sequence[Path]]]
 
 
@@ -50,15 +56,27 @@ class PictureFolders:
         Raises:
             Unreadable: why it may not or cannot be read, and what to do.
         """
+        return await self._find(read_file, reference)
+
+    async def locate(self, reference: str) -> Path:
+        """The real path of the regular file that *reference* names, for a child to read.
+
+        Raises:
+            Unreadable: why it may not or cannot be read, and what to do.
+        """
+        return await self._find(_locate_regular_file, reference)
+
+    async def _find(self, find: Callable[[str, Sequence[Path]], T], reference: str) -> T:
+        """What *find* returns of the file, which is in one of the folders."""
         try:
-            return await to_thread.run_sync(read_file, reference, self._folders)
+            return await to_thread.run_sync(find, reference, self._folders)
         except OutsideFolders:
             if self._list_roots is None or _foreign_system(reference):
                 raise self._outside(reference) from None
         self._folders += await self._list_roots()
         self._list_roots = None
         try:
-            return await to_thread.run_sync(read_file, reference, self._folders)
+            return await to_thread.run_sync(find, reference, self._folders)
         except OutsideFolders:
             raise self._outside(reference) from None
 
@@ -67,6 +85,15 @@ class PictureFolders:
         return Unreadable(
             describe_outside_file(reference, folders, list(map(str, self._image_dirs)))
         )
+
+
+def _locate_regular_file(reference: str, folders: Sequence[Path]) -> Path:
+    folder, relative = locate_file(reference, folders)
+    path = folder / relative
+    if not path.is_file():
+        msg = "it is not a regular file"
+        raise Unreadable(msg)
+    return path
 
 
 def describe_outside_file(reference: str, folders: Sequence[str], image_dirs: Sequence[str]) -> str:

@@ -112,16 +112,16 @@ class Generate(Arguments):
     async_: Boolean = Field(default=True, alias="async")
     extra_body: Annotated[ExtraBody, ObjectDecoded] | None = None
     retries: Annotated[int, whole_number(0, 10)] | None = Field(
-        None, description="0 to 10 by GeekAI; each may be charged."
+        None, description="0 to 10; each may be charged."
     )
     idempotency_key: Key | None = Field(
         None,
-        description="Your name for this request; repeating it returns the same task.",
+        description="Your own name for it; used again, it returns the same task.",
     )
     variation: Variation | None = None
     dry_run: Boolean = Field(
         default=False,
-        description="true: show the price; nothing is sent.",
+        description="true: only show the price.",
     )
 
     @classmethod
@@ -165,13 +165,13 @@ class Generate(Arguments):
 
 
 _VIDEO_EXTRAS: Final = (
-    "Settings of single models, as list_video_models shows with model. Kling camera moving left:"
-    ' {"camera_control": {"type": "simple", "config": {"horizontal": -5}}}; or vertical, pan, tilt,'
-    " roll, zoom; -10 to 10. With other models write camera movement in the prompt."
+    "Settings that list_video_models shows for a model, such as"
+    ' {"camera_control": {"type": "simple", "config": {"horizontal": -5}}} for Kling. Other models:'
+    " write movement in the prompt."
 )
 _FORMS: Final = (
-    '"task:ID" of an earlier picture or video (its last frame), an https URL, or the absolute path'
-    " of a PNG, JPEG or WebP file on this computer"
+    '"task:ID" of a picture or video (its last frame), an https URL, or the absolute path of a file'
+    " on this computer"
 )
 
 
@@ -187,28 +187,24 @@ class GenerateVideo(Generate):
     image: Pictures | None = Field(
         None,
         description=f"First frame: {_FORMS}. A picture seen only in the chat has no path: ask the"
-        " user for the file or a link.",
+        " user for the file.",
     )
     image_tail: Picture | None = Field(None, description="Last frame, named like image.")
     duration: Annotated[int, whole_number(1, MAX_SECONDS, units=SECONDS)] | None = Field(
         None,
         description="Seconds, as list_video_models shows; often 5 or 10.",
     )
-    aspect_ratio: AspectRatio | None = Field(
-        None, description="Such as 16:9, 9:16 (vertical), 1:1."
-    )
-    resolution: Resolution | None = Field(None, description="Such as 720p, 1080p, 4k.")
+    aspect_ratio: AspectRatio | None = Field(None, description="Such as 16:9 or 9:16 (vertical).")
+    resolution: Resolution | None = Field(None, description="Such as 720p or 4k.")
     size: Size | None = Field(
         None,
-        description="WIDTHxHEIGHT, such as 1080x1920, instead of aspect_ratio and resolution.",
+        description="Such as 1080x1920, instead of aspect_ratio and resolution.",
     )
-    with_audio: Boolean | None = Field(
-        None, description="true: also make sound, such as ambience and speech."
-    )
+    with_audio: Boolean | None = Field(None, description="true: also make sound and speech.")
     images: PictureList | None = Field(
         None,
-        description="Reference pictures that keep a person, thing or style the same; not the first"
-        " frame. Named like image.",
+        description="Reference pictures that keep a person, thing or style the same; no first"
+        " frame.",
     )
     video: Video | None = Field(
         None,
@@ -216,19 +212,19 @@ class GenerateVideo(Generate):
     )
     audio: AudioList | None = Field(
         None,
-        description="https URLs of sound that the video should follow; to make sound: with_audio.",
+        description="https URLs of sound that the video should follow.",
     )
     quality: NumberOrText | None = Field(
         None,
         description="std or pro (Kling, Veo); speed or quality (CogVideoX).",
     )
     fps: Annotated[int, whole_number(1, MAX_FPS, units=FRAMES_PER_SECOND)] | None = Field(
-        None, description="Such as 24, 30, 60."
+        None, description="Such as 24 or 60."
     )
     variation: Variation | None = Field(
         None,
-        description="Number of this take, not how many: 2 for a second one, which is charged as"
-        " well. Without it, the same call returns the same task.",
+        description="2 for a second take, charged as well; it is no count. Without it, the same"
+        " call returns the same task.",
     )
     extra_body: Annotated[ExtraBody, ObjectDecoded, _extra_body(_VIDEO_EXTRAS)] | None = None
     async_: Boolean = Field(
@@ -250,11 +246,10 @@ class GenerateImage(Generate):
     model: ShortText | None = Field(None, description="Image model id; normally left out.")
     aspect_ratio: AspectRatio | None = Field(None, description="That of the planned video.")
     size: Size | None = Field(None, description="WIDTHxHEIGHT in pixels.")
-    image: Picture | None = Field(
-        None, description="Picture to change, named like image of generate_video."
-    )
+    image: Picture | None = Field(None, description="Picture to change, as in generate_video.")
     images: PictureList | None = Field(None, description="Pictures to work from.")
     variation: Variation | None = Field(None, description="2 for a second take.")
+    idempotency_key: Key | None = Field(None, description="As in generate_video.")
     strength: Annotated[float, number_between(0, 1)] | None = Field(
         None, description="0 to 1: how much may change."
     )

@@ -105,19 +105,18 @@ class GetVideoTask(Arguments):
     renamed: ClassVar = {"preview": "view"}
 
     task_id: TaskIds = Field(
-        description="From generate_video or generate_image; 8 characters are enough. Several:"
-        " separated by spaces.",
+        description="8 characters are enough. Several: separated by spaces.",
     )
     wait_seconds: Annotated[
         int,
         whole_number(0, MAX_WAIT_SECONDS, units=SECONDS, is_capped=True, is_truncated=True),
     ] = Field(
         DEFAULT_WAIT_SECONDS,
-        description=f"0 to {MAX_WAIT_SECONDS}. If the time runs out, call again; nothing is lost.",
+        description=f"0 to {MAX_WAIT_SECONDS}. If it runs out, call again.",
     )
     until: Annotated[Literal["all", "any"], one_of("all", "any", meant=_UNTIL)] = Field(
         "all",
-        description="Of several: any answers once the next one finishes.",
+        description="Of several: any returns when the next one finishes.",
     )
     view: Annotated[
         Literal["frames", "cover", "none"], one_of("frames", "cover", "none", meant=_VIEWS)
@@ -199,13 +198,12 @@ class ListVideoModels(Arguments):
         tuple[str, ...], BeforeValidator(_read_takes), WithJsonSchema({"type": "string"})
     ] = Field(
         default_factory=tuple,
-        description='Arguments that it must take, such as "image image_tail with_audio" or'
-        ' "camera_control".',
+        description="Arguments it must take, such as image image_tail, or camera_control.",
     )
     seconds: Annotated[int, whole_number(1, MAX_SECONDS, units=SECONDS)] | None = Field(
-        None, description="Length that it must be able to make."
+        None, description="Length it must make."
     )
-    resolution: Resolution | None = Field(None, description="Such as 1080p, 4k.")
+    resolution: Resolution | None = Field(None, description="Such as 4k.")
     free: Boolean | None = Field(None, description="true: only free ones.")
     sort: Annotated[Literal["price"], one_of("price", meant=_SORTS)] | None = Field(
         None, description="price: cheapest first."

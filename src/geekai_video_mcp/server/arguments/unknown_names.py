@@ -22,7 +22,8 @@ _MEANT: Final[Mapping[str, str]] = {
     "video": "video_url input_video source_video reference_video video_path",
     "with_audio": "generate_audio sound audio_on enable_audio has_audio include_audio add_audio"
     " native_audio audio_enabled enable_sound with_sound generate_sound speech",
-    "audio": "audio_url audio_urls audio_file sound_url music background_music soundtrack bgm",
+    "audio": "audio_url audio_urls audio_file sound_url music background_music soundtrack bgm"
+    " audio_path audio_track music_file music_path voiceover voice_over narration",
     "takes": "supports features capabilities requires inputs image image_tail images video"
     " with_audio sound camera camera_control extra_body",
     "prompt": "text description content message input caption positive_prompt text_prompt"
@@ -60,7 +61,8 @@ _MEANT: Final[Mapping[str, str]] = {
     "free": "free_only is_free",
     "sort": "sort_by order order_by price cheapest max_price budget",
     "at": "time times timestamp timestamps seconds second position",
-    "parts": "videos clips shots segments tasks task_ids",
+    "parts": "videos clips shots segments tasks task_ids task_id files video_ids video_list inputs"
+    " sources items list ids start end from to trim cut in_point out_point ranges",
 }
 """For each argument the names that it has elsewhere. Of several arguments that a name could mean,
 the first that the tool has is meant."""
@@ -73,6 +75,7 @@ _MEMBERS_MEANT: Final[Mapping[str, str]] = {
 _REMARKS: Final = {
     "variation": " It numbers one take: make one call for each, with variation 2 for the second",
     "async": " With async false the call waits for the finished result",
+    "parts": ' It is a list such as ["ID", "ID@1-4.5"]',
     "takes": ' It holds names of arguments, for example "image with_audio"',
 }
 """What has to be known besides the name."""

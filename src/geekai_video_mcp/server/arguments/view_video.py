@@ -90,8 +90,7 @@ class ViewVideo(Arguments):
     )
     at: Times | None = Field(
         None,
-        description=f"Seconds to show instead, such as [3.2]; at most {MAX_TIMES}. Past the end:"
-        " the last frame.",
+        description=f"Seconds to show instead, such as [3.2]; at most {MAX_TIMES}.",
     )
 
     @property

@@ -13,7 +13,7 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import INTERNAL_ERROR, INVALID_PARAMS, Resource
 
 from geekai_video_mcp.app import App
-from geekai_video_mcp.config import SANDBOX_URL
+from geekai_video_mcp.domain.films import is_preview
 from geekai_video_mcp.errors import GeekAIVideoError, TaskNotFound
 from geekai_video_mcp.server.resource_links import MP4, WEBM, file_resource, task_resource
 from geekai_video_mcp.server.resources.completion import complete_argument
@@ -60,7 +60,7 @@ async def _fill_list(app: App, params: Mapping[str, Any], result: Result) -> Res
     page = tasks[:PAGE_SIZE]
     entries = list[Result]()
     for task in page:
-        sandbox = task.account == SANDBOX_URL
+        sandbox = is_preview(task)
         for descriptor in (
             task_resource(task, sandbox=sandbox),
             file_resource(task, sandbox=sandbox),

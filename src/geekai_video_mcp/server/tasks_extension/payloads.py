@@ -23,7 +23,7 @@ Ctx = ServerRequestContext[App, Any]
 IDENTIFIER: Final = "io.modelcontextprotocol/tasks"
 PROTOCOL_VERSIONS: Final = frozenset({"2026-07-28"})
 """Revisions with this extension; the experimental tasks of earlier ones had another form."""
-TASK_TOOLS: Final = frozenset({"generate_video", "generate_image"})
+TASK_TOOLS: Final = frozenset({"generate_video", "generate_image", "join_videos"})
 FOLLOW_UP: Final = "get_video_task with this taskId shows it as well."
 
 
@@ -45,10 +45,12 @@ def task_payload(task: Task, app: App, *, warnings: Sequence[str] = ()) -> dict[
 
 def _status_message(task: Task, app: App, warnings: Sequence[str]) -> str:
     report = results.make_report(app, task, warnings or stored_warnings(task, app.checks))
+    service = [f"{report.service} cannot stop a job: cancelled or not, it goes on.", report.money]
+    if report.is_film:
+        service = ["Cancelled or not, it goes on."]
     sentences = [
         f"{views.progress_text(task, at=report.at)}.",
-        f"{report.service} cannot stop a job: cancelled or not, it goes on.",
-        report.money,
+        *service,
         *views.warning_sentences(report.warnings),
         FOLLOW_UP,
     ]

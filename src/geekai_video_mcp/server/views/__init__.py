@@ -21,18 +21,26 @@ from geekai_video_mcp.server.views.several import (
 from geekai_video_mcp.server.views.task_list import TaskList, statuses_of, task_list, task_list_text
 from geekai_video_mcp.server.views.tasks import (
     DryRunView,
+    Film,
     Generation,
     ToolResult,
     VideoTask,
+    film_result,
     generation_result,
     video_task,
 )
-from geekai_video_mcp.server.views.text import progress_text, task_text, warning_sentences
+from geekai_video_mcp.server.views.text import (
+    progress_text,
+    public_status,
+    task_text,
+    warning_sentences,
+)
 
 __all__ = [
     "PREVIEW_LABEL",
     "DryRunView",
     "Entry",
+    "Film",
     "Generation",
     "Picture",
     "TaskList",
@@ -44,9 +52,11 @@ __all__ = [
     "consent_text",
     "dry_run",
     "dry_run_text",
+    "film_result",
     "generation_result",
     "is_failure",
     "progress_text",
+    "public_status",
     "sent_settings",
     "several_progress_text",
     "several_tasks",

@@ -15,7 +15,7 @@ from geekai_video_mcp.server.views.report import TaskReport
 from geekai_video_mcp.server.views.times import iso_time
 
 PREVIEW_LABEL: Final = "a sandbox preview, not made by GeekAI"
-MEDIA_NOUN: Final = {Media.VIDEO: "a video", Media.IMAGE: "an image"}
+MEDIA_NOUN: Final = {Media.VIDEO: "a video", Media.IMAGE: "an image", Media.FILM: "a film"}
 WAIT: Final = f"Call get_video_task with this task_id and wait_seconds {MAX_WAIT_SECONDS}."
 _AFTER_LONG_STALL: Final = (
     "Tell the user why there is no news of it. This server keeps polling; call get_video_task again"
@@ -45,7 +45,7 @@ def next_step(report: TaskReport) -> str:
     """What the model should do now, in a sentence or a few."""
     step = _next_step_of_task(report)
     task = report.task
-    if not report.deduplicated or task.status is Status.UNKNOWN:
+    if not report.deduplicated or report.is_film or task.status is Status.UNKNOWN:
         return step
     # An idempotency key belongs to one request for good: with the same key, a request with
     # another variation would be refused.
@@ -60,14 +60,21 @@ def _next_step_of_task(report: TaskReport) -> str:
     if task.status is Status.SUCCEED:
         return _after_no_link(report) if has_no_link(task) else _after_success(report)
     if task.status is Status.FAILED:
-        change = ", changed if the reason asks for it" if task.error_message else ""
-        again = f"To try again, send it as a new request with {report.tool}{change}."
-        return moderation.advice(task.error_code) or again
+        return _after_failure(report)
     if task.status is Status.UNKNOWN:
         return _after_unknown(report)
     if task.status in NO_RESULT:
         return _after_refusal(report)
     return _AFTER_LONG_STALL if report.stalled_long else WAIT
+
+
+def _after_failure(report: TaskReport) -> str:
+    task = report.task
+    if report.is_film:
+        return "The same join_videos call tries again."
+    change = ", changed if the reason asks for it" if task.error_message else ""
+    again = f"To try again, send it as a new request with {report.tool}{change}."
+    return moderation.advice(task.error_code) or again
 
 
 def _after_refusal(report: TaskReport) -> str:
@@ -93,7 +100,10 @@ def _after_no_link(report: TaskReport) -> str:
 
 def _after_success(report: TaskReport) -> str:
     task = report.task
-    label = f"Tell the user that this is {PREVIEW_LABEL}. " if report.sandbox else ""
+    is_preview = f"this is {PREVIEW_LABEL}"
+    if report.is_film:
+        is_preview = "this film has sandbox previews in it, not made by GeekAI"
+    label = f"Tell the user that {is_preview}. " if report.sandbox else ""
     if task.file_status is FileStatus.NONE:
         return label + WAIT
     if not report.stored:

@@ -49,6 +49,11 @@ class TaskReport:
     warnings: tuple[str, ...] = ()
 
     @property
+    def is_film(self) -> bool:
+        """Whether it was joined on this machine, where nothing costs anything."""
+        return self.task.media is Media.FILM
+
+    @property
     def stored(self) -> bool:
         """Whether the result is on this machine."""
         return self.task.file_status is FileStatus.STORED
@@ -110,7 +115,8 @@ class TaskReport:
     @property
     def price_note(self) -> str | None:
         """Of a new request: that its price is not known, if it is not."""
-        paid = not self.sandbox and self.task.status is not Status.REJECTED
+        free = self.sandbox or self.is_film
+        paid = not free and self.task.status is not Status.REJECTED
         return PRICE_UNKNOWN if self.is_new and paid and self.task.price_cny is None else None
 
     @property
@@ -164,7 +170,14 @@ class TaskReport:
     @property
     def tool(self) -> str:
         """The tool that makes such results."""
-        return "generate_image" if self.task.media is Media.IMAGE else "generate_video"
+        return _TOOLS[self.task.media]
+
+
+_TOOLS: Final = {
+    Media.VIDEO: "generate_video",
+    Media.IMAGE: "generate_image",
+    Media.FILM: "join_videos",
+}
 
 
 def is_failure(task: Task) -> bool:

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from geekai_video_mcp.config import SANDBOX_MODEL
 from geekai_video_mcp.domain import catalogue
+from geekai_video_mcp.domain.films import is_preview, part_texts
 from geekai_video_mcp.domain.lifecycle import Media, Task
 from geekai_video_mcp.domain.statuses import FileStatus, Status
 from geekai_video_mcp.domain.task_ids import SHORT_ID_LENGTH
@@ -21,13 +22,15 @@ from geekai_video_mcp.errors import as_sentence, quote, quote_unless_id, reveal,
 from geekai_video_mcp.server.arguments import PublicStatus
 from geekai_video_mcp.server.views.report import is_failure
 from geekai_video_mcp.server.views.tasks import ToolResult, View
-from geekai_video_mcp.server.views.text import NO_CODE, PUBLIC_STATUS
+from geekai_video_mcp.server.views.text import NO_CODE, PUBLIC_STATUS, public_status
 from geekai_video_mcp.server.views.times import iso_time, length_and_size
 
 MAX_PROMPT_CHARS: Final = 80
 """Characters of a prompt in a list: enough to recognise it."""
 MAX_REASON_CHARS: Final = 120
 """Characters of the reason of a failure; get_video_task has the whole of it."""
+MAX_PATH_CHARS: Final = 4096
+"""Characters of the path of a sound file, which is given again as it is."""
 MAX_SETTING_CHARS: Final = 60
 """Characters of one setting, such as an object in `extra_body`."""
 _NO_SETTING: Final = frozenset({"prompt", "model", "async"})
@@ -45,8 +48,9 @@ class ListedTask(View):
     task_status: PublicStatus
     created_at: str
     media: Media
-    model: str
-    prompt: str
+    model: str | None = None
+    prompt: str | None = None
+    """None of a film, like `model`."""
     settings: dict[str, Any] | None = None
     """What else the request asked for, without pictures, videos and sounds."""
     variation: int | None = None
@@ -90,18 +94,17 @@ def statuses_of(public_status: PublicStatus | None) -> frozenset[Status]:
 
 
 def task_list(
-    tasks: Sequence[Task], *, more: bool, sandbox: str, filters: Mapping[str, object] | None = None
+    tasks: Sequence[Task], *, more: bool, filters: Mapping[str, object] | None = None
 ) -> TaskList:
     """A page of tasks.
 
-    *more*: whether another page follows. *sandbox*: the account of the sandbox, whose tasks are
-    marked as previews. *filters*: the arguments that the next page needs as well.
+    *more*: whether another page follows. *filters*: the arguments that the next page needs as well.
     """
     folders = Counter(str(PurePath(task.file_path).parent) for task in tasks if task.file_path)
     folder = max(folders, key=folders.__getitem__, default=None)
     sources = Counter(_price_source(task) for task in tasks if listed_price(task))
     source = max(sources, key=sources.__getitem__, default=None)
-    listed = [_listed(task, folder, source, sandbox=task.account == sandbox) for task in tasks]
+    listed = [_listed(task, folder, source) for task in tasks]
     sums = _sums_by_day(listed)
     cursor = tasks[-1].id if more else None
     return TaskList(
@@ -170,22 +173,17 @@ def _filter_text(name: str, value: object) -> str:
     return quote(value) if isinstance(value, str) else json.dumps(value)
 
 
-def _listed(task: Task, folder: str | None, source: str | None, *, sandbox: bool) -> ListedTask:
-    request, price = task.request, listed_price(task)
-    names = dict.fromkeys((*_FIRST_SETTINGS, *request))
-    settings = {
-        name: _setting(request[name])
-        for name in names
-        if name not in _NO_SETTING | _INPUTS and request.get(name) not in (None, {}, [])
-    }
+def _listed(task: Task, folder: str | None, source: str | None) -> ListedTask:
+    request, price, film = task.request, listed_price(task), task.media is Media.FILM
+    settings = _film_settings(task) if film else _settings(task)
     stored = task.file_status is FileStatus.STORED
     return ListedTask(
         task_id=task.id,
-        task_status=PUBLIC_STATUS[task.status],
+        task_status=public_status(task),
         created_at=str(iso_time(task.created_at)),
         media=task.media,
-        model=sanitize(task.model),
-        prompt=sanitize(str(request.get("prompt") or ""), limit=MAX_PROMPT_CHARS),
+        model=None if film else sanitize(task.model),
+        prompt=None if film else sanitize(str(request.get("prompt") or ""), limit=MAX_PROMPT_CHARS),
         settings=settings or None,
         variation=task.variation,
         price_cny=price and price.cny,
@@ -195,8 +193,24 @@ def _listed(task: Task, folder: str | None, source: str | None, *, sandbox: bool
         width=task.file_width if stored else None,
         height=task.file_height if stored else None,
         error=_reason(task),
-        sandbox=sandbox,
+        sandbox=is_preview(task),
     )
+
+
+def _settings(task: Task) -> dict[str, Any]:
+    names = dict.fromkeys((*_FIRST_SETTINGS, *task.request))
+    return {
+        name: _setting(task.request[name])
+        for name in names
+        if name not in _NO_SETTING | _INPUTS and task.request.get(name) not in (None, {}, [])
+    }
+
+
+def _film_settings(film: Task) -> dict[str, Any]:
+    """The arguments of join_videos, as they can be given again."""
+    audio = film.request.get("audio")
+    sound = {"audio": sanitize(reveal(str(audio)), limit=MAX_PATH_CHARS)} if audio else {}
+    return {"parts": list(part_texts(film.request)), **sound}
 
 
 def _setting(value: object) -> object:
@@ -229,6 +243,8 @@ def _reason(task: Task) -> str | None:
 
 def _line(task: ListedTask, id_length: int) -> str:
     kind = f"{task.media} of the sandbox" if task.sandbox else task.media.value
+    if task.sandbox and task.media is Media.FILM:
+        kind = "film with sandbox previews"
     when = task.created_at.replace("T", " ")[: len("2026-11-26 19:59")]
     settings = [f"{name} {_setting_text(value)}" for name, value in (task.settings or {}).items()]
     if task.variation is not None:
@@ -241,7 +257,7 @@ def _line(task: ListedTask, id_length: int) -> str:
     asked = f" ({_words(settings)})" if settings else ""
     reason = f": {as_sentence(task.error)}" if task.error else ""
     own = task.sandbox and task.model == SANDBOX_MODEL  # which its kind names already
-    model = "" if own else f", {quote_unless_id(task.model)}"
+    model = "" if own or task.model is None else f", {quote_unless_id(task.model)}"
     return (
         f"{task.task_id[:id_length]} {task.task_status}, {when} UTC, {kind}{model}{asked}{price}"
         f"{prompt}"

@@ -18,8 +18,8 @@ from geekai_video_mcp.server.views.next_steps import next_step
 from geekai_video_mcp.server.views.report import MAX_LINK_CHARS, TaskReport
 from geekai_video_mcp.server.views.text import (
     NO_CODE,
-    PUBLIC_STATUS,
     failure_message,
+    public_status,
     stall_text,
 )
 from geekai_video_mcp.server.views.times import iso_time
@@ -125,6 +125,7 @@ class _TaskFacts(View):
 class TaskEntry(_TaskFacts):
     """One of several tasks; `next_step` where it is another than to wait or to show the file."""
 
+    warnings: list[str] | None = None
     next_step: str | None = None
 
 
@@ -140,7 +141,7 @@ class _TaskResult(_TaskFacts, ToolResult):
 class VideoTask(_TaskResult):
     """A task in its current state, or several."""
 
-    published_fields = ("task_id", "task_status", "file", "sandbox", "tasks", "next_step")
+    published_fields = ("task_id", "task_status", "file", "tasks", "next_step")
 
     tasks: list[TaskEntry] | None = None
     """One entry for each task, if several were asked for."""
@@ -149,7 +150,7 @@ class VideoTask(_TaskResult):
 class Generation(_TaskResult):
     """The task of a request, or the result of a dry run."""
 
-    published_fields = ("task_id", "task_status", "file", "sandbox", "next_step")
+    published_fields = ("task_id", "file", "next_step")
 
     price_note: str | None = None
     """That the price of a request that has just been made is not known."""
@@ -159,6 +160,24 @@ class Generation(_TaskResult):
         default=None, description="True: an earlier request's task; nothing new was sent"
     )
     dry_run: Annotated[DryRunView, WithJsonSchema({"type": "object"})] | None = None
+
+
+class Film(_TaskResult):
+    """A film, joined or being joined."""
+
+    published_fields = ("task_id", "file", "next_step")
+
+    deduplicated: bool | None = None
+    """True: it was asked for before, and is not joined again."""
+
+
+def film_result(report: TaskReport) -> Film:
+    """The film as the result of a request for it."""
+    return Film(
+        **_task_facts(report),
+        **_result_facts(report),
+        deduplicated=report.deduplicated or None,
+    )
 
 
 def video_task(report: TaskReport) -> VideoTask:
@@ -187,7 +206,11 @@ def task_entry(report: TaskReport) -> TaskEntry:
     if report.stored:  # its link would only repeat the file
         facts |= {"video_result": None, "data": None, "url_expires_at": None}
     usual = report.stored or report.worth_waiting
-    return TaskEntry(**facts, next_step=None if usual else next_step(report))
+    return TaskEntry(
+        **facts,
+        warnings=list(report.warnings) or None,
+        next_step=None if usual else next_step(report),
+    )
 
 
 def _result_facts(report: TaskReport) -> Mapping[str, Any]:
@@ -203,7 +226,7 @@ def _task_facts(report: TaskReport) -> dict[str, Any]:
     typical = None if task.settled or task.status is Status.SUCCEED else task.typical_duration
     return {
         "task_id": task.id,
-        "task_status": PUBLIC_STATUS[task.status],
+        "task_status": public_status(task),
         "sandbox": report.sandbox,
         "model": _sanitize_optional(task.model),
         "elapsed_seconds": None if task.settled or task.ended_at else round(report.elapsed_seconds),
@@ -236,7 +259,7 @@ def _rounded(number: float | None) -> float | None:
 
 def _service_result(report: TaskReport) -> dict[str, Any]:
     """The result under GeekAI's name for it: `video_result`, or `data` for an image."""
-    if (result := report.task.result) is None:
+    if (result := report.task.result) is None or report.is_film:
         return {}
     is_revised = result.revised_prompt != report.task.request.get("prompt")
     revised_prompt = _sanitize_optional(result.revised_prompt) if is_revised else None

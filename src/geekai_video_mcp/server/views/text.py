@@ -9,7 +9,8 @@ from typing import Final
 
 from geekai_video_mcp.config import SANDBOX_MODEL
 from geekai_video_mcp.domain.catalogue import format_cny
-from geekai_video_mcp.domain.lifecycle import Task
+from geekai_video_mcp.domain.films import part_texts
+from geekai_video_mcp.domain.lifecycle import Media, Task
 from geekai_video_mcp.domain.obstacles import UNANSWERED
 from geekai_video_mcp.domain.statuses import POLLED, UNSENT, FileStatus, Status
 from geekai_video_mcp.domain.task_ids import short_id
@@ -50,13 +51,22 @@ PUBLIC_STATUS: Final[dict[Status, PublicStatus]] = {
 }
 
 
+def public_status(task: Task) -> PublicStatus:
+    """The status of a task as it is published; a film is never sent, but waits for its turn."""
+    waits = task.media is Media.FILM and task.status is Status.INTENDED
+    return "pending" if waits else PUBLIC_STATUS[task.status]
+
+
 def task_text(report: TaskReport) -> str:
     """What happened and what to do next, in one to three sentences."""
     step = next_step(report)
     parts = [_headline(report), *_notes(report), step]
     if report.deduplicated:
         ago = elapsed_text(max(0.0, report.at - report.task.created_at))
-        parts.insert(0, f"This is the same request as {ago} ago, so nothing new was sent.")
+        same = f"This is the same request as {ago} ago, so nothing new was sent."
+        if report.is_film:
+            same = f"This film was asked for {ago} ago, so it is not joined again."
+        parts.insert(0, same)
     return " ".join(part for part in parts if part)
 
 
@@ -81,6 +91,9 @@ def _headline(report: TaskReport) -> str:
 
 def _sent_text(report: TaskReport) -> str:
     task, price = report.task, _price_text(report)
+    if report.is_film:
+        made_of = ", ".join(part_texts(task.request))
+        return f"The film is being joined as task {short_id(task.id)}, of {made_of}."
     sent = "Sent to" if task.status in POLLED else "Being sent to"
     service = "the sandbox" if report.sandbox else "GeekAI"
     about = ", ".join(filter(None, (_model_text(report), settings_text(report.sent or {}))))
@@ -113,7 +126,8 @@ def _model_text(report: TaskReport) -> str:
 
 def _labels(report: TaskReport) -> str:
     """The model and what is to be known of every task, in parentheses."""
-    labels = (_model_text(report), "sandbox preview" if report.sandbox else _price_text(report))
+    preview = "sandbox preview" if not report.is_film else "with sandbox previews"
+    labels = (_model_text(report), preview if report.sandbox else _price_text(report))
     return f"({', '.join(label for label in labels if label)})" if any(labels) else ""
 
 
@@ -126,18 +140,28 @@ def _predicate(report: TaskReport) -> str:
         return _stored_predicate(report)
     if task.status is Status.SUCCEED:
         return _finished_predicate(report)
-    elapsed = f"{elapsed_text(report.elapsed_seconds)} so far"
+    return _progress_predicate(report)
+
+
+def _progress_predicate(report: TaskReport) -> str:
+    """Of a task that has no result yet."""
+    task, elapsed = report.task, f"{elapsed_text(report.elapsed_seconds)} so far"
     if task.no_link_since is not None and task.status in POLLED:
         return f"has no file yet, {elapsed}."
+    if report.is_film:
+        doing = "waits for its turn" if task.status is Status.INTENDED else "is being joined"
+        return f"{doing}, {elapsed}."
     if task.status in UNSENT:
         where = "the sandbox" if report.sandbox else "GeekAI"
         return f"is being sent to {where} (submitting, {elapsed})."
-    return f"is {PUBLIC_STATUS[task.status]}, {elapsed}.{_typical_text(report)}"
+    return f"is {public_status(task)}, {elapsed}.{_typical_text(report)}"
 
 
 def _stored_predicate(report: TaskReport) -> str:
     task = report.task
     where = " in the sandbox" if report.sandbox else ""
+    if report.is_film:
+        where = " (a film with sandbox previews)" if report.sandbox else " (a film)"
     facts = ", ".join(_file_facts(report))
     about = ", ".join(filter(None, (_model_text(report), _price_text(report))))
     details = "; ".join(part for part in (facts, about) if part)
@@ -194,6 +218,8 @@ def _failure_predicate(report: TaskReport) -> str:
 def failure_message(report: TaskReport) -> str:
     """Why there is no result, and whether it was charged."""
     task = report.task
+    if report.is_film:
+        return as_sentence(task.error_message or "No reason is known")
     if task.status is Status.SUCCEED:
         reason = as_sentence(task.file_error) if task.file_error else "It is lost."
         return f"{_name_service(reason, report)} {report.money}"
@@ -261,7 +287,7 @@ def stall_text(report: TaskReport) -> str | None:
 def progress_text(task: Task, *, at: float) -> str:
     """The message of a progress notification."""
     downloading = task.status is Status.SUCCEED and task.file_status is FileStatus.NONE
-    state = "downloading" if downloading else PUBLIC_STATUS[task.status]
+    state = "downloading" if downloading else public_status(task)
     if task.no_link_since is not None and task.status in POLLED:
         state = "finished, waiting for its link"
     return f"{state}, {max(0.0, (task.ended_at or at) - task.created_at):.0f} s"
