@@ -85,6 +85,7 @@ class ResolveRules(BaseRules):
                 connect=connect,
                 clock=lambda: self.at,
                 check_folders=lambda: None,
+                resolve_parents=cast("Any", None),
             )
         )
 

@@ -13,6 +13,7 @@ from geekai_video_mcp.domain.lifecycle import Task
 from geekai_video_mcp.domain.obstacles import UNANSWERED
 from geekai_video_mcp.domain.statuses import POLLED, UNSENT, FileStatus, Status
 from geekai_video_mcp.domain.task_ids import short_id
+from geekai_video_mcp.domain.waiting import waiting_text
 from geekai_video_mcp.errors import (
     MAYBE_CHARGED,
     NOT_CHARGED,
@@ -38,6 +39,7 @@ NO_CODE: Final = "failed"
 WAITING_FOR_LINK: Final = "GeekAI reports it finished and has not given its link yet."
 
 PUBLIC_STATUS: Final[dict[Status, PublicStatus]] = {
+    Status.WAITING: "pending",
     Status.INTENDED: "submitting",
     Status.SUBMITTING: "submitting",
     Status.PENDING: "pending",
@@ -81,11 +83,13 @@ def _headline(report: TaskReport) -> str:
 
 def _sent_text(report: TaskReport) -> str:
     task, price = report.task, _price_text(report)
-    sent = "Sent to" if task.status in POLLED else "Being sent to"
     service = "the sandbox" if report.sandbox else "GeekAI"
+    sent = f"Sent to {service}" if task.status in POLLED else f"Being sent to {service}"
+    waits = task.status is Status.WAITING
+    then = f" It {waiting_text(task.waits_for)}." if waits else _typical_text(report)
     about = ", ".join(filter(None, (_model_text(report), settings_text(report.sent or {}))))
     details = f": {'; '.join(filter(None, (about, price)))}" if about else ""
-    return f"{sent} {service} as task {short_id(task.id)}{details}.{_typical_text(report)}"
+    return f"{'Recorded' if waits else sent} as task {short_id(task.id)}{details}.{then}"
 
 
 def _typical_text(report: TaskReport) -> str:
@@ -126,9 +130,15 @@ def _predicate(report: TaskReport) -> str:
         return _stored_predicate(report)
     if task.status is Status.SUCCEED:
         return _finished_predicate(report)
-    elapsed = f"{elapsed_text(report.elapsed_seconds)} so far"
+    return _unfinished_predicate(report)
+
+
+def _unfinished_predicate(report: TaskReport) -> str:
+    task, elapsed = report.task, f"{elapsed_text(report.elapsed_seconds)} so far"
     if task.no_link_since is not None and task.status in POLLED:
         return f"has no file yet, {elapsed}."
+    if task.status is Status.WAITING:
+        return f"{waiting_text(task.waits_for)} (pending, {elapsed})."
     if task.status in UNSENT:
         where = "the sandbox" if report.sandbox else "GeekAI"
         return f"is being sent to {where} (submitting, {elapsed})."
@@ -264,4 +274,6 @@ def progress_text(task: Task, *, at: float) -> str:
     state = "downloading" if downloading else PUBLIC_STATUS[task.status]
     if task.no_link_since is not None and task.status in POLLED:
         state = "finished, waiting for its link"
+    if task.status is Status.WAITING:
+        state = waiting_text(task.waits_for)
     return f"{state}, {max(0.0, (task.ended_at or at) - task.created_at):.0f} s"
