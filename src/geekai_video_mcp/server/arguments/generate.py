@@ -170,8 +170,8 @@ _VIDEO_EXTRAS: Final = (
     " roll, zoom; -10 to 10. With other models write camera movement in the prompt."
 )
 _FORMS: Final = (
-    '"task:ID" of an earlier picture or video (its last frame), an https URL, or the absolute path'
-    " of a PNG, JPEG or WebP file on this computer"
+    '"task:ID" of a picture or video, also a running one (its last frame; "task:ID@2.5": at'
+    " 2.5 s), an https URL, or the absolute path of a PNG, JPEG or WebP file on this computer"
 )
 
 
@@ -227,8 +227,8 @@ class GenerateVideo(Generate):
     )
     variation: Variation | None = Field(
         None,
-        description="Number of this take, not how many: 2 for a second one, which is charged as"
-        " well. Without it, the same call returns the same task.",
+        description="Number of this take, not how many: 2 for a second one, charged too."
+        " Without it, the same call returns the same task.",
     )
     extra_body: Annotated[ExtraBody, ObjectDecoded, _extra_body(_VIDEO_EXTRAS)] | None = None
     async_: Boolean = Field(
