@@ -12,7 +12,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio.to_thread
 
@@ -127,6 +127,9 @@ async def open_app(
             processes.ensure_own_lock()
             check_output_folder(settings.output_dir)
 
+        async def resolve_parents(body: Mapping[str, Any]) -> Mapping[str, Any]:
+            return await media.resolve_parents(body)
+
         context = EngineContext(
             ledger=ledger,
             processes=processes,
@@ -136,8 +139,11 @@ async def open_app(
             clock=clock,
             check_folders=check_folders,
             join_film=partial(_join_film, settings.output_dir, join_files),
+            resolve_parents=resolve_parents,
         )
-        engine = await stack.enter_async_context(Engine(context).run(sweep=sweep))
+        engine = Engine(context)
+        media = _create_media_resolver(settings, engine, run_worker, clock)
+        await stack.enter_async_context(engine.run(sweep=sweep))
         if sweep:
             engine.start_background(_warn_of_output_folder, settings.output_dir)
         yield App(
@@ -145,7 +151,7 @@ async def open_app(
             resolver=Resolver(context),
             at_geekai=settings.at_geekai,
             default_models=settings.default_models,
-            media=_create_media_resolver(settings, engine, run_worker, clock),
+            media=media,
             render_preview=render_preview or PreviewRenderer(run_worker=run_worker).render,
             clock=clock,
             confirm_above=settings.confirm_above,

@@ -402,21 +402,30 @@ async def test_a_video_that_holds_no_frame_is_refused(world: World) -> None:
     assert "cannot be decoded" in reason
 
 
-async def test_a_task_that_is_not_done_is_to_be_waited_for(world: World) -> None:
-    async with world.client() as client:
-        task = structured(await call(client, "generate_video", prompt="a fox"))["task_id"]
-
-        words = text(await call(client, "generate_video", prompt="2", image_tail=f"task:{task}"))
-
-    assert words.startswith("image_tail: that task is pending, so call get_video_task")
-    assert len(world.service.charges) == 1
-
-
-async def test_a_video_that_is_still_being_downloaded_is_to_be_waited_for(world: World) -> None:
+async def test_a_video_that_is_still_being_downloaded_is_waited_for(world: World) -> None:
     world.service.on_file = always_answer(httpx.Response(503))
     task = await finished_task_id(world, "generate_video")
+    async with world.client() as client:
+        result = await call(client, "generate_video", prompt="2", image=f"task:{task}")
+        world.service.on_file = serving(make_video())
+        await anyio.sleep(600)
 
-    assert "is not downloaded yet" in await refusal_of(world, image=f"task:{task}")
+    assert structured(result)["waiting_for"] == [task]
+    assert world.service.charges == ["a still fox", "2"]
+
+
+async def test_a_video_that_cannot_be_fetched_here_gives_no_frame(world: World) -> None:
+    world.service.on_file = always_answer(httpx.Response(503))
+    task = await finished_task_id(world, "generate_video")
+    async with world.client() as client:
+        waiting = structured(await call(client, "generate_video", prompt="2", image=f"task:{task}"))
+        await anyio.sleep(3600)
+        result = await call(client, "get_video_task", task_id=waiting["task_id"])
+
+    assert structured(result)["error"]["code"] == "parent_unusable"
+    assert "could not be fetched here" in text(result)
+    assert "Nothing was charged." in text(result)
+    assert "could not be fetched here" in await refusal_of(world, image=f"task:{task}")
 
 
 async def test_a_task_that_failed_made_nothing(world: World) -> None:

@@ -85,6 +85,8 @@ class ResolveRules(BaseRules):
                 connect=connect,
                 clock=lambda: self.at,
                 check_folders=lambda: None,
+                resolve_parents=cast("Any", None),
+                join_film=cast("Any", None),
             )
         )
 

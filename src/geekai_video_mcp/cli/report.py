@@ -166,6 +166,7 @@ def _task_facts(task: Task) -> list[tuple[str, str]]:
         ("service", task.account.replace("#", ", key ")),
         ("GeekAI's id", task.provider_task_id),
         ("requested", format_time(task.created_at)),
+        ("waits for", ", ".join(map(short_id, task.waits_for))),
         ("sent", format_time(task.submitted_at)),
         ("ended", format_time(task.ended_at)),
         ("unreachable since", format_time(task.unreachable_since)),

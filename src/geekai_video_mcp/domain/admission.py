@@ -14,7 +14,7 @@ from typing import Final
 
 from geekai_video_mcp.domain.lifecycle import Task
 from geekai_video_mcp.domain.spending import DAY, ReservedPrices, check_spending
-from geekai_video_mcp.domain.statuses import Status
+from geekai_video_mcp.domain.statuses import IN_FLIGHT, Status
 from geekai_video_mcp.errors import CapReached, RequestRefused, quote
 
 REDELIVERY_GRACE: Final = 60.0
@@ -42,6 +42,8 @@ class ExistingTasks:
     """The task with the same idempotency key."""
     same_fingerprint: tuple[Task, ...] = ()
     """The tasks of the last `DAY` with the same fingerprint, newest first."""
+    former_fingerprint: str | None = None
+    """The fingerprint that earlier versions gave to the same request, if it is another one."""
     per_day: int = 0
     """The number of those of the last `DAY` that are `statuses.COUNTED_TODAY`."""
     in_flight: int = 0
@@ -112,7 +114,7 @@ def find_duplicate(task: Task, existing: ExistingTasks, *, at: float) -> Task | 
         RequestRefused: its idempotency key belongs to another request.
     """
     if existing.same_key is not None:
-        if existing.same_key.fingerprint != task.fingerprint:
+        if existing.same_key.fingerprint not in {task.fingerprint, existing.former_fingerprint}:
             raise RequestRefused(_key_conflict(task, existing.same_key), code="idempotency_key")
         return existing.same_key
     if task.idempotency_key is not None:  # a new key asks explicitly for a new task
@@ -147,7 +149,8 @@ def check_caps(task: Task, existing: ExistingTasks, limits: Limits) -> None:
     Raises:
         CapReached: no further video may be requested now.
     """
-    if existing.in_flight >= limits.in_flight:
+    # A waiting one takes its place in flight when it is sent.
+    if existing.in_flight >= limits.in_flight and task.status in IN_FLIGHT:
         raise CapReached(
             f"{_counted(existing.in_flight, 'is', 'are')} already in progress"
             f" (GEEKAI_MAX_IN_FLIGHT={limits.in_flight})",

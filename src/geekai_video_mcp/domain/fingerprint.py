@@ -1,7 +1,8 @@
 """The fingerprint of a request, and its body without inline images. Pure.
 
 Images in a body are megabytes, and a task is read every second: in a task, the size and the
-digest of an image replace it. They must never be sent instead of the image.
+digest of an image replace it. They must never be sent instead of the image, and neither must the
+references to other tasks.
 """
 
 import hashlib
@@ -9,6 +10,8 @@ import json
 import re
 from collections.abc import Mapping
 from typing import Any, Final, cast
+
+from geekai_video_mcp.domain.task_refs import find_refs
 
 INLINE_LIMIT: Final = 1024
 """Characters up to which a data URI stays in a task: enough for an icon."""
@@ -43,6 +46,24 @@ def has_stripped_media(value: object) -> bool:
             has_stripped_media(member) for member in cast("Mapping[str, object]", value).values()
         )
     return isinstance(value, str) and _STRIPPED.fullmatch(value) is not None
+
+
+def former_fingerprint(
+    media: str, request: Mapping[str, Any], variation: int | None, body: Mapping[str, Any]
+) -> str | None:
+    """The fingerprint that version 0.1.0 gave to *request*, if it is another one.
+
+    It was taken over *body*, which has links and pictures in the place of references to tasks.
+    """
+    if not find_refs(request):
+        return None
+    stripped = {name: strip_inline_media(value) for name, value in body.items()}
+    return fingerprint(media, stripped, variation)
+
+
+def is_sendable(request: Mapping[str, Any]) -> bool:
+    """Whether *request*, as a task has it, can be sent: no part of it stands for something else."""
+    return not has_stripped_media(request) and not find_refs(request)
 
 
 def fingerprint(media: str, request: Mapping[str, Any], variation: int | None) -> str:

@@ -67,8 +67,9 @@ class Task:
     model: str
     media: Media = Media.VIDEO
     request: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    """The body without its inline media; empty for a task made elsewhere. The ledger stores the
-    whole body separately (`Ledger.request_body`), because tasks are read every second."""
+    """The body without its inline media, and with references in the place of the tasks that it
+    uses; empty for a task made elsewhere. The ledger stores the body that is to be sent separately
+    (`Ledger.request_body`), because tasks are read every second."""
     idempotency_key: str | None = None
     """The caller's key for this one request; no other request may use it."""
     variation: int | None = None
@@ -86,6 +87,12 @@ class Task:
     typical_p95: float | None = None
     """The typical duration of such tasks at its creation, in seconds; None without history."""
     status: Status = Status.INTENDED
+    waits_for: tuple[str, ...] = ()
+    """The ids of the tasks that it waits for; empty unless it is `waiting`."""
+    ready_at: float | None = None
+    """Of a task that has waited for others: since when it can be sent, which is when the last of
+    them ended, or when a server last kept it from being sent because of a cap. Of one that still
+    waits: when a server last saw that all of them have succeeded."""
     owner: str | None = None
     """The process that submits it; if that dies before it records a response, none is known."""
     attempt: int = 0
@@ -128,6 +135,11 @@ class Task:
     delivered_at: float | None = None
     """When its final state was first delivered to a caller: the same request after that is a
     new one."""
+
+    @property
+    def sendable_since(self) -> float:
+        """Since when its request could be sent: for so long its caller has expected it."""
+        return self.created_at if self.ready_at is None else self.ready_at
 
     @property
     def settled(self) -> bool:
@@ -194,8 +206,12 @@ def new_task(
     media: Media = Media.VIDEO,
     idempotency_key: str | None = None,
     variation: int | None = None,
+    waits_for: tuple[str, ...] = (),
 ) -> Task:
-    """A new task with an unguessable id, not sent yet. *owner* is the process that will send it."""
+    """A new task with an unguessable id, not sent yet. *owner* is the process that will send it.
+
+    *waits_for* are the ids of the tasks that have to finish before that.
+    """
     stripped = {name: strip_inline_media(value) for name, value in request.items()}
     return Task(
         id=new_task_id(),
@@ -209,6 +225,8 @@ def new_task(
         variation=variation,
         fingerprint=fingerprint(media, stripped, variation),
         duration_key=polling.duration_key(request),
+        status=Status.WAITING if waits_for else Status.INTENDED,
+        waits_for=waits_for,
     )
 
 

@@ -21,6 +21,7 @@ from geekai_video_mcp.domain.inline_pictures import (
     read_data_uri,
 )
 from geekai_video_mcp.domain.media_links import LINK_LIMIT, link_problem, split_url
+from geekai_video_mcp.domain.task_refs import at_text, split_seconds
 from geekai_video_mcp.errors import quote
 
 __all__ = [
@@ -43,7 +44,7 @@ PATH_LIMIT: Final = 4096
 """Characters: Linux takes no longer path (PATH_MAX), and no other system that we run on does."""
 
 LINK_REMEDY: Final = "give an https URL that anyone can open"
-VIDEO_REMEDY: Final = f"{LINK_REMEDY}, or task:ID of a finished video"
+VIDEO_REMEDY: Final = f"{LINK_REMEDY}, or task:ID of a video"
 PICTURE_REMEDY: Final = f"{LINK_REMEDY}, an absolute file path or task:ID"
 NOT_HERE: Final = "that file is not on this computer"
 ASK_FOR_FILE: Final = "ask the user for a path on this computer or an https link"
@@ -138,8 +139,11 @@ def ref_kind(text: str) -> RefKind | None:
 
 
 def is_bare_task(text: str) -> bool:
-    """Whether *text* is a task's id without `task:`, and can be nothing else."""
-    return _BARE_TASK.fullmatch(text) is not None
+    """Whether *text* is a task's id without `task:`, and can be nothing else.
+
+    The seconds of a frame may follow it: `2eb52cc9@2.5`.
+    """
+    return _BARE_TASK.fullmatch(text.partition("@")[0].rstrip()) is not None
 
 
 def check_link(text: str, *, service_url: str = "") -> str:
@@ -153,7 +157,8 @@ def check_video(text: str, *, service_url: str = "") -> str:
     """A link, or an earlier task as `task:ID`."""
     text = _plain_link(text.strip(_AROUND))
     if ref_kind(text) is RefKind.TASK or _names_task(text):
-        return _read_task(text, {"", "video"}, _NOT_ITS_VIDEO, VIDEO_REMEDY)
+        whole = _read_task(text, {"", "video"}, _NOT_ITS_VIDEO, VIDEO_REMEDY)
+        return _accept(whole, _ONE_FRAME if "@" in whole else None, VIDEO_REMEDY)
     problem = _picture_for_video(text) or _not_a_link(text) or link_problem(text, service_url)
     return _accept(text, problem, VIDEO_REMEDY)
 
@@ -201,6 +206,7 @@ def _accept(text: str, problem: str | None, remedy: str) -> str:
 # Tasks
 
 _NOT_ITS_VIDEO: Final = "that is a picture of the task and not its video, so give task:ID"
+_ONE_FRAME: Final = "a task with @ and seconds is one frame and not the video"
 _NOT_ITS_PICTURE: Final = (
     "a cover or a contact sheet is only for looking at, so give task:ID, which is the last frame"
     " of a video, or the picture that the task made"
@@ -209,12 +215,16 @@ _NOT_ITS_PICTURE: Final = (
 
 def _names_task(text: str) -> bool:
     """Whether *text* is a bare id, or "task" and one."""
-    match = _TASK.fullmatch(text)
+    match = _TASK.fullmatch(text.partition("@")[0].rstrip())
     return is_bare_task(text) or (match is not None and is_bare_task(match[1]))
 
 
 def _read_task(text: str, parts: set[str], refusal: str, remedy: str) -> str:
-    """`task:ID` for every way to name a task; *parts* are those of its resource that may stand."""
+    """`task:ID` for every way to name a task; *parts* are those of its resource that may stand.
+
+    With the seconds of a frame, it is `task:ID@2.5`.
+    """
+    text, seconds = split_seconds(text)
     resource = _RESOURCE.fullmatch(text)
     if resource:
         found, part = resource[1], (resource[2] or "").lower().replace("_", "-")
@@ -228,11 +238,11 @@ def _read_task(text: str, parts: set[str], refusal: str, remedy: str) -> str:
         if part in {"cover", "frames", "last-frame"}:
             raise ValueError(refusal)
         return _accept(text, "a task has no such part", remedy)
-    return f"task:{found.lower() if _HEX.fullmatch(found) else found}"
+    return f"task:{found.lower() if _HEX.fullmatch(found) else found}{at_text(seconds)}"
 
 
 def task_id(text: str) -> str | None:
-    """The id in `task:ID`; None if it has none."""
+    """The id in `task:ID`, which has no seconds; None if it has none."""
     head = _TASK_HEAD.match(text)
     inside = text[head.end() :].strip(_AROUND) if head else ""
     match = _TASK.fullmatch(f"task:{inside}" if head else text)

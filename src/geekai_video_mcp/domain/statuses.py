@@ -4,10 +4,10 @@
 sweeps, polling and duplicates, and nothing else says so: every set of statuses below and every
 statement of the ledger that names statuses is derived from it.
 
-    intended → submitting → pending/running → succeed → (stored, linked, lost)
-       │  ↑        │   │           └→ failed
-       │  └────────┤   └→ unknown → (a late answer, or a person) pending/running/...
-       └→ rejected ┘         └→ abandoned → (a late answer, or a person) pending/running/...
+    waiting → intended → submitting → pending/running → succeed → (stored, linked, lost)
+       │         │  ↑        │   │           └→ failed
+       │         │  └────────┤   └→ unknown → (a late answer, or a person) pending/running/...
+       └────→ rejected ←─────┘         └→ abandoned → (a late answer, or a person) pending/...
 """
 
 from collections.abc import Callable, Mapping
@@ -19,6 +19,8 @@ from typing import Final
 class Status(StrEnum):
     """The state of a task at the provider."""
 
+    WAITING = "waiting"
+    """Recorded, and it needs the result of a task that has not finished: see `domain.waiting`."""
     INTENDED = "intended"
     """Recorded, and no byte has left: safe to submit."""
     SUBMITTING = "submitting"
@@ -38,6 +40,7 @@ class Status(StrEnum):
 
 
 ALLOWED: Final[Mapping[Status, frozenset[Status]]] = {
+    Status.WAITING: frozenset({Status.INTENDED, Status.REJECTED}),
     Status.INTENDED: frozenset({Status.SUBMITTING, Status.REJECTED}),
     Status.SUBMITTING: frozenset(
         {
@@ -102,6 +105,11 @@ class StatusFacts:
 
 # fmt: off
 FACTS: Final[Mapping[Status, StatusFacts]] = {
+    # It has a place in the caps of the day, so that it can be sent whenever its turn comes.
+    Status.WAITING: StatusFacts(
+        counts_today=True,  in_flight=False, unfinished=True,  unsent=True,  polled=False,
+        needs_body=True,  binds_duplicate=True,  holds_key=True,  unresolved=False, no_result=False,
+    ),
     Status.INTENDED: StatusFacts(
         counts_today=True,  in_flight=True,  unfinished=True,  unsent=True,  polled=False,
         needs_body=True,  binds_duplicate=True,  holds_key=True,  unresolved=False, no_result=False,

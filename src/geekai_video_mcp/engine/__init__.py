@@ -39,6 +39,7 @@ from geekai_video_mcp.engine.finder import TaskFinder
 from geekai_video_mcp.engine.follower import LEDGER_POLL_INTERVAL, Until, follow_tasks
 from geekai_video_mcp.engine.model_list import ModelListCache
 from geekai_video_mcp.engine.recovery import Recovery
+from geekai_video_mcp.engine.releaser import Releaser
 from geekai_video_mcp.engine.resolver import Resolver
 from geekai_video_mcp.engine.submitter import PendingSubmission, Submitter
 from geekai_video_mcp.engine.watcher import Watcher
@@ -98,10 +99,17 @@ class Engine:
         self._watcher = Watcher(context, start=self.start_background)
         self._film_maker = FilmMaker(context, start=self.start_background)
         self._finder = TaskFinder(context, self._watcher, start=self.start_background)
+        self._releaser = Releaser(
+            context,
+            submitter=self._submitter,
+            watcher=self._watcher,
+            start=self.start_background,
+        )
         self._recovery = Recovery(
             context,
             submitter=self._submitter,
             watcher=self._watcher,
+            releaser=self._releaser,
             start=self.start_background,
         )
         self._tasks: TaskGroup | None = None
@@ -135,7 +143,8 @@ class Engine:
         """Request a video. Costs money at most once, and nothing if it is a duplicate.
 
         Returns when the service has answered, or after *wait_seconds* with the task still
-        `submitting`; in either case the task is durable by then.
+        `submitting`; in either case the task is durable by then. A request that uses the result of
+        an unfinished task is only recorded, as `waiting`, and sent when that has finished.
 
         *task_id* is one that `forecast` gave: the new task gets this id, and if a task has it
         already, that task is returned and nothing is sent. So consent is used once.
@@ -157,7 +166,7 @@ class Engine:
                 return SubmitResult(await self._wait_for_answer(existing), deduplicated=True)
         task = self._new_task(request, idempotency_key, variation)
         task = replace(task, id=task_id or task.id)
-        pending = PendingSubmission(request.body, fixed_id=task_id is not None)
+        pending = PendingSubmission(request.body_to_send, fixed_id=task_id is not None)
         self.start_background(self._submit_and_watch, task, pending)
         with anyio.move_on_after(wait_seconds):
             await pending.answered.wait()
@@ -209,7 +218,7 @@ class Engine:
             StorageUnavailable: the ledger cannot be read.
         """
         task = self._new_task(request, idempotency_key, variation)
-        existing = await self._context.ledger.existing_for(task)
+        existing = await self._context.ledger.existing_for(task, request.body_to_send)
         return forecast(task, existing, limits=self._context.limits, at=task.created_at)
 
     async def list_tasks(
@@ -274,15 +283,19 @@ class Engine:
             at=self._context.clock(),
             idempotency_key=idempotency_key,
             variation=variation,
+            waits_for=request.waits_for,
         )
         return self._context.with_price(task)
 
     async def _wait_for_answer(self, task: Task) -> Task:
-        """The task once the service has answered, or after as long as its first caller waits."""
+        """The task once the service has answered, or after as long as its first caller waits.
+
+        One that waits for other tasks is returned as it is.
+        """
         newest = task
         async with aclosing(self.follow(task.id, wait_seconds=SUBMIT_TIMEOUT)) as states:
             async for (newest,) in states:
-                if newest.status not in UNSENT:
+                if newest.status not in UNSENT or newest.status is Status.WAITING:
                     break
         return newest
 
@@ -356,7 +369,10 @@ class Engine:
     async def _submit_and_watch(self, task: Task, pending: PendingSubmission) -> None:
         await self._submitter.record_and_send(task, pending)
         if pending.recorded_as is not None:
-            self._watcher.watch(pending.recorded_as)
+            if task.status is Status.WAITING:
+                self._releaser.follow(pending.recorded_as)
+            else:
+                self._watcher.watch(pending.recorded_as)
 
     async def _sweep_loop(self) -> None:
         """Resume what no process works on: at start, and again whenever a process has died."""

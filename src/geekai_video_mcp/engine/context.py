@@ -1,19 +1,20 @@
 """What every part of the engine shares: the ledger, the clock, connections, change signals."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import anyio
 import anyio.to_thread
 
-from geekai_video_mcp.domain import polling
+from geekai_video_mcp.domain import polling, waiting
 from geekai_video_mcp.domain.admission import Limits
 from geekai_video_mcp.domain.catalogue import request_cost
 from geekai_video_mcp.domain.lifecycle import FileUpdate, Media, Observation, Task
 from geekai_video_mcp.domain.service_names import is_sandbox, service_name
+from geekai_video_mcp.domain.statuses import Status
 from geekai_video_mcp.domain.task_prices import with_price
 from geekai_video_mcp.errors import (
     RATE_LIMITED,
@@ -40,6 +41,19 @@ class ProviderClient(Protocol):
     async def create_task(self, media: Media, body: dict[str, object]) -> Observation: ...
     async def get_task(self, media: Media, task_id: str) -> Observation: ...
     async def list_models(self, page: int) -> "ModelsPage": ...
+
+
+class ParentResolver(Protocol):
+    """Fetches what finished tasks give; `media.inputs.MediaResolver.resolve_parents` does."""
+
+    async def __call__(self, body: Mapping[str, Any], /) -> Mapping[str, Any]:
+        """The body with links and pictures in the place of references to tasks.
+
+        Raises:
+            RequestRefused: a task does not have what is wanted of it.
+            ServiceUnavailable: it could not be prepared now; another attempt may work.
+        """
+        ...
 
 
 class Downloader(Protocol):
@@ -129,6 +143,7 @@ class EngineContext:
     check_folders: Callable[[], None]
     """Raises `StorageUnavailable` if a result could not be saved or tracked now; blocks."""
     join_film: JoinFilm
+    resolve_parents: ParentResolver
     signals: ChangeSignals = field(default_factory=ChangeSignals)
     stalls: dict[str, Callable[[Task], Task]] = field(
         default_factory=dict[str, Callable[[Task], Task]]
@@ -224,6 +239,21 @@ class EngineContext:
         """Call `Ledger.claim`, and notify those who wait for the task."""
         task = await self.ledger.claim(task_id, change)
         self.signals.notify(task_id)
+        return task
+
+    async def release(self, task_id: str, *, body: Mapping[str, Any], ready_at: float) -> Task:
+        """Call `Ledger.release` for this process, and notify those who wait for the task."""
+        at = self.clock()
+        release = partial(
+            waiting.release,
+            ready_at=ready_at,
+            limits=self.limits,
+            owner=self.processes.own_id,
+            at=at,
+        )
+        task = await self.ledger.release(task_id, body=body, release=release, at=at)
+        if task.status is not Status.WAITING:
+            self.signals.notify(task_id)
         return task
 
     async def acquire_request_slot(self, *, priority: bool = False) -> float:

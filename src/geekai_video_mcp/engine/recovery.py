@@ -12,6 +12,7 @@ from geekai_video_mcp.domain.lifecycle import Observation, Task, advance, transf
 from geekai_video_mcp.domain.retries import INTENT_TTL, LINK_TTL
 from geekai_video_mcp.domain.statuses import POLLED, UNSENT, Status
 from geekai_video_mcp.engine.context import EngineContext
+from geekai_video_mcp.engine.releaser import Releaser
 from geekai_video_mcp.engine.submitter import Submitter
 from geekai_video_mcp.engine.watcher import Watcher
 from geekai_video_mcp.errors import (
@@ -31,11 +32,13 @@ class Recovery:
         *,
         submitter: Submitter,
         watcher: Watcher,
+        releaser: Releaser,
         start: Callable[..., None],
     ) -> None:
         self._context = context
         self._submitter = submitter
         self._watcher = watcher
+        self._releaser = releaser
         self._start = start
 
     async def sweep(self) -> None:
@@ -52,13 +55,20 @@ class Recovery:
             self._watcher.watch(task.id)
         for task in await context.ledger.unfinished_of_other_accounts(context.account):
             if task.status in UNSENT and not self._has_live_owner(task):
-                await self._close_if_unsendable(task)
+                if task.status is Status.WAITING:
+                    await self._releaser.reject_if_hopeless(task)
+                else:
+                    await self._close_if_unsendable(task)
 
     async def resume(self, task: Task) -> None:
         """Continue a task of this account, unless a live process already does."""
         if task.status not in UNSENT:
             self._watcher.watch(task.id)
-        elif not self._has_live_owner(task) and not await self._close_if_unsendable(task):
+        elif self._has_live_owner(task):
+            return
+        elif task.status is Status.WAITING:
+            self._releaser.follow(task.id)
+        elif not await self._close_if_unsendable(task):
             self._start(self._resend, task)
 
     async def adopt_from_previous_key(self) -> None:
@@ -100,7 +110,7 @@ class Recovery:
             why = "The server ended while the request was being sent"
             await self._record_orphan(task, Status.UNKNOWN, SubmissionUnknown(why))
             return True
-        if not 0 <= self._context.clock() - task.created_at <= INTENT_TTL:
+        if not 0 <= self._context.clock() - task.sendable_since <= INTENT_TTL:
             why = "The server ended before the request was sent, too long ago to send it now"
             not_sent = ServiceUnavailable(why, money=NOT_CHARGED)
             await self._record_orphan(task, Status.REJECTED, not_sent)

@@ -149,7 +149,8 @@ class Submitter:
                 return
             pending.recorded_as = task.id
             pending.recorded.set()
-            await self._send_until_settled(task, folders_checked=True)
+            if task.status is not Status.WAITING:
+                await self._send_until_settled(task, folders_checked=True)
 
     async def send(self, task: Task) -> None:
         """POST until the request has left once, or certainly will not; record the outcome.
@@ -219,7 +220,7 @@ class Submitter:
             ServiceUnavailable: the task is too old to be sent now.
         """
         while wait := await self._acquire_slot():
-            if self._context.clock() - task.created_at > INTENT_TTL:
+            if self._context.clock() - task.sendable_since > INTENT_TTL:
                 raise ServiceUnavailable(
                     RATE_LIMIT_MESSAGE, code=RATE_LIMITED, retry_after_seconds=math.inf
                 )
@@ -249,7 +250,7 @@ class Submitter:
         except StorageUnavailable as exc:
             # The next process would send a row recorded here, so its caller must not be asked to
             # call again: the task will be sent late.
-            fresh = context.clock() - task.created_at <= INTENT_TTL
+            fresh = context.clock() - task.sendable_since <= INTENT_TTL
             if task.owner == context.processes.own_id and fresh:
                 raise _NotClaimed from exc
             raise

@@ -39,6 +39,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 Change = Callable[[Task], Task]
 Admission = Callable[[ExistingTasks], Task]
+Release = Callable[[Task, ExistingTasks], Task]
 
 
 class Ledger:
@@ -132,9 +133,29 @@ class Ledger:
         """
         return await self._run_in_worker(lambda: self._store.request_body(task))
 
-    async def existing_for(self, task: Task) -> ExistingTasks:
-        """What `admit` would pass to its function for this task now; nothing is recorded."""
-        return await self._run_in_worker(lambda: self._store.existing_for(task))
+    async def existing_for(
+        self, task: Task, body: Mapping[str, Any] | None = None
+    ) -> ExistingTasks:
+        """What `admit` would pass to its function for this task now; nothing is recorded.
+
+        *body* is the request as it would be sent.
+        """
+        return await self._run_in_worker(lambda: self._store.existing_for(task, body))
+
+    async def release(
+        self, task_id: str, *, body: Mapping[str, Any], release: Release, at: float
+    ) -> Task:
+        """Replace a waiting task by what the pure function *release* returns for it.
+
+        If it is to be sent now, *body* is stored as what is sent. One transaction, refused
+        whenever `admit` would be, so that only one process sends it and no cap is exceeded.
+
+        Raises:
+            LedgerTooNew: a newer version of this server has upgraded the ledger meanwhile.
+            StorageUnavailable: the change is not recorded.
+            KeyError: there is no such task.
+        """
+        return await self._run_in_worker(lambda: self._store.release(task_id, body, release, at=at))
 
     async def find(self, task_id: str) -> Task | None:
         """The task with this id, ours or the provider's."""

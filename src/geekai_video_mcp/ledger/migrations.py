@@ -130,6 +130,12 @@ PRICES: Final = (
     "ALTER TABLE task ADD COLUMN price_read_on TEXT",
 )
 
+WAITING: Final = (
+    # The ids of other tasks, as a JSON list.
+    "ALTER TABLE task ADD COLUMN waits_for TEXT",
+    "ALTER TABLE task ADD COLUMN ready_at REAL",
+)
+
 MIGRATIONS: Final[Sequence[Sequence[str]]] = (
     SCHEMA,
     ADMISSION + PACE,
@@ -137,5 +143,6 @@ MIGRATIONS: Final[Sequence[Sequence[str]]] = (
     OBSTACLES,
     FILE_FACTS_AND_PAGES,
     PRICES,
+    WAITING,
 )
 """In order; their number is the version of the schema."""

@@ -42,6 +42,16 @@ def parse_object(content: str) -> dict[str, Any]:
     return cast("dict[str, Any]", value)
 
 
+def parse_ids(content: str | None) -> tuple[str, ...]:
+    """The ids of a JSON list; none without one."""
+    ids: object = json.loads(content) if content is not None else []
+    members = cast("list[object]", ids) if isinstance(ids, list) else [None]
+    if not all(isinstance(each, str) for each in members):
+        msg = "not a JSON list of ids"
+        raise TypeError(msg)
+    return tuple(cast("list[str]", members))
+
+
 def parse_result(content: str) -> Result:
     """The result that is stored as JSON."""
     members = parse_object(content)

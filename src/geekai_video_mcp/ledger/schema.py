@@ -27,6 +27,7 @@ from geekai_video_mcp.domain.statuses import (
 from geekai_video_mcp.domain.task_search import SearchedFields
 from geekai_video_mcp.ledger.row_checks import (
     check_text,
+    parse_ids,
     parse_object,
     parse_result,
     unreadable_row,
@@ -114,7 +115,8 @@ SELECT_SAME_KEY: Final = f"""
 """  # noqa: S608 - the values of our own enumeration
 SELECT_SAME_FINGERPRINT: Final = f"""
     SELECT * FROM task
-    WHERE service = :service AND fingerprint = :fingerprint AND created_at > :since
+    WHERE service = :service AND fingerprint IN (:fingerprint, :former_fingerprint)
+      AND created_at > :since
       AND {_status_condition(BINDING)}
     ORDER BY created_at DESC
 """  # noqa: S608 - the values of our own enumeration
@@ -145,7 +147,10 @@ UPDATE: Final = (
     f"UPDATE task SET {', '.join(f'{name} = :{name}' for name in _COLUMNS if name != _KEY)}"  # noqa: S608 - names of our own dataclass
     f" WHERE {_KEY} = :{_KEY}"
 )
-PUT_BODY: Final = "INSERT INTO body (task_id, content) VALUES (:task_id, :content)"
+PUT_BODY: Final = """
+    INSERT INTO body (task_id, content) VALUES (:task_id, :content)
+    ON CONFLICT (task_id) DO UPDATE SET content = :content
+"""
 GET_BODY: Final = "SELECT content FROM body WHERE task_id = :id"
 MOVE_BODY: Final = "UPDATE body SET task_id = :task_id WHERE task_id = :id"
 DROP_BODY: Final = "DELETE FROM body WHERE task_id = :id"
@@ -308,6 +313,7 @@ def to_row(task: Task) -> dict[str, Any]:
     """The columns of *task*."""
     row = {column: getattr(task, name) for name, column in _TASK_COLUMNS.items()}
     row["request"] = to_json(task.request)
+    row["waits_for"] = json.dumps(task.waits_for) if task.waits_for else None
     row["result"] = _result_json(task.result) if task.result else None
     for name in _ENUM_COLUMNS:
         row[name] = row[name].value
@@ -334,6 +340,7 @@ def from_row(row: Mapping[str, Any]) -> Task:
     with unreadable_row("task", row["id"]):
         check_text(values)
         values["request"] = parse_object(values["request"])
+        values["waits_for"] = parse_ids(values["waits_for"])
         values["result"] = parse_result(values["result"]) if values["result"] else None
         values |= {name: enum(values[name]) for name, enum in _ENUM_COLUMNS.items()}
         values |= {

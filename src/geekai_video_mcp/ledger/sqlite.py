@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from geekai_video_mcp.domain.admission import DAY, ExistingTasks
-from geekai_video_mcp.domain.fingerprint import has_stripped_media
+from geekai_video_mcp.domain.fingerprint import former_fingerprint, is_sendable
 from geekai_video_mcp.domain.lifecycle import Task
 from geekai_video_mcp.domain.polling import HISTORY_LIMIT, Budget, DurationSample
 from geekai_video_mcp.domain.statuses import BODY_NEEDED, Status
@@ -62,8 +62,9 @@ class Store:
         *,
         fixed_id: bool = False,
     ) -> Task:
+        former = former_fingerprint(task.media, task.request, task.variation, body)
         with self._db.transaction_before_sending():
-            admitted = admit(self._existing_for(task))
+            admitted = admit(self._existing_for(task, former))
             if admitted is task:
                 if not fixed_id and self._is_short_id_taken(task.id):
                     raise ShortIdTaken
@@ -72,9 +73,7 @@ class Store:
                     # The response to a paid request has to be written as well.
                     raise StorageUnavailable(DATABASE, f"only {free:,} bytes are free on its disk")
                 self._insert_task(task)
-                if body != task.request:
-                    row = {"task_id": task.id, "content": schema.to_json(body)}
-                    self._db.execute(schema.PUT_BODY, row)
+                self._put_body(task, body)
             return admitted
 
     def add_film(self, film: Task, choose: Callable[[Sequence[Task]], Task]) -> Task:
@@ -89,14 +88,36 @@ class Store:
                 self._insert_task(film)
             return chosen
 
+    def release(
+        self,
+        task_id: str,
+        body: Mapping[str, Any],
+        release: Callable[[Task, ExistingTasks], Task],
+        *,
+        at: float,
+    ) -> Task:
+        with self._db.transaction_before_sending():
+            before = self._get_task(task_id)
+            after = release(before, self._existing_for(replace(before, created_at=at)))
+            if before.status is Status.WAITING and after.status is Status.INTENDED:
+                self._put_body(after, body)
+            return self._update_task(before, after)
+
+    def _put_body(self, task: Task, body: Mapping[str, Any]) -> None:
+        """Store the body that is to be sent, if the task's own request is another one."""
+        if body != task.request:
+            row = {"task_id": task.id, "content": schema.to_json(body)}
+            self._db.execute(schema.PUT_BODY, row)
+
     def request_body(self, task: Task) -> Mapping[str, Any]:
         with self._db.reading():
             found = self._db.select_one(schema.GET_BODY, {"id": task.id})
             return schema.from_json(task.id, found["content"]) if found else task.request
 
-    def existing_for(self, task: Task) -> ExistingTasks:
+    def existing_for(self, task: Task, body: Mapping[str, Any] | None = None) -> ExistingTasks:
+        former = former_fingerprint(task.media, task.request, task.variation, body or {})
         with self._db.transaction(access="read"):  # as in `admit`: all of it from one moment
-            return self._existing_for(task)
+            return self._existing_for(task, former)
 
     def find(self, task_id: str) -> Task | None:
         with self._db.reading():
@@ -135,7 +156,7 @@ class Store:
             if self._is_short_id_taken(successor.id):
                 raise ShortIdTaken
             moved = self._db.execute(schema.MOVE_BODY, {"id": task_id, "task_id": successor.id})
-            if not moved.rowcount and has_stripped_media(successor.request):
+            if not moved.rowcount and not is_sendable(successor.request):
                 # They are deleted once a request is accepted. Without them it would be another,
                 # paid request.
                 msg = (
@@ -174,14 +195,16 @@ class Store:
             self._insert_event(task, at=task.created_at)
         return inserted
 
-    def _existing_for(self, task: Task) -> ExistingTasks:
+    def _existing_for(self, task: Task, former_fingerprint: str | None = None) -> ExistingTasks:
         params = {**schema.to_row(task), "since": task.created_at - DAY}
+        params["former_fingerprint"] = former_fingerprint
         same_key = self._db.select_one(schema.SELECT_SAME_KEY, params)
         same_fingerprint = self._db.select(schema.SELECT_SAME_FINGERPRINT, params)
         prices = self._db.select(schema.SELECT_RESERVED_PRICES, params)
         return ExistingTasks(
             same_key=schema.from_row(dict(same_key)) if same_key else None,
             same_fingerprint=tuple(schema.from_row(dict(row)) for row in same_fingerprint),
+            former_fingerprint=former_fingerprint,
             prices=schema.to_reserved_prices(map(dict, prices)),
             **dict(self._db.select_one(schema.COUNT_RESERVATIONS, params)),
         )

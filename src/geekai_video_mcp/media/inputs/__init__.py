@@ -7,11 +7,12 @@ enter this process, and no link is ever fetched here.
 """
 
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 from anyio import to_thread
@@ -22,19 +23,29 @@ from geekai_video_mcp.domain.lifecycle import Media, Task
 from geekai_video_mcp.domain.media_refs import DATA_URI_LIMIT, RefKind
 from geekai_video_mcp.domain.requests import GenerationRequest
 from geekai_video_mcp.domain.retries import LINK_TTL
-from geekai_video_mcp.domain.statuses import TERMINAL, FileStatus, Status
-from geekai_video_mcp.errors import RequestRefused, TaskNotFound
+from geekai_video_mcp.domain.statuses import POLLED, FileStatus
+from geekai_video_mcp.domain.task_refs import (
+    FoundRef,
+    TaskRef,
+    find_refs,
+    replace_refs,
+    split_seconds,
+)
+from geekai_video_mcp.domain.waiting import ParentState, parent_state
+from geekai_video_mcp.errors import RequestRefused, ServiceUnavailable, TaskNotFound
 from geekai_video_mcp.media.child_process import RunWorker, run_worker
 from geekai_video_mcp.media.inputs.allowed_files import Unreadable, read_file
 from geekai_video_mcp.media.inputs.fields import MediaFields, MediaKind, replace_media
 from geekai_video_mcp.media.inputs.picture_folders import ListFolders, PictureFolders
-from geekai_video_mcp.media.workers.limits import OUT_OF_MEMORY, TOO_LARGE
+from geekai_video_mcp.media.workers.limits import OUT_OF_MEMORY, TOO_LARGE, TOO_LATE
 
 if TYPE_CHECKING:
     import subprocess
 
 RESOLVE_TIMEOUT: Final = 10.0
 """Seconds for all pictures of one request; a 20 MB photograph takes about one."""
+PARENT_TIMEOUT: Final = 60.0
+"""The same for a request that has waited for other tasks: no caller waits for it."""
 QUEUE_MARGIN: Final = 86_400.0
 """Seconds before the end of a result's link from which on it is not passed on: the request that
 it is given to may queue for a while."""
@@ -43,6 +54,9 @@ MAX_PICTURE_BYTES: Final = (DATA_URI_LIMIT - 64) // 4 * 3
 PIXEL_LIMITS: Final = "one of up to 120 million, or as WebP 30 million"
 MIN_WAIT: Final = 1.0
 """Seconds in line from which on others are why a picture was not ready."""
+NOT_IN_TIME: Final = "not_in_time"
+"""The code of a refusal because the pictures of other requests were being prepared."""
+_NOT_READY: Final = f"The pictures were not ready within {PARENT_TIMEOUT:.0f} s"
 ANSWER_MARGIN: Final = 0.1
 """Seconds before the time of a request is up in which it says why."""
 
@@ -89,10 +103,11 @@ class MediaResolver:
         *,
         list_roots: ListFolders | None = None,
     ) -> GenerationRequest:
-        """The request with a link or a data URI wherever a file or a task was named.
+        """The request with a data URI wherever a file was named, and what its tasks stand for.
 
-        *fields* are those of the arguments that the request was made of. *list_roots* gives
-        further folders; it is called at most once, for a file outside the configured ones.
+        A task that may still succeed is waited for. *fields* are those of the arguments that the
+        request was made of. *list_roots* gives further folders; it is called at most once, for a
+        file outside the configured ones.
 
         Raises:
             RequestRefused: what is named cannot be used; nothing was sent.
@@ -102,17 +117,45 @@ class MediaResolver:
         folders = PictureFolders(
             output_dir=self._output_dir, image_dirs=self._image_dirs, list_roots=list_roots
         )
+        used = _UsedTasks()
         try:
             with anyio.fail_after(RESOLVE_TIMEOUT):
-                resolved = await replace_media(
-                    request.body, fields, partial(self._resolve_ref, folders)
+                body = await replace_media(
+                    request.body, fields, partial(self._resolve_ref, folders, used)
                 )
         except TimeoutError:
             msg = (
                 f"The pictures were not ready within {RESOLVE_TIMEOUT:.0f} s; give smaller or fewer"
             )
             raise RequestRefused(msg) from None
-        return request.with_body(resolved)
+        return replace(
+            request, body=body, values=used.values, waits_for=tuple(dict.fromkeys(used.unfinished))
+        )
+
+    async def resolve_parents(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The body of a recorded request with what its tasks stand for, once they have finished.
+
+        Raises:
+            RequestRefused: a task does not have what is wanted of it.
+            ServiceUnavailable: a picture was not ready in time; another attempt may work.
+        """
+        values: dict[FoundRef, str] = {}
+        try:
+            with anyio.fail_after(PARENT_TIMEOUT):
+                for found, where in find_refs(body):
+                    if found not in values:
+                        task = await self._find_task(found.ref.task_id)
+                        values[found] = await self._value_of(task, found, where)
+        except TaskNotFound as exc:
+            msg = "a task that is no longer recorded here"
+            raise RequestRefused(exc.problem or msg) from exc
+        except TimeoutError as exc:
+            raise ServiceUnavailable(_NOT_READY) from exc
+        except RequestRefused as exc:
+            if exc.code == NOT_IN_TIME:
+                raise ServiceUnavailable(_NOT_READY) from exc
+            raise
+        return replace_refs(body, values)
 
     async def locate_sound(self, path: str, *, list_roots: ListFolders | None = None) -> str:
         """The real path of a file with sound, in a folder that files may be read from.
@@ -130,50 +173,73 @@ class MediaResolver:
             raise RequestRefused(msg, money=None) from exc
 
     async def _resolve_ref(
-        self, folders: PictureFolders, kind: MediaKind, where: str, text: str
+        self, folders: PictureFolders, used: "_UsedTasks", kind: MediaKind, where: str, text: str
     ) -> str:
-        match kind:
-            case MediaKind.IMAGE:
-                return await self._resolve_picture(text, where, folders)
-            case MediaKind.VIDEO:
-                return await self._resolve_video(text, where)
-            case MediaKind.AUDIO:
-                return text  # a link, which GeekAI fetches
-
-    async def _resolve_picture(self, text: str, where: str, folders: PictureFolders) -> str:
+        if kind is MediaKind.AUDIO:
+            return text  # a link, which GeekAI fetches
         match media_refs.ref_kind(text):
-            case RefKind.FILE:
+            case RefKind.TASK:
+                return await self._use_task(text, where, used, wants_video=kind is MediaKind.VIDEO)
+            case RefKind.FILE:  # which is refused for a video before
                 try:
                     content = await folders.read(text)
                 except Unreadable as exc:
                     raise _refusal(where, str(exc)) from exc
                 return await self._encode(content, where, name=text)
-            case RefKind.TASK:
-                task = await self._require_succeeded(text, where)
-                if task.media is Media.IMAGE:
-                    return await self._picture_of(task, where)
-                return await self._last_frame_of(task, where)
             case RefKind.LINK | RefKind.DATA | None:
                 return text
 
-    async def _resolve_video(self, text: str, where: str) -> str:
-        if media_refs.ref_kind(text) is not RefKind.TASK:
-            return text
-        task = await self._require_succeeded(text, where)
-        if task.media is Media.FILM:
-            msg = (
-                "that task is a film, which is on this machine alone, and a model takes the link"
-                " of a video: give one of its parts, or continue from its last frame with image"
-                f" {text}"
-            )
+    async def _use_task(
+        self, text: str, where: str, used: "_UsedTasks", *, wants_video: bool
+    ) -> str:
+        """The reference to the task that *text* names, with its whole id; *used* gets the task."""
+        named, seconds = split_seconds(text)
+        try:
+            task = await self._find_task(str(media_refs.task_id(named)))
+        except TaskNotFound as exc:
+            msg = "no task of this id is known here or at the service; list_video_tasks shows all"
+            raise _refusal(where, exc.problem or msg) from exc
+        found = FoundRef(TaskRef(task.id, seconds), wants_video)
+        _check_kind(task, found, where)
+        match parent_state(task):
+            case ParentState.FAILED:
+                msg = f"that task has no {task.media}: its status is {task.status}"
+                raise _refusal(where, msg)
+            case ParentState.UNFINISHED:
+                self._check_followed(task, where)
+                used.unfinished.append(task.id)
+            case ParentState.SAVING if self._link_of(task, found) is None:
+                used.unfinished.append(task.id)
+            case ParentState.READY | ParentState.SAVING:
+                if found not in used.values:
+                    used.values[found] = await self._value_of(task, found, where)
+        return str(found.ref)
+
+    def _check_followed(self, task: Task, where: str) -> None:
+        polled_with_key = task.status in POLLED and task.provider_task_id is not None
+        if polled_with_key and task.account != self._account:
+            msg = "that task is not finished, and only a server with its key can follow it"
             raise _refusal(where, msg)
-        if task.media is not Media.VIDEO:
-            raise _refusal(where, "that task made a picture; pass it as an image")
-        link = self._usable_link(task, task.result.url if task.result else None)
-        if link is None:
+
+    async def _value_of(self, task: Task, found: FoundRef, where: str) -> str:
+        """The link or the picture of a finished task that *found* stands for."""
+        _check_kind(task, found, where)
+        if task.media is Media.IMAGE:
+            return await self._picture_of(task, where)
+        if (link := self._link_of(task, found)) is not None:
+            return link
+        if found.wants_video:
             msg = "the link of that task's video has expired; give an https URL of the video"
             raise _refusal(where, msg)
-        return link
+        return await self._frame_of(task, found.ref.seconds, where)
+
+    def _link_of(self, task: Task, found: FoundRef) -> str | None:
+        """The service's link to what *found* stands for; None if there is none that can be used."""
+        result = task.result
+        if result is None or found.ref.seconds is not None:
+            return None
+        whole = found.wants_video or task.media is Media.IMAGE
+        return self._usable_link(task, result.url if whole else result.last_frame_url)
 
     async def _encode(self, content: bytes, where: str, *, name: str = "") -> str:
         """The picture as a data URI, made smaller if it must be; *name* is that of its file."""
@@ -204,13 +270,15 @@ class MediaResolver:
             raise self._no_file(task, where)
         return link
 
-    async def _last_frame_of(self, task: Task, where: str) -> str:
-        """A video task's last frame: its link, or the frame decoded from the file."""
-        link = self._usable_link(task, task.result.last_frame_url if task.result else None)
-        if link is not None:
-            return link
+    async def _frame_of(self, task: Task, seconds: float | None, where: str) -> str:
+        """A frame of a video task's file: the last one, or that at *seconds*."""
         if task.file_path is not None and task.file_status is FileStatus.STORED:
-            done = await self._decode(["preview", task.file_path, "last"], b"")
+            which = ["last"] if seconds is None else ["still", str(seconds)]
+            done = await self._decode(["preview", task.file_path, *which], b"")
+            if done.returncode == TOO_LATE:
+                length = float(done.stdout)
+                msg = f"that task's video has {length:.2f} s, and no frame at {seconds:g} s"
+                raise _refusal(where, msg)
             if done.returncode == 0 and done.stdout:
                 return await self._encode(done.stdout, where)
         raise self._no_file(task, where)
@@ -240,7 +308,7 @@ class MediaResolver:
                 f"The pictures were not ready within {RESOLVE_TIMEOUT:.0f} s, because the pictures"
                 f" of {requests} are being prepared as well. Make the same call again"
             )
-            raise RequestRefused(msg)
+            raise RequestRefused(msg, code=NOT_IN_TIME)
         raise TimeoutError
 
     def _no_file(self, task: Task, where: str) -> RequestRefused:
@@ -261,19 +329,28 @@ class MediaResolver:
             return media_refs.check_link(link, service_url=self.service_url)
         return None
 
-    async def _require_succeeded(self, text: str, where: str) -> Task:
-        """The task that *text* names, if it has succeeded."""
-        try:
-            task = await self._find_task(str(media_refs.task_id(text)))
-        except TaskNotFound as exc:
-            msg = "no task of this id is known here or at the service; list_video_tasks shows all"
-            raise _refusal(where, exc.problem or msg) from exc
-        if task.status is Status.SUCCEED:
-            return task
-        if task.status in TERMINAL:
-            raise _refusal(where, f"that task has no {task.media}: its status is {task.status}")
-        msg = f"that task is {task.status}, so call get_video_task until it is done"
-        raise _refusal(where, f"{msg}, and then make the same call")
+
+@dataclass
+class _UsedTasks:
+    """The earlier tasks that a request uses."""
+
+    values: dict[FoundRef, str] = field(default_factory=dict[FoundRef, str])
+    unfinished: list[str] = field(default_factory=list[str])
+
+
+def _check_kind(task: Task, found: FoundRef, where: str) -> None:
+    """Raise if what the task makes cannot be what *found* stands for."""
+    if found.wants_video and task.media is Media.IMAGE:
+        raise _refusal(where, "that task makes a picture; pass it as an image")
+    if found.wants_video and task.media is Media.FILM:
+        msg = (
+            "that task is a film, which is on this machine alone, and a model takes the link of a"
+            " video: give one of its parts, or continue from its last frame with image"
+            f" {found.ref}"
+        )
+        raise _refusal(where, msg)
+    if found.ref.seconds is not None and task.media is Media.IMAGE:
+        raise _refusal(where, "that task makes a picture, which has no seconds; give task:ID")
 
 
 def _refusal(where: str, problem: str) -> RequestRefused:

@@ -27,7 +27,9 @@ class Frame(NamedTuple):
     """When it is shown, from the first frame on."""
 
 
-def read_frames(path: Path, choose: Chooser, *, longest: int) -> tuple[dict[str, Any], list[Frame]]:
+def read_frames(
+    path: Path, choose: Chooser, *, longest: int | None
+) -> tuple[dict[str, Any], list[Frame]]:
     """The facts of the video, and the frames that *choose* chooses; none if none can be decoded."""
     with videos.open_container(path) as container:
         stream = videos.video_stream(container)

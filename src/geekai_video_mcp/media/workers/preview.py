@@ -8,8 +8,10 @@ Its arguments are the path, the kind, and for some kinds numbers:
 * `strip`, with a number of frames and perhaps seconds: unlabelled frames for `compose`.
 * `last`: the last frame of a video, or the image itself, as a PNG in full size, for the first
   frame of another video.
+* `still`, with seconds: the frame at that time, or the image itself, in the same form.
 
-For `last` it writes the PNG alone, and its exit status says whether there is one. Otherwise it
+For `last` and `still` it writes the PNG alone, and its exit status says whether there is one: after
+the end of the video there is none, and it writes the video's length in seconds. Otherwise it
 writes a line of JSON, the facts of the file and the times shown, and then the picture: a PNG for
 `strip`, a JPEG of at most 120 KB for the others. If there is none, the line says why.
 It is a separate process because codecs take long to load and the file is untrusted.
@@ -29,6 +31,7 @@ from geekai_video_mcp.media.workers import frames, pictures, sheets, videos
 from geekai_video_mcp.media.workers.limits import (
     FAILED,
     OUT_OF_MEMORY,
+    TOO_LATE,
     is_memory_short,
     run_program,
 )
@@ -42,6 +45,8 @@ STRIP_PX: Final = 480
 PNG_LEVEL: Final = 2
 """A tenth larger than by default, and a 4K frame takes a third of the time."""
 STRIP_PNG_LEVEL: Final = 1
+WHOLE_FRAMES: Final = frozenset({"last", "still"})
+"""Kinds for another video to begin or end with, and not for people to look at."""
 BY_TENTHS: Final = 0.2
 """Seconds between frames from which on their times are given to a tenth."""
 FRAMES_BY_LENGTH: Final = ((12.0, 6), (30.0, 9))
@@ -51,6 +56,10 @@ MOST_FRAMES: Final = 12
 Facts = Mapping[str, Any]
 
 
+class TooLate(Exception):
+    """The video has ended by then; the argument is its length in seconds."""
+
+
 class Nothing(Exception):
     """There is no picture; the argument is the reason, a word of `inspection.Reason`."""
 
@@ -58,8 +67,8 @@ class Nothing(Exception):
 def main(arguments: Sequence[str], _: bytes) -> int:
     """Write the facts, and the picture if there is one."""
     path, kind, *numbers = arguments
-    if kind == "last":
-        return _write_last(Path(path))
+    if kind in WHOLE_FRAMES:
+        return _write_frame(Path(path), kind, [float(each) for each in numbers])
     try:
         facts, picture = _make_picture(Path(path), kind, [float(each) for each in numbers])
     except Nothing as exc:
@@ -68,9 +77,12 @@ def main(arguments: Sequence[str], _: bytes) -> int:
     return 0
 
 
-def _write_last(path: Path) -> int:
+def _write_frame(path: Path, kind: str, numbers: Sequence[float]) -> int:
     try:
-        _, png = _make_picture(path, "last", [])
+        _, png = _make_picture(path, kind, numbers)
+    except TooLate as exc:
+        sys.stdout.buffer.write(str(exc).encode())
+        return TOO_LATE
     except Nothing as exc:
         return OUT_OF_MEMORY if str(exc) == "memory" else FAILED
     sys.stdout.buffer.write(png)
@@ -82,7 +94,7 @@ def _make_picture(path: Path, kind: str, numbers: Sequence[float]) -> tuple[Fact
     try:
         if path.stat().st_size == 0:
             raise Nothing("empty")
-        image = _open_image(path, longest=None if kind == "last" else sheets.MAX_SIDE_PX)
+        image = _open_image(path, longest=None if kind in WHOLE_FRAMES else sheets.MAX_SIDE_PX)
         if image is not None:
             return _show_image(image, kind)
         reason = "frame"
@@ -118,7 +130,7 @@ def _open_image(path: Path, *, longest: int | None) -> Image.Image | None:
 def _show_image(image: Image.Image, kind: str) -> tuple[Facts, bytes]:
     width, height = image.info["size"]
     facts = {"width": width, "height": height}
-    if kind == "last":
+    if kind in WHOLE_FRAMES:
         return facts, _encode_png(image, PNG_LEVEL)
     if kind == "strip":
         image.thumbnail((STRIP_PX, STRIP_PX), Image.Resampling.LANCZOS)
@@ -144,6 +156,8 @@ def _show_video(path: Path, kind: str, numbers: Sequence[float]) -> tuple[Facts,
         if last is None:
             raise Nothing("frame")
         return {}, _encode_png(last, PNG_LEVEL)
+    if kind == "still":
+        return {}, _encode_png(_frame_at(path, *numbers), PNG_LEVEL)
     chosen, longest = _chooser(kind, numbers)
     facts, found = frames.read_frames(path, chosen, longest=longest)
     if not found:
@@ -167,6 +181,20 @@ def _show_video(path: Path, kind: str, numbers: Sequence[float]) -> tuple[Facts,
     return facts, sheets.encode_within(
         lambda share: sheets.draw_grid(cells, pixels=int(pixels * share))
     )
+
+
+def _frame_at(path: Path, seconds: float) -> Image.Image:
+    """The frame that is shown at *seconds*, in full size."""
+
+    def choose(scan: videos.Scan) -> Sequence[int]:
+        if seconds > scan.seconds:
+            raise TooLate(scan.seconds)
+        return videos.ranks_at(scan, [seconds])
+
+    _, found = frames.read_frames(path, choose, longest=None)
+    if not found:
+        raise Nothing("frame")
+    return found[0].image
 
 
 def _chooser(kind: str, numbers: Sequence[float]) -> tuple[frames.Chooser, int]:

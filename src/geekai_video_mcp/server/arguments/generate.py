@@ -170,8 +170,8 @@ _VIDEO_EXTRAS: Final = (
     " write movement in the prompt."
 )
 _FORMS: Final = (
-    '"task:ID" of a picture or video (its last frame), an https URL, or the absolute path of a file'
-    " on this computer"
+    '"task:ID" of a picture or video, also a running one (its last frame; "task:ID@2.5": at'
+    " 2.5 s), an https URL, or the absolute path of a file on this computer"
 )
 
 

@@ -45,7 +45,8 @@ def task_payload(task: Task, app: App, *, warnings: Sequence[str] = ()) -> dict[
 
 def _status_message(task: Task, app: App, warnings: Sequence[str]) -> str:
     report = results.make_report(app, task, warnings or stored_warnings(task, app.checks))
-    service = [f"{report.service} cannot stop a job: cancelled or not, it goes on.", report.money]
+    money = NOT_CHARGED if task.status is Status.WAITING else report.money
+    service = [f"{report.service} cannot stop a job: cancelled or not, it goes on.", money]
     if report.is_film:
         service = ["Cancelled or not, it goes on."]
     sentences = [

@@ -12,6 +12,7 @@ from geekai_video_mcp.domain import catalogue
 from geekai_video_mcp.domain.admission import Forecast
 from geekai_video_mcp.domain.lifecycle import Media, Task
 from geekai_video_mcp.domain.task_ids import short_id
+from geekai_video_mcp.domain.waiting import waiting_text
 from geekai_video_mcp.errors import (
     NOT_CHARGED,
     as_sentence,
@@ -54,6 +55,7 @@ def dry_run(
             cny_left_today=forecast.cny_left_today,
             duplicate_of=forecast.duplicate_of.id if forecast.duplicate_of else None,
             refused=forecast.refused.reason if forecast.refused else None,
+            waiting_for=list(task.waits_for) or None,
         ),
         next_step=_dry_run_next_step(forecast),
     )
@@ -90,6 +92,7 @@ def _request_text(view: DryRunView, model: str, media: Media) -> str:
         [
             f"{quote_unless_id(model)} for {MEDIA_NOUN[media]}{with_settings}.",
             *_cost_sentences(view),
+            *([f"It {waiting_text(view.waiting_for)}."] if view.waiting_for else []),
             *warning_sentences(view.warnings),
         ]
     )

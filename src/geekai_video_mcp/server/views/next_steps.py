@@ -9,6 +9,7 @@ from geekai_video_mcp.domain.retries import Obstacle
 from geekai_video_mcp.domain.service_names import SANDBOX_MODEL
 from geekai_video_mcp.domain.statuses import NO_RESULT, FileStatus, Status
 from geekai_video_mcp.domain.task_ids import short_id
+from geekai_video_mcp.domain.waiting import EXPIRED, PARENT_FAILED, PARENT_UNUSABLE
 from geekai_video_mcp.errors import RATE_LIMITED, WRONG_SERVICE, quote
 from geekai_video_mcp.server.arguments import MAX_WAIT_SECONDS
 from geekai_video_mcp.server.views.report import TaskReport
@@ -36,9 +37,12 @@ _UNRELATED_TO_REQUEST: Final = frozenset(
         "unavailable",
         "ledger_too_new",
         "storage_unavailable",
+        PARENT_FAILED,
+        PARENT_UNUSABLE,
+        EXPIRED,
     }
 )
-"""Error codes of refusals that any other request would have met as well."""
+"""Error codes of refusals that say nothing about the model or the settings."""
 
 
 def next_step(report: TaskReport) -> str:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, cast
 
+from geekai_video_mcp.domain.task_refs import shorten_refs
 from geekai_video_mcp.errors import quote_unless_id, reveal, sanitize
 
 MAX_SETTING_CHARS: Final = 80
@@ -19,12 +20,12 @@ def sent_settings(body: Mapping[str, Any], references: Mapping[str, Any]) -> dic
     """The settings of the request *body*; files stand there as in *references*, the caller's own.
 
     In *body*, a file of this machine is megabytes of data. A first and a last frame may have
-    become one list there.
+    become one list there. Tasks have their short ids.
     """
     if isinstance(body.get("image"), list) and isinstance(first := references.get("image"), str):
         references = {**references, "image": [first, references.get("image_tail")]}
     return {
-        name: _shorten(references.get(name, value) if _holds_data(value) else value)
+        name: _shorten(shorten_refs(references.get(name, value) if _holds_data(value) else value))
         for name, value in body.items()
         if name not in _NOT_SETTINGS
     }
@@ -50,6 +51,7 @@ def _setting_texts(settings: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _value_text(value: object) -> str:
+    value = shorten_refs(value)
     if isinstance(value, str):
         return quote_unless_id(value)
     return sanitize(reveal(json.dumps(value, ensure_ascii=False)))

@@ -18,6 +18,7 @@ from geekai_video_mcp.domain.lifecycle import Media, Task
 from geekai_video_mcp.domain.statuses import FileStatus, Status
 from geekai_video_mcp.domain.task_ids import SHORT_ID_LENGTH
 from geekai_video_mcp.domain.task_prices import listed_price
+from geekai_video_mcp.domain.waiting import waiting_text
 from geekai_video_mcp.errors import as_sentence, quote, quote_unless_id, reveal, sanitize
 from geekai_video_mcp.server.arguments import PublicStatus
 from geekai_video_mcp.server.views.report import is_failure
@@ -64,6 +65,8 @@ class ListedTask(View):
     """Seconds of the file; `width` and `height` are its pixels."""
     width: int | None = None
     height: int | None = None
+    waiting_for: list[str] | None = None
+    """The tasks whose results it uses, and after which it is sent."""
     error: str | None = None
     sandbox: bool
     """True for a preview, which GeekAI did not make."""
@@ -192,6 +195,7 @@ def _listed(task: Task, folder: str | None, source: str | None) -> ListedTask:
         duration=round(task.file_seconds, 1) if stored and task.file_seconds else None,
         width=task.file_width if stored else None,
         height=task.file_height if stored else None,
+        waiting_for=list(task.waits_for) or None,
         error=_reason(task),
         sandbox=is_preview(task),
     )
@@ -256,11 +260,12 @@ def _line(task: ListedTask, id_length: int) -> str:
         price += f" by {task.price_source}" if task.price_source else ""
     asked = f" ({_words(settings)})" if settings else ""
     reason = f": {as_sentence(task.error)}" if task.error else ""
+    waits = f", {waiting_text(task.waiting_for)}" if task.waiting_for else ""
     own = task.sandbox and task.model == SANDBOX_MODEL  # which its kind names already
     model = "" if own or task.model is None else f", {quote_unless_id(task.model)}"
     return (
         f"{task.task_id[:id_length]} {task.task_status}, {when} UTC, {kind}{model}{asked}{price}"
-        f"{prompt}"
+        f"{prompt}{waits}"
         f"{_file_text(task)}{reason}"
     )
 

@@ -81,6 +81,8 @@ class DryRunView(View):
     cny_left_today: float | None = None
     duplicate_of: str | None = None
     refused: str | None = None
+    waiting_for: list[str] | None = None
+    """The tasks whose results it uses, and after which it would be sent."""
 
 
 class _TaskFacts(View):
@@ -92,6 +94,8 @@ class _TaskFacts(View):
         default=None, description="True: a preview, nothing was generated or charged"
     )
     model: str | None = None
+    waiting_for: list[str] | None = None
+    """The tasks whose results it uses, and after which it is sent."""
     elapsed_seconds: int | None = None
     """Since the request; None once it has ended."""
     typical_seconds: list[int] | None = None
@@ -229,6 +233,7 @@ def _task_facts(report: TaskReport) -> dict[str, Any]:
         "task_status": public_status(task),
         "sandbox": report.sandbox,
         "model": _sanitize_optional(task.model),
+        "waiting_for": list(task.waits_for) or None,
         "elapsed_seconds": None if task.settled or task.ended_at else round(report.elapsed_seconds),
         "typical_seconds": typical and [round(typical.p10), round(typical.p95)],
         "file": task.file_path,

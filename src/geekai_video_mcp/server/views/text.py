@@ -14,6 +14,7 @@ from geekai_video_mcp.domain.lifecycle import Media, Task
 from geekai_video_mcp.domain.obstacles import UNANSWERED
 from geekai_video_mcp.domain.statuses import POLLED, UNSENT, FileStatus, Status
 from geekai_video_mcp.domain.task_ids import short_id
+from geekai_video_mcp.domain.waiting import waiting_text
 from geekai_video_mcp.errors import (
     MAYBE_CHARGED,
     NOT_CHARGED,
@@ -39,6 +40,7 @@ NO_CODE: Final = "failed"
 WAITING_FOR_LINK: Final = "GeekAI reports it finished and has not given its link yet."
 
 PUBLIC_STATUS: Final[dict[Status, PublicStatus]] = {
+    Status.WAITING: "pending",
     Status.INTENDED: "submitting",
     Status.SUBMITTING: "submitting",
     Status.PENDING: "pending",
@@ -94,11 +96,13 @@ def _sent_text(report: TaskReport) -> str:
     if report.is_film:
         made_of = ", ".join(part_texts(task.request))
         return f"The film is being joined as task {short_id(task.id)}, of {made_of}."
-    sent = "Sent to" if task.status in POLLED else "Being sent to"
     service = "the sandbox" if report.sandbox else "GeekAI"
+    sent = f"Sent to {service}" if task.status in POLLED else f"Being sent to {service}"
+    waits = task.status is Status.WAITING
+    then = f" It {waiting_text(task.waits_for)}." if waits else _typical_text(report)
     about = ", ".join(filter(None, (_model_text(report), settings_text(report.sent or {}))))
     details = f": {'; '.join(filter(None, (about, price)))}" if about else ""
-    return f"{sent} {service} as task {short_id(task.id)}{details}.{_typical_text(report)}"
+    return f"{'Recorded' if waits else sent} as task {short_id(task.id)}{details}.{then}"
 
 
 def _typical_text(report: TaskReport) -> str:
@@ -148,6 +152,8 @@ def _progress_predicate(report: TaskReport) -> str:
     task, elapsed = report.task, f"{elapsed_text(report.elapsed_seconds)} so far"
     if task.no_link_since is not None and task.status in POLLED:
         return f"has no file yet, {elapsed}."
+    if task.status is Status.WAITING:
+        return f"{waiting_text(task.waits_for)} (pending, {elapsed})."
     if report.is_film:
         doing = "waits for its turn" if task.status is Status.INTENDED else "is being joined"
         return f"{doing}, {elapsed}."
@@ -290,4 +296,6 @@ def progress_text(task: Task, *, at: float) -> str:
     state = "downloading" if downloading else public_status(task)
     if task.no_link_since is not None and task.status in POLLED:
         state = "finished, waiting for its link"
+    if task.status is Status.WAITING:
+        state = waiting_text(task.waits_for)
     return f"{state}, {max(0.0, (task.ended_at or at) - task.created_at):.0f} s"
