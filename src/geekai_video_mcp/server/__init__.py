@@ -82,7 +82,7 @@ TOOLS: Final[tuple[ToolSpec[Any], ...]] = (
         name="get_video_task",
         title="Get video task",
         description="Get the status of a video, picture or film, waiting up to wait_seconds for it"
-        " to finish. Free. A finished one comes with its file, its facts and a contact sheet.",
+        " to finish. Free. A finished one comes with its file and a contact sheet.",
         handler=tools.get_video_task,
         arguments=GetVideoTask,
         result=views.VideoTask,

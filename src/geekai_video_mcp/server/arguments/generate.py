@@ -183,10 +183,10 @@ class GenerateVideo(Generate):
     prompt: Prompt = Field(
         description="What should be seen and heard, in any language.",
     )
-    model: ShortText | None = Field(None, description="Id or usual name of a model.")
+    model: ShortText | None = Field(None, description="Id or usual name.")
     image: Pictures | None = Field(
         None,
-        description=f"First frame: {_FORMS}. A picture seen only in the chat has no path: ask the"
+        description=f"First frame: {_FORMS}. A picture in the chat has no path: ask the"
         " user for the file.",
     )
     image_tail: Picture | None = Field(None, description="Last frame, named like image.")
@@ -243,7 +243,7 @@ class GenerateImage(Generate):
     media = Media.IMAGE
 
     prompt: Prompt = Field(description="What should be seen.")
-    model: ShortText | None = Field(None, description="Image model id; normally left out.")
+    model: ShortText | None = Field(None, description="Normally left out.")
     aspect_ratio: AspectRatio | None = Field(None, description="That of the planned video.")
     size: Size | None = Field(None, description="WIDTHxHEIGHT in pixels.")
     image: Picture | None = Field(None, description="Picture to change, as in generate_video.")

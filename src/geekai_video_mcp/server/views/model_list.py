@@ -80,7 +80,7 @@ class ModelRow(View):
 class ModelList(ToolResult):
     """A page of models, or the details of one."""
 
-    published_fields = ("models", "card", "next_step")
+    published_fields = ("models", "next_step")
 
     models: list[ModelRow] | None = None
     card: Annotated[dict[str, Any], WithJsonSchema({"type": "object"})] | None = None
