@@ -7,7 +7,7 @@ from pathlib import Path
 
 import anyio
 import pytest
-from PIL import Image, ImageCms, ImageDraw
+from PIL import Image, ImageCms, ImageDraw, ImageStat
 
 from geekai_video_mcp.domain.media_refs import DATA_URI_LIMIT, data_uri
 from geekai_video_mcp.media.child_process import (
@@ -23,6 +23,7 @@ from support.stills import (
     encode_image,
     halves,
     is_close,
+    make_lossless_video,
     make_video,
     noise_image,
     rotated_jpeg,
@@ -237,6 +238,16 @@ async def test_the_last_frame_is_the_very_last_one(tmp_path: Path, form: str, fr
     assert decode(png).format == "PNG"
     assert decode(png).size == (64, 48)
     assert is_close(decode(png).getpixel((32, 24)), BLUE, within=20)
+
+
+async def test_the_last_frame_is_not_a_level_darker_than_the_video(tmp_path: Path) -> None:
+    """Each shot of a chain begins with such a picture, and would be darker than the one before."""
+    given = Image.linear_gradient("L").convert("RGB")
+    path = write_file(tmp_path, "a.mp4", make_lossless_video(given))
+    last = decode((await last_frame(path)).stdout)
+    means = [ImageStat.Stat(image.convert("L")).mean[0] for image in (given, last)]
+
+    assert abs(means[0] - means[1]) < 0.3
 
 
 @pytest.mark.parametrize("content", [b"", b"no video", make_video()[:600]])

@@ -2,6 +2,10 @@
 
 It implements GeekAI's documentation and knows nothing about the server that calls it.
 It fails on purpose only where its constructor asks for it.
+
+GeekAI has no seed, so each POST makes another video or image there, equal ones too, and so it does
+here: the request and the number of earlier equal ones in the folder are the seed of a task, which
+its text names from the second on ("take 2"). A fresh folder therefore repeats every result.
 """
 
 from __future__ import annotations

@@ -42,6 +42,8 @@ class ImagePlan(BaseModel):
     format: ImageFormat
     watermark: bool
     image: str | None
+    take: int = 0
+    """Earlier requests with the same plan; not written for the first, as in a video's plan."""
 
 
 def make_image_plan(fields: FieldReader, image: InputImage | None) -> ImagePlan:

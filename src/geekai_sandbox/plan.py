@@ -28,6 +28,7 @@ MAX_PROMPT_CHARS: Final = 20_000
 MAX_MODEL_CHARS: Final = 200
 MAX_PIXEL_FRAMES: Final = MAX_PIXELS * 10 * 60
 """4K for 10 s at 60 fps, which takes two cores some minutes."""
+FULL_HD_PIXELS: Final = 1920 * 1080
 MAX_SECONDS: Final = 60.0
 MAX_FPS: Final = 60
 
@@ -62,6 +63,19 @@ class Plan(BaseModel):
     camera: Camera | None
     movement: float
     last_frame: bool
+    take: int = 0
+    """Earlier requests with the same plan. It is not written for the first: a server of an earlier
+    version, which may share the folder, does not know it."""
+
+    @property
+    def ignored(self) -> tuple[str, ...]:
+        """Fields that were understood and have no effect in this combination."""
+        # A landscape is painted for the frame only and cannot be rotated.
+        rolls = self.image is None and self.camera is not None and self.camera.roll != 0
+        # Above Full HD, the slower preset would need more memory than a preview may take.
+        hasty = self.quality == "quality" and self.width * self.height > FULL_HD_PIXELS
+        found = {"extra_body.camera_control.roll": rolls, "quality": hasty}
+        return tuple(name for name, unused in found.items() if unused)
 
     @property
     def frames(self) -> int:

@@ -6,6 +6,7 @@ nothing is charged before all of it is valid.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from typing import NamedTuple, NoReturn, cast
@@ -13,9 +14,9 @@ from typing import NamedTuple, NoReturn, cast
 from .errors import validation_error
 from .estimates import image_seconds, render_seconds
 from .fields import FieldReader
-from .image_plan import make_image_plan, wants_base64
+from .image_plan import ImagePlan, make_image_plan, wants_base64
 from .input_images import FindBytes, InputImage, read_input_image
-from .plan import make_plan
+from .plan import Plan, make_plan
 from .store import NewTask, Shape, Task, unix_time
 
 
@@ -41,6 +42,7 @@ def parse_video_request(
     first, tail = _read_first_and_last_image(fields, find)
     plan = make_plan(fields, extra_body, first=first, tail=tail)
     wait, ignored = _read_common_fields(fields, extra_body)
+    ignored += plan.ignored
     expected = render_seconds(plan)
 
     def make_task(task_id: str, number: int) -> Task:
@@ -56,11 +58,12 @@ def parse_video_request(
             ignored=ignored,
         )
 
-    files = {"plan.json": plan.model_dump_json().encode()}
-    for name, image in ((plan.image, first), (plan.image_tail, tail)):
-        if name and image:
-            files[name] = image.content
-    return ParsedRequest(NewTask(make_task, files), wait)
+    images = {
+        name: image.content
+        for name, image in ((plan.image, first), (plan.image_tail, tail))
+        if name and image
+    }
+    return ParsedRequest(_new_task(make_task, "plan.json", plan, images), wait)
 
 
 def parse_image_request(body: bytes, *, find: FindBytes) -> ParsedRequest:
@@ -90,10 +93,26 @@ def parse_image_request(body: bytes, *, find: FindBytes) -> ParsedRequest:
             ignored=ignored,
         )
 
-    files = {"picture.json": plan.model_dump_json().encode()}
-    if plan.image and image:
-        files[plan.image] = image.content
-    return ParsedRequest(NewTask(make_task, files), wait)
+    images = {plan.image: image.content} if plan.image and image else {}
+    return ParsedRequest(_new_task(make_task, "picture.json", plan, images), wait)
+
+
+def _new_task(
+    build: Callable[[str, int], Task], name: str, plan: Plan | ImagePlan, images: dict[str, bytes]
+) -> NewTask:
+    """Return the task of *plan*, which is stored as *name* with the number of its take."""
+
+    def encode(take: int) -> bytes:
+        numbered = plan.model_copy(update={"take": take})
+        return numbered.model_dump_json(exclude=None if take else {"take"}).encode()
+
+    def make_files(take: int) -> dict[str, bytes]:
+        return {name: encode(take), **images}
+
+    fingerprint = hashlib.sha256(encode(0))
+    for content in images.values():
+        fingerprint.update(hashlib.sha256(content).digest())
+    return NewTask(build, fingerprint.hexdigest(), make_files)
 
 
 def _read_common_fields(
@@ -144,12 +163,16 @@ def _read_first_and_last_image(
     image, tail = fields.read_value("image"), fields.read_value("image_tail")
     sources = _image_sources(image, "image")
     if not sources:
-        sources = _image_sources(fields.read_value("images"), "images")[:1]
+        sources = _image_sources(fields.read_value("images"), "images")
+        if len(sources) > 1:
+            fields.mark_ignored("images")
     elif len(sources) == 2 and tail is None:  # noqa: PLR2004 - first and last
         tail = sources[1]
     elif len(sources) > 1:
         fields.mark_ignored("image")
     tails = _image_sources(tail, "image_tail")
+    if len(tails) > 1:
+        fields.mark_ignored("image_tail")
     return (
         read_input_image(sources[0], "image", find=find) if sources else None,
         read_input_image(tails[0], "image_tail", find=find) if tails else None,

@@ -88,7 +88,8 @@ class Task(BaseModel):
     `number` is the number of earlier charges, so it orders tasks without a clock.
     `failed_attempts` counts render children that ended without a result. `progress` is the
     last value that the child reported, stored in a file of its own. With `inline` the
-    response contains the images themselves, in base64.
+    response contains the images themselves, in base64. `take` counts the earlier tasks with the
+    same `fingerprint`, which asked for the same.
     """
 
     model_config = ConfigDict(
@@ -108,6 +109,8 @@ class Task(BaseModel):
     expected_seconds: float
     last_frame: bool = False
     inline: bool = False
+    fingerprint: str | None = None
+    take: int = 0
     ignored: tuple[str, ...] = ()
     failed_attempts: int = 0
     started_at: float | None = None
@@ -134,10 +137,15 @@ class Charge(NamedTuple):
 
 
 class NewTask(NamedTuple):
-    """A task to create: `build(id, number)` returns its first record; `files` are its inputs."""
+    """A task to create: `build(id, number)` returns its first record.
+
+    Tasks with the same `fingerprint` ask for the same; `make_files(take)` returns the inputs of
+    one of them, *take* counting from 0.
+    """
 
     build: Callable[[str, int], Task]
-    files: Mapping[str, bytes]
+    fingerprint: str
+    make_files: Callable[[int], Mapping[str, bytes]]
 
 
 class Store:
@@ -172,11 +180,14 @@ class Store:
         with self._locked():
             charged = len(self.charges())
             check_limits(charged, self.list_unfinished())
-            task = new_task.build(str(uuid.uuid4()), charged)
+            take = self._next_take(new_task.fingerprint)
+            task = new_task.build(str(uuid.uuid4()), charged).model_copy(
+                update={"fingerprint": new_task.fingerprint, "take": take}
+            )
             staged = self._tasks / f".new-{task.id}"
             staged.mkdir(mode=PRIVATE_FOLDER)
             try:
-                for name, content in new_task.files.items():
+                for name, content in new_task.make_files(take).items():
                     write_durably(staged / name, content)
                 write_durably(staged / "task.json", task.model_dump_json().encode())
                 staged.rename(self.task_folder(task.id))
@@ -185,6 +196,11 @@ class Store:
                 raise
             sync_folder(self._tasks)
         return task
+
+    def _next_take(self, fingerprint: str) -> int:
+        """Return one more than the last take of the same request among the tasks that are kept."""
+        takes = (task.take for task in self.list_tasks() if task.fingerprint == fingerprint)
+        return max(takes, default=-1) + 1
 
     def load_task(self, task_id: str) -> Task | None:
         """Return the current state of the task; None if it does not exist."""

@@ -17,12 +17,14 @@ import pytest
 from PIL import Image
 
 from geekai_sandbox.app import RENDERER
+from geekai_sandbox.render.frames import frame_to_image
 
 if TYPE_CHECKING:
     from .conftest import World
 
 CODEC_LEVELS = 3.0
-"""Mean difference that H.264 leaves at these settings, of 255; measured 0.9 to 1.4."""
+"""Levels of 255 in which H.264 may change a frame: in the mean, and at a seam in 99 of 100 samples.
+Measured at a seam: 0.1 to 0.3 in the mean, 2 at that percentile."""
 
 SIZE = "320x180"
 Pixels = npt.NDArray[np.int16]
@@ -41,7 +43,7 @@ async def fetch_image(client: httpx.AsyncClient, url: str) -> Pixels:
 
 async def fetch_frames(client: httpx.AsyncClient, url: str) -> list[Pixels]:
     with av.open(io.BytesIO((await client.get(url)).content), "r") as film:
-        return [frame.to_ndarray(format="rgb24").astype(np.int16) for frame in film.decode(video=0)]
+        return [np.asarray(frame_to_image(frame), np.int16) for frame in film.decode(video=0)]
 
 
 def mean_difference(a: Pixels, b: Pixels) -> float:
@@ -72,8 +74,25 @@ async def test_three_shots_join_at_matching_frames(world: World) -> None:
         # It moves, so that a join is not a matter of course.
         assert mean_difference(shot["frames"][0], shot["frames"][-1]) > 2 * CODEC_LEVELS
     for shot, following in ((first, second), (second, third)):
-        assert mean_difference(shot["last"], following["frames"][0]) < CODEC_LEVELS
-        assert mean_difference(shot["frames"][-1], following["frames"][0]) < CODEC_LEVELS
+        for end in (shot["last"], shot["frames"][-1]):
+            difference = np.abs(end - following["frames"][0])
+            assert float(difference.mean()) < CODEC_LEVELS / 3
+            assert float(np.percentile(difference, 99)) <= CODEC_LEVELS
+
+
+async def test_an_equal_request_makes_another_film_and_a_fresh_sandbox_the_first_again(
+    world: World,
+) -> None:
+    takes: list[dict[str, Any]] = []
+    for folder in ("one", "one", "other"):
+        world.folder = world.folder.parent / folder
+        async with world.running(shape="object", renderer=list(RENDERER)) as client:
+            takes.append(await render_shot(world, client, prompt="Waves roll onto a beach"))
+            other_prompt = await render_shot(world, client, prompt=f"Waves roll onto {folder}")
+
+    assert mean_difference(takes[0]["last"], takes[1]["last"]) > 2 * CODEC_LEVELS
+    assert np.array_equal(takes[0]["last"], takes[2]["last"])
+    assert not np.array_equal(takes[0]["last"], other_prompt["last"])
 
 
 async def test_a_picture_begins_a_shot_with_every_pixel_of_it(world: World) -> None:

@@ -309,6 +309,7 @@ def test_unsaid_things_are_one_square_png() -> None:
         "format": "png",
         "watermark": False,
         "image": None,
+        "take": 0,
     }
 
 

@@ -54,6 +54,7 @@ def test_unsaid_things_are_geekais_defaults_at_720p() -> None:
         "camera": None,
         "movement": 1.0,
         "last_frame": False,
+        "take": 0,
     }
 
 
@@ -143,6 +144,23 @@ def test_an_unheard_of_camera_move_is_left_to_the_renderer_and_named(control: ob
     assert extra.ignored_names() == ["extra_body.camera_control"]
 
 
+@pytest.mark.parametrize(
+    ("fields", "extra", "ignored"),
+    [
+        ({}, {"camera_control": "roll_left"}, ["extra_body.camera_control.roll"]),
+        ({"input_image": PORTRAIT}, {"camera_control": "roll_left"}, []),
+        ({}, {"camera_control": "pan_left"}, []),
+        ({"quality": "pro", "size": "3840x2160"}, {}, ["quality"]),
+        ({"quality": "pro", "size": "1920x1080"}, {}, []),
+    ],
+    ids=str,
+)
+def test_a_combination_without_effect_is_named_before_anything_is_rendered(
+    fields: dict[str, Any], extra: dict[str, object], ignored: list[str]
+) -> None:
+    assert list(plan_of(extra=extra, **fields).ignored) == ignored
+
+
 def test_a_fixed_camera_stands_still() -> None:
     camera = plan_of(extra={"camerafixed": True}).camera
 
@@ -225,7 +243,7 @@ def test_whatever_is_asked_becomes_a_bounded_plan_or_a_refusal(
         assert len(order.message.encode()) < 300
         return
 
-    plan = Plan.model_validate_json(order.new_task.files["plan.json"])
+    plan = Plan.model_validate_json(order.new_task.make_files(0)["plan.json"])
     assert plan.width % 2 == plan.height % 2 == 0
     assert plan.width * plan.height <= MAX_PIXELS
     assert plan.pixel_frames <= MAX_PIXEL_FRAMES

@@ -2,11 +2,13 @@
 
 import base64
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import av
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 if TYPE_CHECKING:
@@ -45,14 +47,28 @@ def rotated_jpeg(image: Image.Image, orientation: int) -> bytes:
 
 def make_video(frames: int = 24, *, form: str = "mp4") -> bytes:
     """A red video whose last frame, long after its last key frame, is blue."""
+    colours = [BLUE if number == frames - 1 else RED for number in range(frames)]
+    images = [np.full((48, 64, 3), colour, np.uint8) for colour in colours]
+    return _encode_video(images, form, {"g": "250"})
+
+
+def make_lossless_video(image: Image.Image) -> bytes:
+    """A video of one frame, in which only the conversion of its colours loses anything."""
+    return _encode_video([np.asarray(image)], "mp4", {"qp": "0"})
+
+
+def _encode_video(
+    images: Sequence[npt.NDArray[np.uint8]], form: str, options: dict[str, str]
+) -> bytes:
     out = io.BytesIO()
     with av.open(out, "w", format=form) as container:
-        codec, options = CODECS[form], {"g": "250"}
-        stream = cast("VideoStream", container.add_stream(codec, rate=12, options=options))  # pyright: ignore[reportUnknownMemberType] - untyped in PyAV
-        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
-        for number in range(frames):
-            colour = BLUE if number == frames - 1 else RED
-            pixels = np.full((48, 64, 3), colour, np.uint8)
+        stream = cast(
+            "VideoStream",
+            container.add_stream(CODECS[form], rate=12, options=options),  # pyright: ignore[reportUnknownMemberType] - untyped in PyAV
+        )
+        stream.height, stream.width = images[0].shape[:2]
+        stream.pix_fmt = "yuv420p"
+        for pixels in images:
             frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
             container.mux(stream.encode(frame))  # pyright: ignore[reportUnknownMemberType] - as above
         container.mux(stream.encode(None))  # pyright: ignore[reportUnknownMemberType] - as above

@@ -21,6 +21,7 @@ from geekai_sandbox.render.camera import Pose
 from geekai_sandbox.render.frames import enlarge_frame, frame_planes, frame_to_image, make_frame
 from geekai_sandbox.render.landscape import Landscape
 from geekai_sandbox.render.mood_words import choose_mood
+from geekai_sandbox.render.noise import seed_of_take
 
 PAINTED_PIXELS: Final = 1920 * 1080
 """Largest landscape painted at full size, in a third of a second; larger ones are enlarged."""
@@ -37,22 +38,22 @@ STRIP_QUALITIES: Final = (90, 70, 50)
 """JPEG qualities of the strip; the first that fits is used. At 2048 pixels the last one does."""
 
 
-def paint_landscape(prompt: str, variation: int, *, width: int, height: int) -> VideoFrame:
-    """Paint the landscape of *prompt* without camera movement; *variation* counts from 0."""
+def paint_landscape(prompt: str, take: int, *, width: int, height: int) -> VideoFrame:
+    """Paint the landscape of *prompt* without camera movement; *take* counts from 0."""
     shrink = min(1.0, (PAINTED_PIXELS / (width * height)) ** 0.5)
     size = (width, height)
     if shrink < 1.0:
         size = (round(width * shrink) & ~1, round(height * shrink) & ~1)
-    seed = prompt if variation == 0 else f"{prompt}\x1f{variation}"
     frame = make_frame(*size)
-    scene = Landscape(seed, choose_mood(prompt), width=size[0], height=size[1], sway=1.0)
+    seed, mood = seed_of_take(prompt, take), choose_mood(prompt)
+    scene = Landscape(seed, mood, width=size[0], height=size[1], sway=1.0)
     scene.paint(frame_planes(frame), time=0.0, pose=Pose())
     return frame if shrink == 1.0 else enlarge_frame(frame, width, height)
 
 
-def landscape_metadata(prompt: str, variation: int) -> Image.Exif:
+def landscape_metadata(prompt: str, take: int) -> Image.Exif:
     """Return the metadata of a poster over a landscape."""
-    return _make_exif(json.dumps({"prompt": prompt, "take": variation}))
+    return _make_exif(json.dumps({"prompt": prompt, "take": take}))
 
 
 def overlay_metadata(picture: Image.Image, height: int) -> Image.Exif:
@@ -92,10 +93,10 @@ def decode_background(path: Path) -> Image.Image | None:
             recipe = cast("dict[str, Any]", json.loads(description.removeprefix(NOTICE)))
             if "strip" in recipe:
                 return _recover_pixels(poster.convert("RGB"), base64.b64decode(recipe["strip"]))
-            prompt, variation = str(recipe["prompt"]), int(recipe["take"])
+            prompt, take = str(recipe["prompt"]), int(recipe["take"])
         except _UNREADABLE:
             return None
-    return frame_to_image(paint_landscape(prompt, variation, width=width, height=height))
+    return frame_to_image(paint_landscape(prompt, take, width=width, height=height))
 
 
 _UNREADABLE: Final = (

@@ -8,7 +8,7 @@ frame of the shot before it.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from geekai_sandbox.render.noise import make_generator
@@ -49,13 +49,23 @@ def ease_in_out(progress: float) -> float:
     return _LINEAR_SHARE * progress + (1 - _LINEAR_SHARE) * wave
 
 
+_MOVES: Final = (
+    Camera(horizontal=1.3, vertical=0.4, zoom=3.4),
+    Camera(horizontal=3.4, vertical=0.3, zoom=1.4),
+    Camera(horizontal=0.5, vertical=2.2, zoom=2.2),
+    Camera(horizontal=2.0, vertical=-1.4, zoom=4.4),
+)
+"""The camera of each take in turn where the request has none: first a slow push that drifts."""
+
+
 def choose_camera(plan: Plan) -> Camera:
-    """Return the plan's camera; by default a slow push that drifts to one side."""
+    """Return the plan's camera; by default a slow move, to the other side in every other round."""
     if plan.camera is not None:
         return plan.camera
-    rng = make_generator(plan.prompt, "camera")
-    side = 1.0 if rng.random() < 0.5 else -1.0
-    return Camera(horizontal=1.3 * side, vertical=0.4, zoom=3.4)
+    rounds, turn = divmod(plan.take, len(_MOVES))
+    to_right = (make_generator(plan.prompt, "camera").random() < 0.5) == (rounds % 2 == 0)
+    move = _MOVES[turn]
+    return move if to_right else replace(move, horizontal=-move.horizontal)
 
 
 def camera_pose(camera: Camera, *, movement: float, progress: float) -> Pose:

@@ -1,7 +1,7 @@
 """The text and graphics over a video: a layout whose elements fade in and out.
 
-Over an input image, the first and the last frame show only the watermark, so that shots
-can be joined; over a landscape, the last frame does if the request asks for it.
+The last frame of every video is bare, the watermark included, because the next shot may begin
+with it. Over an input image the first frame is the image alone, for the same reason.
 """
 
 from __future__ import annotations
@@ -15,6 +15,12 @@ from geekai_sandbox.render.overlay import FadeInterval, ProgressLine, Timecode
 from geekai_sandbox.render.plan import Plan
 
 _CAPTION_SIZES: Final = (32, 29, 26, 23, 21)
+
+_IMAGE_ALONE_SECONDS: Final = 0.40
+"""Seconds for which an input image is shown without text, at normal pace. The text of a poster
+has faded out by then (`image_scene.LETTERING_FADE`)."""
+
+_FADE_OUT_SECONDS: Final = 0.40
 
 
 class VideoOverlay(Layout):
@@ -34,24 +40,16 @@ class VideoOverlay(Layout):
             self._timecode.draw(planes, time)
 
     def _fade_interval(self, start: float, fade_in: float) -> FadeInterval:
-        """Over an input image, nothing appears before a third of a second."""
-        start = max(start, 0.3) if self._backdrop.over_image else start
+        if self._backdrop.over_image:
+            start = max(start, _IMAGE_ALONE_SECONDS)
         start, fade_in = start * self._pace, fade_in * self._pace
-        if not self._backdrop.clean_end:
-            return FadeInterval(start, fade_in)
         last = self._plan.duration - 1 / self._plan.fps
-        fade_out = min(0.40 * self._pace, last / 3)
+        fade_out = min(_FADE_OUT_SECONDS * self._pace, last / 3)
         return FadeInterval(start, fade_in, last - fade_out - 0.02 * self._pace, fade_out)
 
-    def _spec_variants(self) -> tuple[str, ...]:
-        ratio, size, rate = self._ratio_text(), self._size_text(), f"{self._plan.fps} fps"
-        return (
-            f"{self._model_text()}   {ratio}   {size}   {rate}",
-            f"{ratio}   {size}   {rate}",
-            f"{size}   {rate}",
-            size,
-            "",
-        )
+    def _spec_parts(self) -> tuple[str, ...]:
+        rate = f"{self._plan.fps} fps"
+        return self._model_text(), self._ratio_text(), rate, self._size_text()
 
     def _place_footer(self) -> float:
         """Place the timecode, the duration and the progress line."""

@@ -1,7 +1,8 @@
 """Conversion and scaling between libav's frames, arrays and Pillow images.
 
 Every conversion names BT.709 limited range explicitly: libav's default for RGB is BT.601,
-which would shift every hue.
+which would shift every hue. Every conversion also rounds: libav's default cuts off, and each shot
+of a chain would be a level or two darker than the one before it.
 """
 
 from __future__ import annotations
@@ -22,6 +23,14 @@ BT709: Final = 1
 
 LIMITED: Final = 1
 """libav's AVCOL_RANGE_MPEG."""
+
+ROUNDED_BICUBIC: Final = (
+    Interpolation.BICUBIC.value
+    | 0x2000  # SWS_FULL_CHR_H_INT: without it, the next flag makes everything two levels darker
+    | 0x4000  # SWS_FULL_CHR_H_INP
+    | 0x40000  # SWS_ACCURATE_RND
+)
+"""The numbers of libav's flags: older versions of PyAV do not combine their names."""
 
 
 def make_frame(width: int, height: int) -> VideoFrame:
@@ -51,7 +60,7 @@ def image_to_planes(image: Image.Image) -> Planes:
         src_color_range=ColorRange.JPEG,
         dst_colorspace=Colorspace.ITU709,
         dst_color_range=ColorRange.MPEG,
-        interpolation=Interpolation.BICUBIC,
+        interpolation=ROUNDED_BICUBIC,
     )
     return frame_planes(frame).copy()
 
@@ -63,7 +72,7 @@ def frame_to_image(frame: VideoFrame) -> Image.Image:
         src_colorspace=Colorspace.ITU709,
         src_color_range=ColorRange.MPEG,
         dst_color_range=ColorRange.JPEG,
-        interpolation=Interpolation.BICUBIC,
+        interpolation=ROUNDED_BICUBIC,
     )
     pixels: npt.NDArray[np.uint8] = np.asarray(shown.to_ndarray(), np.uint8)
     return Image.fromarray(pixels)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, cast
 
@@ -334,20 +335,29 @@ class Shot:
         """
         bare = _interval_share(seconds, LETTERING_FADE)
         seen = _mix_views(self._first, pose, self._background, pose, bare)
-        if self._tail is not None and (share := _interval_share(progress, CROSS_FADE)):
+        if self._tail is not None and (share := tail_share(progress)):
             seen = _mix_views(self._background, pose, self._tail, approach, share)
         for plane, source in zip(planes, seen, strict=True):
             plane[:] = source
 
     def edge_tints(self) -> tuple[Floats, Floats]:
         """Return dark tints of the image's top and bottom, for scrims."""
-        return _darken(self._mean_level(0.0, 0.15)), _darken(self._mean_level(0.7, 1.0))
+        return edge_tints([self._first] + ([self._tail] if self._tail is not None else []))
 
-    def _mean_level(self, first: float, last: float) -> Floats:
-        pictures = [self._first] + ([self._tail] if self._tail is not None else [])
-        return np.mean([picture.mean_level(first, last) for picture in pictures], axis=0).astype(
-            np.float32
-        )
+
+def edge_tints(images: Sequence[FittedImage]) -> tuple[Floats, Floats]:
+    """Return dark tints of the top and the bottom of *images*, for scrims."""
+
+    def tint(first: float, last: float) -> Floats:
+        levels = [image.mean_level(first, last) for image in images]
+        return _darken(np.mean(levels, axis=0).astype(np.float32))
+
+    return tint(0.0, 0.15), tint(0.7, 1.0)
+
+
+def tail_share(progress: float) -> float:
+    """Return how much of the image of the last frame shows at *progress*, 0 to 1."""
+    return _interval_share(progress, CROSS_FADE)
 
 
 def _interval_share(moment: float, ends: tuple[float, float]) -> float:
@@ -362,9 +372,15 @@ def _mix_views(
         return one.render_view(pose)
     if share == 1:
         return other.render_view(coming)
-    pairs = zip(one.render_view(pose), other.render_view(coming), strict=True)
-    mixed = (Image.blend(Image.fromarray(a), Image.fromarray(b), share) for a, b in pairs)
-    return Planes(*map(np.asarray, mixed))
+    mixed = one.render_view(pose).copy()
+    mix_planes(mixed, other.render_view(coming), share)
+    return mixed
+
+
+def mix_planes(planes: Planes, others: Planes, share: float) -> None:
+    """Mix *share* of *others* into *planes*."""
+    for plane, other in zip(planes, others, strict=True):
+        plane[:] = np.asarray(Image.blend(Image.fromarray(plane), Image.fromarray(other), share))
 
 
 def _darken(levels: Floats) -> Floats:

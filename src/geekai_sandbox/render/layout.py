@@ -53,6 +53,8 @@ class Page(Protocol):
     def height(self) -> int: ...
     @property
     def watermark(self) -> bool: ...
+    @property
+    def take(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +66,8 @@ class Backdrop:
     over_image: bool
     """Whether the picture is an input image, which must not be covered by a title."""
 
-    clean_end: bool
-    """Whether the last frame must be free of text and graphics."""
-
     @classmethod
-    def for_landscape(cls, mood: str, *, clean_end: bool = False) -> Self:
+    def for_landscape(cls, mood: str) -> Self:
         """Return the backdrop of a rendered landscape."""
         palette = MOODS[mood]
         dark = rgb(palette.layer_colours[-1])
@@ -76,7 +75,6 @@ class Backdrop:
             top_tint=yuv(mix(rgb(palette.sky[0]), dark, 0.55)),
             bottom_tint=yuv(mix(dark, np.zeros(3), 0.25)),
             over_image=False,
-            clean_end=clean_end,
         )
 
 
@@ -131,8 +129,8 @@ class Layout(ABC):
         """Return when an element is visible, from its preferred times in seconds."""
 
     @abstractmethod
-    def _spec_variants(self) -> tuple[str, ...]:
-        """Return the texts at the right of the top row, longest first."""
+    def _spec_parts(self) -> tuple[str, ...]:
+        """Return the facts at the right of the top row; a narrow one leaves out the first."""
 
     @abstractmethod
     def _place_footer(self) -> float:
@@ -202,6 +200,12 @@ class Layout(ABC):
         )
         return next((line for line, width in widths if width <= limits), lines[-1])
 
+    def _spec_variants(self) -> tuple[str, ...]:
+        parts = self._spec_parts()
+        if self._page.take:
+            parts = (*parts, f"take {self._page.take + 1}")
+        return tuple("   ".join(parts[start:]) for start in range(len(parts) + 1))
+
     def _ratio_text(self) -> str:
         page = self._page
         common = math.gcd(page.width, page.height)
@@ -239,7 +243,7 @@ class Layout(ABC):
             size,
             x=x,
             baseline=baseline,
-            fade=FadeInterval(),
+            fade=self._fade_interval(0.0, 0.4 if self._backdrop.over_image else 0.0),
             opacity=0.55,
             tracking=tracking,
         )

@@ -27,6 +27,11 @@ def make_seed(*parts: str) -> int:
     return int.from_bytes(digest[:8], "big")
 
 
+def seed_of_take(prompt: str, take: int) -> str:
+    """Return the seed of a take of *prompt*: that of the first, 0, is the prompt itself."""
+    return f"{prompt}\x1f{take}" if take else prompt
+
+
 def make_generator(*parts: str) -> np.random.Generator:
     return np.random.default_rng(make_seed(*parts))
 

@@ -30,8 +30,10 @@ from geekai_sandbox.render.plan import ImageFormat, ImagePlan
 from geekai_sandbox.render.poster import Poster
 from geekai_sandbox.render.workspace import Workspace
 
-ZOOM_PER_VARIATION: Final = 0.25
+ZOOM_PER_TAKE: Final = 0.25
 """Zoom that each further image adds to an input image, on the camera's scale."""
+ZOOMS: Final = 12
+"""After so many images, the zooms begin again: closer, an input image has no detail left."""
 
 SAVE_OPTIONS: Final[dict[ImageFormat, tuple[str, dict[str, Any]]]] = {
     # Level 1: a tenth larger and five times faster than the default.
@@ -55,18 +57,19 @@ def render_images(
     poster = Poster(plan, background.backdrop)
     names: list[str] = []
     size = 0
-    for variation in range(plan.count):
-        frame = background.paint_frame(variation)
+    for number in range(plan.count):
+        take = plan.take * plan.count + number
+        frame = background.paint_frame(take)
         if plan.image is None:
-            exif = landscape_metadata(plan.prompt, variation)
+            exif = landscape_metadata(plan.prompt, take)
         else:
             exif = overlay_metadata(frame_to_image(frame), poster.header_height)
         poster.draw(frame_planes(frame), time=0.0, progress=0.0)
         content = _encode_image(frame_to_image(frame), plan.format, exif)
-        names.append(f"picture-{variation + 1}.{plan.format}")
+        names.append(f"picture-{number + 1}.{plan.format}")
         workspace.write_file(names[-1], content)
         size += len(content)
-        progress((variation + 1) / plan.count)
+        progress((number + 1) / plan.count)
     report = {
         "width": plan.width,
         "height": plan.height,
@@ -93,14 +96,14 @@ class _Background:
         bare = decode_background(folder / plan.image) or image
         self._shot = Shot(bare, None, width=plan.width, height=plan.height)
         top, bottom = self._shot.edge_tints()
-        self.backdrop = Backdrop(top_tint=top, bottom_tint=bottom, over_image=True, clean_end=False)
+        self.backdrop = Backdrop(top_tint=top, bottom_tint=bottom, over_image=True)
 
-    def paint_frame(self, variation: int) -> VideoFrame:
+    def paint_frame(self, take: int) -> VideoFrame:
         plan = self._plan
         if self._shot is None:
-            return paint_landscape(plan.prompt, variation, width=plan.width, height=plan.height)
+            return paint_landscape(plan.prompt, take, width=plan.width, height=plan.height)
         frame = make_frame(plan.width, plan.height)
-        pose = Pose(zoom=ZOOM_PER_VARIATION * variation)
+        pose = Pose(zoom=ZOOM_PER_TAKE * (take % ZOOMS))
         self._shot.paint(frame_planes(frame), progress=0.0, seconds=0.0, pose=pose, approach=pose)
         return frame
 

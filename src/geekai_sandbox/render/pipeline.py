@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ from typing import Any, Final, Protocol, Self
 
 import numpy as np
 from av.video.frame import VideoFrame
+from PIL import Image
 
 from geekai_sandbox.render.background import decode_background
 from geekai_sandbox.render.camera import camera_pose, choose_camera
@@ -26,7 +28,15 @@ from geekai_sandbox.render.clean_overlay import VideoOverlay
 from geekai_sandbox.render.colour import U8, Floats
 from geekai_sandbox.render.encoder import SAMPLE_RATE, VideoEncoder
 from geekai_sandbox.render.frames import enlarge_frame, frame_planes, frame_to_image, make_frame
-from geekai_sandbox.render.image_scene import Shot, load_image
+from geekai_sandbox.render.image_scene import (
+    CROSS_FADE,
+    FittedImage,
+    Shot,
+    edge_tints,
+    load_image,
+    mix_planes,
+    tail_share,
+)
 from geekai_sandbox.render.landscape import Landscape
 from geekai_sandbox.render.layout import Backdrop
 from geekai_sandbox.render.mood_words import choose_mood
@@ -48,6 +58,13 @@ GRAIN: Final = 1.15
 
 GRAIN_REACH: Final = 4
 """Limit of the grain, in levels."""
+
+GRAIN_FADE_SECONDS: Final = 0.6
+"""Seconds before the last frame over which the grain fades out, at normal pace: the next shot may
+begin with that frame, and its grain would stand still there."""
+
+GRAIN_STEPS: Final = 6
+"""Strengths of the grain while it fades out."""
 
 GRAIN_SLACK: Final = 96
 """Pixels by which the grain's tile exceeds the frame; each frame uses a random part of it."""
@@ -79,12 +96,9 @@ class LandscapeScene:
             else (round(plan.width * shrink) & ~1, round(plan.height * shrink) & ~1)
         )
         width, height = self._size
-        self._landscape = Landscape(
-            plan.prompt, mood, width=width, height=height, sway=plan.movement
-        )
+        self._landscape = Landscape(plan.seed, mood, width=width, height=height, sway=plan.movement)
         self._enlarged = shrink < 1.0
-        # A request for the last frame means that another shot will start with it.
-        self.backdrop = Backdrop.for_landscape(mood, clean_end=plan.last_frame)
+        self.backdrop = Backdrop.for_landscape(mood)
 
     def paint_frame(self, *, time: float, progress: float) -> VideoFrame:
         frame = make_frame(*self._size)
@@ -95,17 +109,44 @@ class LandscapeScene:
         )
 
 
+class ArrivalScene:
+    """A landscape that dissolves into the input image of the last frame."""
+
+    def __init__(self, plan: Plan, mood: str, folder: Path, image_tail: str) -> None:
+        self._plan, self._camera = plan, choose_camera(plan)
+        self._departure = LandscapeScene(plan, mood)
+        self._tail = FittedImage(_load_tail(folder / image_tail), plan.width, plan.height)
+        under, tints = self._departure.backdrop, edge_tints([self._tail])
+        self.backdrop = Backdrop(
+            top_tint=(under.top_tint + tints[0]) / 2,
+            bottom_tint=(under.bottom_tint + tints[1]) / 2,
+            over_image=True,
+        )
+
+    def paint_frame(self, *, time: float, progress: float) -> VideoFrame:
+        share, movement = tail_share(progress), self._plan.movement
+        frame = (
+            self._departure.paint_frame(time=time, progress=progress)
+            if share < 1
+            else make_frame(self._plan.width, self._plan.height)
+        )
+        if share > 0:
+            pose = camera_pose(self._camera, movement=movement, progress=progress - 1)
+            mix_planes(frame_planes(frame), self._tail.render_view(pose), share)
+        return frame
+
+
 class StillScene:
     """A camera over the input image in the folder."""
 
     def __init__(self, plan: Plan, folder: Path, image: str) -> None:
         self._plan, self._camera = plan, choose_camera(plan)
         first = load_image(folder / image, field="image")
-        tail = load_image(folder / plan.image_tail, field="image_tail") if plan.image_tail else None
+        tail = _load_tail(folder / plan.image_tail) if plan.image_tail else None
         background = decode_background(folder / image)
         self._shot = Shot(first, tail, width=plan.width, height=plan.height, background=background)
         top, bottom = self._shot.edge_tints()
-        self.backdrop = Backdrop(top_tint=top, bottom_tint=bottom, over_image=True, clean_end=True)
+        self.backdrop = Backdrop(top_tint=top, bottom_tint=bottom, over_image=True)
 
     def paint_frame(self, *, time: float, progress: float) -> VideoFrame:
         frame = make_frame(self._plan.width, self._plan.height)
@@ -120,6 +161,12 @@ class StillScene:
         return frame
 
 
+def _load_tail(path: Path) -> Image.Image:
+    """Return the image of the last frame, which bears no text if it is a poster of ours."""
+    image = load_image(path, field="image_tail")
+    return decode_background(path) or image
+
+
 class Grain:
     """Film grain: a random part of one tile of noise for each frame.
 
@@ -127,18 +174,29 @@ class Grain:
     """
 
     def __init__(self, plan: Plan) -> None:
-        self._rng = make_generator(plan.prompt, "grain")
+        self._rng = make_generator(plan.seed, "grain")
         height, width = plan.height + GRAIN_SLACK, plan.width + GRAIN_SLACK
         noise = self._rng.standard_normal((height, width), np.float32) * np.float32(GRAIN)
         self._tile: U8 = (np.clip(np.rint(noise), -GRAIN_REACH, GRAIN_REACH) + GRAIN_REACH).astype(
             np.uint8
         )
+        last = plan.frames - 1
+        self._end = int(last * CROSS_FADE[1]) if plan.image_tail else last
+        self._fade_out = GRAIN_FADE_SECONDS * plan.pace * plan.fps
 
-    def apply(self, luma: U8) -> None:
+    def apply(self, luma: U8, *, index: int) -> None:
+        """Add the grain to the frame at *index*."""
+        step = math.ceil(GRAIN_STEPS * min(1.0, (self._end - index) / self._fade_out))
+        if step <= 0:
+            return
         height, width = luma.shape
         y, x = (int(place) for place in self._rng.integers(0, GRAIN_SLACK, 2))
+        grain = self._tile[y : y + height, x : x + width]
+        if step < GRAIN_STEPS:
+            levels = np.arange(-GRAIN_REACH, GRAIN_REACH + 1) * (step / GRAIN_STEPS)
+            grain = (np.rint(levels) + GRAIN_REACH).astype(np.uint8)[grain]
         # Levels are within 16..235, so adding or subtracting four cannot overflow.
-        luma += self._tile[y : y + height, x : x + width]
+        luma += grain
         luma -= np.uint8(GRAIN_REACH)
 
 
@@ -199,7 +257,6 @@ def _make_report(plan: Plan, video: Path) -> dict[str, Any]:
         "audio": plan.audio,
         "bytes": size,
         "sha256": digest,
-        "ignored": plan.ignored,
     }
 
 
@@ -213,8 +270,7 @@ class _Production:
 
     @classmethod
     def build(cls, plan: Plan, folder: Path, mood: str) -> Self:
-        image = plan.image
-        scene = LandscapeScene(plan, mood) if image is None else StillScene(plan, folder, image)
+        scene = _build_scene(plan, folder, mood)
         return cls(plan, scene, VideoOverlay(plan, scene.backdrop))
 
     def paint_frames(self, painters: ThreadPoolExecutor) -> Iterator[VideoFrame]:
@@ -232,6 +288,14 @@ class _Production:
         frame = self.scene.paint_frame(time=now, progress=index / max(1, plan.frames - 1))
         self.overlay.draw(frame_planes(frame), time=now, progress=(index + 1) / plan.frames)
         return frame
+
+
+def _build_scene(plan: Plan, folder: Path, mood: str) -> Scene:
+    if plan.image is not None:
+        return StillScene(plan, folder, plan.image)
+    if plan.image_tail is not None:
+        return ArrivalScene(plan, mood, folder, plan.image_tail)
+    return LandscapeScene(plan, mood)
 
 
 def _render_frames(
@@ -252,7 +316,7 @@ def _render_frames(
         if plan.last_frame and index == plan.frames - 1:
             last = _encode_frame(frame, "PNG", compress_level=PNG_LEVEL)
         if grain is not None:
-            grain.apply(frame_planes(frame).y)
+            grain.apply(frame_planes(frame).y, index=index)
         encoder.add_frame(frame)
         if sound is not None:
             encoder.add_sound(sound, until=_sample_count(plan, index + 1))
@@ -268,7 +332,7 @@ def _sample_count(plan: Plan, frames: int) -> int:
 
 def _make_sound(plan: Plan, mood: str) -> Floats | None:
     return (
-        make_ambience(plan.prompt, mood, samples=_sample_count(plan, plan.frames))
+        make_ambience(plan.seed, mood, samples=_sample_count(plan, plan.frames))
         if plan.audio
         else None
     )

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, Self, cast
 
+from geekai_sandbox.render.noise import seed_of_take
+
 Quality = Literal["speed", "quality"]
 ImageFormat = Literal["png", "jpg", "webp"]
 
@@ -66,6 +68,8 @@ class Plan:
     camera: Camera | None = None
     movement: float = 1.0
     last_frame: bool = False
+    take: int = 0
+    """Earlier requests that were equal to this one; each makes another video."""
 
     def __post_init__(self) -> None:
         _check_sides(self.width, self.height)
@@ -94,16 +98,9 @@ class Plan:
         return self.quality == "speed" or self.width * self.height > FULL_HD_PIXELS
 
     @property
-    def ignored(self) -> list[str]:
-        """Fields that were set and have no effect, for the report."""
-        without_image = self.image is None
-        found = {
-            "image_tail": without_image and self.image_tail is not None,
-            # A landscape is painted for the frame only and cannot be rotated.
-            "camera.roll": without_image and self.camera is not None and self.camera.roll != 0,
-            "quality": self.quality == "quality" and self.uses_fast_preset,
-        }
-        return [field for field, unused in found.items() if unused]
+    def seed(self) -> str:
+        """The text that everything random in the video is seeded by."""
+        return seed_of_take(self.prompt, self.take)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +115,8 @@ class ImagePlan:
     format: ImageFormat = "png"
     watermark: bool = False
     image: str | None = None
+    take: int = 0
+    """Earlier requests that were equal to this one; each makes other images."""
 
     def __post_init__(self) -> None:
         _check_sides(self.width, self.height)

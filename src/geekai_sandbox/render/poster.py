@@ -19,9 +19,8 @@ class Poster(Layout):
         del start, fade_in  # everything is visible at once
         return FadeInterval()
 
-    def _spec_variants(self) -> tuple[str, ...]:
-        ratio, size = self._ratio_text(), self._size_text()
-        return (f"{self._model_text()}   {ratio}   {size}", f"{ratio}   {size}", size, "")
+    def _spec_parts(self) -> tuple[str, ...]:
+        return self._model_text(), self._ratio_text(), self._size_text()
 
     def _place_footer(self) -> float:
         return self._page.height - self._margin

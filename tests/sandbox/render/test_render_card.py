@@ -94,12 +94,24 @@ def test_no_two_lines_of_type_overlap_or_leave_the_frame(
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("time", [0.0, 2.0, 3.9])
-def test_a_landscape_is_labelled_in_every_frame(size: tuple[int, int], time: float) -> None:
+@pytest.mark.parametrize("time", [0.0, 2.0, 3.5])
+def test_a_landscape_is_labelled_until_shortly_before_its_end(
+    size: tuple[int, int], time: float
+) -> None:
     plan = replace(PLAN, width=size[0], height=size[1])
     _, planes = draw_overlay(plan, time=time)
     corner = planes.y[: size[1] // 4, : size[0] // 2]
     assert int(corner.max()) > 180
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("prompt", PROMPTS)
+def test_the_last_frame_bears_no_type_at_all(prompt: str, size: tuple[int, int]) -> None:
+    for fps, seconds in ((10, 4.0), (60, 0.2), (1, 2.0), (24, 1 / 24)):
+        plan = replace(PLAN, prompt=prompt, width=size[0], height=size[1], fps=fps, seconds=seconds)
+        plan = replace(plan, watermark=True)
+        _, planes = draw_overlay(plan, time=(plan.frames - 1) / fps)
+        assert all(map(np.array_equal, planes, blank(*size)))
 
 
 def luminance(levels: npt.NDArray[np.uint8]) -> float:

@@ -9,7 +9,9 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -259,14 +261,13 @@ def test_a_given_picture_is_bare_again_when_it_begins_a_video(
     assert np.abs(bare - np.asarray(given, np.int16)).mean(axis=2).max() < 16
 
 
-def render_shot(folder: Path, image: Path) -> list[Pixels]:
-    """Every frame of a still camera over *image*."""
+def render_shot(folder: Path, picture: Path, **fields: Any) -> list[Pixels]:  # noqa: ANN401 - of a plan
+    """Every frame of a still camera over *picture*, or of another plan with it."""
     shot = folder / "shot"
     shot.mkdir()
-    (shot / "image.png").write_bytes(image.read_bytes())
-    plan = Plan(
-        " ", "sandbox", WIDTH, HEIGHT, fps=10, seconds=1.0, image="image.png", camera=Camera()
-    )
+    (shot / "image.png").write_bytes(picture.read_bytes())
+    fields = {"image": "image.png", "camera": Camera()} | fields
+    plan = Plan(" ", "sandbox", WIDTH, HEIGHT, fps=10, seconds=1.0, **fields)
     render_video(plan, Workspace(shot), lambda _share: None)
     with av.open(str(shot / "video.mp4")) as film:
         return [frame.to_ndarray(format="rgb24").astype(np.int16) for frame in film.decode(video=0)]
@@ -280,6 +281,27 @@ def test_a_video_begins_with_the_poster_and_then_its_type_is_gone(tmp_path: Path
     assert mean_difference(frames[0], pixels(path)) < 3
     assert mean_difference(frames[-1], bare) < 3
     assert mean_difference(pixels(path), bare) > 8
+
+
+@pytest.mark.parametrize("begins", [True, False])
+def test_a_video_that_ends_with_a_poster_ends_without_its_type(
+    tmp_path: Path, *, begins: bool
+) -> None:
+    (path,) = render_plan(tmp_path)
+    bare = np.asarray(decode_background(path), np.int16)
+    image = "image.png" if begins else None
+    shot = render_shot(tmp_path, path, image=image, image_tail="image.png")
+
+    assert mean_difference(shot[-1], bare) < 3
+
+
+def test_equal_requests_make_different_pictures(tmp_path: Path) -> None:
+    first, second = render_plan(tmp_path, replace(PLAN, count=2))
+    takes = [pixels(first), pixels(second)]
+    takes += map(pixels, render_plan(tmp_path, replace(PLAN, count=2, take=1)))
+
+    pairs = combinations(takes, 2)
+    assert min(mean_difference(one, other) for one, other in pairs) > 2
 
 
 def test_a_picture_made_from_a_poster_has_no_type_but_its_own(tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ def test_the_report_says_what_was_made(tmp_path: Path) -> None:
     report = json.loads((tmp_path / "report.json").read_bytes())
     assert report.keys() == {
         "width", "height", "fps", "seconds", "frames", "audio", "codec", "bytes", "sha256", "mood",
-        "typeset", "ignored", "render_seconds",
+        "typeset", "render_seconds",
     }  # fmt: skip
     assert (report["frames"], report["seconds"], report["mood"]) == (10, 1.0, "meadow")
     assert report["bytes"] == (tmp_path / "video.mp4").stat().st_size

@@ -96,21 +96,19 @@ def test_a_second_shot_begins_where_the_first_ended(tmp_path: Path) -> None:
     assert mean_difference(second[0], first[-1]) < 3
 
 
-def test_a_landscape_ends_clean_when_its_last_frame_is_wanted(tmp_path: Path) -> None:
-    for name in ("one", "two"):
-        (tmp_path / name).mkdir()
-    landscape = replace(PLAN, image=None)
-    render_shot(tmp_path / "one", landscape)
-    render_shot(tmp_path / "two", replace(landscape, watermark=True))
-    pictures: list[Pixels] = []
-    for name in ("one", "two"):
-        with Image.open(tmp_path / name / "last-frame.png") as last:
-            pictures.append(pixels(last))
-    changed = np.abs(pictures[0] - pictures[1]).max(axis=2) > 8
-    rows, columns = np.nonzero(changed)
-    # Only the watermark in the top right corner is left.
-    assert rows.max() < HEIGHT * 0.25
-    assert columns.min() > WIDTH * 0.6
+def test_a_shot_without_an_image_moves_towards_the_image_of_its_last_frame(tmp_path: Path) -> None:
+    tail = scene("maroon")
+    arrival = replace(PLAN, image=None, image_tail="tail.png")
+    (tmp_path / "plain").mkdir()
+    shown = render_shot(tmp_path, arrival, tail=tail)
+    landscape = render_shot(tmp_path / "plain", replace(arrival, image_tail=None))
+    share = [mean_difference(frame, shown[-1]) for frame in shown]
+
+    assert mean_difference(shown[-1], pixels(tail)) < 2.5
+    # It begins with the landscape of its prompt, under which a label would still be too early.
+    assert mean_difference(shown[0][60:], landscape[0][60:]) < 2.5
+    assert share[0] > 20
+    assert 0.2 * share[0] < share[len(share) * 58 // 100] < 0.8 * share[0]
 
 
 def test_the_tail_dissolves_in(tmp_path: Path) -> None:
@@ -133,11 +131,15 @@ def test_a_label_is_shown_between_a_clean_start_and_a_clean_end(tmp_path: Path) 
     assert min(contrast[7:14]) > 90
 
 
-def test_the_watermark_sticks_to_every_frame(tmp_path: Path) -> None:
+def test_the_watermark_is_shown_between_bare_ends(tmp_path: Path) -> None:
+    """A second one would be drawn beside it in the next shot, which begins with the last frame."""
     picture = Image.new("RGB", (WIDTH, HEIGHT), "#606060")
     shown = render_shot(tmp_path, replace(PLAN, camera=Camera(), watermark=True), first=picture)
-    corner = [frame[20:50, 200:] for frame in (shown[0], shown[-1])]
-    assert all(float(part.max()) - float(np.median(part)) > 40 for part in corner)
+    contrast = [
+        float(part.max()) - float(np.median(part)) for part in (f[26:50, 200:] for f in shown)
+    ]
+    assert min(contrast[7:14]) > 40
+    assert max(contrast[0], contrast[-1]) < 12
 
 
 def centre_of_white(planes_y: npt.NDArray[np.uint8]) -> tuple[float, float]:
