@@ -87,7 +87,11 @@ async def test_both_frames_that_were_sent_as_one_list_are_named_as_they_were_giv
             image_tail=last,
         )
 
-    assert structured(made)["sent"] == {"image": [first, last]}
+    named = structured(made)["sent"]["image"]  # shortened, if the path is long
+    assert len(named) == len([first, last])
+    assert all(
+        path.startswith(name.rstrip("…")) for path, name in zip([first, last], named, strict=True)
+    )
 
 
 async def test_a_file_is_read_as_well_where_no_folder_can_be_walked(
