@@ -316,11 +316,20 @@ async def test_every_task_is_exported_and_no_cell_is_a_formula(tmp_path: Path) -
     assert (last["file_path"], last["file_bytes"]) == ("/videos/狐.mp4", "5")
     assert last["sha256"] == "ab" * 32
     facts = ["file_seconds", "file_width", "file_height", "file_fps", "file_has_sound"]
-    facts += ["price_cny", "price_source", "price_date"]
+    facts += ["price_cny", "price_source", "price_date", "media", "parts"]
     assert out.splitlines()[0].endswith(f",prompt,{','.join(facts)}")
     price = ["4.2", "a list, official", "2026-04-25"]
-    assert [last[name] for name in facts] == ["5.04", "1920", "1080", "30", "no", *price]
-    assert [read[0][name] for name in facts] == [""] * 8
+    assert [last[name] for name in facts] == [
+        "5.04",
+        "1920",
+        "1080",
+        "30",
+        "no",
+        *price,
+        "video",
+        "",
+    ]
+    assert [read[0][name] for name in facts] == [*[""] * 8, "video", ""]
 
 
 async def test_an_export_of_nothing_is_a_head(tmp_path: Path) -> None:

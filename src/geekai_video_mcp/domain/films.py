@@ -32,7 +32,7 @@ _RANGE: Final = re.compile(
 _ADDRESS: Final = re.compile(
     r"video://tasks?/([\w.:-]{1,128})(?:/video)?/?", re.IGNORECASE | re.ASCII
 )
-_PLAIN_ID: Final = re.compile(r"[\w.:-]{1,128}", re.ASCII)
+_PLAIN_ID: Final = re.compile(r"[\w.:-]{0,127}\w", re.ASCII)
 _SHORTENED: Final = re.compile(r"(?:\.{2,}|…)$")
 
 
@@ -96,7 +96,7 @@ def trim_part(named: str, *, start: object, end: object) -> FilmPart:
 
 def _read_id(text: str) -> str | None:
     """The id in every way to name a task: with task:, as an address, or by its file's name."""
-    plain = _SHORTENED.sub("", text.strip(_AROUND)).lstrip("#")
+    plain = _SHORTENED.sub("", text.strip(_AROUND)).lstrip("#").rstrip(".")
     if address := _ADDRESS.fullmatch(plain):
         return address[1]
     if in_name := task_in_file_name(plain):
