@@ -273,21 +273,48 @@ async def test_a_shot_whose_server_ended_after_its_parent_is_sent_for_a_quarter_
         assert "Nothing was charged." in text(result)
 
 
-async def test_a_full_cap_in_flight_is_waited_for_and_the_day_is_held(world: World) -> None:
-    world.limits = Limits(per_day=3, in_flight=1)
+@pytest.mark.parametrize("minutes", [5, 60])
+async def test_a_full_cap_in_flight_is_waited_for_as_long_as_a_server_runs(
+    world: World, minutes: int
+) -> None:
+    world.limits = Limits(per_day=50, in_flight=2)
+    busy = {"is": True}
+
+    async def keep_the_long_one_running(request: httpx.Request) -> httpx.Response | None:
+        job = world.service.jobs[request.url.path.rsplit("/", 1)[-1]]
+        if job.body["prompt"] != "long" or not busy["is"]:
+            return None
+        return httpx.Response(200, json={"task_id": job.id, "task_status": "running"})
+
+    world.service.on_poll = keep_the_long_one_running
     async with world.client() as client:
         one = (await generate(client, "one"))["task_id"]
+        await generate(client, "long")
         two = (await generate(client, "two", image=f"task:{one}"))["task_id"]
+        world.limits = Limits(per_day=50, in_flight=1)
+    async with world.client() as client:
         await wait_for(client, one)
-        await anyio.sleep(2)
-        assert world.service.charges == ["one", "two"]
-        three = (await generate(client, "three", image=f"task:{two}"))["task_id"]
-        refused = await call(client, "generate_video", prompt="four")
-        await wait_for(client, two)
-        await wait_for(client, three)
+        await anyio.sleep(60 * minutes)
+        result = await call(client, "get_video_task", task_id=two, wait_seconds=0)
+        busy["is"] = False
+        done = await wait_for(client, two)
 
-    assert "GEEKAI_MAX_IN_FLIGHT=1" in text(refused) or "PER_DAY=3" in text(refused)
-    assert world.service.charges == ["one", "two", "three"]
+    assert structured(result)["task_status"] == "pending"
+    assert "is sent when fewer videos are in progress" in text(result)
+    assert done["task_status"] == "succeed"
+    assert world.service.charges == ["one", "long", "two"]
+
+
+async def test_a_waiting_request_has_a_place_in_the_day_and_none_in_flight(world: World) -> None:
+    world.limits = Limits(per_day=2, in_flight=1)
+    async with world.client() as client:
+        one = (await generate(client, "one"))["task_id"]
+        await generate(client, "two", image=f"task:{one}")
+        await wait_for(client, one)
+        refused = await call(client, "generate_video", prompt="three", image=f"task:{one}")
+
+    assert "GEEKAI_MAX_VIDEOS_PER_DAY=2" in text(refused) or "MAX_IN_FLIGHT=1" in text(refused)
+    assert "three" not in world.service.charges
 
 
 async def test_a_dry_run_says_what_it_would_wait_for_and_records_nothing(world: World) -> None:

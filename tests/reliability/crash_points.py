@@ -58,8 +58,9 @@ class Scenario:
 
     async def prepare(self, harness: Harness, name: str) -> "Mapping[str, Any]":
         """Prepare the folder *name*; returns the order for its victim."""
+        left = ""
         for status in self.initial:
-            await leave_task(harness, name, status)
+            left = await leave_task(harness, name, status, waits_for=left)
         prompts = [f"{name} {prompt}" for prompt in self.order.get("prompts", [])]
         return {**self.order, "prompts": prompts, "hold": True}
 
@@ -68,6 +69,8 @@ SCENARIOS: Final = (
     Scenario("submit", {"prompts": ["fox"], "until": "answered"}),
     Scenario("poll", {"until": "ready"}, initial=(Status.PENDING,)),
     Scenario("download", {}, initial=(Status.SUCCEED,)),
+    # The second waits for the first: it is sent once, wherever its server dies.
+    Scenario("release", {"until": "answered"}, initial=(Status.PENDING, Status.WAITING)),
     # One task in flight at a time: two would use the threads differently in each run.
     Scenario("resume", {}, initial=(Status.SUBMITTING, Status.INTENDED)),
     Scenario(
@@ -88,13 +91,19 @@ SCENARIOS: Final = (
 )
 
 
-async def leave_task(harness: Harness, name: str, status: Status) -> None:
-    """Leave a task as a process does that died in *status*: its row and its charge."""
+async def leave_task(harness: Harness, name: str, status: Status, *, waits_for: str) -> str:
+    """Leave a task as a process does that died in *status*: its row and its charge; return its id.
+
+    A waiting one uses the video of the task *waits_for*.
+    """
     prompt = f"{name} {status.value} TAKES={0.4 if status is Status.PENDING else 0}"
     body = {"model": "m", "prompt": prompt, "async": True}
     settings, at = Settings.from_env(harness.env(name)), time.time()
-    task = new_task(request=body, account=settings.account, owner="dead", at=at)
-    if status is not Status.INTENDED:
+    parents = ()
+    if status is Status.WAITING:
+        body, parents = {**body, "video": f"task:{waits_for}"}, (waits_for,)
+    task = new_task(request=body, account=settings.account, owner="dead", at=at, waits_for=parents)
+    if status not in {Status.WAITING, Status.INTENDED}:
         claim = Observation(status=Status.SUBMITTING, at=at, owner="dead", attempt=1)
         task = advance(task, claim)
         task_id = await _pay_for(harness, body)
@@ -107,6 +116,7 @@ async def leave_task(harness: Harness, name: str, status: Status) -> None:
     ledger = await Ledger.open(settings.state_dir)
     await ledger.add(task)
     await ledger.close()
+    return task.id
 
 
 async def _pay_for(harness: Harness, body: Mapping[str, Any]) -> str:

@@ -14,9 +14,10 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-LIVE: Final = frozenset({"intended", "submitting", "pending", "running"})
+SENT: Final = frozenset({"intended", "submitting", "pending", "running"})
+LIVE: Final = SENT | {"waiting"}
 """Statuses in which some process still has something to do."""
-IN_FLIGHT: Final = LIVE | {"unknown"}
+IN_FLIGHT: Final = SENT | {"unknown"}
 """Statuses that count against the cap of videos in flight, until a user resolves them."""
 SERVICE_ERROR: Final = "1301"
 """The code of the failures that the provider reports on purpose."""

@@ -26,6 +26,7 @@ MAX_PAUSE: Final = 900.0
 """Seconds that a pause lasts at most; one that ends later was written by another clock."""
 
 TRANSITIONS: Final[Mapping[str, str]] = {
+    "waiting": "intended rejected",
     "intended": "submitting rejected",
     "submitting": "intended pending running succeed failed rejected unknown",
     "pending": "running succeed failed unknown",
@@ -39,9 +40,9 @@ TRANSITIONS: Final[Mapping[str, str]] = {
 """The statuses that may follow each status."""
 IN_FLIGHT: Final = frozenset({"intended", "submitting", "pending", "running", "unknown"})
 POLLED: Final = frozenset({"pending", "running"})
-UNCHARGED: Final = frozenset({"intended", "rejected"})
+UNCHARGED: Final = frozenset({"waiting", "intended", "rejected"})
 """Statuses that a request can never have again once it was paid for."""
-SENDABLE: Final = frozenset({"intended", "submitting", "unknown"})
+SENDABLE: Final = frozenset({"waiting", "intended", "submitting", "unknown"})
 """Statuses in which the request may still have to be sent, so its images are kept."""
 
 SELECT_TASKS: Final = """

@@ -53,9 +53,9 @@ NOT_SETTLED: Final = 3
 CHECK_INTERVAL: Final = 0.05
 """Seconds between two checks whether a child has anything left to do."""
 UNTIL: Final[Mapping[str, str]] = {
-    "answered": "status IN ('intended', 'submitting')",
-    "ready": "status IN ('intended', 'submitting', 'pending', 'running')",
-    "settled": "status IN ('intended', 'submitting', 'pending', 'running')"
+    "answered": "status IN ('waiting', 'intended', 'submitting')",
+    "ready": "status IN ('waiting', 'intended', 'submitting', 'pending', 'running')",
+    "settled": "status IN ('waiting', 'intended', 'submitting', 'pending', 'running')"
     " OR (status = 'succeed' AND file_status = 'none')",
 }
 """How far every task must have come before a child exits: SQL for the tasks that have not."""

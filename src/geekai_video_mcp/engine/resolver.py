@@ -4,8 +4,10 @@ No tool calls this. Each decision is one transaction that reads the task's curre
 two people decide at once, the second gets an error that says what the first did.
 """
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 import anyio
 
@@ -14,12 +16,14 @@ from geekai_video_mcp.domain.lifecycle import Observation, Task, advance, new_ta
 from geekai_video_mcp.domain.result_file import has_no_link, replace_result
 from geekai_video_mcp.domain.statuses import UNRESOLVED, Status
 from geekai_video_mcp.domain.task_ids import ShortIdTaken
+from geekai_video_mcp.domain.task_refs import find_refs
 from geekai_video_mcp.engine.context import OTHER_ACCOUNT, EngineContext
 from geekai_video_mcp.engine.submitter import PendingSubmission, Submitter
 from geekai_video_mcp.errors import (
     MAYBE_CHARGED,
     InvalidDecision,
     LedgerTooNew,
+    RequestRefused,
     StorageUnavailable,
     TaskNotFound,
     quote,
@@ -107,9 +111,24 @@ class Resolver:
             if context.limits is not None:
                 check_caps(new, existing, context.limits)
 
+        body = await self._body_without_references(task_id)
         while True:
             with suppress(ShortIdTaken):
-                return await context.ledger.supersede(task_id, abandon_and_replace, check_limits)
+                return await context.ledger.supersede(
+                    task_id, abandon_and_replace, check_limits, body=body
+                )
+
+    async def _body_without_references(self, task_id: str) -> Mapping[str, Any] | None:
+        """The body of a task that uses others, if it is stored no longer; None otherwise."""
+        context = self._context
+        task = await context.require_task(task_id)
+        body = await context.ledger.request_body(task)
+        if not find_refs(body):
+            return None
+        try:
+            return await context.resolve_parents(body)
+        except RequestRefused as exc:
+            raise InvalidDecision(exc.reason) from exc
 
     async def send(self, task: Task) -> Task:
         """Send the task that `supersede` recorded and wait for the response. Paid at most once.

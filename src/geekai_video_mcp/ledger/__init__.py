@@ -250,16 +250,21 @@ class Ledger:
         task_id: str,
         change: Callable[[Task], tuple[Task, Task]],
         check: Callable[[Task, ExistingTasks], None],
+        *,
+        body: Mapping[str, Any] | None = None,
     ) -> Task:
         """Change a task and record its successor, both or neither; return the successor.
 
-        What the pure functions *change* and *check* raise is raised here, and nothing is changed.
+        *body* is the request as it is to be sent, in case the ledger has it no longer. What the pure
+        functions *change* and *check* raise is raised here, and nothing is changed.
 
         Raises:
             ShortIdTaken: the successor needs another id; nothing is changed.
             LedgerTooNew: a newer version of this server has upgraded the ledger meanwhile.
         """
-        return await self._run_in_worker(lambda: self._store.supersede(task_id, change, check))
+        return await self._run_in_worker(
+            lambda: self._store.supersede(task_id, change, check, body=body)
+        )
 
     async def list_tasks(
         self,

@@ -149,6 +149,8 @@ class Store:
         task_id: str,
         change: Callable[[Task], tuple[Task, Task]],
         check: Callable[[Task, ExistingTasks], None],
+        *,
+        body: Mapping[str, Any] | None = None,
     ) -> Task:
         with self._db.transaction_before_sending():
             before = self._get_task(task_id)
@@ -156,7 +158,8 @@ class Store:
             if self._is_short_id_taken(successor.id):
                 raise ShortIdTaken
             moved = self._db.execute(schema.MOVE_BODY, {"id": task_id, "task_id": successor.id})
-            if not moved.rowcount and not is_sendable(successor.request):
+            stored = moved.rowcount > 0
+            if not stored and not is_sendable(body or successor.request):
                 # They are deleted once a request is accepted. Without them it would be another,
                 # paid request.
                 msg = (
@@ -167,6 +170,8 @@ class Store:
             self._update_task(before, after)
             check(successor, self._existing_for(successor))
             self._insert_task(successor)
+            if not stored and body is not None:
+                self._put_body(successor, body)
             return successor
 
     def unfinished(self, account: str) -> list[Task]:
