@@ -130,6 +130,11 @@ PRICES: Final = (
     "ALTER TABLE task ADD COLUMN price_read_on TEXT",
 )
 
+IGNORED: Final = (
+    # The fields of a request that the sandbox says had no effect.
+    "ALTER TABLE task ADD COLUMN ignored TEXT",
+)
+
 MIGRATIONS: Final[Sequence[Sequence[str]]] = (
     SCHEMA,
     ADMISSION + PACE,
@@ -137,5 +142,6 @@ MIGRATIONS: Final[Sequence[Sequence[str]]] = (
     OBSTACLES,
     FILE_FACTS_AND_PAGES,
     PRICES,
+    IGNORED,
 )
 """In order; their number is the version of the schema."""

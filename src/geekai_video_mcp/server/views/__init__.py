@@ -27,7 +27,12 @@ from geekai_video_mcp.server.views.tasks import (
     generation_result,
     video_task,
 )
-from geekai_video_mcp.server.views.text import progress_text, task_text, warning_sentences
+from geekai_video_mcp.server.views.text import (
+    ignored_fields,
+    progress_text,
+    task_text,
+    warning_sentences,
+)
 
 __all__ = [
     "PREVIEW_LABEL",
@@ -45,6 +50,7 @@ __all__ = [
     "dry_run",
     "dry_run_text",
     "generation_result",
+    "ignored_fields",
     "is_failure",
     "progress_text",
     "sent_settings",
