@@ -806,6 +806,28 @@ def test_an_estimate_is_taken_from_the_answer_or_from_the_header() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("said", "ignored"),
+    [
+        ({"preview": True, "ignored": ["fps", "extra_body.seed"]}, "fps, extra_body.seed"),
+        ({"ignored": ["a\u202e b", 7, None, ""]}, '"a b"'),
+        ({"ignored": []}, None),
+        ({"ignored": "fps"}, None),
+        ({"ignored": ["x" * 10_000] * 10_000}, ", ".join([f'"{"x" * 63}…"'] * 20)),
+        (True, None),
+        ([{"ignored": ["fps"]}], None),
+        (None, None),
+    ],
+    ids=["fields", "hostile", "none", "text", "many", "flag", "list", "null"],
+)
+def test_what_the_sandbox_says_it_ignored_is_read_as_data(
+    said: object, ignored: str | None
+) -> None:
+    answer = {"task_id": "t", "task_status": "running", "sandbox": said}
+
+    assert observe(answer).ignored == ignored
+
+
 # Anything at all.
 
 DEEP = b'{"task_id": "t", "task_status": "running", "x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
@@ -826,6 +848,7 @@ answers = st.fixed_dictionaries(
             "error",
             "message",
             "estimated_seconds",
+            "sandbox",
         )
     },
 )

@@ -58,7 +58,7 @@ _QUALITY: Final = {
     "x264-params": "aq-mode=3:aq-strength=1.1",
 }
 
-SEAM_QUANTIZER: Final = 10
+SEAM_QUANTIZER: Final = 2
 """x264's quantizer of the first and the last frame, by which shots join: nearly lossless."""
 
 

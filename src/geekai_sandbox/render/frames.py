@@ -24,13 +24,13 @@ BT709: Final = 1
 LIMITED: Final = 1
 """libav's AVCOL_RANGE_MPEG."""
 
-ROUNDED_BICUBIC: Final = (
-    Interpolation.BICUBIC.value
-    | 0x2000  # SWS_FULL_CHR_H_INT: without it, the next flag makes everything two levels darker
-    | 0x4000  # SWS_FULL_CHR_H_INP
-    | 0x40000  # SWS_ACCURATE_RND
-)
-"""The numbers of libav's flags: older versions of PyAV do not combine their names."""
+TO_RGB: Final = Interpolation.BICUBIC.value | 0x42000
+"""SWS_FULL_CHR_H_INT and SWS_ACCURATE_RND, which alone would make everything two levels darker. In
+numbers, because older versions of PyAV do not combine the names."""
+
+FROM_RGB: Final = Interpolation.AREA.value | 0x44000
+"""SWS_FULL_CHR_H_INP and SWS_ACCURATE_RND. The mean of each two by two pixels gives the colours of
+a decoded frame back most exactly, so that a shot begins with those that the last one ended with."""
 
 
 def make_frame(width: int, height: int) -> VideoFrame:
@@ -60,7 +60,7 @@ def image_to_planes(image: Image.Image) -> Planes:
         src_color_range=ColorRange.JPEG,
         dst_colorspace=Colorspace.ITU709,
         dst_color_range=ColorRange.MPEG,
-        interpolation=ROUNDED_BICUBIC,
+        interpolation=FROM_RGB,
     )
     return frame_planes(frame).copy()
 
@@ -72,7 +72,7 @@ def frame_to_image(frame: VideoFrame) -> Image.Image:
         src_colorspace=Colorspace.ITU709,
         src_color_range=ColorRange.MPEG,
         dst_color_range=ColorRange.JPEG,
-        interpolation=ROUNDED_BICUBIC,
+        interpolation=TO_RGB,
     )
     pixels: npt.NDArray[np.uint8] = np.asarray(shown.to_ndarray(), np.uint8)
     return Image.fromarray(pixels)

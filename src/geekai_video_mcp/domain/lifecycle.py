@@ -99,6 +99,8 @@ class Task:
     submitted_at: float | None = None
     provider_task_id: str | None = None
     result: Result | None = None
+    ignored: str | None = None
+    """The names of the fields of the request that had no effect, as the sandbox lists them."""
     error_code: str | None = None
     error_message: str | None = None
     raw_response: str | None = None
@@ -173,6 +175,7 @@ class Observation:
     raw_response: str | None = None
     estimated_seconds: float | None = None
     """The remaining time that the service estimates, if it does."""
+    ignored: str | None = None
     no_link: str | None = None
     """With an unfinished status: the service reports success without a link, and this sentence
     is shown if none comes."""
@@ -286,6 +289,7 @@ def advance(task: Task, observation: Observation) -> Task:
         provider_task_id=task.provider_task_id or observation.provider_task_id,
         model=task.model or observation.model or "",
         result=observation.result or task.result,
+        ignored=observation.ignored or task.ignored,
         error_code=observation.error_code or (task.error_code if kept else None),
         error_message=observation.error_message or (task.error_message if kept else None),
         raw_response=observation.raw_response or (task.raw_response if kept else None),

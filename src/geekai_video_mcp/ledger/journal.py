@@ -145,7 +145,8 @@ def _iterate_slots(content: bytes) -> Generator[tuple[int, bytes]]:
 
 def _encode_entry(task_id: str, observation: Observation) -> bytes:
     members = {**asdict(observation), "task_id": task_id, "raw_response": None, "result": None}
-    members |= {"no_link": None, "stall_reason": None}  # the next poll brings them again
+    # The next poll brings them again.
+    members |= {"no_link": None, "stall_reason": None, "ignored": None}
     if observation.status is Status.SUCCEED:  # its links do not fit; a poll will bring them
         members["status"] = Status.RUNNING
     encoded = _to_json(members)

@@ -136,6 +136,11 @@ WAITING: Final = (
     "ALTER TABLE task ADD COLUMN ready_at REAL",
 )
 
+IGNORED: Final = (
+    # The fields of a request that the sandbox says had no effect.
+    "ALTER TABLE task ADD COLUMN ignored TEXT",
+)
+
 MIGRATIONS: Final[Sequence[Sequence[str]]] = (
     SCHEMA,
     ADMISSION + PACE,
@@ -143,6 +148,6 @@ MIGRATIONS: Final[Sequence[Sequence[str]]] = (
     OBSTACLES,
     FILE_FACTS_AND_PAGES,
     PRICES,
-    WAITING,
+    WAITING + IGNORED,
 )
 """In order; their number is the version of the schema."""

@@ -83,7 +83,7 @@ async def task_result(
     *request* is given where the call itself was a request. *picture_deadline*, on anyio's clock,
     is when the result leaves at the latest, if need be without a picture.
     """
-    report, jpeg = make_report(app, task, warnings), None
+    report, jpeg = make_report(app, task, (*warnings, *views.ignored_fields(task))), None
     if view != "none" and report.stored:
         with anyio.CancelScope(deadline=picture_deadline):
             rendered = await _render(app, task, view)

@@ -15,10 +15,12 @@ _TURNS: Final = {
     270: Image.Transpose.ROTATE_270,
 }
 
-_ROUNDED_AREA: Final = 0x20 | 0x2000 | 0x40000
-"""libav's SWS_AREA, SWS_FULL_CHR_H_INT and SWS_ACCURATE_RND, as numbers because older versions of
-PyAV do not combine their names. Without the last one libav cuts off where it should round, and
-each shot of a chain would be a level or two darker than the one before it."""
+_ROUNDED: Final = 0x2000 | 0x40000
+"""libav's SWS_FULL_CHR_H_INT and SWS_ACCURATE_RND. Without them it cuts off where it should round,
+and each shot of a chain would be a level or two darker than the one before it."""
+_FULL_SIZE: Final = 0x4 | _ROUNDED
+_REDUCED: Final = 0x20 | _ROUNDED
+"""SWS_BICUBIC and SWS_AREA; numbers, because older versions of PyAV do not combine names."""
 
 Chooser = Callable[[videos.Scan], Sequence[int]]
 """Chooses the frames to show, by their growing ranks in the order of showing."""
@@ -98,7 +100,8 @@ def _to_image(frame: VideoFrame, *, longest: int | None = None) -> Image.Image:
         scale = 2 * longest / max(width, height)
         width, height = max(1, round(width * scale)), max(1, round(height * scale))
     # Not to_ndarray, which would load NumPy.
-    small = frame.reformat(width, height, format="rgb24", interpolation=_ROUNDED_AREA)
+    interpolation = _REDUCED if width < frame.width else _FULL_SIZE
+    small = frame.reformat(width, height, format="rgb24", interpolation=interpolation)
     image = cast("Image.Image", small.to_image())  # pyright: ignore[reportUnknownMemberType] - untyped in PyAV
     turn = _TURNS.get(frame.rotation % 360)
     image = image if turn is None else image.transpose(turn)

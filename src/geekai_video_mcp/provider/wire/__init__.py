@@ -44,6 +44,7 @@ from geekai_video_mcp.errors import (
     WrongService,
     as_sentence,
     quote,
+    quote_unless_id,
     sanitize,
 )
 from geekai_video_mcp.provider.wire.answers import Answer
@@ -346,6 +347,7 @@ def _to_observation(answer: Answer, response: ProviderResponse) -> Observation:
         provider_task_id=answer.task_id,
         model=sanitize(answer.model) if answer.model else None,
         estimated_seconds=response.retry_after_seconds if estimate is None else estimate,
+        ignored=", ".join(quote_unless_id(name, limit=64) for name in answer.ignored) or None,
     )
     if answer.status in POLLED:
         return observation

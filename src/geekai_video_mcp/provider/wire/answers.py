@@ -37,6 +37,8 @@ class Answer:
     """Whether its link repeats a secret of ours, and so is none."""
     model: str | None
     estimated_seconds: float | None
+    ignored: tuple[str, ...]
+    """The fields of the request that the sandbox says had no effect."""
     code: str | None
     """The code of an envelope, which is about the call."""
     error_code: str | None
@@ -64,6 +66,7 @@ def read_answer(body: Mapping[str, object], media: Media) -> Answer:
             (layer.estimated_seconds for layer in layers if layer.estimated_seconds is not None),
             None,
         ),
+        ignored=layers[0].sandbox.ignored,
         code=layers[0].code,
         error_code=sanitize(error_code, limit=64) if error_code else None,
         error_message=sanitize(error_message) if error_message else None,

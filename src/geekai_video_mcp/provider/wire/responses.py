@@ -12,6 +12,8 @@ from pydantic import (
     WrapValidator,
 )
 
+MAX_IGNORED: Final = 20
+"""Names of ignored fields that are read; the sandbox lists up to fifty."""
 MAX_MODELS: Final = 1000
 """Entries of a page of models that are read; a hundred are requested."""
 
@@ -64,6 +66,25 @@ def _error_object(value: object) -> object:
     return cast("object", value) if isinstance(value, Mapping) else {"message": value}
 
 
+def _as_names(value: object) -> list[object]:
+    """The names of fields; whatever else stands beside them is passed over."""
+    entries = cast("list[object]", value) if isinstance(value, list) else []
+    return [entry for entry in entries[:MAX_IGNORED] if isinstance(entry, str) and entry.strip()]
+
+
+class SandboxNote(BaseModel):
+    """`sandbox`: what the sandbox says about a task beside GeekAI's own fields."""
+
+    model_config = _LENIENT
+
+    ignored: Annotated[tuple[str, ...], BeforeValidator(_as_names)] = ()
+    """The fields of the request that had no effect on the preview."""
+
+
+def _note_object(value: object) -> object:
+    return cast("object", value) if isinstance(value, Mapping) else {}
+
+
 class AnswerLayer(BaseModel):
     """The state of one task, as one object of a response has it; see `answers`."""
 
@@ -75,6 +96,7 @@ class AnswerLayer(BaseModel):
     error: Annotated[ErrorBody, BeforeValidator(_error_object)] = ErrorBody()
     message: LenientText = None
     estimated_seconds: LenientNumber = None
+    sandbox: Annotated[SandboxNote, BeforeValidator(_note_object)] = SandboxNote()
 
     # What gateways use beside or instead of GeekAI's names.
     task_id_camel: LenientText = None

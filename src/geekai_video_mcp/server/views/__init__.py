@@ -30,6 +30,7 @@ from geekai_video_mcp.server.views.tasks import (
     video_task,
 )
 from geekai_video_mcp.server.views.text import (
+    ignored_fields,
     progress_text,
     public_status,
     task_text,
@@ -54,6 +55,7 @@ __all__ = [
     "dry_run_text",
     "film_result",
     "generation_result",
+    "ignored_fields",
     "is_failure",
     "progress_text",
     "public_status",

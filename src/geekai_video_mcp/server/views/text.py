@@ -263,6 +263,14 @@ def _notes(report: TaskReport) -> Iterable[str]:
     yield from warning_sentences(report.warnings)
 
 
+def ignored_fields(task: Task) -> Iterable[str]:
+    """The warning that fields of the request of *task* had no effect, if it is known."""
+    if task.ignored:
+        one = ", " not in task.ignored
+        rest = "the preview is made without it" if one else "the preview is made without them"
+        yield f"The sandbox ignored {task.ignored}: {rest}"
+
+
 def warning_sentences(warnings: Iterable[str]) -> Iterable[str]:
     """Warnings as sentences, to follow others; an id at the beginning stays as it is written."""
     for warning in warnings:
