@@ -188,11 +188,9 @@ def probe(path: Path) -> dict[str, dict[str, Any]]:
 
 def beeps(loudness: list[float]) -> list[float]:
     """The seconds at which silence ends."""
-    loud = [value > 0.1 for value in loudness]  # noqa: PLR2004 - a fifth of the tone
+    loud = [value > 0.1 for value in loudness]
     return [
-        at / 100
-        for at, value in enumerate(loud)
-        if value and not any(loud[max(0, at - 3) : at])
+        at / 100 for at, value in enumerate(loud) if value and not any(loud[max(0, at - 3) : at])
     ]
 
 

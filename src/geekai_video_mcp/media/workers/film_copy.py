@@ -14,7 +14,8 @@ from math import ceil, lcm
 from typing import Final, Literal
 
 from geekai_video_mcp.media.workers import videos
-from geekai_video_mcp.media.workers.film_parts import MediaPacket, Packet, Part, explain_failures
+from geekai_video_mcp.media.workers.film_packets import MediaPacket, Packet
+from geekai_video_mcp.media.workers.film_parts import Part, explain_failures
 
 MAX_CLOCK: Final = 10**6
 """Ticks a second of a film's clock."""

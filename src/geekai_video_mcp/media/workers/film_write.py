@@ -21,7 +21,8 @@ from geekai_video_mcp.media.workers.film_copy import (
     lay_out_packets,
     read_packets,
 )
-from geekai_video_mcp.media.workers.film_parts import CannotJoin, MediaPacket, Part
+from geekai_video_mcp.media.workers.film_packets import MediaPacket
+from geekai_video_mcp.media.workers.film_parts import CannotJoin, Part
 from geekai_video_mcp.media.workers.film_sound import RATE, SoundFile, SoundTrack, Stretch
 from geekai_video_mcp.media.workers.film_video import (
     Fitter,
@@ -189,7 +190,7 @@ def encode_film(
 
 
 def _add_sound(
-    container: Any,
+    container: Any,  # noqa: ANN401 - untyped in PyAV
     parts: Sequence[Part],
     film: Written,
     audio: SoundFile | None,
