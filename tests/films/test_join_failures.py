@@ -14,14 +14,13 @@ import pytest
 
 from geekai_video_mcp.errors import JoinFailed
 from geekai_video_mcp.media import output_folder
-from geekai_video_mcp.media.child_process import run_worker
 from geekai_video_mcp.media.films import JOIN_SECONDS, JoinPart, JoinRequest, join_files
 from support.clips import make_sound as make_sound_clip
 from support.clips import overwritten
 from support.clock import run_without_thread, virtual_time
 from support.disks import mounted_tmpfs
 from support.process import children_running, descendants_naming
-from support.shots import make_shot, make_sound, read_film
+from support.shots import make_shot, read_film
 from support.stills import encode_image, noise_image
 
 JOIN = "geekai_video_mcp.media.workers.join"
@@ -392,12 +391,3 @@ async def test_a_name_in_a_message_is_data(tmp_path: Path, good: Path) -> None:
 
     assert "a 'quoted' name.mp4\"" in error.message
     assert "\n" not in error.message
-
-
-async def test_a_longer_time_and_lines_are_given_to_any_worker(tmp_path: Path) -> None:
-    sound = make_sound(tmp_path / "s.wav", seconds=0.1, codec="pcm_s16le", form="wav")
-    lines = list[bytes]()
-    done = await run_worker(["inspect", str(sound)], b"", max_seconds=40, report_line=lines.append)
-
-    assert done.returncode == 0
-    assert lines == [], "its output has no end of a line"

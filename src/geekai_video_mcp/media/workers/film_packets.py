@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, cast
 
 import av
+from av.container import InputContainer
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
@@ -45,6 +46,14 @@ class Sound:
     """What has to agree for packets to follow each other in one track."""
 
 
+def sound_stream(container: InputContainer) -> "AudioStream | None":
+    """The first sound track that can be decoded; None if there is none."""
+    for stream in container.streams.audio:
+        if cast("object", stream.codec_context) is not None:
+            return stream
+    return None
+
+
 def start_sound(audio: "AudioStream") -> Sound:
     codec = audio.codec_context
     rate = codec.sample_rate
@@ -78,7 +87,7 @@ class PacketReader:
             at is not None and extradata[:1] == bytes([_CONFIGURED]) and len(extradata) > at
         )
         self._length_bytes = (extradata[at] & 3) + 1 if at is not None and configured else 0
-        self.is_readable = configured or codec in {"vp9", "av1"}
+        self.is_readable = configured or codec == "vp9"
 
     def read_packet(self, packet: MediaPacket) -> Packet:
         pts = 0 if packet.pts is None else packet.pts

@@ -23,6 +23,7 @@ from geekai_video_mcp.media.workers.film_packets import (
     PacketReader,
     Sound,
     end_sound,
+    sound_stream,
     start_sound,
 )
 from geekai_video_mcp.media.workers.limits import is_memory_short
@@ -184,7 +185,7 @@ def _video_stream(container: InputContainer) -> "VideoStream":
 def _scan_file(number: int, path: Path) -> Part:
     with videos.open_container(path) as container:
         stream = _video_stream(container)
-        audio = container.streams.audio[0] if container.streams.audio else None
+        audio = sound_stream(container)
         codec = stream.codec_context
         extradata = bytes(codec.extradata or b"")
         read = PacketReader(codec.name, extradata)
@@ -223,7 +224,14 @@ def _scan_file(number: int, path: Path) -> Part:
 def _parameters(stream: "VideoStream", extradata: bytes) -> tuple[object, ...]:
     codec = stream.codec_context
     return (
-        *(codec.name, extradata, codec.width, codec.height, codec.pix_fmt, codec.profile),
+        *(
+            codec.name,
+            extradata,
+            codec.width,
+            codec.height,
+            codec.pix_fmt,
+            codec.profile,
+        ),
         *(codec.color_range, codec.colorspace, codec.color_trc, codec.color_primaries),
         stream.sample_aspect_ratio or Fraction(1),
     )
