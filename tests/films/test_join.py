@@ -73,7 +73,8 @@ async def test_parts_that_agree_are_joined_with_every_packet_as_it_was(
     if sound:
         assert set(seen.audio_hashes) <= {each for path in paths for each in packet_hashes(path)[1]}
         assert seen.sound_seconds == pytest.approx(seen.seconds, abs=1 / 24)
-        assert min(seen.loudness[2:-3]) > 0.3, "no silence at a seam"
+        quiet = [value < 0.3 for value in seen.loudness[2:-3]]
+        assert not any(all(quiet[at : at + 3]) for at in range(len(quiet))), "no gap at a seam"
     facts = film.update
     assert facts.status is FileStatus.STORED
     assert (facts.width, facts.height, facts.fps, facts.has_sound) == (160, 96, 24.0, sound)
@@ -181,7 +182,7 @@ async def test_a_part_that_is_cut_at_key_frames_is_copied(tmp_path: Path) -> Non
 
 async def test_a_cut_that_would_leave_out_what_is_needed_encodes_again(tmp_path: Path) -> None:
     path = make_shot(tmp_path / "a.mp4", options={"bf": "3", "b_strategy": "0"})
-    for end in range(1, 24):
+    for end in range(4, 24, 5):
         film = await join(tmp_path, part(path, None, end / 24), stem=f"film-{end}")
 
         assert_shows(read_film(file_of(film)).shades, shades(range(end)))
@@ -207,20 +208,21 @@ async def test_the_doubled_frame_of_a_shot_that_continues_is_shown_once(
 async def test_frames_that_do_not_agree_both_stay(tmp_path: Path) -> None:
     first = make_shot(tmp_path / "a.mp4", frames=13)
     other = make_shot(tmp_path / "b.mp4", frames=13, first_shade=105)
-    trimmed = part(make_shot(tmp_path / "c.mp4", frames=13, first_shade=160), continues=True)
+    trimmed = part(make_shot(tmp_path / "c.mp4", frames=13, first_shade=165), continues=True)
     film = await join(tmp_path, part(first), part(other, continues=True), trimmed)
 
     assert read_film(file_of(film)).frames == 38
     assert film.notes[1:] == (
         "Part 3 begins with the last frame of part 2, which is shown once.",
-        "Part 2 does not begin with the last frame of part 1 as it is, so no frame was dropped"
-        " between them.",
+        (
+            "Part 2 does not begin with the last frame of part 1 as it is, so no frame was dropped"
+            " between them."
+        ),
     )
 
 
 async def test_a_cut_before_the_seam_drops_no_frame(tmp_path: Path) -> None:
-    still = {"frames": 12, "first_shade": 40, "times": None}
-    paths = [make_shot(tmp_path / f"{n}.mp4", **still, options=NO_B_FRAMES) for n in "ab"]
+    paths = [make_shot(tmp_path / f"{n}.mp4", frames=12, options=NO_B_FRAMES) for n in "ab"]
     film = await join(tmp_path, part(paths[0], None, 1 / 24), part(paths[1], continues=True))
 
     assert read_film(file_of(film)).frames == 13
@@ -230,7 +232,7 @@ SOUNDS = {
     "mp3": ("libmp3lame", "mp3"),
     "wav": ("pcm_s16le", "wav"),
     "m4a": ("aac", "ipod"),
-    "ogg": ("libvorbis", "ogg"),
+    "ogg": ("libopus", "ogg"),
     "flac": ("flac", "flac"),
     "mp4": ("aac", "mp4"),
 }
@@ -279,7 +281,7 @@ async def test_video_with_the_sound_of_a_part_that_has_none_keeps_its_packets(
 
 async def test_a_part_in_4k_is_fitted_within_the_memory_of_a_child(tmp_path: Path) -> None:
     fast = {"preset": "ultrafast"}
-    large = make_shot(tmp_path / "k.mp4", size=(3840, 2160), frames=12, options=fast)
+    large = make_shot(tmp_path / "k.mp4", size=(3840, 2160), frames=6, options=fast)
     small = make_shot(tmp_path / "a.mp4", size=(1280, 720), frames=12, options=fast)
     film = await join(tmp_path, small, large)
     first = await join(tmp_path, large, small, stem="large-first")
@@ -287,12 +289,11 @@ async def test_a_part_in_4k_is_fitted_within_the_memory_of_a_child(tmp_path: Pat
     assert read_film(file_of(film)).size == (1280, 720)
     assert film.notes[1] == "Part 2 (3840x2160) was scaled to 1280x720."
     assert probe(file_of(first))["video"]["width"] == 3840
-    assert (first.update.width, first.update.seconds) == (3840, 1.0)
+    assert (first.update.width, first.update.seconds) == (3840, 0.75)
 
 
 KINDS: dict[str, dict[str, Any]] = {
     "ten-bits": {"pix_fmt": "yuv420p10le"},
-    "hdr": {"pix_fmt": "yuv420p10le", "tags": (9, 16, 9), "codec": "libx265"},
     "full-chroma": {"pix_fmt": "yuv444p"},
     "odd-sides": {"size": (161, 97), "pix_fmt": "yuv444p"},
     "variable-rate": {"frames": 6, "times": [0, 1, 12, 13, 20, 23]},
@@ -320,6 +321,20 @@ async def test_a_part_of_any_kind_joins(tmp_path: Path, kind: str, *, first: boo
     assert seen.frames == round(seen.seconds * (film.update.fps or 0))
     assert seen.sound_seconds == pytest.approx(seen.seconds, abs=1 / (film.update.fps or 24))
     assert int(probe(file_of(film))["video"]["nb_read_frames"]) == seen.frames
+
+
+async def test_hdr_is_converted_and_not_taken_for_dull_colours(tmp_path: Path) -> None:
+    hdr = make_shot(
+        tmp_path / "hdr.mp4", pix_fmt="yuv420p10le", tags=(9, 16, 9), frames=12, first_shade=120
+    )
+    film = await join(tmp_path, make_shot(tmp_path / "a.mp4"), hdr)
+    seen = read_film(file_of(film))
+
+    assert seen.frames == 36
+    assert probe(file_of(film))["video"]["pix_fmt"] == "yuv420p"
+    # A PQ signal has less contrast than the picture that it stands for.
+    assert seen.shades[24] < shade_of(0, 120) - 3
+    assert seen.shades[35] > shade_of(11, 120) + 3
 
 
 async def test_the_same_film_again_is_the_same_file(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ from av.video.frame import VideoFrame
 
 from geekai_video_mcp.media.workers import videos
 from geekai_video_mcp.media.workers.film_copy import Digest
-from geekai_video_mcp.media.workers.film_parts import CannotJoin, MediaPacket
+from geekai_video_mcp.media.workers.film_packets import MediaPacket
+from geekai_video_mcp.media.workers.film_parts import CannotJoin
 from geekai_video_mcp.media.workers.film_write import Kind, Report, Written
 
 SLACK_SECONDS: Final = Fraction(1, 1000)

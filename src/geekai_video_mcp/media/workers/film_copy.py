@@ -14,7 +14,8 @@ from math import ceil, lcm
 from typing import Final, Literal
 
 from geekai_video_mcp.media.workers import videos
-from geekai_video_mcp.media.workers.film_parts import MediaPacket, Packet, Part, explain_failures
+from geekai_video_mcp.media.workers.film_packets import MediaPacket, Packet, sound_stream
+from geekai_video_mcp.media.workers.film_parts import Part, explain_failures
 
 MAX_CLOCK: Final = 10**6
 """Ticks a second of a film's clock."""
@@ -169,7 +170,7 @@ def read_packets(
     begin, end = part.times[part.first], part.times[part.last]
     with explain_failures(part.number), videos.open_container(part.path) as container:
         stream = container.streams.video[0]
-        audio = container.streams.audio[0] if cut is not None else None
+        audio = sound_stream(container) if cut is not None else None
         number = 0
         for packet in container.demux([stream] if audio is None else [stream, audio]):
             if packet.size == 0:

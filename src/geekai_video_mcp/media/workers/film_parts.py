@@ -7,10 +7,10 @@ a frame that is missing or that its decoder had to guess stops the film.
 from bisect import bisect_left, bisect_right
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 import av
 from av.container import InputContainer
@@ -18,10 +18,17 @@ from av.error import ArgumentError, FFmpegError, InvalidDataError
 from av.stream import Disposition
 
 from geekai_video_mcp.media.workers import videos
+from geekai_video_mcp.media.workers.film_packets import (
+    Packet,
+    PacketReader,
+    Sound,
+    end_sound,
+    sound_stream,
+    start_sound,
+)
 from geekai_video_mcp.media.workers.limits import is_memory_short
 
 if TYPE_CHECKING:
-    from av.audio.stream import AudioStream
     from av.video.stream import VideoStream
 
 MAX_RATE: Final = Fraction(120)
@@ -37,18 +44,6 @@ PICTURES: Final = ((b"\x89PNG\r\n\x1a\n", 0), (b"\xff\xd8\xff", 0), (b"WEBP", 8)
 """How a picture begins, and at which byte."""
 START_BYTES: Final = 16
 _MAX_RATIO: Final = Fraction(4)
-_H264_SLICES: Final = range(1, 6)
-_H264_IDR: Final = 5
-_HEVC_IDR: Final = frozenset({19, 20})
-_HEVC_SLICES: Final = range(32)
-_CONFIGURED: Final = 1
-"""The first byte of extradata in an MP4: its packets have lengths in place of start codes."""
-_LENGTH_AT: Final = {"h264": 4, "hevc": 21}
-"""The byte of the extradata whose low two bits are one less than the bytes of such a length."""
-
-
-MediaPacket: TypeAlias = "av.Packet[Any]"
-"""A packet of any stream; PyAV's type is generic."""
 
 
 class CannotJoin(Exception):
@@ -58,29 +53,6 @@ class CannotJoin(Exception):
         super().__init__(reason)
         self.reason = reason
         self.details = details
-
-
-class Packet(NamedTuple):
-    """One frame of a file as it is stored, in the order of decoding."""
-
-    pts: int
-    can_start: bool
-    """Whether it and what follows can be decoded without anything before it."""
-    is_reference: bool
-    """Whether another frame may need it."""
-
-
-@dataclass(kw_only=True)
-class Sound:
-    """The first sound track of a file."""
-
-    tick: Fraction
-    times: list[int] = field(default_factory=list[int])
-    """When each packet begins, in ticks of the track."""
-    step: int = 0
-    """Ticks of each packet; 0 if they differ."""
-    parameters: tuple[object, ...] = ()
-    """What has to agree for packets to follow each other in one track."""
 
 
 @dataclass(kw_only=True)
@@ -213,12 +185,12 @@ def _video_stream(container: InputContainer) -> "VideoStream":
 def _scan_file(number: int, path: Path) -> Part:
     with videos.open_container(path) as container:
         stream = _video_stream(container)
-        audio = container.streams.audio[0] if container.streams.audio else None
+        audio = sound_stream(container)
         codec = stream.codec_context
         extradata = bytes(codec.extradata or b"")
-        read = _PacketReader(codec.name, extradata)
+        read = PacketReader(codec.name, extradata)
         packets, durations, discarded, whole = list[Packet](), list[int](), 0, True
-        sound = _start_sound(audio) if audio is not None else None
+        sound = start_sound(audio) if audio is not None else None
         steps = set[int]()
         for packet in container.demux([stream] if audio is None else [stream, audio]):
             if packet.size == 0:
@@ -236,12 +208,13 @@ def _scan_file(number: int, path: Path) -> Part:
                 sound.times.append(packet.pts)
                 steps.add(packet.duration or 0)
         if sound is not None:
-            _end_sound(sound, steps)
+            end_sound(sound, steps)
         part = _describe(number, path, stream, packets, durations)
         part.sound = sound if sound is not None and sound.times else None
         copyable = not discarded and part.timed and read.is_readable
         part.parameters = _parameters(stream, extradata) if copyable else ()
-        if not whole or stream.frames > len(packets) + discarded:
+        counted = "mp4" in container.format.name  # others estimate how many frames they have
+        if not whole or (counted and stream.frames > len(packets) + discarded):
             # What a file that breaks off still announces.
             at = float(part.seconds_at(len(part.times)))
             raise CannotJoin("breaks_off", part=number, seconds=round(at, 3))
@@ -251,7 +224,14 @@ def _scan_file(number: int, path: Path) -> Part:
 def _parameters(stream: "VideoStream", extradata: bytes) -> tuple[object, ...]:
     codec = stream.codec_context
     return (
-        *(codec.name, extradata, codec.width, codec.height, codec.pix_fmt, codec.profile),
+        *(
+            codec.name,
+            extradata,
+            codec.width,
+            codec.height,
+            codec.pix_fmt,
+            codec.profile,
+        ),
         *(codec.color_range, codec.colorspace, codec.color_trc, codec.color_primaries),
         stream.sample_aspect_ratio or Fraction(1),
     )
@@ -311,59 +291,6 @@ def _measure_rate(
         measured.limit_denominator(1001) if regular or not announced else announced[0],
     )
     return min(MAX_RATE, max(Fraction(1), rate)), regular and rate <= MAX_RATE
-
-
-def _start_sound(audio: "AudioStream") -> Sound:
-    codec = audio.codec_context
-    rate = codec.sample_rate
-    return Sound(
-        tick=audio.time_base or Fraction(1, rate or 1),
-        parameters=(
-            *(codec.name, bytes(codec.extradata or b""), rate, codec.layout.name),
-            *(codec.profile, audio.time_base),
-        ),
-    )
-
-
-def _end_sound(sound: Sound, steps: set[int]) -> None:
-    """Find out whether the packets follow each other without a gap, the last one aside."""
-    step = max(steps, default=0)
-    first = sound.times[0] if sound.times else 0
-    even = all(at == first + number * step for number, at in enumerate(sound.times))
-    copyable = even and sound.parameters[0] == "aac" and sound.parameters[1] != b""
-    sound.step = (
-        step if copyable and sound.tick == Fraction(1, int(str(sound.parameters[2]))) else 0
-    )
-
-
-class _PacketReader:
-    """Reads what a packet says of itself, for the codecs whose packets can be cut apart."""
-
-    def __init__(self, codec: str, extradata: bytes) -> None:
-        self._codec = codec
-        at = _LENGTH_AT.get(codec)
-        configured = (
-            at is not None and extradata[:1] == bytes([_CONFIGURED]) and len(extradata) > at
-        )
-        self._length_bytes = (extradata[at] & 3) + 1 if at is not None and configured else 0
-        self.is_readable = configured or codec in {"vp9", "av1"}
-
-    def read_packet(self, packet: MediaPacket) -> Packet:
-        pts = 0 if packet.pts is None else packet.pts
-        if not self._length_bytes or not self.is_readable:
-            return Packet(pts, packet.is_keyframe, is_reference=True)
-        return self._read_units(pts, bytes(packet))
-
-    def _read_units(self, pts: int, content: bytes) -> Packet:
-        at, size = 0, self._length_bytes
-        while at + size < len(content):
-            head = content[at + size]
-            if self._codec == "h264" and head & 31 in _H264_SLICES:
-                return Packet(pts, head & 31 == _H264_IDR, is_reference=head >> 5 & 3 != 0)
-            if self._codec == "hevc" and head >> 1 & 63 in _HEVC_SLICES:
-                return Packet(pts, head >> 1 & 63 in _HEVC_IDR, is_reference=True)
-            at += size + int.from_bytes(content[at : at + size], "big")
-        return Packet(pts, can_start=False, is_reference=True)
 
 
 def _add_shape(part: Part, frame: av.VideoFrame) -> None:

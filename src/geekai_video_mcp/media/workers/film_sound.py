@@ -16,6 +16,7 @@ from av.container import InputContainer
 from av.error import FFmpegError, InvalidDataError
 
 from geekai_video_mcp.media.workers import videos
+from geekai_video_mcp.media.workers.film_packets import sound_stream
 from geekai_video_mcp.media.workers.film_parts import CannotJoin
 
 if TYPE_CHECKING:
@@ -77,13 +78,14 @@ def open_sound_file(path: Path, *, enough: float) -> SoundFile:
         if path.stat().st_size == 0:
             raise CannotJoin("audio_damaged")
         with _open(path) as container:
-            if not container.streams.audio:
+            stream = sound_stream(container)
+            if stream is None:
                 raise CannotJoin("audio_none")
-            stream = container.streams.audio[0]
             if next(_decode(container, stream, None), None) is None:
                 raise CannotJoin("audio_damaged")
         with _open(path) as container:
-            seconds = _measure(container, enough)
+            stream = sound_stream(container)
+            seconds = 0.0 if stream is None else _measure(container, stream, enough)
     except FileNotFoundError as exc:
         raise CannotJoin("audio_missing") from exc
     except MemoryError:
@@ -100,8 +102,7 @@ def _open(path: Path) -> InputContainer:
     return av.open(str(path), options=options)
 
 
-def _measure(container: InputContainer, enough: float) -> float:
-    stream = container.streams.audio[0]
+def _measure(container: InputContainer, stream: "AudioStream", enough: float) -> float:
     tick = float(stream.time_base or 1)
     first: int | None = None
     end = 0
@@ -197,7 +198,9 @@ def _read_file(stretch: Stretch) -> Generator[bytes]:
 
 
 def _resample(container: InputContainer, stretch: Stretch) -> Generator[_Samples]:
-    stream = container.streams.audio[0]
+    stream = sound_stream(container)
+    if stream is None:
+        return
     start = stretch.starts_at
     if start is not None and start > SEEK_FROM and stream.time_base:
         container.seek(int((start - Fraction(PREROLL_SECONDS)) / stream.time_base), stream=stream)

@@ -158,7 +158,8 @@ def open_encoder(
 ) -> Any:  # noqa: ANN401
     """The film's video track, with the colours of its first part."""
     codec = next(each for each in CODECS if each in av.codecs_available)
-    options = _OPTIONS if codec == "libx264" else {}
+    large = size[0] * size[1] > _LARGE_PIXELS
+    options = (_LARGE_OPTIONS if large else _OPTIONS) if codec == "libx264" else {}
     stream = container.add_stream(codec, rate=rate, options=options)
     stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
     context = stream.codec_context
@@ -182,4 +183,8 @@ KEY_FRAME_SECONDS: Final = 2
 """A film can be cut again without loss at each of its key frames."""
 BITS_PER_PIXEL: Final = Fraction(1, 8)
 """For encoders without a constant quality: 8 Mbit/s for 1080p with 30 frames a second."""
-_OPTIONS: Final = {"crf": "18", "preset": "veryfast", "profile": "high"}
+_OPTIONS: Final = {"crf": "18", "preset": "veryfast"}
+_LARGE_PIXELS: Final = 2560 * 1440
+_LARGE_OPTIONS: Final = {**_OPTIONS, "rc-lookahead": "0", "bf": "0", "sliced-threads": "1"}
+"""x264 would look ahead at ten frames, of which one in 4K takes 40 MB: with these it needs 250 MB
+in all, half of the time, and half more room on the disk."""

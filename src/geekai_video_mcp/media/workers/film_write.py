@@ -21,7 +21,8 @@ from geekai_video_mcp.media.workers.film_copy import (
     lay_out_packets,
     read_packets,
 )
-from geekai_video_mcp.media.workers.film_parts import CannotJoin, MediaPacket, Part
+from geekai_video_mcp.media.workers.film_packets import MediaPacket, sound_stream
+from geekai_video_mcp.media.workers.film_parts import CannotJoin, Part
 from geekai_video_mcp.media.workers.film_sound import RATE, SoundFile, SoundTrack, Stretch
 from geekai_video_mcp.media.workers.film_video import (
     Fitter,
@@ -83,10 +84,12 @@ def copy_film(
     options = {"video_track_timescale": str(clock)}
     with _open_output(output, options) as container, videos.open_container(parts[0].path) as first:
         pictures = container.add_stream_from_template(first.streams.video[0])
+        if parts[0].parameters[0] == "hevc":  # with another tag, players of Apple show nothing
+            pictures.codec_context.codec_tag = "hvc1"
         made.digests["video"] = Digest()
         track = copied = None
         if cuts is not None:
-            copied = container.add_stream_from_template(first.streams.audio[0])
+            copied = container.add_stream_from_template(sound_stream(first))
             made.digests["audio"] = Digest()
         else:
             track = _add_sound(container, parts, made, audio)
@@ -189,7 +192,7 @@ def encode_film(
 
 
 def _add_sound(
-    container: Any,
+    container: Any,  # noqa: ANN401 - untyped in PyAV
     parts: Sequence[Part],
     film: Written,
     audio: SoundFile | None,
