@@ -1,10 +1,11 @@
-"""A story in three shots: an image becomes a video, and each shot continues the one before.
+"""A story in three shots, joined into a film: each shot continues the one before.
 
     .venv/bin/python examples/story.py [PICTURE]
 
-Without PICTURE the first frame is generated as well. `task:ID` links the shots, so no image and
-no URL passes through the conversation. Without GEEKAI_API_KEY the sandbox renders previews. With
-it, this script generates real videos with the model GEEKAI_DEFAULT_MODEL and costs real money.
+The film begins with PICTURE if there is one. All shots are requested at once: `task:ID` names a
+task that may still be running, so no image and no URL passes through the conversation. Without
+GEEKAI_API_KEY the sandbox renders previews. With it, this script generates real videos with the
+model GEEKAI_DEFAULT_MODEL and costs real money.
 """
 
 import os
@@ -16,11 +17,11 @@ import anyio
 from mcp import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 
-FIRST_FRAME = "A lighthouse on a cliff at dusk, long light over a calm sea"
+LOOK = "An old lighthouse on a cliff, painted in soft blue and amber, long light over a calm sea."
 SHOTS = (
-    "The camera glides toward the lighthouse as its lamp comes on",
-    "Night falls, and the beam sweeps over the water",
-    "Far out, a small boat turns toward the light",
+    "The camera glides toward the lighthouse as its lamp comes on.",
+    "Night falls, and the beam sweeps over the water.",
+    "Far out, a small boat turns toward the light.",
 )
 
 
@@ -31,30 +32,38 @@ async def main(picture: Path | None) -> None:
         command=sys.executable, args=["-m", "geekai_video_mcp"], env={**os.environ, **folder}
     )
     async with Client(stdio_client(server)) as client:
-        if picture is None:
-            image = await generate(
-                client, "generate_image", prompt=FIRST_FRAME, aspect_ratio="16:9"
-            )
-            source = f"task:{image}"
-        else:
-            source = str(picture)
-        for prompt in SHOTS:
-            shot = await generate(client, "generate_video", prompt=prompt, image=source, duration=5)
-            source = f"task:{shot}"
+        begins_with = {"image": str(picture)} if picture else {}
+        ids: list[str] = []
+        for line in SHOTS:
+            # The same words in every prompt keep the look.
+            shot = await call(client, "generate_video", prompt=f"{line} {LOOK}", **begins_with)
+            ids.append(shot["task_id"])
+            begins_with = {"image": f"task:{shot['task_id']}"}
+        for shot in await wait_for_files(client, *ids):
+            print(f"  {shot['file']}", flush=True)
+        film = await call(client, "join_videos", parts=ids)
+        if "file" not in film:
+            (film,) = await wait_for_files(client, film["task_id"])
+        print(f"  {film['file']}", flush=True)
 
 
-async def generate(client: Client, tool: str, **request: Any) -> str:
-    """Generate an image or a video, wait for its file, and return the id of its task."""
-    task = await call(client, tool, request)
-    while "file" not in task:
-        query = {"task_id": task["task_id"], "wait_seconds": 45, "view": "none"}
-        task = await call(client, "get_video_task", query)
-    print(f"{request['prompt']}:\n  {task['file']}", flush=True)
-    return task["task_id"]
+async def wait_for_files(client: Client, *task_ids: str) -> list[dict[str, Any]]:
+    """Wait until every task has its file; exit if one has none in the end."""
+    while True:
+        result = await call(
+            client, "get_video_task", task_id=" ".join(task_ids), wait_seconds=45, view="none"
+        )
+        tasks = result.get("tasks", [result])
+        for task in tasks:
+            if task["task_status"] in ("failed", "unknown") or "file_problem" in task:
+                sys.exit(f"{task['task_id']}: {task['task_status']}. {task.get('next_step', '')}")
+        if all("file" in task for task in tasks):
+            return tasks
 
 
-async def call(client: Client, tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
+async def call(client: Client, tool: str, **arguments: Any) -> dict[str, Any]:
     """Return the structured result of a call; on failure, exit with the server's message."""
+    print(f"{tool} {arguments.get('prompt', '')}".rstrip(), flush=True)
     result = await client.call_tool(tool, arguments)
     if result.is_error or result.structured_content is None:
         sys.exit(" ".join(block.text for block in result.content if block.type == "text"))

@@ -68,17 +68,26 @@ async def test_a_demo_never_uses_a_key(tmp_path: Path) -> None:
     assert "sandbox preview" in (await example("quickstart.py", tmp_path, **settings))
 
 
-async def test_a_story_is_told_in_shots_that_join(tmp_path: Path) -> None:
+async def test_a_story_is_a_film_of_shots_that_join_in_at_most_six_calls(tmp_path: Path) -> None:
     printed = await example("story.py", tmp_path)
-    still, *shots = [Path(path) for path in re.findall(r"^  (/.*)$", printed, re.MULTILINE)]
+    calls = re.findall(r"^(\w+_\w+)", printed, re.MULTILINE)
+    *shots, film = [Path(path) for path in re.findall(r"^  (/.*)$", printed, re.MULTILINE)]
     ends = [first_and_last(shot) for shot in shots]
 
-    assert (still.suffix, len(shots)) == (".png", 3)
-    assert apart(Image.open(still), ends[0][0]) < SEAM
+    assert calls[:4] == ["generate_video"] * 3 + ["get_video_task"]
+    assert calls[-1] == "join_videos"
+    assert len(calls) <= 6
+    assert len(shots) == 3
     for (_, before), (after, _) in pairwise(ends):
         assert apart(before, after) < SEAM
     for first, last in ends:
         assert apart(first, last) > 2 * SEAM, "a shot that stands still joins with anything"
+    whole = first_and_last(film)
+    assert apart(whole[0], ends[0][0]) < SEAM
+    assert apart(whole[1], ends[-1][1]) < SEAM
+    # The first frame of a shot is the last of the one before it, and is shown once.
+    frames = sum(round(probe(shot).seconds * 30) for shot in shots)
+    assert round(probe(film).seconds * 30) == frames - 2
 
 
 def first_and_last(video: Path) -> tuple[Image.Image, Image.Image]:

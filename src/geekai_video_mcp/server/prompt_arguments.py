@@ -9,7 +9,7 @@ place of the prompt.
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from geekai_video_mcp.domain import catalogue
 from geekai_video_mcp.domain.service_names import SANDBOX_MODEL
@@ -19,8 +19,48 @@ _PLACEHOLDER: Final = re.compile(
     r"\$(?:\d+|[A-Z_]+|[@*]|\{[^}]*\})|\{\{[^}]*\}\}|\[\]|\{\}|(?i:undefined|null|none)"
 )
 _NUMBER: Final = re.compile(r"([+-]?\d+(?:\.\d+)?(?:e\d{1,3})?)(?: *(?:shots?|个?镜头))?", re.I)
+_SECONDS: Final = re.compile(r"(\d+(?:\.\d+)?) *(?:s|secs?|seconds?|秒)?", re.I)
+_RATIO: Final = re.compile(
+    r"\d+(?:\.\d+)? *[:x×/：] *\d+(?:\.\d+)?"
+    r"|(?i:wide(?:screen)?|landscape|horizontal|vertical|portrait|square)|横屏|竖屏|方形"
+)
+_YES: Final = frozenset(
+    ["yes", "y", "true", "on", "sound", "audio", "with", "1", "有", "有声", "是", "要"]
+)
+_NO: Final = frozenset(
+    [
+        "no",
+        "n",
+        "false",
+        "off",
+        "silent",
+        "silence",
+        "mute",
+        "without",
+        "0",
+        "无",
+        "无声",
+        "静音",
+        "否",
+        "不要",
+    ]
+)
+MAX_SHOTS: Final = 12
+"""Shots of one story: each is paid for, and the look drifts along a chain of last frames."""
 MIN_MODEL_CHARS: Final = 3
 """Characters of a word that may be the beginning of a model's id; "a" begins one by chance."""
+
+
+class StoryWishes(NamedTuple):
+    """What is asked of a story; an empty text is not said."""
+
+    topic: str = ""
+    shots: str = ""
+    style: str = ""
+    model: str = ""
+    ratio: str = ""
+    seconds: str = ""
+    sound: str = ""
 
 
 def collect_values(order: Sequence[str], given: Mapping[str, str], *, main: str) -> dict[str, str]:
@@ -41,9 +81,62 @@ def read_number(text: str) -> float | None:
     return float(match[1]) if match else None
 
 
+def read_seconds(text: str) -> float | None:
+    """The number of seconds that *text* is; None if it is not one."""
+    match = _SECONDS.fullmatch(text.strip())
+    return float(match[1]) if match else None
+
+
+def read_yes_or_no(text: str) -> bool | None:
+    """What *text* says to a question; None if it says something else."""
+    word = text.strip().casefold()
+    return True if word in _YES else False if word in _NO else None
+
+
+def reads_as_ratio(text: str) -> bool:
+    """Whether *text* is a ratio, or a word for one."""
+    return _RATIO.fullmatch(text.strip()) is not None
+
+
+def sort_story_words(wishes: StoryWishes) -> StoryWishes:
+    """What belongs to the topic moves there: a word in the place of the number of shots shows it.
+
+    If every argument is one word, the host has split the user's text. The words in the places of
+    the other arguments then belong to the topic as well, but for settings at its end; and those in
+    the places of the settings belong to the style if the first of them cannot be a ratio.
+    """
+    topic, shots, style, model, ratio, seconds, sound = wishes
+    split = all(map(is_word, wishes))
+    if read_number(shots) is not None or not shots:
+        if not split or not ratio or reads_as_ratio(ratio):
+            return wishes
+        kept = model if reads_as_model(model) else ""
+        words = (style, "" if kept else model, ratio, seconds, sound)
+        return StoryWishes(topic, shots, " ".join(filter(None, words)), kept)
+    if not split or (model and reads_as_model(model)):
+        return wishes._replace(topic=f"{topic} {shots}".strip(), shots="")
+    return _take_settings(" ".join(filter(None, wishes)).split())
+
+
+def _take_settings(words: list[str]) -> StoryWishes:
+    """The topic that *words* are, with the ratio, the seconds and the shots at their end."""
+    taken: dict[str, str] = {}
+    while len(words) > 1:
+        number = read_number(words[-1])
+        if reads_as_ratio(words[-1]) and "ratio" not in taken:
+            taken["ratio"] = words.pop()
+        elif number is not None and 1 <= number <= MAX_SHOTS and "shots" not in taken:
+            taken["shots"] = words.pop()
+        elif number is None and read_seconds(words[-1]) is not None and "seconds" not in taken:
+            taken["seconds"] = words.pop()
+        else:
+            break
+    return StoryWishes(topic=" ".join(words), **taken)
+
+
 def reads_as_model(word: str) -> bool:
     """Whether *word* may be a model's id, and not a word of the request that came in its place."""
-    if read_number(word) is not None:
+    if not word or read_number(word) is not None or reads_as_ratio(word):
         return False
     if word == SANDBOX_MODEL or any(ch.isdigit() or ch in "-/" for ch in word):
         return True

@@ -1,4 +1,4 @@
-"""The prompts that a user can pick: a story in several shots, and an animated image.
+"""The prompts that a user can pick: a film in several shots, and an animated image.
 
 They explain how to chain results with `task:ID` and to check the cost before paying. What the
 user typed is inserted as data: in quotation marks and limited in length. No argument is refused;
@@ -20,10 +20,15 @@ from geekai_video_mcp.config import SANDBOX_URL
 from geekai_video_mcp.errors import quote
 from geekai_video_mcp.server.arguments import MAX_WAIT_SECONDS
 from geekai_video_mcp.server.prompt_arguments import (
+    MAX_SHOTS,
+    StoryWishes,
     collect_values,
     is_word,
     read_number,
+    read_seconds,
+    read_yes_or_no,
     reads_as_model,
+    sort_story_words,
 )
 
 if TYPE_CHECKING:
@@ -34,8 +39,6 @@ if TYPE_CHECKING:
 
 MAX_ARGUMENT_CHARS: Final = 2000
 """Characters of one argument: enough for the idea of a story, not for a script."""
-MAX_SHOTS: Final = 12
-"""Shots of one story: each is paid for, and the look drifts along a chain of last frames."""
 DEFAULT_SHOTS: Final = 3
 MAX_NAME_CHARS: Final = 64
 """Characters of an unknown name that an error message shows."""
@@ -49,36 +52,52 @@ _LOOK_STEP: Final = "Look at the finished video, with view_video if you see no f
 
 
 async def storyboard(
-    ctx: "Context[App]", topic: str = "", shots: str = "", style: str = "", model: str = ""
+    ctx: "Context[App]",
+    *,
+    topic: str = "",
+    shots: str = "",
+    style: str = "",
+    model: str = "",
+    ratio: str = "",
+    seconds: str = "",
+    sound: str = "",
 ) -> str:
-    """A story in several shots, each of which starts with the last frame of the previous one."""
-    topic, shots, style, model = _sort_story_words(topic, shots, style, model)
-    asked = read_number(shots)
+    """A film in several shots, each of which starts with the last frame of the previous one."""
+    wishes = sort_story_words(StoryWishes(topic, shots, style, model, ratio, seconds, sound))
+    asked = read_number(wishes.shots)
     count = DEFAULT_SHOTS if asked is None else round(min(max(asked, 1), MAX_SHOTS))
-    about = f" about {_quoted(topic)}" if topic else ""
-    style_clause = f", in the style {_quoted(style)}" if style else ""
-    model_clause = _model_clause(model)
+    about = f" about {_quoted(wishes.topic)}" if wishes.topic else ""
+    style_clause = f", in the style {_quoted(wishes.style)}" if wishes.style else ""
+    model_clause = _model_clause(wishes.model)
+    same = "the same model and settings" if wishes.model else "the same settings"
     return _format_steps(
         _format_request(
             f"Make a story of {count} shots{about}{style_clause}.",
-            _shots_note(shots, asked, count),
-            "" if topic else f"It is not said what the story is about. {_ASK_FOR_MISSING}",
+            _shots_note(wishes.shots, asked, count),
+            _settings_note(wishes),
+            "" if wishes.topic else f"It is not said what the story is about. {_ASK_FOR_MISSING}",
         ),
-        f"Write {count} lines, one for each shot, that say the subject, the action, the camera"
-        " and the light. Describe the people, the place and the style in every line in the"
-        " same words. Show the lines to the user.",
-        f"Call generate_video with dry_run true{model_clause} for shot 1. Tell the user what"
-        f" {count} such shots cost, and go on when they agree.",
-        "Call generate_image with a prompt that describes how shot 1 begins. It comes with its"
-        " picture: look at it. If it is not right, call generate_image again with a corrected"
-        " prompt, or with another variation.",
-        f'For shot 1, call generate_video{model_clause} with image "task:ID of the picture",'
-        f" where ID is its task_id. Then {_WAIT_STEP}",
-        f"{_LOOK_STEP} the frames should show what its line says.",
-        'For each further shot, do the same with image "task:ID of the shot before"'
-        f"{', and with the same model' if model else ''}; the new shot begins with the last"
-        " frame of that one.",
-        "Give the user the files in order.",
+        f"Write {count} lines, one for each shot, that say the subject, the action, the camera, the"
+        " light and, if there is sound, what is heard. Then write one sentence on the look: the"
+        " people, the place, the style and the colours. The prompt of a shot is its line, followed"
+        " by that sentence in the very same words. Show the lines and the sentence to the user.",
+        _settings_step(wishes),
+        "Before anything is paid for, call generate_image with dry_run true for a picture of how"
+        f" shot 1 begins, and generate_video with dry_run true{model_clause} for every shot, with"
+        " its prompt and the settings, and without image. Add up the listed prices, tell the user"
+        " each of them and their sum, and say if one is not known. Go on when the user agrees.",
+        "Call generate_image for that picture. It comes with the result: look at it. If it is not"
+        " right, call generate_image again with a corrected prompt, or with another variation.",
+        f'For shot 1, call generate_video{model_clause} with image "task:ID of the picture", where'
+        " ID is its task_id. For each further shot do the same at once, without waiting, with image"
+        f' "task:ID of the shot before" and {same}: it is sent when that shot is done, and'
+        " begins with the last frame of it.",
+        "With the task_ids of all shots, separated by spaces (at most eight in a call),"
+        f" {_WAIT_STEP}",
+        f"{_LOOK_STEP} the frames should show what its line says. If a shot has failed or is not"
+        " right, tell the user, and that the shots after it have to be made again as well.",
+        "Call join_videos with the task_ids of the shots in order as parts: it makes one film,"
+        " without cost. Look at it with view_video, and give the user its file.",
         ctx=ctx,
     )
 
@@ -110,26 +129,6 @@ async def animate_image(
     )
 
 
-def _sort_story_words(topic: str, shots: str, style: str, model: str) -> tuple[str, ...]:
-    """What belongs to the topic moves there: a word in the place of the number of shots shows it.
-
-    If every argument is one word, the host has split the user's text, and the words in the
-    places of the style and the model belong to the topic as well; a number at its end is that
-    of the shots.
-    """
-    if read_number(shots) is not None or not shots:
-        return topic, shots, style, model
-    split = all(map(is_word, (topic, shots, style, model)))
-    topic, shots = f"{topic} {shots}".strip(), ""
-    if split and not (model and reads_as_model(model)):
-        *words, last = f"{topic} {style} {model}".split()
-        number = read_number(last)
-        if words and number is not None and 1 <= number <= MAX_SHOTS:
-            return " ".join(words), last, "", ""
-        return " ".join([*words, last]), "", "", ""
-    return topic, shots, style, model
-
-
 def _shots_note(shots: str, asked: float | None, count: int) -> str:
     if asked is None:
         return "The number of shots is the default; the user may want another."
@@ -141,6 +140,36 @@ def _shots_note(shots: str, asked: float | None, count: int) -> str:
     )
 
 
+def _settings_note(wishes: StoryWishes) -> str:
+    """The settings that are said, which every shot takes."""
+    seconds, sound = read_seconds(wishes.seconds), read_yes_or_no(wishes.sound)
+    said: list[str] = []
+    if wishes.ratio:
+        said.append(f"aspect_ratio {_quoted(wishes.ratio)}")
+    if wishes.seconds:
+        said.append(f"duration {_quoted(wishes.seconds) if seconds is None else f'{seconds:g}'}")
+    if wishes.sound:
+        heard = f"with_audio true, with the sound {_quoted(wishes.sound)}"
+        said.append(heard if sound is None else f"with_audio {str(sound).lower()}")
+    return f"The settings of every shot: {', '.join(said)}." if said else ""
+
+
+def _settings_step(wishes: StoryWishes) -> str:
+    questions = {
+        "the ratio of the picture, such as 16:9 or 9:16 (aspect_ratio)": wishes.ratio,
+        "how many seconds a shot has (duration)": wishes.seconds,
+        "whether there is sound (with_audio)": wishes.sound,
+    }
+    missing = [question for question, answer in questions.items() if not answer]
+    settings = "Every shot takes the same settings, and the picture the same aspect_ratio."
+    if not missing:
+        return settings
+    return (
+        f"Ask the user, in one question, what is not said yet: {'; '.join(missing)}. Leave out what"
+        f" the user leaves to you. {settings}"
+    )
+
+
 def _prompt_argument(name: str, description: str, *, required: bool = False) -> PromptArgument:
     return PromptArgument(name=name, description=description, required=required)
 
@@ -149,7 +178,7 @@ _MODEL_ARGUMENT: Final = _prompt_argument("model", "Model id; the configured def
 _STORYBOARD: Final = Prompt(
     name="storyboard",
     title="Story in shots",
-    description="Plan a story in several shots and make them; each starts where the last one ends",
+    description="Plan a story in several shots that continue each other, and make them into a film",
     arguments=[
         _prompt_argument("topic", "What the story is about", required=True),
         _prompt_argument(
@@ -157,6 +186,9 @@ _STORYBOARD: Final = Prompt(
         ),
         _prompt_argument("style", "How it should look"),
         _MODEL_ARGUMENT,
+        _prompt_argument("ratio", "Shape of the picture, such as 16:9 or 9:16"),
+        _prompt_argument("seconds", "Seconds of each shot"),
+        _prompt_argument("sound", "Whether there is sound, or what is heard"),
     ],
     fn=storyboard,
     context_kwarg="ctx",
