@@ -20,7 +20,8 @@ from anyio.abc import ByteReceiveStream, ByteSendStream, Process
 import geekai_video_mcp
 
 MAX_SECONDS: Final = 30.0
-"""Seconds after which any child is killed; those who wait for one wait less."""
+"""Seconds after which a child is killed unless it is given another time; those who wait for one
+wait less."""
 MAX_OUTPUT_BYTES: Final = 64 * 1024 * 1024
 """The largest frame as a PNG has less; a child that writes more is killed."""
 KILLED: Final = -9
@@ -41,11 +42,16 @@ RunWorker = Callable[[Sequence[str], bytes], Awaitable["subprocess.CompletedProc
 
 
 async def run_worker(
-    arguments: Sequence[str], content: bytes
+    arguments: Sequence[str],
+    content: bytes,
+    *,
+    max_seconds: float = MAX_SECONDS,
+    report_line: Callable[[bytes], None] | None = None,
 ) -> "subprocess.CompletedProcess[bytes]":
     """Run one of our programs; it is killed if the caller is cancelled.
 
-    A child that takes too long or writes too much is killed as well, and has no output.
+    A child that takes longer than *max_seconds* or writes too much is killed as well, and has no
+    output. *report_line* is called with each line of the output when it is written.
 
     Raises:
         OSError: no process could be started.
@@ -59,8 +65,8 @@ async def run_worker(
         )
     output: bytes | None = None
     try:
-        with anyio.move_on_after(MAX_SECONDS):
-            output = await _exchange_bytes(process, worker_input(rest, content))
+        with anyio.move_on_after(max_seconds):
+            output = await _exchange_bytes(process, worker_input(rest, content), report_line)
             if output is not None:
                 await process.wait()
     finally:
@@ -109,14 +115,16 @@ def _process_options() -> dict[str, Any]:
     return {"start_new_session": True, "umask": 0o077}
 
 
-async def _exchange_bytes(process: Process, request: bytes) -> bytes | None:
+async def _exchange_bytes(
+    process: Process, request: bytes, report_line: Callable[[bytes], None] | None
+) -> bytes | None:
     """Write the request while the output is read; None if the output is too long."""
     if process.stdin is None or process.stdout is None:  # pragma: no cover - opened with pipes
         return None
     output: bytes | None = None
     async with anyio.create_task_group() as group:
         group.start_soon(_write_request, process.stdin, request)
-        output = await _read_bounded(process.stdout)
+        output = await _read_bounded(process.stdout, report_line)
         group.cancel_scope.cancel()  # whoever has closed its output reads no more
     return output
 
@@ -127,12 +135,17 @@ async def _write_request(stream: ByteSendStream, request: bytes) -> None:
     await stream.aclose()
 
 
-async def _read_bounded(stream: ByteReceiveStream) -> bytes | None:
-    output = bytearray()
+async def _read_bounded(
+    stream: ByteReceiveStream, report_line: Callable[[bytes], None] | None
+) -> bytes | None:
+    output, reported = bytearray(), 0
     async for chunk in stream:
         output += chunk
         if len(output) > MAX_OUTPUT_BYTES:
             return None
+        while report_line is not None and (end := output.find(b"\n", reported)) >= 0:
+            report_line(bytes(output[reported:end]))
+            reported = end + 1
     return bytes(output)
 
 

@@ -120,6 +120,12 @@ class Part:
         if self.size - self._checkpoint_size >= CHECKPOINT_BYTES:
             self.write_checkpoint()
 
+    def take_written(self) -> None:
+        """Take what another process has written to the file, of which this one reads all."""
+        self.size, self.head, self._hash = 0, b"", hashlib.sha256()
+        for chunk in _read_chunks(self.file, None):
+            self._hash_chunk(chunk)
+
     def write_checkpoint(self) -> None:
         """Record what was received, so that a later download can resume, if the part allows it."""
         if self.source is None or not self._is_resumable:
@@ -213,6 +219,27 @@ def claim_part(folder: Path, task_id: str, media: Media) -> Part | None:
         # continuing to write would change another file.
         _close_and_unlink(path, part.file, remove=True)
     return None
+
+
+def create_part(folder: Path, key: str, media: Media) -> Part:
+    """A new part that is never resumed, for another process to write to; older ones are removed.
+
+    *key* has 32 hexadecimal digits. Parts of the same key that no process holds were left by one
+    that has died. Should its child program still write, it writes to a file without a name.
+
+    Raises:
+        OSError: no file can be created in the folder.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for left in folder.glob(f".{key}-*.part"):
+        if _PART_NAME.fullmatch(left.name):
+            _remove_unless_locked(left)
+    path = folder / f".{key}-{secrets.token_hex(4)}.part"
+    descriptor = os.open(path, _CREATE_FLAGS, 0o600)
+    if sys.platform != "win32":  # there the lock would keep the other process from writing
+        with suppress(OSError):  # the filesystem has no locks
+            try_lock(descriptor)
+    return Part(path, descriptor, media, resumable_folder=False)
 
 
 def remove_abandoned(folder: Path) -> None:

@@ -6,8 +6,11 @@ such limits (Windows), or does not keep to them (macOS), the checks of sizes in 
 """
 
 import json
+import os
 import signal
 import sys
+import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -27,6 +30,7 @@ stacks of threads take addresses and no memory."""
 CPU_SECONDS: Final = 30
 WALL_SECONDS: Final = 60
 """A child whose parent has died ends by itself."""
+PARENT_CHECK_SECONDS: Final = 0.5
 
 FAILED: Final = 1
 """The exit status of a child that could not decode the file."""
@@ -39,9 +43,11 @@ Main = Callable[[Sequence[str], bytes], int]
 """Takes the arguments and the content that came by the pipe; returns the exit status."""
 
 
-def run_program(main: Main) -> NoReturn:
+def run_program(
+    main: Main, *, cpu_seconds: int = CPU_SECONDS, wall_seconds: int = WALL_SECONDS
+) -> NoReturn:
     """Run *main* within the limits, on the request at stdin, and exit with its status."""
-    limit_resources()
+    limit_resources(cpu_seconds=cpu_seconds, wall_seconds=wall_seconds)
     arguments = cast("list[str]", json.loads(sys.stdin.buffer.readline()))
     try:
         status = main(arguments, sys.stdin.buffer.read())
@@ -50,22 +56,34 @@ def run_program(main: Main) -> NoReturn:
     sys.exit(status)
 
 
-def limit_resources() -> None:
+def limit_resources(*, cpu_seconds: int = CPU_SECONDS, wall_seconds: int = WALL_SECONDS) -> None:
     """Limit this process's memory and time, and let it write no core file."""
     if hasattr(signal, "alarm"):
-        signal.alarm(WALL_SECONDS)
+        signal.alarm(wall_seconds)
     if resource is None:
         return
     for limit, most in (
         (resource.RLIMIT_DATA, MEMORY_BYTES),
         (resource.RLIMIT_AS, ADDRESS_BYTES),
-        (resource.RLIMIT_CPU, CPU_SECONDS),
+        (resource.RLIMIT_CPU, cpu_seconds),
         (resource.RLIMIT_CORE, 0),
     ):
         _, hard = resource.getrlimit(limit)
         least = most if hard == resource.RLIM_INFINITY else min(most, hard)
         with suppress(ValueError, OSError):  # macOS refuses some of them
             resource.setrlimit(limit, (least, least))
+
+
+def end_with_parent() -> None:
+    """End this process within a second of its parent's death: nobody would take its work."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(PARENT_CHECK_SECONDS)
+        os._exit(FAILED)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def is_memory_short() -> bool:
