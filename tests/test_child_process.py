@@ -15,7 +15,7 @@ from geekai_video_mcp.media.child_process import run_worker, worker_environment
 from geekai_video_mcp.media.inspection import Reason, inspect_file
 from geekai_video_mcp.media.preview import Preview, PreviewRenderer, PreviewRequest
 from support.clips import make_clip
-from support.process import children_running
+from support.process import children_running, descendants_naming
 from support.stills import write_file
 
 INSPECT = "geekai_video_mcp.media.workers.inspect"
@@ -120,3 +120,19 @@ async def test_a_video_of_any_kind_has_a_cover_frames_and_a_last_frame(
 
     assert [each.returncode for each in done] == [0, 0, 0]
     assert all(each.stdout for each in done)
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="the system has no /proc")
+async def test_a_child_that_writes_nothing_ends_with_its_parent() -> None:
+    child = (
+        "import time; from geekai_video_mcp.media.workers.limits import end_with_parent;"
+        " end_with_parent(); print('on', flush=True); time.sleep(1234.5)"
+    )
+    parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
+    with anyio.fail_after(20):
+        async with await anyio.open_process([sys.executable, "-c", parent]) as process:
+            assert process.stdout is not None
+            await process.stdout.receive()
+            process.kill()
+        while descendants_naming("end_with_parent(); print"):
+            await anyio.lowlevel.checkpoint()
