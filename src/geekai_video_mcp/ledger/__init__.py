@@ -243,8 +243,8 @@ class Ledger:
     ) -> Task:
         """Change a task and record its successor, both or neither; return the successor.
 
-        *body* is the request as it is to be sent, in case the ledger has it no longer. What the pure
-        functions *change* and *check* raise is raised here, and nothing is changed.
+        *body* is the request as it is to be sent, in case the ledger has it no longer. What the
+        pure functions *change* and *check* raise is raised here, and nothing is changed.
 
         Raises:
             ShortIdTaken: the successor needs another id; nothing is changed.
