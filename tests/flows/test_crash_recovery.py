@@ -25,10 +25,20 @@ REQUEST = GenerationRequest(
 
 
 async def leave_task(
-    world: World, *, sending: bool = False, age: float = 1.0, owner: str = "dead"
+    world: World,
+    *,
+    sending: bool = False,
+    age: float = 1.0,
+    ready_for: float | None = None,
+    owner: str = "dead",
 ) -> Task:
-    """A task whose process died before a byte left, or while the POST was under way."""
+    """A task whose process died before a byte left, or while the POST was under way.
+
+    With *ready_for*, one that had waited for another task until so many seconds ago.
+    """
     task = new_task(request=REQUEST, account=world.account, owner=owner, at=now() - age)
+    if ready_for is not None:
+        task = replace(task, ready_at=now() - ready_for)
     if sending:
         claim = Observation(status=Status.SUBMITTING, at=now(), owner=owner, attempt=1)
         task = advance(task, claim)
@@ -62,6 +72,17 @@ async def test_a_request_that_never_left_is_sent_once_by_whoever_comes(world: Wo
 
     assert world.service.charges == ["a fox"]
     assert done["task_status"] == "succeed"
+
+
+@pytest.mark.parametrize(("ready_for", "charges"), [(60.0, ["a fox"]), (1000.0, [])])
+async def test_a_request_that_had_waited_is_as_old_as_what_it_waited_for(
+    world: World, ready_for: float, charges: list[str]
+) -> None:
+    await leave_task(world, age=3600, ready_for=ready_for)
+    async with world.client(), world.client():
+        await anyio.sleep(60)
+
+    assert world.service.charges == charges
 
 
 async def test_a_request_nobody_expects_any_more_is_not_sent(world: World) -> None:

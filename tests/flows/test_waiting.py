@@ -1,6 +1,7 @@
 """A request that uses the result of an unfinished task is sent when that has finished."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import anyio
@@ -8,7 +9,11 @@ import httpx
 import pytest
 from mcp import Client
 
-from geekai_video_mcp.domain.admission import Limits
+import support.world
+from geekai_video_mcp.domain.admission import ExistingTasks, Limits
+from geekai_video_mcp.domain.lifecycle import new_task
+from geekai_video_mcp.domain.statuses import Status
+from geekai_video_mcp.domain.waiting import release
 from support.fake_geekai import always_answer, file_reply
 from support.stills import (
     BLUE,
@@ -159,13 +164,16 @@ async def test_the_same_call_finds_the_same_task_before_and_after(world: World) 
     async with world.client() as client:
         one = (await generate(client, "one"))["task_id"]
         first = await generate(client, "two", image=f"task:{one[:8]}")
+        asked_at = world.clock()
         again = await generate(client, "two", image=f"video://tasks/{one}/last-frame")
+        answered_at = world.clock()
         await wait_for(client, one)
         await anyio.sleep(5)
         after = await generate(client, "two", image=f"task:{one}")
 
     assert again["task_id"] == after["task_id"] == first["task_id"]
     assert again["deduplicated"]
+    assert answered_at < asked_at + 1
     assert after["deduplicated"]
     assert world.service.charges == ["one", "two"]
 
@@ -223,7 +231,17 @@ async def no_script(_: httpx.Request) -> None:
     return None
 
 
-async def test_a_server_that_starts_later_sends_it_once(world: World) -> None:
+async def test_of_two_servers_that_start_later_one_sends_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = support.world._run_worker_now  # pyright: ignore[reportPrivateUsage]
+
+    async def decode_in_a_second(arguments: Sequence[str], content: bytes) -> object:
+        await anyio.sleep(1)
+        return await run(arguments, content)
+
+    # Both prepare the picture at the same time, and then both want to send.
+    monkeypatch.setattr("support.world._run_worker_now", decode_in_a_second)
     async with world.client() as client:
         one = (await generate(client, "one"))["task_id"]
         two = (await generate(client, "two", image=f"task:{one}"))["task_id"]
@@ -387,3 +405,11 @@ async def test_a_second_that_is_none_is_refused(
 
     assert result.is_error
     assert why in text(result)
+
+
+@pytest.mark.parametrize("status", sorted(set(Status) - {Status.WAITING}))
+def test_a_request_that_another_process_was_first_to_send_is_left_as_it_is(status: Status) -> None:
+    task = new_task(request={"prompt": "two"}, account="s", owner="first", at=1.0)
+    sent = replace(task, status=status, attempt=1)
+
+    assert release(sent, ExistingTasks(), ready_at=1.0, limits=None, owner="second", at=2.0) is sent

@@ -90,9 +90,8 @@ class Task:
     waits_for: tuple[str, ...] = ()
     """The ids of the tasks that it waits for; empty unless it is `waiting`."""
     ready_at: float | None = None
-    """Of a task that has waited for others: since when it can be sent, which is when the last of
-    them ended, or when a server last kept it from being sent because of a cap. Of one that still
-    waits: when a server last saw that all of them have succeeded."""
+    """Since when a task that has waited for others can be sent: since the last of them ended, or
+    since a server last kept it waiting all the same."""
     owner: str | None = None
     """The process that submits it; if that dies before it records a response, none is known."""
     attempt: int = 0
