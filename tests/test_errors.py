@@ -18,6 +18,7 @@ from geekai_video_mcp.errors import (
     ConfigError,
     ConsentNotGiven,
     GeekAIVideoError,
+    JoinFailed,
     LedgerTooNew,
     NotAuthorised,
     RequestRefused,
@@ -56,6 +57,7 @@ OF_NO_REQUEST = [
     NotAuthorised("The key was refused", status_code=401, remedy="The operator sets a key."),
     WrongService("x.test answered HTTP 404", base_url="https://x.test"),
     ServiceUnavailable("No route"),
+    JoinFailed("Part 2 is missing", code="part_missing", remedy="Leave it out, then try again"),
 ]
 """What a read, or a write on this machine alone, may meet."""
 NEXT_MOVES = (
@@ -86,6 +88,7 @@ def test_the_tree_in_the_docstring_is_the_tree_of_classes() -> None:
     assert {type(error).__name__ for error in ONE_OF_EACH} == {*classes} - {
         "ConfigError",
         "DownloadFailed",  # recorded, and told with the link as part of a result
+        "JoinFailed",  # work on this machine alone, after which nothing was paid
         "InvalidDecision",  # to people at a terminal, about what is not known
     }
 

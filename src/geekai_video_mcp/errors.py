@@ -10,6 +10,7 @@ GeekAIVideoError
 ├── LedgerTooNew          the operator: the task database belongs to a newer version of this server
 ├── ServiceUnavailable    time: the same call may work later
 ├── DownloadFailed        time, or the user: a finished result could not be fetched; it has a link
+├── JoinFailed            the user: parts could not be joined into a film
 ├── SubmissionUnknown     a person: the POST was not answered; only they may have it sent again
 ├── ConsentNotGiven       a person: they have to agree to the payment and did not
 ├── InvalidDecision       a person: their decision does not fit the task's current status
@@ -212,6 +213,16 @@ class DownloadFailed(GeekAIVideoError):
         self.reason = reason
         self.code = code
         self.attempts = attempts
+
+
+class JoinFailed(GeekAIVideoError):
+    """Finished videos could not be joined into a film on this machine; nothing is left of it."""
+
+    def __init__(self, reason: str, *, code: str, remedy: str) -> None:
+        super().__init__(as_sentence(reason), remedy=as_sentence(remedy))
+        self.code = code
+        self.reason = as_sentence(reason)
+        self.remedy = as_sentence(remedy)
 
 
 class SubmissionUnknown(GeekAIVideoError):
