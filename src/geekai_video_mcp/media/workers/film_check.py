@@ -11,7 +11,7 @@ from av.video.frame import VideoFrame
 from geekai_video_mcp.media.workers import videos
 from geekai_video_mcp.media.workers.film_copy import Digest
 from geekai_video_mcp.media.workers.film_packets import MediaPacket
-from geekai_video_mcp.media.workers.film_parts import CannotJoin
+from geekai_video_mcp.media.workers.film_parts import CannotJoin, decode_in_one_thread
 from geekai_video_mcp.media.workers.film_write import Kind, Report, Written
 
 SLACK_SECONDS: Final = Fraction(1, 1000)
@@ -42,6 +42,8 @@ class _Check:
     def read(self, path: Path) -> None:
         with videos.open_container(path) as container:
             stream = videos.video_stream(container)
+            if "video" in self._film.digests:  # what was just encoded has no damage to be found
+                decode_in_one_thread(stream)
             for packet in container.demux():
                 kind: Kind = "video" if packet.stream_index == stream.index else "audio"
                 if packet.size:

@@ -177,9 +177,18 @@ def explain_failures(number: int) -> Generator[None]:
 
 def _video_stream(container: InputContainer) -> "VideoStream":
     stream = videos.video_stream(container)
+    decode_in_one_thread(stream)
     if stream.disposition & Disposition.attached_pic:  # the cover of a song
         raise videos.NoVideo
     return stream
+
+
+def decode_in_one_thread(stream: "VideoStream") -> None:
+    """Have the decoder say of every frame whether it had to guess any of it.
+
+    With threads it says so of half of them, at random: a frame is handed out before that is known.
+    """
+    stream.codec_context.thread_count = 1
 
 
 def _scan_file(number: int, path: Path) -> Part:
