@@ -188,10 +188,11 @@ async def test_a_film_whose_server_ended_is_made_once_by_another(
             running = structured(await call(client, "join_videos", parts=[part]))
         other = await stack.enter_async_context(world.client())
         done: dict[str, Any] = {}
-        while "file" not in done:
-            done = structured(
-                await call(other, "get_video_task", task_id=running["task_id"], wait_seconds=45)
-            )
+        with anyio.fail_after(300):
+            while "file" not in done:
+                done = structured(
+                    await call(other, "get_video_task", task_id=running["task_id"], wait_seconds=45)
+                )
         same = structured(await call(other, "join_videos", parts=[part]))
 
     task = await world.find_task(running["task_id"])

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, cast
 
-from geekai_video_mcp.domain.films import FilmPart
+from geekai_video_mcp.domain.films import FilmPart, film_parts
 from geekai_video_mcp.domain.lifecycle import Media, Task
 from geekai_video_mcp.domain.statuses import NO_RESULT, FileStatus, Status
 from geekai_video_mcp.domain.task_ids import short_id
@@ -135,21 +135,29 @@ def fit_to_lengths(
     return kept, notes
 
 
-def may_continue(part: FilmPart, task: Task, before: FilmPart) -> bool:
-    """Whether its first frame may be the last one of the part before it.
+def may_continue(part: FilmPart, task: Task, *, after: FilmPart, after_task: Task) -> bool:
+    """Whether the first frame of *part* may be the last one of the part *after* which it comes.
 
     It may if it was given a picture, and both frames are kept; whether it is that picture, the
     frames themselves tell, unless the request names the task that it came from.
     """
     if part.start is not None:
         return False
-    given = [task.request[name] for name in _PICTURES if task.request.get(name)]
-    reference = given[0] if given else None
-    if isinstance(reference, str) and reference.startswith("task:"):
-        named, _, moment = reference.removeprefix("task:").partition("@")
-        ends_there = moment == (f"{before.end:g}" if before.end is not None else "")
-        return before.task_id.startswith(named) and ends_there
-    return before.end is None and (task.media is Media.FILM or reference is not None)
+    given = next((task.request[name] for name in _PICTURES if task.request.get(name)), None)
+    first = cast("list[object]", given)[0] if isinstance(given, list) else given
+    if isinstance(first, str) and first.startswith("task:"):
+        named, _, moment = first.removeprefix("task:").partition("@")
+        return any(
+            shot.task_id == named and moment == ("" if shot.end is None else f"{shot.end:g}")
+            for shot in _last_shots(after, after_task)
+        )
+    return after.end is None and (task.media is Media.FILM or first is not None)
+
+
+def _last_shots(part: FilmPart, task: Task) -> list[FilmPart]:
+    """The part itself, and if it is a whole film, the part that this film ends with."""
+    inner = film_parts(task.request) if task.media is Media.FILM and part.end is None else []
+    return [part, *inner[-1:]]
 
 
 def choose_film(film: Task, same: Sequence[Task], *, has_file: Callable[[Task], bool]) -> Task:

@@ -275,10 +275,10 @@ class FilmMaker:
                 path=str(task.file_path),
                 start=part.start,
                 end=part.end,
-                continues=number > 0
-                and film_checks.may_continue(part, task, found[number - 1].part),
+                continues=before is not None
+                and film_checks.may_continue(part, task, after=before.part, after_task=before.task),
             )
-            for number, (part, task, _) in enumerate(found)
+            for (part, task, _), before in zip(found, [None, *found], strict=False)
         ]
         prompt = await self._first_prompt(found[0].task)
         return JoinPlan(film=film, parts=parts, audio=sound.path, prompt=prompt)
