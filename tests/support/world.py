@@ -207,13 +207,16 @@ async def _run_worker_now(
     """Run the program while the test's clock stands still."""
     program, *rest = arguments
     # Output and input are pipes, and what is run is our own.
-    return subprocess.run(  # noqa: S603
+    done = subprocess.run(  # noqa: S603
         worker_command(program),
         input=worker_input(rest, content),
         stdout=subprocess.PIPE,
         env=worker_environment(),
         check=False,
     )
+    if done.returncode != 0:  # as `run_worker`
+        done.stdout = b""
+    return done
 
 
 async def render_now(request: PreviewRequest) -> RenderedPreview:

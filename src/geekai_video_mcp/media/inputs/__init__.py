@@ -6,6 +6,7 @@ decoded in child processes: the codecs are heavy, and a picture may be hostile. 
 enter this process, and no link is ever fetched here.
 """
 
+import json
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
@@ -37,7 +38,7 @@ from geekai_video_mcp.media.child_process import RunWorker, run_worker
 from geekai_video_mcp.media.inputs.allowed_files import Unreadable, read_file
 from geekai_video_mcp.media.inputs.fields import MediaFields, MediaKind, replace_media
 from geekai_video_mcp.media.inputs.picture_folders import ListFolders, PictureFolders
-from geekai_video_mcp.media.workers.limits import OUT_OF_MEMORY, TOO_LARGE, TOO_LATE
+from geekai_video_mcp.media.workers.limits import OUT_OF_MEMORY, TOO_LARGE
 
 if TYPE_CHECKING:
     import subprocess
@@ -275,12 +276,15 @@ class MediaResolver:
         if task.file_path is not None and task.file_status is FileStatus.STORED:
             which = ["last"] if seconds is None else ["still", str(seconds)]
             done = await self._decode(["preview", task.file_path, *which], b"")
-            if done.returncode == TOO_LATE:
-                length = float(done.stdout)
-                msg = f"that task's video has {length:.2f} s, and no frame at {seconds:g} s"
-                raise _refusal(where, msg)
-            if done.returncode == 0 and done.stdout:
-                return await self._encode(done.stdout, where)
+            png = done.stdout if done.returncode == 0 else b""
+            if seconds is not None and png:
+                line, _, png = png.partition(b"\n")
+                length = json.loads(line).get("seconds")
+                if length is not None and seconds > length:
+                    msg = f"that task's video has {length:.2f} s, and no frame at {seconds:g} s"
+                    raise _refusal(where, msg)
+            if png:
+                return await self._encode(png, where)
         raise self._no_file(task, where)
 
     async def _decode(

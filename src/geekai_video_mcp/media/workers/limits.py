@@ -38,9 +38,6 @@ TOO_LARGE: Final = 2
 """The exit status for more pixels than are decoded."""
 OUT_OF_MEMORY: Final = 3
 """The exit status of a child that its memory limit has stopped."""
-TOO_LATE: Final = 4
-"""The exit status for a frame after the end of the video, whose seconds are the output."""
-
 Main = Callable[[Sequence[str], bytes], int]
 """Takes the arguments and the content that came by the pipe; returns the exit status."""
 

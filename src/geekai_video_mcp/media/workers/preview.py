@@ -8,12 +8,11 @@ Its arguments are the path, the kind, and for some kinds numbers:
 * `strip`, with a number of frames and perhaps seconds: unlabelled frames for `compose`.
 * `last`: the last frame of a video, or the image itself, as a PNG in full size, for the first
   frame of another video.
-* `still`, with seconds: the frame at that time, or the image itself, in the same form.
+* `still`, with seconds: the frame at that time in the same form; after the end there is none.
 
-For `last` and `still` it writes the PNG alone, and its exit status says whether there is one: after
-the end of the video there is none, and it writes the video's length in seconds. Otherwise it
+For `last` it writes the PNG alone, and its exit status says whether there is one. Otherwise it
 writes a line of JSON, the facts of the file and the times shown, and then the picture: a PNG for
-`strip`, a JPEG of at most 120 KB for the others. If there is none, the line says why.
+`still` and `strip`, a JPEG of at most 120 KB for the others. If there is none, the line says why.
 It is a separate process because codecs take long to load and the file is untrusted.
 """
 
@@ -31,7 +30,6 @@ from geekai_video_mcp.media.workers import frames, pictures, sheets, videos
 from geekai_video_mcp.media.workers.limits import (
     FAILED,
     OUT_OF_MEMORY,
-    TOO_LATE,
     is_memory_short,
     run_program,
 )
@@ -56,10 +54,6 @@ MOST_FRAMES: Final = 12
 Facts = Mapping[str, Any]
 
 
-class TooLate(Exception):
-    """The video has ended by then; the argument is its length in seconds."""
-
-
 class Nothing(Exception):
     """There is no picture; the argument is the reason, a word of `inspection.Reason`."""
 
@@ -67,8 +61,8 @@ class Nothing(Exception):
 def main(arguments: Sequence[str], _: bytes) -> int:
     """Write the facts, and the picture if there is one."""
     path, kind, *numbers = arguments
-    if kind in WHOLE_FRAMES:
-        return _write_frame(Path(path), kind, [float(each) for each in numbers])
+    if kind == "last":
+        return _write_last(Path(path))
     try:
         facts, picture = _make_picture(Path(path), kind, [float(each) for each in numbers])
     except Nothing as exc:
@@ -77,12 +71,9 @@ def main(arguments: Sequence[str], _: bytes) -> int:
     return 0
 
 
-def _write_frame(path: Path, kind: str, numbers: Sequence[float]) -> int:
+def _write_last(path: Path) -> int:
     try:
-        _, png = _make_picture(path, kind, numbers)
-    except TooLate as exc:
-        sys.stdout.buffer.write(str(exc).encode())
-        return TOO_LATE
+        _, png = _make_picture(path, "last", [])
     except Nothing as exc:
         return OUT_OF_MEMORY if str(exc) == "memory" else FAILED
     sys.stdout.buffer.write(png)
@@ -157,7 +148,7 @@ def _show_video(path: Path, kind: str, numbers: Sequence[float]) -> tuple[Facts,
             raise Nothing("frame")
         return {}, _encode_png(last, PNG_LEVEL)
     if kind == "still":
-        return {}, _encode_png(_frame_at(path, *numbers), PNG_LEVEL)
+        return _show_still(path, *numbers)
     chosen, longest = _chooser(kind, numbers)
     facts, found = frames.read_frames(path, chosen, longest=longest)
     if not found:
@@ -183,18 +174,19 @@ def _show_video(path: Path, kind: str, numbers: Sequence[float]) -> tuple[Facts,
     )
 
 
-def _frame_at(path: Path, seconds: float) -> Image.Image:
-    """The frame that is shown at *seconds*, in full size."""
+def _show_still(path: Path, seconds: float) -> tuple[Facts, bytes]:
+    """The length of the video, and the frame that is shown at *seconds*, if it is not over then."""
+    length = 0.0
 
     def choose(scan: videos.Scan) -> Sequence[int]:
-        if seconds > scan.seconds:
-            raise TooLate(scan.seconds)
-        return videos.ranks_at(scan, [seconds])
+        nonlocal length
+        length = scan.seconds
+        return [] if 0 < length < seconds else videos.ranks_at(scan, [seconds])
 
     _, found = frames.read_frames(path, choose, longest=None)
-    if not found:
+    if not found and not 0 < length < seconds:
         raise Nothing("frame")
-    return found[0].image
+    return {"seconds": length or None}, _encode_png(found[0].image, PNG_LEVEL) if found else b""
 
 
 def _chooser(kind: str, numbers: Sequence[float]) -> tuple[frames.Chooser, int]:
