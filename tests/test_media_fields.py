@@ -9,7 +9,6 @@ import pytest
 from pydantic import BaseModel, Field
 
 from geekai_video_mcp.domain import media_refs
-from geekai_video_mcp.domain.task_refs import find_refs
 from geekai_video_mcp.media.inputs.fields import MediaFields, MediaKind, media_fields, replace_media
 from geekai_video_mcp.server.arguments import Generate, GenerateImage, GenerateVideo
 from geekai_video_mcp.server.arguments.fields import (
@@ -67,20 +66,6 @@ def test_every_field_of_the_wire_is_either_marked_or_known_to_hold_no_media(
     ours = {"idempotency_key", "variation", "dry_run"}
 
     assert fields - arguments.media_fields.keys() == ORDINARY[arguments] | ours
-
-
-@pytest.mark.parametrize("arguments", DOCUMENTED)
-def test_the_names_of_fields_say_where_a_reference_means_the_whole_video(
-    arguments: type[Generate],
-) -> None:
-    """`domain.task_refs` reads requests from the ledger, where no types are left."""
-    fields = {**arguments.media_fields, **IN_EXTRA_BODY}
-    ref = f"task:{'a' * 32}"
-
-    for name, kind in fields.items():
-        if isinstance(kind, MediaKind) and kind is not AUDIO:
-            ((found, where),) = find_refs({name: ref})
-            assert (found.wants_video, where) == (kind is VIDEO, name)
 
 
 SAMPLES = [

@@ -15,7 +15,7 @@ from mcp_types import ElicitRequestFormParams, ElicitRequestParams, ElicitResult
 from geekai_video_mcp.cli.report import task_report, task_table
 from geekai_video_mcp.config import CONFIRM_ALWAYS
 from geekai_video_mcp.domain.fingerprint import fingerprint
-from geekai_video_mcp.domain.task_refs import FoundRef, TaskRef, find_refs, replace_refs
+from geekai_video_mcp.domain.task_refs import TaskRef, find_refs, replace_refs
 from support.fake_geekai import always_answer
 from support.tasks import Tasks, create_task, request_task
 from support.world import Era, World, call, structured, text
@@ -130,26 +130,22 @@ async def test_words_that_look_like_a_reference_are_sent_as_they_are(world: Worl
     assert (body["prompt"], body["image"]) == (f"task:{parent}", LAST)
 
 
-def test_references_are_found_at_any_depth_with_what_is_wanted_there() -> None:
+def test_references_are_found_at_any_depth_and_each_says_what_is_wanted() -> None:
     one, two = TaskRef("a" * 32), TaskRef("b" * 32, 2.5)
+    video = TaskRef("a" * 32, whole_video=True)
     body: Mapping[str, Any] = {
         "prompt": str(one),
         "image": [str(one), "https://a/b.png"],
-        "video": str(one),
-        "extra_body": {
-            "image_list": [{"image_url": str(two)}],
-            "video_list": [{"video_url": str(one), "image": str(one)}],
-        },
+        "video": str(video),
+        "extra_body": {"image_list": [{"image_url": str(two)}, 1]},
     }
 
-    assert [(place.where, *place.found) for place in find_refs(body)] == [
-        ("image.0", one, False),
-        ("video", one, True),
-        ("extra_body.image_list.0.image_url", two, False),
-        ("extra_body.video_list.0.video_url", one, True),
-        ("extra_body.video_list.0.image", one, True),
+    assert find_refs(body) == [
+        (one, "image.0"),
+        (video, "video"),
+        (two, "extra_body.image_list.0.image_url"),
     ]
-    replaced = replace_refs(body, {FoundRef(one, wants_video=True): "link"})
+    replaced = replace_refs(body, {video: "link"})
     assert replaced["video"] == "link"
     assert replaced["image"] == body["image"]
 

@@ -153,11 +153,16 @@ async def test_a_picture_may_be_waited_for_and_several_tasks_together(world: Wor
 async def test_a_video_may_be_waited_for_and_goes_by_its_link(world: World) -> None:
     async with world.client() as client:
         one = (await generate(client, "one"))["task_id"]
-        two = await generate(client, "two", model="super-video-2.0", video=f"task:{one}")
+        asked = {"model": "super-video-2.0", "image": f"task:{one}"}
+        two = await generate(client, "two", video=f"task:{one}", **asked)
+        again = await generate(client, "two", video=f"task:{one}/video", **asked)
         await wait_for(client, two["task_id"])
 
     (job,) = [name for name, job in world.service.jobs.items() if job.body["prompt"] == "one"]
+    assert two["sent"] == {"image": f"task:{one[:8]}", "video": f"task:{one[:8]}"}
+    assert again["task_id"] == two["task_id"]
     assert sent_body(world, "two")["video"] == f"https://geekai.test/files/{job}.mp4"
+    assert sent_body(world, "two")["image"].startswith(PNG_HEAD)
 
 
 async def test_the_same_call_finds_the_same_task_before_and_after(world: World) -> None:

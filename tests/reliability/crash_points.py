@@ -101,7 +101,7 @@ async def leave_task(harness: Harness, name: str, status: Status, *, waits_for: 
     settings, at = Settings.from_env(harness.env(name)), time.time()
     parents = ()
     if status is Status.WAITING:
-        body, parents = {**body, "video": f"task:{waits_for}"}, (waits_for,)
+        body, parents = {**body, "video": f"task:{waits_for}/video"}, (waits_for,)
     task = new_task(request=body, account=settings.account, owner="dead", at=at, waits_for=parents)
     if status not in {Status.WAITING, Status.INTENDED}:
         claim = Observation(status=Status.SUBMITTING, at=at, owner="dead", attempt=1)

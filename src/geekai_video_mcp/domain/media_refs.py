@@ -225,6 +225,8 @@ def _read_task(text: str, parts: set[str], refusal: str, remedy: str) -> str:
     With the seconds of a frame, it is `task:ID@2.5`.
     """
     text, seconds = split_seconds(text)
+    if _TASK_HEAD.match(text) and not text.lower().startswith("video:"):
+        text = text.removesuffix("/video")  # as a recorded request has it
     resource = _RESOURCE.fullmatch(text)
     if resource:
         found, part = resource[1], (resource[2] or "").lower().replace("_", "-")

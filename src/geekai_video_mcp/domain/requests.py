@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from geekai_video_mcp.domain.lifecycle import Media
-from geekai_video_mcp.domain.task_refs import FoundRef, replace_refs
+from geekai_video_mcp.domain.task_refs import TaskRef, replace_refs
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class GenerationRequest:
 
     Earlier tasks stand in it as references, by which the same request is known again.
     """
-    values: Mapping[FoundRef, str] = field(default_factory=dict[FoundRef, str])
+    values: Mapping[TaskRef, str] = field(default_factory=dict[TaskRef, str])
     """What the references to finished tasks stand for: links, and pictures as data URIs."""
     waits_for: tuple[str, ...] = ()
     """The ids of the tasks that have to finish before it can be sent."""

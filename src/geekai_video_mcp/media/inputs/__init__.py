@@ -26,7 +26,6 @@ from geekai_video_mcp.domain.requests import GenerationRequest
 from geekai_video_mcp.domain.retries import LINK_TTL
 from geekai_video_mcp.domain.statuses import POLLED, FileStatus
 from geekai_video_mcp.domain.task_refs import (
-    FoundRef,
     TaskRef,
     find_refs,
     replace_refs,
@@ -140,13 +139,13 @@ class MediaResolver:
             RequestRefused: a task does not have what is wanted of it.
             ServiceUnavailable: a picture was not ready in time; another attempt may work.
         """
-        values: dict[FoundRef, str] = {}
+        values: dict[TaskRef, str] = {}
         try:
             with anyio.fail_after(PARENT_TIMEOUT):
-                for found, where in find_refs(body):
-                    if found not in values:
-                        task = await self._find_task(found.ref.task_id)
-                        values[found] = await self._value_of(task, found, where)
+                for ref, where in find_refs(body):
+                    if ref not in values:
+                        task = await self._find_task(ref.task_id)
+                        values[ref] = await self._value_of(task, ref, where)
         except TaskNotFound as exc:
             msg = "a task that is no longer recorded here"
             raise RequestRefused(exc.problem or msg) from exc
@@ -200,8 +199,8 @@ class MediaResolver:
         except TaskNotFound as exc:
             msg = "no task of this id is known here or at the service; list_video_tasks shows all"
             raise _refusal(where, exc.problem or msg) from exc
-        found = FoundRef(TaskRef(task.id, seconds), wants_video)
-        _check_kind(task, found, where)
+        ref = TaskRef(task.id, seconds, whole_video=wants_video)
+        _check_kind(task, ref, where)
         match parent_state(task):
             case ParentState.FAILED:
                 msg = f"that task has no {task.media}: its status is {task.status}"
@@ -209,12 +208,12 @@ class MediaResolver:
             case ParentState.UNFINISHED:
                 self._check_followed(task, where)
                 used.unfinished.append(task.id)
-            case ParentState.SAVING if self._link_of(task, found) is None:
+            case ParentState.SAVING if self._link_of(task, ref) is None:
                 used.unfinished.append(task.id)
             case ParentState.READY | ParentState.SAVING:
-                if found not in used.values:
-                    used.values[found] = await self._value_of(task, found, where)
-        return str(found.ref)
+                if ref not in used.values:
+                    used.values[ref] = await self._value_of(task, ref, where)
+        return str(ref)
 
     def _check_followed(self, task: Task, where: str) -> None:
         polled_with_key = task.status in POLLED and task.provider_task_id is not None
@@ -222,24 +221,24 @@ class MediaResolver:
             msg = "that task is not finished, and only a server with its key can follow it"
             raise _refusal(where, msg)
 
-    async def _value_of(self, task: Task, found: FoundRef, where: str) -> str:
-        """The link or the picture of a finished task that *found* stands for."""
-        _check_kind(task, found, where)
+    async def _value_of(self, task: Task, ref: TaskRef, where: str) -> str:
+        """The link or the picture of a finished task that *ref* stands for."""
+        _check_kind(task, ref, where)
         if task.media is Media.IMAGE:
             return await self._picture_of(task, where)
-        if (link := self._link_of(task, found)) is not None:
+        if (link := self._link_of(task, ref)) is not None:
             return link
-        if found.wants_video:
+        if ref.whole_video:
             msg = "the link of that task's video has expired; give an https URL of the video"
             raise _refusal(where, msg)
-        return await self._frame_of(task, found.ref.seconds, where)
+        return await self._frame_of(task, ref.seconds, where)
 
-    def _link_of(self, task: Task, found: FoundRef) -> str | None:
-        """The service's link to what *found* stands for; None if there is none that can be used."""
+    def _link_of(self, task: Task, ref: TaskRef) -> str | None:
+        """The service's link to what *ref* stands for; None if there is none that can be used."""
         result = task.result
-        if result is None or found.ref.seconds is not None:
+        if result is None or ref.seconds is not None:
             return None
-        whole = found.wants_video or task.media is Media.IMAGE
+        whole = ref.whole_video or task.media is Media.IMAGE
         return self._usable_link(task, result.url if whole else result.last_frame_url)
 
     async def _encode(self, content: bytes, where: str, *, name: str = "") -> str:
@@ -338,22 +337,22 @@ class MediaResolver:
 class _UsedTasks:
     """The earlier tasks that a request uses."""
 
-    values: dict[FoundRef, str] = field(default_factory=dict[FoundRef, str])
+    values: dict[TaskRef, str] = field(default_factory=dict[TaskRef, str])
     unfinished: list[str] = field(default_factory=list[str])
 
 
-def _check_kind(task: Task, found: FoundRef, where: str) -> None:
-    """Raise if what the task makes cannot be what *found* stands for."""
-    if found.wants_video and task.media is Media.IMAGE:
+def _check_kind(task: Task, ref: TaskRef, where: str) -> None:
+    """Raise if what the task makes cannot be what *ref* stands for."""
+    if ref.whole_video and task.media is Media.IMAGE:
         raise _refusal(where, "that task makes a picture; pass it as an image")
-    if found.wants_video and task.media is Media.FILM:
+    if ref.whole_video and task.media is Media.FILM:
         msg = (
             "that task is a film, which is on this machine alone, and a model takes the link of a"
             " video: give one of its parts, or continue from its last frame with image"
-            f" {found.ref}"
+            f" task:{task.id}"
         )
         raise _refusal(where, msg)
-    if found.ref.seconds is not None and task.media is Media.IMAGE:
+    if ref.seconds is not None and task.media is Media.IMAGE:
         raise _refusal(where, "that task makes a picture, which has no seconds; give task:ID")
 
 
