@@ -55,6 +55,7 @@ WRONG: dict[str, list[dict[str, Any]]] = {
     "generate_image": [{"prompt": ""}, {"prompt": "x", "strength": 2}],
     "get_video_task": [{}, {"task_id": ""}, {"task_id": "t", "wait_seconds": -1}],
     "view_video": [{}, {"task_id": "latest"}, {"task_id": "t", "at": [-1]}],
+    "join_videos": [{}, {"parts": []}, {"parts": ["latest"]}, {"parts": ["2eb52cc9@5-1"]}],
     "list_video_tasks": [{"status": "sleeping"}, {"limit": -1}],
     "list_video_models": [{"seconds": 61}, {"model": 7}, {"model": "no-such-model"}],
 }
@@ -65,7 +66,7 @@ WRONG: dict[str, list[dict[str, Any]]] = {
 async def test_bad_arguments_are_answered_with_a_word_on_money_by_paid_tools_alone(
     world: World, spec: ToolSpec[Any]
 ) -> None:
-    free = bool(spec.annotations.read_only_hint)
+    free = spec.media is None  # reads, and what is made on this machine
     async with world.client() as client:
         for arguments in (WRONG_FOR_EVERY_TOOL, *WRONG[spec.name]):
             refused = await call(client, spec.name, **arguments)

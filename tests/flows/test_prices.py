@@ -304,7 +304,8 @@ async def test_what_an_earlier_version_recorded_has_no_price(world: World) -> No
     async with world.client() as client:
         made = structured(await call(client, "generate_video", prompt="a", model="sora-2"))
     with closing(sqlite3.connect(world.state / "ledger.sqlite3")) as disk:
-        for column in ("price_cny", "price_source", "price_read_on"):
+        newer = ("price_cny", "price_source", "price_read_on", "waits_for", "ready_at", "ignored")
+        for column in newer:
             disk.execute(f"ALTER TABLE task DROP COLUMN {column}")
         disk.execute("PRAGMA user_version=5")
         disk.commit()

@@ -192,7 +192,7 @@ async def test_the_server_outlives_a_line_that_is_no_message(tmp_path: Path, bad
         alive = await server.request("tools/list")
         refused = await server.call("generate_video", prompt="a\0b")
 
-    assert len(alive["result"]["tools"]) == 6
+    assert len(alive["result"]["tools"]) == 7
     assert refused["isError"]
     assert not list((tmp_path / "state" / "sandbox").glob("tasks/*"))
 
