@@ -21,8 +21,11 @@ import pytest
 from pydantic import SecretStr
 from trio.testing import MockClock
 
-from geekai_video_mcp.domain.lifecycle import Media, Observation
 from geekai_video_mcp.domain.statuses import Status
+from geekai_video_mcp.domain.tasks import (
+    Media,
+    Observation,
+)
 from geekai_video_mcp.errors import (
     MAYBE_CHARGED,
     GeekAIVideoError,

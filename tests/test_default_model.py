@@ -4,7 +4,7 @@ import pytest
 
 from geekai_video_mcp.config import FREE_IMAGE_MODEL
 from geekai_video_mcp.domain.catalogue import models
-from geekai_video_mcp.domain.lifecycle import Media
+from geekai_video_mcp.domain.tasks import Media
 from geekai_video_mcp.server.views.default_model import MAX_CHARS, describe_default
 
 

@@ -27,8 +27,10 @@ from geekai_video_mcp.errors import (
     SubmissionUnknown,
     TaskNotFound,
     WrongService,
-    as_sentence,
     nothing_charged,
+)
+from geekai_video_mcp.quoting import (
+    as_sentence,
     quote,
     sanitize,
 )

@@ -6,7 +6,7 @@ import pytest
 
 from geekai_video_mcp.domain.film_checks import may_continue
 from geekai_video_mcp.domain.films import FilmPart, new_film
-from geekai_video_mcp.domain.lifecycle import Task
+from geekai_video_mcp.domain.tasks import Task
 
 A, B = "a" * 32, "b" * 32
 

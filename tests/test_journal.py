@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from geekai_video_mcp.domain.lifecycle import Observation, Result
 from geekai_video_mcp.domain.statuses import Status
+from geekai_video_mcp.domain.tasks import (
+    Observation,
+    Result,
+)
 from geekai_video_mcp.ledger.journal import JOURNAL_BYTES, SLOT_BYTES, Journal
 
 NOW = 1_790_000_000.0
@@ -144,7 +147,7 @@ WRITE = """
 import sys
 from pathlib import Path
 from geekai_video_mcp.ledger.journal import Journal
-from geekai_video_mcp.domain.lifecycle import Observation
+from geekai_video_mcp.domain.tasks import Observation
 from geekai_video_mcp.domain.statuses import Status
 journal = Journal(Path(sys.argv[1]))
 print("ready", flush=True)

@@ -17,18 +17,20 @@ import anyio
 import pytest
 
 from geekai_video_mcp.domain.lifecycle import (
-    FileUpdate,
-    Observation,
-    Result,
-    Task,
     advance,
     import_task,
-    new_task,
 )
 from geekai_video_mcp.domain.obstacles import record_missed_poll
 from geekai_video_mcp.domain.polling import BURST, HISTORY_LIMIT, Budget, pause, take_token
 from geekai_video_mcp.domain.result_file import record_file
 from geekai_video_mcp.domain.statuses import FileStatus, Status
+from geekai_video_mcp.domain.tasks import (
+    FileUpdate,
+    Observation,
+    Result,
+    Task,
+    new_task,
+)
 from geekai_video_mcp.errors import LedgerTooNew, StorageUnavailable
 from geekai_video_mcp.ledger import Ledger, ProcessRegistry, migrations, schema
 from geekai_video_mcp.ledger import sqlite as store_module
@@ -573,7 +575,7 @@ OPEN = """
 import sys
 from pathlib import Path
 from geekai_video_mcp.ledger.sqlite import Store
-from geekai_video_mcp.domain.lifecycle import new_task
+from geekai_video_mcp.domain.tasks import new_task
 print("ready", flush=True)
 sys.stdin.readline()
 store = Store(Path(sys.argv[1]))
@@ -652,7 +654,7 @@ from pathlib import Path
 from geekai_video_mcp.domain.admission import Limits, admit
 from geekai_video_mcp.errors import CapReached
 from geekai_video_mcp.ledger.sqlite import Store
-from geekai_video_mcp.domain.lifecycle import new_task
+from geekai_video_mcp.domain.tasks import new_task
 store = Store(Path(sys.argv[1]))
 print("ready", flush=True)
 sys.stdin.readline()
@@ -684,7 +686,7 @@ from geekai_video_mcp.domain.admission import Limits, admit
 from geekai_video_mcp.domain.catalogue import request_cost
 from geekai_video_mcp.errors import CapReached
 from geekai_video_mcp.ledger.sqlite import Store
-from geekai_video_mcp.domain.lifecycle import Media, new_task
+from geekai_video_mcp.domain.tasks import (Media, new_task,)
 from geekai_video_mcp.domain.task_prices import with_price
 store = Store(Path(sys.argv[1]))
 print("ready", flush=True)
@@ -883,7 +885,7 @@ from dataclasses import replace
 from pathlib import Path
 from geekai_video_mcp.errors import StorageUnavailable
 from geekai_video_mcp.ledger.sqlite import Store
-from geekai_video_mcp.domain.lifecycle import new_task
+from geekai_video_mcp.domain.tasks import new_task
 
 store = Store(Path(sys.argv[1]))
 small = new_task(request={"prompt": "fits"}, account="s", owner="a", at=0.0)

@@ -13,17 +13,11 @@ from geekai_video_mcp.domain.lifecycle import (
     GIVE_UP_AFTER,
     GIVE_UP_MIN_POLLS,
     NO_LINK_GRACE,
-    FileUpdate,
-    Observation,
-    Result,
-    Task,
     advance,
     import_task,
     mark_delivered,
     needs_watching,
-    new_task,
     poll_due,
-    with_typical_duration,
 )
 from geekai_video_mcp.domain.obstacles import NOT_FOUND_GRACE, record_missed_poll
 from geekai_video_mcp.domain.polling import (
@@ -59,6 +53,14 @@ from geekai_video_mcp.domain.statuses import (
     TERMINAL,
     FileStatus,
     Status,
+)
+from geekai_video_mcp.domain.tasks import (
+    FileUpdate,
+    Observation,
+    Result,
+    Task,
+    new_task,
+    with_typical_duration,
 )
 from geekai_video_mcp.errors import MAYBE_CHARGED
 

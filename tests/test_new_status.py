@@ -35,7 +35,7 @@ from geekai_video_mcp.domain.admission import Limits, admit
 from geekai_video_mcp.errors import CapReached
 from geekai_video_mcp.ledger import Journal, ProcessRegistry
 from geekai_video_mcp.ledger.sqlite import Store
-from geekai_video_mcp.domain.lifecycle import new_task
+from geekai_video_mcp.domain.tasks import new_task
 from geekai_video_mcp.domain.statuses import Status
 
 assert Path(geekai_video_mcp.__file__).is_relative_to(sys.argv[1])

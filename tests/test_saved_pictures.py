@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from geekai_video_mcp.domain.lifecycle import Media
+from geekai_video_mcp.domain.tasks import Media
 from geekai_video_mcp.media.downloads.publishing import find_published
 from geekai_video_mcp.media.inspection import Reason
 from geekai_video_mcp.media.preview import PreviewRequest, RenderedPreview, ShownFile

@@ -10,16 +10,16 @@ import jsonschema
 import pytest
 from pydantic import BaseModel
 
-from geekai_video_mcp.domain.lifecycle import (
+from geekai_video_mcp.domain.lifecycle import advance
+from geekai_video_mcp.domain.result_file import record_file
+from geekai_video_mcp.domain.statuses import FileStatus, Status
+from geekai_video_mcp.domain.tasks import (
     FileUpdate,
     Observation,
     Result,
     Task,
-    advance,
     new_task,
 )
-from geekai_video_mcp.domain.result_file import record_file
-from geekai_video_mcp.domain.statuses import FileStatus, Status
 from geekai_video_mcp.errors import (
     MAYBE_CHARGED,
     NOT_CHARGED,

@@ -13,8 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geekai_video_mcp.domain.catalogue import LiveModel
-from geekai_video_mcp.domain.lifecycle import Media, Observation, Result
 from geekai_video_mcp.domain.statuses import Status
+from geekai_video_mcp.domain.tasks import (
+    Media,
+    Observation,
+    Result,
+)
 from geekai_video_mcp.errors import (
     GeekAIVideoError,
     NotAuthorised,
@@ -93,7 +97,7 @@ def test_a_refusal_charges_nothing_and_says_why(status_code: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status_code", "code", "way_out"),
+    ("status_code", "code", "remedy"),
     [
         (401, "unauthorized", "GEEKAI_API_KEY"),
         (402, "insufficient_balance", "has to top up"),
@@ -101,10 +105,10 @@ def test_a_refusal_charges_nothing_and_says_why(status_code: int) -> None:
     ],
 )
 def test_a_refused_key_or_balance_names_who_can_mend_it(
-    status_code: int, code: str, way_out: str
+    status_code: int, code: str, remedy: str
 ) -> None:
     for read in (created, observe):
-        with pytest.raises(NotAuthorised, match=way_out) as refused:
+        with pytest.raises(NotAuthorised, match=remedy) as refused:
             read(error(), status_code)
         assert (refused.value.status_code, refused.value.code) == (status_code, code)
 

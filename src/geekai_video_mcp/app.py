@@ -18,8 +18,8 @@ import anyio.to_thread
 
 from geekai_video_mcp.config import PreviewDelivery, Settings
 from geekai_video_mcp.domain.catalogue import Checks
-from geekai_video_mcp.domain.lifecycle import Media
 from geekai_video_mcp.domain.task_ids import MIN_DIGITS_TO_SPEND
+from geekai_video_mcp.domain.tasks import Media
 from geekai_video_mcp.engine import (
     Connections,
     Engine,
@@ -28,11 +28,15 @@ from geekai_video_mcp.engine import (
     JoinPlan,
     Resolver,
 )
-from geekai_video_mcp.errors import ServiceUnavailable, StorageUnavailable, quote
+from geekai_video_mcp.errors import (
+    ServiceUnavailable,
+    StorageUnavailable,
+)
 from geekai_video_mcp.media.child_process import RunWorker, run_worker
 from geekai_video_mcp.media.inputs import MediaResolver
 from geekai_video_mcp.media.output_folder import check_output_folder
 from geekai_video_mcp.media.preview import PreviewRenderer, PreviewRequest, RenderedPreview
+from geekai_video_mcp.quoting import quote
 
 if TYPE_CHECKING:
     import httpx

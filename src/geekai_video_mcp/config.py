@@ -20,10 +20,14 @@ from pydantic import SecretStr
 
 from geekai_video_mcp.domain.admission import Limits
 from geekai_video_mcp.domain.catalogue import Checks
-from geekai_video_mcp.domain.lifecycle import Media
 from geekai_video_mcp.domain.public_hosts import is_loopback
 from geekai_video_mcp.domain.service_names import SANDBOX_HOST, SANDBOX_MODEL
-from geekai_video_mcp.errors import ConfigError, describe_os_error, quote
+from geekai_video_mcp.domain.tasks import Media
+from geekai_video_mcp.errors import (
+    ConfigError,
+    describe_os_error,
+)
+from geekai_video_mcp.quoting import quote
 
 GEEKAI_URL: Final = "https://geekai.co/api/v1"
 """GeekAI's address in China. Read 2026-11-22."""

@@ -19,15 +19,15 @@ GeekAIVideoError
 Messages are read by models and people. Each says what happened and what to do next. An error
 on the way to a paid request also says whether money was spent, in one of the two sentences
 below, word for word; an error of a read, or of work on this machine alone, contains neither.
-Text from outside enters a message only through `quote`, which marks it as data.
+Text from outside enters a message only through `quoting.quote`, which marks it as data.
 """
 
 import errno
-import re
-import unicodedata
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Final, Literal, cast
+
+from geekai_video_mcp.quoting import as_sentence, quote
 
 NOT_CHARGED: Final = "Nothing was charged."
 MAYBE_CHARGED: Final = "It may have been charged."
@@ -41,9 +41,6 @@ RATE_LIMITED: Final = "rate_limited"
 
 WRONG_SERVICE: Final = "wrong_base_url"
 """The code of a `WrongService`, which no other request would avoid."""
-
-QUOTE_LIMIT: Final = 300
-"""Characters of outside text that a message repeats: enough for every error message seen so far."""
 
 
 class GeekAIVideoError(Exception):
@@ -303,87 +300,6 @@ def first_own_error(exc: BaseException) -> GeekAIVideoError | None:
     group = cast("BaseExceptionGroup[BaseException]", exc)
     return next(filter(None, map(first_own_error, group.exceptions)), None)
 
-
-def quote(text: str, *, limit: int = QUOTE_LIMIT) -> str:
-    """Text from outside as data: one line, visible characters only, capped, in quotes."""
-    # A quotation mark inside would end the quotation, and the rest would look like our own text.
-    inside = sanitize(text, limit=limit).replace('"', "'")
-    return f'"{inside}"'
-
-
-def sanitize(text: str, *, limit: int = QUOTE_LIMIT) -> str:
-    """Text from outside in one line, without control, bidi, zero-width or surrogate characters.
-
-    ANSI sequences lose their escape character, and so their effect.
-    """
-    # Cc controls, Cf format (bidi, zero-width), Cs surrogates, Co private, Cn unassigned.
-    raw = text[: limit * 4].translate(_INVISIBLE)
-    visible = "".join(" " if unicodedata.category(ch) in _HIDDEN else ch for ch in raw)
-    line = " ".join(visible.split())
-    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
-
-
-def quote_unless_id(text: str, *, limit: int = QUOTE_LIMIT) -> str:
-    """Text from outside that should be an id or a name: as it is if it looks like one."""
-    return text if _PLAIN_ID.fullmatch(text) else quote(text, limit=limit)
-
-
-def reveal(text: str) -> str:
-    """*text* with each invisible character written as its JSON escape; new lines and tabs stay.
-
-    So nothing is lost, and nothing takes effect.
-    """
-    return "".join(map(_escape_hidden, text)) if has_hidden(text) else text
-
-
-def reveal_json(value: object) -> object:
-    """A JSON value with every text and every name in it passed through `reveal`."""
-    if isinstance(value, str):
-        return reveal(value)
-    if isinstance(value, list):
-        return [reveal_json(each) for each in cast("list[object]", value)]
-    if isinstance(value, Mapping):
-        members = cast("Mapping[str, object]", value)
-        return {reveal(name): reveal_json(member) for name, member in members.items()}
-    return value
-
-
-def has_hidden(text: str) -> bool:
-    """Whether *text* has invisible characters beside new lines and tabs."""
-    line = text.replace("\n", " ").replace("\t", " ")
-    if line.isascii() and line.isprintable():  # nearly every text, and much faster
-        return False
-    return any(map(is_hidden, set(line)))
-
-
-def is_hidden(character: str) -> bool:
-    """Whether a character is invisible, or moves or hides others."""
-    return unicodedata.category(character) in _HIDDEN or ord(character) in _INVISIBLE
-
-
-def _escape_hidden(character: str) -> str:
-    if character in "\n\t" or not is_hidden(character):
-        return character
-    units = character.encode("utf-16-be", "surrogatepass")
-    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
-
-
-def as_sentence(text: str) -> str:
-    """The text with a full stop at its end, unless it already ends a sentence."""
-    return text if text.endswith((".", "!", "?", "。", '."', "…")) else f"{text}."
-
-
-_INVISIBLE: Final = dict.fromkeys(
-    [
-        *range(0xFE00, 0xFE10),
-        *range(0xE0100, 0xE01F0),
-        *(0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x180B, 0x180C, 0x180D, 0x180F, 0x3164, 0xFFA0),
-    ]
-)
-"""Variation selectors, joiners and fillers: invisible, in the category of visible marks and
-letters, and able to hide a text."""
-_PLAIN_ID: Final = re.compile(r"[\w.:/@+-]{1,64}", re.ASCII)
-_HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 _OS_ERRORS: Final = {
     errno.EACCES: "this user has no permission",

@@ -206,11 +206,11 @@ WAYS_OUT: list[tuple[str, dict[str, Any], str]] = [
 """A model, a request that it cannot make, and the way out, which must be one of this model's."""
 
 
-@pytest.mark.parametrize(("model", "fields", "way_out"), WAYS_OUT, ids=str)
+@pytest.mark.parametrize(("model", "fields", "remedy"), WAYS_OUT, ids=str)
 def test_the_way_out_is_one_that_the_model_has(
-    model: str, fields: dict[str, Any], way_out: str
+    model: str, fields: dict[str, Any], remedy: str
 ) -> None:
-    assert way_out in refusal_of(model, **fields)
+    assert remedy in refusal_of(model, **fields)
 
 
 def test_what_is_wrong_is_said_once() -> None:
@@ -426,7 +426,7 @@ def test_every_rule_has_an_example_here() -> None:
 
 def test_a_rule_that_refuses_has_a_way_out() -> None:
     for rule in rules():
-        assert rule.informs or rule.certainty == "doubt" or rule.way_out, rule.say
+        assert rule.informs or rule.certainty == "doubt" or rule.remedy, rule.say
 
 
 def test_a_rule_is_about_models_that_there_are() -> None:
@@ -456,7 +456,7 @@ def test_a_value_beyond_the_table_goes_through_unchanged_with_a_word_on_it(
 
 
 @pytest.mark.parametrize(
-    ("model", "fields", "way_out"),
+    ("model", "fields", "remedy"),
     [
         ("veo-3.1-fast-generate-preview", {"duration": 10}, "4, 6 or 8 s; give 8 ("),
         ("veo-3.1-generate-preview", {"duration": 5}, "4, 6 or 8 s; give 4 or 6 ("),
@@ -468,9 +468,9 @@ def test_a_value_beyond_the_table_goes_through_unchanged_with_a_word_on_it(
     ids=str,
 )
 def test_a_length_resolution_or_shape_that_the_model_does_not_make_is_refused_unless_set(
-    model: str, fields: dict[str, Any], way_out: str
+    model: str, fields: dict[str, Any], remedy: str
 ) -> None:
-    assert way_out in refusal_of(model, **fields)
+    assert remedy in refusal_of(model, **fields)
     sent, said = check_warning_only(model, **fields)
     assert sent == fields
     assert "lists no " in said

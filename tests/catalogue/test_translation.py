@@ -213,15 +213,15 @@ NOT_TRANSLATED: list[Refused] = [
 """A model, a request, why it cannot be sent, and the way out."""
 
 
-@pytest.mark.parametrize(("model", "fields", "why", "way_out"), NOT_TRANSLATED, ids=str)
+@pytest.mark.parametrize(("model", "fields", "why", "remedy"), NOT_TRANSLATED, ids=str)
 def test_what_has_no_counterpart_is_refused_with_what_the_model_takes(
-    model: str, fields: dict[str, Any], why: str, way_out: str
+    model: str, fields: dict[str, Any], why: str, remedy: str
 ) -> None:
     with pytest.raises(RequestRefused) as caught:
         check_model(model, **fields)
 
     assert why in caught.value.message
-    assert way_out in caught.value.message
+    assert remedy in caught.value.message
     assert NOT_CHARGED in caught.value.message
 
 

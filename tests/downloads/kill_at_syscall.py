@@ -19,8 +19,11 @@ from typing import Any
 import anyio
 import httpx
 
-from geekai_video_mcp.domain.lifecycle import Result, Task
 from geekai_video_mcp.domain.statuses import Status
+from geekai_video_mcp.domain.tasks import (
+    Result,
+    Task,
+)
 from geekai_video_mcp.media.downloads import ResultDownloader, partial
 from geekai_video_mcp.media.inspection import FileFacts, Verdict
 

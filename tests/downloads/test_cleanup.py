@@ -13,8 +13,8 @@ import anyio
 import httpx
 import pytest
 
-from geekai_video_mcp.domain.lifecycle import FileUpdate
 from geekai_video_mcp.domain.statuses import FileStatus
+from geekai_video_mcp.domain.tasks import FileUpdate
 from geekai_video_mcp.media.downloads.partial import ABANDONED_AFTER
 from support.fake_geekai import VIDEO
 from support.net import WEBM, Net, succeeded_task

@@ -16,8 +16,8 @@ import anyio
 import httpx
 import pytest
 
-from geekai_video_mcp.domain.lifecycle import FileUpdate
 from geekai_video_mcp.domain.statuses import FileStatus
+from geekai_video_mcp.domain.tasks import FileUpdate
 from geekai_video_mcp.errors import DownloadFailed
 from geekai_video_mcp.file_locks import try_lock
 from geekai_video_mcp.media import downloads

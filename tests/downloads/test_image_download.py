@@ -10,8 +10,11 @@ from types import SimpleNamespace
 import httpx
 import pytest
 
-from geekai_video_mcp.domain.lifecycle import Media, Task
 from geekai_video_mcp.domain.statuses import FileStatus
+from geekai_video_mcp.domain.tasks import (
+    Media,
+    Task,
+)
 from geekai_video_mcp.errors import DownloadFailed
 from support.fake_geekai import STILL, VIDEO, box, file_reply
 from support.net import LINK, Net, download_refusal, succeeded_task

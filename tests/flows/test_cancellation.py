@@ -17,8 +17,8 @@ import httpx
 import pytest
 import trio
 
-from geekai_video_mcp.domain.lifecycle import Media
 from geekai_video_mcp.domain.requests import GenerationRequest
+from geekai_video_mcp.domain.tasks import Media
 from geekai_video_mcp.engine import Engine
 from geekai_video_mcp.errors import StorageUnavailable
 from support.descriptors import open_files_in

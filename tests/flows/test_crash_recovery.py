@@ -10,11 +10,17 @@ import anyio
 import httpx
 import pytest
 
-from geekai_video_mcp.domain.lifecycle import Media, Observation, Task, advance, new_task
+from geekai_video_mcp.domain.lifecycle import advance
 from geekai_video_mcp.domain.polling import Budget
 from geekai_video_mcp.domain.requests import GenerationRequest
 from geekai_video_mcp.domain.retries import INTENT_TTL
 from geekai_video_mcp.domain.statuses import Status
+from geekai_video_mcp.domain.tasks import (
+    Media,
+    Observation,
+    Task,
+    new_task,
+)
 from geekai_video_mcp.ledger import Ledger, ProcessRegistry
 from support.fake_geekai import always_answer, answer_with_estimate, api_error
 from support.world import World, call, now, structured, text

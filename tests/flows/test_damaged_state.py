@@ -20,8 +20,8 @@ import anyio
 import pytest
 
 from flows.test_crash_recovery import leave_task
-from geekai_video_mcp.domain.lifecycle import Observation
 from geekai_video_mcp.domain.statuses import Status
+from geekai_video_mcp.domain.tasks import Observation
 from geekai_video_mcp.errors import StorageUnavailable
 from geekai_video_mcp.ledger.journal import SLOT_BYTES, Journal
 from support.world import World, call, structured, text

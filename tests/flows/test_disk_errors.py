@@ -14,8 +14,8 @@ import anyio
 import httpx
 import pytest
 
-from geekai_video_mcp.domain.lifecycle import Media
 from geekai_video_mcp.domain.requests import GenerationRequest
+from geekai_video_mcp.domain.tasks import Media
 from geekai_video_mcp.ledger.journal import Journal
 from geekai_video_mcp.ledger.sqlite import MIN_FREE_BYTES
 from support.fake_geekai import answer_once, api_error

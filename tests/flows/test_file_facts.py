@@ -9,9 +9,9 @@ import httpx
 import pytest
 from PIL import Image
 
-from geekai_video_mcp.domain.lifecycle import Task
 from geekai_video_mcp.domain.result_file import reopen_file
 from geekai_video_mcp.domain.statuses import FileStatus
+from geekai_video_mcp.domain.tasks import Task
 from geekai_video_mcp.ledger import Ledger
 from geekai_video_mcp.media.inspection import FileFacts, Reason, Verdict
 from support import world as world_module

@@ -12,9 +12,9 @@ from pydantic import SecretStr
 
 from geekai_video_mcp.app import open_app
 from geekai_video_mcp.config import Settings
-from geekai_video_mcp.domain.lifecycle import Media
 from geekai_video_mcp.domain.requests import GenerationRequest
 from geekai_video_mcp.domain.statuses import Status
+from geekai_video_mcp.domain.tasks import Media
 from geekai_video_mcp.provider.network_settings import find_wrong_variable
 from support.world import now
 

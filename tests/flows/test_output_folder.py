@@ -14,7 +14,7 @@ import anyio
 import httpx
 import pytest
 
-from geekai_video_mcp.domain.lifecycle import Task
+from geekai_video_mcp.domain.tasks import Task
 from geekai_video_mcp.errors import StorageUnavailable
 from geekai_video_mcp.media import output_folder
 from geekai_video_mcp.media.output_folder import RESERVED_BYTES, RESULT_BYTES, check_output_folder

@@ -13,7 +13,7 @@ from mcp_types import (
     ResourceLink,
 )
 
-from geekai_video_mcp.errors import has_hidden
+from geekai_video_mcp.quoting import has_hidden
 from geekai_video_mcp.server.outside_names import find_meant_tool
 from support.world import World, call, structured, text
 

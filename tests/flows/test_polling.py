@@ -12,7 +12,10 @@ import httpx
 import pytest
 from mcp import Client
 
-from geekai_video_mcp.domain.lifecycle import GIVE_UP_AFTER, GIVE_UP_MIN_POLLS, Media, new_task
+from geekai_video_mcp.domain.lifecycle import (
+    GIVE_UP_AFTER,
+    GIVE_UP_MIN_POLLS,
+)
 from geekai_video_mcp.domain.polling import (
     BURST,
     DEFAULT_PAUSE,
@@ -23,6 +26,10 @@ from geekai_video_mcp.domain.polling import (
     pause,
 )
 from geekai_video_mcp.domain.requests import GenerationRequest
+from geekai_video_mcp.domain.tasks import (
+    Media,
+    new_task,
+)
 from geekai_video_mcp.engine.context import RATE_LIMIT_MESSAGE
 from geekai_video_mcp.errors import RATE_LIMITED, ServiceUnavailable
 from geekai_video_mcp.ledger import Ledger

@@ -9,7 +9,7 @@ import anyio
 import httpx
 import pytest
 
-from geekai_video_mcp.domain.lifecycle import new_task
+from geekai_video_mcp.domain.tasks import new_task
 from geekai_video_mcp.ledger import Ledger
 from support.fake_geekai import STILL, always_answer, answer_once
 from support.world import World, call, now, structured

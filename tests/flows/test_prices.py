@@ -10,7 +10,7 @@ import pytest
 from geekai_video_mcp.config import SANDBOX_URL
 from geekai_video_mcp.domain.admission import Forecast
 from geekai_video_mcp.domain.catalogue import Cost, costs
-from geekai_video_mcp.domain.lifecycle import new_task
+from geekai_video_mcp.domain.tasks import new_task
 from geekai_video_mcp.ledger import Ledger
 from geekai_video_mcp.server import views
 from support.fake_geekai import always_answer, api_error

@@ -17,9 +17,9 @@ import httpx
 import pytest
 
 from geekai_video_mcp.config import SANDBOX_URL
-from geekai_video_mcp.domain.lifecycle import Media
 from geekai_video_mcp.domain.requests import GenerationRequest
 from geekai_video_mcp.domain.retries import DOWNLOAD_RETRY_DELAYS
+from geekai_video_mcp.domain.tasks import Media
 from support.fake_geekai import (
     VIDEO,
     ScriptedGeekAI,

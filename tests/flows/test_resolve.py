@@ -12,12 +12,14 @@ from geekai_video_mcp.domain.admission import Limits
 from geekai_video_mcp.domain.lifecycle import (
     GIVE_UP_AFTER,
     GIVE_UP_MIN_POLLS,
-    Observation,
-    Task,
     advance,
     import_task,
 )
 from geekai_video_mcp.domain.statuses import Status
+from geekai_video_mcp.domain.tasks import (
+    Observation,
+    Task,
+)
 from geekai_video_mcp.errors import (
     CapReached,
     InvalidDecision,

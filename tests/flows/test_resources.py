@@ -12,8 +12,8 @@ from mcp import Client, MCPError
 from mcp_types import BlobResourceContents, Resource, ResourceLink, TextResourceContents
 
 from geekai_video_mcp.config import SANDBOX_URL
-from geekai_video_mcp.domain.lifecycle import new_task
 from geekai_video_mcp.domain.statuses import FileStatus, Status
+from geekai_video_mcp.domain.tasks import new_task
 from geekai_video_mcp.ledger import Ledger
 from geekai_video_mcp.server.resources import middleware, templates
 from support.fake_geekai import VIDEO, file_reply

@@ -7,8 +7,8 @@ import anyio
 import httpx
 import pytest
 
-from geekai_video_mcp.domain.lifecycle import Media
 from geekai_video_mcp.domain.requests import GenerationRequest
+from geekai_video_mcp.domain.tasks import Media
 from geekai_video_mcp.engine import submitter
 from geekai_video_mcp.server import views
 from support.fake_geekai import always_answer, answer_once, api_error

@@ -12,7 +12,7 @@ from mcp import Client
 from mcp.client.subscriptions import ListenNotSupportedError, Subscription
 from mcp.server.subscriptions import ResourcesListChanged, ResourceUpdated, ServerEvent
 
-from geekai_video_mcp.domain.lifecycle import new_task
+from geekai_video_mcp.domain.tasks import new_task
 from geekai_video_mcp.ledger import Ledger
 from support.clock import run_without_thread
 from support.world import Era, World, call, now, structured

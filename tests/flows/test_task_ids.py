@@ -7,10 +7,14 @@ from typing import Any
 import httpx
 import pytest
 
-from geekai_video_mcp.domain.lifecycle import Media, Task, new_task
 from geekai_video_mcp.domain.requests import GenerationRequest
 from geekai_video_mcp.domain.statuses import Status
 from geekai_video_mcp.domain.task_ids import ShortIdTaken
+from geekai_video_mcp.domain.tasks import (
+    Media,
+    Task,
+    new_task,
+)
 from geekai_video_mcp.errors import NOT_CHARGED, TaskNotFound
 from geekai_video_mcp.ledger import Ledger
 from support.fake_geekai import answer_once, file_reply

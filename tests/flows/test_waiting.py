@@ -11,8 +11,8 @@ from mcp import Client
 
 import support.world
 from geekai_video_mcp.domain.admission import ExistingTasks, Limits
-from geekai_video_mcp.domain.lifecycle import new_task
 from geekai_video_mcp.domain.statuses import Status
+from geekai_video_mcp.domain.tasks import new_task
 from geekai_video_mcp.domain.waiting import release
 from support.fake_geekai import always_answer, file_reply
 from support.stills import (

@@ -166,14 +166,14 @@ FORMATS: dict[str, tuple[Callable[[], bytes], str, str]] = {
 
 @pytest.mark.parametrize("name", FORMATS)
 async def test_a_file_that_is_no_picture_for_a_model_is_named(world: World, name: str) -> None:
-    make, what, way_out = FORMATS[name]
+    make, what, remedy = FORMATS[name]
     path = write_file(world.pictures, "cat.png", make())
 
     reason = await refusal_of(world, image=str(path))
 
     assert reason.startswith("image: the file ")
     assert what in reason
-    assert way_out in reason
+    assert remedy in reason
 
 
 @pytest.mark.parametrize("as_uri", [True, False], ids=["data URI", "base64"])
@@ -181,7 +181,7 @@ async def test_a_file_that_is_no_picture_for_a_model_is_named(world: World, name
 async def test_the_same_written_out_is_named_as_well(
     world: World, name: str, *, as_uri: bool
 ) -> None:
-    make, what, way_out = FORMATS[name]
+    make, what, remedy = FORMATS[name]
     written = base64.encodebytes(make()).decode()
 
     reason = await refusal_of(
@@ -193,7 +193,7 @@ async def test_the_same_written_out_is_named_as_well(
         return
     assert reason.startswith(f"image: the {'data URI' if as_uri else 'base64 text'} is not a PNG")
     assert what in reason
-    assert way_out in reason
+    assert remedy in reason
 
 
 async def test_a_video_that_a_task_made_is_refused_by_the_name_of_the_task(world: World) -> None:

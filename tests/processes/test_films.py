@@ -79,7 +79,7 @@ async def test_three_shots_are_joined_without_loss_and_listed_by_the_command_lin
         part = await make_part(client)
         film = structured(await call(client, "join_videos", parts=[part] * 3))
     status, printed, said = await run_cli(tmp_path, "join", part[:8], f"{part}@1-")
-    _, listed, _ = await run_cli(tmp_path, "tasks")
+    _, listed, _ = await run_cli(tmp_path, "tasks", COLUMNS="200")
     _, shown, _ = await run_cli(tmp_path, "tasks", "show", film["task_id"])
     wrong = await run_cli(tmp_path, "join", "ffff00aa")
     fetch = await run_cli(tmp_path, "tasks", "fetch", film["task_id"])
@@ -92,7 +92,7 @@ async def test_three_shots_are_joined_without_loss_and_listed_by_the_command_lin
     assert "(3.0 s, " in printed
     lines = [line for line in listed.splitlines() if " film " in line]
     assert len(lines) == 2
-    assert part[:8] in lines[1]  # the others, as far as the line is wide
+    assert " ".join([part[:8]] * 3) in lines[1]
     assert "service" in shown
     assert "local" in shown
     assert wrong[0] == 1

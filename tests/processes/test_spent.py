@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
-from geekai_video_mcp.domain.lifecycle import Task, new_task
 from geekai_video_mcp.domain.statuses import Status
+from geekai_video_mcp.domain.tasks import (
+    Task,
+    new_task,
+)
 from geekai_video_mcp.ledger import Ledger
 from support.process import run_cli
 
@@ -75,7 +78,7 @@ async def test_a_day_is_one_of_this_computers_time_zone(tmp_path: Path) -> None:
     await seed(tmp_path, task(noon - timedelta(hours=11), 1.0), task(noon, 2.0))
 
     _, utc, _ = await run_cli(tmp_path, "spent", TZ="UTC")
-    _, west, _ = await run_cli(tmp_path, "spent", TZ="XXX+6")
+    _, west, _ = await run_cli(tmp_path, "spent", TZ="CST+6")
 
     assert [row[0] for row in table(utc)[1:]] == [noon.date().isoformat()]
     assert [row[0] for row in table(west)[1:3]] == [

@@ -21,8 +21,13 @@ import httpx
 import pytest
 
 from geekai_video_mcp.config import Settings
-from geekai_video_mcp.domain.lifecycle import Observation, Task, advance, new_task
+from geekai_video_mcp.domain.lifecycle import advance
 from geekai_video_mcp.domain.statuses import FileStatus, Status
+from geekai_video_mcp.domain.tasks import (
+    Observation,
+    Task,
+    new_task,
+)
 from geekai_video_mcp.ledger import Ledger
 from support.process import MODULE, environment, http_server, run_cli
 

@@ -18,8 +18,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from geekai_video_mcp.domain.leases import LEASE_SECONDS
-from geekai_video_mcp.domain.lifecycle import Observation, Task, advance, import_task
+from geekai_video_mcp.domain.lifecycle import (
+    advance,
+    import_task,
+)
 from geekai_video_mcp.domain.statuses import Status
+from geekai_video_mcp.domain.tasks import (
+    Observation,
+    Task,
+)
 from geekai_video_mcp.errors import StorageUnavailable
 from geekai_video_mcp.ledger import Change, Ledger
 from geekai_video_mcp.ledger.journal import Journal

@@ -23,8 +23,13 @@ import anyio
 import httpx
 
 from geekai_video_mcp.config import Settings
-from geekai_video_mcp.domain.lifecycle import Observation, Result, advance, new_task
+from geekai_video_mcp.domain.lifecycle import advance
 from geekai_video_mcp.domain.statuses import Status
+from geekai_video_mcp.domain.tasks import (
+    Observation,
+    Result,
+    new_task,
+)
 from geekai_video_mcp.ledger import Ledger
 from reliability.cli import finish
 from reliability.harness import Harness, open_harness

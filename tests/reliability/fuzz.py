@@ -25,7 +25,7 @@ from typing import Any, Final
 
 import anyio
 
-from geekai_video_mcp.errors import has_hidden
+from geekai_video_mcp.quoting import has_hidden
 from geekai_video_mcp.server.arguments.json_text import iterate_json
 from reliability import hostile_calls
 from reliability.hostile_provider import HostileProvider, running_hostile_provider

@@ -21,15 +21,17 @@ from hypothesis.stateful import precondition, rule, run_state_machine_as_test
 from geekai_video_mcp.domain.admission import ExistingTasks, Limits, admit
 from geekai_video_mcp.domain.leases import LEASE_SECONDS, acquire_lease
 from geekai_video_mcp.domain.lifecycle import (
-    FileUpdate,
-    Observation,
-    Task,
     advance,
     mark_delivered,
-    new_task,
 )
 from geekai_video_mcp.domain.result_file import record_file
 from geekai_video_mcp.domain.statuses import FileStatus, Status
+from geekai_video_mcp.domain.tasks import (
+    FileUpdate,
+    Observation,
+    Task,
+    new_task,
+)
 from geekai_video_mcp.errors import CapReached, RequestRefused, StorageUnavailable
 from reliability.base_rules import IMAGE, PICK, Process
 from reliability.reference_model import IN_FLIGHT, TRANSITIONS, UNCHARGED

@@ -13,9 +13,14 @@ from hypothesis.stateful import precondition, rule
 
 from geekai_video_mcp.domain import polling
 from geekai_video_mcp.domain.admission import Limits
-from geekai_video_mcp.domain.lifecycle import Media, Observation, Task, advance
+from geekai_video_mcp.domain.lifecycle import advance
 from geekai_video_mcp.domain.obstacles import record_missed_poll
 from geekai_video_mcp.domain.statuses import Status
+from geekai_video_mcp.domain.tasks import (
+    Media,
+    Observation,
+    Task,
+)
 from geekai_video_mcp.engine import Connections, Resolver
 from geekai_video_mcp.engine.context import EngineContext
 from geekai_video_mcp.errors import CapReached, InvalidDecision, StorageUnavailable

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from geekai_video_mcp.domain.lifecycle import Observation, Task, advance, with_typical_duration
+from geekai_video_mcp.domain.lifecycle import advance
 from geekai_video_mcp.domain.polling import (
     HISTORY_LIMIT,
     MIN_HISTORY,
@@ -21,6 +21,11 @@ from geekai_video_mcp.domain.polling import (
     typical_duration,
 )
 from geekai_video_mcp.domain.statuses import Status
+from geekai_video_mcp.domain.tasks import (
+    Observation,
+    Task,
+    with_typical_duration,
+)
 
 TASKS: Final = 20_000
 MEDIAN: Final = 120.0

@@ -19,9 +19,7 @@ async def test_a_kill_at_a_system_call_charges_nothing_twice_and_loses_none(
 
     assert outcome.clean, outcome
     assert outcome.tried == POINTS
-    # Beside the whole suite, calls shift between the counting and the killing; `make reliability`,
-    # which runs alone, holds them to `MIN_FIRED_SHARE`.
-    assert outcome.fired.total() >= POINTS * 2 // 3, "strace killed too few"
+    assert outcome.covered, "strace killed too few: the calls were counted wrongly"
     assert set(outcome.points) == {scenario.name for scenario in SCENARIOS}
     assert outcome.points.total() >= 300
 

@@ -10,16 +10,16 @@ from pathlib import Path
 import anyio
 import pytest
 
-from geekai_video_mcp.domain.lifecycle import (
+from geekai_video_mcp.domain.lifecycle import advance
+from geekai_video_mcp.domain.result_file import record_file
+from geekai_video_mcp.domain.statuses import FileStatus, Status
+from geekai_video_mcp.domain.tasks import (
     FileUpdate,
     Observation,
     Result,
     Task,
-    advance,
     new_task,
 )
-from geekai_video_mcp.domain.result_file import record_file
-from geekai_video_mcp.domain.statuses import FileStatus, Status
 from geekai_video_mcp.ledger import Ledger
 from reliability.oracle import Verdict, judge
 from reliability.provider import Charge, video_bytes

@@ -31,9 +31,9 @@ import httpx
 
 from geekai_video_mcp.app import App, open_app
 from geekai_video_mcp.config import Settings
-from geekai_video_mcp.domain.lifecycle import Media
 from geekai_video_mcp.domain.requests import GenerationRequest
 from geekai_video_mcp.domain.statuses import Status
+from geekai_video_mcp.domain.tasks import Media
 from geekai_video_mcp.errors import CapReached
 from geekai_video_mcp.ledger import Ledger
 from reliability.progress import CallbackTimer

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 import anyio
 
-from geekai_video_mcp.domain.lifecycle import FileUpdate
 from geekai_video_mcp.domain.statuses import FileStatus
+from geekai_video_mcp.domain.tasks import FileUpdate
 from geekai_video_mcp.media.films import JoinedFilm, JoinRequest
 
 STEPS = 20

@@ -10,8 +10,12 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from geekai_video_mcp.domain.lifecycle import FileUpdate, Result, Task
 from geekai_video_mcp.domain.statuses import Status
+from geekai_video_mcp.domain.tasks import (
+    FileUpdate,
+    Result,
+    Task,
+)
 from geekai_video_mcp.errors import DownloadFailed
 from geekai_video_mcp.media.downloads import InspectFile, ResultDownloader
 from support.fake_geekai import VIDEO, file_reply

@@ -19,7 +19,7 @@ from geekai_video_mcp.app import App, RenderPreview, open_app
 from geekai_video_mcp.config import PreviewDelivery, Settings
 from geekai_video_mcp.domain.admission import Limits
 from geekai_video_mcp.domain.catalogue import Checks
-from geekai_video_mcp.domain.lifecycle import Task
+from geekai_video_mcp.domain.tasks import Task
 from geekai_video_mcp.engine import Resolver
 from geekai_video_mcp.ledger import Ledger
 from geekai_video_mcp.media.child_process import (

@@ -13,7 +13,7 @@ from geekai_video_mcp.errors import GeekAIVideoError
 
 if TYPE_CHECKING:
     from geekai_video_mcp.config import Settings
-    from geekai_video_mcp.domain.lifecycle import Task
+    from geekai_video_mcp.domain.tasks import Task
 
 
 def fetch_once(settings: "Settings", task: "Task") -> int:

@@ -14,12 +14,16 @@ from typing import Final, cast
 from geekai_video_mcp.cli.table import GAP, format_table, key_value_lines, wrap_text
 from geekai_video_mcp.domain.catalogue import format_cny
 from geekai_video_mcp.domain.films import part_texts
-from geekai_video_mcp.domain.lifecycle import Media, Task
 from geekai_video_mcp.domain.statuses import FileStatus, Status
 from geekai_video_mcp.domain.task_ids import short_id
 from geekai_video_mcp.domain.task_prices import listed_price
-from geekai_video_mcp.errors import MAYBE_CHARGED, sanitize
+from geekai_video_mcp.domain.tasks import (
+    Media,
+    Task,
+)
+from geekai_video_mcp.errors import MAYBE_CHARGED
 from geekai_video_mcp.ledger import Event
+from geekai_video_mcp.quoting import sanitize
 
 PROMPT_CHARS: Final = 300
 """Characters of a prompt in a list whose width is unlimited."""

@@ -6,11 +6,16 @@ from typing import TYPE_CHECKING
 from geekai_video_mcp.cli.output import FAILED, OK, print_line, print_notice
 from geekai_video_mcp.cli.report import COMMAND, format_time, plain_unlimited
 from geekai_video_mcp.cli.table import GAP, wrap_text
-from geekai_video_mcp.domain.lifecycle import Task
 from geekai_video_mcp.domain.result_file import has_no_link
 from geekai_video_mcp.domain.statuses import POLLED, UNRESOLVED, Status
 from geekai_video_mcp.domain.task_ids import short_id
-from geekai_video_mcp.errors import MAYBE_CHARGED, GeekAIVideoError, InvalidDecision, quote
+from geekai_video_mcp.domain.tasks import Task
+from geekai_video_mcp.errors import (
+    MAYBE_CHARGED,
+    GeekAIVideoError,
+    InvalidDecision,
+)
+from geekai_video_mcp.quoting import quote
 
 if TYPE_CHECKING:
     from geekai_video_mcp.config import Settings

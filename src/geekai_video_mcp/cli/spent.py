@@ -18,10 +18,10 @@ from geekai_video_mcp.cli.table import format_table
 from geekai_video_mcp.cli.tasks import NO_TERMINAL_WIDTH, iterate_tasks, open_ledger
 from geekai_video_mcp.domain.catalogue import format_cny, rounded_cny
 from geekai_video_mcp.domain.films import LOCAL_ACCOUNT
-from geekai_video_mcp.domain.lifecycle import Task
 from geekai_video_mcp.domain.service_names import is_sandbox
 from geekai_video_mcp.domain.statuses import COUNTED_TODAY, Status
 from geekai_video_mcp.domain.task_prices import listed_price
+from geekai_video_mcp.domain.tasks import Task
 
 if TYPE_CHECKING:
     from geekai_video_mcp.config import Settings

@@ -1,6 +1,6 @@
 """Text layout for terminals: display width, truncation, wrapping and tables.
 
-The input is one line without control characters (`errors.sanitize`). A Chinese or Korean
+The input is one line without control characters (`quoting.sanitize`). A Chinese or Korean
 character is two cells wide, and a combining mark has no width.
 """
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from geekai_video_mcp.config import Settings
-    from geekai_video_mcp.domain.lifecycle import Task
     from geekai_video_mcp.domain.statuses import Status
+    from geekai_video_mcp.domain.tasks import Task
     from geekai_video_mcp.ledger import Ledger
 
 WRONG_USAGE: Final = 2
@@ -259,7 +259,11 @@ async def _find_task(ledger: "Ledger | None", identifier: str, minimum: int = MI
         InvalidDecision: no task matches, or more than one.
     """
     from geekai_video_mcp.cli.report import COMMAND
-    from geekai_video_mcp.errors import InvalidDecision, TaskNotFound, quote
+    from geekai_video_mcp.errors import (
+        InvalidDecision,
+        TaskNotFound,
+    )
+    from geekai_video_mcp.quoting import quote
 
     if ledger is None:
         raise InvalidDecision(NONE_YET)

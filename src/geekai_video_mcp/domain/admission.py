@@ -12,10 +12,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
-from geekai_video_mcp.domain.lifecycle import Task
 from geekai_video_mcp.domain.spending import DAY, ReservedPrices, check_spending
 from geekai_video_mcp.domain.statuses import IN_FLIGHT, Status
-from geekai_video_mcp.errors import CapReached, RequestRefused, quote
+from geekai_video_mcp.domain.tasks import Task
+from geekai_video_mcp.errors import (
+    CapReached,
+    RequestRefused,
+)
+from geekai_video_mcp.quoting import quote
 
 REDELIVERY_GRACE: Final = 60.0
 """Seconds after a result was delivered in which the same request still is a duplicate: the host

@@ -5,10 +5,18 @@ from dataclasses import dataclass, replace
 from typing import Final, cast
 
 from geekai_video_mcp.domain.films import FilmPart, film_parts
-from geekai_video_mcp.domain.lifecycle import Media, Task
 from geekai_video_mcp.domain.statuses import NO_RESULT, FileStatus, Status
 from geekai_video_mcp.domain.task_ids import short_id
-from geekai_video_mcp.errors import RequestRefused, as_sentence, quote, quote_unless_id
+from geekai_video_mcp.domain.tasks import (
+    Media,
+    Task,
+)
+from geekai_video_mcp.errors import RequestRefused
+from geekai_video_mcp.quoting import (
+    as_sentence,
+    quote,
+    quote_unless_id,
+)
 
 MAX_PROBLEMS: Final = 8
 """Parts of which one refusal says what is wrong."""

@@ -10,12 +10,18 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, cast
 
 from geekai_video_mcp.domain.fingerprint import fingerprint
-from geekai_video_mcp.domain.lifecycle import FileUpdate, Media, Observation, Result, Task
 from geekai_video_mcp.domain.media_refs import task_id, task_in_file_name
 from geekai_video_mcp.domain.result_file import record_file
 from geekai_video_mcp.domain.service_names import is_sandbox
 from geekai_video_mcp.domain.statuses import FILM_ALLOWED, Status
 from geekai_video_mcp.domain.task_ids import new_task_id, short_id
+from geekai_video_mcp.domain.tasks import (
+    FileUpdate,
+    Media,
+    Observation,
+    Result,
+    Task,
+)
 
 LOCAL_ACCOUNT: Final = "local"
 """The account of every film: it belongs to this machine, and to no service or key."""

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Final
 
-from geekai_video_mcp.domain.lifecycle import Task
+from geekai_video_mcp.domain.tasks import Task
 
 LEASE_SECONDS: Final = 60.0
 """Seconds for which one process may watch a task. Its lock shows at once when it dies; the

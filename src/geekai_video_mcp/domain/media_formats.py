@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from geekai_video_mcp.domain.lifecycle import Media
+from geekai_video_mcp.domain.tasks import Media
 
 SIGNATURE_BYTES: Final = 192
 """Bytes from the start of a file that identify its format: an MPEG transport stream is known by

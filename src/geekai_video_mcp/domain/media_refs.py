@@ -22,7 +22,7 @@ from geekai_video_mcp.domain.inline_pictures import (
 )
 from geekai_video_mcp.domain.media_links import LINK_LIMIT, link_problem, split_url
 from geekai_video_mcp.domain.task_refs import at_text, split_seconds
-from geekai_video_mcp.errors import quote
+from geekai_video_mcp.quoting import quote
 
 __all__ = [
     "DATA_URI_LIMIT",

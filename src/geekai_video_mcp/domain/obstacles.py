@@ -9,14 +9,16 @@ from typing import Final
 from geekai_video_mcp.domain import polling
 from geekai_video_mcp.domain.lifecycle import (
     GIVE_UP_AFTER,
-    Observation,
-    Task,
     advance,
     is_expired,
     seconds_since_sent,
 )
 from geekai_video_mcp.domain.polling import MAX_POLL_GAP
 from geekai_video_mcp.domain.statuses import POLLED
+from geekai_video_mcp.domain.tasks import (
+    Observation,
+    Task,
+)
 
 UNANSWERED: Final = "GeekAI has not answered"
 """The first words of a `stall_reason` if nothing came back; "since" and a time may follow them."""

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
-from geekai_video_mcp.domain.lifecycle import Media
 from geekai_video_mcp.domain.task_refs import TaskRef, replace_refs
+from geekai_video_mcp.domain.tasks import Media
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,13 @@ status of a task.
 from dataclasses import replace
 from typing import Final
 
-from geekai_video_mcp.domain.lifecycle import FileUpdate, Observation, Task
 from geekai_video_mcp.domain.retries import Obstacle
 from geekai_video_mcp.domain.statuses import FileStatus, Status
+from geekai_video_mcp.domain.tasks import (
+    FileUpdate,
+    Observation,
+    Task,
+)
 
 _FILE_FACTS: Final = (
     *("file_path", "file_bytes", "file_sha256"),

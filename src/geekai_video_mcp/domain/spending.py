@@ -18,9 +18,13 @@ from geekai_video_mcp.domain.catalogue import (
     request_cost,
     rounded_cny,
 )
-from geekai_video_mcp.domain.lifecycle import Media, Task
+from geekai_video_mcp.domain.tasks import (
+    Media,
+    Task,
+)
 from geekai_video_mcp.domain.wording import join_words
-from geekai_video_mcp.errors import CapReached, quote_unless_id
+from geekai_video_mcp.errors import CapReached
+from geekai_video_mcp.quoting import quote_unless_id
 
 DAY: Final = 24 * 3600.0
 """Seconds for which a task counts towards a cap."""
@@ -75,11 +79,11 @@ def check_spending(task: Task, prices: ReservedPrices, cap: float) -> None:
     raise CapReached(
         f"The requests of the last 24 hours are listed at {format_cny(prices.sum_cny)}{besides},"
         f" and this one is listed at {format_cny(task.price_cny)} ({setting})",
-        remedy=_way_out(task.price_cny, prices, cap),
+        remedy=_remedy(task.price_cny, prices, cap),
     )
 
 
-def _way_out(cny: float, prices: ReservedPrices, cap: float) -> str:
+def _remedy(cny: float, prices: ReservedPrices, cap: float) -> str:
     left, room_from = prices.left_of(cap), prices.room_from(cny, cap)
     fits = f"one of up to {format_cny(left)} still fits" if left else "only a free one fits now"
     if room_from is None:

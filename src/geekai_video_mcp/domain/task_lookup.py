@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import Final
 
-from geekai_video_mcp.domain.lifecycle import Task
 from geekai_video_mcp.domain.task_ids import shorten_ids
-from geekai_video_mcp.errors import TaskNotFound, quote
+from geekai_video_mcp.domain.tasks import Task
+from geekai_video_mcp.errors import TaskNotFound
+from geekai_video_mcp.quoting import quote
 
 CANDIDATES_SHOWN: Final = 5
 _PROMPT_CHARS: Final = 40

@@ -7,8 +7,8 @@ works its price out again.
 from dataclasses import dataclass, replace
 
 from geekai_video_mcp.domain.catalogue import Cost
-from geekai_video_mcp.domain.lifecycle import Task
 from geekai_video_mcp.domain.statuses import Status
+from geekai_video_mcp.domain.tasks import Task
 
 
 @dataclass(frozen=True, kw_only=True)

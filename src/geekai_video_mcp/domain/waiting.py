@@ -11,12 +11,17 @@ from enum import StrEnum
 from typing import Final
 
 from geekai_video_mcp.domain.admission import ExistingTasks, Limits
-from geekai_video_mcp.domain.lifecycle import Observation, Task, advance
+from geekai_video_mcp.domain.lifecycle import advance
 from geekai_video_mcp.domain.retries import INTENT_TTL
 from geekai_video_mcp.domain.statuses import Status
 from geekai_video_mcp.domain.task_ids import shorten_ids
+from geekai_video_mcp.domain.tasks import (
+    Observation,
+    Task,
+)
 from geekai_video_mcp.domain.wording import join_words
-from geekai_video_mcp.errors import NOT_CHARGED, as_sentence
+from geekai_video_mcp.errors import NOT_CHARGED
+from geekai_video_mcp.quoting import as_sentence
 
 PARENT_FAILED: Final = "parent_failed"
 PARENT_UNUSABLE: Final = "parent_unusable"

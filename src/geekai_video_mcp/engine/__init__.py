@@ -17,14 +17,14 @@ from anyio.abc import TaskGroup
 
 from geekai_video_mcp.domain.admission import Forecast, forecast
 from geekai_video_mcp.domain.films import FilmPart
-from geekai_video_mcp.domain.lifecycle import (
-    Task,
-    mark_delivered,
-    new_task,
-)
+from geekai_video_mcp.domain.lifecycle import mark_delivered
 from geekai_video_mcp.domain.requests import GenerationRequest
 from geekai_video_mcp.domain.statuses import UNSENT, Status
 from geekai_video_mcp.domain.task_ids import MIN_DIGITS
+from geekai_video_mcp.domain.tasks import (
+    Task,
+    new_task,
+)
 from geekai_video_mcp.engine.context import (
     Connections,
     Downloader,
@@ -36,7 +36,7 @@ from geekai_video_mcp.engine.context import (
 from geekai_video_mcp.engine.exceptions import log_exception
 from geekai_video_mcp.engine.film_maker import FilmMaker, FilmResult
 from geekai_video_mcp.engine.finder import TaskFinder
-from geekai_video_mcp.engine.follower import LEDGER_POLL_INTERVAL, Until, follow_tasks
+from geekai_video_mcp.engine.follower import Until, follow_tasks, watch_events
 from geekai_video_mcp.engine.model_list import ModelListCache
 from geekai_video_mcp.engine.recovery import Recovery
 from geekai_video_mcp.engine.releaser import Releaser
@@ -346,19 +346,9 @@ class Engine:
         """The id of the newest event, to pass to `watch_events`."""
         return await self._context.ledger.last_event_id()
 
-    async def watch_events(self, *, after: int) -> "AsyncGenerator[EventNotice]":
-        """Every change of any task, by any process, after event id *after*; never ends.
-
-        Changes by this process come at once, those by others within `LEDGER_POLL_INTERVAL`.
-        """
-        while True:
-            changed = self._context.signals.event_for(None)
-            with suppress(StorageUnavailable):  # reported when the ledger can be read again
-                for notice in await self._context.ledger.events_after(after=after):
-                    after = notice.number
-                    yield notice
-            with anyio.move_on_after(LEDGER_POLL_INTERVAL):
-                await changed.wait()
+    def watch_events(self, *, after: int) -> "AsyncGenerator[EventNotice]":
+        """Every change of any task after event id *after*; see `follower.watch_events`."""
+        return watch_events(self._context, after=after)
 
     def follow(
         self, *task_ids: str, wait_seconds: float, until: Until = "all"

@@ -24,10 +24,14 @@ from geekai_video_mcp.domain.films import (
     is_preview,
     new_film,
 )
-from geekai_video_mcp.domain.lifecycle import Media, Observation, Task
 from geekai_video_mcp.domain.media_refs import RefKind, ref_kind, task_id
 from geekai_video_mcp.domain.statuses import Status
 from geekai_video_mcp.domain.task_ids import ShortIdTaken, new_task_id
+from geekai_video_mcp.domain.tasks import (
+    Media,
+    Observation,
+    Task,
+)
 from geekai_video_mcp.engine.context import EngineContext, JoinedParts, JoinPlan, PlannedPart
 from geekai_video_mcp.engine.exceptions import describe_exception, log_exception
 from geekai_video_mcp.errors import (

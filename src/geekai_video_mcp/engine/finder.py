@@ -10,9 +10,17 @@ from typing import Final
 
 import anyio
 
-from geekai_video_mcp.domain.lifecycle import Media, Observation, Task, advance, import_task
+from geekai_video_mcp.domain.lifecycle import (
+    advance,
+    import_task,
+)
 from geekai_video_mcp.domain.statuses import Status
 from geekai_video_mcp.domain.task_ids import MIN_DIGITS, may_be_provider_id
+from geekai_video_mcp.domain.tasks import (
+    Media,
+    Observation,
+    Task,
+)
 from geekai_video_mcp.engine.context import EngineContext
 from geekai_video_mcp.engine.watcher import Watcher
 from geekai_video_mcp.errors import (

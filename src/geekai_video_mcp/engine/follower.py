@@ -1,12 +1,17 @@
 """The one place where a caller waits for tasks: it ends with the call, and the tasks go on."""
 
 from collections.abc import AsyncGenerator, Sequence
-from typing import Final, Literal
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final, Literal
 
 import anyio
 
-from geekai_video_mcp.domain.lifecycle import Task
+from geekai_video_mcp.domain.tasks import Task
 from geekai_video_mcp.engine.context import EngineContext
+from geekai_video_mcp.errors import StorageUnavailable
+
+if TYPE_CHECKING:
+    from geekai_video_mcp.ledger import EventNotice
 
 LEDGER_POLL_INTERVAL: Final = 1.0
 """Seconds between reads of the ledger by a waiting call: another process may be the watcher."""
@@ -40,4 +45,19 @@ async def follow_tasks(
         if over:
             return
         with anyio.move_on_after(min(LEDGER_POLL_INTERVAL, ends - now)):
+            await changed.wait()
+
+
+async def watch_events(context: EngineContext, *, after: int) -> "AsyncGenerator[EventNotice]":
+    """Every change of any task, by any process, after event id *after*; never ends.
+
+    Changes by this process come at once, those by others within `LEDGER_POLL_INTERVAL`.
+    """
+    while True:
+        changed = context.signals.event_for(None)
+        with suppress(StorageUnavailable):  # reported when the ledger can be read again
+            for notice in await context.ledger.events_after(after=after):
+                after = notice.number
+                yield notice
+        with anyio.move_on_after(LEDGER_POLL_INTERVAL):
             await changed.wait()

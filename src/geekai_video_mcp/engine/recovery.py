@@ -8,9 +8,16 @@ an earlier key of the same service are watched if the service shows them to the 
 
 from collections.abc import Callable
 
-from geekai_video_mcp.domain.lifecycle import Observation, Task, advance, transfer_to_account
+from geekai_video_mcp.domain.lifecycle import (
+    advance,
+    transfer_to_account,
+)
 from geekai_video_mcp.domain.retries import INTENT_TTL, LINK_TTL
 from geekai_video_mcp.domain.statuses import POLLED, UNSENT, Status
+from geekai_video_mcp.domain.tasks import (
+    Observation,
+    Task,
+)
 from geekai_video_mcp.engine.context import EngineContext
 from geekai_video_mcp.engine.releaser import Releaser
 from geekai_video_mcp.engine.submitter import Submitter

@@ -11,8 +11,11 @@ from typing import Final
 import anyio
 
 from geekai_video_mcp.domain import waiting
-from geekai_video_mcp.domain.lifecycle import Task, new_task
 from geekai_video_mcp.domain.statuses import Status
+from geekai_video_mcp.domain.tasks import (
+    Task,
+    new_task,
+)
 from geekai_video_mcp.engine.context import EngineContext
 from geekai_video_mcp.engine.submitter import Submitter
 from geekai_video_mcp.engine.watcher import Watcher

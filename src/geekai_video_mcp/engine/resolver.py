@@ -12,11 +12,16 @@ from typing import Any
 import anyio
 
 from geekai_video_mcp.domain.admission import ExistingTasks, check_caps
-from geekai_video_mcp.domain.lifecycle import Observation, Task, advance, new_task
+from geekai_video_mcp.domain.lifecycle import advance
 from geekai_video_mcp.domain.result_file import has_no_link, replace_result
 from geekai_video_mcp.domain.statuses import UNRESOLVED, Status
 from geekai_video_mcp.domain.task_ids import ShortIdTaken
 from geekai_video_mcp.domain.task_refs import find_refs
+from geekai_video_mcp.domain.tasks import (
+    Observation,
+    Task,
+    new_task,
+)
 from geekai_video_mcp.engine.context import OTHER_ACCOUNT, EngineContext
 from geekai_video_mcp.engine.submitter import PendingSubmission, Submitter
 from geekai_video_mcp.errors import (
@@ -26,8 +31,8 @@ from geekai_video_mcp.errors import (
     RequestRefused,
     StorageUnavailable,
     TaskNotFound,
-    quote,
 )
+from geekai_video_mcp.quoting import quote
 
 
 class Resolver:

@@ -16,11 +16,16 @@ from typing import Any, Final
 import anyio
 
 from geekai_video_mcp.domain.admission import ExistingTasks, admit
-from geekai_video_mcp.domain.lifecycle import Observation, Task, advance, with_typical_duration
+from geekai_video_mcp.domain.lifecycle import advance
 from geekai_video_mcp.domain.polling import typical_duration
 from geekai_video_mcp.domain.retries import INTENT_TTL, retry_delay
 from geekai_video_mcp.domain.statuses import Status
 from geekai_video_mcp.domain.task_ids import ShortIdTaken, new_task_id
+from geekai_video_mcp.domain.tasks import (
+    Observation,
+    Task,
+    with_typical_duration,
+)
 from geekai_video_mcp.engine.context import RATE_LIMIT_MESSAGE, EngineContext, ProviderClient
 from geekai_video_mcp.engine.exceptions import describe_exception
 from geekai_video_mcp.errors import (
@@ -37,8 +42,8 @@ from geekai_video_mcp.errors import (
     SubmissionUnknown,
     WrongService,
     nothing_charged,
-    quote,
 )
+from geekai_video_mcp.quoting import quote
 
 logger = logging.getLogger(__name__)
 

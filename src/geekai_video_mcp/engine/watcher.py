@@ -16,9 +16,6 @@ import anyio
 
 from geekai_video_mcp.domain.leases import LEASE_SECONDS, acquire_lease
 from geekai_video_mcp.domain.lifecycle import (
-    FileUpdate,
-    Media,
-    Task,
     advance,
     needs_watching,
     poll_due,
@@ -38,6 +35,11 @@ from geekai_video_mcp.domain.retries import (
     download_retry_delay,
 )
 from geekai_video_mcp.domain.statuses import FileStatus, Status
+from geekai_video_mcp.domain.tasks import (
+    FileUpdate,
+    Media,
+    Task,
+)
 from geekai_video_mcp.engine.context import OTHER_ACCOUNT, EngineContext
 from geekai_video_mcp.engine.exceptions import describe_exception, log_exception
 from geekai_video_mcp.errors import (
@@ -49,8 +51,8 @@ from geekai_video_mcp.errors import (
     StorageUnavailable,
     TaskNotFound,
     WrongService,
-    as_sentence,
 )
+from geekai_video_mcp.quoting import as_sentence
 
 logger = logging.getLogger(__name__)
 

@@ -17,13 +17,17 @@ import anyio
 import anyio.to_thread
 
 from geekai_video_mcp.domain.admission import ExistingTasks
-from geekai_video_mcp.domain.lifecycle import Observation, Task, advance
+from geekai_video_mcp.domain.lifecycle import advance
 from geekai_video_mcp.domain.polling import Budget, DurationSample
 from geekai_video_mcp.domain.statuses import Status
 from geekai_video_mcp.domain.task_ids import MIN_DIGITS, id_prefix
 from geekai_video_mcp.domain.task_lookup import CANDIDATES_SHOWN, pick_candidate
 from geekai_video_mcp.domain.task_search import TaskQuery
-from geekai_video_mcp.errors import StorageUnavailable, quote
+from geekai_video_mcp.domain.tasks import (
+    Observation,
+    Task,
+)
+from geekai_video_mcp.errors import StorageUnavailable
 from geekai_video_mcp.ledger import database_file, filesystem
 from geekai_video_mcp.ledger.database import path_in
 from geekai_video_mcp.ledger.journal import Journal
@@ -31,6 +35,7 @@ from geekai_video_mcp.ledger.processes import ProcessRegistry
 from geekai_video_mcp.ledger.row_checks import UnreadableRow
 from geekai_video_mcp.ledger.schema import Event, EventNotice
 from geekai_video_mcp.ledger.sqlite import Store
+from geekai_video_mcp.quoting import quote
 
 __all__ = ["Admission", "Change", "Event", "EventNotice", "Ledger", "ProcessRegistry"]
 

@@ -6,11 +6,16 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from geekai_video_mcp.errors import BUSY, DATABASE, StorageUnavailable, quote
+from geekai_video_mcp.errors import (
+    BUSY,
+    DATABASE,
+    StorageUnavailable,
+)
 from geekai_video_mcp.ledger import schema
 from geekai_video_mcp.ledger.database_file import MOVE_AWAY, Access
 from geekai_video_mcp.ledger.migrations import MIGRATIONS
 from geekai_video_mcp.ledger.row_checks import UnreadableRow
+from geekai_video_mcp.quoting import quote
 
 _FIRST_TABLES: Final = ("task", "event")
 """The tables of the first version, by which a database is recognised as ours."""

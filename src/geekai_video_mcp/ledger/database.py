@@ -10,10 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from geekai_video_mcp.errors import LedgerTooNew, nothing_charged, quote
+from geekai_video_mcp.errors import (
+    LedgerTooNew,
+    nothing_charged,
+)
 from geekai_video_mcp.ledger import connection, database_file, schema
 from geekai_video_mcp.ledger.database_file import Access, OpenedFile
 from geekai_video_mcp.ledger.migrations import MIGRATIONS
+from geekai_video_mcp.quoting import quote
 
 logger = logging.getLogger(__name__)
 

@@ -16,7 +16,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, Literal
 
-from geekai_video_mcp.errors import DATABASE, StorageUnavailable, describe_os_error, quote
+from geekai_video_mcp.errors import (
+    DATABASE,
+    StorageUnavailable,
+    describe_os_error,
+)
+from geekai_video_mcp.quoting import quote
 
 Access = Literal["opened", "read", "written"]
 """What was being done to the file when it failed."""

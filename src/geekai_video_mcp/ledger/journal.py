@@ -20,11 +20,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from geekai_video_mcp.domain.lifecycle import Observation
 from geekai_video_mcp.domain.statuses import Status
-from geekai_video_mcp.errors import describe_os_error, quote
+from geekai_video_mcp.domain.tasks import Observation
+from geekai_video_mcp.errors import describe_os_error
 from geekai_video_mcp.file_locks import exclusive_lock
 from geekai_video_mcp.ledger.row_checks import check_types
+from geekai_video_mcp.quoting import quote
 
 logger = logging.getLogger(__name__)
 

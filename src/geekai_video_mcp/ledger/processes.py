@@ -13,9 +13,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, Self
 
-from geekai_video_mcp.errors import StorageUnavailable, quote
+from geekai_video_mcp.errors import StorageUnavailable
 from geekai_video_mcp.file_locks import try_lock
 from geekai_video_mcp.ledger.database_file import VARIABLE, create_folder, folder_error
+from geekai_video_mcp.quoting import quote
 
 logger = logging.getLogger(__name__)
 

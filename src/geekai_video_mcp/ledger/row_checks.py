@@ -12,8 +12,11 @@ from contextlib import contextmanager
 from dataclasses import fields
 from typing import Any, Final, cast
 
-from geekai_video_mcp.domain.lifecycle import Observation, Result
-from geekai_video_mcp.errors import quote
+from geekai_video_mcp.domain.tasks import (
+    Observation,
+    Result,
+)
+from geekai_video_mcp.quoting import quote
 
 
 class UnreadableRow(sqlite3.DataError):

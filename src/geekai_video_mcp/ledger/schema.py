@@ -1,7 +1,7 @@
 """A task as a row: every statement, and the conversion between the two.
 
 The statements are plain SQL with named parameters; a second store would run the same ones.
-A new field of `lifecycle.Task` is a new column of the same name; `_COLUMN_OF` names the columns
+A new field of `tasks.Task` is a new column of the same name; `_COLUMN_OF` names the columns
 of the few fields that were renamed since.
 """
 
@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Final
 
 from geekai_video_mcp.domain.films import LOCAL_ACCOUNT, searched_text
-from geekai_video_mcp.domain.lifecycle import Media, Result, Task
 from geekai_video_mcp.domain.polling import Budget, DurationSample
 from geekai_video_mcp.domain.retries import PASSING_OBSTACLES
 from geekai_video_mcp.domain.spending import ReservedPrices
@@ -25,6 +24,11 @@ from geekai_video_mcp.domain.statuses import (
     Status,
 )
 from geekai_video_mcp.domain.task_search import SearchedFields
+from geekai_video_mcp.domain.tasks import (
+    Media,
+    Result,
+    Task,
+)
 from geekai_video_mcp.ledger.row_checks import (
     check_text,
     parse_ids,

@@ -18,11 +18,11 @@ from typing import Any, Final, TypeVar
 
 from geekai_video_mcp.domain.admission import DAY, ExistingTasks
 from geekai_video_mcp.domain.fingerprint import former_fingerprint, is_sendable
-from geekai_video_mcp.domain.lifecycle import Task
 from geekai_video_mcp.domain.polling import HISTORY_LIMIT, Budget, DurationSample
 from geekai_video_mcp.domain.statuses import BODY_NEEDED, Status
 from geekai_video_mcp.domain.task_ids import ShortIdTaken, new_task_id, short_id
 from geekai_video_mcp.domain.task_search import SearchedFields
+from geekai_video_mcp.domain.tasks import Task
 from geekai_video_mcp.errors import DATABASE, InvalidDecision, StorageUnavailable
 from geekai_video_mcp.ledger import schema
 from geekai_video_mcp.ledger.database import Database

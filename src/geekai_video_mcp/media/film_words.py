@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, cast
 
-from geekai_video_mcp.errors import quote
+from geekai_video_mcp.quoting import quote
 
 _ANOTHER: Final = "Leave this part out or make it again, then join again."
 _TRIM: Final = "Change the seconds that are kept of it, then join again."

@@ -17,13 +17,20 @@ import anyio
 from anyio import to_thread
 from anyio.lowlevel import RunVar
 
-from geekai_video_mcp.domain.lifecycle import FileUpdate, Media
-from geekai_video_mcp.errors import JoinFailed, describe_os_error, quote
+from geekai_video_mcp.domain.tasks import (
+    FileUpdate,
+    Media,
+)
+from geekai_video_mcp.errors import (
+    JoinFailed,
+    describe_os_error,
+)
 from geekai_video_mcp.media.child_process import run_worker
 from geekai_video_mcp.media.downloads.partial import Part, create_part
 from geekai_video_mcp.media.downloads.publishing import publish
 from geekai_video_mcp.media.film_words import describe_failure, describe_film
 from geekai_video_mcp.media.output_folder import RESERVED_BYTES, describe_output_folder
+from geekai_video_mcp.quoting import quote
 
 MAX_PARTS: Final = 60
 MAX_FILM_SECONDS: Final = 7200.0

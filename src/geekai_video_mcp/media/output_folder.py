@@ -14,7 +14,11 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from geekai_video_mcp.errors import StorageUnavailable, describe_os_error, quote
+from geekai_video_mcp.errors import (
+    StorageUnavailable,
+    describe_os_error,
+)
+from geekai_video_mcp.quoting import quote
 
 VARIABLE: Final = "GEEKAI_OUTPUT_DIR"
 RESERVED_BYTES: Final = 256 * 1024**2

@@ -28,12 +28,15 @@ import httpx
 from pydantic import SecretStr
 from pydantic_core import to_json
 
-from geekai_video_mcp.domain.lifecycle import Media, Observation
+from geekai_video_mcp.domain.tasks import (
+    Media,
+    Observation,
+)
 from geekai_video_mcp.errors import ServiceUnavailable, SubmissionUnknown, TaskNotFound
-from geekai_video_mcp.errors import quote as quote_text
 from geekai_video_mcp.provider import wire
 from geekai_video_mcp.provider.connection_errors import explain_connection_error
 from geekai_video_mcp.provider.secrets import SecretBlotter, proxy_secrets
+from geekai_video_mcp.quoting import quote as quote_text
 
 SUBMIT_TIMEOUT: Final = httpx.Timeout(connect=10.0, write=60.0, read=300.0, pool=10.0)
 """Seconds. The read timeout is as long as GeekAI keeps a connection (five minutes, read

@@ -16,7 +16,7 @@ from mcp_types import ToolAnnotations
 from geekai_video_mcp import __version__
 from geekai_video_mcp.app import App, AppFactory
 from geekai_video_mcp.config import FREE_MODELS
-from geekai_video_mcp.domain.lifecycle import Media
+from geekai_video_mcp.domain.tasks import Media
 from geekai_video_mcp.server import prompts, resources, tools, views
 from geekai_video_mcp.server.arguments import (
     MAX_WAIT_SECONDS,

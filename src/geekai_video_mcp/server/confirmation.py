@@ -24,7 +24,8 @@ from mcp_types.version import is_version_at_least
 
 from geekai_video_mcp.domain.admission import Forecast
 from geekai_video_mcp.domain.catalogue import may_cost_more
-from geekai_video_mcp.errors import ConsentNotGiven, quote_unless_id
+from geekai_video_mcp.errors import ConsentNotGiven
+from geekai_video_mcp.quoting import quote_unless_id
 from geekai_video_mcp.server import views
 from geekai_video_mcp.server.views.next_steps import MEDIA_NOUN
 

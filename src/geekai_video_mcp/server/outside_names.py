@@ -12,7 +12,11 @@ from typing import TYPE_CHECKING, Any, Final
 from mcp.shared.exceptions import MCPError
 from mcp_types import CallToolResult, TextContent, Tool
 
-from geekai_video_mcp.errors import quote, reveal_json, sanitize
+from geekai_video_mcp.quoting import (
+    quote,
+    reveal_json,
+    sanitize,
+)
 
 if TYPE_CHECKING:
     from mcp.server.context import CallNext, HandlerResult, ServerRequestContext

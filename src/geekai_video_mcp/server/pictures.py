@@ -14,9 +14,9 @@ from mcp.server.session import ServerSession
 
 from geekai_video_mcp.app import App
 from geekai_video_mcp.config import PreviewDelivery
-from geekai_video_mcp.domain.lifecycle import Task
 from geekai_video_mcp.domain.statuses import FileStatus
 from geekai_video_mcp.domain.task_ids import short_id
+from geekai_video_mcp.domain.tasks import Task
 from geekai_video_mcp.media import saved_pictures
 from geekai_video_mcp.media.preview import PreviewRequest, ShownFile
 

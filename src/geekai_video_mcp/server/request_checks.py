@@ -10,9 +10,10 @@ from geekai_video_mcp.app import App
 from geekai_video_mcp.config import FREE_IMAGE_MODEL, SANDBOX_URL, default_model_with_key
 from geekai_video_mcp.domain import catalogue
 from geekai_video_mcp.domain.catalogue import CheckedRequest, LiveModel
-from geekai_video_mcp.domain.lifecycle import Media
 from geekai_video_mcp.domain.requests import GenerationRequest
-from geekai_video_mcp.errors import RequestRefused, quote
+from geekai_video_mcp.domain.tasks import Media
+from geekai_video_mcp.errors import RequestRefused
+from geekai_video_mcp.quoting import quote
 from geekai_video_mcp.server.arguments.frame_size import spell_settings
 
 _TOOL: Final[Mapping[str, str]] = {"video": "generate_video", "image": "generate_image"}
@@ -171,10 +172,10 @@ def _models_of_other_kinds(media: Media, listed: Sequence[LiveModel]) -> Mapping
 def _other_kind_message(model: str, kind: str, media: Media) -> str:
     """The message for a model of another kind: *kind* is one of GeekAI's documented types."""
     article = "an" if kind[0] in "aeiou" else "a"
-    way_out = (
+    remedy = (
         f"use {_TOOL[kind]} for it" if kind in _TOOL else "list_video_models shows those that do"
     )
-    return f"{model} is {article} {kind} model and makes no {media}; {way_out}"
+    return f"{model} is {article} {kind} model and makes no {media}; {remedy}"
 
 
 def _new_model_notes(app: App, model: LiveModel, media: Media) -> tuple[str, ...]:

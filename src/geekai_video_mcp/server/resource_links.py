@@ -10,9 +10,12 @@ from pathlib import PurePath
 from typing import Final
 
 from geekai_video_mcp.domain.films import part_texts
-from geekai_video_mcp.domain.lifecycle import Media, Task
 from geekai_video_mcp.domain.statuses import FileStatus
-from geekai_video_mcp.errors import sanitize
+from geekai_video_mcp.domain.tasks import (
+    Media,
+    Task,
+)
+from geekai_video_mcp.quoting import sanitize
 
 ROOT: Final = "video://tasks"
 NAME_LIMIT: Final = 60

@@ -13,7 +13,10 @@ from pydantic import BaseModel
 
 from geekai_video_mcp.app import App
 from geekai_video_mcp.domain.films import LOCAL_ACCOUNT, is_preview
-from geekai_video_mcp.domain.lifecycle import Media, Task
+from geekai_video_mcp.domain.tasks import (
+    Media,
+    Task,
+)
 from geekai_video_mcp.engine.exceptions import log_exception
 from geekai_video_mcp.server import views
 from geekai_video_mcp.server.pictures import (

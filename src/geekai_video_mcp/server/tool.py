@@ -23,7 +23,7 @@ from mcp_types import (
 from pydantic import ConfigDict
 
 from geekai_video_mcp.app import App
-from geekai_video_mcp.domain.lifecycle import Media
+from geekai_video_mcp.domain.tasks import Media
 from geekai_video_mcp.errors import GeekAIVideoError
 from geekai_video_mcp.server.arguments import Arguments
 from geekai_video_mcp.server.schema import compact_schema, published_schema

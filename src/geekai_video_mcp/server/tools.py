@@ -13,8 +13,8 @@ from mcp_types import CallToolResult, InputRequiredResult
 from geekai_video_mcp.app import App
 from geekai_video_mcp.config import SANDBOX_URL
 from geekai_video_mcp.domain import catalogue
-from geekai_video_mcp.domain.lifecycle import Task
 from geekai_video_mcp.domain.media_refs import RefKind, ref_kind
+from geekai_video_mcp.domain.tasks import Task
 from geekai_video_mcp.engine import LEDGER_TIMEOUT, SUBMIT_TIMEOUT, Engine, Until
 from geekai_video_mcp.engine.exceptions import log_exception
 from geekai_video_mcp.errors import GeekAIVideoError, RequestRefused, TaskNotFound, nothing_charged

@@ -16,12 +16,20 @@ from mcp_types import CallToolResult, ImageContent, TextContent
 from geekai_video_mcp.app import App
 from geekai_video_mcp.config import SANDBOX_URL
 from geekai_video_mcp.domain.films import is_preview
-from geekai_video_mcp.domain.lifecycle import Media, Task
 from geekai_video_mcp.domain.statuses import NO_RESULT, FileStatus, Status
 from geekai_video_mcp.domain.task_ids import short_id
-from geekai_video_mcp.errors import TaskNotFound, as_sentence, quote, quote_unless_id
+from geekai_video_mcp.domain.tasks import (
+    Media,
+    Task,
+)
+from geekai_video_mcp.errors import TaskNotFound
 from geekai_video_mcp.media.inspection import REASONS, Reason
 from geekai_video_mcp.media.preview import ShownFile
+from geekai_video_mcp.quoting import (
+    as_sentence,
+    quote,
+    quote_unless_id,
+)
 from geekai_video_mcp.server import views
 from geekai_video_mcp.server.arguments import MAX_WAIT_SECONDS
 from geekai_video_mcp.server.arguments.view_video import ViewVideo

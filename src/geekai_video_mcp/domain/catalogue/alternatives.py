@@ -27,7 +27,7 @@ from geekai_video_mcp.domain.catalogue.facts import (
 )
 from geekai_video_mcp.domain.catalogue.findings import find_problems
 from geekai_video_mcp.domain.catalogue.translation import translate
-from geekai_video_mcp.domain.lifecycle import Media
+from geekai_video_mcp.domain.tasks import Media
 from geekai_video_mcp.domain.wording import join_words
 
 MAX_ALTERNATIVES: Final = 2

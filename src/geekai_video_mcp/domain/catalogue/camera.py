@@ -7,7 +7,7 @@ from typing import Any, Final, cast
 from geekai_video_mcp.domain.catalogue.conditions import value_at
 from geekai_video_mcp.domain.catalogue.facts import Model, extra_body_values, models
 from geekai_video_mcp.domain.catalogue.findings import Finding
-from geekai_video_mcp.errors import quote
+from geekai_video_mcp.quoting import quote
 
 CAMERA_CONTROL: Final = "camera_control"
 IN_THE_PROMPT: Final = "write the camera movement in the prompt"
@@ -36,14 +36,14 @@ def find_camera_problems(request: Mapping[str, Any], model: Model) -> Iterator[F
         more = f" and {len(moves) - MAX_NAMED_MOVES} more" if len(moves) > MAX_NAMED_MOVES else ""
         yield Finding(
             problem=f"{model.id} takes one camera move at a time; {named}{more} were given",
-            way_out=f"give one, or {IN_THE_PROMPT}",
+            remedy=f"give one, or {IN_THE_PROMPT}",
             certainty="maker",
             source=source,
         )
     if any(abs(reach) > MAX_CAMERA_MOVE for reach in moves.values()):
         yield Finding(
             problem=f"{model.id} takes camera moves from -{MAX_CAMERA_MOVE} to {MAX_CAMERA_MOVE}",
-            way_out="give a smaller number",
+            remedy="give a smaller number",
             certainty="maker",
             source=source,
         )
@@ -68,7 +68,7 @@ def _untaken(model: Model) -> Iterator[Finding]:
     yield Finding(
         problem=f"{model.id} {'may' if sure == 'doubt' else 'does'} not support"
         f" extra_body.{CAMERA_CONTROL}{other}",
-        way_out=IN_THE_PROMPT,
+        remedy=IN_THE_PROMPT,
         certainty=sure,
         source=known.sources[0],
     )

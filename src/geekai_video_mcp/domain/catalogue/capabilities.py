@@ -17,7 +17,7 @@ from geekai_video_mcp.domain.catalogue.facts import (
     price,
     rules,
 )
-from geekai_video_mcp.domain.lifecycle import Media
+from geekai_video_mcp.domain.tasks import Media
 from geekai_video_mcp.domain.wording import join_words
 
 MEDIA_INPUTS: Final = ("image", "image_tail", "images", "video", "audio")

@@ -120,5 +120,5 @@ def _warning(finding: Finding) -> str:
 
 
 def _with_source(finding: Finding, charged: str = "") -> str:
-    way_out = f"; {finding.way_out}" if finding.way_out else ""
-    return f"{finding.problem}{charged}{way_out} ({finding.source})"
+    remedy = f"; {finding.remedy}" if finding.remedy else ""
+    return f"{finding.problem}{charged}{remedy} ({finding.source})"

@@ -12,7 +12,7 @@ from typing import Any, Final
 from geekai_video_mcp.domain.catalogue.conditions import value_at
 from geekai_video_mcp.domain.catalogue.facts import Price, PriceUnit, normalize_value, price
 from geekai_video_mcp.domain.catalogue.lengths import seconds_made
-from geekai_video_mcp.domain.lifecycle import Media
+from geekai_video_mcp.domain.tasks import Media
 
 DECIMALS: Final = 3
 """Decimals of a CNY that are told apart: the listed prices have no more."""

@@ -134,7 +134,7 @@ class Rule:
 
     models: tuple[str, ...]
     say: str
-    way_out: str
+    remedy: str
     sources: tuple[Source, ...]
     informs: bool
     """Whether it is only to be known, because no wish is ignored."""
@@ -147,7 +147,7 @@ class Rule:
 
     def sentence_for(self, model: str) -> str:
         """The rule as a sentence about *model*, with the way out."""
-        return "; ".join(filter(None, (self.problem_for(model), self.way_out)))
+        return "; ".join(filter(None, (self.problem_for(model), self.remedy)))
 
     def problem_for(self, model: str) -> str:
         """The same without the way out."""
@@ -311,7 +311,7 @@ def _read_rule(entry: Mapping[str, Any]) -> Rule:
     return Rule(
         models=tuple(entry["models"]),
         say=entry["say"],
-        way_out=entry.get("way_out", ""),
+        remedy=entry.get("remedy", ""),
         sources=tuple(sources()[key] for key in str(entry["from"]).split()),
         informs=entry.get("informs", False),
         with_=tuple(entry.get("with", ())),

@@ -24,7 +24,7 @@ from geekai_video_mcp.domain.catalogue.facts import (
     rules,
 )
 from geekai_video_mcp.domain.wording import join_words
-from geekai_video_mcp.errors import quote
+from geekai_video_mcp.quoting import quote
 
 LEAVE_OUT: Final = "leave it out"
 _OPEN_LISTS: Final = frozenset({"size", "fps", "quality"})
@@ -44,7 +44,7 @@ class Finding:
     problem: str
     certainty: Certainty
     source: Source
-    way_out: str = ""
+    remedy: str = ""
     ignored: bool = True
     """Whether the request may be made and charged all the same, without what was asked for."""
 
@@ -76,7 +76,7 @@ def _fields_of(rule: Rule) -> Iterator[str]:
 def _rule_finding(rule: Rule, model: Model) -> Finding:
     return Finding(
         problem=rule.problem_for(model.id),
-        way_out=rule.way_out,
+        remedy=rule.remedy,
         certainty=rule.certainty,
         source=rule.sources[0],
         ignored=False,
@@ -89,7 +89,7 @@ def _refused_fields(request: Mapping[str, Any], model: Model) -> Iterator[Findin
         if fact is not None and field in request:
             yield Finding(
                 problem=f"{model.id} does not support {field}",
-                way_out=instead.get(field, _IN_THE_PROMPT.get(field, LEAVE_OUT)),
+                remedy=instead.get(field, _IN_THE_PROMPT.get(field, LEAVE_OUT)),
                 certainty=fact.certainty,
                 source=fact.sources[0],
             )
@@ -130,7 +130,7 @@ def _unsupported(field: str, fact: Fact, model: Model) -> Finding:
     may = "may not" if fact.certainty == "doubt" else "does not"
     return Finding(
         problem=f"{model.id} {may} support {field}",
-        way_out=_instead(model).get(field, _IN_THE_PROMPT.get(field, LEAVE_OUT)),
+        remedy=_instead(model).get(field, _IN_THE_PROMPT.get(field, LEAVE_OUT)),
         certainty=fact.certainty,
         source=fact.sources[0],
     )
@@ -141,7 +141,7 @@ def _count(given: Sequence[object], field: str, fact: Fact, model: Model) -> Ite
     if isinstance(most, int) and not isinstance(most, bool) and len(given) > most:
         yield Finding(
             problem=f"{model.id} takes up to {most} {field}; {len(given)} were given",
-            way_out="leave some out",
+            remedy="leave some out",
             certainty=fact.certainty,
             source=fact.sources[0],
         )
@@ -165,7 +165,7 @@ def _value(value: object, field: str, fact: Fact, model: Model) -> Iterator[Find
     yield Finding(
         problem=f"{model.id} lists no {field} {format_value(value)}, only"
         f" {listed.replace('-', ' to ') if unit else listed}{unit}",
-        way_out=f"give {join_words(nearest)}" if nearest else "give one of these",
+        remedy=f"give {join_words(nearest)}" if nearest else "give one of these",
         certainty=sure,  # never GeekAI's: a list may have grown since it was read
         source=fact.sources[0],
     )
@@ -176,7 +176,7 @@ def _taken_from_elsewhere(field: str, fact: Fact, model: Model) -> Finding:
     by_size = "size" in fact.value
     return Finding(
         problem=f"{model.id} {'may' if by_size else 'does'} not take {field}: it is {fact.value}",
-        way_out="give size"
+        remedy="give size"
         if by_size
         else "leave it out, and give an image of the shape that you want",
         # GeekAI may turn it into the maker's own way of saying it.
@@ -205,7 +205,7 @@ def _missing_picture(request: Mapping[str, Any], model: Model) -> Iterator[Findi
         needed = ["an image" if name == "image" else name for name in needs(model)]
         yield Finding(
             problem=f"{model.id} {may} support text only",
-            way_out=f"give {join_words(needed)}" if needed else "give an image",
+            remedy=f"give {join_words(needed)}" if needed else "give an image",
             certainty=fact.certainty,
             source=fact.sources[0],
             ignored=False,
@@ -218,7 +218,7 @@ def _image_list(request: Mapping[str, Any], model: Model) -> Iterator[Finding]:
         yield Finding(
             problem=f"only {listing} take image as a list; {model.id} may use only one of them, or"
             " none",
-            way_out="give one image, and references as images",
+            remedy="give one image, and references as images",
             certainty="doubt",
             source=_source_of_lists(),
             ignored=False,
@@ -237,7 +237,7 @@ def _prompt_length(request: Mapping[str, Any], model: Model) -> Iterator[Finding
     note = f"; {fact.note}" if fact.note else ""
     yield Finding(
         problem=f"the prompt has {length} characters; {model.id} takes up to {fact.value}{note}",
-        way_out="shorten it",
+        remedy="shorten it",
         certainty=fact.certainty if model.supports("prompt_cut") else "doubt",
         source=fact.sources[0],
         ignored=False,

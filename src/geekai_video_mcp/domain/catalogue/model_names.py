@@ -29,7 +29,7 @@ from geekai_video_mcp.domain.catalogue.versions import (
     trimmed,
 )
 from geekai_video_mcp.domain.service_names import SANDBOX_MODEL
-from geekai_video_mcp.errors import quote
+from geekai_video_mcp.quoting import quote
 
 MAX_SUGGESTIONS: Final = 3
 MAX_NAME: Final = 64

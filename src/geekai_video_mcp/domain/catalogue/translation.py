@@ -19,7 +19,7 @@ from geekai_video_mcp.domain.catalogue.facts import (
 )
 from geekai_video_mcp.domain.catalogue.findings import Finding, format_value
 from geekai_video_mcp.domain.wording import join_words
-from geekai_video_mcp.errors import quote_unless_id
+from geekai_video_mcp.quoting import quote_unless_id
 
 DEFAULT_RATIO: Final = "16:9"
 """Ratio of a request that names none, by GeekAI's reference page, read 2026-11-22."""
@@ -56,11 +56,11 @@ class Translation:
         was = "was" if len(given) == 1 else "were"
         self.notes.append(f"{_named(given)} {was} sent as {_named(sent)}: {why}")
 
-    def find(self, problem: str, way_out: str, fact: Fact, *fields: str) -> None:
+    def find(self, problem: str, remedy: str, fact: Fact, *fields: str) -> None:
         """Add what is wrong with *fields*, by *fact*."""
         source, certainty = fact.sources[0], fact.certainty
         self.findings.append(
-            Finding(problem=problem, way_out=way_out, certainty=certainty, source=source)
+            Finding(problem=problem, remedy=remedy, certainty=certainty, source=source)
         )
         self.judged.update(fields)
 
@@ -117,10 +117,10 @@ def _translate_last_frame(translation: Translation, model: Model) -> None:
         )
         return
     problem = "takes a last frame only together with a first one"
-    way_out = "give image as well"
+    remedy = "give image as well"
     if first:
-        problem, way_out = "takes image_tail only beside a single image", "give one image"
-    translation.find(f"{model.id} {problem}", way_out, fact, "image_tail")
+        problem, remedy = "takes image_tail only beside a single image", "give one image"
+    translation.find(f"{model.id} {problem}", remedy, fact, "image_tail")
 
 
 def _translate_quality(translation: Translation, model: Model) -> None:

@@ -17,9 +17,12 @@ import anyio.to_thread
 import httpx
 from pydantic import SecretStr
 
-from geekai_video_mcp.domain.lifecycle import FileUpdate, Task
 from geekai_video_mcp.domain.retries import LASTING, PASSING, Obstacle
 from geekai_video_mcp.domain.statuses import FileStatus
+from geekai_video_mcp.domain.tasks import (
+    FileUpdate,
+    Task,
+)
 from geekai_video_mcp.errors import DownloadFailed, describe_os_error
 from geekai_video_mcp.media.downloads import partial, publishing
 from geekai_video_mcp.media.downloads.facts import add_facts, describe_damage

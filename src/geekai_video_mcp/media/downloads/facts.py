@@ -8,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from geekai_video_mcp.domain.lifecycle import FileUpdate
 from geekai_video_mcp.domain.media_formats import is_still
 from geekai_video_mcp.domain.retries import Obstacle
 from geekai_video_mcp.domain.statuses import FileStatus
+from geekai_video_mcp.domain.tasks import FileUpdate
 from geekai_video_mcp.media.inspection import FileFacts, Verdict
 
 _MAX_FPS: Final = 1000.0

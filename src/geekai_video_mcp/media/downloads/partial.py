@@ -24,8 +24,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from geekai_video_mcp.domain.lifecycle import Media
 from geekai_video_mcp.domain.media_formats import SIGNATURE_BYTES, Format, detect_format
+from geekai_video_mcp.domain.tasks import Media
 from geekai_video_mcp.file_locks import try_lock
 
 CHECKPOINT_BYTES: Final = 1024**2

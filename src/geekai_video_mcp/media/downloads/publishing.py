@@ -14,7 +14,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from geekai_video_mcp.domain.lifecycle import FileUpdate, Media, Task
 from geekai_video_mcp.domain.media_formats import (
     SIGNATURE_BYTES,
     Format,
@@ -24,8 +23,13 @@ from geekai_video_mcp.domain.media_formats import (
 from geekai_video_mcp.domain.retries import Obstacle
 from geekai_video_mcp.domain.statuses import FileStatus
 from geekai_video_mcp.domain.task_ids import short_id
-from geekai_video_mcp.errors import sanitize
+from geekai_video_mcp.domain.tasks import (
+    FileUpdate,
+    Media,
+    Task,
+)
 from geekai_video_mcp.media.downloads.partial import Part, sha256_of
+from geekai_video_mcp.quoting import sanitize
 
 STEM_LENGTH: Final = 40
 """Characters of the prompt in a file name: enough to recognise it, short enough everywhere."""

@@ -20,7 +20,6 @@ from anyio import to_thread
 
 from geekai_video_mcp.domain import media_refs
 from geekai_video_mcp.domain.inline_pictures import describe_wrong_format
-from geekai_video_mcp.domain.lifecycle import Media, Task
 from geekai_video_mcp.domain.media_refs import DATA_URI_LIMIT, RefKind
 from geekai_video_mcp.domain.requests import GenerationRequest
 from geekai_video_mcp.domain.retries import LINK_TTL
@@ -30,6 +29,10 @@ from geekai_video_mcp.domain.task_refs import (
     find_refs,
     replace_refs,
     split_seconds,
+)
+from geekai_video_mcp.domain.tasks import (
+    Media,
+    Task,
 )
 from geekai_video_mcp.domain.waiting import ParentState, parent_state
 from geekai_video_mcp.errors import RequestRefused, ServiceUnavailable, TaskNotFound

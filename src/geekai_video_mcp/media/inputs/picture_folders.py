@@ -14,13 +14,13 @@ from typing import Final, TypeVar
 from anyio import to_thread
 
 from geekai_video_mcp.domain.media_refs import ASK_FOR_FILE, NOT_HERE, advise_to_save, file_path
-from geekai_video_mcp.errors import quote
 from geekai_video_mcp.media.inputs.allowed_files import (
     OutsideFolders,
     Unreadable,
     locate_file,
     read_file,
 )
+from geekai_video_mcp.quoting import quote
 
 VARIABLE: Final = "GEEKAI_IMAGE_DIRS"
 VALUE_LIMIT: Final = 4000

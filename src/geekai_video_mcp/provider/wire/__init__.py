@@ -31,8 +31,8 @@ from pydantic import ValidationError
 
 from geekai_video_mcp.domain import moderation
 from geekai_video_mcp.domain.catalogue import LiveModel
-from geekai_video_mcp.domain.lifecycle import Observation
 from geekai_video_mcp.domain.statuses import POLLED, Status
+from geekai_video_mcp.domain.tasks import Observation
 from geekai_video_mcp.errors import (
     RATE_LIMITED,
     GeekAIVideoError,
@@ -42,10 +42,6 @@ from geekai_video_mcp.errors import (
     SubmissionUnknown,
     TaskNotFound,
     WrongService,
-    as_sentence,
-    quote,
-    quote_unless_id,
-    sanitize,
 )
 from geekai_video_mcp.provider.wire.answers import Answer
 from geekai_video_mcp.provider.wire.bodies import find_task_id
@@ -55,6 +51,12 @@ from geekai_video_mcp.provider.wire.provider_response import (
     reason_suffix,
 )
 from geekai_video_mcp.provider.wire.responses import ModelEntry, ModelsResponse
+from geekai_video_mcp.quoting import (
+    as_sentence,
+    quote,
+    quote_unless_id,
+    sanitize,
+)
 
 __all__ = [
     "RAW_RESPONSE_LIMIT",

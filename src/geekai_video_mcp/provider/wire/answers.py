@@ -9,13 +9,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, cast
 
-from geekai_video_mcp.domain.lifecycle import Media, Result
 from geekai_video_mcp.domain.statuses import Status
-from geekai_video_mcp.errors import sanitize
+from geekai_video_mcp.domain.tasks import (
+    Media,
+    Result,
+)
 from geekai_video_mcp.provider.wire.bodies import is_task_id
 from geekai_video_mcp.provider.wire.responses import AnswerLayer
 from geekai_video_mcp.provider.wire.results import BLOT, find_result, parse_text, repeats_secret
 from geekai_video_mcp.provider.wire.statuses import NO_ERROR, known_status
+from geekai_video_mcp.quoting import sanitize
 
 _WRAPPERS: Final = ("data", "output", "result", "task")
 _MAX_LAYERS: Final = 8

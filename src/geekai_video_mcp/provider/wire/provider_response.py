@@ -10,11 +10,11 @@ from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlsplit
 
-from geekai_video_mcp.domain.lifecycle import Media
 from geekai_video_mcp.domain.service_names import service_name
-from geekai_video_mcp.errors import quote
+from geekai_video_mcp.domain.tasks import Media
 from geekai_video_mcp.provider.wire.answers import Answer, read_answer
 from geekai_video_mcp.provider.wire.bodies import excerpt, parse_object
+from geekai_video_mcp.quoting import quote
 
 RAW_RESPONSE_LIMIT: Final = 4096
 """Characters of an unusable response kept for the user, who has to resolve the task."""

@@ -15,7 +15,10 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final, cast
 
-from geekai_video_mcp.domain.lifecycle import Media, Result
+from geekai_video_mcp.domain.tasks import (
+    Media,
+    Result,
+)
 from geekai_video_mcp.provider.wire.responses import VideoResult
 
 BLOT: Final = "[secret]"

@@ -9,7 +9,7 @@ from pydantic import Field, PlainValidator, WithJsonSchema
 from geekai_video_mcp.domain import media_refs
 from geekai_video_mcp.domain.films import PART_FORMS, FilmPart, parse_part, trim_part
 from geekai_video_mcp.domain.media_refs import RefKind, ref_kind
-from geekai_video_mcp.errors import quote_unless_id
+from geekai_video_mcp.quoting import quote_unless_id
 from geekai_video_mcp.server.arguments.json_text import (
     decode_json,
     reject_hidden,

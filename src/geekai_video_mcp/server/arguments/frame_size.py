@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 
 from geekai_video_mcp.domain.catalogue.facts import listed_values, models, normalize_value
 from geekai_video_mcp.domain.catalogue.translation import RATIO_SLACK
-from geekai_video_mcp.errors import quote
+from geekai_video_mcp.quoting import quote
 from geekai_video_mcp.server.arguments.fields import NumberOrText
 from geekai_video_mcp.server.arguments.json_text import decode_json
 from geekai_video_mcp.server.arguments.values import add_note, context_of

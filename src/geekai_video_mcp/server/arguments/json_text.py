@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, cast
 
-from geekai_video_mcp.errors import has_hidden
+from geekai_video_mcp.quoting import has_hidden
 
 MAX_INTEGER_BITS: Final = 64
 """Bits of an integer in `extra_body`, such as a seed: more are exact in no other language."""

@@ -7,7 +7,11 @@ from typing import Any, ClassVar, Final, Literal, Self, cast, get_args, get_orig
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from geekai_video_mcp.errors import NOT_CHARGED, RequestRefused, quote_unless_id
+from geekai_video_mcp.errors import (
+    NOT_CHARGED,
+    RequestRefused,
+)
+from geekai_video_mcp.quoting import quote_unless_id
 from geekai_video_mcp.server.arguments.absent import drop_absent
 from geekai_video_mcp.server.arguments.json_text import MAX_VALUES, iterate_json
 from geekai_video_mcp.server.arguments.refusals import describe_error

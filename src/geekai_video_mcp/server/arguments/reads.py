@@ -5,7 +5,10 @@ from typing import Annotated, Any, ClassVar, Final, Literal, cast, get_args
 
 from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, model_validator
 
-from geekai_video_mcp.errors import quote, quote_unless_id
+from geekai_video_mcp.quoting import (
+    quote,
+    quote_unless_id,
+)
 from geekai_video_mcp.server.arguments.extra_body import EXTRA_BODY_NAMES
 from geekai_video_mcp.server.arguments.fields import (
     NumberOrText,

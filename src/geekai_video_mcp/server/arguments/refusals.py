@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from geekai_video_mcp.errors import quote_unless_id
+from geekai_video_mcp.quoting import quote_unless_id
 
 _WORDS: Final = {
     "string": "must be text",

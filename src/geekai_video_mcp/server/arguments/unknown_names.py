@@ -5,7 +5,10 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple, cast
 
-from geekai_video_mcp.errors import quote, quote_unless_id
+from geekai_video_mcp.quoting import (
+    quote,
+    quote_unless_id,
+)
 from geekai_video_mcp.server.arguments.extra_body import CAMERA_SHAPE, EXTRA_BODY_NAMES
 from geekai_video_mcp.server.arguments.json_text import load_json
 from geekai_video_mcp.server.arguments.values import unwrap

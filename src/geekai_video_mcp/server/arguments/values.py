@@ -2,7 +2,7 @@
 
 A value that is meant well is taken: "5s" as 5, "yes" as true, "done" as succeed. A check raises
 ValueError with the rule and what to write instead; it never repeats the value, except where
-`errors.quote` marks a word that was taken for another one.
+`quoting.quote` marks a word that was taken for another one.
 """
 
 import math

@@ -9,7 +9,7 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from geekai_video_mcp.errors import quote
+from geekai_video_mcp.quoting import quote
 from geekai_video_mcp.server.http.addresses import TrustedAddresses
 
 logger = logging.getLogger(__name__)

@@ -6,8 +6,12 @@ import stat
 from pathlib import Path
 from typing import Final
 
-from geekai_video_mcp.errors import StorageUnavailable, describe_os_error, quote
+from geekai_video_mcp.errors import (
+    StorageUnavailable,
+    describe_os_error,
+)
 from geekai_video_mcp.file_locks import exclusive_lock
+from geekai_video_mcp.quoting import quote
 from geekai_video_mcp.server.http.authorization import TOKEN
 
 TOKEN_FILE: Final = "http-token"  # noqa: S105 - a file name

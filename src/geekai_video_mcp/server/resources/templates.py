@@ -9,10 +9,18 @@ from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 
 from geekai_video_mcp.app import App
-from geekai_video_mcp.domain.lifecycle import Media, Task
 from geekai_video_mcp.domain.statuses import FileStatus
-from geekai_video_mcp.errors import GeekAIVideoError, TaskNotFound, describe_os_error, quote
+from geekai_video_mcp.domain.tasks import (
+    Media,
+    Task,
+)
+from geekai_video_mcp.errors import (
+    GeekAIVideoError,
+    TaskNotFound,
+    describe_os_error,
+)
 from geekai_video_mcp.media.preview import PreviewRequest
+from geekai_video_mcp.quoting import quote
 from geekai_video_mcp.server.pictures import View, render_view
 from geekai_video_mcp.server.resource_links import JPEG, JSON, MP4, PNG, ROOT, file_uri
 from geekai_video_mcp.server.results import task_view

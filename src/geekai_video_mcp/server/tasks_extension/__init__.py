@@ -26,7 +26,7 @@ from mcp_types.jsonrpc import HEADER_MISMATCH
 from pydantic import Field
 from starlette.requests import Request
 
-from geekai_video_mcp.domain.lifecycle import Task
+from geekai_video_mcp.domain.tasks import Task
 from geekai_video_mcp.engine.exceptions import log_exception
 from geekai_video_mcp.errors import GeekAIVideoError, TaskNotFound
 from geekai_video_mcp.server.tasks_extension.payloads import (

@@ -14,8 +14,12 @@ from mcp.server.context import ServerRequestContext
 
 from geekai_video_mcp.app import App
 from geekai_video_mcp.domain import catalogue
-from geekai_video_mcp.domain.lifecycle import Media, Task, poll_due
+from geekai_video_mcp.domain.lifecycle import poll_due
 from geekai_video_mcp.domain.statuses import Status
+from geekai_video_mcp.domain.tasks import (
+    Media,
+    Task,
+)
 from geekai_video_mcp.errors import NOT_CHARGED, RequestRefused
 from geekai_video_mcp.server import results, views
 

@@ -25,8 +25,8 @@ from mcp_types import (
 )
 from pydantic import ValidationError
 
-from geekai_video_mcp.domain.lifecycle import Task
 from geekai_video_mcp.domain.statuses import Status
+from geekai_video_mcp.domain.tasks import Task
 from geekai_video_mcp.errors import GeekAIVideoError
 from geekai_video_mcp.server.tasks_extension.payloads import (
     IDENTIFIER,

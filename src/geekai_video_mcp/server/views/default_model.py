@@ -6,7 +6,7 @@ from typing import Final
 
 from geekai_video_mcp.domain import catalogue
 from geekai_video_mcp.domain.catalogue import Model
-from geekai_video_mcp.domain.lifecycle import Media
+from geekai_video_mcp.domain.tasks import Media
 from geekai_video_mcp.domain.wording import join_words
 
 MAX_CHARS: Final = 220

@@ -10,11 +10,14 @@ from typing import Any, cast
 from geekai_video_mcp.config import SANDBOX_MODEL, default_model_with_key
 from geekai_video_mcp.domain import catalogue
 from geekai_video_mcp.domain.admission import Forecast
-from geekai_video_mcp.domain.lifecycle import Media, Task
 from geekai_video_mcp.domain.task_ids import short_id
+from geekai_video_mcp.domain.tasks import (
+    Media,
+    Task,
+)
 from geekai_video_mcp.domain.waiting import waiting_text
-from geekai_video_mcp.errors import (
-    NOT_CHARGED,
+from geekai_video_mcp.errors import NOT_CHARGED
+from geekai_video_mcp.quoting import (
     as_sentence,
     quote,
     quote_unless_id,

@@ -5,7 +5,7 @@ from typing import Final
 
 from geekai_video_mcp.domain import catalogue
 from geekai_video_mcp.domain.catalogue import LiveModel, Model
-from geekai_video_mcp.errors import quote
+from geekai_video_mcp.quoting import quote
 from geekai_video_mcp.server.arguments import ListVideoModels
 
 MAX_SHOWN_WORDS: Final = 4

@@ -3,14 +3,18 @@
 from typing import Final
 
 from geekai_video_mcp.domain import catalogue, moderation
-from geekai_video_mcp.domain.lifecycle import Media
 from geekai_video_mcp.domain.result_file import has_no_link
 from geekai_video_mcp.domain.retries import Obstacle
 from geekai_video_mcp.domain.service_names import SANDBOX_MODEL
 from geekai_video_mcp.domain.statuses import NO_RESULT, FileStatus, Status
 from geekai_video_mcp.domain.task_ids import short_id
+from geekai_video_mcp.domain.tasks import Media
 from geekai_video_mcp.domain.waiting import EXPIRED, PARENT_FAILED, PARENT_UNUSABLE
-from geekai_video_mcp.errors import RATE_LIMITED, WRONG_SERVICE, quote
+from geekai_video_mcp.errors import (
+    RATE_LIMITED,
+    WRONG_SERVICE,
+)
+from geekai_video_mcp.quoting import quote
 from geekai_video_mcp.server.arguments import MAX_WAIT_SECONDS
 from geekai_video_mcp.server.views.report import TaskReport
 from geekai_video_mcp.server.views.times import iso_time

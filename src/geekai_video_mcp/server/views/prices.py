@@ -2,7 +2,7 @@
 
 from geekai_video_mcp.domain.catalogue import Cost, format_cny
 from geekai_video_mcp.domain.service_names import SANDBOX_MODEL
-from geekai_video_mcp.errors import quote_unless_id
+from geekai_video_mcp.quoting import quote_unless_id
 
 
 def price_text(cost: Cost | None) -> str:

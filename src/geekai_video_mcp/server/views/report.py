@@ -4,12 +4,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from geekai_video_mcp.domain.lifecycle import Media, Task
 from geekai_video_mcp.domain.result_file import live_link
 from geekai_video_mcp.domain.retries import LINK_TTL
 from geekai_video_mcp.domain.statuses import NO_RESULT, FileStatus, Status
 from geekai_video_mcp.domain.task_prices import ListedPrice, listed_price
-from geekai_video_mcp.errors import MAYBE_CHARGED, NOT_CHARGED, Money, sanitize
+from geekai_video_mcp.domain.tasks import (
+    Media,
+    Task,
+)
+from geekai_video_mcp.errors import (
+    MAYBE_CHARGED,
+    NOT_CHARGED,
+    Money,
+)
+from geekai_video_mcp.quoting import sanitize
 
 MAX_LINK_CHARS: Final = 4000
 """Characters of a link that are shown: signed links have up to two thousand."""

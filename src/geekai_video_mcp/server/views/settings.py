@@ -5,7 +5,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, cast
 
 from geekai_video_mcp.domain.task_refs import shorten_refs
-from geekai_video_mcp.errors import quote_unless_id, reveal, sanitize
+from geekai_video_mcp.quoting import (
+    quote_unless_id,
+    reveal,
+    sanitize,
+)
 
 MAX_SETTING_CHARS: Final = 80
 """Characters of one setting: enough for a path; a link may have two thousand."""

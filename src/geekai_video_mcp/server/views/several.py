@@ -4,9 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from geekai_video_mcp.domain.lifecycle import Task
 from geekai_video_mcp.domain.task_ids import short_id
-from geekai_video_mcp.errors import GeekAIVideoError, TaskNotFound, quote_unless_id, sanitize
+from geekai_video_mcp.domain.tasks import Task
+from geekai_video_mcp.errors import (
+    GeekAIVideoError,
+    TaskNotFound,
+)
+from geekai_video_mcp.quoting import (
+    quote_unless_id,
+    sanitize,
+)
 from geekai_video_mcp.server.arguments import MAX_WAIT_SECONDS
 from geekai_video_mcp.server.views.report import TaskReport
 from geekai_video_mcp.server.views.tasks import ErrorView, TaskEntry, VideoTask, task_entry

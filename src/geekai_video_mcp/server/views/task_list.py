@@ -14,12 +14,21 @@ from typing import Any, Final
 from geekai_video_mcp.config import SANDBOX_MODEL
 from geekai_video_mcp.domain import catalogue
 from geekai_video_mcp.domain.films import is_preview, part_texts
-from geekai_video_mcp.domain.lifecycle import Media, Task
 from geekai_video_mcp.domain.statuses import FileStatus, Status
 from geekai_video_mcp.domain.task_ids import SHORT_ID_LENGTH
 from geekai_video_mcp.domain.task_prices import listed_price
+from geekai_video_mcp.domain.tasks import (
+    Media,
+    Task,
+)
 from geekai_video_mcp.domain.waiting import waiting_text
-from geekai_video_mcp.errors import as_sentence, quote, quote_unless_id, reveal, sanitize
+from geekai_video_mcp.quoting import (
+    as_sentence,
+    quote,
+    quote_unless_id,
+    reveal,
+    sanitize,
+)
 from geekai_video_mcp.server.arguments import PublicStatus
 from geekai_video_mcp.server.views.report import is_failure
 from geekai_video_mcp.server.views.tasks import ToolResult, View

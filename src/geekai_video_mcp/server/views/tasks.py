@@ -8,11 +8,14 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
-from geekai_video_mcp.domain.lifecycle import Media
 from geekai_video_mcp.domain.result_file import has_no_link
 from geekai_video_mcp.domain.retries import Obstacle
 from geekai_video_mcp.domain.statuses import Status
-from geekai_video_mcp.errors import QUOTE_LIMIT, sanitize
+from geekai_video_mcp.domain.tasks import Media
+from geekai_video_mcp.quoting import (
+    QUOTE_LIMIT,
+    sanitize,
+)
 from geekai_video_mcp.server.arguments import PublicStatus
 from geekai_video_mcp.server.views.next_steps import next_step
 from geekai_video_mcp.server.views.report import MAX_LINK_CHARS, TaskReport

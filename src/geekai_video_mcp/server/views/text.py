@@ -10,14 +10,19 @@ from typing import Final
 from geekai_video_mcp.config import SANDBOX_MODEL
 from geekai_video_mcp.domain.catalogue import format_cny
 from geekai_video_mcp.domain.films import part_texts
-from geekai_video_mcp.domain.lifecycle import Media, Task
 from geekai_video_mcp.domain.obstacles import UNANSWERED
 from geekai_video_mcp.domain.statuses import POLLED, UNSENT, FileStatus, Status
 from geekai_video_mcp.domain.task_ids import short_id
+from geekai_video_mcp.domain.tasks import (
+    Media,
+    Task,
+)
 from geekai_video_mcp.domain.waiting import waiting_text
 from geekai_video_mcp.errors import (
     MAYBE_CHARGED,
     NOT_CHARGED,
+)
+from geekai_video_mcp.quoting import (
     as_sentence,
     quote,
     quote_unless_id,
