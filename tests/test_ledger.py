@@ -652,17 +652,22 @@ RACE = """
 import sys
 from pathlib import Path
 from geekai_video_mcp.domain.admission import Limits, admit
+from geekai_video_mcp.domain.catalogue import request_cost
+from geekai_video_mcp.domain.task_prices import with_price
+from geekai_video_mcp.domain.tasks import Media, new_task
 from geekai_video_mcp.errors import CapReached
 from geekai_video_mcp.ledger.sqlite import Store
-from geekai_video_mcp.domain.tasks import new_task
-store = Store(Path(sys.argv[1]))
+path, name, per_day, cny_per_day, count = sys.argv[1:]
+store = Store(Path(path))
 print("ready", flush=True)
 sys.stdin.readline()
-limits = Limits(per_day=int(sys.argv[3]), in_flight=1000)
-for number in range(int(sys.argv[4])):
-    request = {"prompt": f"{sys.argv[2]} {number}"}
-    task = new_task(request=request, account="s", owner="a", at=1.0, idempotency_key=f"{number}"
-                  if sys.argv[2] == "same" else None)
+cny = None if cny_per_day == "any" else float(cny_per_day)
+limits = Limits(per_day=int(per_day), in_flight=1000, cny_per_day=cny)
+for number in range(int(count)):
+    request = {"prompt": f"{name} {number}", "model": "viduq2-pro", "duration": 1}
+    key = f"{number}" if name == "same" else None
+    task = new_task(request=request, account="s", owner="a", at=1.0, idempotency_key=key)
+    task = with_price(task, request_cost(request, media=Media.VIDEO))
     try:
         store.admit(task, request, lambda existing: admit(task, existing, limits=limits, at=1.0))
     except CapReached:
@@ -672,40 +677,15 @@ store.close()
 
 
 def test_processes_that_race_to_the_cap_do_not_pass_it(state: Path) -> None:
-    children = [child(RACE, state, f"mine {number}", 20, 10) for number in range(4)]
+    children = [child(RACE, state, f"mine {number}", 20, "any", 10) for number in range(4)]
     all_at_once(children)
 
     assert [process.returncode for process in children] == [0] * 4
     assert query_file(state, "SELECT count(*) FROM task") == [(20,)]
 
 
-RACE_TO_CNY = """
-import sys
-from pathlib import Path
-from geekai_video_mcp.domain.admission import Limits, admit
-from geekai_video_mcp.domain.catalogue import request_cost
-from geekai_video_mcp.errors import CapReached
-from geekai_video_mcp.ledger.sqlite import Store
-from geekai_video_mcp.domain.tasks import (Media, new_task,)
-from geekai_video_mcp.domain.task_prices import with_price
-store = Store(Path(sys.argv[1]))
-print("ready", flush=True)
-sys.stdin.readline()
-limits = Limits(per_day=1000, in_flight=1000, cny_per_day=float(sys.argv[3]))
-for number in range(int(sys.argv[4])):
-    request = {"prompt": f"{sys.argv[2]} {number}", "model": "viduq2-pro", "duration": 1}
-    cost = request_cost(request, media=Media.VIDEO)
-    task = with_price(new_task(request=request, account="s", owner="a", at=1.0), cost)
-    try:
-        store.admit(task, request, lambda existing: admit(task, existing, limits=limits, at=1.0))
-    except CapReached:
-        pass
-store.close()
-"""
-
-
 def test_processes_that_race_to_the_cap_in_cny_do_not_pass_it(state: Path) -> None:
-    children = [child(RACE_TO_CNY, state, f"mine {number}", 6.26, 10) for number in range(4)]
+    children = [child(RACE, state, f"mine {number}", 1000, 6.26, 10) for number in range(4)]
     all_at_once(children)
 
     assert [process.returncode for process in children] == [0] * 4
@@ -714,7 +694,7 @@ def test_processes_that_race_to_the_cap_in_cny_do_not_pass_it(state: Path) -> No
 
 
 def test_processes_that_ask_with_the_same_keys_record_each_once(state: Path) -> None:
-    children = [child(RACE, state, "same", 1000, 10) for _ in range(4)]
+    children = [child(RACE, state, "same", 1000, "any", 10) for _ in range(4)]
     all_at_once(children)
 
     assert [process.returncode for process in children] == [0] * 4
