@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any, Final, cast
 
 from geekai_video_mcp.domain.catalogue.availability import LiveModel, similarity, standing
-from geekai_video_mcp.domain.catalogue.camera import find_camera_problems
 from geekai_video_mcp.domain.catalogue.capabilities import (
     has_resolution,
     makes_video,
@@ -87,7 +86,6 @@ def _body_for(model: Model, request: Mapping[str, Any]) -> Mapping[str, Any] | N
         or translated.findings
         or translated.incomplete
         or find_problems(body, model)
-        or any(find_camera_problems(body, model))
         or not all(_is_known_to_take(model, name, body) for name in FACT_BY_FIELD)
         or not all(takes(model, name) for name in extras)
         or not (needs(model) or _is_known(model, "text"))

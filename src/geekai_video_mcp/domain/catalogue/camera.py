@@ -6,7 +6,7 @@ from typing import Any, Final, cast
 
 from geekai_video_mcp.domain.catalogue.conditions import value_at
 from geekai_video_mcp.domain.catalogue.facts import Model, extra_body_values, models
-from geekai_video_mcp.domain.catalogue.findings import Finding
+from geekai_video_mcp.domain.catalogue.finding import Finding
 from geekai_video_mcp.quoting import quote
 
 CAMERA_CONTROL: Final = "camera_control"

@@ -11,9 +11,9 @@ from typing import Any, Final, Literal
 
 from geekai_video_mcp.domain.catalogue.alternatives import describe_alternatives
 from geekai_video_mcp.domain.catalogue.availability import LiveModel, availability
-from geekai_video_mcp.domain.catalogue.camera import find_camera_problems
 from geekai_video_mcp.domain.catalogue.facts import models
-from geekai_video_mcp.domain.catalogue.findings import Finding, find_problems
+from geekai_video_mcp.domain.catalogue.finding import Finding
+from geekai_video_mcp.domain.catalogue.findings import find_problems
 from geekai_video_mcp.domain.catalogue.translation import translate
 from geekai_video_mcp.domain.service_names import SANDBOX_MODEL
 from geekai_video_mcp.errors import RequestRefused
@@ -74,7 +74,6 @@ def check_request(
     findings = [
         *translation.findings,
         *find_problems(body, model, judged=translation.judged),
-        *find_camera_problems(body, model),
     ]
     refused = [one for one in findings if _refuses(one, checks)]
     if refused:

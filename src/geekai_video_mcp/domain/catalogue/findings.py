@@ -3,11 +3,10 @@
 Each finding says who says so and what to do instead; `checking` decides what is refused.
 """
 
-import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
+from geekai_video_mcp.domain.catalogue.camera import find_camera_problems
 from geekai_video_mcp.domain.catalogue.capabilities import needs
 from geekai_video_mcp.domain.catalogue.conditions import is_given, rule_applies
 from geekai_video_mcp.domain.catalogue.facts import (
@@ -23,8 +22,8 @@ from geekai_video_mcp.domain.catalogue.facts import (
     normalize_value,
     rules,
 )
+from geekai_video_mcp.domain.catalogue.finding import Finding, format_value
 from geekai_video_mcp.domain.wording import join_words
-from geekai_video_mcp.quoting import quote
 
 LEAVE_OUT: Final = "leave it out"
 _OPEN_LISTS: Final = frozenset({"size", "fps", "quality"})
@@ -33,20 +32,8 @@ only 24, 30 and 60 fps, and its page of Seedance 16 (read 2026-11-22)."""
 _IN_THE_PROMPT: Final = {
     "negative_prompt": "leave it out, and say in the prompt what to see instead"
 }
-_PLURAL_NEED: Final = ("image", "images", "video", "extra_body")
+_INPUTS: Final = ("image", "images", "video", "extra_body")
 """What a model that does not work from text alone may be given."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Finding:
-    """One thing that speaks against a request."""
-
-    problem: str
-    certainty: Certainty
-    source: Source
-    remedy: str = ""
-    ignored: bool = True
-    """Whether the request may be made and charged all the same, without what was asked for."""
 
 
 def find_problems(
@@ -56,12 +43,13 @@ def find_problems(
     applying = [rule for rule in rules() if rule_applies(rule, request)]
     covered = {*judged, *(name for rule in applying for name in _fields_of(rule))}
     return [
-        *_refused_fields({k: v for k, v in request.items() if k not in judged}, model),
+        *_find_refused_fields({k: v for k, v in request.items() if k not in judged}, model),
         *(_rule_finding(rule, model) for rule in applying),
-        *_fields(request, model, covered),
-        *_missing_picture(request, model),
-        *_image_list(request, model),
-        *_prompt_length(request, model),
+        *_check_fields(request, model, covered),
+        *_check_inputs(request, model),
+        *_check_image_list(request, model),
+        *_check_prompt_length(request, model),
+        *find_camera_problems(request, model),
     ]
 
 
@@ -83,23 +71,14 @@ def _rule_finding(rule: Rule, model: Model) -> Finding:
     )
 
 
-def _refused_fields(request: Mapping[str, Any], model: Model) -> Iterator[Finding]:
-    fact, instead = model.facts.get("refuses"), _instead(model)
+def _find_refused_fields(request: Mapping[str, Any], model: Model) -> Iterator[Finding]:
+    fact = model.facts.get("refuses")
     for field in model.refused_fields:
         if fact is not None and field in request:
-            yield Finding(
-                problem=f"{model.id} does not support {field}",
-                remedy=instead.get(field, _IN_THE_PROMPT.get(field, LEAVE_OUT)),
-                certainty=fact.certainty,
-                source=fact.sources[0],
-            )
+            yield _unsupported(field, fact, model)
 
 
-def _instead(model: Model) -> Mapping[str, str]:
-    return model.value("instead") or {}
-
-
-def _fields(request: Mapping[str, Any], model: Model, covered: set[str]) -> Iterator[Finding]:
+def _check_fields(request: Mapping[str, Any], model: Model, covered: set[str]) -> Iterator[Finding]:
     for field, name in FACT_BY_FIELD.items():
         fact = model.facts.get(name)
         if (
@@ -115,9 +94,9 @@ def _fields(request: Mapping[str, Any], model: Model, covered: set[str]) -> Iter
             ):
                 yield _unsupported(field, fact, model)
         elif isinstance(request[field], list):
-            yield from _count(request[field], field, fact, model)
+            yield from _check_count(request[field], field, fact, model)
         else:
-            yield from _value(request[field], field, fact, model)
+            yield from _check_value(request[field], field, fact, model)
 
 
 def _is_default(value: object, field: str) -> bool:
@@ -128,15 +107,18 @@ def _is_default(value: object, field: str) -> bool:
 
 def _unsupported(field: str, fact: Fact, model: Model) -> Finding:
     may = "may not" if fact.certainty == "doubt" else "does not"
+    instead: Mapping[str, str] = model.value("instead") or {}
     return Finding(
         problem=f"{model.id} {may} support {field}",
-        remedy=_instead(model).get(field, _IN_THE_PROMPT.get(field, LEAVE_OUT)),
+        remedy=instead.get(field, _IN_THE_PROMPT.get(field, LEAVE_OUT)),
         certainty=fact.certainty,
         source=fact.sources[0],
     )
 
 
-def _count(given: Sequence[object], field: str, fact: Fact, model: Model) -> Iterator[Finding]:
+def _check_count(
+    given: Sequence[object], field: str, fact: Fact, model: Model
+) -> Iterator[Finding]:
     most = fact.value
     if isinstance(most, int) and not isinstance(most, bool) and len(given) > most:
         yield Finding(
@@ -147,7 +129,7 @@ def _count(given: Sequence[object], field: str, fact: Fact, model: Model) -> Ite
         )
 
 
-def _value(value: object, field: str, fact: Fact, model: Model) -> Iterator[Finding]:
+def _check_value(value: object, field: str, fact: Fact, model: Model) -> Iterator[Finding]:
     """What is wrong with a value that the model's documents do not list."""
     allowed = listed_values(fact.value)
     if allowed is None:
@@ -194,12 +176,12 @@ def _neighbours(value: object, allowed: Sequence[Any]) -> list[int]:
     return [one for one in (below, above) if one is not None]
 
 
-def _missing_picture(request: Mapping[str, Any], model: Model) -> Iterator[Finding]:
+def _check_inputs(request: Mapping[str, Any], model: Model) -> Iterator[Finding]:
     fact = model.facts.get("text")
     if (
         fact is not None
         and fact.value is False
-        and not any(is_given(request, one) for one in _PLURAL_NEED)
+        and not any(is_given(request, one) for one in _INPUTS)
     ):
         may = "may not" if fact.certainty == "doubt" else "does not"
         needed = ["an image" if name == "image" else name for name in needs(model)]
@@ -212,7 +194,7 @@ def _missing_picture(request: Mapping[str, Any], model: Model) -> Iterator[Findi
         )
 
 
-def _image_list(request: Mapping[str, Any], model: Model) -> Iterator[Finding]:
+def _check_image_list(request: Mapping[str, Any], model: Model) -> Iterator[Finding]:
     if is_given(request, "image[]") and not model.supports("image_as_list"):
         listing = join_words([one.id for one in models().values() if one.supports("image_as_list")])
         yield Finding(
@@ -230,7 +212,7 @@ def _source_of_lists() -> Source:
     return next(fact.sources[0] for fact in listing if fact is not None)
 
 
-def _prompt_length(request: Mapping[str, Any], model: Model) -> Iterator[Finding]:
+def _check_prompt_length(request: Mapping[str, Any], model: Model) -> Iterator[Finding]:
     fact, length = model.facts.get("prompt_limit"), len(request["prompt"])
     if fact is None or length <= fact.value:
         return
@@ -242,8 +224,3 @@ def _prompt_length(request: Mapping[str, Any], model: Model) -> Iterator[Finding
         source=fact.sources[0],
         ignored=False,
     )
-
-
-def format_value(value: object) -> str:
-    """A value of the caller's in a message."""
-    return quote(value, limit=32) if isinstance(value, str) else json.dumps(value)

@@ -17,7 +17,7 @@ from geekai_video_mcp.domain.catalogue.facts import (
     listed_values,
     normalize_value,
 )
-from geekai_video_mcp.domain.catalogue.findings import Finding, format_value
+from geekai_video_mcp.domain.catalogue.finding import Finding, format_value
 from geekai_video_mcp.domain.wording import join_words
 from geekai_video_mcp.quoting import quote_unless_id
 
