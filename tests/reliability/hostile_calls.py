@@ -53,6 +53,12 @@ GOOD: Final[Mapping[str, Sequence[Any]]] = {
     "seconds": (5,),
     "free": (True,),
 }
+PARTS: Final = (
+    *("{id}", "task:{id}", "{id}@0.1-", "{id}@-0.2", "{id}@0.04-0.12", "video://tasks/{id}"),
+    *("{id}@1e400-", "{id}@-1-2", "{id}@5-1", "{id}@99999-", "{id}@1", "{id}@--", "{id}@@1-2"),
+    *("{id}@\u202e1-2", "{id}@%s-", "{id}@0:00.1-end", "/srv/fox-{id}.mp4@0-1"),
+)
+"""Parts of a film, good and bad."""
 Tools = Mapping[str, Sequence[str]]
 """The names of each tool's arguments."""
 
@@ -80,6 +86,8 @@ def make_call(number: int, *, seed: int, tools: Tools, ids: Sequence[str], folde
     share = dice.choice((0.05, 0.3))
     names = [name for name in tools[tool] if dice.random() < share and (wild or name in GOOD)]
     arguments: dict[str, Any] = {name: _argument(name, dice, wild, ids, folder) for name in names}
+    if "parts" in tools[tool]:
+        arguments["parts"] = _parts(dice, wild, ids)
     if tool.startswith("generate"):
         if dice.random() < ONE_ODD_SETTING:
             arguments = {
@@ -111,18 +119,38 @@ def _prompt(number: int, dice: random.Random, wild: float) -> Any:  # noqa: ANN4
     return f"{CANARY} #{number}# {words}"
 
 
+def _choose_id(dice: random.Random, ids: Sequence[str]) -> str:
+    """One of the last ids; it takes one throw, so that the call is the same when it is run alone."""
+    share, latest = dice.random(), ids[-50:] or ("0" * 32,)
+    return latest[int(share * len(latest))]
+
+
+def _parts(dice: random.Random, wild: float, ids: Sequence[str]) -> Any:  # noqa: ANN401 - JSON
+    """The parts of a film as a list, as a text, or as objects, most of which can be joined."""
+    if dice.random() < wild:
+        return hostile.value(dice)
+    named = [_choose_id(dice, ids) for _ in range(dice.choice((1, 2, 3, 61)))]
+    texts = [dice.choice(PARTS if dice.random() < 0.3 else PARTS[:3]) for _ in named]
+    parts = [text.replace("{id}", name) for text, name in zip(texts, named, strict=True)]
+    members = [{"task": name, "from": dice.choice((0, 0.04, *hostile.NUMBERS))} for name in named]
+    odd = [*parts, hostile.value(dice)]
+    return dice.choice((parts, parts, ", ".join(parts), json.dumps(parts), members, odd))
+
+
 def _argument(name: str, dice: random.Random, wild: float, ids: Sequence[str], folder: Path) -> Any:  # noqa: ANN401 - JSON
-    known = dice.choice(ids[-50:]) if ids else "0" * 32
+    known = _choose_id(dice, ids)
     if dice.random() < wild:
         return hostile.value(dice)
     if name == "task_id" and dice.random() < 0.8:
         return known
-    if name in {"image", "image_tail", "mask", "images", "video"} and dice.random() < 0.5:
+    if name in FILES and dice.random() < 0.5:
         file = f"{folder}/{dice.choice(ODD_FILES)}"
         return dice.choice((f"task:{known}", file, f"file://{file}", hostile.text(dice)))
     return dice.choice(GOOD.get(name, (hostile.value(dice),)))
 
 
+FILES: Final = frozenset({"image", "image_tail", "mask", "images", "video", "audio"})
+"""Arguments that take a file or a task."""
 ODD_FILES: Final = ("pipe", "zero", "passwd", "loop", "folder", ".hidden.png", "text.png", "none")
 
 
