@@ -118,9 +118,8 @@ def _read_seconds(value: object) -> float | None:
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
     found = None
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if is_number and 0 <= value < MAX_SECONDS:
-        found = _TIME_WITH_UNIT.fullmatch(f"{value:.10g}")
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        found = _TIME_WITH_UNIT.fullmatch(f"{value:.10g}") if abs(value) < MAX_SECONDS else None
     elif isinstance(value, str):
         found = _TIME_WITH_UNIT.fullmatch(value.strip(_AROUND))
     if found is None:
