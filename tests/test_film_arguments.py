@@ -72,6 +72,8 @@ def test_parts_are_read_as_they_are_meant(value: object, read: list[str]) -> Non
         (["https://x.test/a.mp4"], "holds a link, and only tasks can be joined"),
         (["/home/u/a.mp4"], "holds the path of a file, and only tasks can be joined"),
         ([{"task": A, "speed": 2}], "has an object with speed; its members are task, from and to"),
+        ([{"task": A, "from": 10**400}], "whose seconds cannot be read"),
+        ([{"task": A, "to": -(10**400)}], "whose seconds cannot be read"),
         ([{"from": 1}], "has an object without one task"),
         ([True], "must hold task ids as text"),
         ([A] * 61, "has 61 parts; at most 60 are taken"),

@@ -249,7 +249,9 @@ async def test_a_film_of_sandbox_videos_is_called_a_preview_everywhere(world: Wo
         assert "sandbox previews in it, not made by GeekAI" in text(film)
     assert structured(plain)["sandbox"] is False
     assert "sandbox preview" not in text(plain)
-    assert [task["sandbox"] for task in listed["tasks"]] == [False, True, True]
+    assert {task["task_id"]: task["sandbox"] for task in listed["tasks"]} == {
+        structured(film)["task_id"]: film is not plain for film in (mixed, outer, plain)
+    }
     assert Path(structured(outer)["file"]).name.startswith("a-blue-whale-film-")
 
 

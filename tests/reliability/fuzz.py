@@ -42,6 +42,7 @@ from reliability.targets import (
     stop,
     write_line,
 )
+from support.clips import make_clip
 from support.memory import in_memory
 
 KEY: Final = "sk-fuzz-5ecre7-0123456789abcdef"
@@ -51,6 +52,8 @@ MAX_SECONDS: Final = 30.0
 """Seconds for one response. The promise is 20, on a machine that has nothing else to do."""
 MAX_RESPONSE_CHARS: Final = 100_000
 """Characters of a response without a picture: a page of tasks has less than half."""
+FIRST_FINISHED: Final = 10**9
+"""Beyond the number of every call."""
 WARM_UP: Final = 200
 """Calls until the memory counts: by then every module is imported."""
 MAX_GROWTH_MB: Final = 80.0
@@ -107,6 +110,17 @@ class Attack:
     report: Report
     tools: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
 
+    async def finish_videos(self) -> None:
+        """Have two videos made, which parts of films may be, by a provider that is not hostile."""
+        target, hostility, self.provider.hostility = self.targets[0], self.provider.hostility, 0.0
+        for number in range(FIRST_FINISHED, FIRST_FINISHED + hostile_calls.FINISHED):
+            request = {"prompt": f"{hostile_calls.CANARY} #{number}# a fox"}
+            made = await target.call("generate_video", request)
+            task_id = made["structuredContent"]["task_id"]
+            await target.call("get_video_task", {"task_id": task_id, "wait_seconds": 45})
+            self.report.ids.append(task_id)
+        self.provider.hostility = hostility
+
     async def call(self, number: int) -> None:
         """Make call *number* of one of the servers, and check what comes back."""
         target = self.targets[number % len(self.targets)]
@@ -140,6 +154,7 @@ class Attack:
                 self.report.fail("invisible characters shown", f"{_hidden_in(text)}, {case}")
                 break
         structured: dict[str, Any] = result.get("structuredContent") or {}
+        self.report.counts["films shown"] += written.count("Finished (a film)")
         tasks: list[dict[str, Any]] = [structured, *structured.get("tasks", ())]
         self.report.ids += [task["task_id"] for task in tasks if task.get("task_id")]
 
@@ -191,6 +206,7 @@ async def attack(
     report = Report()
     hostile_calls.make_odd_files(folder / "videos")
     async with running_hostile_provider(seed, KEY, hostility=hostility) as provider:
+        provider.video = make_clip(frames=12)  # one that can be joined
         settings = {
             **provider.settings,
             "GEEKAI_MAX_VIDEOS_PER_DAY": "1000000",
@@ -206,6 +222,7 @@ async def attack(
             run = Attack(seed, folder, provider, targets, report)
             listed = (await stdio.request("tools/list", {}))["result"]["tools"]
             run.tools = {one["name"]: list(one["inputSchema"]["properties"]) for one in listed}
+            await run.finish_videos()
             warm_up = calls[:WARM_UP]
             await run_numbered(warm_up, run.call, in_flight=IN_FLIGHT * len(targets))
             before = [target.usage for target in targets]

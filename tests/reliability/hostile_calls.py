@@ -53,6 +53,16 @@ GOOD: Final[Mapping[str, Sequence[Any]]] = {
     "seconds": (5,),
     "free": (True,),
 }
+PARTS: Final = (
+    *("{id}", "task:{id}", "{id}@0.1-", "{id}@-0.2", "{id}@0.04-0.12", "video://tasks/{id}"),
+    *("{id}@1e400-", "{id}@-1-2", "{id}@5-1", "{id}@99999-", "{id}@1", "{id}@--", "{id}@@1-2"),
+    *("{id}@\u202e1-2", "{id}@%s-", "{id}@0:00.1-end", "/srv/fox-{id}.mp4@0-1"),
+)
+"""Parts of a film, good and bad."""
+NEEDED: Final = frozenset({"task_id", "parts"})
+"""Arguments without which a call is refused at once."""
+FINISHED: Final = 2
+"""Of the first ids: their videos are on this machine."""
 Tools = Mapping[str, Sequence[str]]
 """The names of each tool's arguments."""
 
@@ -78,7 +88,11 @@ def make_call(number: int, *, seed: int, tools: Tools, ids: Sequence[str], folde
     tool = dice.choice(list(tools))
     wild = dice.choice((0.0, 0.0, 0.3, 1.0))
     share = dice.choice((0.05, 0.3))
-    names = [name for name in tools[tool] if dice.random() < share and (wild or name in GOOD)]
+    names = [
+        name
+        for name in tools[tool]
+        if name in NEEDED or (dice.random() < share and (wild or name in GOOD))
+    ]
     arguments: dict[str, Any] = {name: _argument(name, dice, wild, ids, folder) for name in names}
     if tool.startswith("generate"):
         if dice.random() < ONE_ODD_SETTING:
@@ -92,13 +106,11 @@ def make_call(number: int, *, seed: int, tools: Tools, ids: Sequence[str], folde
         elif arguments.get("dry_run") is True:
             del arguments["dry_run"]
         arguments["async"] = True  # else it could wait 45 s for a job that may never end
-    if "task_id" in tools[tool]:
-        arguments["task_id"] = _argument("task_id", dice, wild, ids, folder)
-        if "wait_seconds" in tools[tool]:
-            arguments["wait_seconds"] = 0
-            # A picture is a child process with codecs: a few of them are enough.
-            if dice.random() < 0.98:
-                arguments["view"] = "none"
+    if "wait_seconds" in tools[tool]:
+        arguments["wait_seconds"] = 0
+        # A picture is a child process with codecs: a few of them are enough.
+        if dice.random() < 0.98:
+            arguments["view"] = "none"
     if dice.random() < 0.02:
         arguments[hostile.text(dice)] = hostile.value(dice)
     return Call(tool, arguments)
@@ -111,18 +123,40 @@ def _prompt(number: int, dice: random.Random, wild: float) -> Any:  # noqa: ANN4
     return f"{CANARY} #{number}# {words}"
 
 
+def _choose_id(dice: random.Random, ids: Sequence[str]) -> str:
+    """One of the last ids, by one throw in any case: alone, the call has to be the same."""
+    share, latest = dice.random(), ids[-50:] or ("0" * 32,)
+    return latest[int(share * len(latest))]
+
+
+def _parts(dice: random.Random, ids: Sequence[str]) -> Any:  # noqa: ANN401 - JSON
+    """The parts of a film as a list, as a text, or as objects."""
+    # A film is a child process with codecs: a few of them are enough.
+    known = ids[:FINISHED] if dice.random() < 0.3 else ids
+    named = [_choose_id(dice, known) for _ in range(dice.choice((1, 2, 3, 61)))]
+    texts = [dice.choice(PARTS if dice.random() < 0.3 else PARTS[:3]) for _ in named]
+    parts = [text.replace("{id}", name) for text, name in zip(texts, named, strict=True)]
+    members = [{"task": name, "from": dice.choice((0, 0.04, *hostile.NUMBERS))} for name in named]
+    odd = [*parts, hostile.value(dice)]
+    return dice.choice((parts, parts, ", ".join(parts), json.dumps(parts), members, odd))
+
+
 def _argument(name: str, dice: random.Random, wild: float, ids: Sequence[str], folder: Path) -> Any:  # noqa: ANN401 - JSON
-    known = dice.choice(ids[-50:]) if ids else "0" * 32
+    known = _choose_id(dice, ids)
     if dice.random() < wild:
         return hostile.value(dice)
+    if name == "parts":
+        return _parts(dice, ids)
     if name == "task_id" and dice.random() < 0.8:
         return known
-    if name in {"image", "image_tail", "mask", "images", "video"} and dice.random() < 0.5:
+    if name in FILES and dice.random() < 0.5:
         file = f"{folder}/{dice.choice(ODD_FILES)}"
         return dice.choice((f"task:{known}", file, f"file://{file}", hostile.text(dice)))
     return dice.choice(GOOD.get(name, (hostile.value(dice),)))
 
 
+FILES: Final = frozenset({"image", "image_tail", "mask", "images", "video", "audio"})
+"""Arguments that take a file or a task."""
 ODD_FILES: Final = ("pipe", "zero", "passwd", "loop", "folder", ".hidden.png", "text.png", "none")
 
 

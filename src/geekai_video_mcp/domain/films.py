@@ -26,6 +26,8 @@ from geekai_video_mcp.domain.tasks import (
 LOCAL_ACCOUNT: Final = "local"
 """The account of every film: it belongs to this machine, and to no service or key."""
 
+MAX_SECONDS: Final = 10**6
+"""More than any time in a part that can be read; a number of JSON may be as large as it likes."""
 PART_FORMS: Final = "ID, or ID@1-4.5 for seconds 1 to 4.5 alone (ID@1- and ID@-4.5 as well)"
 _AROUND: Final = "\"'`<>()[]{}“”‘’「」 \t\r\n"
 _TIME: Final = r"(?:\d{1,2}:)?\d{1,3}:\d\d(?:\.\d+)?|\d{1,6}(?:\.\d*)?|\.\d+"
@@ -117,7 +119,7 @@ def _read_seconds(value: object) -> float | None:
         return None
     found = None
     if isinstance(value, int | float) and not isinstance(value, bool):
-        found = _TIME_WITH_UNIT.fullmatch(f"{value:.10g}")
+        found = _TIME_WITH_UNIT.fullmatch(f"{value:.10g}") if abs(value) < MAX_SECONDS else None
     elif isinstance(value, str):
         found = _TIME_WITH_UNIT.fullmatch(value.strip(_AROUND))
     if found is None:
