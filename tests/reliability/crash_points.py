@@ -10,6 +10,7 @@ seed.
 
 import argparse
 import functools
+import hashlib
 import random
 import tempfile
 import time
@@ -24,16 +25,14 @@ import httpx
 
 from geekai_video_mcp.config import Settings
 from geekai_video_mcp.domain.lifecycle import advance
-from geekai_video_mcp.domain.statuses import Status
-from geekai_video_mcp.domain.tasks import (
-    Observation,
-    Result,
-    new_task,
-)
+from geekai_video_mcp.domain.result_file import record_file
+from geekai_video_mcp.domain.statuses import FileStatus, Status
+from geekai_video_mcp.domain.tasks import FileUpdate, Observation, Result, Task, new_task
 from geekai_video_mcp.ledger import Ledger
 from reliability.cli import finish
 from reliability.harness import Harness, open_harness
 from reliability.oracle import Verdict
+from reliability.provider import video_bytes
 from reliability.tracing import Call, kill_at, record_calls, why_unavailable
 
 LANES: Final = 2
@@ -63,9 +62,8 @@ class Scenario:
 
     async def prepare(self, harness: Harness, name: str) -> "Mapping[str, Any]":
         """Prepare the folder *name*; returns the order for its victim."""
-        left = ""
         for status in self.initial:
-            left = await leave_task(harness, name, status, waits_for=left)
+            await leave_task(harness, name, status)
         prompts = [f"{name} {prompt}" for prompt in self.order.get("prompts", [])]
         return {**self.order, "prompts": prompts, "hold": True}
 
@@ -74,9 +72,8 @@ SCENARIOS: Final = (
     Scenario("submit", {"prompts": ["fox"], "until": "answered"}),
     Scenario("poll", {"until": "ready"}, initial=(Status.PENDING,)),
     Scenario("download", {}, initial=(Status.SUCCEED,)),
-    # The second waits for the first: it is sent once, wherever its server dies.
-    Scenario("release", {"until": "answered"}, initial=(Status.PENDING, Status.WAITING)),
     # One task in flight at a time: two would use the threads differently in each run.
+    Scenario("release", {"until": "answered"}, initial=(Status.WAITING,)),
     Scenario("resume", {}, initial=(Status.SUBMITTING, Status.INTENDED)),
     Scenario(
         "cancel", {"prompts": ["fox POST=late:0.2"], "cancel_after": 0.1, "until": "answered"}
@@ -96,32 +93,61 @@ SCENARIOS: Final = (
 )
 
 
-async def leave_task(harness: Harness, name: str, status: Status, *, waits_for: str) -> str:
-    """Leave a task as a process does that died in *status*: its row and its charge; return its id.
+async def leave_task(harness: Harness, name: str, status: Status) -> None:
+    """Leave a task as a process does that died in *status*: its row and its charge.
 
-    A waiting one uses the video of the task *waits_for*.
+    A waiting one uses the video of another task, which is finished.
     """
+    waiting = status is Status.WAITING
+    parents = (await _add_finished_task(harness, name),) if waiting else ()
+    await _add_task(harness, name, await _make_task(harness, name, status, waits_for=parents))
+
+
+async def _add_finished_task(harness: Harness, name: str) -> str:
+    """Add a task whose video is on this machine; returns its id."""
+    task = await _make_task(harness, name, Status.SUCCEED)
+    content = video_bytes(str(task.provider_task_id), SIZE)
+    path = harness.folder / name / "videos" / "parent.mp4"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content)
+    update = FileUpdate(
+        status=FileStatus.STORED,
+        path=str(path),
+        size_bytes=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
+    )
+    await _add_task(harness, name, record_file(task, update))
+    return task.id
+
+
+async def _make_task(
+    harness: Harness, name: str, status: Status, *, waits_for: tuple[str, ...] = ()
+) -> Task:
+    """A task in *status*, which is charged if its request was sent."""
     prompt = f"{name} {status.value} TAKES={0.4 if status is Status.PENDING else 0}"
     body = {"model": "m", "prompt": prompt, "async": True}
-    settings, at = Settings.from_env(harness.env(name)), time.time()
-    parents = ()
-    if status is Status.WAITING:
-        body, parents = {**body, "video": f"task:{waits_for}/video"}, (waits_for,)
-    task = new_task(request=body, account=settings.account, owner="dead", at=at, waits_for=parents)
-    if status not in {Status.WAITING, Status.INTENDED}:
-        claim = Observation(status=Status.SUBMITTING, at=at, owner="dead", attempt=1)
-        task = advance(task, claim)
-        task_id = await _pay_for(harness, body)
-        if status is not Status.SUBMITTING:
-            url = f"{harness.origin}/files/{task_id}.mp4"
-            known = None if status is Status.UNKNOWN else task_id
-            observation = Observation(status=status, at=at, provider_task_id=known)
-            task = advance(task, replace(observation, result=Result(url=url)))
-            task = replace(task, next_poll_at=None)
-    ledger = await Ledger.open(settings.state_dir)
+    for parent in waits_for:
+        body["video"] = f"task:{parent}/video"
+    account, at = Settings.from_env(harness.env(name)).account, time.time()
+    task = new_task(request=body, account=account, owner="dead", at=at, waits_for=waits_for)
+    if status in {Status.WAITING, Status.INTENDED}:
+        return task
+    claim = Observation(status=Status.SUBMITTING, at=at, owner="dead", attempt=1)
+    task = advance(task, claim)
+    task_id = await _pay_for(harness, body)
+    if status is Status.SUBMITTING:
+        return task
+    url = f"{harness.origin}/files/{task_id}.mp4"
+    known = None if status is Status.UNKNOWN else task_id
+    observation = Observation(status=status, at=at, provider_task_id=known)
+    task = advance(task, replace(observation, result=Result(url=url)))
+    return replace(task, next_poll_at=None)
+
+
+async def _add_task(harness: Harness, name: str, task: Task) -> None:
+    ledger = await Ledger.open(Settings.from_env(harness.env(name)).state_dir)
     await ledger.add(task)
     await ledger.close()
-    return task.id
 
 
 async def _pay_for(harness: Harness, body: Mapping[str, Any]) -> str:
