@@ -116,12 +116,11 @@ def test_every_variable_is_documented_where_people_look() -> None:
 
 
 def test_every_command_is_in_the_readme() -> None:
-    for name, command in (("__init__.py", ""), ("tasks.py", "tasks ")):
-        source = Path(cli.__file__).with_name(name).read_text("utf-8")
-        found = re.findall(r'add_parser\(\s*"(\w+)"', source)
-        assert found
-        for each in found:
-            assert f"geekai-video-mcp {command}{each}" in README
+    source = Path(cli.__file__).with_name("tasks.py").read_text("utf-8")
+    found = re.findall(r'add_parser\(\s*"(\w+)"', source)
+    assert found
+    for each in (*cli.COMMANDS, *(f"tasks {name}" for name in found)):
+        assert f"geekai-video-mcp {each}" in README
 
 
 def test_the_architecture_draws_the_layers_that_are_enforced() -> None:

@@ -10,6 +10,7 @@ import anyio
 
 from geekai_video_mcp.cli.output import FAILED, OK, print_line, print_notice
 from geekai_video_mcp.cli.report import plain_unlimited
+from geekai_video_mcp.cli.tasks import run_tasks
 from geekai_video_mcp.domain.statuses import Status
 from geekai_video_mcp.domain.task_ids import short_id
 from geekai_video_mcp.errors import GeekAIVideoError
@@ -20,7 +21,24 @@ if TYPE_CHECKING:
     from geekai_video_mcp.domain.tasks import Task
 
 
-def join_parts(arguments: argparse.Namespace, settings: "Settings") -> int:
+def build_parser(prog: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=prog, description="Join finished videos into one film, on this machine and free."
+    )
+    parser.add_argument(
+        "parts",
+        nargs="+",
+        metavar="PART",
+        help="task ids in order; ID@1-4.5 keeps seconds 1 to 4.5, ID@1- cuts off the first",
+    )
+    parser.add_argument(
+        "--audio", metavar="FILE", help="file, or task:ID, whose sound replaces that of the parts"
+    )
+    parser.set_defaults(run=run_tasks, handler=_join_parts)
+    return parser
+
+
+def _join_parts(arguments: argparse.Namespace, settings: "Settings") -> int:
     """Join the parts and print where the film is; returns the exit status."""
     if arguments.audio is not None and Path(arguments.audio).is_file():
         # A person may name any file, also by a path relative to the folder that they are in.

@@ -15,7 +15,7 @@ import anyio
 
 from geekai_video_mcp.cli.output import OK, print_line
 from geekai_video_mcp.cli.table import format_table
-from geekai_video_mcp.cli.tasks import NO_TERMINAL_WIDTH, iterate_tasks, open_ledger
+from geekai_video_mcp.cli.tasks import NO_TERMINAL_WIDTH, iterate_tasks, open_ledger, run_tasks
 from geekai_video_mcp.domain.catalogue import format_cny, rounded_cny
 from geekai_video_mcp.domain.films import LOCAL_ACCOUNT
 from geekai_video_mcp.domain.service_names import is_sandbox
@@ -27,11 +27,32 @@ if TYPE_CHECKING:
     from geekai_video_mcp.config import Settings
 
 _HEADINGS: Final = ("DAY", "REQUESTS", "CNY", "PRICE UNKNOWN", "FAILED")
+DEFAULT_DAYS: Final = 30
+MAX_DAYS: Final = 36_500
 _NOTES: Final = (
     "CNY is the sum of the listed prices, each as it was when the request was made; GeekAI may",
     "have charged less or more. Requests of unknown price are not in it. Failed ones are, because",
     "they may have been charged. Rejected requests and sandbox previews cost nothing.",
 )
+
+
+def build_parser(prog: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=prog,
+        description="Print what was requested on each day, and what it cost by the price list.",
+    )
+    parser.add_argument(
+        "--days", type=_parse_days, default=DEFAULT_DAYS, help=f"days (default: {DEFAULT_DAYS})"
+    )
+    parser.set_defaults(run=run_tasks, handler=_print_spent)
+    return parser
+
+
+def _parse_days(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 0 < int(text) <= MAX_DAYS:
+        msg = f"the number of days must be from 1 to {MAX_DAYS}"
+        raise argparse.ArgumentTypeError(msg)
+    return int(text)
 
 
 @dataclass(kw_only=True)
@@ -51,7 +72,7 @@ class DaySpending:
         self.failed += task.status is Status.FAILED
 
 
-def print_spent(arguments: argparse.Namespace, settings: "Settings") -> int:
+def _print_spent(arguments: argparse.Namespace, settings: "Settings") -> int:
     """Print the days with a request, newest first; returns the exit status."""
     spent = anyio.run(_read_days, settings, _start_of(time.time(), days=arguments.days))
     if not spent:

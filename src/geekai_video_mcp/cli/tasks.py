@@ -9,13 +9,14 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
 import anyio
 
-from geekai_video_mcp.cli.output import FAILED, OK, print_line, print_notice
+from geekai_video_mcp.cli.output import FAILED, NOT_USABLE, OK, print_line, print_notice
+from geekai_video_mcp.cli.start import load_settings, resume_gc
 from geekai_video_mcp.domain.task_ids import MIN_DIGITS, MIN_DIGITS_TO_SPEND
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from geekai_video_mcp.domain.tasks import Task
     from geekai_video_mcp.ledger import Ledger
 
-WRONG_USAGE: Final = 2
 BROKEN_PIPE: Final = 141
 """Exit status when the reader of the output has closed it, by the convention of shells."""
 
@@ -39,13 +39,13 @@ NO_TERMINAL_WIDTH: Final = 10_000
 NONE_YET: Final = "No tasks yet."
 
 
-def build_parser(run: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
-    """The parser of the command line after `geekai-video-mcp tasks`, which *run* executes."""
+def build_parser(prog: str) -> argparse.ArgumentParser:
     tasks = argparse.ArgumentParser(
-        prog="geekai-video-mcp tasks",
-        description="List, show and export tasks, and resolve unknown outcomes.",
+        prog=prog, description="List, show and export tasks, and resolve unknown outcomes."
     )
-    tasks.set_defaults(run=run, handler=_list_tasks, status=None, limit=DEFAULT_LIMIT, all=False)
+    tasks.set_defaults(
+        run=run_tasks, handler=_list_tasks, status=None, limit=DEFAULT_LIMIT, all=False
+    )
     _add_list_options(tasks)
     commands = tasks.add_subparsers(title="commands", metavar="COMMAND")
     list_command = commands.add_parser("list", help="list the newest tasks (default)")
@@ -94,10 +94,12 @@ def _parse_limit(text: str) -> int:
     return int(text)
 
 
-def run_tasks(arguments: argparse.Namespace, settings: "Settings") -> int:
+def run_tasks(arguments: argparse.Namespace) -> int:
     """Execute the command, `arguments.handler`; return the exit status."""
     from geekai_video_mcp.errors import GeekAIVideoError
 
+    settings = load_settings()
+    resume_gc()
     try:
         _prepare_output()
         status: int = arguments.handler(arguments, settings)
@@ -130,7 +132,7 @@ def _list_tasks(arguments: argparse.Namespace, settings: "Settings") -> int:
     all_statuses = [status.value for status in Status]
     if arguments.status not in {None, *all_statuses}:
         print_notice(f"--status must be one of {', '.join(all_statuses)}")
-        return WRONG_USAGE
+        return NOT_USABLE
     statuses = {Status(arguments.status)} if arguments.status else set[Status]()
     limit = None if arguments.all else arguments.limit
     tasks, has_more = anyio.run(_read_newest, settings, statuses, limit)

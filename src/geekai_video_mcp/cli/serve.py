@@ -1,0 +1,110 @@
+"""`geekai-video-mcp serve`: the MCP server, over stdio or HTTP."""
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+
+import anyio
+
+from geekai_video_mcp.cli.addresses import SERVE_PORT, add_address_options
+from geekai_video_mcp.cli.output import NOT_USABLE, OK, print_notice
+from geekai_video_mcp.cli.start import load_settings, resume_gc
+
+if TYPE_CHECKING:
+    from geekai_video_mcp.app import App, AppFactory
+
+
+def build_parser(prog: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=prog, description="Run the MCP server.")
+    parser.add_argument(
+        "--transport",
+        choices=["stdio", "sse", "streamable-http", "http"],
+        default="stdio",
+        help="http serves both SSE and Streamable HTTP on one port (default: stdio)",
+    )
+    add_address_options(parser, default_port=SERVE_PORT)
+    parser.add_argument(
+        "--no-token",
+        action="store_true",
+        help="over HTTP with an API key, ask for no token: every user and program of this machine"
+        " can then spend money",
+    )
+    parser.set_defaults(run=_run)
+    return parser
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    settings = load_settings()
+    if arguments.transport == "stdio":
+        from geekai_video_mcp.app import open_app
+        from geekai_video_mcp.server import build_server
+        from geekai_video_mcp.server.stdio import serve_stdio
+
+        shutdown = _GracefulShutdown(partial(open_app, settings, trust_roots=True))
+        server = build_server(shutdown.open_app, default_models=settings.default_models)
+        resume_gc()
+        anyio.run(shutdown.run_until_signal, partial(serve_stdio, server))
+        return OK
+    from geekai_video_mcp.cli.http import prepare_http
+    from geekai_video_mcp.server.http import serve_http
+
+    app, listener = prepare_http(arguments, settings)
+    resume_gc()
+    serve_http(app, listener)
+    return OK
+
+
+class _GracefulShutdown:
+    """Drains a stdio server on SIGTERM or SIGINT: responses to paid requests are recorded first.
+
+    The SDK reads its input on a thread that ends only after the host's next line, so the
+    process exits as soon as the `App` is closed, and at once if it cannot be opened.
+    """
+
+    def __init__(self, open_app: "AppFactory") -> None:
+        self._open_app = open_app
+        self._opening = False
+        self._signal: signal.Signals | None = None
+
+    @asynccontextmanager
+    async def open_app(self) -> "AsyncGenerator[App]":
+        from geekai_video_mcp.errors import GeekAIVideoError, first_own_error
+
+        self._opening = True
+        try:
+            async with self._open_app() as app:
+                yield app
+        except (GeekAIVideoError, BaseExceptionGroup) as exc:
+            own_error = first_own_error(exc)
+            if own_error is None:
+                raise
+            print_notice(own_error.message)
+            sys.stderr.flush()
+            os._exit(NOT_USABLE)
+        finally:
+            self._exit_after_signal()
+
+    async def run_until_signal(self, serve: Callable[[], Awaitable[None]]) -> None:
+        """Serve until the input ends or a signal arrives."""
+        async with anyio.create_task_group() as task_group:
+            if sys.platform != "win32":  # anyio cannot receive signals there
+                task_group.start_soon(self._wait_for_signal, task_group.cancel_scope)
+            await serve()
+            task_group.cancel_scope.cancel()
+
+    async def _wait_for_signal(self, serving: anyio.CancelScope) -> None:
+        with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+            async for self._signal in signals:
+                if not self._opening:  # there is nothing to close yet, and so nobody else exits
+                    self._exit_after_signal()
+                serving.cancel()
+
+    def _exit_after_signal(self) -> None:
+        if self._signal is not None:
+            sys.stderr.flush()
+            os._exit(128 + self._signal)

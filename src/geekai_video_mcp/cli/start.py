@@ -1,0 +1,27 @@
+"""What the commands do before their own work: read the settings, and the collector's start."""
+
+import gc
+import logging
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from geekai_video_mcp.config import Settings
+
+
+def load_settings() -> "Settings":
+    """The settings of this process, whose warnings are logged."""
+    from geekai_video_mcp.cli.logs import configure_logging
+    from geekai_video_mcp.config import Settings
+
+    settings = Settings.from_env(os.environ)
+    configure_logging(settings.log_level)
+    for warning in settings.warnings:
+        logging.getLogger(__name__).warning("%s", warning)
+    return settings
+
+
+def resume_gc() -> None:
+    """Collect again, once the command's modules are imported; `main` stopped it."""
+    gc.freeze()
+    gc.enable()
