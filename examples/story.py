@@ -3,9 +3,9 @@
     .venv/bin/python examples/story.py [PICTURE]
 
 The film begins with PICTURE if there is one. All shots are requested at once: `task:ID` names a
-task that may still be running, so no image and no URL passes through the conversation. Without
-GEEKAI_API_KEY the sandbox renders previews. With it, this script generates real videos with the
-model GEEKAI_DEFAULT_MODEL and costs real money.
+task that may still be running, so no image and no URL passes through the conversation. Without a
+key, in GEEKAI_API_KEY or the settings file, the sandbox renders previews. With one, this script
+generates real videos with the model GEEKAI_DEFAULT_MODEL and costs real money.
 """
 
 import os
