@@ -76,7 +76,7 @@ def sandbox_environment() -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GEEKAI_")}
     return {
         **kept,
-        "GEEKAI_BASE_URL": "sandbox",
+        "GEEKAI_BASE_URL": "sandbox",  # even if the settings file holds a key
         "GEEKAI_OUTPUT_DIR": str(FOLDER / "videos"),
         "GEEKAI_STATE_DIR": str(FOLDER / "state"),
     }
