@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
+
 from geekai_video_mcp import __version__
 from support.process import descendants_naming, run_cli
 
@@ -28,6 +30,11 @@ HANGS: Final = (
 )
 ENDS: Final = "import sys; sys.exit('the module is gone')"
 
+CONFIGURATION: Final = "Library/Application Support" if sys.platform == "darwin" else ".config"
+pytestmark = pytest.mark.skipif(
+    sys.platform == "win32", reason="the files of hosts are not below HOME there"
+)
+
 
 def program(code: str) -> dict[str, Any]:
     return {"command": sys.executable, "args": ["-c", code]}
@@ -36,9 +43,9 @@ def program(code: str) -> dict[str, Any]:
 def configure(home: Path, **entries: dict[str, Any]) -> None:
     """Write the files of hosts with these entries."""
     files = {
-        "claude_desktop": (".config/Claude/claude_desktop_config.json", "mcpServers"),
+        "claude_desktop": (f"{CONFIGURATION}/Claude/claude_desktop_config.json", "mcpServers"),
         "cursor": (".cursor/mcp.json", "mcpServers"),
-        "vscode": (".config/Code/User/mcp.json", "servers"),
+        "vscode": (f"{CONFIGURATION}/Code/User/mcp.json", "servers"),
         "claude_code": (".claude.json", "mcpServers"),
         "gemini": (".gemini/settings.json", "mcpServers"),
     }
@@ -103,13 +110,13 @@ async def test_an_earlier_version_another_state_folder_and_a_host_without_it_are
     elsewhere = str(tmp_path / "elsewhere")
     entry = OURS | {"env": OURS["env"] | {"GEEKAI_STATE_DIR": elsewhere}}
     configure(tmp_path, cursor=program(EARLIER), vscode=entry)
-    (tmp_path / ".codex").mkdir()
+    (tmp_path / CONFIGURATION / "Claude").mkdir(parents=True)
     status, hosts = await examine_hosts(tmp_path)
 
     assert status == 0
     assert hosts["cursor"]["state"] == "note"
     assert f"starts version 9, and this is {__version__}" in hosts["cursor"]["text"]
     assert hosts["vscode"]["state"] == "ok"
-    assert "Codex" in hosts["all"]["text"]
-    assert hosts["all"]["remedy"] == "To add it: geekai-video-mcp install codex"
-    assert list((tmp_path / ".codex").iterdir()) == []
+    assert "Claude Desktop" in hosts["all"]["text"]
+    assert hosts["all"]["remedy"] == "To add it: geekai-video-mcp install claude-desktop"
+    assert list((tmp_path / CONFIGURATION / "Claude").iterdir()) == []
