@@ -1,6 +1,6 @@
 """An MCP client that starts the server, requests a video, waits for it and prints its path.
 
-    make demo
+    python examples/quickstart.py        (`make demo` does so in a clone)
 
 It needs no key and no network: the server's sandbox renders a preview on this machine. The
 client makes the same calls as the host application of an assistant.
