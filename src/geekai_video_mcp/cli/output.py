@@ -12,8 +12,6 @@ NOT_USABLE: Final = 2
 """The command line or the settings are invalid; the same as argparse's."""
 INTERRUPTED: Final = 130
 """After Ctrl-C, by the convention of shells; and after Ctrl-D where a question is asked."""
-
-
 BROKEN_PIPE: Final = 141
 """Exit status when the reader of the output has closed it, by the convention of shells."""
 
@@ -39,11 +37,3 @@ def print_line(line: str) -> None:
 def print_notice(line: str) -> None:
     sys.stderr.write(f"{line}\n")
     sys.stderr.flush()
-
-
-def prepare_output() -> None:
-    """Write UTF-8 to files and pipes; replace what a terminal's own encoding cannot show."""
-    out: object = sys.stdout
-    if isinstance(out, io.TextIOWrapper):
-        terminal = out.isatty()
-        out.reconfigure(errors="replace") if terminal else out.reconfigure(encoding="utf-8")
