@@ -5,7 +5,7 @@ SIZE ?= change
 VENV := .venv
 BIN := $(VENV)/bin
 NEXT := .venv-next
-CLIENTS := .venv-mcp1/.installed .venv-fastmcp/.installed
+CLIENTS := .venv-mcp1/.installed .venv-fastmcp/.installed .venv-agent/.installed
 NODE := tests/clients/node_modules
 BUILD := .venv-build
 MCPB := tests/packaging/node_modules
@@ -99,6 +99,12 @@ $(NEXT)/.dev: pyproject.toml scripts/next-python
 	@.venv-fastmcp/bin/python -m pip install --quiet --disable-pip-version-check 'fastmcp-slim[client]>=4.2,<5'
 	@touch $@
 
+# The agent of examples/agent.py.
+.venv-agent/.installed: Makefile
+	@$(PYTHON) -m venv .venv-agent
+	@.venv-agent/bin/python -m pip install --quiet --disable-pip-version-check 'pydantic-ai-slim[mcp]>=2.68,<3'
+	@touch $@
+
 # Installs its own Node: the Inspector and the conformance suite need Node 22, and many systems
 # have an older one.
 $(NODE)/.installed: tests/clients/package.json
@@ -115,4 +121,4 @@ $(MCPB)/.installed: tests/packaging/package.json
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(NEXT) .venv-mcp1 .venv-fastmcp $(NODE) $(BUILD) $(MCPB) dist build .coverage* .ruff_cache .hypothesis
+	rm -rf $(VENV) $(NEXT) .venv-mcp1 .venv-fastmcp .venv-agent $(NODE) $(BUILD) $(MCPB) dist build .coverage* .ruff_cache .hypothesis

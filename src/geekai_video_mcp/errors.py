@@ -14,7 +14,8 @@ GeekAIVideoError
 ├── SubmissionUnknown     a person: the POST was not answered; only they may have it sent again
 ├── ConsentNotGiven       a person: they have to agree to the payment and did not
 ├── InvalidDecision       a person: their decision does not fit the task's current status
-└── ConfigError           the operator: the environment variables; raised only at start-up
+├── HostError             a person: a host's configuration could not be read or changed
+└── ConfigError           the operator: the settings; raised only at start-up
 
 Messages are read by models and people. Each says what happened and what to do next. An error
 on the way to a paid request also says whether money was spent, in one of the two sentences
@@ -256,12 +257,23 @@ class InvalidDecision(GeekAIVideoError):
         super().__init__(as_sentence(reason), remedy="Nothing was changed.")
 
 
+class HostError(GeekAIVideoError):
+    """The configuration of a host could not be read or changed, and is as it was."""
+
+    def __init__(self, reason: str, *, remedy: str = "") -> None:
+        super().__init__(as_sentence(reason), remedy=remedy)
+        self.reason = as_sentence(reason)
+
+
 class ConfigError(GeekAIVideoError):
-    """The environment variables are not valid; `problems` has every mistake, by variable name."""
+    """The settings are not valid; `problems` has every mistake, by its place.
+
+    That is the name of a variable, with the settings file where that sets it, or the file alone.
+    """
 
     def __init__(self, problems: dict[str, str]) -> None:
         lines = "".join(f"\n  {name}: {msg}" for name, msg in problems.items())
-        super().__init__(f"The environment variables are not valid:{lines}")
+        super().__init__(f"The settings are not valid:{lines}")
         self.problems = problems
 
 

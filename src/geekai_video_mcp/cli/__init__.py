@@ -25,6 +25,9 @@ INTERRUPTED: Final = 130
 DEFAULT_COMMAND: Final = "serve"
 COMMANDS: Final[Mapping[str, str]] = {
     "serve": "run the MCP server (default, over stdio)",
+    "install": "have a host, such as Cursor or Claude Code, start this server",
+    "uninstall": "have a host no longer start this server",
+    "doctor": "check this installation, the settings, the service, the folders and the hosts",
     "token": "print a host's configuration for the server over HTTP, with its token",
     "sandbox": "run a GeekAI-compatible mock API that renders preview videos",
     "spent": "print what was requested on each day, and what it cost by the price list",
@@ -70,7 +73,7 @@ def _build_parser() -> argparse.ArgumentParser:
         description="An MCP server that generates videos with GeekAI's API. Without an API key it"
         " uses a local sandbox that renders preview videos.",
         epilog="geekai-video-mcp COMMAND --help tells about one. It is configured by GEEKAI_*"
-        " environment variables; the README lists them.",
+        " environment variables and a settings file; the README lists them.",
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
