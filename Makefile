@@ -55,14 +55,12 @@ conformance: $(VENV)/.dev $(NODE)/.installed
 reliability: $(VENV)/.dev
 	scripts/reliability $(SIZE)
 
-# The wheel and the source distribution, in dist.
-package: $(BUILD)/.installed
+package: $(BUILD)/.installed ## the wheel and the source distribution, in dist
 	rm -rf dist
 	$(BUILD)/bin/python -m build
 	$(BUILD)/bin/python -m twine check --strict dist/*
 
-# The MCP bundle of that wheel, in dist; the official tool checks it and packs it.
-mcpb: package $(MCPB)/.installed
+mcpb: package $(MCPB)/.installed ## those, and the bundle for Claude Desktop (needs npm)
 	$(BUILD)/bin/python scripts/mcpb dist/*.whl build/mcpb
 	$(MCPB)/.bin/mcpb validate build/mcpb/manifest.json
 	$(MCPB)/.bin/mcpb pack build/mcpb dist/geekai-video-mcp.mcpb
