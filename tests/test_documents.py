@@ -1,0 +1,137 @@
+"""What the documents say is what the program has: tables, links, files, settings and messages."""
+
+import ast
+import json
+import re
+import shlex
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from geekai_video_mcp import cli
+from geekai_video_mcp.config import Settings
+from support.document_tables import ROOT, rendered, with_tables
+from support.documents import DOCUMENTS, anchors, blocks, inline_code, name_of
+
+LANGUAGES = {"console", "json", "mermaid", "sh", "text", "toml"}
+"""What the blocks may be: what is run, what is parsed, and what is only shown."""
+
+
+@pytest.mark.parametrize("document", rendered())
+def test_a_table_is_what_scripts_tables_writes(document: str) -> None:
+    text = (ROOT / document).read_text("utf-8")
+
+    assert with_tables(text, rendered()[document]) == text, "run scripts/tables --write"
+
+
+def test_every_block_says_what_it_is() -> None:
+    """Otherwise a command could stand in one that no test looks into."""
+    assert {block.language for block in blocks()} <= LANGUAGES
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
+def test_a_link_leads_to_a_file_and_to_a_heading_in_it(path: Path) -> None:
+    for target, anchor in re.findall(
+        r"\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)", path.read_text("utf-8")
+    ):
+        document = path.parent / target if target else path
+        assert document.exists(), target
+        assert not anchor or anchor in anchors(document), f"{target}#{anchor}"
+
+
+@pytest.mark.parametrize(
+    "block", [block for block in blocks() if block.language in {"json", "toml"}], ids=str
+)
+def test_a_configuration_parses_and_starts_this_server(block: Any) -> None:
+    parsed = json.loads(block.text) if block.language == "json" else tomllib.loads(block.text)
+    servers = next(
+        (parsed[name] for name in ("mcpServers", "servers", "mcp_servers") if name in parsed), None
+    )
+    if servers is None:
+        assert_settings_hold(parsed)
+        return
+    (name,) = servers
+    server = servers[name]
+    assert name == "geekai-video"
+    if "url" in server:
+        assert server["url"] == "http://127.0.0.1:8765/mcp"
+        assert server["headers"] == {"Authorization": "Bearer TOKEN"}
+    else:
+        assert [server["command"], *server["args"]] == ["uvx", "geekai-video-mcp"]
+        assert set(server.get("env", {})) <= {"GEEKAI_API_KEY"}
+
+
+def assert_settings_hold(written: dict[str, Any]) -> None:
+    """That the variables are ours and take these values."""
+    texts = {
+        name: ":".join(map(str, value)) if isinstance(value, list) else str(value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType] - JSON
+        for name, value in written.items()
+    }
+    if "GEEKAI_API_KEY" in texts:
+        assert texts["GEEKAI_API_KEY"] == "sk-..."
+        texts["GEEKAI_API_KEY"] = "sk-0123456789abcdef"
+    assert Settings.from_env(texts).warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("document", "code"),
+    [
+        (document, code)
+        for document, code in inline_code()
+        if re.match(r"(uvx )?geekai-video-mcp(?= [a-z-])", code)
+    ],
+)
+def test_a_command_within_a_line_has_such_options(document: str, code: str) -> None:
+    words = shlex.split(code.removeprefix("uvx ").partition(" > ")[0])[1:]
+    if words[0] == "--version":
+        return
+    assert words[0] in cli.COMMANDS, document
+    known = help_of(words)
+    for word in words[1:]:
+        assert not word.startswith("--") or re.search(rf"{word}\b", known), word
+
+
+def help_of(words: list[str]) -> str:
+    """What `--help` prints of the command, and of a command of its own."""
+    module = __import__(f"geekai_video_mcp.cli.{words[0]}", fromlist=["build_parser"])
+    parser = module.build_parser(words[0])
+    shown: str = parser.format_help() + "--help"
+    for action in parser._actions:
+        if isinstance(action.choices, dict) and len(words) > 1 and words[1] in action.choices:
+            shown += action.choices[words[1]].format_help()  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - argparse
+    return shown
+
+
+MESSAGES = ("docs/troubleshooting.md", "docs/zh-CN/troubleshooting.md")
+
+
+@pytest.mark.parametrize("document", MESSAGES)
+def test_a_message_that_is_explained_is_one_of_the_program(document: str) -> None:
+    quoted = re.findall(r"^> (.+)$", (ROOT / document).read_text("utf-8"), re.MULTILINE)
+    said = program_texts()
+
+    assert len(quoted) >= 12
+    for message in quoted:
+        for part in message.split("…"):
+            assert part.strip(" ") in said, part
+
+
+def program_texts() -> str:
+    """Every text of the source, those of one statement joined."""
+    texts: list[str] = []
+    for path in (ROOT / "src" / "geekai_video_mcp").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                texts.append(node.value)
+    return "\n".join(texts)
+
+
+def test_both_languages_explain_the_same_messages() -> None:
+    english, chinese = (
+        re.findall(r"^> (.+)$", (ROOT / document).read_text("utf-8"), re.MULTILINE)
+        for document in MESSAGES
+    )
+
+    assert english == chinese
