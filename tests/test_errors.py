@@ -91,6 +91,7 @@ def test_the_tree_in_the_docstring_is_the_tree_of_classes() -> None:
         "ConfigError",
         "DownloadFailed",  # recorded, and told with the link as part of a result
         "JoinFailed",  # work on this machine alone, after which nothing was paid
+        "HostError",  # work on this machine alone
         "InvalidDecision",  # to people at a terminal, about what is not known
     }
 

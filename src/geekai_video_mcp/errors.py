@@ -14,6 +14,7 @@ GeekAIVideoError
 ├── SubmissionUnknown     a person: the POST was not answered; only they may have it sent again
 ├── ConsentNotGiven       a person: they have to agree to the payment and did not
 ├── InvalidDecision       a person: their decision does not fit the task's current status
+├── HostError             a person: a host's configuration could not be read or changed
 └── ConfigError           the operator: the environment variables; raised only at start-up
 
 Messages are read by models and people. Each says what happened and what to do next. An error
@@ -254,6 +255,14 @@ class InvalidDecision(GeekAIVideoError):
 
     def __init__(self, reason: str) -> None:
         super().__init__(as_sentence(reason), remedy="Nothing was changed.")
+
+
+class HostError(GeekAIVideoError):
+    """The configuration of a host could not be read or changed, and is as it was."""
+
+    def __init__(self, reason: str, *, remedy: str = "") -> None:
+        super().__init__(as_sentence(reason), remedy=remedy)
+        self.reason = as_sentence(reason)
 
 
 class ConfigError(GeekAIVideoError):

@@ -25,6 +25,8 @@ INTERRUPTED: Final = 130
 DEFAULT_COMMAND: Final = "serve"
 COMMANDS: Final[Mapping[str, str]] = {
     "serve": "run the MCP server (default, over stdio)",
+    "install": "have a host, such as Cursor or Claude Code, start this server",
+    "uninstall": "have a host no longer start this server",
     "token": "print a host's configuration for the server over HTTP, with its token",
     "sandbox": "run a GeekAI-compatible mock API that renders preview videos",
     "spent": "print what was requested on each day, and what it cost by the price list",

@@ -1,0 +1,115 @@
+"""How a host starts this very installation.
+
+Programs with windows have a short PATH of their own, so a command is an absolute path always. A
+key never enters a host's file, and neither does the address of a package index.
+"""
+
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+PROGRAM: Final = "geekai-video-mcp"
+"""The package and its console script."""
+ENTRY: Final = "geekai-video"
+"""The name of the server in every host."""
+BASE_URL: Final = "GEEKAI_BASE_URL"
+SANDBOX: Final = "sandbox"
+"""The value of GEEKAI_BASE_URL that stands for the sandbox, whatever key there is."""
+KEY: Final = "GEEKAI_API_KEY"
+_UV_BUCKETS: Final = ("archive-v", "environments-v", "builds-v")
+"""Folders of uv's cache in which it makes environments (uv's `CacheBucket`, read 2026-11-27)."""
+
+
+@dataclass(frozen=True)
+class Launch:
+    """What starts the server."""
+
+    command: str
+    args: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+def own_launch(*, sandbox: bool) -> Launch:
+    """How a host starts this installation, with the settings of this shell, but for the key."""
+    environ = passed_variables(os.environ)
+    if sandbox:
+        environ[BASE_URL] = SANDBOX
+    return Launch(*find_command(sys.prefix, sys.executable, os.environ), environ)
+
+
+def passed_variables(environ: Mapping[str, str]) -> dict[str, str]:
+    """The settings of a shell that a host does not have, but for the key."""
+    return {
+        name: _absolute(name, value)
+        for name, value in sorted(environ.items())
+        if name.startswith("GEEKAI_") and name != KEY and value.strip()
+    }
+
+
+def find_command(
+    prefix: str, python: str, environ: Mapping[str, str]
+) -> tuple[str, tuple[str, ...]]:
+    """The absolute path of a program that stays where it is, and its arguments.
+
+    The environments of `uvx` and `pipx run` lie in caches, which are emptied: there it is the
+    program that made them.
+    """
+    if _lies_in_uv_cache(Path(prefix)):
+        uvx = _find_uvx(environ)
+        if uvx:
+            return uvx, (PROGRAM,)
+    if _lies_in_pipx_cache(Path(prefix)):
+        pipx = shutil.which("pipx", path=environ.get("PATH"))
+        if pipx:
+            return _absolute_program(pipx), ("run", PROGRAM)
+    suffix = ".exe" if os.name == "nt" else ""
+    script = Path(python).parent / f"{PROGRAM}{suffix}"
+    if script.is_file():
+        return str(script.absolute()), ()
+    return python, ("-m", "geekai_video_mcp")
+
+
+def _lies_in_uv_cache(prefix: Path) -> bool:
+    """Whether uv made the environment in its cache, wherever that is.
+
+    https://docs.astral.sh/uv/concepts/cache and pyvenv.cfg of such an environment.
+    """
+    return any(
+        folder.name.startswith(_UV_BUCKETS) and (folder.parent / "CACHEDIR.TAG").exists()
+        for folder in prefix.parents
+    )
+
+
+def _find_uvx(environ: Mapping[str, str]) -> str | None:
+    """The `uvx` beside the uv that runs us, which names itself in UV, or that of PATH."""
+    suffix = ".exe" if os.name == "nt" else ""
+    running = environ.get("UV")
+    if running:
+        beside = Path(running).with_name(f"uvx{suffix}")
+        if beside.is_absolute() and beside.is_file():
+            return str(beside)
+    found = shutil.which("uvx", path=environ.get("PATH"))
+    return _absolute_program(found) if found else None
+
+
+def _lies_in_pipx_cache(prefix: Path) -> bool:
+    """Whether `pipx run` made the environment: it keeps those for 14 days."""
+    marker = prefix / "pipx_expired_venv"
+    return marker.exists() or (
+        prefix.parent.name in {".cache", "Cache", "cache"} and prefix.parent.parent.name == "pipx"
+    )
+
+
+def _absolute_program(path: str) -> str:
+    return str(Path(path).absolute())
+
+
+def _absolute(name: str, value: str) -> str:
+    """A path of this shell as a host in another folder finds it; other values as they are."""
+    if not name.endswith(("_DIR", "_FILE")) or value.startswith("~"):
+        return value
+    return str(Path(value).absolute())
