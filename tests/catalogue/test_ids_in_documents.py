@@ -11,7 +11,7 @@ HERE = Path(__file__).parents[2]
 SERVER = HERE / "src" / "geekai_video_mcp"
 READ = [
     *(HERE / name for name in ("README.md", "README.zh-CN.md", "server.json")),
-    *sorted((HERE / "docs").glob("*.md")),
+    *sorted((HERE / "docs").rglob("*.md")),
     *sorted((HERE / "examples").glob("*.py")),
     *sorted((HERE / "tests" / "snapshots").rglob("*.json")),
     *(SERVER / name for name in ("config.py", "server/__init__.py", "server/prompts.py")),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import anyio
 import av
+import pytest
 from PIL import Image, ImageChops, ImageStat
 
 from support.mp4 import probe
@@ -18,11 +19,11 @@ SEAM = 3.0
 """In 1/255: what H.264 changes in a frame that is given; measured about 1.3."""
 
 
-async def example(name: str, folder: Path, **settings: str) -> str:
+async def example(name: str, folder: Path, *arguments: str, **settings: str) -> str:
     """What an example prints when it is run in *folder*."""
     with anyio.fail_after(50):
         done = await anyio.run_process(
-            [sys.executable, str(ROOT / "examples" / name)],
+            [sys.executable, str(ROOT / "examples" / name), *arguments],
             cwd=folder,
             env=environment(folder, **settings),
             stderr=None,
@@ -42,13 +43,26 @@ def bare(transcript: str, folder: str) -> list[str]:
     return [row for row in text.splitlines() if not row.startswith("  ...")]
 
 
-async def test_the_readme_shows_what_the_demo_prints(tmp_path: Path) -> None:
-    printed = await example("quickstart.py", tmp_path)
-    shown = (ROOT / "README.md").read_text("utf-8")
-    (transcript,) = re.findall(r"\$ make demo\n(.*?)```", shown, re.DOTALL)
+@pytest.mark.parametrize("readme", ["README.md", "README.zh-CN.md"])
+async def test_the_readme_shows_what_the_demo_prints(readme: str, tmp_path: Path) -> None:
+    shown = (ROOT / readme).read_text("utf-8")
+    (conversation,) = re.findall(r"```text\n(generate_video .*?)```", shown, re.DOTALL)
+    (prompt,) = re.findall(r'^generate_video {"prompt": "(.+?)"', conversation, re.MULTILINE)
+    printed = await example("quickstart.py", tmp_path, prompt)
+    _, _, calls = printed.partition("\n\n")
 
-    assert bare(printed, f"{tmp_path}{os.sep}") == bare(transcript, "")
+    *whole, _, path = bare(calls, f"{tmp_path}{os.sep}")
+    assert whole == bare(conversation, "")
+    assert path.startswith(f"demo{os.sep}videos{os.sep}")
     assert "  ... " in printed
+
+
+async def test_the_demo_makes_the_conversation_of_the_readme(tmp_path: Path) -> None:
+    """`make demo` gives no prompt."""
+    shown = (ROOT / "README.md").read_text("utf-8")
+    (prompt,) = re.findall(r'^generate_video {"prompt": "(.+?)"', shown, re.MULTILINE)
+
+    assert f'"prompt": "{prompt}"' in (await example("quickstart.py", tmp_path))
 
 
 async def test_the_demo_ends_with_the_path_of_a_video_as_asked(tmp_path: Path) -> None:
