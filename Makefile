@@ -5,7 +5,7 @@ SIZE ?= change
 VENV := .venv
 BIN := $(VENV)/bin
 NEXT := .venv-next
-CLIENTS := .venv-mcp1/.installed .venv-fastmcp/.installed
+CLIENTS := .venv-mcp1/.installed .venv-fastmcp/.installed .venv-agent/.installed
 NODE := tests/clients/node_modules
 QUICK := tests/*.py tests/flows tests/catalogue tests/downloads tests/sandbox/*.py \
   tests/processes/test_shutdown.py --ignore=tests/flows/test_cancellation.py
@@ -85,6 +85,12 @@ $(NEXT)/.dev: pyproject.toml scripts/next-python
 	@.venv-fastmcp/bin/python -m pip install --quiet --disable-pip-version-check 'fastmcp-slim[client]>=4.2,<5'
 	@touch $@
 
+# The agent of examples/agent.py.
+.venv-agent/.installed: Makefile
+	@$(PYTHON) -m venv .venv-agent
+	@.venv-agent/bin/python -m pip install --quiet --disable-pip-version-check 'pydantic-ai-slim[mcp]>=2.68,<3'
+	@touch $@
+
 # Installs its own Node: the Inspector and the conformance suite need Node 22, and many systems
 # have an older one.
 $(NODE)/.installed: tests/clients/package.json
@@ -92,4 +98,4 @@ $(NODE)/.installed: tests/clients/package.json
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(NEXT) .venv-mcp1 .venv-fastmcp $(NODE) dist build .coverage* .ruff_cache .hypothesis
+	rm -rf $(VENV) $(NEXT) .venv-mcp1 .venv-fastmcp .venv-agent $(NODE) dist build .coverage* .ruff_cache .hypothesis

@@ -1,7 +1,6 @@
 """An MCP client that starts the server, requests a video, waits for it and prints its path.
 
-    make demo
-    .venv/bin/python examples/quickstart.py [PROMPT]
+    python examples/quickstart.py [PROMPT]        (`make demo` does so in a clone)
 
 It needs no key and no network: the server's sandbox renders a preview on this machine. The
 client makes the same calls as the host application of an assistant.
@@ -61,6 +60,7 @@ def sandbox_environment() -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GEEKAI_")}
     return {
         **kept,
+        "GEEKAI_BASE_URL": "sandbox",  # even if the settings file holds a key
         "GEEKAI_OUTPUT_DIR": str(FOLDER / "videos"),
         "GEEKAI_STATE_DIR": str(FOLDER / "state"),
     }

@@ -1,11 +1,10 @@
-"""A story in three shots, joined into a film: each shot continues the one before.
+"""Image, video, film: one picture, three shots that continue each other, and the film of them.
 
-    .venv/bin/python examples/story.py [PICTURE]
+    python examples/story.py
 
-The film begins with PICTURE if there is one. All shots are requested at once: `task:ID` names a
-task that may still be running, so no image and no URL passes through the conversation. Without
-GEEKAI_API_KEY the sandbox renders previews. With it, this script generates real videos with the
-model GEEKAI_DEFAULT_MODEL and costs real money.
+All of them are requested at once: `task:ID` names a task that may still be running, and stands for
+its picture or its last frame, so no image and no URL passes through the conversation. It needs no
+key and no network: the server's sandbox renders previews, which cost nothing.
 """
 
 import os
@@ -23,28 +22,30 @@ SHOTS = (
     "Night falls, and the beam sweeps over the water.",
     "Far out, a small boat turns toward the light.",
 )
+FOLDER = Path.cwd() / "demo"
 
 
-async def main(picture: Path | None) -> None:
-    # The server reads images from its output folder and from GEEKAI_IMAGE_DIRS only.
-    folder = {"GEEKAI_IMAGE_DIRS": str(picture.parent)} if picture else {}
+async def main() -> None:
     server = StdioServerParameters(
-        command=sys.executable, args=["-m", "geekai_video_mcp"], env={**os.environ, **folder}
+        command=sys.executable, args=["-m", "geekai_video_mcp"], env=sandbox_environment()
     )
     async with Client(stdio_client(server)) as client:
-        begins_with = {"image": str(picture)} if picture else {}
-        ids: list[str] = []
+        before = await call(client, "generate_image", prompt=LOOK, size="1280x720")
+        still, shots = before["task_id"], list[str]()
         for line in SHOTS:
-            # The same words in every prompt keep the look.
-            shot = await call(client, "generate_video", prompt=f"{line} {LOOK}", **begins_with)
-            ids.append(shot["task_id"])
-            begins_with = {"image": f"task:{shot['task_id']}"}
-        for shot in await wait_for_files(client, *ids):
-            print(f"  {shot['file']}", flush=True)
-        film = await call(client, "join_videos", parts=ids)
-        if "file" not in film:
-            (film,) = await wait_for_files(client, film["task_id"])
-        print(f"  {film['file']}", flush=True)
+            # Each shot begins with the picture, or with the last frame of the shot before it; the
+            # same words in every prompt keep the look.
+            begins_with = f"task:{before['task_id']}"
+            before = await call(
+                client, "generate_video", prompt=f"{line} {LOOK}", image=begins_with, duration=3
+            )
+            shots.append(before["task_id"])
+        for task in await wait_for_files(client, still, *shots):
+            print(f"  {task['file']}", flush=True)
+
+        film = await call(client, "join_videos", parts=shots)
+        (film,) = await wait_for_files(client, film["task_id"])
+        print(f"  {film['file']}")
 
 
 async def wait_for_files(client: Client, *task_ids: str) -> list[dict[str, Any]]:
@@ -70,4 +71,15 @@ async def call(client: Client, tool: str, **arguments: Any) -> dict[str, Any]:
     return result.structured_content
 
 
-anyio.run(main, Path(sys.argv[1]).resolve() if sys.argv[1:] else None)
+def sandbox_environment() -> dict[str, str]:
+    """The environment of this process without a key, so that the story never costs anything."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GEEKAI_")}
+    return {
+        **kept,
+        "GEEKAI_BASE_URL": "sandbox",  # even if the settings file holds a key
+        "GEEKAI_OUTPUT_DIR": str(FOLDER / "videos"),
+        "GEEKAI_STATE_DIR": str(FOLDER / "state"),
+    }
+
+
+anyio.run(main)

@@ -23,13 +23,50 @@ def mistakes(**environ: str) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("key", [f'"{KEY}"', f"'{KEY}'", f"{KEY};", f"{KEY},", f"`{KEY}`"])
-def test_a_key_with_the_marks_around_it_is_refused(key: str) -> None:
-    """As `docker run --env-file` hands on a value in quotation marks."""
+WRAPPED = (
+    *(
+        f'"{KEY}"',
+        f"'{KEY}'",
+        f"{KEY};",
+        f"{KEY},",
+        f"`{KEY}`",
+        f'"{KEY}",',
+        f"“{KEY}”",
+        f"‘{KEY}’",
+    ),
+    *(
+        f"Bearer {KEY}",
+        f"bearer\t{KEY}",
+        f'"Bearer {KEY}"',
+        f"Bearer '{KEY}'",
+        f"\ufeff{KEY}\u200b",
+    ),
+    *(f"Authorization: Bearer {KEY}", f"X-API-Key: {KEY}", f"export GEEKAI_API_KEY='{KEY}'"),
+    *(f"「{KEY}」", f"„{KEY}“", f"\u00a0{KEY}\u3000", f"GEEKAI_API_KEY = {KEY}", f"Bearer: {KEY}"),
+)
+"""As `docker run --env-file` hands on a value in quotation marks, and as people copy keys."""
+
+
+@pytest.mark.parametrize("value", WRAPPED)
+def test_what_surrounds_a_key_is_taken_off(value: str) -> None:
+    settings = Settings.from_env({"GEEKAI_API_KEY": value})
+
+    assert settings.api_key is not None
+    assert settings.api_key.get_secret_value() == KEY
+    assert settings.warnings == ()
+
+
+@pytest.mark.parametrize("key", [f"{KEY}'x", f"{KEY},{KEY}", f"a`{KEY}", f'"{KEY}'])
+def test_a_key_with_a_mark_that_none_has_is_refused_unseen(key: str) -> None:
     problem = mistakes(API_KEY=key)["API_KEY"]
 
     assert "quotation mark" in problem
     assert KEY not in problem
+
+
+@pytest.mark.parametrize("nothing", ['""', "''", " ", '" "', "“”"])
+def test_marks_around_nothing_are_no_key(nothing: str) -> None:
+    assert Settings.from_env({"GEEKAI_API_KEY": nothing}) == Settings.from_env({})
 
 
 def test_without_a_key_the_service_is_the_sandbox() -> None:
@@ -411,14 +448,37 @@ REFERENCES = (
 )
 
 
-@pytest.mark.parametrize("key", PLACEHOLDERS)
+def assert_no_key(value: str, said: str) -> None:
+    settings = Settings.from_env({"GEEKAI_API_KEY": value})
+
+    assert settings.sandbox
+    assert settings.unusable_key == f"GEEKAI_API_KEY {said}."
+    (warning,) = settings.warnings
+    assert warning.startswith(f"GEEKAI_API_KEY {said}. The sandbox is used")
+    assert f"GEEKAI_API_KEY {said}" in (settings.sandbox_reason or "")
+
+
+@pytest.mark.parametrize("key", [*PLACEHOLDERS, "Bearer", "Bearer <your key>", '"sk-..."'])
 def test_a_placeholder_is_no_key_and_is_said_to_be_one(key: str) -> None:
-    assert "is a placeholder and not a key" in mistakes(API_KEY=key)["API_KEY"]
+    assert_no_key(key, "is a placeholder and not a key")
+
+
+KEY_REFERENCES = (
+    *("${user_config.api_key}", "$env:KEY", "__GEEKAI_API_KEY__", "op://vault/geekai/key"),
+    *("Bearer ${GEEKAI_API_KEY}", "'$GEEKAI_API_KEY'", "{GEEKAI_API_KEY}", "input:geekai-key"),
+    *("@GEEKAI_API_KEY@", "!GEEKAI_API_KEY!", "#{KEY}#", "env:KEY", "<% KEY %>", "!secret key"),
+)
+
+
+@pytest.mark.parametrize("key", [*REFERENCES, *KEY_REFERENCES])
+def test_a_reference_in_the_place_of_a_key_is_no_key(key: str) -> None:
+    said = "refers to another variable, which the program that starts this server left as it is"
+    assert_no_key(key, said)
 
 
 @pytest.mark.parametrize("value", REFERENCES)
 def test_a_reference_that_the_host_left_is_said_to_be_one(value: str) -> None:
-    for name in ("API_KEY", "BASE_URL", "DEFAULT_MODEL", "OUTPUT_DIR", "IMAGE_DIRS"):
+    for name in ("BASE_URL", "DEFAULT_MODEL", "OUTPUT_DIR", "IMAGE_DIRS"):
         assert "has not replaced it" in mistakes(**{name: value})[name]
 
 

@@ -85,6 +85,8 @@ class App:
     """What becomes of a request that the maker of its model speaks against."""
     preview: PreviewDelivery
     """How a picture reaches the client, as GEEKAI_PREVIEW says."""
+    notice: str | None
+    """What every answer of a tool says beside its own words; None for nothing."""
     trust_roots: bool
     """Whether pictures may be read from the folders that a client declares (MCP's roots)."""
 
@@ -161,6 +163,7 @@ async def open_app(
             confirm_above=settings.confirm_above,
             checks=settings.checks,
             preview=settings.preview,
+            notice=settings.sandbox_reason,
             trust_roots=trust_roots,
         )
 

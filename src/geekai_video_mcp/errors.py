@@ -15,7 +15,7 @@ GeekAIVideoError
 ├── ConsentNotGiven       a person: they have to agree to the payment and did not
 ├── InvalidDecision       a person: their decision does not fit the task's current status
 ├── HostError             a person: a host's configuration could not be read or changed
-└── ConfigError           the operator: the environment variables; raised only at start-up
+└── ConfigError           the operator: the settings; raised only at start-up
 
 Messages are read by models and people. Each says what happened and what to do next. An error
 on the way to a paid request also says whether money was spent, in one of the two sentences
@@ -266,11 +266,14 @@ class HostError(GeekAIVideoError):
 
 
 class ConfigError(GeekAIVideoError):
-    """The environment variables are not valid; `problems` has every mistake, by variable name."""
+    """The settings are not valid; `problems` has every mistake, by its place.
+
+    That is the name of a variable, with the settings file where that sets it, or the file alone.
+    """
 
     def __init__(self, problems: dict[str, str]) -> None:
         lines = "".join(f"\n  {name}: {msg}" for name, msg in problems.items())
-        super().__init__(f"The environment variables are not valid:{lines}")
+        super().__init__(f"The settings are not valid:{lines}")
         self.problems = problems
 
 

@@ -52,6 +52,7 @@ def main(name: str, programs: Path, folder: Path) -> None:
         environment={
             "GEEKAI_STATE_DIR": str(folder / "state"),
             "GEEKAI_OUTPUT_DIR": str(folder / "videos"),
+            "GEEKAI_SETTINGS_FILE": os.devnull,
         },
     )
     launch = host.configure(given)

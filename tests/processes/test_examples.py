@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import sys
 from itertools import pairwise
 from pathlib import Path
@@ -12,18 +13,27 @@ import pytest
 from PIL import Image, ImageChops, ImageStat
 
 from support.mp4 import probe
-from support.process import environment
+from support.process import environment, http_server
 
 ROOT = Path(__file__).parent.parent.parent
+EXAMPLES = ROOT / "examples"
+AGENT_PYTHON = ROOT / ".venv-agent" / "bin" / "python"
+"""Pydantic AI's own environment, as a user of it has one."""
 SEAM = 3.0
 """In 1/255: what H.264 changes in a frame that is given; measured about 1.3."""
 
 
-async def example(name: str, folder: Path, *arguments: str, **settings: str) -> str:
+async def example(
+    name: str,
+    folder: Path,
+    *arguments: str,
+    python: Path | str = sys.executable,
+    **settings: str,
+) -> str:
     """What an example prints when it is run in *folder*."""
     with anyio.fail_after(50):
         done = await anyio.run_process(
-            [sys.executable, str(ROOT / "examples" / name), *arguments],
+            [str(python), str(EXAMPLES / name), *arguments],
             cwd=folder,
             env=environment(folder, **settings),
             stderr=None,
@@ -82,16 +92,19 @@ async def test_a_demo_never_uses_a_key(tmp_path: Path) -> None:
     assert "sandbox preview" in (await example("quickstart.py", tmp_path, **settings))
 
 
-async def test_a_story_is_a_film_of_shots_that_join_in_at_most_six_calls(tmp_path: Path) -> None:
+async def test_a_story_is_a_film_of_shots_that_join_and_begins_with_its_picture(
+    tmp_path: Path,
+) -> None:
     printed = await example("story.py", tmp_path)
     calls = re.findall(r"^(\w+_\w+)", printed, re.MULTILINE)
-    *shots, film = [Path(path) for path in re.findall(r"^  (/.*)$", printed, re.MULTILINE)]
+    still, *shots, film = [Path(path) for path in re.findall(r"^  (/.*)$", printed, re.MULTILINE)]
     ends = [first_and_last(shot) for shot in shots]
 
-    assert calls[:4] == ["generate_video"] * 3 + ["get_video_task"]
-    assert calls[-1] == "join_videos"
-    assert len(calls) <= 6
+    assert calls[:5] == ["generate_image", *["generate_video"] * 3, "get_video_task"]
+    assert "join_videos" in calls[5:]
+    assert len(calls) <= 10
     assert len(shots) == 3
+    assert apart(Image.open(still), ends[0][0]) < SEAM
     for (_, before), (after, _) in pairwise(ends):
         assert apart(before, after) < SEAM
     for first, last in ends:
@@ -102,6 +115,64 @@ async def test_a_story_is_a_film_of_shots_that_join_in_at_most_six_calls(tmp_pat
     # The first frame of a shot is the last of the one before it, and is shown once.
     frames = sum(round(probe(shot).seconds * 30) for shot in shots)
     assert round(probe(film).seconds * 30) == frames - 2
+
+
+async def test_a_client_of_the_tasks_extension_makes_one_call_and_has_a_video(
+    tmp_path: Path,
+) -> None:
+    first, *states, file = (await example("tasks_client.py", tmp_path)).splitlines()
+
+    assert re.fullmatch("task [0-9a-f]{32}", first)
+    assert [state.split()[0] for state in states[-1:]] == ["completed"]
+    assert round(probe(Path(file)).seconds) == 3
+
+
+async def test_an_agent_makes_a_video_with_the_tools_that_it_finds(
+    tmp_path: Path, pytestconfig: pytest.Config
+) -> None:
+    if not AGENT_PYTHON.exists():
+        absent = f"no {AGENT_PYTHON.relative_to(ROOT)} here; `make test` installs it"
+        if pytestconfig.getoption("--every-client", default=False):
+            pytest.fail(absent)
+        pytest.skip(reason=absent)
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    printed = await example("agent.py", tmp_path, python=AGENT_PYTHON, PATH=path)
+    calls = re.findall(r"^(\w+_\w+)", printed, re.MULTILINE)
+    (file,) = re.findall(r"^Your video: (.+)$", printed, re.MULTILINE)
+
+    assert calls[:2] == ["generate_video", "get_video_task"]
+    assert probe(Path(file)).codec == "h264"
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+async def test_curl_alone_has_a_video_made_and_downloads_it(tmp_path: Path) -> None:
+    async with http_server(tmp_path, "sandbox", "--port", "0") as origin:
+        command = ["sh", str(ROOT / "examples" / "curl.sh"), f"{origin}/api/v1"]
+        with anyio.fail_after(50):
+            done = await anyio.run_process(command, cwd=tmp_path, stderr=None)
+    file = done.stdout.decode().splitlines()[-1]
+
+    assert round(probe(tmp_path / file).seconds) == 3
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in EXAMPLES.glob("*.*")))
+def test_every_example_is_listed_says_how_it_is_run_and_is_run_by_a_test(name: str) -> None:
+    if name == "README.md":
+        return
+    how_to_run = f"{'sh' if name.endswith('.sh') else 'python'} examples/{name}"
+
+    assert f"]({name})" in (EXAMPLES / "README.md").read_text("utf-8")
+    assert how_to_run in (EXAMPLES / name).read_text("utf-8")
+    assert name in Path(__file__).read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", ["quickstart.py", "story.py", "tasks_client.py", "agent.py"])
+def test_no_example_in_python_can_use_a_key(name: str) -> None:
+    """What starts the server is the same everywhere: without settings of ours, and the sandbox."""
+    source = (EXAMPLES / name).read_text("utf-8")
+
+    assert 'if not name.startswith("GEEKAI_")' in source
+    assert '"GEEKAI_BASE_URL": "sandbox"' in source
 
 
 def first_and_last(video: Path) -> tuple[Image.Image, Image.Image]:

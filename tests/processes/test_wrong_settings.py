@@ -152,9 +152,9 @@ async def test_a_misspelt_name_is_a_warning_and_a_placeholder_an_error(tmp_path:
     err = (tmp_path / "stderr.log").read_text("utf-8")
     assert "did you mean GEEKAI_OUTPUT_DIR?" in err
 
-    status, _, err = await run_cli(tmp_path, GEEKAI_API_KEY="${GEEKAI_API_KEY}")
+    status, _, err = await run_cli(tmp_path, GEEKAI_DEFAULT_MODEL="${MODEL}")
     assert status == 2
-    assert "GEEKAI_API_KEY: refers to another variable" in err
+    assert "GEEKAI_DEFAULT_MODEL: refers to another variable" in err
     assert "Traceback" not in err
 
 

@@ -33,6 +33,7 @@ def environment(folder: Path, **settings: str) -> dict[str, str]:
         **kept,
         "GEEKAI_OUTPUT_DIR": str(folder / "videos"),
         "GEEKAI_STATE_DIR": str(folder / "state"),
+        "GEEKAI_SETTINGS_FILE": os.devnull,  # never the file of whoever runs the tests
         **settings,
     }
 

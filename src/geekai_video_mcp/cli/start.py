@@ -14,7 +14,7 @@ def load_settings() -> "Settings":
     from geekai_video_mcp.cli.logs import configure_logging
     from geekai_video_mcp.config import Settings
 
-    settings = Settings.from_env(os.environ)
+    settings = Settings.load(os.environ)
     configure_logging(settings.log_level)
     for warning in settings.warnings:
         logging.getLogger(__name__).warning("%s", warning)

@@ -54,6 +54,21 @@ def text_result(
     )
 
 
+def with_notice(result: CallToolResult, notice: str | None) -> CallToolResult:
+    """*result* with what the operator has to know in both forms: before its text, as a warning."""
+    if notice is None:
+        return result
+    structure = result.structured_content
+    if structure is not None:
+        step = {"next_step": structure.pop("next_step")} if "next_step" in structure else {}
+        warnings = [*structure.get("warnings", ()), notice]
+        result.structured_content = {**structure, "warnings": warnings, **step}
+    first = next((one for one in result.content if isinstance(one, TextContent)), None)
+    if first is not None:
+        first.text = f"{notice}\n{first.text}"
+    return result
+
+
 def make_report(app: App, task: Task, warnings: Sequence[str] = ()) -> views.TaskReport:
     """The report about *task* as it is now."""
     return views.TaskReport(

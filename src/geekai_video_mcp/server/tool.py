@@ -26,6 +26,7 @@ from geekai_video_mcp.app import App
 from geekai_video_mcp.domain.tasks import Media
 from geekai_video_mcp.errors import GeekAIVideoError
 from geekai_video_mcp.server.arguments import Arguments
+from geekai_video_mcp.server.results import with_notice
 from geekai_video_mcp.server.schema import compact_schema, published_schema
 from geekai_video_mcp.server.views import ToolResult
 from geekai_video_mcp.server.views.default_model import describe_default
@@ -67,17 +68,20 @@ class ToolSpec(Generic[A]):
             description = description.replace(DEFAULT_MODEL, default)
 
         async def call(arguments: dict[str, Any], ctx: "Context[App]") -> Answer:
+            app = app_of(ctx)
             try:
-                app = app_of(ctx)
                 args = self.arguments.parse(
                     arguments,
                     service_url=app.media.service_url,
                     picture_folders=app.media.folders,
                     now=app.clock(),
                 )
-                return _drop_unsupported_links(await self.handler(args, ctx), ctx.protocol_version)
+                answer = await self.handler(args, ctx)
             except GeekAIVideoError as exc:
-                return CallToolResult(content=[TextContent(text=exc.message)], is_error=True)
+                answer = CallToolResult(content=[TextContent(text=exc.message)], is_error=True)
+            if isinstance(answer, CallToolResult):
+                answer = with_notice(answer, app.notice)
+            return _drop_unsupported_links(answer, ctx.protocol_version)
 
         return Tool(
             fn=call,

@@ -92,6 +92,7 @@ class ModelList(ToolResult):
     """What the prices are in, and what it means that there is none."""
     price_date: str | None = None
     """The day of the price list from which the prices are."""
+    warnings: list[str] | None = None
     next_step: str
     live: bool
     """Whether GeekAI's list of today was available and is included."""

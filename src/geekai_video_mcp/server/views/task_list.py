@@ -95,6 +95,7 @@ class TaskList(ToolResult):
     """The same for each day (UTC), if the page has several; newest first."""
     price_source: str | None = None
     """Where the prices were read, and when."""
+    warnings: list[str] | None = None
     next_before: str | None = None
     """The cursor of the next page; None on the last page."""
     next_step: str
