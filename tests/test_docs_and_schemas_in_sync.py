@@ -126,7 +126,9 @@ def test_every_variable_is_documented_where_people_look(document: str) -> None:
 
 def test_a_variable_that_a_document_names_is_one_of_the_program() -> None:
     for path in DOCUMENTS:
-        assert set(re.findall(r"`(GEEKAI_[A-Z_]+)`", path.read_text("utf-8"))) <= set(config.VARIABLES)
+        assert set(re.findall(r"`(GEEKAI_[A-Z_]+)`", path.read_text("utf-8"))) <= set(
+            config.VARIABLES
+        )
 
 
 def test_every_command_is_documented() -> None:

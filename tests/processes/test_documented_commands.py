@@ -35,9 +35,7 @@ ENDS = {
 SERVES = {"serve", "sandbox"}
 """The commands that run until they are stopped."""
 IDS = re.compile(r"\b(?=[0-9a-f]*[a-f])[0-9a-f]{8}\b")
-RUN = [
-    line for line in command_lines() if not any(re.fullmatch(each, line) for each in CANNOT_RUN)
-]
+RUN = [line for line in command_lines() if not any(re.fullmatch(each, line) for each in CANNOT_RUN)]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -147,7 +147,9 @@ INPUTS: Final[Mapping[str, str]] = {
 
 
 def inputs(model: Model) -> str:
-    known = (word for fact, word in INPUTS.items() if (found := model.facts.get(fact)) and found.value)
+    known = (
+        word for fact, word in INPUTS.items() if (found := model.facts.get(fact)) and found.value
+    )
     return ", ".join(known)
 
 
