@@ -12,9 +12,10 @@ from pathlib import Path, PurePath
 from typing import Final
 
 from geekai_video_mcp.cli.hosts.configured import Configured
-from geekai_video_mcp.cli.hosts.entry import merge_entry, read_launch
+from geekai_video_mcp.cli.hosts.entry import launch_entry, merge_entry, read_launch
 from geekai_video_mcp.cli.hosts.launch import ENTRY, Launch
 from geekai_video_mcp.cli.hosts.servers import read_configured, read_servers
+from geekai_video_mcp.cli.hosts.snippet import Snippet, write_json, write_toml
 from geekai_video_mcp.cli.hosts.system import System, this_system
 from geekai_video_mcp.errors import HostError
 from geekai_video_mcp.quoting import quote
@@ -78,6 +79,12 @@ class CommandHost:
             msg = f"{self.title}'s own command ended well ({quote(said)}), and {path} still has"
             raise HostError(f"{msg} the server")
         return f"{self.title}'s own command removed {ENTRY}:\n  {path}"
+
+    def snippet(self, launch: Launch) -> Snippet:
+        path = self.file(this_system())
+        entry = {**self.fixed, **launch_entry(launch)}
+        text = write_json({self.servers: {ENTRY: entry}})
+        return Snippet(write_toml(launch) if path.suffix == ".toml" else text, str(path))
 
     def _find_program(self, command: str) -> str:
         found = shutil.which(self.program)

@@ -59,6 +59,18 @@ def merge_entry(
     return entry, changes
 
 
+def holds_only_ours(entry: object) -> bool:
+    """Whether `install` could have written the member: no person's setting is in it."""
+    if not isinstance(entry, dict):
+        return False
+    members = cast("JsonObject", entry)
+    env = members.get("env", {})
+    names = cast("dict[str, object]", env) if isinstance(env, dict) else {"": env}
+    return members.keys() <= {"type", "command", "args", "env"} and all(
+        name.startswith("GEEKAI_") and name != KEY for name in names
+    )
+
+
 def _describe_changes(before: Launch, after: Launch) -> list[str]:
     changes: list[str] = []
     if (before.command, before.args) != (after.command, after.args):

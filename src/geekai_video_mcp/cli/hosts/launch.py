@@ -12,6 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from geekai_video_mcp.errors import HostError
+from geekai_video_mcp.quoting import quote
+
 PROGRAM: Final = "geekai-video-mcp"
 """The package and its console script."""
 ENTRY: Final = "geekai-video"
@@ -34,11 +37,22 @@ class Launch:
 
 
 def own_launch(*, sandbox: bool) -> Launch:
-    """How a host starts this installation, with the settings of this shell, but for the key."""
+    """How a host starts this installation, with the settings of this shell, but for the key.
+
+    Raises:
+        HostError: no host's file can hold it.
+    """
     environ = passed_variables(os.environ)
     if sandbox:
         environ[BASE_URL] = SANDBOX
-    return Launch(*find_command(sys.prefix, sys.executable, os.environ), environ)
+    command, args = find_command(sys.prefix, sys.executable, os.environ)
+    for text in (command, *args, *environ, *environ.values()):
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            msg = f"No host's file can hold {quote(text)}, because it is not text in UTF-8"
+            raise HostError(msg, remedy="Install into a folder whose path is.") from None
+    return Launch(command, args, environ)
 
 
 def passed_variables(environ: Mapping[str, str]) -> dict[str, str]:

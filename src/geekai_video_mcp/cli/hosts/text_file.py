@@ -60,16 +60,17 @@ def write_file(path: Path, text: str, before: Content | None) -> Path | None:
         HostError: it could not be written; the file is as it was.
     """
     mark = BOM if before and before.raw.startswith(BOM.encode()) else ""
-    backup = None
+    backup, target = None, Path(os.path.realpath(path))
+    folders = missing_folders(target)
     try:
         raw = f"{mark}{text}".encode()
-        target = Path(os.path.realpath(path))
         if before is not None:
             backup = _back_up(path, before)
         _replace(target, raw, before)
-    except UnicodeEncodeError:
-        refuse(path, "the command's path is not text in UTF-8")
     except OSError as exc:
+        for each in reversed(folders):
+            with suppress(OSError):
+                each.rmdir()
         if backup is not None:
             with suppress(OSError):
                 backup.unlink()
@@ -84,6 +85,11 @@ def delete_file(path: Path, before: Content) -> None:
         path.unlink()
     except OSError as exc:
         refuse(path, describe_os_error(exc), verb="deleted")
+
+
+def missing_folders(path: Path) -> list[Path]:
+    """The folders on the way to *path* that are not there, the outermost first."""
+    return [each for each in reversed(path.parents) if not each.exists()]
 
 
 def list_backups(path: Path) -> list[Path]:
