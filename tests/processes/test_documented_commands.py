@@ -24,8 +24,8 @@ from support.documents import command_lines
 from support.process import environment, http_server, stdio
 
 CANNOT_RUN = {
-    r"(pip|pipx) (install|uninstall) .*": "changes an environment: test_packaging installs the wheel",
-    r"geekai-video-mcp tasks resolve .*": "needs an unknown outcome of GeekAI's: test_tasks_cli has it",
+    r"(pip|pipx) (install|uninstall) .*": "changes an environment; packaging tests do it in one",
+    r"geekai-video-mcp tasks resolve .*": "needs an unknown outcome: test_tasks_cli has one",
 }
 """Patterns of whole command lines, and the reason why each is not run here."""
 ENDS = {

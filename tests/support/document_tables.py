@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from geekai_video_mcp import cli
+from geekai_video_mcp.cli.hosts import PRINTED
 from geekai_video_mcp.domain import catalogue
 from geekai_video_mcp.domain.catalogue import Model
 
@@ -48,6 +49,7 @@ def rendered() -> dict[str, dict[str, str]]:
         "README.md": {"tools": tool_table("Tool", "What it does", "Arguments")},
         "README.zh-CN.md": {"tools": tool_table("工具", "作用", "参数", CHINESE)},
         "docs/tools.md": {"tools": tool_reference()},
+        "docs/hosts.md": {"printed": printed_hosts()},
         "docs/command-line.md": {"commands": command_table()},
         "docs/models.md": {"models": model_table()},
     }
@@ -126,6 +128,12 @@ def command_table() -> str:
     return table(("command", "what it does"), rows)
 
 
+def printed_hosts() -> str:
+    """The further hosts of `install --print`, by the name that it takes."""
+    rows = [(host.title, f"`{host.name}`") for host in PRINTED.values()]
+    return table(("host", "HOST"), rows)
+
+
 def model_table() -> str:
     """A row for each model of which a video comes."""
     rows = [
@@ -165,7 +173,8 @@ def price(model: Model) -> str:
     listed = catalogue.price(model.id)
     if listed is None:
         return ""
-    return "free" if listed.cny == 0 else f"{listed.cny:g} per {listed.per}"
+    some = ", with some settings" if listed.when else ""
+    return "free" if listed.cny == 0 else f"{listed.cny:g} per {listed.per}{some}"
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
