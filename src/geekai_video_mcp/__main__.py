@@ -1,7 +1,20 @@
-"""`python -m geekai_video_mcp` runs the command `geekai-video-mcp`."""
+"""What the command `geekai-video-mcp` and `python -m geekai_video_mcp` run.
+
+An older Python reads this file and the package's `__init__`, and nothing else: they keep to its
+syntax.
+"""
 
 import sys
 
+if sys.version_info < (3, 11):  # noqa: UP036 - a clone or an installation by force may be run by one
+    sys.stderr.write(
+        "geekai-video-mcp needs Python 3.11 or newer, and this is Python "
+        + sys.version.split()[0]
+        + ". Run it with a newer one, or with uvx, which brings its own: uvx geekai-video-mcp\n"
+    )
+    sys.exit(2)
+
 from geekai_video_mcp.cli import main
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())
