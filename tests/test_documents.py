@@ -10,11 +10,20 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from mcp import Client
 
 from geekai_video_mcp import cli
 from geekai_video_mcp.config import Settings
+from geekai_video_mcp.server import build_server
 from support.document_tables import ROOT, rendered, with_tables
 from support.documents import DOCUMENTS, Block, anchors, blocks, inline_code, name_of
+from support.world import World
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
 
 LANGUAGES = {"console", "json", "mermaid", "sh", "text", "toml"}
 """What the blocks may be: what is run, what is parsed, and what is only shown."""
@@ -98,6 +107,20 @@ def test_a_command_within_a_line_has_such_options(
     known = capsys.readouterr().out
     for word in words[1:]:
         assert not word.startswith("--") or re.search(rf"{word}\b", known), word
+
+
+async def test_the_results_page_has_every_resource_and_every_prompt(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "results.md").read_text("utf-8")
+    async with Client(build_server(World(tmp_path).app)) as client:
+        templates = (await client.list_resource_templates()).resource_templates
+        prompts = (await client.list_prompts()).prompts
+
+    for template in templates:
+        address, _, part = template.uri_template.partition("}")
+        assert f"`{address}}}{part}`" in text or f"`{part}`" in text, template.uri_template
+    for prompt in prompts:
+        taken = ", ".join(argument.name for argument in prompt.arguments or [])
+        assert f"`{prompt.name}` ({taken})" in text
 
 
 MESSAGES = ("docs/troubleshooting.md", "docs/zh-CN/troubleshooting.md")
