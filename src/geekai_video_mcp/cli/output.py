@@ -1,5 +1,6 @@
 """How commands print (results to stdout, everything else to stderr), and their exit statuses."""
 
+import io
 import sys
 from typing import Final
 
@@ -8,6 +9,8 @@ FAILED: Final = 1
 """The task does not exist, or what the command was called for was refused or has failed."""
 NOT_USABLE: Final = 2
 """The command line or the settings are invalid; the same as argparse's."""
+INTERRUPTED: Final = 130
+"""After Ctrl-C, by the convention of shells; and after Ctrl-D where a question is asked."""
 
 
 def print_line(line: str) -> None:
@@ -18,3 +21,11 @@ def print_line(line: str) -> None:
 def print_notice(line: str) -> None:
     sys.stderr.write(f"{line}\n")
     sys.stderr.flush()
+
+
+def prepare_output() -> None:
+    """Write UTF-8 to files and pipes; replace what a terminal's own encoding cannot show."""
+    out: object = sys.stdout
+    if isinstance(out, io.TextIOWrapper):
+        terminal = out.isatty()
+        out.reconfigure(errors="replace") if terminal else out.reconfigure(encoding="utf-8")

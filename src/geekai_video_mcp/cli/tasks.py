@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING, Final
 
 import anyio
 
-from geekai_video_mcp.cli.output import FAILED, NOT_USABLE, OK, print_line, print_notice
+from geekai_video_mcp.cli.output import (
+    FAILED,
+    NOT_USABLE,
+    OK,
+    prepare_output,
+    print_line,
+    print_notice,
+)
 from geekai_video_mcp.cli.start import load_settings, resume_gc
 from geekai_video_mcp.domain.task_ids import MIN_DIGITS, MIN_DIGITS_TO_SPEND
 
@@ -101,7 +108,7 @@ def run_tasks(arguments: argparse.Namespace) -> int:
     settings = load_settings()
     resume_gc()
     try:
-        _prepare_output()
+        prepare_output()
         status: int = arguments.handler(arguments, settings)
         sys.stdout.flush()
     except BrokenPipeError:
@@ -113,16 +120,6 @@ def run_tasks(arguments: argparse.Namespace) -> int:
         print_notice(exc.message)
         return FAILED
     return status
-
-
-def _prepare_output() -> None:
-    """Write UTF-8 to files and pipes; replace what a terminal's own encoding cannot show."""
-    import io
-
-    out: object = sys.stdout
-    if isinstance(out, io.TextIOWrapper):
-        terminal = out.isatty()
-        out.reconfigure(errors="replace") if terminal else out.reconfigure(encoding="utf-8")
 
 
 def _list_tasks(arguments: argparse.Namespace, settings: "Settings") -> int:

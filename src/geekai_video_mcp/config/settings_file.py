@@ -80,20 +80,28 @@ def load_settings_file(environ: Mapping[str, str], *, known: Iterable[str]) -> S
     if path is None:
         return SettingsFile(path=None)
     named = bool(environ.get(SETTINGS_FILE, "").strip())
+    if not named and _is_out_of_reach(path):
+        return SettingsFile(path=path, warnings=(f"{_place(path)} {_OUT_OF_REACH}",))
+    file = read_settings_file(path, known=known)
+    if named and not file.exists:
+        problem = f"does not exist; {SETTINGS_FILE} names it, and geekai-video-mcp setup writes it"
+        raise ConfigError({_place(path): problem})
+    return file
+
+
+def read_settings_file(path: Path, *, known: Iterable[str]) -> SettingsFile:
+    """The settings file at *path*, which need not exist.
+
+    Raises:
+        ConfigError: it cannot be read, or is not TOML.
+    """
     try:
         file = read_small_file(path, max_bytes=MAX_BYTES)
     except (FileNotFoundError, NotADirectoryError):
-        if path.is_symlink():
-            problem = "is a symbolic link to a file that does not exist"
-        elif named:
-            problem = (
-                f"does not exist; {SETTINGS_FILE} names it, and geekai-video-mcp setup writes it"
-            )
-        else:
+        if not path.is_symlink():
             return SettingsFile(path=path)
+        problem = "is a symbolic link to a file that does not exist"
     except ValueError as exc:
-        if not named and _is_out_of_reach(path):
-            return SettingsFile(path=path, warnings=(f"{_place(path)} {_OUT_OF_REACH}",))
         problem = str(exc)
     else:
         return _parse_file(path, file, list(known))
