@@ -22,7 +22,7 @@ FOLDER = Path.cwd() / "demo"
 
 async def main() -> None:
     server = StdioTransport("geekai-video-mcp", [], env=sandbox_environment())
-    videos = MCPToolset(server, include_instructions=True)
+    videos = MCPToolset(server, include_instructions=True, init_timeout=30)
     agent = Agent(FunctionModel(decide), toolsets=[videos])
     answer = await agent.run("Make me a short video of a snail that crosses a garden path.")
     print(answer.output)

@@ -26,6 +26,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "setup": "ask for the key, folders and caps, and store them in the settings file",
     "install": "have a host, such as Cursor or Claude Code, start this server",
     "uninstall": "have a host no longer start this server",
+    "doctor": "check this installation, the settings, the service, the folders and the hosts",
     "token": "print a host's configuration for the server over HTTP, with its token",
     "sandbox": "run a GeekAI-compatible mock API that renders preview videos",
     "spent": "print what was requested on each day, and what it cost by the price list",

@@ -1,6 +1,7 @@
 """How commands print (results to stdout, everything else to stderr), and their exit statuses."""
 
 import io
+import os
 import sys
 from typing import Final
 
@@ -11,6 +12,21 @@ NOT_USABLE: Final = 2
 """The command line or the settings are invalid; the same as argparse's."""
 INTERRUPTED: Final = 130
 """After Ctrl-C, by the convention of shells; and after Ctrl-D where a question is asked."""
+BROKEN_PIPE: Final = 141
+"""Exit status when the reader of the output has closed it, by the convention of shells."""
+
+
+def prepare_output() -> None:
+    """Write UTF-8 to files and pipes; replace what a terminal's own encoding cannot show."""
+    out: object = sys.stdout
+    if isinstance(out, io.TextIOWrapper):
+        terminal = out.isatty()
+        out.reconfigure(errors="replace") if terminal else out.reconfigure(encoding="utf-8")
+
+
+def drop_output() -> None:
+    """After a BrokenPipeError: else the interpreter reports it again when it flushes at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def print_line(line: str) -> None:
@@ -21,11 +37,3 @@ def print_line(line: str) -> None:
 def print_notice(line: str) -> None:
     sys.stderr.write(f"{line}\n")
     sys.stderr.flush()
-
-
-def prepare_output() -> None:
-    """Write UTF-8 to files and pipes; replace what a terminal's own encoding cannot show."""
-    out: object = sys.stdout
-    if isinstance(out, io.TextIOWrapper):
-        terminal = out.isatty()
-        out.reconfigure(errors="replace") if terminal else out.reconfigure(encoding="utf-8")

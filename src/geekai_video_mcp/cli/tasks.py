@@ -5,7 +5,6 @@ creates no state folder. Large modules are imported when a command needs them.
 """
 
 import argparse
-import os
 import shutil
 import sys
 import time
@@ -16,9 +15,11 @@ from typing import TYPE_CHECKING, Final
 import anyio
 
 from geekai_video_mcp.cli.output import (
+    BROKEN_PIPE,
     FAILED,
     NOT_USABLE,
     OK,
+    drop_output,
     prepare_output,
     print_line,
     print_notice,
@@ -33,9 +34,6 @@ if TYPE_CHECKING:
     from geekai_video_mcp.domain.statuses import Status
     from geekai_video_mcp.domain.tasks import Task
     from geekai_video_mcp.ledger import Ledger
-
-BROKEN_PIPE: Final = 141
-"""Exit status when the reader of the output has closed it, by the convention of shells."""
 
 DEFAULT_LIMIT: Final = 20
 """Tasks in a list without --limit or --all: one screen."""
@@ -112,8 +110,7 @@ def run_tasks(arguments: argparse.Namespace) -> int:
         status: int = arguments.handler(arguments, settings)
         sys.stdout.flush()
     except BrokenPipeError:
-        # Otherwise the interpreter reports the error again when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        drop_output()
         return BROKEN_PIPE
     except GeekAIVideoError as exc:
         sys.stdout.flush()  # so that earlier output appears before the error

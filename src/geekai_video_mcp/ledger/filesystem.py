@@ -7,7 +7,7 @@ knows which.
 import logging
 import re
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 logger = logging.getLogger(__name__)
 
@@ -22,17 +22,30 @@ _ESCAPED: Final = re.compile(r"\\([0-7]{3})")
 
 def warn_if_remote(folder: Path) -> None:
     """Log a warning if *folder* is on a file system whose locks may not work."""
-    try:
-        mounts = MOUNTS.read_text("utf-8", errors="surrogateescape")
-    except OSError:
-        return
-    kind = filesystem_of(folder.resolve(), mounts)
-    if kind is not None and REMOTE_FILESYSTEMS.fullmatch(kind):
+    kind = kind_of_filesystem(folder)
+    if kind is not None and kind.remote:
         logger.warning(
             "the state folder is on a %s file system, whose locks may fail: two servers could"
             " then pay for one request. Set GEEKAI_STATE_DIR to a folder on a local disk.",
-            kind,
+            kind.name,
         )
+
+
+class FilesystemKind(NamedTuple):
+    """What a file system is called, and whether its locks depend on more than this machine."""
+
+    name: str
+    remote: bool
+
+
+def kind_of_filesystem(folder: Path) -> FilesystemKind | None:
+    """The file system of *folder*; None where the system does not report it."""
+    try:
+        mounts = MOUNTS.read_text("utf-8", errors="surrogateescape")
+    except OSError:
+        return None
+    name = filesystem_of(folder.resolve(), mounts)
+    return FilesystemKind(name, bool(REMOTE_FILESYSTEMS.fullmatch(name))) if name else None
 
 
 def filesystem_of(folder: Path, mounts: str) -> str | None:

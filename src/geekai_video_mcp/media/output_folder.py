@@ -39,7 +39,7 @@ def check_output_folder(folder: Path) -> None:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _write_probe(folder / f".{secrets.token_hex(16)}.part")
+        write_probe(folder / f".{secrets.token_hex(16)}.part")
         free = shutil.disk_usage(folder).free
     except OSError as exc:
         remedy = (
@@ -62,7 +62,8 @@ def describe_output_folder(folder: Path) -> str:
     return f"The output folder {quote(str(folder))} ({VARIABLE})"
 
 
-def _write_probe(path: Path) -> None:
+def write_probe(path: Path) -> None:
+    """Write a small file at *path*, and remove it."""
     descriptor = os.open(path, _CREATE_FLAGS, 0o600)
     try:
         if sys.platform != "win32":  # there an open file cannot be removed

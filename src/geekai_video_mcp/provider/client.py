@@ -15,6 +15,7 @@ body the limits below, each of which is read as it is sent and never decompresse
 
 import logging
 import time
+import uuid
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ from geekai_video_mcp.errors import ServiceUnavailable, SubmissionUnknown, TaskN
 from geekai_video_mcp.provider import wire
 from geekai_video_mcp.provider.connection_errors import explain_connection_error
 from geekai_video_mcp.provider.secrets import SecretBlotter, proxy_secrets
+from geekai_video_mcp.provider.wire.probe import ServiceProbe, parse_probe_response
 from geekai_video_mcp.quoting import quote as quote_text
 
 SUBMIT_TIMEOUT: Final = httpx.Timeout(connect=10.0, write=60.0, read=300.0, pool=10.0)
@@ -80,6 +82,12 @@ class _Limits:
     timeout: httpx.Timeout
     max_seconds: float
     max_bytes: int
+
+
+_PROBE_LIMITS: Final = _Limits(
+    timeout=httpx.Timeout(8.0), max_seconds=10.0, max_bytes=MAX_SHORT_RESPONSE_BYTES
+)
+"""A person waits for this one."""
 
 
 class GeekAIClient:
@@ -162,6 +170,17 @@ class GeekAIClient:
         with self._translate_read_errors():
             response = await self._request("GET", path, Media.VIDEO, limits)
         return await self._parse(response, wire.parse_models_response)
+
+    async def probe(self) -> ServiceProbe:
+        """GET a task that nobody has: what the service says to the key, free of charge.
+
+        Raises:
+            ServiceUnavailable: there was no response at all.
+        """
+        with self._translate_read_errors():
+            path = f"{_PATHS[Media.VIDEO]}/{uuid.uuid4()}"
+            response = await self._request("GET", path, Media.VIDEO, _PROBE_LIMITS)
+        return await self._parse(response, parse_probe_response)
 
     async def _parse(
         self,

@@ -114,6 +114,11 @@ class ProviderResponse:
         ]
 
     @property
+    def date_seconds(self) -> float | None:
+        """The service's own time in Unix seconds; None if it does not say."""
+        return _parse_date(self.date)
+
+    @property
     def retry_after_seconds(self) -> float | None:
         """`Retry-After` in seconds from now; None if there is none that can be read.
 
@@ -122,7 +127,7 @@ class ProviderResponse:
         try:
             seconds = float(self.retry_after or "")
         except ValueError:
-            until, now = _parse_date(self.retry_after), _parse_date(self.date)
+            until, now = _parse_date(self.retry_after), self.date_seconds
             if until is None:
                 return None
             seconds = until - (self.at if now is None else now)

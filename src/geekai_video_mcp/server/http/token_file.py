@@ -46,6 +46,22 @@ def load_token(state_dir: Path) -> str:
         raise StorageUnavailable(_describe(path), describe_os_error(exc), access="opened") from exc
 
 
+def check_token(state_dir: Path) -> bool:
+    """Whether there is a token in *state_dir*; makes none.
+
+    Raises:
+        StorageUnavailable: there is a file that cannot be trusted or read.
+    """
+    path = token_path(state_dir)
+    try:
+        _read_token(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as exc:
+        raise StorageUnavailable(_describe(path), describe_os_error(exc), access="read") from exc
+    return True
+
+
 def _write_token(path: Path) -> None:
     """Put a new token into place as a whole: a crash leaves no empty or readable file."""
     part = path.with_suffix(".new")

@@ -1,0 +1,61 @@
+"""The record of every task: whether it opens, is whole, and asks for a person's decision."""
+
+from typing import Final
+
+import anyio.to_thread
+
+from geekai_video_mcp.cli.checks.line import Line, Subject, fail, note, ok
+from geekai_video_mcp.domain.task_ids import short_id
+from geekai_video_mcp.errors import LedgerTooNew, StorageUnavailable
+from geekai_video_mcp.ledger.check import LedgerReport, check_ledger
+
+CHECK: Final = "tasks"
+UNKNOWN_SHOWN: Final = 5
+
+
+async def check_tasks(subject: Subject) -> list[Line]:
+    if subject.settings is None:
+        return [note(CHECK, "skipped, because the settings are wrong")]
+    state_dir = subject.settings.state_dir
+    try:
+        report = await anyio.to_thread.run_sync(check_ledger, state_dir, abandon_on_cancel=True)
+    except (LedgerTooNew, StorageUnavailable) as exc:
+        return [fail(CHECK, exc.message)]
+    if report is None:
+        return [ok(CHECK, "there are none yet; the first start of the server creates the database")]
+    return [_describe(report), *_describe_unknown(report)]
+
+
+def _describe(report: LedgerReport) -> Line:
+    facts = {
+        "path": str(report.path),
+        "schema_version": report.schema_version,
+        "tasks": report.tasks,
+        "unknown": list(report.unknown),
+    }
+    version = f"version {report.schema_version}"
+    if report.schema_version < report.newest_schema:
+        version += f", which the next start upgrades to {report.newest_schema}"
+    text = f"{report.tasks} recorded; the database ({version})"
+    if report.checked:
+        return ok(CHECK, f"{text} is whole", facts=facts)
+    return note(CHECK, f"{text} opens, and is too large to be checked quickly", facts=facts)
+
+
+def _describe_unknown(report: LedgerReport) -> list[Line]:
+    count = len(report.unknown)
+    if not count:
+        return []
+    ids = ", ".join(short_id(each) for each in report.unknown[:UNKNOWN_SHOWN])
+    more = f" and {count - UNKNOWN_SHOWN} more" if count > UNKNOWN_SHOWN else ""
+    one = count == 1
+    return [
+        note(
+            CHECK,
+            f"the outcome of {count} {'task is' if one else 'tasks are'} unknown: {ids}{more}."
+            f" {'It' if one else 'They'} may have been charged, and you alone may decide",
+            remedy="Look for it in GeekAI's console; then geekai-video-mcp tasks resolve ID with"
+            " --attach TASK_ID if it is there, and --abandon or --resubmit if it is not.",
+            facts={"unknown": list(report.unknown)},
+        )
+    ]
