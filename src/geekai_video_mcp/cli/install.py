@@ -118,7 +118,7 @@ def _print_settings(title: str, launch: "Launch") -> None:
 
     passed = [name for name in launch.env if (name, launch.env[name]) != (BASE_URL, SANDBOX)]
     if passed:
-        print_line(f"Written with it, from this shell: {', '.join(passed)}.")
+        print_line(f"It is started with these variables of this shell: {', '.join(passed)}.")
     if os.environ.get(KEY, "").strip():
         print_line(f"{KEY} of this shell was not: no key is written into a host's file.")
     if launch.env.get(BASE_URL) == SANDBOX:
@@ -132,7 +132,7 @@ def _uses_sandbox(launch: "Launch") -> bool:
     from geekai_video_mcp.config import Settings
 
     inherited = {name: each for name, each in os.environ.items() if not name.startswith("GEEKAI_")}
-    return Settings.from_env({**inherited, **launch.env}).sandbox
+    return Settings.load({**inherited, **launch.env}).sandbox
 
 
 def _print_host(name: str, *, sandbox: bool) -> int:

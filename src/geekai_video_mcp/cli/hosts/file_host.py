@@ -94,7 +94,7 @@ class FileHost:
         if before is None:
             remember_created(path, made)
         said = [f"Wrote {ENTRY} into {self.title}'s file:\n  {path}"]
-        said += [f"Changed: {each}." for each in changes]
+        said += changes
         if backup:
             said.append(f"The file as it was before:\n  {backup}")
         return "\n".join((*said, f"Restart {self.title} to use it."))

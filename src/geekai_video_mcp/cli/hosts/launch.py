@@ -23,6 +23,11 @@ BASE_URL: Final = "GEEKAI_BASE_URL"
 SANDBOX: Final = "sandbox"
 """The value of GEEKAI_BASE_URL that stands for the sandbox, whatever key there is."""
 KEY: Final = "GEEKAI_API_KEY"
+USUAL_FOLDERS: Final[Mapping[str, str]] = {
+    "XDG_CONFIG_HOME": "~/.config",
+    "XDG_STATE_HOME": "~/.local/state",
+}
+"""Where settings and tasks are in, if a variable does not say otherwise; hosts often drop it."""
 _UV_BUCKETS: Final = ("archive-v", "environments-v", "builds-v")
 """Folders of uv's cache in which it makes environments (uv's `CacheBucket`, read 2026-11-27)."""
 
@@ -56,12 +61,18 @@ def own_launch(*, sandbox: bool) -> Launch:
 
 
 def passed_variables(environ: Mapping[str, str]) -> dict[str, str]:
-    """The settings of a shell that a host does not have, but for the key."""
-    return {
-        name: _absolute(name, value)
-        for name, value in sorted(environ.items())
-        if name.startswith("GEEKAI_") and name != KEY and value.strip()
-    }
+    """The settings of a shell that a host does not have, but for the key.
+
+    And where the settings file and the tasks are, if that is not the usual place.
+    """
+    from geekai_video_mcp.config import VARIABLES
+
+    passed = {name: environ.get(name, "") for name in VARIABLES if name != KEY}
+    for name, usual in USUAL_FOLDERS.items():
+        folder = environ.get(name, "")
+        if Path(folder).is_absolute() and Path(folder) != Path(usual).expanduser():
+            passed[name] = folder
+    return {name: value for name, value in passed.items() if value.strip()}
 
 
 def find_command(
@@ -111,19 +122,9 @@ def _find_uvx(environ: Mapping[str, str]) -> str | None:
 
 
 def _lies_in_pipx_cache(prefix: Path) -> bool:
-    """Whether `pipx run` made the environment: it keeps those for 14 days."""
-    marker = prefix / "pipx_expired_venv"
-    return marker.exists() or (
-        prefix.parent.name in {".cache", "Cache", "cache"} and prefix.parent.parent.name == "pipx"
-    )
+    """Whether `pipx run` made the environment: those it keeps for 14 days, the others in venvs."""
+    return (prefix / "pipx_metadata.json").exists() and prefix.parent.name != "venvs"
 
 
 def _absolute_program(path: str) -> str:
     return str(Path(path).absolute())
-
-
-def _absolute(name: str, value: str) -> str:
-    """A path of this shell as a host in another folder finds it; other values as they are."""
-    if not name.endswith(("_DIR", "_FILE")) or value.startswith("~"):
-        return value
-    return str(Path(value).absolute())
