@@ -7,6 +7,8 @@ BIN := $(VENV)/bin
 NEXT := .venv-next
 CLIENTS := .venv-mcp1/.installed .venv-fastmcp/.installed .venv-agent/.installed
 NODE := tests/clients/node_modules
+BUILD := .venv-build
+MCPB := tests/packaging/node_modules
 QUICK := tests/*.py tests/flows tests/catalogue tests/downloads tests/sandbox/*.py \
   tests/processes/test_shutdown.py --ignore=tests/flows/test_cancellation.py
 
@@ -18,7 +20,7 @@ else
 MADE := $(VENV)/.python-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 endif
 
-.PHONY: demo test test-next check fix clients hosts conformance reliability clean
+.PHONY: demo test test-next check fix clients hosts conformance reliability package mcpb clean
 
 demo: $(VENV)/.runtime
 	@$(BIN)/python examples/quickstart.py
@@ -52,6 +54,18 @@ conformance: $(VENV)/.dev $(NODE)/.installed
 
 reliability: $(VENV)/.dev
 	scripts/reliability $(SIZE)
+
+# The wheel and the source distribution, in dist.
+package: $(BUILD)/.installed
+	rm -rf dist
+	$(BUILD)/bin/python -m build
+	$(BUILD)/bin/python -m twine check --strict dist/*
+
+# The MCP bundle of that wheel, in dist; the official tool checks it and packs it.
+mcpb: package $(MCPB)/.installed
+	$(BUILD)/bin/python scripts/mcpb dist/*.whl build/mcpb
+	$(MCPB)/.bin/mcpb validate build/mcpb/manifest.json
+	$(MCPB)/.bin/mcpb pack build/mcpb dist/geekai-video-mcp.mcpb
 
 $(MADE):
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; set PYTHON=/path/to/it") if sys.version_info < (3, 11) else None'
@@ -97,5 +111,14 @@ $(NODE)/.installed: tests/clients/package.json
 	@cd tests/clients && npm install --no-package-lock --no-audit --no-fund --loglevel=error
 	@touch $@
 
+$(BUILD)/.installed: Makefile
+	@$(PYTHON) -m venv $(BUILD)
+	@$(BUILD)/bin/python -m pip install --quiet --disable-pip-version-check 'build>=1.3,<2' 'twine>=6.2,<7'
+	@touch $@
+
+$(MCPB)/.installed: tests/packaging/package.json
+	@cd tests/packaging && npm install --no-package-lock --no-audit --no-fund --loglevel=error
+	@touch $@
+
 clean:
-	rm -rf $(VENV) $(NEXT) .venv-mcp1 .venv-fastmcp .venv-agent $(NODE) dist build .coverage* .ruff_cache .hypothesis
+	rm -rf $(VENV) $(NEXT) .venv-mcp1 .venv-fastmcp .venv-agent $(NODE) $(BUILD) $(MCPB) dist build .coverage* .ruff_cache .hypothesis
