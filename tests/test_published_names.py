@@ -30,7 +30,7 @@ MARKETPLACE = read_json(".claude-plugin", "marketplace.json")
 
 
 def test_every_address_of_the_project_lies_in_its_repository() -> None:
-    assert NAME == PROJECT["name"]
+    assert PROJECT["name"] == NAME
     assert all(url.startswith(REPOSITORY) for url in PROJECT["urls"].values())
     assert PROJECT["urls"]["Homepage"] == REPOSITORY
 
@@ -115,7 +115,9 @@ def test_the_skill_names_only_tools_and_arguments_that_are_published() -> None:
 def test_the_values_that_the_skill_shows_are_of_the_arguments_types() -> None:
     text = SKILL.read_text("utf-8")
     snapshots = (ROOT / "tests" / "snapshots" / "tools").glob("*.json")
-    schemas = [json.loads(path.read_text("utf-8"))["inputSchema"]["properties"] for path in snapshots]
+    schemas = [
+        json.loads(path.read_text("utf-8"))["inputSchema"]["properties"] for path in snapshots
+    ]
     shown = re.findall(r"`([a-z_]+): ([^`]+)`", text)
 
     assert shown

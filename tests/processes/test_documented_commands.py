@@ -29,7 +29,7 @@ CANNOT_RUN = {
 }
 """Patterns of whole command lines, and the reason why each is not run here."""
 ENDS = {
-    "setup": (1, "terminal"),  # nobody can be asked here
+    "setup": (2, "terminal"),  # nobody can be asked here
 }
 """The exit status of a command, and a word of what it says, where it is not 0."""
 SERVES = {"serve", "sandbox"}
