@@ -100,13 +100,43 @@ def test_a_command_within_a_line_has_such_options(
         return
     assert words[0] in cli.COMMANDS, document
     of_its_own = words[1:2] if words[0] == "tasks" and words[1:] else []
-    module = importlib.import_module(f"geekai_video_mcp.cli.{words[0]}")
     for asked in ([], of_its_own):
-        with pytest.raises(SystemExit, match="0"):
-            module.build_parser(words[0]).parse_args([*asked, "--help"])
+        show_help([words[0], *asked])
     known = capsys.readouterr().out
     for word in words[1:]:
         assert not word.startswith("--") or re.search(rf"{word}\b", known), word
+
+
+OF_DEVELOPERS = {
+    f"docs/{name}.md" for name in ("architecture", "clients", "decisions", "reliability")
+}
+"""Pages that name the options of other programs as well."""
+
+
+def test_an_option_that_stands_alone_is_one_of_some_command(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for command in ([name] for name in cli.COMMANDS):
+        show_help(command)
+    for name in ("list", "resolve"):
+        show_help(["tasks", name])
+    known = set(re.findall(r"--[a-z-]+", capsys.readouterr().out))
+    named = {
+        option
+        for document, code in inline_code()
+        if document not in OF_DEVELOPERS and code.startswith("--")
+        for option in re.findall(r"--[a-z-]+", code)
+    }
+
+    assert len(named) > 10
+    assert named <= known
+
+
+def show_help(command: list[str]) -> None:
+    """Print what `--help` prints."""
+    module = importlib.import_module(f"geekai_video_mcp.cli.{command[0]}")
+    with pytest.raises(SystemExit, match="0"):
+        module.build_parser(command[0]).parse_args([*command[1:], "--help"])
 
 
 async def test_the_results_page_has_every_resource_and_every_prompt(tmp_path: Path) -> None:
