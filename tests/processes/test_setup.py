@@ -187,6 +187,47 @@ async def test_without_a_network_the_key_is_kept_unchecked(home: Home) -> None:
     assert home.settings()["GEEKAI_API_KEY"] == KEY
 
 
+async def test_the_entry_is_asked_for_where_none_can_be_tried(home: Home) -> None:
+    """Both of GeekAI's addresses are behind a proxy that is not there."""
+    async with home.setup(HTTPS_PROXY="http://127.0.0.1:9") as shown:
+        await shown.answer("not shown", KEY)
+        said = await shown.answer("[k]: ")
+        await shown.answer("co, or dev overseas", "dev")
+        await answer_the_rest(shown)
+        shown.type("\n")
+        assert await shown.end() == 0
+
+    assert "geekai.co and geekai.dev" in said
+    assert home.settings()["GEEKAI_BASE_URL"] == "https://geekai.dev/api/v1"
+
+
+async def test_a_person_who_goes_at_the_hosts_has_the_settings(home: Home) -> None:
+    (home.folder / ".cursor").mkdir()
+    async with home.setup("--no-check") as shown:
+        await shown.answer("not shown", KEY)
+        await answer_the_rest(shown)
+        shown.type("\n")
+        await shown.expect("Have Cursor start this server? [Y/n]: ")
+        shown.type(CTRL_D)
+        assert await shown.end() == 130
+
+    assert shown.shown.endswith("The settings are written. No other host was changed.\n")
+    assert home.settings() == {"GEEKAI_API_KEY": KEY}
+    assert not (home.folder / ".cursor" / "mcp.json").exists()
+
+
+async def test_a_hyphen_for_the_key_leads_to_the_sandbox(home: Home) -> None:
+    home.write(f'GEEKAI_API_KEY = "{KEY}"\nGEEKAI_BASE_URL = "https://geekai.dev/api/v1"\n')
+    async with home.setup() as shown:
+        await shown.answer("not shown", "-")
+        summary = await answer_the_rest(shown)
+        shown.type("\n")
+        assert await shown.end() == 0
+
+    assert summary.count("(removed)") == 2
+    assert home.settings() == {}
+
+
 @pytest.mark.parametrize("wrong", ["sk-...", "${GEEKAI_API_KEY}", "two words", "ключ"])
 async def test_what_is_no_key_is_asked_for_again(home: Home, wrong: str) -> None:
     async with home.setup("--no-check") as shown:

@@ -1,5 +1,6 @@
 """The questions of `setup` in a terminal. Enter keeps what is there, and - removes it."""
 
+import functools
 import getpass
 import os
 import shutil
@@ -115,8 +116,12 @@ def _settle_key(draft: Draft) -> bool:
         if draft.accept(checks):
             break
         answer = _ask_after_refusal(checks)
-        if answer != "again":
-            return answer == "keep"
+        if answer == "other":
+            return False
+        if answer == "keep":
+            if len(checks) > 1:
+                _ask_for_value(draft, URL, "Where the key is from: co, or dev overseas")
+            break
     return True
 
 
@@ -225,5 +230,7 @@ def _say(text: str) -> None:
 
 def _wrapped(text: str) -> str:
     """*text* in lines that fit; a path, which is copied, stays whole."""
-    lines = textwrap.wrap(text, _width(), break_long_words=False, break_on_hyphens=False)
-    return "\n".join(lines)
+    fill = functools.partial(
+        textwrap.fill, width=_width(), break_long_words=False, break_on_hyphens=False
+    )
+    return "\n".join(map(fill, text.splitlines()))

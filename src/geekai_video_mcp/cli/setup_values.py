@@ -207,4 +207,6 @@ def find_default(name: str) -> str:
             return "none"
     if name == "GEEKAI_MAX_VIDEOS_PER_DAY":
         return str(Settings.max_videos_per_day)
+    if name == URL:
+        return GEEKAI_URLS[0]
     return "no limit" if name == "GEEKAI_MAX_CNY_PER_DAY" else "none"

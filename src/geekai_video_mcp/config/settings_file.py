@@ -137,7 +137,7 @@ def _parse_file(path: Path, file: SmallFile, known: list[str]) -> SettingsFile:
     warnings: list[str] = []
     label = SettingsFile(path=path).label
     for name, value in table.items():
-        if isinstance(value, dict):
+        if _is_table(value):
             problems[label(quote(name, limit=64))] = (
                 "is a section in square brackets or a table; write every setting as a line of its"
                 ' own, such as GEEKAI_DEFAULT_MODEL = "cogvideox-flash", above any section'
@@ -160,6 +160,12 @@ def _parse_file(path: Path, file: SmallFile, known: list[str]) -> SettingsFile:
         warnings=tuple(warnings),
         open_to_others=os.name == "posix" and bool(file.mode & _OTHERS),
     )
+
+
+def _is_table(value: object) -> bool:
+    """Whether it is a section, or several of one name."""
+    entries = cast("list[object]", value) if isinstance(value, list) else [value]
+    return any(isinstance(entry, dict) for entry in entries)
 
 
 def parse_toml(path: Path, text: str) -> Mapping[str, object]:
