@@ -1,6 +1,6 @@
 """An MCP client that starts the server, requests a video, waits for it and prints its path.
 
-    python examples/quickstart.py        (`make demo` does so in a clone)
+    python examples/quickstart.py [PROMPT]        (`make demo` does so in a clone)
 
 It needs no key and no network: the server's sandbox renders a preview on this machine. The
 client makes the same calls as the host application of an assistant.
@@ -16,7 +16,10 @@ import anyio
 from mcp import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 
-PROMPT = "Kittens and puppies are playing in the grass, and the evening light is long and warm"
+PROMPT = (
+    " ".join(sys.argv[1:])
+    or "Kittens and puppies are playing in the grass, and the evening light is long and warm"
+)
 FOLDER = Path.cwd() / "demo"
 
 

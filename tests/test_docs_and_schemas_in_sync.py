@@ -14,6 +14,7 @@ from mcp import Client
 
 from geekai_video_mcp import __version__, cli, config
 from geekai_video_mcp.server import INSTRUCTIONS, build_server
+from support.documents import DOCUMENTS
 from support.world import World
 
 ROOT = Path(__file__).parent.parent
@@ -22,6 +23,8 @@ ACCEPT = "scripts/accept"
 """The command that replaces the snapshots by what the server publishes now."""
 
 README = (ROOT / "README.md").read_text("utf-8")
+CONFIGURATION = ("docs/configuration.md", "docs/zh-CN/configuration.md")
+COMMAND_LINE = (ROOT / "docs" / "command-line.md").read_text("utf-8")
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 SERVER_JSON: dict[str, Any] = json.loads((ROOT / "server.json").read_text("utf-8"))
@@ -106,20 +109,34 @@ def test_every_place_that_names_a_version_or_the_server_names_the_same() -> None
     assert f"## {__version__}" in (ROOT / "CHANGELOG.md").read_text("utf-8")
 
 
-def test_every_variable_is_documented_where_people_look() -> None:
+@pytest.mark.parametrize("document", CONFIGURATION)
+def test_every_variable_is_documented_where_people_look(document: str) -> None:
     known = set(config.VARIABLES)
+    text = (ROOT / document).read_text("utf-8")
+    rows = dict(re.findall(r"^\| `(GEEKAI_[A-Z_]+)` \| .+ \| (.+) \|$", text, re.MULTILINE))
     (package,) = SERVER_JSON["packages"]
+    entries = {entry["name"]: entry for entry in package["environmentVariables"]}
 
-    assert {entry["name"] for entry in package["environmentVariables"]} == known
-    assert set(re.findall(r"`(GEEKAI_[A-Z_]+)`", README)) == known
+    assert entries.keys() == known
+    assert rows.keys() == known
+    assert set(re.findall(r"(GEEKAI_[A-Z_]+[A-Z])", text)) == known
+    for name, entry in entries.items():
+        assert "default" not in entry or f"`{entry['default']}`" in rows[name], name
 
 
-def test_every_command_is_in_the_readme() -> None:
+def test_a_variable_that_a_document_names_is_one_of_the_program() -> None:
+    for path in DOCUMENTS:
+        assert set(re.findall(r"`(GEEKAI_[A-Z_]+)`", path.read_text("utf-8"))) <= set(
+            config.VARIABLES
+        )
+
+
+def test_every_command_is_documented() -> None:
     source = Path(cli.__file__).with_name("tasks.py").read_text("utf-8")
     found = re.findall(r'add_parser\(\s*"(\w+)"', source)
     assert found
     for each in (*cli.COMMANDS, *(f"tasks {name}" for name in found)):
-        assert f"geekai-video-mcp {each}" in README
+        assert f"geekai-video-mcp {each}" in COMMAND_LINE
 
 
 def test_the_architecture_draws_the_layers_that_are_enforced() -> None:
@@ -191,15 +208,13 @@ async def test_the_readme_has_a_row_for_every_tool(readme: str, tmp_path: Path) 
     assert rows.keys() == (await published(tmp_path)).keys()
 
 
-async def test_the_readme_names_what_the_generating_tools_take(tmp_path: Path) -> None:
-    rows, tools = tool_rows(README), await published(tmp_path)
-    video, image = (
-        json.loads(tools[name])["inputSchema"]["properties"].keys()
-        for name in ("generate_video", "generate_image")
-    )
+@pytest.mark.parametrize("readme", ["README.md", "README.zh-CN.md"])
+async def test_the_readme_names_what_each_tool_takes(readme: str, tmp_path: Path) -> None:
+    rows, tools = tool_rows((ROOT / readme).read_text("utf-8")), await published(tmp_path)
 
-    assert argument_names(rows["generate_video"]) == video
-    assert argument_names(rows["generate_image"]) == image - video
+    for name, row in rows.items():
+        taken = json.loads(tools[name])["inputSchema"]["properties"]
+        assert re.findall(r"`(\w+)`", row.rpartition(" | ")[2]) == list(taken)
 
 
 def tool_rows(readme: str) -> dict[str, str]:
@@ -207,13 +222,8 @@ def tool_rows(readme: str) -> dict[str, str]:
     return dict(re.findall(r"^\| `([a-z_]+)` \| (.+) \|$", readme, re.MULTILINE))
 
 
-def argument_names(row: str) -> set[str]:
-    """The names in a row of README's table of tools, without the result's."""
-    return set(re.findall(r"`(\w+)`", row)) - {"task_id"}
-
-
 @pytest.mark.parametrize(
-    "path", sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("docs/*.md")), ids=str
+    "path", sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("docs/**/*.md")), ids=str
 )
 def test_links_between_documents_lead_somewhere(path: Path) -> None:
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", path.read_text("utf-8")):

@@ -11,11 +11,12 @@ HERE = Path(__file__).parents[2]
 SERVER = HERE / "src" / "geekai_video_mcp"
 READ = [
     *(HERE / name for name in ("README.md", "README.zh-CN.md", "server.json")),
-    *sorted((HERE / "docs").glob("*.md")),
+    *sorted((HERE / "docs").rglob("*.md")),
     *sorted((HERE / "examples").glob("*.py")),
     *sorted((HERE / "tests" / "snapshots").rglob("*.json")),
-    *(SERVER / name for name in ("config.py", "server/__init__.py", "server/prompts.py")),
-    *sorted((SERVER / "cli").glob("*.py")),
+    *(SERVER / name for name in ("server/__init__.py", "server/prompts.py")),
+    *sorted((SERVER / "config").glob("*.py")),
+    *sorted((SERVER / "cli").rglob("*.py")),
 ]
 """The documents, and what the server publishes and the command line prints."""
 FIRST_WORDS = {re.split(r"[-_.\d]", name)[0] for name in models()} | {"hailuo", "seedance"}

@@ -24,12 +24,16 @@ SEAM = 3.0
 
 
 async def example(
-    name: str, folder: Path, *, python: Path | str = sys.executable, **settings: str
+    name: str,
+    folder: Path,
+    *arguments: str,
+    python: Path | str = sys.executable,
+    **settings: str,
 ) -> str:
     """What an example prints when it is run in *folder*."""
     with anyio.fail_after(50):
         done = await anyio.run_process(
-            [str(python), str(EXAMPLES / name)],
+            [str(python), str(EXAMPLES / name), *arguments],
             cwd=folder,
             env=environment(folder, **settings),
             stderr=None,
@@ -49,18 +53,27 @@ def bare(transcript: str, folder: str) -> list[str]:
     return [row for row in text.splitlines() if not row.startswith("  ...")]
 
 
-async def test_the_readme_shows_what_the_demo_prints(tmp_path: Path) -> None:
-    printed = await example("quickstart.py", tmp_path)
-    shown = (ROOT / "README.md").read_text("utf-8")
-    (transcript,) = re.findall(r"\$ make demo\n(.*?)```", shown, re.DOTALL)
+@pytest.mark.parametrize("readme", ["README.md", "README.zh-CN.md"])
+async def test_the_readme_shows_what_the_demo_prints(readme: str, tmp_path: Path) -> None:
+    shown = (ROOT / readme).read_text("utf-8")
+    (conversation,) = re.findall(r"```text\n(generate_video .*?)```", shown, re.DOTALL)
+    (prompt,) = re.findall(r'^generate_video {"prompt": "(.+?)"', conversation, re.MULTILINE)
+    printed = await example("quickstart.py", tmp_path, prompt)
+    _, _, calls = printed.partition("\n\n")
 
-    assert bare(printed, f"{tmp_path}{os.sep}") == bare(transcript, "")
+    *whole, _, path = bare(calls, f"{tmp_path}{os.sep}")
+    assert whole == bare(conversation, "")
+    assert path.startswith(f"demo{os.sep}videos{os.sep}")
     assert "  ... " in printed
 
 
 async def test_the_demo_ends_with_the_path_of_a_video_as_asked(tmp_path: Path) -> None:
     printed = await example("quickstart.py", tmp_path)
     film = probe(Path(printed.splitlines()[-1]))
+
+    # `make demo` gives no prompt, and is the conversation of the README.
+    asked = re.findall(r"^generate_video .+$", printed, re.MULTILINE)
+    assert f"\n{asked[0]}\n" in (ROOT / "README.md").read_text("utf-8")
 
     assert (film.codec, film.width, film.height, film.fps) == ("h264", 1280, 720, 30)
     assert round(film.seconds, 2) == 5
