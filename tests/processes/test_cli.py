@@ -47,6 +47,7 @@ async def test_a_state_folder_that_cannot_be_used_is_an_error_and_not_a_tracebac
         ["token"],
         ["spent"],
         ["doctor"],
+        ["setup"],
         ["tasks"],
         ["tasks", "list"],
         ["tasks", "show"],
