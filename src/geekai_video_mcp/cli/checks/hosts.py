@@ -22,17 +22,22 @@ async def check_hosts(subject: Subject) -> list[Line]:
     """Each configured host, and in one line those that are here and not configured."""
     lines: list[Line] = []
     waiting: list[str] = []
+    problems: dict[str, None] = {}
 
     async def check(host: Host) -> None:
-        found = await anyio.to_thread.run_sync(_read, host, abandon_on_cancel=True)
-        if found is not None:
-            lines.extend(await _check_configured(host, found, subject))
-        elif await anyio.to_thread.run_sync(host.is_present, abandon_on_cancel=True):
-            waiting.append(host.name)
+        try:
+            found = await anyio.to_thread.run_sync(host.read, abandon_on_cancel=True)
+            if found is not None:
+                lines.extend(await _check_configured(host, found, subject))
+            elif await anyio.to_thread.run_sync(host.is_present, abandon_on_cancel=True):
+                waiting.append(host.name)
+        except GeekAIVideoError as exc:  # of a user without a home, the same for every host
+            problems[exc.message] = None
 
     async with anyio.create_task_group() as group:
         for host in HOSTS.values():
             group.start_soon(check, host)
+    lines += [note(CHECK, problem) for problem in problems]
     if waiting:
         here = ", ".join(HOSTS[name].title for name in sorted(waiting))
         text = f"on this machine and without this server: {here}"
@@ -47,13 +52,6 @@ async def check_hosts(subject: Subject) -> list[Line]:
             )
         )
     return lines
-
-
-def _read(host: Host) -> Configured | None:
-    try:
-        return host.read()
-    except GeekAIVideoError as exc:
-        return Configured(host.title, None, exc.message)
 
 
 async def _check_configured(host: Host, found: Configured, subject: Subject) -> list[Line]:
