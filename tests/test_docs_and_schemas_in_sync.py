@@ -93,7 +93,7 @@ SCHEMA = "server-2025-12-11.schema.json"
 def test_the_vendored_schema_is_the_registrys() -> None:
     original = ROOT.parent / "shared" / "schemas" / SCHEMA
     if not original.exists():
-        pytest.skip(reason="../shared, which holds the registry's own copy, is absent")
+        pytest.skip("../shared, which holds the registry's own copy, is absent")
 
     assert (Path(__file__).parent / "schemas" / SCHEMA).read_bytes() == original.read_bytes()
 

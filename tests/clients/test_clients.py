@@ -90,7 +90,7 @@ def skip_unless_installed(tool: Path, made_by: str, config: pytest.Config) -> No
     absent = f"no {tool.relative_to(ROOT)} here; `{made_by}` installs it"
     if config.getoption("--every-client", default=False):
         pytest.fail(absent)
-    pytest.skip(reason=absent)
+    pytest.skip(f"this client is not installed: {absent}")
 
 
 @pytest.mark.parametrize("transport", ["stdio", "http", "sse"])

@@ -1,5 +1,7 @@
 """Fixtures: virtual time for flows, real time where a real process or socket is the point."""
 
+import functools
+import ssl
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,17 @@ from trio.testing import MockClock
 
 from support.clock import run_without_thread
 from support.world import Era, World
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave the second era of a flow that cannot differ by it to `make test-all`."""
+    for item in items:
+        callspec = getattr(item, "callspec", None)
+        if callspec is None or callspec.params.get("era") != "legacy":
+            continue
+        chosen = [mark.args[0] for mark in item.iter_markers("parametrize")]
+        if "era" not in chosen and item.get_closest_marker("both_eras") is None:
+            item.add_marker("exhaustive")
 
 
 @pytest.fixture
@@ -29,8 +42,18 @@ def era(request: pytest.FixtureRequest) -> Era:
     return request.param
 
 
+read_certificates = functools.cache(ssl.create_default_context)
+"""To read all certificates for each server would take longer than many of the tests."""
+
+
 @pytest.fixture
-def world(tmp_path: Path, era: Era, virtual_time: None) -> World:
+def shared_certificates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One TLS context for all servers that trust the same certificates; no test connects."""
+    monkeypatch.setattr(ssl, "create_default_context", read_certificates)
+
+
+@pytest.fixture
+def world(tmp_path: Path, era: Era, virtual_time: None, shared_certificates: None) -> World:
     """A fresh disk and a fresh service."""
-    del virtual_time
+    del virtual_time, shared_certificates
     return World(tmp_path, era=era)

@@ -1,7 +1,7 @@
 """Promises 1 and 2 when somebody gives up, at every step that the scheduler takes.
 
-A step is one task's turn, of whatever task. Each run is a world of its own, cancelled one
-step later than the one before, until it ends by itself first.
+A step is one task's turn, of whatever task. Each run is a world of its own, cancelled later than
+the one before, until it ends by itself first.
 """
 
 import shutil
@@ -69,11 +69,27 @@ def folder() -> Generator[Path]:
         yield Path(name)
 
 
-async def at_every_step(folder: Path, run: Run, *, left_by: World | None = None) -> int:
-    """Cancel *run* at step 1, 2, ... until it ends first; judge each world. Gives the steps."""
-    step = 0
+@pytest.fixture(
+    params=[
+        pytest.param(1, marks=pytest.mark.exhaustive, id="every step"),
+        pytest.param(11, id="every eleventh step"),
+    ]
+)
+def stride(request: pytest.FixtureRequest) -> int:
+    """How many steps later than the run before each run is cancelled."""
+    return request.param
+
+
+async def cancel_at_steps(
+    folder: Path, run: Run, stride: int, *, left_by: World | None = None
+) -> int:
+    """Cancel *run* at step 1, 1 + *stride*, ... until it ends first, and judge each world.
+
+    Returns the last step.
+    """
+    step = 1 - stride
     while True:
-        step += 1
+        step += stride
         world = World(folder / str(step), service=left_by.service if left_by else service())
         if left_by is not None:
             shutil.copytree(left_by.folder, world.folder)
@@ -110,17 +126,17 @@ async def wait_until_settled(engine: Engine, task_id: str) -> None:
             pass
 
 
-async def test_the_caller_of_a_submission_may_give_up_anywhere(folder: Path) -> None:
+async def test_the_caller_of_a_submission_may_give_up_anywhere(folder: Path, stride: int) -> None:
     async def submitted(world: World, meant: CancelAt) -> None:
         async with world.app() as app:
             with meant:
                 await app.engine.submit(REQUEST)
 
-    assert await at_every_step(folder, submitted) > FEW
+    assert await cancel_at_steps(folder, submitted, stride) > FEW
 
 
 async def test_a_server_may_be_asked_to_go_anywhere_from_its_start_to_the_file(
-    folder: Path,
+    folder: Path, stride: int
 ) -> None:
     async def served(world: World, meant: CancelAt) -> None:
         with meant:
@@ -128,11 +144,11 @@ async def test_a_server_may_be_asked_to_go_anywhere_from_its_start_to_the_file(
                 task, _ = await app.engine.submit(REQUEST)
                 await wait_until_settled(app.engine, task.id)
 
-    assert await at_every_step(folder, served) > FEW
+    assert await cancel_at_steps(folder, served, stride) > FEW
 
 
 async def test_a_server_may_be_stopped_anywhere_while_it_replays_the_journal(
-    folder: Path,
+    folder: Path, stride: int
 ) -> None:
     before = World(folder / "before", service=service())
     async with before.app() as app:
@@ -151,10 +167,10 @@ async def test_a_server_may_be_stopped_anywhere_while_it_replays_the_journal(
             async with world.app():
                 await anyio.sleep(1)
 
-    assert await at_every_step(folder, taken_up, left_by=before) > FEW
+    assert await cancel_at_steps(folder, taken_up, stride, left_by=before) > FEW
 
 
-async def test_whoever_waits_for_a_video_may_give_up_anywhere(folder: Path) -> None:
+async def test_whoever_waits_for_a_video_may_give_up_anywhere(folder: Path, stride: int) -> None:
     async def waited_for(world: World, meant: CancelAt) -> None:
         async with world.app() as app:
             task, _ = await app.engine.submit(REQUEST)
@@ -165,4 +181,4 @@ async def test_whoever_waits_for_a_video_may_give_up_anywhere(folder: Path) -> N
             await wait_until_settled(app.engine, task.id)
             assert all_paid_videos_stored(world)
 
-    assert await at_every_step(folder, waited_for) > FEW
+    assert await cancel_at_steps(folder, waited_for, stride) > FEW

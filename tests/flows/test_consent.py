@@ -22,6 +22,8 @@ from support.fake_geekai import always_answer, api_error, documented_reply
 from support.tasks import Tasks
 from support.world import World, call, structured, text
 
+pytestmark = pytest.mark.both_eras
+
 EACH = "cogvideox-3"
 """1 CNY a video, by the packaged list."""
 OLD = pytest.mark.parametrize("era", ["legacy"])

@@ -86,6 +86,10 @@ def garbage_from(offset: int) -> Damage:
     return write(lambda content: content[:offset] + b"\xa5" * (len(content) - offset))
 
 
+def make_pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
 HOT: Final = b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7" + b"\xff" * 600
 """A rollback journal whose header is SQLite's, and whose counts are impossible."""
 
@@ -103,7 +107,7 @@ REFUSED: Final[dict[str, Damage]] = {
     "another program's database with a version": another_program(2),
     "another program's database with a high version": another_program(99),
     "a folder": replaced_by(Path.mkdir),
-    "a pipe": replaced_by(os.mkfifo),
+    "a pipe": replaced_by(make_pipe),
     "a device": replaced_by(lambda path: path.symlink_to("/dev/zero")),
     "a loop of links": replaced_by(loop),
     "a link to nothing": replaced_by(lambda path: path.symlink_to("elsewhere")),
@@ -137,7 +141,7 @@ SERVED: Final[dict[str, Damage]] = {
     "an event of no known status": execute("UPDATE event SET status = 'x', file_status = 'y'"),
     "an event that is not UTF-8": execute("UPDATE event SET owner = CAST(x'ff41' AS TEXT)"),
     "an emergency journal in a folder": replaced_by(Path.mkdir, "journal"),
-    "an emergency journal in a pipe": replaced_by(os.mkfifo, "journal"),
+    "an emergency journal in a pipe": replaced_by(make_pipe, "journal"),
     "an emergency journal of garbage": write(lambda old: b"\xa5" * len(old), "journal"),
     "an empty emergency journal": write(lambda _: b"", "journal"),
     "entries of other types": write(lambda old: slots() + old[len(slots()) :], "journal"),

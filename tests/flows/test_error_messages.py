@@ -10,6 +10,8 @@ from geekai_video_mcp.server.tool import ToolSpec
 from support.fake_geekai import KEY, always_answer, api_error
 from support.world import World, call, structured, text
 
+pytestmark = pytest.mark.both_eras
+
 MONEY = ("Nothing was charged.", "It may have been charged.")
 
 

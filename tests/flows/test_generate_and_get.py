@@ -10,6 +10,8 @@ import pytest
 from support.fake_geekai import VIDEO, answer_once
 from support.world import World, call, structured, text
 
+pytestmark = pytest.mark.both_eras
+
 
 async def test_a_prompt_becomes_a_file(world: World) -> None:
     async with world.client() as client:

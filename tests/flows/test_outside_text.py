@@ -17,6 +17,8 @@ from geekai_video_mcp.quoting import has_hidden
 from geekai_video_mcp.server.outside_names import find_meant_tool
 from support.world import World, call, structured, text
 
+pytestmark = pytest.mark.both_eras
+
 HIDDEN = (
     "a\u202eb",
     "a\u2066b\u2069",

@@ -21,6 +21,8 @@ from geekai_video_mcp.server.arguments import GenerateImage, GenerateVideo, GetV
 from geekai_video_mcp.server.prompts import PROMPTS
 from support.world import World, call, structured
 
+pytestmark = pytest.mark.both_eras
+
 TASK = ResourceTemplateReference(uri="video://tasks/{task_id}")
 STORY = PromptReference(name="storyboard")
 ANIMATE = PromptReference(name="animate_image")

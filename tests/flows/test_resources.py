@@ -19,6 +19,8 @@ from geekai_video_mcp.server.resources import middleware, templates
 from support.fake_geekai import VIDEO, file_reply
 from support.world import World, call, now, structured
 
+pytestmark = pytest.mark.both_eras
+
 
 async def finished_task(
     client: Client, tool: str = "generate_video", **arguments: object

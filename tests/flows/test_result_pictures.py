@@ -13,6 +13,8 @@ from geekai_video_mcp.server import build_server
 from support.tasks import Tasks, create_task, listening
 from support.world import World, call, structured, text
 
+pytestmark = pytest.mark.both_eras
+
 JPEG = b"\xff\xd8 stands for a picture"
 ATTACHED = "The attached contact sheet shows its frames; if you see none, call view_video."
 

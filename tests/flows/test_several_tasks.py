@@ -2,10 +2,13 @@
 
 import anyio
 import jsonschema
+import pytest
 
 from geekai_video_mcp.server import TOOLS
 from support.fake_geekai import answer_once, api_error
 from support.world import World, call, structured, text
+
+pytestmark = pytest.mark.both_eras
 
 
 async def start_videos(world: World, *prompts: str, apart: float = 0.0) -> list[str]:

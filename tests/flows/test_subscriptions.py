@@ -17,6 +17,8 @@ from geekai_video_mcp.ledger import Ledger
 from support.clock import run_without_thread
 from support.world import Era, World, call, now, structured
 
+pytestmark = pytest.mark.both_eras
+
 LIST_CHANGED = ResourcesListChanged()
 
 

@@ -28,6 +28,8 @@ from support.tasks import (
 )
 from support.world import Era, World, call, structured, text
 
+pytestmark = pytest.mark.both_eras
+
 METHODS: dict[str, dict[str, Any]] = {
     "tasks/get": {},
     "tasks/update": {"inputResponses": {"answer": {"action": "accept", "content": {}}}},

@@ -20,7 +20,7 @@ from support.packages import (
     try_run,
 )
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.exhaustive, pytest.mark.timeout(900)]
 PACKAGES = ROOT / "tests" / "packaging" / "package.json"
 
 

@@ -7,6 +7,8 @@ import tomllib
 import zipfile
 from pathlib import Path
 
+import pytest
+
 from support.packages import (
     ROOT,
     Distributions,
@@ -16,6 +18,7 @@ from support.packages import (
     tracked_files,
 )
 
+pytestmark = [pytest.mark.exhaustive, pytest.mark.timeout(900)]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 
 

@@ -15,7 +15,7 @@ from support.packages import (
     run,
 )
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.exhaustive, pytest.mark.timeout(900)]
 
 
 @pytest.mark.parametrize("versions", ["newest", "lowest"])

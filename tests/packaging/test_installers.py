@@ -18,7 +18,7 @@ from support.packages import (
     try_run,
 )
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.exhaustive, pytest.mark.timeout(900)]
 
 
 async def test_uvx_with_the_name_alone_runs_the_server(

@@ -28,7 +28,7 @@ async def run_as_nobody(command: list[str], env: Mapping[str, str]) -> tuple[int
     """Run as a user of no name and no home, as a container's `USER 12345` does."""
     setpriv = shutil.which("setpriv")
     if sys.platform == "win32" or os.geteuid() != 0 or setpriv is None:
-        pytest.skip(reason="only root may become another user, and only Linux has setpriv")
+        pytest.skip("only root may become another user, and only Linux has setpriv")
     become = [setpriv, "--reuid", "12345", "--regid", "12345", "--clear-groups", "--"]
     kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
     with anyio.fail_after(60):
@@ -36,7 +36,7 @@ async def run_as_nobody(command: list[str], env: Mapping[str, str]) -> tuple[int
             [*become, *MODULE, *command], env={**kept, **env}, check=False, input=b"", cwd="/"
         )
     if b"setpriv: failed" in done.stderr or b"ModuleNotFoundError" in done.stderr:
-        pytest.skip(reason="that user may not run this Python: its folder is root's alone")
+        pytest.skip("that user may not run this Python: its folder is root's alone")
     return done.returncode, done.stderr.decode()
 
 

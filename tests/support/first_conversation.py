@@ -55,5 +55,6 @@ async def wait_for_file(client: Client, task_id: str) -> tuple[str, str]:
         task = (await client.call_tool("get_video_task", arguments)).structured_content
         assert task is not None
         assert task["task_status"] != "failed"
+        assert task["sandbox"]
         if "file" in task:
             return task_id, task["file"]

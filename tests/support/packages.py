@@ -22,7 +22,6 @@ REQUIRED: Final = bool(os.environ.get("REQUIRE_PACKAGING"))
 """Whether what is absent is a failure; `.ci/run` says so."""
 SUPPORTED: Final = ("3.11", "3.12", "3.13", "3.14")
 SCRIPTS: Final = "Scripts" if os.name == "nt" else "bin"
-DISTRIBUTION: Final = "geekai_video_mcp"
 
 
 def skip_or_fail(reason: str) -> None:
@@ -35,7 +34,8 @@ def skip_or_fail(reason: str) -> None:
 def outside_environment(folder: Path, **variables: str) -> dict[str, str]:
     """The environment of a person who has none of our source, no settings and no key.
 
-    What a package client needs to reach its index stays. *folder* is their home.
+    So it is for a developer whose own settings file holds a key. What a package client needs to
+    reach its index stays. *folder* is the home.
     """
     ours = re.compile("GEEKAI_|PYTHON|VIRTUAL_ENV|XDG_|COV_|COVERAGE|SOURCE_DATE_EPOCH|PYTEST")
     kept = {name: value for name, value in os.environ.items() if not ours.match(name)}
@@ -43,8 +43,9 @@ def outside_environment(folder: Path, **variables: str) -> dict[str, str]:
         "PIP_CACHE_DIR": os.environ.get("PIP_CACHE_DIR", str(Path.home() / ".cache" / "pip")),
         "UV_CACHE_DIR": os.environ.get("UV_CACHE_DIR", str(Path.home() / ".cache" / "uv")),
     }
+    settings = {"GEEKAI_SETTINGS_FILE": os.devnull, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     home = {"HOME": str(folder), "USERPROFILE": str(folder)}
-    return {**kept, **caches, **home, "PIP_DISABLE_PIP_VERSION_CHECK": "1", **variables}
+    return {**kept, **caches, **settings, **home, **variables}
 
 
 def run(
@@ -185,8 +186,3 @@ def lowest_versions(requirements: Sequence[str]) -> list[str]:
 def base_python() -> str:
     """The Python that made the environment of these tests."""
     return str(Path(sys.base_prefix) / ("python.exe" if os.name == "nt" else "bin/python3"))
-
-
-def joined(first: Path, others: str | None) -> str:
-    """A list of places for a package client: *first*, then what the machine names already."""
-    return " ".join([str(first), *(others or "").split()])

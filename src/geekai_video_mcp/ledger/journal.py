@@ -162,8 +162,10 @@ def _to_json(members: dict[str, Any]) -> bytes:
 
 
 def _decode_entry(slot: int, content: bytes) -> JournalEntry | None:
+    if not (encoded := content.rstrip(b"\0")):
+        return None
     try:
-        members = json.loads(content.rstrip(b"\0"))
+        members = json.loads(encoded)
         task_id, status = members.pop("task_id"), Status(members.pop("status"))
         observation = Observation(status=status, **members)
         check_types(observation)

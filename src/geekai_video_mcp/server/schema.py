@@ -5,6 +5,8 @@ titles, `default: null`, root combinators or enums of non-strings. So none of th
 published; an optional field is simply not required.
 """
 
+import copy
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal, cast
 
@@ -34,6 +36,14 @@ def compact_schema(
 
     Class docstrings are for developers; the descriptions of the fields are for the model.
     """
+    return copy.deepcopy(_generate_schema(model, mode))
+
+
+@functools.cache
+def _generate_schema(
+    model: type[BaseModel], mode: Literal["validation", "serialization"]
+) -> dict[str, Any]:
+    """The schema of *model*, made once: that takes longer than everything else in a new server."""
     schema = model.model_json_schema(schema_generator=_CompactSchema, mode=mode)
     return {key: value for key, value in schema.items() if key != "description"}
 
