@@ -15,6 +15,7 @@ import pytest
 
 from support.mp4 import probe
 from support.process import MODULE, environment, http_server
+from support.sampling import sample
 
 HERE: Final = Path(__file__).parent
 ROOT: Final = HERE.parent.parent
@@ -93,7 +94,7 @@ def skip_unless_installed(tool: Path, made_by: str, config: pytest.Config) -> No
     pytest.skip(f"this client is not installed: {absent}")
 
 
-@pytest.mark.parametrize("transport", ["stdio", "http", "sse"])
+@pytest.mark.parametrize("transport", sample(["stdio", "http", "sse"], every=3))
 @pytest.mark.parametrize("program", PROGRAMS, ids=str)
 async def test_a_client_lists_generates_waits_reads_and_sees_its_mistakes(
     program: Program,

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from support.fake_geekai import VIDEO, box
+from support.sampling import sample
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and fork are POSIX")
 
@@ -76,7 +77,7 @@ def names(folder: str) -> list[str]:
     return sorted(path.name for path in Path(folder).iterdir())
 
 
-@pytest.mark.parametrize("disk", ["links", "no links"])
+@pytest.mark.parametrize("disk", sample(["links", "no links"], every=2))
 async def test_a_killed_download_is_ended_by_the_next_with_one_video(
     tmp_path: Path, files: tuple[str, list[str]], disk: str
 ) -> None:

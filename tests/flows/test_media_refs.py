@@ -1,5 +1,6 @@
 """A file or an earlier task in a picture's place reaches GeekAI as a picture."""
 
+from collections.abc import Callable
 from typing import Any
 
 import anyio
@@ -214,19 +215,19 @@ async def test_a_picture_is_turned_as_the_camera_was_held(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("still", "why"),
+    ("make_still", "why"),
     [
-        (PNG[: len(PNG) // 2], "damaged"),
-        (encode_image(noise_image(64, 64), "JPEG")[:2000], "damaged"),
-        (b"RIFF\x10\0\0\0WEBPVP8 junk", "damaged"),
-        (encode_image(halves(40_000, 5_000).convert("P"), "PNG"), "too many pixels"),
+        (lambda: PNG[: len(PNG) // 2], "damaged"),
+        (lambda: encode_image(noise_image(64, 64), "JPEG")[:2000], "damaged"),
+        (lambda: b"RIFF\x10\0\0\0WEBPVP8 junk", "damaged"),
+        (lambda: encode_image(halves(40_000, 5_000).convert("P"), "PNG"), "too many pixels"),
     ],
     ids=["half-png", "half-jpeg", "junk", "bomb"],
 )
 async def test_a_picture_that_cannot_be_decoded_is_not_paid_for(
-    world: World, still: bytes, why: str
+    world: World, make_still: Callable[[], bytes], why: str
 ) -> None:
-    path = write_file(world.pictures, "a.png", still)
+    path = write_file(world.pictures, "a.png", make_still())
     async with world.client() as client:
         result = await call(client, "generate_video", prompt="a fox", image=str(path))
 

@@ -17,8 +17,6 @@ from geekai_video_mcp.quoting import has_hidden
 from geekai_video_mcp.server.outside_names import find_meant_tool
 from support.world import World, call, structured, text
 
-pytestmark = pytest.mark.both_eras
-
 HIDDEN = (
     "a\u202eb",
     "a\u2066b\u2069",
@@ -78,6 +76,7 @@ async def test_a_dry_run_keeps_new_lines_and_shortens_what_is_long(world: World)
     assert len(text(shown)) < 1200
 
 
+@pytest.mark.both_eras
 @every_hidden
 async def test_the_question_for_consent_shows_none(world: World, odd: str) -> None:
     world.confirm_above = -1
@@ -128,12 +127,14 @@ async def _errors(client: Client, odd: str) -> list[str]:
     return [*shown, f"{caught.value.message} {caught.value.data}"]
 
 
+@pytest.mark.both_eras
 @every_hidden
 async def test_no_error_repeats_a_name_as_it_came(world: World, odd: str) -> None:
     async with world.client() as client:
         assert not any(map(has_hidden, await _errors(client, odd)))
 
 
+@pytest.mark.both_eras
 async def test_no_error_repeats_a_long_name(world: World) -> None:
     async with world.client() as client:
         assert max(map(len, await _errors(client, "x" * 100_000))) < 3000
@@ -166,6 +167,7 @@ async def test_an_unknown_tool_is_refused_with_the_one_that_is_meant(
     assert text(refused) == f'There is no tool "{name}"; did you mean {meant}?'
 
 
+@pytest.mark.both_eras
 async def test_a_tool_of_no_known_meaning_is_refused_with_the_names_of_all(world: World) -> None:
     async with world.client() as client:
         refused = await call(client, "order_pizza", prompt="a fox")

@@ -10,6 +10,7 @@ from mcp import Client
 from PIL import Image
 
 from support.process import stdio
+from support.sampling import sample
 from support.stills import encode_image, noise_image, write_file
 from support.world import call, structured, text
 
@@ -36,7 +37,9 @@ def differ(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any]) -> float:
     return float(np.abs(one.astype(int) - other.astype(int)).mean())
 
 
-@pytest.mark.parametrize("extra", [{}, {"extra_body": {"return_last_frame": True}}])
+@pytest.mark.parametrize(
+    "extra", sample([{}, {"extra_body": {"return_last_frame": True}}], every=2)
+)
 async def test_a_shot_begins_where_the_shot_before_it_ended(
     tmp_path: Path, extra: dict[str, Any]
 ) -> None:
@@ -83,6 +86,7 @@ async def test_what_the_sandbox_ignores_is_said_in_the_result_of_the_request(
     assert "ignored" not in text(plain)
 
 
+@pytest.mark.exhaustive
 async def test_a_variation_is_another_film_and_image_tail_alone_is_its_last_frame(
     tmp_path: Path,
 ) -> None:
@@ -98,6 +102,7 @@ async def test_a_variation_is_another_film_and_image_tail_alone_is_its_last_fram
     assert "warnings" not in arrival
 
 
+@pytest.mark.exhaustive
 async def test_a_large_photograph_becomes_a_video(tmp_path: Path) -> None:
     photo = write_file(tmp_path / "album", "photo.png", encode_image(noise_image(2600, 2600)))
     assert photo.stat().st_size > 20_000_000

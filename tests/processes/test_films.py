@@ -41,6 +41,7 @@ def children_of(pid: int, module: str) -> list[int]:
     return found
 
 
+@pytest.mark.exhaustive
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="children are found by /proc")
 async def test_a_server_killed_in_mid_join_leaves_one_film_to_the_next(tmp_path: Path) -> None:
     async with stdio(tmp_path) as client:

@@ -10,6 +10,7 @@ from reliability.tracing import parse_log, why_unavailable
 POINTS = 12
 
 
+@pytest.mark.exhaustive
 @pytest.mark.timeout(180)
 @pytest.mark.skipif(bool(why_unavailable()), reason=why_unavailable() or "strace can attach")
 async def test_a_kill_at_a_system_call_charges_nothing_twice_and_loses_none(

@@ -2,10 +2,16 @@
 
 from pathlib import Path
 
+import pytest
+
 from reliability.fuzz import attack, summarize
+from support.sampling import sample
 
 
-async def test_hostile_calls_frames_and_answers_break_no_server(tmp_path: Path) -> None:
-    report = await attack(tmp_path, seed=11, calls=range(1000), frames=range(500))
+@pytest.mark.parametrize(("calls", "frames"), sample([(100, 50), (1000, 500)], every=2))
+async def test_hostile_calls_frames_and_answers_break_no_server(
+    tmp_path: Path, calls: int, frames: int
+) -> None:
+    report = await attack(tmp_path, seed=11, calls=range(calls), frames=range(frames))
 
     assert not report.failures, summarize(report, 0)

