@@ -255,3 +255,36 @@ def test_a_host_with_the_settings_file_of_this_user_is_not_told_of_the_sandbox(
     assert status == 0
     assert "sandbox" not in out
     assert read_entry(home.files["cursor"])["env"]["GEEKAI_SETTINGS_FILE"] == str(settings)
+
+
+def test_a_server_that_a_person_has_changed_is_backed_up_before_it_goes(home: Home) -> None:
+    path = home.files["cursor"]
+    home.run("install", "cursor")
+    whole = json.loads(path.read_text("utf-8"))
+    whole["mcpServers"][ENTRY]["env"]["GEEKAI_API_KEY"] = KEY
+    before: dict[str, Any] = {"mcpServers": {"a": {}, **whole["mcpServers"]}}
+    path.write_text(json.dumps(before, indent=2), "utf-8")
+
+    status, out, _ = home.run("uninstall", "cursor")
+    (backup,) = path.parent.glob("*.backup-*")
+
+    assert status == 0
+    assert json.loads(path.read_text("utf-8")) == {"mcpServers": {"a": {}}}
+    assert json.loads(backup.read_text("utf-8")) == before
+    assert str(backup) in out
+
+
+def test_a_backup_with_a_persons_setting_stays_although_the_file_is_as_it_was(home: Home) -> None:
+    path = home.files["cursor"]
+    path.parent.mkdir(parents=True)
+    path.write_text('{\n  "mcpServers": {}\n}\n', "utf-8")
+    home.run("install", "cursor")
+    whole = json.loads(path.read_text("utf-8"))
+    whole["mcpServers"][ENTRY]["env"]["GEEKAI_API_KEY"] = KEY
+    path.write_text(json.dumps(whole, indent=2) + "\n", "utf-8")
+
+    home.run("uninstall", "cursor")
+
+    assert path.read_text("utf-8") == '{\n  "mcpServers": {}\n}\n'
+    (backup,) = path.parent.glob("*.backup-*")
+    assert KEY in backup.read_text("utf-8")

@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from geekai_video_mcp.cli.hosts import HOSTS, PRINTED
+from geekai_video_mcp.cli.hosts.own_command import run_program
+from geekai_video_mcp.cli.hosts.text_file import read_file, write_file
+from geekai_video_mcp.errors import HostError
 from support.hosts import ENTRY, Home
 
 ALL = [*HOSTS, *PRINTED]
@@ -163,3 +166,38 @@ def test_the_list_says_which_hosts_are_here_and_start_this_server(home: Home) ->
     assert str(files["vscode"]) in err
     assert max(map(len, out.splitlines())) <= 80
     assert (home.run("install", "--list"))[1] == out
+
+
+def test_a_file_that_another_program_has_written_meanwhile_is_left_to_it(tmp_path: Path) -> None:
+    path = tmp_path / "mcp.json"
+    path.write_text("{}", "utf-8")
+    before = read_file(path)
+    path.write_text('{"theirs": 1}', "utf-8")
+
+    with pytest.raises(HostError, match="another program has written it") as caught:
+        write_file(path, '{"ours": 1}', before)
+
+    assert str(path) in caught.value.message
+    assert [each.name for each in tmp_path.iterdir()] == ["mcp.json"]
+    assert path.read_text("utf-8") == '{"theirs": 1}'
+
+
+@pytest.mark.parametrize("word", ["C:\\100%\\x", "a&b", 'say "x"'])
+def test_a_batch_file_is_given_no_word_that_it_would_change(word: str) -> None:
+    with pytest.raises(HostError, match="is a batch file"):
+        run_program("Claude Code", "C:\\bin\\claude.CMD", ["mcp", "add", word])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a program that is a shell script")
+def test_what_could_not_be_put_back_is_refused_before_the_command_runs(home: Home) -> None:
+    path = home.path / ".codex" / "config.toml"
+    path.parent.mkdir(parents=True)
+    text = '[mcp_servers.geekai-video]\ncommand = "x"\n[mcp_servers.geekai-video.tools.a]\nb = 1\n'
+    path.write_text(text, "utf-8")
+    home.put_program("codex", f"rm {path}")
+
+    status, _, err = home.run("install", "codex")
+
+    assert status == 1
+    assert "would drop what was added to the server (tools)" in err
+    assert path.read_text("utf-8") == text
