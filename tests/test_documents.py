@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from mcp import Client
+from PIL import Image
 
 from geekai_video_mcp import cli
 from geekai_video_mcp.config import Settings
@@ -34,6 +35,16 @@ def test_a_table_is_what_scripts_tables_writes(document: str) -> None:
     text = (ROOT / document).read_text("utf-8")
 
     assert with_tables(text, rendered()[document]) == text, "run scripts/tables --write"
+
+
+@pytest.mark.parametrize("readme", ["README.md", "README.zh-CN.md"])
+def test_the_first_picture_moves_and_is_small(readme: str) -> None:
+    shown = re.findall(r"!\[[^]]+\]\(([^)]+)\)", (ROOT / readme).read_text("utf-8"))
+    with Image.open(ROOT / shown[0]) as picture:
+        assert (picture.format, picture.width) == ("WEBP", 800)
+        assert getattr(picture, "n_frames", 1) > 100
+    assert (ROOT / shown[0]).stat().st_size < 1_200_000
+    assert all((ROOT / path).stat().st_size < 100_000 for path in shown[1:])
 
 
 def test_every_block_says_what_it_is() -> None:

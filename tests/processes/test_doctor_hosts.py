@@ -16,6 +16,8 @@ OURS: Final[dict[str, Any]] = {
     "args": ["-m", "geekai_video_mcp"],
     "env": {"GEEKAI_BASE_URL": "sandbox", "PYTHONPATH": SOURCE},
 }
+KEY: Final = "sk-canary-0123456789-wxyz"
+GATEWAY: Final = "http://127.0.0.1:9/api/v1"
 OTHER: Final = """
 import json, sys
 request = json.loads(sys.stdin.readline())
@@ -56,13 +58,20 @@ def configure(home: Path, **entries: dict[str, Any]) -> None:
         path.write_text(json.dumps({member: {"geekai-video": entry}}), "utf-8")
 
 
-async def examine_hosts(home: Path, **settings: str) -> tuple[int, dict[str, dict[str, Any]]]:
+async def examine_hosts(home: Path) -> tuple[int, dict[str, dict[str, Any]]]:
     """The exit status of doctor, and its first line about each host, by the host's name."""
+    status, hosts, _ = await examine_all(home)
+    return status, hosts
+
+
+async def examine_all(home: Path) -> tuple[int, dict[str, dict[str, Any]], str]:
+    """The same, and the texts of all lines."""
     places = {"HOME": str(home), "XDG_CONFIG_HOME": str(home / ".config"), "PATH": "/usr/bin:/bin"}
-    status, out, err = await run_cli(home, "doctor", "--json", **places, **settings)
+    status, out, err = await run_cli(home, "doctor", "--json", **places)
     assert err == ""
     lines = [line for line in json.loads(out)["checks"] if line["check"] == "hosts"]
-    return status, {line["facts"].get("host", "all"): line for line in reversed(lines)}
+    first = {line["facts"].get("host", "all"): line for line in reversed(lines)}
+    return status, first, "\n".join(line["text"] for line in lines)
 
 
 async def test_a_host_that_starts_this_server_is_well_and_no_task_is_touched(
@@ -108,15 +117,18 @@ async def test_an_earlier_version_another_state_folder_and_a_host_without_it_are
     tmp_path: Path,
 ) -> None:
     elsewhere = str(tmp_path / "elsewhere")
-    entry = OURS | {"env": OURS["env"] | {"GEEKAI_STATE_DIR": elsewhere}}
-    configure(tmp_path, cursor=program(EARLIER), vscode=entry)
+    other = {"GEEKAI_STATE_DIR": elsewhere, "GEEKAI_API_KEY": KEY, "GEEKAI_BASE_URL": GATEWAY}
+    configure(tmp_path, cursor=program(EARLIER), vscode=OURS | {"env": OURS["env"] | other})
     (tmp_path / CONFIGURATION / "Claude").mkdir(parents=True)
-    status, hosts = await examine_hosts(tmp_path)
+    status, hosts, every = await examine_all(tmp_path)
 
     assert status == 0
     assert hosts["cursor"]["state"] == "note"
     assert f"starts version 9, and this is {__version__}" in hosts["cursor"]["text"]
     assert hosts["vscode"]["state"] == "ok"
+    assert f'VS Code records its tasks in "{elsewhere}", and this terminal looks in' in every
+    assert f"VS Code uses {GATEWAY}, and this terminal uses the sandbox" in every
+    assert KEY not in every
     assert "Claude Desktop" in hosts["all"]["text"]
     assert hosts["all"]["remedy"] == "To add it: geekai-video-mcp install claude-desktop"
     assert list((tmp_path / CONFIGURATION / "Claude").iterdir()) == []

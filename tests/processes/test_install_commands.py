@@ -37,7 +37,7 @@ def home(tmp_path: Path) -> Home:
 async def test_without_the_program_the_command_and_the_snippet_are_printed(
     home: Home, host: str
 ) -> None:
-    status, out, err = await home.run("install", host, "--sandbox")
+    status, out, err = await home.run_process("install", host, "--sandbox")
 
     assert status == 1
     assert f"there is no {PROGRAMS[host]} on PATH" in err
@@ -49,14 +49,14 @@ async def test_without_the_program_the_command_and_the_snippet_are_printed(
     snippet = tomllib.loads(out) if host == "codex" else json.loads(out)
     assert (snippet.get("mcpServers") or snippet["mcp_servers"])[ENTRY]["command"]
     assert home.list_all() == {}
-    assert (await home.run("uninstall", host))[0] == 0
+    assert (await home.run_process("uninstall", host))[0] == 0
 
 
 @pytest.mark.parametrize("host", PROGRAMS)
 async def test_the_commands_own_words_say_why_it_failed(home: Home, host: str) -> None:
     home.put_program(PROGRAMS[host], 'printf "\\033[31mno scope \\"user\\"\\033[0m\\n" >&2; exit 3')
 
-    status, out, err = await home.run("install", host)
+    status, out, err = await home.run_process("install", host)
 
     assert status == 1
     assert "own command failed, with status 3: \"no scope 'user'\"" in err
@@ -67,7 +67,7 @@ async def test_the_commands_own_words_say_why_it_failed(home: Home, host: str) -
 async def test_a_command_that_only_says_that_it_was_done_is_not_believed(home: Home) -> None:
     home.put_program("codex", "echo Added global MCP server.")
 
-    status, out, err = await home.run("install", "codex")
+    status, out, err = await home.run_process("install", "codex")
 
     assert status == 1
     assert "its file does not have the server" in err
@@ -78,7 +78,7 @@ async def test_a_program_that_cannot_be_started_is_said(home: Home) -> None:
     home.put_program("codex", "")
     (home.programs / "codex").write_bytes(b"\x7fELF not a program")
 
-    status, _, err = await home.run("install", "codex")
+    status, _, err = await home.run_process("install", "codex")
 
     assert status == 1
     assert "could not be started" in err
@@ -92,7 +92,7 @@ async def test_a_file_of_the_host_that_is_no_toml_is_said_and_kept(home: Home) -
     path.write_text("x = [", "utf-8")
 
     for command in ("install", "uninstall"):
-        status, _, err = await home.run(command, "codex")
+        status, _, err = await home.run_process(command, "codex")
         assert status == 1
         assert str(path) in err
     assert path.read_text("utf-8") == "x = ["

@@ -1,13 +1,21 @@
-"""A user's home for `install`: real processes, which find no other home and no other hosts."""
+"""A user's home for `install`, whose commands find no other home and no other hosts."""
 
+import gc
+import io
 import json
+import logging
 import os
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
-from support.process import run_cli
+from geekai_video_mcp.cli import main
+from geekai_video_mcp.cli.logs import OWN_LOGGERS
+from support.process import environment, run_cli
 
 ENTRY = "geekai-video"
 
@@ -41,8 +49,27 @@ class Home:
             "vscode": config / "Code" / "User" / "mcp.json",
         }
 
-    async def run(self, *command: str, **settings: str) -> tuple[int, str, str]:
-        """Run a command of ours in this home."""
+    def run(self, *command: str, **settings: str) -> tuple[int, str, str]:
+        """Run a command of ours in this process; returns (exit status, stdout, stderr)."""
+        variables = environment(self.folder, **self._variables(settings))
+        out, err = io.StringIO(), io.StringIO()
+        with (
+            patch.dict(os.environ, variables, clear=True),
+            redirect_stdout(out),
+            redirect_stderr(err),
+            restored_process(),
+        ):
+            try:
+                status = main(command)
+            except SystemExit as exc:  # argparse
+                status = exc.code if isinstance(exc.code, int) else 1
+        return status, out.getvalue(), err.getvalue()
+
+    async def run_process(self, *command: str, **settings: str) -> tuple[int, str, str]:
+        """Run a command of ours in a process of its own."""
+        return await run_cli(self.folder, *command, **self._variables(settings))
+
+    def _variables(self, settings: dict[str, str]) -> dict[str, str]:
         self.path.mkdir(exist_ok=True)
         places = {
             "HOME": str(self.path),
@@ -55,7 +82,7 @@ class Home:
             "GEMINI_CLI_HOME": "",
         }
         path = os.pathsep.join([str(self.programs), "/usr/bin", "/bin"])
-        return await run_cli(self.folder, *command, **{**places, "PATH": path, **settings})
+        return {**places, "PATH": path, **settings}
 
     def put_program(self, name: str, script: str) -> None:
         """Put a program on PATH that a shell runs."""
@@ -77,3 +104,17 @@ def read_entry(path: Path) -> dict[str, Any]:
     """The server in a host's file, as the host reads it."""
     whole = json.loads(path.read_text("utf-8-sig"))
     return (whole.get("mcpServers") or whole["servers"])[ENTRY]
+
+
+@contextmanager
+def restored_process() -> Generator[None]:
+    """Undo what a command does to its whole process: the collector, and the log."""
+    loggers = [logging.getLogger(name) for name in ("", *OWN_LOGGERS)]
+    handlers, levels = loggers[0].handlers[:], [each.level for each in loggers]
+    try:
+        yield
+    finally:
+        loggers[0].handlers[:] = handlers
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+        gc.enable()

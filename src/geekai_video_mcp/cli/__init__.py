@@ -72,7 +72,7 @@ def _build_parser() -> argparse.ArgumentParser:
         description="An MCP server that generates videos with GeekAI's API. Without an API key it"
         " uses a local sandbox that renders preview videos.",
         epilog="geekai-video-mcp COMMAND --help tells about one. It is configured by GEEKAI_*"
-        " environment variables and a settings file; the README lists them.",
+        " environment variables and a settings file, which geekai-video-mcp setup writes.",
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)

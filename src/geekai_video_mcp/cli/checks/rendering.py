@@ -17,7 +17,7 @@ from geekai_video_mcp.quoting import quote
 FONTS: Final = "fonts"
 VIDEO: Final = "video"
 FONT_SECONDS: Final = 12.0
-VIDEO_SECONDS: Final = 15
+VIDEO_SECONDS: Final = 12
 """Seconds in which the video has to be there; it takes two on a machine that is not busy."""
 REINSTALL: Final = "Install this server anew: pip install --force-reinstall geekai-video-mcp"
 BUSY: Final = "Run doctor again when the machine is less busy."

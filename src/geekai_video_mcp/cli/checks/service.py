@@ -59,7 +59,7 @@ async def _probe(settings: Settings) -> list[Line]:
         async with GeekAIClient(base_url=settings.base_url, api_key=settings.api_key) as client:
             found = await client.probe()
     except ServiceUnavailable as exc:
-        remedy = "Check the network, a proxy and GEEKAI_BASE_URL; then run doctor again."
+        remedy = "Run doctor again when the network works elsewhere, such as in a browser."
         return [
             fail(SERVICE, exc.reason, remedy=remedy),
             note(KEY, "not checked, because the service could not be reached"),

@@ -5,6 +5,7 @@ the note cannot be written or read, a file and a folder stay.
 """
 
 import json
+import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, cast
@@ -23,7 +24,7 @@ def find_created(file: Path) -> list[Path] | None:
     with suppress(OSError, ValueError):
         folders: object = json.loads(_note(file).read_text("utf-8"))
         if isinstance(folders, list):
-            ours = {str(each) for each in file.parents}
+            ours = {str(each) for each in Path(os.path.realpath(file)).parents}
             named = cast("list[object]", folders)
             return [Path(each) for each in named if isinstance(each, str) and each in ours]
     return None

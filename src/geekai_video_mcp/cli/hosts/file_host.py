@@ -1,5 +1,6 @@
 """A host that is configured by a JSON file of its own."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -110,7 +111,8 @@ class FileHost:
                 return None
             said = self._restore(path, before, entry) or self._remove(path, before)
         except NotUsable as exc:
-            refuse(path, exc.reason, exc.line)
+            remedy = f"Remove the member {ENTRY} from it yourself."
+            refuse(path, exc.reason, exc.line, remedy=remedy)
         forget_created(path)
         return said
 
@@ -199,7 +201,7 @@ def _is_there(place: Place) -> bool:
     """Whether the program's folder is there, and holds more than `install` has made."""
     program, file = Path(place.program), Path(place.file)
     made = find_created(file)
-    if made is None or program not in made:
+    if made is None or Path(os.path.realpath(program)) not in made:
         return program.is_dir()
     names = {each.name for each in (*made, file)}
     return any(not each.name.startswith(tuple(names)) for each in program.iterdir())

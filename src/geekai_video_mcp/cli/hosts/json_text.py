@@ -68,7 +68,7 @@ def parse(text: str) -> JsonObject:
     except json.JSONDecodeError as exc:
         msg = f"it is not JSON ({exc.msg})"
         if read_with_comments(text) is not None:
-            msg = "it has comments or trailing commas, which would be lost"
+            msg = "it has comments or trailing commas, and only plain JSON is changed"
         raise NotUsable(msg, exc.lineno) from None
     except (ValueError, RecursionError):
         msg = "it is not JSON"

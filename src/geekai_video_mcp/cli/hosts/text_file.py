@@ -78,8 +78,7 @@ def replace_file(path: Path, text: str, before: Content | None) -> None:
         HostError: it could not be written; the file is as it was.
     """
     mark = BOM if before and before.raw.startswith(BOM.encode()) else ""
-    target = Path(os.path.realpath(path))
-    folders = missing_folders(target)
+    target, folders = Path(os.path.realpath(path)), missing_folders(path)
     try:
         _replace(target, f"{mark}{text}".encode(), before)
     except OSError as exc:
@@ -101,7 +100,8 @@ def delete_file(path: Path, before: Content) -> None:
 
 def missing_folders(path: Path) -> list[Path]:
     """The folders on the way to *path* that are not there, the outermost first."""
-    return [each for each in reversed(path.parents) if not each.exists()]
+    target = Path(os.path.realpath(path))
+    return [each for each in reversed(target.parents) if not each.exists()]
 
 
 def list_backups(path: Path) -> list[Path]:
@@ -114,10 +114,12 @@ def list_backups(path: Path) -> list[Path]:
     return []
 
 
-def refuse(path: Path, reason: str, line: int | None = None, *, verb: str = "used") -> NoReturn:
+def refuse(
+    path: Path, reason: str, line: int | None = None, *, verb: str = "used", remedy: str = ""
+) -> NoReturn:
     where = f" (line {line})" if line else ""
     msg = f"The file {quote(str(path))}{where} could not be {verb}, and is as it was: {reason}"
-    raise HostError(msg)
+    raise HostError(msg, remedy=remedy)
 
 
 def _back_up(path: Path, before: Content) -> Path:

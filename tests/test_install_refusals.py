@@ -3,13 +3,14 @@
 import json
 import os
 import sys
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from geekai_video_mcp.cli.hosts import HOSTS, PRINTED
-from support.disks import mounted_tmpfs
+from geekai_video_mcp.cli.hosts.own_command import run_program
+from geekai_video_mcp.cli.hosts.text_file import read_file, write_file
+from geekai_video_mcp.errors import HostError
 from support.hosts import ENTRY, Home
 
 ALL = [*HOSTS, *PRINTED]
@@ -38,7 +39,7 @@ def home(tmp_path: Path) -> Home:
         (b'{"mcpServers": {"geekai-video": 1, "geekai-video": 2}}', "twice"),
     ],
 )
-async def test_a_file_that_cannot_be_read_is_kept_byte_for_byte(
+def test_a_file_that_cannot_be_read_is_kept_byte_for_byte(
     home: Home, command: str, raw: bytes, said: str
 ) -> None:
     path = home.files["cursor"]
@@ -46,7 +47,7 @@ async def test_a_file_that_cannot_be_read_is_kept_byte_for_byte(
     path.write_bytes(raw)
     before = home.list_all()
 
-    status, out, err = await home.run(command, "cursor")
+    status, out, err = home.run(command, "cursor")
 
     assert status == 1
     assert home.list_all() == before
@@ -57,10 +58,10 @@ async def test_a_file_that_cannot_be_read_is_kept_byte_for_byte(
         assert ENTRY in json.loads(out)["mcpServers"]
 
 
-async def test_a_folder_in_the_place_of_the_file_is_said(home: Home) -> None:
+def test_a_folder_in_the_place_of_the_file_is_said(home: Home) -> None:
     home.files["cursor"].mkdir(parents=True)
 
-    status, out, err = await home.run("install", "cursor")
+    status, out, err = home.run("install", "cursor")
 
     assert status == 1
     assert "a folder is in its place" in err
@@ -68,11 +69,11 @@ async def test_a_folder_in_the_place_of_the_file_is_said(home: Home) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")
-async def test_a_file_in_the_place_of_the_folder_is_said(home: Home) -> None:
+def test_a_file_in_the_place_of_the_folder_is_said(home: Home) -> None:
     home.path.mkdir()
     home.files["cursor"].parent.write_text("x", "utf-8")
 
-    status, _, err = await home.run("install", "cursor")
+    status, _, err = home.run("install", "cursor")
 
     assert status == 1
     assert "a part of its path is a file and not a folder" in err
@@ -82,36 +83,17 @@ async def test_a_file_in_the_place_of_the_folder_is_said(home: Home) -> None:
 @pytest.mark.skipif(
     sys.platform != "win32" and os.geteuid() == 0, reason="root may write what it likes"
 )
-async def test_a_file_that_may_not_be_written_is_kept(home: Home) -> None:
+def test_a_file_that_may_not_be_written_is_kept(home: Home) -> None:
     path = home.files["cursor"]
     path.parent.mkdir(parents=True)
     path.write_text("{}", "utf-8")
     path.chmod(0o400)
 
-    status, _, err = await home.run("install", "cursor")
+    status, _, err = home.run("install", "cursor")
 
     assert status == 1
     assert "no permission" in err
     assert path.read_text("utf-8") == "{}"
-
-
-async def test_a_disk_without_room_leaves_the_file_and_no_remains(home: Home) -> None:
-    path = home.files["cursor"]
-    path.parent.parent.mkdir(parents=True)
-    with mounted_tmpfs(path.parent, "size=64k"):
-        path.write_text('{"mcpServers": {}}', "utf-8")
-        filler = path.parent / "filler"
-        with suppress(OSError), filler.open("wb", buffering=0) as file:
-            while True:
-                file.write(b"x" * 4096)
-        before = home.list_all()
-
-        status, out, err = await home.run("install", "cursor")
-
-        assert status == 1
-        assert "its disk is full" in err
-        assert json.loads(out)
-        assert home.list_all() == before
 
 
 @pytest.mark.parametrize(
@@ -119,27 +101,27 @@ async def test_a_disk_without_room_leaves_the_file_and_no_remains(home: Home) ->
     [("curser", "cursor"), ("claude_code", "claude-code"), ("vs-code", "vscode"), ("Zed!", "zed")],
 )
 @pytest.mark.parametrize("options", [(), ("--print",)])
-async def test_an_unknown_host_is_answered_with_the_nearest(
+def test_an_unknown_host_is_answered_with_the_nearest(
     home: Home, name: str, meant: str, options: tuple[str, ...]
 ) -> None:
-    status, out, err = await home.run("install", *options, name)
+    status, out, err = home.run("install", *options, name)
 
     assert (status, out) == (2, "")
     assert f"Did you mean {meant}" in err
     assert home.list_all() == {}
-    assert (await home.run("uninstall", name))[0] == 2
+    assert (home.run("uninstall", name))[0] == 2
 
 
-async def test_a_name_from_outside_is_quoted(home: Home) -> None:
-    status, _, err = await home.run("install", "x\x1b[31m\ny")
+def test_a_name_from_outside_is_quoted(home: Home) -> None:
+    status, _, err = home.run("install", "x\x1b[31m\ny")
 
     assert status == 2
     assert "\x1b" not in err
 
 
 @pytest.mark.parametrize("name", ["goose", "dify"])
-async def test_a_host_that_is_only_printed_says_how(home: Home, name: str) -> None:
-    status, out, err = await home.run("install", name)
+def test_a_host_that_is_only_printed_says_how(home: Home, name: str) -> None:
+    status, out, err = home.run("install", name)
 
     assert (status, out) == (1, "")
     assert f"geekai-video-mcp install --print {name}" in err
@@ -147,10 +129,8 @@ async def test_a_host_that_is_only_printed_says_how(home: Home, name: str) -> No
 
 
 @pytest.mark.parametrize("name", ALL)
-async def test_what_is_printed_is_the_snippet_alone_and_changes_nothing(
-    home: Home, name: str
-) -> None:
-    status, out, err = await home.run("install", "--print", name, "--sandbox")
+def test_what_is_printed_is_the_snippet_alone_and_changes_nothing(home: Home, name: str) -> None:
+    status, out, err = home.run("install", "--print", name, "--sandbox")
 
     assert status == 0
     assert err.strip()
@@ -165,7 +145,7 @@ async def test_what_is_printed_is_the_snippet_alone_and_changes_nothing(
         assert json.loads(out)
 
 
-async def test_the_list_says_which_hosts_are_here_and_start_this_server(home: Home) -> None:
+def test_the_list_says_which_hosts_are_here_and_start_this_server(home: Home) -> None:
     files = home.files
     files["vscode"].parent.mkdir(parents=True)
     files["vscode"].write_text("{,}", "utf-8")
@@ -173,9 +153,9 @@ async def test_the_list_says_which_hosts_are_here_and_start_this_server(home: Ho
     other = {"mcpServers": {ENTRY: {"command": "/other"}}}
     files["claude-desktop"].write_text(json.dumps(other), "utf-8")
     files["cursor"].parent.mkdir()
-    await home.run("install", "cursor")
+    home.run("install", "cursor")
 
-    status, out, err = await home.run("install")
+    status, out, err = home.run("install")
     rows = {line.split()[0]: line.split(None, 2)[1:] for line in out.splitlines()[1:7]}
 
     assert status == 0
@@ -185,4 +165,39 @@ async def test_the_list_says_which_hosts_are_here_and_start_this_server(home: Ho
     assert rows["codex"] == ["no", "no"]
     assert str(files["vscode"]) in err
     assert max(map(len, out.splitlines())) <= 80
-    assert (await home.run("install", "--list"))[1] == out
+    assert (home.run("install", "--list"))[1] == out
+
+
+def test_a_file_that_another_program_has_written_meanwhile_is_left_to_it(tmp_path: Path) -> None:
+    path = tmp_path / "mcp.json"
+    path.write_text("{}", "utf-8")
+    before = read_file(path)
+    path.write_text('{"theirs": 1}', "utf-8")
+
+    with pytest.raises(HostError, match="another program has written it") as caught:
+        write_file(path, '{"ours": 1}', before)
+
+    assert str(path) in caught.value.message
+    assert [each.name for each in tmp_path.iterdir()] == ["mcp.json"]
+    assert path.read_text("utf-8") == '{"theirs": 1}'
+
+
+@pytest.mark.parametrize("word", ["C:\\100%\\x", "a&b", 'say "x"'])
+def test_a_batch_file_is_given_no_word_that_it_would_change(word: str) -> None:
+    with pytest.raises(HostError, match="is a batch file"):
+        run_program("Claude Code", "C:\\bin\\claude.CMD", ["mcp", "add", word])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a program that is a shell script")
+def test_what_could_not_be_put_back_is_refused_before_the_command_runs(home: Home) -> None:
+    path = home.path / ".codex" / "config.toml"
+    path.parent.mkdir(parents=True)
+    text = '[mcp_servers.geekai-video]\ncommand = "x"\n[mcp_servers.geekai-video.tools.a]\nb = 1\n'
+    path.write_text(text, "utf-8")
+    home.put_program("codex", f"rm {path}")
+
+    status, _, err = home.run("install", "codex")
+
+    assert status == 1
+    assert "would drop what was added to the server (tools)" in err
+    assert path.read_text("utf-8") == text
