@@ -19,6 +19,7 @@ from support.process import (
     token_header,
 )
 from support.provider import running_provider
+from support.sampling import sample
 from support.world import Era, call, structured
 
 SERVE = ("serve", "--transport", "http", "--port", "0")
@@ -26,7 +27,7 @@ KEY = {"GEEKAI_API_KEY": "sk-any", "GEEKAI_BASE_URL": "http://127.0.0.1:9/api/v1
 
 
 @pytest.mark.parametrize("era", ["auto", "legacy"])
-@pytest.mark.parametrize("path", ["/mcp", "/sse"])
+@pytest.mark.parametrize("path", sample(["/mcp", "/sse"], every=2))
 async def test_a_client_with_the_token_makes_a_video(tmp_path: Path, path: str, era: Era) -> None:
     async with (
         running_provider() as service,
@@ -152,7 +153,7 @@ CANARY = "a fox called Canary-4471"
 
 
 @pytest.mark.parametrize("path", ["/mcp", "/sse"])
-@pytest.mark.parametrize("era", ["auto", "legacy"])
+@pytest.mark.parametrize("era", sample(["auto", "legacy"], every=2))
 async def test_a_debug_log_holds_no_prompt_no_key_and_no_token(
     tmp_path: Path, path: str, era: Era
 ) -> None:

@@ -35,6 +35,7 @@ from support.process import (
     token_header,
 )
 from support.provider import HELD_PREFIX, running_provider
+from support.sampling import sample
 from support.world import Era, call, structured
 
 SMALL = {"size": "320x180", "duration": 1, "fps": 12}
@@ -75,7 +76,7 @@ async def picture(client: Client, uri: str) -> tuple[Image.Image, str | None]:
     return Image.open(io.BytesIO(base64.b64decode(content.blob))), content.mime_type
 
 
-@pytest.mark.parametrize(("transport", "era"), EVERYWHERE)
+@pytest.mark.parametrize(("transport", "era"), sample(EVERYWHERE, every=3))
 async def test_everything_beside_the_tools_is_reached_over_every_transport(
     tmp_path: Path, transport: str, era: Era
 ) -> None:
@@ -229,7 +230,7 @@ async def test_a_subscriber_is_notified_of_changes_by_another_server(tmp_path: P
     assert entries[0].name == "a fox"
 
 
-@pytest.mark.parametrize(("transport", "era"), EVERYWHERE)
+@pytest.mark.parametrize(("transport", "era"), sample(EVERYWHERE, every=3))
 async def test_a_wait_shows_signs_of_life_and_ends_alone_when_cancelled(
     tmp_path: Path, transport: str, era: Era
 ) -> None:

@@ -16,7 +16,7 @@ from reliability.faults import BEFORE_READ, SHORT_CONNECT, SHORT_TIMEOUTS, TABLE
 from reliability.harness import Harness, open_harness
 from reliability.oracle import tasks_by_prompt
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.timeout(180), pytest.mark.exhaustive]
 
 LARGE = 12_000_000
 """Characters of a request that is larger than any buffer of the system."""
