@@ -21,7 +21,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
     host = HOSTS.get(arguments.host)
     if host is None:
-        return refuse_unknown_host(arguments.host)
+        return refuse_unknown_host(arguments.host, list(HOSTS))
     try:
         print_line(host.uninstall())
     except HostError as exc:

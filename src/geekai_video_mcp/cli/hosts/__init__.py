@@ -12,27 +12,27 @@ from geekai_video_mcp.cli.hosts.command_host import (
 from geekai_video_mcp.cli.hosts.configured import Configured, Host
 from geekai_video_mcp.cli.hosts.file_host import FileHost
 from geekai_video_mcp.cli.hosts.launch import ENTRY, Launch, own_launch
+from geekai_video_mcp.cli.hosts.printed import PRINTED
 from geekai_video_mcp.cli.hosts.system import (
     claude_code_file,
-    claude_desktop_files,
+    claude_desktop_places,
     codex_file,
-    cursor_files,
+    cursor_places,
     gemini_file,
-    vscode_files,
+    vscode_places,
 )
 
-__all__ = ["HOSTS", "Configured", "Host", "Launch", "own_launch"]
+__all__ = ["HOSTS", "PRINTED", "Configured", "Host", "Launch", "own_launch"]
 
 _HOSTS: Final[tuple[Host, ...]] = (
-    FileHost("claude-desktop", "Claude Desktop", claude_desktop_files),
-    FileHost("cursor", "Cursor", cursor_files),
+    FileHost("claude-desktop", "Claude Desktop", claude_desktop_places),
+    FileHost("cursor", "Cursor", cursor_places),
     FileHost(
         "vscode",
         "VS Code",
-        vscode_files,
+        vscode_places,
         servers="servers",
         fixed={"type": "stdio"},
-        depth=2,
     ),
     CommandHost(
         "claude-code",

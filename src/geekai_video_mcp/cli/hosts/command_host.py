@@ -1,26 +1,26 @@
 """A host that is configured by a command of its own, which knows its file best.
 
 How each command is called was read in its own help: Claude Code 2.1.332, Codex 0.171.0 and Gemini
-CLI 0.61.0 (2026-11-27).
+CLI 0.61.0 (2026-11-27). A member of the server that a person has added is put back afterwards,
+because the commands write the server anew.
 """
 
 import shutil
-import subprocess
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
-from typing import Final
 
 from geekai_video_mcp.cli.hosts.configured import Configured
-from geekai_video_mcp.cli.hosts.entry import merge_entry, read_launch
+from geekai_video_mcp.cli.hosts.entry import launch_entry, merge_entry, read_launch
 from geekai_video_mcp.cli.hosts.launch import ENTRY, Launch
+from geekai_video_mcp.cli.hosts.own_command import find_program, run_program
+from geekai_video_mcp.cli.hosts.put_back import check_members, put_back
 from geekai_video_mcp.cli.hosts.servers import read_configured, read_servers
+from geekai_video_mcp.cli.hosts.snippet import Snippet, write_json, write_toml
 from geekai_video_mcp.cli.hosts.system import System, this_system
 from geekai_video_mcp.errors import HostError
 from geekai_video_mcp.quoting import quote
-
-MAX_SECONDS: Final = 60
-"""For a host's command; on two busy cores the slowest takes three."""
 
 
 @dataclass(frozen=True)
@@ -45,79 +45,72 @@ class CommandHost:
 
     def read(self) -> Configured | None:
         """How the server is configured here; None if it is not."""
-        return read_configured(Path(self.file(this_system())), self.servers)
+        return read_configured(self._file, self.servers)
 
     def install(self, launch: Launch) -> str:
         """Have the program's own command add the server; says what was done."""
-        program = self._find_program(f"{self.program} {' '.join(self.add(launch))}")
-        path = Path(self.file(this_system()))
-        before = read_servers(path, self.servers).get(ENTRY)
+        program = find_program(self.title, self.program, self.add(launch))
+        before = self._read_entry()
         entry, changes = merge_entry(before, launch, self.fixed)
         if before == entry:
-            return f"{self.title} has {ENTRY} already; nothing was changed:\n  {path}"
+            return f"{self.title} has {ENTRY} already; nothing was changed:\n  {self._file}"
+        added = {each: entry[each] for each in entry if each not in {"command", "args", "env"}}
+        check_members(self._file, self.servers, added, self.fixed)
         merged = read_launch(entry) or launch
-        if before is not None and not self.adds_twice:
-            self._run(program, self.remove)
-        said = self._run(program, self.add(merged))
-        after = read_launch(read_servers(path, self.servers).get(ENTRY))
-        if after != merged:
-            msg = f"{self.title}'s own command ended well ({quote(said)}), and {path} does not have"
-            raise HostError(f"{msg} the server")
-        lines = [f"{self.title}'s own command added {ENTRY}:\n  {path}"]
-        lines += [f"Changed: {each}." for each in changes]
+        self._add(program, merged, before)
+        put_back(self._file, self.servers, entry)
+        if read_launch(self._read_entry()) != merged:
+            msg = f"{self.title}'s own command ended well, and its file does not have the server"
+            raise HostError(f"{msg}: {quote(str(self._file))}")
+        lines = [f"{self.title}'s own command wrote {ENTRY}:\n  {self._file}"]
+        lines += changes
         return "\n".join((*lines, f"Start {self.title} anew to use it."))
 
     def uninstall(self) -> str:
         """Have the program's own command remove the server; says what was done."""
-        path = Path(self.file(this_system()))
-        if ENTRY not in read_servers(path, self.servers):
-            return f"{self.title} has no {ENTRY}: nothing to remove."
-        program = self._find_program(f"{self.program} {' '.join(self.remove)}")
-        said = self._run(program, self.remove)
-        if ENTRY in read_servers(path, self.servers):
-            msg = f"{self.title}'s own command ended well ({quote(said)}), and {path} still has"
-            raise HostError(f"{msg} the server")
-        return f"{self.title}'s own command removed {ENTRY}:\n  {path}"
+        if self._read_entry() is None:
+            return f"{self.title} has no {ENTRY}; nothing was changed."
+        program = find_program(self.title, self.program, self.remove)
+        run_program(self.title, program, self.remove)
+        if self._read_entry() is not None:
+            msg = f"{self.title}'s own command ended well, and its file still has the server"
+            raise HostError(f"{msg}: {quote(str(self._file))}")
+        return f"{self.title}'s own command removed {ENTRY}:\n  {self._file}"
 
-    def _find_program(self, command: str) -> str:
-        found = shutil.which(self.program)
-        if found is None:
-            msg = f"{self.title} was not found: there is no {self.program} on PATH"
-            raise HostError(msg, remedy=f"Install it and try again, or run:\n  {command}")
-        return found
+    def snippet(self, launch: Launch) -> Snippet:
+        entry = {**self.fixed, **launch_entry(launch)}
+        text = write_json({self.servers: {ENTRY: entry}})
+        is_toml = self._file.suffix == ".toml"
+        return Snippet(write_toml(launch) if is_toml else text, str(self._file))
 
-    def _run(self, program: str, arguments: Sequence[str]) -> str:
-        """Run the program's command; returns what it said."""
-        command = [program, *arguments]
+    @property
+    def _file(self) -> Path:
+        return Path(self.file(this_system()))
+
+    def _read_entry(self) -> object:
+        return read_servers(self._file, self.servers).get(ENTRY)
+
+    def _add(self, program: str, launch: Launch, before: object) -> None:
+        """Add the server in the place of *before*, which stays if that fails."""
+        if before is None or self.adds_twice:
+            run_program(self.title, program, self.add(launch))
+            return
+        run_program(self.title, program, self.remove)
         try:
-            done = subprocess.run(  # noqa: S603 - the host that the person named
-                command,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                encoding="utf-8",
-                errors="replace",
-                timeout=MAX_SECONDS,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            msg = f"{program} did not end within {MAX_SECONDS} seconds"
-            raise HostError(msg) from None
-        except OSError as exc:
-            msg = f"{program} could not be started: {quote(str(exc))}"
-            raise HostError(msg) from exc
-        said = done.stdout + done.stderr
-        if done.returncode:
-            msg = f"{self.title}'s own command failed (status {done.returncode}): {quote(said)}"
-            raise HostError(msg)
-        return said
+            run_program(self.title, program, self.add(launch))
+        except HostError:
+            former = read_launch(before)
+            with suppress(HostError):
+                if former is not None:
+                    run_program(self.title, program, self.add(former))
+                    put_back(self._file, self.servers, before)
+            raise
 
 
 def claude_arguments(launch: Launch) -> list[str]:
-    return [
-        *("mcp", "add", "--scope", "user", ENTRY),
-        *_variables("-e", launch),
-        *("--", launch.command, *launch.args),
-    ]
+    # After the name: -e takes every word up to the next option.
+    added = ["mcp", "add", "--scope", "user", ENTRY, *_variables("-e", launch)]
+    return [*added, "--", launch.command, *launch.args]
 
 
 def codex_arguments(launch: Launch) -> list[str]:
@@ -125,12 +118,8 @@ def codex_arguments(launch: Launch) -> list[str]:
 
 
 def gemini_arguments(launch: Launch) -> list[str]:
-    return [
-        *("mcp", "add", "--scope", "user"),
-        *_variables("-e", launch),
-        *(ENTRY, launch.command),
-        *(("--", *launch.args) if launch.args else ()),
-    ]
+    added = ["mcp", "add", "--scope", "user", *_variables("-e", launch), ENTRY, launch.command]
+    return [*added, *(("--", *launch.args) if launch.args else ())]
 
 
 def _variables(option: str, launch: Launch) -> list[str]:

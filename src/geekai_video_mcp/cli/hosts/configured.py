@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from geekai_video_mcp.cli.hosts.launch import Launch
+from geekai_video_mcp.cli.hosts.snippet import Snippet
 
 
 @dataclass(frozen=True)
@@ -46,4 +47,8 @@ class Host(Protocol):
         Raises:
             HostError: it cannot be done; nothing was changed.
         """
+        ...
+
+    def snippet(self, launch: Launch) -> Snippet:
+        """What a person can paste instead, and where."""
         ...

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final, cast
 
 from geekai_video_mcp.cli.hosts.json_text import JsonObject
-from geekai_video_mcp.cli.hosts.launch import BASE_URL, KEY, SANDBOX, Launch
+from geekai_video_mcp.cli.hosts.launch import BASE_URL, KEY, SANDBOX, USUAL_FOLDERS, Launch
 from geekai_video_mcp.quoting import quote_unless_id
 
 _REMOTE: Final = ("url", "httpUrl", "serverUrl", "headers", "http_headers", "bearer_token_env_var")
@@ -37,41 +37,56 @@ def read_launch(entry: object) -> Launch | None:
 def merge_entry(
     existing: object, launch: Launch, fixed: Mapping[str, str]
 ) -> tuple[JsonObject, list[str]]:
-    """The member that starts *launch*, with what a person has added to it; and what changed."""
+    """The member that starts *launch*, with what a person has added; and sentences on changes."""
     kept = dict(cast("JsonObject", existing)) if isinstance(existing, dict) else {}
-    changes: list[str] = []
-    if "command" not in kept:
-        dropped = [name for name in _REMOTE if kept.pop(name, None) is not None]
-        if dropped:
-            kept.pop("type", None)
-            changes.append("it is now started on this machine, and no longer reached over HTTP")
+    said: list[str] = []
+    if any(name in kept for name in _REMOTE):
+        for name in (*_REMOTE, "type"):
+            kept.pop(name, None)
+        said.append("It is started on this machine now, and no longer reached over HTTP.")
     before, env = read_launch(kept), dict(launch.env)
     if before:
         env = {**before.env, **launch.env}
         if BASE_URL not in launch.env and env.get(BASE_URL) == SANDBOX:
             del env[BASE_URL]
-        changes += _describe_changes(before, Launch(launch.command, launch.args, env))
-    entry: JsonObject = {**fixed, **kept, **fixed}
-    entry["command"] = launch.command
+        said += _describe_changes(before, Launch(launch.command, launch.args, env))
+    entry: JsonObject = {**fixed, **kept, **fixed, "command": launch.command}
     if launch.args or "args" in entry or not before:
         entry["args"] = list(launch.args)
-    entry.pop("env", None) if not env else entry.update(env=env)
-    return entry, changes
+    if env:
+        entry["env"] = env
+    elif not isinstance(kept.get("env"), dict):
+        entry.pop("env", None)
+    else:
+        entry["env"] = {}
+    return entry, said
+
+
+def holds_only_ours(entry: object) -> bool:
+    """Whether `install` could have written the member: no person's setting is in it."""
+    if not isinstance(entry, dict):
+        return False
+    members = cast("JsonObject", entry)
+    env = members.get("env", {})
+    names = cast("dict[str, object]", env) if isinstance(env, dict) else {"": env}
+    return members.keys() <= {"type", "command", "args", "env"} and all(
+        (name.startswith("GEEKAI_") or name in USUAL_FOLDERS) and name != KEY for name in names
+    )
 
 
 def _describe_changes(before: Launch, after: Launch) -> list[str]:
-    changes: list[str] = []
+    """What a person should know of a server that was there already."""
+    said: list[str] = []
     if (before.command, before.args) != (after.command, after.args):
         words = " ".join((before.command, *before.args))
-        changes.append(f"the command, which was {quote_unless_id(words)}")
+        said.append(f"Its command was {quote_unless_id(words)}.")
+    changes: dict[str, list[str]] = {"Added": [], "Changed": [], "Removed": [], "Kept": []}
     for name in sorted({*before.env, *after.env}):
         old, new = before.env.get(name), after.env.get(name)
-        if old != new:
-            was = "added" if old is None else "removed" if new is None else "replaced"
-            changes.append(f"{quote_unless_id(name)} ({was})")
-    kept = sorted(name for name in after.env if before.env.get(name) == after.env[name])
-    if changes and kept:
-        changes.append(f"kept as they were: {', '.join(map(quote_unless_id, kept))}")
-    if KEY in after.env:
-        changes.append(f"its {KEY} stays, and wins over the settings file")
-    return changes
+        change = "Kept" if old == new else "Added" if old is None else "Changed"
+        changes["Removed" if new is None else change].append(quote_unless_id(name, limit=64))
+    if said or any(changes[each] for each in ("Added", "Changed", "Removed")):
+        said += [f"{each}: {', '.join(names)}." for each, names in changes.items() if names]
+    if said and KEY in after.env:
+        said.append(f"The host's {KEY} wins over the settings file.")
+    return said

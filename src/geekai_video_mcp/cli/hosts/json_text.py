@@ -68,7 +68,7 @@ def parse(text: str) -> JsonObject:
     except json.JSONDecodeError as exc:
         msg = f"it is not JSON ({exc.msg})"
         if read_with_comments(text) is not None:
-            msg = "it has comments or trailing commas, which would be lost"
+            msg = "it has comments or trailing commas, and only plain JSON is changed"
         raise NotUsable(msg, exc.lineno) from None
     except (ValueError, RecursionError):
         msg = "it is not JSON"
@@ -116,7 +116,7 @@ def set_member(text: str, path: Sequence[str], value: object) -> str:
                 rest = {key: rest}
             return _insert(text, where, style, name, rest)
         if depth == len(path) - 1:
-            written = style.write(value, style.indent_of(text, member.start))
+            written = style.write_at(value, text, member.start)
             return text[: member.value] + written + text[member.end :]
         where = _read_member_object(text, member)
     return text
@@ -182,6 +182,13 @@ class _Style:
         """The indentation of the line that *position* is in."""
         line = text[text.rfind("\n", 0, position) + 1 : position]
         return line[: len(line) - len(line.lstrip(" \t"))]
+
+    def write_at(self, value: object, text: str, position: int) -> str:
+        """*value* for the member at *position*: in one line if others are before it in its line."""
+        line = text[text.rfind("\n", 0, position) + 1 : position]
+        if self.unit and line.strip():
+            return json.dumps(value, ensure_ascii=False)
+        return self.write(value, line)
 
     def write(self, value: object, indent: str) -> str:
         if not self.unit:

@@ -4,6 +4,7 @@ The file is other people's. Its byte order mark, mode and owner stay, a symbolic
 and whatever fails leaves it as it was.
 """
 
+import itertools
 import os
 import stat
 from contextlib import suppress
@@ -59,31 +60,48 @@ def write_file(path: Path, text: str, before: Content | None) -> Path | None:
     Raises:
         HostError: it could not be written; the file is as it was.
     """
-    mark = BOM if before and before.raw.startswith(BOM.encode()) else ""
-    backup = None
+    backup = _back_up(path, before) if before else None
     try:
-        raw = f"{mark}{text}".encode()
-        target = Path(os.path.realpath(path))
-        if before is not None:
-            backup = _back_up(path, before)
-        _replace(target, raw, before)
-    except UnicodeEncodeError:
-        refuse(path, "the command's path is not text in UTF-8")
-    except OSError as exc:
+        replace_file(path, text, before)
+    except HostError:
         if backup is not None:
             with suppress(OSError):
                 backup.unlink()
-        refuse(path, describe_os_error(exc), verb="written")
+        raise
     return backup
 
 
-def delete_file(path: Path, before: Content) -> None:
-    """Delete the file that still holds *before*."""
+def replace_file(path: Path, text: str, before: Content | None) -> None:
+    """Replace the file by *text*, and the folders on the way to it if there are none.
+
+    Raises:
+        HostError: it could not be written; the file is as it was.
+    """
+    mark = BOM if before and before.raw.startswith(BOM.encode()) else ""
+    target, folders = Path(os.path.realpath(path)), missing_folders(path)
     try:
-        _require_unchanged(path, before)
-        path.unlink()
+        _replace(target, f"{mark}{text}".encode(), before)
+    except OSError as exc:
+        for each in reversed(folders):
+            with suppress(OSError):
+                each.rmdir()
+        refuse(path, describe_os_error(exc), verb="written")
+
+
+def delete_file(path: Path, before: Content) -> None:
+    """Delete the file that still holds *before*; a symbolic link to it stays."""
+    target = Path(os.path.realpath(path))
+    try:
+        _require_unchanged(target, before)
+        target.unlink()
     except OSError as exc:
         refuse(path, describe_os_error(exc), verb="deleted")
+
+
+def missing_folders(path: Path) -> list[Path]:
+    """The folders on the way to *path* that are not there, the outermost first."""
+    target = Path(os.path.realpath(path))
+    return [each for each in reversed(target.parents) if not each.exists()]
 
 
 def list_backups(path: Path) -> list[Path]:
@@ -96,25 +114,28 @@ def list_backups(path: Path) -> list[Path]:
     return []
 
 
-def refuse(path: Path, reason: str, line: int | None = None, *, verb: str = "used") -> NoReturn:
+def refuse(
+    path: Path, reason: str, line: int | None = None, *, verb: str = "used", remedy: str = ""
+) -> NoReturn:
     where = f" (line {line})" if line else ""
     msg = f"The file {quote(str(path))}{where} could not be {verb}, and is as it was: {reason}"
-    raise HostError(msg)
+    raise HostError(msg, remedy=remedy)
 
 
 def _back_up(path: Path, before: Content) -> Path:
     """Write what the file holds beside it, under a name that sorts by time."""
-    mode = stat.S_IMODE(path.stat().st_mode)
     stamp = f"{datetime.now().astimezone():%Y%m%d-%H%M%S}"
-    number = 0
-    while True:
-        backup = path.with_name(f"{path.name}.backup-{stamp}{f'-{number}' if number else ''}")
+    for number in itertools.count(1):
+        again = f"-{number}" if number > 1 else ""
+        backup = path.with_name(f"{path.name}.backup-{stamp}{again}")
         try:
-            _write_new(backup, before.raw, mode)
+            _write_new(backup, before.raw, stat.S_IMODE(path.stat().st_mode))
         except FileExistsError:
-            number += 1
-        else:
-            return backup
+            continue
+        except OSError as exc:
+            refuse(path, f"no backup can be made ({describe_os_error(exc)})", verb="written")
+        return backup
+    raise AssertionError  # pragma: no cover - the numbers do not end
 
 
 def _replace(target: Path, raw: bytes, before: Content | None) -> None:
