@@ -440,6 +440,7 @@ PLACEHOLDERS = (
     *("PASTE_YOUR_KEY_HERE", "insert-key-here", "replace-with-your-key", "api-key", "API_KEY"),
     # What templates and programs write where a key belongs.
     *("GEEKAI_API_KEY", "change-me", "changeme", "placeholder", "todo", "null", "undefined"),
+    *("PUT-KEY-HERE", "my_api_key", "MY-GEEKAI-API-KEY", "请粘贴密钥"),
     *("你的密钥", "在此填写密钥", "sk-<key>", "your_geekai_key", "none"),
 )
 REFERENCES = (
@@ -466,6 +467,7 @@ def test_a_placeholder_is_no_key_and_is_said_to_be_one(key: str) -> None:
 KEY_REFERENCES = (
     *("${user_config.api_key}", "$env:KEY", "__GEEKAI_API_KEY__", "op://vault/geekai/key"),
     *("Bearer ${GEEKAI_API_KEY}", "'$GEEKAI_API_KEY'", "{GEEKAI_API_KEY}", "input:geekai-key"),
+    *("process.env.GEEKAI_API_KEY", "os.environ/GEEKAI_API_KEY", "env.KEY"),
     *("@GEEKAI_API_KEY@", "!GEEKAI_API_KEY!", "#{KEY}#", "env:KEY", "<% KEY %>", "!secret key"),
 )
 

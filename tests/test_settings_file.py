@@ -61,6 +61,13 @@ def test_the_environment_alone_is_read_by_from_env(path: Path) -> None:
     assert key_of(load(path)) == KEY
 
 
+def test_the_null_device_stands_for_no_file() -> None:
+    settings = Settings.load({"GEEKAI_SETTINGS_FILE": os.devnull})
+
+    assert settings.sandbox
+    assert settings.warnings == ()
+
+
 def test_the_key_is_that_of_the_first_place_that_has_one(path: Path, tmp_path: Path) -> None:
     file = tmp_path / "key"
     file.write_text(f"\ufeff{OTHER}\n", "utf-8")

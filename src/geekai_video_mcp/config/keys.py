@@ -91,17 +91,17 @@ _SCHEME: Final = re.compile(
 """What is copied along with a key from a header, a shell or a settings file."""
 _KEY_REFERENCE: Final = re.compile(
     r"<%.*%>|__\w+__|@\w+@|!\w+!|#\{.*\}#?|\{\w+\}|(op|vault|secret|keychain)://.*|(env|inputs?|secrets?):.*"
-    r"|!(env|secret|env_var) .*",
+    r"|!(env|secret|env_var) .*|(process\.)?env\.\w+|os\.environ\W.*",
     re.IGNORECASE | re.ASCII,
 )
 """References that only a key is: what stands there otherwise could be a value."""
 _PLACEHOLDER: Final = re.compile(
     r"(sk-?)?<.*>|\[.*\]|(sk-)?(x|[*.…])[x*.…_\- ]+|(sk-)?[*.…]|sk-?"
     r"|((sk|put|paste|insert|enter|add|use|with|replace)[-_ ]*)*your([-_ ].*|\w*(key|token)\w*)"
-    r"|(insert|paste|enter)[-_ ].*(key|here)"
-    r"|(geekai[-_ ]?)?(api|secret)[-_ ]?(key|token)([-_ ]?here)?|key[-_ ]?here"
+    r"|(insert|paste|enter|put|type|fill)[-_ ].*(key|here)"
+    r"|(my[-_ ]?)?(geekai[-_ ]?)?(api|secret)[-_ ]?(key|token)([-_ ]?here)?|key[-_ ]?here"
     r"|(change|replace)[-_ ]?(me|this|it)|placeholder|todo|null|none|undefined",
     re.IGNORECASE,
 )
 """What guides and templates write in the place of a key."""
-_PLACEHOLDER_WORDS: Final = ("你的", "您的", "填写", "填入", "替换")
+_PLACEHOLDER_WORDS: Final = ("你的", "您的", "填写", "填入", "替换", "密钥", "粘贴")

@@ -60,6 +60,8 @@ def settings_path(environ: Mapping[str, str]) -> Path | None:
             return find_config_dir() / FILE_NAME
         except (OSError, RuntimeError, KeyError, ValueError):
             return None
+    if value.casefold() == os.devnull:  # for no file at all; on Windows it is no absolute path
+        return Path(os.devnull)
     try:
         check_text(value)
         return parse_absolute_path(value)
