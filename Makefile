@@ -34,7 +34,7 @@ demo: $(VENV)/.runtime ## the product, end to end, without a key
 
 test: $(VENV)/.dev $(CLIENTS) ## the static checks, then the tests, long ones sampled (minutes)
 	scripts/check
-	IN_MEMORY=1 scripts/test $(SAMPLES) $(PARALLEL)
+	scripts/test $(SAMPLES) $(PARALLEL)
 
 test-all: $(VENV)/.dev $(CLIENTS) ## the static checks, then every test, as CI runs them
 	scripts/check
@@ -43,7 +43,7 @@ test-all: $(VENV)/.dev $(CLIENTS) ## the static checks, then every test, as CI r
 # A newer Python warns where the oldest supported one does not, and it does so in the same places
 # whatever else a test varies: the samples are enough.
 test-next: $(NEXT)/.dev ## the tests of `make test` on Python 3.13 or 3.14, or on PYTHON_NEXT=/path/to/it
-	IN_MEMORY=1 VENV=$(NEXT) scripts/test -q $(SAMPLES) $(PARALLEL)
+	VENV=$(NEXT) scripts/test -q $(SAMPLES) $(PARALLEL)
 
 check: $(VENV)/.dev ## the static checks alone
 	scripts/check
