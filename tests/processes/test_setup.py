@@ -94,7 +94,7 @@ async def test_the_answers_are_written_for_this_user_alone(home: Home) -> None:
     }
     assert stat.S_IMODE(home.path.stat().st_mode) == 0o600
     assert stat.S_IMODE(home.path.parent.stat().st_mode) == 0o700
-    assert service.requests == ["GET models", "GET task"]
+    assert service.requests == ["GET task"]
     lines = shown.shown.splitlines()
     assert max(len(line) for line in lines if str(home.folder) not in line) <= 80
 

@@ -66,7 +66,7 @@ async def test_options_are_stored_with_a_key_that_is_accepted(tmp_path: Path) ->
         "GEEKAI_MAX_CNY_PER_DAY": 20,
         "GEEKAI_API_KEY": KEY,
     }
-    assert service.requests == ["GET models", "GET task"]
+    assert service.requests == ["GET task"]
 
 
 async def test_a_key_that_is_not_accepted_is_stored_only_unchecked(tmp_path: Path) -> None:
@@ -172,8 +172,8 @@ async def test_the_entry_is_the_one_that_accepts_the_key(
 ) -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         assert request.method == "GET"
-        known = request.url.host in accepting
-        return httpx.Response(200, json={"data": []}) if known else httpx.Response(401, json={})
+        error = {"error": {"code": "not_found", "message": "no such task"}}
+        return httpx.Response(404 if request.url.host in accepting else 401, json=error)
 
     checks = await check_entries(
         GEEKAI_URLS, SecretStr(KEY), transport=lambda: httpx.MockTransport(answer)

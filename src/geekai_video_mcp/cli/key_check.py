@@ -8,13 +8,7 @@ from urllib.parse import urlsplit
 
 import anyio
 
-from geekai_video_mcp.domain.tasks import Media
-from geekai_video_mcp.errors import (
-    GeekAIVideoError,
-    NotAuthorised,
-    ServiceUnavailable,
-    TaskNotFound,
-)
+from geekai_video_mcp.errors import NotAuthorised, ServiceUnavailable
 from geekai_video_mcp.quoting import as_sentence
 
 if TYPE_CHECKING:
@@ -25,8 +19,6 @@ if TYPE_CHECKING:
 
 CHECK_SECONDS: Final = 20.0
 """Seconds for the whole check of one address: a person waits."""
-NO_TASK: Final = "00000000-0000-0000-0000-000000000000"
-"""The id of a task that nobody has: who may ask for it is told that there is none."""
 Verdict = Literal["accepted", "refused", "unreachable"]
 
 
@@ -52,9 +44,9 @@ async def check_key(
     *,
     transport: "Transport | None" = None,
 ) -> KeyCheck:
-    """Ask the service for its models, and for a task that does not exist: neither costs anything.
+    """Ask the service for a task that nobody has, which costs nothing.
 
-    Both, because a service may show its models to everybody.
+    A service may show its models to everybody, but a task only to the key that it belongs to.
     """
     from geekai_video_mcp.provider.client import GeekAIClient
     from geekai_video_mcp.provider.network_settings import find_wrong_variable
@@ -81,28 +73,17 @@ async def check_key(
 
 
 async def _ask(client: "GeekAIClient", host: str) -> tuple[Verdict, str]:
-    failure: GeekAIVideoError | None = None
     try:
-        await client.list_models(1)
-    except NotAuthorised as exc:
-        return _judge(exc, host)
-    except GeekAIVideoError as exc:
-        failure = exc
-        if isinstance(exc, ServiceUnavailable) and exc.code == "unreachable":
-            return "unreachable", as_sentence(exc.reason)
-    try:
-        await client.get_task(Media.VIDEO, NO_TASK)
-    except NotAuthorised as exc:
-        return _judge(exc, host)
-    except TaskNotFound:
-        failure = None
-    except GeekAIVideoError as exc:
-        failure = failure and exc
-    if failure is None:
+        error = (await client.probe()).error
+    except ServiceUnavailable as exc:
+        error = exc
+    if error is None:
         return "accepted", f"{host} accepts the key."
-    if isinstance(failure, ServiceUnavailable):
-        return "unreachable", as_sentence(failure.reason)
-    return "unreachable", failure.message
+    if isinstance(error, NotAuthorised):
+        return _judge(error, host)
+    if isinstance(error, ServiceUnavailable):
+        return "unreachable", as_sentence(error.reason)
+    return "unreachable", error.message
 
 
 def _judge(exc: NotAuthorised, host: str) -> tuple[Verdict, str]:
