@@ -136,6 +136,21 @@ def test_the_script_beside_python_is_what_a_host_starts(tmp_path: Path) -> None:
     assert find_command(str(tmp_path), python, {}) == (script, ())
 
 
+def test_on_windows_it_is_a_program_and_no_script(tmp_path: Path) -> None:
+    python = make_program(tmp_path / "Scripts" / "python.exe")
+    make_program(tmp_path / "Scripts" / "geekai-video-mcp")
+    script = make_program(tmp_path / "Scripts" / "geekai-video-mcp.exe")
+    prefix = tmp_path / "uv" / "cache" / "archive-v0" / "abc"
+    (tmp_path / "uv" / "cache").mkdir(parents=True)
+    (tmp_path / "uv" / "cache" / "CACHEDIR.TAG").touch()
+    uvx = make_program(tmp_path / "bin" / "uvx.exe")
+    running = {"UV": str(tmp_path / "bin" / "uv.exe")}
+
+    assert find_command(str(tmp_path), python, {}, windows=True) == (script, ())
+    found = find_command(str(prefix), python, running, windows=True)
+    assert found == (uvx, ("geekai-video-mcp",))
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="programs without .exe")
 def test_from_uvs_cache_a_host_starts_uvx(tmp_path: Path) -> None:
     prefix = tmp_path / "cache" / "archive-v0" / "abc"

@@ -33,7 +33,7 @@ def missing() -> str | None:
             return f"{program} is not installed: {why}."
     if os.geteuid() != 0:
         return "only root may make the namespaces that cut the hosts off from the network."
-    tried = subprocess.run([*INSIDE, "true"], capture_output=True, text=True, check=False)
+    tried = subprocess.run([*INSIDE, "true"], capture_output=True, encoding="utf-8", check=False)
     if tried.returncode:
         return f"this machine makes no namespaces: {tried.stderr.strip()}"
     return None

@@ -46,6 +46,8 @@ async def test_a_state_folder_that_cannot_be_used_is_an_error_and_not_a_tracebac
         ["sandbox"],
         ["token"],
         ["spent"],
+        ["doctor"],
+        ["setup"],
         ["tasks"],
         ["tasks", "list"],
         ["tasks", "show"],

@@ -1,12 +1,19 @@
 """The settings file, as a host and a terminal meet it: one file for both, and mistakes in words."""
 
+import json
 import os
 import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
+import anyio
 import pytest
+from anyio.abc import SocketAttribute, SocketStream
+from anyio.streams.buffered import BufferedByteReceiveStream
 
 from support.process import new_server, run_cli, running_server
+from support.terminal import terminal
 
 KEY = "sk-canary-0123456789"
 posix = pytest.mark.skipif(sys.platform == "win32", reason="permissions and pipes are POSIX's")
@@ -90,6 +97,54 @@ async def test_a_key_that_others_may_read_is_a_warning_with_the_command(tmp_path
 
     assert f'chmod 600 "{path}"' in err
     assert KEY not in err
+
+
+@asynccontextmanager
+async def service_that_breaks_off() -> AsyncGenerator[str]:
+    """A service that hangs up on every request for a video, and knows a task job1."""
+    answer = json.dumps({"task_id": "job1", "task_status": "running", "estimated_seconds": 9})
+
+    async def serve(stream: SocketStream) -> None:
+        async with stream:
+            head = await BufferedByteReceiveStream(stream).receive_until(b"\r\n\r\n", 10_000)
+            if not head.startswith(b"POST"):
+                start = f"HTTP/1.1 200 OK\r\nContent-Length: {len(answer)}\r\n"
+                kind = "Content-Type: application/json\r\nConnection: close\r\n\r\n"
+                await stream.send(f"{start}{kind}{answer}".encode())
+
+    async with await anyio.create_tcp_listener(local_host="127.0.0.1") as listener:
+        port = listener.extra(SocketAttribute.local_port)  # noqa: S610 - a socket's
+        async with anyio.create_task_group() as serving:
+            serving.start_soon(listener.serve, serve)
+            yield f"http://127.0.0.1:{port}/api/v1"
+            serving.cancel_scope.cancel()
+
+
+@posix
+async def test_what_a_host_left_unknown_is_decided_in_a_terminal(tmp_path: Path) -> None:
+    """Neither the host nor the terminal has a key: both read the settings file."""
+    nothing_else = {"GEEKAI_OUTPUT_DIR": "", "GEEKAI_STATE_DIR": ""}
+    async with service_that_breaks_off() as base:
+        path = write(
+            tmp_path,
+            f'GEEKAI_API_KEY = "{KEY}"\nGEEKAI_BASE_URL = "{base}"\n'
+            f'GEEKAI_STATE_DIR = "{tmp_path / "state"}"\n'
+            f'GEEKAI_OUTPUT_DIR = "{tmp_path / "videos"}"\n',
+        )
+        both = {**nothing_else, "GEEKAI_SETTINGS_FILE": str(path)}
+        async with running_server(tmp_path, **both) as server:
+            made = await server.call("generate_video", prompt="a fox")
+            assert await server.close() == 0
+        task_id = made["structuredContent"]["task_id"]
+        async with terminal(
+            tmp_path, "tasks", "resolve", task_id, "--attach", "job1", settings=both
+        ) as shown:
+            await shown.answer("Type yes to continue: ", "yes")
+            status = await shown.end()
+
+    assert made["structuredContent"]["task_status"] == "unknown"
+    assert status == 0
+    assert "Attached: GeekAI's task " in shown.shown
 
 
 async def test_what_is_no_toml_is_named_by_its_line(tmp_path: Path) -> None:

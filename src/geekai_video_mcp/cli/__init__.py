@@ -15,16 +15,15 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from geekai_video_mcp import __version__
-from geekai_video_mcp.cli.output import NOT_USABLE, print_notice
+from geekai_video_mcp.cli.output import INTERRUPTED, NOT_USABLE, print_notice
 
 if TYPE_CHECKING:
     from types import ModuleType
 
-INTERRUPTED: Final = 130
-"""Exit status after Ctrl-C, by the convention of shells."""
 DEFAULT_COMMAND: Final = "serve"
 COMMANDS: Final[Mapping[str, str]] = {
     "serve": "run the MCP server (default, over stdio)",
+    "setup": "ask for the key, folders and caps, and store them in the settings file",
     "install": "have a host, such as Cursor or Claude Code, start this server",
     "uninstall": "have a host no longer start this server",
     "doctor": "check this installation, the settings, the service, the folders and the hosts",

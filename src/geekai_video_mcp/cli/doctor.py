@@ -24,7 +24,7 @@ from geekai_video_mcp.cli.output import (
 from geekai_video_mcp.cli.start import resume_gc
 
 WIDTH: Final = 80
-MAX_SECONDS: Final = 19.0
+MAX_SECONDS: Final = 17.0
 """Seconds for one check; they run at the same time, and each has limits of its own."""
 _INDENT: Final = " " * 6
 

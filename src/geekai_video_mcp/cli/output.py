@@ -10,8 +10,8 @@ FAILED: Final = 1
 """The task does not exist, or what the command was called for was refused or has failed."""
 NOT_USABLE: Final = 2
 """The command line or the settings are invalid; the same as argparse's."""
-
-
+INTERRUPTED: Final = 130
+"""After Ctrl-C, by the convention of shells; and after Ctrl-D where a question is asked."""
 BROKEN_PIPE: Final = 141
 """Exit status when the reader of the output has closed it, by the convention of shells."""
 

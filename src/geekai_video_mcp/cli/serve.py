@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from geekai_video_mcp import __version__
 from geekai_video_mcp.cli.addresses import SERVE_PORT, add_address_options
 from geekai_video_mcp.cli.output import NOT_USABLE, OK, print_notice
 from geekai_video_mcp.cli.start import load_settings, resume_gc
@@ -47,6 +48,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
         shutdown = _GracefulShutdown(partial(open_app, settings, trust_roots=True))
         server = build_server(shutdown.open_app, default_models=settings.default_models)
+        _greet_person()
         resume_gc()
         anyio.run(shutdown.run_until_signal, partial(serve_stdio, server))
         return OK
@@ -57,6 +59,19 @@ def _run(arguments: argparse.Namespace) -> int:
     resume_gc()
     serve_http(app, listener)
     return OK
+
+
+def _greet_person() -> None:
+    """Say what this is to a person who has started it by hand; a host's input is no terminal."""
+    if sys.stdin is not None and sys.stdin.isatty():  # pyright: ignore[reportUnnecessaryComparison] - None under pythonw
+        print_notice(
+            f"geekai-video-mcp {__version__} is waiting for an MCP host on its standard input. A"
+            " host starts it by itself:\n"
+            "  geekai-video-mcp install HOST   adds it to a host\n"
+            "  geekai-video-mcp doctor         checks that everything works\n"
+            "  geekai-video-mcp --help         lists all commands\n"
+            "Press Ctrl-C to stop."
+        )
 
 
 class _GracefulShutdown:

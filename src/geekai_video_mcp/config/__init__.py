@@ -19,6 +19,7 @@ from geekai_video_mcp.config.settings_file import (
     SETTINGS_FILE,
     SettingsFile,
     load_settings_file,
+    read_settings_file,
     settings_path,
 )
 from geekai_video_mcp.config.values import (
@@ -61,6 +62,7 @@ __all__ = [
     "Settings",
     "Source",
     "default_model_with_key",
+    "read_settings_file",
     "settings_path",
     "write_settings",
 ]

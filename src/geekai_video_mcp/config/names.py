@@ -42,10 +42,11 @@ def _describe(name: str, known: list[str]) -> str:
 def find_nearest(name: str, known: list[str]) -> str | None:
     """The setting that *name* may be meant for; its prefix may be missing."""
     word = fold_name(name).removeprefix(_PREFIX)
+    likeness = 0.7 if fold_name(name).startswith(_PREFIX) else 0.85  # the prefix itself is alike
     if word in _MEANT:
         return _MEANT[word]
     folded = {fold_name(other): other for other in known}
-    close = difflib.get_close_matches(f"{_PREFIX}{word}", folded, n=1, cutoff=0.7)
+    close = difflib.get_close_matches(f"{_PREFIX}{word}", folded, n=1, cutoff=likeness)
     shared = [other for other in known if _shares_word(name, other)]
     return next(iter([*(folded[one] for one in close), *shared]), None)
 

@@ -80,20 +80,28 @@ def load_settings_file(environ: Mapping[str, str], *, known: Iterable[str]) -> S
     if path is None:
         return SettingsFile(path=None)
     named = bool(environ.get(SETTINGS_FILE, "").strip())
+    if not named and _is_out_of_reach(path):
+        return SettingsFile(path=path, warnings=(f"{_place(path)} {_OUT_OF_REACH}",))
+    file = read_settings_file(path, known=known)
+    if named and not file.exists:
+        problem = f"does not exist; {SETTINGS_FILE} names it, and geekai-video-mcp setup writes it"
+        raise ConfigError({_place(path): problem})
+    return file
+
+
+def read_settings_file(path: Path, *, known: Iterable[str]) -> SettingsFile:
+    """The settings file at *path*, which need not exist.
+
+    Raises:
+        ConfigError: it cannot be read, or is not TOML.
+    """
     try:
         file = read_small_file(path, max_bytes=MAX_BYTES)
     except (FileNotFoundError, NotADirectoryError):
-        if path.is_symlink():
-            problem = "is a symbolic link to a file that does not exist"
-        elif named:
-            problem = (
-                f"does not exist; {SETTINGS_FILE} names it, and geekai-video-mcp setup writes it"
-            )
-        else:
+        if not path.is_symlink():
             return SettingsFile(path=path)
+        problem = "is a symbolic link to a file that does not exist"
     except ValueError as exc:
-        if not named and _is_out_of_reach(path):
-            return SettingsFile(path=path, warnings=(f"{_place(path)} {_OUT_OF_REACH}",))
         problem = str(exc)
     else:
         return _parse_file(path, file, list(known))
@@ -129,7 +137,7 @@ def _parse_file(path: Path, file: SmallFile, known: list[str]) -> SettingsFile:
     warnings: list[str] = []
     label = SettingsFile(path=path).label
     for name, value in table.items():
-        if isinstance(value, dict):
+        if _is_table(value):
             problems[label(quote(name, limit=64))] = (
                 "is a section in square brackets or a table; write every setting as a line of its"
                 ' own, such as GEEKAI_DEFAULT_MODEL = "cogvideox-flash", above any section'
@@ -152,6 +160,12 @@ def _parse_file(path: Path, file: SmallFile, known: list[str]) -> SettingsFile:
         warnings=tuple(warnings),
         open_to_others=os.name == "posix" and bool(file.mode & _OTHERS),
     )
+
+
+def _is_table(value: object) -> bool:
+    """Whether it is a section, or several of one name."""
+    entries = cast("list[object]", value) if isinstance(value, list) else [value]
+    return any(isinstance(entry, dict) for entry in entries)
 
 
 def parse_toml(path: Path, text: str) -> Mapping[str, object]:

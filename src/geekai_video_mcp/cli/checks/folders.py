@@ -126,9 +126,8 @@ def _check_absent(folder: Path, what: str, variable: str) -> Line:
 
 def _unusable(folder: Path, what: str, variable: str, reason: str) -> Line:
     remedy = f"Repair the folder, or set {variable} to another one."
-    return fail(
-        CHECK, f"{what}, and it cannot be written: {reason}", remedy=remedy, folder=str(folder)
-    )
+    text = f"{what}, and it cannot be written: {reason}"
+    return fail(CHECK, text, remedy=remedy, facts={"folder": str(folder)})
 
 
 def _room(folder: Path) -> str:

@@ -57,16 +57,26 @@ async def start_launch(launch: Launch) -> Started:
     It has the variables that a host passes on, those of its entry, and a state folder of its own:
     a server goes on with unfinished tasks when it starts, which is no part of a check.
     """
-    with tempfile.TemporaryDirectory(prefix="geekai-", ignore_cleanup_errors=True) as folder:
-        env = {**get_default_environment(), **launch.env, "GEEKAI_STATE_DIR": folder}
-        try:
-            with (Path(folder) / "stderr.log").open("w+b") as errors:
-                async with _open(launch, env, errors) as process:
-                    return await _greet(process, errors)
-        except OSError as exc:
-            return Started(problem=f"cannot be started: {describe_os_error(exc)}")
-        except ValueError:  # a NUL character
-            return Started(problem="cannot be started: it is not a valid command")
+    try:
+        with (
+            tempfile.TemporaryDirectory(prefix="geekai-", ignore_cleanup_errors=True) as folder,
+            (Path(folder) / "stderr.log").open("w+b") as errors,
+        ):
+            env = {**get_default_environment(), **launch.env, "GEEKAI_STATE_DIR": folder}
+            return await _start(launch, env, errors)
+    except OSError as exc:
+        reason = describe_os_error(exc)
+        return Started(problem=f"was not started, for want of a temporary folder: {reason}")
+
+
+async def _start(launch: Launch, env: dict[str, str], errors: IO[bytes]) -> Started:
+    try:
+        async with _open(launch, env, errors) as process:
+            return await _greet(process, errors)
+    except OSError as exc:
+        return Started(problem=f"cannot be started: {describe_os_error(exc)}")
+    except ValueError:  # a NUL character
+        return Started(problem="cannot be started: it is not a valid command")
 
 
 @asynccontextmanager

@@ -6,7 +6,7 @@ import anyio.to_thread
 
 from geekai_video_mcp.cli.checks.line import Line, Subject, fail, note, ok
 from geekai_video_mcp.domain.task_ids import short_id
-from geekai_video_mcp.errors import LedgerTooNew, StorageUnavailable
+from geekai_video_mcp.errors import BUSY, LedgerTooNew, StorageUnavailable
 from geekai_video_mcp.ledger.check import LedgerReport, check_ledger
 
 CHECK: Final = "tasks"
@@ -20,7 +20,8 @@ async def check_tasks(subject: Subject) -> list[Line]:
     try:
         report = await anyio.to_thread.run_sync(check_ledger, state_dir, abandon_on_cancel=True)
     except (LedgerTooNew, StorageUnavailable) as exc:
-        return [fail(CHECK, exc.message)]
+        busy = isinstance(exc, StorageUnavailable) and exc.reason == BUSY
+        return [note(CHECK, exc.message) if busy else fail(CHECK, exc.message)]
     if report is None:
         return [ok(CHECK, "there are none yet; the first start of the server creates the database")]
     return [_describe(report), *_describe_unknown(report)]

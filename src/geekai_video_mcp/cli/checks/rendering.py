@@ -11,12 +11,13 @@ from typing import Any, Final, cast
 import anyio
 
 from geekai_video_mcp.cli.checks.line import Line, Subject, fail, note, ok
+from geekai_video_mcp.errors import GeekAIVideoError, describe_os_error, first_own_error
 from geekai_video_mcp.quoting import quote
 
 FONTS: Final = "fonts"
 VIDEO: Final = "video"
 FONT_SECONDS: Final = 12.0
-VIDEO_SECONDS: Final = 15
+VIDEO_SECONDS: Final = 12
 """Seconds in which the video has to be there; it takes two on a machine that is not busy."""
 REINSTALL: Final = "Install this server anew: pip install --force-reinstall geekai-video-mcp"
 BUSY: Final = "Run doctor again when the machine is less busy."
@@ -56,12 +57,15 @@ async def check_video(_: Subject) -> list[Line]:
             partial(tempfile.TemporaryDirectory, prefix="geekai-")
         )
     except OSError as exc:
-        from geekai_video_mcp.errors import describe_os_error
-
         text = f"no temporary folder can be made: {describe_os_error(exc)}"
         return [fail(VIDEO, text, remedy="Free disk space, or set TMPDIR to another folder.")]
     try:
         return [await _make_video(Path(folder.name))]
+    except (GeekAIVideoError, BaseExceptionGroup) as exc:
+        own_error = first_own_error(exc)
+        if own_error is None:
+            raise
+        return [_not_made(own_error.message)]
     finally:
         with anyio.CancelScope(shield=True):
             await anyio.to_thread.run_sync(folder.cleanup)
@@ -94,7 +98,7 @@ async def _make_video(folder: Path) -> Line:
         text = " ".join(block.text for block in made.content if block.type == "text")
     if result.get("task_status") in {"pending", "running", "submitting"}:
         return note(VIDEO, f"not finished within {VIDEO_SECONDS} s", remedy=BUSY)
-    return fail(VIDEO, f"the sandbox made none: {quote(text)}", remedy=_remedy())
+    return _not_made(text)
 
 
 async def _decode(file: Path, seconds: float) -> Line:
@@ -109,6 +113,10 @@ async def _decode(file: Path, seconds: float) -> Line:
     return ok(VIDEO, text, facts={"seconds": round(seconds, 1)})
 
 
-def _remedy() -> str:
-    folder = quote(tempfile.gettempdir())
-    return f"It needs room in the temporary folder {folder}; if there is, report the message."
+def _not_made(reason: str) -> Line:
+    folder = quote(tempfile.gettempdir(), limit=1000)
+    return fail(
+        VIDEO,
+        f"the sandbox made none: {quote(reason)}",
+        remedy=f"It needs room in the temporary folder {folder}; if there is, report the message.",
+    )

@@ -9,13 +9,19 @@ from urllib.parse import urlsplit
 
 from geekai_video_mcp.cli.checks.line import Line, Subject, fail, note, ok
 from geekai_video_mcp.config import Settings
-from geekai_video_mcp.errors import RATE_LIMITED, GeekAIVideoError, ServiceUnavailable
+from geekai_video_mcp.errors import (
+    RATE_LIMITED,
+    GeekAIVideoError,
+    NotAuthorised,
+    ServiceUnavailable,
+)
 from geekai_video_mcp.provider.network_settings import find_wrong_variable, proxy_variables
+from geekai_video_mcp.quoting import as_sentence
 
 SERVICE: Final = "service"
 KEY: Final = "key"
 CLOCK: Final = "clock"
-PROXY: Final = "proxy"
+NETWORK: Final = "network"
 CLOCK_TOLERANCE: Final = 30.0
 """Seconds by which this clock may differ from the service's: its Date header has whole seconds."""
 CLOCK_LIMIT: Final = 300.0
@@ -32,14 +38,16 @@ async def check_service(subject: Subject) -> list[Line]:
         if wrong:
             lines.append(
                 note(
-                    PROXY, wrong, remedy="Correct it before you use a key: no request would leave."
+                    NETWORK,
+                    wrong,
+                    remedy="Correct it before you use a key: no request would leave.",
                 )
             )
         return lines
     if wrong:
-        return [fail(PROXY, f"no request can be sent: {wrong}", remedy="Correct this variable.")]
+        return [fail(NETWORK, f"no request can be sent: {wrong}", remedy="Correct this variable.")]
     through = f"requests go through the proxy of {proxies}" if proxies else "no proxy is used"
-    return [ok(PROXY, through), *await _probe(settings)]
+    return [ok(NETWORK, through), *await _probe(settings)]
 
 
 async def _probe(settings: Settings) -> list[Line]:
@@ -51,7 +59,7 @@ async def _probe(settings: Settings) -> list[Line]:
         async with GeekAIClient(base_url=settings.base_url, api_key=settings.api_key) as client:
             found = await client.probe()
     except ServiceUnavailable as exc:
-        remedy = "Check the network, a proxy and GEEKAI_BASE_URL; then run doctor again."
+        remedy = "Run doctor again when the network works elsewhere, such as in a browser."
         return [
             fail(SERVICE, exc.reason, remedy=remedy),
             note(KEY, "not checked, because the service could not be reached"),
@@ -60,19 +68,24 @@ async def _probe(settings: Settings) -> list[Line]:
     lines = [
         ok(SERVICE, f"{host} answered in {seconds:.1f} s", facts={"seconds": round(seconds, 2)})
     ]
-    lines.append(_judge_key(settings, found.error, host))
+    lines += _judge_error(settings, found.error, host)
     if found.clock_ahead is not None:
         lines.append(_judge_clock(found.clock_ahead, host))
     return lines
 
 
-def _judge_key(settings: Settings, error: GeekAIVideoError | None, host: str) -> Line:
+def _judge_error(settings: Settings, error: GeekAIVideoError | None, host: str) -> list[Line]:
+    """What the service's answer says of the key, or of the service itself."""
     if error is None:
         sent = "accepted the key" if settings.api_key else "answers without a key"
-        return ok(KEY, f"{host} {sent}")
+        return [ok(KEY, f"{host} {sent}")]
+    if isinstance(error, NotAuthorised):
+        return [fail(KEY, error.message)]
+    unknown = note(KEY, "not known, because the service did not answer as expected")
     if isinstance(error, ServiceUnavailable) and error.code == RATE_LIMITED:
-        return note(KEY, error.message, remedy="Run doctor again in a minute.")
-    return fail(KEY, error.message)
+        remedy = "Run doctor again in a minute."
+        return [note(SERVICE, as_sentence(error.reason), remedy=remedy), unknown]
+    return [fail(SERVICE, error.message), unknown]
 
 
 def _judge_clock(ahead: float, host: str) -> Line:

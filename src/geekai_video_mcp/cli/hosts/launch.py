@@ -76,22 +76,22 @@ def passed_variables(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def find_command(
-    prefix: str, python: str, environ: Mapping[str, str]
+    prefix: str, python: str, environ: Mapping[str, str], *, windows: bool = os.name == "nt"
 ) -> tuple[str, tuple[str, ...]]:
     """The absolute path of a program that stays where it is, and its arguments.
 
     The environments of `uvx` and `pipx run` lie in caches, which are emptied: there it is the
     program that made them.
     """
+    suffix = ".exe" if windows else ""
     if _lies_in_uv_cache(Path(prefix)):
-        uvx = _find_uvx(environ)
+        uvx = _find_uvx(environ, suffix)
         if uvx:
             return uvx, (PROGRAM,)
     if _lies_in_pipx_cache(Path(prefix)):
         pipx = shutil.which("pipx", path=environ.get("PATH"))
         if pipx:
             return _absolute_program(pipx), ("run", PROGRAM)
-    suffix = ".exe" if os.name == "nt" else ""
     script = Path(python).parent / f"{PROGRAM}{suffix}"
     if script.is_file():
         return str(script.absolute()), ()
@@ -109,9 +109,8 @@ def _lies_in_uv_cache(prefix: Path) -> bool:
     )
 
 
-def _find_uvx(environ: Mapping[str, str]) -> str | None:
+def _find_uvx(environ: Mapping[str, str], suffix: str) -> str | None:
     """The `uvx` beside the uv that runs us, which names itself in UV, or that of PATH."""
-    suffix = ".exe" if os.name == "nt" else ""
     running = environ.get("UV")
     if running:
         beside = Path(running).with_name(f"uvx{suffix}")

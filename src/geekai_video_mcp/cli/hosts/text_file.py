@@ -90,10 +90,11 @@ def replace_file(path: Path, text: str, before: Content | None) -> None:
 
 
 def delete_file(path: Path, before: Content) -> None:
-    """Delete the file that still holds *before*."""
+    """Delete the file that still holds *before*; a symbolic link to it stays."""
+    target = Path(os.path.realpath(path))
     try:
-        _require_unchanged(path, before)
-        path.unlink()
+        _require_unchanged(target, before)
+        target.unlink()
     except OSError as exc:
         refuse(path, describe_os_error(exc), verb="deleted")
 
