@@ -65,3 +65,21 @@ def assert_installed(environment: Environment, pins: list[str]) -> None:
     installed = environment.pip("list", "--format", "freeze").lower().split()
     for pin in pins:
         assert any(each == pin or each.startswith(f"{pin}.0") for each in installed), pin
+
+
+@pytest.mark.parametrize("system", ["linux", "x86_64-unknown-linux-musl", "windows", "macos"])
+@pytest.mark.parametrize("python", SUPPORTED)
+def test_each_floor_has_a_wheel_for_every_python_and_system(
+    python: str, system: str, tools: Environment, distributions: Distributions, tmp_path: Path
+) -> None:
+    """Also of those that are not here; nothing is compiled on a user's machine."""
+    requirements = [each for each in distributions.requirements() if "extra ==" not in each]
+    wanted = write_lines(tmp_path / "wanted.txt", requirements)
+    resolve = ["pip", "compile", "--quiet", "--resolution", "lowest-direct", "--no-annotate"]
+    target = ["--python-version", python, "--python-platform", system, "--only-binary", ":all:"]
+
+    command = [tools.program("uv"), *resolve, *target, wanted]
+    found = run(command, tmp_path, MACOSX_DEPLOYMENT_TARGET="14.0").stdout.split()
+
+    for floor in lowest_versions(requirements):
+        assert any(each == floor or each.startswith(f"{floor}.0") for each in found), floor
