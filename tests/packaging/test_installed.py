@@ -25,7 +25,7 @@ async def test_the_wheel_alone_holds_a_conversation_and_leaves_nothing(
 ) -> None:
     found = find_python(python)
     if found is None:
-        pytest.skip(reason=f"no Python {python} works here; name one in PYTHONS")
+        pytest.skip(f"no Python {python} works here; name one in PYTHONS")
     environment = make_environment(found, tmp_path / "venv")
     floors = lowest_versions(distributions.requirements()) if versions == "lowest" else []
     if floors:

@@ -78,7 +78,7 @@ def test_the_source_distribution_installs_by_pip(
 def old_python(request: pytest.FixtureRequest) -> str:
     found = find_python(request.param)
     if found is None:
-        pytest.skip(reason=f"no Python {request.param} works here")
+        pytest.skip(f"no Python {request.param} works here")
     return found
 
 

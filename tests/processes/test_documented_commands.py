@@ -122,7 +122,7 @@ async def start_and_stop(arguments: list[str], home: Home) -> None:
 
 async def ask_sandbox(command: list[str], home: Home) -> None:
     if shutil.which("curl") is None:
-        pytest.skip(reason="curl is not installed")
+        pytest.skip("curl is not installed")
     async with http_server(home.folder, "sandbox", "--port", "0") as origin:
         *words, url = command
         asked = url.replace("http://127.0.0.1:8766", origin)

@@ -90,6 +90,7 @@ async def test_a_demo_never_uses_a_key(tmp_path: Path) -> None:
     assert "sandbox preview" in (await example("quickstart.py", tmp_path, **settings))
 
 
+@pytest.mark.exhaustive
 async def test_a_story_is_a_film_of_shots_that_join_and_begins_with_its_picture(
     tmp_path: Path,
 ) -> None:
@@ -132,7 +133,7 @@ async def test_an_agent_makes_a_video_with_the_tools_that_it_finds(
         absent = f"no {AGENT_PYTHON.relative_to(ROOT)} here; `make test` installs it"
         if pytestconfig.getoption("--every-client", default=False):
             pytest.fail(absent)
-        pytest.skip(reason=absent)
+        pytest.skip(absent)
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     printed = await example("agent.py", tmp_path, python=AGENT_PYTHON, PATH=path)
     calls = re.findall(r"^(\w+_\w+)", printed, re.MULTILINE)

@@ -210,7 +210,7 @@ def open_folder() -> Generator[Path]:
 async def run_as_another_user(folder: Path, **settings: str) -> tuple[int, str]:
     setpriv = shutil.which("setpriv")
     if sys.platform == "win32" or os.geteuid() != 0 or setpriv is None:
-        pytest.skip(reason="only root may become another user, and only Linux has setpriv")
+        pytest.skip("only root may become another user, and only Linux has setpriv")
     become = [setpriv, "--reuid", "12345", "--regid", "12345", "--clear-groups", "--"]
     kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
     env = {
@@ -222,7 +222,7 @@ async def run_as_another_user(folder: Path, **settings: str) -> tuple[int, str]:
     with anyio.fail_after(60):
         done = await anyio.run_process([*become, *MODULE], env=env, check=False, input=b"", cwd="/")
     if b"setpriv: failed" in done.stderr or b"ModuleNotFoundError" in done.stderr:
-        pytest.skip(reason="that user may not run this Python: its folder is root's alone")
+        pytest.skip("that user may not run this Python: its folder is root's alone")
     return done.returncode, done.stderr.decode()
 
 
