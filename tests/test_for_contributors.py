@@ -19,7 +19,7 @@ WORKFLOWS = sorted((GITHUB / "workflows").glob("*.yml"))
 def test_help_lists_every_target_with_a_sentence() -> None:
     phony = re.findall(r"^\.PHONY: (.+)$", MAKEFILE, re.MULTILINE)
     done = subprocess.run(
-        ["make", "help"],  # noqa: S607 - whichever make there is
+        ["make", "--no-print-directory", "help"],  # noqa: S607 - whichever make there is
         cwd=ROOT,
         capture_output=True,
         encoding="utf-8",

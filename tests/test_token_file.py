@@ -41,6 +41,7 @@ def test_only_its_user_can_read_it(tmp_path: Path, umask: int) -> None:
     assert stat.S_IMODE((tmp_path / "state").stat().st_mode) == 0o700
 
 
+@pytest.mark.exhaustive
 def test_processes_that_start_at_once_agree(tmp_path: Path) -> None:
     with ProcessPoolExecutor(4, mp_context=get_context("spawn")) as pool:
         tokens = set(pool.map(load_token, [tmp_path / "state"] * 16))

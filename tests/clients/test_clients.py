@@ -95,7 +95,7 @@ def skip_unless_installed(tool: Path, made_by: str, config: pytest.Config) -> No
 
 
 @pytest.mark.parametrize("transport", sample(["stdio", "http", "sse"], every=3))
-@pytest.mark.parametrize("program", PROGRAMS, ids=str)
+@pytest.mark.parametrize("program", sample(PROGRAMS, every=4), ids=str)
 async def test_a_client_lists_generates_waits_reads_and_sees_its_mistakes(
     program: Program,
     transport: str,
@@ -146,6 +146,7 @@ async def run(program: Program, errand: dict[str, Any], folder: Path) -> tuple[d
     return json.loads(done.stdout), stderr
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("transport", ["stdio", "http", "sse"])
 async def test_the_inspector_finds_no_fault_with_the_schemas_and_does_all_of_it(
     transport: str, origin: str, tmp_path: Path, pytestconfig: pytest.Config

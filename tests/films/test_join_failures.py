@@ -319,9 +319,10 @@ async def test_a_child_that_does_not_finish_is_an_error_and_no_file(
     assert [*made.output_dir.iterdir()] == []
 
 
+@pytest.mark.exhaustive
 async def test_progress_grows_to_the_end_and_is_reported_while_it_runs(tmp_path: Path) -> None:
-    large = make_shot(tmp_path / "a.mp4", frames=48, size=(1280, 720))
-    other = make_shot(tmp_path / "b.mp4", frames=48, size=(720, 1280))
+    large = make_shot(tmp_path / "a.mp4", frames=96, size=(1280, 720))
+    other = make_shot(tmp_path / "b.mp4", frames=96, size=(720, 1280))
     shares = list[float]()
     await join_files(request(tmp_path, large, other), report=shares.append)
 
@@ -353,6 +354,7 @@ async def test_a_cancelled_join_ends_its_child_and_leaves_no_file(tmp_path: Path
     assert [*made.output_dir.iterdir()] == []
 
 
+@pytest.mark.exhaustive
 @pytest.mark.skipif(not Path("/proc").exists(), reason="the system has no /proc")
 async def test_a_killed_server_takes_the_child_with_it_and_the_next_join_removes_its_part(
     tmp_path: Path,

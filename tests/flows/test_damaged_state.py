@@ -24,6 +24,7 @@ from geekai_video_mcp.domain.statuses import Status
 from geekai_video_mcp.domain.tasks import Observation
 from geekai_video_mcp.errors import StorageUnavailable
 from geekai_video_mcp.ledger.journal import SLOT_BYTES, Journal
+from support.sampling import sample
 from support.world import World, call, structured, text
 
 pytestmark = [
@@ -191,7 +192,7 @@ async def make_two_videos(world: World) -> list[str]:
     return made
 
 
-@pytest.mark.parametrize("name", REFUSED)
+@pytest.mark.parametrize("name", sample(REFUSED, every=3))
 async def test_a_database_that_cannot_be_used_stops_the_start_and_is_left_as_it_is(
     tmp_path: Path, name: str
 ) -> None:
@@ -219,7 +220,7 @@ def fingerprint(state: Path) -> bytes:
     return path.read_bytes() if path.is_file() and path.stat().st_size else b""
 
 
-@pytest.mark.parametrize("name", SERVED)
+@pytest.mark.parametrize("name", sample(SERVED, every=3))
 async def test_damage_that_does_not_stop_the_start_is_told_and_stops_nothing_else(
     tmp_path: Path, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -326,7 +327,7 @@ GONE: Final[dict[str, tuple[Callable[[Path], object], str]]] = {
 }
 
 
-@pytest.mark.parametrize("name", GONE)
+@pytest.mark.parametrize("name", sample(GONE, every=3))
 async def test_a_database_that_goes_away_stops_new_requests_and_is_told_to_reads(
     tmp_path: Path, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -16,6 +16,7 @@ from geekai_video_mcp.engine.watcher import CRASHES_UNTIL_STALLED
 from geekai_video_mcp.errors import InvalidDecision
 from geekai_video_mcp.server.views.report import LONG_STALL
 from support.fake_geekai import KEY, Script, always_answer, documented_reply
+from support.sampling import sample
 from support.world import World, call, structured, text
 
 WAITING = "GeekAI reports it finished and has not given its link yet"
@@ -45,7 +46,7 @@ def finished(**members: object) -> httpx.Response:
 # A success without a link
 
 
-@pytest.mark.parametrize("video_result", [None, [], [{"url": ""}], {}, "soon"])
+@pytest.mark.parametrize("video_result", sample([None, [], [{"url": ""}], {}, "soon"], every=3))
 async def test_a_link_that_comes_a_little_later_is_waited_for(
     world: World, video_result: object
 ) -> None:
@@ -198,7 +199,7 @@ UNUSABLE: dict[str, tuple[Callable[[], httpx.Response], str]] = {
 }
 
 
-@pytest.mark.parametrize("kind", UNUSABLE)
+@pytest.mark.parametrize("kind", sample(UNUSABLE, every=3))
 async def test_a_poll_that_was_answered_is_not_told_as_unanswered(world: World, kind: str) -> None:
     make_answer, says = UNUSABLE[kind]
     answer = make_answer()

@@ -15,6 +15,7 @@ from mcp_types import (
 
 from geekai_video_mcp.quoting import has_hidden
 from geekai_video_mcp.server.outside_names import find_meant_tool
+from support.sampling import sample
 from support.world import World, call, structured, text
 
 HIDDEN = (
@@ -101,7 +102,9 @@ async def test_the_question_for_consent_shows_none(world: World, odd: str) -> No
 
 
 @every_hidden
-@pytest.mark.parametrize("name", ["model", "size", "aspect_ratio", "quality", "idempotency_key"])
+@pytest.mark.parametrize(
+    "name", sample(["model", "size", "aspect_ratio", "quality", "idempotency_key"], every=3)
+)
 async def test_a_setting_with_an_invisible_character_is_refused(
     world: World, name: str, odd: str
 ) -> None:
@@ -155,7 +158,8 @@ MEANT = {
 
 
 @pytest.mark.parametrize(
-    ("name", "meant"), [(name, meant) for meant, names in MEANT.items() for name in names.split()]
+    ("name", "meant"),
+    sample([(name, meant) for meant, names in MEANT.items() for name in names.split()], every=3),
 )
 async def test_an_unknown_tool_is_refused_with_the_one_that_is_meant(
     world: World, name: str, meant: str
@@ -199,7 +203,7 @@ DEEP = {
 }
 
 
-@pytest.mark.parametrize("arguments", DEEP.values(), ids=DEEP)
+@pytest.mark.parametrize("arguments", sample(DEEP.values(), every=3), ids=DEEP)
 async def test_deep_and_large_arguments_are_refused_in_a_sentence(
     world: World, arguments: dict[str, Any]
 ) -> None:

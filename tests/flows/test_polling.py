@@ -34,6 +34,7 @@ from geekai_video_mcp.engine.context import RATE_LIMIT_MESSAGE
 from geekai_video_mcp.errors import RATE_LIMITED, ServiceUnavailable
 from geekai_video_mcp.ledger import Ledger
 from support.fake_geekai import Script, always_answer, answer_once, api_error, documented_reply
+from support.sampling import sample
 from support.world import World, call, now, structured, text
 
 DAY = 86_400.0
@@ -174,6 +175,7 @@ async def test_a_429_to_a_submission_stops_the_polls_and_submissions_of_all(worl
     assert not [time for time in times if time - began < 49]
 
 
+@pytest.mark.exhaustive
 async def test_many_tasks_are_polled_within_the_rate_limit_and_none_is_forgotten(
     world: World,
 ) -> None:
@@ -446,7 +448,7 @@ async def test_asking_for_a_task_that_was_given_up_is_bounded_in_time(world: Wor
 JUMPS = [3600.0, -3600.0, DAY, -DAY]
 
 
-@pytest.mark.parametrize("jump", JUMPS)
+@pytest.mark.parametrize("jump", sample(JUMPS, every=3))
 @pytest.mark.parametrize("during", ["submit", "watch", "download"])
 async def test_a_clock_that_jumps_pays_once_and_ends_with_the_video(
     world: World, jump: float, during: str

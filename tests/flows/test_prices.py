@@ -276,6 +276,7 @@ async def test_previews_and_tasks_made_elsewhere_have_no_price(
     assert "price_note" not in preview
 
 
+@pytest.mark.exhaustive
 async def test_a_page_of_several_days_has_the_sum_of_each(world: World) -> None:
     async with world.client() as client:
         await call(client, "generate_video", prompt="one", model="doubao-seedance-1.5-pro")

@@ -20,6 +20,7 @@ from support import earlier
 from support.earlier import ELSEWHERE, Row, holding_process_lock, select, task_rows
 from support.fake_geekai import STILL, VIDEO, always_answer
 from support.result_host import ResultHost
+from support.sampling import sample
 from support.world import EPOCH, World, call, structured, text
 
 SETTLED = {
@@ -143,7 +144,7 @@ async def test_nothing_is_known_of_the_files_of_an_earlier_version(world: World)
     assert [task.id for task in found] == [tasks[0].id]
 
 
-@pytest.mark.parametrize("prompt", SETTLED)
+@pytest.mark.parametrize("prompt", sample(SETTLED, every=3))
 async def test_a_finished_task_is_shown_with_all_its_facts(world: World, prompt: str) -> None:
     row = task_rows(world.folder)[prompt]
     async with world.client() as client:
@@ -161,7 +162,7 @@ async def test_a_finished_task_is_shown_with_all_its_facts(world: World, prompt:
     assert sent_prompts(world) == []
 
 
-@pytest.mark.parametrize("prompt", SETTLED)
+@pytest.mark.parametrize("prompt", sample(SETTLED, every=3))
 async def test_a_task_that_is_written_again_is_the_same_in_every_column(
     world: World, prompt: str
 ) -> None:

@@ -298,6 +298,7 @@ async def test_a_shot_whose_server_ended_after_its_parent_is_sent_for_a_quarter_
         assert "Nothing was charged." in text(result)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("minutes", [5, 60])
 async def test_a_full_cap_in_flight_is_waited_for_as_long_as_a_server_runs(
     world: World, minutes: int

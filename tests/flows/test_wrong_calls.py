@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from support.sampling import sample
 from support.world import EPOCH, Era, World, call, structured, text
 
 RED, BLUE = "https://example.com/red.png", "https://example.com/blue.png"
@@ -76,7 +77,7 @@ async def published(world: World) -> dict[str, list[str]]:
     return {tool.name: list(tool.input_schema["properties"]) for tool in tools}
 
 
-@pytest.mark.parametrize("nothing", NOTHING, ids=repr)
+@pytest.mark.parametrize("nothing", sample(NOTHING, every=4), ids=repr)
 async def test_nothing_in_any_spelling_is_the_same_request_as_no_argument(
     world: World, nothing: object
 ) -> None:
@@ -92,7 +93,7 @@ async def test_nothing_in_any_spelling_is_the_same_request_as_no_argument(
     assert world.service.charges == ["generate_video", "generate_image"]
 
 
-@pytest.mark.parametrize("nothing", NOTHING, ids=repr)
+@pytest.mark.parametrize("nothing", sample(NOTHING, every=4), ids=repr)
 async def test_a_prompt_that_says_nothing_is_asked_for(world: World, nothing: object) -> None:
     async with world.client() as client:
         refused = await call(client, "generate_video", prompt=nothing)
@@ -104,14 +105,17 @@ async def test_a_prompt_that_says_nothing_is_asked_for(world: World, nothing: ob
 
 @pytest.mark.parametrize(
     ("tool", "arguments"),
-    [
-        ("generate_video", {"duration": 0, "fps": 0, "variation": 0}),
-        ("generate_video", {"duration": "0", "fps": 0.0, "variation": "0"}),
-        ("generate_video", {"duration": "0s", "fps": "0 fps"}),
-        ("generate_image", {"variation": 0}),
-        ("generate_video", {"images": [None], "audio": ["null", ""], "extra_body": "{}"}),
-        ("generate_video", {"idempotency_key": "null"}),
-    ],
+    sample(
+        [
+            ("generate_video", {"duration": 0, "fps": 0, "variation": 0}),
+            ("generate_video", {"duration": "0", "fps": 0.0, "variation": "0"}),
+            ("generate_video", {"duration": "0s", "fps": "0 fps"}),
+            ("generate_image", {"variation": 0}),
+            ("generate_video", {"images": [None], "audio": ["null", ""], "extra_body": "{}"}),
+            ("generate_video", {"idempotency_key": "null"}),
+        ],
+        every=4,
+    ),
 )
 async def test_zero_is_none_where_none_can_be_meant(
     world: World, tool: str, arguments: dict[str, Any]
@@ -189,7 +193,9 @@ async def test_a_value_taken_otherwise_than_written_is_said_in_both_forms_of_the
         assert note in json.dumps(structured(result)).replace('\\"', '"')
 
 
-@pytest.mark.parametrize("added", HOST_ADDITIONS, ids=lambda added: next(iter(added)))
+@pytest.mark.parametrize(
+    "added", sample(HOST_ADDITIONS, every=4), ids=lambda added: next(iter(added))
+)
 async def test_what_a_host_adds_for_itself_is_ignored_by_every_tool(
     world: World, added: dict[str, Any]
 ) -> None:
@@ -211,123 +217,135 @@ async def test_what_a_host_adds_for_itself_is_ignored_by_every_tool(
 
 @pytest.mark.parametrize(
     ("written", "meant"),
-    [
-        ({"duration": "8"}, {"duration": 8}),
-        ({"duration": "8s"}, {"duration": 8}),
-        ({"duration": 8.0}, {"duration": 8}),
-        ({"duration": "8.0"}, {"duration": 8}),
-        ({"duration": "8 seconds"}, {"duration": 8}),
-        ({"duration": " 8 Sec. "}, {"duration": 8}),
-        ({"duration": [8]}, {"duration": 8}),
-        ({"duration": "8-second"}, {"duration": 8}),
-        ({"duration": "8秒钟"}, {"duration": 8}),
-        ({"duration": "8秒"}, {"duration": 8}),
-        ({"fps": "24帧"}, {"fps": 24}),
-        ({"duration": "0:08"}, {"duration": 8}),
-        ({"duration": "[8]"}, {"duration": 8}),
-        ({"duration": '["8"]'}, {"duration": 8}),
-        ({"duration": "'8'"}, {"duration": 8}),
-        ({"fps": "24p"}, {"fps": 24}),
-        ({"fps": "24 frames/second"}, {"fps": 24}),
-        ({"fps": "24fps"}, {"fps": 24}),
-        ({"fps": "24 FPS"}, {"fps": 24}),
-        ({"resolution": 720}, {"resolution": "720p"}),
-        ({"resolution": "1080"}, {"resolution": "1080p"}),
-        ({"resolution": "1080P"}, {"resolution": "1080p"}),
-        ({"resolution": 1080.0, "duration": 8}, {"resolution": "1080p", "duration": 8}),
-        ({"resolution": "4K"}, {"resolution": "4k"}),
-        ({"resolution": "720px"}, {"resolution": "720p"}),
-        ({"resolution": "720p HD"}, {"resolution": "720p"}),
-        ({"resolution": "720p."}, {"resolution": "720p"}),
-        ({"resolution": "Full HD", "duration": 8}, {"resolution": "1080p", "duration": 8}),
-        ({"resolution": "1080p (Full HD)", "duration": 8}, {"resolution": "1080p", "duration": 8}),
-        ({"resolution": "UHD"}, {"resolution": "4k"}),
-        ({"resolution": "4K Ultra HD"}, {"resolution": "4k"}),
-        ({"resolution": "2160p"}, {"resolution": "4k"}),
-        ({"model": HAILUO, "resolution": 768}, {"model": HAILUO, "resolution": "768P"}),
-        ({"model": HAILUO, "resolution": "768p"}, {"model": HAILUO, "resolution": "768P"}),
-        ({"aspect_ratio": "9x16"}, {"aspect_ratio": "9:16"}),
-        ({"aspect_ratio": "9/16"}, {"aspect_ratio": "9:16"}),
-        ({"aspect_ratio": "9 : 16"}, {"aspect_ratio": "9:16"}),
-        ({"aspect_ratio": "9：16"}, {"aspect_ratio": "9:16"}),
-        ({"aspect_ratio": "vertical"}, {"aspect_ratio": "9:16"}),
-        ({"aspect_ratio": "Portrait"}, {"aspect_ratio": "9:16"}),
-        ({"aspect_ratio": "9:16 (vertical)"}, {"aspect_ratio": "9:16"}),
-        ({"aspect_ratio": "vertical video"}, {"aspect_ratio": "9:16"}),
-        ({"aspect_ratio": "9:16 portrait mode"}, {"aspect_ratio": "9:16"}),
-        ({"aspect_ratio": [9, 16]}, {"aspect_ratio": "9:16"}),
-        ({"aspect_ratio": "9,16"}, {"aspect_ratio": "9:16"}),
-        ({"aspect_ratio": "VERTICAL_9_16"}, {"aspect_ratio": "9:16"}),
-        ({"aspect_ratio": "09:16"}, {"aspect_ratio": "9:16"}),
-        *(
-            ({"aspect_ratio": shape}, {"aspect_ratio": "9:16"})
-            for shape in ("tall", "竖屏", "竖版")
-        ),
-        *(
-            ({"aspect_ratio": shape}, {"aspect_ratio": "16:9"})
-            for shape in ("landscape", "horizontal", "wide", "widescreen", "横屏", "横版")
-        ),
-        *(
-            ({"aspect_ratio": shape, "model": KLING}, {"aspect_ratio": "1:1", "model": KLING})
-            for shape in ("square", "方形", "正方形")
-        ),
-        ({"size": "1080*1920", "model": "sora-2"}, {"size": "1080x1920", "model": "sora-2"}),
-        ({"size": "1080×1920", "model": "sora-2"}, {"size": "1080x1920", "model": "sora-2"}),
-        ({"size": "1080 X 1920 px", "model": "sora-2"}, {"size": "1080x1920", "model": "sora-2"}),
-        *(
-            ({"size": size, "model": "sora-2"}, {"size": "1080x1920", "model": "sora-2"})
-            for size in (
-                *([1080, 1920], "[1080, 1920]", "(1080, 1920)", "1080_1920", "1080-1920"),
-                *({"width": 1080, "height": 1920}, '{"width": 1080, "height": 1920}'),
-                *("1080x1920 (vertical)", "1080x1920.", "１０８０x１９２０", "1080 1920"),
-            )
-        ),
-        ({"images": f"[{RED}, {BLUE}]"}, {"images": [RED, BLUE]}),
-        ({"images": f"['{RED}', '{BLUE}']"}, {"images": [RED, BLUE]}),
-        ({"images": [f"{RED}, {BLUE}"]}, {"images": [RED, BLUE]}),
-        ({"images": [[RED, BLUE]]}, {"images": [RED, BLUE]}),
-        ({"images": f"{RED} and {BLUE}"}, {"images": [RED, BLUE]}),
-        ({"images": f"{RED}|{BLUE}"}, {"images": [RED, BLUE]}),
-        ({"images": f'"{RED}", "{BLUE}"'}, {"images": [RED, BLUE]}),
-        ({"images": [{"url": RED}, {"url": BLUE}]}, {"images": [RED, BLUE]}),
-        ({"images": {"url": RED}}, {"images": [RED]}),
-        ({"images": [RED, "N/A"]}, {"images": [RED]}),
-        ({"image": [[RED]]}, {"image": RED}),
-        ({"image": f"[{RED}]"}, {"image": RED}),
-        ({"image": f"![a red fox]({RED})"}, {"image": RED}),
-        ({"image": {"url": RED}}, {"image": RED}),
-        ({"image": {"type": "image_url", "image_url": {"url": RED}}}, {"image": RED}),
-        ({"image": "HTTPS://Example.com/red.png"}, {"image": RED}),
-        ({"image": RED, "image_tail": json.dumps([BLUE])}, {"image": RED, "image_tail": BLUE}),
-        ({"images": RED}, {"images": [RED]}),
-        ({"images": f"{RED}, {BLUE}"}, {"images": [RED, BLUE]}),
-        ({"images": f"{RED}\n{BLUE}"}, {"images": [RED, BLUE]}),
-        ({"images": json.dumps([RED, BLUE])}, {"images": [RED, BLUE]}),
-        ({"images": [RED, None, "", "null"]}, {"images": [RED]}),
-        ({"image": [RED]}, {"image": RED}),
-        ({"image": json.dumps([RED])}, {"image": RED}),
-        ({"image": RED, "image_tail": [BLUE]}, {"image": RED, "image_tail": BLUE}),
-        ({"audio": "https://example.com/a.mp3"}, {"audio": ["https://example.com/a.mp3"]}),
-        ({"extra_body": '{"seed": 7}'}, {"extra_body": {"seed": 7}}),
-        ({"extra_body": [{"seed": 7}]}, {"extra_body": {"seed": 7}}),
-        ({"with_audio": "True"}, {"with_audio": True}),
-        ({"extra_body": "{'seed': 7, 'flag': True}"}, {"extra_body": {"seed": 7, "flag": True}}),
-        ({"extra_body": '```json\n{"seed": 7,}\n```'}, {"extra_body": {"seed": 7}}),
-        ({"extra_body": {"extra_body": {"seed": 7}}}, {"extra_body": {"seed": 7}}),
-        ({"extra_body": json.dumps('{"seed": 7}')}, {"extra_body": {"seed": 7}}),
-        ({"with_audio": '"true"'}, {"with_audio": True}),
-        ({"with_audio": 1.0}, {"with_audio": True}),
-        ({"with_audio": "enable"}, {"with_audio": True}),
-        ({"quality": "Pro", "model": KLING}, {"quality": "pro", "model": KLING}),
-        ({"negative_prompt": ["blurry", "text"]}, {"negative_prompt": "blurry, text"}),
-        ({"negative_prompt": '["blurry", "text"]'}, {"negative_prompt": "blurry, text"}),
-        ({"with_audio": "yes"}, {"with_audio": True}),
-        ({"watermark": 0}, {"watermark": False}),
-        ({"negative_prompt": 13}, {"negative_prompt": "13"}),
-        ({"retries": "1"}, {"retries": 1}),
-        ({"variation": "2"}, {"variation": 2}),
-        ({"idempotency_key": 7}, {"idempotency_key": "7"}),
-    ],
+    sample(
+        [
+            ({"duration": "8"}, {"duration": 8}),
+            ({"duration": "8s"}, {"duration": 8}),
+            ({"duration": 8.0}, {"duration": 8}),
+            ({"duration": "8.0"}, {"duration": 8}),
+            ({"duration": "8 seconds"}, {"duration": 8}),
+            ({"duration": " 8 Sec. "}, {"duration": 8}),
+            ({"duration": [8]}, {"duration": 8}),
+            ({"duration": "8-second"}, {"duration": 8}),
+            ({"duration": "8秒钟"}, {"duration": 8}),
+            ({"duration": "8秒"}, {"duration": 8}),
+            ({"fps": "24帧"}, {"fps": 24}),
+            ({"duration": "0:08"}, {"duration": 8}),
+            ({"duration": "[8]"}, {"duration": 8}),
+            ({"duration": '["8"]'}, {"duration": 8}),
+            ({"duration": "'8'"}, {"duration": 8}),
+            ({"fps": "24p"}, {"fps": 24}),
+            ({"fps": "24 frames/second"}, {"fps": 24}),
+            ({"fps": "24fps"}, {"fps": 24}),
+            ({"fps": "24 FPS"}, {"fps": 24}),
+            ({"resolution": 720}, {"resolution": "720p"}),
+            ({"resolution": "1080"}, {"resolution": "1080p"}),
+            ({"resolution": "1080P"}, {"resolution": "1080p"}),
+            ({"resolution": 1080.0, "duration": 8}, {"resolution": "1080p", "duration": 8}),
+            ({"resolution": "4K"}, {"resolution": "4k"}),
+            ({"resolution": "720px"}, {"resolution": "720p"}),
+            ({"resolution": "720p HD"}, {"resolution": "720p"}),
+            ({"resolution": "720p."}, {"resolution": "720p"}),
+            ({"resolution": "Full HD", "duration": 8}, {"resolution": "1080p", "duration": 8}),
+            (
+                {"resolution": "1080p (Full HD)", "duration": 8},
+                {"resolution": "1080p", "duration": 8},
+            ),
+            ({"resolution": "UHD"}, {"resolution": "4k"}),
+            ({"resolution": "4K Ultra HD"}, {"resolution": "4k"}),
+            ({"resolution": "2160p"}, {"resolution": "4k"}),
+            ({"model": HAILUO, "resolution": 768}, {"model": HAILUO, "resolution": "768P"}),
+            ({"model": HAILUO, "resolution": "768p"}, {"model": HAILUO, "resolution": "768P"}),
+            ({"aspect_ratio": "9x16"}, {"aspect_ratio": "9:16"}),
+            ({"aspect_ratio": "9/16"}, {"aspect_ratio": "9:16"}),
+            ({"aspect_ratio": "9 : 16"}, {"aspect_ratio": "9:16"}),
+            ({"aspect_ratio": "9：16"}, {"aspect_ratio": "9:16"}),
+            ({"aspect_ratio": "vertical"}, {"aspect_ratio": "9:16"}),
+            ({"aspect_ratio": "Portrait"}, {"aspect_ratio": "9:16"}),
+            ({"aspect_ratio": "9:16 (vertical)"}, {"aspect_ratio": "9:16"}),
+            ({"aspect_ratio": "vertical video"}, {"aspect_ratio": "9:16"}),
+            ({"aspect_ratio": "9:16 portrait mode"}, {"aspect_ratio": "9:16"}),
+            ({"aspect_ratio": [9, 16]}, {"aspect_ratio": "9:16"}),
+            ({"aspect_ratio": "9,16"}, {"aspect_ratio": "9:16"}),
+            ({"aspect_ratio": "VERTICAL_9_16"}, {"aspect_ratio": "9:16"}),
+            ({"aspect_ratio": "09:16"}, {"aspect_ratio": "9:16"}),
+            *(
+                ({"aspect_ratio": shape}, {"aspect_ratio": "9:16"})
+                for shape in ("tall", "竖屏", "竖版")
+            ),
+            *(
+                ({"aspect_ratio": shape}, {"aspect_ratio": "16:9"})
+                for shape in ("landscape", "horizontal", "wide", "widescreen", "横屏", "横版")
+            ),
+            *(
+                ({"aspect_ratio": shape, "model": KLING}, {"aspect_ratio": "1:1", "model": KLING})
+                for shape in ("square", "方形", "正方形")
+            ),
+            ({"size": "1080*1920", "model": "sora-2"}, {"size": "1080x1920", "model": "sora-2"}),
+            ({"size": "1080×1920", "model": "sora-2"}, {"size": "1080x1920", "model": "sora-2"}),
+            (
+                {"size": "1080 X 1920 px", "model": "sora-2"},
+                {"size": "1080x1920", "model": "sora-2"},
+            ),
+            *(
+                ({"size": size, "model": "sora-2"}, {"size": "1080x1920", "model": "sora-2"})
+                for size in (
+                    *([1080, 1920], "[1080, 1920]", "(1080, 1920)", "1080_1920", "1080-1920"),
+                    *({"width": 1080, "height": 1920}, '{"width": 1080, "height": 1920}'),
+                    *("1080x1920 (vertical)", "1080x1920.", "１０８０x１９２０", "1080 1920"),
+                )
+            ),
+            ({"images": f"[{RED}, {BLUE}]"}, {"images": [RED, BLUE]}),
+            ({"images": f"['{RED}', '{BLUE}']"}, {"images": [RED, BLUE]}),
+            ({"images": [f"{RED}, {BLUE}"]}, {"images": [RED, BLUE]}),
+            ({"images": [[RED, BLUE]]}, {"images": [RED, BLUE]}),
+            ({"images": f"{RED} and {BLUE}"}, {"images": [RED, BLUE]}),
+            ({"images": f"{RED}|{BLUE}"}, {"images": [RED, BLUE]}),
+            ({"images": f'"{RED}", "{BLUE}"'}, {"images": [RED, BLUE]}),
+            ({"images": [{"url": RED}, {"url": BLUE}]}, {"images": [RED, BLUE]}),
+            ({"images": {"url": RED}}, {"images": [RED]}),
+            ({"images": [RED, "N/A"]}, {"images": [RED]}),
+            ({"image": [[RED]]}, {"image": RED}),
+            ({"image": f"[{RED}]"}, {"image": RED}),
+            ({"image": f"![a red fox]({RED})"}, {"image": RED}),
+            ({"image": {"url": RED}}, {"image": RED}),
+            ({"image": {"type": "image_url", "image_url": {"url": RED}}}, {"image": RED}),
+            ({"image": "HTTPS://Example.com/red.png"}, {"image": RED}),
+            ({"image": RED, "image_tail": json.dumps([BLUE])}, {"image": RED, "image_tail": BLUE}),
+            ({"images": RED}, {"images": [RED]}),
+            ({"images": f"{RED}, {BLUE}"}, {"images": [RED, BLUE]}),
+            ({"images": f"{RED}\n{BLUE}"}, {"images": [RED, BLUE]}),
+            ({"images": json.dumps([RED, BLUE])}, {"images": [RED, BLUE]}),
+            ({"images": [RED, None, "", "null"]}, {"images": [RED]}),
+            ({"image": [RED]}, {"image": RED}),
+            ({"image": json.dumps([RED])}, {"image": RED}),
+            ({"image": RED, "image_tail": [BLUE]}, {"image": RED, "image_tail": BLUE}),
+            ({"audio": "https://example.com/a.mp3"}, {"audio": ["https://example.com/a.mp3"]}),
+            ({"extra_body": '{"seed": 7}'}, {"extra_body": {"seed": 7}}),
+            ({"extra_body": [{"seed": 7}]}, {"extra_body": {"seed": 7}}),
+            ({"with_audio": "True"}, {"with_audio": True}),
+            (
+                {"extra_body": "{'seed': 7, 'flag': True}"},
+                {"extra_body": {"seed": 7, "flag": True}},
+            ),
+            ({"extra_body": '```json\n{"seed": 7,}\n```'}, {"extra_body": {"seed": 7}}),
+            ({"extra_body": {"extra_body": {"seed": 7}}}, {"extra_body": {"seed": 7}}),
+            ({"extra_body": json.dumps('{"seed": 7}')}, {"extra_body": {"seed": 7}}),
+            ({"with_audio": '"true"'}, {"with_audio": True}),
+            ({"with_audio": 1.0}, {"with_audio": True}),
+            ({"with_audio": "enable"}, {"with_audio": True}),
+            ({"quality": "Pro", "model": KLING}, {"quality": "pro", "model": KLING}),
+            ({"negative_prompt": ["blurry", "text"]}, {"negative_prompt": "blurry, text"}),
+            ({"negative_prompt": '["blurry", "text"]'}, {"negative_prompt": "blurry, text"}),
+            ({"with_audio": "yes"}, {"with_audio": True}),
+            ({"watermark": 0}, {"watermark": False}),
+            ({"negative_prompt": 13}, {"negative_prompt": "13"}),
+            ({"retries": "1"}, {"retries": 1}),
+            ({"variation": "2"}, {"variation": 2}),
+            ({"idempotency_key": 7}, {"idempotency_key": "7"}),
+        ],
+        every=4,
+    ),
     ids=repr,
 )
 async def test_what_is_meant_well_is_the_same_request_as_the_right_spelling(
@@ -516,7 +534,7 @@ REFUSED: list[tuple[str, dict[str, Any], list[str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("tool", "arguments", "says"), REFUSED, ids=repr)
+@pytest.mark.parametrize(("tool", "arguments", "says"), sample(REFUSED, every=4), ids=repr)
 async def test_what_cannot_be_taken_is_refused_in_a_line_with_the_way_out(
     world: World, tool: str, arguments: dict[str, Any], says: list[str]
 ) -> None:
@@ -535,33 +553,36 @@ async def test_what_cannot_be_taken_is_refused_in_a_line_with_the_way_out(
 
 @pytest.mark.parametrize(
     "written",
-    [
-        ["ID"],
-        '["ID"]',
-        "task:ID",
-        "task: ID",
-        "video://tasks/ID",
-        "video://tasks/ID/last-frame",
-        '"ID"',
-        "<ID>",
-        "`ID`.",
-        " ID, ID ",
-        "task_id=ID",
-        "task:ID@2.5",
-        "Task ID",
-        '{"task_id": "ID"}',
-        {"task_id": "ID"},
-        [{"task_id": "ID", "task_status": "pending"}],
-        [["ID"]],
-        '{"task_id": "ID", "wait_seconds": 5}',
-        "the video ID",
-        "id ID",
-        "#ID",
-        "**ID**",
-        "a-red-fox-ID.mp4",
-        "/home/me/videos/a-red-fox-ID.mp4",
-        "ID...",
-    ],
+    sample(
+        [
+            ["ID"],
+            '["ID"]',
+            "task:ID",
+            "task: ID",
+            "video://tasks/ID",
+            "video://tasks/ID/last-frame",
+            '"ID"',
+            "<ID>",
+            "`ID`.",
+            " ID, ID ",
+            "task_id=ID",
+            "task:ID@2.5",
+            "Task ID",
+            '{"task_id": "ID"}',
+            {"task_id": "ID"},
+            [{"task_id": "ID", "task_status": "pending"}],
+            [["ID"]],
+            '{"task_id": "ID", "wait_seconds": 5}',
+            "the video ID",
+            "id ID",
+            "#ID",
+            "**ID**",
+            "a-red-fox-ID.mp4",
+            "/home/me/videos/a-red-fox-ID.mp4",
+            "ID...",
+        ],
+        every=4,
+    ),
     ids=repr,
 )
 async def test_a_task_is_found_however_its_id_is_written(world: World, written: Any) -> None:  # noqa: ANN401 - JSON
@@ -576,53 +597,66 @@ async def test_a_task_is_found_however_its_id_is_written(world: World, written: 
 
 @pytest.mark.parametrize(
     ("tool", "arguments"),
-    [
-        ("get_video_task", {"wait_seconds": 120}),
-        ("get_video_task", {"wait_seconds": "45s"}),
-        ("get_video_task", {"wait_seconds": "45 seconds"}),
-        ("get_video_task", {"preview": "cover"}),
-        ("get_video_task", {"view": "NONE"}),
-        ("get_video_task", {"until": "first"}),
-        ("list_video_tasks", {"limit": 200}),
-        ("list_video_tasks", {"limit": "5"}),
-        ("list_video_tasks", {"since": "today"}),
-        ("list_video_tasks", {"since": "2026-11-26T18:00:00Z"}),
-        ("list_video_tasks", {"limit": "[5]"}),
-        ("list_video_tasks", {"query": ["a", "fox"]}),
-        *(
-            ("list_video_tasks", {"since": since})
-            for since in (
-                *("2026-1-5", "2026/1/5", "2026年1月5日", "Jan 5, 2026", "5 January 2026"),
-                *("24h", "7 days ago", "last 2 weeks", "今天", "since yesterday", ["today"]),
-                *("2026-01-05 18:00:00 UTC", 1_790_000_000, "1790000000000"),
-            )
-        ),
-        ("get_video_task", {"wait_seconds": "1 minute"}),
-        ("get_video_task", {"wait_seconds": "0:45"}),
-        ("get_video_task", {"until": "any one"}),
-        ("get_video_task", {"view": "first and last frame"}),
-        *(
-            ("list_video_models", {"takes": takes})
-            for takes in (
-                *("first frame, last frame", "image and with_audio", "image/with_audio", "sound"),
-                *("Image Image_Tail", "camera control", ["reference images"], "negative prompt"),
-            )
-        ),
-        ("list_video_models", {"sort": "cheap"}),
-        ("list_video_models", {"sort": "low to high"}),
-        ("list_video_models", {"free": "yes"}),
-        ("list_video_models", {"takes": ["image", "with_audio"]}),
-        ("list_video_models", {"first_frame": True, "audio": False}),
-        ("list_video_models", {"seconds": "10s", "resolution": 720}),
-        *(
-            ("list_video_tasks", {"status": word})
-            for word in (
-                *("completed", "done", "success", "Succeeded", "error", "cancelled", "failure"),
-                *("processing", "in_progress", "IN PROGRESS", "queued", "all", ["running"]),
-                *("done.", "'done'", "timed out", "in queue", "*", "已完成", "进行中"),
-            )
-        ),
-    ],
+    sample(
+        [
+            ("get_video_task", {"wait_seconds": 120}),
+            ("get_video_task", {"wait_seconds": "45s"}),
+            ("get_video_task", {"wait_seconds": "45 seconds"}),
+            ("get_video_task", {"preview": "cover"}),
+            ("get_video_task", {"view": "NONE"}),
+            ("get_video_task", {"until": "first"}),
+            ("list_video_tasks", {"limit": 200}),
+            ("list_video_tasks", {"limit": "5"}),
+            ("list_video_tasks", {"since": "today"}),
+            ("list_video_tasks", {"since": "2026-11-26T18:00:00Z"}),
+            ("list_video_tasks", {"limit": "[5]"}),
+            ("list_video_tasks", {"query": ["a", "fox"]}),
+            *(
+                ("list_video_tasks", {"since": since})
+                for since in (
+                    *("2026-1-5", "2026/1/5", "2026年1月5日", "Jan 5, 2026", "5 January 2026"),
+                    *("24h", "7 days ago", "last 2 weeks", "今天", "since yesterday", ["today"]),
+                    *("2026-01-05 18:00:00 UTC", 1_790_000_000, "1790000000000"),
+                )
+            ),
+            ("get_video_task", {"wait_seconds": "1 minute"}),
+            ("get_video_task", {"wait_seconds": "0:45"}),
+            ("get_video_task", {"until": "any one"}),
+            ("get_video_task", {"view": "first and last frame"}),
+            *(
+                ("list_video_models", {"takes": takes})
+                for takes in (
+                    *(
+                        "first frame, last frame",
+                        "image and with_audio",
+                        "image/with_audio",
+                        "sound",
+                    ),
+                    *(
+                        "Image Image_Tail",
+                        "camera control",
+                        ["reference images"],
+                        "negative prompt",
+                    ),
+                )
+            ),
+            ("list_video_models", {"sort": "cheap"}),
+            ("list_video_models", {"sort": "low to high"}),
+            ("list_video_models", {"free": "yes"}),
+            ("list_video_models", {"takes": ["image", "with_audio"]}),
+            ("list_video_models", {"first_frame": True, "audio": False}),
+            ("list_video_models", {"seconds": "10s", "resolution": 720}),
+            *(
+                ("list_video_tasks", {"status": word})
+                for word in (
+                    *("completed", "done", "success", "Succeeded", "error", "cancelled", "failure"),
+                    *("processing", "in_progress", "IN PROGRESS", "queued", "all", ["running"]),
+                    *("done.", "'done'", "timed out", "in queue", "*", "已完成", "进行中"),
+                )
+            ),
+        ],
+        every=4,
+    ),
     ids=repr,
 )
 async def test_a_read_takes_what_is_meant_well(
@@ -638,7 +672,7 @@ async def test_a_read_takes_what_is_meant_well(
 
 @pytest.mark.parametrize(
     ("word", "listed"),
-    [("queued", 1), ("done", 0), ("error", 0), ("all", 1), ("success", 0)],
+    sample([("queued", 1), ("done", 0), ("error", 0), ("all", 1), ("success", 0)], every=4),
 )
 async def test_a_status_is_taken_as_what_it_means(world: World, word: str, listed: int) -> None:
     async with world.client() as client:
@@ -673,19 +707,22 @@ async def test_what_a_model_must_take_may_be_called_by_its_other_names_and_is_sa
 
 @pytest.mark.parametrize(
     ("since", "listed"),
-    [
-        ("2 hours ago", 1),
-        ("last 24h", 0),
-        ("3 days", 1),
-        ("1 week ago", 1),
-        (EPOCH - 60, 1),
-        (EPOCH + 60, 0),
-        (f"{EPOCH * 1000:.0f}", 1),
-        ("2026-09-21 14:13:00 UTC", 1),
-        ("2026-09-21T14:14Z", 0),
-        ("2026年9月1日", 1),
-        ("September 30, 2026", 0),
-    ],
+    sample(
+        [
+            ("2 hours ago", 1),
+            ("last 24h", 0),
+            ("3 days", 1),
+            ("1 week ago", 1),
+            (EPOCH - 60, 1),
+            (EPOCH + 60, 0),
+            (f"{EPOCH * 1000:.0f}", 1),
+            ("2026-09-21 14:13:00 UTC", 1),
+            ("2026-09-21T14:14Z", 0),
+            ("2026年9月1日", 1),
+            ("September 30, 2026", 0),
+        ],
+        every=4,
+    ),
 )
 async def test_a_time_is_understood_however_it_is_named(
     world: World, since: object, listed: int

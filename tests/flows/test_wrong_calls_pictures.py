@@ -11,6 +11,7 @@ import pytest
 
 from geekai_video_mcp.errors import NOT_CHARGED
 from support.fake_geekai import ScriptedGeekAI, file_reply
+from support.sampling import sample
 from support.stills import encode_image, halves, make_video, uri_bytes, write_file
 from support.world import Era, World, call, structured, text
 
@@ -88,7 +89,7 @@ WRONG: dict[str, tuple[str, ...]] = {
 
 
 @pytest.mark.skipif("sys.platform != 'linux'", reason="other systems have other foreign paths")
-@pytest.mark.parametrize("given", WRONG)
+@pytest.mark.parametrize("given", sample(WRONG, every=3))
 async def test_a_wrong_reference_is_refused_with_the_way_out(world: World, given: str) -> None:
     reason = await refusal_of(world, image_tail=given)
 
@@ -101,17 +102,23 @@ async def test_a_wrong_reference_is_refused_with_the_way_out(world: World, given
 
 @pytest.mark.parametrize(
     ("arguments", "why"),
-    [
-        ({"video": "http://example.com/a.mp4"}, "https is needed"),
-        ({"video": "/home/me/clip.mp4"}, "a file cannot be given here"),
-        ({"video": "/home/me/cat.png"}, "a picture and not a video (pass it as image)"),
-        ({"video": f"data:image/png;base64,{base64.b64encode(PNG).decode()}"}, "pass it as image"),
-        ({"video": base64.b64encode(PNG).decode()}, "pass it as image"),
-        ({"video": "clip.mp4"}, "it is no link"),
-        ({"audio": ["http://example.com/a.mp3"]}, "https is needed"),
-        ({"audio": ["/home/me/a.mp3"]}, "a file cannot be given here"),
-        ({"audio": ["task:2eb52cc9"]}, "a task cannot be given here"),
-    ],
+    sample(
+        [
+            ({"video": "http://example.com/a.mp4"}, "https is needed"),
+            ({"video": "/home/me/clip.mp4"}, "a file cannot be given here"),
+            ({"video": "/home/me/cat.png"}, "a picture and not a video (pass it as image)"),
+            (
+                {"video": f"data:image/png;base64,{base64.b64encode(PNG).decode()}"},
+                "pass it as image",
+            ),
+            ({"video": base64.b64encode(PNG).decode()}, "pass it as image"),
+            ({"video": "clip.mp4"}, "it is no link"),
+            ({"audio": ["http://example.com/a.mp3"]}, "https is needed"),
+            ({"audio": ["/home/me/a.mp3"]}, "a file cannot be given here"),
+            ({"audio": ["task:2eb52cc9"]}, "a task cannot be given here"),
+        ],
+        every=3,
+    ),
 )
 async def test_a_wrong_video_or_sound_is_refused_with_the_way_out(
     world: World, arguments: dict[str, Any], why: str
@@ -164,7 +171,7 @@ FORMATS: dict[str, tuple[Callable[[], bytes], str, str]] = {
 }
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", sample(FORMATS, every=3))
 async def test_a_file_that_is_no_picture_for_a_model_is_named(world: World, name: str) -> None:
     make, what, remedy = FORMATS[name]
     path = write_file(world.pictures, "cat.png", make())
@@ -177,7 +184,7 @@ async def test_a_file_that_is_no_picture_for_a_model_is_named(world: World, name
 
 
 @pytest.mark.parametrize("as_uri", [True, False], ids=["data URI", "base64"])
-@pytest.mark.parametrize("name", [name for name in FORMATS if name != "empty"])
+@pytest.mark.parametrize("name", sample([name for name in FORMATS if name != "empty"], every=3))
 async def test_the_same_written_out_is_named_as_well(
     world: World, name: str, *, as_uri: bool
 ) -> None:

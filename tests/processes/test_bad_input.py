@@ -223,6 +223,7 @@ async def test_half_a_surrogate_pair_is_named_over_http_too(tmp_path: Path) -> N
     assert "unpaired surrogate" in answer.text
 
 
+@pytest.mark.exhaustive
 async def test_a_still_of_many_megabytes_comes_through_http(tmp_path: Path) -> None:
     """Beyond the SDK's own limit of 4 MiB, which is smaller than a still may be."""
     still = "data:image/png;base64," + "A" * 6_000_000
@@ -234,6 +235,7 @@ async def test_a_still_of_many_megabytes_comes_through_http(tmp_path: Path) -> N
     assert "image" in result["content"][0]["text"]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("path", sample(["/mcp", "/sse"], every=2))
 async def test_a_client_that_drops_the_line_in_mid_call_finds_its_task_again(
     tmp_path: Path, path: str

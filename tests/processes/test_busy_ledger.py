@@ -50,6 +50,7 @@ async def test_a_call_is_answered_though_the_ledger_is_not_and_the_same_call_fin
     assert world.service.charges == ["a fox"]
 
 
+@pytest.mark.exhaustive
 async def test_get_video_task_answers_though_another_process_holds_the_ledger(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -97,6 +98,7 @@ async def test_a_finished_task_is_told_though_it_cannot_be_recorded_that_it_was(
     assert took < 5
 
 
+@pytest.mark.exhaustive
 async def test_an_id_made_elsewhere_is_answered_for_though_it_cannot_be_recorded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

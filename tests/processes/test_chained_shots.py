@@ -56,6 +56,7 @@ async def test_a_shot_begins_where_the_shot_before_it_ended(
     assert differ(ended[0], begun[-1]) > 1
 
 
+@pytest.mark.exhaustive
 async def test_what_the_sandbox_ignores_is_said_in_the_result_of_the_request(
     tmp_path: Path,
 ) -> None:

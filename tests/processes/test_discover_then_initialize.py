@@ -89,6 +89,7 @@ async def test_a_host_that_goes_before_it_chose_ends_the_server(
     assert not list((tmp_path / "state" / "procs").iterdir())
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("mode", ["auto", "legacy", "2026-07-28"])
 async def test_every_mode_of_the_sdks_own_client_works(
     tmp_path: Path, mode: Literal["auto", "legacy", "2026-07-28"]

@@ -103,6 +103,7 @@ async def test_an_accepted_key_is_said_and_never_shown(tmp_path: Path) -> None:
     assert request.startswith("GET /api/v1/videos/")
 
 
+@pytest.mark.exhaustive
 async def test_a_refused_key_a_clock_ahead_and_a_settings_file_open_to_others(
     tmp_path: Path,
 ) -> None:
@@ -127,6 +128,7 @@ async def test_a_refused_key_a_clock_ahead_and_a_settings_file_open_to_others(
     assert "let other users read" in found.failing("http token")
 
 
+@pytest.mark.exhaustive
 async def test_an_unreachable_service_and_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     found = await examine(
@@ -145,6 +147,7 @@ async def test_an_unreachable_service_and_a_folder_that_cannot_be_made(tmp_path:
     assert "GEEKAI_IMAGE_DIRS" in found.failing("folders")
 
 
+@pytest.mark.exhaustive
 async def test_a_read_only_folder_and_a_full_disk(tmp_path: Path) -> None:
     with (
         mounted_tmpfs(tmp_path / "readonly", "ro") as readonly,
@@ -165,6 +168,7 @@ async def test_a_read_only_folder_and_a_full_disk(tmp_path: Path) -> None:
     assert "GEEKAI_STATE_DIR" in found.failing("folders")
 
 
+@pytest.mark.exhaustive
 async def test_what_answers_and_is_not_the_api_is_no_matter_of_the_key(tmp_path: Path) -> None:
     with small_service(404, {"detail": "Not Found"}) as (url, _):
         found = await examine(tmp_path, GEEKAI_API_KEY=KEY, GEEKAI_BASE_URL=url)
@@ -198,6 +202,7 @@ async def test_wrong_settings_are_one_failing_line_and_the_rest_is_checked(tmp_p
         assert [line["state"] for line in found.of(check)] == ["ok"]
 
 
+@pytest.mark.exhaustive
 async def test_a_broken_proxy_and_an_unknown_outcome(tmp_path: Path) -> None:
     await run_cli(tmp_path, "join")  # no task yet
     make_unknown(tmp_path / "state")
@@ -234,6 +239,7 @@ def make_unknown(state: Path) -> None:
         db.execute(f"INSERT INTO task ({names}) VALUES ({marks})", list(wanted.values()))  # noqa: S608
 
 
+@pytest.mark.exhaustive
 async def test_a_missing_font_is_named(tmp_path: Path) -> None:
     copy = tmp_path / "site"
     shutil.copytree(ROOT / "src", copy, ignore=shutil.ignore_patterns("__pycache__"))

@@ -87,6 +87,7 @@ async def test_a_host_that_starts_this_server_is_well_and_no_task_is_touched(
     assert not (tmp_path / "state").exists()
 
 
+@pytest.mark.exhaustive
 async def test_each_host_that_starts_something_else_is_told_apart(tmp_path: Path) -> None:
     configure(
         tmp_path,
@@ -113,6 +114,7 @@ async def test_each_host_that_starts_something_else_is_told_apart(tmp_path: Path
     assert not descendants_naming("# canary")
 
 
+@pytest.mark.exhaustive
 async def test_an_earlier_version_another_state_folder_and_a_host_without_it_are_noted(
     tmp_path: Path,
 ) -> None:

@@ -69,6 +69,7 @@ async def test_the_readme_shows_what_the_demo_prints(readme: str, tmp_path: Path
     assert "  ... " in printed
 
 
+@pytest.mark.exhaustive
 async def test_the_demo_ends_with_the_path_of_a_video_as_asked(tmp_path: Path) -> None:
     printed = await example("quickstart.py", tmp_path)
     film = probe(Path(printed.splitlines()[-1]))
@@ -83,6 +84,7 @@ async def test_the_demo_ends_with_the_path_of_a_video_as_asked(tmp_path: Path) -
     assert film.boxes.index("moov") < film.boxes.index("mdat")
 
 
+@pytest.mark.exhaustive
 async def test_a_demo_never_uses_a_key(tmp_path: Path) -> None:
     """Even where one is set: a demo that costs money is no demo."""
     settings = {"GEEKAI_API_KEY": "sk-real", "GEEKAI_BASE_URL": "https://geekai.invalid/api/v1"}
@@ -116,6 +118,7 @@ async def test_a_story_is_a_film_of_shots_that_join_and_begins_with_its_picture(
     assert round(probe(film).seconds * 30) == frames - 2
 
 
+@pytest.mark.exhaustive
 async def test_a_client_of_the_tasks_extension_makes_one_call_and_has_a_video(
     tmp_path: Path,
 ) -> None:
@@ -126,6 +129,7 @@ async def test_a_client_of_the_tasks_extension_makes_one_call_and_has_a_video(
     assert round(probe(Path(file)).seconds) == 3
 
 
+@pytest.mark.exhaustive
 async def test_an_agent_makes_a_video_with_the_tools_that_it_finds(
     tmp_path: Path, pytestconfig: pytest.Config
 ) -> None:
@@ -143,6 +147,7 @@ async def test_an_agent_makes_a_video_with_the_tools_that_it_finds(
     assert probe(Path(file)).codec == "h264"
 
 
+@pytest.mark.exhaustive
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 async def test_curl_alone_has_a_video_made_and_downloads_it(tmp_path: Path) -> None:
     async with http_server(tmp_path, "sandbox", "--port", "0") as origin:

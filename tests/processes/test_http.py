@@ -62,6 +62,7 @@ async def test_a_video_is_made_over_http(
     assert authorizations
 
 
+@pytest.mark.exhaustive
 async def test_one_engine_serves_every_connection(tmp_path: Path) -> None:
     async with http_server(tmp_path, "serve", "--transport", "http", "--port", "0") as origin:
         async with Client(sse_client(f"{origin}/sse")) as one:
@@ -118,6 +119,7 @@ async def test_anything_but_loopback_is_refused_in_a_clear_line(
     assert "Traceback" not in err
 
 
+@pytest.mark.exhaustive
 async def test_a_port_that_is_taken_is_said_to_be_taken(tmp_path: Path) -> None:
     async with http_server(tmp_path, "sandbox", "--port", "0") as origin:
         port = origin.rsplit(":", 1)[-1]
@@ -142,6 +144,7 @@ async def test_the_server_works_against_a_sandbox_on_a_port(tmp_path: Path) -> N
     assert probe(Path(done["file"])).codec == "h264"
 
 
+@pytest.mark.exhaustive
 async def test_an_unreachable_service_is_reported_in_a_line_and_costs_nothing(
     tmp_path: Path,
 ) -> None:

@@ -403,6 +403,7 @@ async def test_a_foreign_page_gets_no_preflight(served: Served) -> None:
         assert b"access-control-" not in answer
 
 
+@pytest.mark.exhaustive
 async def test_noise_is_logged_once_for_each_kind_and_without_tracebacks(tmp_path: Path) -> None:
     async with serving(tmp_path) as server:
         post = {"Content_Type": "application/json", "Content_Length": str(len(PING))}

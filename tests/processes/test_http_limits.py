@@ -155,6 +155,7 @@ async def test_a_body_without_end_is_refused_at_the_limit(
     assert chunks * 0x100000 > MAX_MESSAGE_BYTES
 
 
+@pytest.mark.exhaustive
 async def test_large_bodies_wait_for_their_turn_and_small_ones_do_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -182,6 +183,7 @@ async def test_large_bodies_wait_for_their_turn_and_small_ones_do_not(
     assert refused[:13] in {b"HTTP/1.1 503 ", b"HTTP/1.1 408 "}
 
 
+@pytest.mark.exhaustive
 async def test_a_client_that_takes_no_response_is_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -264,6 +266,7 @@ def resident_mb(pid: int) -> int:
     raise AssertionError(pid)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads /proc")
 @pytest.mark.parametrize("header", ["Host: evil.test", "Host: localhost"])
 async def test_sixty_strangers_with_large_bodies_hold_no_memory(

@@ -39,6 +39,7 @@ async def test_a_client_with_the_token_makes_a_video(tmp_path: Path, path: str, 
     assert started["task_id"]
 
 
+@pytest.mark.exhaustive
 async def test_the_printed_configuration_is_what_a_host_needs(tmp_path: Path) -> None:
     async with http_server(tmp_path, *SERVE, **KEY) as origin:
         port = origin.rpartition(":")[2]
@@ -59,6 +60,7 @@ async def test_the_printed_configuration_is_what_a_host_needs(tmp_path: Path) ->
     assert raw.strip() not in log
 
 
+@pytest.mark.exhaustive
 async def test_a_token_made_before_the_first_start_is_the_servers(tmp_path: Path) -> None:
     _, before, _ = await run_cli(tmp_path, "token", "--raw", **KEY)
     for _ in range(2):
@@ -102,6 +104,7 @@ async def test_no_token_says_what_it_means(tmp_path: Path) -> None:
     assert not (tmp_path / "state" / "http-token").exists()
 
 
+@pytest.mark.exhaustive
 async def test_the_keyless_sandbox_asks_for_no_token(tmp_path: Path) -> None:
     async with (
         http_server(tmp_path, *SERVE) as origin,

@@ -271,7 +271,7 @@ async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Serv
         yield Servers(folder, service, browser, stack)
 
 
-@pytest.fixture(params=sample([(pair,) for pair in MATRIX], every=4), ids=" over ".join)
+@pytest.fixture(params=sample([(pair,) for pair in MATRIX], every=8), ids=" over ".join)
 async def talk(house: Servers, request: pytest.FixtureRequest) -> Conversation:
     return await house.talk(*request.param)
 

@@ -116,6 +116,7 @@ async def test_everything_beside_the_tools_is_reached_over_every_transport(
     assert codes == [-32602] * 3
 
 
+@pytest.mark.exhaustive
 async def test_the_last_frame_is_the_last_that_a_player_shows(tmp_path: Path) -> None:
     async with stdio(tmp_path) as client:
         task = await finished_task(client)
@@ -133,6 +134,7 @@ async def test_the_last_frame_is_the_last_that_a_player_shows(tmp_path: Path) ->
     assert apart < 3 < further
 
 
+@pytest.mark.exhaustive
 async def test_a_last_frame_too_large_for_a_blob_is_named_by_task_and_path(tmp_path: Path) -> None:
     async with stdio(tmp_path) as client:
         task = await finished_task(client, "generate_image")
@@ -150,6 +152,7 @@ async def test_a_last_frame_too_large_for_a_blob_is_named_by_task_and_path(tmp_p
     assert cover.format == "JPEG"
 
 
+@pytest.mark.exhaustive
 async def test_of_a_made_picture_the_last_frame_is_the_picture_itself(tmp_path: Path) -> None:
     async with stdio(tmp_path) as client:
         task = await finished_task(client, "generate_image")
@@ -175,6 +178,7 @@ async def test_a_picture_of_every_kind_is_given_in_every_pixel(tmp_path: Path, e
     assert (given.size, given.tobytes()) == (original.size, original.tobytes())
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("kept", [0.0, 0.7])
 async def test_a_damaged_video_gives_what_can_be_seen_of_it_or_none(
     tmp_path: Path, kept: float
@@ -230,6 +234,7 @@ async def test_a_subscriber_is_notified_of_changes_by_another_server(tmp_path: P
     assert entries[0].name == "a fox"
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("transport", "era"), sample(EVERYWHERE, every=3))
 async def test_a_wait_shows_signs_of_life_and_ends_alone_when_cancelled(
     tmp_path: Path, transport: str, era: Era

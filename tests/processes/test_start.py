@@ -73,6 +73,7 @@ async def test_a_host_is_answered_before_anything_heavy_is_loaded_or_opened(
     assert not HEAVY & loaded
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("greets", [True, False])
 async def test_the_files_are_opened_though_no_request_needs_them(
     tmp_path: Path, *, greets: bool
@@ -118,6 +119,7 @@ async def test_a_signal_ends_a_server_that_has_opened_nothing_yet(tmp_path: Path
     assert not (tmp_path / "state").exists()
 
 
+@pytest.mark.exhaustive
 async def test_a_call_is_answered_though_another_process_holds_the_database_from_the_start(
     tmp_path: Path,
 ) -> None:

@@ -65,6 +65,7 @@ async def test_a_picture_is_drawn_saved_and_shown_without_a_key(tmp_path: Path) 
         assert (small.format, small.size) == ("JPEG", (480, 270))
 
 
+@pytest.mark.exhaustive
 async def test_a_usual_preview_is_on_disk_and_shown_within_seconds(tmp_path: Path) -> None:
     """About 4 s on two quiet cores; the bound leaves room for a machine that is not quiet."""
     async with stdio(tmp_path) as client:
@@ -240,6 +241,7 @@ UNUSABLE = {"ALL_PROXY": "nonsense://127.0.0.1:1"}
 """httpx refuses it with a ValueError, and a SOCKS proxy with an ImportError."""
 
 
+@pytest.mark.exhaustive
 async def test_a_proxy_that_cannot_be_used_is_said_and_charges_nothing(tmp_path: Path) -> None:
     async with stdio(tmp_path, settings={"GEEKAI_API_KEY": "sk-any", **UNUSABLE}) as client:
         refused = await call(client, "generate_video", prompt="a fox")
@@ -250,6 +252,7 @@ async def test_a_proxy_that_cannot_be_used_is_said_and_charges_nothing(tmp_path:
     assert "ALL_PROXY" in text(refused)
 
 
+@pytest.mark.exhaustive
 async def test_the_sandbox_needs_no_proxy_and_minds_none(tmp_path: Path) -> None:
     async with stdio(tmp_path, settings=UNUSABLE) as client:
         started = structured(await call(client, "generate_video", prompt="a fox", **SMALL))

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import pytest
 
 from geekai_video_mcp.server.stdio_filter import MAX_OPEN_REQUESTS
 from support.process import StdioServer, running_server
@@ -59,6 +60,7 @@ async def waiting_call(server: StdioServer, *, wait_seconds: int) -> dict[str, A
     return {"jsonrpc": "2.0", "method": "tools/call", "params": params}
 
 
+@pytest.mark.exhaustive
 async def test_cancelled_calls_make_room_for_others(tmp_path: Path) -> None:
     """A cancelled call gets no response; it would keep its place for ever."""
     async with running_server(tmp_path) as server:
@@ -72,6 +74,7 @@ async def test_cancelled_calls_make_room_for_others(tmp_path: Path) -> None:
     assert [message for message in server.other_messages if "id" in message] == []
 
 
+@pytest.mark.exhaustive
 async def test_a_running_call_is_cancelled_beside_many_others(tmp_path: Path) -> None:
     running = MAX_OPEN_REQUESTS - 2
     async with running_server(tmp_path) as server:

@@ -509,6 +509,7 @@ async def test_a_file_is_fetched_once_more_and_what_cannot_be_is_explained(tmp_p
     assert "only a finished one has a file to fetch" in unfinished[2]
 
 
+@pytest.mark.exhaustive
 async def test_a_task_without_a_link_is_attached_to_the_task_that_has_the_video(
     tmp_path: Path,
 ) -> None:
@@ -571,6 +572,7 @@ async def test_a_request_is_sent_again_once_from_any_number_of_terminals(tmp_pat
         assert status == 0 or "is abandoned" in err
 
 
+@pytest.mark.exhaustive
 async def test_a_preview_is_sent_again_to_the_sandbox_of_this_very_process(
     tmp_path: Path,
 ) -> None:

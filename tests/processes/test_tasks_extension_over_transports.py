@@ -74,6 +74,7 @@ async def test_the_sdks_client_makes_a_video_as_a_task_over_http(tmp_path: Path)
     jsonschema.validate(structured(done), schema)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("name", "status", "code"),
     [("{}", 200, None), (None, 200, None), ("another", 400, -32020)],

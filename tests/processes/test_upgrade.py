@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import anyio
+import pytest
 
 from support import earlier
 from support.mp4 import probe
@@ -71,6 +72,7 @@ async def test_every_task_is_exported_with_what_stands_in_its_columns(tmp_path: 
         assert exported[row["id"]]["prompt"] == json.loads(row["request"]).get("prompt", "")
 
 
+@pytest.mark.exhaustive
 async def test_a_preview_that_was_being_rendered_is_rendered_and_fetched(tmp_path: Path) -> None:
     earlier.restore_state_folder(tmp_path)
     task_id = earlier.task_rows(tmp_path)[SANDBOXED]["id"]

@@ -11,6 +11,7 @@ import anyio
 import pytest
 
 from support.process import MODULE, environment, new_server, run_cli, running_server
+from support.sampling import sample
 
 TRANSPORTS = [[], ["serve", "--transport", "http", "--port", "0"]]
 
@@ -90,7 +91,7 @@ async def test_an_output_folder_of_another_user_is_a_warning_at_start(open_folde
     assert "this user has no permission" in err
 
 
-@pytest.mark.parametrize("command", TRANSPORTS, ids=["stdio", "http"])
+@pytest.mark.parametrize("command", sample(TRANSPORTS, every=3), ids=["stdio", "http"])
 @pytest.mark.parametrize("content", [b"", b"not a database" * 99])
 async def test_a_damaged_database_is_named_with_the_way_out_on_every_transport(
     tmp_path: Path, command: list[str], content: bytes

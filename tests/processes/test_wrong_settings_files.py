@@ -11,6 +11,7 @@ import anyio
 import pytest
 
 from support.process import MODULE, new_server, run_cli
+from support.sampling import sample
 
 KEY = "sk-canary-0123456789"
 posix = pytest.mark.skipif(sys.platform == "win32", reason="pipes and permissions are POSIX's")
@@ -35,42 +36,45 @@ def write(folder: Path, content: str | bytes, name: str = "settings.toml") -> Pa
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [
-        (f"GEEKAI_API_KEY={KEY}\n", "line 1 is not TOML; text needs quotes"),
-        (f"\n\nexport GEEKAI_API_KEY='{KEY}'\n", "line 3 is not TOML"),
-        (
-            'GEEKAI_OUTPUT_DIR = "C:\\Users\\canary"\n',
-            "line 1 is not TOML; a path of Windows needs",
-        ),
-        ('GEEKAI_API_KEY = "sk-canary\n', "line 1 is not TOML"),
-        ("GEEKAI_API_KEY: canary\n", "line 1 is not TOML"),
-        ('{"GEEKAI_API_KEY": "canary"}\n', "line 1 is not TOML"),
-        (f'GEEKAI_API_KEY = "{KEY}"\nGEEKAI_API_KEY = "{KEY}"\n', "line 2 is not TOML"),
-        ("x = " + "[" * 20_000, "line 1 is not TOML"),
-        ("GEEKAI_MAX_IN_FLIGHT = " + "9" * 5000, "is not TOML"),
-        (f'GEEKAI_API_KEY = "{KEY}"\n'.encode("utf-16"), "probably in UTF-16"),
-        (f'GEEKAI_API_KEY = "{KEY}"\n'.encode("utf-16-le"), "probably in UTF-16"),
-        ('GEEKAI_OUTPUT_DIR = "/Filme f\xfcr canary"\n'.encode("latin-1"), "not in UTF-8"),
-        (b"#" * 70_000, "too large"),
-        ('GEEKAI_OUTPUT_DIR = "D:\\temp"\n', "GEEKAI_OUTPUT_DIR in"),
-        ("GEEKAI_API_KEY = true\n", "must be text in quotes"),
-        ("GEEKAI_API_KEY = 12\n", "must be text in quotes"),
-        ("GEEKAI_API_KEY = 2026-11-26\n", "must be text in quotes"),
-        (f'GEEKAI_API_KEY = ["{KEY}"]\n', "must be text in quotes"),
-        ("GEEKAI_MAX_IN_FLIGHT = false\n", "must be a number"),
-        ("GEEKAI_MAX_IN_FLIGHT = 1.5\n", "must be a whole number"),
-        ("GEEKAI_MAX_CNY_PER_DAY = nan\n", "must be an amount"),
-        ("GEEKAI_MAX_CNY_PER_DAY = -1\n", "must be an amount"),
-        ('GEEKAI_IMAGE_DIRS = ["/a", 1]\n', "must be a list of texts"),
-        ('GEEKAI_IMAGE_DIRS = ["a"]\n', "must be an absolute path"),
-        (f'[settings]\nGEEKAI_API_KEY = "{KEY}"\n', '"settings" in'),
-        (f'[GEEKAI_API_KEY]\nkey = "{KEY}"\n', '"GEEKAI_API_KEY" in'),
-        (f'GEEKAI.API_KEY = "{KEY}"\n', '"GEEKAI" in'),
-        (f'[[server]]\nGEEKAI_API_KEY = "{KEY}"\n', '"server" in'),
-        ('GEEKAI_LOG_LEVEL = "LOUD"\n', "must be one of"),
-        ('GEEKAI_DEFAULT_MODEL = "${MODEL}"\n', "refers to another variable"),
-        (f'GEEKAI_API_KEY = "{KEY} {KEY}"\n', "without spaces"),
-    ],
+    sample(
+        [
+            (f"GEEKAI_API_KEY={KEY}\n", "line 1 is not TOML; text needs quotes"),
+            (f"\n\nexport GEEKAI_API_KEY='{KEY}'\n", "line 3 is not TOML"),
+            (
+                'GEEKAI_OUTPUT_DIR = "C:\\Users\\canary"\n',
+                "line 1 is not TOML; a path of Windows needs",
+            ),
+            ('GEEKAI_API_KEY = "sk-canary\n', "line 1 is not TOML"),
+            ("GEEKAI_API_KEY: canary\n", "line 1 is not TOML"),
+            ('{"GEEKAI_API_KEY": "canary"}\n', "line 1 is not TOML"),
+            (f'GEEKAI_API_KEY = "{KEY}"\nGEEKAI_API_KEY = "{KEY}"\n', "line 2 is not TOML"),
+            ("x = " + "[" * 20_000, "line 1 is not TOML"),
+            ("GEEKAI_MAX_IN_FLIGHT = " + "9" * 5000, "is not TOML"),
+            (f'GEEKAI_API_KEY = "{KEY}"\n'.encode("utf-16"), "probably in UTF-16"),
+            (f'GEEKAI_API_KEY = "{KEY}"\n'.encode("utf-16-le"), "probably in UTF-16"),
+            ('GEEKAI_OUTPUT_DIR = "/Filme f\xfcr canary"\n'.encode("latin-1"), "not in UTF-8"),
+            (b"#" * 70_000, "too large"),
+            ('GEEKAI_OUTPUT_DIR = "D:\\temp"\n', "GEEKAI_OUTPUT_DIR in"),
+            ("GEEKAI_API_KEY = true\n", "must be text in quotes"),
+            ("GEEKAI_API_KEY = 12\n", "must be text in quotes"),
+            ("GEEKAI_API_KEY = 2026-11-26\n", "must be text in quotes"),
+            (f'GEEKAI_API_KEY = ["{KEY}"]\n', "must be text in quotes"),
+            ("GEEKAI_MAX_IN_FLIGHT = false\n", "must be a number"),
+            ("GEEKAI_MAX_IN_FLIGHT = 1.5\n", "must be a whole number"),
+            ("GEEKAI_MAX_CNY_PER_DAY = nan\n", "must be an amount"),
+            ("GEEKAI_MAX_CNY_PER_DAY = -1\n", "must be an amount"),
+            ('GEEKAI_IMAGE_DIRS = ["/a", 1]\n', "must be a list of texts"),
+            ('GEEKAI_IMAGE_DIRS = ["a"]\n', "must be an absolute path"),
+            (f'[settings]\nGEEKAI_API_KEY = "{KEY}"\n', '"settings" in'),
+            (f'[GEEKAI_API_KEY]\nkey = "{KEY}"\n', '"GEEKAI_API_KEY" in'),
+            (f'GEEKAI.API_KEY = "{KEY}"\n', '"GEEKAI" in'),
+            (f'[[server]]\nGEEKAI_API_KEY = "{KEY}"\n', '"server" in'),
+            ('GEEKAI_LOG_LEVEL = "LOUD"\n', "must be one of"),
+            ('GEEKAI_DEFAULT_MODEL = "${MODEL}"\n', "refers to another variable"),
+            (f'GEEKAI_API_KEY = "{KEY} {KEY}"\n', "without spaces"),
+        ],
+        every=3,
+    ),
 )
 async def test_what_is_wrong_in_the_file_is_named_with_its_path(
     tmp_path: Path, content: str | bytes, said: str
@@ -146,15 +150,18 @@ async def test_a_name_that_is_none_is_a_warning_with_the_nearest(tmp_path: Path)
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [
-        (b"", "is empty"),
-        (b" \n\n", "is empty"),
-        (f"{KEY}\n{KEY}\n", "has several lines"),
-        (b"x" * 20_000, "too large"),
-        (f"{KEY}\n".encode("utf-16"), "probably in UTF-16"),
-        ("two canary words", "without spaces"),
-        (b"\xff\xfecanary", "UTF-16"),
-    ],
+    sample(
+        [
+            (b"", "is empty"),
+            (b" \n\n", "is empty"),
+            (f"{KEY}\n{KEY}\n", "has several lines"),
+            (b"x" * 20_000, "too large"),
+            (f"{KEY}\n".encode("utf-16"), "probably in UTF-16"),
+            ("two canary words", "without spaces"),
+            (b"\xff\xfecanary", "UTF-16"),
+        ],
+        every=3,
+    ),
 )
 async def test_a_key_file_that_holds_no_key_is_named(
     tmp_path: Path, content: str | bytes, said: str

@@ -34,6 +34,7 @@ async def test_a_killed_submission_is_unknown_and_is_not_sent_again(tmp_path: Pa
     assert (verdict.charges, verdict.stored, verdict.unknown) == (1, 0, 1)
 
 
+@pytest.mark.exhaustive
 async def test_a_server_that_closes_while_submitting_still_gets_the_answer(
     tmp_path: Path,
 ) -> None:

@@ -32,6 +32,7 @@ def first(calls: list[Call], names: str, *words: str, after: int = -1) -> int:
     pytest.fail(f"no {names} of {words} after call {after}")
 
 
+@pytest.mark.exhaustive
 async def test_a_video_is_whole_on_disk_before_it_has_its_name_or_its_record(
     tmp_path: Path,
 ) -> None:

@@ -80,6 +80,7 @@ async def test_three_shots_join_at_matching_frames(world: World) -> None:
             assert float(np.percentile(difference, 99)) <= CODEC_LEVELS
 
 
+@pytest.mark.exhaustive
 async def test_an_equal_request_makes_another_film_and_a_fresh_sandbox_the_first_again(
     world: World,
 ) -> None:

@@ -59,6 +59,7 @@ async def test_deaths_are_counted_across_restarts(world: World) -> None:
     assert failed["error"]["code"] == "render_failed"
 
 
+@pytest.mark.exhaustive
 async def test_a_renderer_that_falls_silent_is_stopped(world: World) -> None:
     # Long enough for the child to begin at all on a machine with much else to do.
     async with world.running(stall_timeout_seconds=1.5) as client:
@@ -217,6 +218,7 @@ async def test_an_idle_worker_has_no_timer_running(world: World) -> None:
     pytest.fail(f"an idle worker still has a deadline in {deadline:.1f} s")
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("anyio_backend", ["trio"])
 async def test_a_post_cancelled_anywhere_is_charged_once_or_not_at_all(world: World) -> None:
     """Every charged task is rendered, even if its id was never received."""
