@@ -14,7 +14,8 @@ PIP := -m pip install --quiet --disable-pip-version-check
 # Python 3.11 to 3.13 bring a pip that does not know dependency groups.
 PIP_WITH_GROUPS := 'pip>=25.1'
 PARALLEL := -n auto --dist loadfile
-SAMPLES := -m 'not exhaustive'
+# Three workers for two cores: many of these tests wait for a disk or for another process.
+SAMPLES := -m 'not exhaustive' -n $(shell $(PYTHON) -c 'import os; print(3 * (os.cpu_count() or 2) // 2)') --dist loadfile
 
 # If the caller names a Python (make test PYTHON=...) and another version made the environment, it
 # is made again. Without a name, an existing environment is used as it is.
@@ -34,7 +35,7 @@ demo: $(VENV)/.runtime ## the product, end to end, without a key
 
 test: $(VENV)/.dev $(CLIENTS) ## the static checks, then the tests, long ones sampled (minutes)
 	scripts/check
-	scripts/test $(SAMPLES) $(PARALLEL)
+	scripts/test $(SAMPLES)
 
 test-all: $(VENV)/.dev $(CLIENTS) ## the static checks, then every test, as CI runs them
 	scripts/check
@@ -43,7 +44,7 @@ test-all: $(VENV)/.dev $(CLIENTS) ## the static checks, then every test, as CI r
 # A newer Python warns where the oldest supported one does not, and it does so in the same places
 # whatever else a test varies: the samples are enough.
 test-next: $(NEXT)/.dev ## the tests of `make test` on Python 3.13 or 3.14, or on PYTHON_NEXT=/path/to/it
-	VENV=$(NEXT) scripts/test -q $(SAMPLES) $(PARALLEL)
+	VENV=$(NEXT) scripts/test -q $(SAMPLES)
 
 check: $(VENV)/.dev ## the static checks alone
 	scripts/check

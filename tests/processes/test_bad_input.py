@@ -116,6 +116,7 @@ async def test_two_calls_of_one_id_are_both_answered_and_paid_for_once(tmp_path:
     assert {answer["result"]["structuredContent"]["task_id"] for answer in answers} == {task_id}
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("deaf", sample([False, True], every=2), ids=["hangs up", "reads no more"])
 async def test_a_host_that_vanishes_in_mid_call_leaves_a_task_for_the_next(
     tmp_path: Path, *, deaf: bool
@@ -175,6 +176,7 @@ async def served(folder: Path) -> AsyncGenerator[tuple[httpx.AsyncClient, dict[s
         yield browser, {"Mcp-Session-Id": answer.headers["Mcp-Session-Id"]}
 
 
+@pytest.mark.exhaustive
 async def test_every_bad_body_is_answered_and_nothing_comes_of_it(tmp_path: Path) -> None:
     async with served(tmp_path) as (browser, session), browser.stream("GET", "/sse") as events:
         rows = events.aiter_lines()

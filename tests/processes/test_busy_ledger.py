@@ -75,6 +75,7 @@ async def test_get_video_task_answers_though_another_process_holds_the_ledger(
     assert late_took < 5
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("count", [1, 3])
 async def test_a_finished_task_is_told_though_it_cannot_be_recorded_that_it_was(
     tmp_path: Path, count: int

@@ -13,6 +13,7 @@ from support.process import MODULE, environment
 pty = pytest.importorskip("pty", reason="there are no pseudo-terminals on Windows")
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("seconds_open", [0.0, 1.5])
 def test_a_server_started_by_hand_says_what_it_is_and_ends_with_ctrl_c(
     tmp_path: Path, seconds_open: float

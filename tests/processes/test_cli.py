@@ -38,6 +38,7 @@ async def test_a_state_folder_that_cannot_be_used_is_an_error_and_not_a_tracebac
     assert "Traceback" not in err
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     "command",
     [

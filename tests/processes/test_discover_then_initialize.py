@@ -76,6 +76,7 @@ async def test_what_is_no_request_does_not_come_between_probe_and_handshake(
     assert tools["result"]["tools"]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("probed", [False, True])
 async def test_a_host_that_goes_before_it_chose_ends_the_server(
     tmp_path: Path, *, probed: bool
@@ -123,6 +124,7 @@ sys.exit(cli.main([]))
 """
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("change", CHANGED.values(), ids=CHANGED)
 async def test_without_the_sdks_parts_the_server_falls_back_to_the_sdks_own_stdio(
     tmp_path: Path, change: str

@@ -85,6 +85,7 @@ async def test_everything_is_green_in_the_sandbox_and_nothing_is_left_behind(
     assert {path.name for path in tmp_path.iterdir()} == {"temporary"}
 
 
+@pytest.mark.exhaustive
 async def test_an_accepted_key_is_said_and_never_shown(tmp_path: Path) -> None:
     settings_file = write_settings(tmp_path, GEEKAI_API_KEY=KEY)
     with small_service(404, api_error_body("not_found", "no such task")) as (url, requests):
@@ -178,6 +179,7 @@ async def test_what_answers_and_is_not_the_api_is_no_matter_of_the_key(tmp_path:
     assert [line["state"] for line in found.of("key")] == ["note"]
 
 
+@pytest.mark.exhaustive
 async def test_wrong_settings_are_one_failing_line_and_the_rest_is_checked(tmp_path: Path) -> None:
     found = await examine(
         tmp_path,

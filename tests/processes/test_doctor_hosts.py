@@ -74,6 +74,7 @@ async def examine_all(home: Path) -> tuple[int, dict[str, dict[str, Any]], str]:
     return status, first, "\n".join(line["text"] for line in lines)
 
 
+@pytest.mark.exhaustive
 async def test_a_host_that_starts_this_server_is_well_and_no_task_is_touched(
     tmp_path: Path,
 ) -> None:

@@ -12,6 +12,7 @@ NOWHERE = {"GEEKAI_API_KEY": "sk-any", "GEEKAI_BASE_URL": "http://127.0.0.1:9/ap
 """A service that nobody is: port 9 throws everything away, where anything is there at all."""
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("declared", "asks"),
     [
@@ -46,6 +47,7 @@ async def test_only_a_client_that_shows_forms_is_asked_to_ask(
         assert "GEEKAI_CONFIRM=always" in answer["content"][0]["text"]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("content", [{}, {"approve": "true"}])
 async def test_a_host_that_accepts_the_form_by_itself_buys_nothing(
     tmp_path: Path, content: dict[str, Any]

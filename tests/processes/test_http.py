@@ -87,6 +87,7 @@ VISITS: list[tuple[dict[str, str], int]] = [
 ]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("headers", "status"), sample(VISITS, every=2))
 async def test_a_web_page_cannot_reach_a_local_server(
     tmp_path: Path, headers: dict[str, str], status: int
@@ -105,6 +106,7 @@ async def test_a_web_page_cannot_reach_a_local_server(
     assert set(statuses) == {status}
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("host", sample(["0.0.0.0", "::", "192.0.2.7", "example.com"], every=4))  # noqa: S104
 @pytest.mark.parametrize("command", [("serve", "--transport", "http"), ("sandbox",)])
 async def test_anything_but_loopback_is_refused_in_a_clear_line(

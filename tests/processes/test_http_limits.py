@@ -94,6 +94,7 @@ async def read_response(stream: SocketStream) -> bytes:
     return head
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     "sent",
     [

@@ -130,6 +130,7 @@ async def test_an_output_that_nobody_reads_is_no_traceback(tmp_path: Path) -> No
     assert done.stderr.decode() == "The output could not be written: Broken pipe.\n"
 
 
+@pytest.mark.exhaustive
 async def test_an_unsafe_token_file_stops_the_start_in_a_clear_line(tmp_path: Path) -> None:
     await run_cli(tmp_path, "token", **KEY)
     (tmp_path / "state" / "http-token").chmod(0o644)
@@ -155,6 +156,7 @@ async def test_an_address_in_this_machines_network_may_be_named_as_host(tmp_path
 CANARY = "a fox called Canary-4471"
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("path", ["/mcp", "/sse"])
 @pytest.mark.parametrize("era", sample(["auto", "legacy"], every=2))
 async def test_a_debug_log_holds_no_prompt_no_key_and_no_token(

@@ -295,6 +295,7 @@ async def test_a_call_is_answered_in_words_and_in_fields(talk: Conversation) -> 
     assert found["structuredContent"]["model"] == made["structuredContent"]["model"]
 
 
+@pytest.mark.exhaustive
 async def test_a_wait_reports_progress_that_grows_and_ends_with_a_file(talk: Conversation) -> None:
     made = await talk.call("generate_video", prompt="a fox", variation=2)
     task_id = made["structuredContent"]["task_id"]
@@ -308,6 +309,7 @@ async def test_a_wait_reports_progress_that_grows_and_ends_with_a_file(talk: Con
     assert Path(done["structuredContent"]["file"]).exists()
 
 
+@pytest.mark.exhaustive
 async def test_to_cancel_a_wait_stops_the_wait_alone(house: Servers, talk: Conversation) -> None:
     """An uncancelled wait would be answered with the one that follows it, and before it."""
     prompt = f"{HELD_PREFIX} {talk.revision} {type(talk.wire).__name__}"
@@ -334,6 +336,7 @@ async def test_a_mistake_is_reported_in_a_sentence_that_helps(talk: Conversation
     assert "nobodys" in task["content"][0]["text"]
 
 
+@pytest.mark.exhaustive
 async def test_a_task_is_a_resource_by_its_template(talk: Conversation) -> None:
     made = await talk.call("generate_video", prompt="a fox", variation=3)
     task_id = made["structuredContent"]["task_id"]
@@ -355,6 +358,7 @@ async def test_a_prompt_is_listed_and_filled_in(talk: Conversation) -> None:
     assert "a fox finds a lantern" in filled["messages"][0]["content"]["text"]
 
 
+@pytest.mark.exhaustive
 async def test_an_id_and_a_model_are_completed(talk: Conversation) -> None:
     made = await talk.call("generate_video", prompt="a fox", variation=4)
     task_id = made["structuredContent"]["task_id"]

@@ -76,6 +76,7 @@ async def picture(client: Client, uri: str) -> tuple[Image.Image, str | None]:
     return Image.open(io.BytesIO(base64.b64decode(content.blob))), content.mime_type
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("transport", "era"), sample(EVERYWHERE, every=3))
 async def test_everything_beside_the_tools_is_reached_over_every_transport(
     tmp_path: Path, transport: str, era: Era
@@ -217,6 +218,7 @@ async def test_a_subscriber_is_notified_of_a_task_to_its_file(
     assert isinstance(film, BlobResourceContents)
 
 
+@pytest.mark.exhaustive
 async def test_a_subscriber_is_notified_of_changes_by_another_server(tmp_path: Path) -> None:
     """Two hosts on one machine share the ledger, and neither knows of the other."""
     async with (
@@ -270,6 +272,7 @@ async def test_a_wait_shows_signs_of_life_and_ends_alone_when_cancelled(
     assert all(said and len(said) <= 40 for *_, said in events)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("revision", "links"),
     [

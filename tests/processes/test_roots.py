@@ -51,6 +51,7 @@ async def test_a_host_that_declares_no_folders_is_not_asked(tmp_path: Path, pict
     assert not any(message.get("method") == "roots/list" for message in server.other_messages)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     "roots",
     [[], None, "{uri}", ["{uri}"], [{"uri": "https://example.com/"}], [{"uri": 7}], [{}]],
@@ -75,6 +76,7 @@ async def test_an_answer_that_names_no_folder_is_as_good_as_none(
     assert "outside the folders" in answer["result"]["content"][0]["text"]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.skipif(sys.platform == "win32", reason="the HTTP server is ended by a signal")
 @pytest.mark.parametrize("path", ["/mcp", "/sse"])
 async def test_a_clients_folders_do_not_count_over_http(

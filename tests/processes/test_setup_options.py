@@ -94,6 +94,7 @@ async def test_a_file_of_the_key_takes_the_place_of_the_key(tmp_path: Path) -> N
     assert written(tmp_path) == {"GEEKAI_API_KEY_FILE": str(tmp_path / "key")}
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("options", "stdin", "said"),
     sample(

@@ -88,6 +88,7 @@ async def test_the_files_are_opened_though_no_request_needs_them(
         assert await server.close() == 0
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("greets", [True, False])
 async def test_a_damaged_database_ends_the_server_of_a_host_that_waits(
     tmp_path: Path, *, greets: bool
@@ -146,6 +147,7 @@ async def test_a_call_is_answered_though_another_process_holds_the_database_from
     assert later["structuredContent"]["tasks"] == []
 
 
+@pytest.mark.exhaustive
 async def test_a_notification_does_not_wait_for_the_database(tmp_path: Path) -> None:
     """Nothing handles one, so nobody may see that it could not be handled either."""
     await run_cli(tmp_path)  # makes the database
@@ -166,6 +168,7 @@ async def test_a_notification_does_not_wait_for_the_database(tmp_path: Path) -> 
     assert "Traceback" not in (tmp_path / "stderr.log").read_text("utf-8")
 
 
+@pytest.mark.exhaustive
 async def test_the_time_of_a_call_counts_from_when_it_was_received(tmp_path: Path) -> None:
     """The picture of a call that waited for the files to be opened has what is left of its time."""
     program = SLOW.format(opening=0.6, answer=0.5)

@@ -50,6 +50,7 @@ async def test_a_prompt_becomes_a_playable_video_without_a_key(tmp_path: Path, e
     assert len(picture.data) < 100_000
 
 
+@pytest.mark.exhaustive
 async def test_a_picture_is_drawn_saved_and_shown_without_a_key(tmp_path: Path) -> None:
     async with stdio(tmp_path) as client:
         started = structured(
@@ -111,6 +112,7 @@ async def test_a_server_killed_in_mid_generation_loses_nothing(tmp_path: Path) -
     assert len(list((tmp_path / "videos").iterdir())) == 1
 
 
+@pytest.mark.exhaustive
 async def test_a_host_that_goes_leaves_no_process_behind(tmp_path: Path) -> None:
     async with running_server(tmp_path) as server:
         await server.call("generate_video", prompt="a fox", size="1920x1080", duration=10)
@@ -122,6 +124,7 @@ async def test_a_host_that_goes_leaves_no_process_behind(tmp_path: Path) -> None
             await anyio.lowlevel.checkpoint()
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_a_server_asked_to_go_goes_though_its_input_stays_open(
     tmp_path: Path, number: signal.Signals
@@ -148,6 +151,7 @@ async def test_nothing_heavy_is_loaded_to_answer_a_host(tmp_path: Path) -> None:
     assert not loaded & {"httpx", "av", "numpy", "PIL", "asyncpg"}
 
 
+@pytest.mark.exhaustive
 async def test_a_video_is_made_and_shown_without_codecs_or_numpy_in_the_server(
     tmp_path: Path,
 ) -> None:
@@ -179,6 +183,7 @@ async def test_stdout_holds_the_protocol_and_stderr_neither_prompt_nor_warning(
     assert (tmp_path / "stderr.log").read_text("utf-8") == ""
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     "bad",
     [
@@ -264,6 +269,7 @@ async def test_the_sandbox_needs_no_proxy_and_minds_none(tmp_path: Path) -> None
     assert "file" in done
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("prompt", ["a\ud800b", "a\udc00\ud83db", "\\\ud800"])
 async def test_half_a_surrogate_pair_is_answered_and_named(tmp_path: Path, prompt: str) -> None:
     """The SDK alone would drop the line, and the host would wait for ever."""

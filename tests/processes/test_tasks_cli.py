@@ -142,6 +142,7 @@ def _at(line: str, begins: int) -> int:
     return at
 
 
+@pytest.mark.exhaustive
 async def test_a_list_is_bounded_and_filtered_as_asked(tmp_path: Path) -> None:
     many = [task(tmp_path, age=n, status=Status.RUNNING) for n in range(25)]
     await seed(tmp_path, *many, unknown(tmp_path, age=99))
@@ -206,6 +207,7 @@ async def test_one_task_is_shown_whole_with_its_history_and_as_data(tmp_path: Pa
     assert f"tasks resolve {one.id[:8]}" in out
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("facts", "shown", "columns"),
     [
@@ -249,6 +251,7 @@ async def test_what_was_measured_on_a_file_is_shown_and_listed(
     ]
 
 
+@pytest.mark.exhaustive
 async def test_a_task_is_found_by_a_beginning_that_is_its_own(tmp_path: Path) -> None:
     twins = [
         replace(unknown(tmp_path, provider_task_id="theirs"), id="abcdef" + "1" * 26),
@@ -475,6 +478,7 @@ async def test_a_service_that_cannot_be_reached_changes_nothing(tmp_path: Path) 
     assert rows(tmp_path) == [(one.id, "unknown")]
 
 
+@pytest.mark.exhaustive
 async def test_a_file_is_fetched_once_more_and_what_cannot_be_is_explained(tmp_path: Path) -> None:
     async with service(tmp_path) as settings:
         theirs = await create_at_service(settings)

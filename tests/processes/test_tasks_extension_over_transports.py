@@ -27,6 +27,7 @@ async def make(server: StdioServer, **arguments: Any) -> dict[str, Any]:  # noqa
     return (await server.request("tools/call", **params))["result"]
 
 
+@pytest.mark.exhaustive
 async def test_a_subscriber_first_learns_which_tasks_it_is_subscribed_to(tmp_path: Path) -> None:
     async with new_server(tmp_path) as server:
         task_id = (await make(server, prompt="a fox", **SMALL))["taskId"]
@@ -55,6 +56,7 @@ async def test_a_subscriber_first_learns_which_tasks_it_is_subscribed_to(tmp_pat
     assert (tmp_path / "stderr.log").read_text("utf-8") == ""
 
 
+@pytest.mark.exhaustive
 async def test_the_sdks_client_makes_a_video_as_a_task_over_http(tmp_path: Path) -> None:
     """With its own names in its own headers, and its own check of the result's schema."""
     async with (

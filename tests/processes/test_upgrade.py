@@ -36,6 +36,7 @@ def words(row: earlier.Row) -> Iterator[str]:
             yield value
 
 
+@pytest.mark.exhaustive
 async def test_every_task_is_shown_to_a_person_with_what_stands_in_its_columns(
     tmp_path: Path,
 ) -> None:

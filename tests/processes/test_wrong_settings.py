@@ -41,6 +41,7 @@ async def run_as_nobody(command: list[str], env: Mapping[str, str]) -> tuple[int
     return done.returncode, done.stderr.decode()
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("home", [None, "", "relative"])
 async def test_a_user_without_a_home_is_told_which_variables_to_set(
     open_folder: Path, home: str | None
@@ -61,6 +62,7 @@ async def test_a_user_without_a_home_is_told_which_variables_to_set(
     assert (status, err) == (0, "")
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("command", [*TRANSPORTS, ["tasks"]], ids=["stdio", "http", "tasks"])
 async def test_a_folder_of_another_user_is_named_by_path_and_variable(
     open_folder: Path, command: list[str]
@@ -118,6 +120,7 @@ async def test_a_file_in_the_place_of_the_sandboxs_folder_is_named(tmp_path: Pat
     assert str(tmp_path / "state" / "sandbox") in err
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("folder", ["~nobody-of-this-name/a", f"{__file__}/a"])
 async def test_a_sandbox_that_cannot_have_its_folder_says_so(tmp_path: Path, folder: str) -> None:
     status, _, err = await run_cli(tmp_path, "sandbox", "--port", "0", "--folder", folder)

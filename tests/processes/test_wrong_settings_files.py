@@ -34,6 +34,7 @@ def write(folder: Path, content: str | bytes, name: str = "settings.toml") -> Pa
     return path
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("content", "said"),
     sample(
@@ -102,6 +103,7 @@ def make_dangling(path: Path) -> None:
     path.symlink_to(path.with_name("gone"))
 
 
+@pytest.mark.exhaustive
 @posix
 @pytest.mark.parametrize(
     ("make", "said"),
@@ -148,6 +150,7 @@ async def test_a_name_that_is_none_is_a_warning_with_the_nearest(tmp_path: Path)
 # The file of a key
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("content", "said"),
     sample(
