@@ -1,15 +1,14 @@
 """Settings that cannot work, as a host meets them: one sentence, status 2, and no traceback."""
 
 import os
-import shutil
 import sys
-import tempfile
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from pathlib import Path
 
 import anyio
 import pytest
 
+from support.another_user import making_open_folder, run_as_another_user
 from support.process import MODULE, environment, new_server, run_cli, running_server
 from support.sampling import sample
 
@@ -18,27 +17,8 @@ TRANSPORTS = [[], ["serve", "--transport", "http", "--port", "0"]]
 
 @pytest.fixture
 def open_folder() -> Generator[Path]:
-    """A folder that every user may enter; pytest's own are root's alone."""
-    folder = Path(tempfile.mkdtemp())
-    folder.chmod(0o777)
-    yield folder
-    shutil.rmtree(folder)
-
-
-async def run_as_nobody(command: list[str], env: Mapping[str, str]) -> tuple[int, str]:
-    """Run as a user of no name and no home, as a container's `USER 12345` does."""
-    setpriv = shutil.which("setpriv")
-    if sys.platform == "win32" or os.geteuid() != 0 or setpriv is None:
-        pytest.skip("only root may become another user, and only Linux has setpriv")
-    become = [setpriv, "--reuid", "12345", "--regid", "12345", "--clear-groups", "--"]
-    kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
-    with anyio.fail_after(60):
-        done = await anyio.run_process(
-            [*become, *MODULE, *command], env={**kept, **env}, check=False, input=b"", cwd="/"
-        )
-    if b"setpriv: failed" in done.stderr or b"ModuleNotFoundError" in done.stderr:
-        pytest.skip("that user may not run this Python: its folder is root's alone")
-    return done.returncode, done.stderr.decode()
+    with making_open_folder() as folder:
+        yield folder
 
 
 @pytest.mark.exhaustive
@@ -47,7 +27,7 @@ async def test_a_user_without_a_home_is_told_which_variables_to_set(
     open_folder: Path, home: str | None
 ) -> None:
     env = {} if home is None else {"HOME": home}
-    status, err = await run_as_nobody([], env)
+    status, err = await run_as_another_user([], env)
 
     assert status == 2, err
     assert "Traceback" not in err
@@ -58,7 +38,7 @@ async def test_a_user_without_a_home_is_told_which_variables_to_set(
         "GEEKAI_OUTPUT_DIR": str(open_folder / "videos"),
         "GEEKAI_STATE_DIR": str(open_folder / "state"),
     }
-    status, err = await run_as_nobody([], {**env, **folders})
+    status, err = await run_as_another_user([], {**env, **folders})
     assert (status, err) == (0, "")
 
 
@@ -69,7 +49,7 @@ async def test_a_folder_of_another_user_is_named_by_path_and_variable(
 ) -> None:
     (open_folder / "state").mkdir(mode=0o700)
     env = {"GEEKAI_OUTPUT_DIR": str(open_folder), "GEEKAI_STATE_DIR": str(open_folder / "state")}
-    status, err = await run_as_nobody(command, env)
+    status, err = await run_as_another_user(command, env)
 
     assert status == (1 if command == ["tasks"] else 2), err
     assert "Traceback" not in err
@@ -84,7 +64,7 @@ async def test_an_output_folder_of_another_user_is_a_warning_at_start(open_folde
         "GEEKAI_OUTPUT_DIR": str(open_folder / "videos"),
         "GEEKAI_STATE_DIR": str(open_folder / "state"),
     }
-    status, err = await run_as_nobody([], env)
+    status, err = await run_as_another_user([], env)
 
     assert status == 0, err
     assert "Traceback" not in err

@@ -1,16 +1,14 @@
 """Settings files and key files that cannot be used: a line that names them, and status 2."""
 
 import os
-import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Generator
 from pathlib import Path
 
-import anyio
 import pytest
 
-from support.process import MODULE, new_server, run_cli
+from support.another_user import making_open_folder, run_as_another_user
+from support.process import new_server, run_cli
 from support.sampling import sample
 
 KEY = "sk-canary-0123456789"
@@ -210,35 +208,22 @@ async def test_a_key_and_the_file_of_one_in_one_place_exclude_each_other(tmp_pat
 
 @pytest.fixture
 def open_folder() -> Generator[Path]:
-    """A folder that every user may enter; pytest's own are root's alone."""
-    folder = Path(tempfile.mkdtemp())
-    folder.chmod(0o777)
-    yield folder
-    shutil.rmtree(folder)
+    with making_open_folder() as folder:
+        yield folder
 
 
-async def run_as_another_user(folder: Path, **settings: str) -> tuple[int, str]:
-    setpriv = shutil.which("setpriv")
-    if sys.platform == "win32" or os.geteuid() != 0 or setpriv is None:
-        pytest.skip("only root may become another user, and only Linux has setpriv")
-    become = [setpriv, "--reuid", "12345", "--regid", "12345", "--clear-groups", "--"]
-    kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
-    env = {
-        **kept,
+async def run_in_folder(folder: Path, **settings: str) -> tuple[int, str]:
+    """Run the server as another user, whose videos and tasks are in *folder*."""
+    folders = {
         "GEEKAI_OUTPUT_DIR": str(folder / "videos"),
         "GEEKAI_STATE_DIR": str(folder / "state"),
-        **settings,
     }
-    with anyio.fail_after(60):
-        done = await anyio.run_process([*become, *MODULE], env=env, check=False, input=b"", cwd="/")
-    if b"setpriv: failed" in done.stderr or b"ModuleNotFoundError" in done.stderr:
-        pytest.skip("that user may not run this Python: its folder is root's alone")
-    return done.returncode, done.stderr.decode()
+    return await run_as_another_user([], {**folders, **settings})
 
 
 async def test_a_file_that_this_user_may_not_read_is_said(open_folder: Path) -> None:
     path = write(open_folder, f'GEEKAI_API_KEY = "{KEY}"\n')
-    status, err = await run_as_another_user(open_folder, GEEKAI_SETTINGS_FILE=str(path))
+    status, err = await run_in_folder(open_folder, GEEKAI_SETTINGS_FILE=str(path))
 
     assert status == 2, err
     assert f'The settings file "{path}": cannot be read: this user has no permission' in err
@@ -248,7 +233,7 @@ async def test_a_folder_that_this_user_may_not_enter_is_a_warning(open_folder: P
     """As in a container whose HOME is root's: it ran before there was such a file."""
     home = open_folder / "home"
     home.mkdir(mode=0o700)
-    status, err = await run_as_another_user(open_folder, HOME=str(home))
+    status, err = await run_in_folder(open_folder, HOME=str(home))
 
     assert status == 0, err
     assert "cannot be looked for" in err

@@ -155,7 +155,7 @@ async def test_half_a_video_is_no_proof(world: World) -> None:
     async with world.running() as client:
         await world.finish(client, task_id)
 
-    assert world.renders("end") == [task_id, task_id]
+    assert world.renders("begin") == [task_id, task_id]
 
 
 async def test_the_estimate_follows_the_renders_progress(world: World) -> None:
