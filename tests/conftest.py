@@ -1,8 +1,31 @@
-"""For every test: no program that it starts reads the settings file of whoever runs it."""
+"""For every test: what `make test` leaves out, and whose settings file is not read."""
 
 import os
+from collections import defaultdict
+from pathlib import Path
+from typing import Final
 
 import pytest
+
+WHOLE_PROGRAM: Final = frozenset({"downloads", "films", "flows", "processes", "sandbox"})
+"""Folders of tests which each start a server, a program or a renderer."""
+MOST_VALUES: Final = 12
+"""Of such a test that is tried with more values, `make test` takes about so many."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave most of many values of one test to `make test-all`, evenly over all of them."""
+    tried: dict[str, list[pytest.Item]] = defaultdict(list)
+    here = Path(__file__).parent
+    for item in items:
+        whole = item.path.relative_to(here).parts[0] in WHOLE_PROGRAM
+        if whole and item.get_closest_marker("exhaustive") is None:
+            tried[item.nodeid.partition("[")[0]].append(item)
+    for same in tried.values():
+        every = -(-len(same) // MOST_VALUES)
+        for number, item in enumerate(sorted(same, key=lambda item: item.nodeid)):
+            if number % every:
+                item.add_marker("exhaustive")
 
 
 @pytest.fixture(autouse=True, scope="session")

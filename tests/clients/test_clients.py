@@ -95,7 +95,7 @@ def skip_unless_installed(tool: Path, made_by: str, config: pytest.Config) -> No
 
 
 @pytest.mark.parametrize("transport", sample(["stdio", "http", "sse"], every=3))
-@pytest.mark.parametrize("program", sample(PROGRAMS, every=4), ids=str)
+@pytest.mark.parametrize("program", sample(PROGRAMS, every=8), ids=str)
 async def test_a_client_lists_generates_waits_reads_and_sees_its_mistakes(
     program: Program,
     transport: str,

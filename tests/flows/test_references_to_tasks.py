@@ -20,8 +20,6 @@ from support.fake_geekai import always_answer
 from support.tasks import Tasks, create_task, request_task
 from support.world import Era, World, call, structured, text
 
-pytestmark = pytest.mark.both_eras
-
 LAST = "https://static.geekai.co/last.png"
 
 

@@ -14,8 +14,6 @@ from geekai_video_mcp.server import views
 from support.fake_geekai import always_answer, answer_once, api_error
 from support.world import World, call, structured, text
 
-pytestmark = pytest.mark.both_eras
-
 
 async def test_the_row_is_durable_before_the_request_leaves(world: World) -> None:
     rows_at_post: list[tuple[str, int]] = []

@@ -23,8 +23,6 @@ from support.fake_geekai import always_answer
 from support.stills import encode_image
 from support.world import World, call, render_now, structured, text
 
-pytestmark = pytest.mark.both_eras
-
 CLIP = make_clip(frames=36, size=(320, 180), sound=True)
 
 

@@ -27,8 +27,6 @@ from support.stills import (
 )
 from support.world import World, call, structured, text
 
-pytestmark = pytest.mark.both_eras
-
 PNG_HEAD = "data:image/png;base64,"
 
 
