@@ -43,7 +43,11 @@ def outside_environment(folder: Path, **variables: str) -> dict[str, str]:
         "PIP_CACHE_DIR": os.environ.get("PIP_CACHE_DIR", str(Path.home() / ".cache" / "pip")),
         "UV_CACHE_DIR": os.environ.get("UV_CACHE_DIR", str(Path.home() / ".cache" / "uv")),
     }
-    settings = {"GEEKAI_SETTINGS_FILE": os.devnull, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    settings = {
+        "GEEKAI_SETTINGS_FILE": os.devnull,
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "UV_SYSTEM_CERTS": "1",  # as pip does: an index may have a certificate of its own
+    }
     home = {"HOME": str(folder), "USERPROFILE": str(folder)}
     return {**kept, **caches, **settings, **home, **variables}
 
