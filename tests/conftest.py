@@ -9,7 +9,7 @@ import pytest
 
 WHOLE_PROGRAM: Final = frozenset({"downloads", "films", "flows", "processes", "sandbox"})
 """Folders of tests which each start a server, a program or a renderer."""
-MOST_VALUES: Final = 12
+MOST_VALUES: Final = 6
 """Of such a test that is tried with more values, `make test` takes about so many."""
 
 

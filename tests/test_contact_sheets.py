@@ -120,6 +120,7 @@ async def test_a_very_short_video_shows_what_it_has(tmp_path: Path, frames: int)
     assert all(map(has_label, cells))
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("seconds", "frames"), sample([(12, 6), (13, 9), (31, 12), (61, 12)], every=2)
 )

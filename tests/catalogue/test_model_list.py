@@ -247,6 +247,7 @@ def test_that_a_maker_has_shut_a_model_down_is_said_where_geekais_list_is_not_kn
 NEW_NAMES = ["m-{}", "a-model-of-quite-some-length-generate-preview-of-many-words-{}"]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("new", [0, 1, 40, 400])
 @pytest.mark.parametrize("name", NEW_NAMES)
 @pytest.mark.parametrize("others", [LIVE, {"m": LiveModel(id="m", type="video")}], ids=len)

@@ -87,6 +87,7 @@ async def test_parts_that_agree_are_joined_with_every_packet_as_it_was(
     assert int(video["nb_read_frames"]) == seen.frames
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("copied", [False, True], ids=["encoded", "copied"])
 async def test_sound_stays_with_its_picture_at_every_seam(tmp_path: Path, *, copied: bool) -> None:
     odd = [23, 31, 24, 29, 27, 25] * 2

@@ -122,6 +122,7 @@ async def test_a_picture_is_shown_with_its_own_path(world: World) -> None:
     )
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("form", [" ".join, ", ".join, list], ids=["spaces", "commas", "list"])
 async def test_several_are_shown_side_by_side_and_the_rest_has_a_line_each(
     world: World,

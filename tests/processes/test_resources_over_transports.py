@@ -195,6 +195,7 @@ async def test_a_damaged_video_gives_what_can_be_seen_of_it_or_none(
     assert png is None or Image.open(io.BytesIO(png)).size == (320, 180)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("transport", PATHS)
 async def test_a_subscriber_is_notified_of_a_task_to_its_file(
     tmp_path: Path, transport: str

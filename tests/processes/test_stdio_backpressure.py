@@ -27,6 +27,7 @@ async def notify(server: StdioServer, method: str, **params: Any) -> None:  # no
     await server.send(json.dumps(message).encode())
 
 
+@pytest.mark.exhaustive
 async def test_nothing_more_is_read_while_the_host_takes_no_responses(tmp_path: Path) -> None:
     sent: list[int] = []
     answered: list[int] = []
