@@ -15,6 +15,7 @@ from mcp import Client
 from geekai_video_mcp import __version__, cli, config
 from geekai_video_mcp.server import INSTRUCTIONS, build_server
 from support.documents import DOCUMENTS
+from support.missing import skip_test
 from support.world import World
 
 ROOT = Path(__file__).parent.parent
@@ -93,7 +94,7 @@ SCHEMA = "server-2025-12-11.schema.json"
 def test_the_vendored_schema_is_the_registrys() -> None:
     original = ROOT.parent / "shared" / "schemas" / SCHEMA
     if not original.exists():
-        pytest.skip("../shared, which holds the registry's own copy, is absent")
+        skip_test("../shared, which holds the registry's own copy, is absent")
 
     assert (Path(__file__).parent / "schemas" / SCHEMA).read_bytes() == original.read_bytes()
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 import anyio
 import pytest
 
+from support.missing import skip_test
 from support.mp4 import probe
 from support.process import MODULE, environment, http_server
 from support.sampling import sample
@@ -91,7 +92,7 @@ def skip_unless_installed(tool: Path, made_by: str, config: pytest.Config) -> No
     absent = f"no {tool.relative_to(ROOT)} here; `{made_by}` installs it"
     if config.getoption("--every-client", default=False):
         pytest.fail(absent)
-    pytest.skip(f"this client is not installed: {absent}")
+    skip_test(f"this client is not installed: {absent}")
 
 
 @pytest.mark.parametrize("transport", sample(["stdio", "http", "sse"], every=3))

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from support.first_conversation import hold_conversation
+from support.missing import skip_test
 from support.packages import (
     SUPPORTED,
     Distributions,
@@ -25,7 +26,7 @@ async def test_the_wheel_alone_holds_a_conversation_and_leaves_nothing(
 ) -> None:
     found = find_python(python)
     if found is None:
-        pytest.skip(f"no Python {python} works here; name one in PYTHONS")
+        skip_test(f"no Python {python} works here; name one in PYTHONS")
     environment = make_environment(found, tmp_path / "venv")
     floors = lowest_versions(distributions.requirements()) if versions == "lowest" else []
     if floors:

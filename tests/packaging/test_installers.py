@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from support.first_conversation import hold_conversation
+from support.missing import skip_test
 from support.packages import (
     Distributions,
     Environment,
@@ -78,7 +79,7 @@ def test_the_source_distribution_installs_by_pip(
 def old_python(request: pytest.FixtureRequest) -> str:
     found = find_python(request.param)
     if found is None:
-        pytest.skip(f"no Python {request.param} works here")
+        skip_test(f"no Python {request.param} works here")
     return found
 
 

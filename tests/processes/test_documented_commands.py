@@ -21,6 +21,7 @@ from anyio.streams.buffered import BufferedByteReceiveStream
 
 from support.clips import make_clip
 from support.documents import command_lines
+from support.missing import skip_test
 from support.process import environment, http_server, stdio
 
 CANNOT_RUN = {
@@ -122,7 +123,7 @@ async def start_and_stop(arguments: list[str], home: Home) -> None:
 
 async def ask_sandbox(command: list[str], home: Home) -> None:
     if shutil.which("curl") is None:
-        pytest.skip("curl is not installed")
+        skip_test("curl is not installed")
     async with http_server(home.folder, "sandbox", "--port", "0") as origin:
         *words, url = command
         asked = url.replace("http://127.0.0.1:8766", origin)

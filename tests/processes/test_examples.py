@@ -12,6 +12,7 @@ import av
 import pytest
 from PIL import Image, ImageChops, ImageStat
 
+from support.missing import skip_test
 from support.mp4 import probe
 from support.process import environment, http_server
 
@@ -137,7 +138,7 @@ async def test_an_agent_makes_a_video_with_the_tools_that_it_finds(
         absent = f"no {AGENT_PYTHON.relative_to(ROOT)} here; `make test` installs it"
         if pytestconfig.getoption("--every-client", default=False):
             pytest.fail(absent)
-        pytest.skip(absent)
+        skip_test(absent)
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     printed = await example("agent.py", tmp_path, python=AGENT_PYTHON, PATH=path)
     calls = re.findall(r"^(\w+_\w+)", printed, re.MULTILINE)

@@ -16,6 +16,7 @@ import pytest
 from hosts.installation import folder, missing
 from hosts.run_host import INSIDE
 from support.hosts import ENTRY, Home
+from support.missing import skip_test
 from support.process import environment
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="runs programs by a shell")
@@ -141,10 +142,10 @@ def real_host(request: pytest.FixtureRequest, home: Home) -> RealHost:
     name: str = request.param
     programs = folder() / "npm" / "node_modules" / ".bin"
     if not (programs / PROGRAMS[name]).exists():
-        pytest.skip(f"{PROGRAMS[name]} is not in {programs}: make hosts installs it")
+        skip_test(f"{PROGRAMS[name]} is not in {programs}: make hosts installs it")
     reason = missing()
     if reason:
-        pytest.skip(reason)
+        skip_test(reason)
     return RealHost(home, name, programs)
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Final
 
 import anyio
-import pytest
 
+from support.missing import skip_test
 from support.process import MODULE
 
 USER: Final = ("--reuid", "12345", "--regid", "12345", "--clear-groups")
@@ -33,7 +33,7 @@ async def run_as_another_user(command: Sequence[str], env: Mapping[str, str]) ->
     """Run the command line as that user; returns its exit status, and what it said on stderr."""
     setpriv = shutil.which("setpriv")
     if sys.platform == "win32" or os.geteuid() != 0 or setpriv is None:
-        pytest.skip("only root may become another user, and only Linux has setpriv")
+        skip_test("only root may become another user, and only Linux has setpriv")
     kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
     with anyio.fail_after(60):
         done = await anyio.run_process(
@@ -44,5 +44,5 @@ async def run_as_another_user(command: Sequence[str], env: Mapping[str, str]) ->
             cwd="/",
         )
     if any(words in done.stderr for words in CANNOT_RUN):
-        pytest.skip("that user may not run this Python: its folder is root's alone")
+        skip_test("that user may not run this Python: its folder is root's alone")
     return done.returncode, done.stderr.decode()

@@ -7,7 +7,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
+from support.missing import skip_test
 
 
 @contextmanager
@@ -15,12 +15,12 @@ def mounted_tmpfs(disk: Path, options: str) -> Generator[Path]:
     """A new tmpfs at *disk*, mounted with *options* such as `size=24m`; skips without one."""
     mount = shutil.which("mount")
     if sys.platform != "linux" or mount is None:
-        pytest.skip("only Linux mounts a disk of a chosen size as tmpfs")
+        skip_test("only Linux mounts a disk of a chosen size as tmpfs")
     disk.mkdir()
     command = [mount, "-t", "tmpfs", "-o", options, "tmpfs", str(disk)]
     done = subprocess.run(command, capture_output=True, check=False, timeout=10)  # noqa: S603 - our own words
     if done.returncode != 0:
-        pytest.skip("only root may mount a disk, and not in every container")
+        skip_test("only root may mount a disk, and not in every container")
     try:
         yield disk
     finally:

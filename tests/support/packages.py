@@ -17,6 +17,8 @@ from typing import Final
 
 import pytest
 
+from support.missing import skip_test
+
 ROOT: Final = Path(__file__).parents[2]
 REQUIRED: Final = bool(os.environ.get("REQUIRE_PACKAGING"))
 """Whether what is absent is a failure; `.ci/run` says so."""
@@ -28,7 +30,7 @@ def skip_or_fail(reason: str) -> None:
     """Skip this test, which this machine cannot run, unless `REQUIRE_PACKAGING` is set."""
     if REQUIRED:
         pytest.fail(reason)
-    pytest.skip(reason)
+    skip_test(reason)
 
 
 def outside_environment(folder: Path, **variables: str) -> dict[str, str]:

@@ -14,6 +14,8 @@ import av
 import numpy as np
 import pytest
 
+from support.missing import skip_test
+
 SAMPLE_RATE = 48_000
 
 
@@ -179,7 +181,7 @@ def probe(path: Path) -> dict[str, dict[str, Any]]:
     """What ffprobe, another program, says of the film's tracks; skips where there is none."""
     program = shutil.which("ffprobe")
     if program is None:
-        pytest.skip("ffprobe is not installed")
+        skip_test("ffprobe is not installed")
     command = [program, "-v", "error", "-count_frames", "-show_streams", "-of", "json", str(path)]
     done = subprocess.run(command, capture_output=True, check=True, timeout=30)  # noqa: S603 - our own words
     assert done.stderr == b""

@@ -76,6 +76,6 @@ def _build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for name, told in COMMANDS.items():
-        commands.add_parser(name, help=told)
+    for name, summary in COMMANDS.items():
+        commands.add_parser(name, help=summary)
     return parser

@@ -1,9 +1,9 @@
 """The packets of a film that is joined without encoding anything again.
 
-The pictures are copied if the parts agree in all that a decoder is told once, and each part is
-cut where nothing that is kept needs what is left out. The sound is copied too if its packets fill
-the film: AAC has packets of one length, which are laid on one grid from the first to the last, so
-that no seam moves the sound by more than half a packet.
+The pictures are copied if the parts have the same codec parameters, which a decoder gets once for
+the whole film, and each part is cut where nothing that is kept needs what is left out. The sound is
+copied too if its packets fill the film: AAC has packets of one length, which are laid on one grid
+from the first to the last, so that no seam moves the sound by more than half a packet.
 """
 
 import hashlib

@@ -1,0 +1,10 @@
+"""What a machine lacks for a test, which is then skipped and says so."""
+
+from typing import NoReturn
+
+import pytest
+
+
+def skip_test(reason: str) -> NoReturn:
+    """Skip this test; *reason* is what this machine lacks, as a sentence for `pytest -rs`."""
+    pytest.skip(reason)  # the caller's reason: a program, a right, or a system that is not here
