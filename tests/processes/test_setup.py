@@ -83,7 +83,7 @@ async def test_the_answers_are_written_for_this_user_alone(home: Home) -> None:
     assert "https://geekai.co" in about
     assert "cost nothing" in " ".join(about.split())
     assert KEY not in shown.shown
-    assert "sk-...cdef" in summary
+    assert "...cdef" in summary
     assert str(home.path) in summary.replace("\n", "")
     assert home.settings() == {
         "GEEKAI_API_KEY": KEY,
@@ -106,7 +106,7 @@ async def test_enter_keeps_what_is_there_and_a_hyphen_removes_it(home: Home) -> 
             "GEEKAI_MAX_VIDEOS_PER_DAY = 7 # a week\nGEEKAI_MAX_CNY_PER_DAY = 20\n"
         )
         async with home.setup() as shown:
-            await shown.answer("[sk-...cdef]")
+            await shown.answer("[...cdef]")
             await shown.answer("finished videos")
             await shown.answer("to begin with")
             await shown.answer("pictures per day at most [7]")

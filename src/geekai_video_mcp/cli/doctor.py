@@ -73,12 +73,13 @@ async def run_checks(report: Callable[[Line], None]) -> None:
     for line in lines:
         report(line)
     async with anyio.create_task_group() as group:
-        for check in CHECKS:
-            group.start_soon(_run_check, check, subject, report)
+        for name, check in CHECKS.items():
+            group.start_soon(_run_check, name, check, subject, report)
 
 
-async def _run_check(check: Check, subject: Subject, report: Callable[[Line], None]) -> None:
-    name = check.__name__.removeprefix("check_").replace("_", " ")
+async def _run_check(
+    name: str, check: Check, subject: Subject, report: Callable[[Line], None]
+) -> None:
     lines = [note(name, f"not finished within {MAX_SECONDS:.0f} s", remedy="Run doctor again.")]
     with anyio.move_on_after(MAX_SECONDS):
         try:

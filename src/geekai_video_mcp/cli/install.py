@@ -114,14 +114,15 @@ def _install(host: "Host", launch: "Launch") -> int:
 
 def _print_settings(title: str, launch: "Launch") -> None:
     """Say what the host has of this shell's settings, and which service it uses."""
-    from geekai_video_mcp.cli.hosts.launch import BASE_URL, KEY, SANDBOX
+    from geekai_video_mcp.config.names import BASE_URL, KEY
+    from geekai_video_mcp.config.values import SANDBOX_WORD
 
-    passed = [name for name in launch.env if (name, launch.env[name]) != (BASE_URL, SANDBOX)]
+    passed = [name for name in launch.env if (name, launch.env[name]) != (BASE_URL, SANDBOX_WORD)]
     if passed:
         print_line(f"It is started with these variables of this shell: {', '.join(passed)}.")
     if os.environ.get(KEY, "").strip():
         print_line(f"{KEY} of this shell was not: no key is written into a host's file.")
-    if launch.env.get(BASE_URL) == SANDBOX:
+    if launch.env.get(BASE_URL) == SANDBOX_WORD:
         print_line("It uses the sandbox, which needs no key and costs nothing.")
     elif _uses_sandbox(launch):
         print_line(f"{title} uses the sandbox until this has stored a key: geekai-video-mcp setup")

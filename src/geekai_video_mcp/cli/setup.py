@@ -115,10 +115,10 @@ def _set_up(arguments: argparse.Namespace, path: "Path", file: "SettingsFile") -
 
 def _store(draft: "Draft") -> int:
     """Write what options give; a key is stored if the service accepts it."""
-    from geekai_video_mcp.cli.setup_values import KEY, KEY_FILE, URL
     from geekai_video_mcp.config import write_settings
+    from geekai_video_mcp.config.names import BASE_URL, KEY, KEY_FILE
 
-    key = draft.read_key() if {KEY, KEY_FILE, URL} & draft.given.keys() else None
+    key = draft.read_key() if {KEY, KEY_FILE, BASE_URL} & draft.given.keys() else None
     if key is not None and draft.checks and draft.urls_to_check():
         checks = draft.check_key(key)
         for check in checks:
@@ -137,7 +137,8 @@ def _read_given(arguments: argparse.Namespace) -> dict[str, str | None]:
     Raises:
         ConfigError: one of them is wrong.
     """
-    from geekai_video_mcp.cli.setup_values import KEY, check_value
+    from geekai_video_mcp.cli.setup_values import check_value
+    from geekai_video_mcp.config.names import KEY
     from geekai_video_mcp.errors import ConfigError
 
     given: dict[str, str | None] = {}

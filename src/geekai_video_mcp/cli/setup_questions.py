@@ -12,16 +12,14 @@ from geekai_video_mcp.cli.key_check import KeyCheck
 from geekai_video_mcp.cli.output import FAILED, INTERRUPTED, OK, print_line, print_notice
 from geekai_video_mcp.cli.setup_values import (
     CLEAR,
-    KEY,
-    KEY_FILE,
-    URL,
     Draft,
     check_key_text,
     check_value,
     find_default,
-    mask_key,
 )
 from geekai_video_mcp.config import write_settings
+from geekai_video_mcp.config.keys import mask_key
+from geekai_video_mcp.config.names import BASE_URL, KEY, KEY_FILE
 from geekai_video_mcp.errors import ConfigError, HostError
 
 MAX_WIDTH: Final = 80
@@ -107,7 +105,7 @@ def _settle_key(draft: Draft) -> bool:
     if key is None:
         return True
     if draft.in_sandbox and _ask_yes("The file asks for the sandbox. Use GeekAI instead?"):
-        draft.change(URL, None)
+        draft.change(BASE_URL, None)
     while draft.checks and draft.urls_to_check():
         print_line(f"Checking the key at {' and '.join(draft.hosts_to_check())} ...")
         checks = draft.check_key(key)
@@ -120,7 +118,7 @@ def _settle_key(draft: Draft) -> bool:
             return False
         if answer == "keep":
             if len(checks) > 1:
-                _ask_for_value(draft, URL, "Where the key is from: co, or dev overseas")
+                _ask_for_value(draft, BASE_URL, "Where the key is from: co, or dev overseas")
             break
     return True
 

@@ -11,7 +11,8 @@ from pydantic import SecretStr
 
 from geekai_video_mcp.cli.key_check import KeyCheck, check_entries, choose_entry
 from geekai_video_mcp.config import GEEKAI_URLS, SANDBOX_URL, SANDBOX_WORD, VARIABLES, Settings
-from geekai_video_mcp.config.keys import parse_key
+from geekai_video_mcp.config.keys import mask_key, parse_key
+from geekai_video_mcp.config.names import BASE_URL, KEY, KEY_FILE
 from geekai_video_mcp.config.reader import SettingsReader
 from geekai_video_mcp.config.settings_file import SettingsFile
 from geekai_video_mcp.config.values import (
@@ -27,9 +28,6 @@ from geekai_video_mcp.config.values import (
 )
 from geekai_video_mcp.errors import ConfigError
 
-KEY: Final = "GEEKAI_API_KEY"
-KEY_FILE: Final = "GEEKAI_API_KEY_FILE"
-URL: Final = "GEEKAI_BASE_URL"
 CLEAR: Final = frozenset({"-", "none", "clear"})
 """Answers that remove a setting."""
 ENTRIES: Final[Mapping[str, str]] = {
@@ -37,11 +35,9 @@ ENTRIES: Final[Mapping[str, str]] = {
     **dict.fromkeys(("dev", ".dev", "geekai.dev"), GEEKAI_URLS[1]),
 }
 """GeekAI's addresses by what people call them."""
-MASKED_FROM: Final = 16
-"""Characters of a key from which on its ends may be shown."""
 _PARSERS: Final[Mapping[str, Callable[[str], object]]] = {
     KEY_FILE: parse_absolute_path,
-    URL: parse_base_url,
+    BASE_URL: parse_base_url,
     "GEEKAI_OUTPUT_DIR": parse_folder,
     "GEEKAI_IMAGE_DIRS": parse_folders,
     "GEEKAI_MAX_VIDEOS_PER_DAY": parse_count,
@@ -80,10 +76,10 @@ class Draft:
 
     def remove_key(self) -> None:
         """Remove the key, and the address of GeekAI, which is of no use without one."""
-        present = self.value(URL)
+        present = self.value(BASE_URL)
         names = [KEY, KEY_FILE]
         if present is not None and _is_geekai(present):
-            names.append(URL)
+            names.append(BASE_URL)
         for name in names:
             if self.value(name) is not None:
                 self.changes[name] = None
@@ -109,14 +105,14 @@ class Draft:
 
     def urls_to_check(self) -> Sequence[str]:
         """Where the key is tried: at both of GeekAI's addresses unless another one is set."""
-        url = self._environ.get(URL, "").strip() or self.value(URL)
+        url = self._environ.get(BASE_URL, "").strip() or self.value(BASE_URL)
         try:
             url = parse_base_url(url) if url else None
         except ValueError:
             url = None
         if url == SANDBOX_URL:
             return ()
-        if url is None or (_is_geekai(url) and URL not in self.given):
+        if url is None or (_is_geekai(url) and BASE_URL not in self.given):
             return GEEKAI_URLS
         return (url,)
 
@@ -129,11 +125,11 @@ class Draft:
 
     def accept(self, checks: Sequence[KeyCheck]) -> bool:
         """Whether a service accepts the key; of GeekAI's addresses, that one is to be used."""
-        chosen = choose_entry(checks, self.value(URL))
+        chosen = choose_entry(checks, self.value(BASE_URL))
         if chosen is None:
             return False
-        if len(checks) > 1 and chosen.base_url != self.value(URL):
-            self.changes[URL] = chosen.base_url
+        if len(checks) > 1 and chosen.base_url != self.value(BASE_URL):
+            self.changes[BASE_URL] = chosen.base_url
         return True
 
     def describe(self) -> list[tuple[str, str]]:
@@ -150,7 +146,7 @@ class Draft:
     @property
     def in_sandbox(self) -> bool:
         """Whether the file asks for the sandbox, whatever key there is."""
-        return (self.value(URL) or "").casefold() == SANDBOX_WORD
+        return (self.value(BASE_URL) or "").casefold() == SANDBOX_WORD
 
     @property
     def overruled(self) -> list[str]:
@@ -173,7 +169,7 @@ def check_value(name: str, value: str) -> str | None:
     value = value.strip()
     if not value or value.casefold() in CLEAR:
         return None
-    if name == URL:
+    if name == BASE_URL:
         value = ENTRIES.get(value.casefold(), value)
         value = SANDBOX_WORD if value.casefold() == SANDBOX_WORD else value
     check_text(value)
@@ -193,11 +189,6 @@ def check_key_text(text: str) -> str | None:
     return key.get_secret_value() if key is not None else None
 
 
-def mask_key(key: str) -> str:
-    """Enough of a key to know it again."""
-    return "(set)" if len(key) < MASKED_FROM else f"{key[:3]}...{key[-4:]}"
-
-
 def find_default(name: str) -> str:
     """What holds while *name* is not set, in words."""
     if name == "GEEKAI_OUTPUT_DIR":
@@ -207,6 +198,6 @@ def find_default(name: str) -> str:
             return "none"
     if name == "GEEKAI_MAX_VIDEOS_PER_DAY":
         return str(Settings.max_videos_per_day)
-    if name == URL:
+    if name == BASE_URL:
         return GEEKAI_URLS[0]
     return "no limit" if name == "GEEKAI_MAX_CNY_PER_DAY" else "none"

@@ -12,8 +12,8 @@ from typing import Final, Literal, Self
 
 from pydantic import SecretStr
 
-from geekai_video_mcp.config.names import describe_unknown_variables
-from geekai_video_mcp.config.reader import KEY, SettingsReader, Source
+from geekai_video_mcp.config.names import KEY, describe_unknown_variables
+from geekai_video_mcp.config.reader import SettingsReader, Source
 from geekai_video_mcp.config.settings_file import (
     MAX_PATH_CHARS,
     SETTINGS_FILE,
@@ -62,6 +62,7 @@ __all__ = [
     "Settings",
     "Source",
     "default_model_with_key",
+    "describe_permissions",
     "read_settings_file",
     "settings_path",
     "write_settings",
@@ -231,7 +232,7 @@ class Settings:
                 *file.warnings,
                 *describe_unknown_variables(environ, VARIABLES),
                 *_describe_key(settings, given),
-                *_describe_permissions(file),
+                *describe_permissions(file),
             ),
         )
 
@@ -277,7 +278,8 @@ def _describe_key(settings: Settings, given: str | None) -> Iterator[str]:
         )
 
 
-def _describe_permissions(file: SettingsFile) -> Iterator[str]:
+def describe_permissions(file: SettingsFile) -> Iterator[str]:
+    """What is said of a file that holds a key and that others may read or change."""
     if file.open_to_others and file.values.get(KEY, "").strip() and file.path is not None:
         path = quote(str(file.path), limit=MAX_PATH_CHARS)
         yield (

@@ -8,6 +8,11 @@ from pydantic import SecretStr
 
 from geekai_video_mcp.config.values import check_characters, is_reference
 
+SHOWN_END: Final = 4
+"""Characters of a key that are shown."""
+MIN_LENGTH: Final = 16
+"""Of a shorter key nothing is shown: four characters would be a good part of it."""
+
 
 class UnusableKey(ValueError):
     """What stands where a key belongs is none; `str()` of it follows the variable's name."""
@@ -44,6 +49,11 @@ def parse_key(value: str) -> SecretStr | None:
         )
         raise ValueError(msg)
     return SecretStr(key)
+
+
+def mask_key(key: str) -> str:
+    """Enough of a key to tell it from another one."""
+    return f"...{key[-SHOWN_END:]}" if len(key) >= MIN_LENGTH else "set"
 
 
 def _unwrap(value: str) -> str:

@@ -1,4 +1,4 @@
-"""Names that look like a setting of ours and are none, each with the setting that may be meant."""
+"""The names of the settings, and names that look like one and are none."""
 
 import difflib
 from collections.abc import Iterable, Mapping
@@ -6,6 +6,9 @@ from typing import Final
 
 from geekai_video_mcp.quoting import quote
 
+KEY: Final = "GEEKAI_API_KEY"
+KEY_FILE: Final = "GEEKAI_API_KEY_FILE"
+BASE_URL: Final = "GEEKAI_BASE_URL"
 _PREFIX: Final = "GEEKAI"
 _COMMON_WORDS: Final = frozenset({"GEEKAI", "DIR", "DIRS", "MAX", "IN", "FILE"})
 _MEANT: Final[Mapping[str, str]] = {

@@ -7,6 +7,7 @@ from typing import Final, Literal, TypeVar
 from pydantic import SecretStr
 
 from geekai_video_mcp.config.keys import UnusableKey, parse_key
+from geekai_video_mcp.config.names import KEY, KEY_FILE
 from geekai_video_mcp.config.settings_file import MAX_PATH_CHARS, SETTINGS_FILE, SettingsFile
 from geekai_video_mcp.config.small_files import read_small_file
 from geekai_video_mcp.config.values import (
@@ -22,8 +23,6 @@ _D = TypeVar("_D")
 
 Source = Literal["environment", "settings file", "GEEKAI_API_KEY_FILE", "default"]
 
-KEY: Final = "GEEKAI_API_KEY"
-KEY_FILE: Final = "GEEKAI_API_KEY_FILE"
 MAX_KEY_FILE_BYTES: Final = 16 * 1024
 """Bytes of a key file; a key has about fifty."""
 

@@ -9,7 +9,8 @@ from typing import Final
 
 import anyio.to_thread
 
-from geekai_video_mcp.cli.checks.line import Line, Subject, fail, note, ok
+from geekai_video_mcp.cli.checks.line import Line, fail, note, ok
+from geekai_video_mcp.config import Settings
 from geekai_video_mcp.errors import StorageUnavailable, describe_os_error
 from geekai_video_mcp.ledger.filesystem import kind_of_filesystem
 from geekai_video_mcp.media.output_folder import RESERVED_BYTES, check_output_folder, write_probe
@@ -20,11 +21,7 @@ PATH_LIMIT: Final = 1000
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 
 
-async def check_folders(subject: Subject) -> list[Line]:
-    if subject.settings is None:
-        return [note(CHECK, "skipped, because the settings are wrong")]
-    settings = subject.settings
-
+async def check_folders(settings: Settings) -> list[Line]:
     def check() -> list[Line]:
         return [
             _check_output(settings.output_dir),

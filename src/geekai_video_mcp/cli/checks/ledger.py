@@ -4,7 +4,8 @@ from typing import Final
 
 import anyio.to_thread
 
-from geekai_video_mcp.cli.checks.line import Line, Subject, fail, note, ok
+from geekai_video_mcp.cli.checks.line import Line, fail, note, ok
+from geekai_video_mcp.config import Settings
 from geekai_video_mcp.domain.task_ids import short_id
 from geekai_video_mcp.errors import BUSY, LedgerTooNew, StorageUnavailable
 from geekai_video_mcp.ledger.check import LedgerReport, check_ledger
@@ -13,10 +14,8 @@ CHECK: Final = "tasks"
 UNKNOWN_SHOWN: Final = 5
 
 
-async def check_tasks(subject: Subject) -> list[Line]:
-    if subject.settings is None:
-        return [note(CHECK, "skipped, because the settings are wrong")]
-    state_dir = subject.settings.state_dir
+async def check_tasks(settings: Settings) -> list[Line]:
+    state_dir = settings.state_dir
     try:
         report = await anyio.to_thread.run_sync(check_ledger, state_dir, abandon_on_cancel=True)
     except (LedgerTooNew, StorageUnavailable) as exc:

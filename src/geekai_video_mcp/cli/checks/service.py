@@ -7,7 +7,7 @@ import time
 from typing import Final
 from urllib.parse import urlsplit
 
-from geekai_video_mcp.cli.checks.line import Line, Subject, fail, note, ok
+from geekai_video_mcp.cli.checks.line import Line, fail, note, ok
 from geekai_video_mcp.config import Settings
 from geekai_video_mcp.errors import (
     RATE_LIMITED,
@@ -28,10 +28,7 @@ CLOCK_LIMIT: Final = 300.0
 """Seconds from which links and caps, which are judged by this clock, go wrong."""
 
 
-async def check_service(subject: Subject) -> list[Line]:
-    if subject.settings is None:
-        return [note(SERVICE, "skipped, because the settings are wrong")]
-    settings = subject.settings
+async def check_service(settings: Settings) -> list[Line]:
     wrong, proxies = find_wrong_variable(), " and ".join(proxy_variables())
     if settings.sandbox:
         lines = [ok(SERVICE, "the sandbox in this program; no request leaves this machine")]

@@ -1,24 +1,20 @@
 """Every setting with its place, and what is wrong with the settings. Never a key."""
 
 import os
-import stat
 from collections.abc import Mapping
-from pathlib import Path
+from contextlib import suppress
 from typing import Final
 
 from geekai_video_mcp.cli.checks.line import Line, Subject, fail, note, ok
-from geekai_video_mcp.config import CONFIRM_ALWAYS, VARIABLES, Settings, settings_path
+from geekai_video_mcp.config import CONFIRM_ALWAYS, VARIABLES, Settings, describe_permissions
+from geekai_video_mcp.config.keys import mask_key
+from geekai_video_mcp.config.names import KEY
+from geekai_video_mcp.config.settings_file import SettingsFile, load_settings_file
 from geekai_video_mcp.errors import ConfigError
 from geekai_video_mcp.quoting import quote, sanitize
 
 CHECK: Final = "settings"
-KEY: Final = "GEEKAI_API_KEY"
-SHOWN_END: Final = 4
-"""Characters of the key that are shown, so that two keys can be told apart."""
-MIN_KEY_LENGTH: Final = 16
-"""Of a shorter key nothing is shown: four characters would be a good part of it."""
 NOT_SET: Final = "not set"
-_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 
 
 def load_subject(environ: Mapping[str, str]) -> tuple[Subject, list[Line]]:
@@ -35,7 +31,9 @@ def load_subject(environ: Mapping[str, str]) -> tuple[Subject, list[Line]]:
                 facts={"problems": exc.problems},
             )
         ]
-        return Subject(settings=None, environ=environ), [*lines, *_check_file(environ)]
+        with suppress(ConfigError):  # one that cannot be read is among the problems
+            lines += _check_file(load_settings_file(environ, known=VARIABLES))
+        return Subject(settings=None, environ=environ), lines
     values = {name: value for name in VARIABLES if (value := _value(settings, name)) is not None}
     details = tuple(
         f"{name} = {value} ({settings.sources.get(name, 'default')})"
@@ -46,38 +44,27 @@ def load_subject(environ: Mapping[str, str]) -> tuple[Subject, list[Line]]:
         for name, value in values.items()
     }
     lines = [ok(CHECK, "they can be used", details=details, facts=facts)]
-    lines += [note(CHECK, warning) for warning in settings.warnings if "chmod 600" not in warning]
-    return Subject(settings=settings, environ=environ), [*lines, *_check_file(environ)]
+    file = load_settings_file(environ, known=VARIABLES)
+    said = set(describe_permissions(file))  # a line of its own, with the command that mends it
+    lines += [note(CHECK, warning) for warning in settings.warnings if warning not in said]
+    return Subject(settings=settings, environ=environ), [*lines, *_check_file(file)]
 
 
-def _check_file(environ: Mapping[str, str]) -> list[Line]:
+def _check_file(file: SettingsFile) -> list[Line]:
     """Where the settings file is, and whether others can read it."""
-    try:
-        path = settings_path(environ)
-        mode = path.stat().st_mode if path else 0
-    except FileNotFoundError:
-        return [ok(CHECK, "there is no settings file; geekai-video-mcp setup writes one")]
-    except (OSError, ConfigError):
-        return []  # it is among the problems already
-    if path is None:
+    if file.path is None:
         return [note(CHECK, "this user has no folder for a settings file")]
-    where = quote(str(path), limit=1000)
-    private = os.name == "posix" and stat.S_ISREG(mode)
-    if private and mode & _OTHERS:
-        return [_open_to_others(path, where)]
-    only = ", which only this user can read" if private else ""
-    return [ok(CHECK, f"the settings file is {where}{only}", facts={"file": str(path)})]
-
-
-def _open_to_others(path: Path, where: str) -> Line:
-    text = f"other users of this computer may read or change the settings file {where}"
-    remedy = f"Run: chmod 600 {where}"
-    try:
-        holds_key = KEY in path.read_text("utf-8", errors="replace")
-    except OSError:
-        holds_key = True
-    say = fail if holds_key else note
-    return say(CHECK, f"{text}, which holds a key" if holds_key else text, remedy=remedy)
+    if not file.exists:
+        return [ok(CHECK, "there is no settings file; geekai-video-mcp setup writes one")]
+    where = quote(str(file.path), limit=1000)
+    if file.open_to_others:
+        holds_key = KEY in file.values
+        text = f"other users of this computer may read or change the settings file {where}"
+        say = fail if holds_key else note
+        text = f"{text}, which holds a key" if holds_key else text
+        return [say(CHECK, text, remedy=f"Run: chmod 600 {where}")]
+    only = ", which only this user can read" if os.name == "posix" else ""
+    return [ok(CHECK, f"the settings file is {where}{only}", facts={"file": str(file.path)})]
 
 
 def _value(settings: Settings, name: str) -> str | None:
@@ -106,8 +93,7 @@ def _value(settings: Settings, name: str) -> str | None:
 def _masked_key(settings: Settings) -> str:
     if settings.api_key is None:
         return NOT_SET
-    key = settings.api_key.get_secret_value()
-    return f"...{key[-SHOWN_END:]}" if len(key) >= MIN_KEY_LENGTH else "set"
+    return mask_key(settings.api_key.get_secret_value())
 
 
 def _amount(value: float | None) -> str:

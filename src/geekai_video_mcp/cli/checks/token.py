@@ -4,7 +4,8 @@ from typing import Final
 
 import anyio.to_thread
 
-from geekai_video_mcp.cli.checks.line import Line, Subject, fail, note, ok
+from geekai_video_mcp.cli.checks.line import Line, fail, ok
+from geekai_video_mcp.config import Settings
 from geekai_video_mcp.errors import StorageUnavailable
 from geekai_video_mcp.quoting import quote
 from geekai_video_mcp.server.http.token_file import check_token, token_path
@@ -12,10 +13,8 @@ from geekai_video_mcp.server.http.token_file import check_token, token_path
 CHECK: Final = "http token"
 
 
-async def check_http_token(subject: Subject) -> list[Line]:
-    if subject.settings is None:
-        return [note(CHECK, "skipped, because the settings are wrong")]
-    state_dir = subject.settings.state_dir
+async def check_http_token(settings: Settings) -> list[Line]:
+    state_dir = settings.state_dir
     try:
         found = await anyio.to_thread.run_sync(check_token, state_dir, abandon_on_cancel=True)
     except StorageUnavailable as exc:

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from typing import Any, Final, cast
 
 from geekai_video_mcp.cli.hosts.json_text import JsonObject
-from geekai_video_mcp.cli.hosts.launch import BASE_URL, KEY, SANDBOX, USUAL_FOLDERS, Launch
+from geekai_video_mcp.cli.hosts.launch import USUAL_FOLDERS, Launch
+from geekai_video_mcp.config.names import BASE_URL, KEY
+from geekai_video_mcp.config.values import SANDBOX_WORD
 from geekai_video_mcp.quoting import quote_unless_id
 
 _REMOTE: Final = ("url", "httpUrl", "serverUrl", "headers", "http_headers", "bearer_token_env_var")
@@ -47,7 +49,7 @@ def merge_entry(
     before, env = read_launch(kept), dict(launch.env)
     if before:
         env = {**before.env, **launch.env}
-        if BASE_URL not in launch.env and env.get(BASE_URL) == SANDBOX:
+        if BASE_URL not in launch.env and env.get(BASE_URL) == SANDBOX_WORD:
             del env[BASE_URL]
         said += _describe_changes(before, Launch(launch.command, launch.args, env))
     entry: JsonObject = {**fixed, **kept, **fixed, "command": launch.command}

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from geekai_video_mcp.config.names import BASE_URL, KEY
+from geekai_video_mcp.config.values import SANDBOX_WORD
 from geekai_video_mcp.errors import HostError
 from geekai_video_mcp.quoting import quote
 
@@ -19,10 +21,6 @@ PROGRAM: Final = "geekai-video-mcp"
 """The package and its console script."""
 ENTRY: Final = "geekai-video"
 """The name of the server in every host."""
-BASE_URL: Final = "GEEKAI_BASE_URL"
-SANDBOX: Final = "sandbox"
-"""The value of GEEKAI_BASE_URL that stands for the sandbox, whatever key there is."""
-KEY: Final = "GEEKAI_API_KEY"
 USUAL_FOLDERS: Final[Mapping[str, str]] = {
     "XDG_CONFIG_HOME": "~/.config",
     "XDG_STATE_HOME": "~/.local/state",
@@ -49,7 +47,7 @@ def own_launch(*, sandbox: bool) -> Launch:
     """
     environ = passed_variables(os.environ)
     if sandbox:
-        environ[BASE_URL] = SANDBOX
+        environ[BASE_URL] = SANDBOX_WORD
     command, args = find_command(sys.prefix, sys.executable, os.environ)
     for text in (command, *args, *environ, *environ.values()):
         try:
