@@ -16,12 +16,13 @@ from PIL import Image
 
 from support.mp4 import probe
 from support.process import descendants_naming, running_server, stdio
+from support.sampling import sample
 from support.world import Era, call, structured, text
 
 SMALL = {"size": "320x180", "duration": 1, "fps": 12}
 
 
-@pytest.mark.parametrize("era", ["auto", "legacy"])
+@pytest.mark.parametrize("era", sample(["auto", "legacy"], every=2))
 async def test_a_prompt_becomes_a_playable_video_without_a_key(tmp_path: Path, era: Era) -> None:
     async with stdio(tmp_path, era=era) as client:
         started = structured(
