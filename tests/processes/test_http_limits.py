@@ -44,6 +44,8 @@ async def serving(folder: Path) -> AsyncGenerator[int]:
     )
     server = uvicorn.Server(listener.server_config(app))
     with bind_loopback("127.0.0.1", 0) as bound:
+        # Connections inherit it; the kernel's own choice takes thousands of answers to fill.
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(server.serve, [bound])
             yield bound.getsockname()[1]

@@ -39,7 +39,7 @@ async def test_a_server_that_closes_while_submitting_still_gets_the_answer(
     tmp_path: Path,
 ) -> None:
     async with open_harness(tmp_path) as harness:
-        worker = await harness.fork(prompts=["a fox POST=late:1"], close_after=0.5)
+        worker = await harness.fork(prompts=["a fox POST=late:4"], close_after=2)
         assert await worker.wait() == 0
         (row,) = tasks_by_prompt(tmp_path / "one" / "state").values()
         await harness.settle()
