@@ -25,7 +25,7 @@ else
 MADE := $(VENV)/.python-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 endif
 
-.PHONY: help demo test test-all test-next check fix clients hosts conformance reliability package mcpb workflows clean
+.PHONY: help demo test test-all test-next check fix clients hosts conformance reliability bench package mcpb workflows clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -66,6 +66,10 @@ conformance: $(VENV)/.dev $(NODE)/.installed ## the official suite against the r
 
 reliability: $(VENV)/.dev ## many more kills and crash points than the tests; SIZE=full: all of them
 	scripts/reliability $(SIZE)
+
+# All, or FIGURES="start memory". Nothing else should run meanwhile.
+bench: $(VENV)/.dev ## how fast it is, each figure against its floor; written to docs/benchmarks.md
+	PYTHONPATH=.:tests:src $(BIN)/python -m benchmarks --write $(FIGURES)
 
 package: $(BUILD)/.installed ## the wheel and the source distribution, in dist
 	rm -rf dist
