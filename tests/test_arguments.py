@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from geekai_video_mcp.domain.media_refs import DATA_URI_LIMIT, LINK_LIMIT, PATH_LIMIT
 from geekai_video_mcp.errors import NOT_CHARGED, RequestRefused
-from geekai_video_mcp.server import TOOLS
 from geekai_video_mcp.server.arguments import (
     Arguments,
     GenerateImage,
@@ -22,6 +21,7 @@ from geekai_video_mcp.server.arguments import (
     ListVideoTasks,
 )
 from geekai_video_mcp.server.arguments.fields import PROMPT_LIMIT
+from geekai_video_mcp.server.build import TOOLS
 
 HTTPS = "https://example.com/a.png"
 PNG = "data:image/png;base64,iVBORw0KGgo="

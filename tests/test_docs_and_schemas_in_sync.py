@@ -13,7 +13,8 @@ import pytest
 from mcp import Client
 
 from geekai_video_mcp import __version__, cli, config
-from geekai_video_mcp.server import INSTRUCTIONS, build_server
+from geekai_video_mcp.server import INSTRUCTIONS
+from geekai_video_mcp.server.build import build_server
 from support.documents import DOCUMENTS
 from support.missing import skip_test
 from support.world import World

@@ -15,7 +15,7 @@ from PIL import Image
 
 from geekai_video_mcp import cli
 from geekai_video_mcp.config import Settings
-from geekai_video_mcp.server import build_server
+from geekai_video_mcp.server.build import build_server
 from support.document_tables import ROOT, rendered, with_tables
 from support.documents import DOCUMENTS, Block, anchors, blocks, inline_code, name_of
 from support.world import World

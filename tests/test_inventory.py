@@ -18,7 +18,8 @@ from mcp_types import TextContent
 
 from geekai_video_mcp.config import SANDBOX_MODEL
 from geekai_video_mcp.domain.tasks import Media
-from geekai_video_mcp.server import INSTRUCTIONS, build_server
+from geekai_video_mcp.server import INSTRUCTIONS
+from geekai_video_mcp.server.build import build_server
 from support.process import stdio
 from support.world import Era, World
 

@@ -24,7 +24,7 @@ from mcp.server.mcpserver import MCPServer
 
 from geekai_video_mcp.app import App, AppFactory, open_app
 from geekai_video_mcp.config import Settings
-from geekai_video_mcp.server import build_server
+from geekai_video_mcp.server.build import build_server
 from geekai_video_mcp.server.http import bind_loopback, build_http
 from geekai_video_mcp.server.http.listener import server_config
 

@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from geekai_video_mcp.server import TOOLS
+from geekai_video_mcp.server.build import TOOLS
 from geekai_video_mcp.server.tool import ToolSpec
 from support.fake_geekai import KEY, always_answer, api_error
 from support.world import World, call, structured, text

@@ -9,7 +9,7 @@ from mcp import Client
 from mcp_types import CallToolResult, ImageContent, Implementation
 
 from geekai_video_mcp.media.preview import PreviewRequest, RenderedPreview, ShownFile
-from geekai_video_mcp.server import build_server
+from geekai_video_mcp.server.build import build_server
 from support.tasks import Tasks, create_task, listening
 from support.world import World, call, structured, text
 

@@ -15,7 +15,8 @@ from mcp.client.extension import advertise
 from mcp.server.context import CallNext, HandlerResult
 from mcp_types import ClientCapabilities
 
-from geekai_video_mcp.server import build_server, tasks_extension
+from geekai_video_mcp.server import tasks_extension
+from geekai_video_mcp.server.build import build_server
 from support.fake_geekai import always_answer, answer_once, api_error, documented_reply
 from support.tasks import (
     IDENTIFIER,

@@ -106,7 +106,7 @@ async def test_every_mode_of_the_sdks_own_client_works(
 
 CHANGED = {
     "gone": "del mcp.server.runner.serve_dual_era_loop",
-    "hidden": "mcp.server.mcpserver.MCPServer.__getattribute__ = hidden",
+    "hidden": "mcp.server.mcpserver.MCPServer.__init__ = hidden",
     "called otherwise": "mcp.server.runner.serve_dual_era_loop = lambda one: one",
 }
 PROGRAM = """
@@ -114,10 +114,10 @@ import sys
 import mcp.server.mcpserver, mcp.server.runner
 from geekai_video_mcp import cli
 
-def hidden(self, name):
-    if name == "_lowlevel_server" and sys._getframe(1).f_code.co_name == "_sdk_internals":
-        raise AttributeError(name)
-    return object.__getattribute__(self, name)
+as_it_was = mcp.server.mcpserver.MCPServer.__init__
+
+def hidden(*arguments, **others):
+    as_it_was(*arguments, **others)
 
 {change}
 sys.exit(cli.main([]))

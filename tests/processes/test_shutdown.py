@@ -16,7 +16,7 @@ from geekai_video_mcp.app import App, open_app
 from geekai_video_mcp.config import Settings
 from geekai_video_mcp.domain.requests import GenerationRequest
 from geekai_video_mcp.domain.tasks import Media
-from geekai_video_mcp.server import build_server
+from geekai_video_mcp.server.build import build_server
 from support.descriptors import needs_descriptors, open_descriptors, open_files_in
 from support.fake_geekai import VIDEO
 from support.process import descendants_naming

@@ -34,7 +34,7 @@ from geekai_video_mcp.media.preview import (
     RenderedPreview,
     ShownFile,
 )
-from geekai_video_mcp.server import build_server
+from geekai_video_mcp.server.build import build_server
 from support.fake_geekai import BASE_URL, KEY, ScriptedGeekAI
 from support.films import FakeJoin
 

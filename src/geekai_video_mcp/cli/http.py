@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from geekai_video_mcp.app import open_app
 from geekai_video_mcp.cli.output import FAILED, OK, print_line, print_notice
-from geekai_video_mcp.server import build_server
+from geekai_video_mcp.server.build import build_server
 from geekai_video_mcp.server.http import (
     LocalTokenVerifier,
     bind_loopback,

@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from geekai_video_mcp.cli.start import load_settings, resume_gc
 
 if TYPE_CHECKING:
     from geekai_video_mcp.app import App, AppFactory
+    from geekai_video_mcp.config import Settings
 
 
 def build_parser(prog: str) -> argparse.ArgumentParser:
@@ -42,15 +43,12 @@ def build_parser(prog: str) -> argparse.ArgumentParser:
 def _run(arguments: argparse.Namespace) -> int:
     settings = load_settings()
     if arguments.transport == "stdio":
-        from geekai_video_mcp.app import open_app
-        from geekai_video_mcp.server import build_server
         from geekai_video_mcp.server.stdio import serve_stdio
 
-        shutdown = _GracefulShutdown(partial(open_app, settings, trust_roots=True))
-        server = build_server(shutdown.open_app, default_models=settings.default_models)
+        shutdown = _GracefulShutdown(partial(_open_app, settings))
+        serve = partial(serve_stdio, shutdown.open_app, default_models=settings.default_models)
         _greet_person()
-        resume_gc()
-        anyio.run(shutdown.run_until_signal, partial(serve_stdio, server))
+        anyio.run(shutdown.run_until_signal, serve)
         return OK
     from geekai_video_mcp.cli.http import prepare_http
     from geekai_video_mcp.server.http import serve_http
@@ -59,6 +57,12 @@ def _run(arguments: argparse.Namespace) -> int:
     resume_gc()
     serve_http(app, listener)
     return OK
+
+
+def _open_app(settings: "Settings") -> "AbstractAsyncContextManager[App]":
+    from geekai_video_mcp.app import open_app
+
+    return open_app(settings, trust_roots=True)
 
 
 def _greet_person() -> None:
@@ -93,6 +97,7 @@ class _GracefulShutdown:
         self._opening = True
         try:
             async with self._open_app() as app:
+                resume_gc()
                 yield app
         except (GeekAIVideoError, BaseExceptionGroup) as exc:
             own_error = first_own_error(exc)

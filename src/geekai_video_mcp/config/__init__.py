@@ -39,10 +39,9 @@ from geekai_video_mcp.config.values import (
     plain_url,
 )
 from geekai_video_mcp.config.write_settings import write_settings
-from geekai_video_mcp.domain.admission import Limits
-from geekai_video_mcp.domain.catalogue import Checks
+from geekai_video_mcp.domain.limits import Checks, Limits
+from geekai_video_mcp.domain.media import Media
 from geekai_video_mcp.domain.service_names import SANDBOX_MODEL
-from geekai_video_mcp.domain.tasks import Media
 from geekai_video_mcp.errors import ConfigError
 from geekai_video_mcp.quoting import quote
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
+from geekai_video_mcp.domain.limits import Limits
 from geekai_video_mcp.domain.spending import DAY, ReservedPrices, check_spending
 from geekai_video_mcp.domain.statuses import IN_FLIGHT, Status
 from geekai_video_mcp.domain.tasks import Task
@@ -24,18 +25,6 @@ from geekai_video_mcp.quoting import quote
 REDELIVERY_GRACE: Final = 60.0
 """Seconds after a result was delivered in which the same request still is a duplicate: the host
 may have dropped the call before the result reached the model."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Limits:
-    """The caps on requests to the service; only the configuration raises them."""
-
-    per_day: int
-    """Videos in any 24 hours."""
-    in_flight: int
-    """Videos at the same time."""
-    cny_per_day: float | None = None
-    """CNY by the price list in any 24 hours; None for no such cap."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,23 +5,14 @@ How it may change is in `lifecycle`. All times are Unix seconds, UTC. All durati
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from typing import Any
 
 from geekai_video_mcp.domain import polling
 from geekai_video_mcp.domain.fingerprint import fingerprint, strip_inline_media
+from geekai_video_mcp.domain.media import Media
 from geekai_video_mcp.domain.polling import TypicalDuration
 from geekai_video_mcp.domain.statuses import TERMINAL, UNRESOLVED, FileStatus, Status
 from geekai_video_mcp.domain.task_ids import new_task_id
-
-
-class Media(StrEnum):
-    """What a task generates, and so which endpoint of the service it belongs to."""
-
-    VIDEO = "video"
-    IMAGE = "image"
-    FILM = "film"
-    """Videos joined on this machine: no endpoint has a part in it. See `films`."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-from geekai_video_mcp.domain.admission import ExistingTasks, Limits
+from geekai_video_mcp.domain.admission import ExistingTasks
 from geekai_video_mcp.domain.lifecycle import advance
+from geekai_video_mcp.domain.limits import Limits
 from geekai_video_mcp.domain.retries import INTENT_TTL
 from geekai_video_mcp.domain.statuses import Status
 from geekai_video_mcp.domain.task_ids import shorten_ids

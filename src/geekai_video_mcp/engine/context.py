@@ -10,8 +10,8 @@ import anyio
 import anyio.to_thread
 
 from geekai_video_mcp.domain import polling, waiting
-from geekai_video_mcp.domain.admission import Limits
 from geekai_video_mcp.domain.catalogue import request_cost
+from geekai_video_mcp.domain.limits import Limits
 from geekai_video_mcp.domain.service_names import is_sandbox, service_name
 from geekai_video_mcp.domain.statuses import Status
 from geekai_video_mcp.domain.task_prices import with_price

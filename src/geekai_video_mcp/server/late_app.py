@@ -9,6 +9,7 @@ sweeps begin then. What prevents the opening ends the server, as it always did.
 
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,8 +23,7 @@ from geekai_video_mcp.errors import (
     NOT_CHARGED,
     StorageUnavailable,
 )
-from geekai_video_mcp.server.tasks_extension.payloads import TASK_TOOLS
-from geekai_video_mcp.server.tool import RECEIVED_AT
+from geekai_video_mcp.server import TASK_TOOLS
 
 if TYPE_CHECKING:
     from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
@@ -49,6 +49,9 @@ WRITING_TIME: Final = 0.05
 """Seconds in which the first response reaches the host; imports hold up the thread that writes."""
 OPENING_TIMEOUT: Final = 10.0
 """Seconds that a request waits for the `App`: the call itself needs what is left of its 20."""
+
+RECEIVED_AT: Final[ContextVar[float]] = ContextVar("RECEIVED_AT")
+"""When the request that is being handled was received, on anyio's clock."""
 
 
 class LateApp:

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from geekai_video_mcp.app import App
 from geekai_video_mcp.config import SANDBOX_URL
 from geekai_video_mcp.quoting import quote
-from geekai_video_mcp.server.arguments import MAX_WAIT_SECONDS
+from geekai_video_mcp.server import MAX_WAIT_SECONDS
 from geekai_video_mcp.server.prompt_arguments import (
     MAX_SHOTS,
     StoryWishes,

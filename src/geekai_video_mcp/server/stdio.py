@@ -11,24 +11,27 @@ and run the SDK's server over `lines`.
 
 import inspect
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 from anyio.streams.memory import MemoryObjectSendStream
+from mcp.server.mcpserver import MCPServer
 from mcp.shared.message import SessionMessage
 from mcp_types import JSONRPCError, JSONRPCRequest, JSONRPCResponse
 
+from geekai_video_mcp.server.handshake import HandshakeServer
 from geekai_video_mcp.server.late_app import LateApp
 from geekai_video_mcp.server.stdio_filter import message_streams
 
 if TYPE_CHECKING:
     from mcp.server.lowlevel import Server
-    from mcp.server.mcpserver import MCPServer
     from mcp.shared._stream_protocols import ReadStream, WriteStream
 
-    from geekai_video_mcp.app import App
+    from geekai_video_mcp.app import App, AppFactory
+    from geekai_video_mcp.domain.tasks import Media
 
     Loop = Callable[[ReadStream[Any], WriteStream[Any]], Coroutine[Any, Any, None]]
 
@@ -39,23 +42,24 @@ MAX_EARLY_MESSAGES: Final = 8
 """Messages kept that arrive before the first request, as many as the SDK keeps itself."""
 
 
-async def serve_stdio(server: "MCPServer[App]") -> None:
+async def serve_stdio(open_app: "AppFactory", *, default_models: "Mapping[Media, str]") -> None:
     """Serve MCP over stdin and stdout until the input ends; the `App` is opened late."""
-    internals = _sdk_internals(server)
-    if internals is None:
+    build = partial(_build_server, open_app, default_models)
+    run = _sdk_loop()
+    if run is None:
         logger.warning(
             "the MCP SDK has changed: server/discover before initialize is not supported with it"
         )
-        await server.run_stdio_async()
+        await build().run_stdio_async()
         return
-    lowlevel_server, run = internals
-    late_app = LateApp(lowlevel_server.lifespan(lowlevel_server))
+    server = HandshakeServer(lambda: _lowlevel_server(build()))
+    late_app = LateApp(_build_and_open(server, open_app))
     async with message_streams(late_app.open_soon) as (read, write), late_app.running():
         loop = partial(
             run,
-            lowlevel_server,
+            server,
             lifespan_state=late_app,
-            init_options=lowlevel_server.create_initialization_options(),
+            init_options=server.create_initialization_options(),
         )
         early = await answer_probes(read, write, loop)
         replayed, merged = anyio.create_memory_object_stream[Any]()
@@ -65,20 +69,39 @@ async def serve_stdio(server: "MCPServer[App]") -> None:
             task_group.cancel_scope.cancel()
 
 
-def _sdk_internals(
-    server: "MCPServer[App]",
-) -> "tuple[Server[App], Callable[..., Coroutine[Any, Any, None]]] | None":
-    """The undocumented parts of the SDK that are used here; None if they no longer exist."""
+def _build_server(
+    open_app: "AppFactory", default_models: "Mapping[Media, str]"
+) -> "MCPServer[App]":
+    from geekai_video_mcp.server.build import build_server
+
+    return build_server(open_app, default_models=default_models)
+
+
+@asynccontextmanager
+async def _build_and_open(server: HandshakeServer, open_app: "AppFactory") -> "AsyncGenerator[App]":
+    """Open the `App`, after what the host may ask for next."""
+    server.build()
+    async with open_app() as app:
+        yield app
+
+
+def _sdk_loop() -> "Callable[..., Coroutine[Any, Any, None]] | None":
+    """The SDK's message loop; None if an undocumented part that is used here no longer exists."""
     try:
         from mcp.server.runner import serve_dual_era_loop
 
-        lowlevel_server = server._lowlevel_server  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - the only way to its loop
         inspect.signature(serve_dual_era_loop).bind(
-            lowlevel_server, None, None, lifespan_state=None, init_options=None
+            None, None, None, lifespan_state=None, init_options=None
         )
-    except (ImportError, AttributeError, TypeError):
+    except (ImportError, TypeError):
         return None
-    return lowlevel_server, serve_dual_era_loop
+    # Known without building one, which takes as long as everything else before the handshake.
+    known = "_lowlevel_server" in MCPServer.__init__.__code__.co_names
+    return serve_dual_era_loop if known else None
+
+
+def _lowlevel_server(server: "MCPServer[App]") -> "Server[App]":
+    return server._lowlevel_server  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - the only way to its handlers
 
 
 async def answer_probes(

@@ -5,7 +5,6 @@ with `isError`; any other exception is a bug, and the SDK withholds its text.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
@@ -26,6 +25,7 @@ from geekai_video_mcp.app import App
 from geekai_video_mcp.domain.tasks import Media
 from geekai_video_mcp.errors import GeekAIVideoError
 from geekai_video_mcp.server.arguments import Arguments
+from geekai_video_mcp.server.late_app import RECEIVED_AT
 from geekai_video_mcp.server.results import with_notice
 from geekai_video_mcp.server.schema import compact_schema, published_schema
 from geekai_video_mcp.server.views import ToolResult
@@ -105,10 +105,6 @@ class ToolSpec(Generic[A]):
 def app_of(ctx: "Context[App]") -> App:
     """The `App` of the server that handles this call."""
     return ctx.request_context.lifespan_context
-
-
-RECEIVED_AT: Final[ContextVar[float]] = ContextVar("RECEIVED_AT")
-"""When the request that is being handled was received; `late_app` sets it."""
 
 
 def call_received_at() -> float:

@@ -18,9 +18,8 @@ from geekai_video_mcp.domain.tasks import Task
 from geekai_video_mcp.engine import LEDGER_TIMEOUT, SUBMIT_TIMEOUT, Engine, Until
 from geekai_video_mcp.engine.exceptions import log_exception
 from geekai_video_mcp.errors import GeekAIVideoError, RequestRefused, TaskNotFound, nothing_charged
-from geekai_video_mcp.server import results, views
+from geekai_video_mcp.server import MAX_WAIT_SECONDS, results, views
 from geekai_video_mcp.server.arguments import (
-    MAX_WAIT_SECONDS,
     Generate,
     GetVideoTask,
     JoinVideos,

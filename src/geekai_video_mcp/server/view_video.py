@@ -30,8 +30,7 @@ from geekai_video_mcp.quoting import (
     quote,
     quote_unless_id,
 )
-from geekai_video_mcp.server import views
-from geekai_video_mcp.server.arguments import MAX_WAIT_SECONDS
+from geekai_video_mcp.server import MAX_WAIT_SECONDS, views
 from geekai_video_mcp.server.arguments.view_video import ViewVideo
 from geekai_video_mcp.server.pictures import (
     RenderedView,

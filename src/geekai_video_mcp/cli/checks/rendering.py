@@ -76,7 +76,7 @@ async def _make_video(folder: Path) -> Line:
 
     from geekai_video_mcp.app import open_app
     from geekai_video_mcp.config import SANDBOX_WORD, Settings
-    from geekai_video_mcp.server import build_server
+    from geekai_video_mcp.server.build import build_server
 
     settings = Settings.from_env(
         {

@@ -7,7 +7,7 @@ latter. Observations and guesses warn, and the request is sent.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from geekai_video_mcp.domain.catalogue.alternatives import describe_alternatives
 from geekai_video_mcp.domain.catalogue.availability import LiveModel, availability
@@ -15,11 +15,10 @@ from geekai_video_mcp.domain.catalogue.facts import models
 from geekai_video_mcp.domain.catalogue.finding import Finding
 from geekai_video_mcp.domain.catalogue.findings import find_problems
 from geekai_video_mcp.domain.catalogue.translation import translate
+from geekai_video_mcp.domain.limits import Checks
 from geekai_video_mcp.domain.service_names import SANDBOX_MODEL
 from geekai_video_mcp.errors import RequestRefused
 
-Checks = Literal["refuse", "warn"]
-"""What becomes of a request of which only the maker's documents say that it is not taken."""
 RETRIES_WARNING: Final = (
     "retries lets GeekAI attempt a failed generation again, which may cost more"
 )

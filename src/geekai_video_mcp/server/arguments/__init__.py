@@ -21,10 +21,8 @@ from geekai_video_mcp.server.arguments.reads import (
     ListVideoTasks,
     PublicStatus,
 )
-from geekai_video_mcp.server.arguments.values import MAX_WAIT_SECONDS
 
 __all__ = [
-    "MAX_WAIT_SECONDS",
     "Arguments",
     "ExtraBody",
     "Generate",

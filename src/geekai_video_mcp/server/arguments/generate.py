@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field, WithJsonSchema, model_validator
 from geekai_video_mcp.domain.requests import GenerationRequest
 from geekai_video_mcp.domain.tasks import Media
 from geekai_video_mcp.media.inputs.fields import MediaFields, media_fields
+from geekai_video_mcp.server import MAX_WAIT_SECONDS
 from geekai_video_mcp.server.arguments.extra_body import ExtraBody
 from geekai_video_mcp.server.arguments.fields import (
     INT32,
@@ -37,7 +38,6 @@ from geekai_video_mcp.server.arguments.frame_size import (
 from geekai_video_mcp.server.arguments.parsing import Arguments, argument_names
 from geekai_video_mcp.server.arguments.values import (
     FRAMES_PER_SECOND,
-    MAX_WAIT_SECONDS,
     SECONDS,
     Boolean,
     number_between,

@@ -9,6 +9,7 @@ from geekai_video_mcp.quoting import (
     quote,
     quote_unless_id,
 )
+from geekai_video_mcp.server import MAX_WAIT_SECONDS
 from geekai_video_mcp.server.arguments.extra_body import EXTRA_BODY_NAMES
 from geekai_video_mcp.server.arguments.fields import (
     NumberOrText,
@@ -24,7 +25,6 @@ from geekai_video_mcp.server.arguments.since import read_since
 from geekai_video_mcp.server.arguments.task_id_list import TaskIds
 from geekai_video_mcp.server.arguments.unknown_names import find_meant, known_name
 from geekai_video_mcp.server.arguments.values import (
-    MAX_WAIT_SECONDS,
     SECONDS,
     VIEWS,
     Boolean,

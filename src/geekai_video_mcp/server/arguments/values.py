@@ -12,9 +12,6 @@ from typing import Annotated, Any, Final, cast
 
 from pydantic import BeforeValidator, ValidationInfo
 
-MAX_WAIT_SECONDS: Final = 45
-"""Seconds. Several clients give a call up after 60, and progress does not move them."""
-
 MAX_LISTS: Final = 3
 """Lists around a single value."""
 SECONDS: Final = frozenset({"s", "sec", "secs", "second", "seconds", "秒", "秒钟"})

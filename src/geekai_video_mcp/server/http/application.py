@@ -16,7 +16,7 @@ from starlette.types import ASGIApp
 
 from geekai_video_mcp import __version__
 from geekai_video_mcp.app import App, AppFactory
-from geekai_video_mcp.server import build_server
+from geekai_video_mcp.server.build import build_server
 from geekai_video_mcp.server.http.address_guard import AddressGuard
 from geekai_video_mcp.server.http.addresses import TrustedAddresses, trust_loopback
 from geekai_video_mcp.server.http.authorization import RequireToken

@@ -29,17 +29,16 @@ from starlette.requests import Request
 from geekai_video_mcp.domain.tasks import Task
 from geekai_video_mcp.engine.exceptions import log_exception
 from geekai_video_mcp.errors import GeekAIVideoError, TaskNotFound
+from geekai_video_mcp.server import TASK_TOOLS, TASKS_EXTENSION
 from geekai_video_mcp.server.tasks_extension.payloads import (
-    IDENTIFIER,
     PROTOCOL_VERSIONS,
-    TASK_TOOLS,
     Ctx,
     build_detailed_payload,
     task_payload,
 )
 from geekai_video_mcp.server.tasks_extension.subscriptions import task_notifications
 
-__all__ = ["IDENTIFIER", "TasksExtension", "task_notifications"]
+__all__ = ["TasksExtension", "task_notifications"]
 
 
 class TaskParams(RequestParams):
@@ -57,7 +56,7 @@ class UpdateParams(TaskParams):
 class TasksExtension(Extension):
     """The `tasks/*` requests, and the tool calls that return an MCP task."""
 
-    identifier = IDENTIFIER
+    identifier = TASKS_EXTENSION
 
     def methods(self) -> Sequence[MethodBinding]:
         return [
@@ -95,7 +94,7 @@ def _declares_extension(ctx: Ctx) -> bool:
     """Whether this request declares the extension; other requests of the client do not count."""
     capabilities = ctx.session.client_capabilities
     extensions = (capabilities and capabilities.extensions) or {}
-    return ctx.protocol_version in PROTOCOL_VERSIONS and IDENTIFIER in extensions
+    return ctx.protocol_version in PROTOCOL_VERSIONS and TASKS_EXTENSION in extensions
 
 
 async def _handle_get(ctx: Ctx, params: TaskParams) -> HandlerResult:
@@ -114,7 +113,7 @@ async def _acknowledge(ctx: Ctx, params: TaskParams) -> HandlerResult:
 
 
 async def _require_task(ctx: Ctx, params: TaskParams) -> Task:
-    require_client_extension(ctx, IDENTIFIER)
+    require_client_extension(ctx, TASKS_EXTENSION)
     _check_name_header(ctx, params.task_id)
     try:
         return await ctx.lifespan_context.engine.get_local(params.task_id)

@@ -25,10 +25,8 @@ from geekai_video_mcp.server import results, views
 
 Ctx = ServerRequestContext[App, Any]
 
-IDENTIFIER: Final = "io.modelcontextprotocol/tasks"
 PROTOCOL_VERSIONS: Final = frozenset({"2026-07-28"})
 """Revisions with this extension; the experimental tasks of earlier ones had another form."""
-TASK_TOOLS: Final = frozenset({"generate_video", "generate_image", "join_videos"})
 FOLLOW_UP: Final = "get_video_task with this taskId shows it as well."
 
 

@@ -28,8 +28,8 @@ from pydantic import ValidationError
 from geekai_video_mcp.domain.statuses import Status
 from geekai_video_mcp.domain.tasks import Task
 from geekai_video_mcp.errors import GeekAIVideoError
+from geekai_video_mcp.server import TASKS_EXTENSION
 from geekai_video_mcp.server.tasks_extension.payloads import (
-    IDENTIFIER,
     PROTOCOL_VERSIONS,
     Ctx,
     build_detailed_payload,
@@ -53,7 +53,7 @@ async def task_notifications(ctx: Ctx, call_next: CallNext) -> HandlerResult:
         return await call_next(ctx)
     if not (requested := _parse_task_ids(ctx.params)):
         return await call_next(ctx)
-    require_client_extension(ctx, IDENTIFIER)
+    require_client_extension(ctx, TASKS_EXTENSION)
     session = _AcknowledgingSession(
         ctx.session, [task_id for task_id in requested if await _is_known(ctx, task_id)]
     )

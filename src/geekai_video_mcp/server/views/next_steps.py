@@ -15,7 +15,7 @@ from geekai_video_mcp.errors import (
     WRONG_SERVICE,
 )
 from geekai_video_mcp.quoting import quote
-from geekai_video_mcp.server.arguments import MAX_WAIT_SECONDS
+from geekai_video_mcp.server import MAX_WAIT_SECONDS
 from geekai_video_mcp.server.views.report import TaskReport
 from geekai_video_mcp.server.views.times import iso_time
 

@@ -14,7 +14,7 @@ from geekai_video_mcp.quoting import (
     quote_unless_id,
     sanitize,
 )
-from geekai_video_mcp.server.arguments import MAX_WAIT_SECONDS
+from geekai_video_mcp.server import MAX_WAIT_SECONDS
 from geekai_video_mcp.server.views.report import TaskReport
 from geekai_video_mcp.server.views.tasks import ErrorView, TaskEntry, VideoTask, task_entry
 from geekai_video_mcp.server.views.text import progress_text, task_line
