@@ -124,8 +124,12 @@ def running(
 
 
 def environment(folder: Path, settings: Mapping[str, str]) -> dict[str, str]:
-    """This process's environment without settings of ours, and with *settings*, in *folder*."""
+    """This process's environment without settings of ours, and with *settings*, in *folder*.
+
+    Modules are compiled once, in the round that is not counted: an installation has them so.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GEEKAI_")}
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)
     return kept | {
         "GEEKAI_SETTINGS_FILE": os.devnull,
         "GEEKAI_STATE_DIR": str(folder / "state"),

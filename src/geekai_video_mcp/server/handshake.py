@@ -51,6 +51,11 @@ class HandshakeServer(Server[Any]):
         self._first_middleware = len(self.middleware)
         self.middleware.append(self._build_when_needed)
 
+    @property
+    def is_built(self) -> bool:
+        """Whether anything but the handshake has been asked for."""
+        return self._built is not None
+
     def build(self) -> None:
         """Have the whole server from now on."""
         if self._built is None:

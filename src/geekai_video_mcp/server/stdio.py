@@ -54,7 +54,13 @@ async def serve_stdio(open_app: "AppFactory", *, default_models: "Mapping[Media,
         return
     server = HandshakeServer(lambda: _lowlevel_server(build()))
     late_app = LateApp(_build_and_open(server, open_app))
-    async with message_streams(late_app.open_soon) as (read, write), late_app.running():
+
+    def count_response() -> None:
+        # The next request follows the handshake at once, and is not to wait for the `App`.
+        if server.is_built:
+            late_app.open_soon()
+
+    async with message_streams(count_response) as (read, write), late_app.running():
         loop = partial(
             run,
             server,

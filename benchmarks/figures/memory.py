@@ -1,0 +1,42 @@
+"""What a server that has said what it offers holds in memory: a host keeps it all day."""
+
+import statistics
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from benchmarks.comparison import compare
+from benchmarks.rows import Row, Target, difference_row
+from benchmarks.support.stdio import BARE_SERVER, OWN_SERVER, running
+
+
+def measure(rounds: int) -> Sequence[Row]:
+    """Resident memory after `tools/list`."""
+    comparison = compare(
+        floor=_measure_rss(BARE_SERVER), subject=_measure_rss(OWN_SERVER), rounds=rounds
+    )
+    own, bare = (statistics.median(one) for one in (comparison.subject, comparison.floor))
+    return [
+        difference_row(
+            comparison,
+            figure="resident memory after `tools/list`",
+            floor="a bare SDK server with one tool",
+            unit="MB",
+            target=Target(value=4),
+            details=f"{own:.1f} MB against {bare:.1f} MB",
+        )
+    ]
+
+
+def _measure_rss(command: Sequence[str]) -> Callable[[], float]:
+    def measure_once() -> float:
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            running(command, folder=Path(folder)) as server,
+        ):
+            server.initialize()
+            server.notify_initialized()
+            server.request("tools/list")
+            return server.rss_bytes() / 1e6
+
+    return measure_once
