@@ -21,7 +21,7 @@ from geekai_video_mcp.server.arguments import (
     ListVideoTasks,
 )
 from geekai_video_mcp.server.arguments.fields import PROMPT_LIMIT
-from geekai_video_mcp.server.build import TOOLS
+from geekai_video_mcp.server.offer import TOOLS
 
 HTTPS = "https://example.com/a.png"
 PNG = "data:image/png;base64,iVBORw0KGgo="

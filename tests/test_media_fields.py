@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel, Field
 
 from geekai_video_mcp.domain import media_refs
-from geekai_video_mcp.media.inputs.fields import MediaFields, MediaKind, media_fields, replace_media
+from geekai_video_mcp.domain.media_fields import MediaFields, MediaKind, media_fields, replace_media
 from geekai_video_mcp.server.arguments import Generate, GenerateImage, GenerateVideo
 from geekai_video_mcp.server.arguments.fields import (
     AnyPicture,

@@ -14,7 +14,7 @@ READ = [
     *sorted((HERE / "docs").rglob("*.md")),
     *sorted((HERE / "examples").glob("*.py")),
     *sorted((HERE / "tests" / "snapshots").rglob("*.json")),
-    *(SERVER / name for name in ("server/__init__.py", "server/prompts.py")),
+    *(SERVER / name for name in ("server/__init__.py", "server/offer.py", "server/prompts.py")),
     *sorted((SERVER / "config").glob("*.py")),
     *sorted((SERVER / "cli").rglob("*.py")),
 ]

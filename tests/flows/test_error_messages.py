@@ -5,8 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from geekai_video_mcp.server.build import TOOLS
-from geekai_video_mcp.server.tool import ToolSpec
+from geekai_video_mcp.server.offer import TOOLS, ToolSpec
 from support.fake_geekai import KEY, always_answer, api_error
 from support.world import World, call, structured, text
 
@@ -66,7 +65,7 @@ WRONG: dict[str, list[dict[str, Any]]] = {
 
 @pytest.mark.parametrize("spec", TOOLS, ids=lambda spec: spec.name)
 async def test_bad_arguments_are_answered_with_a_word_on_money_by_paid_tools_alone(
-    world: World, spec: ToolSpec[Any]
+    world: World, spec: ToolSpec
 ) -> None:
     free = spec.media is None  # reads, and what is made on this machine
     async with world.client() as client:

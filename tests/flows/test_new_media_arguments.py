@@ -6,8 +6,8 @@ from typing import Annotated, Any
 import pytest
 from pydantic import Field, WithJsonSchema
 
-from geekai_video_mcp import server
 from geekai_video_mcp.errors import NOT_CHARGED
+from geekai_video_mcp.server import build
 from geekai_video_mcp.server.arguments import ExtraBody, GenerateVideo
 from geekai_video_mcp.server.arguments.fields import AnyPicture, JsonDecoded, Picture, Video
 from support.stills import encode_image, halves, uri_bytes, write_file
@@ -43,8 +43,8 @@ def era() -> Era:
 @pytest.fixture(autouse=True)
 def new_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
     """The server as it would be published with them."""
-    video, *others = server.TOOLS
-    monkeypatch.setattr(server, "TOOLS", (replace(video, arguments=NewArguments), *others))
+    video, *others = build.TOOLS
+    monkeypatch.setattr(build, "TOOLS", (replace(video, arguments=NewArguments), *others))
 
 
 async def test_a_file_in_a_new_argument_is_sent_as_a_picture(world: World) -> None:

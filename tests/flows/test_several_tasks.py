@@ -4,7 +4,7 @@ import anyio
 import jsonschema
 import pytest
 
-from geekai_video_mcp.server.build import TOOLS
+from geekai_video_mcp.server.offer import TOOLS
 from support.fake_geekai import answer_once, api_error
 from support.world import World, call, structured, text
 

@@ -1,15 +1,16 @@
-"""The server of a process that has answered no request yet: it knows its handshake alone.
+"""The server of a process that a host has just started: its handshake, and its list of tools.
 
-What the handshake says needs none of the tools, resources and prompts, so they are imported and
-built with the first request that does. A host waits for the response to `initialize` before it
-sends anything else, and a short time only (`late_app` says how short).
+A host waits for the response to `initialize` before it sends anything else, and then asks for the
+tools; it waits a short time only (`late_app` says how short). Neither needs what handles a call,
+so that is imported and built with the first other request.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from mcp.server.lowlevel import Server
+from mcp_types import ListToolsResult
 
 from geekai_video_mcp import __version__
 from geekai_video_mcp.server import CACHE_HINTS, INSTRUCTIONS, NAME, TASKS_EXTENSION, TITLE
@@ -19,15 +20,22 @@ if TYPE_CHECKING:
     from mcp.server.lowlevel.server import HandlerEntry
 
     from geekai_video_mcp.app import App
+    from geekai_video_mcp.domain.media import Media
 
 HANDSHAKE: Final = frozenset({"initialize", "ping", "server/discover"})
-"""What this server answers by itself."""
+ANSWERED_HERE: Final = HANDSHAKE | {"tools/list"}
+"""What is answered without the whole server."""
 
 
 class HandshakeServer(Server[Any]):
-    """Answers the handshake; anything else is answered by the server that *build* returns."""
+    """Begins a connection; the server that *build* returns goes on with it.
 
-    def __init__(self, build: "Callable[[], Server[App]]") -> None:
+    *default_models* are those that the tools describe as taken when a call names none.
+    """
+
+    def __init__(
+        self, build: "Callable[[], Server[App]]", *, default_models: "Mapping[Media, str]"
+    ) -> None:
         # The SDK derives the capabilities from what is handled. `build` brings the handlers.
         super().__init__(
             NAME,
@@ -41,20 +49,18 @@ class HandshakeServer(Server[Any]):
             on_list_prompts=_unbuilt,
             on_list_resource_templates=_unbuilt,
             on_list_resources=_unbuilt,
-            on_list_tools=_unbuilt,
+            on_list_tools=self._list_tools,
             on_read_resource=_unbuilt,
             on_subscriptions_listen=_unbuilt,
         )
         self.extensions[TASKS_EXTENSION] = {}
         self._build = build
+        self._default_models = default_models
         self._built: Server[App] | None = None
+        self.past_handshake = False
+        """Whether anything else has been asked for."""
         self._first_middleware = len(self.middleware)
         self.middleware.append(self._build_when_needed)
-
-    @property
-    def is_built(self) -> bool:
-        """Whether anything but the handshake has been asked for."""
-        return self._built is not None
 
     def build(self) -> None:
         """Have the whole server from now on."""
@@ -73,12 +79,19 @@ class HandshakeServer(Server[Any]):
         self, ctx: "ServerRequestContext[App, Any]", call_next: "CallNext"
     ) -> "HandlerResult":
         # Nothing here handles a notification.
-        if ctx.request_id is None or ctx.method in HANDSHAKE:
+        is_request = ctx.request_id is not None
+        self.past_handshake |= is_request and ctx.method not in HANDSHAKE
+        if not is_request or ctx.method in ANSWERED_HERE:
             return await call_next(ctx)
         self.build()
         for middleware in reversed(self.middleware[self._first_middleware :]):
             call_next = partial(middleware, call_next=call_next)
         return await call_next(ctx)
+
+    async def _list_tools(self, *_: object) -> ListToolsResult:
+        from geekai_video_mcp.server.offer import TOOLS
+
+        return ListToolsResult(tools=[spec.publish(self._default_models) for spec in TOOLS])
 
 
 async def _unbuilt(*_: object) -> NoReturn:

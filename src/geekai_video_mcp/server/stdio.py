@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from mcp.shared._stream_protocols import ReadStream, WriteStream
 
     from geekai_video_mcp.app import App, AppFactory
-    from geekai_video_mcp.domain.tasks import Media
+    from geekai_video_mcp.domain.media import Media
 
     Loop = Callable[[ReadStream[Any], WriteStream[Any]], Coroutine[Any, Any, None]]
 
@@ -52,12 +52,12 @@ async def serve_stdio(open_app: "AppFactory", *, default_models: "Mapping[Media,
         )
         await build().run_stdio_async()
         return
-    server = HandshakeServer(lambda: _lowlevel_server(build()))
+    server = HandshakeServer(lambda: _lowlevel_server(build()), default_models=default_models)
     late_app = LateApp(_build_and_open(server, open_app))
 
     def count_response() -> None:
         # The next request follows the handshake at once, and is not to wait for the `App`.
-        if server.is_built:
+        if server.past_handshake:
             late_app.open_soon()
 
     async with message_streams(count_response) as (read, write), late_app.running():

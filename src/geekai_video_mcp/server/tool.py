@@ -1,12 +1,11 @@
-"""The definition of a tool: its name, arguments, result and handler; and the SDK's tool from it.
+"""The SDK's tool from a `ToolSpec` and the function that handles its calls.
 
 Errors are turned into tool results here and nowhere else: a `GeekAIVideoError` becomes a result
 with `isError`; any other exception is a bug, and the SDK withholds its text.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, TypeVar
 
 import anyio
 from mcp.server.mcpserver import Context
@@ -17,7 +16,6 @@ from mcp_types import (
     InputRequiredResult,
     ResourceLink,
     TextContent,
-    ToolAnnotations,
 )
 from pydantic import ConfigDict
 
@@ -26,80 +24,53 @@ from geekai_video_mcp.domain.tasks import Media
 from geekai_video_mcp.errors import GeekAIVideoError
 from geekai_video_mcp.server.arguments import Arguments
 from geekai_video_mcp.server.late_app import RECEIVED_AT
+from geekai_video_mcp.server.offer import ToolSpec
 from geekai_video_mcp.server.results import with_notice
-from geekai_video_mcp.server.schema import compact_schema, published_schema
-from geekai_video_mcp.server.views import ToolResult
-from geekai_video_mcp.server.views.default_model import describe_default
 
 A = TypeVar("A", bound=Arguments)
 Answer = CallToolResult | InputRequiredResult
 Handler = Callable[[A, "Context[App]"], Awaitable[Answer]]
 
-DEFAULT_MODEL: Final = "{default_model}"
-"""What stands in a description for the sentence about the default model."""
-_ALWAYS_LOAD: Final = {"anthropic/alwaysLoad": True}
-"""Claude Code 2.1.332 shows other tools by name alone until they are asked for (2026-11-26)."""
 RESOURCE_LINKS_SINCE: Final = "2025-06-18"
 """The revision that introduced links in results; an older client may fail on one."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class ToolSpec(Generic[A]):
-    """Everything that is published about a tool, and the function that handles its calls."""
+def build_tool(spec: ToolSpec, handler: Handler[Any], default_models: Mapping[Media, str]) -> Tool:
+    """The SDK's tool, whose calls *handler* answers; its results are checked by their own types."""
 
-    name: str
-    title: str
-    description: str
-    handler: Handler[A]
-    arguments: type[A]
-    result: type[ToolResult] | None
-    """None for a tool that answers with text and pictures, and publishes no schema of them."""
-    annotations: ToolAnnotations
-    media: Media | None = None
-    """What it makes, if its description names the default model."""
-    always_load: bool = False
-    """Whether a host that shows tools only on demand is asked to show this one at once."""
+    async def call(arguments: dict[str, Any], ctx: "Context[App]") -> Answer:
+        app = app_of(ctx)
+        try:
+            args = spec.arguments.parse(
+                arguments,
+                service_url=app.media.service_url,
+                picture_folders=app.media.folders,
+                now=app.clock(),
+            )
+            answer = await handler(args, ctx)
+        except GeekAIVideoError as exc:
+            answer = CallToolResult(content=[TextContent(text=exc.message)], is_error=True)
+        if isinstance(answer, CallToolResult):
+            answer = with_notice(answer, app.notice)
+        return _drop_unsupported_links(answer, ctx.protocol_version)
 
-    def build(self, default_models: Mapping[Media, str]) -> Tool:
-        """The SDK's tool: flat arguments and a typed result, published in compact schemas."""
-        description = self.description
-        if self.media is not None:
-            default = describe_default(default_models[self.media], self.media)
-            description = description.replace(DEFAULT_MODEL, default)
-
-        async def call(arguments: dict[str, Any], ctx: "Context[App]") -> Answer:
-            app = app_of(ctx)
-            try:
-                args = self.arguments.parse(
-                    arguments,
-                    service_url=app.media.service_url,
-                    picture_folders=app.media.folders,
-                    now=app.clock(),
-                )
-                answer = await self.handler(args, ctx)
-            except GeekAIVideoError as exc:
-                answer = CallToolResult(content=[TextContent(text=exc.message)], is_error=True)
-            if isinstance(answer, CallToolResult):
-                answer = with_notice(answer, app.notice)
-            return _drop_unsupported_links(answer, ctx.protocol_version)
-
-        return Tool(
-            fn=call,
-            name=self.name,
-            title=self.title,
-            description=description,
-            is_async=True,
-            context_kwarg="ctx",
-            parameters=compact_schema(self.arguments, mode="validation"),
-            annotations=self.annotations,
-            meta=_ALWAYS_LOAD if self.always_load else None,
-            fn_metadata=FuncMetadata(
-                arg_model=_PassThroughArgs,
-                output_model=self.result,
-                output_schema=self.result
-                and published_schema(self.result, self.result.published_fields),
-            ),
-        )
+    published = spec.publish(default_models)
+    return Tool(
+        fn=call,
+        name=spec.name,
+        title=spec.title,
+        description=published.description or "",
+        is_async=True,
+        context_kwarg="ctx",
+        parameters=published.input_schema,
+        annotations=spec.annotations,
+        meta=published.meta,
+        fn_metadata=FuncMetadata(
+            arg_model=_PassThroughArgs,
+            output_model=spec.result,
+            output_schema=published.output_schema,
+        ),
+    )
 
 
 def app_of(ctx: "Context[App]") -> App:

@@ -20,6 +20,7 @@ from anyio import to_thread
 
 from geekai_video_mcp.domain import media_refs
 from geekai_video_mcp.domain.inline_pictures import describe_wrong_format
+from geekai_video_mcp.domain.media_fields import MediaFields, MediaKind, replace_media
 from geekai_video_mcp.domain.media_refs import DATA_URI_LIMIT, RefKind
 from geekai_video_mcp.domain.requests import GenerationRequest
 from geekai_video_mcp.domain.retries import LINK_TTL
@@ -38,7 +39,6 @@ from geekai_video_mcp.domain.waiting import ParentState, parent_state
 from geekai_video_mcp.errors import RequestRefused, ServiceUnavailable, TaskNotFound
 from geekai_video_mcp.media.child_process import RunWorker, run_worker
 from geekai_video_mcp.media.inputs.allowed_files import Unreadable, read_file
-from geekai_video_mcp.media.inputs.fields import MediaFields, MediaKind, replace_media
 from geekai_video_mcp.media.inputs.picture_folders import ListFolders, PictureFolders
 from geekai_video_mcp.media.workers.limits import OUT_OF_MEMORY, TOO_LARGE
 

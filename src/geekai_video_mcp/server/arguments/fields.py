@@ -18,7 +18,7 @@ from pydantic import (
 )
 
 from geekai_video_mcp.domain import media_refs
-from geekai_video_mcp.media.inputs.fields import MediaKind
+from geekai_video_mcp.domain.media_fields import MediaKind
 from geekai_video_mcp.server.arguments.absent import drop_absent_members
 from geekai_video_mcp.server.arguments.json_text import (
     MAX_INTEGER_BITS,

@@ -8,9 +8,9 @@ from typing import Annotated, Any, ClassVar, Final, Self
 
 from pydantic import ConfigDict, Field, WithJsonSchema, model_validator
 
+from geekai_video_mcp.domain.media_fields import MediaFields, media_fields
 from geekai_video_mcp.domain.requests import GenerationRequest
 from geekai_video_mcp.domain.tasks import Media
-from geekai_video_mcp.media.inputs.fields import MediaFields, media_fields
 from geekai_video_mcp.server import MAX_WAIT_SECONDS
 from geekai_video_mcp.server.arguments.extra_body import ExtraBody
 from geekai_video_mcp.server.arguments.fields import (
