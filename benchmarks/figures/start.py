@@ -4,6 +4,7 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -43,12 +44,15 @@ def measure(rounds: int) -> Sequence[Row]:
             target=Target(value=30),
             details=_describe(above_import),
         ),
-        ratio_row(
-            tools,
-            figure="start to the answer of `tools/list`, CPU",
-            floor="a bare SDK server with one tool",
-            target=Target(value=1.00),
-            details=_describe(tools),
+        replace(
+            ratio_row(
+                tools,
+                figure="start to the answer of `tools/list`, CPU",
+                floor="a bare SDK server with one tool",
+                target=Target(value=1.00),
+                details=_describe(tools),
+            ),
+            target=None,
         ),
     ]
 

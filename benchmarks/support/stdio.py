@@ -101,7 +101,11 @@ class StdioServer:
 
 @contextlib.contextmanager
 def running(
-    command: Sequence[str], *, folder: Path, settings: Mapping[str, str] | None = None
+    command: Sequence[str],
+    *,
+    folder: Path,
+    settings: Mapping[str, str] | None = None,
+    stderr: int = subprocess.DEVNULL,
 ) -> Generator[StdioServer]:
     """A server started by *command*, before its handshake; killed at the end of the block.
 
@@ -111,7 +115,7 @@ def running(
         command,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stderr=stderr,
         env=environment(folder, settings or {}),
         cwd=folder,
     ) as process:

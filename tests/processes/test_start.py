@@ -6,12 +6,18 @@ import sqlite3
 import sys
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import anyio
 import anyio.lowlevel
 import pytest
+from mcp.client import Client
 
+from geekai_video_mcp.config import FREE_MODELS
+from geekai_video_mcp.server.build import build_server
+from geekai_video_mcp.server.handshake import HandshakeServer
 from support.process import new_server, run_cli
+from support.world import World
 
 PROGRAM = """
 import json, sys
@@ -50,6 +56,35 @@ importlib.import_module("geekai_video_mcp.server.view_video").ANSWER_DEADLINE = 
 sys.exit(cli.main([]))
 """
 """A server whose files are opened late."""
+RECORDING = """
+import json, sys
+from geekai_video_mcp import cli
+from geekai_video_mcp.server import late_app, stdio
+
+message_streams = stdio.message_streams
+
+def recorded(on_response):
+    def record():
+        sys.stderr.write(json.dumps(sorted(sys.modules)) + chr(10))
+        sys.stderr.flush()
+        on_response()
+    return message_streams(record)
+
+stdio.message_streams = recorded
+late_app.WRITING_TIME = late_app.SILENCE = 600.0
+sys.exit(cli.main([]))
+"""
+"""A server that says with each response which modules are loaded."""
+SDK_ALONE = "import mcp.server.mcpserver, json, sys; print(json.dumps(sorted(sys.modules)))"
+HANDSHAKE = {
+    *("__main__", "cli", "cli.addresses", "cli.logs", "cli.output", "cli.serve", "cli.start"),
+    *("config", "domain", "domain.limits", "domain.media", "domain.public_hosts"),
+    *("domain.service_names", "errors", "quoting", "server", "server.handshake"),
+    *("server.jsonrpc", "server.late_app", "server.stdio", "server.stdio_filter"),
+}
+"""What of ours the response to `initialize` needs, with the modules of `config`."""
+CALLS = ("app", "engine", "media", "server.build", "server.tool", "server.tools")
+"""What of ours no list needs."""
 HEAVY = {"PIL", "av", "geekai_sandbox", "geekai_video_mcp.ledger", "httpx", "numpy", "sqlite3"}
 
 
@@ -71,6 +106,51 @@ async def test_a_host_is_answered_before_anything_heavy_is_loaded_or_opened(
     assert not listed.get("isError")
     assert "geekai_video_mcp.server.stdio" in loaded
     assert not HEAVY & loaded
+
+
+async def test_the_handshake_and_the_tools_are_answered_without_what_only_calls_need(
+    tmp_path: Path,
+) -> None:
+    done = await anyio.run_process([sys.executable, "-c", SDK_ALONE])
+    sdk = set(json.loads(done.stdout))
+    async with new_server(tmp_path, program=RECORDING) as server:
+        await server.initialize()
+        await server.request("tools/list")
+        assert await server.close() == 0
+    greeted, listed = (
+        set(json.loads(line)) - sdk
+        for line in (tmp_path / "stderr.log").read_text("utf-8").splitlines()[:2]
+    )
+
+    ours = {name.removeprefix("geekai_video_mcp.") for name in greeted if name.startswith("geek")}
+    assert {name for name in ours if not name.startswith("config.")} <= {
+        *HANDSHAKE,
+        "geekai_video_mcp",
+    }
+    for loaded in (greeted, listed):
+        others = {name.partition(".")[0] for name in loaded} - sys.stdlib_module_names
+        assert others <= {"__mp_main__", "anyio", "geekai_video_mcp", "platformdirs"}
+    assert "geekai_video_mcp.server.offer" in listed
+    assert not listed & {f"geekai_video_mcp.{name}" for name in CALLS}
+
+
+async def test_the_server_of_the_handshake_says_what_the_whole_one_says(tmp_path: Path) -> None:
+    """In either era; a host keeps what it was told first."""
+    whole = build_server(World(tmp_path).app)._lowlevel_server  # pyright: ignore[reportPrivateUsage] - as the product
+    first = HandshakeServer(lambda: whole, default_models=FREE_MODELS)
+    said: list[Any] = []
+    for server in (first, whole):
+        said.append(server.create_initialization_options())
+        said.append(server.get_capabilities(protocol_version="2026-07-28"))
+        said.append(server.server_info)
+        said.append(server.cache_hints)
+        async with Client(server, mode="legacy") as client:
+            said.append(await client.list_tools())
+    first.build()
+
+    assert said[: len(said) // 2] == said[len(said) // 2 :]
+    assert first.middleware == whole.middleware
+    assert first.get_request_handler("tools/get") == whole.get_request_handler("tools/get")
 
 
 @pytest.mark.exhaustive

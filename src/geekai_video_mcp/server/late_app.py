@@ -1,10 +1,10 @@
-"""The `App`, opened behind the first response: hosts do not wait long for that of `initialize`.
+"""The `App`, opened behind the first response after the handshake: hosts do not wait long.
 
 Codex begins its turn without a server that needs more than about a second, and Cline skips one
 that needs three (read 2026-11-26). Opening the `App` reads and writes files, which may take as
 long on a busy machine or while another process holds the task database. So a stdio server
-answers what needs no `App` at once, and opens it as soon as the first response is written; the
-sweeps begin then. What prevents the opening ends the server, as it always did.
+answers what needs no `App` at once, and opens it as soon as the host has what it asks for next,
+its tools; the sweeps begin then. What prevents the opening ends the server, as it always did.
 """
 
 from collections.abc import AsyncGenerator
@@ -55,7 +55,7 @@ RECEIVED_AT: Final[ContextVar[float]] = ContextVar("RECEIVED_AT")
 
 
 class LateApp:
-    """Opens an `App` when it is needed, or behind the first response, whichever is first."""
+    """Opens an `App` when it is needed, or soon, whichever is first."""
 
     def __init__(self, lifespan: "AbstractAsyncContextManager[App]") -> None:
         self._lifespan = lifespan
@@ -75,7 +75,7 @@ class LateApp:
             self._finished.set()
 
     def open_soon(self) -> None:
-        """Open the `App` in a moment: the first response is on its way."""
+        """Open the `App` in a moment: a response is on its way."""
         self._answered.set()
 
     def open_now(self) -> None:
