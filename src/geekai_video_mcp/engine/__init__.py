@@ -181,7 +181,9 @@ class Engine:
         try:
             if earlier is not None:
                 return SubmitResult(await self._wait_for_answer(earlier), deduplicated=True)
-            recorded = await self._context.require_task(pending.recorded_as or task.id)
+            recorded = pending.outcome
+            if recorded is None:
+                recorded = await self._context.require_task(pending.recorded_as or task.id)
             return SubmitResult(recorded, deduplicated=False)
         except StorageUnavailable as exc:
             recorded_id = earlier.id if earlier else pending.recorded_as or task.id
@@ -362,7 +364,7 @@ class Engine:
             if task.status is Status.WAITING:
                 self._releaser.follow(pending.recorded_as)
             else:
-                self._watcher.watch(pending.recorded_as)
+                self._watcher.watch(pending.recorded_as, leased=pending.outcome)
 
     async def _sweep_loop(self) -> None:
         """Resume what no process works on: at start, and again whenever a process has died."""
