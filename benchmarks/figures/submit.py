@@ -1,7 +1,6 @@
 """How long a call of `generate_video` takes, against an SDK tool that does the same least."""
 
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -11,51 +10,37 @@ from typing import Final
 from benchmarks.comparison import Comparison, compare
 from benchmarks.report import ROOT
 from benchmarks.rows import Row, Target, ratio_row
-from benchmarks.support.service import KEY, running_service
-from benchmarks.support.stdio import OWN_SERVER, StdioServer, running
+from benchmarks.support.service import running_service
+from benchmarks.support.stdio import StdioServer
+from benchmarks.support.submission import FLOOR_WORK, Caller, paying_server, submitting_server
 
 CALLS: Final = 40
 """Calls of each in a round: enough for a 95th percentile."""
-FLOOR: Final = "an SDK tool that makes one httpx POST between two such transactions"
 
 
 def measure(rounds: int) -> Sequence[Row]:
     """Both servers run all the time, and are called in turn."""
     with tempfile.TemporaryDirectory(dir=ROOT) as name, running_service() as url:
         folder = Path(name)
-        settings = {
-            "GEEKAI_BASE_URL": url,
-            "GEEKAI_API_KEY": KEY,
-            "GEEKAI_MAX_IN_FLIGHT": "100000",
-            "GEEKAI_MAX_VIDEOS_PER_DAY": "100000",
-        }
-        (folder / "floor").mkdir()
-        program = ROOT / "benchmarks" / "support" / "paying_server.py"
-        command = (sys.executable, str(program), url, str(folder / "floor" / "tasks.sqlite3"))
-        with (
-            running(command, folder=folder) as floor,
-            running(OWN_SERVER, folder=folder, settings=settings) as subject,
-        ):
-            series = {server: Series(server) for server in (floor, subject)}
+        with paying_server(url, folder) as floor, submitting_server(url, folder) as subject:
+            floor_calls, subject_calls = Series(floor), Series(subject)
             medians = compare(
-                floor=series[floor].measure, subject=series[subject].measure, rounds=rounds
+                floor=floor_calls.measure, subject=subject_calls.measure, rounds=rounds
             )
-    slowest = Comparison(
-        floor=series[floor].slowest[1:],
-        subject=series[subject].slowest[1:],  # the first of each is not counted
-    )
+    # Without the first of each, which `compare` does not count either.
+    slowest = Comparison(floor=floor_calls.slowest[1:], subject=subject_calls.slowest[1:])
     return [
         ratio_row(
             medians,
             figure="`generate_video`, call to answer, the median call",
-            floor=FLOOR,
+            floor=FLOOR_WORK,
             target=Target(value=1.5),
             details=describe(medians),
         ),
         ratio_row(
             slowest,
             figure="`generate_video`, call to answer, 95th percentile",
-            floor=FLOOR,
+            floor=FLOOR_WORK,
             target=Target(value=3),
             details=describe(slowest),
         ),
@@ -66,34 +51,24 @@ class Series:
     """The calls of one server."""
 
     def __init__(self, server: StdioServer) -> None:
-        self._server = server
-        self._calls = 0
+        self._caller = Caller(server)
         self.slowest: list[float] = []
-        """The 95th percentile of each round."""
-        server.initialize()
-        server.notify_initialized()
+        """The 95th percentile of each round, in seconds."""
 
     def measure(self) -> float:
         """Seconds of the median call of a round."""
-        took = sorted(self._call() for _ in range(CALLS))
+        took = list[float]()
+        for _ in range(CALLS):
+            began = time.perf_counter()
+            self._caller.call()
+            took.append(time.perf_counter() - began)
+        took.sort()
         self.slowest.append(took[CALLS * 95 // 100])
         return statistics.median(took)
-
-    def _call(self) -> float:
-        self._calls += 1
-        began = time.perf_counter()
-        result = self._server.call_tool(
-            "generate_video", model="cogvideox-flash", prompt=f"A fox in the snow, {self._calls}"
-        )
-        took = time.perf_counter() - began
-        if result.get("isError"):
-            raise RuntimeError(result["content"])
-        return took
 
 
 def describe(comparison: Comparison) -> str:
     """Both sides in milliseconds."""
-    subject, floor = (
-        statistics.median(side) * 1000 for side in (comparison.subject, comparison.floor)
-    )
+    sides = (comparison.subject, comparison.floor)
+    subject, floor = (statistics.median(side) * 1000 for side in sides)
     return f"{subject:.1f} ms against {floor:.1f} ms"

@@ -10,7 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, Final
 
 import anyio
@@ -28,6 +28,7 @@ from geekai_video_mcp.domain.tasks import (
 )
 from geekai_video_mcp.engine.context import RATE_LIMIT_MESSAGE, EngineContext, ProviderClient
 from geekai_video_mcp.engine.exceptions import describe_exception
+from geekai_video_mcp.engine.pending_submission import PendingSubmission
 from geekai_video_mcp.errors import (
     MAYBE_CHARGED,
     NOT_CHARGED,
@@ -71,30 +72,6 @@ class _NotClaimed(Exception):
     """The disk refused to record the claim; nothing was sent, and another attempt may work."""
 
 
-@dataclass
-class PendingSubmission:
-    """The body of a submission, and what its caller waits for."""
-
-    body: Mapping[str, Any]
-    """The request as it is to be sent."""
-    fixed_id: bool = False
-    """Whether the task keeps its id although another begins like it: it was consented to."""
-    recorded: anyio.Event = field(default_factory=anyio.Event)
-    answered: anyio.Event = field(default_factory=anyio.Event)
-    recorded_as: str | None = None
-    """The id under which the new task is recorded; another than it had, if that was not free."""
-    duplicate_of: Task | None = None
-    """The earlier task that is returned instead of a new one."""
-    outcome: Task | None = None
-    """The task as its outcome was recorded."""
-    error: GeekAIVideoError | None = None
-
-    def finish(self, error: GeekAIVideoError | None = None) -> None:
-        self.error = self.error or error
-        self.recorded.set()
-        self.answered.set()
-
-
 class Submitter:
     """Sends the requests of this process."""
 
@@ -102,6 +79,8 @@ class Submitter:
         self._context = context
         self._posts: dict[anyio.CancelScope, anyio.Event] = {}
         self._active: Counter[str] = Counter()
+        self._stopped = False
+        """Whether nothing more is sent, because the engine is about to cancel it."""
 
     def is_active(self, task_id: str) -> bool:
         """Whether this process is submitting the task now."""
@@ -138,8 +117,8 @@ class Submitter:
     ) -> None:
         """Record the task under its id, then send it.
 
-        Usually one transaction records the task, claims its first attempt and takes its place in
-        the request budget, and the POST follows at once. While requests are paused, or no
+        Usually one transaction records the task, claims its first attempt and takes a token of
+        the request budget, and the POST follows at once. While requests are paused, or where no
         connection can be prepared, it is only recorded, and claimed when it can be sent.
 
         Raises:
@@ -153,7 +132,7 @@ class Submitter:
             if unusable is not None:
                 raise unusable  # not for a duplicate, which costs nothing
             new = with_typical_duration(task, typical_duration(existing.durations))
-            if not connected:
+            if not connected or self._stopped:
                 return Admission(task=new, is_new=True)
             return claim_at_once(new, budget, at=self._context.clock())
 
@@ -288,6 +267,7 @@ class Submitter:
         with anyio.move_on_after(DRAIN_TIMEOUT, shield=True):
             while self._posts:  # one may begin while another ends
                 await next(iter(self._posts.values())).wait()
+        self._stopped = True
         for scope in self._posts:
             scope.shield = False
 
