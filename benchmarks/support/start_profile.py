@@ -45,7 +45,7 @@ def statistics(profile):
     written.append(1)
     if len(written) == 2:
         text = io.StringIO()
-        pstats.Stats(profile, stream=text).sort_stats("tottime").print_stats(14)
+        pstats.Stats(profile, stream=text).sort_stats("cumulative").print_stats(70)
         os.write(2, text.getvalue().encode())
 
 profile = cProfile.Profile()
