@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import anyio
+import anyio.from_thread
 from mcp import Client
 from mcp.client.extension import ClientExtension
 from mcp.client.session import ElicitationFnT, ListRootsFnT
@@ -44,8 +45,11 @@ Era = Literal["auto", "legacy"]
 
 
 def now() -> float:
-    """Unix seconds on the test's clock."""
-    return EPOCH + anyio.current_time()
+    """Unix seconds on the test's clock; also on a worker thread, inside a transaction."""
+    try:
+        return EPOCH + anyio.current_time()
+    except anyio.NoEventLoopError:
+        return EPOCH + anyio.from_thread.run_sync(anyio.current_time)
 
 
 async def _render_no_preview(request: PreviewRequest) -> RenderedPreview:
