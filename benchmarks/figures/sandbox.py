@@ -9,13 +9,14 @@ from typing import Final
 
 from benchmarks.comparison import compare
 from benchmarks.rows import Row, Target, ratio_row
+from benchmarks.support.media_child import describe_seconds
 from benchmarks.support.renders import PLAN, render, save_photo
 from geekai_sandbox.render.plan import Plan
 
 SIZES: Final = {"720p": (1280, 720), "1080p": (1920, 1080), "4K": (3840, 2160)}
 PHOTO: Final = (4000, 3000)
 """Twelve million pixels, as a telephone takes them."""
-MOST_ROUNDS: Final = 3
+MOST_ROUNDS: Final = 4
 """A video in 4K takes the cores half a minute, and the CPU varies little."""
 TARGET: Final = Target(value=1.3)
 
@@ -41,12 +42,10 @@ def _measure_size(name: str, plan: Plan, painted: Path, photo: Path, rounds: int
         subject=partial(render, moving, photo.parent),
         rounds=rounds,
     )
-    floor, subject = sorted(found.floor), sorted(found.subject)
-    middle = len(floor) // 2
     return ratio_row(
         found,
         figure=f"sandbox, image-to-video at {name}, CPU of the renderer",
         floor="text-to-video of the same size and length, 5 s",
         target=TARGET,
-        details=f"{subject[middle]:.1f} s against {floor[middle]:.1f} s of CPU",
+        details=describe_seconds(found),
     )
