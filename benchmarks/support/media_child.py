@@ -106,11 +106,30 @@ def prepare_remuxing(output: str, *paths: str) -> Work:
     return work
 
 
+def prepare_checked_remuxing(output: str, *paths: str) -> Work:
+    """As `prepare_remuxing`, and every frame of what was written is decoded."""
+    import av  # noqa: PLC0415 - not counted
+
+    remux = prepare_remuxing(output, *paths)
+
+    def work() -> None:
+        remux()
+        with av.open(output) as film:
+            # With more threads, the decoder does not say of every frame whether it is damaged.
+            film.streams.video[0].codec_context.thread_count = 1
+            for frame in film.decode(video=0):
+                if frame.is_corrupt:
+                    raise ValueError(frame)
+
+    return work
+
+
 KINDS: Final[dict[str, Callable[..., Work]]] = {
     "sheet": prepare_sheet,
     "decoding": prepare_decoding,
     "join": prepare_join,
     "remuxing": prepare_remuxing,
+    "checked remuxing": prepare_checked_remuxing,
 }
 
 
