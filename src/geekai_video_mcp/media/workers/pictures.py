@@ -6,7 +6,7 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from typing import BinaryIO, Final
 
-from PIL import Image, UnidentifiedImageError, WebPImagePlugin
+from PIL import Image, WebPImagePlugin
 from PIL.JpegImagePlugin import JpegImageFile
 
 MAX_PIXELS: Final = 120_000_000
@@ -16,9 +16,7 @@ DECODED_BYTES: Final = 500_000_000
 STORED_BYTES: Final = {"1": 1, "L": 1, "P": 1, "I;16": 2}
 """Bytes of a pixel in Pillow's modes; in all others it has 4, in RGB as well."""
 FORMATS: Final = ("PNG", "JPEG", WebPImagePlugin.WebPImageFile.format or "WEBP")
-START_BYTES: Final = 16
-_STARTS: Final = ((b"\x89PNG\r\n\x1a\n", 0), (b"\xff\xd8\xff", 0), (b"WEBP", 8))
-"""How a picture of these formats begins, and at which byte."""
+"""WebP's plugin is imported above: Pillow would load all of its forty to look for it."""
 DAMAGED: Final = (
     *(OSError, SyntaxError, ValueError, EOFError, IndexError, OverflowError),
     struct.error,
@@ -53,14 +51,8 @@ def open_picture(source: BinaryIO, *, longest: int | None = None) -> Generator[I
     saves time and memory.
 
     Raises:
-        UnidentifiedImageError: it is none of a format that is read here.
         TooLarge: it has more pixels than are decoded here, or its decoder needs more memory.
     """
-    start = source.read(START_BYTES)
-    source.seek(0)
-    if not any(start[at:].startswith(magic) for magic, at in _STARTS):
-        # Of anything else, Pillow would ask all of its forty formats, and load them for that.
-        raise UnidentifiedImageError
     Image.MAX_IMAGE_PIXELS = None  # checked here instead, and not with a warning
     with Image.open(source, formats=FORMATS) as image:
         pixels = image.width * image.height
