@@ -42,10 +42,11 @@ def make_frame(width: int, height: int) -> VideoFrame:
 
 def frame_planes(frame: VideoFrame) -> Planes:
     """Return views of *frame*'s memory: writing to them changes the frame."""
-    return Planes(*(_plane_view(frame, i) for i in range(3)))
+    return Planes(*(frame_plane(frame, i) for i in range(3)))
 
 
-def _plane_view(frame: VideoFrame, index: int) -> U8:
+def frame_plane(frame: VideoFrame, index: int) -> U8:
+    """Return a view of one plane of *frame*."""
     plane = frame.planes[index]
     # It has the buffer protocol, which its stub can only declare from Python 3.12 on.
     rows: U8 = np.frombuffer(cast("Any", plane), np.uint8)

@@ -14,13 +14,12 @@ from pathlib import Path
 from typing import Final, cast
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageOps
 
 from geekai_sandbox.render.camera import Pose, smootherstep
 from geekai_sandbox.render.canvas import Planes
 from geekai_sandbox.render.colour import BLACK_LEVEL, CHROMA_ZERO, Floats
-from geekai_sandbox.render.frames import image_to_planes
+from geekai_sandbox.render.fitted_image import FittedImage
 
 MAX_PIXELS: Final = 64_000_000
 """Largest image that is decoded: 190 MiB as RGB, and more than phones send by default."""
@@ -37,39 +36,11 @@ STORED_BYTES: Final = 4
 STRIP_ROWS: Final = 512
 """Rows that are made opaque and scaled at once."""
 
-TRACK: Final = 0.16
-"""Fraction of the frame that the camera moves over the full horizontal or vertical axis."""
-
-TURN: Final = 0.13
-"""The same for a turn, which also adds perspective."""
-
-MAX_SHIFT: Final = 0.30
-"""Largest distance of the view's centre from the image's, as a fraction of the frame."""
-
-REACH_STEPS: Final = 18
-"""Steps of the binary search for the view's size: within a hundredth of a pixel at 4K."""
-
-LEAN: Final = 0.16
-"""Perspective at the edge of the frame over the full axis of a turn."""
-
-ROLL: Final = math.radians(14)
-ZOOM_IN: Final = 0.42
-ZOOM_OUT: Final = 0.16
-"""Zoom at the two ends of the axis. Zooming out shows the mirrored border of the image."""
-
-MARGIN: Final = 0.12
-"""Mirrored border on every side, as a fraction of the image."""
-
-HEADROOM: Final = 1.25
-"""Resolution kept for zooming in, relative to the frame, if the image has it."""
-
 CROSS_FADE: Final = (0.42, 0.74)
 """Start and end of the cross-fade to the tail, as fractions of the shot."""
 
 LETTERING_FADE: Final = (0.02, 0.36)
 """Start and end of the fade of a poster's text, in seconds of a shot at normal pace."""
-
-Homography = npt.NDArray[np.float64]
 
 
 class InvalidImageError(Exception):
@@ -119,7 +90,9 @@ def _decode_image(path: Path, field: str) -> Image.Image:
         if stored + pixels * _decoder_bytes(image) > DECODED_BYTES:
             raise InvalidImageError(field, "takes too much memory to decode; send a smaller one.")
         image.load()
-        return ImageOps.exif_transpose(_flatten(image, size))
+        flat = _flatten(image, size)
+        ImageOps.exif_transpose(flat, in_place=True)
+        return flat
 
 
 def _decoder_bytes(image: Image.Image) -> int:
@@ -131,6 +104,8 @@ def _decoder_bytes(image: Image.Image) -> int:
 
 def _flatten(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     """Return the image opaque, in RGB and in *size*, made strip by strip to save memory."""
+    if image.mode == "RGB" and image.size == size and not image.has_transparency_data:
+        return image
     flat = Image.new("RGB", size)
     scale = image.height / size[1]
     reach = math.ceil(3 * scale) + 1 if scale > 1 else 0
@@ -165,144 +140,6 @@ def _lay_on_paper(image: Image.Image) -> Image.Image:
     clear = image.convert("RGBA")
     paper = Image.new("RGBA", clear.size, "white")
     return Image.alpha_composite(paper, clear).convert("RGB")
-
-
-def cover_box(image: Image.Image, width: int, height: int) -> tuple[float, float, float, float]:
-    """Return the centred part of *image* that fills width x height."""
-    scale = max(width / image.width, height / image.height)
-    across, down = width / scale, height / scale
-    left, top = (image.width - across) / 2, (image.height - down) / 2
-    return left, top, left + across, top + down
-
-
-class FittedImage:
-    """A cover-fitted image with a mirrored border, from which any view can be rendered."""
-
-    def __init__(self, image: Image.Image, width: int, height: int) -> None:
-        self._frame = (width, height)
-        box = cover_box(image, width, height)
-        detail = min(HEADROOM, max(1.0, (box[2] - box[0]) / width))
-        inner = (_round_even(width * detail), _round_even(height * detail))
-        self._inner = inner
-        planes = image_to_planes(image.resize(inner, Image.Resampling.LANCZOS, box=box))
-        self.exact = (
-            planes
-            if inner == self._frame
-            else image_to_planes(image.resize(self._frame, Image.Resampling.LANCZOS, box=box))
-        )
-        self._border = (_round_even(inner[0] * MARGIN), _round_even(inner[1] * MARGIN))
-        self._canvases: list[Image.Image] = []
-        for plane, step in zip(planes, (1, 2, 2), strict=True):
-            across, down = self._border[0] // step, self._border[1] // step
-            bordered = np.pad(plane, ((down, down), (across, across)), "symmetric")
-            self._canvases.append(Image.fromarray(bordered))
-
-    def render_view(self, pose: Pose) -> Planes:
-        """Return the frame that the camera sees in *pose*."""
-        if pose == Pose():
-            return self.exact
-        matrix = homography(pose, self._frame[0] / self._frame[1])
-        return Planes(*(self._render_plane(i, matrix) for i in range(3)))
-
-    def _render_plane(self, index: int, matrix: Homography) -> npt.NDArray[np.uint8]:
-        step = 1 + (index > 0)
-        size = (self._frame[0] // step, self._frame[1] // step)
-        inner = np.array([self._inner[0] / step, self._inner[1] / step])
-        border = np.array([self._border[0] / step, self._border[1] / step])
-        to_frame = _scale_matrix(1 / size[0], 1 / size[1])
-        to_canvas = _shift_matrix(border[0], border[1]) @ _scale_matrix(inner[0], inner[1])
-        total = to_canvas @ matrix @ to_frame
-        total = total / total[2, 2]
-        canvas = self._canvases[index]
-        upright = np.allclose((total[0, 1], total[1, 0], total[2, 0], total[2, 1]), 0, atol=1e-9)
-        if upright:
-            left, top = float(total[0, 2]), float(total[1, 2])
-            box = (
-                left,
-                top,
-                left + float(total[0, 0]) * size[0],
-                top + float(total[1, 1]) * size[1],
-            )
-            return np.asarray(canvas.resize(size, Image.Resampling.BICUBIC, box=box))
-        turned = canvas.transform(
-            size,
-            Image.Transform.PERSPECTIVE,
-            data=total.ravel()[:8].tolist(),
-            resample=Image.Resampling.BICUBIC,
-        )
-        return np.asarray(turned)
-
-    def mean_level(self, first: float, last: float) -> Floats:
-        """Return the mean Y, U, V between two fractions of the height."""
-        planes = self.exact
-        rows = [plane[int(first * len(plane)) : max(1, int(last * len(plane)))] for plane in planes]
-        return np.array([part.mean() for part in rows], np.float32)
-
-
-def _round_even(length: float) -> int:
-    return max(2, round(length) & ~1)
-
-
-def _scale_matrix(x: float, y: float) -> Homography:
-    return np.diag([x, y, 1.0])
-
-
-def _shift_matrix(x: float, y: float) -> Homography:
-    return np.array([[1.0, 0.0, x], [0.0, 1.0, y], [0.0, 0.0, 1.0]])
-
-
-def homography(pose: Pose, aspect: float) -> Homography:
-    """Return the matrix from the frame to the image, both as unit squares.
-
-    A move over the image zooms in as far as needed to keep the image's edge out of view.
-    Only zooming out shows the mirrored border.
-    """
-    x, y = (
-        _limit_shift(TRACK * pose.x + TURN * pose.yaw),
-        _limit_shift(TRACK * pose.y + TURN * pose.pitch),
-    )
-    lean = np.array(
-        [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [_perspective(pose.yaw), -_perspective(pose.pitch), 1.0]]
-    )
-    angle = ROLL * pose.roll
-    cos, sin = math.cos(angle), math.sin(angle)
-    spin = np.array([[cos, -sin / aspect, 0.0], [sin * aspect, cos, 0.0], [0.0, 0.0, 1.0]])
-    turned = _shift_matrix(x, -y) @ spin @ lean
-    wanted = (
-        1 / (1 + ZOOM_IN * pose.zoom) if pose.zoom >= 0 else 1 - ZOOM_OUT * max(pose.zoom, -1.2)
-    )
-    reach = _max_reach(turned, wanted, border=MARGIN if pose.zoom < 0 else 0.0)
-    return (
-        _shift_matrix(0.5, 0.5) @ turned @ _scale_matrix(reach, reach) @ _shift_matrix(-0.5, -0.5)
-    )
-
-
-def _limit_shift(shift: float) -> float:
-    """Return *shift* limited smoothly to MAX_SHIFT, so that every pose has a view."""
-    return MAX_SHIFT * math.tanh(shift / MAX_SHIFT)
-
-
-def _perspective(turn: float) -> float:
-    return LEAN * math.tanh(turn)
-
-
-_CORNERS: Final = np.array([[-0.5, 0.5, -0.5, 0.5], [-0.5, -0.5, 0.5, 0.5], [1.0] * 4])
-
-
-def _max_reach(turned: Homography, wanted: float, *, border: float) -> float:
-    """Return the largest view up to *wanted* whose corners are inside the bordered image."""
-
-    def fits(reach: float) -> bool:
-        seen = turned @ _scale_matrix(reach, reach) @ _CORNERS
-        return bool(np.abs(seen[:2] / seen[2]).max() <= 0.5 + border)
-
-    low, high = 0.0, wanted
-    if fits(high):
-        return high
-    for _ in range(REACH_STEPS):
-        middle = (low + high) / 2
-        low, high = (middle, high) if fits(middle) else (low, middle)
-    return low
 
 
 class Shot:

@@ -27,10 +27,10 @@ from geekai_sandbox.render.camera import camera_pose, choose_camera
 from geekai_sandbox.render.clean_overlay import VideoOverlay
 from geekai_sandbox.render.colour import U8, Floats
 from geekai_sandbox.render.encoder import SAMPLE_RATE, VideoEncoder
+from geekai_sandbox.render.fitted_image import FittedImage
 from geekai_sandbox.render.frames import enlarge_frame, frame_planes, frame_to_image, make_frame
 from geekai_sandbox.render.image_scene import (
     CROSS_FADE,
-    FittedImage,
     Shot,
     edge_tints,
     load_image,

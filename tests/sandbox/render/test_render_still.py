@@ -16,7 +16,8 @@ import pytest
 from PIL import Image, ImageDraw
 
 from geekai_sandbox.render.camera import Pose
-from geekai_sandbox.render.image_scene import FittedImage, InvalidImageError, homography, load_image
+from geekai_sandbox.render.fitted_image import FittedImage, homography
+from geekai_sandbox.render.image_scene import InvalidImageError, load_image
 from geekai_sandbox.render.pipeline import render_video
 from geekai_sandbox.render.plan import Camera, Plan
 from geekai_sandbox.render.workspace import Workspace
@@ -172,6 +173,34 @@ def test_zoom_comes_closer_or_pulls_back(zoom: float, *, grows: bool) -> None:
     picture = FittedImage(scene("teal"), WIDTH, HEIGHT)
     size = [int((picture.render_view(pose).y > 200).sum()) for pose in (Pose(), Pose(zoom=zoom))]
     assert size[1] > 1.5 * size[0] if grows else size[1] < 0.85 * size[0]
+
+
+def centre_of_blob(planes_y: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
+    """The centre of a soft white blob on black, to a hundredth of a pixel."""
+    light = planes_y.astype(np.float64) - 16
+    rows, columns = (np.arange(length) + 0.5 for length in light.shape)
+    return np.array([light.sum(0) @ columns, light.sum(1) @ rows]) / light.sum()
+
+
+@pytest.mark.parametrize(
+    "move", [Pose(x=0.1), Pose(zoom=0.1), Pose(1, 0.5, zoom=0.6), Pose(zoom=-1)]
+)
+@pytest.mark.parametrize("detail", [1.0, 1.21])
+def test_the_slowest_move_has_no_steps(move: Pose, detail: float) -> None:
+    """Every view is within a fifteenth of a pixel of its place, and not on whole ones."""
+    size = (round(WIDTH * detail), round(HEIGHT * detail))
+    across, down = (np.linspace(-8, 8, length) for length in size)
+    blob = np.exp(-((across + 0.9) ** 2))[None] * np.exp(-((down * 9 / 16 + 0.4) ** 2))[:, None]
+    picture = FittedImage(
+        Image.fromarray((blob * 255).astype(np.uint8)).convert("RGB"), WIDTH, HEIGHT
+    )
+    at = np.array([*(centre_of_blob(picture.exact.y) / (WIDTH, HEIGHT)), 1.0])
+    for share in np.linspace(0.02, 1, 50):
+        pose = Pose(move.x * share, move.y * share, zoom=move.zoom * share)
+        seen = np.linalg.inv(homography(pose, WIDTH / HEIGHT)) @ at
+        expected = seen[:2] / seen[2] * (WIDTH, HEIGHT)
+        found = centre_of_blob(picture.render_view(pose).y)
+        assert np.abs(found - expected).max() < 1 / 15, share
 
 
 @pytest.mark.parametrize("roll", [1.0, -1.0])

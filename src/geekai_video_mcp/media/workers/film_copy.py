@@ -168,7 +168,8 @@ def read_packets(
 ) -> Generator[tuple[Literal["video", "audio"], MediaPacket]]:
     """The kept packets of the part's file, as they are stored."""
     begin, end = part.times[part.first], part.times[part.last]
-    with explain_failures(part.number), videos.open_container(part.path) as container:
+    opened = videos.open_container(part.path, probe=not part.is_mp4)
+    with explain_failures(part.number), opened as container:
         stream = container.streams.video[0]
         audio = sound_stream(container) if cut is not None else None
         number = 0

@@ -19,6 +19,7 @@ from av.stream import Disposition
 
 from geekai_video_mcp.media.workers import videos
 from geekai_video_mcp.media.workers.film_packets import (
+    MediaPacket,
     Packet,
     PacketReader,
     Sound,
@@ -67,6 +68,7 @@ class Part:
     last_ticks: int
     """How long the last frame is shown."""
     packets: list[Packet]
+    is_mp4: bool
     timed: bool
     """Whether the file gives each frame a time of its own."""
     rate: Fraction
@@ -109,6 +111,12 @@ class Part:
         """When the first kept frame is shown, on the clock of the file."""
         return self.times[self.first] * self.tick if self.timed else self.seconds_at(self.first)
 
+    def rank_of(self, frame: av.VideoFrame) -> int:
+        """The rank of a decoded frame by its time; 0 where the file has none."""
+        if not self.timed or frame.pts is None:
+            return 0
+        return bisect_right(self.times, frame.pts) - 1
+
     def trim(self, start: float | None, end: float | None) -> None:
         """Keep the frames whose middle lies between these seconds."""
         total = float(self.seconds_at(len(self.times)))
@@ -147,8 +155,9 @@ def scan_part(number: int, path: Path) -> Part:
             raise CannotJoin("empty", part=number)
         if any(start[at:].startswith(magic) for magic, at in PICTURES):
             raise CannotJoin("picture", part=number)
-        part = _scan_file(number, path)
-        first = next(decode_frames(part, 0, 0))[1]
+        part, first = _scan_file(number, path)
+        if first is None or first.is_corrupt or part.rank_of(first) > 0:
+            raise CannotJoin("damaged", part=number, seconds=0.0)
         _add_shape(part, first)
     return part
 
@@ -191,7 +200,9 @@ def decode_in_one_thread(stream: "VideoStream") -> None:
     stream.codec_context.thread_count = 1
 
 
-def _scan_file(number: int, path: Path) -> Part:
+def _scan_file(number: int, path: Path) -> tuple[Part, av.VideoFrame | None]:
+    """The part as its packets describe it, and the first frame that can be decoded."""
+    first: av.VideoFrame | None = None
     with videos.open_container(path) as container:
         stream = _video_stream(container)
         audio = sound_stream(container)
@@ -202,6 +213,8 @@ def _scan_file(number: int, path: Path) -> Part:
         sound = start_sound(audio) if audio is not None else None
         steps = set[int]()
         for packet in container.demux([stream] if audio is None else [stream, audio]):
+            if first is None and packet.stream_index == stream.index:
+                first = next(iter(_decode_packet(packet)), None)
             if packet.size == 0:
                 continue
             whole = whole and not packet.is_corrupt
@@ -219,15 +232,16 @@ def _scan_file(number: int, path: Path) -> Part:
         if sound is not None:
             end_sound(sound, steps)
         part = _describe(number, path, stream, packets, durations)
+        part.is_mp4 = "mp4" in container.format.name
         part.sound = sound if sound is not None and sound.times else None
         copyable = not discarded and part.timed and read.is_readable
         part.parameters = _parameters(stream, extradata) if copyable else ()
-        counted = "mp4" in container.format.name  # others estimate how many frames they have
-        if not whole or (counted and stream.frames > len(packets) + discarded):
+        # Other formats estimate how many frames they have.
+        if not whole or (part.is_mp4 and stream.frames > len(packets) + discarded):
             # What a file that breaks off still announces.
             at = float(part.seconds_at(len(part.times)))
             raise CannotJoin("breaks_off", part=number, seconds=round(at, 3))
-    return part
+    return part, first
 
 
 def _parameters(stream: "VideoStream", extradata: bytes) -> tuple[object, ...]:
@@ -274,6 +288,7 @@ def _describe(
         times=times,
         last_ticks=last,
         packets=packets,
+        is_mp4=False,
         timed=timed,
         rate=rate,
         is_regular=regular,
@@ -357,16 +372,24 @@ def _decode_ranked(
 ) -> Generator[tuple[int, av.VideoFrame]]:
     number = 0
     for packet in container.demux(stream):
-        try:
-            frames = packet.decode()
-        except ArgumentError as exc:  # how libav refuses more than `max_pixels`
-            raise videos.TooLarge from exc
-        except InvalidDataError:
-            continue  # its frame will be missed
-        for frame in frames:
-            videos.check_frame(frame.width, frame.height, frame.format)
-            if part.timed and frame.pts is not None:
-                yield bisect_right(part.times, frame.pts) - 1, frame
-            else:
-                yield number, frame
+        for frame in _decode_packet(packet):
+            timed = part.timed and frame.pts is not None
+            yield (part.rank_of(frame) if timed else number), frame
             number += 1
+
+
+def _decode_packet(packet: MediaPacket) -> Generator[av.VideoFrame]:
+    """Yield the packet's frames; none if it is damaged, and then its frame will be missed.
+
+    Raises:
+        TooLarge: the frames have become larger than is decoded here.
+    """
+    try:
+        frames = packet.decode()
+    except ArgumentError as exc:  # how libav refuses more than `max_pixels`
+        raise videos.TooLarge from exc
+    except InvalidDataError:
+        return
+    for frame in frames:
+        videos.check_frame(frame.width, frame.height, frame.format)
+        yield frame

@@ -127,6 +127,7 @@ class _StoredTimes:
         self, times: PacketTimes, parts: Sequence[Part], cuts: Sequence[SoundCut] | None
     ) -> None:
         self._times = times
+        self._picture_tick = Fraction(1, times.clock)
         self.pictures = 0
         sound = parts[0].sound
         self._step = sound.step if sound is not None else 0
@@ -137,7 +138,7 @@ class _StoredTimes:
 
     def set_picture(self, packet: MediaPacket) -> None:
         at, times = self.pictures, self._times
-        packet.time_base = Fraction(1, times.clock)
+        packet.time_base = self._picture_tick
         packet.pts, packet.dts = times.shown[at], times.decoded[at]
         last = at == len(times.shown) - 1
         packet.duration = times.last_ticks if last else times.decoded[at + 1] - times.decoded[at]

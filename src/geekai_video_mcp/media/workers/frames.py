@@ -19,9 +19,12 @@ _ROUNDED: Final = 0x2000 | 0x40000
 """libav's SWS_FULL_CHR_H_INT and SWS_ACCURATE_RND. Without them it cuts off where it should round,
 and each shot of a chain would be a level or two darker than the one before it."""
 _FULL_SIZE: Final = 0x4 | _ROUNDED
-_REDUCED: Final = 0x20 | _ROUNDED
-"""SWS_BICUBIC and SWS_AREA; numbers, because older versions of PyAV do not combine names."""
+_REDUCED: Final = 0x200 | _ROUNDED
+"""SWS_BICUBIC and SWS_LANCZOS; numbers, because older versions of PyAV do not combine names."""
 
+Size = tuple[int, int]
+Fit = Callable[[Size, int], Size]
+"""The size in which a frame of this upright size is wanted, if so many frames are."""
 Chooser = Callable[[videos.Scan], Sequence[int]]
 """Chooses the frames to show, by their growing ranks in the order of showing."""
 
@@ -32,12 +35,17 @@ class Frame(NamedTuple):
     image: Image.Image
     seconds: float
     """When it is shown, from the first frame on."""
+    size: Size
+    """Its own, upright."""
 
 
 def read_frames(
-    path: Path, choose: Chooser, *, longest: int | None
+    path: Path, choose: Chooser, fit: Fit | None = None
 ) -> tuple[dict[str, Any], list[Frame]]:
-    """The facts of the video, and the frames that *choose* chooses; none if none can be decoded."""
+    """The facts of the video, and the frames that *choose* chooses; none if none can be decoded.
+
+    Without *fit* they come in full size.
+    """
     with videos.open_container(path) as container:
         stream = videos.video_stream(container)
         sound = bool(container.streams.audio)
@@ -45,21 +53,20 @@ def read_frames(
         scan = videos.scan_packets(container, stream)
         ranks = choose(scan)
         found = [
-            (frame, _to_image(frame, longest=longest))
+            (frame, to_image(frame, fit, len(ranks)))
             for frame in videos.decode_at(container, stream, scan, ranks)
         ]
     if not found and ranks:
         with videos.open_container(path) as container:
             stream = videos.video_stream(container)
             found = [
-                (frame, _to_image(frame, longest=longest))
+                (frame, to_image(frame, fit, len(ranks)))
                 for frame in videos.decode_counted(container, stream, ranks)
             ]
     if not found:
         return {}, []
     first, _ = found[0]
-    turned = first.rotation % 180 != 0
-    width, height = (first.height, first.width) if turned else (first.width, first.height)
+    width, height = _upright_size(first)
     facts = {
         "width": width,
         "height": height,
@@ -74,7 +81,7 @@ def read_frames(
             seconds = float((frame.pts - scan.times[0]) * scan.tick)
         else:
             seconds = rank / float(rate) if rate else 0.0
-        images.append(Frame(image, max(0.0, seconds)))
+        images.append(Frame(image, max(0.0, seconds), _upright_size(frame)))
     return facts, images
 
 
@@ -89,22 +96,23 @@ def decode_last(path: Path) -> Image.Image | None:
     if last is None:  # the end is damaged, or the file cannot be read from its middle
         with videos.open_container(path) as container:
             last = videos.decode_last(container, videos.video_stream(container))
-    return _to_image(last) if last else None
+    return to_image(last) if last else None
 
 
-def _to_image(frame: VideoFrame, *, longest: int | None = None) -> Image.Image:
-    """The frame as it is seen: upright, and with *longest*, its longer side no longer than that."""
-    width, height = frame.width, frame.height
-    if longest is not None and max(width, height) > 2 * longest:
-        # Here already, because a whole frame in RGB takes twice its own memory.
-        scale = 2 * longest / max(width, height)
-        width, height = max(1, round(width * scale)), max(1, round(height * scale))
-    # Not to_ndarray, which would load NumPy.
+def to_image(frame: VideoFrame, fit: Fit | None = None, count: int = 1) -> Image.Image:
+    """The frame as it is seen: upright, and in the size that *fit* wants for one of *count*."""
+    width, height = _upright_size(frame) if fit is None else fit(_upright_size(frame), count)
+    if frame.rotation % 180:
+        width, height = height, width
     interpolation = _REDUCED if width < frame.width else _FULL_SIZE
-    small = frame.reformat(width, height, format="rgb24", interpolation=interpolation)
+    # Scaled here already: a whole frame in RGB takes twice its own memory. Not to_ndarray, which
+    # would load NumPy.
+    small = frame.reformat(width, height, format="rgb24", interpolation=interpolation, threads=1)
     image = cast("Image.Image", small.to_image())  # pyright: ignore[reportUnknownMemberType] - untyped in PyAV
     turn = _TURNS.get(frame.rotation % 360)
-    image = image if turn is None else image.transpose(turn)
-    if longest is not None:
-        image.thumbnail((longest, longest), Image.Resampling.LANCZOS)
-    return image
+    return image if turn is None else image.transpose(turn)
+
+
+def _upright_size(frame: VideoFrame) -> Size:
+    turned = frame.rotation % 180 != 0
+    return (frame.height, frame.width) if turned else (frame.width, frame.height)

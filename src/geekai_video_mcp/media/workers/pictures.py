@@ -6,7 +6,7 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from typing import BinaryIO, Final
 
-from PIL import Image
+from PIL import Image, WebPImagePlugin
 from PIL.JpegImagePlugin import JpegImageFile
 
 MAX_PIXELS: Final = 120_000_000
@@ -15,7 +15,8 @@ DECODED_BYTES: Final = 500_000_000
 """Bytes of the decoded picture and of what its decoder keeps beside it."""
 STORED_BYTES: Final = {"1": 1, "L": 1, "P": 1, "I;16": 2}
 """Bytes of a pixel in Pillow's modes; in all others it has 4, in RGB as well."""
-FORMATS: Final = ("PNG", "JPEG", "WEBP")
+FORMATS: Final = ("PNG", "JPEG", WebPImagePlugin.WebPImageFile.format or "WEBP")
+"""WebP's plugin is imported above: Pillow would load all of its forty to look for it."""
 DAMAGED: Final = (
     *(OSError, SyntaxError, ValueError, EOFError, IndexError, OverflowError),
     struct.error,

@@ -150,7 +150,15 @@ def _show_video(path: Path, kind: str, numbers: Sequence[float]) -> tuple[Facts,
     if kind == "still":
         return _show_still(path, *numbers)
     chosen, longest = _chooser(kind, numbers)
-    facts, found = frames.read_frames(path, chosen, longest=longest)
+
+    def fit(size: frames.Size, count: int) -> frames.Size:
+        limited = _limit(size, longest)
+        if kind in {"cover", "strip"}:
+            return limited
+        fitted = sheets.fit_into_grid(limited, count, pixels=_sheet_pixels(kind, count))
+        return min(limited, fitted)  # a tiny one is scaled up on the sheet
+
+    facts, found = frames.read_frames(path, chosen, fit)
     if not found:
         raise Nothing("memory" if is_memory_short() else "frame")
     exact = kind == "at" or len(numbers) > 1
@@ -163,15 +171,26 @@ def _show_video(path: Path, kind: str, numbers: Sequence[float]) -> tuple[Facts,
     if kind == "strip":
         strip = _join_frames([frame.image for frame in found])
         return facts, _encode_png(strip, STRIP_PNG_LEVEL)
-    cells = [sheets.Cell(frame.image, label) for frame, label in zip(found, labels, strict=True)]
-    pixels = (
-        sheets.DETAIL_PIXELS
-        if kind == "at"
-        else max(sheets.SHEET_PIXELS, len(cells) * sheets.FRAME_PIXELS)
-    )
+    cells = [
+        sheets.Cell(frame.image, label, _limit(frame.size, longest))
+        for frame, label in zip(found, labels, strict=True)
+    ]
+    pixels = _sheet_pixels(kind, len(cells))
     return facts, sheets.encode_within(
         lambda share: sheets.draw_grid(cells, pixels=int(pixels * share))
     )
+
+
+def _limit(size: frames.Size, longest: int) -> frames.Size:
+    """The size with a longer side of at most so many pixels."""
+    scale = min(1.0, longest / max(size))
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def _sheet_pixels(kind: str, count: int) -> int:
+    if kind == "at":
+        return sheets.DETAIL_PIXELS
+    return max(sheets.SHEET_PIXELS, count * sheets.FRAME_PIXELS)
 
 
 def _show_still(path: Path, seconds: float) -> tuple[Facts, bytes]:
@@ -183,7 +202,7 @@ def _show_still(path: Path, seconds: float) -> tuple[Facts, bytes]:
         length = scan.seconds
         return [] if 0 < length < seconds else videos.ranks_at(scan, [seconds])
 
-    _, found = frames.read_frames(path, choose, longest=None)
+    _, found = frames.read_frames(path, choose)
     if not found and not 0 < length < seconds:
         raise Nothing("frame")
     return {"seconds": length or None}, _encode_png(found[0].image, PNG_LEVEL) if found else b""

@@ -56,6 +56,8 @@ class Cell(NamedTuple):
     image: Image.Image
     label: str
     """When it is shown in the video; empty for a picture."""
+    size: Size | None = None
+    """The size by which the layout is chosen, if the image is smaller already."""
 
 
 class Strip(NamedTuple):
@@ -115,14 +117,20 @@ def _grid_size(grid: Grid) -> Size:
     )
 
 
+def fit_into_grid(size: Size, count: int, *, pixels: int) -> Size:
+    """The size in which `draw_grid` shows each of *count* frames of *size*."""
+    return _fit(size, choose_grid([size] * count, pixels=pixels).cell)
+
+
 def draw_grid(cells: Sequence[Cell], *, pixels: int) -> Image.Image:
     """The frames in reading order, each with its label."""
-    grid = choose_grid([cell.image.size for cell in cells], pixels=pixels)
+    sizes = [cell.size or cell.image.size for cell in cells]
+    grid = choose_grid(sizes, pixels=pixels)
     sheet = Image.new("RGB", _grid_size(grid), BACKGROUND)
     gap = GAP_PX if len(cells) > 1 else 0
-    for number, cell in enumerate(cells):
+    for number, (cell, whole) in enumerate(zip(cells, sizes, strict=True)):
         row, column = divmod(number, grid.columns)
-        size = _fit(cell.image.size, grid.cell)
+        size = _fit(whole, grid.cell)
         left = gap + column * (grid.cell[0] + gap) + (grid.cell[0] - size[0]) // 2
         top = gap + row * (grid.cell[1] + gap) + (grid.cell[1] - size[1]) // 2
         _paste_cell(sheet, cell, (left, top), size)
