@@ -68,7 +68,8 @@ class ToolSpec(Generic[A]):
             description = description.replace(DEFAULT_MODEL, default)
 
         async def call(arguments: dict[str, Any], ctx: "Context[App]") -> Answer:
-            app = app_of(ctx)
+            request = ctx.request_context
+            app = request.lifespan_context
             try:
                 args = self.arguments.parse(
                     arguments,
@@ -81,7 +82,7 @@ class ToolSpec(Generic[A]):
                 answer = CallToolResult(content=[TextContent(text=exc.message)], is_error=True)
             if isinstance(answer, CallToolResult):
                 answer = with_notice(answer, app.notice)
-            return _drop_unsupported_links(answer, ctx.protocol_version)
+            return _drop_unsupported_links(answer, request.protocol_version)
 
         return Tool(
             fn=call,
@@ -95,7 +96,7 @@ class ToolSpec(Generic[A]):
             meta=_ALWAYS_LOAD if self.always_load else None,
             fn_metadata=FuncMetadata(
                 arg_model=_PassThroughArgs,
-                output_model=self.result,
+                # No model: it would validate again what the handler has made as one.
                 output_schema=self.result
                 and published_schema(self.result, self.result.published_fields),
             ),
