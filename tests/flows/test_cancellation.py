@@ -121,7 +121,9 @@ def all_paid_videos_stored(world: World) -> bool:
 
 
 async def wait_until_settled(engine: Engine, task_id: str) -> None:
-    async with aclosing(engine.follow(task_id, wait_seconds=SETTLED)) as states:
+    async with aclosing(
+        engine.follow(await engine.get_local(task_id), wait_seconds=SETTLED)
+    ) as states:
         async for _ in states:
             pass
 

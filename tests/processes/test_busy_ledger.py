@@ -4,11 +4,13 @@ import sqlite3
 from collections.abc import Generator
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import anyio
 import pytest
 from mcp import MCPError
+from mcp_types import CallToolResult
 
 from geekai_video_mcp.cli import main
 from geekai_video_mcp.engine import finder
@@ -54,7 +56,7 @@ async def test_a_call_is_answered_though_the_ledger_is_not_and_the_same_call_fin
 async def test_get_video_task_answers_though_another_process_holds_the_ledger(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Our own next change waits for the other process, and every read for its turn behind it."""
+    """Though our own next change waits for it; not even a read is possible while it commits."""
     monkeypatch.setattr(finder, "FIND_TIMEOUT", 0.5)
     world = World(tmp_path)
     async with world.client() as client:
@@ -63,13 +65,22 @@ async def test_get_video_task_answers_though_another_process_holds_the_ledger(
             began = anyio.current_time()
             waited = await call(client, "get_video_task", task_id=task_id, wait_seconds=12)
             took = anyio.current_time() - began
-            late = await call(client, "get_video_task", task_id=task_id, wait_seconds=0)
-            late_took = anyio.current_time() - began - took
+            read = await call(client, "get_video_task", task_id=task_id, wait_seconds=0)
+            read_took = anyio.current_time() - began - took
+        with held(world, how="EXCLUSIVE"):
+            began, late = anyio.current_time(), list[CallToolResult]()
+            async with anyio.create_task_group() as group:
+                group.start_soon(partial(call, client, "list_video_tasks"))
+                late.append(await call(client, "get_video_task", task_id=task_id, wait_seconds=0))
+                group.cancel_scope.cancel()
+            late_took = anyio.current_time() - began
 
     assert structured(waited)["task_status"] == "pending"
     assert took < 12 + 5
-    assert late.is_error
-    assert text(late) == (
+    assert structured(read)["task_status"] == "pending"
+    assert read_took < 1
+    assert [each.is_error for each in late] == [True]
+    assert text(late[0]) == (
         "The task database is busy. Call get_video_task again; every task goes on meanwhile."
     )
     assert late_took < 5

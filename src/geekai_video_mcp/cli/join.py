@@ -67,7 +67,7 @@ async def _make_film(app: "App", arguments: argparse.Namespace) -> "Task":
     for note in (*args.notes, *made.notes):
         print_notice(note)
     film, shown = made.film, -1
-    async with aclosing(app.engine.follow(film.id, wait_seconds=math.inf)) as states:
+    async with aclosing(app.engine.follow(film, wait_seconds=math.inf)) as states:
         async for (film,) in states:
             percent = round(100 * (app.engine.film_share(film.id) or 0.0))
             if not film.settled and percent != shown:

@@ -36,7 +36,7 @@ from geekai_video_mcp.engine.context import (
 from geekai_video_mcp.engine.exceptions import log_exception
 from geekai_video_mcp.engine.film_maker import FilmMaker, FilmResult
 from geekai_video_mcp.engine.finder import TaskFinder
-from geekai_video_mcp.engine.follower import Until, follow_tasks, watch_events
+from geekai_video_mcp.engine.follower import Follower, Until
 from geekai_video_mcp.engine.model_list import ModelListCache
 from geekai_video_mcp.engine.pending_submission import PendingSubmission
 from geekai_video_mcp.engine.recovery import Recovery
@@ -99,6 +99,7 @@ class Engine:
         self._submitter = Submitter(context)
         self._watcher = Watcher(context, start=self.start_background)
         self._film_maker = FilmMaker(context, start=self.start_background)
+        self._follower = Follower(context, start=self.start_background)
         self._finder = TaskFinder(context, self._watcher, start=self.start_background)
         self._releaser = Releaser(
             context,
@@ -258,9 +259,10 @@ class Engine:
         process holds the ledger, the caller waits `LEDGER_TIMEOUT` and not for that process. If
         it is never recorded, a repeat finds the task once more.
         """
-        at = self._context.clock()
         ended = [task for task in tasks if task.settled and task.delivered_at is None]
-        recorded = anyio.Event()
+        if not ended:
+            return
+        at, recorded = self._context.clock(), anyio.Event()
 
         async def record() -> None:
             try:
@@ -270,10 +272,9 @@ class Engine:
             finally:
                 recorded.set()
 
-        if ended:
-            self.start_background(record)
-            with anyio.move_on_after(LEDGER_TIMEOUT):
-                await recorded.wait()
+        self.start_background(record)
+        with anyio.move_on_after(LEDGER_TIMEOUT):
+            await recorded.wait()
 
     def _new_task(
         self, request: GenerationRequest, idempotency_key: str | None, variation: int | None
@@ -296,7 +297,7 @@ class Engine:
         One that waits for other tasks is returned as it is.
         """
         newest = task
-        async with aclosing(self.follow(task.id, wait_seconds=SUBMIT_TIMEOUT)) as states:
+        async with aclosing(self.follow(task, wait_seconds=SUBMIT_TIMEOUT)) as states:
             async for (newest,) in states:
                 if newest.status not in UNSENT or newest.status is Status.WAITING:
                     break
@@ -350,14 +351,14 @@ class Engine:
         return await self._context.ledger.last_event_id()
 
     def watch_events(self, *, after: int) -> "AsyncGenerator[EventNotice]":
-        """Every change of any task after event id *after*; see `follower.watch_events`."""
-        return watch_events(self._context, after=after)
+        """Every change of any task after event id *after*; see `Follower.watch_events`."""
+        return self._follower.watch_events(after=after)
 
     def follow(
-        self, *task_ids: str, wait_seconds: float, until: Until = "all"
+        self, *tasks: Task, wait_seconds: float, until: Until = "all"
     ) -> AsyncGenerator[tuple[Task, ...]]:
-        """The tasks at each change, until they settle or time is up; see `follow_tasks`."""
-        return follow_tasks(self._context, task_ids, wait_seconds=wait_seconds, until=until)
+        """These tasks, and as they change until they settle or time is up; see `Follower`."""
+        return self._follower.follow_tasks(tasks, wait_seconds=wait_seconds, until=until)
 
     async def _submit_and_watch(self, task: Task, pending: PendingSubmission) -> None:
         await self._submitter.record_and_send(task, pending)

@@ -1,7 +1,7 @@
 """What every part of the engine shares: the ledger, the clock, connections, change signals."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -116,23 +116,56 @@ class Connections:
     downloader: Downloader
 
 
-class ChangeSignals:
-    """Wakes the callers that wait for a task to change; what changed is read from the ledger."""
+class Listener:
+    """Whoever waits for tasks to change; made by `ChangeSignals.listen`."""
 
     def __init__(self) -> None:
-        self._events: dict[str | None, anyio.Event] = {}
+        self._changed = anyio.Event()
 
-    def event_for(self, task_id: str | None) -> anyio.Event:
-        """An event set at the next change of the task, or of any task if *task_id* is None.
+    def notify(self) -> None:
+        """Let `wait` return."""
+        self._changed.set()
 
-        Get it before reading the task: a change in between is then not missed.
+    async def wait(self) -> None:
+        """Return at the next change, or at once if there was one since `wait` last returned."""
+        await self._changed.wait()
+        self._changed = anyio.Event()
+
+
+class ChangeSignals:
+    """Notifies those who wait for tasks to change; what changed is read from the ledger."""
+
+    def __init__(self) -> None:
+        self._listeners: dict[str | None, set[Listener]] = {}
+
+    @contextmanager
+    def listen(self, *task_ids: str) -> Generator[Listener]:
+        """Listen for changes of these tasks while the block lasts, or of any if none is named.
+
+        Read the tasks inside the block: a change in between is then not missed.
         """
-        return self._events.setdefault(task_id, anyio.Event())
+        listener, keys = Listener(), task_ids or (None,)
+        for key in keys:
+            self._listeners.setdefault(key, set()).add(listener)
+        try:
+            yield listener
+        finally:
+            for key in keys:
+                self._listeners[key].discard(listener)
+                if not self._listeners[key]:
+                    del self._listeners[key]
 
     def notify(self, task_id: str) -> None:
+        """Notify those who wait for this task."""
         for key in (task_id, None):
-            if event := self._events.pop(key, None):
-                event.set()
+            for listener in self._listeners.get(key, ()):
+                listener.notify()
+
+    def notify_all(self) -> None:
+        """Notify everyone, where it is not known what has changed."""
+        for listeners in self._listeners.values():
+            for listener in listeners:
+                listener.notify()
 
 
 @dataclass(kw_only=True)

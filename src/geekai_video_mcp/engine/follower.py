@@ -1,7 +1,12 @@
-"""The one place where a caller waits for tasks: it ends with the call, and the tasks go on."""
+"""The one place where a caller waits for tasks: it ends with the call, and the tasks go on.
 
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import suppress
+What this process changes is noticed at once. For the changes of other processes one reader looks
+at the ledger's events every second, for all callers together: however many wait, each reads its
+own tasks only when one of them has changed.
+"""
+
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final, Literal
 
 import anyio
@@ -14,50 +19,102 @@ if TYPE_CHECKING:
     from geekai_video_mcp.ledger import EventNotice
 
 LEDGER_POLL_INTERVAL: Final = 1.0
-"""Seconds between reads of the ledger by a waiting call: another process may be the watcher."""
+"""Seconds between reads of the ledger's events: another process may be the watcher."""
 HEARTBEAT: Final = 3.0
 """Seconds between progress reports to a waiting client; clients expect one every five."""
 
 Until = Literal["all", "any"]
 
 
-async def follow_tasks(
-    context: EngineContext, task_ids: Sequence[str], *, wait_seconds: float, until: Until
-) -> AsyncGenerator[tuple[Task, ...]]:
-    """The tasks now, at each change of a status, and every few seconds, until all have settled.
+class Follower:
+    """Waits for tasks on behalf of the callers of one process."""
 
-    With *until* `any`, until one has settled whose result has not been delivered to a caller.
-    Ends after *wait_seconds* in any case; the last ones yielded are the newest known.
-    """
-    ends = anyio.current_time() + wait_seconds
-    yielded, yielded_at = None, 0.0
-    while True:
-        changed = context.signals.event_for(task_ids[0] if len(task_ids) == 1 else None)
-        tasks = tuple([await context.require_task(task_id) for task_id in task_ids])
-        now = anyio.current_time()
-        settled = [task for task in tasks if task.settled]
-        is_new = any(task.delivered_at is None for task in settled)
-        over = len(settled) == len(tasks) or now >= ends or (until == "any" and is_new)
-        statuses = tuple(task.status for task in tasks)
-        if over or statuses != yielded or now - yielded_at >= HEARTBEAT:
-            yielded, yielded_at = statuses, now
-            yield tasks
-        if over:
+    def __init__(self, context: EngineContext, *, start: Callable[..., None]) -> None:
+        self._context = context
+        self._start = start
+        self._waiting = 0
+        """Callers that need the changes of other processes."""
+        self._reading = anyio.CancelScope()
+
+    async def follow_tasks(
+        self, tasks: tuple[Task, ...], *, wait_seconds: float, until: Until
+    ) -> AsyncGenerator[tuple[Task, ...]]:
+        """The tasks as given, at each change of a status, and every few seconds, until all settle.
+
+        With *until* `any`, until one has settled whose result has not been delivered to a caller.
+        Ends after *wait_seconds* in any case; the last ones yielded are the newest known. The
+        ledger is not read if there is nothing to wait for.
+        """
+        yielded_at = anyio.current_time()
+        ends = yielded_at + wait_seconds
+        yield tasks
+        if wait_seconds <= 0 or _is_over(tasks, until):
             return
-        with anyio.move_on_after(min(LEDGER_POLL_INTERVAL, ends - now)):
-            await changed.wait()
+        task_ids, changed = [task.id for task in tasks], True
+        with self._context.signals.listen(*task_ids) as changes, self._reading_events():
+            while True:
+                newest, now = tasks, anyio.current_time()
+                if changed or now >= ends:
+                    newest = tuple([await self._context.require_task(each) for each in task_ids])
+                    now = anyio.current_time()
+                over = now >= ends or _is_over(newest, until)
+                is_new = [task.status for task in newest] != [task.status for task in tasks]
+                tasks = newest
+                if over or is_new or now - yielded_at >= HEARTBEAT:
+                    yielded_at = now
+                    yield tasks
+                if over:
+                    return
+                with anyio.move_on_after(min(yielded_at + HEARTBEAT, ends) - now) as heartbeat:
+                    await changes.wait()
+                changed = not heartbeat.cancelled_caught
+
+    async def watch_events(self, *, after: int) -> "AsyncGenerator[EventNotice]":
+        """Every change of any task, by any process, after event id *after*; never ends.
+
+        Changes by this process come at once, those by others within `LEDGER_POLL_INTERVAL`.
+        """
+        with self._context.signals.listen() as changes:
+            while True:
+                with suppress(StorageUnavailable):  # reported when the ledger can be read again
+                    for notice in await self._context.ledger.events_after(after=after):
+                        after = notice.number
+                        yield notice
+                with anyio.move_on_after(LEDGER_POLL_INTERVAL):
+                    await changes.wait()
+
+    @contextmanager
+    def _reading_events(self) -> Generator[None]:
+        """Have the events of other processes read while the block lasts; there is one reader."""
+        self._waiting += 1
+        if self._waiting == 1:
+            self._reading = anyio.CancelScope()
+            self._start(self._read_events, self._reading)
+        try:
+            yield
+        finally:
+            self._waiting -= 1
+            if not self._waiting:
+                self._reading.cancel()
+
+    async def _read_events(self, scope: anyio.CancelScope) -> None:
+        """Notify the callers of a task whenever any process has changed it."""
+        signals, ledger, after = self._context.signals, self._context.ledger, None
+        with scope:
+            while True:
+                try:
+                    if after is None:
+                        after = await ledger.last_event_id()
+                        signals.notify_all()  # they may have read their tasks before this
+                    for notice in await ledger.events_after(after=after):
+                        after = notice.number
+                        signals.notify(notice.task_id)
+                except StorageUnavailable:
+                    signals.notify_all()  # each learns by reading why nothing can be read
+                await anyio.sleep(LEDGER_POLL_INTERVAL)
 
 
-async def watch_events(context: EngineContext, *, after: int) -> "AsyncGenerator[EventNotice]":
-    """Every change of any task, by any process, after event id *after*; never ends.
-
-    Changes by this process come at once, those by others within `LEDGER_POLL_INTERVAL`.
-    """
-    while True:
-        changed = context.signals.event_for(None)
-        with suppress(StorageUnavailable):  # reported when the ledger can be read again
-            for notice in await context.ledger.events_after(after=after):
-                after = notice.number
-                yield notice
-        with anyio.move_on_after(LEDGER_POLL_INTERVAL):
-            await changed.wait()
+def _is_over(tasks: tuple[Task, ...], until: Until) -> bool:
+    settled = [task for task in tasks if task.settled]
+    is_new = any(task.delivered_at is None for task in settled)
+    return len(settled) == len(tasks) or (until == "any" and is_new)

@@ -57,16 +57,16 @@ class Releaser:
 
     async def _send_when_ready(self, task_id: str) -> None:
         try:
-            while True:
-                changed = self._context.signals.event_for(None)
-                task = await self._context.require_task(task_id)
-                if task.status is not Status.WAITING:
-                    return
-                if (released := await self._try_to_release(task)) is not None:
-                    self._watcher.watch(task_id, leased=await self._submitter.send(released))
-                    return
-                with anyio.move_on_after(CHECK_INTERVAL):
-                    await changed.wait()
+            with self._context.signals.listen() as changes:
+                while True:
+                    task = await self._context.require_task(task_id)
+                    if task.status is not Status.WAITING:
+                        return
+                    if (released := await self._try_to_release(task)) is not None:
+                        self._watcher.watch(task_id, leased=await self._submitter.send(released))
+                        return
+                    with anyio.move_on_after(CHECK_INTERVAL):
+                        await changes.wait()
         finally:
             self._followed.discard(task_id)
 

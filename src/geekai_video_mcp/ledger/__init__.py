@@ -9,6 +9,7 @@ network, MCP and the rules of when money may be spent may not enter, and are pas
 
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -32,6 +33,7 @@ from geekai_video_mcp.ledger import database_file, filesystem
 from geekai_video_mcp.ledger.database import path_in
 from geekai_video_mcp.ledger.journal import Journal
 from geekai_video_mcp.ledger.processes import ProcessRegistry
+from geekai_video_mcp.ledger.reader import NotAtOnce, TaskReader
 from geekai_video_mcp.ledger.row_checks import UnreadableRow
 from geekai_video_mcp.ledger.schema import Event, EventNotice
 from geekai_video_mcp.ledger.sqlite import Store
@@ -50,9 +52,11 @@ Release = Callable[[Task, ExistingTasks], Task]
 class Ledger:
     """The record of every task under one state folder, shared by all its processes."""
 
-    def __init__(self, store: Store, journal: Journal) -> None:
+    def __init__(self, store: Store, journal: Journal, *, reader: TaskReader | None = None) -> None:
         self._store = store
         self._journal = journal
+        self._reader = reader
+        """Without one, every read is done on the worker thread."""
         # An SQLite connection runs one transaction at a time; callers wait in order of arrival.
         self._limiter = anyio.CapacityLimiter(1)
 
@@ -67,8 +71,9 @@ class Ledger:
 
         def open_files() -> Self:
             store = Store(state_dir)
-            filesystem.warn_if_remote(state_dir)
-            return cls(store, Journal(state_dir))
+            is_local = not filesystem.warn_if_remote(state_dir)
+            reader = store.open_reader() if is_local else None
+            return cls(store, Journal(state_dir), reader=reader)
 
         return await anyio.to_thread.run_sync(open_files)
 
@@ -85,6 +90,9 @@ class Ledger:
         """Close the file once the current transaction has ended, for a cancelled caller too."""
         # Most lifespans end by cancellation, and a cancelled scope starts no thread. The shield
         # needs no time limit: a transaction ends by itself, at the latest after `BUSY_TIMEOUT`.
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
         with anyio.CancelScope(shield=True):
             await self._run_in_worker(self._store.close)
 
@@ -165,7 +173,7 @@ class Ledger:
 
     async def find(self, task_id: str) -> Task | None:
         """The task with this id, ours or the provider's."""
-        return await self._run_in_worker(lambda: self._store.find(task_id))
+        return await self._read(lambda tasks: tasks.find(task_id))
 
     async def find_by_any_id(self, text: str, *, minimum: int = MIN_DIGITS) -> Task | None:
         """The task that *text* names: its id, the provider's, or the beginning of its id.
@@ -176,11 +184,16 @@ class Ledger:
         Raises:
             TaskNotFound: it is the beginning of several ids, or too short; it names the tasks.
         """
-        found, prefix = await self.find(text.strip()), id_prefix(text)
-        if found is not None or prefix is None:
-            return found
-        candidates = await self.find_by_prefix(prefix, limit=CANDIDATES_SHOWN + 1)
-        return pick_candidate(prefix, candidates, minimum=minimum) if candidates else None
+        prefix = id_prefix(text)
+
+        def find(tasks: Store | TaskReader) -> Task | None:
+            found = tasks.find(text.strip())
+            if found is not None or prefix is None:
+                return found
+            candidates = tasks.find_by_prefix(prefix, limit=CANDIDATES_SHOWN + 1)
+            return pick_candidate(prefix, candidates, minimum=minimum) if candidates else None
+
+        return await self._read(find)
 
     async def change(self, task_id: str, change: Change) -> Task:
         """Replace the task by what *change* returns for it; return the new one.
@@ -333,7 +346,10 @@ class Ledger:
         return await self._run_in_worker(self._store.last_event_id)
 
     async def events_after(self, *, after: int) -> list[EventNotice]:
-        """The events of all tasks, by any process, with an id greater than *after*, in order."""
+        """The events of all tasks, by any process, with an id greater than *after*, in order.
+
+        None appears later with a smaller id: what is read after the newest one misses nothing.
+        """
         return await self._run_in_worker(lambda: self._store.events_after(after))
 
     async def unfinished_of_other_accounts(self, account: str) -> list[Task]:
@@ -359,6 +375,13 @@ class Ledger:
             StorageUnavailable: the change is not recorded.
         """
         return await self._run_in_worker(lambda: self._store.update_budget(account, change))
+
+    async def _read(self, read: Callable[[Store | TaskReader], T]) -> T:
+        """What *read* returns: at once if that is possible, or from the worker thread."""
+        if self._reader is not None:
+            with suppress(NotAtOnce):
+                return read(self._reader)
+        return await self._run_in_worker(lambda: read(self._store))
 
     async def _run_in_worker(self, transaction: Callable[[], T]) -> T:
         # Never abandoned on cancel: a transaction ends before its caller does.

@@ -17,6 +17,7 @@ from geekai_video_mcp.errors import (
 from geekai_video_mcp.ledger import connection, database_file, schema
 from geekai_video_mcp.ledger.database_file import Access, OpenedFile
 from geekai_video_mcp.ledger.migrations import MIGRATIONS
+from geekai_video_mcp.ledger.reader import TaskReader
 from geekai_video_mcp.quoting import quote
 
 logger = logging.getLogger(__name__)
@@ -55,6 +56,11 @@ class Database:
 
     def close(self) -> None:
         self._connection.close()
+
+    def open_reader(self) -> TaskReader:
+        """A second connection to the same file."""
+        with self._translate_errors("opened"):
+            return TaskReader(self._file)
 
     def execute(self, statement: str, params: Mapping[str, Any] | None = None) -> sqlite3.Cursor:
         """Run one statement of the current transaction."""

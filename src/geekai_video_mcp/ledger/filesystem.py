@@ -20,15 +20,17 @@ REMOTE_FILESYSTEMS: Final = re.compile(
 _ESCAPED: Final = re.compile(r"\\([0-7]{3})")
 
 
-def warn_if_remote(folder: Path) -> None:
-    """Log a warning if *folder* is on a file system whose locks may not work."""
+def warn_if_remote(folder: Path) -> bool:
+    """Log a warning if *folder* is on a file system whose locks may not work; whether it is."""
     kind = kind_of_filesystem(folder)
-    if kind is not None and kind.remote:
-        logger.warning(
-            "the state folder is on a %s file system, whose locks may fail: two servers could"
-            " then pay for one request. Set GEEKAI_STATE_DIR to a folder on a local disk.",
-            kind.name,
-        )
+    if kind is None or not kind.remote:
+        return False
+    logger.warning(
+        "the state folder is on a %s file system, whose locks may fail: two servers could"
+        " then pay for one request. Set GEEKAI_STATE_DIR to a folder on a local disk.",
+        kind.name,
+    )
+    return True
 
 
 class FilesystemKind(NamedTuple):

@@ -26,6 +26,7 @@ from geekai_video_mcp.domain.tasks import Task
 from geekai_video_mcp.errors import DATABASE, InvalidDecision, StorageUnavailable
 from geekai_video_mcp.ledger import schema
 from geekai_video_mcp.ledger.database import Database
+from geekai_video_mcp.ledger.reader import TaskReader
 
 T = TypeVar("T")
 SEARCHED_AT_ONCE: Final = 500
@@ -44,6 +45,10 @@ class Store:
 
     def close(self) -> None:
         self._db.close()
+
+    def open_reader(self) -> TaskReader:
+        """A reader of the same file, to be closed before this."""
+        return self._db.open_reader()
 
     def add(self, task: Task) -> Task:
         with self._db.transaction():

@@ -68,7 +68,7 @@ def build_server(
         extensions=[TasksExtension()],
         middleware=[
             provide_app,
-            OutsideNames(lambda: server.list_tools()),  # noqa: PLW0108 - made below
+            OutsideNames([spec.name for spec in TOOLS]),
             resources.fill_dynamic_content,
             resources.SubscriptionMiddleware(bus),
             task_notifications,

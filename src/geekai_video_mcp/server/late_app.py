@@ -89,9 +89,10 @@ class LateApp:
         Raises:
             StorageUnavailable: another process holds the task database.
         """
-        self.open_now()
-        with anyio.move_on_after(OPENING_TIMEOUT):
-            await self._opened.wait()
+        if self._app is None:
+            self.open_now()
+            with anyio.move_on_after(OPENING_TIMEOUT):
+                await self._opened.wait()
         if self._app is None:
             raise StorageUnavailable(DATABASE, BUSY, access="opened")
         return self._app

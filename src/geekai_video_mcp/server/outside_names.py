@@ -6,11 +6,11 @@ came, of any length and with characters that hide or reorder text (read 2026-11-
 
 import difflib
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from mcp.shared.exceptions import MCPError
-from mcp_types import CallToolResult, TextContent, Tool
+from mcp_types import CallToolResult, TextContent
 
 from geekai_video_mcp.quoting import (
     quote,
@@ -63,18 +63,16 @@ the second column is in the name, and one of the third unless that is empty."""
 class OutsideNames:
     """Refuses a tool that does not exist, and sanitizes the SDK's errors."""
 
-    def __init__(self, list_tools: Callable[[], Awaitable[Sequence[Tool]]]) -> None:
-        self._list_tools = list_tools
+    def __init__(self, tools: Sequence[str]) -> None:
+        self._tools = tools
 
     async def __call__(
         self, ctx: "ServerRequestContext[App, Any]", call_next: "CallNext"
     ) -> "HandlerResult":
         name = (ctx.params or {}).get("name") if ctx.method == "tools/call" else None
-        if isinstance(name, str):
-            tools = [tool.name for tool in await self._list_tools()]
-            if name not in tools:
-                text = _explain_unknown_tool(name, tools)
-                return CallToolResult(content=[TextContent(text=text)], is_error=True)
+        if isinstance(name, str) and name not in self._tools:
+            text = _explain_unknown_tool(name, self._tools)
+            return CallToolResult(content=[TextContent(text=text)], is_error=True)
         try:
             return await call_next(ctx)
         except MCPError as exc:

@@ -34,7 +34,6 @@ class ResourceDescriptor:
 
     uri: str
     name: str
-    description: str | None
     mime_type: str
     size: int | None = None
     """Bytes; None if they are only known when it is read."""
@@ -60,17 +59,16 @@ def file_uri(task: Task) -> str | None:
     return f"{task_uri(task.id)}/{part}"
 
 
-def task_resource(task: Task, *, sandbox: bool) -> ResourceDescriptor:
-    """The resource of the task itself; with *sandbox* it is described as a preview."""
+def task_resource(task: Task) -> ResourceDescriptor:
+    """The resource of the task itself."""
     return ResourceDescriptor(
         uri=task_uri(task.id),
         name=sanitize(_title(task), limit=NAME_LIMIT) or task.id,
-        description=_describe(task, sandbox=sandbox),
         mime_type=JSON,
     )
 
 
-def file_resource(task: Task, *, sandbox: bool) -> ResourceDescriptor | None:
+def file_resource(task: Task) -> ResourceDescriptor | None:
     """The resource of the task's file; None while there is none."""
     uri = file_uri(task)
     if uri is None:
@@ -80,7 +78,6 @@ def file_resource(task: Task, *, sandbox: bool) -> ResourceDescriptor | None:
     return ResourceDescriptor(
         uri=uri,
         name=name,
-        description=_describe(task, sandbox=sandbox),
         mime_type=(WEBM if name.endswith(".webm") else MP4) if video else PNG,
         # An image is served as a PNG, whatever its format on disk.
         size=task.file_bytes if video else None,
@@ -93,7 +90,8 @@ def _title(task: Task) -> str:
     return str(task.request.get("prompt") or "")
 
 
-def _describe(task: Task, *, sandbox: bool) -> str:
+def describe_resource(task: Task, *, sandbox: bool) -> str:
+    """What both resources are, for a list: the model and the time, and whether it is a preview."""
     kind = f"sandbox preview, {task.media}" if sandbox else str(task.media)
     at = datetime.fromtimestamp(task.created_at, UTC).strftime("%Y-%m-%d %H:%M UTC")
     if task.media is Media.FILM:

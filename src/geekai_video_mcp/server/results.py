@@ -3,7 +3,7 @@
 import base64
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
 import anyio
@@ -166,7 +166,8 @@ def bare_result(task: Task) -> CallToolResult:
 
 def resource_link(task: Task) -> ResourceLink:
     """A link to the task's file, or to the task while there is none."""
-    sandbox = is_preview(task)
-    linked = file_resource(task, sandbox=sandbox) or task_resource(task, sandbox=sandbox)
-    # The result around it already describes the task, and every word costs tokens.
-    return ResourceLink(**asdict(replace(linked, description=None)))
+    linked = file_resource(task) or task_resource(task)
+    # Without a description: the result around it has that, and every word costs tokens.
+    return ResourceLink(
+        uri=linked.uri, name=linked.name, mime_type=linked.mime_type, size=linked.size
+    )

@@ -11,13 +11,14 @@ and run the SDK's server over `lines`.
 
 import inspect
 import logging
+from collections import deque
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import anyio
-from anyio.streams.memory import MemoryObjectSendStream
 from mcp.server.mcpserver import MCPServer
 from mcp.shared.message import SessionMessage
 from mcp_types import JSONRPCError, JSONRPCRequest, JSONRPCResponse
@@ -68,11 +69,7 @@ async def serve_stdio(open_app: "AppFactory", *, default_models: "Mapping[Media,
             init_options=server.create_initialization_options(),
         )
         early = await answer_probes(read, write, loop)
-        replayed, merged = anyio.create_memory_object_stream[Any]()
-        async with anyio.create_task_group() as task_group:
-            task_group.start_soon(_replay, early, read, replayed)
-            await loop(merged, write)
-            task_group.cancel_scope.cancel()
+        await loop(_Replayed(early, read), write)
 
 
 def _build_server(
@@ -140,12 +137,32 @@ async def _answer_probe(probe: SessionMessage, write: "WriteStream[Any]", loop: 
         task_group.cancel_scope.cancel()
 
 
-async def _replay(
-    early: list[Any], rest: "ReadStream[Any]", destination: MemoryObjectSendStream[Any]
-) -> None:
-    """Send what was read already, and then everything that follows, to *destination*."""
-    async with destination:
-        for item in early:
-            await destination.send(item)
-        async for item in rest:
-            await destination.send(item)
+class _Replayed:
+    """The SDK's read stream, beginning with what was read from it already."""
+
+    def __init__(self, early: list[Any], rest: "ReadStream[Any]") -> None:
+        self._early = deque(early)
+        self._rest = rest
+
+    async def receive(self) -> Any:  # noqa: ANN401 - as the SDK's own stream
+        return self._early.popleft() if self._early else await self._rest.receive()
+
+    async def aclose(self) -> None:
+        await self._rest.aclose()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Any:  # noqa: ANN401 - as the SDK's own stream
+        return self._early.popleft() if self._early else await anext(self._rest)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_val: BaseException | None,
+        exc_tb: TracebackType | None,
+    ) -> None:
+        await self.aclose()

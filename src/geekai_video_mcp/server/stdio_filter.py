@@ -57,7 +57,8 @@ class _OpenRequests:
         # By id; a host may use an id twice. "1" and 1 are one id, as in the SDK's cancellations.
         self._running: dict[str, list[int]] = {}
         self._unwritten = 0
-        self._changed = anyio.Event()
+        self._room = anyio.Event()
+        """Made anew by a reader that waits, and set whenever a request has been answered."""
 
     def add(self, message: Mapping[str, object], size_bytes: int) -> None:
         """Record a message that was read: a request is open, a cancelled one no longer is."""
@@ -75,12 +76,13 @@ class _OpenRequests:
 
     def end_response(self) -> None:
         self._unwritten -= 1
-        self._notify_reader()
+        self._room.set()
 
     async def wait_for_room(self) -> None:
         """Return once another request may be read."""
         while self._is_full():
-            await self._changed.wait()
+            self._room = anyio.Event()
+            await self._room.wait()
 
     def _is_full(self) -> bool:
         sizes = [size for each in self._running.values() for size in each]
@@ -92,11 +94,7 @@ class _OpenRequests:
             sizes.pop()
             if not sizes:
                 del self._running[key]
-            self._notify_reader()
-
-    def _notify_reader(self) -> None:
-        self._changed.set()
-        self._changed = anyio.Event()
+            self._room.set()
 
 
 class _ResponseWriter:

@@ -36,10 +36,11 @@ RESOURCE_LINKS_SINCE: Final = "2025-06-18"
 
 
 def build_tool(spec: ToolSpec, handler: Handler[Any], default_models: Mapping[Media, str]) -> Tool:
-    """The SDK's tool, whose calls *handler* answers; its results are checked by their own types."""
+    """The SDK's tool, whose calls *handler* answers."""
 
     async def call(arguments: dict[str, Any], ctx: "Context[App]") -> Answer:
-        app = app_of(ctx)
+        request = ctx.request_context
+        app = request.lifespan_context
         try:
             args = spec.arguments.parse(
                 arguments,
@@ -52,7 +53,7 @@ def build_tool(spec: ToolSpec, handler: Handler[Any], default_models: Mapping[Me
             answer = CallToolResult(content=[TextContent(text=exc.message)], is_error=True)
         if isinstance(answer, CallToolResult):
             answer = with_notice(answer, app.notice)
-        return _drop_unsupported_links(answer, ctx.protocol_version)
+        return _drop_unsupported_links(answer, request.protocol_version)
 
     published = spec.publish(default_models)
     return Tool(
@@ -67,7 +68,7 @@ def build_tool(spec: ToolSpec, handler: Handler[Any], default_models: Mapping[Me
         meta=published.meta,
         fn_metadata=FuncMetadata(
             arg_model=_PassThroughArgs,
-            output_model=spec.result,
+            # No model: it would validate again what the handler has made as one.
             output_schema=published.output_schema,
         ),
     )

@@ -228,10 +228,12 @@ async def _wait_for_tasks(
     """The tasks when they settle or time is up, with progress reported every few seconds."""
     started, progress, newest = anyio.current_time(), 0.0, tuple(tasks)
     left = max(0.0, ends - started)  # earlier steps of the call count as waiting
+    if not left or all(task.settled for task in tasks):
+        return tasks  # as they have just been read
     ids = [task.id for task in tasks]
     # Reached only while another process locks the ledger; then the last known state is returned.
     with anyio.move_on_after(left + LEDGER_TIMEOUT):
-        following = app.engine.follow(*ids, wait_seconds=left, until=until)
+        following = app.engine.follow(*tasks, wait_seconds=left, until=until)
         async with aclosing(following) as states:
             async for newest in states:
                 # In tenths, because hosts show it to people; strictly growing, by the protocol,

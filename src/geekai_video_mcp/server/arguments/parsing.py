@@ -88,6 +88,7 @@ class Arguments(BaseModel):
         return parsed
 
 
+@cache
 def argument_names(model: type[BaseModel]) -> Sequence[str]:
     """The names of the arguments of *model* as callers write them."""
     return [info.alias or name for name, info in model.model_fields.items()]

@@ -15,7 +15,13 @@ from mcp_types import INTERNAL_ERROR, INVALID_PARAMS, Resource
 from geekai_video_mcp.app import App
 from geekai_video_mcp.domain.films import is_preview
 from geekai_video_mcp.errors import GeekAIVideoError, TaskNotFound
-from geekai_video_mcp.server.resource_links import MP4, WEBM, file_resource, task_resource
+from geekai_video_mcp.server.resource_links import (
+    MP4,
+    WEBM,
+    describe_resource,
+    file_resource,
+    task_resource,
+)
 from geekai_video_mcp.server.resources.completion import complete_argument
 
 if TYPE_CHECKING:
@@ -60,13 +66,10 @@ async def _fill_list(app: App, params: Mapping[str, Any], result: Result) -> Res
     page = tasks[:PAGE_SIZE]
     entries = list[Result]()
     for task in page:
-        sandbox = is_preview(task)
-        for descriptor in (
-            task_resource(task, sandbox=sandbox),
-            file_resource(task, sandbox=sandbox),
-        ):
+        description = describe_resource(task, sandbox=is_preview(task))
+        for descriptor in (task_resource(task), file_resource(task)):
             if descriptor is not None:
-                resource = Resource(**asdict(descriptor))
+                resource = Resource(**asdict(descriptor), description=description)
                 entries.append(resource.model_dump(mode="json", by_alias=True, exclude_none=True))
     next_cursor = {"nextCursor": page[-1].id} if len(tasks) > PAGE_SIZE else {}
     return {**result, "resources": [*result["resources"], *entries], **next_cursor}

@@ -36,7 +36,7 @@ from geekai_video_mcp.server.tasks_extension.payloads import (
 )
 
 MAX_SUBSCRIBED_TASKS: Final = 100
-"""Tasks of one subscription: each of them reads the ledger every second."""
+"""Tasks of one subscription: each of them is followed by a task of the event loop."""
 RETRY_DELAY: Final = 5.0
 """Seconds until a task is read again after the ledger could not be read."""
 
@@ -119,7 +119,8 @@ async def _notify_changes(ctx: Ctx, session: _AcknowledgingSession, task_id: str
     while True:
         # From the ledger, because another process may be the one that polls GeekAI.
         with suppress(GeekAIVideoError):
-            async with aclosing(app.engine.follow(task_id, wait_seconds=math.inf)) as states:
+            known = await app.engine.get_local(task_id)
+            async with aclosing(app.engine.follow(known, wait_seconds=math.inf)) as states:
                 async for (task,) in states:
                     if (state := (task.status, task.settled)) not in notified:
                         notified.add(state)

@@ -1,0 +1,72 @@
+"""Tasks in a ledger before a server opens it, as an earlier server would have left them."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from geekai_video_mcp.config import SANDBOX_URL
+from geekai_video_mcp.domain.statuses import FileStatus, Status
+from geekai_video_mcp.domain.tasks import Result, Task
+from geekai_video_mcp.ledger import Ledger
+
+_REQUEST: Final = {"prompt": "A fox walks through fresh snow at dawn", "aspect_ratio": "16:9"}
+
+
+def record(folder: Path, tasks: Sequence[Task]) -> None:
+    """Write *tasks* to the ledger of the server that runs in *folder*."""
+
+    async def write() -> None:
+        ledger = await Ledger.open(folder / "state")
+        for task in tasks:
+            await ledger.add(task)
+        await ledger.close()
+
+    asyncio.run(write())
+
+
+def finished_task(number: int, *, file: Path) -> Task:
+    """A video that is stored, and that a caller has been shown."""
+    now = time.time()
+    return Task(
+        id=f"{number:07x}f{number:024x}",
+        created_at=now - 90,
+        account=SANDBOX_URL,
+        model="cogvideox-flash",
+        request=_REQUEST,
+        owner="benchmark",
+        status=Status.SUCCEED,
+        submitted_at=now - 89,
+        provider_task_id=f"finished-{number}",
+        result=Result(url="https://example.com/fox.mp4", duration=5),
+        ended_at=now - 30,
+        file_status=FileStatus.STORED,
+        file_path=str(file),
+        file_bytes=2_400_000,
+        file_seconds=5,
+        file_width=1280,
+        file_height=720,
+        file_fps=24,
+        file_has_sound=True,
+        delivered_at=now - 20,
+    )
+
+
+def running_task(number: int) -> Task:
+    """A video that is being made, and that no server asks for within the next hour."""
+    now = time.time()
+    return Task(
+        id=f"{number:07x}f{number:024x}",
+        created_at=now - 30,
+        account=SANDBOX_URL,
+        model="cogvideox-flash",
+        request=_REQUEST,
+        owner="benchmark",
+        status=Status.RUNNING,
+        submitted_at=now - 29,
+        provider_task_id=f"running-{number}",
+        last_polled_at=now,
+        next_poll_at=now + 3600,
+        poll_count=1,
+    )

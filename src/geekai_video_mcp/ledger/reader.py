@@ -1,0 +1,70 @@
+"""Reads of single tasks that neither wait nor write, and so need no thread of their own.
+
+Handing a read to a worker thread and back takes longer than the read, and it would be queued
+behind the transactions of this process. This connection has no time-out and is read-only: while
+another process commits, or after one has died in the middle, SQLite refuses at once. Whatever it
+refuses is read by the `Store` on its thread, which waits, repairs, or says what is wrong.
+
+Every read sees what any process has committed: nothing is kept between two of them.
+"""
+
+import sqlite3
+from typing import Any
+
+from geekai_video_mcp.domain.tasks import Task
+from geekai_video_mcp.ledger import schema
+from geekai_video_mcp.ledger.database_file import OpenedFile
+
+
+class NotAtOnce(Exception):
+    """The tasks cannot be read without waiting, or not at all."""
+
+
+class TaskReader:
+    """A second, read-only connection to a ledger file that is open."""
+
+    def __init__(self, file: OpenedFile) -> None:
+        self._file = file
+        # In the event loop's thread alone, although it is opened by another.
+        self._connection = sqlite3.connect(
+            f"{file.path.as_uri()}?mode=ro",
+            uri=True,
+            isolation_level=None,
+            timeout=0,
+            check_same_thread=False,
+        )
+        self._connection.row_factory = _to_dict
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def find(self, task_id: str) -> Task | None:
+        """As `Store.find`.
+
+        Raises:
+            NotAtOnce: ask the `Store`.
+        """
+        return next(iter(self._read_tasks(schema.FIND, {"id": task_id})), None)
+
+    def find_by_prefix(self, prefix: str, *, limit: int) -> list[Task]:
+        """As `Store.find_by_prefix`.
+
+        Raises:
+            NotAtOnce: ask the `Store`.
+        """
+        return self._read_tasks(schema.SELECT_BY_PREFIX, {"start": prefix, "limit": limit})
+
+    def _read_tasks(self, statement: str, params: dict[str, Any]) -> list[Task]:
+        if self._file.describe_change() is not None:
+            raise NotAtOnce
+        try:
+            # All rows first: until the last one is fetched, no process can commit.
+            rows = self._connection.execute(statement, params).fetchall()
+            return list(map(schema.from_row, rows))
+        except sqlite3.Error as exc:
+            raise NotAtOnce from exc
+
+
+def _to_dict(cursor: sqlite3.Cursor, row: tuple[Any, ...]) -> dict[str, Any]:
+    """The row by its columns, without the search of `sqlite3.Row` for each of them."""
+    return dict(zip([column[0] for column in cursor.description], row, strict=True))
