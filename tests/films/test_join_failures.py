@@ -321,8 +321,9 @@ async def test_a_child_that_does_not_finish_is_an_error_and_no_file(
 
 @pytest.mark.exhaustive
 async def test_progress_grows_to_the_end_and_is_reported_while_it_runs(tmp_path: Path) -> None:
-    large = make_shot(tmp_path / "a.mp4", frames=96, size=(1280, 720))
-    other = make_shot(tmp_path / "b.mp4", frames=96, size=(720, 1280))
+    fast = {"preset": "ultrafast"}
+    large = make_shot(tmp_path / "a.mp4", frames=96, size=(1280, 720), options=fast)
+    other = make_shot(tmp_path / "b.mp4", frames=96, size=(720, 1280), options=fast)
     shares = list[float]()
     await join_files(request(tmp_path, large, other), report=shares.append)
 
