@@ -1,0 +1,82 @@
+"""Write what is received in blocks, on a thread beside the one that receives.
+
+One block is hashed and written while the next is received, so a download takes as long as the
+slower of the two. There are two blocks, whose memory is used again and again.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from types import TracebackType
+from typing import Final, Self
+
+import anyio
+
+from geekai_video_mcp.domain.media_formats import SIGNATURE_BYTES
+from geekai_video_mcp.errors import DownloadFailed
+from geekai_video_mcp.media.downloads.partial import Part
+from geekai_video_mcp.media.downloads.worker_thread import WorkerThread
+
+BLOCK_BYTES: Final = 1024**2
+"""Bytes that are written at a time. The less often two threads change over, the less they wait
+for each other; what a killed process has received and not written is lost."""
+
+
+class BlockWriter:
+    """Writes the chunks of one response to a part, in order."""
+
+    def __init__(self, part: Part, check: Callable[[Part], None]) -> None:
+        self._part = part
+        self._check = check
+        """Is called after each block, on the thread that wrote it."""
+        self._thread = WorkerThread()
+        self._block, self._other_block = (memoryview(bytearray(BLOCK_BYTES)) for _ in range(2))
+        self._filled = 0
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Write what was received until now, whatever has ended the receiving."""
+        # What ended the receiving is the news, if anything did, and not what became of the rest.
+        ignored = () if exc_type is None else (OSError, DownloadFailed)
+        with anyio.CancelScope(shield=True), suppress(*ignored):
+            async with self._thread:
+                await self._flush()
+
+    async def write(self, chunk: bytes) -> None:
+        """Write *chunk* soon; waits while both blocks are full.
+
+        Raises:
+            OSError: the disk failed at an earlier chunk.
+            DownloadFailed: the check has found that the download cannot become a result.
+        """
+        remaining = memoryview(chunk)
+        while remaining:
+            taken = remaining[: len(self._block) - self._filled]
+            self._block[self._filled : self._filled + len(taken)] = taken
+            self._filled += len(taken)
+            remaining = remaining[len(taken) :]
+            if self._filled == len(self._block):
+                await self._start_block()
+        if len(self._part.head) < SIGNATURE_BYTES:
+            await self._flush()  # what is no media is known by its first bytes
+
+    async def _flush(self) -> None:
+        await self._start_block()
+        await self._thread.wait()
+
+    async def _start_block(self) -> None:
+        await self._thread.wait()  # nothing is written after a block that could not be
+        block, filled, self._filled = self._block, self._filled, 0
+        self._block, self._other_block = self._other_block, block
+        if filled:
+            self._thread.start(self._write_block, block[:filled])
+
+    def _write_block(self, block: memoryview) -> None:
+        self._part.write(block)
+        self._check(self._part)
