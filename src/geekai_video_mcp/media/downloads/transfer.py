@@ -25,6 +25,7 @@ from geekai_video_mcp.media.downloads.block_writer import BlockWriter
 from geekai_video_mcp.media.downloads.formats import is_complete
 from geekai_video_mcp.media.downloads.links import SafeHttpClient
 from geekai_video_mcp.media.downloads.partial import Part, Source
+from geekai_video_mcp.media.downloads.receiving import receive_chunks
 from geekai_video_mcp.media.output_folder import RESERVED_BYTES, describe_output_folder
 
 SIZE_LIMIT: Final = 4 * 1024**3
@@ -136,7 +137,7 @@ async def _receive_body(response: httpx.Response, part: Part) -> None:
     received = window_start = 0
     async with BlockWriter(part, _check_so_far) as writer:
         with anyio.move_on_after(STALL_WINDOW) as window:
-            async for chunk in response.aiter_raw():
+            async for chunk in receive_chunks(response):
                 await writer.write(chunk)
                 received += len(chunk)
                 if received - window_start >= MIN_BYTES_PER_WINDOW:
