@@ -1,20 +1,19 @@
-"""Write what is received in blocks, on a thread beside the one that receives.
+"""Write what is received in blocks, on a worker thread beside the receiving.
 
 One block is hashed and written while the next is received, so a download takes as long as the
 slower of the two. There are two blocks, whose memory is used again and again.
 """
 
-from collections.abc import Callable
-from contextlib import suppress
-from types import TracebackType
-from typing import Final, Self
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Final
 
 import anyio
 
 from geekai_video_mcp.domain.media_formats import SIGNATURE_BYTES
 from geekai_video_mcp.errors import DownloadFailed
 from geekai_video_mcp.media.downloads.partial import Part
-from geekai_video_mcp.media.downloads.worker_thread import WorkerThread
+from geekai_video_mcp.media.downloads.worker_thread import WorkerThread, open_worker_thread
 
 BLOCK_BYTES: Final = 1024**2
 """Bytes that are written at a time. The less often two threads change over, the less they wait
@@ -24,29 +23,13 @@ for each other; what a killed process has received and not written is lost."""
 class BlockWriter:
     """Writes the chunks of one response to a part, in order."""
 
-    def __init__(self, part: Part, check: Callable[[Part], None]) -> None:
+    def __init__(self, part: Part, check: Callable[[Part], None], thread: WorkerThread) -> None:
         self._part = part
         self._check = check
         """Is called after each block, on the thread that wrote it."""
-        self._thread = WorkerThread()
+        self._thread = thread
         self._block, self._other_block = (memoryview(bytearray(BLOCK_BYTES)) for _ in range(2))
         self._filled = 0
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Write what was received until now, whatever has ended the receiving."""
-        # What ended the receiving is the news, if anything did, and not what became of the rest.
-        ignored = () if exc_type is None else (OSError, DownloadFailed)
-        with anyio.CancelScope(shield=True), suppress(*ignored):
-            async with self._thread:
-                await self._flush()
 
     async def write(self, chunk: bytes) -> None:
         """Write *chunk* soon; waits while both blocks are full.
@@ -64,9 +47,10 @@ class BlockWriter:
             if self._filled == len(self._block):
                 await self._start_block()
         if len(self._part.head) < SIGNATURE_BYTES:
-            await self._flush()  # what is no media is known by its first bytes
+            await self.flush()  # what is no media is known by its first bytes
 
-    async def _flush(self) -> None:
+    async def flush(self) -> None:
+        """Write all that was passed to `write`; raises what that raises."""
         await self._start_block()
         await self._thread.wait()
 
@@ -80,3 +64,19 @@ class BlockWriter:
     def _write_block(self, block: memoryview) -> None:
         self._part.write(block)
         self._check(self._part)
+
+
+@asynccontextmanager
+async def write_blocks(part: Part, check: Callable[[Part], None]) -> AsyncGenerator[BlockWriter]:
+    """A writer to *part*; whatever ends the block, all that was received is written after it."""
+    async with open_worker_thread() as thread:
+        writer = BlockWriter(part, check, thread)
+        try:
+            yield writer
+        except BaseException:
+            # What has ended the receiving is the news, not what becomes of its last bytes.
+            with anyio.CancelScope(shield=True), suppress(OSError, DownloadFailed):
+                await writer.flush()
+            raise
+        with anyio.CancelScope(shield=True):
+            await writer.flush()

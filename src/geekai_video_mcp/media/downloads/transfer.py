@@ -21,7 +21,7 @@ import httpx
 from geekai_video_mcp.domain.media_formats import SIGNATURE_BYTES, describe_unknown
 from geekai_video_mcp.domain.retries import LASTING, PASSING, Obstacle
 from geekai_video_mcp.errors import DownloadFailed
-from geekai_video_mcp.media.downloads.block_writer import BlockWriter
+from geekai_video_mcp.media.downloads.block_writer import write_blocks
 from geekai_video_mcp.media.downloads.formats import is_complete
 from geekai_video_mcp.media.downloads.links import SafeHttpClient
 from geekai_video_mcp.media.downloads.partial import Part, Source
@@ -135,7 +135,7 @@ async def _receive_from_start(response: httpx.Response, part: Part) -> None:
 async def _receive_body(response: httpx.Response, part: Part) -> None:
     await anyio.to_thread.run_sync(_check_free_space, part)
     received = window_start = 0
-    async with BlockWriter(part, _check_so_far) as writer:
+    async with write_blocks(part, _check_so_far) as writer:
         with anyio.move_on_after(STALL_WINDOW) as window:
             async for chunk in receive_chunks(response):
                 await writer.write(chunk)

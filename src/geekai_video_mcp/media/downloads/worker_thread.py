@@ -1,46 +1,53 @@
-"""A thread beside the event loop, for work that goes on while something else is awaited."""
+"""Work on a worker thread that goes on while something else is awaited."""
 
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from types import TracebackType
-from typing import Self
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 
 import anyio
 import anyio.to_thread
+from anyio.abc import TaskGroup
+
+from geekai_video_mcp.errors import DownloadFailed
 
 
 class WorkerThread:
-    """A thread that does one piece of work at a time.
+    """Does one piece of work at a time."""
 
-    `anyio.to_thread` would need a task for each piece, and a group of tasks wraps whatever is
-    raised beside it.
-    """
-
-    def __init__(self) -> None:
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="download")
-        self._work: Future[None] | None = None
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        # Shielded: nobody may close the file that is being written.
-        with anyio.CancelScope(shield=True):
-            await anyio.to_thread.run_sync(self._thread.shutdown)
+    def __init__(self, group: TaskGroup) -> None:
+        self._group = group
+        self._ended = anyio.Event()
+        self._ended.set()
+        self._failure: OSError | DownloadFailed | None = None
 
     def start(self, work: Callable[..., None], *args: object) -> None:
         """Start *work*; whatever was started before has been waited for."""
-        self._work = self._thread.submit(work, *args)
+        self._ended = anyio.Event()
+        self._group.start_soon(self._run, work, *args)
 
     async def wait(self) -> None:
         """Wait until the work has ended; raises what it has raised, each time."""
-        if self._work is None:
-            return
-        if not self._work.done():
-            await anyio.to_thread.run_sync(self._work.exception)
-        self._work.result()
+        await self._ended.wait()
+        if self._failure is not None:
+            raise self._failure
+
+    async def _run(self, work: Callable[..., None], *args: object) -> None:
+        # Shielded: what was received is written, whoever has lost interest meanwhile.
+        with anyio.CancelScope(shield=True):
+            try:
+                await anyio.to_thread.run_sync(work, *args)
+            except (OSError, DownloadFailed) as exc:
+                self._failure = exc
+            self._ended.set()
+
+
+@asynccontextmanager
+async def open_worker_thread() -> AsyncGenerator[WorkerThread]:
+    """A worker thread, whose work has ended after the block, whatever has ended the block."""
+    failure: Exception | None = None
+    async with anyio.create_task_group() as group:
+        try:
+            yield WorkerThread(group)
+        except Exception as exc:  # noqa: BLE001 - it is raised below: the group would wrap it
+            failure = exc
+    if failure is not None:
+        raise failure
