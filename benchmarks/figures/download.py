@@ -15,6 +15,8 @@ from benchmarks.report import ROOT
 from benchmarks.rows import Row, Target, ratio_row
 from benchmarks.support.downloading import Taken, download_in_process
 from benchmarks.support.file_server import running_file_server
+from benchmarks.support.receiving import cpu_seconds_to_receive, receive_with_httpx
+from geekai_video_mcp.media.downloads.receiving import receive_chunks
 from support.clips import make_clip
 from support.fake_geekai import box
 
@@ -29,7 +31,10 @@ def measure(rounds: int) -> Sequence[Row]:
         folder = Path(name)
         make_files(folder)
         with running_file_server(folder) as origin:
-            return measure_downloads(origin, folder / "received", rounds)
+            return [
+                *measure_downloads(origin, folder / "received", rounds),
+                measure_receiving(origin, rounds),
+            ]
 
 
 def make_files(folder: Path) -> None:
@@ -90,6 +95,26 @@ def measure_downloads(origin: str, folder: Path, rounds: int) -> Sequence[Row]:
         target=Target(value=16),
     )
     return [*rows, memory]
+
+
+def measure_receiving(origin: str, rounds: int) -> Row:
+    """The part of a download that its event loop has: receiving, of which nothing is kept."""
+    url = f"{origin}/{LARGE}"
+    cpu = compare(
+        floor=lambda: cpu_seconds_to_receive(url, receive_with_httpx),
+        subject=lambda: cpu_seconds_to_receive(url, receive_chunks),
+        rounds=rounds,
+    )
+    ratio, noise = cpu.ratio, cpu.noise
+    return Row(
+        figure="receiving 300 MB and keeping nothing, CPU",
+        floor="httpx's `aiter_raw`",
+        unit="x",
+        value=ratio.median,
+        spread=(ratio.low, ratio.high),
+        noise=(noise.low, noise.high),
+        details="{:.2f} s; ours {:.2f} s".format(*map(statistics.median, (cpu.floor, cpu.subject))),
+    )
 
 
 def empty(folder: Path) -> None:
