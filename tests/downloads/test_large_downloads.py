@@ -10,7 +10,7 @@ import anyio
 import httpx
 import pytest
 
-from geekai_video_mcp.media.downloads.block_writer import BLOCK_BYTES
+from geekai_video_mcp.media.downloads.block_writer import BLOCK_BYTES, MIN_WRITE_BYTES
 from geekai_video_mcp.media.downloads.partial import Part
 from geekai_video_mcp.media.inspection import FileFacts
 from support.fake_geekai import box
@@ -30,15 +30,15 @@ class ObservedBody(httpx.AsyncByteStream):
     received: int = 0
     most_unwritten: int = 0
     """The most bytes at a time that were received and not yet written."""
-    second_block_received: threading.Event = field(default_factory=threading.Event)
+    next_block_received: threading.Event = field(default_factory=threading.Event)
 
     async def __aiter__(self) -> AsyncGenerator[bytes]:
         for start in range(0, len(LARGE), len(CHUNK)):
             chunk = LARGE[start : start + len(CHUNK)]
             self.received += len(chunk)
             self.most_unwritten = max(self.most_unwritten, self.received - sum(self.writes))
-            if self.received >= len(CHUNK) + 2 * BLOCK_BYTES:
-                self.second_block_received.set()
+            if self.received >= len(CHUNK) + MIN_WRITE_BYTES + BLOCK_BYTES:
+                self.next_block_received.set()
             yield chunk
 
     async def respond(self, _: httpx.Request) -> httpx.Response:
@@ -53,7 +53,7 @@ def body(net: Net, monkeypatch: pytest.MonkeyPatch) -> ObservedBody:
     def observed_write(part: Part, chunk: bytes | memoryview) -> None:
         if len(body.writes) == 1:
             # Not before another block is here: who receives only between two writes waits in vain.
-            assert body.second_block_received.wait(10)
+            assert body.next_block_received.wait(10)
         write(part, chunk)
         body.writes.append(len(chunk))
 
@@ -68,9 +68,11 @@ async def test_the_next_block_is_received_while_one_is_written(
     fact = await net.fetch(succeeded_task())
 
     assert Path(str(fact.path)).read_bytes() == LARGE
-    first, *blocks, _ = body.writes
+    first, early, whole, *_, _ = body.writes
     assert first == len(CHUNK), "what is no media is refused before more is received"
-    assert set(blocks) == {BLOCK_BYTES}
+    assert early == MIN_WRITE_BYTES, "a block does not have to be full while there is time"
+    assert whole == BLOCK_BYTES
+    assert min(body.writes[1:-1]) >= MIN_WRITE_BYTES
 
 
 async def test_a_disk_that_is_slower_than_the_network_is_waited_for_with_two_blocks_in_memory(
@@ -79,6 +81,19 @@ async def test_a_disk_that_is_slower_than_the_network_is_waited_for_with_two_blo
     await net.fetch(succeeded_task())
 
     assert BLOCK_BYTES < body.most_unwritten <= 2 * BLOCK_BYTES + len(CHUNK)
+
+
+async def test_a_fault_of_the_program_in_a_write_ends_the_download(
+    net: Net, body: ObservedBody, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: Part, __: bytes | memoryview) -> None:
+        msg = "a fault"
+        raise RuntimeError(msg)
+
+    net.usual = body.respond
+    monkeypatch.setattr(Part, "write", fail)
+    with anyio.fail_after(10), pytest.raises(RuntimeError, match="a fault"):
+        await net.fetch(succeeded_task())
 
 
 async def test_what_was_received_is_kept_though_a_block_is_being_written_at_a_cancellation(

@@ -1,7 +1,8 @@
 """Write what is received in blocks, on a worker thread beside the receiving.
 
 One block is hashed and written while the next is received, so a download takes as long as the
-slower of the two. There are two blocks, whose memory is used again and again.
+slower of the two. There are two blocks, whose memory is used again and again. A block is written
+before it is full if the thread has nothing to do, so they hold little of a slow download.
 """
 
 from collections.abc import AsyncGenerator, Callable
@@ -15,9 +16,11 @@ from geekai_video_mcp.errors import DownloadFailed
 from geekai_video_mcp.media.downloads.partial import Part
 from geekai_video_mcp.media.downloads.worker_thread import WorkerThread, open_worker_thread
 
-BLOCK_BYTES: Final = 1024**2
-"""Bytes that are written at a time. The less often two threads change over, the less they wait
-for each other; what a killed process has received and not written is lost."""
+BLOCK_BYTES: Final = 4 * 1024**2
+"""The most bytes that are written at a time: as long as either side may be held up without the
+other. A killed process loses what it has not written."""
+MIN_WRITE_BYTES: Final = 256 * 1024
+"""The fewest, except at both ends: a change of threads costs as much as writing them."""
 
 
 class BlockWriter:
@@ -44,7 +47,7 @@ class BlockWriter:
             self._block[self._filled : self._filled + len(taken)] = taken
             self._filled += len(taken)
             remaining = remaining[len(taken) :]
-            if self._filled == len(self._block):
+            if self._filled == len(self._block) or self._may_start_early():
                 await self._start_block()
         if len(self._part.head) < SIGNATURE_BYTES:
             await self.flush()  # what is no media is known by its first bytes
@@ -53,6 +56,9 @@ class BlockWriter:
         """Write all that was passed to `write`; raises what that raises."""
         await self._start_block()
         await self._thread.wait()
+
+    def _may_start_early(self) -> bool:
+        return self._thread.is_idle and self._filled >= MIN_WRITE_BYTES
 
     async def _start_block(self) -> None:
         await self._thread.wait()  # nothing is written after a block that could not be

@@ -7,8 +7,6 @@ import anyio
 import anyio.to_thread
 from anyio.abc import TaskGroup
 
-from geekai_video_mcp.errors import DownloadFailed
-
 
 class WorkerThread:
     """Does one piece of work at a time."""
@@ -17,7 +15,12 @@ class WorkerThread:
         self._group = group
         self._ended = anyio.Event()
         self._ended.set()
-        self._failure: OSError | DownloadFailed | None = None
+        self._failure: Exception | None = None
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether all work has ended."""
+        return self._ended.is_set()
 
     def start(self, work: Callable[..., None], *args: object) -> None:
         """Start *work*; whatever was started before has been waited for."""
@@ -35,7 +38,7 @@ class WorkerThread:
         with anyio.CancelScope(shield=True):
             try:
                 await anyio.to_thread.run_sync(work, *args)
-            except (OSError, DownloadFailed) as exc:
+            except Exception as exc:  # noqa: BLE001 - `wait` raises it
                 self._failure = exc
             self._ended.set()
 
