@@ -22,10 +22,14 @@ once = functools.cache(ssl.create_default_context)
 """To read all certificates for each fetch would take longer than everything else."""
 
 
+@pytest.fixture(autouse=True)
+def certificates_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ssl, "create_default_context", once)
+
+
 @pytest.fixture
 def net(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Net:
     net = Net(tmp_path / "videos")
-    monkeypatch.setattr(ssl, "create_default_context", once)
     monkeypatch.setattr(anyio, "getaddrinfo", net.resolve)
     return net
 

@@ -24,7 +24,7 @@ from geekai_video_mcp.domain.tasks import (
     Result,
     Task,
 )
-from geekai_video_mcp.media.downloads import ResultDownloader, partial
+from geekai_video_mcp.media.downloads import ResultDownloader, block_writer, partial
 from geekai_video_mcp.media.inspection import FileFacts, Verdict
 
 CALLS = ("open", "link", "unlink", "replace", "fsync")
@@ -72,7 +72,8 @@ def download(folder: Path, origin: str, killer: Killer, path: str) -> None:
         status=Status.SUCCEED,
         result=Result(url=f"{origin}/{path}"),
     )
-    partial.CHECKPOINT_BYTES = 4000  # pyright: ignore[reportPrivateUsage, reportConstantRedefinition]
+    partial.CHECKPOINT_BYTES = 50_000  # pyright: ignore[reportPrivateUsage, reportConstantRedefinition]
+    block_writer.BLOCK_BYTES = 50_000  # pyright: ignore[reportPrivateUsage, reportConstantRedefinition]
     for name in CALLS:
         setattr(os, name, killer.before(name, getattr(os, name)))
     partial.Part.write = killer.before("write", partial.Part.write)  # pyright: ignore[reportAttributeAccessIssue]

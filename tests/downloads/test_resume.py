@@ -20,7 +20,7 @@ import pytest
 
 from geekai_video_mcp.domain.statuses import FileStatus
 from geekai_video_mcp.errors import DownloadFailed
-from geekai_video_mcp.media.downloads import partial
+from geekai_video_mcp.media.downloads import block_writer, partial
 from support.clock import virtual_time
 from support.fake_geekai import VIDEO, box, file_reply
 from support.net import LINK, Net, redirect, succeeded_task
@@ -31,6 +31,12 @@ SMALL = box(b"ftyp", b"mp42") + box(b"moov", bytes(30)) + box(b"mdat", bytes(ran
 OTHER = VIDEO[:2000] + bytes(100) + VIDEO[2100:-100] + bytes(100)
 """Another representation of the same length; the two differ on either side of each cut."""
 MP4 = "a-fox-in-the-snow-01234567.mp4"
+
+
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that one is written while the next arrives, as it is of a large file."""
+    monkeypatch.setattr(block_writer, "BLOCK_BYTES", 1000)
 
 
 async def interrupt_download(net: Net, host: ResultHost, at: int, *, url: str = LINK) -> None:
@@ -206,12 +212,13 @@ async def test_a_fresh_signature_of_the_same_link_goes_on(net: Net) -> None:
 
 @virtual_time()
 async def test_a_cancelled_download_is_gone_on_with(net: Net) -> None:
+    """From the last byte received, which is in the middle of a block."""
     host = ResultHost()
 
     async def stalls(request: httpx.Request) -> httpx.Response:
         answer = await host.answer(request)
         if len(host.ranges) == 1:
-            answer.stream = Stalled(VIDEO[:5000])
+            answer.stream = Stalled(VIDEO[:5300])
         return answer
 
     net.usual = stalls
@@ -220,7 +227,7 @@ async def test_a_cancelled_download_is_gone_on_with(net: Net) -> None:
 
     assert cancelled.cancelled_caught
     assert await download_whole(net) == VIDEO
-    assert host.ranges == [None, "bytes=5000-"]
+    assert host.ranges == [None, "bytes=5300-"]
 
 
 class Stalled(BrokenBody):
@@ -365,7 +372,7 @@ async def test_a_disk_that_fills_up_meanwhile_loses_nothing(
     net.usual = host.answer
     write, left = partial.Part.write, [5]
 
-    def fills_up(part: partial.Part, chunk: bytes) -> None:
+    def fills_up(part: partial.Part, chunk: memoryview) -> None:
         if left[0] == 0:
             raise OSError(errno.ENOSPC, "No space left on device")
         left[0] -= 1

@@ -1,5 +1,9 @@
 """Films as the child program makes them: real files, real codecs, read by another reader."""
 
+import hashlib
+import os
+import stat
+import threading
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -7,6 +11,7 @@ from typing import Any
 import pytest
 
 from geekai_video_mcp.domain.statuses import FileStatus
+from geekai_video_mcp.media.downloads.partial import Part
 from geekai_video_mcp.media.films import JoinedFilm, JoinPart, JoinRequest, join_files
 from support.sampling import sample
 from support.shots import beeps, is_near, make_shot, make_sound, packet_hashes, probe, read_film
@@ -85,6 +90,29 @@ async def test_parts_that_agree_are_joined_with_every_packet_as_it_was(
     assert [each.name for each in (tmp_path / "out").iterdir()] == [file_of(film).name]
     video = probe(file_of(film))["video"]
     assert int(video["nb_read_frames"]) == seen.frames
+
+
+async def test_a_film_is_synced_once_while_it_is_hashed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced, hashing = list[str](), threading.Event()
+    fsync, take_written = os.fsync, Part.take_written
+
+    def observed_sync(descriptor: int) -> None:
+        assert hashing.wait(10)
+        synced.append("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "bytes")
+        fsync(descriptor)
+
+    def observed_hash(part: Part) -> None:
+        hashing.set()
+        take_written(part)
+
+    monkeypatch.setattr(os, "fsync", observed_sync)
+    monkeypatch.setattr(Part, "take_written", observed_hash)
+    film = await join(tmp_path, make_shot(tmp_path / "1.mp4"), make_shot(tmp_path / "2.mp4"))
+
+    assert synced == ["bytes", "folder"]
+    assert film.update.sha256 == hashlib.sha256(file_of(film).read_bytes()).hexdigest()
 
 
 @pytest.mark.exhaustive

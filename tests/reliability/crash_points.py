@@ -40,6 +40,8 @@ LANES: Final = 2
 """Concurrent points, each in a folder of its own."""
 SIZE: Final = 100_000
 """Bytes of a video: a download of four writes, each of them a point."""
+SMALL_BLOCKS: Final = {"media.downloads.block_writer.BLOCK_BYTES": 30_000}
+"""So that they are four: of a large video each is a megabyte."""
 JOB_SECONDS: Final = 0.1
 """Seconds that a job takes."""
 ATTEMPTS: Final = 3
@@ -72,7 +74,7 @@ class Scenario:
 SCENARIOS: Final = (
     Scenario("submit", {"prompts": ["fox"], "until": "answered"}),
     Scenario("poll", {"until": "ready"}, initial=(Status.PENDING,)),
-    Scenario("download", {}, initial=(Status.SUCCEED,)),
+    Scenario("download", {"constants": SMALL_BLOCKS}, initial=(Status.SUCCEED,)),
     # One task in flight at a time: two would use the threads differently in each run.
     Scenario("release", {"until": "answered"}, initial=(Status.WAITING,)),
     Scenario("resume", {}, initial=(Status.SUBMITTING, Status.INTENDED)),

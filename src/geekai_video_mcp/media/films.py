@@ -27,7 +27,8 @@ from geekai_video_mcp.errors import (
 )
 from geekai_video_mcp.media.child_process import run_worker
 from geekai_video_mcp.media.downloads.partial import Part, create_part
-from geekai_video_mcp.media.downloads.publishing import publish
+from geekai_video_mcp.media.downloads.publishing import publish, sync_content
+from geekai_video_mcp.media.downloads.worker_thread import open_worker_thread
 from geekai_video_mcp.media.film_words import describe_failure, describe_film
 from geekai_video_mcp.media.output_folder import RESERVED_BYTES, describe_output_folder
 from geekai_video_mcp.quoting import quote
@@ -143,7 +144,10 @@ async def _join_into_part(
     try:
         await to_thread.run_sync(_check_room, request)
         film = await _run_join(request, part, run_worker, report)
-        await to_thread.run_sync(part.take_written)
+        async with open_worker_thread() as thread:
+            thread.start(sync_content, part)
+            await to_thread.run_sync(part.take_written)
+            await thread.wait()
         update = await to_thread.run_sync(publish, part, request.stem)
     finally:
         with anyio.CancelScope(shield=True):

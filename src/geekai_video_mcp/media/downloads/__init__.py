@@ -29,6 +29,7 @@ from geekai_video_mcp.media.downloads.facts import add_facts, describe_damage
 from geekai_video_mcp.media.downloads.links import SafeHttpClient
 from geekai_video_mcp.media.downloads.partial import Part
 from geekai_video_mcp.media.downloads.transfer import decode_inline, download, interrupted
+from geekai_video_mcp.media.downloads.worker_thread import open_worker_thread
 from geekai_video_mcp.media.inspection import FileFacts, inspect_file
 from geekai_video_mcp.media.output_folder import describe_output_folder
 
@@ -111,7 +112,10 @@ class ResultDownloader:
         return FileUpdate(status=FileStatus.LOST, error=dead_link, error_code=Obstacle.RESULT_LOST)
 
     async def _check_and_publish(self, task: Task, part: Part, stem: str) -> FileUpdate:
-        facts = await self._inspect_file(part.path)
+        async with open_worker_thread() as thread:
+            thread.start(publishing.sync_content, part)
+            facts = await self._inspect_file(part.path)
+            await thread.wait()
         usual = part.format is not None and part.format.usual_for is task.media
         damage = describe_damage(facts) if usual else None
         if damage is not None and task.failed_downloads + 1 < LASTING:

@@ -112,7 +112,7 @@ class Part:
         self.file.seek(0)
         self.file.truncate()
 
-    def write(self, chunk: bytes) -> None:
+    def write(self, chunk: bytes | memoryview) -> None:
         remaining = memoryview(chunk)
         while remaining:  # a disk that is nearly full may accept only some of the bytes
             remaining = remaining[self.file.write(remaining) :]
@@ -174,11 +174,11 @@ class Part:
             self._checkpoint_path.unlink(missing_ok=True)
         _close_and_unlink(self.path, self.file, remove=not keep)
 
-    def _hash_chunk(self, chunk: bytes) -> None:
+    def _hash_chunk(self, chunk: bytes | memoryview) -> None:
         self._hash.update(chunk)
         self.size += len(chunk)
         if len(self.head) < SIGNATURE_BYTES:
-            self.head += chunk[: SIGNATURE_BYTES - len(self.head)]
+            self.head += bytes(chunk[: SIGNATURE_BYTES - len(self.head)])
 
 
 def claim_part(folder: Path, task_id: str, media: Media) -> Part | None:

@@ -38,18 +38,13 @@ _READ_FLAGS: Final[int] = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(o
 
 
 def publish(part: Part, stem: str) -> FileUpdate:
-    """Give the finished part its final name, and make its content and its name durable.
+    """Give the finished part, which is synced, its final name, and make that durable.
 
     Raises:
-        OSError: the file could not be synced, linked or renamed.
+        OSError: the file could not be linked or renamed.
     """
     found = part.format
     extension = found.extension if found else ""
-    try:
-        os.fsync(part.file.fileno())
-    except OSError:
-        part.reset()  # a second sync would succeed without proving anything
-        raise
     path = part.path.with_name(f"{stem}{extension}")
     for number in itertools.count(2):
         if _publish_as(part, path):
@@ -58,6 +53,19 @@ def publish(part: Part, stem: str) -> FileUpdate:
     _sync_folder(path.parent)
     part.published = True
     return _file_update(path, part.size, part.sha256, found, part.media)
+
+
+def sync_content(part: Part) -> None:
+    """Make the content of the finished part durable.
+
+    Raises:
+        OSError: it could not be synced, and nothing of it is kept.
+    """
+    try:
+        os.fsync(part.file.fileno())
+    except OSError:
+        part.reset()  # a second sync would succeed without proving anything
+        raise
 
 
 def find_published(folder: Path, stem: str, media: Media) -> FileUpdate | None:

@@ -21,9 +21,11 @@ import httpx
 from geekai_video_mcp.domain.media_formats import SIGNATURE_BYTES, describe_unknown
 from geekai_video_mcp.domain.retries import LASTING, PASSING, Obstacle
 from geekai_video_mcp.errors import DownloadFailed
+from geekai_video_mcp.media.downloads.block_writer import write_blocks
 from geekai_video_mcp.media.downloads.formats import is_complete
 from geekai_video_mcp.media.downloads.links import SafeHttpClient
 from geekai_video_mcp.media.downloads.partial import Part, Source
+from geekai_video_mcp.media.downloads.receiving import receive_chunks
 from geekai_video_mcp.media.output_folder import RESERVED_BYTES, describe_output_folder
 
 SIZE_LIMIT: Final = 4 * 1024**3
@@ -70,14 +72,17 @@ async def decode_inline(link: str, part: Part) -> str | None:
         DownloadFailed: it is no media, or the disk has too little free space.
         OSError: the disk failed.
     """
-    content = await anyio.to_thread.run_sync(_decode_base64, link.partition(",")[2])
+    return await anyio.to_thread.run_sync(_write_decoded, link.partition(",")[2], part)
+
+
+def _write_decoded(text: str, part: Part) -> str | None:
+    content = _decode_base64(text)
     if content is None:
         return "The data in the response could not be decoded."
-    source = Source(url_digest=hashlib.sha256(content).hexdigest(), total=len(content))
-    await anyio.to_thread.run_sync(part.start, source)
-    await _check_free_space(part)
-    await anyio.to_thread.run_sync(part.write, content)
-    await _check_so_far(part)
+    part.start(Source(url_digest=hashlib.sha256(content).hexdigest(), total=len(content)))
+    _check_free_space(part)
+    part.write(content)
+    _check_format(part)
     return None
 
 
@@ -128,19 +133,19 @@ async def _receive_from_start(response: httpx.Response, part: Part) -> None:
 
 
 async def _receive_body(response: httpx.Response, part: Part) -> None:
-    await _check_free_space(part)
-    window_start = part.size
-    with anyio.move_on_after(STALL_WINDOW) as window:
-        async for chunk in response.aiter_raw():
-            await anyio.to_thread.run_sync(part.write, chunk)
-            if len(part.head) == SIGNATURE_BYTES:
-                await _check_so_far(part)
-            if part.size - window_start >= MIN_BYTES_PER_WINDOW:
-                window_start, window.deadline = part.size, anyio.current_time() + STALL_WINDOW
+    await anyio.to_thread.run_sync(_check_free_space, part)
+    received = window_start = 0
+    async with write_blocks(part, _check_so_far) as writer:
+        with anyio.move_on_after(STALL_WINDOW) as window:
+            async for chunk in receive_chunks(response):
+                await writer.write(chunk)
+                received += len(chunk)
+                if received - window_start >= MIN_BYTES_PER_WINDOW:
+                    window_start = received
+                    window.deadline = anyio.current_time() + STALL_WINDOW
     if window.cancelled_caught:
         raise interrupted("The download was too slow")
-    await _check_complete(response, part)
-    await anyio.to_thread.run_sync(part.write_checkpoint)
+    await anyio.to_thread.run_sync(_check_complete, response, part)
 
 
 def interrupted(reason: str) -> DownloadFailed:
@@ -158,50 +163,57 @@ def _refused(status_code: int) -> DownloadFailed:
     )
 
 
-async def _check_free_space(part: Part) -> None:
+def _check_free_space(part: Part) -> None:
     """Raise an error before a download that is too large or would fill the disk."""
     total = part.source.total if part.source else None
     if total is not None and total > SIZE_LIMIT:
-        await anyio.to_thread.run_sync(part.reset)
+        part.reset()
         raise _too_large()
     needed = (total or part.size) - part.size + RESERVED_BYTES
-    usage = await anyio.to_thread.run_sync(shutil.disk_usage, part.path.parent)
-    if usage.free < needed:
+    free = shutil.disk_usage(part.path.parent).free
+    if free < needed:
         msg = (
-            f"{describe_output_folder(part.path.parent)} has {usage.free / 1e6:,.0f} MB free, and"
+            f"{describe_output_folder(part.path.parent)} has {free / 1e6:,.0f} MB free, and"
             f" {needed / 1e6:,.0f} MB are needed"
         )
         raise DownloadFailed(msg, code=Obstacle.DISK_FULL, attempts=PASSING)
 
 
-async def _check_so_far(part: Part) -> None:
-    if part.format is None:
-        msg = f"The result's link gives {describe_unknown(part.head)}"
-        await anyio.to_thread.run_sync(part.reset)
-        raise DownloadFailed(msg, code=Obstacle.NOT_MEDIA, attempts=LASTING)
+def _check_so_far(part: Part) -> None:
+    """Raise an error as soon as the bytes received cannot become a result."""
+    if len(part.head) == SIGNATURE_BYTES:
+        _check_format(part)
     total = part.source.total if part.source else None
     if total is not None and part.size > total:
-        await anyio.to_thread.run_sync(part.reset)
+        part.reset()
         raise interrupted("The result is longer than its announced length")
     if part.size > SIZE_LIMIT:
-        await anyio.to_thread.run_sync(part.reset)
+        part.reset()
         raise _too_large()
 
 
-async def _check_complete(response: httpx.Response, part: Part) -> None:
+def _check_format(part: Part) -> None:
+    if part.format is None:
+        msg = f"The result's link gives {describe_unknown(part.head)}"
+        part.reset()
+        raise DownloadFailed(msg, code=Obstacle.NOT_MEDIA, attempts=LASTING)
+
+
+def _check_complete(response: httpx.Response, part: Part) -> None:
     if part.size > 0:
-        await _check_so_far(part)
+        _check_format(part)
     total = part.source.total if part.source else None
     if part.size == 0 or total not in {None, part.size}:
         raise interrupted("The download ended early")
     # The end of a body without a length looks like a broken connection: check the container.
     chunked = "chunked" in response.headers.get("Transfer-Encoding", "").lower()
     has_known_end = total is not None or chunked
-    if not has_known_end and not await anyio.to_thread.run_sync(is_complete, part.file):
-        await anyio.to_thread.run_sync(part.reset)
+    if not has_known_end and not is_complete(part.file):
+        part.reset()
         raise interrupted("The download ended early")
     if part.source is not None:
         part.source = replace(part.source, total=part.size)
+    part.write_checkpoint()
 
 
 def _too_large() -> DownloadFailed:
