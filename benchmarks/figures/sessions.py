@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from benchmarks.comparison import Spread
 from benchmarks.rows import Row
-from benchmarks.support.http import bare_command, free_port, own_command, serving
+from benchmarks.support.http_sessions import bare_command, free_port, own_command, serving
 
 SIZES: Final = (1, 10, 100, 1000)
 QUIET_SECONDS: Final = 5.0

@@ -45,8 +45,8 @@ class Follower:
         Ends after *wait_seconds* in any case; the last ones yielded are the newest known. The
         ledger is not read if there is nothing to wait for.
         """
-        yielded_at = anyio.current_time()
-        ends = yielded_at + wait_seconds
+        now = anyio.current_time()
+        ends, heartbeat_at = now + wait_seconds, now + HEARTBEAT
         yield tasks
         if wait_seconds <= 0 or _is_over(tasks, until):
             return
@@ -60,14 +60,15 @@ class Follower:
                 over = now >= ends or _is_over(newest, until)
                 is_new = [task.status for task in newest] != [task.status for task in tasks]
                 tasks = newest
-                if over or is_new or now - yielded_at >= HEARTBEAT:
-                    yielded_at = now
+                if over or is_new or now >= heartbeat_at:
+                    heartbeat_at = now + HEARTBEAT
                     yield tasks
                 if over:
                     return
-                with anyio.move_on_after(min(yielded_at + HEARTBEAT, ends) - now) as heartbeat:
+                # By the clock and not by what is left: rounded down, that would never pass.
+                with anyio.CancelScope(deadline=min(heartbeat_at, ends)) as waiting:
                     await changes.wait()
-                changed = not heartbeat.cancelled_caught
+                changed = not waiting.cancelled_caught
 
     async def watch_events(self, *, after: int) -> "AsyncGenerator[EventNotice]":
         """Every change of any task, by any process, after event id *after*; never ends.

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import anyio
+import anyio.lowlevel
 import anyio.to_thread
 
 from geekai_video_mcp.domain.admission import Admission, ExistingTasks
@@ -379,6 +380,7 @@ class Ledger:
     async def _read(self, read: Callable[[Store | TaskReader], T]) -> T:
         """What *read* returns: at once if that is possible, or from the worker thread."""
         if self._reader is not None:
+            await anyio.lowlevel.checkpoint_if_cancelled()  # as before a read on the thread
             with suppress(NotAtOnce):
                 return read(self._reader)
         return await self._run_in_worker(lambda: read(self._store))
