@@ -6,7 +6,7 @@ of the few fields that were renamed since.
 """
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Final
 
@@ -64,7 +64,6 @@ def _columns(record: type[Any]) -> dict[str, str]:
 _TASK_COLUMNS: Final = _columns(Task)
 _COLUMNS: Final = tuple(_TASK_COLUMNS.values())
 TASK_COLUMNS: Final = frozenset(_COLUMNS)
-_KEY: Final = "id"
 _FLAG_COLUMNS: Final = ("file_has_sound",)
 """Columns of numbers, 0 and 1, for fields that are true or false."""
 _ENUM_COLUMNS: Final = {"media": Media, "status": Status, "file_status": FileStatus}
@@ -83,10 +82,10 @@ def _text_list(texts: Iterable[str]) -> str:
 def _status_condition(statuses: Collection[Status]) -> str:
     """The SQL condition for one of *statuses*, or one that this program does not know.
 
-    For rows that cost money if they are missed. As an exclusion it also makes the planner use
-    the indexes by fingerprint, key and age.
+    For rows that cost money if they are missed.
     """
-    return f"status NOT IN ({_sql_list(frozenset(Status) - frozenset(statuses))})"
+    others = sorted(status.value for status in frozenset(Status) - frozenset(statuses))
+    return " AND ".join(f"status != '{other}'" for other in others)
 
 
 GET: Final = "SELECT * FROM task WHERE id = :id"
@@ -130,16 +129,13 @@ SELECT_SAME_FILM: Final = f"""
     ORDER BY created_at DESC
 """  # noqa: S608 - the value of our own enumeration
 # With an owner only: nothing was ever reserved for a task made elsewhere.
-_RESERVED: Final = (
-    "service = :service AND created_at > :since AND owner IS NOT NULL"
-    f" AND {_status_condition(COUNTED_TODAY)}"
-)
+_OF_THE_DAY: Final = "service = :service AND created_at > :since AND owner IS NOT NULL"
+_RESERVED: Final = f"{_OF_THE_DAY} AND {_status_condition(COUNTED_TODAY)}"
 COUNT_RESERVATIONS: Final = f"""
-    SELECT count(*) AS per_day,
-           coalesce(sum(status IN ({_sql_list(IN_FLIGHT)})), 0) AS in_flight,
-           min(created_at) AS oldest_at
-    FROM task
-    WHERE {_RESERVED}
+    SELECT (SELECT count(*) FROM task WHERE {_RESERVED}) AS per_day,
+           (SELECT count(*) FROM task
+            WHERE {_OF_THE_DAY} AND status IN ({_sql_list(IN_FLIGHT)})) AS in_flight,
+           (SELECT min(created_at) FROM task WHERE {_RESERVED}) AS oldest_at
 """  # noqa: S608 - the values of our own enumeration
 # Those of unknown price have none; the free ones are left out.
 SELECT_RESERVED_PRICES: Final = f"""
@@ -147,10 +143,6 @@ SELECT_RESERVED_PRICES: Final = f"""
     WHERE {_RESERVED} AND (price_cny IS NULL OR price_cny > 0)
     ORDER BY created_at
 """  # noqa: S608 - the values of our own enumeration
-UPDATE: Final = (
-    f"UPDATE task SET {', '.join(f'{name} = :{name}' for name in _COLUMNS if name != _KEY)}"  # noqa: S608 - names of our own dataclass
-    f" WHERE {_KEY} = :{_KEY}"
-)
 PUT_BODY: Final = """
     INSERT INTO body (task_id, content) VALUES (:task_id, :content)
     ON CONFLICT (task_id) DO UPDATE SET content = :content
@@ -195,7 +187,7 @@ UPSERT_BUDGET: Final = """
 SELECT_OTHER_ACCOUNTS: Final = f"""
     SELECT * FROM task
     WHERE status IN ({_sql_list(UNFINISHED)}) AND service NOT IN (:service, '{LOCAL_ACCOUNT}')
-    ORDER BY created_at
+    ORDER BY service, created_at
 """  # noqa: S608 - the values of our own enumeration
 INSERT_EVENT: Final = """
     INSERT INTO event
@@ -230,8 +222,16 @@ class EventNotice:
     file_status: FileStatus
 
 
-SEARCHED_COLUMNS: Final = ("id", "provider_task_id", "model", "request")
-"""The columns that `to_searched_fields` reads; the others may be long."""
+SEARCHED_COLUMNS: Final = ("created_at", "id", "provider_task_id", "model", "request")
+"""What `to_searched_fields` reads, and what pages are sorted by; other columns may be long."""
+
+
+def update(columns: Iterable[str]) -> str:
+    """The statement that writes these columns of a task.
+
+    An index is written whenever one of its columns is named, even with the value that it has.
+    """
+    return f"UPDATE task SET {', '.join(f'{name} = :{name}' for name in columns)} WHERE id = :id"  # noqa: S608 - our own columns
 
 
 def select_page(
@@ -243,19 +243,31 @@ def select_page(
 ) -> str:
     """The statement for a page of tasks, newest first, of these statuses or, if none, of all.
 
-    Only the conditions that are needed are in it: an alternative would keep the planner from
-    using the index by time.
+    Only the conditions that are needed are in it, and each of several statuses has a page of its
+    own, of which the newest tasks are taken: an alternative would keep the planner from using the
+    indexes by time. *columns* include `created_at` and `id`.
     """
     conditions = list[str]()
     if before is not None:
         conditions.append("(created_at, id) < (SELECT created_at, id FROM task WHERE id = :before)")
     if since is not None:
         conditions.append("created_at >= :since")
-    if statuses:
-        conditions.append(f"status IN ({_sql_list(statuses)})")
+    pages = [
+        _select_newest("task", [f"status = '{status.value}'", *conditions], columns)
+        for status in sorted(statuses)
+    ]
+    if not pages:
+        return _select_newest("task", conditions, columns)
+    if len(pages) == 1:
+        return pages[0]
+    tables = " UNION ALL ".join(f"SELECT * FROM ({page}) AS page" for page in pages)  # noqa: S608 - as below
+    return _select_newest(f"({tables}) AS pages", [], columns)
+
+
+def _select_newest(source: str, conditions: Sequence[str], columns: Collection[str]) -> str:
     where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
     return f"""
-        SELECT {", ".join(columns)} FROM task {where}
+        SELECT {", ".join(columns)} FROM {source} {where}
         ORDER BY created_at DESC, id DESC LIMIT :limit
     """  # noqa: S608 - our own columns, and the values of our own enumeration
 
@@ -269,7 +281,7 @@ def to_searched_fields(row: Mapping[str, Any]) -> SearchedFields:
     with unreadable_row("task", row["id"]):
         check_text(row)
         request = parse_object(row["request"])
-    prompt = request.get("prompt") or searched_text(request)
+        prompt = request.get("prompt") or searched_text(request)
     return SearchedFields(
         id=row["id"],
         provider_task_id=row["provider_task_id"],

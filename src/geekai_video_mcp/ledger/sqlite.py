@@ -276,7 +276,8 @@ class Store:
 
     def _update_task(self, before: Task, after: Task) -> Task:
         if after != before:
-            self._db.execute(schema.UPDATE, schema.to_row(after))
+            was, row = schema.to_row(before), schema.to_row(after)
+            self._db.execute(schema.update(name for name in row if row[name] != was[name]), row)
             if after.status not in BODY_NEEDED:
                 self._db.execute(schema.DROP_BODY, {"id": after.id})
             if schema.event_fields(before) != schema.event_fields(after):
