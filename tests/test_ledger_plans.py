@@ -38,6 +38,7 @@ FEW = {
     "FIND": "those of one id: ours, and of the service",
     "SELECT_HOLDER": "those of one id of the service",
     "SELECT_SAME_FINGERPRINT": "the same request of one day",
+    "SELECT_SAME_FILM": "the films of the same parts",
     "SELECT_LINKED": "those of the last days that may still be fetched",
     "SELECT_OTHER_ACCOUNTS": "those that have not ended",
 }
@@ -53,7 +54,7 @@ def statements() -> dict[str, str]:
     }
     found |= {f"update {column}": schema.update([column]) for column in schema.TASK_COLUMNS}
     sets = [(), *((status,) for status in Status), tuple(Status)]
-    columns = [("*",), schema.SEARCHED_COLUMNS]
+    columns = [("*",), schema.SEARCHED_COLUMNS, schema.RECORD_COLUMNS]
     for statuses, before, since, shown in product(sets, (None, "id"), (None, 1.0), columns):
         name = f"page of {statuses} before {before} since {since}: {shown}"
         found[name] = schema.select_page(statuses, before=before, since=since, columns=shown)

@@ -22,6 +22,7 @@ from geekai_video_mcp.domain.polling import Budget, DurationSample
 from geekai_video_mcp.domain.statuses import Status
 from geekai_video_mcp.domain.task_ids import MIN_DIGITS, id_prefix
 from geekai_video_mcp.domain.task_lookup import CANDIDATES_SHOWN, pick_candidate
+from geekai_video_mcp.domain.task_records import TaskRecord
 from geekai_video_mcp.domain.task_search import TaskQuery
 from geekai_video_mcp.domain.tasks import (
     Observation,
@@ -308,6 +309,14 @@ class Ledger:
             if last is None:
                 break
         return tasks
+
+    async def list_records(
+        self, *, limit: int, before: str | None = None, since: float | None = None
+    ) -> list[TaskRecord]:
+        """A page of the records of all tasks, newest first; see `list_tasks`."""
+        return await self._run_in_worker(
+            lambda: self._store.list_records(limit=limit, before=before, since=since)
+        )
 
     async def find_by_prefix(self, prefix: str, *, limit: int) -> list[Task]:
         """The tasks whose id begins with *prefix*."""

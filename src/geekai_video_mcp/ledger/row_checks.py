@@ -7,9 +7,10 @@ never a whole list.
 import json
 import math
 import sqlite3
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
+from functools import cache
 from typing import Any, Final, cast
 
 from geekai_video_mcp.domain.tasks import (
@@ -70,12 +71,21 @@ def check_types(record: Result | Observation) -> None:
     Raises:
         TypeError: a field does not have its declared type.
     """
-    for each in fields(record):
-        value, types = getattr(record, each.name), _CHECKED_TYPES.get(str(each.type))
+    for name, types in _checked_fields(type(record)):
+        value = getattr(record, name)
         number = isinstance(value, float | int) and not isinstance(value, bool)
-        if types and (not isinstance(value, types) or (number and not math.isfinite(value))):
-            msg = f"{each.name} is not {each.type}"
+        if not isinstance(value, types) or (number and not math.isfinite(value)):
+            msg = f"{name} is not one of {types}"
             raise TypeError(msg)
+
+
+@cache
+def _checked_fields(
+    record: type[Result | Observation],
+) -> Sequence[tuple[str, tuple[type, ...]]]:
+    """The fields of a record whose values have to be of certain types."""
+    declared = ((each.name, _CHECKED_TYPES.get(str(each.type))) for each in fields(record))
+    return tuple((name, types) for name, types in declared if types)
 
 
 _CHECKED_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
@@ -86,8 +96,8 @@ _CHECKED_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
 }
 
 
-def check_text(values: Mapping[str, object]) -> None:
+def check_text(values: Iterable[object]) -> None:
     """Refuse text that is not UTF-8; the connection has decoded it with surrogates."""
-    for value in values.values():
+    for value in values:
         if isinstance(value, str) and not value.isascii():
             value.encode()  # UnicodeEncodeError is a ValueError

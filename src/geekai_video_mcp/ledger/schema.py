@@ -23,6 +23,7 @@ from geekai_video_mcp.domain.statuses import (
     FileStatus,
     Status,
 )
+from geekai_video_mcp.domain.task_records import TaskRecord
 from geekai_video_mcp.domain.task_search import SearchedFields
 from geekai_video_mcp.domain.tasks import (
     Media,
@@ -150,12 +151,13 @@ PUT_BODY: Final = """
 GET_BODY: Final = "SELECT content FROM body WHERE task_id = :id"
 MOVE_BODY: Final = "UPDATE body SET task_id = :task_id WHERE task_id = :id"
 DROP_BODY: Final = "DELETE FROM body WHERE task_id = :id"
+# The condition of the index `task_unfinished`: another one may be added to it with AND.
+_UNFINISHED: Final = (
+    f"(status IN ({_sql_list(UNFINISHED)})"
+    f" OR (status = '{Status.SUCCEED.value}' AND file_status = '{FileStatus.NONE.value}'))"
+)
 SELECT_UNFINISHED: Final = f"""
-    SELECT * FROM task
-    WHERE service = :service
-      AND (status IN ({_sql_list(UNFINISHED)})
-           OR (status = '{Status.SUCCEED.value}' AND file_status = '{FileStatus.NONE.value}'))
-    ORDER BY created_at
+    SELECT * FROM task WHERE service = :service AND {_UNFINISHED} ORDER BY created_at
 """  # noqa: S608 - the values of our own enumeration
 SELECT_LINKED: Final = f"""
     SELECT * FROM task
@@ -234,6 +236,9 @@ def update(columns: Iterable[str]) -> str:
     return f"UPDATE task SET {', '.join(f'{name} = :{name}' for name in columns)} WHERE id = :id"  # noqa: S608 - our own columns
 
 
+RECORD_COLUMNS: Final = tuple(_TASK_COLUMNS[name] for name in TaskRecord._fields)
+
+
 def select_page(
     statuses: Collection[Status],
     *,
@@ -279,7 +284,7 @@ def to_searched_fields(row: Mapping[str, Any]) -> SearchedFields:
         UnreadableRow: they are not what `to_row` writes.
     """
     with unreadable_row("task", row["id"]):
-        check_text(row)
+        check_text(row.values())
         request = parse_object(row["request"])
         prompt = request.get("prompt") or searched_text(request)
     return SearchedFields(
@@ -290,6 +295,20 @@ def to_searched_fields(row: Mapping[str, Any]) -> SearchedFields:
     )
 
 
+def to_record(values: Sequence[Any]) -> TaskRecord:
+    """The record of the values of `RECORD_COLUMNS`.
+
+    Raises:
+        UnreadableRow: they are not what `to_row` writes.
+    """
+    task_id, request, result, *facts = values
+    with unreadable_row("task", task_id):
+        check_text(values)
+        return TaskRecord(
+            task_id, parse_object(request), parse_object(result) if result else {}, *facts
+        )
+
+
 def to_event(row: Mapping[str, Any]) -> Event:
     """The event of these columns.
 
@@ -298,7 +317,7 @@ def to_event(row: Mapping[str, Any]) -> Event:
     """
     values = {field.name: row[field.name] for field in fields(Event)}
     with unreadable_row("an event of task", row["task_id"]):
-        check_text(values)
+        check_text(values.values())
         values["status"] = Status(row["status"])
         values["file_status"] = FileStatus(row["file_status"])
     return Event(**values)
@@ -311,7 +330,7 @@ def to_event_notice(row: Mapping[str, Any]) -> EventNotice:
         UnreadableRow: they are not what `event_fields` gives.
     """
     with unreadable_row("an event of task", row["task_id"]):
-        check_text(row)
+        check_text(row.values())
         return EventNotice(
             number=row["number"],
             task_id=row["task_id"],
@@ -354,7 +373,7 @@ def from_row(row: Mapping[str, Any]) -> Task:
     """
     values = {name: row[column] for name, column in _TASK_COLUMNS.items()}
     with unreadable_row("task", row["id"]):
-        check_text(values)
+        check_text(values.values())
         values["request"] = parse_object(values["request"])
         values["waits_for"] = parse_ids(values["waits_for"])
         values["result"] = parse_result(values["result"]) if values["result"] else None

@@ -21,6 +21,7 @@ from geekai_video_mcp.domain.fingerprint import former_fingerprint, is_sendable
 from geekai_video_mcp.domain.polling import HISTORY_LIMIT, Budget, DurationSample
 from geekai_video_mcp.domain.statuses import BODY_NEEDED, Status
 from geekai_video_mcp.domain.task_ids import ShortIdTaken, new_task_id, short_id
+from geekai_video_mcp.domain.task_records import TaskRecord
 from geekai_video_mcp.domain.task_search import SearchedFields
 from geekai_video_mcp.domain.tasks import Task
 from geekai_video_mcp.errors import DATABASE, InvalidDecision, StorageUnavailable
@@ -79,7 +80,7 @@ class Store:
     def add_film(self, film: Task, choose: Callable[[Sequence[Task]], Task]) -> Task:
         with self._db.transaction():
             same = self._db.parse_rows(
-                self._db.select(schema.SELECT_SAME_FILM, schema.to_row(film))
+                self._db.select(schema.SELECT_SAME_FILM, schema.to_row(film)), schema.from_row
             )
             chosen = choose(list(same))
             if chosen is film:
@@ -186,7 +187,7 @@ class Store:
     def _read_tasks(self, statement: str, params: Mapping[str, Any]) -> list[Task]:
         with self._db.reading():
             found = self._db.select(statement, params)
-        return list(self._db.parse_rows(found))
+        return list(self._db.parse_rows(found, schema.from_row))
 
     def _is_short_id_taken(self, task_id: str) -> bool:
         """Whether the id of another task begins like this one; asked before one is recorded."""
@@ -225,6 +226,17 @@ class Store:
         statement = schema.select_page(statuses, before=before, since=since)
         return self._read_tasks(statement, {"limit": limit, "before": before, "since": since})
 
+    def list_records(
+        self, *, limit: int, before: str | None, since: float | None
+    ) -> list[TaskRecord]:
+        statement = schema.select_page(
+            (), before=before, since=since, columns=schema.RECORD_COLUMNS
+        )
+        with self._db.reading():
+            params = {"limit": limit, "before": before, "since": since}
+            found = self._db.select_values(statement, params)
+        return list(self._db.parse_rows(found, schema.to_record))
+
     def search_tasks(
         self,
         *,
@@ -249,7 +261,9 @@ class Store:
             ids = list(islice(matching, limit))
             found = [self._db.select_one(schema.GET, {"id": task_id}) for task_id in ids]
         last = rows[-1]["id"] if len(rows) == SEARCHED_AT_ONCE else None
-        return list(self._db.parse_rows(found)), ids[-1] if len(ids) == limit else last
+        return list(self._db.parse_rows(found, schema.from_row)), ids[-1] if len(
+            ids
+        ) == limit else last
 
     def find_by_prefix(self, prefix: str, *, limit: int) -> list[Task]:
         return self._read_tasks(schema.SELECT_BY_PREFIX, {"start": prefix, "limit": limit})
