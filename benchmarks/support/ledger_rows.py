@@ -9,7 +9,6 @@ import random
 import sqlite3
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from itertools import repeat
 from pathlib import Path
 from typing import Any, Final
@@ -62,27 +61,29 @@ RARE_WORD: Final = "zoetrope"
 """Only the oldest task's prompt has it."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Shape:
-    """What a ledger holds."""
-
-    rows: int
-    busy_day: bool = False
-    """Whether half of the account's tasks are of the last day."""
-
-
-def fill(state_dir: Path, shape: Shape, *, now: float, seed: int = 16) -> None:
-    """Make the ledger of *state_dir*, with tasks up to the moment *now*."""
+def fill(state_dir: Path, *, rows: int, now: float) -> None:
+    """Make a ledger in *state_dir*, with so many tasks of the time up to the moment *now*."""
     Database(state_dir).close()
     with closing(sqlite3.connect(path_in(state_dir), isolation_level=None)) as db:
         db.execute("PRAGMA journal_mode=OFF")
         db.execute("PRAGMA synchronous=OFF")
         db.execute("BEGIN")
         with _without_indexes(db):
-            for task in _tasks(shape, random.Random(seed), now):  # noqa: S311 - the same rows every time
+            for task in _tasks(rows, random.Random(16), now):  # noqa: S311 - the same every time
                 db.execute(schema.INSERT.partition(" ON CONFLICT")[0], schema.to_row(task))
                 db.executemany(schema.INSERT_EVENT, _events(task))
         db.execute("COMMIT")
+
+
+def make_busy(state_dir: Path, *, now: float) -> None:
+    """Move every second task of the account into the day before *now*."""
+    with closing(sqlite3.connect(path_in(state_dir), isolation_level=None)) as db:
+        first = db.execute("SELECT min(created_at) FROM task").fetchone()[0]
+        shrunk = _BUSY_SECONDS / (now - first)
+        db.execute(
+            "UPDATE task SET created_at = ? - (? - created_at) * ? WHERE service = ? AND rowid % 2",
+            (now, now, shrunk, ACCOUNT),
+        )
 
 
 @contextmanager
@@ -97,10 +98,12 @@ def _without_indexes(db: sqlite3.Connection) -> Generator[None]:
         db.execute(statement)
 
 
-def _tasks(shape: Shape, rng: random.Random, now: float) -> Iterator[Task]:
+def _tasks(rows: int, rng: random.Random, now: float) -> Iterator[Task]:
     """The tasks in the order in which they were made."""
-    live = _live_statuses(shape.rows)
-    for number, (at, account) in enumerate(sorted(_times_and_accounts(shape, rng, now))):
+    accounts = rng.choices((ACCOUNT, *_OTHER_ACCOUNTS), weights=(60, 20, 8, 8, 4), k=rows)
+    times = sorted(now - _LIFE_SECONDS * rng.random() for _ in repeat(None, rows))
+    live = _live_statuses(rows)
+    for number, (at, account) in enumerate(zip(times, accounts, strict=True)):
         status = live.get(number)
         fields = _request(rng, account if status is None else ACCOUNT)
         if number == 0:
@@ -112,15 +115,6 @@ def _tasks(shape: Shape, rng: random.Random, now: float) -> Iterator[Task]:
         }
         ending = _in_flight(fields, status) if status is not None else _ended(rng, fields)
         yield Task(**{**fields, **ending})
-
-
-def _times_and_accounts(
-    shape: Shape, rng: random.Random, now: float
-) -> Iterator[tuple[float, str]]:
-    for number in range(shape.rows):
-        (account,) = rng.choices((ACCOUNT, *_OTHER_ACCOUNTS), weights=(60, 20, 8, 8, 4))
-        busy = shape.busy_day and account == ACCOUNT and number % 2
-        yield now - (_BUSY_SECONDS if busy else _LIFE_SECONDS) * rng.random(), account
 
 
 def _live_statuses(rows: int) -> dict[int, Status]:

@@ -294,11 +294,13 @@ class Ledger:
                     limit=limit, statuses=statuses, before=before, since=since
                 )
             )
-        tasks, last = list[Task](), before
+        tasks, last, at_once = list[Task](), before, limit
         while len(tasks) < limit:
+            at_once *= 2  # many tasks have a common word, and few a rare one
             search = partial(
                 self._store.search_tasks,
                 limit=limit - len(tasks),
+                at_once=at_once,
                 statuses=statuses,
                 before=last,
                 since=since,

@@ -224,8 +224,8 @@ class EventNotice:
     file_status: FileStatus
 
 
-SEARCHED_COLUMNS: Final = ("created_at", "id", "provider_task_id", "model", "request")
-"""What `to_searched_fields` reads, and what pages are sorted by; other columns may be long."""
+SEARCHED_COLUMNS: Final = ("id", "provider_task_id", "model", "request", "created_at")
+"""What `to_searched_fields` reads, and by which pages are sorted; other columns may be long."""
 
 
 def update(columns: Iterable[str]) -> str:
@@ -277,20 +277,21 @@ def _select_newest(source: str, conditions: Sequence[str], columns: Collection[s
     """  # noqa: S608 - our own columns, and the values of our own enumeration
 
 
-def to_searched_fields(row: Mapping[str, Any]) -> SearchedFields:
-    """What is searched of a task, from `SEARCHED_COLUMNS`.
+def to_searched_fields(values: Sequence[Any]) -> SearchedFields:
+    """What is searched of a task, from the values of `SEARCHED_COLUMNS`.
 
     Raises:
         UnreadableRow: they are not what `to_row` writes.
     """
-    with unreadable_row("task", row["id"]):
-        check_text(row.values())
-        request = parse_object(row["request"])
+    task_id, provider_task_id, model, request_json, _ = values
+    with unreadable_row("task", task_id):
+        check_text(values)
+        request = parse_object(request_json)
         prompt = request.get("prompt") or searched_text(request)
     return SearchedFields(
-        id=row["id"],
-        provider_task_id=row["provider_task_id"],
-        model=row["model"],
+        id=task_id,
+        provider_task_id=provider_task_id,
+        model=model,
         prompt=prompt if isinstance(prompt, str) else "",
     )
 

@@ -30,7 +30,7 @@ from geekai_video_mcp.ledger.database import Database
 
 T = TypeVar("T")
 SEARCHED_AT_ONCE: Final = 500
-"""Rows that are compared with a query in one call: other calls of this process wait for it."""
+"""The most rows that are compared with a query in one call: others of this process wait for it."""
 
 MIN_FREE_BYTES: Final = 16 * 1024 * 1024
 """Bytes that must be free before a request may leave: twice the largest request, so that its
@@ -241,26 +241,30 @@ class Store:
         self,
         *,
         limit: int,
+        at_once: int,
         statuses: Collection[Status],
         before: str | None,
         since: float | None,
         matches: Callable[[SearchedFields], bool],
     ) -> tuple[list[Task], str | None]:
-        """The first *limit* among the next `SEARCHED_AT_ONCE` tasks that match, and where to go on.
+        """The first *limit* among the next tasks that match, and where to go on.
+
+        *at_once* tasks are compared, but no more than `SEARCHED_AT_ONCE`.
 
         That is the id of the last task that was compared; None if there are no more.
         """
-        params = {"limit": SEARCHED_AT_ONCE, "before": before, "since": since}
+        at_once = min(at_once, SEARCHED_AT_ONCE)
+        params = {"limit": at_once, "before": before, "since": since}
         statement = schema.select_page(
             statuses, before=before, since=since, columns=schema.SEARCHED_COLUMNS
         )
         with self._db.reading():
-            rows = self._db.select(statement, params)
+            rows = self._db.select_values(statement, params)
             searched = self._db.parse_rows(rows, schema.to_searched_fields)
             matching = (fields.id for fields in searched if matches(fields))
             ids = list(islice(matching, limit))
             found = [self._db.select_one(schema.GET, {"id": task_id}) for task_id in ids]
-        last = rows[-1]["id"] if len(rows) == SEARCHED_AT_ONCE else None
+        last = rows[-1][0] if len(rows) == at_once else None
         return list(self._db.parse_rows(found, schema.from_row)), ids[-1] if len(
             ids
         ) == limit else last
