@@ -10,8 +10,10 @@ import anyio
 import anyio.to_thread
 
 from geekai_video_mcp.domain import polling, waiting
-from geekai_video_mcp.domain.admission import Limits
+from geekai_video_mcp.domain.admission import Admission, Limits
 from geekai_video_mcp.domain.catalogue import request_cost
+from geekai_video_mcp.domain.leases import acquire_lease
+from geekai_video_mcp.domain.lifecycle import needs_watching
 from geekai_video_mcp.domain.service_names import is_sandbox, service_name
 from geekai_video_mcp.domain.statuses import Status
 from geekai_video_mcp.domain.task_prices import with_price
@@ -30,7 +32,7 @@ from geekai_video_mcp.errors import (
 )
 
 if TYPE_CHECKING:
-    from geekai_video_mcp.ledger import Ledger, ProcessRegistry
+    from geekai_video_mcp.ledger import Admit, Ledger, ProcessRegistry
     from geekai_video_mcp.provider.wire import ModelsPage
 
 RATE_LIMIT_MESSAGE: Final = "GeekAI is limiting the rate of requests"
@@ -228,11 +230,39 @@ class EngineContext:
         with nothing_charged():
             await anyio.to_thread.run_sync(self.check_folders)
 
+    async def admit(
+        self, task: Task, *, body: Mapping[str, Any], admit: "Admit", fixed_id: bool
+    ) -> Admission:
+        """Call `Ledger.admit`, and notify those who wait for any task to change."""
+        admission = await self.ledger.admit(task, body=body, admit=admit, fixed_id=fixed_id)
+        if admission.is_new:
+            self.signals.notify(task.id)
+        return admission
+
     async def record_outcome(self, task_id: str, observation: Observation) -> Task:
-        """Call `Ledger.record_outcome`, and notify those who wait for the task."""
-        task = await self.ledger.record_outcome(task_id, observation)
+        """Call `Ledger.record_outcome`, and notify those who wait for the task.
+
+        If there is something to watch now, this process has the lease for it.
+        """
+        task = await self.ledger.record_outcome(task_id, observation, lease=self.take_lease)
         self.signals.notify(task_id)
         return task
+
+    def take_lease(self, task: Task) -> Task:
+        """The task leased to this process, if there is something to watch and nobody else does.
+
+        For use inside a transaction: a time that was read before a wait for the ledger would let a
+        lease that was given meanwhile look as if a clock had been set back.
+        """
+        if not needs_watching(task):
+            return task
+        holder = task.lease_holder
+        gone = holder if holder is not None and not self.processes.is_alive(holder) else None
+        return acquire_lease(task, holder=self.processes.own_id, at=self.clock(), dead_holder=gone)
+
+    def has_lease(self, task: Task) -> bool:
+        """Whether this process is the one that watches the task, by what the task says."""
+        return needs_watching(task) and task.lease_holder == self.processes.own_id
 
     async def change(self, task_id: str, change: Callable[[Task], Task]) -> Task:
         """Call `Ledger.change`, and notify those who wait for the task."""

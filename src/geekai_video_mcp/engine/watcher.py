@@ -14,7 +14,7 @@ from typing import Final
 
 import anyio
 
-from geekai_video_mcp.domain.leases import LEASE_SECONDS, acquire_lease
+from geekai_video_mcp.domain.leases import LEASE_SECONDS
 from geekai_video_mcp.domain.lifecycle import (
     advance,
     needs_watching,
@@ -84,19 +84,24 @@ class Watcher:
         # First come, first served; and one caller is enough to learn when there is a token.
         self._queue = anyio.Lock()
 
-    def watch(self, task_id: str) -> None:
-        """Watch the task in the background until it settles, unless this process already does."""
+    def watch(self, task_id: str, *, leased: Task | None = None) -> None:
+        """Watch the task in the background until it settles, unless this process already does.
+
+        *leased* is the task as it was just recorded, with the lease if that was to be had.
+        """
         if task_id not in self._watched:
             self._watched.add(task_id)
-            self._start(self._watch_task, task_id)
+            held = leased if leased is not None and self._context.has_lease(leased) else None
+            self._start(self._watch_task, task_id, held)
 
-    async def _watch_task(self, task_id: str) -> None:
+    async def _watch_task(self, task_id: str, leased: Task | None) -> None:
         """Follow the task until it settles; an exception is no reason to stop, only to wait."""
         try:
             while True:
                 try:
-                    return await self._follow_task(task_id)
+                    return await self._follow_task(task_id, leased)
                 except Exception as exc:  # noqa: BLE001 - the task was paid for, whatever fails here
+                    leased = None
                     await self._record_crash(task_id, exc)
         finally:
             self._watched.discard(task_id)
@@ -104,8 +109,9 @@ class Watcher:
             for met in [met for met in self._obstacles if met[0] == task_id]:
                 del self._obstacles[met]
 
-    async def _follow_task(self, task_id: str) -> None:
-        while (task := await self._acquire_lease(task_id)) is not None:
+    async def _follow_task(self, task_id: str, leased: Task | None) -> None:
+        while (task := leased or await self._acquire_lease(task_id)) is not None:
+            leased = None
             if task.status is Status.SUCCEED:
                 await self._fetch_file(task)
             elif not poll_due(task, at=self._context.clock()):
@@ -147,26 +153,11 @@ class Watcher:
 
     async def _acquire_lease(self, task_id: str) -> Task | None:
         """The task if this process watches it from now on; None if it must not or need not."""
-
-        def take_lease(task: Task) -> Task:
-            return self._take_lease(task) if needs_watching(task) else task
-
         try:
-            task = await self._context.ledger.change(task_id, take_lease)
+            task = await self._context.ledger.change(task_id, self._context.take_lease)
         except KeyError:  # a duplicate, or a request that was refused, is not recorded
             return None
-        own_id = self._context.processes.own_id
-        return task if needs_watching(task) and task.lease_holder == own_id else None
-
-    def _take_lease(self, task: Task) -> Task:
-        """The task leased to this process, unless another that is alive holds it."""
-        processes, holder = self._context.processes, task.lease_holder
-        gone = holder if holder is not None and not processes.is_alive(holder) else None
-        # The time is read inside the transaction. Read before a wait for the ledger, it would
-        # let a lease that was given meanwhile look as if a clock had been set back.
-        return acquire_lease(
-            task, holder=processes.own_id, at=self._context.clock(), dead_holder=gone
-        )
+        return task if self._context.has_lease(task) else None
 
     async def _wait_for_token(self) -> float:
         """Wait for a token to poll; return 0.0 with it, or the seconds after which to ask again."""
@@ -246,7 +237,7 @@ class Watcher:
             raise InvalidDecision(msg)
         if task.settled:  # whoever holds its lease still has nothing more to do
             task = replace(reopen_file(task), lease_holder=None)
-        leased = self._take_lease(task)
+        leased = self._context.take_lease(task)
         if leased.lease_holder != self._context.processes.own_id:
             msg = "A server is downloading it now"
             raise InvalidDecision(msg)
