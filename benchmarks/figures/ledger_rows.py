@@ -22,7 +22,9 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from benchmarks.comparison import Spread, compare
 from benchmarks.rows import Row, Target, ratio_row
 from benchmarks.support.ledger_rows import ACCOUNT, fill, make_busy
+from geekai_video_mcp.domain.admission import Admission, ExistingTasks, Limits, admit
 from geekai_video_mcp.domain.films import LOCAL_ACCOUNT
+from geekai_video_mcp.domain.polling import Budget
 from geekai_video_mcp.domain.retries import LINK_TTL
 from geekai_video_mcp.domain.statuses import Status
 from geekai_video_mcp.domain.tasks import Task, new_task
@@ -36,8 +38,8 @@ PAGE: Final = 4
 """Tasks of a page: two pages fit into the smallest ledger, so that both ledgers return as many."""
 CALLS: Final = 10
 """Calls that are timed together."""
-DAY: Final = 24 * 3600.0
-FAILED: Final = frozenset({Status.FAILED, Status.REJECTED, Status.ABANDONED})
+LIMITS: Final = Limits(per_day=1_000_000, in_flight=1_000_000)
+"""Caps that let every request through, so that all are counted."""
 ANY_WORD: Final = "take"
 """A word of every prompt."""
 
@@ -70,12 +72,11 @@ class Opened:
     async def admit(self) -> None:
         request = {"model": "m", "prompt": f"a fox, {time.perf_counter_ns()}"}
         task = new_task(request=request, account=ACCOUNT, owner="here", at=self.now)
-        await self.ledger.admit(task, body=request, admit=lambda _: task)
 
-    async def read_for_admission(self) -> None:
-        request = {"model": "m", "prompt": f"a fox, {time.perf_counter_ns()}"}
-        task = new_task(request=request, account=ACCOUNT, owner="here", at=self.now)
-        await self.ledger.existing_for(task)
+        def decide(existing: ExistingTasks, _: Budget) -> Admission:
+            return Admission(task=admit(task, existing, at=self.now), is_new=True)
+
+        await self.ledger.admit(task, body=request, admit=decide, limits=LIMITS)
 
     async def sweep(self) -> None:
         """What `Recovery` and `FilmMaker` read in one round."""
@@ -101,7 +102,6 @@ FIGURES: Final[Mapping[str, Callable[[Opened], Awaitable[None]]]] = {
     "list, by a word that every prompt has": Opened.list_by_words,
     "sweep": Opened.sweep,
     "look-ups by id, beginning and event": Opened.look_up,
-    "what admission reads": Opened.read_for_admission,
     "admission": Opened.admit,
 }
 
@@ -241,7 +241,7 @@ def _export(state: Path) -> Exported:
         env={**os.environ, "GEEKAI_STATE_DIR": str(state)},
         stdout=subprocess.PIPE,
     ) as process:
-        assert process.stdout is not None  # noqa: S101 - a pipe
+        assert process.stdout is not None
         process.stdout.readline()
         first_byte = time.perf_counter() - began
         while process.stdout.read(1 << 20):

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from geekai_video_mcp.domain.films import LOCAL_ACCOUNT
 from geekai_video_mcp.domain.polling import duration_key
+from geekai_video_mcp.domain.retries import LINK_TTL
 from geekai_video_mcp.domain.statuses import FileStatus, Status
 from geekai_video_mcp.domain.tasks import Media, Result, Task
 from geekai_video_mcp.ledger import schema
@@ -113,7 +114,7 @@ def _tasks(rows: int, rng: random.Random, now: float) -> Iterator[Task]:
             "owner": f"{rng.getrandbits(32):08x}",
             "fingerprint": f"{rng.getrandbits(256):064x}",
         }
-        ending = _in_flight(fields, status) if status is not None else _ended(rng, fields)
+        ending = _in_flight(fields, status) if status is not None else _ended(rng, fields, now)
         yield Task(**{**fields, **ending})
 
 
@@ -165,9 +166,11 @@ def _in_flight(task: Mapping[str, Any], status: Status) -> dict[str, Any]:
     }
 
 
-def _ended(rng: random.Random, task: Mapping[str, Any]) -> dict[str, Any]:
+def _ended(rng: random.Random, task: Mapping[str, Any], now: float) -> dict[str, Any]:
     ends, weights = [ended[:2] for ended in _ENDED], [ended[2] for ended in _ENDED]
     ((status, file_status),) = rng.choices(ends, weights)
+    if file_status is FileStatus.LINKED and now - task["created_at"] < 2 * LINK_TTL:
+        file_status = FileStatus.STORED  # a sweep has the same work to do, however many there are
     sent_at, took = task["created_at"] + 0.3, rng.lognormvariate(4.5, 0.6)
     ended: dict[str, Any] = {
         "status": status,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-from geekai_video_mcp.domain.admission import ExistingTasks, Limits
+from geekai_video_mcp.domain.admission import ExistingTasks
 from geekai_video_mcp.domain.lifecycle import advance
 from geekai_video_mcp.domain.retries import INTENT_TTL
 from geekai_video_mcp.domain.statuses import Status
@@ -124,7 +124,6 @@ def release(
     existing: ExistingTasks,
     *,
     ready_at: float,
-    limits: Limits | None,
     owner: str,
     at: float,
 ) -> Task:
@@ -134,14 +133,15 @@ def release(
     """
     if task.status is not Status.WAITING:
         return task
-    if is_full(existing, limits):
+    if is_full(existing):
         return keep_waiting(task, Verdict(ready_at=ready_at), at=at)
     released = advance(task, Observation(status=Status.INTENDED, at=at))
     return replace(released, owner=owner, ready_at=ready_at, waits_for=())
 
 
-def is_full(existing: ExistingTasks, limits: Limits | None) -> bool:
+def is_full(existing: ExistingTasks) -> bool:
     """Whether too many videos are in progress for another one to be sent."""
+    limits = existing.limits
     return limits is not None and existing.in_flight >= limits.in_flight
 
 

@@ -16,7 +16,7 @@ from typing import Any, Self, TypeVar
 import anyio
 import anyio.to_thread
 
-from geekai_video_mcp.domain.admission import Admission, ExistingTasks
+from geekai_video_mcp.domain.admission import Admission, ExistingTasks, Limits
 from geekai_video_mcp.domain.lifecycle import advance
 from geekai_video_mcp.domain.polling import Budget
 from geekai_video_mcp.domain.statuses import Status
@@ -101,14 +101,20 @@ class Ledger:
         return await self._run_in_worker(lambda: self._store.add(task))
 
     async def admit(
-        self, task: Task, *, body: Mapping[str, Any], admit: Admit, fixed_id: bool = False
+        self,
+        task: Task,
+        *,
+        body: Mapping[str, Any],
+        admit: Admit,
+        limits: Limits | None,
+        fixed_id: bool = False,
     ) -> Admission:
         """Record what the pure function *admit* returns for a new task, in one transaction.
 
         That is the task as it is from now on, which may be claimed already, and what is left of
         the request budget that all processes share; or an earlier task, and nothing is recorded.
-        *body* is the request as it is to be sent. With *fixed_id*, the task's id may begin like
-        that of another task.
+        *body* is the request as it is to be sent, and *limits* are the caps: only what they need
+        is counted. With *fixed_id*, the task's id may begin like that of another task.
 
         Raises:
             ShortIdTaken: it needs another id; it is not recorded.
@@ -117,7 +123,7 @@ class Ledger:
             GeekAIVideoError: raised by *admit*; the task is not recorded.
         """
         return await self._run_in_worker(
-            lambda: self._store.admit(task, body, admit, fixed_id=fixed_id)
+            lambda: self._store.admit(task, body, admit, limits=limits, fixed_id=fixed_id)
         )
 
     async def add_film(self, film: Task, choose: Callable[[Sequence[Task]], Task]) -> Task:
@@ -141,16 +147,24 @@ class Ledger:
         return await self._run_in_worker(lambda: self._store.request_body(task))
 
     async def existing_for(
-        self, task: Task, body: Mapping[str, Any] | None = None
+        self, task: Task, body: Mapping[str, Any] | None = None, *, limits: Limits | None
     ) -> ExistingTasks:
         """What `admit` would pass to its function for this task now; nothing is recorded.
 
         *body* is the request as it would be sent.
         """
-        return await self._run_in_worker(lambda: self._store.existing_for(task, body))
+        return await self._run_in_worker(
+            lambda: self._store.existing_for(task, body, limits=limits)
+        )
 
     async def release(
-        self, task_id: str, *, body: Mapping[str, Any], release: Release, at: float
+        self,
+        task_id: str,
+        *,
+        body: Mapping[str, Any],
+        release: Release,
+        limits: Limits | None,
+        at: float,
     ) -> Task:
         """Replace a waiting task by what the pure function *release* returns for it.
 
@@ -162,7 +176,9 @@ class Ledger:
             StorageUnavailable: the change is not recorded.
             KeyError: there is no such task.
         """
-        return await self._run_in_worker(lambda: self._store.release(task_id, body, release, at=at))
+        return await self._run_in_worker(
+            lambda: self._store.release(task_id, body, release, limits=limits, at=at)
+        )
 
     async def find(self, task_id: str) -> Task | None:
         """The task with this id, ours or the provider's."""
@@ -268,6 +284,7 @@ class Ledger:
         change: Callable[[Task], tuple[Task, Task]],
         check: Callable[[Task, ExistingTasks], None],
         *,
+        limits: Limits | None,
         body: Mapping[str, Any] | None = None,
     ) -> Task:
         """Change a task and record its successor, both or neither; return the successor.
@@ -280,7 +297,7 @@ class Ledger:
             LedgerTooNew: a newer version of this server has upgraded the ledger meanwhile.
         """
         return await self._run_in_worker(
-            lambda: self._store.supersede(task_id, change, check, body=body)
+            lambda: self._store.supersede(task_id, change, check, limits=limits, body=body)
         )
 
     async def list_tasks(

@@ -16,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from geekai_video_mcp.domain.admission import DAY, Admission, ExistingTasks
+from geekai_video_mcp.domain.admission import DAY, Admission, ExistingTasks, Limits
 from geekai_video_mcp.domain.fingerprint import former_fingerprint, is_sendable
 from geekai_video_mcp.domain.polling import HISTORY_LIMIT, Budget, DurationSample
 from geekai_video_mcp.domain.statuses import BODY_NEEDED, Status
@@ -61,12 +61,14 @@ class Store:
         body: Mapping[str, Any],
         admit: Callable[[ExistingTasks, Budget], Admission],
         *,
+        limits: Limits | None,
         fixed_id: bool = False,
     ) -> Admission:
         former = former_fingerprint(task.media, task.request, task.variation, body)
         with self._db.transaction_before_sending():
             existing = replace(
-                self._existing_for(task, former), durations=tuple(self._duration_history(task))
+                self._existing_for(task, limits, former),
+                durations=tuple(self._duration_history(task)),
             )
             admission = admit(existing, self._get_budget(task.account))
             if admission.is_new:
@@ -102,11 +104,12 @@ class Store:
         body: Mapping[str, Any],
         release: Callable[[Task, ExistingTasks], Task],
         *,
+        limits: Limits | None,
         at: float,
     ) -> Task:
         with self._db.transaction_before_sending():
             before = self._get_task(task_id)
-            after = release(before, self._existing_for(replace(before, created_at=at)))
+            after = release(before, self._existing_for(replace(before, created_at=at), limits))
             if before.status is Status.WAITING and after.status is Status.INTENDED:
                 self._put_body(after, body)
             return self._update_task(before, after)
@@ -122,10 +125,12 @@ class Store:
             found = self._db.select_one(schema.GET_BODY, {"id": task.id})
             return schema.from_json(task.id, found["content"]) if found else task.request
 
-    def existing_for(self, task: Task, body: Mapping[str, Any] | None = None) -> ExistingTasks:
+    def existing_for(
+        self, task: Task, body: Mapping[str, Any] | None = None, *, limits: Limits | None
+    ) -> ExistingTasks:
         former = former_fingerprint(task.media, task.request, task.variation, body or {})
         with self._db.transaction(access="read"):  # as in `admit`: all of it from one moment
-            return self._existing_for(task, former)
+            return self._existing_for(task, limits, former)
 
     def find(self, task_id: str) -> Task | None:
         with self._db.reading():
@@ -158,6 +163,7 @@ class Store:
         change: Callable[[Task], tuple[Task, Task]],
         check: Callable[[Task, ExistingTasks], None],
         *,
+        limits: Limits | None,
         body: Mapping[str, Any] | None = None,
     ) -> Task:
         with self._db.transaction_before_sending():
@@ -176,7 +182,7 @@ class Store:
                 )
                 raise InvalidDecision(msg)
             self._update_task(before, after)
-            check(successor, self._existing_for(successor))
+            check(successor, self._existing_for(successor, limits))
             self._insert_task(successor)
             if not stored and body is not None:
                 self._put_body(successor, body)
@@ -208,19 +214,25 @@ class Store:
             self._insert_event(task, at=task.created_at)
         return inserted
 
-    def _existing_for(self, task: Task, former_fingerprint: str | None = None) -> ExistingTasks:
+    def _existing_for(
+        self, task: Task, limits: Limits | None, former_fingerprint: str | None = None
+    ) -> ExistingTasks:
         params = {**schema.to_row(task), "since": task.created_at - DAY}
         params["former_fingerprint"] = former_fingerprint
         same_key = self._db.select_one(schema.SELECT_SAME_KEY, params)
         same_fingerprint = self._db.select(schema.SELECT_SAME_FINGERPRINT, params)
-        prices = self._db.select(schema.SELECT_RESERVED_PRICES, params)
-        return ExistingTasks(
+        existing = ExistingTasks(
+            limits=limits,
             same_key=schema.from_row(dict(same_key)) if same_key else None,
             same_fingerprint=tuple(schema.from_row(dict(row)) for row in same_fingerprint),
             former_fingerprint=former_fingerprint,
-            prices=schema.to_reserved_prices(map(dict, prices)),
-            **dict(self._db.select_one(schema.COUNT_RESERVATIONS, params)),
         )
+        if limits is not None:
+            existing = replace(existing, **self._db.select_one(schema.COUNT_RESERVATIONS, params))
+        if limits is not None and limits.cny_per_day is not None:
+            prices = self._db.select(schema.SELECT_RESERVED_PRICES, params)
+            existing = replace(existing, prices=schema.to_reserved_prices(prices))
+        return existing
 
     def list_tasks(
         self,
