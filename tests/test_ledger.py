@@ -454,9 +454,13 @@ async def test_a_successor_is_recorded_with_the_change_or_not_at_all(state: Path
         await ledger.add(old)
         again = make_task(id=old.id)
         with pytest.raises(StorageUnavailable):  # an id that is taken
-            await ledger.supersede(old.id, lambda task: (accepted(task), again), nothing)
+            await ledger.supersede(
+                old.id, lambda task: (accepted(task), again), nothing, limits=None
+            )
         unchanged = await ledger.find(old.id)
-        recorded = await ledger.supersede(old.id, lambda task: (accepted(task), new), nothing)
+        recorded = await ledger.supersede(
+            old.id, lambda task: (accepted(task), new), nothing, limits=None
+        )
 
         assert unchanged == old
         assert recorded == new
@@ -678,11 +682,11 @@ for number in range(int(count)):
     task = with_price(task, request_cost(request, media=Media.VIDEO))
 
     def decide(existing, _):
-        admitted = admit(task, existing, limits=limits, at=1.0)
+        admitted = admit(task, existing, at=1.0)
         return Admission(task=admitted, is_new=admitted is task)
 
     try:
-        store.admit(task, request, decide)
+        store.admit(task, request, decide, limits=limits)
     except CapReached:
         pass
 store.close()
@@ -738,7 +742,7 @@ async def durations_at_admission(ledger: Ledger, task: Task) -> tuple[DurationSa
         known.append(existing)
         return Admission(task=task, is_new=True)
 
-    await ledger.admit(task, body=task.request, admit=decide)
+    await ledger.admit(task, body=task.request, admit=decide, limits=None)
     return known[0].durations
 
 
@@ -775,7 +779,7 @@ def test_history_is_read_from_its_index_alone(state: Path) -> None:
     finally:
         store.close()
 
-    assert [row["detail"] for row in plan] == [
+    assert [row[3] for row in plan] == [
         "SEARCH task USING COVERING INDEX task_by_kind (service=? AND kind=?)"
     ]
 

@@ -48,18 +48,18 @@ def wish(**more):
 store = Store(Path(sys.argv[2]))
 task = replace(wish(idempotency_key="k"), attempt=1)
 request_body = {"image": "data:image/png;base64,AAAA"}
-store.admit(task, request_body, lambda *_: Admission(task=task, is_new=True))
+store.admit(task, request_body, lambda *_: Admission(task=task, is_new=True), limits=None)
 store.change(task.id, lambda now: replace(now, status=Status("invented")))
 invented = store.find(task.id)
 
 def capped(**limits):
     try:
-        admit(wish(), replace(near, same_fingerprint=()), limits=Limits(**limits), at=1000.0)
+        admit(wish(), replace(near, same_fingerprint=(), limits=Limits(**limits)), at=1000.0)
     except CapReached:
         return True
     return False
 
-near = store.existing_for(wish())
+near = store.existing_for(wish(), limits=Limits(per_day=1, in_flight=1))
 print(json.dumps({
     "counts_today": capped(per_day=1, in_flight=9),
     "in_flight": capped(per_day=9, in_flight=1),
@@ -67,7 +67,7 @@ print(json.dumps({
     and len(store.unfinished_of_other_accounts("another")) == 1,
     "needs_body": store.request_body(invented) == request_body,
     "binds_duplicate": len(near.same_fingerprint) == 1,
-    "holds_key": store.existing_for(wish(idempotency_key="k")).same_key is not None,
+    "holds_key": store.existing_for(wish(idempotency_key="k"), limits=None).same_key is not None,
     "unresolved": invented.settled,
     "no_result": views.is_failure(invented),
 }))

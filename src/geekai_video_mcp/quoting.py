@@ -25,10 +25,12 @@ def sanitize(text: str, *, limit: int = QUOTE_LIMIT) -> str:
 
     ANSI sequences lose their escape character, and so their effect.
     """
-    # Cc controls, Cf format (bidi, zero-width), Cs surrogates, Co private, Cn unassigned.
-    raw = text[: limit * 4].translate(_INVISIBLE)
-    visible = "".join(" " if unicodedata.category(ch) in _HIDDEN else ch for ch in raw)
-    line = " ".join(visible.split())
+    raw = text[: limit * 4]
+    if not raw.isascii():
+        raw = _INVISIBLE.sub("", raw)
+    if not raw.isprintable():  # rare, and a look at each character takes long
+        raw = "".join(" " if unicodedata.category(ch) in _HIDDEN else ch for ch in raw)
+    line = " ".join(raw.split())
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
 
 
@@ -67,7 +69,7 @@ def has_hidden(text: str) -> bool:
 
 def is_hidden(character: str) -> bool:
     """Whether a character is invisible, or moves or hides others."""
-    return unicodedata.category(character) in _HIDDEN or ord(character) in _INVISIBLE
+    return unicodedata.category(character) in _HIDDEN or _INVISIBLE.match(character) is not None
 
 
 def _escape_hidden(character: str) -> str:
@@ -82,14 +84,13 @@ def as_sentence(text: str) -> str:
     return text if text.endswith((".", "!", "?", "。", '."', "…")) else f"{text}."
 
 
-_INVISIBLE: Final = dict.fromkeys(
-    [
-        *range(0xFE00, 0xFE10),
-        *range(0xE0100, 0xE01F0),
-        *(0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x180B, 0x180C, 0x180D, 0x180F, 0x3164, 0xFFA0),
-    ]
+_INVISIBLE: Final = re.compile(
+    r"[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u3164\ufe00-\ufe0f\uffa0"
+    r"\U000e0100-\U000e01ef]"
 )
 """Variation selectors, joiners and fillers: invisible, in the category of visible marks and
 letters, and able to hide a text."""
 _PLAIN_ID: Final = re.compile(r"[\w.:/@+-]{1,64}", re.ASCII)
 _HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+"""Controls, format (bidi, zero-width), surrogates, private, unassigned, line and paragraph
+separators. `str.isprintable` is false for each of them, and for spaces other than U+0020."""

@@ -306,6 +306,7 @@ async def test_what_an_earlier_version_recorded_has_no_price(world: World) -> No
         made = structured(await call(client, "generate_video", prompt="a", model="sora-2"))
     with closing(sqlite3.connect(world.state / "ledger.sqlite3")) as disk:
         newer = ("price_cny", "price_source", "price_read_on", "waits_for", "ready_at", "ignored")
+        disk.execute("DROP INDEX task_reserved")
         for column in newer:
             disk.execute(f"ALTER TABLE task DROP COLUMN {column}")
         disk.execute("PRAGMA user_version=5")

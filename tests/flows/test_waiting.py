@@ -418,4 +418,4 @@ def test_a_request_that_another_process_was_first_to_send_is_left_as_it_is(statu
     task = new_task(request={"prompt": "two"}, account="s", owner="first", at=1.0)
     sent = replace(task, status=status, attempt=1)
 
-    assert release(sent, ExistingTasks(), ready_at=1.0, limits=None, owner="second", at=2.0) is sent
+    assert release(sent, ExistingTasks(), ready_at=1.0, owner="second", at=2.0) is sent

@@ -11,7 +11,7 @@ import sys
 import time
 import unicodedata
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from geekai_video_mcp.domain.tasks import (
     Task,
     new_task,
 )
-from geekai_video_mcp.ledger import Ledger
+from geekai_video_mcp.ledger import Ledger, schema
 from support.process import MODULE, environment, http_server, run_cli
 
 PROMPT = "一只狐狸在雪中奔跑，黄昏的光线温暖而悠长，镜头缓缓推进，远处的山脊被染成金色"
@@ -338,6 +338,34 @@ async def test_every_task_is_exported_and_no_cell_is_a_formula(tmp_path: Path) -
         "",
     ]
     assert [read[0][name] for name in facts] == [*[""] * 8, "video", ""]
+
+
+async def test_an_export_begins_at_once_and_servers_write_while_it_waits_for_its_reader(
+    tmp_path: Path,
+) -> None:
+    await seed(tmp_path)
+    long = [task(tmp_path, age=each, prompt=f"{each} {'a fox ' * 100}") for each in range(2000)]
+    with closing(sqlite3.connect(tmp_path / "state" / "ledger.sqlite3", timeout=1)) as db:
+        db.executemany(schema.INSERT, map(schema.to_row, long))
+        db.commit()
+        with subprocess.Popen(  # noqa: S603 - our own program, read a line at a time
+            [*MODULE, "tasks", "export"],
+            env=environment(tmp_path),
+            stdout=subprocess.PIPE,
+            encoding="utf-8",
+        ) as export:
+            assert export.stdout is not None
+            head = export.stdout.readline()
+            first = next(csv.reader(export.stdout))
+            # The pipe has no room for the rest, so it has not been read.
+            db.execute(schema.INSERT, schema.to_row(task(tmp_path, prompt="a newer one")))
+            db.execute("UPDATE task SET error_code = 'late' WHERE id = ?", [long[-1].id])
+            db.commit()
+            rest = list(csv.reader(export.stdout))
+
+    assert head.startswith("id,provider_task_id,created_at")
+    assert [row[0] for row in (first, *rest)] == [each.id for each in long]
+    assert rest[-1][head.split(",").index("error_code")] == "late"
 
 
 async def test_an_export_of_nothing_is_a_head(tmp_path: Path) -> None:

@@ -111,14 +111,14 @@ class Machine(ResolveRules):
         )
 
         def check_admission(existing: ExistingTasks, budget: Budget) -> Admission:
-            admitted = admit(task, existing, limits=limits, at=self.at)
+            admitted = admit(task, existing, at=self.at)
             if admitted is task and at_once:
                 return claim_at_once(task, budget, at=self.at)
             return Admission(task=admitted, is_new=admitted is task)
 
         dedup_key = (prompt, variation)
         try:
-            admission = process.store.admit(task, body, check_admission)
+            admission = process.store.admit(task, body, check_admission, limits=limits)
         except RequestRefused:
             assert any(
                 other.idempotency_key == key and other.dedup_key != dedup_key

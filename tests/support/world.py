@@ -264,4 +264,4 @@ async def admit_new(
     def decide(_existing: ExistingTasks, _budget: Budget) -> Admission:
         return Admission(task=task, is_new=True)
 
-    await ledger.admit(task, body=body, admit=decide, fixed_id=fixed_id)
+    await ledger.admit(task, body=body, admit=decide, limits=None, fixed_id=fixed_id)

@@ -6,10 +6,12 @@ Text from outside is sanitized: a terminal executes escape sequences, a spreadsh
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
-from typing import Final, cast
+from typing import Final, TextIO, cast
 
 from geekai_video_mcp.cli.table import GAP, format_table, key_value_lines, wrap_text
 from geekai_video_mcp.domain.catalogue import format_cny
@@ -17,6 +19,7 @@ from geekai_video_mcp.domain.films import part_texts
 from geekai_video_mcp.domain.statuses import FileStatus, Status
 from geekai_video_mcp.domain.task_ids import short_id
 from geekai_video_mcp.domain.task_prices import listed_price
+from geekai_video_mcp.domain.task_records import TaskRecord
 from geekai_video_mcp.domain.tasks import (
     Media,
     Task,
@@ -48,13 +51,15 @@ def task_table(tasks: Sequence[Task], *, at: float, width: int) -> list[str]:
 
 
 def _table_row(task: Task, *, at: float, wide: bool) -> tuple[str, ...]:
-    seconds = task.file_seconds
+    seconds, result = task.file_seconds, task.result
     return (
         short_id(task.id),
         _short_time(task.created_at, at=at),
         task.status.value,
         plain_unlimited(task.model) or (task.media.value if task.media is Media.FILM else ""),
-        (f"{seconds:.3g}" if seconds else _duration_text(task)).rjust(len("SEC")),
+        (f"{seconds:.3g}" if seconds else _duration_text(result and result.duration, task)).rjust(
+            len("SEC")
+        ),
         _price_amount(task).rjust(len("CNY")),
         ", ".join(_picture_and_sound(task)) if wide else _size_text(task),
         _result_text(task),
@@ -62,9 +67,9 @@ def _table_row(task: Task, *, at: float, wide: bool) -> tuple[str, ...]:
     )
 
 
-def _parts_text(task: Task) -> str:
+def _parts_text(task: Task | TaskRecord) -> str:
     """What a film is made of; empty for another task."""
-    return " ".join(part_texts(task.request)) if task.media is Media.FILM else ""
+    return " ".join(part_texts(task.request)) if task.media == Media.FILM else ""
 
 
 def _short_time(then: float, *, at: float) -> str:
@@ -73,16 +78,21 @@ def _short_time(then: float, *, at: float) -> str:
     return day.strftime("%m-%d %H:%M" if day.year == today.year else "%Y-%m-%d")
 
 
-def _duration_text(task: Task) -> str:
+def _duration_text(of_result: object, task: Task | TaskRecord) -> str:
     """The duration of the result, or else the requested one, in seconds; empty if unknown."""
-    duration = (task.result and task.result.duration) or task.request.get("duration")
+    duration = of_result or task.request.get("duration")
     return f"{duration:g}" if isinstance(duration, int | float) else ""
 
 
 def _price_amount(task: Task) -> str:
     """The listed price in CNY; empty if none is known, or nothing was charged."""
     price = listed_price(task)
-    return format_cny(price.cny).removesuffix(" CNY") if price else ""
+    return _amount(price.cny) if price else ""
+
+
+@lru_cache
+def _amount(cny: float) -> str:
+    return format_cny(cny).removesuffix(" CNY")
 
 
 def _price_text(task: Task) -> str:
@@ -254,52 +264,55 @@ FORMULA_PREFIXES: Final = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", 
 full-width forms that East Asian versions accept."""
 
 
-def tasks_as_csv(tasks: Iterable[Task]) -> str:
-    """*tasks* as lines of CSV, in the order of `CSV_COLUMNS`."""
-    return format_csv(_csv_cells(task) for task in tasks)
-
-
-def format_csv(rows: Iterable[Iterable[object]]) -> str:
-    """CSV with the line endings of text files."""
+def write_csv(rows: Iterable[Iterable[object]], out: TextIO) -> None:
+    """Write *rows* as CSV with the line endings of text files, and let the reader have them."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue()
+    out.write(text.getvalue())
+    out.flush()
 
 
-def _csv_cells(task: Task) -> list[str]:
-    price = listed_price(task)
-    facts = (
-        task.id,
-        task.provider_task_id,
+def csv_cells(task: TaskRecord) -> Sequence[object]:
+    """The task in the order of `CSV_COLUMNS`. Numbers and times of our own need no escape."""
+    request, price = task.request, listed_price(task)
+    return (
+        _escape_formula(task.id),
+        _escape_formula(task.provider_task_id),
         _iso_time(task.created_at),
-        task.status.value,
-        task.model,
-        _duration_text(task),
-        task.request.get("resolution") or task.request.get("size"),
+        task.status,
+        _escape_formula(task.model),
+        _escape_formula(_duration_text(task.result.get("duration"), task)),
+        _escape_formula(request.get("resolution") or request.get("size")),
         _iso_time(task.submitted_at),
         _iso_time(task.ended_at),
-        task.file_path,
+        _escape_formula(task.file_path),
         task.file_bytes,
-        task.file_sha256,
-        task.error_code,
-        task.request.get("prompt"),
+        _escape_formula(task.file_sha256),
+        _escape_formula(task.error_code),
+        _escape_formula(request.get("prompt")),
         *(_number_text(fact) for fact in (task.file_seconds, task.file_width, task.file_height)),
         _number_text(task.file_fps),
-        {None: None, True: "yes", False: "no"}[task.file_has_sound],
-        _price_amount(task),
-        price and price.source,
-        price and price.read_on,
-        task.media.value,
-        _parts_text(task),
+        {None: None, 1: "yes", 0: "no"}.get(task.file_has_sound),
+        price and _amount(price.cny),
+        price and _escape_formula(price.source),
+        price and _escape_formula(price.read_on),
+        task.media,
+        _escape_formula(_parts_text(task)),
     )
-    return ["" if fact is None else _escape_formula(str(fact)) for fact in facts]
 
 
 def _number_text(number: float | None) -> str | None:
     return f"{number:.10g}" if number is not None else None
 
 
-def _escape_formula(text: str) -> str:
+_PLAIN_CELL: Final = re.compile(r"[0-9A-Za-z/.][!-~]*")
+"""Most cells: nothing in them is hidden or is a formula."""
+
+
+def _escape_formula(fact: object) -> str:
+    text = "" if fact is None else str(fact)
+    if not text or _PLAIN_CELL.fullmatch(text):
+        return text
     plain = plain_unlimited(text)
     return (
         f"'{plain}"
@@ -309,4 +322,10 @@ def _escape_formula(text: str) -> str:
 
 
 def _iso_time(at: float | None) -> str | None:
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds") if at is not None else None
+    return _iso_second(int(at)) if at is not None else None
+
+
+@lru_cache
+def _iso_second(at: int) -> str:
+    """Kept for a while: most tasks are sent in the second in which they are made."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")

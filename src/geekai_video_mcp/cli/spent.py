@@ -15,13 +15,13 @@ import anyio
 
 from geekai_video_mcp.cli.output import OK, print_line
 from geekai_video_mcp.cli.table import format_table
-from geekai_video_mcp.cli.tasks import NO_TERMINAL_WIDTH, iterate_tasks, open_ledger, run_tasks
+from geekai_video_mcp.cli.tasks import NO_TERMINAL_WIDTH, iterate_records, open_ledger, run_tasks
 from geekai_video_mcp.domain.catalogue import format_cny, rounded_cny
 from geekai_video_mcp.domain.films import LOCAL_ACCOUNT
 from geekai_video_mcp.domain.service_names import is_sandbox
 from geekai_video_mcp.domain.statuses import COUNTED_TODAY, Status
 from geekai_video_mcp.domain.task_prices import listed_price
-from geekai_video_mcp.domain.tasks import Task
+from geekai_video_mcp.domain.task_records import TaskRecord
 
 if TYPE_CHECKING:
     from geekai_video_mcp.config import Settings
@@ -64,12 +64,12 @@ class DaySpending:
     unknown_price: int = 0
     failed: int = 0
 
-    def add(self, task: Task) -> None:
+    def add(self, task: TaskRecord) -> None:
         price = listed_price(task)
         self.requests += 1
         self.listed_cny = rounded_cny(self.listed_cny + (price.cny if price else 0.0))
         self.unknown_price += price is None
-        self.failed += task.status is Status.FAILED
+        self.failed += task.status == Status.FAILED
 
 
 def _print_spent(arguments: argparse.Namespace, settings: "Settings") -> int:
@@ -96,14 +96,14 @@ def _start_of(now: float, *, days: int) -> float:
 async def _read_days(settings: "Settings", since: float) -> dict[date, DaySpending]:
     days: dict[date, DaySpending] = {}
     async with open_ledger(settings) as ledger:
-        async for task in iterate_tasks(ledger, since=since):
-            if _counts(task):
+        async for page in iterate_records(ledger, since=since):
+            for task in filter(_counts, page):
                 day = datetime.fromtimestamp(task.created_at).astimezone().date()
                 days.setdefault(day, DaySpending()).add(task)
     return days
 
 
-def _counts(task: Task) -> bool:
+def _counts(task: TaskRecord) -> bool:
     """Whether the task counts towards the caps."""
     free = is_sandbox(task.account) or task.account == LOCAL_ACCOUNT
     made_here = task.owner is not None and not free

@@ -28,17 +28,18 @@ from geekai_video_mcp.cli.start import load_settings, resume_gc
 from geekai_video_mcp.domain.task_ids import MIN_DIGITS, MIN_DIGITS_TO_SPEND
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from geekai_video_mcp.config import Settings
     from geekai_video_mcp.domain.statuses import Status
+    from geekai_video_mcp.domain.task_records import TaskRecord
     from geekai_video_mcp.domain.tasks import Task
     from geekai_video_mcp.ledger import Ledger
 
 DEFAULT_LIMIT: Final = 20
 """Tasks in a list without --limit or --all: one screen."""
 PAGE_SIZE: Final = 500
-"""Tasks read in one transaction: an export must not block running servers."""
+"""Tasks read in one transaction: a long one would keep running servers from writing."""
 NO_TERMINAL_WIDTH: Final = 10_000
 """Cells of a line without a terminal: nothing is truncated in a file or a pipe."""
 NONE_YET: Final = "No tasks yet."
@@ -147,25 +148,29 @@ async def _read_newest(
     """Read the newest tasks, and whether there are more."""
     tasks = list["Task"]()
     async with open_ledger(settings) as ledger:
-        async for task in iterate_tasks(ledger, statuses):
-            if len(tasks) == limit:
-                return tasks, True
-            tasks.append(task)
-    return tasks, False
+        while ledger and (limit is None or len(tasks) <= limit):
+            page = await ledger.list_tasks(
+                limit=PAGE_SIZE if limit is None else min(PAGE_SIZE, limit + 1 - len(tasks)),
+                statuses=statuses,
+                before=tasks[-1].id if tasks else None,
+            )
+            if not page:
+                break
+            tasks += page
+    return tasks[:limit], limit is not None and len(tasks) > limit
 
 
-async def iterate_tasks(
-    ledger: "Ledger | None", statuses: "Collection[Status]" = (), *, since: float | None = None
-) -> "AsyncGenerator[Task]":
-    """Every task of *statuses*, or every one, newest first, that was created from *since* on."""
+async def iterate_records(
+    ledger: "Ledger | None", *, since: float | None = None
+) -> "AsyncGenerator[Sequence[TaskRecord]]":
+    """The record of every task, newest first, that was created from *since* on, in pages.
+
+    A page is one short transaction, and a task that is added meanwhile is newer than all of them:
+    each task of the beginning comes once, and servers go on writing.
+    """
     last: str | None = None
-    while ledger and (
-        page := await ledger.list_tasks(
-            limit=PAGE_SIZE, statuses=statuses, before=last, since=since
-        )
-    ):
-        for task in page:
-            yield task
+    while ledger and (page := await ledger.list_records(limit=PAGE_SIZE, before=last, since=since)):
+        yield page
         last = page[-1].id
 
 
@@ -184,15 +189,15 @@ def _show_task(arguments: argparse.Namespace, settings: "Settings") -> int:
 
 
 def _export_tasks(_: argparse.Namespace, settings: "Settings") -> int:
-    from geekai_video_mcp.cli.report import CSV_COLUMNS, format_csv, tasks_as_csv
+    from geekai_video_mcp.cli.report import CSV_COLUMNS, csv_cells, write_csv
 
-    async def write_csv() -> None:
-        sys.stdout.write(format_csv([CSV_COLUMNS]))
+    async def write_pages() -> None:
+        write_csv([CSV_COLUMNS], sys.stdout)
         async with open_ledger(settings) as ledger:
-            async for task in iterate_tasks(ledger):
-                sys.stdout.write(tasks_as_csv([task]))
+            async for page in iterate_records(ledger):
+                write_csv(map(csv_cells, page), sys.stdout)
 
-    anyio.run(write_csv)
+    anyio.run(write_pages)
     return OK
 
 

@@ -33,6 +33,9 @@ may have dropped the call before the result reached the model."""
 class ExistingTasks:
     """What the ledger already holds, read in the transaction that records a new task."""
 
+    limits: Limits | None = None
+    """The caps by which a request is judged, and for which it was counted what is there: without
+    caps nothing is counted, and prices are read only for a cap on them."""
     same_key: Task | None = None
     """The task with the same idempotency key."""
     same_fingerprint: tuple[Task, ...] = ()
@@ -62,7 +65,7 @@ class Admission:
     """The request budget without what this request takes of it; None if that is nothing yet."""
 
 
-def admit(task: Task, existing: ExistingTasks, *, limits: Limits | None, at: float) -> Task:
+def admit(task: Task, existing: ExistingTasks, *, at: float) -> Task:
     """*task* itself, to be recorded, or the task that it duplicates.
 
     Raises:
@@ -71,8 +74,7 @@ def admit(task: Task, existing: ExistingTasks, *, limits: Limits | None, at: flo
     """
     if (earlier := find_duplicate(task, existing, at=at)) is not None:
         return earlier
-    if limits is not None:
-        check_caps(task, existing, limits)
+    check_caps(task, existing)
     return task
 
 
@@ -101,14 +103,15 @@ class Forecast:
     """CNY that the cap on them still allows, including this one's; None without that cap."""
 
 
-def forecast(task: Task, existing: ExistingTasks, *, limits: Limits | None, at: float) -> Forecast:
+def forecast(task: Task, existing: ExistingTasks, *, at: float) -> Forecast:
     """What `admit` would decide now.
 
     Raises:
         RequestRefused: its idempotency key belongs to another request.
     """
+    limits = existing.limits
     try:
-        admitted = admit(task, existing, limits=limits, at=at)
+        admitted = admit(task, existing, at=at)
     except CapReached as exc:
         admitted, refused = task, exc
     else:
@@ -161,12 +164,15 @@ def _key_conflict(task: Task, earlier: Task) -> str:
     )
 
 
-def check_caps(task: Task, existing: ExistingTasks, limits: Limits) -> None:
+def check_caps(task: Task, existing: ExistingTasks) -> None:
     """Raise if a cap is reached, or *task* would exceed the one in CNY.
 
     Raises:
         CapReached: no further video may be requested now.
     """
+    limits = existing.limits
+    if limits is None:
+        return
     # A waiting one takes its place in flight when it is sent.
     if existing.in_flight >= limits.in_flight and task.status in IN_FLIGHT:
         raise CapReached(

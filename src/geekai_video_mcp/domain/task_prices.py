@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from geekai_video_mcp.domain.catalogue import Cost
 from geekai_video_mcp.domain.statuses import Status
+from geekai_video_mcp.domain.task_records import TaskRecord
 from geekai_video_mcp.domain.tasks import Task
 
 
@@ -33,9 +34,9 @@ def with_price(task: Task, cost: Cost | None) -> Task:
     )
 
 
-def listed_price(task: Task) -> ListedPrice | None:
+def listed_price(task: Task | TaskRecord) -> ListedPrice | None:
     """The price that was recorded with the task; None if there is none, or nothing was charged."""
-    if task.price_cny is None or task.status is Status.REJECTED:
+    if task.price_cny is None or task.status == Status.REJECTED:
         return None
     return ListedPrice(
         cny=task.price_cny, source=task.price_source or "", read_on=task.price_read_on or ""

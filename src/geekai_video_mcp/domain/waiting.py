@@ -125,7 +125,6 @@ def release(
     existing: ExistingTasks,
     *,
     ready_at: float,
-    limits: Limits | None,
     owner: str,
     at: float,
 ) -> Task:
@@ -135,14 +134,15 @@ def release(
     """
     if task.status is not Status.WAITING:
         return task
-    if is_full(existing, limits):
+    if is_full(existing):
         return keep_waiting(task, Verdict(ready_at=ready_at), at=at)
     released = advance(task, Observation(status=Status.INTENDED, at=at))
     return replace(released, owner=owner, ready_at=ready_at, waits_for=())
 
 
-def is_full(existing: ExistingTasks, limits: Limits | None) -> bool:
+def is_full(existing: ExistingTasks) -> bool:
     """Whether too many videos are in progress for another one to be sent."""
+    limits = existing.limits
     return limits is not None and existing.in_flight >= limits.in_flight
 
 

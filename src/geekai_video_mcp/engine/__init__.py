@@ -222,8 +222,10 @@ class Engine:
             StorageUnavailable: the ledger cannot be read.
         """
         task = self._new_task(request, idempotency_key, variation)
-        existing = await self._context.ledger.existing_for(task, request.body_to_send)
-        return forecast(task, existing, limits=self._context.limits, at=task.created_at)
+        existing = await self._context.ledger.existing_for(
+            task, request.body_to_send, limits=self._context.limits
+        )
+        return forecast(task, existing, at=task.created_at)
 
     async def list_tasks(
         self,

@@ -268,7 +268,9 @@ class EngineContext:
         self, task: Task, *, body: Mapping[str, Any], admit: "Admit", fixed_id: bool
     ) -> Admission:
         """Call `Ledger.admit`, and notify those who wait for any task to change."""
-        admission = await self.ledger.admit(task, body=body, admit=admit, fixed_id=fixed_id)
+        admission = await self.ledger.admit(
+            task, body=body, admit=admit, limits=self.limits, fixed_id=fixed_id
+        )
         if admission.is_new:
             self.signals.notify(task.id)
         return admission
@@ -316,11 +318,12 @@ class EngineContext:
         release = partial(
             waiting.release,
             ready_at=ready_at,
-            limits=self.limits,
             owner=self.processes.own_id,
             at=at,
         )
-        task = await self.ledger.release(task_id, body=body, release=release, at=at)
+        task = await self.ledger.release(
+            task_id, body=body, release=release, limits=self.limits, at=at
+        )
         if task.status is not Status.WAITING:
             self.signals.notify(task_id)
         return task

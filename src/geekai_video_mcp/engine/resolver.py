@@ -11,7 +11,7 @@ from typing import Any
 
 import anyio
 
-from geekai_video_mcp.domain.admission import ExistingTasks, check_caps
+from geekai_video_mcp.domain.admission import check_caps
 from geekai_video_mcp.domain.lifecycle import advance
 from geekai_video_mcp.domain.result_file import has_no_link, replace_result
 from geekai_video_mcp.domain.statuses import UNRESOLVED, Status
@@ -112,15 +112,11 @@ class Resolver:
             )
             return _abandon(task, at=at, replacement=new), context.with_price(new)
 
-        def check_limits(new: Task, existing: ExistingTasks) -> None:
-            if context.limits is not None:
-                check_caps(new, existing, context.limits)
-
         body = await self._body_without_references(task_id)
         while True:
             with suppress(ShortIdTaken):
                 return await context.ledger.supersede(
-                    task_id, abandon_and_replace, check_limits, body=body
+                    task_id, abandon_and_replace, check_caps, limits=context.limits, body=body
                 )
 
     async def _body_without_references(self, task_id: str) -> Mapping[str, Any] | None:

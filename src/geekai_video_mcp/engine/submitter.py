@@ -126,7 +126,7 @@ class Submitter:
         """
 
         def decide(existing: ExistingTasks, budget: Budget) -> Admission:
-            admitted = admit(task, existing, limits=self._context.limits, at=task.created_at)
+            admitted = admit(task, existing, at=task.created_at)
             if admitted is not task:
                 return Admission(task=admitted, is_new=False)
             if unusable is not None:

@@ -18,12 +18,13 @@ import anyio
 import anyio.lowlevel
 import anyio.to_thread
 
-from geekai_video_mcp.domain.admission import Admission, ExistingTasks
+from geekai_video_mcp.domain.admission import Admission, ExistingTasks, Limits
 from geekai_video_mcp.domain.lifecycle import advance
 from geekai_video_mcp.domain.polling import Budget
 from geekai_video_mcp.domain.statuses import Status
 from geekai_video_mcp.domain.task_ids import MIN_DIGITS, id_prefix
 from geekai_video_mcp.domain.task_lookup import CANDIDATES_SHOWN, pick_candidate
+from geekai_video_mcp.domain.task_records import TaskRecord
 from geekai_video_mcp.domain.task_search import TaskQuery
 from geekai_video_mcp.domain.tasks import (
     Observation,
@@ -109,14 +110,20 @@ class Ledger:
         return await self._run_in_worker(lambda: self._store.add(task))
 
     async def admit(
-        self, task: Task, *, body: Mapping[str, Any], admit: Admit, fixed_id: bool = False
+        self,
+        task: Task,
+        *,
+        body: Mapping[str, Any],
+        admit: Admit,
+        limits: Limits | None,
+        fixed_id: bool = False,
     ) -> Admission:
         """Record what the pure function *admit* returns for a new task, in one transaction.
 
         That is the task as it is from now on, which may be claimed already, and what is left of
         the request budget that all processes share; or an earlier task, and nothing is recorded.
-        *body* is the request as it is to be sent. With *fixed_id*, the task's id may begin like
-        that of another task.
+        *body* is the request as it is to be sent, and *limits* are the caps: only what they need
+        is counted. With *fixed_id*, the task's id may begin like that of another task.
 
         Raises:
             ShortIdTaken: it needs another id; it is not recorded.
@@ -125,7 +132,7 @@ class Ledger:
             GeekAIVideoError: raised by *admit*; the task is not recorded.
         """
         return await self._run_in_worker(
-            lambda: self._store.admit(task, body, admit, fixed_id=fixed_id)
+            lambda: self._store.admit(task, body, admit, limits=limits, fixed_id=fixed_id)
         )
 
     async def add_film(self, film: Task, choose: Callable[[Sequence[Task]], Task]) -> Task:
@@ -149,16 +156,24 @@ class Ledger:
         return await self._run_in_worker(lambda: self._store.request_body(task))
 
     async def existing_for(
-        self, task: Task, body: Mapping[str, Any] | None = None
+        self, task: Task, body: Mapping[str, Any] | None = None, *, limits: Limits | None
     ) -> ExistingTasks:
         """What `admit` would pass to its function for this task now; nothing is recorded.
 
         *body* is the request as it would be sent.
         """
-        return await self._run_in_worker(lambda: self._store.existing_for(task, body))
+        return await self._run_in_worker(
+            lambda: self._store.existing_for(task, body, limits=limits)
+        )
 
     async def release(
-        self, task_id: str, *, body: Mapping[str, Any], release: Release, at: float
+        self,
+        task_id: str,
+        *,
+        body: Mapping[str, Any],
+        release: Release,
+        limits: Limits | None,
+        at: float,
     ) -> Task:
         """Replace a waiting task by what the pure function *release* returns for it.
 
@@ -170,7 +185,9 @@ class Ledger:
             StorageUnavailable: the change is not recorded.
             KeyError: there is no such task.
         """
-        return await self._run_in_worker(lambda: self._store.release(task_id, body, release, at=at))
+        return await self._run_in_worker(
+            lambda: self._store.release(task_id, body, release, limits=limits, at=at)
+        )
 
     async def find(self, task_id: str) -> Task | None:
         """The task with this id, ours or the provider's."""
@@ -281,6 +298,7 @@ class Ledger:
         change: Callable[[Task], tuple[Task, Task]],
         check: Callable[[Task, ExistingTasks], None],
         *,
+        limits: Limits | None,
         body: Mapping[str, Any] | None = None,
     ) -> Task:
         """Change a task and record its successor, both or neither; return the successor.
@@ -293,7 +311,7 @@ class Ledger:
             LedgerTooNew: a newer version of this server has upgraded the ledger meanwhile.
         """
         return await self._run_in_worker(
-            lambda: self._store.supersede(task_id, change, check, body=body)
+            lambda: self._store.supersede(task_id, change, check, limits=limits, body=body)
         )
 
     async def list_tasks(
@@ -318,11 +336,13 @@ class Ledger:
                     limit=limit, statuses=statuses, before=before, since=since
                 )
             )
-        tasks, last = list[Task](), before
+        tasks, last, at_once = list[Task](), before, limit
         while len(tasks) < limit:
+            at_once *= 2  # many tasks have a common word, and few a rare one
             search = partial(
                 self._store.search_tasks,
                 limit=limit - len(tasks),
+                at_once=at_once,
                 statuses=statuses,
                 before=last,
                 since=since,
@@ -333,6 +353,14 @@ class Ledger:
             if last is None:
                 break
         return tasks
+
+    async def list_records(
+        self, *, limit: int, before: str | None = None, since: float | None = None
+    ) -> list[TaskRecord]:
+        """A page of the records of all tasks, newest first; see `list_tasks`."""
+        return await self._run_in_worker(
+            lambda: self._store.list_records(limit=limit, before=before, since=since)
+        )
 
     async def find_by_prefix(self, prefix: str, *, limit: int) -> list[Task]:
         """The tasks whose id begins with *prefix*."""

@@ -51,7 +51,6 @@ def describe_error(exc: sqlite3.Error, path: Path, access: Access) -> StorageUna
 def connect(path: Path, *, timeout: float) -> sqlite3.Connection:
     db = sqlite3.connect(path, isolation_level=None, timeout=timeout, check_same_thread=False)
     try:
-        db.row_factory = sqlite3.Row
         db.execute("PRAGMA journal_mode=TRUNCATE")
         db.execute("PRAGMA synchronous=FULL")
         # macOS: fsync alone leaves the data in the drive's cache. No effect elsewhere.

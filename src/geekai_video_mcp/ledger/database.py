@@ -5,7 +5,7 @@ The settings are decisions, not defaults: see `sqlite`. What a statement means i
 
 import logging
 import sqlite3
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -14,7 +14,7 @@ from geekai_video_mcp.errors import (
     LedgerTooNew,
     nothing_charged,
 )
-from geekai_video_mcp.ledger import connection, database_file, schema
+from geekai_video_mcp.ledger import connection, database_file
 from geekai_video_mcp.ledger.database_file import Access, OpenedFile
 from geekai_video_mcp.ledger.migrations import MIGRATIONS
 from geekai_video_mcp.ledger.reader import TaskReader
@@ -23,6 +23,7 @@ from geekai_video_mcp.quoting import quote
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+R = TypeVar("R")
 BUSY_TIMEOUT: Final = 30.0
 """Seconds to wait for another process's transaction; 32 at once needed 2.8 at most."""
 
@@ -154,24 +155,40 @@ class Database:
             )
         raise error
 
-    def select(self, statement: str, params: Mapping[str, Any] | None = None) -> list[sqlite3.Row]:
+    def select(
+        self, statement: str, params: Mapping[str, Any] | None = None
+    ) -> list[dict[str, Any]]:
+        # `sqlite3.Row` compares a name with every column's at each access.
+        names, rows = self._fetch_all(statement, params or {})
+        return [dict(zip(names, row, strict=True)) for row in rows]
+
+    def select_values(self, statement: str, params: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """The rows without the names of their columns, for thousands of them."""
+        return self._fetch_all(statement, params)[1]
+
+    def _fetch_all(
+        self, statement: str, params: Mapping[str, Any]
+    ) -> tuple[list[str], list[tuple[Any, ...]]]:
         try:
-            return self._connection.execute(statement, params or {}).fetchall()
+            cursor = self._connection.execute(statement, params)
+            return [column[0] for column in cursor.description], cursor.fetchall()
         except sqlite3.OperationalError as exc:
             if not connection.decode_any_text(self._connection, exc):
                 raise
-            return self._connection.execute(statement, params or {}).fetchall()
+            return self._fetch_all(statement, params)
 
     def select_one(self, statement: str, params: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401 - as fetchone
         return next(iter(self.select(statement, params)), None)
 
     def parse_rows(
-        self, found: list[sqlite3.Row], parse: Callable[[Mapping[str, Any]], T] = schema.from_row
+        self,
+        found: Iterable[R],
+        parse: Callable[[R], T],
     ) -> Generator[T]:
         """These rows, without those that cannot be read, each of which is logged once."""
         for row in found:
             try:
-                yield parse(dict(row))
+                yield parse(row)
             except sqlite3.DataError as exc:
                 if str(exc) not in self._unreadable_rows:
                     self._unreadable_rows.add(str(exc))

@@ -7,7 +7,7 @@ never a whole list.
 import json
 import math
 import sqlite3
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from functools import cache
@@ -96,8 +96,8 @@ _CHECKED_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
 }
 
 
-def check_text(values: Mapping[str, object]) -> None:
+def check_text(values: Iterable[object]) -> None:
     """Refuse text that is not UTF-8; the connection has decoded it with surrogates."""
-    for value in values.values():
+    for value in values:
         if isinstance(value, str) and not value.isascii():
             value.encode()  # UnicodeEncodeError is a ValueError

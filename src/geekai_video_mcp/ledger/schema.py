@@ -6,7 +6,7 @@ of the few fields that were renamed since.
 """
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ from geekai_video_mcp.domain.statuses import (
     FileStatus,
     Status,
 )
+from geekai_video_mcp.domain.task_records import TaskRecord
 from geekai_video_mcp.domain.task_search import SearchedFields
 from geekai_video_mcp.domain.tasks import (
     Media,
@@ -64,7 +65,6 @@ def _columns(record: type[Any]) -> dict[str, str]:
 _TASK_COLUMNS: Final = _columns(Task)
 _COLUMNS: Final = tuple(_TASK_COLUMNS.values())
 TASK_COLUMNS: Final = frozenset(_COLUMNS)
-_KEY: Final = "id"
 _FLAG_COLUMNS: Final = ("file_has_sound",)
 """Columns of numbers, 0 and 1, for fields that are true or false."""
 _ENUM_COLUMNS: Final = {"media": Media, "status": Status, "file_status": FileStatus}
@@ -83,10 +83,10 @@ def _text_list(texts: Iterable[str]) -> str:
 def _status_condition(statuses: Collection[Status]) -> str:
     """The SQL condition for one of *statuses*, or one that this program does not know.
 
-    For rows that cost money if they are missed. As an exclusion it also makes the planner use
-    the indexes by fingerprint, key and age.
+    For rows that cost money if they are missed.
     """
-    return f"status NOT IN ({_sql_list(frozenset(Status) - frozenset(statuses))})"
+    others = sorted(status.value for status in frozenset(Status) - frozenset(statuses))
+    return " AND ".join(f"status != '{other}'" for other in others)
 
 
 GET: Final = "SELECT * FROM task WHERE id = :id"
@@ -130,16 +130,13 @@ SELECT_SAME_FILM: Final = f"""
     ORDER BY created_at DESC
 """  # noqa: S608 - the value of our own enumeration
 # With an owner only: nothing was ever reserved for a task made elsewhere.
-_RESERVED: Final = (
-    "service = :service AND created_at > :since AND owner IS NOT NULL"
-    f" AND {_status_condition(COUNTED_TODAY)}"
-)
+_OF_THE_DAY: Final = "service = :service AND created_at > :since AND owner IS NOT NULL"
+_RESERVED: Final = f"{_OF_THE_DAY} AND {_status_condition(COUNTED_TODAY)}"
 COUNT_RESERVATIONS: Final = f"""
-    SELECT count(*) AS per_day,
-           coalesce(sum(status IN ({_sql_list(IN_FLIGHT)})), 0) AS in_flight,
-           min(created_at) AS oldest_at
-    FROM task
-    WHERE {_RESERVED}
+    SELECT (SELECT count(*) FROM task WHERE {_RESERVED}) AS per_day,
+           (SELECT count(*) FROM task
+            WHERE {_OF_THE_DAY} AND status IN ({_sql_list(IN_FLIGHT)})) AS in_flight,
+           (SELECT min(created_at) FROM task WHERE {_RESERVED}) AS oldest_at
 """  # noqa: S608 - the values of our own enumeration
 # Those of unknown price have none; the free ones are left out.
 SELECT_RESERVED_PRICES: Final = f"""
@@ -147,10 +144,6 @@ SELECT_RESERVED_PRICES: Final = f"""
     WHERE {_RESERVED} AND (price_cny IS NULL OR price_cny > 0)
     ORDER BY created_at
 """  # noqa: S608 - the values of our own enumeration
-UPDATE: Final = (
-    f"UPDATE task SET {', '.join(f'{name} = :{name}' for name in _COLUMNS if name != _KEY)}"  # noqa: S608 - names of our own dataclass
-    f" WHERE {_KEY} = :{_KEY}"
-)
 PUT_BODY: Final = """
     INSERT INTO body (task_id, content) VALUES (:task_id, :content)
     ON CONFLICT (task_id) DO UPDATE SET content = :content
@@ -158,12 +151,13 @@ PUT_BODY: Final = """
 GET_BODY: Final = "SELECT content FROM body WHERE task_id = :id"
 MOVE_BODY: Final = "UPDATE body SET task_id = :task_id WHERE task_id = :id"
 DROP_BODY: Final = "DELETE FROM body WHERE task_id = :id"
+# The condition of the index `task_unfinished`: another one may be added to it with AND.
+_UNFINISHED: Final = (
+    f"(status IN ({_sql_list(UNFINISHED)})"
+    f" OR (status = '{Status.SUCCEED.value}' AND file_status = '{FileStatus.NONE.value}'))"
+)
 SELECT_UNFINISHED: Final = f"""
-    SELECT * FROM task
-    WHERE service = :service
-      AND (status IN ({_sql_list(UNFINISHED)})
-           OR (status = '{Status.SUCCEED.value}' AND file_status = '{FileStatus.NONE.value}'))
-    ORDER BY created_at
+    SELECT * FROM task WHERE service = :service AND {_UNFINISHED} ORDER BY created_at
 """  # noqa: S608 - the values of our own enumeration
 SELECT_LINKED: Final = f"""
     SELECT * FROM task
@@ -195,7 +189,7 @@ UPSERT_BUDGET: Final = """
 SELECT_OTHER_ACCOUNTS: Final = f"""
     SELECT * FROM task
     WHERE status IN ({_sql_list(UNFINISHED)}) AND service NOT IN (:service, '{LOCAL_ACCOUNT}')
-    ORDER BY created_at
+    ORDER BY service, created_at
 """  # noqa: S608 - the values of our own enumeration
 INSERT_EVENT: Final = """
     INSERT INTO event
@@ -230,8 +224,19 @@ class EventNotice:
     file_status: FileStatus
 
 
-SEARCHED_COLUMNS: Final = ("id", "provider_task_id", "model", "request")
-"""The columns that `to_searched_fields` reads; the others may be long."""
+SEARCHED_COLUMNS: Final = ("id", "provider_task_id", "model", "request", "created_at")
+"""What `to_searched_fields` reads, and by which pages are sorted; other columns may be long."""
+
+
+def update(columns: Iterable[str]) -> str:
+    """The statement that writes these columns of a task.
+
+    An index is written whenever one of its columns is named, even with the value that it has.
+    """
+    return f"UPDATE task SET {', '.join(f'{name} = :{name}' for name in columns)} WHERE id = :id"  # noqa: S608 - our own columns
+
+
+RECORD_COLUMNS: Final = tuple(_TASK_COLUMNS[name] for name in TaskRecord._fields)
 
 
 def select_page(
@@ -243,39 +248,66 @@ def select_page(
 ) -> str:
     """The statement for a page of tasks, newest first, of these statuses or, if none, of all.
 
-    Only the conditions that are needed are in it: an alternative would keep the planner from
-    using the index by time.
+    Only the conditions that are needed are in it, and each of several statuses has a page of its
+    own, of which the newest tasks are taken: an alternative would keep the planner from using the
+    indexes by time. *columns* include `created_at` and `id`.
     """
     conditions = list[str]()
     if before is not None:
         conditions.append("(created_at, id) < (SELECT created_at, id FROM task WHERE id = :before)")
     if since is not None:
         conditions.append("created_at >= :since")
-    if statuses:
-        conditions.append(f"status IN ({_sql_list(statuses)})")
+    pages = [
+        _select_newest("task", [f"status = '{status.value}'", *conditions], columns)
+        for status in sorted(statuses)
+    ]
+    if not pages:
+        return _select_newest("task", conditions, columns)
+    if len(pages) == 1:
+        return pages[0]
+    tables = " UNION ALL ".join(f"SELECT * FROM ({page}) AS page" for page in pages)  # noqa: S608 - as below
+    return _select_newest(f"({tables}) AS pages", [], columns)
+
+
+def _select_newest(source: str, conditions: Sequence[str], columns: Collection[str]) -> str:
     where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
     return f"""
-        SELECT {", ".join(columns)} FROM task {where}
+        SELECT {", ".join(columns)} FROM {source} {where}
         ORDER BY created_at DESC, id DESC LIMIT :limit
     """  # noqa: S608 - our own columns, and the values of our own enumeration
 
 
-def to_searched_fields(row: Mapping[str, Any]) -> SearchedFields:
-    """What is searched of a task, from `SEARCHED_COLUMNS`.
+def to_searched_fields(values: Sequence[Any]) -> SearchedFields:
+    """What is searched of a task, from the values of `SEARCHED_COLUMNS`.
 
     Raises:
         UnreadableRow: they are not what `to_row` writes.
     """
-    with unreadable_row("task", row["id"]):
-        check_text(row)
-        request = parse_object(row["request"])
-    prompt = request.get("prompt") or searched_text(request)
+    task_id, provider_task_id, model, request_json, _ = values
+    with unreadable_row("task", task_id):
+        check_text(values)
+        request = parse_object(request_json)
+        prompt = request.get("prompt") or searched_text(request)
     return SearchedFields(
-        id=row["id"],
-        provider_task_id=row["provider_task_id"],
-        model=row["model"],
+        id=task_id,
+        provider_task_id=provider_task_id,
+        model=model,
         prompt=prompt if isinstance(prompt, str) else "",
     )
+
+
+def to_record(values: Sequence[Any]) -> TaskRecord:
+    """The record of the values of `RECORD_COLUMNS`.
+
+    Raises:
+        UnreadableRow: they are not what `to_row` writes.
+    """
+    task_id, request, result, *facts = values
+    with unreadable_row("task", task_id):
+        check_text(values)
+        return TaskRecord(
+            task_id, parse_object(request), parse_object(result) if result else {}, *facts
+        )
 
 
 def to_event(row: Mapping[str, Any]) -> Event:
@@ -286,7 +318,7 @@ def to_event(row: Mapping[str, Any]) -> Event:
     """
     values = {field.name: row[field.name] for field in fields(Event)}
     with unreadable_row("an event of task", row["task_id"]):
-        check_text(values)
+        check_text(values.values())
         values["status"] = Status(row["status"])
         values["file_status"] = FileStatus(row["file_status"])
     return Event(**values)
@@ -299,7 +331,7 @@ def to_event_notice(row: Mapping[str, Any]) -> EventNotice:
         UnreadableRow: they are not what `event_fields` gives.
     """
     with unreadable_row("an event of task", row["task_id"]):
-        check_text(row)
+        check_text(row.values())
         return EventNotice(
             number=row["number"],
             task_id=row["task_id"],
@@ -342,7 +374,7 @@ def from_row(row: Mapping[str, Any]) -> Task:
     """
     values = {name: row[column] for name, column in _TASK_COLUMNS.items()}
     with unreadable_row("task", row["id"]):
-        check_text(values)
+        check_text(values.values())
         values["request"] = parse_object(values["request"])
         values["waits_for"] = parse_ids(values["waits_for"])
         values["result"] = parse_result(values["result"]) if values["result"] else None

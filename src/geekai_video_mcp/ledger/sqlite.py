@@ -16,11 +16,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from geekai_video_mcp.domain.admission import DAY, Admission, ExistingTasks
+from geekai_video_mcp.domain.admission import DAY, Admission, ExistingTasks, Limits
 from geekai_video_mcp.domain.fingerprint import former_fingerprint, is_sendable
 from geekai_video_mcp.domain.polling import HISTORY_LIMIT, Budget, DurationSample
 from geekai_video_mcp.domain.statuses import BODY_NEEDED, Status
 from geekai_video_mcp.domain.task_ids import ShortIdTaken, new_task_id, short_id
+from geekai_video_mcp.domain.task_records import TaskRecord
 from geekai_video_mcp.domain.task_search import SearchedFields
 from geekai_video_mcp.domain.tasks import Task
 from geekai_video_mcp.errors import DATABASE, InvalidDecision, StorageUnavailable
@@ -30,7 +31,7 @@ from geekai_video_mcp.ledger.reader import TaskReader
 
 T = TypeVar("T")
 SEARCHED_AT_ONCE: Final = 500
-"""Rows that are compared with a query in one call: other calls of this process wait for it."""
+"""The most rows that are compared with a query in one call: others of this process wait for it."""
 
 MIN_FREE_BYTES: Final = 16 * 1024 * 1024
 """Bytes that must be free before a request may leave: twice the largest request, so that its
@@ -65,12 +66,14 @@ class Store:
         body: Mapping[str, Any],
         admit: Callable[[ExistingTasks, Budget], Admission],
         *,
+        limits: Limits | None,
         fixed_id: bool = False,
     ) -> Admission:
         former = former_fingerprint(task.media, task.request, task.variation, body)
         with self._db.transaction_before_sending():
             existing = replace(
-                self._existing_for(task, former), durations=tuple(self._duration_history(task))
+                self._existing_for(task, limits, former),
+                durations=tuple(self._duration_history(task)),
             )
             admission = admit(existing, self._get_budget(task.account))
             if admission.is_new:
@@ -91,7 +94,7 @@ class Store:
     def add_film(self, film: Task, choose: Callable[[Sequence[Task]], Task]) -> Task:
         with self._db.transaction():
             same = self._db.parse_rows(
-                self._db.select(schema.SELECT_SAME_FILM, schema.to_row(film))
+                self._db.select(schema.SELECT_SAME_FILM, schema.to_row(film)), schema.from_row
             )
             chosen = choose(list(same))
             if chosen is film:
@@ -106,11 +109,12 @@ class Store:
         body: Mapping[str, Any],
         release: Callable[[Task, ExistingTasks], Task],
         *,
+        limits: Limits | None,
         at: float,
     ) -> Task:
         with self._db.transaction_before_sending():
             before = self._get_task(task_id)
-            after = release(before, self._existing_for(replace(before, created_at=at)))
+            after = release(before, self._existing_for(replace(before, created_at=at), limits))
             if before.status is Status.WAITING and after.status is Status.INTENDED:
                 self._put_body(after, body)
             return self._update_task(before, after)
@@ -126,10 +130,12 @@ class Store:
             found = self._db.select_one(schema.GET_BODY, {"id": task.id})
             return schema.from_json(task.id, found["content"]) if found else task.request
 
-    def existing_for(self, task: Task, body: Mapping[str, Any] | None = None) -> ExistingTasks:
+    def existing_for(
+        self, task: Task, body: Mapping[str, Any] | None = None, *, limits: Limits | None
+    ) -> ExistingTasks:
         former = former_fingerprint(task.media, task.request, task.variation, body or {})
         with self._db.transaction(access="read"):  # as in `admit`: all of it from one moment
-            return self._existing_for(task, former)
+            return self._existing_for(task, limits, former)
 
     def find(self, task_id: str) -> Task | None:
         with self._db.reading():
@@ -162,6 +168,7 @@ class Store:
         change: Callable[[Task], tuple[Task, Task]],
         check: Callable[[Task, ExistingTasks], None],
         *,
+        limits: Limits | None,
         body: Mapping[str, Any] | None = None,
     ) -> Task:
         with self._db.transaction_before_sending():
@@ -180,7 +187,7 @@ class Store:
                 )
                 raise InvalidDecision(msg)
             self._update_task(before, after)
-            check(successor, self._existing_for(successor))
+            check(successor, self._existing_for(successor, limits))
             self._insert_task(successor)
             if not stored and body is not None:
                 self._put_body(successor, body)
@@ -198,7 +205,7 @@ class Store:
     def _read_tasks(self, statement: str, params: Mapping[str, Any]) -> list[Task]:
         with self._db.reading():
             found = self._db.select(statement, params)
-        return list(self._db.parse_rows(found))
+        return list(self._db.parse_rows(found, schema.from_row))
 
     def _is_short_id_taken(self, task_id: str) -> bool:
         """Whether the id of another task begins like this one; asked before one is recorded."""
@@ -212,19 +219,25 @@ class Store:
             self._insert_event(task, at=task.created_at)
         return inserted
 
-    def _existing_for(self, task: Task, former_fingerprint: str | None = None) -> ExistingTasks:
+    def _existing_for(
+        self, task: Task, limits: Limits | None, former_fingerprint: str | None = None
+    ) -> ExistingTasks:
         params = {**schema.to_row(task), "since": task.created_at - DAY}
         params["former_fingerprint"] = former_fingerprint
         same_key = self._db.select_one(schema.SELECT_SAME_KEY, params)
         same_fingerprint = self._db.select(schema.SELECT_SAME_FINGERPRINT, params)
-        prices = self._db.select(schema.SELECT_RESERVED_PRICES, params)
-        return ExistingTasks(
+        existing = ExistingTasks(
+            limits=limits,
             same_key=schema.from_row(dict(same_key)) if same_key else None,
             same_fingerprint=tuple(schema.from_row(dict(row)) for row in same_fingerprint),
             former_fingerprint=former_fingerprint,
-            prices=schema.to_reserved_prices(map(dict, prices)),
-            **dict(self._db.select_one(schema.COUNT_RESERVATIONS, params)),
         )
+        if limits is not None:
+            existing = replace(existing, **self._db.select_one(schema.COUNT_RESERVATIONS, params))
+        if limits is not None and limits.cny_per_day is not None:
+            prices = self._db.select(schema.SELECT_RESERVED_PRICES, params)
+            existing = replace(existing, prices=schema.to_reserved_prices(prices))
+        return existing
 
     def list_tasks(
         self,
@@ -237,31 +250,48 @@ class Store:
         statement = schema.select_page(statuses, before=before, since=since)
         return self._read_tasks(statement, {"limit": limit, "before": before, "since": since})
 
+    def list_records(
+        self, *, limit: int, before: str | None, since: float | None
+    ) -> list[TaskRecord]:
+        statement = schema.select_page(
+            (), before=before, since=since, columns=schema.RECORD_COLUMNS
+        )
+        with self._db.reading():
+            params = {"limit": limit, "before": before, "since": since}
+            found = self._db.select_values(statement, params)
+        return list(self._db.parse_rows(found, schema.to_record))
+
     def search_tasks(
         self,
         *,
         limit: int,
+        at_once: int,
         statuses: Collection[Status],
         before: str | None,
         since: float | None,
         matches: Callable[[SearchedFields], bool],
     ) -> tuple[list[Task], str | None]:
-        """The first *limit* among the next `SEARCHED_AT_ONCE` tasks that match, and where to go on.
+        """The first *limit* among the next tasks that match, and where to go on.
+
+        *at_once* tasks are compared, but no more than `SEARCHED_AT_ONCE`.
 
         That is the id of the last task that was compared; None if there are no more.
         """
-        params = {"limit": SEARCHED_AT_ONCE, "before": before, "since": since}
+        at_once = min(at_once, SEARCHED_AT_ONCE)
+        params = {"limit": at_once, "before": before, "since": since}
         statement = schema.select_page(
             statuses, before=before, since=since, columns=schema.SEARCHED_COLUMNS
         )
         with self._db.reading():
-            rows = self._db.select(statement, params)
+            rows = self._db.select_values(statement, params)
             searched = self._db.parse_rows(rows, schema.to_searched_fields)
             matching = (fields.id for fields in searched if matches(fields))
             ids = list(islice(matching, limit))
             found = [self._db.select_one(schema.GET, {"id": task_id}) for task_id in ids]
-        last = rows[-1]["id"] if len(rows) == SEARCHED_AT_ONCE else None
-        return list(self._db.parse_rows(found)), ids[-1] if len(ids) == limit else last
+        last = rows[-1][0] if len(rows) == at_once else None
+        return list(self._db.parse_rows(found, schema.from_row)), ids[-1] if len(
+            ids
+        ) == limit else last
 
     def find_by_prefix(self, prefix: str, *, limit: int) -> list[Task]:
         return self._read_tasks(schema.SELECT_BY_PREFIX, {"start": prefix, "limit": limit})
@@ -288,7 +318,8 @@ class Store:
 
     def _update_task(self, before: Task, after: Task) -> Task:
         if after != before:
-            self._db.execute(schema.UPDATE, schema.to_row(after))
+            was, row = schema.to_row(before), schema.to_row(after)
+            self._db.execute(schema.update(name for name in row if row[name] != was[name]), row)
             if after.status not in BODY_NEEDED:
                 self._db.execute(schema.DROP_BODY, {"id": after.id})
             if schema.event_fields(before) != schema.event_fields(after):

@@ -1,0 +1,126 @@
+"""No statement takes longer because the ledger has more tasks that have ended.
+
+SQLite says how it would run each statement, with what `ANALYZE` finds in a ledger of 200,000 rows
+and without: a person may have run that.
+"""
+
+import inspect
+import re
+import sqlite3
+from collections.abc import Generator
+from contextlib import closing
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from geekai_video_mcp.domain.statuses import Status
+from geekai_video_mcp.ledger import schema
+from geekai_video_mcp.ledger.connection import create_database
+
+STATISTICS = {
+    "sqlite_autoindex_task_1": "200000 1",
+    "task_by_provider": "200000 1",
+    "task_made_elsewhere": "300 150 1",
+    "task_by_key": "40000 10000 1",
+    "task_by_kind": "180000 45000 800 1 1 1 1",
+    "task_by_fingerprint": "200000 40000 1 1",
+    "task_by_time": "200000 1 1",
+    "task_by_status_and_time": "200000 33000 1 1",
+    "task_unfinished": "3 2 1",
+    "task_in_flight": "5 3 1",
+    "task_linked": "3000 600 1",
+    "task_reserved": "196000 39000 1 1",
+    "event_by_task": "1100000 6 1",
+}
+"""The rows of each index of a table, and how many have the same first columns."""
+FEW = {
+    "FIND": "those of one id: ours, and of the service",
+    "SELECT_HOLDER": "those of one id of the service",
+    "SELECT_SAME_FINGERPRINT": "the same request of one day",
+    "SELECT_SAME_FILM": "the films of the same parts",
+    "SELECT_LINKED": "those of the last days that may still be fetched",
+    "SELECT_OTHER_ACCOUNTS": "those that have not ended",
+}
+"""Statements that sort a few rows, and which."""
+
+
+def statements() -> dict[str, str]:
+    """Every statement, by its name; of those that are put together, every form."""
+    found = {
+        name: text
+        for name, text in inspect.getmembers(schema, lambda value: isinstance(value, str))
+        if re.match(r"\s*(SELECT|INSERT|UPDATE|DELETE)\b", text)
+    }
+    found |= {f"update {column}": schema.update([column]) for column in schema.TASK_COLUMNS}
+    sets = [(), *((status,) for status in Status), tuple(Status)]
+    columns = [("*",), schema.SEARCHED_COLUMNS, schema.RECORD_COLUMNS]
+    for statuses, before, since, shown in product(sets, (None, "id"), (None, 1.0), columns):
+        name = f"page of {statuses} before {before} since {since}: {shown}"
+        found[name] = schema.select_page(statuses, before=before, since=since, columns=shown)
+    return found
+
+
+@pytest.fixture(params=["never analyzed", "analyzed"])
+def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Generator[sqlite3.Connection]:
+    path = tmp_path / "ledger.sqlite3"
+    create_database(path)
+    if request.param == "analyzed":
+        with closing(sqlite3.connect(path)) as db:
+            db.execute("ANALYZE")
+            for index, counted in STATISTICS.items():
+                table = "event" if index.startswith("event") else "task"
+                row = (table, index, counted)
+                db.execute("INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES (?, ?, ?)", row)
+            db.commit()
+    with closing(sqlite3.connect(path)) as db:
+        yield db
+
+
+def plan_of(db: sqlite3.Connection, statement: str) -> list[str]:
+    parameters = dict.fromkeys(re.findall(r":(\w+)", statement))
+    return [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)]
+
+
+def test_no_statement_reads_a_whole_table_or_sorts_it(ledger: sqlite3.Connection) -> None:
+    plans = {name: plan_of(ledger, statement) for name, statement in statements().items()}
+
+    allowed = {
+        "SCAN CONSTANT ROW",
+        "SCAN page",  # of one status: no more than the list shows
+        "SCAN task USING INDEX task_unfinished",  # of all accounts, and all of them are wanted
+    }
+    for name, plan in plans.items():
+        scans = [step for step in plan if step.startswith("SCAN") and step not in allowed]
+        # In the order of the index, and ended by the limit.
+        if re.match(r"page of \(\) before None since None", name):
+            assert scans == ["SCAN task USING INDEX task_by_time"]
+            scans = []
+        assert scans == [], name
+        sorts = [step for step in plan if "TEMP B-TREE" in step]
+        pages = sum(step == "SCAN page" for step in plan)
+        assert len(sorts) <= (pages or name in FEW), (name, plan)
+
+
+def test_a_sweep_and_the_caps_read_only_what_has_not_ended(ledger: sqlite3.Connection) -> None:
+    used = {
+        name: set(re.findall(r"INDEX (task_\w+)", " ".join(plan_of(ledger, statement))))
+        for name, statement in statements().items()
+    }
+
+    assert used["SELECT_UNFINISHED"] == {"task_unfinished"}
+    assert used["SELECT_LINKED"] == {"task_linked"}
+    assert used["SELECT_OTHER_ACCOUNTS"] <= {"task_unfinished", "task_by_status_and_time"}
+    assert used["COUNT_RESERVATIONS"] == {"task_in_flight", "task_reserved"}
+    assert used["SELECT_RESERVED_PRICES"] == {"task_reserved"}
+    assert used["SELECT_SAME_KEY"] == {"task_by_key"}
+
+
+def test_every_index_is_used_or_keeps_a_rule(ledger: sqlite3.Connection) -> None:
+    """Each costs every write of its columns."""
+    plans = " ".join(
+        step for statement in statements().values() for step in plan_of(ledger, statement)
+    )
+
+    made = {row[1] for row in ledger.execute("PRAGMA index_list(task)")}
+    assert made - set(re.findall(r"INDEX (\w+)", plans)) == {"task_made_elsewhere"}
