@@ -12,7 +12,6 @@ from typing import Final
 
 from geekai_video_mcp.domain.admission import ExistingTasks
 from geekai_video_mcp.domain.lifecycle import advance
-from geekai_video_mcp.domain.limits import Limits
 from geekai_video_mcp.domain.retries import INTENT_TTL
 from geekai_video_mcp.domain.statuses import Status
 from geekai_video_mcp.domain.task_ids import shorten_ids

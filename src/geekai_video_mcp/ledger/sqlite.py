@@ -16,7 +16,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from geekai_video_mcp.domain.admission import DAY, Admission, ExistingTasks, Limits
+from geekai_video_mcp.domain.admission import DAY, Admission, ExistingTasks
+from geekai_video_mcp.domain.limits import Limits
 from geekai_video_mcp.domain.fingerprint import former_fingerprint, is_sendable
 from geekai_video_mcp.domain.polling import HISTORY_LIMIT, Budget, DurationSample
 from geekai_video_mcp.domain.statuses import BODY_NEEDED, Status
