@@ -3,7 +3,8 @@
 import statistics
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final
 
@@ -14,21 +15,19 @@ from benchmarks.support.service import running_service
 from benchmarks.support.stdio import StdioServer
 from benchmarks.support.submission import FLOOR_WORK, Caller, paying_server, submitting_server
 
-CALLS: Final = 40
-"""Calls of each in a round: enough for a 95th percentile."""
+CALLS: Final = 60
+"""Calls of each in a round: enough for a 95th percentile, and over before our first poll."""
+Start = Callable[[str, Path], AbstractContextManager[StdioServer]]
 
 
 def measure(rounds: int) -> Sequence[Row]:
-    """Both servers run all the time, and are called in turn."""
+    """A new process of each in every round, so that neither works while the other is measured."""
     with tempfile.TemporaryDirectory(dir=ROOT) as name, running_service() as url:
-        folder = Path(name)
-        with paying_server(url, folder) as floor, submitting_server(url, folder) as subject:
-            floor_calls, subject_calls = Series(floor), Series(subject)
-            medians = compare(
-                floor=floor_calls.measure, subject=subject_calls.measure, rounds=rounds
-            )
+        floor = Series(paying_server, url, Path(name) / "floor")
+        subject = Series(submitting_server, url, Path(name) / "subject")
+        medians = compare(floor=floor.measure, subject=subject.measure, rounds=rounds)
     # Without the first of each, which `compare` does not count either.
-    slowest = Comparison(floor=floor_calls.slowest[1:], subject=subject_calls.slowest[1:])
+    slowest = Comparison(floor=floor.slowest[1:], subject=subject.slowest[1:])
     return [
         ratio_row(
             medians,
@@ -48,20 +47,26 @@ def measure(rounds: int) -> Sequence[Row]:
 
 
 class Series:
-    """The calls of one server."""
+    """The calls of one kind of server."""
 
-    def __init__(self, server: StdioServer) -> None:
-        self._caller = Caller(server)
+    def __init__(self, start: Start, url: str, folder: Path) -> None:
+        self._start = start
+        self._url = url
+        self._folder = folder
         self.slowest: list[float] = []
         """The 95th percentile of each round, in seconds."""
 
     def measure(self) -> float:
-        """Seconds of the median call of a round."""
-        took = list[float]()
-        for _ in range(CALLS):
-            began = time.perf_counter()
-            self._caller.call()
-            took.append(time.perf_counter() - began)
+        """Seconds of the median call of a round, after one that is not counted."""
+        folder, took = self._folder / str(len(self.slowest)), list[float]()
+        folder.mkdir(parents=True)
+        with self._start(self._url, folder) as server:
+            caller = Caller(server)
+            caller.call()
+            for _ in range(CALLS):
+                began = time.perf_counter()
+                caller.call()
+                took.append(time.perf_counter() - began)
         took.sort()
         self.slowest.append(took[CALLS * 95 // 100])
         return statistics.median(took)
