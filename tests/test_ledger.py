@@ -21,7 +21,14 @@ from geekai_video_mcp.domain.lifecycle import (
     import_task,
 )
 from geekai_video_mcp.domain.obstacles import record_missed_poll
-from geekai_video_mcp.domain.polling import BURST, HISTORY_LIMIT, Budget, pause, take_token
+from geekai_video_mcp.domain.polling import (
+    HISTORY_LIMIT,
+    REQUESTS_PER_SECOND,
+    Budget,
+    burst,
+    pause,
+    take_token,
+)
 from geekai_video_mcp.domain.result_file import record_file
 from geekai_video_mcp.domain.statuses import FileStatus, Status
 from geekai_video_mcp.domain.tasks import (
@@ -758,8 +765,8 @@ async def test_a_budget_outlives_a_process_and_belongs_to_one_service(state: Pat
     async with open_ledger(state) as ledger:
         await ledger.update_budget("s", hold)
     async with open_ledger(state) as ledger:
-        blocked = await ledger.update_budget("s", partial(take_token, at=NOW + 1))
-        free = await ledger.update_budget("another", partial(take_token, at=NOW + 1))
+        blocked = await ledger.update_budget("s", partial(take_token, at=NOW + 1, per_second=2))
+        free = await ledger.update_budget("another", partial(take_token, at=NOW + 1, per_second=2))
 
     assert (blocked, free) == (pytest.approx(59), 0.0)
 
@@ -777,7 +784,8 @@ from geekai_video_mcp.domain.polling import take_token
 store = Store(Path(sys.argv[1]))
 print("ready", flush=True)
 sys.stdin.readline()
-waits = [store.update_budget("s", partial(take_token, at=1_790_000_000.0)) for _ in range(10)]
+take = partial(take_token, at=1_790_000_000.0, per_second=2.0)
+waits = [store.update_budget("s", take) for _ in range(10)]
 store.close()
 Path(sys.argv[2]).write_text(str(waits.count(0.0)), encoding="utf-8")
 """
@@ -787,7 +795,7 @@ def test_processes_share_one_budget(state: Path, tmp_path: Path) -> None:
     reports = [tmp_path / f"report-{number}" for number in range(4)]
     all_at_once([child(SPEND, state, str(report)) for report in reports])
 
-    assert sum(int(report.read_text("utf-8")) for report in reports) == BURST
+    assert sum(int(report.read_text("utf-8")) for report in reports) == burst(REQUESTS_PER_SECOND)
 
 
 # The disk

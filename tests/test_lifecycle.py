@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from geekai_video_mcp.domain.leases import LEASE_SECONDS, acquire_lease
+from geekai_video_mcp.domain.leases import LEASE_SECONDS, POLL_LEASE_SECONDS, acquire_lease
 from geekai_video_mcp.domain.lifecycle import (
     GIVE_UP_AFTER,
     GIVE_UP_MIN_POLLS,
@@ -373,13 +373,26 @@ def test_a_video_is_settled_when_its_file_is_and_a_failure_at_once() -> None:
     assert settled == {Status.FAILED, Status.REJECTED, Status.UNKNOWN, Status.ABANDONED}
 
 
-def test_a_lease_holds_against_others_until_it_ends() -> None:
-    held = acquire_lease(polled(), holder="a", at=NOW)
+@pytest.mark.parametrize(
+    ("status", "seconds"),
+    [(Status.RUNNING, POLL_LEASE_SECONDS), (Status.SUCCEED, LEASE_SECONDS)],
+)
+def test_a_lease_holds_against_others_until_it_ends(status: Status, seconds: float) -> None:
+    held = acquire_lease(polled(status), holder="a", at=NOW)
 
-    assert held.lease_expires_at == NOW + LEASE_SECONDS
-    assert acquire_lease(held, holder="b", at=NOW + LEASE_SECONDS - 1) is held
-    assert acquire_lease(held, holder="b", at=NOW + LEASE_SECONDS).lease_holder == "b"
-    assert acquire_lease(held, holder="a", at=NOW + 1).lease_expires_at == NOW + 1 + LEASE_SECONDS
+    assert held.lease_expires_at == NOW + seconds
+    assert acquire_lease(held, holder="b", at=NOW + seconds - 1) is held
+    assert acquire_lease(held, holder="b", at=NOW + seconds).lease_holder == "b"
+    assert acquire_lease(held, holder="a", at=NOW + 1).lease_expires_at == NOW + 1 + seconds
+
+
+def test_a_lease_for_polls_lasts_beyond_every_poll_that_may_be_next() -> None:
+    task = record_missed_poll(polled(), at=NOW, delay=3600)
+    leased = acquire_lease(task, holder="a", at=NOW)
+
+    assert leased.next_poll_at is not None
+    assert leased.lease_expires_at is not None
+    assert leased.lease_expires_at - leased.next_poll_at >= LEASE_SECONDS
 
 
 def test_a_dead_lease_holder_loses_its_lease_at_once_and_only_its_own() -> None:

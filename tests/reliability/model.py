@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule, run_state_machine_as_test
 
 from geekai_video_mcp.domain.admission import ExistingTasks, Limits, admit
-from geekai_video_mcp.domain.leases import LEASE_SECONDS, acquire_lease
+from geekai_video_mcp.domain.leases import POLL_LEASE_SECONDS, acquire_lease
 from geekai_video_mcp.domain.lifecycle import (
     advance,
     mark_delivered,
@@ -276,8 +276,10 @@ class Machine(ResolveRules):
             return
         holder, until = self.leases.get(task_id, (process.own_id, 0.0))
         if holder != process.own_id and self.is_alive(holder):
-            assert not self.at < until <= self.at + LEASE_SECONDS, "two processes hold the lease"
-        self.leases[task_id] = (process.own_id, self.at + LEASE_SECONDS)
+            valid = self.at < until <= self.at + POLL_LEASE_SECONDS
+            assert not valid, "two processes hold the lease"
+        assert task.lease_expires_at is not None
+        self.leases[task_id] = (process.own_id, task.lease_expires_at)
 
     def deliver(self, process: Process, task_id: str, _: int) -> None:
         self.try_change(process, task_id, partial(mark_delivered, at=self.at))

@@ -19,7 +19,7 @@ import math
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 POLL_WORTH: Final = 0.21
 """Seconds of waiting, on average, that are worth a poll, if there is history. A task of 120 s
@@ -160,12 +160,13 @@ def jittered(delay: float, *, seed: str) -> float:
     return min(delay * (1 + JITTER * (2 * fraction - 1)), MAX_POLL_GAP)
 
 
-POLLS_PER_SECOND: Final = 2.0
-"""For one service and key, in all processes together: what ten tasks in flight (the default cap)
-need at one poll every five seconds. GeekAI documents no limit for polls, and its limits per
-model, where shown, are counted by the minute (read 2026-11-22)."""
-BURST: Final = 10.0
-"""Polls that may come at once, as when a server starts with ten unfinished tasks."""
+REQUESTS_PER_SECOND: Final = 2.0
+"""For one service and key, in all processes together, unless configured: what ten tasks in flight
+(the default cap) need at one poll every five seconds. GeekAI documents no limit for polls, and its
+limits per model, where shown, are counted by the minute (read 2026-11-22)."""
+BURST_SECONDS: Final = 5.0
+"""How long requests that are not sent are saved up: ten polls may come at once, as when a server
+starts with ten unfinished tasks."""
 DEFAULT_PAUSE: Final = 10.0
 """Seconds without requests after a 429 that names no time."""
 MAX_PAUSE: Final = MAX_POLL_GAP
@@ -179,32 +180,72 @@ class Budget:
     """How many requests all processes together may still send to one service and key."""
 
     account: str
-    tokens: float = BURST
+    tokens: float = 0.0
     """Polls that may be sent at once; below zero after submissions, which do not wait for one."""
     refilled_at: float = 0.0
     paused_until: float = 0.0
     """Nothing is sent before this time, because the service has asked for a pause."""
 
 
-def take_token(budget: Budget, *, at: float, priority: bool = False) -> tuple[Budget, float]:
+def burst(per_second: float) -> float:
+    """The most requests that may come at once."""
+    return max(1.0, per_second * BURST_SECONDS)
+
+
+class Grant(NamedTuple):
+    """What was granted of the requests that were asked for."""
+
+    granted: int
+    wait_seconds: float
+    """After which the next may be granted; 0.0 if all of them were."""
+
+
+def take_tokens(
+    budget: Budget, *, at: float, count: int, per_second: float
+) -> tuple[Budget, Grant]:
+    """The budget less as many of *count* requests as may be sent now."""
+    if _is_paused(budget, at=at):
+        return budget, Grant(0, budget.paused_until - at)
+    refilled = _refill(budget, at=at, per_second=per_second)
+    granted = max(0, min(count, int(refilled.tokens + 1 - _FULL_TOKEN)))
+    if not granted:
+        # Nothing to record, unless the clock was set back.
+        kept = budget if budget.refilled_at <= at else refilled
+        return kept, Grant(0, (1 - refilled.tokens) / per_second)
+    left = refilled.tokens - granted
+    wait = 0.0 if granted == count else max(0.0, 1 - left) / per_second
+    return replace(refilled, tokens=left), Grant(granted, wait)
+
+
+def take_token(
+    budget: Budget, *, at: float, per_second: float, priority: bool = False
+) -> tuple[Budget, float]:
     """The budget less one request, and 0.0; or the same budget, and the seconds to wait.
 
     *priority* is for a request that a caller waits for: only a pause delays it, and later polls
     wait longer to compensate.
     """
-    if at < budget.paused_until <= at + MAX_PAUSE:
-        return budget, budget.paused_until - at
+    if not priority or _is_paused(budget, at=at):
+        taken, grant = take_tokens(budget, at=at, count=1, per_second=per_second)
+        return taken, grant.wait_seconds
+    refilled = _refill(budget, at=at, per_second=per_second)
+    return replace(refilled, tokens=max(refilled.tokens - 1, -burst(per_second))), 0.0
+
+
+def _is_paused(budget: Budget, *, at: float) -> bool:
+    return at < budget.paused_until <= at + MAX_PAUSE
+
+
+def _refill(budget: Budget, *, at: float, per_second: float) -> Budget:
     # None are gained if the clock was set back and the last refill is ahead.
-    gained = max(0.0, at - budget.refilled_at) * POLLS_PER_SECOND
-    budget = replace(budget, tokens=min(BURST, budget.tokens + gained), refilled_at=at)
-    if not priority and budget.tokens < _FULL_TOKEN:
-        return budget, (1 - budget.tokens) / POLLS_PER_SECOND
-    return replace(budget, tokens=max(budget.tokens - 1, -BURST)), 0.0
+    gained = max(0.0, at - budget.refilled_at) * per_second
+    tokens = min(burst(per_second), budget.tokens + gained)
+    return replace(budget, tokens=tokens, refilled_at=at)
 
 
 def pause(budget: Budget, *, at: float, seconds: float | None) -> Budget:
     """The budget after a 429 that asks for *seconds*; afterwards polls start one by one."""
     until = at + min(DEFAULT_PAUSE if seconds is None else seconds, MAX_PAUSE)
-    if at < budget.paused_until <= at + MAX_PAUSE:
+    if _is_paused(budget, at=at):
         until = max(until, budget.paused_until)
     return replace(budget, tokens=min(budget.tokens, 0.0), refilled_at=until, paused_until=until)

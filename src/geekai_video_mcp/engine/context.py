@@ -12,6 +12,8 @@ import anyio.to_thread
 from geekai_video_mcp.domain import polling, waiting
 from geekai_video_mcp.domain.admission import Limits
 from geekai_video_mcp.domain.catalogue import request_cost
+from geekai_video_mcp.domain.leases import acquire_lease
+from geekai_video_mcp.domain.lifecycle import needs_watching
 from geekai_video_mcp.domain.service_names import is_sandbox, service_name
 from geekai_video_mcp.domain.statuses import Status
 from geekai_video_mcp.domain.task_prices import with_price
@@ -30,7 +32,7 @@ from geekai_video_mcp.errors import (
 )
 
 if TYPE_CHECKING:
-    from geekai_video_mcp.ledger import Ledger, ProcessRegistry
+    from geekai_video_mcp.ledger import Change, Ledger, ProcessRegistry
     from geekai_video_mcp.provider.wire import ModelsPage
 
 RATE_LIMIT_MESSAGE: Final = "GeekAI is limiting the rate of requests"
@@ -142,6 +144,8 @@ class EngineContext:
     """Which service and key this engine works for; see `config.Settings.account`."""
     limits: Limits | None
     """The caps on requests to the service; None if there are none."""
+    requests_per_second: float
+    """The rate of the request budget that all processes share."""
     connect: Callable[[], Awaitable[Connections]]
     clock: Callable[[], float]
     """Unix seconds, UTC."""
@@ -234,11 +238,34 @@ class EngineContext:
         self.signals.notify(task_id)
         return task
 
+    def take_lease(self, task: Task) -> Task:
+        """The task leased to this process, if there is something to watch and nobody else does.
+
+        For use inside a transaction: a time that was read before a wait for the ledger would let a
+        lease that was given meanwhile look as if a clock had been set back.
+        """
+        if not needs_watching(task):
+            return task
+        holder = task.lease_holder
+        gone = holder if holder is not None and not self.processes.is_alive(holder) else None
+        return acquire_lease(task, holder=self.processes.own_id, at=self.clock(), dead_holder=gone)
+
+    def has_lease(self, task: Task) -> bool:
+        """Whether this process is the one that watches the task, by what the task says."""
+        return needs_watching(task) and task.lease_holder == self.processes.own_id
+
     async def change(self, task_id: str, change: Callable[[Task], Task]) -> Task:
         """Call `Ledger.change`, and notify those who wait for the task."""
         task = await self.ledger.change(task_id, change)
         self.signals.notify(task_id)
         return task
+
+    async def change_all(self, changes: "Sequence[tuple[str, Change]]") -> list[Task | Exception]:
+        """Call `Ledger.change_all`, and notify those who wait for the tasks."""
+        outcomes = await self.ledger.change_all(changes)
+        for task_id, _ in changes:
+            self.signals.notify(task_id)
+        return outcomes
 
     async def claim(self, task_id: str, change: Callable[[Task], Task]) -> Task:
         """Call `Ledger.claim`, and notify those who wait for the task."""
@@ -261,13 +288,28 @@ class EngineContext:
             self.signals.notify(task_id)
         return task
 
-    async def acquire_request_slot(self, *, priority: bool = False) -> float:
-        """Take one token from the request budget that all processes share.
+    async def acquire_request_slot(self) -> float:
+        """Take one token from the request budget that all processes share, before any poll.
 
         Returns 0.0 if the request may be sent now, or the seconds to wait before the next attempt;
         see `polling.take_token`.
         """
-        spend = partial(polling.take_token, at=self.clock(), priority=priority)
+        spend = partial(
+            polling.take_token,
+            at=self.clock(),
+            per_second=self.requests_per_second,
+            priority=True,
+        )
+        return await self.ledger.update_budget(self.account, spend)
+
+    async def acquire_poll_slots(self, count: int) -> polling.Grant:
+        """Take up to *count* tokens from the request budget that all processes share."""
+        spend = partial(
+            polling.take_tokens,
+            at=self.clock(),
+            per_second=self.requests_per_second,
+            count=count,
+        )
         return await self.ledger.update_budget(self.account, spend)
 
     async def pause_requests(self, seconds: float | None) -> None:
@@ -295,7 +337,7 @@ class EngineContext:
         Raises:
             ServiceUnavailable: no request may be sent now; otherwise as `poll`.
         """
-        if wait := await self.acquire_request_slot(priority=True):
+        if wait := await self.acquire_request_slot():
             raise ServiceUnavailable(
                 RATE_LIMIT_MESSAGE, code=RATE_LIMITED, retry_after_seconds=wait
             )

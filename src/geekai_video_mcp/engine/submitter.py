@@ -233,7 +233,7 @@ class Submitter:
 
     async def _acquire_slot(self) -> float:
         try:
-            return await self._context.acquire_request_slot(priority=True)
+            return await self._context.acquire_request_slot()
         except StorageUnavailable:
             return 0.0  # the claim comes next, and raises the same error
 
