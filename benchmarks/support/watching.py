@@ -30,7 +30,7 @@ from geekai_video_mcp.engine.watcher import ROUND_SECONDS
 from geekai_video_mcp.ledger import Ledger
 from geekai_video_mcp.ledger.sqlite import Store
 
-WARM_UP: Final = 20.0
+WARM_UP: Final = 40.0
 """Seconds until the measurement: first every lease is taken, and every connection is opened."""
 LONGEST_GAP: Final = 120.0
 _PROMPT: Final = "A fox walks through fresh snow at dawn, slow dolly shot, soft light. " * 3

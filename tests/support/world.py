@@ -19,6 +19,7 @@ from geekai_video_mcp.app import App, RenderPreview, open_app
 from geekai_video_mcp.config import PreviewDelivery, Settings
 from geekai_video_mcp.domain.admission import Limits
 from geekai_video_mcp.domain.catalogue import Checks
+from geekai_video_mcp.domain.polling import REQUESTS_PER_SECOND
 from geekai_video_mcp.domain.tasks import Task
 from geekai_video_mcp.engine import Resolver
 from geekai_video_mcp.ledger import Ledger
@@ -88,6 +89,7 @@ class World:
     """What makes pictures of results; a test that looks at them takes `render_now`."""
     join: FakeJoin = field(default_factory=FakeJoin)
     """What joins films; a test says how long that takes, and what comes of it."""
+    requests_per_second: float = REQUESTS_PER_SECOND
     trust_roots: bool = True
     """Whether the server is one over stdio, which may read the folders that a client declares."""
     other_disk: Path | None = None
@@ -131,6 +133,7 @@ class World:
             state_dir=self.state,
             image_dirs=(self.pictures,),
             log_level="WARNING",
+            requests_per_second=self.requests_per_second,
             confirm_above=self.confirm_above,
             preview=self.preview,
             checks=self.checks,

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import anyio
 
-from geekai_video_mcp.domain.lifecycle import advance, needs_watching, poll_due
+from geekai_video_mcp.domain.lifecycle import advance, needs_watching, poll_time
 from geekai_video_mcp.domain.obstacles import (
     UNANSWERED,
     end_stall,
@@ -169,7 +169,7 @@ class Watcher:
         await self._go_on(due, outcomes)
 
     async def _start_due_polls(self) -> None:
-        """Poll the tasks that are due, as many as the request budget allows, spread over a round."""
+        """Poll the tasks that are due, as many as the budget allows, spread over a round."""
         if anyio.current_time() < self._next_round_at:
             return
         limit = POLLS_AT_ONCE - self._polls_under_way
@@ -297,9 +297,8 @@ class Watcher:
             self._finished[task.id] = task
             self._start_downloads()
         else:
-            due = task.next_poll_at is None or poll_due(task, at=at)
             self._polled[task.id] = _PolledTask(task.media, str(task.provider_task_id))
-            self._poll_times.set(task.id, at=at if due else task.next_poll_at or at)
+            self._poll_times.set(task.id, at=poll_time(task, at=at))
         self._wake.set()
 
     def _start_downloads(self) -> None:
