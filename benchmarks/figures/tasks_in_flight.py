@@ -25,8 +25,12 @@ SIZES: Final = (10, 100, 1_000, 10_000)
 RATE: Final = 100.0
 """Requests per second that are configured: a fifth more than 10,000 tasks want at the longest gap
 between two polls (120 s)."""
-SECONDS: Final = 30.0
+SECONDS: Final = 20.0
 """Of each measurement."""
+WARM_UP: Final = 5.0
+"""Seconds until each measurement, in which every connection is opened."""
+LEASES_PER_SECOND: Final = 400.0
+"""Every lease is taken before the measurement, on a slow disk as well."""
 MAX_ROUNDS: Final = 3
 """Each takes minutes, and the spread is small."""
 SHORT: Final = TypicalDuration(p10=63.0, p95=273.0)
@@ -109,16 +113,16 @@ def _watch(url: str, count: int, rate: float) -> Measured:
     typical, ages = (SHORT, SHORT_AGES) if rate == REQUESTS_PER_SECOND else (LONG, LONG_AGES)
     with tempfile.TemporaryDirectory(dir=ROOT) as name:
         record_running_tasks(Path(name), url, count, ages=ages, typical=typical)
-        return _run(name, url, str(rate))
+        return _run(name, url, rate, WARM_UP + count / LEASES_PER_SECOND)
 
 
 def _get_bare(url: str, rate: float) -> Measured:
-    return _run(".", url, str(rate), "--bare")
+    return _run(".", url, rate, WARM_UP, "--bare")
 
 
-def _run(folder: str, url: str, rate: str, *options: str) -> Measured:
+def _run(folder: str, url: str, rate: float, warm_up: float, *options: str) -> Measured:
     program = (sys.executable, "-m", "benchmarks.support.watching")
-    command = [*program, folder, url, rate, str(SECONDS), *options]
+    command = [*program, folder, url, str(rate), str(warm_up), str(SECONDS), *options]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True, cwd=ROOT)
     return json.loads(done.stdout)
 

@@ -1,8 +1,8 @@
 """Watches many tasks in one process, and prints what that takes: a program.
 
 Its arguments: the folder of a ledger made by `record_running_tasks`, the base URL of the service,
-the requests per second, and the seconds to measure. With `--bare`, it makes the same number of GETs
-with httpx alone, and keeps nothing: the floor.
+the requests per second, the seconds until it measures, and those that it measures. With `--bare`,
+it makes the same number of GETs with httpx alone, and keeps nothing: the floor.
 """
 
 import argparse
@@ -30,8 +30,6 @@ from geekai_video_mcp.engine.watcher import ROUND_SECONDS
 from geekai_video_mcp.ledger import Ledger
 from geekai_video_mcp.ledger.sqlite import Store
 
-WARM_UP: Final = 40.0
-"""Seconds until the measurement: first every lease is taken, and every connection is opened."""
 LONGEST_GAP: Final = 120.0
 _PROMPT: Final = "A fox walks through fresh snow at dawn, slow dolly shot, soft light. " * 3
 
@@ -106,12 +104,14 @@ def _noting_lateness(lateness: list[float]) -> Generator[None]:
         yield
 
 
-async def watch(folder: Path, url: str, per_second: float, seconds: float) -> dict[str, float]:
+async def watch(
+    folder: Path, url: str, per_second: float, warm_up: float, seconds: float
+) -> dict[str, float]:
     """Watch the tasks of the ledger."""
     lateness = list[float]()
     with _noting_lateness(lateness):
         async with open_app(settings(folder, url, per_second)):
-            await anyio.sleep(WARM_UP)
+            await anyio.sleep(warm_up)
             lateness.clear()
             cpu = await _measure_cpu(seconds)
     lateness.sort()
@@ -123,7 +123,7 @@ async def watch(folder: Path, url: str, per_second: float, seconds: float) -> di
     }
 
 
-async def get_bare(url: str, per_second: float, seconds: float) -> dict[str, float]:
+async def get_bare(url: str, per_second: float, warm_up: float, seconds: float) -> dict[str, float]:
     """GET as often as that, spread evenly."""
     import httpx  # noqa: PLC0415 - it is not loaded if nothing is to be got
 
@@ -147,7 +147,7 @@ async def get_bare(url: str, per_second: float, seconds: float) -> dict[str, flo
     client, measured = httpx.AsyncClient(), dict[str, float]()
     async with anyio.create_task_group() as group:
         group.start_soon(get_all)
-        await anyio.sleep(2)
+        await anyio.sleep(warm_up)
         made_before = made
         cpu = await _measure_cpu(seconds)
         measured = {"cpu": cpu, "rss": _rss(), "polls": (made - made_before) / seconds}
@@ -175,15 +175,15 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("url")
     parser.add_argument("per_second", type=float)
+    parser.add_argument("warm_up", type=float)
     parser.add_argument("seconds", type=float)
     parser.add_argument("--bare", action="store_true")
     options = parser.parse_args()
+    times = (options.url, options.per_second, options.warm_up, options.seconds)
     if options.bare:
-        measured = anyio.run(get_bare, options.url, options.per_second, options.seconds)
+        measured = anyio.run(get_bare, *times)
     else:
-        measured = anyio.run(
-            watch, options.folder, options.url, options.per_second, options.seconds
-        )
+        measured = anyio.run(watch, options.folder, *times)
     print(json.dumps(measured))
 
 

@@ -11,6 +11,7 @@ a download that fails changes nothing except the time of the next attempt.
 """
 
 import logging
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -84,7 +85,8 @@ class Watcher:
         self._watched: set[str] = set()
         self._running = False
         self._wake = anyio.Event()
-        """Set when there may be something to do before the time that was planned for."""
+        """Set when there is something to do before `_sleeps_until`."""
+        self._sleeps_until = math.inf
         self._read_clock_at = 0.0
         self._lease_times = PollSchedule()
         """When to take or renew the lease of each task."""
@@ -115,8 +117,7 @@ class Watcher:
         if leased is not None and self._context.has_lease(leased):
             self._follow(leased)
         else:
-            self._lease_times.set(task_id, at=self._context.clock())
-        self._wake.set()
+            self._plan(self._lease_times, task_id, at=self._context.clock())
         if not self._running:
             self._running = True
             self._start(self._run)
@@ -129,13 +130,20 @@ class Watcher:
         """Do what is due for all tasks of this process, until none is left."""
         try:
             while self._watched:
-                self._wake = anyio.Event()
+                self._wake, self._sleeps_until = anyio.Event(), math.inf
                 await self._take_due_leases()
                 await self._start_due_polls()
-                with anyio.move_on_after(self._seconds_until_due()):
+                seconds = self._seconds_until_due()
+                self._sleeps_until = self._read_clock_at + seconds
+                with anyio.move_on_after(seconds):
                     await self._wake.wait()
         finally:
             self._running = False
+
+    def _plan(self, times: PollSchedule, task_id: str, *, at: float) -> None:
+        times.set(task_id, at=at)
+        if at < self._sleeps_until:
+            self._wake.set()
 
     def _read_clock(self) -> float:
         """The time; what seems to be far ahead because the clock was set back is due now."""
@@ -206,8 +214,9 @@ class Watcher:
             await self._record_changes()
 
     def _end_poll(self) -> None:
+        if self._polls_under_way == POLLS_AT_ONCE:  # others may have waited for this
+            self._wake.set()
         self._polls_under_way -= 1
-        self._wake.set()
 
     async def _ask_service(self, task_id: str, polled: _PolledTask) -> "Change":
         """What one poll changes about the task."""
@@ -291,15 +300,15 @@ class Watcher:
             self._forget(task.id)
             return
         at = self._context.clock()
-        self._lease_times.set(task.id, at=(task.lease_expires_at or at) - LEASE_MARGIN)
+        renew_at = (task.lease_expires_at or at) - LEASE_MARGIN
+        self._plan(self._lease_times, task.id, at=renew_at)
         if task.status is Status.SUCCEED:
             self._stop_polling(task.id)
             self._finished[task.id] = task
             self._start_downloads()
         else:
             self._polled[task.id] = _PolledTask(task.media, str(task.provider_task_id))
-            self._poll_times.set(task.id, at=poll_time(task, at=at))
-        self._wake.set()
+            self._plan(self._poll_times, task.id, at=poll_time(task, at=at))
 
     def _start_downloads(self) -> None:
         while self._finished and len(self._downloading) < DOWNLOADS_AT_ONCE:
@@ -318,8 +327,7 @@ class Watcher:
         else:
             if needs_watching(after):
                 delay = download_retry_delay(after.failed_downloads)
-                self._lease_times.set(task.id, at=self._context.clock() + delay)
-                self._wake.set()
+                self._plan(self._lease_times, task.id, at=self._context.clock() + delay)
             else:
                 self._forget(task.id)
         self._downloading.discard(task.id)
@@ -337,7 +345,8 @@ class Watcher:
         self._finished.pop(task_id, None)
         self._crash_counts.pop(task_id, None)
         self._fetcher.forget_obstacles(task_id)
-        self._wake.set()
+        if not self._watched:
+            self._wake.set()
 
     def _forget_crashes(self, task_id: str) -> bool:
         """Count anew after an attempt that has worked; whether the task is shown as stalled.
@@ -357,8 +366,7 @@ class Watcher:
         log_exception(self.watch, exc)
         delay = min(download_retry_delay(count), MAX_CRASH_DELAY)
         self._stop_polling(task_id)
-        self._lease_times.set(task_id, at=self._context.clock() + delay)
-        self._wake.set()
+        self._plan(self._lease_times, task_id, at=self._context.clock() + delay)
         if count < CRASHES_UNTIL_STALLED:
             return
         what = exc.message if isinstance(exc, GeekAIVideoError) else describe_exception(exc)
