@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncGenerator, Callable, Generator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -23,10 +23,11 @@ from geekai_video_mcp.domain.lifecycle import (
 )
 from geekai_video_mcp.domain.obstacles import record_missed_poll
 from geekai_video_mcp.domain.polling import (
-    BURST,
     HISTORY_LIMIT,
+    REQUESTS_PER_SECOND,
     Budget,
     DurationSample,
+    burst,
     pause,
     take_token,
 )
@@ -91,6 +92,11 @@ def query_file(state: Path, statement: str) -> list[tuple[Any, ...]]:
         return db.execute(statement).fetchall()
     finally:
         db.close()
+
+
+def write_count(state: Path) -> int:
+    """How many transactions have written to the file: its header counts them."""
+    return int.from_bytes((state / "ledger.sqlite3").read_bytes()[24:28], "big")
 
 
 def child(code: str, *arguments: object, **options: Any) -> "subprocess.Popen[str]":  # noqa: ANN401 - Popen's own
@@ -660,6 +666,84 @@ async def test_a_row_that_cannot_be_read_hides_no_other(
     assert "fox" not in caplog.text
 
 
+async def test_changes_of_several_tasks_are_one_transaction_and_fail_one_by_one(
+    state: Path,
+) -> None:
+    tasks = [make_task(status=Status.RUNNING) for _ in range(4)]
+    async with open_ledger(state) as ledger:
+        for task in tasks:
+            await ledger.add(task)
+        with closing(sqlite3.connect(state / "ledger.sqlite3")) as db:
+            db.execute("UPDATE task SET request = 'fox' WHERE id = ?", [tasks[1].id])
+            db.commit()
+        before = write_count(state)
+        polled = partial(record_missed_poll, at=NOW + 10, delay=10)
+
+        def raise_error(_: Task) -> Task:
+            msg = "a bug"
+            raise ValueError(msg)
+
+        changes = [polled, polled, raise_error, polled]
+        ids = [task.id for task in tasks]
+        outcomes = await ledger.change_all([*zip(ids, changes, strict=True), ("nobody's", polled)])
+        first, last = [await ledger.find(task_id) for task_id in (ids[0], ids[3])]
+        third = await ledger.find(ids[2])
+
+    assert [type(outcome) for outcome in outcomes] == [
+        *(Task, StorageUnavailable, ValueError, Task, KeyError)
+    ]
+    assert outcomes[0] == first
+    assert outcomes[3] == last
+    assert last is not None
+    assert last.poll_count == 1
+    assert third == tasks[2]
+    assert write_count(state) == before + 1
+
+
+async def test_changes_of_several_tasks_that_the_disk_refuses_change_none(state: Path) -> None:
+    tasks = [make_task(status=Status.RUNNING) for _ in range(3)]
+    async with open_ledger(state) as ledger:
+        for task in tasks:
+            await ledger.add(task)
+        with closing(sqlite3.connect(state / "ledger.sqlite3")) as db:
+            # As a full disk does, it ends the whole transaction.
+            db.execute(
+                "CREATE TRIGGER full BEFORE UPDATE ON task WHEN NEW.id = '"
+                + tasks[1].id
+                + "' BEGIN SELECT RAISE(ROLLBACK, 'database or disk is full'); END"
+            )
+        polled = partial(record_missed_poll, at=NOW + 10, delay=10)
+        with pytest.raises(StorageUnavailable, match="disk is full"):
+            await ledger.change_all([(task.id, polled) for task in tasks])
+        found = [await ledger.find(task.id) for task in tasks]
+
+    assert found == tasks
+
+
+async def test_leases_of_others_are_all_but_the_valid_ones_of_a_process(state: Path) -> None:
+    running = [
+        make_task(status=Status.RUNNING, lease_holder=holder, lease_expires_at=expires)
+        for holder, expires in [
+            *(("me", NOW + 100), ("me", NOW - 1), ("you", NOW + 100), (None, None)),
+        ]
+    ]
+    finished = make_task(status=Status.SUCCEED)
+    others = [
+        *(make_task(status=Status.FAILED), make_task(status=Status.INTENDED)),
+        *(make_task(status=Status.SUCCEED, file_status=FileStatus.STORED),),
+        *(make_task(status=Status.RUNNING, account="another"),),
+    ]
+    async with open_ledger(state) as ledger:
+        for task in (*running, finished, *others):
+            await ledger.add(task)
+        found = await ledger.leases_of_others("s", holder="me", at=NOW)
+        unsent = await ledger.unsent("s")
+
+    assert {lease.task_id for lease in found} == {task.id for task in [*running[1:], finished]}
+    assert [lease.is_valid(at=NOW) for lease in found if lease.holder == "you"] == [True]
+    assert [task.status for task in unsent] == [Status.INTENDED]
+
+
 RACE = """
 import sys
 from pathlib import Path
@@ -789,8 +873,8 @@ async def test_a_budget_outlives_a_process_and_belongs_to_one_service(state: Pat
     async with open_ledger(state) as ledger:
         await ledger.update_budget("s", hold)
     async with open_ledger(state) as ledger:
-        blocked = await ledger.update_budget("s", partial(take_token, at=NOW + 1))
-        free = await ledger.update_budget("another", partial(take_token, at=NOW + 1))
+        blocked = await ledger.update_budget("s", partial(take_token, at=NOW + 1, per_second=2))
+        free = await ledger.update_budget("another", partial(take_token, at=NOW + 1, per_second=2))
 
     assert (blocked, free) == (pytest.approx(59), 0.0)
 
@@ -808,7 +892,8 @@ from geekai_video_mcp.domain.polling import take_token
 store = Store(Path(sys.argv[1]))
 print("ready", flush=True)
 sys.stdin.readline()
-waits = [store.update_budget("s", partial(take_token, at=1_790_000_000.0)) for _ in range(10)]
+take = partial(take_token, at=1_790_000_000.0, per_second=2.0)
+waits = [store.update_budget("s", take) for _ in range(10)]
 store.close()
 Path(sys.argv[2]).write_text(str(waits.count(0.0)), encoding="utf-8")
 """
@@ -818,7 +903,7 @@ def test_processes_share_one_budget(state: Path, tmp_path: Path) -> None:
     reports = [tmp_path / f"report-{number}" for number in range(4)]
     all_at_once([child(SPEND, state, str(report)) for report in reports])
 
-    assert sum(int(report.read_text("utf-8")) for report in reports) == BURST
+    assert sum(int(report.read_text("utf-8")) for report in reports) == burst(REQUESTS_PER_SECOND)
 
 
 # The disk

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from geekai_video_mcp.domain.leases import LEASE_SECONDS, acquire_lease
+from geekai_video_mcp.domain.leases import LEASE_SECONDS, POLL_LEASE_SECONDS, acquire_lease
 from geekai_video_mcp.domain.lifecycle import (
     GIVE_UP_AFTER,
     GIVE_UP_MIN_POLLS,
@@ -26,9 +26,13 @@ from geekai_video_mcp.domain.polling import (
     JITTER,
     MAX_POLL_GAP,
     MAX_POLL_INTERVAL,
+    MIN_HISTORY_INTERVAL,
     MIN_POLL_INTERVAL,
     POLL_INTERVAL,
+    POLL_WORTH,
     TypicalDuration,
+    interval_from_history,
+    poll_interval,
 )
 from geekai_video_mcp.domain.result_file import (
     has_no_link,
@@ -369,13 +373,26 @@ def test_a_video_is_settled_when_its_file_is_and_a_failure_at_once() -> None:
     assert settled == {Status.FAILED, Status.REJECTED, Status.UNKNOWN, Status.ABANDONED}
 
 
-def test_a_lease_holds_against_others_until_it_ends() -> None:
-    held = acquire_lease(polled(), holder="a", at=NOW)
+@pytest.mark.parametrize(
+    ("status", "seconds"),
+    [(Status.RUNNING, POLL_LEASE_SECONDS), (Status.SUCCEED, LEASE_SECONDS)],
+)
+def test_a_lease_holds_against_others_until_it_ends(status: Status, seconds: float) -> None:
+    held = acquire_lease(polled(status), holder="a", at=NOW)
 
-    assert held.lease_expires_at == NOW + LEASE_SECONDS
-    assert acquire_lease(held, holder="b", at=NOW + LEASE_SECONDS - 1) is held
-    assert acquire_lease(held, holder="b", at=NOW + LEASE_SECONDS).lease_holder == "b"
-    assert acquire_lease(held, holder="a", at=NOW + 1).lease_expires_at == NOW + 1 + LEASE_SECONDS
+    assert held.lease_expires_at == NOW + seconds
+    assert acquire_lease(held, holder="b", at=NOW + seconds - 1) is held
+    assert acquire_lease(held, holder="b", at=NOW + seconds).lease_holder == "b"
+    assert acquire_lease(held, holder="a", at=NOW + 1).lease_expires_at == NOW + 1 + seconds
+
+
+def test_a_lease_for_polls_lasts_beyond_every_poll_that_may_be_next() -> None:
+    task = record_missed_poll(polled(), at=NOW, delay=3600)
+    leased = acquire_lease(task, holder="a", at=NOW)
+
+    assert leased.next_poll_at is not None
+    assert leased.lease_expires_at is not None
+    assert leased.lease_expires_at - leased.next_poll_at >= LEASE_SECONDS
 
 
 def test_a_dead_lease_holder_loses_its_lease_at_once_and_only_its_own() -> None:
@@ -414,17 +431,34 @@ def test_the_first_poll_waits_until_a_video_could_be_finished() -> None:
     assert next_poll_delay(sent, at=NOW + 2) == pytest.approx(FIRST_POLL_DELAY, rel=JITTER)
 
 
-def test_the_first_poll_comes_when_one_in_ten_of_its_duration_key_is_done() -> None:
+def test_the_first_poll_comes_when_a_few_of_its_duration_key_are_done() -> None:
     sent = with_typical_duration(replace(polled(Status.SUBMITTING), next_poll_at=None), USUAL)
 
-    assert next_poll_delay(sent, at=NOW + 2) == pytest.approx(58, rel=JITTER)
+    assert USUAL.p10 / 2 < next_poll_delay(sent, at=NOW + 2) < USUAL.p10
 
 
-@pytest.mark.parametrize(("age", "wait"), [(70, POLL_INTERVAL), (239, POLL_INTERVAL), (250, 25.0)])
-def test_polls_are_frequent_while_most_of_its_duration_key_finish(age: float, wait: float) -> None:
-    assert next_poll_delay(with_typical_duration(polled(), USUAL), at=NOW + age) == pytest.approx(
-        wait, rel=JITTER
-    )
+@pytest.mark.parametrize("age", [60, 119, 240])
+def test_each_poll_ends_the_same_expected_wait(age: float) -> None:
+    delay = interval_from_history(age, USUAL)
+    ended = 1 - USUAL.share_running(age + delay) / USUAL.share_running(age)
+
+    assert ended * delay / 2 == pytest.approx(POLL_WORTH, rel=0.1)
+
+
+def test_history_that_a_task_has_outlived_by_far_counts_no_longer() -> None:
+    task = with_typical_duration(polled(), USUAL)
+
+    assert next_poll_delay(task, at=NOW + 240) < 1.2 * POLL_INTERVAL
+    assert next_poll_delay(task, at=NOW + 900) == pytest.approx(MAX_POLL_INTERVAL, rel=JITTER)
+
+
+@given(st.floats(0, 1e5), st.floats(0, 1e5), st.floats(0, 1e5))
+def test_history_of_any_kind_gives_intervals_within_bounds(a: float, b: float, age: float) -> None:
+    typical = TypicalDuration(p10=min(a, b), p95=max(a, b))
+
+    delay = poll_interval(age=age, typical=typical, first=True)
+
+    assert MIN_HISTORY_INTERVAL <= delay <= MAX_POLL_GAP
 
 
 def test_polls_of_tasks_that_were_sent_together_are_jittered() -> None:

@@ -1,30 +1,34 @@
 """How often the service is asked: history, jitter, and the budget that everyone shares."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from geekai_video_mcp.domain import polling
 from geekai_video_mcp.domain.polling import (
-    BURST,
     DEFAULT_PAUSE,
     JITTER,
     MAX_PAUSE,
     MAX_POLL_GAP,
     MIN_HISTORY,
-    POLLS_PER_SECOND,
+    REQUESTS_PER_SECOND,
     Budget,
     DurationSample,
+    burst,
     duration_key,
     jittered,
     pause,
-    take_token,
+    take_tokens,
     typical_duration,
 )
 
 NOW = 1_790_000_000.0
 FRESH = Budget(account="s")
+BURST = burst(REQUESTS_PER_SECOND)
+take_token = partial(polling.take_token, per_second=REQUESTS_PER_SECOND)
 
 
 def span(took: float, *, gap: float = 4.0) -> DurationSample:
@@ -114,7 +118,7 @@ def granted(budget: Budget, times: Sequence[float], *, ahead: bool = False) -> i
 def test_polls_may_come_at_once_and_then_as_tokens_are_refilled() -> None:
     assert granted(FRESH, [NOW] * 100) == BURST
     seconds = [NOW + tick / 10 for tick in range(600)]
-    assert granted(FRESH, seconds) == pytest.approx(BURST + 60 * POLLS_PER_SECOND, abs=1)
+    assert granted(FRESH, seconds) == pytest.approx(BURST + 60 * REQUESTS_PER_SECOND, abs=1)
 
 
 @settings(deadline=None)
@@ -122,7 +126,7 @@ def test_polls_may_come_at_once_and_then_as_tokens_are_refilled() -> None:
 def test_no_sequence_of_requests_gets_more_than_the_budget(offsets: list[float]) -> None:
     seconds = offsets[-1] - offsets[0]
 
-    allowed = BURST + seconds * POLLS_PER_SECOND
+    allowed = BURST + seconds * REQUESTS_PER_SECOND
     assert granted(FRESH, [NOW + offset for offset in offsets]) <= allowed + 0.1
 
 
@@ -136,6 +140,40 @@ def test_a_caller_without_a_token_learns_how_long_to_wait_and_then_gets_one() ->
             assert wait == 0
 
 
+@given(st.integers(1, 500), st.sampled_from([0.1, 2.0, 80.0]))
+def test_many_tokens_at_once_are_as_many_as_one_by_one(count: int, per_second: float) -> None:
+    one_by_one, granted = FRESH, 0
+    for _ in range(count):
+        one_by_one, wait = polling.take_token(one_by_one, at=NOW, per_second=per_second)
+        granted += wait == 0
+
+    budget, grant = take_tokens(FRESH, at=NOW, count=count, per_second=per_second)
+
+    assert grant.granted == granted == min(count, burst(per_second))
+    assert budget == one_by_one
+    assert (grant.wait_seconds == 0) == (grant.granted == count)
+
+
+def test_a_rate_is_kept_over_time_whatever_it_is() -> None:
+    for per_second in (0.1, 2.0, 80.0):
+        budget, granted = FRESH, 0
+        for tick in range(6000):
+            budget, grant = take_tokens(
+                budget, at=NOW + tick / 10, count=1000, per_second=per_second
+            )
+            granted += grant.granted
+        assert granted == pytest.approx(burst(per_second) + 600 * per_second, abs=1 + per_second)
+
+
+def test_requests_that_are_not_granted_leave_nothing_to_record() -> None:
+    spent, _ = take_tokens(FRESH, at=NOW, count=100, per_second=REQUESTS_PER_SECOND)
+
+    left, grant = take_tokens(spent, at=NOW + 0.1, count=5, per_second=REQUESTS_PER_SECOND)
+
+    assert left is spent
+    assert (grant.granted, grant.wait_seconds) == (0, pytest.approx(0.4))
+
+
 def test_a_submission_waits_for_no_token_and_polls_make_up_for_it() -> None:
     budget = FRESH
     for _ in range(40):
@@ -144,7 +182,7 @@ def test_a_submission_waits_for_no_token_and_polls_make_up_for_it() -> None:
 
     _, wait = take_token(budget, at=NOW)
 
-    assert wait == pytest.approx((1 + BURST) / POLLS_PER_SECOND), "bounded all the same"
+    assert wait == pytest.approx((1 + BURST) / REQUESTS_PER_SECOND), "bounded all the same"
 
 
 @pytest.mark.parametrize("ahead", [False, True])
@@ -164,7 +202,7 @@ def test_after_a_pause_polls_start_one_by_one() -> None:
     blocked = pause(FRESH, at=NOW, seconds=40)
 
     assert granted(blocked, [NOW + 40] * 10) == 0
-    assert granted(blocked, [NOW + 41] * 10) == POLLS_PER_SECOND
+    assert granted(blocked, [NOW + 41] * 10) == REQUESTS_PER_SECOND
 
 
 def test_a_second_429_does_not_shorten_what_the_first_one_asked() -> None:

@@ -141,6 +141,7 @@ async def open_app(
             processes=processes,
             account=settings.account,
             limits=settings.limits,
+            requests_per_second=settings.requests_per_second,
             connect=partial(_connect, settings, connections, transport, clock, inspect_file),
             clock=clock,
             check_folders=check_folders,

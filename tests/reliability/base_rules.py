@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Final, TypeVar
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from geekai_video_mcp.domain.leases import LEASE_SECONDS
+from geekai_video_mcp.domain.leases import LEASE_SECONDS, POLL_LEASE_SECONDS
 from geekai_video_mcp.domain.lifecycle import (
     advance,
     import_task,
@@ -43,7 +43,16 @@ PICK: Final = st.integers(0, 59)
 DUPLICATE_WINDOW: Final = 60.0
 """Seconds after a result was delivered in which the same request still returns that task."""
 CLOCK_JUMPS: Final = (
-    *(1.0, 15.0, DUPLICATE_WINDOW + 1, LEASE_SECONDS + 1, 1000.0, DAY / 2, DAY + 1),
+    *(
+        1.0,
+        15.0,
+        DUPLICATE_WINDOW + 1,
+        LEASE_SECONDS + 1,
+        POLL_LEASE_SECONDS + 1,
+        1000.0,
+        DAY / 2,
+        DAY + 1,
+    ),
     *(-1.0, -3600.0, -2 * DAY),
 )
 INCIDENTS: Final = (

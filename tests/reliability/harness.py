@@ -74,6 +74,8 @@ class Harness:
             "GEEKAI_OUTPUT_DIR": str(self.folder / name / "videos"),
             "GEEKAI_MAX_VIDEOS_PER_DAY": NO_CAP,
             "GEEKAI_MAX_IN_FLIGHT": NO_CAP,
+            # A hundred tasks finish within seconds here, and each of them is polled.
+            "GEEKAI_REQUESTS_PER_SECOND": "1000",
             **more,
         }
 

@@ -25,12 +25,12 @@ from geekai_video_mcp.domain.admission import (
     admit,
     claim_at_once,
 )
-from geekai_video_mcp.domain.leases import LEASE_SECONDS, acquire_lease
+from geekai_video_mcp.domain.leases import POLL_LEASE_SECONDS, acquire_lease
 from geekai_video_mcp.domain.lifecycle import (
     advance,
     mark_delivered,
 )
-from geekai_video_mcp.domain.polling import Budget
+from geekai_video_mcp.domain.polling import REQUESTS_PER_SECOND, Budget
 from geekai_video_mcp.domain.result_file import record_file
 from geekai_video_mcp.domain.statuses import FileStatus, Status
 from geekai_video_mcp.domain.tasks import (
@@ -113,7 +113,7 @@ class Machine(ResolveRules):
         def check_admission(existing: ExistingTasks, budget: Budget) -> Admission:
             admitted = admit(task, existing, at=self.at)
             if admitted is task and at_once:
-                return claim_at_once(task, budget, at=self.at)
+                return claim_at_once(task, budget, at=self.at, per_second=REQUESTS_PER_SECOND)
             return Admission(task=admitted, is_new=admitted is task)
 
         dedup_key = (prompt, variation)
@@ -300,8 +300,10 @@ class Machine(ResolveRules):
             return
         holder, until = self.leases.get(task_id, (process.own_id, 0.0))
         if holder != process.own_id and self.is_alive(holder):
-            assert not self.at < until <= self.at + LEASE_SECONDS, "two processes hold the lease"
-        self.leases[task_id] = (process.own_id, self.at + LEASE_SECONDS)
+            valid = self.at < until <= self.at + POLL_LEASE_SECONDS
+            assert not valid, "two processes hold the lease"
+        assert task.lease_expires_at is not None
+        self.leases[task_id] = (process.own_id, task.lease_expires_at)
 
     def deliver(self, process: Process, task_id: str, _: int) -> None:
         self.try_change(process, task_id, partial(mark_delivered, at=self.at))

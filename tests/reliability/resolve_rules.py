@@ -4,7 +4,7 @@ A decision is carried out by the product's own `Resolver`, over a ledger without
 it refuses and what it changes is compared with the model.
 """
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from functools import partial
 from typing import Any, Final, cast
 
@@ -26,7 +26,7 @@ from geekai_video_mcp.engine.context import EngineContext
 from geekai_video_mcp.errors import CapReached, InvalidDecision, StorageUnavailable
 from geekai_video_mcp.ledger import ProcessRegistry
 from reliability.base_rules import IMAGE, PICK, BaseRules, Process, run_synchronously
-from reliability.reference_model import DAY, MIN_POLLS, POLLED
+from reliability.reference_model import DAY, MIN_POLLS, POLLED, POLLS_PER_SECOND
 
 IN_FLIGHT_CAP: Final = Limits(per_day=100, in_flight=4)
 DAILY_CAP: Final = Limits(per_day=4, in_flight=100)
@@ -37,6 +37,8 @@ PROVIDER_STATUSES: Final = tuple(
     status for status in Status if status not in {Status.SUBMITTING, Status.ABANDONED}
 )
 """What the provider may report; only a user abandons a task."""
+POLLS_DUE: Final = 3
+"""Polls for which tokens are taken at once."""
 PAUSE: Final = 30.0
 """Seconds for which a 429 asks for no requests."""
 
@@ -87,6 +89,7 @@ class ResolveRules(BaseRules):
                 processes=cast("ProcessRegistry", process),  # only for its `own_id`
                 account="s",
                 limits=limits,
+                requests_per_second=POLLS_PER_SECOND,
                 connect=connect,
                 clock=lambda: self.at,
                 check_folders=lambda: None,
@@ -232,8 +235,16 @@ class ResolveRules(BaseRules):
             process.store.update_budget("s", lambda budget: (pause(budget), None))
             self.model.bucket.pause(self.at, PAUSE)
             return
-        take_token: Callable[[polling.Budget], tuple[polling.Budget, float]]
-        take_token = partial(polling.take_token, at=self.at, priority=how == "submit")
-        if process.store.update_budget("s", take_token) == 0.0:
+        if how == "submit":
+            take_token = partial(
+                polling.take_token, at=self.at, per_second=POLLS_PER_SECOND, priority=True
+            )
+            granted = int(process.store.update_budget("s", take_token) == 0.0)
+        else:
+            take_tokens = partial(
+                polling.take_tokens, at=self.at, per_second=POLLS_PER_SECOND, count=POLLS_DUE
+            )
+            granted = process.store.update_budget("s", take_tokens).granted
+        for _ in range(granted):
             self.model.bucket.take_token(self.at, priority=how == "submit")
             self.count["tokens taken"] += 1

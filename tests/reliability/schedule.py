@@ -10,11 +10,14 @@ import random
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from itertools import pairwise
+from statistics import NormalDist
 from typing import Final
 
 from geekai_video_mcp.domain.lifecycle import advance
 from geekai_video_mcp.domain.polling import (
     HISTORY_LIMIT,
+    MAX_POLL_GAP,
     MIN_HISTORY,
     DurationSample,
     TypicalDuration,
@@ -44,11 +47,18 @@ class Cost:
     waits: list[float]
     """Seconds from the end of each task to the poll that found it finished."""
 
+    @property
+    def mean_polls(self) -> float:
+        return sum(self.polls) / len(self.polls)
+
+    @property
+    def mean_wait(self) -> float:
+        return sum(self.waits) / len(self.waits)
+
     def __str__(self) -> str:
-        mean = sum(self.polls) / len(self.polls), sum(self.waits) / len(self.waits)
         return (
-            f"{mean[0]:6.1f} /{quantile(self.polls, 0.99):4.0f}"
-            f"      {mean[1]:5.1f} /{quantile(self.waits, 0.95):5.1f} s"
+            f"{self.mean_polls:6.1f} /{quantile(self.polls, 0.99):4.0f}"
+            f"      {self.mean_wait:5.1f} /{quantile(self.waits, 0.95):5.1f} s"
         )
 
 
@@ -85,6 +95,14 @@ def adaptive(durations: Iterable[float], *, history: History) -> Cost:
 def learnt_history(samples: Iterable[DurationSample]) -> TypicalDuration | None:
     """The typical duration as the ledger computes it."""
     return typical_duration(samples)
+
+
+def true_history(_: Iterable[DurationSample]) -> TypicalDuration:
+    """The percentiles of the distribution that the durations are taken from."""
+    return TypicalDuration(
+        p10=MEDIAN * math.exp(SIGMA * NormalDist().inv_cdf(0.1)),
+        p95=MEDIAN * math.exp(SIGMA * NormalDist().inv_cdf(0.95)),
+    )
 
 
 def no_history(_: Iterable[DurationSample]) -> None:
@@ -126,14 +144,44 @@ def _duration_sample(task: Task) -> DurationSample:
     )
 
 
+def best_possible(*, poll_worth: float) -> tuple[float, float]:
+    """The polls and seconds of waiting, on average, of the best schedule there can be.
+
+    It knows the distribution of the durations, and nothing else of a task, like every schedule
+    without an estimate from the service. *poll_worth* is the waiting, in seconds, that it gives
+    for one poll less: the smaller, the more polls. Found by going back from the end of the
+    slowest task, where there is nothing left to decide.
+    """
+    step, ends = 1.0, 1500
+    normal = NormalDist(math.log(MEDIAN), SIGMA)
+    running = [1.0, *(1 - normal.cdf(math.log(step * at)) for at in range(1, ends + 1))]
+    # The time, over all tasks, that has run by each step; what a poll at b after one at a makes
+    # those wait that end in between is the time from a to b less what of it they still ran.
+    run = [0.0]
+    for before, after in pairwise(running):
+        run.append(run[-1] + step * (before + after) / 2)
+    costs, polls, waits = ([0.0] * (ends + 1) for _ in range(3))
+    for a in reversed(range(ends)):
+        choices = list[tuple[float, int, float]]()
+        for b in range(a + 1, min(ends, a + int(MAX_POLL_GAP / step)) + 1):
+            wait = step * (b - a) * running[a] - (run[b] - run[a])
+            choices.append((running[a] * poll_worth + wait + costs[b], b, wait))
+        costs[a], b, wait = min(choices)
+        polls[a], waits[a] = running[a] + polls[b], wait + waits[b]
+    return polls[0], waits[0]
+
+
 def main() -> None:
     """Print the result of each schedule."""
     durations = sample_durations(TASKS)
+    slower, faster = ([seconds * by for seconds in durations] for by in (2.0, 0.5))
     schedules = {
         "fixed 5 s": fixed_interval(durations, every=5.0),
         "ours, no history": adaptive(durations, history=no_history),
         "ours, history as measured": adaptive(durations, history=learnt_history),
         "ours, ends taken from the last poll": adaptive(durations, history=history_by_last_poll),
+        "ours, service twice as slow as before": adaptive(slower, history=true_history),
+        "ours, service twice as fast as before": adaptive(faster, history=true_history),
     }
     print(f"{TASKS:,} tasks, median {MEDIAN:.0f} s     polls mean / p99   wait mean / p95")  # noqa: T201
     for name, cost in schedules.items():

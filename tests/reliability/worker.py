@@ -45,8 +45,6 @@ for _module in (
 ):  # which the server imports only when it needs them
     importlib.import_module(f"geekai_video_mcp.{_module}")
 
-FAST_POLLS: Final = {"domain.polling.POLLS_PER_SECOND": 1000.0}
-"""A hundred tasks finish within seconds here, and each of them is polled."""
 SETTLED: Final = 0
 NOT_SETTLED: Final = 3
 """Exit statuses of a child: all tasks are settled, or its time ran out."""
@@ -196,7 +194,7 @@ def _override_constants(constants: Mapping[str, float]) -> None:
 
     So a test does not have to wait five minutes to see what happens after five minutes.
     """
-    for name, seconds in {**FAST_POLLS, **constants}.items():
+    for name, seconds in constants.items():
         module, _, constant = name.rpartition(".")
         owner = importlib.import_module(f"geekai_video_mcp.{module}")
         timeout = isinstance(getattr(owner, constant), httpx.Timeout)

@@ -20,7 +20,7 @@ from geekai_video_mcp.app import App, RenderPreview, open_app
 from geekai_video_mcp.config import PreviewDelivery, Settings
 from geekai_video_mcp.domain.admission import Admission, ExistingTasks, Limits
 from geekai_video_mcp.domain.catalogue import Checks
-from geekai_video_mcp.domain.polling import Budget
+from geekai_video_mcp.domain.polling import REQUESTS_PER_SECOND, Budget
 from geekai_video_mcp.domain.tasks import Task
 from geekai_video_mcp.engine import Resolver
 from geekai_video_mcp.ledger import Ledger
@@ -93,6 +93,7 @@ class World:
     """What makes pictures of results; a test that looks at them takes `render_now`."""
     join: FakeJoin = field(default_factory=FakeJoin)
     """What joins films; a test says how long that takes, and what comes of it."""
+    requests_per_second: float = REQUESTS_PER_SECOND
     trust_roots: bool = True
     """Whether the server is one over stdio, which may read the folders that a client declares."""
     other_disk: Path | None = None
@@ -136,6 +137,7 @@ class World:
             state_dir=self.state,
             image_dirs=(self.pictures,),
             log_level="WARNING",
+            requests_per_second=self.requests_per_second,
             confirm_above=self.confirm_above,
             preview=self.preview,
             checks=self.checks,

@@ -36,11 +36,13 @@ from geekai_video_mcp.config.values import (
     parse_confirm,
     parse_count,
     parse_folders,
+    parse_rate,
     plain_url,
 )
 from geekai_video_mcp.config.write_settings import write_settings
 from geekai_video_mcp.domain.limits import Checks, Limits
 from geekai_video_mcp.domain.media import Media
+from geekai_video_mcp.domain.polling import REQUESTS_PER_SECOND
 from geekai_video_mcp.domain.service_names import SANDBOX_MODEL
 from geekai_video_mcp.errors import ConfigError
 from geekai_video_mcp.quoting import quote
@@ -78,6 +80,7 @@ VARIABLES: Final = (
     "GEEKAI_MAX_VIDEOS_PER_DAY",
     "GEEKAI_MAX_IN_FLIGHT",
     "GEEKAI_MAX_CNY_PER_DAY",
+    "GEEKAI_REQUESTS_PER_SECOND",
     "GEEKAI_CONFIRM",
     "GEEKAI_CHECKS",
     "GEEKAI_PREVIEW",
@@ -124,6 +127,8 @@ class Settings:
     """At the same time; the sandbox is exempt."""
     max_cny_per_day: float | None = None
     """CNY by the price list in any 24 hours; None for no such cap; the sandbox is exempt."""
+    requests_per_second: float = REQUESTS_PER_SECOND
+    """To one service with one key, in all processes together; polls wait for their turn."""
     confirm_above: float | None = None
     """CNY above which, as for an unknown price, the user has to approve a request; None: never."""
     checks: Checks = "refuse"
@@ -215,6 +220,9 @@ class Settings:
             ),
             max_in_flight=reader.get("GEEKAI_MAX_IN_FLIGHT", parse_count, cls.max_in_flight),
             max_cny_per_day=reader.get("GEEKAI_MAX_CNY_PER_DAY", parse_amount, None),
+            requests_per_second=reader.get(
+                "GEEKAI_REQUESTS_PER_SECOND", parse_rate, cls.requests_per_second
+            ),
             confirm_above=reader.get("GEEKAI_CONFIRM", parse_confirm, None),
             checks=reader.get_choice("GEEKAI_CHECKS", _CHECKS, cls.checks),
             preview=reader.get_choice("GEEKAI_PREVIEW", _DELIVERIES, cls.preview),

@@ -20,7 +20,12 @@ MAX_BYTES: Final = 64 * 1024
 MAX_PATH_CHARS: Final = 1000
 """Characters of its path in a message."""
 NUMBERS: Final = frozenset(
-    {"GEEKAI_MAX_VIDEOS_PER_DAY", "GEEKAI_MAX_IN_FLIGHT", "GEEKAI_MAX_CNY_PER_DAY"}
+    {
+        "GEEKAI_MAX_VIDEOS_PER_DAY",
+        "GEEKAI_MAX_IN_FLIGHT",
+        "GEEKAI_MAX_CNY_PER_DAY",
+        "GEEKAI_REQUESTS_PER_SECOND",
+    }
 )
 LISTS: Final = frozenset({"GEEKAI_IMAGE_DIRS"})
 _OTHERS: Final = 0o077

@@ -27,6 +27,11 @@ CONFIRM_ALWAYS: Final = -1.0
 MAX_COUNT_DIGITS: Final = 7
 """Digits of a cap: ten million videos a day are a mistake."""
 
+MIN_RATE: Final = 0.1
+"""Requests per second: a task would be polled every hundred seconds with ten in flight."""
+MAX_RATE: Final = 1000.0
+"""Requests per second: far more than one process can send."""
+
 _T = TypeVar("_T")
 
 
@@ -144,6 +149,14 @@ def parse_amount(value: str) -> float:
     raise ValueError(msg)
 
 
+def parse_rate(value: str) -> float:
+    if _RATE.fullmatch(value) and MIN_RATE <= float(value) <= MAX_RATE:
+        return float(value)
+    msg = f"must be a number from {MIN_RATE} to {MAX_RATE:.0f}, such as 2 or 0.5"
+    raise ValueError(msg)
+
+
+_RATE: Final = re.compile(r"[0-9]{1,4}(\.[0-9]{1,3})?")
 _AMOUNT: Final = re.compile(r"[0-9]{1,7}(\.[0-9]{1,3})?")
 
 

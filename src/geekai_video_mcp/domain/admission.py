@@ -78,11 +78,11 @@ def admit(task: Task, existing: ExistingTasks, *, at: float) -> Task:
     return task
 
 
-def claim_at_once(task: Task, budget: Budget, *, at: float) -> Admission:
+def claim_at_once(task: Task, budget: Budget, *, at: float, per_second: float) -> Admission:
     """The new task, for its owner to send now, or only recorded while requests are paused."""
     claim = Observation(status=Status.SUBMITTING, at=at, owner=task.owner, attempt=task.attempt + 1)
     claimed = advance(task, claim)
-    left, wait = take_token(budget, at=at, priority=True)
+    left, wait = take_token(budget, at=at, per_second=per_second, priority=True)
     if claimed is task or wait:
         return Admission(task=task, is_new=True)
     return Admission(task=claimed, is_new=True, budget=left)

@@ -201,8 +201,15 @@ def next_poll_time(task: Task, observation: Observation) -> float:
     return observation.at + polling.jittered(delay, seed=f"{task.id}{task.poll_count}")
 
 
+def poll_time(task: Task, *, at: float) -> float:
+    """When to poll next, as things are *at* this time.
+
+    That is now if no time is set, or one further ahead than `MAX_POLL_GAP`: the clock was set back.
+    """
+    planned = task.next_poll_at
+    return at if planned is None or planned > at + MAX_POLL_GAP else planned
+
+
 def poll_due(task: Task, *, at: float) -> bool:
-    """Whether to poll now. A time further ahead than `MAX_POLL_GAP` means a clock set back."""
-    if task.next_poll_at is None:
-        return True
-    return task.next_poll_at <= at or task.next_poll_at > at + MAX_POLL_GAP
+    """Whether to poll now."""
+    return poll_time(task, at=at) <= at

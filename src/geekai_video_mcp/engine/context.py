@@ -33,7 +33,7 @@ from geekai_video_mcp.errors import (
 )
 
 if TYPE_CHECKING:
-    from geekai_video_mcp.ledger import Admit, Ledger, ProcessRegistry
+    from geekai_video_mcp.ledger import Admit, Change, Ledger, ProcessRegistry
     from geekai_video_mcp.provider.wire import ModelsPage
 
 RATE_LIMIT_MESSAGE: Final = "GeekAI is limiting the rate of requests"
@@ -178,6 +178,8 @@ class EngineContext:
     """Which service and key this engine works for; see `config.Settings.account`."""
     limits: Limits | None
     """The caps on requests to the service; None if there are none."""
+    requests_per_second: float
+    """The rate of the request budget that all processes share."""
     connect: Callable[[], Awaitable[Connections]]
     clock: Callable[[], float]
     """Unix seconds, UTC."""
@@ -306,6 +308,13 @@ class EngineContext:
         self.signals.notify(task_id)
         return task
 
+    async def change_all(self, changes: "Sequence[tuple[str, Change]]") -> list[Task | Exception]:
+        """Call `Ledger.change_all`, and notify those who wait for the tasks."""
+        outcomes = await self.ledger.change_all(changes)
+        for task_id, _ in changes:
+            self.signals.notify(task_id)
+        return outcomes
+
     async def claim(self, task_id: str, change: Callable[[Task], Task]) -> Task:
         """Call `Ledger.claim`, and notify those who wait for the task."""
         task = await self.ledger.claim(task_id, change)
@@ -328,13 +337,28 @@ class EngineContext:
             self.signals.notify(task_id)
         return task
 
-    async def acquire_request_slot(self, *, priority: bool = False) -> float:
-        """Take one token from the request budget that all processes share.
+    async def acquire_request_slot(self) -> float:
+        """Take one token from the request budget that all processes share, before any poll.
 
         Returns 0.0 if the request may be sent now, or the seconds to wait before the next attempt;
         see `polling.take_token`.
         """
-        spend = partial(polling.take_token, at=self.clock(), priority=priority)
+        spend = partial(
+            polling.take_token,
+            at=self.clock(),
+            per_second=self.requests_per_second,
+            priority=True,
+        )
+        return await self.ledger.update_budget(self.account, spend)
+
+    async def acquire_poll_slots(self, count: int) -> polling.Grant:
+        """Take up to *count* tokens from the request budget that all processes share."""
+        spend = partial(
+            polling.take_tokens,
+            at=self.clock(),
+            per_second=self.requests_per_second,
+            count=count,
+        )
         return await self.ledger.update_budget(self.account, spend)
 
     async def pause_requests(self, seconds: float | None) -> None:
@@ -362,7 +386,7 @@ class EngineContext:
         Raises:
             ServiceUnavailable: no request may be sent now; otherwise as `poll`.
         """
-        if wait := await self.acquire_request_slot(priority=True):
+        if wait := await self.acquire_request_slot():
             raise ServiceUnavailable(
                 RATE_LIMIT_MESSAGE, code=RATE_LIMITED, retry_after_seconds=wait
             )

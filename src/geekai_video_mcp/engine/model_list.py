@@ -67,7 +67,7 @@ class ModelListCache:
         raise ServiceUnavailable(f"GeekAI listed {len(found)} models and says that it has more")
 
     async def _fetch_page(self, number: int) -> "ModelsPage":
-        if wait := await self._context.acquire_request_slot(priority=True):
+        if wait := await self._context.acquire_request_slot():
             raise ServiceUnavailable("held", code=RATE_LIMITED, retry_after_seconds=wait)
         connections = await self._context.connections()
         try:

@@ -6,6 +6,7 @@ record that an outcome is unknown, so this is done for the tasks of other keys a
 an earlier key of the same service are watched if the service shows them to the present key.
 """
 
+import functools
 from collections.abc import Callable
 
 from geekai_video_mcp.domain.lifecycle import (
@@ -54,8 +55,9 @@ class Recovery:
         context.processes.remove_stale()
         # First: a response that a dead process wrote to the journal makes its outcome known.
         await context.ledger.replay_journal()
-        for task in await context.ledger.unfinished(context.account):
+        for task in await context.ledger.unsent(context.account):
             await self.resume(task)
+        await self._watch_unattended()
         for task in await context.ledger.retryable_downloads(
             context.account, since=context.clock() - LINK_TTL
         ):
@@ -68,15 +70,23 @@ class Recovery:
                     await self._close_if_unsendable(task)
 
     async def resume(self, task: Task) -> None:
-        """Continue a task of this account, unless a live process already does."""
-        if task.status not in UNSENT:
-            self._watcher.watch(task.id)
-        elif self._has_live_owner(task):
+        """Continue an unanswered request of this account, unless a live process already does."""
+        if self._has_live_owner(task):
             return
-        elif task.status is Status.WAITING:
+        if task.status is Status.WAITING:
             self._releaser.follow(task.id)
         elif not await self._close_if_unsendable(task):
             self._start(self._resend, task)
+
+    async def _watch_unattended(self) -> None:
+        """Watch every task of this account that no live process watches."""
+        own_id, at = self._context.processes.own_id, self._context.clock()
+        is_alive = functools.cache(self._context.processes.is_alive)
+        for lease in await self._context.ledger.leases_of_others(
+            self._context.account, holder=own_id, at=at
+        ):
+            if not (lease.is_valid(at=at) and is_alive(str(lease.holder))):
+                self._watcher.watch(lease.task_id)
 
     async def adopt_from_previous_key(self) -> None:
         """Watch the tasks that earlier keys of this service paid for. Free: one poll for each."""

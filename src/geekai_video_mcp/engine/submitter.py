@@ -134,7 +134,12 @@ class Submitter:
             new = with_typical_duration(task, typical_duration(existing.durations))
             if not connected or self._stopped:
                 return Admission(task=new, is_new=True)
-            return claim_at_once(new, budget, at=self._context.clock())
+            return claim_at_once(
+                new,
+                budget,
+                at=self._context.clock(),
+                per_second=self._context.requests_per_second,
+            )
 
         attempts, delay = Counter[bool](), None
         with self._marked_active(task.id):
@@ -258,7 +263,7 @@ class Submitter:
 
     async def _acquire_slot(self) -> float:
         try:
-            return await self._context.acquire_request_slot(priority=True)
+            return await self._context.acquire_request_slot()
         except StorageUnavailable:
             return 0.0  # the claim comes next, and raises the same error
 

@@ -18,8 +18,10 @@ import anyio
 import anyio.lowlevel
 import anyio.to_thread
 
-from geekai_video_mcp.domain.admission import Admission, ExistingTasks, Limits
+from geekai_video_mcp.domain.admission import Admission, ExistingTasks
+from geekai_video_mcp.domain.leases import Lease
 from geekai_video_mcp.domain.lifecycle import advance
+from geekai_video_mcp.domain.limits import Limits
 from geekai_video_mcp.domain.polling import Budget
 from geekai_video_mcp.domain.statuses import Status
 from geekai_video_mcp.domain.task_ids import MIN_DIGITS, id_prefix
@@ -224,6 +226,17 @@ class Ledger:
         """
         return await self._run_in_worker(lambda: self._store.change(task_id, change))
 
+    async def change_all(self, changes: Sequence[tuple[str, Change]]) -> list[Task | Exception]:
+        """`change` for several tasks in one transaction; what becomes of each, in their order.
+
+        A change that cannot be made or recorded is that one's exception, and the others are
+        recorded all the same.
+
+        Raises:
+            StorageUnavailable: none of them is recorded.
+        """
+        return await self._run_in_worker(lambda: self._store.change_all(changes))
+
     async def claim(self, task_id: str, change: Change) -> Task:
         """`change`, for the right to send the task's request; refused whenever `admit` would be.
 
@@ -388,6 +401,19 @@ class Ledger:
     async def unfinished(self, account: str) -> list[Task]:
         """The tasks of this service and key that a server still has to work on."""
         return await self._run_in_worker(lambda: self._store.unfinished(account))
+
+    async def unsent(self, account: str) -> list[Task]:
+        """The tasks of this service and key whose request has not been answered."""
+        return await self._run_in_worker(lambda: self._store.unsent(account))
+
+    async def leases_of_others(self, account: str, *, holder: str, at: float) -> list[Lease]:
+        """The leases of all tasks to be polled or downloaded, except those of *holder*.
+
+        Among them are the tasks that nobody holds, and those whose lease by *holder* has expired.
+        """
+        return await self._run_in_worker(
+            lambda: self._store.leases_of_others(account, holder=holder, at=at)
+        )
 
     async def retryable_downloads(self, account: str, *, since: float) -> list[Task]:
         """The tasks finished after *since* whose link was given away and may still be fetched."""

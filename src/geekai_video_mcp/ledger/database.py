@@ -127,6 +127,31 @@ class Database:
                 raise
 
     @contextmanager
+    def savepoint(self) -> Generator[None]:
+        """A part of the current transaction that is undone alone if it fails.
+
+        Raises:
+            StorageUnavailable: it failed. If that has ended the whole transaction, as a full disk
+                does, `in_transaction` is false, and nothing more may be written.
+        """
+        with self._translate_errors("written"):
+            self._connection.execute("SAVEPOINT part")
+            try:
+                yield
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK TO part")
+                raise
+            finally:
+                if self._connection.in_transaction:
+                    self._connection.execute("RELEASE part")
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether the current transaction has not ended by itself."""
+        return self._connection.in_transaction
+
+    @contextmanager
     def reading(self) -> Generator[None]:
         """One statement that reads, outside a transaction."""
         with self._translate_errors("read"):

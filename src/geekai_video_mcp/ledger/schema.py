@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Final
 
 from geekai_video_mcp.domain.films import LOCAL_ACCOUNT, searched_text
+from geekai_video_mcp.domain.leases import Lease
 from geekai_video_mcp.domain.polling import Budget, DurationSample
 from geekai_video_mcp.domain.retries import PASSING_OBSTACLES
 from geekai_video_mcp.domain.spending import ReservedPrices
@@ -19,7 +20,9 @@ from geekai_video_mcp.domain.statuses import (
     COUNTED_TODAY,
     IN_FLIGHT,
     KEY_HOLDING,
+    POLLED,
     UNFINISHED,
+    UNSENT,
     FileStatus,
     Status,
 )
@@ -158,6 +161,21 @@ _UNFINISHED: Final = (
 )
 SELECT_UNFINISHED: Final = f"""
     SELECT * FROM task WHERE service = :service AND {_UNFINISHED} ORDER BY created_at
+"""  # noqa: S608 - the values of our own enumeration
+SELECT_UNSENT: Final = f"""
+    SELECT * FROM task
+    WHERE service = :service AND status IN ({_sql_list(UNSENT)})
+    ORDER BY created_at
+"""  # noqa: S608 - the values of our own enumeration
+# Only what the sweep needs: a process may hold thousands, and reads this every ten seconds.
+SELECT_LEASES_OF_OTHERS: Final = f"""
+    SELECT id, watcher, watched_until FROM task
+    WHERE service = :service
+      AND (status IN ({_sql_list(POLLED)})
+           OR (status = '{Status.SUCCEED.value}' AND file_status = '{FileStatus.NONE.value}'))
+      AND (watcher IS NULL OR watcher != :watcher
+           OR watched_until IS NULL OR watched_until <= :at)
+    ORDER BY created_at
 """  # noqa: S608 - the values of our own enumeration
 SELECT_LINKED: Final = f"""
     SELECT * FROM task
@@ -400,6 +418,17 @@ def to_duration_sample(row: Mapping[str, Any]) -> DurationSample:
     return DurationSample(
         **{name: row[column] for name, column in _columns(DurationSample).items()}
     )
+
+
+def to_lease(row: Mapping[str, Any]) -> Lease:
+    """The lease of a task, from `SELECT_LEASES_OF_OTHERS`.
+
+    Raises:
+        UnreadableRow: they are not what `to_row` writes.
+    """
+    with unreadable_row("task", row["id"]):
+        check_text(row)
+    return Lease(task_id=row["id"], holder=row["watcher"], expires_at=row["watched_until"])
 
 
 def to_reserved_prices(rows: Iterable[Mapping[str, Any]]) -> ReservedPrices:

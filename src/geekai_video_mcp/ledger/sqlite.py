@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from geekai_video_mcp.domain.admission import DAY, Admission, ExistingTasks
-from geekai_video_mcp.domain.limits import Limits
 from geekai_video_mcp.domain.fingerprint import former_fingerprint, is_sendable
+from geekai_video_mcp.domain.leases import Lease
+from geekai_video_mcp.domain.limits import Limits
 from geekai_video_mcp.domain.polling import HISTORY_LIMIT, Budget, DurationSample
 from geekai_video_mcp.domain.statuses import BODY_NEEDED, Status
 from geekai_video_mcp.domain.task_ids import ShortIdTaken, new_task_id, short_id
@@ -148,6 +149,22 @@ class Store:
             before = self._get_task(task_id)
             return self._update_task(before, change(before))
 
+    def change_all(
+        self, changes: Sequence[tuple[str, Callable[[Task], Task]]]
+    ) -> list[Task | Exception]:
+        outcomes = list[Task | Exception]()
+        with self._db.transaction():
+            for task_id, change in changes:
+                try:
+                    with self._db.savepoint():
+                        before = self._get_task(task_id)
+                        outcomes.append(self._update_task(before, change(before)))
+                except Exception as exc:
+                    if not self._db.in_transaction:
+                        raise
+                    outcomes.append(exc)
+        return outcomes
+
     def claim(self, task_id: str, change: Callable[[Task], Task]) -> Task:
         with self._db.transaction_before_sending():
             before = self._get_task(task_id)
@@ -196,6 +213,15 @@ class Store:
 
     def unfinished(self, account: str) -> list[Task]:
         return self._read_tasks(schema.SELECT_UNFINISHED, {"service": account})
+
+    def unsent(self, account: str) -> list[Task]:
+        return self._read_tasks(schema.SELECT_UNSENT, {"service": account})
+
+    def leases_of_others(self, account: str, *, holder: str, at: float) -> list[Lease]:
+        params = {"service": account, "watcher": holder, "at": at}
+        with self._db.reading():
+            found = self._db.select(schema.SELECT_LEASES_OF_OTHERS, params)
+        return list(self._db.parse_rows(found, schema.to_lease))
 
     def retryable_downloads(self, account: str, *, since: float) -> list[Task]:
         return self._read_tasks(schema.SELECT_LINKED, {"service": account, "since": since})

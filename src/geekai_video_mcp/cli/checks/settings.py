@@ -82,6 +82,7 @@ def _value(settings: Settings, name: str) -> str | None:
         "GEEKAI_MAX_VIDEOS_PER_DAY": str(settings.max_videos_per_day),
         "GEEKAI_MAX_IN_FLIGHT": str(settings.max_in_flight),
         "GEEKAI_MAX_CNY_PER_DAY": _amount(settings.max_cny_per_day),
+        "GEEKAI_REQUESTS_PER_SECOND": f"{settings.requests_per_second:g}",
         "GEEKAI_CONFIRM": _confirm(settings.confirm_above),
         "GEEKAI_CHECKS": settings.checks,
         "GEEKAI_PREVIEW": settings.preview,
