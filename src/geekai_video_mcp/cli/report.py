@@ -3,15 +3,13 @@
 Text from outside is sanitized: a terminal executes escape sequences, a spreadsheet formulas.
 """
 
-import csv
-import io
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Final, TextIO, cast
+from typing import Final, cast
 
 from geekai_video_mcp.cli.table import GAP, format_table, key_value_lines, wrap_text
 from geekai_video_mcp.domain.catalogue import format_cny
@@ -264,65 +262,67 @@ FORMULA_PREFIXES: Final = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", 
 full-width forms that East Asian versions accept."""
 
 
-def write_csv(rows: Iterable[Iterable[object]], out: TextIO) -> None:
-    """Write *rows* as CSV with the line endings of text files, and let the reader have them."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    out.write(text.getvalue())
-    out.flush()
+def csv_line(task: TaskRecord) -> str:
+    """The task as a line of CSV, in the order of `CSV_COLUMNS`.
 
-
-def csv_cells(task: TaskRecord) -> Sequence[object]:
-    """The task in the order of `CSV_COLUMNS`. Numbers and times of our own need no escape."""
+    Without the `csv` module: it looks at every character, most of which a pattern has seen.
+    """
     request, price = task.request, listed_price(task)
-    return (
-        _escape_formula(task.id),
-        _escape_formula(task.provider_task_id),
+    cells = (
+        _cell(task.id),
+        _cell(task.provider_task_id),
         _iso_time(task.created_at),
-        task.status,
-        _escape_formula(task.model),
-        _escape_formula(_duration_text(task.result.get("duration"), task)),
-        _escape_formula(request.get("resolution") or request.get("size")),
+        _cell(task.status),
+        _cell(task.model),
+        _cell(_duration_text(task.result.get("duration"), task)),
+        _cell(request.get("resolution") or request.get("size")),
         _iso_time(task.submitted_at),
         _iso_time(task.ended_at),
-        _escape_formula(task.file_path),
-        task.file_bytes,
-        _escape_formula(task.file_sha256),
-        _escape_formula(task.error_code),
-        _escape_formula(request.get("prompt")),
-        *(_number_text(fact) for fact in (task.file_seconds, task.file_width, task.file_height)),
+        _cell(task.file_path),
+        _cell(task.file_bytes),
+        _cell(task.file_sha256),
+        _cell(task.error_code),
+        _cell(request.get("prompt")),
+        _number_text(task.file_seconds),
+        _number_text(task.file_width),
+        _number_text(task.file_height),
         _number_text(task.file_fps),
-        {None: None, 1: "yes", 0: "no"}.get(task.file_has_sound),
-        price and _amount(price.cny),
-        price and _escape_formula(price.source),
-        price and _escape_formula(price.read_on),
-        task.media,
-        _escape_formula(_parts_text(task)),
+        _SOUND_CELLS[task.file_has_sound],
+        _amount(price.cny) if price else "",
+        _cell(price.source) if price else "",
+        _cell(price.read_on) if price else "",
+        _cell(task.media),
+        _cell(_parts_text(task)),
     )
+    return f"{','.join(cells)}\n"
 
 
-def _number_text(number: float | None) -> str | None:
-    return f"{number:.10g}" if number is not None else None
+_SOUND_CELLS: Final[Mapping[int | None, str]] = {None: "", 1: "yes", 0: "no"}
 
 
-_PLAIN_CELL: Final = re.compile(r"[0-9A-Za-z/.][!-~]*")
-"""Most cells: nothing in them is hidden or is a formula."""
+def _number_text(number: float | None) -> str:
+    return f"{number:.10g}" if number is not None else ""
 
 
-def _escape_formula(fact: object) -> str:
+_PLAIN_CELL: Final = re.compile(r"[0-9A-Za-z/.][!#-+\--~]*")
+"""Most cells: nothing in them is hidden, is a formula, or has to be quoted."""
+
+
+def _cell(fact: object) -> str:
+    """*fact* as a cell of CSV that no spreadsheet takes for a formula."""
     text = "" if fact is None else str(fact)
     if not text or _PLAIN_CELL.fullmatch(text):
         return text
     plain = plain_unlimited(text)
-    return (
-        f"'{plain}"
-        if plain.startswith(FORMULA_PREFIXES) or text.startswith(FORMULA_PREFIXES)
-        else plain
-    )
+    if plain.startswith(FORMULA_PREFIXES) or text.startswith(FORMULA_PREFIXES):
+        plain = f"'{plain}"
+    if '"' in plain or "," in plain:
+        return '"' + plain.replace('"', '""') + '"'
+    return plain
 
 
-def _iso_time(at: float | None) -> str | None:
-    return _iso_second(int(at)) if at is not None else None
+def _iso_time(at: float | None) -> str:
+    return _iso_second(int(at)) if at is not None else ""
 
 
 @lru_cache

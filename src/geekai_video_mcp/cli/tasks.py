@@ -189,13 +189,14 @@ def _show_task(arguments: argparse.Namespace, settings: "Settings") -> int:
 
 
 def _export_tasks(_: argparse.Namespace, settings: "Settings") -> int:
-    from geekai_video_mcp.cli.report import CSV_COLUMNS, csv_cells, write_csv
+    from geekai_video_mcp.cli.report import CSV_COLUMNS, csv_line
 
     async def write_pages() -> None:
-        write_csv([CSV_COLUMNS], sys.stdout)
+        print_line(",".join(CSV_COLUMNS))
         async with open_ledger(settings) as ledger:
             async for page in iterate_records(ledger):
-                write_csv(map(csv_cells, page), sys.stdout)
+                sys.stdout.write("".join(map(csv_line, page)))
+                sys.stdout.flush()
 
     anyio.run(write_pages)
     return OK

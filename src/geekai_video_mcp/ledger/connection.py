@@ -74,10 +74,16 @@ def decode_any_text(db: sqlite3.Connection, exc: sqlite3.OperationalError) -> bo
 
 
 def create_database(path: Path) -> None:
-    """Fill a new file that no other process knows yet; without a journal, for it has no name."""
+    """Fill a new file that no other process knows yet: the caller syncs it, and gives its name.
+
+    So it needs no journal, and no sync before that.
+    """
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute("PRAGMA journal_mode=OFF")
+        db.execute("PRAGMA synchronous=OFF")
+        db.execute("BEGIN")
         migrate(db, from_version=0)
+        db.execute("COMMIT")
 
 
 def migrate(db: sqlite3.Connection, *, from_version: int) -> None:

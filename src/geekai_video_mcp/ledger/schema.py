@@ -323,9 +323,8 @@ def to_record(values: Sequence[Any]) -> TaskRecord:
     task_id, request, result, *facts = values
     with unreadable_row("task", task_id):
         check_text(values)
-        return TaskRecord(
-            task_id, parse_object(request), parse_object(result) if result else {}, *facts
-        )
+        members = parse_object(request)
+        return TaskRecord(task_id, members, parse_object(result) if result else {}, *facts)
 
 
 def to_event(row: Mapping[str, Any]) -> Event:
