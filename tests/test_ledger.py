@@ -21,10 +21,10 @@ from geekai_video_mcp.domain.lifecycle import (
     advance,
     import_task,
 )
+from geekai_video_mcp.domain.limits import REQUESTS_PER_SECOND
 from geekai_video_mcp.domain.obstacles import record_missed_poll
 from geekai_video_mcp.domain.polling import (
     HISTORY_LIMIT,
-    REQUESTS_PER_SECOND,
     Budget,
     DurationSample,
     burst,

@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geekai_video_mcp.domain import polling
+from geekai_video_mcp.domain.limits import REQUESTS_PER_SECOND
 from geekai_video_mcp.domain.polling import (
     DEFAULT_PAUSE,
     JITTER,
     MAX_PAUSE,
     MAX_POLL_GAP,
     MIN_HISTORY,
-    REQUESTS_PER_SECOND,
     Budget,
     DurationSample,
     burst,

@@ -18,7 +18,8 @@ from benchmarks.report import ROOT
 from benchmarks.rows import Row, Target
 from benchmarks.support.service import running_service
 from benchmarks.support.watching import record_running_tasks
-from geekai_video_mcp.domain.polling import REQUESTS_PER_SECOND, TypicalDuration
+from geekai_video_mcp.domain.limits import REQUESTS_PER_SECOND
+from geekai_video_mcp.domain.polling import TypicalDuration
 
 TASKS: Final = 10_000
 SIZES: Final = (10, 100, 1_000, 10_000)

@@ -16,12 +16,12 @@ from geekai_video_mcp.domain.lifecycle import (
     GIVE_UP_AFTER,
     GIVE_UP_MIN_POLLS,
 )
+from geekai_video_mcp.domain.limits import REQUESTS_PER_SECOND
 from geekai_video_mcp.domain.polling import (
     DEFAULT_PAUSE,
     MAX_PAUSE,
     MAX_POLL_GAP,
     MIN_HISTORY,
-    REQUESTS_PER_SECOND,
     burst,
     pause,
 )

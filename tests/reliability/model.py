@@ -30,7 +30,8 @@ from geekai_video_mcp.domain.lifecycle import (
     advance,
     mark_delivered,
 )
-from geekai_video_mcp.domain.polling import REQUESTS_PER_SECOND, Budget
+from geekai_video_mcp.domain.limits import REQUESTS_PER_SECOND
+from geekai_video_mcp.domain.polling import Budget
 from geekai_video_mcp.domain.result_file import record_file
 from geekai_video_mcp.domain.statuses import FileStatus, Status
 from geekai_video_mcp.domain.tasks import (

@@ -20,7 +20,8 @@ from geekai_video_mcp.app import App, RenderPreview, open_app
 from geekai_video_mcp.config import PreviewDelivery, Settings
 from geekai_video_mcp.domain.admission import Admission, ExistingTasks, Limits
 from geekai_video_mcp.domain.catalogue import Checks
-from geekai_video_mcp.domain.polling import REQUESTS_PER_SECOND, Budget
+from geekai_video_mcp.domain.limits import REQUESTS_PER_SECOND
+from geekai_video_mcp.domain.polling import Budget
 from geekai_video_mcp.domain.tasks import Task
 from geekai_video_mcp.engine import Resolver
 from geekai_video_mcp.ledger import Ledger

@@ -40,9 +40,8 @@ from geekai_video_mcp.config.values import (
     plain_url,
 )
 from geekai_video_mcp.config.write_settings import write_settings
-from geekai_video_mcp.domain.limits import Checks, Limits
+from geekai_video_mcp.domain.limits import REQUESTS_PER_SECOND, Checks, Limits
 from geekai_video_mcp.domain.media import Media
-from geekai_video_mcp.domain.polling import REQUESTS_PER_SECOND
 from geekai_video_mcp.domain.service_names import SANDBOX_MODEL
 from geekai_video_mcp.errors import ConfigError
 from geekai_video_mcp.quoting import quote

@@ -1,10 +1,15 @@
 """What the configuration allows a request, and asks of it. Pure."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 Checks = Literal["refuse", "warn"]
 """What becomes of a request of which only the maker's documents say that it is not taken."""
+
+REQUESTS_PER_SECOND: Final = 2.0
+"""For one service and key, in all processes together, unless configured: what ten tasks in flight
+(the default cap) need at one poll every five seconds. GeekAI documents no limit for polls, and its
+limits per model, where shown, are counted by the minute (read 2026-11-22)."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -160,10 +160,6 @@ def jittered(delay: float, *, seed: str) -> float:
     return min(delay * (1 + JITTER * (2 * fraction - 1)), MAX_POLL_GAP)
 
 
-REQUESTS_PER_SECOND: Final = 2.0
-"""For one service and key, in all processes together, unless configured: what ten tasks in flight
-(the default cap) need at one poll every five seconds. GeekAI documents no limit for polls, and its
-limits per model, where shown, are counted by the minute (read 2026-11-22)."""
 BURST_SECONDS: Final = 5.0
 """How long requests that are not sent are saved up: ten polls may come at once, as when a server
 starts with ten unfinished tasks."""

@@ -56,7 +56,9 @@ class TaskFinder:
             raise TaskNotFound(task_id)
         imported = await self._run_until(ends, partial(self._import, task_id))
         if imported is None:
-            raise ServiceUnavailable(f"{self._context.service} did not answer in time")
+            # Which of them it was is not known: the job waits for both.
+            why = "did not answer in time, or another process holds the task database"
+            raise ServiceUnavailable(f"{self._context.service} {why}")
         return imported
 
     async def get_local(self, task_id: str) -> Task:

@@ -20,7 +20,6 @@ from geekai_video_mcp.domain.statuses import (
     COUNTED_TODAY,
     IN_FLIGHT,
     KEY_HOLDING,
-    POLLED,
     UNFINISHED,
     UNSENT,
     FileStatus,
@@ -164,15 +163,13 @@ SELECT_UNFINISHED: Final = f"""
 """  # noqa: S608 - the values of our own enumeration
 SELECT_UNSENT: Final = f"""
     SELECT * FROM task
-    WHERE service = :service AND status IN ({_sql_list(UNSENT)})
+    WHERE service = :service AND {_UNFINISHED} AND status IN ({_sql_list(UNSENT)})
     ORDER BY created_at
 """  # noqa: S608 - the values of our own enumeration
 # Only what the sweep needs: a process may hold thousands, and reads this every ten seconds.
 SELECT_LEASES_OF_OTHERS: Final = f"""
     SELECT id, watcher, watched_until FROM task
-    WHERE service = :service
-      AND (status IN ({_sql_list(POLLED)})
-           OR (status = '{Status.SUCCEED.value}' AND file_status = '{FileStatus.NONE.value}'))
+    WHERE service = :service AND {_UNFINISHED} AND status NOT IN ({_sql_list(UNSENT)})
       AND (watcher IS NULL OR watcher != :watcher
            OR watched_until IS NULL OR watched_until <= :at)
     ORDER BY created_at
