@@ -62,7 +62,7 @@ RARE_WORD: Final = "zoetrope"
 """Only the oldest task's prompt has it."""
 
 
-def fill(state_dir: Path, *, rows: int, now: float) -> None:
+def fill(state_dir: Path, rows: int, now: float) -> None:
     """Make a ledger in *state_dir*, with so many tasks of the time up to the moment *now*."""
     Database(state_dir).close()
     with closing(sqlite3.connect(path_in(state_dir), isolation_level=None)) as db:

@@ -43,7 +43,7 @@ class ExistingTasks:
     former_fingerprint: str | None = None
     """The fingerprint that earlier versions gave to the same request, if it is another one."""
     per_day: int = 0
-    """The number of those of the last `DAY` that are `statuses.COUNTED_TODAY`."""
+    """The number of those of the last `DAY` that are `statuses.COUNTED_TODAY`, up to the cap."""
     in_flight: int = 0
     """The number of those among them that are `statuses.IN_FLIGHT`."""
     oldest_at: float | None = None

@@ -135,7 +135,8 @@ SELECT_SAME_FILM: Final = f"""
 _OF_THE_DAY: Final = "service = :service AND created_at > :since AND owner IS NOT NULL"
 _RESERVED: Final = f"{_OF_THE_DAY} AND {_status_condition(COUNTED_TODAY)}"
 COUNT_RESERVATIONS: Final = f"""
-    SELECT (SELECT count(*) FROM task WHERE {_RESERVED}) AS per_day,
+    SELECT (SELECT count(*) FROM
+            (SELECT 1 FROM task WHERE {_RESERVED} LIMIT :per_day) AS reserved) AS per_day,
            (SELECT count(*) FROM task
             WHERE {_OF_THE_DAY} AND status IN ({_sql_list(IN_FLIGHT)})) AS in_flight,
            (SELECT min(created_at) FROM task WHERE {_RESERVED}) AS oldest_at

@@ -260,6 +260,7 @@ class Store:
             former_fingerprint=former_fingerprint,
         )
         if limits is not None:
+            params["per_day"] = limits.per_day
             existing = replace(existing, **self._db.select_one(schema.COUNT_RESERVATIONS, params))
         if limits is not None and limits.cny_per_day is not None:
             prices = self._db.select(schema.SELECT_RESERVED_PRICES, params)
