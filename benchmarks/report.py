@@ -56,7 +56,9 @@ def table(kept: Mapping[str, Any]) -> str:
 def line(row: Row) -> str:
     """The row for a terminal."""
     measured, quartiles, noise, target, met = _cells(row)
-    text = f"{met.strip('*'):4}{row.figure}: {measured} ({quartiles}; noise {noise}; target {target})"
+    text = (
+        f"{met.strip('*'):4}{row.figure}: {measured} ({quartiles}; noise {noise}; target {target})"
+    )
     return f"{text}\n      against {row.floor}" + (f"\n      {row.details}" if row.details else "")
 
 
