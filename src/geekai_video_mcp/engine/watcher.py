@@ -62,8 +62,8 @@ LEASE_MARGIN: Final = 30.0
 late because requests are limited."""
 ROUND_SECONDS: Final = 0.25
 """Seconds of a round: the polls that are due at its beginning share a transaction for their tokens
-and are spread over it, because httpx takes twice the time for twenty requests at once as for
-twenty after each other. What polls have brought is recorded as often, unless it is the first."""
+and are spread over it, because httpx takes half as much time again for fifteen requests at once as
+for three at a time. What polls have brought is recorded as often, unless it is the first."""
 MAX_SLEEP: Final = 30.0
 """Seconds after which the clock is read again: it may be set, and a computer sleeps."""
 
