@@ -16,6 +16,7 @@ from typing import Any
 import anyio
 import pytest
 
+from geekai_video_mcp.domain.admission import Admission, ExistingTasks
 from geekai_video_mcp.domain.lifecycle import (
     advance,
     import_task,
@@ -25,6 +26,7 @@ from geekai_video_mcp.domain.polling import (
     HISTORY_LIMIT,
     REQUESTS_PER_SECOND,
     Budget,
+    DurationSample,
     burst,
     pause,
     take_token,
@@ -741,7 +743,7 @@ async def test_leases_of_others_are_all_but_the_valid_ones_of_a_process(state: P
 RACE = """
 import sys
 from pathlib import Path
-from geekai_video_mcp.domain.admission import Limits, admit
+from geekai_video_mcp.domain.admission import Admission, Limits, admit
 from geekai_video_mcp.domain.catalogue import request_cost
 from geekai_video_mcp.domain.task_prices import with_price
 from geekai_video_mcp.domain.tasks import Media, new_task
@@ -758,8 +760,13 @@ for number in range(int(count)):
     key = f"{number}" if name == "same" else None
     task = new_task(request=request, account="s", owner="a", at=1.0, idempotency_key=key)
     task = with_price(task, request_cost(request, media=Media.VIDEO))
+
+    def decide(existing, _):
+        admitted = admit(task, existing, limits=limits, at=1.0)
+        return Admission(task=admitted, is_new=admitted is task)
+
     try:
-        store.admit(task, request, lambda existing: admit(task, existing, limits=limits, at=1.0))
+        store.admit(task, request, decide)
     except CapReached:
         pass
 store.close()
@@ -807,6 +814,18 @@ def finished_task(task: Task, *, took: float, at: float = NOW) -> Task:
     )
 
 
+async def durations_at_admission(ledger: Ledger, task: Task) -> tuple[DurationSample, ...]:
+    """What is known about how long such a task takes when it is admitted."""
+    known: list[ExistingTasks] = []
+
+    def decide(existing: ExistingTasks, _: Budget) -> Admission:
+        known.append(existing)
+        return Admission(task=task, is_new=True)
+
+    await ledger.admit(task, body=task.request, admit=decide)
+    return known[0].durations
+
+
 async def test_history_is_the_newest_finished_tasks_of_the_same_kind_and_service(
     state: Path,
 ) -> None:
@@ -821,11 +840,13 @@ async def test_history_is_the_newest_finished_tasks_of_the_same_kind_and_service
             await ledger.add(task)
         for number in range(60):
             await ledger.add(finished_task(make_task(), took=100 + number, at=NOW + number))
-        history = await ledger.duration_history("s", str(make_task().duration_key))
-        nothing = await ledger.duration_history("s", "never seen")
+        history = await durations_at_admission(ledger, make_task())
+        nothing = await durations_at_admission(
+            ledger, replace(make_task(), duration_key="never seen")
+        )
 
     assert [span.seconds for span in history] == [159 - number for number in range(HISTORY_LIMIT)]
-    assert nothing == []
+    assert nothing == ()
 
 
 def test_history_is_read_from_its_index_alone(state: Path) -> None:

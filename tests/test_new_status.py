@@ -32,7 +32,7 @@ from dataclasses import replace
 from pathlib import Path
 import geekai_video_mcp
 from geekai_video_mcp.server import views
-from geekai_video_mcp.domain.admission import Limits, admit
+from geekai_video_mcp.domain.admission import Admission, Limits, admit
 from geekai_video_mcp.errors import CapReached
 from geekai_video_mcp.ledger import Journal, ProcessRegistry
 from geekai_video_mcp.ledger.sqlite import Store
@@ -48,7 +48,7 @@ def wish(**more):
 store = Store(Path(sys.argv[2]))
 task = replace(wish(idempotency_key="k"), attempt=1)
 request_body = {"image": "data:image/png;base64,AAAA"}
-store.admit(task, request_body, lambda existing: task)
+store.admit(task, request_body, lambda *_: Admission(task=task, is_new=True))
 store.change(task.id, lambda now: replace(now, status=Status("invented")))
 invented = store.find(task.id)
 

@@ -23,12 +23,13 @@ from support.world import World, call, structured, text
 
 
 @contextmanager
-def failing(world: World, status: str) -> Generator[None]:
-    """No task becomes *status* while the block lasts."""
+def failing(world: World, status: str, *, from_attempt: int = 1) -> Generator[None]:
+    """No task becomes *status* while the block lasts, in *from_attempt* or a later one."""
     path = world.state / "ledger.sqlite3"
     with closing(sqlite3.connect(path, isolation_level=None)) as disk:
         disk.execute(
-            f"CREATE TRIGGER full BEFORE UPDATE ON task WHEN NEW.status = '{status}'"
+            "CREATE TRIGGER full BEFORE UPDATE ON task"
+            f" WHEN NEW.status = '{status}' AND NEW.attempt >= {from_attempt}"
             " BEGIN SELECT RAISE(ABORT, 'disk full'); END"
         )
         yield
@@ -41,10 +42,28 @@ REFUSED = (
 )
 
 
-async def test_a_request_that_cannot_leave_yet_is_not_asked_for_twice(world: World) -> None:
-    """Told to call again, a model would pay for the new row, and the next server for the old."""
+async def test_a_request_whose_claim_cannot_be_recorded_is_not_recorded_at_all(
+    world: World,
+) -> None:
     async with world.client() as client:
         with failing(world, "submitting"):
+            refused = await call(client, "generate_video", prompt="a fox")
+        recorded = await world.tasks()
+        again = await call(client, "generate_video", prompt="a fox")
+    async with world.client():
+        await anyio.sleep(60)
+
+    assert "could not be written: disk full. Nothing was charged." in text(refused)
+    assert recorded == []
+    assert structured(again)["task_status"] == "pending"
+    assert world.service.charges == ["a fox"]
+
+
+async def test_a_request_that_cannot_leave_yet_is_not_asked_for_twice(world: World) -> None:
+    """Told to call again, a model would pay for the new row, and the next server for the old."""
+    world.service.before_charge = answer_once(httpx.ConnectError("offline"))
+    async with world.client() as client:
+        with failing(world, "submitting", from_attempt=2):
             late = await call(client, "generate_video", prompt="a fox")
         await anyio.sleep(10)
         done = structured(
@@ -105,11 +124,15 @@ async def test_what_the_service_calls_a_task_is_data_where_the_disk_keeps_it_fro
 async def test_a_record_that_cannot_be_read_back_is_reported_with_what_it_cost(
     world: World,
 ) -> None:
+    async def answer_late(_: httpx.Request) -> None:
+        await anyio.sleep(60)
+
     async with world.client() as client:
         await call(client, "generate_video", prompt="a hare")
+        world.service.on_create = answer_late
         with closing(sqlite3.connect(world.state / "ledger.sqlite3")) as disk:
             disk.execute(
-                "CREATE TRIGGER torn AFTER UPDATE ON task WHEN NEW.provider_task_id IS NOT NULL"
+                "CREATE TRIGGER torn AFTER UPDATE ON task WHEN NEW.status = 'submitting'"
                 " BEGIN UPDATE task SET request = '{' WHERE id = NEW.id; END"
             )
         told_once = await call(client, "generate_video", prompt="a fox")
@@ -122,13 +145,18 @@ async def test_a_record_that_cannot_be_read_back_is_reported_with_what_it_cost(
 
 
 async def test_a_budget_that_cannot_be_recorded_stands_in_no_requests_way(world: World) -> None:
-    world.service.before_charge = answer_once(api_error(429, "rate_limit", "slow down"))
-    async with world.client() as client:
+    limited = answer_once(api_error(429, "rate_limit", "slow down"))
+
+    async def limit_and_fill_the_disk(request: httpx.Request) -> httpx.Response | Exception | None:
         with closing(sqlite3.connect(world.state / "ledger.sqlite3")) as disk:
             disk.execute(
-                "CREATE TRIGGER full BEFORE INSERT ON budget"
+                "CREATE TRIGGER IF NOT EXISTS full BEFORE INSERT ON budget"
                 " BEGIN SELECT RAISE(ABORT, 'disk full'); END"
             )
+        return await limited(request)
+
+    world.service.before_charge = limit_and_fill_the_disk
+    async with world.client() as client:
         started = structured(await call(client, "generate_video", prompt="a fox"))
 
     assert started["task_status"] == "pending"
@@ -136,9 +164,10 @@ async def test_a_budget_that_cannot_be_recorded_stands_in_no_requests_way(world:
 
 
 async def test_one_attempt_is_sent_once_though_two_try_it(world: World) -> None:
+    world.service.before_charge = answer_once(httpx.ConnectError("offline"))
     async with world.app() as app:
         engine = app.engine
-        with failing(world, "submitting"):
+        with failing(world, "submitting", from_attempt=2):
             task, _ = await engine.submit(
                 GenerationRequest(Media.VIDEO, {"model": "m", "prompt": "a fox"})
             )

@@ -12,7 +12,7 @@ import pytest
 from geekai_video_mcp.domain.tasks import new_task
 from geekai_video_mcp.ledger import Ledger
 from support.fake_geekai import STILL, always_answer, answer_once
-from support.world import World, call, now, structured
+from support.world import World, admit_new, call, now, structured
 
 PICTURE = "data:image/png;base64," + base64.b64encode(STILL + os.urandom(300_000)).decode()
 
@@ -43,7 +43,7 @@ async def test_a_server_that_takes_a_request_over_sends_its_pictures_whole(world
     body = {"model": "m", "prompt": "a fox", "image": PICTURE, "async": True}
     left = new_task(request=body, account=world.account, owner="dead", at=now())
     ledger = await Ledger.open(world.state)
-    await ledger.admit(left, body=body, admit=lambda _: left)
+    await admit_new(ledger, left, body=body)
     await ledger.close()
     world.service.before_charge = answer_once(httpx.ConnectError("offline"))
     async with world.client():

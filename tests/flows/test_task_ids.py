@@ -19,7 +19,7 @@ from geekai_video_mcp.errors import NOT_CHARGED, TaskNotFound
 from geekai_video_mcp.ledger import Ledger
 from support.fake_geekai import answer_once, file_reply
 from support.stills import encode_image, halves
-from support.world import World, call, now, structured, text
+from support.world import World, admit_new, call, now, structured, text
 
 
 def task(world: World, task_id: str, **changes: Any) -> Task:  # noqa: ANN401 - any field's own type
@@ -36,8 +36,7 @@ async def seed(world: World, *tasks: Task) -> None:
     """Rows as an earlier version, or a consent, may have left them: with any ids."""
     ledger = await Ledger.open(world.state)
     for each in tasks:
-        one = each
-        await ledger.admit(one, body=one.request, admit=lambda _, one=one: one, fixed_id=True)
+        await admit_new(ledger, each, body=each.request, fixed_id=True)
     await ledger.close()
 
 
@@ -273,7 +272,7 @@ async def test_two_short_ids_are_told_apart_inside_the_transaction(world: World)
     await seed(world, one)
     ledger = await Ledger.open(world.state)
     with pytest.raises(ShortIdTaken):
-        await ledger.admit(two, body=two.request, admit=lambda _: two)
+        await admit_new(ledger, two, body=two.request)
     added = await ledger.add(two)
     await ledger.close()
 

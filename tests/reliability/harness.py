@@ -172,15 +172,18 @@ class Harness:
             child.status = message["ended"]
             child.ended.set()
         elif "refused" in message:
-            self.children[pid].refused = message["refused"]
+            self._child(pid).refused = message["refused"]
         elif "threads" in message:
-            child = self.children[pid]
+            child = self._child(pid)
             child.threads = message["threads"]
             child.ready.set()
         elif pid:
-            self.children[pid] = child = Child(pid)
-            self._new_children.append(child)
+            self._new_children.append(self._child(pid))
         self._notify()
+
+    def _child(self, pid: int) -> Child:
+        """The child of this process id, which may write before its parent names it."""
+        return self.children.setdefault(pid, Child(pid))
 
     def _notify(self) -> None:
         self._changed.set()

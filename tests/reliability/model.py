@@ -18,12 +18,19 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule, run_state_machine_as_test
 
-from geekai_video_mcp.domain.admission import ExistingTasks, Limits, admit
+from geekai_video_mcp.domain.admission import (
+    Admission,
+    ExistingTasks,
+    Limits,
+    admit,
+    claim_at_once,
+)
 from geekai_video_mcp.domain.leases import POLL_LEASE_SECONDS, acquire_lease
 from geekai_video_mcp.domain.lifecycle import (
     advance,
     mark_delivered,
 )
+from geekai_video_mcp.domain.polling import Budget
 from geekai_video_mcp.domain.result_file import record_file
 from geekai_video_mcp.domain.statuses import FileStatus, Status
 from geekai_video_mcp.domain.tasks import (
@@ -34,7 +41,7 @@ from geekai_video_mcp.domain.tasks import (
 )
 from geekai_video_mcp.errors import CapReached, RequestRefused, StorageUnavailable
 from reliability.base_rules import IMAGE, PICK, Process
-from reliability.reference_model import IN_FLIGHT, TRANSITIONS, UNCHARGED
+from reliability.reference_model import IN_FLIGHT, POLLS_PER_SECOND, TRANSITIONS, UNCHARGED
 from reliability.resolve_rules import DAILY_CAP, IN_FLIGHT_CAP, ResolveRules
 
 STEPS: Final = 60
@@ -67,7 +74,7 @@ class Machine(ResolveRules):
         # unknown outcome would test little.
         first = [("a fox", None, None), ("a hare", None, "k1"), ("a hare", 1, "k2")]
         for who, (prompt, variation, key) in enumerate(first):
-            self.submit(who, prompt, variation, key, None)
+            self.submit(who, prompt, variation, key, None, at_once=False)
             self.model.audit(self.at)
             self.send(who, 0, late=False)
             self.model.audit(self.at)
@@ -80,6 +87,7 @@ class Machine(ResolveRules):
         variation=st.sampled_from([None, None, 1, 2]),
         key=st.sampled_from([None, None, "k1", "k2"]),
         limits=st.sampled_from([IN_FLIGHT_CAP, DAILY_CAP, None]),
+        at_once=st.booleans(),
     )
     def submit(
         self,
@@ -88,6 +96,8 @@ class Machine(ResolveRules):
         variation: int | None,
         key: str | None,
         limits: Limits | None,
+        *,
+        at_once: bool,
     ) -> None:
         process = self.process(who)
         body = {"model": "m", "prompt": prompt, "image": IMAGES[prompt]}
@@ -100,12 +110,15 @@ class Machine(ResolveRules):
             variation=variation,
         )
 
-        def check_admission(existing: ExistingTasks) -> Task:
-            return admit(task, existing, limits=limits, at=self.at)
+        def check_admission(existing: ExistingTasks, budget: Budget) -> Admission:
+            admitted = admit(task, existing, limits=limits, at=self.at)
+            if admitted is task and at_once:
+                return claim_at_once(task, budget, at=self.at, per_second=POLLS_PER_SECOND)
+            return Admission(task=admitted, is_new=admitted is task)
 
         dedup_key = (prompt, variation)
         try:
-            admitted = process.store.admit(task, body, check_admission)
+            admission = process.store.admit(task, body, check_admission)
         except RequestRefused:
             assert any(
                 other.idempotency_key == key and other.dedup_key != dedup_key
@@ -118,9 +131,9 @@ class Machine(ResolveRules):
         except StorageUnavailable:
             assert self.disk_full
         else:
-            self.remember_read(admitted)
-            self.count["requests" if admitted is task else "duplicates"] += 1
-            if admitted is not task:
+            admitted = self.remember_read(admission.task)
+            self.count["requests" if admission.is_new else "duplicates"] += 1
+            if not admission.is_new:
                 assert self.expected(admitted.id).dedup_key == dedup_key
                 assert admitted.status not in {Status.REJECTED, Status.ABANDONED}
                 return
@@ -128,6 +141,13 @@ class Machine(ResolveRules):
             duplicate = self.model.must_deduplicate(key, dedup_key, self.at)
             assert not duplicate, "a duplicate became a second request"
             self.expect(task, body, dedup_key)
+            assert (admitted.status is Status.SUBMITTING) == (
+                at_once and not self.model.bucket.is_paused(self.at)
+            )
+            if admitted.status is Status.SUBMITTING:
+                self.model.bucket.take_token(self.at, priority=True)
+                self.count["claimed at once"] += 1
+                self.expect_post(process, admitted)
 
     def is_cap_reached(self, limits: Limits) -> bool:
         return self.model.is_cap_reached(
@@ -159,14 +179,18 @@ class Machine(ResolveRules):
         after = self.try_change(process, task.id, claimed)
         if after is None or after is before[-1]:
             return
-        expected = self.expected(task.id)
+        assert body == self.expected(task.id).body, "the body differs from the one submitted"
+        self.expect_post(process, after)
+
+    def expect_post(self, process: Process, claimed: Task) -> None:
+        """The process sends the request that it has claimed."""
+        expected = self.expected(claimed.id)
         assert not expected.maybe_charged, "a second POST while the first may have been charged"
-        assert body == expected.body, "the body differs from the one that was submitted"
         expected.maybe_charged, expected.sent_at = True, self.at
         expected.post_count += 1
         self.count["POSTs"] += 1
-        self.open_posts.append((process, after))
-        self.claims.append(after)
+        self.open_posts.append((process, claimed))
+        self.claims.append(claimed)
 
     @precondition(lambda self: self.open_posts)
     @rule(pick=PICK, status=st.sampled_from(ANSWERS))

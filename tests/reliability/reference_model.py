@@ -230,14 +230,17 @@ def _audit_money(task: ExpectedTask, row: dict[str, Any]) -> None:
 def _audit_transition(task: ExpectedTask, row: dict[str, Any], at: float) -> None:
     values = tuple(row[name] for name in EVENT_COLUMNS)
     if not task.history:
-        assert row["status"] == "intended"
+        assert row["status"] in {"intended", "submitting"}
+        # Also of one that was claimed at once, it is known when it was recorded.
+        before_claim = {**row, "status": "intended", "attempt": 0}
+        task.history.append(tuple(before_claim[name] for name in EVENT_COLUMNS))
     elif (before := task.status) != row["status"]:
         allowed = TRANSITIONS[before].split()
         assert row["status"] in allowed, f"no transition from {before} to {row['status']}"
         if before in POLLED and row["status"] == "unknown":
             assert row["error_code"] == "no_result", "an accepted task is unknown for no reason"
             assert task.may_expire(at), "the task expired too early"
-    if not task.history or task.history[-1] != values:
+    if task.history[-1] != values:
         task.history.append(values)
     task.row = row
 

@@ -2,13 +2,14 @@
 
 import sqlite3
 import subprocess
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import anyio
+import anyio.from_thread
 from mcp import Client
 from mcp.client.extension import ClientExtension
 from mcp.client.session import ElicitationFnT, ListRootsFnT
@@ -17,9 +18,9 @@ from pydantic import SecretStr
 
 from geekai_video_mcp.app import App, RenderPreview, open_app
 from geekai_video_mcp.config import PreviewDelivery, Settings
-from geekai_video_mcp.domain.admission import Limits
+from geekai_video_mcp.domain.admission import Admission, ExistingTasks, Limits
 from geekai_video_mcp.domain.catalogue import Checks
-from geekai_video_mcp.domain.polling import REQUESTS_PER_SECOND
+from geekai_video_mcp.domain.polling import REQUESTS_PER_SECOND, Budget
 from geekai_video_mcp.domain.tasks import Task
 from geekai_video_mcp.engine import Resolver
 from geekai_video_mcp.ledger import Ledger
@@ -44,8 +45,11 @@ Era = Literal["auto", "legacy"]
 
 
 def now() -> float:
-    """Unix seconds on the test's clock."""
-    return EPOCH + anyio.current_time()
+    """Unix seconds on the test's clock; also on a worker thread, inside a transaction."""
+    try:
+        return EPOCH + anyio.current_time()
+    except anyio.NoEventLoopError:
+        return EPOCH + anyio.from_thread.run_sync(anyio.current_time)
 
 
 async def _render_no_preview(request: PreviewRequest) -> RenderedPreview:
@@ -252,3 +256,14 @@ def structured(result: CallToolResult) -> dict[str, Any]:
     """The structured part of a result."""
     assert result.structured_content is not None, text(result)
     return result.structured_content
+
+
+async def admit_new(
+    ledger: Ledger, task: Task, *, body: Mapping[str, Any], fixed_id: bool = False
+) -> None:
+    """Record a new task and nothing more, whatever the ledger holds."""
+
+    def decide(_existing: ExistingTasks, _budget: Budget) -> Admission:
+        return Admission(task=task, is_new=True)
+
+    await ledger.admit(task, body=body, admit=decide, fixed_id=fixed_id)

@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
+from geekai_video_mcp.domain.lifecycle import advance
+from geekai_video_mcp.domain.polling import Budget, DurationSample, take_token
 from geekai_video_mcp.domain.spending import DAY, ReservedPrices, check_spending
 from geekai_video_mcp.domain.statuses import IN_FLIGHT, Status
-from geekai_video_mcp.domain.tasks import Task
+from geekai_video_mcp.domain.tasks import Observation, Task
 from geekai_video_mcp.errors import (
     CapReached,
     RequestRefused,
@@ -56,6 +58,19 @@ class ExistingTasks:
     """When the oldest of them was created: its reservation is the next to end."""
     prices: ReservedPrices = field(default_factory=ReservedPrices)
     """The listed prices of the same tasks."""
+    durations: tuple[DurationSample, ...] = ()
+    """Of the newest finished tasks that took about as long as this one will; only to `admit`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Admission:
+    """What becomes of a request; the ledger records it in the transaction that decides it."""
+
+    task: Task
+    """The new task as it is recorded, or the earlier one that the request duplicates."""
+    is_new: bool
+    budget: Budget | None = None
+    """The request budget without what this request takes of it; None if that is nothing yet."""
 
 
 def admit(task: Task, existing: ExistingTasks, *, limits: Limits | None, at: float) -> Task:
@@ -70,6 +85,16 @@ def admit(task: Task, existing: ExistingTasks, *, limits: Limits | None, at: flo
     if limits is not None:
         check_caps(task, existing, limits)
     return task
+
+
+def claim_at_once(task: Task, budget: Budget, *, at: float, per_second: float) -> Admission:
+    """The new task, for its owner to send now, or only recorded while requests are paused."""
+    claim = Observation(status=Status.SUBMITTING, at=at, owner=task.owner, attempt=task.attempt + 1)
+    claimed = advance(task, claim)
+    left, wait = take_token(budget, at=at, per_second=per_second, priority=True)
+    if claimed is task or wait:
+        return Admission(task=task, is_new=True)
+    return Admission(task=claimed, is_new=True, budget=left)
 
 
 @dataclass(frozen=True, kw_only=True)

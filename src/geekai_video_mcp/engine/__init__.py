@@ -38,10 +38,11 @@ from geekai_video_mcp.engine.film_maker import FilmMaker, FilmResult
 from geekai_video_mcp.engine.finder import TaskFinder
 from geekai_video_mcp.engine.follower import Until, follow_tasks, watch_events
 from geekai_video_mcp.engine.model_list import ModelListCache
+from geekai_video_mcp.engine.pending_submission import PendingSubmission
 from geekai_video_mcp.engine.recovery import Recovery
 from geekai_video_mcp.engine.releaser import Releaser
 from geekai_video_mcp.engine.resolver import Resolver
-from geekai_video_mcp.engine.submitter import PendingSubmission, Submitter
+from geekai_video_mcp.engine.submitter import Submitter
 from geekai_video_mcp.engine.watcher import Watcher
 from geekai_video_mcp.errors import (
     BUSY,
@@ -181,8 +182,10 @@ class Engine:
         try:
             if earlier is not None:
                 return SubmitResult(await self._wait_for_answer(earlier), deduplicated=True)
-            recorded = await self._context.require_task(pending.recorded_as or task.id)
-            return SubmitResult(recorded, deduplicated=False)
+            newest = pending.outcome or await self._context.require_task(
+                pending.recorded_as or task.id
+            )
+            return SubmitResult(newest, deduplicated=False)
         except StorageUnavailable as exc:
             recorded_id = earlier.id if earlier else pending.recorded_as or task.id
             what = f"The record of task {recorded_id}"
@@ -362,7 +365,7 @@ class Engine:
             if task.status is Status.WAITING:
                 self._releaser.follow(pending.recorded_as)
             else:
-                self._watcher.watch(pending.recorded_as)
+                self._watcher.watch(pending.recorded_as, leased=pending.outcome)
 
     async def _sweep_loop(self) -> None:
         """Resume what no process works on: at start, and again whenever a process has died."""

@@ -10,7 +10,7 @@ import anyio
 import anyio.to_thread
 
 from geekai_video_mcp.domain import polling, waiting
-from geekai_video_mcp.domain.admission import Limits
+from geekai_video_mcp.domain.admission import Admission, Limits
 from geekai_video_mcp.domain.catalogue import request_cost
 from geekai_video_mcp.domain.leases import acquire_lease
 from geekai_video_mcp.domain.lifecycle import needs_watching
@@ -32,7 +32,7 @@ from geekai_video_mcp.errors import (
 )
 
 if TYPE_CHECKING:
-    from geekai_video_mcp.ledger import Change, Ledger, ProcessRegistry
+    from geekai_video_mcp.ledger import Admit, Change, Ledger, ProcessRegistry
     from geekai_video_mcp.provider.wire import ModelsPage
 
 RATE_LIMIT_MESSAGE: Final = "GeekAI is limiting the rate of requests"
@@ -232,9 +232,21 @@ class EngineContext:
         with nothing_charged():
             await anyio.to_thread.run_sync(self.check_folders)
 
+    async def admit(
+        self, task: Task, *, body: Mapping[str, Any], admit: "Admit", fixed_id: bool
+    ) -> Admission:
+        """Call `Ledger.admit`, and notify those who wait for any task to change."""
+        admission = await self.ledger.admit(task, body=body, admit=admit, fixed_id=fixed_id)
+        if admission.is_new:
+            self.signals.notify(task.id)
+        return admission
+
     async def record_outcome(self, task_id: str, observation: Observation) -> Task:
-        """Call `Ledger.record_outcome`, and notify those who wait for the task."""
-        task = await self.ledger.record_outcome(task_id, observation)
+        """Call `Ledger.record_outcome`, and notify those who wait for the task.
+
+        If there is something to watch now, this process has the lease for it.
+        """
+        task = await self.ledger.record_outcome(task_id, observation, lease=self.take_lease)
         self.signals.notify(task_id)
         return task
 

@@ -152,5 +152,4 @@ class Recovery:
 
     async def _resend(self, task: Task) -> None:
         """Send a recorded request whose process died before a byte left."""
-        await self._submitter.send(task)
-        self._watcher.watch(task.id)
+        self._watcher.watch(task.id, leased=await self._submitter.send(task))

@@ -63,8 +63,7 @@ class Releaser:
                 if task.status is not Status.WAITING:
                     return
                 if (released := await self._try_to_release(task)) is not None:
-                    await self._submitter.send(released)
-                    self._watcher.watch(task_id)
+                    self._watcher.watch(task_id, leased=await self._submitter.send(released))
                     return
                 with anyio.move_on_after(CHECK_INTERVAL):
                     await changed.wait()

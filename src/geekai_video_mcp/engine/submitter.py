@@ -10,14 +10,14 @@ import math
 from collections import Counter
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, Final
 
 import anyio
 
-from geekai_video_mcp.domain.admission import ExistingTasks, admit
+from geekai_video_mcp.domain.admission import Admission, ExistingTasks, admit, claim_at_once
 from geekai_video_mcp.domain.lifecycle import advance
-from geekai_video_mcp.domain.polling import typical_duration
+from geekai_video_mcp.domain.polling import Budget, typical_duration
 from geekai_video_mcp.domain.retries import INTENT_TTL, retry_delay
 from geekai_video_mcp.domain.statuses import Status
 from geekai_video_mcp.domain.task_ids import ShortIdTaken, new_task_id
@@ -28,6 +28,7 @@ from geekai_video_mcp.domain.tasks import (
 )
 from geekai_video_mcp.engine.context import RATE_LIMIT_MESSAGE, EngineContext, ProviderClient
 from geekai_video_mcp.engine.exceptions import describe_exception
+from geekai_video_mcp.engine.pending_submission import PendingSubmission
 from geekai_video_mcp.errors import (
     MAYBE_CHARGED,
     NOT_CHARGED,
@@ -71,28 +72,6 @@ class _NotClaimed(Exception):
     """The disk refused to record the claim; nothing was sent, and another attempt may work."""
 
 
-@dataclass
-class PendingSubmission:
-    """The body of a submission, and what its caller waits for."""
-
-    body: Mapping[str, Any]
-    """The request as it is to be sent."""
-    fixed_id: bool = False
-    """Whether the task keeps its id although another begins like it: it was consented to."""
-    recorded: anyio.Event = field(default_factory=anyio.Event)
-    answered: anyio.Event = field(default_factory=anyio.Event)
-    recorded_as: str | None = None
-    """The id under which the new task is recorded; another than it had, if that was not free."""
-    duplicate_of: Task | None = None
-    """The earlier task that is returned instead of a new one."""
-    error: GeekAIVideoError | None = None
-
-    def finish(self, error: GeekAIVideoError | None = None) -> None:
-        self.error = self.error or error
-        self.recorded.set()
-        self.answered.set()
-
-
 class Submitter:
     """Sends the requests of this process."""
 
@@ -100,6 +79,8 @@ class Submitter:
         self._context = context
         self._posts: dict[anyio.CancelScope, anyio.Event] = {}
         self._active: Counter[str] = Counter()
+        self._stopped = False
+        """Whether nothing more is sent, because the engine is about to cancel it."""
 
     def is_active(self, task_id: str) -> bool:
         """Whether this process is submitting the task now."""
@@ -108,15 +89,11 @@ class Submitter:
     async def record_and_send(self, task: Task, pending: PendingSubmission) -> None:
         """Record a new task, then send it; a duplicate is neither recorded nor sent."""
         try:
-            with nothing_charged():
-                samples = await self._context.ledger.duration_history(
-                    task.account, str(task.duration_key)
-                )
-            task = with_typical_duration(task, typical_duration(samples))
             unusable = await self._find_unusable_folder()
+            connected = await self._can_connect()
             while True:
                 with suppress(ShortIdTaken):
-                    return await self._record_and_send(task, pending, unusable)
+                    return await self._record_and_send(task, pending, unusable, connected=connected)
                 task = replace(task, id=new_task_id())
         except (StorageUnavailable, LedgerTooNew, RequestRefused, CapReached) as exc:
             pending.finish(exc)
@@ -131,40 +108,70 @@ class Submitter:
             pending.finish()
 
     async def _record_and_send(
-        self, task: Task, pending: PendingSubmission, unusable: StorageUnavailable | None
+        self,
+        task: Task,
+        pending: PendingSubmission,
+        unusable: StorageUnavailable | None,
+        *,
+        connected: bool,
     ) -> None:
         """Record the task under its id, then send it.
+
+        Usually one transaction records the task, claims its first attempt and takes a token of
+        the request budget, and the POST follows at once. While requests are paused, or where no
+        connection can be prepared, it is only recorded, and claimed when it can be sent.
 
         Raises:
             ShortIdTaken: it needs another id; it is not recorded.
         """
 
-        def decide(existing: ExistingTasks) -> Task:
+        def decide(existing: ExistingTasks, budget: Budget) -> Admission:
             admitted = admit(task, existing, limits=self._context.limits, at=task.created_at)
-            if admitted is task and unusable is not None:
-                raise unusable  # not for a duplicate, which costs nothing
-            return admitted
-
-        with self._marked_active(task.id):
-            admitted = await self._context.ledger.admit(
-                task, body=pending.body, admit=decide, fixed_id=pending.fixed_id
-            )
             if admitted is not task:
-                pending.duplicate_of = admitted
-                return
-            pending.recorded_as = task.id
-            pending.recorded.set()
-            if task.status is not Status.WAITING:
-                await self._send_until_settled(task, folders_checked=True)
+                return Admission(task=admitted, is_new=False)
+            if unusable is not None:
+                raise unusable  # not for a duplicate, which costs nothing
+            new = with_typical_duration(task, typical_duration(existing.durations))
+            if not connected or self._stopped:
+                return Admission(task=new, is_new=True)
+            return claim_at_once(
+                new,
+                budget,
+                at=self._context.clock(),
+                per_second=self._context.requests_per_second,
+            )
 
-    async def send(self, task: Task) -> None:
+        attempts, delay = Counter[bool](), None
+        with self._marked_active(task.id):
+            with self._shielded():
+                admission = await self._context.admit(
+                    task, body=pending.body, admit=decide, fixed_id=pending.fixed_id
+                )
+                if not admission.is_new:
+                    pending.duplicate_of = admission.task
+                    return
+                pending.recorded_as = task.id
+                pending.recorded.set()
+                recorded = admission.task
+                if recorded.status is Status.SUBMITTING:
+                    recorded, delay = await self._send_claimed(recorded, pending.body, attempts)
+            if recorded.status is Status.INTENDED:
+                await anyio.sleep(delay or 0.0)
+                recorded = await self._send_until_settled(
+                    recorded, attempts, folders_checked=not attempts
+                )
+            pending.outcome = recorded
+
+    async def send(self, task: Task) -> Task | None:
         """POST until the request has left once, or certainly will not; record the outcome.
+
+        Returns the task with it; None if that is not for this process to find out.
 
         Raises:
             StorageUnavailable: the outcome could not be recorded.
         """
         with self._marked_active(task.id):
-            await self._send_until_settled(task, folders_checked=False)
+            return await self._send_until_settled(task, Counter(), folders_checked=False)
 
     async def _find_unusable_folder(self) -> StorageUnavailable | None:
         try:
@@ -173,50 +180,73 @@ class Submitter:
             return exc
         return None
 
-    async def _send_until_settled(self, task: Task, *, folders_checked: bool) -> None:
-        attempts = {True: 0, False: 0}
+    async def _can_connect(self) -> bool:
+        """Whether the connections are there; they are made before the claim, and may fail."""
+        try:
+            await self._context.connections()
+        except ServiceUnavailable:
+            return False  # the first attempt fails with the same error, and that is recorded
+        return True
+
+    async def _send_claimed(
+        self, task: Task, body: Mapping[str, Any], attempts: Counter[bool]
+    ) -> tuple[Task, float | None]:
+        """POST once and record the outcome; returns what `_record_not_sent` does."""
+        try:
+            return await self._post_and_record(task, dict(body)), None
+        except ServiceUnavailable as exc:
+            return await self._record_not_sent(task, exc, attempts)
+
+    async def _send_until_settled(
+        self, task: Task, attempts: Counter[bool], *, folders_checked: bool
+    ) -> Task | None:
         while True:
             claimed: Task | None = None
+            delay: float | None = CLAIM_RETRY_DELAY
             try:
                 await self._wait_until_allowed(task)
                 unusable = None if folders_checked else await self._find_unusable_folder()
                 if unusable is not None:
-                    await self._record_failure(task, Status.REJECTED, unusable)
-                    return None
+                    return await self._record_failure(task, Status.REJECTED, unusable)
                 folders_checked = False
                 with self._shielded():
                     with self._retry_while_unsent(task):
                         body = dict(await self._context.ledger.request_body(task))
                     claimed = await self._claim_attempt(task)
-                    return (
-                        await self._post_and_record(claimed, body) if claimed is not None else None
-                    )
+                    if claimed is None:
+                        return None
+                    return await self._post_and_record(claimed, body)
             except _NotClaimed:
-                delay = CLAIM_RETRY_DELAY
+                pass
             except LedgerTooNew as exc:
                 if task.owner != self._context.processes.own_id:
                     raise  # a request that a dead process recorded: the newer server may send it
-                await self._record_failure(task, Status.REJECTED, exc)
-                return None
+                return await self._record_failure(task, Status.REJECTED, exc)
             except ServiceUnavailable as exc:
-                limited = exc.code == RATE_LIMITED
-                retry_after = retry_delay(
-                    tried=attempts[limited],
-                    limited=limited,
-                    retry_after_seconds=exc.retry_after_seconds,
-                )
-                attempts[limited] += 1
-                status = Status.REJECTED if retry_after is None else Status.INTENDED
-                task = await self._record_failure(claimed or task, status, exc)
-                if claimed and limited:
-                    requested = exc.retry_after_seconds
-                    await self._context.pause_requests(
-                        retry_after if requested is None else requested
-                    )
-                if retry_after is None:
-                    return None
-                delay = retry_after
+                task, delay = await self._record_not_sent(claimed or task, exc, attempts)
+            if delay is None:
+                return task
             await anyio.sleep(delay)
+
+    async def _record_not_sent(
+        self, task: Task, why: ServiceUnavailable, attempts: Counter[bool]
+    ) -> tuple[Task, float | None]:
+        """Record that the request was certainly not executed.
+
+        Returns the task, and the seconds until the next attempt; None after the last one.
+        *attempts* counts those that were refused for the rate of requests, and all others.
+        """
+        claimed, limited = task.status is Status.SUBMITTING, why.code == RATE_LIMITED
+        delay = retry_delay(
+            tried=attempts[limited], limited=limited, retry_after_seconds=why.retry_after_seconds
+        )
+        attempts[limited] += 1
+        status = Status.REJECTED if delay is None else Status.INTENDED
+        task = await self._record_failure(task, status, why)
+        if claimed and limited:
+            requested = why.retry_after_seconds
+            await self._context.pause_requests(delay if requested is None else requested)
+        return task, delay
 
     async def _wait_until_allowed(self, task: Task) -> None:
         """Wait until requests are allowed, and then take a slot before every background poll.
@@ -242,6 +272,7 @@ class Submitter:
         with anyio.move_on_after(DRAIN_TIMEOUT, shield=True):
             while self._posts:  # one may begin while another ends
                 await next(iter(self._posts.values())).wait()
+        self._stopped = True
         for scope in self._posts:
             scope.shield = False
 
@@ -297,16 +328,15 @@ class Submitter:
             finally:
                 self._posts.pop(scope).set()
 
-    async def _post_and_record(self, task: Task, body: dict[str, object]) -> None:
+    async def _post_and_record(self, task: Task, body: dict[str, object]) -> Task:
         connections = await self._context.connections()
         try:
             observation = await self._send_once(connections.client, task, body)
         except (RequestRefused, NotAuthorised, WrongService) as exc:
-            await self._record_failure(task, Status.REJECTED, exc)
+            return await self._record_failure(task, Status.REJECTED, exc)
         except SubmissionUnknown as exc:
-            await self._record_unknown(task, exc)
-        else:
-            await self._record_accepted(task, observation)
+            return await self._record_unknown(task, exc)
+        return await self._record_accepted(task, observation)
 
     async def _send_once(
         self, client: ProviderClient, task: Task, body: dict[str, object]
@@ -323,17 +353,17 @@ class Submitter:
             msg = f"The request was interrupted ({type(exc).__name__})"
             raise SubmissionUnknown(msg) from exc
 
-    async def _record_unknown(self, task: Task, why: SubmissionUnknown) -> None:
+    async def _record_unknown(self, task: Task, why: SubmissionUnknown) -> Task:
         try:
-            await self._record_failure(task, Status.UNKNOWN, why)
+            return await self._record_failure(task, Status.UNKNOWN, why)
         except StorageUnavailable as exc:
             msg = f"The missing response to task {task.id}"
             raise StorageUnavailable(msg, exc.reason, money=MAYBE_CHARGED) from exc
 
-    async def _record_accepted(self, task: Task, observation: Observation) -> None:
+    async def _record_accepted(self, task: Task, observation: Observation) -> Task:
         observation = replace(observation, owner=task.owner, attempt=task.attempt)
         try:
-            await self._context.record_outcome(task.id, observation)
+            return await self._context.record_outcome(task.id, observation)
         except StorageUnavailable as exc:
             provider_id = quote(str(observation.provider_task_id))
             logger.error(  # noqa: TRY400 - a traceback adds nothing

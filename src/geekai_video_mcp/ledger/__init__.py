@@ -16,10 +16,10 @@ from typing import Any, Self, TypeVar
 import anyio
 import anyio.to_thread
 
-from geekai_video_mcp.domain.admission import ExistingTasks
+from geekai_video_mcp.domain.admission import Admission, ExistingTasks
 from geekai_video_mcp.domain.leases import Lease
 from geekai_video_mcp.domain.lifecycle import advance
-from geekai_video_mcp.domain.polling import Budget, DurationSample
+from geekai_video_mcp.domain.polling import Budget
 from geekai_video_mcp.domain.statuses import Status
 from geekai_video_mcp.domain.task_ids import MIN_DIGITS, id_prefix
 from geekai_video_mcp.domain.task_lookup import CANDIDATES_SHOWN, pick_candidate
@@ -38,13 +38,13 @@ from geekai_video_mcp.ledger.schema import Event, EventNotice
 from geekai_video_mcp.ledger.sqlite import Store
 from geekai_video_mcp.quoting import quote
 
-__all__ = ["Admission", "Change", "Event", "EventNotice", "Ledger", "ProcessRegistry"]
+__all__ = ["Admit", "Change", "Event", "EventNotice", "Ledger", "ProcessRegistry"]
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Change = Callable[[Task], Task]
-Admission = Callable[[ExistingTasks], Task]
+Admit = Callable[[ExistingTasks, Budget], Admission]
 Release = Callable[[Task, ExistingTasks], Task]
 
 
@@ -101,13 +101,14 @@ class Ledger:
         return await self._run_in_worker(lambda: self._store.add(task))
 
     async def admit(
-        self, task: Task, *, body: Mapping[str, Any], admit: Admission, fixed_id: bool = False
-    ) -> Task:
-        """Record a new task if the pure function *admit* returns it, in one transaction.
+        self, task: Task, *, body: Mapping[str, Any], admit: Admit, fixed_id: bool = False
+    ) -> Admission:
+        """Record what the pure function *admit* returns for a new task, in one transaction.
 
-        *body* is the request as it is to be sent. Returns what *admit* returned: the task, durable
-        now, or an earlier one that it duplicates. With *fixed_id*, its id may begin like that of
-        another task.
+        That is the task as it is from now on, which may be claimed already, and what is left of
+        the request budget that all processes share; or an earlier task, and nothing is recorded.
+        *body* is the request as it is to be sent. With *fixed_id*, the task's id may begin like
+        that of another task.
 
         Raises:
             ShortIdTaken: it needs another id; it is not recorded.
@@ -214,16 +215,26 @@ class Ledger:
         """
         return await self._run_in_worker(lambda: self._store.claim(task_id, change))
 
-    async def record_outcome(self, task_id: str, observation: Observation) -> Task:
+    async def record_outcome(
+        self, task_id: str, observation: Observation, *, lease: Change | None = None
+    ) -> Task:
         """Record the outcome of a submission; if the disk refuses, write it to the journal.
+
+        *lease* is a change of the task after that in the same transaction, with which this process
+        begins to watch it; the journal does without.
 
         Raises:
             StorageUnavailable: it is not in the ledger. It is in the journal, or the log says
                 that this failed as well.
             KeyError: there is no such task.
         """
+
+        def advance_and_lease(task: Task) -> Task:
+            advanced = advance(task, observation)
+            return advanced if lease is None else lease(advanced)
+
         try:
-            return await self.change(task_id, lambda task: advance(task, observation))
+            return await self.change(task_id, advance_and_lease)
         except StorageUnavailable:
             await self._run_in_worker(lambda: self._journal.write(task_id, observation))
             raise
@@ -362,12 +373,6 @@ class Ledger:
         """The tasks finished after *since* whose link was given away and may still be fetched."""
         return await self._run_in_worker(
             lambda: self._store.retryable_downloads(account, since=since)
-        )
-
-    async def duration_history(self, account: str, duration_key: str) -> list[DurationSample]:
-        """The durations of the newest finished tasks with this duration key."""
-        return await self._run_in_worker(
-            lambda: self._store.duration_history(account, duration_key)
         )
 
     async def update_budget(self, account: str, change: Callable[[Budget], tuple[Budget, T]]) -> T:

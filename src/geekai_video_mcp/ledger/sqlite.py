@@ -16,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from geekai_video_mcp.domain.admission import DAY, ExistingTasks
+from geekai_video_mcp.domain.admission import DAY, Admission, ExistingTasks
 from geekai_video_mcp.domain.fingerprint import former_fingerprint, is_sendable
 from geekai_video_mcp.domain.leases import Lease
 from geekai_video_mcp.domain.polling import HISTORY_LIMIT, Budget, DurationSample
@@ -59,23 +59,30 @@ class Store:
         self,
         task: Task,
         body: Mapping[str, Any],
-        admit: Callable[[ExistingTasks], Task],
+        admit: Callable[[ExistingTasks, Budget], Admission],
         *,
         fixed_id: bool = False,
-    ) -> Task:
+    ) -> Admission:
         former = former_fingerprint(task.media, task.request, task.variation, body)
         with self._db.transaction_before_sending():
-            admitted = admit(self._existing_for(task, former))
-            if admitted is task:
+            existing = replace(
+                self._existing_for(task, former), durations=tuple(self._duration_history(task))
+            )
+            admission = admit(existing, self._get_budget(task.account))
+            if admission.is_new:
                 if not fixed_id and self._is_short_id_taken(task.id):
                     raise ShortIdTaken
                 free = shutil.disk_usage(self._db.path.parent).free
                 if free < MIN_FREE_BYTES:
                     # The response to a paid request has to be written as well.
                     raise StorageUnavailable(DATABASE, f"only {free:,} bytes are free on its disk")
+                # Both states, so that the events say when it was recorded, and when it was claimed.
                 self._insert_task(task)
+                self._update_task(task, admission.task)
                 self._put_body(task, body)
-            return admitted
+                if admission.budget is not None:
+                    self._put_budget(admission.budget)
+            return admission
 
     def add_film(self, film: Task, choose: Callable[[Sequence[Task]], Task]) -> Task:
         with self._db.transaction():
@@ -309,20 +316,26 @@ class Store:
                 self._insert_event(after, at=time.time())
         return after
 
-    def duration_history(self, account: str, duration_key: str) -> list[DurationSample]:
-        params = {"service": account, "kind": duration_key, "newest": HISTORY_LIMIT}
-        with self._db.reading():
-            found = self._db.select(schema.HISTORY, params)
+    def _duration_history(self, task: Task) -> list[DurationSample]:
+        """The durations of the newest finished tasks with the duration key of this one."""
+        params = {"service": task.account, "kind": task.duration_key, "newest": HISTORY_LIMIT}
+        found = self._db.select(schema.HISTORY, params)
         return [schema.to_duration_sample(dict(row)) for row in found]
 
     def update_budget(self, account: str, change: Callable[[Budget], tuple[Budget, T]]) -> T:
         with self._db.transaction():
-            found = self._db.select_one(schema.BUDGET, {"service": account})
-            before = schema.to_budget(dict(found)) if found else Budget(account=account)
+            before = self._get_budget(account)
             after, answer = change(before)
             if after != before:
-                self._db.execute(schema.UPSERT_BUDGET, schema.to_budget_row(after))
+                self._put_budget(after)
             return answer
+
+    def _get_budget(self, account: str) -> Budget:
+        found = self._db.select_one(schema.BUDGET, {"service": account})
+        return schema.to_budget(dict(found)) if found else Budget(account=account)
+
+    def _put_budget(self, budget: Budget) -> None:
+        self._db.execute(schema.UPSERT_BUDGET, schema.to_budget_row(budget))
 
     def _insert_event(self, task: Task, *, at: float) -> None:
         self._db.execute(schema.INSERT_EVENT, {"at": at, **schema.event_fields(task)})
