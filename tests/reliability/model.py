@@ -30,7 +30,6 @@ from geekai_video_mcp.domain.lifecycle import (
     advance,
     mark_delivered,
 )
-from geekai_video_mcp.domain.limits import REQUESTS_PER_SECOND
 from geekai_video_mcp.domain.polling import Budget
 from geekai_video_mcp.domain.result_file import record_file
 from geekai_video_mcp.domain.statuses import FileStatus, Status
@@ -42,7 +41,7 @@ from geekai_video_mcp.domain.tasks import (
 )
 from geekai_video_mcp.errors import CapReached, RequestRefused, StorageUnavailable
 from reliability.base_rules import IMAGE, PICK, Process
-from reliability.reference_model import IN_FLIGHT, TRANSITIONS, UNCHARGED
+from reliability.reference_model import IN_FLIGHT, POLLS_PER_SECOND, TRANSITIONS, UNCHARGED
 from reliability.resolve_rules import DAILY_CAP, IN_FLIGHT_CAP, ResolveRules
 
 STEPS: Final = 60
@@ -114,7 +113,7 @@ class Machine(ResolveRules):
         def check_admission(existing: ExistingTasks, budget: Budget) -> Admission:
             admitted = admit(task, existing, at=self.at)
             if admitted is task and at_once:
-                return claim_at_once(task, budget, at=self.at, per_second=REQUESTS_PER_SECOND)
+                return claim_at_once(task, budget, at=self.at, per_second=POLLS_PER_SECOND)
             return Admission(task=admitted, is_new=admitted is task)
 
         dedup_key = (prompt, variation)
