@@ -105,13 +105,15 @@ async def test_a_client_lists_generates_waits_reads_and_sees_its_mistakes(
     pytestconfig: pytest.Config,
 ) -> None:
     skip_unless_installed(program.runtime, program.made_by, pytestconfig)
-    target = {"stdio": "", "http": f"{origin}/mcp", "sse": f"{origin}/sse"}[transport]
+    targets = {"stdio": "", "http": f"{origin}/mcp", "sse": f"{origin}/sse"}
+    target = targets[transport]
+    variation = 1 + len(targets) * PROGRAMS.index(program) + list(targets).index(transport)
     errand = {
         "transport": transport,
         "command": MODULE,
         "url": target,
         "mode": program.mode,
-        "ask": ASK | {"variation": 1 + PROGRAMS.index(program)},  # each its own task
+        "ask": ASK | {"variation": variation},  # each its own task, to wait for
         "resource": RESOURCE,
     }
     observed, stderr = await run(program, errand, tmp_path)

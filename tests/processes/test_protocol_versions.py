@@ -297,7 +297,8 @@ async def test_a_call_is_answered_in_words_and_in_fields(talk: Conversation) -> 
 
 @pytest.mark.exhaustive
 async def test_a_wait_reports_progress_that_grows_and_ends_with_a_file(talk: Conversation) -> None:
-    made = await talk.call("generate_video", prompt="a fox", variation=2)
+    prompt = f"a fox in {talk.revision} over {type(talk.wire).__name__}"  # not the task of another
+    made = await talk.call("generate_video", prompt=prompt)
     task_id = made["structuredContent"]["task_id"]
     done = await talk.call("get_video_task", task_id=task_id, wait_seconds=45, view="none")
 
