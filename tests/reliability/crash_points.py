@@ -44,7 +44,7 @@ SMALL_BLOCKS: Final = {"media.downloads.block_writer.BLOCK_BYTES": 30_000}
 """So that they are four: of a large video each is a megabyte."""
 JOB_SECONDS: Final = 0.1
 """Seconds that a job takes."""
-ATTEMPTS: Final = 3
+ATTEMPTS: Final = 5
 """Runs per point, because the work is not always divided between the threads in the same way."""
 
 MIN_FIRED_SHARE: Final = 0.9
