@@ -4,7 +4,6 @@ import argparse
 import importlib
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 from benchmarks.figures import FIGURES
 from benchmarks.report import line, machine, save
@@ -28,15 +27,13 @@ def main() -> None:
     # The floors are to meet the same environment as the subjects: no settings of a person.
     os.environ["GEEKAI_SETTINGS_FILE"] = os.devnull
     print(f"{machine()}, load {os.getloadavg()[0]:.1f}")
-    measured: dict[str, Sequence[Row]] = {}
     for name in args.figures or FIGURES:
         module = importlib.import_module(f"benchmarks.figures.{name}")
-        measured[name] = module.measure(args.rounds)
-        for row in measured[name]:
+        rows: Sequence[Row] = module.measure(args.rounds)
+        for row in rows:
             print(line(row), flush=True)
-    if args.write:
-        save(measured)
-        print(f"written: {Path('docs/benchmarks.md')}")
+        if args.write:  # each at once: a run of all takes long, and may be ended
+            save({name: rows})
 
 
 if __name__ == "__main__":
