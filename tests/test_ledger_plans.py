@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from geekai_video_mcp.domain.statuses import Status
-from geekai_video_mcp.ledger import schema
+from geekai_video_mcp.ledger import conversion, schema
 from geekai_video_mcp.ledger.connection import create_database
 
 STATISTICS = {
@@ -52,9 +52,9 @@ def statements() -> dict[str, str]:
         for name, text in inspect.getmembers(schema, lambda value: isinstance(value, str))
         if re.match(r"\s*(SELECT|INSERT|UPDATE|DELETE)\b", text)
     }
-    found |= {f"update {column}": schema.update([column]) for column in schema.TASK_COLUMNS}
+    found |= {f"update {column}": schema.update([column]) for column in conversion.TASK_COLUMNS}
     sets = [(), *((status,) for status in Status), tuple(Status)]
-    columns = [("*",), schema.SEARCHED_COLUMNS, schema.RECORD_COLUMNS]
+    columns = [("*",), conversion.SEARCHED_COLUMNS, conversion.RECORD_COLUMNS]
     for statuses, before, since, shown in product(sets, (None, "id"), (None, 1.0), columns):
         name = f"page of {statuses} before {before} since {since}: {shown}"
         found[name] = schema.select_page(statuses, before=before, since=since, columns=shown)

@@ -29,7 +29,7 @@ from geekai_video_mcp.domain.polling import Budget
 from geekai_video_mcp.domain.retries import LINK_TTL
 from geekai_video_mcp.domain.statuses import Status
 from geekai_video_mcp.domain.tasks import Task, new_task
-from geekai_video_mcp.ledger import Ledger, schema
+from geekai_video_mcp.ledger import Ledger, conversion
 from geekai_video_mcp.ledger.database import path_in
 
 FEW: Final = 10
@@ -258,7 +258,7 @@ def _export(state: Path) -> Exported:
 
 def _export_plainly(state: Path) -> float:
     began = time.perf_counter()
-    columns = ", ".join(schema.RECORD_COLUMNS)
+    columns = ", ".join(conversion.RECORD_COLUMNS)
     with (
         closing(sqlite3.connect(path_in(state))) as db,
         Path(os.devnull).open("w", encoding="utf-8") as out,

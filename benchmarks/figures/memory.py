@@ -1,13 +1,11 @@
 """What a server that has said what it offers holds in memory: a host keeps it all day."""
 
 import statistics
-import tempfile
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from benchmarks.comparison import compare
 from benchmarks.rows import Row, Target, difference_row
-from benchmarks.support.stdio import BARE_SERVER, OWN_SERVER, running
+from benchmarks.support.stdio import BARE_SERVER, OWN_SERVER, greeted
 
 
 def measure(rounds: int) -> Sequence[Row]:
@@ -30,13 +28,7 @@ def measure(rounds: int) -> Sequence[Row]:
 
 def _measure_rss(command: Sequence[str]) -> Callable[[], float]:
     def measure_once() -> float:
-        with (
-            tempfile.TemporaryDirectory() as folder,
-            running(command, folder=Path(folder)) as server,
-        ):
-            server.initialize()
-            server.notify_initialized()
-            server.request("tools/list")
+        with greeted(command, list_tools=True) as server:
             return server.rss_bytes() / 1e6
 
     return measure_once

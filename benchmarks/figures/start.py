@@ -10,7 +10,7 @@ from typing import Final
 
 from benchmarks.comparison import Comparison, compare
 from benchmarks.rows import Row, Target, difference_row, ratio_row
-from benchmarks.support.stdio import BARE_SERVER, OWN_SERVER, running
+from benchmarks.support.stdio import BARE_SERVER, OWN_SERVER, greeted, running
 
 IMPORT_ALONE: Final = (
     sys.executable,
@@ -22,11 +22,13 @@ IMPORT_ALONE: Final = (
 
 def measure(rounds: int) -> Sequence[Row]:
     """Up to the response to `initialize`, and up to that to `tools/list`."""
-    own, bare = _measure_initialize(OWN_SERVER), _measure_initialize(BARE_SERVER)
+    own, bare = _measure_cpu(OWN_SERVER), _measure_cpu(BARE_SERVER)
     initialize = compare(floor=bare, subject=own, rounds=rounds)
     above_import = compare(floor=_measure_import, subject=own, rounds=rounds)
     tools = compare(
-        floor=_measure_list(BARE_SERVER), subject=_measure_list(OWN_SERVER), rounds=rounds
+        floor=_measure_cpu(BARE_SERVER, list_tools=True),
+        subject=_measure_cpu(OWN_SERVER, list_tools=True),
+        rounds=rounds,
     )
     return [
         ratio_row(
@@ -57,27 +59,9 @@ def measure(rounds: int) -> Sequence[Row]:
     ]
 
 
-def _measure_initialize(command: Sequence[str]) -> Callable[[], float]:
+def _measure_cpu(command: Sequence[str], *, list_tools: bool = False) -> Callable[[], float]:
     def measure_once() -> float:
-        with (
-            tempfile.TemporaryDirectory() as folder,
-            running(command, folder=Path(folder)) as server,
-        ):
-            server.initialize()
-            return 1000 * server.cpu_seconds()
-
-    return measure_once
-
-
-def _measure_list(command: Sequence[str]) -> Callable[[], float]:
-    def measure_once() -> float:
-        with (
-            tempfile.TemporaryDirectory() as folder,
-            running(command, folder=Path(folder)) as server,
-        ):
-            server.initialize()
-            server.notify_initialized()
-            server.request("tools/list")
+        with greeted(command, list_tools=list_tools) as server:
             return 1000 * server.cpu_seconds()
 
     return measure_once

@@ -18,7 +18,7 @@ from geekai_video_mcp.domain.polling import duration_key
 from geekai_video_mcp.domain.retries import LINK_TTL
 from geekai_video_mcp.domain.statuses import FileStatus, Status
 from geekai_video_mcp.domain.tasks import Media, Result, Task
-from geekai_video_mcp.ledger import schema
+from geekai_video_mcp.ledger import conversion, schema
 from geekai_video_mcp.ledger.database import Database, path_in
 
 ACCOUNT: Final = "https://geekai.co/api/v1#0123456789ab"
@@ -72,7 +72,7 @@ def fill(state_dir: Path, rows: int, now: float) -> None:
         db.execute("BEGIN")
         # One by one: an index that is made afterwards has full pages, which the next row splits.
         for task in _tasks(rows, random.Random(16), now):  # noqa: S311 - the same every time
-            db.execute(schema.INSERT, schema.to_row(task))
+            db.execute(schema.INSERT, conversion.to_row(task))
             db.executemany(schema.INSERT_EVENT, _events(task))
         db.execute("COMMIT")
 
@@ -196,7 +196,7 @@ def _file(rng: random.Random, task_id: str) -> dict[str, Any]:
 
 def _events(task: Task) -> Iterator[dict[str, Any]]:
     """What its life has left: four to six events of one that has ended."""
-    last = schema.event_fields(task)
+    last = conversion.event_fields(task)
     fields = {**last, "file_status": FileStatus.NONE.value, "error_code": None}
     path = [Status.INTENDED, Status.SUBMITTING, Status.PENDING, Status.RUNNING]
     for number, status in enumerate(path):

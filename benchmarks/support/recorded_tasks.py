@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -29,16 +30,8 @@ def record(folder: Path, tasks: Sequence[Task]) -> None:
 def finished_task(number: int, *, file: Path) -> Task:
     """A video that is stored, and that a caller has been shown."""
     now = time.time()
-    return Task(
-        id=f"{number:07x}f{number:024x}",
-        created_at=now - 90,
-        account=SANDBOX_URL,
-        model="cogvideox-flash",
-        request=_REQUEST,
-        owner="benchmark",
-        status=Status.SUCCEED,
-        submitted_at=now - 89,
-        provider_task_id=f"finished-{number}",
+    return replace(
+        _sent_task(number, Status.SUCCEED, at=now - 90),
         result=Result(url="https://example.com/fox.mp4", duration=5),
         ended_at=now - 30,
         file_status=FileStatus.STORED,
@@ -56,17 +49,23 @@ def finished_task(number: int, *, file: Path) -> Task:
 def running_task(number: int) -> Task:
     """A video that is being made, and that no server asks for within the next hour."""
     now = time.time()
+    return replace(
+        _sent_task(number, Status.RUNNING, at=now - 30),
+        last_polled_at=now,
+        next_poll_at=now + 3600,
+        poll_count=1,
+    )
+
+
+def _sent_task(number: int, status: Status, *, at: float) -> Task:
     return Task(
         id=f"{number:07x}f{number:024x}",
-        created_at=now - 30,
+        created_at=at,
         account=SANDBOX_URL,
         model="cogvideox-flash",
         request=_REQUEST,
         owner="benchmark",
-        status=Status.RUNNING,
-        submitted_at=now - 29,
-        provider_task_id=f"running-{number}",
-        last_polled_at=now,
-        next_poll_at=now + 3600,
-        poll_count=1,
+        status=status,
+        submitted_at=at + 1,
+        provider_task_id=f"{status.value}-{number}",
     )

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
@@ -125,6 +126,17 @@ def running(
         finally:
             if process.returncode is None:
                 server.kill()
+
+
+@contextlib.contextmanager
+def greeted(command: Sequence[str], *, list_tools: bool = False) -> Generator[StdioServer]:
+    """A server that has answered `initialize`, and with *list_tools* also `tools/list`."""
+    with tempfile.TemporaryDirectory() as folder, running(command, folder=Path(folder)) as server:
+        server.initialize()
+        if list_tools:
+            server.notify_initialized()
+            server.request("tools/list")
+        yield server
 
 
 def environment(folder: Path, settings: Mapping[str, str]) -> dict[str, str]:

@@ -28,7 +28,7 @@ from geekai_video_mcp.domain.tasks import (
     Task,
     new_task,
 )
-from geekai_video_mcp.ledger import Ledger, schema
+from geekai_video_mcp.ledger import Ledger, conversion, schema
 from support.process import MODULE, environment, http_server, run_cli
 
 PROMPT = "一只狐狸在雪中奔跑，黄昏的光线温暖而悠长，镜头缓缓推进，远处的山脊被染成金色"
@@ -346,7 +346,7 @@ async def test_an_export_begins_at_once_and_servers_write_while_it_waits_for_its
     await seed(tmp_path)
     long = [task(tmp_path, age=each, prompt=f"{each} {'a fox ' * 100}") for each in range(2000)]
     with closing(sqlite3.connect(tmp_path / "state" / "ledger.sqlite3", timeout=1)) as db:
-        db.executemany(schema.INSERT, map(schema.to_row, long))
+        db.executemany(schema.INSERT, map(conversion.to_row, long))
         db.commit()
         with subprocess.Popen(  # noqa: S603 - our own program, read a line at a time
             [*MODULE, "tasks", "export"],
@@ -358,7 +358,7 @@ async def test_an_export_begins_at_once_and_servers_write_while_it_waits_for_its
             head = export.stdout.readline()
             first = next(csv.reader(export.stdout))
             # The pipe has no room for the rest, so it has not been read.
-            db.execute(schema.INSERT, schema.to_row(task(tmp_path, prompt="a newer one")))
+            db.execute(schema.INSERT, conversion.to_row(task(tmp_path, prompt="a newer one")))
             db.execute("UPDATE task SET error_code = 'late' WHERE id = ?", [long[-1].id])
             db.commit()
             rest = list(csv.reader(export.stdout))

@@ -8,9 +8,6 @@ from reliability.crash_points import SCENARIOS, run
 from reliability.tracing import parse_log, why_unavailable
 
 POINTS = 12
-MIN_FIRED = 8
-"""Of so few points; `make reliability` wants nine in ten of its many. Which thread does a call
-varies, and a busy machine misses some in every attempt."""
 
 
 @pytest.mark.exhaustive
@@ -23,8 +20,7 @@ async def test_a_kill_at_a_system_call_charges_nothing_twice_and_loses_none(
 
     assert outcome.clean, outcome
     assert outcome.tried == POINTS
-    fired = outcome.fired.total()
-    assert fired >= MIN_FIRED, "strace killed too few: the calls were counted wrongly"
+    assert outcome.covered, "strace killed too few: the calls were counted wrongly"
     assert set(outcome.points) == {scenario.name for scenario in SCENARIOS}
     assert outcome.points.total() >= 300
 

@@ -3,43 +3,34 @@
 The one way to change a task is `Ledger.change`: it reads the row, passes it to a function such
 as those of `lifecycle`, and writes the result, in one transaction on a worker thread. So two
 processes that change a task at the same moment cannot overwrite each other, and a cancelled
-caller cannot leave half a change behind. SQL stays in `schema`, `sqlite` and `database`; the
-network, MCP and the rules of when money may be spent may not enter, and are passed in as functions.
+caller cannot leave half a change behind. What changes nothing is in `reads`. SQL stays in
+`schema`, `sqlite` and `database`; the network, MCP and the rules of when money may be spent may
+not enter, and are passed in as functions.
 """
 
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import anyio
-import anyio.lowlevel
 import anyio.to_thread
 
 from geekai_video_mcp.domain.admission import Admission, ExistingTasks
-from geekai_video_mcp.domain.leases import Lease
 from geekai_video_mcp.domain.lifecycle import advance
 from geekai_video_mcp.domain.limits import Limits
 from geekai_video_mcp.domain.polling import Budget
-from geekai_video_mcp.domain.statuses import Status
-from geekai_video_mcp.domain.task_ids import MIN_DIGITS, id_prefix
-from geekai_video_mcp.domain.task_lookup import CANDIDATES_SHOWN, pick_candidate
-from geekai_video_mcp.domain.task_records import TaskRecord
-from geekai_video_mcp.domain.task_search import TaskQuery
-from geekai_video_mcp.domain.tasks import (
-    Observation,
-    Task,
-)
+from geekai_video_mcp.domain.tasks import Observation, Task
 from geekai_video_mcp.errors import StorageUnavailable
 from geekai_video_mcp.ledger import database_file, filesystem
+from geekai_video_mcp.ledger.conversion import Event, EventNotice
 from geekai_video_mcp.ledger.database import path_in
 from geekai_video_mcp.ledger.journal import Journal
 from geekai_video_mcp.ledger.processes import ProcessRegistry
-from geekai_video_mcp.ledger.reader import NotAtOnce, TaskReader
+from geekai_video_mcp.ledger.reader import TaskReader
+from geekai_video_mcp.ledger.reads import LedgerReads
 from geekai_video_mcp.ledger.row_checks import UnreadableRow
-from geekai_video_mcp.ledger.schema import Event, EventNotice
 from geekai_video_mcp.ledger.sqlite import Store
 from geekai_video_mcp.quoting import quote
 
@@ -53,16 +44,12 @@ Admit = Callable[[ExistingTasks, Budget], Admission]
 Release = Callable[[Task, ExistingTasks], Task]
 
 
-class Ledger:
+class Ledger(LedgerReads):
     """The record of every task under one state folder, shared by all its processes."""
 
     def __init__(self, store: Store, journal: Journal, *, reader: TaskReader | None = None) -> None:
-        self._store = store
+        super().__init__(store, reader=reader)
         self._journal = journal
-        self._reader = reader
-        """Without one, every read is done on the worker thread."""
-        # An SQLite connection runs one transaction at a time; callers wait in order of arrival.
-        self._limiter = anyio.CapacityLimiter(1)
 
     @classmethod
     async def open(cls, state_dir: Path) -> Self:
@@ -149,25 +136,6 @@ class Ledger:
         """
         return await self._run_in_worker(lambda: self._store.add_film(film, choose))
 
-    async def request_body(self, task: Task) -> Mapping[str, Any]:
-        """The request of the task as it is to be sent; its images are stored until it is answered.
-
-        Raises:
-            StorageUnavailable: it cannot be read.
-        """
-        return await self._run_in_worker(lambda: self._store.request_body(task))
-
-    async def existing_for(
-        self, task: Task, body: Mapping[str, Any] | None = None, *, limits: Limits | None
-    ) -> ExistingTasks:
-        """What `admit` would pass to its function for this task now; nothing is recorded.
-
-        *body* is the request as it would be sent.
-        """
-        return await self._run_in_worker(
-            lambda: self._store.existing_for(task, body, limits=limits)
-        )
-
     async def release(
         self,
         task_id: str,
@@ -190,30 +158,6 @@ class Ledger:
         return await self._run_in_worker(
             lambda: self._store.release(task_id, body, release, limits=limits, at=at)
         )
-
-    async def find(self, task_id: str) -> Task | None:
-        """The task with this id, ours or the provider's."""
-        return await self._read(lambda tasks: tasks.find(task_id))
-
-    async def find_by_any_id(self, text: str, *, minimum: int = MIN_DIGITS) -> Task | None:
-        """The task that *text* names: its id, the provider's, or the beginning of its id.
-
-        A whole id comes before a beginning. *minimum* is the number of digits that a beginning
-        must have; case does not matter in it.
-
-        Raises:
-            TaskNotFound: it is the beginning of several ids, or too short; it names the tasks.
-        """
-        prefix = id_prefix(text)
-
-        def find(tasks: Store | TaskReader) -> Task | None:
-            found = tasks.find(text.strip())
-            if found is not None or prefix is None:
-                return found
-            candidates = tasks.find_by_prefix(prefix, limit=CANDIDATES_SHOWN + 1)
-            return pick_candidate(prefix, candidates, minimum=minimum) if candidates else None
-
-        return await self._read(find)
 
     async def change(self, task_id: str, change: Change) -> Task:
         """Replace the task by what *change* returns for it; return the new one.
@@ -327,100 +271,6 @@ class Ledger:
             lambda: self._store.supersede(task_id, change, check, limits=limits, body=body)
         )
 
-    async def list_tasks(
-        self,
-        *,
-        limit: int,
-        statuses: Collection[Status] = (),
-        before: str | None = None,
-        query: str | None = None,
-        since: float | None = None,
-    ) -> list[Task]:
-        """A page of tasks, newest first: of *statuses*, or of all if none is named.
-
-        *before* is the id of the last task of the page before, and *since* the time, in Unix
-        seconds, before which no task of the page was created. *query* is described by
-        `task_search.TaskQuery`.
-        """
-        wanted = TaskQuery.parse(query) if query is not None else None
-        if wanted is None:
-            return await self._run_in_worker(
-                lambda: self._store.list_tasks(
-                    limit=limit, statuses=statuses, before=before, since=since
-                )
-            )
-        tasks, last, at_once = list[Task](), before, limit
-        while len(tasks) < limit:
-            at_once *= 2  # many tasks have a common word, and few a rare one
-            search = partial(
-                self._store.search_tasks,
-                limit=limit - len(tasks),
-                at_once=at_once,
-                statuses=statuses,
-                before=last,
-                since=since,
-                matches=wanted.matches,
-            )
-            found, last = await self._run_in_worker(search)
-            tasks += found
-            if last is None:
-                break
-        return tasks
-
-    async def list_records(
-        self, *, limit: int, before: str | None = None, since: float | None = None
-    ) -> list[TaskRecord]:
-        """A page of the records of all tasks, newest first; see `list_tasks`."""
-        return await self._run_in_worker(
-            lambda: self._store.list_records(limit=limit, before=before, since=since)
-        )
-
-    async def find_by_prefix(self, prefix: str, *, limit: int) -> list[Task]:
-        """The tasks whose id begins with *prefix*."""
-        return await self._run_in_worker(lambda: self._store.find_by_prefix(prefix, limit=limit))
-
-    async def events(self, task_id: str) -> list[Event]:
-        """The events of the task with this id of ours, oldest first."""
-        return await self._run_in_worker(lambda: self._store.events(task_id))
-
-    async def last_event_id(self) -> int:
-        """The id of the newest event of any task; 0 if there is none."""
-        return await self._run_in_worker(self._store.last_event_id)
-
-    async def events_after(self, *, after: int) -> list[EventNotice]:
-        """The events of all tasks, by any process, with an id greater than *after*, in order.
-
-        None appears later with a smaller id: what is read after the newest one misses nothing.
-        """
-        return await self._run_in_worker(lambda: self._store.events_after(after))
-
-    async def unfinished_of_other_accounts(self, account: str) -> list[Task]:
-        """The unfinished tasks of all other services and keys."""
-        return await self._run_in_worker(lambda: self._store.unfinished_of_other_accounts(account))
-
-    async def unfinished(self, account: str) -> list[Task]:
-        """The tasks of this service and key that a server still has to work on."""
-        return await self._run_in_worker(lambda: self._store.unfinished(account))
-
-    async def unsent(self, account: str) -> list[Task]:
-        """The tasks of this service and key whose request has not been answered."""
-        return await self._run_in_worker(lambda: self._store.unsent(account))
-
-    async def leases_of_others(self, account: str, *, holder: str, at: float) -> list[Lease]:
-        """The leases of all tasks to be polled or downloaded, except those of *holder*.
-
-        Among them are the tasks that nobody holds, and those whose lease by *holder* has expired.
-        """
-        return await self._run_in_worker(
-            lambda: self._store.leases_of_others(account, holder=holder, at=at)
-        )
-
-    async def retryable_downloads(self, account: str, *, since: float) -> list[Task]:
-        """The tasks finished after *since* whose link was given away and may still be fetched."""
-        return await self._run_in_worker(
-            lambda: self._store.retryable_downloads(account, since=since)
-        )
-
     async def update_budget(self, account: str, change: Callable[[Budget], tuple[Budget, T]]) -> T:
         """Replace the request budget that all processes share by what *change* returns.
 
@@ -430,15 +280,3 @@ class Ledger:
             StorageUnavailable: the change is not recorded.
         """
         return await self._run_in_worker(lambda: self._store.update_budget(account, change))
-
-    async def _read(self, read: Callable[[Store | TaskReader], T]) -> T:
-        """What *read* returns: at once if that is possible, or from the worker thread."""
-        if self._reader is not None:
-            await anyio.lowlevel.checkpoint_if_cancelled()  # as before a read on the thread
-            with suppress(NotAtOnce):
-                return read(self._reader)
-        return await self._run_in_worker(lambda: read(self._store))
-
-    async def _run_in_worker(self, transaction: Callable[[], T]) -> T:
-        # Never abandoned on cancel: a transaction ends before its caller does.
-        return await anyio.to_thread.run_sync(transaction, limiter=self._limiter)

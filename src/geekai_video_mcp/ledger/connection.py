@@ -11,7 +11,7 @@ from geekai_video_mcp.errors import (
     DATABASE,
     StorageUnavailable,
 )
-from geekai_video_mcp.ledger import schema
+from geekai_video_mcp.ledger import conversion
 from geekai_video_mcp.ledger.database_file import MOVE_AWAY, Access
 from geekai_video_mcp.ledger.migrations import MIGRATIONS
 from geekai_video_mcp.ledger.row_checks import UnreadableRow
@@ -106,7 +106,7 @@ def is_ours(db: sqlite3.Connection) -> bool:
 def is_complete(db: sqlite3.Connection) -> bool:
     """Whether every table and column is there, and the first page of each table can be read."""
     columns = {row[1] for row in db.execute("PRAGMA table_info(task)")}
-    if not (columns >= schema.TASK_COLUMNS and set(_TABLES) <= _tables(db)):
+    if not (columns.issuperset(conversion.TASK_COLUMNS) and set(_TABLES) <= _tables(db)):
         return False
     for table in _TABLES:
         db.execute(f"SELECT rowid FROM {table} NOT INDEXED LIMIT 1").fetchone()  # noqa: S608 - our own

@@ -12,7 +12,7 @@ import sqlite3
 from typing import Any
 
 from geekai_video_mcp.domain.tasks import Task
-from geekai_video_mcp.ledger import schema
+from geekai_video_mcp.ledger import conversion, schema
 from geekai_video_mcp.ledger.database_file import OpenedFile
 
 
@@ -60,7 +60,7 @@ class TaskReader:
         try:
             # All rows first: until the last one is fetched, no process can commit.
             rows = self._connection.execute(statement, params).fetchall()
-            return list(map(schema.from_row, rows))
+            return list(map(conversion.from_row, rows))
         except sqlite3.Error as exc:
             raise NotAtOnce from exc
 

@@ -27,7 +27,7 @@ from geekai_video_mcp.domain.task_records import TaskRecord
 from geekai_video_mcp.domain.task_search import SearchedFields
 from geekai_video_mcp.domain.tasks import Task
 from geekai_video_mcp.errors import DATABASE, InvalidDecision, StorageUnavailable
-from geekai_video_mcp.ledger import schema
+from geekai_video_mcp.ledger import conversion, schema
 from geekai_video_mcp.ledger.database import Database
 from geekai_video_mcp.ledger.reader import TaskReader
 
@@ -59,8 +59,8 @@ class Store:
                 task = replace(task, id=new_task_id())
             if self._insert_task(task):
                 return task
-            found = self._db.select_one(schema.SELECT_HOLDER, schema.to_row(task))
-            return schema.from_row(dict(found))
+            found = self._db.select_one(schema.SELECT_HOLDER, conversion.to_row(task))
+            return conversion.from_row(dict(found))
 
     def admit(
         self,
@@ -96,7 +96,8 @@ class Store:
     def add_film(self, film: Task, choose: Callable[[Sequence[Task]], Task]) -> Task:
         with self._db.transaction():
             same = self._db.parse_rows(
-                self._db.select(schema.SELECT_SAME_FILM, schema.to_row(film)), schema.from_row
+                self._db.select(schema.SELECT_SAME_FILM, conversion.to_row(film)),
+                conversion.from_row,
             )
             chosen = choose(list(same))
             if chosen is film:
@@ -124,13 +125,13 @@ class Store:
     def _put_body(self, task: Task, body: Mapping[str, Any]) -> None:
         """Store the body that is to be sent, if the task's own request is another one."""
         if body != task.request:
-            row = {"task_id": task.id, "content": schema.to_json(body)}
+            row = {"task_id": task.id, "content": conversion.to_json(body)}
             self._db.execute(schema.PUT_BODY, row)
 
     def request_body(self, task: Task) -> Mapping[str, Any]:
         with self._db.reading():
             found = self._db.select_one(schema.GET_BODY, {"id": task.id})
-            return schema.from_json(task.id, found["content"]) if found else task.request
+            return conversion.from_json(task.id, found["content"]) if found else task.request
 
     def existing_for(
         self, task: Task, body: Mapping[str, Any] | None = None, *, limits: Limits | None
@@ -142,7 +143,7 @@ class Store:
     def find(self, task_id: str) -> Task | None:
         with self._db.reading():
             found = self._db.select_one(schema.FIND, {"id": task_id})
-            return schema.from_row(dict(found)) if found else None
+            return conversion.from_row(dict(found)) if found else None
 
     def change(self, task_id: str, change: Callable[[Task], Task]) -> Task:
         with self._db.transaction():
@@ -175,9 +176,9 @@ class Store:
     ) -> Task:
         with self._db.transaction():
             before = self._get_task(task_id)
-            params = {**schema.to_row(before), "provider_task_id": provider_task_id}
+            params = {**conversion.to_row(before), "provider_task_id": provider_task_id}
             found = self._db.select_one(schema.SELECT_HOLDER, params)
-            holder = schema.from_row(dict(found)) if found else None
+            holder = conversion.from_row(dict(found)) if found else None
             return self._update_task(before, change(before, holder))
 
     def supersede(
@@ -221,7 +222,7 @@ class Store:
         params = {"service": account, "watcher": holder, "at": at}
         with self._db.reading():
             found = self._db.select(schema.SELECT_LEASES_OF_OTHERS, params)
-        return list(self._db.parse_rows(found, schema.to_lease))
+        return list(self._db.parse_rows(found, conversion.to_lease))
 
     def retryable_downloads(self, account: str, *, since: float) -> list[Task]:
         return self._read_tasks(schema.SELECT_LINKED, {"service": account, "since": since})
@@ -232,7 +233,7 @@ class Store:
     def _read_tasks(self, statement: str, params: Mapping[str, Any]) -> list[Task]:
         with self._db.reading():
             found = self._db.select(statement, params)
-        return list(self._db.parse_rows(found, schema.from_row))
+        return list(self._db.parse_rows(found, conversion.from_row))
 
     def _is_short_id_taken(self, task_id: str) -> bool:
         """Whether the id of another task begins like this one; asked before one is recorded."""
@@ -241,7 +242,7 @@ class Store:
 
     def _insert_task(self, task: Task) -> bool:
         """False if the ledger holds the task already, as one that was made elsewhere."""
-        inserted = self._db.execute(schema.INSERT, schema.to_row(task)).rowcount > 0
+        inserted = self._db.execute(schema.INSERT, conversion.to_row(task)).rowcount > 0
         if inserted:
             self._insert_event(task, at=task.created_at)
         return inserted
@@ -249,14 +250,14 @@ class Store:
     def _existing_for(
         self, task: Task, limits: Limits | None, former_fingerprint: str | None = None
     ) -> ExistingTasks:
-        params = {**schema.to_row(task), "since": task.created_at - DAY}
+        params = {**conversion.to_row(task), "since": task.created_at - DAY}
         params["former_fingerprint"] = former_fingerprint
         same_key = self._db.select_one(schema.SELECT_SAME_KEY, params)
         same_fingerprint = self._db.select(schema.SELECT_SAME_FINGERPRINT, params)
         existing = ExistingTasks(
             limits=limits,
-            same_key=schema.from_row(dict(same_key)) if same_key else None,
-            same_fingerprint=tuple(schema.from_row(dict(row)) for row in same_fingerprint),
+            same_key=conversion.from_row(dict(same_key)) if same_key else None,
+            same_fingerprint=tuple(conversion.from_row(dict(row)) for row in same_fingerprint),
             former_fingerprint=former_fingerprint,
         )
         if limits is not None:
@@ -264,7 +265,7 @@ class Store:
             existing = replace(existing, **self._db.select_one(schema.COUNT_RESERVATIONS, params))
         if limits is not None and limits.cny_per_day is not None:
             prices = self._db.select(schema.SELECT_RESERVED_PRICES, params)
-            existing = replace(existing, prices=schema.to_reserved_prices(prices))
+            existing = replace(existing, prices=conversion.to_reserved_prices(prices))
         return existing
 
     def list_tasks(
@@ -282,12 +283,12 @@ class Store:
         self, *, limit: int, before: str | None, since: float | None
     ) -> list[TaskRecord]:
         statement = schema.select_page(
-            (), before=before, since=since, columns=schema.RECORD_COLUMNS
+            (), before=before, since=since, columns=conversion.RECORD_COLUMNS
         )
         with self._db.reading():
             params = {"limit": limit, "before": before, "since": since}
             found = self._db.select_values(statement, params)
-        return list(self._db.parse_rows(found, schema.to_record))
+        return list(self._db.parse_rows(found, conversion.to_record))
 
     def search_tasks(
         self,
@@ -308,49 +309,49 @@ class Store:
         at_once = min(at_once, SEARCHED_AT_ONCE)
         params = {"limit": at_once, "before": before, "since": since}
         statement = schema.select_page(
-            statuses, before=before, since=since, columns=schema.SEARCHED_COLUMNS
+            statuses, before=before, since=since, columns=conversion.SEARCHED_COLUMNS
         )
         with self._db.reading():
             rows = self._db.select_values(statement, params)
-            searched = self._db.parse_rows(rows, schema.to_searched_fields)
+            searched = self._db.parse_rows(rows, conversion.to_searched_fields)
             matching = (fields.id for fields in searched if matches(fields))
             ids = list(islice(matching, limit))
             found = [self._db.select_one(schema.GET, {"id": task_id}) for task_id in ids]
         last = rows[-1][0] if len(rows) == at_once else None
-        return list(self._db.parse_rows(found, schema.from_row)), ids[-1] if len(
+        return list(self._db.parse_rows(found, conversion.from_row)), ids[-1] if len(
             ids
         ) == limit else last
 
     def find_by_prefix(self, prefix: str, *, limit: int) -> list[Task]:
         return self._read_tasks(schema.SELECT_BY_PREFIX, {"start": prefix, "limit": limit})
 
-    def events(self, task_id: str) -> list[schema.Event]:
+    def events(self, task_id: str) -> list[conversion.Event]:
         with self._db.reading():
             found = self._db.select(schema.EVENTS, {"id": task_id})
-        return list(self._db.parse_rows(found, schema.to_event))
+        return list(self._db.parse_rows(found, conversion.to_event))
 
     def last_event_id(self) -> int:
         with self._db.reading():
             return int(self._db.select_one(schema.SELECT_LAST_EVENT_ID)["number"])
 
-    def events_after(self, after: int) -> list[schema.EventNotice]:
+    def events_after(self, after: int) -> list[conversion.EventNotice]:
         with self._db.reading():
             found = self._db.select(schema.SELECT_EVENTS_AFTER, {"after": after})
-        return list(self._db.parse_rows(found, schema.to_event_notice))
+        return list(self._db.parse_rows(found, conversion.to_event_notice))
 
     def _get_task(self, task_id: str) -> Task:
         found = self._db.select_one(schema.GET, {"id": task_id})
         if found is None:
             raise KeyError(task_id)
-        return schema.from_row(dict(found))
+        return conversion.from_row(dict(found))
 
     def _update_task(self, before: Task, after: Task) -> Task:
         if after != before:
-            was, row = schema.to_row(before), schema.to_row(after)
+            was, row = conversion.to_row(before), conversion.to_row(after)
             self._db.execute(schema.update(name for name in row if row[name] != was[name]), row)
             if after.status not in BODY_NEEDED:
                 self._db.execute(schema.DROP_BODY, {"id": after.id})
-            if schema.event_fields(before) != schema.event_fields(after):
+            if conversion.event_fields(before) != conversion.event_fields(after):
                 self._insert_event(after, at=time.time())
         return after
 
@@ -358,7 +359,7 @@ class Store:
         """The durations of the newest finished tasks with the duration key of this one."""
         params = {"service": task.account, "kind": task.duration_key, "newest": HISTORY_LIMIT}
         found = self._db.select(schema.HISTORY, params)
-        return [schema.to_duration_sample(dict(row)) for row in found]
+        return [conversion.to_duration_sample(dict(row)) for row in found]
 
     def update_budget(self, account: str, change: Callable[[Budget], tuple[Budget, T]]) -> T:
         with self._db.transaction():
@@ -370,10 +371,10 @@ class Store:
 
     def _get_budget(self, account: str) -> Budget:
         found = self._db.select_one(schema.BUDGET, {"service": account})
-        return schema.to_budget(dict(found)) if found else Budget(account=account)
+        return conversion.to_budget(dict(found)) if found else Budget(account=account)
 
     def _put_budget(self, budget: Budget) -> None:
-        self._db.execute(schema.UPSERT_BUDGET, schema.to_budget_row(budget))
+        self._db.execute(schema.UPSERT_BUDGET, conversion.to_budget_row(budget))
 
     def _insert_event(self, task: Task, *, at: float) -> None:
-        self._db.execute(schema.INSERT_EVENT, {"at": at, **schema.event_fields(task)})
+        self._db.execute(schema.INSERT_EVENT, {"at": at, **conversion.event_fields(task)})

@@ -95,4 +95,5 @@ class HandshakeServer(Server[Any]):
 
 
 async def _unbuilt(*_: object) -> NoReturn:
-    raise NotImplementedError
+    msg = "only the server that is built handles this, and it is built before the request is"
+    raise RuntimeError(msg)

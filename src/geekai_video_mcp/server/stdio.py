@@ -15,7 +15,6 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import anyio
@@ -25,7 +24,7 @@ from mcp_types import JSONRPCError, JSONRPCRequest, JSONRPCResponse
 
 from geekai_video_mcp.server.handshake import HandshakeServer
 from geekai_video_mcp.server.late_app import LateApp
-from geekai_video_mcp.server.stdio_filter import message_streams
+from geekai_video_mcp.server.stdio_filter import WrappedStream, message_streams
 
 if TYPE_CHECKING:
     from mcp.server.lowlevel import Server
@@ -137,32 +136,18 @@ async def _answer_probe(probe: SessionMessage, write: "WriteStream[Any]", loop: 
         task_group.cancel_scope.cancel()
 
 
-class _Replayed:
+class _Replayed(WrappedStream["ReadStream[Any]"]):
     """The SDK's read stream, beginning with what was read from it already."""
 
     def __init__(self, early: list[Any], rest: "ReadStream[Any]") -> None:
+        super().__init__(rest)
         self._early = deque(early)
-        self._rest = rest
 
     async def receive(self) -> Any:  # noqa: ANN401 - as the SDK's own stream
-        return self._early.popleft() if self._early else await self._rest.receive()
-
-    async def aclose(self) -> None:
-        await self._rest.aclose()
+        return self._early.popleft() if self._early else await self._stream.receive()
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Any:  # noqa: ANN401 - as the SDK's own stream
-        return self._early.popleft() if self._early else await anext(self._rest)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_val: BaseException | None,
-        exc_tb: TracebackType | None,
-    ) -> None:
-        await self.aclose()
+        return self._early.popleft() if self._early else await anext(self._stream)

@@ -8,7 +8,7 @@ import sys
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from types import TracebackType
-from typing import TYPE_CHECKING, BinaryIO, Final, Self, cast
+from typing import TYPE_CHECKING, BinaryIO, Final, Generic, Protocol, Self, TypeVar, cast
 
 import anyio
 import anyio.to_thread
@@ -97,30 +97,18 @@ class _OpenRequests:
             self._room.set()
 
 
-class _ResponseWriter:
-    """The SDK's write stream; it reports to `_OpenRequests` which responses were written."""
+class _Closable(Protocol):
+    async def aclose(self) -> None: ...
 
-    def __init__(
-        self,
-        stream: "WriteStream[SessionMessage]",
-        open_requests: _OpenRequests,
-        on_response: Callable[[], None],
-    ) -> None:
+
+S = TypeVar("S", bound=_Closable)
+
+
+class WrappedStream(Generic[S]):
+    """One of the SDK's streams with more to it; the end of a block closes it."""
+
+    def __init__(self, stream: S) -> None:
         self._stream = stream
-        self._open_requests = open_requests
-        self._on_response = on_response
-
-    async def send(self, item: SessionMessage, /) -> None:
-        message = item.message
-        if not isinstance(message, JSONRPCResponse | JSONRPCError):
-            await self._stream.send(item)
-            return
-        self._open_requests.start_response(message.id)
-        try:
-            await self._stream.send(item)
-        finally:
-            self._open_requests.end_response()
-            self._on_response()
 
     async def aclose(self) -> None:
         await self._stream.aclose()
@@ -135,6 +123,32 @@ class _ResponseWriter:
         exc_tb: TracebackType | None,
     ) -> None:
         await self.aclose()
+
+
+class _ResponseWriter(WrappedStream["WriteStream[SessionMessage]"]):
+    """The SDK's write stream; it reports to `_OpenRequests` which responses were written."""
+
+    def __init__(
+        self,
+        stream: "WriteStream[SessionMessage]",
+        open_requests: _OpenRequests,
+        on_response: Callable[[], None],
+    ) -> None:
+        super().__init__(stream)
+        self._open_requests = open_requests
+        self._on_response = on_response
+
+    async def send(self, item: SessionMessage, /) -> None:
+        message = item.message
+        if not isinstance(message, JSONRPCResponse | JSONRPCError):
+            await self._stream.send(item)
+            return
+        self._open_requests.start_response(message.id)
+        try:
+            await self._stream.send(item)
+        finally:
+            self._open_requests.end_response()
+            self._on_response()
 
 
 class _StdinGuard:
