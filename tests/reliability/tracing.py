@@ -48,6 +48,11 @@ class Call:
     """Its arguments and result as strace prints them, with the paths of descriptors."""
 
     @property
+    def place(self) -> tuple[int, str, int]:
+        """By which strace finds it in another run."""
+        return self.thread, self.name, self.number
+
+    @property
     def matters(self) -> bool:
         """Whether it makes something durable or uses the network."""
         if self.name == "openat":
