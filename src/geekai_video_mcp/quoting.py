@@ -28,9 +28,10 @@ def sanitize(text: str, *, limit: int = QUOTE_LIMIT) -> str:
     raw = text[: limit * 4]
     if not raw.isascii():
         raw = _INVISIBLE.sub("", raw)
-    if not raw.isprintable():  # rare, and a look at each character takes long
-        raw = "".join(" " if unicodedata.category(ch) in _HIDDEN else ch for ch in raw)
-    line = " ".join(raw.split())
+    if not raw.isprintable() or "  " in raw:  # rare, and a look at each character takes long
+        shown = "".join(" " if unicodedata.category(ch) in _HIDDEN else ch for ch in raw)
+        raw = " ".join(shown.split())
+    line = raw.strip()
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
 
 

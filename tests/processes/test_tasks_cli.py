@@ -25,6 +25,7 @@ from geekai_video_mcp.domain.lifecycle import advance
 from geekai_video_mcp.domain.statuses import FileStatus, Status
 from geekai_video_mcp.domain.tasks import (
     Observation,
+    Result,
     Task,
     new_task,
 )
@@ -338,6 +339,36 @@ async def test_every_task_is_exported_and_no_cell_is_a_formula(tmp_path: Path) -
         "",
     ]
     assert [read[0][name] for name in facts] == [*[""] * 8, "video", ""]
+
+
+async def test_an_export_keeps_every_fact_in_its_own_column(tmp_path: Path) -> None:
+    of_result = Result(duration=7.5, revised_prompt='a sign that says "duration": 9')
+    odd = task(
+        tmp_path,
+        model="model,mini",
+        status=Status.SUCCEED,
+        result=of_result,
+        submitted_at=1_790_000_059.9,
+        file_bytes=123_456_789_012,
+        error_code="",
+    )
+    asked = task(
+        tmp_path,
+        age=1,
+        status=Status.SUCCEED,
+        result=Result(revised_prompt="a fox"),
+        provider_task_id='the "second", really',
+    )
+    await seed(tmp_path, odd, asked)
+
+    _, out, _ = await tasks(tmp_path, "export")
+
+    first, second = csv.DictReader(io.StringIO(out))
+    assert None not in first
+    assert (first["model"], second["provider_task_id"]) == ("model,mini", 'the "second", really')
+    assert first["submitted_at"] == "2026-09-21T14:14:19+00:00"
+    assert (first["file_bytes"], first["media"]) == ("123456789012", "video")
+    assert (first["duration"], second["duration"]) == ("7.5", "5")
 
 
 async def test_an_export_begins_at_once_and_servers_write_while_it_waits_for_its_reader(

@@ -257,7 +257,7 @@ CSV_COLUMNS: Final = (
     "parts",
 )
 """New ones are added at the end: programs that read the export may count columns."""
-FORMULA_PREFIXES: Final = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+FORMULA_PREFIXES: Final = frozenset("=+-@\t\r＝＋－＠")
 """The first characters of a cell that spreadsheets evaluate as a formula, including the
 full-width forms that East Asian versions accept."""
 
@@ -268,53 +268,62 @@ def csv_line(task: TaskRecord) -> str:
     Without the `csv` module: it looks at every character, most of which a pattern has seen.
     """
     request, price = task.request, listed_price(task)
-    cells = (
-        _cell(task.id),
-        _cell(task.provider_task_id),
+    before_prompt = _cells(
+        task.id,
+        task.provider_task_id or "",
         _iso_time(task.created_at),
-        _cell(task.status),
-        _cell(task.model),
-        _cell(_duration_text(task.result.get("duration"), task)),
-        _cell(request.get("resolution") or request.get("size")),
+        task.status,
+        task.model,
+        _duration_text(task.result.get("duration"), task),
+        str(request.get("resolution") or request.get("size") or ""),
         _iso_time(task.submitted_at),
         _iso_time(task.ended_at),
-        _cell(task.file_path),
-        _cell(task.file_bytes),
-        _cell(task.file_sha256),
-        _cell(task.error_code),
-        _cell(request.get("prompt")),
+        task.file_path or "",
+        str(task.file_bytes) if task.file_bytes is not None else "",
+        task.file_sha256 or "",
+        task.error_code or "",
+    )
+    after_prompt = _cells(
         _number_text(task.file_seconds),
         _number_text(task.file_width),
         _number_text(task.file_height),
         _number_text(task.file_fps),
         _SOUND_CELLS[task.file_has_sound],
         _amount(price.cny) if price else "",
-        _cell(price.source) if price else "",
-        _cell(price.read_on) if price else "",
-        _cell(task.media),
-        _cell(_parts_text(task)),
+        price.source if price else "",
+        price.read_on if price else "",
+        task.media,
+        _parts_text(task),
     )
-    return f"{','.join(cells)}\n"
+    return f"{before_prompt},{_cell(request.get('prompt'))},{after_prompt}\n"
 
 
 _SOUND_CELLS: Final[Mapping[int | None, str]] = {None: "", 1: "yes", 0: "no"}
 
 
+@lru_cache
 def _number_text(number: float | None) -> str:
     return f"{number:.10g}" if number is not None else ""
 
 
-_PLAIN_CELL: Final = re.compile(r"[0-9A-Za-z/.][!#-+\--~]*")
+_PLAIN_CELL: Final = r"(?:[0-9A-Za-z/.][!#-+\--~]*)?"
+_PLAIN_CELLS: Final = re.compile(f"{_PLAIN_CELL}(?:,{_PLAIN_CELL})*")
 """Most cells: nothing in them is hidden, is a formula, or has to be quoted."""
+
+
+def _cells(*facts: str) -> str:
+    """*facts* as cells of CSV, joined; all of them are looked at in one go."""
+    line = ",".join(facts)
+    if _PLAIN_CELLS.fullmatch(line) and line.count(",") == len(facts) - 1:
+        return line
+    return ",".join(map(_cell, facts))
 
 
 def _cell(fact: object) -> str:
     """*fact* as a cell of CSV that no spreadsheet takes for a formula."""
     text = "" if fact is None else str(fact)
-    if not text or _PLAIN_CELL.fullmatch(text):
-        return text
     plain = plain_unlimited(text)
-    if plain.startswith(FORMULA_PREFIXES) or text.startswith(FORMULA_PREFIXES):
+    if plain[:1] in FORMULA_PREFIXES or text[:1] in FORMULA_PREFIXES:
         plain = f"'{plain}"
     if '"' in plain or "," in plain:
         return '"' + plain.replace('"', '""') + '"'
@@ -322,10 +331,15 @@ def _cell(fact: object) -> str:
 
 
 def _iso_time(at: float | None) -> str:
-    return _iso_second(int(at)) if at is not None else ""
+    if at is None:
+        return ""
+    day, second = divmod(int(at), 86_400)
+    return f"{_iso_day(day)}T{_CLOCK[second // 60]}:{second % 60:02}+00:00"
 
 
 @lru_cache
-def _iso_second(at: int) -> str:
-    """Kept for a while: most tasks are sent in the second in which they are made."""
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")
+def _iso_day(number: int) -> str:
+    return datetime.fromtimestamp(number * 86_400, UTC).date().isoformat()
+
+
+_CLOCK: Final = tuple(f"{minute // 60:02}:{minute % 60:02}" for minute in range(24 * 60))

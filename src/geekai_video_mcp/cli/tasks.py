@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 DEFAULT_LIMIT: Final = 20
 """Tasks in a list without --limit or --all: one screen."""
-PAGE_SIZE: Final = 500
+PAGE_SIZE: Final = 200
 """Tasks read in one transaction: a long one would keep running servers from writing."""
 NO_TERMINAL_WIDTH: Final = 10_000
 """Cells of a line without a terminal: nothing is truncated in a file or a pipe."""

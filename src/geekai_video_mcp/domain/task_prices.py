@@ -4,7 +4,8 @@ The price list changes, and what a request cost does not: nothing that shows a r
 works its price out again.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from geekai_video_mcp.domain.catalogue import Cost
 from geekai_video_mcp.domain.statuses import Status
@@ -12,8 +13,7 @@ from geekai_video_mcp.domain.task_records import TaskRecord
 from geekai_video_mcp.domain.tasks import Task
 
 
-@dataclass(frozen=True, kw_only=True)
-class ListedPrice:
+class ListedPrice(NamedTuple):
     """What a request cost by the price list when it was made; what was charged may differ."""
 
     cny: float

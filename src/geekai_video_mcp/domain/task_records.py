@@ -13,8 +13,8 @@ class TaskRecord(NamedTuple):
 
     id: str
     request: Mapping[str, Any]
-    result: Mapping[str, Any]
-    """The members of its result; none if it has none."""
+    result: Mapping[str, float]
+    """Of its result, the duration alone, if it has one."""
     created_at: float
     account: str
     model: str

@@ -19,6 +19,9 @@ from geekai_video_mcp.domain.tasks import (
 )
 from geekai_video_mcp.quoting import quote
 
+PARSING_ERRORS: Final = (ValueError, TypeError, RecursionError)
+"""What parsing raises for a value that is not of its form."""
+
 
 class UnreadableRow(sqlite3.DataError):
     """A row holds what no version of this server writes. The message names its task."""
@@ -33,14 +36,18 @@ def unreadable_row(kind: str, task_id: object) -> Generator[None]:
     """Raise `UnreadableRow` for whatever parsing raises inside."""
     try:
         yield
-    except (ValueError, TypeError, RecursionError) as exc:
+    except PARSING_ERRORS as exc:
         raise UnreadableRow(kind, task_id) from exc
+
+
+_decode: Final = json.JSONDecoder().raw_decode
+"""As `json.loads`, without the white space around a value, which nothing here writes."""
 
 
 def parse_object(content: str) -> dict[str, Any]:
     """The members of a JSON object."""
-    value = json.loads(content)
-    if not isinstance(value, dict):
+    value, end = _decode(content)
+    if not isinstance(value, dict) or end != len(content):
         msg = "not a JSON object"
         raise TypeError(msg)
     return cast("dict[str, Any]", value)
