@@ -5,7 +5,7 @@ How it may change is in `lifecycle`. All times are Unix seconds, UTC. All durati
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 
 from geekai_video_mcp.domain import polling
 from geekai_video_mcp.domain.fingerprint import fingerprint, strip_inline_media
@@ -120,7 +120,7 @@ class Task:
         """Whether nothing will change by waiting longer."""
         if self.status is Status.SUCCEED:
             return self.file_status is not FileStatus.NONE
-        return self.status in TERMINAL | UNRESOLVED
+        return self.status in _ENDED
 
     @property
     def typical_duration(self) -> TypicalDuration | None:
@@ -128,6 +128,9 @@ class Task:
         if self.typical_p10 is None or self.typical_p95 is None:
             return None
         return TypicalDuration(p10=self.typical_p10, p95=self.typical_p95)
+
+
+_ENDED: Final = TERMINAL | UNRESOLVED
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -78,8 +78,7 @@ class TaskFinder:
     async def _read(self, task_id: str, *, minimum: int | None = None) -> Task | None:
         """The task of this id; with *minimum*, of an id that begins with as many digits."""
         try:
-            with anyio.fail_after(FIND_TIMEOUT):
-                return await self._context.find_task(task_id, minimum=minimum)
+            return await self._context.find_task(task_id, minimum=minimum, max_seconds=FIND_TIMEOUT)
         except TimeoutError as exc:
             again = "Call get_video_task again; every task goes on meanwhile."
             raise StorageUnavailable(DATABASE, BUSY, access="read", remedy=again) from exc

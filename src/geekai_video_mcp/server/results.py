@@ -4,7 +4,7 @@ import base64
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
 import anyio
 from mcp.server.session import ServerSession
@@ -30,6 +30,15 @@ from geekai_video_mcp.server.resource_links import file_resource, task_resource
 
 ViewChoice = View | Literal["none"]
 """What `get_video_task` takes as `view`."""
+
+
+class HasSession(Protocol):
+    """A context of the SDK."""
+
+    @property
+    def session(self) -> ServerSession:
+        """Who called; slow to read, so it is read where it is needed."""
+        ...
 
 
 class Request(NamedTuple):
@@ -89,7 +98,7 @@ def task_view(app: App, task: Task) -> views.VideoTask:
 async def task_result(
     app: App,
     task: Task,
-    session: ServerSession,
+    ctx: "HasSession",
     *,
     view: ViewChoice,
     warnings: Sequence[str] = (),
@@ -106,7 +115,7 @@ async def task_result(
         with anyio.CancelScope(deadline=picture_deadline):
             rendered = await _render(app, task, view)
             if rendered is not None:
-                report, jpeg = _with_picture(app, report, rendered, session, view=view)
+                report, jpeg = _with_picture(app, report, rendered, ctx.session, view=view)
     if request is not None:
         report = replace(report, sent=request.sent, deduplicated=request.deduplicated)
     structure = _structure(report) if request is not None else views.video_task(report)
