@@ -50,6 +50,7 @@ from geekai_video_mcp.server.views import (
     task_text,
     video_task,
 )
+from geekai_video_mcp.server.views.next_steps import next_step
 from geekai_video_mcp.server.views.text import PUBLIC_STATUS, PublicStatus
 from geekai_video_mcp.server.views.times import elapsed_text, span_text
 
@@ -130,7 +131,8 @@ def answered(one: Task, **told: Any) -> dict[str, Any]:  # noqa: ANN401 - any fi
 
 
 def words(one: Task, **told: Any) -> str:  # noqa: ANN401 - any field's own type
-    return task_text(report(one, **told))
+    reported = report(one, **told)
+    return task_text(reported, next_step(reported))
 
 
 @both

@@ -119,7 +119,7 @@ async def task_result(
     if request is not None:
         report = replace(report, sent=request.sent, deduplicated=request.deduplicated)
     structure = _structure(report) if request is not None else views.video_task(report)
-    text, link = views.task_text(report), resource_link(task)
+    text, link = views.task_text(report, structure.next_step), resource_link(task)
     result = text_result(structure, text, failed=report.failed, link=link)
     if jpeg is not None:
         result.content.append(ImageContent(data=jpeg, mime_type="image/jpeg"))

@@ -277,14 +277,14 @@ def _service_result(report: TaskReport) -> dict[str, Any]:
     # The in-process sandbox has no address that a browser could open. The link of the last
     # frame is kept: it is meant for the next request, and the sandbox resolves its own links.
     cover = None if report.sandbox else result.cover_image_url
-    video = VideoResultView(
-        id=_sanitize_optional(result.id),
-        url=report.link,
-        cover_image_url=_sanitize_optional(cover, limit=MAX_LINK_CHARS),
-        last_frame_url=_sanitize_optional(result.last_frame_url, limit=MAX_LINK_CHARS),
-        revised_prompt=revised_prompt,
-    )
-    return {"video_result": video} if video.model_dump(exclude_none=True) else {}
+    members = {
+        "id": _sanitize_optional(result.id),
+        "url": report.link,
+        "cover_image_url": _sanitize_optional(cover, limit=MAX_LINK_CHARS),
+        "last_frame_url": _sanitize_optional(result.last_frame_url, limit=MAX_LINK_CHARS),
+        "revised_prompt": revised_prompt,
+    }
+    return {"video_result": VideoResultView(**members)} if any(members.values()) else {}
 
 
 def _sanitize_optional(text: str | None, *, limit: int = QUOTE_LIMIT) -> str | None:
