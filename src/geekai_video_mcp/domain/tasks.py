@@ -5,7 +5,7 @@ How it may change is in `lifecycle`. All times are Unix seconds, UTC. All durati
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from geekai_video_mcp.domain import polling
 from geekai_video_mcp.domain.fingerprint import fingerprint, strip_inline_media
@@ -109,6 +109,17 @@ class Task:
     delivered_at: float | None = None
     """When its final state was first delivered to a caller: the same request after that is a
     new one."""
+
+    @classmethod
+    def from_fields(cls, fields: Mapping[str, Any]) -> Self:
+        """The task that has exactly *fields*, each of them given.
+
+        As `copy` and `pickle` make one: the constructor of a frozen class calls a function for
+        each of its fields, which takes half as long as reading the row.
+        """
+        task = object.__new__(cls)
+        vars(task).update(fields)
+        return task
 
     @property
     def sendable_since(self) -> float:

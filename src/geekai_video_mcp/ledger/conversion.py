@@ -218,7 +218,7 @@ def from_values(values: Sequence[Any]) -> Task:
             facts[name] = member
         for name in _FLAG_COLUMNS:
             facts[name] = None if facts[name] is None else bool(facts[name])
-    return Task(**facts)
+    return Task.from_fields(facts)
 
 
 def from_json(task_id: str, content: str) -> dict[str, Any]:

@@ -53,9 +53,21 @@ def text_result(
     view: BaseModel, text: str, *, failed: bool = False, link: ResourceLink | None = None
 ) -> CallToolResult:
     """A tool's result in both forms: *view* as structure, *text* for a model that reads text."""
+    return structured_result(_dump(view), text, failed=failed, link=link)
+
+
+def _dump(view: BaseModel) -> dict[str, Any]:
+    """The structure of *view*, whose next step comes last, as in the text."""
     structure = view.model_dump(mode="json", exclude_none=True)
-    if "next_step" in structure:  # last, as in the text
+    if "next_step" in structure:
         structure["next_step"] = structure.pop("next_step")
+    return structure
+
+
+def structured_result(
+    structure: dict[str, Any], text: str, *, failed: bool, link: ResourceLink | None
+) -> CallToolResult:
+    """A tool's result in both forms."""
     return CallToolResult(
         content=[TextContent(text=text), *([link] if link else [])],
         structured_content=structure,
@@ -118,9 +130,9 @@ async def task_result(
                 report, jpeg = _with_picture(app, report, rendered, ctx.session, view=view)
     if request is not None:
         report = replace(report, sent=request.sent, deduplicated=request.deduplicated)
-    structure = _structure(report) if request is not None else views.video_task(report)
-    text, link = views.task_text(report, structure.next_step), resource_link(task)
-    result = text_result(structure, text, failed=report.failed, link=link)
+    structure = views.task_structure(report) if request is None else _dump(_structure(report))
+    text, link = views.task_text(report, structure["next_step"]), resource_link(task)
+    result = structured_result(structure, text, failed=report.failed, link=link)
     if jpeg is not None:
         result.content.append(ImageContent(data=jpeg, mime_type="image/jpeg"))
     return result

@@ -123,9 +123,8 @@ def _size_problem(arguments: Mapping[str, Any]) -> str | None:
     if len(arguments) > MAX_ARGUMENTS:
         return f"{len(arguments):,} arguments were given; the limit is {MAX_ARGUMENTS}"
     for name, value in arguments.items():
-        if isinstance(value, list | dict) and any(
-            True for _ in islice(iterate_json(value), MAX_VALUES, None)
-        ):
+        is_scalar = value is None or isinstance(value, str | int | float)
+        if not is_scalar and any(True for _ in islice(iterate_json(value), MAX_VALUES, None)):
             return f"{quote_unless_id(name, limit=64)}: has more than {MAX_VALUES:,} values"
     return None
 
