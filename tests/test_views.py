@@ -47,9 +47,11 @@ from geekai_video_mcp.server.views import (
     several_tasks_text,
     task_list,
     task_list_text,
+    task_structure,
     task_text,
     video_task,
 )
+from geekai_video_mcp.server.views.next_steps import next_step
 from geekai_video_mcp.server.views.text import PUBLIC_STATUS, PublicStatus
 from geekai_video_mcp.server.views.times import elapsed_text, span_text
 
@@ -120,7 +122,11 @@ def structure(view: BaseModel, schema: dict[str, Any] = SCHEMA) -> dict[str, Any
 
 
 def shown(one: Task, **told: Any) -> dict[str, Any]:  # noqa: ANN401 - any field's own type
-    return structure(video_task(report(one, **told)))
+    reported = report(one, **told)
+    content = structure(video_task(reported))
+    # What leaves is made without the model, and is the same to the byte.
+    assert json.dumps(task_structure(reported)) == json.dumps(content)
+    return content
 
 
 def answered(one: Task, **told: Any) -> dict[str, Any]:  # noqa: ANN401 - any field's own type
@@ -130,7 +136,8 @@ def answered(one: Task, **told: Any) -> dict[str, Any]:  # noqa: ANN401 - any fi
 
 
 def words(one: Task, **told: Any) -> str:  # noqa: ANN401 - any field's own type
-    return task_text(report(one, **told))
+    reported = report(one, **told)
+    return task_text(reported, next_step(reported))
 
 
 @both
@@ -150,6 +157,15 @@ def test_every_state_is_within_the_schema_and_has_a_next_step(
     assert ("error" in view) == is_failure(one)
     assert view.get("error", {}).get("message", "") in message
     assert ("elapsed_seconds" in view) == (not one.settled and one.ended_at is None)
+
+
+def test_numbers_of_the_service_leave_as_the_schema_has_them_also_if_they_are_whole() -> None:
+    facts = Result(id="v", url="https://x/1.mp4", duration=5)
+    one = replace(STORED, result=facts, file_seconds=None, file_fps=24, price_cny=1)
+
+    view = shown(one)
+
+    assert [type(view[name]) for name in ("duration", "fps", "price_cny")] == [float] * 3
 
 
 FACTS: dict[str, Callable[[Any], str]] = {

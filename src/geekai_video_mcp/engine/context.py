@@ -241,7 +241,9 @@ class EngineContext:
             raise TaskNotFound(task_id)
         return task
 
-    async def find_task(self, task_id: str, *, minimum: int | None = None) -> Task | None:
+    async def find_task(
+        self, task_id: str, *, minimum: int | None = None, max_seconds: float | None = None
+    ) -> Task | None:
         """The task of this id, ours or the provider's, with a stall that only memory could keep.
 
         With *minimum*, the beginning of an id of ours is enough, of as many digits.
@@ -249,11 +251,14 @@ class EngineContext:
         Raises:
             TaskNotFound: it is the beginning of several ids, or too short.
             StorageUnavailable: the ledger cannot be read.
+            TimeoutError: the ledger was not free for *max_seconds*.
         """
         if minimum is None:
-            task = await self.ledger.find(task_id)
+            task = await self.ledger.find(task_id, max_seconds=max_seconds)
         else:
-            task = await self.ledger.find_by_any_id(task_id, minimum=minimum)
+            task = await self.ledger.find_by_any_id(
+                task_id, minimum=minimum, max_seconds=max_seconds
+            )
         stall = self.stalls.get(task.id) if task is not None else None
         return stall(task) if task is not None and stall is not None else task
 

@@ -51,7 +51,9 @@ class TaskFinder:
         task_id, ends = task_id.strip(), anyio.current_time() + FIND_TIMEOUT
         task = await self._read(task_id, minimum=minimum)
         if task is not None:
-            return await self._recheck_unknown(task, ends=ends)
+            if task.status is Status.UNKNOWN:
+                return await self._recheck_unknown(task, ends=ends)
+            return task
         if not may_be_provider_id(task_id):
             raise TaskNotFound(task_id)
         imported = await self._run_until(ends, partial(self._import, task_id))
@@ -78,8 +80,7 @@ class TaskFinder:
     async def _read(self, task_id: str, *, minimum: int | None = None) -> Task | None:
         """The task of this id; with *minimum*, of an id that begins with as many digits."""
         try:
-            with anyio.fail_after(FIND_TIMEOUT):
-                return await self._context.find_task(task_id, minimum=minimum)
+            return await self._context.find_task(task_id, minimum=minimum, max_seconds=FIND_TIMEOUT)
         except TimeoutError as exc:
             again = "Call get_video_task again; every task goes on meanwhile."
             raise StorageUnavailable(DATABASE, BUSY, access="read", remedy=again) from exc
@@ -101,10 +102,10 @@ class TaskFinder:
         return Media.IMAGE, await self._context.poll_now(Media.IMAGE, task_id)
 
     async def _recheck_unknown(self, task: Task, *, ends: float) -> Task:
-        """Poll *task* once more if its outcome is unknown although GeekAI has given it an id."""
+        """Poll *task*, whose outcome is unknown, once more if GeekAI has given it an id."""
         provider_id, context = task.provider_task_id, self._context
         own = task.account == context.account
-        if task.status is not Status.UNKNOWN or provider_id is None or not own:
+        if provider_id is None or not own:
             return task
 
         async def recheck() -> Task:

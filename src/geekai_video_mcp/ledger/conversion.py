@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from enum import Enum
 from typing import Any, Final
 
 from geekai_video_mcp.domain.films import searched_text
@@ -61,9 +62,14 @@ def _columns(record: type[Any]) -> dict[str, str]:
 
 _COLUMN_BY_FIELD: Final = _columns(Task)
 TASK_COLUMNS: Final = tuple(_COLUMN_BY_FIELD.values())
+"""What `from_values` reads."""
 _FLAG_COLUMNS: Final = ("file_has_sound",)
 """Columns of numbers, 0 and 1, for fields that are true or false."""
-_ENUM_COLUMNS: Final = {"media": Media, "status": Status, "file_status": FileStatus}
+_ENUM_COLUMNS: Final[Mapping[str, Mapping[object, Enum]]] = {
+    name: {member.value: member for member in enum}
+    for name, enum in (("media", Media), ("status", Status), ("file_status", FileStatus))
+}
+"""Columns of the values of an enumeration, and what each value stands for."""
 RECORD_COLUMNS: Final = tuple(_COLUMN_BY_FIELD[name] for name in TaskRecord._fields)
 """What `to_record` reads."""
 
@@ -199,17 +205,31 @@ def from_row(row: Mapping[str, Any]) -> Task:
     Raises:
         UnreadableRow: they are not what `to_row` writes.
     """
-    values = {name: row[column] for name, column in _COLUMN_BY_FIELD.items()}
+    values = [row[column] for column in TASK_COLUMNS]
     with unreadable_row("task", row["id"]):
-        check_text(values.values())
-        values["request"] = parse_object(values["request"])
-        values["waits_for"] = parse_ids(values["waits_for"])
-        values["result"] = parse_result(values["result"]) if values["result"] else None
-        values |= {name: enum(values[name]) for name, enum in _ENUM_COLUMNS.items()}
-        values |= {
-            name: None if values[name] is None else bool(values[name]) for name in _FLAG_COLUMNS
-        }
-    return Task(**values)
+        check_text(values)
+    return from_values(values)
+
+
+def from_values(values: Sequence[Any]) -> Task:
+    """The task of the values of `TASK_COLUMNS`, in which all text is known to be UTF-8.
+
+    Raises:
+        UnreadableRow: they are not what `to_row` writes.
+    """
+    facts = dict(zip(_COLUMN_BY_FIELD, values, strict=True))
+    with unreadable_row("task", facts["id"]):
+        facts["request"] = parse_object(facts["request"])
+        facts["waits_for"] = parse_ids(facts["waits_for"])
+        facts["result"] = parse_result(facts["result"]) if facts["result"] else None
+        for name, members in _ENUM_COLUMNS.items():
+            if (member := members.get(facts[name])) is None:
+                msg = f"{name} has another value"
+                raise ValueError(msg)
+            facts[name] = member
+        for name in _FLAG_COLUMNS:
+            facts[name] = None if facts[name] is None else bool(facts[name])
+    return Task.from_fields(facts)
 
 
 def from_json(task_id: str, content: str) -> dict[str, Any]:

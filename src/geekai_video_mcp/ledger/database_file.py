@@ -149,12 +149,14 @@ class OpenedFile:
 
     def __init__(self, path: Path) -> None:
         self.path: Final = path
+        self._name = os.fspath(path)
         self._identity = _identity(path.stat())
 
     def describe_change(self) -> str | None:
         """What has happened to the name since the file was opened; None if nothing has."""
         try:
-            if _identity(self.path.stat()) == self._identity:
+            # Before every read, so without what `Path` adds.
+            if _identity(os.stat(self._name)) == self._identity:  # noqa: PTH116
                 return None
         except FileNotFoundError:
             return "it was deleted or moved while this server was running"

@@ -33,7 +33,6 @@ class TaskReader:
             timeout=0,
             check_same_thread=False,
         )
-        self._connection.row_factory = _to_dict
 
     def close(self) -> None:
         self._connection.close()
@@ -60,11 +59,7 @@ class TaskReader:
         try:
             # All rows first: until the last one is fetched, no process can commit.
             rows = self._connection.execute(statement, params).fetchall()
-            return list(map(conversion.from_row, rows))
+            # As this connection decodes text, all of it is UTF-8: it refuses a row with other text.
+            return list(map(conversion.from_values, rows))
         except sqlite3.Error as exc:
             raise NotAtOnce from exc
-
-
-def _to_dict(cursor: sqlite3.Cursor, row: tuple[Any, ...]) -> dict[str, Any]:
-    """The row by its columns, without the search of `sqlite3.Row` for each of them."""
-    return dict(zip([column[0] for column in cursor.description], row, strict=True))

@@ -5,12 +5,10 @@ worker thread on which the transactions run.
 """
 
 from collections.abc import Callable, Collection, Mapping
-from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
 import anyio
-import anyio.lowlevel
 import anyio.to_thread
 
 from geekai_video_mcp.domain.admission import ExistingTasks
@@ -58,11 +56,17 @@ class LedgerReads:
             lambda: self._store.existing_for(task, body, limits=limits)
         )
 
-    async def find(self, task_id: str) -> Task | None:
-        """The task with this id, ours or the provider's."""
-        return await self._read(lambda tasks: tasks.find(task_id))
+    async def find(self, task_id: str, *, max_seconds: float | None = None) -> Task | None:
+        """The task with this id, ours or the provider's.
 
-    async def find_by_any_id(self, text: str, *, minimum: int = MIN_DIGITS) -> Task | None:
+        Raises:
+            TimeoutError: the ledger was not free for *max_seconds*.
+        """
+        return await self._read(lambda tasks: tasks.find(task_id), max_seconds)
+
+    async def find_by_any_id(
+        self, text: str, *, minimum: int = MIN_DIGITS, max_seconds: float | None = None
+    ) -> Task | None:
         """The task that *text* names: its id, the provider's, or the beginning of its id.
 
         A whole id comes before a beginning. *minimum* is the number of digits that a beginning
@@ -70,17 +74,17 @@ class LedgerReads:
 
         Raises:
             TaskNotFound: it is the beginning of several ids, or too short; it names the tasks.
+            TimeoutError: the ledger was not free for *max_seconds*.
         """
-        prefix = id_prefix(text)
 
         def find(tasks: Store | TaskReader) -> Task | None:
             found = tasks.find(text.strip())
-            if found is not None or prefix is None:
+            if found is not None or (prefix := id_prefix(text)) is None:
                 return found
             candidates = tasks.find_by_prefix(prefix, limit=CANDIDATES_SHOWN + 1)
             return pick_candidate(prefix, candidates, minimum=minimum) if candidates else None
 
-        return await self._read(find)
+        return await self._read(find, max_seconds)
 
     async def list_tasks(
         self,
@@ -176,13 +180,15 @@ class LedgerReads:
             lambda: self._store.retryable_downloads(account, since=since)
         )
 
-    async def _read(self, read: Callable[[Store | TaskReader], T]) -> T:
+    async def _read(self, read: Callable[[Store | TaskReader], T], max_seconds: float | None) -> T:
         """What *read* returns: at once if that is possible, or from the worker thread."""
         if self._reader is not None:
-            await anyio.lowlevel.checkpoint_if_cancelled()  # as before a read on the thread
-            with suppress(NotAtOnce):
+            try:
                 return read(self._reader)
-        return await self._run_in_worker(lambda: read(self._store))
+            except NotAtOnce:
+                pass
+        with anyio.fail_after(max_seconds):
+            return await self._run_in_worker(lambda: read(self._store))
 
     async def _run_in_worker(self, transaction: Callable[[], T]) -> T:
         # Never abandoned on cancel: a transaction ends before its caller does.

@@ -7,10 +7,10 @@ never a whole list.
 import json
 import math
 import sqlite3
-from collections.abc import Generator, Iterable, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from functools import cache
+from types import TracebackType
 from typing import Any, Final, cast
 
 from geekai_video_mcp.domain.tasks import (
@@ -31,13 +31,23 @@ class UnreadableRow(sqlite3.DataError):
         super().__init__(f"{kind} {shown} holds values that no version of this server writes")
 
 
-@contextmanager
-def unreadable_row(kind: str, task_id: object) -> Generator[None]:
-    """Raise `UnreadableRow` for whatever parsing raises inside."""
-    try:
-        yield
-    except PARSING_ERRORS as exc:
-        raise UnreadableRow(kind, task_id) from exc
+class unreadable_row:  # noqa: N801 - used as a function; a generator would cost every read more
+    """Raise `UnreadableRow` for whatever parsing raises inside the block."""
+
+    def __init__(self, kind: str, task_id: object) -> None:
+        self._kind = kind
+        self._task_id = task_id
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_val: BaseException | None,
+        exc_tb: TracebackType | None,
+    ) -> None:
+        if isinstance(exc_val, PARSING_ERRORS):
+            raise UnreadableRow(self._kind, self._task_id) from exc_val
 
 
 _decode: Final = json.JSONDecoder().raw_decode
@@ -55,7 +65,9 @@ def parse_object(content: str) -> dict[str, Any]:
 
 def parse_ids(content: str | None) -> tuple[str, ...]:
     """The ids of a JSON list; none without one."""
-    ids: object = json.loads(content) if content is not None else []
+    if content is None:
+        return ()
+    ids: object = json.loads(content)
     members = cast("list[object]", ids) if isinstance(ids, list) else [None]
     if not all(isinstance(each, str) for each in members):
         msg = "not a JSON list of ids"
@@ -80,8 +92,7 @@ def check_types(record: Result | Observation) -> None:
     """
     for name, types in _checked_fields(type(record)):
         value = getattr(record, name)
-        number = isinstance(value, float | int) and not isinstance(value, bool)
-        if not isinstance(value, types) or (number and not math.isfinite(value)):
+        if not isinstance(value, types) or (isinstance(value, float) and not math.isfinite(value)):
             msg = f"{name} is not one of {types}"
             raise TypeError(msg)
 

@@ -40,15 +40,16 @@ def _status_condition(statuses: Collection[Status]) -> str:
     return " AND ".join(f"status != '{other}'" for other in others)
 
 
+_ALL: Final = ", ".join(TASK_COLUMNS)
 GET: Final = "SELECT * FROM task WHERE id = :id"
-FIND: Final = """
-    SELECT * FROM task WHERE id = :id OR provider_task_id = :id
+FIND: Final = f"""
+    SELECT {_ALL} FROM task WHERE id = :id OR provider_task_id = :id
     ORDER BY id = :id DESC, created_at LIMIT 1
-"""
+"""  # noqa: S608 - names of our own dataclass
 # No digit comes after "f" in any collation, and an index is used, which LIKE would not.
-SELECT_BY_PREFIX: Final = """
-    SELECT * FROM task WHERE id >= :start AND id < :start || 'g' ORDER BY id LIMIT :limit
-"""
+SELECT_BY_PREFIX: Final = f"""
+    SELECT {_ALL} FROM task WHERE id >= :start AND id < :start || 'g' ORDER BY id LIMIT :limit
+"""  # noqa: S608 - names of our own dataclass
 SELECT_SIMILAR_ID: Final = """
     SELECT id FROM task WHERE id >= :start AND id < :start || 'g' AND id != :id LIMIT 1
 """

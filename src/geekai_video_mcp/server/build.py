@@ -24,6 +24,7 @@ from geekai_video_mcp.server import (
     tools,
 )
 from geekai_video_mcp.server.late_app import provide_app
+from geekai_video_mcp.server.method_middleware import MethodMiddleware
 from geekai_video_mcp.server.offer import TOOLS
 from geekai_video_mcp.server.outside_names import OutsideNames
 from geekai_video_mcp.server.tasks_extension import TasksExtension, task_notifications
@@ -69,10 +70,16 @@ def build_server(
         middleware=[
             provide_app,
             OutsideNames([spec.name for spec in TOOLS]),
-            resources.fill_dynamic_content,
-            resources.SubscriptionMiddleware(bus),
-            task_notifications,
-            prompts.prepare_prompt_request,
+            MethodMiddleware(
+                {
+                    **dict.fromkeys(resources.FILLED, (resources.fill_dynamic_content,)),
+                    "subscriptions/listen": [
+                        resources.SubscriptionMiddleware(bus),
+                        task_notifications,
+                    ],
+                    "prompts/get": [prompts.prepare_prompt_request],
+                }
+            ),
         ],
         tools=[build_tool(spec, HANDLERS[spec.name], default_models) for spec in TOOLS],
     )

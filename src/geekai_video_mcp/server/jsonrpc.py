@@ -99,7 +99,7 @@ def _size_problem(message: bytes) -> str | None:
     """What is wrong with the length of a message, or with the number of its values."""
     if len(message) > MAX_MESSAGE_BYTES:
         return TOO_LONG
-    if _has_few_values(message):
+    if len(message) <= MAX_SEPARATORS or _has_few_values(message):
         return None
     return f"A message may have at most {MAX_SEPARATORS:,} values"
 

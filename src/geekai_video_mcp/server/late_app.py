@@ -10,7 +10,6 @@ its tools; the sweeps begin then. What prevents the opening ends the server, as 
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from contextvars import ContextVar
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
@@ -124,4 +123,5 @@ async def provide_app(
         if (ctx.params or {}).get("name") in TASK_TOOLS:
             exc.money = NOT_CHARGED
         return CallToolResult(content=[TextContent(text=exc.message)], is_error=True)
-    return await call_next(replace(ctx, lifespan_context=app))
+    ctx.lifespan_context = app  # the context is this request's own
+    return await call_next(ctx)

@@ -223,13 +223,11 @@ def register_prompts(server: "MCPServer[App]") -> None:
 async def prepare_prompt_request(
     ctx: "ServerRequestContext[App, Any]", call_next: "CallNext"
 ) -> "HandlerResult":
-    """Middleware that gives a prompt its arguments as it knows them, and refuses unknown prompts.
+    """Middleware of `prompts/get`: the arguments as the prompt knows them, and no unknown prompt.
 
     The SDK would report a missing or an unknown argument, and an unknown prompt, as internal
     errors of the server.
     """
-    if ctx.method != "prompts/get":
-        return await call_next(ctx)
     params: Mapping[str, Any] = ctx.params or {}
     name, given = params.get("name"), params.get("arguments")
     texts = _texts(given)

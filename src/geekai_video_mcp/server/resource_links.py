@@ -4,9 +4,9 @@ The name is the caller's own prompt or the file name, sanitized. A descriptor co
 nothing of the service's response, and no link from it.
 """
 
+import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import PurePath
 from typing import Final
 
 from geekai_video_mcp.domain.films import part_texts
@@ -74,7 +74,7 @@ def file_resource(task: Task) -> ResourceDescriptor | None:
     if uri is None:
         return None
     video = task.media is not Media.IMAGE
-    name = PurePath(task.file_path or "").name
+    name = os.path.basename(task.file_path or "")  # noqa: PTH119 - `Path` parses all of it
     return ResourceDescriptor(
         uri=uri,
         name=name,

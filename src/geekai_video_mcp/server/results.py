@@ -4,7 +4,7 @@ import base64
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
 import anyio
 from mcp.server.session import ServerSession
@@ -32,6 +32,15 @@ ViewChoice = View | Literal["none"]
 """What `get_video_task` takes as `view`."""
 
 
+class HasSession(Protocol):
+    """A context of the SDK."""
+
+    @property
+    def session(self) -> ServerSession:
+        """Who called; slow to read, so it is read where it is needed."""
+        ...
+
+
 class Request(NamedTuple):
     """What the result of a request reports beside its task."""
 
@@ -44,9 +53,21 @@ def text_result(
     view: BaseModel, text: str, *, failed: bool = False, link: ResourceLink | None = None
 ) -> CallToolResult:
     """A tool's result in both forms: *view* as structure, *text* for a model that reads text."""
+    return structured_result(_dump(view), text, failed=failed, link=link)
+
+
+def _dump(view: BaseModel) -> dict[str, Any]:
+    """The structure of *view*, whose next step comes last, as in the text."""
     structure = view.model_dump(mode="json", exclude_none=True)
-    if "next_step" in structure:  # last, as in the text
+    if "next_step" in structure:
         structure["next_step"] = structure.pop("next_step")
+    return structure
+
+
+def structured_result(
+    structure: dict[str, Any], text: str, *, failed: bool, link: ResourceLink | None
+) -> CallToolResult:
+    """A tool's result in both forms."""
     return CallToolResult(
         content=[TextContent(text=text), *([link] if link else [])],
         structured_content=structure,
@@ -89,7 +110,7 @@ def task_view(app: App, task: Task) -> views.VideoTask:
 async def task_result(
     app: App,
     task: Task,
-    session: ServerSession,
+    ctx: "HasSession",
     *,
     view: ViewChoice,
     warnings: Sequence[str] = (),
@@ -106,12 +127,12 @@ async def task_result(
         with anyio.CancelScope(deadline=picture_deadline):
             rendered = await _render(app, task, view)
             if rendered is not None:
-                report, jpeg = _with_picture(app, report, rendered, session, view=view)
+                report, jpeg = _with_picture(app, report, rendered, ctx.session, view=view)
     if request is not None:
         report = replace(report, sent=request.sent, deduplicated=request.deduplicated)
-    structure = _structure(report) if request is not None else views.video_task(report)
-    text, link = views.task_text(report), resource_link(task)
-    result = text_result(structure, text, failed=report.failed, link=link)
+    structure = views.task_structure(report) if request is None else _dump(_structure(report))
+    text, link = views.task_text(report, structure["next_step"]), resource_link(task)
+    result = structured_result(structure, text, failed=report.failed, link=link)
     if jpeg is not None:
         result.content.append(ImageContent(data=jpeg, mime_type="image/jpeg"))
     return result

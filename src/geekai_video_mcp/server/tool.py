@@ -29,7 +29,8 @@ from geekai_video_mcp.server.results import with_notice
 
 A = TypeVar("A", bound=Arguments)
 Answer = CallToolResult | InputRequiredResult
-Handler = Callable[[A, "Context[App]"], Awaitable[Answer]]
+Handler = Callable[[A, App, "Context[App]"], Awaitable[Answer]]
+"""Given the arguments, the `App` and the SDK's context, whose every property is slow to read."""
 
 RESOURCE_LINKS_SINCE: Final = "2025-06-18"
 """The revision that introduced links in results; an older client may fail on one."""
@@ -40,7 +41,7 @@ def build_tool(spec: ToolSpec, handler: Handler[Any], default_models: Mapping[Me
 
     async def call(arguments: dict[str, Any], ctx: "Context[App]") -> Answer:
         request = ctx.request_context
-        app = request.lifespan_context
+        app: App = request.lifespan_context
         try:
             args = spec.arguments.parse(
                 arguments,
@@ -48,7 +49,7 @@ def build_tool(spec: ToolSpec, handler: Handler[Any], default_models: Mapping[Me
                 picture_folders=app.media.folders,
                 now=app.clock(),
             )
-            answer = await handler(args, ctx)
+            answer = await handler(args, app, ctx)
         except GeekAIVideoError as exc:
             answer = CallToolResult(content=[TextContent(text=exc.message)], is_error=True)
         if isinstance(answer, CallToolResult):
@@ -81,7 +82,8 @@ def app_of(ctx: "Context[App]") -> App:
 
 def call_received_at() -> float:
     """When this call was received, on anyio's clock: the `App` may have been opened since then."""
-    return RECEIVED_AT.get(anyio.current_time())
+    received_at = RECEIVED_AT.get(None)
+    return anyio.current_time() if received_at is None else received_at
 
 
 class _PassThroughArgs(ArgModelBase):

@@ -29,7 +29,7 @@ from geekai_video_mcp.server.arguments import (
 from geekai_video_mcp.server.confirmation import request_consent
 from geekai_video_mcp.server.request_checks import check_generation
 from geekai_video_mcp.server.roots import list_root_folders
-from geekai_video_mcp.server.tool import Answer, app_of, call_received_at
+from geekai_video_mcp.server.tool import Answer, call_received_at
 from geekai_video_mcp.server.views import model_card, model_list
 
 ANSWER_DEADLINE: Final = 18.0
@@ -40,9 +40,9 @@ PICTURE_SECONDS: Final = 8.0
 """Seconds after a wait in which the picture of what has just finished may be made."""
 
 
-async def generate(args: Generate, ctx: "Context[App]") -> Answer:
+async def generate(args: Generate, app: App, ctx: "Context[App]") -> Answer:
     """Submit the request, and wait if `async` is false; with `dry_run`, only describe it."""
-    app, started, task_id = app_of(ctx), call_received_at(), None
+    started, task_id = call_received_at(), None
     key, variation = args.idempotency_key, args.variation
     with nothing_charged():
         given = args.to_request(default_model=app.default_models[args.media])
@@ -89,7 +89,7 @@ async def generate(args: Generate, ctx: "Context[App]") -> Answer:
         return await results.task_result(
             app,
             task,
-            ctx.session,
+            ctx,
             view="frames",
             warnings=warnings,
             request=results.Request(deduplicated, views.sent_settings(request.body, given.body)),
@@ -100,9 +100,9 @@ async def generate(args: Generate, ctx: "Context[App]") -> Answer:
         return results.bare_result(task)
 
 
-async def join_videos(args: JoinVideos, ctx: "Context[App]") -> CallToolResult:
+async def join_videos(args: JoinVideos, app: App, ctx: "Context[App]") -> CallToolResult:
     """Have the parts joined in the background, and wait for the film as long as a call may last."""
-    app, started, audio = app_of(ctx), call_received_at(), args.audio
+    started, audio = call_received_at(), args.audio
     if audio is not None and ref_kind(audio) is RefKind.FILE:
         audio = await app.media.locate_sound(audio, list_roots=partial(list_root_folders, ctx))
     film, deduplicated, notes = await app.engine.make_film(args.parts, audio)
@@ -111,7 +111,7 @@ async def join_videos(args: JoinVideos, ctx: "Context[App]") -> CallToolResult:
     return await results.task_result(
         app,
         film,
-        ctx.session,
+        ctx,
         view="frames",
         warnings=(*args.notes, *notes),
         request=results.Request(deduplicated, sent={}),
@@ -119,29 +119,31 @@ async def join_videos(args: JoinVideos, ctx: "Context[App]") -> CallToolResult:
     )
 
 
-async def get_video_task(args: GetVideoTask, ctx: "Context[App]") -> CallToolResult:
+async def get_video_task(args: GetVideoTask, app: App, ctx: "Context[App]") -> CallToolResult:
     """Read the task or the tasks, wait for them if requested, and show the results."""
-    app, started = app_of(ctx), call_received_at()
+    started = call_received_at()
     ends = started + args.wait_seconds
     task_id, *others = args.task_ids
     if others:
-        return await _get_several(args, ctx, ends=ends)
+        return await _get_several(args, app, ctx, ends=ends)
     task = await app.engine.find_or_import(task_id)
-    (task,) = await _wait_for_tasks(app, ctx, [task], ends=ends)
+    if args.wait_seconds:
+        (task,) = await _wait_for_tasks(app, ctx, [task], ends=ends)
     await app.engine.mark_delivered(task)
     return await results.task_result(
         app,
         task,
-        ctx.session,
+        ctx,
         view=args.view,
         warnings=args.notes,
         picture_deadline=max(started + ANSWER_DEADLINE, ends + PICTURE_SECONDS),
     )
 
 
-async def _get_several(args: GetVideoTask, ctx: "Context[App]", *, ends: float) -> CallToolResult:
+async def _get_several(
+    args: GetVideoTask, app: App, ctx: "Context[App]", *, ends: float
+) -> CallToolResult:
     """Read several tasks and wait for them; one that cannot be read does not stop the others."""
-    app = app_of(ctx)
     found = await _find_tasks(app, args.task_ids)
     tasks = {task.id: task for task in found.values() if isinstance(task, Task)}
     if tasks:
@@ -173,9 +175,9 @@ async def _find_tasks(app: App, task_ids: Sequence[str]) -> Mapping[str, Task | 
     return {task_id: found[task_id] for task_id in task_ids}
 
 
-async def list_video_tasks(args: ListVideoTasks, ctx: "Context[App]") -> CallToolResult:
+async def list_video_tasks(args: ListVideoTasks, app: App, _: "Context[App]") -> CallToolResult:
     """A page of the ledger; one more task is read than shown, to know whether more follow."""
-    engine = app_of(ctx).engine
+    engine = app.engine
     tasks = await engine.list_tasks(
         limit=args.limit + 1,
         statuses=views.statuses_of(args.status),
@@ -191,9 +193,9 @@ async def list_video_tasks(args: ListVideoTasks, ctx: "Context[App]") -> CallToo
     return results.text_result(view, views.task_list_text(view))
 
 
-async def list_video_models(args: ListVideoModels, ctx: "Context[App]") -> CallToolResult:
+async def list_video_models(args: ListVideoModels, app: App, _: "Context[App]") -> CallToolResult:
     """The models of the catalogue, and those that the service lists if there is a key."""
-    engine = app_of(ctx).engine
+    engine = app.engine
     # The sandbox supports every model but lists only a few.
     sandbox = engine.account == SANDBOX_URL
     listed = None if sandbox else await engine.model_list.fetch()

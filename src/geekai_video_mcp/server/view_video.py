@@ -40,7 +40,7 @@ from geekai_video_mcp.server.pictures import (
     render_stored,
     shows_pictures,
 )
-from geekai_video_mcp.server.tool import app_of, call_received_at
+from geekai_video_mcp.server.tool import call_received_at
 from geekai_video_mcp.server.views.times import length_and_size
 
 ANSWER_DEADLINE: Final = 17.0
@@ -59,9 +59,8 @@ class Entry(NamedTuple):
     """Why it cannot be shown and what to do, in sentences; None as far as is known."""
 
 
-async def view_video(args: ViewVideo, ctx: "Context[App]") -> CallToolResult:
+async def view_video(args: ViewVideo, app: App, ctx: "Context[App]") -> CallToolResult:
     """Show the tasks that can be shown, and say of each other one why it cannot."""
-    app = app_of(ctx)
     inline = shows_pictures(client_name(ctx.session), app.preview)
     with anyio.CancelScope(deadline=call_received_at() + ANSWER_DEADLINE):
         return await _show_tasks(app, args, inline=inline)

@@ -83,6 +83,8 @@ class MediaResolver:
     ) -> None:
         self._output_dir = output_dir
         self._image_dirs = image_dirs
+        self.folders = [str(folder) for folder in (output_dir, *image_dirs)]
+        """The configured folders that pictures may be read from."""
         self._account = account
         self.service_url = service_url
         """Where links may lead that lead nowhere else."""
@@ -93,11 +95,6 @@ class MediaResolver:
         """Pictures are decoded one at a time: each may take three quarters of a gigabyte."""
         self._in_line = 0
         """Requests one of whose pictures is being decoded, or waits to be."""
-
-    @property
-    def folders(self) -> list[str]:
-        """The configured folders that pictures may be read from."""
-        return [str(folder) for folder in (self._output_dir, *self._image_dirs)]
 
     async def resolve(
         self,

@@ -24,6 +24,8 @@ _AROUND: Final = {'"': '"', "'": "'", "`": "`", "<": ">", "(": ")", "[": "]", "{
 """What may stand around a word for nothing, as in `<null>` and `['None']`: its two ends."""
 _UNSUBSTITUTED: Final = re.compile(r"\$\{[^{}]*\}|\{\{[^{}]*\}\}")
 """A variable that a host should have filled in: ${user_config.x}, or {{x}}."""
+_BEFORE: Final = frozenset({*_AROUND, "$"})
+"""With what everything begins that is nothing and no plain word for it."""
 _ZERO: Final = re.compile(r"0+(?:\.0+)?\s*(?:[a-z]+\.?)?", re.IGNORECASE)
 """Also with a unit, as in 0s."""
 MAX_DEPTH: Final = 3
@@ -58,14 +60,14 @@ def is_absent(value: object, *, depth: int = 0) -> bool:
     """Whether *value* is a spelling of nothing. `false` and zero are not."""
     if value is None:
         return True
+    if isinstance(value, str):
+        return _is_absent_text(value.strip())
     if isinstance(value, list):
         # A list that is nested deeper is no spelling, and could be nested without end.
         return depth < MAX_DEPTH and all(
             is_absent(each, depth=depth + 1) for each in cast("list[object]", value)
         )
-    if isinstance(value, Mapping):
-        return not value
-    return isinstance(value, str) and _is_absent_text(value.strip())
+    return isinstance(value, dict) and not value
 
 
 def drop_absent_members(value: object) -> object:
@@ -76,6 +78,8 @@ def drop_absent_members(value: object) -> object:
 
 
 def _is_absent_text(text: str) -> bool:
+    if text[:1] not in _BEFORE:
+        return text.casefold() in _NOTHING
     if _without_ends(text).casefold() in _NOTHING or _UNSUBSTITUTED.fullmatch(text):
         return True
     if not text.startswith("[") or len(text) > _JSON_OF_NOTHING_LIMIT:

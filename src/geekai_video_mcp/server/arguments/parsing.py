@@ -111,6 +111,8 @@ def _literal_words(annotation: object) -> list[str]:
 
 def _rename(given: Mapping[str, object], renamed: Mapping[str, str]) -> dict[str, object]:
     """*given* under today's names; a value that has today's name already is kept."""
+    if renamed.keys().isdisjoint(given):
+        return dict(given)
     today = {name: value for name, value in given.items() if name not in renamed}
     earlier = {renamed[name]: value for name, value in given.items() if name in renamed}
     return {**earlier, **today}
@@ -121,7 +123,8 @@ def _size_problem(arguments: Mapping[str, Any]) -> str | None:
     if len(arguments) > MAX_ARGUMENTS:
         return f"{len(arguments):,} arguments were given; the limit is {MAX_ARGUMENTS}"
     for name, value in arguments.items():
-        if any(True for _ in islice(iterate_json(value), MAX_VALUES, None)):
+        is_scalar = value is None or isinstance(value, str | int | float)
+        if not is_scalar and any(True for _ in islice(iterate_json(value), MAX_VALUES, None)):
             return f"{quote_unless_id(name, limit=64)}: has more than {MAX_VALUES:,} values"
     return None
 

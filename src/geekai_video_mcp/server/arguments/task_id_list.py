@@ -15,6 +15,8 @@ MAX_DEPTH: Final = 3
 MAX_ID_CHARS: Final = 128
 """Characters of an id: four times those of ours or of GeekAI's."""
 
+_OWN_ID: Final = re.compile(r"[0-9a-f]{8,32}")
+"""An id of ours as results show it, in which there is nothing to be read."""
 _SEPARATORS: Final = re.compile(r"""[\s,;|，、；\[\]{}()<>*&"'`“”‘’「」]+""")
 _ADDRESS: Final = re.compile(r"video://tasks/([^/\s?#,;]+)[^\s,;\"']*", re.IGNORECASE)
 _PREFIX: Final = re.compile(
@@ -48,6 +50,8 @@ def parse_task_ids(value: object) -> tuple[str, ...]:
     Raises:
         ValueError: there is none, or something else, or too many.
     """
+    if isinstance(value, str) and _OWN_ID.fullmatch(value):
+        return (value,)
     ids = [task_id for member in _flatten(value) for task_id in _ids_in(member)]
     unique = tuple(dict.fromkeys(ids))
     if not unique:

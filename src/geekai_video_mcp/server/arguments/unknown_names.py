@@ -94,6 +94,9 @@ class UnknownNames(NamedTuple):
     """The arguments that were given under another name, which must not be called missing."""
 
 
+_ALL_KNOWN: Final = UnknownNames((), ())
+
+
 def check_names(
     given: Mapping[str, object], known: Collection[str], taken_earlier: Collection[str] = ()
 ) -> UnknownNames:
@@ -102,6 +105,8 @@ def check_names(
     Those of *taken_earlier* are accepted as well, without a note to the caller.
     """
     unknown = [name for name in given if name not in known and name not in taken_earlier]
+    if not unknown:
+        return _ALL_KNOWN
     for name in unknown:
         if inside := _arguments_within(given[name], known):
             # Everything is in there, so nothing else that is wrong is worth a word.

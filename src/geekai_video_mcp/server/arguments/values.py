@@ -168,6 +168,8 @@ def one_of(*words: str, meant: Mapping[str, str]) -> BeforeValidator:
     readings = {**meant, **{word: word for word in words}}
 
     def read(value: object) -> str | None:
+        if value in words:
+            return cast("str", value)
         single = unwrap(value)
         # JSON has booleans where a model means yes or no.
         word = str(single).strip(_AROUND).casefold() if isinstance(single, str | bool) else None

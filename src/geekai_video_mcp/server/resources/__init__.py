@@ -5,11 +5,16 @@ a task as delivered: a host may show a resource that the model has not seen, and
 same request must still find the task.
 """
 
-from geekai_video_mcp.server.resources.middleware import completion_stub, fill_dynamic_content
+from geekai_video_mcp.server.resources.middleware import (
+    FILLED,
+    completion_stub,
+    fill_dynamic_content,
+)
 from geekai_video_mcp.server.resources.subscriptions import SubscriptionMiddleware
 from geekai_video_mcp.server.resources.templates import register_templates
 
 __all__ = [
+    "FILLED",
     "SubscriptionMiddleware",
     "completion_stub",
     "fill_dynamic_content",

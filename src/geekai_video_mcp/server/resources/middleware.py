@@ -39,13 +39,12 @@ _WEBM_START: Final = "GkXfo"
 async def fill_dynamic_content(
     ctx: "ServerRequestContext[App, Any]", call_next: "CallNext"
 ) -> "HandlerResult":
-    """Middleware: return the SDK's result, filled with the content that only this server has."""
+    """Middleware of `FILLED`: the SDK's result with the content that only this server has."""
     result = await call_next(ctx)
-    handler = _HANDLERS.get(ctx.method)
-    if handler is None or not isinstance(result, dict):
+    if not isinstance(result, dict):
         return result
     try:
-        return await handler(ctx.lifespan_context, ctx.params or {}, result)
+        return await _HANDLERS[ctx.method](ctx.lifespan_context, ctx.params or {}, result)
     except TaskNotFound as exc:
         msg = "This cursor is not valid; list the resources from the start."
         raise MCPError(code=INVALID_PARAMS, message=msg) from exc
@@ -95,3 +94,5 @@ _HANDLERS: Final[Mapping[str, Handler]] = {
     "resources/read": _fix_mime_type,
     "completion/complete": _fill_completion,
 }
+FILLED: Final = tuple(_HANDLERS)
+"""The methods whose results are filled."""

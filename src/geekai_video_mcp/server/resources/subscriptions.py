@@ -6,7 +6,7 @@ and every second for changes made by other processes. Without subscribers there 
 """
 
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import anyio
 from mcp.server.subscriptions import ResourcesListChanged, ResourceUpdated, SubscriptionBus
@@ -20,11 +20,9 @@ if TYPE_CHECKING:
 
     from geekai_video_mcp.engine import Engine, EventNotice
 
-LISTEN_METHOD: Final = "subscriptions/listen"
-
 
 class SubscriptionMiddleware:
-    """Middleware that publishes task changes on the bus while a client is subscribed."""
+    """Middleware of `subscriptions/listen`: publishes task changes while a client is subscribed."""
 
     def __init__(self, bus: SubscriptionBus) -> None:
         self._bus = bus
@@ -36,8 +34,6 @@ class SubscriptionMiddleware:
     async def __call__(
         self, ctx: "ServerRequestContext[App, Any]", call_next: "CallNext"
     ) -> "HandlerResult":
-        if ctx.method != LISTEN_METHOD:
-            return await call_next(ctx)
         engine, subscription = ctx.lifespan_context.engine, anyio.CancelScope()
         # Read before the subscription is acknowledged, so that no later event is missed.
         last_event_id = await engine.last_event_id()

@@ -89,7 +89,7 @@ async def build_detailed_payload(task: Task, ctx: Ctx) -> dict[str, Any]:
     if not task.settled:
         return task_payload(task, app)
     warnings = stored_warnings(task, app.checks)
-    result = await results.task_result(app, task, ctx.session, view="frames", warnings=warnings)
+    result = await results.task_result(app, task, ctx, view="frames", warnings=warnings)
     result = results.with_notice(result, app.notice)
     content = result.model_dump(mode="json", by_alias=True, exclude_none=True)
     return {**task_payload(task, app), "result": {"resultType": "complete", **content}}

@@ -48,8 +48,8 @@ class TaskNotification(Notification[dict[str, Any], str]):
 
 
 async def task_notifications(ctx: Ctx, call_next: CallNext) -> HandlerResult:
-    """Middleware: send notifications about the tasks in `taskIds` to the subscribed client."""
-    if ctx.method != "subscriptions/listen" or ctx.protocol_version not in PROTOCOL_VERSIONS:
+    """Middleware of `subscriptions/listen`: notifies the client of the tasks in `taskIds`."""
+    if ctx.protocol_version not in PROTOCOL_VERSIONS:
         return await call_next(ctx)
     if not (requested := _parse_task_ids(ctx.params)):
         return await call_next(ctx)

@@ -27,6 +27,7 @@ from geekai_video_mcp.server.views.tasks import (
     VideoTask,
     film_result,
     generation_result,
+    task_structure,
     video_task,
 )
 from geekai_video_mcp.server.views.text import (
@@ -66,6 +67,7 @@ __all__ = [
     "statuses_of",
     "task_list",
     "task_list_text",
+    "task_structure",
     "task_text",
     "video_task",
     "warning_sentences",

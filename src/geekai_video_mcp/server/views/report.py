@@ -1,7 +1,7 @@
 """What a result reports about a task: the one source of its text and of its structure. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from geekai_video_mcp.domain.result_file import live_link
@@ -55,6 +55,11 @@ class TaskReport:
     deduplicated: bool = False
     """Whether the task belongs to an earlier, equal request than the one that is answered."""
     warnings: tuple[str, ...] = ()
+    failed: bool = field(init=False)
+    """Whether the task has ended without a result."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "failed", is_failure(self.task))
 
     @property
     def is_film(self) -> bool:
@@ -65,11 +70,6 @@ class TaskReport:
     def stored(self) -> bool:
         """Whether the result is on this machine."""
         return self.task.file_status is FileStatus.STORED
-
-    @property
-    def failed(self) -> bool:
-        """Whether the task has ended without a result."""
-        return is_failure(self.task)
 
     @property
     def stalled_long(self) -> bool:

@@ -187,6 +187,15 @@ def film_result(report: TaskReport) -> Film:
     )
 
 
+def task_structure(report: TaskReport) -> dict[str, Any]:
+    """The task as the result of a read, as JSON: what a dump of its `VideoTask` would be.
+
+    Made without the model, which takes longer than all that it would hold.
+    """
+    members = {**_task_facts(report), **_result_facts(report)}
+    return {name: value for name, value in members.items() if value is not None}
+
+
 def video_task(report: TaskReport) -> VideoTask:
     """The task as the result of a read."""
     return VideoTask(**_task_facts(report), **_result_facts(report))
@@ -246,12 +255,12 @@ def _task_facts(report: TaskReport) -> dict[str, Any]:
         "fps": _rounded(task.file_fps),
         "audio": task.file_has_sound,
         "bytes": task.file_bytes,
-        "price_cny": price and price.cny,
+        "price_cny": price and float(price.cny),
         "price_source": _sanitize_optional(report.price_source),
         "price_date": report.price_date,
         **_service_result(report),
         "url_expires_at": iso_time(report.link_expires_at),
-        "error": _error_view(report),
+        "error": _error_members(report),
         "provider_task_id": report.provider_task_id,
         "file_problem": task.file_error
         if task.status is Status.SUCCEED and not report.failed
@@ -262,7 +271,7 @@ def _task_facts(report: TaskReport) -> dict[str, Any]:
 
 
 def _rounded(number: float | None) -> float | None:
-    return None if number is None else round(number, 2)
+    return None if number is None else round(float(number), 2)
 
 
 def _service_result(report: TaskReport) -> dict[str, Any]:
@@ -272,26 +281,31 @@ def _service_result(report: TaskReport) -> dict[str, Any]:
     is_revised = result.revised_prompt != report.task.request.get("prompt")
     revised_prompt = _sanitize_optional(result.revised_prompt) if is_revised else None
     if report.task.media is Media.IMAGE:
-        image = ImageResultView(url=report.link, revised_prompt=revised_prompt)
-        return {"data": [image]} if image.model_dump(exclude_none=True) else {}
+        image = {"url": report.link, "revised_prompt": revised_prompt}
+        return {"data": [given]} if (given := _given(image)) else {}
     # The in-process sandbox has no address that a browser could open. The link of the last
     # frame is kept: it is meant for the next request, and the sandbox resolves its own links.
     cover = None if report.sandbox else result.cover_image_url
-    video = VideoResultView(
-        id=_sanitize_optional(result.id),
-        url=report.link,
-        cover_image_url=_sanitize_optional(cover, limit=MAX_LINK_CHARS),
-        last_frame_url=_sanitize_optional(result.last_frame_url, limit=MAX_LINK_CHARS),
-        revised_prompt=revised_prompt,
-    )
-    return {"video_result": video} if video.model_dump(exclude_none=True) else {}
+    members = {
+        "id": _sanitize_optional(result.id),
+        "url": report.link,
+        "cover_image_url": _sanitize_optional(cover, limit=MAX_LINK_CHARS),
+        "last_frame_url": _sanitize_optional(result.last_frame_url, limit=MAX_LINK_CHARS),
+        "revised_prompt": revised_prompt,
+    }
+    return {"video_result": given} if (given := _given(members)) else {}
+
+
+def _given(members: Mapping[str, str | None]) -> dict[str, str]:
+    return {name: value for name, value in members.items() if value is not None}
 
 
 def _sanitize_optional(text: str | None, *, limit: int = QUOTE_LIMIT) -> str | None:
     return sanitize(text, limit=limit) if text else None
 
 
-def _error_view(report: TaskReport) -> ErrorView | None:
+def _error_members(report: TaskReport) -> dict[str, str] | None:
+    """The members of `ErrorView`."""
     task = report.task
     if not report.failed:
         return None
@@ -301,4 +315,4 @@ def _error_view(report: TaskReport) -> ErrorView | None:
         code = task.file_error_code or Obstacle.RESULT_LOST.value
     else:
         code = task.error_code or NO_CODE
-    return ErrorView(code=code, message=failure_message(report))
+    return {"code": code, "message": failure_message(report)}

@@ -29,7 +29,6 @@ from geekai_video_mcp.quoting import (
     sanitize,
 )
 from geekai_video_mcp.server.arguments import PublicStatus
-from geekai_video_mcp.server.views.next_steps import next_step
 from geekai_video_mcp.server.views.report import TaskReport
 from geekai_video_mcp.server.views.settings import settings_text
 from geekai_video_mcp.server.views.times import (
@@ -64,9 +63,8 @@ def public_status(task: Task) -> PublicStatus:
     return "pending" if waits else PUBLIC_STATUS[task.status]
 
 
-def task_text(report: TaskReport) -> str:
-    """What happened and what to do next, in one to three sentences."""
-    step = next_step(report)
+def task_text(report: TaskReport, step: str) -> str:
+    """What happened, in one to three sentences, and what to do next: *step*."""
     parts = [_headline(report), *_notes(report), step]
     if report.deduplicated:
         ago = elapsed_text(max(0.0, report.at - report.task.created_at))
