@@ -69,7 +69,7 @@ def difference_row(
     figure: str,
     floor: str,
     unit: str,
-    target: Target,
+    target: Target | None,
     details: str = "",
 ) -> Row:
     """The row of a comparison by difference, in *unit*."""
