@@ -22,6 +22,7 @@ from geekai_video_mcp.server.jsonrpc import (
     parse_message,
     replace_lone_surrogates,
 )
+from geekai_video_mcp.server.stdout import claimed_stdout
 
 if TYPE_CHECKING:
     from mcp.shared._stream_protocols import ReadStream, WriteStream
@@ -45,9 +46,11 @@ async def message_streams(on_response: Callable[[], None]) -> "AsyncGenerator[St
     open_requests = _OpenRequests()
     messages = _StdinGuard(sys.stdin.buffer, open_requests)
     # The SDK does nothing with its input but iterate over lines of text.
-    async with stdio_server(cast("anyio.AsyncFile[str]", messages)) as (read, write):
-        messages.write_stream = _ResponseWriter(write, open_requests, on_response)
-        yield read, messages.write_stream
+    stdin = cast("anyio.AsyncFile[str]", messages)
+    with claimed_stdout() as stdout:
+        async with stdio_server(stdin, stdout) as (read, write):
+            messages.write_stream = _ResponseWriter(write, open_requests, on_response)
+            yield read, messages.write_stream
 
 
 class _OpenRequests:
