@@ -59,7 +59,8 @@ def capped(**limits):
         return True
     return False
 
-near = store.existing_for(wish(), limits=Limits(per_day=1, in_flight=1))
+(near,) = store.existing_for([(wish(), {})], limits=Limits(per_day=1, in_flight=1))
+(keyed,) = store.existing_for([(wish(idempotency_key="k"), {})], limits=None)
 print(json.dumps({
     "counts_today": capped(per_day=1, in_flight=9),
     "in_flight": capped(per_day=9, in_flight=1),
@@ -67,7 +68,7 @@ print(json.dumps({
     and len(store.unfinished_of_other_accounts("another")) == 1,
     "needs_body": store.request_body(invented) == request_body,
     "binds_duplicate": len(near.same_fingerprint) == 1,
-    "holds_key": store.existing_for(wish(idempotency_key="k"), limits=None).same_key is not None,
+    "holds_key": keyed.same_key is not None,
     "unresolved": invented.settled,
     "no_result": views.is_failure(invented),
 }))

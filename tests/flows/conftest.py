@@ -10,6 +10,7 @@ import pytest
 from trio.testing import MockClock
 
 from support.clock import run_without_thread
+from support.counts import Counts, count_from_now
 from support.world import Era, World
 
 
@@ -57,3 +58,10 @@ def world(tmp_path: Path, era: Era, virtual_time: None, shared_certificates: Non
     """A fresh disk and a fresh service."""
     del virtual_time, shared_certificates
     return World(tmp_path, era=era)
+
+
+@pytest.fixture
+def counts(monkeypatch: pytest.MonkeyPatch, virtual_time: None) -> Counts:
+    """What every server does that is opened from now on."""
+    del virtual_time  # which replaces what is counted here
+    return count_from_now(monkeypatch)

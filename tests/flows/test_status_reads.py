@@ -1,50 +1,15 @@
 """What a status call reads of the ledger, and what callers that wait read meanwhile."""
 
-import sqlite3
 from collections import Counter
-from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import anyio
-import anyio.to_thread
 import httpx
 import pytest
 
 from geekai_video_mcp.ledger import schema
+from support.counts import Counts
 from support.world import World, call, structured
-
-
-class Counts:
-    """What was done since the last `clear`: the statements that SQLite ran, and thread hops."""
-
-    def __init__(self) -> None:
-        self.statements = Counter[str]()
-        self.thread_hops = 0
-
-    def clear(self) -> None:
-        self.statements.clear()
-        self.thread_hops = 0
-
-
-@pytest.fixture
-def counts(monkeypatch: pytest.MonkeyPatch, virtual_time: None) -> Counts:
-    """Counts for every server that is opened from now on."""
-    del virtual_time  # which replaces what is counted here
-    counts, run_sync = Counts(), anyio.to_thread.run_sync
-
-    class CountingConnection(sqlite3.Connection):
-        def execute(self, sql: str, *parameters: Any) -> sqlite3.Cursor:  # noqa: ANN401 - as SQLite's
-            counts.statements[sql] += 1
-            return super().execute(sql, *parameters)
-
-    async def run_and_count(work: Callable[..., Any], *args: object, **options: Any) -> Any:  # noqa: ANN401 - any work's own
-        counts.thread_hops += 1
-        return await run_sync(work, *args, **options)
-
-    monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=CountingConnection))
-    monkeypatch.setattr(anyio.to_thread, "run_sync", run_and_count)
-    return counts
 
 
 async def keep_running(request: httpx.Request) -> httpx.Response:

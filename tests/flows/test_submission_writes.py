@@ -4,6 +4,7 @@ How often these sync the disk is counted in `tests/reliability/test_write_order.
 """
 
 import sqlite3
+from collections import Counter
 from collections.abc import Generator
 from typing import Any
 
@@ -15,7 +16,8 @@ from geekai_video_mcp.domain.requests import GenerationRequest
 from geekai_video_mcp.domain.statuses import Status
 from geekai_video_mcp.domain.tasks import Media, Task
 from geekai_video_mcp.errors import ServiceUnavailable
-from geekai_video_mcp.ledger import Ledger
+from geekai_video_mcp.ledger import Ledger, schema
+from support.counts import Counts
 from support.fake_geekai import answer_once, api_error
 from support.world import World, call, structured
 
@@ -72,6 +74,35 @@ async def test_a_submission_is_two_transactions_with_its_first_lease_and_nothing
     ]
     assert task.lease_holder == task.owner
     assert await statuses_of(world, task) == ["intended", "submitting", "pending"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "hops", "begun"),
+    [
+        ({}, 3, {"BEGIN IMMEDIATE": 2}),
+        # Written in the words of its model, in another form than earlier versions sent it.
+        (
+            {"model": "cogvideox-3", "resolution": "1080p", "aspect_ratio": "16:9"},
+            4,
+            {"BEGIN IMMEDIATE": 2, "BEGIN": 1},
+        ),
+    ],
+)
+async def test_a_submission_takes_a_thread_for_its_folder_and_for_each_transaction_and_no_more(
+    counts: Counts, world: World, settings: dict[str, Any], hops: int, begun: dict[str, int]
+) -> None:
+    async with world.client() as client:
+        await call(client, "generate_video", prompt="the connections are made")
+        await anyio.sleep(1)  # the first sweep
+        counts.clear()
+        started = structured(await call(client, "generate_video", prompt="a fox", **settings))
+        statements, taken = Counter(counts.statements), counts.thread_hops
+
+    assert started["task_status"] == "pending"
+    assert taken == hops
+    assert {sql: n for sql, n in statements.items() if sql.startswith("BEGIN")} == begun
+    assert statements[schema.INSERT] == 1
+    assert sum(n for sql, n in statements.items() if sql.startswith("UPDATE task")) == 1
 
 
 async def test_a_request_in_a_pause_is_recorded_and_claimed_when_it_is_over(world: World) -> None:

@@ -81,6 +81,7 @@ HANDSHAKE = {
     *("config", "domain", "domain.limits", "domain.media", "domain.public_hosts"),
     *("domain.service_names", "errors", "quoting", "server", "server.handshake"),
     *("server.jsonrpc", "server.late_app", "server.stdio", "server.stdio_filter"),
+    *("server.stdin", "server.stdout"),
 }
 """What of ours the response to `initialize` needs, with the modules of `config`."""
 CALLS = ("app", "engine", "media", "server.build", "server.tool", "server.tools")

@@ -81,7 +81,7 @@ def _greet_person() -> None:
 class _GracefulShutdown:
     """Drains a stdio server on SIGTERM or SIGINT: responses to paid requests are recorded first.
 
-    The SDK reads its input on a thread that ends only after the host's next line, so the
+    A thread that reads the input (`server.stdin`) ends only after the host's next line, so the
     process exits as soon as the `App` is closed, and at once if it cannot be opened.
     """
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 import anyio
 from anyio.abc import TaskGroup
 
-from geekai_video_mcp.domain.admission import Forecast, forecast
+from geekai_video_mcp.domain.admission import Forecast
 from geekai_video_mcp.domain.films import FilmPart
 from geekai_video_mcp.domain.lifecycle import mark_delivered
 from geekai_video_mcp.domain.requests import GenerationRequest
@@ -23,7 +23,6 @@ from geekai_video_mcp.domain.statuses import UNSENT, Status
 from geekai_video_mcp.domain.task_ids import MIN_DIGITS
 from geekai_video_mcp.domain.tasks import (
     Task,
-    new_task,
 )
 from geekai_video_mcp.engine.context import (
     Connections,
@@ -37,6 +36,7 @@ from geekai_video_mcp.engine.exceptions import log_exception
 from geekai_video_mcp.engine.film_maker import FilmMaker, FilmResult
 from geekai_video_mcp.engine.finder import TaskFinder
 from geekai_video_mcp.engine.follower import Follower, Until
+from geekai_video_mcp.engine.forecaster import Forecaster
 from geekai_video_mcp.engine.model_list import ModelListCache
 from geekai_video_mcp.engine.pending_submission import PendingSubmission
 from geekai_video_mcp.engine.recovery import Recovery
@@ -96,6 +96,7 @@ class Engine:
     def __init__(self, context: EngineContext) -> None:
         self._context = context
         self.model_list = ModelListCache(context)
+        self._forecaster = Forecaster(context)
         self._submitter = Submitter(context)
         self._watcher = Watcher(context, start=self.start_background)
         self._film_maker = FilmMaker(context, start=self.start_background)
@@ -166,7 +167,7 @@ class Engine:
                 existing = await self._context.ledger.find(task_id)
             if existing is not None:
                 return SubmitResult(await self._wait_for_answer(existing), deduplicated=True)
-        task = self._new_task(request, idempotency_key, variation)
+        task = self._forecaster.new_task(request, idempotency_key, variation)
         task = replace(task, id=task_id or task.id)
         pending = PendingSubmission(request.body_to_send, fixed_id=task_id is not None)
         self.start_background(self._submit_and_watch, task, pending)
@@ -221,11 +222,21 @@ class Engine:
             RequestRefused: the key is another request's.
             StorageUnavailable: the ledger cannot be read.
         """
-        task = self._new_task(request, idempotency_key, variation)
-        existing = await self._context.ledger.existing_for(
-            task, request.body_to_send, limits=self._context.limits
-        )
-        return forecast(task, existing, at=task.created_at)
+        return await self._forecaster.forecast(request, idempotency_key, variation)
+
+    async def find_sent(
+        self,
+        forms: Sequence[GenerationRequest],
+        *,
+        idempotency_key: str | None = None,
+        variation: int | None = None,
+    ) -> GenerationRequest | None:
+        """The first of these forms of one request that `submit` would find sent already, if any.
+
+        Raises:
+            StorageUnavailable: the ledger cannot be read.
+        """
+        return await self._forecaster.find_sent(forms, idempotency_key, variation)
 
     async def list_tasks(
         self,
@@ -277,21 +288,6 @@ class Engine:
         self.start_background(record)
         with anyio.move_on_after(LEDGER_TIMEOUT):
             await recorded.wait()
-
-    def _new_task(
-        self, request: GenerationRequest, idempotency_key: str | None, variation: int | None
-    ) -> Task:
-        task = new_task(
-            request=request.body,
-            media=request.media,
-            account=self._context.account,
-            owner=self._context.processes.own_id,
-            at=self._context.clock(),
-            idempotency_key=idempotency_key,
-            variation=variation,
-            waits_for=request.waits_for,
-        )
-        return self._context.with_price(task)
 
     async def _wait_for_answer(self, task: Task) -> Task:
         """The task once the service has answered, or after as long as its first caller waits.

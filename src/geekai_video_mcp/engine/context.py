@@ -213,6 +213,8 @@ class EngineContext:
             ServiceUnavailable: they cannot be made, as with a bad SSL_CERT_FILE or proxy; it
                 names the variable, if `connect` has found it.
         """
+        if self._connections is not None:
+            return self._connections
         async with self._connect_lock:
             if self._connections is None:
                 try:

@@ -100,7 +100,8 @@ class Releaser:
         """Asked before pictures are decoded; `Ledger.release` decides."""
         context = self._context
         probe = new_task(request={}, account=context.account, owner="", at=context.clock())
-        return waiting.is_full(await context.ledger.existing_for(probe, limits=context.limits))
+        (existing,) = await context.ledger.existing_for([(probe, {})], limits=context.limits)
+        return waiting.is_full(existing)
 
     async def _reject(self, task: Task, rejection: waiting.Rejection) -> None:
         reject = partial(waiting.reject, rejection=rejection, at=self._context.clock())

@@ -158,6 +158,20 @@ class Database:
             self._require_in_place("read")
             yield
 
+    @contextmanager
+    def snapshot(self) -> Generator[None]:
+        """Several statements that read, all from one moment: no other process waits to record.
+
+        Only its commit waits until the block ends.
+        """
+        with self.reading():
+            self._connection.execute("BEGIN")
+            try:
+                yield
+            finally:
+                if self._connection.in_transaction:
+                    self._connection.execute("COMMIT")
+
     def _require_in_place(self, access: Access) -> None:
         """Refuse every use of a file whose name is gone: its rows would be lost with it.
 

@@ -4,7 +4,7 @@ A read of a single task is done at once where nothing can make it wait, and ever
 worker thread on which the transactions run.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -46,15 +46,14 @@ class LedgerReads:
         return await self._run_in_worker(lambda: self._store.request_body(task))
 
     async def existing_for(
-        self, task: Task, body: Mapping[str, Any] | None = None, *, limits: Limits | None
-    ) -> ExistingTasks:
-        """What `admit` would pass to its function for this task now; nothing is recorded.
+        self, tasks: Sequence[tuple[Task, Mapping[str, Any]]], *, limits: Limits | None
+    ) -> list[ExistingTasks]:
+        """What `admit` would pass to its function for each of these tasks, all of it at one moment.
 
-        *body* is the request as it would be sent.
+        With each task goes its request as it would be sent. Nothing is recorded, and no other
+        process is kept from recording.
         """
-        return await self._run_in_worker(
-            lambda: self._store.existing_for(task, body, limits=limits)
-        )
+        return await self._run_in_worker(lambda: self._store.existing_for(tasks, limits=limits))
 
     async def find(self, task_id: str, *, max_seconds: float | None = None) -> Task | None:
         """The task with this id, ours or the provider's.

@@ -3,8 +3,8 @@
 The settings are decisions, not defaults. TRUNCATE and not WAL: in most SQLite builds that
 Pythons ship (3.7.0 to 3.51.2) WAL has a race between processes that can lose commits
 (sqlite.org/wal.html#walresetbug, read 2026-11-22). FULL and not NORMAL: a lost row is a
-video someone paid for. BEGIN IMMEDIATE always: a deferred transaction that starts by
-reading fails with SQLITE_BUSY at its first write, whatever the time-out. `connection` and
+video someone paid for. BEGIN IMMEDIATE for every change: a deferred transaction that starts
+by reading fails with SQLITE_BUSY at its first write, whatever the time-out. `connection` and
 `database` apply them; what each transaction reads and writes is here.
 """
 
@@ -85,9 +85,7 @@ class Store:
                 if free < MIN_FREE_BYTES:
                     # The response to a paid request has to be written as well.
                     raise StorageUnavailable(DATABASE, f"only {free:,} bytes are free on its disk")
-                # Both states, so that the events say when it was recorded, and when it was claimed.
-                self._insert_task(task)
-                self._update_task(task, admission.task)
+                self._insert_task(admission.task, recorded_as=task)
                 self._put_body(task, body)
                 if admission.budget is not None:
                     self._put_budget(admission.budget)
@@ -134,11 +132,17 @@ class Store:
             return conversion.from_json(task.id, found["content"]) if found else task.request
 
     def existing_for(
-        self, task: Task, body: Mapping[str, Any] | None = None, *, limits: Limits | None
-    ) -> ExistingTasks:
-        former = former_fingerprint(task.media, task.request, task.variation, body or {})
-        with self._db.transaction(access="read"):  # as in `admit`: all of it from one moment
-            return self._existing_for(task, limits, former)
+        self, tasks: Sequence[tuple[Task, Mapping[str, Any]]], *, limits: Limits | None
+    ) -> list[ExistingTasks]:
+        former = [
+            former_fingerprint(task.media, task.request, task.variation, body)
+            for task, body in tasks
+        ]
+        with self._db.snapshot():
+            return [
+                self._existing_for(task, limits, fingerprint)
+                for (task, _), fingerprint in zip(tasks, former, strict=True)
+            ]
 
     def find(self, task_id: str) -> Task | None:
         with self._db.reading():
@@ -240,11 +244,18 @@ class Store:
         params = {"start": short_id(task_id), "id": task_id}
         return self._db.select_one(schema.SELECT_SIMILAR_ID, params) is not None
 
-    def _insert_task(self, task: Task) -> bool:
-        """False if the ledger holds the task already, as one that was made elsewhere."""
+    def _insert_task(self, task: Task, *, recorded_as: Task | None = None) -> bool:
+        """False if the ledger holds the task already, as one that was made elsewhere.
+
+        *recorded_as* is the task before it was claimed in this same transaction: the events say
+        when it was recorded, and when it was claimed.
+        """
         inserted = self._db.execute(schema.INSERT, conversion.to_row(task)).rowcount > 0
         if inserted:
-            self._insert_event(task, at=task.created_at)
+            first = recorded_as or task
+            self._insert_event(first, at=first.created_at)
+            if conversion.event_fields(first) != conversion.event_fields(task):
+                self._insert_event(task, at=time.time())
         return inserted
 
     def _existing_for(
@@ -252,7 +263,8 @@ class Store:
     ) -> ExistingTasks:
         params = {**conversion.to_row(task), "since": task.created_at - DAY}
         params["former_fingerprint"] = former_fingerprint
-        same_key = self._db.select_one(schema.SELECT_SAME_KEY, params)
+        has_key = task.idempotency_key is not None
+        same_key = self._db.select_one(schema.SELECT_SAME_KEY, params) if has_key else None
         same_fingerprint = self._db.select(schema.SELECT_SAME_FINGERPRINT, params)
         existing = ExistingTasks(
             limits=limits,

@@ -3,7 +3,7 @@
 A dry run passes through here as well, so that it says what the call would.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from geekai_video_mcp.app import App
@@ -70,22 +70,16 @@ def _forms(
 async def _find_sent(
     app: App,
     request: GenerationRequest,
-    forms: Iterable[Mapping[str, Any]],
+    forms: Sequence[Mapping[str, Any]],
     *,
     key: str | None,
     variation: int | None,
 ) -> Mapping[str, Any] | None:
     """The form in which the request was sent before; None if it was not in any of them."""
-    for form in forms:
-        try:
-            forecast = await app.engine.forecast(
-                request.with_body(form), idempotency_key=key, variation=variation
-            )
-        except RequestRefused:  # the key is that of another form, or of another request
-            continue
-        if forecast.duplicate_of is not None:
-            return form
-    return None
+    sent = await app.engine.find_sent(
+        [request.with_body(form) for form in forms], idempotency_key=key, variation=variation
+    )
+    return None if sent is None else sent.body
 
 
 def _check(

@@ -8,10 +8,9 @@ import sys
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from types import TracebackType
-from typing import TYPE_CHECKING, BinaryIO, Final, Generic, Protocol, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Final, Generic, Protocol, Self, TypeVar, cast
 
 import anyio
-import anyio.to_thread
 from mcp.server.stdio import stdio_server
 from mcp.shared.message import SessionMessage
 from mcp_types import JSONRPCError, JSONRPCResponse
@@ -22,6 +21,8 @@ from geekai_video_mcp.server.jsonrpc import (
     parse_message,
     replace_lone_surrogates,
 )
+from geekai_video_mcp.server.stdin import HostLines
+from geekai_video_mcp.server.stdout import claimed_stdout
 
 if TYPE_CHECKING:
     from mcp.shared._stream_protocols import ReadStream, WriteStream
@@ -43,11 +44,13 @@ async def message_streams(on_response: Callable[[], None]) -> "AsyncGenerator[St
     *on_response* is called for each response that is being written.
     """
     open_requests = _OpenRequests()
-    messages = _StdinGuard(sys.stdin.buffer, open_requests)
+    messages = _StdinGuard(HostLines(sys.stdin.buffer), open_requests)
     # The SDK does nothing with its input but iterate over lines of text.
-    async with stdio_server(cast("anyio.AsyncFile[str]", messages)) as (read, write):
-        messages.write_stream = _ResponseWriter(write, open_requests, on_response)
-        yield read, messages.write_stream
+    stdin = cast("anyio.AsyncFile[str]", messages)
+    with claimed_stdout() as stdout:
+        async with stdio_server(stdin, stdout) as (read, write):
+            messages.write_stream = _ResponseWriter(write, open_requests, on_response)
+            yield read, messages.write_stream
 
 
 class _OpenRequests:
@@ -156,8 +159,8 @@ class _StdinGuard:
 
     write_stream: "WriteStream[SessionMessage]"
 
-    def __init__(self, host: BinaryIO, open_requests: _OpenRequests) -> None:
-        self._host = host
+    def __init__(self, lines: HostLines, open_requests: _OpenRequests) -> None:
+        self._lines = lines
         self._open_requests = open_requests
 
     async def __aiter__(self) -> AsyncGenerator[str]:
@@ -177,11 +180,4 @@ class _StdinGuard:
 
     async def _read_line(self) -> bytes:
         await self._open_requests.wait_for_room()
-        return await anyio.to_thread.run_sync(self._block_for_line)
-
-    def _block_for_line(self) -> bytes:
-        """Read one line to its end, truncated if it is too long to be a message."""
-        line = rest = self._host.readline(MAX_MESSAGE_BYTES + 1)
-        while len(rest) > MAX_MESSAGE_BYTES and not rest.endswith(b"\n"):
-            rest = self._host.readline(MAX_MESSAGE_BYTES + 1)
-        return line
+        return await self._lines.read()

@@ -15,7 +15,7 @@ from geekai_video_mcp.domain.catalogue.facts import (
     listed_values,
     normalize_value,
     price,
-    rules,
+    rules_of,
 )
 from geekai_video_mcp.domain.tasks import Media
 from geekai_video_mcp.domain.wording import join_words
@@ -51,7 +51,7 @@ def takes(model: Model, argument: str) -> bool:
 def takes_together(model: Model, arguments: Collection[str]) -> bool:
     """Whether the model takes all of the arguments in one request, as far as is known."""
     return all(takes(model, one) for one in arguments) and not any(
-        rule.applies_to(model.id) and _rule_excludes(rule, arguments) for rule in rules()
+        _rule_excludes(rule, arguments) for rule in rules_of(model.id)
     )
 
 

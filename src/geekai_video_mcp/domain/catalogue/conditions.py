@@ -10,17 +10,16 @@ _MORE_THAN: Final = re.compile(r"(\w+)>(\d+)")
 
 
 def rule_applies(rule: Rule, request: Mapping[str, Any]) -> bool:
-    """Whether the rule is about this request, as something that its caller should know."""
+    """Whether the rule, which is about its model, says something of this request."""
     if rule.seconds is not None and request.get("duration") in {None, rule.seconds}:
         return False
     return conditions_hold(rule, request)
 
 
 def conditions_hold(rule: Rule, request: Mapping[str, Any]) -> bool:
-    """Whether the request is of the model and holds the fields that the rule names."""
+    """Whether the request holds the fields that the rule, which is about its model, names."""
     return (
-        rule.applies_to(request["model"])
-        and all(any(is_given(request, one) for one in each.split("|")) for each in rule.with_)
+        all(any(is_given(request, one) for one in each.split("|")) for each in rule.with_)
         and not any(is_given(request, one) for one in rule.without)
         and all(
             normalize_value(value_at(request, name)) in among for name, among in rule.when.items()

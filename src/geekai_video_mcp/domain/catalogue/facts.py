@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from fnmatch import fnmatchcase
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any, Final, Literal, cast
 
@@ -248,6 +248,12 @@ def sources() -> Mapping[str, Source]:
 def rules() -> tuple[Rule, ...]:
     """The rules between fields, in the order of the file."""
     return tuple(_read_rule(entry) for entry in _read_models_file()["rules"])
+
+
+@lru_cache(maxsize=128)
+def rules_of(model: str) -> tuple[Rule, ...]:
+    """The rules about this model, in the order of the file, which does not change."""
+    return tuple(rule for rule in rules() if rule.applies_to(model))
 
 
 @cache

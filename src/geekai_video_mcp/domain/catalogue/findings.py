@@ -20,7 +20,7 @@ from geekai_video_mcp.domain.catalogue.facts import (
     listed_values,
     models,
     normalize_value,
-    rules,
+    rules_of,
 )
 from geekai_video_mcp.domain.catalogue.finding import Finding, format_value
 from geekai_video_mcp.domain.wording import join_words
@@ -40,7 +40,7 @@ def find_problems(
     request: Mapping[str, Any], model: Model, *, judged: Collection[str] = ()
 ) -> list[Finding]:
     """Everything that is known against *request* with its model, but for the fields *judged*."""
-    applying = [rule for rule in rules() if rule_applies(rule, request)]
+    applying = [rule for rule in rules_of(model.id) if rule_applies(rule, request)]
     covered = {*judged, *(name for rule in applying for name in _fields_of(rule))}
     return [
         *_find_refused_fields({k: v for k, v in request.items() if k not in judged}, model),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from geekai_video_mcp.domain.catalogue.conditions import conditions_hold
-from geekai_video_mcp.domain.catalogue.facts import Model, listed_values, models, rules
+from geekai_video_mcp.domain.catalogue.facts import Model, listed_values, models, rules_of
 
 
 def seconds_made(request: Mapping[str, Any]) -> int | None:
@@ -13,7 +13,7 @@ def seconds_made(request: Mapping[str, Any]) -> int | None:
     Some models make one length at some settings, whatever the duration. Without a duration it is
     the model's own default.
     """
-    for rule in rules():
+    for rule in rules_of(str(request["model"])):
         if rule.seconds is not None and conditions_hold(rule, request):
             return rule.seconds
     model = models().get(str(request["model"]))

@@ -37,7 +37,7 @@ class Answer:
     """Whether the word is the value of `task_status`."""
     result: Result | None
     repeats_secret: bool
-    """Whether its link repeats a secret of ours, and so is none."""
+    """Whether the link of a finished one repeats a secret of ours, and so is none."""
     model: str | None
     estimated_seconds: float | None
     ignored: tuple[str, ...]
@@ -57,13 +57,15 @@ def read_answer(body: Mapping[str, object], media: Media) -> Answer:
     task_id = _find_task_id(layers)
     word, documented = _find_word(layers, names_task=task_id is not None)
     error_code, error_message = _find_error(layers)
+    status = known_status(word)
+    missing = status is Status.SUCCEED and result is None
     return Answer(
         task_id=task_id,
         word=word,
-        status=known_status(word),
+        status=status,
         documented=documented,
         result=result,
-        repeats_secret=result is None and repeats_secret(body, media),
+        repeats_secret=missing and repeats_secret(body, media),
         model=next((layer.model for layer in layers if layer.model), None),
         estimated_seconds=next(
             (layer.estimated_seconds for layer in layers if layer.estimated_seconds is not None),

@@ -124,8 +124,10 @@ class ProviderResponse:
 
         A date is compared with the service's own clock, which may differ from ours.
         """
+        if not self.retry_after:
+            return None
         try:
-            seconds = float(self.retry_after or "")
+            seconds = float(self.retry_after)
         except ValueError:
             until, now = _parse_date(self.retry_after), self.date_seconds
             if until is None:
