@@ -252,10 +252,14 @@ async def test_a_notification_does_not_wait_for_the_database(tmp_path: Path) -> 
 @pytest.mark.exhaustive
 async def test_the_time_of_a_call_counts_from_when_it_was_received(tmp_path: Path) -> None:
     """The picture of a call that waited for the files to be opened has what is left of its time."""
-    program = SLOW.format(opening=0.6, answer=0.5)
+    async with new_server(tmp_path) as server:
+        await server.initialize()
+        made = await server.call("generate_image", prompt="a fox", **{"async": False})
+        assert await server.close() == 0
+    program = SLOW.format(opening=4.0, answer=3.5)
     async with new_server(tmp_path, program=program) as server:
         await server.initialize()
-        first = await server.call("view_video", task_id="2eb52cc9")
+        first = await server.call("view_video", task_id=made["structuredContent"]["task_id"])
         second = await server.call("view_video", task_id="2eb52cc9")
         assert await server.close() == 0
 
