@@ -41,6 +41,7 @@ from geekai_video_mcp.quoting import quote
 if TYPE_CHECKING:
     import httpx
 
+    from geekai_video_mcp.ledger import Ledger, ProcessRegistry
     from geekai_video_mcp.media.downloads import InspectFile, ResultDownloader
     from geekai_video_mcp.media.films import JoinedFilm, JoinRequest
     from geekai_video_mcp.provider.client import GeekAIClient
@@ -91,6 +92,14 @@ class App:
     """Whether pictures may be read from the folders that a client declares (MCP's roots)."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class LedgerBase:
+    """What the apps of one process share if it has several; see `open_ledger_base`."""
+
+    ledger: "Ledger"
+    processes: "ProcessRegistry"
+
+
 AppFactory = Callable[[], AbstractAsyncContextManager[App]]
 
 
@@ -98,6 +107,7 @@ AppFactory = Callable[[], AbstractAsyncContextManager[App]]
 async def open_app(
     settings: Settings,
     *,
+    base: LedgerBase | None = None,
     sweep: bool = True,
     trust_roots: bool = False,
     transport: Transport | None = None,
@@ -107,7 +117,10 @@ async def open_app(
     inspect_file: "InspectFile | None" = None,
     join_files: "JoinFiles | None" = None,
 ) -> AsyncGenerator[App]:
-    """Open everything behind the tools, for the life of one process.
+    """Open everything behind the tools, for the life of one process, or of one tenant in it.
+
+    It works with the tasks of `settings.tenant`. With *base*, in a ledger that several of them
+    share and that its opener closes, after this; otherwise in one of its own.
 
     Without *sweep*, tasks that other processes left behind are not taken over: a command that
     ends in seconds must not start their requests and downloads. *trust_roots* is for a server
@@ -118,12 +131,10 @@ async def open_app(
         StorageUnavailable: the state folder cannot be used.
         LedgerTooNew: the task database was created by a newer version of this server.
     """
-    from geekai_video_mcp.ledger import Ledger, ProcessRegistry
-
     async with AsyncExitStack() as stack:
-        processes = stack.enter_context(ProcessRegistry(settings.state_dir))
-        ledger = await Ledger.open(settings.state_dir)
-        stack.push_async_callback(ledger.close)
+        if base is None:
+            base = await stack.enter_async_context(open_ledger_base(settings.state_dir))
+        ledger, processes = base.ledger.of_tenant(settings.tenant), base.processes
         if settings.sandbox:
             transport = await _start_sandbox(settings, stack)
         # Entered before the engine, so closed after it: draining needs the connections.
@@ -167,6 +178,23 @@ async def open_app(
             notice=settings.sandbox_reason,
             trust_roots=trust_roots,
         )
+
+
+@asynccontextmanager
+async def open_ledger_base(state_dir: Path) -> AsyncGenerator[LedgerBase]:
+    """Open the ledger of a state folder, and register this process with it.
+
+    Raises:
+        StorageUnavailable: the state folder cannot be used.
+        LedgerTooNew: the task database was created by a newer version of this server.
+    """
+    from geekai_video_mcp.ledger import Ledger, ProcessRegistry
+
+    async with AsyncExitStack() as stack:
+        processes = stack.enter_context(ProcessRegistry(state_dir))
+        ledger = await Ledger.open(state_dir)
+        stack.push_async_callback(ledger.close)
+        yield LedgerBase(ledger=ledger, processes=processes)
 
 
 def _create_media_resolver(

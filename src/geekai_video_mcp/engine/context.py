@@ -202,6 +202,11 @@ class EngineContext:
         return with_price(task, request_cost(task.request, media=task.media))
 
     @property
+    def tenant(self) -> str:
+        """Whose tasks this engine makes and sees: those of its ledger."""
+        return self.ledger.tenant
+
+    @property
     def service(self) -> str:
         """Who answers for this engine's account, as the beginning of a sentence."""
         return service_name(self.account)

@@ -120,6 +120,7 @@ class FilmMaker:
             preview=sound.preview or any(is_preview(each.task) for each in found),
             version=[*(each.size for each in found), *sound.version],
             owner=self._context.processes.own_id,
+            tenant=self._context.tenant,
             at=self._context.clock(),
         )
         pending = _PendingFilm()

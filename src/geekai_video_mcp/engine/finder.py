@@ -88,7 +88,11 @@ class TaskFinder:
         """Record a task that was made elsewhere, and watch it."""
         media, observation = await self._lookup_at_provider(task_id)
         task = import_task(
-            observation, media=media, provider_task_id=task_id, account=self._context.account
+            observation,
+            media=media,
+            provider_task_id=task_id,
+            account=self._context.account,
+            tenant=self._context.tenant,
         )
         task = await self._context.ledger.add(task)
         self._watcher.watch(task.id)

@@ -4,7 +4,7 @@ A read of a single task is done at once where nothing can make it wait, and ever
 worker thread on which the transactions run.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
@@ -30,14 +30,25 @@ T = TypeVar("T")
 
 
 class LedgerReads:
-    """The record of every task under one state folder, to be read."""
+    """The record of every task of one tenant under one state folder, to be read."""
 
-    def __init__(self, store: Store, *, reader: TaskReader | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        reader: TaskReader | None = None,
+        limiter: anyio.CapacityLimiter | None = None,
+    ) -> None:
         self._store = store
         self._reader = reader
         """Without one, every read is done on the worker thread."""
         # An SQLite connection runs one transaction at a time; callers wait in order of arrival.
-        self._limiter = anyio.CapacityLimiter(1)
+        self._limiter = limiter or anyio.CapacityLimiter(1)
+
+    @property
+    def tenant(self) -> str:
+        """Whose tasks are seen and changed: for everything here there are no others."""
+        return self._store.tenant
 
     async def request_body(self, task: Task) -> Mapping[str, Any]:
         """The request of the task as it is to be sent; its images are stored until it is answered.
@@ -152,6 +163,13 @@ class LedgerReads:
     async def unfinished_of_other_accounts(self, account: str) -> list[Task]:
         """The unfinished tasks of all other services and keys."""
         return await self._run_in_worker(lambda: self._store.unfinished_of_other_accounts(account))
+
+    async def tenants_with_unfinished_work(self) -> Mapping[str, Sequence[str]]:
+        """Whose tasks a server still has to work on, and of which services and keys.
+
+        The operator's own read, for the start of a server: the one that looks beyond the tenant.
+        """
+        return await self._run_in_worker(self._store.unfinished_tenants)
 
     async def unfinished(self, account: str) -> list[Task]:
         """The tasks of this service and key that a server still has to work on."""
