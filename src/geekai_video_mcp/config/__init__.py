@@ -146,6 +146,8 @@ class Settings:
     """How a picture reaches the client: in the result, as the path of a file, or by what is known
     of the client."""
     hosting: HostingSettings = field(default_factory=HostingSettings)
+    url_with_key: str = GEEKAI_URL
+    """The service for whoever has a key, although the operator may have none."""
     tenant: str = LOCAL_TENANT
     """Whose settings these are, on a server that serves several."""
     warnings: tuple[str, ...] = field(default=(), compare=False)
@@ -222,6 +224,7 @@ class Settings:
         settings = cls(
             api_key=key,
             base_url=url,
+            url_with_key=_choose_service(given, has_key=True),
             default_model=reader.get("GEEKAI_DEFAULT_MODEL", str.strip, model),
             output_dir=reader.get_folder("GEEKAI_OUTPUT_DIR", find_output_dir),
             state_dir=reader.get_folder("GEEKAI_STATE_DIR", find_state_dir),

@@ -42,7 +42,8 @@ class AddressGuard:
                 421,
                 "host_not_allowed",
                 "This server does not serve the name in the Host header. Use the address that it"
-                " printed when it started, such as http://127.0.0.1:8765.",
+                " printed when it started, such as http://127.0.0.1:8765, or have its operator add"
+                " the name to GEEKAI_ALLOWED_HOSTS.",
             )
         origins = headers.getlist("origin")
         if not all(map(self._trusted.trust_origin, origins)) or len(origins) > 1:
@@ -57,7 +58,10 @@ class AddressGuard:
 
 def _foreign_page() -> JSONResponse:
     return _refusal(
-        403, "origin_not_allowed", "Only web pages of this machine (http://localhost) may call it."
+        403,
+        "origin_not_allowed",
+        "Only web pages of the server's machine (http://localhost) and of the hosts in its"
+        " GEEKAI_ALLOWED_HOSTS may call it.",
     )
 
 

@@ -1,10 +1,11 @@
 """The ASGI application: who is let in, in which order, and what is served behind it."""
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final, Literal
 
 from mcp.server.auth.provider import TokenVerifier
+from mcp.server.auth.settings import AuthSettings
 from mcp.server.mcpserver import MCPServer
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.applications import Starlette
@@ -16,11 +17,16 @@ from starlette.types import ASGIApp
 
 from geekai_video_mcp import __version__
 from geekai_video_mcp.app import App, AppFactory
+from geekai_video_mcp.config.hosting import ClientKeys, Network
 from geekai_video_mcp.server.build import build_server
+from geekai_video_mcp.server.http.accept_json import AcceptJson
 from geekai_video_mcp.server.http.address_guard import AddressGuard
-from geekai_video_mcp.server.http.addresses import TrustedAddresses, trust_loopback
+from geekai_video_mcp.server.http.addresses import TrustedAddresses, trust_addresses
 from geekai_video_mcp.server.http.authorization import RequireToken
 from geekai_video_mcp.server.http.body_guard import BodyGuard
+from geekai_video_mcp.server.http.principals import KEY_HEADER, IdentifyPrincipal
+from geekai_video_mcp.server.http.protected_resource import metadata_routes
+from geekai_video_mcp.server.http.proxies import ProxyHeaders, RestorePrefix
 from geekai_video_mcp.server.jsonrpc import MAX_MESSAGE_BYTES
 
 Transport = Literal["sse", "streamable-http", "http"]
@@ -53,19 +59,30 @@ def build_http(
     *,
     transport: Transport,
     verifier: TokenVerifier | None = None,
+    auth: AuthSettings | None = None,
     trusted: TrustedAddresses | None = None,
+    proxies: Sequence[Network] = (),
+    root_path: str = "",
+    public_url: str | None = None,
+    client_keys: ClientKeys = "refuse",
     build: BuildServer = build_server,
 ) -> ASGIApp:
     """The ASGI application with /health and, by *transport*, /mcp or /sse and /messages/ or all.
 
-    Without a *verifier* no token is required.
+    Without a *verifier* no token is required, and everybody is the operator. *auth* says which
+    authorisation server's tokens the verifier takes. *proxies* are believed what they say about
+    a client; *root_path* is the prefix that they remove.
     """
-    trusted = trusted or trust_loopback()
-    app: ASGIApp = BodyGuard(_build_routes(open_app, transport, build))
+    trusted = trusted or trust_addresses()
+    metadata = metadata_routes(auth) if auth is not None else []
+    app: ASGIApp = RestorePrefix(_build_routes(open_app, transport, build, metadata))
+    app = BodyGuard(AcceptJson(app))
+    app = IdentifyPrincipal(app, client_keys=client_keys)
     if verifier is not None:
-        app = RequireToken(app, verifier=verifier)
+        app = RequireToken(app, verifier=verifier, auth=auth)
     # Outside the token, because a preflight has none and a web page has to be able to read a 401.
-    return AddressGuard(_Cors(app, trusted=trusted), trusted=trusted)
+    app = AddressGuard(_Cors(app, trusted=trusted), trusted=trusted)
+    return ProxyHeaders(app, proxies=proxies, root_path=root_path, public_url=public_url)
 
 
 class _Cors(CORSMiddleware):
@@ -85,6 +102,7 @@ class _Cors(CORSMiddleware):
                 "Mcp-Method",
                 "Mcp-Name",
                 "Mcp-Session-Id",
+                KEY_HEADER,
             ],
             expose_headers=["Mcp-Session-Id", "WWW-Authenticate", "Retry-After"],
         )
@@ -94,10 +112,12 @@ class _Cors(CORSMiddleware):
         return self._trusted.trust_origin(origin)
 
 
-def _build_routes(open_app: AppFactory, transport: Transport, build: BuildServer) -> Starlette:
+def _build_routes(
+    open_app: AppFactory, transport: Transport, build: BuildServer, metadata: list[BaseRoute]
+) -> Starlette:
     shared = _SharedApp()
     server = build(shared.get)
-    routes: list[BaseRoute] = [Route("/health", _report_health)]
+    routes: list[BaseRoute] = [Route("/health", _report_health), *metadata]
     sessions: AbstractAsyncContextManager[None] | None = None
     if transport != "sse":
         routes += server.streamable_http_app(
