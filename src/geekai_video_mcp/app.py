@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -20,12 +20,14 @@ from geekai_video_mcp.config import PreviewDelivery, Settings
 from geekai_video_mcp.domain.catalogue import Checks
 from geekai_video_mcp.domain.task_ids import MIN_DIGITS_TO_SPEND
 from geekai_video_mcp.domain.tasks import Media
+from geekai_video_mcp.domain.tenants import LOCAL_TENANT
 from geekai_video_mcp.engine import (
     Connections,
     Engine,
     EngineContext,
     JoinedParts,
     JoinPlan,
+    ProcessWork,
     Resolver,
 )
 from geekai_video_mcp.errors import (
@@ -33,7 +35,7 @@ from geekai_video_mcp.errors import (
     StorageUnavailable,
 )
 from geekai_video_mcp.media.child_process import RunWorker, run_worker
-from geekai_video_mcp.media.inputs import MediaResolver
+from geekai_video_mcp.media.inputs import DecodingQueue, MediaResolver
 from geekai_video_mcp.media.output_folder import check_output_folder
 from geekai_video_mcp.media.preview import PreviewRenderer, PreviewRequest, RenderedPreview
 from geekai_video_mcp.quoting import quote
@@ -68,7 +70,7 @@ class JoinFiles(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class App:
-    """What the tools and the command line work with; one for each process."""
+    """What the tools and the command line work with; one for each tenant and key of a process."""
 
     engine: Engine
     resolver: Resolver
@@ -90,6 +92,8 @@ class App:
     """What every answer of a tool says beside its own words; None for nothing."""
     trust_roots: bool
     """Whether pictures may be read from the folders that a client declares (MCP's roots)."""
+    remote: bool = False
+    """Whether the caller is on another machine, and may see no path of this one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +102,10 @@ class LedgerBase:
 
     ledger: "Ledger"
     processes: "ProcessRegistry"
+    work: ProcessWork = field(default_factory=ProcessWork)
+    decoding: DecodingQueue = field(default_factory=DecodingQueue)
+    sandbox: Transport | None = None
+    """The sandbox of all of them; without one, each that needs it starts its own."""
 
 
 AppFactory = Callable[[], AbstractAsyncContextManager[App]]
@@ -110,6 +118,7 @@ async def open_app(
     base: LedgerBase | None = None,
     sweep: bool = True,
     trust_roots: bool = False,
+    may_import: bool = True,
     transport: Transport | None = None,
     clock: Callable[[], float] = time.time,
     run_worker: RunWorker = run_worker,
@@ -124,7 +133,8 @@ async def open_app(
 
     Without *sweep*, tasks that other processes left behind are not taken over: a command that
     ends in seconds must not start their requests and downloads. *trust_roots* is for a server
-    over stdio alone: a client over HTTP could name any folder of this computer. The other
+    over stdio alone: a client over HTTP could name any folder of this computer. Without
+    *may_import*, a task that only the service knows is unknown: others have the same key. The other
     parameters replace what lies outside this process; tests pass their own.
 
     Raises:
@@ -136,7 +146,7 @@ async def open_app(
             base = await stack.enter_async_context(open_ledger_base(settings.state_dir))
         ledger, processes = base.ledger.of_tenant(settings.tenant), base.processes
         if settings.sandbox:
-            transport = await _start_sandbox(settings, stack)
+            transport = base.sandbox or await stack.enter_async_context(run_sandbox(settings))
         # Entered before the engine, so closed after it: draining needs the connections.
         connections = await stack.enter_async_context(AsyncExitStack())
 
@@ -158,9 +168,12 @@ async def open_app(
             check_folders=check_folders,
             join_film=partial(_join_film, settings.output_dir, join_files),
             resolve_parents=resolve_parents,
+            may_import=may_import,
+            work=base.work,
         )
         engine = Engine(context)
-        media = _create_media_resolver(settings, engine, run_worker, clock)
+        media = _create_media_resolver(settings, engine, base.decoding, run_worker, clock)
+        remote = is_remote(settings)
         await stack.enter_async_context(engine.run(sweep=sweep))
         if sweep:
             engine.start_background(_warn_of_output_folder, settings.output_dir)
@@ -174,9 +187,11 @@ async def open_app(
             clock=clock,
             confirm_above=settings.confirm_above,
             checks=settings.checks,
-            preview=settings.preview,
+            # A path is of no use on another machine.
+            preview="inline" if remote and settings.preview == "path" else settings.preview,
             notice=settings.sandbox_reason,
             trust_roots=trust_roots,
+            remote=remote,
         )
 
 
@@ -197,8 +212,17 @@ async def open_ledger_base(state_dir: Path) -> AsyncGenerator[LedgerBase]:
         yield LedgerBase(ledger=ledger, processes=processes)
 
 
+def is_remote(settings: Settings) -> bool:
+    """Whether whoever has these settings is on another machine than this server."""
+    return settings.tenant != LOCAL_TENANT
+
+
 def _create_media_resolver(
-    settings: Settings, engine: Engine, run_worker: RunWorker, clock: Callable[[], float]
+    settings: Settings,
+    engine: Engine,
+    decoding: DecodingQueue,
+    run_worker: RunWorker,
+    clock: Callable[[], float],
 ) -> MediaResolver:
     return MediaResolver(
         output_dir=settings.output_dir,
@@ -206,6 +230,8 @@ def _create_media_resolver(
         account=settings.account,
         service_url=settings.base_url,
         find_task=partial(engine.find_or_import, minimum=MIN_DIGITS_TO_SPEND),
+        remote=is_remote(settings),
+        decoding=decoding,
         run_worker=run_worker,
         clock=clock,
     )
@@ -292,8 +318,13 @@ def _create_clients(
     )
 
 
-async def _start_sandbox(settings: Settings, stack: AsyncExitStack) -> Transport:
-    """Start the sandbox in this process; its transport is made when it is needed."""
+@asynccontextmanager
+async def run_sandbox(settings: Settings) -> AsyncGenerator[Transport]:
+    """Run the sandbox in this process; its transport is made when it is needed.
+
+    Raises:
+        StorageUnavailable: its folder in the state folder cannot be used.
+    """
     from geekai_sandbox.app import Sandbox
     from geekai_video_mcp.ledger.database_file import VARIABLE, folder_error
 
@@ -304,7 +335,6 @@ async def _start_sandbox(settings: Settings, stack: AsyncExitStack) -> Transport
         what = f"The sandbox's folder {quote(str(folder))} in the state folder ({VARIABLE})"
         raise folder_error(settings.state_dir, exc, what=what) from exc
     sandbox = Sandbox(folder, base_url=settings.base_url)
-    await stack.enter_async_context(sandbox)
 
     def transport() -> "httpx.AsyncBaseTransport":
         import httpx
@@ -312,4 +342,5 @@ async def _start_sandbox(settings: Settings, stack: AsyncExitStack) -> Transport
         # As over a socket, an exception in the sandbox becomes an HTTP 500 and is not raised here.
         return httpx.ASGITransport(sandbox.app, raise_app_exceptions=False)
 
-    return transport
+    async with sandbox:
+        yield transport

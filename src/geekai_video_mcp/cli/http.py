@@ -8,7 +8,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from geekai_video_mcp.app import open_app
 from geekai_video_mcp.cli.access import Access, decide_access, describe_access, refuse_to_be_open
 from geekai_video_mcp.cli.output import FAILED, OK, print_line, print_notice
 from geekai_video_mcp.config.tokens_file import LiveTokens
@@ -22,6 +21,8 @@ from geekai_video_mcp.server.http import (
     token_path,
     trust_addresses,
 )
+from geekai_video_mcp.server.http.request_state import seal_request_state
+from geekai_video_mcp.tenant_apps import open_tenant_apps
 
 if TYPE_CHECKING:
     import socket
@@ -53,7 +54,7 @@ def prepare_http(
     hosting = settings.hosting
     public_host = urlsplit(hosting.public_url).hostname if hosting.public_url else None
     app = build_http(
-        partial(open_app, settings),
+        partial(open_tenant_apps, settings, live),
         transport=arguments.transport,
         verifier=access.verifier,
         auth=access.auth,
@@ -65,7 +66,11 @@ def prepare_http(
         root_path=arguments.root_path or urlsplit(hosting.public_url or "").path,
         public_url=hosting.public_url,
         client_keys=hosting.client_keys,
-        build=partial(build_server, default_models=settings.default_models),
+        build=partial(
+            build_server,
+            default_models=settings.default_models,
+            request_state=seal_request_state(hosting.secret),
+        ),
     )
     origin = origin_url(listener)
     print_notice(f"MCP at {origin}{_PATHS[arguments.transport]} (press Ctrl-C to stop)")
