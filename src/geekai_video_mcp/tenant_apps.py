@@ -146,7 +146,7 @@ class TenantApps:
         """Open what a server works with from its start on."""
         own = self._hold(Principal(), _Terms(settings=self._settings, may_import=True))
         await self._wait_until_open(own)
-        await self._open_for_unfinished(await self._base.ledger.tenants_with_unfinished_work())
+        await self._open_for_unfinished(await self._unfinished())
         self._tasks.start_soon(self._tend)
 
     def close(self) -> None:
@@ -280,10 +280,10 @@ class TenantApps:
     async def _close_one_of(self, crowd: Collection[_HeldApp], why: str) -> None:
         at, unfinished = (
             anyio.current_time(),
-            await self._base.ledger.tenants_with_unfinished_work(),
+            await self._unfinished(),
         )
         for held in sorted(crowd, key=lambda held: held.unused_since):
-            if await self._has_nothing_to_do(held, unfinished, since=at):
+            if self._has_nothing_to_do(held, unfinished, since=at):
                 held.closing.set()
                 await held.closed.wait()
                 return
@@ -329,7 +329,7 @@ class TenantApps:
         """Open an `App` for those whose tasks wait for a server, and close those that may be."""
         at, unfinished = (
             anyio.current_time(),
-            await self._base.ledger.tenants_with_unfinished_work(),
+            await self._unfinished(),
         )
         await self._open_for_unfinished(unfinished)
         for held in [*self._held.values()]:
@@ -337,8 +337,11 @@ class TenantApps:
             if terms.key == held.terms.key and terms != held.terms:
                 self._adopt_terms(held, terms)
             patience = TEND_INTERVAL if held.outdated else IDLE_SECONDS
-            if await self._has_nothing_to_do(held, unfinished, since=at - patience):
+            if self._has_nothing_to_do(held, unfinished, since=at - patience):
                 held.closing.set()
+
+    async def _unfinished(self) -> _Unfinished:
+        return await self._base.ledger.tenants_with_unfinished_work(since=time.time() - LINK_TTL)
 
     async def _open_for_unfinished(self, unfinished: _Unfinished) -> None:
         """Open the `App` of every tenant whose tasks no server works on, if its key is known."""
@@ -368,7 +371,7 @@ class TenantApps:
             if (own or new) and terms.key not in self._held:
                 self._hold(principal, terms)
 
-    async def _has_nothing_to_do(
+    def _has_nothing_to_do(
         self, held: _HeldApp, unfinished: _Unfinished, *, since: float
     ) -> bool:
         """Whether it may be closed: unused *since* then, and without a task to work on."""
@@ -377,7 +380,4 @@ class TenantApps:
             return False
         if {account, LOCAL_ACCOUNT} & {*unfinished.get(tenant, ())}:
             return False
-        linked = await self._base.ledger.of_tenant(tenant).retryable_downloads(
-            account, since=time.time() - LINK_TTL
-        )
-        return not linked and not held.users and held.unused_since <= since
+        return not held.users and held.unused_since <= since

@@ -26,9 +26,12 @@ from geekai_video_mcp.tenant_apps import open_tenant_apps
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Callable
 
+    from mcp.server.mcpserver import MCPServer
     from starlette.types import ASGIApp
 
+    from geekai_video_mcp.app import App
     from geekai_video_mcp.config import Settings
 
 _LOOPBACK: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what is bound, not to bind
@@ -37,7 +40,10 @@ _PATHS: Final = {"sse": "/sse", "streamable-http": "/mcp", "http": "/mcp and /ss
 
 
 def prepare_http(
-    arguments: argparse.Namespace, settings: "Settings"
+    arguments: argparse.Namespace,
+    settings: "Settings",
+    *,
+    build: "Callable[..., MCPServer[App]]" = build_server,
 ) -> "tuple[ASGIApp, socket.socket]":
     """The application and its listening socket; stderr says where it is and who may call.
 
@@ -67,7 +73,7 @@ def prepare_http(
         public_url=hosting.public_url,
         client_keys=hosting.client_keys,
         build=partial(
-            build_server,
+            build,
             default_models=settings.default_models,
             request_state=seal_request_state(hosting.secret),
         ),
