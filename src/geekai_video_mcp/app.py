@@ -12,14 +12,15 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import anyio.to_thread
 
 from geekai_video_mcp.config import PreviewDelivery, Settings
 from geekai_video_mcp.domain.catalogue import Checks
 from geekai_video_mcp.domain.task_ids import MIN_DIGITS_TO_SPEND
-from geekai_video_mcp.domain.tasks import Media
+from geekai_video_mcp.domain.tasks import Media, Task
+from geekai_video_mcp.domain.tenants import LOCAL_TENANT
 from geekai_video_mcp.engine import (
     Connections,
     Engine,
@@ -66,6 +67,25 @@ class JoinFiles(Protocol):
     ) -> "JoinedFilm": ...
 
 
+class FileLink(NamedTuple):
+    """A link to one file, by which whoever has it may read the file until it ends."""
+
+    url: str
+    expires_at: float
+    """Unix seconds, UTC."""
+
+
+class FileLinks(Protocol):
+    """Makes links to the files of tasks, as `SignedFileLinks` of the server over HTTP does."""
+
+    def link(self, task: Task, picture: str | None = None) -> FileLink | None:
+        """The link to the file of *task*, or to the *picture* of that name beside it.
+
+        None where there is no such file, or nobody knows how this server is reached.
+        """
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class App:
     """What the tools and the command line work with; one for each process."""
@@ -90,6 +110,14 @@ class App:
     """What every answer of a tool says beside its own words; None for nothing."""
     trust_roots: bool
     """Whether pictures may be read from the folders that a client declares (MCP's roots)."""
+    output_dir: Path
+    """Where the files of this tenant are, and nobody else's."""
+    tenant: str = LOCAL_TENANT
+    """Whose tasks the engine works on."""
+    remote: bool = False
+    """Whether the caller is on another machine, and may see no path of this one."""
+    links: FileLinks | None = None
+    """What makes links to files; None where a path is all that a caller needs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +138,7 @@ async def open_app(
     base: LedgerBase | None = None,
     sweep: bool = True,
     trust_roots: bool = False,
+    links: FileLinks | None = None,
     transport: Transport | None = None,
     clock: Callable[[], float] = time.time,
     run_worker: RunWorker = run_worker,
@@ -124,8 +153,9 @@ async def open_app(
 
     Without *sweep*, tasks that other processes left behind are not taken over: a command that
     ends in seconds must not start their requests and downloads. *trust_roots* is for a server
-    over stdio alone: a client over HTTP could name any folder of this computer. The other
-    parameters replace what lies outside this process; tests pass their own.
+    over stdio alone: a client over HTTP could name any folder of this computer. *links* makes links
+    to files, for callers on another machine. The other parameters replace what lies outside this
+    process; tests pass their own.
 
     Raises:
         StorageUnavailable: the state folder cannot be used.
@@ -177,6 +207,10 @@ async def open_app(
             preview=settings.preview,
             notice=settings.sandbox_reason,
             trust_roots=trust_roots,
+            output_dir=settings.output_dir,
+            tenant=settings.tenant,
+            remote=settings.tenant != LOCAL_TENANT,
+            links=links,
         )
 
 

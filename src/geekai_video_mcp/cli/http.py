@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import sys
+import time
 from functools import partial
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -15,6 +16,8 @@ from geekai_video_mcp.config.tokens_file import LiveTokens
 from geekai_video_mcp.domain.public_hosts import is_loopback
 from geekai_video_mcp.server.build import build_server
 from geekai_video_mcp.server.http import (
+    FileLinkSigner,
+    SignedFileLinks,
     bind_address,
     bind_loopback,
     build_http,
@@ -51,9 +54,13 @@ def prepare_http(
     bind = bind_address if exposed else bind_loopback
     listener = bind(arguments.host, arguments.port)
     hosting = settings.hosting
+    signer = FileLinkSigner(hosting.secret, clock=time.time)
+    links = SignedFileLinks(signer, public_url=hosting.public_url)
+    # On loopback a path is enough for the operator.
+    for_operator = links if exposed or hosting.public_url else None
     public_host = urlsplit(hosting.public_url).hostname if hosting.public_url else None
     app = build_http(
-        partial(open_app, settings),
+        partial(open_app, settings, links=for_operator),
         transport=arguments.transport,
         verifier=access.verifier,
         auth=access.auth,
@@ -65,6 +72,7 @@ def prepare_http(
         root_path=arguments.root_path or urlsplit(hosting.public_url or "").path,
         public_url=hosting.public_url,
         client_keys=hosting.client_keys,
+        file_links=signer,
         build=partial(build_server, default_models=settings.default_models),
     )
     origin = origin_url(listener)
