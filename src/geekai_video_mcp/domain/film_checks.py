@@ -11,6 +11,7 @@ from geekai_video_mcp.domain.tasks import (
     Media,
     Task,
 )
+from geekai_video_mcp.domain.tenants import tasks_command
 from geekai_video_mcp.errors import RequestRefused
 from geekai_video_mcp.quoting import (
     as_sentence,
@@ -93,7 +94,7 @@ def _find_problem(name: str, task: Task) -> PartProblem | None:
     if task.file_status is FileStatus.LINKED:
         return PartProblem(
             f"{name} is not on this machine{reason}, but only at its link; on the command line,"
-            f" geekai-video-mcp tasks fetch {short_id(task.id)} downloads it"
+            f" {tasks_command(task.tenant)} fetch {short_id(task.id)} downloads it"
         )
     if task.file_status is FileStatus.LOST:
         return PartProblem(f"{name} has no file any more{reason}; leave it out, or make it again")

@@ -236,3 +236,5 @@ MIGRATIONS: Final[Sequence[Sequence[str]]] = (
     TENANTS,
 )
 """In order; their number is the version of the schema."""
+TENANTS_SINCE: Final = MIGRATIONS.index(TENANTS) + 1
+"""The first version with a column for the tenant."""
