@@ -19,7 +19,7 @@ import anyio.to_thread
 from geekai_video_mcp.config import PreviewDelivery, Settings
 from geekai_video_mcp.domain.catalogue import Checks
 from geekai_video_mcp.domain.task_ids import MIN_DIGITS_TO_SPEND
-from geekai_video_mcp.domain.tasks import Media, Task
+from geekai_video_mcp.domain.tasks import FileUpdate, Media, Task
 from geekai_video_mcp.domain.tenants import LOCAL_TENANT
 from geekai_video_mcp.engine import (
     Connections,
@@ -32,6 +32,7 @@ from geekai_video_mcp.engine import (
 from geekai_video_mcp.errors import (
     ServiceUnavailable,
     StorageUnavailable,
+    hiding_folders,
 )
 from geekai_video_mcp.media.child_process import RunWorker, run_worker
 from geekai_video_mcp.media.inputs import MediaResolver
@@ -165,14 +166,16 @@ async def open_app(
         if base is None:
             base = await stack.enter_async_context(open_ledger_base(settings.state_dir))
         ledger, processes = base.ledger.of_tenant(settings.tenant), base.processes
+        remote = settings.tenant != LOCAL_TENANT
         if settings.sandbox:
             transport = await _start_sandbox(settings, stack)
         # Entered before the engine, so closed after it: draining needs the connections.
         connections = await stack.enter_async_context(AsyncExitStack())
 
         def check_folders() -> None:
-            processes.ensure_own_lock()
-            check_output_folder(settings.output_dir)
+            with hiding_folders(hide=remote):
+                processes.ensure_own_lock()
+                check_output_folder(settings.output_dir)
 
         async def resolve_parents(body: Mapping[str, Any]) -> Mapping[str, Any]:
             return await media.resolve_parents(body)
@@ -186,7 +189,7 @@ async def open_app(
             connect=partial(_connect, settings, connections, transport, clock, inspect_file),
             clock=clock,
             check_folders=check_folders,
-            join_film=partial(_join_film, settings.output_dir, join_files),
+            join_film=partial(_join_film, settings, join_files),
             resolve_parents=resolve_parents,
         )
         engine = Engine(context)
@@ -209,7 +212,7 @@ async def open_app(
             trust_roots=trust_roots,
             output_dir=settings.output_dir,
             tenant=settings.tenant,
-            remote=settings.tenant != LOCAL_TENANT,
+            remote=remote,
             links=links,
         )
 
@@ -246,7 +249,7 @@ def _create_media_resolver(
 
 
 async def _join_film(
-    output_dir: Path,
+    settings: Settings,
     join_files: JoinFiles | None,
     plan: JoinPlan,
     report: Callable[[float], None],
@@ -260,10 +263,11 @@ async def _join_film(
             for part in plan.parts
         ],
         audio=plan.audio,
-        output_dir=output_dir,
+        output_dir=settings.output_dir,
         stem=film_stem(plan.film, prompt=plan.prompt),
     )
-    joined = await (join_files or films.join_files)(request, report=report)
+    with hiding_folders(hide=settings.tenant != LOCAL_TENANT):
+        joined = await (join_files or films.join_files)(request, report=report)
     return JoinedParts(file=joined.update, notes=joined.notes)
 
 
@@ -291,8 +295,20 @@ async def _connect(
     )
     return Connections(
         client=await stack.enter_async_context(client),
-        downloader=await stack.enter_async_context(downloader),
+        downloader=_TenantsDownloader(await stack.enter_async_context(downloader), settings),
     )
+
+
+class _TenantsDownloader:
+    """Downloads for one tenant; only the operator's records of failures name a folder."""
+
+    def __init__(self, downloader: "ResultDownloader", settings: Settings) -> None:
+        self._downloader = downloader
+        self._hide = settings.tenant != LOCAL_TENANT
+
+    async def download(self, task: Task) -> FileUpdate:
+        with hiding_folders(hide=self._hide):
+            return await self._downloader.download(task)
 
 
 def _create_clients(

@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from starlette.applications import Starlette
 
 from geekai_video_mcp.app import App
+from geekai_video_mcp.errors import NOT_CHARGED
 from geekai_video_mcp.server.http import FileLinkSigner, SignedFileLinks
 from geekai_video_mcp.server.http.files import FileServer
 from geekai_video_mcp.server.http.public_url import PUBLIC_URL
@@ -353,3 +354,25 @@ async def test_a_film_is_linked_as_a_video_is(world: World, signer: FileLinkSign
     assert str(world.folder) not in repr(film)
     async with browser(world, signer) as client:
         assert (await client.get(link)).status_code == 200
+
+
+async def test_no_failure_of_a_disk_names_a_folder_to_a_caller_on_another_machine(
+    world: World,
+) -> None:
+    world.other_disk = world.folder / "disk"
+    world.other_disk.mkdir()
+    (world.other_disk / "videos").write_bytes(b"in its place")
+    async with world.client() as client:
+        refused = await call(client, "generate_video", prompt="a fox")
+        assert refused.is_error
+        assert NOT_CHARGED in text(refused)
+        (world.other_disk / "videos").unlink()
+        made = structured(await call(client, "generate_video", prompt="an owl"))
+        world.output.rmdir()
+        (world.other_disk / "videos").write_bytes(b"in its place")
+        linked = await call(client, "get_video_task", task_id=made["task_id"], wait_seconds=45)
+        listed = await call(client, "list_video_tasks")
+    assert '"videos"' in text(refused)
+    for result in (refused, linked, listed):
+        assert str(world.folder) not in repr(result)
+    assert str(world.folder) not in str((await world.find_task(made["task_id"])).file_error)

@@ -5,6 +5,8 @@ from pathlib import Path
 from geekai_video_mcp.app import App
 from geekai_video_mcp.domain.statuses import FileStatus
 from geekai_video_mcp.domain.tasks import Task
+from geekai_video_mcp.errors import GeekAIVideoError, StorageUnavailable
+from geekai_video_mcp.quoting import hide_folders
 from geekai_video_mcp.server.resource_links import file_uri
 from geekai_video_mcp.server.views.report import FilePlace
 
@@ -30,3 +32,9 @@ def place_of_picture(app: App, task: Task, path: Path) -> FilePlace | None:
         return link_to_file(app, task)
     link = app.links.link(task, path.name) if app.links else None
     return None if link is None else FilePlace(text=link.url, link_ends_at=link.expires_at)
+
+
+def message_for(app: App, error: GeekAIVideoError) -> str:
+    """What the caller is told of an error; one on another machine learns no folder of this one."""
+    hidden = app.remote and isinstance(error, StorageUnavailable)
+    return hide_folders(error.message) if hidden else error.message

@@ -31,6 +31,8 @@ class Unread:
     asked: str
     """Its id as the caller gave it."""
     error: GeekAIVideoError
+    message: str
+    """What the caller is told of it."""
 
 
 Entry = TaskReport | Unread
@@ -49,7 +51,7 @@ def several_tasks(entries: Sequence[Entry], *, until: str) -> VideoTask:
 def several_tasks_text(entries: Sequence[Entry], result: VideoTask) -> str:
     """The tasks as text: a line each, and then what to do next."""
     lines = [
-        f"{_unread_name(one)}: {one.error.message}"
+        f"{_unread_name(one)}: {one.message}"
         if isinstance(one, Unread)
         else " ".join(filter(None, (task_line(one), view.next_step)))
         for one, view in zip(entries, result.tasks or (), strict=True)
@@ -80,7 +82,7 @@ def _unread_entry(unread: Unread) -> TaskEntry:
     code = "not_found" if isinstance(unread.error, TaskNotFound) else "unavailable"
     return TaskEntry(
         task_id=sanitize(unread.asked, limit=ID_LIMIT),
-        error=ErrorView(code=code, message=unread.error.message),
+        error=ErrorView(code=code, message=unread.message),
     )
 
 
