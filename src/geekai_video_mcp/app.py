@@ -12,14 +12,14 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import anyio.to_thread
 
 from geekai_video_mcp.config import PreviewDelivery, Settings
 from geekai_video_mcp.domain.catalogue import Checks
 from geekai_video_mcp.domain.task_ids import MIN_DIGITS_TO_SPEND
-from geekai_video_mcp.domain.tasks import Media
+from geekai_video_mcp.domain.tasks import FileUpdate, Media, Task
 from geekai_video_mcp.domain.tenants import LOCAL_TENANT
 from geekai_video_mcp.engine import (
     Connections,
@@ -33,6 +33,7 @@ from geekai_video_mcp.engine import (
 from geekai_video_mcp.errors import (
     ServiceUnavailable,
     StorageUnavailable,
+    hiding_folders,
 )
 from geekai_video_mcp.media.child_process import RunWorker, run_worker
 from geekai_video_mcp.media.inputs import DecodingQueue, MediaResolver
@@ -68,6 +69,25 @@ class JoinFiles(Protocol):
     ) -> "JoinedFilm": ...
 
 
+class FileLink(NamedTuple):
+    """A link to one file, by which whoever has it may read the file until it ends."""
+
+    url: str
+    expires_at: float
+    """Unix seconds, UTC."""
+
+
+class FileLinks(Protocol):
+    """Makes links to the files of tasks, as `SignedFileLinks` of the server over HTTP does."""
+
+    def link(self, task: Task, picture: str | None = None) -> FileLink | None:
+        """The link to the file of *task*, or to the *picture* of that name beside it.
+
+        None where there is no such file, or nobody knows how this server is reached.
+        """
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class App:
     """What the tools and the command line work with; one for each tenant and key of a process."""
@@ -92,8 +112,14 @@ class App:
     """What every answer of a tool says beside its own words; None for nothing."""
     trust_roots: bool
     """Whether pictures may be read from the folders that a client declares (MCP's roots)."""
+    output_dir: Path
+    """Where the files of this tenant are, and nobody else's."""
+    tenant: str = LOCAL_TENANT
+    """Whose tasks the engine works on."""
     remote: bool = False
     """Whether the caller is on another machine, and may see no path of this one."""
+    links: FileLinks | None = None
+    """What makes links to files; None where a path is all that a caller needs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,6 +145,7 @@ async def open_app(
     sweep: bool = True,
     trust_roots: bool = False,
     may_import: bool = True,
+    links: FileLinks | None = None,
     transport: Transport | None = None,
     clock: Callable[[], float] = time.time,
     run_worker: RunWorker = run_worker,
@@ -134,8 +161,9 @@ async def open_app(
     Without *sweep*, tasks that other processes left behind are not taken over: a command that
     ends in seconds must not start their requests and downloads. *trust_roots* is for a server
     over stdio alone: a client over HTTP could name any folder of this computer. Without
-    *may_import*, a task that only the service knows is unknown: others have the same key. The other
-    parameters replace what lies outside this process; tests pass their own.
+    *may_import*, a task that only the service knows is unknown: others have the same key. *links*
+    makes links to files, for callers on another machine. The other parameters replace what lies
+    outside this process; tests pass their own.
 
     Raises:
         StorageUnavailable: the state folder cannot be used.
@@ -145,14 +173,16 @@ async def open_app(
         if base is None:
             base = await stack.enter_async_context(open_ledger_base(settings.state_dir))
         ledger, processes = base.ledger.of_tenant(settings.tenant), base.processes
+        remote = is_remote(settings)
         if settings.sandbox:
             transport = base.sandbox or await stack.enter_async_context(run_sandbox(settings))
         # Entered before the engine, so closed after it: draining needs the connections.
         connections = await stack.enter_async_context(AsyncExitStack())
 
         def check_folders() -> None:
-            processes.ensure_own_lock()
-            check_output_folder(settings.output_dir)
+            with hiding_folders(hide=remote):
+                processes.ensure_own_lock()
+                check_output_folder(settings.output_dir)
 
         async def resolve_parents(body: Mapping[str, Any]) -> Mapping[str, Any]:
             return await media.resolve_parents(body)
@@ -166,14 +196,13 @@ async def open_app(
             connect=partial(_connect, settings, connections, transport, clock, inspect_file),
             clock=clock,
             check_folders=check_folders,
-            join_film=partial(_join_film, settings.output_dir, join_files),
+            join_film=partial(_join_film, settings, join_files),
             resolve_parents=resolve_parents,
             may_import=may_import,
             work=base.work,
         )
         engine = Engine(context)
         media = _create_media_resolver(settings, engine, base.decoding, run_worker, clock)
-        remote = is_remote(settings)
         await stack.enter_async_context(engine.run(sweep=sweep))
         if sweep:
             engine.start_background(_warn_of_output_folder, settings.output_dir)
@@ -191,7 +220,10 @@ async def open_app(
             preview="inline" if remote and settings.preview == "path" else settings.preview,
             notice=settings.sandbox_reason,
             trust_roots=trust_roots,
+            output_dir=settings.output_dir,
+            tenant=settings.tenant,
             remote=remote,
+            links=links,
         )
 
 
@@ -238,7 +270,7 @@ def _create_media_resolver(
 
 
 async def _join_film(
-    output_dir: Path,
+    settings: Settings,
     join_files: JoinFiles | None,
     plan: JoinPlan,
     report: Callable[[float], None],
@@ -252,10 +284,11 @@ async def _join_film(
             for part in plan.parts
         ],
         audio=plan.audio,
-        output_dir=output_dir,
+        output_dir=settings.output_dir,
         stem=film_stem(plan.film, prompt=plan.prompt),
     )
-    joined = await (join_files or films.join_files)(request, report=report)
+    with hiding_folders(hide=settings.tenant != LOCAL_TENANT):
+        joined = await (join_files or films.join_files)(request, report=report)
     return JoinedParts(file=joined.update, notes=joined.notes)
 
 
@@ -283,8 +316,20 @@ async def _connect(
     )
     return Connections(
         client=await stack.enter_async_context(client),
-        downloader=await stack.enter_async_context(downloader),
+        downloader=_TenantsDownloader(await stack.enter_async_context(downloader), settings),
     )
+
+
+class _TenantsDownloader:
+    """Downloads for one tenant; only the operator's records of failures name a folder."""
+
+    def __init__(self, downloader: "ResultDownloader", settings: Settings) -> None:
+        self._downloader = downloader
+        self._hide = settings.tenant != LOCAL_TENANT
+
+    async def download(self, task: Task) -> FileUpdate:
+        with hiding_folders(hide=self._hide):
+            return await self._downloader.download(task)
 
 
 def _create_clients(

@@ -371,9 +371,7 @@ class TenantApps:
             if (own or new) and terms.key not in self._held:
                 self._hold(principal, terms)
 
-    def _has_nothing_to_do(
-        self, held: _HeldApp, unfinished: _Unfinished, *, since: float
-    ) -> bool:
+    def _has_nothing_to_do(self, held: _HeldApp, unfinished: _Unfinished, *, since: float) -> bool:
         """Whether it may be closed: unused *since* then, and without a task to work on."""
         tenant, account = held.terms.key
         if tenant == LOCAL_TENANT or held.app is None or held.closing.is_set():

@@ -16,8 +16,9 @@ from mcp.client.session import ElicitationFnT, ListRootsFnT
 from mcp_types import CallToolResult, Implementation, TextContent
 from pydantic import SecretStr
 
-from geekai_video_mcp.app import App, LedgerBase, RenderPreview, open_app
+from geekai_video_mcp.app import App, FileLinks, LedgerBase, RenderPreview, open_app
 from geekai_video_mcp.config import PreviewDelivery, Settings
+from geekai_video_mcp.config.hosting import HostingSettings
 from geekai_video_mcp.domain.admission import Admission, ExistingTasks, Limits
 from geekai_video_mcp.domain.catalogue import Checks
 from geekai_video_mcp.domain.limits import REQUESTS_PER_SECOND
@@ -103,9 +104,12 @@ class World:
     preview: PreviewDelivery = "auto"
     checks: Checks = "refuse"
     tenant: str = LOCAL_TENANT
-    """Whose server it is; worlds of one folder and service share a ledger."""
+    """Whose server it is, and who calls it; worlds of one folder and service share a ledger."""
     base: LedgerBase | None = None
     """The ledger of an app that shares it with those of other tenants in one process."""
+    links: FileLinks | None = None
+    """What makes links to files."""
+    hosting: HostingSettings = field(default_factory=HostingSettings)
     clock_is_ahead: float = 0.0
     """Seconds that this machine's clock is wrong by; a test sets it while servers run."""
 
@@ -147,15 +151,17 @@ class World:
             confirm_above=self.confirm_above,
             preview=self.preview,
             checks=self.checks,
+            tenant=self.tenant,
+            hosting=self.hosting,
             given_account=self.account,
             given_limits=self.limits,
-            tenant=self.tenant,
         )
         async with open_app(
             settings,
             base=self.base,
             sweep=sweep,
             trust_roots=self.trust_roots,
+            links=self.links,
             transport=self.service.transport,
             clock=self.clock,
             run_worker=_run_worker_now,

@@ -4,16 +4,21 @@ import argparse
 import json
 import os
 import sys
+import time
 from functools import partial
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from geekai_video_mcp.app import open_app
 from geekai_video_mcp.cli.access import Access, decide_access, describe_access, refuse_to_be_open
 from geekai_video_mcp.cli.output import FAILED, OK, print_line, print_notice
 from geekai_video_mcp.config.tokens_file import LiveTokens
 from geekai_video_mcp.domain.public_hosts import is_loopback
+from geekai_video_mcp.domain.tenants import LOCAL_TENANT
 from geekai_video_mcp.server.build import build_server
 from geekai_video_mcp.server.http import (
+    FileLinkSigner,
+    SignedFileLinks,
     bind_address,
     bind_loopback,
     build_http,
@@ -27,11 +32,12 @@ from geekai_video_mcp.tenant_apps import open_tenant_apps
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
+    from contextlib import AbstractAsyncContextManager
 
     from mcp.server.mcpserver import MCPServer
     from starlette.types import ASGIApp
 
-    from geekai_video_mcp.app import App
+    from geekai_video_mcp.app import App, LedgerBase
     from geekai_video_mcp.config import Settings
 
 _LOOPBACK: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what is bound, not to bind
@@ -58,9 +64,20 @@ def prepare_http(
     bind = bind_address if exposed else bind_loopback
     listener = bind(arguments.host, arguments.port)
     hosting = settings.hosting
+    signer = FileLinkSigner(hosting.secret, clock=time.time)
+    links = SignedFileLinks(signer, public_url=hosting.public_url)
+    # On loopback a path is enough for the operator.
+    for_operator = links if exposed or hosting.public_url else None
+
+    def open_with_links(
+        settings: "Settings", *, base: "LedgerBase", may_import: bool
+    ) -> "AbstractAsyncContextManager[App]":
+        its_links = for_operator if settings.tenant == LOCAL_TENANT else links
+        return open_app(settings, base=base, may_import=may_import, links=its_links)
+
     public_host = urlsplit(hosting.public_url).hostname if hosting.public_url else None
     app = build_http(
-        partial(open_tenant_apps, settings, live),
+        partial(open_tenant_apps, settings, live, open_app=open_with_links),
         transport=arguments.transport,
         verifier=access.verifier,
         auth=access.auth,
@@ -72,6 +89,7 @@ def prepare_http(
         root_path=arguments.root_path or urlsplit(hosting.public_url or "").path,
         public_url=hosting.public_url,
         client_keys=hosting.client_keys,
+        file_links=signer,
         build=partial(
             build,
             default_models=settings.default_models,

@@ -11,7 +11,7 @@ from geekai_video_mcp.domain.tasks import (
     Media,
     Task,
 )
-from geekai_video_mcp.domain.tenants import tasks_command
+from geekai_video_mcp.domain.tenants import LOCAL_TENANT, tasks_command
 from geekai_video_mcp.errors import RequestRefused
 from geekai_video_mcp.quoting import (
     as_sentence,
@@ -74,10 +74,9 @@ def find_silence(task: Task) -> PartProblem | None:
 
 def missing_file(name: str, task: Task) -> PartProblem:
     """What to say of a file that is no longer where it was stored."""
-    return PartProblem(
-        f"{name}: its file {quote(task.file_path or '')} was moved or deleted; ask the"
-        " user to put it back"
-    )
+    path = f" {quote(task.file_path or '')}" if task.tenant == LOCAL_TENANT else ""
+    who = "user" if task.tenant == LOCAL_TENANT else "server's operator"
+    return PartProblem(f"{name}: its file{path} was moved or deleted; ask the {who} to put it back")
 
 
 def _find_problem(name: str, task: Task) -> PartProblem | None:

@@ -125,11 +125,6 @@ class Engine:
         return self._context.account
 
     @property
-    def tenant(self) -> str:
-        """Whose tasks this engine makes and sees."""
-        return self._context.tenant
-
-    @property
     def may_import(self) -> bool:
         """Whether a task that only the service knows is taken for this tenant's own."""
         return self._context.may_import

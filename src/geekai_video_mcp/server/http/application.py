@@ -13,7 +13,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from geekai_video_mcp import __version__
 from geekai_video_mcp.app import App
@@ -24,6 +24,8 @@ from geekai_video_mcp.server.http.address_guard import AddressGuard
 from geekai_video_mcp.server.http.addresses import TrustedAddresses, trust_addresses
 from geekai_video_mcp.server.http.authorization import RequireToken
 from geekai_video_mcp.server.http.body_guard import BodyGuard
+from geekai_video_mcp.server.http.file_links import FILES_PATH, FileLinkSigner
+from geekai_video_mcp.server.http.files import FileServer
 from geekai_video_mcp.server.http.long_streams import EndRevokedStreams
 from geekai_video_mcp.server.http.principals import KEY_HEADER, IdentifyPrincipal
 from geekai_video_mcp.server.http.protected_resource import metadata_routes
@@ -49,9 +51,12 @@ def build_http(
     root_path: str = "",
     public_url: str | None = None,
     client_keys: ClientKeys = "refuse",
+    file_links: FileLinkSigner | None = None,
     build: BuildServer = build_server,
 ) -> ASGIApp:
     """The ASGI application with /health and, by *transport*, /mcp or /sse and /messages/ or all.
+
+    With *file_links* also /files/, for whoever has a link that it can read.
 
     Without a *verifier* no token is required, and everybody is the operator. *auth* says which
     authorisation server's tokens the verifier takes. *proxies* are believed what they say about
@@ -59,7 +64,7 @@ def build_http(
     """
     trusted = trusted or trust_addresses()
     metadata = metadata_routes(auth) if auth is not None else []
-    app: ASGIApp = RestorePrefix(_build_routes(open_apps, transport, build, metadata))
+    app: ASGIApp = RestorePrefix(_build_routes(open_apps, transport, build, metadata, file_links))
     app = BodyGuard(AcceptJson(app))
     app = IdentifyPrincipal(app, client_keys=client_keys)
     if verifier is not None:
@@ -93,16 +98,29 @@ class _Cors(CORSMiddleware):
         )
         self._trusted = trusted
 
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # No web page may read a file by script: a link is for whoever was given it.
+        if scope["type"] == "http" and scope["path"].startswith(FILES_PATH):
+            await self.app(scope, receive, send)
+            return
+        await super().__call__(scope, receive, send)
+
     def is_allowed_origin(self, origin: str) -> bool:
         return self._trusted.trust_origin(origin)
 
 
 def _build_routes(
-    open_apps: OpenApps, transport: Transport, build: BuildServer, metadata: list[BaseRoute]
+    open_apps: OpenApps,
+    transport: Transport,
+    build: BuildServer,
+    metadata: list[BaseRoute],
+    file_links: FileLinkSigner | None,
 ) -> Starlette:
     apps = RequestApps()
     server = build(apps.as_lifespan)
     routes: list[BaseRoute] = [Route("/health", _report_health), *metadata]
+    if file_links is not None:
+        routes.append(FileServer(file_links, apps.find).route())
     sessions: AbstractAsyncContextManager[None] | None = None
     if transport != "sse":
         routes += server.streamable_http_app(

@@ -18,6 +18,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from geekai_video_mcp.server.http.file_links import FILES_PATH
 from geekai_video_mcp.server.http.protected_resource import challenge_members
 from geekai_video_mcp.server.http.verifiers import VerifierUnavailable
 
@@ -131,7 +132,9 @@ def _is_public(scope: Scope) -> bool:
     """Whether the request needs no token.
 
     Without OAuth /.well-known/ is empty, and has to say so with 404: a client that gets 401 there
-    as well reports that its OAuth login failed, and not that the header is missing.
+    as well reports that its OAuth login failed, and not that the header is missing. Under /files/
+    the signature of the link is the permission.
     """
     path: str = scope["path"]
-    return scope["method"] in _READS and (path == "/health" or path.startswith("/.well-known/"))
+    public = path == "/health" or path.startswith(("/.well-known/", FILES_PATH))
+    return scope["method"] in _READS and public

@@ -57,4 +57,4 @@ class RequestApps(AppSource):
         if isinstance(self.opened, TenantApps):
             return await self.opened.find(tenant)
         app = self.opened
-        return app if app is not None and app.engine.tenant == tenant else None
+        return app if app is not None and app.tenant == tenant else None

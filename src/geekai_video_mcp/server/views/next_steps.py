@@ -118,14 +118,14 @@ def _after_success(report: TaskReport) -> str:
     if not report.stored:
         return label + _after_failed_download(report)
     if task.file_error_code == Obstacle.OTHER_FORMAT:
-        return f"{label}Give the user the file."
+        return f"{label}Give the user the {report.file_noun}."
     reference = f'image "task:{short_id(task.id)}"'
     then = (
         f"To make a video of it: generate_video with {reference}."
         if task.media is Media.IMAGE
         else f"To continue from its last frame: generate_video with {reference}."
     )
-    return f"{label}{_way_to_look(report)} Give the user the file. {then}"
+    return f"{label}{_way_to_look(report)} Give the user the {report.file_noun}. {then}"
 
 
 def _way_to_look(report: TaskReport) -> str:
@@ -136,8 +136,8 @@ def _way_to_look(report: TaskReport) -> str:
         shows = "shows its frames" if picture.kind == "contact sheet" else "shows it"
         return f"The attached {picture.kind} {shows}; if you see none, call view_video."
     if report.sheet is None:
-        return "To look at it, open the file."
-    return f"To look at it, open the file of its {picture.kind}."
+        return f"To look at it, open the {report.file_noun}."
+    return f"To look at it, open the {report.file_noun} of its {picture.kind}."
 
 
 def _after_failed_download(report: TaskReport) -> str:
