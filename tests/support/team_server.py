@@ -1,7 +1,7 @@
 """A server for a team in this process, on a real port, and who it takes a caller for."""
 
 import json
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,15 +12,15 @@ import httpx
 import uvicorn
 from mcp.server.mcpserver import Context, MCPServer
 
-from geekai_video_mcp.app import App, AppFactory
 from geekai_video_mcp.cli.http import prepare_http
 from geekai_video_mcp.cli.serve import build_parser
 from geekai_video_mcp.config import Settings
 from geekai_video_mcp.config.write_tokens import add_token
-from geekai_video_mcp.domain.media import Media
+from geekai_video_mcp.server.build import OpenSource
 from geekai_video_mcp.server.http.listener import server_config
 from geekai_video_mcp.server.http.principals import principal_of
 from geekai_video_mcp.server.http.public_url import PUBLIC_URL
+from geekai_video_mcp.server.late_app import AppSource
 from support.process import http_client
 
 PING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
@@ -84,12 +84,18 @@ class TeamServer:
 
 @asynccontextmanager
 async def team_server(
-    folder: Path, *options: str, variables: Mapping[str, str] | None = None
+    folder: Path,
+    *options: str,
+    variables: Mapping[str, str] | None = None,
+    build: Callable[..., MCPServer[Any]] | None = None,
 ) -> AsyncGenerator[TeamServer]:
-    """Run `serve` with these options and variables on a free port while the block lasts."""
+    """Run `serve` with these options and variables on a free port while the block lasts.
+
+    Without *build*, what is served is one tool alone, which says who calls it.
+    """
     settings = team_settings(folder, **(variables or {}))
     arguments = build_parser("serve").parse_args(["--transport", "http", "--port", "0", *options])
-    app, listener = prepare_http(arguments, settings, build=_probe)
+    app, listener = prepare_http(arguments, settings, build=build or _probe)
     server = uvicorn.Server(server_config(app))
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(server.serve, [listener])
@@ -110,16 +116,16 @@ def team_settings(folder: Path, **variables: str) -> Settings:
     )
 
 
-def _probe(open_app: AppFactory, *, default_models: Mapping[Media, str]) -> MCPServer[App]:
+def _probe(open_source: OpenSource, **_: object) -> MCPServer[AppSource]:
     """A server with one tool, which says who calls it."""
-    del default_models
 
     @asynccontextmanager
-    async def lifespan(_: MCPServer[App]) -> AsyncGenerator[App]:
-        async with open_app() as app:
-            yield app
+    async def lifespan(_: MCPServer[AppSource]) -> AsyncGenerator[AppSource]:
+        async with open_source() as source:
+            assert isinstance(source, AppSource)
+            yield source
 
-    async def who_am_i(ctx: Context[App]) -> str:
+    async def who_am_i(ctx: Context[AppSource]) -> str:
         request: Any = ctx.request_context.request
         principal = principal_of(request)
         key = principal.key.get_secret_value() if principal.key else ""

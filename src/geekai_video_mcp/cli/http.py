@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from geekai_video_mcp.app import open_app
@@ -49,7 +49,7 @@ def prepare_http(
     arguments: argparse.Namespace,
     settings: "Settings",
     *,
-    build: "Callable[..., MCPServer[App]]" = build_server,
+    build: "Callable[..., MCPServer[Any]]" = build_server,
 ) -> "tuple[ASGIApp, socket.socket]":
     """The application and its listening socket; stderr says where it is and who may call.
 
