@@ -42,7 +42,7 @@ from geekai_video_mcp.domain.tasks import (
 )
 from geekai_video_mcp.errors import LedgerTooNew, StorageUnavailable
 from geekai_video_mcp.ledger import Ledger, ProcessRegistry, migrations, schema
-from geekai_video_mcp.ledger import sqlite as store_module
+from geekai_video_mcp.ledger import sqlite_reads as store_module
 from geekai_video_mcp.ledger.processes import UNNAMED_LOCK_TTL
 from geekai_video_mcp.ledger.sqlite import Store
 
@@ -397,7 +397,8 @@ async def test_a_page_of_a_long_ledger_is_read_without_sorting_it(state: Path) -
     plans = [
         str(
             db.execute(
-                f"EXPLAIN QUERY PLAN {statement}", {"before": "x", "since": 1, "limit": 1}
+                f"EXPLAIN QUERY PLAN {statement}",
+                {"tenant": "local", "before": "x", "since": 1, "limit": 1},
             ).fetchall()
         )
         for statement in (
@@ -858,13 +859,14 @@ def test_history_is_read_from_its_index_alone(state: Path) -> None:
     store = Store(state)
     try:
         plan = store._db.execute(  # pyright: ignore[reportPrivateUsage]
-            f"EXPLAIN QUERY PLAN {schema.HISTORY}", {"service": "s", "kind": "k", "newest": 1}
+            f"EXPLAIN QUERY PLAN {schema.HISTORY}",
+            {"tenant": "local", "service": "s", "kind": "k", "newest": 1},
         ).fetchall()
     finally:
         store.close()
 
     assert [row[3] for row in plan] == [
-        "SEARCH task USING COVERING INDEX task_by_kind (service=? AND kind=?)"
+        "SEARCH task USING COVERING INDEX task_by_kind (tenant=? AND service=? AND kind=?)"
     ]
 
 

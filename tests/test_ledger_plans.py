@@ -18,22 +18,26 @@ from geekai_video_mcp.domain.statuses import Status
 from geekai_video_mcp.ledger import conversion, schema
 from geekai_video_mcp.ledger.connection import create_database
 
-STATISTICS = {
-    "sqlite_autoindex_task_1": "200000 1",
-    "task_by_provider": "200000 1",
-    "task_made_elsewhere": "300 150 1",
-    "task_by_key": "40000 10000 1",
-    "task_by_kind": "180000 45000 800 1 1 1 1",
-    "task_by_fingerprint": "200000 40000 1 1",
-    "task_by_time": "200000 1 1",
-    "task_by_status_and_time": "200000 33000 1 1",
-    "task_unfinished": "3 2 1",
-    "task_in_flight": "5 3 1",
-    "task_linked": "3000 600 1",
-    "task_reserved": "196000 39000 1 1",
-    "event_by_task": "1100000 6 1",
+OF_ALL = {
+    "sqlite_autoindex_task_1": (200_000, 1),
+    "task_by_provider": (200_000, 1),
+    "task_by_fingerprint": (200_000, 40_000, 1, 1),
+    "event_by_task": (1_100_000, 6, 1),
 }
-"""The rows of each index of a table, and how many have the same first columns."""
+"""The rows of each index of all tenants together, and how many have the same first columns."""
+OF_ONE = {
+    "task_made_elsewhere": (300, 150, 1),
+    "task_by_key": (40_000, 10_000, 1),
+    "task_by_kind": (180_000, 45_000, 800, 1, 1, 1, 1),
+    "task_by_time": (200_000, 1, 1),
+    "task_by_status_and_time": (200_000, 33_000, 1, 1),
+    "task_unfinished": (3, 2, 1),
+    "task_in_flight": (5, 3, 1),
+    "task_linked": (3_000, 600, 1),
+    "task_reserved": (196_000, 39_000, 1, 1),
+    "event_by_tenant": (1_100_000, 1),
+}
+"""The same of the indexes that begin with the tenant, for one."""
 FEW = {
     "FIND": "those of one id: ours, and of the service",
     "SELECT_HOLDER": "those of one id of the service",
@@ -61,14 +65,23 @@ def statements() -> dict[str, str]:
     return found
 
 
-@pytest.fixture(params=["never analyzed", "analyzed"])
+def statistics(tenants: int) -> dict[str, str]:
+    """What `ANALYZE` finds in a ledger that so many tenants use equally."""
+    found = {index: " ".join(map(str, counts)) for index, counts in OF_ALL.items()}
+    for index, counts in OF_ONE.items():
+        found[index] = " ".join(map(str, (counts[0] * tenants, *counts)))
+    return found
+
+
+@pytest.fixture(params=["never analyzed", "of one tenant", "of fifty tenants"])
 def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Generator[sqlite3.Connection]:
     path = tmp_path / "ledger.sqlite3"
     create_database(path)
-    if request.param == "analyzed":
+    if request.param != "never analyzed":
+        found = statistics(1 if request.param == "of one tenant" else 50)
         with closing(sqlite3.connect(path)) as db:
             db.execute("ANALYZE")
-            for index, counted in STATISTICS.items():
+            for index, counted in found.items():
                 table = "event" if index.startswith("event") else "task"
                 row = (table, index, counted)
                 db.execute("INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES (?, ?, ?)", row)
@@ -89,18 +102,32 @@ def test_no_statement_reads_a_whole_table_or_sorts_it(ledger: sqlite3.Connection
         "SCAN CONSTANT ROW",
         "SCAN page",  # of one status: no more than the list shows
         "SCAN reserved",  # of one day: no more than the cap
-        "SCAN task USING INDEX task_unfinished",  # of all accounts, and all of them are wanted
+        "SCAN task USING INDEX task_unfinished",  # of all tenants, and all of them are wanted
+        "SCAN task USING INDEX task_linked",  # the same, once at the start of a server
     }
     for name, plan in plans.items():
         scans = [step for step in plan if step.startswith("SCAN") and step not in allowed]
         # In the order of the index, and ended by the limit.
         if re.match(r"page of \(\) before None since None", name):
-            assert scans == ["SCAN task USING INDEX task_by_time"]
-            scans = []
+            assert plan == ["SEARCH task USING INDEX task_by_time (tenant=?)"]
         assert scans == [], name
         sorts = [step for step in plan if "TEMP B-TREE" in step]
         pages = sum(step == "SCAN page" for step in plan)
         assert len(sorts) <= (pages or name in FEW), (name, plan)
+
+
+WHOLE_TENANT = {
+    "page of () before None since None": "in the order of the index, and ended by the limit",
+    "SELECT_OTHER_ACCOUNTS": "of the tasks that have not ended",
+    "SELECT_LAST_EVENT_ID": "the last entry of the index",
+}
+"""Statements that find rows by their tenant alone, and why that is no scan."""
+
+
+def test_no_statement_reads_all_tasks_of_a_tenant(ledger: sqlite3.Connection) -> None:
+    for name, statement in statements().items():
+        whole = [step for step in plan_of(ledger, statement) if step.endswith("(tenant=?)")]
+        assert not whole or name.partition(":")[0] in WHOLE_TENANT, (name, whole)
 
 
 def test_a_sweep_and_the_caps_read_only_what_has_not_ended(ledger: sqlite3.Connection) -> None:

@@ -10,9 +10,9 @@ from mcp import Client
 from mcp.client.sse import sse_client
 
 from support.mp4 import probe
-from support.process import http_server, run_cli, running_server, stdio
+from support.process import http_server, run_cli
 from support.sampling import sample
-from support.world import Era, call, structured, text
+from support.world import Era, call, structured
 
 SMALL = {"size": "320x180", "duration": 1, "fps": 12}
 FREE = {"size": "320x180", "fps": 12}
@@ -108,76 +108,10 @@ async def test_a_web_page_cannot_reach_a_local_server(
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("host", sample(["0.0.0.0", "::", "192.0.2.7", "example.com"], every=4))  # noqa: S104
-@pytest.mark.parametrize("command", [("serve", "--transport", "http"), ("sandbox",)])
-async def test_anything_but_loopback_is_refused_in_a_clear_line(
-    tmp_path: Path, command: tuple[str, ...], host: str
-) -> None:
-    status, out, err = await run_cli(tmp_path, *command, "--host", host, "--port", "0")
+async def test_the_sandbox_itself_listens_on_loopback_alone(tmp_path: Path, host: str) -> None:
+    status, out, err = await run_cli(tmp_path, "sandbox", "--host", host, "--port", "0")
 
     assert status == 2
     assert out == ""
     assert f"--host {host}" in err
     assert "loopback" in err
-    assert "Traceback" not in err
-
-
-@pytest.mark.exhaustive
-async def test_a_port_that_is_taken_is_said_to_be_taken(tmp_path: Path) -> None:
-    async with http_server(tmp_path, "sandbox", "--port", "0") as origin:
-        port = origin.rsplit(":", 1)[-1]
-        status, _, err = await run_cli(tmp_path, "serve", "--transport", "http", "--port", port)
-
-    assert status == 2
-    assert f"--port {port}" in err
-
-
-async def test_the_server_works_against_a_sandbox_on_a_port(tmp_path: Path) -> None:
-    """The same client, ledger and engine, over a socket, as against the real service."""
-    async with http_server(tmp_path / "..", "sandbox", "--port", "0") as origin:
-        settings = {"GEEKAI_BASE_URL": f"{origin}/api/v1", "GEEKAI_API_KEY": "sk-any"}
-        async with stdio(tmp_path, settings=settings) as client:
-            started = structured(await call(client, "generate_video", prompt="a fox", **FREE))
-            done = structured(
-                await call(client, "get_video_task", task_id=started["task_id"], wait_seconds=45)
-            )
-
-    assert done["model"] == "cogvideox-flash"
-    assert done["video_result"]["url"].startswith(origin)
-    assert probe(Path(done["file"])).codec == "h264"
-
-
-@pytest.mark.exhaustive
-async def test_an_unreachable_service_is_reported_in_a_line_and_costs_nothing(
-    tmp_path: Path,
-) -> None:
-    async with http_server(tmp_path / "..", "sandbox", "--port", "0") as origin:
-        pass
-    settings = {"GEEKAI_BASE_URL": f"{origin}/api/v1", "GEEKAI_API_KEY": "sk-canary"}
-    async with stdio(tmp_path, settings=settings) as client:
-        refused = await call(client, "generate_video", prompt="a fox")
-
-    assert refused.is_error
-    assert "127.0.0.1 could not be reached" in text(refused)
-    assert "Nothing was charged." in text(refused)
-
-
-async def test_a_key_is_in_no_log_and_no_file(tmp_path: Path) -> None:
-    canary = "sk-canary-55512"
-    async with http_server(tmp_path / "..", "sandbox", "--port", "0") as origin:
-        settings = {
-            "GEEKAI_BASE_URL": f"{origin}/api/v1",
-            "GEEKAI_API_KEY": canary,
-            "GEEKAI_LOG_LEVEL": "DEBUG",
-        }
-        async with running_server(tmp_path, **settings) as server:
-            task = await server.call("generate_video", prompt="Canary-fox", **FREE)
-            task_id = task["structuredContent"]["task_id"]
-            await server.call("get_video_task", task_id=task_id, wait_seconds=45)
-            await server.close()
-
-    log = (tmp_path / "stderr.log").read_text("utf-8")
-    assert canary not in log
-    assert "Canary-fox" not in log
-    for path in tmp_path.rglob("*"):
-        if path.is_file():
-            assert canary.encode() not in path.read_bytes()

@@ -26,6 +26,8 @@ class Provider:
     base: str
     prompts: list[str] = field(default_factory=list[str])
     released: set[str] = field(default_factory=set[str])
+    keys: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    """The prompt or the id of each request, and the key that it came with."""
 
     @property
     def settings(self) -> dict[str, str]:
@@ -34,11 +36,13 @@ class Provider:
 
     async def create(self, request: Request) -> Response:
         self.prompts.append((await request.json())["prompt"])
+        self._record_key(self.prompts[-1], request)
         job = f"job{len(self.prompts)}"
         return JSONResponse({"task_id": job, "task_status": "pending", "estimated_seconds": 0})
 
     async def get_task(self, request: Request) -> Response:
         job: str = request.path_params["job"]
+        self._record_key(job, request)
         if not job.startswith("job"):
             return JSONResponse({"error": {"message": "no such task"}}, 404)
         prompt = self.prompts[int(job.removeprefix("job")) - 1]
@@ -47,6 +51,9 @@ class Provider:
             return JSONResponse(answer)
         result = [{"url": f"{self.base}/files/{job}"}]
         return JSONResponse({"task_id": job, "task_status": "succeed", "video_result": result})
+
+    def _record_key(self, what: str, request: Request) -> None:
+        self.keys.append((what, request.headers["Authorization"].removeprefix("Bearer ")))
 
     async def get_file(self, _: Request) -> Response:
         return Response(VIDEO, media_type="video/mp4")

@@ -28,6 +28,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "uninstall": "have a host no longer start this server",
     "doctor": "check this installation, the settings, the service, the folders and the hosts",
     "token": "print a host's configuration for the server over HTTP, with its token",
+    "tokens": "make, list and revoke the tokens of others who may call the server over HTTP",
     "sandbox": "run a GeekAI-compatible mock API that renders preview videos",
     "spent": "print what was requested on each day, and what it cost by the price list",
     "join": "join finished videos into one film, on this machine and free",

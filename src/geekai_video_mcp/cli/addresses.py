@@ -7,10 +7,13 @@ LAST_PORT: Final = 65535
 SERVE_PORT: Final = 8765
 
 
-def add_address_options(parser: argparse.ArgumentParser, *, default_port: int) -> None:
-    parser.add_argument(
-        "--host", default="127.0.0.1", help="loopback address to listen on (default: 127.0.0.1)"
-    )
+def add_address_options(
+    parser: argparse.ArgumentParser,
+    *,
+    default_port: int,
+    host: str = "loopback address to listen on",
+) -> None:
+    parser.add_argument("--host", default="127.0.0.1", help=f"{host} (default: 127.0.0.1)")
     parser.add_argument(
         "--port",
         type=_parse_port,

@@ -4,48 +4,102 @@ import argparse
 import json
 import os
 import sys
+import time
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 from geekai_video_mcp.app import open_app
+from geekai_video_mcp.cli.access import Access, decide_access, describe_access, refuse_to_be_open
 from geekai_video_mcp.cli.output import FAILED, OK, print_line, print_notice
+from geekai_video_mcp.config.tokens_file import LiveTokens
+from geekai_video_mcp.domain.public_hosts import is_loopback
+from geekai_video_mcp.domain.tenants import LOCAL_TENANT
 from geekai_video_mcp.server.build import build_server
 from geekai_video_mcp.server.http import (
-    LocalTokenVerifier,
+    FileLinkSigner,
+    SignedFileLinks,
+    bind_address,
     bind_loopback,
     build_http,
     load_token,
     token_path,
-    trust_loopback,
+    trust_addresses,
 )
+from geekai_video_mcp.server.http.request_state import seal_request_state
+from geekai_video_mcp.tenant_apps import open_tenant_apps
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Callable
+    from contextlib import AbstractAsyncContextManager
 
+    from mcp.server.mcpserver import MCPServer
     from starlette.types import ASGIApp
 
+    from geekai_video_mcp.app import App, LedgerBase
     from geekai_video_mcp.config import Settings
 
+_LOOPBACK: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what is bound, not to bind
+"""The address by which this machine reaches a listener on all of its addresses."""
 _PATHS: Final = {"sse": "/sse", "streamable-http": "/mcp", "http": "/mcp and /sse"}
 
 
 def prepare_http(
-    arguments: argparse.Namespace, settings: "Settings"
+    arguments: argparse.Namespace,
+    settings: "Settings",
+    *,
+    build: "Callable[..., MCPServer[Any]]" = build_server,
 ) -> "tuple[ASGIApp, socket.socket]":
-    """The application and its listening socket; stderr says where it is and who may call."""
-    token = None if settings.sandbox or arguments.no_token else load_token(settings.state_dir)
-    listener = bind_loopback(arguments.host, arguments.port)
+    """The application and its listening socket; stderr says where it is and who may call.
+
+    Raises:
+        ConfigError: it would be open to whoever reaches it, or the address cannot be used.
+    """
+    live = LiveTokens(settings)
+    exposed = not is_loopback(arguments.host)
+    if exposed:
+        refuse_to_be_open(arguments, settings, live.current())
+    access = decide_access(settings, live, no_token=arguments.no_token, exposed=exposed)
+    bind = bind_address if exposed else bind_loopback
+    listener = bind(arguments.host, arguments.port)
+    hosting = settings.hosting
+    signer = FileLinkSigner(hosting.secret, clock=time.time)
+    links = SignedFileLinks(signer, public_url=hosting.public_url)
+    # On loopback a path is enough for the operator.
+    for_operator = links if exposed or hosting.public_url else None
+
+    def open_with_links(
+        settings: "Settings", *, base: "LedgerBase", may_import: bool
+    ) -> "AbstractAsyncContextManager[App]":
+        its_links = for_operator if settings.tenant == LOCAL_TENANT else links
+        return open_app(settings, base=base, may_import=may_import, links=its_links)
+
+    public_host = urlsplit(hosting.public_url).hostname if hosting.public_url else None
     app = build_http(
-        partial(open_app, settings),
+        partial(open_tenant_apps, settings, live, open_app=open_with_links),
         transport=arguments.transport,
-        verifier=LocalTokenVerifier(token) if token else None,
-        trusted=trust_loopback(listener.getsockname()[0]),
-        build=partial(build_server, default_models=settings.default_models),
+        verifier=access.verifier,
+        auth=access.auth,
+        trusted=trust_addresses(
+            listening=listener.getsockname()[0],
+            allowed=[*hosting.allowed_hosts, *([public_host] if public_host else [])],
+        ),
+        proxies=hosting.trusted_proxies,
+        root_path=arguments.root_path or urlsplit(hosting.public_url or "").path,
+        public_url=hosting.public_url,
+        client_keys=hosting.client_keys,
+        file_links=signer,
+        build=partial(
+            build,
+            default_models=settings.default_models,
+            request_state=seal_request_state(hosting.secret),
+        ),
     )
     origin = origin_url(listener)
     print_notice(f"MCP at {origin}{_PATHS[arguments.transport]} (press Ctrl-C to stop)")
-    if token is not None:
-        print_notice(_token_notice(arguments, settings, origin, token))
+    if access.verifier is not None:
+        print_notice(_token_notice(arguments, settings, origin, access))
     elif not settings.sandbox:
         print_notice(
             "No token is required (--no-token): every user and every program of this machine can"
@@ -90,19 +144,24 @@ def host_configuration(origin: str, transport: str, token: str) -> str:
 
 
 def origin_url(listener: "socket.socket") -> str:
-    host, port = listener.getsockname()[:2]
+    """The address by which this machine itself reaches the listener."""
+    bound, port = listener.getsockname()[:2]
+    host = _LOOPBACK.get(bound) or str(bound)
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _token_notice(
-    arguments: argparse.Namespace, settings: "Settings", origin: str, token: str
+    arguments: argparse.Namespace, settings: "Settings", origin: str, access: "Access"
 ) -> str:
     """What a host needs. A log, which stderr may be, gets the file's path and not the token."""
+    others = "".join(f"\n{said}" for said in describe_access(settings, access))
+    if access.local_token is None:
+        return f"A token is required.{others}"
     if sys.stderr.isatty():
-        configuration = host_configuration(origin, arguments.transport, token)
-        return f"A token is required. A host is configured with:\n{configuration}"
+        configuration = host_configuration(origin, arguments.transport, access.local_token)
+        return f"A token is required. A host is configured with:\n{configuration}{others}"
     port = origin.rpartition(":")[2]
     return (
         f"A token is required. It is in {token_path(settings.state_dir)};"
-        f" geekai-video-mcp token --port {port} prints a host's configuration with it."
+        f" geekai-video-mcp token --port {port} prints a host's configuration with it.{others}"
     )

@@ -29,15 +29,38 @@ def build_parser(prog: str) -> argparse.ArgumentParser:
         default="stdio",
         help="http serves both SSE and Streamable HTTP on one port (default: stdio)",
     )
-    add_address_options(parser, default_port=SERVE_PORT)
+    add_address_options(
+        parser,
+        default_port=SERVE_PORT,
+        host="address to listen on; any but loopback needs tokens or OAuth, and"
+        " GEEKAI_ALLOWED_HOSTS",
+    )
+    parser.add_argument(
+        "--root-path",
+        type=_parse_root_path,
+        default="",
+        metavar="PATH",
+        help="over HTTP, the path below which a proxy serves this server, such as /video (default:"
+        " the path of GEEKAI_PUBLIC_URL)",
+    )
     parser.add_argument(
         "--no-token",
         action="store_true",
-        help="over HTTP with an API key, ask for no token: every user and program of this machine"
-        " can then spend money",
+        help="over HTTP on loopback, ask for no token although there is an API key: every user and"
+        " program of this machine can then spend money",
     )
     parser.set_defaults(run=_run)
     return parser
+
+
+def _parse_root_path(text: str) -> str:
+    from geekai_video_mcp.server.http.proxies import parse_prefix
+
+    try:
+        return parse_prefix(text)
+    except ValueError as exc:
+        msg = f"the path {exc}"
+        raise argparse.ArgumentTypeError(msg) from exc
 
 
 def _run(arguments: argparse.Namespace) -> int:

@@ -26,6 +26,7 @@ from geekai_video_mcp.cli.output import (
 )
 from geekai_video_mcp.cli.start import load_settings, resume_gc
 from geekai_video_mcp.domain.task_ids import MIN_DIGITS, MIN_DIGITS_TO_SPEND
+from geekai_video_mcp.domain.tenants import LOCAL_TENANT, may_be_tenant, tasks_command
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -52,6 +53,7 @@ def build_parser(prog: str) -> argparse.ArgumentParser:
     tasks.set_defaults(
         run=run_tasks, handler=_list_tasks, status=None, limit=DEFAULT_LIMIT, all=False
     )
+    add_tenant_option(tasks)
     _add_list_options(tasks)
     commands = tasks.add_subparsers(title="commands", metavar="COMMAND")
     list_command = commands.add_parser("list", help="list the newest tasks (default)")
@@ -77,7 +79,28 @@ def build_parser(prog: str) -> argparse.ArgumentParser:
     )
     resolve.add_argument("--yes", action="store_true", help="skip the confirmation")
     resolve.set_defaults(handler=_resolve_task)
+    for command in (list_command, show, export, fetch, resolve):
+        # Suppressed, as below.
+        add_tenant_option(command, default=argparse.SUPPRESS)
     return tasks
+
+
+def add_tenant_option(parser: argparse.ArgumentParser, *, default: str = LOCAL_TENANT) -> None:
+    """The option that says whose tasks are meant; `run_tasks` reads it."""
+    parser.add_argument(
+        "--tenant",
+        type=_parse_tenant,
+        metavar="NAME",
+        default=default,
+        help=f"whose tasks, on a server that others use as well (default: {LOCAL_TENANT})",
+    )
+
+
+def _parse_tenant(text: str) -> str:
+    if not may_be_tenant(text):
+        msg = "the name of a tenant has small letters, digits, - and _, and at most 40 of them"
+        raise argparse.ArgumentTypeError(msg)
+    return text
 
 
 def _add_list_options(parser: argparse.ArgumentParser) -> None:
@@ -104,7 +127,7 @@ def run_tasks(arguments: argparse.Namespace) -> int:
     """Execute the command, `arguments.handler`; return the exit status."""
     from geekai_video_mcp.errors import GeekAIVideoError
 
-    settings = load_settings()
+    settings = load_settings(arguments.tenant)
     resume_gc()
     try:
         prepare_output()
@@ -121,7 +144,7 @@ def run_tasks(arguments: argparse.Namespace) -> int:
 
 
 def _list_tasks(arguments: argparse.Namespace, settings: "Settings") -> int:
-    from geekai_video_mcp.cli.report import COMMAND, task_table
+    from geekai_video_mcp.cli.report import task_table
     from geekai_video_mcp.domain.statuses import Status
 
     all_statuses = [status.value for status in Status]
@@ -138,7 +161,8 @@ def _list_tasks(arguments: argparse.Namespace, settings: "Settings") -> int:
         print_line(line)
     if has_more:
         print_line("")
-        print_line(f"Only the newest {limit} are shown. List all tasks with: {COMMAND} --all")
+        command = tasks_command(settings.tenant)
+        print_line(f"Only the newest {limit} are shown. List all tasks with: {command} --all")
     return OK
 
 
@@ -249,7 +273,7 @@ async def open_ledger(settings: "Settings") -> "AsyncGenerator[Ledger | None]":
         return
     ledger = await Ledger.open(settings.state_dir)
     try:
-        yield ledger
+        yield ledger.of_tenant(settings.tenant)
     finally:
         await ledger.close()
 
@@ -260,7 +284,6 @@ async def _find_task(ledger: "Ledger | None", identifier: str, minimum: int = MI
     Raises:
         InvalidDecision: no task matches, or more than one.
     """
-    from geekai_video_mcp.cli.report import COMMAND
     from geekai_video_mcp.errors import (
         InvalidDecision,
         TaskNotFound,
@@ -274,7 +297,8 @@ async def _find_task(ledger: "Ledger | None", identifier: str, minimum: int = MI
     except TaskNotFound as exc:
         raise InvalidDecision(exc.message) from exc
     if task is None:
-        msg = f"No task matches {quote(identifier, limit=64)}; list all tasks with: {COMMAND} --all"
+        shown, command = quote(identifier, limit=64), tasks_command(ledger.tenant)
+        msg = f"No task matches {shown}; list all tasks with: {command} --all"
         raise InvalidDecision(msg)
     return task
 

@@ -12,6 +12,12 @@ from typing import Final, Literal, Self
 
 from pydantic import SecretStr
 
+from geekai_video_mcp.config.hosting import (
+    HOSTING_VARIABLES,
+    SECRETS,
+    HostingSettings,
+    read_hosting,
+)
 from geekai_video_mcp.config.names import KEY, describe_unknown_variables
 from geekai_video_mcp.config.reader import SettingsReader, Source
 from geekai_video_mcp.config.settings_file import (
@@ -43,6 +49,7 @@ from geekai_video_mcp.config.write_settings import write_settings
 from geekai_video_mcp.domain.limits import REQUESTS_PER_SECOND, Checks, Limits
 from geekai_video_mcp.domain.media import Media
 from geekai_video_mcp.domain.service_names import SANDBOX_MODEL
+from geekai_video_mcp.domain.tenants import LOCAL_TENANT
 from geekai_video_mcp.errors import ConfigError
 from geekai_video_mcp.quoting import quote
 
@@ -53,11 +60,13 @@ __all__ = [
     "FREE_MODELS",
     "GEEKAI_URL",
     "GEEKAI_URLS",
+    "HOSTING_VARIABLES",
     "MAX_COUNT_DIGITS",
     "SANDBOX_MODEL",
     "SANDBOX_URL",
     "SANDBOX_WORD",
     "VARIABLES",
+    "HostingSettings",
     "PreviewDelivery",
     "Settings",
     "Source",
@@ -84,6 +93,7 @@ VARIABLES: Final = (
     "GEEKAI_CHECKS",
     "GEEKAI_PREVIEW",
     "GEEKAI_LOG_LEVEL",
+    *HOSTING_VARIABLES,
     SETTINGS_FILE,
 )
 """Every variable; all but the last are also the names in the settings file."""
@@ -135,6 +145,11 @@ class Settings:
     preview: PreviewDelivery = "auto"
     """How a picture reaches the client: in the result, as the path of a file, or by what is known
     of the client."""
+    hosting: HostingSettings = field(default_factory=HostingSettings)
+    url_with_key: str = GEEKAI_URL
+    """The service for whoever has a key, although the operator may have none."""
+    tenant: str = LOCAL_TENANT
+    """Whose settings these are, on a server that serves several."""
     warnings: tuple[str, ...] = field(default=(), compare=False)
     """What the operator should know at start, although the settings can be used."""
     settings_file: Path | None = field(default=None, compare=False)
@@ -209,6 +224,7 @@ class Settings:
         settings = cls(
             api_key=key,
             base_url=url,
+            url_with_key=_choose_service(given, has_key=True),
             default_model=reader.get("GEEKAI_DEFAULT_MODEL", str.strip, model),
             output_dir=reader.get_folder("GEEKAI_OUTPUT_DIR", find_output_dir),
             state_dir=reader.get_folder("GEEKAI_STATE_DIR", find_state_dir),
@@ -225,6 +241,7 @@ class Settings:
             confirm_above=reader.get("GEEKAI_CONFIRM", parse_confirm, None),
             checks=reader.get_choice("GEEKAI_CHECKS", _CHECKS, cls.checks),
             preview=reader.get_choice("GEEKAI_PREVIEW", _DELIVERIES, cls.preview),
+            hosting=read_hosting(reader),
             settings_file=file.path,
             sources=reader.sources,
             unusable_key=" ".join(f"{one}." for one in reader.unusable_keys) or None,
@@ -286,7 +303,8 @@ def _describe_key(settings: Settings, given: str | None) -> Iterator[str]:
 
 def describe_permissions(file: SettingsFile) -> Iterator[str]:
     """What is said of a file that holds a key and that others may read or change."""
-    if file.open_to_others and file.values.get(KEY, "").strip() and file.path is not None:
+    secret = any(file.values.get(name, "").strip() for name in (KEY, *SECRETS))
+    if file.open_to_others and secret and file.path is not None:
         path = quote(str(file.path), limit=MAX_PATH_CHARS)
         yield (
             f"Other users of this computer may read or change the settings file, which holds a key:"

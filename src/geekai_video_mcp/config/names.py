@@ -17,7 +17,6 @@ _MEANT: Final[Mapping[str, str]] = {
     "APIKEYPATH": "GEEKAI_API_KEY_FILE",
     "TOKEN": "GEEKAI_API_KEY",
     "APITOKEN": "GEEKAI_API_KEY",
-    "SECRET": "GEEKAI_API_KEY",
     "ENDPOINT": "GEEKAI_BASE_URL",
     "HOST": "GEEKAI_BASE_URL",
 }

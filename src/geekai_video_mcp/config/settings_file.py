@@ -25,6 +25,9 @@ NUMBERS: Final = frozenset(
         "GEEKAI_MAX_IN_FLIGHT",
         "GEEKAI_MAX_CNY_PER_DAY",
         "GEEKAI_REQUESTS_PER_SECOND",
+        "GEEKAI_KEEP_DAYS",
+        "GEEKAI_QUOTA_MB",
+        "GEEKAI_MAX_CALLS_PER_MINUTE",
     }
 )
 LISTS: Final = frozenset({"GEEKAI_IMAGE_DIRS"})

@@ -18,6 +18,7 @@ from geekai_video_mcp.domain.polling import Budget, DurationSample, take_token
 from geekai_video_mcp.domain.spending import DAY, ReservedPrices, check_spending
 from geekai_video_mcp.domain.statuses import IN_FLIGHT, Status
 from geekai_video_mcp.domain.tasks import Observation, Task
+from geekai_video_mcp.domain.tenants import tasks_command
 from geekai_video_mcp.errors import (
     CapReached,
     RequestRefused,
@@ -179,7 +180,7 @@ def check_caps(task: Task, existing: ExistingTasks) -> None:
             f"{_counted(existing.in_flight, 'is', 'are')} already in progress"
             f" (GEEKAI_MAX_IN_FLIGHT={limits.in_flight})",
             remedy="Wait for one with get_video_task. Tasks with an unknown outcome count until the"
-            " user resolves them with: geekai-video-mcp tasks",
+            f" user resolves them with: {tasks_command(task.tenant)}",
         )
     if existing.per_day >= limits.per_day:
         raise CapReached(

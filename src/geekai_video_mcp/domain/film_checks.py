@@ -11,6 +11,7 @@ from geekai_video_mcp.domain.tasks import (
     Media,
     Task,
 )
+from geekai_video_mcp.domain.tenants import LOCAL_TENANT, tasks_command
 from geekai_video_mcp.errors import RequestRefused
 from geekai_video_mcp.quoting import (
     as_sentence,
@@ -73,10 +74,9 @@ def find_silence(task: Task) -> PartProblem | None:
 
 def missing_file(name: str, task: Task) -> PartProblem:
     """What to say of a file that is no longer where it was stored."""
-    return PartProblem(
-        f"{name}: its file {quote(task.file_path or '')} was moved or deleted; ask the"
-        " user to put it back"
-    )
+    path = f" {quote(task.file_path or '')}" if task.tenant == LOCAL_TENANT else ""
+    who = "user" if task.tenant == LOCAL_TENANT else "server's operator"
+    return PartProblem(f"{name}: its file{path} was moved or deleted; ask the {who} to put it back")
 
 
 def _find_problem(name: str, task: Task) -> PartProblem | None:
@@ -93,7 +93,7 @@ def _find_problem(name: str, task: Task) -> PartProblem | None:
     if task.file_status is FileStatus.LINKED:
         return PartProblem(
             f"{name} is not on this machine{reason}, but only at its link; on the command line,"
-            f" geekai-video-mcp tasks fetch {short_id(task.id)} downloads it"
+            f" {tasks_command(task.tenant)} fetch {short_id(task.id)} downloads it"
         )
     if task.file_status is FileStatus.LOST:
         return PartProblem(f"{name} has no file any more{reason}; leave it out, or make it again")

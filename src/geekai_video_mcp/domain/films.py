@@ -22,6 +22,7 @@ from geekai_video_mcp.domain.tasks import (
     Result,
     Task,
 )
+from geekai_video_mcp.domain.tenants import LOCAL_TENANT
 
 LOCAL_ACCOUNT: Final = "local"
 """The account of every film: it belongs to this machine, and to no service or key."""
@@ -139,6 +140,7 @@ def new_film(
     version: Sequence[int],
     owner: str,
     at: float,
+    tenant: str = LOCAL_TENANT,
 ) -> Task:
     """A film that is not joined yet, of parts with whole ids.
 
@@ -154,6 +156,7 @@ def new_film(
         owner=owner,
         created_at=at,
         account=LOCAL_ACCOUNT,
+        tenant=tenant,
         model="",
         media=Media.FILM,
         request=request,

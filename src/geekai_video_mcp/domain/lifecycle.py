@@ -27,17 +27,24 @@ from geekai_video_mcp.domain.statuses import (
 )
 from geekai_video_mcp.domain.task_ids import new_task_id
 from geekai_video_mcp.domain.tasks import Media, Observation, Task
+from geekai_video_mcp.domain.tenants import LOCAL_TENANT
 from geekai_video_mcp.errors import SubmissionUnknown
 
 
 def import_task(
-    observation: Observation, *, provider_task_id: str, account: str, media: Media = Media.VIDEO
+    observation: Observation,
+    *,
+    provider_task_id: str,
+    account: str,
+    tenant: str = LOCAL_TENANT,
+    media: Media = Media.VIDEO,
 ) -> Task:
     """A task that was made elsewhere with the same API key, as *observation* shows it."""
     imported = Task(
         id=new_task_id(),
         created_at=observation.at,
         account=account,
+        tenant=tenant,
         model="",
         media=media,
         status=Status.PENDING,

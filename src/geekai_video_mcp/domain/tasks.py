@@ -13,6 +13,7 @@ from geekai_video_mcp.domain.media import Media
 from geekai_video_mcp.domain.polling import TypicalDuration
 from geekai_video_mcp.domain.statuses import TERMINAL, UNRESOLVED, FileStatus, Status
 from geekai_video_mcp.domain.task_ids import new_task_id
+from geekai_video_mcp.domain.tenants import LOCAL_TENANT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +38,8 @@ class Task:
     created_at: float
     account: str
     """Which service and key it belongs to; see `config.Settings.account`."""
+    tenant: str = LOCAL_TENANT
+    """Whose it is: nobody else sees it, or is counted together with it."""
     model: str
     media: Media = Media.VIDEO
     request: Mapping[str, Any] = field(default_factory=dict[str, Any])
@@ -192,6 +195,7 @@ def new_task(
     account: str,
     owner: str,
     at: float,
+    tenant: str = LOCAL_TENANT,
     media: Media = Media.VIDEO,
     idempotency_key: str | None = None,
     variation: int | None = None,
@@ -207,6 +211,7 @@ def new_task(
         owner=owner,
         created_at=at,
         account=account,
+        tenant=tenant,
         model=str(request.get("model", "")),
         media=media,
         request=stripped,

@@ -1,6 +1,7 @@
 """Which task a caller means by an id: one of the ledger, or one that only the service knows.
 
-The service is asked for what the ledger does not know, and never for what can be no id there.
+The service is asked for what the ledger does not know, and never for what can be no id there; nor
+where the key is not this tenant's alone, because an id says nothing about whose task it is.
 """
 
 from collections.abc import Awaitable, Callable
@@ -54,6 +55,9 @@ class TaskFinder:
             if task.status is Status.UNKNOWN:
                 return await self._recheck_unknown(task, ends=ends)
             return task
+        if not self._context.may_import:
+            # The service knows the tasks of everybody with the same key.
+            raise TaskNotFound(task_id, where="here")
         if not may_be_provider_id(task_id):
             raise TaskNotFound(task_id)
         imported = await self._run_until(ends, partial(self._import, task_id))
@@ -89,7 +93,11 @@ class TaskFinder:
         """Record a task that was made elsewhere, and watch it."""
         media, observation = await self._lookup_at_provider(task_id)
         task = import_task(
-            observation, media=media, provider_task_id=task_id, account=self._context.account
+            observation,
+            media=media,
+            provider_task_id=task_id,
+            account=self._context.account,
+            tenant=self._context.tenant,
         )
         task = await self._context.ledger.add(task)
         self._watcher.watch(task.id)

@@ -24,6 +24,7 @@ class Forecaster:
             request=request.body,
             media=request.media,
             account=self._context.account,
+            tenant=self._context.tenant,
             owner=self._context.processes.own_id,
             at=self._context.clock(),
             idempotency_key=idempotency_key,

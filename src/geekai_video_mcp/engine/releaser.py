@@ -99,7 +99,13 @@ class Releaser:
     async def _is_cap_full(self) -> bool:
         """Asked before pictures are decoded; `Ledger.release` decides."""
         context = self._context
-        probe = new_task(request={}, account=context.account, owner="", at=context.clock())
+        probe = new_task(
+            request={},
+            account=context.account,
+            tenant=context.tenant,
+            owner="",
+            at=context.clock(),
+        )
         (existing,) = await context.ledger.existing_for([(probe, {})], limits=context.limits)
         return waiting.is_full(existing)
 

@@ -105,6 +105,7 @@ class Resolver:
                 request=task.request,
                 media=task.media,
                 account=task.account,
+                tenant=task.tenant,
                 owner=context.processes.own_id,
                 at=at,
                 idempotency_key=task.idempotency_key,

@@ -26,7 +26,7 @@ from geekai_video_mcp.errors import StorageUnavailable
 from geekai_video_mcp.ledger import database_file, filesystem
 from geekai_video_mcp.ledger.conversion import Event, EventNotice
 from geekai_video_mcp.ledger.database import path_in
-from geekai_video_mcp.ledger.journal import Journal
+from geekai_video_mcp.ledger.journal import Journal, JournalEntry
 from geekai_video_mcp.ledger.processes import ProcessRegistry
 from geekai_video_mcp.ledger.reader import TaskReader
 from geekai_video_mcp.ledger.reads import LedgerReads
@@ -45,15 +45,25 @@ Release = Callable[[Task, ExistingTasks], Task]
 
 
 class Ledger(LedgerReads):
-    """The record of every task under one state folder, shared by all its processes."""
+    """The record of every task under one state folder, shared by all its processes.
 
-    def __init__(self, store: Store, journal: Journal, *, reader: TaskReader | None = None) -> None:
-        super().__init__(store, reader=reader)
+    It is bound to one tenant: nothing of the others can be seen, changed or counted through it.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        journal: Journal,
+        *,
+        reader: TaskReader | None = None,
+        limiter: anyio.CapacityLimiter | None = None,
+    ) -> None:
+        super().__init__(store, reader=reader, limiter=limiter)
         self._journal = journal
 
     @classmethod
     async def open(cls, state_dir: Path) -> Self:
-        """Open or create the ledger of *state_dir*.
+        """Open or create the ledger of *state_dir*, for the operator's own tasks.
 
         Raises:
             StorageUnavailable: the folder or the file cannot be used.
@@ -67,6 +77,18 @@ class Ledger(LedgerReads):
             return cls(store, Journal(state_dir), reader=reader)
 
         return await anyio.to_thread.run_sync(open_files)
+
+    def of_tenant(self, tenant: str) -> Self:
+        """The same ledger for another tenant; nothing is opened, and `close` of either closes it.
+
+        Transactions of all its tenants run one at a time, as those of one do.
+        """
+        return type(self)(
+            self._store.of_tenant(tenant),
+            self._journal,
+            reader=self._reader.of_tenant(tenant) if self._reader is not None else None,
+            limiter=self._limiter,
+        )
 
     @staticmethod
     def exists(state_dir: Path) -> bool:
@@ -216,14 +238,17 @@ class Ledger(LedgerReads):
             raise
 
     async def replay_journal(self) -> None:
-        """Move the outcomes in the journal to the ledger.
+        """Move the outcomes in the journal to the ledger, those of all tenants.
+
+        An entry is of the task with its id, whoever's that is: the journal is the operator's, and
+        an outcome that may have been paid for must not wait until its tenant comes back.
 
         Raises:
             StorageUnavailable: the disk still refuses; the journal keeps them.
         """
         for entry in await self._run_in_worker(self._journal.pending):
             try:
-                await self.change(entry.task_id, partial(advance, observation=entry.observation))
+                await self._replay(entry)
             except KeyError:  # the ledger file was replaced
                 logger.warning(
                     "the emergency journal has an outcome for task %s, which GeekAI calls %s, and"
@@ -236,6 +261,11 @@ class Ledger(LedgerReads):
                     continue  # this row alone is damaged: the others must not wait for its repair
                 raise
             await self._run_in_worker(partial(self._journal.forget, entry))
+
+    async def _replay(self, entry: JournalEntry) -> None:
+        tenant = await self._run_in_worker(lambda: self._store.tenant_of(entry.task_id))
+        ledger = self if tenant in {None, self.tenant} else self.of_tenant(str(tenant))
+        await ledger.change(entry.task_id, partial(advance, observation=entry.observation))
 
     async def assign_provider_id(
         self, task_id: str, provider_task_id: str, change: Callable[[Task, Task | None], Task]

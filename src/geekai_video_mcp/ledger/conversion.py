@@ -280,6 +280,7 @@ def to_budget_row(budget: Budget) -> dict[str, Any]:
 def event_fields(task: Task) -> dict[str, Any]:
     """The fields of a task whose every change is recorded as an event, permanently."""
     return {
+        "tenant": task.tenant,
         "task_id": task.id,
         "status": task.status.value,
         "attempt": task.attempt,

@@ -58,10 +58,10 @@ class Database:
     def close(self) -> None:
         self._connection.close()
 
-    def open_reader(self) -> TaskReader:
-        """A second connection to the same file."""
+    def open_reader(self, tenant: str) -> TaskReader:
+        """A second connection to the same file, which reads the tasks of *tenant*."""
         with self._translate_errors("opened"):
-            return TaskReader(self._file)
+            return TaskReader.open(self._file, tenant)
 
     def execute(self, statement: str, params: Mapping[str, Any] | None = None) -> sqlite3.Cursor:
         """Run one statement of the current transaction."""
@@ -216,7 +216,9 @@ class Database:
                 raise
             return self._fetch_all(statement, params)
 
-    def select_one(self, statement: str, params: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401 - as fetchone
+    def select_one(
+        self, statement: str, params: Mapping[str, Any] | None = None
+    ) -> dict[str, Any] | None:
         return next(iter(self.select(statement, params)), None)
 
     def parse_rows(

@@ -9,7 +9,7 @@ Every read sees what any process has committed: nothing is kept between two of t
 """
 
 import sqlite3
-from typing import Any
+from typing import Any, Self
 
 from geekai_video_mcp.domain.tasks import Task
 from geekai_video_mcp.ledger import conversion, schema
@@ -23,16 +23,27 @@ class NotAtOnce(Exception):
 class TaskReader:
     """A second, read-only connection to a ledger file that is open."""
 
-    def __init__(self, file: OpenedFile) -> None:
+    def __init__(self, file: OpenedFile, connection: sqlite3.Connection, tenant: str) -> None:
         self._file = file
+        self._connection = connection
+        self._tenant = tenant
+
+    @classmethod
+    def open(cls, file: OpenedFile, tenant: str) -> Self:
+        """Connect to the file, for the tasks of *tenant*."""
         # In the event loop's thread alone, although it is opened by another.
-        self._connection = sqlite3.connect(
+        connection = sqlite3.connect(
             f"{file.path.as_uri()}?mode=ro",
             uri=True,
             isolation_level=None,
             timeout=0,
             check_same_thread=False,
         )
+        return cls(file, connection, tenant)
+
+    def of_tenant(self, tenant: str) -> "TaskReader":
+        """The same connection, for the tasks of another tenant; it is closed with this one."""
+        return TaskReader(self._file, self._connection, tenant)
 
     def close(self) -> None:
         self._connection.close()
@@ -58,7 +69,8 @@ class TaskReader:
             raise NotAtOnce
         try:
             # All rows first: until the last one is fetched, no process can commit.
-            rows = self._connection.execute(statement, params).fetchall()
+            bound = {**params, "tenant": self._tenant}
+            rows = self._connection.execute(statement, bound).fetchall()
             # As this connection decodes text, all of it is UTF-8: it refuses a row with other text.
             return list(map(conversion.from_values, rows))
         except sqlite3.Error as exc:

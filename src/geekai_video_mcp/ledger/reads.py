@@ -28,14 +28,25 @@ T = TypeVar("T")
 
 
 class LedgerReads:
-    """The record of every task under one state folder, to be read."""
+    """The record of every task of one tenant under one state folder, to be read."""
 
-    def __init__(self, store: Store, *, reader: TaskReader | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        reader: TaskReader | None = None,
+        limiter: anyio.CapacityLimiter | None = None,
+    ) -> None:
         self._store = store
         self._reader = reader
         """Without one, every read is done on the worker thread."""
         # An SQLite connection runs one transaction at a time; callers wait in order of arrival.
-        self._limiter = anyio.CapacityLimiter(1)
+        self._limiter = limiter or anyio.CapacityLimiter(1)
+
+    @property
+    def tenant(self) -> str:
+        """Whose tasks are seen and changed: for everything here there are no others."""
+        return self._store.tenant
 
     async def request_body(self, task: Task) -> Mapping[str, Any]:
         """The request of the task as it is to be sent; its images are stored until it is answered.
@@ -155,6 +166,16 @@ class LedgerReads:
     async def unfinished_of_other_accounts(self, account: str) -> list[Task]:
         """The unfinished tasks of all other services and keys."""
         return await self._run_in_worker(lambda: self._store.unfinished_of_other_accounts(account))
+
+    async def tenants_with_unfinished_work(
+        self, *, since: float | None = None
+    ) -> Mapping[str, Sequence[str]]:
+        """Whose tasks a server still has to work on, and of which services and keys.
+
+        With *since*, those as well whose `retryable_downloads` are not empty. The operator's own
+        read, for the start of a server: the one that looks beyond the tenant.
+        """
+        return await self._run_in_worker(lambda: self._store.unfinished_tenants(since=since))
 
     async def unfinished(self, account: str) -> list[Task]:
         """The tasks of this service and key that a server still has to work on."""

@@ -40,49 +40,61 @@ def _status_condition(statuses: Collection[Status]) -> str:
     return " AND ".join(f"status != '{other}'" for other in others)
 
 
+# Every statement is of one tenant: `tenant_rows` fills in `:tenant`, and a test reads them all.
+# With `+tenant`, SQLite takes it for a condition alone: without statistics an index that begins
+# with the tenant looks the best, and a tenant may have all rows. PostgreSQL knows neither that plus
+# nor INDEXED BY.
 _ALL: Final = ", ".join(TASK_COLUMNS)
-GET: Final = "SELECT * FROM task WHERE id = :id"
+GET: Final = "SELECT * FROM task WHERE tenant = :tenant AND id = :id"
 FIND: Final = f"""
-    SELECT {_ALL} FROM task WHERE id = :id OR provider_task_id = :id
+    SELECT {_ALL} FROM task WHERE +tenant = :tenant AND (id = :id OR provider_task_id = :id)
     ORDER BY id = :id DESC, created_at LIMIT 1
 """  # noqa: S608 - names of our own dataclass
 # No digit comes after "f" in any collation, and an index is used, which LIKE would not.
 SELECT_BY_PREFIX: Final = f"""
-    SELECT {_ALL} FROM task WHERE id >= :start AND id < :start || 'g' ORDER BY id LIMIT :limit
+    SELECT {_ALL} FROM task
+    WHERE +tenant = :tenant AND id >= :start AND id < :start || 'g'
+    ORDER BY id LIMIT :limit
 """  # noqa: S608 - names of our own dataclass
 SELECT_SIMILAR_ID: Final = """
-    SELECT id FROM task WHERE id >= :start AND id < :start || 'g' AND id != :id LIMIT 1
+    SELECT id FROM task
+    WHERE +tenant = :tenant AND id >= :start AND id < :start || 'g' AND id != :id
+    LIMIT 1
 """
 SELECT_HOLDER: Final = """
     SELECT * FROM task
-    WHERE service = :service AND provider_task_id = :provider_task_id AND id != :id
+    WHERE +tenant = :tenant AND service = :service AND provider_task_id = :provider_task_id
+      AND id != :id
     ORDER BY created_at LIMIT 1
 """
 INSERT: Final = (
     f"INSERT INTO task ({', '.join(TASK_COLUMNS)})"  # noqa: S608 - names of our own dataclass
     f" VALUES ({', '.join(f':{name}' for name in TASK_COLUMNS)})"
     # If two calls import the same task at once, the second finds that of the first.
-    " ON CONFLICT (service, provider_task_id) WHERE attempt = 0 DO NOTHING"
+    " ON CONFLICT (tenant, service, provider_task_id) WHERE attempt = 0 DO NOTHING"
 )
 SELECT_SAME_KEY: Final = f"""
     SELECT * FROM task
-    WHERE service = :service AND idempotency_key = :idempotency_key
+    WHERE tenant = :tenant AND service = :service AND idempotency_key = :idempotency_key
       AND {_status_condition(KEY_HOLDING)}
 """  # noqa: S608 - the values of our own enumeration
 SELECT_SAME_FINGERPRINT: Final = f"""
     SELECT * FROM task
-    WHERE service = :service AND fingerprint IN (:fingerprint, :former_fingerprint)
-      AND created_at > :since
+    WHERE +tenant = :tenant AND service = :service
+      AND fingerprint IN (:fingerprint, :former_fingerprint) AND created_at > :since
       AND {_status_condition(BINDING)}
     ORDER BY created_at DESC
 """  # noqa: S608 - the values of our own enumeration
 SELECT_SAME_FILM: Final = f"""
     SELECT * FROM task
-    WHERE service = :service AND fingerprint = :fingerprint AND status != '{Status.FAILED.value}'
+    WHERE +tenant = :tenant AND service = :service AND fingerprint = :fingerprint
+      AND status != '{Status.FAILED.value}'
     ORDER BY created_at DESC
 """  # noqa: S608 - the value of our own enumeration
 # With an owner only: nothing was ever reserved for a task made elsewhere.
-_OF_THE_DAY: Final = "service = :service AND created_at > :since AND owner IS NOT NULL"
+_OF_THE_DAY: Final = (
+    "tenant = :tenant AND service = :service AND created_at > :since AND owner IS NOT NULL"
+)
 _RESERVED: Final = f"{_OF_THE_DAY} AND {_status_condition(COUNTED_TODAY)}"
 COUNT_RESERVATIONS: Final = f"""
     SELECT (SELECT count(*) FROM
@@ -98,51 +110,59 @@ SELECT_RESERVED_PRICES: Final = f"""
     ORDER BY created_at
 """  # noqa: S608 - the values of our own enumeration
 PUT_BODY: Final = """
-    INSERT INTO body (task_id, content) VALUES (:task_id, :content)
-    ON CONFLICT (task_id) DO UPDATE SET content = :content
+    INSERT INTO body (task_id, tenant, content) VALUES (:task_id, :tenant, :content)
+    ON CONFLICT (task_id) DO UPDATE SET content = :content WHERE body.tenant = :tenant
 """
-GET_BODY: Final = "SELECT content FROM body WHERE task_id = :id"
-MOVE_BODY: Final = "UPDATE body SET task_id = :task_id WHERE task_id = :id"
-DROP_BODY: Final = "DELETE FROM body WHERE task_id = :id"
+GET_BODY: Final = "SELECT content FROM body WHERE tenant = :tenant AND task_id = :id"
+MOVE_BODY: Final = "UPDATE body SET task_id = :task_id WHERE tenant = :tenant AND task_id = :id"
+DROP_BODY: Final = "DELETE FROM body WHERE tenant = :tenant AND task_id = :id"
 # The condition of the index `task_unfinished`: another one may be added to it with AND.
 _UNFINISHED: Final = (
     f"(status IN ({_sql_list(UNFINISHED)})"
     f" OR (status = '{Status.SUCCEED.value}' AND file_status = '{FileStatus.NONE.value}'))"
 )
 SELECT_UNFINISHED: Final = f"""
-    SELECT * FROM task WHERE service = :service AND {_UNFINISHED} ORDER BY created_at
+    SELECT * FROM task
+    WHERE tenant = :tenant AND service = :service AND {_UNFINISHED}
+    ORDER BY created_at
 """  # noqa: S608 - the values of our own enumeration
 SELECT_UNSENT: Final = f"""
     SELECT * FROM task
-    WHERE service = :service AND {_UNFINISHED} AND status IN ({_sql_list(UNSENT)})
+    WHERE tenant = :tenant AND service = :service AND {_UNFINISHED}
+      AND status IN ({_sql_list(UNSENT)})
     ORDER BY created_at
 """  # noqa: S608 - the values of our own enumeration
 # Only what the sweep needs: a process may hold thousands, and reads this every ten seconds.
 SELECT_LEASES_OF_OTHERS: Final = f"""
     SELECT id, watcher, watched_until FROM task
-    WHERE service = :service AND {_UNFINISHED} AND status NOT IN ({_sql_list(UNSENT)})
+    WHERE tenant = :tenant AND service = :service AND {_UNFINISHED}
+      AND status NOT IN ({_sql_list(UNSENT)})
       AND (watcher IS NULL OR watcher != :watcher
            OR watched_until IS NULL OR watched_until <= :at)
     ORDER BY created_at
 """  # noqa: S608 - the values of our own enumeration
+_RETRYABLE: Final = (
+    f"status = '{Status.SUCCEED.value}' AND file_status = '{FileStatus.LINKED.value}'"
+    f" AND ended_at > :since AND file_error_code IN ({_text_list(PASSING_OBSTACLES)})"
+)
 SELECT_LINKED: Final = f"""
     SELECT * FROM task
-    WHERE service = :service AND status = '{Status.SUCCEED.value}'
-      AND file_status = '{FileStatus.LINKED.value}' AND ended_at > :since
-      AND file_error_code IN ({_text_list(PASSING_OBSTACLES)})
+    WHERE tenant = :tenant AND service = :service AND {_RETRYABLE}
     ORDER BY created_at
 """  # noqa: S608 - the values of our own enumerations
-EVENTS: Final = "SELECT * FROM event WHERE task_id = :id ORDER BY number"
-SELECT_LAST_EVENT_ID: Final = "SELECT coalesce(max(number), 0) AS number FROM event"
+EVENTS: Final = "SELECT * FROM event WHERE +tenant = :tenant AND task_id = :id ORDER BY number"
+SELECT_LAST_EVENT_ID: Final = """
+    SELECT coalesce(max(number), 0) AS number FROM event WHERE tenant = :tenant
+"""
 SELECT_EVENTS_AFTER: Final = """
     SELECT number, task_id, file_status,
            number = (SELECT min(number) FROM event AS earlier
-                     WHERE earlier.task_id = event.task_id) AS first
-    FROM event WHERE number > :after ORDER BY number
+                     WHERE +earlier.tenant = :tenant AND earlier.task_id = event.task_id) AS first
+    FROM event WHERE tenant = :tenant AND number > :after ORDER BY number
 """
 HISTORY: Final = """
     SELECT submitted_at, looked_at, ended_at FROM task
-    WHERE service = :service AND kind = :kind AND status = 'succeed'
+    WHERE tenant = :tenant AND service = :service AND kind = :kind AND status = 'succeed'
     ORDER BY ended_at DESC LIMIT :newest
 """
 BUDGET: Final = "SELECT * FROM budget WHERE service = :service"
@@ -154,15 +174,24 @@ UPSERT_BUDGET: Final = """
 """
 SELECT_OTHER_ACCOUNTS: Final = f"""
     SELECT * FROM task
-    WHERE status IN ({_sql_list(UNFINISHED)}) AND service NOT IN (:service, '{LOCAL_ACCOUNT}')
+    WHERE tenant = :tenant AND status IN ({_sql_list(UNFINISHED)})
+      AND service NOT IN (:service, '{LOCAL_ACCOUNT}')
     ORDER BY service, created_at
 """  # noqa: S608 - the values of our own enumeration
 INSERT_EVENT: Final = """
     INSERT INTO event
-        (at, task_id, status, attempt, owner, provider_task_id, file_status, error_code)
+        (tenant, at, task_id, status, attempt, owner, provider_task_id, file_status, error_code)
     VALUES
-        (:at, :task_id, :status, :attempt, :owner, :provider_task_id, :file_status, :error_code)
+        (:tenant, :at, :task_id, :status, :attempt, :owner, :provider_task_id, :file_status,
+         :error_code)
 """
+# The operator's own: whom a server has to open after its start, and whose a journal's entry is.
+SELECT_UNFINISHED_TENANTS: Final = f"""
+    SELECT tenant, service FROM task WHERE {_UNFINISHED}
+    UNION SELECT tenant, service FROM task INDEXED BY task_linked WHERE {_RETRYABLE}
+    ORDER BY tenant, service
+"""  # noqa: S608 - the values of our own enumerations
+SELECT_TENANT: Final = "SELECT tenant FROM task WHERE id = :id"
 
 
 def update(columns: Iterable[str]) -> str:
@@ -170,7 +199,8 @@ def update(columns: Iterable[str]) -> str:
 
     An index is written whenever one of its columns is named, even with the value that it has.
     """
-    return f"UPDATE task SET {', '.join(f'{name} = :{name}' for name in columns)} WHERE id = :id"  # noqa: S608 - our own columns
+    assigned = ", ".join(f"{name} = :{name}" for name in columns)
+    return f"UPDATE task SET {assigned} WHERE tenant = :tenant AND id = :id"  # noqa: S608 - our own columns
 
 
 def select_page(
@@ -186,13 +216,14 @@ def select_page(
     own, of which the newest tasks are taken: an alternative would keep the planner from using the
     indexes by time. *columns* include `created_at` and `id`.
     """
-    conditions = list[str]()
+    conditions = ["tenant = :tenant"]
     if before is not None:
-        conditions.append("(created_at, id) < (SELECT created_at, id FROM task WHERE id = :before)")
+        last = "SELECT created_at, id FROM task WHERE tenant = :tenant AND id = :before"
+        conditions.append(f"(created_at, id) < ({last})")
     if since is not None:
         conditions.append("created_at >= :since")
     pages = [
-        _select_newest("task", [f"status = '{status.value}'", *conditions], columns)
+        _select_newest("task", [*conditions, f"status = '{status.value}'"], columns)
         for status in sorted(statuses)
     ]
     if not pages:

@@ -27,6 +27,7 @@ from geekai_video_mcp.server.arguments import (
     ListVideoTasks,
 )
 from geekai_video_mcp.server.confirmation import request_consent
+from geekai_video_mcp.server.file_places import link_to_file, message_for
 from geekai_video_mcp.server.request_checks import check_generation
 from geekai_video_mcp.server.roots import list_root_folders
 from geekai_video_mcp.server.tool import Answer, call_received_at
@@ -155,7 +156,7 @@ async def _get_several(
         if isinstance(one, Task):
             entries[one.id] = results.make_report(app, tasks[one.id])
         else:
-            entries[asked] = views.Unread(asked, one)
+            entries[asked] = views.Unread(asked, one, message_for(app, one))
     return results.several_result(list(entries.values()), until=args.until)
 
 
@@ -188,7 +189,8 @@ async def list_video_tasks(args: ListVideoTasks, app: App, _: "Context[App]") ->
     page, more = tasks[: args.limit], len(tasks) > args.limit
     # Without its cursor, which the next page replaces.
     filters = args.model_dump(exclude_unset=True, exclude_none=True, exclude={"before"})
-    view = views.task_list(page, more=more, filters=filters)
+    links = [link_to_file(app, task) for task in page] if app.remote else None
+    view = views.task_list(page, more=more, filters=filters, links=links)
     view = _with_notes(view, args.notes)
     return results.text_result(view, views.task_list_text(view))
 

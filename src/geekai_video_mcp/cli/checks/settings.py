@@ -7,6 +7,7 @@ from typing import Final
 
 from geekai_video_mcp.cli.checks.line import Line, Subject, fail, note, ok
 from geekai_video_mcp.config import CONFIRM_ALWAYS, VARIABLES, Settings, describe_permissions
+from geekai_video_mcp.config.hosting import describe_hosting
 from geekai_video_mcp.config.keys import mask_key
 from geekai_video_mcp.config.names import KEY
 from geekai_video_mcp.config.settings_file import SettingsFile, load_settings_file
@@ -87,6 +88,12 @@ def _value(settings: Settings, name: str) -> str | None:
         "GEEKAI_CHECKS": settings.checks,
         "GEEKAI_PREVIEW": settings.preview,
         "GEEKAI_LOG_LEVEL": settings.log_level,
+        # Of these only what is set: they concern a server that others use.
+        **{
+            hosting_name: sanitize(text, limit=1000)
+            for hosting_name, text in describe_hosting(settings.hosting).items()
+            if text is not None and settings.sources.get(hosting_name, "default") != "default"
+        },
     }
     return shown.get(name)
 

@@ -4,6 +4,7 @@ It decides by the headers alone, so a refused request holds no memory for its bo
 """
 
 import logging
+from typing import Final
 
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
@@ -11,8 +12,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from geekai_video_mcp.quoting import quote
 from geekai_video_mcp.server.http.addresses import TrustedAddresses
+from geekai_video_mcp.server.http.file_links import FILES_PATH
 
 logger = logging.getLogger(__name__)
+
+_READS: Final = frozenset({"GET", "HEAD"})
 
 
 class AddressGuard:
@@ -42,14 +46,17 @@ class AddressGuard:
                 421,
                 "host_not_allowed",
                 "This server does not serve the name in the Host header. Use the address that it"
-                " printed when it started, such as http://127.0.0.1:8765.",
+                " printed when it started, such as http://127.0.0.1:8765, or have its operator add"
+                " the name to GEEKAI_ALLOWED_HOSTS.",
             )
         origins = headers.getlist("origin")
         if not all(map(self._trusted.trust_origin, origins)) or len(origins) > 1:
             logger.warning("refused a web page of %s", quote(", ".join(origins), limit=80))
             return _foreign_page()
         # A browser sends no Origin with an image or a link, but says that a foreign page did it.
-        if not origins and headers.get("sec-fetch-site") == "cross-site":
+        # A link to a file is meant to be opened from the page of a conversation.
+        is_file = scope["method"] in _READS and scope["path"].startswith(FILES_PATH)
+        if not origins and headers.get("sec-fetch-site") == "cross-site" and not is_file:
             logger.warning("refused a web page that did not say its origin")
             return _foreign_page()
         return None
@@ -57,7 +64,10 @@ class AddressGuard:
 
 def _foreign_page() -> JSONResponse:
     return _refusal(
-        403, "origin_not_allowed", "Only web pages of this machine (http://localhost) may call it."
+        403,
+        "origin_not_allowed",
+        "Only web pages of the server's machine (http://localhost) and of the hosts in its"
+        " GEEKAI_ALLOWED_HOSTS may call it.",
     )
 
 

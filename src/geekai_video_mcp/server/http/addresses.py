@@ -7,6 +7,7 @@ sends that name as Host. Host and Origin are therefore parsed and compared whole
 
 import ipaddress
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -42,16 +43,34 @@ class TrustedAddresses:
         return f"{found['scheme'].lower()}://{_name(found)}" in self.origins
 
 
-def trust_loopback(*more_hosts: str) -> TrustedAddresses:
-    """The names of this machine, and *more_hosts*: addresses without port that it listens on."""
-    hosts = {*_LOOPBACK_NAMES, *(_in_brackets(host.lower()) for host in more_hosts)}
+def trust_addresses(
+    *, listening: str | None = None, allowed: Iterable[str] = ()
+) -> TrustedAddresses:
+    """The names of this machine, and those by which others reach the server.
+
+    *listening* is the address that it listens on, and *allowed* are the operator's names for it.
+    """
+    own = {*_LOOPBACK_NAMES}
+    if listening is not None and not ipaddress.ip_address(listening).is_unspecified:
+        own.add(_in_brackets(listening.lower()))
+    names = {_name_of(host) for host in allowed}
     return TrustedAddresses(
-        hosts=frozenset(hosts), origins=frozenset(f"http://{host}" for host in hosts)
+        hosts=frozenset(own | names),
+        origins=frozenset(
+            {
+                *(f"http://{host}" for host in own),
+                *(f"{scheme}://{host}" for host in names for scheme in ("http", "https")),
+            }
+        ),
     )
 
 
 def _name(found: re.Match[str]) -> str:
-    name = found["name"].lower()
+    return _name_of(found["name"])
+
+
+def _name_of(host: str) -> str:
+    name = host.lower()
     return _in_brackets(name[1:-1]) if name.startswith("[") else name
 
 

@@ -1,10 +1,11 @@
 """The ASGI application: who is let in, in which order, and what is served behind it."""
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final, Literal
 
 from mcp.server.auth.provider import TokenVerifier
+from mcp.server.auth.settings import AuthSettings
 from mcp.server.mcpserver import MCPServer
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.applications import Starlette
@@ -12,60 +13,66 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from geekai_video_mcp import __version__
-from geekai_video_mcp.app import App, AppFactory
-from geekai_video_mcp.server.build import build_server
+from geekai_video_mcp.app import App
+from geekai_video_mcp.config.hosting import ClientKeys, Network
+from geekai_video_mcp.server.build import OpenSource, build_server
+from geekai_video_mcp.server.http.accept_json import AcceptJson
 from geekai_video_mcp.server.http.address_guard import AddressGuard
-from geekai_video_mcp.server.http.addresses import TrustedAddresses, trust_loopback
+from geekai_video_mcp.server.http.addresses import TrustedAddresses, trust_addresses
 from geekai_video_mcp.server.http.authorization import RequireToken
 from geekai_video_mcp.server.http.body_guard import BodyGuard
+from geekai_video_mcp.server.http.file_links import FILES_PATH, FileLinkSigner
+from geekai_video_mcp.server.http.files import FileServer
+from geekai_video_mcp.server.http.long_streams import EndRevokedStreams
+from geekai_video_mcp.server.http.principals import KEY_HEADER, IdentifyPrincipal
+from geekai_video_mcp.server.http.protected_resource import metadata_routes
+from geekai_video_mcp.server.http.proxies import ProxyHeaders, RestorePrefix
+from geekai_video_mcp.server.http.request_apps import OpenApps, RequestApps
 from geekai_video_mcp.server.jsonrpc import MAX_MESSAGE_BYTES
 
 Transport = Literal["sse", "streamable-http", "http"]
-BuildServer = Callable[[AppFactory], MCPServer[App]]
+BuildServer = Callable[[OpenSource], MCPServer[App]]
 
 _UNCHECKED: Final = TransportSecuritySettings(enable_dns_rebinding_protection=False)
 """`AddressGuard` decides about Host and Origin; the SDK compares them by prefix."""
 
 
-class _SharedApp:
-    """One `App`, opened by the HTTP application and shared by all connections.
-
-    The SDK enters a server's lifespan once per SSE connection, and a paid request must not depend
-    on a connection.
-    """
-
-    def __init__(self) -> None:
-        self.app: App | None = None
-
-    @asynccontextmanager
-    async def get(self) -> AsyncGenerator[App]:
-        if self.app is None:
-            msg = "the HTTP application is not running"
-            raise RuntimeError(msg)
-        yield self.app
-
-
 def build_http(
-    open_app: AppFactory,
+    open_apps: OpenApps,
     *,
     transport: Transport,
     verifier: TokenVerifier | None = None,
+    auth: AuthSettings | None = None,
     trusted: TrustedAddresses | None = None,
+    proxies: Sequence[Network] = (),
+    root_path: str = "",
+    public_url: str | None = None,
+    client_keys: ClientKeys = "refuse",
+    file_links: FileLinkSigner | None = None,
     build: BuildServer = build_server,
 ) -> ASGIApp:
     """The ASGI application with /health and, by *transport*, /mcp or /sse and /messages/ or all.
 
-    Without a *verifier* no token is required.
+    With *file_links* also /files/, for whoever has a link that it can read.
+
+    Without a *verifier* no token is required, and everybody is the operator. *auth* says which
+    authorisation server's tokens the verifier takes. *proxies* are believed what they say about
+    a client; *root_path* is the prefix that they remove.
     """
-    trusted = trusted or trust_loopback()
-    app: ASGIApp = BodyGuard(_build_routes(open_app, transport, build))
+    trusted = trusted or trust_addresses()
+    metadata = metadata_routes(auth) if auth is not None else []
+    app: ASGIApp = RestorePrefix(_build_routes(open_apps, transport, build, metadata, file_links))
+    app = BodyGuard(AcceptJson(app))
+    app = IdentifyPrincipal(app, client_keys=client_keys)
     if verifier is not None:
-        app = RequireToken(app, verifier=verifier)
+        app = EndRevokedStreams(app, verifier=verifier)
+        app = RequireToken(app, verifier=verifier, auth=auth)
     # Outside the token, because a preflight has none and a web page has to be able to read a 401.
-    return AddressGuard(_Cors(app, trusted=trusted), trusted=trusted)
+    app = AddressGuard(_Cors(app, trusted=trusted), trusted=trusted)
+    return ProxyHeaders(app, proxies=proxies, root_path=root_path, public_url=public_url)
 
 
 class _Cors(CORSMiddleware):
@@ -85,19 +92,35 @@ class _Cors(CORSMiddleware):
                 "Mcp-Method",
                 "Mcp-Name",
                 "Mcp-Session-Id",
+                KEY_HEADER,
             ],
             expose_headers=["Mcp-Session-Id", "WWW-Authenticate", "Retry-After"],
         )
         self._trusted = trusted
 
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # No web page may read a file by script: a link is for whoever was given it.
+        if scope["type"] == "http" and scope["path"].startswith(FILES_PATH):
+            await self.app(scope, receive, send)
+            return
+        await super().__call__(scope, receive, send)
+
     def is_allowed_origin(self, origin: str) -> bool:
         return self._trusted.trust_origin(origin)
 
 
-def _build_routes(open_app: AppFactory, transport: Transport, build: BuildServer) -> Starlette:
-    shared = _SharedApp()
-    server = build(shared.get)
-    routes: list[BaseRoute] = [Route("/health", _report_health)]
+def _build_routes(
+    open_apps: OpenApps,
+    transport: Transport,
+    build: BuildServer,
+    metadata: list[BaseRoute],
+    file_links: FileLinkSigner | None,
+) -> Starlette:
+    apps = RequestApps()
+    server = build(apps.as_lifespan)
+    routes: list[BaseRoute] = [Route("/health", _report_health), *metadata]
+    if file_links is not None:
+        routes.append(FileServer(file_links, apps.find).route())
     sessions: AbstractAsyncContextManager[None] | None = None
     if transport != "sse":
         routes += server.streamable_http_app(
@@ -111,7 +134,7 @@ def _build_routes(open_app: AppFactory, transport: Transport, build: BuildServer
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None]:
-        async with open_app() as shared.app:
+        async with open_apps() as apps.opened:
             if sessions is None:
                 yield
                 return

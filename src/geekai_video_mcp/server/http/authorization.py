@@ -1,18 +1,26 @@
 """Who may call: the bearer token of a request, and the answer to a request without one.
 
-`RequireToken` knows nothing of where tokens come from; any `TokenVerifier` of the SDK will do.
+`RequireToken` knows nothing of where tokens come from; any `TokenVerifier` of the SDK will do. The
+SDK's own middleware is repeated around it, because its answers to our clients say too little.
 """
 
-import hmac
 import logging
 import re
 from typing import Final
 
-from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
-from mcp.server.auth.provider import AccessToken, TokenVerifier
+from mcp.server.auth.middleware.auth_context import AuthContextMiddleware
+from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser, BearerAuthBackend
+from mcp.server.auth.provider import TokenVerifier
+from mcp.server.auth.settings import AuthSettings
+from starlette.authentication import AuthCredentials
 from starlette.datastructures import Headers
+from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from geekai_video_mcp.server.http.file_links import FILES_PATH
+from geekai_video_mcp.server.http.protected_resource import challenge_members
+from geekai_video_mcp.server.http.verifiers import VerifierUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -22,67 +30,111 @@ TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 _CREDENTIALS: Final = re.compile(rf"bearer +({TOKEN.pattern})", re.IGNORECASE)
 _READS: Final = frozenset({"GET", "HEAD"})
 HOW_TO: Final = (
-    "Send the header Authorization: Bearer TOKEN. The command geekai-video-mcp token, run on the"
-    " server's machine by the user who runs the server, prints the token and a host's"
+    "Send the header Authorization: Bearer TOKEN. The server's operator makes a token for you with"
+    " geekai-video-mcp tokens add NAME; the command geekai-video-mcp token, run on the server's"
+    " machine by the user who runs the server, prints the operator's own and a host's"
     " configuration with it."
 )
-
-
-class LocalTokenVerifier:
-    """Accepts the one token of the user who runs this server."""
-
-    def __init__(self, token: str) -> None:
-        self._token = token.encode()
-
-    async def verify_token(self, token: str) -> AccessToken | None:
-        if not hmac.compare_digest(token.encode(), self._token):
-            return None
-        # Without the token itself: what is in a request may be logged.
-        return AccessToken(token="", client_id="local", scopes=[])
 
 
 class RequireToken:
     """Passes on requests with a valid token; whose it is stands in the scope's `user`."""
 
-    def __init__(self, app: ASGIApp, *, verifier: TokenVerifier) -> None:
-        self._app = app
-        self._verifier = verifier
+    def __init__(
+        self, app: ASGIApp, *, verifier: TokenVerifier, auth: AuthSettings | None = None
+    ) -> None:
+        self._public_app = app
+        self._app = AuthContextMiddleware(app)
+        self._auth = auth
+        resource = auth.resource_server_url if auth and auth.validate_token_resource else None
+        self._backend = BearerAuthBackend(verifier, resource_server_url=resource)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or _is_public(scope):
-            await self._app(scope, receive, send)
+            await self._public_app(scope, receive, send)
             return
-        headers = Headers(scope=scope).getlist("authorization")
-        found = _CREDENTIALS.fullmatch(headers[0]) if len(headers) == 1 else None
-        access = await self._verifier.verify_token(found[1]) if found else None
-        if access is None:
-            await _unauthorized(given=bool(headers))(scope, receive, send)
+        try:
+            found = await self._authenticate(scope)
+        except VerifierUnavailable as exc:
+            logger.warning("refused a request whose token cannot be checked: %s", exc)
+            await _unavailable(exc)(scope, receive, send)
             return
-        scope["user"] = AuthenticatedUser(access)
+        if found is None:
+            given = bool(Headers(scope=scope).getlist("authorization"))
+            await self._unauthorized(scope, given=given)(scope, receive, send)
+            return
+        scope["auth"], scope["user"] = found
+        required = (self._auth.required_scopes if self._auth else None) or []
+        if not set(required) <= set(found[0].scopes):
+            await self._insufficient_scope(scope)(scope, receive, send)
+            return
         await self._app(scope, receive, send)
+
+    async def _authenticate(self, scope: Scope) -> tuple[AuthCredentials, AuthenticatedUser] | None:
+        headers = Headers(scope=scope).getlist("authorization")
+        given = _CREDENTIALS.fullmatch(headers[0]) if len(headers) == 1 else None
+        if given is None:
+            return None
+        # The SDK's backend takes a single space, and the first of several headers.
+        header = (b"authorization", f"Bearer {given[1]}".encode())
+        return await self._backend.authenticate(HTTPConnection({**scope, "headers": [header]}))
+
+    def _unauthorized(self, scope: Scope, *, given: bool) -> JSONResponse:
+        if given:
+            logger.warning("refused a request with a wrong token")
+            error = "invalid_token"
+            problem = (
+                "The token is wrong, has expired or was revoked, or is meant for another server."
+            )
+        else:
+            logger.warning("refused a request without a token")
+            error, problem = "unauthorized", "This server can spend money and requires a token."
+        how_to = f"Log in, or: {HOW_TO}" if self._auth else HOW_TO
+        return JSONResponse(
+            {"error": error, "error_description": f"{problem} {how_to}"},
+            status_code=401,
+            headers={"WWW-Authenticate": self._challenge(scope, error if given else None)},
+        )
+
+    def _insufficient_scope(self, scope: Scope) -> JSONResponse:
+        logger.warning("refused a request whose token lacks a scope of GEEKAI_OAUTH_SCOPES")
+        required = " ".join((self._auth.required_scopes if self._auth else None) or [])
+        error = "insufficient_scope"
+        return JSONResponse(
+            {
+                "error": error,
+                "error_description": f"The token needs the scope {required}. Log in again with it.",
+            },
+            status_code=403,
+            headers={"WWW-Authenticate": self._challenge(scope, error)},
+        )
+
+    def _challenge(self, scope: Scope, error: str | None) -> str:
+        members = {"realm": REALM} | ({"error": error} if error else {})
+        if self._auth is not None:
+            members |= challenge_members(self._auth, scope["path"])
+        return "Bearer " + ", ".join(f'{name}="{value}"' for name, value in members.items())
+
+
+def _unavailable(exc: VerifierUnavailable) -> JSONResponse:
+    return JSONResponse(
+        {
+            "error": "temporarily_unavailable",
+            "error_description": "The token cannot be checked at present. Nothing is wrong with"
+            " the request: send it again in a few seconds. The server's log says more.",
+        },
+        status_code=503,
+        headers={"Retry-After": str(exc.retry_after)},
+    )
 
 
 def _is_public(scope: Scope) -> bool:
     """Whether the request needs no token.
 
-    /.well-known/ is empty, and has to say so with 404: a client that gets 401 there as well
-    reports that its OAuth login failed, and not that the header is missing.
+    Without OAuth /.well-known/ is empty, and has to say so with 404: a client that gets 401 there
+    as well reports that its OAuth login failed, and not that the header is missing. Under /files/
+    the signature of the link is the permission.
     """
     path: str = scope["path"]
-    return scope["method"] in _READS and (path == "/health" or path.startswith("/.well-known/"))
-
-
-def _unauthorized(*, given: bool) -> JSONResponse:
-    challenge = f'Bearer realm="{REALM}"'
-    if given:
-        logger.warning("refused a request with a wrong token")
-        error, problem = "invalid_token", "The token is not the one of this server."
-        challenge += f', error="{error}"'
-    else:
-        logger.warning("refused a request without a token")
-        error, problem = "unauthorized", "This server can spend money and requires a token."
-    return JSONResponse(
-        {"error": error, "error_description": f"{problem} {HOW_TO}"},
-        status_code=401,
-        headers={"WWW-Authenticate": challenge},
-    )
+    public = path == "/health" or path.startswith(("/.well-known/", FILES_PATH))
+    return scope["method"] in _READS and public

@@ -1,6 +1,7 @@
 """The socket, and uvicorn with limits of time and number for the connections on it."""
 
 import asyncio
+import errno
 import logging
 import socket
 import sys
@@ -52,17 +53,32 @@ def bind_loopback(host: str, port: int) -> socket.socket:
             " a tunnel or a proxy that authenticates."
         )
         raise ConfigError({f"--host {host}": msg})
+    return bind_address(host, port)
+
+
+def bind_address(host: str, port: int) -> socket.socket:
+    """A listening socket on *host*, an address of this machine; `::` takes IPv4 as well.
+
+    Raises:
+        ConfigError: it is no address of this machine, or is taken.
+    """
+    host = host.strip("[]")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # asyncio sets TCP_NODELAY only where the protocol is given. Without it, every response on a
     # kept connection waits for a delayed acknowledgement: 44 ms.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if family == socket.AF_INET6:
+        listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
     try:
         listener.bind((host, port))
         # From here on an early connection waits until the server runs, and is not refused.
         listener.listen()
     except OSError as exc:
         listener.close()
+        if exc.errno == errno.EADDRNOTAVAIL:
+            msg = "is no address of this machine; use one that it has, or 0.0.0.0 for all of them"
+            raise ConfigError({f"--host {host}": msg}) from exc
         raise ConfigError({f"--port {port}": f"cannot be used: {exc.strerror}"}) from exc
     return listener
 

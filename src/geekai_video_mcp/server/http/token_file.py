@@ -1,11 +1,14 @@
 """The token of this user's HTTP server, in a file that only this user may read."""
 
-import os
 import secrets
-import stat
 from pathlib import Path
 from typing import Final
 
+from geekai_video_mcp.config.private_files import (
+    UntrustedFile,
+    read_private_file,
+    write_private_file,
+)
 from geekai_video_mcp.errors import (
     StorageUnavailable,
     describe_os_error,
@@ -20,7 +23,6 @@ TOKEN_BYTES: Final = 32
 MIN_TOKEN_CHARACTERS: Final = 22
 """128 bits in base64: a shorter token was not made here."""
 MAX_TOKEN_CHARACTERS: Final = 1000
-_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 
 
 def token_path(state_dir: Path) -> Path:
@@ -63,33 +65,14 @@ def check_token(state_dir: Path) -> bool:
 
 
 def _write_token(path: Path) -> None:
-    """Put a new token into place as a whole: a crash leaves no empty or readable file."""
-    part = path.with_suffix(".new")
-    part.unlink(missing_ok=True)
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(secrets.token_urlsafe(TOKEN_BYTES) + "\n")
-        file.flush()
-        os.fsync(descriptor)
-    part.replace(path)
+    write_private_file(path, f"{secrets.token_urlsafe(TOKEN_BYTES)}\n".encode("ascii"))
 
 
 def _read_token(path: Path) -> str:
-    if path.is_symlink():
-        raise _untrusted(path, "it is a symbolic link, which may lead to another user's file")
-    if path.is_dir():
-        raise _untrusted(path, "it is a folder")
-    # O_NONBLOCK: a named pipe in its place must not hold the server.
-    flags = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-    with os.fdopen(os.open(path, os.O_RDONLY | flags), "rb") as file:
-        found = os.fstat(file.fileno())
-        if not stat.S_ISREG(found.st_mode):
-            raise _untrusted(path, "it is not a file")
-        if os.name == "posix" and found.st_uid != os.geteuid():
-            raise _untrusted(path, "it belongs to another user")
-        if os.name == "posix" and found.st_mode & _OTHERS:
-            raise _untrusted(path, "its permissions let other users read or change it")
-        content = file.read(MAX_TOKEN_CHARACTERS + 1)
+    try:
+        content = read_private_file(path, max_bytes=MAX_TOKEN_CHARACTERS).content
+    except UntrustedFile as exc:
+        raise _untrusted(path, str(exc)) from exc
     if not content.strip():
         raise _untrusted(path, "it is empty")
     token = content.strip().decode("ascii", errors="replace")

@@ -10,11 +10,12 @@ from geekai_video_mcp.server.resources.middleware import (
     completion_stub,
     fill_dynamic_content,
 )
-from geekai_video_mcp.server.resources.subscriptions import SubscriptionMiddleware
+from geekai_video_mcp.server.resources.subscriptions import CallersBus, SubscriptionMiddleware
 from geekai_video_mcp.server.resources.templates import register_templates
 
 __all__ = [
     "FILLED",
+    "CallersBus",
     "SubscriptionMiddleware",
     "completion_stub",
     "fill_dynamic_content",

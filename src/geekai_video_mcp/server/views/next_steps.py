@@ -9,6 +9,7 @@ from geekai_video_mcp.domain.service_names import SANDBOX_MODEL
 from geekai_video_mcp.domain.statuses import NO_RESULT, FileStatus, Status
 from geekai_video_mcp.domain.task_ids import short_id
 from geekai_video_mcp.domain.tasks import Media
+from geekai_video_mcp.domain.tenants import tasks_command
 from geekai_video_mcp.domain.waiting import EXPIRED, PARENT_FAILED, PARENT_UNUSABLE
 from geekai_video_mcp.errors import (
     RATE_LIMITED,
@@ -101,7 +102,7 @@ def _after_no_link(report: TaskReport) -> str:
     task = report.task
     return (
         f"Tell the user, who can ask {'the sandbox' if report.sandbox else 'GeekAI'} once more"
-        f" with: geekai-video-mcp tasks fetch {short_id(task.id)}. If the {task.media} was"
+        f" with: {tasks_command(task.tenant)} fetch {short_id(task.id)}. If the {task.media} was"
         " filtered, change the prompt or the picture before you generate again."
     )
 
@@ -117,14 +118,14 @@ def _after_success(report: TaskReport) -> str:
     if not report.stored:
         return label + _after_failed_download(report)
     if task.file_error_code == Obstacle.OTHER_FORMAT:
-        return f"{label}Give the user the file."
+        return f"{label}Give the user the {report.file_noun}."
     reference = f'image "task:{short_id(task.id)}"'
     then = (
         f"To make a video of it: generate_video with {reference}."
         if task.media is Media.IMAGE
         else f"To continue from its last frame: generate_video with {reference}."
     )
-    return f"{label}{_way_to_look(report)} Give the user the file. {then}"
+    return f"{label}{_way_to_look(report)} Give the user the {report.file_noun}. {then}"
 
 
 def _way_to_look(report: TaskReport) -> str:
@@ -135,13 +136,13 @@ def _way_to_look(report: TaskReport) -> str:
         shows = "shows its frames" if picture.kind == "contact sheet" else "shows it"
         return f"The attached {picture.kind} {shows}; if you see none, call view_video."
     if report.sheet is None:
-        return "To look at it, open the file."
-    return f"To look at it, open the file of its {picture.kind}."
+        return f"To look at it, open the {report.file_noun}."
+    return f"To look at it, open the {report.file_noun} of its {picture.kind}."
 
 
 def _after_failed_download(report: TaskReport) -> str:
     task = report.task
-    fetch = f"geekai-video-mcp tasks fetch {short_id(task.id)}"
+    fetch = f"{tasks_command(task.tenant)} fetch {short_id(task.id)}"
     if task.file_status is FileStatus.LINKED:
         give = "" if report.sandbox else "Tell the user. "
         if report.offered_link:
@@ -162,7 +163,7 @@ def _after_failed_download(report: TaskReport) -> str:
 def _after_unknown(report: TaskReport) -> str:
     """How to resolve an unknown outcome: only a person may do it, outside the conversation."""
     task = report.task
-    command = f"geekai-video-mcp tasks resolve {short_id(task.id)}"
+    command = f"{tasks_command(task.tenant)} resolve {short_id(task.id)}"
     first = "Call get_video_task with this task_id in a minute; if it is still unknown, tell the"
     if report.sandbox:  # it has no console to look into
         return f"{first} user to decide on the command line: {command} --abandon, or --resubmit."

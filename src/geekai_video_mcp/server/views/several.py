@@ -31,6 +31,8 @@ class Unread:
     asked: str
     """Its id as the caller gave it."""
     error: GeekAIVideoError
+    message: str
+    """What the caller is told of it."""
 
 
 Entry = TaskReport | Unread
@@ -49,7 +51,7 @@ def several_tasks(entries: Sequence[Entry], *, until: str) -> VideoTask:
 def several_tasks_text(entries: Sequence[Entry], result: VideoTask) -> str:
     """The tasks as text: a line each, and then what to do next."""
     lines = [
-        f"{_unread_name(one)}: {one.error.message}"
+        f"{_unread_name(one)}: {one.message}"
         if isinstance(one, Unread)
         else " ".join(filter(None, (task_line(one), view.next_step)))
         for one, view in zip(entries, result.tasks or (), strict=True)
@@ -80,7 +82,7 @@ def _unread_entry(unread: Unread) -> TaskEntry:
     code = "not_found" if isinstance(unread.error, TaskNotFound) else "unavailable"
     return TaskEntry(
         task_id=sanitize(unread.asked, limit=ID_LIMIT),
-        error=ErrorView(code=code, message=unread.error.message),
+        error=ErrorView(code=code, message=unread.message),
     )
 
 
@@ -91,7 +93,7 @@ def _next_step(entries: Sequence[Entry], *, until: str) -> str:
     steps: list[str] = []
     if stored:
         shows = "shows them side by side" if len(stored) > 1 else "shows it"
-        files = "files" if len(stored) > 1 else "file"
+        files = stored[0].file_noun + ("s" if len(stored) > 1 else "")
         steps.append(f"Give the user the {files}; view_video with task_id {_ids(stored)} {shows}.")
     if any(one.sandbox for one in reports):
         steps.append(f"Tell the user that what the sandbox made is {_PREVIEWS}.")

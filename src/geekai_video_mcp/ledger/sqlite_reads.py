@@ -1,0 +1,214 @@
+"""What is asked of the ledger in one SQLite file, and changes nothing; see `sqlite`."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+from geekai_video_mcp.domain.admission import DAY, ExistingTasks
+from geekai_video_mcp.domain.fingerprint import former_fingerprint
+from geekai_video_mcp.domain.leases import Lease
+from geekai_video_mcp.domain.limits import Limits
+from geekai_video_mcp.domain.polling import HISTORY_LIMIT, Budget, DurationSample
+from geekai_video_mcp.domain.statuses import Status
+from geekai_video_mcp.domain.task_records import TaskRecord
+from geekai_video_mcp.domain.task_search import SearchedFields
+from geekai_video_mcp.domain.tasks import Task
+from geekai_video_mcp.domain.tenants import LOCAL_TENANT
+from geekai_video_mcp.ledger import conversion, schema
+from geekai_video_mcp.ledger.database import Database
+from geekai_video_mcp.ledger.reader import TaskReader
+from geekai_video_mcp.ledger.tenant_rows import TenantRows
+
+SEARCHED_AT_ONCE: Final = 500
+"""The most rows that are compared with a query in one call: others of this process wait for it."""
+
+
+class StoreReads:
+    """The ledger in one file as one tenant sees it."""
+
+    def __init__(self, database: Path | Database, *, tenant: str = LOCAL_TENANT) -> None:
+        """*database* is the state folder, or a database that is open already."""
+        self._db: Final = database if isinstance(database, Database) else Database(database)
+        self._rows: Final = TenantRows(self._db, tenant)
+
+    @property
+    def tenant(self) -> str:
+        """Whose tasks are seen and changed."""
+        return self._rows.tenant
+
+    def close(self) -> None:
+        self._db.close()
+
+    def open_reader(self) -> TaskReader:
+        """A reader of the same file, to be closed before this."""
+        return self._db.open_reader(self.tenant)
+
+    def request_body(self, task: Task) -> Mapping[str, Any]:
+        with self._db.reading():
+            found = self._rows.select_one(schema.GET_BODY, {"id": task.id})
+            return conversion.from_json(task.id, found["content"]) if found else task.request
+
+    def existing_for(
+        self, tasks: Sequence[tuple[Task, Mapping[str, Any]]], *, limits: Limits | None
+    ) -> list[ExistingTasks]:
+        former = [
+            former_fingerprint(task.media, task.request, task.variation, body)
+            for task, body in tasks
+        ]
+        with self._db.snapshot():
+            return [
+                self._existing_for(task, limits, fingerprint)
+                for (task, _), fingerprint in zip(tasks, former, strict=True)
+            ]
+
+    def find(self, task_id: str) -> Task | None:
+        with self._db.reading():
+            found = self._rows.select_one(schema.FIND, {"id": task_id})
+            return conversion.from_row(found) if found else None
+
+    def unfinished(self, account: str) -> list[Task]:
+        return self._read_tasks(schema.SELECT_UNFINISHED, {"service": account})
+
+    def unsent(self, account: str) -> list[Task]:
+        return self._read_tasks(schema.SELECT_UNSENT, {"service": account})
+
+    def leases_of_others(self, account: str, *, holder: str, at: float) -> list[Lease]:
+        params = {"service": account, "watcher": holder, "at": at}
+        with self._db.reading():
+            found = self._rows.select(schema.SELECT_LEASES_OF_OTHERS, params)
+        return list(self._db.parse_rows(found, conversion.to_lease))
+
+    def retryable_downloads(self, account: str, *, since: float) -> list[Task]:
+        return self._read_tasks(schema.SELECT_LINKED, {"service": account, "since": since})
+
+    def unfinished_of_other_accounts(self, account: str) -> list[Task]:
+        return self._read_tasks(schema.SELECT_OTHER_ACCOUNTS, {"service": account})
+
+    def unfinished_tenants(self, *, since: float | None) -> dict[str, list[str]]:
+        accounts = dict[str, list[str]]()
+        with self._db.reading():
+            for row in self._db.select(schema.SELECT_UNFINISHED_TENANTS, {"since": since}):
+                accounts.setdefault(row["tenant"], []).append(row["service"])
+        return accounts
+
+    def tenant_of(self, task_id: str) -> str | None:
+        with self._db.reading():
+            found = self._db.select_one(schema.SELECT_TENANT, {"id": task_id})
+        return found["tenant"] if found else None
+
+    def _read_tasks(self, statement: str, params: Mapping[str, Any]) -> list[Task]:
+        with self._db.reading():
+            found = self._rows.select(statement, params)
+        return list(self._db.parse_rows(found, conversion.from_row))
+
+    def _existing_for(
+        self, task: Task, limits: Limits | None, former_fingerprint: str | None = None
+    ) -> ExistingTasks:
+        params = {**conversion.to_row(task), "since": task.created_at - DAY}
+        params["former_fingerprint"] = former_fingerprint
+        has_key = task.idempotency_key is not None
+        same_key = self._rows.select_one(schema.SELECT_SAME_KEY, params) if has_key else None
+        same_fingerprint = self._rows.select(schema.SELECT_SAME_FINGERPRINT, params)
+        existing = ExistingTasks(
+            limits=limits,
+            same_key=conversion.from_row(same_key) if same_key else None,
+            same_fingerprint=tuple(conversion.from_row(row) for row in same_fingerprint),
+            former_fingerprint=former_fingerprint,
+        )
+        if limits is not None:
+            params["per_day"] = limits.per_day
+            (counted,) = self._rows.select(schema.COUNT_RESERVATIONS, params)
+            existing = replace(existing, **counted)
+        if limits is not None and limits.cny_per_day is not None:
+            prices = self._rows.select(schema.SELECT_RESERVED_PRICES, params)
+            existing = replace(existing, prices=conversion.to_reserved_prices(prices))
+        return existing
+
+    def list_tasks(
+        self,
+        *,
+        limit: int,
+        statuses: Collection[Status],
+        before: str | None,
+        since: float | None,
+    ) -> list[Task]:
+        statement = schema.select_page(statuses, before=before, since=since)
+        return self._read_tasks(statement, {"limit": limit, "before": before, "since": since})
+
+    def list_records(
+        self, *, limit: int, before: str | None, since: float | None
+    ) -> list[TaskRecord]:
+        statement = schema.select_page(
+            (), before=before, since=since, columns=conversion.RECORD_COLUMNS
+        )
+        with self._db.reading():
+            params = {"limit": limit, "before": before, "since": since}
+            found = self._rows.select_values(statement, params)
+        return list(self._db.parse_rows(found, conversion.to_record))
+
+    def search_tasks(
+        self,
+        *,
+        limit: int,
+        at_once: int,
+        statuses: Collection[Status],
+        before: str | None,
+        since: float | None,
+        matches: Callable[[SearchedFields], bool],
+    ) -> tuple[list[Task], str | None]:
+        """The first *limit* among the next tasks that match, and where to go on.
+
+        *at_once* tasks are compared, but no more than `SEARCHED_AT_ONCE`.
+
+        That is the id of the last task that was compared; None if there are no more.
+        """
+        at_once = min(at_once, SEARCHED_AT_ONCE)
+        params = {"limit": at_once, "before": before, "since": since}
+        statement = schema.select_page(
+            statuses, before=before, since=since, columns=conversion.SEARCHED_COLUMNS
+        )
+        with self._db.reading():
+            rows = self._rows.select_values(statement, params)
+            searched = self._db.parse_rows(rows, conversion.to_searched_fields)
+            matching = (fields.id for fields in searched if matches(fields))
+            ids = list(islice(matching, limit))
+            found = [row for each in ids for row in self._rows.select(schema.GET, {"id": each})]
+        last = rows[-1][0] if len(rows) == at_once else None
+        return list(self._db.parse_rows(found, conversion.from_row)), ids[-1] if len(
+            ids
+        ) == limit else last
+
+    def find_by_prefix(self, prefix: str, *, limit: int) -> list[Task]:
+        return self._read_tasks(schema.SELECT_BY_PREFIX, {"start": prefix, "limit": limit})
+
+    def events(self, task_id: str) -> list[conversion.Event]:
+        with self._db.reading():
+            found = self._rows.select(schema.EVENTS, {"id": task_id})
+        return list(self._db.parse_rows(found, conversion.to_event))
+
+    def last_event_id(self) -> int:
+        with self._db.reading():
+            return int(self._rows.select_values(schema.SELECT_LAST_EVENT_ID, {})[0][0])
+
+    def events_after(self, after: int) -> list[conversion.EventNotice]:
+        with self._db.reading():
+            found = self._rows.select(schema.SELECT_EVENTS_AFTER, {"after": after})
+        return list(self._db.parse_rows(found, conversion.to_event_notice))
+
+    def _get_task(self, task_id: str) -> Task:
+        found = self._rows.select_one(schema.GET, {"id": task_id})
+        if found is None:
+            raise KeyError(task_id)
+        return conversion.from_row(found)
+
+    def _duration_history(self, task: Task) -> list[DurationSample]:
+        """The durations of the newest finished tasks with the duration key of this one."""
+        params = {"service": task.account, "kind": task.duration_key, "newest": HISTORY_LIMIT}
+        found = self._rows.select(schema.HISTORY, params)
+        return [conversion.to_duration_sample(row) for row in found]
+
+    def _get_budget(self, account: str) -> Budget:
+        found = self._rows.select_one(schema.BUDGET, {"service": account})
+        return conversion.to_budget(found) if found else Budget(account=account)

@@ -1,0 +1,74 @@
+"""What tells a client where to log in: RFC 9728's metadata, and its place in a challenge."""
+
+from typing import Final
+
+from mcp.server.auth.routes import create_protected_resource_routes
+from mcp.server.auth.settings import AuthSettings
+from pydantic import AnyHttpUrl, ConfigDict, TypeAdapter
+from starlette.routing import BaseRoute, Route
+
+from geekai_video_mcp.config.hosting import OAuthSettings
+
+WELL_KNOWN: Final = "/.well-known/oauth-protected-resource"
+_URL: Final = TypeAdapter(AnyHttpUrl, config=ConfigDict(url_preserve_empty_path=True))
+_NAME: Final = "GeekAI video"
+_SSE_PATHS: Final = ("/sse", "/messages")
+
+
+def auth_settings(oauth: OAuthSettings, public_url: str) -> AuthSettings:
+    """The SDK's settings: a token has to be issued for `/mcp` at the public address."""
+    return AuthSettings.model_validate(
+        {
+            "issuer_url": oauth.issuer,
+            "resource_server_url": f"{public_url}/mcp",
+            "required_scopes": list(oauth.scopes),
+            "validate_token_resource": True,
+        }
+    )
+
+
+def _parse_url(url: str) -> AnyHttpUrl:
+    return _URL.validate_python(url)
+
+
+def public_url_of(auth: AuthSettings) -> str:
+    return str(auth.resource_server_url).removesuffix("/mcp")
+
+
+def resource_urls(public_url: str) -> tuple[str, ...]:
+    """The addresses that a token may be issued for: the server, and each of its endpoints."""
+    return (public_url, f"{public_url}/mcp", f"{public_url}/sse")
+
+
+def challenge_members(auth: AuthSettings, path: str) -> dict[str, str]:
+    """What a challenge says beside realm and error, to a request for *path*."""
+    endpoint = "/sse" if path.startswith(_SSE_PATHS) else "/mcp"
+    members = {"resource_metadata": f"{public_url_of(auth)}{WELL_KNOWN}{endpoint}"}
+    if auth.required_scopes:
+        members["scope"] = " ".join(auth.required_scopes)
+    return members
+
+
+def metadata_routes(auth: AuthSettings) -> list[BaseRoute]:
+    """The metadata of each resource, at both of its places.
+
+    RFC 9728 puts it at the host's root, before the path of the resource; a proxy that passes on
+    one path alone passes on the place that our challenge names.
+    """
+    public_url = public_url_of(auth)
+    routes: list[BaseRoute] = []
+    for resource in resource_urls(public_url):
+        made = create_protected_resource_routes(
+            _parse_url(resource),
+            [auth.issuer_url],
+            auth.required_scopes or None,
+            _NAME,
+        )
+        routes += made
+        inside = WELL_KNOWN + resource.removeprefix(public_url)
+        routes += [
+            Route(inside, endpoint=each.endpoint, methods=["GET", "OPTIONS"])
+            for each in made
+            if each.path != inside
+        ]
+    return routes
