@@ -24,6 +24,8 @@ class Provider:
     """The prompts that were submitted, and those that may finish."""
 
     base: str
+    file: bytes = VIDEO
+    """What every task makes."""
     prompts: list[str] = field(default_factory=list[str])
     released: set[str] = field(default_factory=set[str])
     keys: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
@@ -56,7 +58,7 @@ class Provider:
         self.keys.append((what, request.headers["Authorization"].removeprefix("Bearer ")))
 
     async def get_file(self, _: Request) -> Response:
-        return Response(VIDEO, media_type="video/mp4")
+        return Response(self.file, media_type="video/mp4")
 
 
 @asynccontextmanager
