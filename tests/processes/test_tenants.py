@@ -4,9 +4,7 @@ The cases are made from what the server lists: a tool, prompt or resource withou
 """
 
 import json
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -14,13 +12,12 @@ from typing import Final, NamedTuple
 import anyio
 import pytest
 
-from geekai_video_mcp.server.build import build_server
-from support.provider import HELD_PREFIX, Provider, running_provider
-from support.raw_http import KINDS, Json, Kind, Speaker, speaker
-from support.team_server import TeamServer, team_server
+from support.provider import HELD_PREFIX
+from support.raw_http import KINDS, Json, Kind, Speaker
+from support.sampling import sample
+from support.team import make_video, running_team
 
 SECRET_WORDS: Final = "her very secret lighthouse"
-TASKS: Final[Json] = {"extensions": {"io.modelcontextprotocol/tasks": {}}}
 UNKNOWN: Final = "abcdef0123456789abcdef0123456789"
 TOOL_CASES: Final[Mapping[str, Sequence[Json]]] = {
     "generate_video": [
@@ -70,50 +67,9 @@ class Case(NamedTuple):
         return json.loads(text.replace("{id}", task_id).replace("{own}", own))
 
 
-@dataclass
-class Team:
-    """A server, the service behind it, and a client of each tenant."""
-
-    server: TeamServer
-    service: Provider
-    clients: dict[str, Speaker]
-    tokens: dict[str, str]
-
-
 @pytest.fixture(scope="module")
 def anyio_backend() -> str:
     return "asyncio"
-
-
-@asynccontextmanager
-async def running_team(folder: Path, kind: Kind, **variables: str) -> AsyncGenerator[Team]:
-    """A server with one key for all, and the tenants alice and bob."""
-    async with AsyncExitStack() as stack:
-        service = await stack.enter_async_context(running_provider())
-        server = await stack.enter_async_context(
-            team_server(folder, variables={**service.settings, **variables}, build=build_server)
-        )
-        tokens = {name: server.add(name) for name in ("alice", "bob")}
-        clients = {
-            name: await stack.enter_async_context(
-                speaker(server.origin, kind, bearer(token), capabilities=TASKS)
-            )
-            for name, token in tokens.items()
-        }
-        yield Team(server, service, clients, tokens)
-
-
-def bearer(token: str, **headers: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {token}", **headers}
-
-
-async def make_video(client: Speaker, prompt: str) -> str:
-    """The id of a finished task."""
-    made = await client.call("generate_video", prompt=prompt)
-    task_id = made.get("taskId") or made["structuredContent"]["task_id"]
-    done = await client.call("get_video_task", task_id=task_id, wait_seconds=30)
-    assert done["structuredContent"]["task_status"] == "succeed", done
-    return task_id
 
 
 async def list_cases(client: Speaker) -> list[Case]:
@@ -152,7 +108,7 @@ async def list_cases(client: Speaker) -> list[Case]:
     return cases
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", sample(list(KINDS), every=3))
 async def test_what_is_anothers_is_answered_as_what_does_not_exist(
     tmp_path: Path, kind: Kind
 ) -> None:
@@ -168,7 +124,7 @@ async def test_what_is_anothers_is_answered_as_what_does_not_exist(
 
         asked_before, submitted_before = len(team.service.keys), len(team.service.prompts)
         cases, shown = await list_cases(bob), 0
-        pairs = [(hers[:digits], UNKNOWN[:digits]) for digits in (32, 8, 6)] + [("job1", "job7")]
+        pairs = [(hers[:digits], UNKNOWN[:digits]) for digits in (32, 8, 6)] + [("job1", "job0")]
         for case in cases:
             for number, (foreign, unknown) in enumerate(pairs, 1):
                 foreign_said, owner_said = await together(
@@ -184,7 +140,7 @@ async def test_what_is_anothers_is_answered_as_what_does_not_exist(
         submitted = team.service.prompts[submitted_before:]
 
     assert shown > len(cases)  # for its owner there was something to see
-    assert asked_since.isdisjoint({"job1", "job7"})
+    assert asked_since.isdisjoint({"job1", "job0"})
     assert set(submitted) <= {"on"}  # by the owner
 
 
