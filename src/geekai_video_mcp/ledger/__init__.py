@@ -127,14 +127,16 @@ class Ledger(LedgerReads):
         body: Mapping[str, Any],
         admit: Admit,
         limits: Limits | None,
+        quota_bytes: int | None = None,
         fixed_id: bool = False,
     ) -> Admission:
         """Record what the pure function *admit* returns for a new task, in one transaction.
 
         That is the task as it is from now on, which may be claimed already, and what is left of
         the request budget that all processes share; or an earlier task, and nothing is recorded.
-        *body* is the request as it is to be sent, and *limits* are the caps: only what they need
-        is counted. With *fixed_id*, the task's id may begin like that of another task.
+        *body* is the request as it is to be sent. *limits* and *quota_bytes* are the caps, and
+        only what they need is counted. With *fixed_id*, the task's id may begin like that of
+        another task.
 
         Raises:
             ShortIdTaken: it needs another id; it is not recorded.
@@ -143,7 +145,9 @@ class Ledger(LedgerReads):
             GeekAIVideoError: raised by *admit*; the task is not recorded.
         """
         return await self._run_in_worker(
-            lambda: self._store.admit(task, body, admit, limits=limits, fixed_id=fixed_id)
+            lambda: self._store.admit(
+                task, body, admit, limits=limits, quota_bytes=quota_bytes, fixed_id=fixed_id
+            )
         )
 
     async def add_film(self, film: Task, choose: Callable[[Sequence[Task]], Task]) -> Task:

@@ -55,6 +55,7 @@ class Store(StoreReads):
         admit: Callable[[ExistingTasks, Budget], Admission],
         *,
         limits: Limits | None,
+        quota_bytes: int | None = None,
         fixed_id: bool = False,
     ) -> Admission:
         former = former_fingerprint(task.media, task.request, task.variation, body)
@@ -62,6 +63,7 @@ class Store(StoreReads):
             existing = replace(
                 self._existing_for(task, limits, former),
                 durations=tuple(self._duration_history(task)),
+                storage=self._storage_use(quota_bytes),
             )
             admission = admit(existing, self._get_budget(task.account))
             if admission.is_new:
