@@ -128,6 +128,18 @@ SELECT_OLD_FILES: Final = f"""
 SELECT_ALL_UNFINISHED: Final = f"""
     SELECT * FROM task WHERE tenant = :tenant AND {_UNFINISHED}
 """  # noqa: S608 - the values of our own enumeration
+# The newest event stays, without what it tells: a later one would get its number, and whoever
+# follows the numbers would miss it.
+PURGE_EVENTS: Final = """
+    DELETE FROM event
+    WHERE tenant = :tenant AND task_id = :id
+      AND number < (SELECT max(number) FROM event WHERE tenant = :tenant)
+"""
+BLANK_EVENT: Final = """
+    UPDATE event SET task_id = '', owner = NULL, provider_task_id = NULL, error_code = NULL
+    WHERE tenant = :tenant AND task_id = :id
+"""
+PURGE_TASK: Final = "DELETE FROM task WHERE tenant = :tenant AND id = :id"
 PUT_BODY: Final = """
     INSERT INTO body (task_id, tenant, content) VALUES (:task_id, :tenant, :content)
     ON CONFLICT (task_id) DO UPDATE SET content = :content WHERE body.tenant = :tenant

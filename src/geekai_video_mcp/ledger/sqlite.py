@@ -183,6 +183,27 @@ class Store(StoreReads):
                 self._put_body(successor, body)
             return successor
 
+    def purge(self, task_ids: Sequence[str], may_go: Callable[[Task], bool]) -> list[str]:
+        purged = list[str]()
+        with self._db.transaction():
+            self._db.execute("PRAGMA secure_delete=ON")
+            for task_id in task_ids:
+                row = self._rows.select_one(schema.GET, {"id": task_id})
+                if row is None or not may_go(conversion.from_row(row)):
+                    continue
+                for statement in (
+                    schema.PURGE_EVENTS,
+                    schema.BLANK_EVENT,
+                    schema.DROP_BODY,
+                    schema.PURGE_TASK,
+                ):
+                    self._rows.execute(statement, {"id": task_id})
+                purged.append(task_id)
+        return purged
+
+    def compact(self) -> None:
+        self._db.compact()
+
     def _is_short_id_taken(self, task_id: str) -> bool:
         """Whether the id of another task begins like this one; asked before one is recorded."""
         params = {"start": short_id(task_id), "id": task_id}

@@ -42,6 +42,15 @@ def delete_task_file(output_dir: Path, task: Task) -> Deleted:
     return outcome
 
 
+def delete_parts(output_dir: Path, task_id: str) -> None:
+    """Delete what interrupted downloads of the task have left."""
+    with suppress(OSError):
+        for each in list(output_dir.iterdir()):
+            is_part = each.name.startswith((f".{task_id}.part", f".{task_id}-"))
+            if is_part and not each.is_symlink() and each.is_file():
+                each.unlink(missing_ok=True)
+
+
 def _delete_result(output_dir: Path, path: Path, task: Task) -> Deleted:
     try:
         with opened_in_folder(output_dir, path) as descriptor:
