@@ -81,10 +81,12 @@ async def test_nothing_of_a_purged_task_is_left_in_any_folder(tmp_path: Path) ->
     await seed(tmp_path, *gone, failed)
     db = tmp_path / "state" / "ledger.sqlite3"
     with closing(sqlite3.connect(db)) as disk, disk:
-        # A request that was changed has left traces in the file itself.
+        disk.execute("PRAGMA secure_delete=OFF")
         content = f'{{"image": "{CANARY}"}}'
         disk.execute("INSERT INTO body VALUES (?, ?, 'alice')", [failed.id, content])
-        disk.execute("UPDATE task SET error_message = 'x'")
+        # What a server deletes once it is sent leaves traces in the file itself.
+        disk.execute("INSERT INTO body VALUES ('sent', ?, 'alice')", [f"{CANARY} " * 9000])
+        disk.execute("DELETE FROM body WHERE task_id = 'sent'")
     Journal(tmp_path / "state").write(
         gone[0].id, Observation(status=Status.FAILED, at=1.0, error_message=CANARY)
     )
