@@ -13,7 +13,8 @@ from geekai_video_mcp.domain.films import FilmPart, new_film
 from geekai_video_mcp.domain.lifecycle import advance, import_task
 from geekai_video_mcp.domain.limits import Limits
 from geekai_video_mcp.domain.polling import Budget, pause, take_token
-from geekai_video_mcp.domain.statuses import Status
+from geekai_video_mcp.domain.retries import PASSING_OBSTACLES
+from geekai_video_mcp.domain.statuses import FileStatus, Status
 from geekai_video_mcp.domain.tasks import Observation, Task, new_task
 from geekai_video_mcp.errors import CapReached, StorageUnavailable
 from geekai_video_mcp.ledger import Ledger, schema
@@ -143,6 +144,29 @@ async def test_a_task_is_found_by_its_own_tenant_alone(
         assert bool(await ledger.unfinished("s")) is found
         assert bool(await ledger.unfinished_of_other_accounts("another")) is found
         assert bool(await ledger.leases_of_others("s", holder="b", at=NOW)) is found
+
+
+async def test_a_download_that_may_be_tried_again_is_its_own_tenants(
+    operators: Ledger, alices: Ledger, bobs: Ledger
+) -> None:
+    task = await record(alices, task_of("alice"))
+    await alices.change(task.id, linked)
+
+    found = [await each.retryable_downloads("s", since=NOW) for each in (alices, bobs)]
+
+    assert [len(tasks) for tasks in found] == [1, 0]
+    assert await operators.tenants_with_unfinished_work(since=NOW) == {"alice": ["s"]}
+    assert await operators.tenants_with_unfinished_work(since=NOW + 3600) == {}
+    assert await operators.tenants_with_unfinished_work() == {}
+
+
+def linked(task: Task) -> Task:
+    """*task* as one whose file could not be fetched, because a folder cannot be written."""
+    return replace(
+        succeeded(task),
+        file_status=FileStatus.LINKED,
+        file_error_code=min(PASSING_OBSTACLES),
+    )
 
 
 async def test_a_request_that_was_not_answered_is_its_own_tenants(

@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -28,6 +28,7 @@ from geekai_video_mcp.engine import (
     EngineContext,
     JoinedParts,
     JoinPlan,
+    ProcessWork,
     Resolver,
 )
 from geekai_video_mcp.errors import (
@@ -37,7 +38,7 @@ from geekai_video_mcp.errors import (
 )
 from geekai_video_mcp.media.child_process import RunWorker, run_worker
 from geekai_video_mcp.media.deletion import delete_task_file
-from geekai_video_mcp.media.inputs import MediaResolver
+from geekai_video_mcp.media.inputs import DecodingQueue, MediaResolver
 from geekai_video_mcp.media.output_folder import check_output_folder
 from geekai_video_mcp.media.preview import PreviewRenderer, PreviewRequest, RenderedPreview
 from geekai_video_mcp.quoting import quote
@@ -91,7 +92,7 @@ class FileLinks(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class App:
-    """What the tools and the command line work with; one for each process."""
+    """What the tools and the command line work with; one for each tenant and key of a process."""
 
     engine: Engine
     resolver: Resolver
@@ -129,6 +130,10 @@ class LedgerBase:
 
     ledger: "Ledger"
     processes: "ProcessRegistry"
+    work: ProcessWork = field(default_factory=ProcessWork)
+    decoding: DecodingQueue = field(default_factory=DecodingQueue)
+    sandbox: Transport | None = None
+    """The sandbox of all of them; without one, each that needs it starts its own."""
 
 
 AppFactory = Callable[[], AbstractAsyncContextManager[App]]
@@ -141,6 +146,7 @@ async def open_app(
     base: LedgerBase | None = None,
     sweep: bool = True,
     trust_roots: bool = False,
+    may_import: bool = True,
     links: FileLinks | None = None,
     transport: Transport | None = None,
     clock: Callable[[], float] = time.time,
@@ -156,9 +162,10 @@ async def open_app(
 
     Without *sweep*, tasks that other processes left behind are not taken over: a command that
     ends in seconds must not start their requests and downloads. *trust_roots* is for a server
-    over stdio alone: a client over HTTP could name any folder of this computer. *links* makes links
-    to files, for callers on another machine. The other parameters replace what lies outside this
-    process; tests pass their own.
+    over stdio alone: a client over HTTP could name any folder of this computer. Without
+    *may_import*, a task that only the service knows is unknown: others have the same key. *links*
+    makes links to files, for callers on another machine. The other parameters replace what lies
+    outside this process; tests pass their own.
 
     Raises:
         StorageUnavailable: the state folder cannot be used.
@@ -168,9 +175,9 @@ async def open_app(
         if base is None:
             base = await stack.enter_async_context(open_ledger_base(settings.state_dir))
         ledger, processes = base.ledger.of_tenant(settings.tenant), base.processes
-        remote = settings.tenant != LOCAL_TENANT
+        remote = is_remote(settings)
         if settings.sandbox:
-            transport = await _start_sandbox(settings, stack)
+            transport = base.sandbox or await stack.enter_async_context(run_sandbox(settings))
         # Entered before the engine, so closed after it: draining needs the connections.
         connections = await stack.enter_async_context(AsyncExitStack())
 
@@ -196,9 +203,11 @@ async def open_app(
             quota_bytes=settings.hosting.quota_mb and settings.hosting.quota_mb * MEGABYTE,
             keep_days=settings.hosting.keep_days,
             resolve_parents=resolve_parents,
+            may_import=may_import,
+            work=base.work,
         )
         engine = Engine(context)
-        media = _create_media_resolver(settings, engine, run_worker, clock)
+        media = _create_media_resolver(settings, engine, base.decoding, run_worker, clock)
         await stack.enter_async_context(engine.run(sweep=sweep))
         if sweep:
             engine.start_background(_warn_of_output_folder, settings.output_dir)
@@ -212,7 +221,8 @@ async def open_app(
             clock=clock,
             confirm_above=settings.confirm_above,
             checks=settings.checks,
-            preview=settings.preview,
+            # A path is of no use on another machine.
+            preview="inline" if remote and settings.preview == "path" else settings.preview,
             notice=settings.sandbox_reason,
             trust_roots=trust_roots,
             output_dir=settings.output_dir,
@@ -239,8 +249,17 @@ async def open_ledger_base(state_dir: Path) -> AsyncGenerator[LedgerBase]:
         yield LedgerBase(ledger=ledger, processes=processes)
 
 
+def is_remote(settings: Settings) -> bool:
+    """Whether whoever has these settings is on another machine than this server."""
+    return settings.tenant != LOCAL_TENANT
+
+
 def _create_media_resolver(
-    settings: Settings, engine: Engine, run_worker: RunWorker, clock: Callable[[], float]
+    settings: Settings,
+    engine: Engine,
+    decoding: DecodingQueue,
+    run_worker: RunWorker,
+    clock: Callable[[], float],
 ) -> MediaResolver:
     return MediaResolver(
         output_dir=settings.output_dir,
@@ -248,6 +267,8 @@ def _create_media_resolver(
         account=settings.account,
         service_url=settings.base_url,
         find_task=partial(engine.find_or_import, minimum=MIN_DIGITS_TO_SPEND),
+        remote=is_remote(settings),
+        decoding=decoding,
         run_worker=run_worker,
         clock=clock,
     )
@@ -347,8 +368,13 @@ def _create_clients(
     )
 
 
-async def _start_sandbox(settings: Settings, stack: AsyncExitStack) -> Transport:
-    """Start the sandbox in this process; its transport is made when it is needed."""
+@asynccontextmanager
+async def run_sandbox(settings: Settings) -> AsyncGenerator[Transport]:
+    """Run the sandbox in this process; its transport is made when it is needed.
+
+    Raises:
+        StorageUnavailable: its folder in the state folder cannot be used.
+    """
     from geekai_sandbox.app import Sandbox
     from geekai_video_mcp.ledger.database_file import VARIABLE, folder_error
 
@@ -359,7 +385,6 @@ async def _start_sandbox(settings: Settings, stack: AsyncExitStack) -> Transport
         what = f"The sandbox's folder {quote(str(folder))} in the state folder ({VARIABLE})"
         raise folder_error(settings.state_dir, exc, what=what) from exc
     sandbox = Sandbox(folder, base_url=settings.base_url)
-    await stack.enter_async_context(sandbox)
 
     def transport() -> "httpx.AsyncBaseTransport":
         import httpx
@@ -367,4 +392,5 @@ async def _start_sandbox(settings: Settings, stack: AsyncExitStack) -> Transport
         # As over a socket, an exception in the sandbox becomes an HTTP 500 and is not raised here.
         return httpx.ASGITransport(sandbox.app, raise_app_exceptions=False)
 
-    return transport
+    async with sandbox:
+        yield transport

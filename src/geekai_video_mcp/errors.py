@@ -116,9 +116,10 @@ class TaskNotFound(GeekAIVideoError):
         task_id: str,
         *,
         problem: str | None = None,
+        where: str = "here or at the service",
         remedy: str = "Use the task_id of a task that exists: list_video_tasks shows the ids.",
     ) -> None:
-        unknown = f"No task {quote(task_id, limit=64)} is known here or at the service"
+        unknown = f"No task {quote(task_id, limit=64)} is known {where}"
         super().__init__(as_sentence(problem or unknown), remedy=remedy)
         self.task_id = task_id
         self.problem = problem

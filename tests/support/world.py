@@ -16,7 +16,7 @@ from mcp.client.session import ElicitationFnT, ListRootsFnT
 from mcp_types import CallToolResult, Implementation, TextContent
 from pydantic import SecretStr
 
-from geekai_video_mcp.app import App, FileLinks, RenderPreview, open_app
+from geekai_video_mcp.app import App, FileLinks, LedgerBase, RenderPreview, open_app
 from geekai_video_mcp.config import PreviewDelivery, Settings
 from geekai_video_mcp.config.hosting import HostingSettings
 from geekai_video_mcp.domain.admission import Admission, ExistingTasks, Limits
@@ -104,7 +104,9 @@ class World:
     preview: PreviewDelivery = "auto"
     checks: Checks = "refuse"
     tenant: str = LOCAL_TENANT
-    """Who calls the server; any other than the operator is on another machine."""
+    """Whose server it is, and who calls it; worlds of one folder and service share a ledger."""
+    base: LedgerBase | None = None
+    """The ledger of an app that shares it with those of other tenants in one process."""
     links: FileLinks | None = None
     """What makes links to files."""
     hosting: HostingSettings = field(default_factory=HostingSettings)
@@ -156,6 +158,7 @@ class World:
         )
         async with open_app(
             settings,
+            base=self.base,
             sweep=sweep,
             trust_roots=self.trust_roots,
             links=self.links,

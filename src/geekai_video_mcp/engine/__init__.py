@@ -18,6 +18,7 @@ from anyio.abc import TaskGroup
 from geekai_video_mcp.domain.admission import Forecast, forecast
 from geekai_video_mcp.domain.films import FilmPart
 from geekai_video_mcp.domain.lifecycle import mark_delivered
+from geekai_video_mcp.domain.limits import Limits
 from geekai_video_mcp.domain.requests import GenerationRequest
 from geekai_video_mcp.domain.statuses import UNSENT, Status
 from geekai_video_mcp.domain.task_ids import MIN_DIGITS
@@ -39,6 +40,7 @@ from geekai_video_mcp.engine.finder import TaskFinder
 from geekai_video_mcp.engine.follower import Follower, Until
 from geekai_video_mcp.engine.model_list import ModelListCache
 from geekai_video_mcp.engine.pending_submission import PendingSubmission
+from geekai_video_mcp.engine.process_work import ProcessWork
 from geekai_video_mcp.engine.recovery import Recovery
 from geekai_video_mcp.engine.releaser import Releaser
 from geekai_video_mcp.engine.resolver import Resolver
@@ -63,6 +65,7 @@ __all__ = [
     "FilmResult",
     "JoinPlan",
     "JoinedParts",
+    "ProcessWork",
     "ProviderClient",
     "Resolver",
     "SubmitResult",
@@ -121,6 +124,16 @@ class Engine:
     def account(self) -> str:
         """The service and key that this engine works for."""
         return self._context.account
+
+    @property
+    def may_import(self) -> bool:
+        """Whether a task that only the service knows is taken for this tenant's own."""
+        return self._context.may_import
+
+    def apply(self, *, limits: Limits | None, may_import: bool) -> None:
+        """Judge by these from the next request on."""
+        self._context.limits = limits
+        self._context.may_import = may_import
 
     @asynccontextmanager
     async def run(self, *, sweep: bool = True) -> AsyncGenerator[Self]:

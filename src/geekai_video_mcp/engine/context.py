@@ -1,7 +1,7 @@
 """What every part of the engine shares: the ledger, the clock, connections, change signals."""
 
-from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -25,6 +25,8 @@ from geekai_video_mcp.domain.tasks import (
     Observation,
     Task,
 )
+from geekai_video_mcp.engine.process_work import ProcessWork
+from geekai_video_mcp.engine.signals import ChangeSignals
 from geekai_video_mcp.errors import (
     RATE_LIMITED,
     ServiceUnavailable,
@@ -123,58 +125,6 @@ class Connections:
     downloader: Downloader
 
 
-class Listener:
-    """Whoever waits for tasks to change; made by `ChangeSignals.listen`."""
-
-    def __init__(self) -> None:
-        self._changed = anyio.Event()
-
-    def notify(self) -> None:
-        """Let `wait` return."""
-        self._changed.set()
-
-    async def wait(self) -> None:
-        """Return at the next change, or at once if there was one since `wait` last returned."""
-        await self._changed.wait()
-        self._changed = anyio.Event()
-
-
-class ChangeSignals:
-    """Notifies those who wait for tasks to change; what changed is read from the ledger."""
-
-    def __init__(self) -> None:
-        self._listeners: dict[str | None, set[Listener]] = {}
-
-    @contextmanager
-    def listen(self, *task_ids: str) -> Generator[Listener]:
-        """Listen for changes of these tasks while the block lasts, or of any if none is named.
-
-        Read the tasks inside the block: a change in between is then not missed.
-        """
-        listener, keys = Listener(), task_ids or (None,)
-        for key in keys:
-            self._listeners.setdefault(key, set()).add(listener)
-        try:
-            yield listener
-        finally:
-            for key in keys:
-                self._listeners[key].discard(listener)
-                if not self._listeners[key]:
-                    del self._listeners[key]
-
-    def notify(self, task_id: str) -> None:
-        """Notify those who wait for this task."""
-        for key in (task_id, None):
-            for listener in self._listeners.get(key, ()):
-                listener.notify()
-
-    def notify_all(self) -> None:
-        """Notify everyone, where it is not known what has changed."""
-        for listeners in self._listeners.values():
-            for listener in listeners:
-                listener.notify()
-
-
 @dataclass(kw_only=True)
 class EngineContext:
     """What the parts of one engine share."""
@@ -199,6 +149,9 @@ class EngineContext:
     """Bytes that the tenant's files may take; None for no quota."""
     keep_days: int | None = None
     """Days after its end until the files of a task are deleted; None for never."""
+    may_import: bool = True
+    """Whether a task that only the service knows is taken for this tenant's own."""
+    work: ProcessWork = field(default_factory=ProcessWork)
     signals: ChangeSignals = field(default_factory=ChangeSignals)
     stalls: dict[str, Callable[[Task], Task]] = field(
         default_factory=dict[str, Callable[[Task], Task]]

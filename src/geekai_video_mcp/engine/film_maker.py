@@ -101,10 +101,7 @@ class FilmMaker:
     def __init__(self, context: EngineContext, *, start: Callable[..., None]) -> None:
         self._context = context
         self._start = start
-        self._shares: dict[str, float] = {}
-        """By film that this process makes: the share of it that is done."""
-        self._turn = anyio.Lock()
-        """Films are joined one at a time: each takes every core."""
+        self._shares = context.work.film_shares
 
     def share_done(self, film_id: str) -> float | None:
         """The share of the film that is done, 0 to 1; None if this process does not make it."""
@@ -142,6 +139,7 @@ class FilmMaker:
                 str(film.owner)
             )
             if film.id not in self._shares and not alive:
+                self._shares[film.id] = 0.0  # at once: another engine may look as well
                 self._start(self._make, film)
 
     async def _find_parts(self, parts: Sequence[FilmPart]) -> list[_FoundPart]:
@@ -224,7 +222,7 @@ class FilmMaker:
         """Join the film and record what came of it, unless another process does."""
         self._shares[film.id] = 0.0
         try:
-            async with self._turn:
+            async with self._context.work.film_turn:
                 claimed = await self._claim(film)
                 if claimed is None:
                     return

@@ -78,13 +78,12 @@ class Submitter:
     def __init__(self, context: EngineContext) -> None:
         self._context = context
         self._posts: dict[anyio.CancelScope, anyio.Event] = {}
-        self._active: Counter[str] = Counter()
         self._stopped = False
         """Whether nothing more is sent, because the engine is about to cancel it."""
 
     def is_active(self, task_id: str) -> bool:
         """Whether this process is submitting the task now."""
-        return self._active[task_id] > 0
+        return self._context.work.submissions[task_id] > 0
 
     async def record_and_send(self, task: Task, pending: PendingSubmission) -> None:
         """Record a new task, then send it; a duplicate is neither recorded nor sent."""
@@ -312,11 +311,14 @@ class Submitter:
 
     @contextmanager
     def _marked_active(self, task_id: str) -> Generator[None]:
-        self._active[task_id] += 1
+        active = self._context.work.submissions
+        active[task_id] += 1
         try:
             yield
         finally:
-            self._active -= Counter([task_id])
+            active[task_id] -= 1
+            if not active[task_id]:
+                del active[task_id]
 
     @contextmanager
     def _shielded(self) -> Generator[None]:

@@ -170,12 +170,15 @@ class LedgerReads:
         """The unfinished tasks of all other services and keys."""
         return await self._run_in_worker(lambda: self._store.unfinished_of_other_accounts(account))
 
-    async def tenants_with_unfinished_work(self) -> Mapping[str, Sequence[str]]:
+    async def tenants_with_unfinished_work(
+        self, *, since: float | None = None
+    ) -> Mapping[str, Sequence[str]]:
         """Whose tasks a server still has to work on, and of which services and keys.
 
-        The operator's own read, for the start of a server: the one that looks beyond the tenant.
+        With *since*, those as well whose `retryable_downloads` are not empty. The operator's own
+        read, for the start of a server: the one that looks beyond the tenant.
         """
-        return await self._run_in_worker(self._store.unfinished_tenants)
+        return await self._run_in_worker(lambda: self._store.unfinished_tenants(since=since))
 
     async def unfinished(self, account: str) -> list[Task]:
         """The tasks of this service and key that a server still has to work on."""

@@ -42,7 +42,8 @@ def _status_condition(statuses: Collection[Status]) -> str:
 
 # Every statement is of one tenant: `tenant_rows` fills in `:tenant`, and a test reads them all.
 # With `+tenant`, SQLite takes it for a condition alone: without statistics an index that begins
-# with the tenant looks the best, and a tenant may have all rows. PostgreSQL knows no such plus.
+# with the tenant looks the best, and a tenant may have all rows. PostgreSQL knows neither that plus
+# nor INDEXED BY.
 GET: Final = "SELECT * FROM task WHERE tenant = :tenant AND id = :id"
 FIND: Final = """
     SELECT * FROM task WHERE +tenant = :tenant AND (id = :id OR provider_task_id = :id)
@@ -167,11 +168,13 @@ SELECT_LEASES_OF_OTHERS: Final = f"""
            OR watched_until IS NULL OR watched_until <= :at)
     ORDER BY created_at
 """  # noqa: S608 - the values of our own enumeration
+_RETRYABLE: Final = (
+    f"status = '{Status.SUCCEED.value}' AND file_status = '{FileStatus.LINKED.value}'"
+    f" AND ended_at > :since AND file_error_code IN ({_text_list(PASSING_OBSTACLES)})"
+)
 SELECT_LINKED: Final = f"""
     SELECT * FROM task
-    WHERE tenant = :tenant AND service = :service AND status = '{Status.SUCCEED.value}'
-      AND file_status = '{FileStatus.LINKED.value}' AND ended_at > :since
-      AND file_error_code IN ({_text_list(PASSING_OBSTACLES)})
+    WHERE tenant = :tenant AND service = :service AND {_RETRYABLE}
     ORDER BY created_at
 """  # noqa: S608 - the values of our own enumerations
 EVENTS: Final = "SELECT * FROM event WHERE +tenant = :tenant AND task_id = :id ORDER BY number"
@@ -211,8 +214,10 @@ INSERT_EVENT: Final = """
 """
 # The operator's own: whom a server has to open after its start, and whose a journal's entry is.
 SELECT_UNFINISHED_TENANTS: Final = f"""
-    SELECT DISTINCT tenant, service FROM task WHERE {_UNFINISHED} ORDER BY tenant, service
-"""  # noqa: S608 - the values of our own enumeration
+    SELECT tenant, service FROM task WHERE {_UNFINISHED}
+    UNION SELECT tenant, service FROM task INDEXED BY task_linked WHERE {_RETRYABLE}
+    ORDER BY tenant, service
+"""  # noqa: S608 - the values of our own enumerations
 SELECT_TENANT: Final = "SELECT tenant FROM task WHERE id = :id"
 
 

@@ -87,10 +87,10 @@ class StoreReads:
     def unfinished_of_other_accounts(self, account: str) -> list[Task]:
         return self._read_tasks(schema.SELECT_OTHER_ACCOUNTS, {"service": account})
 
-    def unfinished_tenants(self) -> dict[str, list[str]]:
+    def unfinished_tenants(self, *, since: float | None) -> dict[str, list[str]]:
         accounts = dict[str, list[str]]()
         with self._db.reading():
-            for row in self._db.select(schema.SELECT_UNFINISHED_TENANTS):
+            for row in self._db.select(schema.SELECT_UNFINISHED_TENANTS, {"since": since}):
                 accounts.setdefault(row["tenant"], []).append(row["service"])
         return accounts
 

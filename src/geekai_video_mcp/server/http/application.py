@@ -16,9 +16,9 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from geekai_video_mcp import __version__
-from geekai_video_mcp.app import App, AppFactory
+from geekai_video_mcp.app import App
 from geekai_video_mcp.config.hosting import ClientKeys, Network
-from geekai_video_mcp.server.build import build_server
+from geekai_video_mcp.server.build import OpenSource, build_server
 from geekai_video_mcp.server.http.accept_json import AcceptJson
 from geekai_video_mcp.server.http.address_guard import AddressGuard
 from geekai_video_mcp.server.http.addresses import TrustedAddresses, trust_addresses
@@ -26,42 +26,22 @@ from geekai_video_mcp.server.http.authorization import RequireToken
 from geekai_video_mcp.server.http.body_guard import BodyGuard
 from geekai_video_mcp.server.http.file_links import FILES_PATH, FileLinkSigner
 from geekai_video_mcp.server.http.files import FileServer
+from geekai_video_mcp.server.http.long_streams import EndRevokedStreams
 from geekai_video_mcp.server.http.principals import KEY_HEADER, IdentifyPrincipal
 from geekai_video_mcp.server.http.protected_resource import metadata_routes
 from geekai_video_mcp.server.http.proxies import ProxyHeaders, RestorePrefix
+from geekai_video_mcp.server.http.request_apps import OpenApps, RequestApps
 from geekai_video_mcp.server.jsonrpc import MAX_MESSAGE_BYTES
 
 Transport = Literal["sse", "streamable-http", "http"]
-BuildServer = Callable[[AppFactory], MCPServer[App]]
+BuildServer = Callable[[OpenSource], MCPServer[App]]
 
 _UNCHECKED: Final = TransportSecuritySettings(enable_dns_rebinding_protection=False)
 """`AddressGuard` decides about Host and Origin; the SDK compares them by prefix."""
 
 
-class _SharedApp:
-    """One `App`, opened by the HTTP application and shared by all connections.
-
-    The SDK enters a server's lifespan once per SSE connection, and a paid request must not depend
-    on a connection.
-    """
-
-    def __init__(self) -> None:
-        self.app: App | None = None
-
-    @asynccontextmanager
-    async def get(self) -> AsyncGenerator[App]:
-        if self.app is None:
-            msg = "the HTTP application is not running"
-            raise RuntimeError(msg)
-        yield self.app
-
-    async def find(self, tenant: str) -> App | None:
-        """The `App` of this tenant, if it is the one that is open."""
-        return self.app if self.app is not None and self.app.tenant == tenant else None
-
-
 def build_http(
-    open_app: AppFactory,
+    open_apps: OpenApps,
     *,
     transport: Transport,
     verifier: TokenVerifier | None = None,
@@ -84,10 +64,11 @@ def build_http(
     """
     trusted = trusted or trust_addresses()
     metadata = metadata_routes(auth) if auth is not None else []
-    app: ASGIApp = RestorePrefix(_build_routes(open_app, transport, build, metadata, file_links))
+    app: ASGIApp = RestorePrefix(_build_routes(open_apps, transport, build, metadata, file_links))
     app = BodyGuard(AcceptJson(app))
     app = IdentifyPrincipal(app, client_keys=client_keys)
     if verifier is not None:
+        app = EndRevokedStreams(app, verifier=verifier)
         app = RequireToken(app, verifier=verifier, auth=auth)
     # Outside the token, because a preflight has none and a web page has to be able to read a 401.
     app = AddressGuard(_Cors(app, trusted=trusted), trusted=trusted)
@@ -129,17 +110,17 @@ class _Cors(CORSMiddleware):
 
 
 def _build_routes(
-    open_app: AppFactory,
+    open_apps: OpenApps,
     transport: Transport,
     build: BuildServer,
     metadata: list[BaseRoute],
     file_links: FileLinkSigner | None,
 ) -> Starlette:
-    shared = _SharedApp()
-    server = build(shared.get)
+    apps = RequestApps()
+    server = build(apps.as_lifespan)
     routes: list[BaseRoute] = [Route("/health", _report_health), *metadata]
     if file_links is not None:
-        routes.append(FileServer(file_links, shared.find).route())
+        routes.append(FileServer(file_links, apps.find).route())
     sessions: AbstractAsyncContextManager[None] | None = None
     if transport != "sse":
         routes += server.streamable_http_app(
@@ -153,7 +134,7 @@ def _build_routes(
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None]:
-        async with open_app() as shared.app:
+        async with open_apps() as apps.opened:
             if sessions is None:
                 yield
                 return

@@ -31,6 +31,12 @@ _OTHER_ACCOUNT: Final = (
     "It was made with another service or key: tell the user that only a server started with the"
     " same GEEKAI_BASE_URL and GEEKAI_API_KEY can follow it."
 )
+_OTHER_KEY: Final = (
+    "It was made with another GeekAI key: tell the user that this server follows it again with the"
+    " next request that has that key in its header X-GeekAI-Key, or once the operator has named it"
+    " for them."
+)
+"""For a caller who has no part in how the server was started."""
 _UNRELATED_TO_REQUEST: Final = frozenset(
     {
         "unauthorized",
@@ -65,7 +71,7 @@ def next_step(report: TaskReport) -> str:
 def _next_step_of_task(report: TaskReport) -> str:
     task = report.task
     if not report.same_account and not task.settled:
-        return _OTHER_ACCOUNT
+        return _OTHER_KEY if report.remote else _OTHER_ACCOUNT
     if task.status is Status.SUCCEED:
         return _after_no_link(report) if has_no_link(task) else _after_success(report)
     if task.status is Status.FAILED:
