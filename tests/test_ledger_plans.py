@@ -118,6 +118,8 @@ def test_no_statement_reads_a_whole_table_or_sorts_it(ledger: sqlite3.Connection
 
 WHOLE_TENANT = {
     "page of () before None since None": "in the order of the index, and ended by the limit",
+    "COUNT_FILES": "its second count is of the tasks that have not ended",
+    "SELECT_ALL_UNFINISHED": "of the tasks that have not ended",
     "SELECT_OTHER_ACCOUNTS": "of the tasks that have not ended",
     "SELECT_LAST_EVENT_ID": "the last entry of the index",
 }

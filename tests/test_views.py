@@ -634,7 +634,7 @@ def test_what_the_sandbox_refused_was_not_refused_by_geekai() -> None:
 def test_several_tasks_are_told_in_a_line_each_and_what_to_call_next() -> None:
     done, running = task(Status.SUCCEED, FileStatus.STORED), task(Status.RUNNING)
     failed = task(Status.FAILED, error_code="E7", error_message="no size")
-    missing = Unread("nobodys", unknown := TaskNotFound("nobodys"), unknown.message)
+    missing = Unread("nobodys", TaskNotFound("nobodys"))
     entries: list[Entry] = [report(done), report(running), report(failed), missing]
 
     view = several_tasks(entries, until="all")
@@ -669,7 +669,7 @@ def test_several_tasks_are_told_in_a_line_each_and_what_to_call_next() -> None:
     [
         ([report(task(Status.FAILED)), report(task(Status.RUNNING))], False),
         ([report(task(Status.FAILED)), report(STORED)], False),
-        ([report(task(Status.FAILED)), Unread("x", TaskNotFound("x"), "There is none.")], True),
+        ([report(task(Status.FAILED)), Unread("x", TaskNotFound("x"))], True),
     ],
 )
 def test_several_tasks_are_an_error_only_if_every_one_failed(

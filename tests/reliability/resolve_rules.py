@@ -95,6 +95,7 @@ class ResolveRules(BaseRules):
                 check_folders=lambda: None,
                 resolve_parents=cast("Any", None),
                 join_film=cast("Any", None),
+                delete_file=cast("Any", None),
             )
         )
 

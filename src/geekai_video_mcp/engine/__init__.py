@@ -44,6 +44,7 @@ from geekai_video_mcp.engine.process_work import ProcessWork
 from geekai_video_mcp.engine.recovery import Recovery
 from geekai_video_mcp.engine.releaser import Releaser
 from geekai_video_mcp.engine.resolver import Resolver
+from geekai_video_mcp.engine.retention import Retention
 from geekai_video_mcp.engine.submitter import Submitter
 from geekai_video_mcp.engine.watcher import Watcher
 from geekai_video_mcp.errors import (
@@ -141,6 +142,7 @@ class Engine:
         async with anyio.create_task_group() as self._tasks:
             if sweep:
                 self._tasks.start_soon(self._sweep_loop)
+                self.start_background(Retention(self._context).run)
             try:
                 yield self
             finally:

@@ -39,7 +39,9 @@ class Forecaster:
         """See `Engine.forecast`."""
         task = self.new_task(request, idempotency_key, variation)
         (existing,) = await self._context.ledger.existing_for(
-            [(task, request.body_to_send)], limits=self._context.limits
+            [(task, request.body_to_send)],
+            limits=self._context.limits,
+            quota_bytes=self._context.quota_bytes,
         )
         return forecast(task, existing, at=task.created_at)
 

@@ -15,6 +15,7 @@ from geekai_video_mcp.domain.admission import ExistingTasks
 from geekai_video_mcp.domain.leases import Lease
 from geekai_video_mcp.domain.limits import Limits
 from geekai_video_mcp.domain.statuses import Status
+from geekai_video_mcp.domain.storage import StorageUse
 from geekai_video_mcp.domain.task_ids import MIN_DIGITS, id_prefix
 from geekai_video_mcp.domain.task_lookup import CANDIDATES_SHOWN, pick_candidate
 from geekai_video_mcp.domain.task_records import TaskRecord
@@ -57,14 +58,20 @@ class LedgerReads:
         return await self._run_in_worker(lambda: self._store.request_body(task))
 
     async def existing_for(
-        self, tasks: Sequence[tuple[Task, Mapping[str, Any]]], *, limits: Limits | None
+        self,
+        tasks: Sequence[tuple[Task, Mapping[str, Any]]],
+        *,
+        limits: Limits | None,
+        quota_bytes: int | None = None,
     ) -> list[ExistingTasks]:
         """What `admit` would pass to its function for each of these tasks, all of it at one moment.
 
         With each task goes its request as it would be sent. Nothing is recorded, and no other
         process is kept from recording.
         """
-        return await self._run_in_worker(lambda: self._store.existing_for(tasks, limits=limits))
+        return await self._run_in_worker(
+            lambda: self._store.existing_for(tasks, limits=limits, quota_bytes=quota_bytes)
+        )
 
     async def find(self, task_id: str, *, max_seconds: float | None = None) -> Task | None:
         """The task with this id, ours or the provider's.
@@ -199,6 +206,24 @@ class LedgerReads:
         return await self._run_in_worker(
             lambda: self._store.retryable_downloads(account, since=since)
         )
+
+    async def storage_use(self, quota_bytes: int | None) -> StorageUse | None:
+        """What the tenant's files take of a quota; None without one."""
+        return await self._run_in_worker(lambda: self._store.storage_use(quota_bytes))
+
+    async def old_files(self, *, before: float, after: tuple[float, str], limit: int) -> list[Task]:
+        """The tasks with a stored file that ended before *before*, in the order of end and id.
+
+        What is only linked has not been fetched. *after* is the end and the id of the last one
+        that was read.
+        """
+        return await self._run_in_worker(
+            lambda: self._store.old_files(before=before, after=after, limit=limit)
+        )
+
+    async def all_unfinished(self) -> list[Task]:
+        """The tenant's tasks of every service and key that a server still has to work on."""
+        return await self._run_in_worker(self._store.all_unfinished)
 
     async def _read(self, read: Callable[[Store | TaskReader], T], max_seconds: float | None) -> T:
         """What *read* returns: at once if that is possible, or from the worker thread."""
