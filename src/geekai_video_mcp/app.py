@@ -26,6 +26,7 @@ from geekai_video_mcp.engine import (
     EngineContext,
     JoinedParts,
     JoinPlan,
+    Operations,
     Resolver,
 )
 from geekai_video_mcp.errors import (
@@ -90,6 +91,7 @@ class App:
     """What every answer of a tool says beside its own words; None for nothing."""
     trust_roots: bool
     """Whether pictures may be read from the folders that a client declares (MCP's roots)."""
+    operations: Operations
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +110,7 @@ async def open_app(
     settings: Settings,
     *,
     base: LedgerBase | None = None,
+    operations: Operations | None = None,
     sweep: bool = True,
     trust_roots: bool = False,
     transport: Transport | None = None,
@@ -120,7 +123,8 @@ async def open_app(
     """Open everything behind the tools, for the life of one process, or of one tenant in it.
 
     It works with the tasks of `settings.tenant`. With *base*, in a ledger that several of them
-    share and that its opener closes, after this; otherwise in one of its own.
+    share and that its opener closes, after this; otherwise in one of its own. *operations* is
+    that of the process.
 
     Without *sweep*, tasks that other processes left behind are not taken over: a command that
     ends in seconds must not start their requests and downloads. *trust_roots* is for a server
@@ -135,6 +139,8 @@ async def open_app(
         if base is None:
             base = await stack.enter_async_context(open_ledger_base(settings.state_dir))
         ledger, processes = base.ledger.of_tenant(settings.tenant), base.processes
+        operations = operations or Operations()
+        operations.ledger = operations.ledger or base.ledger
         if settings.sandbox:
             transport = await _start_sandbox(settings, stack)
         # Entered before the engine, so closed after it: draining needs the connections.
@@ -158,6 +164,8 @@ async def open_app(
             check_folders=check_folders,
             join_film=partial(_join_film, settings.output_dir, join_files),
             resolve_parents=resolve_parents,
+            drain=operations.drain,
+            process_counters=operations.counters,
         )
         engine = Engine(context)
         media = _create_media_resolver(settings, engine, run_worker, clock)
@@ -177,6 +185,7 @@ async def open_app(
             preview=settings.preview,
             notice=settings.sandbox_reason,
             trust_roots=trust_roots,
+            operations=operations,
         )
 
 

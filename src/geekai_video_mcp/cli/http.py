@@ -13,6 +13,7 @@ from geekai_video_mcp.cli.access import Access, decide_access, describe_access, 
 from geekai_video_mcp.cli.output import FAILED, OK, print_line, print_notice
 from geekai_video_mcp.config.tokens_file import LiveTokens
 from geekai_video_mcp.domain.public_hosts import is_loopback
+from geekai_video_mcp.engine import Operations
 from geekai_video_mcp.server.build import build_server
 from geekai_video_mcp.server.http import (
     bind_address,
@@ -37,7 +38,7 @@ _PATHS: Final = {"sse": "/sse", "streamable-http": "/mcp", "http": "/mcp and /ss
 
 def prepare_http(
     arguments: argparse.Namespace, settings: "Settings"
-) -> "tuple[ASGIApp, socket.socket]":
+) -> "tuple[ASGIApp, socket.socket, Operations]":
     """The application and its listening socket; stderr says where it is and who may call.
 
     Raises:
@@ -52,8 +53,9 @@ def prepare_http(
     listener = bind(arguments.host, arguments.port)
     hosting = settings.hosting
     public_host = urlsplit(hosting.public_url).hostname if hosting.public_url else None
+    operations = Operations()
     app = build_http(
-        partial(open_app, settings),
+        partial(open_app, settings, operations=operations),
         transport=arguments.transport,
         verifier=access.verifier,
         auth=access.auth,
@@ -65,6 +67,8 @@ def prepare_http(
         root_path=arguments.root_path or urlsplit(hosting.public_url or "").path,
         public_url=hosting.public_url,
         client_keys=hosting.client_keys,
+        operations=operations,
+        output_dir=settings.output_dir,
         build=partial(build_server, default_models=settings.default_models),
     )
     origin = origin_url(listener)
@@ -76,7 +80,7 @@ def prepare_http(
             "No token is required (--no-token): every user and every program of this machine can"
             " spend the money of the key and read the prompts and videos."
         )
-    return app, listener
+    return app, listener, operations
 
 
 def print_token(arguments: argparse.Namespace, settings: "Settings") -> int:

@@ -24,6 +24,8 @@ from geekai_video_mcp.domain.tasks import (
     Observation,
     Task,
 )
+from geekai_video_mcp.engine.counters import Counters, TenantCounters
+from geekai_video_mcp.engine.drain import Drain
 from geekai_video_mcp.errors import (
     RATE_LIMITED,
     ServiceUnavailable,
@@ -187,6 +189,9 @@ class EngineContext:
     """Raises `StorageUnavailable` if a result could not be saved or tracked now; blocks."""
     join_film: JoinFilm
     resolve_parents: ParentResolver
+    drain: Drain = field(default_factory=Drain)
+    """Says that the process is stopping; the engines of one process share it."""
+    process_counters: Counters = field(default_factory=Counters)
     signals: ChangeSignals = field(default_factory=ChangeSignals)
     stalls: dict[str, Callable[[Task], Task]] = field(
         default_factory=dict[str, Callable[[Task], Task]]
@@ -194,6 +199,9 @@ class EngineContext:
     """By task: what marks it as stalled while its watch in this process fails."""
     _connections: Connections | None = None
     _connect_lock: anyio.Lock = field(default_factory=anyio.Lock)
+
+    def __post_init__(self) -> None:
+        self.counters: TenantCounters = self.process_counters.of_tenant(self.tenant)
 
     def with_price(self, task: Task) -> Task:
         """A new task with what it costs by the price list; a preview has no price."""

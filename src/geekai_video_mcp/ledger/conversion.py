@@ -7,7 +7,7 @@ of the few fields that were renamed since.
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from geekai_video_mcp.domain.films import searched_text
 from geekai_video_mcp.domain.leases import Lease
@@ -88,6 +88,15 @@ class EventNotice:
     first: bool
     """Whether it is the first event of the task."""
     file_status: FileStatus
+
+
+class TaskCount(NamedTuple):
+    """How many tasks of a tenant are in the same state."""
+
+    tenant: str
+    state: str
+    """A status, or `downloading`: finished, and the file is not here yet."""
+    tasks: int
 
 
 SEARCHED_COLUMNS: Final = ("id", "provider_task_id", "model", "request", "created_at")

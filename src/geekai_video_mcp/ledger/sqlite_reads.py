@@ -17,6 +17,7 @@ from geekai_video_mcp.domain.task_search import SearchedFields
 from geekai_video_mcp.domain.tasks import Task
 from geekai_video_mcp.domain.tenants import LOCAL_TENANT
 from geekai_video_mcp.ledger import conversion, schema
+from geekai_video_mcp.ledger.conversion import TaskCount
 from geekai_video_mcp.ledger.database import Database
 from geekai_video_mcp.ledger.reader import TaskReader
 from geekai_video_mcp.ledger.tenant_rows import TenantRows
@@ -40,6 +41,15 @@ class StoreReads:
 
     def close(self) -> None:
         self._db.close()
+
+    def check_writable(self, *, max_seconds: float) -> None:
+        self._db.check_writable(max_seconds=max_seconds)
+
+    def count_open_tasks(self) -> list[TaskCount]:
+        with self._db.reading():
+            found = self._db.select(schema.COUNT_UNFINISHED)
+            found += self._db.select(schema.COUNT_UNKNOWN)
+        return [TaskCount(row["tenant"], row["state"], row["tasks"]) for row in found]
 
     def open_reader(self) -> TaskReader:
         """A reader of the same file, to be closed before this."""

@@ -23,6 +23,7 @@ from geekai_video_mcp.server import (
     resources,
     tools,
 )
+from geekai_video_mcp.server.call_tracking import track_call
 from geekai_video_mcp.server.late_app import provide_app
 from geekai_video_mcp.server.offer import TOOLS
 from geekai_video_mcp.server.outside_names import OutsideNames
@@ -68,6 +69,7 @@ def build_server(
         extensions=[TasksExtension()],
         middleware=[
             provide_app,
+            track_call,
             OutsideNames([spec.name for spec in TOOLS]),
             resources.fill_dynamic_content,
             resources.SubscriptionMiddleware(bus),

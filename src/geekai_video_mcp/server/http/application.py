@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
 from typing import Final, Literal
 
 from mcp.server.auth.provider import TokenVerifier
@@ -10,21 +11,21 @@ from mcp.server.mcpserver import MCPServer
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.applications import Starlette
 from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
-from geekai_video_mcp import __version__
 from geekai_video_mcp.app import App, AppFactory
 from geekai_video_mcp.config.hosting import ClientKeys, Network
+from geekai_video_mcp.engine import Operations
 from geekai_video_mcp.server.build import build_server
 from geekai_video_mcp.server.http.accept_json import AcceptJson
 from geekai_video_mcp.server.http.address_guard import AddressGuard
 from geekai_video_mcp.server.http.addresses import TrustedAddresses, trust_addresses
 from geekai_video_mcp.server.http.authorization import RequireToken
 from geekai_video_mcp.server.http.body_guard import BodyGuard
+from geekai_video_mcp.server.http.drain_gate import DrainGate
 from geekai_video_mcp.server.http.principals import KEY_HEADER, IdentifyPrincipal
+from geekai_video_mcp.server.http.probes import probe_routes
 from geekai_video_mcp.server.http.protected_resource import metadata_routes
 from geekai_video_mcp.server.http.proxies import ProxyHeaders, RestorePrefix
 from geekai_video_mcp.server.jsonrpc import MAX_MESSAGE_BYTES
@@ -65,24 +66,30 @@ def build_http(
     root_path: str = "",
     public_url: str | None = None,
     client_keys: ClientKeys = "refuse",
+    operations: Operations | None = None,
+    output_dir: Path | None = None,
     build: BuildServer = build_server,
 ) -> ASGIApp:
-    """The ASGI application with /health and, by *transport*, /mcp or /sse and /messages/ or all.
+    """The ASGI application: what `probes` serves and, by *transport*, /mcp or /sse and /messages/.
 
     Without a *verifier* no token is required, and everybody is the operator. *auth* says which
     authorisation server's tokens the verifier takes. *proxies* are believed what they say about
-    a client; *root_path* is the prefix that they remove.
+    a client; *root_path* is the prefix that they remove. *operations* is that of the process, and
+    /ready asks for room in *output_dir*.
     """
     trusted = trusted or trust_addresses()
     metadata = metadata_routes(auth) if auth is not None else []
-    app: ASGIApp = RestorePrefix(_build_routes(open_app, transport, build, metadata))
+    operations = operations or Operations()
+    routes = [*probe_routes(operations, output_dir), *metadata]
+    app: ASGIApp = RestorePrefix(_build_routes(open_app, transport, build, routes))
     app = BodyGuard(AcceptJson(app))
     app = IdentifyPrincipal(app, client_keys=client_keys)
     if verifier is not None:
         app = RequireToken(app, verifier=verifier, auth=auth)
     # Outside the token, because a preflight has none and a web page has to be able to read a 401.
     app = AddressGuard(_Cors(app, trusted=trusted), trusted=trusted)
-    return ProxyHeaders(app, proxies=proxies, root_path=root_path, public_url=public_url)
+    app = ProxyHeaders(app, proxies=proxies, root_path=root_path, public_url=public_url)
+    return DrainGate(app, operations=operations)
 
 
 class _Cors(CORSMiddleware):
@@ -113,11 +120,11 @@ class _Cors(CORSMiddleware):
 
 
 def _build_routes(
-    open_app: AppFactory, transport: Transport, build: BuildServer, metadata: list[BaseRoute]
+    open_app: AppFactory, transport: Transport, build: BuildServer, first: Sequence[BaseRoute]
 ) -> Starlette:
     shared = _SharedApp()
     server = build(shared.get)
-    routes: list[BaseRoute] = [Route("/health", _report_health), *metadata]
+    routes: list[BaseRoute] = [*first]
     sessions: AbstractAsyncContextManager[None] | None = None
     if transport != "sse":
         routes += server.streamable_http_app(
@@ -139,7 +146,3 @@ def _build_routes(
                 yield
 
     return Starlette(routes=routes, lifespan=lifespan)
-
-
-async def _report_health(_: Request) -> Response:
-    return JSONResponse({"status": "ok", "version": __version__})

@@ -27,6 +27,8 @@ REALM: Final = "geekai-video-mcp"
 TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 """What a bearer token consists of; RFC 6750, section 2.1."""
 _CREDENTIALS: Final = re.compile(rf"bearer +({TOKEN.pattern})", re.IGNORECASE)
+_PROBES: Final = frozenset({"/health", "/ready"})
+"""What a platform asks, which has no token."""
 _READS: Final = frozenset({"GET", "HEAD"})
 HOW_TO: Final = (
     "Send the header Authorization: Bearer TOKEN. The server's operator makes a token for you with"
@@ -134,4 +136,4 @@ def _is_public(scope: Scope) -> bool:
     as well reports that its OAuth login failed, and not that the header is missing.
     """
     path: str = scope["path"]
-    return scope["method"] in _READS and (path == "/health" or path.startswith("/.well-known/"))
+    return scope["method"] in _READS and (path in _PROBES or path.startswith("/.well-known/"))
