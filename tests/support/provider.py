@@ -25,6 +25,8 @@ class Provider:
 
     base: str
     prompts: list[str] = field(default_factory=list[str])
+    answers_posts: anyio.Event | None = None
+    """Once it is set, requests for videos are answered; None: at once."""
     released: set[str] = field(default_factory=set[str])
 
     @property
@@ -35,6 +37,8 @@ class Provider:
     async def create(self, request: Request) -> Response:
         self.prompts.append((await request.json())["prompt"])
         job = f"job{len(self.prompts)}"
+        if self.answers_posts is not None:
+            await self.answers_posts.wait()
         return JSONResponse({"task_id": job, "task_status": "pending", "estimated_seconds": 0})
 
     async def get_task(self, request: Request) -> Response:

@@ -99,6 +99,11 @@ class TaskCount(NamedTuple):
     tasks: int
 
 
+def open_state(status: str) -> str:
+    """The state of a task that has not ended, by its status."""
+    return "downloading" if status == Status.SUCCEED.value else status
+
+
 SEARCHED_COLUMNS: Final = ("id", "provider_task_id", "model", "request", "created_at")
 """What `to_searched_fields` reads, and by which pages are sorted; other columns may be long."""
 

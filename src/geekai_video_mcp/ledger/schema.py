@@ -185,17 +185,12 @@ INSERT_EVENT: Final = """
 SELECT_UNFINISHED_TENANTS: Final = f"""
     SELECT DISTINCT tenant, service FROM task WHERE {_UNFINISHED} ORDER BY tenant, service
 """  # noqa: S608 - the values of our own enumeration
-COUNT_UNFINISHED: Final = f"""
-    SELECT tenant, CASE status WHEN '{Status.SUCCEED.value}' THEN 'downloading' ELSE status END
-           AS state, count(*) AS tasks
-    FROM task WHERE {_UNFINISHED} GROUP BY tenant, status ORDER BY tenant, status
-"""  # noqa: S608 - the values of our own enumeration
+# Counted by the caller: grouped, all tasks would be read in the order of another index.
+SELECT_OPEN_STATES: Final = f"SELECT tenant, status FROM task WHERE {_UNFINISHED}"  # noqa: S608 - the values of our own enumeration
 # The condition of the index `task_in_flight`, and one more.
-COUNT_UNKNOWN: Final = f"""
-    SELECT tenant, status AS state, count(*) AS tasks
-    FROM task WHERE owner IS NOT NULL AND status IN ({_sql_list(IN_FLIGHT)})
+SELECT_UNKNOWN_STATES: Final = f"""
+    SELECT tenant, status FROM task WHERE owner IS NOT NULL AND status IN ({_sql_list(IN_FLIGHT)})
       AND status = '{Status.UNKNOWN.value}'
-    GROUP BY tenant ORDER BY tenant
 """  # noqa: S608 - the values of our own enumeration
 SELECT_TENANT: Final = "SELECT tenant FROM task WHERE id = :id"
 

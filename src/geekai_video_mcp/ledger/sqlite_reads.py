@@ -1,5 +1,6 @@
 """What is asked of the ledger in one SQLite file, and changes nothing; see `sqlite`."""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from itertools import islice
@@ -47,9 +48,10 @@ class StoreReads:
 
     def count_open_tasks(self) -> list[TaskCount]:
         with self._db.reading():
-            found = self._db.select(schema.COUNT_UNFINISHED)
-            found += self._db.select(schema.COUNT_UNKNOWN)
-        return [TaskCount(row["tenant"], row["state"], row["tasks"]) for row in found]
+            found = self._db.select_values(schema.SELECT_OPEN_STATES, {})
+            found += self._db.select_values(schema.SELECT_UNKNOWN_STATES, {})
+        counts = Counter((tenant, conversion.open_state(status)) for tenant, status in found)
+        return [TaskCount(*key, tasks) for key, tasks in sorted(counts.items())]
 
     def open_reader(self) -> TaskReader:
         """A reader of the same file, to be closed before this."""

@@ -36,8 +36,14 @@ class DrainGate:
             return
         drain = self._operations.drain
 
+        started = False
+
         async def send_counted(message: Message) -> None:
+            nonlocal started
             if message["type"] == "http.response.start":
+                if started:  # the SDK answers once more when it has ended a stream of events
+                    return
+                started = True
                 self._count(message["status"])
                 if drain.started:
                     headers = MutableHeaders(scope=message)
