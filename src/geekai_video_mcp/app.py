@@ -100,6 +100,7 @@ class LedgerBase:
 
     ledger: "Ledger"
     processes: "ProcessRegistry"
+    operations: Operations
 
 
 AppFactory = Callable[[], AbstractAsyncContextManager[App]]
@@ -123,8 +124,7 @@ async def open_app(
     """Open everything behind the tools, for the life of one process, or of one tenant in it.
 
     It works with the tasks of `settings.tenant`. With *base*, in a ledger that several of them
-    share and that its opener closes, after this; otherwise in one of its own. *operations* is
-    that of the process.
+    share and that its opener closes, after this; otherwise in one of its own, with *operations*.
 
     Without *sweep*, tasks that other processes left behind are not taken over: a command that
     ends in seconds must not start their requests and downloads. *trust_roots* is for a server
@@ -137,10 +137,8 @@ async def open_app(
     """
     async with AsyncExitStack() as stack:
         if base is None:
-            base = await stack.enter_async_context(open_ledger_base(settings.state_dir))
+            base = await stack.enter_async_context(open_ledger_base(settings.state_dir, operations))
         ledger, processes = base.ledger.of_tenant(settings.tenant), base.processes
-        operations = operations or Operations()
-        operations.ledger = operations.ledger or base.ledger
         if settings.sandbox:
             transport = await _start_sandbox(settings, stack)
         # Entered before the engine, so closed after it: draining needs the connections.
@@ -164,8 +162,8 @@ async def open_app(
             check_folders=check_folders,
             join_film=partial(_join_film, settings.output_dir, join_files),
             resolve_parents=resolve_parents,
-            drain=operations.drain,
-            process_counters=operations.counters,
+            drain=base.operations.drain,
+            process_counters=base.operations.counters,
         )
         engine = Engine(context)
         media = _create_media_resolver(settings, engine, run_worker, clock)
@@ -185,12 +183,14 @@ async def open_app(
             preview=settings.preview,
             notice=settings.sandbox_reason,
             trust_roots=trust_roots,
-            operations=operations,
+            operations=base.operations,
         )
 
 
 @asynccontextmanager
-async def open_ledger_base(state_dir: Path) -> AsyncGenerator[LedgerBase]:
+async def open_ledger_base(
+    state_dir: Path, operations: Operations | None = None
+) -> AsyncGenerator[LedgerBase]:
     """Open the ledger of a state folder, and register this process with it.
 
     Raises:
@@ -203,7 +203,9 @@ async def open_ledger_base(state_dir: Path) -> AsyncGenerator[LedgerBase]:
         processes = stack.enter_context(ProcessRegistry(state_dir))
         ledger = await Ledger.open(state_dir)
         stack.push_async_callback(ledger.close)
-        yield LedgerBase(ledger=ledger, processes=processes)
+        operations = operations or Operations()
+        operations.ledger = ledger
+        yield LedgerBase(ledger=ledger, processes=processes, operations=operations)
 
 
 def _create_media_resolver(
