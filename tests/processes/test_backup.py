@@ -66,7 +66,10 @@ async def test_a_restored_backup_sends_nothing_that_may_have_been_sent_since(
         ):
             first = structured(await call(client, "generate_video", prompt=f"{HELD_PREFIX} one"))
             await call(
-                client, "generate_video", prompt="two", image=f"task:{first['task_id']}",
+                client,
+                "generate_video",
+                prompt="two",
+                image=f"task:{first['task_id']}",
                 model="cogvideox-3",
             )
             _, out, _ = await run_cli(tmp_path, "tasks", "backup", str(copy))
