@@ -28,6 +28,7 @@ from geekai_video_mcp.engine import (
     EngineContext,
     JoinedParts,
     JoinPlan,
+    Operations,
     ProcessWork,
     Resolver,
 )
@@ -114,6 +115,7 @@ class App:
     """What every answer of a tool says beside its own words; None for nothing."""
     trust_roots: bool
     """Whether pictures may be read from the folders that a client declares (MCP's roots)."""
+    operations: Operations
     output_dir: Path
     """Where the files of this tenant are, and nobody else's."""
     tenant: str = LOCAL_TENANT
@@ -130,6 +132,7 @@ class LedgerBase:
 
     ledger: "Ledger"
     processes: "ProcessRegistry"
+    operations: Operations
     work: ProcessWork = field(default_factory=ProcessWork)
     decoding: DecodingQueue = field(default_factory=DecodingQueue)
     sandbox: Transport | None = None
@@ -144,6 +147,7 @@ async def open_app(
     settings: Settings,
     *,
     base: LedgerBase | None = None,
+    operations: Operations | None = None,
     sweep: bool = True,
     trust_roots: bool = False,
     may_import: bool = True,
@@ -158,7 +162,7 @@ async def open_app(
     """Open everything behind the tools, for the life of one process, or of one tenant in it.
 
     It works with the tasks of `settings.tenant`. With *base*, in a ledger that several of them
-    share and that its opener closes, after this; otherwise in one of its own.
+    share and that its opener closes, after this; otherwise in one of its own, with *operations*.
 
     Without *sweep*, tasks that other processes left behind are not taken over: a command that
     ends in seconds must not start their requests and downloads. *trust_roots* is for a server
@@ -173,7 +177,7 @@ async def open_app(
     """
     async with AsyncExitStack() as stack:
         if base is None:
-            base = await stack.enter_async_context(open_ledger_base(settings.state_dir))
+            base = await stack.enter_async_context(open_ledger_base(settings.state_dir, operations))
         ledger, processes = base.ledger.of_tenant(settings.tenant), base.processes
         remote = is_remote(settings)
         if settings.sandbox:
@@ -203,6 +207,8 @@ async def open_app(
             quota_bytes=settings.hosting.quota_mb and settings.hosting.quota_mb * MEGABYTE,
             keep_days=settings.hosting.keep_days,
             resolve_parents=resolve_parents,
+            drain=base.operations.drain,
+            process_counters=base.operations.counters,
             may_import=may_import,
             work=base.work,
         )
@@ -229,11 +235,14 @@ async def open_app(
             tenant=settings.tenant,
             remote=remote,
             links=links,
+            operations=base.operations,
         )
 
 
 @asynccontextmanager
-async def open_ledger_base(state_dir: Path) -> AsyncGenerator[LedgerBase]:
+async def open_ledger_base(
+    state_dir: Path, operations: Operations | None = None
+) -> AsyncGenerator[LedgerBase]:
     """Open the ledger of a state folder, and register this process with it.
 
     Raises:
@@ -246,7 +255,9 @@ async def open_ledger_base(state_dir: Path) -> AsyncGenerator[LedgerBase]:
         processes = stack.enter_context(ProcessRegistry(state_dir))
         ledger = await Ledger.open(state_dir)
         stack.push_async_callback(ledger.close)
-        yield LedgerBase(ledger=ledger, processes=processes)
+        operations = operations or Operations()
+        operations.ledger = ledger
+        yield LedgerBase(ledger=ledger, processes=processes, operations=operations)
 
 
 def is_remote(settings: Settings) -> bool:

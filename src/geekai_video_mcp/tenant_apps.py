@@ -27,6 +27,7 @@ from geekai_video_mcp.config.tokens_file import (
 from geekai_video_mcp.domain.films import LOCAL_ACCOUNT
 from geekai_video_mcp.domain.retries import LINK_TTL
 from geekai_video_mcp.domain.tenants import LOCAL_TENANT, Principal
+from geekai_video_mcp.engine import Operations
 from geekai_video_mcp.engine.exceptions import log_exception
 from geekai_video_mcp.errors import (
     BUSY,
@@ -99,7 +100,11 @@ class _HeldApp:
 
 @asynccontextmanager
 async def open_tenant_apps(
-    settings: Settings, tokens: LiveTokens, *, open_app: OpenApp = open_app
+    settings: Settings,
+    tokens: LiveTokens,
+    *,
+    operations: Operations | None = None,
+    open_app: OpenApp = open_app,
 ) -> "AsyncGenerator[TenantApps]":
     """Open the operator's `App`, and those of tenants whose tasks wait for a server.
 
@@ -110,7 +115,7 @@ async def open_tenant_apps(
         LedgerTooNew: the task database was created by a newer version of this server.
     """
     async with AsyncExitStack() as stack:
-        base = await stack.enter_async_context(open_ledger_base(settings.state_dir))
+        base = await stack.enter_async_context(open_ledger_base(settings.state_dir, operations))
         if settings.sandbox:
             base = replace(base, sandbox=await stack.enter_async_context(run_sandbox(settings)))
         tasks = await stack.enter_async_context(anyio.create_task_group())

@@ -146,6 +146,18 @@ async def http_server(folder: Path, *command: str, **settings: str) -> AsyncGene
 
     Its later stderr is in stderr.log once it has ended.
     """
+    async with http_process(folder, *command, **settings) as (origin, process):
+        try:
+            yield origin
+        finally:
+            process.terminate()
+
+
+@asynccontextmanager
+async def http_process(
+    folder: Path, *command: str, **settings: str
+) -> AsyncGenerator[tuple[str, Process]]:
+    """The same with the process, which the test has to end."""
     env = environment(folder, **settings)
     async with await anyio.open_process([*MODULE, *command], env=env) as process:
         assert process.stderr is not None
@@ -155,11 +167,12 @@ async def http_server(folder: Path, *command: str, **settings: str) -> AsyncGene
                 first_line = (await reader.receive_until(b"\n", 10_000)).decode()
             match = re.search(r"http://[^/\s]+", first_line)
             assert match, first_line
-            yield match[0]
-        finally:
-            process.terminate()
+            yield match[0], process
             with anyio.fail_after(20):
                 await process.wait()
+        finally:
+            if process.returncode is None:
+                process.kill()
             rest = [chunk async for chunk in reader]
             (folder / "stderr.log").write_bytes(b"".join(rest))
 

@@ -29,6 +29,8 @@ class Provider:
     hides_from_others: bool = False
     """Whether a task is known to the key alone with which it was made."""
     prompts: list[str] = field(default_factory=list[str])
+    answers_posts: anyio.Event | None = None
+    """Once it is set, requests for videos are answered; None: at once."""
     released: set[str] = field(default_factory=set[str])
     keys: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     """The prompt or the id of each request, and the key that it came with."""
@@ -42,6 +44,8 @@ class Provider:
         self.prompts.append((await request.json())["prompt"])
         self._record_key(self.prompts[-1], request)
         job = f"job{len(self.prompts)}"
+        if self.answers_posts is not None:
+            await self.answers_posts.wait()
         return JSONResponse({"task_id": job, "task_status": "pending", "estimated_seconds": 0})
 
     async def get_task(self, request: Request) -> Response:

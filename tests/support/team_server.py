@@ -101,7 +101,7 @@ async def team_server(
     """
     settings = team_settings(folder, **(variables or {}))
     arguments = build_parser("serve").parse_args(["--transport", "http", "--port", "0", *options])
-    app, listener = prepare_http(arguments, settings, build=build or _probe)
+    app, listener, _ = prepare_http(arguments, settings, build=build or _probe)
     server = uvicorn.Server(server_config(app))
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(server.serve, [listener])

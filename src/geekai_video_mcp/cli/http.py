@@ -15,6 +15,7 @@ from geekai_video_mcp.cli.output import FAILED, OK, print_line, print_notice
 from geekai_video_mcp.config.tokens_file import LiveTokens
 from geekai_video_mcp.domain.public_hosts import is_loopback
 from geekai_video_mcp.domain.tenants import LOCAL_TENANT
+from geekai_video_mcp.engine import Operations
 from geekai_video_mcp.server.build import build_server
 from geekai_video_mcp.server.http import (
     FileLinkSigner,
@@ -50,7 +51,7 @@ def prepare_http(
     settings: "Settings",
     *,
     build: "Callable[..., MCPServer[Any]]" = build_server,
-) -> "tuple[ASGIApp, socket.socket]":
+) -> "tuple[ASGIApp, socket.socket, Operations]":
     """The application and its listening socket; stderr says where it is and who may call.
 
     Raises:
@@ -76,8 +77,9 @@ def prepare_http(
         return open_app(settings, base=base, may_import=may_import, links=its_links)
 
     public_host = urlsplit(hosting.public_url).hostname if hosting.public_url else None
+    operations = Operations()
     app = build_http(
-        partial(open_tenant_apps, settings, live, open_app=open_with_links),
+        partial(open_tenant_apps, settings, live, operations=operations, open_app=open_with_links),
         transport=arguments.transport,
         verifier=access.verifier,
         auth=access.auth,
@@ -90,6 +92,8 @@ def prepare_http(
         public_url=hosting.public_url,
         client_keys=hosting.client_keys,
         file_links=signer,
+        operations=operations,
+        output_dir=settings.output_dir,
         build=partial(
             build,
             default_models=settings.default_models,
@@ -105,7 +109,7 @@ def prepare_http(
             "No token is required (--no-token): every user and every program of this machine can"
             " spend the money of the key and read the prompts and videos."
         )
-    return app, listener
+    return app, listener, operations
 
 
 def print_token(arguments: argparse.Namespace, settings: "Settings") -> int:

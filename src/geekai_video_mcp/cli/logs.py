@@ -7,9 +7,10 @@ once for each kind, and then counted.
 """
 
 import logging
+import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 OWN_LOGGERS: Final = ("geekai_video_mcp", "geekai_sandbox")
@@ -19,16 +20,42 @@ REPEAT_SECONDS: Final = 600.0
 """Seconds after which a kind that goes on is logged once more, with the count."""
 
 
-def configure_logging(level: str) -> None:
-    """Log to stderr; *level* is a name such as DEBUG."""
+def configure_logging(level: str, *, log_format: str = "text", secrets: Sequence[str] = ()) -> None:
+    """Log to stderr; *level* is a name such as DEBUG, and *secrets* are never written."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter(logging.BASIC_FORMAT))
+    if log_format == "json":
+        from geekai_video_mcp.cli.json_logs import JsonFormatter, log_everything
+
+        formatter = JsonFormatter(secrets)
+        handler.setFormatter(formatter)
+        log_everything(formatter)
+    else:
+        handler.setFormatter(logging.Formatter(logging.BASIC_FORMAT))
     handler.addFilter(RepeatFilter())
     root = logging.getLogger()
     root.addHandler(handler)
     root.setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[level]))
     for name in OWN_LOGGERS:
         logging.getLogger(name).setLevel(level)
+
+
+def scrub(text: str, secrets: Iterable[str] = ()) -> str:
+    """*text* without secrets, bearer tokens, keys, and what signs a link."""
+    for secret in secrets:
+        text = text.replace(secret, _BLOT)
+    for pattern, replacement in _SECRET_PATTERNS:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+_BLOT: Final = "***"
+_SECRET_PATTERNS: Final = (
+    (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}"), rf"\1 {_BLOT}"),
+    (re.compile(r"\bsk-[A-Za-z0-9_-]{6,}"), f"sk-{_BLOT}"),
+    (re.compile(r"(\w://)[^/\s@\"']+@"), rf"\1{_BLOT}@"),
+    (re.compile(r"(\w://[^\s\"'<>?#]+)[?#][^\s\"'<>]*"), rf"\1?{_BLOT}"),
+    (re.compile(r"(/files/)[^/\s\"'<>?#]+"), rf"\1{_BLOT}"),
+)
 
 
 class RepeatFilter(logging.Filter):

@@ -3,6 +3,7 @@
 import io
 import os
 import sys
+from collections.abc import Callable
 from typing import Final
 
 OK: Final = 0
@@ -34,6 +35,16 @@ def print_line(line: str) -> None:
     sys.stdout.flush()
 
 
+notice_formats: Final[list[Callable[[str], str]]] = []
+"""What a notice is formatted with, if it is a part of a log that a program reads."""
+
+
 def print_notice(line: str) -> None:
+    for format_notice in notice_formats[-1:]:
+        line = format_notice(line)
+    print_notice_line(line)
+
+
+def print_notice_line(line: str) -> None:
     sys.stderr.write(f"{line}\n")
     sys.stderr.flush()

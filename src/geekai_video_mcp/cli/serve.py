@@ -76,9 +76,9 @@ def _run(arguments: argparse.Namespace) -> int:
     from geekai_video_mcp.cli.http import prepare_http
     from geekai_video_mcp.server.http import serve_http
 
-    app, listener = prepare_http(arguments, settings)
+    app, listener, operations = prepare_http(arguments, settings)
     resume_gc()
-    serve_http(app, listener)
+    serve_http(app, listener, drain=operations.drain)
     return OK
 
 

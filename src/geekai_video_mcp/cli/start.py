@@ -17,7 +17,14 @@ def load_settings(tenant: str = LOCAL_TENANT) -> "Settings":
     from geekai_video_mcp.config import Settings
 
     settings = Settings.load(os.environ)
-    configure_logging(settings.log_level)
+    hosting = settings.hosting
+    oauth_secret = hosting.oauth.client_secret if hosting.oauth else None
+    known = [settings.api_key, hosting.secret, oauth_secret]
+    configure_logging(
+        settings.log_level,
+        log_format=hosting.log_format,
+        secrets=[one.get_secret_value() for one in known if one is not None],
+    )
     for warning in settings.warnings:
         logging.getLogger(__name__).warning("%s", warning)
     if tenant == LOCAL_TENANT:

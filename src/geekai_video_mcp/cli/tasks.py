@@ -65,6 +65,9 @@ def build_parser(prog: str) -> argparse.ArgumentParser:
     show.set_defaults(handler=_show_task)
     export = commands.add_parser("export", help="write all tasks as CSV to standard output")
     export.set_defaults(handler=_export_tasks)
+    backup = commands.add_parser("backup", help="copy the task database, while servers use it")
+    backup.add_argument("file", metavar="FILE", help="where to; an existing file is not replaced")
+    backup.set_defaults(handler=_write_backup)
     fetch = commands.add_parser("fetch", help="download a finished task's result once more")
     fetch.add_argument("id", help="task id, in the same forms as for show")
     fetch.set_defaults(handler=_fetch_file)
@@ -245,6 +248,12 @@ def _export_tasks(_: argparse.Namespace, settings: "Settings") -> int:
 
     anyio.run(write_pages)
     return OK
+
+
+def _write_backup(arguments: argparse.Namespace, settings: "Settings") -> int:
+    from geekai_video_mcp.cli.backup import write_backup
+
+    return write_backup(arguments, settings)
 
 
 def _fetch_file(arguments: argparse.Namespace, settings: "Settings") -> int:

@@ -19,6 +19,7 @@ from geekai_video_mcp.domain.admission import Forecast
 from geekai_video_mcp.domain.films import FilmPart
 from geekai_video_mcp.domain.lifecycle import mark_delivered
 from geekai_video_mcp.domain.limits import Limits
+from geekai_video_mcp.domain.log_context import log_context
 from geekai_video_mcp.domain.requests import GenerationRequest
 from geekai_video_mcp.domain.statuses import UNSENT, Status
 from geekai_video_mcp.domain.task_ids import MIN_DIGITS
@@ -39,6 +40,7 @@ from geekai_video_mcp.engine.finder import TaskFinder
 from geekai_video_mcp.engine.follower import Follower, Until
 from geekai_video_mcp.engine.forecaster import Forecaster
 from geekai_video_mcp.engine.model_list import ModelListCache
+from geekai_video_mcp.engine.operations import Operations
 from geekai_video_mcp.engine.pending_submission import PendingSubmission
 from geekai_video_mcp.engine.process_work import ProcessWork
 from geekai_video_mcp.engine.recovery import Recovery
@@ -65,6 +67,7 @@ __all__ = [
     "FilmResult",
     "JoinPlan",
     "JoinedParts",
+    "Operations",
     "ProcessWork",
     "ProviderClient",
     "Resolver",
@@ -136,15 +139,21 @@ class Engine:
         self._context.limits = limits
         self._context.may_import = may_import
 
+    @property
+    def tenant(self) -> str:
+        """Whose tasks this engine makes and sees."""
+        return self._context.tenant
+
     @asynccontextmanager
     async def run(self, *, sweep: bool = True) -> AsyncGenerator[Self]:
         """Run background work while the block lasts; with *sweep*, also what others left behind."""
         async with anyio.create_task_group() as self._tasks:
             if sweep:
-                self._tasks.start_soon(self._sweep_loop)
+                self.start_background(self._sweep_loop)
                 self.start_background(Retention(self._context).run)
             try:
-                yield self
+                with self._context.drain.notifying(self._context.signals.notify_all):
+                    yield self
             finally:
                 await self._submitter.drain()
                 self._tasks.cancel_scope.cancel()
@@ -186,7 +195,7 @@ class Engine:
         task = replace(task, id=task_id or task.id)
         pending = PendingSubmission(request.body_to_send, fixed_id=task_id is not None)
         self.start_background(self._submit_and_watch, task, pending)
-        with anyio.move_on_after(wait_seconds):
+        with self._context.drain.move_on_after(wait_seconds):
             await pending.answered.wait()
         if not pending.recorded.is_set():
             # Another process holds the ledger. The same call finds this task, if there is one.
@@ -394,7 +403,8 @@ class Engine:
         if self._tasks is None:
             msg = "the engine is not running"
             raise RuntimeError(msg)
-        self._tasks.start_soon(_run_guarded, job, *args)
+        with log_context(tenant=self._context.tenant):
+            self._tasks.start_soon(_run_guarded, job, *args)
 
 
 async def _run_guarded(job: Job, *args: object) -> None:

@@ -25,6 +25,8 @@ from geekai_video_mcp.domain.tasks import (
     Observation,
     Task,
 )
+from geekai_video_mcp.engine.counters import Counters, TenantCounters
+from geekai_video_mcp.engine.drain import Drain
 from geekai_video_mcp.engine.process_work import ProcessWork
 from geekai_video_mcp.engine.signals import ChangeSignals
 from geekai_video_mcp.errors import (
@@ -152,6 +154,9 @@ class EngineContext:
     may_import: bool = True
     """Whether a task that only the service knows is taken for this tenant's own."""
     work: ProcessWork = field(default_factory=ProcessWork)
+    drain: Drain = field(default_factory=Drain)
+    """Says that the process is stopping; the engines of one process share it."""
+    process_counters: Counters = field(default_factory=Counters)
     signals: ChangeSignals = field(default_factory=ChangeSignals)
     stalls: dict[str, Callable[[Task], Task]] = field(
         default_factory=dict[str, Callable[[Task], Task]]
@@ -159,6 +164,9 @@ class EngineContext:
     """By task: what marks it as stalled while its watch in this process fails."""
     _connections: Connections | None = None
     _connect_lock: anyio.Lock = field(default_factory=anyio.Lock)
+
+    def __post_init__(self) -> None:
+        self.counters: TenantCounters = self.process_counters.of_tenant(self.tenant)
 
     def with_price(self, task: Task) -> Task:
         """A new task with what it costs by the price list; a preview has no price."""

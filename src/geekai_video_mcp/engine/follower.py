@@ -42,13 +42,13 @@ class Follower:
         """The tasks as given, at each change of a status, and every few seconds, until all settle.
 
         With *until* `any`, until one has settled whose result has not been delivered to a caller.
-        Ends after *wait_seconds* in any case; the last ones yielded are the newest known. The
-        ledger is not read if there is nothing to wait for.
+        Ends after *wait_seconds* in any case, and when the process stops; the last ones yielded
+        are the newest known. The ledger is not read if there is nothing to wait for.
         """
         now = anyio.current_time()
         ends, heartbeat_at = now + wait_seconds, now + HEARTBEAT
         yield tasks
-        if wait_seconds <= 0 or _is_over(tasks, until):
+        if wait_seconds <= 0 or self._context.drain.started or _is_over(tasks, until):
             return
         task_ids, changed = [task.id for task in tasks], True
         with self._context.signals.listen(*task_ids) as changes, self._reading_events():
@@ -57,7 +57,7 @@ class Follower:
                 if changed or now >= ends:
                     newest = tuple([await self._context.require_task(each) for each in task_ids])
                     now = anyio.current_time()
-                over = now >= ends or _is_over(newest, until)
+                over = now >= ends or self._context.drain.started or _is_over(newest, until)
                 is_new = [task.status for task in newest] != [task.status for task in tasks]
                 tasks = newest
                 if over or is_new or now >= heartbeat_at:
@@ -88,6 +88,7 @@ class Follower:
     def _reading_events(self) -> Generator[None]:
         """Have the events of other processes read while the block lasts; there is one reader."""
         self._waiting += 1
+        self._context.counters.begin_wait()
         if self._waiting == 1:
             self._reading = anyio.CancelScope()
             self._start(self._read_events, self._reading)
@@ -95,6 +96,7 @@ class Follower:
             yield
         finally:
             self._waiting -= 1
+            self._context.counters.end_wait()
             if not self._waiting:
                 self._reading.cancel()
 

@@ -148,7 +148,9 @@ class Recovery:
             # It may have been answered since the sweep read it.
             return advance(current, observation) if current.status is task.status else current
 
-        await self._context.change(task.id, close)
+        closed = await self._context.change(task.id, close)
+        if closed.status is Status.UNKNOWN:
+            self._context.counters.count_submission(task.model, "unknown")
 
     async def _resend(self, task: Task) -> None:
         """Send a recorded request whose process died before a byte left."""

@@ -92,6 +92,9 @@ class ResultFetcher:
             group.start_soon(self._keep_lease, task.id)
             update = await self._download(task)
             group.cancel_scope.cancel()
+        outcome = "failed" if update.status is FileStatus.NONE else update.status.value
+        size = update.size_bytes if update.status is FileStatus.STORED else None
+        self._context.counters.count_download(task.model, outcome, size_bytes=size or 0)
         return update
 
     async def _keep_lease(self, task_id: str) -> None:

@@ -27,6 +27,7 @@ from geekai_video_mcp.domain.tasks import (
     with_typical_duration,
 )
 from geekai_video_mcp.engine.context import RATE_LIMIT_MESSAGE, EngineContext, ProviderClient
+from geekai_video_mcp.engine.drain import stopping_error
 from geekai_video_mcp.engine.exceptions import describe_exception
 from geekai_video_mcp.engine.pending_submission import PendingSubmission
 from geekai_video_mcp.errors import (
@@ -48,8 +49,6 @@ from geekai_video_mcp.quoting import quote
 
 logger = logging.getLogger(__name__)
 
-DRAIN_TIMEOUT: Final = 8.0
-"""Seconds that shutdown waits for the response to a POST; hosts kill a server soon after."""
 CLAIM_RETRY_DELAY: Final = 5.0
 """Seconds between attempts to record, on a failing disk, that a request is about to leave."""
 
@@ -94,7 +93,15 @@ class Submitter:
                 with suppress(ShortIdTaken):
                     return await self._record_and_send(task, pending, unusable, connected=connected)
                 task = replace(task, id=new_task_id())
-        except (StorageUnavailable, LedgerTooNew, RequestRefused, CapReached) as exc:
+        except (
+            StorageUnavailable,
+            LedgerTooNew,
+            RequestRefused,
+            ServiceUnavailable,
+            CapReached,
+        ) as exc:
+            outcome = "capped" if isinstance(exc, CapReached) else "refused"
+            self._context.counters.count_submission(task.model, outcome)
             pending.finish(exc)
         except Exception as exc:
             if pending.recorded_as is None:  # so nothing was sent, and nothing will be
@@ -130,6 +137,8 @@ class Submitter:
                 return Admission(task=admitted, is_new=False)
             if unusable is not None:
                 raise unusable  # not for a duplicate, which costs nothing
+            if self._context.drain.started:
+                raise stopping_error()
             new = with_typical_duration(task, typical_duration(existing.durations))
             if not connected or self._stopped:
                 return Admission(task=new, is_new=True)
@@ -148,6 +157,7 @@ class Submitter:
                 )
                 if not admission.is_new:
                     pending.duplicate_of = admission.task
+                    self._context.counters.count_submission(task.model, "duplicate")
                     return
                 pending.recorded_as = task.id
                 pending.recorded.set()
@@ -155,7 +165,7 @@ class Submitter:
                 if recorded.status is Status.SUBMITTING:
                     recorded, delay = await self._send_claimed(recorded, pending.body, attempts)
             if recorded.status is Status.INTENDED:
-                await anyio.sleep(delay or 0.0)
+                await self._context.drain.sleep(delay or 0.0)
                 recorded = await self._send_until_settled(
                     recorded, attempts, folders_checked=not attempts
                 )
@@ -208,6 +218,8 @@ class Submitter:
                 if unusable is not None:
                     return await self._record_failure(task, Status.REJECTED, unusable)
                 folders_checked = False
+                if self._context.drain.started:
+                    return None  # it is recorded as not sent, and the next process sends it
                 with self._shielded():
                     with self._retry_while_unsent(task):
                         body = dict(await self._context.ledger.request_body(task))
@@ -225,7 +237,7 @@ class Submitter:
                 task, delay = await self._record_not_sent(claimed or task, exc, attempts)
             if delay is None:
                 return task
-            await anyio.sleep(delay)
+            await self._context.drain.sleep(delay)
 
     async def _record_not_sent(
         self, task: Task, why: ServiceUnavailable, attempts: Counter[bool]
@@ -250,15 +262,17 @@ class Submitter:
     async def _wait_until_allowed(self, task: Task) -> None:
         """Wait until requests are allowed, and then take a slot before every background poll.
 
+        Returns at once, without one, when this process stops.
+
         Raises:
             ServiceUnavailable: the task is too old to be sent now.
         """
-        while wait := await self._acquire_slot():
+        while not self._context.drain.started and (wait := await self._acquire_slot()):
             if self._context.clock() - task.sendable_since > INTENT_TTL:
                 raise ServiceUnavailable(
                     RATE_LIMIT_MESSAGE, code=RATE_LIMITED, retry_after_seconds=math.inf
                 )
-            await anyio.sleep(wait)
+            await self._context.drain.sleep(wait)
 
     async def _acquire_slot(self) -> float:
         try:
@@ -268,7 +282,7 @@ class Submitter:
 
     async def drain(self) -> None:
         """Wait a moment for the responses to POSTs that were sent, then stop shielding them."""
-        with anyio.move_on_after(DRAIN_TIMEOUT, shield=True):
+        with anyio.move_on_after(self._context.drain.seconds_left, shield=True):
             while self._posts:  # one may begin while another ends
                 await next(iter(self._posts.values())).wait()
         self._stopped = True
@@ -331,13 +345,20 @@ class Submitter:
                 self._posts.pop(scope).set()
 
     async def _post_and_record(self, task: Task, body: dict[str, object]) -> Task:
-        connections = await self._context.connections()
+        counters = self._context.counters
         try:
+            connections = await self._context.connections()
             observation = await self._send_once(connections.client, task, body)
         except (RequestRefused, NotAuthorised, WrongService) as exc:
+            counters.count_submission(task.model, "rejected")
             return await self._record_failure(task, Status.REJECTED, exc)
         except SubmissionUnknown as exc:
+            counters.count_submission(task.model, "unknown")
             return await self._record_unknown(task, exc)
+        except ServiceUnavailable:
+            counters.count_submission(task.model, "not_sent")
+            raise
+        counters.count_submission(task.model, "accepted")
         return await self._record_accepted(task, observation)
 
     async def _send_once(

@@ -198,6 +198,8 @@ class Watcher:
             self._lease_times.remove(task_id)
             self._polls_under_way += 1
             delay = ROUND_SECONDS * number / grant.granted
+            late = self._read_clock_at - due[task_id]
+            self._context.counters.observe_poll_lateness(late + delay)
             self._start(self._poll, task_id, self._polled.pop(task_id), delay)
 
     async def _poll(self, task_id: str, polled: _PolledTask, delay: float) -> None:
@@ -220,20 +222,25 @@ class Watcher:
 
     async def _ask_service(self, task_id: str, polled: _PolledTask) -> "Change":
         """What one poll changes about the task."""
+        counters = self._context.counters
         try:
             observation = await self._context.poll(polled.media, polled.provider_task_id)
         except ServiceUnavailable as exc:
+            counters.count_poll(answered=False)
             delay = max(POLL_RETRY_DELAY, exc.retry_after_seconds or 0.0)
             answered = exc.raw_response is not None
             reason = exc.reason if answered else f"{UNANSWERED}: {exc.reason}"
             return self._missed_poll(delay, reason, exc, unusable=answered)
         except TaskNotFound as exc:
+            counters.count_poll(answered=True)
             reason = f"{self._context.service} answered that it knows no such task (HTTP 404)"
             return self._missed_poll(POLL_RETRY_DELAY * 3, reason, exc, not_found=True)
         except GeekAIVideoError as exc:
             # The key was changed, or the service lost the task: it may still be running.
+            counters.count_poll(answered=True)
             logger.warning("polling task %s was refused: %s", task_id, type(exc).__name__)
             return self._missed_poll(POLL_RETRY_DELAY * 3, exc.message, exc)
+        counters.count_poll(answered=True)
         return partial(advance, observation=observation)
 
     def _missed_poll(

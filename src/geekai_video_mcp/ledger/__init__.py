@@ -24,7 +24,7 @@ from geekai_video_mcp.domain.polling import Budget
 from geekai_video_mcp.domain.tasks import Observation, Task
 from geekai_video_mcp.errors import StorageUnavailable
 from geekai_video_mcp.ledger import database_file, filesystem
-from geekai_video_mcp.ledger.conversion import Event, EventNotice
+from geekai_video_mcp.ledger.conversion import Event, EventNotice, TaskCount
 from geekai_video_mcp.ledger.database import path_in
 from geekai_video_mcp.ledger.journal import Journal, JournalEntry
 from geekai_video_mcp.ledger.processes import ProcessRegistry
@@ -34,7 +34,7 @@ from geekai_video_mcp.ledger.row_checks import UnreadableRow
 from geekai_video_mcp.ledger.sqlite import Store
 from geekai_video_mcp.quoting import quote
 
-__all__ = ["Admit", "Change", "Event", "EventNotice", "Ledger", "ProcessRegistry"]
+__all__ = ["Admit", "Change", "Event", "EventNotice", "Ledger", "ProcessRegistry", "TaskCount"]
 
 logger = logging.getLogger(__name__)
 

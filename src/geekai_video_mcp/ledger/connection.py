@@ -61,6 +61,19 @@ def connect(path: Path, *, timeout: float) -> sqlite3.Connection:
     return db
 
 
+def check_writable(path: Path, *, timeout: float) -> None:
+    """Write to the database over a connection of its own, and change nothing.
+
+    Raises:
+        sqlite3.Error: it cannot be written, or other transactions took longer than *timeout*.
+    """
+    with closing(connect(path, timeout=timeout)) as db:
+        db.execute("BEGIN IMMEDIATE")
+        # The same number: the page that holds it is written and synced all the same.
+        db.execute(f"PRAGMA user_version={schema_version(db)}")
+        db.execute("COMMIT")
+
+
 def decode_any_text(db: sqlite3.Connection, exc: sqlite3.OperationalError) -> bool:
     """After the error for text that is not UTF-8: read such text with surrogates from now on.
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from enum import Enum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from geekai_video_mcp.domain.films import searched_text
 from geekai_video_mcp.domain.leases import Lease
@@ -97,6 +97,20 @@ class EventNotice:
     first: bool
     """Whether it is the first event of the task."""
     file_status: FileStatus
+
+
+class TaskCount(NamedTuple):
+    """How many tasks of a tenant are in the same state."""
+
+    tenant: str
+    state: str
+    """A status, or `downloading`: finished, and the file is not here yet."""
+    tasks: int
+
+
+def open_state(status: str) -> str:
+    """The state of a task that has not ended, by its status."""
+    return "downloading" if status == Status.SUCCEED.value else status
 
 
 SEARCHED_COLUMNS: Final = ("id", "provider_task_id", "model", "request", "created_at")

@@ -58,6 +58,12 @@ class Database:
     def close(self) -> None:
         self._connection.close()
 
+    def check_writable(self, *, max_seconds: float) -> None:
+        """Write to the file as every transaction does, beside those of this process."""
+        with self._translate_errors("written"):
+            self._require_in_place("written")
+            connection.check_writable(self.path, timeout=max_seconds)
+
     def open_reader(self, tenant: str) -> TaskReader:
         """A second connection to the same file, which reads the tasks of *tenant*."""
         with self._translate_errors("opened"):

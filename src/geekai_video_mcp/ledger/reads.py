@@ -21,7 +21,7 @@ from geekai_video_mcp.domain.task_lookup import CANDIDATES_SHOWN, pick_candidate
 from geekai_video_mcp.domain.task_records import TaskRecord
 from geekai_video_mcp.domain.task_search import TaskQuery
 from geekai_video_mcp.domain.tasks import Task
-from geekai_video_mcp.ledger.conversion import Event, EventNotice
+from geekai_video_mcp.ledger.conversion import Event, EventNotice, TaskCount
 from geekai_video_mcp.ledger.reader import NotAtOnce, TaskReader
 from geekai_video_mcp.ledger.sqlite import Store
 
@@ -173,6 +173,21 @@ class LedgerReads:
     async def unfinished_of_other_accounts(self, account: str) -> list[Task]:
         """The unfinished tasks of all other services and keys."""
         return await self._run_in_worker(lambda: self._store.unfinished_of_other_accounts(account))
+
+    def check_writable(self, *, max_seconds: float) -> None:
+        """Write something that changes nothing, over a connection of its own; blocks.
+
+        Raises:
+            StorageUnavailable: that is not possible, or others have it for as long.
+        """
+        self._store.check_writable(max_seconds=max_seconds)
+
+    async def count_open_tasks(self) -> list[TaskCount]:
+        """How many tasks a server still has to work on, and how many are of unknown outcome.
+
+        By tenant and status; the operator's own read, for whoever monitors the server.
+        """
+        return await self._run_in_worker(self._store.count_open_tasks)
 
     async def tenants_with_unfinished_work(
         self, *, since: float | None = None

@@ -219,6 +219,13 @@ SELECT_UNFINISHED_TENANTS: Final = f"""
     UNION SELECT tenant, service FROM task INDEXED BY task_linked WHERE {_RETRYABLE}
     ORDER BY tenant, service
 """  # noqa: S608 - the values of our own enumerations
+# Counted by the caller: grouped, all tasks would be read in the order of another index.
+SELECT_OPEN_STATES: Final = f"SELECT tenant, status FROM task WHERE {_UNFINISHED}"  # noqa: S608 - the values of our own enumeration
+# The condition of the index `task_in_flight`, and one more.
+SELECT_UNKNOWN_STATES: Final = f"""
+    SELECT tenant, status FROM task WHERE owner IS NOT NULL AND status IN ({_sql_list(IN_FLIGHT)})
+      AND status = '{Status.UNKNOWN.value}'
+"""  # noqa: S608 - the values of our own enumeration
 SELECT_TENANT: Final = "SELECT tenant FROM task WHERE id = :id"
 
 

@@ -1,5 +1,6 @@
 """What is asked of the ledger in one SQLite file, and changes nothing; see `sqlite`."""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -18,6 +19,7 @@ from geekai_video_mcp.domain.task_search import SearchedFields
 from geekai_video_mcp.domain.tasks import Task
 from geekai_video_mcp.domain.tenants import LOCAL_TENANT
 from geekai_video_mcp.ledger import conversion, schema
+from geekai_video_mcp.ledger.conversion import TaskCount
 from geekai_video_mcp.ledger.database import Database
 from geekai_video_mcp.ledger.reader import TaskReader
 from geekai_video_mcp.ledger.tenant_rows import TenantRows
@@ -41,6 +43,16 @@ class StoreReads:
 
     def close(self) -> None:
         self._db.close()
+
+    def check_writable(self, *, max_seconds: float) -> None:
+        self._db.check_writable(max_seconds=max_seconds)
+
+    def count_open_tasks(self) -> list[TaskCount]:
+        with self._db.reading():
+            found = self._db.select_values(schema.SELECT_OPEN_STATES, {})
+            found += self._db.select_values(schema.SELECT_UNKNOWN_STATES, {})
+        counts = Counter((tenant, conversion.open_state(status)) for tenant, status in found)
+        return [TaskCount(*key, tasks) for key, tasks in sorted(counts.items())]
 
     def open_reader(self) -> TaskReader:
         """A reader of the same file, to be closed before this."""

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
 from typing import Final, Literal
 
 from mcp.server.auth.provider import TokenVerifier
@@ -10,24 +11,24 @@ from mcp.server.mcpserver import MCPServer
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.applications import Starlette
 from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from geekai_video_mcp import __version__
 from geekai_video_mcp.app import App
 from geekai_video_mcp.config.hosting import ClientKeys, Network
+from geekai_video_mcp.engine import Operations
 from geekai_video_mcp.server.build import OpenSource, build_server
 from geekai_video_mcp.server.http.accept_json import AcceptJson
 from geekai_video_mcp.server.http.address_guard import AddressGuard
 from geekai_video_mcp.server.http.addresses import TrustedAddresses, trust_addresses
 from geekai_video_mcp.server.http.authorization import RequireToken
 from geekai_video_mcp.server.http.body_guard import BodyGuard
+from geekai_video_mcp.server.http.drain_gate import DrainGate
 from geekai_video_mcp.server.http.file_links import FILES_PATH, FileLinkSigner
 from geekai_video_mcp.server.http.files import FileServer
 from geekai_video_mcp.server.http.long_streams import EndRevokedStreams
 from geekai_video_mcp.server.http.principals import KEY_HEADER, IdentifyPrincipal
+from geekai_video_mcp.server.http.probes import probe_routes
 from geekai_video_mcp.server.http.protected_resource import metadata_routes
 from geekai_video_mcp.server.http.proxies import ProxyHeaders, RestorePrefix
 from geekai_video_mcp.server.http.request_apps import OpenApps, RequestApps
@@ -52,19 +53,24 @@ def build_http(
     public_url: str | None = None,
     client_keys: ClientKeys = "refuse",
     file_links: FileLinkSigner | None = None,
+    operations: Operations | None = None,
+    output_dir: Path | None = None,
     build: BuildServer = build_server,
 ) -> ASGIApp:
-    """The ASGI application with /health and, by *transport*, /mcp or /sse and /messages/ or all.
+    """The ASGI application: what `probes` serves and, by *transport*, /mcp or /sse and /messages/.
 
     With *file_links* also /files/, for whoever has a link that it can read.
 
     Without a *verifier* no token is required, and everybody is the operator. *auth* says which
     authorisation server's tokens the verifier takes. *proxies* are believed what they say about
-    a client; *root_path* is the prefix that they remove.
+    a client; *root_path* is the prefix that they remove. *operations* is that of the process, and
+    /ready asks for room in *output_dir*.
     """
     trusted = trusted or trust_addresses()
     metadata = metadata_routes(auth) if auth is not None else []
-    app: ASGIApp = RestorePrefix(_build_routes(open_apps, transport, build, metadata, file_links))
+    operations = operations or Operations()
+    routes = [*probe_routes(operations, output_dir), *metadata]
+    app: ASGIApp = RestorePrefix(_build_routes(open_apps, transport, build, routes, file_links))
     app = BodyGuard(AcceptJson(app))
     app = IdentifyPrincipal(app, client_keys=client_keys)
     if verifier is not None:
@@ -72,7 +78,8 @@ def build_http(
         app = RequireToken(app, verifier=verifier, auth=auth)
     # Outside the token, because a preflight has none and a web page has to be able to read a 401.
     app = AddressGuard(_Cors(app, trusted=trusted), trusted=trusted)
-    return ProxyHeaders(app, proxies=proxies, root_path=root_path, public_url=public_url)
+    app = ProxyHeaders(app, proxies=proxies, root_path=root_path, public_url=public_url)
+    return DrainGate(app, operations=operations)
 
 
 class _Cors(CORSMiddleware):
@@ -113,12 +120,12 @@ def _build_routes(
     open_apps: OpenApps,
     transport: Transport,
     build: BuildServer,
-    metadata: list[BaseRoute],
+    first: Sequence[BaseRoute],
     file_links: FileLinkSigner | None,
 ) -> Starlette:
     apps = RequestApps()
     server = build(apps.as_lifespan)
-    routes: list[BaseRoute] = [Route("/health", _report_health), *metadata]
+    routes: list[BaseRoute] = [*first]
     if file_links is not None:
         routes.append(FileServer(file_links, apps.find).route())
     sessions: AbstractAsyncContextManager[None] | None = None
@@ -142,7 +149,3 @@ def _build_routes(
                 yield
 
     return Starlette(routes=routes, lifespan=lifespan)
-
-
-async def _report_health(_: Request) -> Response:
-    return JSONResponse({"status": "ok", "version": __version__})

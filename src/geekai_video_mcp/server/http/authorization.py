@@ -31,6 +31,8 @@ REALM: Final = "geekai-video-mcp"
 TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 """What a bearer token consists of; RFC 6750, section 2.1."""
 _CREDENTIALS: Final = re.compile(rf"bearer +({TOKEN.pattern})", re.IGNORECASE)
+_PROBES: Final = frozenset({"/health", "/ready"})
+"""What a platform asks, which has no token."""
 _READS: Final = frozenset({"GET", "HEAD"})
 RECHECK_SECONDS: Final = 15.0
 """Seconds after which the token of a request that is still open is verified once more."""
@@ -191,5 +193,5 @@ def _is_public(scope: Scope) -> bool:
     the signature of the link is the permission.
     """
     path: str = scope["path"]
-    public = path == "/health" or path.startswith(("/.well-known/", FILES_PATH))
+    public = path in _PROBES or path.startswith(("/.well-known/", FILES_PATH))
     return scope["method"] in _READS and public

@@ -13,7 +13,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from geekai_video_mcp.domain.public_hosts import is_loopback
+from geekai_video_mcp.engine.drain import Drain
 from geekai_video_mcp.errors import ConfigError, GeekAIVideoError, first_own_error
+from geekai_video_mcp.server.http.graceful_server import GracefulServer
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +32,8 @@ MAX_SMALL_PIECES: Final = 5_000
 24 MB in chunks of a single byte would block everybody for minutes."""
 MAX_CONNECTIONS: Final = 256
 """At once; half of the descriptors at most, for the files of paid tasks need some as well."""
-SHUTDOWN_SECONDS: Final = 5
+CLOSING_SECONDS: Final = 2
+"""Seconds for which streams and connections are waited for after everything was answered."""
 
 if sys.platform == "win32":
     connection_limit = MAX_CONNECTIONS
@@ -83,15 +86,15 @@ def bind_address(host: str, port: int) -> socket.socket:
     return listener
 
 
-def serve_http(app: ASGIApp, listener: socket.socket) -> None:
-    """Serve *app* until a signal ends the process.
+def serve_http(app: ASGIApp, listener: socket.socket, *, drain: Drain | None = None) -> None:
+    """Serve *app* until a signal ends the process, which then lets *drain* finish.
 
     Raises:
         GeekAIVideoError: the application could not start.
     """
     guarded = _StartupErrors(app)
     try:
-        uvicorn.Server(server_config(guarded)).run(sockets=[listener])
+        GracefulServer(server_config(guarded), drain=drain or Drain()).run(sockets=[listener])
     except SystemExit:  # uvicorn's exit if the application cannot start
         if guarded.error is None:
             raise
@@ -136,7 +139,7 @@ def server_config(app: ASGIApp) -> uvicorn.Config:
         proxy_headers=False,
         server_header=False,
         h11_max_incomplete_event_size=MAX_HEADER_BYTES,
-        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        timeout_graceful_shutdown=CLOSING_SECONDS,
     )
 
 

@@ -1,0 +1,246 @@
+"""The server behind nginx with `deploy/nginx.conf`: TLS, a prefix, streams, limits, a crowd."""
+
+import contextlib
+import os
+import re
+import shutil
+import socket
+import ssl
+import subprocess
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+
+from support.missing import skip_test
+from support.process import http_client, http_server, token_header
+from support.provider import HELD_PREFIX, Provider, running_provider
+from support.sampling import sample
+from support.world import Era, call, structured
+
+CONF = Path(__file__).parents[2] / "deploy" / "nginx.conf"
+SERVE = ("serve", "--transport", "http", "--port", "0")
+PROXY = {
+    "GEEKAI_TRUSTED_PROXIES": "127.0.0.1",
+    "GEEKAI_ALLOWED_HOSTS": "video.example.com",
+    "GEEKAI_MAX_CALLS_PER_MINUTE": "100000",
+}
+CLIENTS = 200
+NGINX = """
+{user}daemon off;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log warn;
+events {{ worker_connections 2048; }}
+http {{
+    access_log {folder}/access.log;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    include {folder}/site.conf;
+}}
+"""
+CALL: dict[str, Any] = {
+    "jsonrpc": "2.0",
+    "id": 1,
+    "method": "tools/call",
+    "params": {"name": "list_video_tasks", "arguments": {}},
+}
+HELLO: dict[str, Any] = {
+    "jsonrpc": "2.0",
+    "id": 0,
+    "method": "initialize",
+    "params": {
+        "protocolVersion": "2025-06-18",
+        "capabilities": {},
+        "clientInfo": {"name": "x", "version": "1"},
+    },
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """A server and the proxy before it."""
+
+    url: str
+    """As clients see it, with the prefix."""
+    headers: dict[str, str]
+    certificate: Path
+    service: Provider
+
+    @asynccontextmanager
+    async def http(self) -> AsyncGenerator[httpx.AsyncClient]:
+        trusted = ssl.create_default_context(cafile=self.certificate)
+        headers = {"Accept": "application/json, text/event-stream", **self.headers}
+        async with httpx.AsyncClient(
+            base_url=self.url, headers=headers, verify=trusted, timeout=60
+        ) as client:
+            yield client
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return found.getsockname()[1]
+
+
+def make_certificate(folder: Path) -> Path:
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        skip_test("without openssl there is no certificate for nginx")
+    command = [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+    command += ["-nodes", "-days", "2", "-subj", "/CN=localhost"]
+    command += ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
+    command += ["-keyout", str(folder / "key.pem"), "-out", str(folder / "certificate.pem")]
+    subprocess.run(command, check=True, capture_output=True, timeout=20)  # noqa: S603 - our own words
+    return folder / "certificate.pem"
+
+
+@contextlib.contextmanager
+def nginx_before(origin: str, folder: Path, *, at_root: bool) -> Generator[tuple[str, Path]]:
+    """Run nginx with our configuration before the server at *origin*; yields URL, certificate."""
+    nginx = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
+    if nginx is None:
+        skip_test("nginx is not installed: the server was not tried behind it")
+    folder.mkdir()
+    certificate, port = make_certificate(folder), free_port()
+    site = CONF.read_text("utf-8")
+    for there, here in {
+        "server server:8765": f"server {origin.removeprefix('http://')}",
+        "listen 443 ssl": f"listen 127.0.0.1:{port} ssl",
+        "/run/secrets/tls_certificate": str(certificate),
+        "/run/secrets/tls_key": str(folder / "key.pem"),
+    }.items():
+        assert there in site
+        site = site.replace(there, here)
+    if at_root:  # as its first lines say
+        site = re.sub(r".*X-Forwarded-Prefix.*\n", "", site).replace("/studio/", "/")
+    # Its workers have to write into a folder that only this user may enter.
+    user = "user root;\n" if hasattr(os, "getuid") and os.getuid() == 0 else ""
+    (folder / "site.conf").write_text(site, "utf-8")
+    (folder / "nginx.conf").write_text(NGINX.format(folder=folder, user=user), "utf-8")
+    command = [nginx, "-p", str(folder), "-c", str(folder / "nginx.conf")]
+    with (folder / "stderr").open("wb") as stderr:
+        process = subprocess.Popen(command, stderr=stderr)  # noqa: S603 - our own words
+    try:
+        for _ in range(500):
+            with contextlib.suppress(OSError):
+                socket.create_connection(("127.0.0.1", port), timeout=0.05).close()
+                break
+            assert process.poll() is None, (folder / "stderr").read_text("utf-8")
+        yield f"https://localhost:{port}{'' if at_root else '/studio'}", certificate
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+@asynccontextmanager
+async def hosted(folder: Path, *, at_root: bool = False) -> AsyncGenerator[Site]:
+    async with (
+        running_provider() as service,
+        http_server(folder, *SERVE, **service.settings, **PROXY) as origin,
+    ):
+        with nginx_before(origin, folder / "nginx", at_root=at_root) as (url, certificate):
+            yield Site(
+                url=url,
+                headers=token_header(folder),
+                certificate=certificate,
+                service=service,
+            )
+
+
+WAYS: list[tuple[str, Era, bool]] = [
+    ("/mcp", "auto", False),
+    ("/mcp", "legacy", False),
+    ("/sse", "auto", False),
+    ("/mcp", "auto", True),
+    ("/sse", "legacy", True),
+]
+
+
+@pytest.mark.parametrize(("path", "era", "at_root"), sample(WAYS, every=2))
+async def test_a_client_makes_a_video_and_sees_it_proceed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, era: Era, *, at_root: bool
+) -> None:
+    """Progress that came with the answer alone would be a stream that the proxy has held back."""
+    messages: list[str | None] = []
+    async with hosted(tmp_path, at_root=at_root) as site:
+        monkeypatch.setenv("SSL_CERT_FILE", str(site.certificate))
+
+        async def listen(progress: float, total: float | None, message: str | None) -> None:
+            del progress, total
+            messages.append(message)
+            site.service.released.add(prompt)
+
+        prompt = f"{HELD_PREFIX} a fox"
+        async with http_client(site.url + path, headers=site.headers, era=era) as client:
+            started = structured(await call(client, "generate_video", prompt=prompt))
+            done = await client.call_tool(
+                "get_video_task",
+                {"task_id": started["task_id"], "wait_seconds": 45},
+                progress_callback=listen,
+            )
+
+    assert messages
+    assert structured(done)["task_status"] == "succeed"
+
+
+async def test_probes_and_limits_are_as_the_documents_say(tmp_path: Path) -> None:
+    async with hosted(tmp_path) as site, site.http() as client:
+        health = await client.get("/health")
+        ready = await client.get("/ready")
+        metrics = await client.get("/metrics")
+        too_long = await client.post("/mcp", content=b" " * 26_000_000)
+        largest = await client.post("/mcp", content=b" " * 23_000_000)
+        client.headers.pop("Authorization")
+        stranger = await client.post("/mcp", json=HELLO)
+        spoofed = await client.get(
+            "/health", headers={"X-Forwarded-Host": "evil.test", "X-Forwarded-Prefix": "/evil"}
+        )
+        foreign = await client.get("/health", headers={"Host": "evil.test"})
+
+    assert (health.status_code, ready.status_code, metrics.status_code) == (200, 200, 404)
+    assert ready.json()["status"] == "ready"
+    assert (too_long.status_code, largest.status_code) == (413, 400)  # nginx's, and ours
+    assert stranger.status_code == 401
+    assert spoofed.status_code == 200
+    assert foreign.status_code == 421
+
+
+async def test_a_stream_of_events_begins_at_once_and_names_the_prefix(tmp_path: Path) -> None:
+    async with (
+        hosted(tmp_path) as site,
+        site.http() as client,
+        client.stream("GET", "/sse") as stream,
+    ):
+        with anyio.fail_after(10):
+            lines = stream.aiter_lines()
+            event = [await anext(lines), await anext(lines)]
+
+    assert event[0] == "event: endpoint"
+    assert event[1].startswith("data: /studio/messages/?session_id=")
+
+
+async def test_two_hundred_clients_at_once_are_served(tmp_path: Path) -> None:
+    statuses: list[int] = []
+
+    async def converse(site: Site) -> None:
+        async with site.http() as client:
+            opened = await client.post("/mcp", json=HELLO)
+            statuses.append(opened.status_code)
+            client.headers["Mcp-Session-Id"] = opened.headers.get("Mcp-Session-Id", "")
+            answers = [await client.post("/mcp", json=CALL) for _ in range(3)]
+            statuses.extend(answer.status_code for answer in answers)
+
+    async with hosted(tmp_path) as site, anyio.create_task_group() as crowd:
+        for _ in range(CLIENTS):
+            crowd.start_soon(converse, site)
+
+    assert len(statuses) == CLIENTS * 4
+    assert set(statuses) <= {200, 429}
+    assert statuses.count(200) > CLIENTS
