@@ -95,6 +95,7 @@ NOT_OF_A_TENANT = {
     "SELECT_UNFINISHED_TENANTS": "the operator's: whom a server opens when it starts",
     "SELECT_OPEN_STATES": "the operator's: how many tasks there are, for who monitors the server",
     "SELECT_UNKNOWN_STATES": "the same",
+    "SELECT_TENANTS_WITH_OLD_FILES": "the operator's: whose files a server deletes by its rule",
     "SELECT_TENANT": "the operator's: whose the outcome in an entry of the journal is",
 }
 """The statements that are not of one tenant, and why."""

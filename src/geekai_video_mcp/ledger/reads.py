@@ -199,6 +199,10 @@ class LedgerReads:
         """
         return await self._run_in_worker(lambda: self._store.unfinished_tenants(since=since))
 
+    async def tenants_with_old_files(self, *, before: float) -> Sequence[str]:
+        """Who has a stored file of a task that ended before *before*; the operator's own read."""
+        return await self._run_in_worker(lambda: self._store.tenants_with_old_files(before=before))
+
     async def unfinished(self, account: str) -> list[Task]:
         """The tasks of this service and key that a server still has to work on."""
         return await self._run_in_worker(lambda: self._store.unfinished(account))

@@ -134,12 +134,12 @@ SELECT_ALL_UNFINISHED: Final = f"""
 # follows the numbers would miss it.
 PURGE_EVENTS: Final = """
     DELETE FROM event
-    WHERE tenant = :tenant AND task_id = :id
+    WHERE +tenant = :tenant AND task_id = :id
       AND number < (SELECT max(number) FROM event WHERE tenant = :tenant)
 """
 BLANK_EVENT: Final = """
     UPDATE event SET task_id = '', owner = NULL, provider_task_id = NULL, error_code = NULL
-    WHERE tenant = :tenant AND task_id = :id
+    WHERE +tenant = :tenant AND task_id = :id
 """
 PURGE_TASK: Final = "DELETE FROM task WHERE tenant = :tenant AND id = :id"
 PUT_BODY: Final = """
@@ -226,6 +226,11 @@ SELECT_UNKNOWN_STATES: Final = f"""
     SELECT tenant, status FROM task WHERE owner IS NOT NULL AND status IN ({_sql_list(IN_FLIGHT)})
       AND status = '{Status.UNKNOWN.value}'
 """  # noqa: S608 - the values of our own enumeration
+SELECT_TENANTS_WITH_OLD_FILES: Final = f"""
+    SELECT DISTINCT tenant FROM task INDEXED BY task_with_file
+    WHERE {_WITH_FILE} AND file_status = '{FileStatus.STORED.value}' AND ended_at < :before
+    ORDER BY tenant
+"""  # noqa: S608 - constants of our own
 SELECT_TENANT: Final = "SELECT tenant FROM task WHERE id = :id"
 
 

@@ -111,6 +111,11 @@ class StoreReads:
                 accounts.setdefault(row["tenant"], []).append(row["service"])
         return accounts
 
+    def tenants_with_old_files(self, *, before: float) -> list[str]:
+        with self._db.reading():
+            found = self._db.select(schema.SELECT_TENANTS_WITH_OLD_FILES, {"before": before})
+        return [row["tenant"] for row in found]
+
     def tenant_of(self, task_id: str) -> str | None:
         with self._db.reading():
             found = self._db.select_one(schema.SELECT_TENANT, {"id": task_id})
