@@ -11,7 +11,6 @@ import anyio
 import pytest
 
 from geekai_video_mcp.config.write_tokens import revoke_token
-from geekai_video_mcp.server.http import long_streams
 from support.provider import HELD_PREFIX
 from support.raw_http import Json, speaker
 from support.team import bearer, make_video, running_team
@@ -165,30 +164,6 @@ async def test_a_stream_of_sse_is_for_the_token_that_opened_it(tmp_path: Path) -
     assert (foreign.status_code, foreign.text) == (unknown.status_code, unknown.text)
     assert foreign.status_code == 404
     assert revoked.status_code == 401
-
-
-async def test_a_subscription_ends_when_its_token_has_been_revoked(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(long_streams, "FIRST_CHECK", 0.0)
-    monkeypatch.setattr(long_streams, "CHECK_INTERVAL", 0.0)
-    async with running_team(tmp_path, "modern", capabilities={}) as team:
-        phone = bearer(team.server.add("alices-phone", "alice"))
-        async with (
-            speaker(team.server.origin, "modern", phone) as other,
-            team.clients["alice"].listen(resourcesListChanged=True) as coming,
-        ):
-            heard = [await anext(coming)]
-            await make_video(other, "one")
-            heard.append(await anext(coming))
-            revoke_token(team.server.settings, "alice")
-            await make_video(other, "two")
-            with anyio.fail_after(20):
-                heard += [text async for text in coming]
-
-    methods = [json.loads(each)["method"] for each in heard]
-    assert methods[0] == "notifications/subscriptions/acknowledged"
-    assert len(heard) <= 3  # of the first one alone: when it was made, and when it had a file
 
 
 def reply_to(question: Json) -> Json:
