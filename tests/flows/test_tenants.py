@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import httpx
 import pytest
 
 from geekai_video_mcp.app import open_ledger_base
@@ -12,6 +13,7 @@ from geekai_video_mcp.domain.limits import Limits
 from geekai_video_mcp.domain.statuses import Status
 from geekai_video_mcp.domain.tasks import Task, new_task
 from geekai_video_mcp.ledger import Ledger
+from support.fake_geekai import answer_once
 from support.world import World, admit_new, call, now, structured, text
 
 REQUEST = {"model": "cogvideox-flash", "prompt": "a fox"}
@@ -121,6 +123,27 @@ async def test_a_server_takes_over_what_a_dead_process_of_its_own_tenant_left(
     assert (await alice.find_task(waiting.id)).status is Status.SUCCEED
     assert (await alice.find_task(sending.id)).status is Status.UNKNOWN
     assert alice.service.charges == ["a fox"]
+
+
+async def test_what_a_tenant_imports_joins_and_sends_again_is_its_own(
+    world: World, alice: World, bob: World
+) -> None:
+    world.service.on_create = answer_once(httpx.ReadError("reset"))
+    lost = await make_video(alice, prompt="a lost fox")
+    elsewhere = world.provider_id(await make_video(world, prompt="elsewhere"))
+    async with alice.client() as client:
+        imported = structured(await call(client, "get_video_task", task_id=elsewhere))["task_id"]
+        parts = [await make_video(alice, prompt=prompt) for prompt in ("one", "two")]
+        await call(client, "get_video_task", task_id=" ".join(parts), wait_seconds=45)
+        film = structured(await call(client, "join_videos", parts=parts))["task_id"]
+    async with alice.resolver() as resolver:
+        again = (await resolver.supersede(lost)).id
+    async with bob.app(sweep=False) as app:
+        seen = await app.engine.list_tasks(limit=20)
+        own = [await alice.find_task(each) for each in (imported, film, again)]
+
+    assert seen == []
+    assert [task.tenant for task in own] == ["alice"] * 3
 
 
 async def test_the_changes_of_a_task_are_followed_by_its_own_tenant_alone(
