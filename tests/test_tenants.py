@@ -93,6 +93,7 @@ NOT_OF_A_TENANT = {
     "BUDGET": "a service limits the requests of a key, and tenants may share one",
     "UPSERT_BUDGET": "the same",
     "SELECT_UNFINISHED_TENANTS": "the operator's: whom a server opens when it starts",
+    "SELECT_TENANTS_WITH_OLD_FILES": "the operator's: whose files a server deletes by its rule",
     "SELECT_TENANT": "the operator's: whose the outcome in an entry of the journal is",
 }
 """The statements that are not of one tenant, and why."""

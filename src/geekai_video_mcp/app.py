@@ -18,6 +18,7 @@ import anyio.to_thread
 
 from geekai_video_mcp.config import PreviewDelivery, Settings
 from geekai_video_mcp.domain.catalogue import Checks
+from geekai_video_mcp.domain.storage import MEGABYTE
 from geekai_video_mcp.domain.task_ids import MIN_DIGITS_TO_SPEND
 from geekai_video_mcp.domain.tasks import FileUpdate, Media, Task
 from geekai_video_mcp.domain.tenants import LOCAL_TENANT
@@ -36,6 +37,7 @@ from geekai_video_mcp.errors import (
     hiding_folders,
 )
 from geekai_video_mcp.media.child_process import RunWorker, run_worker
+from geekai_video_mcp.media.deletion import delete_task_file
 from geekai_video_mcp.media.inputs import DecodingQueue, MediaResolver
 from geekai_video_mcp.media.output_folder import check_output_folder
 from geekai_video_mcp.media.preview import PreviewRenderer, PreviewRequest, RenderedPreview
@@ -197,6 +199,9 @@ async def open_app(
             clock=clock,
             check_folders=check_folders,
             join_film=partial(_join_film, settings, join_files),
+            delete_file=partial(delete_task_file, settings.output_dir),
+            quota_bytes=settings.hosting.quota_mb and settings.hosting.quota_mb * MEGABYTE,
+            keep_days=settings.hosting.keep_days,
             resolve_parents=resolve_parents,
             may_import=may_import,
             work=base.work,

@@ -6,6 +6,7 @@ ones that were left behind. Which of them a request gets, its `Principal` decide
 """
 
 import logging
+import math
 import time
 from collections.abc import AsyncGenerator, Collection, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -26,6 +27,7 @@ from geekai_video_mcp.config.tokens_file import (
 )
 from geekai_video_mcp.domain.films import LOCAL_ACCOUNT
 from geekai_video_mcp.domain.retries import LINK_TTL
+from geekai_video_mcp.domain.storage import DAY
 from geekai_video_mcp.domain.tenants import LOCAL_TENANT, Principal
 from geekai_video_mcp.engine.exceptions import log_exception
 from geekai_video_mcp.errors import (
@@ -46,6 +48,8 @@ IDLE_SECONDS: Final = 600.0
 """Seconds without a request after which an `App` is closed that has nothing left to do."""
 OPENING_TIMEOUT: Final = 10.0
 """Seconds that a request waits for its `App`: the call itself needs what is left of its 20."""
+OLD_FILES_INTERVAL: Final = 3600.0
+"""Seconds between looks at who has files that are to be deleted."""
 MAX_KEYS_OF_TENANT: Final = 20
 """Keys that the clients of one tenant may have in use at the same time."""
 MAX_APPS: Final = 500
@@ -141,6 +145,7 @@ class TenantApps:
         self._held: dict[_Key, _HeldApp] = {}
         self._waiting_for_client: set[_Key] = set()
         """Whose unfinished tasks belong to a key that nobody here knows."""
+        self._look_for_old_files_at = -math.inf
 
     async def open_own(self) -> None:
         """Open what a server works with from its start on."""
@@ -332,6 +337,7 @@ class TenantApps:
             await self._unfinished(),
         )
         await self._open_for_unfinished(unfinished)
+        await self._open_for_old_files()
         for held in [*self._held.values()]:
             terms = await self._find_terms(held.principal)
             if terms.key == held.terms.key and terms != held.terms:
@@ -369,6 +375,22 @@ class TenantApps:
             # For new ones as well: the service may show them to the key that is known.
             own = {terms.settings.account, LOCAL_ACCOUNT} & {*accounts}
             if (own or new) and terms.key not in self._held:
+                self._hold(principal, terms)
+
+    async def _open_for_old_files(self) -> None:
+        """Open the `App` of those who send nothing any more: it deletes what is kept too long."""
+        keep_days = self._settings.hosting.keep_days
+        if keep_days is None or anyio.current_time() < self._look_for_old_files_at:
+            return
+        self._look_for_old_files_at = anyio.current_time() + OLD_FILES_INTERVAL
+        before = time.time() - keep_days * DAY
+        open_now = {tenant for tenant, _ in self._held}
+        for tenant in await self._base.ledger.tenants_with_old_files(before=before):
+            if tenant in open_now or len(self._held) >= MAX_APPS:
+                continue
+            principal = Principal(tenant=tenant)
+            terms = await self._find_terms(principal)
+            if terms.key not in self._held:
                 self._hold(principal, terms)
 
     def _has_nothing_to_do(self, held: _HeldApp, unfinished: _Unfinished, *, since: float) -> bool:

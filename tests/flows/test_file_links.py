@@ -327,6 +327,8 @@ async def test_the_saved_picture_of_a_video_is_linked_and_nothing_else_beside_it
     async with browser(world, signer) as client:
         answer = await client.get(link.url)
         assert (answer.content, answer.headers["content-type"]) == (ours, "image/jpeg")
+        # Programs take the full stop of the sentence for a part of the link.
+        assert (await client.get(f"{link.url}.")).content == ours
         # The name of a picture is part of what is signed.
         assert (await client.get(link.url.replace("frames.jpg", "cover.jpg"))).status_code == 404
         assert (await client.get(board.url)).status_code == 410

@@ -1,9 +1,10 @@
 """The apps of one process: opened once, when they are needed, and closed when they are not."""
 
+import time
 from collections import Counter
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import anyio
@@ -44,6 +45,8 @@ class Process:
     closed: Counter[str] = field(default_factory=Counter[str])
     failures: list[GeekAIVideoError] = field(default_factory=list[GeekAIVideoError])
     """What the next openings for tenants fail with."""
+    clock_is_ahead: float = 0.0
+    """Seconds that the clock of this machine is ahead of the service's."""
 
     @asynccontextmanager
     async def run(self) -> AsyncGenerator[TenantApps]:
@@ -65,7 +68,7 @@ class Process:
             base=base,
             may_import=may_import,
             transport=self.service.transport,
-            clock=now,
+            clock=lambda: now() + self.clock_is_ahead,
             inspect_file=tell_nothing,
         ) as app:
             yield app
@@ -141,6 +144,27 @@ async def test_an_app_without_a_request_or_a_task_to_work_on_is_closed(process: 
     assert (in_use, at_work, after) == (0, 0, {"alice": 1})
     assert task.settled
     assert process.opened["alice"] == 2
+
+
+async def test_the_old_files_of_a_tenant_that_sends_nothing_any_more_are_deleted(
+    process: Process,
+) -> None:
+    async with process.run() as apps, apps.serve(ALICE) as app:
+        task = await submit(app)
+        await anyio.sleep(60)
+        task = await app.engine.get_local(task.id)
+    path = Path(str(task.file_path))
+    assert path.exists()
+    hosting = replace(process.settings.hosting, keep_days=1)
+    process.settings = replace(process.settings, hosting=hosting)
+    # By this computer's own clock, the tests' times are long past.
+    process.clock_is_ahead = time.time() - now()
+    async with process.run():
+        await anyio.sleep(2 * TEND_INTERVAL)
+        assert not path.exists()
+        await anyio.sleep(2 * IDLE_SECONDS)
+
+    assert process.closed == {"local": 2, "alice": 2}
 
 
 async def test_a_folder_that_the_operator_changes_is_taken_when_nothing_is_under_way(

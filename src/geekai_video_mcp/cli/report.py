@@ -126,6 +126,7 @@ _FILE_WORDS: Final = {
     FileStatus.NONE: "not downloaded yet",
     FileStatus.STORED: "stored",
     FileStatus.LINKED: "only a link",
+    FileStatus.DELETED: "deleted",
     FileStatus.LOST: "lost",
 }
 

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 import anyio
@@ -79,7 +80,18 @@ def build_parser(prog: str) -> argparse.ArgumentParser:
     )
     resolve.add_argument("--yes", action="store_true", help="skip the confirmation")
     resolve.set_defaults(handler=_resolve_task)
-    for command in (list_command, show, export, fetch, resolve):
+    purge = commands.add_parser(
+        "purge", help="delete settled tasks for good, with their prompts and files"
+    )
+    purge.add_argument(
+        "--before",
+        type=_parse_day,
+        metavar="DATE",
+        help="only those made before this day (UTC), such as 2026-11-26",
+    )
+    purge.add_argument("--yes", action="store_true", help="skip the confirmation")
+    purge.set_defaults(handler=_purge_tasks)
+    for command in (list_command, show, export, fetch, resolve, purge):
         # Suppressed, as below.
         add_tenant_option(command, default=argparse.SUPPRESS)
     return tasks
@@ -114,6 +126,15 @@ def _add_list_options(parser: argparse.ArgumentParser) -> None:
         help=f"number of tasks (default: {DEFAULT_LIMIT})",
     )
     parser.add_argument("--all", action="store_true", default=unset, help="list all tasks")
+
+
+def _parse_day(text: str) -> float:
+    """The beginning of the day in UTC, in which lists show times, as Unix seconds."""
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        msg = "the date must be written as 2026-11-26"
+        raise argparse.ArgumentTypeError(msg) from None
 
 
 def _parse_limit(text: str) -> int:
@@ -247,6 +268,20 @@ def _resolve_task(arguments: argparse.Namespace, settings: "Settings") -> int:
     if not arguments.yes and not _confirm():
         return FAILED
     return anyio.run(resolve_task, settings, task, arguments)
+
+
+def _purge_tasks(arguments: argparse.Namespace, settings: "Settings") -> int:
+    from geekai_video_mcp.cli.purge import describe_found, find_tasks, purge_tasks
+
+    before = time.time() if arguments.before is None else arguments.before
+    found = anyio.run(find_tasks, settings, before)
+    for line in describe_found(found, settings.tenant):
+        print_line(line)
+    if not found.going:
+        return OK
+    if not arguments.yes and not _confirm():
+        return FAILED
+    return anyio.run(purge_tasks, settings, found, before)
 
 
 def _confirm() -> bool:

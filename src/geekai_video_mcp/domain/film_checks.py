@@ -95,7 +95,7 @@ def _find_problem(name: str, task: Task) -> PartProblem | None:
             f"{name} is not on this machine{reason}, but only at its link; on the command line,"
             f" {tasks_command(task.tenant)} fetch {short_id(task.id)} downloads it"
         )
-    if task.file_status is FileStatus.LOST:
+    if task.file_status in {FileStatus.LOST, FileStatus.DELETED}:
         return PartProblem(f"{name} has no file any more{reason}; leave it out, or make it again")
     wait = f"so call {_follow(task)} until it gives a file"
     return PartProblem(f"{name} is still being downloaded, {wait}", will_pass=True)

@@ -44,6 +44,7 @@ from geekai_video_mcp.engine.process_work import ProcessWork
 from geekai_video_mcp.engine.recovery import Recovery
 from geekai_video_mcp.engine.releaser import Releaser
 from geekai_video_mcp.engine.resolver import Resolver
+from geekai_video_mcp.engine.retention import Retention
 from geekai_video_mcp.engine.submitter import Submitter
 from geekai_video_mcp.engine.watcher import Watcher
 from geekai_video_mcp.errors import (
@@ -140,6 +141,7 @@ class Engine:
         async with anyio.create_task_group() as self._tasks:
             if sweep:
                 self._tasks.start_soon(self._sweep_loop)
+                self.start_background(Retention(self._context).run)
             try:
                 yield self
             finally:
@@ -236,7 +238,10 @@ class Engine:
         """
         task = self._new_task(request, idempotency_key, variation)
         existing = await self._context.ledger.existing_for(
-            task, request.body_to_send, limits=self._context.limits
+            task,
+            request.body_to_send,
+            limits=self._context.limits,
+            quota_bytes=self._context.quota_bytes,
         )
         return forecast(task, existing, at=task.created_at)
 

@@ -17,6 +17,7 @@ from geekai_video_mcp.domain.lifecycle import needs_watching
 from geekai_video_mcp.domain.limits import Limits
 from geekai_video_mcp.domain.service_names import is_sandbox, service_name
 from geekai_video_mcp.domain.statuses import Status
+from geekai_video_mcp.domain.storage import Deleted
 from geekai_video_mcp.domain.task_prices import with_price
 from geekai_video_mcp.domain.tasks import (
     FileUpdate,
@@ -110,6 +111,12 @@ JoinFilm = Callable[[JoinPlan, Callable[[float], None]], Awaitable[JoinedParts]]
 Raises a `GeekAIVideoError` that says why it cannot be joined."""
 
 
+DeleteFile = Callable[[Task], Deleted]
+"""Deletes the file of a task and the pictures made of it, in the tenant's folder alone; blocks.
+
+Raises `OSError` if the system refuses it."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Connections:
     """What reaches outside this process."""
@@ -137,6 +144,11 @@ class EngineContext:
     """Raises `StorageUnavailable` if a result could not be saved or tracked now; blocks."""
     join_film: JoinFilm
     resolve_parents: ParentResolver
+    delete_file: DeleteFile
+    quota_bytes: int | None = None
+    """Bytes that the tenant's files may take; None for no quota."""
+    keep_days: int | None = None
+    """Days after its end until the files of a task are deleted; None for never."""
     may_import: bool = True
     """Whether a task that only the service knows is taken for this tenant's own."""
     work: ProcessWork = field(default_factory=ProcessWork)
@@ -229,7 +241,12 @@ class EngineContext:
     ) -> Admission:
         """Call `Ledger.admit`, and notify those who wait for any task to change."""
         admission = await self.ledger.admit(
-            task, body=body, admit=admit, limits=self.limits, fixed_id=fixed_id
+            task,
+            body=body,
+            admit=admit,
+            limits=self.limits,
+            quota_bytes=self.quota_bytes,
+            fixed_id=fixed_id,
         )
         if admission.is_new:
             self.signals.notify(task.id)

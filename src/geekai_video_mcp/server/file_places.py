@@ -6,7 +6,6 @@ from geekai_video_mcp.app import App
 from geekai_video_mcp.domain.statuses import FileStatus
 from geekai_video_mcp.domain.tasks import Task
 from geekai_video_mcp.errors import GeekAIVideoError, StorageUnavailable
-from geekai_video_mcp.quoting import hide_folders
 from geekai_video_mcp.server.resource_links import file_uri
 from geekai_video_mcp.server.views.report import FilePlace
 
@@ -34,7 +33,8 @@ def place_of_picture(app: App, task: Task, path: Path) -> FilePlace | None:
     return None if link is None else FilePlace(text=link.url, link_ends_at=link.expires_at)
 
 
-def message_for(app: App, error: GeekAIVideoError) -> str:
-    """What the caller is told of an error; one on another machine learns no folder of this one."""
-    hidden = app.remote and isinstance(error, StorageUnavailable)
-    return hide_folders(error.message) if hidden else error.message
+def error_for(app: App, error: GeekAIVideoError) -> GeekAIVideoError:
+    """The error as the caller is told of it, which names no folder to one on another machine."""
+    if app.remote and isinstance(error, StorageUnavailable):
+        error.hide_folders()
+    return error

@@ -27,7 +27,7 @@ from geekai_video_mcp.server.arguments import (
     ListVideoTasks,
 )
 from geekai_video_mcp.server.confirmation import request_consent
-from geekai_video_mcp.server.file_places import link_to_file, message_for
+from geekai_video_mcp.server.file_places import error_for, link_to_file
 from geekai_video_mcp.server.request_checks import check_generation
 from geekai_video_mcp.server.roots import list_root_folders
 from geekai_video_mcp.server.tool import Answer, app_of, call_received_at
@@ -154,7 +154,7 @@ async def _get_several(args: GetVideoTask, ctx: "Context[App]", *, ends: float) 
         if isinstance(one, Task):
             entries[one.id] = results.make_report(app, tasks[one.id])
         else:
-            entries[asked] = views.Unread(asked, one, message_for(app, one))
+            entries[asked] = views.Unread(asked, error_for(app, one))
     return results.several_result(list(entries.values()), until=args.until)
 
 

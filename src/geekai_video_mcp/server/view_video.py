@@ -167,6 +167,7 @@ def _problem_of(task: Task, *, at: float) -> str | None:
         FileStatus.NONE: f"is still being downloaded. {wait}",
         FileStatus.LINKED: f"is not on this machine, but only at its link.{reason} Call {follow}"
         " for the link, which the user can open.",
+        FileStatus.DELETED: f"cannot be seen any more.{reason} Call {follow} for what can be done.",
     }
     lost = f"could not be fetched and cannot be seen any more.{reason} Call {follow} for more."
     return f"The {task.media} of task {name} {by_status.get(task.file_status, lost)}"

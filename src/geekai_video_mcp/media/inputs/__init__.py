@@ -341,6 +341,8 @@ class MediaResolver:
             problem = "is not downloaded yet, so call get_video_task until it gives a file"
         elif task.file_status is FileStatus.LINKED:
             problem = "could not be fetched here, and only its link is known; see get_video_task"
+        elif task.file_status is FileStatus.DELETED:
+            problem = f"is no longer here: {task.file_error}"
         else:
             problem = "is no longer on this machine or cannot be decoded"
         return _refusal(where, f"the {task.media} of that task {problem}")

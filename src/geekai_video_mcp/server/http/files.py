@@ -61,6 +61,8 @@ _SAVED: Final = {
     ".heic": "image/heic",
     ".heif": "image/heif",
 }
+_AFTER_LINK: Final = ".,;:!?)]}>*'\""
+"""What ends a sentence or an emphasis, and is often taken for a part of the link before it."""
 _KEPT_DIGESTS: Final = 2000
 """Files whose content is known while they are not changed: each is read once."""
 _BLOCK: Final = 1024 * 1024
@@ -84,6 +86,7 @@ class FileServer:
     async def respond(self, request: Request) -> Response:
         """The file, or why there is none."""
         token, _, name = str(request.path_params["rest"]).partition("/")
+        name = name.rstrip(_AFTER_LINK)
         linked = self._signer.read(token, name=name)
         try:
             app = await self._find_app(linked.tenant) if linked is not None else None

@@ -21,7 +21,7 @@ from geekai_video_mcp.errors import (
 )
 from geekai_video_mcp.media.preview import PreviewRequest
 from geekai_video_mcp.quoting import quote
-from geekai_video_mcp.server.file_places import link_to_file, message_for
+from geekai_video_mcp.server.file_places import error_for, link_to_file
 from geekai_video_mcp.server.pictures import View, render_view
 from geekai_video_mcp.server.resource_links import (
     JPEG,
@@ -211,4 +211,4 @@ async def _get_task(ctx: "Context[App]", task_id: str) -> Task:
         )
         raise ResourceNotFoundError(msg) from exc
     except GeekAIVideoError as exc:
-        raise ResourceError(message_for(app_of(ctx), exc)) from exc
+        raise ResourceError(error_for(app_of(ctx), exc).message) from exc

@@ -30,7 +30,7 @@ from geekai_video_mcp.domain.tasks import Task
 from geekai_video_mcp.engine.exceptions import log_exception
 from geekai_video_mcp.errors import GeekAIVideoError, TaskNotFound
 from geekai_video_mcp.server import TASK_TOOLS, TASKS_EXTENSION
-from geekai_video_mcp.server.file_places import message_for
+from geekai_video_mcp.server.file_places import error_for
 from geekai_video_mcp.server.tasks_extension.payloads import (
     PROTOCOL_VERSIONS,
     Ctx,
@@ -122,7 +122,7 @@ async def _require_task(ctx: Ctx, params: TaskParams) -> Task:
     except TaskNotFound as exc:
         raise MCPError(INVALID_PARAMS, exc.message) from exc
     except GeekAIVideoError as exc:
-        raise MCPError(INTERNAL_ERROR, message_for(app, exc)) from exc
+        raise MCPError(INTERNAL_ERROR, error_for(app, exc).message) from exc
 
 
 def _check_name_header(ctx: Ctx, task_id: str) -> None:

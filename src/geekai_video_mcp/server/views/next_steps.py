@@ -121,6 +121,8 @@ def _after_success(report: TaskReport) -> str:
     label = f"Tell the user that {is_preview}. " if report.sandbox else ""
     if task.file_status is FileStatus.NONE:
         return label + WAIT
+    if task.file_status is FileStatus.DELETED:
+        return label + _after_deletion(report)
     if not report.stored:
         return label + _after_failed_download(report)
     if task.file_error_code == Obstacle.OTHER_FORMAT:
@@ -132,6 +134,17 @@ def _after_success(report: TaskReport) -> str:
         else f"To continue from its last frame: generate_video with {reference}."
     )
     return f"{label}{_way_to_look(report)} Give the user the {report.file_noun}. {then}"
+
+
+def _after_deletion(report: TaskReport) -> str:
+    """What is left to do for a file that was kept as long as the operator keeps files."""
+    if report.is_film:
+        return "Tell the user; join_videos with the same parts makes it again while those are here."
+    if report.offered_link:
+        return "Tell the user, and give them the link, to open or save it."
+    price = "" if report.sandbox else ", at its price"
+    again = f"{report.tool} with the same request and a variation makes a new one{price}"
+    return f"Tell the user, who may have saved it; {again}."
 
 
 def _way_to_look(report: TaskReport) -> str:

@@ -188,6 +188,9 @@ class TaskReport:
     @property
     def offered_link(self) -> str | None:
         """The link, unless it is dead or would act on the machine of whoever opens it."""
+        deleted = self.task.file_status is FileStatus.DELETED
+        if deleted and self.at >= (self.task.ended_at or 0.0) + LINK_TTL:
+            return None
         return self.link if live_link(self.task) else None
 
     @property

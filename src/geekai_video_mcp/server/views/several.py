@@ -31,8 +31,6 @@ class Unread:
     asked: str
     """Its id as the caller gave it."""
     error: GeekAIVideoError
-    message: str
-    """What the caller is told of it."""
 
 
 Entry = TaskReport | Unread
@@ -51,7 +49,7 @@ def several_tasks(entries: Sequence[Entry], *, until: str) -> VideoTask:
 def several_tasks_text(entries: Sequence[Entry], result: VideoTask) -> str:
     """The tasks as text: a line each, and then what to do next."""
     lines = [
-        f"{_unread_name(one)}: {one.message}"
+        f"{_unread_name(one)}: {one.error.message}"
         if isinstance(one, Unread)
         else " ".join(filter(None, (task_line(one), view.next_step)))
         for one, view in zip(entries, result.tasks or (), strict=True)
@@ -82,7 +80,7 @@ def _unread_entry(unread: Unread) -> TaskEntry:
     code = "not_found" if isinstance(unread.error, TaskNotFound) else "unavailable"
     return TaskEntry(
         task_id=sanitize(unread.asked, limit=ID_LIMIT),
-        error=ErrorView(code=code, message=unread.message),
+        error=ErrorView(code=code, message=unread.error.message),
     )
 
 

@@ -211,6 +211,9 @@ def _finished_predicate(report: TaskReport) -> str:
     if task.file_status is FileStatus.NONE:
         waiting = f"is finished {where}{length_note} and is being downloaded."
         return f"{waiting}{reason}{offer if reason else ''}"
+    if task.file_status is FileStatus.DELETED:
+        facts = ", ".join(_file_facts(report))
+        return f"is finished{f' ({facts})' if facts else ''}.{reason}{offer}"
     copy = f" What came is kept in {_file_text(report)}." if report.file else ""
     failure = f"is ready {where}{length_note}, but this server could not download it."
     return f"{failure}{reason}{copy}{offer}"
