@@ -10,21 +10,17 @@ from pathlib import Path
 import anyio
 import httpx
 import pytest
-from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from pydantic import SecretStr
-from starlette.types import Message, Receive, Scope, Send
 
 from geekai_video_mcp.app import App, LedgerBase, open_app
 from geekai_video_mcp.config import Settings
 from geekai_video_mcp.config.tokens_file import LiveTokens
-from geekai_video_mcp.config.write_tokens import add_token, revoke_token
+from geekai_video_mcp.config.write_tokens import add_token
 from geekai_video_mcp.domain.requests import GenerationRequest
 from geekai_video_mcp.domain.statuses import Status
 from geekai_video_mcp.domain.tasks import Media, Task
 from geekai_video_mcp.domain.tenants import Principal
 from geekai_video_mcp.errors import GeekAIVideoError, ServiceUnavailable, StorageUnavailable
-from geekai_video_mcp.server.http.long_streams import EndRevokedStreams
-from geekai_video_mcp.server.http.verifiers import TokensFileVerifier
 from geekai_video_mcp.tenant_apps import (
     IDLE_SECONDS,
     MAX_KEYS_OF_TENANT,
@@ -223,40 +219,3 @@ async def test_a_request_that_is_being_sent_is_not_left_behind_for_another_key(
     assert task.status is during is Status.SUBMITTING
     assert after.status in {Status.PENDING, Status.RUNNING, Status.SUCCEED}
     assert after.account == app.engine.account
-
-
-async def test_a_stream_ends_when_its_token_has_been_revoked(process: Process) -> None:
-    process.settings.state_dir.mkdir(parents=True)
-    token = add_token(process.settings, "alice", "alice", {}).token
-    verifier = TokensFileVerifier(LiveTokens(process.settings))
-    access = await verifier.verify_token(token)
-    assert access is not None
-    sent = list[bytes]()
-
-    async def ping(_: Scope, __: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        for number in range(100):
-            await send({"type": "http.response.body", "body": b"%d" % number, "more_body": True})
-            await anyio.sleep(15)
-
-    async def receive() -> Message:
-        await anyio.sleep_forever()
-        raise AssertionError
-
-    async def send(message: Message) -> None:
-        if message["type"] == "http.response.body":
-            sent.append(message["body"])
-
-    scope = {
-        "type": "http",
-        "user": AuthenticatedUser(access),
-        "headers": [(b"authorization", f"Bearer {token}".encode())],
-    }
-    began = anyio.current_time()
-    async with anyio.create_task_group() as group:
-        group.start_soon(EndRevokedStreams(ping, verifier=verifier), scope, receive, send)
-        await anyio.sleep(301)
-        revoke_token(process.settings, "alice")
-
-    assert anyio.current_time() - began < 330
-    assert sent[-2:] == [b"20", b""]

@@ -49,7 +49,7 @@ def name_part(number: int, part: FilmPart) -> str:
 def unknown_task(name: str) -> PartProblem:
     """What to say of an id that the ledger does not know."""
     return PartProblem(
-        f"{name}: no task of this id is recorded on this machine; list_video_tasks shows those"
+        f"{name}: no task of this id is recorded here; list_video_tasks shows those"
         " that are, and get_video_task also fetches one that was made elsewhere with this key"
     )
 

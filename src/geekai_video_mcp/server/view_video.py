@@ -136,11 +136,12 @@ async def _find_task(app: App, task_id: str) -> Entry:
     except TaskNotFound as exc:
         if exc.problem is not None:
             return Entry(None, exc.message)
-        sandbox = app.engine.account == SANDBOX_URL  # it has no tasks but those recorded here
-        elsewhere = "" if sandbox else "; get_video_task can also look up a task at GeekAI"
+        # The sandbox has no tasks but those recorded here.
+        importable = app.engine.may_import and app.engine.account != SANDBOX_URL
+        elsewhere = "; get_video_task can also look up a task at GeekAI" if importable else ""
         return Entry(
             None,
-            f"Task {quote_unless_id(task_id, limit=64)} is not recorded on this machine."
+            f"Task {quote_unless_id(task_id, limit=64)} is not recorded here."
             f" list_video_tasks lists the recorded tasks{elsewhere}.",
         )
     return Entry(task, _problem_of(task, at=app.clock()))

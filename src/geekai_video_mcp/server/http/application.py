@@ -26,7 +26,6 @@ from geekai_video_mcp.server.http.body_guard import BodyGuard
 from geekai_video_mcp.server.http.drain_gate import DrainGate
 from geekai_video_mcp.server.http.file_links import FILES_PATH, FileLinkSigner
 from geekai_video_mcp.server.http.files import FileServer
-from geekai_video_mcp.server.http.long_streams import EndRevokedStreams
 from geekai_video_mcp.server.http.principals import KEY_HEADER, IdentifyPrincipal
 from geekai_video_mcp.server.http.probes import probe_routes
 from geekai_video_mcp.server.http.protected_resource import metadata_routes
@@ -74,7 +73,6 @@ def build_http(
     app = BodyGuard(AcceptJson(app))
     app = IdentifyPrincipal(app, client_keys=client_keys)
     if verifier is not None:
-        app = EndRevokedStreams(app, verifier=verifier)
         app = RequireToken(app, verifier=verifier, auth=auth)
     # Outside the token, because a preflight has none and a web page has to be able to read a 401.
     app = AddressGuard(_Cors(app, trusted=trusted), trusted=trusted)

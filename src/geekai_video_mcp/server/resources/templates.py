@@ -203,10 +203,11 @@ async def _get_task(ctx: "Context[App]", task_id: str) -> Task:
     try:
         return await app_of(ctx).engine.get_local(task_id)
     except TaskNotFound as exc:
+        importable = app_of(ctx).engine.may_import
+        elsewhere = "; get_video_task can also look up a task at GeekAI" if importable else ""
         msg = (
-            f"Task {quote(exc.task_id, limit=64)} is not recorded on this machine."
-            " list_video_tasks lists the recorded tasks; get_video_task can also look up a task"
-            " at GeekAI."
+            f"Task {quote(exc.task_id, limit=64)} is not recorded here. list_video_tasks lists the"
+            f" recorded tasks{elsewhere}."
         )
         raise ResourceNotFoundError(msg) from exc
     except GeekAIVideoError as exc:
