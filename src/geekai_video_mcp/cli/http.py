@@ -65,6 +65,7 @@ def prepare_http(
         root_path=arguments.root_path or urlsplit(hosting.public_url or "").path,
         public_url=hosting.public_url,
         client_keys=hosting.client_keys,
+        max_calls_per_minute=hosting.max_calls_per_minute,
         build=partial(build_server, default_models=settings.default_models),
     )
     origin = origin_url(listener)

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp
 
 from geekai_video_mcp import __version__
 from geekai_video_mcp.app import App, AppFactory
-from geekai_video_mcp.config.hosting import ClientKeys, Network
+from geekai_video_mcp.config.hosting import ClientKeys, HostingSettings, Network
 from geekai_video_mcp.server.build import build_server
 from geekai_video_mcp.server.http.accept_json import AcceptJson
 from geekai_video_mcp.server.http.address_guard import AddressGuard
@@ -27,6 +27,8 @@ from geekai_video_mcp.server.http.body_guard import BodyGuard
 from geekai_video_mcp.server.http.principals import KEY_HEADER, IdentifyPrincipal
 from geekai_video_mcp.server.http.protected_resource import metadata_routes
 from geekai_video_mcp.server.http.proxies import ProxyHeaders, RestorePrefix
+from geekai_video_mcp.server.http.request_limits import MAX_REQUESTS, LimitRequests
+from geekai_video_mcp.server.http.session_table import IDLE_TIMEOUT, MAX_SESSIONS
 from geekai_video_mcp.server.jsonrpc import MAX_MESSAGE_BYTES
 
 Transport = Literal["sse", "streamable-http", "http"]
@@ -65,6 +67,7 @@ def build_http(
     root_path: str = "",
     public_url: str | None = None,
     client_keys: ClientKeys = "refuse",
+    max_calls_per_minute: int = HostingSettings.max_calls_per_minute,
     build: BuildServer = build_server,
 ) -> ASGIApp:
     """The ASGI application with /health and, by *transport*, /mcp or /sse and /messages/ or all.
@@ -78,6 +81,7 @@ def build_http(
     app: ASGIApp = RestorePrefix(_build_routes(open_app, transport, build, metadata))
     app = BodyGuard(AcceptJson(app))
     app = IdentifyPrincipal(app, client_keys=client_keys)
+    app = LimitRequests(app, max_calls_per_minute=max_calls_per_minute)
     if verifier is not None:
         app = RequireToken(app, verifier=verifier, auth=auth)
     # Outside the token, because a preflight has none and a web page has to be able to read a 401.
@@ -121,7 +125,11 @@ def _build_routes(
     sessions: AbstractAsyncContextManager[None] | None = None
     if transport != "sse":
         routes += server.streamable_http_app(
-            transport_security=_UNCHECKED, max_request_body_size=MAX_MESSAGE_BYTES
+            transport_security=_UNCHECKED,
+            max_request_body_size=MAX_MESSAGE_BYTES,
+            session_idle_timeout=IDLE_TIMEOUT,
+            # `LimitRequests` makes room before; sessions that are being opened come on top.
+            max_sessions=MAX_SESSIONS + 10 * MAX_REQUESTS,
         ).routes
         sessions = server.session_manager.run()
     if transport != "streamable-http":
