@@ -25,9 +25,12 @@ from geekai_video_mcp.server.http import (
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Callable
 
+    from mcp.server.mcpserver import MCPServer
     from starlette.types import ASGIApp
 
+    from geekai_video_mcp.app import App
     from geekai_video_mcp.config import Settings
 
 _LOOPBACK: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what is bound, not to bind
@@ -36,7 +39,10 @@ _PATHS: Final = {"sse": "/sse", "streamable-http": "/mcp", "http": "/mcp and /ss
 
 
 def prepare_http(
-    arguments: argparse.Namespace, settings: "Settings"
+    arguments: argparse.Namespace,
+    settings: "Settings",
+    *,
+    build: "Callable[..., MCPServer[App]]" = build_server,
 ) -> "tuple[ASGIApp, socket.socket]":
     """The application and its listening socket; stderr says where it is and who may call.
 
@@ -66,7 +72,7 @@ def prepare_http(
         public_url=hosting.public_url,
         client_keys=hosting.client_keys,
         max_calls_per_minute=hosting.max_calls_per_minute,
-        build=partial(build_server, default_models=settings.default_models),
+        build=partial(build, default_models=settings.default_models),
     )
     origin = origin_url(listener)
     print_notice(f"MCP at {origin}{_PATHS[arguments.transport]} (press Ctrl-C to stop)")
