@@ -11,8 +11,8 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from typing import Final
 
-MAX_SESSIONS: Final = 5_000
-"""Sessions of all principals. Each takes about 40 kB."""
+MAX_SESSIONS: Final = 2_000
+"""Sessions of all principals. Each takes about 50 kB."""
 MAX_SESSIONS_OF_ONE: Final = 500
 IDLE_TIMEOUT: Final = 1_800.0
 """Seconds without a request after which the SDK ends a session."""
