@@ -201,7 +201,7 @@ async def test_a_client_that_takes_no_response_is_left(
                 await send_for_ever(stream, one)
 
 
-async def test_connections_beyond_the_limit_are_closed(
+async def test_connections_beyond_the_limit_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(listener, "connection_limit", 3)
@@ -209,8 +209,11 @@ async def test_connections_beyond_the_limit_are_closed(
     async with serving(tmp_path) as port:
         held = [await anyio.connect_tcp("127.0.0.1", port) for _ in range(3)]
         async with await anyio.connect_tcp("127.0.0.1", port) as one_more:
-            assert await read_to_end(one_more) == b""
-        assert "closed a connection: 3 others are open" in caplog.text
+            await one_more.send(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            refused = await read_to_end(one_more)
+        assert refused.startswith(b"HTTP/1.1 503 ")
+        assert b"\r\nretry-after: 5\r\n" in refused
+        assert "refused a connection: 3 others are open" in caplog.text
         assert await is_served(held[0])
         await held.pop().aclose()
         with anyio.fail_after(20):  # the server may accept the next one before it has seen that
@@ -219,6 +222,23 @@ async def test_connections_beyond_the_limit_are_closed(
         for stream in held:
             assert await is_served(stream)
             await stream.aclose()
+
+
+async def test_a_flood_of_connections_beyond_the_limit_holds_none_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listener, "connection_limit", 1)
+    monkeypatch.setattr(listener, "MAX_REFUSING", 2)
+    monkeypatch.setattr(listener, "REFUSING_SECONDS", 3600.0)
+    async with serving(tmp_path) as port, await anyio.connect_tcp("127.0.0.1", port) as held:
+        assert await is_served(held)
+        told = [await anyio.connect_tcp("127.0.0.1", port) for _ in range(2)]
+        async with await anyio.connect_tcp("127.0.0.1", port) as one_more:
+            assert await read_to_end(one_more) == b""
+        for stream in told:
+            assert (await read_response(stream)).startswith(b"HTTP/1.1 503 ")
+            await stream.aclose()
+        assert await is_served(held)
 
 
 async def serves_another(port: int) -> bool:

@@ -1,5 +1,8 @@
 """What one principal may have of a server that others use: requests, streams, sessions."""
 
+import asyncio
+import re
+import socket
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -7,11 +10,12 @@ from typing import Any
 import anyio
 import httpx
 import pytest
+from anyio.abc import SocketStream
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from mcp.shared.exceptions import MCPError
 from starlette.types import Message, Receive, Scope, Send
 
-from geekai_video_mcp.server.http import request_limits, session_table
+from geekai_video_mcp.server.http import request_limits, session_table, unread_streams
 from geekai_video_mcp.server.http.request_limits import LimitRequests
 from geekai_video_mcp.server.http.verifiers import own_access
 from support.process import http_client
@@ -245,6 +249,46 @@ async def test_when_all_sessions_are_in_use_a_new_client_is_told_when_to_come_ba
 
     assert refused.status_code == 503
     assert refused.headers["Retry-After"] == "5"
+
+
+async def test_a_client_that_does_not_read_its_stream_is_answered_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unread_streams, "MAX_UNREAD", 3)
+    variables = {**KEY, "GEEKAI_MAX_CALLS_PER_MINUTE": "99999"}
+    listing = {"jsonrpc": "2.0", "id": 7, "method": "tools/list"}
+    async with team_server(tmp_path, variables=variables) as server:
+        token = server.add("one")
+        async with (
+            await connect_with_small_buffer(server.port) as stream,
+            httpx.AsyncClient(timeout=20, trust_env=False, headers=bearer(token)) as client,
+        ):
+            head = f"GET /sse HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\r\n"
+            await stream.send(head.encode())
+            received = b""
+            while not (found := re.search(rb"/messages/\?session_id=\w{32}", received)):
+                received += await stream.receive()
+            url = server.origin + found[0].decode()
+            await client.post(url, json=HELLO)
+            with anyio.fail_after(40):
+                while (refused := await client.post(url, json=listing)).status_code == 202:
+                    pass
+                while (later := await client.post(url, json=listing)).status_code == 429:
+                    await stream.receive()
+
+    assert refused.status_code == 429
+    assert refused.headers["Retry-After"] == "5"
+    assert "3 messages wait for you to read" in refused.json()["error"]["message"]
+    assert later.status_code == 202
+
+
+async def connect_with_small_buffer(port: int) -> SocketStream:
+    """A connection whose client soon has to read before the server can go on."""
+    with socket.socket() as connecting:
+        connecting.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connecting.setblocking(False)  # noqa: FBT003 - its only argument
+        await asyncio.get_running_loop().sock_connect(connecting, ("127.0.0.1", port))
+        return await SocketStream.from_socket(connecting.dup())
 
 
 async def answer_nothing(scope: Scope, receive: Receive, send: Send) -> None:

@@ -29,6 +29,7 @@ from geekai_video_mcp.server.http.protected_resource import metadata_routes
 from geekai_video_mcp.server.http.proxies import ProxyHeaders, RestorePrefix
 from geekai_video_mcp.server.http.request_limits import MAX_REQUESTS, LimitRequests
 from geekai_video_mcp.server.http.session_table import IDLE_TIMEOUT, MAX_SESSIONS
+from geekai_video_mcp.server.http.unread_streams import UnreadStreams
 from geekai_video_mcp.server.jsonrpc import MAX_MESSAGE_BYTES
 
 Transport = Literal["sse", "streamable-http", "http"]
@@ -79,7 +80,7 @@ def build_http(
     trusted = trusted or trust_addresses()
     metadata = metadata_routes(auth) if auth is not None else []
     app: ASGIApp = RestorePrefix(_build_routes(open_app, transport, build, metadata))
-    app = BodyGuard(AcceptJson(app))
+    app = UnreadStreams(BodyGuard(AcceptJson(app)))
     app = IdentifyPrincipal(app, client_keys=client_keys)
     app = LimitRequests(app, max_calls_per_minute=max_calls_per_minute)
     if verifier is not None:

@@ -13,7 +13,6 @@ from http import HTTPStatus
 from typing import Final
 
 import anyio
-from mcp_types import INTERNAL_ERROR
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 from starlette.datastructures import Headers
 from starlette.requests import Request
@@ -21,6 +20,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from geekai_video_mcp.server.http.authorization import is_public
+from geekai_video_mcp.server.http.overload import SOON_SECONDS, retry_later
 from geekai_video_mcp.server.http.principals import principal_of
 from geekai_video_mcp.server.http.session_table import (
     MAX_SESSIONS,
@@ -29,7 +29,6 @@ from geekai_video_mcp.server.http.session_table import (
     SessionTable,
 )
 from geekai_video_mcp.server.http.token_bucket import TokenBucket
-from geekai_video_mcp.server.jsonrpc import error_response
 
 logger = logging.getLogger(__name__)
 
@@ -42,8 +41,6 @@ MAX_REQUESTS: Final = 128
 behind one token may be a team."""
 MAX_STREAMS: Final = 128
 """Open streams of one principal: each client holds one while it is connected."""
-SOON_SECONDS: Final = 5
-"""What Retry-After says where nobody knows when something else ends."""
 FIRST_SWEEP: Final = 1_000
 """Principals from which on those that use nothing are forgotten."""
 
@@ -217,26 +214,15 @@ class _Refused(Exception):
         super().__init__(reason)
         self.reason = reason
         self._description = description
-        self._retry_after = max(1, retry_after)
+        self._retry_after = retry_after
         self._status_code = status_code
 
     def response(self, scope: Scope) -> JSONResponse:
-        """As JSON-RPC to a POST: clients show the message of no other body to their user."""
-        seconds = "second" if self._retry_after == 1 else "seconds"
-        text = (
-            f"{self._description} This request was not begun: send it again in"
-            f" {self._retry_after} {seconds}."
-        )
-        content = (
-            error_response(None, INTERNAL_ERROR, text)
-            if scope["method"] == "POST"
-            else {
-                "error": HTTPStatus(self._status_code).name.lower(),
-                "error_description": text,
-            }
-        )
-        return JSONResponse(
-            content, self._status_code, headers={"Retry-After": str(self._retry_after)}
+        return retry_later(
+            scope,
+            self._description,
+            retry_after=self._retry_after,
+            status_code=self._status_code,
         )
 
 
