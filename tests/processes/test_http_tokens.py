@@ -154,7 +154,7 @@ BAD_ENTRIES: list[tuple[object, str]] = [
     ({"version": 1, "tokens": [TOKEN, {**TOKEN, "sha256": "1" * 64}]}, "name of another token"),
     ({"version": 1, "tokens": [TOKEN, {**TOKEN, "name": "b"}]}, 'same token as "a"'),
     (tenants_only(local={}), 'tenant "local"'),
-    (tenants_only(**{"oauth-1": {}}), 'tenant "oauth-1"'),
+    (tenants_only(**{"oauth-1": dict[str, object]()}), 'tenant "oauth-1"'),
     (tenants_only(alice=5), 'tenant "alice"'),
     (tenants_only(alice={"max_video_per_day": 1}), "max_video_per_day"),
     (tenants_only(alice={"max_videos_per_day": -1}), "max_videos_per_day"),
@@ -448,7 +448,7 @@ async def test_a_refused_token_is_one_line_of_the_log_without_it(
         'Bearer realm="geekai-video-mcp", error="invalid_token"'
     )
     assert in_query.headers["www-authenticate"] == 'Bearer realm="geekai-video-mcp"'
-    assert lines == ["refused a request with a wrong token"]
+    assert lines == ["refused a request with a wrong token: it is unknown"]
     assert "tokens add" in answer.json()["error_description"]
     assert wrong not in caplog.text + answer.text + in_query.text
 

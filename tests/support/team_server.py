@@ -61,6 +61,12 @@ class TeamServer:
         async with httpx.AsyncClient(timeout=20, trust_env=False) as client:
             return await client.post(self.origin + path, json=HELLO, headers=given)
 
+    async def exchange_headers(self, *headers: tuple[str, str]) -> int:
+        """The status of a request with these headers, which may repeat a name."""
+        async with httpx.AsyncClient(timeout=20, trust_env=False) as client:
+            answer = await client.post(f"{self.origin}/mcp", json=HELLO, headers=list(headers))
+        return answer.status_code
+
     async def get(self, path: str, **headers: str) -> httpx.Response:
         given = {name.replace("_", "-"): value for name, value in headers.items()}
         async with httpx.AsyncClient(timeout=20, trust_env=False) as client:

@@ -19,7 +19,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from geekai_video_mcp.server.http.protected_resource import challenge_members
-from geekai_video_mcp.server.http.verifiers import VerifierUnavailable
+from geekai_video_mcp.server.http.verifiers import TokenRefused, VerifierUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -52,14 +52,22 @@ class RequireToken:
         if scope["type"] != "http" or is_public(scope):
             await self._public_app(scope, receive, send)
             return
+        reason = "it is unknown"
+        found = None
         try:
             found = await self._authenticate(scope)
+        except TokenRefused as exc:
+            reason = str(exc)
         except VerifierUnavailable as exc:
             logger.warning("refused a request whose token cannot be checked: %s", exc)
             await _unavailable(exc)(scope, receive, send)
             return
         if found is None:
             given = bool(Headers(scope=scope).getlist("authorization"))
+            if given:
+                logger.warning("refused a request with a wrong token: %s", reason)
+            else:
+                logger.warning("refused a request without a token")
             await self._unauthorized(scope, given=given)(scope, receive, send)
             return
         scope["auth"], scope["user"] = found
@@ -80,13 +88,11 @@ class RequireToken:
 
     def _unauthorized(self, scope: Scope, *, given: bool) -> JSONResponse:
         if given:
-            logger.warning("refused a request with a wrong token")
             error = "invalid_token"
             problem = (
                 "The token is wrong, has expired or was revoked, or is meant for another server."
             )
         else:
-            logger.warning("refused a request without a token")
             error, problem = "unauthorized", "This server can spend money and requires a token."
         how_to = f"Log in, or: {HOW_TO}" if self._auth else HOW_TO
         return JSONResponse(

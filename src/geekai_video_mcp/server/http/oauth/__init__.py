@@ -50,6 +50,7 @@ class OAuthVerifier:
         """The SDK's record of the token, with its tenant; None if it is not valid.
 
         Raises:
+            TokenRefused: the authorisation server has made it, and it is not valid here and now.
             VerifierUnavailable: the authorisation server does not answer as it should.
         """
         try:

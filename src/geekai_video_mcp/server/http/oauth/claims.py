@@ -1,6 +1,5 @@
 """What a token says: whether it is for this server, and whose it is. Pure, but for the clock."""
 
-import logging
 import math
 import time
 from collections.abc import Mapping, Sequence
@@ -12,8 +11,7 @@ from mcp.server.auth.settings import AuthSettings
 from geekai_video_mcp.config.hosting import OAuthSettings
 from geekai_video_mcp.domain.tenants import oauth_tenant
 from geekai_video_mcp.server.http.principals import TENANT_CLAIM
-
-logger = logging.getLogger(__name__)
+from geekai_video_mcp.server.http.verifiers import TokenRefused
 
 LEEWAY_SECONDS: Final = 30
 """Seconds by which two machines' clocks may differ."""
@@ -27,20 +25,28 @@ def spellings(audiences: Sequence[str]) -> list[str]:
     return [spelling for each in audiences for spelling in (each, f"{each}/")]
 
 
-def are_valid(claims: Claims, issuer: str, audiences: Sequence[str]) -> bool:
-    """Whether an introspected token is valid now and for this server.
+def check_claims(claims: Claims, issuer: str, audiences: Sequence[str]) -> None:
+    """Refuse an introspected token that is not valid now or not for this server.
 
     The issuer itself has said that it is active; it may leave out who it is and until when.
+
+    Raises:
+        TokenRefused: it is not valid.
     """
     audience: object = claims.get("aud")
     named = cast("list[object]", audience) if isinstance(audience, list) else [audience]
     now = time.time()
-    return (
-        claims.get("iss", issuer) == issuer
-        and any(each in audiences for each in named)
-        and now - LEEWAY_SECONDS < _read_time(claims.get("exp"), float("inf"))
-        and now + LEEWAY_SECONDS >= _read_time(claims.get("nbf"), 0.0)
-    )
+    if claims.get("iss", issuer) != issuer:
+        problem = "it is of another issuer"
+    elif not any(each in audiences for each in named):
+        problem = "it was issued for another server than GEEKAI_PUBLIC_URL, or names none"
+    elif not now - LEEWAY_SECONDS < _read_time(claims.get("exp"), float("inf")):
+        problem = "it has expired"
+    elif not now + LEEWAY_SECONDS >= _read_time(claims.get("nbf"), 0.0):
+        problem = "it is not valid yet"
+    else:
+        return
+    raise TokenRefused(problem)
 
 
 def _read_time(value: object, default: float) -> float:
@@ -53,14 +59,15 @@ def _read_time(value: object, default: float) -> float:
 
 def to_access_token(
     claims: Claims, oauth: OAuthSettings, auth: AuthSettings, mapped: Mapping[str, str]
-) -> AccessToken | None:
+) -> AccessToken:
     """The SDK's record of a valid token, with its tenant and without the token itself.
 
     *mapped* has the tenants that the operator has given to people of the authorisation server.
+
+    Raises:
+        TokenRefused: it does not say whose it is.
     """
     value = _read_person(claims, oauth.tenant_claim)
-    if value is None:
-        return None
     expires = _read_time(claims.get("exp"), float("inf"))
     client: object = claims.get("azp") or claims.get("client_id") or claims.get("cid")
     return AccessToken(
@@ -79,18 +86,18 @@ def to_access_token(
     )
 
 
-def _read_person(claims: Claims, name: str) -> str | None:
-    """The claim that says whose the token is; None if it is of no use."""
+def _read_person(claims: Claims, name: str) -> str:
+    """The claim that says whose the token is."""
     value: object = claims.get(name)
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     if not isinstance(value, str) or not 0 < len(value) <= MAX_CLAIM_CHARACTERS:
-        logger.warning("a token has no claim %s (GEEKAI_OAUTH_TENANT_CLAIM)", name)
-        return None
+        msg = f"it has no claim {name}, which GEEKAI_OAUTH_TENANT_CLAIM names"
+        raise TokenRefused(msg)
     verified: object = claims.get("email_verified", True)
     if name == "email" and verified is not True and verified != "true":
-        logger.warning("a token's email is not verified, and so does not say whose it is")
-        return None
+        msg = "its email is not verified, and so does not say whose it is"
+        raise TokenRefused(msg)
     return value
 
 

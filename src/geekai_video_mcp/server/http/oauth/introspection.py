@@ -12,7 +12,7 @@ import httpx
 from pydantic import SecretStr
 
 from geekai_video_mcp.server.http.oauth.cached import RETRY_SECONDS
-from geekai_video_mcp.server.http.oauth.claims import Claims, are_valid, spellings
+from geekai_video_mcp.server.http.oauth.claims import Claims, check_claims, spellings
 from geekai_video_mcp.server.http.oauth.fetching import AuthorizationServerFailed, fetch_json
 from geekai_video_mcp.server.http.oauth.metadata import ServerMetadata
 
@@ -45,9 +45,10 @@ class Introspection:
         self._failed: tuple[str, float] | None = None
 
     async def read_claims(self, token: str) -> Claims | None:
-        """The claims of a token that is valid now and for this server; None for any other.
+        """The claims of a token that is valid now and for this server; None if it is none.
 
         Raises:
+            TokenRefused: it is not valid here and now.
             AuthorizationServerFailed: the authorisation server does not say.
         """
         if len(token) > MAX_CHARACTERS:
@@ -57,8 +58,8 @@ class Introspection:
         if known is None or known[1] <= self._clock():
             known = await self._ask_in_turn(token, digest)
         claims = known[0]
-        if claims is None or not are_valid(claims, self._metadata.issuer, self._audiences):
-            return None
+        if claims is not None:
+            check_claims(claims, self._metadata.issuer, self._audiences)
         return claims
 
     async def _ask_in_turn(self, token: str, digest: bytes) -> tuple[Claims | None, float]:

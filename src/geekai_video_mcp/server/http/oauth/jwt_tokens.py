@@ -1,6 +1,5 @@
 """Tokens that carry their claims, signed by the issuer: RFC 9068."""
 
-import logging
 from collections.abc import Sequence
 from typing import Any, Final, cast
 
@@ -9,12 +8,17 @@ import jwt
 from geekai_video_mcp.server.http.oauth.claims import LEEWAY_SECONDS, Claims, spellings
 from geekai_video_mcp.server.http.oauth.metadata import ServerMetadata
 from geekai_video_mcp.server.http.oauth.signing_keys import ALGORITHMS, SigningKeys
-
-logger = logging.getLogger(__name__)
+from geekai_video_mcp.server.http.verifiers import TokenRefused
 
 _REQUIRED: Final = ["exp", "iss", "aud"]
 _WRONG: Final = (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError)
 """What PyJWT raises for a token that is not valid; the latter for some that were made for that."""
+_REASONS: Final = {
+    jwt.ExpiredSignatureError: "it has expired",
+    jwt.ImmatureSignatureError: "it is not valid yet",
+    jwt.InvalidAudienceError: "it was issued for another server than GEEKAI_PUBLIC_URL",
+    jwt.MissingRequiredClaimError: "it has no exp, iss or aud",
+}
 
 
 class JWTTokens:
@@ -24,9 +28,10 @@ class JWTTokens:
         self._audiences = spellings(audiences)
 
     async def read_claims(self, token: str) -> Claims | None:
-        """The claims of a token that is valid now and for this server; None for any other.
+        """The claims of a token that is valid now and for this server; None if it is none.
 
         Raises:
+            TokenRefused: the issuer has made it, and it is not valid here and now.
             AuthorizationServerFailed: the issuer's keys cannot be had.
         """
         header = self._read_header(token)
@@ -47,9 +52,10 @@ class JWTTokens:
             except jwt.InvalidSignatureError:
                 continue  # a token without a key's name may have been signed by the next one
             except _WRONG as exc:
-                logger.warning("a token of the authorisation server: %s", type(exc).__name__)
-                return None
-        return None
+                reasons = (said for kind, said in _REASONS.items() if isinstance(exc, kind))
+                raise TokenRefused(next(reasons, "its claims are not valid")) from exc
+        msg = "no key of the issuer has signed it"
+        raise TokenRefused(msg)
 
     def _read_header(self, token: str) -> dict[str, Any] | None:
         """The header, if the keys are worth looking for; nothing in it has been verified."""
