@@ -22,6 +22,7 @@ from support.process import http_client
 from support.team_server import HELLO, PING, TeamServer, team_server
 
 KEY = {"GEEKAI_API_KEY": "sk-any", "GEEKAI_BASE_URL": "http://127.0.0.1:9/api/v1"}
+FAST = {**KEY, "GEEKAI_MAX_CALLS_PER_MINUTE": "99999"}
 SLOW = {**KEY, "GEEKAI_MAX_CALLS_PER_MINUTE": "1"}
 """Twenty requests at once, and then one a minute."""
 
@@ -110,7 +111,7 @@ async def test_streams_beyond_the_limit_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(request_limits, "MAX_STREAMS", 2)
-    async with team_server(tmp_path, variables=KEY) as server:
+    async with team_server(tmp_path, variables=FAST) as server:
         one, other = server.add("one"), server.add("other")
         async with (
             httpx.AsyncClient(timeout=20, trust_env=False) as client,
@@ -151,7 +152,7 @@ async def test_subscriptions_are_counted_as_streams(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(request_limits, "MAX_STREAMS", 0)
-    async with team_server(tmp_path, variables=KEY) as server:
+    async with team_server(tmp_path, variables=FAST) as server:
         token = server.add("one")
         refused = await server.post(token, Mcp_Method="subscriptions/listen")
 
@@ -163,7 +164,7 @@ async def test_requests_at_once_beyond_the_limit_are_refused(
 ) -> None:
     monkeypatch.setattr(request_limits, "MAX_REQUESTS", 1)
     begun = "POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n"
-    async with team_server(tmp_path, variables=KEY) as server:
+    async with team_server(tmp_path, variables=FAST) as server:
         one, other = server.add("one"), server.add("other")
         async with await anyio.connect_tcp("127.0.0.1", server.port) as stream:
             await stream.send(f"{begun}Authorization: Bearer {one}\r\n\r\n{{".encode())
@@ -184,7 +185,7 @@ async def test_sessions_that_were_never_used_make_room_for_new_ones(
 ) -> None:
     monkeypatch.setattr(session_table, "MAX_SESSIONS_OF_ONE", 3)
     monkeypatch.setattr(session_table, "ABANDONED_SECONDS", 0)
-    async with team_server(tmp_path, variables=KEY) as server:
+    async with team_server(tmp_path, variables=FAST) as server:
         token = server.add("one")
         used = await open_session(server, token)
         for _ in range(2):
@@ -201,7 +202,7 @@ async def test_sessions_of_one_do_not_keep_others_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(session_table, "MAX_SESSIONS_OF_ONE", 3)
-    async with team_server(tmp_path, variables=KEY) as server:
+    async with team_server(tmp_path, variables=FAST) as server:
         one, other = server.add("one"), server.add("other")
         opened = [await open_session(server, one) for _ in range(3)]
         refused = await send(server, one, HELLO)
@@ -223,7 +224,7 @@ async def test_when_all_sessions_are_taken_the_one_with_most_loses_an_idle_one(
 ) -> None:
     monkeypatch.setattr(session_table, "MAX_SESSIONS", 4)
     monkeypatch.setattr(session_table, "ABANDONED_SECONDS", 0)
-    async with team_server(tmp_path, variables=KEY) as server:
+    async with team_server(tmp_path, variables=FAST) as server:
         tokens = [server.add(f"tenant-{number}") for number in range(3)]
         many = [await open_session(server, tokens[0]) for _ in range(3)]
         few = [await open_session(server, each) for each in tokens[1:]]
@@ -241,7 +242,7 @@ async def test_when_all_sessions_are_in_use_a_new_client_is_told_when_to_come_ba
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(session_table, "MAX_SESSIONS", 2)
-    async with team_server(tmp_path, variables=KEY) as server:
+    async with team_server(tmp_path, variables=FAST) as server:
         one, other = server.add("one"), server.add("other")
         for _ in range(2):
             await open_session(server, one)
@@ -255,9 +256,8 @@ async def test_a_client_that_does_not_read_its_stream_is_answered_no_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(unread_streams, "MAX_UNREAD", 3)
-    variables = {**KEY, "GEEKAI_MAX_CALLS_PER_MINUTE": "99999"}
     listing = {"jsonrpc": "2.0", "id": 7, "method": "tools/list"}
-    async with team_server(tmp_path, variables=variables) as server:
+    async with team_server(tmp_path, variables=FAST) as server:
         token = server.add("one")
         async with (
             await connect_with_small_buffer(server.port) as stream,
