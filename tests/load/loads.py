@@ -215,7 +215,7 @@ async def _open_streams(
 
 def _count_recorded(folder: Path) -> int:
     """How many tasks the ledger has."""
-    (database,) = (folder / "state").glob("*.db")
+    database = folder / "state" / "ledger.sqlite3"
     with contextlib.closing(sqlite3.connect(database)) as connection:
         (count,) = connection.execute("SELECT count(*) FROM tasks").fetchone()
     return int(count)

@@ -225,6 +225,11 @@ def _unshown_text(task: Task, reason: Reason) -> str:
         )
     if reason is Reason.NO_ANSWER:
         return f"The file of task {name}, {path}, was not decoded in time. Call view_video again."
+    if reason is Reason.BUSY:
+        return (
+            f"The file of task {name}, {path}, is not shown yet: too many pictures were asked for"
+            " at the same time. Call view_video again in ten seconds."
+        )
     kind = "picture" if task.media is Media.IMAGE else "video"
     return (
         f"The file of task {name}, {path}, cannot be shown: {REASONS[reason]}. Give the user its"
