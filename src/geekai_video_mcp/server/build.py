@@ -23,6 +23,7 @@ from geekai_video_mcp.server import (
     resources,
     tools,
 )
+from geekai_video_mcp.server.call_limit import limit_calls
 from geekai_video_mcp.server.late_app import provide_app
 from geekai_video_mcp.server.offer import TOOLS
 from geekai_video_mcp.server.outside_names import OutsideNames
@@ -67,6 +68,7 @@ def build_server(
         subscriptions=bus,
         extensions=[TasksExtension()],
         middleware=[
+            limit_calls,
             provide_app,
             OutsideNames([spec.name for spec in TOOLS]),
             resources.fill_dynamic_content,

@@ -19,6 +19,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from geekai_video_mcp.server.call_limit import CALL_SLOTS, MAX_CALLS, CallSlots
 from geekai_video_mcp.server.http.authorization import is_public
 from geekai_video_mcp.server.http.overload import SOON_SECONDS, retry_later
 from geekai_video_mcp.server.http.principals import principal_of
@@ -36,9 +37,8 @@ MIN_BURST: Final = 20
 """Requests that may come at once in any case: a client needs five until its first tool call."""
 BURST_SHARE: Final = 10
 """The burst is this part of the requests of a minute."""
-MAX_REQUESTS: Final = 128
-"""Requests of one principal that are answered at once. A call may wait 45 seconds, and the callers
-behind one token may be a team."""
+MAX_REQUESTS: Final = MAX_CALLS
+"""Requests of one principal that are answered at once."""
 MAX_STREAMS: Final = 128
 """Open streams of one principal: each client holds one while it is connected."""
 FIRST_SWEEP: Final = 1_000
@@ -56,9 +56,11 @@ class _Usage:
         self.bucket = bucket
         self.requests = 0
         self.streams = 0
+        self.calls = CallSlots()
 
     def is_idle(self, now: float) -> bool:
-        return not self.requests and not self.streams and self.bucket.is_full(now)
+        in_use = self.requests or self.streams or self.calls.taken
+        return not in_use and self.bucket.is_full(now)
 
 
 class LimitRequests:
@@ -85,6 +87,7 @@ class LimitRequests:
             return
         tenant = principal_of(Request(scope)).tenant
         usage = self._usage_of(tenant)
+        scope[CALL_SLOTS] = usage.calls
         try:
             with self._admit(usage, scope):
                 await self._serve(tenant, scope, receive, send)
