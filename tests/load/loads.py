@@ -17,6 +17,8 @@ from load.server import LoadedServer, loaded_server
 
 TENANTS: Final = 20
 MINUTE: Final = 60.0
+ALLOWED_GROWTH_MB: Final = 20.0
+"""From the first minute to the last: the database's cache, and what the allocator keeps."""
 SERVED: Final = 200
 REFUSED: Final = 429
 
@@ -116,10 +118,12 @@ async def run_for_long(folder: Path, *, count: int = 50, seconds: float = 10 * M
         result.lines += clients.timings.lines()
         result.failures += clients.timings.errors
         window = min(MINUTE, seconds / 4)
+        medians: list[tuple[float, int]] = []
         for label, start in (("first", window / 2), ("last", seconds - window)):
             found = [each for each in samples if start <= each[0] < start + window]
             rss = percentile([each[1] for each in found], 50)
             descriptors = max((each[2] for each in found), default=0)
+            medians.append((rss, descriptors))
             result.lines.append(
                 f"{label} {window:.0f} s: RSS {rss:.1f} MB, up to {descriptors} descriptors"
             )
@@ -129,6 +133,11 @@ async def run_for_long(folder: Path, *, count: int = 50, seconds: float = 10 * M
                     f"  {kind} p50 {percentile(times, 50) * 1000:.0f} ms,"
                     f" p99 {percentile(times, 99) * 1000:.0f} ms"
                 )
+        (rss_before, open_before), (rss_after, open_after) = medians
+        if rss_after > rss_before + ALLOWED_GROWTH_MB:
+            result.failures.append(f"RSS grew from {rss_before:.1f} to {rss_after:.1f} MB")
+        if open_after > open_before + count:
+            result.failures.append(f"descriptors grew from {open_before} to {open_after}")
     return result
 
 

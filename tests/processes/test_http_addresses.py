@@ -334,7 +334,7 @@ async def test_the_client_is_the_last_address_that_is_no_proxy_of_ours(
 async def test_the_server_of_one_machine_goes_on_as_before(tmp_path: Path) -> None:
     """Without tokens and names, on loopback: the sandbox asks nobody for anything."""
     async with team_server(tmp_path) as server:
-        seen = await server.who_is()
+        seen = await server.who_is(**FORWARDED)
         health = await server.get("/health")
 
     assert seen == {"tenant": "local", "key": "", "url": server.origin}

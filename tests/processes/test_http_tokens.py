@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import anyio
+import httpx
 import pytest
 
 from geekai_video_mcp.config.tokens_file import (
@@ -17,7 +19,9 @@ from geekai_video_mcp.config.tokens_file import (
     settings_of_tenant,
     tokens_path,
 )
+from geekai_video_mcp.config.write_tokens import revoke_token
 from geekai_video_mcp.errors import ConfigError, StorageUnavailable
+from geekai_video_mcp.server.http import authorization
 from support.process import MODULE, environment, run_cli
 from support.team_server import TeamServer, team_server, team_settings
 
@@ -51,12 +55,26 @@ async def test_a_token_is_shown_once_and_stored_as_a_hash(tmp_path: Path) -> Non
 
     assert status == 0
     assert len(token) == 43
-    assert host["url"].endswith("/mcp")
+    assert host["url"] == "http://127.0.0.1:8765/mcp"
     assert "tokens revoke alice" in err
     assert token not in stored + listed + err
     assert stat.S_IMODE(tokens_path(tmp_path / "state").stat().st_mode) == 0o600
     assert listed.splitlines()[1].split()[:2] == ["alice", "alice"]
     assert " 3 " in listed
+
+
+async def test_the_printed_configuration_has_the_address_that_others_use(tmp_path: Path) -> None:
+    add = ("tokens", "add", "a", "--port", "1234", "--host", "video.lan", "--transport", "sse")
+    public = {"GEEKAI_PUBLIC_URL": "https://video.example.com/tools"}
+    printed = [
+        json.loads((await run_cli(tmp_path / name, *add, **variables))[1])
+        for name, variables in (("local", dict[str, str]()), ("public", public))
+    ]
+
+    assert [each["mcpServers"]["geekai-video"]["url"] for each in printed] == [
+        "http://video.lan:1234/sse",
+        "https://video.example.com/tools/sse",
+    ]
 
 
 async def test_a_token_lets_its_tenant_in_until_it_is_revoked(tmp_path: Path) -> None:
@@ -70,6 +88,36 @@ async def test_a_token_lets_its_tenant_in_until_it_is_revoked(tmp_path: Path) ->
     assert before["tenant"] == "alice"
     assert (status, after.status_code) == (0, 401)
     assert "remain" in err
+
+
+@pytest.mark.parametrize("path", ["/sse", "/mcp"])
+async def test_a_stream_ends_with_its_token(
+    tmp_path: Path, path: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What happens to the tenant's tasks is not told to whoever had the token."""
+    monkeypatch.setattr(authorization, "RECHECK_SECONDS", 0.02)
+    async with team_server(tmp_path, variables=KEY) as server:
+        token = server.add("alice")
+        other = server.add("bob")
+        session = (await server.post(token)).headers["mcp-session-id"]
+        headers = {
+            "Authorization": f"Bearer {token}",
+            "Accept": "text/event-stream",
+            "Mcp-Session-Id": session,
+        }
+        async with (
+            httpx.AsyncClient(timeout=20) as client,
+            client.stream("GET", server.origin + path, headers=headers) as stream,
+        ):
+            revoke_token(server.settings, "alice")
+            with anyio.fail_after(20):
+                async for _ in stream.aiter_raw():
+                    pass
+        still_there = await server.status_of(other)
+
+    assert stream.status_code == still_there == 200
+    assert "ended a stream" in caplog.text
+    assert "without completing" not in caplog.text
 
 
 async def test_several_tokens_share_a_tenant_and_its_caps(tmp_path: Path) -> None:

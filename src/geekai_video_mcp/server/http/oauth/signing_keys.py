@@ -38,32 +38,43 @@ class SigningKeys:
         Raises:
             AuthorizationServerFailed: the keys cannot be had.
         """
-        found = _choose(await self._cached.get(), key_id, algorithm)
+        found = (await self._cached.get()).choose(key_id, algorithm)
         if not found:
-            found = _choose(await self._cached.renew(), key_id, algorithm)
+            found = (await self._cached.renew()).choose(key_id, algorithm)
         return found
 
-    async def _fetch(self) -> list[Key]:
+    async def _fetch(self) -> "_KeySet":
         url = await self._metadata.get_address("jwks_uri")
         keys: object = (await fetch_json(url)).get("keys")
         if not isinstance(keys, list):
             msg = "its jwks_uri holds no keys"
             raise AuthorizationServerFailed(msg)
         entries = cast("list[object]", keys)[:MAX_KEYS]
-        return [cast("Key", entry) for entry in entries if isinstance(entry, dict)]
+        return _KeySet([cast("Key", entry) for entry in entries if isinstance(entry, dict)])
 
 
-def _choose(keys: list[Key], key_id: str | None, algorithm: str) -> list[PyJWK]:
-    fitting = [
-        key
-        for key in keys
-        if key.get("kty") == ALGORITHMS[algorithm]
-        and key.get("use", "sig") == "sig"
-        and key.get("alg", algorithm) == algorithm
-        and (key_id is None or key.get("kid") == key_id)
-    ]
-    made = (_make(key, algorithm) for key in fitting[:MAX_TRIED])
-    return [key for key in made if key is not None]
+class _KeySet:
+    def __init__(self, keys: list[Key]) -> None:
+        self._keys = keys
+        self._made: dict[tuple[int, str], PyJWK | None] = {}
+        """By the place of a key and the algorithm: to make one takes longer than to verify."""
+
+    def choose(self, key_id: str | None, algorithm: str) -> list[PyJWK]:
+        fitting = [
+            place
+            for place, key in enumerate(self._keys)
+            if key.get("kty") == ALGORITHMS[algorithm]
+            and key.get("use", "sig") == "sig"
+            and key.get("alg", algorithm) == algorithm
+            and (key_id is None or key.get("kid") == key_id)
+        ]
+        made = (self._make(place, algorithm) for place in fitting[:MAX_TRIED])
+        return [key for key in made if key is not None]
+
+    def _make(self, place: int, algorithm: str) -> PyJWK | None:
+        if (place, algorithm) not in self._made:
+            self._made[place, algorithm] = _make(self._keys[place], algorithm)
+        return self._made[place, algorithm]
 
 
 def _make(key: Key, algorithm: str) -> PyJWK | None:
