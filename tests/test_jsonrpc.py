@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from mcp_types import jsonrpc_message_adapter
 
 from geekai_video_mcp.server.jsonrpc import (
+    MAX_KEPT_BYTES,
     MAX_MESSAGE_BYTES,
     replace_lone_surrogates,
     validation_error,
@@ -71,6 +72,17 @@ def test_what_is_no_message_gets_the_error_of_the_specification(
 
     assert answer is not None
     assert (answer["jsonrpc"], answer["id"], answer["error"]["code"]) == ("2.0", to, code)
+
+
+def test_what_is_kept_with_a_session_or_a_stream_is_short() -> None:
+    for method in ("initialize", "subscriptions/listen"):
+        message = {"jsonrpc": "2.0", "id": 7, "method": method, "params": {"a": "x" * 1000}}
+        assert validation_error(json.dumps(message).encode()) is None
+        message["params"] = {"a": "x" * MAX_KEPT_BYTES}
+        error = validation_error(json.dumps(message).encode())
+        assert error is not None
+        assert error["id"] == 7
+        assert error["error"]["message"] == f"{method} may have at most 64 KB"
 
 
 def test_a_message_beyond_the_limit_is_refused_unread() -> None:

@@ -10,7 +10,13 @@ import pytest
 from anyio import to_thread
 from trio.testing import MockClock
 
-from geekai_video_mcp.media.preview import PREVIEW_DEADLINE, PreviewRenderer, PreviewRequest
+from geekai_video_mcp.media.inspection import Reason
+from geekai_video_mcp.media.preview import (
+    MAX_QUEUED,
+    PREVIEW_DEADLINE,
+    PreviewRenderer,
+    PreviewRequest,
+)
 from support.clock import run_without_thread
 from support.stills import write_file
 
@@ -67,6 +73,39 @@ async def test_eight_at_once_all_get_theirs_two_at_a_time(tmp_path: Path) -> Non
 
     assert sorted(found, key=str) == [str(path).encode() for path in paths]
     assert programs.most == 2
+
+
+async def test_two_tenants_share_the_two_places(tmp_path: Path) -> None:
+    programs = Programs()
+    renderers = [PreviewRenderer(run_worker=programs.run) for _ in range(2)]
+    async with anyio.create_task_group() as group:
+        for number, renderer in enumerate(renderers):
+            paths = [write_file(tmp_path, f"{number}-{each}.mp4", b"x") for each in range(3)]
+            group.start_soon(ask, renderer, paths)
+
+    assert programs.most == 2
+
+
+async def test_a_flood_of_one_tenant_is_refused_at_once_and_delays_no_other(tmp_path: Path) -> None:
+    programs = Programs()
+    one, other = (PreviewRenderer(run_worker=programs.run) for _ in range(2))
+    paths = [write_file(tmp_path, f"{number}.mp4", b"x") for number in range(100)]
+    refused: list[float] = []
+
+    async def flood(path: Path) -> None:
+        shown = await one.render(PreviewRequest(paths=(path,)))
+        if shown.files[0].reason is Reason.BUSY:
+            refused.append(anyio.current_time())
+
+    began = anyio.current_time()
+    async with anyio.create_task_group() as group:
+        for path in paths:
+            group.start_soon(flood, path)
+        await anyio.sleep(0.5)
+        assert len(refused) == len(paths) - MAX_QUEUED
+        assert max(refused) - began < 0.5
+        assert await ask_one(other, write_file(tmp_path, "other.mp4", b"x"))
+    assert await ask_one(one, paths[-1])
 
 
 async def test_equal_questions_are_answered_once_until_the_file_changes(tmp_path: Path) -> None:

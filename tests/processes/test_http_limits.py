@@ -13,9 +13,11 @@ import anyio.lowlevel
 import pytest
 import uvicorn
 from anyio.abc import SocketStream
+from mcp import MCPError
 
 from geekai_video_mcp.app import open_app
 from geekai_video_mcp.config import Settings
+from geekai_video_mcp.server import call_limit
 from geekai_video_mcp.server.http import (
     LocalTokenVerifier,
     bind_loopback,
@@ -24,7 +26,8 @@ from geekai_video_mcp.server.http import (
     listener,
 )
 from geekai_video_mcp.server.jsonrpc import MAX_MESSAGE_BYTES
-from support.process import http_server, token_header
+from support.process import http_client, http_server, token_header
+from support.world import call, structured
 
 TOKEN = "a-token-of-forty-three-characters-as-is-made"
 START = f"Host: localhost\r\nAuthorization: Bearer {TOKEN}\r\nContent-Type: application/json\r\n"
@@ -201,7 +204,7 @@ async def test_a_client_that_takes_no_response_is_left(
                 await send_for_ever(stream, one)
 
 
-async def test_connections_beyond_the_limit_are_closed(
+async def test_connections_beyond_the_limit_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(listener, "connection_limit", 3)
@@ -209,8 +212,11 @@ async def test_connections_beyond_the_limit_are_closed(
     async with serving(tmp_path) as port:
         held = [await anyio.connect_tcp("127.0.0.1", port) for _ in range(3)]
         async with await anyio.connect_tcp("127.0.0.1", port) as one_more:
-            assert await read_to_end(one_more) == b""
-        assert "closed a connection: 3 others are open" in caplog.text
+            await one_more.send(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            refused = await read_to_end(one_more)
+        assert refused.startswith(b"HTTP/1.1 503 ")
+        assert b"\r\nretry-after: 5\r\n" in refused
+        assert "refused a connection: 3 others are open" in caplog.text
         assert await is_served(held[0])
         await held.pop().aclose()
         with anyio.fail_after(20):  # the server may accept the next one before it has seen that
@@ -219,6 +225,55 @@ async def test_connections_beyond_the_limit_are_closed(
         for stream in held:
             assert await is_served(stream)
             await stream.aclose()
+
+
+async def test_a_flood_of_connections_beyond_the_limit_holds_none_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listener, "connection_limit", 1)
+    monkeypatch.setattr(listener, "MAX_REFUSING", 2)
+    monkeypatch.setattr(listener, "REFUSING_SECONDS", 3600.0)
+    async with serving(tmp_path) as port, await anyio.connect_tcp("127.0.0.1", port) as held:
+        assert await is_served(held)
+        told = [await anyio.connect_tcp("127.0.0.1", port) for _ in range(2)]
+        async with await anyio.connect_tcp("127.0.0.1", port) as one_more:
+            assert await read_to_end(one_more) == b""
+        for stream in told:
+            assert (await read_response(stream)).startswith(b"HTTP/1.1 503 ")
+            await stream.aclose()
+        assert await is_served(held)
+
+
+@pytest.mark.parametrize("path", ["/sse", "/mcp"])
+async def test_calls_that_wait_are_limited_whatever_brings_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.setattr(call_limit, "MAX_CALLS", 1)
+    refused: list[str] = []
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    async with (
+        serving(tmp_path) as port,
+        http_client(f"http://127.0.0.1:{port}{path}", headers=headers) as client,
+    ):
+        made = structured(await call(client, "generate_video", prompt="a fox", duration=5))
+
+        async def wait() -> None:
+            try:
+                await call(client, "get_video_task", task_id=made["task_id"], wait_seconds=20)
+            except MCPError as exc:
+                refused.append(str(exc))
+
+        async with anyio.create_task_group() as group:
+            for _ in range(4):
+                group.start_soon(wait)
+        done = structured(await call(client, "get_video_task", task_id=made["task_id"]))
+
+    assert len(refused) == 3
+    assert refused[0] == (
+        "1 requests of yours are being answered, the most at once. This request was not begun:"
+        " send it again in 5 seconds."
+    )
+    assert done["task_status"] in {"pending", "running", "succeed"}
 
 
 async def serves_another(port: int) -> bool:

@@ -103,12 +103,13 @@ async def team_server(
     arguments = build_parser("serve").parse_args(["--transport", "http", "--port", "0", *options])
     app, listener, _ = prepare_http(arguments, settings, build=build or _probe)
     server = uvicorn.Server(server_config(app))
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(server.serve, [listener])
-        try:
-            yield TeamServer(settings, listener.getsockname()[1])
-        finally:
-            server.should_exit = True
+    with listener:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(server.serve, [listener])
+            try:
+                yield TeamServer(settings, listener.getsockname()[1])
+            finally:
+                server.should_exit = True
 
 
 def team_settings(folder: Path, **variables: str) -> Settings:

@@ -94,6 +94,7 @@ def prepare_http(
         file_links=signer,
         operations=operations,
         output_dir=settings.output_dir,
+        max_calls_per_minute=hosting.max_calls_per_minute,
         build=partial(
             build,
             default_models=settings.default_models,

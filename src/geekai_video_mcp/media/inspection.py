@@ -57,6 +57,8 @@ class Reason(StrEnum):
     """The file cannot be opened."""
     NO_ANSWER = "no_answer"
     """The child ended without an answer: time ran out, or the decoder crashed."""
+    BUSY = "busy"
+    """No child was started: too many others were asked for at the same time."""
 
 
 REASONS: Final = {
@@ -71,6 +73,7 @@ REASONS: Final = {
     Reason.FORMAT: "its format is not known to this server",
     Reason.UNREADABLE: "the file cannot be opened",
     Reason.NO_ANSWER: "its decoder did not finish",
+    Reason.BUSY: "too many others are being decoded",
 }
 """What each reason is in words that complete a sentence."""
 

@@ -1,8 +1,8 @@
 """Pictures of results, small enough for a conversation: contact sheets, covers, single frames.
 
-Decoding happens in child processes: the codecs are large, and the file is not trusted. At
-most `MAX_CONCURRENT` run at once, for all callers. Of several files each is decoded in a process
-of its own, so that one that cannot be decoded does not take the others with it.
+Decoding happens in child processes: the codecs are large, and the file is not trusted. At most
+`MAX_CONCURRENT` run at once in a process, for all callers. Of several files each is decoded in a
+process of its own, so that one that cannot be decoded does not take the others with it.
 """
 
 import hashlib
@@ -17,6 +17,7 @@ from typing import Any, Final, Literal
 
 import anyio
 from anyio import to_thread
+from anyio.lowlevel import RunVar
 
 from geekai_video_mcp.media.child_process import RunWorker, run_worker
 from geekai_video_mcp.media.inspection import Reason
@@ -29,6 +30,10 @@ COMPOSING_SECONDS: Final = 3.0
 """Seconds of it that are left for putting them together."""
 MAX_CONCURRENT: Final = 2
 """Previews at the same time: each may take much memory and both cores of a machine."""
+MAX_QUEUED: Final = 16
+"""Files that wait for their turn, for each tenant: the others come no later for a flood of one."""
+PASSING_REASONS: Final = frozenset({Reason.NO_ANSWER, Reason.BUSY})
+"""A file that is not shown for one of them may be by the next call."""
 KEPT_BYTES: Final = 4_000_000
 """Bytes of previews that are kept: about sixty contact sheets."""
 FRAMES_OF_SEVERAL: Final = {2: 6, 3: 4, 4: 4}
@@ -93,12 +98,22 @@ class _PendingWork:
     output: bytes = b""
 
 
+_SLOTS: Final = RunVar[anyio.Semaphore]("previews at the same time")
+"""Of the event loop, because every tenant has a renderer of its own."""
+
+
+class _QueueFull(Exception):
+    """As many files as may wait for their turn."""
+
+
 class PreviewRenderer:
-    """Makes previews for all callers of a process: two at once, and equal ones only once."""
+    """Makes previews for all callers of a tenant: two at once, and equal ones only once."""
 
     def __init__(self, *, run_worker: RunWorker = run_worker) -> None:
         self._run_worker = run_worker
-        self._slots = anyio.Semaphore(MAX_CONCURRENT)
+        # No tenant stands in line with more than it can have at once: they take turns.
+        self._turns = anyio.Semaphore(MAX_CONCURRENT)
+        self._queued = 0
         self._pending: dict[_WorkKey, _PendingWork] = {}
         self._kept: OrderedDict[_WorkKey, bytes] = OrderedDict()
 
@@ -142,10 +157,14 @@ class PreviewRenderer:
             return ShownFile(reason=Reason.UNREADABLE), b""
         state = (status.st_size, status.st_mtime_ns)
         output = b""
-        with suppress(OSError):  # no process could be started
+        try:
             output = await self._find_or_run(
                 _WorkKey(("preview", str(path), *arguments), (state,)), b""
             )
+        except _QueueFull:
+            return ShownFile(reason=Reason.BUSY), b""
+        except OSError:  # no process could be started
+            pass
         if "last" in arguments:
             return (ShownFile(), output) if output else (ShownFile(reason=Reason.FRAME), b"")
         line, _, picture = output.partition(b"\n")
@@ -174,12 +193,16 @@ class PreviewRenderer:
         content = b"".join(png for _, png in strips)
         arguments = ("compose", json.dumps([head for head, _ in strips]))
         key = _WorkKey(arguments, (), hashlib.sha256(content).hexdigest())
-        with suppress(OSError):
+        with suppress(OSError, _QueueFull):
             return await self._find_or_run(key, content) or None
         return None
 
     async def _find_or_run(self, key: _WorkKey, content: bytes) -> bytes:
-        """The output, made now or kept, or by the caller who makes it, and who may give up."""
+        """The output, made now or kept, or by the caller who makes it, and who may give up.
+
+        Raises:
+            _QueueFull: too many others wait for their turn.
+        """
         while key not in self._kept:
             pending = self._pending.get(key)
             if pending is None:
@@ -191,9 +214,12 @@ class PreviewRenderer:
         return self._kept[key]
 
     async def _run(self, key: _WorkKey, content: bytes) -> bytes:
+        if self._queued >= MAX_QUEUED:
+            raise _QueueFull
         pending = self._pending[key] = _PendingWork()
+        self._queued += 1
         try:
-            async with self._slots:
+            async with self._turns, _slots():
                 child = await self._run_worker(list(key.arguments), content)
             pending.ended, pending.output = True, child.stdout
             # A child that was killed may have more time, or more memory, at the next call.
@@ -201,6 +227,7 @@ class PreviewRenderer:
                 self._keep_output(key, child.stdout)
             return child.stdout
         finally:
+            self._queued -= 1
             del self._pending[key]
             pending.done.set()
 
@@ -208,6 +235,15 @@ class PreviewRenderer:
         self._kept[key] = output
         while sum(len(kept) + 200 for kept in self._kept.values()) > KEPT_BYTES:
             self._kept.popitem(last=False)
+
+
+def _slots() -> anyio.Semaphore:
+    try:
+        return _SLOTS.get()
+    except LookupError:
+        slots = anyio.Semaphore(MAX_CONCURRENT)
+        _SLOTS.set(slots)
+        return slots
 
 
 _NO_ANSWER: Final = ShownFile(reason=Reason.NO_ANSWER)

@@ -19,8 +19,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, cast
 
-from geekai_video_mcp.media.inspection import Reason
-from geekai_video_mcp.media.preview import PreviewRequest, RenderedPreview, ShownFile, read_facts
+from geekai_video_mcp.media.preview import (
+    PASSING_REASONS,
+    PreviewRequest,
+    RenderedPreview,
+    ShownFile,
+    read_facts,
+)
 
 SIGNATURE: Final = b"geekai-video-mcp picture 1 "
 """How the comment begins. The number changes with what a picture looks like."""
@@ -74,9 +79,9 @@ def save_picture(request: PreviewRequest, rendered: RenderedPreview, *, state: s
         return None
     try:
         saved = {
-            # A file that was not decoded in time may be by the next call: made anew then.
+            # A file that was not decoded now may be by the next call: made anew then.
             "state": None
-            if any(file.reason is Reason.NO_ANSWER for file in rendered.files)
+            if any(file.reason in PASSING_REASONS for file in rendered.files)
             else state,
             "files": [
                 {name: value for name, value in asdict(file).items() if value is not None}

@@ -23,6 +23,7 @@ from geekai_video_mcp.server import (
     resources,
     tools,
 )
+from geekai_video_mcp.server.call_limit import limit_calls
 from geekai_video_mcp.server.call_tracking import track_call
 from geekai_video_mcp.server.late_app import AppSource, provide_app
 from geekai_video_mcp.server.method_middleware import MethodMiddleware
@@ -78,6 +79,7 @@ def build_server(
         request_state_security=request_state,
         extensions=[TasksExtension()],
         middleware=[
+            limit_calls,
             provide_app,
             track_call,
             OutsideNames([spec.name for spec in TOOLS]),

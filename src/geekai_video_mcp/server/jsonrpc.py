@@ -17,6 +17,10 @@ MAX_MESSAGE_BYTES: Final = 24_000_000
 MAX_SEPARATORS: Final = 100_000
 """Commas and opening brackets of one message, outside its texts. Each may be a value, which
 takes a hundred bytes of memory: 24 MB of them would take gigabytes, and block for seconds."""
+MAX_KEPT_BYTES: Final = 65_536
+"""Bytes of a message that is kept as long as its session or its stream lasts."""
+KEPT_METHODS: Final = frozenset({"initialize", "subscriptions/listen"})
+"""What a client says of itself, and what it subscribes to."""
 
 TOO_LONG: Final = f"A message may have at most {MAX_MESSAGE_BYTES // 10**6} MB"
 
@@ -92,6 +96,9 @@ def parse_message(message: bytes) -> dict[str, object]:
     except ValidationError as exc:
         msg = "Not a valid JSON-RPC 2.0 message; params must be an object"
         raise InvalidMessage(request_id, INVALID_REQUEST, msg) from exc
+    if len(message) > MAX_KEPT_BYTES and fields.get("method") in KEPT_METHODS:
+        msg = f"{fields['method']} may have at most {MAX_KEPT_BYTES // 1024} KB"
+        raise InvalidMessage(request_id, INVALID_REQUEST, msg)
     return fields
 
 

@@ -236,6 +236,11 @@ def _unshown_text(task: Task, reason: Reason, *, remote: bool) -> str:
         return f"{file} cannot be read: it was moved or deleted. {where}"
     if reason is Reason.NO_ANSWER:
         return f"{file} was not decoded in time. Call view_video again."
+    if reason is Reason.BUSY:
+        return (
+            f"{file} is not shown yet: too many pictures were asked for at the same time. Call"
+            " view_video again in ten seconds."
+        )
     kind = "picture" if task.media is Media.IMAGE else "video"
     give = "the link of get_video_task" if remote else "its path"
     return (

@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from geekai_video_mcp.app import App
-from geekai_video_mcp.config.hosting import ClientKeys, Network
+from geekai_video_mcp.config.hosting import ClientKeys, HostingSettings, Network
 from geekai_video_mcp.engine import Operations
 from geekai_video_mcp.server.build import OpenSource, build_server
 from geekai_video_mcp.server.http.accept_json import AcceptJson
@@ -31,6 +31,9 @@ from geekai_video_mcp.server.http.probes import probe_routes
 from geekai_video_mcp.server.http.protected_resource import metadata_routes
 from geekai_video_mcp.server.http.proxies import ProxyHeaders, RestorePrefix
 from geekai_video_mcp.server.http.request_apps import OpenApps, RequestApps
+from geekai_video_mcp.server.http.request_limits import MAX_REQUESTS, LimitRequests
+from geekai_video_mcp.server.http.session_table import IDLE_TIMEOUT, MAX_SESSIONS
+from geekai_video_mcp.server.http.unread_streams import UnreadStreams
 from geekai_video_mcp.server.jsonrpc import MAX_MESSAGE_BYTES
 
 Transport = Literal["sse", "streamable-http", "http"]
@@ -54,6 +57,7 @@ def build_http(
     file_links: FileLinkSigner | None = None,
     operations: Operations | None = None,
     output_dir: Path | None = None,
+    max_calls_per_minute: int = HostingSettings.max_calls_per_minute,
     build: BuildServer = build_server,
 ) -> ASGIApp:
     """The ASGI application: what `probes` serves and, by *transport*, /mcp or /sse and /messages/.
@@ -70,8 +74,9 @@ def build_http(
     operations = operations or Operations()
     routes = [*probe_routes(operations, output_dir), *metadata]
     app: ASGIApp = RestorePrefix(_build_routes(open_apps, transport, build, routes, file_links))
-    app = BodyGuard(AcceptJson(app))
+    app = UnreadStreams(BodyGuard(AcceptJson(app)))
     app = IdentifyPrincipal(app, client_keys=client_keys)
+    app = LimitRequests(app, max_calls_per_minute=max_calls_per_minute)
     if verifier is not None:
         app = RequireToken(app, verifier=verifier, auth=auth)
     # Outside the token, because a preflight has none and a web page has to be able to read a 401.
@@ -129,7 +134,11 @@ def _build_routes(
     sessions: AbstractAsyncContextManager[None] | None = None
     if transport != "sse":
         routes += server.streamable_http_app(
-            transport_security=_UNCHECKED, max_request_body_size=MAX_MESSAGE_BYTES
+            transport_security=_UNCHECKED,
+            max_request_body_size=MAX_MESSAGE_BYTES,
+            session_idle_timeout=IDLE_TIMEOUT,
+            # `LimitRequests` makes room before; sessions that are being opened come on top.
+            max_sessions=MAX_SESSIONS + 10 * MAX_REQUESTS,
         ).routes
         sessions = server.session_manager.run()
     if transport != "streamable-http":

@@ -57,7 +57,7 @@ class RequireToken:
         self._backend = BearerAuthBackend(verifier, resource_server_url=resource)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or _is_public(scope):
+        if scope["type"] != "http" or is_public(scope):
             await self._public_app(scope, receive, send)
             return
         reason = "it is unknown"
@@ -185,7 +185,7 @@ def _unavailable(exc: VerifierUnavailable) -> JSONResponse:
     )
 
 
-def _is_public(scope: Scope) -> bool:
+def is_public(scope: Scope) -> bool:
     """Whether the request needs no token.
 
     Without OAuth /.well-known/ is empty, and has to say so with 404: a client that gets 401 there

@@ -30,8 +30,28 @@ SMALL_PIECE_BYTES: Final = 256
 MAX_SMALL_PIECES: Final = 5_000
 """Pieces of one body that are smaller than that. Each chunk of a chunked body is parsed by itself:
 24 MB in chunks of a single byte would block everybody for minutes."""
-MAX_CONNECTIONS: Final = 256
-"""At once; half of the descriptors at most, for the files of paid tasks need some as well."""
+MAX_CONNECTIONS: Final = 2_048
+"""At once; half of the descriptors at most, for the files of paid tasks need some as well. One with
+an open stream takes about 100 kB."""
+REFUSING_SECONDS: Final = 1.0
+"""Seconds in which a client beyond that can read that it is refused."""
+MAX_REFUSING: Final = 64
+"""Clients that are told so at the same time; the connections of others are just closed."""
+REFUSAL: Final = b"\r\n".join(
+    (
+        b"HTTP/1.1 503 Service Unavailable",
+        b"content-type: application/json",
+        b"content-length: %d",
+        b"retry-after: 5",
+        b"connection: close",
+        b"",
+        b"%s",
+    )
+)
+REFUSAL_BODY: Final = (
+    b'{"error":"service_unavailable","error_description":"As many clients are connected to this'
+    b' server as it takes. Nothing was begun: try again in 5 seconds."}'
+)
 CLOSING_SECONDS: Final = 2
 """Seconds for which streams and connections are waited for after everything was answered."""
 
@@ -168,19 +188,39 @@ class LimitedConnection(H11Protocol):
 
     _header_timer: asyncio.TimerHandle | None = None
     _take_timer: asyncio.TimerHandle | None = None
+    _refused = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        if len(self.connections) >= connection_limit:
+            self._refuse(transport)
+            return
         super().connection_made(transport)
         self.conn = LimitedParser(h11.SERVER, MAX_HEADER_BYTES)
-        if len(self.connections) > connection_limit:
-            logger.warning("closed a connection: %d others are open", len(self.connections) - 1)
+        self._await_headers()
+
+    def _refuse(self, transport: asyncio.Transport) -> None:
+        """Say that there is no room, whatever the request is, and close soon."""
+        logger.warning("refused a connection: %d others are open", len(self.connections))
+        self._refused = True
+        if len(_refusing) >= MAX_REFUSING:
             transport.abort()
-        else:
-            self._await_headers()
+            return
+        _refusing.add(self)
+        transport.write(REFUSAL % (len(REFUSAL_BODY), REFUSAL_BODY))
+        transport.write_eof()
+        # A socket that is closed before its client has sent everything resets the connection,
+        # and the client may lose what it has not read.
+        self._header_timer = self.loop.call_later(REFUSING_SECONDS, transport.abort)
 
     def data_received(self, data: bytes) -> None:
+        if self._refused:
+            return
         super().data_received(data)
         self._await_headers()
+
+    def eof_received(self) -> None:
+        if not self._refused:
+            super().eof_received()
 
     def send_400_response(self, msg: str) -> None:
         if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
@@ -203,7 +243,9 @@ class LimitedConnection(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._header_timer = _cancel(self._header_timer)
         self._take_timer = _cancel(self._take_timer)
-        super().connection_lost(exc)
+        _refusing.discard(self)
+        if not self._refused:
+            super().connection_lost(exc)
 
     def _await_headers(self) -> None:
         """Start the timer, unless it is running, while no request is being answered."""
@@ -212,6 +254,10 @@ class LimitedConnection(H11Protocol):
             self._header_timer = _cancel(self._header_timer)
         elif self._header_timer is None:
             self._header_timer = self.loop.call_later(HEADER_SECONDS, self.transport.abort)
+
+
+_refusing: Final[set[LimitedConnection]] = set()
+"""The connections that are told that there is no room."""
 
 
 def _cancel(timer: asyncio.TimerHandle | None) -> None:

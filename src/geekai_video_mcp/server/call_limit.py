@@ -1,0 +1,59 @@
+"""How many calls of one principal are answered at once, whatever brought them.
+
+Over SSE the request that brings a call ends at once, and says nothing of how long the call lasts.
+"""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from mcp.shared.exceptions import MCPError
+from mcp_types import INTERNAL_ERROR
+
+if TYPE_CHECKING:
+    from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+
+MAX_CALLS: Final = 128
+"""Calls of one principal. One may wait 45 seconds, and the callers behind one token may be a team.
+"""
+CALL_SLOTS: Final = "geekai_video_mcp.call_slots"
+"""Where in the scope of a request over HTTP the `CallSlots` of its principal are."""
+_ENDLESS: Final = frozenset({"subscriptions/listen"})
+"""What is answered as long as its client listens."""
+
+
+class CallSlots:
+    """The calls of one principal."""
+
+    def __init__(self) -> None:
+        self.taken = 0
+
+    @contextmanager
+    def take(self) -> Generator[None]:
+        """Count a call while the block lasts.
+
+        Raises:
+            MCPError: too many others are being answered.
+        """
+        if self.taken >= MAX_CALLS:
+            msg = (
+                f"{self.taken} requests of yours are being answered, the most at once. This request"
+                " was not begun: send it again in 5 seconds."
+            )
+            raise MCPError(INTERNAL_ERROR, msg)
+        self.taken += 1
+        try:
+            yield
+        finally:
+            self.taken -= 1
+
+
+async def limit_calls(
+    ctx: "ServerRequestContext[Any, Any]", call_next: "CallNext"
+) -> "HandlerResult":
+    """Middleware that refuses a call over HTTP if its principal has too many others."""
+    slots: object = ctx.request.scope.get(CALL_SLOTS) if ctx.request is not None else None
+    if not isinstance(slots, CallSlots) or ctx.request_id is None or ctx.method in _ENDLESS:
+        return await call_next(ctx)
+    with slots.take():
+        return await call_next(ctx)
