@@ -189,7 +189,7 @@ async def test_the_apps_of_one_process_share_a_ledger_that_outlives_them(
 
     assert len(set(ids)) == 3
     assert done["task_status"] == "succeed"
-    assert Path(done["file"]).parent == alice.output
+    assert Path(str((await alice.find_task(ids[1])).file_path)).parent == alice.output
     assert foreign.is_error
     assert unfinished["bob"] == [world.account]
     owners = {(await each.find_task(task)).owner for each, task in zip(worlds, ids, strict=True)}

@@ -79,7 +79,8 @@ SDK_ALONE = "import mcp.server.mcpserver, json, sys; print(json.dumps(sorted(sys
 HANDSHAKE = {
     *("__main__", "cli", "cli.addresses", "cli.logs", "cli.output", "cli.serve", "cli.start"),
     *("config", "domain", "domain.limits", "domain.media", "domain.public_hosts"),
-    *("domain.service_names", "errors", "quoting", "server", "server.handshake"),
+    *("domain.service_names", "domain.tenants", "errors", "quoting", "server"),
+    "server.handshake",
     *("server.jsonrpc", "server.late_app", "server.stdio", "server.stdio_filter"),
     *("server.stdin", "server.stdout"),
 }

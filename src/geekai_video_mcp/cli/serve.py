@@ -54,6 +54,8 @@ def build_parser(prog: str) -> argparse.ArgumentParser:
 
 
 def _parse_root_path(text: str) -> str:
+    if not text:  # the default, for which a start over stdio must not import all of HTTP
+        return text
     from geekai_video_mcp.server.http.proxies import parse_prefix
 
     try:
