@@ -64,7 +64,8 @@ async def generate(args: Generate, ctx: "Context[App]") -> Answer:
     if app.confirm_above is not None and app.engine.account != SANDBOX_URL:
         with nothing_charged():
             forecast = await make_forecast()
-        task_id = await request_consent(ctx, forecast, warnings, above=app.confirm_above)
+        with app.operations.drain.refusing():
+            task_id = await request_consent(ctx, forecast, warnings, above=app.confirm_above)
         if isinstance(task_id, InputRequiredResult):
             return task_id
         started = anyio.current_time()  # the user's time to answer is not counted as waiting
