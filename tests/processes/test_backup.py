@@ -6,6 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 import anyio
+import httpx
 import pytest
 
 from support.process import http_client, http_server, run_cli, token_header
@@ -90,12 +91,19 @@ async def test_a_restored_backup_sends_nothing_that_may_have_been_sent_since(
     assert sent == [f"{HELD_PREFIX} one"]
 
 
-@pytest.mark.parametrize("what", ["no ledger", "a file in its place", "no folder"])
-async def test_a_backup_that_cannot_be_made_says_why(tmp_path: Path, what: str) -> None:
+@pytest.mark.parametrize(
+    ("what", "why"),
+    [
+        ("no ledger", "there is no task database yet"),
+        ("a file in its place", "a file is in its place, which is never replaced"),
+        ("no folder", "its folder does not exist"),
+    ],
+)
+async def test_a_backup_that_cannot_be_made_says_why(tmp_path: Path, what: str, why: str) -> None:
     target = tmp_path / "copy.sqlite3"
     if what != "no ledger":
-        (tmp_path / "state").mkdir()
-        await run_cli(tmp_path, "tasks", "fetch", "0123abcd")
+        async with http_server(tmp_path, *SERVE) as origin, httpx.AsyncClient() as client:
+            await client.get(f"{origin}/health")  # once that is answered, there is a ledger
     if what == "a file in its place":
         target.write_text("mine", "utf-8")
     if what == "no folder":
@@ -103,7 +111,7 @@ async def test_a_backup_that_cannot_be_made_says_why(tmp_path: Path, what: str) 
     status, out, err = await run_cli(tmp_path, "tasks", "backup", str(target))
 
     assert (status, out) == (1, "")
-    assert "Nothing was changed." in err
+    assert f"could not be written: {why}. Nothing was changed." in err
     assert "Traceback" not in err
 
 

@@ -92,6 +92,20 @@ class Drain:
                 yield scope
 
     @contextmanager
+    def refusing(self) -> Generator[None]:
+        """Leave the block when the drain starts: what it waits for would come too late.
+
+        Raises:
+            ServiceUnavailable: the process is stopping; nothing was charged.
+        """
+        if self.started:
+            raise stopping_error()
+        with anyio.CancelScope() as scope, self.notifying(scope.cancel):
+            yield
+        if scope.cancelled_caught:
+            raise stopping_error()
+
+    @contextmanager
     def notifying(self, notify: Callable[[], None]) -> Generator[None]:
         """Call *notify* when the drain starts, if that is while the block lasts."""
         self._listeners.add(notify)

@@ -48,7 +48,7 @@ class Follower:
         now = anyio.current_time()
         ends, heartbeat_at = now + wait_seconds, now + HEARTBEAT
         yield tasks
-        if wait_seconds <= 0 or self._context.drain.started or _is_over(tasks, until):
+        if wait_seconds <= 0 or _is_over(tasks, until):
             return
         task_ids, changed = [task.id for task in tasks], True
         with self._context.signals.listen(*task_ids) as changes, self._reading_events():

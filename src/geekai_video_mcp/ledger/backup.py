@@ -51,6 +51,8 @@ def _copy(source: Path, folder: Path, target: Path) -> None:
         raise _failed(target, "there is no task database yet")
     if target.exists() or target.is_symlink():
         raise _failed(target, "a file is in its place, which is never replaced")
+    if not target.parent.is_dir():
+        raise _failed(target, "its folder does not exist")
     folder.mkdir(mode=0o700)
     with (
         closing(connection.connect(source, timeout=BUSY_TIMEOUT)) as opened,

@@ -65,7 +65,8 @@ async def generate(args: Generate, app: App, ctx: "Context[App]") -> Answer:
     if app.confirm_above is not None and app.engine.account != SANDBOX_URL:
         with nothing_charged():
             forecast = await make_forecast()
-        task_id = await request_consent(ctx, forecast, warnings, above=app.confirm_above)
+        with app.operations.drain.refusing():
+            task_id = await request_consent(ctx, forecast, warnings, above=app.confirm_above)
         if isinstance(task_id, InputRequiredResult):
             return task_id
         started = anyio.current_time()  # the user's time to answer is not counted as waiting
