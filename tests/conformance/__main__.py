@@ -51,7 +51,12 @@ async def _running_server(folder: Path) -> AsyncGenerator[str]:
         {"GEEKAI_STATE_DIR": f"{folder}/state", "GEEKAI_OUTPUT_DIR": f"{folder}/videos"}
     )
     listener = bind_loopback("127.0.0.1", 0)
-    app = build_http(partial(open_app, settings), transport="http", build=_with_fixtures)
+    app = build_http(
+        partial(open_app, settings),
+        transport="http",
+        max_calls_per_minute=100_000,
+        build=_with_fixtures,
+    )
     server = uvicorn.Server(server_config(app))
     async with anyio.create_task_group() as serving:
         serving.start_soon(server.serve, [listener])

@@ -2,8 +2,9 @@
 
 import os
 import threading
+import tracemalloc
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import anyio
@@ -159,3 +160,33 @@ async def test_a_file_that_is_being_synced_is_not_closed_by_a_cancellation(
         await net.fetch(succeeded_task())
 
     assert steps == ["synced", "closed"]
+
+
+async def test_many_short_results_at_once_hold_little(net: Net) -> None:
+    """As many as finish together are received together."""
+    count, video = 40, box(b"ftyp", b"mp42") + box(b"moov", bytes(90)) + box(b"mdat", CHUNK)
+    waiting, all_begun = 0, anyio.Event()
+
+    class HeldBody(httpx.AsyncByteStream):
+        async def __aiter__(self) -> AsyncGenerator[bytes]:
+            nonlocal waiting
+            yield video[:40_000]
+            waiting += 1
+            if waiting == count:
+                all_begun.set()
+            await all_begun.wait()
+            yield video[40_000:]
+
+    async def respond(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, headers={"Content-Length": str(len(video))}, stream=HeldBody())
+
+    net.usual = respond
+    tracemalloc.start()
+    async with anyio.create_task_group() as group:
+        for number in range(count):
+            group.start_soon(net.fetch, replace(succeeded_task(), id=f"{number:032x}"))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert waiting == count
+    assert peak < count * BLOCK_BYTES / 4

@@ -23,6 +23,7 @@ def main() -> int:
     parser.add_argument("--count", type=int, help="clients, sessions or streams")
     parser.add_argument("--seconds", type=float)
     parser.add_argument("--tenants", type=int)
+    parser.add_argument("--calls", type=int, help="that a tenant has in a minute")
     arguments = parser.parse_args()
     load = LOADS[arguments.name]
     given = {name: value for name, value in vars(arguments).items() if value is not None}

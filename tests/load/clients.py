@@ -39,9 +39,8 @@ class Clients:
     async def watch_health(self, seconds: float) -> None:
         """Ask for /health ten times a second: how long the event loop of the server is busy."""
         client = RawClient("127.0.0.1", self.server.port, path="/health")
-        for _ in range(int(seconds * 10)):
-            if self.stopping:
-                break
+        end = self.timings.started + seconds
+        while asyncio.get_running_loop().time() < end and not self.stopping:
             with self.timings.measure("/health"):
                 await client.get()
             await asyncio.sleep(0.1)

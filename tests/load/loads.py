@@ -52,12 +52,13 @@ async def run_clients(folder: Path, *, count: int = 200, seconds: float = MINUTE
     return result
 
 
-async def leave_sessions_open(folder: Path, *, count: int = 5_000, tenants: int = 50) -> Result:
-    """(b) Sessions that nobody ends, and a new client meanwhile and at the end."""
+async def leave_sessions_open(
+    folder: Path, *, count: int = 5_000, tenants: int = 50, calls: int = 600
+) -> Result:
+    """(b) Sessions that nobody ends, and then new clients; *calls* are a tenant's in a minute."""
     result = Result()
-    async with loaded_server(
-        folder, tenants=tenants + 1, settings=_settings_without_provider()
-    ) as server:
+    settings = {**_settings_without_provider(), "GEEKAI_MAX_CALLS_PER_MINUTE": str(calls)}
+    async with loaded_server(folder, tenants=tenants + 1, settings=settings) as server:
         before = server.usage()
         result.lines.append(describe_usage("before", before))
         *flooding, other = server.tokens

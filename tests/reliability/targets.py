@@ -223,6 +223,7 @@ async def http_target(
 ) -> AsyncGenerator[HttpTarget]:
     """A server process over HTTP, after the handshake."""
     options = ["serve", "--transport", "http", "--port", "0"]
+    settings = {"GEEKAI_MAX_CALLS_PER_MINUTE": "1000000", **settings}
     async with _started(folder, name, options, settings) as (process, stderr):
         url = await _wait_for_url(stderr)
         headers = {

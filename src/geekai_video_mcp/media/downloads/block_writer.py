@@ -19,6 +19,8 @@ from geekai_video_mcp.media.downloads.worker_thread import WorkerThread, open_wo
 BLOCK_BYTES: Final = 4 * 1024**2
 """The most bytes that are written at a time: as long as either side may be held up without the
 other. A killed process loses what it has not written."""
+SMALLEST_BLOCK: Final = 64 * 1024
+"""Bytes of a block for a short response: many are received at the same time."""
 MIN_WRITE_BYTES: Final = 256 * 1024
 """The fewest, except at both ends: a change of threads costs as much as writing them."""
 
@@ -26,12 +28,21 @@ MIN_WRITE_BYTES: Final = 256 * 1024
 class BlockWriter:
     """Writes the chunks of one response to a part, in order."""
 
-    def __init__(self, part: Part, check: Callable[[Part], None], thread: WorkerThread) -> None:
+    def __init__(
+        self,
+        part: Part,
+        check: Callable[[Part], None],
+        thread: WorkerThread,
+        expected_bytes: int | None,
+    ) -> None:
         self._part = part
         self._check = check
         """Is called after each block, on the thread that wrote it."""
         self._thread = thread
-        self._block, self._other_block = (memoryview(bytearray(BLOCK_BYTES)) for _ in range(2))
+        size = BLOCK_BYTES
+        if expected_bytes is not None:
+            size = min(size, max(SMALLEST_BLOCK, expected_bytes))
+        self._block, self._other_block = (memoryview(bytearray(size)) for _ in range(2))
         self._filled = 0
 
     async def write(self, chunk: bytes) -> None:
@@ -73,10 +84,15 @@ class BlockWriter:
 
 
 @asynccontextmanager
-async def write_blocks(part: Part, check: Callable[[Part], None]) -> AsyncGenerator[BlockWriter]:
-    """A writer to *part*; whatever ends the block, all that was received is written after it."""
+async def write_blocks(
+    part: Part, check: Callable[[Part], None], *, expected_bytes: int | None = None
+) -> AsyncGenerator[BlockWriter]:
+    """A writer to *part*; whatever ends the block, all that was received is written after it.
+
+    *expected_bytes* are announced; more are written as well.
+    """
     async with open_worker_thread() as thread:
-        writer = BlockWriter(part, check, thread)
+        writer = BlockWriter(part, check, thread, expected_bytes)
         try:
             yield writer
         except BaseException:

@@ -135,7 +135,9 @@ async def _receive_from_start(response: httpx.Response, part: Part) -> None:
 async def _receive_body(response: httpx.Response, part: Part) -> None:
     await anyio.to_thread.run_sync(_check_free_space, part)
     received = window_start = 0
-    async with write_blocks(part, _check_so_far) as writer:
+    total = part.source.total if part.source else None
+    expected = None if total is None else total - part.size
+    async with write_blocks(part, _check_so_far, expected_bytes=expected) as writer:
         with anyio.move_on_after(STALL_WINDOW) as window:
             async for chunk in receive_chunks(response):
                 await writer.write(chunk)

@@ -13,7 +13,7 @@ from typing import Final
 
 MAX_SESSIONS: Final = 2_000
 """Sessions of all principals. Each takes about 50 kB."""
-MAX_SESSIONS_OF_ONE: Final = 500
+MAX_SESSIONS_OF_ONE: Final = 1_000
 IDLE_TIMEOUT: Final = 1_800.0
 """Seconds without a request after which the SDK ends a session."""
 ABANDONED_SECONDS: Final = 10.0
