@@ -99,7 +99,8 @@ async def team_server(
 
     Without *build*, what is served is one tool alone, which says who calls it.
     """
-    settings = team_settings(folder, **(variables or {}))
+    often = {"GEEKAI_MAX_CALLS_PER_MINUTE": "99999"}
+    settings = team_settings(folder, **{**often, **(variables or {})})
     arguments = build_parser("serve").parse_args(["--transport", "http", "--port", "0", *options])
     app, listener, _ = prepare_http(arguments, settings, build=build or _probe)
     server = uvicorn.Server(server_config(app))

@@ -29,7 +29,7 @@ HOSTING_VARIABLES: Final = (
     "GEEKAI_MAX_CALLS_PER_MINUTE",
     "GEEKAI_LOG_FORMAT",
 )
-"""The variables that only a server over HTTP reads."""
+"""The variables of a server that several people use; most are read over HTTP alone."""
 SECRETS: Final = frozenset({"GEEKAI_SECRET", "GEEKAI_OAUTH_CLIENT_SECRET"})
 MIN_SECRET_BYTES: Final = 32
 LogFormat = Literal["text", "json"]

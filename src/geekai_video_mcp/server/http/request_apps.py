@@ -1,14 +1,14 @@
 """Whose `App` a request over HTTP gets: that of whoever sent it."""
 
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import cast
 
 from starlette.requests import Request
 
 from geekai_video_mcp.app import App
-from geekai_video_mcp.domain.tenants import Principal
-from geekai_video_mcp.errors import ServiceUnavailable
+from geekai_video_mcp.domain.tenants import LOCAL_TENANT, Principal
+from geekai_video_mcp.errors import GeekAIVideoError, ServiceUnavailable
 from geekai_video_mcp.server.http.principals import principal_of
 from geekai_video_mcp.server.late_app import AppSource
 from geekai_video_mcp.tenant_apps import TenantApps
@@ -39,7 +39,13 @@ class RequestApps(AppSource):
         known = cast("Request", request) if isinstance(request, Request) else None
         principal = principal_of(known)
         if isinstance(self.opened, TenantApps):
-            async with self.opened.serve(principal) as app:
+            async with AsyncExitStack() as stack:
+                try:
+                    app = await stack.enter_async_context(self.opened.serve(principal))
+                except GeekAIVideoError as exc:
+                    if principal.tenant != LOCAL_TENANT:
+                        exc.hide_folders()
+                    raise
                 yield app
         else:
             app = await self.find(principal.tenant)
