@@ -5,7 +5,7 @@ SIZE ?= change
 VENV := .venv
 BIN := $(VENV)/bin
 NEXT := .venv-next
-CLIENTS := .venv-mcp1/.installed .venv-fastmcp/.installed .venv-agent/.installed
+CLIENTS := .venv-mcp1/.installed .venv-fastmcp/.installed .venv-agent/.installed .venv-oidc/.installed
 NODE := tests/clients/node_modules
 WORKFLOWS := tests/workflows/node_modules
 BUILD := .venv-build
@@ -124,6 +124,12 @@ $(NEXT)/.dev: pyproject.toml scripts/next-python
 	@.venv-agent/bin/python $(PIP) 'pydantic-ai-slim[mcp]>=2.68,<3'
 	@touch $@
 
+# An authorisation server to log in at, apart from ours because it brings Flask and Authlib.
+.venv-oidc/.installed: Makefile
+	@$(PYTHON) -m venv .venv-oidc
+	@.venv-oidc/bin/python $(PIP) 'oidc-provider-mock>=0.3.4,<0.4'
+	@touch $@
+
 # Installs its own Node: the Inspector and the conformance suite need Node 22, and many systems
 # have an older one.
 $(NODE)/.installed: tests/clients/package.json
@@ -144,4 +150,4 @@ $(WORKFLOWS)/.installed: tests/workflows/package.json
 	@touch $@
 
 clean: ## nothing that was made here is left
-	rm -rf $(VENV) $(NEXT) .venv-mcp1 .venv-fastmcp .venv-agent $(BUILD) $(NODE) $(MCPB) $(WORKFLOWS) dist build .coverage* .ruff_cache .hypothesis
+	rm -rf $(VENV) $(NEXT) .venv-mcp1 .venv-fastmcp .venv-agent .venv-oidc $(BUILD) $(NODE) $(MCPB) $(WORKFLOWS) dist build .coverage* .ruff_cache .hypothesis

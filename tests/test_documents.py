@@ -129,7 +129,7 @@ def test_an_option_that_stands_alone_is_one_of_some_command(
 ) -> None:
     for command in ([name] for name in cli.COMMANDS):
         show_help(command)
-    for name in ("list", "resolve"):
+    for name in ("list", "resolve", "purge"):
         show_help(["tasks", name])
     known = set(re.findall(r"--[a-z-]+", capsys.readouterr().out))
     named = {

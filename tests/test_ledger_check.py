@@ -29,7 +29,7 @@ def test_a_whole_one_is_described(path: Path) -> None:
 
     assert report is not None
     assert report.checked
-    assert (report.tasks, report.unknown) == (0, ())
+    assert (report.tasks, report.unknown) == ({}, ())
     assert report.schema_version == report.newest_schema == len(MIGRATIONS)
 
 

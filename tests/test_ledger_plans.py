@@ -103,7 +103,9 @@ def test_no_statement_reads_a_whole_table_or_sorts_it(ledger: sqlite3.Connection
         "SCAN page",  # of one status: no more than the list shows
         "SCAN reserved",  # of one day: no more than the cap
         "SCAN task USING INDEX task_in_flight",  # of all tenants, and all of them are wanted
-        "SCAN task USING INDEX task_unfinished",  # of all accounts, and all of them are wanted
+        "SCAN task USING INDEX task_unfinished",  # of all tenants, and all of them are wanted
+        "SCAN task USING COVERING INDEX task_with_file",  # once an hour, of all tenants with files
+        "SCAN task USING INDEX task_linked",  # the same, once at the start of a server
     }
     for name, plan in plans.items():
         scans = [step for step in plan if step.startswith("SCAN") and step not in allowed]
@@ -118,8 +120,11 @@ def test_no_statement_reads_a_whole_table_or_sorts_it(ledger: sqlite3.Connection
 
 WHOLE_TENANT = {
     "page of () before None since None": "in the order of the index, and ended by the limit",
+    "COUNT_FILES": "its second count is of the tasks that have not ended",
+    "SELECT_ALL_UNFINISHED": "of the tasks that have not ended",
     "SELECT_OTHER_ACCOUNTS": "of the tasks that have not ended",
     "SELECT_LAST_EVENT_ID": "the last entry of the index",
+    "PURGE_EVENTS": "the same, beside the events of one task",
 }
 """Statements that find rows by their tenant alone, and why that is no scan."""
 

@@ -1,11 +1,15 @@
 """Tenants on one ledger: each finds its own tasks, and nothing tells it that there are others."""
 
 import re
+import sqlite3
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
+import anyio
 import pytest
 
 from geekai_video_mcp.domain.admission import Admission, ExistingTasks, admit
@@ -13,11 +17,14 @@ from geekai_video_mcp.domain.films import FilmPart, new_film
 from geekai_video_mcp.domain.lifecycle import advance, import_task
 from geekai_video_mcp.domain.limits import Limits
 from geekai_video_mcp.domain.polling import Budget, pause, take_token
-from geekai_video_mcp.domain.statuses import Status
+from geekai_video_mcp.domain.retries import PASSING_OBSTACLES
+from geekai_video_mcp.domain.statuses import FileStatus, Status
 from geekai_video_mcp.domain.tasks import Observation, Task, new_task
 from geekai_video_mcp.errors import CapReached, StorageUnavailable
-from geekai_video_mcp.ledger import Ledger, schema
+from geekai_video_mcp.ledger import Ledger, conversion, schema
 from geekai_video_mcp.ledger.journal import Journal
+from geekai_video_mcp.ledger.migrations import MIGRATIONS, TENANTS_SINCE
+from geekai_video_mcp.ledger.sqlite import Store
 from test_ledger_plans import statements
 
 NOW = 1_790_000_000.0
@@ -88,6 +95,7 @@ NOT_OF_A_TENANT = {
     "SELECT_UNFINISHED_TENANTS": "the operator's: whom a server opens when it starts",
     "SELECT_OPEN_STATES": "the operator's: how many tasks there are, for who monitors the server",
     "SELECT_UNKNOWN_STATES": "the same",
+    "SELECT_TENANTS_WITH_OLD_FILES": "the operator's: whose files a server deletes by its rule",
     "SELECT_TENANT": "the operator's: whose the outcome in an entry of the journal is",
 }
 """The statements that are not of one tenant, and why."""
@@ -145,6 +153,29 @@ async def test_a_task_is_found_by_its_own_tenant_alone(
         assert bool(await ledger.unfinished("s")) is found
         assert bool(await ledger.unfinished_of_other_accounts("another")) is found
         assert bool(await ledger.leases_of_others("s", holder="b", at=NOW)) is found
+
+
+async def test_a_download_that_may_be_tried_again_is_its_own_tenants(
+    operators: Ledger, alices: Ledger, bobs: Ledger
+) -> None:
+    task = await record(alices, task_of("alice"))
+    await alices.change(task.id, linked)
+
+    found = [await each.retryable_downloads("s", since=NOW) for each in (alices, bobs)]
+
+    assert [len(tasks) for tasks in found] == [1, 0]
+    assert await operators.tenants_with_unfinished_work(since=NOW) == {"alice": ["s"]}
+    assert await operators.tenants_with_unfinished_work(since=NOW + 3600) == {}
+    assert await operators.tenants_with_unfinished_work() == {}
+
+
+def linked(task: Task) -> Task:
+    """*task* as one whose file could not be fetched, because a folder cannot be written."""
+    return replace(
+        succeeded(task),
+        file_status=FileStatus.LINKED,
+        file_error_code=min(PASSING_OBSTACLES),
+    )
 
 
 async def test_a_request_that_was_not_answered_is_its_own_tenants(
@@ -381,6 +412,95 @@ async def test_a_ledger_that_is_closed_is_closed_for_all_its_tenants(tmp_path: P
 
     with pytest.raises(StorageUnavailable):
         await alices.find("f" * 32)
+
+
+async def test_transactions_of_several_tenants_run_one_at_a_time(
+    operators: Ledger, alices: Ledger, bobs: Ledger
+) -> None:
+    """They share one connection."""
+    ledgers = [operators, alices, bobs]
+
+    async def record_several(ledger: Ledger) -> None:
+        for number in range(10):
+            await record(ledger, task_of(ledger.tenant, key=str(number)))
+
+    async with anyio.create_task_group() as at_once:
+        for ledger in ledgers:
+            at_once.start_soon(record_several, ledger)
+
+    assert [len(await each.list_tasks(limit=50)) for each in ledgers] == [10, 10, 10]
+
+
+# A ledger of an earlier version
+
+
+def create_earlier(state: Path) -> sqlite3.Connection:
+    """A ledger of the version before there were tenants, with a task, its event and its request."""
+    state.mkdir(mode=0o700)
+    db = sqlite3.connect(state / "ledger.sqlite3", isolation_level=None)
+    for statement in chain.from_iterable(MIGRATIONS[: TENANTS_SINCE - 1]):
+        db.execute(statement)
+    db.execute(f"PRAGMA user_version={TENANTS_SINCE - 1}")
+    row = conversion.to_row(task_of("local", key="monday"))
+    del row["tenant"]
+    names = ", ".join(row)
+    marks = ", ".join(f":{name}" for name in row)
+    db.execute(f"INSERT INTO task ({names}) VALUES ({marks})", row)  # noqa: S608 - our own columns
+    db.execute("INSERT INTO body VALUES (?, ?)", (row["id"], conversion.to_json(PICTURE)))
+    db.execute(WRITE_EVENT_AS_BEFORE, (row["id"],))
+    return db
+
+
+WRITE_EVENT_AS_BEFORE = """
+    INSERT INTO event
+        (at, task_id, status, attempt, owner, provider_task_id, file_status, error_code)
+    VALUES (1, ?, 'intended', 0, 'a', NULL, 'none', NULL)
+"""
+
+
+async def test_what_an_earlier_version_recorded_is_the_operators(tmp_path: Path) -> None:
+    create_earlier(tmp_path / "state").close()
+    ledger = await Ledger.open(tmp_path / "state")
+    (task,) = await ledger.list_tasks(limit=5)
+    again = await record(ledger, task_of("local", key="monday"))
+    body, events = await ledger.request_body(task), await ledger.events(task.id)
+    of_alice = await ledger.of_tenant("alice").list_tasks(limit=5)
+    await ledger.close()
+
+    assert (task.tenant, again.id, body, len(events)) == ("local", task.id, PICTURE, 1)
+    assert of_alice == []
+
+
+async def test_an_earlier_server_still_records_what_becomes_of_its_tasks(tmp_path: Path) -> None:
+    """It was running when a newer one came; it knows no tenant, and has the operator's tasks."""
+    with closing(create_earlier(tmp_path / "state")) as earlier:
+        ledger = await Ledger.open(tmp_path / "state")
+        (task,) = await ledger.list_tasks(limit=5)
+        earlier.execute(
+            "UPDATE task SET status = 'pending', provider_task_id = 'theirs' WHERE id = ?",
+            (task.id,),
+        )
+        earlier.execute("DELETE FROM body WHERE task_id = ?", (task.id,))
+        earlier.execute(WRITE_EVENT_AS_BEFORE, (task.id,))
+        found, events = await ledger.find("theirs"), await ledger.events(task.id)
+        await ledger.close()
+
+    assert found == replace(task, status=Status.PENDING, provider_task_id="theirs")
+    assert len(events) == 2
+
+
+def test_a_ledger_that_was_upgraded_is_as_a_new_one(tmp_path: Path) -> None:
+    create_earlier(tmp_path / "earlier").close()
+    shapes = list[object]()
+    for name in ("earlier", "new"):
+        Store(tmp_path / name).close()
+        with closing(sqlite3.connect(tmp_path / name / "ledger.sqlite3")) as db:
+            shapes.append(set(db.execute("SELECT type, name, tbl_name, sql FROM sqlite_master")))
+
+    assert shapes[0] == shapes[1]
+
+
+# Without the condition
 
 
 async def test_a_statement_without_its_condition_shows_what_belongs_to_another(

@@ -12,7 +12,7 @@ import contextlib
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
@@ -289,16 +289,24 @@ class Store:
             key=lambda task: task.finished_at or 0.0,
         )
         surplus = finished[: max(0, len(finished) - self._keep_finished)]
-        if not surplus:
+        self._remove(surplus)
+
+    def remove_finished(self, task_ids: Collection[str]) -> None:
+        """Remove those of these tasks that are finished; their charges are kept."""
+        found = [task for task_id in task_ids if (task := self.load_task(task_id)) is not None]
+        self._remove([task for task in found if task.finished])
+
+    def _remove(self, tasks: Sequence[Task]) -> None:
+        if not tasks:
             return
         with self._locked():
             # Two processes may prune the same tasks; a dict counts each once.
             charged_at = dict(self._pruned_charges())
-            charged_at |= {task.id: task.charged_at for task in surplus}
+            charged_at |= {task.id: task.charged_at for task in tasks}
             write_durably(
                 self._pruned_path, PrunedCharges(charged_at=charged_at).model_dump_json().encode()
             )
-            for task in surplus:
+            for task in tasks:
                 # Renamed first, so that a task exists with all its files or not at all.
                 trash = self._tasks / f".gone-{task.id}"
                 with contextlib.suppress(OSError):

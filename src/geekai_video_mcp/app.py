@@ -9,17 +9,19 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import anyio.to_thread
 
 from geekai_video_mcp.config import PreviewDelivery, Settings
 from geekai_video_mcp.domain.catalogue import Checks
+from geekai_video_mcp.domain.storage import MEGABYTE
 from geekai_video_mcp.domain.task_ids import MIN_DIGITS_TO_SPEND
-from geekai_video_mcp.domain.tasks import Media
+from geekai_video_mcp.domain.tasks import FileUpdate, Media, Task
+from geekai_video_mcp.domain.tenants import LOCAL_TENANT
 from geekai_video_mcp.engine import (
     Connections,
     Engine,
@@ -27,14 +29,17 @@ from geekai_video_mcp.engine import (
     JoinedParts,
     JoinPlan,
     Operations,
+    ProcessWork,
     Resolver,
 )
 from geekai_video_mcp.errors import (
     ServiceUnavailable,
     StorageUnavailable,
+    hiding_folders,
 )
 from geekai_video_mcp.media.child_process import RunWorker, run_worker
-from geekai_video_mcp.media.inputs import MediaResolver
+from geekai_video_mcp.media.deletion import delete_task_file
+from geekai_video_mcp.media.inputs import DecodingQueue, MediaResolver
 from geekai_video_mcp.media.output_folder import check_output_folder
 from geekai_video_mcp.media.preview import PreviewRenderer, PreviewRequest, RenderedPreview
 from geekai_video_mcp.quoting import quote
@@ -67,9 +72,28 @@ class JoinFiles(Protocol):
     ) -> "JoinedFilm": ...
 
 
+class FileLink(NamedTuple):
+    """A link to one file, by which whoever has it may read the file until it ends."""
+
+    url: str
+    expires_at: float
+    """Unix seconds, UTC."""
+
+
+class FileLinks(Protocol):
+    """Makes links to the files of tasks, as `SignedFileLinks` of the server over HTTP does."""
+
+    def link(self, task: Task, picture: str | None = None) -> FileLink | None:
+        """The link to the file of *task*, or to the *picture* of that name beside it.
+
+        None where there is no such file, or nobody knows how this server is reached.
+        """
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class App:
-    """What the tools and the command line work with; one for each process."""
+    """What the tools and the command line work with; one for each tenant and key of a process."""
 
     engine: Engine
     resolver: Resolver
@@ -92,6 +116,14 @@ class App:
     trust_roots: bool
     """Whether pictures may be read from the folders that a client declares (MCP's roots)."""
     operations: Operations
+    output_dir: Path
+    """Where the files of this tenant are, and nobody else's."""
+    tenant: str = LOCAL_TENANT
+    """Whose tasks the engine works on."""
+    remote: bool = False
+    """Whether the caller is on another machine, and may see no path of this one."""
+    links: FileLinks | None = None
+    """What makes links to files; None where a path is all that a caller needs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +132,11 @@ class LedgerBase:
 
     ledger: "Ledger"
     processes: "ProcessRegistry"
-    operations: Operations
+    operations: Operations = field(default_factory=Operations)
+    work: ProcessWork = field(default_factory=ProcessWork)
+    decoding: DecodingQueue = field(default_factory=DecodingQueue)
+    sandbox: Transport | None = None
+    """The sandbox of all of them; without one, each that needs it starts its own."""
 
 
 AppFactory = Callable[[], AbstractAsyncContextManager[App]]
@@ -114,6 +150,8 @@ async def open_app(
     operations: Operations | None = None,
     sweep: bool = True,
     trust_roots: bool = False,
+    may_import: bool = True,
+    links: FileLinks | None = None,
     transport: Transport | None = None,
     clock: Callable[[], float] = time.time,
     run_worker: RunWorker = run_worker,
@@ -128,8 +166,10 @@ async def open_app(
 
     Without *sweep*, tasks that other processes left behind are not taken over: a command that
     ends in seconds must not start their requests and downloads. *trust_roots* is for a server
-    over stdio alone: a client over HTTP could name any folder of this computer. The other
-    parameters replace what lies outside this process; tests pass their own.
+    over stdio alone: a client over HTTP could name any folder of this computer. Without
+    *may_import*, a task that only the service knows is unknown: others have the same key. *links*
+    makes links to files, for callers on another machine. The other parameters replace what lies
+    outside this process; tests pass their own.
 
     Raises:
         StorageUnavailable: the state folder cannot be used.
@@ -139,14 +179,16 @@ async def open_app(
         if base is None:
             base = await stack.enter_async_context(open_ledger_base(settings.state_dir, operations))
         ledger, processes = base.ledger.of_tenant(settings.tenant), base.processes
+        remote = is_remote(settings)
         if settings.sandbox:
-            transport = await _start_sandbox(settings, stack)
+            transport = base.sandbox or await stack.enter_async_context(run_sandbox(settings))
         # Entered before the engine, so closed after it: draining needs the connections.
         connections = await stack.enter_async_context(AsyncExitStack())
 
         def check_folders() -> None:
-            processes.ensure_own_lock()
-            check_output_folder(settings.output_dir)
+            with hiding_folders(hide=remote):
+                processes.ensure_own_lock()
+                check_output_folder(settings.output_dir)
 
         async def resolve_parents(body: Mapping[str, Any]) -> Mapping[str, Any]:
             return await media.resolve_parents(body)
@@ -160,13 +202,18 @@ async def open_app(
             connect=partial(_connect, settings, connections, transport, clock, inspect_file),
             clock=clock,
             check_folders=check_folders,
-            join_film=partial(_join_film, settings.output_dir, join_files),
+            join_film=partial(_join_film, settings, join_files),
+            delete_file=partial(delete_task_file, settings.output_dir),
+            quota_bytes=settings.hosting.quota_mb and settings.hosting.quota_mb * MEGABYTE,
+            keep_days=settings.hosting.keep_days,
             resolve_parents=resolve_parents,
             drain=base.operations.drain,
             process_counters=base.operations.counters,
+            may_import=may_import,
+            work=base.work,
         )
         engine = Engine(context)
-        media = _create_media_resolver(settings, engine, run_worker, clock)
+        media = _create_media_resolver(settings, engine, base.decoding, run_worker, clock)
         await stack.enter_async_context(engine.run(sweep=sweep))
         if sweep:
             engine.start_background(_warn_of_output_folder, settings.output_dir)
@@ -180,10 +227,15 @@ async def open_app(
             clock=clock,
             confirm_above=settings.confirm_above,
             checks=settings.checks,
-            preview=settings.preview,
+            # A path is of no use on another machine.
+            preview="inline" if remote and settings.preview == "path" else settings.preview,
             notice=settings.sandbox_reason,
             trust_roots=trust_roots,
             operations=base.operations,
+            output_dir=settings.output_dir,
+            tenant=settings.tenant,
+            remote=remote,
+            links=links,
         )
 
 
@@ -208,8 +260,17 @@ async def open_ledger_base(
         yield LedgerBase(ledger=ledger, processes=processes, operations=operations)
 
 
+def is_remote(settings: Settings) -> bool:
+    """Whether whoever has these settings is on another machine than this server."""
+    return settings.tenant != LOCAL_TENANT
+
+
 def _create_media_resolver(
-    settings: Settings, engine: Engine, run_worker: RunWorker, clock: Callable[[], float]
+    settings: Settings,
+    engine: Engine,
+    decoding: DecodingQueue,
+    run_worker: RunWorker,
+    clock: Callable[[], float],
 ) -> MediaResolver:
     return MediaResolver(
         output_dir=settings.output_dir,
@@ -217,13 +278,15 @@ def _create_media_resolver(
         account=settings.account,
         service_url=settings.base_url,
         find_task=partial(engine.find_or_import, minimum=MIN_DIGITS_TO_SPEND),
+        remote=is_remote(settings),
+        decoding=decoding,
         run_worker=run_worker,
         clock=clock,
     )
 
 
 async def _join_film(
-    output_dir: Path,
+    settings: Settings,
     join_files: JoinFiles | None,
     plan: JoinPlan,
     report: Callable[[float], None],
@@ -237,10 +300,11 @@ async def _join_film(
             for part in plan.parts
         ],
         audio=plan.audio,
-        output_dir=output_dir,
+        output_dir=settings.output_dir,
         stem=film_stem(plan.film, prompt=plan.prompt),
     )
-    joined = await (join_files or films.join_files)(request, report=report)
+    with hiding_folders(hide=settings.tenant != LOCAL_TENANT):
+        joined = await (join_files or films.join_files)(request, report=report)
     return JoinedParts(file=joined.update, notes=joined.notes)
 
 
@@ -268,8 +332,20 @@ async def _connect(
     )
     return Connections(
         client=await stack.enter_async_context(client),
-        downloader=await stack.enter_async_context(downloader),
+        downloader=_TenantsDownloader(await stack.enter_async_context(downloader), settings),
     )
+
+
+class _TenantsDownloader:
+    """Downloads for one tenant; only the operator's records of failures name a folder."""
+
+    def __init__(self, downloader: "ResultDownloader", settings: Settings) -> None:
+        self._downloader = downloader
+        self._hide = settings.tenant != LOCAL_TENANT
+
+    async def download(self, task: Task) -> FileUpdate:
+        with hiding_folders(hide=self._hide):
+            return await self._downloader.download(task)
 
 
 def _create_clients(
@@ -303,8 +379,13 @@ def _create_clients(
     )
 
 
-async def _start_sandbox(settings: Settings, stack: AsyncExitStack) -> Transport:
-    """Start the sandbox in this process; its transport is made when it is needed."""
+@asynccontextmanager
+async def run_sandbox(settings: Settings) -> AsyncGenerator[Transport]:
+    """Run the sandbox in this process; its transport is made when it is needed.
+
+    Raises:
+        StorageUnavailable: its folder in the state folder cannot be used.
+    """
     from geekai_sandbox.app import Sandbox
     from geekai_video_mcp.ledger.database_file import VARIABLE, folder_error
 
@@ -315,7 +396,6 @@ async def _start_sandbox(settings: Settings, stack: AsyncExitStack) -> Transport
         what = f"The sandbox's folder {quote(str(folder))} in the state folder ({VARIABLE})"
         raise folder_error(settings.state_dir, exc, what=what) from exc
     sandbox = Sandbox(folder, base_url=settings.base_url)
-    await stack.enter_async_context(sandbox)
 
     def transport() -> "httpx.AsyncBaseTransport":
         import httpx
@@ -323,4 +403,5 @@ async def _start_sandbox(settings: Settings, stack: AsyncExitStack) -> Transport
         # As over a socket, an exception in the sandbox becomes an HTTP 500 and is not raised here.
         return httpx.ASGITransport(sandbox.app, raise_app_exceptions=False)
 
-    return transport
+    async with sandbox:
+        yield transport

@@ -28,7 +28,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Final, Literal, cast
 
-from geekai_video_mcp.quoting import as_sentence, quote
+from geekai_video_mcp.quoting import as_sentence, hide_folders, quote
 
 NOT_CHARGED: Final = "Nothing was charged."
 MAYBE_CHARGED: Final = "It may have been charged."
@@ -60,6 +60,10 @@ class GeekAIVideoError(Exception):
         self.raw_response: str | None = None
         """The service's response as received, shortened; None if none came. It is recorded, and
         never part of a message."""
+
+    def hide_folders(self) -> None:
+        """Name files without their folders from now on."""
+        self._problem, self._remedy = hide_folders(self._problem), hide_folders(self._remedy)
 
     @property
     def message(self) -> str:
@@ -112,9 +116,10 @@ class TaskNotFound(GeekAIVideoError):
         task_id: str,
         *,
         problem: str | None = None,
+        where: str = "here or at the service",
         remedy: str = "Use the task_id of a task that exists: list_video_tasks shows the ids.",
     ) -> None:
-        unknown = f"No task {quote(task_id, limit=64)} is known here or at the service"
+        unknown = f"No task {quote(task_id, limit=64)} is known {where}"
         super().__init__(as_sentence(problem or unknown), remedy=remedy)
         self.task_id = task_id
         self.problem = problem
@@ -216,6 +221,10 @@ class DownloadFailed(GeekAIVideoError):
         self.code = code
         self.attempts = attempts
 
+    def hide_folders(self) -> None:
+        super().hide_folders()
+        self.reason = hide_folders(self.reason)
+
 
 class JoinFailed(GeekAIVideoError):
     """Finished videos could not be joined into a film on this machine; nothing is left of it."""
@@ -225,6 +234,10 @@ class JoinFailed(GeekAIVideoError):
         self.code = code
         self.reason = as_sentence(reason)
         self.remedy = as_sentence(remedy)
+
+    def hide_folders(self) -> None:
+        super().hide_folders()
+        self.reason, self.remedy = hide_folders(self.reason), hide_folders(self.remedy)
 
 
 class SubmissionUnknown(GeekAIVideoError):
@@ -294,6 +307,17 @@ def nothing_charged() -> Generator[None]:
         WrongService,
     ) as exc:
         exc.money = exc.money or NOT_CHARGED
+        raise
+
+
+@contextmanager
+def hiding_folders(*, hide: bool) -> Generator[None]:
+    """With *hide*, errors raised inside name no folder of this machine: they are told to others."""
+    try:
+        yield
+    except (DownloadFailed, JoinFailed, StorageUnavailable) as exc:
+        if hide:
+            exc.hide_folders()
         raise
 
 

@@ -59,6 +59,14 @@ def reveal_json(value: object) -> object:
     return value
 
 
+def hide_folders(text: str) -> str:
+    """*text*, a sentence of ours, with the last part alone of each path that it quotes.
+
+    For callers on another machine: how the disk of this one is laid out is not their business.
+    """
+    return _QUOTED_PATH.sub(r'"\g<name>"', text)
+
+
 def has_hidden(text: str) -> bool:
     """Whether *text* has invisible characters beside new lines and tabs."""
     line = text.replace("\n", " ").replace("\t", " ")
@@ -90,6 +98,10 @@ _INVISIBLE: Final = re.compile(
 )
 """Variation selectors, joiners and fillers: invisible, in the category of visible marks and
 letters, and able to hide a text."""
+_QUOTED_PATH: Final = re.compile(
+    r'"(?:/|[A-Za-z]:[\\/]|\\\\)(?:[^"]*[\\/])?(?P<name>[^"\\/]*)[\\/]?"'
+)
+"""An absolute path, of any system, as `quote` writes it."""
 _PLAIN_ID: Final = re.compile(r"[\w.:/@+-]{1,64}", re.ASCII)
 _HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Controls, format (bidi, zero-width), surrogates, private, unassigned, line and paragraph

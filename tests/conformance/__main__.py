@@ -22,9 +22,9 @@ import fixtures
 import uvicorn
 from mcp.server.mcpserver import MCPServer
 
-from geekai_video_mcp.app import App, AppFactory, open_app
+from geekai_video_mcp.app import App, open_app
 from geekai_video_mcp.config import Settings
-from geekai_video_mcp.server.build import build_server
+from geekai_video_mcp.server.build import OpenSource, build_server
 from geekai_video_mcp.server.http import bind_loopback, build_http
 from geekai_video_mcp.server.http.listener import server_config
 
@@ -59,7 +59,7 @@ async def _running_server(folder: Path) -> AsyncGenerator[str]:
         server.should_exit = True
 
 
-def _with_fixtures(opener: AppFactory) -> MCPServer[App]:
+def _with_fixtures(opener: OpenSource) -> MCPServer[App]:
     server = build_server(opener)
     fixtures.add_to(server)
     return server

@@ -274,7 +274,7 @@ async def test_parts_that_cannot_be_joined_are_named_each_with_its_reason(world:
     assert f"Part 2 ({gone[:8]}): its file" in said
     assert f"Part 3 ({failed[:8]}) failed and has no video" in said
     assert f"Part 4 ({running[:8]}) is not finished, so call get_video_task" in said
-    assert "Part 5 (ffff00aa): no task of this id is recorded on this machine" in said
+    assert "Part 5 (ffff00aa): no task of this id is recorded here" in said
     assert text(wait).endswith("until it gives a file. Then make the same call.")
     assert "charged" not in said + text(wait)
     assert world.join.requests == []

@@ -182,7 +182,7 @@ async def test_an_unknown_task_is_the_callers_mistake(world: World) -> None:
                 error = await refusal_of(client, f"video://tasks/{task_id}{part}")
 
                 assert error.code == -32602
-                assert "is not recorded on this machine" in str(error)
+                assert "is not recorded here" in str(error)
 
 
 async def test_a_path_in_place_of_an_id_is_unknown_whatever_its_spelling(world: World) -> None:

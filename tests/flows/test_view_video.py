@@ -139,7 +139,7 @@ async def test_several_are_shown_side_by_side_and_the_rest_has_a_line_each(
     lines = text(shown).splitlines()
     assert lines[0] == "Side by side, each named by the first digits of its task_id:"
     assert lines[1].startswith(f"{first[:8]}: frames from the first to the last, at ")
-    assert lines[2].startswith(f"Task {'f' * 32} is not recorded on this machine.")
+    assert lines[2].startswith(f"Task {'f' * 32} is not recorded here.")
     assert lines[3].startswith(f"{second[:8]}: frames")
     assert f"The file of task {broken[:8]}" in lines[4]
     assert "cannot be shown: not one frame of the video can be decoded" in lines[4]

@@ -259,4 +259,4 @@ async def test_the_time_of_a_call_counts_from_when_it_was_received(tmp_path: Pat
         assert await server.close() == 0
 
     assert "was not ready in time" in first["content"][0]["text"]
-    assert "is not recorded on this machine" in second["content"][0]["text"]
+    assert "is not recorded here" in second["content"][0]["text"]

@@ -31,7 +31,7 @@ SMALL: Final = 2_000
 """Bytes of a video: only the charges matter here."""
 MAX_PAUSE: Final = 0.005
 """Seconds: as long as some transactions of the other processes."""
-CURRENT: Final = 8
+CURRENT: Final = 9
 """The schema version after every opening."""
 
 

@@ -24,10 +24,16 @@ class Provider:
     """The prompts that were submitted, and those that may finish."""
 
     base: str
+    file: bytes = VIDEO
+    """What every task makes."""
+    hides_from_others: bool = False
+    """Whether a task is known to the key alone with which it was made."""
     prompts: list[str] = field(default_factory=list[str])
     answers_posts: anyio.Event | None = None
     """Once it is set, requests for videos are answered; None: at once."""
     released: set[str] = field(default_factory=set[str])
+    keys: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    """The prompt or the id of each request, and the key that it came with."""
 
     @property
     def settings(self) -> dict[str, str]:
@@ -36,6 +42,7 @@ class Provider:
 
     async def create(self, request: Request) -> Response:
         self.prompts.append((await request.json())["prompt"])
+        self._record_key(self.prompts[-1], request)
         job = f"job{len(self.prompts)}"
         if self.answers_posts is not None:
             await self.answers_posts.wait()
@@ -43,7 +50,8 @@ class Provider:
 
     async def get_task(self, request: Request) -> Response:
         job: str = request.path_params["job"]
-        if not job.startswith("job"):
+        self._record_key(job, request)
+        if not job.startswith("job") or not self._may_see(job, request):
             return JSONResponse({"error": {"message": "no such task"}}, 404)
         prompt = self.prompts[int(job.removeprefix("job")) - 1]
         if prompt.startswith(HELD_PREFIX) and prompt not in self.released:
@@ -52,8 +60,17 @@ class Provider:
         result = [{"url": f"{self.base}/files/{job}"}]
         return JSONResponse({"task_id": job, "task_status": "succeed", "video_result": result})
 
+    def _may_see(self, job: str, request: Request) -> bool:
+        if not self.hides_from_others:
+            return True
+        prompt = self.prompts[int(job.removeprefix("job")) - 1]
+        return (prompt, request.headers["Authorization"].removeprefix("Bearer ")) in self.keys
+
+    def _record_key(self, what: str, request: Request) -> None:
+        self.keys.append((what, request.headers["Authorization"].removeprefix("Bearer ")))
+
     async def get_file(self, _: Request) -> Response:
-        return Response(VIDEO, media_type="video/mp4")
+        return Response(self.file, media_type="video/mp4")
 
 
 @asynccontextmanager

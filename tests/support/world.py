@@ -16,13 +16,15 @@ from mcp.client.session import ElicitationFnT, ListRootsFnT
 from mcp_types import CallToolResult, Implementation, TextContent
 from pydantic import SecretStr
 
-from geekai_video_mcp.app import App, RenderPreview, open_app
+from geekai_video_mcp.app import App, FileLinks, LedgerBase, RenderPreview, open_app
 from geekai_video_mcp.config import PreviewDelivery, Settings
+from geekai_video_mcp.config.hosting import HostingSettings
 from geekai_video_mcp.domain.admission import Admission, ExistingTasks, Limits
 from geekai_video_mcp.domain.catalogue import Checks
 from geekai_video_mcp.domain.limits import REQUESTS_PER_SECOND
 from geekai_video_mcp.domain.polling import Budget
 from geekai_video_mcp.domain.tasks import Task
+from geekai_video_mcp.domain.tenants import LOCAL_TENANT
 from geekai_video_mcp.engine import Resolver
 from geekai_video_mcp.ledger import Ledger
 from geekai_video_mcp.media.child_process import (
@@ -101,6 +103,13 @@ class World:
     """Where the output folder is, if it is not on the disk of the state folder."""
     preview: PreviewDelivery = "auto"
     checks: Checks = "refuse"
+    tenant: str = LOCAL_TENANT
+    """Whose server it is, and who calls it; worlds of one folder and service share a ledger."""
+    base: LedgerBase | None = None
+    """The ledger of an app that shares it with those of other tenants in one process."""
+    links: FileLinks | None = None
+    """What makes links to files."""
+    hosting: HostingSettings = field(default_factory=HostingSettings)
     clock_is_ahead: float = 0.0
     """Seconds that this machine's clock is wrong by; a test sets it while servers run."""
 
@@ -142,13 +151,17 @@ class World:
             confirm_above=self.confirm_above,
             preview=self.preview,
             checks=self.checks,
+            tenant=self.tenant,
+            hosting=self.hosting,
             given_account=self.account,
             given_limits=self.limits,
         )
         async with open_app(
             settings,
+            base=self.base,
             sweep=sweep,
             trust_roots=self.trust_roots,
+            links=self.links,
             transport=self.service.transport,
             clock=self.clock,
             run_worker=_run_worker_now,
@@ -190,7 +203,7 @@ class World:
         """The task as the ledger holds it."""
         ledger = await Ledger.open(self.state)
         try:
-            task = await ledger.find(task_id)
+            task = await ledger.of_tenant(self.tenant).find(task_id)
         finally:
             await ledger.close()
         assert task is not None
@@ -200,7 +213,7 @@ class World:
         """What the ledger holds that is not finished."""
         ledger = await Ledger.open(self.state)
         try:
-            return await ledger.unfinished(self.account)
+            return await ledger.of_tenant(self.tenant).unfinished(self.account)
         finally:
             await ledger.close()
 

@@ -95,6 +95,10 @@ def decide_access(
         LocalTokenVerifier(local_token, auth),
         TokensFileVerifier(live, auth),
     ]
+    if oauth is not None and auth is not None:
+        from geekai_video_mcp.server.http.oauth import OAuthVerifier
+
+        verifiers.append(OAuthVerifier(oauth, auth, live))
     return Access(verifier=FirstOf(verifiers), auth=auth, local_token=local_token, issued=issued)
 
 

@@ -12,13 +12,14 @@ def add_address_options(
     *,
     default_port: int,
     host: str = "loopback address to listen on",
+    port: str = "port to listen on; 0 selects a free one",
 ) -> None:
     parser.add_argument("--host", default="127.0.0.1", help=f"{host} (default: 127.0.0.1)")
     parser.add_argument(
         "--port",
         type=_parse_port,
         default=default_port,
-        help=f"port to listen on; 0 selects a free one (default: {default_port})",
+        help=f"{port} (default: {default_port})",
     )
 
 

@@ -4,8 +4,9 @@ import argparse
 import json
 import os
 import sys
+import time
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from geekai_video_mcp.app import open_app
@@ -13,9 +14,12 @@ from geekai_video_mcp.cli.access import Access, decide_access, describe_access, 
 from geekai_video_mcp.cli.output import FAILED, OK, print_line, print_notice
 from geekai_video_mcp.config.tokens_file import LiveTokens
 from geekai_video_mcp.domain.public_hosts import is_loopback
+from geekai_video_mcp.domain.tenants import LOCAL_TENANT
 from geekai_video_mcp.engine import Operations
 from geekai_video_mcp.server.build import build_server
 from geekai_video_mcp.server.http import (
+    FileLinkSigner,
+    SignedFileLinks,
     bind_address,
     bind_loopback,
     build_http,
@@ -23,12 +27,18 @@ from geekai_video_mcp.server.http import (
     token_path,
     trust_addresses,
 )
+from geekai_video_mcp.server.http.request_state import seal_request_state
+from geekai_video_mcp.tenant_apps import open_tenant_apps
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Callable
+    from contextlib import AbstractAsyncContextManager
 
+    from mcp.server.mcpserver import MCPServer
     from starlette.types import ASGIApp
 
+    from geekai_video_mcp.app import App, LedgerBase
     from geekai_video_mcp.config import Settings
 
 _LOOPBACK: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what is bound, not to bind
@@ -37,7 +47,10 @@ _PATHS: Final = {"sse": "/sse", "streamable-http": "/mcp", "http": "/mcp and /ss
 
 
 def prepare_http(
-    arguments: argparse.Namespace, settings: "Settings"
+    arguments: argparse.Namespace,
+    settings: "Settings",
+    *,
+    build: "Callable[..., MCPServer[Any]]" = build_server,
 ) -> "tuple[ASGIApp, socket.socket, Operations]":
     """The application and its listening socket; stderr says where it is and who may call.
 
@@ -52,10 +65,21 @@ def prepare_http(
     bind = bind_address if exposed else bind_loopback
     listener = bind(arguments.host, arguments.port)
     hosting = settings.hosting
+    signer = FileLinkSigner(hosting.secret, clock=time.time)
+    links = SignedFileLinks(signer, public_url=hosting.public_url)
+    # On loopback a path is enough for the operator.
+    for_operator = links if exposed or hosting.public_url else None
+
+    def open_with_links(
+        settings: "Settings", *, base: "LedgerBase", may_import: bool
+    ) -> "AbstractAsyncContextManager[App]":
+        its_links = for_operator if settings.tenant == LOCAL_TENANT else links
+        return open_app(settings, base=base, may_import=may_import, links=its_links)
+
     public_host = urlsplit(hosting.public_url).hostname if hosting.public_url else None
     operations = Operations()
     app = build_http(
-        partial(open_app, settings, operations=operations),
+        partial(open_tenant_apps, settings, live, open_app=open_with_links, operations=operations),
         transport=arguments.transport,
         verifier=access.verifier,
         auth=access.auth,
@@ -69,7 +93,12 @@ def prepare_http(
         client_keys=hosting.client_keys,
         operations=operations,
         output_dir=settings.output_dir,
-        build=partial(build_server, default_models=settings.default_models),
+        file_links=signer,
+        build=partial(
+            build,
+            default_models=settings.default_models,
+            request_state=seal_request_state(hosting.secret),
+        ),
     )
     origin = origin_url(listener)
     print_notice(f"MCP at {origin}{_PATHS[arguments.transport]} (press Ctrl-C to stop)")

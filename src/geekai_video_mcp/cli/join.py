@@ -10,7 +10,7 @@ import anyio
 
 from geekai_video_mcp.cli.output import FAILED, OK, print_line, print_notice
 from geekai_video_mcp.cli.report import plain_unlimited
-from geekai_video_mcp.cli.tasks import run_tasks
+from geekai_video_mcp.cli.tasks import add_tenant_option, run_tasks
 from geekai_video_mcp.domain.statuses import Status
 from geekai_video_mcp.domain.task_ids import short_id
 from geekai_video_mcp.errors import GeekAIVideoError
@@ -34,6 +34,7 @@ def build_parser(prog: str) -> argparse.ArgumentParser:
     parser.add_argument(
         "--audio", metavar="FILE", help="file, or task:ID, whose sound replaces that of the parts"
     )
+    add_tenant_option(parser)
     parser.set_defaults(run=run_tasks, handler=_join_parts)
     return parser
 

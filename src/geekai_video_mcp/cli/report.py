@@ -22,14 +22,13 @@ from geekai_video_mcp.domain.tasks import (
     Media,
     Task,
 )
+from geekai_video_mcp.domain.tenants import LOCAL_TENANT, tasks_command
 from geekai_video_mcp.errors import MAYBE_CHARGED
 from geekai_video_mcp.ledger import Event
 from geekai_video_mcp.quoting import sanitize
 
 PROMPT_CHARS: Final = 300
 """Characters of a prompt in a list whose width is unlimited."""
-COMMAND: Final = "geekai-video-mcp tasks"
-
 WIDE: Final = 120
 """Cells of a line from which on a list has room for the frame rate and the sound as well."""
 
@@ -44,7 +43,9 @@ def task_table(tasks: Sequence[Task], *, at: float, width: int) -> list[str]:
     rows = [_table_row(task, at=at, wide=width >= WIDE) for task in tasks]
     lines = format_table(_HEADINGS, rows, width=width, shrinkable=_SHRINKABLE)
     return lines + (
-        _resolve_hint("ID --attach TASK_ID") if any(map(_needs_decision, tasks)) else []
+        _resolve_hint("ID --attach TASK_ID", tenant=tasks[0].tenant)
+        if any(map(_needs_decision, tasks))
+        else []
     )
 
 
@@ -125,6 +126,7 @@ _FILE_WORDS: Final = {
     FileStatus.NONE: "not downloaded yet",
     FileStatus.STORED: "stored",
     FileStatus.LINKED: "only a link",
+    FileStatus.DELETED: "deleted",
     FileStatus.LOST: "lost",
 }
 
@@ -145,7 +147,9 @@ def task_report(task: Task, events: Sequence[Event], *, width: int) -> list[str]
         lines += ["", "Raw response", *(f"{GAP}| {part}" for part in parts)]
     lines += ["", "History", *key_value_lines([_event_row(event) for event in events], width=width)]
     return lines + (
-        _resolve_hint(f"{short_id(task.id)} --attach ID", submitted_at=submitted_at)
+        _resolve_hint(
+            f"{short_id(task.id)} --attach ID", tenant=task.tenant, submitted_at=submitted_at
+        )
         if _needs_decision(task)
         else []
     )
@@ -155,7 +159,7 @@ def _needs_decision(task: Task) -> bool:
     return task.status is Status.UNKNOWN
 
 
-def _resolve_hint(which: str, *, submitted_at: float | None = None) -> list[str]:
+def _resolve_hint(which: str, *, tenant: str, submitted_at: float | None = None) -> list[str]:
     """What the user has to decide about an unknown outcome, and the commands for it."""
     where = (
         f"{GAP}Check GeekAI's console for a video from {format_time(submitted_at)} or soon after."
@@ -164,7 +168,7 @@ def _resolve_hint(which: str, *, submitted_at: float | None = None) -> list[str]
         "",
         f"unknown: no usable response came. {MAYBE_CHARGED} Decide what to do:",
         *([where] if submitted_at is not None else []),
-        f"{GAP}{COMMAND} resolve {which} | --abandon | --resubmit",
+        f"{GAP}{tasks_command(tenant)} resolve {which} | --abandon | --resubmit",
     ]
 
 
@@ -175,6 +179,7 @@ def _task_facts(task: Task) -> list[tuple[str, str]]:
         ("error", task.error_code),
         ("reason", task.error_message),
         ("model", task.model),
+        ("tenant", "" if task.tenant == LOCAL_TENANT else task.tenant),
         ("service", task.account.replace("#", ", key ")),
         ("GeekAI's id", task.provider_task_id),
         ("requested", format_time(task.created_at)),

@@ -4,12 +4,13 @@ import argparse
 from typing import TYPE_CHECKING
 
 from geekai_video_mcp.cli.output import FAILED, OK, print_line, print_notice
-from geekai_video_mcp.cli.report import COMMAND, format_time, plain_unlimited
+from geekai_video_mcp.cli.report import format_time, plain_unlimited
 from geekai_video_mcp.cli.table import GAP, wrap_text
 from geekai_video_mcp.domain.result_file import has_no_link
 from geekai_video_mcp.domain.statuses import POLLED, UNRESOLVED, Status
 from geekai_video_mcp.domain.task_ids import short_id
 from geekai_video_mcp.domain.tasks import Task
+from geekai_video_mcp.domain.tenants import tasks_command
 from geekai_video_mcp.errors import (
     MAYBE_CHARGED,
     GeekAIVideoError,
@@ -91,7 +92,7 @@ def _print_outcome(task: Task, verb: str) -> int:
         provider_id = quote(task.provider_task_id or "", limit=64)
         print_line(f"{verb}: GeekAI's task {provider_id} is {task.status.value}.")
         print_line("A server running with the same settings will download it. Check its status:")
-        print_line(f"{GAP}{COMMAND} show {short_id(task.id)}")
+        print_line(f"{GAP}{tasks_command(task.tenant)} show {short_id(task.id)}")
         return OK
     print_line(
         f"{task.status.value}: {plain_unlimited(task.error_message or 'no reason was given')}"

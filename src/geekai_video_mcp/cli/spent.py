@@ -15,7 +15,13 @@ import anyio
 
 from geekai_video_mcp.cli.output import OK, print_line
 from geekai_video_mcp.cli.table import format_table
-from geekai_video_mcp.cli.tasks import NO_TERMINAL_WIDTH, iterate_records, open_ledger, run_tasks
+from geekai_video_mcp.cli.tasks import (
+    NO_TERMINAL_WIDTH,
+    add_tenant_option,
+    iterate_records,
+    open_ledger,
+    run_tasks,
+)
 from geekai_video_mcp.domain.catalogue import format_cny, rounded_cny
 from geekai_video_mcp.domain.films import LOCAL_ACCOUNT
 from geekai_video_mcp.domain.service_names import is_sandbox
@@ -44,6 +50,7 @@ def build_parser(prog: str) -> argparse.ArgumentParser:
     parser.add_argument(
         "--days", type=_parse_days, default=DEFAULT_DAYS, help=f"days (default: {DEFAULT_DAYS})"
     )
+    add_tenant_option(parser)
     parser.set_defaults(run=run_tasks, handler=_print_spent)
     return parser
 

@@ -5,12 +5,14 @@ import logging
 import os
 from typing import TYPE_CHECKING
 
+from geekai_video_mcp.domain.tenants import LOCAL_TENANT
+
 if TYPE_CHECKING:
     from geekai_video_mcp.config import Settings
 
 
-def load_settings() -> "Settings":
-    """The settings of this process, whose warnings are logged."""
+def load_settings(tenant: str = LOCAL_TENANT) -> "Settings":
+    """The settings of this process for *tenant*; their warnings are logged."""
     from geekai_video_mcp.cli.logs import configure_logging
     from geekai_video_mcp.config import Settings
 
@@ -25,7 +27,11 @@ def load_settings() -> "Settings":
     )
     for warning in settings.warnings:
         logging.getLogger(__name__).warning("%s", warning)
-    return settings
+    if tenant == LOCAL_TENANT:
+        return settings
+    from geekai_video_mcp.config.tokens_file import load_tokens_file, settings_of_tenant
+
+    return settings_of_tenant(settings, load_tokens_file(settings), tenant)
 
 
 def resume_gc() -> None:

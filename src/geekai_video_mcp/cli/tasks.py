@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 import anyio
@@ -26,6 +27,7 @@ from geekai_video_mcp.cli.output import (
 )
 from geekai_video_mcp.cli.start import load_settings, resume_gc
 from geekai_video_mcp.domain.task_ids import MIN_DIGITS, MIN_DIGITS_TO_SPEND
+from geekai_video_mcp.domain.tenants import LOCAL_TENANT, may_be_tenant, tasks_command
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -52,6 +54,7 @@ def build_parser(prog: str) -> argparse.ArgumentParser:
     tasks.set_defaults(
         run=run_tasks, handler=_list_tasks, status=None, limit=DEFAULT_LIMIT, all=False
     )
+    add_tenant_option(tasks)
     _add_list_options(tasks)
     commands = tasks.add_subparsers(title="commands", metavar="COMMAND")
     list_command = commands.add_parser("list", help="list the newest tasks (default)")
@@ -80,7 +83,39 @@ def build_parser(prog: str) -> argparse.ArgumentParser:
     )
     resolve.add_argument("--yes", action="store_true", help="skip the confirmation")
     resolve.set_defaults(handler=_resolve_task)
+    purge = commands.add_parser(
+        "purge", help="delete settled tasks for good, with their prompts and files"
+    )
+    purge.add_argument(
+        "--before",
+        type=_parse_day,
+        metavar="DATE",
+        help="only those made before this day (UTC), such as 2026-11-26",
+    )
+    purge.add_argument("--yes", action="store_true", help="skip the confirmation")
+    purge.set_defaults(handler=_purge_tasks)
+    for command in (list_command, show, export, fetch, resolve, purge):
+        # Suppressed, as below.
+        add_tenant_option(command, default=argparse.SUPPRESS)
     return tasks
+
+
+def add_tenant_option(parser: argparse.ArgumentParser, *, default: str = LOCAL_TENANT) -> None:
+    """The option that says whose tasks are meant; `run_tasks` reads it."""
+    parser.add_argument(
+        "--tenant",
+        type=_parse_tenant,
+        metavar="NAME",
+        default=default,
+        help=f"whose tasks, on a server that others use as well (default: {LOCAL_TENANT})",
+    )
+
+
+def _parse_tenant(text: str) -> str:
+    if not may_be_tenant(text):
+        msg = "the name of a tenant has small letters, digits, - and _, and at most 40 of them"
+        raise argparse.ArgumentTypeError(msg)
+    return text
 
 
 def _add_list_options(parser: argparse.ArgumentParser) -> None:
@@ -96,6 +131,15 @@ def _add_list_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--all", action="store_true", default=unset, help="list all tasks")
 
 
+def _parse_day(text: str) -> float:
+    """The beginning of the day in UTC, in which lists show times, as Unix seconds."""
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        msg = "the date must be written as 2026-11-26"
+        raise argparse.ArgumentTypeError(msg) from None
+
+
 def _parse_limit(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) == 0:
         msg = "the limit must be a whole number of at least 1"
@@ -107,7 +151,7 @@ def run_tasks(arguments: argparse.Namespace) -> int:
     """Execute the command, `arguments.handler`; return the exit status."""
     from geekai_video_mcp.errors import GeekAIVideoError
 
-    settings = load_settings()
+    settings = load_settings(arguments.tenant)
     resume_gc()
     try:
         prepare_output()
@@ -124,7 +168,7 @@ def run_tasks(arguments: argparse.Namespace) -> int:
 
 
 def _list_tasks(arguments: argparse.Namespace, settings: "Settings") -> int:
-    from geekai_video_mcp.cli.report import COMMAND, task_table
+    from geekai_video_mcp.cli.report import task_table
     from geekai_video_mcp.domain.statuses import Status
 
     all_statuses = [status.value for status in Status]
@@ -141,7 +185,8 @@ def _list_tasks(arguments: argparse.Namespace, settings: "Settings") -> int:
         print_line(line)
     if has_more:
         print_line("")
-        print_line(f"Only the newest {limit} are shown. List all tasks with: {COMMAND} --all")
+        command = tasks_command(settings.tenant)
+        print_line(f"Only the newest {limit} are shown. List all tasks with: {command} --all")
     return OK
 
 
@@ -234,6 +279,20 @@ def _resolve_task(arguments: argparse.Namespace, settings: "Settings") -> int:
     return anyio.run(resolve_task, settings, task, arguments)
 
 
+def _purge_tasks(arguments: argparse.Namespace, settings: "Settings") -> int:
+    from geekai_video_mcp.cli.purge import describe_found, find_tasks, purge_tasks
+
+    before = time.time() if arguments.before is None else arguments.before
+    found = anyio.run(find_tasks, settings, before)
+    for line in describe_found(found, settings.tenant):
+        print_line(line)
+    if not found.going:
+        return OK
+    if not arguments.yes and not _confirm():
+        return FAILED
+    return anyio.run(purge_tasks, settings, found, before)
+
+
 def _confirm() -> bool:
     """Ask at the terminal whether to continue."""
     if not sys.stdin.isatty():
@@ -258,7 +317,7 @@ async def open_ledger(settings: "Settings") -> "AsyncGenerator[Ledger | None]":
         return
     ledger = await Ledger.open(settings.state_dir)
     try:
-        yield ledger
+        yield ledger.of_tenant(settings.tenant)
     finally:
         await ledger.close()
 
@@ -269,7 +328,6 @@ async def _find_task(ledger: "Ledger | None", identifier: str, minimum: int = MI
     Raises:
         InvalidDecision: no task matches, or more than one.
     """
-    from geekai_video_mcp.cli.report import COMMAND
     from geekai_video_mcp.errors import (
         InvalidDecision,
         TaskNotFound,
@@ -283,7 +341,8 @@ async def _find_task(ledger: "Ledger | None", identifier: str, minimum: int = MI
     except TaskNotFound as exc:
         raise InvalidDecision(exc.message) from exc
     if task is None:
-        msg = f"No task matches {quote(identifier, limit=64)}; list all tasks with: {COMMAND} --all"
+        shown, command = quote(identifier, limit=64), tasks_command(ledger.tenant)
+        msg = f"No task matches {shown}; list all tasks with: {command} --all"
         raise InvalidDecision(msg)
     return task
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from geekai_video_mcp.cli.addresses import SERVE_PORT
+from geekai_video_mcp.cli.addresses import SERVE_PORT, add_address_options
 from geekai_video_mcp.cli.output import FAILED, OK, drop_output, print_line, print_notice
 from geekai_video_mcp.cli.start import load_settings
 from geekai_video_mcp.config.values import parse_amount, parse_count
@@ -74,6 +74,12 @@ def build_parser(prog: str) -> argparse.ArgumentParser:
         default="http",
         help="the one in the printed configuration (default: http, which is Streamable HTTP)",
     )
+    add_address_options(
+        add,
+        default_port=SERVE_PORT,
+        host="address in the printed configuration, if GEEKAI_PUBLIC_URL is not set",
+        port="port in it",
+    )
     add.add_argument("--raw", action="store_true", help="print the token alone")
     add.set_defaults(run=_add)
     listing = commands.add_parser("list", help="list the tokens, without what they are")
@@ -119,7 +125,8 @@ def _add(arguments: argparse.Namespace) -> int:
     except InvalidDecision as exc:
         print_notice(exc.message)
         return FAILED
-    url = settings.hosting.public_url or f"http://127.0.0.1:{SERVE_PORT}"
+    host = f"[{arguments.host}]" if ":" in arguments.host else arguments.host
+    url = settings.hosting.public_url or f"http://{host}:{arguments.port}"
     text = new.token if arguments.raw else host_configuration(url, arguments.transport, new.token)
     try:
         print_line(text)

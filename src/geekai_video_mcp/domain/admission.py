@@ -17,7 +17,9 @@ from geekai_video_mcp.domain.limits import Limits
 from geekai_video_mcp.domain.polling import Budget, DurationSample, take_token
 from geekai_video_mcp.domain.spending import DAY, ReservedPrices, check_spending
 from geekai_video_mcp.domain.statuses import IN_FLIGHT, Status
+from geekai_video_mcp.domain.storage import StorageUse, check_quota
 from geekai_video_mcp.domain.tasks import Observation, Task
+from geekai_video_mcp.domain.tenants import tasks_command
 from geekai_video_mcp.errors import (
     CapReached,
     RequestRefused,
@@ -50,6 +52,8 @@ class ExistingTasks:
     """When the oldest of them was created: its reservation is the next to end."""
     prices: ReservedPrices = field(default_factory=ReservedPrices)
     """The listed prices of the same tasks."""
+    storage: StorageUse | None = None
+    """What the tenant's files take; None without a quota."""
     durations: tuple[DurationSample, ...] = ()
     """Of the newest finished tasks that took about as long as this one will; only to `admit`."""
 
@@ -165,11 +169,12 @@ def _key_conflict(task: Task, earlier: Task) -> str:
 
 
 def check_caps(task: Task, existing: ExistingTasks) -> None:
-    """Raise if a cap is reached, or *task* would exceed the one in CNY.
+    """Raise if a cap is reached, or *task* would exceed the quota or the cap in CNY.
 
     Raises:
         CapReached: no further video may be requested now.
     """
+    check_quota(task, existing.storage)
     limits = existing.limits
     if limits is None:
         return
@@ -179,7 +184,7 @@ def check_caps(task: Task, existing: ExistingTasks) -> None:
             f"{_counted(existing.in_flight, 'is', 'are')} already in progress"
             f" (GEEKAI_MAX_IN_FLIGHT={limits.in_flight})",
             remedy="Wait for one with get_video_task. Tasks with an unknown outcome count until the"
-            " user resolves them with: geekai-video-mcp tasks",
+            f" user resolves them with: {tasks_command(task.tenant)}",
         )
     if existing.per_day >= limits.per_day:
         raise CapReached(

@@ -11,6 +11,7 @@ from geekai_video_mcp.domain.tasks import (
     Media,
     Task,
 )
+from geekai_video_mcp.domain.tenants import LOCAL_TENANT, tasks_command
 from geekai_video_mcp.errors import RequestRefused
 from geekai_video_mcp.quoting import (
     as_sentence,
@@ -48,7 +49,7 @@ def name_part(number: int, part: FilmPart) -> str:
 def unknown_task(name: str) -> PartProblem:
     """What to say of an id that the ledger does not know."""
     return PartProblem(
-        f"{name}: no task of this id is recorded on this machine; list_video_tasks shows those"
+        f"{name}: no task of this id is recorded here; list_video_tasks shows those"
         " that are, and get_video_task also fetches one that was made elsewhere with this key"
     )
 
@@ -73,10 +74,9 @@ def find_silence(task: Task) -> PartProblem | None:
 
 def missing_file(name: str, task: Task) -> PartProblem:
     """What to say of a file that is no longer where it was stored."""
-    return PartProblem(
-        f"{name}: its file {quote(task.file_path or '')} was moved or deleted; ask the"
-        " user to put it back"
-    )
+    path = f" {quote(task.file_path or '')}" if task.tenant == LOCAL_TENANT else ""
+    who = "user" if task.tenant == LOCAL_TENANT else "server's operator"
+    return PartProblem(f"{name}: its file{path} was moved or deleted; ask the {who} to put it back")
 
 
 def _find_problem(name: str, task: Task) -> PartProblem | None:
@@ -93,9 +93,9 @@ def _find_problem(name: str, task: Task) -> PartProblem | None:
     if task.file_status is FileStatus.LINKED:
         return PartProblem(
             f"{name} is not on this machine{reason}, but only at its link; on the command line,"
-            f" geekai-video-mcp tasks fetch {short_id(task.id)} downloads it"
+            f" {tasks_command(task.tenant)} fetch {short_id(task.id)} downloads it"
         )
-    if task.file_status is FileStatus.LOST:
+    if task.file_status in {FileStatus.LOST, FileStatus.DELETED}:
         return PartProblem(f"{name} has no file any more{reason}; leave it out, or make it again")
     wait = f"so call {_follow(task)} until it gives a file"
     return PartProblem(f"{name} is still being downloaded, {wait}", will_pass=True)

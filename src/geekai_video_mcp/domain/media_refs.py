@@ -46,6 +46,9 @@ PATH_LIMIT: Final = 4096
 LINK_REMEDY: Final = "give an https URL that anyone can open"
 VIDEO_REMEDY: Final = f"{LINK_REMEDY}, or task:ID of a video"
 PICTURE_REMEDY: Final = f"{LINK_REMEDY}, an absolute file path or task:ID"
+ON_ANOTHER_MACHINE: Final = "this server is on another machine"
+REMOTE_REMEDY: Final = "pass an https URL that anyone can open, a data URI or task:ID"
+"""For a caller whose files are on another machine than this server."""
 NOT_HERE: Final = "that file is not on this computer"
 ASK_FOR_FILE: Final = "ask the user for a path on this computer or an https link"
 
@@ -163,27 +166,34 @@ def check_video(text: str, *, service_url: str = "") -> str:
     return _accept(text, problem, VIDEO_REMEDY)
 
 
-def check_picture(text: str, *, service_url: str = "", folders: Sequence[str] = ()) -> str:
+def check_picture(text: str, *, service_url: str = "", folders: Sequence[str] | None = ()) -> str:
     """A link, an absolute path, an earlier task as `task:ID`, or a picture as a data URI.
 
-    *folders* are those that files may be read from; a refusal names them.
+    *folders* are those that files may be read from; a refusal names them. None if the caller is on
+    another machine, whose paths mean nothing here.
     """
-    text = _plain_link(text.strip(_AROUND))
+    text, remedy = _plain_link(text.strip(_AROUND)), picture_remedy(folders)
     match ref_kind(text):
         case RefKind.DATA:
-            return _inline_or_refuse(text)
+            return _inline_or_refuse(text, folders)
         case RefKind.FILE:
-            return _accept(text, _path_problem(text), PICTURE_REMEDY)
+            problem = ON_ANOTHER_MACHINE if folders is None else _path_problem(text)
+            return _accept(text, problem, remedy)
         case RefKind.TASK:
-            return _read_task(text, {"", "last-frame", "video"}, _NOT_ITS_PICTURE, PICTURE_REMEDY)
+            return _read_task(text, {"", "last-frame", "video"}, _NOT_ITS_PICTURE, remedy)
         case RefKind.LINK:
             _refuse_chat_name(text, folders)
             problem = link_problem(text, service_url) or _video_for_picture(text)
-            return _accept(text, problem, PICTURE_REMEDY)
+            return _accept(text, problem, remedy)
         case None:
             if _names_task(text):
-                return _read_task(text, {""}, _NOT_ITS_PICTURE, PICTURE_REMEDY)
+                return _read_task(text, {""}, _NOT_ITS_PICTURE, remedy)
             return _inline_or_refuse(text, folders)
+
+
+def picture_remedy(folders: Sequence[str] | None) -> str:
+    """How a picture can be given, where files are read from *folders*, or None are read."""
+    return REMOTE_REMEDY if folders is None else PICTURE_REMEDY
 
 
 def advise_to_save(folders: Sequence[str]) -> str:
@@ -341,40 +351,48 @@ def file_path(text: str) -> str | None:
     return None if "\0" in path or not path else path.removeprefix("/" if drive else "")
 
 
-def _refuse_chat_name(text: str, folders: Sequence[str]) -> None:
+def _refuse_chat_name(text: str, folders: Sequence[str] | None) -> None:
     """Refuse what only the conversation's own program can resolve."""
     scheme = text.partition(":")[0].lower()
-    if scheme == "sandbox":
+    if scheme == "sandbox" and folders is not None:
         msg = f"{NOT_HERE}: it is in a sandbox of the conversation, so {ASK_FOR_FILE}"
         raise ValueError(msg)
-    if scheme in _CHAT_SCHEMES:
+    if scheme in _CHAT_SCHEMES or scheme == "sandbox":
         _refuse_picture_of_chat(folders)
 
 
-def _refuse_picture_of_chat(folders: Sequence[str]) -> NoReturn:
+def _refuse_picture_of_chat(folders: Sequence[str] | None) -> NoReturn:
+    if folders is None:
+        msg = (
+            "that names a picture of the conversation, which this server does not get. Ask the"
+            " user for an https link to it, or pass the picture itself as a data URI"
+        )
+        raise ValueError(msg)
     msg = f"that names a picture of the conversation, not a file. {advise_to_save(folders)}"
     raise ValueError(msg)
 
 
-def _inline_or_refuse(text: str, folders: Sequence[str] = ()) -> str:
+def _inline_or_refuse(text: str, folders: Sequence[str] | None) -> str:
     """The picture that *text* holds, as a data URI."""
     if ref_kind(text) is RefKind.DATA:
         try:
             return read_data_uri(text)
         except ValueError as exc:
-            msg = f"{exc}; or {PICTURE_REMEDY}"
+            msg = f"{exc}; or {picture_remedy(folders)}"
             raise ValueError(msg) from None
     if not text:
-        return _accept(text, "is empty", PICTURE_REMEDY)
+        return _accept(text, "is empty", picture_remedy(folders))
     if _CHAT_NAME.fullmatch(text):
         _refuse_picture_of_chat(folders)
     try:
         written = read_bare_base64(text)
     except ValueError as exc:
-        msg = f"{exc}; or {PICTURE_REMEDY}"
+        msg = f"{exc}; or {picture_remedy(folders)}"
         raise ValueError(msg) from None
     if written is not None:
         return written
+    if folders is None:
+        return _accept(text, "that names no picture", REMOTE_REMEDY)
     named = ", ".join(map(quote, folders)) or "the output folder"
     msg = (
         f"an absolute path is needed, so {PICTURE_REMEDY}. Files are read from {named}, and from"

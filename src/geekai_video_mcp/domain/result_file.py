@@ -20,12 +20,13 @@ _FILE_FACTS: Final = (
     *("file_seconds", "file_width", "file_height", "file_fps", "file_has_sound"),
 )
 """The fields of a task that describe the file on disk."""
+_KEPT: Final = frozenset({FileStatus.STORED, FileStatus.DELETED})
 _LOCAL_SCHEMES: Final = ("data:", "javascript:", "vbscript:", "file:", "blob:", "about:")
 
 
 def record_file(task: Task, update: FileUpdate) -> Task:
-    """The task after *update*; a file that is stored stays stored."""
-    if task.status is not Status.SUCCEED or task.file_status is FileStatus.STORED:
+    """The task after *update*; a file that is stored stays stored, or deleted if it was."""
+    if task.status is not Status.SUCCEED or task.file_status in _KEPT:
         return task
     stored, result = update.status is FileStatus.STORED, task.result
     if stored and result and result.url and result.url.startswith("data:"):
@@ -67,7 +68,13 @@ def reopen_file(task: Task) -> Task:
 
 
 def keep_copy(task: Task, before: Task) -> Task:
-    """*task* with the file that *before* had kept, unless the download after it gave another."""
+    """*task* with the file that *before* had kept, unless the download after it gave another.
+
+    Or with what became of it: a file that was deleted by a rule is no lost one.
+    """
+    if before.file_status is FileStatus.DELETED and task.file_status is not FileStatus.STORED:
+        kept = (*_FILE_FACTS, "file_status", "file_error", "file_error_code")
+        return replace(task, **{name: getattr(before, name) for name in kept})
     if task.file_path is not None or before.file_status is not FileStatus.LINKED:
         return task
     return replace(task, **{name: getattr(before, name) for name in _FILE_FACTS})

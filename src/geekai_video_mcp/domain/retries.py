@@ -77,6 +77,8 @@ class Obstacle(StrEnum):
     """It is stored, and is no ordinary video or picture."""
     RESULT_LOST = "result_lost"
     """Its link is dead, and so is the one that replaced it."""
+    DELETED = "deleted"
+    """It was stored, and deleted after the days that the operator keeps files."""
     NO_LINK = "no_link"
     """The service reports success, and has never given a link."""
 

@@ -182,5 +182,7 @@ class FileStatus(StrEnum):
     STORED = "stored"
     LINKED = "linked"
     """The service has the file, and this server cannot fetch it: the caller is given the link."""
+    DELETED = "deleted"
+    """It was stored, and deleted after the days that the operator keeps files."""
     LOST = "lost"
     """Neither the service nor this machine has the file."""

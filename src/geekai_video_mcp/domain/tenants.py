@@ -32,6 +32,17 @@ def is_tenant_name(name: str) -> bool:
     return _NAME.fullmatch(name) is not None and not name.startswith(OAUTH_PREFIX)
 
 
+def may_be_tenant(name: str) -> bool:
+    """Whether a tenant, of the tokens file or of an authorisation server, can have this name."""
+    return _NAME.fullmatch(name) is not None
+
+
+def tasks_command(tenant: str) -> str:
+    """The beginning of the operator's commands about the tasks of *tenant*."""
+    named = "" if tenant == LOCAL_TENANT else f" --tenant {tenant}"
+    return f"geekai-video-mcp tasks{named}"
+
+
 def oauth_tenant(issuer: str, claim: str) -> str:
     """The tenant of a token of *issuer* whose claim about its user has this value.
 

@@ -18,6 +18,7 @@ from anyio.abc import TaskGroup
 from geekai_video_mcp.domain.admission import Forecast, forecast
 from geekai_video_mcp.domain.films import FilmPart
 from geekai_video_mcp.domain.lifecycle import mark_delivered
+from geekai_video_mcp.domain.limits import Limits
 from geekai_video_mcp.domain.log_context import log_context
 from geekai_video_mcp.domain.requests import GenerationRequest
 from geekai_video_mcp.domain.statuses import UNSENT, Status
@@ -41,9 +42,11 @@ from geekai_video_mcp.engine.follower import Follower, Until
 from geekai_video_mcp.engine.model_list import ModelListCache
 from geekai_video_mcp.engine.operations import Operations
 from geekai_video_mcp.engine.pending_submission import PendingSubmission
+from geekai_video_mcp.engine.process_work import ProcessWork
 from geekai_video_mcp.engine.recovery import Recovery
 from geekai_video_mcp.engine.releaser import Releaser
 from geekai_video_mcp.engine.resolver import Resolver
+from geekai_video_mcp.engine.retention import Retention
 from geekai_video_mcp.engine.submitter import Submitter
 from geekai_video_mcp.engine.watcher import Watcher
 from geekai_video_mcp.errors import (
@@ -65,6 +68,7 @@ __all__ = [
     "JoinPlan",
     "JoinedParts",
     "Operations",
+    "ProcessWork",
     "ProviderClient",
     "Resolver",
     "SubmitResult",
@@ -125,9 +129,14 @@ class Engine:
         return self._context.account
 
     @property
-    def tenant(self) -> str:
-        """Whose tasks this engine makes and sees."""
-        return self._context.tenant
+    def may_import(self) -> bool:
+        """Whether a task that only the service knows is taken for this tenant's own."""
+        return self._context.may_import
+
+    def apply(self, *, limits: Limits | None, may_import: bool) -> None:
+        """Judge by these from the next request on."""
+        self._context.limits = limits
+        self._context.may_import = may_import
 
     @asynccontextmanager
     async def run(self, *, sweep: bool = True) -> AsyncGenerator[Self]:
@@ -135,6 +144,7 @@ class Engine:
         async with anyio.create_task_group() as self._tasks:
             if sweep:
                 self.start_background(self._sweep_loop)
+                self.start_background(Retention(self._context).run)
             try:
                 with self._context.drain.notifying(self._context.signals.notify_all):
                     yield self
@@ -232,7 +242,10 @@ class Engine:
         """
         task = self._new_task(request, idempotency_key, variation)
         existing = await self._context.ledger.existing_for(
-            task, request.body_to_send, limits=self._context.limits
+            task,
+            request.body_to_send,
+            limits=self._context.limits,
+            quota_bytes=self._context.quota_bytes,
         )
         return forecast(task, existing, at=task.created_at)
 

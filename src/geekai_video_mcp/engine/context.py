@@ -1,7 +1,7 @@
 """What every part of the engine shares: the ledger, the clock, connections, change signals."""
 
-from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -17,6 +17,7 @@ from geekai_video_mcp.domain.lifecycle import needs_watching
 from geekai_video_mcp.domain.limits import Limits
 from geekai_video_mcp.domain.service_names import is_sandbox, service_name
 from geekai_video_mcp.domain.statuses import Status
+from geekai_video_mcp.domain.storage import Deleted
 from geekai_video_mcp.domain.task_prices import with_price
 from geekai_video_mcp.domain.tasks import (
     FileUpdate,
@@ -26,6 +27,8 @@ from geekai_video_mcp.domain.tasks import (
 )
 from geekai_video_mcp.engine.counters import Counters, TenantCounters
 from geekai_video_mcp.engine.drain import Drain
+from geekai_video_mcp.engine.process_work import ProcessWork
+from geekai_video_mcp.engine.signals import ChangeSignals
 from geekai_video_mcp.errors import (
     RATE_LIMITED,
     ServiceUnavailable,
@@ -110,64 +113,18 @@ JoinFilm = Callable[[JoinPlan, Callable[[float], None]], Awaitable[JoinedParts]]
 Raises a `GeekAIVideoError` that says why it cannot be joined."""
 
 
+DeleteFile = Callable[[Task], Deleted]
+"""Deletes the file of a task and the pictures made of it, in the tenant's folder alone; blocks.
+
+Raises `OSError` if the system refuses it."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Connections:
     """What reaches outside this process."""
 
     client: ProviderClient
     downloader: Downloader
-
-
-class Listener:
-    """Whoever waits for tasks to change; made by `ChangeSignals.listen`."""
-
-    def __init__(self) -> None:
-        self._changed = anyio.Event()
-
-    def notify(self) -> None:
-        """Let `wait` return."""
-        self._changed.set()
-
-    async def wait(self) -> None:
-        """Return at the next change, or at once if there was one since `wait` last returned."""
-        await self._changed.wait()
-        self._changed = anyio.Event()
-
-
-class ChangeSignals:
-    """Notifies those who wait for tasks to change; what changed is read from the ledger."""
-
-    def __init__(self) -> None:
-        self._listeners: dict[str | None, set[Listener]] = {}
-
-    @contextmanager
-    def listen(self, *task_ids: str) -> Generator[Listener]:
-        """Listen for changes of these tasks while the block lasts, or of any if none is named.
-
-        Read the tasks inside the block: a change in between is then not missed.
-        """
-        listener, keys = Listener(), task_ids or (None,)
-        for key in keys:
-            self._listeners.setdefault(key, set()).add(listener)
-        try:
-            yield listener
-        finally:
-            for key in keys:
-                self._listeners[key].discard(listener)
-                if not self._listeners[key]:
-                    del self._listeners[key]
-
-    def notify(self, task_id: str) -> None:
-        """Notify those who wait for this task."""
-        for key in (task_id, None):
-            for listener in self._listeners.get(key, ()):
-                listener.notify()
-
-    def notify_all(self) -> None:
-        """Notify everyone, where it is not known what has changed."""
-        for listeners in self._listeners.values():
-            for listener in listeners:
-                listener.notify()
 
 
 @dataclass(kw_only=True)
@@ -192,6 +149,14 @@ class EngineContext:
     drain: Drain = field(default_factory=Drain)
     """Says that the process is stopping; the engines of one process share it."""
     process_counters: Counters = field(default_factory=Counters)
+    delete_file: DeleteFile
+    quota_bytes: int | None = None
+    """Bytes that the tenant's files may take; None for no quota."""
+    keep_days: int | None = None
+    """Days after its end until the files of a task are deleted; None for never."""
+    may_import: bool = True
+    """Whether a task that only the service knows is taken for this tenant's own."""
+    work: ProcessWork = field(default_factory=ProcessWork)
     signals: ChangeSignals = field(default_factory=ChangeSignals)
     stalls: dict[str, Callable[[Task], Task]] = field(
         default_factory=dict[str, Callable[[Task], Task]]
@@ -284,7 +249,12 @@ class EngineContext:
     ) -> Admission:
         """Call `Ledger.admit`, and notify those who wait for any task to change."""
         admission = await self.ledger.admit(
-            task, body=body, admit=admit, limits=self.limits, fixed_id=fixed_id
+            task,
+            body=body,
+            admit=admit,
+            limits=self.limits,
+            quota_bytes=self.quota_bytes,
+            fixed_id=fixed_id,
         )
         if admission.is_new:
             self.signals.notify(task.id)

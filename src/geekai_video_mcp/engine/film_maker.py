@@ -26,6 +26,7 @@ from geekai_video_mcp.domain.films import (
 )
 from geekai_video_mcp.domain.media_refs import RefKind, ref_kind, task_id
 from geekai_video_mcp.domain.statuses import Status
+from geekai_video_mcp.domain.storage import StorageUse, check_quota
 from geekai_video_mcp.domain.task_ids import ShortIdTaken, new_task_id
 from geekai_video_mcp.domain.tasks import (
     Media,
@@ -100,10 +101,7 @@ class FilmMaker:
     def __init__(self, context: EngineContext, *, start: Callable[..., None]) -> None:
         self._context = context
         self._start = start
-        self._shares: dict[str, float] = {}
-        """By film that this process makes: the share of it that is done."""
-        self._turn = anyio.Lock()
-        """Films are joined one at a time: each takes every core."""
+        self._shares = context.work.film_shares
 
     def share_done(self, film_id: str) -> float | None:
         """The share of the film that is done, 0 to 1; None if this process does not make it."""
@@ -141,6 +139,7 @@ class FilmMaker:
                 str(film.owner)
             )
             if film.id not in self._shares and not alive:
+                self._shares[film.id] = 0.0  # at once: another engine may look as well
                 self._start(self._make, film)
 
     async def _find_parts(self, parts: Sequence[FilmPart]) -> list[_FoundPart]:
@@ -199,12 +198,12 @@ class FilmMaker:
 
     async def _record_and_make(self, film: Task, pending: _PendingFilm) -> None:
         try:
+            storage = await self._context.ledger.storage_use(self._context.quota_bytes)
             while True:
                 self._shares[film.id] = 0.0  # so that no sweep takes it for one that was left
+                choose = partial(_choose_film, film, storage=storage)
                 try:
-                    pending.chosen = await self._context.ledger.add_film(
-                        film, partial(film_checks.choose_film, film, has_file=_has_file)
-                    )
+                    pending.chosen = await self._context.ledger.add_film(film, choose)
                     break
                 except ShortIdTaken:
                     self._shares.pop(film.id)
@@ -223,7 +222,7 @@ class FilmMaker:
         """Join the film and record what came of it, unless another process does."""
         self._shares[film.id] = 0.0
         try:
-            async with self._turn:
+            async with self._context.work.film_turn:
                 claimed = await self._claim(film)
                 if claimed is None:
                     return
@@ -322,6 +321,14 @@ class FilmMaker:
                 await anyio.sleep(RECORD_RETRY_DELAY)
             else:
                 return
+
+
+def _choose_film(film: Task, same: Sequence[Task], *, storage: StorageUse | None) -> Task:
+    """The film itself, which needs room in the quota, or an earlier one of the same parts."""
+    chosen = film_checks.choose_film(film, same, has_file=_has_file)
+    if chosen is film:
+        check_quota(film, storage)
+    return chosen
 
 
 def _has_file(film: Task) -> bool:

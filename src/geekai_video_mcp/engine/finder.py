@@ -1,6 +1,7 @@
 """Which task a caller means by an id: one of the ledger, or one that only the service knows.
 
-The service is asked for what the ledger does not know, and never for what can be no id there.
+The service is asked for what the ledger does not know, and never for what can be no id there; nor
+where the key is not this tenant's alone, because an id says nothing about whose task it is.
 """
 
 from collections.abc import Awaitable, Callable
@@ -52,6 +53,9 @@ class TaskFinder:
         task = await self._read(task_id, minimum=minimum)
         if task is not None:
             return await self._recheck_unknown(task, ends=ends)
+        if not self._context.may_import:
+            # The service knows the tasks of everybody with the same key.
+            raise TaskNotFound(task_id, where="here")
         if not may_be_provider_id(task_id):
             raise TaskNotFound(task_id)
         imported = await self._run_until(ends, partial(self._import, task_id))

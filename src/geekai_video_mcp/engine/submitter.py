@@ -29,7 +29,7 @@ from geekai_video_mcp.domain.tasks import (
 from geekai_video_mcp.engine.context import RATE_LIMIT_MESSAGE, EngineContext, ProviderClient
 from geekai_video_mcp.engine.drain import stopping_error
 from geekai_video_mcp.engine.exceptions import describe_exception
-from geekai_video_mcp.engine.pending_submission import PendingSubmission
+from geekai_video_mcp.engine.pending_submission import PendingSubmission, SubmissionFailure
 from geekai_video_mcp.errors import (
     MAYBE_CHARGED,
     NOT_CHARGED,
@@ -52,18 +52,6 @@ logger = logging.getLogger(__name__)
 CLAIM_RETRY_DELAY: Final = 5.0
 """Seconds between attempts to record, on a failing disk, that a request is about to leave."""
 
-SubmissionFailure = (
-    RequestRefused
-    | NotAuthorised
-    | WrongService
-    | ServiceUnavailable
-    | StorageUnavailable
-    | SubmissionUnknown
-    | LedgerTooNew
-)
-"""The failures of a submission whose message is recorded in the ledger."""
-
-
 _TRY_AGAIN: Final = "Try again; if the error persists, report it to the operator."
 
 
@@ -77,13 +65,12 @@ class Submitter:
     def __init__(self, context: EngineContext) -> None:
         self._context = context
         self._posts: dict[anyio.CancelScope, anyio.Event] = {}
-        self._active: Counter[str] = Counter()
         self._stopped = False
         """Whether nothing more is sent, because the engine is about to cancel it."""
 
     def is_active(self, task_id: str) -> bool:
         """Whether this process is submitting the task now."""
-        return self._active[task_id] > 0
+        return self._context.work.submissions[task_id] > 0
 
     async def record_and_send(self, task: Task, pending: PendingSubmission) -> None:
         """Record a new task, then send it; a duplicate is neither recorded nor sent."""
@@ -326,11 +313,14 @@ class Submitter:
 
     @contextmanager
     def _marked_active(self, task_id: str) -> Generator[None]:
-        self._active[task_id] += 1
+        active = self._context.work.submissions
+        active[task_id] += 1
         try:
             yield
         finally:
-            self._active -= Counter([task_id])
+            active[task_id] -= 1
+            if not active[task_id]:
+                del active[task_id]
 
     @contextmanager
     def _shielded(self) -> Generator[None]:

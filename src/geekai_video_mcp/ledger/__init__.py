@@ -1,4 +1,4 @@
-"""Every task, durable: a row is written before money is spent, and never deleted.
+"""Every task, durable: a row is written before money is spent, and only a person deletes it.
 
 The one way to change a task is `Ledger.change`: it reads the row, passes it to a function such
 as those of `lifecycle`, and writes the result, in one transaction on a worker thread. So two
@@ -127,14 +127,16 @@ class Ledger(LedgerReads):
         body: Mapping[str, Any],
         admit: Admit,
         limits: Limits | None,
+        quota_bytes: int | None = None,
         fixed_id: bool = False,
     ) -> Admission:
         """Record what the pure function *admit* returns for a new task, in one transaction.
 
         That is the task as it is from now on, which may be claimed already, and what is left of
         the request budget that all processes share; or an earlier task, and nothing is recorded.
-        *body* is the request as it is to be sent, and *limits* are the caps: only what they need
-        is counted. With *fixed_id*, the task's id may begin like that of another task.
+        *body* is the request as it is to be sent. *limits* and *quota_bytes* are the caps, and
+        only what they need is counted. With *fixed_id*, the task's id may begin like that of
+        another task.
 
         Raises:
             ShortIdTaken: it needs another id; it is not recorded.
@@ -143,7 +145,9 @@ class Ledger(LedgerReads):
             GeekAIVideoError: raised by *admit*; the task is not recorded.
         """
         return await self._run_in_worker(
-            lambda: self._store.admit(task, body, admit, limits=limits, fixed_id=fixed_id)
+            lambda: self._store.admit(
+                task, body, admit, limits=limits, quota_bytes=quota_bytes, fixed_id=fixed_id
+            )
         )
 
     async def add_film(self, film: Task, choose: Callable[[Sequence[Task]], Task]) -> Task:
@@ -266,6 +270,29 @@ class Ledger(LedgerReads):
         tenant = await self._run_in_worker(lambda: self._store.tenant_of(entry.task_id))
         ledger = self if tenant in {None, self.tenant} else self.of_tenant(str(tenant))
         await ledger.change(entry.task_id, partial(advance, observation=entry.observation))
+
+    async def purge(self, task_ids: Sequence[str], *, may_go: Callable[[Task], bool]) -> list[str]:
+        """Delete these tasks with their events, stored requests and entries of the journal.
+
+        Only those of which *may_go* says so, in the same transaction; returns their ids. What they
+        held may still be found in the file until `compact` has written it anew.
+
+        Raises:
+            StorageUnavailable: none of them is deleted.
+        """
+        purged = await self._run_in_worker(lambda: self._store.purge(task_ids, may_go))
+        for entry in await self._run_in_worker(self._journal.pending):
+            if entry.task_id in purged:
+                await self._run_in_worker(partial(self._journal.forget, entry))
+        return purged
+
+    async def compact(self) -> None:
+        """Write the file anew, without what was deleted; every other process waits meanwhile.
+
+        Raises:
+            StorageUnavailable: another process holds it, or there is no room for a copy.
+        """
+        await self._run_in_worker(self._store.compact)
 
     async def assign_provider_id(
         self, task_id: str, provider_task_id: str, change: Callable[[Task, Task | None], Task]

@@ -2,16 +2,18 @@
 
 import sqlite3
 import time
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from geekai_video_mcp.domain.statuses import Status
+from geekai_video_mcp.domain.tenants import LOCAL_TENANT
 from geekai_video_mcp.errors import LedgerTooNew
 from geekai_video_mcp.ledger import connection, database_file
 from geekai_video_mcp.ledger.database import path_in
-from geekai_video_mcp.ledger.migrations import MIGRATIONS
+from geekai_video_mcp.ledger.migrations import MIGRATIONS, TENANTS_SINCE
 
 BUSY_TIMEOUT: Final = 5.0
 """Seconds to wait for another process's transaction."""
@@ -19,6 +21,14 @@ CHECK_SECONDS: Final = 8.0
 """Seconds after which the check of every page is ended."""
 _STEPS: Final = 10_000
 """Steps of SQLite's machine between two looks at the clock: about a millisecond."""
+
+
+@dataclass(frozen=True)
+class UnknownTask:
+    """A task whose outcome is unknown."""
+
+    id: str
+    tenant: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,9 +39,10 @@ class LedgerReport:
     schema_version: int
     newest_schema: int
     """The schema of this version of the server."""
-    tasks: int
-    unknown: tuple[str, ...]
-    """The ids of the tasks whose outcome is unknown, oldest first."""
+    tasks: Mapping[str, int]
+    """How many there are of each tenant."""
+    unknown: tuple[UnknownTask, ...]
+    """The tasks whose outcome is unknown, of all tenants, oldest first."""
     checked: bool
     """Whether every page was checked in time."""
 
@@ -66,16 +77,19 @@ def _inspect(db: sqlite3.Connection, path: Path) -> LedgerReport:
     checked = _check_pages(db, path)
     if version == len(MIGRATIONS) and not connection.is_complete(db):
         raise database_file.unusable_error(path, "it has lost a table or a column")
-    (tasks,) = db.execute("SELECT count(*) FROM task").fetchone()
+    # A ledger that no server has upgraded yet holds the operator's own tasks.
+    tenant = "tenant" if version >= TENANTS_SINCE else f"'{LOCAL_TENANT}'"
+    tasks = db.execute(f"SELECT {tenant}, count(*) FROM task GROUP BY 1 ORDER BY 1")  # noqa: S608 - our own
     unknown = db.execute(
-        "SELECT id FROM task WHERE status = ? ORDER BY created_at", (Status.UNKNOWN.value,)
+        f"SELECT id, {tenant} FROM task WHERE status = ? ORDER BY created_at",  # noqa: S608 - our own
+        (Status.UNKNOWN.value,),
     )
     return LedgerReport(
         path=path,
         schema_version=version,
         newest_schema=len(MIGRATIONS),
-        tasks=tasks,
-        unknown=tuple(str(row[0]) for row in unknown),
+        tasks={str(name): int(count) for name, count in tasks},
+        unknown=tuple(UnknownTask(str(task_id), str(owner)) for task_id, owner in unknown),
         checked=checked,
     )
 

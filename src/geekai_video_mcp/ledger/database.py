@@ -152,6 +152,18 @@ class Database:
                 if self._connection.in_transaction:
                     self._connection.execute("RELEASE part")
 
+    def compact(self) -> None:
+        """Write the whole file anew: nothing is left in it of rows that were changed or deleted.
+
+        Raises:
+            StorageUnavailable: another process holds it, or there is no room for a copy.
+        """
+        with self._translate_errors("written"):
+            self._require_in_place("written")
+            # What is written meanwhile must not stand in a folder for temporary files.
+            self._connection.execute("PRAGMA temp_store=MEMORY")
+            self._connection.execute("VACUUM")
+
     @property
     def in_transaction(self) -> bool:
         """Whether the current transaction has not ended by itself."""

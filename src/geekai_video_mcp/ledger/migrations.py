@@ -222,6 +222,11 @@ TENANTS: Final = (
         WHERE owner IS NOT NULL AND status != 'rejected'
     """,
     "CREATE INDEX event_by_tenant ON event (tenant, number)",
+    # What a tenant's files take, and which are the oldest: without a look at the rows.
+    """
+    CREATE INDEX task_with_file ON task (tenant, file_status, ended_at, id, file_bytes)
+        WHERE file_status IN ('linked', 'stored')
+    """,
 )
 
 MIGRATIONS: Final[Sequence[Sequence[str]]] = (
@@ -236,3 +241,5 @@ MIGRATIONS: Final[Sequence[Sequence[str]]] = (
     TENANTS,
 )
 """In order; their number is the version of the schema."""
+TENANTS_SINCE: Final = MIGRATIONS.index(TENANTS) + 1
+"""The first version with a column for the tenant."""

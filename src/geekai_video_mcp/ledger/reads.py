@@ -17,6 +17,7 @@ from geekai_video_mcp.domain.admission import ExistingTasks
 from geekai_video_mcp.domain.leases import Lease
 from geekai_video_mcp.domain.limits import Limits
 from geekai_video_mcp.domain.statuses import Status
+from geekai_video_mcp.domain.storage import StorageUse
 from geekai_video_mcp.domain.task_ids import MIN_DIGITS, id_prefix
 from geekai_video_mcp.domain.task_lookup import CANDIDATES_SHOWN, pick_candidate
 from geekai_video_mcp.domain.task_records import TaskRecord
@@ -59,14 +60,19 @@ class LedgerReads:
         return await self._run_in_worker(lambda: self._store.request_body(task))
 
     async def existing_for(
-        self, task: Task, body: Mapping[str, Any] | None = None, *, limits: Limits | None
+        self,
+        task: Task,
+        body: Mapping[str, Any] | None = None,
+        *,
+        limits: Limits | None,
+        quota_bytes: int | None = None,
     ) -> ExistingTasks:
         """What `admit` would pass to its function for this task now; nothing is recorded.
 
         *body* is the request as it would be sent.
         """
         return await self._run_in_worker(
-            lambda: self._store.existing_for(task, body, limits=limits)
+            lambda: self._store.existing_for(task, body, limits=limits, quota_bytes=quota_bytes)
         )
 
     async def find(self, task_id: str) -> Task | None:
@@ -179,12 +185,19 @@ class LedgerReads:
         """
         return await self._run_in_worker(self._store.count_open_tasks)
 
-    async def tenants_with_unfinished_work(self) -> Mapping[str, Sequence[str]]:
+    async def tenants_with_unfinished_work(
+        self, *, since: float | None = None
+    ) -> Mapping[str, Sequence[str]]:
         """Whose tasks a server still has to work on, and of which services and keys.
 
-        The operator's own read, for the start of a server: the one that looks beyond the tenant.
+        With *since*, those as well whose `retryable_downloads` are not empty. The operator's own
+        read, for the start of a server: the one that looks beyond the tenant.
         """
-        return await self._run_in_worker(self._store.unfinished_tenants)
+        return await self._run_in_worker(lambda: self._store.unfinished_tenants(since=since))
+
+    async def tenants_with_old_files(self, *, before: float) -> Sequence[str]:
+        """Who has a stored file of a task that ended before *before*; the operator's own read."""
+        return await self._run_in_worker(lambda: self._store.tenants_with_old_files(before=before))
 
     async def unfinished(self, account: str) -> list[Task]:
         """The tasks of this service and key that a server still has to work on."""
@@ -208,6 +221,24 @@ class LedgerReads:
         return await self._run_in_worker(
             lambda: self._store.retryable_downloads(account, since=since)
         )
+
+    async def storage_use(self, quota_bytes: int | None) -> StorageUse | None:
+        """What the tenant's files take of a quota; None without one."""
+        return await self._run_in_worker(lambda: self._store.storage_use(quota_bytes))
+
+    async def old_files(self, *, before: float, after: tuple[float, str], limit: int) -> list[Task]:
+        """The tasks with a stored file that ended before *before*, in the order of end and id.
+
+        What is only linked has not been fetched. *after* is the end and the id of the last one
+        that was read.
+        """
+        return await self._run_in_worker(
+            lambda: self._store.old_files(before=before, after=after, limit=limit)
+        )
+
+    async def all_unfinished(self) -> list[Task]:
+        """The tenant's tasks of every service and key that a server still has to work on."""
+        return await self._run_in_worker(self._store.all_unfinished)
 
     async def _read(self, read: Callable[[Store | TaskReader], T]) -> T:
         """What *read* returns: at once if that is possible, or from the worker thread."""

@@ -42,7 +42,8 @@ def _status_condition(statuses: Collection[Status]) -> str:
 
 # Every statement is of one tenant: `tenant_rows` fills in `:tenant`, and a test reads them all.
 # With `+tenant`, SQLite takes it for a condition alone: without statistics an index that begins
-# with the tenant looks the best, and a tenant may have all rows. PostgreSQL knows no such plus.
+# with the tenant looks the best, and a tenant may have all rows. PostgreSQL knows neither that plus
+# nor INDEXED BY.
 GET: Final = "SELECT * FROM task WHERE tenant = :tenant AND id = :id"
 FIND: Final = """
     SELECT * FROM task WHERE +tenant = :tenant AND (id = :id OR provider_task_id = :id)
@@ -107,6 +108,39 @@ SELECT_RESERVED_PRICES: Final = f"""
     WHERE {_RESERVED} AND (price_cny IS NULL OR price_cny > 0)
     ORDER BY created_at
 """  # noqa: S608 - the values of our own enumeration
+# The condition of the index `task_unfinished`: another one may be added to it with AND.
+_UNFINISHED: Final = (
+    f"(status IN ({_sql_list(UNFINISHED)})"
+    f" OR (status = '{Status.SUCCEED.value}' AND file_status = '{FileStatus.NONE.value}'))"
+)
+# The condition of the index `task_with_file`: what is linked may have a copy that is damaged.
+_WITH_FILE: Final = "file_status IN ('linked', 'stored')"
+COUNT_FILES: Final = f"""
+    SELECT count(file_bytes) AS files, coalesce(sum(file_bytes), 0) AS used_bytes,
+           (SELECT count(*) FROM task WHERE tenant = :tenant AND {_UNFINISHED}) AS unfinished
+    FROM task WHERE tenant = :tenant AND {_WITH_FILE}
+"""  # noqa: S608 - the values of our own enumeration
+SELECT_OLD_FILES: Final = f"""
+    SELECT * FROM task
+    WHERE tenant = :tenant AND {_WITH_FILE} AND file_status = '{FileStatus.STORED.value}'
+      AND ended_at < :before AND (ended_at, id) > (:after, :after_id)
+    ORDER BY ended_at, id LIMIT :limit
+"""  # noqa: S608 - constants of our own
+SELECT_ALL_UNFINISHED: Final = f"""
+    SELECT * FROM task WHERE tenant = :tenant AND {_UNFINISHED}
+"""  # noqa: S608 - the values of our own enumeration
+# The newest event stays, without what it tells: a later one would get its number, and whoever
+# follows the numbers would miss it.
+PURGE_EVENTS: Final = """
+    DELETE FROM event
+    WHERE +tenant = :tenant AND task_id = :id
+      AND number < (SELECT max(number) FROM event WHERE tenant = :tenant)
+"""
+BLANK_EVENT: Final = """
+    UPDATE event SET task_id = '', owner = NULL, provider_task_id = NULL, error_code = NULL
+    WHERE +tenant = :tenant AND task_id = :id
+"""
+PURGE_TASK: Final = "DELETE FROM task WHERE tenant = :tenant AND id = :id"
 PUT_BODY: Final = """
     INSERT INTO body (task_id, tenant, content) VALUES (:task_id, :tenant, :content)
     ON CONFLICT (task_id) DO UPDATE SET content = :content WHERE body.tenant = :tenant
@@ -114,11 +148,6 @@ PUT_BODY: Final = """
 GET_BODY: Final = "SELECT content FROM body WHERE tenant = :tenant AND task_id = :id"
 MOVE_BODY: Final = "UPDATE body SET task_id = :task_id WHERE tenant = :tenant AND task_id = :id"
 DROP_BODY: Final = "DELETE FROM body WHERE tenant = :tenant AND task_id = :id"
-# The condition of the index `task_unfinished`: another one may be added to it with AND.
-_UNFINISHED: Final = (
-    f"(status IN ({_sql_list(UNFINISHED)})"
-    f" OR (status = '{Status.SUCCEED.value}' AND file_status = '{FileStatus.NONE.value}'))"
-)
 SELECT_UNFINISHED: Final = f"""
     SELECT * FROM task
     WHERE tenant = :tenant AND service = :service AND {_UNFINISHED}
@@ -139,11 +168,13 @@ SELECT_LEASES_OF_OTHERS: Final = f"""
            OR watched_until IS NULL OR watched_until <= :at)
     ORDER BY created_at
 """  # noqa: S608 - the values of our own enumeration
+_RETRYABLE: Final = (
+    f"status = '{Status.SUCCEED.value}' AND file_status = '{FileStatus.LINKED.value}'"
+    f" AND ended_at > :since AND file_error_code IN ({_text_list(PASSING_OBSTACLES)})"
+)
 SELECT_LINKED: Final = f"""
     SELECT * FROM task
-    WHERE tenant = :tenant AND service = :service AND status = '{Status.SUCCEED.value}'
-      AND file_status = '{FileStatus.LINKED.value}' AND ended_at > :since
-      AND file_error_code IN ({_text_list(PASSING_OBSTACLES)})
+    WHERE tenant = :tenant AND service = :service AND {_RETRYABLE}
     ORDER BY created_at
 """  # noqa: S608 - the values of our own enumerations
 EVENTS: Final = "SELECT * FROM event WHERE +tenant = :tenant AND task_id = :id ORDER BY number"
@@ -183,8 +214,10 @@ INSERT_EVENT: Final = """
 """
 # The operator's own: whom a server has to open after its start, and whose a journal's entry is.
 SELECT_UNFINISHED_TENANTS: Final = f"""
-    SELECT DISTINCT tenant, service FROM task WHERE {_UNFINISHED} ORDER BY tenant, service
-"""  # noqa: S608 - the values of our own enumeration
+    SELECT tenant, service FROM task WHERE {_UNFINISHED}
+    UNION SELECT tenant, service FROM task INDEXED BY task_linked WHERE {_RETRYABLE}
+    ORDER BY tenant, service
+"""  # noqa: S608 - the values of our own enumerations
 # Counted by the caller: grouped, all tasks would be read in the order of another index.
 SELECT_OPEN_STATES: Final = f"SELECT tenant, status FROM task WHERE {_UNFINISHED}"  # noqa: S608 - the values of our own enumeration
 # The condition of the index `task_in_flight`, and one more.
@@ -192,6 +225,11 @@ SELECT_UNKNOWN_STATES: Final = f"""
     SELECT tenant, status FROM task WHERE owner IS NOT NULL AND status IN ({_sql_list(IN_FLIGHT)})
       AND status = '{Status.UNKNOWN.value}'
 """  # noqa: S608 - the values of our own enumeration
+SELECT_TENANTS_WITH_OLD_FILES: Final = f"""
+    SELECT DISTINCT tenant FROM task INDEXED BY task_with_file
+    WHERE {_WITH_FILE} AND file_status = '{FileStatus.STORED.value}' AND ended_at < :before
+    ORDER BY tenant
+"""  # noqa: S608 - constants of our own
 SELECT_TENANT: Final = "SELECT tenant FROM task WHERE id = :id"
 
 

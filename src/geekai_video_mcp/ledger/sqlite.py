@@ -55,6 +55,7 @@ class Store(StoreReads):
         admit: Callable[[ExistingTasks, Budget], Admission],
         *,
         limits: Limits | None,
+        quota_bytes: int | None = None,
         fixed_id: bool = False,
     ) -> Admission:
         former = former_fingerprint(task.media, task.request, task.variation, body)
@@ -62,6 +63,7 @@ class Store(StoreReads):
             existing = replace(
                 self._existing_for(task, limits, former),
                 durations=tuple(self._duration_history(task)),
+                storage=self._storage_use(quota_bytes),
             )
             admission = admit(existing, self._get_budget(task.account))
             if admission.is_new:
@@ -180,6 +182,27 @@ class Store(StoreReads):
             if not stored and body is not None:
                 self._put_body(successor, body)
             return successor
+
+    def purge(self, task_ids: Sequence[str], may_go: Callable[[Task], bool]) -> list[str]:
+        purged = list[str]()
+        with self._db.transaction():
+            self._db.execute("PRAGMA secure_delete=ON")
+            for task_id in task_ids:
+                row = self._rows.select_one(schema.GET, {"id": task_id})
+                if row is None or not may_go(conversion.from_row(row)):
+                    continue
+                for statement in (
+                    schema.PURGE_EVENTS,
+                    schema.BLANK_EVENT,
+                    schema.DROP_BODY,
+                    schema.PURGE_TASK,
+                ):
+                    self._rows.execute(statement, {"id": task_id})
+                purged.append(task_id)
+        return purged
+
+    def compact(self) -> None:
+        self._db.compact()
 
     def _is_short_id_taken(self, task_id: str) -> bool:
         """Whether the id of another task begins like this one; asked before one is recorded."""

@@ -13,6 +13,7 @@ from geekai_video_mcp.domain.leases import Lease
 from geekai_video_mcp.domain.limits import Limits
 from geekai_video_mcp.domain.polling import HISTORY_LIMIT, Budget, DurationSample
 from geekai_video_mcp.domain.statuses import Status
+from geekai_video_mcp.domain.storage import StorageUse
 from geekai_video_mcp.domain.task_records import TaskRecord
 from geekai_video_mcp.domain.task_search import SearchedFields
 from geekai_video_mcp.domain.tasks import Task
@@ -63,11 +64,17 @@ class StoreReads:
             return conversion.from_json(task.id, found["content"]) if found else task.request
 
     def existing_for(
-        self, task: Task, body: Mapping[str, Any] | None = None, *, limits: Limits | None
+        self,
+        task: Task,
+        body: Mapping[str, Any] | None = None,
+        *,
+        limits: Limits | None,
+        quota_bytes: int | None = None,
     ) -> ExistingTasks:
         former = former_fingerprint(task.media, task.request, task.variation, body or {})
         with self._db.transaction(access="read"):  # as in `admit`: all of it from one moment
-            return self._existing_for(task, limits, former)
+            existing = self._existing_for(task, limits, former)
+            return replace(existing, storage=self._storage_use(quota_bytes))
 
     def find(self, task_id: str) -> Task | None:
         with self._db.reading():
@@ -92,12 +99,17 @@ class StoreReads:
     def unfinished_of_other_accounts(self, account: str) -> list[Task]:
         return self._read_tasks(schema.SELECT_OTHER_ACCOUNTS, {"service": account})
 
-    def unfinished_tenants(self) -> dict[str, list[str]]:
+    def unfinished_tenants(self, *, since: float | None) -> dict[str, list[str]]:
         accounts = dict[str, list[str]]()
         with self._db.reading():
-            for row in self._db.select(schema.SELECT_UNFINISHED_TENANTS):
+            for row in self._db.select(schema.SELECT_UNFINISHED_TENANTS, {"since": since}):
                 accounts.setdefault(row["tenant"], []).append(row["service"])
         return accounts
+
+    def tenants_with_old_files(self, *, before: float) -> list[str]:
+        with self._db.reading():
+            found = self._db.select(schema.SELECT_TENANTS_WITH_OLD_FILES, {"before": before})
+        return [row["tenant"] for row in found]
 
     def tenant_of(self, task_id: str) -> str | None:
         with self._db.reading():
@@ -201,6 +213,23 @@ class StoreReads:
         with self._db.reading():
             found = self._rows.select(schema.SELECT_EVENTS_AFTER, {"after": after})
         return list(self._db.parse_rows(found, conversion.to_event_notice))
+
+    def storage_use(self, quota_bytes: int | None) -> StorageUse | None:
+        with self._db.reading():
+            return self._storage_use(quota_bytes)
+
+    def _storage_use(self, quota_bytes: int | None) -> StorageUse | None:
+        if quota_bytes is None:
+            return None
+        (counted,) = self._rows.select(schema.COUNT_FILES, {})
+        return StorageUse(quota_bytes=quota_bytes, **counted)
+
+    def old_files(self, *, before: float, after: tuple[float, str], limit: int) -> list[Task]:
+        params = {"before": before, "after": after[0], "after_id": after[1], "limit": limit}
+        return self._read_tasks(schema.SELECT_OLD_FILES, params)
+
+    def all_unfinished(self) -> list[Task]:
+        return self._read_tasks(schema.SELECT_ALL_UNFINISHED, {})
 
     def _get_task(self, task_id: str) -> Task:
         found = self._rows.select_one(schema.GET, {"id": task_id})

@@ -191,7 +191,12 @@ def _publish(part: Path, path: Path) -> bool:
     return True
 
 
+def is_saved_picture(content: bytes) -> bool:
+    """Whether a file with this content is a picture that this server has saved."""
+    return len(content) <= MAX_BYTES and (_read_comment(content) or b"").startswith(OURS)
+
+
 def _is_ours(path: Path) -> bool:
     with suppress(OSError):
-        return (_read_comment(_read_regular_file(path)) or b"").startswith(OURS)
+        return is_saved_picture(_read_regular_file(path))
     return False

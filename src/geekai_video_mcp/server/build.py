@@ -3,15 +3,15 @@
 Importing this module opens nothing.
 """
 
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
-from typing import Any, Final
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Final, cast
 
 from mcp.server.mcpserver import MCPServer
-from mcp.server.subscriptions import InMemorySubscriptionBus
+from mcp.server.request_state import RequestStateSecurity
 
 from geekai_video_mcp import __version__
-from geekai_video_mcp.app import App, AppFactory
+from geekai_video_mcp.app import App
 from geekai_video_mcp.config import FREE_MODELS
 from geekai_video_mcp.domain.tasks import Media
 from geekai_video_mcp.server import (
@@ -24,7 +24,7 @@ from geekai_video_mcp.server import (
     tools,
 )
 from geekai_video_mcp.server.call_tracking import track_call
-from geekai_video_mcp.server.late_app import provide_app
+from geekai_video_mcp.server.late_app import AppSource, provide_app
 from geekai_video_mcp.server.offer import TOOLS
 from geekai_video_mcp.server.outside_names import OutsideNames
 from geekai_video_mcp.server.tasks_extension import TasksExtension, task_notifications
@@ -43,20 +43,28 @@ HANDLERS: Final[Mapping[str, Handler[Any]]] = {
 """The function that handles the calls of each tool."""
 
 
+OpenSource = Callable[[], AbstractAsyncContextManager[App | AppSource]]
+"""Opens the `App` of all requests, or where that of each is from."""
+
+
 def build_server(
-    open_app: AppFactory, *, default_models: Mapping[Media, str] = FREE_MODELS
+    open_source: OpenSource,
+    *,
+    default_models: Mapping[Media, str] = FREE_MODELS,
+    request_state: RequestStateSecurity | None = None,
 ) -> MCPServer[App]:
     """A server that opens its `App` when it starts and closes it when it ends.
 
-    *default_models* are those that its tools describe as taken when a call names none.
+    *default_models* are those that its tools describe as taken when a call names none. With
+    *request_state* the state of a question is sealed; without, by a key of this process.
     """
 
     @asynccontextmanager
     async def lifespan(_: MCPServer[App]) -> AsyncGenerator[App]:
-        async with open_app() as app:
-            yield app
+        async with open_source() as source:
+            # `provide_app` replaces a source before anything looks at it.
+            yield cast("App", source)
 
-    bus = InMemorySubscriptionBus()
     server = MCPServer(
         NAME,
         title=TITLE,
@@ -65,14 +73,15 @@ def build_server(
         lifespan=lifespan,
         log_level="WARNING",
         cache_hints=CACHE_HINTS,
-        subscriptions=bus,
+        subscriptions=resources.CallersBus(),
+        request_state_security=request_state,
         extensions=[TasksExtension()],
         middleware=[
             provide_app,
             track_call,
             OutsideNames([spec.name for spec in TOOLS]),
             resources.fill_dynamic_content,
-            resources.SubscriptionMiddleware(bus),
+            resources.SubscriptionMiddleware(),
             task_notifications,
             prompts.prepare_prompt_request,
         ],

@@ -1,4 +1,6 @@
-"""The `App`, opened behind the first response after the handshake: hosts do not wait long.
+"""The `App` of a request, where a server does not have one for all of them from the start.
+
+Over stdio it is opened behind the first response after the handshake: hosts do not wait long.
 
 Codex begins its turn without a server that needs more than about a second, and Cline skips one
 that needs three (read 2026-11-26). Opening the `App` reads and writes files, which may take as
@@ -7,8 +9,9 @@ answers what needs no `App` at once, and opens it as soon as the host has what i
 its tools; the sweeps begin then. What prevents the opening ends the server, as it always did.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
@@ -21,6 +24,7 @@ from geekai_video_mcp.errors import (
     BUSY,
     DATABASE,
     NOT_CHARGED,
+    GeekAIVideoError,
     StorageUnavailable,
 )
 from geekai_video_mcp.server import TASK_TOOLS
@@ -54,7 +58,19 @@ RECEIVED_AT: Final[ContextVar[float]] = ContextVar("RECEIVED_AT")
 """When the request that is being handled was received, on anyio's clock."""
 
 
-class LateApp:
+class AppSource(ABC):
+    """Where the `App` of a request is from, in a server that does not have one for all."""
+
+    @abstractmethod
+    def serve(self, request: object) -> "AbstractAsyncContextManager[App]":
+        """The `App` for this HTTP request; None over stdio. It stays open while the block lasts.
+
+        Raises:
+            GeekAIVideoError: there is none now.
+        """
+
+
+class LateApp(AppSource):
     """Opens an `App` when it is needed, or soon, whichever is first."""
 
     def __init__(self, lifespan: "AbstractAsyncContextManager[App]") -> None:
@@ -97,6 +113,10 @@ class LateApp:
             raise StorageUnavailable(DATABASE, BUSY, access="opened")
         return self._app
 
+    @asynccontextmanager
+    async def serve(self, request: object) -> "AsyncGenerator[App]":  # noqa: ARG002 - one for all
+        yield await self.get()
+
     async def _open_and_hold(self) -> None:
         with anyio.move_on_after(SILENCE):
             await self._answered.wait()
@@ -110,18 +130,19 @@ class LateApp:
 async def provide_app(
     ctx: "ServerRequestContext[Any, Any]", call_next: "CallNext"
 ) -> "HandlerResult":
-    """Middleware that gives a request the `App` of a server that opens it late."""
+    """Middleware that gives a request its `App`, in a server that does not have one for all."""
     RECEIVED_AT.set(anyio.current_time())
-    late: object = ctx.lifespan_context
+    source: object = ctx.lifespan_context
     # Nor does a notification: nothing here handles one, and no caller would receive an error.
-    if not isinstance(late, LateApp) or ctx.request_id is None or ctx.method in NEEDS_NO_APP:
+    if not isinstance(source, AppSource) or ctx.request_id is None or ctx.method in NEEDS_NO_APP:
         return await call_next(ctx)
-    try:
-        app = await late.get()
-    except StorageUnavailable as exc:
-        if ctx.method != "tools/call":
-            raise MCPError(INTERNAL_ERROR, exc.message) from exc
-        if (ctx.params or {}).get("name") in TASK_TOOLS:
-            exc.money = NOT_CHARGED
-        return CallToolResult(content=[TextContent(text=exc.message)], is_error=True)
-    return await call_next(replace(ctx, lifespan_context=app))
+    async with AsyncExitStack() as stack:
+        try:
+            app = await stack.enter_async_context(source.serve(ctx.request))
+        except GeekAIVideoError as exc:
+            if ctx.method != "tools/call":
+                raise MCPError(INTERNAL_ERROR, exc.message) from exc
+            paid = (ctx.params or {}).get("name") in TASK_TOOLS
+            exc.money = NOT_CHARGED if paid else None  # several calls may get this one error
+            return CallToolResult(content=[TextContent(text=exc.message)], is_error=True)
+        return await call_next(replace(ctx, lifespan_context=app))

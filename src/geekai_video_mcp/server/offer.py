@@ -135,7 +135,7 @@ TOOLS: Final[tuple[ToolSpec, ...]] = (
     ToolSpec(
         name="list_video_tasks",
         title="List video tasks",
-        description="List this machine's videos, pictures and films, newest first, with settings,"
+        description="List the videos, pictures and films made here, newest first, with settings,"
         " price, status and file. Free. Use it to find earlier work.",
         arguments=ListVideoTasks,
         result=views.TaskList,

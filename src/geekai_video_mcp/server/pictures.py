@@ -19,6 +19,7 @@ from geekai_video_mcp.domain.task_ids import short_id
 from geekai_video_mcp.domain.tasks import Task
 from geekai_video_mcp.media import saved_pictures
 from geekai_video_mcp.media.preview import PreviewRequest, ShownFile
+from geekai_video_mcp.server.views.report import FilePlace
 
 TEXT_ONLY_CLIENTS: Final = frozenset({"@cline/core", "continue-cli-client"})
 """Clients that give their model a picture as base64 text, by the name in their client info.
@@ -96,11 +97,11 @@ def shows_pictures(client_name: str | None, setting: PreviewDelivery) -> bool:
     return setting == "inline"
 
 
-def picture_file_text(path: Path, *, inline: bool) -> str:
+def picture_file_text(place: FilePlace, *, inline: bool) -> str:
     """Where the picture is, for the user; and if it is not *inline*, that it is only there."""
     if inline:
-        return f"Picture file, for the user: {path}"
-    return f"This client cannot show pictures; the file is {path}, for the user."
+        return f"Picture file, for the user: {place.described()}"
+    return f"This client cannot show pictures; the file is {place.described()}, for the user."
 
 
 def client_name(session: ServerSession) -> str | None:

@@ -30,6 +30,7 @@ from geekai_video_mcp.server.prompt_arguments import (
     reads_as_model,
     sort_story_words,
 )
+from geekai_video_mcp.server.tool import app_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -117,9 +118,9 @@ async def animate_image(
             f"Make {shown} move{motion_clause}.",
             "" if image and not too_long else f"{missing}. {_ASK_FOR_MISSING}",
         ),
-        f"Call generate_video with dry_run true{_model_clause(model)}, the picture as image (an"
-        " https link, the absolute path of a file, or task:ID of an earlier result), and a"
-        " prompt that says what moves, how the camera moves and what stays still. Tell the"
+        f"Call generate_video with dry_run true{_model_clause(model)}, the picture as image ("
+        f"{_picture_forms(ctx)}), and a prompt"
+        " that says what moves, how the camera moves and what stays still. Tell the"
         " user what it costs, and go on when they agree.",
         f"Make the same call without dry_run. Then {_WAIT_STEP}",
         f"{_LOOK_STEP} the first frame should be the picture. Give the user the file.",
@@ -127,6 +128,11 @@ async def animate_image(
         " new video begins with its last frame.",
         ctx=ctx,
     )
+
+
+def _picture_forms(ctx: "Context[App]") -> str:
+    path = "" if app_of(ctx).remote else "the absolute path of a file, "
+    return f"an https link, {path}or task:ID of an earlier result"
 
 
 def _shots_note(shots: str, asked: float | None, count: int) -> str:
@@ -200,7 +206,8 @@ _ANIMATE_IMAGE: Final = Prompt(
     arguments=[
         _prompt_argument(
             "image",
-            "The picture: an https link, the path of a file, or task:ID of an earlier result",
+            "The picture: an https link, task:ID of an earlier result, or, where this server runs"
+            " on your computer, the path of a file",
             required=True,
         ),
         _prompt_argument("motion", "What should move, and how"),
@@ -276,7 +283,7 @@ def _format_request(*sentences: str) -> str:
 
 def _format_steps(request: str, *steps: str, ctx: "Context[App]") -> str:
     numbered = [f"{number}. {step}" for number, step in enumerate(steps, 1)]
-    sandbox = ctx.request_context.lifespan_context.engine.account == SANDBOX_URL
+    sandbox = app_of(ctx).engine.account == SANDBOX_URL
     return "\n".join([request, *numbered, _SANDBOX_NOTE if sandbox else _COST_NOTE])
 
 

@@ -19,6 +19,7 @@ from geekai_video_mcp.domain.tasks import (
 )
 from geekai_video_mcp.engine.exceptions import log_exception
 from geekai_video_mcp.server import views
+from geekai_video_mcp.server.file_places import link_to_file, place_of_picture
 from geekai_video_mcp.server.pictures import (
     RenderedView,
     View,
@@ -78,6 +79,8 @@ def make_report(app: App, task: Task, warnings: Sequence[str] = ()) -> views.Tas
         sandbox=is_preview(task),
         same_account=task.account in {app.engine.account, LOCAL_ACCOUNT},
         warnings=(*warnings, *(task.result.notes if task.result else ())),
+        remote=app.remote,
+        linked_file=link_to_file(app, task),
     )
 
 
@@ -142,10 +145,10 @@ def _with_picture(
     kind = "contact sheet" if view == "frames" else "cover"
     if report.task.media is Media.IMAGE:
         kind = "picture"
-    path = str(rendered.path) if rendered.path else None
-    if not attached and path is None:
+    place = place_of_picture(app, report.task, rendered.path) if rendered.path else None
+    if not attached and place is None:
         return report, None
-    picture = views.Picture(kind=kind, attached=attached, path=path)
+    picture = views.Picture(kind=kind, attached=attached, path=place and place.text)
     jpeg = base64.b64encode(rendered.jpeg).decode() if attached else None
     return replace(report, picture=picture), jpeg
 

@@ -23,6 +23,7 @@ from geekai_video_mcp.app import App
 from geekai_video_mcp.domain.tasks import Media
 from geekai_video_mcp.errors import GeekAIVideoError
 from geekai_video_mcp.server.arguments import Arguments
+from geekai_video_mcp.server.file_places import error_for
 from geekai_video_mcp.server.late_app import RECEIVED_AT
 from geekai_video_mcp.server.offer import ToolSpec
 from geekai_video_mcp.server.results import with_notice
@@ -50,7 +51,9 @@ def build_tool(spec: ToolSpec, handler: Handler[Any], default_models: Mapping[Me
             )
             answer = await handler(args, ctx)
         except GeekAIVideoError as exc:
-            answer = CallToolResult(content=[TextContent(text=exc.message)], is_error=True)
+            answer = CallToolResult(
+                content=[TextContent(text=error_for(app, exc).message)], is_error=True
+            )
         if isinstance(answer, CallToolResult):
             answer = with_notice(answer, app.notice)
         return _drop_unsupported_links(answer, request.protocol_version)

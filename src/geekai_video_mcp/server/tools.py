@@ -27,6 +27,7 @@ from geekai_video_mcp.server.arguments import (
     ListVideoTasks,
 )
 from geekai_video_mcp.server.confirmation import request_consent
+from geekai_video_mcp.server.file_places import error_for, link_to_file
 from geekai_video_mcp.server.request_checks import check_generation
 from geekai_video_mcp.server.roots import list_root_folders
 from geekai_video_mcp.server.tool import Answer, app_of, call_received_at
@@ -154,7 +155,7 @@ async def _get_several(args: GetVideoTask, ctx: "Context[App]", *, ends: float) 
         if isinstance(one, Task):
             entries[one.id] = results.make_report(app, tasks[one.id])
         else:
-            entries[asked] = views.Unread(asked, one)
+            entries[asked] = views.Unread(asked, error_for(app, one))
     return results.several_result(list(entries.values()), until=args.until)
 
 
@@ -176,7 +177,8 @@ async def _find_tasks(app: App, task_ids: Sequence[str]) -> Mapping[str, Task | 
 
 async def list_video_tasks(args: ListVideoTasks, ctx: "Context[App]") -> CallToolResult:
     """A page of the ledger; one more task is read than shown, to know whether more follow."""
-    engine = app_of(ctx).engine
+    app = app_of(ctx)
+    engine = app.engine
     tasks = await engine.list_tasks(
         limit=args.limit + 1,
         statuses=views.statuses_of(args.status),
@@ -187,7 +189,8 @@ async def list_video_tasks(args: ListVideoTasks, ctx: "Context[App]") -> CallToo
     page, more = tasks[: args.limit], len(tasks) > args.limit
     # Without its cursor, which the next page replaces.
     filters = args.model_dump(exclude_unset=True, exclude_none=True, exclude={"before"})
-    view = views.task_list(page, more=more, filters=filters)
+    links = [link_to_file(app, task) for task in page] if app.remote else None
+    view = views.task_list(page, more=more, filters=filters, links=links)
     view = _with_notes(view, args.notes)
     return results.text_result(view, views.task_list_text(view))
 

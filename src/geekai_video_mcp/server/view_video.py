@@ -32,6 +32,7 @@ from geekai_video_mcp.quoting import (
 )
 from geekai_video_mcp.server import MAX_WAIT_SECONDS, views
 from geekai_video_mcp.server.arguments.view_video import ViewVideo
+from geekai_video_mcp.server.file_places import place_of_picture
 from geekai_video_mcp.server.pictures import (
     RenderedView,
     Unrenderable,
@@ -84,19 +85,21 @@ async def _show_tasks(app: App, args: ViewVideo, *, inline: bool) -> CallToolRes
             files = exc.files
     shown = dict(zip((task.id for task in tasks), files, strict=True))
     several = sum(file.reason is None for file in files) > 1
-    lines = [_describe(entry, shown, args, several=several) for entry in entries]
+    lines = [_describe(entry, shown, args, several=several, remote=app.remote) for entry in entries]
     seen = [task for task in tasks if shown[task.id].reason is None]
     if rendered is None:
         return _error_result(lines)
-    if not inline and rendered.path is None:
+    # A picture of several is saved beside the first of them, whether that can be shown or not.
+    place = place_of_picture(app, tasks[0], rendered.path) if rendered.path else None
+    if not inline and place is None:
         return _error_result([*lines, _NOT_SAVED])
     if several:
         lines.insert(0, "Side by side, each named by the first digits of its task_id:")
     previews = [task for task in seen if is_preview(task)]
     if previews:
         lines.append(_previews_text(previews, of=len(seen)))
-    if rendered.path is not None:
-        lines.append(picture_file_text(rendered.path, inline=inline))
+    if place is not None:
+        lines.append(picture_file_text(place, inline=inline))
     await app.engine.mark_delivered(*seen)
     content: list[TextContent | ImageContent] = [
         TextContent(text=("\n" if len(entries) > 1 else " ").join(lines))
@@ -134,11 +137,12 @@ async def _find_task(app: App, task_id: str) -> Entry:
     except TaskNotFound as exc:
         if exc.problem is not None:
             return Entry(None, exc.message)
-        sandbox = app.engine.account == SANDBOX_URL  # it has no tasks but those recorded here
-        elsewhere = "" if sandbox else "; get_video_task can also look up a task at GeekAI"
+        # The sandbox has no tasks but those recorded here.
+        importable = app.engine.may_import and app.engine.account != SANDBOX_URL
+        elsewhere = "; get_video_task can also look up a task at GeekAI" if importable else ""
         return Entry(
             None,
-            f"Task {quote_unless_id(task_id, limit=64)} is not recorded on this machine."
+            f"Task {quote_unless_id(task_id, limit=64)} is not recorded here."
             f" list_video_tasks lists the recorded tasks{elsewhere}.",
         )
     return Entry(task, _problem_of(task, at=app.clock()))
@@ -163,19 +167,22 @@ def _problem_of(task: Task, *, at: float) -> str | None:
         FileStatus.NONE: f"is still being downloaded. {wait}",
         FileStatus.LINKED: f"is not on this machine, but only at its link.{reason} Call {follow}"
         " for the link, which the user can open.",
+        FileStatus.DELETED: f"cannot be seen any more.{reason} Call {follow} for what can be done.",
     }
     lost = f"could not be fetched and cannot be seen any more.{reason} Call {follow} for more."
     return f"The {task.media} of task {name} {by_status.get(task.file_status, lost)}"
 
 
-def _describe(entry: Entry, shown: dict[str, ShownFile], args: ViewVideo, *, several: bool) -> str:
+def _describe(
+    entry: Entry, shown: dict[str, ShownFile], args: ViewVideo, *, several: bool, remote: bool
+) -> str:
     """One task in a line: what is shown of it, or why nothing is."""
     task = entry.task
     if task is None or entry.problem is not None:
         return entry.problem or ""
     file, name = shown[task.id], short_id(task.id)
     if file.reason is not None:
-        return _unshown_text(task, file.reason)
+        return _unshown_text(task, file.reason, remote=remote)
     facts = _facts_text(file)
     if file.labels is None:
         return f"{name}: picture, {facts}." if several else f"Picture of task {name}, {facts}."
@@ -215,18 +222,24 @@ def _facts_text(file: ShownFile) -> str:
     return ", ".join(fact for fact in facts if fact)
 
 
-def _unshown_text(task: Task, reason: Reason) -> str:
+def _unshown_text(task: Task, reason: Reason, *, remote: bool) -> str:
     """Why a file that was stored cannot be shown, and what to do."""
-    name, path = short_id(task.id), quote(str(Path(task.file_path or "")))
+    name = short_id(task.id)
+    file = f"The file of task {name}"
+    if not remote:
+        file += f", {quote(str(Path(task.file_path or '')))},"
     if reason is Reason.UNREADABLE:
-        return (
-            f"The file of task {name}, {path}, cannot be read: it was moved or deleted. Ask the"
-            " user where it is; put back in its place, it can be seen again."
+        where = (
+            "Tell the user that the server's operator can put it back."
+            if remote
+            else "Ask the user where it is; put back in its place, it can be seen again."
         )
+        return f"{file} cannot be read: it was moved or deleted. {where}"
     if reason is Reason.NO_ANSWER:
-        return f"The file of task {name}, {path}, was not decoded in time. Call view_video again."
+        return f"{file} was not decoded in time. Call view_video again."
     kind = "picture" if task.media is Media.IMAGE else "video"
+    give = "the link of get_video_task" if remote else "its path"
     return (
-        f"The file of task {name}, {path}, cannot be shown: {REASONS[reason]}. Give the user its"
-        f" path; a {kind} player may open it."
+        f"{file} cannot be shown: {REASONS[reason]}. Give the user {give}; a {kind} player may open"
+        " it."
     )

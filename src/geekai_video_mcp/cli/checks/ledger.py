@@ -7,11 +7,14 @@ import anyio.to_thread
 from geekai_video_mcp.cli.checks.line import Line, fail, note, ok
 from geekai_video_mcp.config import Settings
 from geekai_video_mcp.domain.task_ids import short_id
+from geekai_video_mcp.domain.tenants import LOCAL_TENANT
 from geekai_video_mcp.errors import BUSY, LedgerTooNew, StorageUnavailable
-from geekai_video_mcp.ledger.check import LedgerReport, check_ledger
+from geekai_video_mcp.ledger.check import LedgerReport, UnknownTask, check_ledger
+from geekai_video_mcp.quoting import quote
 
 CHECK: Final = "tasks"
 UNKNOWN_SHOWN: Final = 5
+TENANTS_SHOWN: Final = 10
 
 
 async def check_tasks(settings: Settings) -> list[Line]:
@@ -30,23 +33,36 @@ def _describe(report: LedgerReport) -> Line:
     facts = {
         "path": str(report.path),
         "schema_version": report.schema_version,
-        "tasks": report.tasks,
-        "unknown": list(report.unknown),
+        "tasks": sum(report.tasks.values()),
+        "tenants": dict(report.tasks),
+        "unknown": [each.id for each in report.unknown],
     }
     version = f"version {report.schema_version}"
     if report.schema_version < report.newest_schema:
         version += f", which the next start upgrades to {report.newest_schema}"
-    text = f"{report.tasks} recorded; the database ({version})"
+    text = f"{_describe_count(report)} recorded; the database ({version})"
     if report.checked:
         return ok(CHECK, f"{text} is whole", facts=facts)
     return note(CHECK, f"{text} opens, and is too large to be checked quickly", facts=facts)
+
+
+def _describe_count(report: LedgerReport) -> str:
+    count = str(sum(report.tasks.values()))
+    if report.tasks.keys() <= {LOCAL_TENANT}:
+        return count
+    largest = sorted(report.tasks.items(), key=lambda each: (-each[1], each[0]))
+    shown = [f"{tasks} of {quote(tenant)}" for tenant, tasks in largest[:TENANTS_SHOWN]]
+    more = len(largest) - TENANTS_SHOWN
+    return f"{count} ({', '.join(shown)}{f', and of {more} more' if more > 0 else ''})"
 
 
 def _describe_unknown(report: LedgerReport) -> list[Line]:
     count = len(report.unknown)
     if not count:
         return []
-    ids = ", ".join(short_id(each) for each in report.unknown[:UNKNOWN_SHOWN])
+    ids = ", ".join(map(_name_task, report.unknown[:UNKNOWN_SHOWN]))
+    of_others = any(each.tenant != LOCAL_TENANT for each in report.unknown)
+    command = f"geekai-video-mcp tasks{' --tenant NAME' if of_others else ''} resolve ID"
     more = f" and {count - UNKNOWN_SHOWN} more" if count > UNKNOWN_SHOWN else ""
     one = count == 1
     return [
@@ -54,8 +70,13 @@ def _describe_unknown(report: LedgerReport) -> list[Line]:
             CHECK,
             f"the outcome of {count} {'task is' if one else 'tasks are'} unknown: {ids}{more}."
             f" {'It' if one else 'They'} may have been charged, and you alone may decide",
-            remedy="Look for it in GeekAI's console; then geekai-video-mcp tasks resolve ID with"
+            remedy=f"Look for it in GeekAI's console; then {command} with"
             " --attach TASK_ID if it is there, and --abandon or --resubmit if it is not.",
-            facts={"unknown": list(report.unknown)},
+            facts={"unknown": [each.id for each in report.unknown]},
         )
     ]
+
+
+def _name_task(task: UnknownTask) -> str:
+    of = "" if task.tenant == LOCAL_TENANT else f" of {quote(task.tenant)}"
+    return f"{short_id(task.id)}{of}"

@@ -67,6 +67,15 @@ ANSWER_MARGIN: Final = 0.1
 FindTask = Callable[[str], Awaitable[Task]]
 
 
+@dataclass
+class DecodingQueue:
+    """Pictures are decoded one at a time: each may take three quarters of a gigabyte."""
+
+    lock: anyio.Lock = field(default_factory=anyio.Lock)
+    in_line: int = 0
+    """Requests one of whose pictures is being decoded, or waits to be."""
+
+
 class MediaResolver:
     """The way from a caller's references to what the wire takes."""
 
@@ -78,26 +87,31 @@ class MediaResolver:
         account: str,
         service_url: str,
         find_task: FindTask,
+        remote: bool = False,
+        decoding: "DecodingQueue | None" = None,
         run_worker: RunWorker = run_worker,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        """With *remote*, the caller is on another machine: no file that it names is looked for."""
         self._output_dir = output_dir
         self._image_dirs = image_dirs
         self._account = account
         self.service_url = service_url
         """Where links may lead that lead nowhere else."""
         self._find_task = find_task
+        self._remote = remote
         self._run_worker = run_worker
         self._clock = clock
-        self._decode_lock = anyio.Lock()
-        """Pictures are decoded one at a time: each may take three quarters of a gigabyte."""
-        self._in_line = 0
-        """Requests one of whose pictures is being decoded, or waits to be."""
+        self._decoding = decoding or DecodingQueue()
 
     @property
-    def folders(self) -> list[str]:
-        """The configured folders that pictures may be read from."""
-        return [str(folder) for folder in (self._output_dir, *self._image_dirs)]
+    def folders(self) -> list[str] | None:
+        """The configured folders that pictures may be read from; None if none may be."""
+        return (
+            None
+            if self._remote
+            else [str(folder) for folder in (self._output_dir, *self._image_dirs)]
+        )
 
     async def resolve(
         self,
@@ -166,6 +180,8 @@ class MediaResolver:
         Raises:
             RequestRefused: there is no such file there; it says which folders there are.
         """
+        if self._remote:
+            raise RequestRefused(f"audio: {media_refs.ON_ANOTHER_MACHINE}", money=None)
         folders = PictureFolders(
             output_dir=self._output_dir, image_dirs=self._image_dirs, list_roots=list_roots
         )
@@ -183,6 +199,9 @@ class MediaResolver:
         match media_refs.ref_kind(text):
             case RefKind.TASK:
                 return await self._use_task(text, where, used, wants_video=kind is MediaKind.VIDEO)
+            case RefKind.FILE if self._remote:
+                msg = f"{media_refs.ON_ANOTHER_MACHINE}, so {media_refs.REMOTE_REMEDY}"
+                raise _refusal(where, msg)
             case RefKind.FILE:  # which is refused for a video before
                 try:
                     content = await folders.read(text)
@@ -298,16 +317,16 @@ class MediaResolver:
             RequestRefused: the request's time is up because it waited for others.
             TimeoutError: its time is up.
         """
-        began, others = anyio.current_time(), self._in_line
+        began, others = anyio.current_time(), self._decoding.in_line
         waited = None
-        self._in_line += 1
+        self._decoding.in_line += 1
         try:
             with anyio.CancelScope(deadline=anyio.current_effective_deadline() - ANSWER_MARGIN):
-                async with self._decode_lock:
+                async with self._decoding.lock:
                     waited = anyio.current_time() - began
                     return await self._run_worker(arguments, content)
         finally:
-            self._in_line -= 1
+            self._decoding.in_line -= 1
         if others and (waited is None or waited > MIN_WAIT):
             requests = "another request" if others == 1 else f"{others} other requests"
             msg = (
@@ -322,6 +341,8 @@ class MediaResolver:
             problem = "is not downloaded yet, so call get_video_task until it gives a file"
         elif task.file_status is FileStatus.LINKED:
             problem = "could not be fetched here, and only its link is known; see get_video_task"
+        elif task.file_status is FileStatus.DELETED:
+            problem = f"is no longer here: {task.file_error}"
         else:
             problem = "is no longer on this machine or cannot be decoded"
         return _refusal(where, f"the {task.media} of that task {problem}")

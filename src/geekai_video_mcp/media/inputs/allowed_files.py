@@ -81,6 +81,23 @@ def locate_file(reference: str, folders: Sequence[Path]) -> tuple[Path, Path]:
 
 
 @contextmanager
+def opened_in_folder(folder: Path, path: Path) -> Generator[int]:
+    """Open the file at *path*, which is in *folder*, through no symbolic link below it.
+
+    Raises:
+        Unreadable: it is not in the folder.
+        OSError: it cannot be opened.
+    """
+    root = Path(os.path.realpath(folder))
+    roots = [each for each in (folder, root) if path.is_relative_to(each)]
+    if not roots or ".." in path.parts:
+        raise OutsideFolders
+    relative = path.relative_to(roots[0])
+    with (open_beneath if HAS_DIR_FD else open_and_verify)(root, relative) as descriptor:
+        yield descriptor
+
+
+@contextmanager
 def open_beneath(folder: Path, relative: Path) -> Generator[int]:
     """Open the file without following a symbolic link; yields its descriptor."""
     descriptors = [os.open(folder, _FOLDER_FLAGS)]

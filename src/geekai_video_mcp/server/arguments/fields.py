@@ -5,7 +5,7 @@ contains the value.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Final, cast
 
 from pydantic import (
@@ -84,17 +84,23 @@ _LINK_IN_BRACKETS: Final = re.compile(
 """As in Markdown: ![a cat](https://...)."""
 
 
-def _read_picture(value: object) -> object:
+def _picture_folders(info: ValidationInfo) -> Sequence[str] | None:
+    """The folders that files are read from; None if the caller is on another machine."""
+    return context_of(info).get("picture_folders", ())
+
+
+def _read_picture(value: object, info: ValidationInfo) -> object:
     single = reject_surrogates(_reference_in(value))
     if not isinstance(single, str):
-        msg = f"must be text, so {media_refs.PICTURE_REMEDY}"
+        msg = f"must be text, so {media_refs.picture_remedy(_picture_folders(info))}"
         raise ValueError(msg)  # noqa: TRY004 - pydantic reports ValueError alone
     return single
 
 
 def _check_picture(text: str, info: ValidationInfo) -> str:
-    folders = context_of(info).get("picture_folders", ())
-    return media_refs.check_picture(text, service_url=_service_url(info), folders=folders)
+    return media_refs.check_picture(
+        text, service_url=_service_url(info), folders=_picture_folders(info)
+    )
 
 
 def _check_pictures(value: object, info: ValidationInfo) -> str | list[str]:
@@ -107,7 +113,7 @@ def _check_pictures(value: object, info: ValidationInfo) -> str | list[str]:
 
 
 def _check_one_picture(value: object, info: ValidationInfo) -> str:
-    text = _read_picture(value)
+    text = _read_picture(value, info)
     return _check_picture(reject_nul(cast("str", text)).strip(), info)
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Final, cast
 
-from pydantic import Field, PlainValidator, WithJsonSchema
+from pydantic import Field, PlainValidator, ValidationInfo, WithJsonSchema
 
 from geekai_video_mcp.domain import media_refs
 from geekai_video_mcp.domain.films import PART_FORMS, FilmPart, parse_part, trim_part
@@ -17,13 +17,15 @@ from geekai_video_mcp.server.arguments.json_text import (
     reject_surrogates,
 )
 from geekai_video_mcp.server.arguments.parsing import Arguments
-from geekai_video_mcp.server.arguments.values import unwrap
+from geekai_video_mcp.server.arguments.values import context_of, unwrap
 
 MAX_PARTS: Final = 60
 """Parts of one film: five minutes of shots of five seconds."""
 MAX_DEPTH: Final = 4
 """Levels of lists and objects around the parts."""
 SOUND_REMEDY: Final = "give the absolute path of a file on this computer, or task:ID of a video"
+REMOTE_SOUND_REMEDY: Final = "pass task:ID of a video"
+"""For a caller whose files are on another machine than this server."""
 
 _AROUND: Final = "\"'`<>“”‘’ \t\r\n"
 _LISTS: Final = frozenset({"parts", "videos", "clips", "shots", "segments", "tasks"})
@@ -122,41 +124,48 @@ def _first(members: Mapping[str, object], names: tuple[str, ...]) -> object:
     return next((by_name[name] for name in names if by_name.get(name) is not None), None)
 
 
-def _read_sound(value: object) -> str:
+def _read_sound(value: object, info: ValidationInfo) -> str:
     """The path of a file, or `task:ID`."""
+    remote = context_of(info).get("picture_folders", ()) is None
+    remedy = REMOTE_SOUND_REMEDY if remote else SOUND_REMEDY
     single = unwrap(decode_json(unwrap(value)))
     if isinstance(single, Mapping):
         single = _first(cast("Mapping[str, object]", single), ("path", "file", *_TASK))
     if not isinstance(single, str):
-        msg = f"must be text: {SOUND_REMEDY}"
+        msg = f"must be text: {remedy}"
         raise ValueError(msg)  # noqa: TRY004 - pydantic reports ValueError alone
     text = reject_nul(str(reject_surrogates(single))).strip(_AROUND)
     match ref_kind(text):
+        case RefKind.FILE if remote:
+            msg = f"{media_refs.ON_ANOTHER_MACHINE}, so {remedy}"
+            raise ValueError(msg)
         case RefKind.FILE:
             if media_refs.file_path(text) is None or len(text) > media_refs.PATH_LIMIT:
-                msg = f"that is no path on this machine, so {SOUND_REMEDY}"
+                msg = f"that is no path on this machine, so {remedy}"
                 raise ValueError(msg)
             return text
         case RefKind.LINK if not text.lower().startswith("video:"):
-            msg = f"a link cannot be given here: download the sound, and {SOUND_REMEDY}"
+            first = "" if remote else "download the sound, and "
+            msg = f"a link cannot be given here: {first}{remedy}"
             raise ValueError(msg)
         case RefKind.DATA:
-            msg = f"a data URI cannot be given here, so {SOUND_REMEDY}"
+            msg = f"a data URI cannot be given here, so {remedy}"
             raise ValueError(msg)
         case None if not media_refs.is_bare_task(text):
-            msg = f"that is neither a path nor a task, so {SOUND_REMEDY}"
+            problem = "that is no task" if remote else "that is neither a path nor a task"
+            msg = f"{problem}, so {remedy}"
             raise ValueError(msg)
         case _:
-            return _read_sound_task(text)
+            return _read_sound_task(text, remedy)
 
 
-def _read_sound_task(text: str) -> str:
+def _read_sound_task(text: str, remedy: str) -> str:
     try:
         part = parse_part(text)
     except ValueError:
         part = None
     if part is None:
-        msg = f"that names no task, so {SOUND_REMEDY}"
+        msg = f"that names no task, so {remedy}"
         raise ValueError(msg)
     if part.start is not None or part.end is not None:
         msg = (
@@ -184,5 +193,6 @@ class JoinVideos(Arguments):
     )
     audio: Sound | None = Field(
         None,
-        description='In place of the parts\' sound: path of a sound file, or "task:ID" of a video.',
+        description='In place of the parts\' sound: "task:ID" of a video, or, where this server'
+        " runs on the user's computer, the path of a sound file.",
     )

@@ -46,13 +46,14 @@ class Arguments(BaseModel):
         arguments: Mapping[str, Any],
         *,
         service_url: str = "",
-        picture_folders: Sequence[str] = (),
+        picture_folders: Sequence[str] | None = (),
         now: float | None = None,
     ) -> Self:
         """The arguments as a value. Links to the service itself are accepted whatever its host.
 
-        A refusal of a picture names *picture_folders*, from which files may be read. *now* is the
-        time in Unix seconds by which "today" is understood.
+        A refusal of a picture names *picture_folders*, from which files may be read; None if the
+        caller is on another machine. *now* is the time in Unix seconds by which "today" is
+        understood.
 
         Raises:
             RequestRefused: naming every argument that is wrong, in one line.

@@ -7,13 +7,16 @@ off: each is decided in one place, and nothing is read of a body before its send
 
 from geekai_video_mcp.server.http.addresses import TrustedAddresses, trust_addresses
 from geekai_video_mcp.server.http.application import Transport, build_http
+from geekai_video_mcp.server.http.file_links import FileLinkSigner, SignedFileLinks
 from geekai_video_mcp.server.http.listener import bind_address, bind_loopback, serve_http
 from geekai_video_mcp.server.http.token_file import load_token, token_path
 from geekai_video_mcp.server.http.verifiers import FirstOf, LocalTokenVerifier, TokensFileVerifier
 
 __all__ = [
+    "FileLinkSigner",
     "FirstOf",
     "LocalTokenVerifier",
+    "SignedFileLinks",
     "TokensFileVerifier",
     "Transport",
     "TrustedAddresses",

@@ -4,6 +4,7 @@ It decides by the headers alone, so a refused request holds no memory for its bo
 """
 
 import logging
+from typing import Final
 
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
@@ -11,8 +12,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from geekai_video_mcp.quoting import quote
 from geekai_video_mcp.server.http.addresses import TrustedAddresses
+from geekai_video_mcp.server.http.file_links import FILES_PATH
 
 logger = logging.getLogger(__name__)
+
+_READS: Final = frozenset({"GET", "HEAD"})
 
 
 class AddressGuard:
@@ -50,7 +54,9 @@ class AddressGuard:
             logger.warning("refused a web page of %s", quote(", ".join(origins), limit=80))
             return _foreign_page()
         # A browser sends no Origin with an image or a link, but says that a foreign page did it.
-        if not origins and headers.get("sec-fetch-site") == "cross-site":
+        # A link to a file is meant to be opened from the page of a conversation.
+        is_file = scope["method"] in _READS and scope["path"].startswith(FILES_PATH)
+        if not origins and headers.get("sec-fetch-site") == "cross-site" and not is_file:
             logger.warning("refused a web page that did not say its origin")
             return _foreign_page()
         return None

@@ -70,8 +70,7 @@ def _name(found: re.Match[str]) -> str:
 
 
 def _name_of(host: str) -> str:
-    name = host.lower()
-    return _in_brackets(name[1:-1]) if name.startswith("[") else name
+    return _in_brackets(host.lower().strip("[]"))
 
 
 def _in_brackets(host: str) -> str:

@@ -12,51 +12,36 @@ from mcp.server.transport_security import TransportSecuritySettings
 from starlette.applications import Starlette
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from geekai_video_mcp.app import App, AppFactory
+from geekai_video_mcp.app import App
 from geekai_video_mcp.config.hosting import ClientKeys, Network
 from geekai_video_mcp.engine import Operations
-from geekai_video_mcp.server.build import build_server
+from geekai_video_mcp.server.build import OpenSource, build_server
 from geekai_video_mcp.server.http.accept_json import AcceptJson
 from geekai_video_mcp.server.http.address_guard import AddressGuard
 from geekai_video_mcp.server.http.addresses import TrustedAddresses, trust_addresses
 from geekai_video_mcp.server.http.authorization import RequireToken
 from geekai_video_mcp.server.http.body_guard import BodyGuard
 from geekai_video_mcp.server.http.drain_gate import DrainGate
+from geekai_video_mcp.server.http.file_links import FILES_PATH, FileLinkSigner
+from geekai_video_mcp.server.http.files import FileServer
 from geekai_video_mcp.server.http.principals import KEY_HEADER, IdentifyPrincipal
 from geekai_video_mcp.server.http.probes import probe_routes
 from geekai_video_mcp.server.http.protected_resource import metadata_routes
 from geekai_video_mcp.server.http.proxies import ProxyHeaders, RestorePrefix
+from geekai_video_mcp.server.http.request_apps import OpenApps, RequestApps
 from geekai_video_mcp.server.jsonrpc import MAX_MESSAGE_BYTES
 
 Transport = Literal["sse", "streamable-http", "http"]
-BuildServer = Callable[[AppFactory], MCPServer[App]]
+BuildServer = Callable[[OpenSource], MCPServer[App]]
 
 _UNCHECKED: Final = TransportSecuritySettings(enable_dns_rebinding_protection=False)
 """`AddressGuard` decides about Host and Origin; the SDK compares them by prefix."""
 
 
-class _SharedApp:
-    """One `App`, opened by the HTTP application and shared by all connections.
-
-    The SDK enters a server's lifespan once per SSE connection, and a paid request must not depend
-    on a connection.
-    """
-
-    def __init__(self) -> None:
-        self.app: App | None = None
-
-    @asynccontextmanager
-    async def get(self) -> AsyncGenerator[App]:
-        if self.app is None:
-            msg = "the HTTP application is not running"
-            raise RuntimeError(msg)
-        yield self.app
-
-
 def build_http(
-    open_app: AppFactory,
+    open_apps: OpenApps,
     *,
     transport: Transport,
     verifier: TokenVerifier | None = None,
@@ -68,9 +53,12 @@ def build_http(
     client_keys: ClientKeys = "refuse",
     operations: Operations | None = None,
     output_dir: Path | None = None,
+    file_links: FileLinkSigner | None = None,
     build: BuildServer = build_server,
 ) -> ASGIApp:
     """The ASGI application: what `probes` serves and, by *transport*, /mcp or /sse and /messages/.
+
+    With *file_links* also /files/, for whoever has a link that it can read.
 
     Without a *verifier* no token is required, and everybody is the operator. *auth* says which
     authorisation server's tokens the verifier takes. *proxies* are believed what they say about
@@ -80,8 +68,8 @@ def build_http(
     trusted = trusted or trust_addresses()
     metadata = metadata_routes(auth) if auth is not None else []
     operations = operations or Operations()
-    routes = [*probe_routes(operations, output_dir), *metadata]
-    app: ASGIApp = RestorePrefix(_build_routes(open_app, transport, build, routes))
+    first = [*probe_routes(operations, output_dir), *metadata]
+    app: ASGIApp = RestorePrefix(_build_routes(open_apps, transport, build, first, file_links))
     app = BodyGuard(AcceptJson(app))
     app = IdentifyPrincipal(app, client_keys=client_keys)
     if verifier is not None:
@@ -115,16 +103,29 @@ class _Cors(CORSMiddleware):
         )
         self._trusted = trusted
 
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # No web page may read a file by script: a link is for whoever was given it.
+        if scope["type"] == "http" and scope["path"].startswith(FILES_PATH):
+            await self.app(scope, receive, send)
+            return
+        await super().__call__(scope, receive, send)
+
     def is_allowed_origin(self, origin: str) -> bool:
         return self._trusted.trust_origin(origin)
 
 
 def _build_routes(
-    open_app: AppFactory, transport: Transport, build: BuildServer, first: Sequence[BaseRoute]
+    open_apps: OpenApps,
+    transport: Transport,
+    build: BuildServer,
+    first: list[BaseRoute],
+    file_links: FileLinkSigner | None,
 ) -> Starlette:
-    shared = _SharedApp()
-    server = build(shared.get)
+    apps = RequestApps()
+    server = build(apps.as_lifespan)
     routes: list[BaseRoute] = [*first]
+    if file_links is not None:
+        routes.append(FileServer(file_links, apps.find).route())
     sessions: AbstractAsyncContextManager[None] | None = None
     if transport != "sse":
         routes += server.streamable_http_app(
@@ -138,7 +139,7 @@ def _build_routes(
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None]:
-        async with open_app() as shared.app:
+        async with open_apps() as apps.opened:
             if sessions is None:
                 yield
                 return

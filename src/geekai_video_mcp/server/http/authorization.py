@@ -6,8 +6,11 @@ SDK's own middleware is repeated around it, because its answers to our clients s
 
 import logging
 import re
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final
 
+import anyio
 from mcp.server.auth.middleware.auth_context import AuthContextMiddleware
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser, BearerAuthBackend
 from mcp.server.auth.provider import TokenVerifier
@@ -16,10 +19,11 @@ from starlette.authentication import AuthCredentials
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from geekai_video_mcp.server.http.file_links import FILES_PATH
 from geekai_video_mcp.server.http.protected_resource import challenge_members
-from geekai_video_mcp.server.http.verifiers import VerifierUnavailable
+from geekai_video_mcp.server.http.verifiers import TokenRefused, VerifierUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +34,8 @@ _CREDENTIALS: Final = re.compile(rf"bearer +({TOKEN.pattern})", re.IGNORECASE)
 _PROBES: Final = frozenset({"/health", "/ready"})
 """What a platform asks, which has no token."""
 _READS: Final = frozenset({"GET", "HEAD"})
+RECHECK_SECONDS: Final = 15.0
+"""Seconds after which the token of a request that is still open is verified once more."""
 HOW_TO: Final = (
     "Send the header Authorization: Bearer TOKEN. The server's operator makes a token for you with"
     " geekai-video-mcp tokens add NAME; the command geekai-video-mcp token, run on the server's"
@@ -54,14 +60,22 @@ class RequireToken:
         if scope["type"] != "http" or _is_public(scope):
             await self._public_app(scope, receive, send)
             return
+        reason = "it is unknown"
+        found = None
         try:
             found = await self._authenticate(scope)
+        except TokenRefused as exc:
+            reason = str(exc)
         except VerifierUnavailable as exc:
             logger.warning("refused a request whose token cannot be checked: %s", exc)
             await _unavailable(exc)(scope, receive, send)
             return
         if found is None:
             given = bool(Headers(scope=scope).getlist("authorization"))
+            if given:
+                logger.warning("refused a request with a wrong token: %s", reason)
+            else:
+                logger.warning("refused a request without a token")
             await self._unauthorized(scope, given=given)(scope, receive, send)
             return
         scope["auth"], scope["user"] = found
@@ -69,7 +83,18 @@ class RequireToken:
         if not set(required) <= set(found[0].scopes):
             await self._insufficient_scope(scope)(scope, receive, send)
             return
-        await self._app(scope, receive, send)
+        stream = _OpenResponse(receive, send, partial(self._has_ended, scope))
+        await self._app(scope, stream.receive, stream.send)
+        await stream.finish()
+
+    async def _has_ended(self, scope: Scope) -> bool:
+        """Whether the token of a request that was let in is no longer valid."""
+        try:
+            return await self._authenticate(scope) is None
+        except TokenRefused:
+            return True
+        except VerifierUnavailable:
+            return False
 
     async def _authenticate(self, scope: Scope) -> tuple[AuthCredentials, AuthenticatedUser] | None:
         headers = Headers(scope=scope).getlist("authorization")
@@ -82,13 +107,11 @@ class RequireToken:
 
     def _unauthorized(self, scope: Scope, *, given: bool) -> JSONResponse:
         if given:
-            logger.warning("refused a request with a wrong token")
             error = "invalid_token"
             problem = (
                 "The token is wrong, has expired or was revoked, or is meant for another server."
             )
         else:
-            logger.warning("refused a request without a token")
             error, problem = "unauthorized", "This server can spend money and requires a token."
         how_to = f"Log in, or: {HOW_TO}" if self._auth else HOW_TO
         return JSONResponse(
@@ -117,6 +140,39 @@ class RequireToken:
         return "Bearer " + ", ".join(f'{name}="{value}"' for name, value in members.items())
 
 
+class _OpenResponse:
+    """A response that ends with the token: a stream would go on after the token was revoked."""
+
+    def __init__(
+        self, receive: Receive, send: Send, has_ended: Callable[[], Awaitable[bool]]
+    ) -> None:
+        self._receive = receive
+        self._send = send
+        self._has_ended = has_ended
+        self._ended = False
+        self._is_open = False
+        """Whether the response has begun and is not complete."""
+
+    async def receive(self) -> Message:
+        while not self._ended:
+            with anyio.move_on_after(RECHECK_SECONDS):
+                return await self._receive()
+            self._ended = await self._has_ended()
+        logger.warning("ended a stream whose token has expired or was revoked")
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: Message) -> None:
+        if self._ended and self._is_open:
+            return  # for the application, the client is gone
+        self._is_open = message["type"] == "http.response.start" or message.get("more_body", False)
+        await self._send(message)
+
+    async def finish(self) -> None:
+        """Complete the response, as the application does not for a client that is gone."""
+        if self._ended and self._is_open:
+            await self._send({"type": "http.response.body", "body": b""})
+
+
 def _unavailable(exc: VerifierUnavailable) -> JSONResponse:
     return JSONResponse(
         {
@@ -133,7 +189,9 @@ def _is_public(scope: Scope) -> bool:
     """Whether the request needs no token.
 
     Without OAuth /.well-known/ is empty, and has to say so with 404: a client that gets 401 there
-    as well reports that its OAuth login failed, and not that the header is missing.
+    as well reports that its OAuth login failed, and not that the header is missing. Under /files/
+    the signature of the link is the permission.
     """
     path: str = scope["path"]
-    return scope["method"] in _READS and (path in _PROBES or path.startswith("/.well-known/"))
+    public = path in _PROBES or path.startswith(("/.well-known/", FILES_PATH))
+    return scope["method"] in _READS and public

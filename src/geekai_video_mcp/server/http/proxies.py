@@ -107,8 +107,6 @@ class ProxyHeaders:
         return client
 
     def _is_trusted(self, client: str) -> bool:
-        if not self._proxies:
-            return False
         try:
             address = _parse_address(client)
         except ValueError:

@@ -24,6 +24,10 @@ class VerifierUnavailable(Exception):
         self.retry_after = retry_after
 
 
+class TokenRefused(Exception):
+    """A token is not valid; `str()` of it says why, without the token, for the operator's log."""
+
+
 class LocalTokenVerifier:
     """Accepts the one token of the user who runs this server."""
 

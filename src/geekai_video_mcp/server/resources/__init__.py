@@ -6,10 +6,11 @@ same request must still find the task.
 """
 
 from geekai_video_mcp.server.resources.middleware import completion_stub, fill_dynamic_content
-from geekai_video_mcp.server.resources.subscriptions import SubscriptionMiddleware
+from geekai_video_mcp.server.resources.subscriptions import CallersBus, SubscriptionMiddleware
 from geekai_video_mcp.server.resources.templates import register_templates
 
 __all__ = [
+    "CallersBus",
     "SubscriptionMiddleware",
     "completion_stub",
     "fill_dynamic_content",

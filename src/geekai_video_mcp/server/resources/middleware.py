@@ -15,6 +15,7 @@ from mcp_types import INTERNAL_ERROR, INVALID_PARAMS, Resource
 from geekai_video_mcp.app import App
 from geekai_video_mcp.domain.films import is_preview
 from geekai_video_mcp.errors import GeekAIVideoError, TaskNotFound
+from geekai_video_mcp.server.file_places import error_for
 from geekai_video_mcp.server.resource_links import (
     MP4,
     WEBM,
@@ -50,7 +51,9 @@ async def fill_dynamic_content(
         msg = "This cursor is not valid; list the resources from the start."
         raise MCPError(code=INVALID_PARAMS, message=msg) from exc
     except GeekAIVideoError as exc:
-        raise MCPError(code=INTERNAL_ERROR, message=exc.message) from exc
+        raise MCPError(
+            code=INTERNAL_ERROR, message=error_for(ctx.lifespan_context, exc).message
+        ) from exc
 
 
 async def completion_stub(*_: object) -> None:

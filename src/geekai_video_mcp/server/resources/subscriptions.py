@@ -5,33 +5,38 @@ subscribed, one reader polls for new events: immediately after this process has 
 and every second for changes made by other processes. Without subscribers there is no polling.
 """
 
+from collections.abc import Callable
 from contextlib import aclosing
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakKeyDictionary
 
 import anyio
-from mcp.server.subscriptions import ResourcesListChanged, ResourceUpdated, SubscriptionBus
+from mcp.server.subscriptions import (
+    InMemorySubscriptionBus,
+    ResourcesListChanged,
+    ResourceUpdated,
+    ServerEvent,
+)
 
 from geekai_video_mcp.app import App
 from geekai_video_mcp.domain.statuses import FileStatus
+from geekai_video_mcp.engine import Engine
 from geekai_video_mcp.server.resource_links import file_resource_uris, task_uri
 
 if TYPE_CHECKING:
     from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 
-    from geekai_video_mcp.engine import Engine, EventNotice
+    from geekai_video_mcp.engine import EventNotice
 
 LISTEN_METHOD: Final = "subscriptions/listen"
 
 
 class SubscriptionMiddleware:
-    """Middleware that publishes task changes on the bus while a client is subscribed."""
+    """Middleware that publishes the changes of a caller's tasks while that caller is subscribed."""
 
-    def __init__(self, bus: SubscriptionBus) -> None:
-        self._bus = bus
-        # One reader serves all subscribers of the bus. It ends with the request that started it;
-        # then the reader of another request acquires the lock and continues.
-        self._reader_lock = anyio.Lock()
-        self._last_event_id = 0
+    def __init__(self) -> None:
+        self._feeds = WeakKeyDictionary[Engine, _Feed]()
 
     async def __call__(
         self, ctx: "ServerRequestContext[App, Any]", call_next: "CallNext"
@@ -39,17 +44,51 @@ class SubscriptionMiddleware:
         if ctx.method != LISTEN_METHOD:
             return await call_next(ctx)
         engine, subscription = ctx.lifespan_context.engine, anyio.CancelScope()
+        feed = self._feeds.setdefault(engine, _Feed())
         # Read before the subscription is acknowledged, so that no later event is missed.
         last_event_id = await engine.last_event_id()
-        engine.start_background(self._forward_events, engine, last_event_id, subscription)
+        engine.start_background(feed.forward_events, engine, last_event_id, subscription)
+        chosen = _CALLERS_BUS.set(feed.bus)
         try:
             return await call_next(ctx)
         finally:
+            _CALLERS_BUS.reset(chosen)
             subscription.cancel()
 
-    async def _forward_events(
-        self, engine: "Engine", last_event_id: int, scope: anyio.CancelScope
+
+class CallersBus:
+    """The SDK's subscription bus, whose subscribers hear of their own tenant's tasks alone.
+
+    The SDK subscribes without saying for whom, within the request: `SubscriptionMiddleware` has
+    chosen the bus by then.
+    """
+
+    async def publish(self, event: ServerEvent) -> None:
+        """Nothing concerns all tenants; a subscriber's own events come from its `_Feed`."""
+        msg = f"{type(event).__name__} is published to nobody: a tenant's own feed publishes"
+        raise NotImplementedError(msg)
+
+    def subscribe(self, listener: Callable[[ServerEvent], None]) -> Callable[[], None]:
+        return _CALLERS_BUS.get().subscribe(listener)
+
+
+_CALLERS_BUS: Final[ContextVar[InMemorySubscriptionBus]] = ContextVar("CALLERS_BUS")
+
+
+class _Feed:
+    """The changes of the tasks of one engine, which is one tenant's, and who hears of them."""
+
+    def __init__(self) -> None:
+        self.bus: Final = InMemorySubscriptionBus()
+        # One reader serves all subscribers of the bus. It ends with the request that started it;
+        # then the reader of another request acquires the lock and continues.
+        self._reader_lock = anyio.Lock()
+        self._last_event_id = 0
+
+    async def forward_events(
+        self, engine: Engine, last_event_id: int, scope: anyio.CancelScope
     ) -> None:
+        """Publish every change after this event until *scope* is cancelled."""
         with scope:
             async with self._reader_lock:
                 after = max(last_event_id, self._last_event_id)
@@ -59,10 +98,10 @@ class SubscriptionMiddleware:
                         self._last_event_id = notice.number
 
     async def _publish_event(self, notice: "EventNotice") -> None:
-        await self._bus.publish(ResourceUpdated(uri=task_uri(notice.task_id)))
+        await self.bus.publish(ResourceUpdated(uri=task_uri(notice.task_id)))
         stored = notice.file_status is FileStatus.STORED
         if stored:
             for uri in file_resource_uris(notice.task_id):
-                await self._bus.publish(ResourceUpdated(uri=uri))
+                await self.bus.publish(ResourceUpdated(uri=uri))
         if stored or notice.first:
-            await self._bus.publish(ResourcesListChanged())
+            await self.bus.publish(ResourcesListChanged())

@@ -21,8 +21,17 @@ from geekai_video_mcp.errors import (
 )
 from geekai_video_mcp.media.preview import PreviewRequest
 from geekai_video_mcp.quoting import quote
+from geekai_video_mcp.server.file_places import error_for, link_to_file
 from geekai_video_mcp.server.pictures import View, render_view
-from geekai_video_mcp.server.resource_links import JPEG, JSON, MP4, PNG, ROOT, file_uri
+from geekai_video_mcp.server.resource_links import (
+    JPEG,
+    JSON,
+    MP4,
+    PNG,
+    ROOT,
+    file_uri,
+    task_uri,
+)
 from geekai_video_mcp.server.results import task_view
 from geekai_video_mcp.server.tool import app_of
 
@@ -43,7 +52,9 @@ async def read_video(task_id: str, ctx: "Context[App]") -> bytes:
     task = await _require_stored(ctx, task_id)
     if task.media is Media.IMAGE:
         raise ResourceError(f"Task {task.id} has an image as its result: read {file_uri(task)}.")
-    return await anyio.to_thread.run_sync(_read_content, Path(task.file_path or ""))
+    return await anyio.to_thread.run_sync(
+        _read_content, Path(task.file_path or ""), _place_of(ctx, task)
+    )
 
 
 async def read_cover(task_id: str, ctx: "Context[App]") -> bytes:
@@ -59,12 +70,12 @@ async def read_last_frame(task_id: str, ctx: "Context[App]") -> bytes:
     request = PreviewRequest(paths=(Path(task.file_path or ""),), kind="last")
     picture = (await app_of(ctx).render_preview(request)).picture
     if picture is None:
-        raise ResourceError(_no_preview_text(task))
+        raise ResourceError(_no_preview_text(_place_of(ctx, task)))
     if len(picture) > MAX_BLOB_BYTES:
         msg = (
             f"The last frame as PNG is {len(picture) / 1e6:.1f} MB, above the"
             f" {MAX_BLOB_BYTES / 1e6:.0f} MB blob limit. task:{task.id} as a call's image is this"
-            f" frame; {task.file_path} is the file itself."
+            f" frame; {_place_of(ctx, task)} is the file itself."
         )
         raise ResourceError(msg)
     return picture
@@ -144,27 +155,36 @@ async def _read_view(ctx: "Context[App]", task_id: str, view: View) -> bytes:
     task = await _require_stored(ctx, task_id)
     rendered = await render_view(app_of(ctx), [task], view=view)
     if rendered is None:
-        raise ResourceError(_no_preview_text(task))
+        raise ResourceError(_no_preview_text(_place_of(ctx, task)))
     return rendered.jpeg
 
 
-def _no_preview_text(task: Task) -> str:
-    return f"No preview of {task.file_path}: the file was moved or cannot be decoded."
+def _no_preview_text(place: str) -> str:
+    return f"No preview of {place}: the file was moved or cannot be decoded."
 
 
-def _read_content(path: Path) -> bytes:
+def _place_of(ctx: "Context[App]", task: Task) -> str:
+    """Where the caller finds the file, which is there as far as the ledger knows."""
+    app = app_of(ctx)
+    if not app.remote:
+        return str(task.file_path)
+    place = link_to_file(app, task)
+    return place.text if place else task_uri(task.id)
+
+
+def _read_content(path: Path, place: str) -> bytes:
     try:
         with path.open("rb") as file:
             content = file.read(MAX_BLOB_BYTES + 1)
             size = path.stat().st_size
     except OSError as exc:
         reason = describe_os_error(exc)
-        msg = f"{quote(str(path))} cannot be read ({reason}); it may have been moved or deleted."
+        msg = f"{quote(place)} cannot be read ({reason}); it may have been moved or deleted."
         raise ResourceError(msg) from exc
     if len(content) > MAX_BLOB_BYTES:
         limit = f"{MAX_BLOB_BYTES / 1e6:.0f} MB"
         msg = (
-            f"The video is {size / 1e6:.1f} MB, above the {limit} blob limit. Read it from {path}."
+            f"The video is {size / 1e6:.1f} MB, above the {limit} blob limit. Read it from {place}."
         )
         raise ResourceError(msg)
     return content
@@ -183,11 +203,12 @@ async def _get_task(ctx: "Context[App]", task_id: str) -> Task:
     try:
         return await app_of(ctx).engine.get_local(task_id)
     except TaskNotFound as exc:
+        importable = app_of(ctx).engine.may_import
+        elsewhere = "; get_video_task can also look up a task at GeekAI" if importable else ""
         msg = (
-            f"Task {quote(exc.task_id, limit=64)} is not recorded on this machine."
-            " list_video_tasks lists the recorded tasks; get_video_task can also look up a task"
-            " at GeekAI."
+            f"Task {quote(exc.task_id, limit=64)} is not recorded here. list_video_tasks lists the"
+            f" recorded tasks{elsewhere}."
         )
         raise ResourceNotFoundError(msg) from exc
     except GeekAIVideoError as exc:
-        raise ResourceError(exc.message) from exc
+        raise ResourceError(error_for(app_of(ctx), exc).message) from exc

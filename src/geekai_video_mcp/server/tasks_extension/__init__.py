@@ -30,6 +30,7 @@ from geekai_video_mcp.domain.tasks import Task
 from geekai_video_mcp.engine.exceptions import log_exception
 from geekai_video_mcp.errors import GeekAIVideoError, TaskNotFound
 from geekai_video_mcp.server import TASK_TOOLS, TASKS_EXTENSION
+from geekai_video_mcp.server.file_places import error_for
 from geekai_video_mcp.server.tasks_extension.payloads import (
     PROTOCOL_VERSIONS,
     Ctx,
@@ -115,12 +116,13 @@ async def _acknowledge(ctx: Ctx, params: TaskParams) -> HandlerResult:
 async def _require_task(ctx: Ctx, params: TaskParams) -> Task:
     require_client_extension(ctx, TASKS_EXTENSION)
     _check_name_header(ctx, params.task_id)
+    app = ctx.lifespan_context
     try:
-        return await ctx.lifespan_context.engine.get_local(params.task_id)
+        return await app.engine.get_local(params.task_id)
     except TaskNotFound as exc:
         raise MCPError(INVALID_PARAMS, exc.message) from exc
     except GeekAIVideoError as exc:
-        raise MCPError(INTERNAL_ERROR, exc.message) from exc
+        raise MCPError(INTERNAL_ERROR, error_for(app, exc).message) from exc
 
 
 def _check_name_header(ctx: Ctx, task_id: str) -> None:

@@ -9,6 +9,7 @@ from geekai_video_mcp.domain.service_names import SANDBOX_MODEL
 from geekai_video_mcp.domain.statuses import NO_RESULT, FileStatus, Status
 from geekai_video_mcp.domain.task_ids import short_id
 from geekai_video_mcp.domain.tasks import Media
+from geekai_video_mcp.domain.tenants import tasks_command
 from geekai_video_mcp.domain.waiting import EXPIRED, PARENT_FAILED, PARENT_UNUSABLE
 from geekai_video_mcp.errors import (
     RATE_LIMITED,
@@ -30,6 +31,12 @@ _OTHER_ACCOUNT: Final = (
     "It was made with another service or key: tell the user that only a server started with the"
     " same GEEKAI_BASE_URL and GEEKAI_API_KEY can follow it."
 )
+_OTHER_KEY: Final = (
+    "It was made with another GeekAI key: tell the user that this server follows it again with the"
+    " next request that has that key in its header X-GeekAI-Key, or once the operator has named it"
+    " for them."
+)
+"""For a caller who has no part in how the server was started."""
 _UNRELATED_TO_REQUEST: Final = frozenset(
     {
         "unauthorized",
@@ -64,7 +71,7 @@ def next_step(report: TaskReport) -> str:
 def _next_step_of_task(report: TaskReport) -> str:
     task = report.task
     if not report.same_account and not task.settled:
-        return _OTHER_ACCOUNT
+        return _OTHER_KEY if report.remote else _OTHER_ACCOUNT
     if task.status is Status.SUCCEED:
         return _after_no_link(report) if has_no_link(task) else _after_success(report)
     if task.status is Status.FAILED:
@@ -101,7 +108,7 @@ def _after_no_link(report: TaskReport) -> str:
     task = report.task
     return (
         f"Tell the user, who can ask {'the sandbox' if report.sandbox else 'GeekAI'} once more"
-        f" with: geekai-video-mcp tasks fetch {short_id(task.id)}. If the {task.media} was"
+        f" with: {tasks_command(task.tenant)} fetch {short_id(task.id)}. If the {task.media} was"
         " filtered, change the prompt or the picture before you generate again."
     )
 
@@ -114,17 +121,30 @@ def _after_success(report: TaskReport) -> str:
     label = f"Tell the user that {is_preview}. " if report.sandbox else ""
     if task.file_status is FileStatus.NONE:
         return label + WAIT
+    if task.file_status is FileStatus.DELETED:
+        return label + _after_deletion(report)
     if not report.stored:
         return label + _after_failed_download(report)
     if task.file_error_code == Obstacle.OTHER_FORMAT:
-        return f"{label}Give the user the file."
+        return f"{label}Give the user the {report.file_noun}."
     reference = f'image "task:{short_id(task.id)}"'
     then = (
         f"To make a video of it: generate_video with {reference}."
         if task.media is Media.IMAGE
         else f"To continue from its last frame: generate_video with {reference}."
     )
-    return f"{label}{_way_to_look(report)} Give the user the file. {then}"
+    return f"{label}{_way_to_look(report)} Give the user the {report.file_noun}. {then}"
+
+
+def _after_deletion(report: TaskReport) -> str:
+    """What is left to do for a file that was kept as long as the operator keeps files."""
+    if report.is_film:
+        return "Tell the user; join_videos with the same parts makes it again while those are here."
+    if report.offered_link:
+        return "Tell the user, and give them the link, to open or save it."
+    price = "" if report.sandbox else ", at its price"
+    again = f"{report.tool} with the same request and a variation makes a new one{price}"
+    return f"Tell the user, who may have saved it; {again}."
 
 
 def _way_to_look(report: TaskReport) -> str:
@@ -135,13 +155,13 @@ def _way_to_look(report: TaskReport) -> str:
         shows = "shows its frames" if picture.kind == "contact sheet" else "shows it"
         return f"The attached {picture.kind} {shows}; if you see none, call view_video."
     if report.sheet is None:
-        return "To look at it, open the file."
-    return f"To look at it, open the file of its {picture.kind}."
+        return f"To look at it, open the {report.file_noun}."
+    return f"To look at it, open the {report.file_noun} of its {picture.kind}."
 
 
 def _after_failed_download(report: TaskReport) -> str:
     task = report.task
-    fetch = f"geekai-video-mcp tasks fetch {short_id(task.id)}"
+    fetch = f"{tasks_command(task.tenant)} fetch {short_id(task.id)}"
     if task.file_status is FileStatus.LINKED:
         give = "" if report.sandbox else "Tell the user. "
         if report.offered_link:
@@ -162,7 +182,7 @@ def _after_failed_download(report: TaskReport) -> str:
 def _after_unknown(report: TaskReport) -> str:
     """How to resolve an unknown outcome: only a person may do it, outside the conversation."""
     task = report.task
-    command = f"geekai-video-mcp tasks resolve {short_id(task.id)}"
+    command = f"{tasks_command(task.tenant)} resolve {short_id(task.id)}"
     first = "Call get_video_task with this task_id in a minute; if it is still unknown, tell the"
     if report.sandbox:  # it has no console to look into
         return f"{first} user to decide on the command line: {command} --abandon, or --resubmit."

@@ -18,6 +18,7 @@ from geekai_video_mcp.errors import (
     Money,
 )
 from geekai_video_mcp.quoting import sanitize
+from geekai_video_mcp.server.views.times import iso_time
 
 MAX_LINK_CHARS: Final = 4000
 """Characters of a link that are shown: signed links have up to two thousand."""
@@ -28,6 +29,21 @@ keeps a key refused or a task unknown for ten minutes needs a person."""
 
 
 @dataclass(frozen=True, kw_only=True)
+class FilePlace:
+    """Where a caller finds a file: its path, or a link to it for a caller on another machine."""
+
+    text: str
+    link_ends_at: float | None = None
+    """Unix seconds; None of a path, and of a link that does not end."""
+
+    def described(self, *notes: str | None) -> str:
+        """The place, with notes in parentheses, the last of which says how long its link works."""
+        ends = f"this link works until {iso_time(self.link_ends_at)}" if self.link_ends_at else None
+        known = "; ".join(filter(None, (*notes, ends)))
+        return f"{self.text} ({known})" if known else self.text
+
+
+@dataclass(frozen=True, kw_only=True)
 class Picture:
     """The picture of a finished task's result, as it is reported."""
 
@@ -35,7 +51,7 @@ class Picture:
     attached: bool
     """Whether it comes with the result; false for a client that cannot show it."""
     path: str | None
-    """Where it is saved."""
+    """Where it is saved: its path, or a link to it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +71,28 @@ class TaskReport:
     deduplicated: bool = False
     """Whether the task belongs to an earlier, equal request than the one that is answered."""
     warnings: tuple[str, ...] = ()
+    remote: bool = False
+    """Whether the caller is on another machine: it has no use for a path, or for a command."""
+    linked_file: FilePlace | None = None
+    """A link to the file, for a caller to whom a path does not lead."""
+
+    @property
+    def file(self) -> FilePlace | None:
+        """Where the caller finds the file; None if there is none, or none for this caller."""
+        if self.remote:
+            return self.linked_file
+        path = self.task.file_path
+        return None if path is None else FilePlace(text=path)
+
+    @property
+    def extra_link(self) -> FilePlace | None:
+        """The link beside the path, for a caller on this machine."""
+        return None if self.remote or not self.stored else self.linked_file
+
+    @property
+    def file_noun(self) -> str:
+        """What the user is given: the file, or the link to it."""
+        return "link" if self.remote else "file"
 
     @property
     def is_film(self) -> bool:
@@ -84,9 +122,9 @@ class TaskReport:
 
     @property
     def sheet(self) -> str | None:
-        """The path of the picture, if it is another file than the result itself."""
+        """Where the picture is, if it is another file than the result itself."""
         path = self.picture.path if self.picture else None
-        return None if path == self.task.file_path else path
+        return None if self.file is not None and path == self.file.text else path
 
     @property
     def just_sent(self) -> bool:
@@ -150,6 +188,9 @@ class TaskReport:
     @property
     def offered_link(self) -> str | None:
         """The link, unless it is dead or would act on the machine of whoever opens it."""
+        deleted = self.task.file_status is FileStatus.DELETED
+        if deleted and self.at >= (self.task.ended_at or 0.0) + LINK_TTL:
+            return None
         return self.link if live_link(self.task) else None
 
     @property

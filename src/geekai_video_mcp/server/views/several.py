@@ -91,7 +91,7 @@ def _next_step(entries: Sequence[Entry], *, until: str) -> str:
     steps: list[str] = []
     if stored:
         shows = "shows them side by side" if len(stored) > 1 else "shows it"
-        files = "files" if len(stored) > 1 else "file"
+        files = stored[0].file_noun + ("s" if len(stored) > 1 else "")
         steps.append(f"Give the user the {files}; view_video with task_id {_ids(stored)} {shows}.")
     if any(one.sandbox for one in reports):
         steps.append(f"Tell the user that what the sandbox made is {_PREVIEWS}.")

@@ -30,7 +30,7 @@ from geekai_video_mcp.quoting import (
     sanitize,
 )
 from geekai_video_mcp.server.arguments import PublicStatus
-from geekai_video_mcp.server.views.report import is_failure
+from geekai_video_mcp.server.views.report import FilePlace, is_failure
 from geekai_video_mcp.server.views.tasks import ToolResult, View
 from geekai_video_mcp.server.views.text import NO_CODE, PUBLIC_STATUS, public_status
 from geekai_video_mcp.server.views.times import iso_time, length_and_size
@@ -69,7 +69,7 @@ class ListedTask(View):
     price_source: str | None = None
     """Where the price was read, and when, if it is another than `price_source` of the list."""
     file: str | None = None
-    """Below `folder`, or a whole path."""
+    """Below `folder`, or a whole path, or a link for a caller on another machine."""
     duration: float | None = None
     """Seconds of the file; `width` and `height` are its pixels."""
     width: int | None = None
@@ -89,6 +89,8 @@ class TaskList(ToolResult):
     tasks: list[ListedTask]
     folder: str | None = None
     """The folder of the files that have no whole path."""
+    file_links_end_at: str | None = None
+    """When the first of the links to files ends."""
     sum_cny: float | None = None
     """The known prices of this page together."""
     sums_by_day: dict[str, float] | None = None
@@ -107,22 +109,33 @@ def statuses_of(public_status: PublicStatus | None) -> frozenset[Status]:
 
 
 def task_list(
-    tasks: Sequence[Task], *, more: bool, filters: Mapping[str, object] | None = None
+    tasks: Sequence[Task],
+    *,
+    more: bool,
+    filters: Mapping[str, object] | None = None,
+    links: Sequence[FilePlace | None] | None = None,
 ) -> TaskList:
     """A page of tasks.
 
     *more*: whether another page follows. *filters*: the arguments that the next page needs as well.
+    *links*, one for each task, are shown in place of paths to a caller on another machine.
     """
-    folders = Counter(str(PurePath(task.file_path).parent) for task in tasks if task.file_path)
+    paths = [task.file_path for task in tasks if task.file_path and links is None]
+    folders = Counter(str(PurePath(path).parent) for path in paths)
     folder = max(folders, key=folders.__getitem__, default=None)
+    files = [_file_name(task.file_path, folder) for task in tasks]
+    if links is not None:
+        files = [link and link.text for link in links]
+    ends = [link.link_ends_at for link in links or () if link and link.link_ends_at]
     sources = Counter(_price_source(task) for task in tasks if listed_price(task))
     source = max(sources, key=sources.__getitem__, default=None)
-    listed = [_listed(task, folder, source) for task in tasks]
+    listed = [_listed(task, file, source) for task, file in zip(tasks, files, strict=True)]
     sums = _sums_by_day(listed)
     cursor = tasks[-1].id if more else None
     return TaskList(
         tasks=listed,
         folder=folder,
+        file_links_end_at=iso_time(min(ends)) if ends else None,
         sum_cny=catalogue.rounded_cny(sum(sums.values())) if sources else None,
         sums_by_day=sums if sums and len(set(map(_day, listed))) > 1 else None,
         price_source=source,
@@ -137,6 +150,8 @@ def task_list_text(result: TaskList) -> str:
     lines = [_line(task, length) for task, length in zip(result.tasks, lengths, strict=True)]
     if result.folder:
         lines.append(f"Files named without a folder are in {result.folder}")
+    if result.file_links_end_at:
+        lines.append(f"The links to files work until {result.file_links_end_at}.")
     if result.sum_cny is not None:
         lines.append(_sum_text(result.sum_cny, result))
     return "\n".join([*lines, result.next_step])
@@ -186,7 +201,7 @@ def _filter_text(name: str, value: object) -> str:
     return quote(value) if isinstance(value, str) else json.dumps(value)
 
 
-def _listed(task: Task, folder: str | None, source: str | None) -> ListedTask:
+def _listed(task: Task, file: str | None, source: str | None) -> ListedTask:
     request, price, film = task.request, listed_price(task), task.media is Media.FILM
     settings = _film_settings(task) if film else _settings(task)
     stored = task.file_status is FileStatus.STORED
@@ -201,7 +216,7 @@ def _listed(task: Task, folder: str | None, source: str | None) -> ListedTask:
         variation=task.variation,
         price_cny=price and price.cny,
         price_source=own if (own := _price_source(task)) != source else None,
-        file=_file_name(task.file_path, folder),
+        file=file,
         duration=round(task.file_seconds, 1) if stored and task.file_seconds else None,
         width=task.file_width if stored else None,
         height=task.file_height if stored else None,

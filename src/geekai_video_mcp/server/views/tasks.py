@@ -104,6 +104,11 @@ class _TaskFacts(View):
     typical_seconds: list[int] | None = None
     """How long such tasks take: most of them between the two."""
     file: str | None = Field(default=None, description="The result on this machine")
+    """Its path, or a link for a caller on another machine."""
+    file_link: str | None = None
+    """A link to it, beside a path."""
+    file_link_ends_at: str | None = None
+    """When the link ends."""
     duration: float | None = None
     """Seconds."""
     width: int | None = None
@@ -239,7 +244,11 @@ def _task_facts(report: TaskReport) -> dict[str, Any]:
         "waiting_for": list(task.waits_for) or None,
         "elapsed_seconds": None if task.settled or task.ended_at else round(report.elapsed_seconds),
         "typical_seconds": typical and [round(typical.p10), round(typical.p95)],
-        "file": task.file_path,
+        "file": report.file and report.file.text,
+        "file_link": report.extra_link and report.extra_link.text,
+        "file_link_ends_at": iso_time(report.linked_file.link_ends_at)
+        if report.linked_file
+        else None,
         "duration": _rounded(report.duration),
         "width": task.file_width,
         "height": task.file_height,

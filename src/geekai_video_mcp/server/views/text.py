@@ -180,12 +180,15 @@ def _stored_predicate(report: TaskReport) -> str:
     sheet = f" {picture.kind.capitalize()}: {sheet}." if picture and sheet else ""
     problem = f" {as_sentence(task.file_error)}" if task.file_error else ""
     finished = f"finished{where}: {details}." if details else f"finished{where}."
-    return f"{finished} File: {_file_text(task)}.{sheet}{problem}"
+    file = f" File: {_file_text(report)}." if report.file else ""
+    link = f" Link: {report.extra_link.described()}." if report.extra_link else ""
+    return f"{finished}{file}{link}{sheet}{problem}"
 
 
-def _file_text(task: Task) -> str:
-    size = task.file_bytes
-    return f"{task.file_path} ({size_text(size)})" if size else str(task.file_path)
+def _file_text(report: TaskReport) -> str:
+    """Where the file is, how large it is, and how long its link works."""
+    size = report.task.file_bytes
+    return report.file.described(size_text(size) if size else None) if report.file else ""
 
 
 def _file_facts(report: TaskReport) -> Iterable[str]:
@@ -208,7 +211,10 @@ def _finished_predicate(report: TaskReport) -> str:
     if task.file_status is FileStatus.NONE:
         waiting = f"is finished {where}{length_note} and is being downloaded."
         return f"{waiting}{reason}{offer if reason else ''}"
-    copy = f" What came is kept in {_file_text(task)}." if task.file_path else ""
+    if task.file_status is FileStatus.DELETED:
+        facts = ", ".join(_file_facts(report))
+        return f"is finished{f' ({facts})' if facts else ''}.{reason}{offer}"
+    copy = f" What came is kept in {_file_text(report)}." if report.file else ""
     failure = f"is ready {where}{length_note}, but this server could not download it."
     return f"{failure}{reason}{copy}{offer}"
 

@@ -1,0 +1,196 @@
+"""`tasks purge`: what is deleted leaves no trace, and everything else stays as it is."""
+
+import sqlite3
+import time
+from contextlib import closing
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from geekai_video_mcp.domain.statuses import FileStatus, Status
+from geekai_video_mcp.domain.tasks import Observation, Task, new_task
+from geekai_video_mcp.ledger import Ledger
+from geekai_video_mcp.ledger.journal import Journal
+from support.process import run_cli, stdio
+from support.world import call, structured
+
+DAY = 86_400.0
+CANARY = "zebra-canary"
+VIDEO = b"not really a video"
+
+
+def task(prompt: str, *, tenant: str = "alice", age: float = 3 * DAY, **changes: Any) -> Task:  # noqa: ANN401 - any field's own type
+    """A task that failed some days ago."""
+    at = time.time() - age
+    made = new_task(
+        request={"model": "m", "prompt": prompt}, account="s", owner="gone", at=at, tenant=tenant
+    )
+    usual = {"status": Status.FAILED, "attempt": 1, "ended_at": at + 60, "error_code": "x"}
+    return replace(made, **{**usual, **changes})
+
+
+def stored(folder: Path, prompt: str, **changes: Any) -> Task:  # noqa: ANN401 - any field's own type
+    """A task whose file is in the tenant's folder."""
+    made = task(prompt, **changes)
+    path = folder / "videos" / "tenants" / made.tenant / f"{prompt}-{made.id[:8]}.mp4"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(VIDEO)
+    return replace(
+        made,
+        status=Status.SUCCEED,
+        error_code=None,
+        file_status=FileStatus.STORED,
+        file_path=str(path),
+        file_bytes=len(VIDEO),
+        file_sha256=sha256(VIDEO).hexdigest(),
+    )
+
+
+async def seed(folder: Path, *tasks: Task) -> None:
+    ledger = await Ledger.open(folder / "state")
+    for each in tasks:
+        await ledger.of_tenant(each.tenant).add(each)
+    await ledger.close()
+
+
+def recorded(folder: Path) -> set[str]:
+    with closing(sqlite3.connect(folder / "state" / "ledger.sqlite3")) as db:
+        return {row[0] for row in db.execute("SELECT id FROM task")}
+
+
+def traces(folder: Path, text: str) -> list[str]:
+    """Every file under the folder that has the text in it or in its name."""
+    wanted = text.encode()
+    return [
+        str(path.relative_to(folder))
+        for path in sorted(folder.rglob("*"))
+        if text in path.name or (path.is_file() and wanted in path.read_bytes())
+    ]
+
+
+async def purge(folder: Path, *options: str) -> tuple[int, str, str]:
+    return await run_cli(folder, "tasks", "purge", "--tenant", "alice", *options)
+
+
+async def test_nothing_of_a_purged_task_is_left_in_any_folder(tmp_path: Path) -> None:
+    gone = [stored(tmp_path, f"{CANARY}-{number}") for number in range(5)]
+    failed = task(f"{CANARY} {'long ' * 3000}", error_message=f"{CANARY} is refused")
+    await seed(tmp_path, *gone, failed)
+    db = tmp_path / "state" / "ledger.sqlite3"
+    with closing(sqlite3.connect(db)) as disk, disk:
+        disk.execute("PRAGMA secure_delete=OFF")
+        content = f'{{"image": "{CANARY}"}}'
+        disk.execute("INSERT INTO body VALUES (?, ?, 'alice')", [failed.id, content])
+        # What a server deletes once it is sent leaves traces in the file itself.
+        disk.execute("INSERT INTO body VALUES ('sent', ?, 'alice')", [f"{CANARY} " * 9000])
+        disk.execute("DELETE FROM body WHERE task_id = 'sent'")
+    Journal(tmp_path / "state").write(
+        gone[0].id, Observation(status=Status.FAILED, at=1.0, error_message=CANARY)
+    )
+    (Path(str(gone[1].file_path)).parent / f".{gone[1].id}.part").write_bytes(CANARY.encode())
+    assert len(traces(tmp_path, CANARY)) >= 7
+
+    status, out, err = await purge(tmp_path, "--yes")
+
+    assert (status, err) == (0, "")
+    assert "6 tasks of alice" in out
+    assert "Deleted 6 tasks and 5 files." in out
+    assert traces(tmp_path, CANARY) == []
+    for each in (*gone, failed):
+        assert traces(tmp_path, each.id) == []
+    assert recorded(tmp_path) == set()
+
+
+async def test_what_may_still_matter_stays(tmp_path: Path) -> None:
+    parent = stored(tmp_path, "a parent")
+    waiting = replace(task("a child", status=Status.WAITING, ended_at=None), waits_for=(parent.id,))
+    staying = [
+        parent,
+        waiting,
+        task("unknown", status=Status.UNKNOWN),
+        task("running", status=Status.RUNNING, ended_at=None),
+        task("young", age=DAY - 600),
+        stored(tmp_path, "bobs", tenant="bob"),
+        task("the operator's", tenant="local"),
+    ]
+    going = task("an old one")
+    await seed(tmp_path, *staying, going)
+    before = {path: path.read_bytes() for path in (tmp_path / "videos").rglob("*.mp4")}
+
+    status, out, _ = await purge(tmp_path, "--yes")
+
+    assert status == 0
+    assert recorded(tmp_path) == {each.id for each in staying}
+    assert {path: path.read_bytes() for path in (tmp_path / "videos").rglob("*.mp4")} == before
+    assert "1 of unknown outcome" in out
+    assert "1 of the last 24 hours" in out
+
+
+async def test_only_what_was_made_before_the_day_is_deleted(tmp_path: Path) -> None:
+    older, newer = task("older", age=40 * DAY), task("newer", age=20 * DAY)
+    await seed(tmp_path, older, newer)
+    day = time.strftime("%Y-%m-%d", time.gmtime(time.time() - 30 * DAY))
+
+    status, out, _ = await purge(tmp_path, "--before", day, "--yes")
+
+    assert status == 0
+    assert recorded(tmp_path) == {newer.id}
+    assert "1 of a later day" in out
+    status, _, err = await purge(tmp_path, "--before", "yesterday", "--yes")
+    assert status == 2
+    assert "2026-11-26" in err
+
+
+async def test_nothing_is_deleted_unless_a_person_agrees(tmp_path: Path) -> None:
+    made = stored(tmp_path, "a fox")
+    await seed(tmp_path, made)
+
+    status, out, err = await purge(tmp_path)
+
+    assert status == 1
+    assert "1 task of alice" in out
+    assert "--yes" in err
+    assert recorded(tmp_path) == {made.id}
+    assert Path(str(made.file_path)).exists()
+
+
+@pytest.mark.parametrize("change", ["other bytes", "a link"])
+async def test_a_file_that_was_changed_is_left_and_named(tmp_path: Path, change: str) -> None:
+    made = stored(tmp_path, "a fox")
+    await seed(tmp_path, made)
+    path, outside = Path(str(made.file_path)), tmp_path / "outside"
+    outside.write_bytes(VIDEO)
+    if change == "other bytes":
+        path.write_bytes(b"mine")
+    else:
+        path.unlink()
+        path.symlink_to(outside)
+
+    status, _, err = await purge(tmp_path, "--yes")
+
+    assert status == 1
+    assert str(path) in err
+    assert path.exists()
+    assert outside.read_bytes() == VIDEO
+    assert recorded(tmp_path) == set()
+
+
+async def test_a_preview_is_deleted_from_the_sandbox_as_well(tmp_path: Path) -> None:
+    small = {"size": "320x180", "duration": 1, "fps": 12}
+    async with stdio(tmp_path) as client:
+        made = structured(await call(client, "generate_video", prompt=CANARY, **small))
+        task_id = made["task_id"]
+        done = await call(client, "get_video_task", task_id=task_id, wait_seconds=45)
+        assert Path(structured(done)["file"]).exists()
+    with closing(sqlite3.connect(tmp_path / "state" / "ledger.sqlite3")) as disk, disk:
+        disk.execute("UPDATE task SET created_at = created_at - ?", [3 * DAY])
+    assert any(each.startswith("state/sandbox/tasks") for each in traces(tmp_path, CANARY))
+
+    status, out, err = await run_cli(tmp_path, "tasks", "purge", "--yes")
+
+    assert (status, err) == (0, "")
+    assert "Deleted 1 task and 1 file." in out
+    assert traces(tmp_path, CANARY) == []
