@@ -132,7 +132,7 @@ class LedgerBase:
 
     ledger: "Ledger"
     processes: "ProcessRegistry"
-    operations: Operations
+    operations: Operations = field(default_factory=Operations)
     work: ProcessWork = field(default_factory=ProcessWork)
     decoding: DecodingQueue = field(default_factory=DecodingQueue)
     sandbox: Transport | None = None

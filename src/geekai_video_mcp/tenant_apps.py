@@ -112,7 +112,7 @@ async def open_tenant_apps(
 ) -> "AsyncGenerator[TenantApps]":
     """Open the operator's `App`, and those of tenants whose tasks wait for a server.
 
-    *settings* are the operator's.
+    *settings* are the operator's, and *operations* those of the process.
 
     Raises:
         StorageUnavailable: the state folder cannot be used.

@@ -18,10 +18,10 @@ import httpx
 import pytest
 
 from support.missing import skip_test
-from support.process import http_client, http_server, token_header
+from support.process import http_client, http_server, run_cli, token_header
 from support.provider import HELD_PREFIX, Provider, running_provider
 from support.sampling import sample
-from support.world import Era, call, structured
+from support.world import Era, call, structured, text
 
 CONF = Path(__file__).parents[2] / "deploy" / "nginx.conf"
 SERVE = ("serve", "--transport", "http", "--port", "0")
@@ -224,6 +224,40 @@ async def test_a_stream_of_events_begins_at_once_and_names_the_prefix(tmp_path: 
 
     assert event[0] == "event: endpoint"
     assert event[1].startswith("data: /studio/messages/?session_id=")
+
+
+async def test_a_tenants_file_is_fetched_by_its_link_in_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, added, _ = await run_cli(tmp_path, "tokens", "add", "alice", "--raw")
+    token = {"Authorization": f"Bearer {added.strip()}"}
+    async with http_server(tmp_path / "nowhere", "sandbox", "--port", "0") as sandbox:
+        service = {"GEEKAI_BASE_URL": f"{sandbox}/api/v1", "GEEKAI_API_KEY": "sk-any"}
+        async with http_server(tmp_path, *SERVE, **service, **PROXY) as origin:
+            with nginx_before(origin, tmp_path / "nginx", at_root=False) as (url, certificate):
+                monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+                async with http_client(f"{url}/mcp", headers=token) as client:
+                    made = structured(
+                        await call(client, "generate_video", prompt="a fox", size="320x180", fps=12)
+                    )
+                    done = await call(
+                        client, "get_video_task", task_id=made["task_id"], wait_seconds=45
+                    )
+                link = re.search(rf"{url}/files/[^\s)\"]+", text(done))
+                assert link, text(done)
+                async with httpx.AsyncClient(
+                    verify=ssl.create_default_context(cafile=certificate)
+                ) as browser:
+                    part = await browser.get(link[0], headers={"Range": "bytes=4-7"})
+                    metrics = await browser.get(f"{origin}/metrics", headers=token)
+        log = (tmp_path / "nginx" / "access.log").read_text("utf-8")
+
+    assert (part.status_code, part.content) == (206, b"ftyp")
+    assert part.headers["Content-Type"] == "video/mp4"
+    assert metrics.status_code == 403
+    assert "operator's own token" in metrics.json()["error_description"]
+    assert "/studio/mcp" in log
+    assert "/files/" not in log
 
 
 async def test_two_hundred_clients_at_once_are_served(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ from geekai_video_mcp.domain.tasks import (
 from geekai_video_mcp.engine.context import RATE_LIMIT_MESSAGE, EngineContext, ProviderClient
 from geekai_video_mcp.engine.drain import stopping_error
 from geekai_video_mcp.engine.exceptions import describe_exception
-from geekai_video_mcp.engine.pending_submission import PendingSubmission
+from geekai_video_mcp.engine.pending_submission import PendingSubmission, SubmissionFailure
 from geekai_video_mcp.errors import (
     MAYBE_CHARGED,
     NOT_CHARGED,
@@ -51,18 +51,6 @@ logger = logging.getLogger(__name__)
 
 CLAIM_RETRY_DELAY: Final = 5.0
 """Seconds between attempts to record, on a failing disk, that a request is about to leave."""
-
-SubmissionFailure = (
-    RequestRefused
-    | NotAuthorised
-    | WrongService
-    | ServiceUnavailable
-    | StorageUnavailable
-    | SubmissionUnknown
-    | LedgerTooNew
-)
-"""The failures of a submission whose message is recorded in the ledger."""
-
 
 _TRY_AGAIN: Final = "Try again; if the error persists, report it to the operator."
 

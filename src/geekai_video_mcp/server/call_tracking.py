@@ -24,6 +24,6 @@ async def track_call(
         return await call_next(ctx)
     with (
         app.operations.drain.track_call(),
-        log_context(tenant=app.engine.tenant, method=ctx.method),
+        log_context(tenant=app.tenant, method=ctx.method),
     ):
         return await call_next(ctx)
