@@ -1,8 +1,8 @@
 """The composition root: everything that the tools work with, and the one way to open it.
 
-Only `open_app` knows which service the engine talks to, and only it starts the sandbox. Heavy
-modules (HTTP, codecs, SQL) are imported when first needed, so that a client gets its response to
-`initialize` before they are loaded. Importing this module opens nothing.
+Only `open_app` knows which service the engine talks to; `connections` makes its clients and starts
+the sandbox. Heavy modules (HTTP, codecs, SQL) are imported when first needed, so that a client gets
+its response to `initialize` before they are loaded. Importing this module opens nothing.
 """
 
 import logging
@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import anyio.to_thread
 
 from geekai_video_mcp.config import PreviewDelivery, Settings
+from geekai_video_mcp.connections import Transport, open_connections, run_sandbox
 from geekai_video_mcp.domain.catalogue import Checks
 from geekai_video_mcp.domain.storage import MEGABYTE
 from geekai_video_mcp.domain.task_ids import MIN_DIGITS_TO_SPEND
-from geekai_video_mcp.domain.tasks import FileUpdate, Media, Task
+from geekai_video_mcp.domain.tasks import Media, Task
 from geekai_video_mcp.domain.tenants import LOCAL_TENANT
 from geekai_video_mcp.engine import (
-    Connections,
     Engine,
     EngineContext,
     JoinedParts,
@@ -33,7 +33,6 @@ from geekai_video_mcp.engine import (
     Resolver,
 )
 from geekai_video_mcp.errors import (
-    ServiceUnavailable,
     StorageUnavailable,
     hiding_folders,
 )
@@ -42,20 +41,13 @@ from geekai_video_mcp.media.deletion import delete_task_file
 from geekai_video_mcp.media.inputs import DecodingQueue, MediaResolver
 from geekai_video_mcp.media.output_folder import check_output_folder
 from geekai_video_mcp.media.preview import PreviewRenderer, PreviewRequest, RenderedPreview
-from geekai_video_mcp.quoting import quote
 
 if TYPE_CHECKING:
-    import httpx
-
     from geekai_video_mcp.ledger import Ledger, ProcessRegistry
-    from geekai_video_mcp.media.downloads import InspectFile, ResultDownloader
+    from geekai_video_mcp.media.downloads import InspectFile
     from geekai_video_mcp.media.films import JoinedFilm, JoinRequest
-    from geekai_video_mcp.provider.client import GeekAIClient
 
 logger = logging.getLogger(__name__)
-
-Transport = Callable[[], "httpx.AsyncBaseTransport"]
-"""Makes the HTTP transport when the first request needs it."""
 
 
 class RenderPreview(Protocol):
@@ -199,7 +191,9 @@ async def open_app(
             account=settings.account,
             limits=settings.limits,
             requests_per_second=settings.requests_per_second,
-            connect=partial(_connect, settings, connections, transport, clock, inspect_file),
+            connect=partial(
+                open_connections, settings, connections, transport, clock, inspect_file
+            ),
             clock=clock,
             check_folders=check_folders,
             join_film=partial(_join_film, settings, join_files),
@@ -316,92 +310,3 @@ async def _warn_of_output_folder(folder: Path) -> None:
             await anyio.to_thread.run_sync(check_output_folder, folder)
     except StorageUnavailable as exc:
         logger.warning("%s Until then no paid request is sent.", exc.message)
-
-
-async def _connect(
-    settings: Settings,
-    stack: AsyncExitStack,
-    transport: Transport | None,
-    clock: Callable[[], float],
-    inspect_file: "InspectFile | None",
-) -> Connections:
-    """Open the HTTP clients; *stack* closes them."""
-    # In a thread, because importing HTTP and reading the certificates would block other calls.
-    client, downloader = await anyio.to_thread.run_sync(
-        _create_clients, settings, transport, clock, inspect_file
-    )
-    return Connections(
-        client=await stack.enter_async_context(client),
-        downloader=_TenantsDownloader(await stack.enter_async_context(downloader), settings),
-    )
-
-
-class _TenantsDownloader:
-    """Downloads for one tenant; only the operator's records of failures name a folder."""
-
-    def __init__(self, downloader: "ResultDownloader", settings: Settings) -> None:
-        self._downloader = downloader
-        self._hide = settings.tenant != LOCAL_TENANT
-
-    async def download(self, task: Task) -> FileUpdate:
-        with hiding_folders(hide=self._hide):
-            return await self._downloader.download(task)
-
-
-def _create_clients(
-    settings: Settings,
-    transport: Transport | None,
-    clock: Callable[[], float],
-    inspect_file: "InspectFile | None",
-) -> "tuple[GeekAIClient, ResultDownloader]":
-    from geekai_video_mcp.media import inspection
-    from geekai_video_mcp.media.downloads import ResultDownloader
-    from geekai_video_mcp.provider.client import GeekAIClient
-    from geekai_video_mcp.provider.network_settings import find_wrong_variable
-
-    if transport is None and (problem := find_wrong_variable()):
-        raise ServiceUnavailable(
-            f"No request can be sent: {problem}",
-            code="unreachable",
-            remedy="The operator corrects this variable and restarts the server.",
-        )
-    http_transport = transport() if transport else None
-    url = settings.base_url
-    return (
-        GeekAIClient(base_url=url, api_key=settings.api_key, transport=http_transport, clock=clock),
-        ResultDownloader(
-            settings.output_dir,
-            service_url=url,
-            api_key=settings.api_key,
-            transport=http_transport,
-            inspect_file=inspect_file or inspection.inspect_file,
-        ),
-    )
-
-
-@asynccontextmanager
-async def run_sandbox(settings: Settings) -> AsyncGenerator[Transport]:
-    """Run the sandbox in this process; its transport is made when it is needed.
-
-    Raises:
-        StorageUnavailable: its folder in the state folder cannot be used.
-    """
-    from geekai_sandbox.app import Sandbox
-    from geekai_video_mcp.ledger.database_file import VARIABLE, folder_error
-
-    folder = settings.state_dir / "sandbox"
-    try:
-        folder.mkdir(mode=0o700, exist_ok=True)
-    except OSError as exc:
-        what = f"The sandbox's folder {quote(str(folder))} in the state folder ({VARIABLE})"
-        raise folder_error(settings.state_dir, exc, what=what) from exc
-    sandbox = Sandbox(folder, base_url=settings.base_url)
-
-    def transport() -> "httpx.AsyncBaseTransport":
-        import httpx
-
-        # As over a socket, an exception in the sandbox becomes an HTTP 500 and is not raised here.
-        return httpx.ASGITransport(sandbox.app, raise_app_exceptions=False)
-
-    async with sandbox:
-        yield transport

@@ -17,7 +17,7 @@ import anyio
 import anyio.to_thread
 from anyio.abc import TaskGroup
 
-from geekai_video_mcp.app import App, LedgerBase, open_app, open_ledger_base, run_sandbox
+from geekai_video_mcp.app import App, LedgerBase, open_app, open_ledger_base
 from geekai_video_mcp.config import Settings
 from geekai_video_mcp.config.tokens_file import (
     LiveTokens,
@@ -25,6 +25,7 @@ from geekai_video_mcp.config.tokens_file import (
     has_key_alone,
     settings_of_tenant,
 )
+from geekai_video_mcp.connections import run_sandbox
 from geekai_video_mcp.domain.films import LOCAL_ACCOUNT
 from geekai_video_mcp.domain.retries import LINK_TTL
 from geekai_video_mcp.domain.storage import DAY

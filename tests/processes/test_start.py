@@ -85,7 +85,7 @@ HANDSHAKE = {
     *("server.stdin", "server.stdout"),
 }
 """What of ours the response to `initialize` needs, with the modules of `config`."""
-CALLS = ("app", "engine", "media", "server.build", "server.tool", "server.tools")
+CALLS = ("app", "connections", "engine", "media", "server.build", "server.tool", "server.tools")
 """What of ours no list needs."""
 HEAVY = {"PIL", "av", "geekai_sandbox", "geekai_video_mcp.ledger", "httpx", "numpy", "sqlite3"}
 

@@ -14,7 +14,7 @@ from geekai_video_mcp.quoting import as_sentence
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
-    from geekai_video_mcp.app import Transport
+    from geekai_video_mcp.connections import Transport
     from geekai_video_mcp.provider.client import GeekAIClient
 
 CHECK_SECONDS: Final = 20.0

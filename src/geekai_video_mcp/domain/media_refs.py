@@ -10,9 +10,15 @@ import re
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import PurePosixPath, PureWindowsPath
-from typing import Final, NoReturn
+from typing import Final
 from urllib.parse import unquote
 
+from geekai_video_mcp.domain.chat_pictures import (
+    CHAT_NAME,
+    advise_to_save,
+    refuse_chat_scheme,
+    refuse_picture_of_chat,
+)
 from geekai_video_mcp.domain.inline_pictures import (
     DATA_URI_LIMIT,
     data_uri,
@@ -49,8 +55,6 @@ PICTURE_REMEDY: Final = f"{LINK_REMEDY}, an absolute file path or task:ID"
 ON_ANOTHER_MACHINE: Final = "this server is on another machine"
 REMOTE_REMEDY: Final = "pass an https URL that anyone can open, a data URI or task:ID"
 """For a caller whose files are on another machine than this server."""
-NOT_HERE: Final = "that file is not on this computer"
-ASK_FOR_FILE: Final = "ask the user for a path on this computer or an https link"
 
 _SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]+:", re.IGNORECASE)
 """Of two letters or more: C: is a drive."""
@@ -68,32 +72,6 @@ _BARE_TASK: Final = re.compile(
 """A whole id of ours, the beginning of one, or a UUID, which GeekAI's ids are."""
 _AROUND: Final = "\"'`<>“”‘’ \t\r\n"
 """What a model may put around a reference, as it does in a sentence."""
-_CHAT_SCHEMES: Final = frozenset(
-    [
-        "attachment",
-        "blob",
-        "chat",
-        "cid",
-        "clipboard",
-        "content",
-        "file-service",
-        "image",
-        "mid",
-        "pasted",
-        "sediment",
-        "upload",
-        "uploads",
-    ]
-)
-"""Schemes by which a chat names a picture that only it can see."""
-_CHAT_NAME: Final = re.compile(
-    r"[\[(<]?(?:the |user'?s? |my )?(?:user|attached|uploaded|pasted|input|inline)?[ _-]*"
-    r"(?:image|img|picture|photo|screenshot|attachment|file|upload|clipboard)s?"
-    r"(?: (?:above|below))?[ _-]*#?\d*[\])>]?"
-    r"|(?:file|img|image|upload|attachment)[-_][A-Za-z0-9_-]{6,}",
-    re.IGNORECASE,
-)
-"""What models write for a picture of the conversation: [Image #1], image_0, file-8dGq2hX."""
 _JPEG_IN_BASE64: Final = "/9j/"
 _VIDEO_ENDINGS: Final = frozenset(
     [".mp4", ".mov", ".m4v", ".webm", ".mkv", ".avi", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp"]
@@ -182,7 +160,7 @@ def check_picture(text: str, *, service_url: str = "", folders: Sequence[str] | 
         case RefKind.TASK:
             return _read_task(text, {"", "last-frame", "video"}, _NOT_ITS_PICTURE, remedy)
         case RefKind.LINK:
-            _refuse_chat_name(text, folders)
+            refuse_chat_scheme(text, folders)
             problem = link_problem(text, service_url) or _video_for_picture(text)
             return _accept(text, problem, remedy)
         case None:
@@ -194,16 +172,6 @@ def check_picture(text: str, *, service_url: str = "", folders: Sequence[str] | 
 def picture_remedy(folders: Sequence[str] | None) -> str:
     """How a picture can be given, where files are read from *folders*, or None are read."""
     return REMOTE_REMEDY if folders is None else PICTURE_REMEDY
-
-
-def advise_to_save(folders: Sequence[str]) -> str:
-    """What to do about a picture that is only in the conversation."""
-    named = f" ({', '.join(map(quote, folders))})" if folders else ""
-    return (
-        "A picture that was pasted or attached to the conversation has no path here: ask the user"
-        f" to save it into one of these folders{named} and to tell its path, or for an https link"
-        " to it"
-    )
 
 
 def _accept(text: str, problem: str | None, remedy: str) -> str:
@@ -351,27 +319,6 @@ def file_path(text: str) -> str | None:
     return None if "\0" in path or not path else path.removeprefix("/" if drive else "")
 
 
-def _refuse_chat_name(text: str, folders: Sequence[str] | None) -> None:
-    """Refuse what only the conversation's own program can resolve."""
-    scheme = text.partition(":")[0].lower()
-    if scheme == "sandbox" and folders is not None:
-        msg = f"{NOT_HERE}: it is in a sandbox of the conversation, so {ASK_FOR_FILE}"
-        raise ValueError(msg)
-    if scheme in _CHAT_SCHEMES or scheme == "sandbox":
-        _refuse_picture_of_chat(folders)
-
-
-def _refuse_picture_of_chat(folders: Sequence[str] | None) -> NoReturn:
-    if folders is None:
-        msg = (
-            "that names a picture of the conversation, which this server does not get. Ask the"
-            " user for an https link to it, or pass the picture itself as a data URI"
-        )
-        raise ValueError(msg)
-    msg = f"that names a picture of the conversation, not a file. {advise_to_save(folders)}"
-    raise ValueError(msg)
-
-
 def _inline_or_refuse(text: str, folders: Sequence[str] | None) -> str:
     """The picture that *text* holds, as a data URI."""
     if ref_kind(text) is RefKind.DATA:
@@ -382,8 +329,8 @@ def _inline_or_refuse(text: str, folders: Sequence[str] | None) -> str:
             raise ValueError(msg) from None
     if not text:
         return _accept(text, "is empty", picture_remedy(folders))
-    if _CHAT_NAME.fullmatch(text):
-        _refuse_picture_of_chat(folders)
+    if CHAT_NAME.fullmatch(text):
+        refuse_picture_of_chat(folders)
     try:
         written = read_bare_base64(text)
     except ValueError as exc:

@@ -6,18 +6,16 @@ the one module that spends, `watcher` the one that polls and downloads, and `fol
 one place where a caller waits. MCP and HTTP may not enter.
 """
 
-from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Sequence
-from contextlib import aclosing, asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Collection, Sequence
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
-from functools import partial
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 import anyio
 from anyio.abc import TaskGroup
 
 from geekai_video_mcp.domain.admission import Forecast
 from geekai_video_mcp.domain.films import FilmPart
-from geekai_video_mcp.domain.lifecycle import mark_delivered
 from geekai_video_mcp.domain.limits import Limits
 from geekai_video_mcp.domain.log_context import log_context
 from geekai_video_mcp.domain.requests import GenerationRequest
@@ -34,7 +32,8 @@ from geekai_video_mcp.engine.context import (
     JoinPlan,
     ProviderClient,
 )
-from geekai_video_mcp.engine.exceptions import log_exception
+from geekai_video_mcp.engine.delivery_recorder import DeliveryRecorder
+from geekai_video_mcp.engine.exceptions import Job, run_guarded
 from geekai_video_mcp.engine.film_maker import FilmMaker, FilmResult
 from geekai_video_mcp.engine.finder import TaskFinder
 from geekai_video_mcp.engine.follower import Follower, Until
@@ -75,8 +74,6 @@ __all__ = [
     "Until",
 ]
 
-Job = Callable[..., Coroutine[Any, Any, None]]
-
 
 class SubmitResult(NamedTuple):
     """What became of a request."""
@@ -88,8 +85,6 @@ class SubmitResult(NamedTuple):
 
 SUBMIT_TIMEOUT: Final = 15.0
 """Seconds a call waits for the service's answer to its POST; the POST itself goes on."""
-LEDGER_TIMEOUT: Final = 1.0
-"""Seconds that a call may wait for the ledger beyond its own end."""
 _RETRY_SAME_CALL: Final = (
     "Repeat the same call unchanged: if the request was recorded, it returns that task."
 )
@@ -109,6 +104,7 @@ class Engine:
         self._film_maker = FilmMaker(context, start=self.start_background)
         self._follower = Follower(context, start=self.start_background)
         self._finder = TaskFinder(context, self._watcher, start=self.start_background)
+        self._delivery_recorder = DeliveryRecorder(context, start=self.start_background)
         self._releaser = Releaser(
             context,
             submitter=self._submitter,
@@ -290,28 +286,8 @@ class Engine:
         )
 
     async def mark_delivered(self, *tasks: Task) -> None:
-        """Record that a caller was shown how they ended: repeats are new requests from now on.
-
-        It is recorded in the background, because a transaction cannot be abandoned: while another
-        process holds the ledger, the caller waits `LEDGER_TIMEOUT` and not for that process. If
-        it is never recorded, a repeat finds the task once more.
-        """
-        ended = [task for task in tasks if task.settled and task.delivered_at is None]
-        if not ended:
-            return
-        at, recorded = self._context.clock(), anyio.Event()
-
-        async def record() -> None:
-            try:
-                for task in ended:
-                    with suppress(StorageUnavailable):
-                        await self._context.ledger.change(task.id, partial(mark_delivered, at=at))
-            finally:
-                recorded.set()
-
-        self.start_background(record)
-        with anyio.move_on_after(LEDGER_TIMEOUT):
-            await recorded.wait()
+        """Record that a caller was shown how they ended: repeats are new requests from now on."""
+        await self._delivery_recorder.record_delivery(*tasks)
 
     async def _wait_for_answer(self, task: Task) -> Task:
         """The task once the service has answered, or after as long as its first caller waits.
@@ -392,10 +368,10 @@ class Engine:
 
     async def _sweep_loop(self) -> None:
         """Resume what no process works on: at start, and again whenever a process has died."""
-        await _run_guarded(self._recovery.adopt_from_previous_key)
+        await run_guarded(self._recovery.adopt_from_previous_key)
         while True:
-            await _run_guarded(self._recovery.sweep)
-            await _run_guarded(self._film_maker.resume_orphans)
+            await run_guarded(self._recovery.sweep)
+            await run_guarded(self._film_maker.resume_orphans)
             await anyio.sleep(SWEEP_INTERVAL)
 
     def start_background(self, job: Job, *args: object) -> None:
@@ -404,15 +380,4 @@ class Engine:
             msg = "the engine is not running"
             raise RuntimeError(msg)
         with log_context(tenant=self._context.tenant):
-            self._tasks.start_soon(_run_guarded, job, *args)
-
-
-async def _run_guarded(job: Job, *args: object) -> None:
-    """Run *job*; an unexpected error ends it alone, and the next sweep starts it again.
-
-    The log names the error's class and place: its message may hold a prompt or a link.
-    """
-    try:
-        await job(*args)
-    except Exception as exc:  # noqa: BLE001 - an error in one task must not end all the others
-        log_exception(job, exc)
+            self._tasks.start_soon(run_guarded, job, *args)

@@ -5,11 +5,24 @@ Their text is never repeated: it may hold a prompt or a link.
 
 import logging
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, cast
 
 logger = logging.getLogger(__name__)
+
+Job = Callable[..., Coroutine[Any, Any, None]]
+
+
+async def run_guarded(job: Job, *args: object) -> None:
+    """Run *job*; an unexpected error ends it alone, and the next sweep starts it again.
+
+    The log names the error's class and place: its message may hold a prompt or a link.
+    """
+    try:
+        await job(*args)
+    except Exception as exc:  # noqa: BLE001 - an error in one task must not end all the others
+        log_exception(job, exc)
 
 
 def log_exception(job: Callable[..., Any], exc: Exception) -> None:

@@ -23,7 +23,8 @@ from geekai_video_mcp.domain.tasks import (
     new_task,
 )
 from geekai_video_mcp.engine.context import OTHER_ACCOUNT, EngineContext
-from geekai_video_mcp.engine.submitter import PendingSubmission, Submitter
+from geekai_video_mcp.engine.pending_submission import PendingSubmission
+from geekai_video_mcp.engine.submitter import Submitter
 from geekai_video_mcp.errors import (
     MAYBE_CHARGED,
     InvalidDecision,

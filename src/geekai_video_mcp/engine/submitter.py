@@ -29,9 +29,9 @@ from geekai_video_mcp.domain.tasks import (
 from geekai_video_mcp.engine.context import RATE_LIMIT_MESSAGE, EngineContext, ProviderClient
 from geekai_video_mcp.engine.drain import stopping_error
 from geekai_video_mcp.engine.exceptions import describe_exception
-from geekai_video_mcp.engine.pending_submission import PendingSubmission, SubmissionFailure
+from geekai_video_mcp.engine.outcome_recorder import OutcomeRecorder
+from geekai_video_mcp.engine.pending_submission import PendingSubmission
 from geekai_video_mcp.errors import (
-    MAYBE_CHARGED,
     NOT_CHARGED,
     RATE_LIMITED,
     CapReached,
@@ -45,7 +45,6 @@ from geekai_video_mcp.errors import (
     WrongService,
     nothing_charged,
 )
-from geekai_video_mcp.quoting import quote
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +63,7 @@ class Submitter:
 
     def __init__(self, context: EngineContext) -> None:
         self._context = context
+        self._outcomes = OutcomeRecorder(context)
         self._posts: dict[anyio.CancelScope, anyio.Event] = {}
         self._stopped = False
         """Whether nothing more is sent, because the engine is about to cancel it."""
@@ -204,7 +204,7 @@ class Submitter:
                 await self._wait_until_allowed(task)
                 unusable = None if folders_checked else await self._find_unusable_folder()
                 if unusable is not None:
-                    return await self._record_failure(task, Status.REJECTED, unusable)
+                    return await self._outcomes.record_failure(task, Status.REJECTED, unusable)
                 folders_checked = False
                 if self._context.drain.started:
                     return None  # it is recorded as not sent, and the next process sends it
@@ -220,7 +220,7 @@ class Submitter:
             except LedgerTooNew as exc:
                 if task.owner != self._context.processes.own_id:
                     raise  # a request that a dead process recorded: the newer server may send it
-                return await self._record_failure(task, Status.REJECTED, exc)
+                return await self._outcomes.record_failure(task, Status.REJECTED, exc)
             except ServiceUnavailable as exc:
                 task, delay = await self._record_not_sent(claimed or task, exc, attempts)
             if delay is None:
@@ -241,7 +241,7 @@ class Submitter:
         )
         attempts[limited] += 1
         status = Status.REJECTED if delay is None else Status.INTENDED
-        task = await self._record_failure(task, status, why)
+        task = await self._outcomes.record_failure(task, status, why)
         if claimed and limited:
             requested = why.retry_after_seconds
             await self._context.pause_requests(delay if requested is None else requested)
@@ -339,15 +339,15 @@ class Submitter:
             observation = await self._send_once(connections.client, task, body)
         except (RequestRefused, NotAuthorised, WrongService) as exc:
             counters.count_submission(task.model, "rejected")
-            return await self._record_failure(task, Status.REJECTED, exc)
+            return await self._outcomes.record_failure(task, Status.REJECTED, exc)
         except SubmissionUnknown as exc:
             counters.count_submission(task.model, "unknown")
-            return await self._record_unknown(task, exc)
+            return await self._outcomes.record_unknown(task, exc)
         except ServiceUnavailable:
             counters.count_submission(task.model, "not_sent")
             raise
         counters.count_submission(task.model, "accepted")
-        return await self._record_accepted(task, observation)
+        return await self._outcomes.record_accepted(task, observation)
 
     async def _send_once(
         self, client: ProviderClient, task: Task, body: dict[str, object]
@@ -363,39 +363,3 @@ class Submitter:
             )
             msg = f"The request was interrupted ({type(exc).__name__})"
             raise SubmissionUnknown(msg) from exc
-
-    async def _record_unknown(self, task: Task, why: SubmissionUnknown) -> Task:
-        try:
-            return await self._record_failure(task, Status.UNKNOWN, why)
-        except StorageUnavailable as exc:
-            msg = f"The missing response to task {task.id}"
-            raise StorageUnavailable(msg, exc.reason, money=MAYBE_CHARGED) from exc
-
-    async def _record_accepted(self, task: Task, observation: Observation) -> Task:
-        observation = replace(observation, owner=task.owner, attempt=task.attempt)
-        try:
-            return await self._context.record_outcome(task.id, observation)
-        except StorageUnavailable as exc:
-            provider_id = quote(str(observation.provider_task_id))
-            logger.error(  # noqa: TRY400 - a traceback adds nothing
-                "task %s is %s at GeekAI, and this could not be recorded in the ledger",
-                task.id,
-                provider_id,
-            )
-            msg = f"The response to task {task.id}, which GeekAI calls {provider_id},"
-            raise StorageUnavailable(msg, exc.reason, money=MAYBE_CHARGED) from exc
-
-    async def _record_failure(self, task: Task, status: Status, why: SubmissionFailure) -> Task:
-        # Only an unknown outcome may have been charged, and `SubmissionUnknown` says so itself.
-        why.money = why.money or NOT_CHARGED
-        observation = Observation(
-            status=status,
-            at=self._context.clock(),
-            owner=task.owner,
-            attempt=task.attempt,
-            error_code=why.code,
-            error_message=why.message,
-            raw_response=why.raw_response,
-        )
-        with nothing_charged():  # `_record_unknown` replaces the sentence about money
-            return await self._context.record_outcome(task.id, observation)

@@ -15,7 +15,8 @@ from geekai_video_mcp.config import SANDBOX_URL
 from geekai_video_mcp.domain import catalogue
 from geekai_video_mcp.domain.media_refs import RefKind, ref_kind
 from geekai_video_mcp.domain.tasks import Task
-from geekai_video_mcp.engine import LEDGER_TIMEOUT, SUBMIT_TIMEOUT, Engine, Until
+from geekai_video_mcp.engine import SUBMIT_TIMEOUT, Engine, Until
+from geekai_video_mcp.engine.delivery_recorder import LEDGER_TIMEOUT
 from geekai_video_mcp.engine.exceptions import log_exception
 from geekai_video_mcp.errors import GeekAIVideoError, RequestRefused, TaskNotFound, nothing_charged
 from geekai_video_mcp.server import MAX_WAIT_SECONDS, results, views

@@ -13,7 +13,8 @@ from typing import Final, TypeVar
 
 from anyio import to_thread
 
-from geekai_video_mcp.domain.media_refs import ASK_FOR_FILE, NOT_HERE, advise_to_save, file_path
+from geekai_video_mcp.domain.chat_pictures import ASK_FOR_FILE, NOT_HERE, advise_to_save
+from geekai_video_mcp.domain.media_refs import file_path
 from geekai_video_mcp.media.inputs.allowed_files import (
     OutsideFolders,
     Unreadable,
