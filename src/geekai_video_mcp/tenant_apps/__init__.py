@@ -8,9 +8,9 @@ ones that were left behind. Which of them a request gets, its `Principal` decide
 import logging
 import math
 import time
-from collections.abc import AsyncGenerator, Collection, Mapping
+from collections.abc import AsyncGenerator, Collection
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Final, Protocol
 
 import anyio
@@ -41,6 +41,7 @@ from geekai_video_mcp.errors import (
     StorageUnavailable,
     first_own_error,
 )
+from geekai_video_mcp.tenant_apps.held_app import HeldApp, Key, Terms, Unfinished
 
 logger = logging.getLogger(__name__)
 
@@ -57,11 +58,6 @@ MAX_KEYS_OF_TENANT: Final = 20
 MAX_APPS: Final = 500
 """Open at the same time, for tenants of whom nobody knows how many there are."""
 
-_Key = tuple[str, str]
-"""A tenant and an account."""
-_Unfinished = Mapping[str, Collection[str]]
-"""The accounts of the tasks that a server has to work on, by tenant."""
-
 
 class OpenApp(Protocol):
     """Opens an `App` with what others of this process have open, as `app.open_app` does."""
@@ -69,38 +65,6 @@ class OpenApp(Protocol):
     def __call__(
         self, settings: Settings, *, base: LedgerBase, may_import: bool
     ) -> AbstractAsyncContextManager[App]: ...
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Terms:
-    """What a principal's `App` is opened with."""
-
-    settings: Settings
-    may_import: bool
-
-    @property
-    def key(self) -> _Key:
-        return self.settings.tenant, self.settings.account
-
-
-@dataclass(eq=False, kw_only=True)
-class _HeldApp:
-    """An `App` that is being opened, is open, or is being closed."""
-
-    principal: Principal
-    terms: _Terms
-    app: App | None = None
-    error: Exception | None = None
-    """Why it could not be opened."""
-    ready: anyio.Event = field(default_factory=anyio.Event)
-    """Set when it is open, or cannot be."""
-    closing: anyio.Event = field(default_factory=anyio.Event)
-    closed: anyio.Event = field(default_factory=anyio.Event)
-    users: int = 0
-    """Requests that are being handled with it."""
-    unused_since: float = field(default_factory=anyio.current_time)
-    outdated: bool = False
-    """Whether it has to be opened anew for what the tokens file says now."""
 
 
 @asynccontextmanager
@@ -148,14 +112,14 @@ class TenantApps:
         self._open_app = open_app
         self._tasks = tasks
         self._tending = anyio.CancelScope()
-        self._held: dict[_Key, _HeldApp] = {}
-        self._waiting_for_client: set[_Key] = set()
+        self._held: dict[Key, HeldApp] = {}
+        self._waiting_for_client: set[Key] = set()
         """Whose unfinished tasks belong to a key that nobody here knows."""
         self._look_for_old_files_at = -math.inf
 
     async def open_own(self) -> None:
         """Open what a server works with from its start on."""
-        own = self._hold(Principal(), _Terms(settings=self._settings, may_import=True))
+        own = self._hold(Principal(), Terms(settings=self._settings, may_import=True))
         await self._wait_until_open(own)
         await self._open_for_unfinished(await self._unfinished())
         self._tasks.start_soon(self._tend)
@@ -190,7 +154,7 @@ class TenantApps:
         async with self.serve(Principal(tenant=tenant)) as app:
             return app
 
-    async def _take(self, principal: Principal) -> _HeldApp:
+    async def _take(self, principal: Principal) -> HeldApp:
         """The principal's `App` with one user more."""
         while True:
             terms = await self._find_terms(principal)
@@ -207,17 +171,17 @@ class TenantApps:
             held.users += 1
             return held
 
-    async def _find_terms(self, principal: Principal) -> _Terms:
+    async def _find_terms(self, principal: Principal) -> Terms:
         if principal.tenant == LOCAL_TENANT:
-            return _Terms(settings=self._settings, may_import=True)
+            return Terms(settings=self._settings, may_import=True)
         tokens = await self._read_tokens()
         settings = settings_of_tenant(self._settings, tokens, principal.tenant)
         if principal.key is not None:
             with_key = settings_of_tenant(self._settings, tokens, principal.tenant, principal.key)
             if with_key.account != settings.account:
-                return _Terms(settings=with_key, may_import=True)
+                return Terms(settings=with_key, may_import=True)
         alone = has_key_alone(self._settings, tokens, principal.tenant)
-        return _Terms(settings=settings, may_import=alone)
+        return Terms(settings=settings, may_import=alone)
 
     async def _read_tokens(self) -> TokensFile:
         live = self._live_tokens
@@ -232,13 +196,13 @@ class TenantApps:
             remedy = "The same call may work later; the operator finds the reason in the log."
             raise ServiceUnavailable(why, remedy=remedy) from None
 
-    def _hold(self, principal: Principal, terms: _Terms) -> _HeldApp:
-        held = _HeldApp(principal=principal, terms=terms)
+    def _hold(self, principal: Principal, terms: Terms) -> HeldApp:
+        held = HeldApp(principal=principal, terms=terms)
         self._held[terms.key] = held
         self._tasks.start_soon(self._open_and_hold, held)
         return held
 
-    async def _open_and_hold(self, held: _HeldApp) -> None:
+    async def _open_and_hold(self, held: HeldApp) -> None:
         terms = held.terms
         opening = self._open_app(terms.settings, base=self._base, may_import=terms.may_import)
         try:
@@ -255,7 +219,7 @@ class TenantApps:
             held.ready.set()
             held.closed.set()
 
-    async def _wait_until_open(self, held: _HeldApp) -> App:
+    async def _wait_until_open(self, held: HeldApp) -> App:
         with anyio.move_on_after(OPENING_TIMEOUT):
             await held.ready.wait()
         if held.error is not None:
@@ -288,20 +252,20 @@ class TenantApps:
             return True
         return False
 
-    async def _close_one_of(self, crowd: Collection[_HeldApp], why: str) -> None:
+    async def _close_one_of(self, crowd: Collection[HeldApp], why: str) -> None:
         at, unfinished = (
             anyio.current_time(),
             await self._unfinished(),
         )
         for held in sorted(crowd, key=lambda held: held.unused_since):
-            if self._has_nothing_to_do(held, unfinished, since=at):
+            if held.has_nothing_to_do(unfinished, since=at):
                 held.closing.set()
                 await held.closed.wait()
                 return
         remedy = "Wait until a task of yours has finished, and try again."
         raise ServiceUnavailable(f"The request was not begun, because {why}", remedy=remedy)
 
-    def _adopt_terms(self, held: _HeldApp, terms: _Terms) -> None:
+    def _adopt_terms(self, held: HeldApp, terms: Terms) -> None:
         """Judge by the caps as they are now; what else has changed waits until it can be closed."""
         if held.app is not None:
             held.app.engine.apply(limits=terms.settings.limits, may_import=terms.may_import)
@@ -349,13 +313,13 @@ class TenantApps:
             if terms.key == held.terms.key and terms != held.terms:
                 self._adopt_terms(held, terms)
             patience = TEND_INTERVAL if held.outdated else IDLE_SECONDS
-            if self._has_nothing_to_do(held, unfinished, since=at - patience):
+            if held.has_nothing_to_do(unfinished, since=at - patience):
                 held.closing.set()
 
-    async def _unfinished(self) -> _Unfinished:
+    async def _unfinished(self) -> Unfinished:
         return await self._base.ledger.tenants_with_unfinished_work(since=time.time() - LINK_TTL)
 
-    async def _open_for_unfinished(self, unfinished: _Unfinished) -> None:
+    async def _open_for_unfinished(self, unfinished: Unfinished) -> None:
         """Open the `App` of every tenant whose tasks no server works on, if its key is known."""
         for tenant, accounts in unfinished.items():
             if tenant == LOCAL_TENANT:
@@ -398,12 +362,3 @@ class TenantApps:
             terms = await self._find_terms(principal)
             if terms.key not in self._held:
                 self._hold(principal, terms)
-
-    def _has_nothing_to_do(self, held: _HeldApp, unfinished: _Unfinished, *, since: float) -> bool:
-        """Whether it may be closed: unused *since* then, and without a task to work on."""
-        tenant, account = held.terms.key
-        if tenant == LOCAL_TENANT or held.app is None or held.closing.is_set():
-            return False
-        if {account, LOCAL_ACCOUNT} & {*unfinished.get(tenant, ())}:
-            return False
-        return not held.users and held.unused_since <= since
