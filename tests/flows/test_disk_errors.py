@@ -27,13 +27,15 @@ def failing(world: World, status: str, *, from_attempt: int = 1) -> Generator[No
     """No task becomes *status* while the block lasts, in *from_attempt* or a later one."""
     path = world.state / "ledger.sqlite3"
     with closing(sqlite3.connect(path, isolation_level=None)) as disk:
-        disk.execute(
-            "CREATE TRIGGER full BEFORE UPDATE ON task"
-            f" WHEN NEW.status = '{status}' AND NEW.attempt >= {from_attempt}"
-            " BEGIN SELECT RAISE(ABORT, 'disk full'); END"
-        )
+        for action in ("INSERT", "UPDATE"):
+            disk.execute(
+                f"CREATE TRIGGER full_{action} BEFORE {action} ON task"
+                f" WHEN NEW.status = '{status}' AND NEW.attempt >= {from_attempt}"
+                " BEGIN SELECT RAISE(ABORT, 'disk full'); END"
+            )
         yield
-        disk.execute("DROP TRIGGER full")
+        for action in ("INSERT", "UPDATE"):
+            disk.execute(f"DROP TRIGGER full_{action}")
 
 
 REFUSED = (
@@ -132,7 +134,7 @@ async def test_a_record_that_cannot_be_read_back_is_reported_with_what_it_cost(
         world.service.on_create = answer_late
         with closing(sqlite3.connect(world.state / "ledger.sqlite3")) as disk:
             disk.execute(
-                "CREATE TRIGGER torn AFTER UPDATE ON task WHEN NEW.status = 'submitting'"
+                "CREATE TRIGGER torn AFTER INSERT ON task WHEN NEW.status = 'submitting'"
                 " BEGIN UPDATE task SET request = '{' WHERE id = NEW.id; END"
             )
         told_once = await call(client, "generate_video", prompt="a fox")

@@ -7,27 +7,7 @@ from typing import Any
 import anyio
 
 from geekai_video_mcp.domain.tasks import Task
-from geekai_video_mcp.errors import (
-    GeekAIVideoError,
-    LedgerTooNew,
-    NotAuthorised,
-    RequestRefused,
-    ServiceUnavailable,
-    StorageUnavailable,
-    SubmissionUnknown,
-    WrongService,
-)
-
-SubmissionFailure = (
-    RequestRefused
-    | NotAuthorised
-    | WrongService
-    | ServiceUnavailable
-    | StorageUnavailable
-    | SubmissionUnknown
-    | LedgerTooNew
-)
-"""The failures of a submission whose message is recorded in the ledger."""
+from geekai_video_mcp.errors import GeekAIVideoError
 
 
 @dataclass
