@@ -307,6 +307,11 @@ async def test_what_an_earlier_version_recorded_has_no_price(world: World) -> No
     with closing(sqlite3.connect(world.state / "ledger.sqlite3")) as disk:
         newer = ("price_cny", "price_source", "price_read_on", "waits_for", "ready_at", "ignored")
         disk.execute("DROP INDEX task_reserved")
+        of_tenants = "SELECT name FROM sqlite_schema WHERE type = 'index' AND sql LIKE '%tenant%'"
+        for (name,) in disk.execute(of_tenants).fetchall():
+            disk.execute(f"DROP INDEX {name}")
+        for table in ("task", "event", "body"):
+            disk.execute(f"ALTER TABLE {table} DROP COLUMN tenant")
         for column in newer:
             disk.execute(f"ALTER TABLE task DROP COLUMN {column}")
         disk.execute("PRAGMA user_version=5")

@@ -177,46 +177,46 @@ TENANTS: Final = (
     "ALTER TABLE event ADD COLUMN tenant TEXT NOT NULL DEFAULT 'local'",
     "ALTER TABLE body ADD COLUMN tenant TEXT NOT NULL DEFAULT 'local'",
     # Two tenants may have the same id of a service, and the same key of a request.
-    "DROP INDEX task_made_elsewhere",
+    "DROP INDEX IF EXISTS task_made_elsewhere",
     """
     CREATE UNIQUE INDEX task_made_elsewhere ON task (tenant, service, provider_task_id)
         WHERE attempt = 0
     """,
-    "DROP INDEX task_by_key",
+    "DROP INDEX IF EXISTS task_by_key",
     """
     CREATE UNIQUE INDEX task_by_key ON task (tenant, service, idempotency_key)
         WHERE idempotency_key IS NOT NULL AND status != 'rejected'
     """,
     # What one tenant has costs the others nothing. An index by an id or a fingerprint, of which all
     # tenants together have a few rows, does without.
-    "DROP INDEX task_by_kind",
+    "DROP INDEX IF EXISTS task_by_kind",
     """
     CREATE INDEX task_by_kind
         ON task (tenant, service, kind, ended_at, looked_at, submitted_at, status)
         WHERE status = 'succeed'
     """,
-    "DROP INDEX task_by_time",
+    "DROP INDEX IF EXISTS task_by_time",
     "CREATE INDEX task_by_time ON task (tenant, created_at, id)",
-    "DROP INDEX task_by_status_and_time",
+    "DROP INDEX IF EXISTS task_by_status_and_time",
     "CREATE INDEX task_by_status_and_time ON task (tenant, status, created_at, id)",
-    "DROP INDEX task_unfinished",
+    "DROP INDEX IF EXISTS task_unfinished",
     """
     CREATE INDEX task_unfinished ON task (tenant, service, created_at)
         WHERE status IN ('intended', 'pending', 'running', 'submitting', 'waiting')
             OR (status = 'succeed' AND file_status = 'none')
     """,
-    "DROP INDEX task_linked",
+    "DROP INDEX IF EXISTS task_linked",
     """
     CREATE INDEX task_linked ON task (tenant, service, ended_at)
         WHERE status = 'succeed' AND file_status = 'linked'
     """,
-    "DROP INDEX task_in_flight",
+    "DROP INDEX IF EXISTS task_in_flight",
     """
     CREATE INDEX task_in_flight ON task (tenant, service, created_at)
         WHERE owner IS NOT NULL
             AND status IN ('intended', 'pending', 'running', 'submitting', 'unknown')
     """,
-    "DROP INDEX task_reserved",
+    "DROP INDEX IF EXISTS task_reserved",
     """
     CREATE INDEX task_reserved ON task (tenant, service, created_at, price_cny)
         WHERE owner IS NOT NULL AND status != 'rejected'

@@ -5,6 +5,7 @@ worker thread on which the transactions run.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import Any, TypeVar
 
@@ -251,7 +252,7 @@ class LedgerReads:
                 return read(self._reader)
             except NotAtOnce:
                 pass
-        with anyio.fail_after(max_seconds):
+        with nullcontext() if max_seconds is None else anyio.fail_after(max_seconds):
             return await self._run_in_worker(lambda: read(self._store))
 
     async def _run_in_worker(self, transaction: Callable[[], T]) -> T:

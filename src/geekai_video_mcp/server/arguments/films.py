@@ -193,6 +193,6 @@ class JoinVideos(Arguments):
     )
     audio: Sound | None = Field(
         None,
-        description='In place of the parts\' sound: "task:ID" of a video, or, where this server'
-        " runs on the user's computer, the path of a sound file.",
+        description="In place of the parts' sound: \"task:ID\" of a video, or a sound file's path"
+        " if this server is on the user's computer.",
     )

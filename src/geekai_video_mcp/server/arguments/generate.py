@@ -171,8 +171,7 @@ _VIDEO_EXTRAS: Final = (
 )
 _FORMS: Final = (
     '"task:ID" of a picture or video, also a running one (its last frame; "task:ID@2.5": at'
-    " 2.5 s), an https URL, or, where this server runs on the user's computer, the absolute path of"
-    " a file"
+    " 2.5 s), an https URL, or a file's absolute path if this server is on the user's computer"
 )
 
 
@@ -187,8 +186,8 @@ class GenerateVideo(Generate):
     model: ShortText | None = Field(None, description="Id or usual name.")
     image: Pictures | None = Field(
         None,
-        description=f"First frame: {_FORMS}. A picture in the chat has no path: ask the"
-        " user for the file or a link.",
+        description=f"First frame: {_FORMS}. A picture in the chat has no path: ask for"
+        " the file or a link.",
     )
     image_tail: Picture | None = Field(None, description="Last frame, named like image.")
     duration: Annotated[int, whole_number(1, MAX_SECONDS, units=SECONDS)] | None = Field(
