@@ -27,6 +27,7 @@ async def test_a_backup_under_load_has_every_task_that_was_answered_before(
 ) -> None:
     answered: list[str] = []
     copies: list[tuple[Path, list[str], int]] = []
+    begun = anyio.Event()
     async with (
         running_provider() as service,
         http_server(tmp_path, *SERVE, **service.settings, **UNCAPPED) as origin,
@@ -39,8 +40,10 @@ async def test_a_backup_under_load_has_every_task_that_was_answered_before(
                 prompt = f"fox {len(answered)}"
                 await call(client, "generate_video", prompt=prompt)
                 answered.append(prompt)
+                begun.set()
 
         load.start_soon(submit)
+        await begun.wait()
         for number in range(3):
             before, path = list(answered), tmp_path / f"copy{number}.sqlite3"
             status, out, err = await run_cli(tmp_path, "tasks", "backup", str(path))

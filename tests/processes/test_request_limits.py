@@ -257,7 +257,7 @@ async def test_a_client_that_does_not_read_its_stream_is_answered_no_more(
 ) -> None:
     monkeypatch.setattr(unread_streams, "MAX_UNREAD", 3)
     listing = {"jsonrpc": "2.0", "id": 7, "method": "tools/list"}
-    async with team_server(tmp_path, variables=FAST) as server:
+    async with team_server(tmp_path, variables=FAST, send_buffer_bytes=8192) as server:
         token = server.add("one")
         async with (
             await connect_with_small_buffer(server.port) as stream,

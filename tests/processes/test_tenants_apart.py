@@ -77,7 +77,7 @@ async def test_a_path_is_refused_whether_or_not_it_exists(
     assert str(tmp_path) not in text
     assert ("Nothing was charged." in text) == (tool != "join_videos")
     assert team.service.prompts == submitted
-    assert "where this server runs on the user's computer" in listed
+    assert "if this server is on the user's computer" in listed
 
 
 async def test_the_folders_that_a_client_declares_are_not_asked_for(tmp_path: Path) -> None:

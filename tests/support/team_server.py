@@ -1,6 +1,7 @@
 """A server for a team in this process, on a real port, and who it takes a caller for."""
 
 import json
+import socket
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -94,15 +95,19 @@ async def team_server(
     *options: str,
     variables: Mapping[str, str] | None = None,
     build: Callable[..., MCPServer[Any]] | None = None,
+    send_buffer_bytes: int | None = None,
 ) -> AsyncGenerator[TeamServer]:
     """Run `serve` with these options and variables on a free port while the block lasts.
 
-    Without *build*, what is served is one tool alone, which says who calls it.
+    Without *build*, what is served is one tool alone, which says who calls it. The system's buffer
+    for what is sent on a connection grows to megabytes without *send_buffer_bytes*.
     """
     often = {"GEEKAI_MAX_CALLS_PER_MINUTE": "99999"}
     settings = team_settings(folder, **{**often, **(variables or {})})
     arguments = build_parser("serve").parse_args(["--transport", "http", "--port", "0", *options])
     app, listener, _ = prepare_http(arguments, settings, build=build or _probe)
+    if send_buffer_bytes is not None:  # which connections take over from their listener
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer_bytes)
     server = uvicorn.Server(server_config(app))
     with listener:
         async with anyio.create_task_group() as tasks:
