@@ -11,6 +11,7 @@ import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from reliability.hostile_provider import running_hostile_provider
@@ -50,6 +51,7 @@ async def provider_process() -> AsyncGenerator[ProviderProcess]:
         sys.executable,
         "-m",
         "load.provider",
+        cwd=Path(__file__).parents[1],  # which `-m` looks in
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         limit=64_000_000,

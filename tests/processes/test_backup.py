@@ -118,4 +118,8 @@ async def test_a_backup_that_cannot_be_made_says_why(tmp_path: Path, what: str, 
     assert "Traceback" not in err
 
 
-UNCAPPED = {"GEEKAI_MAX_VIDEOS_PER_DAY": "100000", "GEEKAI_MAX_IN_FLIGHT": "100000"}
+UNCAPPED = {
+    "GEEKAI_MAX_VIDEOS_PER_DAY": "100000",
+    "GEEKAI_MAX_IN_FLIGHT": "100000",
+    "GEEKAI_MAX_CALLS_PER_MINUTE": "100000",
+}

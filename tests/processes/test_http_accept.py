@@ -15,6 +15,8 @@ BOTH = "application/json, text/event-stream"
 LEGACY = ["2025-03-26", "2025-06-18", "2025-11-25"]
 NO_ACCEPT = ""
 
+OFTEN = {"GEEKAI_MAX_CALLS_PER_MINUTE": "100000"}
+
 
 @pytest.fixture(scope="module")
 def anyio_backend() -> str:
@@ -24,7 +26,9 @@ def anyio_backend() -> str:
 @pytest.fixture(scope="module")
 async def url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
     folder = tmp_path_factory.mktemp("served")
-    async with http_server(folder, "serve", "--transport", "http", "--port", "0") as origin:
+    async with http_server(
+        folder, "serve", "--transport", "http", "--port", "0", **OFTEN
+    ) as origin:
         yield f"{origin}/mcp"
 
 

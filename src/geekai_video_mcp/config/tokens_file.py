@@ -78,7 +78,7 @@ def tokens_path(state_dir: Path) -> Path:
 
 
 def describe_tokens_path(path: Path) -> str:
-    return f"The tokens file {quote(str(path), limit=1000)}"
+    return f"The tokens file {quote(str(path), limit=1000)} in the state folder (GEEKAI_STATE_DIR)"
 
 
 def load_tokens_file(settings: Settings) -> TokensFile:
