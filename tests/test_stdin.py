@@ -45,7 +45,11 @@ def from_file(sent: bytes, folder: Path) -> BinaryIO:
     return (folder / "input").open("rb")
 
 
-@pytest.mark.parametrize("start", [from_pipe, from_socket, from_file])
+# On Windows a pipe is read like a file, and a socket is no input of a program.
+STARTS = [from_file] if sys.platform == "win32" else [from_pipe, from_socket, from_file]
+
+
+@pytest.mark.parametrize("start", STARTS)
 @pytest.mark.parametrize("read_bytes", [1, 7, 65_536])
 @pytest.mark.parametrize(("sent", "lines"), SENT)
 async def test_lines_are_the_same_from_a_pipe_a_socket_and_a_file(
@@ -57,8 +61,6 @@ async def test_lines_are_the_same_from_a_pipe_a_socket_and_a_file(
     sent: bytes,
     lines: list[bytes],
 ) -> None:
-    if sys.platform == "win32" and start is not from_file:
-        pytest.skip("a pipe is read like a file there")
     monkeypatch.setattr(stdin, "MAX_MESSAGE_BYTES", LIMIT)
     monkeypatch.setattr(stdin, "_READ_BYTES", read_bytes)
     with start(sent, tmp_path) as host:

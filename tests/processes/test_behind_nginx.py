@@ -17,6 +17,7 @@ import anyio
 import httpx
 import pytest
 
+from support.handshake import HELLO
 from support.missing import skip_test
 from support.process import http_client, http_server, run_cli, token_header
 from support.provider import HELD_PREFIX, Provider, running_provider
@@ -51,16 +52,6 @@ CALL: dict[str, Any] = {
     "id": 1,
     "method": "tools/call",
     "params": {"name": "list_video_tasks", "arguments": {}},
-}
-HELLO: dict[str, Any] = {
-    "jsonrpc": "2.0",
-    "id": 0,
-    "method": "initialize",
-    "params": {
-        "protocolVersion": "2025-06-18",
-        "capabilities": {},
-        "clientInfo": {"name": "x", "version": "1"},
-    },
 }
 
 

@@ -14,21 +14,12 @@ import httpx
 import pytest
 from anyio.abc import Process
 
+from support.handshake import HELLO
 from support.process import http_client, http_process, http_server, token_header
 from support.provider import HELD_PREFIX, Provider, running_provider
 from support.world import call, structured, text
 
 SERVE = ("serve", "--transport", "http", "--port", "0")
-HELLO = {
-    "jsonrpc": "2.0",
-    "id": 1,
-    "method": "initialize",
-    "params": {
-        "protocolVersion": "2025-06-18",
-        "capabilities": {},
-        "clientInfo": {"name": "x", "version": "1"},
-    },
-}
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sends signals")
 
 

@@ -9,6 +9,7 @@ import pytest
 from mcp import Client
 from mcp.client.sse import sse_client
 
+from support.handshake import HELLO
 from support.mp4 import probe
 from support.process import http_server, run_cli
 from support.sampling import sample
@@ -17,16 +18,6 @@ from support.world import Era, call, structured
 SMALL = {"size": "320x180", "duration": 1, "fps": 12}
 FREE = {"size": "320x180", "fps": 12}
 """What the free model takes, which is asked where there is a key and no model is named."""
-HELLO = {
-    "jsonrpc": "2.0",
-    "id": 1,
-    "method": "initialize",
-    "params": {
-        "protocolVersion": "2025-06-18",
-        "capabilities": {},
-        "clientInfo": {"name": "x", "version": "1"},
-    },
-}
 
 
 @pytest.mark.parametrize("era", sample(["auto", "legacy"], every=2))

@@ -9,6 +9,7 @@ from pathlib import Path
 import anyio
 import pytest
 
+from support.handshake import HELLO
 from support.process import http_server, token_header
 
 KEY = {"GEEKAI_API_KEY": "sk-any", "GEEKAI_BASE_URL": "http://127.0.0.1:9/api/v1"}
@@ -359,18 +360,7 @@ async def test_a_page_of_this_machine_connects_as_chromium_does(served: Served) 
         ).decode()
         for method, path in (("POST", "/mcp"), ("DELETE", "/mcp"), ("GET", "/sse"))
     }
-    hello = json.dumps(
-        {
-            "jsonrpc": "2.0",
-            "id": 1,
-            "method": "initialize",
-            "params": {
-                "protocolVersion": "2025-06-18",
-                "capabilities": {},
-                "clientInfo": {"name": "page", "version": "1"},
-            },
-        }
-    )
+    hello = json.dumps(HELLO)
     headers = {
         **page,
         "Accept": "application/json, text/event-stream",

@@ -18,8 +18,9 @@ from starlette.types import Message, Receive, Scope, Send
 from geekai_video_mcp.server.http import request_limits, session_table, unread_streams
 from geekai_video_mcp.server.http.request_limits import LimitRequests
 from geekai_video_mcp.server.http.verifiers import own_access
+from support.handshake import HELLO
 from support.process import http_client
-from support.team_server import HELLO, PING, TeamServer, team_server
+from support.team_server import PING, TeamServer, team_server
 
 KEY = {"GEEKAI_API_KEY": "sk-any", "GEEKAI_BASE_URL": "http://127.0.0.1:9/api/v1"}
 FAST = {**KEY, "GEEKAI_MAX_CALLS_PER_MINUTE": "99999"}

@@ -18,6 +18,7 @@ import anyio.lowlevel
 import httpx
 import pytest
 
+from support.handshake import HELLO
 from support.process import http_process, http_server, token_header
 from support.provider import running_provider
 
@@ -28,16 +29,6 @@ UNLIMITED = {
     "GEEKAI_MAX_IN_FLIGHT": "100000",
     "GEEKAI_MAX_CALLS_PER_MINUTE": "100000",
     "GEEKAI_REQUESTS_PER_SECOND": "100",
-}
-HELLO = {
-    "jsonrpc": "2.0",
-    "id": 0,
-    "method": "initialize",
-    "params": {
-        "protocolVersion": "2025-06-18",
-        "capabilities": {},
-        "clientInfo": {"name": "x", "version": "1"},
-    },
 }
 REFUSALS = {
     "stopping": "is stopping and takes no new request. Nothing was charged.",

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote_plus
 
-import anyio
 import uvicorn
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
@@ -20,6 +19,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from geekai_video_mcp.server.http import bind_loopback
+from support.serving import serving
 
 CLIENT = ("geekai video", "a+secret/of:the resource server")
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
@@ -122,10 +122,5 @@ async def running_authorization_server(
     service = AuthorizationServer(origin, path, metadata_path)
     routes = [Route("/{rest:path}", service.answer, methods=["GET", "POST"])]
     config = uvicorn.Config(Starlette(routes=routes), log_config=None, access_log=False)
-    server = uvicorn.Server(config)
-    async with anyio.create_task_group() as serving:
-        serving.start_soon(server.serve, [listener])
-        try:
-            yield service
-        finally:
-            server.should_exit = True
+    async with serving(config, listener):
+        yield service

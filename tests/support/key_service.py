@@ -4,7 +4,6 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-import anyio
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -12,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from geekai_video_mcp.server.http import bind_loopback
+from support.serving import serving
 
 
 @dataclass
@@ -54,8 +54,5 @@ async def running_key_service(*keys: str, shows_models: bool = False) -> AsyncGe
         Route("/api/v1/videos/{rest:path}", service.get_task, methods=methods),
     ]
     config = uvicorn.Config(Starlette(routes=routes), log_config=None, access_log=False)
-    server = uvicorn.Server(config)
-    async with anyio.create_task_group() as serving:
-        serving.start_soon(server.serve, [listener])
+    async with serving(config, listener):
         yield service
-        server.should_exit = True

@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from geekai_video_mcp.server.http import bind_loopback
 from support.fake_geekai import VIDEO
+from support.serving import serving
 
 HELD_PREFIX: Final = "held:"
 """Prefix of a prompt whose task only finishes once it is released."""
@@ -84,8 +85,5 @@ async def running_provider() -> AsyncGenerator[Provider]:
         Route("/api/v1/files/{job}", service.get_file),
     ]
     config = uvicorn.Config(Starlette(routes=routes), log_config=None, access_log=False)
-    server = uvicorn.Server(config)
-    async with anyio.create_task_group() as serving:
-        serving.start_soon(server.serve, [listener])
+    async with serving(config, listener):
         yield service
-        server.should_exit = True

@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import anyio
 import httpx
-import uvicorn
 from mcp.server.mcpserver import Context, MCPServer
 
 from geekai_video_mcp.cli.http import prepare_http
@@ -22,19 +20,11 @@ from geekai_video_mcp.server.http.listener import server_config
 from geekai_video_mcp.server.http.principals import principal_of
 from geekai_video_mcp.server.http.public_url import PUBLIC_URL
 from geekai_video_mcp.server.late_app import AppSource
+from support.handshake import HELLO
 from support.process import http_client
+from support.serving import serving
 
 PING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
-HELLO = {
-    "jsonrpc": "2.0",
-    "id": 1,
-    "method": "initialize",
-    "params": {
-        "protocolVersion": "2025-06-18",
-        "capabilities": {},
-        "clientInfo": {"name": "x", "version": "1"},
-    },
-}
 
 
 @dataclass
@@ -108,14 +98,8 @@ async def team_server(
     app, listener, _ = prepare_http(arguments, settings, build=build or _probe)
     if send_buffer_bytes is not None:  # which connections take over from their listener
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer_bytes)
-    server = uvicorn.Server(server_config(app))
-    with listener:
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(server.serve, [listener])
-            try:
-                yield TeamServer(settings, listener.getsockname()[1])
-            finally:
-                server.should_exit = True
+    async with serving(server_config(app), listener):
+        yield TeamServer(settings, listener.getsockname()[1])
 
 
 def team_settings(folder: Path, **variables: str) -> Settings:

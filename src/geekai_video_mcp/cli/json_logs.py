@@ -1,6 +1,6 @@
 """The log as one JSON object a line, for programs that collect it.
 
-Also what people would be told on stderr, warnings of Python, and what ends a thread or the process.
+Also the notices for people on stderr, warnings of Python, and what ends a thread or the process.
 Of an exception its class and place are logged and not its text, which may hold a prompt or a link.
 """
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from geekai_video_mcp.config.reader import SettingsReader
-from geekai_video_mcp.config.values import MAX_COUNT_DIGITS, parse_count
+from geekai_video_mcp.config.values import parse_positive
 from geekai_video_mcp.domain.public_hosts import is_loopback
 
 HOSTING_VARIABLES: Final = (
@@ -91,10 +91,10 @@ def read_hosting(reader: SettingsReader) -> HostingSettings:
         secret=reader.get("GEEKAI_SECRET", parse_secret, None),
         client_keys=reader.get_choice("GEEKAI_CLIENT_KEYS", _CLIENT_KEYS, "refuse"),
         oauth=_read_oauth(reader, public_url),
-        keep_days=reader.get("GEEKAI_KEEP_DAYS", _parse_positive, None),
-        quota_mb=reader.get("GEEKAI_QUOTA_MB", _parse_positive, None),
+        keep_days=reader.get("GEEKAI_KEEP_DAYS", parse_positive, None),
+        quota_mb=reader.get("GEEKAI_QUOTA_MB", parse_positive, None),
         max_calls_per_minute=reader.get(
-            "GEEKAI_MAX_CALLS_PER_MINUTE", _parse_positive, HostingSettings.max_calls_per_minute
+            "GEEKAI_MAX_CALLS_PER_MINUTE", parse_positive, HostingSettings.max_calls_per_minute
         ),
         log_format=reader.get_choice("GEEKAI_LOG_FORMAT", _LOG_FORMATS, "text"),
     )
@@ -227,14 +227,6 @@ def parse_claim(value: str) -> str:
         msg = "must be the name of a claim, such as sub or email"
         raise ValueError(msg)
     return value
-
-
-def _parse_positive(value: str) -> int:
-    count = parse_count(value)
-    if count == 0:
-        msg = f"must be a whole number from 1, of at most {MAX_COUNT_DIGITS} digits"
-        raise ValueError(msg)
-    return count
 
 
 def _split_list(value: str) -> tuple[str, ...]:

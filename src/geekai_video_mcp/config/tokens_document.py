@@ -19,6 +19,7 @@ from geekai_video_mcp.config.values import (
     check_text,
     parse_absolute_path,
     parse_folder,
+    refuse_zero,
 )
 from geekai_video_mcp.domain.tenants import LOCAL_TENANT, OAUTH_PREFIX, is_tenant_name
 from geekai_video_mcp.errors import ConfigError
@@ -228,11 +229,7 @@ def _count(value: object) -> int:
 
 
 def _quota(value: object) -> int:
-    count = _count(value)
-    if count == 0:
-        msg = f"must be a whole number from 1, of at most {MAX_COUNT_DIGITS} digits"
-        raise ValueError(msg)
-    return count
+    return refuse_zero(_count(value))
 
 
 def _amount(value: object) -> float:

@@ -142,6 +142,18 @@ def parse_count(value: str) -> int:
     return int(value)
 
 
+def parse_positive(value: str) -> int:
+    return refuse_zero(parse_count(value))
+
+
+def refuse_zero(count: int) -> int:
+    """*count*, a whole number from 0 on, unless it is 0."""
+    if count == 0:
+        msg = f"must be a whole number from 1, of at most {MAX_COUNT_DIGITS} digits"
+        raise ValueError(msg)
+    return count
+
+
 def parse_amount(value: str) -> float:
     if _AMOUNT.fullmatch(value):
         return float(value)

@@ -62,7 +62,7 @@ class CallersBus:
     async def publish(self, event: ServerEvent) -> None:
         """Nothing concerns all tenants; a subscriber's own events come from its `_Feed`."""
         msg = f"{type(event).__name__} is published to nobody: a tenant's own feed publishes"
-        raise NotImplementedError(msg)
+        raise RuntimeError(msg)
 
     def subscribe(self, listener: Callable[[ServerEvent], None]) -> Callable[[], None]:
         return _CALLERS_BUS.get().subscribe(listener)
