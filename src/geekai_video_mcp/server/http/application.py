@@ -58,6 +58,7 @@ def build_http(
     operations: Operations | None = None,
     output_dir: Path | None = None,
     max_calls_per_minute: int = HostingSettings.max_calls_per_minute,
+    stateless: bool = False,
     build: BuildServer = build_server,
 ) -> ASGIApp:
     """The ASGI application: what `probes` serves and, by *transport*, /mcp or /sse and /messages/.
@@ -67,13 +68,16 @@ def build_http(
     Without a *verifier* no token is required, and everybody is the operator. *auth* says which
     authorisation server's tokens the verifier takes. *proxies* are believed what they say about
     a client; *root_path* is the prefix that they remove. *operations* is that of the process, and
-    /ready asks for room in *output_dir*.
+    /ready asks for room in *output_dir*. With *stateless* no session is kept over Streamable HTTP,
+    so that any of several servers can answer any request.
     """
     trusted = trusted or trust_addresses()
     metadata = metadata_routes(auth) if auth is not None else []
     operations = operations or Operations()
     routes = [*probe_routes(operations, output_dir), *metadata]
-    app: ASGIApp = RestorePrefix(_build_routes(open_apps, transport, build, routes, file_links))
+    app: ASGIApp = RestorePrefix(
+        _build_routes(open_apps, transport, build, routes, file_links, stateless=stateless)
+    )
     app = UnreadStreams(BodyGuard(AcceptJson(app)))
     app = IdentifyPrincipal(app, client_keys=client_keys)
     app = LimitRequests(app, max_calls_per_minute=max_calls_per_minute)
@@ -125,6 +129,8 @@ def _build_routes(
     build: BuildServer,
     first: Sequence[BaseRoute],
     file_links: FileLinkSigner | None,
+    *,
+    stateless: bool,
 ) -> Starlette:
     apps = RequestApps()
     server = build(apps.as_lifespan)
@@ -136,6 +142,7 @@ def _build_routes(
         routes += server.streamable_http_app(
             transport_security=_UNCHECKED,
             max_request_body_size=MAX_MESSAGE_BYTES,
+            stateless_http=stateless,
             session_idle_timeout=IDLE_TIMEOUT,
             # `LimitRequests` makes room before; sessions that are being opened come on top.
             max_sessions=MAX_SESSIONS + 10 * MAX_REQUESTS,
