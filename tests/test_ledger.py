@@ -104,7 +104,7 @@ def write_count(state: Path) -> int:
 def child(code: str, *arguments: object, **options: Any) -> "subprocess.Popen[str]":  # noqa: ANN401 - Popen's own
     """Another process of ours."""
     command = [sys.executable, "-c", code, *map(str, arguments)]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     return subprocess.Popen(  # noqa: S603 - our own code
         command,
         env=environment,

@@ -85,12 +85,13 @@ class PostgresCluster:
         }
         command = [str(self._binaries / "postgres"), "-D", str(self._folder / "data")]
         command += [part for item in options.items() for part in ("-c", "=".join(item))]
-        self._process = subprocess.Popen(  # noqa: S603 - our own command
-            [*self._as_postgres(), *command],
-            stdout=subprocess.DEVNULL,
-            stderr=(self._folder / "log").open("ab"),
-            start_new_session=True,
-        )
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: S603 - our own command
+                [*self._as_postgres(), *command],
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                start_new_session=True,
+            )
         self._wait_until_ready()
 
     def stop(self, how: Literal["fast", "immediate"] = "fast") -> None:

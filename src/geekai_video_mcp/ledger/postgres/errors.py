@@ -54,6 +54,8 @@ def describe_failure(exc: Exception) -> str:  # noqa: PLR0911 - one line for eac
             return "its server has no connection left"
         case asyncpg.CannotConnectNowError() | asyncpg.AdminShutdownError():
             return "its server is starting or stopping"
+        case ConnectionRefusedError():
+            return "its server cannot be reached"
         case asyncpg.PostgresConnectionError() | asyncpg.InterfaceError() | ConnectionError():
             return "the connection to its server was lost"
         case TimeoutError():

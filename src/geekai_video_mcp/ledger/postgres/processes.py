@@ -72,7 +72,7 @@ class PostgresProcesses:
             finally:
                 tasks.cancel_scope.cancel()
                 with anyio.CancelScope(shield=True):
-                    await self._disconnect()
+                    await self._end_session()
 
     def clock(self) -> float:
         """The time of the database, which all processes have in common, in Unix seconds."""
@@ -116,7 +116,7 @@ class PostgresProcesses:
                 self._asked |= asked
                 if self._connection is not None:
                     logger.warning("the task database: %s", describe_failure(exc))
-                await self._disconnect()
+                self._give_up_session()
                 return
             assert row is not None  # noqa: S101 - it selects one row
             self._clock_offset = row["now"] - (began + time.time()) / 2
@@ -131,11 +131,17 @@ class PostgresProcesses:
         await connection.execute("SELECT pg_advisory_lock($1)", _lock_key(self.own_id))
         return connection
 
-    async def _disconnect(self) -> None:
+    async def _end_session(self) -> None:
+        """Free the lock: the others need not wait until the database notices."""
         connection, self._connection = self._connection, None
         if connection is not None:
             with suppress(*FAILURES):
-                connection.terminate()
+                await connection.close(timeout=READ_TIMEOUT)
+
+    def _give_up_session(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.terminate()
 
     async def _keep_reading(self) -> None:
         delay = READ_INTERVAL
