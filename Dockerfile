@@ -1,10 +1,10 @@
-# The server over HTTP, with its metrics. What it writes is in /state and /output alone, so that
-# the rest may be read-only; docs/hosting.md runs it.
+# The server over HTTP, with its metrics and PostgreSQL. What it writes is in /state and /output
+# alone, so that the rest may be read-only; docs/hosting.md runs it.
 FROM python:3.13-slim AS build
 WORKDIR /src
 COPY pyproject.toml hatch_build.py README.md LICENSE ./
 COPY src src
-RUN python -m venv /app && /app/bin/pip install --no-cache-dir --disable-pip-version-check ".[metrics]"
+RUN python -m venv /app && /app/bin/pip install --no-cache-dir --disable-pip-version-check ".[metrics,postgres]"
 
 FROM python:3.13-slim
 RUN groupadd --gid 10001 geekai \
