@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 from mcp.shared.exceptions import MCPError
 from mcp_types import INTERNAL_ERROR
 
+from geekai_video_mcp.server.jsonrpc import ENDLESS_METHODS
+
 if TYPE_CHECKING:
     from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 
@@ -18,8 +20,6 @@ MAX_CALLS: Final = 128
 """
 CALL_SLOTS: Final = "geekai_video_mcp.call_slots"
 """Where in the scope of a request over HTTP the `CallSlots` of its principal are."""
-_ENDLESS: Final = frozenset({"subscriptions/listen"})
-"""What is answered as long as its client listens."""
 
 
 class CallSlots:
@@ -53,7 +53,7 @@ async def limit_calls(
 ) -> "HandlerResult":
     """Middleware that refuses a call over HTTP if its principal has too many others."""
     slots: object = ctx.request.scope.get(CALL_SLOTS) if ctx.request is not None else None
-    if not isinstance(slots, CallSlots) or ctx.request_id is None or ctx.method in _ENDLESS:
+    if not isinstance(slots, CallSlots) or ctx.request_id is None or ctx.method in ENDLESS_METHODS:
         return await call_next(ctx)
     with slots.take():
         return await call_next(ctx)

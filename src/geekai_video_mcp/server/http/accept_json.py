@@ -15,7 +15,7 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from geekai_video_mcp.server.jsonrpc import error_response
+from geekai_video_mcp.server.jsonrpc import LISTEN, error_response
 
 _BOTH: Final = b"application/json, text/event-stream"
 _JSON: Final = frozenset({"application/json", "application/*", "*/*"})
@@ -50,9 +50,9 @@ class AcceptJson:
     async def _answer_as_json(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = await _read_body(receive)
         request = _parse_object(body)
-        if request.get("method") == "subscriptions/listen":
+        if request.get("method") == LISTEN:
             msg = (
-                "subscriptions/listen is answered by an event stream: send the header Accept:"
+                f"{LISTEN} is answered by an event stream: send the header Accept:"
                 " application/json, text/event-stream"
             )
             answer = error_response(request.get("id"), INVALID_REQUEST, msg)

@@ -16,11 +16,10 @@ from geekai_video_mcp.domain.log_context import log_context
 from geekai_video_mcp.engine import Operations
 from geekai_video_mcp.engine.counters import HTTP_REFUSALS, HTTP_REQUESTS
 from geekai_video_mcp.engine.drain import RETRY_AFTER
+from geekai_video_mcp.server.jsonrpc import ENDLESS_METHODS
 
 COUNTED_REFUSALS: Final = frozenset({401, 403, 408, 413, 421, 429, 503})
 _STREAM_PATHS: Final = ("/sse", "/mcp")
-_STREAM_METHOD: Final = "subscriptions/listen"
-"""Its response never ends; since revision 2026-07-28 a header says what a message is."""
 
 
 class DrainGate:
@@ -80,7 +79,7 @@ def _is_stream(scope: Scope) -> bool:
     """Whether the request asks for a stream of events that ends with the connection."""
     if scope["method"] == "GET":
         return scope["path"].endswith(_STREAM_PATHS)
-    return Headers(scope=scope).get("mcp-method") == _STREAM_METHOD
+    return Headers(scope=scope).get("mcp-method") in ENDLESS_METHODS
 
 
 def _refuse_stream() -> JSONResponse:

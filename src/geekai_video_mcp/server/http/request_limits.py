@@ -30,6 +30,7 @@ from geekai_video_mcp.server.http.session_table import (
     SessionTable,
 )
 from geekai_video_mcp.server.http.token_bucket import TokenBucket
+from geekai_video_mcp.server.jsonrpc import ENDLESS_METHODS
 
 logger = logging.getLogger(__name__)
 
@@ -45,8 +46,6 @@ FIRST_SWEEP: Final = 1_000
 """Principals from which on those that use nothing are forgotten."""
 
 SESSION_HEADER: Final = "mcp-session-id"
-STREAM_METHOD: Final = "subscriptions/listen"
-"""Its response never ends; from revision 2026-07-28 on a header names the method."""
 
 
 class _Usage:
@@ -231,7 +230,7 @@ class _Refused(Exception):
 
 def _is_stream(scope: Scope) -> bool:
     """Whether the response lasts as long as the client stays."""
-    return scope["method"] == "GET" or Headers(scope=scope).get("mcp-method") == STREAM_METHOD
+    return scope["method"] == "GET" or Headers(scope=scope).get("mcp-method") in ENDLESS_METHODS
 
 
 def _opens_session(scope: Scope) -> bool:
