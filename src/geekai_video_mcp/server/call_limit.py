@@ -20,6 +20,8 @@ MAX_CALLS: Final = 128
 """
 CALL_SLOTS: Final = "geekai_video_mcp.call_slots"
 """Where in the scope of a request over HTTP the `CallSlots` of its principal are."""
+SOON_SECONDS: Final = 5
+"""Seconds until a refused request may come again, where nothing says when there is room."""
 
 
 class CallSlots:
@@ -36,16 +38,19 @@ class CallSlots:
             MCPError: too many others are being answered.
         """
         if self.taken >= MAX_CALLS:
-            msg = (
-                f"{self.taken} requests of yours are being answered, the most at once. This request"
-                " was not begun: send it again in 5 seconds."
-            )
-            raise MCPError(INTERNAL_ERROR, msg)
+            msg = f"{self.taken} requests of yours are being answered, the most at once."
+            raise MCPError(INTERNAL_ERROR, f"{msg} {describe_retry()}")
         self.taken += 1
         try:
             yield
         finally:
             self.taken -= 1
+
+
+def describe_retry(retry_after: int = SOON_SECONDS) -> str:
+    """When a request may come again that was refused before anything of it was begun."""
+    seconds = "second" if retry_after == 1 else "seconds"
+    return f"This request was not begun: send it again in {retry_after} {seconds}."
 
 
 async def limit_calls(

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from typing import Any, Final, cast
 
 import anyio
-from mcp_types import INTERNAL_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND
+from mcp_types import INTERNAL_ERROR, METHOD_NOT_FOUND
 from starlette.datastructures import Headers
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from geekai_video_mcp.server.http.refusals import build_rpc_refusal
 from geekai_video_mcp.server.jsonrpc import LISTEN, error_response
 
 _BOTH: Final = b"application/json, text/event-stream"
@@ -55,8 +55,8 @@ class AcceptJson:
                 f"{LISTEN} is answered by an event stream: send the header Accept:"
                 " application/json, text/event-stream"
             )
-            answer = error_response(request.get("id"), INVALID_REQUEST, msg)
-            await JSONResponse(answer, 406)(scope, receive, send)
+            refusal = build_rpc_refusal(406, message=msg, request_id=request.get("id"))
+            await refusal(scope, receive, send)
             return
         stream = _StreamToJson(self._app, scope, send)
         await self._app(scope, _replay(body, receive), stream.receive_from_app)

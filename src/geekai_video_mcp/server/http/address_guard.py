@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from geekai_video_mcp.quoting import quote
 from geekai_video_mcp.server.http.addresses import TrustedAddresses
 from geekai_video_mcp.server.http.file_links import FILES_PATH
+from geekai_video_mcp.server.http.refusals import build_refusal
 
 logger = logging.getLogger(__name__)
 
@@ -38,16 +39,18 @@ class AddressGuard:
         headers = Headers(scope=scope)
         if not scope.get("raw_path", b"/").startswith(b"/"):
             logger.warning("refused a request whose target is not a path, as to a proxy")
-            return _refusal(400, "bad_target", "The request target must be a path.")
+            return build_refusal(
+                400, error="bad_target", description="The request target must be a path."
+            )
         hosts = headers.getlist("host")
         if len(hosts) != 1 or not self._trusted.trust_host(hosts[0]):
             logger.warning("refused a request to the host %s", quote(", ".join(hosts), limit=80))
-            return _refusal(
+            return build_refusal(
                 421,
-                "host_not_allowed",
-                "This server does not serve the name in the Host header. Use the address that it"
-                " printed when it started, such as http://127.0.0.1:8765, or have its operator add"
-                " the name to GEEKAI_ALLOWED_HOSTS.",
+                error="host_not_allowed",
+                description="This server does not serve the name in the Host header. Use the"
+                " address that it printed when it started, such as http://127.0.0.1:8765, or have"
+                " its operator add the name to GEEKAI_ALLOWED_HOSTS.",
             )
         origins = headers.getlist("origin")
         if not all(map(self._trusted.trust_origin, origins)) or len(origins) > 1:
@@ -63,13 +66,9 @@ class AddressGuard:
 
 
 def _foreign_page() -> JSONResponse:
-    return _refusal(
+    return build_refusal(
         403,
-        "origin_not_allowed",
-        "Only web pages of the server's machine (http://localhost) and of the hosts in its"
-        " GEEKAI_ALLOWED_HOSTS may call it.",
+        error="origin_not_allowed",
+        description="Only web pages of the server's machine (http://localhost) and of the hosts in"
+        " its GEEKAI_ALLOWED_HOSTS may call it.",
     )
-
-
-def _refusal(status_code: int, error: str, description: str) -> JSONResponse:
-    return JSONResponse({"error": error, "error_description": description}, status_code)

@@ -18,11 +18,13 @@ from mcp.server.auth.settings import AuthSettings
 from starlette.authentication import AuthCredentials
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
-from starlette.responses import JSONResponse
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from geekai_video_mcp.server.call_limit import SOON_SECONDS
 from geekai_video_mcp.server.http.file_links import FILES_PATH
 from geekai_video_mcp.server.http.protected_resource import challenge_members
+from geekai_video_mcp.server.http.refusals import build_refusal
 from geekai_video_mcp.server.http.verifiers import TokenRefused, VerifierUnavailable
 
 logger = logging.getLogger(__name__)
@@ -68,7 +70,7 @@ class RequireToken:
             reason = str(exc)
         except VerifierUnavailable as exc:
             logger.warning("refused a request whose token cannot be checked: %s", exc)
-            await _unavailable(exc)(scope, receive, send)
+            await _unavailable()(scope, receive, send)
             return
         if found is None:
             given = bool(Headers(scope=scope).getlist("authorization"))
@@ -105,7 +107,7 @@ class RequireToken:
         header = (b"authorization", f"Bearer {given[1]}".encode())
         return await self._backend.authenticate(HTTPConnection({**scope, "headers": [header]}))
 
-    def _unauthorized(self, scope: Scope, *, given: bool) -> JSONResponse:
+    def _unauthorized(self, scope: Scope, *, given: bool) -> Response:
         if given:
             error = "invalid_token"
             problem = (
@@ -114,22 +116,21 @@ class RequireToken:
         else:
             error, problem = "unauthorized", "This server can spend money and requires a token."
         how_to = f"Log in, or: {HOW_TO}" if self._auth else HOW_TO
-        return JSONResponse(
-            {"error": error, "error_description": f"{problem} {how_to}"},
-            status_code=401,
+        return build_refusal(
+            401,
+            error=error,
+            description=f"{problem} {how_to}",
             headers={"WWW-Authenticate": self._challenge(scope, error if given else None)},
         )
 
-    def _insufficient_scope(self, scope: Scope) -> JSONResponse:
+    def _insufficient_scope(self, scope: Scope) -> Response:
         logger.warning("refused a request whose token lacks a scope of GEEKAI_OAUTH_SCOPES")
         required = " ".join((self._auth.required_scopes if self._auth else None) or [])
         error = "insufficient_scope"
-        return JSONResponse(
-            {
-                "error": error,
-                "error_description": f"The token needs the scope {required}. Log in again with it.",
-            },
-            status_code=403,
+        return build_refusal(
+            403,
+            error=error,
+            description=f"The token needs the scope {required}. Log in again with it.",
             headers={"WWW-Authenticate": self._challenge(scope, error)},
         )
 
@@ -173,15 +174,13 @@ class _OpenResponse:
             await self._send({"type": "http.response.body", "body": b""})
 
 
-def _unavailable(exc: VerifierUnavailable) -> JSONResponse:
-    return JSONResponse(
-        {
-            "error": "temporarily_unavailable",
-            "error_description": "The token cannot be checked at present. Nothing is wrong with"
-            " the request: send it again in a few seconds. The server's log says more.",
-        },
-        status_code=503,
-        headers={"Retry-After": str(exc.retry_after)},
+def _unavailable() -> Response:
+    return build_refusal(
+        503,
+        error="temporarily_unavailable",
+        description="The token cannot be checked at present. Nothing is wrong with the request:"
+        " send it again in a few seconds. The server's log says more.",
+        retry_after=SOON_SECONDS,
     )
 
 

@@ -4,18 +4,18 @@ What is passed on is a whole and valid JSON-RPC message; everything else gets a 
 A body of any other request means nothing, so it is dropped as it comes.
 """
 
-from typing import Any, Final
+from http import HTTPStatus
+from typing import Final
 
 import anyio
-from mcp_types import INVALID_REQUEST
 from starlette.datastructures import Headers
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from geekai_video_mcp.server.http.refusals import build_overload_refusal, build_rpc_refusal
 from geekai_video_mcp.server.jsonrpc import (
     MAX_MESSAGE_BYTES,
     TOO_LONG,
-    error_response,
     replace_lone_surrogates,
     validation_error,
 )
@@ -44,7 +44,7 @@ class BodyGuard:
             return
         size = _announced_bytes(scope)
         if size > MAX_MESSAGE_BYTES:
-            await _refusal(413, TOO_LONG)(scope, receive, send)
+            await build_rpc_refusal(413, message=TOO_LONG)(scope, receive, send)
             return
         share = _MemoryShare(self._memory, size if size > SMALL_BODY_BYTES else 0)
         try:
@@ -55,7 +55,7 @@ class BodyGuard:
                     reading.deadline = float("inf")
                     await self._pass_on(body, share, scope, receive, send)
             if reading.cancelled_caught:
-                await _timeout_response(began=share.taken)(scope, receive, send)
+                await _build_timeout(scope, began=share.taken)(scope, receive, send)
         finally:
             share.release()
 
@@ -153,15 +153,13 @@ async def _read_body(receive: Receive) -> bytes | None:
     return bytes(body)
 
 
-def _timeout_response(*, began: bool) -> JSONResponse:
-    """The response to a body that did not arrive, or whose turn did not come, in time."""
+def _build_timeout(scope: Scope, *, began: bool) -> Response:
+    """The refusal of a body that did not arrive, or whose turn did not come, in time."""
     if began:
         msg = f"The body of the request did not arrive within {BODY_SECONDS:.0f} seconds"
-        return _refusal(408, msg, Connection="close")
-    msg = "Too many large requests are being read at the same time; send it again later"
-    return _refusal(503, msg, **{"Retry-After": "5"})
-
-
-def _refusal(status_code: int, message: str, **headers: str) -> JSONResponse:
-    content: dict[str, Any] = error_response(None, INVALID_REQUEST, message)
-    return JSONResponse(content, status_code, headers)
+        return build_rpc_refusal(408, message=msg, headers={"Connection": "close"})
+    return build_overload_refusal(
+        scope,
+        description="Too many large requests are being read at the same time.",
+        status_code=HTTPStatus.SERVICE_UNAVAILABLE,
+    )

@@ -9,13 +9,14 @@ process that has just been started. What would spend money is refused where it i
 from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import JSONResponse
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from geekai_video_mcp.domain.log_context import log_context
 from geekai_video_mcp.engine import Operations
 from geekai_video_mcp.engine.counters import HTTP_REFUSALS, HTTP_REQUESTS
 from geekai_video_mcp.engine.drain import RETRY_AFTER
+from geekai_video_mcp.server.http.refusals import build_temporary_refusal
 from geekai_video_mcp.server.jsonrpc import ENDLESS_METHODS
 
 COUNTED_REFUSALS: Final = frozenset({401, 403, 408, 413, 421, 429, 503})
@@ -64,7 +65,7 @@ class DrainGate:
             with drain.track_call():
                 await self._app(scope, receive, send)
         elif drain.started:
-            await _refuse_stream()(scope, receive, send)
+            await _build_refusal(scope)(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
@@ -82,12 +83,12 @@ def _is_stream(scope: Scope) -> bool:
     return Headers(scope=scope).get("mcp-method") in ENDLESS_METHODS
 
 
-def _refuse_stream() -> JSONResponse:
-    return JSONResponse(
-        {
-            "error": "stopping",
-            "error_description": "This server is stopping. Connect again in"
-            f" {RETRY_AFTER} seconds: it may have been started again by then.",
-        },
+def _build_refusal(scope: Scope) -> Response:
+    return build_temporary_refusal(
+        scope,
         status_code=503,
+        error="stopping",
+        description="This server is stopping. Connect again in"
+        f" {RETRY_AFTER} seconds: it may have been started again by then.",
+        retry_after=RETRY_AFTER,
     )

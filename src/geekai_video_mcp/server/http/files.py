@@ -17,7 +17,7 @@ from typing import BinaryIO, Final
 
 import anyio.to_thread
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from geekai_video_mcp.app import App
@@ -27,12 +27,14 @@ from geekai_video_mcp.domain.tasks import Task
 from geekai_video_mcp.errors import GeekAIVideoError, TaskNotFound
 from geekai_video_mcp.media.inputs.allowed_files import Unreadable, opened_in_folder
 from geekai_video_mcp.media.saved_pictures import MAX_BYTES, is_saved_picture
+from geekai_video_mcp.server.call_limit import SOON_SECONDS
 from geekai_video_mcp.server.http.file_links import FILES_PATH, FileLinkSigner, LinkedFile
 from geekai_video_mcp.server.http.file_responses import (
     COMMON_HEADERS,
     OpenFile,
     respond_with_file,
 )
+from geekai_video_mcp.server.http.refusals import build_refusal
 
 logger = logging.getLogger(__name__)
 
@@ -179,44 +181,46 @@ def _open_file(folder: Path, path: Path) -> BinaryIO:
         raise FileGone from exc
 
 
-def _no_such_file() -> JSONResponse:
-    return _refusal(
+def _no_such_file() -> Response:
+    return _build_refusal(
         404,
-        "no_such_file",
-        "This link is not one of this server's, or has ended. get_video_task with the task's id"
-        " gives a new one.",
+        error="no_such_file",
+        description="This link is not one of this server's, or has ended. get_video_task with the"
+        " task's id gives a new one.",
     )
 
 
-def _gone(task: Task, linked: LinkedFile) -> JSONResponse:
-    name = short_id(task.id)
+def _gone(task: Task, linked: LinkedFile) -> Response:
+    task_id = short_id(task.id)
     if linked.kind == "result":
-        return _refusal(
-            410,
-            "file_gone",
+        description = (
             "The file is no longer on the server, or is not as it was when it was stored."
-            f' get_video_task with task_id "{name}" says what can be done.',
+            f' get_video_task with task_id "{task_id}" says what can be done.'
         )
-    return _refusal(
-        410,
-        "file_gone",
-        f'The picture is no longer on the server. view_video with task_id "{name}" makes it again.',
-    )
+    else:
+        description = (
+            f'The picture is no longer on the server. view_video with task_id "{task_id}" makes it'
+            " again."
+        )
+    return _build_refusal(410, error="file_gone", description=description)
 
 
-def _unavailable() -> JSONResponse:
-    response = _refusal(
+def _unavailable() -> Response:
+    return _build_refusal(
         503,
-        "storage_unavailable",
-        "The server cannot read its records now. Try again in a few seconds.",
+        error="storage_unavailable",
+        description="The server cannot read its records now. Try again in a few seconds.",
+        retry_after=SOON_SECONDS,
     )
-    response.headers["Retry-After"] = "5"
-    return response
 
 
-def _refusal(status_code: int, error: str, description: str) -> JSONResponse:
-    return JSONResponse(
-        {"error": error, "error_description": description},
+def _build_refusal(
+    status_code: int, *, error: str, description: str, retry_after: int | None = None
+) -> Response:
+    return build_refusal(
         status_code,
+        error=error,
+        description=description,
+        retry_after=retry_after,
         headers={**COMMON_HEADERS, "Cache-Control": "no-store"},
     )

@@ -5,17 +5,21 @@ import errno
 import logging
 import socket
 import sys
+from http import HTTPStatus
 from typing import Final, cast
 
 import h11
 import uvicorn
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from geekai_video_mcp.domain.public_hosts import is_loopback
 from geekai_video_mcp.engine.drain import Drain
 from geekai_video_mcp.errors import ConfigError, GeekAIVideoError, first_own_error
+from geekai_video_mcp.server.call_limit import SOON_SECONDS, describe_retry
 from geekai_video_mcp.server.http.graceful_server import GracefulServer
+from geekai_video_mcp.server.http.refusals import build_refusal
 
 logger = logging.getLogger(__name__)
 
@@ -37,21 +41,14 @@ REFUSING_SECONDS: Final = 1.0
 """Seconds in which a client beyond that can read that it is refused."""
 MAX_REFUSING: Final = 64
 """Clients that are told so at the same time; the connections of others are just closed."""
-REFUSAL: Final = b"\r\n".join(
-    (
-        b"HTTP/1.1 503 Service Unavailable",
-        b"content-type: application/json",
-        b"content-length: %d",
-        b"retry-after: 5",
-        b"connection: close",
-        b"",
-        b"%s",
-    )
+REFUSAL: Final = build_refusal(
+    503,
+    error="service_unavailable",
+    description=f"As many clients are connected to this server as it takes. {describe_retry()}",
+    retry_after=SOON_SECONDS,
+    headers={"Connection": "close"},
 )
-REFUSAL_BODY: Final = (
-    b'{"error":"service_unavailable","error_description":"As many clients are connected to this'
-    b' server as it takes. Nothing was begun: try again in 5 seconds."}'
-)
+"""To a client beyond that."""
 CLOSING_SECONDS: Final = 2
 """Seconds for which streams and connections are waited for after everything was answered."""
 
@@ -206,7 +203,7 @@ class LimitedConnection(H11Protocol):
             transport.abort()
             return
         _refusing.add(self)
-        transport.write(REFUSAL % (len(REFUSAL_BODY), REFUSAL_BODY))
+        transport.write(_encode_response(REFUSAL))
         transport.write_eof()
         # A socket that is closed before its client has sent everything resets the connection,
         # and the client may lose what it has not read.
@@ -258,6 +255,13 @@ class LimitedConnection(H11Protocol):
 
 _refusing: Final[set[LimitedConnection]] = set()
 """The connections that are told that there is no room."""
+
+
+def _encode_response(response: Response) -> bytes:
+    status = HTTPStatus(response.status_code)
+    lines = [b"HTTP/1.1 %d %s" % (status, status.phrase.encode())]
+    lines += [b"%s: %s" % header for header in response.raw_headers]
+    return b"\r\n".join([*lines, b"", bytes(response.body)])
 
 
 def _cancel(timer: asyncio.TimerHandle | None) -> None:

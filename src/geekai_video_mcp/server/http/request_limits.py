@@ -16,13 +16,13 @@ import anyio
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 from starlette.datastructures import Headers
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from geekai_video_mcp.server.call_limit import CALL_SLOTS, MAX_CALLS, CallSlots
+from geekai_video_mcp.server.call_limit import CALL_SLOTS, MAX_CALLS, SOON_SECONDS, CallSlots
 from geekai_video_mcp.server.http.authorization import is_public
-from geekai_video_mcp.server.http.overload import SOON_SECONDS, retry_later
 from geekai_video_mcp.server.http.principals import principal_of
+from geekai_video_mcp.server.http.refusals import build_overload_refusal
 from geekai_video_mcp.server.http.session_table import (
     MAX_SESSIONS,
     NoRoomForSession,
@@ -92,7 +92,7 @@ class LimitRequests:
                 await self._serve(tenant, scope, receive, send)
         except _Refused as refused:
             logger.warning("refused a request of %s: %s", tenant, refused.reason)
-            await refused.response(scope)(scope, receive, send)
+            await refused.build_response(scope)(scope, receive, send)
 
     def _usage_of(self, tenant: str) -> _Usage:
         usage = self._usages.get(tenant)
@@ -211,7 +211,7 @@ class _Refused(Exception):
         description: str,
         *,
         retry_after: int = SOON_SECONDS,
-        status_code: int = HTTPStatus.TOO_MANY_REQUESTS,
+        status_code: HTTPStatus = HTTPStatus.TOO_MANY_REQUESTS,
     ) -> None:
         super().__init__(reason)
         self.reason = reason
@@ -219,10 +219,10 @@ class _Refused(Exception):
         self._retry_after = retry_after
         self._status_code = status_code
 
-    def response(self, scope: Scope) -> JSONResponse:
-        return retry_later(
+    def build_response(self, scope: Scope) -> Response:
+        return build_overload_refusal(
             scope,
-            self._description,
+            description=self._description,
             retry_after=self._retry_after,
             status_code=self._status_code,
         )

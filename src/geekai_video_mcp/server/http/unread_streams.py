@@ -10,7 +10,7 @@ from typing import Final
 from starlette.datastructures import QueryParams
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from geekai_video_mcp.server.http.overload import retry_later
+from geekai_video_mcp.server.http.refusals import build_overload_refusal
 
 MAX_UNREAD: Final = 32
 """Messages to one stream since its client has ceased to read."""
@@ -57,7 +57,7 @@ class UnreadStreams:
             description = (
                 f"{MAX_UNREAD} messages wait for you to read the event stream of this session."
             )
-            await retry_later(scope, description)(scope, receive, send)
+            await build_overload_refusal(scope, description=description)(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 

@@ -2,7 +2,6 @@
 
 import hmac
 from collections.abc import Sequence
-from typing import Final
 
 import anyio
 from mcp.server.auth.provider import AccessToken, TokenVerifier
@@ -13,15 +12,9 @@ from geekai_video_mcp.domain.tenants import LOCAL_TENANT
 from geekai_video_mcp.errors import GeekAIVideoError
 from geekai_video_mcp.server.http.principals import TENANT_CLAIM
 
-RETRY_SECONDS: Final = 5
-
 
 class VerifierUnavailable(Exception):
-    """Whether a token is valid cannot be said at present; `str()` of it says why."""
-
-    def __init__(self, reason: str, *, retry_after: int = RETRY_SECONDS) -> None:
-        super().__init__(reason)
-        self.retry_after = retry_after
+    """Whether a token is valid cannot be found out at present; `str()` of it is the reason."""
 
 
 class TokenRefused(Exception):
