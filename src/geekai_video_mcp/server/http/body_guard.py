@@ -12,6 +12,7 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from geekai_video_mcp.server.http.messages import observe_start, read_body, replay_body
 from geekai_video_mcp.server.http.refusals import build_overload_refusal, build_rpc_refusal
 from geekai_video_mcp.server.jsonrpc import (
     MAX_MESSAGE_BYTES,
@@ -40,7 +41,7 @@ class BodyGuard:
             await self._app(scope, receive, send)
             return
         if scope["method"] != "POST":
-            await self._app(scope, _drop_body(receive), send)
+            await self._app(scope, _without_body(receive), send)
             return
         size = _announced_bytes(scope)
         if size > MAX_MESSAGE_BYTES:
@@ -50,7 +51,7 @@ class BodyGuard:
         try:
             with anyio.move_on_after(BODY_SECONDS) as reading:
                 await share.take()
-                body = await _read_body(receive)
+                body = await read_body(receive, max_bytes=MAX_MESSAGE_BYTES)
                 if body is not None:  # None: the client has disconnected
                     reading.deadline = float("inf")
                     await self._pass_on(body, share, scope, receive, send)
@@ -67,17 +68,9 @@ class BodyGuard:
             status_code = 413 if len(message) > MAX_MESSAGE_BYTES else 400
             await JSONResponse(error, status_code)(scope, receive, send)
             return
-        unread: list[Message] = [{"type": "http.request", "body": message, "more_body": False}]
-        del body, message
-
-        async def receive_again() -> Message:
-            return unread.pop() if unread else await receive()
-
-        async def send_and_release(response: Message) -> None:
-            share.release()  # the message has been parsed
-            await send(response)
-
-        await self._app(scope, receive_again, send_and_release)
+        # From the start of the response on, the message has been parsed.
+        send = observe_start(send, lambda _: share.release())
+        await self._app(scope, replay_body(message, receive), send)
 
 
 class _BodyMemory:
@@ -126,31 +119,15 @@ def _announced_bytes(scope: Scope) -> int:
     return int(length)
 
 
-def _drop_body(receive: Receive) -> Receive:
+def _without_body(receive: Receive) -> Receive:
     """Receives an empty body, and then only the end of the connection."""
-    unread: list[Message] = [{"type": "http.request", "body": b"", "more_body": False}]
 
-    async def receive_without_body() -> Message:
-        if unread:
-            return unread.pop()
+    async def receive_disconnect() -> Message:
         while (message := await receive())["type"] == "http.request":
             pass
         return message
 
-    return receive_without_body
-
-
-async def _read_body(receive: Receive) -> bytes | None:
-    """The body, or enough of it to show that it is too long; None if the client disconnected."""
-    body = bytearray()
-    while len(body) <= MAX_MESSAGE_BYTES:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return None
-        body += message.get("body", b"")
-        if not message.get("more_body", False):
-            break
-    return bytes(body)
+    return replay_body(b"", receive_disconnect)
 
 
 def _build_timeout(scope: Scope, *, began: bool) -> Response:

@@ -8,7 +8,7 @@ process that has just been started. What would spend money is refused where it i
 
 from typing import Final
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -16,11 +16,10 @@ from geekai_video_mcp.domain.log_context import log_context
 from geekai_video_mcp.engine import Operations
 from geekai_video_mcp.engine.counters import HTTP_REFUSALS, HTTP_REQUESTS
 from geekai_video_mcp.engine.drain import RETRY_AFTER
+from geekai_video_mcp.server.http.messages import is_stream_request, observe_start
 from geekai_video_mcp.server.http.refusals import build_temporary_refusal
-from geekai_video_mcp.server.jsonrpc import ENDLESS_METHODS
 
 COUNTED_REFUSALS: Final = frozenset({401, 403, 408, 413, 421, 429, 503})
-_STREAM_PATHS: Final = ("/sse", "/mcp")
 
 
 class DrainGate:
@@ -34,34 +33,18 @@ class DrainGate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        drain = self._operations.drain
-
-        started = False
-
-        async def send_counted(message: Message) -> None:
-            nonlocal started
-            if message["type"] == "http.response.start":
-                if started:  # the SDK answers once more when it has ended a stream of events
-                    return
-                started = True
-                self._count(message["status"])
-                if drain.started:
-                    headers = MutableHeaders(scope=message)
-                    headers["Connection"] = "close"
-                    headers.setdefault("Retry-After", str(RETRY_AFTER))
-            await send(message)
-
+        send = _drop_second_start(observe_start(send, self._count_response))
         counters = self._operations.counters
         counters.http_in_flight += 1
         try:
             with log_context(method=scope["method"]):
-                await self._pass_on(scope, receive, send_counted)
+                await self._pass_on(scope, receive, send)
         finally:
             counters.http_in_flight -= 1
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
         drain = self._operations.drain
-        if not _is_stream(scope):
+        if not is_stream_request(scope):
             with drain.track_call():
                 await self._app(scope, receive, send)
         elif drain.started:
@@ -69,18 +52,30 @@ class DrainGate:
         else:
             await self._app(scope, receive, send)
 
-    def _count(self, status_code: int) -> None:
-        counters = self._operations.counters
+    def _count_response(self, start: Message) -> None:
+        status_code, counters = start["status"], self._operations.counters
         counters.add(HTTP_REQUESTS, f"{status_code // 100}xx")
         if status_code in COUNTED_REFUSALS:
             counters.add(HTTP_REFUSALS, str(status_code))
+        if self._operations.drain.started:
+            headers = MutableHeaders(scope=start)
+            headers["Connection"] = "close"
+            headers.setdefault("Retry-After", str(RETRY_AFTER))
 
 
-def _is_stream(scope: Scope) -> bool:
-    """Whether the request asks for a stream of events that ends with the connection."""
-    if scope["method"] == "GET":
-        return scope["path"].endswith(_STREAM_PATHS)
-    return Headers(scope=scope).get("mcp-method") in ENDLESS_METHODS
+def _drop_second_start(send: Send) -> Send:
+    """Sends one response: the SDK starts another when it has ended a stream of events."""
+    started = False
+
+    async def send_first(message: Message) -> None:
+        nonlocal started
+        if message["type"] == "http.response.start":
+            if started:
+                return
+            started = True
+        await send(message)
+
+    return send_first
 
 
 def _build_refusal(scope: Scope) -> Response:

@@ -21,6 +21,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from geekai_video_mcp.server.call_limit import CALL_SLOTS, MAX_CALLS, SOON_SECONDS, CallSlots
 from geekai_video_mcp.server.http.authorization import is_public
+from geekai_video_mcp.server.http.messages import (
+    MCP_PATH,
+    SESSION_HEADER,
+    is_stream_request,
+    observe_start,
+    send_own_request,
+)
 from geekai_video_mcp.server.http.principals import principal_of
 from geekai_video_mcp.server.http.refusals import build_overload_refusal
 from geekai_video_mcp.server.http.session_table import (
@@ -30,7 +37,6 @@ from geekai_video_mcp.server.http.session_table import (
     SessionTable,
 )
 from geekai_video_mcp.server.http.token_bucket import TokenBucket
-from geekai_video_mcp.server.jsonrpc import ENDLESS_METHODS
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +51,6 @@ MAX_STREAMS: Final = 128
 FIRST_SWEEP: Final = 1_000
 """Principals from which on those that use nothing are forgotten."""
 
-SESSION_HEADER: Final = "mcp-session-id"
 
 
 class _Usage:
@@ -123,7 +128,7 @@ class LimitRequests:
                 f"This server takes {self._rate} requests a minute from one client or team.",
                 retry_after=math.ceil(wait_seconds),
             )
-        if _is_stream(scope):
+        if is_stream_request(scope):
             if usage.streams >= MAX_STREAMS:
                 raise _Refused(
                     f"{usage.streams} streams are open",
@@ -176,13 +181,12 @@ class LimitRequests:
             ) from None
         opened: list[str] = []
 
-        async def send_and_note(message: Message) -> None:
-            if message["type"] == "http.response.start" and message["status"] == HTTPStatus.OK:
-                opened.append(Headers(raw=message["headers"]).get(SESSION_HEADER, ""))
-            await send(message)
+        def record_session(start: Message) -> None:
+            if start["status"] == HTTPStatus.OK:
+                opened.append(Headers(raw=start["headers"]).get(SESSION_HEADER, ""))
 
         try:
-            await self._app(scope, receive, send_and_note)
+            await self._app(scope, receive, observe_start(send, record_session))
         finally:
             for session_id in filter(None, opened):
                 self._sessions.add(tenant, Session(session_id, scope.get("user")))
@@ -199,7 +203,7 @@ class LimitRequests:
             request["user"] = session.user
         logger.warning("ended an idle session: its principal has opened too many others")
         with anyio.CancelScope(shield=True):
-            await self._app(request, _receive_nothing, _drop)
+            await send_own_request(self._app, request)
 
 
 class _Refused(Exception):
@@ -228,26 +232,13 @@ class _Refused(Exception):
         )
 
 
-def _is_stream(scope: Scope) -> bool:
-    """Whether the response lasts as long as the client stays."""
-    return scope["method"] == "GET" or Headers(scope=scope).get("mcp-method") in ENDLESS_METHODS
-
-
 def _opens_session(scope: Scope) -> bool:
     """Whether the SDK may open a session for the request: in revisions that have a handshake."""
     headers = Headers(scope=scope)
     revision = headers.get("mcp-protocol-version")
     return (
         scope["method"] == "POST"
-        and scope["path"].rstrip("/").endswith("/mcp")
+        and scope["path"] == MCP_PATH
         and SESSION_HEADER not in headers
         and (revision is None or revision in HANDSHAKE_PROTOCOL_VERSIONS)
     )
-
-
-async def _receive_nothing() -> Message:
-    return {"type": "http.request", "body": b"", "more_body": False}
-
-
-async def _drop(_: Message) -> None:
-    return None

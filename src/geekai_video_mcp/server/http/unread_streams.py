@@ -10,6 +10,7 @@ from typing import Final
 from starlette.datastructures import QueryParams
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from geekai_video_mcp.server.http.messages import SSE_PATH
 from geekai_video_mcp.server.http.refusals import build_overload_refusal
 
 MAX_UNREAD: Final = 32
@@ -51,8 +52,8 @@ class UnreadStreams:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
-        elif scope["method"] == "GET" and scope["path"] == "/sse":
-            await self._watch(scope, receive, send)
+        elif scope["method"] == "GET" and scope["path"] == SSE_PATH:
+            await self._count_unread(scope, receive, send)
         elif scope["method"] == "POST" and self._is_overloaded(scope):
             description = (
                 f"{MAX_UNREAD} messages wait for you to read the event stream of this session."
@@ -66,10 +67,10 @@ class UnreadStreams:
         stream = self._streams.get(given)
         return stream is not None and stream.is_overloaded()
 
-    async def _watch(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _count_unread(self, scope: Scope, receive: Receive, send: Send) -> None:
         stream = _Stream()
 
-        async def send_and_note(message: Message) -> None:
+        async def send_counted(message: Message) -> None:
             body: bytes = message.get("body", b"")
             if stream.session_id is None and (found := _SESSION.search(body)):
                 stream.session_id = session_id = found[1].decode()
@@ -83,7 +84,7 @@ class UnreadStreams:
                 stream.unread -= 1
 
         try:
-            await self._app(scope, receive, send_and_note)
+            await self._app(scope, receive, send_counted)
         finally:
             if stream.session_id is not None:
                 del self._streams[stream.session_id]
