@@ -22,7 +22,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from geekai_video_mcp.server.call_limit import SOON_SECONDS
-from geekai_video_mcp.server.http.file_links import FILES_PATH
+from geekai_video_mcp.server.http.file_links import READ_METHODS, is_file_request
 from geekai_video_mcp.server.http.protected_resource import challenge_members
 from geekai_video_mcp.server.http.refusals import build_refusal
 from geekai_video_mcp.server.http.verifiers import TokenRefused, VerifierUnavailable
@@ -35,7 +35,6 @@ TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 _CREDENTIALS: Final = re.compile(rf"bearer +({TOKEN.pattern})", re.IGNORECASE)
 _PROBES: Final = frozenset({"/health", "/ready"})
 """What a platform asks, which has no token."""
-_READS: Final = frozenset({"GET", "HEAD"})
 RECHECK_SECONDS: Final = 15.0
 """Seconds after which the token of a request that is still open is verified once more."""
 HOW_TO: Final = (
@@ -191,6 +190,8 @@ def is_public(scope: Scope) -> bool:
     as well reports that its OAuth login failed, and not that the header is missing. Under /files/
     the signature of the link is the permission.
     """
+    if is_file_request(scope):
+        return True
     path: str = scope["path"]
-    public = path in _PROBES or path.startswith(("/.well-known/", FILES_PATH))
-    return scope["method"] in _READS and public
+    is_listed = path in _PROBES or path.startswith("/.well-known/")
+    return scope["method"] in READ_METHODS and is_listed

@@ -18,6 +18,7 @@ from typing import Final, Literal
 from urllib.parse import quote
 
 from pydantic import SecretStr
+from starlette.types import Scope
 
 from geekai_video_mcp.app import FileLink
 from geekai_video_mcp.domain.statuses import FileStatus
@@ -26,6 +27,8 @@ from geekai_video_mcp.domain.tasks import Task
 from geekai_video_mcp.server.http.public_url import PUBLIC_URL
 
 FILES_PATH: Final = "/files/"
+READ_METHODS: Final = frozenset({"GET", "HEAD"})
+"""The methods that a link is for."""
 DAY: Final = 86_400.0
 MIN_LIFE: Final = DAY
 """Seconds that a link works at least; it ends with the first day, in UTC, that is over then."""
@@ -43,6 +46,11 @@ _TASK: Final = slice(7, 23)
 _TASK_ID: Final = re.compile("[0-9a-f]{32}")
 _MAX_TOKEN: Final = 200
 """Characters: more than any of ours has."""
+
+
+def is_file_request(scope: Scope) -> bool:
+    """Whether the request reads a file by its link."""
+    return scope["method"] in READ_METHODS and scope["path"].startswith(FILES_PATH)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,7 +28,12 @@ from geekai_video_mcp.errors import GeekAIVideoError, TaskNotFound
 from geekai_video_mcp.media.inputs.allowed_files import Unreadable, opened_in_folder
 from geekai_video_mcp.media.saved_pictures import MAX_BYTES, is_saved_picture
 from geekai_video_mcp.server.call_limit import SOON_SECONDS
-from geekai_video_mcp.server.http.file_links import FILES_PATH, FileLinkSigner, LinkedFile
+from geekai_video_mcp.server.http.file_links import (
+    FILES_PATH,
+    READ_METHODS,
+    FileLinkSigner,
+    LinkedFile,
+)
 from geekai_video_mcp.server.http.file_responses import (
     COMMON_HEADERS,
     OpenFile,
@@ -83,7 +88,7 @@ class FileServer:
         self._digests = OrderedDict[tuple[int, ...], str]()
 
     def route(self) -> Route:
-        return Route(f"{FILES_PATH}{{rest:path}}", self.respond, methods=["GET", "HEAD"])
+        return Route(f"{FILES_PATH}{{rest:path}}", self.respond, methods=READ_METHODS)
 
     async def respond(self, request: Request) -> Response:
         """The file, or why there is none."""
