@@ -35,7 +35,7 @@ _OF_A_STREAM: Final = frozenset(
 
 
 class AcceptJson:
-    """Gives the response to a POST in a form that its sender accepts."""
+    """Sends the response to a POST in a form that its sender accepts."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

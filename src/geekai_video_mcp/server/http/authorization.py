@@ -1,7 +1,7 @@
-"""Who may call: the bearer token of a request, and the answer to a request without one.
+"""Who may call: the bearer token of a request, and the response to a request without one.
 
 `RequireToken` knows nothing of where tokens come from; any `TokenVerifier` of the SDK will do. The
-SDK's own middleware is repeated around it, because its answers to our clients say too little.
+SDK's own middleware is repeated around it, because its responses say too little.
 """
 
 import logging
@@ -23,7 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from geekai_video_mcp.server.call_limit import SOON_SECONDS
 from geekai_video_mcp.server.http.file_links import READ_METHODS, is_file_request
-from geekai_video_mcp.server.http.protected_resource import challenge_members
+from geekai_video_mcp.server.http.protected_resource import challenge_members, required_scopes
 from geekai_video_mcp.server.http.refusals import build_refusal
 from geekai_video_mcp.server.http.verifiers import TokenRefused, VerifierUnavailable
 
@@ -34,7 +34,7 @@ TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 """What a bearer token consists of; RFC 6750, section 2.1."""
 _CREDENTIALS: Final = re.compile(rf"bearer +({TOKEN.pattern})", re.IGNORECASE)
 _PROBES: Final = frozenset({"/health", "/ready"})
-"""What a platform asks, which has no token."""
+"""What a platform requests, which has no token."""
 RECHECK_SECONDS: Final = 15.0
 """Seconds after which the token of a request that is still open is verified once more."""
 HOW_TO: Final = (
@@ -46,10 +46,14 @@ HOW_TO: Final = (
 
 
 class RequireToken:
-    """Passes on requests with a valid token; whose it is stands in the scope's `user`."""
+    """Passes on requests with a valid token; whose it is stands in the scope's `user`.
+
+    *auth* is given where the tokens of an authorisation server are accepted: a token needs its
+    scopes then, and a challenge names it.
+    """
 
     def __init__(
-        self, app: ASGIApp, *, verifier: TokenVerifier, auth: AuthSettings | None = None
+        self, app: ASGIApp, *, verifier: TokenVerifier, auth: AuthSettings | None
     ) -> None:
         self._public_app = app
         self._app = AuthContextMiddleware(app)
@@ -61,15 +65,14 @@ class RequireToken:
         if scope["type"] != "http" or is_public(scope):
             await self._public_app(scope, receive, send)
             return
-        reason = "it is unknown"
-        found = None
+        reason, found = "it is unknown", None
         try:
             found = await self._authenticate(scope)
         except TokenRefused as exc:
             reason = str(exc)
         except VerifierUnavailable as exc:
             logger.warning("refused a request whose token cannot be checked: %s", exc)
-            await _unavailable()(scope, receive, send)
+            await _build_verifier_refusal()(scope, receive, send)
             return
         if found is None:
             given = bool(Headers(scope=scope).getlist("authorization"))
@@ -77,12 +80,12 @@ class RequireToken:
                 logger.warning("refused a request with a wrong token: %s", reason)
             else:
                 logger.warning("refused a request without a token")
-            await self._unauthorized(scope, given=given)(scope, receive, send)
+            await self._build_token_refusal(scope, given=given)(scope, receive, send)
             return
         scope["auth"], scope["user"] = found
-        required = (self._auth.required_scopes if self._auth else None) or []
-        if not set(required) <= set(found[0].scopes):
-            await self._insufficient_scope(scope)(scope, receive, send)
+        if not set(required_scopes(self._auth)) <= set(found[0].scopes):
+            logger.warning("refused a request whose token lacks a scope of GEEKAI_OAUTH_SCOPES")
+            await self._build_scope_refusal(scope)(scope, receive, send)
             return
         stream = _OpenResponse(receive, send, partial(self._has_ended, scope))
         await self._app(scope, stream.receive, stream.send)
@@ -106,7 +109,7 @@ class RequireToken:
         header = (b"authorization", f"Bearer {given[1]}".encode())
         return await self._backend.authenticate(HTTPConnection({**scope, "headers": [header]}))
 
-    def _unauthorized(self, scope: Scope, *, given: bool) -> Response:
+    def _build_token_refusal(self, scope: Scope, *, given: bool) -> Response:
         if given:
             error = "invalid_token"
             problem = (
@@ -119,21 +122,20 @@ class RequireToken:
             401,
             error=error,
             description=f"{problem} {how_to}",
-            headers={"WWW-Authenticate": self._challenge(scope, error if given else None)},
+            headers={"WWW-Authenticate": self._build_challenge(scope, error if given else None)},
         )
 
-    def _insufficient_scope(self, scope: Scope) -> Response:
-        logger.warning("refused a request whose token lacks a scope of GEEKAI_OAUTH_SCOPES")
-        required = " ".join((self._auth.required_scopes if self._auth else None) or [])
+    def _build_scope_refusal(self, scope: Scope) -> Response:
+        required = " ".join(required_scopes(self._auth))
         error = "insufficient_scope"
         return build_refusal(
             403,
             error=error,
             description=f"The token needs the scope {required}. Log in again with it.",
-            headers={"WWW-Authenticate": self._challenge(scope, error)},
+            headers={"WWW-Authenticate": self._build_challenge(scope, error)},
         )
 
-    def _challenge(self, scope: Scope, error: str | None) -> str:
+    def _build_challenge(self, scope: Scope, error: str | None) -> str:
         members = {"realm": REALM} | ({"error": error} if error else {})
         if self._auth is not None:
             members |= challenge_members(self._auth, scope["path"])
@@ -173,7 +175,7 @@ class _OpenResponse:
             await self._send({"type": "http.response.body", "body": b""})
 
 
-def _unavailable() -> Response:
+def _build_verifier_refusal() -> Response:
     return build_refusal(
         503,
         error="temporarily_unavailable",

@@ -30,7 +30,7 @@ MAX_HELD_BYTES: Final = 4 * MAX_MESSAGE_BYTES
 
 
 class BodyGuard:
-    """Passes on valid messages; answers everything else with a JSON-RPC error."""
+    """Passes on valid messages; refuses everything else with a JSON-RPC error."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -1,8 +1,8 @@
-"""The outermost middleware: counts what is answered, and lets a stopping process end.
+"""The outermost middleware: counts responses, and lets a stopping process end.
 
-A stopping process answers what it has begun, and what only reads. New streams are refused,
-because they would be cut a moment later; every answer asks its client to connect anew, to a
-process that has just been started. What would spend money is refused where it is recorded, in
+A stopping process serves what it has begun, and what only reads. New streams are refused, because
+they would be cut a moment later; every response makes its client connect anew, to a process that
+has just been started. What would spend money is refused where it is recorded, in
 `engine.submitter`.
 """
 
@@ -20,10 +20,11 @@ from geekai_video_mcp.server.http.messages import is_stream_request, observe_sta
 from geekai_video_mcp.server.http.refusals import build_temporary_refusal
 
 COUNTED_REFUSALS: Final = frozenset({401, 403, 408, 413, 421, 429, 503})
+"""The statuses that are counted one by one."""
 
 
 class DrainGate:
-    """Passes on every request but new streams of a stopping process."""
+    """Passes on every request but those for new streams of a stopping process."""
 
     def __init__(self, app: ASGIApp, *, operations: Operations) -> None:
         self._app = app

@@ -55,7 +55,7 @@ def is_file_request(scope: Scope) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class LinkedFile:
-    """What a link that is genuine says."""
+    """The contents of a link; `expires_at` is in Unix seconds."""
 
     tenant: str
     task_id: str
@@ -64,7 +64,10 @@ class LinkedFile:
 
 
 class FileLinkSigner:
-    """Makes links, and reads those that it or another process with the same secret has made."""
+    """Signs links, and reads those that a process with the same secret has signed.
+
+    Without a *secret* none but this object can read them. *clock* returns Unix seconds.
+    """
 
     def __init__(self, secret: SecretStr | None, *, clock: Callable[[], float]) -> None:
         material = secret.get_secret_value().encode() if secret else secrets.token_bytes(32)
@@ -80,7 +83,7 @@ class FileLinkSigner:
         return base64.urlsafe_b64encode(token).rstrip(b"=").decode()
 
     def read(self, token: str, *, name: str) -> LinkedFile | None:
-        """What the link says; None if it is not ours, or has been changed, or has ended."""
+        """The contents of a link; None if it is not ours, or has been changed, or has ended."""
         content = _decode(token)
         payload, mac = content[:-_MAC_BYTES], content[-_MAC_BYTES:]
         if len(payload) <= _TASK.stop or payload[0] != _VERSION or payload[1] >= len(_KINDS):
@@ -99,7 +102,7 @@ class FileLinkSigner:
         )
 
     def expiry(self) -> float:
-        """When a link that is made now ends."""
+        """When a link that is signed now ends, in Unix seconds."""
         return ((self._clock() + MIN_LIFE) // DAY + 1) * DAY
 
     def _mac(self, payload: bytes, kind: FileKind, name: str) -> bytes:

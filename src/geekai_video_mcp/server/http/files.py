@@ -1,7 +1,7 @@
 """`/files/{token}/{name}`: the files of tasks, for whoever has a signed link.
 
 The signature is the permission: no token is asked for, because a link is opened in a browser. A
-link that is forged, has ended, or is of a task that is not there gets one and the same answer. A
+link that is forged, has ended, or is of a task that is not there gets one and the same response. A
 file that is not what the ledger recorded is not sent.
 """
 
@@ -31,8 +31,8 @@ from geekai_video_mcp.server.call_limit import SOON_SECONDS
 from geekai_video_mcp.server.http.file_links import (
     FILES_PATH,
     READ_METHODS,
+    FileKind,
     FileLinkSigner,
-    LinkedFile,
 )
 from geekai_video_mcp.server.http.file_responses import (
     COMMON_HEADERS,
@@ -44,7 +44,7 @@ from geekai_video_mcp.server.http.refusals import build_refusal
 logger = logging.getLogger(__name__)
 
 FindApp = Callable[[str], Awaitable[App | None]]
-"""The `App` of a tenant; None if there is no such tenant any more."""
+"""Finds the `App` of a tenant; None if there is no such tenant any more."""
 
 _SHOWN: Final = {
     ".mp4": "video/mp4",
@@ -73,6 +73,7 @@ _AFTER_LINK: Final = ".,;:!?)]}>*'\""
 _KEPT_DIGESTS: Final = 2000
 """Files whose content is known while they are not changed: each is read once."""
 _BLOCK: Final = 1024 * 1024
+"""Bytes that are read at once for a digest."""
 
 
 class FileGone(Exception):
@@ -80,7 +81,7 @@ class FileGone(Exception):
 
 
 class FileServer:
-    """Answers to links that *signer* can read."""
+    """Sends the files of links that *signer* has signed."""
 
     def __init__(self, signer: FileLinkSigner, find_app: FindApp) -> None:
         self._signer = signer
@@ -88,36 +89,51 @@ class FileServer:
         self._digests = OrderedDict[tuple[int, ...], str]()
 
     def route(self) -> Route:
+        """Where the files are served."""
         return Route(f"{FILES_PATH}{{rest:path}}", self.respond, methods=READ_METHODS)
 
     async def respond(self, request: Request) -> Response:
-        """The file, or why there is none."""
+        """The response with the file, or the refusal that says why there is none."""
         token, _, name = str(request.path_params["rest"]).partition("/")
         name = name.rstrip(_AFTER_LINK)
         linked = self._signer.read(token, name=name)
         try:
             app = await self._find_app(linked.tenant) if linked is not None else None
             if linked is None or app is None:
-                return _no_such_file()
+                return _build_not_found()
             task = await app.engine.get_local(linked.task_id)
         except TaskNotFound:
-            return _no_such_file()
+            return _build_not_found()
         except GeekAIVideoError as exc:
             logger.warning("a file could not be looked up: %s", exc.message)
-            return _unavailable()
+            return _build_unavailable()
         try:
-            open_linked = self._open_result if linked.kind == "result" else self._open_picture
-            file = await anyio.to_thread.run_sync(open_linked, app.output_dir, task, linked, name)
+            file = await anyio.to_thread.run_sync(
+                self._open_linked, app.output_dir, task, linked.kind, name
+            )
         except FileGone:
-            return _gone(task, linked)
+            return _build_gone(task, linked.kind)
         saves = "download" in request.query_params
         attached = saves or file.mime_type not in _SHOWN.values()
         return respond_with_file(file, request, attached=attached)
 
-    def _open_result(self, folder: Path, task: Task, _: LinkedFile, __: str) -> OpenFile:
-        if task.file_status is not FileStatus.STORED or task.file_path is None:
+    def _open_linked(self, folder: Path, task: Task, kind: FileKind, name: str) -> OpenFile:
+        """The file of *task* that a link names. Blocks.
+
+        Raises:
+            FileGone: it cannot be sent.
+        """
+        if task.file_path is None:
             raise FileGone
-        path = Path(task.file_path)
+        result = Path(task.file_path)
+        if kind == "result":
+            return self._open_result(folder, result, task)
+        picture = f"{result.stem}.{name}" if kind == "picture" else name
+        return _open_picture(folder, result.with_name(picture))
+
+    def _open_result(self, folder: Path, path: Path, task: Task) -> OpenFile:
+        if task.file_status is not FileStatus.STORED:
+            raise FileGone
         content = _open_file(folder, path)
         try:
             size, sha256 = os.fstat(content.fileno()).st_size, self._digest(content)
@@ -132,26 +148,6 @@ class FileServer:
         mime_type = {**_SHOWN, **_SAVED}.get(suffix, "application/octet-stream")
         return OpenFile(
             content=content, size=size, sha256=sha256, mime_type=mime_type, name=path.name
-        )
-
-    def _open_picture(self, folder: Path, task: Task, linked: LinkedFile, name: str) -> OpenFile:
-        if task.file_path is None:
-            raise FileGone
-        beside = Path(task.file_path)
-        path = beside.with_name(f"{beside.stem}.{name}" if linked.kind == "picture" else name)
-        try:
-            with _open_file(folder, path) as file:
-                content = file.read(MAX_BYTES + 1)
-        except OSError as exc:
-            raise FileGone from exc
-        if not is_saved_picture(content):
-            raise FileGone
-        return OpenFile(
-            content=io.BytesIO(content),
-            size=len(content),
-            sha256=hashlib.sha256(content).hexdigest(),
-            mime_type="image/jpeg",
-            name=path.name,
         )
 
     def _digest(self, content: BinaryIO) -> str:
@@ -171,6 +167,23 @@ class FileServer:
         return known
 
 
+def _open_picture(folder: Path, path: Path) -> OpenFile:
+    try:
+        with _open_file(folder, path) as file:
+            content = file.read(MAX_BYTES + 1)
+    except OSError as exc:
+        raise FileGone from exc
+    if not is_saved_picture(content):
+        raise FileGone
+    return OpenFile(
+        content=io.BytesIO(content),
+        size=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
+        mime_type="image/jpeg",
+        name=path.name,
+    )
+
+
 def _open_file(folder: Path, path: Path) -> BinaryIO:
     """The regular file at *path*, opened from the tenant's folder through no symbolic link.
 
@@ -186,7 +199,7 @@ def _open_file(folder: Path, path: Path) -> BinaryIO:
         raise FileGone from exc
 
 
-def _no_such_file() -> Response:
+def _build_not_found() -> Response:
     return _build_refusal(
         404,
         error="no_such_file",
@@ -195,9 +208,9 @@ def _no_such_file() -> Response:
     )
 
 
-def _gone(task: Task, linked: LinkedFile) -> Response:
+def _build_gone(task: Task, kind: FileKind) -> Response:
     task_id = short_id(task.id)
-    if linked.kind == "result":
+    if kind == "result":
         description = (
             "The file is no longer on the server, or is not as it was when it was stored."
             f' get_video_task with task_id "{task_id}" says what can be done.'
@@ -210,7 +223,7 @@ def _gone(task: Task, linked: LinkedFile) -> Response:
     return _build_refusal(410, error="file_gone", description=description)
 
 
-def _unavailable() -> Response:
+def _build_unavailable() -> Response:
     return _build_refusal(
         503,
         error="storage_unavailable",

@@ -32,15 +32,15 @@ MAX_HEADER_BYTES: Final = 32_768
 """Bytes of a request line and its headers: a browser's cookies for localhost are among them."""
 SMALL_PIECE_BYTES: Final = 256
 MAX_SMALL_PIECES: Final = 5_000
-"""Pieces of one body that are smaller than that. Each chunk of a chunked body is parsed by itself:
-24 MB in chunks of a single byte would block everybody for minutes."""
+"""Pieces of one body that have fewer than `SMALL_PIECE_BYTES`. Each chunk is parsed by itself: 24 MB
+in chunks of a single byte would block everybody for minutes."""
 MAX_CONNECTIONS: Final = 2_048
 """At once; half of the descriptors at most, for the files of paid tasks need some as well. One with
 an open stream takes about 100 kB."""
 REFUSING_SECONDS: Final = 1.0
 """Seconds in which a client beyond that can read that it is refused."""
 MAX_REFUSING: Final = 64
-"""Clients that are told so at the same time; the connections of others are just closed."""
+"""Clients that get `REFUSAL` at the same time; the connections of others are just closed."""
 REFUSAL: Final = build_refusal(
     503,
     error="service_unavailable",
@@ -48,9 +48,9 @@ REFUSAL: Final = build_refusal(
     retry_after=SOON_SECONDS,
     headers={"Connection": "close"},
 )
-"""To a client beyond that."""
+"""The response to a client beyond `MAX_CONNECTIONS`."""
 CLOSING_SECONDS: Final = 2
-"""Seconds for which streams and connections are waited for after everything was answered."""
+"""Seconds that streams and connections have to end once every call has its response."""
 
 if sys.platform == "win32":
     connection_limit = MAX_CONNECTIONS
@@ -147,6 +147,7 @@ class _StartupErrors:
 
 
 def server_config(app: ASGIApp) -> uvicorn.Config:
+    """uvicorn's configuration for *app*, with this module's limits."""
     return uvicorn.Config(
         app,
         http=LimitedConnection,
@@ -196,7 +197,7 @@ class LimitedConnection(H11Protocol):
         self._await_headers()
 
     def _refuse(self, transport: asyncio.Transport) -> None:
-        """Say that there is no room, whatever the request is, and close soon."""
+        """Send `REFUSAL`, whatever the request is, and close soon."""
         logger.warning("refused a connection: %d others are open", len(self.connections))
         self._refused = True
         if len(_refusing) >= MAX_REFUSING:
@@ -245,7 +246,7 @@ class LimitedConnection(H11Protocol):
             super().connection_lost(exc)
 
     def _await_headers(self) -> None:
-        """Start the timer, unless it is running, while no request is being answered."""
+        """Start the timer, unless it is running, while no request is in flight."""
         cycle = cast("RequestResponseCycle | None", self.cycle)  # None before the first request
         if cycle is not None and not cycle.response_complete:
             self._header_timer = _cancel(self._header_timer)
@@ -254,7 +255,7 @@ class LimitedConnection(H11Protocol):
 
 
 _refusing: Final[set[LimitedConnection]] = set()
-"""The connections that are told that there is no room."""
+"""The connections that get `REFUSAL`."""
 
 
 def _encode_response(response: Response) -> bytes:

@@ -1,4 +1,4 @@
-"""What a platform and a monitoring system ask of the process: /health, /ready and /metrics."""
+"""The endpoints for a platform and a monitoring system: /health, /ready and /metrics."""
 
 import math
 from pathlib import Path
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from geekai_video_mcp.server.http.metrics import MetricsExporter
 
 
-def probe_routes(operations: Operations, output_dir: Path | None) -> list[Route]:
-    """The routes; without *output_dir*, nobody asks about its disk."""
-    readiness = Readiness(operations, output_dir)
+def probe_routes(operations: Operations, *, output_dir: Path | None) -> list[Route]:
+    """The routes; without *output_dir*, /ready says nothing of its disk."""
+    readiness = Readiness(operations, output_dir=output_dir)
     exporters = list["MetricsExporter"]()
 
     async def report_readiness(_: Request) -> Response:

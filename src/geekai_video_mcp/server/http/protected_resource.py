@@ -1,4 +1,4 @@
-"""What tells a client where to log in: RFC 9728's metadata, and its place in a challenge."""
+"""Where a client can log in: RFC 9728's metadata, and its address in a challenge."""
 
 from typing import Final
 
@@ -27,11 +27,13 @@ def auth_settings(oauth: OAuthSettings, public_url: str) -> AuthSettings:
     )
 
 
-def _parse_url(url: str) -> AnyHttpUrl:
-    return _URL.validate_python(url)
+def required_scopes(auth: AuthSettings | None) -> list[str]:
+    """The scopes that a token needs; none without an authorisation server."""
+    return list((auth.required_scopes if auth is not None else None) or [])
 
 
 def public_url_of(auth: AuthSettings) -> str:
+    """The public address of the server, without a slash at its end."""
     return str(auth.resource_server_url).removesuffix("/mcp")
 
 
@@ -41,11 +43,11 @@ def resource_urls(public_url: str) -> tuple[str, ...]:
 
 
 def challenge_members(auth: AuthSettings, path: str) -> dict[str, str]:
-    """What a challenge says beside realm and error, to a request for *path*."""
+    """The parameters of a challenge beside realm and error, for a request to *path*."""
     endpoint = "/sse" if path.startswith(_SSE_PATHS) else "/mcp"
     members = {"resource_metadata": f"{public_url_of(auth)}{WELL_KNOWN}{endpoint}"}
-    if auth.required_scopes:
-        members["scope"] = " ".join(auth.required_scopes)
+    if scopes := required_scopes(auth):
+        members["scope"] = " ".join(scopes)
     return members
 
 
@@ -59,9 +61,9 @@ def metadata_routes(auth: AuthSettings) -> list[BaseRoute]:
     routes: list[BaseRoute] = []
     for resource in resource_urls(public_url):
         made = create_protected_resource_routes(
-            _parse_url(resource),
+            _URL.validate_python(resource),
             [auth.issuer_url],
-            auth.required_scopes or None,
+            required_scopes(auth) or None,
             _NAME,
         )
         routes += made

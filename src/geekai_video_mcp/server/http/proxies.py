@@ -1,7 +1,7 @@
-"""What a proxy in front says about the client: believed of the operator's own proxies alone.
+"""The headers by which a proxy describes its client, taken from the operator's own proxies alone.
 
 uvicorn's middleware for these headers knows neither the prefix nor the host, and the address that
-it compares has already been replaced when ours would ask for it.
+it compares has already been replaced when ours would need it.
 """
 
 import ipaddress
@@ -148,7 +148,7 @@ def _own_url(scope: Scope) -> str:
 
 
 def _first(headers: Headers, name: str) -> str:
-    """What the outermost of several proxies says."""
+    """The value of the outermost of several proxies."""
     return ", ".join(headers.getlist(name)).split(",", maxsplit=1)[0].strip()
 
 

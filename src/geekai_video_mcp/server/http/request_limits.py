@@ -1,6 +1,6 @@
 """Limits of one principal: requests a minute, requests and streams at once, and sessions.
 
-All is decided by the headers: a request that is refused was not begun, and nothing of its body was
+The headers decide: of a request that is refused nothing was begun, and nothing of its body was
 read. Its sender gets 429 with Retry-After, and others are served as before.
 """
 
@@ -45,7 +45,7 @@ MIN_BURST: Final = 20
 BURST_SHARE: Final = 10
 """The burst is this part of the requests of a minute."""
 MAX_REQUESTS: Final = MAX_CALLS
-"""Requests of one principal that are answered at once."""
+"""Requests of one principal that are in flight at once."""
 MAX_STREAMS: Final = 128
 """Open streams of one principal: each client holds one while it is connected."""
 FIRST_SWEEP: Final = 1_000
@@ -68,7 +68,10 @@ class _Usage:
 
 
 class LimitRequests:
-    """Passes on what a principal may have; answers the rest with 429, or 503 if all is full."""
+    """Passes on what a principal may have; refuses the rest with 429, or 503 if all is full.
+
+    *clock* is in seconds, from any moment on.
+    """
 
     def __init__(
         self,
@@ -117,7 +120,7 @@ class LimitRequests:
 
     @contextmanager
     def _admit(self, usage: _Usage, scope: Scope) -> Generator[None]:
-        """Count the request while the block lasts.
+        """Count the request as in flight while the block lasts.
 
         Raises:
             _Refused: the principal has reached a limit.
@@ -207,7 +210,10 @@ class LimitRequests:
 
 
 class _Refused(Exception):
-    """A request that is not begun."""
+    """A request that is not begun.
+
+    *reason* is for the log, *description* for the sender; *retry_after* is in seconds.
+    """
 
     def __init__(
         self,

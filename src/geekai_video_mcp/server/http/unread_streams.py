@@ -1,7 +1,7 @@
 """Refuses messages to an event stream whose client does not read it.
 
 Over SSE a message is taken at once, and its response goes into the stream. The responses to a
-client that reads more slowly than it asks would be held in memory, more and more of them.
+client that reads more slowly than it sends requests would be held in memory, more and more of them.
 """
 
 import re
@@ -29,7 +29,7 @@ class _Stream:
         self.sending = 0
         """Events that its client would have to read first."""
         self.unread = 0
-        """Messages that came meanwhile, without those that were answered."""
+        """Messages that came meanwhile, without those whose response was sent."""
 
     def is_overloaded(self) -> bool:
         """Whether one more message is too many; it is counted if not."""
@@ -43,7 +43,7 @@ class _Stream:
 
 
 class UnreadStreams:
-    """Passes on messages to streams that are read; answers others with 429."""
+    """Passes on messages to streams that are read; refuses others with 429."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
