@@ -147,7 +147,7 @@ class _StartupErrors:
 
 
 def server_config(app: ASGIApp) -> uvicorn.Config:
-    """uvicorn's configuration for *app*, with this module's limits."""
+    """The configuration of uvicorn for *app*, with the limits of this module."""
     return uvicorn.Config(
         app,
         http=LimitedConnection,
