@@ -52,7 +52,6 @@ FIRST_SWEEP: Final = 1_000
 """Principals from which on those that use nothing are forgotten."""
 
 
-
 class _Usage:
     """What one principal uses at present."""
 
@@ -192,7 +191,7 @@ class LimitRequests:
             await self._app(scope, receive, observe_start(send, record_session))
         finally:
             for session_id in filter(None, opened):
-                self._sessions.add(tenant, Session(session_id, scope.get("user")))
+                self._sessions.add(tenant, Session(session_id, user=scope.get("user")))
 
     async def _end_session(self, session: Session, scope: Scope) -> None:
         """Have the SDK end a session, as its client could by DELETE."""

@@ -35,7 +35,7 @@ class NoRoomForSession(Exception):
 class Session:
     """One session, and who opened it; *user* is that of the request's scope."""
 
-    def __init__(self, session_id: str, user: object) -> None:
+    def __init__(self, session_id: str, *, user: object) -> None:
         self.id = session_id
         self.user = user
         self.in_flight = 0
