@@ -52,9 +52,7 @@ class RequireToken:
     scopes then, and a challenge names it.
     """
 
-    def __init__(
-        self, app: ASGIApp, *, verifier: TokenVerifier, auth: AuthSettings | None
-    ) -> None:
+    def __init__(self, app: ASGIApp, *, verifier: TokenVerifier, auth: AuthSettings | None) -> None:
         self._public_app = app
         self._app = AuthContextMiddleware(app)
         self._auth = auth
