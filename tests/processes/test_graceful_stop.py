@@ -168,6 +168,38 @@ async def submit_until_cut(origin: str, token: Mapping[str, str]) -> None:
             await client.post("/mcp", json=request)
 
 
+async def test_new_streams_at_a_stopping_server_are_refused_in_a_form_that_clients_show(
+    tmp_path: Path,
+) -> None:
+    """The SDK's client shows the message of a JSON-RPC error alone; a GET may be a browser's."""
+    listen: dict[str, Any] = {"jsonrpc": "2.0", "id": 1, "method": "subscriptions/listen", "params": {}}
+    async with (
+        running_provider() as service,
+        http_process(tmp_path, *SERVE, **service.settings) as (origin, process),
+        httpx.AsyncClient(base_url=origin) as client,
+    ):
+        service.answers_posts = anyio.Event()
+        async with anyio.create_task_group() as calls:
+            calls.start_soon(submit_until_cut, origin, token_header(tmp_path))
+            await wait_until_posted(service, 1)
+            stop(process)
+            await wait_until_stopping(origin)
+            subscribed = await client.post(
+                "/mcp", json=listen, headers={"Mcp-Method": listen["method"]}
+            )
+            connected = await client.get("/sse")
+            service.answers_posts.set()
+
+    message = (
+        "This server is stopping. Connect again in 15 seconds: it may have been started again by"
+        " then."
+    )
+    assert (subscribed.status_code, connected.status_code) == (503, 503)
+    assert subscribed.json()["error"]["message"] == message
+    assert connected.json() == {"error": "stopping", "error_description": message}
+    assert subscribed.headers["Retry-After"] == connected.headers["Retry-After"] == "15"
+
+
 async def test_a_second_signal_ends_the_server_at_once(tmp_path: Path) -> None:
     async with (
         running_provider() as service,

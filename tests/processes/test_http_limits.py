@@ -1,6 +1,7 @@
 """Bounds of time, size and number over HTTP, with shorter times than people get."""
 
 import asyncio
+import json
 import re
 import socket
 from collections.abc import AsyncGenerator
@@ -14,6 +15,7 @@ import pytest
 import uvicorn
 from anyio.abc import SocketStream
 from mcp import MCPError
+from mcp_types import INTERNAL_ERROR
 
 from geekai_video_mcp.app import open_app
 from geekai_video_mcp.config import Settings
@@ -187,6 +189,26 @@ async def test_large_bodies_wait_for_their_turn_and_small_ones_do_not(
     assert answered.startswith(b"HTTP/1.1 4")  # no session, but it was read
     assert {answer[:13] for answer in late} == {b"HTTP/1.1 408 "}
     assert refused[:13] in {b"HTTP/1.1 503 ", b"HTTP/1.1 408 "}
+
+
+async def test_a_large_body_whose_turn_does_not_come_is_refused_as_any_request_without_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(body_guard, "BODY_SECONDS", 0.2)
+    monkeypatch.setattr(body_guard, "MAX_HELD_BYTES", MAX_MESSAGE_BYTES - 1)
+    monkeypatch.setattr(listener, "HEADER_SECONDS", 0.5)  # after the response, for the body
+    async with serving(tmp_path) as port, await anyio.connect_tcp("127.0.0.1", port) as stream:
+        await stream.send((LENGTH % MAX_MESSAGE_BYTES).encode())
+        refused = await read_to_end(stream)
+
+    assert refused.startswith(b"HTTP/1.1 503 ")
+    assert b"\r\nretry-after: 5\r\n" in refused
+    error = json.loads(refused.partition(b"\r\n\r\n")[2])["error"]
+    assert error == {
+        "code": INTERNAL_ERROR,
+        "message": "Too many large requests are being read at the same time. This request was not"
+        " begun: send it again in 5 seconds.",
+    }
 
 
 @pytest.mark.exhaustive

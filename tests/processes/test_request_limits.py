@@ -160,6 +160,19 @@ async def test_subscriptions_are_counted_as_streams(
     assert refused.status_code == 429
 
 
+async def test_a_request_whose_response_ends_is_no_stream(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(request_limits, "MAX_STREAMS", 0)
+    async with team_server(tmp_path, variables=FAST) as server:
+        token = server.add("one")
+        metrics = await server.get("/metrics", **bearer(token))
+        stream = await server.get("/sse", **bearer(token))
+
+    assert metrics.status_code == 403  # they are the operator's
+    assert stream.status_code == 429
+
+
 async def test_requests_at_once_beyond_the_limit_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
