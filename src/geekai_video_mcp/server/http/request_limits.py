@@ -175,18 +175,16 @@ class LimitRequests:
                 f"{full.count} sessions of yours are open, the most that this server keeps. End"
                 " those that are no longer used (DELETE with their Mcp-Session-Id).",
             ) from None
-        opened: list[str] = []
 
-        async def send_and_note(message: Message) -> None:
+        async def note_session(message: Message) -> None:
+            # Before its client knows it: the client may end it before the SDK returns from here.
             if message["type"] == "http.response.start" and message["status"] == HTTPStatus.OK:
-                opened.append(Headers(raw=message["headers"]).get(SESSION_HEADER, ""))
+                session_id = Headers(raw=message["headers"]).get(SESSION_HEADER)
+                if session_id is not None:
+                    self._sessions.add(tenant, Session(session_id, scope.get("user")))
             await send(message)
 
-        try:
-            await self._app(scope, receive, send_and_note)
-        finally:
-            for session_id in filter(None, opened):
-                self._sessions.add(tenant, Session(session_id, scope.get("user")))
+        await self._app(scope, receive, note_session)
 
     async def _end_session(self, session: Session, scope: Scope) -> None:
         """Have the SDK end a session, as its client could by DELETE."""
