@@ -181,17 +181,15 @@ class LimitRequests:
                 f"{full.count} sessions of yours are open, the most that this server keeps. End"
                 " those that are no longer used (DELETE with their Mcp-Session-Id).",
             ) from None
-        opened: list[str] = []
 
         def record_session(start: Message) -> None:
+            # Before its client knows it: the client may end it before the SDK returns from here.
             if start["status"] == HTTPStatus.OK:
-                opened.append(Headers(raw=start["headers"]).get(SESSION_HEADER, ""))
+                session_id = Headers(raw=start["headers"]).get(SESSION_HEADER)
+                if session_id is not None:
+                    self._sessions.add(tenant, Session(session_id, user=scope.get("user")))
 
-        try:
-            await self._app(scope, receive, observe_start(send, record_session))
-        finally:
-            for session_id in filter(None, opened):
-                self._sessions.add(tenant, Session(session_id, user=scope.get("user")))
+        await self._app(scope, receive, observe_start(send, record_session))
 
     async def _end_session(self, session: Session, scope: Scope) -> None:
         """Have the SDK end a session, as its client could by DELETE."""
