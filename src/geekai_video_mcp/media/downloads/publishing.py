@@ -28,7 +28,8 @@ from geekai_video_mcp.domain.tasks import (
     Media,
     Task,
 )
-from geekai_video_mcp.media.downloads.partial import Part, sha256_of
+from geekai_video_mcp.media.digests import hash_file
+from geekai_video_mcp.media.downloads.partial import Part
 from geekai_video_mcp.quoting import sanitize
 
 STEM_LENGTH: Final = 40
@@ -77,7 +78,7 @@ def find_published(folder: Path, stem: str, media: Media) -> FileUpdate | None:
                 found = detect_format(file.read(SIGNATURE_BYTES))
                 if found is not None and found.extension == extension:
                     size = os.fstat(file.fileno()).st_size
-                    return _file_update(path, size, sha256_of(file), found, media)
+                    return _file_update(path, size, hash_file(file), found, media)
         except OSError:
             continue
     return None
@@ -144,7 +145,7 @@ def _finish_interrupted_publish(part: Part, path: Path) -> bool:
     try:
         with _open_regular_file(path) as file:
             size = os.fstat(file.fileno()).st_size
-            same = size == part.size and sha256_of(file) == part.sha256
+            same = size == part.size and hash_file(file) == part.sha256
     except OSError:
         return False
     if size == 0:  # reserved by a process that died before it renamed
