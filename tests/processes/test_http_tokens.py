@@ -347,14 +347,14 @@ def put_right(folder: Path, content: bytes) -> None:
 def test_a_file_that_has_changed_is_read_again_and_no_other(tmp_path: Path) -> None:
     write(tmp_path, tenants_only(alice={"max_in_flight": 1}))
     live = LiveTokens(team_settings(tmp_path))
-    first = live.current()
-    same = live.current()
+    first = live.read()
+    same = live.read()
     write(tmp_path, tenants_only(alice={"max_in_flight": 2}))
     changed = live.changed()
 
     assert same is first
     assert changed
-    assert live.current().tenants["alice"].max_in_flight == 2
+    assert live.read().tenants["alice"].max_in_flight == 2
     assert not live.changed()
 
 
@@ -364,10 +364,10 @@ def test_a_mistake_is_reported_until_it_is_put_right(tmp_path: Path) -> None:
     tokens_path(tmp_path / "state").chmod(0o644)
     for _ in range(2):
         with pytest.raises(StorageUnavailable):
-            live.current()
+            live.read()
     tokens_path(tmp_path / "state").chmod(0o600)
 
-    assert live.current().tenants.keys() == {"alice"}
+    assert live.read().tenants.keys() == {"alice"}
 
 
 def test_a_tenant_has_its_own_folder_caps_and_key(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def prepare_http(
     live = LiveTokens(settings)
     exposed = not is_loopback(arguments.host)
     if exposed:
-        refuse_to_be_open(arguments, settings, live.current())
+        refuse_to_be_open(arguments, settings, live.read())
     access = decide_access(settings, live, no_token=arguments.no_token, exposed=exposed)
     bind = bind_address if exposed else bind_loopback
     listener = bind(arguments.host, arguments.port)

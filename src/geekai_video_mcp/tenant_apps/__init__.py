@@ -186,9 +186,7 @@ class TenantApps:
     async def _read_tokens(self) -> TokensFile:
         live = self._live_tokens
         try:
-            return (
-                await anyio.to_thread.run_sync(live.current) if live.changed() else live.current()
-            )
+            return await anyio.to_thread.run_sync(live.read) if live.changed() else live.read()
         except (ConfigError, StorageUnavailable) as exc:
             # Its message names other tenants, and folders of this machine.
             logger.warning("a request was refused: %s", exc.message)
