@@ -28,7 +28,7 @@ from geekai_video_mcp.config.tokens_file import (
 from geekai_video_mcp.connections import run_sandbox
 from geekai_video_mcp.domain.films import LOCAL_ACCOUNT
 from geekai_video_mcp.domain.retries import LINK_TTL
-from geekai_video_mcp.domain.storage import DAY
+from geekai_video_mcp.domain.spending import DAY
 from geekai_video_mcp.domain.tenants import LOCAL_TENANT, Principal
 from geekai_video_mcp.engine import Operations
 from geekai_video_mcp.engine.exceptions import log_exception
