@@ -6,7 +6,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
-_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
+OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
+"""The permissions of everyone but the owner."""
 
 
 class PrivateFile(NamedTuple):
@@ -42,7 +43,7 @@ def read_private_file(path: Path, *, max_bytes: int) -> PrivateFile:
         if os.name == "posix" and found.st_uid != os.geteuid():
             msg = "it belongs to another user"
             raise UntrustedFile(msg)
-        if os.name == "posix" and found.st_mode & _OTHERS:
+        if os.name == "posix" and found.st_mode & OTHERS:
             msg = "its permissions let other users read or change it"
             raise UntrustedFile(msg)
         return PrivateFile(file.read(max_bytes + 1), found)
