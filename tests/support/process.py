@@ -117,9 +117,9 @@ async def running_server(
     folder: Path, *options: str, **settings: str
 ) -> AsyncGenerator[StdioServer]:
     """Run a new server process, after the handshake."""
-    async with new_server(folder, *options, **settings) as speaker:
-        await speaker.initialize()
-        yield speaker
+    async with new_server(folder, *options, **settings) as server:
+        await server.initialize()
+        yield server
 
 
 @asynccontextmanager
