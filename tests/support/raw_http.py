@@ -15,7 +15,7 @@ Kind = Literal["modern", "session", "sse"]
 KINDS: Final[tuple[Kind, ...]] = ("modern", "session", "sse")
 MODERN: Final = "2026-07-28"
 OLDER: Final = "2025-11-25"
-_META: Final = "io.modelcontextprotocol/"
+META: Final = "io.modelcontextprotocol/"
 _ACCEPT: Final = {"Accept": "application/json, text/event-stream"}
 
 
@@ -88,9 +88,9 @@ class RawHttpClient:
     def _message(self, method: str, params: Json, request_id: int) -> Json:
         if self.kind == "modern":
             meta = {
-                f"{_META}protocolVersion": MODERN,
-                f"{_META}clientCapabilities": self.capabilities,
-                f"{_META}clientInfo": {"name": "raw", "version": "1"},
+                f"{META}protocolVersion": MODERN,
+                f"{META}clientCapabilities": self.capabilities,
+                f"{META}clientInfo": {"name": "raw", "version": "1"},
             }
             params = {**params, "_meta": meta}
         return {"jsonrpc": "2.0", "id": request_id, "method": method, "params": params}
