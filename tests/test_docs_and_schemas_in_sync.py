@@ -32,11 +32,6 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 SERVER_JSON: dict[str, Any] = json.loads((ROOT / "server.json").read_text("utf-8"))
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 async def published(folder: Path) -> dict[str, str]:
     """Every tool as it is published, by name, as JSON text."""
     async with Client(build_server(World(folder).app)) as client:

@@ -34,11 +34,6 @@ LIMITS = Limits(per_day=1, in_flight=1, cny_per_day=1.0)
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 async def operators(tmp_path: Path) -> AsyncGenerator[Ledger]:
     ledger = await Ledger.open(tmp_path / "state")
     try:

@@ -37,11 +37,6 @@ KEY: Final = {
 }
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 def skip_unless_installed(tool: Path, made_by: str, config: pytest.Config) -> None:
     if tool.exists():
         return

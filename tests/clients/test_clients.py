@@ -73,11 +73,6 @@ PROGRAMS: Final = [
 
 
 @pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
 async def origin(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[str]:
     """A server with both HTTP transports on one port, for all clients of this process."""
     folder = tmp_path_factory.mktemp("http")

@@ -53,11 +53,6 @@ class Served:
 
 
 @pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
 async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
     async with serving(tmp_path_factory.mktemp("served")) as server:
         yield server

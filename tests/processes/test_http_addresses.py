@@ -30,11 +30,6 @@ SERVE = ("serve", "--transport", "http", "--port", "0")
 NEEDS_TOKENS, NEEDS_HOSTS, NO_TOKEN = "tokens add NAME", "GEEKAI_ALLOWED_HOSTS", "--no-token"
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "[2001:db8::7]"])  # noqa: S104
 @pytest.mark.parametrize(
     ("options", "variables", "has_token", "missing"),

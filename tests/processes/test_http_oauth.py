@@ -37,11 +37,6 @@ ELLIPTIC = ec.generate_private_key(ec.SECP256R1())
 EDWARDS = ed25519.Ed25519PrivateKey.generate()
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @asynccontextmanager
 async def guarded(
     folder: Path, issuer: AuthorizationServer, public: str = PUBLIC, **variables: str

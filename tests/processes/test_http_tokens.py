@@ -30,11 +30,6 @@ posix = pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
 Change = Callable[[dict[str, Any]], None]
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 def write(folder: Path, document: object) -> None:
     path = tokens_path(folder / "state")
     path.parent.mkdir(mode=0o700, exist_ok=True)

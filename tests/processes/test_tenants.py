@@ -67,11 +67,6 @@ class Case(NamedTuple):
         return json.loads(text.replace("{id}", task_id).replace("{own}", own))
 
 
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 async def list_cases(client: RawHttpClient) -> list[Case]:
     """Every request of which an id is a part, from what this server lists."""
     tools = json.loads(await client.request("tools/list"))["result"]["tools"]

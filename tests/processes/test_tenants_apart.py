@@ -22,11 +22,6 @@ CLIENT_KEY: Final = "sk-the-key-of-a-client-alone"
 OWN_KEY: Final = "sk-the-key-that-is-bobs-own"
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 def words(result: Json) -> str:
     return " ".join(each.get("text", "") for each in result["content"])
 

@@ -29,11 +29,6 @@ CLIENT_KEY: Final = "sk-the-key-of-a-client-alone"
 SERVE: Final = ("serve", "--transport", "http", "--port", "0")
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @dataclass
 class Running:
     origin: str
