@@ -17,8 +17,8 @@ from anyio.abc import Process
 from geekai_video_mcp.config.write_tokens import add_token
 from geekai_video_mcp.domain.statuses import FileStatus
 from geekai_video_mcp.domain.tasks import Task
-from geekai_video_mcp.ledger import Ledger
 from support.clips import make_clip
+from support.ledgers import open_ledger
 from support.process import MODULE, environment
 from support.provider import HELD_PREFIX, running_provider
 from support.raw_http import raw_http_client
@@ -61,11 +61,8 @@ async def find_origin(log: Path) -> str:
 
 
 async def read_tasks(folder: Path, tenant: str) -> list[Task]:
-    ledger = await Ledger.open(folder / "state")
-    try:
+    async with open_ledger(folder / "state") as ledger:
         return await ledger.of_tenant(tenant).list_tasks(limit=10)
-    finally:
-        await ledger.close()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="SIGKILL")

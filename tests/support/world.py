@@ -42,6 +42,7 @@ from geekai_video_mcp.media.preview import (
 from geekai_video_mcp.server.build import build_server
 from support.fake_geekai import BASE_URL, KEY, ScriptedGeekAI
 from support.films import FakeJoin
+from support.ledgers import open_ledger
 
 EPOCH = 1_790_000_000.0
 Era = Literal["auto", "legacy"]
@@ -201,21 +202,15 @@ class World:
 
     async def find_task(self, task_id: str) -> Task:
         """The task as the ledger holds it."""
-        ledger = await Ledger.open(self.state)
-        try:
+        async with open_ledger(self.state) as ledger:
             task = await ledger.of_tenant(self.tenant).find(task_id)
-        finally:
-            await ledger.close()
         assert task is not None
         return task
 
     async def tasks(self) -> list[Task]:
         """What the ledger holds that is not finished."""
-        ledger = await Ledger.open(self.state)
-        try:
+        async with open_ledger(self.state) as ledger:
             return await ledger.of_tenant(self.tenant).unfinished(self.account)
-        finally:
-            await ledger.close()
 
     def files(self) -> list[str]:
         """Names in the output folder, part files included."""
