@@ -15,7 +15,7 @@ import pytest
 
 from support.missing import skip_test
 from support.mp4 import probe
-from support.process import MODULE, environment, http_server
+from support.process import MODULE, SERVE, environment, http_server
 from support.sampling import sample
 
 HERE: Final = Path(__file__).parent
@@ -76,7 +76,7 @@ PROGRAMS: Final = [
 async def origin(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[str]:
     """A server with both HTTP transports on one port, for all clients of this process."""
     folder = tmp_path_factory.mktemp("http")
-    async with http_server(folder, "serve", "--transport", "http", "--port", "0") as origin:
+    async with http_server(folder, *SERVE) as origin:
         yield origin
 
 

@@ -11,11 +11,10 @@ import anyio
 import httpx
 import pytest
 
-from support.process import descendants_naming, http_server, running_server, stdio
+from support.process import SERVE, SMALL, descendants_naming, http_server, running_server, stdio
 from support.sampling import sample
 from support.world import call, structured
 
-SMALL: Final = {"size": "320x180", "duration": 1, "fps": 12}
 PROMPT: Final = "a fox called Canary-8815"
 
 
@@ -169,7 +168,7 @@ HELLO: Final[dict[str, Any]] = {
 async def served(folder: Path) -> AsyncGenerator[tuple[httpx.AsyncClient, dict[str, str]]]:
     """A browser of a new server, and the headers of its session."""
     async with (
-        http_server(folder, "serve", "--transport", "http", "--port", "0") as origin,
+        http_server(folder, *SERVE) as origin,
         httpx.AsyncClient(base_url=origin, headers=HEADERS, timeout=30) as browser,
     ):
         answer = await browser.post("/mcp", json=HELLO)

@@ -19,13 +19,12 @@ import pytest
 
 from support.handshake import HELLO
 from support.missing import skip_test
-from support.process import http_client, http_server, run_cli, token_header
+from support.process import SERVE, http_client, http_server, run_cli, token_header
 from support.provider import HELD_PREFIX, Provider, running_provider
 from support.sampling import sample
 from support.world import Era, call, structured, text
 
 CONF = Path(__file__).parents[2] / "deploy" / "nginx.conf"
-SERVE = ("serve", "--transport", "http", "--port", "0")
 PROXY = {
     "GEEKAI_TRUSTED_PROXIES": "127.0.0.1",
     "GEEKAI_ALLOWED_HOSTS": "video.example.com",

@@ -15,11 +15,10 @@ import pytest
 from anyio.abc import Process
 
 from support.handshake import HELLO
-from support.process import http_client, http_process, http_server, token_header
+from support.process import SERVE, http_client, http_process, http_server, token_header
 from support.provider import HELD_PREFIX, Provider, running_provider
 from support.world import call, structured, text
 
-SERVE = ("serve", "--transport", "http", "--port", "0")
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sends signals")
 
 

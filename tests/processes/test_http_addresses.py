@@ -16,7 +16,7 @@ from geekai_video_mcp.config.write_tokens import add_token
 from geekai_video_mcp.errors import ConfigError
 from geekai_video_mcp.server.http import bind_address, trust_addresses
 from geekai_video_mcp.server.http.proxies import ProxyHeaders
-from support.process import http_client, http_server, run_cli
+from support.process import SERVE, http_client, http_server, run_cli
 from support.team_server import team_server, team_settings
 
 KEY = {"GEEKAI_API_KEY": "sk-the-operators-own-key", "GEEKAI_BASE_URL": "http://127.0.0.1:9/v1"}
@@ -26,7 +26,6 @@ OAUTH = {
     "GEEKAI_PUBLIC_URL": "https://video.example.com",
 }
 TRUSTED = {**KEY, **ALLOWED, "GEEKAI_TRUSTED_PROXIES": "127.0.0.1 10.0.0.0/8"}
-SERVE = ("serve", "--transport", "http", "--port", "0")
 NEEDS_TOKENS, NEEDS_HOSTS, NO_TOKEN = "tokens add NAME", "GEEKAI_ALLOWED_HOSTS", "--no-token"
 
 

@@ -26,7 +26,7 @@ from geekai_video_mcp.server.http import (
     listener,
 )
 from geekai_video_mcp.server.jsonrpc import MAX_MESSAGE_BYTES
-from support.process import http_client, http_server, token_header
+from support.process import SERVE, http_client, http_server, token_header
 from support.world import call, structured
 
 TOKEN = "a-token-of-forty-three-characters-as-is-made"
@@ -343,7 +343,7 @@ async def test_sixty_strangers_with_large_bodies_hold_no_memory(
             await stream.send(b"x" * 4_000_000)
             answers.append((await read_response(stream))[:13])
 
-    command = ("serve", "--transport", "http", "--port", "0")
+    command = SERVE
     async with http_server(tmp_path, *command, **KEY) as origin:
         assert token_header(tmp_path)
         (pid,) = running_children()

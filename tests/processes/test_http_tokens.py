@@ -22,7 +22,7 @@ from geekai_video_mcp.config.tokens_file import (
 from geekai_video_mcp.config.write_tokens import revoke_token
 from geekai_video_mcp.errors import ConfigError, StorageUnavailable
 from geekai_video_mcp.server.http import authorization
-from support.process import MODULE, environment, run_cli
+from support.process import MODULE, SERVE, environment, run_cli
 from support.team_server import TeamServer, team_server, team_settings
 
 KEY = {"GEEKAI_API_KEY": "sk-the-operators-own-key", "GEEKAI_BASE_URL": "http://127.0.0.1:9/v1"}
@@ -274,7 +274,7 @@ def test_folders_apart_from_each_other_are_taken(tmp_path: Path) -> None:
 async def test_a_file_that_cannot_be_trusted_stops_the_start(tmp_path: Path, damage: str) -> None:
     await run_cli(tmp_path, "tokens", "add", "alice")
     damage_file(tmp_path, damage)
-    for command in (("serve", "--transport", "http", "--port", "0"), ("tokens", "list")):
+    for command in (SERVE, ("tokens", "list")):
         status, out, err = await run_cli(tmp_path, *command)
 
         assert (status, out) == (2, "")

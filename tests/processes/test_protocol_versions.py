@@ -14,7 +14,7 @@ import anyio
 import httpx
 import pytest
 
-from support.process import StdioServer, http_server, new_server, token_header
+from support.process import SERVE, StdioServer, http_server, new_server, token_header
 from support.provider import HELD_PREFIX, Provider, running_provider
 from support.raw_http import META, MODERN, Json, read_events
 from support.sampling import sample
@@ -240,7 +240,7 @@ async def servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Se
     async with (
         running_provider() as service,
         http_server(
-            folder, "serve", "--transport", "http", "--port", "0", **service.settings
+            folder, *SERVE, **service.settings
         ) as origin,
         httpx.AsyncClient(base_url=origin, timeout=40, headers=token_header(folder)) as http,
         AsyncExitStack() as stack,

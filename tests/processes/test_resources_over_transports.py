@@ -27,6 +27,7 @@ from PIL import Image, ImageChops, ImageStat
 
 from geekai_video_mcp.media.preview import PreviewRenderer, PreviewRequest
 from support.process import (
+    SMALL,
     http_client,
     http_server,
     new_server,
@@ -38,7 +39,6 @@ from support.provider import HELD_PREFIX, running_provider
 from support.sampling import sample
 from support.world import Era, call, structured
 
-SMALL = {"size": "320x180", "duration": 1, "fps": 12}
 PATHS = {"stdio": "", "sse": "/sse", "streamable-http": "/mcp"}
 EVERYWHERE = [(transport, era) for transport in PATHS for era in ("auto", "legacy")]
 

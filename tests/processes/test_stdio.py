@@ -15,11 +15,9 @@ from mcp_types import CallToolResult
 from PIL import Image
 
 from support.mp4 import probe
-from support.process import descendants_naming, running_server, stdio
+from support.process import SMALL, descendants_naming, running_server, stdio
 from support.sampling import sample
 from support.world import Era, call, structured, text
-
-SMALL = {"size": "320x180", "duration": 1, "fps": 12}
 
 
 @pytest.mark.parametrize("era", sample(["auto", "legacy"], every=2))

@@ -19,11 +19,10 @@ import httpx
 import pytest
 
 from support.handshake import HELLO
-from support.process import http_process, http_server, token_header
+from support.process import SERVE, http_process, http_server, token_header
 from support.provider import running_provider
 
 CLIENTS = 200
-SERVE = ("serve", "--transport", "http", "--port", "0")
 UNLIMITED = {
     "GEEKAI_MAX_VIDEOS_PER_DAY": "100000",
     "GEEKAI_MAX_IN_FLIGHT": "100000",

@@ -19,14 +19,13 @@ from geekai_video_mcp.domain.statuses import FileStatus
 from geekai_video_mcp.domain.tasks import Task
 from support.clips import make_clip
 from support.ledgers import open_ledger
-from support.process import MODULE, environment
+from support.process import MODULE, SERVE, environment
 from support.provider import HELD_PREFIX, running_provider
 from support.raw_http import raw_http_client
 from support.team import bearer
 from support.team_server import team_settings
 
 CLIENT_KEY: Final = "sk-the-key-of-a-client-alone"
-SERVE: Final = ("serve", "--transport", "http", "--port", "0")
 
 
 @dataclass
