@@ -27,7 +27,7 @@ Inspect = Callable[..., Awaitable[FileFacts]]
 @pytest.fixture
 def inspection(monkeypatch: pytest.MonkeyPatch) -> Callable[[Inspect], None]:
     """Sets what is found out about each file from then on."""
-    return lambda inspect: monkeypatch.setattr(world_module, "tell_nothing", inspect)
+    return lambda inspect: monkeypatch.setattr(world_module, "skip_inspection", inspect)
 
 
 def facts(task: Task) -> dict[str, Any]:

@@ -170,7 +170,7 @@ async def test_a_file_that_cannot_be_decoded_is_not_called_finished_and_is_kept(
     async def undecodable(_: Path) -> FileFacts:
         return FileFacts(verdict=Verdict.UNDECODABLE, reason=Reason.FRAME)
 
-    monkeypatch.setattr(world_module, "tell_nothing", undecodable)
+    monkeypatch.setattr(world_module, "skip_inspection", undecodable)
     result = await settled_result(world, after=1 * MINUTES)
 
     reason = "not one frame of the video can be decoded"
@@ -187,7 +187,7 @@ async def test_the_copy_of_an_undecodable_file_is_not_forgotten_by_another_fetch
     async def undecodable(_: Path) -> FileFacts:
         return FileFacts(verdict=Verdict.UNDECODABLE, reason=Reason.FRAME)
 
-    monkeypatch.setattr(world_module, "tell_nothing", undecodable)
+    monkeypatch.setattr(world_module, "skip_inspection", undecodable)
     kept = structured(await settled_result(world, after=1 * MINUTES))
     async with world.app(sweep=False) as app:
         tried = await app.engine.fetch_again(kept["task_id"])

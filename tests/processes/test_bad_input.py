@@ -136,9 +136,9 @@ async def test_a_host_that_vanishes_in_mid_call_leaves_a_task_for_the_next(
         with anyio.fail_after(10):
             while descendants_naming(str(tmp_path)):
                 await anyio.lowlevel.checkpoint()
-    said = (tmp_path / "stderr.log").read_text("utf-8")
+    logged = (tmp_path / "stderr.log").read_text("utf-8")
 
-    assert (status, said) == (0, "")
+    assert (status, logged) == (0, "")
     ((task_id, _),) = tasks_in(tmp_path)
     async with stdio(tmp_path) as client:
         shown = structured(await call(client, "get_video_task", task_id=task_id, wait_seconds=0))

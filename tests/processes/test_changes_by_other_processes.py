@@ -32,8 +32,8 @@ async def test_a_status_call_shows_at_once_what_another_process_has_recorded(
         )
         shown: list[str] = []
         for number in range(20):
-            say = partial(replace, error_message=f"take {number}", delivered_at=AN_HOUR)
-            await ledger.change(TASK_ID, say)
+            change = partial(replace, error_message=f"take {number}", delivered_at=AN_HOUR)
+            await ledger.change(TASK_ID, change)
             found = await read(task_id=TASK_ID[:8] if number % 2 else TASK_ID)
             shown.append(found["structuredContent"]["error"]["message"])
 

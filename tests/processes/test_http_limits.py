@@ -235,10 +235,10 @@ async def test_a_flood_of_connections_beyond_the_limit_holds_none_of_them(
     monkeypatch.setattr(listener, "REFUSING_SECONDS", 3600.0)
     async with serving(tmp_path) as port, await anyio.connect_tcp("127.0.0.1", port) as held:
         assert await is_served(held)
-        told = [await anyio.connect_tcp("127.0.0.1", port) for _ in range(2)]
+        refused = [await anyio.connect_tcp("127.0.0.1", port) for _ in range(2)]
         async with await anyio.connect_tcp("127.0.0.1", port) as one_more:
             assert await read_to_end(one_more) == b""
-        for stream in told:
+        for stream in refused:
             assert (await read_response(stream)).startswith(b"HTTP/1.1 503 ")
             await stream.aclose()
         assert await is_served(held)

@@ -136,7 +136,7 @@ async def test_the_operators_own_token_goes_on_beside_the_others(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("command", "said"),
+    ("command", "reason"),
     [
         (("add", "Alice"), "cannot be a tenant"),
         (("add", "local"), "cannot be a tenant"),
@@ -147,14 +147,14 @@ async def test_the_operators_own_token_goes_on_beside_the_others(tmp_path: Path)
     ],
 )
 async def test_a_name_that_cannot_be_is_refused_and_changes_nothing(
-    tmp_path: Path, command: tuple[str, ...], said: str
+    tmp_path: Path, command: tuple[str, ...], reason: str
 ) -> None:
     await run_cli(tmp_path, "tokens", "add", "known")
     before = tokens_path(tmp_path / "state").read_bytes()
     status, out, err = await run_cli(tmp_path, "tokens", *command)
 
     assert (status, out) == (1, "")
-    assert said in err
+    assert reason in err
     assert tokens_path(tmp_path / "state").read_bytes() == before
 
 
@@ -212,15 +212,15 @@ BAD_ENTRIES: list[tuple[object, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("document", "said"), BAD_ENTRIES)
+@pytest.mark.parametrize(("document", "reason"), BAD_ENTRIES)
 def test_a_bad_entry_is_named_and_no_value_is_repeated(
-    tmp_path: Path, document: object, said: str
+    tmp_path: Path, document: object, reason: str
 ) -> None:
     write(tmp_path, document)
     with pytest.raises(ConfigError) as refused:
         load_tokens_file(team_settings(tmp_path))
 
-    assert said in refused.value.message
+    assert reason in refused.value.message
     assert "tokens.json" in refused.value.message
     assert "sk-" not in refused.value.message
 
@@ -439,7 +439,7 @@ async def test_a_client_sends_a_key_of_its_own_where_the_operator_allows_it(
 
 
 @pytest.mark.parametrize(
-    ("sent", "said"),
+    ("sent", "reason"),
     [
         ("your-api-key", "placeholder"),
         ("${GEEKAI_API_KEY}", "refers to another variable"),
@@ -448,14 +448,14 @@ async def test_a_client_sends_a_key_of_its_own_where_the_operator_allows_it(
     ],
 )
 async def test_what_is_no_key_is_refused_and_not_repeated(
-    tmp_path: Path, sent: str, said: str
+    tmp_path: Path, sent: str, reason: str
 ) -> None:
     variables = {**KEY, "GEEKAI_CLIENT_KEYS": "allow"}
     async with team_server(tmp_path, variables=variables) as server:
         refused = await server.post(server.add("alice"), X_GeekAI_Key=sent)
 
     assert refused.status_code == 400
-    assert said in refused.json()["error_description"]
+    assert reason in refused.json()["error_description"]
     assert sent not in refused.text
 
 

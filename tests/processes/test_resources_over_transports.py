@@ -270,7 +270,7 @@ async def test_a_wait_shows_signs_of_life_and_ends_alone_when_cancelled(
     assert max(later - sooner for sooner, later in pairwise(times)) <= 5
     assert all(sooner < later for sooner, later in pairwise(grown))
     assert {total for *_, total, _ in events} == {None}, "a percentage would be made up"
-    assert all(said and len(said) <= 40 for *_, said in events)
+    assert all(message and len(message) <= 40 for *_, message in events)
 
 
 @pytest.mark.exhaustive

@@ -75,7 +75,7 @@ async def test_a_task_is_shown_and_resolved_for_its_own_tenant_alone(tmp_path: P
     foreign, _, not_found = await run_cli(tmp_path, "tasks", "show", mine.id, "--tenant", "bob")
     unknown, _, none = await run_cli(tmp_path, "tasks", "show", "f" * 32, "--tenant", "bob")
     refused, _, _ = await run_cli(tmp_path, "tasks", "resolve", mine.id, "--abandon", "--yes")
-    decided, said, _ = await run_cli(
+    decided, printed, _ = await run_cli(
         tmp_path, "tasks", "--tenant", "alice", "resolve", mine.id, "--abandon", "--yes"
     )
     again, _, why = await run_cli(
@@ -86,7 +86,7 @@ async def test_a_task_is_shown_and_resolved_for_its_own_tenant_alone(tmp_path: P
     assert ["tenant", "alice"] in [line.split() for line in shown.splitlines()]
     assert not_found == none.replace("f" * 32, mine.id)
     assert "tasks --tenant bob --all" in not_found
-    assert "Marked as abandoned." in said
+    assert "Marked as abandoned." in printed
     assert "The task is abandoned" in why
 
 

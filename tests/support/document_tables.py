@@ -124,7 +124,7 @@ def one_type(kind: Mapping[str, Any]) -> str:
 
 
 def command_table() -> str:
-    rows = [(f"`geekai-video-mcp {name}`", says) for name, says in cli.COMMANDS.items()]
+    rows = [(f"`geekai-video-mcp {name}`", purpose) for name, purpose in cli.COMMANDS.items()]
     return table(("command", "what it does"), rows)
 
 

@@ -167,7 +167,7 @@ class World:
             clock=self.clock,
             run_worker=_run_worker_now,
             render_preview=self.render_preview,
-            inspect_file=tell_nothing,
+            inspect_file=skip_inspection,
             join_files=self.join,
         ) as app:
             yield app
@@ -240,13 +240,13 @@ async def render_now(request: PreviewRequest) -> RenderedPreview:
     return await PreviewRenderer(run_worker=_run_worker_now).render(request)
 
 
-async def tell_nothing(_: Path) -> FileFacts:
+async def skip_inspection(_: Path) -> FileFacts:
     """The samples have no frames, and codecs run in a child process, which takes real time."""
     return FileFacts(verdict=Verdict.UNKNOWN, reason=Reason.NO_ANSWER)
 
 
 async def inspect_now(path: Path) -> FileFacts:
-    """The facts of a real clip, in place of `tell_nothing`, while the test's clock stands still."""
+    """The facts of a real clip, in place of `skip_inspection`, while the clock stands still."""
     return await inspect_file(path, run_worker=_run_worker_now)
 
 
