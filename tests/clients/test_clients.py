@@ -13,13 +13,13 @@ from typing import Any, Final
 import anyio
 import pytest
 
+from support import ROOT
 from support.missing import skip_test
 from support.mp4 import probe
 from support.process import MODULE, SERVE, environment, http_server
 from support.sampling import sample
 
 HERE: Final = Path(__file__).parent
-ROOT: Final = HERE.parent.parent
 PACKAGES: Final = HERE / "node_modules"
 NODE: Final = PACKAGES / ".bin" / "node"
 INSPECTOR: Final = PACKAGES / ".bin" / "mcp-inspector"
