@@ -1,4 +1,4 @@
-"""For every test: what `make test` leaves out, and whose settings file is not read, and the loop."""
+"""For every test: what `make test` leaves out, the event loop, and no settings file of the user."""
 
 import os
 from collections import defaultdict

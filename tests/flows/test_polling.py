@@ -233,7 +233,8 @@ async def test_a_poll_that_a_caller_waits_for_does_not_wait_for_the_others(world
     async with newcomer.client() as client:
         async with open_ledger(newcomer.state) as ledger:
             await ledger.update_budget(
-                newcomer.account, lambda known: (replace(known, tokens=0.0, refilled_at=now()), None)
+                newcomer.account,
+                lambda known: (replace(known, tokens=0.0, refilled_at=now()), None),
             )
         found = await show_task(client, theirs)
 

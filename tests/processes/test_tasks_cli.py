@@ -402,7 +402,9 @@ async def test_an_export_of_nothing_is_a_head(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes break otherwise there")
 async def test_a_reader_that_goes_away_is_no_traceback(tmp_path: Path) -> None:
-    await record_tasks(tmp_path / "state", *(task(tmp_path, age=n, prompt="x" * 3000) for n in range(60)))
+    await record_tasks(
+        tmp_path / "state", *(task(tmp_path, age=n, prompt="x" * 3000) for n in range(60))
+    )
     command = subprocess.Popen(  # noqa: S603 - our own command, and a pipe to break
         [*MODULE, "tasks", "export"],
         env=environment(tmp_path),

@@ -177,7 +177,9 @@ async def test_the_consent_of_one_is_none_for_another(tmp_path: Path) -> None:
         answered = {**asked, **reply_to(question)}
         stolen = json.loads(await bob.request("tools/call", answered))
         headers = bearer(team.tokens["alice"], **{"X-GeekAI-Key": CLIENT_KEY})
-        async with raw_http_client(team.server.origin, "modern", headers, capabilities=FORMS) as other:
+        async with raw_http_client(
+            team.server.origin, "modern", headers, capabilities=FORMS
+        ) as other:
             other_key = json.loads(await other.request("tools/call", answered))
         before = list(team.service.prompts)
         own = json.loads(await alice.request("tools/call", answered))["result"]

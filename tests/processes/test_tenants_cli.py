@@ -31,7 +31,12 @@ def task(tenant: str, prompt: str, **changes: Any) -> Task:  # noqa: ANN401 - an
 
 @pytest.fixture
 async def folder(tmp_path: Path) -> Path:
-    await record_tasks(tmp_path / "state", task("local", "an owl"), task("alice", "a fox"), task("alice", "a hare"))
+    await record_tasks(
+        tmp_path / "state",
+        task("local", "an owl"),
+        task("alice", "a fox"),
+        task("alice", "a hare"),
+    )
     return tmp_path
 
 
@@ -118,7 +123,9 @@ async def test_the_spending_of_each_tenant_is_its_own(folder: Path) -> None:
 
 async def test_a_command_for_a_tenant_works_in_its_own_folder(tmp_path: Path) -> None:
     """So that nothing of it is written among the operator's videos."""
-    await record_tasks(tmp_path / "state", replace(task("alice", "a fox"), status=Status.SUCCEED, ended_at=1.0))
+    await record_tasks(
+        tmp_path / "state", replace(task("alice", "a fox"), status=Status.SUCCEED, ended_at=1.0)
+    )
 
     status, _, err = await run_cli(tmp_path, "join", "f" * 8, "e" * 8, "--tenant", "alice")
 

@@ -94,7 +94,9 @@ async def test_a_killed_servers_tenants_get_their_videos_without_a_call(tmp_path
             asked = [each for each in service.keys if each[1] == CLIENT_KEY]
             async with raw_http_client(second.origin, "modern", bearer(tokens["carol"])) as client:
                 (listed,) = (await client.call("get_video_task", task_id=waiting.id))["content"][:1]
-            async with raw_http_client(second.origin, "modern", bearer(tokens["carol"], **key)) as client:
+            async with raw_http_client(
+                second.origin, "modern", bearer(tokens["carol"], **key)
+            ) as client:
                 done = await client.call("get_video_task", task_id=waiting.id, wait_seconds=45)
         logged = log.read_text("utf-8")
 
