@@ -6,8 +6,8 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import AsyncGenerator, Callable, Generator
-from contextlib import asynccontextmanager, closing, contextmanager
+from collections.abc import Callable, Generator
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -45,28 +45,15 @@ from geekai_video_mcp.ledger import Ledger, ProcessRegistry, migrations, schema
 from geekai_video_mcp.ledger import sqlite_reads as store_module
 from geekai_video_mcp.ledger.processes import UNNAMED_LOCK_TTL
 from geekai_video_mcp.ledger.sqlite import Store
+from support.ledgers import open_ledger
 
 NOW = 1_790_000_000.0
 posix = pytest.mark.skipif(sys.platform == "win32", reason="modes and signals are POSIX's")
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 def state(tmp_path: Path) -> Path:
     return tmp_path / "state"
-
-
-@asynccontextmanager
-async def open_ledger(state: Path) -> AsyncGenerator[Ledger]:
-    ledger = await Ledger.open(state)
-    try:
-        yield ledger
-    finally:
-        await ledger.close()
 
 
 def make_task(**changes: Any) -> Task:  # noqa: ANN401 - any field's own type

@@ -15,11 +15,10 @@ import pytest
 from anyio.abc import Process
 
 from support.handshake import HELLO
-from support.process import http_client, http_process, http_server, token_header
+from support.process import SERVE, http_client, http_process, http_server, token_header
 from support.provider import HELD_PREFIX, Provider, running_provider
 from support.world import call, structured, text
 
-SERVE = ("serve", "--transport", "http", "--port", "0")
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sends signals")
 
 
@@ -172,7 +171,12 @@ async def test_new_streams_at_a_stopping_server_are_refused_in_a_form_that_clien
     tmp_path: Path,
 ) -> None:
     """The SDK's client shows the message of a JSON-RPC error alone; a GET may be a browser's."""
-    listen: dict[str, Any] = {"jsonrpc": "2.0", "id": 1, "method": "subscriptions/listen", "params": {}}
+    listen: dict[str, Any] = {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "subscriptions/listen",
+        "params": {},
+    }
     async with (
         running_provider() as service,
         http_process(tmp_path, *SERVE, **service.settings) as (origin, process),

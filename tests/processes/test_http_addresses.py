@@ -16,7 +16,7 @@ from geekai_video_mcp.config.write_tokens import add_token
 from geekai_video_mcp.errors import ConfigError
 from geekai_video_mcp.server.http import bind_address, trust_addresses
 from geekai_video_mcp.server.http.proxies import ProxyHeaders
-from support.process import http_client, http_server, run_cli
+from support.process import SERVE, http_client, http_server, run_cli
 from support.team_server import team_server, team_settings
 
 KEY = {"GEEKAI_API_KEY": "sk-the-operators-own-key", "GEEKAI_BASE_URL": "http://127.0.0.1:9/v1"}
@@ -27,13 +27,7 @@ LOOPBACK_NAMES = {"GEEKAI_ALLOWED_HOSTS": "LOCALHOST 127.0.0.1 [::1]"}
 LOOPBACK_URL = {"GEEKAI_PUBLIC_URL": "http://127.0.0.1:8080/video"}
 PUBLIC = {"GEEKAI_PUBLIC_URL": "https://video.example.com"}
 OAUTH = {**PUBLIC, "GEEKAI_OAUTH_ISSUER": "https://login.example.com"}
-SERVE = ("serve", "--transport", "http", "--port", "0")
 NEEDS_TOKENS, NEEDS_HOSTS, NO_TOKEN = "tokens add NAME", "GEEKAI_ALLOWED_HOSTS", "--no-token"
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 def make_token(folder: Path) -> str:

@@ -28,7 +28,7 @@ from geekai_video_mcp.server.http import (
     listener,
 )
 from geekai_video_mcp.server.jsonrpc import MAX_MESSAGE_BYTES
-from support.process import http_client, http_server, token_header
+from support.process import SERVE, http_client, http_server, token_header
 from support.world import call, structured
 
 TOKEN = "a-token-of-forty-three-characters-as-is-made"
@@ -257,10 +257,10 @@ async def test_a_flood_of_connections_beyond_the_limit_holds_none_of_them(
     monkeypatch.setattr(listener, "REFUSING_SECONDS", 3600.0)
     async with serving(tmp_path) as port, await anyio.connect_tcp("127.0.0.1", port) as held:
         assert await is_served(held)
-        told = [await anyio.connect_tcp("127.0.0.1", port) for _ in range(2)]
+        refused = [await anyio.connect_tcp("127.0.0.1", port) for _ in range(2)]
         async with await anyio.connect_tcp("127.0.0.1", port) as one_more:
             assert await read_to_end(one_more) == b""
-        for stream in told:
+        for stream in refused:
             assert (await read_response(stream)).startswith(b"HTTP/1.1 503 ")
             await stream.aclose()
         assert await is_served(held)
@@ -365,7 +365,7 @@ async def test_sixty_strangers_with_large_bodies_hold_no_memory(
             await stream.send(b"x" * 4_000_000)
             answers.append((await read_response(stream))[:13])
 
-    command = ("serve", "--transport", "http", "--port", "0")
+    command = SERVE
     async with http_server(tmp_path, *command, **KEY) as origin:
         assert token_header(tmp_path)
         (pid,) = running_children()

@@ -118,7 +118,7 @@ def decide_access(
     It does so where the operator has made tokens, or lets an authorisation server make them.
     """
     oauth = settings.hosting.oauth
-    issued = len(live.current().tokens)
+    issued = len(live.read().tokens)
     if no_token or (settings.sandbox and not exposed and not issued and oauth is None):
         return Access()
     public_url = settings.hosting.public_url

@@ -64,7 +64,7 @@ def prepare_http(
         ConfigError: it would be open to whoever reaches it, or the address cannot be used.
     """
     live = LiveTokens(settings)
-    refuse_to_be_open(arguments, settings, live.current())
+    refuse_to_be_open(arguments, settings, live.read())
     access = decide_access(
         settings, live, no_token=arguments.no_token, exposed=is_exposed(arguments, settings)
     )

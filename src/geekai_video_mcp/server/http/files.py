@@ -25,6 +25,7 @@ from geekai_video_mcp.domain.statuses import FileStatus
 from geekai_video_mcp.domain.task_ids import short_id
 from geekai_video_mcp.domain.tasks import Task
 from geekai_video_mcp.errors import GeekAIVideoError, TaskNotFound
+from geekai_video_mcp.media.digests import hash_file
 from geekai_video_mcp.media.inputs.allowed_files import Unreadable, opened_in_folder
 from geekai_video_mcp.media.saved_pictures import MAX_BYTES, is_saved_picture
 from geekai_video_mcp.server.call_limit import SOON_SECONDS
@@ -72,8 +73,6 @@ _AFTER_LINK: Final = ".,;:!?)]}>*'\""
 """What ends a sentence or an emphasis, and is often taken for a part of the link before it."""
 _KEPT_DIGESTS: Final = 2000
 """Files whose content is known while they are not changed: each is read once."""
-_BLOCK: Final = 1024 * 1024
-"""Bytes that are read at once for a digest."""
 
 
 class FileGone(Exception):
@@ -156,10 +155,7 @@ class FileServer:
         key = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
         known = self._digests.get(key)
         if known is None:
-            digest = hashlib.sha256()
-            while block := content.read(_BLOCK):
-                digest.update(block)
-            known = digest.hexdigest()
+            known = hash_file(content)
         self._digests[key] = known
         self._digests.move_to_end(key)
         while len(self._digests) > _KEPT_DIGESTS:

@@ -105,7 +105,7 @@ async def read_tokens(live: LiveTokens) -> TokensFile:
     """
     try:
         if live.changed():
-            return await anyio.to_thread.run_sync(live.current)
-        return live.current()
+            return await anyio.to_thread.run_sync(live.read)
+        return live.read()
     except GeekAIVideoError as exc:
         raise VerifierUnavailable(exc.message) from exc
