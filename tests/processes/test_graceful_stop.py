@@ -171,6 +171,7 @@ async def test_new_streams_at_a_stopping_server_are_refused_in_a_form_that_clien
     tmp_path: Path,
 ) -> None:
     """The SDK's client shows the message of a JSON-RPC error alone; a GET may be a browser's."""
+    answers: dict[str, httpx.Response] = {}
     listen: dict[str, Any] = {
         "jsonrpc": "2.0",
         "id": 1,
@@ -188,12 +189,13 @@ async def test_new_streams_at_a_stopping_server_are_refused_in_a_form_that_clien
             await wait_until_posted(service, 1)
             stop(process)
             await wait_until_stopping(origin)
-            subscribed = await client.post(
+            answers["subscribed"] = await client.post(
                 "/mcp", json=listen, headers={"Mcp-Method": listen["method"]}
             )
-            connected = await client.get("/sse")
+            answers["connected"] = await client.get("/sse")
             service.answers_posts.set()
 
+    subscribed, connected = answers["subscribed"], answers["connected"]
     message = (
         "This server is stopping. Connect again in 15 seconds: it may have been started again by"
         " then."

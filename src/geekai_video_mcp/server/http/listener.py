@@ -32,8 +32,8 @@ MAX_HEADER_BYTES: Final = 32_768
 """Bytes of a request line and its headers: a browser's cookies for localhost are among them."""
 SMALL_PIECE_BYTES: Final = 256
 MAX_SMALL_PIECES: Final = 5_000
-"""Pieces of one body that have fewer than `SMALL_PIECE_BYTES`. Each chunk is parsed by itself: 24 MB
-in chunks of a single byte would block everybody for minutes."""
+"""Pieces of one body that have fewer than `SMALL_PIECE_BYTES`. Each chunk is parsed by itself: 24
+MB in chunks of a single byte would block everybody for minutes."""
 MAX_CONNECTIONS: Final = 2_048
 """At once; half of the descriptors at most, for the files of paid tasks need some as well. One with
 an open stream takes about 100 kB."""
