@@ -21,9 +21,7 @@ OFTEN = {"GEEKAI_MAX_CALLS_PER_MINUTE": "100000"}
 @pytest.fixture(scope="module")
 async def url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
     folder = tmp_path_factory.mktemp("served")
-    async with http_server(
-        folder, *SERVE, **OFTEN
-    ) as origin:
+    async with http_server(folder, *SERVE, **OFTEN) as origin:
         yield f"{origin}/mcp"
 
 

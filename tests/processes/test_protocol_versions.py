@@ -239,9 +239,7 @@ async def servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Se
     folder = tmp_path_factory.mktemp("servers")
     async with (
         running_provider() as service,
-        http_server(
-            folder, *SERVE, **service.settings
-        ) as origin,
+        http_server(folder, *SERVE, **service.settings) as origin,
         httpx.AsyncClient(base_url=origin, timeout=40, headers=token_header(folder)) as http,
         AsyncExitStack() as stack,
     ):
