@@ -1,7 +1,10 @@
 """The SHA-256 of a file, by which the ledger knows a result again."""
 
 import hashlib
-from typing import BinaryIO
+from typing import BinaryIO, Final
+
+_BLOCK: Final = 1024**2
+"""Bytes read at a time."""
 
 
 def hash_file(file: BinaryIO) -> str:
@@ -10,5 +13,8 @@ def hash_file(file: BinaryIO) -> str:
     Raises:
         OSError: the file cannot be read.
     """
+    digest = hashlib.sha256()
     file.seek(0)
-    return hashlib.file_digest(file, "sha256").hexdigest()
+    while block := file.read(_BLOCK):
+        digest.update(block)
+    return digest.hexdigest()
