@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from geekai_video_mcp.ledger import Ledger, filesystem
+from geekai_video_mcp.ledger import Ledger
+from geekai_video_mcp.ledger.sqlite import filesystem
 
 MOUNTS = r"""
 22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw

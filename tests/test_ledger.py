@@ -41,11 +41,13 @@ from geekai_video_mcp.domain.tasks import (
     new_task,
 )
 from geekai_video_mcp.errors import LedgerTooNew, StorageUnavailable
-from geekai_video_mcp.ledger import Ledger, ProcessRegistry, migrations, schema
-from geekai_video_mcp.ledger import sqlite_reads as store_module
-from geekai_video_mcp.ledger.processes import UNNAMED_LOCK_TTL
-from geekai_video_mcp.ledger.sqlite import Store
+from geekai_video_mcp.ledger import Ledger, ProcessRegistry, schema
+from geekai_video_mcp.ledger import store_reads as store_module
+from geekai_video_mcp.ledger.sqlite import migrations
+from geekai_video_mcp.ledger.sqlite.database import SqliteDatabase
+from geekai_video_mcp.ledger.sqlite.processes import UNNAMED_LOCK_TTL
 from support.ledgers import open_ledger
+from support.sync_store import SyncStore
 
 NOW = 1_790_000_000.0
 posix = pytest.mark.skipif(sys.platform == "win32", reason="modes and signals are POSIX's")
@@ -89,8 +91,14 @@ def write_count(state: Path) -> int:
 def child(code: str, *arguments: object, **options: Any) -> "subprocess.Popen[str]":  # noqa: ANN401 - Popen's own
     """Another process of ours."""
     command = [sys.executable, "-c", code, *map(str, arguments)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     return subprocess.Popen(  # noqa: S603 - our own code
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8", **options
+        command,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+        **options,
     )
 
 
@@ -554,8 +562,9 @@ COUNT = """
 import sys
 from dataclasses import replace
 from pathlib import Path
-from geekai_video_mcp.ledger.sqlite import Store
-store = Store(Path(sys.argv[1]))
+from geekai_video_mcp.ledger.sqlite.database import SqliteDatabase
+from support.sync_store import SyncStore
+store = SyncStore(Path(sys.argv[1]))
 print("ready", flush=True)
 sys.stdin.readline()
 for _ in range(25):
@@ -580,11 +589,12 @@ async def test_processes_lose_no_change(state: Path) -> None:
 OPEN = """
 import sys
 from pathlib import Path
-from geekai_video_mcp.ledger.sqlite import Store
+from geekai_video_mcp.ledger.sqlite.database import SqliteDatabase
+from support.sync_store import SyncStore
 from geekai_video_mcp.domain.tasks import new_task
 print("ready", flush=True)
 sys.stdin.readline()
-store = Store(Path(sys.argv[1]))
+store = SyncStore(Path(sys.argv[1]))
 store.add(new_task(request={}, account="s", owner="a", at=0.0))
 store.close()
 """
@@ -740,9 +750,10 @@ from geekai_video_mcp.domain.catalogue import request_cost
 from geekai_video_mcp.domain.task_prices import with_price
 from geekai_video_mcp.domain.tasks import Media, new_task
 from geekai_video_mcp.errors import CapReached
-from geekai_video_mcp.ledger.sqlite import Store
+from geekai_video_mcp.ledger.sqlite.database import SqliteDatabase
+from support.sync_store import SyncStore
 path, name, per_day, cny_per_day, count = sys.argv[1:]
-store = Store(Path(path))
+store = SyncStore(Path(path))
 print("ready", flush=True)
 sys.stdin.readline()
 cny = None if cny_per_day == "any" else float(cny_per_day)
@@ -843,9 +854,9 @@ async def test_history_is_the_newest_finished_tasks_of_the_same_kind_and_service
 
 def test_history_is_read_from_its_index_alone(state: Path) -> None:
     """A row may hold megabytes of pictures."""
-    store = Store(state)
+    store = SyncStore(state)
     try:
-        plan = store._db.execute(  # pyright: ignore[reportPrivateUsage]
+        plan = store.connection.execute(
             f"EXPLAIN QUERY PLAN {schema.HISTORY}",
             {"tenant": "local", "service": "s", "kind": "k", "newest": 1},
         ).fetchall()
@@ -876,9 +887,10 @@ SPEND = """
 import sys
 from functools import partial
 from pathlib import Path
-from geekai_video_mcp.ledger.sqlite import Store
+from geekai_video_mcp.ledger.sqlite.database import SqliteDatabase
+from support.sync_store import SyncStore
 from geekai_video_mcp.domain.polling import take_token
-store = Store(Path(sys.argv[1]))
+store = SyncStore(Path(sys.argv[1]))
 print("ready", flush=True)
 sys.stdin.readline()
 take = partial(take_token, at=1_790_000_000.0, per_second=2.0)
@@ -922,10 +934,10 @@ async def test_the_mode_of_a_folder_that_was_there_is_the_users_to_choose(state:
 
 
 def test_a_commit_is_on_disk_before_it_is_believed(state: Path) -> None:
-    store = Store(state)
+    store = SyncStore(state)
     try:
         settings = [
-            store._db.execute(f"PRAGMA {name}").fetchone()[0]  # pyright: ignore[reportPrivateUsage]
+            store.connection.execute(f"PRAGMA {name}").fetchone()[0]
             for name in ("journal_mode", "synchronous")
         ]
     finally:
@@ -950,7 +962,7 @@ async def test_a_corrupt_file_is_the_operators_to_mend(state: Path, content: byt
 async def test_a_folder_that_cannot_be_made_is_the_operators_to_mend(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
-    for use in (Store, ProcessRegistry):
+    for use in (SqliteDatabase, ProcessRegistry):
         with pytest.raises(StorageUnavailable):
             use(tmp_path / "file" / "state")
 
@@ -969,10 +981,11 @@ import resource, signal, sys
 from dataclasses import replace
 from pathlib import Path
 from geekai_video_mcp.errors import StorageUnavailable
-from geekai_video_mcp.ledger.sqlite import Store
+from geekai_video_mcp.ledger.sqlite.database import SqliteDatabase
+from support.sync_store import SyncStore
 from geekai_video_mcp.domain.tasks import new_task
 
-store = Store(Path(sys.argv[1]))
+store = SyncStore(Path(sys.argv[1]))
 small = new_task(request={"prompt": "fits"}, account="s", owner="a", at=0.0)
 store.add(small)
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -1020,10 +1033,10 @@ def reading(state: Path) -> Generator[None]:
 
 
 def test_a_commit_that_fails_is_undone_and_the_next_one_works(state: Path) -> None:
-    store, task = Store(state), make_task()
+    store, task = SyncStore(state), make_task()
     try:
         store.add(task)
-        store._db.execute("PRAGMA busy_timeout=10")  # pyright: ignore[reportPrivateUsage]
+        store.connection.execute("PRAGMA busy_timeout=10")
         with reading(state), pytest.raises(StorageUnavailable):
             store.change(task.id, one_more_look)
 

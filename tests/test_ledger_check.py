@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from geekai_video_mcp.errors import LedgerTooNew, StorageUnavailable
-from geekai_video_mcp.ledger.check import check_ledger
-from geekai_video_mcp.ledger.connection import create_database
-from geekai_video_mcp.ledger.migrations import MIGRATIONS
+from geekai_video_mcp.ledger.sqlite.check import check_ledger
+from geekai_video_mcp.ledger.sqlite.connection import create_database
+from geekai_video_mcp.ledger.sqlite.migrations import MIGRATIONS
 
 
 @pytest.fixture

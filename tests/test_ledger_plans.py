@@ -16,7 +16,7 @@ import pytest
 
 from geekai_video_mcp.domain.statuses import Status
 from geekai_video_mcp.ledger import conversion, schema
-from geekai_video_mcp.ledger.connection import create_database
+from geekai_video_mcp.ledger.sqlite.connection import create_database
 
 OF_ALL = {
     "sqlite_autoindex_task_1": (200_000, 1),

@@ -19,7 +19,7 @@ import pytest
 import geekai_video_mcp
 from geekai_video_mcp.domain import statuses
 from geekai_video_mcp.domain.statuses import FACTS, KEY_HOLDING, Status, StatusFacts
-from geekai_video_mcp.ledger import migrations
+from geekai_video_mcp.ledger.sqlite import migrations
 from support.sampling import sample
 
 PACKAGE = Path(geekai_video_mcp.__file__).parent
@@ -34,8 +34,9 @@ import geekai_video_mcp
 from geekai_video_mcp.server import views
 from geekai_video_mcp.domain.admission import Admission, Limits, admit
 from geekai_video_mcp.errors import CapReached
-from geekai_video_mcp.ledger import Journal, ProcessRegistry
-from geekai_video_mcp.ledger.sqlite import Store
+from geekai_video_mcp.ledger import ProcessRegistry
+from geekai_video_mcp.ledger.journal import Journal
+from support.sync_store import SyncStore
 from geekai_video_mcp.domain.tasks import new_task
 from geekai_video_mcp.domain.statuses import Status
 
@@ -45,7 +46,7 @@ def wish(**more):
     request = {"model": "m", "prompt": "a fox", "image": "data:image/png;base64,AAAA"}
     return new_task(request=request, account="s", owner="a", at=1000.0, **more)
 
-store = Store(Path(sys.argv[2]))
+store = SyncStore(Path(sys.argv[2]))
 task = replace(wish(idempotency_key="k"), attempt=1)
 request_body = {"image": "data:image/png;base64,AAAA"}
 store.admit(task, request_body, lambda *_: Admission(task=task, is_new=True), limits=None)
@@ -110,7 +111,10 @@ def state_facts(folder: Path, **facts: bool) -> None:
 def ask(folder: Path, state: Path) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(  # noqa: S603 - our own words
         [sys.executable, "-c", ASK, str(folder), str(state)],
-        env={**os.environ, "PYTHONPATH": str(folder)},
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join([str(folder), str(Path(__file__).parent)]),
+        },
         capture_output=True,
         text=True,
         encoding="utf-8",

@@ -23,9 +23,9 @@ from geekai_video_mcp.domain.tasks import Observation, Task, new_task
 from geekai_video_mcp.errors import CapReached, StorageUnavailable
 from geekai_video_mcp.ledger import Ledger, conversion, schema
 from geekai_video_mcp.ledger.journal import Journal
-from geekai_video_mcp.ledger.migrations import MIGRATIONS, TENANTS_SINCE
-from geekai_video_mcp.ledger.sqlite import Store
+from geekai_video_mcp.ledger.sqlite.migrations import MIGRATIONS, TENANTS_SINCE
 from support.ledgers import open_ledger
+from support.sync_store import SyncStore
 from test_ledger_plans import statements
 
 NOW = 1_790_000_000.0
@@ -483,7 +483,7 @@ def test_a_ledger_that_was_upgraded_is_as_a_new_one(tmp_path: Path) -> None:
     create_earlier(tmp_path / "earlier").close()
     shapes = list[object]()
     for name in ("earlier", "new"):
-        Store(tmp_path / name).close()
+        SyncStore(tmp_path / name).close()
         with closing(sqlite3.connect(tmp_path / name / "ledger.sqlite3")) as db:
             shapes.append(set(db.execute("SELECT type, name, tbl_name, sql FROM sqlite_master")))
 

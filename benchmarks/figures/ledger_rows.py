@@ -30,7 +30,7 @@ from geekai_video_mcp.domain.retries import LINK_TTL
 from geekai_video_mcp.domain.statuses import Status
 from geekai_video_mcp.domain.tasks import Task, new_task
 from geekai_video_mcp.ledger import Ledger, conversion
-from geekai_video_mcp.ledger.database import path_in
+from geekai_video_mcp.ledger.sqlite.database import path_in
 
 FEW: Final = 10
 DECADES: Final = (200, 2_000, 20_000, 200_000)

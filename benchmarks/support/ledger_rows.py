@@ -19,7 +19,7 @@ from geekai_video_mcp.domain.retries import LINK_TTL
 from geekai_video_mcp.domain.statuses import FileStatus, Status
 from geekai_video_mcp.domain.tasks import Media, Result, Task
 from geekai_video_mcp.ledger import conversion, schema
-from geekai_video_mcp.ledger.database import Database, path_in
+from geekai_video_mcp.ledger.sqlite.database import SqliteDatabase, path_in
 
 ACCOUNT: Final = "https://geekai.co/api/v1#0123456789ab"
 """Of six tasks in ten, and of those that the measured server works on."""
@@ -64,7 +64,7 @@ RARE_WORD: Final = "zoetrope"
 
 def fill(state_dir: Path, rows: int, now: float) -> None:
     """Make a ledger in *state_dir*, with so many tasks of the time up to the moment *now*."""
-    Database(state_dir).close()
+    SqliteDatabase(state_dir)
     with closing(sqlite3.connect(path_in(state_dir), isolation_level=None)) as db:
         db.execute("PRAGMA journal_mode=OFF")
         db.execute("PRAGMA synchronous=OFF")

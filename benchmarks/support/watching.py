@@ -28,7 +28,7 @@ from geekai_video_mcp.domain.task_ids import new_task_id
 from geekai_video_mcp.domain.tasks import Media, Observation, Task
 from geekai_video_mcp.engine.watcher import ROUND_SECONDS
 from geekai_video_mcp.ledger import Ledger
-from geekai_video_mcp.ledger.sqlite import Store
+from support.sync_store import SyncStore
 
 LONGEST_GAP: Final = 120.0
 _PROMPT: Final = "A fox walks through fresh snow at dawn, slow dolly shot, soft light. " * 3
@@ -52,9 +52,8 @@ def record_running_tasks(
 ) -> None:
     """Tasks as another server has left them a moment ago, each of the age that is its turn."""
     account, now, chance = settings(folder, url, 2).account, time.time(), random.Random(1)  # noqa: S311 - reproducible
-    with closing(Store(folder / "state")) as store:
-        db = store._db  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
-        db.execute("PRAGMA synchronous=OFF")
+    with closing(SyncStore(folder / "state")) as store:
+        store.connection.execute("PRAGMA synchronous=OFF")
         for number in range(count):
             sent_at = now - ages[number % len(ages)]
             store.add(

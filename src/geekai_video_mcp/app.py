@@ -43,7 +43,10 @@ from geekai_video_mcp.media.output_folder import check_output_folder
 from geekai_video_mcp.media.preview import PreviewRenderer, PreviewRequest, RenderedPreview
 
 if TYPE_CHECKING:
-    from geekai_video_mcp.ledger import Ledger, ProcessRegistry
+    from pydantic import SecretStr
+
+    from geekai_video_mcp.ledger import Ledger
+    from geekai_video_mcp.ledger.processes import Processes
     from geekai_video_mcp.media.downloads import InspectFile
     from geekai_video_mcp.media.films import JoinedFilm, JoinRequest
 
@@ -123,10 +126,12 @@ class LedgerBase:
     """What the apps of one process share if it has several; see `open_ledger_base`."""
 
     ledger: "Ledger"
-    processes: "ProcessRegistry"
+    processes: "Processes"
     operations: Operations = field(default_factory=Operations)
     work: ProcessWork = field(default_factory=ProcessWork)
     decoding: DecodingQueue = field(default_factory=DecodingQueue)
+    clock: Callable[[], float] = time.time
+    """Unix seconds, UTC, which all processes on the ledger have in common."""
     sandbox: Transport | None = None
     """The sandbox of all of them; without one, each that needs it starts its own."""
 
@@ -145,7 +150,7 @@ async def open_app(
     may_import: bool = True,
     links: FileLinks | None = None,
     transport: Transport | None = None,
-    clock: Callable[[], float] = time.time,
+    clock: Callable[[], float] | None = None,
     run_worker: RunWorker = run_worker,
     render_preview: RenderPreview | None = None,
     inspect_file: "InspectFile | None" = None,
@@ -169,7 +174,12 @@ async def open_app(
     """
     async with AsyncExitStack() as stack:
         if base is None:
-            base = await stack.enter_async_context(open_ledger_base(settings.state_dir, operations))
+            base = await stack.enter_async_context(
+                open_ledger_base(
+                    settings.state_dir, operations, database_url=settings.hosting.database_url
+                )
+            )
+        clock = clock or base.clock
         ledger, processes = base.ledger.of_tenant(settings.tenant), base.processes
         remote = is_remote(settings)
         if settings.sandbox:
@@ -235,23 +245,39 @@ async def open_app(
 
 @asynccontextmanager
 async def open_ledger_base(
-    state_dir: Path, operations: Operations | None = None
+    state_dir: Path,
+    operations: Operations | None = None,
+    *,
+    database_url: "SecretStr | None" = None,
 ) -> AsyncGenerator[LedgerBase]:
-    """Open the ledger of a state folder, and register this process with it.
+    """Open the ledger of a state folder or a database, and register this process with it.
 
     Raises:
+        ConfigError: the database of GEEKAI_DATABASE_URL cannot be used.
         StorageUnavailable: the state folder cannot be used.
         LedgerTooNew: the task database was created by a newer version of this server.
     """
     from geekai_video_mcp.ledger import Ledger, ProcessRegistry
 
     async with AsyncExitStack() as stack:
-        processes = stack.enter_context(ProcessRegistry(state_dir))
-        ledger = await Ledger.open(state_dir)
-        stack.push_async_callback(ledger.close)
+        processes: Processes
+        clock = time.time
+        if database_url is not None:
+            from geekai_video_mcp.ledger.postgres.processes import PostgresProcesses
+
+            url = database_url.get_secret_value()
+            ledger = await Ledger.open_database(url, state_dir)
+            stack.push_async_callback(ledger.close)
+            processes = PostgresProcesses(url)
+            await stack.enter_async_context(processes.run())
+            clock = processes.clock
+        else:
+            processes = stack.enter_context(ProcessRegistry(state_dir))
+            ledger = await Ledger.open(state_dir)
+            stack.push_async_callback(ledger.close)
         operations = operations or Operations()
         operations.ledger = ledger
-        yield LedgerBase(ledger=ledger, processes=processes, operations=operations)
+        yield LedgerBase(ledger=ledger, processes=processes, operations=operations, clock=clock)
 
 
 def is_remote(settings: Settings) -> bool:

@@ -34,7 +34,7 @@ async def run_sandbox(settings: Settings) -> AsyncGenerator[Transport]:
         StorageUnavailable: its folder in the state folder cannot be used.
     """
     from geekai_sandbox.app import Sandbox
-    from geekai_video_mcp.ledger.database_file import VARIABLE, folder_error
+    from geekai_video_mcp.ledger.sqlite.database_file import VARIABLE, folder_error
 
     folder = settings.sandbox_dir
     try:

@@ -438,20 +438,20 @@ async def test_locks_that_cannot_be_made_again_stop_new_requests(tmp_path: Path)
 DIE_BEFORE_NAME: Final = """
 import os, sys
 from pathlib import Path
-from geekai_video_mcp.ledger.sqlite import Store
+from geekai_video_mcp.ledger.sqlite.database import SqliteDatabase
 os.link = lambda *_: os._exit(9)
-Store(Path(sys.argv[1]))
+SqliteDatabase(Path(sys.argv[1]))
 """
 DIE_AFTER_NAME: Final = """
 import os, sys
 from pathlib import Path
-from geekai_video_mcp.ledger.sqlite import Store
+from geekai_video_mcp.ledger.sqlite.database import SqliteDatabase
 link = os.link
 def link_and_die(*names):
     link(*names)
     os._exit(9)
 os.link = link_and_die
-Store(Path(sys.argv[1]))
+SqliteDatabase(Path(sys.argv[1]))
 """
 
 

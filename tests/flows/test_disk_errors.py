@@ -17,7 +17,7 @@ import pytest
 from geekai_video_mcp.domain.requests import GenerationRequest
 from geekai_video_mcp.domain.tasks import Media
 from geekai_video_mcp.ledger.journal import Journal
-from geekai_video_mcp.ledger.sqlite import MIN_FREE_BYTES
+from geekai_video_mcp.ledger.sqlite.database import MIN_FREE_BYTES
 from support.fake_geekai import answer_once, api_error
 from support.world import World, call, structured, text
 

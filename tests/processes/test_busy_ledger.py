@@ -14,9 +14,10 @@ from mcp_types import CallToolResult
 
 from geekai_video_mcp.cli import main
 from geekai_video_mcp.engine import finder
-from geekai_video_mcp.ledger import database, sqlite
+from geekai_video_mcp.ledger.sqlite import database
 from geekai_video_mcp.server import tools
 from support.fake_geekai import always_answer, api_error
+from support.sync_store import SyncStore
 from support.world import World, call, structured, text
 
 
@@ -182,7 +183,7 @@ def test_the_command_line_says_that_the_ledger_is_busy_and_nothing_of_money(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     world = World(tmp_path)
-    sqlite.Store(world.state).close()
+    SyncStore(world.state).close()
     monkeypatch.setenv("GEEKAI_STATE_DIR", str(world.state))
     with held(world, how="EXCLUSIVE"):
         status = main(["tasks"])

@@ -224,7 +224,7 @@ async def test_a_broken_proxy_and_an_unknown_outcome(tmp_path: Path) -> None:
 
 def make_unknown(state: Path) -> None:
     """A ledger with one task whose outcome is unknown."""
-    from geekai_video_mcp.ledger import connection  # noqa: PLC0415 - makes the database
+    from geekai_video_mcp.ledger.sqlite import connection  # noqa: PLC0415 - makes the database
 
     state.mkdir(mode=0o700, exist_ok=True)
     path = state / "ledger.sqlite3"

@@ -30,9 +30,9 @@ from geekai_video_mcp.domain.tasks import (
 from geekai_video_mcp.errors import StorageUnavailable
 from geekai_video_mcp.ledger import Change, Ledger
 from geekai_video_mcp.ledger.journal import Journal
-from geekai_video_mcp.ledger.sqlite import Store
 from reliability.reference_model import DAY, ExpectedTask, ReferenceModel
 from support.memory import in_memory
+from support.sync_store import SyncStore
 
 EPOCH: Final = 1_790_000_000.0
 PROCESSES: Final = 3
@@ -79,8 +79,8 @@ T = TypeVar("T")
 class SynchronousLedger(Ledger):
     """The ledger without its worker threads: each transaction runs in the caller."""
 
-    async def _run_in_worker(self, transaction: Callable[[], T]) -> T:
-        return transaction()
+    async def _run(self, transaction: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        return await transaction()
 
 
 def run_synchronously(coroutine: Coroutine[Any, Any, T]) -> T:
@@ -98,7 +98,7 @@ class Process:
     """One process: its id and its connection."""
 
     own_id: str
-    store: Store
+    store: SyncStore
     ledger: Ledger
 
 
@@ -123,9 +123,10 @@ class BaseRules(RuleBasedStateMachine):
         self.leases: dict[str, tuple[str, float]] = {}
 
     def start_process(self) -> Process:
-        store = Store(self.folder)
-        store._db.execute("PRAGMA synchronous=OFF")  # pyright: ignore[reportPrivateUsage]
-        return Process(next(self.serials), store, SynchronousLedger(store, self.journal))
+        store = SyncStore(self.folder)
+        store.connection.execute("PRAGMA synchronous=OFF")
+        ledger = SynchronousLedger(store.database, journal=self.journal)
+        return Process(next(self.serials), store, ledger)
 
     def is_alive(self, process_id: str | None) -> bool:
         return any(process.own_id == process_id for process in self.processes)

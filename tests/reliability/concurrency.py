@@ -19,11 +19,11 @@ from typing import Any, Final
 
 import anyio
 
-from geekai_video_mcp.ledger import migrations
-from geekai_video_mcp.ledger.sqlite import Store
+from geekai_video_mcp.ledger.sqlite import migrations
 from reliability.harness import KEY, Harness, open_harness
 from reliability.oracle import Verdict, judge
 from reliability.provider import video_bytes
+from support.sync_store import SyncStore
 
 TIMEOUT: Final = 400.0
 """Seconds for all processes together; sixteen of them may share two cores."""
@@ -120,7 +120,7 @@ def _open_all(
         for name in (f"new {number}", f"old {number}"):
             barrier.wait()
             try:
-                Store(folder / name).close()
+                SyncStore(folder / name).close()
             except Exception as exc:  # noqa: BLE001 - any exception is a failure
                 failures.append(f"{name}: {exc}")
     errors.put(failures)

@@ -232,8 +232,11 @@ class ResolveRules(BaseRules):
 
     def use_rate_limit_once(self, process: Process, how: str) -> None:
         if how == "pause":
-            pause = partial(polling.pause, at=self.at, seconds=PAUSE)
-            process.store.update_budget("s", lambda budget: (pause(budget), None))
+
+            def pause(budget: polling.Budget) -> tuple[polling.Budget, None]:
+                return polling.pause(budget, at=self.at, seconds=PAUSE), None
+
+            process.store.update_budget("s", pause)
             self.model.bucket.pause(self.at, PAUSE)
             return
         if how == "submit":

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from geekai_video_mcp.cli.output import OK, print_line
-from geekai_video_mcp.ledger.backup import back_up
+from geekai_video_mcp.ledger.sqlite.backup import back_up
 
 if TYPE_CHECKING:
     from geekai_video_mcp.config import Settings

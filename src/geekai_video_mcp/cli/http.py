@@ -22,6 +22,7 @@ from geekai_video_mcp.config.tokens_file import LiveTokens
 from geekai_video_mcp.domain.public_hosts import is_loopback
 from geekai_video_mcp.domain.tenants import LOCAL_TENANT
 from geekai_video_mcp.engine import Operations
+from geekai_video_mcp.errors import ConfigError
 from geekai_video_mcp.server.build import build_server
 from geekai_video_mcp.server.http import (
     FileLinkSigner,
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 
     from geekai_video_mcp.app import App, LedgerBase
     from geekai_video_mcp.config import Settings
+    from geekai_video_mcp.server.http.application import Transport
 
 _LOOPBACK: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what is bound, not to bind
 """The address by which this machine reaches a listener on all of its addresses."""
@@ -63,6 +65,7 @@ def prepare_http(
     Raises:
         ConfigError: it would be open to whoever reaches it, or the address cannot be used.
     """
+    transport = choose_transport(arguments, settings)
     live = LiveTokens(settings)
     refuse_to_be_open(arguments, settings, live.read())
     access = decide_access(
@@ -87,7 +90,8 @@ def prepare_http(
     operations = Operations()
     app = build_http(
         partial(open_tenant_apps, settings, live, operations=operations, open_app=open_with_links),
-        transport=arguments.transport,
+        transport=transport,
+        stateless=settings.hosting.database_url is not None,
         verifier=access.verifier,
         auth=access.auth,
         trusted=trust_addresses(
@@ -109,7 +113,7 @@ def prepare_http(
         ),
     )
     origin = origin_url(listener)
-    print_notice(f"MCP at {origin}{_PATHS[arguments.transport]} (press Ctrl-C to stop)")
+    print_notice(f"MCP at {origin}{_PATHS[transport]} (press Ctrl-C to stop)")
     if access.verifier is not None:
         print_notice(_token_notice(arguments, settings, origin, access))
     elif not settings.sandbox:
@@ -118,6 +122,24 @@ def prepare_http(
             " spend the money of the key and read the prompts and videos."
         )
     return app, listener, operations
+
+
+def choose_transport(arguments: argparse.Namespace, settings: "Settings") -> "Transport":
+    """What is served over HTTP: several servers on one database have no SSE unless it is asked for.
+
+    Raises:
+        ConfigError: SSE alone was asked for, and not that it may be one of several servers.
+    """
+    transport: Transport = arguments.transport
+    if settings.hosting.database_url is None or arguments.sse:
+        return transport
+    if transport == "sse":
+        msg = (
+            "with GEEKAI_DATABASE_URL, a session over SSE lives in one of several servers: add"
+            " --sse if the proxy sends each client to the same server every time"
+        )
+        raise ConfigError({"--transport sse": msg})
+    return "streamable-http"
 
 
 def print_token(arguments: argparse.Namespace, settings: "Settings") -> int:

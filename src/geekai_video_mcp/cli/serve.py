@@ -49,6 +49,12 @@ def build_parser(prog: str) -> argparse.ArgumentParser:
         help="over HTTP, if only this machine reaches the server, ask for no token although there"
         " is an API key: every user and program of the machine can then spend money",
     )
+    parser.add_argument(
+        "--sse",
+        action="store_true",
+        help="with GEEKAI_DATABASE_URL, serve SSE as well: each client's requests then have to"
+        " reach the same server every time",
+    )
     parser.set_defaults(run=_run)
     return parser
 

@@ -312,10 +312,13 @@ async def open_ledger(settings: "Settings") -> "AsyncGenerator[Ledger | None]":
     """Open the ledger; None if it does not exist, because reading must not create it."""
     from geekai_video_mcp.ledger import Ledger
 
-    if not Ledger.exists(settings.state_dir):
+    if (url := settings.hosting.database_url) is not None:
+        ledger = await Ledger.open_database(url.get_secret_value(), settings.state_dir)
+    elif Ledger.exists(settings.state_dir):
+        ledger = await Ledger.open(settings.state_dir)
+    else:
         yield None
         return
-    ledger = await Ledger.open(settings.state_dir)
     try:
         yield ledger.of_tenant(settings.tenant)
     finally:

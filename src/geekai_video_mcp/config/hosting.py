@@ -28,9 +28,10 @@ HOSTING_VARIABLES: Final = (
     "GEEKAI_QUOTA_MB",
     "GEEKAI_MAX_CALLS_PER_MINUTE",
     "GEEKAI_LOG_FORMAT",
+    "GEEKAI_DATABASE_URL",
 )
 """The variables of a server that several people use; most are read over HTTP alone."""
-SECRETS: Final = frozenset({"GEEKAI_SECRET", "GEEKAI_OAUTH_CLIENT_SECRET"})
+SECRETS: Final = frozenset({"GEEKAI_SECRET", "GEEKAI_OAUTH_CLIENT_SECRET", "GEEKAI_DATABASE_URL"})
 MIN_SECRET_BYTES: Final = 32
 LogFormat = Literal["text", "json"]
 ClientKeys = Literal["refuse", "allow"]
@@ -79,6 +80,8 @@ class HostingSettings:
     max_calls_per_minute: int = 600
     """Requests over HTTP of one principal, on average."""
     log_format: LogFormat = "text"
+    database_url: SecretStr | None = None
+    """The PostgreSQL database that has the ledger; None for SQLite in the state folder."""
 
 
 def read_hosting(reader: SettingsReader) -> HostingSettings:
@@ -97,6 +100,7 @@ def read_hosting(reader: SettingsReader) -> HostingSettings:
             "GEEKAI_MAX_CALLS_PER_MINUTE", parse_positive, HostingSettings.max_calls_per_minute
         ),
         log_format=reader.get_choice("GEEKAI_LOG_FORMAT", _LOG_FORMATS, "text"),
+        database_url=reader.get("GEEKAI_DATABASE_URL", parse_database_url, None),
     )
 
 
@@ -122,6 +126,7 @@ def describe_hosting(hosting: HostingSettings) -> Mapping[str, str | None]:
         "GEEKAI_QUOTA_MB": _number(hosting.quota_mb),
         "GEEKAI_MAX_CALLS_PER_MINUTE": str(hosting.max_calls_per_minute),
         "GEEKAI_LOG_FORMAT": hosting.log_format,
+        "GEEKAI_DATABASE_URL": "set" if hosting.database_url else None,
     }
 
 
@@ -210,6 +215,18 @@ def parse_secret(value: str) -> SecretStr:
             f"must have at least {MIN_SECRET_BYTES} bytes, made at random: openssl rand -base64 32"
             " prints such a one"
         )
+        raise ValueError(msg)
+    return SecretStr(value)
+
+
+def parse_database_url(value: str) -> SecretStr:
+    try:
+        parts = urlsplit(value)
+        usable = parts.scheme in {"postgres", "postgresql"} and parts.port != 0
+    except ValueError:  # its message may repeat the whole address, and the password in it
+        usable = False
+    if not usable:
+        msg = "must have the form postgresql://USER:PASSWORD@HOST:5432/DATABASE"
         raise ValueError(msg)
     return SecretStr(value)
 

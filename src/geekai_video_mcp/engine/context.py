@@ -38,7 +38,8 @@ from geekai_video_mcp.errors import (
 )
 
 if TYPE_CHECKING:
-    from geekai_video_mcp.ledger import Admit, Change, Ledger, ProcessRegistry
+    from geekai_video_mcp.ledger import Admit, Change, Ledger
+    from geekai_video_mcp.ledger.processes import Processes
     from geekai_video_mcp.provider.wire import ModelsPage
 
 RATE_LIMIT_MESSAGE: Final = "GeekAI is limiting the rate of requests"
@@ -132,7 +133,7 @@ class EngineContext:
     """What the parts of one engine share."""
 
     ledger: "Ledger"
-    processes: "ProcessRegistry"
+    processes: "Processes"
     account: str
     """Which service and key this engine works for; see `config.Settings.account`."""
     limits: Limits | None

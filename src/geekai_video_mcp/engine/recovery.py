@@ -52,7 +52,7 @@ class Recovery:
     async def sweep(self) -> None:
         """Resume every unfinished task that no live process works on."""
         context = self._context
-        context.processes.remove_stale()
+        await context.processes.refresh()
         # First: a response that a dead process wrote to the journal makes its outcome known.
         await context.ledger.replay_journal()
         for task in await context.ledger.unsent(context.account):

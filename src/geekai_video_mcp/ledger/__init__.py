@@ -14,7 +14,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-import anyio
 import anyio.to_thread
 
 from geekai_video_mcp.domain.admission import Admission, ExistingTasks
@@ -22,16 +21,17 @@ from geekai_video_mcp.domain.lifecycle import advance
 from geekai_video_mcp.domain.limits import Limits
 from geekai_video_mcp.domain.polling import Budget
 from geekai_video_mcp.domain.tasks import Observation, Task
+from geekai_video_mcp.domain.tenants import LOCAL_TENANT
 from geekai_video_mcp.errors import StorageUnavailable
-from geekai_video_mcp.ledger import database_file, filesystem
 from geekai_video_mcp.ledger.conversion import Event, EventNotice, TaskCount
-from geekai_video_mcp.ledger.database import path_in
+from geekai_video_mcp.ledger.database import Database
 from geekai_video_mcp.ledger.journal import Journal, JournalEntry
-from geekai_video_mcp.ledger.processes import ProcessRegistry
-from geekai_video_mcp.ledger.reader import TaskReader
-from geekai_video_mcp.ledger.reads import LedgerReads
+from geekai_video_mcp.ledger.reads import LedgerReads, TaskReader
 from geekai_video_mcp.ledger.row_checks import UnreadableRow
-from geekai_video_mcp.ledger.sqlite import Store
+from geekai_video_mcp.ledger.sqlite import database_file, filesystem
+from geekai_video_mcp.ledger.sqlite.database import SqliteDatabase, path_in
+from geekai_video_mcp.ledger.sqlite.processes import ProcessRegistry
+from geekai_video_mcp.ledger.store import Store
 from geekai_video_mcp.quoting import quote
 
 __all__ = ["Admit", "Change", "Event", "EventNotice", "Ledger", "ProcessRegistry", "TaskCount"]
@@ -52,13 +52,13 @@ class Ledger(LedgerReads):
 
     def __init__(
         self,
-        store: Store,
-        journal: Journal,
+        database: Database,
         *,
+        journal: Journal,
         reader: TaskReader | None = None,
-        limiter: anyio.CapacityLimiter | None = None,
+        tenant: str = LOCAL_TENANT,
     ) -> None:
-        super().__init__(store, reader=reader, limiter=limiter)
+        super().__init__(Store(database, tenant=tenant), database, reader=reader)
         self._journal = journal
 
     @classmethod
@@ -71,12 +71,30 @@ class Ledger(LedgerReads):
         """
 
         def open_files() -> Self:
-            store = Store(state_dir)
+            database = SqliteDatabase(state_dir)
             is_local = not filesystem.warn_if_remote(state_dir)
-            reader = store.open_reader() if is_local else None
-            return cls(store, Journal(state_dir), reader=reader)
+            reader = database.open_reader(LOCAL_TENANT) if is_local else None
+            return cls(database, journal=Journal(state_dir), reader=reader)
 
         return await anyio.to_thread.run_sync(open_files)
+
+    @classmethod
+    async def open_database(cls, url: str, state_dir: Path) -> Self:
+        """Open the ledger in a PostgreSQL database, and create its tables if there are none.
+
+        *state_dir* has the emergency journal of this machine.
+
+        Raises:
+            ConfigError: the database cannot be used; it names the variable.
+            LedgerTooNew: a newer version of this server has made or upgraded it.
+        """
+        from geekai_video_mcp.ledger.postgres.connection import prepare_database
+        from geekai_video_mcp.ledger.postgres.database import PostgresDatabase
+
+        await anyio.to_thread.run_sync(database_file.create_folder, state_dir)
+        await prepare_database(url)
+        database = await PostgresDatabase.open(url)
+        return cls(database, journal=await anyio.to_thread.run_sync(Journal, state_dir))
 
     def of_tenant(self, tenant: str) -> Self:
         """The same ledger for another tenant; nothing is opened, and `close` of either closes it.
@@ -84,10 +102,10 @@ class Ledger(LedgerReads):
         Transactions of all its tenants run one at a time, as those of one do.
         """
         return type(self)(
-            self._store.of_tenant(tenant),
-            self._journal,
+            self._database,
+            journal=self._journal,
             reader=self._reader.of_tenant(tenant) if self._reader is not None else None,
-            limiter=self._limiter,
+            tenant=tenant,
         )
 
     @staticmethod
@@ -100,14 +118,11 @@ class Ledger(LedgerReads):
         return database_file.exists(path_in(state_dir))
 
     async def close(self) -> None:
-        """Close the file once the current transaction has ended, for a cancelled caller too."""
-        # Most lifespans end by cancellation, and a cancelled scope starts no thread. The shield
-        # needs no time limit: a transaction ends by itself, at the latest after `BUSY_TIMEOUT`.
+        """Close it once the current transaction has ended, for a cancelled caller too."""
         if self._reader is not None:
             self._reader.close()
             self._reader = None
-        with anyio.CancelScope(shield=True):
-            await self._run_in_worker(self._store.close)
+        await self._database.close()
 
     async def add(self, task: Task) -> Task:
         """Record a task that was made elsewhere; when this returns, it survives a power cut.
@@ -118,7 +133,7 @@ class Ledger(LedgerReads):
         Raises:
             StorageUnavailable: it is not recorded.
         """
-        return await self._run_in_worker(lambda: self._store.add(task))
+        return await self._run(lambda: self._store.add(task))
 
     async def admit(
         self,
@@ -144,7 +159,7 @@ class Ledger(LedgerReads):
             LedgerTooNew: a newer version of this server has upgraded the ledger meanwhile.
             GeekAIVideoError: raised by *admit*; the task is not recorded.
         """
-        return await self._run_in_worker(
+        return await self._run(
             lambda: self._store.admit(
                 task, body, admit, limits=limits, quota_bytes=quota_bytes, fixed_id=fixed_id
             )
@@ -160,7 +175,7 @@ class Ledger(LedgerReads):
             ShortIdTaken: the film needs another id; it is not recorded.
             StorageUnavailable: it is not recorded.
         """
-        return await self._run_in_worker(lambda: self._store.add_film(film, choose))
+        return await self._run(lambda: self._store.add_film(film, choose))
 
     async def release(
         self,
@@ -181,7 +196,7 @@ class Ledger(LedgerReads):
             StorageUnavailable: the change is not recorded.
             KeyError: there is no such task.
         """
-        return await self._run_in_worker(
+        return await self._run(
             lambda: self._store.release(task_id, body, release, limits=limits, at=at)
         )
 
@@ -194,7 +209,7 @@ class Ledger(LedgerReads):
             StorageUnavailable: the change is not recorded.
             KeyError: there is no such task.
         """
-        return await self._run_in_worker(lambda: self._store.change(task_id, change))
+        return await self._run(lambda: self._store.change(task_id, change))
 
     async def change_all(self, changes: Sequence[tuple[str, Change]]) -> list[Task | Exception]:
         """`change` for several tasks in one transaction; what becomes of each, in their order.
@@ -205,7 +220,7 @@ class Ledger(LedgerReads):
         Raises:
             StorageUnavailable: none of them is recorded.
         """
-        return await self._run_in_worker(lambda: self._store.change_all(changes))
+        return await self._run(lambda: self._store.change_all(changes))
 
     async def claim(self, task_id: str, change: Change) -> Task:
         """`change`, for the right to send the task's request; refused whenever `admit` would be.
@@ -215,7 +230,7 @@ class Ledger(LedgerReads):
             StorageUnavailable: the change is not recorded.
             KeyError: there is no such task.
         """
-        return await self._run_in_worker(lambda: self._store.claim(task_id, change))
+        return await self._run(lambda: self._store.claim(task_id, change))
 
     async def record_outcome(
         self, task_id: str, observation: Observation, *, lease: Change | None = None
@@ -238,7 +253,7 @@ class Ledger(LedgerReads):
         try:
             return await self.change(task_id, advance_and_lease)
         except StorageUnavailable:
-            await self._run_in_worker(lambda: self._journal.write(task_id, observation))
+            await anyio.to_thread.run_sync(self._journal.write, task_id, observation)
             raise
 
     async def replay_journal(self) -> None:
@@ -250,7 +265,7 @@ class Ledger(LedgerReads):
         Raises:
             StorageUnavailable: the disk still refuses; the journal keeps them.
         """
-        for entry in await self._run_in_worker(self._journal.pending):
+        for entry in await anyio.to_thread.run_sync(self._journal.pending):
             try:
                 await self._replay(entry)
             except KeyError:  # the ledger file was replaced
@@ -264,10 +279,10 @@ class Ledger(LedgerReads):
                 if isinstance(exc.__cause__, UnreadableRow):
                     continue  # this row alone is damaged: the others must not wait for its repair
                 raise
-            await self._run_in_worker(partial(self._journal.forget, entry))
+            await anyio.to_thread.run_sync(self._journal.forget, entry)
 
     async def _replay(self, entry: JournalEntry) -> None:
-        tenant = await self._run_in_worker(lambda: self._store.tenant_of(entry.task_id))
+        tenant = await self._run(lambda: self._store.tenant_of(entry.task_id))
         ledger = self if tenant in {None, self.tenant} else self.of_tenant(str(tenant))
         await ledger.change(entry.task_id, partial(advance, observation=entry.observation))
 
@@ -280,10 +295,10 @@ class Ledger(LedgerReads):
         Raises:
             StorageUnavailable: none of them is deleted.
         """
-        purged = await self._run_in_worker(lambda: self._store.purge(task_ids, may_go))
-        for entry in await self._run_in_worker(self._journal.pending):
+        purged = await self._run(lambda: self._store.purge(task_ids, may_go))
+        for entry in await anyio.to_thread.run_sync(self._journal.pending):
             if entry.task_id in purged:
-                await self._run_in_worker(partial(self._journal.forget, entry))
+                await anyio.to_thread.run_sync(self._journal.forget, entry)
         return purged
 
     async def compact(self) -> None:
@@ -292,7 +307,7 @@ class Ledger(LedgerReads):
         Raises:
             StorageUnavailable: another process holds it, or there is no room for a copy.
         """
-        await self._run_in_worker(self._store.compact)
+        await self._run(self._store.compact)
 
     async def assign_provider_id(
         self, task_id: str, provider_task_id: str, change: Callable[[Task, Task | None], Task]
@@ -302,7 +317,7 @@ class Ledger(LedgerReads):
         One transaction, so that no two tasks are ever given the same id. What the pure function
         *change* raises is raised here, and nothing is changed.
         """
-        return await self._run_in_worker(
+        return await self._run(
             lambda: self._store.assign_provider_id(task_id, provider_task_id, change)
         )
 
@@ -324,7 +339,7 @@ class Ledger(LedgerReads):
             ShortIdTaken: the successor needs another id; nothing is changed.
             LedgerTooNew: a newer version of this server has upgraded the ledger meanwhile.
         """
-        return await self._run_in_worker(
+        return await self._run(
             lambda: self._store.supersede(task_id, change, check, limits=limits, body=body)
         )
 
@@ -336,4 +351,4 @@ class Ledger(LedgerReads):
         Raises:
             StorageUnavailable: the change is not recorded.
         """
-        return await self._run_in_worker(lambda: self._store.update_budget(account, change))
+        return await self._run(lambda: self._store.update_budget(account, change))

@@ -6,7 +6,6 @@ never a whole list.
 
 import json
 import math
-import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from functools import cache
@@ -23,7 +22,7 @@ PARSING_ERRORS: Final = (ValueError, TypeError, RecursionError)
 """What parsing raises for a value that is not of its form."""
 
 
-class UnreadableRow(sqlite3.DataError):
+class UnreadableRow(Exception):
     """A row holds what no version of this server writes. The message names its task."""
 
     def __init__(self, kind: str, task_id: object) -> None:

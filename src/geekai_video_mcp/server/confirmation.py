@@ -46,7 +46,7 @@ async def request_consent(
 
     Raises:
         CapReached: no paid request is allowed now, so the user is not asked.
-        ConsentNotGiven: the user did not approve, or the client does not support elicitation.
+        ConsentNotGiven: the user did not approve, or cannot be asked.
     """
     if forecast.refused is not None:
         raise forecast.refused
@@ -58,10 +58,10 @@ async def request_consent(
     ).dry_run
     if view is None or not _needs_confirmation(view, above=above):
         return forecast.task.id
-    if not _can_elicit(ctx):
+    if (obstacle := _find_obstacle(ctx)) is not None:
         raise ConsentNotGiven(
             f"GEEKAI_CONFIRM={policy_text(above)} requires the user's approval before a paid"
-            " request, and this client does not support MCP elicitation",
+            f" request, and {obstacle}",
             remedy="Tell the user: dry_run shows the price; to approve requests, use a client"
             " that supports elicitation, or have the operator change GEEKAI_CONFIRM",
         )
@@ -105,14 +105,18 @@ def _needs_confirmation(view: views.DryRunView, *, above: float) -> bool:
     return cost > 0 and bool(may_cost_more(view.request))
 
 
-def _can_elicit(ctx: "Context[Any]") -> bool:
+def _find_obstacle(ctx: "Context[Any]") -> str | None:
+    """Why the user cannot be asked, as the end of a sentence; None if that is possible."""
+    stateless = is_version_at_least(str(ctx.protocol_version), INPUT_REQUIRED_SINCE)
+    if not stateless and not ctx.session.can_send_request:
+        return (
+            "over this connection they cannot be asked: before protocol revision"
+            f" {INPUT_REQUIRED_SINCE} a question needs a session whose events the client reads"
+        )
     elicitation = ctx.client_capabilities and ctx.client_capabilities.elicitation
     if not elicitation or (elicitation.form is None and elicitation.url is not None):
-        return False
-    return (
-        is_version_at_least(str(ctx.protocol_version), INPUT_REQUIRED_SINCE)
-        or ctx.session.can_send_request
-    )
+        return "this client does not support MCP elicitation"
+    return None
 
 
 def _read_consent_reply(

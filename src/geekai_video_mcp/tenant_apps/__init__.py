@@ -84,7 +84,11 @@ async def open_tenant_apps(
         LedgerTooNew: the task database was created by a newer version of this server.
     """
     async with AsyncExitStack() as stack:
-        base = await stack.enter_async_context(open_ledger_base(settings.state_dir, operations))
+        base = await stack.enter_async_context(
+            open_ledger_base(
+                settings.state_dir, operations, database_url=settings.hosting.database_url
+            )
+        )
         if settings.sandbox:
             base = replace(base, sandbox=await stack.enter_async_context(run_sandbox(settings)))
         tasks = await stack.enter_async_context(anyio.create_task_group())

@@ -12,7 +12,7 @@ from geekai_video_mcp.cli.checks.line import Line, fail, note, ok
 from geekai_video_mcp.config import Settings
 from geekai_video_mcp.config.private_files import OTHERS
 from geekai_video_mcp.errors import StorageUnavailable, describe_os_error
-from geekai_video_mcp.ledger.filesystem import kind_of_filesystem
+from geekai_video_mcp.ledger.sqlite.filesystem import kind_of_filesystem
 from geekai_video_mcp.media.output_folder import RESERVED_BYTES, check_output_folder, write_probe
 from geekai_video_mcp.quoting import quote
 

@@ -9,7 +9,7 @@ from geekai_video_mcp.config import Settings
 from geekai_video_mcp.domain.task_ids import short_id
 from geekai_video_mcp.domain.tenants import LOCAL_TENANT
 from geekai_video_mcp.errors import BUSY, LedgerTooNew, StorageUnavailable
-from geekai_video_mcp.ledger.check import LedgerReport, UnknownTask, check_ledger
+from geekai_video_mcp.ledger.sqlite.check import LedgerReport, UnknownTask, check_ledger
 from geekai_video_mcp.quoting import quote
 
 CHECK: Final = "tasks"

@@ -58,6 +58,7 @@ def build_http(
     operations: Operations | None = None,
     output_dir: Path | None = None,
     max_calls_per_minute: int = HostingSettings.max_calls_per_minute,
+    stateless: bool = False,
     build: BuildServer = build_server,
 ) -> ASGIApp:
     """The ASGI application: what `probes` serves and, by *transport*, /mcp or /sse and /messages/.
@@ -68,14 +69,20 @@ def build_http(
     authorisation server whose tokens the verifier takes. The headers of *proxies* are taken for
     their client's; *root_path* is the prefix that they remove, and *public_url* the server's
     address without a slash at its end, by default that of each request. *operations* is that of
-    the process, and /ready requires room in *output_dir*.
+    the process, and /ready requires room in *output_dir*. With *stateless*
+    no session is kept over Streamable HTTP, so that any of several servers can answer any request.
     """
     trusted = trusted or trust_addresses()
     metadata = metadata_routes(auth) if auth is not None else []
     operations = operations or Operations()
     routes = [*probe_routes(operations, output_dir=output_dir), *metadata]
     served = _build_routes(
-        open_apps, transport=transport, build=build, routes=routes, file_links=file_links
+        open_apps,
+        transport=transport,
+        build=build,
+        routes=routes,
+        file_links=file_links,
+        stateless=stateless,
     )
     app: ASGIApp = RestorePrefix(served)
     app = UnreadStreams(BodyGuard(AcceptJson(app)))
@@ -130,6 +137,7 @@ def _build_routes(
     build: BuildServer,
     routes: Sequence[BaseRoute],
     file_links: FileLinkSigner | None,
+    stateless: bool,
 ) -> Starlette:
     apps = RequestApps()
     server = build(apps.as_lifespan)
@@ -141,6 +149,7 @@ def _build_routes(
         served += server.streamable_http_app(
             transport_security=_UNCHECKED,
             max_request_body_size=MAX_MESSAGE_BYTES,
+            stateless_http=stateless,
             session_idle_timeout=IDLE_TIMEOUT,
             # `LimitRequests` makes room before; sessions that are being opened come on top.
             max_sessions=MAX_SESSIONS + 10 * MAX_REQUESTS,

@@ -12,9 +12,9 @@ from geekai_video_mcp.errors import (
     StorageUnavailable,
 )
 from geekai_video_mcp.ledger import conversion
-from geekai_video_mcp.ledger.database_file import MOVE_AWAY, Access
-from geekai_video_mcp.ledger.migrations import MIGRATIONS
 from geekai_video_mcp.ledger.row_checks import UnreadableRow
+from geekai_video_mcp.ledger.sqlite.database_file import MOVE_AWAY, Access
+from geekai_video_mcp.ledger.sqlite.migrations import MIGRATIONS
 from geekai_video_mcp.quoting import quote
 
 _FIRST_TABLES: Final = ("task", "event")
@@ -31,7 +31,9 @@ _UNREADABLE_ROW: Final = (
 )
 
 
-def describe_error(exc: sqlite3.Error, path: Path, access: Access) -> StorageUnavailable:
+def describe_error(
+    exc: sqlite3.Error | UnreadableRow, path: Path, access: Access
+) -> StorageUnavailable:
     """Our error for one of SQLite's."""
     primary = getattr(exc, "sqlite_errorcode", 0) & 0xFF  # there are several extended ones
     if primary == sqlite3.SQLITE_BUSY:

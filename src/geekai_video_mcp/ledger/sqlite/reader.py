@@ -13,14 +13,12 @@ from typing import Any, Self
 
 from geekai_video_mcp.domain.tasks import Task
 from geekai_video_mcp.ledger import conversion, schema
-from geekai_video_mcp.ledger.database_file import OpenedFile
+from geekai_video_mcp.ledger.reads import NotAtOnce
+from geekai_video_mcp.ledger.row_checks import UnreadableRow
+from geekai_video_mcp.ledger.sqlite.database_file import OpenedFile
 
 
-class NotAtOnce(Exception):
-    """The tasks cannot be read without waiting, or not at all."""
-
-
-class TaskReader:
+class SqliteTaskReader:
     """A second, read-only connection to a ledger file that is open."""
 
     def __init__(self, file: OpenedFile, connection: sqlite3.Connection, tenant: str) -> None:
@@ -41,14 +39,14 @@ class TaskReader:
         )
         return cls(file, connection, tenant)
 
-    def of_tenant(self, tenant: str) -> "TaskReader":
+    def of_tenant(self, tenant: str) -> "SqliteTaskReader":
         """The same connection, for the tasks of another tenant; it is closed with this one."""
-        return TaskReader(self._file, self._connection, tenant)
+        return SqliteTaskReader(self._file, self._connection, tenant)
 
     def close(self) -> None:
         self._connection.close()
 
-    def find(self, task_id: str) -> Task | None:
+    async def find(self, task_id: str) -> Task | None:
         """As `Store.find`.
 
         Raises:
@@ -56,7 +54,7 @@ class TaskReader:
         """
         return next(iter(self._read_tasks(schema.FIND, {"id": task_id})), None)
 
-    def find_by_prefix(self, prefix: str, *, limit: int) -> list[Task]:
+    async def find_by_prefix(self, prefix: str, *, limit: int) -> list[Task]:
         """As `Store.find_by_prefix`.
 
         Raises:
@@ -73,5 +71,5 @@ class TaskReader:
             rows = self._connection.execute(statement, bound).fetchall()
             # As this connection decodes text, all of it is UTF-8: it refuses a row with other text.
             return list(map(conversion.from_values, rows))
-        except sqlite3.Error as exc:
+        except (sqlite3.Error, UnreadableRow) as exc:
             raise NotAtOnce from exc

@@ -17,8 +17,9 @@ import anyio.to_thread
 
 from geekai_video_mcp.domain.backups import mark_unsent_as_unknown
 from geekai_video_mcp.errors import StorageUnavailable, describe_os_error
-from geekai_video_mcp.ledger import Ledger, connection
-from geekai_video_mcp.ledger.database import BUSY_TIMEOUT, path_in
+from geekai_video_mcp.ledger import Ledger
+from geekai_video_mcp.ledger.sqlite import connection
+from geekai_video_mcp.ledger.sqlite.database import BUSY_TIMEOUT, path_in
 from geekai_video_mcp.quoting import quote
 
 _NAME: Final = "The backup"

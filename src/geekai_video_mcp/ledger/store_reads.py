@@ -1,10 +1,9 @@
-"""What is asked of the ledger in one SQLite file, and changes nothing; see `sqlite`."""
+"""What is asked of the ledger, and changes nothing; see `store`."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
-from pathlib import Path
 from typing import Any, Final
 
 from geekai_video_mcp.domain.admission import DAY, ExistingTasks
@@ -21,7 +20,6 @@ from geekai_video_mcp.domain.tenants import LOCAL_TENANT
 from geekai_video_mcp.ledger import conversion, schema
 from geekai_video_mcp.ledger.conversion import TaskCount
 from geekai_video_mcp.ledger.database import Database
-from geekai_video_mcp.ledger.reader import TaskReader
 from geekai_video_mcp.ledger.tenant_rows import TenantRows
 
 SEARCHED_AT_ONCE: Final = 500
@@ -29,41 +27,30 @@ SEARCHED_AT_ONCE: Final = 500
 
 
 class StoreReads:
-    """The ledger in one file as one tenant sees it."""
+    """The ledger as one tenant sees it."""
 
-    def __init__(self, database: Path | Database, *, tenant: str = LOCAL_TENANT) -> None:
-        """*database* is the state folder, or a database that is open already."""
-        self._db: Final = database if isinstance(database, Database) else Database(database)
-        self._rows: Final = TenantRows(self._db, tenant)
+    def __init__(self, database: Database, *, tenant: str = LOCAL_TENANT) -> None:
+        self._db: Final = database
+        self._rows: Final = TenantRows(database, tenant)
 
     @property
     def tenant(self) -> str:
         """Whose tasks are seen and changed."""
         return self._rows.tenant
 
-    def close(self) -> None:
-        self._db.close()
-
-    def check_writable(self, *, max_seconds: float) -> None:
-        self._db.check_writable(max_seconds=max_seconds)
-
-    def count_open_tasks(self) -> list[TaskCount]:
-        with self._db.reading():
-            found = self._db.select_values(schema.SELECT_OPEN_STATES, {})
-            found += self._db.select_values(schema.SELECT_UNKNOWN_STATES, {})
+    async def count_open_tasks(self) -> list[TaskCount]:
+        async with self._db.reading():
+            found = await self._db.select_values(schema.SELECT_OPEN_STATES, {})
+            found += await self._db.select_values(schema.SELECT_UNKNOWN_STATES, {})
         counts = Counter((tenant, conversion.open_state(status)) for tenant, status in found)
         return [TaskCount(*key, tasks) for key, tasks in sorted(counts.items())]
 
-    def open_reader(self) -> TaskReader:
-        """A reader of the same file, to be closed before this."""
-        return self._db.open_reader(self.tenant)
-
-    def request_body(self, task: Task) -> Mapping[str, Any]:
-        with self._db.reading():
-            found = self._rows.select_one(schema.GET_BODY, {"id": task.id})
+    async def request_body(self, task: Task) -> Mapping[str, Any]:
+        async with self._db.reading():
+            found = await self._rows.select_one(schema.GET_BODY, {"id": task.id})
             return conversion.from_json(task.id, found["content"]) if found else task.request
 
-    def existing_for(
+    async def existing_for(
         self,
         tasks: Sequence[tuple[Task, Mapping[str, Any]]],
         *,
@@ -74,66 +61,66 @@ class StoreReads:
             former_fingerprint(task.media, task.request, task.variation, body)
             for task, body in tasks
         ]
-        with self._db.snapshot():
-            storage = self._storage_use(quota_bytes)
+        async with self._db.snapshot():
+            storage = await self._storage_use(quota_bytes)
             return [
-                replace(self._existing_for(task, limits, fingerprint), storage=storage)
+                replace(await self._existing_for(task, limits, fingerprint), storage=storage)
                 for (task, _), fingerprint in zip(tasks, former, strict=True)
             ]
 
-    def find(self, task_id: str) -> Task | None:
-        with self._db.reading():
-            found = self._rows.select_one(schema.FIND, {"id": task_id})
+    async def find(self, task_id: str) -> Task | None:
+        async with self._db.reading():
+            found = await self._rows.select_one(schema.FIND, {"id": task_id})
             return conversion.from_row(found) if found else None
 
-    def unfinished(self, account: str) -> list[Task]:
-        return self._read_tasks(schema.SELECT_UNFINISHED, {"service": account})
+    async def unfinished(self, account: str) -> list[Task]:
+        return await self._read_tasks(schema.SELECT_UNFINISHED, {"service": account})
 
-    def unsent(self, account: str) -> list[Task]:
-        return self._read_tasks(schema.SELECT_UNSENT, {"service": account})
+    async def unsent(self, account: str) -> list[Task]:
+        return await self._read_tasks(schema.SELECT_UNSENT, {"service": account})
 
-    def leases_of_others(self, account: str, *, holder: str, at: float) -> list[Lease]:
+    async def leases_of_others(self, account: str, *, holder: str, at: float) -> list[Lease]:
         params = {"service": account, "watcher": holder, "at": at}
-        with self._db.reading():
-            found = self._rows.select(schema.SELECT_LEASES_OF_OTHERS, params)
+        async with self._db.reading():
+            found = await self._rows.select(schema.SELECT_LEASES_OF_OTHERS, params)
         return list(self._db.parse_rows(found, conversion.to_lease))
 
-    def retryable_downloads(self, account: str, *, since: float) -> list[Task]:
-        return self._read_tasks(schema.SELECT_LINKED, {"service": account, "since": since})
+    async def retryable_downloads(self, account: str, *, since: float) -> list[Task]:
+        return await self._read_tasks(schema.SELECT_LINKED, {"service": account, "since": since})
 
-    def unfinished_of_other_accounts(self, account: str) -> list[Task]:
-        return self._read_tasks(schema.SELECT_OTHER_ACCOUNTS, {"service": account})
+    async def unfinished_of_other_accounts(self, account: str) -> list[Task]:
+        return await self._read_tasks(schema.SELECT_OTHER_ACCOUNTS, {"service": account})
 
-    def unfinished_tenants(self, *, since: float | None) -> dict[str, list[str]]:
+    async def unfinished_tenants(self, *, since: float | None) -> dict[str, list[str]]:
         accounts = dict[str, list[str]]()
-        with self._db.reading():
-            for row in self._db.select(schema.SELECT_UNFINISHED_TENANTS, {"since": since}):
+        async with self._db.reading():
+            for row in await self._db.select(schema.SELECT_UNFINISHED_TENANTS, {"since": since}):
                 accounts.setdefault(row["tenant"], []).append(row["service"])
         return accounts
 
-    def tenants_with_old_files(self, *, before: float) -> list[str]:
-        with self._db.reading():
-            found = self._db.select(schema.SELECT_TENANTS_WITH_OLD_FILES, {"before": before})
+    async def tenants_with_old_files(self, *, before: float) -> list[str]:
+        async with self._db.reading():
+            found = await self._db.select(schema.SELECT_TENANTS_WITH_OLD_FILES, {"before": before})
         return [row["tenant"] for row in found]
 
-    def tenant_of(self, task_id: str) -> str | None:
-        with self._db.reading():
-            found = self._db.select_one(schema.SELECT_TENANT, {"id": task_id})
+    async def tenant_of(self, task_id: str) -> str | None:
+        async with self._db.reading():
+            found = await self._db.select_one(schema.SELECT_TENANT, {"id": task_id})
         return found["tenant"] if found else None
 
-    def _read_tasks(self, statement: str, params: Mapping[str, Any]) -> list[Task]:
-        with self._db.reading():
-            found = self._rows.select(statement, params)
+    async def _read_tasks(self, statement: str, params: Mapping[str, Any]) -> list[Task]:
+        async with self._db.reading():
+            found = await self._rows.select(statement, params)
         return list(self._db.parse_rows(found, conversion.from_row))
 
-    def _existing_for(
+    async def _existing_for(
         self, task: Task, limits: Limits | None, former_fingerprint: str | None = None
     ) -> ExistingTasks:
         params = {**conversion.to_row(task), "since": task.created_at - DAY}
         params["former_fingerprint"] = former_fingerprint
         has_key = task.idempotency_key is not None
-        same_key = self._rows.select_one(schema.SELECT_SAME_KEY, params) if has_key else None
-        same_fingerprint = self._rows.select(schema.SELECT_SAME_FINGERPRINT, params)
+        same_key = await self._rows.select_one(schema.SELECT_SAME_KEY, params) if has_key else None
+        same_fingerprint = await self._rows.select(schema.SELECT_SAME_FINGERPRINT, params)
         existing = ExistingTasks(
             limits=limits,
             same_key=conversion.from_row(same_key) if same_key else None,
@@ -142,14 +129,14 @@ class StoreReads:
         )
         if limits is not None:
             params["per_day"] = limits.per_day
-            (counted,) = self._rows.select(schema.COUNT_RESERVATIONS, params)
+            (counted,) = await self._rows.select(schema.COUNT_RESERVATIONS, params)
             existing = replace(existing, **counted)
         if limits is not None and limits.cny_per_day is not None:
-            prices = self._rows.select(schema.SELECT_RESERVED_PRICES, params)
+            prices = await self._rows.select(schema.SELECT_RESERVED_PRICES, params)
             existing = replace(existing, prices=conversion.to_reserved_prices(prices))
         return existing
 
-    def list_tasks(
+    async def list_tasks(
         self,
         *,
         limit: int,
@@ -158,20 +145,20 @@ class StoreReads:
         since: float | None,
     ) -> list[Task]:
         statement = schema.select_page(statuses, before=before, since=since)
-        return self._read_tasks(statement, {"limit": limit, "before": before, "since": since})
+        return await self._read_tasks(statement, {"limit": limit, "before": before, "since": since})
 
-    def list_records(
+    async def list_records(
         self, *, limit: int, before: str | None, since: float | None
     ) -> list[TaskRecord]:
         statement = schema.select_page(
             (), before=before, since=since, columns=conversion.RECORD_COLUMNS
         )
-        with self._db.reading():
+        async with self._db.reading():
             params = {"limit": limit, "before": before, "since": since}
-            found = self._rows.select_values(statement, params)
+            found = await self._rows.select_values(statement, params)
         return list(self._db.parse_rows(found, conversion.to_record))
 
-    def search_tasks(
+    async def search_tasks(
         self,
         *,
         limit: int,
@@ -192,63 +179,59 @@ class StoreReads:
         statement = schema.select_page(
             statuses, before=before, since=since, columns=conversion.SEARCHED_COLUMNS
         )
-        with self._db.reading():
-            rows = self._rows.select_values(statement, params)
+        async with self._db.reading():
+            rows = await self._rows.select_values(statement, params)
             searched = self._db.parse_rows(rows, conversion.to_searched_fields)
             matching = (fields.id for fields in searched if matches(fields))
             ids = list(islice(matching, limit))
-            found = [row for each in ids for row in self._rows.select(schema.GET, {"id": each})]
+            found = [
+                row for each in ids for row in await self._rows.select(schema.GET, {"id": each})
+            ]
         last = rows[-1][0] if len(rows) == at_once else None
         return list(self._db.parse_rows(found, conversion.from_row)), ids[-1] if len(
             ids
         ) == limit else last
 
-    def find_by_prefix(self, prefix: str, *, limit: int) -> list[Task]:
-        return self._read_tasks(schema.SELECT_BY_PREFIX, {"start": prefix, "limit": limit})
+    async def find_by_prefix(self, prefix: str, *, limit: int) -> list[Task]:
+        return await self._read_tasks(schema.SELECT_BY_PREFIX, {"start": prefix, "limit": limit})
 
-    def events(self, task_id: str) -> list[conversion.Event]:
-        with self._db.reading():
-            found = self._rows.select(schema.EVENTS, {"id": task_id})
+    async def events(self, task_id: str) -> list[conversion.Event]:
+        async with self._db.reading():
+            found = await self._rows.select(schema.EVENTS, {"id": task_id})
         return list(self._db.parse_rows(found, conversion.to_event))
 
-    def last_event_id(self) -> int:
-        with self._db.reading():
-            return int(self._rows.select_values(schema.SELECT_LAST_EVENT_ID, {})[0][0])
+    async def last_event_id(self) -> int:
+        async with self._db.reading():
+            return int((await self._rows.select_values(schema.SELECT_LAST_EVENT_ID, {}))[0][0])
 
-    def events_after(self, after: int) -> list[conversion.EventNotice]:
-        with self._db.reading():
-            found = self._rows.select(schema.SELECT_EVENTS_AFTER, {"after": after})
+    async def events_after(self, after: int) -> list[conversion.EventNotice]:
+        async with self._db.reading():
+            found = await self._rows.select(schema.SELECT_EVENTS_AFTER, {"after": after})
         return list(self._db.parse_rows(found, conversion.to_event_notice))
 
-    def storage_use(self, quota_bytes: int | None) -> StorageUse | None:
-        with self._db.reading():
-            return self._storage_use(quota_bytes)
+    async def storage_use(self, quota_bytes: int | None) -> StorageUse | None:
+        async with self._db.reading():
+            return await self._storage_use(quota_bytes)
 
-    def _storage_use(self, quota_bytes: int | None) -> StorageUse | None:
+    async def _storage_use(self, quota_bytes: int | None) -> StorageUse | None:
         if quota_bytes is None:
             return None
-        (counted,) = self._rows.select(schema.COUNT_FILES, {})
+        (counted,) = await self._rows.select(schema.COUNT_FILES, {})
         return StorageUse(quota_bytes=quota_bytes, **counted)
 
-    def old_files(self, *, before: float, after: tuple[float, str], limit: int) -> list[Task]:
+    async def old_files(self, *, before: float, after: tuple[float, str], limit: int) -> list[Task]:
         params = {"before": before, "after": after[0], "after_id": after[1], "limit": limit}
-        return self._read_tasks(schema.SELECT_OLD_FILES, params)
+        return await self._read_tasks(schema.SELECT_OLD_FILES, params)
 
-    def all_unfinished(self) -> list[Task]:
-        return self._read_tasks(schema.SELECT_ALL_UNFINISHED, {})
+    async def all_unfinished(self) -> list[Task]:
+        return await self._read_tasks(schema.SELECT_ALL_UNFINISHED, {})
 
-    def _get_task(self, task_id: str) -> Task:
-        found = self._rows.select_one(schema.GET, {"id": task_id})
-        if found is None:
-            raise KeyError(task_id)
-        return conversion.from_row(found)
-
-    def _duration_history(self, task: Task) -> list[DurationSample]:
+    async def _duration_history(self, task: Task) -> list[DurationSample]:
         """The durations of the newest finished tasks with the duration key of this one."""
         params = {"service": task.account, "kind": task.duration_key, "newest": HISTORY_LIMIT}
-        found = self._rows.select(schema.HISTORY, params)
+        found = await self._rows.select(schema.HISTORY, params)
         return [conversion.to_duration_sample(row) for row in found]
 
-    def _get_budget(self, account: str) -> Budget:
-        found = self._rows.select_one(schema.BUDGET, {"service": account})
+    async def _get_budget(self, account: str) -> Budget:
+        found = await self._rows.select_one(schema.BUDGET, {"service": account})
         return conversion.to_budget(found) if found else Budget(account=account)

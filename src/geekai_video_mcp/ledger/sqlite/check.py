@@ -11,9 +11,9 @@ from typing import Final
 from geekai_video_mcp.domain.statuses import Status
 from geekai_video_mcp.domain.tenants import LOCAL_TENANT
 from geekai_video_mcp.errors import LedgerTooNew
-from geekai_video_mcp.ledger import connection, database_file
-from geekai_video_mcp.ledger.database import path_in
-from geekai_video_mcp.ledger.migrations import MIGRATIONS, TENANTS_SINCE
+from geekai_video_mcp.ledger.sqlite import connection, database_file
+from geekai_video_mcp.ledger.sqlite.database import path_in
+from geekai_video_mcp.ledger.sqlite.migrations import MIGRATIONS, TENANTS_SINCE
 
 BUSY_TIMEOUT: Final = 5.0
 """Seconds to wait for another process's transaction."""

@@ -1,0 +1,146 @@
+"""Connections to PostgreSQL: how each is set up, and what is refused before any is used.
+
+A database that may lose what it has confirmed is refused, because a lost row is a video that
+someone paid for, and so is a pooler that gives a session's connection to others, because then a
+session lock says nothing about who holds it.
+"""
+
+from typing import TYPE_CHECKING, Any, Final
+
+import asyncpg
+
+from geekai_video_mcp.errors import LedgerTooNew
+from geekai_video_mcp.ledger.postgres.errors import FAILURES, refuse_at_start, refuse_setting
+from geekai_video_mcp.ledger.postgres.migrations import MIGRATIONS
+
+if TYPE_CHECKING:
+    from asyncpg.pool import PoolConnectionProxy
+
+OLDEST: Final = 140_000
+"""PostgreSQL 14, as `server_version_num` writes it: the oldest that has what the statements use and
+is still maintained."""
+SCHEMA: Final = "geekai_video"
+"""The schema that has the tables, so that the database may have others."""
+CONNECT_TIMEOUT: Final = 10.0
+"""Seconds until a server that does not answer counts as out of reach."""
+STATEMENT_TIMEOUT: Final = 30.0
+"""Seconds that a statement may take, and that a transaction waits for a lock of another one."""
+_MIGRATION_LOCK: Final = 0x6765656B6169
+"""The advisory lock of whoever creates or upgrades the tables."""
+
+_SETTINGS: Final = (
+    f"SET search_path = {SCHEMA}",
+    f"SET statement_timeout = '{STATEMENT_TIMEOUT:.0f}s'",
+    f"SET lock_timeout = '{STATEMENT_TIMEOUT:.0f}s'",
+    "SET idle_in_transaction_session_timeout = '60s'",
+    "SET default_transaction_isolation = 'read committed'",
+    "SET TimeZone = 'UTC'",
+    # Compiling takes longer than any statement of ours.
+    "SET jit = off",
+)
+
+
+async def set_up(connection: "asyncpg.Connection[Any]") -> None:
+    """Give a new connection our settings."""
+    await connection.execute(";".join(_SETTINGS))
+
+
+async def connect(url: str) -> "asyncpg.Connection[Any]":
+    """One connection of its own, with our settings.
+
+    Raises what asyncpg raises.
+    """
+    connection = await asyncpg.connect(
+        url,
+        timeout=CONNECT_TIMEOUT,
+        command_timeout=STATEMENT_TIMEOUT + 5.0,
+        # A partition is noticed by its ends: the server frees the locks of a client that is gone.
+        server_settings={"application_name": "geekai-video-mcp"},
+    )
+    try:
+        await set_up(connection)
+    except BaseException:
+        connection.terminate()
+        raise
+    return connection
+
+
+async def prepare_database(url: str) -> None:
+    """Check the database, and create or upgrade its tables; safe for any number at once.
+
+    Raises:
+        ConfigError: it cannot be reached or used; it names the variable.
+        LedgerTooNew: a newer version of this server has created or upgraded the tables.
+    """
+    try:
+        first = await connect(url)
+        try:
+            await _require_sessions(first, url)
+            await _require_durability(first)
+            await _migrate(first)
+        finally:
+            await first.close(timeout=CONNECT_TIMEOUT)
+    except FAILURES as exc:
+        raise refuse_at_start(exc) from None
+    except (ValueError, asyncpg.ClientConfigurationError) as exc:
+        raise refuse_at_start(exc) from None
+
+
+async def _require_sessions(first: "asyncpg.Connection[Any]", url: str) -> None:
+    """Refuse a pooler that shares a server's connection between two clients."""
+    second = await connect(url)
+    try:
+        pids = [await each.fetchval("SELECT pg_backend_pid()") for each in (first, second, first)]
+    finally:
+        await second.close(timeout=CONNECT_TIMEOUT)
+    if pids[0] == pids[1] or pids[0] != pids[2]:
+        msg = (
+            "leads through a pooler in transaction mode (PgBouncer), which keeps no session lock;"
+            " give the server's own address, or a pool in session mode"
+        )
+        raise refuse_setting(msg)
+
+
+async def _require_durability(connection: "asyncpg.Connection[Any]") -> None:
+    if int(await connection.fetchval("SHOW server_version_num")) < OLDEST:
+        raise refuse_setting("is PostgreSQL before version 14; upgrade it")
+    if await connection.fetchval(
+        "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::bool"
+    ):
+        raise refuse_setting("is a read-only replica; give the address of the primary")
+    for name in ("synchronous_commit", "fsync", "full_page_writes"):
+        if await connection.fetchval("SELECT current_setting($1)", name) == "off":
+            msg = (
+                f"has {name} = off, so that it may lose a request that was paid for; switch it on"
+                " for this database and user"
+            )
+            raise refuse_setting(msg)
+
+
+async def _migrate(connection: "asyncpg.Connection[Any]") -> None:
+    async with connection.transaction():
+        await connection.execute("SELECT pg_advisory_xact_lock($1)", _MIGRATION_LOCK)
+        if not await connection.fetchval("SELECT to_regnamespace($1) IS NOT NULL", SCHEMA):
+            await connection.execute(f"CREATE SCHEMA {SCHEMA}")
+        await connection.execute(
+            "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL)"
+        )
+        version = await schema_version(connection)
+        if version > len(MIGRATIONS):
+            raise LedgerTooNew("created")
+        for script in MIGRATIONS[version:]:
+            for statement in script:
+                await connection.execute(statement)
+        if version < len(MIGRATIONS):
+            await connection.execute("DELETE FROM schema_version")
+            await connection.execute("INSERT INTO schema_version VALUES ($1)", len(MIGRATIONS))
+        # After a restore into another cluster the transactions' numbers begin anew: an event from
+        # there would look as if it were of the future, and those who follow would miss the others.
+        await connection.execute(
+            "UPDATE event SET xid = '3' WHERE xid >= pg_snapshot_xmax(pg_current_snapshot())"
+        )
+
+
+async def schema_version(connection: "asyncpg.Connection[Any] | PoolConnectionProxy[Any]") -> int:
+    """The version of the tables; 0 before there are any."""
+    return int(await connection.fetchval("SELECT max(version) FROM schema_version") or 0)

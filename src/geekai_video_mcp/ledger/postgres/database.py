@@ -1,0 +1,214 @@
+"""A bounded pool of connections to PostgreSQL: the transactions of one process.
+
+READ COMMITTED, and a lock where two transactions could pass the same check: one for the service and
+key before requests are admitted or the budget is taken, and the rows themselves before they are
+changed. In each transaction an account's lock comes after its row's, and rows are locked in the
+order of their ids, so that no two wait for each other.
+"""
+
+import logging
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeVar
+
+import anyio
+import anyio.from_thread
+import asyncpg
+
+from geekai_video_mcp.errors import LedgerTooNew, StorageUnavailable, nothing_charged
+from geekai_video_mcp.ledger.database import Database, Params, Row
+from geekai_video_mcp.ledger.postgres.connection import (
+    CONNECT_TIMEOUT,
+    STATEMENT_TIMEOUT,
+    schema_version,
+    set_up,
+)
+from geekai_video_mcp.ledger.postgres.dialect import translate
+from geekai_video_mcp.ledger.postgres.errors import FAILURES, describe_error
+from geekai_video_mcp.ledger.postgres.migrations import MIGRATIONS
+from geekai_video_mcp.ledger.row_checks import UnreadableRow
+
+if TYPE_CHECKING:
+    from asyncpg.pool import PoolConnectionProxy
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+POOL_SIZE: Final = 8
+"""Connections of one process beside the one by which it is known to be alive."""
+POOL_TIMEOUT: Final = 30.0
+"""Seconds to wait for a free connection of the pool."""
+
+_SELECT_TO_CHANGE: Final = """
+    SELECT * FROM task WHERE tenant = $1 AND id = ANY($2::text[]) ORDER BY id FOR UPDATE
+"""
+
+_current: "ContextVar[PoolConnectionProxy[Any]]" = ContextVar("connection")
+"""The connection of the transaction under way."""
+
+
+class PostgresDatabase(Database):
+    """The tables in a PostgreSQL database."""
+
+    def __init__(self, pool: "asyncpg.Pool[Any]") -> None:
+        super().__init__()
+        self._pool: Final = pool
+        self._upgraded = False
+        """Whether a newer version has upgraded the tables since they were opened."""
+
+    @classmethod
+    async def open(cls, url: str) -> Self:
+        """Make the pool; `connection.prepare_database` has checked what it leads to."""
+        pool = asyncpg.create_pool(
+            url,
+            min_size=0,
+            max_size=POOL_SIZE,
+            timeout=CONNECT_TIMEOUT,
+            command_timeout=STATEMENT_TIMEOUT + 5.0,
+            init=set_up,
+            # Otherwise our settings would be reset with each use.
+            reset=_keep_settings,
+            server_settings={"application_name": "geekai-video-mcp"},
+        )
+        return cls(await pool)
+
+    async def run(self, transaction: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        return await transaction()
+
+    async def close(self) -> None:
+        with anyio.CancelScope(shield=True):
+            with anyio.move_on_after(STATEMENT_TIMEOUT):
+                await self._pool.close()
+            self._pool.terminate()
+
+    def check_writable(self, *, max_seconds: float) -> None:
+        """As `Database.check_writable`, from a worker thread of the event loop."""
+        anyio.from_thread.run(self._check_writable, max_seconds)
+
+    async def _check_writable(self, max_seconds: float) -> None:
+        with anyio.move_on_after(max_seconds):
+            async with self.transaction():
+                # It is written and synced like any other, although nothing is changed.
+                await _current.get().execute("SELECT pg_current_xact_id()")
+            return
+        raise describe_error(TimeoutError(), "written")
+
+    @asynccontextmanager
+    async def _connection(self, access: Literal["read", "written"]) -> AsyncGenerator[None]:
+        try:
+            async with self._pool.acquire(timeout=POOL_TIMEOUT) as connection:
+                token = _current.set(connection)
+                try:
+                    yield
+                finally:
+                    _current.reset(token)
+        except FAILURES as exc:
+            raise describe_error(exc, access) from exc
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncGenerator[None]:
+        # From its first statement on it ends before its caller does, as on SQLite. Its statements
+        # have time-outs, and so the shield has an end.
+        async with self._connection("written"):
+            with anyio.CancelScope(shield=True):
+                async with _current.get().transaction():
+                    yield
+
+    @asynccontextmanager
+    async def transaction_before_sending(self) -> AsyncGenerator[None]:
+        with nothing_charged():
+            async with self.transaction():
+                if await schema_version(_current.get()) > len(MIGRATIONS):
+                    self._warn_of_upgrade()
+                    raise LedgerTooNew("upgraded")
+                yield
+
+    def _warn_of_upgrade(self) -> None:
+        if not self._upgraded:
+            self._upgraded = True
+            logger.warning(
+                "a newer version of this server upgraded the task database: this one finishes its"
+                " tasks and sends no new request. Upgrade it and start it again."
+            )
+
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncGenerator[None]:
+        try:
+            async with _current.get().transaction():
+                yield
+        except FAILURES as exc:
+            raise describe_error(exc, "written") from exc
+
+    @property
+    def in_transaction(self) -> bool:
+        connection = _current.get()
+        return not connection.is_closed() and connection.is_in_transaction()
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncGenerator[None]:
+        async with self._connection("read"):
+            yield
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncGenerator[None]:
+        async with (
+            self._connection("read"),
+            _current.get().transaction(isolation="repeatable_read", readonly=True),
+        ):
+            yield
+
+    async def lock_account(self, account: str) -> None:
+        await _current.get().execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", account
+        )
+
+    async def select_to_change(self, task_ids: Sequence[str], *, tenant: str) -> list[Row]:
+        found = await _current.get().fetch(_SELECT_TO_CHANGE, tenant, list(task_ids))
+        return [dict(row) for row in found]
+
+    async def execute_many(self, statement: str, params: Sequence[Params]) -> None:
+        text, names = translate(statement)
+        await _current.get().executemany(text, [_values(names, each) for each in params])
+
+    def describe_unreadable(self, exc: UnreadableRow) -> StorageUnavailable:
+        return describe_error(exc, "written")
+
+    async def execute(self, statement: str, params: Params | None = None) -> int:
+        text, names = translate(statement)
+        done = await _current.get().execute(text, *_values(names, params))
+        return int(done.rpartition(" ")[2])  # such as "UPDATE 1"
+
+    async def select(self, statement: str, params: Params | None = None) -> list[Row]:
+        text, names = translate(statement)
+        return [dict(row) for row in await _current.get().fetch(text, *_values(names, params))]
+
+    async def select_values(self, statement: str, params: Params) -> list[tuple[Any, ...]]:
+        text, names = translate(statement)
+        return [tuple(row) for row in await _current.get().fetch(text, *_values(names, params))]
+
+    async def require_room(self) -> None:
+        """Nothing to do: a full disk refuses this transaction, and the journal has room."""
+
+    async def prepare_purge(self) -> None:
+        """Nothing to do: `compact` writes the tables anew."""
+
+    async def compact(self) -> None:
+        async with self._connection("written"):
+            for table in ("task", "event", "body"):
+                await _current.get().execute(f"VACUUM (FULL) {table}", timeout=3600.0)
+
+
+async def _keep_settings(connection: "asyncpg.Connection[Any]") -> None:
+    del connection
+
+
+def _values(names: tuple[str, ...], params: Params | None) -> list[Any]:
+    return [_storable(params[name]) for name in names] if params else []
+
+
+def _storable(value: Any) -> Any:  # noqa: ANN401 - of any column
+    """The value as PostgreSQL takes it: its text has no NUL."""
+    if isinstance(value, str) and "\0" in value:
+        return value.replace("\0", "\N{REPLACEMENT CHARACTER}")
+    return value

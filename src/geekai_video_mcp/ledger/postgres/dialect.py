@@ -1,0 +1,56 @@
+"""The statements of `schema`, which are written for SQLite, as PostgreSQL takes them. Pure."""
+
+import re
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+from geekai_video_mcp.ledger import schema
+
+
+class Translated(NamedTuple):
+    """A statement with numbered parameters, and the name of each in their order."""
+
+    text: str
+    names: tuple[str, ...]
+
+
+# In PostgreSQL a transaction may commit an event after one with a greater number. So those who
+# follow the events read by transaction and not by number, and only what was committed before the
+# oldest transaction that still runs: nothing can appear there any more. Their "number" is that of
+# the transaction, which all events of one have in common; they are always read together.
+_SELECT_EVENTS_AFTER: Final = """
+    SELECT xid::text::bigint AS number, task_id, file_status,
+           number = (SELECT min(number) FROM event AS earlier
+                     WHERE earlier.tenant = :tenant AND earlier.task_id = event.task_id) AS first
+    FROM event
+    WHERE tenant = :tenant AND xid > CAST(CAST(CAST(:after AS bigint) AS text) AS xid8)
+      AND xid < pg_snapshot_xmin(pg_current_snapshot())
+    ORDER BY xid, event.number
+"""
+_SELECT_LAST_EVENT_ID: Final = """
+    SELECT CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS text) AS bigint) - 1 AS number
+    WHERE CAST(:tenant AS text) IS NOT NULL
+"""
+_OTHERWISE: Final = {
+    schema.SELECT_EVENTS_AFTER: _SELECT_EVENTS_AFTER,
+    schema.SELECT_LAST_EVENT_ID: _SELECT_LAST_EVENT_ID,
+}
+"""The statements that PostgreSQL needs in other words."""
+
+_SQLITE_ONLY: Final = re.compile(r"\bINDEXED BY \w+|\+(?=tenant\b|earlier\.)")
+"""Hints to SQLite's planner."""
+_PARAMETER: Final = re.compile(r"(?<!:):([a-z]\w*)")
+
+
+@lru_cache(maxsize=512)
+def translate(statement: str) -> Translated:
+    """The statement for PostgreSQL."""
+    names = list[str]()
+
+    def number(match: re.Match[str]) -> str:
+        if (name := match[1]) not in names:
+            names.append(name)
+        return f"${names.index(name) + 1}"
+
+    text = _SQLITE_ONLY.sub("", _OTHERWISE.get(statement, statement))
+    return Translated(_PARAMETER.sub(number, text), tuple(names))

@@ -1,0 +1,98 @@
+"""The errors of asyncpg as ours: a sentence that names the variable, and never the address."""
+
+import asyncpg
+
+from geekai_video_mcp.errors import BUSY, DATABASE, ConfigError, StorageUnavailable
+from geekai_video_mcp.ledger.row_checks import UnreadableRow
+from geekai_video_mcp.quoting import quote
+
+VARIABLE = "GEEKAI_DATABASE_URL"
+"""The variable with the database's address, user and password."""
+
+FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError, UnreadableRow)
+"""What asyncpg raises, and what a row raises that cannot be read."""
+
+_UNREADABLE_ROW = (
+    "The other tasks are not affected. The operator repairs the row, or restores the database from"
+    " a backup."
+)
+_LOCKED = (
+    asyncpg.LockNotAvailableError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+    asyncpg.QueryCanceledError,
+)
+_RESERVED_FOR_OPERATOR = "The operator makes the database of GEEKAI_DATABASE_URL available again"
+
+
+def describe_error(exc: Exception, access: str) -> StorageUnavailable:
+    """Our error for one of asyncpg's, met while the ledger was used."""
+    at = "read" if access == "read" else "written"
+    if isinstance(exc, UnreadableRow):
+        return StorageUnavailable(DATABASE, str(exc), access=at, remedy=_UNREADABLE_ROW)
+    if isinstance(exc, _LOCKED):
+        return StorageUnavailable(DATABASE, BUSY, access=at)
+    return StorageUnavailable(
+        DATABASE,
+        describe_failure(exc),
+        access=at,
+        remedy=f"{_RESERVED_FOR_OPERATOR}; then the same call works. This server reconnects by"
+        " itself.",
+    )
+
+
+def describe_failure(exc: Exception) -> str:  # noqa: PLR0911 - one line for each kind
+    """What has happened, without an address, a user or a password, as words after a colon."""
+    match exc:
+        case asyncpg.DiskFullError():
+            return "the disk of its server is full"
+        case asyncpg.ReadOnlySQLTransactionError():
+            return "its server takes no changes (it is a read-only replica)"
+        case asyncpg.InsufficientPrivilegeError():
+            return "its user lacks a permission"
+        case asyncpg.TooManyConnectionsError():
+            return "its server has no connection left"
+        case asyncpg.CannotConnectNowError() | asyncpg.AdminShutdownError():
+            return "its server is starting or stopping"
+        case ConnectionRefusedError():
+            return "its server cannot be reached"
+        case asyncpg.PostgresConnectionError() | asyncpg.InterfaceError() | ConnectionError():
+            return "the connection to its server was lost"
+        case TimeoutError():
+            return "its server does not answer"
+        case asyncpg.PostgresError():
+            return f"its server refused the statement ({exc.sqlstate})"
+        case _:
+            return "its server cannot be reached"
+
+
+def refuse_at_start(exc: Exception) -> ConfigError:
+    """Why the database cannot be used at all, for the operator who has just set it."""
+    match exc:
+        case asyncpg.InvalidCatalogNameError():
+            reason = "there is no database of that name; create it, or correct the name"
+        case asyncpg.InvalidPasswordError() | asyncpg.InvalidAuthorizationSpecificationError():
+            reason = "its server does not accept this user with this password"
+        case asyncpg.InsufficientPrivilegeError():
+            reason = (
+                "its user may not create the tables; grant CREATE on the database, or create the"
+                " schema geekai_video and make the user its owner"
+            )
+        case asyncpg.ClientConfigurationError() | ValueError():
+            reason = (
+                "is no address of a database; it has the form"
+                " postgresql://USER:PASSWORD@HOST:5432/DATABASE"
+            )
+        case _:
+            reason = describe_failure(exc)
+    return ConfigError({VARIABLE: reason})
+
+
+def refuse_setting(reason: str) -> ConfigError:
+    """Why the database would not keep what it is given."""
+    return ConfigError({VARIABLE: reason})
+
+
+def quoted(text: object) -> str:
+    """A value that the database has sent, as data."""
+    return quote(str(text), limit=64)

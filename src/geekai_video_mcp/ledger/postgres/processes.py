@@ -1,0 +1,161 @@
+"""Which processes are alive: each holds a session lock of the database while it runs.
+
+The database frees a lock when its session ends, however its process ends. Every second each process
+reads which locks are held. A process is taken for dead only if it was known before and its lock was
+missing afterwards, so that one that has just begun is never taken for dead. A process that loses
+its own session is dead to the others until it is back: what it was sending becomes `unknown`, and
+its late answer still counts.
+"""
+
+import logging
+import secrets
+import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Any, Final
+
+import anyio
+
+from geekai_video_mcp.errors import DATABASE, StorageUnavailable
+from geekai_video_mcp.ledger.postgres.connection import connect
+from geekai_video_mcp.ledger.postgres.errors import FAILURES, describe_failure
+
+if TYPE_CHECKING:
+    import asyncpg
+
+logger = logging.getLogger(__name__)
+
+READ_INTERVAL: Final = 1.0
+"""Seconds between two reads of the locks that are held."""
+READ_TIMEOUT: Final = 5.0
+"""Seconds after which a session that does not answer is given up."""
+MAX_RETRY_DELAY: Final = 8.0
+"""Seconds between attempts to connect again, at the most."""
+
+_SELECT_LOCKS: Final = """
+    SELECT array(
+        SELECT (classid::bigint << 32) | objid::bigint FROM pg_locks
+        WHERE locktype = 'advisory' AND objsubid = 1 AND granted
+          AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    ) AS keys, extract(epoch FROM clock_timestamp())::double precision AS now
+"""
+
+
+class PostgresProcesses:
+    """The lock of this process, and those of all others, in one database."""
+
+    def __init__(self, url: str) -> None:
+        self._url: Final = url
+        self.own_id: Final = secrets.token_hex(16)
+        self._connection: asyncpg.Connection[Any] | None = None
+        self._lock: Final = anyio.Lock()
+        self._known: set[str] = set()
+        """Processes that were asked about before the locks were read for the last time."""
+        self._asked: set[str] = set()
+        """Processes that were asked about since then: nothing is known of them yet."""
+        self._held = frozenset[int]()
+        self._clock_offset = 0.0
+
+    @asynccontextmanager
+    async def run(self) -> AsyncGenerator[None]:
+        """Hold the lock of this process while the block lasts.
+
+        Raises:
+            StorageUnavailable: the database cannot be reached.
+        """
+        await self.refresh()
+        self.ensure_own_lock()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._keep_reading)
+            try:
+                yield
+            finally:
+                tasks.cancel_scope.cancel()
+                with anyio.CancelScope(shield=True):
+                    await self._end_session()
+
+    def clock(self) -> float:
+        """The time of the database, which all processes have in common, in Unix seconds."""
+        return time.time() + self._clock_offset
+
+    def is_alive(self, process_id: str) -> bool:
+        """Whether the process with this id still runs, or may still run for all that is known."""
+        if process_id == self.own_id or _lock_key(process_id) in self._held:
+            self._known.add(process_id)
+            return True
+        if self._connection is not None and process_id in self._known:
+            return False
+        self._asked.add(process_id)
+        return True
+
+    def ensure_own_lock(self) -> None:
+        """Refuse new requests while the others take this process for dead.
+
+        Raises:
+            StorageUnavailable: the session is lost, and is being opened again.
+        """
+        if self._connection is None:
+            raise StorageUnavailable(
+                DATABASE,
+                "the connection to its server was lost",
+                access="read",
+                remedy="This server reconnects by itself; try again in a few seconds.",
+            )
+
+    async def refresh(self) -> None:
+        """Read which locks are held, over a new session if the last one was lost."""
+        async with self._lock:
+            asked, self._asked = self._asked, set()
+            try:
+                with anyio.fail_after(READ_TIMEOUT):
+                    if self._connection is None:
+                        self._connection = await self._register()
+                    began = time.time()
+                    row = await self._connection.fetchrow(_SELECT_LOCKS)
+            except FAILURES as exc:
+                self._asked |= asked
+                if self._connection is not None:
+                    logger.warning("the task database: %s", describe_failure(exc))
+                self._give_up_session()
+                return
+            assert row is not None  # noqa: S101 - it selects one row
+            self._clock_offset = row["now"] - (began + time.time()) / 2
+            self._held = frozenset(row["keys"])
+            self._known |= asked
+
+    async def _register(self) -> "asyncpg.Connection[Any]":
+        connection = await connect(self._url)
+        await connection.execute("SET tcp_keepalives_idle = 10")
+        await connection.execute("SET tcp_keepalives_interval = 5")
+        await connection.execute("SET tcp_keepalives_count = 3")
+        await connection.execute("SELECT pg_advisory_lock($1)", _lock_key(self.own_id))
+        return connection
+
+    async def _end_session(self) -> None:
+        """Free the lock: the others need not wait until the database notices."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(*FAILURES):
+                await connection.close(timeout=READ_TIMEOUT)
+
+    def _give_up_session(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.terminate()
+
+    async def _keep_reading(self) -> None:
+        delay = READ_INTERVAL
+        while True:
+            await anyio.sleep(delay)
+            await self.refresh()
+            connected = self._connection is not None
+            delay = READ_INTERVAL if connected else min(2 * delay, MAX_RETRY_DELAY)
+
+
+def _lock_key(process_id: str) -> int:
+    """The number of a process's lock; the id may be of an earlier ledger, and then is no number."""
+    digits = process_id[:16]
+    try:
+        return int.from_bytes(bytes.fromhex(digits.zfill(16)), signed=True)
+    except ValueError:
+        return 0
