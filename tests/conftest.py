@@ -1,4 +1,4 @@
-"""For every test: what `make test` leaves out, and whose settings file is not read."""
+"""For every test: what `make test` leaves out, the event loop, and no settings file of the user."""
 
 import os
 from collections import defaultdict
@@ -26,6 +26,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for number, item in enumerate(sorted(same, key=lambda item: item.nodeid)):
             if number % every:
                 item.add_marker("exhaustive")
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    """One event loop, unless a folder or a module says otherwise."""
+    return "asyncio"
 
 
 @pytest.fixture(autouse=True, scope="session")

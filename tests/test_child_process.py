@@ -22,11 +22,6 @@ from support.stills import write_file
 INSPECT = "geekai_video_mcp.media.workers.inspect"
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 async def open_for_writing(pipe: Path) -> int:
     """A descriptor, once somebody has opened *pipe* to read from it."""
     while True:

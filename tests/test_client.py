@@ -19,7 +19,6 @@ import anyio
 import httpx
 import pytest
 from pydantic import SecretStr
-from trio.testing import MockClock
 
 from geekai_video_mcp.domain.statuses import Status
 from geekai_video_mcp.domain.tasks import (
@@ -45,6 +44,7 @@ from geekai_video_mcp.provider.client import (
     GeekAIClient,
 )
 from geekai_video_mcp.provider.secrets import SecretBlotter
+from support.clock import virtual_backend
 from support.fake_geekai import KEY
 
 BASE_URL = "https://geekai.test/api/v1"
@@ -58,7 +58,7 @@ Answer = Callable[[httpx.Request], Awaitable[httpx.Response]]
 @pytest.fixture
 def anyio_backend() -> tuple[str, dict[str, Any]]:
     """Trio on a clock that jumps: a deadline is reached without waiting for it."""
-    return "trio", {"clock": MockClock(autojump_threshold=0)}
+    return virtual_backend()
 
 
 class Wire:

@@ -22,11 +22,6 @@ SHAPES = {"16:9": (640, 360), "9:16": (360, 640), "21:9": (840, 360), "1:1": (48
 Colour = tuple[int, int, int]
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 def colour(number: int, of: int) -> Colour:
     """The colour of one of *of* frames: from dark red to dark blue, over green."""
     share = number / max(1, of - 1)

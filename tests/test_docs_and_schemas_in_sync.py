@@ -15,11 +15,11 @@ from mcp import Client
 from geekai_video_mcp import __version__, cli, config
 from geekai_video_mcp.server import INSTRUCTIONS
 from geekai_video_mcp.server.build import build_server
+from support import ROOT
 from support.documents import DOCUMENTS
 from support.missing import skip_test
 from support.world import World
 
-ROOT = Path(__file__).parent.parent
 SNAPSHOTS = Path(__file__).parent / "snapshots" / "tools"
 ACCEPT = "scripts/accept"
 """The command that replaces the snapshots by what the server publishes now."""
@@ -30,11 +30,6 @@ COMMAND_LINE = (ROOT / "docs" / "command-line.md").read_text("utf-8")
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 SERVER_JSON: dict[str, Any] = json.loads((ROOT / "server.json").read_text("utf-8"))
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 async def published(folder: Path) -> dict[str, str]:

@@ -20,12 +20,6 @@ from support.document_tables import ROOT, rendered, with_tables
 from support.documents import DOCUMENTS, Block, anchors, blocks, inline_code, name_of
 from support.world import World
 
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 LANGUAGES = {"console", "json", "mermaid", "sh", "text", "toml"}
 """What the blocks may be: what is run, what is parsed, and what is only shown."""
 

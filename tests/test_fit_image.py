@@ -31,11 +31,6 @@ from support.stills import (
 )
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 async def exit_of(arguments: list[str], content: bytes) -> tuple[int, bytes]:
     """The exit status of one of our programs, and what it wrote."""
     done = await run_worker(arguments, content)

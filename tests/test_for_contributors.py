@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from support import ROOT
+
 MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
 PYPROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 GITHUB = ROOT / ".github"

@@ -14,11 +14,6 @@ from support.stills import encode_image, noise_image, write_file
 FAST_START = {"movflags": "faststart"}
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 async def inspect(tmp_path: Path, content: bytes, name: str = "a.mp4") -> FileFacts:
     return await inspect_file(write_file(tmp_path, name, content))
 

@@ -11,8 +11,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pytest
 
 from geekai_video_mcp.cli.hosts.launch import ENTRY, PROGRAM
+from support import ROOT
 
-ROOT = Path(__file__).parent.parent
 SCRIPT = ROOT / "scripts" / "links"
 STARTS = {"command": "uvx", "args": [PROGRAM]}
 

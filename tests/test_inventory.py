@@ -57,11 +57,6 @@ DESCRIPTION_AT_MOST: Final = 600
 """Characters of a description; the whole list has 6 KB."""
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 async def published(client: Client) -> dict[str, list[dict[str, Any]]]:
     """All that a client may list, in the words of the protocol."""
     answers = (

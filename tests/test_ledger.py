@@ -6,8 +6,8 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import AsyncGenerator, Callable, Generator
-from contextlib import asynccontextmanager, closing, contextmanager
+from collections.abc import Callable, Generator
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -46,6 +46,7 @@ from geekai_video_mcp.ledger import store_reads as store_module
 from geekai_video_mcp.ledger.sqlite import migrations
 from geekai_video_mcp.ledger.sqlite.database import SqliteDatabase
 from geekai_video_mcp.ledger.sqlite.processes import UNNAMED_LOCK_TTL
+from support.ledgers import open_ledger
 from support.sync_store import SyncStore
 
 NOW = 1_790_000_000.0
@@ -53,22 +54,8 @@ posix = pytest.mark.skipif(sys.platform == "win32", reason="modes and signals ar
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 def state(tmp_path: Path) -> Path:
     return tmp_path / "state"
-
-
-@asynccontextmanager
-async def open_ledger(state: Path) -> AsyncGenerator[Ledger]:
-    ledger = await Ledger.open(state)
-    try:
-        yield ledger
-    finally:
-        await ledger.close()
 
 
 def make_task(**changes: Any) -> Task:  # noqa: ANN401 - any field's own type

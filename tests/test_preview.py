@@ -8,7 +8,6 @@ from typing import Any
 import anyio
 import pytest
 from anyio import to_thread
-from trio.testing import MockClock
 
 from geekai_video_mcp.media.inspection import Reason
 from geekai_video_mcp.media.preview import (
@@ -17,14 +16,14 @@ from geekai_video_mcp.media.preview import (
     PreviewRenderer,
     PreviewRequest,
 )
-from support.clock import run_without_thread
+from support.clock import run_without_thread, virtual_backend
 from support.stills import write_file
 
 
 @pytest.fixture
 def anyio_backend() -> tuple[str, dict[str, Any]]:
     """Trio on a clock that jumps to the next deadline once everything waits."""
-    return "trio", {"clock": MockClock(autojump_threshold=0)}
+    return virtual_backend()
 
 
 @pytest.fixture(autouse=True)

@@ -11,8 +11,8 @@ import pytest
 
 from geekai_video_mcp import __version__, cli
 from geekai_video_mcp.errors import MAYBE_CHARGED, NOT_CHARGED
+from support import ROOT
 
-ROOT = Path(__file__).parent.parent
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 REPOSITORY: str = PROJECT["urls"]["Repository"]
 OWNER, NAME = REPOSITORY.removeprefix("https://github.com/").split("/")

@@ -49,6 +49,11 @@ def from_file(sent: bytes, folder: Path) -> BinaryIO:
 STARTS = [from_file] if sys.platform == "win32" else [from_pipe, from_socket, from_file]
 
 
+@pytest.fixture(scope="module", params=["asyncio", "trio"])
+def anyio_backend(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
 @pytest.mark.parametrize("start", STARTS)
 @pytest.mark.parametrize("read_bytes", [1, 7, 65_536])
 @pytest.mark.parametrize(("sent", "lines"), SENT)

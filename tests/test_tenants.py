@@ -24,6 +24,7 @@ from geekai_video_mcp.errors import CapReached, StorageUnavailable
 from geekai_video_mcp.ledger import Ledger, conversion, schema
 from geekai_video_mcp.ledger.journal import Journal
 from geekai_video_mcp.ledger.sqlite.migrations import MIGRATIONS, TENANTS_SINCE
+from support.ledgers import open_ledger
 from support.sync_store import SyncStore
 from test_ledger_plans import statements
 
@@ -34,17 +35,9 @@ LIMITS = Limits(per_day=1, in_flight=1, cny_per_day=1.0)
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 async def operators(tmp_path: Path) -> AsyncGenerator[Ledger]:
-    ledger = await Ledger.open(tmp_path / "state")
-    try:
+    async with open_ledger(tmp_path / "state") as ledger:
         yield ledger
-    finally:
-        await ledger.close()
 
 
 @pytest.fixture
@@ -406,9 +399,8 @@ async def test_the_journal_gives_every_tenants_task_its_outcome(
 
 
 async def test_a_ledger_that_is_closed_is_closed_for_all_its_tenants(tmp_path: Path) -> None:
-    ledger = await Ledger.open(tmp_path / "state")
-    alices = ledger.of_tenant("alice")
-    await ledger.close()
+    async with open_ledger(tmp_path / "state") as ledger:
+        alices = ledger.of_tenant("alice")
 
     with pytest.raises(StorageUnavailable):
         await alices.find("f" * 32)
@@ -460,12 +452,11 @@ WRITE_EVENT_AS_BEFORE = """
 
 async def test_what_an_earlier_version_recorded_is_the_operators(tmp_path: Path) -> None:
     create_earlier(tmp_path / "state").close()
-    ledger = await Ledger.open(tmp_path / "state")
-    (task,) = await ledger.list_tasks(limit=5)
-    again = await record(ledger, task_of("local", key="monday"))
-    body, events = await ledger.request_body(task), await ledger.events(task.id)
-    of_alice = await ledger.of_tenant("alice").list_tasks(limit=5)
-    await ledger.close()
+    async with open_ledger(tmp_path / "state") as ledger:
+        (task,) = await ledger.list_tasks(limit=5)
+        again = await record(ledger, task_of("local", key="monday"))
+        body, events = await ledger.request_body(task), await ledger.events(task.id)
+        of_alice = await ledger.of_tenant("alice").list_tasks(limit=5)
 
     assert (task.tenant, again.id, body, len(events)) == ("local", task.id, PICTURE, 1)
     assert of_alice == []
@@ -474,16 +465,15 @@ async def test_what_an_earlier_version_recorded_is_the_operators(tmp_path: Path)
 async def test_an_earlier_server_still_records_what_becomes_of_its_tasks(tmp_path: Path) -> None:
     """It was running when a newer one came; it knows no tenant, and has the operator's tasks."""
     with closing(create_earlier(tmp_path / "state")) as earlier:
-        ledger = await Ledger.open(tmp_path / "state")
-        (task,) = await ledger.list_tasks(limit=5)
-        earlier.execute(
-            "UPDATE task SET status = 'pending', provider_task_id = 'theirs' WHERE id = ?",
-            (task.id,),
-        )
-        earlier.execute("DELETE FROM body WHERE task_id = ?", (task.id,))
-        earlier.execute(WRITE_EVENT_AS_BEFORE, (task.id,))
-        found, events = await ledger.find("theirs"), await ledger.events(task.id)
-        await ledger.close()
+        async with open_ledger(tmp_path / "state") as ledger:
+            (task,) = await ledger.list_tasks(limit=5)
+            earlier.execute(
+                "UPDATE task SET status = 'pending', provider_task_id = 'theirs' WHERE id = ?",
+                (task.id,),
+            )
+            earlier.execute("DELETE FROM body WHERE task_id = ?", (task.id,))
+            earlier.execute(WRITE_EVENT_AS_BEFORE, (task.id,))
+            found, events = await ledger.find("theirs"), await ledger.events(task.id)
 
     assert found == replace(task, status=Status.PENDING, provider_task_id="theirs")
     assert len(events) == 2

@@ -50,7 +50,7 @@ def test_processes_that_start_at_once_agree(tmp_path: Path) -> None:
 
 
 def test_a_start_that_was_killed_in_the_middle_is_no_obstacle(tmp_path: Path) -> None:
-    (tmp_path / "http-token.new").write_text("half", "utf-8")
+    (tmp_path / ".http-token.0a1b2c3d.part").write_text("half", "utf-8")
 
     assert len(load_token(tmp_path)) == 43
 

@@ -4,6 +4,7 @@ The floor is the SDK's own server, whose tool returns the same result. Both are 
 after another, as a host does; the same client speaks to both.
 """
 
+import asyncio
 import contextlib
 import json
 import tempfile
@@ -14,9 +15,10 @@ from typing import Any, Final
 
 from benchmarks.comparison import Comparison, compare
 from benchmarks.rows import Row, Target, ratio_row
-from benchmarks.support.recorded_tasks import finished_task, record, running_task
+from benchmarks.support.recorded_tasks import finished_task, running_task
 from benchmarks.support.stdio import BARE_SERVER, OWN_SERVER, StdioServer, running
 from geekai_video_mcp.domain.tasks import Task
+from support.ledgers import record_tasks
 
 CALLS: Final = 300
 """Calls of one round."""
@@ -78,7 +80,7 @@ def _servers(task: Task) -> Generator[tuple[StdioServer, StdioServer]]:
     """The floor and this server, which return the same result to the same call."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        record(folder, [task])
+        asyncio.run(record_tasks(folder / "state", task))
         with running(OWN_SERVER, folder=folder) as subject:
             _shake_hands(subject)
             result = folder / "result.json"

@@ -4,6 +4,7 @@ Each size has a process of its own, which is compared with itself before the cal
 tasks that are running, of which nothing new becomes known while they wait.
 """
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -15,7 +16,8 @@ from typing import Final
 from benchmarks.comparison import Spread
 from benchmarks.report import ROOT
 from benchmarks.rows import Row
-from benchmarks.support.recorded_tasks import record, running_task
+from benchmarks.support.recorded_tasks import running_task
+from support.ledgers import record_tasks
 
 SIZES: Final = (1, 10, 100, 1000)
 TASKS: Final = 10
@@ -47,7 +49,8 @@ def _measure_size(callers: int, rounds: int) -> Row:
 
 def _run(callers: int) -> Sequence[Sequence[float]]:
     with tempfile.TemporaryDirectory() as folder:
-        record(Path(folder), [running_task(number) for number in range(TASKS)])
+        tasks = (running_task(number) for number in range(TASKS))
+        asyncio.run(record_tasks(Path(folder) / "state", *tasks))
         done = subprocess.run(
             [sys.executable, _PROGRAM, folder, str(callers), str(SECONDS)],
             stdout=subprocess.PIPE,

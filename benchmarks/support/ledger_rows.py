@@ -137,9 +137,9 @@ def _request(rng: random.Random, account: str) -> dict[str, Any]:
 
 def _prompt(rng: random.Random) -> str:
     """From a line to a page, each another one."""
-    sentences = rng.choice((1, 1, 2, 2, 3, 4, 6, 12))
-    told = [f"{rng.choice(_SUBJECTS)} {rng.choice(_ACTIONS)}" for _ in repeat(None, sentences)]
-    return f"{', then '.join(told)}. Take {rng.randint(1, 9999)}."
+    count = rng.choice((1, 1, 2, 2, 3, 4, 6, 12))
+    sentences = [f"{rng.choice(_SUBJECTS)} {rng.choice(_ACTIONS)}" for _ in repeat(None, count)]
+    return f"{', then '.join(sentences)}. Take {rng.randint(1, 9999)}."
 
 
 def _in_flight(task: Mapping[str, Any], status: Status) -> dict[str, Any]:

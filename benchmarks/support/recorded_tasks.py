@@ -1,8 +1,6 @@
-"""Tasks in a ledger before a server opens it, as an earlier server would have left them."""
+"""Tasks that an earlier server would have left in the ledger."""
 
-import asyncio
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -10,21 +8,8 @@ from typing import Final
 from geekai_video_mcp.config import SANDBOX_URL
 from geekai_video_mcp.domain.statuses import FileStatus, Status
 from geekai_video_mcp.domain.tasks import Result, Task
-from geekai_video_mcp.ledger import Ledger
 
 _REQUEST: Final = {"prompt": "A fox walks through fresh snow at dawn", "aspect_ratio": "16:9"}
-
-
-def record(folder: Path, tasks: Sequence[Task]) -> None:
-    """Write *tasks* to the ledger of the server that runs in *folder*."""
-
-    async def write() -> None:
-        ledger = await Ledger.open(folder / "state")
-        for task in tasks:
-            await ledger.add(task)
-        await ledger.close()
-
-    asyncio.run(write())
 
 
 def finished_task(number: int, *, file: Path) -> Task:

@@ -147,8 +147,15 @@ def environment(folder: Path, settings: Mapping[str, str]) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GEEKAI_")}
     kept.pop("PYTHONDONTWRITEBYTECODE", None)
     return kept | {
+        # The server's folder is another one: what is relative would lead elsewhere.
+        "PYTHONPATH": _absolute(os.environ.get("PYTHONPATH", "")),
         "GEEKAI_SETTINGS_FILE": os.devnull,
         "GEEKAI_STATE_DIR": str(folder / "state"),
         "GEEKAI_OUTPUT_DIR": str(folder / "videos"),
         **settings,
     }
+
+
+def _absolute(paths: str) -> str:
+    """The folders of a search path, from the root."""
+    return os.pathsep.join(str(Path(each).resolve()) for each in paths.split(os.pathsep) if each)

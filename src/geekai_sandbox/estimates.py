@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from .image_plan import ImagePlan
-from .plan import Plan
+from .plan import FULL_HD_PIXELS, Plan
 from .store import Task
 
 STARTUP_SECONDS: Final = 0.9
@@ -20,7 +20,6 @@ MEGAPIXEL_SECONDS: Final = 0.0055
 QUALITY_MEGAPIXEL_SECONDS: Final = 0.005
 """Added by the slower encoder preset, which the renderer does not use above 1080p."""
 INPUT_IMAGE_MEGAPIXEL_SECONDS: Final = 0.010
-FULL_HD_PIXELS: Final = 1920 * 1080
 
 IMAGE_MEGAPIXEL_SECONDS: Final = 0.3
 """Painting, text and compression of an image."""

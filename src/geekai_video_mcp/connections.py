@@ -36,7 +36,7 @@ async def run_sandbox(settings: Settings) -> AsyncGenerator[Transport]:
     from geekai_sandbox.app import Sandbox
     from geekai_video_mcp.ledger.sqlite.database_file import VARIABLE, folder_error
 
-    folder = settings.state_dir / "sandbox"
+    folder = settings.sandbox_dir
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
     except OSError as exc:

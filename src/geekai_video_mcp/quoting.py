@@ -35,9 +35,14 @@ def sanitize(text: str, *, limit: int = QUOTE_LIMIT) -> str:
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
 
 
+def is_plain_id(text: str) -> bool:
+    """Whether text from outside looks like an id or a name of a service."""
+    return _PLAIN_ID.fullmatch(text) is not None
+
+
 def quote_unless_id(text: str, *, limit: int = QUOTE_LIMIT) -> str:
     """Text from outside that should be an id or a name: as it is if it looks like one."""
-    return text if _PLAIN_ID.fullmatch(text) else quote(text, limit=limit)
+    return text if is_plain_id(text) else quote(text, limit=limit)
 
 
 def reveal(text: str) -> str:

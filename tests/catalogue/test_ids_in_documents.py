@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from geekai_video_mcp.domain.catalogue import models
+from support import ROOT
 
-HERE = Path(__file__).parents[2]
-SERVER = HERE / "src" / "geekai_video_mcp"
+SERVER = ROOT / "src" / "geekai_video_mcp"
 READ = [
-    *(HERE / name for name in ("README.md", "README.zh-CN.md", "server.json")),
-    *sorted((HERE / "docs").rglob("*.md")),
-    *sorted((HERE / "examples").glob("*.py")),
-    *sorted((HERE / "tests" / "snapshots").rglob("*.json")),
+    *(ROOT / name for name in ("README.md", "README.zh-CN.md", "server.json")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+    *sorted((ROOT / "examples").glob("*.py")),
+    *sorted((ROOT / "tests" / "snapshots").rglob("*.json")),
     *(SERVER / name for name in ("server/__init__.py", "server/offer.py", "server/prompts.py")),
     *sorted((SERVER / "config").glob("*.py")),
     *sorted((SERVER / "cli").rglob("*.py")),
@@ -30,7 +30,7 @@ def ids_in(text: str) -> set[str]:
     return {found.rstrip(".-_") for found in LIKE_AN_ID.findall(text)}
 
 
-@pytest.mark.parametrize("path", READ, ids=lambda path: str(path.relative_to(HERE)))
+@pytest.mark.parametrize("path", READ, ids=lambda path: str(path.relative_to(ROOT)))
 def test_an_id_that_is_written_anywhere_is_one_that_there_is(path: Path) -> None:
     assert ids_in(path.read_text("utf-8")) <= set(models())
 

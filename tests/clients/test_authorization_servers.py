@@ -21,11 +21,11 @@ from mcp.shared.auth import OAuthClientInformationFull, OAuthClientMetadata, OAu
 from pydantic import AnyUrl
 
 from geekai_video_mcp.domain.tenants import oauth_tenant
+from support import ROOT
 from support.missing import skip_test
 from support.team_server import TeamServer, team_server
 
 HERE: Final = Path(__file__).parent
-ROOT: Final = HERE.parent.parent
 NODE: Final = HERE / "node_modules" / ".bin" / "node"
 OIDC_PROVIDER: Final = HERE / "node_modules" / "oidc-provider"
 MOCK: Final = ROOT / ".venv-oidc" / "bin" / "python"
@@ -35,11 +35,6 @@ KEY: Final = {
     "GEEKAI_API_KEY": "sk-the-operators-own-key",
     "GEEKAI_BASE_URL": "http://127.0.0.1:9/v1",
 }
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 def skip_unless_installed(tool: Path, made_by: str, config: pytest.Config) -> None:

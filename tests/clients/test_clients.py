@@ -13,13 +13,13 @@ from typing import Any, Final
 import anyio
 import pytest
 
+from support import ROOT
 from support.missing import skip_test
 from support.mp4 import probe
-from support.process import MODULE, environment, http_server
+from support.process import MODULE, SERVE, environment, http_server
 from support.sampling import sample
 
 HERE: Final = Path(__file__).parent
-ROOT: Final = HERE.parent.parent
 PACKAGES: Final = HERE / "node_modules"
 NODE: Final = PACKAGES / ".bin" / "node"
 INSPECTOR: Final = PACKAGES / ".bin" / "mcp-inspector"
@@ -73,15 +73,10 @@ PROGRAMS: Final = [
 
 
 @pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
 async def origin(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[str]:
     """A server with both HTTP transports on one port, for all clients of this process."""
     folder = tmp_path_factory.mktemp("http")
-    async with http_server(folder, "serve", "--transport", "http", "--port", "0") as origin:
+    async with http_server(folder, *SERVE) as origin:
         yield origin
 
 

@@ -12,12 +12,6 @@ import pytest
 from support.clock import run_without_thread
 from support.net import Net
 
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 once = functools.cache(ssl.create_default_context)
 """To read all certificates for each fetch would take longer than everything else."""
 

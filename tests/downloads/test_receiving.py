@@ -21,7 +21,7 @@ from geekai_video_mcp.media.downloads import ResultDownloader, receiving
 from geekai_video_mcp.media.downloads.receiving import READ_BYTES
 from support.fake_geekai import VIDEO, box
 from support.net import Net, succeeded_task
-from support.world import tell_nothing
+from support.world import skip_inspection
 
 LARGE = VIDEO + box(b"mdat", bytes(range(256)) * 10_000)
 HEAD = f'HTTP/1.1 200 OK\r\nETag: "v1"\r\nContent-Length: {len(LARGE)}\r\n\r\n'.encode()
@@ -66,7 +66,7 @@ class Connections:
     async def fetch(self) -> FileUpdate:
         service = f"{self.origin}/api/v1"
         async with ResultDownloader(
-            self.folder, service_url=service, inspect_file=tell_nothing
+            self.folder, service_url=service, inspect_file=skip_inspection
         ) as downloader:
             return await downloader.download(succeeded_task(f"{self.origin}/a.mp4"))
 

@@ -7,9 +7,8 @@ from typing import Any
 
 import anyio.to_thread
 import pytest
-from trio.testing import MockClock
 
-from support.clock import run_without_thread
+from support.clock import run_without_thread, virtual_backend
 from support.counts import Counts, count_from_now
 from support.world import Era, World
 
@@ -28,7 +27,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture
 def anyio_backend() -> tuple[str, dict[str, Any]]:
     """Trio on a clock that jumps to the next deadline once everything waits."""
-    return "trio", {"clock": MockClock(autojump_threshold=0)}
+    return virtual_backend()
 
 
 @pytest.fixture

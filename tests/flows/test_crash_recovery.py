@@ -21,8 +21,9 @@ from geekai_video_mcp.domain.tasks import (
     Task,
     new_task,
 )
-from geekai_video_mcp.ledger import Ledger, ProcessRegistry
+from geekai_video_mcp.ledger import ProcessRegistry
 from support.fake_geekai import always_answer, answer_with_estimate, api_error
+from support.ledgers import open_ledger, record_tasks
 from support.world import World, call, now, structured, text
 
 REQUEST = GenerationRequest(
@@ -48,9 +49,7 @@ async def leave_task(
     if sending:
         claim = Observation(status=Status.SUBMITTING, at=now(), owner=owner, attempt=1)
         task = advance(task, claim)
-    ledger = await Ledger.open(world.state)
-    await ledger.add(task)
-    await ledger.close()
+    await record_tasks(world.state, task)
     return task
 
 
@@ -110,9 +109,8 @@ async def test_what_is_not_sent_takes_nothing_of_the_budget(world: World) -> Non
     await leave_task(world, age=3600)
     async with world.app():
         await anyio.sleep(60)
-    ledger = await Ledger.open(world.state)
-    budget = await ledger.update_budget(world.account, lambda known: (known, known))
-    await ledger.close()
+    async with open_ledger(world.state) as ledger:
+        budget = await ledger.update_budget(world.account, lambda known: (known, known))
 
     assert budget == Budget(account=world.account)
 
@@ -194,11 +192,10 @@ async def test_an_answer_that_comes_late_repairs_an_unknown_outcome(world: World
 
     async def after_being_given_up(_: httpx.Request) -> None:
         await anyio.sleep(5)
-        ledger = await Ledger.open(world.state)
-        (task,) = await ledger.unfinished(world.account)
-        given_up = Observation(status=Status.UNKNOWN, at=now(), owner=task.owner, attempt=1)
-        await ledger.change(task.id, lambda task: advance(task, given_up))
-        await ledger.close()
+        async with open_ledger(world.state) as ledger:
+            (task,) = await ledger.unfinished(world.account)
+            given_up = Observation(status=Status.UNKNOWN, at=now(), owner=task.owner, attempt=1)
+            await ledger.change(task.id, lambda task: advance(task, given_up))
 
     world.service.on_create = after_being_given_up
     async with world.client() as client:
@@ -215,10 +212,9 @@ async def test_a_refusal_of_an_earlier_attempt_says_nothing_of_a_later_one(world
     """Nothing was charged for the one; for the other, which is under way, it may be."""
 
     async def after_another_was_made(_: httpx.Request) -> httpx.Response:
-        ledger = await Ledger.open(world.state)
-        (task,) = await ledger.unfinished(world.account)
-        await ledger.change(task.id, lambda task: replace(task, attempt=task.attempt + 1))
-        await ledger.close()
+        async with open_ledger(world.state) as ledger:
+            (task,) = await ledger.unfinished(world.account)
+            await ledger.change(task.id, lambda task: replace(task, attempt=task.attempt + 1))
         return api_error(400, "bad", "no")
 
     world.service.before_charge = after_another_was_made

@@ -12,11 +12,11 @@ from PIL import Image
 from geekai_video_mcp.domain.result_file import reopen_file
 from geekai_video_mcp.domain.statuses import FileStatus
 from geekai_video_mcp.domain.tasks import Task
-from geekai_video_mcp.ledger import Ledger
 from geekai_video_mcp.media.inspection import FileFacts, Reason, Verdict
 from support import world as world_module
 from support.clips import make_clip, make_sound
 from support.fake_geekai import always_answer, file_reply
+from support.ledgers import open_ledger
 from support.stills import encode_image, halves
 from support.world import World, call, inspect_now, render_now, structured, text
 
@@ -27,7 +27,7 @@ Inspect = Callable[..., Awaitable[FileFacts]]
 @pytest.fixture
 def inspection(monkeypatch: pytest.MonkeyPatch) -> Callable[[Inspect], None]:
     """Sets what is found out about each file from then on."""
-    return lambda inspect: monkeypatch.setattr(world_module, "tell_nothing", inspect)
+    return lambda inspect: monkeypatch.setattr(world_module, "skip_inspection", inspect)
 
 
 def facts(task: Task) -> dict[str, Any]:
@@ -210,9 +210,8 @@ async def find_after_crash(world: World, task: Task) -> Task:
 
     Its link is dead by then, so that nothing but the file under its name is left.
     """
-    ledger = await Ledger.open(world.state)
-    await ledger.change(task.id, reopen_file)
-    await ledger.close()
+    async with open_ledger(world.state) as ledger:
+        await ledger.change(task.id, reopen_file)
     world.service.on_file = always_answer(httpx.Response(404))
     async with world.app():
         await anyio.sleep(60)

@@ -15,10 +15,10 @@ import httpx
 import pytest
 
 from geekai_video_mcp.errors import InvalidDecision
-from geekai_video_mcp.ledger import Ledger
 from geekai_video_mcp.media.inspection import FileFacts, Reason, Verdict
 from support import world as world_module
 from support.fake_geekai import VIDEO, always_answer, documented_reply, file_reply
+from support.ledgers import open_ledger
 from support.world import World, call, structured, text
 
 MINUTES = 60.0
@@ -170,7 +170,7 @@ async def test_a_file_that_cannot_be_decoded_is_not_called_finished_and_is_kept(
     async def undecodable(_: Path) -> FileFacts:
         return FileFacts(verdict=Verdict.UNDECODABLE, reason=Reason.FRAME)
 
-    monkeypatch.setattr(world_module, "tell_nothing", undecodable)
+    monkeypatch.setattr(world_module, "skip_inspection", undecodable)
     result = await settled_result(world, after=1 * MINUTES)
 
     reason = "not one frame of the video can be decoded"
@@ -187,7 +187,7 @@ async def test_the_copy_of_an_undecodable_file_is_not_forgotten_by_another_fetch
     async def undecodable(_: Path) -> FileFacts:
         return FileFacts(verdict=Verdict.UNDECODABLE, reason=Reason.FRAME)
 
-    monkeypatch.setattr(world_module, "tell_nothing", undecodable)
+    monkeypatch.setattr(world_module, "skip_inspection", undecodable)
     kept = structured(await settled_result(world, after=1 * MINUTES))
     async with world.app(sweep=False) as app:
         tried = await app.engine.fetch_again(kept["task_id"])
@@ -312,8 +312,7 @@ async def test_a_linked_video_can_be_passed_on_by_its_task(world: World) -> None
 
 async def test_the_ledger_counts_linked_results_that_may_still_come(world: World) -> None:
     task_id = await linked_task(world)
-    ledger = await Ledger.open(world.state)
-    never = await ledger.retryable_downloads(world.account, since=0.0)
-    await ledger.close()
+    async with open_ledger(world.state) as ledger:
+        never = await ledger.retryable_downloads(world.account, since=0.0)
 
     assert never == [], f"the archive of {task_id} will not turn into a video"

@@ -16,7 +16,7 @@ from geekai_video_mcp.domain.leases import POLL_LEASE_SECONDS
 from geekai_video_mcp.domain.statuses import Status
 from geekai_video_mcp.domain.tasks import Task, new_task
 from geekai_video_mcp.engine.watcher import DOWNLOADS_AT_ONCE, POLLS_AT_ONCE
-from geekai_video_mcp.ledger import Ledger
+from support.ledgers import record_tasks
 from support.world import World, now
 
 REQUEST = {"model": "m", "prompt": "a fox"}
@@ -24,7 +24,7 @@ REQUEST = {"model": "m", "prompt": "a fox"}
 
 async def leave_running_tasks(world: World, count: int, *, due_in: float) -> list[str]:
     """Tasks that a server has left, all to be polled at the same time; their ids."""
-    ledger, ids = await Ledger.open(world.state), list[str]()
+    tasks = list[Task]()
     for number in range(count):
         task = new_task(request=REQUEST, account=world.account, owner="gone", at=now())
         running = replace(
@@ -36,9 +36,8 @@ async def leave_running_tasks(world: World, count: int, *, due_in: float) -> lis
             last_polled_at=now(),
             next_poll_at=now() + due_in,
         )
-        ids.append((await ledger.add(running)).id)
-    await ledger.close()
-    return ids
+        tasks.append(running)
+    return [task.id for task in await record_tasks(world.state, *tasks)]
 
 
 def write_count(world: World) -> int:

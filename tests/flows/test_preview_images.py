@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from geekai_video_mcp.domain.tasks import new_task
-from geekai_video_mcp.ledger import Ledger
 from support.fake_geekai import STILL, always_answer, answer_once
+from support.ledgers import open_ledger
 from support.world import World, admit_new, call, now, structured
 
 PICTURE = "data:image/png;base64," + base64.b64encode(STILL + os.urandom(300_000)).decode()
@@ -42,9 +42,8 @@ async def test_a_picture_reaches_the_service_whole_and_is_not_kept_after(world: 
 async def test_a_server_that_takes_a_request_over_sends_its_pictures_whole(world: World) -> None:
     body = {"model": "m", "prompt": "a fox", "image": PICTURE, "async": True}
     left = new_task(request=body, account=world.account, owner="dead", at=now())
-    ledger = await Ledger.open(world.state)
-    await admit_new(ledger, left, body=body)
-    await ledger.close()
+    async with open_ledger(world.state) as ledger:
+        await admit_new(ledger, left, body=body)
     world.service.before_charge = answer_once(httpx.ConnectError("offline"))
     async with world.client():
         await anyio.sleep(60)

@@ -14,9 +14,9 @@ from mcp_types import BlobResourceContents, Resource, ResourceLink, TextResource
 from geekai_video_mcp.config import SANDBOX_URL
 from geekai_video_mcp.domain.statuses import FileStatus, Status
 from geekai_video_mcp.domain.tasks import new_task
-from geekai_video_mcp.ledger import Ledger
 from geekai_video_mcp.server.resources import middleware, templates
 from support.fake_geekai import VIDEO, file_reply
+from support.ledgers import record_tasks
 from support.world import World, call, now, structured
 
 pytestmark = pytest.mark.both_eras
@@ -282,13 +282,15 @@ async def test_pages_of_the_list_follow_each_other_without_gap_or_repeat(
 
 
 async def test_a_page_has_fifty_entries_at_most(world: World) -> None:
-    ledger = await Ledger.open(world.state)
-    for number in range(26):
-        task = new_task(request={}, account=world.account, owner="dead", at=now() + number)
-        await ledger.add(
-            replace(task, status=Status.SUCCEED, file_status=FileStatus.STORED, file_path="/a.mp4")
-        )
-    await ledger.close()
+    tasks = (
+        new_task(request={}, account=world.account, owner="dead", at=now() + number)
+        for number in range(26)
+    )
+    stored = [
+        replace(each, status=Status.SUCCEED, file_status=FileStatus.STORED, file_path="/a.mp4")
+        for each in tasks
+    ]
+    await record_tasks(world.state, *stored)
     async with world.client() as client:
         page = await client.list_resources()
 

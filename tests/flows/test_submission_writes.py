@@ -16,9 +16,10 @@ from geekai_video_mcp.domain.requests import GenerationRequest
 from geekai_video_mcp.domain.statuses import Status
 from geekai_video_mcp.domain.tasks import Media, Task
 from geekai_video_mcp.errors import ServiceUnavailable
-from geekai_video_mcp.ledger import Ledger, schema
+from geekai_video_mcp.ledger import schema
 from support.counts import Counts
 from support.fake_geekai import answer_once, api_error
+from support.ledgers import open_ledger
 from support.world import World, call, structured
 
 REQUEST = GenerationRequest(Media.VIDEO, {"model": "m", "prompt": "a fox", "async": True})
@@ -50,9 +51,8 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> Generator[TracedStatements]:
 
 async def statuses_of(world: World, task: Task) -> list[Status]:
     """The statuses of the task's events, oldest first."""
-    ledger = await Ledger.open(world.state)
-    events = await ledger.events(task.id)
-    await ledger.close()
+    async with open_ledger(world.state) as ledger:
+        events = await ledger.events(task.id)
     return [event.status for event in events]
 
 

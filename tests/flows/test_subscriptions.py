@@ -15,6 +15,7 @@ from mcp.server.subscriptions import ResourcesListChanged, ResourceUpdated, Serv
 from geekai_video_mcp.domain.tasks import new_task
 from geekai_video_mcp.ledger import Ledger
 from support.clock import run_without_thread
+from support.ledgers import record_tasks
 from support.world import Era, World, call, now, structured
 
 pytestmark = pytest.mark.both_eras
@@ -90,11 +91,8 @@ async def test_a_new_task_changes_the_list(world: World) -> None:
 async def test_changes_by_another_process_are_notified_within_a_second(world: World) -> None:
     async with world.client() as client:
         async with listening(client) as events:
-            ledger = await Ledger.open(world.state)
-            await ledger.add(
-                new_task(request={"prompt": "x"}, account="another", owner="dead", at=now())
-            )
-            await ledger.close()
+            task = new_task(request={"prompt": "x"}, account="another", owner="dead", at=now())
+            await record_tasks(world.state, task)
             await anyio.sleep(1.1)
 
         assert events == [LIST_CHANGED]

@@ -16,8 +16,8 @@ from geekai_video_mcp.domain.tasks import (
     new_task,
 )
 from geekai_video_mcp.errors import NOT_CHARGED, TaskNotFound
-from geekai_video_mcp.ledger import Ledger
 from support.fake_geekai import answer_once, file_reply
+from support.ledgers import open_ledger
 from support.stills import encode_image, halves
 from support.world import World, admit_new, call, now, structured, text
 
@@ -34,18 +34,14 @@ def task(world: World, task_id: str, **changes: Any) -> Task:  # noqa: ANN401 - 
 
 async def seed(world: World, *tasks: Task) -> None:
     """Rows as an earlier version, or a consent, may have left them: with any ids."""
-    ledger = await Ledger.open(world.state)
-    for each in tasks:
-        await admit_new(ledger, each, body=each.request, fixed_id=True)
-    await ledger.close()
+    async with open_ledger(world.state) as ledger:
+        for each in tasks:
+            await admit_new(ledger, each, body=each.request, fixed_id=True)
 
 
 async def recorded_ids(world: World) -> list[str]:
-    ledger = await Ledger.open(world.state)
-    try:
+    async with open_ledger(world.state) as ledger:
         return [each.id for each in await ledger.list_tasks(limit=100)]
-    finally:
-        await ledger.close()
 
 
 @pytest.mark.parametrize(
@@ -270,11 +266,10 @@ async def test_an_id_that_was_consented_to_stays_as_it_is(
 async def test_two_short_ids_are_told_apart_inside_the_transaction(world: World) -> None:
     one, two = task(world, "0123abcd1"), task(world, "0123abcd2")
     await seed(world, one)
-    ledger = await Ledger.open(world.state)
-    with pytest.raises(ShortIdTaken):
-        await admit_new(ledger, two, body=two.request)
-    added = await ledger.add(two)
-    await ledger.close()
+    async with open_ledger(world.state) as ledger:
+        with pytest.raises(ShortIdTaken):
+            await admit_new(ledger, two, body=two.request)
+        added = await ledger.add(two)
 
     assert added.id[:8] != one.id[:8]
     assert await recorded_ids(world) == sorted([one.id, added.id], reverse=True)

@@ -29,7 +29,7 @@ from geekai_video_mcp.tenant_apps import (
     open_tenant_apps,
 )
 from support.fake_geekai import BASE_URL, KEY, ScriptedGeekAI
-from support.world import World, now, tell_nothing
+from support.world import World, now, skip_inspection
 
 ALICE = Principal(tenant="alice")
 FOX = GenerationRequest(Media.VIDEO, {"model": "cogvideox-flash", "prompt": "a fox"})
@@ -69,7 +69,7 @@ class Process:
             may_import=may_import,
             transport=self.service.transport,
             clock=lambda: now() + self.clock_is_ahead,
-            inspect_file=tell_nothing,
+            inspect_file=skip_inspection,
         ) as app:
             yield app
         self.closed[settings.tenant] += 1

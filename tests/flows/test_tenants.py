@@ -12,8 +12,8 @@ from geekai_video_mcp.app import open_ledger_base
 from geekai_video_mcp.domain.limits import Limits
 from geekai_video_mcp.domain.statuses import Status
 from geekai_video_mcp.domain.tasks import Task, new_task
-from geekai_video_mcp.ledger import Ledger
 from support.fake_geekai import answer_once
+from support.ledgers import open_ledger
 from support.world import World, admit_new, call, now, structured, text
 
 REQUEST = {"model": "cogvideox-flash", "prompt": "a fox"}
@@ -40,9 +40,8 @@ async def left_behind(world: World, status: Status = Status.INTENDED) -> Task:
         request=REQUEST, account=world.account, tenant=world.tenant, owner="dead", at=now() - 5
     )
     task = replace(task, status=status, attempt=int(status is Status.SUBMITTING))
-    ledger = await Ledger.open(world.state)
-    await admit_new(ledger.of_tenant(world.tenant), task, body=REQUEST)
-    await ledger.close()
+    async with open_ledger(world.state) as ledger:
+        await admit_new(ledger.of_tenant(world.tenant), task, body=REQUEST)
     return task
 
 

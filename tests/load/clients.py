@@ -5,6 +5,7 @@ import itertools
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any, Final
 
 from load.figures import Timings
@@ -13,7 +14,6 @@ from load.server import LoadedServer
 
 MODEL: Final = "cogvideox-3"
 MAX_SECONDS: Final = 60.0
-REFUSED: Final = 429
 
 
 @dataclass
@@ -33,7 +33,7 @@ class Clients:
         """Run *count* clients for *seconds*."""
         async with asyncio.TaskGroup() as group:
             for number in range(count):
-                group.create_task(self._live(number, seconds, count))
+                group.create_task(self._run_client(number, seconds, count))
             group.create_task(self.watch_health(seconds))
 
     async def watch_health(self, seconds: float) -> None:
@@ -46,7 +46,7 @@ class Clients:
             await asyncio.sleep(0.1)
         client.close()
 
-    async def _live(self, number: int, seconds: float, count: int) -> None:
+    async def _run_client(self, number: int, seconds: float, count: int) -> None:
         tokens = self.server.tokens
         token = tokens[number % len(tokens)]
         await asyncio.sleep(self.pause * number / count)  # people do not all begin at once
@@ -55,7 +55,7 @@ class Clients:
         while loop.time() < end and not self.stopping:
             client = RawClient("127.0.0.1", self.server.port, token=token)
             try:
-                await self._converse(client)
+                await self._run_session(client)
             except (OSError, EOFError, TimeoutError, ValueError) as exc:
                 if not self.stopping:
                     self.timings.errors[type(exc).__name__] += 1
@@ -63,8 +63,8 @@ class Clients:
             finally:
                 client.close()
 
-    async def _converse(self, client: RawClient) -> None:
-        """One conversation, from the handshake to the end of the session."""
+    async def _run_session(self, client: RawClient) -> None:
+        """From the handshake to the end of the session."""
         await self._time("initialize", client.initialize)
         if client.session_id is None:
             return
@@ -97,7 +97,7 @@ class Clients:
             async with asyncio.timeout(MAX_SECONDS):
                 with self.timings.measure(kind):
                     response = await send()
-            if response.status != REFUSED:
+            if response.status != HTTPStatus.TOO_MANY_REQUESTS:
                 break
             self.timings.refused[kind] += 1
             self.timings.seconds["429"].append(self.timings.seconds[kind].pop())

@@ -6,6 +6,7 @@ import resource
 import sqlite3
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
@@ -19,8 +20,6 @@ TENANTS: Final = 20
 MINUTE: Final = 60.0
 ALLOWED_GROWTH_MB: Final = 20.0
 """From the first minute to the last: the database's cache, and what the allocator keeps."""
-SERVED: Final = 200
-REFUSED: Final = 429
 
 
 @dataclass
@@ -86,11 +85,11 @@ async def leave_streams_unread(folder: Path, *, count: int = 1_000, tenants: int
         after = server.usage()
         result.lines.append(f"streams: {dict(sorted(statuses.items()))}")
         result.lines.append(describe_usage("after", after))
-        if statuses.get(SERVED):
-            growth = (after.rss_mb - before.rss_mb) * 1000 / statuses[SERVED]
+        if statuses.get(HTTPStatus.OK):
+            growth = (after.rss_mb - before.rss_mb) * 1000 / statuses[HTTPStatus.OK]
             result.lines.append(f"{growth:.1f} kB a stream")
         await _require_service(server, other, "another client", result)
-        if odd := statuses.keys() - {SERVED, REFUSED}:
+        if odd := statuses.keys() - {HTTPStatus.OK, HTTPStatus.TOO_MANY_REQUESTS}:
             result.failures.append(f"streams were answered with {odd}")
         for stream in streams:
             stream.close()
@@ -183,13 +182,13 @@ def raise_descriptor_limit() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-async def _require_service(server: LoadedServer, token: str, who: str, result: Result) -> None:
+async def _require_service(server: LoadedServer, token: str, name: str, result: Result) -> None:
     client = RawClient("127.0.0.1", server.port, token=token)
-    answered = await client.initialize()
+    response = await client.initialize()
     client.close()
-    result.lines.append(f"{who} gets {answered.status}")
-    if answered.status != SERVED:
-        result.failures.append(f"{who} was not served: {answered.body[:300]!r}")
+    result.lines.append(f"{name} gets {response.status}")
+    if response.status != HTTPStatus.OK:
+        result.failures.append(f"{name} was not served: {response.body[:300]!r}")
 
 
 async def _open_sessions(server: LoadedServer, tokens: list[str], count: int) -> int:
@@ -201,7 +200,7 @@ async def _open_sessions(server: LoadedServer, tokens: list[str], count: int) ->
             opened += 1
             client = RawClient("127.0.0.1", server.port, token=tokens[number % len(tokens)])
             response = await client.initialize()
-            while response.status == REFUSED:
+            while response.status == HTTPStatus.TOO_MANY_REQUESTS:
                 await asyncio.sleep(int(response.headers["retry-after"]))
                 response = await client.initialize()
             client.close()

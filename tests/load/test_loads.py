@@ -16,12 +16,6 @@ from load.loads import (
 pytestmark = [pytest.mark.exhaustive, pytest.mark.timeout(180)]
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    """Real processes, sockets and time: one event loop is enough."""
-    return "asyncio"
-
-
 def require_success(result: Result) -> None:
     assert result.failures == [], result.lines
 

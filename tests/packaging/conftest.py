@@ -18,11 +18,6 @@ from support.packages import (
 )
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @pytest.fixture(scope="session")
 def tools(tmp_path_factory: pytest.TempPathFactory) -> Environment:
     """An environment with the package clients: uv, pipx and build."""

@@ -9,11 +9,9 @@ import anyio
 import httpx
 import pytest
 
-from support.process import http_client, http_server, run_cli, token_header
+from support.process import SERVE, http_client, http_server, run_cli, token_header
 from support.provider import HELD_PREFIX, running_provider
 from support.world import call, structured
-
-SERVE = ("serve", "--transport", "http", "--port", "0")
 
 
 def tasks_in(path: Path) -> dict[str, str]:

@@ -11,11 +11,10 @@ import anyio
 import httpx
 import pytest
 
-from support.process import descendants_naming, http_server, running_server, stdio
+from support.process import SERVE, SMALL, descendants_naming, http_server, running_server, stdio
 from support.sampling import sample
 from support.world import call, structured
 
-SMALL: Final = {"size": "320x180", "duration": 1, "fps": 12}
 PROMPT: Final = "a fox called Canary-8815"
 
 
@@ -137,9 +136,9 @@ async def test_a_host_that_vanishes_in_mid_call_leaves_a_task_for_the_next(
         with anyio.fail_after(10):
             while descendants_naming(str(tmp_path)):
                 await anyio.lowlevel.checkpoint()
-    said = (tmp_path / "stderr.log").read_text("utf-8")
+    logged = (tmp_path / "stderr.log").read_text("utf-8")
 
-    assert (status, said) == (0, "")
+    assert (status, logged) == (0, "")
     ((task_id, _),) = tasks_in(tmp_path)
     async with stdio(tmp_path) as client:
         shown = structured(await call(client, "get_video_task", task_id=task_id, wait_seconds=0))
@@ -169,7 +168,7 @@ HELLO: Final[dict[str, Any]] = {
 async def served(folder: Path) -> AsyncGenerator[tuple[httpx.AsyncClient, dict[str, str]]]:
     """A browser of a new server, and the headers of its session."""
     async with (
-        http_server(folder, "serve", "--transport", "http", "--port", "0") as origin,
+        http_server(folder, *SERVE) as origin,
         httpx.AsyncClient(base_url=origin, headers=HEADERS, timeout=30) as browser,
     ):
         answer = await browser.post("/mcp", json=HELLO)

@@ -17,15 +17,16 @@ import anyio
 import httpx
 import pytest
 
+from geekai_video_mcp.config.write_tokens import add_token
 from support.handshake import HELLO
 from support.missing import skip_test
-from support.process import http_client, http_server, run_cli, token_header
+from support.process import SERVE, http_client, http_server, run_cli, token_header
 from support.provider import HELD_PREFIX, Provider, running_provider
 from support.sampling import sample
+from support.team_server import team_settings
 from support.world import Era, call, structured, text
 
 CONF = Path(__file__).parents[2] / "deploy" / "nginx.conf"
-SERVE = ("serve", "--transport", "http", "--port", "0")
 PROXY = {
     "GEEKAI_TRUSTED_PROXIES": "127.0.0.1",
     "GEEKAI_ALLOWED_HOSTS": "video.example.com",
@@ -132,6 +133,7 @@ def nginx_before(origin: str, folder: Path, *, at_root: bool) -> Generator[tuple
 
 @asynccontextmanager
 async def hosted(folder: Path, *, at_root: bool = False) -> AsyncGenerator[Site]:
+    add_token(team_settings(folder), "alice", "alice", {})  # it does not start without one
     async with (
         running_provider() as service,
         http_server(folder, *SERVE, **service.settings, **PROXY) as origin,

@@ -103,10 +103,10 @@ async def test_a_finished_task_is_told_though_it_cannot_be_recorded_that_it_was(
             other.execute("UPDATE task SET delivered_at = NULL")
         with held(world):
             began = anyio.current_time()
-            told = await call(client, "get_video_task", task_id=" ".join(ids), wait_seconds=0)
+            found = await call(client, "get_video_task", task_id=" ".join(ids), wait_seconds=0)
             took = anyio.current_time() - began
 
-    entries = structured(told).get("tasks", [structured(told)])
+    entries = structured(found).get("tasks", [structured(found)])
     assert [task["task_status"] for task in entries] == ["failed"] * count
     assert took < 5
 

@@ -29,9 +29,9 @@ def test_a_server_started_by_hand_says_what_it_is_and_ends_with_ctrl_c(
     ) as process:
         assert process.stdout is not None
         assert process.stderr is not None
-        said = b""
-        while b"Ctrl-C" not in said:
-            said += os.read(process.stderr.fileno(), 10_000)
+        printed = b""
+        while b"Ctrl-C" not in printed:
+            printed += os.read(process.stderr.fileno(), 10_000)
         ready = tmp_path / "state" / "ledger.sqlite3"
         until = time.monotonic() + (30 if seconds_open else 0)
         while not ready.exists() and time.monotonic() < until:
@@ -42,7 +42,7 @@ def test_a_server_started_by_hand_says_what_it_is_and_ends_with_ctrl_c(
     os.close(leader)
     os.close(follower)
 
-    assert b"geekai-video-mcp install HOST" in said
+    assert b"geekai-video-mcp install HOST" in printed
     assert (status, rest, out) == (130, b"", b"")
 
 

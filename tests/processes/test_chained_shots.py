@@ -9,12 +9,10 @@ import pytest
 from mcp import Client
 from PIL import Image
 
-from support.process import stdio
+from support.process import SMALL, stdio
 from support.sampling import sample
 from support.stills import encode_image, noise_image, write_file
 from support.world import call, structured, text
-
-SMALL = {"size": "320x180", "duration": 1, "fps": 12}
 
 
 async def finished_video(client: Client, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON

@@ -7,7 +7,7 @@ from pathlib import Path
 from geekai_video_mcp.config import SANDBOX_URL
 from geekai_video_mcp.domain.statuses import Status
 from geekai_video_mcp.domain.tasks import Task
-from geekai_video_mcp.ledger import Ledger
+from support.ledgers import open_ledger
 from support.process import running_server
 
 TASK_ID = "0123abcd" * 4
@@ -17,8 +17,7 @@ AN_HOUR = 3600.0
 async def test_a_status_call_shows_at_once_what_another_process_has_recorded(
     tmp_path: Path,
 ) -> None:
-    ledger = await Ledger.open(tmp_path / "state")
-    async with running_server(tmp_path) as server:
+    async with open_ledger(tmp_path / "state") as ledger, running_server(tmp_path) as server:
         read = partial(server.call, "get_video_task", wait_seconds=0, view="none")
         unknown = await read(task_id=TASK_ID)
         await ledger.add(
@@ -33,11 +32,10 @@ async def test_a_status_call_shows_at_once_what_another_process_has_recorded(
         )
         shown: list[str] = []
         for number in range(20):
-            say = partial(replace, error_message=f"take {number}", delivered_at=AN_HOUR)
-            await ledger.change(TASK_ID, say)
+            change = partial(replace, error_message=f"take {number}", delivered_at=AN_HOUR)
+            await ledger.change(TASK_ID, change)
             found = await read(task_id=TASK_ID[:8] if number % 2 else TASK_ID)
             shown.append(found["structuredContent"]["error"]["message"])
-    await ledger.close()
 
     assert unknown["isError"]
     assert [message.split('"')[1] for message in shown] == [f"take {n}" for n in range(20)]

@@ -9,7 +9,7 @@ from mcp.server.lowlevel import Server
 from mcp.shared.message import SessionMessage
 from mcp_types import JSONRPCError, JSONRPCRequest, JSONRPCResponse
 
-from support.process import new_server, stdio
+from support.process import SMALL, new_server, stdio
 from support.world import call, structured
 
 ENVELOPE = {
@@ -17,7 +17,6 @@ ENVELOPE = {
     "io.modelcontextprotocol/clientInfo": {"name": "line", "version": "1"},
     "io.modelcontextprotocol/clientCapabilities": {},
 }
-SMALL = {"size": "320x180", "duration": 1, "fps": 12}
 NO_LONGER_NEEDED = "the SDK forgives a probe before the handshake: delete cli/probing.py"
 
 

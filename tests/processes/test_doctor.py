@@ -14,11 +14,11 @@ import anyio
 import pytest
 
 from geekai_video_mcp import __version__
+from support import ROOT
 from support.disks import mounted_tmpfs
 from support.process import MODULE, environment, run_cli
 from support.small_service import api_error_body, small_service
 
-ROOT: Final = Path(__file__).parent.parent.parent
 KEY: Final = "sk-canary-0123456789-wxyz"
 
 

@@ -92,15 +92,15 @@ async def test_a_command_of_the_documents_runs(line: str, home: Home) -> None:
     if arguments[0] in SERVES:
         await start_and_stop(arguments, home)
         return
-    status, said = await run(arguments, home)
+    status, printed = await run(arguments, home)
     expected, word = ENDS.get(arguments[0], (0, ""))
-    assert status == expected, said
-    assert word in said
-    assert not output or said
+    assert status == expected, printed
+    assert word in printed
+    assert not output or printed
 
 
 async def run(arguments: list[str], home: Home) -> tuple[int, str]:
-    """The exit status, and all that is said."""
+    """The exit status, and all that it prints."""
     with anyio.fail_after(50):
         done = await anyio.run_process(
             [script(), *arguments], cwd=home.folder, env=home.environ, check=False

@@ -12,11 +12,11 @@ import av
 import pytest
 from PIL import Image, ImageChops, ImageStat
 
+from support import ROOT
 from support.missing import skip_test
 from support.mp4 import probe
 from support.process import environment, http_server
 
-ROOT = Path(__file__).parent.parent.parent
 EXAMPLES = ROOT / "examples"
 AGENT_PYTHON = ROOT / ".venv-agent" / "bin" / "python"
 """Pydantic AI's own environment, as a user of it has one."""

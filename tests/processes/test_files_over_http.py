@@ -4,11 +4,10 @@ from pathlib import Path
 
 import httpx
 
-from support.process import http_client, http_server, token_header
+from support.process import SERVE, SMALL, http_client, http_server, token_header
 from support.world import call, structured
 
 SECRET = "0123456789abcdef0123456789abcdef"
-SMALL = {"size": "320x180", "duration": 1, "fps": 12}
 
 
 async def test_a_link_is_opened_by_whoever_has_it_and_read_by_no_foreign_script(
@@ -16,7 +15,7 @@ async def test_a_link_is_opened_by_whoever_has_it_and_read_by_no_foreign_script(
 ) -> None:
     public = "http://127.0.0.1:9/prefix"
     settings = {"GEEKAI_SECRET": SECRET, "GEEKAI_PUBLIC_URL": public}
-    serve = ("serve", "--transport", "http", "--port", "0")
+    serve = SERVE
     async with http_server(tmp_path, *serve, **settings) as origin:
         async with http_client(f"{origin}/mcp", headers=token_header(tmp_path)) as client:
             made = structured(await call(client, "generate_video", prompt="a fox", **SMALL))

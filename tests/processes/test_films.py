@@ -79,7 +79,7 @@ async def test_three_shots_are_joined_without_loss_and_listed_by_the_command_lin
     async with stdio(tmp_path) as client:
         part = await make_part(client)
         film = structured(await call(client, "join_videos", parts=[part] * 3))
-    status, printed, said = await run_cli(tmp_path, "join", part[:8], f"{part}@1-")
+    status, out, err = await run_cli(tmp_path, "join", part[:8], f"{part}@1-")
     _, listed, _ = await run_cli(tmp_path, "tasks", COLUMNS="200")
     _, shown, _ = await run_cli(tmp_path, "tasks", "show", film["task_id"])
     wrong = await run_cli(tmp_path, "join", "ffff00aa")
@@ -88,9 +88,9 @@ async def test_three_shots_are_joined_without_loss_and_listed_by_the_command_lin
 
     assert count_frames(film["file"]) == 72
     assert film["warnings"] == ["The parts were joined without re-encoding."]
-    assert status == 0, said
-    assert printed.startswith("Film ")
-    assert "(3.0 s, " in printed
+    assert status == 0, err
+    assert out.startswith("Film ")
+    assert "(3.0 s, " in out
     lines = [line for line in listed.splitlines() if " film " in line]
     assert len(lines) == 2
     assert " ".join([part[:8]] * 3) in lines[1]

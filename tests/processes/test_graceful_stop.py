@@ -15,11 +15,10 @@ import pytest
 from anyio.abc import Process
 
 from support.handshake import HELLO
-from support.process import http_client, http_process, http_server, token_header
+from support.process import SERVE, http_client, http_process, http_server, token_header
 from support.provider import HELD_PREFIX, Provider, running_provider
 from support.world import call, structured, text
 
-SERVE = ("serve", "--transport", "http", "--port", "0")
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sends signals")
 
 
@@ -166,6 +165,45 @@ async def submit_until_cut(origin: str, token: Mapping[str, str]) -> None:
         request = {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": params}
         with suppress(httpx.TransportError):
             await client.post("/mcp", json=request)
+
+
+async def test_new_streams_at_a_stopping_server_are_refused_in_a_form_that_clients_show(
+    tmp_path: Path,
+) -> None:
+    """The SDK's client shows the message of a JSON-RPC error alone; a GET may be a browser's."""
+    answers: dict[str, httpx.Response] = {}
+    listen: dict[str, Any] = {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "subscriptions/listen",
+        "params": {},
+    }
+    async with (
+        running_provider() as service,
+        http_process(tmp_path, *SERVE, **service.settings) as (origin, process),
+        httpx.AsyncClient(base_url=origin) as client,
+    ):
+        service.answers_posts = anyio.Event()
+        async with anyio.create_task_group() as calls:
+            calls.start_soon(submit_until_cut, origin, token_header(tmp_path))
+            await wait_until_posted(service, 1)
+            stop(process)
+            await wait_until_stopping(origin)
+            answers["subscribed"] = await client.post(
+                "/mcp", json=listen, headers={"Mcp-Method": listen["method"]}
+            )
+            answers["connected"] = await client.get("/sse")
+            service.answers_posts.set()
+
+    subscribed, connected = answers["subscribed"], answers["connected"]
+    message = (
+        "This server is stopping. Connect again in 15 seconds: it may have been started again by"
+        " then."
+    )
+    assert (subscribed.status_code, connected.status_code) == (503, 503)
+    assert subscribed.json()["error"]["message"] == message
+    assert connected.json() == {"error": "stopping", "error_description": message}
+    assert subscribed.headers["Retry-After"] == connected.headers["Retry-After"] == "15"
 
 
 async def test_a_second_signal_ends_the_server_at_once(tmp_path: Path) -> None:

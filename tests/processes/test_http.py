@@ -11,11 +11,10 @@ from mcp.client.sse import sse_client
 
 from support.handshake import HELLO
 from support.mp4 import probe
-from support.process import http_server, run_cli
+from support.process import SERVE, SMALL, http_server, run_cli
 from support.sampling import sample
 from support.world import Era, call, structured
 
-SMALL = {"size": "320x180", "duration": 1, "fps": 12}
 FREE = {"size": "320x180", "fps": 12}
 """What the free model takes, which is asked where there is a key and no model is named."""
 
@@ -55,7 +54,7 @@ async def test_a_video_is_made_over_http(
 
 @pytest.mark.exhaustive
 async def test_one_engine_serves_every_connection(tmp_path: Path) -> None:
-    async with http_server(tmp_path, "serve", "--transport", "http", "--port", "0") as origin:
+    async with http_server(tmp_path, *SERVE) as origin:
         async with Client(sse_client(f"{origin}/sse")) as one:
             started = structured(await call(one, "generate_video", prompt="a fox", **SMALL))
         async with Client(f"{origin}/mcp") as other:
@@ -85,7 +84,7 @@ async def test_a_web_page_cannot_reach_a_local_server(
 ) -> None:
     accept = {"Accept": "application/json, text/event-stream"}
     async with (
-        http_server(tmp_path, "serve", "--transport", "http", "--port", "0") as origin,
+        http_server(tmp_path, *SERVE) as origin,
         httpx.AsyncClient() as browser,
     ):
         answer = await browser.post(f"{origin}/mcp", json=HELLO, headers={**accept, **headers})

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from mcp_types.version import LATEST_PROTOCOL_VERSION
 
-from support.process import http_server
+from support.process import SERVE, http_server
 
 BOTH = "application/json, text/event-stream"
 LEGACY = ["2025-03-26", "2025-06-18", "2025-11-25"]
@@ -19,16 +19,9 @@ OFTEN = {"GEEKAI_MAX_CALLS_PER_MINUTE": "100000"}
 
 
 @pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
 async def url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
     folder = tmp_path_factory.mktemp("served")
-    async with http_server(
-        folder, "serve", "--transport", "http", "--port", "0", **OFTEN
-    ) as origin:
+    async with http_server(folder, *SERVE, **OFTEN) as origin:
         yield f"{origin}/mcp"
 
 
@@ -138,7 +131,7 @@ async def test_a_client_that_cannot_be_asked_is_not_waited_for(tmp_path: Path) -
         "GEEKAI_BASE_URL": "http://127.0.0.1:9/api/v1",
         "GEEKAI_CONFIRM": "always",
     }
-    command = ("serve", "--transport", "http", "--port", "0", "--no-token")
+    command = (*SERVE, "--no-token")
     async with http_server(tmp_path, *command, **settings) as origin:
         url = f"{origin}/mcp"
         opened = await post(url, hello("2025-06-18", elicitation={}), Accept="application/json")

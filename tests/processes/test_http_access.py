@@ -10,7 +10,7 @@ import anyio
 import pytest
 
 from support.handshake import HELLO
-from support.process import http_server, token_header
+from support.process import SERVE, http_server, token_header
 
 KEY = {"GEEKAI_API_KEY": "sk-any", "GEEKAI_BASE_URL": "http://127.0.0.1:9/api/v1"}
 PING = b'{"jsonrpc":"2.0","id":1,"method":"ping"}'
@@ -53,11 +53,6 @@ class Served:
 
 
 @pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
 async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
     async with serving(tmp_path_factory.mktemp("served")) as server:
         yield server
@@ -65,7 +60,7 @@ async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Serv
 
 @asynccontextmanager
 async def serving(folder: Path, *options: str) -> AsyncGenerator[Served]:
-    command = ("serve", "--transport", "http", "--port", "0", *options)
+    command = (*SERVE, *options)
     async with http_server(folder, *command, **KEY) as origin:
         token = token_header(folder).get("Authorization", "").removeprefix("Bearer ")
         yield Served(int(origin.rpartition(":")[2]), token)

@@ -16,23 +16,34 @@ from geekai_video_mcp.config.write_tokens import add_token
 from geekai_video_mcp.errors import ConfigError
 from geekai_video_mcp.server.http import bind_address, trust_addresses
 from geekai_video_mcp.server.http.proxies import ProxyHeaders
-from support.process import http_client, http_server, run_cli
+from support.process import SERVE, http_client, http_server, run_cli
 from support.team_server import team_server, team_settings
 
 KEY = {"GEEKAI_API_KEY": "sk-the-operators-own-key", "GEEKAI_BASE_URL": "http://127.0.0.1:9/v1"}
 ALLOWED = {"GEEKAI_ALLOWED_HOSTS": "video.example.com host.docker.internal [2001:DB8:0:0::1]"}
-OAUTH = {
-    "GEEKAI_OAUTH_ISSUER": "https://login.example.com",
-    "GEEKAI_PUBLIC_URL": "https://video.example.com",
-}
 TRUSTED = {**KEY, **ALLOWED, "GEEKAI_TRUSTED_PROXIES": "127.0.0.1 10.0.0.0/8"}
-SERVE = ("serve", "--transport", "http", "--port", "0")
+PROXY = {"GEEKAI_TRUSTED_PROXIES": "127.0.0.1"}
+LOOPBACK_NAMES = {"GEEKAI_ALLOWED_HOSTS": "LOCALHOST 127.0.0.1 [::1]"}
+LOOPBACK_URL = {"GEEKAI_PUBLIC_URL": "http://127.0.0.1:8080/video"}
+PUBLIC = {"GEEKAI_PUBLIC_URL": "https://video.example.com"}
+OAUTH = {**PUBLIC, "GEEKAI_OAUTH_ISSUER": "https://login.example.com"}
 NEEDS_TOKENS, NEEDS_HOSTS, NO_TOKEN = "tokens add NAME", "GEEKAI_ALLOWED_HOSTS", "--no-token"
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
+def make_token(folder: Path) -> str:
+    """A token of alice, which is there before the server starts."""
+    return add_token(team_settings(folder), "alice", "alice", {}).token
+
+
+def refusal_of(folder: Path, *options: str, **variables: str) -> str:
+    """Why a server with these options and variables does not start; empty if it does."""
+    arguments = build_parser("serve").parse_args([*SERVE[1:], *options])
+    settings = team_settings(folder, **variables)
+    try:
+        refuse_to_be_open(arguments, settings, load_tokens_file(settings))
+    except ConfigError as exc:
+        return exc.message
+    return ""
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "[2001:db8::7]"])  # noqa: S104
@@ -60,19 +71,54 @@ def test_everything_that_is_missing_is_named_at_once(
     has_token: bool,
     missing: set[str],
 ) -> None:
-    settings = team_settings(tmp_path, **variables)
     if has_token:
-        add_token(settings, "alice", "alice", {})
-    arguments = build_parser("serve").parse_args([*SERVE[1:], "--host", host, *options])
-    said = ""
-    try:
-        refuse_to_be_open(arguments, settings, load_tokens_file(settings))
-    except ConfigError as exc:
-        said = exc.message
+        make_token(tmp_path)
+    said = refusal_of(tmp_path, "--host", host, *options, **variables)
 
     assert {each for each in (NEEDS_TOKENS, NEEDS_HOSTS, NO_TOKEN) if each in said} == missing
     assert bool(said) == bool(missing)
     assert f"--host {host}" in said or not said
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
+@pytest.mark.parametrize(
+    ("options", "variables", "has_token", "missing"),
+    [
+        ((), {**KEY, **ALLOWED}, False, {NEEDS_TOKENS}),
+        ((), {**KEY, **PUBLIC}, False, {NEEDS_TOKENS}),
+        ((), {**KEY, **PROXY}, False, {NEEDS_TOKENS}),
+        ((), ALLOWED, False, {NEEDS_TOKENS}),
+        ((), {**ALLOWED, **PUBLIC, **PROXY}, False, {NEEDS_TOKENS}),
+        ((), {**LOOPBACK_NAMES, **PROXY}, False, {NEEDS_TOKENS}),
+        (("--no-token",), {**KEY, **PUBLIC}, False, {NEEDS_TOKENS, NO_TOKEN}),
+        (("--no-token",), PROXY, True, {NO_TOKEN}),
+        (("--no-token",), {**KEY, **OAUTH}, False, {NO_TOKEN}),
+        ((), {**KEY, **ALLOWED, **PUBLIC, **PROXY}, True, set[str]()),
+        ((), {**KEY, **OAUTH}, False, set[str]()),
+        ((), {**KEY, **LOOPBACK_NAMES, **LOOPBACK_URL}, False, set[str]()),
+        (("--no-token",), {**KEY, **LOOPBACK_NAMES, **LOOPBACK_URL}, False, set[str]()),
+        ((), KEY, False, set[str]()),
+    ],
+)
+def test_on_loopback_a_variable_that_lets_others_in_is_named_with_all_that_is_missing(
+    tmp_path: Path,
+    host: str,
+    options: tuple[str, ...],
+    variables: dict[str, str],
+    *,
+    has_token: bool,
+    missing: set[str],
+) -> None:
+    if has_token:
+        make_token(tmp_path)
+    said = refusal_of(tmp_path, "--host", host, *options, **variables)
+    place, _, reason = said.partition("\n")[2].partition(":")
+    exposing = {**ALLOWED, **PUBLIC, **PROXY}
+    named = {each for each in variables if variables[each] == exposing.get(each)}
+
+    assert {each for each in (NEEDS_TOKENS, NEEDS_HOSTS, NO_TOKEN) if each in reason} == missing
+    assert bool(said) == bool(missing)
+    assert set(place.replace(" and ", " ").split()) == (named if said else set[str]())
 
 
 @pytest.mark.parametrize("variables", [{}, KEY])
@@ -86,8 +132,23 @@ async def test_an_open_server_does_not_start(tmp_path: Path, variables: dict[str
         assert "Traceback" not in err
 
 
+@pytest.mark.parametrize("variables", [{}, KEY])
+async def test_a_server_behind_a_proxy_does_not_start_without_tokens(
+    tmp_path: Path, variables: dict[str, str]
+) -> None:
+    """The operator's own token, which every start with a key makes, is not one of a caller."""
+    assert (await run_cli(tmp_path, "token", **variables))[0] == 0
+    status, out, err = await run_cli(tmp_path, *SERVE, "--no-token", **variables, **PUBLIC)
+
+    assert (status, out) == (2, "")
+    assert "  GEEKAI_PUBLIC_URL: says that others reach this server" in err
+    assert NEEDS_TOKENS in err
+    assert NO_TOKEN in err
+    assert "Traceback" not in err
+
+
 async def test_an_address_of_another_machine_is_said_to_be_one(tmp_path: Path) -> None:
-    add_token(team_settings(tmp_path), "alice", "alice", {})
+    make_token(tmp_path)
     status, _, err = await run_cli(tmp_path, *SERVE, "--host", "192.0.2.7", **KEY, **ALLOWED)
 
     assert status == 2
@@ -96,7 +157,7 @@ async def test_an_address_of_another_machine_is_said_to_be_one(tmp_path: Path) -
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])  # noqa: S104
 async def test_with_tokens_and_names_others_are_served(tmp_path: Path, host: str) -> None:
-    token = add_token(team_settings(tmp_path), "alice", "alice", {}).token
+    token = make_token(tmp_path)
     options = (*SERVE, "--host", host)
     async with http_server(tmp_path, *options, **ALLOWED) as origin:
         port = int(origin.rpartition(":")[2])
@@ -151,6 +212,7 @@ def test_the_operators_names_are_trusted_as_host_and_as_origin(
 async def test_a_name_that_is_not_served_is_told_the_variable(tmp_path: Path) -> None:
     async with team_server(tmp_path, variables=KEY) as server:
         refused = await server.get("/health", Host="host.docker.internal:8765")
+    make_token(tmp_path)
     async with team_server(tmp_path, variables={**KEY, **ALLOWED}) as server:
         served = await server.get("/health", Host="host.docker.internal:8765")
         page = await server.get("/health", Origin="https://video.example.com")
@@ -162,10 +224,11 @@ async def test_a_name_that_is_not_served_is_told_the_variable(tmp_path: Path) ->
 
 
 async def test_the_public_address_is_a_name_of_the_server(tmp_path: Path) -> None:
+    token = make_token(tmp_path)
     variables = {**KEY, "GEEKAI_PUBLIC_URL": "https://Video.Example.com/tools"}
     async with team_server(tmp_path, variables=variables) as server:
         served = await server.get("/health", Host="video.example.com")
-        seen = await server.who_is(server.add("alice"))
+        seen = await server.who_is(token)
 
     assert served.status_code == 200
     assert seen["url"] == "https://Video.Example.com/tools"
@@ -180,8 +243,8 @@ FORWARDED = {
 
 
 async def test_a_trusted_proxy_says_how_the_client_reached_it(tmp_path: Path) -> None:
+    token = make_token(tmp_path)
     async with team_server(tmp_path, variables=TRUSTED) as server:
-        token = server.add("alice")
         through = await server.who_is(token, **FORWARDED)
         chain = await server.who_is(
             token,
@@ -201,8 +264,8 @@ async def test_a_sender_that_is_no_trusted_proxy_is_not_believed_and_logged_once
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     variables = {**KEY, **ALLOWED, "GEEKAI_TRUSTED_PROXIES": "10.0.0.0/8"}
+    token = make_token(tmp_path)
     async with team_server(tmp_path, variables=variables) as server:
-        token = server.add("alice")
         seen = [await server.who_is(token, **FORWARDED) for _ in range(2)]
 
     assert {each["url"] for each in seen} == {server.origin}
@@ -232,8 +295,8 @@ PREFIXES = [
 @pytest.mark.parametrize(("sent", "prefix"), PREFIXES)
 async def test_a_prefix_is_a_plain_path_or_ignored(tmp_path: Path, sent: str, prefix: str) -> None:
     """Whether the proxy has removed it from the path or not."""
+    token = make_token(tmp_path)
     async with team_server(tmp_path, variables=TRUSTED) as server:
-        token = server.add("alice")
         removed = await server.who_is(token, X_Forwarded_Prefix=sent)
         kept = (
             await server.who_is(token, path=f"{prefix}/mcp", X_Forwarded_Prefix=sent)
@@ -254,8 +317,8 @@ async def test_an_sse_client_below_a_prefix_reaches_its_messages(tmp_path: Path,
         variables["GEEKAI_PUBLIC_URL"] = "https://video.example.com/tools/video"
     else:
         headers = {"X_Forwarded_Prefix": "/tools/video"}
+    token = make_token(tmp_path)
     async with team_server(tmp_path, *options, variables=variables) as server:
-        token = server.add("alice")
         seen = await server.who_is(token, path="/tools/video/sse", **headers)
         endpoint = await first_event(f"{server.origin}/sse", token, headers)
 

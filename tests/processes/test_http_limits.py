@@ -1,6 +1,7 @@
 """Bounds of time, size and number over HTTP, with shorter times than people get."""
 
 import asyncio
+import json
 import re
 import socket
 from collections.abc import AsyncGenerator
@@ -14,6 +15,7 @@ import pytest
 import uvicorn
 from anyio.abc import SocketStream
 from mcp import MCPError
+from mcp_types import INTERNAL_ERROR
 
 from geekai_video_mcp.app import open_app
 from geekai_video_mcp.config import Settings
@@ -26,7 +28,7 @@ from geekai_video_mcp.server.http import (
     listener,
 )
 from geekai_video_mcp.server.jsonrpc import MAX_MESSAGE_BYTES
-from support.process import http_client, http_server, token_header
+from support.process import SERVE, http_client, http_server, token_header
 from support.world import call, structured
 
 TOKEN = "a-token-of-forty-three-characters-as-is-made"
@@ -189,6 +191,26 @@ async def test_large_bodies_wait_for_their_turn_and_small_ones_do_not(
     assert refused[:13] in {b"HTTP/1.1 503 ", b"HTTP/1.1 408 "}
 
 
+async def test_a_large_body_whose_turn_does_not_come_is_refused_as_any_request_without_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(body_guard, "BODY_SECONDS", 0.2)
+    monkeypatch.setattr(body_guard, "MAX_HELD_BYTES", MAX_MESSAGE_BYTES - 1)
+    monkeypatch.setattr(listener, "HEADER_SECONDS", 0.5)  # after the response, for the body
+    async with serving(tmp_path) as port, await anyio.connect_tcp("127.0.0.1", port) as stream:
+        await stream.send((LENGTH % MAX_MESSAGE_BYTES).encode())
+        refused = await read_to_end(stream)
+
+    assert refused.startswith(b"HTTP/1.1 503 ")
+    assert b"\r\nretry-after: 5\r\n" in refused
+    error = json.loads(refused.partition(b"\r\n\r\n")[2])["error"]
+    assert error == {
+        "code": INTERNAL_ERROR,
+        "message": "Too many large requests are being read at the same time. This request was not"
+        " begun: send it again in 5 seconds.",
+    }
+
+
 @pytest.mark.exhaustive
 async def test_a_client_that_takes_no_response_is_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -235,10 +257,10 @@ async def test_a_flood_of_connections_beyond_the_limit_holds_none_of_them(
     monkeypatch.setattr(listener, "REFUSING_SECONDS", 3600.0)
     async with serving(tmp_path) as port, await anyio.connect_tcp("127.0.0.1", port) as held:
         assert await is_served(held)
-        told = [await anyio.connect_tcp("127.0.0.1", port) for _ in range(2)]
+        refused = [await anyio.connect_tcp("127.0.0.1", port) for _ in range(2)]
         async with await anyio.connect_tcp("127.0.0.1", port) as one_more:
             assert await read_to_end(one_more) == b""
-        for stream in told:
+        for stream in refused:
             assert (await read_response(stream)).startswith(b"HTTP/1.1 503 ")
             await stream.aclose()
         assert await is_served(held)
@@ -343,7 +365,7 @@ async def test_sixty_strangers_with_large_bodies_hold_no_memory(
             await stream.send(b"x" * 4_000_000)
             answers.append((await read_response(stream))[:13])
 
-    command = ("serve", "--transport", "http", "--port", "0")
+    command = SERVE
     async with http_server(tmp_path, *command, **KEY) as origin:
         assert token_header(tmp_path)
         (pid,) = running_children()

@@ -37,11 +37,6 @@ ELLIPTIC = ec.generate_private_key(ec.SECP256R1())
 EDWARDS = ed25519.Ed25519PrivateKey.generate()
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @asynccontextmanager
 async def guarded(
     folder: Path, issuer: AuthorizationServer, public: str = PUBLIC, **variables: str
@@ -352,7 +347,7 @@ async def test_keys_that_are_known_go_on_while_the_authorisation_server_fails(
 
 
 @pytest.mark.parametrize(
-    ("metadata", "said"),
+    ("metadata", "reason"),
     [
         ({"issuer": "https://evil.test"}, "the same to the last character"),
         ({"jwks_uri": None}, "has no jwks_uri"),
@@ -364,7 +359,7 @@ async def test_keys_that_are_known_go_on_while_the_authorisation_server_fails(
     ],
 )
 async def test_metadata_that_cannot_be_used_is_503_and_says_why_in_the_log(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, metadata: dict[str, Any], said: str
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, metadata: dict[str, Any], reason: str
 ) -> None:
     async with running_authorization_server() as issuer, guarded(tmp_path, issuer) as server:
         issuer.metadata = {
@@ -374,8 +369,8 @@ async def test_metadata_that_cannot_be_used_is_503_and_says_why_in_the_log(
         answer = await server.post(issuer.sign({"aud": MCP}))
 
     assert answer.status_code == 503
-    assert said in caplog.text
-    assert said not in answer.text
+    assert reason in caplog.text
+    assert reason not in answer.text
 
 
 PATHS = [

@@ -12,6 +12,7 @@ import pytest
 
 from support.process import (
     MODULE,
+    SERVE,
     environment,
     http_client,
     http_server,
@@ -22,7 +23,6 @@ from support.provider import running_provider
 from support.sampling import sample
 from support.world import Era, call, structured
 
-SERVE = ("serve", "--transport", "http", "--port", "0")
 KEY = {"GEEKAI_API_KEY": "sk-any", "GEEKAI_BASE_URL": "http://127.0.0.1:9/api/v1"}
 
 

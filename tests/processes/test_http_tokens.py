@@ -22,17 +22,12 @@ from geekai_video_mcp.config.tokens_file import (
 from geekai_video_mcp.config.write_tokens import revoke_token
 from geekai_video_mcp.errors import ConfigError, StorageUnavailable
 from geekai_video_mcp.server.http import authorization
-from support.process import MODULE, environment, run_cli
+from support.process import MODULE, SERVE, environment, run_cli
 from support.team_server import TeamServer, team_server, team_settings
 
 KEY = {"GEEKAI_API_KEY": "sk-the-operators-own-key", "GEEKAI_BASE_URL": "http://127.0.0.1:9/v1"}
 posix = pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
 Change = Callable[[dict[str, Any]], None]
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 def write(folder: Path, document: object) -> None:
@@ -141,7 +136,7 @@ async def test_the_operators_own_token_goes_on_beside_the_others(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("command", "said"),
+    ("command", "reason"),
     [
         (("add", "Alice"), "cannot be a tenant"),
         (("add", "local"), "cannot be a tenant"),
@@ -152,14 +147,14 @@ async def test_the_operators_own_token_goes_on_beside_the_others(tmp_path: Path)
     ],
 )
 async def test_a_name_that_cannot_be_is_refused_and_changes_nothing(
-    tmp_path: Path, command: tuple[str, ...], said: str
+    tmp_path: Path, command: tuple[str, ...], reason: str
 ) -> None:
     await run_cli(tmp_path, "tokens", "add", "known")
     before = tokens_path(tmp_path / "state").read_bytes()
     status, out, err = await run_cli(tmp_path, "tokens", *command)
 
     assert (status, out) == (1, "")
-    assert said in err
+    assert reason in err
     assert tokens_path(tmp_path / "state").read_bytes() == before
 
 
@@ -217,15 +212,15 @@ BAD_ENTRIES: list[tuple[object, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("document", "said"), BAD_ENTRIES)
+@pytest.mark.parametrize(("document", "reason"), BAD_ENTRIES)
 def test_a_bad_entry_is_named_and_no_value_is_repeated(
-    tmp_path: Path, document: object, said: str
+    tmp_path: Path, document: object, reason: str
 ) -> None:
     write(tmp_path, document)
     with pytest.raises(ConfigError) as refused:
         load_tokens_file(team_settings(tmp_path))
 
-    assert said in refused.value.message
+    assert reason in refused.value.message
     assert "tokens.json" in refused.value.message
     assert "sk-" not in refused.value.message
 
@@ -279,7 +274,7 @@ def test_folders_apart_from_each_other_are_taken(tmp_path: Path) -> None:
 async def test_a_file_that_cannot_be_trusted_stops_the_start(tmp_path: Path, damage: str) -> None:
     await run_cli(tmp_path, "tokens", "add", "alice")
     damage_file(tmp_path, damage)
-    for command in (("serve", "--transport", "http", "--port", "0"), ("tokens", "list")):
+    for command in (SERVE, ("tokens", "list")):
         status, out, err = await run_cli(tmp_path, *command)
 
         assert (status, out) == (2, "")
@@ -347,14 +342,14 @@ def put_right(folder: Path, content: bytes) -> None:
 def test_a_file_that_has_changed_is_read_again_and_no_other(tmp_path: Path) -> None:
     write(tmp_path, tenants_only(alice={"max_in_flight": 1}))
     live = LiveTokens(team_settings(tmp_path))
-    first = live.current()
-    same = live.current()
+    first = live.read()
+    same = live.read()
     write(tmp_path, tenants_only(alice={"max_in_flight": 2}))
     changed = live.changed()
 
     assert same is first
     assert changed
-    assert live.current().tenants["alice"].max_in_flight == 2
+    assert live.read().tenants["alice"].max_in_flight == 2
     assert not live.changed()
 
 
@@ -364,10 +359,10 @@ def test_a_mistake_is_reported_until_it_is_put_right(tmp_path: Path) -> None:
     tokens_path(tmp_path / "state").chmod(0o644)
     for _ in range(2):
         with pytest.raises(StorageUnavailable):
-            live.current()
+            live.read()
     tokens_path(tmp_path / "state").chmod(0o600)
 
-    assert live.current().tenants.keys() == {"alice"}
+    assert live.read().tenants.keys() == {"alice"}
 
 
 def test_a_tenant_has_its_own_folder_caps_and_key(tmp_path: Path) -> None:
@@ -444,7 +439,7 @@ async def test_a_client_sends_a_key_of_its_own_where_the_operator_allows_it(
 
 
 @pytest.mark.parametrize(
-    ("sent", "said"),
+    ("sent", "reason"),
     [
         ("your-api-key", "placeholder"),
         ("${GEEKAI_API_KEY}", "refers to another variable"),
@@ -453,14 +448,14 @@ async def test_a_client_sends_a_key_of_its_own_where_the_operator_allows_it(
     ],
 )
 async def test_what_is_no_key_is_refused_and_not_repeated(
-    tmp_path: Path, sent: str, said: str
+    tmp_path: Path, sent: str, reason: str
 ) -> None:
     variables = {**KEY, "GEEKAI_CLIENT_KEYS": "allow"}
     async with team_server(tmp_path, variables=variables) as server:
         refused = await server.post(server.add("alice"), X_GeekAI_Key=sent)
 
     assert refused.status_code == 400
-    assert said in refused.json()["error_description"]
+    assert reason in refused.json()["error_description"]
     assert sent not in refused.text
 
 

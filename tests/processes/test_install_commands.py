@@ -107,7 +107,7 @@ class RealHost:
         self.file = home.path / FILES[name]
 
     async def run(self, *command: str) -> str:
-        """Run the host's own command; returns what it said."""
+        """Run the host's own command; returns what it printed."""
         return await self._run([PROGRAMS[self.name], *command])
 
     async def call(self, *command: str) -> str:
@@ -127,9 +127,9 @@ class RealHost:
             done = await anyio.run_process(
                 [*INSIDE, *command], env=variables, cwd=work, check=False
             )
-        said = (done.stdout + done.stderr).decode()
-        assert done.returncode == 0, said
-        return said
+        printed = (done.stdout + done.stderr).decode()
+        assert done.returncode == 0, printed
+        return printed
 
     def read_entry(self) -> dict[str, Any]:
         text = self.file.read_text("utf-8")
@@ -152,11 +152,11 @@ def real_host(request: pytest.FixtureRequest, home: Home) -> RealHost:
 @pytest.mark.timeout(240)
 async def test_the_real_host_lists_the_server_and_then_no_longer(real_host: RealHost) -> None:
     assert ENTRY not in await real_host.run("mcp", "list")
-    said = await real_host.call("install", real_host.name)
+    printed = await real_host.call("install", real_host.name)
     listed = await real_host.run("mcp", "list")
     again = await real_host.call("install", real_host.name)
 
-    assert "own command wrote geekai-video" in said
+    assert "own command wrote geekai-video" in printed
     assert ENTRY in listed
     assert ("enabled" if real_host.name == "codex" else "Connected") in listed
     assert "nothing was changed" in again
@@ -187,12 +187,12 @@ async def test_what_a_person_has_set_in_the_real_host_stays(real_host: RealHost)
         whole["mcpServers"][ENTRY] |= {**own, "env": {"HTTPS_PROXY": "http://p"}}
         real_host.file.write_text(json.dumps(whole, indent=2), "utf-8")
 
-    said = await real_host.call("install", real_host.name, "--sandbox")
+    printed = await real_host.call("install", real_host.name, "--sandbox")
 
     entry = real_host.read_entry()
     assert {name: entry.get(name) for name in own} == own
     assert entry["env"]["GEEKAI_BASE_URL"] == "sandbox"
-    assert "Added: GEEKAI_BASE_URL" in said
+    assert "Added: GEEKAI_BASE_URL" in printed
     if real_host.name == "codex":
         assert "# mine\n" in real_host.file.read_text("utf-8")
     else:

@@ -15,12 +15,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from support.disks import mounted_tmpfs
-from support.process import http_client, http_process, http_server, token_header
+from support.process import SERVE, SMALL, http_client, http_process, http_server, token_header
 from support.provider import HELD_PREFIX, running_provider
 from support.world import call, structured
-
-SMALL = {"size": "320x180", "duration": 1, "fps": 12}
-SERVE = ("serve", "--transport", "http", "--port", "0")
 
 
 @dataclass(frozen=True)

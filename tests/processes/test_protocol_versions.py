@@ -1,6 +1,6 @@
 """Every revision of MCP on every transport where it exists, byte by byte: no SDK's client.
 
-A conversation is opened once for each pair and serves every test of this file.
+A client is made once for each pair and serves every test of this file.
 """
 
 import json
@@ -14,12 +14,11 @@ import anyio
 import httpx
 import pytest
 
-from support.process import StdioServer, http_server, new_server, token_header
+from support.process import SERVE, StdioServer, http_server, new_server, token_header
 from support.provider import HELD_PREFIX, Provider, running_provider
+from support.raw_http import META, MODERN, Json, read_events
 from support.sampling import sample
 
-Json = dict[str, Any]
-MODERN: Final = "2026-07-28"
 MATRIX: Final = [
     ("2024-11-05", "stdio"),
     ("2024-11-05", "sse"),
@@ -39,147 +38,146 @@ MATRIX: Final = [
 TOOLS: Final = {
     path.stem for path in (Path(__file__).parent.parent / "snapshots" / "tools").glob("*.json")
 }
-META: Final = "io.modelcontextprotocol/"
 
 
-class Wire(Protocol):
-    """How messages travel."""
+class Transport(Protocol):
+    """Carries messages to a server and back."""
 
-    others: list[Json]
+    other_messages: list[Json]
     """What came that belongs to no exchange under way."""
 
     def exchange(self, message: Json) -> AsyncGenerator[Json]: ...
-    async def tell(self, message: Json) -> None: ...
+    async def send(self, message: Json) -> None: ...
 
 
 @dataclass
-class Conversation:
-    """A conversation in one revision; a request is what that revision makes of it."""
+class RawClient:
+    """A client in one revision; a request is what that revision makes of it."""
 
-    wire: Wire
+    transport: Transport
     revision: str
-    asked: int = 0
+    last_id: int = 0
     progress: list[Json] = field(default_factory=list[Json])
 
-    async def begin(self) -> None:
+    async def initialize(self) -> None:
         """The handshake, for the revisions that have one."""
         if self.revision == MODERN:
             return
         client = {"name": "raw", "version": "1"}
-        hello = {"protocolVersion": self.revision, "capabilities": {}, "clientInfo": client}
-        result = await self.ask("initialize", hello)
+        params = {"protocolVersion": self.revision, "capabilities": {}, "clientInfo": client}
+        result = await self.request("initialize", params)
         assert result["protocolVersion"] == self.revision
-        await self.wire.tell({"jsonrpc": "2.0", "method": "notifications/initialized"})
+        await self.transport.send({"jsonrpc": "2.0", "method": "notifications/initialized"})
 
-    async def ask(self, method: str, params: Json | None = None) -> Json:
+    async def request(self, method: str, params: Json | None = None) -> Json:
         """The result."""
-        return (await self.answer(method, params))["result"]
+        return (await self.send_request(method, params))["result"]
 
     async def call(self, tool: str, **arguments: Any) -> Json:  # noqa: ANN401 - JSON
-        return await self.ask("tools/call", {"name": tool, "arguments": arguments})
+        return await self.request("tools/call", {"name": tool, "arguments": arguments})
 
-    async def answer(self, method: str, params: Json | None = None) -> Json:
+    async def send_request(self, method: str, params: Json | None = None) -> Json:
         """The whole response; the progress on the way is kept."""
         self.progress.clear()
         message: Json = {}
         with anyio.fail_after(40):
-            async for message in self.wire.exchange(self.message(method, params)):
+            async for message in self.transport.exchange(self.message(method, params)):
                 if message.get("method") == "notifications/progress":
                     self.progress.append(message["params"])
         return message
 
-    async def stop(self, method: str, params: Json) -> int:
-        """Ask, and cancel when the first progress comes; returns the id of the request."""
+    async def cancel(self, method: str, params: Json) -> int:
+        """Send a request and cancel it at its first progress; returns its id."""
         message = self.message(method, params)
         with anyio.fail_after(40):
-            async with aclosing(self.wire.exchange(message)) as saying:
-                assert "progress" in (await anext(saying))["method"]
-                if isinstance(self.wire, Posts) and self.revision == MODERN:
+            async with aclosing(self.transport.exchange(message)) as messages:
+                assert "progress" in (await anext(messages))["method"]
+                if isinstance(self.transport, HttpTransport) and self.revision == MODERN:
                     return message["id"]  # to leave the stream is to cancel
                 cancelled = {"requestId": message["id"], "reason": "the user left"}
-                await self.wire.tell(
+                await self.transport.send(
                     {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": cancelled}
                 )
-                if isinstance(self.wire, Posts):
-                    self.wire.others += [said async for said in saying]
+                if isinstance(self.transport, HttpTransport):
+                    self.transport.other_messages += [each async for each in messages]
         return message["id"]
 
     def message(self, method: str, params: Json | None) -> Json:
-        self.asked += 1
-        meta: Json = {"progressToken": f"t{self.asked}"} if method == "tools/call" else {}
+        self.last_id += 1
+        meta: Json = {"progressToken": f"t{self.last_id}"} if method == "tools/call" else {}
         if self.revision == MODERN:
             meta |= {f"{META}protocolVersion": MODERN, f"{META}clientCapabilities": {}}
             meta |= {f"{META}clientInfo": {"name": "raw", "version": "1"}}
         params = {**(params or {}), "_meta": meta} if meta else params or {}
-        return {"jsonrpc": "2.0", "id": self.asked, "method": method, "params": params}
+        return {"jsonrpc": "2.0", "id": self.last_id, "method": method, "params": params}
 
 
 @dataclass
-class Pipe:
+class StdioTransport:
     """A process and its two pipes."""
 
     server: StdioServer
-    others: list[Json] = field(default_factory=list[Json])
+    other_messages: list[Json] = field(default_factory=list[Json])
 
     async def exchange(self, message: Json) -> AsyncGenerator[Json]:
-        await self.tell(message)
-        said: Json = {}
-        while said.get("id") != message["id"]:
-            said = await self.server.receive()
-            if belongs(said, message):
-                yield said
+        await self.send(message)
+        received: Json = {}
+        while received.get("id") != message["id"]:
+            received = await self.server.receive()
+            if belongs(received, message):
+                yield received
             else:
-                self.others.append(said)
+                self.other_messages.append(received)
 
-    async def tell(self, message: Json) -> None:
+    async def send(self, message: Json) -> None:
         await self.server.send(json.dumps(message).encode())
 
 
 @dataclass
-class Events:
+class SseTransport:
     """One stream that everything comes by, and an address to post to."""
 
-    browser: httpx.AsyncClient
-    coming: AsyncIterator[Json]
+    http: httpx.AsyncClient
+    events: AsyncIterator[str]
     address: str
-    others: list[Json] = field(default_factory=list[Json])
+    other_messages: list[Json] = field(default_factory=list[Json])
 
     async def exchange(self, message: Json) -> AsyncGenerator[Json]:
-        await self.tell(message)
-        said: Json = {}
-        while said.get("id") != message["id"]:
-            said = await anext(self.coming)
-            if belongs(said, message):
-                yield said
+        await self.send(message)
+        received: Json = {}
+        while received.get("id") != message["id"]:
+            received = json.loads(await anext(self.events))
+            if belongs(received, message):
+                yield received
             else:
-                self.others.append(said)
+                self.other_messages.append(received)
 
-    async def tell(self, message: Json) -> None:
-        (await self.browser.post(self.address, json=message)).raise_for_status()
+    async def send(self, message: Json) -> None:
+        (await self.http.post(self.address, json=message)).raise_for_status()
 
 
 @dataclass
-class Posts:
+class HttpTransport:
     """Streamable HTTP: every request is a POST with a stream of its own."""
 
-    browser: httpx.AsyncClient
+    http: httpx.AsyncClient
     revision: str
     session: str | None = None
-    others: list[Json] = field(default_factory=list[Json])
+    other_messages: list[Json] = field(default_factory=list[Json])
 
     async def exchange(self, message: Json) -> AsyncGenerator[Json]:
         headers = self.headers(message)
-        async with self.browser.stream("POST", "/mcp", json=message, headers=headers) as answer:
-            self.session = answer.headers.get("Mcp-Session-Id", self.session)
-            if answer.headers["Content-Type"].startswith("application/json"):
-                yield json.loads(await answer.aread())
+        async with self.http.stream("POST", "/mcp", json=message, headers=headers) as response:
+            self.session = response.headers.get("Mcp-Session-Id", self.session)
+            if response.headers["Content-Type"].startswith("application/json"):
+                yield json.loads(await response.aread())
                 return
-            async for said in data(answer):
-                yield said
+            async for text in read_events(response):
+                yield json.loads(text)
 
-    async def tell(self, message: Json) -> None:
-        answer = await self.browser.post("/mcp", json=message, headers=self.headers(message))
-        assert answer.status_code == 202
+    async def send(self, message: Json) -> None:
+        response = await self.http.post("/mcp", json=message, headers=self.headers(message))
+        assert response.status_code == 202
 
     def headers(self, message: Json) -> dict[str, str]:
         headers = {"Accept": "application/json, text/event-stream"}
@@ -193,101 +191,78 @@ class Posts:
         return headers
 
 
-def belongs(said: Json, message: Json) -> bool:
-    """Whether *said* is the response to *message*, or progress on the way to it."""
+def belongs(received: Json, message: Json) -> bool:
+    """Whether *received* is the response to *message*, or progress on the way to it."""
     token = message["params"].get("_meta", {}).get("progressToken")
-    if "progressToken" in (about := said.get("params", {})):
+    if "progressToken" in (about := received.get("params", {})):
         return about["progressToken"] == token
-    return said.get("id") == message["id"]
-
-
-async def data(answer: httpx.Response) -> AsyncGenerator[Json]:
-    """The messages in a stream of events."""
-    async for row in answer.aiter_lines():
-        if row.startswith("data:") and (words := row.removeprefix("data:").strip()):
-            yield json.loads(words)
+    return received.get("id") == message["id"]
 
 
 @dataclass
 class Servers:
-    """The servers of this file, and the conversations with them."""
+    """The servers of this file, and their clients."""
 
     folder: Path
     service: Provider
-    browser: httpx.AsyncClient
+    http: httpx.AsyncClient
     stack: AsyncExitStack
-    talks: dict[tuple[str, str], Conversation] = field(
-        default_factory=dict[tuple[str, str], Conversation]
+    clients: dict[tuple[str, str], RawClient] = field(
+        default_factory=dict[tuple[str, str], RawClient]
     )
 
-    async def talk(self, revision: str, transport: str) -> Conversation:
-        if (revision, transport) not in self.talks:
-            wire = await getattr(self, f"_{transport}")(revision)
-            talk = self.talks[revision, transport] = Conversation(wire, revision)
-            await talk.begin()
-        return self.talks[revision, transport]
+    async def get_client(self, revision: str, kind: str) -> RawClient:
+        if (revision, kind) not in self.clients:
+            client = RawClient(await getattr(self, f"_{kind}")(revision), revision)
+            await client.initialize()
+            self.clients[revision, kind] = client
+        return self.clients[revision, kind]
 
-    async def _stdio(self, revision: str) -> Wire:
+    async def _stdio(self, revision: str) -> Transport:
         folder = self.folder / revision
         folder.mkdir()
-        return Pipe(
+        return StdioTransport(
             await self.stack.enter_async_context(new_server(folder, **self.service.settings))
         )
 
-    async def _sse(self, _: str) -> Wire:
-        answer = await self.stack.enter_async_context(self.browser.stream("GET", "/sse"))
-        rows = answer.aiter_lines()
-        async for row in rows:
-            if row.startswith("data:"):
-                return Events(self.browser, _said(rows), row.removeprefix("data:").strip())
-        raise AssertionError(answer)
+    async def _sse(self, _: str) -> Transport:
+        response = await self.stack.enter_async_context(self.http.stream("GET", "/sse"))
+        events = read_events(response)
+        return SseTransport(self.http, events, address=await anext(events))
 
-    async def _http(self, revision: str) -> Wire:
-        return Posts(self.browser, revision)
-
-
-async def _said(rows: AsyncIterator[str]) -> AsyncGenerator[Json]:
-    async for row in rows:
-        if row.startswith("data:"):
-            yield json.loads(row.removeprefix("data:"))
+    async def _http(self, revision: str) -> Transport:
+        return HttpTransport(self.http, revision)
 
 
 @pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
-async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Servers]:
-    folder = tmp_path_factory.mktemp("house")
+async def servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Servers]:
+    folder = tmp_path_factory.mktemp("servers")
     async with (
         running_provider() as service,
-        http_server(
-            folder, "serve", "--transport", "http", "--port", "0", **service.settings
-        ) as origin,
-        httpx.AsyncClient(base_url=origin, timeout=40, headers=token_header(folder)) as browser,
+        http_server(folder, *SERVE, **service.settings) as origin,
+        httpx.AsyncClient(base_url=origin, timeout=40, headers=token_header(folder)) as http,
         AsyncExitStack() as stack,
     ):
-        yield Servers(folder, service, browser, stack)
+        yield Servers(folder, service, http, stack)
 
 
 @pytest.fixture(params=sample([(pair,) for pair in MATRIX], every=8), ids=" over ".join)
-async def talk(house: Servers, request: pytest.FixtureRequest) -> Conversation:
-    return await house.talk(*request.param)
+async def client(servers: Servers, request: pytest.FixtureRequest) -> RawClient:
+    return await servers.get_client(*request.param)
 
 
-async def test_the_tools_are_listed_with_their_schemas(talk: Conversation) -> None:
-    listed = await talk.ask("tools/list")
+async def test_the_tools_are_listed_with_their_schemas(client: RawClient) -> None:
+    listed = await client.request("tools/list")
 
     assert {tool["name"] for tool in listed["tools"]} == TOOLS
     assert all(tool["inputSchema"]["type"] == "object" for tool in listed["tools"])
-    assert ("ttlMs" in listed) == (talk.revision == MODERN)
+    assert ("ttlMs" in listed) == (client.revision == MODERN)
 
 
-async def test_a_call_is_answered_in_words_and_in_fields(talk: Conversation) -> None:
-    made = await talk.call("generate_video", prompt="a fox")
+async def test_a_call_is_answered_in_words_and_in_fields(client: RawClient) -> None:
+    made = await client.call("generate_video", prompt="a fox")
     look = {"task_id": made["structuredContent"]["task_id"], "wait_seconds": 0}
-    found = await talk.call("get_video_task", **look)
+    found = await client.call("get_video_task", **look)
 
     assert not made.get("isError")
     assert made["content"][0]["type"] == "text"
@@ -296,39 +271,40 @@ async def test_a_call_is_answered_in_words_and_in_fields(talk: Conversation) -> 
 
 
 @pytest.mark.exhaustive
-async def test_a_wait_reports_progress_that_grows_and_ends_with_a_file(talk: Conversation) -> None:
-    prompt = f"a fox in {talk.revision} over {type(talk.wire).__name__}"  # not the task of another
-    made = await talk.call("generate_video", prompt=prompt)
+async def test_a_wait_reports_progress_that_grows_and_ends_with_a_file(client: RawClient) -> None:
+    # The same prompt would be the task of another client.
+    prompt = f"a fox in {client.revision} over {type(client.transport).__name__}"
+    made = await client.call("generate_video", prompt=prompt)
     task_id = made["structuredContent"]["task_id"]
-    done = await talk.call("get_video_task", task_id=task_id, wait_seconds=45, view="none")
+    done = await client.call("get_video_task", task_id=task_id, wait_seconds=45, view="none")
 
-    marks = [progress["progress"] for progress in talk.progress]
+    marks = [progress["progress"] for progress in client.progress]
     assert marks == sorted(set(marks))
-    assert len({progress["progressToken"] for progress in talk.progress}) == 1
-    assert all(progress["message"] for progress in talk.progress)
+    assert len({progress["progressToken"] for progress in client.progress}) == 1
+    assert all(progress["message"] for progress in client.progress)
     assert done["structuredContent"]["task_status"] == "succeed"
     assert Path(done["structuredContent"]["file"]).exists()
 
 
 @pytest.mark.exhaustive
-async def test_to_cancel_a_wait_stops_the_wait_alone(house: Servers, talk: Conversation) -> None:
+async def test_to_cancel_a_wait_stops_the_wait_alone(servers: Servers, client: RawClient) -> None:
     """An uncancelled wait would be answered with the one that follows it, and before it."""
-    prompt = f"{HELD_PREFIX} {talk.revision} {type(talk.wire).__name__}"
-    made = await talk.call("generate_video", prompt=prompt)
+    prompt = f"{HELD_PREFIX} {client.revision} {type(client.transport).__name__}"
+    made = await client.call("generate_video", prompt=prompt)
     wait = {"task_id": made["structuredContent"]["task_id"], "wait_seconds": 45, "view": "none"}
-    stopped = await talk.stop("tools/call", {"name": "get_video_task", "arguments": wait})
-    house.service.released.add(prompt)
-    done = await talk.call("get_video_task", **wait)
-    await talk.ask("tools/list")
+    stopped = await client.cancel("tools/call", {"name": "get_video_task", "arguments": wait})
+    servers.service.released.add(prompt)
+    done = await client.call("get_video_task", **wait)
+    await client.request("tools/list")
 
     assert done["structuredContent"]["task_status"] == "succeed"
-    answers = [message for message in talk.wire.others if message.get("id") == stopped]
-    assert not [message for message in answers if "result" in message]
+    responses = [each for each in client.transport.other_messages if each.get("id") == stopped]
+    assert not [each for each in responses if "result" in each]
 
 
-async def test_a_mistake_is_reported_in_a_sentence_that_helps(talk: Conversation) -> None:
-    argument = await talk.call("generate_video", promt="a fox")
-    task = await talk.call("get_video_task", task_id="nobodys")
+async def test_a_mistake_is_reported_in_a_sentence_that_helps(client: RawClient) -> None:
+    argument = await client.call("generate_video", promt="a fox")
+    task = await client.call("get_video_task", task_id="nobodys")
 
     assert argument["isError"]
     assert "promt" in argument["content"][0]["text"]
@@ -338,43 +314,43 @@ async def test_a_mistake_is_reported_in_a_sentence_that_helps(talk: Conversation
 
 
 @pytest.mark.exhaustive
-async def test_a_task_is_a_resource_by_its_template(talk: Conversation) -> None:
-    made = await talk.call("generate_video", prompt="a fox", variation=3)
+async def test_a_task_is_a_resource_by_its_template(client: RawClient) -> None:
+    made = await client.call("generate_video", prompt="a fox", variation=3)
     task_id = made["structuredContent"]["task_id"]
-    templates = (await talk.ask("resources/templates/list"))["resourceTemplates"]
-    read = await talk.ask("resources/read", {"uri": f"video://tasks/{task_id}"})
-    missing = await talk.answer("resources/read", {"uri": "video://tasks/nobodys"})
+    templates = (await client.request("resources/templates/list"))["resourceTemplates"]
+    read = await client.request("resources/read", {"uri": f"video://tasks/{task_id}"})
+    missing = await client.send_request("resources/read", {"uri": "video://tasks/nobodys"})
 
     assert "video://tasks/{task_id}" in {template["uriTemplate"] for template in templates}
     assert json.loads(read["contents"][0]["text"])["task_id"] == task_id
     assert missing["error"]["code"] in {-32602, -32002}
 
 
-async def test_a_prompt_is_listed_and_filled_in(talk: Conversation) -> None:
-    listed = await talk.ask("prompts/list")
+async def test_a_prompt_is_listed_and_filled_in(client: RawClient) -> None:
+    listed = await client.request("prompts/list")
     arguments = {"name": "storyboard", "arguments": {"topic": "a fox finds a lantern"}}
-    filled = await talk.ask("prompts/get", arguments)
+    filled = await client.request("prompts/get", arguments)
 
     assert {"storyboard", "animate_image"} <= {prompt["name"] for prompt in listed["prompts"]}
     assert "a fox finds a lantern" in filled["messages"][0]["content"]["text"]
 
 
 @pytest.mark.exhaustive
-async def test_an_id_and_a_model_are_completed(talk: Conversation) -> None:
-    made = await talk.call("generate_video", prompt="a fox", variation=4)
+async def test_an_id_and_a_model_are_completed(client: RawClient) -> None:
+    made = await client.call("generate_video", prompt="a fox", variation=4)
     task_id = made["structuredContent"]["task_id"]
     template = {"type": "ref/resource", "uri": "video://tasks/{task_id}"}
     prompt = {"type": "ref/prompt", "name": "storyboard"}
     typed = {"name": "task_id", "value": task_id[:6]}
-    ids = await talk.ask("completion/complete", {"ref": template, "argument": typed})
+    ids = await client.request("completion/complete", {"ref": template, "argument": typed})
     typed = {"name": "model", "value": "cogvideox"}
-    models = await talk.ask("completion/complete", {"ref": prompt, "argument": typed})
+    models = await client.request("completion/complete", {"ref": prompt, "argument": typed})
 
     assert task_id in ids["completion"]["values"]
     assert "cogvideox-flash" in models["completion"]["values"]
 
 
-async def test_an_unknown_method_is_an_error_of_the_protocol(talk: Conversation) -> None:
-    answer = await talk.answer("videos/make")
+async def test_an_unknown_method_is_an_error_of_the_protocol(client: RawClient) -> None:
+    response = await client.send_request("videos/make")
 
-    assert answer["error"]["code"] == -32601
+    assert response["error"]["code"] == -32601

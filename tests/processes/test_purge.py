@@ -12,8 +12,8 @@ import pytest
 
 from geekai_video_mcp.domain.statuses import FileStatus, Status
 from geekai_video_mcp.domain.tasks import Observation, Task, new_task
-from geekai_video_mcp.ledger import Ledger
 from geekai_video_mcp.ledger.journal import Journal
+from support.ledgers import record_tasks
 from support.process import run_cli, stdio
 from support.world import call, structured
 
@@ -49,13 +49,6 @@ def stored(folder: Path, prompt: str, **changes: Any) -> Task:  # noqa: ANN401 -
     )
 
 
-async def seed(folder: Path, *tasks: Task) -> None:
-    ledger = await Ledger.open(folder / "state")
-    for each in tasks:
-        await ledger.of_tenant(each.tenant).add(each)
-    await ledger.close()
-
-
 def recorded(folder: Path) -> set[str]:
     with closing(sqlite3.connect(folder / "state" / "ledger.sqlite3")) as db:
         return {row[0] for row in db.execute("SELECT id FROM task")}
@@ -78,7 +71,7 @@ async def purge(folder: Path, *options: str) -> tuple[int, str, str]:
 async def test_nothing_of_a_purged_task_is_left_in_any_folder(tmp_path: Path) -> None:
     gone = [stored(tmp_path, f"{CANARY}-{number}") for number in range(5)]
     failed = task(f"{CANARY} {'long ' * 3000}", error_message=f"{CANARY} is refused")
-    await seed(tmp_path, *gone, failed)
+    await record_tasks(tmp_path / "state", *gone, failed)
     db = tmp_path / "state" / "ledger.sqlite3"
     with closing(sqlite3.connect(db)) as disk, disk:
         disk.execute("PRAGMA secure_delete=OFF")
@@ -117,7 +110,7 @@ async def test_what_may_still_matter_stays(tmp_path: Path) -> None:
         task("the operator's", tenant="local"),
     ]
     going = task("an old one")
-    await seed(tmp_path, *staying, going)
+    await record_tasks(tmp_path / "state", *staying, going)
     before = {path: path.read_bytes() for path in (tmp_path / "videos").rglob("*.mp4")}
 
     status, out, _ = await purge(tmp_path, "--yes")
@@ -131,7 +124,7 @@ async def test_what_may_still_matter_stays(tmp_path: Path) -> None:
 
 async def test_only_what_was_made_before_the_day_is_deleted(tmp_path: Path) -> None:
     older, newer = task("older", age=40 * DAY), task("newer", age=20 * DAY)
-    await seed(tmp_path, older, newer)
+    await record_tasks(tmp_path / "state", older, newer)
     day = time.strftime("%Y-%m-%d", time.gmtime(time.time() - 30 * DAY))
 
     status, out, _ = await purge(tmp_path, "--before", day, "--yes")
@@ -146,7 +139,7 @@ async def test_only_what_was_made_before_the_day_is_deleted(tmp_path: Path) -> N
 
 async def test_nothing_is_deleted_unless_a_person_agrees(tmp_path: Path) -> None:
     made = stored(tmp_path, "a fox")
-    await seed(tmp_path, made)
+    await record_tasks(tmp_path / "state", made)
 
     status, out, err = await purge(tmp_path)
 
@@ -160,7 +153,7 @@ async def test_nothing_is_deleted_unless_a_person_agrees(tmp_path: Path) -> None
 @pytest.mark.parametrize("change", ["other bytes", "a link"])
 async def test_a_file_that_was_changed_is_left_and_named(tmp_path: Path, change: str) -> None:
     made = stored(tmp_path, "a fox")
-    await seed(tmp_path, made)
+    await record_tasks(tmp_path / "state", made)
     path, outside = Path(str(made.file_path)), tmp_path / "outside"
     outside.write_bytes(VIDEO)
     if change == "other bytes":

@@ -12,7 +12,7 @@ import pytest
 from anyio.streams.buffered import BufferedByteReceiveStream
 
 from support.missing import skip_test
-from support.process import MODULE, environment, http_client
+from support.process import MODULE, SERVE, environment, http_client
 from support.world import call, structured, text
 
 CONFINED = """
@@ -40,7 +40,7 @@ async def test_a_video_is_made_where_only_two_folders_can_be_written(tmp_path: P
         FORBIDDEN=str(tmp_path / "forbidden"),
         PYTHONDONTWRITEBYTECODE="1",
     )
-    serve = [*MODULE, "serve", "--transport", "http", "--port", "0"]
+    serve = [*MODULE, *SERVE]
     command = [unshare, "--mount", "sh", "-c", CONFINED, "sh", *serve]
     async with await anyio.open_process(command, env=env) as process:
         assert process.stderr is not None

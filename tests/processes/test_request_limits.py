@@ -160,6 +160,19 @@ async def test_subscriptions_are_counted_as_streams(
     assert refused.status_code == 429
 
 
+async def test_a_request_whose_response_ends_is_no_stream(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(request_limits, "MAX_STREAMS", 0)
+    async with team_server(tmp_path, variables=FAST) as server:
+        token = server.add("one")
+        metrics = await server.get("/metrics", **bearer(token))
+        stream = await server.get("/sse", **bearer(token))
+
+    assert metrics.status_code == 403  # they are the operator's
+    assert stream.status_code == 429
+
+
 async def test_requests_at_once_beyond_the_limit_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -326,3 +339,43 @@ async def test_principals_that_have_left_are_forgotten() -> None:
 
     assert set(statuses) == {204}
     assert grown < 1_500_000
+
+
+async def test_a_session_that_its_client_ends_at_once_makes_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its opening is still being cleared away by then."""
+    monkeypatch.setattr(session_table, "MAX_SESSIONS_OF_ONE", 1)
+    cleared_away = anyio.Event()
+    answered = anyio.Event()
+    statuses: list[int] = []
+
+    async def open_or_end(scope: Scope, receive: Receive, send: Send) -> None:
+        del receive
+        headers = [(b"mcp-session-id", b"one")] if scope["method"] == "POST" else []
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body"})
+        if scope["method"] == "POST":
+            await cleared_away.wait()
+
+    async def receive() -> Message:
+        raise AssertionError
+
+    async def note(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            statuses.append(message["status"])
+        else:
+            answered.set()
+
+    app = LimitRequests(open_or_end, max_calls_per_minute=600)
+    user = AuthenticatedUser(own_access("one", client_id="one", auth=None))
+    scope: Scope = {"type": "http", "path": "/mcp", "headers": [], "user": user}
+    async with anyio.create_task_group() as group:
+        group.start_soon(app, {**scope, "method": "POST"}, receive, note)
+        await answered.wait()
+        end = {**scope, "method": "DELETE", "headers": [(b"mcp-session-id", b"one")]}
+        await app(end, receive, note)
+        cleared_away.set()
+    await app({**scope, "method": "POST"}, receive, note)
+
+    assert statuses == [200] * 3

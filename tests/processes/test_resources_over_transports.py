@@ -27,6 +27,7 @@ from PIL import Image, ImageChops, ImageStat
 
 from geekai_video_mcp.media.preview import PreviewRenderer, PreviewRequest
 from support.process import (
+    SMALL,
     http_client,
     http_server,
     new_server,
@@ -38,7 +39,6 @@ from support.provider import HELD_PREFIX, running_provider
 from support.sampling import sample
 from support.world import Era, call, structured
 
-SMALL = {"size": "320x180", "duration": 1, "fps": 12}
 PATHS = {"stdio": "", "sse": "/sse", "streamable-http": "/mcp"}
 EVERYWHERE = [(transport, era) for transport in PATHS for era in ("auto", "legacy")]
 
@@ -270,7 +270,7 @@ async def test_a_wait_shows_signs_of_life_and_ends_alone_when_cancelled(
     assert max(later - sooner for sooner, later in pairwise(times)) <= 5
     assert all(sooner < later for sooner, later in pairwise(grown))
     assert {total for *_, total, _ in events} == {None}, "a percentage would be made up"
-    assert all(said and len(said) <= 40 for *_, said in events)
+    assert all(message and len(message) <= 40 for *_, message in events)
 
 
 @pytest.mark.exhaustive

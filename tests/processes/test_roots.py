@@ -8,7 +8,7 @@ import pytest
 from mcp.client.session import ClientRequestContext
 from mcp_types import ListRootsResult
 
-from support.process import http_client, http_server, new_server, stdio
+from support.process import SERVE, http_client, http_server, new_server, stdio
 from support.stills import encode_image, halves, write_file
 from support.world import call, text
 
@@ -84,7 +84,7 @@ async def test_a_clients_folders_do_not_count_over_http(
 ) -> None:
     host = Host(tmp_path / "my project")
     async with (
-        http_server(tmp_path, "serve", "--transport", "http", "--port", "0") as origin,
+        http_server(tmp_path, *SERVE) as origin,
         http_client(origin + path, headers={}, era="legacy", list_roots=host) as client,
     ):
         result = await call(client, "generate_video", prompt="it moves", image=picture)

@@ -178,12 +178,12 @@ async def test_a_key_that_is_refused_is_kept_if_a_person_says_so(home: Home) -> 
 async def test_without_a_network_the_key_is_kept_unchecked(home: Home) -> None:
     async with home.setup("--base-url", "http://127.0.0.1:9/api/v1") as shown:
         await shown.answer("not shown", KEY)
-        said = await shown.answer("[k]: ")
+        printed = await shown.answer("[k]: ")
         await answer_the_rest(shown)
         shown.type("\n")
         assert await shown.end() == 0
 
-    assert "127.0.0.1" in said
+    assert "127.0.0.1" in printed
     assert home.settings()["GEEKAI_API_KEY"] == KEY
 
 
@@ -191,13 +191,13 @@ async def test_the_entry_is_asked_for_where_none_can_be_tried(home: Home) -> Non
     """Both of GeekAI's addresses are behind a proxy that is not there."""
     async with home.setup(HTTPS_PROXY="http://127.0.0.1:9") as shown:
         await shown.answer("not shown", KEY)
-        said = await shown.answer("[k]: ")
+        printed = await shown.answer("[k]: ")
         await shown.answer("co, or dev overseas", "dev")
         await answer_the_rest(shown)
         shown.type("\n")
         assert await shown.end() == 0
 
-    assert "geekai.co and geekai.dev" in said
+    assert "geekai.co and geekai.dev" in printed
     assert home.settings()["GEEKAI_BASE_URL"] == "https://geekai.dev/api/v1"
 
 
@@ -232,12 +232,12 @@ async def test_a_hyphen_for_the_key_leads_to_the_sandbox(home: Home) -> None:
 async def test_what_is_no_key_is_asked_for_again(home: Home, wrong: str) -> None:
     async with home.setup("--no-check") as shown:
         await shown.answer("not shown", wrong)
-        said = await shown.answer("not shown")
+        printed = await shown.answer("not shown")
         for question in QUESTIONS:
             await shown.answer(question)
         assert await shown.end() == 0
 
-    assert "What you typed" in said
+    assert "What you typed" in printed
     assert wrong not in shown.shown
     assert not home.path.exists()
 

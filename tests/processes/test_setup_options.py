@@ -96,7 +96,7 @@ async def test_a_file_of_the_key_takes_the_place_of_the_key(tmp_path: Path) -> N
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize(
-    ("options", "stdin", "said"),
+    ("options", "stdin", "reason"),
     sample(
         [
             (["--max-videos-per-day", "ten"], b"", "--max-videos-per-day: must be a whole number"),
@@ -116,12 +116,12 @@ async def test_a_file_of_the_key_takes_the_place_of_the_key(tmp_path: Path) -> N
     ),
 )
 async def test_an_option_that_is_wrong_is_named_and_nothing_is_written(
-    tmp_path: Path, options: list[str], stdin: bytes, said: str
+    tmp_path: Path, options: list[str], stdin: bytes, reason: str
 ) -> None:
     status, printed = await run_setup(tmp_path, *options, "--no-check", stdin=stdin)
 
     assert status == 2
-    assert said in printed
+    assert reason in printed
     assert not (tmp_path / "s.toml").exists()
 
 

@@ -13,7 +13,7 @@ from geekai_video_mcp.domain.tasks import (
     Task,
     new_task,
 )
-from geekai_video_mcp.ledger import Ledger
+from support.ledgers import record_tasks
 from support.process import run_cli
 
 PAID = "https://geekai.co/api/v1#0123456789ab"
@@ -28,13 +28,6 @@ def task(at: datetime, cny: float | None, **changes: Any) -> Task:  # noqa: ANN4
     return replace(priced, **{"status": Status.SUCCEED, **changes})
 
 
-async def seed(folder: Path, *tasks: Task) -> None:
-    ledger = await Ledger.open(folder / "state")
-    for each in tasks:
-        await ledger.add(each)
-    await ledger.close()
-
-
 def table(out: str) -> list[list[str]]:
     return [re.split(r" {2,}", line.strip()) for line in out.partition("\n\n")[0].splitlines()]
 
@@ -43,8 +36,8 @@ async def test_each_day_has_its_requests_and_the_sum_of_their_prices(tmp_path: P
     now = datetime.now(UTC)
     noon = now.replace(hour=0, minute=0, second=0, microsecond=0)
     before = noon - timedelta(hours=12)
-    await seed(
-        tmp_path,
+    await record_tasks(
+        tmp_path / "state",
         *(task(noon, 0.7, model=f"m{n}") for n in range(3)),
         task(noon, None),
         task(noon, 3.0, status=Status.FAILED),
@@ -75,7 +68,7 @@ async def test_each_day_has_its_requests_and_the_sum_of_their_prices(tmp_path: P
 async def test_a_day_is_one_of_this_computers_time_zone(tmp_path: Path) -> None:
     noon = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0)
     noon -= timedelta(days=2)
-    await seed(tmp_path, task(noon - timedelta(hours=11), 1.0), task(noon, 2.0))
+    await record_tasks(tmp_path / "state", task(noon - timedelta(hours=11), 1.0), task(noon, 2.0))
 
     _, utc, _ = await run_cli(tmp_path, "spent", TZ="UTC")
     _, west, _ = await run_cli(tmp_path, "spent", TZ="CST+6")

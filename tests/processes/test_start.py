@@ -140,17 +140,17 @@ async def test_the_server_of_the_handshake_says_what_the_whole_one_says(tmp_path
     """In either era; a host keeps what it was told first."""
     whole = build_server(World(tmp_path).app)._lowlevel_server  # pyright: ignore[reportPrivateUsage] - as the product
     first = HandshakeServer(lambda: whole, default_models=FREE_MODELS)
-    said: list[Any] = []
+    described: list[Any] = []
     for server in (first, whole):
-        said.append(server.create_initialization_options())
-        said.append(server.get_capabilities(protocol_version="2026-07-28"))
-        said.append(server.server_info)
-        said.append(server.cache_hints)
+        described.append(server.create_initialization_options())
+        described.append(server.get_capabilities(protocol_version="2026-07-28"))
+        described.append(server.server_info)
+        described.append(server.cache_hints)
         async with Client(server, mode="legacy") as client:
-            said.append(await client.list_tools())
+            described.append(await client.list_tools())
     first.build()
 
-    assert said[: len(said) // 2] == said[len(said) // 2 :]
+    assert described[: len(described) // 2] == described[len(described) // 2 :]
     assert first.middleware == whole.middleware
     assert first.get_request_handler("tools/get") == whole.get_request_handler("tools/get")
 

@@ -15,11 +15,9 @@ from mcp_types import CallToolResult
 from PIL import Image
 
 from support.mp4 import probe
-from support.process import descendants_naming, running_server, stdio
+from support.process import SMALL, descendants_naming, running_server, stdio
 from support.sampling import sample
 from support.world import Era, call, structured, text
-
-SMALL = {"size": "320x180", "duration": 1, "fps": 12}
 
 
 @pytest.mark.parametrize("era", sample(["auto", "legacy"], every=2))
@@ -302,10 +300,10 @@ async def test_what_the_sandbox_refuses_is_not_said_of_geekai(tmp_path: Path) ->
         described = await server.call("list_video_models", model="sandbox")
 
     for refused in (video, image):
-        said = refused["content"][0]["text"]
+        message = refused["content"][0]["text"]
         assert refused["isError"]
-        assert "The sandbox refused the request with HTTP 400" in said
-        assert "GeekAI" not in said
-        assert "closest" not in said
+        assert "The sandbox refused the request with HTTP 400" in message
+        assert "GeekAI" not in message
+        assert "closest" not in message
     assert not described.get("isError")
     assert "a preview on this computer, free" in described["content"][0]["text"]

@@ -19,11 +19,10 @@ import httpx
 import pytest
 
 from support.handshake import HELLO
-from support.process import http_process, http_server, token_header
+from support.process import SERVE, http_process, http_server, token_header
 from support.provider import running_provider
 
 CLIENTS = 200
-SERVE = ("serve", "--transport", "http", "--port", "0")
 UNLIMITED = {
     "GEEKAI_MAX_VIDEOS_PER_DAY": "100000",
     "GEEKAI_MAX_IN_FLIGHT": "100000",
@@ -132,5 +131,5 @@ async def test_a_stop_under_load_loses_nothing(tmp_path: Path) -> None:
     assert set(service.prompts) <= recorded
     assert {status for _, status in after_restart.values()} <= {"succeed", "unknown"}
     served = {"pending", "running", "succeed", "HTTP 429", "429"}
-    told = {name for name in crowd.outcomes if name not in served}
-    assert all(name.startswith((*REFUSALS, "cut: ", "HTTP 503")) for name in told)
+    other_outcomes = {name for name in crowd.outcomes if name not in served}
+    assert all(name.startswith((*REFUSALS, "cut: ", "HTTP 503")) for name in other_outcomes)

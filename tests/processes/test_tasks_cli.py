@@ -29,7 +29,8 @@ from geekai_video_mcp.domain.tasks import (
     Task,
     new_task,
 )
-from geekai_video_mcp.ledger import Ledger, conversion, schema
+from geekai_video_mcp.ledger import conversion, schema
+from support.ledgers import open_ledger, record_tasks
 from support.process import MODULE, environment, http_server, run_cli
 
 PROMPT = "一只狐狸在雪中奔跑，黄昏的光线温暖而悠长，镜头缓缓推进，远处的山脊被染成金色"
@@ -54,13 +55,6 @@ def unknown(folder: Path, **changes: Any) -> Task:  # noqa: ANN401 - any field's
     made = task(folder, **changes)
     words = f"No answer came. {MAYBE}"
     return replace(made, status=Status.UNKNOWN, error_code="no_answer", error_message=words)
-
-
-async def seed(folder: Path, *tasks: Task) -> None:
-    ledger = await Ledger.open(folder / "state")
-    for each in tasks:
-        await ledger.add(each)
-    await ledger.close()
 
 
 def rows(folder: Path, columns: str = "id, status") -> list[tuple[Any, ...]]:
@@ -106,8 +100,8 @@ async def test_a_list_is_aligned_in_any_script_and_within_the_terminal(
     tmp_path: Path, columns: int
 ) -> None:
     video = f"/videos/{'kittens-and-puppies-' * 5}.mp4"
-    await seed(
-        tmp_path,
+    await record_tasks(
+        tmp_path / "state",
         task(tmp_path, age=3, prompt=PROMPT, status=Status.RUNNING),
         task(tmp_path, age=2, model="doubao-seedance-1-0-pro-250528", status=Status.FAILED),
         task(
@@ -146,7 +140,7 @@ def _at(line: str, begins: int) -> int:
 @pytest.mark.exhaustive
 async def test_a_list_is_bounded_and_filtered_as_asked(tmp_path: Path) -> None:
     many = [task(tmp_path, age=n, status=Status.RUNNING) for n in range(25)]
-    await seed(tmp_path, *many, unknown(tmp_path, age=99))
+    await record_tasks(tmp_path / "state", *many, unknown(tmp_path, age=99))
 
     _, default, _ = await tasks(tmp_path)
     _, five, _ = await tasks(tmp_path, "list", "--limit", "5")
@@ -187,13 +181,12 @@ async def test_wrong_usage_is_reported_with_its_own_status(
 async def test_one_task_is_shown_whole_with_its_history_and_as_data(tmp_path: Path) -> None:
     reply = "<html>\n\x1b[2J\x1b]0;owned\x07502 Bad Gateway\n</html>"
     one = task(tmp_path, prompt=f"{PROMPT}\x1b[31m")
-    await seed(tmp_path, one)
-    ledger = await Ledger.open(tmp_path / "state")
+    await record_tasks(tmp_path / "state", one)
     lost = Observation(
         status=Status.UNKNOWN, at=time.time(), error_code="no_answer", raw_response=reply
     )
-    await ledger.change(one.id, lambda now: advance(now, lost))
-    await ledger.close()
+    async with open_ledger(tmp_path / "state") as ledger:
+        await ledger.change(one.id, lambda now: advance(now, lost))
 
     status, out, err = await tasks(tmp_path, "show", one.id[:6], COLUMNS="80")
 
@@ -236,7 +229,7 @@ async def test_what_was_measured_on_a_file_is_shown_and_listed(
         file_path="/videos/a.mp4",
         **{f"file_{name}": value for name, value in facts.items()},
     )
-    await seed(tmp_path, one)
+    await record_tasks(tmp_path / "state", one)
 
     _, report, _ = await tasks(tmp_path, "show", one.id)
     _, wide, _ = await tasks(tmp_path, "list")
@@ -258,7 +251,7 @@ async def test_a_task_is_found_by_a_beginning_that_is_its_own(tmp_path: Path) ->
         replace(unknown(tmp_path, provider_task_id="theirs"), id="abcdef" + "1" * 26),
         replace(unknown(tmp_path), id="abcdef" + "2" * 26),
     ]
-    await seed(tmp_path, *twins)
+    await record_tasks(tmp_path / "state", *twins)
 
     found, shown, _ = await tasks(tmp_path, "show", "ABCDEF2")
     theirs, named, _ = await tasks(tmp_path, "show", "theirs")
@@ -299,7 +292,7 @@ async def test_every_task_is_exported_and_no_cell_is_a_formula(tmp_path: Path) -
         price_read_on="2026-04-25",
         ended_at=1_790_000_000.0,
     )
-    await seed(tmp_path, *many, stored)
+    await record_tasks(tmp_path / "state", *many, stored)
 
     status, out, err = await tasks(tmp_path, "export", LC_ALL="C", PYTHONUTF8="0")
 
@@ -359,7 +352,7 @@ async def test_an_export_keeps_every_fact_in_its_own_column(tmp_path: Path) -> N
         result=Result(revised_prompt="a fox"),
         provider_task_id='the "second", really',
     )
-    await seed(tmp_path, odd, asked)
+    await record_tasks(tmp_path / "state", odd, asked)
 
     _, out, _ = await tasks(tmp_path, "export")
 
@@ -374,7 +367,7 @@ async def test_an_export_keeps_every_fact_in_its_own_column(tmp_path: Path) -> N
 async def test_an_export_begins_at_once_and_servers_write_while_it_waits_for_its_reader(
     tmp_path: Path,
 ) -> None:
-    await seed(tmp_path)
+    await record_tasks(tmp_path / "state")
     long = [task(tmp_path, age=each, prompt=f"{each} {'a fox ' * 100}") for each in range(2000)]
     with closing(sqlite3.connect(tmp_path / "state" / "ledger.sqlite3", timeout=1)) as db:
         db.executemany(schema.INSERT, map(conversion.to_row, long))
@@ -409,7 +402,9 @@ async def test_an_export_of_nothing_is_a_head(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes break otherwise there")
 async def test_a_reader_that_goes_away_is_no_traceback(tmp_path: Path) -> None:
-    await seed(tmp_path, *(task(tmp_path, age=n, prompt="x" * 3000) for n in range(60)))
+    await record_tasks(
+        tmp_path / "state", *(task(tmp_path, age=n, prompt="x" * 3000) for n in range(60))
+    )
     command = subprocess.Popen(  # noqa: S603 - our own command, and a pipe to break
         [*MODULE, "tasks", "export"],
         env=environment(tmp_path),
@@ -431,7 +426,7 @@ async def test_a_reader_that_goes_away_is_no_traceback(tmp_path: Path) -> None:
 async def test_giving_up_says_what_it_does_and_does_it_without_a_service(tmp_path: Path) -> None:
     offline = {"GEEKAI_API_KEY": "sk-x", "GEEKAI_BASE_URL": "http://127.0.0.1:9/api/v1"}
     one = unknown(tmp_path, prompt=PROMPT, settings=offline)
-    await seed(tmp_path, one)
+    await record_tasks(tmp_path / "state", one)
 
     status, out, err = await tasks(tmp_path, "resolve", one.id[:8], "--abandon", "--yes", **offline)
     again, _, why = await tasks(tmp_path, "resolve", one.id[:8], "--abandon", "--yes", **offline)
@@ -447,7 +442,7 @@ async def test_giving_up_says_what_it_does_and_does_it_without_a_service(tmp_pat
 @pytest.mark.parametrize("way", [["--abandon"], ["--resubmit"], ["--attach", "x"]])
 async def test_nothing_is_decided_where_nobody_can_be_asked(tmp_path: Path, way: list[str]) -> None:
     one = unknown(tmp_path)
-    await seed(tmp_path, one)
+    await record_tasks(tmp_path / "state", one)
 
     status, _, err = await tasks(tmp_path, "resolve", one.id, *way)
 
@@ -462,7 +457,7 @@ async def test_a_person_at_a_terminal_is_asked(tmp_path: Path, answer: str, afte
     import pty  # noqa: PLC0415 - POSIX's
 
     one = unknown(tmp_path)
-    await seed(tmp_path, one)
+    await record_tasks(tmp_path / "state", one)
     ours, theirs = pty.openpty()
     try:
         os.write(ours, f"{answer}\n".encode())
@@ -505,7 +500,7 @@ async def test_a_task_found_at_the_service_is_attached_and_no_other(tmp_path: Pa
         theirs = await create_at_service(settings)
         one = unknown(tmp_path, age=5, settings=settings)
         two, elsewhere = unknown(tmp_path, settings=settings), unknown(tmp_path, age=9)
-        await seed(tmp_path, one, two, elsewhere)
+        await record_tasks(tmp_path / "state", one, two, elsewhere)
 
         async def attach(which: Task, provider_task_id: str) -> tuple[int, str, str]:
             ways = ["--attach", provider_task_id, "--yes"]
@@ -528,7 +523,7 @@ async def test_a_task_found_at_the_service_is_attached_and_no_other(tmp_path: Pa
 async def test_a_service_that_cannot_be_reached_changes_nothing(tmp_path: Path) -> None:
     offline = {"GEEKAI_API_KEY": "sk-x", "GEEKAI_BASE_URL": "http://127.0.0.1:9/api/v1"}
     one = unknown(tmp_path, settings=offline)
-    await seed(tmp_path, one)
+    await record_tasks(tmp_path / "state", one)
 
     status, _, err = await tasks(tmp_path, "resolve", one.id, "--attach", "x", "--yes", **offline)
 
@@ -552,7 +547,7 @@ async def test_a_file_is_fetched_once_more_and_what_cannot_be_is_explained(tmp_p
             file_status=FileStatus.LOST,
         )
         running = unknown(tmp_path, settings=settings, age=5)
-        await seed(tmp_path, lost, gone, running)
+        await record_tasks(tmp_path / "state", lost, gone, running)
         await wait_for_result(settings, theirs)
 
         fetched = await tasks(tmp_path, "fetch", lost.id[:8], **settings)
@@ -586,7 +581,7 @@ async def test_a_task_without_a_link_is_attached_to_the_task_that_has_the_video(
             file_error="GeekAI gave no video.",
             file_error_code="no_link",
         )
-        await seed(tmp_path, lost)
+        await record_tasks(tmp_path / "state", lost)
 
         abandoned = await tasks(tmp_path, "resolve", lost.id, "--abandon", "--yes", **settings)
         attached = await tasks(
@@ -610,7 +605,7 @@ async def wait_for_result(settings: dict[str, str], provider_task_id: str) -> No
 async def test_a_request_is_sent_again_once_from_any_number_of_terminals(tmp_path: Path) -> None:
     async with service(tmp_path) as settings:
         one = unknown(tmp_path, settings=settings)
-        await seed(tmp_path, one)
+        await record_tasks(tmp_path / "state", one)
         ends = list[tuple[int, str, str]]()
 
         async def resubmit() -> None:
@@ -640,7 +635,7 @@ async def test_a_preview_is_sent_again_to_the_sandbox_of_this_very_process(
     tmp_path: Path,
 ) -> None:
     one = unknown(tmp_path)
-    await seed(tmp_path, one)
+    await record_tasks(tmp_path / "state", one)
 
     status, out, err = await tasks(tmp_path, "resolve", one.id, "--resubmit", "--yes")
 
@@ -654,7 +649,7 @@ async def test_a_preview_is_sent_again_to_the_sandbox_of_this_very_process(
 async def test_no_key_and_no_prompt_is_in_what_is_said_on_standard_error(tmp_path: Path) -> None:
     secret = {"GEEKAI_API_KEY": "sk-canary", "GEEKAI_BASE_URL": "http://127.0.0.1:9/api/v1"}
     one = unknown(tmp_path, settings=secret, prompt="canary prompt")
-    await seed(tmp_path, one)
+    await record_tasks(tmp_path / "state", one)
 
     ends = [
         await tasks(tmp_path, *command, GEEKAI_LOG_LEVEL="DEBUG", **secret)

@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 from mcp import Client
 
-from support.process import StdioServer, http_server, new_server
+from support.process import SERVE, SMALL, StdioServer, http_server, new_server
 from support.tasks import IDENTIFIER, Tasks
 from support.world import call, structured
 
@@ -18,7 +18,6 @@ ENVELOPE: dict[str, Any] = {
     "io.modelcontextprotocol/clientInfo": {"name": "line", "version": "1"},
     "io.modelcontextprotocol/clientCapabilities": {"extensions": {IDENTIFIER: {}}},
 }
-SMALL = {"size": "320x180", "duration": 1, "fps": 12}
 STREAM = "io.modelcontextprotocol/subscriptionId"
 
 
@@ -60,7 +59,7 @@ async def test_a_subscriber_first_learns_which_tasks_it_is_subscribed_to(tmp_pat
 async def test_the_sdks_client_makes_a_video_as_a_task_over_http(tmp_path: Path) -> None:
     """With its own names in its own headers, and its own check of the result's schema."""
     async with (
-        http_server(tmp_path, "serve", "--transport", "http", "--port", "0") as origin,
+        http_server(tmp_path, *SERVE) as origin,
         Client(f"{origin}/mcp", extensions=[Tasks()]) as client,
     ):
         (schema,) = [
@@ -86,7 +85,7 @@ async def test_a_request_routed_by_another_tasks_name_is_refused(
     tmp_path: Path, name: str | None, status: int, code: int | None
 ) -> None:
     async with (
-        http_server(tmp_path, "serve", "--transport", "http", "--port", "0") as origin,
+        http_server(tmp_path, *SERVE) as origin,
         httpx.AsyncClient() as client,
     ):
 

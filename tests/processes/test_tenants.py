@@ -13,7 +13,7 @@ import anyio
 import pytest
 
 from support.provider import HELD_PREFIX
-from support.raw_http import KINDS, Json, Kind, Speaker
+from support.raw_http import KINDS, Json, Kind, RawHttpClient
 from support.sampling import sample
 from support.team import make_video, running_team
 
@@ -62,21 +62,16 @@ class Case(NamedTuple):
     method: str
     params: Json
 
-    def about(self, task_id: str, *, own: str) -> Json:
+    def fill_in(self, task_id: str, *, own: str) -> Json:
         text = json.dumps(self.params)
         return json.loads(text.replace("{id}", task_id).replace("{own}", own))
 
 
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-async def list_cases(client: Speaker) -> list[Case]:
+async def list_cases(client: RawHttpClient) -> list[Case]:
     """Every request of which an id is a part, from what this server lists."""
-    tools = json.loads(await client.ask("tools/list"))["result"]["tools"]
-    prompts = json.loads(await client.ask("prompts/list"))["result"]["prompts"]
-    templates = json.loads(await client.ask("resources/templates/list"))["result"]
+    tools = json.loads(await client.request("tools/list"))["result"]["tools"]
+    prompts = json.loads(await client.request("prompts/list"))["result"]["prompts"]
+    templates = json.loads(await client.request("resources/templates/list"))["result"]
     uris = [each["uriTemplate"] for each in templates["resourceTemplates"]]
     assert {tool["name"] for tool in tools} == TOOL_CASES.keys()
     assert all(uri.startswith("video://tasks/{task_id}") for uri in uris)
@@ -118,24 +113,24 @@ async def test_what_is_anothers_is_answered_as_what_does_not_exist(
         hers, his = await make_video(alice, SECRET_WORDS), await make_video(bob, "a hare")
         await alice.call("generate_video", prompt=f"{HELD_PREFIX} {SECRET_WORDS}")
 
-        async def ask(who: Speaker, case: Case, task_id: str, number: int) -> str:
-            params = case.about(task_id, own=hers if who is alice else his)
-            return await who.ask(case.method, params, request_id=number)
+        async def send(client: RawHttpClient, case: Case, task_id: str, number: int) -> str:
+            params = case.fill_in(task_id, own=hers if client is alice else his)
+            return await client.request(case.method, params, request_id=number)
 
         asked_before, submitted_before = len(team.service.keys), len(team.service.prompts)
         cases, shown = await list_cases(bob), 0
         pairs = [(hers[:digits], UNKNOWN[:digits]) for digits in (32, 8, 6)] + [("job1", "job0")]
         for case in cases:
             for number, (foreign, unknown) in enumerate(pairs, 1):
-                foreign_said, owner_said = await together(
-                    partial(ask, bob, case, foreign, number),
-                    partial(ask, alice, case, foreign, number),
+                foreign_text, owner_text = await run_together(
+                    partial(send, bob, case, foreign, number),
+                    partial(send, alice, case, foreign, number),
                 )
-                said = mask(foreign_said, foreign, unknown)
-                assert said == await ask(bob, case, unknown, number), case
+                masked = mask(foreign_text, foreign, unknown)
+                assert masked == await send(bob, case, unknown, number), case
                 for secret in (hers[len(foreign) :] or hers, SECRET_WORDS, "lighthouse", "alice"):
-                    assert secret == foreign or secret not in foreign_said, case
-                shown += said != mask(owner_said, foreign, unknown)
+                    assert secret == foreign or secret not in foreign_text, case
+                shown += masked != mask(owner_text, foreign, unknown)
         asked_since = {what for what, _ in team.service.keys[asked_before:]}
         submitted = team.service.prompts[submitted_before:]
 
@@ -144,19 +139,19 @@ async def test_what_is_anothers_is_answered_as_what_does_not_exist(
     assert set(submitted) <= {"on"}  # by the owner
 
 
-def mask(said: str, foreign: str, unknown: str) -> str:
-    """What is said of a foreign id, as it would be of an unknown one."""
-    return said.replace(foreign, unknown).replace(foreign[:8], unknown[:8])
+def mask(text: str, foreign: str, unknown: str) -> str:
+    """The text about a foreign id, as it would be about an unknown one."""
+    return text.replace(foreign, unknown).replace(foreign[:8], unknown[:8])
 
 
-async def together(*asked: Callable[[], Awaitable[str]]) -> list[str]:
+async def run_together(*calls: Callable[[], Awaitable[str]]) -> list[str]:
     """What each of them returns; all begin at once."""
-    said = [""] * len(asked)
+    results = [""] * len(calls)
 
     async def run(number: int) -> None:
-        said[number] = await asked[number]()
+        results[number] = await calls[number]()
 
     async with anyio.create_task_group() as group:
-        for number in range(len(asked)):
+        for number in range(len(calls)):
             group.start_soon(run, number)
-    return said
+    return results

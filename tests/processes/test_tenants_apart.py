@@ -12,7 +12,7 @@ import pytest
 
 from geekai_video_mcp.config.write_tokens import revoke_token
 from support.provider import HELD_PREFIX
-from support.raw_http import Json, speaker
+from support.raw_http import Json, raw_http_client
 from support.team import bearer, make_video, running_team
 
 ELSEWHERE: Final = "this server is on another machine"
@@ -20,11 +20,6 @@ FORMS: Final[Json] = {"elicitation": {"form": {}}}
 KEYED: Final[Json] = {"idempotency_key": "monday"}
 CLIENT_KEY: Final = "sk-the-key-of-a-client-alone"
 OWN_KEY: Final = "sk-the-key-that-is-bobs-own"
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 def words(result: Json) -> str:
@@ -60,19 +55,19 @@ async def test_a_path_is_refused_whether_or_not_it_exists(
     missing = picture.with_name("gone.png")
     paths = [str(picture), str(missing), picture.as_uri(), missing.as_uri(), "~/x.png"]
     paths += ["~root/x.png", r"C:\Users\bob\x.png", r"\\nas\x.png", "/etc/x.png"]
-    said = set[str]()
+    texts = set[str]()
     async with running_team(tmp_path, "modern", GEEKAI_IMAGE_DIRS=str(tmp_path)) as team:
         bob, submitted = team.clients["bob"], list(team.service.prompts)
         given = {"parts": ["2eb52cc9"]} if tool == "join_videos" else {"prompt": "on"}
         for path in paths:
             written = json.dumps(arguments).replace('"X"', json.dumps(path))
             params = {"name": tool, "arguments": {**given, **json.loads(written)}}
-            result: Json = json.loads(await bob.ask("tools/call", params))["result"]
+            result: Json = json.loads(await bob.request("tools/call", params))["result"]
             assert result["isError"]
-            said.add(words(result))
-        listed = await bob.ask("tools/list")
+            texts.add(words(result))
+        listed = await bob.request("tools/list")
 
-    (text,) = said
+    (text,) = texts
     assert (ELSEWHERE in text) == ((tool, arguments) in FILE_CASES)
     assert str(tmp_path) not in text
     assert ("Nothing was charged." in text) == (tool != "join_videos")
@@ -89,16 +84,16 @@ async def test_the_folders_that_a_client_declares_are_not_asked_for(tmp_path: Pa
     assert ELSEWHERE in words(result)
 
 
-async def read_until(coming: AsyncIterator[str], said: list[Json], ending: str) -> None:
-    """All that comes up to a notification about this resource."""
+async def read_until(events: AsyncIterator[str], messages: list[Json], uri: str) -> None:
+    """Add all messages up to a notification about this resource."""
     with anyio.fail_after(20):
-        async for text in coming:
-            said.append(json.loads(text))
-            if said[-1].get("params", {}).get("uri") == ending:
+        async for text in events:
+            messages.append(json.loads(text))
+            if messages[-1].get("params", {}).get("uri") == uri:
                 return
 
 
-async def test_a_subscriber_hears_of_its_own_tenants_tasks_alone(tmp_path: Path) -> None:
+async def test_a_subscriber_is_notified_of_its_own_tenants_tasks_alone(tmp_path: Path) -> None:
     async with running_team(tmp_path, "modern") as team:
         alice, bob = team.clients["alice"], team.clients["bob"]
         held = [
@@ -108,23 +103,23 @@ async def test_a_subscriber_hears_of_its_own_tenants_tasks_alone(tmp_path: Path)
         uris = [f"video://tasks/{each}{part}" for each in held for part in ("", "/video", "/cover")]
         wanted = {"resourcesListChanged": True, "resourceSubscriptions": uris, "taskIds": held}
         hers, his = list[Json](), list[Json]()
-        async with alice.listen(**wanted) as to_her, bob.listen(**wanted) as to_him:
-            acknowledged = [json.loads(await anext(each)) for each in (to_her, to_him)]
+        async with alice.listen(**wanted) as to_alice, bob.listen(**wanted) as to_bob:
+            acknowledged = [json.loads(await anext(each)) for each in (to_alice, to_bob)]
             for name, each in team.clients.items():
                 team.service.released.add(f"{HELD_PREFIX} {name}")
-                # Hers is over, and told, before his begins to end.
+                # That of alice is over, and she is notified, before that of bob begins to end.
                 own = held[name == "bob"]
                 await each.call("get_video_task", task_id=own, wait_seconds=30)
-            await read_until(to_her, hers, f"video://tasks/{held[0]}/video")
-            await read_until(to_him, his, f"video://tasks/{held[1]}/video")
+            await read_until(to_alice, hers, f"video://tasks/{held[0]}/video")
+            await read_until(to_bob, his, f"video://tasks/{held[1]}/video")
 
     granted = [each["params"]["notifications"]["taskIds"] for each in acknowledged]
     assert granted == [[held[0]], [held[1]]]
-    for own, foreign, heard in ((*held, hers), (*held[::-1], his)):
-        told = json.dumps(heard)
-        assert f"video://tasks/{own}" in told
-        assert "notifications/tasks" in told
-        assert foreign not in told
+    for own, foreign, messages in ((*held, hers), (*held[::-1], his)):
+        text = json.dumps(messages)
+        assert f"video://tasks/{own}" in text
+        assert "notifications/tasks" in text
+        assert foreign not in text
     changed = [each["method"] for each in his].count("notifications/resources/list_changed")
     assert changed <= 1  # of his own file
 
@@ -134,7 +129,7 @@ async def test_a_session_is_for_the_token_that_began_it(tmp_path: Path) -> None:
     async with running_team(tmp_path, "session") as team:
         alice, bob = team.clients["alice"], team.clients["bob"]
         listing: Json = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
-        foreign = await bob.post(listing, **{"Mcp-Session-Id": str(alice.session)})
+        foreign = await bob.post(listing, **{"Mcp-Session-Id": str(alice.session_id)})
         unknown = await bob.post(listing, **{"Mcp-Session-Id": "0" * 32})
         second = team.server.add("alices-phone", "alice")
         phone = await alice.post(listing, Authorization=f"Bearer {second}")
@@ -178,14 +173,16 @@ async def test_the_consent_of_one_is_none_for_another(tmp_path: Path) -> None:
     allowed = {"GEEKAI_CLIENT_KEYS": "allow", "GEEKAI_CONFIRM": "always"}
     async with running_team(tmp_path, "modern", capabilities=FORMS, **allowed) as team:
         alice, bob = team.clients["alice"], team.clients["bob"]
-        question = json.loads(await alice.ask("tools/call", asked))["result"]
+        question = json.loads(await alice.request("tools/call", asked))["result"]
         answered = {**asked, **reply_to(question)}
-        stolen = json.loads(await bob.ask("tools/call", answered))
+        stolen = json.loads(await bob.request("tools/call", answered))
         headers = bearer(team.tokens["alice"], **{"X-GeekAI-Key": CLIENT_KEY})
-        async with speaker(team.server.origin, "modern", headers, capabilities=FORMS) as other:
-            other_key = json.loads(await other.ask("tools/call", answered))
+        async with raw_http_client(
+            team.server.origin, "modern", headers, capabilities=FORMS
+        ) as other:
+            other_key = json.loads(await other.request("tools/call", answered))
         before = list(team.service.prompts)
-        own = json.loads(await alice.ask("tools/call", answered))["result"]
+        own = json.loads(await alice.request("tools/call", answered))["result"]
 
     assert stolen["error"]["message"] == "Invalid or expired requestState"
     assert other_key["error"] == stolen["error"]
@@ -201,24 +198,24 @@ async def test_replicas_with_one_secret_take_each_others_questions(
     asked: Json = {"name": "generate_video", "arguments": {"prompt": "a fox"}}
     variables = {"GEEKAI_CONFIRM": "always"} | ({"GEEKAI_SECRET": secret} if secret else {})
     async with running_team(tmp_path, "modern", capabilities=FORMS, **variables) as first:
-        question = json.loads(await first.clients["alice"].ask("tools/call", asked))["result"]
+        question = json.loads(await first.clients["alice"].request("tools/call", asked))["result"]
         token = first.tokens["alice"]
     async with (
         running_team(tmp_path / "other", "modern", capabilities=FORMS, **variables) as second,
-        speaker(second.server.origin, "modern", {}, capabilities=FORMS) as client,
+        raw_http_client(second.server.origin, "modern", {}, capabilities=FORMS) as client,
     ):
         second_token = second.tokens["alice"]
         assert second_token != token  # of the same name, and of the same tenant
         client.http.headers.update(bearer(second_token))
-        said = json.loads(await client.ask("tools/call", {**asked, **reply_to(question)}))
+        response = json.loads(await client.request("tools/call", {**asked, **reply_to(question)}))
 
-    assert ("error" not in said) == bool(secret)
+    assert ("error" not in response) == bool(secret)
 
 
 async def test_each_has_caps_keys_and_repeats_of_its_own(tmp_path: Path) -> None:
     async with running_team(tmp_path, "modern", capabilities={}) as team:
         capped = team.server.add("carol", "carol", max_videos_per_day=1)
-        async with speaker(team.server.origin, "modern", bearer(capped)) as carol:
+        async with raw_http_client(team.server.origin, "modern", bearer(capped)) as carol:
             everybody = [*team.clients.values(), carol]
             made, again, with_key, with_key_again = [
                 [await each.call("generate_video", prompt="a fox", **given) for each in everybody]
@@ -251,21 +248,21 @@ async def test_each_key_is_used_for_its_own_tenant_or_client_alone(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    said = list[str]()
+    texts = list[str]()
     async with running_team(
         tmp_path, "modern", capabilities={}, GEEKAI_CLIENT_KEYS="allow"
     ) as team:
         token = team.server.add("bobs-phone", "bob", api_key=OWN_KEY)
         headers = bearer(team.tokens["alice"], **{"X-GeekAI-Key": CLIENT_KEY})
         async with (
-            speaker(team.server.origin, "modern", headers) as client,
-            speaker(team.server.origin, "modern", bearer(token)) as bob,
+            raw_http_client(team.server.origin, "modern", headers) as client,
+            raw_http_client(team.server.origin, "modern", bearer(token)) as bob,
         ):
             for name, each in (("alice", team.clients["alice"]), ("client", client), ("bob", bob)):
                 await make_video(each, f"by {name}")
-                said.append(await each.ask("resources/list"))
-                said.append(json.dumps(await each.call("list_video_tasks")))
-                said.append(json.dumps(await each.call("get_video_task", task_id="job99")))
+                texts.append(await each.request("resources/list"))
+                texts.append(json.dumps(await each.call("list_video_tasks")))
+                texts.append(json.dumps(await each.call("get_video_task", task_id="job99")))
         keys = dict(team.service.keys)
     where = [path for path in tmp_path.rglob("*") if path.is_file()]
     holding = [path.name for path in where if CLIENT_KEY.encode() in path.read_bytes()]
@@ -275,8 +272,8 @@ async def test_each_key_is_used_for_its_own_tenant_or_client_alone(
     assert keys["by client"] == keys["job2"] == CLIENT_KEY
     assert keys["by bob"] == keys["job3"] == OWN_KEY
     assert holding == []
-    assert CLIENT_KEY not in caplog.text + "".join(said)
-    assert OWN_KEY not in caplog.text + "".join(said)
+    assert CLIENT_KEY not in caplog.text + "".join(texts)
+    assert OWN_KEY not in caplog.text + "".join(texts)
 
 
 async def test_a_task_that_only_the_service_knows_is_its_keys_owners(tmp_path: Path) -> None:
@@ -291,8 +288,8 @@ async def test_a_task_that_only_the_service_knows_is_its_keys_owners(tmp_path: P
         asked = [what for what, _ in team.service.keys]
         headers = bearer(team.tokens["alice"], **{"X-GeekAI-Key": CLIENT_KEY})
         async with (
-            speaker(team.server.origin, "modern", headers) as client,
-            speaker(team.server.origin, "modern", bearer(token)) as bob,
+            raw_http_client(team.server.origin, "modern", headers) as client,
+            raw_http_client(team.server.origin, "modern", bearer(token)) as bob,
         ):
             imported = [await each.call("get_video_task", task_id="job1") for each in (client, bob)]
 

@@ -11,7 +11,7 @@ from geekai_video_mcp.cli.checks.ledger import check_tasks
 from geekai_video_mcp.config import Settings
 from geekai_video_mcp.domain.statuses import Status
 from geekai_video_mcp.domain.tasks import Task, new_task
-from geekai_video_mcp.ledger import Ledger
+from support.ledgers import record_tasks
 from support.process import environment, run_cli
 
 PAID = "https://geekai.co/api/v1#0123456789ab"
@@ -29,16 +29,14 @@ def task(tenant: str, prompt: str, **changes: Any) -> Task:  # noqa: ANN401 - an
     return replace(priced, status=Status.UNKNOWN, submitted_at=made.created_at, **changes)
 
 
-async def seed(folder: Path, *tasks: Task) -> None:
-    ledger = await Ledger.open(folder / "state")
-    for each in tasks:
-        await ledger.of_tenant(each.tenant).add(each)
-    await ledger.close()
-
-
 @pytest.fixture
 async def folder(tmp_path: Path) -> Path:
-    await seed(tmp_path, task("local", "an owl"), task("alice", "a fox"), task("alice", "a hare"))
+    await record_tasks(
+        tmp_path / "state",
+        task("local", "an owl"),
+        task("alice", "a fox"),
+        task("alice", "a hare"),
+    )
     return tmp_path
 
 
@@ -76,13 +74,13 @@ async def test_what_the_output_says_to_run_next_names_the_tenant(folder: Path) -
 
 async def test_a_task_is_shown_and_resolved_for_its_own_tenant_alone(tmp_path: Path) -> None:
     mine = task("alice", "a fox")
-    await seed(tmp_path, mine)
+    await record_tasks(tmp_path / "state", mine)
 
     status, shown, _ = await run_cli(tmp_path, "tasks", "show", mine.id, "--tenant", "alice")
     foreign, _, not_found = await run_cli(tmp_path, "tasks", "show", mine.id, "--tenant", "bob")
     unknown, _, none = await run_cli(tmp_path, "tasks", "show", "f" * 32, "--tenant", "bob")
     refused, _, _ = await run_cli(tmp_path, "tasks", "resolve", mine.id, "--abandon", "--yes")
-    decided, said, _ = await run_cli(
+    decided, printed, _ = await run_cli(
         tmp_path, "tasks", "--tenant", "alice", "resolve", mine.id, "--abandon", "--yes"
     )
     again, _, why = await run_cli(
@@ -93,7 +91,7 @@ async def test_a_task_is_shown_and_resolved_for_its_own_tenant_alone(tmp_path: P
     assert ["tenant", "alice"] in [line.split() for line in shown.splitlines()]
     assert not_found == none.replace("f" * 32, mine.id)
     assert "tasks --tenant bob --all" in not_found
-    assert "Marked as abandoned." in said
+    assert "Marked as abandoned." in printed
     assert "The task is abandoned" in why
 
 
@@ -125,7 +123,9 @@ async def test_the_spending_of_each_tenant_is_its_own(folder: Path) -> None:
 
 async def test_a_command_for_a_tenant_works_in_its_own_folder(tmp_path: Path) -> None:
     """So that nothing of it is written among the operator's videos."""
-    await seed(tmp_path, replace(task("alice", "a fox"), status=Status.SUCCEED, ended_at=1.0))
+    await record_tasks(
+        tmp_path / "state", replace(task("alice", "a fox"), status=Status.SUCCEED, ended_at=1.0)
+    )
 
     status, _, err = await run_cli(tmp_path, "join", "f" * 8, "e" * 8, "--tenant", "alice")
 

@@ -17,21 +17,15 @@ from anyio.abc import Process
 from geekai_video_mcp.config.write_tokens import add_token
 from geekai_video_mcp.domain.statuses import FileStatus
 from geekai_video_mcp.domain.tasks import Task
-from geekai_video_mcp.ledger import Ledger
 from support.clips import make_clip
-from support.process import MODULE, environment
+from support.ledgers import open_ledger
+from support.process import MODULE, SERVE, environment
 from support.provider import HELD_PREFIX, running_provider
-from support.raw_http import speaker
+from support.raw_http import raw_http_client
 from support.team import bearer
 from support.team_server import team_settings
 
 CLIENT_KEY: Final = "sk-the-key-of-a-client-alone"
-SERVE: Final = ("serve", "--transport", "http", "--port", "0")
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 @dataclass
@@ -66,11 +60,8 @@ async def find_origin(log: Path) -> str:
 
 
 async def read_tasks(folder: Path, tenant: str) -> list[Task]:
-    ledger = await Ledger.open(folder / "state")
-    try:
+    async with open_ledger(folder / "state") as ledger:
         return await ledger.of_tenant(tenant).list_tasks(limit=10)
-    finally:
-        await ledger.close()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="SIGKILL")
@@ -89,7 +80,7 @@ async def test_a_killed_servers_tenants_get_their_videos_without_a_call(tmp_path
         async with running(tmp_path, tmp_path / "first.log", **settings) as first:
             for name, token in tokens.items():
                 headers = bearer(token, **(key if name == "carol" else {}))
-                async with speaker(first.origin, "modern", headers) as client:
+                async with raw_http_client(first.origin, "modern", headers) as client:
                     await client.call("generate_video", prompt=f"{HELD_PREFIX} {name}")
             await first.kill()
         service.released |= {f"{HELD_PREFIX} {name}" for name in tokens}
@@ -101,19 +92,21 @@ async def test_a_killed_servers_tenants_get_their_videos_without_a_call(tmp_path
                         await anyio.sleep(0.2)
             (waiting,) = await read_tasks(tmp_path, "carol")
             asked = [each for each in service.keys if each[1] == CLIENT_KEY]
-            async with speaker(second.origin, "modern", bearer(tokens["carol"])) as client:
+            async with raw_http_client(second.origin, "modern", bearer(tokens["carol"])) as client:
                 (listed,) = (await client.call("get_video_task", task_id=waiting.id))["content"][:1]
-            async with speaker(second.origin, "modern", bearer(tokens["carol"], **key)) as client:
+            async with raw_http_client(
+                second.origin, "modern", bearer(tokens["carol"], **key)
+            ) as client:
                 done = await client.call("get_video_task", task_id=waiting.id, wait_seconds=45)
-        said = log.read_text("utf-8")
+        logged = log.read_text("utf-8")
 
     assert len(service.prompts) == 3
     assert not waiting.settled
     assert asked[0][0] == f"{HELD_PREFIX} carol"
-    assert "tasks of tenant carol belong to a GeekAI key that this server does not know" in said
+    assert "tasks of tenant carol belong to a GeekAI key that this server does not know" in logged
     assert "X-GeekAI-Key" in listed["text"]
     assert done["structuredContent"]["file"]
-    assert CLIENT_KEY not in said + json.dumps(done)
+    assert CLIENT_KEY not in logged + json.dumps(done)
 
 
 async def is_stored(folder: Path, tenant: str) -> bool:

@@ -9,10 +9,10 @@ import anyio
 import pytest
 
 from support.another_user import making_open_folder, run_as_another_user
-from support.process import MODULE, environment, new_server, run_cli, running_server
+from support.process import MODULE, SERVE, environment, new_server, run_cli, running_server
 from support.sampling import sample
 
-TRANSPORTS = [[], ["serve", "--transport", "http", "--port", "0"]]
+TRANSPORTS = [[], [*SERVE]]
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ def write(folder: Path, content: str | bytes, name: str = "settings.toml") -> Pa
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "reason"),
     sample(
         [
             (f"GEEKAI_API_KEY={KEY}\n", "line 1 is not TOML; text needs quotes"),
@@ -76,12 +76,12 @@ def write(folder: Path, content: str | bytes, name: str = "settings.toml") -> Pa
     ),
 )
 async def test_what_is_wrong_in_the_file_is_named_with_its_path(
-    tmp_path: Path, content: str | bytes, said: str
+    tmp_path: Path, content: str | bytes, reason: str
 ) -> None:
     path = write(tmp_path, content)
     err = await refusal(tmp_path, path)
 
-    assert said in err
+    assert reason in err
     assert f'"{path}"' in err
 
 
@@ -104,7 +104,7 @@ def make_dangling(path: Path) -> None:
 @pytest.mark.exhaustive
 @posix
 @pytest.mark.parametrize(
-    ("make", "said"),
+    ("make", "reason"),
     [
         (make_folder, "is a folder and not a file"),
         (make_pipe, "a pipe or a device"),
@@ -114,13 +114,13 @@ def make_dangling(path: Path) -> None:
 )
 @pytest.mark.parametrize("command", [[], ["tasks"], ["setup", "--output-dir", "/films"]])
 async def test_what_is_in_the_place_of_the_file_is_said(
-    tmp_path: Path, make: Callable[[Path], None], said: str, command: list[str]
+    tmp_path: Path, make: Callable[[Path], None], reason: str, command: list[str]
 ) -> None:
     path = tmp_path / "settings.toml"
     make(path)
 
     assert f'The settings file "{path}": ' in (err := await refusal(tmp_path, path, *command))
-    assert said in err
+    assert reason in err
 
 
 async def test_a_mark_of_the_order_of_bytes_and_windows_lines_do_no_harm(tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ async def test_a_name_that_is_none_is_a_warning_with_the_nearest(tmp_path: Path)
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "reason"),
     sample(
         [
             (b"", "is empty"),
@@ -165,22 +165,22 @@ async def test_a_name_that_is_none_is_a_warning_with_the_nearest(tmp_path: Path)
     ),
 )
 async def test_a_key_file_that_holds_no_key_is_named(
-    tmp_path: Path, content: str | bytes, said: str
+    tmp_path: Path, content: str | bytes, reason: str
 ) -> None:
     path = write(tmp_path, content, "key")
     err = await refusal(tmp_path, Path(os.devnull), GEEKAI_API_KEY_FILE=str(path))
 
     assert "GEEKAI_API_KEY_FILE" in err
-    assert said in err
+    assert reason in err
 
 
 @posix
 @pytest.mark.parametrize(
-    ("make", "said"),
+    ("make", "reason"),
     [(make_folder, "is a folder"), (make_pipe, "a pipe"), (make_loop, "loop"), (None, "not exist")],
 )
 async def test_what_is_in_the_place_of_a_key_file_is_said(
-    tmp_path: Path, make: Callable[[Path], None] | None, said: str
+    tmp_path: Path, make: Callable[[Path], None] | None, reason: str
 ) -> None:
     path = tmp_path / "key"
     if make is not None:
@@ -189,7 +189,7 @@ async def test_what_is_in_the_place_of_a_key_file_is_said(
     err = await refusal(tmp_path, settings)
 
     assert f'GEEKAI_API_KEY_FILE in "{settings}": names "{path}", which' in err
-    assert said in err
+    assert reason in err
 
 
 async def test_a_key_and_the_file_of_one_in_one_place_exclude_each_other(tmp_path: Path) -> None:

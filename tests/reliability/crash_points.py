@@ -28,13 +28,13 @@ from geekai_video_mcp.domain.lifecycle import advance
 from geekai_video_mcp.domain.result_file import record_file
 from geekai_video_mcp.domain.statuses import FileStatus, Status
 from geekai_video_mcp.domain.tasks import FileUpdate, Observation, Result, Task, new_task
-from geekai_video_mcp.ledger import Ledger
 from reliability.cli import finish
 from reliability.harness import Harness, open_harness
 from reliability.oracle import Verdict
 from reliability.provider import video_bytes
 from reliability.tracing import Call, kill_at, record_calls, why_unavailable
 from reliability.worker import StartGate
+from support.ledgers import record_tasks
 
 LANES: Final = 2
 """Concurrent points, each in a folder of its own."""
@@ -149,9 +149,7 @@ async def _make_task(
 
 
 async def _add_task(harness: Harness, name: str, task: Task) -> None:
-    ledger = await Ledger.open(Settings.from_env(harness.env(name)).state_dir)
-    await ledger.add(task)
-    await ledger.close()
+    await record_tasks(Settings.from_env(harness.env(name)).state_dir, task)
 
 
 async def _pay_for(harness: Harness, body: Mapping[str, Any]) -> str:

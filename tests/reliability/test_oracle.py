@@ -20,10 +20,10 @@ from geekai_video_mcp.domain.tasks import (
     Task,
     new_task,
 )
-from geekai_video_mcp.ledger import Ledger
 from reliability.oracle import Verdict, judge
 from reliability.provider import Charge, video_bytes
 from support.fake_geekai import KEY
+from support.ledgers import record_tasks
 
 SIZE = 2000
 
@@ -90,18 +90,12 @@ def stored_task(output: Path, prompt: str, provider_id: str) -> Task:
     return record_file(advance(advance(task, claim), done), update)
 
 
-async def record(state: Path, task: Task) -> None:
-    ledger = await Ledger.open(state)
-    await ledger.add(task)
-    await ledger.close()
-
-
 @pytest.fixture
 def run(tmp_path: Path) -> LedgerFixture:
     run = LedgerFixture(tmp_path)
     run.output.mkdir()
     run.log.touch()
-    anyio.run(record, run.state, stored_task(run.output, "a fox", "p1"))
+    anyio.run(record_tasks, run.state, stored_task(run.output, "a fox", "p1"))
     run.charges.append(Charge(at=1.5, task_id="p1", charged=True, body={"prompt": "a fox"}))
     return run
 

@@ -37,7 +37,7 @@ from geekai_video_mcp.domain.tasks import Media
 from geekai_video_mcp.errors import CapReached
 from geekai_video_mcp.ledger import Ledger
 from reliability.progress import CallbackTimer
-from support.world import tell_nothing
+from support.world import skip_inspection
 
 for _module in (
     "media.downloads",
@@ -111,14 +111,14 @@ async def _resubmit_unknown(settings: Settings) -> int:
     ledger = await Ledger.open(settings.state_dir)
     unknown = await ledger.list_tasks(limit=100, statuses=[Status.UNKNOWN])
     await ledger.close()
-    async with open_app(settings, sweep=False, inspect_file=tell_nothing) as app:
+    async with open_app(settings, sweep=False, inspect_file=skip_inspection) as app:
         for task in unknown:
             await app.resolver.send(await app.resolver.supersede(task.id))
     return SETTLED
 
 
 async def _serve_order(order: Order, settings: Settings, refused: list[str]) -> int:
-    async with open_app(settings, inspect_file=tell_nothing) as app:
+    async with open_app(settings, inspect_file=skip_inspection) as app:
         with anyio.move_on_after(order.max_seconds):
             async with anyio.create_task_group() as calls:
                 for prompt in order.prompts:

@@ -34,6 +34,12 @@ class Options(TypedDict, total=False):
     stall_timeout_seconds: float
 
 
+@pytest.fixture(scope="module", params=["asyncio", "trio"])
+def anyio_backend(request: pytest.FixtureRequest) -> str:
+    """Both: the sandbox has to run on either."""
+    return request.param
+
+
 @dataclass
 class World:
     """A sandbox's folder, the journal of the fake renderer, and helpers for both."""

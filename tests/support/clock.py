@@ -8,10 +8,14 @@ import pytest
 from trio.testing import MockClock
 
 
+def virtual_backend() -> tuple[str, dict[str, Any]]:
+    """Trio on a clock that jumps; what the fixture `anyio_backend` returns."""
+    return "trio", {"clock": MockClock(autojump_threshold=0)}
+
+
 def virtual_time() -> pytest.MarkDecorator:
     """Run a test on Trio with a clock that jumps, so that deadlines take no real time."""
-    clock = MockClock(autojump_threshold=0)
-    return pytest.mark.parametrize("anyio_backend", [("trio", {"clock": clock})], ids=["virtual"])
+    return pytest.mark.parametrize("anyio_backend", [virtual_backend()], ids=["virtual"])
 
 
 async def run_without_thread(work: Callable[..., Any], *args: object, **_: object) -> Any:  # noqa: ANN401 - any work's own

@@ -7,15 +7,14 @@ them.
 import json
 import re
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any, Final
 
 from geekai_video_mcp import cli
 from geekai_video_mcp.cli.hosts import PRINTED
 from geekai_video_mcp.domain import catalogue
 from geekai_video_mcp.domain.catalogue import Model
+from support import ROOT
 
-ROOT: Final = Path(__file__).parent.parent.parent
 SNAPSHOTS: Final = ROOT / "tests" / "snapshots" / "tools"
 ORDER: Final = (
     "generate_video",
@@ -124,7 +123,7 @@ def one_type(kind: Mapping[str, Any]) -> str:
 
 
 def command_table() -> str:
-    rows = [(f"`geekai-video-mcp {name}`", says) for name, says in cli.COMMANDS.items()]
+    rows = [(f"`geekai-video-mcp {name}`", purpose) for name, purpose in cli.COMMANDS.items()]
     return table(("command", "what it does"), rows)
 
 

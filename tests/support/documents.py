@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-ROOT: Final = Path(__file__).parent.parent.parent
+from support import ROOT
+
 DOCUMENTS: Final = (
     *(ROOT / name for name in ("README.md", "README.zh-CN.md")),
     *sorted((ROOT / "docs").rglob("*.md")),

@@ -19,7 +19,7 @@ from geekai_video_mcp.domain.tasks import (
 from geekai_video_mcp.errors import DownloadFailed
 from geekai_video_mcp.media.downloads import InspectFile, ResultDownloader
 from support.fake_geekai import VIDEO, file_reply
-from support.world import tell_nothing
+from support.world import skip_inspection
 
 PUBLIC = "93.184.216.34"
 SERVICE = f"https://{PUBLIC}/api/v1"
@@ -39,7 +39,7 @@ class Net:
     answers: dict[str, httpx.Response] = field(default_factory=dict[str, httpx.Response])
     """By the host of the request."""
     usual: Answer | None = None
-    inspect: InspectFile = tell_nothing
+    inspect: InspectFile = skip_inspection
     """What says of a received file whether it can be decoded."""
     api_key: SecretStr | None = None
     requests: list[httpx.Request] = field(default_factory=list[httpx.Request])

@@ -17,9 +17,9 @@ from typing import Final
 
 import pytest
 
+from support import ROOT
 from support.missing import skip_test
 
-ROOT: Final = Path(__file__).parents[2]
 REQUIRED: Final = bool(os.environ.get("REQUIRE_PACKAGING"))
 """Whether what is absent is a failure; `.ci/run` says so."""
 SUPPORTED: Final = ("3.11", "3.12", "3.13", "3.14")

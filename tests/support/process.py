@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import anyio
 from anyio.abc import Process
@@ -24,6 +24,10 @@ from mcp.shared._httpx_utils import create_mcp_http_client
 from support.world import Era
 
 MODULE = [sys.executable, "-m", "geekai_video_mcp"]
+SERVE: Final = ("serve", "--transport", "http", "--port", "0")
+"""The command of a server over HTTP, on a free port."""
+SMALL: Final = {"size": "320x180", "duration": 1, "fps": 12}
+"""Arguments of a video that the sandbox renders in a moment."""
 
 
 def environment(folder: Path, **settings: str) -> dict[str, str]:
@@ -117,9 +121,9 @@ async def running_server(
     folder: Path, *options: str, **settings: str
 ) -> AsyncGenerator[StdioServer]:
     """Run a new server process, after the handshake."""
-    async with new_server(folder, *options, **settings) as speaker:
-        await speaker.initialize()
-        yield speaker
+    async with new_server(folder, *options, **settings) as server:
+        await server.initialize()
+        yield server
 
 
 @asynccontextmanager

@@ -9,7 +9,7 @@ from typing import Final
 from geekai_video_mcp.server.build import build_server
 from support.clips import make_clip
 from support.provider import Provider, running_provider
-from support.raw_http import Json, Kind, Speaker, speaker
+from support.raw_http import Json, Kind, RawHttpClient, raw_http_client
 from support.team_server import TeamServer, team_server
 
 TASKS: Final[Json] = {"extensions": {"io.modelcontextprotocol/tasks": {}}}
@@ -21,7 +21,7 @@ class Team:
 
     server: TeamServer
     service: Provider
-    clients: dict[str, Speaker]
+    clients: dict[str, RawHttpClient]
     tokens: dict[str, str]
 
 
@@ -39,7 +39,7 @@ async def running_team(
         tokens = {name: server.add(name) for name in ("alice", "bob")}
         clients = {
             name: await stack.enter_async_context(
-                speaker(server.origin, kind, bearer(token), capabilities=capabilities)
+                raw_http_client(server.origin, kind, bearer(token), capabilities=capabilities)
             )
             for name, token in tokens.items()
         }
@@ -50,7 +50,7 @@ def bearer(token: str, **headers: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}", **headers}
 
 
-async def make_video(client: Speaker, prompt: str) -> str:
+async def make_video(client: RawHttpClient, prompt: str) -> str:
     """The id of a finished task."""
     made = await client.call("generate_video", prompt=prompt)
     task_id = made.get("taskId") or made["structuredContent"]["task_id"]

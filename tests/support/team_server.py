@@ -89,7 +89,7 @@ async def team_server(
 ) -> AsyncGenerator[TeamServer]:
     """Run `serve` with these options and variables on a free port while the block lasts.
 
-    Without *build*, what is served is one tool alone, which says who calls it. The system's buffer
+    Without *build*, what is served is one tool alone, which names its caller. The system's buffer
     for what is sent on a connection grows to megabytes without *send_buffer_bytes*.
     """
     often = {"GEEKAI_MAX_CALLS_PER_MINUTE": "99999"}
@@ -126,8 +126,8 @@ def _probe(open_source: OpenSource, **_: object) -> MCPServer[AppSource]:
         request: Any = ctx.request_context.request
         principal = principal_of(request)
         key = principal.key.get_secret_value() if principal.key else ""
-        said = {"tenant": principal.tenant, "key": key, "url": PUBLIC_URL.get("")}
-        return json.dumps(said)
+        seen = {"tenant": principal.tenant, "key": key, "url": PUBLIC_URL.get("")}
+        return json.dumps(seen)
 
     server = MCPServer("probe", lifespan=lifespan, log_level="WARNING")
     server.add_tool(who_am_i, structured_output=False)

@@ -42,6 +42,7 @@ from geekai_video_mcp.media.preview import (
 from geekai_video_mcp.server.build import build_server
 from support.fake_geekai import BASE_URL, KEY, ScriptedGeekAI
 from support.films import FakeJoin
+from support.ledgers import open_ledger
 
 EPOCH = 1_790_000_000.0
 Era = Literal["auto", "legacy"]
@@ -166,7 +167,7 @@ class World:
             clock=self.clock,
             run_worker=_run_worker_now,
             render_preview=self.render_preview,
-            inspect_file=tell_nothing,
+            inspect_file=skip_inspection,
             join_files=self.join,
         ) as app:
             yield app
@@ -201,21 +202,15 @@ class World:
 
     async def find_task(self, task_id: str) -> Task:
         """The task as the ledger holds it."""
-        ledger = await Ledger.open(self.state)
-        try:
+        async with open_ledger(self.state) as ledger:
             task = await ledger.of_tenant(self.tenant).find(task_id)
-        finally:
-            await ledger.close()
         assert task is not None
         return task
 
     async def tasks(self) -> list[Task]:
         """What the ledger holds that is not finished."""
-        ledger = await Ledger.open(self.state)
-        try:
+        async with open_ledger(self.state) as ledger:
             return await ledger.of_tenant(self.tenant).unfinished(self.account)
-        finally:
-            await ledger.close()
 
     def files(self) -> list[str]:
         """Names in the output folder, part files included."""
@@ -245,13 +240,13 @@ async def render_now(request: PreviewRequest) -> RenderedPreview:
     return await PreviewRenderer(run_worker=_run_worker_now).render(request)
 
 
-async def tell_nothing(_: Path) -> FileFacts:
+async def skip_inspection(_: Path) -> FileFacts:
     """The samples have no frames, and codecs run in a child process, which takes real time."""
     return FileFacts(verdict=Verdict.UNKNOWN, reason=Reason.NO_ANSWER)
 
 
 async def inspect_now(path: Path) -> FileFacts:
-    """The facts of a real clip, in place of `tell_nothing`, while the test's clock stands still."""
+    """The facts of a real clip, in place of `skip_inspection`, while the clock stands still."""
     return await inspect_file(path, run_worker=_run_worker_now)
 
 

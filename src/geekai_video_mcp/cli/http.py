@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from geekai_video_mcp.app import open_app
-from geekai_video_mcp.cli.access import Access, decide_access, describe_access, refuse_to_be_open
+from geekai_video_mcp.cli.access import (
+    Access,
+    decide_access,
+    describe_access,
+    is_exposed,
+    refuse_to_be_open,
+)
 from geekai_video_mcp.cli.output import FAILED, OK, print_line, print_notice
 from geekai_video_mcp.config.tokens_file import LiveTokens
 from geekai_video_mcp.domain.public_hosts import is_loopback
@@ -61,17 +67,18 @@ def prepare_http(
     """
     transport = choose_transport(arguments, settings)
     live = LiveTokens(settings)
-    exposed = not is_loopback(arguments.host)
-    if exposed:
-        refuse_to_be_open(arguments, settings, live.current())
-    access = decide_access(settings, live, no_token=arguments.no_token, exposed=exposed)
-    bind = bind_address if exposed else bind_loopback
+    refuse_to_be_open(arguments, settings, live.read())
+    access = decide_access(
+        settings, live, no_token=arguments.no_token, exposed=is_exposed(arguments, settings)
+    )
+    on_loopback = is_loopback(arguments.host)
+    bind = bind_loopback if on_loopback else bind_address
     listener = bind(arguments.host, arguments.port)
     hosting = settings.hosting
     signer = FileLinkSigner(hosting.secret, clock=time.time)
     links = SignedFileLinks(signer, public_url=hosting.public_url)
     # On loopback a path is enough for the operator.
-    for_operator = links if exposed or hosting.public_url else None
+    for_operator = None if on_loopback and not hosting.public_url else links
 
     def open_with_links(
         settings: "Settings", *, base: "LedgerBase", may_import: bool

@@ -134,7 +134,7 @@ def _may_go(task: Task, *, before: float, unfinished: Sequence[Task]) -> bool:
 
 def _delete_from_sandbox(settings: "Settings", tasks: Sequence[Task]) -> None:
     """Delete what the sandbox has of them: the prompt, the pictures and the preview."""
-    folder = settings.state_dir / "sandbox"
+    folder = settings.sandbox_dir
     ids = [str(task.provider_task_id) for task in tasks if is_sandbox(task.account)]
     if ids and folder.is_dir():
         from geekai_sandbox.store import Store

@@ -34,7 +34,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from geekai_video_mcp.errors import ConfigError, describe_os_error
     from geekai_video_mcp.server.http import bind_loopback, serve_http
 
-    folder = arguments.folder or load_settings().state_dir / "sandbox"
+    folder = arguments.folder or load_settings().sandbox_dir
     try:
         folder = folder.expanduser().resolve()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -46,8 +46,8 @@ def build_parser(prog: str) -> argparse.ArgumentParser:
     parser.add_argument(
         "--no-token",
         action="store_true",
-        help="over HTTP on loopback, ask for no token although there is an API key: every user and"
-        " program of this machine can then spend money",
+        help="over HTTP, if only this machine reaches the server, ask for no token although there"
+        " is an API key: every user and program of the machine can then spend money",
     )
     parser.add_argument(
         "--sse",

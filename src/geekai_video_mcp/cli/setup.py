@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from geekai_video_mcp.cli.setup_values import Draft
     from geekai_video_mcp.config.settings_file import SettingsFile
 
-MAX_KEY_BYTES: Final = 16 * 1024
-"""Bytes that are read for a key; one has about fifty."""
 OPTIONS: Final[Mapping[str, str]] = {
     "key_file": "GEEKAI_API_KEY_FILE",
     "base_url": "GEEKAI_BASE_URL",
@@ -167,6 +165,7 @@ def _read_key() -> str:
         ValueError: there is none, in words that follow the option.
     """
     from geekai_video_mcp.cli.setup_values import check_key_text
+    from geekai_video_mcp.config.keys import MAX_KEY_BYTES
 
     content = sys.stdin.buffer.read(MAX_KEY_BYTES + 1)
     lines = content.decode("utf-8-sig", errors="replace").split("\n")

@@ -184,6 +184,11 @@ class Settings:
         return self.base_url == SANDBOX_URL
 
     @property
+    def sandbox_dir(self) -> Path:
+        """Where the sandbox keeps its tasks, also after another service is in use."""
+        return self.state_dir / "sandbox"
+
+    @property
     def at_geekai(self) -> bool:
         """Whether the service is GeekAI itself, in any spelling of its addresses."""
         return plain_url(self.base_url) in GEEKAI_URLS

@@ -2,12 +2,16 @@
 
 import re
 import unicodedata
+from pathlib import Path
 from typing import Final
 
 from pydantic import SecretStr
 
+from geekai_video_mcp.config.small_files import read_small_file
 from geekai_video_mcp.config.values import check_characters, is_reference
 
+MAX_KEY_BYTES: Final = 16 * 1024
+"""Bytes that are read for a key; one has about fifty."""
 SHOWN_END: Final = 4
 """Characters of a key that are shown."""
 MIN_LENGTH: Final = 16
@@ -49,6 +53,23 @@ def parse_key(value: str) -> SecretStr | None:
         )
         raise ValueError(msg)
     return SecretStr(key)
+
+
+def read_key_line(path: Path) -> str:
+    """The one line of a key file, which may be anything else than a key.
+
+    Raises:
+        ValueError: why there is none, in words that follow the path.
+    """
+    try:
+        text = read_small_file(path, max_bytes=MAX_KEY_BYTES).text.strip()
+    except (FileNotFoundError, NotADirectoryError):
+        msg = "does not exist"
+        raise ValueError(msg) from None
+    if not text or len(text.splitlines()) > 1:
+        msg = f"{'has several lines' if text else 'is empty'}; it must hold the key alone"
+        raise ValueError(msg)
+    return text
 
 
 def mask_key(key: str) -> str:

@@ -2,10 +2,12 @@
 
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
-_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
+OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
+"""The permissions of everyone but the owner."""
 
 
 class PrivateFile(NamedTuple):
@@ -41,7 +43,7 @@ def read_private_file(path: Path, *, max_bytes: int) -> PrivateFile:
         if os.name == "posix" and found.st_uid != os.geteuid():
             msg = "it belongs to another user"
             raise UntrustedFile(msg)
-        if os.name == "posix" and found.st_mode & _OTHERS:
+        if os.name == "posix" and found.st_mode & OTHERS:
             msg = "its permissions let other users read or change it"
             raise UntrustedFile(msg)
         return PrivateFile(file.read(max_bytes + 1), found)
@@ -53,11 +55,16 @@ def write_private_file(path: Path, content: bytes) -> None:
     Raises:
         OSError: it cannot be written; what was there is as it was.
     """
-    part = path.with_name(f"{path.name}.new")
-    part.unlink(missing_ok=True)
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(descriptor)
-    part.replace(path)
+    # A name of its own: two processes that write at once must not share a part.
+    part = path.with_name(f".{path.name}.{os.urandom(4).hex()}.part")
+    try:
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(descriptor)
+        part.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            part.unlink()
+        raise

@@ -2,14 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Final, Literal, TypeVar
+from typing import Literal, TypeVar
 
 from pydantic import SecretStr
 
-from geekai_video_mcp.config.keys import UnusableKey, parse_key
+from geekai_video_mcp.config.keys import UnusableKey, parse_key, read_key_line
 from geekai_video_mcp.config.names import KEY, KEY_FILE
 from geekai_video_mcp.config.settings_file import MAX_PATH_CHARS, SETTINGS_FILE, SettingsFile
-from geekai_video_mcp.config.small_files import read_small_file
 from geekai_video_mcp.config.values import (
     check_text,
     choice_parser,
@@ -22,9 +21,6 @@ _T = TypeVar("_T")
 _D = TypeVar("_D")
 
 Source = Literal["environment", "settings file", "GEEKAI_API_KEY_FILE", "default"]
-
-MAX_KEY_FILE_BYTES: Final = 16 * 1024
-"""Bytes of a key file; a key has about fifty."""
 
 
 class SettingsReader:
@@ -107,18 +103,11 @@ class SettingsReader:
         path = self._parse(label, parse_absolute_path, value)
         if path is None:
             return None
-        place = f"names {quote(str(path), limit=MAX_PATH_CHARS)}, which"
         try:
-            text = read_small_file(path, max_bytes=MAX_KEY_FILE_BYTES).text.strip()
-        except (FileNotFoundError, NotADirectoryError):
-            self.problems[label] = f"{place} does not exist"
-            return None
+            text = read_key_line(path)
         except ValueError as exc:
-            self.problems[label] = f"{place} {exc}"
-            return None
-        if not text or len(text.splitlines()) > 1:
-            fault = "has several lines" if text else "is empty"
-            self.problems[label] = f"{place} {fault}; it must hold the key alone"
+            place = quote(str(path), limit=MAX_PATH_CHARS)
+            self.problems[label] = f"names {place}, which {exc}"
             return None
         return self._parse_key(f"The file of {label}", text)
 

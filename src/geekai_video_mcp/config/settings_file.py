@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final, cast
 
 from geekai_video_mcp.config.names import describe_unknown_entry
+from geekai_video_mcp.config.private_files import OTHERS
 from geekai_video_mcp.config.small_files import SmallFile, read_small_file
 from geekai_video_mcp.config.values import check_text, find_config_dir, parse_absolute_path
 from geekai_video_mcp.errors import ConfigError
@@ -31,7 +32,6 @@ NUMBERS: Final = frozenset(
     }
 )
 LISTS: Final = frozenset({"GEEKAI_IMAGE_DIRS"})
-_OTHERS: Final = 0o077
 _MAX_INTEGER: Final = 10**15
 _SINGLE_QUOTES: Final = "a path of Windows needs single quotes, such as 'C:\\Users\\me\\Videos'"
 
@@ -168,7 +168,7 @@ def _parse_file(path: Path, file: SmallFile, known: list[str]) -> SettingsFile:
         values=values,
         problems=problems,
         warnings=tuple(warnings),
-        open_to_others=os.name == "posix" and bool(file.mode & _OTHERS),
+        open_to_others=os.name == "posix" and bool(file.mode & OTHERS),
     )
 
 

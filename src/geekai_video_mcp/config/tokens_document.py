@@ -12,8 +12,7 @@ from typing import Any, Final, TypeVar, cast
 
 from pydantic import SecretStr
 
-from geekai_video_mcp.config.keys import parse_key
-from geekai_video_mcp.config.small_files import read_small_file
+from geekai_video_mcp.config.keys import parse_key, read_key_line
 from geekai_video_mcp.config.values import (
     MAX_COUNT_DIGITS,
     check_text,
@@ -26,7 +25,6 @@ from geekai_video_mcp.errors import ConfigError
 from geekai_video_mcp.quoting import quote
 
 VERSION: Final = 1
-MAX_KEY_FILE_BYTES: Final = 16 * 1024
 TENANT_RULE: Final = (
     "a tenant's name has at most 40 of the characters a-z, 0-9, - and _, begins with a letter or"
     f" digit, and is neither {LOCAL_TENANT} nor begins with {OAUTH_PREFIX}"
@@ -263,16 +261,9 @@ def read_key_file(path: Path) -> SecretStr:
     Raises:
         ValueError: why there is none, in words that follow the path.
     """
+    line = read_key_line(path)
     try:
-        text = read_small_file(path, max_bytes=MAX_KEY_FILE_BYTES).text.strip()
-    except (FileNotFoundError, NotADirectoryError):
-        msg = "does not exist"
-        raise ValueError(msg) from None
-    if not text or len(text.splitlines()) > 1:
-        msg = f"{'has several lines' if text else 'is empty'}; it must hold the key alone"
-        raise ValueError(msg)
-    try:
-        key = parse_key(text)
+        key = parse_key(line)
     except ValueError as exc:
         msg = f"holds no key: what stands there {exc}"
         raise ValueError(msg) from None

@@ -219,16 +219,16 @@ class LiveTokens:
 
     def changed(self) -> bool:
         """Whether the file is another one than that of the last reading."""
-        return self._look() != self._seen
+        return self._find_signature() != self._seen
 
-    def current(self) -> TokensFile:
+    def read(self) -> TokensFile:
         """What the file says; it is read only if it has changed.
 
         Raises:
             ConfigError, StorageUnavailable: as `load_tokens_file`, until it is put right.
         """
         with self._lock:
-            seen = self._look()
+            seen = self._find_signature()
             if seen != self._seen:
                 self._reload(seen)
             if self._error is not None:
@@ -242,7 +242,7 @@ class LiveTokens:
         except (ConfigError, StorageUnavailable) as exc:
             self._error, self._seen = exc, seen
 
-    def _look(self) -> "_Signature | str":
+    def _find_signature(self) -> "_Signature | str":
         try:
             return _signature(self._path.lstat())
         except (FileNotFoundError, NotADirectoryError):

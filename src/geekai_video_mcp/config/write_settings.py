@@ -4,10 +4,10 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from geekai_video_mcp.config.private_files import write_private_file
 from geekai_video_mcp.config.settings_file import (
     LISTS,
     MAX_BYTES,
@@ -47,8 +47,11 @@ def write_settings(path: Path, changes: Mapping[str, str | None]) -> None:
         problem = str(exc)
     if problem is not None:
         raise ConfigError({place: problem})
+    changed = _changed_text(path, text, changes)
     try:
-        _replace_file(path, _changed_text(path, text, changes))
+        target = Path(os.path.realpath(path))  # a link to the file stays a link
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_private_file(target, changed.encode())
     except OSError as exc:
         raise StorageUnavailable(
             place,
@@ -138,21 +141,3 @@ def _toml_text(value: str) -> str:
     if "\\" in value and "'" not in value and value.isprintable():
         return f"'{value}'"
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
-def _replace_file(path: Path, text: str) -> None:
-    """Put the new file into place as a whole, for this user alone; a link to it stays a link."""
-    target = Path(os.path.realpath(path))
-    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    part = target.with_name(f".{target.name}.{os.urandom(4).hex()}.part")
-    try:
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(text.encode())
-            file.flush()
-            os.fsync(descriptor)
-        part.replace(target)
-    except BaseException:
-        with suppress(OSError):
-            part.unlink()
-        raise

@@ -70,7 +70,7 @@ _BARE_TASK: Final = re.compile(
     re.IGNORECASE,
 )
 """A whole id of ours, the beginning of one, or a UUID, which GeekAI's ids are."""
-_AROUND: Final = "\"'`<>“”‘’ \t\r\n"
+AROUND_REFERENCE: Final = "\"'`<>“”‘’ \t\r\n"
 """What a model may put around a reference, as it does in a sentence."""
 _JPEG_IN_BASE64: Final = "/9j/"
 _VIDEO_ENDINGS: Final = frozenset(
@@ -129,14 +129,14 @@ def is_bare_task(text: str) -> bool:
 
 def check_link(text: str, *, service_url: str = "") -> str:
     """The link, if GeekAI may fetch it; ValueError says why not and what to give instead."""
-    text = _plain_link(text.strip(_AROUND))
+    text = _plain_link(text.strip(AROUND_REFERENCE))
     problem = _not_a_link(text) or link_problem(text, service_url)
     return _accept(text, problem, LINK_REMEDY)
 
 
 def check_video(text: str, *, service_url: str = "") -> str:
     """A link, or an earlier task as `task:ID`."""
-    text = _plain_link(text.strip(_AROUND))
+    text = _plain_link(text.strip(AROUND_REFERENCE))
     if ref_kind(text) is RefKind.TASK or _names_task(text):
         whole = _read_task(text, {"", "video"}, _NOT_ITS_VIDEO, VIDEO_REMEDY)
         return _accept(whole, _ONE_FRAME if "@" in whole else None, VIDEO_REMEDY)
@@ -150,7 +150,7 @@ def check_picture(text: str, *, service_url: str = "", folders: Sequence[str] | 
     *folders* are those that files may be read from; a refusal names them. None if the caller is on
     another machine, whose paths mean nothing here.
     """
-    text, remedy = _plain_link(text.strip(_AROUND)), picture_remedy(folders)
+    text, remedy = _plain_link(text.strip(AROUND_REFERENCE)), picture_remedy(folders)
     match ref_kind(text):
         case RefKind.DATA:
             return _inline_or_refuse(text, folders)
@@ -224,7 +224,7 @@ def _read_task(text: str, parts: set[str], refusal: str, remedy: str) -> str:
 def task_id(text: str) -> str | None:
     """The id in `task:ID`, which has no seconds; None if it has none."""
     head = _TASK_HEAD.match(text)
-    inside = text[head.end() :].strip(_AROUND) if head else ""
+    inside = text[head.end() :].strip(AROUND_REFERENCE) if head else ""
     match = _TASK.fullmatch(f"task:{inside}" if head else text)
     return match[1].rstrip(".") or None if match else None
 

@@ -16,7 +16,6 @@ from geekai_video_mcp.domain.tenants import tasks_command
 from geekai_video_mcp.errors import CapReached
 
 MEGABYTE: Final = 1_000_000
-DAY: Final = 86_400.0
 
 
 class Deleted(StrEnum):

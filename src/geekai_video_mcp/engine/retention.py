@@ -10,7 +10,8 @@ from typing import Final
 import anyio
 import anyio.to_thread
 
-from geekai_video_mcp.domain.storage import DAY, Deleted, delete_file, is_in_use
+from geekai_video_mcp.domain.spending import DAY
+from geekai_video_mcp.domain.storage import Deleted, delete_file, is_in_use
 from geekai_video_mcp.domain.tasks import Task
 from geekai_video_mcp.engine.context import EngineContext
 from geekai_video_mcp.engine.exceptions import log_exception

@@ -5,21 +5,18 @@ only if its content is the recorded one, and a picture only if this server has s
 call it on a worker thread.
 """
 
-import hashlib
 import os
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
 
 from geekai_video_mcp.domain.storage import Deleted
 from geekai_video_mcp.domain.task_ids import short_id
 from geekai_video_mcp.domain.tasks import Task
+from geekai_video_mcp.media.digests import hash_file
 from geekai_video_mcp.media.inputs.allowed_files import Unreadable, opened_in_folder
 from geekai_video_mcp.media.saved_pictures import MAX_BYTES, is_saved_picture
-
-_BLOCK: Final = 1024 * 1024
 
 
 def delete_task_file(output_dir: Path, task: Task) -> Deleted:
@@ -55,10 +52,11 @@ def _delete_result(output_dir: Path, path: Path, task: Task) -> Deleted:
     try:
         with opened_in_folder(output_dir, path) as descriptor:
             status = os.fstat(descriptor)
-            same = stat.S_ISREG(status.st_mode) and status.st_size == task.file_bytes
-            if not same or _sha256_of(descriptor) != task.file_sha256:
+            if not stat.S_ISREG(status.st_mode) or status.st_size != task.file_bytes:
                 return Deleted.KEPT
-            return _unlink_same(path, status)
+            with open(descriptor, "rb", closefd=False) as file:
+                is_recorded = hash_file(file) == task.file_sha256
+            return _unlink_same(path, status) if is_recorded else Deleted.KEPT
     except FileNotFoundError:
         # An empty folder is more likely a disk that is not mounted now.
         return Deleted.MISSING if any(path.parent.iterdir()) else Deleted.KEPT
@@ -95,10 +93,3 @@ def _find_pictures(path: Path, task: Task) -> Iterator[Path]:
             shown = each.name.startswith("side-by-side-") and short_id(task.id) in board
             if each.name.startswith(beside) or shown:
                 yield each
-
-
-def _sha256_of(descriptor: int) -> str:
-    digest = hashlib.sha256()
-    while block := os.read(descriptor, _BLOCK):
-        digest.update(block)
-    return digest.hexdigest()

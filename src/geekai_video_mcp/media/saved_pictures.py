@@ -12,7 +12,6 @@ import hashlib
 import json
 import os
 import secrets
-import stat
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -26,6 +25,7 @@ from geekai_video_mcp.media.preview import (
     ShownFile,
     read_facts,
 )
+from geekai_video_mcp.media.regular_files import open_regular_file
 
 SIGNATURE: Final = b"geekai-video-mcp picture 1 "
 """How the comment begins. The number changes with what a picture looks like."""
@@ -39,7 +39,6 @@ MAX_TIMES_TEXT: Final = 40
 
 _START: Final = b"\xff\xd8"
 _COMMENT: Final = b"\xff\xfe"
-_READ_FLAGS: Final[int] = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 _CREATE_FLAGS: Final[int] = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 
@@ -57,7 +56,7 @@ def find_saved(request: PreviewRequest) -> SavedPicture | None:
     state = read_state(request)
     for path in _names(request):
         with suppress(OSError):
-            content = _read_regular_file(path)
+            content = _read_start(path)
             comment = _read_comment(content)
             if comment is None or not comment.startswith(SIGNATURE):
                 continue
@@ -129,11 +128,8 @@ def _times_text(times: Sequence[float]) -> str:
     return f"{len(times)}-times-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
-def _read_regular_file(path: Path) -> bytes:
-    """The start of the file, without following a symbolic link."""
-    if not stat.S_ISREG(path.lstat().st_mode):
-        raise FileNotFoundError(path)
-    with os.fdopen(os.open(path, _READ_FLAGS), "rb") as file:
+def _read_start(path: Path) -> bytes:
+    with open_regular_file(path) as file:
         return file.read(MAX_BYTES)
 
 
@@ -203,5 +199,5 @@ def is_saved_picture(content: bytes) -> bool:
 
 def _is_ours(path: Path) -> bool:
     with suppress(OSError):
-        return is_saved_picture(_read_regular_file(path))
+        return is_saved_picture(_read_start(path))
     return False

@@ -25,6 +25,7 @@ from geekai_video_mcp.server import (
 )
 from geekai_video_mcp.server.call_limit import limit_calls
 from geekai_video_mcp.server.call_tracking import track_call
+from geekai_video_mcp.server.jsonrpc import LISTEN
 from geekai_video_mcp.server.late_app import AppSource, provide_app
 from geekai_video_mcp.server.method_middleware import MethodMiddleware
 from geekai_video_mcp.server.offer import TOOLS
@@ -86,7 +87,7 @@ def build_server(
             MethodMiddleware(
                 {
                     **dict.fromkeys(resources.FILLED, (resources.fill_dynamic_content,)),
-                    "subscriptions/listen": [
+                    LISTEN: [
                         resources.SubscriptionMiddleware(),
                         task_notifications,
                     ],

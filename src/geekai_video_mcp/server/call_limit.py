@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 from mcp.shared.exceptions import MCPError
 from mcp_types import INTERNAL_ERROR
 
+from geekai_video_mcp.server.jsonrpc import ENDLESS_METHODS
+
 if TYPE_CHECKING:
     from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 
@@ -18,8 +20,8 @@ MAX_CALLS: Final = 128
 """
 CALL_SLOTS: Final = "geekai_video_mcp.call_slots"
 """Where in the scope of a request over HTTP the `CallSlots` of its principal are."""
-_ENDLESS: Final = frozenset({"subscriptions/listen"})
-"""What is answered as long as its client listens."""
+SOON_SECONDS: Final = 5
+"""Seconds until a refused request may come again, where nothing says when there is room."""
 
 
 class CallSlots:
@@ -36,11 +38,8 @@ class CallSlots:
             MCPError: too many others are being answered.
         """
         if self.taken >= MAX_CALLS:
-            msg = (
-                f"{self.taken} requests of yours are being answered, the most at once. This request"
-                " was not begun: send it again in 5 seconds."
-            )
-            raise MCPError(INTERNAL_ERROR, msg)
+            msg = f"{self.taken} requests of yours are being answered, the most at once."
+            raise MCPError(INTERNAL_ERROR, f"{msg} {describe_retry()}")
         self.taken += 1
         try:
             yield
@@ -48,12 +47,18 @@ class CallSlots:
             self.taken -= 1
 
 
+def describe_retry(retry_after: int = SOON_SECONDS) -> str:
+    """When a request may come again that was refused before anything of it was begun."""
+    seconds = "second" if retry_after == 1 else "seconds"
+    return f"This request was not begun: send it again in {retry_after} {seconds}."
+
+
 async def limit_calls(
     ctx: "ServerRequestContext[Any, Any]", call_next: "CallNext"
 ) -> "HandlerResult":
     """Middleware that refuses a call over HTTP if its principal has too many others."""
     slots: object = ctx.request.scope.get(CALL_SLOTS) if ctx.request is not None else None
-    if not isinstance(slots, CallSlots) or ctx.request_id is None or ctx.method in _ENDLESS:
+    if not isinstance(slots, CallSlots) or ctx.request_id is None or ctx.method in ENDLESS_METHODS:
         return await call_next(ctx)
     with slots.take():
         return await call_next(ctx)

@@ -19,7 +19,10 @@ MAX_SEPARATORS: Final = 100_000
 takes a hundred bytes of memory: 24 MB of them would take gigabytes, and block for seconds."""
 MAX_KEPT_BYTES: Final = 65_536
 """Bytes of a message that is kept as long as its session or its stream lasts."""
-KEPT_METHODS: Final = frozenset({"initialize", "subscriptions/listen"})
+LISTEN: Final = "subscriptions/listen"
+ENDLESS_METHODS: Final = frozenset({LISTEN})
+"""Requests whose response lasts as long as their client stays."""
+KEPT_METHODS: Final = frozenset({"initialize", LISTEN})
 """What a client says of itself, and what it subscribes to."""
 
 TOO_LONG: Final = f"A message may have at most {MAX_MESSAGE_BYTES // 10**6} MB"

@@ -147,17 +147,18 @@ def _shots_note(shots: str, asked: float | None, count: int) -> str:
 
 
 def _settings_note(wishes: StoryWishes) -> str:
-    """The settings that are said, which every shot takes."""
+    """The settings that the user has chosen, which every shot takes."""
     seconds, sound = read_seconds(wishes.seconds), read_yes_or_no(wishes.sound)
-    said: list[str] = []
+    settings: list[str] = []
     if wishes.ratio:
-        said.append(f"aspect_ratio {_quoted(wishes.ratio)}")
+        settings.append(f"aspect_ratio {_quoted(wishes.ratio)}")
     if wishes.seconds:
-        said.append(f"duration {_quoted(wishes.seconds) if seconds is None else f'{seconds:g}'}")
+        duration = _quoted(wishes.seconds) if seconds is None else f"{seconds:g}"
+        settings.append(f"duration {duration}")
     if wishes.sound:
-        heard = f"with_audio true, with the sound {_quoted(wishes.sound)}"
-        said.append(heard if sound is None else f"with_audio {str(sound).lower()}")
-    return f"The settings of every shot: {', '.join(said)}." if said else ""
+        audio = f"with_audio true, with the sound {_quoted(wishes.sound)}"
+        settings.append(audio if sound is None else f"with_audio {str(sound).lower()}")
+    return f"The settings of every shot: {', '.join(settings)}." if settings else ""
 
 
 def _settings_step(wishes: StoryWishes) -> str:

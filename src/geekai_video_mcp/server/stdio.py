@@ -3,10 +3,10 @@
 Claude Code 2.1.280 does so (its issue 96183, 2026-09-22): it sends `server/discover`, receives
 the response that this server supports 2026-07-28, and sends the old `initialize` to the same
 process. The SDK 2.3 lets the first request select the protocol era, so it refuses the
-handshake, and the host shows no tools. Here each probe is answered by a message loop of the
-SDK that ends after it, and the next request selects the era. When
-`tests/processes/test_probing.py` shows that the SDK no longer needs this, delete the module
-and run the SDK's server over `lines`.
+handshake, and the host shows no tools. Here a message loop of the SDK that ends after it serves
+each probe, and the next request selects the era. When the SDK needs no more than its own server
+over `stdio_filter.message_streams` to pass `tests/processes/test_discover_then_initialize.py`,
+delete the rest of this module.
 """
 
 import inspect
@@ -67,7 +67,7 @@ async def serve_stdio(open_app: "AppFactory", *, default_models: "Mapping[Media,
             lifespan_state=late_app,
             init_options=server.create_initialization_options(),
         )
-        early = await answer_probes(read, write, loop)
+        early = await serve_probes(read, write, loop)
         await loop(_Replayed(early, read), write)
 
 
@@ -106,10 +106,10 @@ def _lowlevel_server(server: "MCPServer[App]") -> "Server[App]":
     return server._lowlevel_server  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - the only way to its handlers
 
 
-async def answer_probes(
+async def serve_probes(
     read: "ReadStream[Any]", write: "WriteStream[Any]", loop: "Loop"
 ) -> list[Any]:
-    """Answer all probes before the first other request; return what else was read."""
+    """Serve all probes before the first other request; return what else was read."""
     early: list[Any] = []
     async for item in read:
         message = item.message if isinstance(item, SessionMessage) else None
@@ -118,12 +118,12 @@ async def answer_probes(
         elif message.method != PROBE:
             return [*early, item]
         else:
-            await _answer_probe(item, write, loop)
+            await _serve_probe(item, write, loop)
     return early
 
 
-async def _answer_probe(probe: SessionMessage, write: "WriteStream[Any]", loop: "Loop") -> None:
-    """Answer one probe by running *loop* as if it were the first message of a connection."""
+async def _serve_probe(probe: SessionMessage, write: "WriteStream[Any]", loop: "Loop") -> None:
+    """Serve one probe by running *loop* as if it were the first message of a connection."""
     send_probe, probes = anyio.create_memory_object_stream[Any](1)
     send_response, responses = anyio.create_memory_object_stream[Any]()
     await send_probe.send(probe)

@@ -28,7 +28,7 @@ from geekai_video_mcp.config.tokens_file import (
 from geekai_video_mcp.connections import run_sandbox
 from geekai_video_mcp.domain.films import LOCAL_ACCOUNT
 from geekai_video_mcp.domain.retries import LINK_TTL
-from geekai_video_mcp.domain.storage import DAY
+from geekai_video_mcp.domain.spending import DAY
 from geekai_video_mcp.domain.tenants import LOCAL_TENANT, Principal
 from geekai_video_mcp.engine import Operations
 from geekai_video_mcp.engine.exceptions import log_exception
@@ -190,9 +190,7 @@ class TenantApps:
     async def _read_tokens(self) -> TokensFile:
         live = self._live_tokens
         try:
-            return (
-                await anyio.to_thread.run_sync(live.current) if live.changed() else live.current()
-            )
+            return await anyio.to_thread.run_sync(live.read) if live.changed() else live.read()
         except (ConfigError, StorageUnavailable) as exc:
             # Its message names other tenants, and folders of this machine.
             logger.warning("a request was refused: %s", exc.message)

@@ -3,7 +3,6 @@
 import os
 import secrets
 import shutil
-import stat
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +10,7 @@ import anyio.to_thread
 
 from geekai_video_mcp.cli.checks.line import Line, fail, note, ok
 from geekai_video_mcp.config import Settings
+from geekai_video_mcp.config.private_files import OTHERS
 from geekai_video_mcp.errors import StorageUnavailable, describe_os_error
 from geekai_video_mcp.ledger.sqlite.filesystem import kind_of_filesystem
 from geekai_video_mcp.media.output_folder import RESERVED_BYTES, check_output_folder, write_probe
@@ -18,7 +18,6 @@ from geekai_video_mcp.quoting import quote
 
 CHECK: Final = "folders"
 PATH_LIMIT: Final = 1000
-_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 
 
 async def check_folders(settings: Settings) -> list[Line]:
@@ -64,7 +63,7 @@ def _check_state(folder: Path) -> list[Line]:
     if free < RESERVED_BYTES:
         remedy = f"Free disk space, or set {variable} to another folder."
         lines = [note(CHECK, f"{what}: it can be written, but {_room(folder)}", remedy=remedy)]
-    if os.name == "posix" and mode & _OTHERS:
+    if os.name == "posix" and mode & OTHERS:
         path = quote(str(folder), limit=PATH_LIMIT)
         text = "other users of this computer may look into the state folder, which holds prompts"
         lines.append(note(CHECK, text, remedy=f"Run: chmod 700 {path}"))

@@ -21,6 +21,7 @@ from geekai_video_mcp import __version__
 from geekai_video_mcp.cli.hosts import Launch
 from geekai_video_mcp.errors import describe_os_error
 from geekai_video_mcp.quoting import quote, sanitize
+from geekai_video_mcp.server import NAME
 
 START_SECONDS: Final = 10.0
 """Seconds to the answer; Codex waits ten before it goes on without a server."""
@@ -28,7 +29,6 @@ STOP_SECONDS: Final = 2.0
 MAX_LINE_BYTES: Final = 1024 * 1024
 MAX_LINES: Final = 20
 """Messages before the response to `initialize`."""
-SERVER_NAME: Final = "geekai-video-mcp"
 _INITIALIZE: Final = {
     "jsonrpc": "2.0",
     "id": 1,
@@ -133,7 +133,7 @@ def _judge(message: dict[str, Any]) -> Started:
     if not isinstance(info, dict):
         return Started(problem="refuses to initialize")
     name, version = (str(cast("dict[str, Any]", info).get(key, "")) for key in ("name", "version"))
-    if name != SERVER_NAME:
+    if name != NAME:
         return Started(problem=f"starts another server, {quote(name, limit=64)}")
     return Started(version=sanitize(version, limit=40))
 

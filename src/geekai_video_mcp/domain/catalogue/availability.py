@@ -1,15 +1,13 @@
 """Which models exist: those described here, and those that the service lists now. Pure."""
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Final
 
 from geekai_video_mcp.domain.catalogue.facts import Model, models
+from geekai_video_mcp.quoting import is_plain_id
 
-_ID: Final = re.compile(r"[\w.:/@+-]{1,64}", re.ASCII)
-"""Only what looks like an id is shown as one: the list comes from outside."""
 MIN_PARTIAL_NAME: Final = 4
 """Characters from which a part of a name counts as similar: "veo" could be any of several."""
 DOCUMENTED_TYPES: Final = frozenset({"chat", "image", "audio", "video", "embedding"})
@@ -35,7 +33,7 @@ class LiveModel:
 
 def of_type(live: Iterable[LiveModel], kind: str) -> dict[str, LiveModel]:
     """The listed models of one type, by id; what could not be an id is left out."""
-    return {one.id: one for one in live if one.type.lower() == kind and _ID.fullmatch(one.id)}
+    return {one.id: one for one in live if one.type.lower() == kind and is_plain_id(one.id)}
 
 
 def listed_for(live: Iterable[LiveModel], kind: str) -> dict[str, LiveModel]:
@@ -43,7 +41,7 @@ def listed_for(live: Iterable[LiveModel], kind: str) -> dict[str, LiveModel]:
     return {
         one.id: one
         for one in live
-        if one.type.lower() not in DOCUMENTED_TYPES - {kind} and _ID.fullmatch(one.id)
+        if one.type.lower() not in DOCUMENTED_TYPES - {kind} and is_plain_id(one.id)
     }
 
 

@@ -30,7 +30,7 @@ EVERY_MODEL_TAKES: Final = frozenset(
 )
 USUAL_SECONDS: Final = 5
 """Length whose cost is compared if none is asked for."""
-_SIDES: Final = re.compile(r"(\d+)x(\d+)")
+SIZE: Final = re.compile(r"(\d+)x(\d+)")
 _NAMED_SIDES: Final = {"4k": "2160p", "2k": "1440p"}
 """Short sides that have names: 3840x2160 is 4k."""
 
@@ -119,7 +119,7 @@ def resolutions_of(model: Model) -> set[str]:
 def resolution_name(text: str) -> str:
     """The name of a resolution, or of that of a size: 1080p for 1080P and 1920x1080."""
     name = normalize_value(text)
-    if sides := _SIDES.fullmatch(name):
+    if sides := SIZE.fullmatch(name):
         name = f"{min(int(sides[1]), int(sides[2]))}p"
     if name.isdecimal():
         name += "p"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from math import gcd
 from typing import Any, Final
 
-from geekai_video_mcp.domain.catalogue.capabilities import resolution_name, takes
+from geekai_video_mcp.domain.catalogue.capabilities import SIZE, resolution_name, takes
 from geekai_video_mcp.domain.catalogue.facts import (
     Fact,
     Model,
@@ -25,7 +25,6 @@ DEFAULT_RATIO: Final = "16:9"
 """Ratio of a request that names none, by GeekAI's reference page, read 2026-11-22."""
 RATIO_SLACK: Final = 0.03
 """Share by which a size may differ from its ratio: 854x480 is meant to be 16:9."""
-_SIZE: Final = re.compile(r"(\d+)x(\d+)")
 _RATIO: Final = re.compile(r"(\d+(?:\.\d+)?):(\d+(?:\.\d+)?)")
 _HIGHER: Final = frozenset(
     {"high", "higher", "highest", "best", "hq", "hd", "pro", "professional", "max", "高"}
@@ -184,7 +183,7 @@ def _translate_from_size(translation: Translation, model: Model) -> None:
     """Turn pixels into the ratio and the resolution that the model takes."""
     body = translation.body
     size = normalize_value(body["size"])
-    sides = _SIZE.fullmatch(size)
+    sides = SIZE.fullmatch(size)
     if sides is None or not takes(model, "aspect_ratio"):
         return
     ratios = [str(one) for one in listed_values(model.value("ratios")) or []]
@@ -230,7 +229,7 @@ def _translate_resolution_to_quality(translation: Translation, model: Model) -> 
 
 
 def _has_ratio(size: str, ratio: str, *, slack: float = RATIO_SLACK) -> bool:
-    sides, shape = _SIZE.fullmatch(normalize_value(size)), _RATIO.fullmatch(ratio)
+    sides, shape = SIZE.fullmatch(normalize_value(size)), _RATIO.fullmatch(ratio)
     if sides is None or shape is None or not float(shape[2]) or not int(sides[2]):
         return False
     across, down = int(sides[1]) * float(shape[2]), int(sides[2]) * float(shape[1])

@@ -45,7 +45,7 @@ _PART_NAME: Final = re.compile(r"\.[0-9a-f]{32}(-[0-9a-f]{8})?\.part(\.json)?")
 _CHECKPOINT_LIMIT: Final = 4096
 """Bytes of a checkpoint that are read: eight times the longest one."""
 _READ_BLOCK: Final = 1024**2
-"""Bytes read at a time when a file is hashed."""
+"""Bytes read at a time when a part is hashed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -251,13 +251,6 @@ def remove_abandoned(folder: Path) -> None:
             # In both directions: a time in the future means that the clock was set back.
             if abs(time.time() - path.lstat().st_mtime) > ABANDONED_AFTER:
                 _remove_unless_locked(path)
-
-
-def sha256_of(file: BinaryIO) -> str:
-    digest = hashlib.sha256()
-    for chunk in _read_chunks(file, None):
-        digest.update(chunk)
-    return digest.hexdigest()
 
 
 def _read_chunks(file: BinaryIO, size: int | None) -> Generator[bytes]:

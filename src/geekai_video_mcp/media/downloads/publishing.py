@@ -7,12 +7,11 @@ video exists under its final name, and the next download uses it instead of maki
 
 import itertools
 import os
-import stat
 import sys
 import unicodedata
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 from geekai_video_mcp.domain.media_formats import (
     SIGNATURE_BYTES,
@@ -28,13 +27,13 @@ from geekai_video_mcp.domain.tasks import (
     Media,
     Task,
 )
-from geekai_video_mcp.media.downloads.partial import Part, sha256_of
+from geekai_video_mcp.media.digests import hash_file
+from geekai_video_mcp.media.downloads.partial import Part
+from geekai_video_mcp.media.regular_files import open_regular_file
 from geekai_video_mcp.quoting import sanitize
 
 STEM_LENGTH: Final = 40
 """Characters of the prompt in a file name: enough to recognise it, short enough everywhere."""
-
-_READ_FLAGS: Final[int] = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 
 
 def publish(part: Part, stem: str) -> FileUpdate:
@@ -73,11 +72,11 @@ def find_published(folder: Path, stem: str, media: Media) -> FileUpdate | None:
     for extension in extensions(media):
         path = folder / f"{stem}{extension}"
         try:
-            with _open_regular_file(path) as file:
+            with open_regular_file(path) as file:
                 found = detect_format(file.read(SIGNATURE_BYTES))
                 if found is not None and found.extension == extension:
                     size = os.fstat(file.fileno()).st_size
-                    return _file_update(path, size, sha256_of(file), found, media)
+                    return _file_update(path, size, hash_file(file), found, media)
         except OSError:
             continue
     return None
@@ -142,9 +141,9 @@ def _link_or_replace(part: Part, path: Path) -> None:
 def _finish_interrupted_publish(part: Part, path: Path) -> bool:
     """Whether the existing file at *path* is this part, or a name that was reserved for it."""
     try:
-        with _open_regular_file(path) as file:
+        with open_regular_file(path) as file:
             size = os.fstat(file.fileno()).st_size
-            same = size == part.size and sha256_of(file) == part.sha256
+            same = size == part.size and hash_file(file) == part.sha256
     except OSError:
         return False
     if size == 0:  # reserved by a process that died before it renamed
@@ -160,13 +159,6 @@ def _rename_part(part: Part, path: Path) -> None:
     except OSError:
         path.unlink(missing_ok=True)
         raise
-
-
-def _open_regular_file(path: Path) -> BinaryIO:
-    """Open the regular file at *path* without following a symbolic link."""
-    if not stat.S_ISREG(path.lstat().st_mode):
-        raise FileNotFoundError(path)
-    return os.fdopen(os.open(path, _READ_FLAGS), "rb")
 
 
 def _sync_folder(folder: Path) -> None:

@@ -41,8 +41,6 @@ JITTER_SECONDS: Final = 0.002
 """How far frames of a constant rate are from their place: a clock may count milliseconds."""
 END_TOLERANCE: Final = 0.1
 """Seconds. A clip that was ordered with 5 s may have 4.96; nobody means more by "to 5"."""
-PICTURES: Final = ((b"\x89PNG\r\n\x1a\n", 0), (b"\xff\xd8\xff", 0), (b"WEBP", 8))
-"""How a picture begins, and at which byte."""
 START_BYTES: Final = 16
 _MAX_RATIO: Final = Fraction(4)
 
@@ -153,7 +151,7 @@ def scan_part(number: int, path: Path) -> Part:
             start = file.read(START_BYTES)
         if not start:
             raise CannotJoin("empty", part=number)
-        if any(start[at:].startswith(magic) for magic, at in PICTURES):
+        if videos.is_picture(start):
             raise CannotJoin("picture", part=number)
         part, first = _scan_file(number, path)
         if first is None or first.is_corrupt or part.rank_of(first) > 0:

@@ -33,9 +33,6 @@ DECODABLE: Final = "decodable"
 UNDECODABLE: Final = "undecodable"
 UNKNOWN: Final = "unknown"
 
-_PICTURES: Final = ((b"\x89PNG\r\n\x1a\n", 0), (b"\xff\xd8\xff", 0), (b"WEBP", 8))
-"""How a picture begins, and at which byte."""
-
 Facts = Mapping[str, Any]
 
 _REFUSALS: Final[Mapping[type[BaseException], Facts]] = {
@@ -62,7 +59,7 @@ def main(arguments: Sequence[str], _: bytes) -> int:
 def _inspect(path: Path, start: bytes) -> Facts:
     if not start:
         return {"verdict": UNDECODABLE, "reason": "empty"}
-    if any(start[at:].startswith(magic) for magic, at in _PICTURES):
+    if videos.is_picture(start):
         return _inspect_picture(path)
     container = _container_name(start)
     try:

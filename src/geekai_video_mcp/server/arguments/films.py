@@ -8,7 +8,7 @@ from pydantic import Field, PlainValidator, ValidationInfo, WithJsonSchema
 
 from geekai_video_mcp.domain import media_refs
 from geekai_video_mcp.domain.films import PART_FORMS, FilmPart, parse_part, trim_part
-from geekai_video_mcp.domain.media_refs import RefKind, ref_kind
+from geekai_video_mcp.domain.media_refs import AROUND_REFERENCE, RefKind, ref_kind
 from geekai_video_mcp.quoting import quote_unless_id
 from geekai_video_mcp.server.arguments.json_text import (
     decode_json,
@@ -27,7 +27,6 @@ SOUND_REMEDY: Final = "give the absolute path of a file on this computer, or tas
 REMOTE_SOUND_REMEDY: Final = "pass task:ID of a video"
 """For a caller whose files are on another machine than this server."""
 
-_AROUND: Final = "\"'`<>“”‘’ \t\r\n"
 _LISTS: Final = frozenset({"parts", "videos", "clips", "shots", "segments", "tasks"})
 """Members that hold the parts in an object around them."""
 _TASK: Final = ("task", "task_id", "id", "video", "clip", "shot", "part", "file")
@@ -77,7 +76,7 @@ def _flatten(value: object, *, depth: int) -> list[FilmPart]:
 
 
 def _split(text: str) -> list[FilmPart]:
-    plain = text.strip(_AROUND)
+    plain = text.strip(AROUND_REFERENCE)
     kind = ref_kind(plain)
     if kind in {RefKind.LINK, RefKind.DATA}:
         if not plain.lower().startswith("video:"):
@@ -95,7 +94,7 @@ def _split(text: str) -> list[FilmPart]:
     spaced = _SPACED_RANGE.sub(
         lambda found: f"@{''.join(found[1].split())}-", _SPACED_HEAD.sub("task:", plain)
     )
-    tokens = [token.strip(_AROUND + "[]()") for token in _BETWEEN.split(spaced)]
+    tokens = [token.strip(AROUND_REFERENCE + "[]()") for token in _BETWEEN.split(spaced)]
     return [parse_part(each) for each in tokens if each and each.casefold() not in _WORDS]
 
 
@@ -134,7 +133,7 @@ def _read_sound(value: object, info: ValidationInfo) -> str:
     if not isinstance(single, str):
         msg = f"must be text: {remedy}"
         raise ValueError(msg)  # noqa: TRY004 - pydantic reports ValueError alone
-    text = reject_nul(str(reject_surrogates(single))).strip(_AROUND)
+    text = reject_nul(str(reject_surrogates(single))).strip(AROUND_REFERENCE)
     match ref_kind(text):
         case RefKind.FILE if remote:
             msg = f"{media_refs.ON_ANOTHER_MACHINE}, so {remedy}"

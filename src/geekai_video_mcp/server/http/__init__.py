@@ -1,9 +1,9 @@
 """The server over HTTP: SSE, Streamable HTTP, or both on one port.
 
-A request passes `ProxyHeaders`, `AddressGuard` (Host and Origin), CORS, `RequireToken`,
-`LimitRequests`, `IdentifyPrincipal`, `UnreadStreams`, `BodyGuard` (size, time, valid JSON-RPC) and
-then the SDK, whose own checks are off: each is decided in one place, and nothing is read of a body
-before its sender is known.
+A request passes `DrainGate`, `ProxyHeaders`, `AddressGuard` (Host and Origin), CORS,
+`RequireToken`, `LimitRequests`, `IdentifyPrincipal`, `UnreadStreams`, `BodyGuard` (size, time,
+valid JSON-RPC), `AcceptJson` and then the SDK, whose own checks are off: each is decided in one
+place, and nothing is read of a body before its sender is known.
 """
 
 from geekai_video_mcp.server.http.addresses import TrustedAddresses, trust_addresses

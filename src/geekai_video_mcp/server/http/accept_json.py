@@ -1,4 +1,4 @@
-"""Answers clients that take no event stream: `Accept: application/json` alone, or no Accept.
+"""Responses to clients that take no event stream: `Accept: application/json` alone, or no Accept.
 
 The SDK answers a POST with 406 unless both forms are accepted. A POST has one response, so that it
 can be given as JSON; progress, which comes before it in a stream, is left out.
@@ -9,15 +9,22 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
-import anyio
-from mcp_types import INTERNAL_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND
+from mcp_types import INTERNAL_ERROR, METHOD_NOT_FOUND
 from starlette.datastructures import Headers
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from geekai_video_mcp.server.jsonrpc import error_response
+from geekai_video_mcp.server.http.messages import (
+    MCP_PATH,
+    SESSION_HEADER,
+    read_body,
+    replace_headers,
+    replay_body,
+    send_own_request,
+)
+from geekai_video_mcp.server.http.refusals import build_rpc_refusal
+from geekai_video_mcp.server.jsonrpc import LISTEN, MAX_MESSAGE_BYTES, error_response
 
-_BOTH: Final = b"application/json, text/event-stream"
+_BOTH: Final = "application/json, text/event-stream"
 _JSON: Final = frozenset({"application/json", "application/*", "*/*"})
 _EVENTS: Final = frozenset({"text/event-stream", "text/*", "*/*"})
 _REFUSED: Final = re.compile(r"q=0(\.0{0,3})?")
@@ -28,101 +35,102 @@ _OF_A_STREAM: Final = frozenset(
 
 
 class AcceptJson:
-    """Gives the response to a POST in a form that its sender accepts."""
+    """Sends the response to a POST in a form that its sender accepts."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] != "POST" or scope["path"] != "/mcp":
+        if scope["type"] != "http" or scope["method"] != "POST" or scope["path"] != MCP_PATH:
             await self._app(scope, receive, send)
             return
         accepted = _accepted_types(Headers(scope=scope))
         takes_json = not accepted.isdisjoint(_JSON)
         takes_events = not accepted.isdisjoint(_EVENTS)
         if takes_json or takes_events:
-            scope = _with_headers(scope, accept=_BOTH)
+            scope = replace_headers(scope, {"accept": _BOTH})
         if takes_json and not takes_events:
-            await self._answer_as_json(scope, receive, send)
+            await self._respond_as_json(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
-    async def _answer_as_json(self, scope: Scope, receive: Receive, send: Send) -> None:
-        body = await _read_body(receive)
+    async def _respond_as_json(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body = await read_body(receive, max_bytes=MAX_MESSAGE_BYTES)
+        if body is None:
+            return
         request = _parse_object(body)
-        if request.get("method") == "subscriptions/listen":
+        if request.get("method") == LISTEN:
             msg = (
-                "subscriptions/listen is answered by an event stream: send the header Accept:"
+                f"{LISTEN} is answered by an event stream: send the header Accept:"
                 " application/json, text/event-stream"
             )
-            answer = error_response(request.get("id"), INVALID_REQUEST, msg)
-            await JSONResponse(answer, 406)(scope, receive, send)
+            refusal = build_rpc_refusal(406, message=msg, request_id=request.get("id"))
+            await refusal(scope, receive, send)
             return
         stream = _StreamToJson(self._app, scope, send)
-        await self._app(scope, _replay(body, receive), stream.receive_from_app)
+        await self._app(scope, replay_body(body, receive), stream.send_from_app)
         await stream.finish(request.get("id"))
 
 
 class _StreamToJson:
-    """Takes what the application sends, and sends on the response that an event stream holds."""
+    """Passes on what the application sends; of an event stream, only the response in it."""
 
     def __init__(self, app: ASGIApp, scope: Scope, send: Send) -> None:
         self._app = app
         self._scope = scope
         self._send = send
         self._start: Message | None = None
-        """The beginning of an event stream; None if the response is none."""
+        """The start of an event stream; None if the response is none."""
         self._pending = b""
-        self._answered = False
+        self._responded = False
 
-    async def receive_from_app(self, message: Message) -> None:
-        if message["type"] == "http.response.start" and _is_stream(message):
+    async def send_from_app(self, message: Message) -> None:
+        if message["type"] == "http.response.start" and _starts_events(message):
             self._start = message
         elif self._start is None:
             await self._send(message)
-        elif message["type"] == "http.response.body" and not self._answered:
+        elif message["type"] == "http.response.body" and not self._responded:
             self._pending = (self._pending + message.get("body", b"")).replace(b"\r\n", b"\n")
             *events, self._pending = self._pending.split(b"\n\n")
             for event in events:
-                await self._take(_event_data(event))
+                await self._handle_event(_event_data(event), self._start)
 
     async def finish(self, request_id: int | str | None) -> None:
-        """Answer for a stream that has ended without a response."""
-        if self._start is not None and not self._answered:
+        """Respond with an error if the stream has ended without a response."""
+        if self._start is not None and not self._responded:
             msg = "The session ended before the response: open a new one and look at your tasks"
-            answer = error_response(request_id, INTERNAL_ERROR, msg)
-            await self._respond(self._start, json.dumps(answer).encode())
+            error = error_response(request_id, INTERNAL_ERROR, msg)
+            await self._respond(json.dumps(error).encode(), self._start)
 
-    async def _take(self, data: bytes) -> None:
+    async def _handle_event(self, data: bytes, start: Message) -> None:
         message = _parse_object(data)
         if "method" in message:
             if "id" in message:
-                await self._decline(message)
-        elif self._start is not None and message and not self._answered:
-            await self._respond(self._start, data)
+                await self._decline_request(message, start)
+        elif message and not self._responded:
+            await self._respond(data, start)
 
-    async def _respond(self, start: Message, body: bytes) -> None:
-        self._answered = True
+    async def _respond(self, body: bytes, start: Message) -> None:
+        self._responded = True
         kept = [each for each in start["headers"] if each[0].lower() not in _OF_A_STREAM]
         length = str(len(body)).encode()
         headers = [*kept, (b"content-type", b"application/json"), (b"content-length", length)]
         await self._send({**start, "headers": headers})
         await self._send({"type": "http.response.body", "body": body})
 
-    async def _decline(self, request: Mapping[str, Any]) -> None:
-        """Answer a request to the client, which it cannot receive: nobody has to wait for it."""
-        answer: dict[str, Any] = {"jsonrpc": "2.0", "id": request["id"]}
+    async def _decline_request(self, request: Mapping[str, Any], start: Message) -> None:
+        """Respond to a request that the client cannot receive, so that nothing waits for it."""
+        response: dict[str, Any] = {"jsonrpc": "2.0", "id": request["id"]}
         if request["method"] == "elicitation/create":
-            answer["result"] = {"action": "cancel"}
+            response["result"] = {"action": "cancel"}
         else:
             msg = "This client takes no event stream, and so no requests"
-            answer = error_response(request["id"], METHOD_NOT_FOUND, msg)
-        body = json.dumps(answer).encode()
-        session = dict(self._start["headers"] if self._start else []).get(b"mcp-session-id")
-        scope = _with_headers(self._scope, content_length=str(len(body)).encode())
-        if session is not None:
-            scope = _with_headers(scope, mcp_session_id=session)
-        await self._app(scope, _replay(body, _never), _drop)
+            response = error_response(request["id"], METHOD_NOT_FOUND, msg)
+        body = json.dumps(response).encode()
+        headers = {"content-length": str(len(body))}
+        if (session_id := Headers(raw=start["headers"]).get(SESSION_HEADER)) is not None:
+            headers[SESSION_HEADER] = session_id
+        await send_own_request(self._app, replace_headers(self._scope, headers), body=body)
 
 
 def _accepted_types(headers: Headers) -> set[str]:
@@ -136,16 +144,8 @@ def _accepted_types(headers: Headers) -> set[str]:
     return accepted
 
 
-def _with_headers(scope: Scope, **headers: bytes) -> Scope:
-    """*scope* with these headers instead of those of the same names."""
-    named = {name.replace("_", "-").encode(): value for name, value in headers.items()}
-    others = [each for each in scope["headers"] if each[0] not in named]
-    return {**scope, "headers": [*others, *named.items()]}
-
-
-def _is_stream(start: Message) -> bool:
-    kind = dict(start["headers"]).get(b"content-type", b"")
-    return kind.startswith(b"text/event-stream")
+def _starts_events(start: Message) -> bool:
+    return Headers(raw=start["headers"]).get("content-type", "").startswith("text/event-stream")
 
 
 def _event_data(event: bytes) -> bytes:
@@ -160,31 +160,3 @@ def _parse_object(text: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
-
-
-async def _read_body(receive: Receive) -> bytes:
-    body = b""
-    while (message := await receive())["type"] == "http.request":
-        body += message.get("body", b"")
-        if not message.get("more_body"):
-            break
-    return body
-
-
-def _replay(body: bytes, receive: Receive) -> Receive:
-    """What gives the body as one message, and then what *receive* gives."""
-    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
-
-    async def next_message() -> Message:
-        return messages.pop() if messages else await receive()
-
-    return next_message
-
-
-async def _never() -> Message:
-    await anyio.sleep_forever()
-    raise AssertionError
-
-
-async def _drop(message: Message) -> None:
-    del message

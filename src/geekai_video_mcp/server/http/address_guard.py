@@ -1,10 +1,9 @@
-"""The outermost middleware: refuses what other names and foreign web pages address to this server.
+"""Refuses what other names and foreign web pages address to this server.
 
 It decides by the headers alone, so a refused request holds no memory for its body.
 """
 
 import logging
-from typing import Final
 
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
@@ -12,11 +11,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from geekai_video_mcp.quoting import quote
 from geekai_video_mcp.server.http.addresses import TrustedAddresses
-from geekai_video_mcp.server.http.file_links import FILES_PATH
+from geekai_video_mcp.server.http.file_links import is_file_request
+from geekai_video_mcp.server.http.refusals import build_refusal
 
 logger = logging.getLogger(__name__)
-
-_READS: Final = frozenset({"GET", "HEAD"})
 
 
 class AddressGuard:
@@ -30,46 +28,44 @@ class AddressGuard:
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
             return
-        refusal = self._refuse(scope) if scope["type"] == "http" else None
+        refusal = self._find_refusal(scope) if scope["type"] == "http" else None
         await (refusal or self._app)(scope, receive, send)
 
-    def _refuse(self, scope: Scope) -> JSONResponse | None:
-        """The response to a request that is not to be served; None for the others."""
+    def _find_refusal(self, scope: Scope) -> JSONResponse | None:
+        """The refusal of a request that is not to be served; None for the others."""
         headers = Headers(scope=scope)
         if not scope.get("raw_path", b"/").startswith(b"/"):
             logger.warning("refused a request whose target is not a path, as to a proxy")
-            return _refusal(400, "bad_target", "The request target must be a path.")
+            return build_refusal(
+                400, error="bad_target", description="The request target must be a path."
+            )
         hosts = headers.getlist("host")
         if len(hosts) != 1 or not self._trusted.trust_host(hosts[0]):
             logger.warning("refused a request to the host %s", quote(", ".join(hosts), limit=80))
-            return _refusal(
+            return build_refusal(
                 421,
-                "host_not_allowed",
-                "This server does not serve the name in the Host header. Use the address that it"
-                " printed when it started, such as http://127.0.0.1:8765, or have its operator add"
-                " the name to GEEKAI_ALLOWED_HOSTS.",
+                error="host_not_allowed",
+                description="This server does not serve the name in the Host header. Use the"
+                " address that it printed when it started, such as http://127.0.0.1:8765, or have"
+                " its operator add the name to GEEKAI_ALLOWED_HOSTS.",
             )
         origins = headers.getlist("origin")
         if not all(map(self._trusted.trust_origin, origins)) or len(origins) > 1:
             logger.warning("refused a web page of %s", quote(", ".join(origins), limit=80))
-            return _foreign_page()
+            return _build_origin_refusal()
         # A browser sends no Origin with an image or a link, but says that a foreign page did it.
         # A link to a file is meant to be opened from the page of a conversation.
-        is_file = scope["method"] in _READS and scope["path"].startswith(FILES_PATH)
-        if not origins and headers.get("sec-fetch-site") == "cross-site" and not is_file:
+        is_foreign = not origins and headers.get("sec-fetch-site") == "cross-site"
+        if is_foreign and not is_file_request(scope):
             logger.warning("refused a web page that did not say its origin")
-            return _foreign_page()
+            return _build_origin_refusal()
         return None
 
 
-def _foreign_page() -> JSONResponse:
-    return _refusal(
+def _build_origin_refusal() -> JSONResponse:
+    return build_refusal(
         403,
-        "origin_not_allowed",
-        "Only web pages of the server's machine (http://localhost) and of the hosts in its"
-        " GEEKAI_ALLOWED_HOSTS may call it.",
+        error="origin_not_allowed",
+        description="Only web pages of the server's machine (http://localhost) and of the hosts in"
+        " its GEEKAI_ALLOWED_HOSTS may call it.",
     )
-
-
-def _refusal(status_code: int, error: str, description: str) -> JSONResponse:
-    return JSONResponse({"error": error, "error_description": description}, status_code)

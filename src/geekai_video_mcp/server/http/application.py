@@ -65,19 +65,26 @@ def build_http(
 
     With *file_links* also /files/, for whoever has a link that it can read.
 
-    Without a *verifier* no token is required, and everybody is the operator. *auth* says which
-    authorisation server's tokens the verifier takes. *proxies* are believed what they say about
-    a client; *root_path* is the prefix that they remove. *operations* is that of the process, and
-    /ready asks for room in *output_dir*. With *stateless* no session is kept over Streamable HTTP,
-    so that any of several servers can answer any request.
+    Without a *verifier* no token is required, and everybody is the operator. *auth* is that of the
+    authorisation server whose tokens the verifier takes. The headers of *proxies* are taken for
+    their client's; *root_path* is the prefix that they remove, and *public_url* the server's
+    address without a slash at its end, by default that of each request. *operations* is that of
+    the process, and /ready requires room in *output_dir*. With *stateless*
+    no session is kept over Streamable HTTP, so that any of several servers can answer any request.
     """
     trusted = trusted or trust_addresses()
     metadata = metadata_routes(auth) if auth is not None else []
     operations = operations or Operations()
-    routes = [*probe_routes(operations, output_dir), *metadata]
-    app: ASGIApp = RestorePrefix(
-        _build_routes(open_apps, transport, build, routes, file_links, stateless=stateless)
+    routes = [*probe_routes(operations, output_dir=output_dir), *metadata]
+    served = _build_routes(
+        open_apps,
+        transport=transport,
+        build=build,
+        routes=routes,
+        file_links=file_links,
+        stateless=stateless,
     )
+    app: ASGIApp = RestorePrefix(served)
     app = UnreadStreams(BodyGuard(AcceptJson(app)))
     app = IdentifyPrincipal(app, client_keys=client_keys)
     app = LimitRequests(app, max_calls_per_minute=max_calls_per_minute)
@@ -125,21 +132,21 @@ class _Cors(CORSMiddleware):
 
 def _build_routes(
     open_apps: OpenApps,
+    *,
     transport: Transport,
     build: BuildServer,
-    first: Sequence[BaseRoute],
+    routes: Sequence[BaseRoute],
     file_links: FileLinkSigner | None,
-    *,
     stateless: bool,
 ) -> Starlette:
     apps = RequestApps()
     server = build(apps.as_lifespan)
-    routes: list[BaseRoute] = [*first]
+    served = [*routes]
     if file_links is not None:
-        routes.append(FileServer(file_links, apps.find).route())
+        served.append(FileServer(file_links, apps.find).route())
     sessions: AbstractAsyncContextManager[None] | None = None
     if transport != "sse":
-        routes += server.streamable_http_app(
+        served += server.streamable_http_app(
             transport_security=_UNCHECKED,
             max_request_body_size=MAX_MESSAGE_BYTES,
             stateless_http=stateless,
@@ -149,7 +156,7 @@ def _build_routes(
         ).routes
         sessions = server.session_manager.run()
     if transport != "streamable-http":
-        routes += server.sse_app(
+        served += server.sse_app(
             transport_security=_UNCHECKED, max_request_body_size=MAX_MESSAGE_BYTES
         ).routes
 
@@ -162,4 +169,4 @@ def _build_routes(
             async with sessions:
                 yield
 
-    return Starlette(routes=routes, lifespan=lifespan)
+    return Starlette(routes=served, lifespan=lifespan)

@@ -1,7 +1,7 @@
-"""Who may call: the bearer token of a request, and the answer to a request without one.
+"""Who may call: the bearer token of a request, and the response to a request without one.
 
 `RequireToken` knows nothing of where tokens come from; any `TokenVerifier` of the SDK will do. The
-SDK's own middleware is repeated around it, because its answers to our clients say too little.
+SDK's own middleware is repeated around it, because its responses say too little.
 """
 
 import logging
@@ -18,11 +18,13 @@ from mcp.server.auth.settings import AuthSettings
 from starlette.authentication import AuthCredentials
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
-from starlette.responses import JSONResponse
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from geekai_video_mcp.server.http.file_links import FILES_PATH
-from geekai_video_mcp.server.http.protected_resource import challenge_members
+from geekai_video_mcp.server.call_limit import SOON_SECONDS
+from geekai_video_mcp.server.http.file_links import READ_METHODS, is_file_request
+from geekai_video_mcp.server.http.protected_resource import challenge_members, required_scopes
+from geekai_video_mcp.server.http.refusals import build_refusal
 from geekai_video_mcp.server.http.verifiers import TokenRefused, VerifierUnavailable
 
 logger = logging.getLogger(__name__)
@@ -32,8 +34,7 @@ TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 """What a bearer token consists of; RFC 6750, section 2.1."""
 _CREDENTIALS: Final = re.compile(rf"bearer +({TOKEN.pattern})", re.IGNORECASE)
 _PROBES: Final = frozenset({"/health", "/ready"})
-"""What a platform asks, which has no token."""
-_READS: Final = frozenset({"GET", "HEAD"})
+"""What a platform requests, which has no token."""
 RECHECK_SECONDS: Final = 15.0
 """Seconds after which the token of a request that is still open is verified once more."""
 HOW_TO: Final = (
@@ -45,11 +46,13 @@ HOW_TO: Final = (
 
 
 class RequireToken:
-    """Passes on requests with a valid token; whose it is stands in the scope's `user`."""
+    """Passes on requests with a valid token; whose it is stands in the scope's `user`.
 
-    def __init__(
-        self, app: ASGIApp, *, verifier: TokenVerifier, auth: AuthSettings | None = None
-    ) -> None:
+    *auth* is given where the tokens of an authorisation server are accepted: a token needs its
+    scopes then, and a challenge names it.
+    """
+
+    def __init__(self, app: ASGIApp, *, verifier: TokenVerifier, auth: AuthSettings | None) -> None:
         self._public_app = app
         self._app = AuthContextMiddleware(app)
         self._auth = auth
@@ -60,15 +63,14 @@ class RequireToken:
         if scope["type"] != "http" or is_public(scope):
             await self._public_app(scope, receive, send)
             return
-        reason = "it is unknown"
-        found = None
+        reason, found = "it is unknown", None
         try:
             found = await self._authenticate(scope)
         except TokenRefused as exc:
             reason = str(exc)
         except VerifierUnavailable as exc:
             logger.warning("refused a request whose token cannot be checked: %s", exc)
-            await _unavailable(exc)(scope, receive, send)
+            await _build_verifier_refusal()(scope, receive, send)
             return
         if found is None:
             given = bool(Headers(scope=scope).getlist("authorization"))
@@ -76,12 +78,12 @@ class RequireToken:
                 logger.warning("refused a request with a wrong token: %s", reason)
             else:
                 logger.warning("refused a request without a token")
-            await self._unauthorized(scope, given=given)(scope, receive, send)
+            await self._build_token_refusal(scope, given=given)(scope, receive, send)
             return
         scope["auth"], scope["user"] = found
-        required = (self._auth.required_scopes if self._auth else None) or []
-        if not set(required) <= set(found[0].scopes):
-            await self._insufficient_scope(scope)(scope, receive, send)
+        if not set(required_scopes(self._auth)) <= set(found[0].scopes):
+            logger.warning("refused a request whose token lacks a scope of GEEKAI_OAUTH_SCOPES")
+            await self._build_scope_refusal(scope)(scope, receive, send)
             return
         stream = _OpenResponse(receive, send, partial(self._has_ended, scope))
         await self._app(scope, stream.receive, stream.send)
@@ -105,7 +107,7 @@ class RequireToken:
         header = (b"authorization", f"Bearer {given[1]}".encode())
         return await self._backend.authenticate(HTTPConnection({**scope, "headers": [header]}))
 
-    def _unauthorized(self, scope: Scope, *, given: bool) -> JSONResponse:
+    def _build_token_refusal(self, scope: Scope, *, given: bool) -> Response:
         if given:
             error = "invalid_token"
             problem = (
@@ -114,26 +116,24 @@ class RequireToken:
         else:
             error, problem = "unauthorized", "This server can spend money and requires a token."
         how_to = f"Log in, or: {HOW_TO}" if self._auth else HOW_TO
-        return JSONResponse(
-            {"error": error, "error_description": f"{problem} {how_to}"},
-            status_code=401,
-            headers={"WWW-Authenticate": self._challenge(scope, error if given else None)},
+        return build_refusal(
+            401,
+            error=error,
+            description=f"{problem} {how_to}",
+            headers={"WWW-Authenticate": self._build_challenge(scope, error if given else None)},
         )
 
-    def _insufficient_scope(self, scope: Scope) -> JSONResponse:
-        logger.warning("refused a request whose token lacks a scope of GEEKAI_OAUTH_SCOPES")
-        required = " ".join((self._auth.required_scopes if self._auth else None) or [])
+    def _build_scope_refusal(self, scope: Scope) -> Response:
+        required = " ".join(required_scopes(self._auth))
         error = "insufficient_scope"
-        return JSONResponse(
-            {
-                "error": error,
-                "error_description": f"The token needs the scope {required}. Log in again with it.",
-            },
-            status_code=403,
-            headers={"WWW-Authenticate": self._challenge(scope, error)},
+        return build_refusal(
+            403,
+            error=error,
+            description=f"The token needs the scope {required}. Log in again with it.",
+            headers={"WWW-Authenticate": self._build_challenge(scope, error)},
         )
 
-    def _challenge(self, scope: Scope, error: str | None) -> str:
+    def _build_challenge(self, scope: Scope, error: str | None) -> str:
         members = {"realm": REALM} | ({"error": error} if error else {})
         if self._auth is not None:
             members |= challenge_members(self._auth, scope["path"])
@@ -173,15 +173,13 @@ class _OpenResponse:
             await self._send({"type": "http.response.body", "body": b""})
 
 
-def _unavailable(exc: VerifierUnavailable) -> JSONResponse:
-    return JSONResponse(
-        {
-            "error": "temporarily_unavailable",
-            "error_description": "The token cannot be checked at present. Nothing is wrong with"
-            " the request: send it again in a few seconds. The server's log says more.",
-        },
-        status_code=503,
-        headers={"Retry-After": str(exc.retry_after)},
+def _build_verifier_refusal() -> Response:
+    return build_refusal(
+        503,
+        error="temporarily_unavailable",
+        description="The token cannot be checked at present. Nothing is wrong with the request:"
+        " send it again in a few seconds. The server's log says more.",
+        retry_after=SOON_SECONDS,
     )
 
 
@@ -192,6 +190,8 @@ def is_public(scope: Scope) -> bool:
     as well reports that its OAuth login failed, and not that the header is missing. Under /files/
     the signature of the link is the permission.
     """
+    if is_file_request(scope):
+        return True
     path: str = scope["path"]
-    public = path in _PROBES or path.startswith(("/.well-known/", FILES_PATH))
-    return scope["method"] in _READS and public
+    is_listed = path in _PROBES or path.startswith("/.well-known/")
+    return scope["method"] in READ_METHODS and is_listed

@@ -4,18 +4,19 @@ What is passed on is a whole and valid JSON-RPC message; everything else gets a 
 A body of any other request means nothing, so it is dropped as it comes.
 """
 
-from typing import Any, Final
+from http import HTTPStatus
+from typing import Final
 
 import anyio
-from mcp_types import INVALID_REQUEST
 from starlette.datastructures import Headers
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from geekai_video_mcp.server.http.messages import observe_start, read_body, replay_body
+from geekai_video_mcp.server.http.refusals import build_overload_refusal, build_rpc_refusal
 from geekai_video_mcp.server.jsonrpc import (
     MAX_MESSAGE_BYTES,
     TOO_LONG,
-    error_response,
     replace_lone_surrogates,
     validation_error,
 )
@@ -29,7 +30,7 @@ MAX_HELD_BYTES: Final = 4 * MAX_MESSAGE_BYTES
 
 
 class BodyGuard:
-    """Passes on valid messages; answers everything else with a JSON-RPC error."""
+    """Passes on valid messages; refuses everything else with a JSON-RPC error."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -40,22 +41,22 @@ class BodyGuard:
             await self._app(scope, receive, send)
             return
         if scope["method"] != "POST":
-            await self._app(scope, _drop_body(receive), send)
+            await self._app(scope, _without_body(receive), send)
             return
         size = _announced_bytes(scope)
         if size > MAX_MESSAGE_BYTES:
-            await _refusal(413, TOO_LONG)(scope, receive, send)
+            await build_rpc_refusal(413, message=TOO_LONG)(scope, receive, send)
             return
         share = _MemoryShare(self._memory, size if size > SMALL_BODY_BYTES else 0)
         try:
             with anyio.move_on_after(BODY_SECONDS) as reading:
                 await share.take()
-                body = await _read_body(receive)
+                body = await read_body(receive, max_bytes=MAX_MESSAGE_BYTES)
                 if body is not None:  # None: the client has disconnected
                     reading.deadline = float("inf")
                     await self._pass_on(body, share, scope, receive, send)
             if reading.cancelled_caught:
-                await _timeout_response(began=share.taken)(scope, receive, send)
+                await _build_timeout(scope, began=share.taken)(scope, receive, send)
         finally:
             share.release()
 
@@ -67,17 +68,9 @@ class BodyGuard:
             status_code = 413 if len(message) > MAX_MESSAGE_BYTES else 400
             await JSONResponse(error, status_code)(scope, receive, send)
             return
-        unread: list[Message] = [{"type": "http.request", "body": message, "more_body": False}]
-        del body, message
-
-        async def receive_again() -> Message:
-            return unread.pop() if unread else await receive()
-
-        async def send_and_release(response: Message) -> None:
-            share.release()  # the message has been parsed
-            await send(response)
-
-        await self._app(scope, receive_again, send_and_release)
+        # From the start of the response on, the message has been parsed.
+        send = observe_start(send, lambda _: share.release())
+        await self._app(scope, replay_body(message, receive), send)
 
 
 class _BodyMemory:
@@ -126,42 +119,24 @@ def _announced_bytes(scope: Scope) -> int:
     return int(length)
 
 
-def _drop_body(receive: Receive) -> Receive:
+def _without_body(receive: Receive) -> Receive:
     """Receives an empty body, and then only the end of the connection."""
-    unread: list[Message] = [{"type": "http.request", "body": b"", "more_body": False}]
 
-    async def receive_without_body() -> Message:
-        if unread:
-            return unread.pop()
+    async def receive_disconnect() -> Message:
         while (message := await receive())["type"] == "http.request":
             pass
         return message
 
-    return receive_without_body
+    return replay_body(b"", receive_disconnect)
 
 
-async def _read_body(receive: Receive) -> bytes | None:
-    """The body, or enough of it to show that it is too long; None if the client disconnected."""
-    body = bytearray()
-    while len(body) <= MAX_MESSAGE_BYTES:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return None
-        body += message.get("body", b"")
-        if not message.get("more_body", False):
-            break
-    return bytes(body)
-
-
-def _timeout_response(*, began: bool) -> JSONResponse:
-    """The response to a body that did not arrive, or whose turn did not come, in time."""
+def _build_timeout(scope: Scope, *, began: bool) -> Response:
+    """The refusal of a body that did not arrive, or whose turn did not come, in time."""
     if began:
         msg = f"The body of the request did not arrive within {BODY_SECONDS:.0f} seconds"
-        return _refusal(408, msg, Connection="close")
-    msg = "Too many large requests are being read at the same time; send it again later"
-    return _refusal(503, msg, **{"Retry-After": "5"})
-
-
-def _refusal(status_code: int, message: str, **headers: str) -> JSONResponse:
-    content: dict[str, Any] = error_response(None, INVALID_REQUEST, message)
-    return JSONResponse(content, status_code, headers)
+        return build_rpc_refusal(408, message=msg, headers={"Connection": "close"})
+    return build_overload_refusal(
+        scope,
+        description="Too many large requests are being read at the same time.",
+        status_code=HTTPStatus.SERVICE_UNAVAILABLE,
+    )

@@ -18,6 +18,7 @@ from typing import Final, Literal
 from urllib.parse import quote
 
 from pydantic import SecretStr
+from starlette.types import Scope
 
 from geekai_video_mcp.app import FileLink
 from geekai_video_mcp.domain.statuses import FileStatus
@@ -26,6 +27,8 @@ from geekai_video_mcp.domain.tasks import Task
 from geekai_video_mcp.server.http.public_url import PUBLIC_URL
 
 FILES_PATH: Final = "/files/"
+READ_METHODS: Final = frozenset({"GET", "HEAD"})
+"""The methods that a link is for."""
 DAY: Final = 86_400.0
 MIN_LIFE: Final = DAY
 """Seconds that a link works at least; it ends with the first day, in UTC, that is over then."""
@@ -45,9 +48,14 @@ _MAX_TOKEN: Final = 200
 """Characters: more than any of ours has."""
 
 
+def is_file_request(scope: Scope) -> bool:
+    """Whether the request reads a file by its link."""
+    return scope["method"] in READ_METHODS and scope["path"].startswith(FILES_PATH)
+
+
 @dataclass(frozen=True, kw_only=True)
 class LinkedFile:
-    """What a link that is genuine says."""
+    """The contents of a link; `expires_at` is in Unix seconds."""
 
     tenant: str
     task_id: str
@@ -56,7 +64,10 @@ class LinkedFile:
 
 
 class FileLinkSigner:
-    """Makes links, and reads those that it or another process with the same secret has made."""
+    """Signs links, and reads those that a process with the same secret has signed.
+
+    Without a *secret* none but this object can read them. *clock* returns Unix seconds.
+    """
 
     def __init__(self, secret: SecretStr | None, *, clock: Callable[[], float]) -> None:
         material = secret.get_secret_value().encode() if secret else secrets.token_bytes(32)
@@ -72,7 +83,7 @@ class FileLinkSigner:
         return base64.urlsafe_b64encode(token).rstrip(b"=").decode()
 
     def read(self, token: str, *, name: str) -> LinkedFile | None:
-        """What the link says; None if it is not ours, or has been changed, or has ended."""
+        """The contents of a link; None if it is not ours, or has been changed, or has ended."""
         content = _decode(token)
         payload, mac = content[:-_MAC_BYTES], content[-_MAC_BYTES:]
         if len(payload) <= _TASK.stop or payload[0] != _VERSION or payload[1] >= len(_KINDS):
@@ -91,7 +102,7 @@ class FileLinkSigner:
         )
 
     def expiry(self) -> float:
-        """When a link that is made now ends."""
+        """When a link that is signed now ends, in Unix seconds."""
         return ((self._clock() + MIN_LIFE) // DAY + 1) * DAY
 
     def _mac(self, payload: bytes, kind: FileKind, name: str) -> bytes:

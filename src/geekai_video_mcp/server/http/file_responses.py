@@ -27,13 +27,16 @@ class OpenFile:
 
     content: BinaryIO
     size: int
+    """Bytes."""
     sha256: str
+    """In hexadecimal digits."""
     mime_type: str
     name: str
     """What a browser saves it as, in any script."""
 
     @property
     def etag(self) -> str:
+        """The strong entity tag, in quotation marks."""
         return f'"{self.sha256}"'
 
 
@@ -60,15 +63,15 @@ def respond_with_file(file: OpenFile, request: Request, *, attached: bool) -> Re
 
 
 def _respond(file: OpenFile, request: Request, headers: dict[str, str]) -> Response:
-    asked = request.headers
+    given = request.headers
     status_code, span = 200, _Range(0, file.size)
-    if _matches(asked, "if-none-match", file.etag):
+    if _matches(given, "if-none-match", file.etag):
         status_code, span = 304, _Range(0, 0)
-    elif "if-match" in asked and not _matches(asked, "if-match", file.etag):
+    elif "if-match" in given and not _matches(given, "if-match", file.etag):
         status_code, span = 412, _Range(0, 0)
     elif request.method == "GET":  # a range means nothing to a HEAD
         try:
-            part = _find_range(asked, file)
+            part = _find_range(given, file)
         except _Unsatisfiable:
             headers["Content-Range"] = f"bytes */{file.size}"
             status_code, span = 416, _Range(0, 0)
@@ -118,18 +121,18 @@ async def _read_chunks(content: BinaryIO, span: _Range) -> AsyncGenerator[bytes]
         yield chunk
 
 
-def _find_range(asked: Headers, file: OpenFile) -> _Range | None:
-    """The part that is asked for; None for the whole file.
+def _find_range(given: Headers, file: OpenFile) -> _Range | None:
+    """The part that a client requests; None for the whole file.
 
-    Several parts, other units and what no client should send are answered with the whole file, as
+    Several parts, other units and what no client should send get the whole file, as
     the RFC allows or wants.
 
     Raises:
         _Unsatisfiable: it begins beyond the end.
     """
-    if (condition := asked.get("if-range")) is not None and condition != file.etag:
+    if (condition := given.get("if-range")) is not None and condition != file.etag:
         return None
-    if (found := _ONE_RANGE.fullmatch(asked.get("range", "").strip())) is None:
+    if (found := _ONE_RANGE.fullmatch(given.get("range", "").strip())) is None:
         return None
     first, last, suffix = found.groups()
     start = max(file.size - int(suffix), 0) if suffix else int(first)
@@ -141,8 +144,8 @@ def _find_range(asked: Headers, file: OpenFile) -> _Range | None:
     return _Range(start, end)
 
 
-def _matches(asked: Headers, header: str, etag: str) -> bool:
-    tags = [tag.strip() for tag in ", ".join(asked.getlist(header)).split(",")]
+def _matches(given: Headers, header: str, etag: str) -> bool:
+    tags = [tag.strip() for tag in ", ".join(given.getlist(header)).split(",")]
     weak = header == "if-none-match"
     return any(tag == "*" or (tag.removeprefix("W/") if weak else tag) == etag for tag in tags)
 

@@ -1,7 +1,7 @@
 """`/files/{token}/{name}`: the files of tasks, for whoever has a signed link.
 
 The signature is the permission: no token is asked for, because a link is opened in a browser. A
-link that is forged, has ended, or is of a task that is not there gets one and the same answer. A
+link that is forged, has ended, or is of a task that is not there gets one and the same response. A
 file that is not what the ledger recorded is not sent.
 """
 
@@ -17,7 +17,7 @@ from typing import BinaryIO, Final
 
 import anyio.to_thread
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from geekai_video_mcp.app import App
@@ -25,19 +25,27 @@ from geekai_video_mcp.domain.statuses import FileStatus
 from geekai_video_mcp.domain.task_ids import short_id
 from geekai_video_mcp.domain.tasks import Task
 from geekai_video_mcp.errors import GeekAIVideoError, TaskNotFound
+from geekai_video_mcp.media.digests import hash_file
 from geekai_video_mcp.media.inputs.allowed_files import Unreadable, opened_in_folder
 from geekai_video_mcp.media.saved_pictures import MAX_BYTES, is_saved_picture
-from geekai_video_mcp.server.http.file_links import FILES_PATH, FileLinkSigner, LinkedFile
+from geekai_video_mcp.server.call_limit import SOON_SECONDS
+from geekai_video_mcp.server.http.file_links import (
+    FILES_PATH,
+    READ_METHODS,
+    FileKind,
+    FileLinkSigner,
+)
 from geekai_video_mcp.server.http.file_responses import (
     COMMON_HEADERS,
     OpenFile,
     respond_with_file,
 )
+from geekai_video_mcp.server.http.refusals import build_refusal
 
 logger = logging.getLogger(__name__)
 
 FindApp = Callable[[str], Awaitable[App | None]]
-"""The `App` of a tenant; None if there is no such tenant any more."""
+"""Finds the `App` of a tenant; None if there is no such tenant any more."""
 
 _SHOWN: Final = {
     ".mp4": "video/mp4",
@@ -65,7 +73,6 @@ _AFTER_LINK: Final = ".,;:!?)]}>*'\""
 """What ends a sentence or an emphasis, and is often taken for a part of the link before it."""
 _KEPT_DIGESTS: Final = 2000
 """Files whose content is known while they are not changed: each is read once."""
-_BLOCK: Final = 1024 * 1024
 
 
 class FileGone(Exception):
@@ -73,7 +80,7 @@ class FileGone(Exception):
 
 
 class FileServer:
-    """Answers to links that *signer* can read."""
+    """Sends the files of links that *signer* has signed."""
 
     def __init__(self, signer: FileLinkSigner, find_app: FindApp) -> None:
         self._signer = signer
@@ -81,36 +88,51 @@ class FileServer:
         self._digests = OrderedDict[tuple[int, ...], str]()
 
     def route(self) -> Route:
-        return Route(f"{FILES_PATH}{{rest:path}}", self.respond, methods=["GET", "HEAD"])
+        """Where the files are served."""
+        return Route(f"{FILES_PATH}{{rest:path}}", self.respond, methods=READ_METHODS)
 
     async def respond(self, request: Request) -> Response:
-        """The file, or why there is none."""
+        """The response with the file, or the refusal that says why there is none."""
         token, _, name = str(request.path_params["rest"]).partition("/")
         name = name.rstrip(_AFTER_LINK)
         linked = self._signer.read(token, name=name)
         try:
             app = await self._find_app(linked.tenant) if linked is not None else None
             if linked is None or app is None:
-                return _no_such_file()
+                return _build_not_found()
             task = await app.engine.get_local(linked.task_id)
         except TaskNotFound:
-            return _no_such_file()
+            return _build_not_found()
         except GeekAIVideoError as exc:
             logger.warning("a file could not be looked up: %s", exc.message)
-            return _unavailable()
+            return _build_unavailable()
         try:
-            open_linked = self._open_result if linked.kind == "result" else self._open_picture
-            file = await anyio.to_thread.run_sync(open_linked, app.output_dir, task, linked, name)
+            file = await anyio.to_thread.run_sync(
+                self._open_linked, app.output_dir, task, linked.kind, name
+            )
         except FileGone:
-            return _gone(task, linked)
+            return _build_gone(task, linked.kind)
         saves = "download" in request.query_params
         attached = saves or file.mime_type not in _SHOWN.values()
         return respond_with_file(file, request, attached=attached)
 
-    def _open_result(self, folder: Path, task: Task, _: LinkedFile, __: str) -> OpenFile:
-        if task.file_status is not FileStatus.STORED or task.file_path is None:
+    def _open_linked(self, folder: Path, task: Task, kind: FileKind, name: str) -> OpenFile:
+        """The file of *task* that a link names. Blocks.
+
+        Raises:
+            FileGone: it cannot be sent.
+        """
+        if task.file_path is None:
             raise FileGone
-        path = Path(task.file_path)
+        result = Path(task.file_path)
+        if kind == "result":
+            return self._open_result(folder, result, task)
+        picture = f"{result.stem}.{name}" if kind == "picture" else name
+        return _open_picture(folder, result.with_name(picture))
+
+    def _open_result(self, folder: Path, path: Path, task: Task) -> OpenFile:
+        if task.file_status is not FileStatus.STORED:
+            raise FileGone
         content = _open_file(folder, path)
         try:
             size, sha256 = os.fstat(content.fileno()).st_size, self._digest(content)
@@ -127,41 +149,35 @@ class FileServer:
             content=content, size=size, sha256=sha256, mime_type=mime_type, name=path.name
         )
 
-    def _open_picture(self, folder: Path, task: Task, linked: LinkedFile, name: str) -> OpenFile:
-        if task.file_path is None:
-            raise FileGone
-        beside = Path(task.file_path)
-        path = beside.with_name(f"{beside.stem}.{name}" if linked.kind == "picture" else name)
-        try:
-            with _open_file(folder, path) as file:
-                content = file.read(MAX_BYTES + 1)
-        except OSError as exc:
-            raise FileGone from exc
-        if not is_saved_picture(content):
-            raise FileGone
-        return OpenFile(
-            content=io.BytesIO(content),
-            size=len(content),
-            sha256=hashlib.sha256(content).hexdigest(),
-            mime_type="image/jpeg",
-            name=path.name,
-        )
-
     def _digest(self, content: BinaryIO) -> str:
         """The SHA-256 of the file, which is read only if it was changed since the last time."""
         status = os.fstat(content.fileno())
         key = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
         known = self._digests.get(key)
         if known is None:
-            digest = hashlib.sha256()
-            while block := content.read(_BLOCK):
-                digest.update(block)
-            known = digest.hexdigest()
+            known = hash_file(content)
         self._digests[key] = known
         self._digests.move_to_end(key)
         while len(self._digests) > _KEPT_DIGESTS:
             self._digests.popitem(last=False)
         return known
+
+
+def _open_picture(folder: Path, path: Path) -> OpenFile:
+    try:
+        with _open_file(folder, path) as file:
+            content = file.read(MAX_BYTES + 1)
+    except OSError as exc:
+        raise FileGone from exc
+    if not is_saved_picture(content):
+        raise FileGone
+    return OpenFile(
+        content=io.BytesIO(content),
+        size=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
+        mime_type="image/jpeg",
+        name=path.name,
+    )
 
 
 def _open_file(folder: Path, path: Path) -> BinaryIO:
@@ -179,44 +195,46 @@ def _open_file(folder: Path, path: Path) -> BinaryIO:
         raise FileGone from exc
 
 
-def _no_such_file() -> JSONResponse:
-    return _refusal(
+def _build_not_found() -> Response:
+    return _build_refusal(
         404,
-        "no_such_file",
-        "This link is not one of this server's, or has ended. get_video_task with the task's id"
-        " gives a new one.",
+        error="no_such_file",
+        description="This link is not one of this server's, or has ended. get_video_task with the"
+        " task's id gives a new one.",
     )
 
 
-def _gone(task: Task, linked: LinkedFile) -> JSONResponse:
-    name = short_id(task.id)
-    if linked.kind == "result":
-        return _refusal(
-            410,
-            "file_gone",
+def _build_gone(task: Task, kind: FileKind) -> Response:
+    task_id = short_id(task.id)
+    if kind == "result":
+        description = (
             "The file is no longer on the server, or is not as it was when it was stored."
-            f' get_video_task with task_id "{name}" says what can be done.',
+            f' get_video_task with task_id "{task_id}" says what can be done.'
         )
-    return _refusal(
-        410,
-        "file_gone",
-        f'The picture is no longer on the server. view_video with task_id "{name}" makes it again.',
-    )
+    else:
+        description = (
+            f'The picture is no longer on the server. view_video with task_id "{task_id}" makes it'
+            " again."
+        )
+    return _build_refusal(410, error="file_gone", description=description)
 
 
-def _unavailable() -> JSONResponse:
-    response = _refusal(
+def _build_unavailable() -> Response:
+    return _build_refusal(
         503,
-        "storage_unavailable",
-        "The server cannot read its records now. Try again in a few seconds.",
+        error="storage_unavailable",
+        description="The server cannot read its records now. Try again in a few seconds.",
+        retry_after=SOON_SECONDS,
     )
-    response.headers["Retry-After"] = "5"
-    return response
 
 
-def _refusal(status_code: int, error: str, description: str) -> JSONResponse:
-    return JSONResponse(
-        {"error": error, "error_description": description},
+def _build_refusal(
+    status_code: int, *, error: str, description: str, retry_after: int | None = None
+) -> Response:
+    return build_refusal(
         status_code,
+        error=error,
+        description=description,
+        retry_after=retry_after,
         headers={**COMMON_HEADERS, "Cache-Control": "no-store"},
     )

@@ -1,10 +1,10 @@
 """uvicorn's server, which on a signal finishes what it has begun before it closes its socket.
 
-In the order of time, from a signal on: `Drain` starts, so that /ready answers 503 and nothing new
-is begun; the calls that were taken are answered, and the responses to paid requests recorded, for
-`DRAIN_TIMEOUT` at most; the socket is closed and streams end, for `CLOSING_SECONDS` at most; the
-application closes. A second signal ends the process at once: the task database is as after a
-crash, and the next process goes on from there.
+In the order of time, from a signal on: `Drain` starts, so that /ready responds with 503 and nothing
+new is begun; the calls that were taken get their responses, and the responses to paid requests are
+recorded, for `DRAIN_TIMEOUT` at most; the socket is closed and streams end, for `CLOSING_SECONDS`
+at most; the application closes. A second signal ends the process at once: the task database is as
+after a crash, and the next process goes on from there.
 """
 
 import os
@@ -16,11 +16,11 @@ import uvicorn
 from geekai_video_mcp.engine.drain import Drain
 
 SETTLED_TICKS = 3
-"""Tenths of a second for which no call may be unfinished, so that the last answer is sent."""
+"""Tenths of a second for which no call may be unfinished, so that the last response is sent."""
 
 
 class GracefulServer(uvicorn.Server):
-    """Drains before it shuts down."""
+    """Drains before it shuts down; *drain* is that of the process."""
 
     def __init__(self, config: uvicorn.Config, *, drain: Drain) -> None:
         super().__init__(config)
@@ -40,6 +40,7 @@ class GracefulServer(uvicorn.Server):
             self.should_exit = True
 
     async def on_tick(self, counter: int) -> bool:
+        """Whether to shut down; uvicorn calls it ten times a second."""
         if self._signalled and not self.should_exit:
             self._drain.start()
             self._settled = self._settled + 1 if self._drain.is_over else 0

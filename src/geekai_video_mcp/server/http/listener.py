@@ -5,17 +5,21 @@ import errno
 import logging
 import socket
 import sys
+from http import HTTPStatus
 from typing import Final, cast
 
 import h11
 import uvicorn
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from geekai_video_mcp.domain.public_hosts import is_loopback
 from geekai_video_mcp.engine.drain import Drain
 from geekai_video_mcp.errors import ConfigError, GeekAIVideoError, first_own_error
+from geekai_video_mcp.server.call_limit import SOON_SECONDS, describe_retry
 from geekai_video_mcp.server.http.graceful_server import GracefulServer
+from geekai_video_mcp.server.http.refusals import build_refusal
 
 logger = logging.getLogger(__name__)
 
@@ -28,32 +32,25 @@ MAX_HEADER_BYTES: Final = 32_768
 """Bytes of a request line and its headers: a browser's cookies for localhost are among them."""
 SMALL_PIECE_BYTES: Final = 256
 MAX_SMALL_PIECES: Final = 5_000
-"""Pieces of one body that are smaller than that. Each chunk of a chunked body is parsed by itself:
-24 MB in chunks of a single byte would block everybody for minutes."""
+"""Pieces of one body that have fewer than `SMALL_PIECE_BYTES`. Each chunk is parsed by itself: 24
+MB in chunks of a single byte would block everybody for minutes."""
 MAX_CONNECTIONS: Final = 2_048
 """At once; half of the descriptors at most, for the files of paid tasks need some as well. One with
 an open stream takes about 100 kB."""
 REFUSING_SECONDS: Final = 1.0
 """Seconds in which a client beyond that can read that it is refused."""
 MAX_REFUSING: Final = 64
-"""Clients that are told so at the same time; the connections of others are just closed."""
-REFUSAL: Final = b"\r\n".join(
-    (
-        b"HTTP/1.1 503 Service Unavailable",
-        b"content-type: application/json",
-        b"content-length: %d",
-        b"retry-after: 5",
-        b"connection: close",
-        b"",
-        b"%s",
-    )
+"""Clients that get `REFUSAL` at the same time; the connections of others are just closed."""
+REFUSAL: Final = build_refusal(
+    503,
+    error="service_unavailable",
+    description=f"As many clients are connected to this server as it takes. {describe_retry()}",
+    retry_after=SOON_SECONDS,
+    headers={"Connection": "close"},
 )
-REFUSAL_BODY: Final = (
-    b'{"error":"service_unavailable","error_description":"As many clients are connected to this'
-    b' server as it takes. Nothing was begun: try again in 5 seconds."}'
-)
+"""The response to a client beyond `MAX_CONNECTIONS`."""
 CLOSING_SECONDS: Final = 2
-"""Seconds for which streams and connections are waited for after everything was answered."""
+"""Seconds that streams and connections have to end once every call has its response."""
 
 if sys.platform == "win32":
     connection_limit = MAX_CONNECTIONS
@@ -150,6 +147,7 @@ class _StartupErrors:
 
 
 def server_config(app: ASGIApp) -> uvicorn.Config:
+    """The configuration of uvicorn for *app*, with the limits of this module."""
     return uvicorn.Config(
         app,
         http=LimitedConnection,
@@ -199,14 +197,14 @@ class LimitedConnection(H11Protocol):
         self._await_headers()
 
     def _refuse(self, transport: asyncio.Transport) -> None:
-        """Say that there is no room, whatever the request is, and close soon."""
+        """Send `REFUSAL`, whatever the request is, and close soon."""
         logger.warning("refused a connection: %d others are open", len(self.connections))
         self._refused = True
         if len(_refusing) >= MAX_REFUSING:
             transport.abort()
             return
         _refusing.add(self)
-        transport.write(REFUSAL % (len(REFUSAL_BODY), REFUSAL_BODY))
+        transport.write(_encode_response(REFUSAL))
         transport.write_eof()
         # A socket that is closed before its client has sent everything resets the connection,
         # and the client may lose what it has not read.
@@ -248,7 +246,7 @@ class LimitedConnection(H11Protocol):
             super().connection_lost(exc)
 
     def _await_headers(self) -> None:
-        """Start the timer, unless it is running, while no request is being answered."""
+        """Start the timer, unless it is running, while no request is in flight."""
         cycle = cast("RequestResponseCycle | None", self.cycle)  # None before the first request
         if cycle is not None and not cycle.response_complete:
             self._header_timer = _cancel(self._header_timer)
@@ -257,7 +255,14 @@ class LimitedConnection(H11Protocol):
 
 
 _refusing: Final[set[LimitedConnection]] = set()
-"""The connections that are told that there is no room."""
+"""The connections that get `REFUSAL`."""
+
+
+def _encode_response(response: Response) -> bytes:
+    status = HTTPStatus(response.status_code)
+    lines = [b"HTTP/1.1 %d %s" % (status, status.phrase.encode())]
+    lines += [b"%s: %s" % header for header in response.raw_headers]
+    return b"\r\n".join([*lines, b"", bytes(response.body)])
 
 
 def _cancel(timer: asyncio.TimerHandle | None) -> None:

@@ -5,12 +5,12 @@ from typing import Final, cast
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from starlette.datastructures import Headers
 from starlette.requests import Request
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from geekai_video_mcp.config.hosting import ClientKeys
 from geekai_video_mcp.config.keys import parse_key
 from geekai_video_mcp.domain.tenants import LOCAL_TENANT, Principal
+from geekai_video_mcp.server.http.refusals import build_refusal
 
 KEY_HEADER: Final = "X-GeekAI-Key"
 TENANT_CLAIM: Final = "tenant"
@@ -50,32 +50,36 @@ class IdentifyPrincipal:
         if self._client_keys == "refuse":
             raise _KeyRefused(
                 403,
-                "client_key_not_allowed",
-                f"This server takes no GeekAI key from its clients. Leave the header {KEY_HEADER}"
-                " out, or ask the operator to set GEEKAI_CLIENT_KEYS=allow.",
+                error="client_key_not_allowed",
+                description="This server takes no GeekAI key from its clients. Leave the header"
+                f" {KEY_HEADER} out, or ask the operator to set GEEKAI_CLIENT_KEYS=allow.",
             )
         if tenant == LOCAL_TENANT:
             raise _KeyRefused(
                 403,
-                "client_key_not_allowed",
-                f"The operator's own requests use the operator's key. Leave the header {KEY_HEADER}"
-                " out, or send a token that was made with geekai-video-mcp tokens add.",
+                error="client_key_not_allowed",
+                description="The operator's own requests use the operator's key. Leave the header"
+                f" {KEY_HEADER} out, or send a token that was made with geekai-video-mcp tokens"
+                " add.",
             )
         if len(sent) > 1:
-            raise _KeyRefused(400, "invalid_client_key", f"{KEY_HEADER} must be sent once.")
+            raise _invalid_key("must be sent once")
         try:
             key = parse_key(sent[0])
         except ValueError as exc:  # which never repeats the key
-            raise _KeyRefused(400, "invalid_client_key", f"{KEY_HEADER} {exc}.") from None
+            raise _invalid_key(str(exc)) from None
         return Principal(tenant=tenant, key=key)
 
 
 class _KeyRefused(Exception):
-    def __init__(self, status_code: int, error: str, description: str) -> None:
+    def __init__(self, status_code: int, *, error: str, description: str) -> None:
         super().__init__(error)
-        self.response = JSONResponse(
-            {"error": error, "error_description": description}, status_code
-        )
+        self.response = build_refusal(status_code, error=error, description=description)
+
+
+def _invalid_key(problem: str) -> _KeyRefused:
+    description = f"{KEY_HEADER} {problem}."
+    return _KeyRefused(400, error="invalid_client_key", description=description)
 
 
 def _tenant(scope: Scope) -> str:

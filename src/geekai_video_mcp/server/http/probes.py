@@ -1,5 +1,6 @@
-"""What a platform and a monitoring system ask of the process: /health, /ready and /metrics."""
+"""The endpoints for a platform and a monitoring system: /health, /ready and /metrics."""
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,36 +13,39 @@ from geekai_video_mcp.domain.tenants import LOCAL_TENANT
 from geekai_video_mcp.engine import Operations
 from geekai_video_mcp.server.http.principals import principal_of
 from geekai_video_mcp.server.http.readiness import CHECK_INTERVAL, Readiness
+from geekai_video_mcp.server.http.refusals import build_refusal
 
 if TYPE_CHECKING:
     from geekai_video_mcp.server.http.metrics import MetricsExporter
 
 
-def probe_routes(operations: Operations, output_dir: Path | None) -> list[Route]:
-    """The routes; without *output_dir*, nobody asks about its disk."""
-    readiness = Readiness(operations, output_dir)
+def probe_routes(operations: Operations, *, output_dir: Path | None) -> list[Route]:
+    """The routes; without *output_dir*, /ready says nothing of its disk."""
+    readiness = Readiness(operations, output_dir=output_dir)
     exporters = list["MetricsExporter"]()
 
     async def report_readiness(_: Request) -> Response:
         if (problem := await readiness.find_problem()) is None:
             return JSONResponse({"status": "ready", "version": __version__})
-        return _refusal(503, "not_ready", problem, {"Retry-After": f"{CHECK_INTERVAL:.0f}"})
+        return build_refusal(
+            503, error="not_ready", description=problem, retry_after=math.ceil(CHECK_INTERVAL)
+        )
 
     async def report_metrics(request: Request) -> Response:
         if principal_of(request).tenant != LOCAL_TENANT:
-            return _refusal(
+            return build_refusal(
                 403,
-                "operator_only",
-                "The metrics are about all tenants. Send the operator's own token, which"
-                " geekai-video-mcp token --raw prints on the server's machine.",
+                error="operator_only",
+                description="The metrics are about all tenants. Send the operator's own token,"
+                " which geekai-video-mcp token --raw prints on the server's machine.",
             )
         try:
             from geekai_video_mcp.server.http import metrics  # noqa: PLC0415 - needs the extra
         except ModuleNotFoundError:
-            return _refusal(
+            return build_refusal(
                 404,
-                "metrics_not_installed",
-                "This server was installed without its metrics. Install"
+                error="metrics_not_installed",
+                description="This server was installed without its metrics. Install"
                 " geekai-video-mcp[metrics] in its place and start it again.",
             )
         if not exporters:
@@ -59,11 +63,3 @@ def probe_routes(operations: Operations, output_dir: Path | None) -> list[Route]
 
 async def _report_health(_: Request) -> Response:
     return JSONResponse({"status": "ok", "version": __version__})
-
-
-def _refusal(
-    status_code: int, error: str, description: str, headers: dict[str, str] | None = None
-) -> JSONResponse:
-    return JSONResponse(
-        {"error": error, "error_description": description}, status_code, headers=headers
-    )

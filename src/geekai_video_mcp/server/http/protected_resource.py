@@ -1,4 +1,4 @@
-"""What tells a client where to log in: RFC 9728's metadata, and its place in a challenge."""
+"""Where a client can log in: RFC 9728's metadata, and its address in a challenge."""
 
 from typing import Final
 
@@ -8,11 +8,12 @@ from pydantic import AnyHttpUrl, ConfigDict, TypeAdapter
 from starlette.routing import BaseRoute, Route
 
 from geekai_video_mcp.config.hosting import OAuthSettings
+from geekai_video_mcp.server.http.messages import MCP_PATH, SSE_PATH
 
 WELL_KNOWN: Final = "/.well-known/oauth-protected-resource"
 _URL: Final = TypeAdapter(AnyHttpUrl, config=ConfigDict(url_preserve_empty_path=True))
 _NAME: Final = "GeekAI video"
-_SSE_PATHS: Final = ("/sse", "/messages")
+_SSE_PATHS: Final = (SSE_PATH, "/messages")
 
 
 def auth_settings(oauth: OAuthSettings, public_url: str) -> AuthSettings:
@@ -20,32 +21,34 @@ def auth_settings(oauth: OAuthSettings, public_url: str) -> AuthSettings:
     return AuthSettings.model_validate(
         {
             "issuer_url": oauth.issuer,
-            "resource_server_url": f"{public_url}/mcp",
+            "resource_server_url": public_url + MCP_PATH,
             "required_scopes": list(oauth.scopes),
             "validate_token_resource": True,
         }
     )
 
 
-def _parse_url(url: str) -> AnyHttpUrl:
-    return _URL.validate_python(url)
+def required_scopes(auth: AuthSettings | None) -> list[str]:
+    """The scopes that a token needs; none without an authorisation server."""
+    return list((auth.required_scopes if auth is not None else None) or [])
 
 
 def public_url_of(auth: AuthSettings) -> str:
-    return str(auth.resource_server_url).removesuffix("/mcp")
+    """The public address of the server, without a slash at its end."""
+    return str(auth.resource_server_url).removesuffix(MCP_PATH)
 
 
 def resource_urls(public_url: str) -> tuple[str, ...]:
     """The addresses that a token may be issued for: the server, and each of its endpoints."""
-    return (public_url, f"{public_url}/mcp", f"{public_url}/sse")
+    return (public_url, public_url + MCP_PATH, public_url + SSE_PATH)
 
 
 def challenge_members(auth: AuthSettings, path: str) -> dict[str, str]:
-    """What a challenge says beside realm and error, to a request for *path*."""
-    endpoint = "/sse" if path.startswith(_SSE_PATHS) else "/mcp"
+    """The parameters of a challenge beside realm and error, for a request to *path*."""
+    endpoint = SSE_PATH if path.startswith(_SSE_PATHS) else MCP_PATH
     members = {"resource_metadata": f"{public_url_of(auth)}{WELL_KNOWN}{endpoint}"}
-    if auth.required_scopes:
-        members["scope"] = " ".join(auth.required_scopes)
+    if scopes := required_scopes(auth):
+        members["scope"] = " ".join(scopes)
     return members
 
 
@@ -59,9 +62,9 @@ def metadata_routes(auth: AuthSettings) -> list[BaseRoute]:
     routes: list[BaseRoute] = []
     for resource in resource_urls(public_url):
         made = create_protected_resource_routes(
-            _parse_url(resource),
+            _URL.validate_python(resource),
             [auth.issuer_url],
-            auth.required_scopes or None,
+            required_scopes(auth) or None,
             _NAME,
         )
         routes += made

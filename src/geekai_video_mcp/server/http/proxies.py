@@ -1,7 +1,7 @@
-"""What a proxy in front says about the client: believed of the operator's own proxies alone.
+"""The headers by which a proxy describes its client, taken from the operator's own proxies alone.
 
 uvicorn's middleware for these headers knows neither the prefix nor the host, and the address that
-it compares has already been replaced when ours would ask for it.
+it compares has already been replaced when ours would need it.
 """
 
 import ipaddress
@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from geekai_video_mcp.config.hosting import Network
 from geekai_video_mcp.quoting import quote
+from geekai_video_mcp.server.http.messages import replace_headers
 from geekai_video_mcp.server.http.public_url import PUBLIC_URL
 
 logger = logging.getLogger(__name__)
@@ -84,8 +85,7 @@ class ProxyHeaders:
         if scheme in _SCHEMES:
             scope["scheme"] = scheme
         if host := _first(headers, "x-forwarded-host"):
-            others = [each for each in scope["headers"] if each[0] != b"host"]
-            scope["headers"] = [(b"host", host.encode("latin-1")), *others]
+            scope["headers"] = replace_headers(scope, {"host": host})["headers"]
         if given := _first(headers, "x-forwarded-prefix"):
             try:
                 scope["root_path"] = parse_prefix(given)
@@ -148,7 +148,7 @@ def _own_url(scope: Scope) -> str:
 
 
 def _first(headers: Headers, name: str) -> str:
-    """What the outermost of several proxies says."""
+    """The value of the outermost of several proxies."""
     return ", ".join(headers.getlist(name)).split(",", maxsplit=1)[0].strip()
 
 

@@ -1,11 +1,10 @@
-"""Whether this process should be given requests: what `/ready` answers.
+"""Whether this process should be given requests: what `/ready` reports.
 
 Anyone may ask, as often as they like, so that at most one check a second is made, and a disk that
-does not answer holds up one thread and no more. The answer names no path.
+does not respond holds up one thread and no more. The response names no path.
 """
 
 import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -21,7 +20,7 @@ from geekai_video_mcp.media.output_folder import check_output_folder
 CHECK_SECONDS: Final = 2.0
 """Seconds in which the task database has to have been written."""
 CHECK_INTERVAL: Final = 1.0
-"""Seconds for which the result of a check is the answer to everyone."""
+"""Seconds for which the result of a check is every response."""
 STOPPING: Final = "The server is stopping."
 STARTING: Final = "The server is starting: the task database is not open yet."
 LEDGER_SLOW: Final = f"The task database could not be written within {CHECK_SECONDS:.0f} seconds."
@@ -36,18 +35,14 @@ FOLDER_FAILED: Final = (
 
 
 class Readiness:
-    """Checks what a request needs, and remembers the result for a second."""
+    """Checks what a request needs, and keeps the result for `CHECK_INTERVAL`.
 
-    def __init__(
-        self,
-        operations: Operations,
-        output_dir: Path | None,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    Without *output_dir* nothing is checked but the task database.
+    """
+
+    def __init__(self, operations: Operations, *, output_dir: Path | None) -> None:
         self._operations = operations
         self._output_dir = output_dir
-        self._clock = clock
         self._lock = anyio.Lock()
         self._checked_at = float("-inf")
         self._problem: str | None = None
@@ -61,9 +56,9 @@ class Readiness:
         if ledger is None:
             return STARTING
         async with self._lock:
-            if self._clock() - self._checked_at >= CHECK_INTERVAL:
+            if time.monotonic() - self._checked_at >= CHECK_INTERVAL:
                 self._problem = await self._check(ledger)
-                self._checked_at = self._clock()
+                self._checked_at = time.monotonic()
             return self._problem
 
     async def _check(self, ledger: Ledger) -> str | None:

@@ -1,6 +1,6 @@
 """Limits of one principal: requests a minute, requests and streams at once, and sessions.
 
-All is decided by the headers: a request that is refused was not begun, and nothing of its body was
+The headers decide: of a request that is refused nothing was begun, and nothing of its body was
 read. Its sender gets 429 with Retry-After, and others are served as before.
 """
 
@@ -16,13 +16,20 @@ import anyio
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 from starlette.datastructures import Headers
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from geekai_video_mcp.server.call_limit import CALL_SLOTS, MAX_CALLS, CallSlots
+from geekai_video_mcp.server.call_limit import CALL_SLOTS, MAX_CALLS, SOON_SECONDS, CallSlots
 from geekai_video_mcp.server.http.authorization import is_public
-from geekai_video_mcp.server.http.overload import SOON_SECONDS, retry_later
+from geekai_video_mcp.server.http.messages import (
+    MCP_PATH,
+    SESSION_HEADER,
+    is_stream_request,
+    observe_start,
+    send_own_request,
+)
 from geekai_video_mcp.server.http.principals import principal_of
+from geekai_video_mcp.server.http.refusals import build_overload_refusal
 from geekai_video_mcp.server.http.session_table import (
     MAX_SESSIONS,
     NoRoomForSession,
@@ -38,15 +45,11 @@ MIN_BURST: Final = 20
 BURST_SHARE: Final = 10
 """The burst is this part of the requests of a minute."""
 MAX_REQUESTS: Final = MAX_CALLS
-"""Requests of one principal that are answered at once."""
+"""Requests of one principal that are in flight at once."""
 MAX_STREAMS: Final = 128
 """Open streams of one principal: each client holds one while it is connected."""
 FIRST_SWEEP: Final = 1_000
 """Principals from which on those that use nothing are forgotten."""
-
-SESSION_HEADER: Final = "mcp-session-id"
-STREAM_METHOD: Final = "subscriptions/listen"
-"""Its response never ends; from revision 2026-07-28 on a header names the method."""
 
 
 class _Usage:
@@ -64,7 +67,10 @@ class _Usage:
 
 
 class LimitRequests:
-    """Passes on what a principal may have; answers the rest with 429, or 503 if all is full."""
+    """Passes on what a principal may have; refuses the rest with 429, or 503 if all is full.
+
+    *clock* is in seconds, from any moment on.
+    """
 
     def __init__(
         self,
@@ -93,7 +99,7 @@ class LimitRequests:
                 await self._serve(tenant, scope, receive, send)
         except _Refused as refused:
             logger.warning("refused a request of %s: %s", tenant, refused.reason)
-            await refused.response(scope)(scope, receive, send)
+            await refused.build_response(scope)(scope, receive, send)
 
     def _usage_of(self, tenant: str) -> _Usage:
         usage = self._usages.get(tenant)
@@ -113,7 +119,7 @@ class LimitRequests:
 
     @contextmanager
     def _admit(self, usage: _Usage, scope: Scope) -> Generator[None]:
-        """Count the request while the block lasts.
+        """Count the request as in flight while the block lasts.
 
         Raises:
             _Refused: the principal has reached a limit.
@@ -124,7 +130,7 @@ class LimitRequests:
                 f"This server takes {self._rate} requests a minute from one client or team.",
                 retry_after=math.ceil(wait_seconds),
             )
-        if _is_stream(scope):
+        if is_stream_request(scope):
             if usage.streams >= MAX_STREAMS:
                 raise _Refused(
                     f"{usage.streams} streams are open",
@@ -175,18 +181,15 @@ class LimitRequests:
                 f"{full.count} sessions of yours are open, the most that this server keeps. End"
                 " those that are no longer used (DELETE with their Mcp-Session-Id).",
             ) from None
-        opened: list[str] = []
 
-        async def send_and_note(message: Message) -> None:
-            if message["type"] == "http.response.start" and message["status"] == HTTPStatus.OK:
-                opened.append(Headers(raw=message["headers"]).get(SESSION_HEADER, ""))
-            await send(message)
+        def record_session(start: Message) -> None:
+            # Before its client knows it: the client may end it before the SDK returns from here.
+            if start["status"] == HTTPStatus.OK:
+                session_id = Headers(raw=start["headers"]).get(SESSION_HEADER)
+                if session_id is not None:
+                    self._sessions.add(tenant, Session(session_id, user=scope.get("user")))
 
-        try:
-            await self._app(scope, receive, send_and_note)
-        finally:
-            for session_id in filter(None, opened):
-                self._sessions.add(tenant, Session(session_id, scope.get("user")))
+        await self._app(scope, receive, observe_start(send, record_session))
 
     async def _end_session(self, session: Session, scope: Scope) -> None:
         """Have the SDK end a session, as its client could by DELETE."""
@@ -200,11 +203,14 @@ class LimitRequests:
             request["user"] = session.user
         logger.warning("ended an idle session: its principal has opened too many others")
         with anyio.CancelScope(shield=True):
-            await self._app(request, _receive_nothing, _drop)
+            await send_own_request(self._app, request)
 
 
 class _Refused(Exception):
-    """A request that is not begun."""
+    """A request that is not begun.
+
+    *reason* is for the log, *description* for the sender; *retry_after* is in seconds.
+    """
 
     def __init__(
         self,
@@ -212,7 +218,7 @@ class _Refused(Exception):
         description: str,
         *,
         retry_after: int = SOON_SECONDS,
-        status_code: int = HTTPStatus.TOO_MANY_REQUESTS,
+        status_code: HTTPStatus = HTTPStatus.TOO_MANY_REQUESTS,
     ) -> None:
         super().__init__(reason)
         self.reason = reason
@@ -220,18 +226,13 @@ class _Refused(Exception):
         self._retry_after = retry_after
         self._status_code = status_code
 
-    def response(self, scope: Scope) -> JSONResponse:
-        return retry_later(
+    def build_response(self, scope: Scope) -> Response:
+        return build_overload_refusal(
             scope,
-            self._description,
+            description=self._description,
             retry_after=self._retry_after,
             status_code=self._status_code,
         )
-
-
-def _is_stream(scope: Scope) -> bool:
-    """Whether the response lasts as long as the client stays."""
-    return scope["method"] == "GET" or Headers(scope=scope).get("mcp-method") == STREAM_METHOD
 
 
 def _opens_session(scope: Scope) -> bool:
@@ -240,15 +241,7 @@ def _opens_session(scope: Scope) -> bool:
     revision = headers.get("mcp-protocol-version")
     return (
         scope["method"] == "POST"
-        and scope["path"].rstrip("/").endswith("/mcp")
+        and scope["path"] == MCP_PATH
         and SESSION_HEADER not in headers
         and (revision is None or revision in HANDSHAKE_PROTOCOL_VERSIONS)
     )
-
-
-async def _receive_nothing() -> Message:
-    return {"type": "http.request", "body": b"", "more_body": False}
-
-
-async def _drop(_: Message) -> None:
-    return None

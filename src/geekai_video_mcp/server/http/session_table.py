@@ -5,7 +5,6 @@ there may be. Many clients never end theirs: they close the connection, or open 
 So a principal that has too many loses the one that it has not used for longest.
 """
 
-import time
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
@@ -34,9 +33,9 @@ class NoRoomForSession(Exception):
 
 
 class Session:
-    """One session, and who opened it."""
+    """One session, and who opened it; *user* is that of the request's scope."""
 
-    def __init__(self, session_id: str, user: object) -> None:
+    def __init__(self, session_id: str, *, user: object) -> None:
         self.id = session_id
         self.user = user
         self.in_flight = 0
@@ -51,19 +50,24 @@ class Session:
 
 
 class SessionTable:
-    """The open sessions of each principal, those that were not used for longest first."""
+    """The open sessions of each principal, those that were not used for longest first.
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    *clock* is in seconds, from any moment on.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._of: dict[str, OrderedDict[str, Session]] = {}
         self._count = 0
 
     def add(self, tenant: str, session: Session) -> None:
+        """Record a session that has just been opened."""
         session.used_at = self._clock()
         self._of.setdefault(tenant, OrderedDict())[session.id] = session
         self._count += 1
 
     def forget(self, tenant: str, session_id: str) -> None:
+        """Remove a session that has ended; one that is not there changes nothing."""
         sessions = self._of.get(tenant)
         if sessions is None or sessions.pop(session_id, None) is None:
             return
@@ -73,7 +77,7 @@ class SessionTable:
 
     @contextmanager
     def use(self, tenant: str, session_id: str) -> Generator[None]:
-        """Note that a request of the session is being answered while the block lasts."""
+        """Count a request of the session as in flight while the block lasts."""
         sessions = self._of.get(tenant)
         session = sessions.get(session_id) if sessions else None
         if sessions is None or session is None:

@@ -2,7 +2,10 @@
 
 
 class TokenBucket:
-    """Gives *per_second* tokens on average, and *burst* at once."""
+    """Gives *per_second* tokens on average, and *burst* at once.
+
+    *now* is in seconds on any clock that does not go back, here and in each call.
+    """
 
     def __init__(self, *, per_second: float, burst: float, now: float) -> None:
         self._per_second = per_second
@@ -11,7 +14,7 @@ class TokenBucket:
         self._updated_at = now
 
     def take(self, now: float) -> float:
-        """Take a token; returns 0, or the seconds until there is one."""
+        """Take a token and return 0, or return the seconds until there is one."""
         self._refill(now)
         if self._tokens < 1:
             return (1 - self._tokens) / self._per_second
@@ -19,7 +22,7 @@ class TokenBucket:
         return 0.0
 
     def is_full(self, now: float) -> bool:
-        """Whether it is as if it had never been used."""
+        """Whether it has as many tokens as it had at first."""
         self._refill(now)
         return self._tokens >= self._burst
 

@@ -1,7 +1,7 @@
 """Refuses messages to an event stream whose client does not read it.
 
 Over SSE a message is taken at once, and its response goes into the stream. The responses to a
-client that reads more slowly than it asks would be held in memory, more and more of them.
+client that reads more slowly than it sends requests would be held in memory, more and more of them.
 """
 
 import re
@@ -10,7 +10,8 @@ from typing import Final
 from starlette.datastructures import QueryParams
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from geekai_video_mcp.server.http.overload import retry_later
+from geekai_video_mcp.server.http.messages import SSE_PATH
+from geekai_video_mcp.server.http.refusals import build_overload_refusal
 
 MAX_UNREAD: Final = 32
 """Messages to one stream since its client has ceased to read."""
@@ -28,7 +29,7 @@ class _Stream:
         self.sending = 0
         """Events that its client would have to read first."""
         self.unread = 0
-        """Messages that came meanwhile, without those that were answered."""
+        """Messages that came meanwhile, without those whose response was sent."""
 
     def is_overloaded(self) -> bool:
         """Whether one more message is too many; it is counted if not."""
@@ -42,7 +43,7 @@ class _Stream:
 
 
 class UnreadStreams:
-    """Passes on messages to streams that are read; answers others with 429."""
+    """Passes on messages to streams that are read; refuses others with 429."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -51,13 +52,13 @@ class UnreadStreams:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
-        elif scope["method"] == "GET" and scope["path"] == "/sse":
-            await self._watch(scope, receive, send)
+        elif scope["method"] == "GET" and scope["path"] == SSE_PATH:
+            await self._count_unread(scope, receive, send)
         elif scope["method"] == "POST" and self._is_overloaded(scope):
             description = (
                 f"{MAX_UNREAD} messages wait for you to read the event stream of this session."
             )
-            await retry_later(scope, description)(scope, receive, send)
+            await build_overload_refusal(scope, description=description)(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
@@ -66,10 +67,10 @@ class UnreadStreams:
         stream = self._streams.get(given)
         return stream is not None and stream.is_overloaded()
 
-    async def _watch(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _count_unread(self, scope: Scope, receive: Receive, send: Send) -> None:
         stream = _Stream()
 
-        async def send_and_note(message: Message) -> None:
+        async def send_counted(message: Message) -> None:
             body: bytes = message.get("body", b"")
             if stream.session_id is None and (found := _SESSION.search(body)):
                 stream.session_id = session_id = found[1].decode()
@@ -83,7 +84,7 @@ class UnreadStreams:
                 stream.unread -= 1
 
         try:
-            await self._app(scope, receive, send_and_note)
+            await self._app(scope, receive, send_counted)
         finally:
             if stream.session_id is not None:
                 del self._streams[stream.session_id]

@@ -35,7 +35,7 @@ _NAME_BY_FACT: Final = {
 """What a fact is called that is about no argument."""
 _COUNTED: Final = frozenset({"references", "audio"})
 """Facts whose number is the most that a model takes."""
-_SAID_ELSEWHERE: Final = frozenset(
+_SHOWN_ELSEWHERE: Final = frozenset(
     {
         *("refuses", "instead", "cny_per_video", "cny_per_second"),
         *("frames_as_list", "quality_of_resolution", "prompt_cut"),
@@ -131,9 +131,9 @@ def _facts_of(model: Model, provenance: Provenance, standing: str | None) -> dic
     """The facts that come from such a source, by argument or by what they are about."""
     facts: dict[str, Any] = {}
     always: Mapping[str, object] = model.value("does") or {}
-    said = _SAID_ELSEWHERE | ({"gone"} if standing else frozenset[str]())
+    omitted = _SHOWN_ELSEWHERE | ({"gone"} if standing else frozenset[str]())
     for fact_name, fact in model.facts.items():
-        if fact.provenance != provenance or fact_name in said:
+        if fact.provenance != provenance or fact_name in omitted:
             continue
         field = _FIELD_BY_FACT.get(fact_name)
         if field in model.refused_fields:

@@ -239,8 +239,8 @@ def failure_message(report: TaskReport) -> str:
         reason = as_sentence(task.file_error) if task.file_error else "It is lost."
         return f"{_name_service(reason, report)} {report.money}"
     if task.status is Status.FAILED:
-        said = f": {quote(task.error_message)}" if task.error_message else " and gave no reason"
-        reason = as_sentence(f"{report.service} could not make the {task.media}{said}")
+        cause = f": {quote(task.error_message)}" if task.error_message else " and gave no reason"
+        reason = as_sentence(f"{report.service} could not make the {task.media}{cause}")
         return f"{reason} {report.money}"
     # The message was written when the task ended, with its cost and the next step.
     message = _name_service(task.error_message or _DEFAULT_MESSAGES[task.status], report)

@@ -16,23 +16,24 @@ from geekai_video_mcp.quoting import quote
 MAX_SECONDS: Final = 5.0
 """Seconds for a whole exchange: a client's request waits for it."""
 MAX_BYTES: Final = 512 * 1024
+"""Bytes of a response."""
 _OK: Final = 200
 _NOT_THERE: Final = frozenset({404, 405, 410})
 _IDENTITY: Final = {"Accept": "application/json", "Accept-Encoding": "identity"}
 
 
 class AuthorizationServerFailed(Exception):
-    """It does not answer as it should, so that no token can be checked; `str()` of it says why."""
+    """It does not respond as it should, so no token can be checked; `str()` of it is the reason."""
 
 
 class NotThere(AuthorizationServerFailed):
-    """It answers that there is nothing at the address."""
+    """It responds that there is nothing at the address."""
 
 
 async def fetch_json(
     url: str, *, form: Mapping[str, str] | None = None, auth: httpx.BasicAuth | None = None
 ) -> dict[str, Any]:
-    """The JSON object that is at *url*, or that answers the *form*.
+    """The JSON object at *url*, or in the response to a POST of *form*.
 
     Raises:
         AuthorizationServerFailed: there is none.
@@ -51,16 +52,16 @@ async def fetch_json(
         msg = f"{quote(url)} did not answer within {MAX_SECONDS:.0f} s"
         raise AuthorizationServerFailed(msg) from exc
     except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as exc:
-        msg = f"{quote(url)} could not be asked: {type(exc).__name__}"
+        msg = f"the request to {quote(url)} failed: {type(exc).__name__}"
         raise AuthorizationServerFailed(msg) from exc
     try:
-        answer: object = json.loads(content)
+        value: object = json.loads(content)
     except (ValueError, RecursionError):
-        answer = None
-    if not isinstance(answer, dict):
+        value = None
+    if not isinstance(value, dict):
         msg = f"{quote(url)} did not answer with a JSON object"
         raise AuthorizationServerFailed(msg)
-    return cast("dict[str, Any]", answer)
+    return cast("dict[str, Any]", value)
 
 
 def check_address(url: str) -> None:
@@ -90,7 +91,7 @@ def _new_client(url: str) -> httpx.AsyncClient:
         follow_redirects=False,
         headers=_IDENTITY,
         timeout=MAX_SECONDS,
-        trust_env=not local,  # no proxy is asked for this machine
+        trust_env=not local,  # no proxy is used for this machine
     )
 
 

@@ -22,6 +22,8 @@ _REASONS: Final = {
 
 
 class JWTTokens:
+    """Verifies tokens by the issuer's public keys."""
+
     def __init__(self, metadata: ServerMetadata, *, audiences: Sequence[str]) -> None:
         self._issuer = metadata.issuer
         self._keys = SigningKeys(metadata)
@@ -52,7 +54,7 @@ class JWTTokens:
             except jwt.InvalidSignatureError:
                 continue  # a token without a key's name may have been signed by the next one
             except _WRONG as exc:
-                reasons = (said for kind, said in _REASONS.items() if isinstance(exc, kind))
+                reasons = (reason for kind, reason in _REASONS.items() if isinstance(exc, kind))
                 raise TokenRefused(next(reasons, "its claims are not valid")) from exc
         msg = "no key of the issuer has signed it"
         raise TokenRefused(msg)

@@ -1,8 +1,0 @@
-"""Real processes, sockets and time: one event loop is enough."""
-
-import pytest
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
